@@ -1,0 +1,3 @@
+//! Delivery, pure: waiting points become entries, entries requests, answers outcomes.
+
+pub mod point;

@@ -1,0 +1,107 @@
+//! A value on its way to SiteWise.
+
+use uuid::Uuid;
+
+use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::time::Timestamp;
+
+/// A property of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Stream {
+    /// The asset.
+    pub asset: Uuid,
+    /// The property, shared by all assets of the model.
+    pub property: Uuid,
+}
+
+/// What SiteWise keys a value by: a second write with the same key overwrites the first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Key {
+    /// The property.
+    pub stream: Stream,
+    /// The value's time.
+    pub time: Timestamp,
+    /// The value's quality.
+    pub quality: Quality,
+}
+
+/// Why a point is sent, which is also who goes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// A value as it changes, presence included.
+    Live,
+    /// A value that a birth repeats, and static properties.
+    Birth,
+    /// A mark that a value is no longer fresh.
+    Stale,
+    /// A value of the past.
+    History,
+}
+
+/// One value for one property.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Point {
+    /// Where it goes.
+    pub stream: Stream,
+    /// Its time.
+    pub time: Timestamp,
+    /// Its quality.
+    pub quality: Quality,
+    /// The value.
+    pub value: Variant,
+    /// Its turn.
+    pub class: Class,
+}
+
+impl Point {
+    /// What SiteWise keys it by.
+    pub fn key(&self) -> Key {
+        Key {
+            stream: self.stream,
+            time: self.time,
+            quality: self.quality,
+        }
+    }
+
+    /// As an entry carries it.
+    pub fn tqv(&self) -> Tqv {
+        Tqv {
+            time: self.time,
+            quality: self.quality,
+            value: self.value.clone(),
+        }
+    }
+}
+
+/// What a point waits for before it can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Gate {
+    /// Its asset is not there yet.
+    Asset(Uuid),
+    /// Its model lacks the property yet.
+    Property(Uuid),
+}
+
+/// Why a point was given up by a stated rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Discard {
+    /// A later point with the same property, time and quality took its place.
+    Overwritten,
+    /// More than ten values of one property, quality and second: those between.
+    Rate,
+    /// The outbox is full; the oldest history goes first.
+    Full,
+    /// The process ended with a memory outbox.
+    Shutdown,
+}
+
+/// Why a point was refused: it goes to the dead letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Refusal {
+    /// Its time lies outside what SiteWise takes.
+    OutOfRange,
+    /// SiteWise calls it invalid.
+    Invalid,
+    /// SiteWise denies access to the property.
+    Denied,
+}

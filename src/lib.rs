@@ -1,0 +1,15 @@
+//! Sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise.
+//!
+//! The modules stand in the order of a value's way. `sparkplug`, `twin`, `delivery` and
+//! `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md`
+//! tells how they meet.
+
+pub mod time;
+
+pub mod sparkplug;
+
+pub mod twin;
+
+pub mod delivery;
+
+pub mod sitewise;

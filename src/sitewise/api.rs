@@ -1,0 +1,273 @@
+//! The control plane and the data plane of SiteWise, as far as the bridge uses them.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use crate::time::Timestamp;
+
+/// Type of a property's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum DataType {
+    /// Signed, 32 bits.
+    Integer,
+    /// 64 bits.
+    Double,
+    /// True or false.
+    Boolean,
+    /// At most 1,024 bytes without control characters.
+    String,
+}
+
+/// What a property of a model is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PropertyKind {
+    /// Static; the default is text, parsed by the data type.
+    Attribute {
+        /// Value of every asset that has none of its own.
+        default: Option<String>,
+    },
+    /// A stream.
+    Measurement,
+}
+
+/// A property to be created on a model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    /// Chosen by us, the same for ever.
+    pub id: Uuid,
+    /// Readable, within the alphabet of external ids.
+    pub external_id: String,
+    /// For people.
+    pub name: String,
+    /// Type of its values.
+    pub data_type: DataType,
+    /// Unit of its values.
+    pub unit: Option<String>,
+    /// Attribute or measurement.
+    pub kind: PropertyKind,
+}
+
+/// A place for children of one model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Hierarchy {
+    /// Chosen by us.
+    pub id: Uuid,
+    /// Readable.
+    pub external_id: String,
+    /// For people.
+    pub name: String,
+    /// Model of the children.
+    pub child_model: Uuid,
+}
+
+/// CreateAssetModel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateModel {
+    /// Chosen by us.
+    pub id: Uuid,
+    /// Readable.
+    pub external_id: String,
+    /// Unique in the account and region.
+    pub name: String,
+    /// For people.
+    pub description: Option<String>,
+    /// At most [`PROPERTIES_PER_MODEL`](super::limits::PROPERTIES_PER_MODEL).
+    pub properties: Vec<Property>,
+    /// At most [`HIERARCHIES_PER_MODEL`](super::limits::HIERARCHIES_PER_MODEL).
+    pub hierarchies: Vec<Hierarchy>,
+}
+
+/// Additions to a model: read with its ETag, merged with all it has, written once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowModel {
+    /// The model.
+    pub id: Uuid,
+    /// Properties it lacks.
+    pub properties: Vec<Property>,
+    /// Hierarchies it lacks.
+    pub hierarchies: Vec<Hierarchy>,
+}
+
+/// CreateAsset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateAsset {
+    /// Chosen by us.
+    pub id: Uuid,
+    /// Readable.
+    pub external_id: String,
+    /// For people.
+    pub name: String,
+    /// Its model.
+    pub model: Uuid,
+    /// For people.
+    pub description: Option<String>,
+}
+
+/// AssociateAssets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Associate {
+    /// The parent.
+    pub parent: Uuid,
+    /// Hierarchy of the parent's model.
+    pub hierarchy: Uuid,
+    /// The child.
+    pub child: Uuid,
+}
+
+/// State of a model or an asset.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum State {
+    /// Being created.
+    Creating,
+    /// Usable.
+    Active,
+    /// Being updated, or propagating: its assets refuse writes.
+    Updating,
+    /// Being deleted.
+    Deleting,
+    /// Not usable, with SiteWise's reason.
+    Failed(String),
+}
+
+/// A model as DescribeAssetModel tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Model {
+    /// Its id.
+    pub id: Uuid,
+    /// Its external id.
+    pub external_id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+    /// Ids and names of all its properties, those of composite models included.
+    pub properties: Vec<(Uuid, String)>,
+    /// Ids of its hierarchies, with the model of their children.
+    pub hierarchies: Vec<(Uuid, Uuid)>,
+}
+
+/// A model as ListAssetModels tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelSummary {
+    /// Its id.
+    pub id: Uuid,
+    /// Its external id.
+    pub external_id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its state.
+    pub state: State,
+}
+
+/// An asset as ListAssets, ListAssociatedAssets and DescribeAsset tell it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asset {
+    /// Its id.
+    pub id: Uuid,
+    /// Its external id.
+    pub external_id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Its model.
+    pub model: Uuid,
+    /// Its state.
+    pub state: State,
+}
+
+/// One page of a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page<T> {
+    /// At most [`PAGE_ITEMS`](super::limits::PAGE_ITEMS).
+    pub items: Vec<T>,
+    /// Token of the next page; none on the last.
+    pub next: Option<String>,
+}
+
+/// Quality of a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "the names are SiteWise's own")]
+pub enum Quality {
+    Good,
+    Uncertain,
+    Bad,
+}
+
+/// A value of one type; null carries the type of its property.
+#[derive(Clone, Debug, PartialEq)]
+#[expect(missing_docs, reason = "the names are SiteWise's own")]
+pub enum Variant {
+    Integer(i32),
+    Double(f64),
+    Boolean(bool),
+    String(Arc<str>),
+    Null(DataType),
+}
+
+/// Time, quality, value.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Tqv {
+    /// When.
+    pub time: Timestamp,
+    /// How good.
+    pub quality: Quality,
+    /// What.
+    pub value: Variant,
+}
+
+/// Values of one property; its place in the request is its entry id.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Entry {
+    /// The asset.
+    pub asset: Uuid,
+    /// The property.
+    pub property: Uuid,
+    /// At most [`VALUES_PER_ENTRY`](super::limits::VALUES_PER_ENTRY).
+    pub values: Vec<Tqv>,
+}
+
+/// What SiteWise says against values of one entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EntryError {
+    /// Place of the entry in the request.
+    pub entry: usize,
+    /// What kind of refusal.
+    pub fault: Fault,
+    /// The values meant, by time; all of the entry's where empty.
+    pub times: Vec<Timestamp>,
+}
+
+/// A call that did not do what it was asked.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{kind:?}: {message}")]
+pub struct Fault {
+    /// What the caller can do about it.
+    pub kind: FaultKind,
+    /// The service's or the client's own words.
+    pub message: String,
+}
+
+/// Faults by what can be done about them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FaultKind {
+    /// Too fast (ThrottlingException): slower, and again.
+    Throttled,
+    /// No answer, or 5xx: again later.
+    Unavailable,
+    /// ConflictingOperationException: something is being updated; again in a while.
+    Conflict,
+    /// ResourceAlreadyExistsException.
+    AlreadyExists,
+    /// ResourceNotFoundException.
+    NotFound,
+    /// PreconditionFailedException: changed by somebody else; read again, merge again.
+    Changed,
+    /// LimitExceededException.
+    Limit,
+    /// InvalidRequestException: again would not help.
+    Invalid,
+    /// TimestampOutOfRangeException.
+    OutOfRange,
+    /// AccessDeniedException or missing credentials: again once somebody has acted.
+    Denied,
+}

@@ -1,0 +1,9 @@
+//! Sparkplug B, pure: what a host application must know of payloads, topics and sessions.
+//!
+//! [`Host`](host::Host) takes MQTT messages and time and gives [`Event`](event::Event)s and
+//! commands. It knows nothing of SiteWise.
+
+pub mod address;
+pub mod datatype;
+pub mod event;
+pub mod value;

@@ -1,0 +1,211 @@
+//! What the plant says, once sequence, aliases and types are resolved.
+//!
+//! A birth lays its metrics out as a tree whose leaves are numbered; data names leaves by
+//! that number alone. Numbers hold until the next birth of the same source.
+
+use std::sync::Arc;
+
+use super::address::{EdgeNode, Source};
+use super::datatype::DataType;
+use super::value::Value;
+use crate::time::Timestamp;
+
+/// One thing that happened in the plant.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// A node or a device was born, or born again.
+    Birth(Birth),
+    /// Values arrived.
+    Data(Data),
+    /// A node or a device died, or can no longer be seen.
+    Death(Death),
+}
+
+/// A complete description of a node's or device's metrics with their values.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Birth {
+    /// Who was born.
+    pub source: Source,
+    /// The payload's time, or that of its arrival.
+    pub time: Timestamp,
+    /// Template definitions carried by this birth (NBIRTH; in DBIRTH by old senders).
+    pub definitions: Vec<Definition>,
+    /// Everything else, in the payload's order.
+    pub metrics: Vec<Metric>,
+    /// How many leaves are numbered: every [`Slot`] is below it.
+    pub slots: u32,
+}
+
+/// The number of a leaf within its source's latest birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Slot(pub u32);
+
+/// A metric of a birth, or a member of a template instance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Metric {
+    /// The name as sent, slashes included.
+    pub name: Arc<str>,
+    /// Static properties, in order; `Quality` is not among them.
+    pub properties: Vec<Property>,
+    /// A value or a template instance.
+    pub content: Content,
+}
+
+/// What a metric of a birth holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Content {
+    /// A value of a basic type.
+    Leaf {
+        /// Its number in data.
+        slot: Slot,
+        /// Declared, or inferred where the sender left it out; none if neither is possible.
+        datatype: Option<DataType>,
+        /// Its value in the birth; none where the birth has a member without any sample.
+        sample: Sample,
+    },
+    /// A template instance.
+    Instance(Instance),
+}
+
+/// A template instance as a birth describes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Instance {
+    /// `template_ref` as sent.
+    pub template: Arc<str>,
+    /// Name of the definition it resolves to, by the four naming habits; none without one.
+    pub definition: Option<Arc<str>>,
+    /// `version`, where sent.
+    pub version: Option<Arc<str>>,
+    /// The instance's own parameters.
+    pub parameters: Vec<Property>,
+    /// Its members.
+    pub members: Vec<Metric>,
+}
+
+/// A template definition. Inherited members are already among its own.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Definition {
+    /// The metric's name as sent.
+    pub name: Arc<str>,
+    /// `version`, where sent.
+    pub version: Option<Arc<str>>,
+    /// The definition it inherits from (Ignition sends it as `template_ref`).
+    pub parent: Option<Arc<str>>,
+    /// Parameters with their defaults.
+    pub parameters: Vec<Property>,
+    /// Members with their defaults.
+    pub members: Vec<Member>,
+}
+
+/// A member of a template definition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Member {
+    /// The member's name.
+    pub name: Arc<str>,
+    /// Static properties, `Quality` excepted.
+    pub properties: Vec<Property>,
+    /// What it holds.
+    pub kind: MemberKind,
+}
+
+/// What a member of a definition holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum MemberKind {
+    /// A value of this type; none where it was neither declared nor to be inferred.
+    Leaf(Option<DataType>),
+    /// An instance of another template, named by its `template_ref`.
+    Template {
+        /// `template_ref` as sent.
+        template: Arc<str>,
+        /// Name of the definition it resolves to.
+        definition: Option<Arc<str>>,
+    },
+}
+
+/// A named static value: a template parameter, or a property of a metric.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Property {
+    /// Its name.
+    pub name: Arc<str>,
+    /// Declared or inferred type.
+    pub datatype: Option<DataType>,
+    /// Its value; none where it is null or absent.
+    pub value: Option<Value>,
+}
+
+/// Values of one source.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Data {
+    /// Who speaks.
+    pub source: Source,
+    /// In the payload's order.
+    pub samples: Vec<(Slot, Sample)>,
+    /// Arrived after its place in the sequence was given up: history, never current.
+    pub late: bool,
+}
+
+/// One value of one leaf.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sample {
+    /// The member's time, else the template's, else the payload's, else that of arrival.
+    pub time: Timestamp,
+    /// The value; none for null and for a value that could not be decoded.
+    pub value: Option<Value>,
+    /// What the sender says of it.
+    pub quality: Quality,
+    /// `is_historical`: never the session's current value.
+    pub historical: bool,
+    /// `is_transient`: not for a historian.
+    pub transient: bool,
+    /// `metadata.content_type` is `Alarm`: Ignition's alarms share the tag's name.
+    pub alarm: bool,
+    /// A member that the birth lists without a value of any kind, null included.
+    pub absent: bool,
+}
+
+/// Quality as the sender gives it, by the table of Sparkplug and of Ignition's codes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Quality {
+    /// 192, absent, or a Good code.
+    #[default]
+    Good,
+    /// 500 (stale), or an Uncertain code.
+    Uncertain,
+    /// 0, or a Bad or Error code.
+    Bad,
+}
+
+/// The end of a life.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Death {
+    /// Who died. The death of a node comes with one event for each of its devices, first.
+    pub source: Source,
+    /// DDEATH: the payload's time; else the host's own.
+    pub time: Timestamp,
+    /// How it is known.
+    pub cause: DeathCause,
+}
+
+/// How a death is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeathCause {
+    /// NDEATH or DDEATH.
+    Certificate,
+    /// The edge node died, the device with it.
+    Node,
+    /// Our own connection to the server is lost.
+    ConnectionLost,
+    /// Nobody answered after our own absence.
+    Silent,
+}
+
+/// Counters of one edge node's session that its twin shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SessionFigures {
+    /// The edge node.
+    pub edge: Option<EdgeNode>,
+    /// Gaps in the sequence since the start.
+    pub gaps: u64,
+    /// Rebirths requested since the start.
+    pub rebirths: u64,
+}

@@ -1,0 +1,1 @@
+//! The twin, pure: births become models and assets, data becomes points.
