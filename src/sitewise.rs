@@ -3,4 +3,5 @@
 //! Nothing outside this module names the AWS SDK.
 
 pub mod api;
+pub mod client;
 pub mod limits;

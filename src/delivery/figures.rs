@@ -1,0 +1,77 @@
+//! What delivery has counted since its start.
+
+use super::point::Refusal;
+use crate::time::Instant;
+
+/// Counts since the start, and how things stand.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Points handed in.
+    pub handled: u64,
+    /// Points that SiteWise has taken.
+    pub delivered: u64,
+    /// Points refused, by reason.
+    pub refused: Refused,
+    /// Points discarded, by rule.
+    pub discarded: Discarded,
+    /// Points not decided yet, those in flight included.
+    pub waiting: usize,
+    /// When the point that has waited longest was handed in.
+    pub oldest: Option<Instant>,
+    /// Requests sent.
+    pub requests: u64,
+    /// Entries sent.
+    pub entries: u64,
+    /// Values sent, those sent again included.
+    pub values: u64,
+    /// Messages that SiteWise bills for what it has taken.
+    pub billed_messages: u64,
+    /// Points that went back to be sent again.
+    pub retries: u64,
+    /// Answers, of requests and of entries, that told to go slower.
+    pub throttles: u64,
+    /// Requests without an answer yet.
+    pub in_flight: usize,
+}
+
+/// Refused points by reason.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Refused {
+    /// [`Refusal::OutOfRange`].
+    pub out_of_range: u64,
+    /// [`Refusal::Invalid`].
+    pub invalid: u64,
+    /// [`Refusal::Denied`].
+    pub denied: u64,
+}
+
+impl Refused {
+    /// Over all reasons.
+    pub fn total(&self) -> u64 {
+        self.out_of_range + self.invalid + self.denied
+    }
+
+    pub(super) fn count(&mut self, refusal: Refusal) {
+        *match refusal {
+            Refusal::OutOfRange => &mut self.out_of_range,
+            Refusal::Invalid => &mut self.invalid,
+            Refusal::Denied => &mut self.denied,
+        } += 1;
+    }
+}
+
+/// Discarded points by rule.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Discarded {
+    /// [`Discard::Overwritten`](super::point::Discard::Overwritten).
+    pub overwritten: u64,
+    /// [`Discard::Rate`](super::point::Discard::Rate).
+    pub rate: u64,
+}
+
+impl Discarded {
+    /// Over all rules.
+    pub fn total(&self) -> u64 {
+        self.overwritten + self.rate
+    }
+}

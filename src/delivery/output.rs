@@ -1,0 +1,74 @@
+//! What delivery asks its shell to do, and what it tells of points.
+
+use uuid::Uuid;
+
+use super::point::{Discard, Key, Point, Refusal};
+use crate::sitewise::api::Entry;
+
+/// Names a request between [`Output::Send`] and its answer; never used twice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct RequestId(pub(super) u64);
+
+/// One thing to do or to know.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Send the entries in one request and answer with
+    /// [`handle_answer`](super::Delivery::handle_answer), whatever happens.
+    Send {
+        /// To be given back with the answer.
+        id: RequestId,
+        /// At most [`ENTRIES_PER_REQUEST`](crate::sitewise::limits::ENTRIES_PER_REQUEST).
+        entries: Vec<Entry>,
+    },
+    /// SiteWise has these points: the outbox can forget them.
+    Settled(Vec<Key>),
+    /// SiteWise will never have this point: it belongs to the dead letters, and the outbox can
+    /// forget it.
+    Refused {
+        /// The point.
+        point: Point,
+        /// Why, by kind.
+        refusal: Refusal,
+        /// Why, in the service's words or ours.
+        reason: String,
+    },
+    /// A point was given up by a stated rule. The outbox can forget it, except where it was
+    /// overwritten: then the point of the same key that took its place is still to come.
+    Discarded {
+        /// The point.
+        key: Key,
+        /// The rule.
+        why: Discard,
+    },
+    /// SiteWise does not know this asset, or a property of it: somebody should look. Its
+    /// points wait meanwhile, and are tried again.
+    Missing(Uuid),
+}
+
+/// How many more points delivery takes.
+///
+/// History has a bound of its own, so that a long backlog never keeps live values out.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Room {
+    /// Points of all classes together.
+    pub points: usize,
+    /// Points of [`Class::History`](super::point::Class::History) among them.
+    pub history: usize,
+}
+
+impl Room {
+    /// Whether nothing is taken now.
+    pub fn is_empty(self) -> bool {
+        self.points == 0
+    }
+}
+
+impl From<usize> for Room {
+    /// Room for `points` of any class.
+    fn from(points: usize) -> Self {
+        Self {
+            points,
+            history: points,
+        }
+    }
+}

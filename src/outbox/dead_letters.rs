@@ -1,0 +1,1 @@
+//! Points that SiteWise will never have, kept to be looked at.

@@ -1,0 +1,78 @@
+//! What the bridge asks of SiteWise.
+//!
+//! Each call is tried once, with a timeout, and tells how it ended; whether and when it is
+//! tried again is decided by whoever asked. The only real implementation is
+//! `AwsSiteWise`; tests and simulations bring their own.
+
+use uuid::Uuid;
+
+use super::api::{
+    Asset, Associate, CreateAsset, CreateModel, Entry, EntryError, Fault, GrowModel, Model,
+    ModelSummary, Page,
+};
+
+/// SiteWise, as far as the bridge uses it.
+///
+/// # Errors
+///
+/// Every method answers with a [`Fault`] whose kind says what can be done about it and whose
+/// message says what was tried. A call that timed out may have been carried out all the same.
+pub trait SiteWise: Send + Sync + 'static {
+    /// Asks for a model with our ids; SiteWise accepts and creates it afterwards.
+    /// [CreateAssetModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_CreateAssetModel.html)
+    fn create_model(&self, model: CreateModel) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Adds to a model what it lacks and keeps everything it has, foreign parts included.
+    ///
+    /// One try: read with its ETag, merge, write on condition that nobody wrote in between
+    /// ([`Changed`](super::api::FaultKind::Changed) if somebody did). An addition whose id or
+    /// name the model already has is left out; nothing is written when nothing is left.
+    /// [UpdateAssetModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_UpdateAssetModel.html)
+    fn grow_model(&self, growth: GrowModel) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Reads a model; one that is active may be some minutes old.
+    /// [DescribeAssetModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAssetModel.html)
+    fn describe_model(&self, id: Uuid) -> impl Future<Output = Result<Model, Fault>> + Send;
+
+    /// Reads a page of all models of the account and region.
+    /// [ListAssetModels](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_ListAssetModels.html)
+    fn list_models(
+        &self,
+        token: Option<String>,
+    ) -> impl Future<Output = Result<Page<ModelSummary>, Fault>> + Send;
+
+    /// Asks for an asset with our id; SiteWise accepts and creates it afterwards.
+    /// [CreateAsset](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_CreateAsset.html)
+    fn create_asset(&self, asset: CreateAsset) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Reads an asset, without its properties.
+    /// [DescribeAsset](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAsset.html)
+    fn describe_asset(&self, id: Uuid) -> impl Future<Output = Result<Asset, Fault>> + Send;
+
+    /// Reads a page of the assets of a model.
+    /// [ListAssets](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_ListAssets.html)
+    fn list_assets(
+        &self,
+        model: Uuid,
+        token: Option<String>,
+    ) -> impl Future<Output = Result<Page<Asset>, Fault>> + Send;
+
+    /// Puts an asset under another; once it is there already, the fault is `AlreadyExists`.
+    /// [AssociateAssets](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_AssociateAssets.html)
+    fn associate(&self, association: Associate) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Reads a page of an asset's children, whatever the hierarchy.
+    /// [ListAssociatedAssets](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_ListAssociatedAssets.html)
+    fn list_children(
+        &self,
+        parent: Uuid,
+        token: Option<String>,
+    ) -> impl Future<Output = Result<Page<Asset>, Fault>> + Send;
+
+    /// Writes values: each is taken by itself, and what was not is told by entry and time.
+    /// [BatchPutAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchPutAssetPropertyValue.html)
+    fn put(
+        &self,
+        entries: Vec<Entry>,
+    ) -> impl Future<Output = Result<Vec<EntryError>, Fault>> + Send;
+}
