@@ -1,0 +1,108 @@
+//! Configuration, from the environment alone.
+//!
+//! Every variable stands once, in the file of its section: name, default, form and meaning.
+//! All are read and checked before anything starts, and all faults are reported together,
+//! by name and never by a secret's value. `--help` and `docs/configuration.md` are made from
+//! the same declarations.
+
+mod parse;
+mod reader;
+mod secret;
+mod source;
+mod url;
+mod variable;
+
+mod mqtt;
+mod sparkplug;
+mod twin;
+
+mod delivery;
+mod outbox;
+
+mod aws;
+mod process;
+
+mod fault;
+mod help;
+
+pub use delivery::Delivery;
+pub use fault::{Fault, Faults};
+pub use help::{help, markdown};
+pub use mqtt::{ClientCertificate, Mqtt};
+pub use outbox::Outbox;
+pub use process::{LogFormat, Process};
+pub use reader::{Effective, Origin};
+pub use secret::Secret;
+pub use source::{Environment, NotUnicode, Source};
+pub use sparkplug::{BdSeq, Rebirth, Sparkplug};
+pub use twin::{Globs, Int64, Nested, Twin};
+pub use url::{Scheme, ServerUrl};
+pub use variable::{Default, Section, Var, sections};
+
+use reader::Reader;
+
+/// Everything the environment says, checked.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Connections to the MQTT servers.
+    pub mqtt: Mqtt,
+    /// Behaviour as a Sparkplug host application.
+    pub sparkplug: Sparkplug,
+    /// How the plant becomes models and assets.
+    pub twin: Twin,
+    /// How values travel to SiteWise.
+    pub delivery: Delivery,
+    /// Where values wait.
+    pub outbox: Outbox,
+    /// The process itself.
+    pub process: Process,
+    /// What holds for each variable and where it comes from; secrets are masked.
+    pub effective: Vec<Effective>,
+    /// What is allowed but hardly meant, one sentence each, to be logged at the start.
+    pub warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads and checks every variable of `source`.
+    ///
+    /// # Errors
+    ///
+    /// All that is missing or wrong, at once.
+    pub fn load(source: &impl Source) -> Result<Self, Faults> {
+        let mut reader = Reader::new(source);
+        let mqtt = Mqtt::read(&mut reader);
+        let sparkplug = Sparkplug::read(&mut reader);
+        let twin = Twin::read(&mut reader);
+        let delivery = Delivery::read(&mut reader);
+        let outbox = Outbox::read(&mut reader);
+        let process = Process::read(&mut reader);
+        aws::check(&mut reader);
+        reader.warn_of_unknown();
+
+        let report = reader.finish()?;
+        match (mqtt, sparkplug, twin, delivery, outbox, process) {
+            (
+                Some(mqtt),
+                Some(sparkplug),
+                Some(twin),
+                Some(delivery),
+                Some(outbox),
+                Some(process),
+            ) => Ok(Self {
+                mqtt,
+                sparkplug,
+                twin,
+                delivery,
+                outbox,
+                process,
+                effective: report.effective,
+                warnings: report.warnings,
+            }),
+            // A section is absent only where one of its variables left a fault.
+            _ => Err(Faults::default()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

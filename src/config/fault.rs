@@ -1,0 +1,60 @@
+//! What keeps the process from starting.
+
+use std::fmt;
+
+/// One thing that is missing or wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// A required variable is not set.
+    Missing {
+        /// The variable.
+        name: String,
+        /// What to set it to.
+        hint: String,
+    },
+    /// A variable cannot be used as it is.
+    Wrong {
+        /// The variable.
+        name: String,
+        /// Why, without a secret's value.
+        reason: String,
+    },
+}
+
+/// All that is missing or wrong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults(pub Vec<Fault>);
+
+impl std::error::Error for Faults {}
+
+impl Fault {
+    /// The variable at fault.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::Missing { name, .. } | Self::Wrong { name, .. } => name,
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Missing { name, hint } => write!(f, "{name} is missing: {hint}"),
+            Self::Wrong { name, reason } => write!(f, "{name} {reason}"),
+        }
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "sparkwise cannot start with this environment:\n")?;
+        for fault in &self.0 {
+            writeln!(f, "  {fault}")?;
+        }
+        write!(
+            f,
+            "\n`sparkwise --help` lists every variable. To see a plant, the bridge and an emulated\n\
+             SiteWise at work with nothing set at all, run `cargo demo` in the source tree.",
+        )
+    }
+}

@@ -1,0 +1,111 @@
+//! The variables as text for a terminal, and as a page of the documentation.
+
+use std::fmt::{self, Write as _};
+
+use super::variable::{Default, Var, sections};
+
+const WIDTH: usize = 92;
+
+/// What `sparkwise --help` prints.
+pub fn help() -> String {
+    let mut out = String::from(
+        "sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise\n\n\
+         Usage: sparkwise [--help | --version]\n\n\
+         It is configured by the environment alone. Durations are written 250ms, 5s, 2m or 1h, sizes\n\
+         64KiB, 16MiB or 1GiB. An empty variable is as good as none. Where NAME(_FILE) is listed, the\n\
+         value can be put into a file and its path into NAME_FILE.\n",
+    );
+    for section in sections() {
+        let _ = write!(out, "\n{}: {}\n", section.title, section.doc);
+        for var in section.vars {
+            let suffix = if var.file { "(_FILE)" } else { "" };
+            let _ = write!(out, "\n  {}{suffix} [{}]\n", var.name, Plain(var.default));
+            for line in wrap(&explanation(var), WIDTH - 6) {
+                let _ = writeln!(out, "      {line}");
+            }
+        }
+    }
+    out.push_str(
+        "\nExit codes: 0 after an orderly end, 1 after a failure, 64 for a wrong environment.\n",
+    );
+    out
+}
+
+/// `docs/configuration.md`.
+pub fn markdown() -> String {
+    let mut out = String::from(
+        "# Configuration\n\n\
+         <!-- Made from src/config/ by a test: UPDATE=1 cargo test config -->\n\n\
+         Sparkwise is configured by the environment alone. All variables are read and checked before\n\
+         anything starts, all faults are reported together, and the exit code is then 64. Durations are\n\
+         written `250ms`, `5s`, `2m` or `1h`, sizes `64KiB`, `16MiB` or `1GiB`. An empty variable is as\n\
+         good as none. Where `_FILE` is listed beside a name, the value can be put into a file and its\n\
+         path into that variable.\n",
+    );
+    for section in sections() {
+        let _ = write!(out, "\n## {}\n\n{}\n\n", section.title, section.doc);
+        out.push_str("| Variable | Default | Meaning |\n|---|---|---|\n");
+        for var in section.vars {
+            let file = if var.file {
+                format!("<br>`{}`", var.file_name())
+            } else {
+                String::new()
+            };
+            let _ = writeln!(
+                out,
+                "| `{}`{file} | {} | {} |",
+                var.name,
+                Markdown(var.default),
+                escape(&explanation(var))
+            );
+        }
+    }
+    out
+}
+
+fn explanation(var: &Var) -> String {
+    format!("{} Form: {}.", var.doc, var.form)
+}
+
+struct Plain(Default);
+
+impl fmt::Display for Plain {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Default::Required => f.write_str("required"),
+            Default::Value(text) | Default::Words(text) => write!(f, "default: {text}"),
+        }
+    }
+}
+
+struct Markdown(Default);
+
+impl fmt::Display for Markdown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Default::Required => f.write_str("required"),
+            Default::Value(text) => write!(f, "`{text}`"),
+            Default::Words(words) => f.write_str(words),
+        }
+    }
+}
+
+/// Characters that Markdown would take for its own.
+fn escape(text: &str) -> String {
+    text.replace('*', "\\*").replace('|', "\\|")
+}
+
+fn wrap(text: &str, width: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.is_empty() => line.push_str(word),
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= width => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}

@@ -1,0 +1,211 @@
+//! Connections to the MQTT servers.
+
+use std::time::Duration;
+
+use super::parse::{duration_within, list, size_within, text};
+use super::reader::Reader;
+use super::secret::Secret;
+use super::url::ServerUrl;
+use super::variable::{Default, Section, Var};
+
+const URL: Var = Var {
+    name: "MQTT_URL",
+    default: Default::Required,
+    form: "mqtt://host:1883, or mqtts, ws, wss; several separated by commas",
+    doc: "The MQTT servers of one Sparkplug infrastructure. Sparkwise connects to all of them at once. \
+          Ports default to 1883, 8883, 80 and 443, the path of a WebSocket to /mqtt.",
+    secret: false,
+    file: false,
+};
+
+const USERNAME: Var = Var {
+    name: "MQTT_USERNAME",
+    default: Default::Words("none"),
+    form: "text",
+    doc: "User name for the servers.",
+    secret: false,
+    file: false,
+};
+
+const PASSWORD: Var = Var {
+    name: "MQTT_PASSWORD",
+    default: Default::Words("none"),
+    form: "text",
+    doc: "Password for the servers.",
+    secret: true,
+    file: true,
+};
+
+const CLIENT_ID: Var = Var {
+    name: "MQTT_CLIENT_ID",
+    default: Default::Words("SPARKPLUG_HOST_ID"),
+    form: "text",
+    doc: "Client identifier at the servers. A server ends the older of two connections with the same one, \
+          so that of two bridges started by mistake only one works.",
+    secret: false,
+    file: false,
+};
+
+const CA: Var = Var {
+    name: "MQTT_CA",
+    default: Default::Words("the system's certificate authorities"),
+    form: "PEM",
+    doc: "Certificate authorities that the servers' certificates must come from, for mqtts and wss.",
+    secret: false,
+    file: true,
+};
+
+const CERT: Var = Var {
+    name: "MQTT_CERT",
+    default: Default::Words("none"),
+    form: "PEM",
+    doc: "Client certificate with its chain, together with MQTT_KEY.",
+    secret: false,
+    file: true,
+};
+
+const KEY: Var = Var {
+    name: "MQTT_KEY",
+    default: Default::Words("none"),
+    form: "PEM",
+    doc: "Private key of the client certificate.",
+    secret: true,
+    file: true,
+};
+
+const KEEP_ALIVE: Var = Var {
+    name: "MQTT_KEEP_ALIVE",
+    default: Default::Value("30s"),
+    form: "duration in whole seconds",
+    doc: "How long a connection may be silent before a ping; after one and a half times as long the server \
+          calls the bridge dead.",
+    secret: false,
+    file: false,
+};
+
+const MAX_PACKET: Var = Var {
+    name: "MQTT_MAX_PACKET",
+    default: Default::Value("16MiB"),
+    form: "size",
+    doc: "Largest packet that is accepted: a larger one ends the connection. Births of large gateways \
+          take megabytes. AWS IoT Core itself stops at 128KiB.",
+    secret: false,
+    file: false,
+};
+
+pub(super) const SECTION: Section = Section {
+    title: "MQTT",
+    doc: "Connections to the MQTT servers.",
+    vars: &[
+        &URL,
+        &USERNAME,
+        &PASSWORD,
+        &CLIENT_ID,
+        &CA,
+        &CERT,
+        &KEY,
+        &KEEP_ALIVE,
+        &MAX_PACKET,
+    ],
+};
+
+/// The largest packet that MQTT can express.
+const MQTT_LARGEST_PACKET: u64 = 268_435_455;
+
+/// Connections to the MQTT servers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mqtt {
+    /// The servers; at least one.
+    pub servers: Vec<ServerUrl>,
+    /// User name.
+    pub username: Option<String>,
+    /// Password; only with a user name.
+    pub password: Option<Secret>,
+    /// Client identifier; none means the host id.
+    pub client_id: Option<String>,
+    /// Certificate authorities as PEM; none means the system's.
+    pub ca: Option<String>,
+    /// What the bridge shows of itself in TLS.
+    pub client: Option<ClientCertificate>,
+    /// Silence before a ping, in whole seconds.
+    pub keep_alive: Duration,
+    /// Bytes of the largest packet that is accepted.
+    pub max_packet: usize,
+}
+
+/// A client certificate with its key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientCertificate {
+    /// Certificate chain as PEM.
+    pub cert: String,
+    /// Private key as PEM.
+    pub key: Secret,
+}
+
+impl Mqtt {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let servers = reader.value(&URL, list(ServerUrl::parse));
+        let username = reader.optional(&USERNAME, text);
+        let password = reader.optional(&PASSWORD, secret);
+        let client_id = reader.optional(&CLIENT_ID, text);
+        let ca = reader.optional(&CA, pem);
+        let cert = reader.optional(&CERT, pem);
+        let key = reader.optional(&KEY, |value| pem(value).map(Secret::new));
+        let keep_alive = reader.value(&KEEP_ALIVE, keep_alive);
+        let max_packet = reader.value(&MAX_PACKET, size_within(16 << 10, MQTT_LARGEST_PACKET));
+
+        if let (Some(None), Some(Some(_))) = (&username, &password) {
+            reader.fault(
+                &PASSWORD,
+                "needs MQTT_USERNAME: MQTT 3.1.1 has no password without a user name",
+            );
+        }
+        let client = match (cert?, key?) {
+            (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
+            (Some(_), None) => {
+                reader.fault(&CERT, "needs MQTT_KEY");
+                return None;
+            }
+            (None, Some(_)) => {
+                reader.fault(&KEY, "needs MQTT_CERT");
+                return None;
+            }
+            (None, None) => None,
+        };
+        let (servers, ca) = (servers?, ca?);
+        if (ca.is_some() || client.is_some()) && !servers.iter().any(|url| url.scheme.is_secure()) {
+            reader.warn("MQTT_CA, MQTT_CERT and MQTT_KEY have no effect: no server in MQTT_URL is mqtts or wss");
+        }
+        Some(Self {
+            servers,
+            username: username?,
+            password: password?,
+            client_id: client_id?,
+            ca,
+            client,
+            keep_alive: keep_alive?,
+            max_packet: usize::try_from(max_packet?).unwrap_or(usize::MAX),
+        })
+    }
+}
+
+fn secret(value: &str) -> Result<Secret, String> {
+    Ok(Secret::new(value))
+}
+
+/// The content is checked by whoever builds the TLS configuration, before anything starts.
+fn pem(value: &str) -> Result<String, String> {
+    if value.contains("-----BEGIN ") {
+        Ok(value.to_owned())
+    } else {
+        Err("is not PEM: it must hold a line `-----BEGIN ...-----`; for a path append _FILE to the name".to_owned())
+    }
+}
+
+fn keep_alive(value: &str) -> Result<Duration, String> {
+    let duration = duration_within(Duration::from_secs(1), Duration::from_secs(65_535))(value)?;
+    if duration.subsec_nanos() != 0 {
+        return Err("must be whole seconds".to_owned());
+    }
+    Ok(duration)
+}

@@ -1,0 +1,185 @@
+//! From text to values. Errors say what a value should look like, never what it was.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+/// `250ms`, `5s`, `2m`, `1h`.
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    let form = || "is not a duration: write 250ms, 5s, 2m or 1h".to_owned();
+    let (number, unit) = split_unit(text).ok_or_else(form)?;
+    let millis = match unit {
+        "ms" => Some(number),
+        "s" => number.checked_mul(1_000),
+        "m" => number.checked_mul(60_000),
+        "h" => number.checked_mul(3_600_000),
+        _ => None,
+    };
+    millis.map(Duration::from_millis).ok_or_else(form)
+}
+
+/// A duration from `min` to `max`.
+pub(super) fn duration_within(
+    min: Duration,
+    max: Duration,
+) -> impl Fn(&str) -> Result<Duration, String> {
+    move |text| {
+        let duration = duration(text)?;
+        if duration < min || duration > max {
+            return Err(format!("must be from {min:?} to {max:?}"));
+        }
+        Ok(duration)
+    }
+}
+
+/// `64KiB`, `16MiB`, `1GiB`, `100000B`.
+pub(super) fn size(text: &str) -> Result<u64, String> {
+    let form = || "is not a size: write 64KiB, 16MiB or 1GiB".to_owned();
+    let (number, unit) = split_unit(text).ok_or_else(form)?;
+    let factor = match unit {
+        "B" => 1,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(form()),
+    };
+    number.checked_mul(factor).ok_or_else(form)
+}
+
+/// A size from `min` to `max` bytes.
+pub(super) fn size_within(min: u64, max: u64) -> impl Fn(&str) -> Result<u64, String> {
+    move |text| {
+        let size = size(text)?;
+        if size < min || size > max {
+            return Err(format!("must be from {min}B to {max}B"));
+        }
+        Ok(size)
+    }
+}
+
+/// A whole number from 1 to `max`.
+pub(super) fn count_up_to(max: u32) -> impl Fn(&str) -> Result<NonZeroU32, String> {
+    move |text| {
+        text.parse::<NonZeroU32>()
+            .ok()
+            .filter(|number| number.get() <= max)
+            .ok_or_else(|| format!("must be a whole number from 1 to {max}"))
+    }
+}
+
+/// One of a few words.
+pub(super) fn word<T: Copy + 'static>(
+    choices: &'static [(&'static str, T)],
+) -> impl Fn(&str) -> Result<T, String> {
+    move |text| {
+        choices
+            .iter()
+            .find(|(word, _)| *word == text)
+            .map(|(_, value)| *value)
+            .ok_or_else(|| {
+                let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+                format!("must be one of: {}", words.join(", "))
+            })
+    }
+}
+
+/// Parts separated by commas, blanks around them ignored; at least one.
+pub(super) fn list<T>(
+    part: impl Fn(&str) -> Result<T, String>,
+) -> impl Fn(&str) -> Result<Vec<T>, String> {
+    move |text| {
+        let parts: Vec<T> = text
+            .split(',')
+            .map(str::trim)
+            .filter(|text| !text.is_empty())
+            .map(&part)
+            .collect::<Result<_, _>>()?;
+        if parts.is_empty() {
+            return Err("is an empty list".to_owned());
+        }
+        Ok(parts)
+    }
+}
+
+/// An id that becomes a level of an MQTT topic.
+pub(super) fn topic_level(text: &str) -> Result<String, String> {
+    if text.contains(['/', '+', '#']) || text.chars().any(char::is_control) {
+        return Err(
+            "must be a single level of an MQTT topic: no `/`, `+`, `#` or control characters"
+                .to_owned(),
+        );
+    }
+    Ok(text.to_owned())
+}
+
+/// Any text.
+pub(super) fn text(text: &str) -> Result<String, String> {
+    Ok(text.to_owned())
+}
+
+fn split_unit(text: &str) -> Option<(u64, &str)> {
+    let end = text.find(|c: char| !c.is_ascii_digit())?;
+    let (number, unit) = text.split_at_checked(end)?;
+    Some((number.parse().ok()?, unit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations() {
+        for (text, millis) in [
+            ("250ms", 250),
+            ("5s", 5_000),
+            ("2m", 120_000),
+            ("1h", 3_600_000),
+            ("0s", 0),
+        ] {
+            assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
+        }
+        for text in [
+            "5",
+            "s",
+            "-5s",
+            "5 s",
+            "1.5s",
+            "5S",
+            "99999999999999999999s",
+            "18446744073709551615h",
+            "5µs",
+        ] {
+            assert!(duration(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes() {
+        for (text, bytes) in [
+            ("1B", 1),
+            ("64KiB", 65_536),
+            ("16MiB", 16_777_216),
+            ("1GiB", 1_073_741_824),
+        ] {
+            assert_eq!(size(text), Ok(bytes), "{text}");
+        }
+        for text in ["16", "16MB", "16 MiB", "MiB", "18446744073709551615GiB"] {
+            assert!(size(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn counts_words_lists() {
+        assert_eq!(count_up_to(64)("64"), Ok(NonZeroU32::new(64).unwrap()));
+        assert!(count_up_to(64)("0").is_err() && count_up_to(64)("65").is_err());
+        assert_eq!(word(&[("auto", true), ("off", false)])("off"), Ok(false));
+        assert_eq!(
+            word(&[("auto", true), ("off", false)])("on"),
+            Err("must be one of: auto, off".to_owned())
+        );
+        assert_eq!(
+            list(topic_level)(" a, b c ,"),
+            Ok(vec!["a".to_owned(), "b c".to_owned()])
+        );
+        assert!(list(topic_level)(" , ").is_err() && list(topic_level)("a/b").is_err());
+    }
+}

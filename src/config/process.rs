@@ -1,0 +1,90 @@
+//! The process itself.
+
+use std::time::Duration;
+
+use tracing_subscriber::EnvFilter;
+
+use super::parse::{duration_within, word};
+use super::reader::Reader;
+use super::variable::{Default, Section, Var};
+
+const SHUTDOWN_GRACE: Var = Var {
+    name: "SHUTDOWN_GRACE",
+    default: Default::Value("20s"),
+    form: "duration",
+    doc: "How long the process may take to deliver what waits after SIGTERM or Ctrl-C. Keep it below the \
+          orchestrator's own patience: 30s on Fargate and Kubernetes unless set otherwise.",
+    secret: false,
+    file: false,
+};
+
+const LOG_FORMAT: Var = Var {
+    name: "LOG_FORMAT",
+    default: Default::Value("text"),
+    form: "text or json",
+    doc: "How log lines are written, to stderr.",
+    secret: false,
+    file: false,
+};
+
+const RUST_LOG: Var = Var {
+    name: "RUST_LOG",
+    default: Default::Value("info"),
+    form: "level, or target=level separated by commas",
+    doc: "What is logged: error, warn, info, debug, trace or off, for all or for a part, as in \
+          info,sparkwise::mqtt=debug.",
+    secret: false,
+    file: false,
+};
+
+pub(super) const SECTION: Section = Section {
+    title: "Process",
+    doc: "The process itself.",
+    vars: &[&SHUTDOWN_GRACE, &LOG_FORMAT, &RUST_LOG],
+};
+
+/// The process itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Process {
+    /// How long an orderly end may take.
+    pub shutdown_grace: Duration,
+    /// How log lines are written.
+    pub log_format: LogFormat,
+    /// What is logged, as `tracing-subscriber` filters it.
+    pub log_filter: String,
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Process {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let shutdown_grace = reader.value(
+            &SHUTDOWN_GRACE,
+            duration_within(Duration::ZERO, Duration::from_secs(3600)),
+        );
+        let log_format = reader.value(
+            &LOG_FORMAT,
+            word(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
+        );
+        let log_filter = reader.value(&RUST_LOG, log_filter);
+        Some(Self {
+            shutdown_grace: shutdown_grace?,
+            log_format: log_format?,
+            log_filter: log_filter?,
+        })
+    }
+}
+
+fn log_filter(value: &str) -> Result<String, String> {
+    match EnvFilter::try_new(value) {
+        Ok(_) => Ok(value.to_owned()),
+        Err(error) => Err(format!("is not a log filter: {error}")),
+    }
+}

@@ -1,0 +1,249 @@
+//! Reads variables one by one and remembers what was found and what is wrong.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use super::fault::{Fault, Faults};
+use super::source::{NotUnicode, Source};
+use super::variable::{Default, Var, sections};
+
+/// What holds for one variable.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Effective {
+    /// The variable.
+    pub name: &'static str,
+    /// Its value, `***` for a secret, words in brackets where there is none.
+    pub value: String,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+/// Where a value comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// The environment.
+    Environment,
+    /// A file that the environment names.
+    File(PathBuf),
+    /// The default.
+    Default,
+}
+
+pub(super) struct Reader<'a> {
+    source: &'a dyn Source,
+    faults: Vec<Fault>,
+    report: Report,
+}
+
+/// What remains of reading beside the values.
+#[derive(Default)]
+pub(super) struct Report {
+    pub(super) effective: Vec<Effective>,
+    pub(super) warnings: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(source: &'a dyn Source) -> Self {
+        Self {
+            source,
+            faults: Vec::new(),
+            report: Report::default(),
+        }
+    }
+
+    /// The value of a variable that always has one; none leaves a fault.
+    pub(super) fn value<T>(
+        &mut self,
+        var: &'static Var,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        self.optional(var, parse).flatten()
+    }
+
+    /// The value of a variable that need not have one; the outer none leaves a fault.
+    pub(super) fn optional<T>(
+        &mut self,
+        var: &'static Var,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Option<Option<T>> {
+        let (raw, origin) = match self.find(var) {
+            Err(()) => return None,
+            Ok(Some(found)) => found,
+            Ok(None) => match var.default {
+                Default::Required => {
+                    self.missing(var);
+                    return None;
+                }
+                Default::Value(text) => (text.to_owned(), Origin::Default),
+                Default::Words(words) => {
+                    self.note(var, format!("({words})"), Origin::Default);
+                    return Some(None);
+                }
+            },
+        };
+        match parse(&raw) {
+            Ok(value) => {
+                let shown = if var.secret { "***".to_owned() } else { raw };
+                self.note(var, shown, origin);
+                Some(Some(value))
+            }
+            Err(reason) => {
+                let quoted = if may_be_quoted(var, &raw) {
+                    format!("(`{raw}`) ")
+                } else {
+                    String::new()
+                };
+                self.fault(var, format!("{quoted}{reason}"));
+                None
+            }
+        }
+    }
+
+    /// The variable has to be set.
+    pub(super) fn missing(&mut self, var: &'static Var) {
+        self.faults.push(Fault::Missing {
+            name: var.name.to_owned(),
+            hint: var.form.to_owned(),
+        });
+    }
+
+    /// A fault that shows only when several variables are seen together.
+    pub(super) fn fault(&mut self, var: &'static Var, reason: impl Into<String>) {
+        self.faults.push(Fault::Wrong {
+            name: var.name.to_owned(),
+            reason: reason.into(),
+        });
+    }
+
+    /// A sentence for the log.
+    pub(super) fn warn(&mut self, sentence: impl Into<String>) {
+        self.report.warnings.push(sentence.into());
+    }
+
+    /// Whether one of these is set to more than nothing.
+    pub(super) fn is_any_set(&self, names: &[&str]) -> bool {
+        names
+            .iter()
+            .any(|name| matches!(self.raw(name), Ok(Some(_))))
+    }
+
+    /// Whether `path` below the home directory is a file.
+    pub(super) fn home_has_file(&self, path: &str) -> bool {
+        matches!(self.raw("HOME"), Ok(Some(home)) if self.source.has_file(&Path::new(&home).join(path)))
+    }
+
+    /// Warns of variables that look like ours and are not: a slip in a name is silent otherwise.
+    pub(super) fn warn_of_unknown(&mut self) {
+        let vars = || sections().into_iter().flat_map(|section| section.vars);
+        let mut known: BTreeSet<String> = vars().map(|var| var.name.to_owned()).collect();
+        known.extend(vars().filter(|var| var.file).map(|var| var.file_name()));
+
+        let prefixes = ["MQTT_", "SPARKPLUG_", "TWIN_", "INGEST_", "OUTBOX_"];
+        let mut unknown: Vec<String> = self.source.names();
+        unknown.retain(|name| {
+            prefixes.iter().any(|prefix| name.starts_with(prefix))
+                && !known.contains(name)
+                && !is_service_link(name)
+        });
+        unknown.sort();
+        for name in unknown {
+            self.warn(format!(
+                "{name} is set but unknown to this version, and ignored"
+            ));
+        }
+    }
+
+    pub(super) fn finish(self) -> Result<Report, Faults> {
+        if self.faults.is_empty() {
+            Ok(self.report)
+        } else {
+            Err(Faults(self.faults))
+        }
+    }
+
+    /// Value and origin as set; a fault is left where they cannot be had.
+    fn find(&mut self, var: &'static Var) -> Result<Option<(String, Origin)>, ()> {
+        let direct = match self.raw(var.name) {
+            Ok(direct) => direct,
+            Err(NotUnicode) => {
+                self.fault(var, "is not valid Unicode");
+                return Err(());
+            }
+        };
+        let path = match self.raw(&var.file_name()) {
+            Ok(path) => path.filter(|_| var.file),
+            Err(NotUnicode) => None,
+        };
+        match (direct, path) {
+            (Some(_), Some(_)) => {
+                self.fault(
+                    var,
+                    format!("and {} are both set: choose one", var.file_name()),
+                );
+                Err(())
+            }
+            (Some(value), None) => Ok(Some((value, Origin::Environment))),
+            (None, Some(path)) => match self.source.file(Path::new(&path)) {
+                Ok(text) => Ok(Some((
+                    text.trim_end_matches(['\r', '\n']).to_owned(),
+                    Origin::File(path.into()),
+                ))),
+                Err(error) => {
+                    self.faults.push(Fault::Wrong {
+                        name: var.file_name(),
+                        reason: format!("(`{path}`) cannot be read: {error}"),
+                    });
+                    Err(())
+                }
+            },
+            (None, None) => Ok(None),
+        }
+    }
+
+    /// An empty value is as good as none: compose files and templates leave them behind.
+    fn raw(&self, name: &str) -> Result<Option<String>, NotUnicode> {
+        Ok(self
+            .source
+            .get(name)?
+            .filter(|value| !value.trim().is_empty()))
+    }
+
+    fn note(&mut self, var: &'static Var, value: String, origin: Origin) {
+        self.report.effective.push(Effective {
+            name: var.name,
+            value,
+            origin,
+        });
+    }
+}
+
+impl fmt::Display for Effective {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}={} [{}]", self.name, self.value, self.origin)
+    }
+}
+
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Environment => f.write_str("environment"),
+            Self::File(path) => write!(f, "file {}", path.display()),
+            Self::Default => f.write_str("default"),
+        }
+    }
+}
+
+/// A wrong value helps the reader of a fault, unless a credential could be in it: in a URL's
+/// user part or query.
+fn may_be_quoted(var: &Var, value: &str) -> bool {
+    !var.secret
+        && value.len() <= 80
+        && !value.contains(['@', '?'])
+        && !value.contains(char::is_control)
+}
+
+/// Kubernetes gives each container such variables for a service, which may be called `mqtt`.
+fn is_service_link(name: &str) -> bool {
+    name.contains("_SERVICE_") || name.ends_with("_PORT") || name.contains("_PORT_")
+}

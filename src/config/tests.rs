@@ -1,0 +1,328 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::Path;
+use std::time::Duration;
+
+use super::*;
+
+/// Variables and files of a test.
+#[derive(Default)]
+struct Given {
+    variables: BTreeMap<String, String>,
+    files: BTreeMap<String, String>,
+}
+
+impl Given {
+    /// The least that is complete.
+    fn complete() -> Self {
+        Self::default()
+            .set("MQTT_URL", "mqtt://localhost")
+            .set("AWS_REGION", "eu-central-1")
+    }
+
+    fn set(mut self, name: &str, value: &str) -> Self {
+        self.variables.insert(name.to_owned(), value.to_owned());
+        self
+    }
+
+    fn without(mut self, name: &str) -> Self {
+        self.variables.remove(name);
+        self
+    }
+
+    fn file(mut self, path: &str, text: &str) -> Self {
+        self.files.insert(path.to_owned(), text.to_owned());
+        self
+    }
+
+    fn load(&self) -> Config {
+        Config::load(self).unwrap()
+    }
+
+    fn faults(&self) -> String {
+        Config::load(self).unwrap_err().to_string()
+    }
+}
+
+impl Source for Given {
+    fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
+        match self.variables.get(name).map(String::as_str) {
+            Some("\u{fffd}") => Err(NotUnicode),
+            value => Ok(value.map(str::to_owned)),
+        }
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.variables.keys().cloned().collect()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        let text = path.to_str().and_then(|path| self.files.get(path));
+        text.cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        self.file(path).is_ok()
+    }
+}
+
+const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+
+#[test]
+fn the_least_is_a_server_and_a_region() {
+    let config = Given::complete().load();
+    assert_eq!(config.mqtt.servers.len(), 1);
+    assert_eq!(config.mqtt.keep_alive, Duration::from_secs(30));
+    assert_eq!(config.mqtt.max_packet, 16 << 20);
+    assert_eq!(config.sparkplug.host_id, "sparkwise");
+    assert_eq!(config.sparkplug.reorder_timeout, Duration::from_secs(2));
+    assert_eq!(
+        (config.sparkplug.rebirth, config.sparkplug.bdseq),
+        (Rebirth::Auto, BdSeq::Verify)
+    );
+    assert_eq!(
+        (config.twin.nested, config.twin.int64),
+        (Nested::Child, Int64::Double)
+    );
+    assert_eq!(config.twin.stale_after, Duration::from_secs(60));
+    assert_eq!(config.twin.max_properties.get(), 500);
+    assert_eq!(config.delivery.linger, Duration::from_secs(1));
+    assert_eq!(config.outbox.max_bytes, 256 << 20);
+    assert_eq!(config.process.shutdown_grace, Duration::from_secs(20));
+    assert_eq!(config.process.log_format, LogFormat::Text);
+    assert!(config.warnings.is_empty(), "{:?}", config.warnings);
+}
+
+#[test]
+fn all_faults_are_named_at_once() {
+    let faults = Given::default()
+        .set("MQTT_PASSWORD", "hunter2")
+        .set("MQTT_KEEP_ALIVE", "1500ms")
+        .set("SPARKPLUG_HOST_ID", "a/b")
+        .set("SPARKPLUG_REBIRTH", "on")
+        .set("TWIN_STATIC", "a{b")
+        .set("INGEST_LINGER", "5 parsecs")
+        .set("INGEST_IN_FLIGHT", "0")
+        .set("RUST_LOG", "sparkwise=loud")
+        .faults();
+    for name in [
+        "MQTT_URL is missing",
+        "AWS_REGION is missing",
+        "MQTT_PASSWORD needs MQTT_USERNAME",
+        "MQTT_KEEP_ALIVE (`1500ms`) must be whole seconds",
+        "SPARKPLUG_HOST_ID (`a/b`)",
+        "SPARKPLUG_REBIRTH (`on`) must be one of: auto, off",
+        "TWIN_STATIC",
+        "INGEST_LINGER (`5 parsecs`) is not a duration",
+        "INGEST_IN_FLIGHT",
+        "RUST_LOG",
+        "cargo demo",
+    ] {
+        assert!(faults.contains(name), "{name} is not in:\n{faults}");
+    }
+}
+
+#[test]
+fn no_secret_is_ever_shown() {
+    let secrets = Given::default()
+        .set(
+            "MQTT_URL",
+            "mqtt://ada:hunter2@localhost, http://x?token=hunter2",
+        )
+        .set("MQTT_USERNAME", "ada")
+        .set("MQTT_PASSWORD", "hunter2")
+        .set("MQTT_KEY", "hunter2");
+    let faults = secrets.faults();
+    assert!(
+        faults.contains("MQTT_URL") && faults.contains("MQTT_KEY"),
+        "{faults}"
+    );
+    assert!(!faults.contains("hunter2"), "{faults}");
+
+    let config = Given::complete()
+        .set("MQTT_USERNAME", "ada")
+        .set("MQTT_PASSWORD", "hunter2")
+        .set("MQTT_CERT", PEM)
+        .set("MQTT_KEY", &format!("{PEM}hunter2"))
+        .load();
+    let shown: Vec<String> = config.effective.iter().map(ToString::to_string).collect();
+    assert!(
+        shown.contains(&"MQTT_PASSWORD=*** [environment]".to_owned()),
+        "{shown:?}"
+    );
+    assert!(!format!("{shown:?}{config:?}").contains("hunter2"));
+    assert_eq!(
+        config
+            .mqtt
+            .password
+            .map(|secret| secret.expose().to_owned()),
+        Some("hunter2".to_owned())
+    );
+}
+
+#[test]
+fn values_come_from_files_too() {
+    let given = Given::complete()
+        .set("MQTT_USERNAME", "ada")
+        .set("MQTT_PASSWORD_FILE", "/run/secrets/mqtt")
+        .file("/run/secrets/mqtt", "hunter2\n");
+    let config = given.load();
+    assert_eq!(config.mqtt.password, Some(Secret::new("hunter2")));
+    assert!(
+        config
+            .effective
+            .iter()
+            .any(|item| item.to_string() == "MQTT_PASSWORD=*** [file /run/secrets/mqtt]")
+    );
+
+    let both = given.set("MQTT_PASSWORD", "other").faults();
+    assert!(
+        both.contains("MQTT_PASSWORD and MQTT_PASSWORD_FILE are both set"),
+        "{both}"
+    );
+
+    let absent = Given::complete().set("MQTT_CA_FILE", "/nowhere").faults();
+    assert!(
+        absent.contains("MQTT_CA_FILE (`/nowhere`) cannot be read"),
+        "{absent}"
+    );
+}
+
+#[test]
+fn certificates_need_their_keys_and_a_secure_server() {
+    let alone = Given::complete().set("MQTT_CERT", PEM).faults();
+    assert!(alone.contains("MQTT_CERT needs MQTT_KEY"), "{alone}");
+    let not_pem = Given::complete().set("MQTT_CA", "/etc/ca.pem").faults();
+    assert!(
+        not_pem.contains("MQTT_CA") && not_pem.contains("_FILE"),
+        "{not_pem}"
+    );
+
+    let plain = Given::complete().set("MQTT_CA", PEM).load();
+    assert_eq!(plain.warnings.len(), 1);
+    let secure = Given::complete()
+        .set("MQTT_URL", "mqtts://a, wss://b")
+        .set("MQTT_CA", PEM)
+        .load();
+    assert!(secure.warnings.is_empty());
+    assert_eq!(secure.mqtt.servers.len(), 2);
+}
+
+#[test]
+fn the_region_may_come_from_a_profile() {
+    let no_region = Given::complete().without("AWS_REGION");
+    assert!(no_region.faults().contains("AWS_REGION is missing"));
+    let with_home = no_region
+        .set("HOME", "/home/ada")
+        .file("/home/ada/.aws/config", "[default]");
+    assert!(with_home.load().warnings[0].contains("AWS_REGION"));
+    assert!(
+        Given::complete()
+            .without("AWS_REGION")
+            .set("AWS_DEFAULT_REGION", "eu-west-1")
+            .load()
+            .warnings
+            .is_empty()
+    );
+}
+
+#[test]
+fn unknown_variables_are_pointed_out() {
+    let config = Given::complete()
+        .set("MQTT_PASSWROD", "hunter2")
+        .set("MQTT_SERVICE_HOST", "10.0.0.1")
+        .set("MQTT_PORT_1883_TCP", "tcp://10.0.0.1:1883")
+        .set("PATH", "/bin")
+        .load();
+    assert_eq!(
+        config.warnings,
+        ["MQTT_PASSWROD is set but unknown to this version, and ignored"]
+    );
+}
+
+#[test]
+fn empty_is_unset_and_foreign_bytes_are_a_fault() {
+    assert_eq!(
+        Given::complete()
+            .set("SPARKPLUG_HOST_ID", " ")
+            .load()
+            .sparkplug
+            .host_id,
+        "sparkwise"
+    );
+    let faults = Given::complete().set("TWIN_NAMESPACE", "\u{fffd}").faults();
+    assert!(
+        faults.contains("TWIN_NAMESPACE is not valid Unicode"),
+        "{faults}"
+    );
+}
+
+#[test]
+fn choices() {
+    let config = Given::complete()
+        .set("SPARKPLUG_GROUPS", "Nordsee, Alpen Süd")
+        .set("SPARKPLUG_BDSEQ", "strict")
+        .set("TWIN_MODEL_PREFIX", "Plant 1 ")
+        .set("TWIN_NESTED", "flatten")
+        .set("TWIN_INT64", "string")
+        .set("TWIN_STATIC", "*/engHigh, Temp*/doc*")
+        .set("LOG_FORMAT", "json")
+        .load();
+    assert_eq!(
+        config.sparkplug.groups,
+        Some(vec!["Nordsee".to_owned(), "Alpen Süd".to_owned()])
+    );
+    assert_eq!(config.sparkplug.bdseq, BdSeq::Strict);
+    assert_eq!(config.twin.model_prefix, "Plant 1 ");
+    assert_eq!(
+        (config.twin.nested, config.twin.int64),
+        (Nested::Flatten, Int64::String)
+    );
+    assert_eq!(config.process.log_format, LogFormat::Json);
+    let statics = config.twin.statics.unwrap();
+    assert!(statics.matches("Gearbox/Oil/engHigh") && statics.matches("Temperature/documentation"));
+    assert!(!statics.matches("Speed/engLow"));
+}
+
+#[test]
+fn every_variable_is_declared_once_and_every_default_is_valid() {
+    let names: Vec<&str> = sections()
+        .iter()
+        .flat_map(|section| section.vars)
+        .map(|var| var.name)
+        .collect();
+    assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len());
+
+    // Each section reads all that it declares; the AWS SDK reads its own.
+    let config = Given::complete().load();
+    let read: BTreeSet<&str> = config.effective.iter().map(|item| item.name).collect();
+    for name in names {
+        assert!(
+            read.contains(name) || name.starts_with("AWS_"),
+            "{name} is declared but not read"
+        );
+        assert!(
+            help().contains(&format!("  {name}")),
+            "{name} is not in the help"
+        );
+    }
+}
+
+#[test]
+fn the_documentation_is_made_from_the_declarations() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, markdown()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == markdown(),
+        "docs/configuration.md is out of step: run `UPDATE=1 cargo test config`"
+    );
+}
+
+#[test]
+fn a_map_is_a_source() {
+    let map: BTreeMap<String, String> = Given::complete().variables;
+    assert!(Config::load(&map).is_ok());
+}

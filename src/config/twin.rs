@@ -1,0 +1,244 @@
+//! How the plant becomes models and assets.
+
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use globset::{Glob, GlobSet, GlobSetBuilder};
+
+use super::parse::{count_up_to, duration_within, text, word};
+use super::reader::Reader;
+use super::variable::{Default, Section, Var};
+use crate::sitewise::limits;
+
+const NAMESPACE: Var = Var {
+    name: "TWIN_NAMESPACE",
+    default: Default::Words("the AWS account and region"),
+    form: "text",
+    doc: "What the ids of all models and assets are derived from. Two plants in one account and region need \
+          two namespaces. Changing it makes everything anew beside the old.",
+    secret: false,
+    file: false,
+};
+
+const MODEL_PREFIX: Var = Var {
+    name: "TWIN_MODEL_PREFIX",
+    default: Default::Words("none"),
+    form: "text, up to 64 characters",
+    doc: "Put before the name of every model. SiteWise keeps model names unique in the account, so a second \
+          plant needs one.",
+    secret: false,
+    file: false,
+};
+
+const NESTED: Var = Var {
+    name: "TWIN_NESTED",
+    default: Default::Value("child"),
+    form: "child or flatten",
+    doc: "What a template inside a template becomes: an asset of its own below its parent's, or properties \
+          of the parent named member/member.",
+    secret: false,
+    file: false,
+};
+
+const INT64: Var = Var {
+    name: "TWIN_INT64",
+    default: Default::Value("double"),
+    form: "double or string",
+    doc: "What UInt32, Int64 and UInt64 become: numbers, which past 2^53 are rounded, marked UNCERTAIN and \
+          counted, or strings with every digit.",
+    secret: false,
+    file: false,
+};
+
+const STATIC: Var = Var {
+    name: "TWIN_STATIC",
+    default: Default::Words("all"),
+    form: "globs separated by commas",
+    doc: "Which static properties of metrics become attributes, matched against member/property: \
+          */engHigh,*/documentation. * also matches slashes.",
+    secret: false,
+    file: false,
+};
+
+const STALE_AFTER: Var = Var {
+    name: "TWIN_STALE_AFTER",
+    default: Default::Value("60s"),
+    form: "duration",
+    doc: "How long a node or device may be gone before its values are repeated with the quality UNCERTAIN. \
+          Each time bills two messages a metric, so a short interruption should not cause it.",
+    secret: false,
+    file: false,
+};
+
+const MAX_MODELS: Var = Var {
+    name: "TWIN_MAX_MODELS",
+    default: Default::Value("100"),
+    form: "number",
+    doc: "The most models that are created. What would need another is discarded and counted.",
+    secret: false,
+    file: false,
+};
+
+const MAX_ASSETS: Var = Var {
+    name: "TWIN_MAX_ASSETS",
+    default: Default::Value("10000"),
+    form: "number",
+    doc: "The most assets that are created. What would need another is discarded and counted.",
+    secret: false,
+    file: false,
+};
+
+const MAX_PROPERTIES: Var = Var {
+    name: "TWIN_MAX_PROPERTIES",
+    default: Default::Value("500"),
+    form: "number up to 500",
+    doc: "The most properties of one model. What would need another is discarded and counted.",
+    secret: false,
+    file: false,
+};
+
+pub(super) const SECTION: Section = Section {
+    title: "Twin",
+    doc: "How the plant becomes models and assets.",
+    vars: &[
+        &NAMESPACE,
+        &MODEL_PREFIX,
+        &NESTED,
+        &INT64,
+        &STATIC,
+        &STALE_AFTER,
+        &MAX_MODELS,
+        &MAX_ASSETS,
+        &MAX_PROPERTIES,
+    ],
+};
+
+/// How the plant becomes models and assets.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Twin {
+    /// What ids are derived from; none means account and region.
+    pub namespace: Option<String>,
+    /// Put before the name of every model; may be empty.
+    pub model_prefix: String,
+    /// What nested templates become.
+    pub nested: Nested,
+    /// What integers of more than 32 bits become.
+    pub int64: Int64,
+    /// Which static properties of metrics become attributes; none means all.
+    pub statics: Option<Globs>,
+    /// How long to wait before values of the dead are marked.
+    pub stale_after: Duration,
+    /// The most models.
+    pub max_models: NonZeroU32,
+    /// The most assets.
+    pub max_assets: NonZeroU32,
+    /// The most properties of a model.
+    pub max_properties: NonZeroU32,
+}
+
+/// What nested templates become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Nested {
+    /// Assets below their parent's.
+    Child,
+    /// Properties of their parent's.
+    Flatten,
+}
+
+/// What integers that do not fit SiteWise's INTEGER become.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Int64 {
+    /// DOUBLE.
+    Double,
+    /// STRING.
+    String,
+}
+
+/// A set of globs.
+#[derive(Clone, Debug)]
+pub struct Globs {
+    patterns: Vec<String>,
+    set: GlobSet,
+}
+
+impl Globs {
+    /// Globs as written in a variable: separated by commas.
+    ///
+    /// # Errors
+    ///
+    /// Which pattern is wrong and why.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let mut set = GlobSetBuilder::new();
+        let mut patterns = Vec::new();
+        for pattern in text
+            .split(',')
+            .map(str::trim)
+            .filter(|pattern| !pattern.is_empty())
+        {
+            let glob = Glob::new(pattern)
+                .map_err(|error| format!("has a wrong glob `{pattern}`: {}", error.kind()))?;
+            set.add(glob);
+            patterns.push(pattern.to_owned());
+        }
+        let set = set
+            .build()
+            .map_err(|error| format!("has globs that are too large: {error}"))?;
+        Ok(Self { patterns, set })
+    }
+
+    /// Whether any of them matches.
+    pub fn matches(&self, text: &str) -> bool {
+        self.set.is_match(text)
+    }
+}
+
+impl PartialEq for Globs {
+    fn eq(&self, other: &Self) -> bool {
+        self.patterns == other.patterns
+    }
+}
+
+impl Twin {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let namespace = reader.optional(&NAMESPACE, text);
+        let model_prefix = reader.optional(&MODEL_PREFIX, model_prefix);
+        let nested = reader.value(
+            &NESTED,
+            word(&[("child", Nested::Child), ("flatten", Nested::Flatten)]),
+        );
+        let int64 = reader.value(
+            &INT64,
+            word(&[("double", Int64::Double), ("string", Int64::String)]),
+        );
+        let statics = reader.optional(&STATIC, Globs::parse);
+        let stale_after = reader.value(
+            &STALE_AFTER,
+            duration_within(Duration::ZERO, Duration::from_secs(24 * 3600)),
+        );
+        let max_models = reader.value(&MAX_MODELS, count_up_to(100_000));
+        let max_assets = reader.value(&MAX_ASSETS, count_up_to(10_000_000));
+        let max_properties = reader.value(
+            &MAX_PROPERTIES,
+            count_up_to(limits::PROPERTIES_PER_MODEL as u32),
+        );
+        Some(Self {
+            namespace: namespace?,
+            model_prefix: model_prefix?.unwrap_or_default(),
+            nested: nested?,
+            int64: int64?,
+            statics: statics?,
+            stale_after: stale_after?,
+            max_models: max_models?,
+            max_assets: max_assets?,
+            max_properties: max_properties?,
+        })
+    }
+}
+
+/// Its own blanks are kept: `Plant 1 ` is a sensible prefix.
+fn model_prefix(value: &str) -> Result<String, String> {
+    if value.chars().count() > 64 || value.chars().any(char::is_control) {
+        return Err("must be at most 64 characters, none of them a control character".to_owned());
+    }
+    Ok(value.to_owned())
+}

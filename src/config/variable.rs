@@ -1,0 +1,62 @@
+//! What is declared of a variable, and the registry of all.
+
+use super::{aws, delivery, mqtt, outbox, process, sparkplug, twin};
+
+/// A variable of the environment.
+#[derive(Debug)]
+pub struct Var {
+    /// Its name.
+    pub name: &'static str,
+    /// What holds where it is not set.
+    pub default: Default,
+    /// How its value is written.
+    pub form: &'static str,
+    /// What it does.
+    pub doc: &'static str,
+    /// Never shown, neither in faults nor in the effective configuration.
+    pub secret: bool,
+    /// Can be given as a path to a file instead, in the variable with `_FILE` appended.
+    pub file: bool,
+}
+
+/// What holds where a variable is not set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Default {
+    /// The process does not start.
+    Required,
+    /// This text, read like a value of the environment.
+    Value(&'static str),
+    /// What these words say.
+    Words(&'static str),
+}
+
+/// Variables of one subject.
+#[derive(Debug)]
+pub struct Section {
+    /// Its heading.
+    pub title: &'static str,
+    /// What its variables are about.
+    pub doc: &'static str,
+    /// In the order in which they are listed.
+    pub vars: &'static [&'static Var],
+}
+
+impl Var {
+    /// The name of the variable that holds a path to a file with the value.
+    pub(super) fn file_name(&self) -> String {
+        format!("{}_FILE", self.name)
+    }
+}
+
+/// Every variable, by section.
+pub fn sections() -> [&'static Section; 7] {
+    [
+        &mqtt::SECTION,
+        &sparkplug::SECTION,
+        &twin::SECTION,
+        &delivery::SECTION,
+        &outbox::SECTION,
+        &process::SECTION,
+        &aws::SECTION,
+    ]
+}
