@@ -3,7 +3,14 @@
 //! [`Host`](host::Host) takes MQTT messages and time and gives [`Event`](event::Event)s and
 //! commands. It knows nothing of SiteWise.
 
+pub mod limits;
+
 pub mod address;
 pub mod datatype;
+pub mod edge;
 pub mod event;
+pub mod message;
+pub mod payload;
+pub mod proto;
+pub mod topic;
 pub mod value;

@@ -1,0 +1,42 @@
+//! How much of one message, one birth and one node is taken; past each limit a counted
+//! finding, and the rest goes on.
+
+/// Bytes of a payload, as received and once inflated.
+pub const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
+
+/// Parts of a payload that take memory of their own: metrics, members, parameters,
+/// properties, cells. An empty part is two bytes on the wire and a hundred in memory.
+pub const PAYLOAD_PARTS: usize = 500_000;
+
+/// Leaves of one birth.
+pub const LEAVES: usize = 100_000;
+
+/// Templates within templates.
+pub const TEMPLATE_DEPTH: usize = 16;
+
+/// Bytes of a metric's, member's, property's or template's name.
+pub const NAME_BYTES: usize = 1024;
+
+/// Bytes of a string value; a longer one is cut on a character boundary.
+pub const STRING_BYTES: usize = 64 * 1024;
+
+/// Bytes of a Bytes or File value.
+pub const BLOB_BYTES: usize = 64 * 1024;
+
+/// Elements of an array, and cells of a data set.
+pub const ELEMENTS: usize = 10_000;
+
+/// Edge nodes that are remembered.
+pub const NODES: usize = 20_000;
+
+/// Devices of one edge node.
+pub const DEVICES: usize = 10_000;
+
+/// Messages of one edge node that wait for a missing one.
+pub const WINDOW_MESSAGES: usize = 128;
+
+/// Bytes of the messages of one edge node that wait for a missing one.
+pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
+
+/// Outputs and lists of an edge node that grow with what it does wrong.
+pub const SUPPRESSED: usize = 64;

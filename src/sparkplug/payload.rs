@@ -1,0 +1,169 @@
+//! Payloads: bytes to messages and back, compressed ones included, within limits.
+//!
+//! Values stay in their arms; whoever knows the datatypes reads them.
+
+use std::io::{Read, Write};
+
+use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+use prost::Message;
+
+use super::limits;
+use super::proto::Payload;
+use super::proto::payload::Metric;
+use super::proto::payload::metric::Value;
+
+mod parts;
+
+/// The `uuid` of a payload whose body is another one, compressed.
+pub const COMPRESSED: &str = "SPBV1.0_COMPRESSED";
+
+/// Why bytes are no payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
+pub enum DecodeError {
+    /// No protobuf of this schema.
+    #[error("the payload is no Sparkplug B protobuf")]
+    Malformed,
+    /// More bytes or more parts than are taken.
+    #[error("the payload is too large")]
+    TooLarge,
+    /// A compressed payload without a body, of an unknown algorithm, or damaged.
+    #[error("the compressed payload cannot be inflated")]
+    Compression,
+    /// A compressed payload within a compressed payload.
+    #[error("the payload is compressed twice")]
+    Nested,
+}
+
+/// How a payload may be compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Compression {
+    /// GZIP.
+    Gzip,
+    /// DEFLATE, in its zlib wrapping, as the known senders do.
+    Deflate,
+}
+
+impl Compression {
+    /// The value of the metric `algorithm`.
+    pub const fn algorithm(self) -> &'static str {
+        match self {
+            Self::Gzip => "GZIP",
+            Self::Deflate => "DEFLATE",
+        }
+    }
+}
+
+/// The payload in `bytes`; an empty one is a payload without anything.
+///
+/// # Errors
+///
+/// [`DecodeError`] says what the bytes are instead.
+pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
+    let payload = decode_plain(bytes)?;
+    if payload.uuid.as_deref() != Some(COMPRESSED) {
+        return Ok(payload);
+    }
+    let inflated = inflate(&payload)?;
+    let mut inner = decode_plain(&inflated)?;
+    if inner.uuid.as_deref() == Some(COMPRESSED) {
+        return Err(DecodeError::Nested);
+    }
+    inner.seq = inner.seq.or(payload.seq);
+    inner.timestamp = inner.timestamp.or(payload.timestamp);
+    Ok(inner)
+}
+
+fn decode_plain(bytes: &[u8]) -> Result<Payload, DecodeError> {
+    if bytes.len() > limits::PAYLOAD_BYTES {
+        return Err(DecodeError::TooLarge);
+    }
+    parts::check(bytes)?;
+    Payload::decode(bytes).map_err(|_| DecodeError::Malformed)
+}
+
+fn inflate(payload: &Payload) -> Result<Vec<u8>, DecodeError> {
+    let body = payload.body.as_deref().ok_or(DecodeError::Compression)?;
+    match algorithm(payload) {
+        Some(name) if name.eq_ignore_ascii_case("GZIP") => bounded(GzDecoder::new(body)),
+        Some(name) if name.eq_ignore_ascii_case("DEFLATE") => deflated(body),
+        Some(_) => Err(DecodeError::Compression),
+        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body)),
+        None => deflated(body),
+    }
+}
+
+/// DEFLATE is wrapped in zlib by the known senders; the bare stream is taken too.
+fn deflated(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    match body {
+        // zlib: method 8, and a header that divides by 31.
+        [cmf, flg, ..]
+            if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31) =>
+        {
+            bounded(ZlibDecoder::new(body))
+        }
+        _ => bounded(DeflateDecoder::new(body)),
+    }
+}
+
+fn bounded(reader: impl Read) -> Result<Vec<u8>, DecodeError> {
+    let limit = limits::PAYLOAD_BYTES as u64;
+    let mut inflated = Vec::new();
+    match reader.take(limit + 1).read_to_end(&mut inflated) {
+        Ok(_) if inflated.len() > limits::PAYLOAD_BYTES => Err(DecodeError::TooLarge),
+        Ok(_) => Ok(inflated),
+        Err(_) => Err(DecodeError::Compression),
+    }
+}
+
+fn algorithm(payload: &Payload) -> Option<&str> {
+    let metric = payload
+        .metrics
+        .iter()
+        .find(|m| m.name.as_deref() == Some("algorithm"))?;
+    match &metric.value {
+        Some(Value::StringValue(name)) => Some(name),
+        _ => None,
+    }
+}
+
+/// The bytes of `payload`.
+pub fn encode(payload: &Payload) -> Vec<u8> {
+    payload.encode_to_vec()
+}
+
+/// The bytes of a payload whose body is `payload`, compressed; sequence number and time
+/// stand outside as well, as the Java and Cirrus senders have it.
+pub fn encode_compressed(payload: &Payload, compression: Compression) -> Vec<u8> {
+    let level = flate2::Compression::default();
+    let plain = encode(payload);
+    // Writing to a vector cannot fail.
+    let body = match compression {
+        Compression::Gzip => {
+            let mut encoder = GzEncoder::new(Vec::new(), level);
+            let _ = encoder.write_all(&plain);
+            encoder.finish().unwrap_or_default()
+        }
+        Compression::Deflate => {
+            let mut encoder = ZlibEncoder::new(Vec::new(), level);
+            let _ = encoder.write_all(&plain);
+            encoder.finish().unwrap_or_default()
+        }
+    };
+    let algorithm = Metric {
+        name: Some("algorithm".to_owned()),
+        datatype: Some(super::datatype::DataType::String.number()),
+        value: Some(Value::StringValue(compression.algorithm().to_owned())),
+        ..Metric::default()
+    };
+    encode(&Payload {
+        timestamp: payload.timestamp,
+        seq: payload.seq,
+        uuid: Some(COMPRESSED.to_owned()),
+        body: Some(body),
+        metrics: vec![algorithm],
+    })
+}
+
+#[cfg(test)]
+mod tests;
