@@ -3,5 +3,14 @@
 //! Nothing outside this module names the AWS SDK.
 
 pub mod api;
+pub mod aws;
+mod cache;
 pub mod client;
+mod convert;
+pub mod endpoint;
+mod fault;
+mod host_prefix;
 pub mod limits;
+mod merge;
+#[cfg(test)]
+mod stub;

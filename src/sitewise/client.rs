@@ -2,7 +2,7 @@
 //!
 //! Each call is tried once, with a timeout, and tells how it ended; whether and when it is
 //! tried again is decided by whoever asked. The only real implementation is
-//! `AwsSiteWise`; tests and simulations bring their own.
+//! [`AwsSiteWise`](super::aws::AwsSiteWise); tests and simulations bring their own.
 
 use uuid::Uuid;
 

@@ -1,0 +1,412 @@
+//! The client: one call, one try, one answer in our words.
+
+use std::fmt::Display;
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{AppName, BehaviorVersion, SdkConfig};
+use aws_credential_types::provider::ProvideCredentials;
+use aws_sdk_iotsitewise::Client;
+use aws_sdk_iotsitewise::config::Builder;
+use aws_sdk_iotsitewise::error::BuildError;
+use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
+use aws_sdk_iotsitewise::types::{
+    AssetModelVersionType, ListAssetModelPropertiesFilter, ListAssetsFilter, TraversalDirection,
+};
+use uuid::Uuid;
+
+use super::api::{
+    Asset, Associate, CreateAsset, CreateModel, Entry, EntryError, Fault, FaultKind, GrowModel,
+    Model, ModelSummary, Page,
+};
+use super::cache::Models;
+use super::client::SiteWise;
+use super::convert::{self, NotAnId};
+use super::endpoint::Endpoint;
+use super::host_prefix::NoHostPrefix;
+use super::limits::PAGE_ITEMS;
+use super::{fault, merge};
+
+/// How long a connection may take to stand.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a call may take as a whole, loading credentials included.
+const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How the calls name themselves to AWS.
+const APP_NAME: &str = "sparkwise";
+
+/// AWS IoT SiteWise through the AWS SDK, or whatever answers at its custom endpoint.
+#[derive(Debug)]
+pub struct AwsSiteWise {
+    client: Client,
+    config: SdkConfig,
+    endpoint: Endpoint,
+    models: Models,
+}
+
+/// There is no AWS region in the environment, nor in a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no AWS region: set AWS_REGION")]
+pub struct NoRegion;
+
+impl AwsSiteWise {
+    /// From the SDK's own variables, profiles and credential sources.
+    ///
+    /// # Errors
+    ///
+    /// Without a region. Credentials are looked for by the first call.
+    pub async fn from_env() -> Result<Self, NoRegion> {
+        let config = Box::pin(aws_config::load_defaults(BehaviorVersion::latest())).await;
+        Self::new(&config)
+    }
+
+    /// From a configuration of the SDK, whose retries, timeouts and behaviour version are
+    /// replaced by ours.
+    ///
+    /// # Errors
+    ///
+    /// Without a region.
+    pub fn new(config: &SdkConfig) -> Result<Self, NoRegion> {
+        Self::with_call_timeout(config, CALL_TIMEOUT)
+    }
+
+    fn with_call_timeout(config: &SdkConfig, call_timeout: Duration) -> Result<Self, NoRegion> {
+        let endpoint = Endpoint::of(config).ok_or(NoRegion)?;
+        let timeouts = TimeoutConfig::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .operation_timeout(call_timeout)
+            .build();
+        let mut config = config
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts);
+        config.set_app_name(AppName::new(APP_NAME).ok());
+        config.set_behavior_version(Some(BehaviorVersion::latest()));
+        let config = config.build();
+        let service = Builder::from(&config).interceptor(NoHostPrefix).build();
+        Ok(Self {
+            client: Client::from_conf(service),
+            config,
+            endpoint,
+            models: Models::new(),
+        })
+    }
+
+    /// Where the calls go.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoint
+    }
+
+    /// The AWS account and region, which name the twin.
+    ///
+    /// # Errors
+    ///
+    /// See [`account_and_region`].
+    pub async fn account_and_region(&self) -> Result<(String, String), Fault> {
+        account_and_region(&self.config).await
+    }
+
+    async fn describe(&self, id: Uuid) -> Result<DescribeAssetModelOutput, Fault> {
+        self.client
+            .describe_asset_model()
+            .asset_model_id(id.to_string())
+            .asset_model_version("LATEST")
+            .send()
+            .await
+            .map_err(|error| fault::of_call(format_args!("describe asset model {id}"), &error))
+    }
+
+    async fn describe_whole(&self, id: Uuid) -> Result<Model, Fault> {
+        let output = self.describe(id).await?;
+        let tried = || format!("describe asset model {id}");
+        let mut model = convert::model(&output).map_err(unreadable(tried()))?;
+        let told = output.asset_model_composite_models();
+        let is_told = |id: &str| told.iter().any(|composite| composite.id() == Some(id));
+        let summaries = output.asset_model_composite_model_summaries();
+        if summaries.iter().any(|summary| !is_told(summary.id())) {
+            model.properties = self.list_properties(id).await?;
+        }
+        Ok(model)
+    }
+
+    /// Ids and names of all properties, those of custom composite models included.
+    async fn list_properties(&self, id: Uuid) -> Result<Vec<(Uuid, String)>, Fault> {
+        let tried = || format!("list properties of asset model {id}");
+        let mut properties = Vec::new();
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .list_asset_model_properties()
+                .asset_model_id(id.to_string())
+                .filter(ListAssetModelPropertiesFilter::All)
+                .max_results(PAGE_ITEMS)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| fault::of_call(tried(), &error))?;
+            for property in page.asset_model_property_summaries() {
+                if let Some(id) = property.id() {
+                    let id = convert::id(id).map_err(unreadable(tried()))?;
+                    properties.push((id, property.name().to_owned()));
+                }
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(properties);
+            }
+        }
+    }
+
+    async fn update(&self, growth: &GrowModel) -> Result<(), Fault> {
+        let model = self.describe(growth.id).await?;
+        let tried = || format!("update asset model {:?}", model.asset_model_name());
+        let Some(grown) = merge::merge(&model, growth).map_err(inexpressible(tried()))? else {
+            return Ok(());
+        };
+        let etag = model
+            .e_tag()
+            .ok_or_else(|| fault::of_answer(tried(), "described without an ETag"))?;
+        let description = model.asset_model_description();
+        self.client
+            .update_asset_model()
+            .asset_model_id(model.asset_model_id())
+            .set_asset_model_external_id(model.asset_model_external_id().map(str::to_owned))
+            .asset_model_name(model.asset_model_name())
+            .set_asset_model_description((!description.is_empty()).then(|| description.to_owned()))
+            .set_asset_model_properties(Some(grown.properties))
+            .set_asset_model_hierarchies(Some(grown.hierarchies))
+            .set_asset_model_composite_models(model.asset_model_composite_models.clone())
+            .if_match(etag)
+            .match_for_version_type(AssetModelVersionType::Latest)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried(), &error))?;
+        Ok(())
+    }
+}
+
+impl SiteWise for AwsSiteWise {
+    async fn create_model(&self, model: CreateModel) -> Result<(), Fault> {
+        let tried = || format!("create asset model {:?}", model.name);
+        let properties = model.properties.iter().map(convert::new_property);
+        let hierarchies = model.hierarchies.iter().map(convert::new_hierarchy);
+        let properties: Result<_, _> = properties.collect();
+        let hierarchies: Result<_, _> = hierarchies.collect();
+        let created = self
+            .client
+            .create_asset_model()
+            .asset_model_id(model.id.to_string())
+            .asset_model_external_id(&model.external_id)
+            .asset_model_name(&model.name)
+            .set_asset_model_description(model.description.clone())
+            .set_asset_model_properties(Some(properties.map_err(inexpressible(tried()))?))
+            .set_asset_model_hierarchies(Some(hierarchies.map_err(inexpressible(tried()))?))
+            .send()
+            .await;
+        self.models.forget(model.id).await;
+        created.map_err(|error| fault::of_call(tried(), &error))?;
+        Ok(())
+    }
+
+    async fn grow_model(&self, growth: GrowModel) -> Result<(), Fault> {
+        let updated = Box::pin(self.update(&growth)).await;
+        self.models.forget(growth.id).await;
+        updated
+    }
+
+    async fn describe_model(&self, id: Uuid) -> Result<Model, Fault> {
+        let describe = Box::pin(self.describe_whole(id));
+        self.models.get(id, describe).await
+    }
+
+    async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, Fault> {
+        let tried = "list asset models";
+        let page = self
+            .client
+            .list_asset_models()
+            .max_results(PAGE_ITEMS)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried, &error))?;
+        let items = page.asset_model_summaries().iter();
+        let items: Result<_, _> = items.map(convert::model_summary).collect();
+        Ok(Page {
+            items: items.map_err(unreadable(tried))?,
+            next: page.next_token,
+        })
+    }
+
+    async fn create_asset(&self, asset: CreateAsset) -> Result<(), Fault> {
+        self.client
+            .create_asset()
+            .asset_id(asset.id.to_string())
+            .asset_external_id(asset.external_id)
+            .asset_name(&asset.name)
+            .asset_model_id(asset.model.to_string())
+            .set_asset_description(asset.description)
+            .send()
+            .await
+            .map_err(|error| {
+                fault::of_call(format_args!("create asset {:?}", asset.name), &error)
+            })?;
+        Ok(())
+    }
+
+    async fn describe_asset(&self, id: Uuid) -> Result<Asset, Fault> {
+        let tried = format!("describe asset {id}");
+        let output = self
+            .client
+            .describe_asset()
+            .asset_id(id.to_string())
+            .exclude_properties(true)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(&tried, &error))?;
+        convert::asset(&output).map_err(unreadable(tried))
+    }
+
+    async fn list_assets(&self, model: Uuid, token: Option<String>) -> Result<Page<Asset>, Fault> {
+        let tried = format!("list assets of model {model}");
+        let page = self
+            .client
+            .list_assets()
+            .asset_model_id(model.to_string())
+            .filter(ListAssetsFilter::All)
+            .max_results(PAGE_ITEMS)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(&tried, &error))?;
+        let items = page.asset_summaries().iter();
+        let items: Result<_, _> = items.map(convert::asset_summary).collect();
+        Ok(Page {
+            items: items.map_err(unreadable(tried))?,
+            next: page.next_token,
+        })
+    }
+
+    async fn associate(&self, association: Associate) -> Result<(), Fault> {
+        let Associate {
+            parent,
+            hierarchy,
+            child,
+        } = association;
+        self.client
+            .associate_assets()
+            .asset_id(parent.to_string())
+            .hierarchy_id(hierarchy.to_string())
+            .child_asset_id(child.to_string())
+            .send()
+            .await
+            .map_err(|error| {
+                fault::of_call(format_args!("put asset {child} under {parent}"), &error)
+            })?;
+        Ok(())
+    }
+
+    async fn list_children(
+        &self,
+        parent: Uuid,
+        token: Option<String>,
+    ) -> Result<Page<Asset>, Fault> {
+        let tried = format!("list children of asset {parent}");
+        let page = self
+            .client
+            .list_associated_assets()
+            .asset_id(parent.to_string())
+            .traversal_direction(TraversalDirection::Child)
+            .max_results(PAGE_ITEMS)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(&tried, &error))?;
+        let items = page.asset_summaries().iter();
+        let items: Result<_, _> = items.map(convert::child_summary).collect();
+        Ok(Page {
+            items: items.map_err(unreadable(tried))?,
+            next: page.next_token,
+        })
+    }
+
+    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
+        let tried = "write values";
+        let entries = entries.into_iter().enumerate();
+        let entries: Result<_, _> = entries
+            .map(|(at, entry)| convert::entry(at, entry))
+            .collect();
+        let output = self
+            .client
+            .batch_put_asset_property_value()
+            .enable_partial_entry_processing(true)
+            .set_entries(Some(entries.map_err(inexpressible(tried))?))
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried, &error))?;
+        let mut errors = Vec::new();
+        for refused in output.error_entries() {
+            let entry = refused.entry_id().parse().map_err(|_| {
+                fault::of_answer(
+                    tried,
+                    format_args!("unknown entry {:?}", refused.entry_id()),
+                )
+            })?;
+            for error in refused.errors() {
+                errors.push(EntryError {
+                    entry,
+                    fault: fault::of_entry(error.error_code().as_str(), error.error_message()),
+                    times: error.timestamps().iter().map(convert::timestamp).collect(),
+                });
+            }
+        }
+        Ok(errors)
+    }
+}
+
+/// The AWS account, as the credentials or else STS tell it, and the region.
+///
+/// # Errors
+///
+/// [`Denied`](FaultKind::Denied) without credentials or region, or what STS answered.
+/// Source: [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), Fault> {
+    let denied = |why: &str| Fault {
+        kind: FaultKind::Denied,
+        message: format!("learn the AWS account and region: {why}"),
+    };
+    let region = config.region().ok_or_else(|| denied("no region"))?;
+    let provider = config
+        .credentials_provider()
+        .ok_or_else(|| denied("no source of credentials"))?;
+    let credentials = provider
+        .provide_credentials()
+        .await
+        .map_err(|error| fault::of_credentials(&error))?;
+    let account = match credentials.account_id() {
+        Some(account) => account.as_str().to_owned(),
+        None => aws_sdk_sts::Client::new(config)
+            .get_caller_identity()
+            .send()
+            .await
+            .map_err(|error| fault::of_call("ask STS for the AWS account", &error))?
+            .account
+            .ok_or_else(|| denied("STS answered without an account"))?,
+    };
+    Ok((account, region.as_ref().to_owned()))
+}
+
+/// Something that SiteWise's API has no way to say.
+fn inexpressible(tried: impl Display) -> impl FnOnce(BuildError) -> Fault {
+    move |error| Fault {
+        kind: FaultKind::Invalid,
+        message: format!("{tried}: {error}"),
+    }
+}
+
+fn unreadable(tried: impl Display) -> impl FnOnce(NotAnId) -> Fault {
+    move |error| fault::of_answer(tried, error)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,239 @@
+//! Growth and descriptions of models.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::{Value, json};
+
+use super::*;
+use crate::sitewise::api::{Hierarchy, Property, PropertyKind, State};
+
+const ETAG: &str = "0123456789012345678901234567890123456789012";
+
+#[tokio::test]
+async fn growth_keeps_whatever_the_model_has() {
+    let stub = Stub::start(grown_by_people).await;
+    let client = client(&stub);
+    client.grow_model(growth()).await.unwrap();
+    let requests = stub.requests();
+    let [read, write] = requests.as_slice() else {
+        panic!("one read, one write: {requests:?}");
+    };
+    assert_eq!(
+        read.path,
+        format!("/asset-models/{MODEL}?assetModelVersion=LATEST")
+    );
+    assert_eq!(write.method, "PUT");
+    assert_eq!(write.headers["if-match"], ETAG);
+    assert_eq!(write.headers["match-for-version-type"], "LATEST");
+
+    let (before, mut after) = (model_of_people(), write.json());
+    let mut properties = before["assetModelProperties"].as_array().unwrap().clone();
+    properties.push(json!({
+        "id": Uuid::from_u128(9).to_string(), "externalId": "speed-9", "name": "Speed",
+        "dataType": "DOUBLE", "unit": "1/min", "type": {"measurement": {}},
+    }));
+    let mut hierarchies = before["assetModelHierarchies"].as_array().unwrap().clone();
+    hierarchies.push(json!({
+        "id": Uuid::from_u128(10).to_string(), "externalId": "gearbox-10", "name": "Gearbox",
+        "childAssetModelId": Uuid::from_u128(11).to_string(),
+    }));
+    after.as_object_mut().unwrap().remove("clientToken");
+    assert_eq!(
+        after,
+        json!({
+            "assetModelName": "Turbine",
+            "assetModelExternalId": "turbine-1",
+            "assetModelDescription": "Made by Sparkwise",
+            "assetModelProperties": properties,
+            "assetModelHierarchies": hierarchies,
+            "assetModelCompositeModels": before["assetModelCompositeModels"],
+        })
+    );
+}
+
+#[tokio::test]
+async fn growth_that_is_there_already_writes_nothing() {
+    let stub = Stub::start(grown_by_people).await;
+    let mut growth = growth();
+    growth.hierarchies.clear();
+    growth.properties[0].name = "Power".to_owned();
+    growth.properties.push(Property {
+        id: Uuid::from_u128(3),
+        name: "Another name".to_owned(),
+        ..growth.properties[0].clone()
+    });
+    client(&stub).grow_model(growth).await.unwrap();
+    assert_eq!(stub.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_model_written_by_somebody_else_meanwhile_has_changed() {
+    let stub = Stub::start(|request: &Request| match request.method.as_str() {
+        "PUT" => Reply::error(412, "PreconditionFailedException"),
+        _ => grown_by_people(request),
+    })
+    .await;
+    let fault = client(&stub).grow_model(growth()).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Changed);
+    assert_eq!(
+        fault.message,
+        "update asset model \"Turbine\": PreconditionFailedException: because"
+    );
+}
+
+#[tokio::test]
+async fn descriptions_are_asked_for_once_and_kept_until_a_write() {
+    let stub = Stub::start(grown_by_people).await;
+    let client = client(&stub);
+    let id: Uuid = MODEL.parse().unwrap();
+    let (a, b, c) = tokio::join!(
+        client.describe_model(id),
+        client.describe_model(id),
+        client.describe_model(id)
+    );
+    let model = a.unwrap();
+    assert_eq!((b.unwrap(), c.unwrap()), (model.clone(), model.clone()));
+    client.describe_model(id).await.unwrap();
+    assert_eq!(stub.requests().len(), 1);
+
+    assert_eq!(model.state, State::Active);
+    let names: Vec<&str> = model
+        .properties
+        .iter()
+        .map(|(_, name)| name.as_str())
+        .collect();
+    assert_eq!(names, ["Power", "Power kW", "Mean power", "AWS/ALARM_TYPE"]);
+    assert_eq!(
+        model.hierarchies,
+        [(Uuid::from_u128(6), Uuid::from_u128(7))]
+    );
+
+    client.grow_model(growth()).await.unwrap();
+    client.describe_model(id).await.unwrap();
+    assert_eq!(stub.requests().len(), 4);
+}
+
+#[tokio::test]
+async fn models_in_motion_and_faults_are_not_kept() {
+    let failed = Arc::new(AtomicBool::new(false));
+    let now_failed = failed.clone();
+    let stub = Stub::start(move |_| {
+        if now_failed.load(Ordering::Relaxed) {
+            return Reply::error(404, "ResourceNotFoundException");
+        }
+        let mut model = model_of_people();
+        model["assetModelStatus"] = json!({"state": "FAILED", "error": {
+            "code": "VALIDATION_ERROR", "message": "no such unit", "details": []}});
+        Reply::json(200, &model)
+    })
+    .await;
+    let client = client(&stub);
+    let id: Uuid = MODEL.parse().unwrap();
+    for _ in 0..2 {
+        let model = client.describe_model(id).await.unwrap();
+        assert_eq!(
+            model.state,
+            State::Failed("VALIDATION_ERROR: no such unit".to_owned())
+        );
+    }
+    failed.store(true, Ordering::Relaxed);
+    let fault = client.describe_model(id).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::NotFound);
+    assert_eq!(stub.requests().len(), 3);
+}
+
+#[tokio::test]
+async fn properties_of_custom_composite_models_are_listed() {
+    let stub = Stub::start(|request: &Request| {
+        if request.path.starts_with(&format!("/asset-models/{MODEL}/properties")) {
+            let id = |n| Uuid::from_u128(n).to_string();
+            let property = |n, name| json!({"id": id(n), "name": name, "dataType": "DOUBLE", "type": {"measurement": {}}});
+            return match request.path.contains("nextToken") {
+                false => Reply::json(200, &json!({"assetModelPropertySummaries": [property(20, "A")], "nextToken": "2"})),
+                true => Reply::json(200, &json!({"assetModelPropertySummaries": [property(21, "B")]})),
+            };
+        }
+        let mut model = model_of_people();
+        model["assetModelCompositeModelSummaries"] =
+            json!([{"id": Uuid::from_u128(30).to_string(), "name": "More", "type": "CUSTOM"}]);
+        Reply::json(200, &model)
+    })
+    .await;
+    let model = client(&stub)
+        .describe_model(MODEL.parse().unwrap())
+        .await
+        .unwrap();
+    assert_eq!(
+        model.properties,
+        [
+            (Uuid::from_u128(20), "A".to_owned()),
+            (Uuid::from_u128(21), "B".to_owned())
+        ]
+    );
+}
+
+/// A property and a hierarchy that the model lacks.
+fn growth() -> GrowModel {
+    GrowModel {
+        id: MODEL.parse().unwrap(),
+        properties: vec![Property {
+            id: Uuid::from_u128(9),
+            external_id: "speed-9".to_owned(),
+            name: "Speed".to_owned(),
+            data_type: DataType::Double,
+            unit: Some("1/min".to_owned()),
+            kind: PropertyKind::Measurement,
+        }],
+        hierarchies: vec![Hierarchy {
+            id: Uuid::from_u128(10),
+            external_id: "gearbox-10".to_owned(),
+            name: "Gearbox".to_owned(),
+            child_model: Uuid::from_u128(11),
+        }],
+    }
+}
+
+fn grown_by_people(request: &Request) -> Reply {
+    match request.method.as_str() {
+        "PUT" => Reply::json(202, &json!({"assetModelStatus": {"state": "UPDATING"}})),
+        _ => Reply::json(200, &model_of_people()).header("etag", ETAG),
+    }
+}
+
+/// A model with everything that people add by hand.
+fn model_of_people() -> Value {
+    let id = |n| Uuid::from_u128(n).to_string();
+    json!({
+        "assetModelId": MODEL, "assetModelExternalId": "turbine-1", "assetModelArn": "arn",
+        "assetModelName": "Turbine", "assetModelType": "ASSET_MODEL",
+        "assetModelDescription": "Made by Sparkwise",
+        "assetModelProperties": [
+            {"id": id(3), "externalId": "power-3", "name": "Power", "dataType": "DOUBLE", "unit": "W",
+             "type": {"measurement": {"processingConfig": {"forwardingConfig": {"state": "ENABLED"}}}}},
+            {"id": id(4), "name": "Power kW", "dataType": "DOUBLE", "unit": "kW",
+             "type": {"transform": {"expression": "p / 1000",
+                "variables": [{"name": "p", "value": {"propertyId": id(3), "propertyPath": [{"id": id(3), "name": "Power"}]}}],
+                "processingConfig": {"computeLocation": "CLOUD"}}}},
+            {"id": id(5), "name": "Mean power", "dataType": "DOUBLE", "unit": "W",
+             "type": {"metric": {"expression": "avg(p)",
+                "variables": [{"name": "p", "value": {"propertyId": id(3), "hierarchyId": id(6)}}],
+                "window": {"tumbling": {"interval": "1h", "offset": "5m"}},
+                "processingConfig": {"computeLocation": "CLOUD"}}}},
+        ],
+        "assetModelHierarchies": [
+            {"id": id(6), "name": "Cameras", "childAssetModelId": id(7)},
+        ],
+        "assetModelCompositeModels": [
+            {"id": id(8), "name": "Too hot", "type": "AWS/ALARM", "description": "by hand", "properties": [
+                {"id": id(12), "name": "AWS/ALARM_TYPE", "dataType": "STRING",
+                 "type": {"attribute": {"defaultValue": "EXTERNAL"}}},
+            ]},
+        ],
+        "assetModelCompositeModelSummaries": [
+            {"id": id(8), "name": "Too hot", "type": "AWS/ALARM"},
+        ],
+        "assetModelCreationDate": 1_790_000_000, "assetModelLastUpdateDate": 1_790_000_000,
+        "assetModelStatus": {"state": "ACTIVE"},
+    })
+}

@@ -1,0 +1,271 @@
+//! Our words to the SDK's, and back.
+
+use aws_sdk_iotsitewise::error::BuildError;
+use aws_sdk_iotsitewise::operation::describe_asset::DescribeAssetOutput;
+use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
+use aws_sdk_iotsitewise::types as sdk;
+use uuid::Uuid;
+
+use super::api::{
+    Asset, DataType, Entry, Hierarchy, Model, ModelSummary, Property, PropertyKind, Quality, State,
+    Tqv, Variant,
+};
+use crate::time::Timestamp;
+
+/// Something in an answer that should be an id of SiteWise, and is none.
+#[derive(Debug, thiserror::Error)]
+#[error("{0:?} is not a UUID")]
+pub(super) struct NotAnId(String);
+
+pub(super) fn id(text: &str) -> Result<Uuid, NotAnId> {
+    Uuid::try_parse(text).map_err(|_| NotAnId(text.to_owned()))
+}
+
+fn data_type(data_type: DataType) -> sdk::PropertyDataType {
+    match data_type {
+        DataType::Integer => sdk::PropertyDataType::Integer,
+        DataType::Double => sdk::PropertyDataType::Double,
+        DataType::Boolean => sdk::PropertyDataType::Boolean,
+        DataType::String => sdk::PropertyDataType::String,
+    }
+}
+
+fn property_type(kind: &PropertyKind) -> sdk::PropertyType {
+    match kind {
+        PropertyKind::Attribute { default } => sdk::PropertyType::builder()
+            .attribute(
+                sdk::Attribute::builder()
+                    .set_default_value(default.clone())
+                    .build(),
+            )
+            .build(),
+        PropertyKind::Measurement => sdk::PropertyType::builder()
+            .measurement(sdk::Measurement::builder().build())
+            .build(),
+    }
+}
+
+/// As CreateAssetModel takes it.
+pub(super) fn new_property(
+    property: &Property,
+) -> Result<sdk::AssetModelPropertyDefinition, BuildError> {
+    sdk::AssetModelPropertyDefinition::builder()
+        .id(property.id.to_string())
+        .external_id(&property.external_id)
+        .name(&property.name)
+        .data_type(data_type(property.data_type))
+        .set_unit(property.unit.clone())
+        .r#type(property_type(&property.kind))
+        .build()
+}
+
+/// As UpdateAssetModel takes it.
+pub(super) fn added_property(property: &Property) -> Result<sdk::AssetModelProperty, BuildError> {
+    sdk::AssetModelProperty::builder()
+        .id(property.id.to_string())
+        .external_id(&property.external_id)
+        .name(&property.name)
+        .data_type(data_type(property.data_type))
+        .set_unit(property.unit.clone())
+        .r#type(property_type(&property.kind))
+        .build()
+}
+
+/// As CreateAssetModel takes it.
+pub(super) fn new_hierarchy(
+    hierarchy: &Hierarchy,
+) -> Result<sdk::AssetModelHierarchyDefinition, BuildError> {
+    sdk::AssetModelHierarchyDefinition::builder()
+        .id(hierarchy.id.to_string())
+        .external_id(&hierarchy.external_id)
+        .name(&hierarchy.name)
+        .child_asset_model_id(hierarchy.child_model.to_string())
+        .build()
+}
+
+/// As UpdateAssetModel takes it.
+pub(super) fn added_hierarchy(
+    hierarchy: &Hierarchy,
+) -> Result<sdk::AssetModelHierarchy, BuildError> {
+    sdk::AssetModelHierarchy::builder()
+        .id(hierarchy.id.to_string())
+        .external_id(&hierarchy.external_id)
+        .name(&hierarchy.name)
+        .child_asset_model_id(hierarchy.child_model.to_string())
+        .build()
+}
+
+/// An entry of BatchPutAssetPropertyValue; its place becomes its id.
+pub(super) fn entry(
+    place: usize,
+    entry: Entry,
+) -> Result<sdk::PutAssetPropertyValueEntry, BuildError> {
+    let mut values = Vec::with_capacity(entry.values.len());
+    for value in entry.values {
+        values.push(tqv(value)?);
+    }
+    sdk::PutAssetPropertyValueEntry::builder()
+        .entry_id(place.to_string())
+        .asset_id(entry.asset.to_string())
+        .property_id(entry.property.to_string())
+        .set_property_values(Some(values))
+        .build()
+}
+
+fn tqv(value: Tqv) -> Result<sdk::AssetPropertyValue, BuildError> {
+    let quality = match value.quality {
+        Quality::Good => sdk::Quality::Good,
+        Quality::Uncertain => sdk::Quality::Uncertain,
+        Quality::Bad => sdk::Quality::Bad,
+    };
+    Ok(sdk::AssetPropertyValue::builder()
+        .value(variant(value.value)?)
+        .timestamp(
+            sdk::TimeInNanos::builder()
+                .time_in_seconds(value.time.seconds())
+                .offset_in_nanos(value.time.nanos())
+                .build()?,
+        )
+        .quality(quality)
+        .build())
+}
+
+fn variant(value: Variant) -> Result<sdk::Variant, BuildError> {
+    let builder = sdk::Variant::builder();
+    Ok(match value {
+        Variant::Integer(value) => builder.integer_value(value),
+        Variant::Double(value) => builder.double_value(value),
+        Variant::Boolean(value) => builder.boolean_value(value),
+        Variant::String(value) => builder.string_value(value.as_ref()),
+        Variant::Null(data_type) => builder.null_value(
+            sdk::PropertyValueNullValue::builder()
+                .value_type(match data_type {
+                    DataType::Integer => sdk::RawValueType::Integer,
+                    DataType::Double => sdk::RawValueType::Double,
+                    DataType::Boolean => sdk::RawValueType::Boolean,
+                    DataType::String => sdk::RawValueType::String,
+                })
+                .build()?,
+        ),
+    }
+    .build())
+}
+
+/// To the millisecond, which is as exact as a value was written.
+pub(super) fn timestamp(time: &sdk::TimeInNanos) -> Timestamp {
+    let millis = i64::from(time.offset_in_nanos().unwrap_or_default()) / 1_000_000;
+    Timestamp::from_millis(
+        time.time_in_seconds()
+            .saturating_mul(1000)
+            .saturating_add(millis),
+    )
+}
+
+fn reason(error: Option<&sdk::ErrorDetails>) -> String {
+    error.map_or_else(
+        || "without a reason".to_owned(),
+        |error| {
+            let mut reason = format!("{}: {}", error.code(), error.message());
+            for detail in error.details() {
+                reason = format!("{reason}; {}: {}", detail.code(), detail.message());
+            }
+            reason
+        },
+    )
+}
+
+/// A model without a status, or with one that came later than this SDK, is in motion.
+fn model_state(status: Option<&sdk::AssetModelStatus>) -> State {
+    let Some(status) = status else {
+        return State::Updating;
+    };
+    match status.state() {
+        sdk::AssetModelState::Creating => State::Creating,
+        sdk::AssetModelState::Active => State::Active,
+        sdk::AssetModelState::Deleting => State::Deleting,
+        sdk::AssetModelState::Failed => State::Failed(reason(status.error())),
+        _ => State::Updating,
+    }
+}
+
+fn asset_state(status: Option<&sdk::AssetStatus>) -> State {
+    let Some(status) = status else {
+        return State::Updating;
+    };
+    match status.state() {
+        sdk::AssetState::Creating => State::Creating,
+        sdk::AssetState::Active => State::Active,
+        sdk::AssetState::Deleting => State::Deleting,
+        sdk::AssetState::Failed => State::Failed(reason(status.error())),
+        _ => State::Updating,
+    }
+}
+
+/// What the description itself tells; custom composite models are only named in it.
+pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId> {
+    let composites = output.asset_model_composite_models();
+    let all = output.asset_model_properties().iter().chain(
+        composites
+            .iter()
+            .flat_map(|composite| composite.properties()),
+    );
+    let mut properties = Vec::new();
+    for property in all {
+        if let Some(text) = property.id() {
+            properties.push((id(text)?, property.name().to_owned()));
+        }
+    }
+    let mut hierarchies = Vec::new();
+    for hierarchy in output.asset_model_hierarchies() {
+        if let Some(text) = hierarchy.id() {
+            hierarchies.push((id(text)?, id(hierarchy.child_asset_model_id())?));
+        }
+    }
+    Ok(Model {
+        id: id(output.asset_model_id())?,
+        external_id: output.asset_model_external_id().map(str::to_owned),
+        name: output.asset_model_name().to_owned(),
+        state: model_state(output.asset_model_status()),
+        properties,
+        hierarchies,
+    })
+}
+
+pub(super) fn model_summary(summary: &sdk::AssetModelSummary) -> Result<ModelSummary, NotAnId> {
+    Ok(ModelSummary {
+        id: id(summary.id())?,
+        external_id: summary.external_id().map(str::to_owned),
+        name: summary.name().to_owned(),
+        state: model_state(summary.status()),
+    })
+}
+
+pub(super) fn asset(output: &DescribeAssetOutput) -> Result<Asset, NotAnId> {
+    Ok(Asset {
+        id: id(output.asset_id())?,
+        external_id: output.asset_external_id().map(str::to_owned),
+        name: output.asset_name().to_owned(),
+        model: id(output.asset_model_id())?,
+        state: asset_state(output.asset_status()),
+    })
+}
+
+pub(super) fn asset_summary(summary: &sdk::AssetSummary) -> Result<Asset, NotAnId> {
+    Ok(Asset {
+        id: id(summary.id())?,
+        external_id: summary.external_id().map(str::to_owned),
+        name: summary.name().to_owned(),
+        model: id(summary.asset_model_id())?,
+        state: asset_state(summary.status()),
+    })
+}
+
+pub(super) fn child_summary(summary: &sdk::AssociatedAssetsSummary) -> Result<Asset, NotAnId> {
+    Ok(Asset {
+        id: id(summary.id())?,
+        external_id: summary.external_id().map(str::to_owned),
+        name: summary.name().to_owned(),
+        model: id(summary.asset_model_id())?,
+        state: asset_state(summary.status()),
+    })
+}

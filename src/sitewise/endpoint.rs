@@ -1,0 +1,50 @@
+//! Where SiteWise is.
+
+use std::fmt;
+
+use aws_config::SdkConfig;
+use aws_types::service_config::ServiceConfigKey;
+
+/// Where the client's calls go; for people.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Endpoint {
+    /// AWS region.
+    pub region: String,
+    /// URL of an emulator or a private endpoint; none for AWS itself.
+    pub url: Option<String>,
+}
+
+impl Endpoint {
+    /// Where a client built from `config` goes, by the rules of the SDK: the service's own
+    /// setting before the common one. None without a region.
+    pub(super) fn of(config: &SdkConfig) -> Option<Self> {
+        let common = config.endpoint_url().map(str::to_owned);
+        let url = if config.get_origin("endpoint_url").is_client_config() {
+            common
+        } else {
+            let key = ServiceConfigKey::builder()
+                .service_id("IoTSiteWise")
+                .env("AWS_ENDPOINT_URL")
+                .profile("endpoint_url")
+                .build()
+                .ok()?;
+            config
+                .service_config()
+                .and_then(|settings| settings.load_config(key))
+                .or(common)
+        };
+        Some(Self {
+            region: config.region()?.as_ref().to_owned(),
+            url,
+        })
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.url {
+            Some(url) => write!(f, "{url} (region {})", self.region),
+            None => write!(f, "AWS region {}", self.region),
+        }
+    }
+}

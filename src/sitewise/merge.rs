@@ -1,0 +1,77 @@
+//! An update of a model that keeps all it has.
+//!
+//! UpdateAssetModel replaces the definition: what is left out is deleted, with its data. The
+//! merge therefore happens in the SDK's own types, so that transforms, metrics, alarms and
+//! whatever else people have added go back exactly as they came.
+
+use std::collections::HashSet;
+
+use aws_sdk_iotsitewise::error::BuildError;
+use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
+use aws_sdk_iotsitewise::types::{AssetModelHierarchy, AssetModelProperty};
+
+use super::api::GrowModel;
+use super::convert;
+
+/// The lists of a model with what it lacked.
+#[derive(Debug)]
+pub(super) struct Grown {
+    pub(super) properties: Vec<AssetModelProperty>,
+    pub(super) hierarchies: Vec<AssetModelHierarchy>,
+}
+
+/// The model's lists with those additions whose id and name it has not; none if it has all.
+///
+/// # Errors
+///
+/// An addition that the SDK cannot express.
+pub(super) fn merge(
+    model: &DescribeAssetModelOutput,
+    growth: &GrowModel,
+) -> Result<Option<Grown>, BuildError> {
+    let mut properties = model.asset_model_properties().to_vec();
+    let mut hierarchies = model.asset_model_hierarchies().to_vec();
+    let before = properties.len() + hierarchies.len();
+
+    let composites = model.asset_model_composite_models();
+    let mut taken: HashSet<String> = properties
+        .iter()
+        .flat_map(|property| [property.id(), Some(property.name())])
+        .chain(
+            composites
+                .iter()
+                .flat_map(|composite| composite.properties().iter().map(|property| property.id())),
+        )
+        .flatten()
+        .map(str::to_owned)
+        .collect();
+    for property in &growth.properties {
+        let id = property.id.to_string();
+        if !taken.contains(&id) && !taken.contains(&property.name) {
+            properties.push(convert::added_property(property)?);
+            taken.insert(id);
+            taken.insert(property.name.clone());
+        }
+    }
+
+    let mut taken: HashSet<String> = hierarchies
+        .iter()
+        .flat_map(|hierarchy| [hierarchy.id(), Some(hierarchy.name())])
+        .flatten()
+        .map(str::to_owned)
+        .collect();
+    for hierarchy in &growth.hierarchies {
+        let id = hierarchy.id.to_string();
+        if !taken.contains(&id) && !taken.contains(&hierarchy.name) {
+            hierarchies.push(convert::added_hierarchy(hierarchy)?);
+            taken.insert(id);
+            taken.insert(hierarchy.name.clone());
+        }
+    }
+
+    let grown = properties.len() + hierarchies.len() > before;
+    Ok(grown.then_some(Grown {
+        properties,
+        hierarchies,
+    }))
+}
