@@ -4,11 +4,14 @@
 //! `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md`
 //! tells how they meet.
 
+pub mod config;
 pub mod time;
 
 pub mod sparkplug;
 
 pub mod twin;
+
+pub mod outbox;
 
 pub mod delivery;
 

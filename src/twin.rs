@@ -1,1 +1,263 @@
 //! The twin, pure: births become models and assets, data becomes points.
+//!
+//! What the plant says comes in as [`Event`]s; what leaves are points for the outbox, gates
+//! that open, and single calls to the control plane. Until SiteWise has told what it has
+//! already, events are held.
+
+mod assets;
+pub mod counts;
+pub mod identity;
+mod layout;
+pub mod mapping;
+mod models;
+mod names;
+pub mod plan;
+mod values;
+mod world;
+mod writer;
+
+use std::collections::{BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use self::counts::{Counts, Dropped};
+use self::identity::Namespace;
+pub use self::layout::Statics;
+pub use self::mapping::Int64;
+use self::plan::step::{Done, Step, StepId};
+use self::values::{Beat, SourceValues};
+use self::world::World;
+use self::writer::Writer;
+use crate::delivery::point::{Gate, Point, Refusal};
+use crate::outbox::Waiting;
+use crate::sitewise::api::Fault;
+use crate::sitewise::limits;
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::{Birth, Data, Death, Event};
+use crate::time::{Instant, Now, Timestamp};
+
+/// Values held until SiteWise has told what it has; beyond, data is given up and counted.
+const HELD_VALUES: usize = 500_000;
+
+/// What becomes of nested templates.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Nested {
+    /// An asset of their own, under the parent's.
+    #[default]
+    Child,
+    /// Properties `<member>/<member>` of the parent's asset.
+    Flatten,
+}
+
+/// How the plant becomes twins.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Namespace of all ids.
+    pub namespace: Namespace,
+    /// What every model's name begins with.
+    pub model_prefix: String,
+    /// The bridge's own name in SiteWise.
+    pub host_id: String,
+    /// What becomes of nested templates.
+    pub nested: Nested,
+    /// How integers past 32 bits are carried.
+    pub int64: Int64,
+    /// Which static properties become attributes.
+    pub statics: Statics,
+    /// How long a node or device is dead before its values are marked.
+    pub stale_after: Duration,
+    /// Models at most.
+    pub max_models: usize,
+    /// Assets at most.
+    pub max_assets: usize,
+    /// Properties of a model at most.
+    pub max_properties: usize,
+}
+
+/// What the twin wants done, points excepted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Make this call to the control plane once, and tell the answer.
+    Step(StepId, Step),
+    /// What waits behind this gate can go.
+    Open(Gate),
+    /// A value that SiteWise would refuse, for the dead letters.
+    Refused {
+        /// The value.
+        point: Point,
+        /// What kind of refusal.
+        refusal: Refusal,
+        /// In words.
+        reason: &'static str,
+    },
+}
+
+/// The twin.
+///
+/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output) and
+/// [`take_points`](Self::take_points); [`handle_timeout`](Self::handle_timeout) is due at
+/// [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Twin {
+    config: Config,
+    writer: Writer,
+    sources: FxHashMap<Source, SourceValues>,
+    stale: BTreeSet<(Instant, Source)>,
+    beat: Option<Beat>,
+    held: VecDeque<Event>,
+    held_values: usize,
+}
+
+impl Twin {
+    /// Knows nothing yet; `seed` spreads the delays of retries.
+    pub fn new(config: Config, seed: u64) -> Self {
+        let world = World::new(&config, seed);
+        Self {
+            config,
+            writer: Writer::new(world),
+            sources: FxHashMap::default(),
+            stale: BTreeSet::new(),
+            beat: None,
+            held: VecDeque::new(),
+            held_values: 0,
+        }
+    }
+
+    /// Takes what happened in the plant.
+    pub fn handle_event(&mut self, event: Event, now: Now) {
+        self.writer.world.counts.values += values_in(&event) as u64;
+        if self.writer.world.plan.learned() {
+            self.follow(event, now);
+        } else {
+            self.hold(event);
+        }
+    }
+
+    /// Takes the answer to a step.
+    pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
+        let World { models, assets, plan, .. } = &mut self.writer.world;
+        plan.handle_done(id, answer, models, assets, now.instant);
+    }
+
+    /// SiteWise does not know an asset or one of its properties, although it should.
+    pub fn handle_missing(&mut self, asset: Uuid, now: Now) {
+        if let Some(ix) = self.writer.world.assets.by_id(asset) {
+            self.writer.world.plan.missing(ix, &self.writer.world.assets, now.instant);
+        }
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        while let Some((at, _)) = self.stale.first()
+            && *at <= now.instant
+        {
+            if let Some((_, source)) = self.stale.pop_first() {
+                self.mark_stale(&source);
+            }
+        }
+        self.beat(now);
+    }
+
+    /// When something is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let stale = self.stale.first().map(|(at, _)| *at);
+        let beat = self.beat.as_ref().map(|beat| beat.next);
+        [stale, beat, self.writer.world.plan.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self, now: Now) -> Option<Output> {
+        loop {
+            if let Some(output) = self.writer.outputs.pop_front() {
+                return Some(output);
+            }
+            let World { models, assets, plan, .. } = &mut self.writer.world;
+            return Some(match plan.poll_output(models, assets, now.instant)? {
+                plan::Output::Step(id, step) => Output::Step(id, step),
+                plan::Output::Open(gate) => Output::Open(gate),
+                plan::Output::Learned => {
+                    self.learned(now);
+                    continue;
+                }
+            });
+        }
+    }
+
+    /// The points made since the last call.
+    pub fn take_points(&mut self) -> Vec<Waiting> {
+        std::mem::take(&mut self.writer.points)
+    }
+
+    /// What became of the values.
+    pub fn counts(&self) -> &Counts {
+        &self.writer.world.counts
+    }
+
+    /// Values held until SiteWise has told what it has.
+    pub fn held(&self) -> usize {
+        self.held_values
+    }
+
+    /// What has been done in SiteWise so far.
+    pub fn plan(&self) -> &plan::Plan {
+        &self.writer.world.plan
+    }
+
+    /// Models and assets wanted so far.
+    pub fn size(&self) -> (usize, usize) {
+        (self.writer.world.models.iter().count(), self.writer.world.assets.len())
+    }
+
+    fn hold(&mut self, event: Event) {
+        let values = values_in(&event);
+        if matches!(event, Event::Data(_)) && self.held_values + values > HELD_VALUES {
+            for _ in 0..values {
+                self.writer.world.counts.drop_value(Dropped::Unlearned);
+            }
+            return;
+        }
+        self.held_values += values;
+        self.held.push_back(event);
+    }
+
+    fn learned(&mut self, now: Now) {
+        self.writer.world.take_known_names();
+        self.begin_beat(now);
+        self.held_values = 0;
+        for event in std::mem::take(&mut self.held) {
+            self.follow(event, now);
+        }
+    }
+
+    fn follow(&mut self, event: Event, now: Now) {
+        match event {
+            Event::Birth(birth) => self.born(&birth, now),
+            Event::Data(data) => self.told(&data, now),
+            Event::Death(death) => self.died(&death, now),
+        }
+        self.writer.world.settle_changes(now.instant);
+    }
+}
+
+/// Values of the plant that an event carries.
+fn values_in(event: &Event) -> usize {
+    match event {
+        Event::Birth(Birth { metrics, .. }) => {
+            let mut leaves = Vec::new();
+            layout::leaves(metrics, &mut leaves);
+            leaves.iter().filter(|(_, sample)| !sample.absent).count()
+        }
+        Event::Data(Data { samples, .. }) => samples.len(),
+        Event::Death(Death { .. }) => 0,
+    }
+}
+
+/// Whether SiteWise takes a value of this time.
+fn in_window(time: Timestamp, now: Now) -> bool {
+    time >= now.wall.minus(limits::OLDEST_VALUE) && time <= now.wall.plus(limits::NEWEST_VALUE)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,231 @@
+//! Desired assets: one for every group, node, device and template instance.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use super::identity::{Address, Namespace, short_hash};
+use super::models::{Cap, ModelIx, PropertyIx};
+use super::names;
+
+/// Place of an asset in [`Assets`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct AssetIx(pub u32);
+
+/// An asset as wanted.
+#[derive(Debug)]
+pub struct Asset {
+    /// Its id.
+    pub id: Uuid,
+    /// Its external id.
+    pub external_id: String,
+    /// Its name.
+    pub name: String,
+    /// Its address, slashes between its parts.
+    pub address: String,
+    /// Its model.
+    pub model: ModelIx,
+    /// The asset above it.
+    pub parent: Option<AssetIx>,
+    /// It needs its model's properties up to this one before its values can be written.
+    pub needs: Option<PropertyIx>,
+}
+
+/// An asset to be had.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// What it stands for.
+    pub address: &'a Address<'a>,
+    /// What people call it.
+    pub name: &'a str,
+    /// Its model, if it has to be made.
+    pub model: ModelIx,
+    /// The asset above it.
+    pub parent: Option<AssetIx>,
+}
+
+/// All desired assets.
+#[derive(Debug)]
+pub struct Assets {
+    namespace: Namespace,
+    max: usize,
+    list: Vec<Asset>,
+    by_id: FxHashMap<Uuid, AssetIx>,
+    of_model: BTreeSet<(ModelIx, String)>,
+    of_parent: BTreeSet<(AssetIx, String)>,
+}
+
+impl Assets {
+    /// None yet; at most `max`.
+    pub fn new(namespace: Namespace, max: usize) -> Self {
+        Self {
+            namespace,
+            max,
+            list: Vec::new(),
+            by_id: FxHashMap::default(),
+            of_model: BTreeSet::new(),
+            of_parent: BTreeSet::new(),
+        }
+    }
+
+    /// The id of the asset for an address, whether it is wanted or not.
+    pub fn id(&self, address: &Address<'_>) -> Uuid {
+        self.namespace.asset(address)
+    }
+
+    /// Remembers that an asset of `model` is called `name` in SiteWise already.
+    pub fn name_taken(&mut self, model: ModelIx, name: &str) {
+        self.of_model.insert((model, name.to_owned()));
+    }
+
+    /// The asset for an address, made if there is none; true if it was made.
+    ///
+    /// `existing` is the name it has in SiteWise, if it is there.
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_ASSETS` is reached.
+    pub fn want(
+        &mut self,
+        wanted: Wanted<'_>,
+        existing: Option<&str>,
+    ) -> Result<(AssetIx, bool), Cap> {
+        let id = self.id(wanted.address);
+        if let Some(ix) = self.by_id.get(&id) {
+            return Ok((*ix, false));
+        }
+        if self.list.len() >= self.max {
+            return Err(Cap::Assets);
+        }
+        let address = text(wanted.address);
+        let name = match existing {
+            Some(name) => name.to_owned(),
+            None => self.free_name(&wanted, &address, id),
+        };
+        self.of_model.insert((wanted.model, name.clone()));
+        if let Some(parent) = wanted.parent {
+            self.of_parent.insert((parent, name.clone()));
+        }
+        let ix = AssetIx(self.list.len() as u32);
+        self.list.push(Asset {
+            id,
+            external_id: self.namespace.external_id(&address, id),
+            name,
+            address,
+            model: wanted.model,
+            parent: wanted.parent,
+            needs: None,
+        });
+        self.by_id.insert(id, ix);
+        Ok((ix, true))
+    }
+
+    /// Gives an asset another name: SiteWise says that the one it has is taken.
+    pub fn rename(&mut self, ix: AssetIx) {
+        let asset = self.get_mut(ix);
+        let by_address = names::clean(&asset.address);
+        asset.name = if asset.name == by_address {
+            names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]))
+        } else {
+            by_address
+        };
+        let (model, name) = (asset.model, asset.name.clone());
+        self.of_model.insert((model, name));
+    }
+
+    /// The asset at `ix`.
+    pub fn get(&self, ix: AssetIx) -> &Asset {
+        // An index comes from this list alone, and nothing is ever taken out of it.
+        #[expect(clippy::indexing_slicing, reason = "the list only grows")]
+        &self.list[ix.0 as usize]
+    }
+
+    /// The asset at `ix`, to be changed.
+    pub fn get_mut(&mut self, ix: AssetIx) -> &mut Asset {
+        #[expect(clippy::indexing_slicing, reason = "the list only grows")]
+        &mut self.list[ix.0 as usize]
+    }
+
+    /// The asset with this id.
+    pub fn by_id(&self, id: Uuid) -> Option<AssetIx> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// All assets, in the order in which they were first wanted.
+    pub fn iter(&self) -> impl Iterator<Item = (AssetIx, &Asset)> {
+        self.list.iter().enumerate().map(|(ix, asset)| (AssetIx(ix as u32), asset))
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// SiteWise's scope of unique asset names is not documented: among siblings and within a
+    /// model is assumed, and kept.
+    fn free_name(&self, wanted: &Wanted<'_>, address: &str, id: Uuid) -> String {
+        let free = |name: &String| {
+            !self.of_model.contains(&(wanted.model, name.clone()))
+                && !wanted.parent.is_some_and(|ix| self.of_parent.contains(&(ix, name.clone())))
+        };
+        let hashed = || names::with_suffix(&names::clean(address), &short_hash(&[&id.to_string()]));
+        [names::clean(wanted.name), names::clean(address)]
+            .into_iter()
+            .find(free)
+            .unwrap_or_else(hashed)
+    }
+}
+
+/// An address in words: the parts of a Sparkplug topic cannot hold a slash, so the first three
+/// can be told apart.
+pub fn text(address: &Address<'_>) -> String {
+    match address {
+        Address::Bridge(host_id) => (*host_id).to_owned(),
+        Address::Group(group) => (*group).to_owned(),
+        Address::Source(source) => source.to_string(),
+        Address::Instance(source, path) => format!("{source}/{}", path.join("/")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sparkplug::address::{EdgeNode, Source};
+
+    #[test]
+    fn a_name_that_is_taken_gets_its_address_and_then_a_hash() {
+        let mut assets = Assets::new(Namespace::new("test"), 10);
+        let model = ModelIx(0);
+        let sources =
+            ["a", "b", "c"].map(|node| Source { edge: EdgeNode::new("farm", node), device: None });
+        assets.name_taken(model, "farm/c/T1");
+        let names: Vec<_> = sources
+            .iter()
+            .map(|source| {
+                let address = Address::Instance(source, &["T1"]);
+                let wanted = Wanted { address: &address, name: "T1", model, parent: None };
+                let (ix, made) = assets.want(wanted, None).unwrap();
+                assert!(made);
+                assert_eq!(assets.want(wanted, None), Ok((ix, false)));
+                assets.get(ix).name.clone()
+            })
+            .collect();
+        assert_eq!(names[..2], ["T1", "farm/b/T1"]);
+        assert!(names[2].starts_with("farm/c/T1 "), "{names:?}");
+    }
+
+    #[test]
+    fn a_refused_name_is_changed_twice() {
+        let mut assets = Assets::new(Namespace::new("test"), 1);
+        let address = Address::Group("Nordsee");
+        let wanted = Wanted { address: &address, name: "N", model: ModelIx(0), parent: None };
+        let (ix, _) = assets.want(wanted, None).unwrap();
+        assets.rename(ix);
+        assert_eq!(assets.get(ix).name, "Nordsee");
+        assets.rename(ix);
+        assert!(assets.get(ix).name.starts_with("Nordsee "));
+        let other = Address::Group("Alpen");
+        assert_eq!(assets.want(Wanted { address: &other, ..wanted }, None), Err(Cap::Assets));
+    }
+}

@@ -1,0 +1,103 @@
+//! What became of every value that came in.
+
+use super::mapping::Adjustment;
+use super::models::Cap;
+
+/// Why a value was given up before it became a point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Dropped {
+    /// `is_transient`: not for a historian.
+    Transient,
+    /// An alarm under the name of its tag.
+    Alarm,
+    /// Bytes, files, and types that the sender did not tell.
+    NotCarried,
+    /// Past `TWIN_MAX_MODELS`, `TWIN_MAX_ASSETS` or `TWIN_MAX_PROPERTIES`.
+    Capped,
+    /// A birth repeated what was written already.
+    Unchanged,
+    /// Too much came in before SiteWise told what it has.
+    Unlearned,
+    /// A control metric such as `bdSeq`: the session's, not the plant's.
+    Control,
+}
+
+impl Dropped {
+    /// All reasons.
+    pub const ALL: [Self; 7] = [
+        Self::Transient,
+        Self::Alarm,
+        Self::NotCarried,
+        Self::Capped,
+        Self::Unchanged,
+        Self::Unlearned,
+        Self::Control,
+    ];
+
+    /// The reason as a label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Transient => "transient",
+            Self::Alarm => "alarm",
+            Self::NotCarried => "not_carried",
+            Self::Capped => "capped",
+            Self::Unchanged => "unchanged",
+            Self::Unlearned => "unlearned",
+            Self::Control => "control",
+        }
+    }
+}
+
+/// Counts since the start. `values = points + refused + dropped + held`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Values that came in.
+    pub values: u64,
+    /// Of these: became points.
+    pub points: u64,
+    /// Of these: refused, and handed to the dead letters.
+    pub refused: u64,
+    /// Points that the bridge made by itself: presence, attributes, stale marks, heartbeats.
+    pub own_points: u64,
+    /// Places that a tree did not have.
+    pub tree_full: u64,
+    dropped: [u64; Dropped::ALL.len()],
+    adjusted: [u64; 4],
+}
+
+impl Counts {
+    /// One more value was given up.
+    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
+    pub(super) fn drop_value(&mut self, why: Dropped) {
+        self.dropped[why as usize] += 1;
+    }
+
+    /// One more value was adjusted.
+    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
+    pub(super) fn adjust(&mut self, how: Adjustment) {
+        self.adjusted[how as usize] += 1;
+    }
+
+    /// Values given up for this reason.
+    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
+    pub fn dropped(&self, why: Dropped) -> u64 {
+        self.dropped[why as usize]
+    }
+
+    /// Values given up in all.
+    pub fn dropped_in_all(&self) -> u64 {
+        self.dropped.iter().sum()
+    }
+
+    /// Values adjusted in this way.
+    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
+    pub fn adjusted(&self, how: Adjustment) -> u64 {
+        self.adjusted[how as usize]
+    }
+}
+
+impl From<Cap> for Dropped {
+    fn from(_: Cap) -> Self {
+        Self::Capped
+    }
+}

@@ -1,0 +1,230 @@
+//! Identity: every id in SiteWise is a UUIDv5 of what it stands for, so that nothing has to
+//! be looked up and nothing can be created twice.
+//!
+//! The inputs of these ids are a promise: changing one would orphan every twin there is.
+
+use uuid::Uuid;
+
+use super::{mapping, names};
+use crate::sitewise::api::DataType;
+use crate::sitewise::limits;
+use crate::sparkplug::address::Source;
+
+/// Root of all Sparkwise ids: UUIDv5 of the name `sparkwise` in the DNS namespace.
+const ROOT: Uuid = Uuid::from_u128(0x3199_81cc_448e_5b8a_9246_3ec6_5dcc_811d);
+
+/// What an asset stands for.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Address<'a> {
+    /// The bridge with this host id.
+    Bridge(&'a str),
+    /// A Sparkplug group.
+    Group(&'a str),
+    /// An edge node or a device.
+    Source(&'a Source),
+    /// A template instance: the metric's name, then the names of the members down to it.
+    Instance(&'a Source, &'a [&'a str]),
+}
+
+/// Why a property is on a model; part of its identity.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum PropertyRole {
+    /// A metric: a member of a template, or a plain metric of a node or device.
+    Member,
+    /// A template parameter.
+    Parameter,
+    /// A static property of a metric; its path ends with the property's name.
+    Property,
+    /// What the bridge itself knows: whether the machine is alive.
+    Presence,
+}
+
+impl PropertyRole {
+    /// The word that tells clashing names apart.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Member => "member",
+            Self::Parameter => "parameter",
+            Self::Property => "property",
+            Self::Presence => "presence",
+        }
+    }
+}
+
+/// The namespace of one deployment: an account and region, or what `TWIN_NAMESPACE` says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Namespace(Uuid);
+
+impl Namespace {
+    /// The namespace named `name`; for an account and region that is `<account>/<region>`.
+    pub fn new(name: &str) -> Self {
+        Self(derive(ROOT, &["namespace", name]))
+    }
+
+    /// Id of the model called `name`, prefix included.
+    pub fn model(self, name: &str) -> Uuid {
+        derive(self.0, &["model", name])
+    }
+
+    /// Id of a property of a model.
+    pub fn property(
+        self,
+        model: Uuid,
+        role: PropertyRole,
+        path: &[&str],
+        data_type: DataType,
+    ) -> Uuid {
+        let data_type = mapping::type_name(data_type);
+        let mut parts = Vec::with_capacity(path.len() + 3);
+        parts.extend_from_slice(&["property", role.word(), data_type]);
+        parts.extend_from_slice(path);
+        // The model's id derives from the namespace and its name, so it can stand for both.
+        derive(model, &parts)
+    }
+
+    /// Id of the hierarchy of `parent` that holds assets of `child`.
+    pub fn hierarchy(self, parent: Uuid, child: Uuid) -> Uuid {
+        let mut buffer = Uuid::encode_buffer();
+        derive(parent, &["hierarchy", child.hyphenated().encode_lower(&mut buffer)])
+    }
+
+    /// Id of the asset that stands for `address`.
+    pub fn asset(self, address: &Address<'_>) -> Uuid {
+        match address {
+            Address::Bridge(host_id) => derive(self.0, &["asset", "bridge", host_id]),
+            Address::Group(group) => derive(self.0, &["asset", "group", group]),
+            Address::Source(source) => match &source.device {
+                None => derive(self.0, &["asset", "node", &source.edge.group, &source.edge.node]),
+                Some(device) => derive(
+                    self.0,
+                    &["asset", "device", &source.edge.group, &source.edge.node, device],
+                ),
+            },
+            Address::Instance(source, path) => {
+                let edge = &source.edge;
+                let mut parts = match &source.device {
+                    None => vec!["asset", "node instance", &*edge.group, &*edge.node],
+                    Some(device) => {
+                        vec!["asset", "device instance", &*edge.group, &*edge.node, &**device]
+                    }
+                };
+                parts.extend_from_slice(path);
+                derive(self.0, &parts)
+            }
+        }
+    }
+
+    /// An external id for `id`: a readable slug of `words`, and a mark by which
+    /// [`owns`](Self::owns) knows it again.
+    pub fn external_id(self, words: &str, id: Uuid) -> String {
+        let mark = self.mark(id);
+        let room = limits::EXTERNAL_ID_CHARS - mark.len() - 1;
+        let slug = names::slug(words, room);
+        format!("{slug}.{mark}")
+    }
+
+    /// Whether `external_id` of `id` was made by [`external_id`](Self::external_id) in this
+    /// namespace.
+    pub fn owns(self, id: Uuid, external_id: Option<&str>) -> bool {
+        external_id.is_some_and(|external| external.ends_with(&self.mark(id)))
+    }
+
+    fn mark(self, id: Uuid) -> String {
+        let mut buffer = Uuid::encode_buffer();
+        let mark = derive(self.0, &["mark", id.hyphenated().encode_lower(&mut buffer)]);
+        let mut text = mark.simple().to_string();
+        text.truncate(12);
+        text
+    }
+}
+
+/// A short text that tells apart what its parts tell apart.
+pub fn short_hash(parts: &[&str]) -> String {
+    let mut text = derive(ROOT, parts).simple().to_string();
+    text.truncate(8);
+    text
+}
+
+/// UUIDv5 of the parts, each behind its length, so that no two lists of parts collide.
+fn derive(namespace: Uuid, parts: &[&str]) -> Uuid {
+    let mut bytes = Vec::with_capacity(parts.iter().map(|part| part.len() + 4).sum());
+    for part in parts {
+        bytes.extend_from_slice(&(part.len() as u32).to_be_bytes());
+        bytes.extend_from_slice(part.as_bytes());
+    }
+    Uuid::new_v5(&namespace, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sparkplug::address::EdgeNode;
+
+    fn source(device: Option<&str>) -> Source {
+        Source { edge: EdgeNode::new("Nordsee", "gw"), device: device.map(Into::into) }
+    }
+
+    #[test]
+    fn root_is_the_uuid_of_sparkwise_in_the_dns_namespace() {
+        assert_eq!(ROOT, Uuid::new_v5(&Uuid::NAMESPACE_DNS, b"sparkwise"));
+    }
+
+    /// These ids stand in people's accounts: a change here orphans their twins.
+    #[test]
+    fn ids_never_change() {
+        let namespace = Namespace::new("123456789012/eu-west-1");
+        let model = namespace.model("WindTurbine");
+        let ids = [
+            model,
+            namespace.property(model, PropertyRole::Member, &["Rotor Speed"], DataType::Double),
+            namespace.hierarchy(model, namespace.model("Gearbox")),
+            namespace.asset(&Address::Group("Nordsee")),
+            namespace.asset(&Address::Source(&source(None))),
+            namespace.asset(&Address::Source(&source(Some("T01")))),
+            namespace.asset(&Address::Instance(&source(None), &["T01", "Gearbox"])),
+            namespace.asset(&Address::Bridge("sparkwise")),
+        ];
+        let text: Vec<_> = ids.iter().map(Uuid::to_string).collect();
+        assert_eq!(
+            text,
+            [
+                "d712e3e1-9b80-5338-a230-ce832850fb9a",
+                "8b56e0cf-7ab2-57ba-8b45-0369e9c2445b",
+                "5e711c6c-9bc2-5c67-abe5-fc0e6b1336bb",
+                "55d73d6c-cb0b-501b-a9c9-83575b726b9c",
+                "f2646791-d03a-5d39-b9dc-42ceaefde12d",
+                "ea4ad00c-565b-5766-b238-f86ad4d7b3da",
+                "72b6cd3b-307a-5b8a-b412-c54fd87b8db1",
+                "30e53e60-3a94-5ca7-ad51-e7e6299342f4",
+            ]
+        );
+    }
+
+    #[test]
+    fn parts_that_join_alike_stay_apart() {
+        let namespace = Namespace::new("a");
+        let both = source(None);
+        assert_ne!(
+            namespace.asset(&Address::Instance(&both, &["a/b"])),
+            namespace.asset(&Address::Instance(&both, &["a", "b"])),
+        );
+        assert_ne!(
+            namespace.asset(&Address::Instance(&source(Some("a")), &["b"])),
+            namespace.asset(&Address::Instance(&both, &["a", "b"])),
+        );
+    }
+
+    #[test]
+    fn external_ids_fit_their_alphabet_and_are_known_again() {
+        let namespace = Namespace::new("a");
+        let id = namespace.model("Größe / 7");
+        let external = namespace.external_id("Größe / 7", id);
+        assert!(external.len() <= limits::EXTERNAL_ID_CHARS);
+        assert!(external.chars().all(|c| c.is_ascii_alphanumeric() || "_-.:".contains(c)));
+        assert!(namespace.owns(id, Some(&external)));
+        assert!(!Namespace::new("b").owns(id, Some(&external)));
+        assert!(!namespace.owns(id, None));
+        let long = namespace.external_id(&"x/".repeat(300), id);
+        assert_eq!(long.len(), limits::EXTERNAL_ID_CHARS);
+    }
+}

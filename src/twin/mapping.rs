@@ -1,0 +1,293 @@
+//! From Sparkplug's types and values to SiteWise's: the one place where both meet.
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+
+use crate::sitewise::api::{DataType, Quality, Variant};
+use crate::sitewise::limits;
+use crate::sparkplug::datatype::DataType as SparkplugType;
+use crate::sparkplug::event::Quality as SparkplugQuality;
+use crate::sparkplug::value::{DataSet, Value};
+
+/// How integers past 32 bits are carried.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Int64 {
+    /// As doubles: exact to 2^53, rounded and UNCERTAIN beyond.
+    #[default]
+    Double,
+    /// As strings: always exact, never charted.
+    String,
+}
+
+/// What was done to a value so that SiteWise takes it; counted, never silent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Adjustment {
+    /// An integer past 2^53 was rounded to a double and marked UNCERTAIN.
+    Rounded,
+    /// A number SiteWise has no form for became a null of quality BAD.
+    NotFinite,
+    /// Control characters in a string were replaced.
+    Cleaned,
+    /// A string was cut at 1,024 bytes.
+    Cut,
+}
+
+/// A value as SiteWise takes it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Converted {
+    /// The value.
+    pub value: Variant,
+    /// Its quality.
+    pub quality: Quality,
+    /// What was done to it.
+    pub adjusted: Option<Adjustment>,
+}
+
+/// A value that has no form in SiteWise.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unfit {
+    /// A data set or array whose JSON is longer than a string may be: the JSON.
+    TooLong(String),
+    /// The value is not of the type that the property was made for.
+    OtherType,
+}
+
+/// Unit of every DateTime.
+pub const DATE_TIME_UNIT: &str = "ms";
+
+/// The type of the property for a Sparkplug type; none for what is not carried.
+pub fn data_type(datatype: SparkplugType, int64: Int64) -> Option<DataType> {
+    use SparkplugType as S;
+    Some(match datatype {
+        S::Int8 | S::Int16 | S::Int32 | S::UInt8 | S::UInt16 => DataType::Integer,
+        S::UInt32 => DataType::Double,
+        S::Int64 | S::UInt64 => match int64 {
+            Int64::Double => DataType::Double,
+            Int64::String => DataType::String,
+        },
+        S::Float | S::Double | S::DateTime => DataType::Double,
+        S::Boolean => DataType::Boolean,
+        S::String | S::Text | S::Uuid | S::DataSet => DataType::String,
+        S::Int8Array
+        | S::Int16Array
+        | S::Int32Array
+        | S::Int64Array
+        | S::UInt8Array
+        | S::UInt16Array
+        | S::UInt32Array
+        | S::UInt64Array
+        | S::FloatArray
+        | S::DoubleArray
+        | S::BooleanArray
+        | S::StringArray
+        | S::DateTimeArray => DataType::String,
+        S::Unknown | S::Bytes | S::File | S::Template | S::PropertySet | S::PropertySetList => {
+            return None;
+        }
+    })
+}
+
+/// Quality as SiteWise names it.
+pub fn quality(quality: SparkplugQuality) -> Quality {
+    match quality {
+        SparkplugQuality::Good => Quality::Good,
+        SparkplugQuality::Uncertain => Quality::Uncertain,
+        SparkplugQuality::Bad => Quality::Bad,
+    }
+}
+
+/// A value for a property of `data_type`; none is null, which is BAD.
+///
+/// # Errors
+///
+/// What has no form in SiteWise.
+pub fn convert(
+    value: Option<&Value>,
+    quality: SparkplugQuality,
+    data_type: DataType,
+) -> Result<Converted, Unfit> {
+    let quality = self::quality(quality);
+    let Some(value) = value else {
+        return Ok(Converted {
+            value: Variant::Null(data_type),
+            quality: Quality::Bad,
+            adjusted: None,
+        });
+    };
+    let as_is = |value| Ok(Converted { value, quality, adjusted: None });
+    match data_type {
+        DataType::Integer => match integer(value).and_then(|number| i32::try_from(number).ok()) {
+            Some(number) => as_is(Variant::Integer(number)),
+            None => Err(Unfit::OtherType),
+        },
+        DataType::Boolean => match value {
+            Value::Boolean(flag) => as_is(Variant::Boolean(*flag)),
+            _ => Err(Unfit::OtherType),
+        },
+        DataType::Double => double(value, quality),
+        DataType::String => string(value, quality),
+    }
+}
+
+/// An attribute's default, as the text that SiteWise parses by `data_type`.
+pub fn default_text(value: &Value, data_type: DataType) -> Option<String> {
+    let text = match convert(Some(value), SparkplugQuality::Good, data_type).ok()?.value {
+        Variant::Integer(number) => number.to_string(),
+        Variant::Double(number) => number.to_string(),
+        Variant::Boolean(flag) => flag.to_string(),
+        Variant::String(text) => text.chars().take(limits::DEFAULT_CHARS).collect(),
+        Variant::Null(_) => return None,
+    };
+    (!text.is_empty()).then_some(text)
+}
+
+/// The name of a type, as SiteWise writes it.
+pub fn type_name(data_type: DataType) -> &'static str {
+    match data_type {
+        DataType::Integer => "INTEGER",
+        DataType::Double => "DOUBLE",
+        DataType::Boolean => "BOOLEAN",
+        DataType::String => "STRING",
+    }
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::Int(number) => Some(i128::from(*number)),
+        Value::UInt(number) | Value::DateTime(number) => Some(i128::from(*number)),
+        _ => None,
+    }
+}
+
+fn double(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
+    let (number, adjusted) = match value {
+        Value::Float(number) => (f64::from(*number), None),
+        Value::Double(number) => (*number, None),
+        _ => {
+            let exact = integer(value).ok_or(Unfit::OtherType)?;
+            let number = exact as f64;
+            (number, (number as i128 != exact).then_some(Adjustment::Rounded))
+        }
+    };
+    if number.is_infinite() || number.abs() > limits::DOUBLE_MAGNITUDE {
+        return Ok(Converted {
+            value: Variant::Null(DataType::Double),
+            quality: Quality::Bad,
+            adjusted: Some(Adjustment::NotFinite),
+        });
+    }
+    let quality = match adjusted {
+        Some(_) => quality.max(Quality::Uncertain),
+        None => quality,
+    };
+    Ok(Converted { value: Variant::Double(number), quality, adjusted })
+}
+
+fn string(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
+    let plain =
+        |text: String| Converted { value: Variant::String(text.into()), quality, adjusted: None };
+    match value {
+        Value::String(text) => {
+            let (text, adjusted) = fit(text);
+            Ok(Converted { value: Variant::String(text), quality, adjusted })
+        }
+        Value::Int(number) => Ok(plain(number.to_string())),
+        Value::UInt(number) | Value::DateTime(number) => Ok(plain(number.to_string())),
+        Value::DataSet(set) => json_that_fits(json_of_data_set(set)).map(plain),
+        Value::Array(elements) => json_that_fits(json_of_array(elements)).map(plain),
+        Value::Float(_) | Value::Double(_) | Value::Boolean(_) | Value::Bytes(_) => {
+            Err(Unfit::OtherType)
+        }
+    }
+}
+
+/// A string without control characters, cut at 1,024 bytes on a character boundary.
+fn fit(text: &Arc<str>) -> (Arc<str>, Option<Adjustment>) {
+    let long = text.len() > limits::STRING_BYTES;
+    let dirty = text.bytes().any(|byte| byte < 0x20 || byte == 0x7f);
+    if !long && !dirty {
+        return (Arc::clone(text), None);
+    }
+    let mut fit = String::with_capacity(text.len().min(limits::STRING_BYTES));
+    for c in text.chars() {
+        if fit.len() + c.len_utf8() > limits::STRING_BYTES {
+            break;
+        }
+        fit.push(if c.is_ascii_control() { ' ' } else { c });
+    }
+    let adjusted = if long { Adjustment::Cut } else { Adjustment::Cleaned };
+    (fit.into(), Some(adjusted))
+}
+
+fn json_that_fits(json: String) -> Result<String, Unfit> {
+    if json.len() > limits::STRING_BYTES { Err(Unfit::TooLong(json)) } else { Ok(json) }
+}
+
+/// `{"columns":[..],"rows":[[..],..]}`.
+fn json_of_data_set(set: &DataSet) -> String {
+    let mut json = String::from("{\"columns\":[");
+    for (index, column) in set.columns.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        push_text(&mut json, column);
+    }
+    json.push_str("],\"rows\":[");
+    for (index, row) in set.rows.iter().enumerate() {
+        json.push_str(if index > 0 { ",[" } else { "[" });
+        for (index, cell) in row.iter().enumerate() {
+            if index > 0 {
+                json.push(',');
+            }
+            match cell {
+                Some(cell) => push_value(&mut json, cell),
+                None => json.push_str("null"),
+            }
+        }
+        json.push(']');
+    }
+    json.push_str("]}");
+    json
+}
+
+fn json_of_array(elements: &[Value]) -> String {
+    let mut json = String::from("[");
+    for (index, element) in elements.iter().enumerate() {
+        if index > 0 {
+            json.push(',');
+        }
+        push_value(&mut json, element);
+    }
+    json.push(']');
+    json
+}
+
+fn push_value(json: &mut String, value: &Value) {
+    match value {
+        Value::Int(number) => push_display(json, number),
+        Value::UInt(number) | Value::DateTime(number) => push_display(json, number),
+        Value::Float(number) if number.is_finite() => push_display(json, number),
+        Value::Double(number) if number.is_finite() => push_display(json, number),
+        Value::Float(number) => push_text(json, &number.to_string()),
+        Value::Double(number) => push_text(json, &number.to_string()),
+        Value::Boolean(flag) => push_display(json, flag),
+        Value::String(text) => push_text(json, text),
+        Value::Array(elements) => json.push_str(&json_of_array(elements)),
+        Value::DataSet(set) => json.push_str(&json_of_data_set(set)),
+        Value::Bytes(_) => json.push_str("null"),
+    }
+}
+
+fn push_display(json: &mut String, value: &impl std::fmt::Display) {
+    // Writing to a string cannot fail.
+    let _ = write!(json, "{value}");
+}
+
+/// A JSON string without any control character: SiteWise refuses them even escaped as text,
+/// so they travel as `\u00xx`.
+fn push_text(json: &mut String, text: &str) {
+    json.push_str(&serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f"));
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,398 @@
+//! Desired models: what all definitions and instances of one name have together.
+//!
+//! A model only grows: properties and hierarchies are appended, never changed or removed.
+
+use std::collections::BTreeSet;
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use super::identity::{Namespace, PropertyRole, short_hash};
+use super::{mapping, names};
+use crate::sitewise::api::{DataType, Hierarchy, Property, PropertyKind};
+use crate::sitewise::limits;
+
+/// Place of a model in [`Models`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ModelIx(pub u32);
+
+/// Place of a property in its [`Model`]: properties are appended, so a model that has the
+/// first `n` has all that was wanted when it had `n`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PropertyIx(pub u32);
+
+/// A model as wanted.
+#[derive(Debug)]
+pub struct Model {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name, prefix included.
+    pub name: String,
+    /// Its external id.
+    pub external_id: String,
+    /// What it is, for people.
+    pub description: Option<String>,
+    /// In the order in which they were first wanted.
+    pub properties: Vec<Property>,
+    /// In the order in which they were first wanted.
+    pub hierarchies: Vec<(ModelIx, Hierarchy)>,
+    index: FxHashMap<Uuid, PropertyIx>,
+    names: BTreeSet<String>,
+}
+
+/// A property as a birth or definition asks for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Wanted<'a> {
+    /// Why it is there.
+    pub role: PropertyRole,
+    /// Names of the members down to it; of a static property, its own name last.
+    pub path: &'a [&'a str],
+    /// Its type.
+    pub data_type: DataType,
+    /// Its unit as sent.
+    pub unit: Option<&'a str>,
+    /// Default of an attribute.
+    pub default: Option<&'a str>,
+}
+
+/// Why something wanted is not had: a configured cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cap {
+    /// `TWIN_MAX_MODELS`.
+    Models,
+    /// `TWIN_MAX_PROPERTIES`.
+    Properties,
+    /// `TWIN_MAX_ASSETS`.
+    Assets,
+}
+
+/// Why a child model gets no place under a parent model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TreeFull {
+    /// The parent's model has 30 hierarchies.
+    Hierarchies,
+    /// The tree has 100 models.
+    Models,
+    /// The child's model is an ancestor of the parent's.
+    Cycle,
+}
+
+/// All desired models.
+#[derive(Debug)]
+pub struct Models {
+    namespace: Namespace,
+    prefix: String,
+    max_models: usize,
+    max_properties: usize,
+    list: Vec<Model>,
+    by_id: FxHashMap<Uuid, ModelIx>,
+}
+
+impl Models {
+    /// None yet.
+    pub fn new(
+        namespace: Namespace,
+        prefix: String,
+        max_models: usize,
+        max_properties: usize,
+    ) -> Self {
+        Self {
+            namespace,
+            prefix,
+            max_models,
+            max_properties: max_properties.min(limits::PROPERTIES_PER_MODEL),
+            list: Vec::new(),
+            by_id: FxHashMap::default(),
+        }
+    }
+
+    /// The model called `name`, made if there is none.
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_MODELS` is reached.
+    pub fn named(&mut self, name: &str, description: Option<&str>) -> Result<ModelIx, Cap> {
+        let name = names::clean(&format!("{}{name}", self.prefix));
+        let id = self.namespace.model(&name);
+        if let Some(ix) = self.by_id.get(&id) {
+            return Ok(*ix);
+        }
+        if self.list.len() >= self.max_models {
+            return Err(Cap::Models);
+        }
+        Ok(self.insert(id, name, description.and_then(names::description)))
+    }
+
+    /// The model that SiteWise has under `id`, whatever it is called there by now.
+    pub fn known(&mut self, id: Uuid, name: &str) -> ModelIx {
+        match self.by_id.get(&id) {
+            Some(ix) => *ix,
+            None => self.insert(id, name.to_owned(), None),
+        }
+    }
+
+    fn insert(&mut self, id: Uuid, name: String, description: Option<String>) -> ModelIx {
+        let ix = ModelIx(self.list.len() as u32);
+        self.list.push(Model {
+            id,
+            external_id: self.namespace.external_id(&name, id),
+            name,
+            description,
+            properties: Vec::new(),
+            hierarchies: Vec::new(),
+            index: FxHashMap::default(),
+            names: BTreeSet::new(),
+        });
+        self.by_id.insert(id, ix);
+        ix
+    }
+
+    /// The model at `ix`.
+    pub fn get(&self, ix: ModelIx) -> &Model {
+        // An index comes from this list alone, and nothing is ever taken out of it.
+        #[expect(clippy::indexing_slicing, reason = "the list only grows")]
+        &self.list[ix.0 as usize]
+    }
+
+    fn get_mut(&mut self, ix: ModelIx) -> &mut Model {
+        #[expect(clippy::indexing_slicing, reason = "the list only grows")]
+        &mut self.list[ix.0 as usize]
+    }
+
+    /// The model with this id.
+    pub fn by_id(&self, id: Uuid) -> Option<ModelIx> {
+        self.by_id.get(&id).copied()
+    }
+
+    /// All models, in the order in which they were first wanted.
+    pub fn iter(&self) -> impl Iterator<Item = (ModelIx, &Model)> {
+        self.list.iter().enumerate().map(|(ix, model)| (ModelIx(ix as u32), model))
+    }
+
+    /// The property `wanted` of a model, made if there is none; true if it was made.
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_PROPERTIES` is reached.
+    pub fn property(&mut self, ix: ModelIx, wanted: Wanted<'_>) -> Result<(PropertyIx, bool), Cap> {
+        let (namespace, max) = (self.namespace, self.max_properties);
+        let model = self.get_mut(ix);
+        let id = namespace.property(model.id, wanted.role, wanted.path, wanted.data_type);
+        if let Some(property) = model.index.get(&id) {
+            return Ok((*property, false));
+        }
+        if model.properties.len() >= max {
+            return Err(Cap::Properties);
+        }
+        let name = model.free_name(&wanted, id);
+        let property = PropertyIx(model.properties.len() as u32);
+        let words = format!("{}/{name}", model.name);
+        model.names.insert(name.clone());
+        model.index.insert(id, property);
+        model.properties.push(Property {
+            id,
+            external_id: namespace.external_id(&words, id),
+            name,
+            data_type: wanted.data_type,
+            unit: wanted.unit.and_then(names::unit),
+            kind: match wanted.role {
+                PropertyRole::Member | PropertyRole::Presence => PropertyKind::Measurement,
+                PropertyRole::Parameter | PropertyRole::Property => {
+                    PropertyKind::Attribute { default: wanted.default.map(str::to_owned) }
+                }
+            },
+        });
+        Ok((property, true))
+    }
+
+    /// Makes a place for children of `child` under assets of `parent`; true if it was made.
+    ///
+    /// # Errors
+    ///
+    /// The tree's limits.
+    pub fn hierarchy(&mut self, parent: ModelIx, child: ModelIx) -> Result<bool, TreeFull> {
+        if self.hierarchy_id(parent, child).is_some() {
+            return Ok(false);
+        }
+        if self.get(parent).hierarchies.len() >= limits::HIERARCHIES_PER_MODEL {
+            return Err(TreeFull::Hierarchies);
+        }
+        if self.reaches(child, parent) {
+            return Err(TreeFull::Cycle);
+        }
+        if self.tree_of_both(parent, child) > limits::MODELS_PER_TREE {
+            return Err(TreeFull::Models);
+        }
+        let (child_id, child_name) = {
+            let child = self.get(child);
+            (child.id, child.name.clone())
+        };
+        let namespace = self.namespace;
+        let parent = self.get_mut(parent);
+        let id = namespace.hierarchy(parent.id, child_id);
+        let words = format!("{}/{child_name}", parent.name);
+        parent.hierarchies.push((
+            child,
+            Hierarchy {
+                id,
+                external_id: namespace.external_id(&words, id),
+                name: child_name,
+                child_model: child_id,
+            },
+        ));
+        Ok(true)
+    }
+
+    /// The hierarchy of `parent` that holds assets of `child`.
+    pub fn hierarchy_id(&self, parent: ModelIx, child: ModelIx) -> Option<Uuid> {
+        let hierarchies = &self.get(parent).hierarchies;
+        hierarchies.iter().find(|(ix, _)| *ix == child).map(|(_, hierarchy)| hierarchy.id)
+    }
+
+    fn reaches(&self, from: ModelIx, to: ModelIx) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut next = vec![from];
+        while let Some(ix) = next.pop() {
+            if ix == to {
+                return true;
+            }
+            if seen.insert(ix) {
+                next.extend(self.get(ix).hierarchies.iter().map(|(child, _)| *child));
+            }
+        }
+        false
+    }
+
+    /// How many models the tree has once `parent` and `child` are joined.
+    fn tree_of_both(&self, parent: ModelIx, child: ModelIx) -> usize {
+        let mut neighbours: FxHashMap<ModelIx, Vec<ModelIx>> = FxHashMap::default();
+        for (ix, model) in self.iter() {
+            for (below, _) in &model.hierarchies {
+                neighbours.entry(ix).or_default().push(*below);
+                neighbours.entry(*below).or_default().push(ix);
+            }
+        }
+        let mut seen = BTreeSet::new();
+        let mut next = vec![parent, child];
+        while let Some(ix) = next.pop() {
+            if seen.insert(ix) {
+                next.extend(neighbours.get(&ix).into_iter().flatten());
+            }
+        }
+        seen.len()
+    }
+}
+
+impl Model {
+    /// The id of a property of this model.
+    pub fn property_id(&self, ix: PropertyIx) -> Uuid {
+        #[expect(clippy::indexing_slicing, reason = "the list only grows")]
+        self.properties[ix.0 as usize].id
+    }
+
+    /// A name that no other property of the model has.
+    fn free_name(&self, wanted: &Wanted<'_>, id: Uuid) -> String {
+        let name = names::clean(&wanted.path.join("/"));
+        if !self.names.contains(&name) {
+            return name;
+        }
+        let word = match wanted.role {
+            PropertyRole::Member => mapping::type_name(wanted.data_type),
+            role => role.word(),
+        };
+        let named = names::with_suffix(&name, &format!("({word})"));
+        if !self.names.contains(&named) {
+            return named;
+        }
+        names::with_suffix(&name, &format!("({word} {})", short_hash(&[&id.to_string()])))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn models() -> Models {
+        Models::new(Namespace::new("test"), String::new(), 200, 500)
+    }
+
+    fn wanted<'a>(role: PropertyRole, path: &'a [&'a str], data_type: DataType) -> Wanted<'a> {
+        Wanted { role, path, data_type, unit: None, default: None }
+    }
+
+    fn names_of(models: &Models, ix: ModelIx) -> Vec<&str> {
+        models.get(ix).properties.iter().map(|property| property.name.as_str()).collect()
+    }
+
+    #[test]
+    fn a_model_is_the_union_of_all_that_was_wanted() {
+        let mut models = models();
+        let turbine = models.named("WindTurbine", None).unwrap();
+        let member = wanted(PropertyRole::Member, &["Speed"], DataType::Double);
+        assert_eq!(models.property(turbine, member), Ok((PropertyIx(0), true)));
+        assert_eq!(models.named("WindTurbine", None), Ok(turbine));
+        assert_eq!(models.property(turbine, member), Ok((PropertyIx(0), false)));
+    }
+
+    #[test]
+    fn a_changed_type_and_clashing_names_get_their_own_property() {
+        let mut models = models();
+        let ix = models.named("M", None).unwrap();
+        for (role, data_type) in [
+            (PropertyRole::Member, DataType::Double),
+            (PropertyRole::Member, DataType::String),
+            (PropertyRole::Parameter, DataType::String),
+            (PropertyRole::Parameter, DataType::Double),
+            (PropertyRole::Presence, DataType::Boolean),
+        ] {
+            let (_, made) = models.property(ix, wanted(role, &["Speed"], data_type)).unwrap();
+            assert!(made);
+        }
+        let names = names_of(&models, ix);
+        assert_eq!(names[..3], ["Speed", "Speed (STRING)", "Speed (parameter)"]);
+        assert!(names[3].starts_with("Speed (parameter "), "{names:?}");
+        assert_eq!(names[4], "Speed (presence)");
+        models
+            .property(ix, wanted(PropertyRole::Property, &["Speed", "engHigh"], DataType::Double))
+            .unwrap();
+        assert_eq!(names_of(&models, ix)[5], "Speed/engHigh");
+    }
+
+    #[test]
+    fn the_tree_keeps_its_limits() {
+        let mut models = models();
+        let root = models.named("root", None).unwrap();
+        for child in 0..limits::HIERARCHIES_PER_MODEL {
+            let child = models.named(&format!("child {child}"), None).unwrap();
+            assert_eq!(models.hierarchy(root, child), Ok(true));
+            assert_eq!(models.hierarchy(root, child), Ok(false));
+        }
+        let late = models.named("late", None).unwrap();
+        assert_eq!(models.hierarchy(root, late), Err(TreeFull::Hierarchies));
+        let child = models.named("child 0", None).unwrap();
+        assert_eq!(models.hierarchy(child, root), Err(TreeFull::Cycle));
+        assert_eq!(models.hierarchy(child, child), Err(TreeFull::Cycle));
+        let mut parent = child;
+        let mut joined = Ok(true);
+        for level in 0..limits::MODELS_PER_TREE {
+            let below = models.named(&format!("level {level}"), None).unwrap();
+            joined = models.hierarchy(parent, below);
+            if joined.is_err() {
+                break;
+            }
+            parent = below;
+        }
+        assert_eq!(joined, Err(TreeFull::Models));
+    }
+
+    #[test]
+    fn caps_are_kept() {
+        let mut models = Models::new(Namespace::new("test"), "WF ".into(), 1, 1);
+        let ix = models.named("A", None).unwrap();
+        assert_eq!(models.get(ix).name, "WF A");
+        assert_eq!(models.named("B", None), Err(Cap::Models));
+        models.property(ix, wanted(PropertyRole::Member, &["a"], DataType::Double)).unwrap();
+        let second = models.property(ix, wanted(PropertyRole::Member, &["b"], DataType::Double));
+        assert_eq!(second, Err(Cap::Properties));
+    }
+}

@@ -1,0 +1,400 @@
+//! Provisioning: desired models and assets against what SiteWise has, as single calls, each
+//! started as soon as its own needs are met.
+//!
+//! A job looks at one model, asset, list or link and says what it needs next: a call, time,
+//! or something else to happen first. Nothing is ever deleted or retyped.
+
+mod answers;
+mod calls;
+mod lanes;
+mod needs;
+mod state;
+pub mod step;
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use self::lanes::{Lane, Lanes};
+use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
+use self::step::{Step, StepId};
+use super::assets::{AssetIx, Assets};
+use super::identity::Namespace;
+use super::models::{ModelIx, Models, PropertyIx};
+use crate::delivery::point::Gate;
+use crate::sitewise::api::ModelSummary;
+use crate::time::Instant;
+
+/// A model is written once nothing new was wanted of it for so long,
+const SETTLE: Duration = Duration::from_millis(250);
+/// or once something has been wanted for so long.
+const SETTLE_MOST: Duration = Duration::from_secs(2);
+/// Between two updates of a model: each locks all its assets while it propagates.
+const BETWEEN_UPDATES: Duration = Duration::from_secs(60);
+/// After a refusal that time alone does not mend.
+const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+/// First delay after a failed call; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// Longest delay after a failed call.
+const LONGEST_RETRY: Duration = Duration::from_secs(30);
+/// First delay before an asynchronous state is looked at; doubled each time.
+const FIRST_LOOK: Duration = Duration::from_millis(200);
+/// Longest delay before an asynchronous state is looked at.
+const LONGEST_LOOK: Duration = Duration::from_secs(5);
+/// Problems kept for people to read.
+const PROBLEMS: usize = 1_000;
+
+/// What the plan asks for or tells.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Make this call once and tell the answer.
+    Step(StepId, Step),
+    /// What waited behind this gate can go.
+    Open(Gate),
+    /// What SiteWise has is known now.
+    Learned,
+}
+
+/// What has been done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Figures {
+    /// Models created.
+    pub models_created: u64,
+    /// Updates of models.
+    pub models_updated: u64,
+    /// Assets created.
+    pub assets_created: u64,
+    /// Assets put under their parent.
+    pub assets_linked: u64,
+    /// Assets for which the tree has no place.
+    pub tree_full: u64,
+    /// Calls that failed, whatever the reason.
+    pub failures: u64,
+}
+
+/// An asset that SiteWise had before it was wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAsset {
+    /// Its name.
+    pub name: String,
+    /// Its model.
+    pub model: Uuid,
+    active: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Job {
+    ListModels,
+    ListAssets(u32),
+    Model(ModelIx),
+    Asset(AssetIx),
+    Children(AssetIx),
+    Link(AssetIx),
+}
+
+/// What a job waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum On {
+    Model(ModelIx),
+    Asset(AssetIx),
+    Children(AssetIx),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    Dirty,
+    Lane,
+    Timer(Instant),
+    Flight,
+}
+
+enum Next {
+    Call(Lane),
+    Wait(On),
+    At(Instant),
+    Nothing,
+}
+
+/// The pages that are read at the start.
+#[derive(Debug, Default)]
+struct Learning {
+    models: Option<String>,
+    models_done: bool,
+    assets: Vec<AssetList>,
+    done: bool,
+    tries: Tries,
+}
+
+#[derive(Debug)]
+struct AssetList {
+    model: Uuid,
+    token: Option<String>,
+    done: bool,
+    tries: Tries,
+}
+
+/// The plan.
+#[derive(Debug)]
+pub struct Plan {
+    namespace: Namespace,
+    learning: Learning,
+    known_models: FxHashMap<Uuid, ModelSummary>,
+    known_assets: FxHashMap<Uuid, KnownAsset>,
+    models: Vec<ModelState>,
+    assets: Vec<AssetState>,
+    places: FxHashMap<Job, Place>,
+    dirty: VecDeque<Job>,
+    lanes: Lanes<Job>,
+    timers: BTreeSet<(Instant, Job)>,
+    waiters: BTreeMap<On, Vec<Job>>,
+    flights: BTreeMap<StepId, Job>,
+    steps: u64,
+    outputs: VecDeque<Output>,
+    problems: BTreeMap<String, String>,
+    figures: Figures,
+    rng: fastrand::Rng,
+}
+
+impl Plan {
+    /// Nothing known; begins by learning what SiteWise has.
+    pub fn new(namespace: Namespace, seed: u64) -> Self {
+        let mut plan = Self {
+            namespace,
+            learning: Learning::default(),
+            known_models: FxHashMap::default(),
+            known_assets: FxHashMap::default(),
+            models: Vec::new(),
+            assets: Vec::new(),
+            places: FxHashMap::default(),
+            dirty: VecDeque::new(),
+            lanes: Lanes::default(),
+            timers: BTreeSet::new(),
+            waiters: BTreeMap::new(),
+            flights: BTreeMap::new(),
+            steps: 0,
+            outputs: VecDeque::new(),
+            problems: BTreeMap::new(),
+            figures: Figures::default(),
+            rng: fastrand::Rng::with_seed(seed),
+        };
+        plan.touch(Job::ListModels);
+        plan
+    }
+
+    /// Whether what SiteWise has is known: before, no asset may be wanted.
+    pub fn learned(&self) -> bool {
+        self.learning.done
+    }
+
+    /// The asset with this id, if SiteWise had it at the start.
+    pub fn known_asset(&self, id: Uuid) -> Option<&KnownAsset> {
+        self.known_assets.get(&id)
+    }
+
+    /// All assets that SiteWise had at the start.
+    pub fn known_assets(&self) -> impl Iterator<Item = &KnownAsset> {
+        self.known_assets.values()
+    }
+
+    /// The name of a model that SiteWise had at the start.
+    pub fn known_model_name(&self, id: Uuid) -> Option<&str> {
+        self.known_models.get(&id).map(|model| model.name.as_str())
+    }
+
+    /// What has been done so far.
+    pub fn figures(&self) -> Figures {
+        self.figures
+    }
+
+    /// What people should look at: a model or asset, and SiteWise's reason.
+    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.problems.iter().map(|(subject, reason)| (subject.as_str(), reason.as_str()))
+    }
+
+    /// Jobs that are not done: zero once SiteWise is as wanted, failures excepted.
+    pub fn pending(&self) -> usize {
+        self.lanes.pending() + self.dirty.len() + self.timers.len() + self.waiters.len()
+    }
+
+    /// Something is wanted of a model that it may lack.
+    pub fn model_wanted(&mut self, ix: ModelIx, models: &Models, now: Instant) {
+        while self.models.len() <= ix.0 as usize {
+            let id = models.get(ModelIx(self.models.len() as u32)).id;
+            let stage = if self.known_models.contains_key(&id) {
+                ModelStage::Unknown
+            } else {
+                ModelStage::Absent
+            };
+            self.models.push(ModelState::new(stage));
+        }
+        if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            state.growth.wanted_since.get_or_insert(now);
+            state.growth.wanted_last = now;
+            if state.stage == ModelStage::Failed {
+                state.tries.at = now + SETTLE;
+            }
+        }
+        self.touch(Job::Model(ix));
+    }
+
+    /// An asset is wanted that was not.
+    pub fn asset_wanted(&mut self, ix: AssetIx, assets: &Assets) {
+        while self.assets.len() <= ix.0 as usize {
+            let asset = assets.get(AssetIx(self.assets.len() as u32));
+            let stage = match self.known_assets.get(&asset.id) {
+                Some(known) if known.active => AssetStage::Active,
+                Some(_) => AssetStage::Unknown,
+                None => AssetStage::Absent,
+            };
+            self.assets.push(AssetState::new(stage, asset.parent.is_some()));
+        }
+        self.touch(Job::Asset(ix));
+        self.touch(Job::Link(ix));
+    }
+
+    /// SiteWise does not know an asset or a property of it, although it should.
+    pub fn missing(&mut self, ix: AssetIx, assets: &Assets, now: Instant) {
+        let model = assets.get(ix).model;
+        if let Some(state) = self.assets.get_mut(ix.0 as usize)
+            && state.stage == AssetStage::Active
+        {
+            state.stage = AssetStage::Unknown;
+            state.open = false;
+            state.tries = Tries { count: 2, at: now };
+            self.touch(Job::Asset(ix));
+        }
+        if let Some(state) = self.models.get_mut(model.0 as usize)
+            && state.stage == ModelStage::Active
+        {
+            state.stage = ModelStage::Unknown;
+            state.tries = Tries { count: 2, at: now };
+            self.touch(Job::Model(model));
+        }
+    }
+
+    /// What a value of this property has to wait for.
+    pub fn gate(
+        &self,
+        ix: AssetIx,
+        property: PropertyIx,
+        models: &Models,
+        assets: &Assets,
+    ) -> Option<Gate> {
+        let asset = assets.get(ix);
+        if !self.assets.get(ix.0 as usize).is_some_and(|state| state.open) {
+            return Some(Gate::Asset(asset.id));
+        }
+        let model = self.models.get(asset.model.0 as usize)?;
+        if (property.0 as usize) < model.complete {
+            return None;
+        }
+        let id = models.get(asset.model).properties.get(property.0 as usize)?.id;
+        (!model.properties.contains(&id)).then_some(Gate::Property(id))
+    }
+
+    /// When something is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let timer = self.timers.first().map(|(at, _)| *at);
+        [timer, self.lanes.poll_timeout()].into_iter().flatten().min()
+    }
+
+    /// The next thing to do or to know.
+    pub fn poll_output(
+        &mut self,
+        models: &Models,
+        assets: &mut Assets,
+        now: Instant,
+    ) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            while let Some((at, job)) = self.timers.first().copied()
+                && at <= now
+            {
+                self.touch(job);
+            }
+            if let Some(job) = self.dirty.pop_front() {
+                self.places.remove(&job);
+                self.look(job, models, assets, now);
+            } else if let Some(job) = self.lanes.pop(now) {
+                self.places.remove(&job);
+                self.call(job, models, assets, now);
+            } else {
+                return None;
+            }
+        }
+    }
+
+    /// Looks at a job again, wherever it is; what is in flight is looked at when answered.
+    fn touch(&mut self, job: Job) {
+        match self.places.get(&job) {
+            Some(Place::Dirty | Place::Lane | Place::Flight) => return,
+            Some(Place::Timer(at)) => {
+                self.timers.remove(&(*at, job));
+            }
+            None => {}
+        }
+        self.places.insert(job, Place::Dirty);
+        self.dirty.push_back(job);
+    }
+
+    fn wake(&mut self, on: On) {
+        for job in self.waiters.remove(&on).unwrap_or_default() {
+            self.touch(job);
+        }
+    }
+
+    /// Decides what a job needs next.
+    fn look(&mut self, job: Job, models: &Models, assets: &Assets, now: Instant) {
+        match self.next(job, models, assets, now) {
+            Next::Call(lane) => {
+                self.places.insert(job, Place::Lane);
+                self.lanes.push(lane, job);
+            }
+            Next::Wait(on) => {
+                let waiting = self.waiters.entry(on).or_default();
+                if !waiting.contains(&job) {
+                    waiting.push(job);
+                }
+            }
+            Next::At(at) => {
+                self.places.insert(job, Place::Timer(at));
+                self.timers.insert((at, job));
+            }
+            Next::Nothing => {}
+        }
+    }
+
+    /// A job has its lane's turn: things may have changed since it was queued.
+    fn call(&mut self, job: Job, models: &Models, assets: &mut Assets, now: Instant) {
+        match self.next(job, models, assets, now) {
+            Next::Call(lane) => {
+                let Some(step) = self.step(job, models, assets) else {
+                    return;
+                };
+                let id = StepId(self.steps);
+                self.steps += 1;
+                self.flights.insert(id, job);
+                self.places.insert(job, Place::Flight);
+                self.lanes.sent(lane, now);
+                self.outputs.push_back(Output::Step(id, step));
+            }
+            Next::Wait(_) | Next::At(_) | Next::Nothing => self.touch(job),
+        }
+    }
+
+    fn problem(&mut self, subject: String, reason: String) {
+        if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
+            self.problems.insert(subject, reason);
+        }
+    }
+
+    /// A delay that doubles with each try, spread over its upper half.
+    fn delay(&mut self, count: u32, first: Duration, longest: Duration) -> Duration {
+        let full = first.saturating_mul(1 << count.min(16)).min(longest);
+        full.mul_f64(0.5 + self.rng.f64() / 2.0)
+    }
+}

@@ -1,0 +1,420 @@
+//! What answers change.
+
+use rustc_hash::FxHashSet;
+
+use super::state::{AssetStage, Children, Link, ModelStage, Tries};
+use super::step::{Done, StepId};
+use super::{
+    AFTER_REFUSAL, AssetList, FIRST_LOOK, FIRST_RETRY, Job, KnownAsset, LONGEST_LOOK,
+    LONGEST_RETRY, On, Output, Plan,
+};
+use crate::delivery::point::Gate;
+use crate::sitewise::api::{Asset, Fault, FaultKind, Model, ModelSummary, Page, State};
+use crate::time::Instant;
+use crate::twin::assets::{AssetIx, Assets};
+use crate::twin::models::{ModelIx, Models};
+
+/// What can be done about a fault of the control plane.
+enum Remedy {
+    /// The same again, after a growing delay.
+    Again,
+    /// It may be there already: look.
+    Look,
+    /// Time alone will not help.
+    Refused,
+}
+
+fn remedy(fault: &Fault) -> Remedy {
+    match fault.kind {
+        FaultKind::Throttled
+        | FaultKind::Unavailable
+        | FaultKind::Conflict
+        | FaultKind::Changed
+        | FaultKind::NotFound
+        | FaultKind::Denied => Remedy::Again,
+        FaultKind::AlreadyExists => Remedy::Look,
+        FaultKind::Invalid | FaultKind::OutOfRange | FaultKind::Limit => Remedy::Refused,
+    }
+}
+
+impl Plan {
+    /// Takes the answer to a step; one to an unknown step is ignored.
+    pub fn handle_done(
+        &mut self,
+        id: StepId,
+        answer: Result<Done, Fault>,
+        models: &mut Models,
+        assets: &mut Assets,
+        now: Instant,
+    ) {
+        let Some(job) = self.flights.remove(&id) else {
+            return;
+        };
+        self.lanes.answered();
+        self.places.remove(&job);
+        if answer.is_err() {
+            self.figures.failures += 1;
+        }
+        match job {
+            Job::ListModels => self.models_listed(answer, models, now),
+            Job::ListAssets(list) => self.assets_listed(list as usize, answer, now),
+            Job::Model(ix) => self.model_answered(ix, answer, models, now),
+            Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
+            Job::Children(ix) => self.children_listed(ix, answer, now),
+            Job::Link(ix) => self.link_answered(ix, answer, assets, now),
+        }
+        self.touch(job);
+    }
+
+    fn models_listed(&mut self, answer: Result<Done, Fault>, models: &mut Models, now: Instant) {
+        match answer {
+            Ok(Done::Models(Page { items, next })) => {
+                self.learning.tries = Tries::default();
+                self.learning.models_done = next.is_none();
+                self.learning.models = next;
+                for model in items {
+                    self.model_learned(model, models);
+                }
+                self.finish_learning();
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                let tries = Tries { count: self.learning.tries.count, at: now };
+                self.learning.tries = self.again(tries, now);
+                self.problem("list asset models".into(), fault.message);
+            }
+        }
+    }
+
+    fn model_learned(&mut self, model: ModelSummary, models: &mut Models) {
+        if self.namespace.owns(model.id, model.external_id.as_deref()) {
+            models.known(model.id, &model.name);
+            let list =
+                AssetList { model: model.id, token: None, done: false, tries: Tries::default() };
+            self.touch(Job::ListAssets(self.learning.assets.len() as u32));
+            self.learning.assets.push(list);
+            self.known_models.insert(model.id, model);
+        }
+    }
+
+    fn assets_listed(&mut self, list: usize, answer: Result<Done, Fault>, now: Instant) {
+        let Some(state) = self.learning.assets.get_mut(list) else {
+            return;
+        };
+        match answer {
+            Ok(Done::Assets(Page { items, next })) => {
+                state.tries = Tries::default();
+                state.done = next.is_none();
+                state.token = next;
+                for Asset { id, name, model, state, .. } in items {
+                    let active = state == State::Active;
+                    self.known_assets.insert(id, KnownAsset { name, model, active });
+                }
+                self.finish_learning();
+            }
+            Ok(_) => {}
+            // The model has gone meanwhile, and its assets with it.
+            Err(Fault { kind: FaultKind::NotFound, .. }) => {
+                state.done = true;
+                self.finish_learning();
+            }
+            Err(fault) => {
+                let tries = Tries { count: state.tries.count, at: now };
+                let tries = self.again(tries, now);
+                if let Some(state) = self.learning.assets.get_mut(list) {
+                    state.tries = tries;
+                }
+                self.problem("list assets".into(), fault.message);
+            }
+        }
+    }
+
+    fn finish_learning(&mut self) {
+        let listed = self.learning.assets.iter().all(|list| list.done);
+        if self.learning.models_done && listed && !self.learning.done {
+            self.learning.done = true;
+            self.problems.remove("list asset models");
+            self.problems.remove("list assets");
+            self.outputs.push_back(Output::Learned);
+        }
+    }
+
+    fn model_answered(
+        &mut self,
+        ix: ModelIx,
+        answer: Result<Done, Fault>,
+        models: &Models,
+        now: Instant,
+    ) {
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let writing = matches!(state.stage, ModelStage::Absent | ModelStage::Active);
+        let creating = state.stage == ModelStage::Absent;
+        match answer {
+            Ok(Done::Model(model)) => self.model_described(ix, model, models, now),
+            Ok(_) => {
+                state.stage = ModelStage::Unknown;
+                state.taken = false;
+                state.tries = Tries { count: 0, at: now + FIRST_LOOK };
+                state.growth.wanted_since = None;
+                if creating {
+                    self.figures.models_created += 1;
+                } else {
+                    state.growth.updated = Some(now);
+                    self.figures.models_updated += 1;
+                }
+            }
+            Err(fault) if fault.kind == FaultKind::NotFound && !writing => {
+                if state.taken {
+                    let name = &models.get(ix).name;
+                    let reason = "another model has this name; Sparkwise leaves it alone: rename \
+                                  it, or set TWIN_MODEL_PREFIX";
+                    self.model_failed(ix, format!("model {name}"), reason.into(), now);
+                } else {
+                    state.stage = ModelStage::Absent;
+                    state.tries = Tries::default();
+                }
+            }
+            Err(fault) => match remedy(&fault) {
+                Remedy::Look => {
+                    state.taken = true;
+                    state.stage = ModelStage::Unknown;
+                }
+                Remedy::Refused if writing => {
+                    let subject = format!("model {}", models.get(ix).name);
+                    self.model_failed(ix, subject, fault.message, now);
+                }
+                Remedy::Again | Remedy::Refused => {
+                    let tries = Tries { count: state.tries.count, at: now };
+                    let stage = match (fault.kind, writing) {
+                        (FaultKind::NotFound, true) => ModelStage::Unknown,
+                        _ => state.stage,
+                    };
+                    let tries = self.again(tries, now);
+                    if let Some(state) = self.models.get_mut(ix.0 as usize) {
+                        state.stage = stage;
+                        state.tries = tries;
+                    }
+                    self.problem(format!("model {}", models.get(ix).name), fault.message);
+                }
+            },
+        }
+    }
+
+    fn model_described(&mut self, ix: ModelIx, model: Model, models: &Models, now: Instant) {
+        let subject = format!("model {}", models.get(ix).name);
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
+        match model.state {
+            State::Active => {
+                let had = std::mem::take(&mut state.properties);
+                state.properties = model.properties.iter().map(|(id, _)| *id).collect();
+                state.names = model.properties.into_iter().map(|(_, name)| name).collect();
+                state.hierarchies = model.hierarchies.into_iter().map(|(id, _)| id).collect();
+                let wanted = &models.get(ix).properties;
+                let has = |id| state.properties.contains(id);
+                state.complete = wanted.iter().take_while(|property| has(&property.id)).count();
+                for property in wanted {
+                    if has(&property.id) && !had.contains(&property.id) {
+                        self.outputs.push_back(Output::Open(Gate::Property(property.id)));
+                    }
+                }
+                state.stage = ModelStage::Active;
+                state.taken = false;
+                state.tries = Tries::default();
+                self.problems.remove(&subject);
+                self.wake(On::Model(ix));
+                let parents = models
+                    .iter()
+                    .filter(|(_, parent)| parent.hierarchies.iter().any(|(child, _)| *child == ix));
+                for (parent, _) in parents {
+                    if (parent.0 as usize) < self.models.len() {
+                        self.touch(Job::Model(parent));
+                    }
+                }
+            }
+            State::Failed(reason) => self.model_failed(ix, subject, reason, now),
+            State::Creating | State::Updating | State::Deleting => {
+                let tries = Tries { count: state.tries.count, at: now };
+                let tries = self.look_again(tries, now);
+                if let Some(state) = self.models.get_mut(ix.0 as usize) {
+                    state.tries = tries;
+                }
+            }
+        }
+    }
+
+    fn model_failed(&mut self, ix: ModelIx, subject: String, reason: String, now: Instant) {
+        if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            state.stage = ModelStage::Failed;
+            state.tries = Tries { count: 0, at: now + AFTER_REFUSAL };
+        }
+        self.problem(subject, reason);
+        self.wake(On::Model(ix));
+    }
+
+    fn asset_answered(
+        &mut self,
+        ix: AssetIx,
+        answer: Result<Done, Fault>,
+        assets: &mut Assets,
+        now: Instant,
+    ) {
+        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let creating = state.stage == AssetStage::Absent;
+        let subject = format!("asset {}", assets.get(ix).address);
+        match answer {
+            Ok(Done::Asset(asset)) => match asset.state {
+                State::Active | State::Updating => {
+                    state.stage = AssetStage::Active;
+                    state.taken = false;
+                    state.tries = Tries::default();
+                    self.problems.remove(&subject);
+                    self.wake(On::Asset(ix));
+                }
+                State::Creating | State::Deleting => {
+                    let tries = Tries { count: state.tries.count, at: now };
+                    let tries = self.look_again(tries, now);
+                    if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                        state.tries = tries;
+                    }
+                }
+                State::Failed(reason) => {
+                    state.tries = Tries { count: 0, at: now + AFTER_REFUSAL };
+                    self.problem(subject, reason);
+                }
+            },
+            Ok(_) => {
+                state.stage = AssetStage::Unknown;
+                state.taken = false;
+                state.tries = Tries { count: 0, at: now + FIRST_LOOK };
+                state.children = Children::Known(FxHashSet::default());
+                self.figures.assets_created += 1;
+            }
+            Err(fault) if fault.kind == FaultKind::NotFound && !creating => {
+                if state.taken {
+                    assets.rename(ix);
+                }
+                state.taken = false;
+                state.stage = AssetStage::Absent;
+                state.tries = Tries::default();
+                self.unlink(ix, assets);
+            }
+            Err(fault) => {
+                let count = state.tries.count;
+                let tries = match remedy(&fault) {
+                    Remedy::Look => {
+                        state.taken = true;
+                        state.stage = AssetStage::Unknown;
+                        Tries { count, at: now }
+                    }
+                    Remedy::Refused => Tries { count, at: now + AFTER_REFUSAL },
+                    Remedy::Again => self.again(Tries { count, at: now }, now),
+                };
+                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                    state.tries = tries;
+                }
+                self.problem(subject, fault.message);
+            }
+        }
+    }
+
+    /// An asset is gone, and with it its places above and below.
+    fn unlink(&mut self, ix: AssetIx, assets: &Assets) {
+        let gone = assets.get(ix);
+        let above = gone.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
+        if let Some(Children::Known(children)) = above.map(|above| &mut above.children) {
+            children.remove(&gone.id);
+        }
+        let below = assets.iter().filter(|(_, asset)| asset.parent == Some(ix));
+        for ix in below.map(|(child, _)| child).chain([ix]) {
+            if let Some(state) = self.assets.get_mut(ix.0 as usize)
+                && state.link == Link::Done
+            {
+                state.link = Link::Wanted;
+                self.touch(Job::Link(ix));
+            }
+        }
+    }
+
+    fn children_listed(&mut self, ix: AssetIx, answer: Result<Done, Fault>, now: Instant) {
+        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
+            return;
+        };
+        match answer {
+            Ok(Done::Assets(Page { items, next })) => {
+                let Children::Reading { token, found } = &mut state.children else {
+                    return;
+                };
+                found.extend(items.into_iter().map(|asset| asset.id));
+                if next.is_some() {
+                    *token = next;
+                    return;
+                }
+                state.children = Children::Known(std::mem::take(found));
+                self.wake(On::Children(ix));
+            }
+            Ok(_) => {}
+            Err(_) => {
+                let count = state.link_tries.count;
+                let tries = self.again(Tries { count, at: now }, now);
+                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                    state.link_tries = tries;
+                }
+            }
+        }
+    }
+
+    fn link_answered(
+        &mut self,
+        ix: AssetIx,
+        answer: Result<Done, Fault>,
+        assets: &Assets,
+        now: Instant,
+    ) {
+        let child = assets.get(ix);
+        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let fault = match answer {
+            Ok(_) => None,
+            Err(fault) if fault.kind == FaultKind::AlreadyExists => None,
+            Err(fault) => Some(fault),
+        };
+        let Some(fault) = fault else {
+            state.link = Link::Done;
+            state.link_tries = Tries::default();
+            self.figures.assets_linked += 1;
+            let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
+            if let Some(Children::Known(children)) = parent.map(|parent| &mut parent.children) {
+                children.insert(child.id);
+            }
+            return;
+        };
+        let count = state.link_tries.count;
+        let tries = match remedy(&fault) {
+            Remedy::Refused => Tries { count, at: now + AFTER_REFUSAL },
+            Remedy::Look | Remedy::Again => self.again(Tries { count, at: now }, now),
+        };
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link_tries = tries;
+        }
+        self.problem(format!("place of asset {}", child.address), fault.message);
+    }
+
+    /// One more failed try.
+    fn again(&mut self, tries: Tries, now: Instant) -> Tries {
+        let delay = self.delay(tries.count, FIRST_RETRY, LONGEST_RETRY);
+        Tries { count: tries.count.saturating_add(1), at: now + delay }
+    }
+
+    /// Not there yet.
+    fn look_again(&mut self, tries: Tries, now: Instant) -> Tries {
+        let delay = self.delay(tries.count.saturating_add(1), FIRST_LOOK, LONGEST_LOOK);
+        Tries { count: tries.count.saturating_add(1), at: now + delay }
+    }
+}

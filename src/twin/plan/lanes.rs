@@ -1,0 +1,174 @@
+//! Calls to the control plane at the account's published rates, each operation in its lane.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use crate::sitewise::limits;
+use crate::time::Instant;
+
+/// Control-plane calls without an answer at most.
+const IN_FLIGHT: usize = 64;
+
+/// Operations that share a rate.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Lane {
+    /// ListAssetModels.
+    ListModels,
+    /// CreateAssetModel and UpdateAssetModel.
+    WriteModel,
+    /// DescribeAssetModel.
+    DescribeModel,
+    /// ListAssets.
+    ListAssets,
+    /// CreateAsset.
+    CreateAsset,
+    /// DescribeAsset.
+    DescribeAsset,
+    /// ListAssociatedAssets.
+    ListChildren,
+    /// AssociateAssets.
+    Associate,
+}
+
+impl Lane {
+    /// All lanes, in the order in which their calls should go.
+    pub const ALL: [Self; 8] = [
+        Self::ListModels,
+        Self::WriteModel,
+        Self::DescribeModel,
+        Self::ListAssets,
+        Self::CreateAsset,
+        Self::DescribeAsset,
+        Self::ListChildren,
+        Self::Associate,
+    ];
+
+    /// Calls a second, by the account's default quotas.
+    fn per_second(self) -> u32 {
+        match self {
+            Self::ListModels | Self::WriteModel => limits::MODEL_CALLS_PER_SECOND,
+            Self::DescribeModel | Self::DescribeAsset => limits::DESCRIBES_PER_SECOND,
+            Self::ListAssets | Self::ListChildren => limits::LISTS_PER_SECOND,
+            Self::CreateAsset => limits::ASSET_CREATIONS_PER_SECOND,
+            Self::Associate => limits::ASSOCIATIONS_PER_SECOND,
+        }
+    }
+}
+
+/// Jobs that wait for their lane's turn.
+#[derive(Debug)]
+pub struct Lanes<J> {
+    lanes: Vec<Queue<J>>,
+    in_flight: usize,
+}
+
+#[derive(Debug)]
+struct Queue<J> {
+    lane: Lane,
+    jobs: VecDeque<J>,
+    /// When the next call may go; a lane that rested may send a tenth of a second's worth.
+    next: Instant,
+}
+
+impl<J> Default for Lanes<J> {
+    fn default() -> Self {
+        let queue = |lane| Queue { lane, jobs: VecDeque::new(), next: Instant::START };
+        Self { lanes: Lane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
+    }
+}
+
+impl<J> Lanes<J> {
+    /// Queues a job.
+    pub fn push(&mut self, lane: Lane, job: J) {
+        if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
+            queue.jobs.push_back(job);
+        }
+    }
+
+    /// The next job whose lane has its turn. [`sent`](Self::sent) is to be told if it led to
+    /// a call.
+    pub fn pop(&mut self, now: Instant) -> Option<J> {
+        if self.in_flight >= IN_FLIGHT {
+            return None;
+        }
+        self.lanes
+            .iter_mut()
+            .find(|queue| !queue.jobs.is_empty() && queue.next <= now)?
+            .jobs
+            .pop_front()
+    }
+
+    /// A call of this lane was sent.
+    pub fn sent(&mut self, lane: Lane, now: Instant) {
+        self.in_flight += 1;
+        if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
+            let gap = Duration::from_secs(1) / lane.per_second();
+            let burst = Duration::from_millis(100);
+            queue.next = queue.next.max(now - burst) + gap;
+        }
+    }
+
+    /// A call was answered.
+    pub fn answered(&mut self) {
+        self.in_flight = self.in_flight.saturating_sub(1);
+    }
+
+    /// When the next waiting job has its turn.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        if self.in_flight >= IN_FLIGHT {
+            return None;
+        }
+        self.lanes.iter().filter(|queue| !queue.jobs.is_empty()).map(|queue| queue.next).min()
+    }
+
+    /// Jobs waiting and calls without an answer.
+    pub fn pending(&self) -> usize {
+        self.in_flight + self.lanes.iter().map(|queue| queue.jobs.len()).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_second_has_more_calls_than_the_quota_and_a_tenth() {
+        let mut lanes = Lanes::default();
+        for job in 0..500 {
+            lanes.push(Lane::CreateAsset, job);
+        }
+        let start = Instant::from_start(Duration::from_secs(60));
+        let (mut now, mut calls) = (start, Vec::new());
+        while calls.len() < 500 {
+            while lanes.pop(now).is_some() {
+                lanes.sent(Lane::CreateAsset, now);
+                lanes.answered();
+                calls.push(now);
+            }
+            now = lanes.poll_timeout().unwrap_or(now).max(now + Duration::from_millis(1));
+        }
+        for (first, call) in calls.iter().enumerate() {
+            let within = calls[first..].iter().filter(|c| c.since(*call) < Duration::from_secs(1));
+            assert!(within.count() <= 56);
+        }
+        assert!(now.since(start) < Duration::from_secs(11), "{:?}", now.since(start));
+    }
+
+    #[test]
+    fn a_slow_answer_holds_back_the_rest() {
+        let mut lanes = Lanes::default();
+        for job in 0..100 {
+            lanes.push(Lane::DescribeAsset, job);
+        }
+        let now = Instant::from_start(Duration::from_secs(60));
+        let mut later = now;
+        while let Some(_job) = lanes.pop(later) {
+            lanes.sent(Lane::DescribeAsset, later);
+            later = later + Duration::from_secs(1);
+        }
+        assert_eq!(lanes.pending(), 100);
+        assert_eq!(lanes.poll_timeout(), None);
+        lanes.answered();
+        assert!(lanes.pop(later).is_some());
+    }
+}

@@ -1,0 +1,198 @@
+//! What each job needs before it can go on: the order of provisioning.
+
+use super::lanes::Lane;
+use super::state::{AssetStage, AssetState, Children, Link, ModelStage, Tries};
+use super::{BETWEEN_UPDATES, Job, Next, On, Output, Plan, SETTLE, SETTLE_MOST};
+use crate::delivery::point::Gate;
+use crate::sitewise::limits;
+use crate::time::Instant;
+use crate::twin::assets::{AssetIx, Assets};
+use crate::twin::models::{ModelIx, Models};
+
+impl Plan {
+    /// What a job needs next.
+    pub(super) fn next(
+        &mut self,
+        job: Job,
+        models: &Models,
+        assets: &Assets,
+        now: Instant,
+    ) -> Next {
+        match job {
+            Job::ListModels if self.learning.models_done => Next::Nothing,
+            Job::ListModels => after(&self.learning.tries, now, Lane::ListModels),
+            Job::ListAssets(list) => match self.learning.assets.get(list as usize) {
+                Some(list) if !list.done => after(&list.tries, now, Lane::ListAssets),
+                _ => Next::Nothing,
+            },
+            Job::Model(ix) => self.next_of_model(ix, models, now),
+            Job::Asset(ix) => self.next_of_asset(ix, assets, now),
+            Job::Children(ix) => match self.assets.get(ix.0 as usize) {
+                Some(AssetState { children: Children::Reading { .. }, link_tries, .. }) => {
+                    after(link_tries, now, Lane::ListChildren)
+                }
+                _ => Next::Nothing,
+            },
+            Job::Link(ix) => self.next_of_link(ix, models, assets, now),
+        }
+    }
+
+    fn next_of_model(&self, ix: ModelIx, models: &Models, now: Instant) -> Next {
+        let Some(state) = self.models.get(ix.0 as usize) else {
+            return Next::Nothing;
+        };
+        if state.tries.at > now {
+            return Next::At(state.tries.at);
+        }
+        let settled = (state.growth.wanted_last + SETTLE)
+            .min(state.growth.wanted_since.unwrap_or(now) + SETTLE_MOST);
+        match state.stage {
+            ModelStage::Unknown | ModelStage::Failed => Next::Call(Lane::DescribeModel),
+            ModelStage::Absent => {
+                let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
+                match below.into_iter().find(|child| self.is_coming(*child)) {
+                    _ if settled > now => Next::At(settled),
+                    Some(child) => Next::Wait(On::Model(child)),
+                    None => Next::Call(Lane::WriteModel),
+                }
+            }
+            ModelStage::Active => {
+                if self.lacking(ix, models).next().is_none() && !self.lacks_place(ix, models) {
+                    return Next::Nothing;
+                }
+                let spaced = state.growth.updated.map_or(now, |last| last + BETWEEN_UPDATES);
+                match settled.max(spaced) {
+                    at if at > now => Next::At(at),
+                    _ => Next::Call(Lane::WriteModel),
+                }
+            }
+        }
+    }
+
+    /// Whether a child's model is on its way, so that its parent's should wait for it.
+    fn is_coming(&self, child: ModelIx) -> bool {
+        self.models.get(child.0 as usize).is_some_and(|state| match state.stage {
+            ModelStage::Absent | ModelStage::Unknown => true,
+            ModelStage::Active | ModelStage::Failed => false,
+        })
+    }
+
+    pub(super) fn is_active(&self, ix: ModelIx) -> bool {
+        self.models.get(ix.0 as usize).is_some_and(|state| state.stage == ModelStage::Active)
+    }
+
+    /// Places of properties that a model lacks.
+    pub(super) fn lacking<'a>(
+        &'a self,
+        ix: ModelIx,
+        models: &'a Models,
+    ) -> impl Iterator<Item = usize> + 'a {
+        let state = self.models.get(ix.0 as usize);
+        let start = state.map_or(0, |state| state.complete);
+        let wanted = models.get(ix).properties.iter().enumerate().skip(start);
+        wanted
+            .filter(move |(_, property)| {
+                !state.is_some_and(|state| state.properties.contains(&property.id))
+            })
+            .map(|(place, _)| place)
+    }
+
+    fn lacks_place(&self, ix: ModelIx, models: &Models) -> bool {
+        let Some(state) = self.models.get(ix.0 as usize) else {
+            return false;
+        };
+        models.get(ix).hierarchies.iter().any(|(child, hierarchy)| {
+            !state.hierarchies.contains(&hierarchy.id) && self.is_active(*child)
+        })
+    }
+
+    fn next_of_asset(&mut self, ix: AssetIx, assets: &Assets, now: Instant) -> Next {
+        let model = assets.get(ix).model;
+        let Some(state) = self.assets.get(ix.0 as usize) else {
+            return Next::Nothing;
+        };
+        match state.stage {
+            _ if state.tries.at > now => Next::At(state.tries.at),
+            AssetStage::Absent if self.is_active(model) => Next::Call(Lane::CreateAsset),
+            AssetStage::Absent => Next::Wait(On::Model(model)),
+            AssetStage::Unknown => Next::Call(Lane::DescribeAsset),
+            AssetStage::Active if state.open => Next::Nothing,
+            AssetStage::Active => {
+                let needs = assets.get(ix).needs.map_or(0, |property| property.0 as usize + 1);
+                let has = self.models.get(model.0 as usize).map_or(0, |model| model.complete);
+                if has < needs || !self.is_active(model) {
+                    return Next::Wait(On::Model(model));
+                }
+                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                    state.open = true;
+                }
+                self.outputs.push_back(Output::Open(Gate::Asset(assets.get(ix).id)));
+                Next::Nothing
+            }
+        }
+    }
+
+    fn next_of_link(
+        &mut self,
+        ix: AssetIx,
+        models: &Models,
+        assets: &Assets,
+        now: Instant,
+    ) -> Next {
+        let asset = assets.get(ix);
+        let (Some(state), Some(above)) = (self.assets.get(ix.0 as usize), asset.parent) else {
+            return Next::Nothing;
+        };
+        if state.link != Link::Wanted {
+            return Next::Nothing;
+        }
+        if state.link_tries.at > now {
+            return Next::At(state.link_tries.at);
+        }
+        if state.stage != AssetStage::Active {
+            return Next::Wait(On::Asset(ix));
+        }
+        let Some(parent) = self.assets.get(above.0 as usize) else {
+            return Next::Nothing;
+        };
+        if parent.stage != AssetStage::Active {
+            return Next::Wait(On::Asset(above));
+        }
+        let model = assets.get(above).model;
+        let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
+            return self.unplaced(ix);
+        };
+        let known = self.models.get(model.0 as usize);
+        if !known.is_some_and(|model| model.hierarchies.contains(&hierarchy)) {
+            return Next::Wait(On::Model(model));
+        }
+        match &parent.children {
+            Children::Reading { .. } => {
+                self.touch(Job::Children(above));
+                Next::Wait(On::Children(above))
+            }
+            Children::Known(children) if children.contains(&asset.id) => {
+                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                    state.link = Link::Done;
+                }
+                Next::Nothing
+            }
+            Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
+                self.unplaced(ix)
+            }
+            Children::Known(_) => Next::Call(Lane::Associate),
+        }
+    }
+
+    fn unplaced(&mut self, ix: AssetIx) -> Next {
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link = Link::Unplaced;
+            self.figures.tree_full += 1;
+        }
+        Next::Nothing
+    }
+}
+
+fn after(tries: &Tries, now: Instant, lane: Lane) -> Next {
+    if tries.at > now { Next::At(tries.at) } else { Next::Call(lane) }
+}

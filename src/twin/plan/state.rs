@@ -1,0 +1,136 @@
+//! What is known of SiteWise's models and assets, and what is being done about them.
+
+use rustc_hash::FxHashSet;
+use uuid::Uuid;
+
+use crate::time::Instant;
+
+/// Where a model stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ModelStage {
+    /// Not in SiteWise.
+    Absent,
+    /// In SiteWise, or perhaps; to be described.
+    Unknown,
+    /// Usable.
+    Active,
+    /// Refused by SiteWise, or somebody else's: to be described again after a while.
+    Failed,
+}
+
+/// What is known of a model.
+#[derive(Debug)]
+pub(super) struct ModelState {
+    pub stage: ModelStage,
+    /// Ids of the properties it has, and their names.
+    pub properties: FxHashSet<Uuid>,
+    pub names: FxHashSet<String>,
+    pub hierarchies: FxHashSet<Uuid>,
+    /// How many of the wanted properties, from the first on, it has.
+    pub complete: usize,
+    /// SiteWise said that its id or name is taken when it was to be created.
+    pub taken: bool,
+    pub growth: Growth,
+    pub tries: Tries,
+}
+
+/// When a model may be written.
+#[derive(Debug, Default)]
+pub(super) struct Growth {
+    /// Since when something is wanted that it lacks.
+    pub wanted_since: Option<Instant>,
+    /// When something was wanted last.
+    pub wanted_last: Instant,
+    /// When it was updated last.
+    pub updated: Option<Instant>,
+}
+
+/// Attempts at one thing.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    /// Failed or premature ones in a row.
+    pub count: u32,
+    /// Not before.
+    pub at: Instant,
+}
+
+impl ModelState {
+    pub(super) fn new(stage: ModelStage) -> Self {
+        Self {
+            stage,
+            properties: FxHashSet::default(),
+            names: FxHashSet::default(),
+            hierarchies: FxHashSet::default(),
+            complete: 0,
+            taken: false,
+            growth: Growth::default(),
+            tries: Tries::default(),
+        }
+    }
+}
+
+/// Where an asset stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum AssetStage {
+    /// Not in SiteWise.
+    Absent,
+    /// In SiteWise, or perhaps; to be described.
+    Unknown,
+    /// Usable.
+    Active,
+}
+
+/// Whether an asset hangs under its parent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Link {
+    /// It has no parent.
+    Root,
+    /// To be looked up, or to be made.
+    Wanted,
+    /// It does.
+    Done,
+    /// The tree has no place for it.
+    Unplaced,
+}
+
+/// What is known of an asset.
+#[derive(Debug)]
+pub(super) struct AssetState {
+    pub stage: AssetStage,
+    /// Its values may go.
+    pub open: bool,
+    /// SiteWise said that its id or name is taken when it was to be created.
+    pub taken: bool,
+    pub link: Link,
+    pub children: Children,
+    pub tries: Tries,
+    pub link_tries: Tries,
+}
+
+/// The assets under an asset.
+#[derive(Debug)]
+pub(super) enum Children {
+    /// Being read, from this page on.
+    Reading { token: Option<String>, found: FxHashSet<Uuid> },
+    /// These.
+    Known(FxHashSet<Uuid>),
+}
+
+impl AssetState {
+    pub(super) fn new(stage: AssetStage, has_parent: bool) -> Self {
+        Self {
+            stage,
+            open: false,
+            taken: false,
+            link: if has_parent { Link::Wanted } else { Link::Root },
+            children: match stage {
+                AssetStage::Absent => Children::Known(FxHashSet::default()),
+                AssetStage::Unknown | AssetStage::Active => {
+                    Children::Reading { token: None, found: FxHashSet::default() }
+                }
+            },
+            tries: Tries::default(),
+            link_tries: Tries::default(),
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! One call to the control plane, and its answer.
+
+use std::fmt;
+
+use uuid::Uuid;
+
+use crate::sitewise::api::{
+    Asset, Associate, CreateAsset, CreateModel, GrowModel, Model, ModelSummary, Page,
+};
+
+/// Number of a step, for its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct StepId(pub u64);
+
+/// A call to be made once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// ListAssetModels, from this page on.
+    ListModels(Option<String>),
+    /// DescribeAssetModel.
+    DescribeModel(Uuid),
+    /// CreateAssetModel.
+    CreateModel(CreateModel),
+    /// UpdateAssetModel with additions.
+    GrowModel(GrowModel),
+    /// ListAssets of a model, from this page on.
+    ListAssets(Uuid, Option<String>),
+    /// CreateAsset.
+    CreateAsset(CreateAsset),
+    /// DescribeAsset.
+    DescribeAsset(Uuid),
+    /// ListAssociatedAssets of a parent, from this page on.
+    ListChildren(Uuid, Option<String>),
+    /// AssociateAssets.
+    Associate(Associate),
+}
+
+/// What a step gave.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Done {
+    /// Of [`Step::ListModels`].
+    Models(Page<ModelSummary>),
+    /// Of [`Step::DescribeModel`].
+    Model(Model),
+    /// Of [`Step::ListAssets`] and [`Step::ListChildren`].
+    Assets(Page<Asset>),
+    /// Of [`Step::DescribeAsset`].
+    Asset(Asset),
+    /// Of the others: SiteWise accepted it.
+    Accepted,
+}
+
+impl Step {
+    /// Whether it changes something in SiteWise.
+    pub fn is_write(&self) -> bool {
+        match self {
+            Self::CreateModel(_)
+            | Self::GrowModel(_)
+            | Self::CreateAsset(_)
+            | Self::Associate(_) => true,
+            Self::ListModels(_)
+            | Self::DescribeModel(_)
+            | Self::ListAssets(..)
+            | Self::DescribeAsset(_)
+            | Self::ListChildren(..) => false,
+        }
+    }
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::ListModels(_) => write!(f, "list asset models"),
+            Self::DescribeModel(id) => write!(f, "describe asset model {id}"),
+            Self::CreateModel(model) => write!(
+                f,
+                "create asset model \"{}\" with {} properties",
+                model.name,
+                model.properties.len()
+            ),
+            Self::GrowModel(grow) => write!(
+                f,
+                "add {} properties and {} hierarchies to asset model {}",
+                grow.properties.len(),
+                grow.hierarchies.len(),
+                grow.id
+            ),
+            Self::ListAssets(model, _) => write!(f, "list assets of model {model}"),
+            Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),
+            Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
+            Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
+            Self::Associate(link) => write!(f, "put asset {} under {}", link.child, link.parent),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! The twin at its boundary: events in, SiteWise's state and points out.
+
+pub(crate) mod fake;
+mod provisioning;
+mod values;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use self::fake::FakeSiteWise;
+use super::*;
+use crate::delivery::point::Class;
+use crate::sitewise::api::{Quality, Variant};
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::event::{
+    Content, DeathCause, Definition, Instance, Member, MemberKind, Metric, Property,
+    Quality as Sent, Sample, SessionFigures, Slot,
+};
+use crate::sparkplug::value::Value;
+
+const START: i64 = 1_790_000_000_000;
+
+pub(crate) fn config() -> Config {
+    Config {
+        namespace: Namespace::new("123456789012/eu-west-1"),
+        model_prefix: String::new(),
+        host_id: "sparkwise".into(),
+        nested: Nested::Child,
+        int64: Int64::Double,
+        statics: Statics::all(),
+        stale_after: Duration::from_secs(60),
+        max_models: 100,
+        max_assets: 10_000,
+        max_properties: 500,
+    }
+}
+
+/// A twin, its SiteWise and its clock.
+struct Rig {
+    twin: Twin,
+    sitewise: FakeSiteWise,
+    now: Now,
+    points: Vec<Waiting>,
+    opened: Vec<Gate>,
+    refused: Vec<(Point, &'static str)>,
+}
+
+impl Rig {
+    fn new() -> Self {
+        Self::with(config(), FakeSiteWise::default())
+    }
+
+    fn with(config: Config, sitewise: FakeSiteWise) -> Self {
+        let wall = Timestamp::from_millis(START);
+        Self {
+            twin: Twin::new(config, 7),
+            sitewise,
+            now: Now { instant: Instant::START, wall },
+            points: Vec::new(),
+            opened: Vec::new(),
+            refused: Vec::new(),
+        }
+    }
+
+    /// Another process, later, on the same SiteWise.
+    fn restart(self) -> Self {
+        let mut sitewise = self.sitewise;
+        sitewise.writes.clear();
+        sitewise.reads = 0;
+        let mut rig = Self::with(config(), sitewise);
+        rig.now.wall = self.now.wall.plus(Duration::from_secs(1));
+        rig
+    }
+
+    fn event(&mut self, event: Event) {
+        self.twin.handle_event(event, self.now);
+        self.drain();
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.twin.poll_output(self.now) {
+            match output {
+                Output::Step(id, step) => {
+                    let answer = self.sitewise.call(step);
+                    self.twin.handle_done(id, answer, self.now);
+                }
+                Output::Open(gate) => self.opened.push(gate),
+                Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
+            }
+        }
+        self.points.extend(self.twin.take_points());
+    }
+
+    /// Lets time pass, stopping wherever something is due.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now.plus(duration);
+        loop {
+            self.drain();
+            match self.twin.poll_timeout() {
+                Some(at) if at <= end.instant => {
+                    self.now = self.now.plus(at.since(self.now.instant));
+                    self.twin.handle_timeout(self.now);
+                }
+                _ => break,
+            }
+        }
+        self.now = end;
+    }
+
+    fn seconds(&mut self, seconds: u64) {
+        self.pass(Duration::from_secs(seconds));
+    }
+
+    fn at(&self, offset_ms: i64) -> Timestamp {
+        Timestamp::from_millis(START + offset_ms)
+    }
+
+    /// What was written so far to a property of an asset: time after the start, quality, value.
+    fn written(&self, asset: &str, property: &str) -> Vec<(i64, Quality, Variant)> {
+        let (asset, of) = self.sitewise.asset(asset);
+        let model = &self.sitewise.models[&of.model];
+        let property = model.properties.iter().find(|p| p.name == property);
+        let property = property.unwrap_or_else(|| panic!("no {property:?} in {model:#?}")).id;
+        self.points
+            .iter()
+            .map(|waiting| &waiting.point)
+            .filter(|point| point.stream.asset == asset && point.stream.property == property)
+            .map(|point| (point.time.as_millis() - START, point.quality, point.value.clone()))
+            .collect()
+    }
+
+    /// Every value that came in is accounted for.
+    fn check_conservation(&self) {
+        let counts = self.twin.counts();
+        assert_eq!(
+            counts.values,
+            counts.points + counts.refused + counts.dropped_in_all() + self.twin.held() as u64,
+            "{counts:?}"
+        );
+        assert_eq!(counts.points + counts.own_points, self.points.len() as u64);
+    }
+}
+
+fn node() -> Source {
+    Source { edge: EdgeNode::new("Nordsee", "gw"), device: None }
+}
+
+fn device(name: &str) -> Source {
+    Source { device: Some(name.into()), ..node() }
+}
+
+fn sample(offset_ms: i64, value: impl Into<Option<Value>>) -> Sample {
+    Sample {
+        time: Timestamp::from_millis(START + offset_ms),
+        value: value.into(),
+        quality: Sent::Good,
+        historical: false,
+        transient: false,
+        alarm: false,
+        absent: false,
+    }
+}
+
+fn text(text: &str) -> Value {
+    Value::String(text.into())
+}
+
+fn property(name: &str, datatype: DataType, value: impl Into<Option<Value>>) -> Property {
+    Property { name: name.into(), datatype: Some(datatype), value: value.into() }
+}
+
+fn leaf(slot: u32, name: &str, datatype: DataType, sample: Sample) -> Metric {
+    let content = Content::Leaf { slot: Slot(slot), datatype: Some(datatype), sample };
+    Metric { name: name.into(), properties: Vec::new(), content }
+}
+
+fn instance(name: &str, template: &str, members: Vec<Metric>) -> Metric {
+    let instance = Instance {
+        template: template.into(),
+        definition: Some(format!("_types_/{template}").into()),
+        version: None,
+        parameters: Vec::new(),
+        members,
+    };
+    Metric { name: name.into(), properties: Vec::new(), content: Content::Instance(instance) }
+}
+
+/// Turbine: Speed, Power, a nested Gearbox with Temp; parameter Serial.
+fn definitions() -> Vec<Definition> {
+    let member = |name: &str, unit: &str| Member {
+        name: name.into(),
+        properties: vec![property("engUnit", DataType::String, text(unit))],
+        kind: MemberKind::Leaf(Some(DataType::Double)),
+    };
+    let mut speed = member("Speed", "rpm");
+    speed.properties.push(property("engHigh", DataType::Double, Value::Double(20.0)));
+    vec![
+        Definition {
+            name: "_types_/Turbine".into(),
+            version: None,
+            parent: None,
+            parameters: vec![property("Serial", DataType::String, text("unknown"))],
+            members: vec![
+                speed,
+                member("Power", "kW"),
+                Member {
+                    name: "Gearbox".into(),
+                    properties: Vec::new(),
+                    kind: MemberKind::Template {
+                        template: "Gearbox".into(),
+                        definition: Some("_types_/Gearbox".into()),
+                    },
+                },
+            ],
+        },
+        Definition {
+            name: "_types_/Gearbox".into(),
+            version: None,
+            parent: None,
+            parameters: Vec::new(),
+            members: vec![member("Temp", "°C")],
+        },
+    ]
+}
+
+fn turbine(name: &str, first_slot: u32, speed: f64, offset_ms: i64) -> Metric {
+    let double = |slot, name: &str, value| {
+        leaf(first_slot + slot, name, DataType::Double, sample(offset_ms, Value::Double(value)))
+    };
+    instance(
+        name,
+        "Turbine",
+        vec![
+            double(0, "Speed", speed),
+            double(1, "Power", 2_000.0),
+            instance("Gearbox", "Gearbox", vec![double(2, "Temp", 60.0)]),
+        ],
+    )
+}
+
+fn birth(source: Source, definitions: Vec<Definition>, metrics: Vec<Metric>) -> Event {
+    birth_at(0, source, definitions, metrics)
+}
+
+fn birth_at(
+    offset_ms: i64,
+    source: Source,
+    definitions: Vec<Definition>,
+    metrics: Vec<Metric>,
+) -> Event {
+    let mut found = Vec::new();
+    layout::leaves(&metrics, &mut found);
+    let slots = found.iter().map(|(slot, _)| slot.0 + 1).max().unwrap_or(0);
+    let time = Timestamp::from_millis(START + offset_ms);
+    Event::Birth(Birth { source, time, definitions, metrics, slots })
+}
+
+fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
+    let samples = samples.into_iter().map(|(slot, sample)| (Slot(slot), sample)).collect();
+    Event::Data(Data { source, samples, late: false })
+}
+
+fn death(source: Source, offset_ms: i64) -> Event {
+    let time = Timestamp::from_millis(START + offset_ms);
+    Event::Death(Death { source, time, cause: DeathCause::Certificate })
+}
+
+fn globs(globs: &[&str]) -> Vec<Arc<str>> {
+    globs.iter().map(|glob| Arc::from(*glob)).collect()
+}

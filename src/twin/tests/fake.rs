@@ -1,0 +1,235 @@
+//! SiteWise's control plane in memory: strict, asynchronous, able to fail on order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use crate::sitewise::api::{
+    Asset, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, State,
+};
+use crate::sitewise::limits;
+use crate::twin::plan::step::{Done, Step};
+
+/// A model as it stands in SiteWise.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FakeModel {
+    pub(crate) name: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) properties: Vec<Property>,
+    pub(crate) hierarchies: Vec<Hierarchy>,
+    pub(crate) updates: usize,
+    pub(crate) looks: u32,
+}
+
+/// An asset as it stands in SiteWise.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FakeAsset {
+    pub(crate) name: String,
+    pub(crate) external_id: Option<String>,
+    pub(crate) model: Uuid,
+    pub(crate) parent: Option<Uuid>,
+    pub(crate) looks: u32,
+}
+
+/// The control plane.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct FakeSiteWise {
+    pub(crate) models: BTreeMap<Uuid, FakeModel>,
+    pub(crate) assets: BTreeMap<Uuid, FakeAsset>,
+    /// Writes in the order in which they came.
+    pub(crate) writes: Vec<String>,
+    pub(crate) reads: usize,
+    /// How often a new state must be looked at before it is reached.
+    pub(crate) slowness: u32,
+}
+
+fn fault(kind: FaultKind, message: impl Into<String>) -> Fault {
+    Fault { kind, message: message.into() }
+}
+
+impl FakeSiteWise {
+    /// Carries out a call.
+    pub(crate) fn call(&mut self, step: Step) -> Result<Done, Fault> {
+        if step.is_write() {
+            self.writes.push(step.to_string());
+        } else {
+            self.reads += 1;
+        }
+        match step {
+            Step::ListModels(token) => {
+                let items = self.models.iter().map(|(id, model)| ModelSummary {
+                    id: *id,
+                    external_id: model.external_id.clone(),
+                    name: model.name.clone(),
+                    state: State::Active,
+                });
+                Ok(Done::Models(page(items.collect(), token)))
+            }
+            Step::DescribeModel(id) => self.describe_model(id),
+            Step::CreateModel(create) => {
+                let taken = self.models.values().any(|model| model.name == create.name);
+                if taken || self.models.contains_key(&create.id) {
+                    return Err(fault(FaultKind::AlreadyExists, "model"));
+                }
+                self.check_model(&create.properties, &create.hierarchies)?;
+                let model = FakeModel {
+                    name: create.name,
+                    external_id: Some(create.external_id),
+                    properties: create.properties,
+                    hierarchies: create.hierarchies,
+                    updates: 0,
+                    looks: self.slowness,
+                };
+                self.models.insert(create.id, model);
+                Ok(Done::Accepted)
+            }
+            Step::GrowModel(grow) => {
+                let looks = self.slowness;
+                let model = self.models.get(&grow.id).ok_or(fault(FaultKind::NotFound, "model"))?;
+                if model.looks > 0 {
+                    return Err(fault(FaultKind::Conflict, "model is busy"));
+                }
+                let mut grown = model.clone();
+                grown.properties.extend(grow.properties);
+                grown.hierarchies.extend(grow.hierarchies);
+                self.check_model(&grown.properties, &grown.hierarchies)?;
+                grown.updates += 1;
+                grown.looks = looks;
+                self.models.insert(grow.id, grown);
+                Ok(Done::Accepted)
+            }
+            Step::ListAssets(model, token) => {
+                let of_model = self.assets.iter().filter(|(_, asset)| asset.model == model);
+                Ok(Done::Assets(page(of_model.map(|(id, asset)| asset.tell(*id)).collect(), token)))
+            }
+            Step::CreateAsset(create) => self.create_asset(create),
+            Step::DescribeAsset(id) => {
+                let asset = self.assets.get_mut(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
+                let told = asset.tell(id);
+                asset.looks = asset.looks.saturating_sub(1);
+                Ok(Done::Asset(told))
+            }
+            Step::ListChildren(parent, token) => {
+                let below = self.assets.iter().filter(|(_, asset)| asset.parent == Some(parent));
+                Ok(Done::Assets(page(below.map(|(id, asset)| asset.tell(*id)).collect(), token)))
+            }
+            Step::Associate(link) => {
+                let parent = self.assets.get(&link.parent).map(|asset| asset.model);
+                let parent = parent.and_then(|model| self.models.get(&model));
+                let place = parent
+                    .and_then(|model| model.hierarchies.iter().find(|h| h.id == link.hierarchy))
+                    .ok_or(fault(FaultKind::NotFound, "hierarchy"))?
+                    .child_model;
+                let child =
+                    self.assets.get_mut(&link.child).ok_or(fault(FaultKind::NotFound, "child"))?;
+                if child.model != place {
+                    return Err(fault(FaultKind::Invalid, "model of child"));
+                }
+                if child.parent.is_some() {
+                    return Err(fault(FaultKind::AlreadyExists, "association"));
+                }
+                child.parent = Some(link.parent);
+                Ok(Done::Accepted)
+            }
+        }
+    }
+
+    /// The asset of this name.
+    pub(crate) fn asset(&self, name: &str) -> (Uuid, &FakeAsset) {
+        let found = self.assets.iter().find(|(_, asset)| asset.name == name);
+        let (id, asset) = found.unwrap_or_else(|| panic!("no asset {name}: {self:#?}"));
+        (*id, asset)
+    }
+
+    /// The model of this name.
+    pub(crate) fn model(&self, name: &str) -> (Uuid, &FakeModel) {
+        let found = self.models.iter().find(|(_, model)| model.name == name);
+        let (id, model) = found.unwrap_or_else(|| panic!("no model {name}: {self:#?}"));
+        (*id, model)
+    }
+
+    /// The names from the root down to an asset.
+    pub(crate) fn path(&self, name: &str) -> Vec<&str> {
+        let (_, mut asset) = self.asset(name);
+        let mut path = vec![asset.name.as_str()];
+        while let Some(above) = asset.parent.and_then(|parent| self.assets.get(&parent)) {
+            path.insert(0, &above.name);
+            asset = above;
+        }
+        path
+    }
+
+    fn describe_model(&mut self, id: Uuid) -> Result<Done, Fault> {
+        let model = self.models.get_mut(&id).ok_or(fault(FaultKind::NotFound, "model"))?;
+        let state = if model.looks > 0 { State::Updating } else { State::Active };
+        model.looks = model.looks.saturating_sub(1);
+        Ok(Done::Model(Model {
+            id,
+            external_id: model.external_id.clone(),
+            name: model.name.clone(),
+            state,
+            properties: model.properties.iter().map(|p| (p.id, p.name.clone())).collect(),
+            hierarchies: model.hierarchies.iter().map(|h| (h.id, h.child_model)).collect(),
+        }))
+    }
+
+    fn create_asset(&mut self, create: crate::sitewise::api::CreateAsset) -> Result<Done, Fault> {
+        match self.models.get(&create.model) {
+            None => return Err(fault(FaultKind::NotFound, "model")),
+            Some(model) if model.looks > 0 => return Err(fault(FaultKind::Conflict, "model")),
+            Some(_) => {}
+        }
+        let twin = |asset: &FakeAsset| asset.model == create.model && asset.name == create.name;
+        if self.assets.contains_key(&create.id) || self.assets.values().any(twin) {
+            return Err(fault(FaultKind::AlreadyExists, "asset"));
+        }
+        let asset = FakeAsset {
+            name: create.name,
+            external_id: Some(create.external_id),
+            model: create.model,
+            parent: None,
+            looks: self.slowness,
+        };
+        self.assets.insert(create.id, asset);
+        Ok(Done::Accepted)
+    }
+
+    fn check_model(&self, properties: &[Property], places: &[Hierarchy]) -> Result<(), Fault> {
+        let ids: BTreeSet<_> = properties.iter().map(|property| property.id).collect();
+        let names: BTreeSet<_> = properties.iter().map(|property| &property.name).collect();
+        if ids.len() < properties.len() || names.len() < properties.len() {
+            return Err(fault(FaultKind::Invalid, "two properties of one name or id"));
+        }
+        if properties.len() > limits::PROPERTIES_PER_MODEL {
+            return Err(fault(FaultKind::Limit, "properties"));
+        }
+        for place in places {
+            if self.models.get(&place.child_model).is_none_or(|model| model.looks > 0) {
+                return Err(fault(FaultKind::Invalid, "the child's model is not active"));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl FakeAsset {
+    fn tell(&self, id: Uuid) -> Asset {
+        Asset {
+            id,
+            external_id: self.external_id.clone(),
+            name: self.name.clone(),
+            model: self.model,
+            state: if self.looks > 0 { State::Creating } else { State::Active },
+        }
+    }
+}
+
+/// Pages of two, so that every list has several.
+fn page<T>(items: Vec<T>, token: Option<String>) -> Page<T> {
+    let start = token.map_or(0, |token| token.parse::<usize>().unwrap());
+    let more = items.len() > start + 2;
+    Page {
+        items: items.into_iter().skip(start).take(2).collect(),
+        next: more.then(|| (start + 2).to_string()),
+    }
+}

@@ -1,0 +1,219 @@
+//! What births bring about in SiteWise.
+
+use super::*;
+use crate::sitewise::api::{DataType as SiteWiseType, PropertyKind};
+
+fn farm() -> Rig {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig
+}
+
+#[test]
+fn a_birth_becomes_models_assets_and_a_tree() {
+    let mut rig = farm();
+    rig.sitewise.slowness = 2;
+    rig.seconds(10);
+    let (_, model) = rig.sitewise.model("Turbine");
+    let properties: Vec<_> = model
+        .properties
+        .iter()
+        .map(|p| (p.name.as_str(), p.data_type, p.unit.as_deref(), p.kind.clone()))
+        .collect();
+    let default = |text: &str| PropertyKind::Attribute { default: Some(text.into()) };
+    let measurement = PropertyKind::Measurement;
+    assert_eq!(
+        properties,
+        [
+            ("Speed", SiteWiseType::Double, Some("rpm"), measurement.clone()),
+            ("Power", SiteWiseType::Double, Some("kW"), measurement),
+            ("Speed/engHigh", SiteWiseType::Double, None, default("20")),
+            ("Serial", SiteWiseType::String, None, default("unknown")),
+        ]
+    );
+    assert_eq!(rig.sitewise.path("T1/Gearbox"), ["Nordsee", "gw", "T1", "T1/Gearbox"]);
+    assert_eq!(rig.sitewise.asset("sparkwise").1.parent, None);
+    let updated = rig.sitewise.models.values().any(|model| model.updates > 0);
+    assert!(!updated, "{:?}", rig.sitewise.writes);
+    rig.check_conservation();
+}
+
+#[test]
+fn every_gate_that_a_point_waits_for_opens() {
+    let mut rig = farm();
+    rig.seconds(10);
+    for waiting in &rig.points {
+        if let Some(gate) = waiting.gate {
+            assert!(rig.opened.contains(&gate), "{waiting:?}");
+        }
+    }
+    rig.event(data(node(), vec![(0, sample(10_000, Value::Double(1.0)))]));
+    assert_eq!(rig.points.last().map(|waiting| waiting.gate), Some(None));
+}
+
+#[test]
+fn a_restart_writes_nothing_and_learns_by_page() {
+    let mut rig = farm();
+    rig.event(birth(
+        device("mast"),
+        Vec::new(),
+        vec![leaf(0, "Wind", DataType::Float, sample(0, Value::Float(7.0)))],
+    ));
+    rig.seconds(10);
+    let before = (rig.sitewise.models.clone(), rig.sitewise.assets.clone());
+    let mut rig = rig.restart();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    // Another set of metrics than the one it began with: the asset keeps its model, which grows.
+    rig.event(birth(
+        device("mast"),
+        Vec::new(),
+        vec![leaf(0, "Wind", DataType::Float, sample(0, Value::Float(7.0)))],
+    ));
+    rig.seconds(200);
+    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+    assert_eq!((rig.sitewise.models.clone(), rig.sitewise.assets.clone()), before);
+    rig.event(data(node(), vec![(0, sample(10_000, Value::Double(1.0)))]));
+    assert_eq!(rig.points.last().map(|waiting| waiting.gate), Some(None));
+    rig.check_conservation();
+}
+
+#[test]
+fn an_asset_keeps_the_model_it_began_with_and_that_grows() {
+    let mut rig = farm();
+    let wind = || leaf(0, "Wind", DataType::Float, sample(0, Value::Float(7.0)));
+    rig.event(birth(device("mast"), Vec::new(), vec![wind()]));
+    rig.seconds(10);
+    let mut rig = rig.restart();
+    rig.event(birth(node(), definitions(), vec![]));
+    let gust = leaf(1, "Gust", DataType::Float, sample(0, Value::Float(9.0)));
+    rig.event(birth(device("mast"), Vec::new(), vec![wind(), gust]));
+    rig.seconds(10);
+    let (_, asset) = rig.sitewise.asset("mast");
+    let model = &rig.sitewise.models[&asset.model];
+    assert_eq!(model.updates, 1);
+    let names: Vec<_> = model.properties.iter().map(|p| p.name.as_str()).collect();
+    assert_eq!(names, ["Wind", "Online", "Last birth", "Last death", "Gust"]);
+    assert_eq!(rig.written("mast", "Gust").len(), 1);
+}
+
+#[test]
+fn growth_is_collected_to_one_update_a_minute() {
+    let mut rig = farm();
+    rig.seconds(10);
+    for member in 0..20 {
+        let mut definitions = definitions();
+        definitions[0].members.push(Member {
+            name: format!("New {member}").into(),
+            properties: Vec::new(),
+            kind: MemberKind::Leaf(Some(DataType::Int32)),
+        });
+        rig.event(birth(node(), definitions, vec![turbine("T1", 0, 12.0, 0)]));
+        rig.seconds(3);
+    }
+    rig.seconds(120);
+    let (_, model) = rig.sitewise.model("Turbine");
+    assert_eq!(model.properties.len(), 24);
+    assert!(model.updates <= 3, "{}", model.updates);
+}
+
+#[test]
+fn a_new_member_waits_for_its_property_and_nobody_else_does() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let grown = |slots: &[u32]| {
+        let Content::Instance(mut instance) = turbine("T1", 0, 12.0, 0).content else { panic!() };
+        for slot in slots {
+            let value = sample(0, Value::Int(1));
+            instance.members.push(leaf(*slot, &format!("New {slot}"), DataType::Int32, value));
+        }
+        let content = Content::Instance(instance);
+        vec![Metric { name: "T1".into(), properties: Vec::new(), content }]
+    };
+    rig.event(birth(node(), definitions(), grown(&[3])));
+    rig.seconds(5);
+    rig.event(birth(node(), definitions(), grown(&[3, 4])));
+    rig.points.clear();
+    rig.event(data(
+        node(),
+        vec![(0, sample(20_000, Value::Double(1.0))), (4, sample(20_000, Value::Int(2)))],
+    ));
+    let gates: Vec<_> = rig.points.iter().map(|waiting| waiting.gate).collect();
+    assert!(matches!(gates[..], [None, Some(Gate::Property(_))]), "{gates:?}");
+    rig.seconds(61);
+    assert!(rig.opened.contains(&gates[1].unwrap()));
+}
+
+#[test]
+fn a_foreign_model_of_the_same_name_is_left_alone_and_reported() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let (_, foreign) = rig.sitewise.model("Turbine");
+    let mut sitewise = FakeSiteWise::default();
+    let foreign = fake::FakeModel { external_id: None, ..foreign.clone() };
+    sitewise.models.insert(Uuid::from_u128(1), foreign.clone());
+    let mut rig = Rig::with(config(), sitewise);
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    assert_eq!(rig.sitewise.models[&Uuid::from_u128(1)], foreign);
+    let problems: Vec<_> = rig.twin.plan().problems().collect();
+    assert!(
+        problems
+            .iter()
+            .any(|(subject, reason)| *subject == "model Turbine"
+                && reason.contains("TWIN_MODEL_PREFIX")),
+        "{problems:?}"
+    );
+    // The rest of the plant goes on.
+    assert_eq!(rig.sitewise.asset("gw").1.parent, Some(rig.sitewise.asset("Nordsee").0));
+}
+
+#[test]
+fn what_somebody_deleted_is_made_again() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let (id, _) = rig.sitewise.asset("T1");
+    rig.sitewise.assets.remove(&id);
+    rig.sitewise.assets.values_mut().filter(|a| a.parent == Some(id)).for_each(|a| a.parent = None);
+    rig.opened.clear();
+    rig.twin.handle_missing(id, rig.now);
+    rig.seconds(10);
+    assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
+    assert!(rig.opened.contains(&Gate::Asset(id)));
+}
+
+#[test]
+fn nested_templates_can_be_flattened() {
+    let mut rig =
+        Rig::with(Config { nested: Nested::Flatten, ..config() }, FakeSiteWise::default());
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(10);
+    assert_eq!(rig.written("T1", "Gearbox/Temp").len(), 1);
+    assert!(!rig.sitewise.assets.values().any(|asset| asset.name == "T1/Gearbox"));
+}
+
+#[test]
+fn caps_discard_and_count_and_never_wait() {
+    let mut rig = Rig::with(Config { max_assets: 4, ..config() }, FakeSiteWise::default());
+    rig.event(birth(
+        node(),
+        definitions(),
+        vec![turbine("T1", 0, 1.0, 0), turbine("T2", 3, 1.0, 0)],
+    ));
+    rig.seconds(10);
+    // The bridge, the group, the node and one turbine: no gearbox, no second turbine.
+    assert_eq!(rig.sitewise.assets.len(), 4);
+    assert_eq!(rig.twin.counts().dropped(Dropped::Capped), 4);
+    rig.event(data(node(), vec![(3, sample(1, Value::Double(1.0)))]));
+    assert_eq!(rig.twin.counts().dropped(Dropped::Capped), 5);
+    rig.check_conservation();
+}
+
+#[test]
+fn static_properties_can_be_narrowed() {
+    let statics = Statics::matching(&globs(&["*/engLow"])).unwrap();
+    let mut rig = Rig::with(Config { statics, ..config() }, FakeSiteWise::default());
+    rig.event(birth(node(), definitions(), vec![]));
+    rig.seconds(10);
+    let (_, model) = rig.sitewise.model("Turbine");
+    assert!(model.properties.iter().all(|property| property.name != "Speed/engHigh"));
+}

@@ -1,0 +1,196 @@
+//! What is written of what the plant says.
+
+use super::*;
+
+const GOOD: Quality = Quality::Good;
+
+fn double(value: f64) -> Variant {
+    Variant::Double(value)
+}
+
+/// A device with one plain metric, born and in SiteWise.
+fn mast() -> Rig {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    rig.event(mast_birth(0, 0, 7.0));
+    rig.seconds(10);
+    rig
+}
+
+fn mast_birth(offset_ms: i64, value_offset_ms: i64, wind: f64) -> Event {
+    let value = sample(value_offset_ms, Value::Double(wind));
+    birth_at(offset_ms, device("mast"), Vec::new(), vec![leaf(0, "Wind", DataType::Double, value)])
+}
+
+#[test]
+fn values_keep_their_own_time_and_quality() {
+    let mut rig = mast();
+    let uncertain = Sample { quality: Sent::Uncertain, ..sample(11_500, Value::Double(8.0)) };
+    rig.event(data(
+        device("mast"),
+        vec![(0, sample(11_000, Value::Double(7.5))), (0, uncertain), (0, sample(12_000, None))],
+    ));
+    assert_eq!(
+        rig.written("mast", "Wind"),
+        [
+            (0, GOOD, double(7.0)),
+            (11_000, GOOD, double(7.5)),
+            (11_500, Quality::Uncertain, double(8.0)),
+            (12_000, Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)),
+        ]
+    );
+    rig.check_conservation();
+}
+
+#[test]
+fn a_birth_that_repeats_what_was_written_writes_nothing() {
+    let mut rig = mast();
+    rig.event(mast_birth(20_000, -5_000, 7.0));
+    assert_eq!(rig.written("mast", "Wind").len(), 1);
+    assert_eq!(rig.twin.counts().dropped(Dropped::Unchanged), 1);
+}
+
+#[test]
+fn a_birth_with_an_old_change_time_writes_at_its_own_time() {
+    let mut rig = mast();
+    rig.event(data(device("mast"), vec![(0, sample(12_000, Value::Double(8.0)))]));
+    rig.event(mast_birth(20_000, 5_000, 9.0));
+    rig.event(mast_birth(20_000, 19_000, 10.0));
+    let eight_days = 8 * 24 * 3600 * 1000;
+    rig.event(mast_birth(30_000, -eight_days, 11.0));
+    let written = rig.written("mast", "Wind");
+    assert_eq!(
+        written[2..],
+        [(20_000, GOOD, double(9.0)), (20_001, GOOD, double(10.0)), (30_000, GOOD, double(11.0)),]
+    );
+}
+
+#[test]
+fn history_is_written_and_never_current() {
+    let mut rig = mast();
+    let past = Sample { historical: true, ..sample(-60_000, Value::Double(1.0)) };
+    rig.event(data(device("mast"), vec![(0, past)]));
+    let point = &rig.points.last().unwrap().point;
+    assert_eq!((point.class, point.time), (Class::History, rig.at(-60_000)));
+    // The birth repeats the current value: still nothing new.
+    rig.event(mast_birth(20_000, 0, 7.0));
+    assert_eq!(rig.twin.counts().dropped(Dropped::Unchanged), 1);
+}
+
+#[test]
+fn values_out_of_the_window_alarms_and_transients_are_counted() {
+    let mut rig = mast();
+    let hour = 3_600_000;
+    rig.event(data(
+        device("mast"),
+        vec![
+            (0, sample(hour, Value::Double(1.0))),
+            (0, sample(-200 * hour, Value::Double(1.0))),
+            (0, Sample { alarm: true, ..sample(11_000, Value::Double(1.0)) }),
+            (0, Sample { transient: true, ..sample(11_000, Value::Double(1.0)) }),
+            (9, sample(11_000, Value::Double(1.0))),
+        ],
+    ));
+    assert_eq!(rig.refused.len(), 2);
+    let counts = rig.twin.counts();
+    for why in [Dropped::Alarm, Dropped::Transient, Dropped::NotCarried] {
+        assert_eq!(counts.dropped(why), 1, "{why:?}");
+    }
+    rig.check_conservation();
+}
+
+#[test]
+fn a_dead_machine_is_offline_at_once_and_stale_after_a_while() {
+    let mut rig = mast();
+    rig.event(death(device("mast"), 9_000));
+    let online = rig.written("mast", "Online");
+    assert_eq!(online.last().map(|(_, _, value)| value.clone()), Some(Variant::Boolean(false)));
+    rig.seconds(59);
+    assert_eq!(rig.written("mast", "Wind").len(), 1);
+    rig.seconds(2);
+    assert_eq!(rig.written("mast", "Wind")[1..], [(9_000, Quality::Uncertain, double(7.0))]);
+    rig.event(mast_birth(80_000, 0, 7.0));
+    assert_eq!(rig.written("mast", "Wind")[2..], [(80_000, GOOD, double(7.0))]);
+    let online: Vec<_> = rig.written("mast", "Online").into_iter().map(|(_, _, v)| v).collect();
+    assert_eq!(online, [true, false, true].map(Variant::Boolean));
+    rig.check_conservation();
+}
+
+#[test]
+fn a_stale_mark_comes_after_the_last_value_even_if_death_came_first() {
+    let mut rig = mast();
+    rig.event(data(device("mast"), vec![(0, sample(9_500, Value::Double(8.0)))]));
+    rig.event(death(device("mast"), 9_000));
+    rig.seconds(61);
+    assert_eq!(rig.written("mast", "Wind")[2..], [(9_501, Quality::Uncertain, double(8.0))]);
+}
+
+#[test]
+fn a_quick_rebirth_writes_no_mark() {
+    let mut rig = mast();
+    rig.event(death(device("mast"), 9_000));
+    rig.seconds(5);
+    rig.event(mast_birth(15_000, 0, 7.0));
+    rig.seconds(120);
+    assert_eq!(rig.written("mast", "Wind").len(), 1);
+}
+
+#[test]
+fn a_metric_missing_from_a_new_birth_is_marked_once() {
+    let mut rig = mast();
+    for offset in [20_000, 30_000] {
+        rig.event(birth_at(offset, device("mast"), Vec::new(), Vec::new()));
+    }
+    assert_eq!(rig.written("mast", "Wind")[1..], [(20_000, Quality::Uncertain, double(7.0))]);
+}
+
+#[test]
+fn an_instance_writes_its_own_parameters_where_they_differ_from_the_default() {
+    let mut rig = Rig::new();
+    let with_serial = |offset, serial: &str| {
+        let mut metric = turbine("T1", 0, 12.0, 0);
+        if let Content::Instance(instance) = &mut metric.content {
+            instance.parameters = vec![property("Serial", DataType::String, text(serial))];
+        }
+        birth_at(offset, node(), definitions(), vec![metric])
+    };
+    rig.event(with_serial(0, "unknown"));
+    rig.seconds(10);
+    assert_eq!(rig.written("T1", "Serial"), []);
+    for offset in [11_000, 12_000] {
+        rig.event(with_serial(offset, "WT-7"));
+    }
+    assert_eq!(rig.written("T1", "Serial"), [(11_000, GOOD, Variant::String("WT-7".into()))]);
+}
+
+#[test]
+fn the_session_of_a_node_shows_on_its_twin() {
+    let mut rig = mast();
+    let figures = SessionFigures { edge: None, gaps: 2, rebirths: 1 };
+    for _ in 0..2 {
+        rig.twin.handle_figures(&node(), &figures, rig.now);
+        rig.drain();
+    }
+    assert_eq!(rig.written("gw", "Sequence gaps"), [(10_000, GOOD, Variant::Integer(2))]);
+    assert_eq!(rig.written("gw", "Rebirths"), [(10_000, GOOD, Variant::Integer(1))]);
+}
+
+#[test]
+fn the_bridge_beats_once_a_minute() {
+    let mut rig = mast();
+    rig.seconds(169);
+    let beats: Vec<_> = rig.written("sparkwise", "Heartbeat").iter().map(|beat| beat.0).collect();
+    assert_eq!(beats, [0, 60_000, 120_000]);
+}
+
+#[test]
+fn what_comes_before_sitewise_has_answered_is_held_and_not_lost() {
+    let mut rig = Rig::new();
+    rig.twin.handle_event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]), rig.now);
+    rig.twin.handle_event(data(node(), vec![(0, sample(1, Value::Double(13.0)))]), rig.now);
+    assert_eq!(rig.twin.held(), 4);
+    rig.check_conservation();
+    rig.seconds(10);
+    assert_eq!(rig.written("T1", "Speed").len(), 2);
+    rig.check_conservation();
+}

@@ -1,0 +1,324 @@
+//! Values of one node or device: what a birth, data and a death write of them.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::Twin;
+use super::assets::AssetIx;
+use super::counts::{Counts, Dropped};
+use super::in_window;
+use super::layout::{self, Attribute, Layout, Target};
+use super::mapping::{self, Converted};
+use super::models::PropertyIx;
+use super::world::PresenceProperties;
+use super::writer::Writer;
+use crate::delivery::point::Class;
+use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::{Birth, Data, Death, Quality as Sent, Sample, SessionFigures, Slot};
+use crate::time::{Instant, Now, Timestamp};
+
+/// Between two heartbeats of the bridge.
+const BEAT: Duration = Duration::from_secs(60);
+/// The smallest step of time: a later value needs a later time.
+const TICK: Duration = Duration::from_millis(1);
+
+/// The values of one node or device.
+#[derive(Debug)]
+pub(super) struct SourceValues {
+    asset: AssetIx,
+    presence: PresenceProperties,
+    online: Option<bool>,
+    /// Time of the latest presence value.
+    told: Option<Timestamp>,
+    gaps: u64,
+    rebirths: u64,
+    slots: Vec<Result<Leaf, Dropped>>,
+    attributes: BTreeMap<(AssetIx, PropertyIx), Variant>,
+    /// When its values are to be marked, and the time of death.
+    death: Option<(Instant, Timestamp)>,
+}
+
+/// A leaf and what was written of it last.
+#[derive(Debug)]
+struct Leaf {
+    target: Target,
+    last: Option<Tqv>,
+}
+
+/// The heartbeat of the bridge.
+#[derive(Debug)]
+pub(super) struct Beat {
+    asset: AssetIx,
+    property: PropertyIx,
+    pub next: Instant,
+}
+
+impl Twin {
+    pub(super) fn begin_beat(&mut self, now: Now) {
+        // Without room for its own asset the bridge goes on without a heartbeat.
+        if let Ok((asset, property)) = self.writer.world.bridge(&self.config.host_id) {
+            self.beat = Some(Beat { asset, property, next: now.instant });
+        }
+        self.writer.world.settle_changes(now.instant);
+        self.beat(now);
+    }
+
+    pub(super) fn beat(&mut self, now: Now) {
+        if let Some(beat) = &mut self.beat
+            && beat.next <= now.instant
+        {
+            beat.next = now.instant + BEAT;
+            let value = Variant::Double(now.wall.as_millis() as f64);
+            self.writer.tell(beat.asset, beat.property, now.wall, value);
+        }
+    }
+
+    pub(super) fn born(&mut self, birth: &Birth, now: Now) {
+        let Self { config, writer, sources, stale, .. } = self;
+        let mut leaves = Vec::with_capacity(birth.slots as usize);
+        layout::leaves(&birth.metrics, &mut leaves);
+        let laid = layout::lay_out(&mut writer.world, config, birth);
+        // The plan has to know the models before the first value asks for its gate.
+        writer.world.settle_changes(now.instant);
+        let old = sources.remove(&birth.source);
+        if let Some((due, _)) = old.as_ref().and_then(|old| old.death) {
+            stale.remove(&(due, birth.source.clone()));
+        }
+        let Ok(Layout { asset, presence, targets, attributes }) = laid else {
+            for _ in leaves.iter().filter(|(_, sample)| !sample.absent) {
+                writer.world.counts.drop_value(Dropped::Capped);
+            }
+            return;
+        };
+        let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
+        let mut values = SourceValues::new(asset, presence);
+        for (target, last) in values.take_over(targets, old) {
+            // A metric of the last birth that is missing from this one.
+            writer.own(target, stale_mark(last, usual), Class::Stale);
+        }
+        for (slot, sample) in leaves {
+            if !sample.absent {
+                values.born_with(writer, (slot, sample), usual, now);
+            }
+        }
+        for attribute in attributes {
+            values.attribute(writer, attribute, usual);
+        }
+        values.tell_birth(writer, birth.time, now);
+        sources.insert(birth.source.clone(), values);
+    }
+
+    pub(super) fn told(&mut self, data: &Data, now: Now) {
+        let writer = &mut self.writer;
+        let Some(values) = self.sources.get_mut(&data.source) else {
+            for _ in &data.samples {
+                writer.world.counts.drop_value(Dropped::Capped);
+            }
+            return;
+        };
+        for (slot, sample) in &data.samples {
+            values.told(writer, (*slot, sample), data.late, now);
+        }
+    }
+
+    pub(super) fn died(&mut self, death: &Death, now: Now) {
+        let Some(values) = self.sources.get_mut(&death.source) else { return };
+        if values.online == Some(false) {
+            return;
+        }
+        let usual = if in_window(death.time, now) { death.time } else { now.wall };
+        values.tell_death(&mut self.writer, usual);
+        let due = now.instant + self.config.stale_after;
+        values.death = Some((due, usual));
+        self.stale.insert((due, death.source.clone()));
+    }
+
+    /// Marks what a dead node or device said last as no longer fresh.
+    pub(super) fn mark_stale(&mut self, source: &Source) {
+        let Some(values) = self.sources.get_mut(source) else { return };
+        let Some((_, died)) = values.death.take() else { return };
+        for leaf in values.slots.iter_mut().flatten() {
+            if let Some(last) = &mut leaf.last
+                && last.quality != Quality::Uncertain
+            {
+                *last = stale_mark(last.clone(), died);
+                self.writer.own(leaf.target, last.clone(), Class::Stale);
+            }
+        }
+    }
+
+    /// Tells what the session of an edge node went through.
+    pub fn handle_figures(&mut self, source: &Source, figures: &SessionFigures, now: Now) {
+        let Some(values) = self.sources.get_mut(source) else { return };
+        let Some((gaps, rebirths)) = values.presence.session else { return };
+        for (property, told, is) in [
+            (gaps, &mut values.gaps, figures.gaps),
+            (rebirths, &mut values.rebirths, figures.rebirths),
+        ] {
+            if *told != is {
+                *told = is;
+                let count = Variant::Integer(i32::try_from(is).unwrap_or(i32::MAX));
+                self.writer.tell(values.asset, property, now.wall, count);
+            }
+        }
+    }
+}
+
+impl SourceValues {
+    fn new(asset: AssetIx, presence: PresenceProperties) -> Self {
+        Self {
+            asset,
+            presence,
+            online: None,
+            told: None,
+            gaps: 0,
+            rebirths: 0,
+            slots: Vec::new(),
+            attributes: BTreeMap::new(),
+            death: None,
+        }
+    }
+
+    /// Takes over what was written before this birth, and gives back what was written of
+    /// leaves that are no more and is not marked yet.
+    fn take_over(
+        &mut self,
+        targets: Vec<Result<Target, Dropped>>,
+        old: Option<Self>,
+    ) -> Vec<(Target, Tqv)> {
+        let mut written = BTreeMap::new();
+        if let Some(old) = old {
+            self.online = old.online;
+            self.told = old.told;
+            self.gaps = old.gaps;
+            self.rebirths = old.rebirths;
+            self.attributes = old.attributes;
+            let leaves = old.slots.into_iter().flatten();
+            written.extend(leaves.filter_map(|leaf| Some((leaf.target, leaf.last?))));
+        }
+        let mut leaf = |target| Leaf { target, last: written.remove(&target) };
+        self.slots = targets.into_iter().map(|target| target.map(&mut leaf)).collect();
+        written.into_iter().filter(|(_, last)| last.quality != Quality::Uncertain).collect()
+    }
+
+    /// A value in a birth is written if it says something new.
+    ///
+    /// Its own time is used if SiteWise takes it and it is later than what was written last;
+    /// else that of the birth: births repeat old change times, some weeks old.
+    fn born_with(
+        &mut self,
+        writer: &mut Writer,
+        (slot, sample): (Slot, &Sample),
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let counts = &mut writer.world.counts;
+        let Some(leaf) = self.leaf(slot, sample, counts) else { return };
+        let class = if sample.historical { Class::History } else { Class::Birth };
+        let Some(converted) = writer.convert(leaf.target, sample, class) else { return };
+        if sample.historical {
+            writer.plant(leaf.target, tqv(sample.time, converted), class, now);
+            return;
+        }
+        let own_time = in_window(sample.time, now);
+        let time = match &leaf.last {
+            Some(last) if repeats(last, &converted) => {
+                return writer.world.counts.drop_value(Dropped::Unchanged);
+            }
+            Some(last) if own_time && sample.time > last.time => sample.time,
+            Some(last) => later(usual, last.time),
+            None if own_time => sample.time,
+            None => usual,
+        };
+        let tqv = tqv(time, converted);
+        if writer.plant(leaf.target, tqv.clone(), class, now) {
+            leaf.last = Some(tqv);
+        }
+    }
+
+    fn told(&mut self, writer: &mut Writer, (slot, sample): (Slot, &Sample), late: bool, now: Now) {
+        let counts = &mut writer.world.counts;
+        let Some(leaf) = self.leaf(slot, sample, counts) else { return };
+        let past = sample.historical || late;
+        let class = if past { Class::History } else { Class::Live };
+        let Some(converted) = writer.convert(leaf.target, sample, class) else { return };
+        let tqv = tqv(sample.time, converted);
+        let latest = leaf.last.as_ref().is_none_or(|last| last.time <= tqv.time);
+        if past || !latest {
+            writer.plant(leaf.target, tqv, class, now);
+        } else if writer.plant(leaf.target, tqv.clone(), class, now) {
+            leaf.last = Some(tqv);
+        }
+    }
+
+    /// An attribute is written once, and again when it changes.
+    fn attribute(&mut self, writer: &mut Writer, attribute: Attribute, time: Timestamp) {
+        let Attribute { target, value } = attribute;
+        let converted = mapping::convert(Some(&value), Sent::Good, target.data_type);
+        let Ok(Converted { value, quality, .. }) = converted else { return };
+        let place = (target.asset, target.property);
+        if self.attributes.get(&place) != Some(&value) {
+            self.attributes.insert(place, value.clone());
+            writer.own(target, Tqv { time, quality, value }, Class::Birth);
+        }
+    }
+
+    fn tell_birth(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
+        let time = self.presence_time(now.wall);
+        if self.online != Some(true) {
+            self.online = Some(true);
+            writer.tell(self.asset, self.presence.online, time, Variant::Boolean(true));
+        }
+        let birth = Variant::Double(birth.as_millis() as f64);
+        writer.tell(self.asset, self.presence.last_birth, time, birth);
+    }
+
+    fn tell_death(&mut self, writer: &mut Writer, death: Timestamp) {
+        self.online = Some(false);
+        let time = self.presence_time(death);
+        writer.tell(self.asset, self.presence.online, time, Variant::Boolean(false));
+        let death = Variant::Double(death.as_millis() as f64);
+        writer.tell(self.asset, self.presence.last_death, time, death);
+    }
+
+    /// The time of the next presence value: never before the one told last.
+    fn presence_time(&mut self, usual: Timestamp) -> Timestamp {
+        let time = self.told.map_or(usual, |told| later(usual, told));
+        self.told = Some(time);
+        time
+    }
+
+    /// The leaf of a sample that is to be written.
+    fn leaf(&mut self, slot: Slot, sample: &Sample, counts: &mut Counts) -> Option<&mut Leaf> {
+        let why = match self.slots.get_mut(slot.0 as usize) {
+            Some(Ok(_)) if sample.alarm => Dropped::Alarm,
+            Some(Ok(_)) if sample.transient => Dropped::Transient,
+            Some(Ok(leaf)) => return Some(leaf),
+            Some(Err(why)) => *why,
+            None => Dropped::NotCarried,
+        };
+        counts.drop_value(why);
+        None
+    }
+}
+
+fn tqv(time: Timestamp, converted: Converted) -> Tqv {
+    Tqv { time, quality: converted.quality, value: converted.value }
+}
+
+/// Whether a birth says nothing new.
+fn repeats(last: &Tqv, converted: &Converted) -> bool {
+    last.quality == converted.quality && last.value == converted.value
+}
+
+/// A value that is no longer fresh, at `time` or a tick after it was written, whichever is
+/// later.
+fn stale_mark(last: Tqv, time: Timestamp) -> Tqv {
+    Tqv { time: later(time, last.time), quality: Quality::Uncertain, ..last }
+}
+
+/// `time`, or a tick after `last` if that is later.
+fn later(time: Timestamp, last: Timestamp) -> Timestamp {
+    time.max(last.plus(TICK))
+}
