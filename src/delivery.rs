@@ -3,6 +3,7 @@
 pub mod figures;
 pub mod output;
 pub mod point;
+pub(crate) mod turns;
 
 use std::time::Duration;
 

@@ -51,7 +51,7 @@ impl Refused {
         self.out_of_range + self.invalid + self.denied
     }
 
-    pub(super) fn count(&mut self, refusal: Refusal) {
+    pub(crate) fn count(&mut self, refusal: Refusal) {
         *match refusal {
             Refusal::OutOfRange => &mut self.out_of_range,
             Refusal::Invalid => &mut self.invalid,

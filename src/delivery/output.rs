@@ -66,9 +66,6 @@ impl Room {
 impl From<usize> for Room {
     /// Room for `points` of any class.
     fn from(points: usize) -> Self {
-        Self {
-            points,
-            history: points,
-        }
+        Self { points, history: points }
     }
 }

@@ -56,20 +56,12 @@ pub struct Point {
 impl Point {
     /// What SiteWise keys it by.
     pub fn key(&self) -> Key {
-        Key {
-            stream: self.stream,
-            time: self.time,
-            quality: self.quality,
-        }
+        Key { stream: self.stream, time: self.time, quality: self.quality }
     }
 
     /// As an entry carries it.
     pub fn tqv(&self) -> Tqv {
-        Tqv {
-            time: self.time,
-            quality: self.quality,
-            value: self.value.clone(),
-        }
+        Tqv { time: self.time, quality: self.quality, value: self.value.clone() }
     }
 }
 

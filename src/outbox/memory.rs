@@ -1,1 +1,200 @@
-//! The outbox in memory.
+//! The outbox in memory: what it holds ends with the process.
+
+use std::collections::BTreeMap;
+use std::mem::size_of;
+
+use rustc_hash::FxHashMap;
+
+use super::{Outbox, Waiting};
+use crate::delivery::output::Room;
+use crate::delivery::point::{Class, Discard, Gate, Key, Point};
+use crate::delivery::turns::{ByClass, CLASSES, Turns};
+use crate::sitewise::api::Variant;
+use crate::time::Timestamp;
+
+/// What a point occupies besides itself, in its queue and in the indexes; measured.
+const OVERHEAD: usize = 200;
+
+/// Waiting points in memory.
+#[derive(Debug)]
+pub struct Memory {
+    bound: usize,
+    bytes: usize,
+    /// Number of points ever put: the order of arrival.
+    arrivals: u64,
+    /// Takeable points by arrival.
+    takeable: ByClass<BTreeMap<u64, Point>>,
+    /// Points behind a gate by arrival.
+    parked: FxHashMap<Gate, BTreeMap<u64, Point>>,
+    /// The gates of the parked points, by arrival.
+    gates: ByClass<BTreeMap<u64, Gate>>,
+    places: FxHashMap<Key, Place>,
+    turns: Turns,
+}
+
+/// Where a point is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    arrival: u64,
+    class: Class,
+    gate: Option<Gate>,
+}
+
+impl Memory {
+    /// Empty, and bounded to `bound` bytes.
+    pub fn new(bound: usize) -> Self {
+        Self {
+            bound,
+            bytes: 0,
+            arrivals: 0,
+            takeable: ByClass::default(),
+            parked: FxHashMap::default(),
+            gates: ByClass::default(),
+            places: FxHashMap::default(),
+            turns: Turns::default(),
+        }
+    }
+
+    fn insert(&mut self, point: Point, place: Place) {
+        self.bytes += cost(&point);
+        self.places.insert(point.key(), place);
+        match place.gate {
+            None => {
+                let takeable = self.takeable.get_mut(place.class);
+                takeable.insert(place.arrival, point);
+            }
+            Some(gate) => {
+                let parked = self.parked.entry(gate).or_default();
+                parked.insert(place.arrival, point);
+                self.gates.get_mut(place.class).insert(place.arrival, gate);
+            }
+        }
+    }
+
+    fn remove(&mut self, place: Place) -> Option<Point> {
+        let point = match place.gate {
+            None => self.takeable.get_mut(place.class).remove(&place.arrival),
+            Some(gate) => {
+                self.gates.get_mut(place.class).remove(&place.arrival);
+                let parked = self.parked.get_mut(&gate)?;
+                let point = parked.remove(&place.arrival);
+                if parked.is_empty() {
+                    self.parked.remove(&gate);
+                }
+                point
+            }
+        }?;
+        self.bytes -= cost(&point);
+        self.places.remove(&point.key());
+        Some(point)
+    }
+
+    /// The place of the oldest point of a class, takeable or parked.
+    fn oldest_of(&self, class: Class) -> Option<Place> {
+        let place = |arrival, gate| Place { arrival, class, gate };
+        let takeable = self.takeable.get(class).first_key_value();
+        let takeable = takeable.map(|(&arrival, _)| place(arrival, None));
+        let parked = self.gates.get(class).first_key_value();
+        let parked = parked.map(|(&arrival, &gate)| place(arrival, Some(gate)));
+        takeable.into_iter().chain(parked).min_by_key(|place| place.arrival)
+    }
+
+    fn point(&self, place: Place) -> Option<&Point> {
+        match place.gate {
+            None => self.takeable.get(place.class).get(&place.arrival),
+            Some(gate) => self.parked.get(&gate)?.get(&place.arrival),
+        }
+    }
+}
+
+impl Outbox for Memory {
+    fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)> {
+        let mut gone = Vec::new();
+        for Waiting { mut point, gate } in points {
+            let mut place = Place { arrival: self.arrivals, class: point.class, gate };
+            self.arrivals += 1;
+            if let Some(before) = self.places.get(&point.key()).copied() {
+                place.arrival = before.arrival;
+                place.class = before.class.min(point.class);
+                point.class = place.class;
+                let overwritten = self.remove(before);
+                gone.extend(overwritten.map(|point| (point, Discard::Overwritten)));
+            }
+            self.insert(point, place);
+        }
+        while self.bytes > self.bound {
+            let lowest = CLASSES.into_iter().rev();
+            let oldest = lowest.filter_map(|class| self.oldest_of(class)).next();
+            let Some(point) = oldest.and_then(|place| self.remove(place)) else {
+                break;
+            };
+            gone.push((point, Discard::Full));
+        }
+        gone
+    }
+
+    fn open(&mut self, gate: Gate) {
+        for (arrival, point) in self.parked.remove(&gate).unwrap_or_default() {
+            if let Some(place) = self.places.get_mut(&point.key()) {
+                place.gate = None;
+            }
+            self.gates.get_mut(point.class).remove(&arrival);
+            self.takeable.get_mut(point.class).insert(arrival, point);
+        }
+    }
+
+    fn take(&mut self, room: Room) -> Vec<Point> {
+        let mut taken = Vec::new();
+        let mut history = 0;
+        while taken.len() < room.points {
+            let takeable = &self.takeable;
+            let next = self.turns.next(|class| {
+                !takeable.get(class).is_empty()
+                    && (class != Class::History || history < room.history)
+            });
+            let Some(class) = next else {
+                break;
+            };
+            let Some((_, point)) = self.takeable.get_mut(class).pop_first() else {
+                break;
+            };
+            history += usize::from(class == Class::History);
+            self.bytes -= cost(&point);
+            self.places.remove(&point.key());
+            taken.push(point);
+        }
+        taken
+    }
+
+    fn settle(&mut self, _keys: &[Key]) {}
+
+    fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    fn parked(&self) -> usize {
+        CLASSES.iter().map(|&class| self.gates.get(class).len()).sum()
+    }
+
+    fn oldest(&self) -> Option<Timestamp> {
+        let oldest = CLASSES.into_iter().filter_map(|class| self.oldest_of(class));
+        let oldest = oldest.min_by_key(|place| place.arrival)?;
+        self.point(oldest).map(|point| point.time)
+    }
+}
+
+/// Bytes that a point occupies here.
+fn cost(point: &Point) -> usize {
+    let text = match &point.value {
+        Variant::String(text) => text.len(),
+        Variant::Integer(_) | Variant::Double(_) | Variant::Boolean(_) | Variant::Null(_) => 0,
+    };
+    size_of::<Point>() + OVERHEAD + text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,184 @@
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use uuid::Uuid;
+
+use super::*;
+use crate::delivery::point::Stream;
+use crate::sitewise::api::Quality;
+
+#[test]
+fn the_oldest_of_the_best_class_is_taken_first() {
+    let mut outbox = Memory::new(1_000_000);
+    let points = [
+        point(1, 10, Class::History),
+        point(1, 11, Class::Live),
+        point(1, 12, Class::Birth),
+        point(1, 9, Class::Live),
+    ];
+    assert_eq!(outbox.put(points.map(free).to_vec()), []);
+    assert_eq!(outbox.oldest(), Some(Timestamp::from_millis(10)));
+    assert_eq!(times(&outbox.take(3.into())), [11, 9, 12]);
+    assert_eq!(times(&outbox.take(3.into())), [10]);
+    assert_eq!((outbox.len(), outbox.bytes(), outbox.oldest()), (0, 0, None));
+}
+
+#[test]
+fn history_waits_while_there_is_no_room_for_it() {
+    let mut outbox = Memory::new(1_000_000);
+    let points = [point(1, 1, Class::History), point(1, 2, Class::Live)];
+    let _ = outbox.put(points.map(free).to_vec());
+    let room = Room { points: 5, history: 0 };
+    assert_eq!(times(&outbox.take(room)), [2]);
+    assert_eq!(outbox.len(), 1);
+}
+
+#[test]
+fn a_point_behind_a_gate_is_taken_in_its_old_place_once_the_gate_opens() {
+    let mut outbox = Memory::new(1_000_000);
+    let gate = Gate::Asset(Uuid::from_u128(7));
+    let parked = Waiting { point: point(1, 1, Class::Live), gate: Some(gate) };
+    let _ = outbox.put(vec![parked, free(point(2, 2, Class::Live))]);
+    assert_eq!((outbox.len(), outbox.parked()), (2, 1));
+    outbox.open(Gate::Property(Uuid::from_u128(7)));
+    assert_eq!(outbox.parked(), 1);
+    outbox.open(gate);
+    assert_eq!(outbox.parked(), 0);
+    assert_eq!(times(&outbox.take(9.into())), [1, 2]);
+}
+
+#[test]
+fn the_same_key_again_takes_the_place_of_the_first() {
+    let mut outbox = Memory::new(1_000_000);
+    let first = point(1, 1, Class::Live);
+    let _ = outbox.put(vec![free(first.clone()), free(point(1, 2, Class::Live))]);
+    let mut second = point(1, 1, Class::History);
+    second.value = Variant::Integer(2);
+    let gone = outbox.put(vec![free(second)]);
+    assert_eq!(gone, [(first, Discard::Overwritten)]);
+    let taken = outbox.take(9.into());
+    assert_eq!(times(&taken), [1, 2]);
+    assert_eq!(taken[0].value, Variant::Integer(2));
+    assert_eq!(taken[0].class, Class::Live);
+}
+
+#[test]
+fn a_full_outbox_gives_up_the_oldest_history_and_then_the_lowest_class() {
+    let one = cost(&point(1, 1, Class::Live));
+    let mut outbox = Memory::new(3 * one);
+    let parked =
+        Waiting { point: point(1, 1, Class::History), gate: Some(Gate::Asset(Uuid::from_u128(1))) };
+    let points = [point(1, 2, Class::Live), point(1, 3, Class::History)];
+    assert_eq!(outbox.put(points.map(free).to_vec()), []);
+    assert_eq!(outbox.put(vec![parked]), []);
+    let gone = |outbox: &mut Memory, time, class| {
+        let gone = outbox.put(vec![free(point(1, time, class))]);
+        assert!(gone.iter().all(|(_, why)| *why == Discard::Full));
+        gone.iter().map(|(point, _)| point.time.as_millis()).collect::<Vec<_>>()
+    };
+    assert_eq!(gone(&mut outbox, 4, Class::Live), [3]);
+    assert_eq!(gone(&mut outbox, 5, Class::Birth), [1]);
+    assert_eq!(gone(&mut outbox, 6, Class::Live), [5]);
+    assert_eq!(gone(&mut outbox, 7, Class::Live), [2]);
+    assert_eq!(gone(&mut outbox, 8, Class::History), [8]);
+}
+
+#[derive(Clone, Debug)]
+enum Step {
+    Put(Vec<(u8, u8, Class, Option<u8>, usize)>),
+    Open(u8),
+    Take(usize, usize),
+}
+
+fn steps() -> impl Strategy<Value = Vec<Step>> {
+    let class = prop::sample::select(CLASSES.to_vec());
+    let put = (0..3_u8, 0..20_u8, class, prop::option::of(0..3_u8), 0..300_usize);
+    let step = prop_oneof![
+        3 => prop::collection::vec(put, 0..12).prop_map(Step::Put),
+        1 => (0..3_u8).prop_map(Step::Open),
+        2 => (0..8_usize, 0..8_usize).prop_map(|(points, history)| Step::Take(points, history)),
+    ];
+    prop::collection::vec(step, 0..60)
+}
+
+proptest! {
+    /// Whatever happens: what was put was taken, given back or waits, each point once; the
+    /// bound in bytes holds; only points without a gate are taken.
+    #[test]
+    fn nothing_is_lost_and_the_bound_holds(steps in steps(), bound in 0..8_000_usize) {
+        let mut outbox = Memory::new(bound);
+        // Keys that wait, with the bytes of their value and their gate.
+        let mut waiting: BTreeMap<Key, (usize, Option<Gate>)> = BTreeMap::new();
+        for step in steps {
+            match step {
+                Step::Put(points) => {
+                    let points: Vec<Waiting> = points.into_iter().map(|(stream, time, class, gate, text)| {
+                        let mut point = point(stream, i64::from(time), class);
+                        point.value = Variant::String("x".repeat(text).into());
+                        Waiting { point, gate: gate.map(gate_number) }
+                    }).collect();
+                    let mut put: Vec<Key> = Vec::new();
+                    for Waiting { point, gate } in &points {
+                        put.push(point.key());
+                        waiting.insert(point.key(), (cost(point), *gate));
+                    }
+                    let before = outbox.len();
+                    let gone = outbox.put(points);
+                    prop_assert_eq!(before + put.len(), outbox.len() + gone.len());
+                    for (point, why) in gone {
+                        match why {
+                            Discard::Full => prop_assert!(waiting.remove(&point.key()).is_some()),
+                            Discard::Overwritten => prop_assert!(put.contains(&point.key())),
+                            other => prop_assert!(false, "{:?}", other),
+                        }
+                    }
+                }
+                Step::Open(gate) => {
+                    let gate = gate_number(gate);
+                    outbox.open(gate);
+                    for (_, behind) in waiting.values_mut() {
+                        *behind = behind.filter(|behind| *behind != gate);
+                    }
+                }
+                Step::Take(points, history) => {
+                    let taken = outbox.take(Room { points, history });
+                    let historic = taken.iter().filter(|point| point.class == Class::History);
+                    prop_assert!(taken.len() <= points && historic.count() <= history);
+                    for point in taken {
+                        prop_assert_eq!(waiting.remove(&point.key()), Some((cost(&point), None)));
+                    }
+                }
+            }
+            prop_assert_eq!(outbox.len(), waiting.len());
+            prop_assert_eq!(outbox.bytes(), waiting.values().map(|(cost, _)| cost).sum::<usize>());
+            prop_assert_eq!(outbox.parked(), waiting.values().filter(|(_, gate)| gate.is_some()).count());
+            prop_assert_eq!(outbox.oldest().is_some(), !outbox.is_empty());
+            prop_assert!(outbox.bytes() <= bound);
+        }
+    }
+}
+
+fn gate_number(gate: u8) -> Gate {
+    match gate {
+        0 => Gate::Property(Uuid::from_u128(1)),
+        asset => Gate::Asset(Uuid::from_u128(u128::from(asset))),
+    }
+}
+
+fn point(stream: u8, time: i64, class: Class) -> Point {
+    Point {
+        stream: Stream { asset: Uuid::from_u128(u128::from(stream)), property: Uuid::from_u128(1) },
+        time: Timestamp::from_millis(time),
+        quality: Quality::Good,
+        value: Variant::Double(1.0),
+        class,
+    }
+}
+
+fn free(point: Point) -> Waiting {
+    Waiting { point, gate: None }
+}
+
+fn times(points: &[Point]) -> Vec<i64> {
+    points.iter().map(|point| point.time.as_millis()).collect()
+}
