@@ -35,7 +35,7 @@ pub use reader::{Effective, Origin};
 pub use secret::Secret;
 pub use source::{Environment, NotUnicode, Source};
 pub use sparkplug::{BdSeq, Rebirth, Sparkplug};
-pub use twin::{Globs, Int64, Nested, Twin};
+pub use twin::Twin;
 pub use url::{Scheme, ServerUrl};
 pub use variable::{Default, Section, Var, sections};
 

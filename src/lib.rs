@@ -5,6 +5,7 @@
 //! tells how they meet.
 
 pub mod config;
+pub mod globs;
 pub mod time;
 
 pub mod sparkplug;

@@ -24,13 +24,13 @@ use uuid::Uuid;
 
 use self::counts::{Counts, Dropped};
 use self::identity::Namespace;
-pub use self::layout::Statics;
 pub use self::mapping::Int64;
 use self::plan::step::{Done, Step, StepId};
 use self::values::{Beat, SourceValues};
 use self::world::World;
 use self::writer::Writer;
 use crate::delivery::point::{Gate, Point, Refusal};
+use crate::globs::Globs;
 use crate::outbox::Waiting;
 use crate::sitewise::api::Fault;
 use crate::sitewise::limits;
@@ -64,8 +64,8 @@ pub struct Config {
     pub nested: Nested,
     /// How integers past 32 bits are carried.
     pub int64: Int64,
-    /// Which static properties become attributes.
-    pub statics: Statics,
+    /// Which static properties become attributes, as `<member>/<property>`; none means all.
+    pub statics: Option<Globs>,
     /// How long a node or device is dead before its values are marked.
     pub stale_after: Duration,
     /// Models at most.

@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use globset::{Glob, GlobSet, GlobSetBuilder};
-
 use super::parse::{count_up_to, duration_within, text, word};
 use super::reader::Reader;
 use super::variable::{Default, Section, Var};
+use crate::globs::Globs;
 use crate::sitewise::limits;
+use crate::twin::{Int64, Nested};
 
 const NAMESPACE: Var = Var {
     name: "TWIN_NAMESPACE",
@@ -44,7 +44,7 @@ const INT64: Var = Var {
     name: "TWIN_INT64",
     default: Default::Value("double"),
     form: "double or string",
-    doc: "What UInt32, Int64 and UInt64 become: numbers, which past 2^53 are rounded, marked UNCERTAIN and \
+    doc: "What Int64 and UInt64 become: numbers, which past 2^53 are rounded, marked UNCERTAIN and \
           counted, or strings with every digit.",
     secret: false,
     file: false,
@@ -134,68 +134,6 @@ pub struct Twin {
     pub max_assets: NonZeroU32,
     /// The most properties of a model.
     pub max_properties: NonZeroU32,
-}
-
-/// What nested templates become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Nested {
-    /// Assets below their parent's.
-    Child,
-    /// Properties of their parent's.
-    Flatten,
-}
-
-/// What integers that do not fit SiteWise's INTEGER become.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Int64 {
-    /// DOUBLE.
-    Double,
-    /// STRING.
-    String,
-}
-
-/// A set of globs.
-#[derive(Clone, Debug)]
-pub struct Globs {
-    patterns: Vec<String>,
-    set: GlobSet,
-}
-
-impl Globs {
-    /// Globs as written in a variable: separated by commas.
-    ///
-    /// # Errors
-    ///
-    /// Which pattern is wrong and why.
-    pub fn parse(text: &str) -> Result<Self, String> {
-        let mut set = GlobSetBuilder::new();
-        let mut patterns = Vec::new();
-        for pattern in text
-            .split(',')
-            .map(str::trim)
-            .filter(|pattern| !pattern.is_empty())
-        {
-            let glob = Glob::new(pattern)
-                .map_err(|error| format!("has a wrong glob `{pattern}`: {}", error.kind()))?;
-            set.add(glob);
-            patterns.push(pattern.to_owned());
-        }
-        let set = set
-            .build()
-            .map_err(|error| format!("has globs that are too large: {error}"))?;
-        Ok(Self { patterns, set })
-    }
-
-    /// Whether any of them matches.
-    pub fn matches(&self, text: &str) -> bool {
-        self.set.is_match(text)
-    }
-}
-
-impl PartialEq for Globs {
-    fn eq(&self, other: &Self) -> bool {
-        self.patterns == other.patterns
-    }
 }
 
 impl Twin {

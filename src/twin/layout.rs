@@ -1,13 +1,12 @@
 //! A birth laid out over assets: which leaf is which property of which asset.
 
-use std::sync::Arc;
-
 use super::assets::{self, AssetIx};
 use super::counts::Dropped;
 use super::identity::{Address, PropertyRole};
 use super::models::{Cap, ModelIx, PropertyIx, Wanted};
 use super::world::{PresenceProperties, World};
 use super::{Config, Nested, mapping, names};
+use crate::globs::Globs;
 use crate::sitewise::api::{DataType, PropertyKind};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
@@ -147,8 +146,13 @@ fn statics<'a>(
 ) -> impl Iterator<Item = &'a Property> + 'a {
     properties.iter().filter(move |property| {
         let name = &*property.name;
-        name != UNIT && !NOISE.contains(&name) && config.statics.takes(path, name)
+        name != UNIT && !NOISE.contains(&name) && takes(config.statics.as_ref(), path, name)
     })
+}
+
+/// Whether a static property is among those of `TWIN_STATIC`.
+fn takes(statics: Option<&Globs>, path: &[&str], name: &str) -> bool {
+    statics.is_none_or(|globs| globs.matches(&format!("{}/{name}", path.join("/"))))
 }
 
 /// Type and default of an attribute; none for what is not carried.
@@ -381,35 +385,5 @@ impl Laying<'_> {
         if let Some(place) = self.layout.get_mut(slot.0 as usize) {
             *place = target;
         }
-    }
-}
-
-/// Which static properties become attributes, by `TWIN_STATIC`.
-#[derive(Clone, Debug, Default)]
-pub struct Statics(Option<globset::GlobSet>);
-
-impl Statics {
-    /// All of them.
-    pub fn all() -> Self {
-        Self(None)
-    }
-
-    /// Those whose `<member>/<property>` or own name matches one of the globs.
-    ///
-    /// # Errors
-    ///
-    /// A glob that cannot be understood.
-    pub fn matching(globs: &[Arc<str>]) -> Result<Self, globset::Error> {
-        let mut set = globset::GlobSetBuilder::new();
-        for glob in globs {
-            set.add(globset::Glob::new(glob)?);
-        }
-        Ok(Self(Some(set.build()?)))
-    }
-
-    fn takes(&self, path: &[&str], name: &str) -> bool {
-        self.0.as_ref().is_none_or(|set| {
-            set.is_match(name) || set.is_match(format!("{}/{name}", path.join("/")))
-        })
     }
 }

@@ -4,7 +4,6 @@ pub(crate) mod fake;
 mod provisioning;
 mod values;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use self::fake::FakeSiteWise;
@@ -28,7 +27,7 @@ pub(crate) fn config() -> Config {
         host_id: "sparkwise".into(),
         nested: Nested::Child,
         int64: Int64::Double,
-        statics: Statics::all(),
+        statics: None,
         stale_after: Duration::from_secs(60),
         max_models: 100,
         max_assets: 10_000,
@@ -264,8 +263,4 @@ fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
 fn death(source: Source, offset_ms: i64) -> Event {
     let time = Timestamp::from_millis(START + offset_ms);
     Event::Death(Death { source, time, cause: DeathCause::Certificate })
-}
-
-fn globs(globs: &[&str]) -> Vec<Arc<str>> {
-    globs.iter().map(|glob| Arc::from(*glob)).collect()
 }

@@ -210,7 +210,7 @@ fn caps_discard_and_count_and_never_wait() {
 
 #[test]
 fn static_properties_can_be_narrowed() {
-    let statics = Statics::matching(&globs(&["*/engLow"])).unwrap();
+    let statics = Some(Globs::parse("*/engLow").unwrap());
     let mut rig = Rig::with(Config { statics, ..config() }, FakeSiteWise::default());
     rig.event(birth(node(), definitions(), vec![]));
     rig.seconds(10);
