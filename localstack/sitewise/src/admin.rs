@@ -1,0 +1,36 @@
+//! The emulator's own addresses under `/_sitewise/`, which AWS does not have.
+
+use serde_json::{Value, json};
+
+use crate::core::Shared;
+use crate::wire::bind::percent_decode;
+use crate::wire::error::{Error, Kind, Result};
+
+/// Answers a request to `/_sitewise/{path}`.
+pub(crate) fn answer(shared: &Shared, method: &str, path: &str, query: &str) -> Result<Value> {
+    match (method, path.trim_end_matches('/')) {
+        ("GET", "health") => Ok(json!({ "status": "ok" })),
+        ("GET", "usage") => {
+            let since = query.split('&').find_map(|pair| pair.strip_prefix("since="));
+            let core = shared.lock();
+            let usage = match since {
+                Some(mark) => core.usage_since(&percent_decode(mark)?)?,
+                None => core.usage(),
+            };
+            Ok(json!(usage))
+        }
+        ("POST", "reset") => {
+            shared.reset();
+            Ok(json!({}))
+        }
+        ("POST", path) if path.starts_with("usage/marks/") => {
+            let name = percent_decode(path.trim_start_matches("usage/marks/"))?;
+            shared.lock().mark(&name)?;
+            Ok(json!({ "mark": name }))
+        }
+        _ => Err(Error::new(
+            Kind::UnknownOperation,
+            format!("There is no {method} /_sitewise/{path}"),
+        )),
+    }
+}

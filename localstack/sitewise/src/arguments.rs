@@ -1,0 +1,116 @@
+//! The program's arguments.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::time::Duration;
+
+use sitewise_local::{Options, Quotas};
+
+pub(crate) const HELP: &str = "\
+sitewise-local: AWS IoT SiteWise on one machine
+
+Usage: sitewise-local [options]
+
+  --listen ADDR:PORT        where to listen (127.0.0.1:4567; port 0 takes a free one)
+  --create-delay TIME       how long models and assets stay CREATING (200ms)
+  --update-delay TIME       how long updates and deletions take (200ms)
+  --account NUMBER          the account in ARNs (123456789012)
+  --region NAME             the region in ARNs (us-east-1)
+  --history COUNT           values kept of each stream (10000)
+  --quotas aws|off          rates of requests and values as a new account has them (off)
+  --rate OPERATION=NUMBER   requests a second of one operation; may be repeated
+  --values-per-second N     values a second of the account
+  --double-limit NUMBER     the largest magnitude of a double (1e100)
+  --data-dir PATH           keep the state there across restarts (kept nowhere)
+  --help                    this text
+
+Times are written as 0, 200ms, 5s. RUST_LOG sets what is logged (info).
+";
+
+/// What to do.
+#[derive(Debug)]
+pub(crate) enum Command {
+    Help,
+    Serve(Box<Serve>),
+}
+
+#[derive(Debug)]
+pub(crate) struct Serve {
+    pub(crate) listen: SocketAddr,
+    pub(crate) options: Options,
+}
+
+/// Reads the arguments.
+///
+/// # Errors
+///
+/// What is wrong with them, for people.
+pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, String> {
+    let delay = Duration::from_millis(200);
+    let mut serve = Serve {
+        listen: SocketAddr::from(([127, 0, 0, 1], 4567)),
+        options: Options { create_delay: delay, update_delay: delay, ..Options::default() },
+    };
+    let mut rates: Vec<(String, f64)> = Vec::new();
+    let mut values = None;
+    // `--name=value` is the same as `--name value`.
+    let mut words = arguments.flat_map(|argument| match argument.split_once('=') {
+        Some((name, value)) if name.starts_with("--") => vec![name.to_owned(), value.to_owned()],
+        _ => vec![argument],
+    });
+    while let Some(name) = words.next() {
+        if name == "--help" || name == "-h" {
+            return Ok(Command::Help);
+        }
+        let mut value = || words.next().ok_or_else(|| format!("{name} needs a value"));
+        let options = &mut serve.options;
+        match name.as_str() {
+            "--listen" => serve.listen = number(&name, &value()?)?,
+            "--create-delay" => options.create_delay = duration(&name, &value()?)?,
+            "--update-delay" => options.update_delay = duration(&name, &value()?)?,
+            "--account" => options.account = value()?,
+            "--region" => options.region = value()?,
+            "--history" => options.history_per_stream = number(&name, &value()?)?,
+            "--double-limit" => options.double_limit = number(&name, &value()?)?,
+            "--data-dir" => options.data_dir = Some(PathBuf::from(value()?)),
+            "--values-per-second" => values = Some(number(&name, &value()?)?),
+            "--quotas" => {
+                options.quotas = match value()?.as_str() {
+                    "aws" => Quotas::aws(),
+                    "off" => Quotas::default(),
+                    other => return Err(format!("--quotas takes aws or off, not {other}")),
+                }
+            }
+            "--rate" => {
+                let value = value()?;
+                let (operation, rate) = value
+                    .split_once('=')
+                    .ok_or_else(|| format!("--rate takes OPERATION=NUMBER, not {value}"))?;
+                rates.push((operation.to_owned(), number(&name, rate)?));
+            }
+            _ => return Err(format!("unknown option {name}")),
+        }
+    }
+    // Single rates are set over the whole, in whatever order they were given.
+    for (operation, rate) in rates {
+        serve.options.quotas = serve.options.quotas.with_requests(&operation, rate);
+    }
+    if let Some(values) = values {
+        serve.options.quotas = serve.options.quotas.with_values(values);
+    }
+    Ok(Command::Serve(Box::new(serve)))
+}
+
+fn number<T: FromStr>(name: &str, text: &str) -> Result<T, String> {
+    text.parse().map_err(|_| format!("{name} cannot be {text}"))
+}
+
+fn duration(name: &str, text: &str) -> Result<Duration, String> {
+    let (digits, unit) = match text.strip_suffix("ms") {
+        Some(digits) => (digits, 0.001),
+        None => (text.strip_suffix('s').unwrap_or(text), 1.0),
+    };
+    let count: f64 = number(name, digits)?;
+    Duration::try_from_secs_f64(count * unit).map_err(|_| format!("{name} cannot be {text}"))
+}

@@ -1,0 +1,36 @@
+//! AWS IoT SiteWise, emulated over HTTP on one machine.
+//!
+//! It answers the service's own wire protocol, so that the AWS SDKs, the AWS CLI and boto3 can be
+//! pointed at it. Where the documentation is silent it takes the harsher reading; its README lists
+//! these places.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use sitewise_local::{Options, Server};
+//!
+//! let server = Server::bind(([127, 0, 0, 1], 0).into(), Options::default())?;
+//! println!("http://{}", server.local_addr());
+//! server.run(std::future::pending()).await
+//! # }
+//! ```
+
+#![expect(dead_code, reason = "reads beyond latest and history come next")]
+
+mod account;
+mod admin;
+mod core;
+mod limits;
+mod options;
+mod pairs;
+mod quota;
+mod server;
+mod service;
+mod usage;
+mod values;
+mod wire;
+
+pub use limits::Limits;
+pub use options::{Clock, EntriesPerSecond, Options};
+pub use quota::Quotas;
+pub use server::{Handle, Server};
+pub use usage::Usage;

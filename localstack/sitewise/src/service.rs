@@ -1,0 +1,143 @@
+//! From an HTTP request to an HTTP response.
+
+use std::convert::Infallible;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
+use hyper::{Request, Response, StatusCode};
+use tracing::{debug, warn};
+use uuid::Uuid;
+
+use crate::admin;
+use crate::core::{Input, Shared};
+use crate::values::batch;
+use crate::wire::bind::{self, Parts};
+use crate::wire::error::{Error, Kind, Result};
+use crate::wire::operation::{Answer, Call};
+use crate::wire::route::route;
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+
+/// The largest body that is read. A model with all the properties it may have stays below it.
+const BODY_BYTES: usize = 8 * 1024 * 1024;
+
+/// A body that is sent in one piece.
+#[derive(Debug, Default)]
+pub(crate) struct Whole(Option<Bytes>);
+
+impl Body for Whole {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        Poll::Ready(
+            self.0.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))),
+        )
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Bytes::is_empty)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn serve(shared: &Shared, request: Request<Incoming>) -> Response<Whole> {
+    let (head, body) = request.into_parts();
+    let (method, path) = (head.method.as_str(), head.uri.path());
+    let query = head.uri.query().unwrap_or("");
+    let body = match read(body).await {
+        Ok(body) => body,
+        Err(error) => return failure(&error),
+    };
+    if let Some(path) = path.strip_prefix("/_sitewise/") {
+        return match admin::answer(shared, method, path, query) {
+            Ok(value) => {
+                success(StatusCode::OK, Answer { body: value.to_string().into_bytes(), etag: None })
+            }
+            Err(error) => failure(&error),
+        };
+    }
+    let (operation, labels) = match route(method, path) {
+        Ok(route) => route,
+        Err(error) => {
+            warn!(method, path, "no such operation");
+            shared.count_unknown(&error);
+            return failure(&error);
+        }
+    };
+    let header = |name: &str| {
+        head.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned)
+    };
+    let input = match operation.call {
+        Call::BatchPut => batch::read(&body).map(Input::Batch),
+        Call::Bound(_) => {
+            bind::input(operation, &Parts { labels, query, header: &header, body: &body })
+                .map(Input::Bound)
+        }
+    };
+    match shared.perform(operation, input) {
+        Ok(answer) => {
+            success(StatusCode::from_u16(operation.status).unwrap_or(StatusCode::OK), answer)
+        }
+        Err(error) => {
+            debug!(
+                operation = operation.name,
+                error = error.kind.name(),
+                message = error.message,
+                "refused"
+            );
+            failure(&error)
+        }
+    }
+}
+
+async fn read(body: Incoming) -> Result<Bytes> {
+    match Limited::new(body, BODY_BYTES).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(Error::new(
+            Kind::RequestTooLarge,
+            format!("The request is larger than {BODY_BYTES} bytes"),
+        )),
+        Err(error) => Err(Error::invalid(format!("The request could not be read: {error}"))),
+    }
+}
+
+fn success(status: StatusCode, answer: Answer) -> Response<Whole> {
+    let mut response = respond(status, answer.body);
+    if let Some(etag) = answer.etag.and_then(|etag| HeaderValue::try_from(etag).ok()) {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    response
+}
+
+fn failure(error: &Error) -> Response<Whole> {
+    let status =
+        StatusCode::from_u16(error.kind.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = respond(status, error.body());
+    response.headers_mut().insert(ERROR_TYPE, HeaderValue::from_static(error.kind.name()));
+    response
+}
+
+fn respond(status: StatusCode, body: Vec<u8>) -> Response<Whole> {
+    let mut response = Response::new(Whole(Some(Bytes::from(body))));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, JSON);
+    if let Ok(id) = HeaderValue::try_from(Uuid::new_v4().to_string()) {
+        headers.insert(REQUEST_ID, id);
+    }
+    response
+}

@@ -1,0 +1,7 @@
+//! Values: streams of them, how they are written in batches, and how they are read.
+
+pub(crate) mod batch;
+pub(crate) mod point;
+pub(crate) mod read;
+pub(crate) mod stream;
+pub(crate) mod write;

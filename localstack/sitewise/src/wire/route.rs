@@ -1,0 +1,56 @@
+//! Finds the operation that a method and a path name.
+
+use super::bind::percent_decode;
+use super::error::{Error, Kind, Result};
+use super::operation::Operation;
+use super::operations;
+
+/// An operation and its path's labels with their values.
+pub(crate) type Route = (&'static Operation, Vec<(&'static str, String)>);
+
+/// Matches `method` and the raw `path`. Segments are decoded after splitting, so that an encoded
+/// slash stays inside its segment; a trailing slash makes no difference, since SDKs disagree on it.
+///
+/// # Errors
+///
+/// `UnknownOperationException` for a path that no operation has, `InvalidRequestException` for
+/// broken escapes.
+pub(crate) fn route(method: &str, path: &str) -> Result<Route> {
+    let path = path.strip_suffix('/').unwrap_or(path);
+    let segments: Vec<&str> = path.split('/').skip(1).collect();
+    let mut best: Option<Route> = None;
+    for operation in operations::all().filter(|operation| operation.method == method) {
+        if let Some(labels) = labels(operation.path, &segments) {
+            // A literal segment wins over a label.
+            if best.as_ref().is_none_or(|(_, found)| labels.len() < found.len()) {
+                best = Some((operation, labels));
+            }
+        }
+    }
+    let Some((operation, labels)) = best else {
+        return Err(Error::new(
+            Kind::UnknownOperation,
+            format!("Unknown operation: {method} {path}"),
+        ));
+    };
+    let labels = labels
+        .into_iter()
+        .map(|(label, text)| Ok((label, percent_decode(&text)?)))
+        .collect::<Result<_>>()?;
+    Ok((operation, labels))
+}
+
+fn labels(pattern: &'static str, segments: &[&str]) -> Option<Vec<(&'static str, String)>> {
+    let mut labels = Vec::new();
+    let mut parts = pattern.split('/').skip(1);
+    for segment in segments {
+        let part = parts.next()?;
+        match part.strip_prefix('{').and_then(|part| part.strip_suffix('}')) {
+            Some(_) if segment.is_empty() => return None,
+            Some(label) => labels.push((label, (*segment).to_owned())),
+            None if part == *segment => {}
+            None => return None,
+        }
+    }
+    parts.next().is_none().then_some(labels)
+}
