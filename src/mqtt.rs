@@ -1,0 +1,78 @@
+//! The connections to the MQTT servers, and the only place that names the MQTT client.
+//!
+//! Each [`Connection`] is one task with one server. It keeps a session as a Sparkplug host
+//! application needs it: a clean one, with a will of its own time, subscribed before anything
+//! else. What it hears goes into a queue that is never waited for; it decides nothing, not even
+//! when STATE is published.
+
+mod connection;
+mod failure;
+mod inbox;
+mod options;
+mod session;
+mod tls;
+
+use bytes::Bytes;
+
+use crate::time::Timestamp;
+
+pub use connection::Connection;
+pub use inbox::Figures;
+pub use tls::Error;
+
+/// What happens on a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Inbound {
+    /// A session has begun and all subscriptions are granted. Nothing is published before the
+    /// STATE birth, which carries this session's time.
+    Connected {
+        /// The server's place in `MQTT_URL`.
+        server: u16,
+        /// The time in the will of this session.
+        session_time: Timestamp,
+    },
+    /// A message, only ever between [`Connected`](Self::Connected) and
+    /// [`Disconnected`](Self::Disconnected).
+    Message {
+        /// The server's place in `MQTT_URL`.
+        server: u16,
+        /// Its topic.
+        topic: String,
+        /// Its payload. The queue counts its bytes until the last copy is dropped.
+        payload: Bytes,
+        /// It was stored by the server: it is not live.
+        retain: bool,
+    },
+    /// The session has ended; another is being tried, unless the process ends.
+    Disconnected {
+        /// The server's place in `MQTT_URL`.
+        server: u16,
+        /// Why, for people.
+        reason: String,
+    },
+}
+
+/// A message to be published in the present session; without one it is dropped.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outbound {
+    /// Its topic.
+    pub topic: String,
+    /// Its payload.
+    pub payload: Bytes,
+    /// How surely it is delivered.
+    pub qos: Qos,
+    /// Whether the server keeps it.
+    pub retain: bool,
+}
+
+/// How surely a message is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Qos {
+    /// At most once: QoS 0.
+    AtMostOnce,
+    /// At least once: QoS 1.
+    AtLeastOnce,
+}
+
+#[cfg(test)]
+mod tests;

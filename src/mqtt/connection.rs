@@ -1,0 +1,158 @@
+//! One server: a session, and after it the next.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
+use tokio::select;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::inbox::{Figures, Inbox};
+use super::options::{self, Template};
+use super::session::{End, Session};
+use super::{Error, Inbound, Outbound};
+use crate::config::{self, ServerUrl};
+
+/// The first pause between sessions; jitter up to doubles it.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
+/// The longest pause; jitter up to doubles it.
+const LONGEST_PAUSE: Duration = Duration::from_secs(15);
+/// A session that lasts this long makes the next pause short again. One that is ended over and
+/// over, by another client with the same identifier, does not.
+const STEADY_SESSION: Duration = Duration::from_secs(60);
+
+/// The connection to one MQTT server.
+pub struct Connection {
+    server: u16,
+    url: ServerUrl,
+    filters: Vec<String>,
+    template: Template,
+    max_packet: usize,
+    figures: Figures,
+}
+
+impl std::fmt::Debug for Connection {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Connection").field("url", &self.url).finish_non_exhaustive()
+    }
+}
+
+impl Connection {
+    /// A connection to the server at `url`, the `server`th in `MQTT_URL`. Nothing is sent yet.
+    ///
+    /// # Errors
+    ///
+    /// The certificates or the URL cannot be used.
+    pub fn new(
+        server: u16,
+        url: &ServerUrl,
+        mqtt: &config::Mqtt,
+        sparkplug: &config::Sparkplug,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            server,
+            url: url.clone(),
+            filters: options::filters(sparkplug),
+            template: Template::new(url, mqtt, &sparkplug.host_id)?,
+            max_packet: mqtt.max_packet,
+            figures: Figures::default(),
+        })
+    }
+
+    /// What this connection counts.
+    pub fn figures(&self) -> Figures {
+        self.figures.clone()
+    }
+
+    /// Keeps a session until `shutdown` is cancelled or the sender of `outbound` is dropped.
+    ///
+    /// Either comes after the last message that shall be published has been queued: what is in
+    /// `outbound` then is still sent and acknowledged, within five seconds, before DISCONNECT.
+    pub async fn run(
+        self,
+        inbound: mpsc::Sender<Inbound>,
+        mut outbound: mpsc::Receiver<Outbound>,
+        shutdown: CancellationToken,
+    ) {
+        let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
+        let mut pauses = pauses();
+        let mut reported = None;
+        while discard(&mut outbound) && !shutdown.is_cancelled() {
+            let began = Instant::now();
+            let mut session = Session {
+                server: self.server,
+                url: &self.url,
+                filters: &self.filters,
+                inbox: &mut inbox,
+                outbound: &mut outbound,
+                shutdown: &shutdown,
+            };
+            let (end, announced) = session.run(&self.template).await;
+            let failure = match end {
+                End::Failed(failure) => failure,
+                End::Closed => {
+                    info!(mqtt.server = %self.url, "disconnected from {}", self.url);
+                    return;
+                }
+                End::Abandoned => {
+                    warn!(mqtt.server = %self.url, "{} did not acknowledge the last messages in time", self.url);
+                    return;
+                }
+            };
+            if began.elapsed() >= STEADY_SESSION {
+                pauses = self::pauses();
+            }
+            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            let reason = failure.explain(&self.url);
+            if announced {
+                warn!(mqtt.server = %self.url, error = %failure, "lost {}: {reason}", self.url);
+                select! {
+                    () = inbox.disconnected(reason.clone()) => {}
+                    () = shutdown.cancelled() => return,
+                }
+            } else if reported.as_ref() != Some(&reason) {
+                warn!(mqtt.server = %self.url, error = %failure, "not connected: {reason}; trying on");
+            } else {
+                debug!(mqtt.server = %self.url, error = %failure, "still not connected: {reason}");
+            }
+            reported = Some(reason);
+            if !wait(pause, &mut outbound, &shutdown).await {
+                return;
+            }
+        }
+    }
+}
+
+/// Without a session nothing can be published. False if nothing will ever be.
+fn discard(outbound: &mut mpsc::Receiver<Outbound>) -> bool {
+    while outbound.try_recv().is_ok() {}
+    !outbound.is_closed()
+}
+
+/// False if the process ends meanwhile.
+async fn wait(
+    pause: Duration,
+    outbound: &mut mpsc::Receiver<Outbound>,
+    shutdown: &CancellationToken,
+) -> bool {
+    let discard_all = async { while outbound.recv().await.is_some() {} };
+    select! {
+        biased;
+        () = shutdown.cancelled() => false,
+        () = discard_all => false,
+        () = sleep(pause) => true,
+    }
+}
+
+fn pauses() -> ExponentialBackoff {
+    ExponentialBuilder::new()
+        .with_min_delay(SHORTEST_PAUSE)
+        .with_max_delay(LONGEST_PAUSE)
+        .without_max_times()
+        .with_jitter()
+        .with_jitter_seed(RandomState::new().hash_one(()))
+        .build()
+}

@@ -1,0 +1,242 @@
+//! Why a session could not begin or had to end, in words that say what to do.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use rumqttc::tokio_rustls::rustls::{self, AlertDescription, CertificateError};
+use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
+
+use crate::config::ServerUrl;
+
+/// Why a session ended.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The client says so.
+    Client(Box<ConnectionError>),
+    /// The server refused these filters.
+    Refused(Vec<String>),
+    /// The server did not answer the subscriptions in time.
+    Unanswered,
+    /// A request did not fit into the client: it is not being served.
+    Stuck,
+}
+
+impl Failure {
+    /// One sentence for people, for the server at `url`.
+    pub(super) fn explain(&self, url: &ServerUrl) -> String {
+        match self {
+            Self::Client(error) => explain(error, url),
+            Self::Refused(filters) => format!(
+                "the server refuses the subscription to {}: allow it for this client in the server's access rules",
+                filters.join(", ")
+            ),
+            Self::Unanswered => "the server does not answer the subscriptions".to_owned(),
+            Self::Stuck => "the server does not take what is sent".to_owned(),
+        }
+    }
+}
+
+fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
+    if let Some(tls) = find::<rustls::Error>(error) {
+        return explain_tls(tls, url);
+    }
+    if let Some(rumqttc::Error::PayloadSizeLimitExceeded(size)) = find::<rumqttc::Error>(error) {
+        return format!("the server sent a packet of {size} bytes: raise MQTT_MAX_PACKET");
+    }
+    match error {
+        ConnectionError::ConnectionRefused(code) => explain_refusal(*code),
+        ConnectionError::NetworkTimeout => {
+            format!(
+                "{url} does not answer: check the address in MQTT_URL, its scheme, and firewalls on the way"
+            )
+        }
+        ConnectionError::MqttState(StateError::AwaitPingResp) => {
+            "the server no longer answers pings".to_owned()
+        }
+        ConnectionError::MqttState(StateError::ConnectionAborted) => closed(),
+        ConnectionError::Websocket(error) => {
+            format!("no WebSocket at {url}: {error}; check the path in MQTT_URL")
+        }
+        ConnectionError::ResponseValidation(_) => {
+            format!("the WebSocket at {url} does not speak MQTT: check the path in MQTT_URL")
+        }
+        _ => match find::<io::Error>(error) {
+            Some(error) => explain_io(error, url),
+            None => error.to_string(),
+        },
+    }
+}
+
+fn explain_io(error: &io::Error, url: &ServerUrl) -> String {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            format!("nobody listens at {url}: check MQTT_URL, and that the server runs")
+        }
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::UnexpectedEof
+        | io::ErrorKind::BrokenPipe => closed(),
+        io::ErrorKind::HostUnreachable
+        | io::ErrorKind::NetworkUnreachable
+        | io::ErrorKind::TimedOut => {
+            format!("{url} cannot be reached ({error}): check routes and firewalls")
+        }
+        _ if error.to_string().contains("lookup") => {
+            format!("the name of {url} cannot be resolved ({error}): check MQTT_URL and DNS")
+        }
+        _ => error.to_string(),
+    }
+}
+
+fn explain_refusal(code: ConnectReturnCode) -> String {
+    match code {
+        ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
+            "the server refuses these credentials: check MQTT_USERNAME and MQTT_PASSWORD, or MQTT_CERT, and the \
+             server's access rules"
+        }
+        ConnectReturnCode::BadClientId => "the server refuses the client identifier: set another in MQTT_CLIENT_ID",
+        ConnectReturnCode::RefusedProtocolVersion => "the server does not speak MQTT 3.1.1",
+        ConnectReturnCode::ServiceUnavailable => "the server says that it is unavailable",
+        ConnectReturnCode::Success => "the server accepted the connection and yet did not",
+    }
+    .to_owned()
+}
+
+fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
+    match error {
+        rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
+            format!(
+                "the certificate of {url} comes from an authority that is not trusted here: set MQTT_CA"
+            )
+        }
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => format!(
+            "the certificate of {url} is for another name: use the name that it carries in MQTT_URL"
+        ),
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => {
+            format!("the certificate of {url} has expired")
+        }
+        rustls::Error::InvalidCertificate(error) => {
+            format!("the certificate of {url} is not valid: {error}")
+        }
+        rustls::Error::InvalidMessage(_) => {
+            format!("{url} does not speak TLS at this port: check scheme and port in MQTT_URL")
+        }
+        rustls::Error::AlertReceived(
+            AlertDescription::CertificateRequired
+            | AlertDescription::BadCertificate
+            | AlertDescription::UnsupportedCertificate
+            | AlertDescription::CertificateExpired
+            | AlertDescription::CertificateRevoked
+            | AlertDescription::UnknownCA
+            | AlertDescription::CertificateUnknown
+            | AlertDescription::AccessDenied,
+        ) => format!(
+            "{url} does not accept the client certificate ({error}): check MQTT_CERT and MQTT_KEY"
+        ),
+        error => format!("TLS with {url} failed: {error}"),
+    }
+}
+
+fn closed() -> String {
+    "the server closed the connection; if this repeats, another client may use the same MQTT_CLIENT_ID".to_owned()
+}
+
+/// The first error of type `T` on the way to the root cause. An I/O error hides what it wraps
+/// from `source`.
+fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Option<&'a T> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(found) = error.downcast_ref::<T>() {
+            return Some(found);
+        }
+        next = match error.downcast_ref::<io::Error>().and_then(io::Error::get_ref) {
+            Some(wrapped) => Some(wrapped),
+            None => error.source(),
+        };
+    }
+    None
+}
+
+impl From<ConnectionError> for Failure {
+    fn from(error: ConnectionError) -> Self {
+        Self::Client(Box::new(error))
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Client(error) => error.fmt(f),
+            Self::Refused(_) => f.write_str("subscription refused"),
+            Self::Unanswered => f.write_str("subscriptions unanswered"),
+            Self::Stuck => f.write_str("requests not taken"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Scheme;
+
+    fn explained(error: ConnectionError) -> String {
+        let url = ServerUrl {
+            scheme: Scheme::Mqtts,
+            host: "broker.example".to_owned(),
+            port: 8883,
+            path: "/mqtt".to_owned(),
+        };
+        Failure::from(error).explain(&url)
+    }
+
+    fn tls(error: rustls::Error) -> ConnectionError {
+        ConnectionError::Tls(rumqttc::TlsError::Io(io::Error::new(
+            io::ErrorKind::InvalidData,
+            error,
+        )))
+    }
+
+    #[test]
+    fn failures_say_what_to_do() {
+        for (error, hint) in [
+            (
+                ConnectionError::ConnectionRefused(ConnectReturnCode::BadUserNamePassword),
+                "MQTT_PASSWORD",
+            ),
+            (ConnectionError::ConnectionRefused(ConnectReturnCode::BadClientId), "MQTT_CLIENT_ID"),
+            (
+                ConnectionError::Io(io::ErrorKind::ConnectionRefused.into()),
+                "mqtts://broker.example:8883",
+            ),
+            (ConnectionError::NetworkTimeout, "firewalls"),
+            (
+                ConnectionError::MqttState(StateError::Deserialization(
+                    rumqttc::Error::PayloadSizeLimitExceeded(20_000_000),
+                )),
+                "20000000 bytes: raise MQTT_MAX_PACKET",
+            ),
+            (
+                tls(rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer)),
+                "set MQTT_CA",
+            ),
+            (
+                tls(rustls::Error::InvalidCertificate(CertificateError::NotValidForName)),
+                "another name",
+            ),
+            (
+                ConnectionError::MqttState(StateError::Io(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
+                ))),
+                "MQTT_CERT",
+            ),
+        ] {
+            let text = explained(error);
+            assert!(text.contains(hint), "{hint} is not in: {text}");
+        }
+    }
+}

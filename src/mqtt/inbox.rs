@@ -1,0 +1,247 @@
+//! The queue towards the core: full is full, and what does not fit is counted.
+//!
+//! Data travels at QoS 0, so a reader who waits makes the server drop instead, where nobody
+//! counts. A message dropped here leaves a gap in its node's sequence, which is noticed.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use tokio::sync::mpsc;
+use tokio::sync::mpsc::error::TrySendError;
+
+use super::Inbound;
+
+/// Payload bytes that may wait in a queue, the largest packet beside.
+const QUEUED_BYTES: usize = 64 << 20;
+/// Messages kept between the first granted subscription and the last.
+const EARLY_MESSAGES: usize = 1_000;
+
+/// What a connection counts. Clones show the same numbers.
+#[derive(Clone, Debug, Default)]
+pub struct Figures(Arc<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    received: AtomicU64,
+    dropped: AtomicU64,
+    malformed: AtomicU64,
+}
+
+impl Figures {
+    /// Messages received.
+    pub fn received(&self) -> u64 {
+        self.0.received.load(Ordering::Relaxed)
+    }
+
+    /// Messages of these that were dropped because the queue was full.
+    pub fn dropped(&self) -> u64 {
+        self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Messages of these whose topic is not UTF-8.
+    pub fn malformed(&self) -> u64 {
+        self.0.malformed.load(Ordering::Relaxed)
+    }
+}
+
+/// The sending end of the queue for one connection.
+#[derive(Debug)]
+pub(super) struct Inbox {
+    server: u16,
+    queue: mpsc::Sender<Inbound>,
+    figures: Figures,
+    budget: Arc<Budget>,
+    early: Option<Vec<Inbound>>,
+}
+
+#[derive(Debug)]
+struct Budget {
+    used: AtomicUsize,
+    limit: usize,
+}
+
+/// A payload's share of the budget, given back when the payload is no longer needed.
+struct Leased {
+    payload: Bytes,
+    budget: Arc<Budget>,
+}
+
+impl Inbox {
+    pub(super) fn new(
+        server: u16,
+        queue: mpsc::Sender<Inbound>,
+        figures: Figures,
+        max_packet: usize,
+    ) -> Self {
+        Self {
+            server,
+            queue,
+            figures,
+            budget: Arc::new(Budget {
+                used: AtomicUsize::new(0),
+                limit: QUEUED_BYTES.saturating_add(max_packet),
+            }),
+            early: None,
+        }
+    }
+
+    /// Holds messages back until the session is announced.
+    pub(super) fn hold(&mut self) {
+        self.early = Some(Vec::new());
+    }
+
+    /// Announces the session, then what has arrived in it already. False if there is no room
+    /// yet: the announcement must not be lost.
+    pub(super) fn announce(&mut self, connected: Inbound) -> bool {
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(connected) {
+            return false;
+        }
+        for message in self.early.take().unwrap_or_default() {
+            self.offer(message);
+        }
+        true
+    }
+
+    /// Waits until there is room for an announcement.
+    pub(super) async fn room(&self) {
+        // An error means that nobody listens any more; the process is about to end.
+        let _ = self.queue.reserve().await;
+    }
+
+    pub(super) fn message(&mut self, topic: Bytes, payload: Bytes, retain: bool) {
+        self.figures.0.received.fetch_add(1, Ordering::Relaxed);
+        let Ok(topic) = String::from_utf8(topic.into()) else {
+            self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let Some(payload) = Budget::lease(&self.budget, payload) else {
+            self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        let message = Inbound::Message { server: self.server, topic, payload, retain };
+        match &mut self.early {
+            Some(early) if early.len() < EARLY_MESSAGES => early.push(message),
+            Some(_) => self.drop_one(),
+            None => self.offer(message),
+        }
+    }
+
+    /// Ends what was announced. Nothing is being polled now, so waiting harms nobody.
+    pub(super) async fn disconnected(&mut self, reason: String) {
+        self.early = None;
+        let server = self.server;
+        let _ = self.queue.send(Inbound::Disconnected { server, reason }).await;
+    }
+
+    fn offer(&self, message: Inbound) {
+        if self.queue.try_send(message).is_err() {
+            self.drop_one();
+        }
+    }
+
+    fn drop_one(&self) {
+        self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+impl Budget {
+    fn lease(self: &Arc<Self>, payload: Bytes) -> Option<Bytes> {
+        let bytes = payload.len();
+        let used = self.used.fetch_add(bytes, Ordering::Relaxed);
+        if used.saturating_add(bytes) > self.limit {
+            self.used.fetch_sub(bytes, Ordering::Relaxed);
+            return None;
+        }
+        Some(Bytes::from_owner(Leased { payload, budget: Arc::clone(self) }))
+    }
+}
+
+impl AsRef<[u8]> for Leased {
+    fn as_ref(&self) -> &[u8] {
+        &self.payload
+    }
+}
+
+impl Drop for Leased {
+    fn drop(&mut self) {
+        self.budget.used.fetch_sub(self.payload.len(), Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn inbox(queue: mpsc::Sender<Inbound>) -> (Inbox, Figures) {
+        let figures = Figures::default();
+        (Inbox::new(7, queue, figures.clone(), 1024), figures)
+    }
+
+    fn topics(queue: &mut mpsc::Receiver<Inbound>) -> Vec<String> {
+        let mut topics = Vec::new();
+        while let Ok(inbound) = queue.try_recv() {
+            topics.push(match inbound {
+                Inbound::Message { topic, .. } => topic,
+                Inbound::Connected { .. } => "+".to_owned(),
+                Inbound::Disconnected { .. } => "-".to_owned(),
+            });
+        }
+        topics
+    }
+
+    const CONNECTED: Inbound =
+        Inbound::Connected { server: 7, session_time: crate::time::Timestamp::from_millis(1) };
+
+    #[test]
+    fn a_full_queue_drops_and_counts() {
+        let (queue, mut received) = mpsc::channel(2);
+        let (mut inbox, figures) = inbox(queue);
+        for topic in ["a", "b", "c"] {
+            inbox.message(topic.into(), Bytes::new(), false);
+        }
+        inbox.message(Bytes::from_static(&[0xff]), Bytes::new(), false);
+        assert_eq!((figures.received(), figures.dropped(), figures.malformed()), (4, 1, 1));
+        assert_eq!(topics(&mut received), ["a", "b"]);
+    }
+
+    #[test]
+    fn the_announcement_goes_first_and_is_never_dropped() {
+        let (queue, mut received) = mpsc::channel(3);
+        let (mut inbox, figures) = inbox(queue.clone());
+        inbox.hold();
+        for topic in ["a", "b", "c"] {
+            inbox.message(topic.into(), Bytes::new(), false);
+        }
+        for _ in 0..3 {
+            queue.try_send(CONNECTED).unwrap();
+        }
+        assert!(!inbox.announce(CONNECTED));
+        assert_eq!(topics(&mut received), ["+", "+", "+"]);
+        assert!(inbox.announce(CONNECTED));
+        inbox.message("d".into(), Bytes::new(), false);
+        assert_eq!(topics(&mut received), ["+", "a", "b"]);
+        assert_eq!(figures.dropped(), 2);
+    }
+
+    #[test]
+    fn bytes_are_bounded_until_the_last_copy_is_gone() {
+        let (queue, mut received) = mpsc::channel(1_000);
+        let (mut inbox, figures) = inbox(queue);
+        let payload = Bytes::from(vec![0; 1 << 20]);
+        for _ in 0..65 {
+            inbox.message("a".into(), payload.clone(), false);
+        }
+        assert_eq!(figures.dropped(), 1);
+        let Ok(Inbound::Message { payload: first, .. }) = received.try_recv() else {
+            panic!("a message is expected");
+        };
+        let part = first.slice(0..1);
+        drop(first);
+        inbox.message("a".into(), payload.clone(), false);
+        assert_eq!(figures.dropped(), 2, "a part of the payload still holds all of it");
+        drop(part);
+        inbox.message("a".into(), payload, false);
+        assert_eq!(figures.dropped(), 2);
+    }
+}

@@ -1,0 +1,103 @@
+//! What a session is opened with.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
+
+use super::tls;
+use crate::config::{self, Scheme, Secret, ServerUrl};
+use crate::time::Timestamp;
+
+/// Requests that the client takes before it has sent them.
+pub(super) const REQUEST_CAPACITY: usize = 128;
+
+/// Everything that is the same in all sessions with one server.
+#[derive(Clone)]
+pub(super) struct Template {
+    options: MqttOptions,
+    state_topic: String,
+}
+
+impl Template {
+    pub(super) fn new(
+        url: &ServerUrl,
+        mqtt: &config::Mqtt,
+        host_id: &str,
+    ) -> Result<Self, tls::Error> {
+        let (broker, transport) = match url.scheme {
+            Scheme::Mqtt => (tcp(url), Transport::tcp()),
+            Scheme::Mqtts => (tcp(url), Transport::tls_with_config(tls::configuration(mqtt)?)),
+            Scheme::Ws => (websocket(url)?, Transport::ws()),
+            Scheme::Wss => (websocket(url)?, Transport::wss_with_config(tls::configuration(mqtt)?)),
+        };
+        let client_id = mqtt.client_id.as_deref().unwrap_or(host_id);
+        let mut options = MqttOptions::new(client_id, broker);
+        options
+            .set_transport(transport)
+            .set_keep_alive(u16::try_from(mqtt.keep_alive.as_secs()).unwrap_or(u16::MAX))
+            .set_max_packet_size(mqtt.max_packet, mqtt.max_packet)
+            .set_request_channel_capacity(REQUEST_CAPACITY)
+            .set_pending_throttle(Duration::ZERO)
+            // [message-flow-phid-sparkplug-clean-session-311]
+            .set_clean_session(true);
+        match (&mqtt.username, &mqtt.password) {
+            (Some(username), Some(password)) => {
+                options.set_credentials(username.as_str(), bytes_of(password));
+            }
+            (Some(username), None) => {
+                options.set_username(username.as_str());
+            }
+            (None, _) => {}
+        }
+        Ok(Self { options, state_topic: state_topic(host_id) })
+    }
+
+    /// Options for a session that begins at `time` [host-topic-phid-death-payload-timestamp-connect].
+    pub(super) fn at(&self, time: Timestamp) -> MqttOptions {
+        let payload = format!(r#"{{"online":false,"timestamp":{}}}"#, time.as_millis());
+        let mut options = self.options.clone();
+        options.set_last_will(LastWill::new(
+            self.state_topic.as_str(),
+            payload,
+            QoS::AtLeastOnce,
+            true,
+        ));
+        options
+    }
+}
+
+/// The topic of a host application's will, birth and death.
+pub(super) fn state_topic(host_id: &str) -> String {
+    format!("spBv1.0/STATE/{host_id}")
+}
+
+/// The literal own STATE topic and everything, or every group that is wanted
+/// [message-flow-phid-sparkplug-subscription].
+pub(super) fn filters(sparkplug: &config::Sparkplug) -> Vec<String> {
+    let mut filters = vec![state_topic(&sparkplug.host_id)];
+    match &sparkplug.groups {
+        None => filters.push("spBv1.0/#".to_owned()),
+        Some(groups) => filters.extend(groups.iter().map(|group| format!("spBv1.0/{group}/#"))),
+    }
+    filters
+}
+
+/// The wall clock.
+pub(super) fn now() -> Timestamp {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
+}
+
+fn tcp(url: &ServerUrl) -> Broker {
+    Broker::tcp(url.host.as_str(), url.port)
+}
+
+fn websocket(url: &ServerUrl) -> Result<Broker, tls::Error> {
+    let text = format!("{url}{}", url.path);
+    Broker::websocket(text).map_err(|error| tls::Error::Url(url.clone(), error.to_string()))
+}
+
+fn bytes_of(secret: &Secret) -> Bytes {
+    Bytes::copy_from_slice(secret.expose().as_bytes())
+}

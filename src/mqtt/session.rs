@@ -1,0 +1,305 @@
+//! One session: from CONNECT to whatever ends it.
+//!
+//! The client is made anew for each session, so that nothing of an old one is ever sent in a
+//! new one. Its poll is never cancelled before the end.
+
+use std::collections::VecDeque;
+use std::pin::pin;
+use std::time::Duration;
+
+use rumqttc::{
+    AsyncClient, ClientError, Event, EventLoop, NetworkOptions, Outgoing, Packet, PublishOptions,
+    QoS, SubscribeFilter, SubscribeReasonCode,
+};
+use tokio::select;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info, warn};
+
+use super::failure::Failure;
+use super::inbox::Inbox;
+use super::options::{self, REQUEST_CAPACITY, Template};
+use super::{Inbound, Outbound, Qos};
+use crate::config::ServerUrl;
+use crate::time::Timestamp;
+
+/// From the first packet to CONNACK, TLS included.
+const CONNECT_TIMEOUT_SECS: u64 = 10;
+/// From CONNACK to the last SUBACK.
+const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
+/// From the wish to end to the last PUBACK and DISCONNECT.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// AWS IoT Core takes no more in one SUBSCRIBE.
+const FILTERS_PER_SUBSCRIBE: usize = 8;
+
+/// How a session ended.
+#[derive(Debug)]
+pub(super) enum End {
+    /// As asked for, with DISCONNECT.
+    Closed,
+    /// As asked for, but the server did not acknowledge everything in time.
+    Abandoned,
+    /// Otherwise.
+    Failed(Failure),
+}
+
+/// What a session is given.
+pub(super) struct Session<'a> {
+    pub(super) server: u16,
+    pub(super) url: &'a ServerUrl,
+    /// The own STATE topic is the first.
+    pub(super) filters: &'a [String],
+    pub(super) inbox: &'a mut Inbox,
+    pub(super) outbound: &'a mut mpsc::Receiver<Outbound>,
+    pub(super) shutdown: &'a CancellationToken,
+}
+
+/// What the present session has reached.
+struct Progress {
+    time: Timestamp,
+    phase: Phase,
+    deadline: Option<Instant>,
+    /// STATE is published: other messages may follow.
+    born: bool,
+    /// Filters of SUBSCRIBE packets that are not yet sent, and of those sent with their packet id.
+    unsent_filters: VecDeque<Vec<String>>,
+    asked_filters: Vec<(u16, Vec<String>)>,
+    /// UNSUBSCRIBE packets not yet answered.
+    withdrawals: usize,
+    /// Publishes handed to the client and not yet written, and those written and not acknowledged.
+    unsent: usize,
+    unacknowledged: usize,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    /// CONNECT is on its way.
+    Connecting,
+    /// SUBSCRIBE is on its way.
+    Subscribing,
+    /// Subscribed, but the queue has no room for the announcement.
+    Announcing,
+    /// Announced.
+    Open,
+    /// The last publishes are on their way.
+    Closing,
+    /// DISCONNECT is on its way.
+    Disconnecting,
+}
+
+impl Session<'_> {
+    /// Runs to the end. The flag tells whether the session has been announced.
+    pub(super) async fn run(&mut self, template: &Template) -> (End, bool) {
+        let time = options::now();
+        let (client, mut eventloop) = AsyncClient::builder(template.at(time)).build();
+        let mut network = NetworkOptions::new();
+        network.set_connection_timeout(CONNECT_TIMEOUT_SECS);
+        network.set_tcp_nodelay(true);
+        eventloop.set_network_options(network);
+
+        let mut progress = Progress {
+            time,
+            phase: Phase::Connecting,
+            deadline: None,
+            born: false,
+            unsent_filters: VecDeque::new(),
+            asked_filters: Vec::new(),
+            withdrawals: 0,
+            unsent: 0,
+            unacknowledged: 0,
+        };
+        self.inbox.hold();
+        let mut announced = false;
+        loop {
+            let event = match self.next(&client, &mut eventloop, &mut progress).await {
+                Ok(event) => event,
+                Err(end) => return (end, announced),
+            };
+            if let Err(failure) = self.handle(event, &client, &mut progress) {
+                return (End::Failed(failure), announced);
+            }
+            announced |= progress.phase == Phase::Open;
+        }
+    }
+
+    /// The client's next event; meanwhile everything else is attended to.
+    async fn next(
+        &mut self,
+        client: &AsyncClient,
+        eventloop: &mut EventLoop,
+        progress: &mut Progress,
+    ) -> Result<Event, End> {
+        let mut poll = pin!(eventloop.poll());
+        loop {
+            if progress.phase == Phase::Closing && progress.is_quiet() {
+                client.try_disconnect().map_err(|_| End::Failed(Failure::Stuck))?;
+                progress.phase = Phase::Disconnecting;
+            }
+            let deadline = progress.deadline;
+            let open = progress.phase == Phase::Open;
+            let listening = progress.phase <= Phase::Open && progress.unsent < REQUEST_CAPACITY;
+            select! {
+                biased;
+                () = self.shutdown.cancelled(), if !self.outbound.is_closed() => {
+                    // What is queued already is still received, and after it the end.
+                    self.outbound.close();
+                }
+                message = self.outbound.recv(), if listening => match message {
+                    Some(message) if open => self.publish(client, message, progress)?,
+                    Some(_) => {}
+                    None if open => self.close(client, progress)?,
+                    None => return Err(End::Closed),
+                },
+                () = self.inbox.room(), if progress.phase == Phase::Announcing => self.announce(progress),
+                result = &mut poll => return match result {
+                    Err(_) if progress.phase == Phase::Disconnecting => Err(End::Closed),
+                    Err(error) => Err(End::Failed(error.into())),
+                    Ok(event) => Ok(event),
+                },
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    return Err(if progress.phase >= Phase::Closing {
+                        End::Abandoned
+                    } else {
+                        End::Failed(Failure::Unanswered)
+                    });
+                }
+            }
+        }
+    }
+
+    fn handle(
+        &mut self,
+        event: Event,
+        client: &AsyncClient,
+        progress: &mut Progress,
+    ) -> Result<(), Failure> {
+        match event {
+            Event::Incoming(Packet::Publish(publish)) => {
+                self.inbox.message(publish.topic, publish.payload, publish.retain);
+            }
+            Event::Incoming(Packet::ConnAck(_)) => {
+                progress.phase = Phase::Subscribing;
+                progress.deadline = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
+                for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {
+                    subscribe(client, filters)?;
+                    progress.unsent_filters.push_back(filters.to_vec());
+                }
+            }
+            Event::Outgoing(Outgoing::Subscribe(id)) => {
+                if let Some(filters) = progress.unsent_filters.pop_front() {
+                    progress.asked_filters.push((id, filters));
+                }
+            }
+            Event::Incoming(Packet::SubAck(answer)) => {
+                progress.granted(answer.pkid, &answer.return_codes)?;
+                if progress.is_subscribed() {
+                    self.announce(progress);
+                }
+            }
+            Event::Outgoing(Outgoing::Publish(id)) => {
+                progress.unsent = progress.unsent.saturating_sub(1);
+                if id != 0 {
+                    progress.unacknowledged += 1;
+                }
+            }
+            Event::Incoming(Packet::UnsubAck(_)) => {
+                progress.withdrawals = progress.withdrawals.saturating_sub(1);
+            }
+            Event::Incoming(Packet::PubAck(_)) => {
+                progress.unacknowledged = progress.unacknowledged.saturating_sub(1);
+            }
+            Event::Incoming(_) | Event::Outgoing(_) => {}
+        }
+        Ok(())
+    }
+
+    fn announce(&mut self, progress: &mut Progress) {
+        progress.deadline = None;
+        let connected = Inbound::Connected { server: self.server, session_time: progress.time };
+        if self.inbox.announce(connected) {
+            info!(mqtt.server = %self.url, "connected to {}", self.url);
+            progress.phase = Phase::Open;
+        } else {
+            progress.phase = Phase::Announcing;
+        }
+    }
+
+    /// Withdraws the subscriptions, so that nothing is left unread when the socket closes: the
+    /// system would reset the connection, and DISCONNECT could be lost with what is unread.
+    fn close(&self, client: &AsyncClient, progress: &mut Progress) -> Result<(), End> {
+        for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {
+            client
+                .try_unsubscribe_many(filters.iter().map(String::as_str))
+                .map_err(|_| End::Failed(Failure::Stuck))?;
+            progress.withdrawals += 1;
+        }
+        progress.phase = Phase::Closing;
+        progress.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
+        Ok(())
+    }
+
+    /// The birth comes first [principles-birth-certificates-order]: what an earlier session has
+    /// left in the queue is dropped.
+    fn publish(
+        &self,
+        client: &AsyncClient,
+        message: Outbound,
+        progress: &mut Progress,
+    ) -> Result<(), End> {
+        progress.born |= self.filters.first() == Some(&message.topic);
+        if !progress.born {
+            debug!(mqtt.topic = message.topic, "dropped a message of an earlier session");
+            return Ok(());
+        }
+        let qos = match message.qos {
+            Qos::AtMostOnce => QoS::AtMostOnce,
+            Qos::AtLeastOnce => QoS::AtLeastOnce,
+        };
+        let options = PublishOptions::new(qos).retain(message.retain);
+        match client.try_publish(message.topic, message.payload, options) {
+            Ok(()) => {
+                progress.unsent += 1;
+                Ok(())
+            }
+            Err(ClientError::InvalidRequest(_)) => {
+                warn!("a message with an invalid topic was not published");
+                Ok(())
+            }
+            Err(_) => Err(End::Failed(Failure::Stuck)),
+        }
+    }
+}
+
+impl Progress {
+    fn granted(&mut self, id: u16, codes: &[SubscribeReasonCode]) -> Result<(), Failure> {
+        let Some(index) = self.asked_filters.iter().position(|(asked, _)| *asked == id) else {
+            return Ok(());
+        };
+        let (_, filters) = self.asked_filters.swap_remove(index);
+        let refused: Vec<String> = filters
+            .into_iter()
+            .zip(codes)
+            .filter(|(_, code)| matches!(code, SubscribeReasonCode::Failure))
+            .map(|(filter, _)| filter)
+            .collect();
+        if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused)) }
+    }
+
+    /// Nothing more is on its way, in either direction.
+    fn is_quiet(&self) -> bool {
+        self.unsent == 0 && self.unacknowledged == 0 && self.withdrawals == 0
+    }
+
+    fn is_subscribed(&self) -> bool {
+        self.phase == Phase::Subscribing
+            && self.unsent_filters.is_empty()
+            && self.asked_filters.is_empty()
+    }
+}
+
+fn subscribe(client: &AsyncClient, filters: &[String]) -> Result<(), Failure> {
+    let filters =
+        filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
+    client.try_subscribe_many(filters).map_err(|_| Failure::Stuck)
+}
