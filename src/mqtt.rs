@@ -16,6 +16,7 @@ use bytes::Bytes;
 
 use crate::time::Timestamp;
 
+pub use crate::sparkplug::message::Qos;
 pub use connection::Connection;
 pub use inbox::Figures;
 pub use tls::Error;
@@ -63,15 +64,6 @@ pub struct Outbound {
     pub qos: Qos,
     /// Whether the server keeps it.
     pub retain: bool,
-}
-
-/// How surely a message is delivered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Qos {
-    /// At most once: QoS 0.
-    AtMostOnce,
-    /// At least once: QoS 1.
-    AtLeastOnce,
 }
 
 #[cfg(test)]

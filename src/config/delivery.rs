@@ -47,12 +47,7 @@ const IN_FLIGHT: Var = Var {
 pub(super) const SECTION: Section = Section {
     title: "Delivery",
     doc: "How values travel to SiteWise.",
-    vars: &[
-        &LINGER,
-        &REQUESTS_PER_SECOND,
-        &VALUES_PER_SECOND,
-        &IN_FLIGHT,
-    ],
+    vars: &[&LINGER, &REQUESTS_PER_SECOND, &VALUES_PER_SECOND, &IN_FLIGHT],
 };
 
 /// How values travel to SiteWise.
@@ -70,10 +65,8 @@ pub struct Delivery {
 
 impl Delivery {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let linger = reader.value(
-            &LINGER,
-            duration_within(Duration::ZERO, Duration::from_secs(3600)),
-        );
+        let linger =
+            reader.value(&LINGER, duration_within(Duration::ZERO, Duration::from_secs(3600)));
         let requests_per_second = reader.value(&REQUESTS_PER_SECOND, count_up_to(1_000_000));
         let values_per_second = reader.value(&VALUES_PER_SECOND, count_up_to(100_000_000));
         let in_flight = reader.value(&IN_FLIGHT, count_up_to(10_000));

@@ -46,11 +46,7 @@ pub fn markdown() -> String {
         let _ = write!(out, "\n## {}\n\n{}\n\n", section.title, section.doc);
         out.push_str("| Variable | Default | Meaning |\n|---|---|---|\n");
         for var in section.vars {
-            let file = if var.file {
-                format!("<br>`{}`", var.file_name())
-            } else {
-                String::new()
-            };
+            let file = if var.file { format!("<br>`{}`", var.file_name()) } else { String::new() };
             let _ = writeln!(
                 out,
                 "| `{}`{file} | {} | {} |",

@@ -96,17 +96,7 @@ const MAX_PACKET: Var = Var {
 pub(super) const SECTION: Section = Section {
     title: "MQTT",
     doc: "Connections to the MQTT servers.",
-    vars: &[
-        &URL,
-        &USERNAME,
-        &PASSWORD,
-        &CLIENT_ID,
-        &CA,
-        &CERT,
-        &KEY,
-        &KEEP_ALIVE,
-        &MAX_PACKET,
-    ],
+    vars: &[&URL, &USERNAME, &PASSWORD, &CLIENT_ID, &CA, &CERT, &KEY, &KEEP_ALIVE, &MAX_PACKET],
 };
 
 /// The largest packet that MQTT can express.

@@ -13,11 +13,8 @@ const MAX_BYTES: Var = Var {
     file: false,
 };
 
-pub(super) const SECTION: Section = Section {
-    title: "Outbox",
-    doc: "Where values wait for SiteWise.",
-    vars: &[&MAX_BYTES],
-};
+pub(super) const SECTION: Section =
+    Section { title: "Outbox", doc: "Where values wait for SiteWise.", vars: &[&MAX_BYTES] };
 
 /// Where values wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,8 +26,6 @@ pub struct Outbox {
 impl Outbox {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let max_bytes = reader.value(&MAX_BYTES, size_within(1 << 20, 1 << 40));
-        Some(Self {
-            max_bytes: max_bytes?,
-        })
+        Some(Self { max_bytes: max_bytes? })
     }
 }

@@ -71,14 +71,10 @@ pub(super) fn word<T: Copy + 'static>(
     choices: &'static [(&'static str, T)],
 ) -> impl Fn(&str) -> Result<T, String> {
     move |text| {
-        choices
-            .iter()
-            .find(|(word, _)| *word == text)
-            .map(|(_, value)| *value)
-            .ok_or_else(|| {
-                let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
-                format!("must be one of: {}", words.join(", "))
-            })
+        choices.iter().find(|(word, _)| *word == text).map(|(_, value)| *value).ok_or_else(|| {
+            let words: Vec<&str> = choices.iter().map(|(word, _)| *word).collect();
+            format!("must be one of: {}", words.join(", "))
+        })
     }
 }
 
@@ -128,13 +124,9 @@ mod tests {
 
     #[test]
     fn durations() {
-        for (text, millis) in [
-            ("250ms", 250),
-            ("5s", 5_000),
-            ("2m", 120_000),
-            ("1h", 3_600_000),
-            ("0s", 0),
-        ] {
+        for (text, millis) in
+            [("250ms", 250), ("5s", 5_000), ("2m", 120_000), ("1h", 3_600_000), ("0s", 0)]
+        {
             assert_eq!(duration(text), Ok(Duration::from_millis(millis)), "{text}");
         }
         for text in [
@@ -154,12 +146,9 @@ mod tests {
 
     #[test]
     fn sizes() {
-        for (text, bytes) in [
-            ("1B", 1),
-            ("64KiB", 65_536),
-            ("16MiB", 16_777_216),
-            ("1GiB", 1_073_741_824),
-        ] {
+        for (text, bytes) in
+            [("1B", 1), ("64KiB", 65_536), ("16MiB", 16_777_216), ("1GiB", 1_073_741_824)]
+        {
             assert_eq!(size(text), Ok(bytes), "{text}");
         }
         for text in ["16", "16MB", "16 MiB", "MiB", "18446744073709551615GiB"] {
@@ -176,10 +165,7 @@ mod tests {
             word(&[("auto", true), ("off", false)])("on"),
             Err("must be one of: auto, off".to_owned())
         );
-        assert_eq!(
-            list(topic_level)(" a, b c ,"),
-            Ok(vec!["a".to_owned(), "b c".to_owned()])
-        );
+        assert_eq!(list(topic_level)(" a, b c ,"), Ok(vec!["a".to_owned(), "b c".to_owned()]));
         assert!(list(topic_level)(" , ").is_err() && list(topic_level)("a/b").is_err());
     }
 }

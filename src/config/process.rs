@@ -65,14 +65,10 @@ pub enum LogFormat {
 
 impl Process {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let shutdown_grace = reader.value(
-            &SHUTDOWN_GRACE,
-            duration_within(Duration::ZERO, Duration::from_secs(3600)),
-        );
-        let log_format = reader.value(
-            &LOG_FORMAT,
-            word(&[("text", LogFormat::Text), ("json", LogFormat::Json)]),
-        );
+        let shutdown_grace = reader
+            .value(&SHUTDOWN_GRACE, duration_within(Duration::ZERO, Duration::from_secs(3600)));
+        let log_format = reader
+            .value(&LOG_FORMAT, word(&[("text", LogFormat::Text), ("json", LogFormat::Json)]));
         let log_filter = reader.value(&RUST_LOG, log_filter);
         Some(Self {
             shutdown_grace: shutdown_grace?,

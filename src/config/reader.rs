@@ -45,11 +45,7 @@ pub(super) struct Report {
 
 impl<'a> Reader<'a> {
     pub(super) fn new(source: &'a dyn Source) -> Self {
-        Self {
-            source,
-            faults: Vec::new(),
-            report: Report::default(),
-        }
+        Self { source, faults: Vec::new(), report: Report::default() }
     }
 
     /// The value of a variable that always has one; none leaves a fault.
@@ -89,11 +85,8 @@ impl<'a> Reader<'a> {
                 Some(Some(value))
             }
             Err(reason) => {
-                let quoted = if may_be_quoted(var, &raw) {
-                    format!("(`{raw}`) ")
-                } else {
-                    String::new()
-                };
+                let quoted =
+                    if may_be_quoted(var, &raw) { format!("(`{raw}`) ") } else { String::new() };
                 self.fault(var, format!("{quoted}{reason}"));
                 None
             }
@@ -102,18 +95,12 @@ impl<'a> Reader<'a> {
 
     /// The variable has to be set.
     pub(super) fn missing(&mut self, var: &'static Var) {
-        self.faults.push(Fault::Missing {
-            name: var.name.to_owned(),
-            hint: var.form.to_owned(),
-        });
+        self.faults.push(Fault::Missing { name: var.name.to_owned(), hint: var.form.to_owned() });
     }
 
     /// A fault that shows only when several variables are seen together.
     pub(super) fn fault(&mut self, var: &'static Var, reason: impl Into<String>) {
-        self.faults.push(Fault::Wrong {
-            name: var.name.to_owned(),
-            reason: reason.into(),
-        });
+        self.faults.push(Fault::Wrong { name: var.name.to_owned(), reason: reason.into() });
     }
 
     /// A sentence for the log.
@@ -123,9 +110,7 @@ impl<'a> Reader<'a> {
 
     /// Whether one of these is set to more than nothing.
     pub(super) fn is_any_set(&self, names: &[&str]) -> bool {
-        names
-            .iter()
-            .any(|name| matches!(self.raw(name), Ok(Some(_))))
+        names.iter().any(|name| matches!(self.raw(name), Ok(Some(_))))
     }
 
     /// Whether `path` below the home directory is a file.
@@ -148,18 +133,12 @@ impl<'a> Reader<'a> {
         });
         unknown.sort();
         for name in unknown {
-            self.warn(format!(
-                "{name} is set but unknown to this version, and ignored"
-            ));
+            self.warn(format!("{name} is set but unknown to this version, and ignored"));
         }
     }
 
     pub(super) fn finish(self) -> Result<Report, Faults> {
-        if self.faults.is_empty() {
-            Ok(self.report)
-        } else {
-            Err(Faults(self.faults))
-        }
+        if self.faults.is_empty() { Ok(self.report) } else { Err(Faults(self.faults)) }
     }
 
     /// Value and origin as set; a fault is left where they cannot be had.
@@ -177,10 +156,7 @@ impl<'a> Reader<'a> {
         };
         match (direct, path) {
             (Some(_), Some(_)) => {
-                self.fault(
-                    var,
-                    format!("and {} are both set: choose one", var.file_name()),
-                );
+                self.fault(var, format!("and {} are both set: choose one", var.file_name()));
                 Err(())
             }
             (Some(value), None) => Ok(Some((value, Origin::Environment))),
@@ -203,18 +179,11 @@ impl<'a> Reader<'a> {
 
     /// An empty value is as good as none: compose files and templates leave them behind.
     fn raw(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        Ok(self
-            .source
-            .get(name)?
-            .filter(|value| !value.trim().is_empty()))
+        Ok(self.source.get(name)?.filter(|value| !value.trim().is_empty()))
     }
 
     fn note(&mut self, var: &'static Var, value: String, origin: Origin) {
-        self.report.effective.push(Effective {
-            name: var.name,
-            value,
-            origin,
-        });
+        self.report.effective.push(Effective { name: var.name, value, origin });
     }
 }
 

@@ -37,15 +37,11 @@ pub struct Environment;
 
 impl Source for Environment {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        env::var_os(name)
-            .map(|value| value.into_string().map_err(|_| NotUnicode))
-            .transpose()
+        env::var_os(name).map(|value| value.into_string().map_err(|_| NotUnicode)).transpose()
     }
 
     fn names(&self) -> Vec<String> {
-        env::vars_os()
-            .filter_map(|(name, _)| name.into_string().ok())
-            .collect()
+        env::vars_os().filter_map(|(name, _)| name.into_string().ok()).collect()
     }
 
     fn file(&self, path: &Path) -> io::Result<String> {

@@ -101,21 +101,13 @@ impl Sparkplug {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let host_id = reader.value(&HOST_ID, topic_level);
         let groups = reader.optional(&GROUPS, list(topic_level));
-        let reorder_timeout = reader.value(
-            &REORDER_TIMEOUT,
-            duration_within(Duration::ZERO, Duration::from_secs(60)),
-        );
-        let rebirth = reader.value(
-            &REBIRTH,
-            word(&[("auto", Rebirth::Auto), ("off", Rebirth::Off)]),
-        );
+        let reorder_timeout = reader
+            .value(&REORDER_TIMEOUT, duration_within(Duration::ZERO, Duration::from_secs(60)));
+        let rebirth =
+            reader.value(&REBIRTH, word(&[("auto", Rebirth::Auto), ("off", Rebirth::Off)]));
         let bdseq = reader.value(
             &BDSEQ,
-            word(&[
-                ("verify", BdSeq::Verify),
-                ("strict", BdSeq::Strict),
-                ("off", BdSeq::Off),
-            ]),
+            word(&[("verify", BdSeq::Verify), ("strict", BdSeq::Strict), ("off", BdSeq::Off)]),
         );
         Some(Self {
             host_id: host_id?,

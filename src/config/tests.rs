@@ -16,9 +16,7 @@ struct Given {
 impl Given {
     /// The least that is complete.
     fn complete() -> Self {
-        Self::default()
-            .set("MQTT_URL", "mqtt://localhost")
-            .set("AWS_REGION", "eu-central-1")
+        Self::default().set("MQTT_URL", "mqtt://localhost").set("AWS_REGION", "eu-central-1")
     }
 
     fn set(mut self, name: &str, value: &str) -> Self {
@@ -77,14 +75,8 @@ fn the_least_is_a_server_and_a_region() {
     assert_eq!(config.mqtt.max_packet, 16 << 20);
     assert_eq!(config.sparkplug.host_id, "sparkwise");
     assert_eq!(config.sparkplug.reorder_timeout, Duration::from_secs(2));
-    assert_eq!(
-        (config.sparkplug.rebirth, config.sparkplug.bdseq),
-        (Rebirth::Auto, BdSeq::Verify)
-    );
-    assert_eq!(
-        (config.twin.nested, config.twin.int64),
-        (Nested::Child, Int64::Double)
-    );
+    assert_eq!((config.sparkplug.rebirth, config.sparkplug.bdseq), (Rebirth::Auto, BdSeq::Verify));
+    assert_eq!((config.twin.nested, config.twin.int64), (Nested::Child, Int64::Double));
     assert_eq!(config.twin.stale_after, Duration::from_secs(60));
     assert_eq!(config.twin.max_properties.get(), 500);
     assert_eq!(config.delivery.linger, Duration::from_secs(1));
@@ -126,18 +118,12 @@ fn all_faults_are_named_at_once() {
 #[test]
 fn no_secret_is_ever_shown() {
     let secrets = Given::default()
-        .set(
-            "MQTT_URL",
-            "mqtt://ada:hunter2@localhost, http://x?token=hunter2",
-        )
+        .set("MQTT_URL", "mqtt://ada:hunter2@localhost, http://x?token=hunter2")
         .set("MQTT_USERNAME", "ada")
         .set("MQTT_PASSWORD", "hunter2")
         .set("MQTT_KEY", "hunter2");
     let faults = secrets.faults();
-    assert!(
-        faults.contains("MQTT_URL") && faults.contains("MQTT_KEY"),
-        "{faults}"
-    );
+    assert!(faults.contains("MQTT_URL") && faults.contains("MQTT_KEY"), "{faults}");
     assert!(!faults.contains("hunter2"), "{faults}");
 
     let config = Given::complete()
@@ -147,16 +133,10 @@ fn no_secret_is_ever_shown() {
         .set("MQTT_KEY", &format!("{PEM}hunter2"))
         .load();
     let shown: Vec<String> = config.effective.iter().map(ToString::to_string).collect();
-    assert!(
-        shown.contains(&"MQTT_PASSWORD=*** [environment]".to_owned()),
-        "{shown:?}"
-    );
+    assert!(shown.contains(&"MQTT_PASSWORD=*** [environment]".to_owned()), "{shown:?}");
     assert!(!format!("{shown:?}{config:?}").contains("hunter2"));
     assert_eq!(
-        config
-            .mqtt
-            .password
-            .map(|secret| secret.expose().to_owned()),
+        config.mqtt.password.map(|secret| secret.expose().to_owned()),
         Some("hunter2".to_owned())
     );
 }
@@ -177,16 +157,10 @@ fn values_come_from_files_too() {
     );
 
     let both = given.set("MQTT_PASSWORD", "other").faults();
-    assert!(
-        both.contains("MQTT_PASSWORD and MQTT_PASSWORD_FILE are both set"),
-        "{both}"
-    );
+    assert!(both.contains("MQTT_PASSWORD and MQTT_PASSWORD_FILE are both set"), "{both}");
 
     let absent = Given::complete().set("MQTT_CA_FILE", "/nowhere").faults();
-    assert!(
-        absent.contains("MQTT_CA_FILE (`/nowhere`) cannot be read"),
-        "{absent}"
-    );
+    assert!(absent.contains("MQTT_CA_FILE (`/nowhere`) cannot be read"), "{absent}");
 }
 
 #[test]
@@ -194,17 +168,11 @@ fn certificates_need_their_keys_and_a_secure_server() {
     let alone = Given::complete().set("MQTT_CERT", PEM).faults();
     assert!(alone.contains("MQTT_CERT needs MQTT_KEY"), "{alone}");
     let not_pem = Given::complete().set("MQTT_CA", "/etc/ca.pem").faults();
-    assert!(
-        not_pem.contains("MQTT_CA") && not_pem.contains("_FILE"),
-        "{not_pem}"
-    );
+    assert!(not_pem.contains("MQTT_CA") && not_pem.contains("_FILE"), "{not_pem}");
 
     let plain = Given::complete().set("MQTT_CA", PEM).load();
     assert_eq!(plain.warnings.len(), 1);
-    let secure = Given::complete()
-        .set("MQTT_URL", "mqtts://a, wss://b")
-        .set("MQTT_CA", PEM)
-        .load();
+    let secure = Given::complete().set("MQTT_URL", "mqtts://a, wss://b").set("MQTT_CA", PEM).load();
     assert!(secure.warnings.is_empty());
     assert_eq!(secure.mqtt.servers.len(), 2);
 }
@@ -213,9 +181,7 @@ fn certificates_need_their_keys_and_a_secure_server() {
 fn the_region_may_come_from_a_profile() {
     let no_region = Given::complete().without("AWS_REGION");
     assert!(no_region.faults().contains("AWS_REGION is missing"));
-    let with_home = no_region
-        .set("HOME", "/home/ada")
-        .file("/home/ada/.aws/config", "[default]");
+    let with_home = no_region.set("HOME", "/home/ada").file("/home/ada/.aws/config", "[default]");
     assert!(with_home.load().warnings[0].contains("AWS_REGION"));
     assert!(
         Given::complete()
@@ -235,27 +201,17 @@ fn unknown_variables_are_pointed_out() {
         .set("MQTT_PORT_1883_TCP", "tcp://10.0.0.1:1883")
         .set("PATH", "/bin")
         .load();
-    assert_eq!(
-        config.warnings,
-        ["MQTT_PASSWROD is set but unknown to this version, and ignored"]
-    );
+    assert_eq!(config.warnings, ["MQTT_PASSWROD is set but unknown to this version, and ignored"]);
 }
 
 #[test]
 fn empty_is_unset_and_foreign_bytes_are_a_fault() {
     assert_eq!(
-        Given::complete()
-            .set("SPARKPLUG_HOST_ID", " ")
-            .load()
-            .sparkplug
-            .host_id,
+        Given::complete().set("SPARKPLUG_HOST_ID", " ").load().sparkplug.host_id,
         "sparkwise"
     );
     let faults = Given::complete().set("TWIN_NAMESPACE", "\u{fffd}").faults();
-    assert!(
-        faults.contains("TWIN_NAMESPACE is not valid Unicode"),
-        "{faults}"
-    );
+    assert!(faults.contains("TWIN_NAMESPACE is not valid Unicode"), "{faults}");
 }
 
 #[test]
@@ -269,16 +225,10 @@ fn choices() {
         .set("TWIN_STATIC", "*/engHigh, Temp*/doc*")
         .set("LOG_FORMAT", "json")
         .load();
-    assert_eq!(
-        config.sparkplug.groups,
-        Some(vec!["Nordsee".to_owned(), "Alpen Süd".to_owned()])
-    );
+    assert_eq!(config.sparkplug.groups, Some(vec!["Nordsee".to_owned(), "Alpen Süd".to_owned()]));
     assert_eq!(config.sparkplug.bdseq, BdSeq::Strict);
     assert_eq!(config.twin.model_prefix, "Plant 1 ");
-    assert_eq!(
-        (config.twin.nested, config.twin.int64),
-        (Nested::Flatten, Int64::String)
-    );
+    assert_eq!((config.twin.nested, config.twin.int64), (Nested::Flatten, Int64::String));
     assert_eq!(config.process.log_format, LogFormat::Json);
     let statics = config.twin.statics.unwrap();
     assert!(statics.matches("Gearbox/Oil/engHigh") && statics.matches("Temperature/documentation"));
@@ -287,25 +237,16 @@ fn choices() {
 
 #[test]
 fn every_variable_is_declared_once_and_every_default_is_valid() {
-    let names: Vec<&str> = sections()
-        .iter()
-        .flat_map(|section| section.vars)
-        .map(|var| var.name)
-        .collect();
+    let names: Vec<&str> =
+        sections().iter().flat_map(|section| section.vars).map(|var| var.name).collect();
     assert_eq!(names.len(), names.iter().collect::<BTreeSet<_>>().len());
 
     // Each section reads all that it declares; the AWS SDK reads its own.
     let config = Given::complete().load();
     let read: BTreeSet<&str> = config.effective.iter().map(|item| item.name).collect();
     for name in names {
-        assert!(
-            read.contains(name) || name.starts_with("AWS_"),
-            "{name} is declared but not read"
-        );
-        assert!(
-            help().contains(&format!("  {name}")),
-            "{name} is not in the help"
-        );
+        assert!(read.contains(name) || name.starts_with("AWS_"), "{name} is declared but not read");
+        assert!(help().contains(&format!("  {name}")), "{name} is not in the help");
     }
 }
 

@@ -140,25 +140,17 @@ impl Twin {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let namespace = reader.optional(&NAMESPACE, text);
         let model_prefix = reader.optional(&MODEL_PREFIX, model_prefix);
-        let nested = reader.value(
-            &NESTED,
-            word(&[("child", Nested::Child), ("flatten", Nested::Flatten)]),
-        );
-        let int64 = reader.value(
-            &INT64,
-            word(&[("double", Int64::Double), ("string", Int64::String)]),
-        );
+        let nested =
+            reader.value(&NESTED, word(&[("child", Nested::Child), ("flatten", Nested::Flatten)]));
+        let int64 =
+            reader.value(&INT64, word(&[("double", Int64::Double), ("string", Int64::String)]));
         let statics = reader.optional(&STATIC, Globs::parse);
-        let stale_after = reader.value(
-            &STALE_AFTER,
-            duration_within(Duration::ZERO, Duration::from_secs(24 * 3600)),
-        );
+        let stale_after = reader
+            .value(&STALE_AFTER, duration_within(Duration::ZERO, Duration::from_secs(24 * 3600)));
         let max_models = reader.value(&MAX_MODELS, count_up_to(100_000));
         let max_assets = reader.value(&MAX_ASSETS, count_up_to(10_000_000));
-        let max_properties = reader.value(
-            &MAX_PROPERTIES,
-            count_up_to(limits::PROPERTIES_PER_MODEL as u32),
-        );
+        let max_properties =
+            reader.value(&MAX_PROPERTIES, count_up_to(limits::PROPERTIES_PER_MODEL as u32));
         Some(Self {
             namespace: namespace?,
             model_prefix: model_prefix?.unwrap_or_default(),

@@ -77,7 +77,7 @@ impl ServerUrl {
         };
         if authority.contains('@') {
             return Err(
-                "must not carry credentials: set MQTT_USERNAME and MQTT_PASSWORD".to_owned(),
+                "must not carry credentials: set MQTT_USERNAME and MQTT_PASSWORD".to_owned()
             );
         }
         let (host, port) = split_port(authority)?;
@@ -92,12 +92,7 @@ impl ServerUrl {
             path if path.starts_with('?') => format!("/mqtt{path}"),
             path => path.to_owned(),
         };
-        Ok(Self {
-            scheme,
-            host: host.to_owned(),
-            port: port.unwrap_or(scheme.port()),
-            path,
-        })
+        Ok(Self { scheme, host: host.to_owned(), port: port.unwrap_or(scheme.port()), path })
     }
 }
 
@@ -115,15 +110,13 @@ impl fmt::Display for ServerUrl {
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (host, rest) = rest
-            .split_once(']')
-            .ok_or("has an address with an open bracket")?;
+        let (host, rest) = rest.split_once(']').ok_or("has an address with an open bracket")?;
         (host, rest.strip_prefix(':'))
     } else {
         match authority.rsplit_once(':') {
             Some((host, _)) if host.contains(':') => {
                 return Err(
-                    "has an IPv6 address without brackets: write mqtt://[::1]:1883".to_owned(),
+                    "has an IPv6 address without brackets: write mqtt://[::1]:1883".to_owned()
                 );
             }
             Some((host, port)) => (host, Some(port)),
@@ -145,30 +138,14 @@ mod tests {
     fn urls() {
         for (text, shown, path) in [
             ("mqtt://localhost", "mqtt://localhost:1883", "/mqtt"),
-            (
-                "MQTTS://broker.example/",
-                "mqtts://broker.example:8883",
-                "/mqtt",
-            ),
+            ("MQTTS://broker.example/", "mqtts://broker.example:8883", "/mqtt"),
             ("mqtt://10.0.0.7:1884", "mqtt://10.0.0.7:1884", "/mqtt"),
             ("mqtt://[::1]:1884", "mqtt://[::1]:1884", "/mqtt"),
-            (
-                "ws://broker.example/sparkplug",
-                "ws://broker.example:80",
-                "/sparkplug",
-            ),
-            (
-                "wss://broker.example?token=x",
-                "wss://broker.example:443",
-                "/mqtt?token=x",
-            ),
+            ("ws://broker.example/sparkplug", "ws://broker.example:80", "/sparkplug"),
+            ("wss://broker.example?token=x", "wss://broker.example:443", "/mqtt?token=x"),
         ] {
             let url = ServerUrl::parse(text).unwrap();
-            assert_eq!(
-                (url.to_string().as_str(), url.path.as_str()),
-                (shown, path),
-                "{text}"
-            );
+            assert_eq!((url.to_string().as_str(), url.path.as_str()), (shown, path), "{text}");
         }
         for text in [
             "localhost:1883",

@@ -11,10 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::inbox::{Figures, Inbox};
-use super::options::{self, Template};
+use super::options::Template;
 use super::session::{End, Session};
 use super::{Error, Inbound, Outbound};
 use crate::config::{self, ServerUrl};
+use crate::sparkplug::topic;
 
 /// The first pause between sessions; jitter up to doubles it.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
@@ -55,7 +56,10 @@ impl Connection {
         Ok(Self {
             server,
             url: url.clone(),
-            filters: options::filters(sparkplug),
+            filters: topic::filters(
+                &sparkplug.host_id,
+                sparkplug.groups.as_deref().unwrap_or_default(),
+            ),
             template: Template::new(url, mqtt, &sparkplug.host_id)?,
             max_packet: mqtt.max_packet,
             figures: Figures::default(),

@@ -7,6 +7,7 @@ use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
 
 use super::tls;
 use crate::config::{self, Scheme, Secret, ServerUrl};
+use crate::sparkplug::topic;
 use crate::time::Timestamp;
 
 /// Requests that the client takes before it has sent them.
@@ -50,7 +51,7 @@ impl Template {
             }
             (None, _) => {}
         }
-        Ok(Self { options, state_topic: state_topic(host_id) })
+        Ok(Self { options, state_topic: topic::state(host_id) })
     }
 
     /// Options for a session that begins at `time` [host-topic-phid-death-payload-timestamp-connect].
@@ -65,22 +66,6 @@ impl Template {
         ));
         options
     }
-}
-
-/// The topic of a host application's will, birth and death.
-pub(super) fn state_topic(host_id: &str) -> String {
-    format!("spBv1.0/STATE/{host_id}")
-}
-
-/// The literal own STATE topic and everything, or every group that is wanted
-/// [message-flow-phid-sparkplug-subscription].
-pub(super) fn filters(sparkplug: &config::Sparkplug) -> Vec<String> {
-    let mut filters = vec![state_topic(&sparkplug.host_id)];
-    match &sparkplug.groups {
-        None => filters.push("spBv1.0/#".to_owned()),
-        Some(groups) => filters.extend(groups.iter().map(|group| format!("spBv1.0/{group}/#"))),
-    }
-    filters
 }
 
 /// The wall clock.

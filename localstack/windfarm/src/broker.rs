@@ -29,9 +29,8 @@ impl Broker {
     ///
     /// The port is taken.
     pub async fn start(port: u16) -> io::Result<Self> {
-        let storage = StorageConfig::default()
-            .with_backend(StorageBackend::Memory)
-            .with_persistence(false);
+        let storage =
+            StorageConfig::default().with_backend(StorageBackend::Memory).with_persistence(false);
         let mut config = BrokerConfig::default()
             .with_bind_address((Ipv4Addr::LOCALHOST, port))
             .with_storage(storage);
@@ -39,9 +38,8 @@ impl Broker {
         config.client_channel_capacity = 100_000;
 
         let mut broker = MqttBroker::with_config(config).await.map_err(io::Error::other)?;
-        let addr = broker
-            .local_addr()
-            .ok_or_else(|| io::Error::other("the server has no address"))?;
+        let addr =
+            broker.local_addr().ok_or_else(|| io::Error::other("the server has no address"))?;
         let shutdown = broker.shutdown_handle();
         let mut ready = broker.ready_receiver();
         let task = tokio::spawn(async move { broker.run().await });

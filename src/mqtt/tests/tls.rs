@@ -62,7 +62,7 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
     let mut session = session::Session {
         server: 0,
         url,
-        filters: &options::filters(&config.sparkplug),
+        filters: &[STATE.to_owned()],
         inbox: &mut inbox::Inbox::new(0, inbound, Figures::default(), 0),
         outbound: &mut outbound,
         shutdown: &CancellationToken::new(),
