@@ -3,11 +3,18 @@
 use serde_json::{Value, json};
 
 use crate::core::Shared;
+use crate::fault::Fault;
 use crate::wire::bind::percent_decode;
 use crate::wire::error::{Error, Kind, Result};
 
 /// Answers a request to `/_sitewise/{path}`.
-pub(crate) fn answer(shared: &Shared, method: &str, path: &str, query: &str) -> Result<Value> {
+pub(crate) fn answer(
+    shared: &Shared,
+    method: &str,
+    path: &str,
+    query: &str,
+    body: &[u8],
+) -> Result<Value> {
     match (method, path.trim_end_matches('/')) {
         ("GET", "health") => Ok(json!({ "status": "ok" })),
         ("GET", "usage") => {
@@ -18,6 +25,25 @@ pub(crate) fn answer(shared: &Shared, method: &str, path: &str, query: &str) -> 
                 None => core.usage(),
             };
             Ok(json!(usage))
+        }
+        ("GET", "faults") => Ok(json!({ "faults": shared.lock().faults.rules() })),
+        ("POST", "faults") => {
+            let fault: Fault = serde_json::from_slice(body)
+                .map_err(|error| Error::invalid(format!("The fault is not understood: {error}")))?;
+            Ok(json!({ "id": shared.lock().order(fault)? }))
+        }
+        ("DELETE", "faults") => {
+            shared.lock().faults.clear();
+            Ok(json!({}))
+        }
+        ("DELETE", path) if path.starts_with("faults/") => {
+            let id = path.trim_start_matches("faults/");
+            let removed = id.parse().is_ok_and(|id| shared.lock().faults.remove(id));
+            if removed {
+                Ok(json!({}))
+            } else {
+                Err(Error::not_found(format!("There is no fault {id}")))
+            }
         }
         ("POST", "reset") => {
             shared.reset();

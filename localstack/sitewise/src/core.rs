@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::account::Account;
+use crate::fault::{Fault, Faults, Lost, Verdict};
 use crate::options::{Clock, Options};
 use crate::quota::Buckets;
+use crate::replay::{Replays, Ticket};
 use crate::usage::Usage;
 use crate::values::batch::Batch;
 use crate::values::stream::StreamKey;
@@ -30,6 +32,8 @@ pub(crate) struct Core {
     buckets: Buckets,
     usage: Usage,
     marks: BTreeMap<String, Usage>,
+    pub(crate) faults: Faults,
+    replays: Replays,
 }
 
 /// The core behind its lock, with the clock that needs none.
@@ -61,7 +65,15 @@ impl Shared {
 
     /// Forgets everything.
     pub(crate) fn reset(&self) {
-        *self.lock() = Core::new(&self.options);
+        let mut core = self.lock();
+        let changes = core.account.changes;
+        *core = Core::new(&self.options);
+        core.account.changes = changes + 1;
+    }
+
+    /// Decides which of the ordered faults happen to a request.
+    pub(crate) fn verdict(&self, operation: &'static Operation) -> Verdict {
+        self.lock().faults.decide(operation.name)
     }
 
     /// Carries out one request.
@@ -69,11 +81,23 @@ impl Shared {
         &self,
         operation: &'static Operation,
         input: Result<Input<'_>>,
+        verdict: &Verdict,
     ) -> Result<Answer> {
         let now = self.now();
         let mut core = self.lock();
         core.usage.request(operation.name);
-        let outcome = core.perform(operation, input, now);
+        if verdict.lost == Some(Lost::BeforeWork) {
+            return Err(Error::new(Kind::InternalFailure, "The answer is dropped"));
+        }
+        let outcome = match &verdict.error {
+            Some(ordered) if !ordered.carried_out => Err(ordered.error.clone()),
+            ordered => {
+                core.account.doomed.clone_from(&verdict.doomed);
+                let outcome = core.perform(operation, input, now);
+                core.account.doomed.clear();
+                ordered.as_ref().map_or(outcome, |ordered| Err(ordered.error.clone()))
+            }
+        };
         if let Err(error) = &outcome {
             core.usage.error(error.kind.name());
         }
@@ -88,8 +112,9 @@ impl Shared {
     }
 }
 
-/// Lets an entry's values through while the account's rate allows.
+/// Lets an entry's values through while no fault is ordered and the account's rate allows.
 struct ValueGate<'a> {
+    faults: &'a mut Faults,
     buckets: &'a mut Buckets,
     now: Moment,
 }
@@ -97,10 +122,13 @@ struct ValueGate<'a> {
 impl Gate for ValueGate<'_> {
     fn refuse(
         &mut self,
-        _alias: Option<&str>,
-        _ids: Option<StreamKey>,
+        alias: Option<&str>,
+        ids: Option<StreamKey>,
         values: usize,
     ) -> Option<Refusal> {
+        if let Some(kind) = self.faults.entry_error(alias, ids) {
+            return Some((kind, "This error was ordered".to_owned()));
+        }
         let taken = self.buckets.take_values(values, self.now);
         (!taken)
             .then(|| (Kind::Throttling, "The rate of values of the account is exceeded".to_owned()))
@@ -114,6 +142,8 @@ impl Core {
             buckets: Buckets::new(options.quotas.clone()),
             usage: Usage::default(),
             marks: BTreeMap::new(),
+            faults: Faults::default(),
+            replays: Replays::default(),
         }
     }
 
@@ -128,12 +158,22 @@ impl Core {
         }
         self.account.settle(now);
         match (operation.call, input?) {
+            (Call::Bound(call), Input::Bound(input)) if operation.reads() => {
+                call(&mut self.account, input, now)
+            }
             (Call::Bound(call), Input::Bound(input)) => {
-                let answer = call(&mut self.account, input, now);
-                if answer.is_ok() && !operation.reads() {
-                    self.account.changes += 1;
+                let ticket = Ticket::of(operation.name, &input);
+                if let Some(ticket) = &ticket
+                    && let Some(answer) = self.replays.get(ticket)?
+                {
+                    return Ok(answer);
                 }
-                answer
+                let answer = call(&mut self.account, input, now)?;
+                self.account.changes += 1;
+                if let Some(ticket) = ticket {
+                    self.replays.put(ticket, answer.clone());
+                }
+                Ok(answer)
             }
             (Call::BatchPut, Input::Batch(batch)) => self.put(&batch, now),
             _ => {
@@ -143,13 +183,18 @@ impl Core {
     }
 
     fn put(&mut self, batch: &Batch<'_>, now: Moment) -> Result<Answer> {
-        let mut gate = ValueGate { buckets: &mut self.buckets, now };
+        let mut gate = ValueGate { faults: &mut self.faults, buckets: &mut self.buckets, now };
         let (output, tally) = self.account.put_batch(batch, now, &mut gate);
         self.usage.values(tally);
         for error in output.error_entries.iter().flat_map(|entry| &entry.errors) {
             self.usage.entry_error(error.error_code);
         }
         bind::answer(&output)
+    }
+
+    /// Orders a fault.
+    pub(crate) fn order(&mut self, fault: Fault) -> Result<u64> {
+        self.faults.add(fault)
     }
 
     /// What was counted since the start.

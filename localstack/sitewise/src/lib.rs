@@ -14,21 +14,23 @@
 //! # }
 //! ```
 
-#![expect(dead_code, reason = "reads beyond latest and history come next")]
-
 mod account;
 mod admin;
 mod core;
+mod fault;
 mod limits;
 mod options;
 mod pairs;
 mod quota;
+mod replay;
 mod server;
 mod service;
+mod store;
 mod usage;
 mod values;
 mod wire;
 
+pub use fault::{Effect, Fault};
 pub use limits::Limits;
 pub use options::{Clock, EntriesPerSecond, Options};
 pub use quota::Quotas;

@@ -79,6 +79,8 @@ pub(crate) const ENTRY_VALUES: usize = 10;
 pub(crate) const BATCH_GET_ENTRIES: usize = 128;
 /// Entries of one `BatchGetAssetPropertyValueHistory` or `BatchGetAssetPropertyAggregates`.
 pub(crate) const BATCH_HISTORY_ENTRIES: usize = 16;
+/// Results of one page of history or aggregates if the request does not say.
+pub(crate) const READ_RESULTS: usize = 100;
 /// Results of one page of history.
 pub(crate) const HISTORY_RESULTS: usize = 20_000;
 /// Bytes of one page of history.

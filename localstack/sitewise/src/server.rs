@@ -1,6 +1,5 @@
 //! The listener and its connections.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
@@ -14,11 +13,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
-use tracing::{debug, info, warn};
+use tokio::time::MissedTickBehavior;
+use tracing::{debug, error, info, warn};
 
 use crate::core::Shared;
+use crate::fault::Fault;
 use crate::options::Options;
 use crate::service;
+use crate::store::Store;
 use crate::usage::Usage;
 
 /// Connections served at a time; more wait to be accepted.
@@ -27,6 +29,8 @@ const CONNECTIONS: usize = 1_024;
 const IDLE: Duration = Duration::from_secs(300);
 /// How long requests under way may take to end after the shutdown.
 const GRACE: Duration = Duration::from_secs(2);
+/// How often a changed state is written to disk.
+const SAVE: Duration = Duration::from_secs(5);
 
 /// An emulator that listens.
 #[derive(Debug)]
@@ -34,6 +38,7 @@ pub struct Server {
     listener: StdListener,
     address: SocketAddr,
     shared: Arc<Shared>,
+    store: Option<Arc<Store>>,
 }
 
 /// Looks at a server from within its process.
@@ -47,6 +52,20 @@ impl Handle {
     #[must_use]
     pub fn usage(&self) -> Usage {
         self.shared.lock().usage()
+    }
+
+    /// Orders a fault; gives the number that it is listed under.
+    ///
+    /// # Errors
+    ///
+    /// Why the order cannot be carried out.
+    pub fn order(&self, fault: Fault) -> Result<u64, String> {
+        self.shared.lock().order(fault).map_err(|error| error.message)
+    }
+
+    /// Takes back every order.
+    pub fn clear_faults(&self) {
+        self.shared.lock().faults.clear();
     }
 
     /// Forgets everything, as after a new start with nothing kept.
@@ -66,12 +85,17 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// What the operating system says.
+    /// What the operating system says, or that the folder of the state is not usable.
     pub fn bind(address: SocketAddr, options: Options) -> io::Result<Self> {
         let listener = StdListener::bind(address)?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(Self { listener, address, shared: Arc::new(Shared::new(options)) })
+        let store = options.data_dir.as_deref().map(Store::open).transpose()?.map(Arc::new);
+        let shared = Arc::new(Shared::new(options));
+        if let Some(state) = store.as_ref().map(|store| store.load()).transpose()?.flatten() {
+            shared.lock().account.restore(state);
+        }
+        Ok(Self { listener, address, shared, store })
     }
 
     /// The address that is bound.
@@ -97,12 +121,18 @@ impl Server {
         let (stop, stopped) = watch::channel(());
         let permits = Arc::new(Semaphore::new(CONNECTIONS));
         let mut connections = JoinSet::new();
+        let mut saves = tokio::time::interval(SAVE);
+        saves.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut saved = 0;
         info!(address = %self.address, "listening");
         loop {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
                 Some(_) = connections.join_next() => {}
+                _ = saves.tick(), if self.store.is_some() => {
+                    saved = save(self.store.as_ref(), &self.shared, saved).await;
+                }
                 accepted = accept(&listener, &permits) => {
                     let Some((stream, permit)) = accepted else { continue };
                     let connection = connection(stream, Arc::clone(&self.shared), stopped.clone());
@@ -118,8 +148,34 @@ impl Server {
         if tokio::time::timeout(GRACE, ended).await.is_err() {
             warn!("requests under way are cut off");
         }
+        save(self.store.as_ref(), &self.shared, saved).await;
         info!("stopped");
         Ok(())
+    }
+}
+
+/// Writes the state if it changed after `saved`; gives the change that is on disk then.
+async fn save(store: Option<&Arc<Store>>, shared: &Arc<Shared>, saved: u64) -> u64 {
+    let Some(store) = store.map(Arc::clone) else { return saved };
+    let shared = Arc::clone(shared);
+    let written = tokio::task::spawn_blocking(move || {
+        let core = shared.lock();
+        let changes = core.account.changes;
+        if changes == saved {
+            return Ok(saved);
+        }
+        store.save(&core.account.state).map(|()| changes)
+    });
+    match written.await {
+        Ok(Ok(changes)) => changes,
+        Ok(Err(error)) => {
+            error!(%error, "write the state");
+            saved
+        }
+        Err(error) => {
+            error!(%error, "write the state");
+            saved
+        }
     }
 }
 
@@ -145,7 +201,7 @@ async fn connection(stream: TcpStream, shared: Arc<Shared>, mut stopped: watch::
     }
     let answer = service_fn(move |request| {
         let shared = Arc::clone(&shared);
-        async move { Ok::<_, Infallible>(service::serve(&shared, request).await) }
+        async move { service::serve(&shared, request).await }
     });
     let mut serving = pin!(
         http1::Builder::new()

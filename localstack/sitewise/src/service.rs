@@ -1,6 +1,6 @@
 //! From an HTTP request to an HTTP response.
 
-use std::convert::Infallible;
+use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::admin;
 use crate::core::{Input, Shared};
+use crate::fault::Lost;
 use crate::values::batch;
 use crate::wire::bind::{self, Parts};
 use crate::wire::error::{Error, Kind, Result};
@@ -22,60 +23,88 @@ use crate::wire::route::route;
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const ERROR_TYPE: HeaderName = HeaderName::from_static("x-amzn-errortype");
+const RETRY_AFTER: HeaderName = HeaderName::from_static("x-amz-retry-after");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 
 /// The largest body that is read. A model with all the properties it may have stays below it.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
 
-/// A body that is sent in one piece.
-#[derive(Debug, Default)]
-pub(crate) struct Whole(Option<Bytes>);
+/// A body that is sent in one piece, or half of it.
+#[derive(Debug)]
+pub(crate) struct Whole {
+    bytes: Option<Bytes>,
+    /// The length that is announced.
+    length: usize,
+    /// Whether the connection breaks after the bytes.
+    breaks: bool,
+}
+
+impl Whole {
+    fn new(bytes: Vec<u8>) -> Self {
+        Self { length: bytes.len(), bytes: Some(Bytes::from(bytes)), breaks: false }
+    }
+
+    fn halve(&mut self) {
+        if let Some(bytes) = &mut self.bytes {
+            bytes.truncate(self.length / 2);
+        }
+        self.breaks = true;
+    }
+}
 
 impl Body for Whole {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = io::Error;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
         _: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(
-            self.0.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes))),
-        )
+    ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
+        let frame =
+            self.bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)));
+        let breaks = self.breaks.then(|| Err(io::Error::other("the answer is cut off by order")));
+        Poll::Ready(frame.or(breaks))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Bytes::is_empty)
+        self.bytes.is_none() && !self.breaks
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.0.as_ref().map_or(0, Bytes::len) as u64)
+        SizeHint::with_exact(self.length as u64)
     }
 }
 
 /// Answers one request.
-pub(crate) async fn serve(shared: &Shared, request: Request<Incoming>) -> Response<Whole> {
+///
+/// # Errors
+///
+/// When the connection is to be closed without an answer.
+pub(crate) async fn serve(
+    shared: &Shared,
+    request: Request<Incoming>,
+) -> io::Result<Response<Whole>> {
     let (head, body) = request.into_parts();
     let (method, path) = (head.method.as_str(), head.uri.path());
     let query = head.uri.query().unwrap_or("");
     let body = match read(body).await {
         Ok(body) => body,
-        Err(error) => return failure(&error),
+        Err(error) => return Ok(failure(&error)),
     };
     if let Some(path) = path.strip_prefix("/_sitewise/") {
-        return match admin::answer(shared, method, path, query) {
+        return Ok(match admin::answer(shared, method, path, query, &body) {
             Ok(value) => {
                 success(StatusCode::OK, Answer { body: value.to_string().into_bytes(), etag: None })
             }
             Err(error) => failure(&error),
-        };
+        });
     }
     let (operation, labels) = match route(method, path) {
         Ok(route) => route,
         Err(error) => {
             warn!(method, path, "no such operation");
             shared.count_unknown(&error);
-            return failure(&error);
+            return Ok(failure(&error));
         }
     };
     let header = |name: &str| {
@@ -88,7 +117,11 @@ pub(crate) async fn serve(shared: &Shared, request: Request<Incoming>) -> Respon
                 .map(Input::Bound)
         }
     };
-    match shared.perform(operation, input) {
+    let verdict = shared.verdict(operation);
+    if !verdict.latency.is_zero() {
+        tokio::time::sleep(verdict.latency).await;
+    }
+    let mut response = match shared.perform(operation, input, &verdict) {
         Ok(answer) => {
             success(StatusCode::from_u16(operation.status).unwrap_or(StatusCode::OK), answer)
         }
@@ -101,7 +134,18 @@ pub(crate) async fn serve(shared: &Shared, request: Request<Incoming>) -> Respon
             );
             failure(&error)
         }
+    };
+    if let Some(milliseconds) = verdict.error.and_then(|ordered| ordered.retry_after) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from(milliseconds));
     }
+    match verdict.lost {
+        Some(Lost::BeforeWork | Lost::AfterWork) => {
+            return Err(io::Error::other("the answer is dropped by order"));
+        }
+        Some(Lost::HalfWay) => response.body_mut().halve(),
+        None => {}
+    }
+    Ok(response)
 }
 
 async fn read(body: Incoming) -> Result<Bytes> {
@@ -132,7 +176,7 @@ fn failure(error: &Error) -> Response<Whole> {
 }
 
 fn respond(status: StatusCode, body: Vec<u8>) -> Response<Whole> {
-    let mut response = Response::new(Whole(Some(Bytes::from(body))));
+    let mut response = Response::new(Whole::new(body));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, JSON);

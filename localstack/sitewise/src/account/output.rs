@@ -6,7 +6,6 @@ use serde_json::{Value, json};
 use super::definition::{Composite, Definition, Hierarchy, Property};
 use super::model::AssetModel;
 use super::states::Phase;
-use crate::wire::time::Date;
 
 /// Adds members that may be absent.
 pub(crate) trait With {
@@ -74,11 +73,4 @@ pub(crate) fn composite_summary(definition: &Definition, composite: &Composite) 
         "path": definition.composite_path(composite),
     })
     .with("externalId", composite.external_id.as_ref())
-}
-
-pub(crate) fn dates(
-    created: crate::wire::time::Moment,
-    updated: crate::wire::time::Moment,
-) -> (Date, Date) {
-    (Date(created), Date(updated))
 }

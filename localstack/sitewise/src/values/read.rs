@@ -59,7 +59,6 @@ pub(crate) struct GetHistory {
 /// What a read found: the stream, if it has any value, and the property it belongs to.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Found<'a> {
-    pub(crate) key: StreamKey,
     pub(crate) stream: Option<&'a Stream>,
     pub(crate) data_type: DataType,
     /// The value of an attribute that was never written.
@@ -123,7 +122,7 @@ impl Account {
         let stream = self.state.streams.by_key.get(&key);
         if key.is_free() {
             let data_type = stream.map_or(DataType::Double, |stream| stream.data_type);
-            return Ok(Found { key, stream, data_type, default: None });
+            return Ok(Found { stream, data_type, default: None });
         }
         let asset = self.asset(key.asset)?;
         let property =
@@ -135,7 +134,7 @@ impl Account {
             })?;
         let default =
             (property.kind() == PropertyKind::Attribute).then_some((property, asset.created));
-        Ok(Found { key, stream, data_type: property.data_type, default })
+        Ok(Found { stream, data_type: property.data_type, default })
     }
 
     pub(crate) fn get_value(&mut self, input: Source, _now: Moment) -> Result<Value> {
@@ -155,7 +154,7 @@ impl Account {
             Some(token) => Some(cursor(&page::key(OPERATION, token)?)?),
             None => None,
         };
-        let most = (input.max_results.unwrap_or(100), limits::HISTORY_BYTES);
+        let most = (input.max_results.unwrap_or(limits::READ_RESULTS), limits::HISTORY_BYTES);
         let found = self.find_stream(&input.source)?;
         let page = history(&found, &input.span, after, most)?;
         let next = page.next.map(|key| page::token(OPERATION, &key));

@@ -104,10 +104,6 @@ impl Stream {
         self.points.is_empty()
     }
 
-    pub(crate) fn len(&self) -> usize {
-        self.points.len()
-    }
-
     /// Points after `start` and up to `end`, in order of time.
     pub(crate) fn between(
         &self,
