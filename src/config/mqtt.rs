@@ -1,5 +1,6 @@
 //! Connections to the MQTT servers.
 
+use std::str::FromStr;
 use std::time::Duration;
 
 use super::parse::{duration_within, list, size_within, text};
@@ -134,7 +135,7 @@ pub struct ClientCertificate {
 
 impl Mqtt {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let servers = reader.value(&URL, list(ServerUrl::parse));
+        let servers = reader.value(&URL, list(ServerUrl::from_str));
         let username = reader.optional(&USERNAME, text);
         let password = reader.optional(&PASSWORD, secret);
         let client_id = reader.optional(&CLIENT_ID, text);

@@ -1,6 +1,7 @@
 //! Where an MQTT server is.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// How the server is spoken to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,8 +62,11 @@ impl Scheme {
     }
 }
 
-impl ServerUrl {
-    pub(super) fn parse(text: &str) -> Result<Self, String> {
+/// The error says what is wrong, never what was written: it might be a credential.
+impl FromStr for ServerUrl {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
         let (scheme, rest) = text
             .split_once("://")
             .ok_or("needs a scheme: write mqtt://host or mqtts://host:8883")?;
@@ -144,7 +148,7 @@ mod tests {
             ("ws://broker.example/sparkplug", "ws://broker.example:80", "/sparkplug"),
             ("wss://broker.example?token=x", "wss://broker.example:443", "/mqtt?token=x"),
         ] {
-            let url = ServerUrl::parse(text).unwrap();
+            let url = ServerUrl::from_str(text).unwrap();
             assert_eq!((url.to_string().as_str(), url.path.as_str()), (shown, path), "{text}");
         }
         for text in [
@@ -160,7 +164,7 @@ mod tests {
             "mqtt://ho st",
             "mqtt://user:hunter2@host",
         ] {
-            let error = ServerUrl::parse(text).unwrap_err();
+            let error = ServerUrl::from_str(text).unwrap_err();
             assert!(!error.contains("hunter2"), "{text}: {error}");
         }
     }

@@ -1,6 +1,21 @@
 //! A simulated energy company: wind farms whose edge nodes speak Sparkplug B, and the MQTT
 //! server that they need.
+//!
+//! The plant itself is pure and the same for the same seed: [`model`] lets time pass, and
+//! [`Publisher`] puts it into Sparkplug. [`Fleet`] brings both onto the network.
+
+pub mod model;
+
+mod random;
+mod signal;
+
+mod publisher;
+
+mod fleet;
+mod gateway;
 
 mod broker;
 
 pub use broker::Broker;
+pub use fleet::Fleet;
+pub use publisher::Publisher;

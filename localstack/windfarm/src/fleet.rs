@@ -1,0 +1,87 @@
+//! All gateways of the company, started and stopped together, and what can go wrong with them.
+
+use sparkwise::config::ServerUrl;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use crate::gateway::{Command, Gateway};
+use crate::model::{Company, Farm};
+
+/// The company's gateways on the network. Dropped, they vanish without a word.
+#[derive(Debug)]
+pub struct Fleet {
+    gateways: Vec<Member>,
+    tasks: JoinSet<()>,
+}
+
+#[derive(Debug)]
+struct Member {
+    group: &'static str,
+    turbines: Vec<String>,
+    commands: mpsc::Sender<Command>,
+}
+
+impl Fleet {
+    /// Connects a gateway for each farm of `company` to the server at `url`, each with `rate`
+    /// steps a second. They keep trying while there is no server.
+    pub fn start(company: &Company, url: &ServerUrl, rate: f64) -> Self {
+        let mut fleet = Self { gateways: Vec::new(), tasks: JoinSet::new() };
+        for farm in company.farms() {
+            fleet.add(farm, url.clone(), rate);
+        }
+        fleet
+    }
+
+    fn add(&mut self, farm: Farm, url: ServerUrl, rate: f64) {
+        let (commands, received) = mpsc::channel(16);
+        self.gateways.push(Member {
+            group: farm.group,
+            turbines: farm.turbines().map(|turbine| turbine.name.clone()).collect(),
+            commands,
+        });
+        self.tasks.spawn(Gateway::new(farm, url, rate, received).run());
+    }
+
+    /// Breaks the cooling of a turbine's gearbox: it heats up until the turbine stops itself.
+    /// False if there is no such turbine.
+    pub async fn break_cooling(&self, turbine: &str) -> bool {
+        self.gearbox(turbine, true).await
+    }
+
+    /// Repairs it. False if there is no such turbine.
+    pub async fn repair_cooling(&self, turbine: &str) -> bool {
+        self.gearbox(turbine, false).await
+    }
+
+    /// Takes the gateway of `group` off the network without a word: the server publishes its
+    /// will. False if there is no such group.
+    pub async fn lose_gateway(&self, group: &str) -> bool {
+        self.tell(|gateway| gateway.group == group, Command::Lose).await
+    }
+
+    /// Brings it back, with new births. False if there is no such group.
+    pub async fn restore_gateway(&self, group: &str) -> bool {
+        self.tell(|gateway| gateway.group == group, Command::Restore).await
+    }
+
+    /// Ends all gateways in order, each with its death.
+    pub async fn stop(mut self) {
+        self.gateways.clear();
+        while self.tasks.join_next().await.is_some() {}
+    }
+
+    async fn gearbox(&self, turbine: &str, hot: bool) -> bool {
+        let command = Command::Gearbox { turbine: turbine.to_owned(), hot };
+        self.tell(|gateway| gateway.turbines.iter().any(|name| name == turbine), command).await
+    }
+
+    async fn tell(&self, is_meant: impl Fn(&Member) -> bool, command: Command) -> bool {
+        match self.gateways.iter().find(|gateway| is_meant(gateway)) {
+            Some(gateway) => gateway.commands.send(command).await.is_ok(),
+            None => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

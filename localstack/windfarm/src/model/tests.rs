@@ -1,0 +1,74 @@
+use super::*;
+
+fn run(farm: &mut Farm, seconds: usize) {
+    for _ in 0..seconds {
+        farm.step(1.0);
+    }
+}
+
+fn figures(farms: &[Farm]) -> Vec<f64> {
+    farms.iter().flat_map(|farm| farm.turbines()).map(|turbine| turbine.power).collect()
+}
+
+#[test]
+fn the_same_seed_gives_the_same_plant() {
+    let company = Company::default();
+    let (mut one, mut two) = (company.farms(), company.farms());
+    for farm in one.iter_mut().chain(&mut two) {
+        run(farm, 100);
+    }
+    assert_eq!(figures(&one), figures(&two));
+    assert_ne!(figures(&one), figures(&Company { seed: 8, ..company }.farms()));
+}
+
+#[test]
+fn turbines_are_shared_out_and_numbered_through() {
+    for (turbines, rows) in
+        [(1, vec![1]), (4, vec![2, 2]), (12, vec![3, 3, 3, 3]), (7, vec![3, 1, 3])]
+    {
+        let farms = Company { turbines, seed: 1 }.farms();
+        let sizes: Vec<usize> =
+            farms.iter().flat_map(|farm| &farm.rows).map(|row| row.turbines.len()).collect();
+        assert_eq!(sizes, rows);
+        let last = farms.iter().flat_map(|farm| farm.turbines()).last().unwrap();
+        assert_eq!(last.name, format!("T{turbines:02}"));
+    }
+    assert!(Company { turbines: 0, seed: 1 }.farms().is_empty());
+}
+
+#[test]
+fn an_hour_of_wind_keeps_everything_within_reason() {
+    for seed in 0..20 {
+        for mut farm in (Company { turbines: 6, seed }).farms() {
+            let mut ran = false;
+            for _ in 0..3_600 {
+                farm.step(1.0);
+                for turbine in farm.turbines() {
+                    ran |= turbine.state == State::Running;
+                    assert!((0.0..45.0).contains(&turbine.wind_speed), "{turbine:?}");
+                    assert!(
+                        (0.0..=turbine.rated_power * 1.001).contains(&turbine.power),
+                        "{turbine:?}"
+                    );
+                    assert!((35.0..90.0).contains(&turbine.gearbox.oil_temperature), "{turbine:?}");
+                    assert!((0.0..1_700.0).contains(&turbine.generator.speed), "{turbine:?}");
+                }
+            }
+            assert!(ran, "seed {seed} never runs");
+        }
+    }
+}
+
+#[test]
+fn a_hot_gearbox_stops_its_turbine_until_it_has_cooled() {
+    let mut farms = Company::default().farms();
+    let farm = &mut farms[0];
+    assert!(farm.set_gearbox_hot("T02", true) && !farm.set_gearbox_hot("T99", true));
+    let state = |farm: &Farm| farm.turbines().nth(1).unwrap().state;
+    run(farm, 120);
+    assert_eq!(state(farm), State::Stopped);
+    assert_ne!(farm.turbines().next().unwrap().state, State::Stopped);
+    farm.set_gearbox_hot("T02", false);
+    run(farm, 600);
+    assert_ne!(state(farm), State::Stopped);
+}
