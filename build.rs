@@ -20,14 +20,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let mut config = prost_build::Config::new();
     for field in BOXED {
         let (message, name) = field.split_once('.').unwrap_or((field, ""));
-        let oneof = if name.ends_with("_value") {
-            "value."
-        } else {
-            ""
-        };
-        config.boxed(format!(
-            ".org.eclipse.tahu.protobuf.Payload.{message}.{oneof}{name}"
-        ));
+        let oneof = if name.ends_with("_value") { "value." } else { "" };
+        config.boxed(format!(".org.eclipse.tahu.protobuf.Payload.{message}.{oneof}{name}"));
     }
     config.compile_fds(descriptors)?;
     Ok(())

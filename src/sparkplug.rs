@@ -3,14 +3,26 @@
 //! [`Host`](host::Host) takes MQTT messages and time and gives [`Event`](event::Event)s and
 //! commands. It knows nothing of SiteWise.
 
+pub mod config;
 pub mod limits;
 
 pub mod address;
 pub mod datatype;
 pub mod edge;
 pub mod event;
+pub mod findings;
+pub mod host;
 pub mod message;
 pub mod payload;
 pub mod proto;
+pub mod quality;
+pub mod rebirth;
 pub mod topic;
 pub mod value;
+
+mod birth;
+mod metric;
+mod session;
+mod table;
+mod template;
+mod window;

@@ -15,10 +15,7 @@ pub struct EdgeNode {
 impl EdgeNode {
     /// The descriptor of `node` in `group`.
     pub fn new(group: impl Into<Arc<str>>, node: impl Into<Arc<str>>) -> Self {
-        Self {
-            group: group.into(),
-            node: node.into(),
-        }
+        Self { group: group.into(), node: node.into() }
     }
 }
 

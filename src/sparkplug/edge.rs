@@ -60,14 +60,7 @@ pub struct Edge {
 impl Edge {
     /// An edge node about to connect with `bd_seq`.
     pub fn new(node: EdgeNode, bd_seq: u8) -> Self {
-        Self {
-            node,
-            bd_seq,
-            seq: 0,
-            aliases: None,
-            datatypes: true,
-            compression: None,
-        }
+        Self { node, bd_seq, seq: 0, aliases: None, datatypes: true, compression: None }
     }
 
     /// Births give every metric an alias; data carries aliases alone
@@ -118,10 +111,7 @@ impl Edge {
 
     /// The will to be given in CONNECT; published by hand, the node's death.
     pub fn will(&self) -> Message {
-        let payload = Payload {
-            metrics: vec![self.bd_seq_metric()],
-            ..Payload::default()
-        };
+        let payload = Payload { metrics: vec![self.bd_seq_metric()], ..Payload::default() };
         Message {
             topic: topic::of_source(&self.source(None), Verb::Death),
             payload: payload::encode(&payload),
@@ -147,10 +137,7 @@ impl Edge {
         if let Some(aliases) = &mut self.aliases {
             aliases.clear();
         }
-        let mut all = vec![
-            self.bd_seq_metric(),
-            Metric::new(REBIRTH, false).into_wire(),
-        ];
+        let mut all = vec![self.bd_seq_metric(), Metric::new(REBIRTH, false).into_wire()];
         all.extend(self.with_alias_names(None, metrics));
         self.numbered(None, Verb::Birth, time, all)
     }
@@ -214,10 +201,7 @@ impl Edge {
     }
 
     fn source(&self, device: Option<&str>) -> Source {
-        Source {
-            edge: self.node.clone(),
-            device: device.map(Into::into),
-        }
+        Source { edge: self.node.clone(), device: device.map(Into::into) }
     }
 
     fn bd_seq_metric(&self) -> wire::Metric {

@@ -117,10 +117,7 @@ fn bounded(reader: impl Read) -> Result<Vec<u8>, DecodeError> {
 }
 
 fn algorithm(payload: &Payload) -> Option<&str> {
-    let metric = payload
-        .metrics
-        .iter()
-        .find(|m| m.name.as_deref() == Some("algorithm"))?;
+    let metric = payload.metrics.iter().find(|m| m.name.as_deref() == Some("algorithm"))?;
     match &metric.value {
         Some(Value::StringValue(name)) => Some(name),
         _ => None,

@@ -103,11 +103,7 @@ impl<'a> Topic<'a> {
 /// intro-device-id-chars].
 fn id(text: &str) -> Result<&str, TopicError> {
     let wild = |b: u8| matches!(b, b'+' | b'#');
-    if text.is_empty() || text.bytes().any(wild) {
-        Err(TopicError::Id)
-    } else {
-        Ok(text)
-    }
+    if text.is_empty() || text.bytes().any(wild) { Err(TopicError::Id) } else { Ok(text) }
 }
 
 /// The topic of a `verb` of `source`.
@@ -164,41 +160,19 @@ mod tests {
 
     #[test]
     fn topic_structure() {
-        let edge = |group, verb, node, device| {
-            Ok(Topic::Edge(Edge {
-                group,
-                node,
-                device,
-                verb,
-            }))
-        };
+        let edge = |group, verb, node, device| Ok(Topic::Edge(Edge { group, node, device, verb }));
         let cases = [
             ("spBv1.0/g/NBIRTH/n", edge("g", Verb::Birth, "n", None)),
             ("spBv1.0/g/NDATA/n", edge("g", Verb::Data, "n", None)),
             ("spBv1.0/g/NDEATH/n", edge("g", Verb::Death, "n", None)),
             ("spBv1.0/g/NCMD/n", edge("g", Verb::Command, "n", None)),
-            (
-                "spBv1.0/g/DBIRTH/n/d",
-                edge("g", Verb::Birth, "n", Some("d")),
-            ),
+            ("spBv1.0/g/DBIRTH/n/d", edge("g", Verb::Birth, "n", Some("d"))),
             ("spBv1.0/g/DDATA/n/d", edge("g", Verb::Data, "n", Some("d"))),
-            (
-                "spBv1.0/g/DDEATH/n/d",
-                edge("g", Verb::Death, "n", Some("d")),
-            ),
-            (
-                "spBv1.0/g/DCMD/n/d",
-                edge("g", Verb::Command, "n", Some("d")),
-            ),
-            (
-                "spBv1.0/Plant 1.ü/DDATA/$n/d 1",
-                edge("Plant 1.ü", Verb::Data, "$n", Some("d 1")),
-            ),
+            ("spBv1.0/g/DDEATH/n/d", edge("g", Verb::Death, "n", Some("d"))),
+            ("spBv1.0/g/DCMD/n/d", edge("g", Verb::Command, "n", Some("d"))),
+            ("spBv1.0/Plant 1.ü/DDATA/$n/d 1", edge("Plant 1.ü", Verb::Data, "$n", Some("d 1"))),
             ("spBv1.0/STATE/h 1", Ok(Topic::State { host_id: "h 1" })),
-            (
-                "spBv1.0/STATE/NDATA/n",
-                edge("STATE", Verb::Data, "n", None),
-            ),
+            ("spBv1.0/STATE/NDATA/n", edge("STATE", Verb::Data, "n", None)),
             ("STATE/h", Err(TopicError::Namespace)),
             ("spAv1.0/g/NDATA/n", Err(TopicError::Namespace)),
             ("", Err(TopicError::Namespace)),
@@ -230,17 +204,9 @@ mod tests {
         let edge = EdgeNode::new("g", "n");
         for verb in [Verb::Birth, Verb::Death, Verb::Data, Verb::Command] {
             for device in [None, Some("d")] {
-                let source = Source {
-                    edge: edge.clone(),
-                    device: device.map(Into::into),
-                };
+                let source = Source { edge: edge.clone(), device: device.map(Into::into) };
                 let topic = of_source(&source, verb);
-                let parts = Edge {
-                    group: "g",
-                    node: "n",
-                    device,
-                    verb,
-                };
+                let parts = Edge { group: "g", node: "n", device, verb };
                 assert_eq!(Topic::parse(&topic), Ok(Topic::Edge(parts)));
             }
         }

@@ -62,7 +62,7 @@ pub enum ValueError {
     /// A data set whose columns, types and rows do not agree.
     #[error("the data set's columns, types and rows do not agree")]
     NoTable,
-    /// Past [`limits`](super::limits).
+    /// Past [`limits`].
     #[error("the value is too long")]
     TooLong,
     /// A datatype that has no value of its own here: templates and property sets.
@@ -234,10 +234,7 @@ impl<'a> Arm<'a> {
                 Self::String(_) => Err(ValueError::NoUuid),
                 _ => Err(ValueError::Mismatch),
             },
-            DataType::DateTime => self
-                .integer()
-                .map(Value::DateTime)
-                .ok_or(ValueError::Mismatch),
+            DataType::DateTime => self.integer().map(Value::DateTime).ok_or(ValueError::Mismatch),
             DataType::Bytes | DataType::File => match self {
                 Self::Bytes(v) if v.len() <= limits::BLOB_BYTES => Ok(Value::Bytes(v.into())),
                 Self::Bytes(_) => Err(ValueError::TooLong),
@@ -311,21 +308,17 @@ fn cut(text: &str) -> &str {
 fn is_uuid(text: &str) -> bool {
     let hyphen = |i: usize| matches!(i, 8 | 13 | 18 | 23);
     text.len() == 36
-        && text.bytes().enumerate().all(|(i, b)| {
-            if hyphen(i) {
-                b == b'-'
-            } else {
-                b.is_ascii_hexdigit()
-            }
-        })
+        && text.bytes().enumerate().all(
+            |(i, b)| {
+                if hyphen(i) { b == b'-' } else { b.is_ascii_hexdigit() }
+            },
+        )
 }
 
 /// A data set, each cell by the type of its column [payloads-template-dataset-value].
 fn table(wire: &wire::DataSet) -> Result<DataSet, ValueError> {
     let columns = wire.columns.len();
-    let agreed = wire
-        .num_of_columns
-        .is_none_or(|n| usize::try_from(n) == Ok(columns));
+    let agreed = wire.num_of_columns.is_none_or(|n| usize::try_from(n) == Ok(columns));
     if !agreed || wire.types.len() != columns {
         return Err(ValueError::NoTable);
     }
@@ -347,10 +340,6 @@ fn table(wire: &wire::DataSet) -> Result<DataSet, ValueError> {
     });
     Ok(DataSet {
         rows: rows.collect::<Result<_, _>>()?,
-        columns: wire
-            .columns
-            .iter()
-            .map(|name| cut(name).to_owned())
-            .collect(),
+        columns: wire.columns.iter().map(|name| cut(name).to_owned()).collect(),
     })
 }

@@ -19,18 +19,12 @@ pub struct Typed {
 impl Typed {
     /// `value` as a `datatype`.
     pub fn new(datatype: DataType, value: Value) -> Self {
-        Self {
-            datatype,
-            value: Some(value),
-        }
+        Self { datatype, value: Some(value) }
     }
 
     /// Null of a `datatype`.
     pub fn null(datatype: DataType) -> Self {
-        Self {
-            datatype,
-            value: None,
-        }
+        Self { datatype, value: None }
     }
 }
 
@@ -79,9 +73,7 @@ impl Metric {
             name: Some(name.to_owned()),
             datatype: Some(typed.datatype.number()),
             is_null: typed.value.is_none().then_some(true),
-            value: typed
-                .value
-                .and_then(|value| metric_arm(typed.datatype, &value)),
+            value: typed.value.and_then(|value| metric_arm(typed.datatype, &value)),
             ..wire::Metric::default()
         })
     }
@@ -166,9 +158,7 @@ impl Metric {
         set.values.push(wire::PropertyValue {
             r#type: Some(typed.datatype.number()),
             is_null: typed.value.is_none().then_some(true),
-            value: typed
-                .value
-                .and_then(|value| property_arm(typed.datatype, &value)),
+            value: typed.value.and_then(|value| property_arm(typed.datatype, &value)),
         });
         self
     }
@@ -203,10 +193,7 @@ pub struct Template(wire::Template);
 impl Template {
     /// A definition; its name is that of its metric.
     pub fn definition() -> Self {
-        Self(wire::Template {
-            is_definition: Some(true),
-            ..wire::Template::default()
-        })
+        Self(wire::Template { is_definition: Some(true), ..wire::Template::default() })
     }
 
     /// A definition that inherits from `parent`, as Ignition has it.
@@ -239,9 +226,7 @@ impl Template {
         self.0.parameters.push(wire::template::Parameter {
             name: Some(name.to_owned()),
             r#type: Some(typed.datatype.number()),
-            value: typed
-                .value
-                .and_then(|value| parameter_arm(typed.datatype, &value)),
+            value: typed.value.and_then(|value| parameter_arm(typed.datatype, &value)),
         });
         self
     }
@@ -254,9 +239,7 @@ impl Template {
 
     /// The template with more members.
     pub fn members(mut self, members: impl IntoIterator<Item = Metric>) -> Self {
-        self.0
-            .metrics
-            .extend(members.into_iter().map(|member| member.0));
+        self.0.metrics.extend(members.into_iter().map(|member| member.0));
         self
     }
 }

@@ -13,10 +13,8 @@ fn decoded(message: &Message) -> Payload {
 #[test]
 fn one_sequence_runs_over_node_and_devices_and_wraps() {
     let mut edge = Edge::new(EdgeNode::new("g", "n"), 3);
-    let mut seqs = vec![
-        decoded(&edge.nbirth(time(1), [])).seq,
-        decoded(&edge.dbirth("d", time(1), [])).seq,
-    ];
+    let mut seqs =
+        vec![decoded(&edge.nbirth(time(1), [])).seq, decoded(&edge.dbirth("d", time(1), [])).seq];
     for _ in 0..254 {
         seqs.push(decoded(&edge.ddata("d", time(1), [])).seq);
     }
@@ -34,11 +32,7 @@ fn payloads_nbirth_bdseq() {
     assert_eq!(first.name.as_deref(), Some("bdSeq"));
     assert_eq!(first.datatype, Some(DataType::Int64.number()));
     assert_eq!(bd_seq(&edge.nbirth(time(1), [])), first);
-    assert_eq!(
-        bd_seq(&edge.nbirth(time(2), [])),
-        first,
-        "a rebirth keeps it"
-    );
+    assert_eq!(bd_seq(&edge.nbirth(time(2), [])), first, "a rebirth keeps it");
     let second = bd_seq(&edge.reconnect());
     assert_ne!(second, first);
     assert_eq!(edge.bd_seq(), 0);
@@ -47,15 +41,10 @@ fn payloads_nbirth_bdseq() {
 
 #[test]
 fn payloads_alias_data_cmd_requirement() {
-    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0)
-        .with_aliases()
-        .without_datatypes();
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0).with_aliases().without_datatypes();
     edge.nbirth(time(1), [Metric::new("a", 1_i32)]);
     let birth = decoded(&edge.dbirth("d", time(1), [Metric::new("a", 1_i32)]));
-    assert_eq!(
-        (birth.metrics[0].name.as_deref(), birth.metrics[0].alias),
-        (Some("a"), Some(1))
-    );
+    assert_eq!((birth.metrics[0].name.as_deref(), birth.metrics[0].alias), (Some("a"), Some(1)));
     let data = decoded(&edge.ddata("d", time(1), [Metric::new("a", 2_i32)]));
     assert_eq!(data.metrics[0].name, None);
     assert_eq!(data.metrics[0].alias, Some(1));
@@ -66,10 +55,7 @@ fn payloads_alias_data_cmd_requirement() {
 fn a_rebirth_request_is_recognised() {
     let edge = Edge::new(EdgeNode::new("g", "n"), 0);
     let command = |metric: Metric| {
-        payload::encode(&Payload {
-            metrics: vec![metric.into_wire()],
-            ..Payload::default()
-        })
+        payload::encode(&Payload { metrics: vec![metric.into_wire()], ..Payload::default() })
     };
     let rebirth = command(Metric::new(REBIRTH, true));
     assert!(edge.is_rebirth(&edge.command_topic(), &rebirth));
@@ -102,12 +88,6 @@ fn what_is_built_is_read_again() {
         let metric = Metric::new("m", typed.clone()).into_wire();
         let datatype = DataType::try_from(metric.datatype.unwrap()).unwrap();
         let read = Arm::of_metric(metric.value.as_ref().unwrap()).decode(datatype);
-        assert_eq!(
-            Typed {
-                datatype,
-                value: read.ok()
-            },
-            typed
-        );
+        assert_eq!(Typed { datatype, value: read.ok() }, typed);
     }
 }

@@ -70,9 +70,7 @@ pub(super) fn check(payload: &[u8]) -> Result<(), DecodeError> {
                 WireType::StartGroup | WireType::EndGroup => 0,
             };
             let length = usize::try_from(length).map_err(|_| DecodeError::Malformed)?;
-            let (field, rest) = bytes
-                .split_at_checked(length)
-                .ok_or(DecodeError::Malformed)?;
+            let (field, rest) = bytes.split_at_checked(length).ok_or(DecodeError::Malformed)?;
             bytes = rest;
             if !matches!(wire_type, WireType::LengthDelimited) {
                 continue;

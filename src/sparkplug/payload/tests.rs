@@ -43,35 +43,20 @@ fn empty_bytes_are_an_empty_payload() {
 fn compressed_payloads_are_unwrapped_with_and_without_algorithm() {
     let plain = payload();
     for compression in [Compression::Gzip, Compression::Deflate] {
-        assert_eq!(
-            decode(&encode_compressed(&plain, compression)),
-            Ok(plain.clone())
-        );
+        assert_eq!(decode(&encode_compressed(&plain, compression)), Ok(plain.clone()));
         let body = body(compression, &plain);
-        assert_eq!(
-            decode(&wrapper(Some(body.clone()), None)),
-            Ok(plain.clone())
-        );
+        assert_eq!(decode(&wrapper(Some(body.clone()), None)), Ok(plain.clone()));
         let lower = compression.algorithm().to_lowercase();
-        assert_eq!(
-            decode(&wrapper(Some(body), Some(&lower))),
-            Ok(plain.clone())
-        );
+        assert_eq!(decode(&wrapper(Some(body), Some(&lower))), Ok(plain.clone()));
     }
     let mut raw = flate2::write::DeflateEncoder::new(Vec::new(), flate2::Compression::fast());
     raw.write_all(&encode(&plain)).unwrap();
-    assert_eq!(
-        decode(&wrapper(Some(raw.finish().unwrap()), None)),
-        Ok(plain)
-    );
+    assert_eq!(decode(&wrapper(Some(raw.finish().unwrap()), None)), Ok(plain));
 }
 
 #[test]
 fn the_wrapper_lends_what_the_inner_payload_lacks() {
-    let bare = Payload {
-        seq: None,
-        ..payload()
-    };
+    let bare = Payload { seq: None, ..payload() };
     let decoded = decode(&wrapper(Some(body(Compression::Gzip, &bare)), None)).unwrap();
     assert_eq!((decoded.seq, decoded.timestamp), (Some(9), Some(5)));
 }
@@ -83,14 +68,8 @@ fn what_is_no_payload_is_named() {
     let cases = [
         (vec![0xff, 0xff], DecodeError::Malformed),
         (wrapper(None, None), DecodeError::Compression),
-        (
-            wrapper(Some(vec![1, 2, 3]), Some("GZIP")),
-            DecodeError::Compression,
-        ),
-        (
-            wrapper(Some(vec![1, 2, 3]), Some("LZ4")),
-            DecodeError::Compression,
-        ),
+        (wrapper(Some(vec![1, 2, 3]), Some("GZIP")), DecodeError::Compression),
+        (wrapper(Some(vec![1, 2, 3]), Some("LZ4")), DecodeError::Compression),
         (wrapper(Some(inner), None), DecodeError::Nested),
         (vec![0; limits::PAYLOAD_BYTES + 1], DecodeError::TooLarge),
     ];
@@ -109,10 +88,7 @@ fn flate(bytes: &[u8]) -> Vec<u8> {
 fn a_bomb_stops_at_the_limit() {
     let bomb = flate(&vec![0; limits::PAYLOAD_BYTES + 1]);
     assert!(bomb.len() < 128 * 1024);
-    assert_eq!(
-        decode(&wrapper(Some(bomb), None)),
-        Err(DecodeError::TooLarge)
-    );
+    assert_eq!(decode(&wrapper(Some(bomb), None)), Err(DecodeError::TooLarge));
 }
 
 #[test]
@@ -122,22 +98,11 @@ fn parts_are_counted_before_they_take_memory() {
     assert_eq!(decode(&flat), Err(DecodeError::TooLarge));
 
     let member = Metric::default();
-    let template = Template {
-        metrics: vec![member; 200_000],
-        ..Template::default()
-    };
-    let metric = Metric {
-        value: Some(Value::TemplateValue(Box::new(template))),
-        ..Metric::default()
-    };
-    let two = Payload {
-        metrics: vec![metric.clone(); 2],
-        ..Payload::default()
-    };
+    let template = Template { metrics: vec![member; 200_000], ..Template::default() };
+    let metric =
+        Metric { value: Some(Value::TemplateValue(Box::new(template))), ..Metric::default() };
+    let two = Payload { metrics: vec![metric.clone(); 2], ..Payload::default() };
     assert_eq!(decode(&encode(&two)).map(|p| p.metrics.len()), Ok(2));
-    let three = Payload {
-        metrics: vec![metric; 3],
-        ..Payload::default()
-    };
+    let three = Payload { metrics: vec![metric; 3], ..Payload::default() };
     assert_eq!(decode(&encode(&three)), Err(DecodeError::TooLarge));
 }

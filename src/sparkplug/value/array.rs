@@ -43,11 +43,7 @@ fn fixed<const N: usize>(
 fn booleans(bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
     let Some((count, bits)) = bytes.split_first_chunk::<4>() else {
         // Some senders leave an empty array without its count.
-        return if bytes.is_empty() {
-            Ok(Vec::new())
-        } else {
-            Err(ValueError::NoArray)
-        };
+        return if bytes.is_empty() { Ok(Vec::new()) } else { Err(ValueError::NoArray) };
     };
     let count = usize::try_from(u32::from_le_bytes(*count)).map_err(|_| ValueError::TooLong)?;
     if count > limits::ELEMENTS {
@@ -56,9 +52,7 @@ fn booleans(bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
     if bits.len() != count.div_ceil(8) {
         return Err(ValueError::NoArray);
     }
-    let values = bits
-        .iter()
-        .flat_map(|byte| (0..8).map(move |i| byte & (0x80 >> i) != 0));
+    let values = bits.iter().flat_map(|byte| (0..8).map(move |i| byte & (0x80 >> i) != 0));
     Ok(values.take(count).map(Value::Boolean).collect())
 }
 
@@ -72,10 +66,7 @@ fn strings(bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
     if text.len() > limits::STRING_BYTES || text.split('\0').count() > limits::ELEMENTS {
         return Err(ValueError::TooLong);
     }
-    Ok(text
-        .split('\0')
-        .map(|element| Value::String(element.into()))
-        .collect())
+    Ok(text.split('\0').map(|element| Value::String(element.into())).collect())
 }
 
 /// The bytes of an array of type `datatype`; none if an element is no such value.

@@ -24,11 +24,7 @@ fn integers_are_read_by_datatype_from_either_arm() {
         (UInt8, int(0xffff_ffc8), Ok(Value::UInt(200))),
         (UInt16, int(65_535), Ok(Value::UInt(65_535))),
         (UInt32, int(4_000_000_000), Ok(Value::UInt(4_000_000_000))),
-        (
-            UInt32,
-            Arm::Long(4_000_000_000),
-            Ok(Value::UInt(4_000_000_000)),
-        ),
+        (UInt32, Arm::Long(4_000_000_000), Ok(Value::UInt(4_000_000_000))),
         (UInt32, Arm::Long(u64::MAX), Ok(Value::UInt(4_294_967_295))),
         (UInt64, Arm::Long(u64::MAX), Ok(Value::UInt(u64::MAX))),
         (UInt64, int(1), Ok(Value::UInt(1))),
@@ -53,36 +49,16 @@ fn every_other_arm_is_held_against_its_datatype() {
         (DataType::Float, Arm::Double(1.5), Ok(Value::Float(1.5))),
         (DataType::Double, Arm::Float(1.5), Ok(Value::Double(1.5))),
         (DataType::Double, Arm::Int(1), Err(ValueError::Mismatch)),
-        (
-            DataType::Boolean,
-            Arm::Boolean(true),
-            Ok(Value::Boolean(true)),
-        ),
+        (DataType::Boolean, Arm::Boolean(true), Ok(Value::Boolean(true))),
         (DataType::Boolean, Arm::Long(0), Ok(Value::Boolean(false))),
         (DataType::Boolean, Arm::Int(2), Err(ValueError::Mismatch)),
-        (
-            DataType::String,
-            Arm::String(""),
-            Ok(Value::String("".into())),
-        ),
-        (
-            DataType::Text,
-            Arm::String("a"),
-            Ok(Value::String("a".into())),
-        ),
+        (DataType::String, Arm::String(""), Ok(Value::String("".into()))),
+        (DataType::Text, Arm::String("a"), Ok(Value::String("a".into()))),
         (DataType::Text, Arm::Bytes(b"a"), Err(ValueError::Mismatch)),
-        (
-            DataType::Uuid,
-            Arm::String(uuid),
-            Ok(Value::String(uuid.into())),
-        ),
+        (DataType::Uuid, Arm::String(uuid), Ok(Value::String(uuid.into()))),
         (DataType::Uuid, Arm::String("x"), Err(ValueError::NoUuid)),
         (DataType::DateTime, Arm::Long(9), Ok(Value::DateTime(9))),
-        (
-            DataType::File,
-            Arm::Bytes(b"a"),
-            Ok(Value::Bytes(b"a".as_slice().into())),
-        ),
+        (DataType::File, Arm::Bytes(b"a"), Ok(Value::Bytes(b"a".as_slice().into()))),
         (DataType::Template, Arm::Int(1), Err(ValueError::NoValue)),
         (DataType::Unknown, Arm::Int(1), Ok(Value::Int(1))),
         (DataType::Unknown, Arm::Extension, Err(ValueError::NoValue)),
@@ -109,28 +85,12 @@ fn a_long_string_is_cut_on_a_character_boundary() {
 #[test]
 fn arrays_are_little_endian() {
     let cases: &[(DataType, &[u8], &[Value])] = &[
-        (
-            DataType::Int8Array,
-            &[0xe9, 0x7b],
-            &[Value::Int(-23), Value::Int(123)],
-        ),
+        (DataType::Int8Array, &[0xe9, 0x7b], &[Value::Int(-23), Value::Int(123)]),
         (DataType::UInt8Array, &[0x80], &[Value::UInt(128)]),
         (DataType::Int16Array, &[0xfe, 0xff], &[Value::Int(-2)]),
-        (
-            DataType::UInt32Array,
-            &[1, 0, 0, 0x80],
-            &[Value::UInt(0x8000_0001)],
-        ),
-        (
-            DataType::FloatArray,
-            &[0xa4, 0x70, 0x9d, 0x3f],
-            &[Value::Float(1.23)],
-        ),
-        (
-            DataType::DateTimeArray,
-            &[1, 0, 0, 0, 0, 0, 0, 0],
-            &[Value::DateTime(1)],
-        ),
+        (DataType::UInt32Array, &[1, 0, 0, 0x80], &[Value::UInt(0x8000_0001)]),
+        (DataType::FloatArray, &[0xa4, 0x70, 0x9d, 0x3f], &[Value::Float(1.23)]),
+        (DataType::DateTimeArray, &[1, 0, 0, 0, 0, 0, 0, 0], &[Value::DateTime(1)]),
         (
             DataType::BooleanArray,
             &[9, 0, 0, 0, 0b0011_0000, 0x80],
@@ -144,16 +104,8 @@ fn arrays_are_little_endian() {
         (DataType::StringArray, b"", &[]),
     ];
     for (datatype, bytes, expected) in cases {
-        assert_eq!(
-            array::decode(*datatype, bytes).as_deref(),
-            Ok(*expected),
-            "{datatype}"
-        );
-        assert_eq!(
-            array::encode(*datatype, expected).as_deref(),
-            Some(*bytes),
-            "{datatype}"
-        );
+        assert_eq!(array::decode(*datatype, bytes).as_deref(), Ok(*expected), "{datatype}");
+        assert_eq!(array::encode(*datatype, expected).as_deref(), Some(*bytes), "{datatype}");
     }
 }
 
@@ -162,30 +114,15 @@ fn arrays_that_are_none_are_named() {
     let cases: &[(DataType, &[u8], ValueError)] = &[
         (DataType::Int32Array, &[1, 2, 3], ValueError::NoArray),
         (DataType::BooleanArray, &[1, 0], ValueError::NoArray),
-        (
-            DataType::BooleanArray,
-            &[9, 0, 0, 0, 1],
-            ValueError::NoArray,
-        ),
-        (
-            DataType::BooleanArray,
-            &[255, 255, 255, 255, 1],
-            ValueError::TooLong,
-        ),
+        (DataType::BooleanArray, &[9, 0, 0, 0, 1], ValueError::NoArray),
+        (DataType::BooleanArray, &[255, 255, 255, 255, 1], ValueError::TooLong),
         (DataType::StringArray, &[0xff, 0], ValueError::NoArray),
     ];
     for (datatype, bytes, expected) in cases {
-        assert_eq!(
-            array::decode(*datatype, bytes),
-            Err(*expected),
-            "{datatype}"
-        );
+        assert_eq!(array::decode(*datatype, bytes), Err(*expected), "{datatype}");
     }
     let long = vec![0; limits::ELEMENTS + 1];
-    assert_eq!(
-        array::decode(DataType::Int8Array, &long),
-        Err(ValueError::TooLong)
-    );
+    assert_eq!(array::decode(DataType::Int8Array, &long), Err(ValueError::TooLong));
 }
 
 #[test]
@@ -198,19 +135,13 @@ fn a_data_set_is_read_by_its_columns() {
         columns: vec!["a".into(), "b".into()],
         types: vec![DataType::Int8.number(), DataType::String.number()],
         rows: vec![
-            row(vec![
-                cell(Some(Cell::IntValue(0xff))),
-                cell(Some(Cell::StringValue("x".into()))),
-            ]),
+            row(vec![cell(Some(Cell::IntValue(0xff))), cell(Some(Cell::StringValue("x".into())))]),
             row(vec![cell(None), cell(None)]),
         ],
     };
     let expected = DataSet {
         columns: vec!["a".into(), "b".into()],
-        rows: vec![
-            vec![Some(Value::Int(-1)), Some(Value::String("x".into()))],
-            vec![None, None],
-        ],
+        rows: vec![vec![Some(Value::Int(-1)), Some(Value::String("x".into()))], vec![None, None]],
     };
     assert_eq!(table(&good), Ok(expected));
 

@@ -1,0 +1,298 @@
+//! What senders do wrong, counted by a closed list of names and by the statement of the
+//! specification that it is held against.
+
+/// A way in which a message is not as it should be. None of them stops anything else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Finding {
+    /// A topic of another shape, or with an id that is none.
+    WrongTopic,
+    /// Bytes that are no payload.
+    Undecodable,
+    /// A payload past the limits of size.
+    TooLarge,
+    /// A message of one edge node more than are remembered.
+    TooManyNodes,
+    /// A birth of one device more than a node may have.
+    TooManyDevices,
+    /// A metric past the limit of a birth, in number or in depth.
+    TooManyLeaves,
+    /// A name that is not taken, or a value that is cut or not taken, for its length.
+    TooLong,
+    /// A stored message where a live one belongs.
+    Retained,
+    /// A message from another server than the node's session is on.
+    ForeignServer,
+    /// An NBIRTH whose sequence begins elsewhere than at zero.
+    NotZero,
+    /// A message without a sequence number, or with one past 255.
+    NoSeq,
+    /// Messages that never came, or came after their place was given up.
+    Gap,
+    /// A message that came twice.
+    Duplicate,
+    /// A message that came after its place in the sequence was given up.
+    Late,
+    /// A message of a node or device before its birth.
+    BeforeBirth,
+    /// A birth without bdSeq.
+    NoBdSeq,
+    /// A death that belongs to another birth than the latest.
+    StaleDeath,
+    /// A death of what is dead already.
+    RepeatedDeath,
+    /// An NBIRTH without `Node Control/Rebirth`.
+    NoRebirth,
+    /// A payload without a time, or with one that is none.
+    NoTime,
+    /// A metric without a name where there must be one.
+    Nameless,
+    /// A metric that the latest birth does not have.
+    UnknownMetric,
+    /// An alias that the latest birth does not have.
+    UnknownAlias,
+    /// An alias that stands for several metrics.
+    AliasCollision,
+    /// A second metric or definition of one name in a birth.
+    RepeatedMetric,
+    /// A metric of a birth without a datatype.
+    NoDatatype,
+    /// A datatype outside the enumeration.
+    UnknownDatatype,
+    /// A datatype in data that is not that of the birth.
+    ChangedDatatype,
+    /// A value that does not go with its datatype.
+    WrongValue,
+    /// An integer that does not fit its datatype.
+    OutOfRange,
+    /// A metric that has neither a value nor says that it is null.
+    NoValue,
+    /// A property set with more keys than values, or fewer.
+    PropertyCount,
+    /// A quality that is no integer.
+    WrongQuality,
+    /// A parameter without a name.
+    NamelessParameter,
+    /// A template definition outside NBIRTH.
+    DefinitionPlace,
+    /// A template definition that refers to another.
+    Inheritance,
+    /// An instance whose definition is unknown.
+    UnknownTemplate,
+    /// An instance in data that refers to another definition than in the birth.
+    ChangedTemplate,
+    /// An instance in a birth without a member that its definition has.
+    MissingMember,
+    /// An instance with a member that its definition lacks.
+    SpareMember,
+    /// A STATE payload that is none.
+    WrongState,
+    /// Another host application that goes by our id.
+    HostConflict,
+    /// A rebirth not asked for, since it has not cured the same fault before.
+    Suppressed,
+}
+
+impl Finding {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+
+    /// All of them, in order.
+    pub const ALL: [Self; 43] = [
+        Self::WrongTopic,
+        Self::Undecodable,
+        Self::TooLarge,
+        Self::TooManyNodes,
+        Self::TooManyDevices,
+        Self::TooManyLeaves,
+        Self::TooLong,
+        Self::Retained,
+        Self::ForeignServer,
+        Self::NotZero,
+        Self::NoSeq,
+        Self::Gap,
+        Self::Duplicate,
+        Self::Late,
+        Self::BeforeBirth,
+        Self::NoBdSeq,
+        Self::StaleDeath,
+        Self::RepeatedDeath,
+        Self::NoRebirth,
+        Self::NoTime,
+        Self::Nameless,
+        Self::UnknownMetric,
+        Self::UnknownAlias,
+        Self::AliasCollision,
+        Self::RepeatedMetric,
+        Self::NoDatatype,
+        Self::UnknownDatatype,
+        Self::ChangedDatatype,
+        Self::WrongValue,
+        Self::OutOfRange,
+        Self::NoValue,
+        Self::PropertyCount,
+        Self::WrongQuality,
+        Self::NamelessParameter,
+        Self::DefinitionPlace,
+        Self::Inheritance,
+        Self::UnknownTemplate,
+        Self::ChangedTemplate,
+        Self::MissingMember,
+        Self::SpareMember,
+        Self::WrongState,
+        Self::HostConflict,
+        Self::Suppressed,
+    ];
+
+    /// A name for metrics and logs.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::WrongTopic => "wrong_topic",
+            Self::Undecodable => "undecodable",
+            Self::TooLarge => "too_large",
+            Self::TooManyNodes => "too_many_nodes",
+            Self::TooManyDevices => "too_many_devices",
+            Self::TooManyLeaves => "too_many_leaves",
+            Self::TooLong => "too_long",
+            Self::Retained => "retained",
+            Self::ForeignServer => "foreign_server",
+            Self::NotZero => "birth_seq_not_zero",
+            Self::NoSeq => "no_seq",
+            Self::Gap => "gap",
+            Self::Duplicate => "duplicate",
+            Self::Late => "late",
+            Self::BeforeBirth => "before_birth",
+            Self::NoBdSeq => "no_bd_seq",
+            Self::StaleDeath => "stale_death",
+            Self::RepeatedDeath => "repeated_death",
+            Self::NoRebirth => "no_rebirth",
+            Self::NoTime => "no_time",
+            Self::Nameless => "nameless",
+            Self::UnknownMetric => "unknown_metric",
+            Self::UnknownAlias => "unknown_alias",
+            Self::AliasCollision => "alias_collision",
+            Self::RepeatedMetric => "repeated_metric",
+            Self::NoDatatype => "no_datatype",
+            Self::UnknownDatatype => "unknown_datatype",
+            Self::ChangedDatatype => "changed_datatype",
+            Self::WrongValue => "wrong_value",
+            Self::OutOfRange => "out_of_range",
+            Self::NoValue => "no_value",
+            Self::PropertyCount => "property_count",
+            Self::WrongQuality => "wrong_quality",
+            Self::NamelessParameter => "nameless_parameter",
+            Self::DefinitionPlace => "definition_place",
+            Self::Inheritance => "inheritance",
+            Self::UnknownTemplate => "unknown_template",
+            Self::ChangedTemplate => "changed_template",
+            Self::MissingMember => "missing_member",
+            Self::SpareMember => "spare_member",
+            Self::WrongState => "wrong_state",
+            Self::HostConflict => "host_conflict",
+            Self::Suppressed => "rebirth_suppressed",
+        }
+    }
+
+    /// The statement of the specification that it is held against, where there is one.
+    pub const fn tck_id(self) -> Option<&'static str> {
+        match self {
+            Self::WrongTopic => Some("topic-structure"),
+            Self::Retained => Some("payloads-ndata-retain"),
+            Self::NotZero => Some("topics-nbirth-seq-num"),
+            Self::NoSeq => Some("payloads-sequence-num-always-included"),
+            Self::Gap => Some("payloads-sequence-num-incrementing"),
+            Self::BeforeBirth => Some("payloads-ndata-order"),
+            Self::NoBdSeq => Some("topics-nbirth-bdseq-included"),
+            Self::StaleDeath => Some("payloads-ndeath-bdseq"),
+            Self::NoRebirth => Some("topics-nbirth-rebirth-metric"),
+            Self::NoTime => Some("payloads-timestamp-in-UTC"),
+            Self::Nameless => Some("payloads-name-requirement"),
+            Self::UnknownMetric => Some("topics-nbirth-metric-reqs"),
+            Self::UnknownAlias => Some("payloads-alias-birth-requirement"),
+            Self::AliasCollision => Some("payloads-alias-uniqueness"),
+            Self::NoDatatype => Some("payloads-metric-datatype-req"),
+            Self::UnknownDatatype => Some("payloads-metric-datatype-value"),
+            Self::ChangedDatatype => Some("payloads-metric-datatype-not-req"),
+            Self::NoValue => Some("operational-behavior-data-publish-nbirth-values"),
+            Self::PropertyCount => Some("payloads-propertyset-keys-array-size"),
+            Self::WrongQuality => Some("payloads-propertyset-quality-value-type"),
+            Self::NamelessParameter => Some("payloads-template-parameter-name-required"),
+            Self::DefinitionPlace => Some("payloads-template-definition-nbirth-only"),
+            Self::Inheritance => Some("payloads-template-definition-ref"),
+            Self::UnknownTemplate => Some("payloads-template-ref-instance"),
+            Self::ChangedTemplate => Some("payloads-template-instance-ref"),
+            Self::MissingMember => Some("payloads-template-instance-members-birth"),
+            Self::SpareMember => Some("payloads-template-instance-members"),
+            Self::WrongState => Some("payloads-state-birth-payload"),
+            Self::HostConflict => Some("operational-behavior-host-application-host-id"),
+            Self::Undecodable
+            | Self::TooLarge
+            | Self::TooManyNodes
+            | Self::TooManyDevices
+            | Self::TooManyLeaves
+            | Self::TooLong
+            | Self::ForeignServer
+            | Self::Duplicate
+            | Self::Late
+            | Self::RepeatedDeath
+            | Self::RepeatedMetric
+            | Self::WrongValue
+            | Self::OutOfRange
+            | Self::Suppressed => None,
+        }
+    }
+}
+
+/// How often each finding was made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Findings([u64; Finding::COUNT]);
+
+impl Default for Findings {
+    fn default() -> Self {
+        Self([0; Finding::COUNT])
+    }
+}
+
+impl Findings {
+    /// How often `finding` was made.
+    pub fn count(&self, finding: Finding) -> u64 {
+        self.0.get(finding as usize).copied().unwrap_or_default()
+    }
+
+    /// The findings made at least once, with how often.
+    pub fn iter(&self) -> impl Iterator<Item = (Finding, u64)> + '_ {
+        Finding::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+    }
+
+    pub(crate) fn note(&mut self, finding: Finding) {
+        self.add(finding, 1);
+    }
+
+    pub(crate) fn add(&mut self, finding: Finding, count: u64) {
+        if let Some(total) = self.0.get_mut(finding as usize) {
+            *total = total.saturating_add(count);
+        }
+    }
+
+    pub(crate) fn merge(&mut self, other: &Self) {
+        for (total, count) in self.0.iter_mut().zip(other.0) {
+            *total = total.saturating_add(count);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_finding_has_its_place_and_a_name_of_its_own() {
+        let mut names: Vec<_> = Finding::ALL.iter().map(|finding| finding.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Finding::COUNT);
+        for (place, finding) in Finding::ALL.into_iter().enumerate() {
+            assert_eq!(finding as usize, place);
+        }
+    }
+}

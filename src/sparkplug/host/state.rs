@@ -1,0 +1,129 @@
+//! STATE: what this host says of itself on each server.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::ServerId;
+use crate::sparkplug::findings::{Finding, Findings};
+use crate::time::{Instant, Timestamp};
+
+/// How many contradictions are answered at once within [`ANSWER_PERIOD`]. Two hosts that go by
+/// one id would contradict each other for ever.
+const ANSWERS: usize = 5;
+const ANSWER_PERIOD: Duration = Duration::from_secs(10);
+
+/// The payload of a STATE message: exactly two keys, the time an integer
+/// [payloads-state-birth-payload, payloads-state-will-message-payload].
+pub fn state_payload(online: bool, time: Timestamp) -> Vec<u8> {
+    format!(r#"{{"online":{online},"timestamp":{}}}"#, time.as_millis()).into_bytes()
+}
+
+/// The servers that the host is connected to.
+#[derive(Debug, Default)]
+pub(crate) struct Servers(BTreeMap<ServerId, Server>);
+
+#[derive(Debug)]
+struct Server {
+    /// The time in the will of this connection, and so in its births; each server has its own
+    /// [operational-behavior-host-application-multi-server-timestamp].
+    session_time: Timestamp,
+    /// When contradictions were answered.
+    answered: VecDeque<Instant>,
+    /// When a contradiction that came too soon is answered.
+    due: Option<Instant>,
+}
+
+impl Servers {
+    /// The STATE birth of a new connection.
+    pub(super) fn connected(&mut self, server: ServerId, session_time: Timestamp) -> Vec<u8> {
+        let answered = VecDeque::new();
+        self.0.insert(server, Server { session_time, answered, due: None });
+        state_payload(true, session_time)
+    }
+
+    pub(super) fn disconnected(&mut self, server: ServerId) {
+        self.0.remove(&server);
+    }
+
+    /// The servers that are connected.
+    pub(super) fn up(&self) -> impl Iterator<Item = ServerId> + '_ {
+        self.0.keys().copied()
+    }
+
+    pub(crate) fn is_up(&self, server: ServerId) -> bool {
+        self.0.contains_key(&server)
+    }
+
+    pub(crate) fn is_any_up(&self) -> bool {
+        !self.0.is_empty()
+    }
+
+    /// The STATE deaths of all connections, with the present time, but no earlier than the
+    /// birth's [host-topic-phid-death-payload-timestamp-disconnect-clean].
+    pub(super) fn shutdown(&mut self, now: Timestamp) -> Vec<(ServerId, Vec<u8>)> {
+        let servers = std::mem::take(&mut self.0).into_iter();
+        servers.map(|(id, s)| (id, state_payload(false, now.max(s.session_time)))).collect()
+    }
+
+    /// Our own STATE has come back. If it says that we are offline, it is answered
+    /// [message-flow-hid-sparkplug-state-message-delivered].
+    pub(super) fn handle_state(
+        &mut self,
+        server: ServerId,
+        payload: &[u8],
+        now: Instant,
+        findings: &mut Findings,
+    ) -> Option<Vec<u8>> {
+        let state = self.0.get(&server)?;
+        let Some((online, time)) = parse(payload) else {
+            findings.note(Finding::WrongState);
+            return None;
+        };
+        if online {
+            if time != state.session_time {
+                findings.note(Finding::HostConflict);
+            }
+            return None;
+        }
+        let answer = self.answer(server, now);
+        if answer.is_none() {
+            findings.note(Finding::HostConflict);
+        }
+        answer
+    }
+
+    /// The STATE birth once more, unless it was published too often lately: then it is due
+    /// later.
+    pub(super) fn answer(&mut self, server: ServerId, now: Instant) -> Option<Vec<u8>> {
+        let state = self.0.get_mut(&server)?;
+        while state.answered.front().is_some_and(|at| now.since(*at) >= ANSWER_PERIOD) {
+            state.answered.pop_front();
+        }
+        if state.answered.len() >= ANSWERS {
+            state.due = state.answered.front().map(|at| *at + ANSWER_PERIOD);
+            return None;
+        }
+        state.due = None;
+        state.answered.push_back(now);
+        Some(state_payload(true, state.session_time))
+    }
+
+    /// The servers whose answer is due.
+    pub(super) fn due(&self, now: Instant) -> Vec<ServerId> {
+        let due = self.0.iter().filter(|(_, state)| state.due.is_some_and(|due| due <= now));
+        due.map(|(server, _)| *server).collect()
+    }
+
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.0.values().filter_map(|state| state.due).min()
+    }
+}
+
+fn parse(payload: &[u8]) -> Option<(bool, Timestamp)> {
+    let value: Value = serde_json::from_slice(payload).ok()?;
+    let online = value.get("online")?.as_bool()?;
+    let time = value.get("timestamp")?.as_i64()?;
+    Some((online, Timestamp::from_millis(time)))
+}

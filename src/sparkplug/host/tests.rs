@@ -1,0 +1,192 @@
+//! Scenarios at the host's boundary: an edge sends, time passes, the outputs are read as text.
+
+use std::time::Duration;
+
+use super::*;
+use crate::sparkplug::edge::{Edge, Metric, Template};
+use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born, Quality, Sample};
+use crate::sparkplug::value::Value;
+
+mod births;
+mod deaths;
+mod model;
+mod noise;
+mod order;
+mod rebirths;
+mod states;
+
+const SERVER: ServerId = ServerId(0);
+
+/// A host, its clock, and what it has put out since the last look.
+struct Stage {
+    host: Host,
+    now: Now,
+}
+
+impl Stage {
+    fn new() -> Self {
+        Self::with(|_| {})
+    }
+
+    /// A host that is connected, without chance in its requests.
+    fn with(set: impl FnOnce(&mut Config)) -> Self {
+        let mut stage = Self::unconnected(set);
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        stage.check(&["state 0 online @1000000"]);
+        stage
+    }
+
+    fn unconnected(set: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new("h");
+        config.rebirth.jitter = Duration::ZERO;
+        set(&mut config);
+        let instant = Instant::START + secs(60);
+        let now = Now { instant, wall: Timestamp::from_millis(1_000_000) };
+        Self { host: Host::new(config, 1), now }
+    }
+
+    /// The time that edges write into their messages.
+    fn time(&self) -> Timestamp {
+        self.now.wall
+    }
+
+    fn send(&mut self, message: &Message) {
+        self.send_via(SERVER, message);
+    }
+
+    fn send_via(&mut self, server: ServerId, message: &Message) {
+        let Message { topic, payload, retain, .. } = message;
+        self.host.handle_message(server, topic, payload, *retain, self.now);
+    }
+
+    fn send_retained(&mut self, message: &Message) {
+        self.send(&Message { retain: true, ..message.clone() });
+    }
+
+    /// Lets time pass, stopping wherever the host wants to be called.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now.plus(duration);
+        while let Some(due) = self.host.poll_timeout().filter(|due| *due <= end.instant) {
+            let step = due.since(self.now.instant);
+            self.now = self.now.plus(step);
+            self.host.handle_timeout(self.now);
+            let next = self.host.poll_timeout();
+            assert!(next.is_none_or(|next| next > self.now.instant), "time stands still");
+        }
+        self.now = end;
+    }
+
+    fn look(&mut self) -> Vec<String> {
+        std::iter::from_fn(|| self.host.poll_output()).map(|output| told(&output)).collect()
+    }
+
+    #[track_caller]
+    fn check(&mut self, expected: &[&str]) {
+        assert_eq!(self.look(), expected);
+    }
+
+    #[track_caller]
+    fn check_found(&self, expected: &[(Finding, u64)]) {
+        let mut found: Vec<_> = self.host.counters().findings.iter().collect();
+        // Every edge in these tests says when it sends, so this says nothing.
+        found.retain(|(finding, _)| *finding != Finding::MissingMember);
+        assert_eq!(found, expected);
+    }
+}
+
+fn edge() -> Edge {
+    Edge::new(EdgeNode::new("g", "n"), 0)
+}
+
+fn ms(millis: u64) -> Duration {
+    Duration::from_millis(millis)
+}
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn told(output: &Output) -> String {
+    match output {
+        Output::Event(Event::Birth(birth)) => told_birth(birth),
+        Output::Event(Event::Data(data)) => {
+            let late = if data.late { "late " } else { "" };
+            let samples = data.samples.iter().map(|(slot, s)| format!("#{}={}", slot.0, said(s)));
+            format!("{late}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))
+        }
+        Output::Event(Event::Death(death)) => {
+            let cause = match death.cause {
+                DeathCause::Certificate => "certificate",
+                DeathCause::Node => "node",
+                DeathCause::ConnectionLost => "connection",
+                DeathCause::Silent => "silent",
+            };
+            format!("death {} {cause} @{}", death.source, death.time.as_millis())
+        }
+        Output::Publish(publish) => told_publish(publish),
+    }
+}
+
+fn told_birth(birth: &Birth) -> String {
+    let Birth { source, definitions, metrics, .. } = birth;
+    let definitions: String =
+        definitions.iter().map(|definition| format!(" defines {}", definition.name)).collect();
+    let metrics: Vec<_> = metrics
+        .iter()
+        .filter(|metric| !matches!(&*metric.name, "bdSeq" | "Node Control/Rebirth"))
+        .map(told_metric)
+        .collect();
+    format!("birth {source}{definitions}: {}", metrics.join(", "))
+}
+
+fn told_metric(metric: &Born) -> String {
+    match &metric.content {
+        Content::Leaf { slot, sample, .. } => {
+            format!("{}#{}={}", metric.name, slot.0, said(sample))
+        }
+        Content::Instance(instance) => {
+            let kind = instance.definition.as_ref().unwrap_or(&instance.template);
+            let members: Vec<_> = instance.members.iter().map(told_metric).collect();
+            format!("{}:{kind}{{{}}}", metric.name, members.join(", "))
+        }
+    }
+}
+
+fn said(sample: &Sample) -> String {
+    let value = match &sample.value {
+        _ if sample.absent => "absent".to_owned(),
+        None => "null".to_owned(),
+        Some(Value::Int(v)) => v.to_string(),
+        Some(Value::UInt(v)) => v.to_string(),
+        Some(Value::Float(v)) => v.to_string(),
+        Some(Value::Double(v)) => v.to_string(),
+        Some(Value::Boolean(v)) => v.to_string(),
+        Some(Value::String(v)) => format!("{v:?}"),
+        Some(other) => format!("{other:?}"),
+    };
+    let quality = match sample.quality {
+        Quality::Good => "",
+        Quality::Uncertain => " uncertain",
+        Quality::Bad => " bad",
+    };
+    let historical = if sample.historical { " historical" } else { "" };
+    let transient = if sample.transient { " transient" } else { "" };
+    let alarm = if sample.alarm { " alarm" } else { "" };
+    format!("{value}{quality}{historical}{transient}{alarm}")
+}
+
+fn told_publish(publish: &Publish) -> String {
+    let Publish { server, topic, payload, qos, retain } = publish;
+    if topic == "spBv1.0/STATE/h" {
+        assert_eq!((*qos, *retain), (Qos::AtLeastOnce, true));
+        let json: serde_json::Value = serde_json::from_slice(payload).unwrap();
+        let state = if json["online"] == true { "online" } else { "offline" };
+        assert_eq!(json.as_object().unwrap().len(), 2);
+        return format!("state {} {state} @{}", server.0, json["timestamp"].as_u64().unwrap());
+    }
+    assert_eq!((*qos, *retain), (Qos::AtMostOnce, false), "payloads_ncmd_qos, _retain");
+    let parts: Vec<_> = topic.split('/').collect();
+    let node = EdgeNode::new(parts[1], parts[3]);
+    assert!(Edge::new(node.clone(), 0).is_rebirth(topic, payload), "{topic}");
+    format!("rebirth {} {node}", server.0)
+}

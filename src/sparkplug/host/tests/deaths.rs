@@ -1,0 +1,254 @@
+//! Deaths: whose they are, when they are believed, what they take along.
+
+use super::*;
+use crate::sparkplug::config::BdSeq;
+
+fn online(stage: &mut Stage) -> Edge {
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.send(&edge.dbirth("e", stage.time(), [Metric::new("a", 1_i32)]));
+    stage.send(&edge.dbirth("d", stage.time(), [Metric::new("a", 1_i32)]));
+    stage.check(&["birth g/n: a#2=1", "birth g/n/e: a#0=1", "birth g/n/d: a#0=1"]);
+    edge
+}
+
+const ALL_DEAD: [&str; 3] =
+    ["death g/n/d node @1001000", "death g/n/e node @1001000", "death g/n certificate @1001000"];
+
+#[test]
+fn operational_behavior_edge_node_termination_host_action_ndeath_devices_offline() {
+    let mut stage = Stage::new();
+    let edge = online(&mut stage);
+    stage.pass(secs(1));
+    stage.send(&edge.ndeath());
+    stage.check(&ALL_DEAD);
+    // The second, the will itself, is ignored.
+    stage.send(&edge.will());
+    stage.check(&[]);
+    stage.check_found(&[(Finding::RepeatedDeath, 1)]);
+    assert_eq!(stage.host.phase(edge.node()), Phase::Offline);
+}
+
+#[test]
+fn operational_behavior_edge_node_termination_host_action_ddeath_devices_offline() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    stage.pass(secs(1));
+    stage.send(&edge.ddeath("d", Timestamp::from_millis(77)));
+    stage.send(&edge.ddeath("d", Timestamp::from_millis(78)));
+    stage.send(&edge.ddeath("e", Timestamp::from_millis(0)));
+    stage.check(&["death g/n/d certificate @77", "death g/n/e certificate @1001000"]);
+    stage.send(&edge.ndeath());
+    stage.check(&["death g/n certificate @1001000"]);
+    stage.check_found(&[(Finding::RepeatedDeath, 1), (Finding::NoTime, 1)]);
+}
+
+#[test]
+fn operational_behavior_device_ddeath() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    stage.send(&edge.ddeath("d", stage.time()));
+    stage.send(&edge.dbirth("d", stage.time(), [Metric::new("b", 1_i32)]));
+    stage.send(&edge.ddata("d", stage.time(), [Metric::new("b", 2_i32)]));
+    stage.check(&["death g/n/d certificate @1000000", "birth g/n/d: b#0=1", "data g/n/d: #0=2"]);
+}
+
+#[test]
+fn payloads_ndeath_bdseq() {
+    let late = |mode| {
+        let mut stage = Stage::with(|config| config.bd_seq = mode);
+        let mut edge = online(&mut stage);
+        let will = edge.will();
+        edge.reconnect();
+        stage.pass(secs(1));
+        stage.send(&edge.nbirth(stage.time(), []));
+        stage.look();
+        stage.send(&will);
+        stage
+    };
+    let mut strict = late(BdSeq::Strict);
+    strict.pass(ms(1500));
+    strict.check(&[]);
+    strict.check_found(&[(Finding::StaleDeath, 1)]);
+
+    let mut off = late(BdSeq::Off);
+    off.check(&ALL_DEAD);
+
+    let mut verify = late(BdSeq::Verify);
+    verify.pass(ms(1500));
+    verify.check(&["rebirth 0 g/n"]);
+    verify.pass(secs(10));
+    let outputs = verify.look();
+    assert_eq!(outputs.last().unwrap(), "death g/n certificate @1011000");
+}
+
+#[test]
+fn a_doubted_node_that_speaks_is_alive() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let mut other = Edge::new(edge.node().clone(), 9);
+    stage.send(&other.reconnect());
+    stage.pass(secs(1));
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.pass(secs(60));
+    stage.check(&["rebirth 0 g/n", "data g/n: #2=2"]);
+    stage.check_found(&[(Finding::StaleDeath, 1)]);
+}
+
+#[test]
+fn topics_ndeath_payload() {
+    let empty = Message { payload: Vec::new(), ..edge().will() };
+    let foreign = Message { payload: vec![0xff], ..edge().will() };
+    for will in [empty, foreign] {
+        let mut stage = Stage::with(|config| config.bd_seq = BdSeq::Strict);
+        online(&mut stage);
+        stage.pass(secs(1));
+        stage.send(&will);
+        stage.check(&ALL_DEAD);
+    }
+}
+
+#[test]
+fn a_death_may_name_its_number_by_alias() {
+    use crate::sparkplug::edge::BD_SEQ;
+    use crate::sparkplug::payload::{decode, encode};
+    let with_alias = |message: &Message, name: Option<&str>| {
+        let mut payload = decode(&message.payload).unwrap();
+        for metric in &mut payload.metrics {
+            if metric.name.as_deref() == Some(BD_SEQ) {
+                metric.alias = Some(4);
+                metric.name = name.map(Into::into);
+            }
+        }
+        Message { payload: encode(&payload), ..message.clone() }
+    };
+    let mut stage = Stage::with(|config| config.bd_seq = BdSeq::Strict);
+    let mut edge = edge();
+    stage.send(&with_alias(&edge.nbirth(stage.time(), []), Some(BD_SEQ)));
+    let mut other = edge.clone();
+    stage.send(&with_alias(&other.reconnect(), None));
+    stage.check(&["birth g/n: "]);
+    stage.send(&with_alias(&edge.will(), None));
+    stage.check(&["death g/n certificate @1000000"]);
+}
+
+#[test]
+fn connection_lost_ends_all_behind_it() {
+    let mut stage = Stage::new();
+    online(&mut stage);
+    let mut other = Edge::new(EdgeNode::new("g", "m"), 0);
+    stage.host.handle_connected(ServerId(1), stage.time(), stage.now);
+    stage.send_via(ServerId(1), &other.nbirth(stage.time(), []));
+    stage.look();
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.check(&[
+        "death g/n/d connection @1000000",
+        "death g/n/e connection @1000000",
+        "death g/n connection @1000000",
+    ]);
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.check(&[]);
+    // Once back, the lost are asked for; the other was never lost.
+    stage.pass(secs(1));
+    stage.host.handle_connected(SERVER, stage.time(), stage.now);
+    stage.pass(secs(1));
+    stage.check(&["state 0 online @1001000", "rebirth 0 g/n"]);
+}
+
+#[test]
+fn a_rebirth_does_not_flap_its_devices() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    stage.pass(secs(60));
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.pass(secs(1));
+    stage.send(&edge.dbirth("e", stage.time(), [Metric::new("a", 1_i32)]));
+    stage.check(&["birth g/n: a#2=1", "birth g/n/e: a#0=1"]);
+    // The other has its time from the latest birth on.
+    stage.pass(ms(1999));
+    stage.check(&[]);
+    stage.pass(ms(1));
+    stage.check(&["death g/n/d node @1063000"]);
+    stage.send(&edge.dbirth("d", stage.time(), []));
+    stage.check(&["birth g/n/d: "]);
+}
+
+#[test]
+fn a_node_that_moves_to_another_server_leaves_its_will_behind() {
+    let mut stage = Stage::with(|config| config.bd_seq = BdSeq::Off);
+    let second = ServerId(1);
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    let mut edge = online_moved(&mut stage, second);
+    stage.send_via(SERVER, &edge.will());
+    stage.send_via(SERVER, &edge.ndata(stage.time(), [Metric::new("a", 5_i32)]));
+    stage.check(&[]);
+    stage.check_found(&[(Finding::ForeignServer, 2)]);
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.check(&[]);
+}
+
+fn online_moved(stage: &mut Stage, to: ServerId) -> Edge {
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    edge.reconnect();
+    stage.pass(secs(1));
+    stage.send_via(to, &edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.look();
+    edge
+}
+
+#[test]
+fn silence_is_asked_about_where_it_is_set() {
+    let mut stage = Stage::with(|config| config.silence = Some(secs(60)));
+    let mut edge = online(&mut stage);
+    stage.pass(secs(59));
+    stage.send(&edge.ndata(stage.time(), []));
+    stage.pass(secs(59));
+    stage.check(&[]);
+    stage.pass(secs(1));
+    stage.check(&["rebirth 0 g/n"]);
+    stage.pass(secs(10));
+    let outputs = stage.look();
+    assert_eq!(outputs.last().unwrap(), "death g/n silent @1129000");
+}
+
+#[test]
+fn expected_nodes_answer_or_are_dead() {
+    let mut stage = Stage::unconnected(|_| {});
+    let mut alive = Edge::new(EdgeNode::new("g", "alive"), 0);
+    let speaking = Edge::new(EdgeNode::new("g", "speaking"), 0);
+    let gone = EdgeNode::new("g", "gone");
+    for node in [alive.node(), speaking.node(), &gone] {
+        stage.host.expect(node, stage.now);
+        assert_eq!(stage.host.phase(node), Phase::Awaited);
+    }
+    // Without a connection nobody can be asked, so nobody is silent.
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.host.handle_connected(SERVER, stage.time(), stage.now);
+    stage.pass(secs(1));
+    stage.check(&[
+        "state 0 online @1060000",
+        "rebirth 0 g/alive",
+        "rebirth 0 g/speaking",
+        "rebirth 0 g/gone",
+    ]);
+    stage.send(&alive.nbirth(stage.time(), []));
+    stage.send(&speaking.clone().ndata(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.pass(secs(9));
+    let outputs = stage.look();
+    assert!(outputs.contains(&"death g/gone silent @1070000".to_owned()), "{outputs:?}");
+    assert!(!outputs.iter().any(|output| output.contains("death g/speaking")), "{outputs:?}");
+    assert_eq!(stage.host.phase(&gone), Phase::Offline);
+}
+
+#[test]
+fn the_death_of_an_expected_node_is_told() {
+    let mut stage = Stage::new();
+    let edge = edge();
+    stage.host.expect(edge.node(), stage.now);
+    stage.send(&edge.will());
+    stage.check(&["death g/n certificate @1000000"]);
+    stage.pass(secs(60));
+    stage.check(&[]);
+}

@@ -1,0 +1,247 @@
+//! Sequence: gaps, duplicates, what comes early and what comes late.
+
+use super::*;
+
+/// A node with `a` in slot 2 and a device with `a` in slot 0; 3 is the next number to send.
+fn online(stage: &mut Stage) -> Edge {
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]));
+    stage.send(&edge.dbirth("d", stage.time(), [Metric::new("a", 0_i32)]));
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.look();
+    edge
+}
+
+fn node(edge: &mut Edge, stage: &Stage, value: i32) -> Message {
+    edge.ndata(stage.time(), [Metric::new("a", value)])
+}
+
+fn device(edge: &mut Edge, stage: &Stage, value: i32) -> Message {
+    edge.ddata("d", stage.time(), [Metric::new("a", value)])
+}
+
+#[test]
+fn operational_behavior_host_reordering_success() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let three = node(&mut edge, &stage, 3);
+    let four = device(&mut edge, &stage, 4);
+    let five = node(&mut edge, &stage, 5);
+    stage.send(&five);
+    stage.pass(ms(1900));
+    stage.send(&four);
+    stage.check(&[]);
+    stage.send(&three);
+    stage.check(&["data g/n: #2=3", "data g/n/d: #0=4", "data g/n: #2=5"]);
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.check_found(&[]);
+}
+
+#[test]
+fn operational_behavior_host_reordering_rebirth() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let three = node(&mut edge, &stage, 3);
+    let four = node(&mut edge, &stage, 4);
+    let five = node(&mut edge, &stage, 5);
+    let six = node(&mut edge, &stage, 6);
+    stage.send(&four);
+    stage.send(&six);
+    stage.pass(ms(1999));
+    stage.check(&[]);
+    stage.pass(ms(1));
+    stage.check(&["late data g/n: #2=4", "late data g/n: #2=6", "rebirth 0 g/n"]);
+    // It goes on from there; what was missing is history when it comes, and only once.
+    let seven = node(&mut edge, &stage, 7);
+    stage.send(&seven);
+    stage.send(&three);
+    stage.send(&three);
+    stage.send(&five);
+    stage.check(&["data g/n: #2=7", "late data g/n: #2=3", "late data g/n: #2=5"]);
+    stage.check_found(&[(Finding::Gap, 2), (Finding::Duplicate, 1), (Finding::Late, 2)]);
+    let figures = stage.host.figures(edge.node()).unwrap();
+    assert_eq!((figures.gaps, figures.rebirths), (2, 1));
+}
+
+#[test]
+fn operational_behavior_host_reordering_param() {
+    let mut stage = Stage::with(|config| config.reorder_timeout = Duration::ZERO);
+    let mut edge = online(&mut stage);
+    edge.skip(1);
+    stage.send(&node(&mut edge, &stage, 4));
+    stage.pass(ms(0));
+    stage.check(&["late data g/n: #2=4", "rebirth 0 g/n"]);
+    let other = Edge::new(EdgeNode::new("g", "m"), 0).ndata(stage.time(), []);
+    stage.send(&other);
+    stage.pass(ms(0));
+    stage.check(&["rebirth 0 g/m"]);
+}
+
+#[test]
+fn payloads_sequence_num_incrementing() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    for value in 0..600 {
+        stage.send(&node(&mut edge, &stage, value));
+        stage.pass(ms(1));
+    }
+    assert_eq!(stage.look().len(), 600);
+    stage.check_found(&[]);
+}
+
+#[test]
+fn a_gap_across_the_wrap_is_one_gap() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    edge.skip(250);
+    let lost = node(&mut edge, &stage, 1);
+    assert_eq!(edge.next_seq(), 254);
+    edge.skip(4);
+    stage.pass(ms(1));
+    stage.send(&node(&mut edge, &stage, 9));
+    stage.pass(secs(2));
+    stage.check(&["late data g/n: #2=9", "rebirth 0 g/n"]);
+    stage.send(&lost);
+    stage.check(&["late data g/n: #2=1"]);
+    stage.check_found(&[(Finding::Gap, 1), (Finding::Late, 1)]);
+}
+
+#[test]
+fn duplicates_are_harmless() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let three = node(&mut edge, &stage, 3);
+    let four = node(&mut edge, &stage, 4);
+    let five = node(&mut edge, &stage, 5);
+    for message in [&three, &three, &five, &five, &four, &four, &five, &three] {
+        stage.send(message);
+    }
+    stage.check(&["data g/n: #2=3", "data g/n: #2=4", "data g/n: #2=5"]);
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.check_found(&[(Finding::Duplicate, 5)]);
+}
+
+#[test]
+fn a_birth_that_comes_twice_is_one_birth() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]);
+    stage.send(&birth);
+    stage.send(&node(&mut edge, &stage, 1));
+    stage.send(&birth);
+    stage.send(&node(&mut edge, &stage, 2));
+    stage.check(&["birth g/n: a#2=0", "data g/n: #2=1", "data g/n: #2=2"]);
+    stage.check_found(&[(Finding::Duplicate, 1)]);
+    // Much later, the same bytes are a birth again.
+    stage.pass(secs(60));
+    stage.send(&birth);
+    stage.check(&["birth g/n: a#2=0"]);
+}
+
+#[test]
+fn deaths_of_devices_take_part_in_the_sequence() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let three = device(&mut edge, &stage, 3);
+    let four = edge.ddeath("d", stage.time());
+    stage.send(&four);
+    stage.check(&[]);
+    stage.send(&three);
+    stage.check(&["data g/n/d: #0=3", "death g/n/d certificate @1000000"]);
+}
+
+#[test]
+fn payloads_sequence_num_always_included() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let without = |message: &Message| {
+        let mut payload = payload::decode(&message.payload).unwrap();
+        payload.seq = None;
+        Message { payload: payload::encode(&payload), ..message.clone() }
+    };
+    let next = edge.clone();
+    stage.send(&without(&node(&mut edge, &stage, 3)));
+    edge = next;
+    stage.send(&node(&mut edge, &stage, 4));
+    stage.check(&["data g/n: #2=3", "data g/n: #2=4"]);
+    stage.check_found(&[(Finding::NoSeq, 1)]);
+}
+
+#[test]
+fn topics_nbirth_seq_num() {
+    use crate::sparkplug::payload::{decode, encode};
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]);
+    let mut payload = decode(&birth.payload).unwrap();
+    payload.seq = Some(255);
+    stage.send(&Message { payload: encode(&payload), ..birth });
+    edge.skip(255);
+    stage.send(&node(&mut edge, &stage, 1));
+    stage.check(&["birth g/n: a#2=0", "data g/n: #2=1"]);
+    stage.check_found(&[(Finding::NotZero, 1)]);
+}
+
+#[test]
+fn data_that_overtakes_its_birth_is_kept_for_it() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]);
+    let one = edge.dbirth("d", stage.time(), [Metric::new("a", 1_i32)]);
+    let two = device(&mut edge, &stage, 2);
+    let three = node(&mut edge, &stage, 3);
+    for message in [&three, &two, &one, &birth] {
+        stage.send(message);
+    }
+    stage.check(&["birth g/n: a#2=0", "birth g/n/d: a#0=1", "data g/n/d: #0=2", "data g/n: #2=3"]);
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.check_found(&[]);
+}
+
+#[test]
+fn data_that_overtakes_a_rebirth_is_kept_for_it() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    let last = node(&mut edge, &stage, 3);
+    edge.skip(1);
+    let ahead = node(&mut edge, &stage, 5);
+    stage.send(&ahead);
+    stage.pass(ms(10));
+    let birth = edge.nbirth(stage.time(), [Metric::new("b", 0_i32)]);
+    let one = edge.ndata(stage.time(), [Metric::new("b", 1_i32)]);
+    stage.send(&one);
+    stage.send(&birth);
+    stage.check(&["late data g/n: #2=5", "birth g/n: b#2=0", "data g/n: #2=1"]);
+    let _ = last;
+    stage.check_found(&[]);
+}
+
+#[test]
+fn a_node_that_starts_anew_unseen_is_asked_for_its_birth() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    stage.pass(secs(5));
+    edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]);
+    for value in 1..5 {
+        stage.send(&node(&mut edge, &stage, value));
+    }
+    stage.pass(secs(2));
+    assert_eq!(stage.look().last().unwrap(), "rebirth 0 g/n");
+}
+
+#[test]
+fn the_window_is_bounded() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    edge.skip(1);
+    for value in 0..128 {
+        stage.send(&node(&mut edge, &stage, value));
+    }
+    assert_eq!(stage.look().len(), limits::WINDOW_MESSAGES);
+    stage.pass(ms(0));
+    stage.check(&["rebirth 0 g/n"]);
+    stage.check_found(&[(Finding::Gap, 1)]);
+}

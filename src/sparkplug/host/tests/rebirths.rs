@@ -1,0 +1,200 @@
+//! When births are asked for, and when not.
+
+use super::*;
+use crate::sparkplug::rebirth::{Reason, Reasons};
+
+fn unknown(edge: &mut Edge, stage: &Stage, name: &str) -> Message {
+    edge.ndata(stage.time(), [Metric::new(name, 1_i32)])
+}
+
+#[test]
+fn payloads_ndata_order() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 1_i32)]));
+    assert_eq!(stage.host.phase(edge.node()), Phase::Awaited);
+    stage.pass(ms(1999));
+    stage.check(&[]);
+    stage.pass(ms(1));
+    stage.check(&["rebirth 0 g/n"]);
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.pass(secs(600));
+    stage.check(&["birth g/n: "]);
+    stage.check_found(&[(Finding::BeforeBirth, 1)]);
+}
+
+#[test]
+fn payloads_ddata_order() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.send(&edge.ddata("d", stage.time(), [Metric::new("a", 1_i32)]));
+    stage.pass(ms(0));
+    stage.check(&["birth g/n: ", "rebirth 0 g/n"]);
+    stage.check_found(&[(Finding::BeforeBirth, 1)]);
+}
+
+#[test]
+fn message_flow_device_birth_publish_nbirth_wait() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    edge.skip(1);
+    stage.send(&edge.dbirth("d", stage.time(), []));
+    stage.pass(secs(2));
+    stage.check(&["rebirth 0 g/n"]);
+}
+
+#[test]
+fn requests_are_debounced_and_the_interval_grows() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let mut asked = Vec::new();
+    for second in 0..400 {
+        stage.send(&edge.ndata(stage.time(), []));
+        stage.pass(secs(1));
+        if stage.look().contains(&"rebirth 0 g/n".to_owned()) {
+            asked.push(second);
+        }
+    }
+    let between: Vec<_> = asked.windows(2).map(|pair| pair[1] - pair[0]).collect();
+    assert_eq!(between, [5, 10, 20, 40, 80, 160]);
+}
+
+#[test]
+fn a_birth_that_somebody_else_asked_for_will_do() {
+    let mut stage = Stage::with(|config| config.rebirth.jitter = secs(10));
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.send(&unknown(&mut edge, &stage, "x"));
+    stage.pass(ms(1));
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("x", 1_i32)]));
+    stage.pass(secs(60));
+    stage.check(&["birth g/n: ", "birth g/n: x#2=1"]);
+}
+
+#[test]
+fn a_rebirth_that_does_not_cure_is_given_up() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.look();
+    let mut asked = 0;
+    for _ in 0..200 {
+        stage.send(&unknown(&mut edge, &stage, "x"));
+        stage.pass(secs(10));
+        for output in stage.look() {
+            assert_eq!(output, "rebirth 0 g/n");
+            asked += 1;
+            stage.send(&edge.nbirth(stage.time(), []));
+            stage.look();
+        }
+    }
+    assert_eq!(asked, 2);
+    // Another metric is another fault.
+    stage.send(&unknown(&mut edge, &stage, "y"));
+    stage.pass(secs(600));
+    stage.check(&["rebirth 0 g/n"]);
+    // After a rest the first is tried again.
+    stage.pass(secs(3600));
+    stage.send(&unknown(&mut edge, &stage, "x"));
+    stage.pass(secs(600));
+    stage.check(&["rebirth 0 g/n"]);
+}
+
+#[test]
+fn each_reason_can_be_switched_off() {
+    for reason in Reason::ALL {
+        for reasons in [Reasons::NONE.with(reason), Reasons::ALL.without(reason)] {
+            let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
+            let asked = provoke(&mut stage, reason);
+            assert_eq!(asked, reasons.contains(reason), "{reason:?} of {reasons}");
+        }
+    }
+}
+
+/// Whether a request follows `reason`.
+fn provoke(stage: &mut Stage, reason: Reason) -> bool {
+    let mut edge = edge();
+    if reason == Reason::Expected {
+        stage.host.expect(edge.node(), stage.now);
+    }
+    if reason == Reason::BeforeBirth {
+        stage.send(&edge.ndata(stage.time(), []));
+    }
+    if !matches!(reason, Reason::Expected | Reason::BeforeBirth) {
+        stage.send(&edge.nbirth(stage.time(), []));
+    }
+    match reason {
+        Reason::Expected | Reason::BeforeBirth => {}
+        Reason::Gap => {
+            edge.skip(1);
+            stage.send(&edge.ndata(stage.time(), []));
+        }
+        Reason::UnknownMetric => stage.send(&unknown(&mut edge, stage, "x")),
+        Reason::UnknownAlias => {
+            let metric = Metric::new("x", 1_i32).alias(9).nameless();
+            stage.send(&edge.ndata(stage.time(), [metric]));
+        }
+        Reason::Undecodable => {
+            let data = edge.ndata(stage.time(), []);
+            stage.send(&Message { payload: vec![0xff], ..data });
+        }
+        Reason::Probe => stage.send(&edge.clone().reconnect()),
+    }
+    stage.pass(secs(2));
+    let counters = stage.host.counters();
+    let asked = stage.look().contains(&"rebirth 0 g/n".to_owned());
+    assert_eq!(counters.rebirths[reason as usize], u64::from(asked));
+    asked
+}
+
+#[test]
+fn reasons_are_read_and_written() {
+    for text in ["auto", "off", "gap", "gap,unknown-alias"] {
+        assert_eq!(text.parse::<Reasons>().unwrap().to_string(), text);
+    }
+    let error = "gap,often".parse::<Reasons>().unwrap_err().to_string();
+    assert!(error.starts_with("\"often\" is no reason"), "{error}");
+}
+
+#[test]
+fn two_thousand_nodes_are_not_asked_at_once() {
+    let mut stage = Stage::with(|config| config.rebirth.jitter = ms(200));
+    for node in 0..2000 {
+        let mut edge = Edge::new(EdgeNode::new("g", format!("n{node}")), 0);
+        stage.send(&edge.ndata(stage.time(), []));
+    }
+    stage.pass(secs(2));
+    let mut most = 0;
+    let mut asked = 0;
+    for _ in 0..45 {
+        stage.pass(secs(1));
+        let now = stage.look().len();
+        most = most.max(now);
+        asked += now;
+    }
+    assert_eq!(asked, 2000, "each once");
+    assert!(most <= 55, "{most}");
+}
+
+#[test]
+fn nothing_is_asked_of_a_server_that_is_gone() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.ndata(stage.time(), []));
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(60));
+    stage.check(&[]);
+}
+
+#[test]
+fn operational_behavior_data_commands_ncmd_rebirth_name() {
+    let now = Now { wall: Timestamp::from_millis(5), ..Now::default() };
+    let message = rebirth::request(&EdgeNode::new("g", "n"), now);
+    let payload = payload::decode(&message.payload).unwrap();
+    assert_eq!((payload.timestamp, payload.seq), (Some(5), None), "payloads_ncmd_seq");
+    assert_eq!(payload.metrics.len(), 1);
+    let metric = &payload.metrics[0];
+    assert_eq!(metric.name.as_deref(), Some("Node Control/Rebirth"));
+    assert_eq!((metric.datatype, metric.alias, metric.timestamp), (Some(11), None, Some(5)));
+}

@@ -1,0 +1,185 @@
+//! What births and data read from a metric alike: names, datatypes, properties, samples.
+
+use std::sync::Arc;
+
+use super::datatype::DataType;
+use super::event::{Property, Quality, Sample};
+use super::findings::{Finding, Findings};
+use super::limits;
+use super::proto::payload as wire;
+use super::quality;
+use super::value::{Arm, ValueError};
+use crate::time::Timestamp;
+
+/// `name` where it is one that can be taken [payloads-name-requirement].
+pub(crate) fn name(name: Option<&str>, findings: &mut Findings) -> Option<Arc<str>> {
+    match name {
+        None | Some("") => {
+            findings.note(Finding::Nameless);
+            None
+        }
+        Some(name) if name.len() > limits::NAME_BYTES => {
+            findings.note(Finding::TooLong);
+            None
+        }
+        Some(name) => Some(name.into()),
+    }
+}
+
+/// The datatype that a birth's metric declares, or that its arm suggests
+/// [payloads-metric-datatype-req].
+pub(crate) fn datatype(metric: &wire::Metric, findings: &mut Findings) -> Option<DataType> {
+    match metric.datatype {
+        None | Some(0) => findings.note(Finding::NoDatatype),
+        Some(number) => match DataType::try_from(number) {
+            Ok(datatype) => return Some(datatype),
+            Err(_) => findings.note(Finding::UnknownDatatype),
+        },
+    }
+    metric.value.as_ref().and_then(|value| Arm::of_metric(value).inferred())
+}
+
+/// The properties of a metric, `Quality` excepted.
+pub(crate) fn properties(metric: &wire::Metric, findings: &mut Findings) -> Vec<Property> {
+    let Some(set) = &metric.properties else {
+        return Vec::new();
+    };
+    if set.keys.len() != set.values.len() {
+        findings.note(Finding::PropertyCount);
+    }
+    let mut properties: Vec<Property> = Vec::new();
+    for (key, wire) in set.keys.iter().zip(&set.values) {
+        if key == quality::QUALITY {
+            continue;
+        }
+        let Some(name) = name(Some(key), findings) else {
+            continue;
+        };
+        let arm = wire.value.as_ref().map(Arm::of_property);
+        let arm = arm.filter(|_| wire.is_null != Some(true));
+        properties.push(property(name, wire.r#type, arm, findings));
+    }
+    properties
+}
+
+/// A property or a parameter.
+pub(crate) fn property(
+    name: Arc<str>,
+    declared: Option<u32>,
+    arm: Option<Arm<'_>>,
+    findings: &mut Findings,
+) -> Property {
+    let datatype = DataType::declared(declared).or_else(|| arm.and_then(Arm::inferred));
+    let value = match (arm, datatype) {
+        // Sets of properties within properties have no value of their own.
+        (Some(Arm::PropertySet | Arm::PropertySetList), _) | (None, _) | (_, None) => None,
+        (Some(arm), Some(datatype)) => match arm.decode(datatype) {
+            Ok(value) => Some(value),
+            Err(error) => {
+                findings.note(finding(error));
+                None
+            }
+        },
+    };
+    Property { name, datatype, value }
+}
+
+/// `millis` where it is a time; zero is none [payloads-metric-timestamp-in-UTC].
+pub(crate) fn time(millis: Option<u64>) -> Option<Timestamp> {
+    match millis {
+        None | Some(0) => None,
+        Some(millis) => i64::try_from(millis).ok().map(Timestamp::from_millis),
+    }
+}
+
+/// What a metric's members inherit from it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Inherited {
+    pub(crate) time: Timestamp,
+    pub(crate) historical: bool,
+    pub(crate) transient: bool,
+}
+
+impl Inherited {
+    /// What the metrics of a payload inherit.
+    pub(crate) fn from_payload(time: Timestamp) -> Self {
+        Self { time, historical: false, transient: false }
+    }
+
+    /// What the members of `metric` inherit.
+    pub(crate) fn by(self, metric: &wire::Metric) -> Self {
+        Self {
+            time: time(metric.timestamp).unwrap_or(self.time),
+            historical: self.historical || metric.is_historical == Some(true),
+            transient: self.transient || metric.is_transient == Some(true),
+        }
+    }
+}
+
+/// Whether a metric is one of Ignition's alarms rather than a value of its tag.
+pub(crate) fn is_alarm(metric: &wire::Metric) -> bool {
+    let content_type = metric.metadata.as_ref().and_then(|meta| meta.content_type.as_deref());
+    content_type.is_some_and(|content_type| content_type.eq_ignore_ascii_case("Alarm"))
+}
+
+/// The sample in a metric whose leaf is a `datatype`.
+pub(crate) fn sample(
+    metric: &wire::Metric,
+    datatype: Option<DataType>,
+    inherited: Inherited,
+    findings: &mut Findings,
+) -> Sample {
+    let own = inherited.by(metric);
+    let alarm = is_alarm(metric);
+    let mut quality = quality::of_properties(metric.properties.as_deref()).unwrap_or_else(|| {
+        findings.note(Finding::WrongQuality);
+        Quality::Good
+    });
+    let mut value = None;
+    match &metric.value {
+        // Null wins over a value [operational-behavior-data-publish-nbirth-values].
+        _ if metric.is_null == Some(true) => {}
+        None => findings.note(Finding::NoValue),
+        Some(wire) => {
+            let arm = Arm::of_metric(wire);
+            // An alarm shares the name of its tag, not the type.
+            let known = if alarm { DataType::declared(metric.datatype) } else { datatype };
+            match arm.decode(known.unwrap_or(DataType::Unknown)) {
+                Ok(decoded) => {
+                    if let Arm::String(text) = arm
+                        && text.len() > limits::STRING_BYTES
+                    {
+                        findings.note(Finding::TooLong);
+                    }
+                    value = Some(decoded);
+                }
+                Err(error) => {
+                    findings.note(finding(error));
+                    quality = Quality::Bad;
+                }
+            }
+        }
+    }
+    Sample {
+        time: own.time,
+        value,
+        quality,
+        historical: own.historical,
+        transient: own.transient,
+        alarm,
+        absent: false,
+    }
+}
+
+/// How a value that cannot be decoded is counted.
+fn finding(error: ValueError) -> Finding {
+    match error {
+        ValueError::OutOfRange => Finding::OutOfRange,
+        ValueError::TooLong => Finding::TooLong,
+        ValueError::Mismatch
+        | ValueError::NoUuid
+        | ValueError::NoArray
+        | ValueError::NoTable
+        | ValueError::NoValue => Finding::WrongValue,
+    }
+}

@@ -1,0 +1,163 @@
+//! A node without a birth: one never seen, one that died, one that is expected back.
+
+use super::{Message, Phase, Sink};
+use crate::sparkplug::config::Config;
+use crate::sparkplug::findings::{Finding, Findings};
+use crate::sparkplug::limits;
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Awaited {
+    was: Was,
+    expectation: Expectation,
+    /// Messages that may have overtaken their birth.
+    early: Vec<Message>,
+    early_bytes: usize,
+}
+
+/// How it came to be without a birth.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Was {
+    /// Never seen.
+    Unknown,
+    /// Known to have died.
+    Dead,
+    /// Its server cannot be reached.
+    Lost,
+}
+
+/// What is expected of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Expectation {
+    /// Nothing.
+    None,
+    /// A birth, as soon as it can be asked for.
+    Unasked,
+    /// A sign of life until then.
+    Until(Instant),
+    /// It has given one.
+    Alive,
+}
+
+impl Awaited {
+    pub(super) fn unknown() -> Self {
+        Self::new(Was::Unknown)
+    }
+
+    pub(super) fn gone(lost: bool) -> Self {
+        Self::new(if lost { Was::Lost } else { Was::Dead })
+    }
+
+    fn new(was: Was) -> Self {
+        Self { was, expectation: Expectation::None, early: Vec::new(), early_bytes: 0 }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        let expected = self.expectation != Expectation::None;
+        match self.was {
+            _ if expected || !self.early.is_empty() => Phase::Awaited,
+            Was::Unknown => Phase::Unknown,
+            Was::Dead | Was::Lost => Phase::Offline,
+        }
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.was == Was::Lost
+    }
+
+    /// Whether it was online when last known, and its end has not been told.
+    pub(super) fn is_expected(&self) -> bool {
+        self.expectation != Expectation::None
+    }
+
+    pub(super) fn expect(&mut self) {
+        if self.expectation == Expectation::None {
+            self.expectation = Expectation::Unasked;
+        }
+    }
+
+    /// It has been asked, and has until `deadline`.
+    pub(super) fn asked(&mut self, deadline: Instant) {
+        if self.expectation == Expectation::Unasked {
+            self.expectation = Expectation::Until(deadline);
+        }
+    }
+
+    /// What it was asked may not have reached it.
+    pub(super) fn unasked(&mut self) {
+        if let Expectation::Until(_) = self.expectation {
+            self.expectation = Expectation::Unasked;
+        }
+    }
+
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        matches!(self.expectation, Expectation::Until(deadline) if deadline <= now)
+    }
+
+    pub(super) fn die(&mut self) {
+        self.was = Was::Dead;
+        self.forget_early();
+    }
+
+    /// Keeps a message for the birth that it may have overtaken. False if it is not waited
+    /// for.
+    pub(super) fn keep(
+        &mut self,
+        message: Message,
+        sink: &Sink<'_>,
+        findings: &mut Findings,
+    ) -> bool {
+        if self.is_expected() {
+            self.expectation = Expectation::Alive;
+        }
+        let full = self.early.len() >= limits::WINDOW_MESSAGES
+            || self.early_bytes + message.bytes > limits::WINDOW_BYTES;
+        if sink.config.reorder_timeout.is_zero() {
+            findings.note(Finding::BeforeBirth);
+            return false;
+        }
+        if full {
+            findings.note(Finding::BeforeBirth);
+            return true;
+        }
+        self.early_bytes += message.bytes;
+        self.early.push(message);
+        true
+    }
+
+    /// Drops the messages whose birth has not come in time. True if there were any.
+    pub(super) fn drop_early(
+        &mut self,
+        now: Instant,
+        config: &Config,
+        findings: &mut Findings,
+    ) -> bool {
+        if self.early_deadline(config).is_none_or(|deadline| deadline > now) {
+            return false;
+        }
+        findings.add(Finding::BeforeBirth, self.early.len() as u64);
+        self.forget_early();
+        true
+    }
+
+    pub(super) fn forget_early(&mut self) {
+        self.early = Vec::new();
+        self.early_bytes = 0;
+    }
+
+    pub(super) fn into_early(self) -> Vec<Message> {
+        self.early
+    }
+
+    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+        let silence = match self.expectation {
+            Expectation::Until(deadline) => Some(deadline),
+            Expectation::None | Expectation::Unasked | Expectation::Alive => None,
+        };
+        [silence, self.early_deadline(config)].into_iter().flatten().min()
+    }
+
+    fn early_deadline(&self, config: &Config) -> Option<Instant> {
+        self.early.first().map(|first| first.at.instant + config.reorder_timeout)
+    }
+}

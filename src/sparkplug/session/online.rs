@@ -1,0 +1,397 @@
+//! A node whose birth is known: its tables, its sequence, its devices.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::{Borrowed, Incoming, Message, Notes, Sink};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::birth::{self, Born};
+use crate::sparkplug::config::{BdSeq, Config};
+use crate::sparkplug::edge::REBIRTH;
+use crate::sparkplug::event::{Data, Death, DeathCause, Event};
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::ServerId;
+use crate::sparkplug::limits;
+use crate::sparkplug::metric::Inherited;
+use crate::sparkplug::proto::Payload;
+use crate::sparkplug::rebirth::Fault;
+use crate::sparkplug::table::Table;
+use crate::sparkplug::template::Definitions;
+use crate::sparkplug::topic::Verb;
+use crate::sparkplug::window::{Early, Place, Print, Window};
+use crate::time::Instant;
+
+#[derive(Debug)]
+pub(super) struct Online {
+    source: Source,
+    server: ServerId,
+    birth: BirthMark,
+    definitions: Definitions,
+    table: Table,
+    devices: BTreeMap<Arc<str>, Device>,
+    window: Window<Message>,
+    /// How many devices are not reborn with the node yet.
+    unborn: usize,
+    /// When devices that are not reborn with the node are dead; none where all are.
+    grace: Option<Instant>,
+    /// When the node is dead unless it gives a sign of life, and of what.
+    doubt: Option<(Instant, DeathCause)>,
+    /// When it last said anything.
+    heard: Instant,
+}
+
+/// What a birth is known again by.
+#[derive(Debug)]
+struct BirthMark {
+    at: Instant,
+    print: Print,
+    /// Its bdSeq, with the alias that a death may carry instead of the name.
+    bd_seq: Option<(u64, Option<u64>)>,
+}
+
+#[derive(Debug)]
+struct Device {
+    source: Source,
+    /// None while it has not been reborn with its node.
+    table: Option<Table>,
+}
+
+impl Online {
+    /// The node is born, or born again; `devices` were alive in its life before.
+    pub(super) fn born(
+        source: &Source,
+        message: &Incoming<'_>,
+        devices: Vec<Arc<str>>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) -> Box<Self> {
+        let payload = &message.payload;
+        let seq = match payload.seq.map(u8::try_from) {
+            Some(Ok(seq)) => seq,
+            Some(Err(_)) | None => {
+                notes.findings.note(Finding::NoSeq);
+                0
+            }
+        };
+        if seq != 0 {
+            notes.findings.note(Finding::NotZero);
+        }
+        let bd_seq = birth::bd_seq(payload, None);
+        if bd_seq.is_none() {
+            notes.findings.note(Finding::NoBdSeq);
+        }
+        if !payload.metrics.iter().any(|metric| metric.name.as_deref() == Some(REBIRTH)) {
+            notes.findings.note(Finding::NoRebirth);
+        }
+        let mut definitions = Definitions::default();
+        let arrival = message.at.wall;
+        let (born, table) =
+            birth::read(source.clone(), payload, arrival, &mut definitions, &mut notes.findings);
+        let now = sink.now.instant;
+        let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
+        let device = |name: Arc<str>| {
+            let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
+            (name, Device { source, table: None })
+        };
+        emit_birth(born, sink);
+        Box::new(Self {
+            source: source.clone(),
+            server: message.server,
+            birth: BirthMark { at: now, print: message.print(), bd_seq },
+            definitions,
+            table,
+            unborn: devices.len(),
+            devices: devices.into_iter().map(device).collect(),
+            window: Window::after(seq),
+            grace,
+            doubt: None,
+            heard: now,
+        })
+    }
+
+    pub(super) fn server(&self) -> ServerId {
+        self.server
+    }
+
+    /// Whether `message` is the node's birth once more, rather than another.
+    pub(super) fn is_repeated(&self, message: &Incoming<'_>, config: &Config) -> bool {
+        self.server == message.server
+            && message.own_time().is_some()
+            && self.birth.print == message.print()
+            && message.at.instant.since(self.birth.at) < config.reorder_timeout
+            && self.doubt.is_none()
+    }
+
+    /// Whether a death is to be believed [payloads-ndeath-bdseq].
+    pub(super) fn is_death(&self, payload: &Payload, config: &Config) -> bool {
+        match (self.death_bd_seq(payload), self.birth.bd_seq) {
+            (Some(death), Some((birth, _))) => death == birth || config.bd_seq == BdSeq::Off,
+            // Without a number on either side there is nothing to compare.
+            (None, _) | (_, None) => true,
+        }
+    }
+
+    /// Whether a death says by its number that it is that of this birth.
+    pub(super) fn is_own_death(&self, payload: &Payload) -> bool {
+        let birth = self.birth.bd_seq.map(|(number, _)| number);
+        birth.is_some() && self.death_bd_seq(payload) == birth
+    }
+
+    fn death_bd_seq(&self, payload: &Payload) -> Option<u64> {
+        let alias = self.birth.bd_seq.and_then(|(_, alias)| alias);
+        birth::bd_seq(payload, alias).map(|(number, _)| number)
+    }
+
+    /// The node may be dead; unless it gives a sign of life in time, it is. False if it is
+    /// not to be asked.
+    pub(super) fn doubt(&mut self, cause: DeathCause, sink: &Sink<'_>) -> bool {
+        if cause == DeathCause::Certificate && sink.config.bd_seq != BdSeq::Verify {
+            return false;
+        }
+        if self.doubt.is_none() {
+            self.doubt = Some((sink.now.instant + sink.config.answer_timeout, cause));
+        }
+        true
+    }
+
+    pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
+        self.doubt.filter(|(deadline, _)| *deadline <= now).map(|(_, cause)| cause)
+    }
+
+    pub(super) fn is_silent(&self, config: &Config, now: Instant) -> bool {
+        self.silence_deadline(config).is_some_and(|deadline| deadline <= now)
+    }
+
+    fn silence_deadline(&self, config: &Config) -> Option<Instant> {
+        config.silence.filter(|_| self.doubt.is_none()).map(|silence| self.heard + silence)
+    }
+
+    /// Whether messages wait for a missing one.
+    pub(super) fn is_waiting(&self) -> bool {
+        self.window.is_waiting()
+    }
+
+    pub(super) fn window_deadline(&self, config: &Config) -> Option<Instant> {
+        self.window.deadline(config.reorder_timeout)
+    }
+
+    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+        let doubt = self.doubt.map(|(deadline, _)| deadline);
+        let silence = self.silence_deadline(config);
+        [self.window_deadline(config), self.grace, doubt, silence].into_iter().flatten().min()
+    }
+
+    /// The devices that have not been reborn in time; they are forgotten.
+    pub(super) fn not_reborn(&mut self, now: Instant) -> Vec<Arc<str>> {
+        if self.grace.is_none_or(|grace| grace > now) {
+            return Vec::new();
+        }
+        self.grace = None;
+        self.unborn = 0;
+        let unborn = self.devices.iter().filter(|(_, device)| device.table.is_none());
+        let unborn: Vec<_> = unborn.map(|(name, _)| Arc::clone(name)).collect();
+        self.devices.retain(|_, device| device.table.is_some());
+        unborn
+    }
+
+    /// All devices that have not been told dead.
+    pub(super) fn into_devices(self) -> Vec<Arc<str>> {
+        self.devices.into_keys().collect()
+    }
+
+    /// Takes a message in its order. True if too many wait for a missing one now.
+    pub(super) fn handle_message(
+        &mut self,
+        message: Incoming<'_>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) -> bool {
+        self.heard = sink.now.instant;
+        let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) else {
+            notes.findings.note(Finding::NoSeq);
+            self.apply(&message.borrow(), notes, sink);
+            return false;
+        };
+        let print = message.print();
+        match self.window.place(seq, print) {
+            Place::Next => {
+                // A sign of life that no earlier message can be mistaken for.
+                self.doubt = None;
+                self.window.advance(print);
+                self.apply(&message.borrow(), notes, sink);
+                self.drain(notes, sink);
+                false
+            }
+            Place::Duplicate => {
+                notes.findings.note(Finding::Duplicate);
+                false
+            }
+            Place::Late => {
+                notes.findings.note(Finding::Late);
+                self.window.late(seq, print);
+                let message = message.late();
+                // A birth or death out of its order says nothing of the present.
+                if message.verb == Verb::Data {
+                    self.apply(&message.borrow(), notes, sink);
+                }
+                false
+            }
+            Place::Early(place) => {
+                let (at, bytes) = (message.at.instant, message.bytes);
+                !self.window.keep(place, Early { at, bytes, print, message: message.own() })
+            }
+        }
+    }
+
+    /// Whether a message that came early is the next.
+    pub(super) fn is_next(&self, message: &Message) -> bool {
+        message.payload.seq == Some(u64::from(self.window.expected()))
+    }
+
+    /// Takes a message that is known to be the next.
+    pub(super) fn handle_next(
+        &mut self,
+        message: &Message,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        self.window.advance(message.print());
+        self.apply(&message.borrow(), notes, sink);
+    }
+
+    fn drain(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) {
+        while let Some(message) = self.window.take_next() {
+            self.apply(&message.borrow(), notes, sink);
+        }
+    }
+
+    /// Goes on without the missing messages; those that waited are late. Returns in how many
+    /// places some were missing.
+    pub(super) fn give_up(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) -> u64 {
+        let (messages, gaps) = self.window.give_up();
+        for message in messages {
+            let message = message.late();
+            self.apply(&message.borrow(), notes, sink);
+        }
+        gaps
+    }
+
+    /// The messages that still wait for a missing one.
+    pub(super) fn take_early(&mut self) -> Vec<Message> {
+        self.window.give_up().0
+    }
+
+    /// The values of messages that never found their place.
+    pub(super) fn flush(&mut self, messages: Vec<Message>, notes: &mut Notes, sink: &mut Sink<'_>) {
+        for message in messages.into_iter().filter(|message| message.verb == Verb::Data) {
+            let message = message.late();
+            self.apply(&message.borrow(), notes, sink);
+        }
+    }
+
+    fn apply(&mut self, message: &Borrowed<'_>, notes: &mut Notes, sink: &mut Sink<'_>) {
+        match (message.verb, message.device) {
+            (Verb::Data, None) => {
+                let reading = (&self.source, &mut self.table);
+                read_data(reading, message, notes, sink);
+            }
+            (Verb::Data, Some(name)) => match self.devices.get_mut(name) {
+                Some(Device { source, table: Some(table) }) => {
+                    read_data((source, table), message, notes, sink);
+                }
+                // Data of a device before its birth [payloads-ddata-order].
+                Some(Device { table: None, .. }) | None => {
+                    notes.findings.note(Finding::BeforeBirth);
+                    notes.faults.push(Fault::BeforeBirth);
+                }
+            },
+            (Verb::Birth, Some(name)) => self.device_born(name, message, notes, sink),
+            (Verb::Death, Some(name)) => self.device_died(name, message, notes, sink),
+            (Verb::Birth | Verb::Death, None) | (Verb::Command, _) => {}
+        }
+    }
+
+    fn device_born(
+        &mut self,
+        name: &str,
+        message: &Borrowed<'_>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        let name: Arc<str> = match self.devices.get_key_value(name) {
+            Some((name, _)) => Arc::clone(name),
+            None if self.devices.len() >= limits::DEVICES => {
+                notes.findings.note(Finding::TooManyDevices);
+                return;
+            }
+            None => name.into(),
+        };
+        let source = Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
+        let payload = message.payload;
+        let arrival = message.at.wall;
+        let (born, table) = birth::read(
+            source.clone(),
+            payload,
+            arrival,
+            &mut self.definitions,
+            &mut notes.findings,
+        );
+        if !born.birth.definitions.is_empty() {
+            notes.findings.note(Finding::DefinitionPlace);
+        }
+        let device = Device { source, table: Some(table) };
+        let before = self.devices.insert(name, device);
+        if before.is_some_and(|device| device.table.is_none()) {
+            self.reborn(sink.now.instant, sink.config);
+        }
+        emit_birth(born, sink);
+    }
+
+    /// One device less is to be reborn; the others have their time anew.
+    fn reborn(&mut self, now: Instant, config: &Config) {
+        self.unborn = self.unborn.saturating_sub(1);
+        self.grace = (self.unborn > 0).then(|| now + config.device_grace);
+    }
+
+    /// DDEATH, by its own time
+    /// [operational-behavior-edge-node-termination-host-action-ddeath-devices-offline].
+    fn device_died(
+        &mut self,
+        name: &str,
+        message: &Borrowed<'_>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        let Some(device) = self.devices.remove(name) else {
+            notes.findings.note(Finding::RepeatedDeath);
+            return;
+        };
+        if device.table.is_none() {
+            self.reborn(sink.now.instant, sink.config);
+        }
+        let (source, time) = (device.source, message.time());
+        sink.emit(Event::Death(Death { source, time, cause: DeathCause::Certificate }));
+    }
+}
+
+fn emit_birth(born: Born, sink: &mut Sink<'_>) {
+    let source = born.birth.source.clone();
+    sink.emit(Event::Birth(born.birth));
+    if !born.more.is_empty() {
+        sink.emit(Event::Data(Data { source, samples: born.more, late: false }));
+    }
+}
+
+fn read_data(
+    (source, table): (&Source, &mut Table),
+    message: &Borrowed<'_>,
+    notes: &mut Notes,
+    sink: &mut Sink<'_>,
+) {
+    let inherited = Inherited::from_payload(message.time());
+    let (samples, found) = table.read(message.payload, inherited, &mut notes.findings);
+    notes.faults.extend(found);
+    if !samples.is_empty() {
+        sink.emit(Event::Data(Data { source: source.clone(), samples, late: message.late }));
+    }
+}

@@ -1,0 +1,275 @@
+//! What a birth leaves behind for the data that follows: names and aliases of its leaves,
+//! and their types.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::datatype::DataType;
+use super::event::{Sample, Slot};
+use super::findings::{Finding, Findings};
+use super::limits;
+use super::metric::{self, Inherited};
+use super::proto::Payload;
+use super::proto::payload as wire;
+use super::rebirth::Fault;
+use super::template;
+
+/// How many ways to take a path apart are tried before it counts as unknown.
+const PATH_STEPS: usize = 256;
+
+/// The metrics of the latest birth of one source. Replaced as a whole by the next.
+#[derive(Debug, Default)]
+pub(crate) struct Table {
+    leaves: Vec<Option<DataType>>,
+    instances: Vec<Members>,
+    names: FxHashMap<Arc<str>, Target>,
+    /// None: several metrics share the alias.
+    aliases: FxHashMap<u64, Option<Target>>,
+}
+
+/// What a name or an alias stands for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// A value.
+    Leaf(Slot),
+    /// A template instance.
+    Instance(InstanceId),
+    /// Named in the birth, but not taken from it.
+    Excluded,
+}
+
+/// A template instance within its table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct InstanceId(u32);
+
+#[derive(Debug, Default)]
+struct Members {
+    template: Arc<str>,
+    names: FxHashMap<Arc<str>, Target>,
+    /// Leaves are numbered depth first, so an instance's own stand together.
+    leaves: Range<u32>,
+}
+
+impl Table {
+    /// How many leaves are numbered.
+    pub(crate) fn slots(&self) -> u32 {
+        // The limit of leaves is far below.
+        self.leaves.len() as u32
+    }
+
+    /// Whether there is no room for another leaf; an instance takes room as a leaf does.
+    pub(crate) fn is_full(&self) -> bool {
+        self.leaves.len() + self.instances.len() >= limits::LEAVES
+    }
+
+    pub(crate) fn add_leaf(&mut self, datatype: Option<DataType>) -> Slot {
+        let slot = Slot(self.slots());
+        self.leaves.push(datatype);
+        slot
+    }
+
+    /// Opens an instance; what is numbered until it is closed belongs to it.
+    pub(crate) fn open_instance(&mut self, template: Arc<str>) -> InstanceId {
+        let id = InstanceId(self.instances.len() as u32);
+        let leaves = self.slots()..self.slots();
+        self.instances.push(Members { template, names: FxHashMap::default(), leaves });
+        id
+    }
+
+    pub(crate) fn close_instance(&mut self, id: InstanceId) {
+        let end = self.slots();
+        if let Some(members) = self.instances.get_mut(id.0 as usize) {
+            members.leaves.end = end;
+        }
+    }
+
+    /// Names a metric, or a member of `owner`.
+    pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: Target) {
+        let names = match owner {
+            None => Some(&mut self.names),
+            Some(id) => self.instances.get_mut(id.0 as usize).map(|members| &mut members.names),
+        };
+        if let Some(names) = names {
+            names.insert(name, to);
+        }
+    }
+
+    /// Whether a metric, or a member of `owner`, has this name already.
+    pub(crate) fn named(&self, owner: Option<InstanceId>, name: &str) -> Option<Target> {
+        match owner {
+            None => self.names.get(name).copied(),
+            Some(id) => self.instances.get(id.0 as usize)?.names.get(name).copied(),
+        }
+    }
+
+    /// Gives `to` an alias; one that stands for something else already stands for nothing
+    /// from now on [payloads-alias-uniqueness].
+    pub(crate) fn add_alias(&mut self, alias: u64, to: Target, findings: &mut Findings) {
+        let known = self.aliases.entry(alias).or_insert(Some(to));
+        if *known != Some(to) {
+            *known = None;
+            findings.note(Finding::AliasCollision);
+        }
+    }
+
+    /// The type of a leaf; none where no birth or data has told it.
+    pub(crate) fn datatype(&self, slot: Slot) -> Option<DataType> {
+        self.leaves.get(slot.0 as usize).copied().flatten()
+    }
+
+    /// Reads a data payload's metrics. What the birth does not have is a fault, returned to be
+    /// judged by whoever may ask for a new one.
+    pub(crate) fn read(
+        &mut self,
+        payload: &Payload,
+        inherited: Inherited,
+        findings: &mut Findings,
+    ) -> (Vec<(Slot, Sample)>, Vec<Fault>) {
+        let samples = Vec::with_capacity(payload.metrics.len());
+        let mut reading = Reading { table: self, findings, samples, faults: Vec::new() };
+        for metric in &payload.metrics {
+            reading.metric(metric, inherited);
+        }
+        (reading.samples, reading.faults)
+    }
+
+    /// The leaf or instance that a name means: one of the birth's own, or a path into an
+    /// instance, which then gets a name of its own.
+    fn find_name(&mut self, name: &str) -> Option<Target> {
+        if let Some(target) = self.names.get(name) {
+            return Some(*target);
+        }
+        let target = self.find_path(&self.names, name, &mut { PATH_STEPS })?;
+        self.names.insert(name.into(), target);
+        Some(target)
+    }
+
+    /// Follows `X/Y/Z` into an instance `X`, the longest such name first.
+    fn find_path(
+        &self,
+        names: &FxHashMap<Arc<str>, Target>,
+        path: &str,
+        steps: &mut usize,
+    ) -> Option<Target> {
+        path.rmatch_indices('/').find_map(|(at, _)| {
+            *steps = steps.checked_sub(1)?;
+            let (first, rest) = path.split_at_checked(at)?;
+            let Some(Target::Instance(id)) = names.get(first) else {
+                return None;
+            };
+            let members = &self.instances.get(id.0 as usize)?.names;
+            let rest = rest.get(1..)?;
+            let found = members.get(rest).copied();
+            found.or_else(|| self.find_path(members, rest, steps))
+        })
+    }
+}
+
+struct Reading<'a> {
+    table: &'a mut Table,
+    findings: &'a mut Findings,
+    samples: Vec<(Slot, Sample)>,
+    faults: Vec<Fault>,
+}
+
+impl Reading<'_> {
+    fn metric(&mut self, metric: &wire::Metric, inherited: Inherited) {
+        if template::definition(metric).is_some() {
+            self.findings.note(Finding::DefinitionPlace);
+            return;
+        }
+        let named = metric.name.as_deref().filter(|name| !name.is_empty());
+        let target = named.and_then(|name| self.table.find_name(name));
+        self.found(target, metric, inherited);
+    }
+
+    /// Goes on with what a metric's name means, else with what its alias does.
+    fn found(&mut self, named: Option<Target>, metric: &wire::Metric, inherited: Inherited) {
+        let target = named.or_else(|| {
+            let aliased = *self.table.aliases.get(&metric.alias?)?;
+            if aliased.is_none() {
+                self.findings.note(Finding::AliasCollision);
+            }
+            Some(aliased.unwrap_or(Target::Excluded))
+        });
+        let name = metric.name.as_deref().filter(|name| !name.is_empty());
+        match (target, name, metric.alias) {
+            (Some(Target::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
+            (Some(Target::Instance(id)), _, _) => self.instance(id, metric, inherited),
+            (Some(Target::Excluded), _, _) => {}
+            (None, Some(name), _) => self.unknown(Finding::UnknownMetric, Fault::metric(name)),
+            (None, None, Some(alias)) => {
+                self.unknown(Finding::UnknownAlias, Fault::UnknownAlias(alias));
+            }
+            (None, None, None) => self.findings.note(Finding::Nameless),
+        }
+    }
+
+    fn leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
+        let declared = DataType::declared(metric.datatype);
+        let born = self.table.datatype(slot);
+        if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
+            self.findings.note(Finding::ChangedDatatype);
+        }
+        let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
+        self.samples.push((slot, sample));
+    }
+
+    fn instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
+        let Some(members) = self.table.instances.get(id.0 as usize) else {
+            return;
+        };
+        match &metric.value {
+            // A null instance is null in every leaf.
+            _ if metric.is_null == Some(true) => {
+                let null = wire::Metric { value: None, ..shallow(metric) };
+                for slot in members.leaves.clone().map(Slot) {
+                    let sample = metric::sample(&null, None, inherited, self.findings);
+                    self.samples.push((slot, sample));
+                }
+            }
+            Some(wire::metric::Value::TemplateValue(value)) => {
+                if template::reference(value).is_some_and(|name| *name != *members.template) {
+                    self.findings.note(Finding::ChangedTemplate);
+                }
+                let own = inherited.by(metric);
+                for member in &value.metrics {
+                    self.member(id, member, own);
+                }
+            }
+            Some(_) => self.findings.note(Finding::WrongValue),
+            None => self.findings.note(Finding::NoValue),
+        }
+    }
+
+    fn member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
+        let named = member.name.as_deref().filter(|name| !name.is_empty());
+        let target = named.and_then(|name| {
+            let members = self.table.instances.get(owner.0 as usize)?;
+            let known = members.names.get(name).copied();
+            known.or_else(|| self.table.find_path(&members.names, name, &mut { PATH_STEPS }))
+        });
+        self.found(target, member, inherited);
+    }
+
+    fn unknown(&mut self, finding: Finding, fault: Fault) {
+        self.findings.note(finding);
+        if self.faults.len() < limits::SUPPRESSED && !self.faults.contains(&fault) {
+            self.faults.push(fault);
+        }
+    }
+}
+
+/// A metric without what is nested in it.
+fn shallow(metric: &wire::Metric) -> wire::Metric {
+    wire::Metric {
+        timestamp: metric.timestamp,
+        is_historical: metric.is_historical,
+        is_transient: metric.is_transient,
+        is_null: metric.is_null,
+        properties: metric.properties.clone(),
+        ..wire::Metric::default()
+    }
+}

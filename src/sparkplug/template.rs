@@ -1,0 +1,197 @@
+//! Template definitions: read from births in any order, found under the names that real
+//! senders use, with what they inherit.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::datatype::DataType;
+use super::event::{Definition, Member, MemberKind, Property};
+use super::findings::{Finding, Findings};
+use super::limits;
+use super::metric;
+use super::proto::payload as wire;
+
+/// The folder that some senders put their definitions into.
+const FOLDER: &str = "_types_/";
+
+/// The definitions of an edge node, by name.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Definitions(BTreeMap<Arc<str>, Definition>);
+
+impl Definitions {
+    /// Takes in the definitions among a birth's `metrics` and returns them complete: with
+    /// what they inherit, and with the names that their nested members resolve to.
+    pub(crate) fn read(
+        &mut self,
+        metrics: &[wire::Metric],
+        findings: &mut Findings,
+    ) -> Vec<Definition> {
+        let mut names: Vec<Arc<str>> = Vec::new();
+        for wire in metrics {
+            let Some(template) = definition(wire) else {
+                continue;
+            };
+            let Some(name) = metric::name(wire.name.as_deref(), findings) else {
+                continue;
+            };
+            if names.contains(&name) {
+                findings.note(Finding::RepeatedMetric);
+                continue;
+            }
+            let definition = read(Arc::clone(&name), template, findings);
+            self.0.insert(Arc::clone(&name), definition);
+            names.push(name);
+        }
+        if names.is_empty() {
+            return Vec::new();
+        }
+        // References point in any direction, so they are followed once all names are known.
+        let resolved: Vec<_> = names.iter().filter_map(|name| self.resolved(name)).collect();
+        for definition in resolved {
+            self.0.insert(Arc::clone(&definition.name), definition);
+        }
+        // One budget for all: a long line of heirs must not multiply what one birth holds.
+        let mut room = limits::LEAVES;
+        let complete: Vec<_> =
+            names.iter().filter_map(|name| self.inherited(name, &mut room)).collect();
+        for definition in &complete {
+            self.0.insert(Arc::clone(&definition.name), definition.clone());
+        }
+        complete
+    }
+
+    /// The definition that `reference` means: the name itself, the name within or without
+    /// the folder, or the name before a version [payloads-template-ref-instance].
+    pub(crate) fn resolve(&self, reference: &str) -> Option<&Definition> {
+        let plain = |name: &str| {
+            self.0
+                .get(name)
+                .or_else(|| self.0.get(format!("{FOLDER}{name}").as_str()))
+                .or_else(|| self.0.get(name.strip_prefix(FOLDER)?))
+        };
+        plain(reference).or_else(|| plain(reference.rsplit_once(':')?.0))
+    }
+
+    fn resolved(&self, name: &str) -> Option<Definition> {
+        let mut definition = self.0.get(name)?.clone();
+        if let Some(parent) = &definition.parent {
+            match self.resolve(parent) {
+                Some(parent) if parent.name == definition.name => definition.parent = None,
+                Some(parent) => definition.parent = Some(Arc::clone(&parent.name)),
+                None => {}
+            }
+        }
+        for member in &mut definition.members {
+            if let MemberKind::Template { template, definition } = &mut member.kind {
+                *definition = self.resolve(template).map(|found| Arc::clone(&found.name));
+            }
+        }
+        Some(definition)
+    }
+
+    /// The definition with what its ancestors have and it does not repeat.
+    fn inherited(&self, name: &str, room: &mut usize) -> Option<Definition> {
+        let mut definition = self.0.get(name)?.clone();
+        let mut seen = BTreeSet::from([Arc::clone(&definition.name)]);
+        let mut parent = definition.parent.clone();
+        while let Some(ancestor) = parent.as_deref().and_then(|name| self.0.get(name)) {
+            let known = !seen.insert(Arc::clone(&ancestor.name));
+            if known || seen.len() > limits::TEMPLATE_DEPTH || *room == 0 {
+                break;
+            }
+            let members: BTreeSet<_> = definition.members.iter().map(|m| m.name.clone()).collect();
+            let parameters: BTreeSet<_> =
+                definition.parameters.iter().map(|p| p.name.clone()).collect();
+            let spare = ancestor.members.iter().filter(|m| !members.contains(&m.name));
+            definition.members.extend(spare.take(*room).cloned());
+            let spare = ancestor.parameters.iter().filter(|p| !parameters.contains(&p.name));
+            definition.parameters.extend(spare.take(*room).cloned());
+            *room = room.saturating_sub(ancestor.members.len() + ancestor.parameters.len());
+            parent = ancestor.parent.clone();
+        }
+        Some(definition)
+    }
+}
+
+/// The definition in a metric, if it holds one
+/// [payloads-template-definition-is-definition].
+pub(crate) fn definition(metric: &wire::Metric) -> Option<&wire::Template> {
+    match &metric.value {
+        Some(wire::metric::Value::TemplateValue(template))
+            if template.is_definition == Some(true) =>
+        {
+            Some(template)
+        }
+        _ => None,
+    }
+}
+
+/// `template_ref` where it says anything.
+pub(crate) fn reference(template: &wire::Template) -> Option<&str> {
+    template.template_ref.as_deref().filter(|reference| !reference.is_empty())
+}
+
+fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> Definition {
+    let parent = reference(template);
+    if parent.is_some() {
+        findings.note(Finding::Inheritance);
+    }
+    let mut members: Vec<Member> = Vec::new();
+    let mut names = BTreeSet::new();
+    for wire in &template.metrics {
+        let Some(name) = metric::name(wire.name.as_deref(), findings) else {
+            continue;
+        };
+        if members.len() >= limits::LEAVES {
+            findings.note(Finding::TooManyLeaves);
+            break;
+        }
+        if names.insert(Arc::clone(&name)) {
+            members.push(member(name, wire, findings));
+        } else {
+            findings.note(Finding::RepeatedMetric);
+        }
+    }
+    Definition {
+        name,
+        version: template.version.as_deref().map(Into::into),
+        parent: parent.map(Into::into),
+        parameters: parameters(template, findings),
+        members,
+    }
+}
+
+fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut Findings) -> Member {
+    let kind = match &wire.value {
+        Some(wire::metric::Value::TemplateValue(nested)) => MemberKind::Template {
+            template: reference(nested).unwrap_or(&name).into(),
+            definition: None,
+        },
+        _ => match metric::datatype(wire, findings) {
+            // A nested template that is null says of itself only that it is one.
+            Some(DataType::Template) => MemberKind::Leaf(None),
+            datatype => MemberKind::Leaf(datatype),
+        },
+    };
+    Member { properties: metric::properties(wire, findings), name, kind }
+}
+
+/// The parameters of a template [payloads-template-definition-parameters].
+pub(crate) fn parameters(template: &wire::Template, findings: &mut Findings) -> Vec<Property> {
+    let mut parameters = Vec::with_capacity(template.parameters.len());
+    for wire in &template.parameters {
+        let Some(name) = wire.name.as_deref().filter(|name| !name.is_empty()) else {
+            findings.note(Finding::NamelessParameter);
+            continue;
+        };
+        let Some(name) = metric::name(Some(name), findings) else {
+            continue;
+        };
+        let arm = wire.value.as_ref().map(super::value::Arm::of_parameter);
+        parameters.push(metric::property(name, wire.r#type, arm, findings));
+    }
+    parameters
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,160 @@
+//! The order of an edge node's messages: one counter modulo 256, a window for those that come
+//! too early, a memory of those that came.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::limits;
+use crate::time::Instant;
+
+/// Nothing is known of a sequence number.
+const EMPTY: u64 = 0;
+/// Its place was given up.
+const MISSING: u64 = 1;
+
+/// The sequence of one session of an edge node. Messages are counted on without wrapping, so
+/// that the window has an order.
+#[derive(Debug)]
+pub(crate) struct Window<T> {
+    next: u64,
+    /// By sequence number: what came with it last.
+    memory: Box<[u64; 256]>,
+    early: BTreeMap<u64, Early<T>>,
+    early_bytes: usize,
+}
+
+/// A message that came before others that it follows.
+#[derive(Debug)]
+pub(crate) struct Early<T> {
+    /// When it came.
+    pub(crate) at: Instant,
+    /// How much it takes.
+    pub(crate) bytes: usize,
+    /// What it is known again by.
+    pub(crate) print: Print,
+    pub(crate) message: T,
+}
+
+/// Tells one message from another with the same sequence number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Print(pub(crate) u64);
+
+impl Print {
+    fn mark(self) -> u64 {
+        // Clear of the marks for nothing and for missing.
+        self.0 | 2
+    }
+}
+
+/// Where a message belongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// It is the next.
+    Next,
+    /// It was here before.
+    Duplicate,
+    /// Its place was given up.
+    Late,
+    /// Others are missing before it.
+    Early(u64),
+}
+
+impl<T> Window<T> {
+    /// A sequence that begins after a birth numbered `birth`.
+    pub(crate) fn after(birth: u8) -> Self {
+        // Room for a message from before the birth to stand below it.
+        let next = 256 + u64::from(birth) + 1;
+        Self { next, memory: Box::new([EMPTY; 256]), early: BTreeMap::new(), early_bytes: 0 }
+    }
+
+    /// The sequence number that comes next.
+    pub(crate) fn expected(&self) -> u8 {
+        self.next as u8
+    }
+
+    /// Where a message numbered `seq` belongs, by its distance modulo 256
+    /// [operational-behavior-host-reordering-start].
+    pub(crate) fn place(&self, seq: u8, print: Print) -> Place {
+        let distance = seq.wrapping_sub(self.expected());
+        if distance == 0 {
+            return Place::Next;
+        }
+        let known = self.memory.get(usize::from(seq)).copied().unwrap_or(EMPTY);
+        // From half a round on, a number that was given up is behind rather than ahead.
+        if known == MISSING && distance >= 128 {
+            return Place::Late;
+        }
+        let place = self.next + u64::from(distance);
+        match self.early.get(&place) {
+            Some(early) if early.print == print => Place::Duplicate,
+            // Two messages with one number: the first has the place.
+            Some(_) => Place::Late,
+            None if known == print.mark() => Place::Duplicate,
+            None => Place::Early(place),
+        }
+    }
+
+    /// The message that is next has come.
+    pub(crate) fn advance(&mut self, print: Print) {
+        self.remember(self.expected(), print.mark());
+        self.next += 1;
+    }
+
+    /// A late message has come after all; another with its number is a duplicate.
+    pub(crate) fn late(&mut self, seq: u8, print: Print) {
+        self.remember(seq, print.mark());
+    }
+
+    fn remember(&mut self, seq: u8, mark: u64) {
+        if let Some(place) = self.memory.get_mut(usize::from(seq)) {
+            *place = mark;
+        }
+    }
+
+    /// Keeps a message that came too early. False if the window is full now: then it is to be
+    /// given up.
+    pub(crate) fn keep(&mut self, place: u64, early: Early<T>) -> bool {
+        self.early_bytes += early.bytes;
+        self.early.insert(place, early);
+        self.early.len() < limits::WINDOW_MESSAGES && self.early_bytes < limits::WINDOW_BYTES
+    }
+
+    /// The next message, if it has come early [operational-behavior-host-reordering-success].
+    pub(crate) fn take_next(&mut self) -> Option<T> {
+        let early = self.early.remove(&self.next)?;
+        self.early_bytes -= early.bytes;
+        self.advance(early.print);
+        Some(early.message)
+    }
+
+    /// Whether messages wait for a missing one.
+    pub(crate) fn is_waiting(&self) -> bool {
+        !self.early.is_empty()
+    }
+
+    /// When the messages that came early have waited for `timeout`.
+    pub(crate) fn deadline(&self, timeout: Duration) -> Option<Instant> {
+        self.early.values().map(|early| early.at).min().map(|at| at + timeout)
+    }
+
+    /// Gives up what is missing: the messages that waited, in order, and in how many places
+    /// others are missing before them.
+    pub(crate) fn give_up(&mut self) -> (Vec<T>, u64) {
+        let mut gaps = 0;
+        let early = std::mem::take(&mut self.early);
+        self.early_bytes = 0;
+        let mut messages = Vec::with_capacity(early.len());
+        for (place, early) in early {
+            if place > self.next {
+                gaps += 1;
+            }
+            while self.next < place {
+                self.remember(self.expected(), MISSING);
+                self.next += 1;
+            }
+            self.advance(early.print);
+            messages.push(early.message);
+        }
+        (messages, gaps)
+    }
+}
