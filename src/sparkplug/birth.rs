@@ -5,6 +5,7 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::address::Source;
+use super::datatype::DataType;
 use super::event::{Birth, Content, Instance, Member, MemberKind, Metric, Quality, Sample, Slot};
 use super::findings::{Finding, Findings};
 use super::limits;
@@ -24,20 +25,29 @@ pub(crate) struct Born {
     pub(crate) more: Vec<(Slot, Sample)>,
 }
 
-/// Reads the birth of `source`; definitions among its metrics join `definitions`.
+/// What a birth is read for.
+#[derive(Debug)]
+pub(crate) struct Scope {
+    pub(crate) source: Source,
+    pub(crate) arrival: Timestamp,
+    /// How many leaves and instances it may have.
+    pub(crate) room: usize,
+}
+
+/// Reads a birth, no more of it than there is room for; definitions among its metrics join `definitions`.
 pub(crate) fn read(
-    source: Source,
+    scope: Scope,
     payload: &Payload,
-    arrival: Timestamp,
     definitions: &mut Definitions,
     findings: &mut Findings,
 ) -> (Born, Table) {
+    let Scope { source, arrival, room } = scope;
     let time = metric::time(payload.timestamp).unwrap_or(arrival);
     let read = definitions.read(&payload.metrics, findings);
     let mut reader = Reader {
         definitions,
         findings,
-        table: Table::default(),
+        table: Table::with_room(room),
         more: Vec::new(),
         within: Vec::new(),
     };
@@ -131,13 +141,12 @@ impl Reader<'_> {
         defined: Option<&MemberKind>,
     ) -> Option<Metric> {
         let properties = metric::properties(wire, self.findings);
-        let read = self.content(place, &name, wire, defined);
-        let target = read.as_ref().map_or(Target::Excluded, |(target, _)| *target);
+        let (target, content) = self.content(place, &name, wire, defined)?;
         self.table.add_name(place.owner, Arc::clone(&name), target);
         if let Some(alias) = wire.alias {
             self.table.add_alias(alias, target, self.findings);
         }
-        read.map(|(_, content)| Metric { name, properties, content })
+        Some(Metric { name, properties, content })
     }
 
     /// What a metric holds; none past the limits.
@@ -148,7 +157,7 @@ impl Reader<'_> {
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
     ) -> Option<(Target, Content)> {
-        if self.table.is_full() {
+        if !self.table.has_room() {
             self.findings.note(Finding::TooManyLeaves);
             return None;
         }
@@ -161,7 +170,16 @@ impl Reader<'_> {
                 self.instance(name, &without_members(template), place.inherited.by(wire))
             }
             (_, Some(MemberKind::Leaf(_) | MemberKind::Template { .. }) | None) => {
-                let datatype = metric::datatype(wire, self.findings);
+                let datatype = match defined {
+                    // What the definition says comes before what the arm suggests.
+                    Some(MemberKind::Leaf(Some(defined)))
+                        if DataType::declared(wire.datatype).is_none() =>
+                    {
+                        self.findings.note(Finding::NoDatatype);
+                        Some(*defined)
+                    }
+                    _ => metric::datatype(wire, self.findings),
+                };
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
                 Some((Target::Leaf(slot), Content::Leaf { slot, datatype, sample }))
@@ -191,6 +209,7 @@ impl Reader<'_> {
     ) -> Option<(Target, Content)> {
         if self.within.len() >= limits::TEMPLATE_DEPTH {
             self.findings.note(Finding::TooManyLeaves);
+            self.table.truncate();
             return None;
         }
         // An instance that names no template is one of its own kind.
@@ -223,7 +242,7 @@ impl Reader<'_> {
     /// later data finds them [payloads-template-instance-members-birth].
     fn fill(&mut self, place: Place, metrics: &mut Vec<Metric>, defined: &[Member]) {
         for member in defined {
-            if self.table.named(place.owner, &member.name).is_some() || self.table.is_full() {
+            if self.table.named(place.owner, &member.name).is_some() || !self.table.has_room() {
                 continue;
             }
             self.findings.note(Finding::MissingMember);

@@ -37,7 +37,7 @@ use super::message::{Message, Qos};
 use super::payload::{self, DecodeError};
 use super::rebirth::{self, Budget, Reason};
 pub use super::session::Phase;
-use super::session::{Incoming, Request, Session, Sink};
+use super::session::{Incoming, Load, Request, Session, Sink};
 use super::topic::{self, Topic};
 use crate::time::{Instant, Now, Timestamp};
 
@@ -106,6 +106,8 @@ pub struct Host {
     /// The timer that each session has in `timers`.
     armed: Vec<Option<Instant>>,
     budget: Budget,
+    /// What all sessions take together.
+    load: Load,
     outputs: VecDeque<Output>,
     counters: Counters,
 }
@@ -121,6 +123,7 @@ impl Host {
             timers: BTreeSet::new(),
             armed: Vec::new(),
             budget: Budget::new(config.rebirth.per_second),
+            load: Load::default(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
             config,
@@ -328,6 +331,15 @@ impl Host {
         act: impl FnOnce(&mut Session, &mut Sink<'_>) -> T,
     ) -> Option<T> {
         let session = self.sessions.get_mut(index)?;
+        let before = session.load();
+        let rest = Load {
+            leaves: self.load.leaves.saturating_sub(before.leaves),
+            bytes: self.load.bytes.saturating_sub(before.bytes),
+        };
+        let room = Load {
+            leaves: limits::TOTAL_LEAVES.saturating_sub(self.load.leaves),
+            bytes: limits::TOTAL_WINDOW_BYTES.saturating_sub(self.load.bytes),
+        };
         let (outputs, counters) = (&mut self.outputs, &mut self.counters);
         let mut events = |event: Event| {
             match &event {
@@ -341,11 +353,14 @@ impl Host {
             now,
             config: &self.config,
             chance: self.chance.next(),
+            room,
             servers: &self.servers,
             budget: &mut self.budget,
             events: &mut events,
         };
         let done = act(session, &mut sink);
+        let after = session.load();
+        self.load = Load { leaves: rest.leaves + after.leaves, bytes: rest.bytes + after.bytes };
         let due = session.deadline(&self.config);
         let armed = self.armed.get_mut(index)?;
         if *armed != due {

@@ -8,8 +8,14 @@ pub const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 /// properties, cells. An empty part is two bytes on the wire and a hundred in memory.
 pub const PAYLOAD_PARTS: usize = 500_000;
 
-/// Leaves of one birth.
+/// Leaves and instances of one birth, and members of one definition.
 pub const LEAVES: usize = 100_000;
+
+/// Leaves and instances of all births that are kept.
+pub const TOTAL_LEAVES: usize = 5_000_000;
+
+/// Template definitions of one edge node.
+pub const DEFINITIONS: usize = 10_000;
 
 /// Templates within templates.
 pub const TEMPLATE_DEPTH: usize = 16;
@@ -38,5 +44,8 @@ pub const WINDOW_MESSAGES: usize = 128;
 /// Bytes of the messages of one edge node that wait for a missing one.
 pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
-/// Outputs and lists of an edge node that grow with what it does wrong.
-pub const SUPPRESSED: usize = 64;
+/// Bytes of all messages that wait for a missing one.
+pub const TOTAL_WINDOW_BYTES: usize = 64 * 1024 * 1024;
+
+/// Faults of one edge node that are remembered, so that it is not asked for ever to cure them.
+pub const FAULTS: usize = 64;

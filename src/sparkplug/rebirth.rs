@@ -303,10 +303,10 @@ impl Requests {
             self.tried.remove(&fault);
         }
         // With no room left to remember, another fault is not a reason to begin.
-        if self.tried.len() >= limits::SUPPRESSED {
+        if self.tried.len() >= limits::FAULTS {
             self.tried.retain(|_, tried| now.since(tried.last) < policy.forget);
         }
-        self.tried.len() >= limits::SUPPRESSED
+        self.tried.len() >= limits::FAULTS
     }
 
     /// When [`poll`](Self::poll) has something to do.

@@ -32,6 +32,8 @@ pub(crate) struct Sink<'a> {
     pub(crate) config: &'a Config,
     /// A number from the whole range, drawn for this input.
     pub(crate) chance: u64,
+    /// What is left for this session's tables and window.
+    pub(crate) room: Load,
     pub(crate) servers: &'a Servers,
     pub(crate) budget: &'a mut Budget,
     pub(crate) events: &'a mut dyn FnMut(Event),
@@ -49,6 +51,15 @@ struct Notes {
     findings: Findings,
     /// What a birth may cure; empty between inputs.
     faults: Vec<Fault>,
+}
+
+/// What a session takes, or what is left for it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Leaves and instances of births.
+    pub(crate) leaves: usize,
+    /// Bytes of messages that wait for others.
+    pub(crate) bytes: usize,
 }
 
 /// Where a node stands.
@@ -112,6 +123,13 @@ impl Session {
         match &self.life {
             Life::Awaited(awaited) => awaited.phase(),
             Life::Online(_) => Phase::Online,
+        }
+    }
+
+    pub(crate) fn load(&self) -> Load {
+        match &self.life {
+            Life::Awaited(awaited) => Load { leaves: 0, bytes: awaited.early_bytes() },
+            Life::Online(online) => online.load(),
         }
     }
 
@@ -220,6 +238,7 @@ impl Session {
             (Some(early), Some(birth)) => early >= birth,
             (None, _) | (_, None) => false,
         };
+        let freed = self.load();
         let unknown = Life::Awaited(Awaited::unknown());
         let (early, devices) = match std::mem::replace(&mut self.life, unknown) {
             Life::Awaited(awaited) => (awaited.into_early(), Vec::new()),
@@ -229,6 +248,8 @@ impl Session {
                 (after, online.into_devices())
             }
         };
+        sink.room.leaves += freed.leaves;
+        sink.room.bytes += freed.bytes;
         let mut online = Online::born(&self.source, message, devices, &mut self.notes, sink);
         let mut early: Vec<_> = early.into_iter().filter(follows).collect();
         while let Some(place) = early.iter().position(|early| online.is_next(early)) {

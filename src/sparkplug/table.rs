@@ -27,6 +27,10 @@ pub(crate) struct Table {
     names: FxHashMap<Arc<str>, Target>,
     /// None: several metrics share the alias.
     aliases: FxHashMap<u64, Option<Target>>,
+    /// How many leaves and instances there may be.
+    room: usize,
+    /// The birth had more than there was room for, so that what is unknown is no fault.
+    truncated: bool,
 }
 
 /// What a name or an alias stands for.
@@ -36,8 +40,8 @@ pub(crate) enum Target {
     Leaf(Slot),
     /// A template instance.
     Instance(InstanceId),
-    /// Named in the birth, but not taken from it.
-    Excluded,
+    /// Several things, and so none.
+    Ambiguous,
 }
 
 /// A template instance within its table.
@@ -53,15 +57,32 @@ struct Members {
 }
 
 impl Table {
+    /// An empty table with room for so many leaves and instances.
+    pub(crate) fn with_room(room: usize) -> Self {
+        Self { room: room.min(limits::LEAVES), ..Self::default() }
+    }
+
+    /// How many leaves and instances it has.
+    pub(crate) fn size(&self) -> usize {
+        self.leaves.len() + self.instances.len()
+    }
+
     /// How many leaves are numbered.
     pub(crate) fn slots(&self) -> u32 {
         // The limit of leaves is far below.
         self.leaves.len() as u32
     }
 
-    /// Whether there is no room for another leaf; an instance takes room as a leaf does.
-    pub(crate) fn is_full(&self) -> bool {
-        self.leaves.len() + self.instances.len() >= limits::LEAVES
+    /// Whether there is room for another leaf or instance. Once there is none, the birth is
+    /// not read whole.
+    pub(crate) fn has_room(&mut self) -> bool {
+        self.truncated |= self.size() >= self.room;
+        !self.truncated
+    }
+
+    /// Something was left out.
+    pub(crate) fn truncate(&mut self) {
+        self.truncated = true;
     }
 
     pub(crate) fn add_leaf(&mut self, datatype: Option<DataType>) -> Slot {
@@ -192,13 +213,13 @@ impl Reading<'_> {
             if aliased.is_none() {
                 self.findings.note(Finding::AliasCollision);
             }
-            Some(aliased.unwrap_or(Target::Excluded))
+            Some(aliased.unwrap_or(Target::Ambiguous))
         });
         let name = metric.name.as_deref().filter(|name| !name.is_empty());
         match (target, name, metric.alias) {
             (Some(Target::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
             (Some(Target::Instance(id)), _, _) => self.instance(id, metric, inherited),
-            (Some(Target::Excluded), _, _) => {}
+            (Some(Target::Ambiguous), _, _) => {}
             (None, Some(name), _) => self.unknown(Finding::UnknownMetric, Fault::metric(name)),
             (None, None, Some(alias)) => {
                 self.unknown(Finding::UnknownAlias, Fault::UnknownAlias(alias));
@@ -256,7 +277,8 @@ impl Reading<'_> {
 
     fn unknown(&mut self, finding: Finding, fault: Fault) {
         self.findings.note(finding);
-        if self.faults.len() < limits::SUPPRESSED && !self.faults.contains(&fault) {
+        let room = self.faults.len() < limits::FAULTS && !self.table.truncated;
+        if room && !self.faults.contains(&fault) {
             self.faults.push(fault);
         }
     }

@@ -26,7 +26,7 @@ impl Definitions {
         metrics: &[wire::Metric],
         findings: &mut Findings,
     ) -> Vec<Definition> {
-        let mut names: Vec<Arc<str>> = Vec::new();
+        let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
         for wire in metrics {
             let Some(template) = definition(wire) else {
                 continue;
@@ -34,8 +34,12 @@ impl Definitions {
             let Some(name) = metric::name(wire.name.as_deref(), findings) else {
                 continue;
             };
-            if names.contains(&name) {
+            if !seen.insert(Arc::clone(&name)) {
                 findings.note(Finding::RepeatedMetric);
+                continue;
+            }
+            if self.0.len() >= limits::DEFINITIONS && !self.0.contains_key(&name) {
+                findings.note(Finding::TooManyLeaves);
                 continue;
             }
             let definition = read(Arc::clone(&name), template, findings);

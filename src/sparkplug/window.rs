@@ -127,6 +127,11 @@ impl<T> Window<T> {
         Some(early.message)
     }
 
+    /// How much the messages take that wait for a missing one.
+    pub(crate) fn bytes(&self) -> usize {
+        self.early_bytes
+    }
+
     /// Whether messages wait for a missing one.
     pub(crate) fn is_waiting(&self) -> bool {
         !self.early.is_empty()

@@ -61,6 +61,11 @@ impl Awaited {
         }
     }
 
+    /// How much the messages take that wait for their birth.
+    pub(super) fn early_bytes(&self) -> usize {
+        self.early_bytes
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         self.was == Was::Lost
     }
@@ -111,14 +116,16 @@ impl Awaited {
             self.expectation = Expectation::Alive;
         }
         let full = self.early.len() >= limits::WINDOW_MESSAGES
-            || self.early_bytes + message.bytes > limits::WINDOW_BYTES;
+            || self.early_bytes + message.bytes > limits::WINDOW_BYTES
+            || message.bytes > sink.room.bytes;
         if sink.config.reorder_timeout.is_zero() {
             findings.note(Finding::BeforeBirth);
             return false;
         }
         if full {
             findings.note(Finding::BeforeBirth);
-            return true;
+            // With others waiting, their time will come to ask for the birth.
+            return !self.early.is_empty();
         }
         self.early_bytes += message.bytes;
         self.early.push(message);

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{Borrowed, Incoming, Message, Notes, Sink};
+use super::{Borrowed, Incoming, Load, Message, Notes, Sink};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::birth::{self, Born};
+use crate::sparkplug::birth::{self, Born, Scope};
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
 use crate::sparkplug::event::{Data, Death, DeathCause, Event};
@@ -30,6 +30,8 @@ pub(super) struct Online {
     table: Table,
     devices: BTreeMap<Arc<str>, Device>,
     window: Window<Message>,
+    /// The sizes of all its tables.
+    leaves: usize,
     /// How many devices are not reborn with the node yet.
     unborn: usize,
     /// When devices that are not reborn with the node are dead; none where all are.
@@ -83,10 +85,11 @@ impl Online {
         if !payload.metrics.iter().any(|metric| metric.name.as_deref() == Some(REBIRTH)) {
             notes.findings.note(Finding::NoRebirth);
         }
+        let scope =
+            Scope { source: source.clone(), arrival: message.at.wall, room: sink.room.leaves };
         let mut definitions = Definitions::default();
-        let arrival = message.at.wall;
-        let (born, table) =
-            birth::read(source.clone(), payload, arrival, &mut definitions, &mut notes.findings);
+        let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
+        sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
         let device = |name: Arc<str>| {
@@ -99,6 +102,7 @@ impl Online {
             server: message.server,
             birth: BirthMark { at: now, print: message.print(), bd_seq },
             definitions,
+            leaves: table.size(),
             table,
             unborn: devices.len(),
             devices: devices.into_iter().map(device).collect(),
@@ -107,6 +111,11 @@ impl Online {
             doubt: None,
             heard: now,
         })
+    }
+
+    /// What its tables and its window take.
+    pub(super) fn load(&self) -> Load {
+        Load { leaves: self.leaves, bytes: self.window.bytes() }
     }
 
     pub(super) fn server(&self) -> ServerId {
@@ -238,7 +247,8 @@ impl Online {
             }
             Place::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
-                !self.window.keep(place, Early { at, bytes, print, message: message.own() })
+                let full = bytes > sink.room.bytes;
+                full | !self.window.keep(place, Early { at, bytes, print, message: message.own() })
             }
         }
     }
@@ -318,8 +328,11 @@ impl Online {
         notes: &mut Notes,
         sink: &mut Sink<'_>,
     ) {
-        let name: Arc<str> = match self.devices.get_key_value(name) {
-            Some((name, _)) => Arc::clone(name),
+        let name: Arc<str> = match self.devices.remove_entry(name) {
+            Some((name, before)) => {
+                self.forget(&before, sink);
+                name
+            }
             None if self.devices.len() >= limits::DEVICES => {
                 notes.findings.note(Finding::TooManyDevices);
                 return;
@@ -327,30 +340,33 @@ impl Online {
             None => name.into(),
         };
         let source = Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
-        let payload = message.payload;
-        let arrival = message.at.wall;
-        let (born, table) = birth::read(
-            source.clone(),
-            payload,
-            arrival,
-            &mut self.definitions,
-            &mut notes.findings,
-        );
+        let scope =
+            Scope { source: source.clone(), arrival: message.at.wall, room: sink.room.leaves };
+        let (born, table) =
+            birth::read(scope, message.payload, &mut self.definitions, &mut notes.findings);
         if !born.birth.definitions.is_empty() {
             notes.findings.note(Finding::DefinitionPlace);
         }
-        let device = Device { source, table: Some(table) };
-        let before = self.devices.insert(name, device);
-        if before.is_some_and(|device| device.table.is_none()) {
-            self.reborn(sink.now.instant, sink.config);
-        }
+        self.leaves += table.size();
+        sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
+        self.devices.insert(name, Device { source, table: Some(table) });
         emit_birth(born, sink);
     }
 
-    /// One device less is to be reborn; the others have their time anew.
-    fn reborn(&mut self, now: Instant, config: &Config) {
-        self.unborn = self.unborn.saturating_sub(1);
-        self.grace = (self.unborn > 0).then(|| now + config.device_grace);
+    /// What a device was before its birth or death no longer counts. If it was to be reborn
+    /// with its node, the others have their time anew.
+    fn forget(&mut self, device: &Device, sink: &mut Sink<'_>) {
+        match &device.table {
+            Some(table) => {
+                self.leaves = self.leaves.saturating_sub(table.size());
+                sink.room.leaves += table.size();
+            }
+            None => {
+                self.unborn = self.unborn.saturating_sub(1);
+                let deadline = sink.now.instant + sink.config.device_grace;
+                self.grace = (self.unborn > 0).then_some(deadline);
+            }
+        }
     }
 
     /// DDEATH, by its own time
@@ -366,9 +382,7 @@ impl Online {
             notes.findings.note(Finding::RepeatedDeath);
             return;
         };
-        if device.table.is_none() {
-            self.reborn(sink.now.instant, sink.config);
-        }
+        self.forget(&device, sink);
         let (source, time) = (device.source, message.time());
         sink.emit(Event::Death(Death { source, time, cause: DeathCause::Certificate }));
     }

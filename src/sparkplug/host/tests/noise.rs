@@ -108,6 +108,7 @@ fn a_birth_is_bounded() {
     stage.pass(secs(60));
     assert_eq!(stage.look().len(), 1, "what was left out is no reason for a rebirth");
     assert_eq!(stage.host.counters().findings.count(Finding::TooManyLeaves), 3);
+    assert_eq!(stage.host.counters().findings.count(Finding::UnknownMetric), 1);
 }
 
 fn verbs() -> impl Strategy<Value = &'static str> {
