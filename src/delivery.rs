@@ -1,19 +1,51 @@
 //! Delivery, pure: waiting points become entries, entries requests, answers outcomes.
+//!
+//! A property collects values until it has ten, or until the first has lingered; ten such
+//! entries fill a request; requests go as fast as the quotas, SiteWise's throttling and the
+//! number in flight allow. Each value of an answer has its own outcome. What fails is tried
+//! again, later and later, until it is taken, refused for good, or too old for SiteWise.
 
+mod answer;
+mod billing;
 pub mod figures;
 pub mod output;
+mod pacing;
 pub mod point;
+mod ready;
+mod request;
+mod retry;
+mod second;
+mod stream;
+mod streams;
+mod timers;
 pub(crate) mod turns;
 
+use std::collections::VecDeque;
 use std::time::Duration;
+
+use rustc_hash::FxHashMap;
 
 use figures::Figures;
 use output::{Output, RequestId, Room};
-use point::Point;
+use pacing::Pace;
+use point::{Class, Discard, Key, Point, Refusal, Stream};
+use ready::Ready;
+use request::InFlight;
+use retry::{Circuit, Random};
+use second::Any;
+use stream::Value;
+use streams::{Slot, Streams};
+use timers::Timers;
 
 use crate::sitewise::api::{EntryError, Fault};
 use crate::sitewise::limits;
 use crate::time::{Instant, Now};
+
+/// Points in delivery at once, some 20 MB: enough to fill requests, few enough to be lost
+/// cheaply with the process.
+const WORKING_SET: usize = 200_000;
+/// Points of history among them.
+const HISTORY_SET: usize = 100_000;
 
 /// How points are collected and how fast they go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,59 +77,239 @@ impl Default for Config {
 /// drained; then [`handle_timeout`](Self::handle_timeout) is due at
 /// [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
-pub struct Delivery {}
+pub struct Delivery {
+    config: Config,
+    fill_window: Duration,
+    linger: Linger,
+    streams: Streams,
+    timers: Timers,
+    ready: Ready,
+    pace: Pace,
+    circuit: Circuit,
+    random: Random,
+    next_request: u64,
+    /// At most [`Config::in_flight`].
+    requests: FxHashMap<RequestId, InFlight>,
+    /// When sending is to be tried again.
+    send_due: Option<Instant>,
+    outputs: VecDeque<Output>,
+    /// Points not decided yet, and those of history among them.
+    waiting: usize,
+    waiting_history: usize,
+    figures: Figures,
+    /// What the answer that is being read has settled.
+    settled: Vec<Key>,
+    /// Empty lists for the values of entries.
+    spare: Vec<Vec<Value>>,
+}
+
+/// Whether values wait for others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Linger {
+    Yes,
+    No,
+}
 
 impl Delivery {
     /// Nothing on its way; `seed` spreads the delays of retries.
-    pub fn new(_config: Config, _seed: u64) -> Self {
-        Self {}
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            config: Config { in_flight: config.in_flight.max(1), ..config },
+            fill_window: request::fill_window(config.linger),
+            linger: Linger::Yes,
+            streams: Streams::default(),
+            timers: Timers::default(),
+            ready: Ready::default(),
+            pace: Pace::new(config.requests_per_second, config.values_per_second),
+            circuit: Circuit::new(),
+            random: Random::new(seed),
+            next_request: 0,
+            requests: FxHashMap::default(),
+            send_due: None,
+            outputs: VecDeque::new(),
+            waiting: 0,
+            waiting_history: 0,
+            figures: Figures::default(),
+            settled: Vec::new(),
+            spare: Vec::new(),
+        }
     }
 
     /// Takes points; more than [`room`](Self::room) are taken as well.
-    pub fn handle_points(&mut self, _points: impl IntoIterator<Item = Point>, _now: Now) {}
+    pub fn handle_points(&mut self, points: impl IntoIterator<Item = Point>, now: Now) {
+        let oldest = now.wall.minus(limits::OLDEST_VALUE);
+        let newest = now.wall.plus(limits::NEWEST_VALUE);
+        for point in points {
+            self.figures.handled += 1;
+            self.waiting += 1;
+            self.waiting_history += usize::from(point.class == Class::History);
+            let (stream, time) = (point.stream, point.time);
+            let value = Value::new(point, now.instant);
+            if time < oldest || time > newest {
+                let reason = format!("time outside what SiteWise takes at {}", now.wall);
+                self.refuse(stream, value, Refusal::OutOfRange, reason);
+                continue;
+            }
+            let linger = self.linger();
+            let slot = self.streams.place(stream);
+            if let Some(state) = self.streams.get_mut(slot)
+                && let Some((gone, why)) = state.offer(value, linger, now)
+            {
+                self.discard(stream, &gone, why);
+            }
+            self.look_at(slot, now);
+        }
+        self.advance(now);
+    }
 
     /// Takes the answer to a request; one to an unknown request is ignored.
     pub fn handle_answer(
         &mut self,
-        _id: RequestId,
-        _answer: Result<Vec<EntryError>, Fault>,
-        _now: Now,
+        id: RequestId,
+        answer: Result<Vec<EntryError>, Fault>,
+        now: Now,
     ) {
+        self.read_answer(id, answer, now);
+        self.advance(now);
     }
 
     /// Does what is due.
-    pub fn handle_timeout(&mut self, _now: Now) {}
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.advance(now);
+    }
 
     /// Ends every linger, now and from now on: the process is about to end.
-    pub fn flush(&mut self, _now: Now) {}
+    pub fn flush(&mut self, now: Now) {
+        self.linger = Linger::No;
+        for slot in self.streams.slots() {
+            self.look_at(slot, now);
+        }
+        self.advance(now);
+    }
 
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        None
+        self.timers.next().into_iter().chain(self.send_due).min()
     }
 
     /// The next thing to do or to know.
     pub fn poll_output(&mut self) -> Option<Output> {
-        None
+        self.outputs.pop_front()
     }
 
     /// How many more points the bounded working set takes.
     pub fn room(&self) -> Room {
-        Room::default()
+        let points = WORKING_SET.saturating_sub(self.waiting);
+        let history = HISTORY_SET.saturating_sub(self.waiting_history);
+        Room { points, history: history.min(points) }
     }
 
     /// Points not decided yet, those in flight included.
     pub fn waiting(&self) -> usize {
-        0
+        self.waiting
     }
 
     /// Whether no point is undecided and no output left to poll.
     pub fn is_idle(&self) -> bool {
-        true
+        self.waiting == 0 && self.outputs.is_empty()
     }
 
     /// What was counted since the start; walks over all waiting streams.
     pub fn figures(&self) -> Figures {
-        Figures::default()
+        let flying = self.requests.values().flat_map(|request| &request.entries);
+        let flying = flying.flat_map(|(_, values)| values).map(|value| value.since);
+        let waiting = self.streams.iter().filter_map(|state| state.oldest());
+        Figures {
+            waiting: self.waiting,
+            oldest: flying.chain(waiting).min(),
+            in_flight: self.requests.len(),
+            ..self.figures
+        }
+    }
+
+    /// Looks at the streams whose time has come, and sends what can be sent.
+    fn advance(&mut self, now: Now) {
+        while let Some(slot) = self.timers.pop(now.instant, &mut self.streams) {
+            self.look_at(slot, now);
+        }
+        self.send_requests(now);
+        self.streams.forget(now.instant);
+    }
+
+    /// Queues a stream whose next entry may leave, else sets its timer.
+    fn look_at(&mut self, slot: Slot, now: Now) {
+        let linger = self.linger();
+        let any = match self.linger {
+            Linger::Yes => Any::No,
+            Linger::No => Any::Yes,
+        };
+        let Some(state) = self.streams.get_mut(slot) else {
+            return;
+        };
+        state.used = now.instant;
+        state.release(now.instant, any);
+        let mut wake = state.release_due();
+        if state.flying == 0 {
+            match (state.entry_due(linger), state.next_lane()) {
+                (Some(due), Some(lane)) if due <= now.instant => {
+                    self.ready.push(slot, lane, &mut self.streams, now.instant);
+                }
+                (Some(due), _) => wake = wake.into_iter().chain([due]).min(),
+                (None, _) if state.is_empty() => self.streams.list_empty(slot, now.instant),
+                (None, _) => {}
+            }
+        }
+        if let Some(wake) = wake {
+            self.timers.set(slot, wake, &mut self.streams);
+        }
+    }
+
+    /// The entry of a stream that was in flight is answered and read.
+    fn landed(&mut self, slot: Slot, now: Now) {
+        if let Some(state) = self.streams.get_mut(slot) {
+            state.flying = 0;
+        }
+        self.look_at(slot, now);
+    }
+
+    fn linger(&self) -> Duration {
+        match self.linger {
+            Linger::Yes => self.config.linger,
+            Linger::No => Duration::ZERO,
+        }
+    }
+
+    fn refuse(&mut self, stream: Stream, value: Value, refusal: Refusal, reason: String) {
+        self.decided(value.class);
+        self.figures.refused.count(refusal);
+        self.outputs.push_back(Output::Refused {
+            point: value.into_point(stream),
+            refusal,
+            reason,
+        });
+    }
+
+    fn discard(&mut self, stream: Stream, value: &Value, why: Discard) {
+        self.decided(value.class);
+        self.figures.discarded.count(why);
+        let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
+        self.outputs.push_back(Output::Discarded { key, why });
+    }
+
+    /// A value that came back found its place taken by a later one.
+    fn overwritten(&mut self, slot: Slot, value: Option<Value>) {
+        let stream = self.streams.get(slot).map(|state| state.stream);
+        if let (Some(stream), Some(value)) = (stream, value) {
+            self.discard(stream, &value, Discard::Overwritten);
+        }
+    }
+
+    /// A point waits no longer.
+    fn decided(&mut self, class: Class) {
+        self.waiting -= 1;
+        self.waiting_history -= usize::from(class == Class::History);
     }
 }
+
+#[cfg(test)]
+mod tests;

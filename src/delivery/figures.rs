@@ -1,6 +1,6 @@
 //! What delivery has counted since its start.
 
-use super::point::Refusal;
+use super::point::{Discard, Refusal};
 use crate::time::Instant;
 
 /// Counts since the start, and how things stand.
@@ -63,9 +63,9 @@ impl Refused {
 /// Discarded points by rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Discarded {
-    /// [`Discard::Overwritten`](super::point::Discard::Overwritten).
+    /// [`Discard::Overwritten`].
     pub overwritten: u64,
-    /// [`Discard::Rate`](super::point::Discard::Rate).
+    /// [`Discard::Rate`].
     pub rate: u64,
 }
 
@@ -73,5 +73,14 @@ impl Discarded {
     /// Over all rules.
     pub fn total(&self) -> u64 {
         self.overwritten + self.rate
+    }
+
+    pub(super) fn count(&mut self, why: Discard) {
+        match why {
+            Discard::Overwritten => self.overwritten += 1,
+            Discard::Rate => self.rate += 1,
+            // Not by delivery.
+            Discard::Full | Discard::Shutdown => {}
+        }
     }
 }

@@ -76,20 +76,13 @@ impl AwsSiteWise {
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_timeout(call_timeout)
             .build();
-        let mut config = config
-            .to_builder()
-            .retry_config(RetryConfig::disabled())
-            .timeout_config(timeouts);
+        let mut config =
+            config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
         config.set_app_name(AppName::new(APP_NAME).ok());
         config.set_behavior_version(Some(BehaviorVersion::latest()));
         let config = config.build();
         let service = Builder::from(&config).interceptor(NoHostPrefix).build();
-        Ok(Self {
-            client: Client::from_conf(service),
-            config,
-            endpoint,
-            models: Models::new(),
-        })
+        Ok(Self { client: Client::from_conf(service), config, endpoint, models: Models::new() })
     }
 
     /// Where the calls go.
@@ -164,9 +157,8 @@ impl AwsSiteWise {
         let Some(grown) = merge::merge(&model, growth).map_err(inexpressible(tried()))? else {
             return Ok(());
         };
-        let etag = model
-            .e_tag()
-            .ok_or_else(|| fault::of_answer(tried(), "described without an ETag"))?;
+        let etag =
+            model.e_tag().ok_or_else(|| fault::of_answer(tried(), "described without an ETag"))?;
         let description = model.asset_model_description();
         self.client
             .update_asset_model()
@@ -232,10 +224,7 @@ impl SiteWise for AwsSiteWise {
             .map_err(|error| fault::of_call(tried, &error))?;
         let items = page.asset_model_summaries().iter();
         let items: Result<_, _> = items.map(convert::model_summary).collect();
-        Ok(Page {
-            items: items.map_err(unreadable(tried))?,
-            next: page.next_token,
-        })
+        Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
     async fn create_asset(&self, asset: CreateAsset) -> Result<(), Fault> {
@@ -281,18 +270,11 @@ impl SiteWise for AwsSiteWise {
             .map_err(|error| fault::of_call(&tried, &error))?;
         let items = page.asset_summaries().iter();
         let items: Result<_, _> = items.map(convert::asset_summary).collect();
-        Ok(Page {
-            items: items.map_err(unreadable(tried))?,
-            next: page.next_token,
-        })
+        Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
     async fn associate(&self, association: Associate) -> Result<(), Fault> {
-        let Associate {
-            parent,
-            hierarchy,
-            child,
-        } = association;
+        let Associate { parent, hierarchy, child } = association;
         self.client
             .associate_assets()
             .asset_id(parent.to_string())
@@ -324,18 +306,13 @@ impl SiteWise for AwsSiteWise {
             .map_err(|error| fault::of_call(&tried, &error))?;
         let items = page.asset_summaries().iter();
         let items: Result<_, _> = items.map(convert::child_summary).collect();
-        Ok(Page {
-            items: items.map_err(unreadable(tried))?,
-            next: page.next_token,
-        })
+        Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
     async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
         let tried = "write values";
         let entries = entries.into_iter().enumerate();
-        let entries: Result<_, _> = entries
-            .map(|(at, entry)| convert::entry(at, entry))
-            .collect();
+        let entries: Result<_, _> = entries.map(|(at, entry)| convert::entry(at, entry)).collect();
         let output = self
             .client
             .batch_put_asset_property_value()
@@ -347,10 +324,7 @@ impl SiteWise for AwsSiteWise {
         let mut errors = Vec::new();
         for refused in output.error_entries() {
             let entry = refused.entry_id().parse().map_err(|_| {
-                fault::of_answer(
-                    tried,
-                    format_args!("unknown entry {:?}", refused.entry_id()),
-                )
+                fault::of_answer(tried, format_args!("unknown entry {:?}", refused.entry_id()))
             })?;
             for error in refused.errors() {
                 errors.push(EntryError {
@@ -376,13 +350,10 @@ pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), 
         message: format!("learn the AWS account and region: {why}"),
     };
     let region = config.region().ok_or_else(|| denied("no region"))?;
-    let provider = config
-        .credentials_provider()
-        .ok_or_else(|| denied("no source of credentials"))?;
-    let credentials = provider
-        .provide_credentials()
-        .await
-        .map_err(|error| fault::of_credentials(&error))?;
+    let provider =
+        config.credentials_provider().ok_or_else(|| denied("no source of credentials"))?;
+    let credentials =
+        provider.provide_credentials().await.map_err(|error| fault::of_credentials(&error))?;
     let account = match credentials.account_id() {
         Some(account) => account.as_str().to_owned(),
         None => aws_sdk_sts::Client::new(config)
@@ -398,10 +369,7 @@ pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), 
 
 /// Something that SiteWise's API has no way to say.
 fn inexpressible(tried: impl Display) -> impl FnOnce(BuildError) -> Fault {
-    move |error| Fault {
-        kind: FaultKind::Invalid,
-        message: format!("{tried}: {error}"),
-    }
+    move |error| Fault { kind: FaultKind::Invalid, message: format!("{tried}: {error}") }
 }
 
 fn unreadable(tried: impl Display) -> impl FnOnce(NotAnId) -> Fault {

@@ -43,10 +43,7 @@ impl Models {
             })
             .time_to_live(FRESH)
             .build();
-        Self {
-            described,
-            writes: Mutex::default(),
-        }
+        Self { described, writes: Mutex::default() }
     }
 
     /// The model as kept, else as `describe` tells it. Whoever asks meanwhile shares the answer.

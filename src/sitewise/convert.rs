@@ -33,15 +33,11 @@ fn data_type(data_type: DataType) -> sdk::PropertyDataType {
 fn property_type(kind: &PropertyKind) -> sdk::PropertyType {
     match kind {
         PropertyKind::Attribute { default } => sdk::PropertyType::builder()
-            .attribute(
-                sdk::Attribute::builder()
-                    .set_default_value(default.clone())
-                    .build(),
-            )
+            .attribute(sdk::Attribute::builder().set_default_value(default.clone()).build())
             .build(),
-        PropertyKind::Measurement => sdk::PropertyType::builder()
-            .measurement(sdk::Measurement::builder().build())
-            .build(),
+        PropertyKind::Measurement => {
+            sdk::PropertyType::builder().measurement(sdk::Measurement::builder().build()).build()
+        }
     }
 }
 
@@ -154,11 +150,7 @@ fn variant(value: Variant) -> Result<sdk::Variant, BuildError> {
 /// To the millisecond, which is as exact as a value was written.
 pub(super) fn timestamp(time: &sdk::TimeInNanos) -> Timestamp {
     let millis = i64::from(time.offset_in_nanos().unwrap_or_default()) / 1_000_000;
-    Timestamp::from_millis(
-        time.time_in_seconds()
-            .saturating_mul(1000)
-            .saturating_add(millis),
-    )
+    Timestamp::from_millis(time.time_in_seconds().saturating_mul(1000).saturating_add(millis))
 }
 
 fn reason(error: Option<&sdk::ErrorDetails>) -> String {
@@ -204,11 +196,10 @@ fn asset_state(status: Option<&sdk::AssetStatus>) -> State {
 /// What the description itself tells; custom composite models are only named in it.
 pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId> {
     let composites = output.asset_model_composite_models();
-    let all = output.asset_model_properties().iter().chain(
-        composites
-            .iter()
-            .flat_map(|composite| composite.properties()),
-    );
+    let all = output
+        .asset_model_properties()
+        .iter()
+        .chain(composites.iter().flat_map(|composite| composite.properties()));
     let mut properties = Vec::new();
     for property in all {
         if let Some(text) = property.id() {

@@ -28,15 +28,9 @@ impl Endpoint {
                 .profile("endpoint_url")
                 .build()
                 .ok()?;
-            config
-                .service_config()
-                .and_then(|settings| settings.load_config(key))
-                .or(common)
+            config.service_config().and_then(|settings| settings.load_config(key)).or(common)
         };
-        Some(Self {
-            region: config.region()?.as_ref().to_owned(),
-            url,
-        })
+        Some(Self { region: config.region()?.as_ref().to_owned(), url })
     }
 }
 

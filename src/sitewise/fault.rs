@@ -21,9 +21,7 @@ where
             let status = answer.raw().status().as_u16();
             let error = answer.err();
             let kind = error.code().and_then(of_code).unwrap_or(of_status(status));
-            let code = error
-                .code()
-                .map_or(format!("status {status}"), str::to_owned);
+            let code = error.code().map_or(format!("status {status}"), str::to_owned);
             match error.message() {
                 Some(message) => (kind, format!("{code}: {message}")),
                 None => (kind, code),
@@ -39,10 +37,7 @@ where
         // `SdkError` may get variants: all there are left here are failures to ask.
         _ => (of_local(error, FaultKind::Unavailable), chain(error)),
     };
-    Fault {
-        kind,
-        message: format!("{tried}: {why}"),
-    }
+    Fault { kind, message: format!("{tried}: {why}") }
 }
 
 /// The fault of one entry of an answer that went well as a whole.
@@ -55,10 +50,7 @@ pub(super) fn of_entry(code: &str, message: &str) -> Fault {
 
 /// An answer that went well but cannot be understood.
 pub(super) fn of_answer(tried: impl Display, why: impl Display) -> Fault {
-    Fault {
-        kind: FaultKind::Unavailable,
-        message: format!("{tried}: unreadable answer: {why}"),
-    }
+    Fault { kind: FaultKind::Unavailable, message: format!("{tried}: unreadable answer: {why}") }
 }
 
 /// The fault of missing or failing credentials.

@@ -46,10 +46,7 @@ mod tests {
     async fn the_label_stays_for_aws_itself() {
         assert_eq!(
             hosts(None).await,
-            [
-                "api.iotsitewise.eu-west-1.amazonaws.com",
-                "data.iotsitewise.eu-west-1.amazonaws.com",
-            ]
+            ["api.iotsitewise.eu-west-1.amazonaws.com", "data.iotsitewise.eu-west-1.amazonaws.com",]
         );
     }
 

@@ -70,8 +70,5 @@ pub(super) fn merge(
     }
 
     let grown = properties.len() + hierarchies.len() > before;
-    Ok(grown.then_some(Grown {
-        properties,
-        hierarchies,
-    }))
+    Ok(grown.then_some(Grown { properties, hierarchies }))
 }

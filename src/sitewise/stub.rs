@@ -47,34 +47,19 @@ impl Reply {
     }
 
     pub(super) fn text(status: u16, body: impl Into<String>) -> Self {
-        Self::Answer {
-            status,
-            headers: Vec::new(),
-            body: body.into(),
-        }
+        Self::Answer { status, headers: Vec::new(), body: body.into() }
     }
 
     pub(super) fn error(status: u16, code: &str) -> Self {
-        Self::text(
-            status,
-            r#"{"message":"because","resourceId":"a","resourceArn":"b"}"#,
-        )
-        .header("x-amzn-errortype", code)
+        Self::text(status, r#"{"message":"because","resourceId":"a","resourceArn":"b"}"#)
+            .header("x-amzn-errortype", code)
     }
 
     pub(super) fn header(self, name: &'static str, value: &str) -> Self {
         match self {
-            Self::Answer {
-                status,
-                mut headers,
-                body,
-            } => {
+            Self::Answer { status, mut headers, body } => {
                 headers.push((name, value.to_owned()));
-                Self::Answer {
-                    status,
-                    headers,
-                    body,
-                }
+                Self::Answer { status, headers, body }
             }
             other => other,
         }
@@ -123,11 +108,7 @@ where
     while let Some(request) = read(&mut socket).await {
         seen.lock().unwrap().push(request.clone());
         match answer(&request) {
-            Reply::Answer {
-                status,
-                headers,
-                body,
-            } => {
+            Reply::Answer { status, headers, body } => {
                 let mut answer = format!(
                     "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
                     body.len()
@@ -168,15 +149,8 @@ async fn read(socket: &mut BufReader<TcpStream>) -> Option<Request> {
         };
         headers.insert(name.to_lowercase(), value.to_owned());
     }
-    let length = headers
-        .get("content-length")
-        .map_or(0, |length| length.parse().unwrap());
+    let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     socket.read_exact(&mut body).await.ok()?;
-    Some(Request {
-        method,
-        path,
-        headers,
-        body: String::from_utf8(body).unwrap(),
-    })
+    Some(Request { method, path, headers, body: String::from_utf8(body).unwrap() })
 }

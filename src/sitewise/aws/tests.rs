@@ -18,11 +18,7 @@ async fn errors_are_judged_by_their_code() {
         (500, "InternalFailureException", FaultKind::Unavailable),
         (503, "ServiceUnavailableException", FaultKind::Unavailable),
         (409, "ConflictingOperationException", FaultKind::Conflict),
-        (
-            409,
-            "ResourceAlreadyExistsException",
-            FaultKind::AlreadyExists,
-        ),
+        (409, "ResourceAlreadyExistsException", FaultKind::AlreadyExists),
         (404, "ResourceNotFoundException", FaultKind::NotFound),
         (412, "PreconditionFailedException", FaultKind::Changed),
         (410, "LimitExceededException", FaultKind::Limit),
@@ -38,10 +34,7 @@ async fn errors_are_judged_by_their_code() {
     for (status, code, kind) in cases {
         let stub = Stub::start(move |_| Reply::error(status, code)).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
-        assert_eq!(
-            (fault.kind, fault.message),
-            (kind, format!("write values: {code}: because"))
-        );
+        assert_eq!((fault.kind, fault.message), (kind, format!("write values: {code}: because")));
         assert_eq!(stub.requests().len(), 1, "{code} is tried once");
     }
 }
@@ -51,10 +44,7 @@ async fn errors_that_an_operation_does_not_model_are_understood() {
     let stub = Stub::start(|_| Reply::error(409, "ConflictingOperationException")).await;
     let fault = client(&stub).list_models(None).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Conflict);
-    assert_eq!(
-        fault.message,
-        "list asset models: ConflictingOperationException: because"
-    );
+    assert_eq!(fault.message, "list asset models: ConflictingOperationException: because");
 }
 
 #[tokio::test]
@@ -105,27 +95,15 @@ async fn missing_credentials_are_denied() {
 #[tokio::test]
 async fn values_go_as_the_api_wants_them() {
     let stub = Stub::start(|_| Reply::text(200, r#"{"errorEntries":[]}"#)).await;
-    let value = |time, quality, value| Tqv {
-        time: Timestamp::from_millis(time),
-        quality,
-        value,
-    };
+    let value = |time, quality, value| Tqv { time: Timestamp::from_millis(time), quality, value };
     let entry = Entry {
         asset: Uuid::from_u128(1),
         property: Uuid::from_u128(2),
         values: vec![
             value(1_790_000_000_123, Quality::Good, Variant::Double(21.5)),
             value(1_790_000_001_000, Quality::Bad, Variant::Double(f64::NAN)),
-            value(
-                1_790_000_002_000,
-                Quality::Uncertain,
-                Variant::Null(DataType::Integer),
-            ),
-            value(
-                1_790_000_003_000,
-                Quality::Good,
-                Variant::String("läuft".into()),
-            ),
+            value(1_790_000_002_000, Quality::Uncertain, Variant::Null(DataType::Integer)),
+            value(1_790_000_003_000, Quality::Good, Variant::String("läuft".into())),
             value(1_790_000_004_000, Quality::Good, Variant::Integer(-7)),
             value(1_790_000_005_000, Quality::Good, Variant::Boolean(true)),
         ],
@@ -133,10 +111,7 @@ async fn values_go_as_the_api_wants_them() {
     let errors = client(&stub).put(vec![entry]).await.unwrap();
     assert_eq!(errors, []);
     let request = &stub.requests()[0];
-    assert_eq!(
-        (request.method.as_str(), request.path.as_str()),
-        ("POST", "/properties")
-    );
+    assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/properties"));
     assert!(request.headers["x-amz-user-agent"].contains("app/sparkwise"));
     let at = |seconds: i64, nanos: i64| json!({"timeInSeconds": seconds, "offsetInNanos": nanos});
     assert_eq!(
@@ -174,10 +149,8 @@ async fn errors_of_entries_are_told_with_their_times() {
     })
     .await;
     let errors = client(&stub).put(Vec::new()).await.unwrap();
-    let seen: Vec<_> = errors
-        .iter()
-        .map(|error| (error.entry, error.fault.kind, error.times.clone()))
-        .collect();
+    let seen: Vec<_> =
+        errors.iter().map(|error| (error.entry, error.fault.kind, error.times.clone())).collect();
     let at = |millis| vec![Timestamp::from_millis(millis)];
     assert_eq!(
         seen,
@@ -202,21 +175,11 @@ async fn pages_are_as_long_as_the_api_allows() {
     })
     .await;
     let client = client(&stub);
-    let page = client
-        .list_assets(MODEL.parse().unwrap(), None)
-        .await
-        .unwrap();
+    let page = client.list_assets(MODEL.parse().unwrap(), None).await.unwrap();
     assert_eq!(page.items[0].name, "Turbine 7");
-    let page = client
-        .list_children(Uuid::from_u128(5), page.next)
-        .await
-        .unwrap();
+    let page = client.list_children(Uuid::from_u128(5), page.next).await.unwrap();
     assert_eq!(page.next, None);
-    let paths: Vec<String> = stub
-        .requests()
-        .into_iter()
-        .map(|request| request.path)
-        .collect();
+    let paths: Vec<String> = stub.requests().into_iter().map(|request| request.path).collect();
     assert_eq!(
         paths,
         [
@@ -241,9 +204,7 @@ async fn the_account_comes_from_the_credentials_or_else_from_sts() {
         .header("x-amzn-requestid", "1")
     })
     .await;
-    let asked = account_and_region(&config(&stub.url()).build())
-        .await
-        .unwrap();
+    let asked = account_and_region(&config(&stub.url()).build()).await.unwrap();
     assert_eq!(asked, ("123456789012".to_owned(), "eu-west-1".to_owned()));
     assert_eq!(stub.requests().len(), 1);
 
@@ -269,13 +230,8 @@ fn without_a_region_there_is_no_client() {
 #[test]
 fn the_endpoint_is_the_one_that_calls_go_to() {
     let client = AwsSiteWise::new(&config("http://127.0.0.1:4567").build()).unwrap();
-    assert_eq!(
-        client.endpoint().to_string(),
-        "http://127.0.0.1:4567 (region eu-west-1)"
-    );
-    let config = SdkConfig::builder()
-        .region(Region::new("eu-west-1"))
-        .build();
+    assert_eq!(client.endpoint().to_string(), "http://127.0.0.1:4567 (region eu-west-1)");
+    let config = SdkConfig::builder().region(Region::new("eu-west-1")).build();
     let client = AwsSiteWise::new(&config).unwrap();
     assert_eq!(client.endpoint().to_string(), "AWS region eu-west-1");
 }

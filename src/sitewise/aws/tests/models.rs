@@ -19,10 +19,7 @@ async fn growth_keeps_whatever_the_model_has() {
     let [read, write] = requests.as_slice() else {
         panic!("one read, one write: {requests:?}");
     };
-    assert_eq!(
-        read.path,
-        format!("/asset-models/{MODEL}?assetModelVersion=LATEST")
-    );
+    assert_eq!(read.path, format!("/asset-models/{MODEL}?assetModelVersion=LATEST"));
     assert_eq!(write.method, "PUT");
     assert_eq!(write.headers["if-match"], ETAG);
     assert_eq!(write.headers["match-for-version-type"], "LATEST");
@@ -98,16 +95,9 @@ async fn descriptions_are_asked_for_once_and_kept_until_a_write() {
     assert_eq!(stub.requests().len(), 1);
 
     assert_eq!(model.state, State::Active);
-    let names: Vec<&str> = model
-        .properties
-        .iter()
-        .map(|(_, name)| name.as_str())
-        .collect();
+    let names: Vec<&str> = model.properties.iter().map(|(_, name)| name.as_str()).collect();
     assert_eq!(names, ["Power", "Power kW", "Mean power", "AWS/ALARM_TYPE"]);
-    assert_eq!(
-        model.hierarchies,
-        [(Uuid::from_u128(6), Uuid::from_u128(7))]
-    );
+    assert_eq!(model.hierarchies, [(Uuid::from_u128(6), Uuid::from_u128(7))]);
 
     client.grow_model(growth()).await.unwrap();
     client.describe_model(id).await.unwrap();
@@ -132,10 +122,7 @@ async fn models_in_motion_and_faults_are_not_kept() {
     let id: Uuid = MODEL.parse().unwrap();
     for _ in 0..2 {
         let model = client.describe_model(id).await.unwrap();
-        assert_eq!(
-            model.state,
-            State::Failed("VALIDATION_ERROR: no such unit".to_owned())
-        );
+        assert_eq!(model.state, State::Failed("VALIDATION_ERROR: no such unit".to_owned()));
     }
     failed.store(true, Ordering::Relaxed);
     let fault = client.describe_model(id).await.unwrap_err();
@@ -160,16 +147,10 @@ async fn properties_of_custom_composite_models_are_listed() {
         Reply::json(200, &model)
     })
     .await;
-    let model = client(&stub)
-        .describe_model(MODEL.parse().unwrap())
-        .await
-        .unwrap();
+    let model = client(&stub).describe_model(MODEL.parse().unwrap()).await.unwrap();
     assert_eq!(
         model.properties,
-        [
-            (Uuid::from_u128(20), "A".to_owned()),
-            (Uuid::from_u128(21), "B".to_owned())
-        ]
+        [(Uuid::from_u128(20), "A".to_owned()), (Uuid::from_u128(21), "B".to_owned())]
     );
 }
 

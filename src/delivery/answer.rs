@@ -1,0 +1,312 @@
+//! Reading answers: each value of each entry has its own outcome.
+
+use super::Delivery;
+use std::mem;
+
+use super::billing;
+use super::output::{Output, RequestId};
+use super::point::{Key, Refusal};
+use super::request::InFlight;
+use super::retry;
+use super::stream::{Care, Value};
+use super::streams::Slot;
+use crate::sitewise::api::{EntryError, Fault, FaultKind};
+use crate::time::Now;
+
+/// Failures after which a value shares entries only with its like, and stands aside for
+/// others.
+const PATIENCE: u8 = 3;
+/// Empty lists of values that are kept for reuse.
+const SPARE: usize = 1_024;
+
+/// What is to happen to a value that was sent.
+enum Outcome<'a> {
+    Settled,
+    Again(FaultKind),
+    Refused(Refusal, &'a Fault),
+}
+
+/// How the answer to a whole request is to be taken.
+enum Whole {
+    /// All go back: nothing was wrong with any of them.
+    Back,
+    /// One of them is wrong, and which is to be found out.
+    Suspect,
+}
+
+impl Delivery {
+    /// Takes the answer to a request that was in flight.
+    pub(super) fn read_answer(
+        &mut self,
+        id: RequestId,
+        answer: Result<Vec<EntryError>, Fault>,
+        now: Now,
+    ) {
+        let Some(request) = self.requests.remove(&id) else {
+            return;
+        };
+        match answer {
+            Ok(errors) => {
+                self.circuit.answered();
+                self.read_entries(request, &errors, now);
+            }
+            Err(fault) => self.read_fault(request, &fault, now),
+        }
+    }
+
+    /// An answer that went well as a whole.
+    fn read_entries(&mut self, request: InFlight, errors: &[EntryError], now: Now) {
+        let throttled = errors
+            .iter()
+            .filter(|error| matches!(error.fault.kind, FaultKind::Throttled | FaultKind::Limit));
+        let throttled = throttled.count();
+        self.figures.throttles += throttled as u64;
+        // A few entries are their properties' own limit; most of them are the account's.
+        if throttled > 0 && throttled * 2 >= request.entries.len() {
+            self.pace.throttled(request.sent, now.instant);
+        }
+        let mut missing = Vec::new();
+        for (place, (slot, values)) in request.entries.into_iter().enumerate() {
+            let of_entry = errors.iter().filter(|error| error.entry == place);
+            let of_entry: Vec<&EntryError> = of_entry.collect();
+            if of_entry.iter().any(|error| error.fault.kind == FaultKind::NotFound)
+                && let Some(state) = self.streams.get(slot)
+                && !missing.contains(&state.stream.asset)
+            {
+                missing.push(state.stream.asset);
+            }
+            self.read_entry(slot, values, &of_entry, now);
+        }
+        if !self.settled.is_empty() {
+            self.outputs.push_back(Output::Settled(mem::take(&mut self.settled)));
+        }
+        self.outputs.extend(missing.into_iter().map(Output::Missing));
+    }
+
+    fn read_entry(&mut self, slot: Slot, mut values: Vec<Value>, errors: &[&EntryError], now: Now) {
+        let Some(state) = self.streams.get(slot) else {
+            return;
+        };
+        let stream = state.stream;
+        if errors.is_empty() {
+            let taken = values.iter().map(|value| &value.tqv.value);
+            self.figures.billed_messages += billing::messages(taken);
+        }
+        let mut again: Vec<(Value, FaultKind)> = Vec::new();
+        let mut taken = Vec::new();
+        let any_named = values.iter().any(|value| errors.iter().any(|error| names(error, value)));
+        for value in values.drain(..) {
+            match outcome(&value, errors, any_named) {
+                Outcome::Settled => {
+                    self.settled.push(Key {
+                        stream,
+                        time: value.tqv.time,
+                        quality: value.tqv.quality,
+                    });
+                    self.figures.delivered += 1;
+                    self.decided(value.class);
+                    if !errors.is_empty() {
+                        taken.push(value.tqv.value);
+                    }
+                }
+                Outcome::Again(kind) => again.push((value, kind)),
+                Outcome::Refused(refusal, fault) => {
+                    self.refuse(stream, value, refusal, fault.message.clone());
+                }
+            }
+        }
+        self.figures.billed_messages += billing::messages(taken.iter());
+        self.keep_spare(values);
+        self.land(slot, again, now);
+    }
+
+    /// A request that went wrong as a whole.
+    fn read_fault(&mut self, request: InFlight, fault: &Fault, now: Now) {
+        let whole = match fault.kind {
+            FaultKind::Throttled | FaultKind::Limit => {
+                self.circuit.answered();
+                self.figures.throttles += 1;
+                self.pace.throttled(request.sent, now.instant);
+                Whole::Back
+            }
+            FaultKind::Unavailable | FaultKind::AlreadyExists | FaultKind::Changed => {
+                self.circuit.missed(request.probe, &mut self.random, now.instant);
+                Whole::Back
+            }
+            FaultKind::Denied => {
+                self.circuit.denied(request.probe, &mut self.random, now.instant);
+                Whole::Back
+            }
+            FaultKind::Invalid
+            | FaultKind::OutOfRange
+            | FaultKind::NotFound
+            | FaultKind::Conflict => {
+                self.circuit.answered();
+                Whole::Suspect
+            }
+        };
+        let several = request.entries.len() > 1;
+        for (slot, values) in request.entries {
+            match whole {
+                Whole::Back => self.put_back(slot, values, fault.kind, now),
+                Whole::Suspect if several => self.suspect(slot, values, Care::Alone, now),
+                Whole::Suspect => self.read_lone(slot, values, fault, now),
+            }
+        }
+    }
+
+    /// A lone entry that was the whole request: it or one of its values is wrong.
+    fn read_lone(&mut self, slot: Slot, values: Vec<Value>, fault: &Fault, now: Now) {
+        let stream = self.streams.get(slot).map(|state| state.stream);
+        match fault.kind {
+            FaultKind::Invalid | FaultKind::OutOfRange if values.len() > 1 => {
+                self.suspect(slot, values, Care::Single, now);
+            }
+            FaultKind::Invalid | FaultKind::OutOfRange => {
+                let refusal = match fault.kind {
+                    FaultKind::OutOfRange => Refusal::OutOfRange,
+                    _ => Refusal::Invalid,
+                };
+                for value in values {
+                    if let Some(stream) = stream {
+                        self.refuse(stream, value, refusal, fault.message.clone());
+                    }
+                }
+                self.land(slot, Vec::new(), now);
+            }
+            kind => {
+                if kind == FaultKind::NotFound
+                    && let Some(stream) = stream
+                {
+                    self.outputs.push_back(Output::Missing(stream.asset));
+                }
+                let again = values.into_iter().map(|value| (value, kind));
+                self.land(slot, again.collect(), now);
+            }
+        }
+    }
+
+    /// Values go back that nothing was wrong with; what was goes for all.
+    fn put_back(&mut self, slot: Slot, values: Vec<Value>, kind: FaultKind, now: Now) {
+        let Some(state) = self.streams.get_mut(slot) else {
+            return;
+        };
+        // What is true of the service is not the stream's fault: its delay does not grow.
+        let failures = match kind {
+            FaultKind::Throttled | FaultKind::Limit => state.failures,
+            _ => 0,
+        };
+        let wait = match kind {
+            FaultKind::Denied => retry::FIRST_DELAY,
+            kind => retry::delay(kind, failures, &mut self.random),
+        };
+        state.failures = failures.saturating_add(1);
+        state.keep_back(now.instant + wait);
+        self.return_values(slot, values, now);
+    }
+
+    /// Values go back that are to be sent with more care.
+    fn suspect(&mut self, slot: Slot, mut values: Vec<Value>, care: Care, now: Now) {
+        for value in &mut values {
+            value.care = value.care.max(care);
+        }
+        self.return_values(slot, values, now);
+    }
+
+    fn return_values(&mut self, slot: Slot, mut values: Vec<Value>, now: Now) {
+        self.figures.retries += values.len() as u64;
+        for value in values.drain(..) {
+            let overwritten = self.streams.get_mut(slot).and_then(|state| state.put_back(value));
+            self.overwritten(slot, overwritten);
+        }
+        self.keep_spare(values);
+        self.landed(slot, now);
+    }
+
+    /// An entry is answered; `again` are those of its values that were not taken and may be
+    /// another time.
+    ///
+    /// If others were taken, or if it goes on like this, they stand aside: what fails for ever
+    /// must not block what would be taken.
+    fn land(&mut self, slot: Slot, again: Vec<(Value, FaultKind)>, now: Now) {
+        let Some(state) = self.streams.get_mut(slot) else {
+            return;
+        };
+        self.figures.retries += again.len() as u64;
+        state.denied = again.iter().any(|(_, kind)| *kind == FaultKind::Denied);
+        let worst = again.iter().map(|(_, kind)| *kind).max_by_key(|kind| severity(*kind));
+        let progress = again.len() < state.flying;
+        match worst {
+            Some(worst) if !progress => {
+                let wait = retry::delay(worst, state.failures, &mut self.random);
+                state.failures = state.failures.saturating_add(1);
+                state.keep_back(now.instant + wait);
+            }
+            _ => state.failures = 0,
+        }
+        let aside = progress || (state.failures > PATIENCE && state.has_others());
+        for (mut value, kind) in again {
+            let Some(state) = self.streams.get_mut(slot) else {
+                return;
+            };
+            let wait = retry::delay(kind, value.failures, &mut self.random);
+            value.failures = value.failures.saturating_add(1);
+            if value.failures >= PATIENCE {
+                value.care = value.care.max(Care::Apart);
+            }
+            let overwritten = match aside {
+                true => state.put_aside(value, now.instant + wait),
+                false => state.put_back(value),
+            };
+            self.overwritten(slot, overwritten);
+        }
+        self.landed(slot, now);
+    }
+
+    fn keep_spare(&mut self, values: Vec<Value>) {
+        if self.spare.len() < SPARE {
+            self.spare.push(values);
+        }
+    }
+}
+
+/// Whether an error names a value.
+fn names(error: &EntryError, value: &Value) -> bool {
+    error.times.is_empty() || error.times.contains(&value.tqv.time)
+}
+
+/// The outcome of a value by what SiteWise says against its entry. If that names times that
+/// are none of the entry's, it is against all of it.
+fn outcome<'a>(value: &Value, errors: &[&'a EntryError], any_named: bool) -> Outcome<'a> {
+    let error = errors.iter().find(|error| !any_named || names(error, value));
+    let Some(fault) = error.map(|error| &error.fault) else {
+        return Outcome::Settled;
+    };
+    match fault.kind {
+        FaultKind::Invalid => Outcome::Refused(Refusal::Invalid, fault),
+        FaultKind::OutOfRange => Outcome::Refused(Refusal::OutOfRange, fault),
+        kind @ (FaultKind::Throttled
+        | FaultKind::Unavailable
+        | FaultKind::Conflict
+        | FaultKind::AlreadyExists
+        | FaultKind::NotFound
+        | FaultKind::Changed
+        | FaultKind::Limit
+        | FaultKind::Denied) => Outcome::Again(kind),
+    }
+}
+
+/// Which of several faults decides how long a stream waits.
+fn severity(kind: FaultKind) -> u8 {
+    match kind {
+        FaultKind::Denied => 2,
+        FaultKind::NotFound | FaultKind::Conflict => 1,
+        FaultKind::Throttled
+        | FaultKind::Unavailable
+        | FaultKind::AlreadyExists
+        | FaultKind::Changed
+        | FaultKind::Limit
+        | FaultKind::Invalid
+        | FaultKind::OutOfRange => 0,
+    }
+}

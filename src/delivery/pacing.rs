@@ -1,0 +1,168 @@
+//! How fast requests and values go: at the account's quotas, less when SiteWise throttles.
+
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// Part of a second that may go at once after a pause. More would exceed the quota within a
+/// second; less would make the shell wake up more often than it can.
+const BURST: f64 = 0.05;
+/// Values that a full request carries: what a bucket of values must be able to hold.
+const FULL_REQUEST: f64 = 100.0;
+/// Least share of the quotas that throttling leaves.
+const LEAST_SHARE: f64 = 1.0 / 128.0;
+/// Share of the quotas that comes back in a second without throttling.
+const RISE_PER_SECOND: f64 = 0.02;
+/// How much later than computed a bucket is asked again, so that rounding never makes it ask
+/// twice.
+const ROUNDING: Duration = Duration::from_micros(1);
+
+/// Tokens that come back at a rate; taking more than there are makes a debt.
+#[derive(Clone, Debug)]
+struct TokenBucket {
+    tokens: f64,
+    capacity: f64,
+    per_second: f64,
+    filled: Instant,
+}
+
+impl TokenBucket {
+    fn new(per_second: f64, capacity: f64) -> Self {
+        Self { tokens: capacity, capacity, per_second, filled: Instant::START }
+    }
+
+    fn fill(&mut self, share: f64, now: Instant) {
+        let came = now.since(self.filled).as_secs_f64() * self.per_second * share;
+        self.tokens = (self.tokens + came).min(self.capacity);
+        self.filled = now.max(self.filled);
+    }
+
+    /// When there is a token.
+    fn ready(&self, share: f64) -> Instant {
+        if self.tokens >= 1.0 {
+            return self.filled;
+        }
+        let wait = (1.0 - self.tokens) / (self.per_second * share);
+        self.filled + Duration::from_secs_f64(wait) + ROUNDING
+    }
+}
+
+/// The rates, and the share of them that SiteWise lets us have.
+#[derive(Clone, Debug)]
+pub(super) struct Pace {
+    requests: TokenBucket,
+    values: TokenBucket,
+    /// At [`changed`](Self::changed); it rises since.
+    share: f64,
+    changed: Instant,
+    /// When the share fell last.
+    fell: Option<Instant>,
+}
+
+impl Pace {
+    pub(super) fn new(requests_per_second: u32, values_per_second: u32) -> Self {
+        let requests = f64::from(requests_per_second.max(1));
+        let values = f64::from(values_per_second.max(1));
+        Self {
+            requests: TokenBucket::new(requests, (requests * BURST).max(1.0)),
+            values: TokenBucket::new(values, (values * BURST).max(FULL_REQUEST)),
+            share: 1.0,
+            changed: Instant::START,
+            fell: None,
+        }
+    }
+
+    /// Share of the quotas that is used.
+    pub(super) fn share(&self, now: Instant) -> f64 {
+        let risen = now.since(self.changed).as_secs_f64() * RISE_PER_SECOND;
+        (self.share + risen).min(1.0)
+    }
+
+    /// When the next request may go: at `now` or later.
+    pub(super) fn ready(&mut self, now: Instant) -> Instant {
+        let share = self.fill(now);
+        let requests = self.requests.ready(share);
+        requests.max(self.values.ready(share)).max(now)
+    }
+
+    /// A request goes with so many values.
+    pub(super) fn spend(&mut self, values: usize) {
+        self.requests.tokens -= 1.0;
+        self.values.tokens -= values as f64;
+    }
+
+    /// SiteWise throttled a request that was sent at `sent`. The share falls by half, once
+    /// for all that were on their way together.
+    pub(super) fn throttled(&mut self, sent: Instant, now: Instant) {
+        if self.fell.is_some_and(|fell| sent <= fell) {
+            return;
+        }
+        let share = self.fill(now);
+        self.share = (share / 2.0).max(LEAST_SHARE);
+        self.changed = now;
+        self.fell = Some(now);
+    }
+
+    fn fill(&mut self, now: Instant) -> f64 {
+        let share = self.share(now);
+        self.requests.fill(share, now);
+        self.values.fill(share, now);
+        share
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_rate_is_kept_to_the_quota() {
+        let mut pace = Pace::new(1_000, 5_000);
+        // 100 values a request: the values are the narrower quota.
+        let sent = run(&mut pace, 100, Duration::ZERO, Duration::from_secs(10));
+        assert!((500..=504).contains(&sent), "{sent}");
+        // One value a request: the requests are.
+        let sent = run(&mut pace, 1, Duration::from_secs(20), Duration::from_secs(10));
+        assert!((9_990..=10_060).contains(&sent), "{sent}");
+    }
+
+    #[test]
+    fn throttling_halves_the_rate_once_for_requests_on_their_way_together() {
+        let mut pace = Pace::new(100, 100_000);
+        let at = |seconds| Instant::START + Duration::from_secs(seconds);
+        for _ in 0..5 {
+            pace.throttled(at(9), at(10));
+        }
+        assert!((pace.share(at(10)) - 0.5).abs() < 1e-9);
+        pace.throttled(at(11), at(11));
+        assert!((pace.share(at(11)) - 0.26).abs() < 1e-9);
+        assert!(pace.share(at(21)) > 0.45, "it rises slowly");
+        assert!((pace.share(at(60)) - 1.0).abs() < 1e-9, "up to the quota");
+    }
+
+    #[test]
+    fn the_rate_has_a_floor() {
+        let mut pace = Pace::new(1_000, 5_000);
+        for second in 1..100 {
+            let now = Instant::START + Duration::from_millis(second);
+            pace.throttled(now, now);
+        }
+        let now = Instant::START + Duration::from_millis(100);
+        assert!(pace.share(now) >= LEAST_SHARE);
+        assert!(pace.ready(now).since(now) < Duration::from_secs(1));
+    }
+
+    /// Sends whenever it may; how many requests went.
+    fn run(pace: &mut Pace, values: usize, from: Duration, length: Duration) -> u32 {
+        let mut now = Instant::START + from;
+        let mut sent = 0;
+        loop {
+            now = pace.ready(now);
+            if now.since(Instant::START + from) > length {
+                return sent;
+            }
+            pace.spend(values);
+            sent += 1;
+        }
+    }
+}

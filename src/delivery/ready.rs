@@ -1,0 +1,129 @@
+//! Streams whose next entry may leave, in lanes by its class.
+
+use std::collections::VecDeque;
+
+use super::point::Class;
+use super::streams::{Slot, Streams};
+use super::turns::{ByClass, Turns};
+use crate::time::Instant;
+
+/// Where a stream is queued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lane {
+    /// With the entries of a class.
+    Class(Class),
+    /// With entries that need a request of their own.
+    Suspect,
+}
+
+/// Queued streams.
+#[derive(Debug, Default)]
+pub(super) struct Ready {
+    lanes: ByClass<Queue>,
+    suspects: Queue,
+    turns: Turns,
+    /// Whether the last request was a suspect's: they have every second.
+    suspect_last: bool,
+    /// Since when something is queued, or since the last request if that left something.
+    since: Option<Instant>,
+}
+
+/// One lane. A stream that changed to another lane leaves its slot behind.
+#[derive(Debug, Default)]
+struct Queue {
+    slots: VecDeque<Slot>,
+    /// Streams that are really queued here.
+    queued: usize,
+}
+
+impl Ready {
+    /// Queues a stream, or moves it to a better lane.
+    pub(super) fn push(&mut self, slot: Slot, lane: Lane, streams: &mut Streams, now: Instant) {
+        let Some(state) = streams.get_mut(slot) else {
+            return;
+        };
+        match state.lane {
+            Some(before) if before.is_at_least(lane) => return,
+            Some(before) => self.queue(before).queued -= 1,
+            None => {}
+        }
+        state.lane = Some(lane);
+        self.since.get_or_insert(now);
+        let queue = self.queue(lane);
+        queue.queued += 1;
+        queue.slots.push_back(slot);
+    }
+
+    /// The next stream with an entry that shares a request.
+    pub(super) fn pop(&mut self, streams: &mut Streams) -> Option<Slot> {
+        let lanes = &self.lanes;
+        let class = self.turns.next(|class| lanes.get(class).queued > 0)?;
+        self.lanes.get_mut(class).pop(Lane::Class(class), streams)
+    }
+
+    /// The next stream with an entry that needs a request of its own, if it is its turn.
+    pub(super) fn pop_suspect(&mut self, streams: &mut Streams) -> Option<Slot> {
+        let others = self.len() > self.suspects.queued;
+        if self.suspects.queued == 0 || (others && self.suspect_last) {
+            self.suspect_last = false;
+            return None;
+        }
+        self.suspect_last = true;
+        self.suspects.pop(Lane::Suspect, streams)
+    }
+
+    /// A request has taken what it could.
+    pub(super) fn taken(&mut self, now: Instant) {
+        self.since = (self.len() > 0).then_some(now);
+    }
+
+    /// Streams queued.
+    pub(super) fn len(&self) -> usize {
+        let classes = super::turns::CLASSES.into_iter();
+        let queued: usize = classes.map(|class| self.lanes.get(class).queued).sum();
+        queued + self.suspects.queued
+    }
+
+    /// Whether an entry waits that would not be joined by others anyway.
+    pub(super) fn has_suspects(&self) -> bool {
+        self.suspects.queued > 0
+    }
+
+    /// Since when something waits to be joined by others.
+    pub(super) fn since(&self) -> Option<Instant> {
+        self.since
+    }
+
+    fn queue(&mut self, lane: Lane) -> &mut Queue {
+        match lane {
+            Lane::Class(class) => self.lanes.get_mut(class),
+            Lane::Suspect => &mut self.suspects,
+        }
+    }
+}
+
+impl Queue {
+    fn pop(&mut self, lane: Lane, streams: &mut Streams) -> Option<Slot> {
+        loop {
+            let slot = self.slots.pop_front()?;
+            if let Some(state) = streams.get_mut(slot)
+                && state.lane == Some(lane)
+            {
+                state.lane = None;
+                self.queued -= 1;
+                return Some(slot);
+            }
+        }
+    }
+}
+
+impl Lane {
+    /// A suspect stays one until it has gone: a better class would not share its request.
+    fn is_at_least(self, other: Self) -> bool {
+        match (self, other) {
+            (Self::Suspect, _) => true,
+            (Self::Class(_), Self::Suspect) => false,
+            (Self::Class(this), Self::Class(other)) => this <= other,
+        }
+    }
+}

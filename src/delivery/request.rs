@@ -1,0 +1,129 @@
+//! Filling requests: ten entries each, as fast as the pace, the circuit and the number in
+//! flight allow.
+
+use std::time::Duration;
+
+use super::output::{Output, RequestId};
+use super::point::Refusal;
+use super::retry::Permit;
+use super::stream::{Care, Value};
+use super::streams::Slot;
+use super::{Delivery, Linger};
+use crate::sitewise::api::Entry;
+use crate::sitewise::limits::{ENTRIES_PER_REQUEST, OLDEST_VALUE};
+use crate::time::{Instant, Now};
+
+/// How long an entry waits for others to share its request, at most.
+const FILL_WINDOW: Duration = Duration::from_millis(50);
+
+/// A request without an answer.
+#[derive(Debug)]
+pub(super) struct InFlight {
+    /// In the order of the request.
+    pub(super) entries: Vec<(Slot, Vec<Value>)>,
+    pub(super) sent: Instant,
+    /// Whether it asks if SiteWise is there again.
+    pub(super) probe: bool,
+}
+
+/// How long an entry waits for others: less than a tenth of what it has waited already.
+pub(super) fn fill_window(linger: Duration) -> Duration {
+    (linger / 10).min(FILL_WINDOW)
+}
+
+impl Delivery {
+    /// Sends what can be sent, and notes when that is to be tried again.
+    pub(super) fn send_requests(&mut self, now: Now) {
+        self.send_due = None;
+        while self.ready.len() > 0 && self.requests.len() < self.config.in_flight {
+            let permit = self.circuit.permit(now.instant);
+            let due = match permit {
+                Permit::Waiting => return,
+                Permit::NotBefore(due) => due,
+                Permit::Probe | Permit::Many => self.pace.ready(now.instant).max(self.fill_due()),
+            };
+            if due > now.instant {
+                self.send_due = Some(due);
+                return;
+            }
+            self.send_request(permit == Permit::Probe, now);
+        }
+    }
+
+    /// When a request may leave as it is filled now.
+    fn fill_due(&self) -> Instant {
+        let full = self.ready.len() >= ENTRIES_PER_REQUEST || self.ready.has_suspects();
+        match self.ready.since() {
+            Some(since) if !full && self.linger == Linger::Yes => since + self.fill_window,
+            _ => Instant::START,
+        }
+    }
+
+    fn send_request(&mut self, probe: bool, now: Now) {
+        let mut entries = Vec::with_capacity(ENTRIES_PER_REQUEST);
+        if let Some(slot) = self.ready.pop_suspect(&mut self.streams) {
+            self.fill(slot, &mut entries, now);
+        } else {
+            while entries.len() < ENTRIES_PER_REQUEST
+                && let Some(slot) = self.ready.pop(&mut self.streams)
+            {
+                self.fill(slot, &mut entries, now);
+            }
+        }
+        self.ready.taken(now.instant);
+        if entries.is_empty() {
+            return;
+        }
+        let id = RequestId(self.next_request);
+        self.next_request += 1;
+        let outgoing: Vec<Entry> = entries
+            .iter()
+            .filter_map(|(slot, values)| {
+                let stream = self.streams.get(*slot)?.stream;
+                Some(Entry {
+                    asset: stream.asset,
+                    property: stream.property,
+                    values: values.iter().map(|value| value.tqv.clone()).collect(),
+                })
+            })
+            .collect();
+        let values = outgoing.iter().map(|entry| entry.values.len()).sum();
+        self.pace.spend(values);
+        if probe {
+            self.circuit.probe();
+        }
+        self.figures.requests += 1;
+        self.figures.entries += outgoing.len() as u64;
+        self.figures.values += values as u64;
+        let request = InFlight { entries, sent: now.instant, probe };
+        self.requests.insert(id, request);
+        self.outputs.push_back(Output::Send { id, entries: outgoing });
+    }
+
+    /// Takes a stream's next entry into a request.
+    fn fill(&mut self, slot: Slot, entries: &mut Vec<(Slot, Vec<Value>)>, now: Now) {
+        let Some(state) = self.streams.get_mut(slot) else {
+            return;
+        };
+        let mut entry = self.spare.pop().unwrap_or_default();
+        let mut expired = Vec::new();
+        state.take(now.wall.minus(OLDEST_VALUE), &mut entry, &mut expired);
+        let (stream, denied) = (state.stream, state.denied);
+        let suspect = entry.first().is_some_and(|value| value.care >= Care::Alone);
+        debug_assert!(!suspect || entries.is_empty(), "suspects share no request");
+        if entry.is_empty() {
+            self.spare.push(entry);
+        } else {
+            state.depart(entry.len(), now.instant);
+            entries.push((slot, entry));
+        }
+        for value in expired {
+            let (refusal, reason) = match denied {
+                true => (Refusal::Denied, "denied until it was too old"),
+                false => (Refusal::OutOfRange, "not delivered within seven days"),
+            };
+            self.refuse(stream, value, refusal, reason.to_owned());
+        }
+        self.look_at(slot, now);
+    }
+}

@@ -1,0 +1,205 @@
+//! How long to wait before trying again: each stream and value for itself, and all together
+//! while SiteWise is away.
+
+use std::time::Duration;
+
+use crate::sitewise::api::FaultKind;
+use crate::time::Instant;
+
+/// First delay after most faults.
+pub(super) const FIRST_DELAY: Duration = Duration::from_millis(500);
+/// First delay where SiteWise needs seconds to settle: something is being created or updated.
+const SETTLING_DELAY: Duration = Duration::from_secs(2);
+/// Longest delay, spread included.
+const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// Unavailable answers without another answer between them, after which SiteWise is away: one
+/// in three may fail all day without that.
+const AWAY_AFTER: u32 = 6;
+/// First delay of all while access is denied as a whole.
+const DENIED_DELAY: Duration = Duration::from_secs(5);
+
+/// Numbers that look random and follow from the seed: splitmix64.
+#[derive(Clone, Debug)]
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed)
+    }
+
+    /// From 0 to 1.
+    fn fraction(&mut self) -> f64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut bits = self.0;
+        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        bits ^= bits >> 31;
+        (bits >> 11) as f64 / (1_u64 << 53) as f64
+    }
+}
+
+/// The delay before a stream or value is tried again that failed `failures` times before, in
+/// this way the last time: doubled by each failure, and up to half as long again.
+pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Random) -> Duration {
+    match kind {
+        FaultKind::Denied => LONGEST_DELAY,
+        FaultKind::Conflict | FaultKind::NotFound => spread(SETTLING_DELAY, failures, random),
+        FaultKind::Throttled
+        | FaultKind::Unavailable
+        | FaultKind::AlreadyExists
+        | FaultKind::Changed
+        | FaultKind::Limit
+        | FaultKind::Invalid
+        | FaultKind::OutOfRange => spread(FIRST_DELAY, failures, random),
+    }
+}
+
+fn spread(first: Duration, failures: u8, random: &mut Random) -> Duration {
+    let doubled = first.saturating_mul(1_u32 << failures.min(10));
+    let least = doubled.min(LONGEST_DELAY * 2 / 3);
+    least + least.mul_f64(random.fraction() / 2.0)
+}
+
+/// Keeps all requests back while SiteWise is away, but for one at a time that asks.
+#[derive(Clone, Debug)]
+pub(super) struct Circuit {
+    state: State,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum State {
+    /// SiteWise is there, but for so many answers in a row.
+    There { missed: u32 },
+    /// SiteWise is away.
+    Away {
+        /// Probes that failed.
+        failures: u8,
+        /// When the next probe may go; none while one is on its way.
+        next: Option<Instant>,
+    },
+}
+
+/// Whether requests may go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Permit {
+    /// As many as may.
+    Many,
+    /// One, and no other before its answer.
+    Probe,
+    /// None before this time.
+    NotBefore(Instant),
+    /// None before an answer.
+    Waiting,
+}
+
+impl Circuit {
+    pub(super) fn new() -> Self {
+        Self { state: State::There { missed: 0 } }
+    }
+
+    pub(super) fn permit(&self, now: Instant) -> Permit {
+        match self.state {
+            State::There { .. } => Permit::Many,
+            State::Away { next: None, .. } => Permit::Waiting,
+            State::Away { next: Some(next), .. } if next <= now => Permit::Probe,
+            State::Away { next: Some(next), .. } => Permit::NotBefore(next),
+        }
+    }
+
+    /// A probe goes.
+    pub(super) fn probe(&mut self) {
+        if let State::Away { next, .. } = &mut self.state {
+            *next = None;
+        }
+    }
+
+    /// SiteWise has answered something.
+    pub(super) fn answered(&mut self) {
+        self.state = State::There { missed: 0 };
+    }
+
+    /// SiteWise has not answered, or not as itself.
+    pub(super) fn missed(&mut self, probe: bool, random: &mut Random, now: Instant) {
+        self.state = match self.state {
+            State::There { missed } if missed + 1 < AWAY_AFTER => {
+                State::There { missed: missed + 1 }
+            }
+            State::There { .. } => {
+                State::Away { failures: 0, next: Some(now + spread(FIRST_DELAY, 0, random)) }
+            }
+            State::Away { failures, .. } if probe => State::Away {
+                failures: failures.saturating_add(1),
+                next: Some(now + spread(FIRST_DELAY, failures.saturating_add(1), random)),
+            },
+            // An answer to a request from before.
+            away @ State::Away { .. } => away,
+        };
+    }
+
+    /// SiteWise denies access as a whole: credentials are missing, expired or wrong.
+    pub(super) fn denied(&mut self, probe: bool, random: &mut Random, now: Instant) {
+        let failures = match self.state {
+            State::There { .. } => 0,
+            State::Away { failures, .. } if probe => failures.saturating_add(1),
+            State::Away { .. } => return,
+        };
+        self.state =
+            State::Away { failures, next: Some(now + spread(DENIED_DELAY, failures, random)) };
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_double_within_their_bounds() {
+        let mut random = Random::new(7);
+        for failures in 0..=u8::MAX {
+            let delay = delay(FaultKind::Throttled, failures, &mut random);
+            let least = Duration::from_millis(500 << failures.min(10)).min(LONGEST_DELAY * 2 / 3);
+            assert!(delay >= least && delay <= least * 3 / 2, "{failures}: {delay:?}");
+            assert!(delay <= LONGEST_DELAY);
+        }
+        assert!(delay(FaultKind::NotFound, 0, &mut random) >= Duration::from_secs(2));
+    }
+
+    #[test]
+    fn delays_follow_from_the_seed() {
+        let delays = |seed| {
+            let mut random = Random::new(seed);
+            [(); 3].map(|()| delay(FaultKind::Limit, 0, &mut random))
+        };
+        assert_eq!(delays(1), delays(1));
+        assert_ne!(delays(1), delays(2));
+    }
+
+    #[test]
+    fn while_sitewise_is_away_one_request_at_a_time_asks() {
+        let mut random = Random::new(1);
+        let mut circuit = Circuit::new();
+        let mut now = Instant::START;
+        for _ in 1..AWAY_AFTER {
+            circuit.missed(false, &mut random, now);
+            assert_eq!(circuit.permit(now), Permit::Many);
+        }
+        circuit.missed(false, &mut random, now);
+        let mut waits = Vec::new();
+        for _ in 0..12 {
+            let Permit::NotBefore(next) = circuit.permit(now) else {
+                panic!("{circuit:?}");
+            };
+            waits.push(next.since(now));
+            now = next;
+            assert_eq!(circuit.permit(now), Permit::Probe);
+            circuit.probe();
+            circuit.missed(false, &mut random, now);
+            assert_eq!(circuit.permit(now), Permit::Waiting);
+            circuit.missed(true, &mut random, now);
+        }
+        assert!(waits.windows(2).take(4).all(|pair| pair[1] > pair[0]), "{waits:?}");
+        assert!(waits.iter().all(|wait| *wait <= LONGEST_DELAY));
+        circuit.answered();
+        assert_eq!(circuit.permit(now), Permit::Many);
+    }
+}

@@ -1,0 +1,273 @@
+//! Ten values of one property, quality and second of timestamps: SiteWise takes no more.
+//!
+//! The first nine of a second go at once. The tenth place waits for the end of the second and
+//! takes the last value, so that what stays visible is what the second ended with; those
+//! between are discarded.
+
+use std::time::Duration;
+
+use super::point::Discard;
+use super::stream::Value;
+use crate::sitewise::api::Quality;
+use crate::sitewise::limits::VALUES_PER_SECOND_AND_QUALITY;
+use crate::time::{Instant, Now, Timestamp};
+
+/// Seconds that a stream remembers. A value of a forgotten one counts as its first: SiteWise
+/// then refuses what is too much, and it is tried again.
+const REMEMBERED: usize = 4;
+/// A second of the sender's takes a second of ours, however wrong its clock is.
+const SECOND: Duration = Duration::from_secs(1);
+
+/// The seconds of one stream that had values lately.
+#[derive(Debug, Default)]
+pub(super) struct Seconds {
+    /// The last used first.
+    recent: [Second; REMEMBERED],
+    /// At most one for each second; allocated for streams that are too fast.
+    held: Vec<Held>,
+}
+
+/// How many values of one second and quality have gone.
+#[derive(Clone, Copy, Debug)]
+struct Second {
+    second: i64,
+    quality: Quality,
+    gone: usize,
+}
+
+impl Default for Second {
+    fn default() -> Self {
+        Self { second: i64::MIN, quality: Quality::Good, gone: 0 }
+    }
+}
+
+/// A value in the tenth place.
+#[derive(Debug)]
+struct Held {
+    value: Value,
+    release: Instant,
+}
+
+/// What becomes of a value.
+#[derive(Debug)]
+pub(super) enum Admission {
+    /// It goes.
+    Now(Value),
+    /// It waits in the tenth place.
+    Held,
+    /// It waits in the tenth place, and the value that was there is discarded; or that one
+    /// stays and this one is discarded.
+    Instead(Value, Discard),
+}
+
+impl Seconds {
+    /// Decides on a value whose key waits nowhere else; the tenth place is held for `linger`
+    /// at least, as long as other values may still come, and for a second at most.
+    pub(super) fn admit(&mut self, value: Value, linger: Duration, now: Now) -> Admission {
+        let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
+        let seen = self.recall(second, quality, now.instant);
+        if seen.gone < VALUES_PER_SECOND_AND_QUALITY - 1 {
+            seen.gone += 1;
+            return Admission::Now(value);
+        }
+        if seen.gone >= VALUES_PER_SECOND_AND_QUALITY {
+            return Admission::Instead(value, Discard::Rate);
+        }
+        let there = self.held.iter_mut().find(|held| held.is_of(second, quality));
+        let Some(there) = there else {
+            let end = Timestamp::from_millis((second + 1).saturating_mul(1000));
+            let left = end.as_millis().saturating_sub(now.wall.as_millis());
+            let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
+            let release = now.instant + left.max(linger).min(SECOND);
+            self.held.push(Held { value, release });
+            return Admission::Held;
+        };
+        match value.tqv.time.cmp(&there.value.tqv.time) {
+            std::cmp::Ordering::Less => Admission::Instead(value, Discard::Rate),
+            std::cmp::Ordering::Equal => {
+                Admission::Instead(there.value.replace(value), Discard::Overwritten)
+            }
+            std::cmp::Ordering::Greater => {
+                Admission::Instead(there.value.replace(value), Discard::Rate)
+            }
+        }
+    }
+
+    /// A value that waits in a tenth place.
+    pub(super) fn find(&mut self, time: Timestamp, quality: Quality) -> Option<&mut Value> {
+        let mut values = self.held.iter_mut().map(|held| &mut held.value);
+        values.find(|value| value.tqv.time == time && value.tqv.quality == quality)
+    }
+
+    /// Takes a value out of a tenth place whose second is over, or out of any.
+    pub(super) fn release(&mut self, now: Instant, any: Any) -> Option<Value> {
+        let over = |held: &Held| any == Any::Yes || held.release <= now;
+        let at = self.held.iter().position(over)?;
+        let value = self.held.swap_remove(at).value;
+        let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
+        self.recall(second, quality, now).gone = VALUES_PER_SECOND_AND_QUALITY;
+        Some(value)
+    }
+
+    /// When the next tenth place is to be released.
+    pub(super) fn due(&self) -> Option<Instant> {
+        self.held.iter().map(|held| held.release).min()
+    }
+
+    /// When the value that has waited longest in a tenth place was handed in.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        self.held.iter().map(|held| held.value.since).min()
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.held.is_empty()
+    }
+
+    /// The count of a second, which becomes the last used; the least used is forgotten, and
+    /// what waits in its tenth place goes.
+    fn recall(&mut self, second: i64, quality: Quality, now: Instant) -> &mut Second {
+        let is_it = |seen: &Second| seen.second == second && seen.quality == quality;
+        let place = self.recent.iter().position(is_it);
+        let last = REMEMBERED - 1;
+        if let Some(used) = self.recent.get_mut(..=place.unwrap_or(last)) {
+            used.rotate_right(1);
+        }
+        let [first, ..] = &mut self.recent;
+        if place.is_none() {
+            let forgotten = *first;
+            for held in &mut self.held {
+                if held.is_of(forgotten.second, forgotten.quality) {
+                    held.release = now;
+                }
+            }
+            *first = Second { second, quality, gone: 0 };
+        }
+        first
+    }
+}
+
+/// Whether tenth places are released before their second is over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Any {
+    Yes,
+    No,
+}
+
+impl Held {
+    fn is_of(&self, second: i64, quality: Quality) -> bool {
+        self.value.tqv.time.seconds() == second && self.value.tqv.quality == quality
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::point::Class;
+    use crate::delivery::stream::Care;
+    use crate::sitewise::api::{Tqv, Variant};
+
+    /// The first moment of a second, some time ago.
+    const START: i64 = 1_790_000_000_000;
+
+    #[test]
+    fn nine_go_at_once_and_the_tenth_place_takes_the_last() {
+        let mut seconds = Seconds::default();
+        let admitted: Vec<&str> = (0..12).map(|n| admit(&mut seconds, n * 50)).collect();
+        assert_eq!(admitted[..9], ["now"; 9]);
+        assert_eq!(admitted[9..], ["held", "instead of 450", "instead of 500"]);
+        assert_eq!(seconds.due(), Some(at(1000)));
+        assert!(seconds.release(at(999), Any::No).is_none());
+        let last = seconds.release(at(1000), Any::No).unwrap();
+        assert_eq!(last.tqv.time.as_millis(), START + 550);
+        assert!(seconds.is_empty());
+        assert_eq!(admit(&mut seconds, 990), "instead of 990", "the second is full");
+    }
+
+    #[test]
+    fn a_value_before_the_last_does_not_take_the_tenth_place() {
+        let mut seconds = Seconds::default();
+        for n in 0..10 {
+            admit(&mut seconds, n * 50);
+        }
+        assert_eq!(admit(&mut seconds, 449), "instead of 449");
+        assert_eq!(admit(&mut seconds, 450), "instead of 450");
+    }
+
+    #[test]
+    fn each_quality_and_each_second_has_its_own_ten() {
+        let mut seconds = Seconds::default();
+        for n in 0..9 {
+            assert_eq!(admit(&mut seconds, n), "now");
+            assert_eq!(admit(&mut seconds, 1000 + n), "now");
+            let mut bad = value(n);
+            bad.tqv.quality = Quality::Bad;
+            assert!(matches!(seconds.admit(bad, Duration::ZERO, now(0)), Admission::Now(_)));
+        }
+        assert_eq!(admit(&mut seconds, 9), "held");
+        assert_eq!(admit(&mut seconds, 1009), "held");
+    }
+
+    #[test]
+    fn the_tenth_value_of_a_second_long_gone_waits_for_others_of_its_batch() {
+        let mut seconds = Seconds::default();
+        let linger = Duration::from_millis(300);
+        for n in 0..10 {
+            seconds.admit(value(n), linger, now(60_000));
+        }
+        assert_eq!(seconds.due(), Some(at(60_300)));
+    }
+
+    #[test]
+    fn a_clock_that_is_ahead_holds_the_tenth_value_for_a_second_only() {
+        let mut seconds = Seconds::default();
+        for n in 0..10 {
+            admit(&mut seconds, 240_000 + n);
+        }
+        assert_eq!(seconds.due(), Some(at(1_000)));
+    }
+
+    #[test]
+    fn a_forgotten_second_lets_its_tenth_value_go() {
+        let mut seconds = Seconds::default();
+        for n in 0..10 {
+            admit(&mut seconds, n);
+        }
+        for second in 1..=REMEMBERED as i64 {
+            admit(&mut seconds, second * 1000);
+        }
+        assert!(seconds.release(at(0), Any::No).is_some());
+    }
+
+    fn at(millis: u64) -> Instant {
+        Instant::START + Duration::from_millis(millis)
+    }
+
+    fn now(millis: u64) -> Now {
+        Now { instant: at(millis), wall: Timestamp::from_millis(START + millis as i64) }
+    }
+
+    fn value(millis: i64) -> Value {
+        Value {
+            tqv: Tqv {
+                time: Timestamp::from_millis(START + millis),
+                quality: Quality::Good,
+                value: Variant::Boolean(true),
+            },
+            class: Class::Live,
+            since: at(0),
+            care: Care::Shared,
+            failures: 0,
+        }
+    }
+
+    fn admit(seconds: &mut Seconds, millis: i64) -> &'static str {
+        match seconds.admit(value(millis), Duration::ZERO, now(0)) {
+            Admission::Now(_) => "now",
+            Admission::Held => "held",
+            Admission::Instead(gone, _) => {
+                let gone = gone.tqv.time.as_millis() - START;
+                Box::leak(format!("instead of {gone}").into_boxed_str())
+            }
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! The values of one property that are not decided yet, and what the next entry takes of them.
+
+use std::collections::VecDeque;
+use std::mem;
+use std::time::Duration;
+
+use super::point::{Class, Discard, Point, Stream};
+use super::ready::Lane;
+use super::second::{Admission, Any, Seconds};
+use crate::sitewise::api::{Quality, Tqv};
+use crate::sitewise::limits::{MEASUREMENT_ENTRIES_PER_SECOND, VALUES_PER_ENTRY};
+use crate::time::{Instant, Now, Timestamp};
+
+/// Time between two entries of a property. SiteWise takes ten a second; a tenth more than that
+/// demands, because they do not arrive as regularly as they leave.
+const SPACING: Duration = Duration::from_millis(1100 / MEASUREMENT_ENTRIES_PER_SECOND as u64);
+/// Values of a stream that may stand aside; more of them go back into the queue.
+const ASIDE: usize = 128;
+
+/// A value on its way.
+#[derive(Clone, Debug)]
+pub(super) struct Value {
+    pub(super) tqv: Tqv,
+    pub(super) class: Class,
+    /// When it was handed in.
+    pub(super) since: Instant,
+    pub(super) care: Care,
+    /// How often it went in vain by its own fault.
+    pub(super) failures: u8,
+}
+
+/// Whom a value may be sent together with, after what happened to it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Care {
+    /// With any other.
+    Shared,
+    /// In an entry with its like: it failed several times.
+    Apart,
+    /// In an entry with its like that is a request's only one: the whole request was refused.
+    Alone,
+    /// As the only value of a request: the whole entry was refused.
+    Single,
+}
+
+/// One property's share in delivery.
+#[derive(Debug)]
+pub(super) struct StreamState {
+    pub(super) stream: Stream,
+    /// Live values, births and stale marks in the order of their times.
+    urgent: VecDeque<Value>,
+    /// History in the order of its times.
+    history: VecDeque<Value>,
+    /// Failed values that stand aside until their time, so that they block no others.
+    aside: VecDeque<(Instant, Value)>,
+    seconds: Seconds,
+    /// When the value that waits longest in the two queues was handed in, or before.
+    first: Instant,
+    /// No entry leaves before.
+    not_before: Instant,
+    /// Entries in a row of which nothing was taken.
+    pub(super) failures: u8,
+    /// Whether the last entry was denied.
+    pub(super) denied: bool,
+    /// Values in flight, all in one entry: there are never two.
+    pub(super) flying: usize,
+    /// The lane it is queued in.
+    pub(super) lane: Option<Lane>,
+    /// The timer that counts.
+    pub(super) wake: Option<Instant>,
+    /// When it was needed last, and whether it is listed to be forgotten.
+    pub(super) used: Instant,
+    pub(super) listed: bool,
+}
+
+impl StreamState {
+    pub(super) fn new(stream: Stream) -> Self {
+        Self {
+            stream,
+            urgent: VecDeque::new(),
+            history: VecDeque::new(),
+            aside: VecDeque::new(),
+            seconds: Seconds::default(),
+            first: Instant::START,
+            not_before: Instant::START,
+            failures: 0,
+            denied: false,
+            flying: 0,
+            lane: None,
+            wake: None,
+            used: Instant::START,
+            listed: false,
+        }
+    }
+
+    /// Takes a value in. Gives back the one that goes for it: the one before with the same
+    /// time and quality, or one too many in its second.
+    pub(super) fn offer(
+        &mut self,
+        value: Value,
+        linger: Duration,
+        now: Now,
+    ) -> Option<(Value, Discard)> {
+        let (time, quality) = (value.tqv.time, value.tqv.quality);
+        if let Some(before) = self.seconds.find(time, quality) {
+            return Some((before.replace(value), Discard::Overwritten));
+        }
+        if let Some(place) = self.find_waiting(time, quality) {
+            return self.overwrite(place, value);
+        }
+        match self.seconds.admit(value, linger, now) {
+            Admission::Now(value) => {
+                self.enqueue(value);
+                None
+            }
+            Admission::Held => None,
+            Admission::Instead(value, why) => Some((value, why)),
+        }
+    }
+
+    /// Takes back a value that was sent in vain. Gives it up if a later one has its place.
+    pub(super) fn put_back(&mut self, value: Value) -> Option<Value> {
+        let (time, quality) = (value.tqv.time, value.tqv.quality);
+        let taken = self.seconds.find(time, quality).is_some()
+            || self.find_waiting(time, quality).is_some();
+        if taken {
+            return Some(value);
+        }
+        self.enqueue(value);
+        None
+    }
+
+    /// Takes back a value that was sent in vain, to stand aside until its time, if that is
+    /// not too much.
+    pub(super) fn put_aside(&mut self, value: Value, until: Instant) -> Option<Value> {
+        if self.aside.len() >= ASIDE {
+            return self.put_back(value);
+        }
+        let (time, quality) = (value.tqv.time, value.tqv.quality);
+        let taken = self.seconds.find(time, quality).is_some()
+            || self.find_waiting(time, quality).is_some();
+        if taken {
+            return Some(value);
+        }
+        let place = self.aside.partition_point(|(other, _)| *other <= until);
+        self.aside.insert(place, (until, value));
+        None
+    }
+
+    /// Moves to the queues what has waited for a time that has come.
+    pub(super) fn release(&mut self, now: Instant, any: Any) {
+        while let Some(value) = self.seconds.release(now, any) {
+            self.enqueue(value);
+        }
+        while self.aside.front().is_some_and(|(until, _)| *until <= now) {
+            if let Some((_, value)) = self.aside.pop_front() {
+                self.enqueue(value);
+            }
+        }
+    }
+
+    /// When [`release`](Self::release) has something to move.
+    pub(super) fn release_due(&self) -> Option<Instant> {
+        let aside = self.aside.front().map(|(until, _)| *until);
+        aside.into_iter().chain(self.seconds.due()).min()
+    }
+
+    /// When the next entry is to leave; none while there is nothing for one.
+    pub(super) fn entry_due(&self, linger: Duration) -> Option<Instant> {
+        let queued = self.urgent.len() + self.history.len();
+        let front = self.front()?;
+        let full = queued >= VALUES_PER_ENTRY;
+        Some(if full || front.care != Care::Shared {
+            self.not_before
+        } else {
+            self.not_before.max(self.first + linger)
+        })
+    }
+
+    /// The lane of the next entry: that of its best value.
+    pub(super) fn next_lane(&self) -> Option<Lane> {
+        let front = self.front()?;
+        if front.care >= Care::Alone {
+            return Some(Lane::Suspect);
+        }
+        let best = self.urgent.iter().take(VALUES_PER_ENTRY).map(|value| value.class).min();
+        Some(Lane::Class(best.unwrap_or(Class::History)))
+    }
+
+    /// Takes the next entry: values from the front that may go together. Those whose time is
+    /// before `oldest` are too old for SiteWise and go to `expired`.
+    pub(super) fn take(
+        &mut self,
+        oldest: Timestamp,
+        entry: &mut Vec<Value>,
+        expired: &mut Vec<Value>,
+    ) {
+        let Some(care) = self.front().map(|value| value.care) else {
+            return;
+        };
+        let limit = match care {
+            Care::Single => 1,
+            Care::Shared | Care::Apart | Care::Alone => VALUES_PER_ENTRY,
+        };
+        for queue in [&mut self.urgent, &mut self.history] {
+            while entry.len() < limit {
+                let Some(value) = queue.pop_front_if(|value| value.care == care) else {
+                    break;
+                };
+                let to = if value.tqv.time < oldest { &mut *expired } else { &mut *entry };
+                to.push(value);
+            }
+        }
+        self.first = self.first_of_queues();
+    }
+
+    /// An entry leaves with so many values.
+    pub(super) fn depart(&mut self, values: usize, now: Instant) {
+        self.flying = values;
+        self.keep_back(now + SPACING);
+    }
+
+    /// No entry leaves before `until`.
+    pub(super) fn keep_back(&mut self, until: Instant) {
+        self.not_before = self.not_before.max(until);
+    }
+
+    /// Whether no value waits or is in flight.
+    pub(super) fn is_empty(&self) -> bool {
+        self.flying == 0
+            && self.urgent.is_empty()
+            && self.history.is_empty()
+            && self.aside.is_empty()
+            && self.seconds.is_empty()
+    }
+
+    /// Whether values wait beside those in flight.
+    pub(super) fn has_others(&self) -> bool {
+        self.front().is_some()
+    }
+
+    /// When the value that waits longest was handed in, or before; those in flight not
+    /// counted.
+    pub(super) fn oldest(&self) -> Option<Instant> {
+        let queued = self.front().map(|_| self.first);
+        let aside = self.aside.iter().map(|(_, value)| value.since);
+        aside.chain(queued).chain(self.seconds.oldest()).min()
+    }
+
+    fn front(&self) -> Option<&Value> {
+        self.urgent.front().or(self.history.front())
+    }
+
+    fn enqueue(&mut self, value: Value) {
+        let since = value.since;
+        self.first = match self.front() {
+            Some(_) => self.first.min(since),
+            None => since,
+        };
+        let queue = match value.class {
+            Class::Live | Class::Birth | Class::Stale => &mut self.urgent,
+            Class::History => &mut self.history,
+        };
+        let key = value.key();
+        if queue.back().is_none_or(|last| last.key() < key) {
+            queue.push_back(value);
+        } else {
+            let place = queue.partition_point(|other| other.key() < key);
+            queue.insert(place, value);
+        }
+    }
+
+    /// Where a value of this time and quality waits, tenth places aside.
+    fn find_waiting(&self, time: Timestamp, quality: Quality) -> Option<Waits> {
+        let key = (time, quality);
+        if let Some(at) = find(&self.urgent, key) {
+            return Some(Waits::Urgent(at));
+        }
+        if let Some(at) = find(&self.history, key) {
+            return Some(Waits::History(at));
+        }
+        let mut aside = self.aside.iter();
+        let at = aside.position(|(_, value)| value.key() == key)?;
+        Some(Waits::Aside(at))
+    }
+
+    /// Puts a value in the place of one with the same time and quality, which is given back.
+    fn overwrite(&mut self, place: Waits, value: Value) -> Option<(Value, Discard)> {
+        let (mut value, mut before) = (
+            value,
+            match place {
+                Waits::Urgent(at) => self.urgent.remove(at),
+                Waits::History(at) => self.history.remove(at),
+                Waits::Aside(at) => self.aside.remove(at).map(|(_, value)| value),
+            }?,
+        );
+        before.hand_over(&mut value);
+        self.enqueue(value);
+        Some((before, Discard::Overwritten))
+    }
+
+    /// The time of the value that waits longest, unless there are so many that none lingers:
+    /// then the time of those in front.
+    fn first_of_queues(&self) -> Instant {
+        let queues = self.urgent.iter().chain(&self.history);
+        let first = if self.urgent.len() + self.history.len() < VALUES_PER_ENTRY {
+            queues.map(|value| value.since).min()
+        } else {
+            let fronts = self.urgent.front().into_iter().chain(self.history.front());
+            fronts.map(|value| value.since).min()
+        };
+        first.unwrap_or(Instant::START)
+    }
+}
+
+/// Where a value waits.
+#[derive(Clone, Copy, Debug)]
+enum Waits {
+    Urgent(usize),
+    History(usize),
+    Aside(usize),
+}
+
+/// Place of a key in a queue. Nearly always it is later than all that are there.
+fn find(queue: &VecDeque<Value>, key: (Timestamp, Quality)) -> Option<usize> {
+    if queue.back().is_none_or(|last| last.key() < key) {
+        return None;
+    }
+    queue.binary_search_by_key(&key, Value::key).ok()
+}
+
+impl Value {
+    pub(super) fn new(point: Point, now: Instant) -> Self {
+        Self {
+            tqv: Tqv { time: point.time, quality: point.quality, value: point.value },
+            class: point.class,
+            since: now,
+            care: Care::Shared,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn into_point(self, stream: Stream) -> Point {
+        Point {
+            stream,
+            time: self.tqv.time,
+            quality: self.tqv.quality,
+            value: self.tqv.value,
+            class: self.class,
+        }
+    }
+
+    /// Order in a queue, and identity in a stream.
+    fn key(&self) -> (Timestamp, Quality) {
+        (self.tqv.time, self.tqv.quality)
+    }
+
+    /// Puts a value in this one's place, which it gives back.
+    pub(super) fn replace(&mut self, mut value: Self) -> Self {
+        self.hand_over(&mut value);
+        mem::replace(self, value)
+    }
+
+    /// Gives a value that takes this one's place the better turn of both, and the longer wait.
+    fn hand_over(&mut self, value: &mut Self) {
+        if self.class < value.class {
+            mem::swap(&mut self.class, &mut value.class);
+        }
+        value.since = value.since.min(self.since);
+    }
+}

@@ -1,0 +1,99 @@
+//! All streams that have values, or had some a moment ago.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::point::Stream;
+use super::stream::StreamState;
+use crate::time::Instant;
+
+/// How long a stream without values is remembered: values of the same second may still come.
+const REMEMBERED: Duration = Duration::from_secs(10);
+/// Streams without values that are remembered at most; the first that became empty go first.
+const EMPTY: usize = 100_000;
+
+/// Place of a stream. It may become another's once the stream is forgotten.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Slot(u32);
+
+/// Streams by place.
+#[derive(Debug, Default)]
+pub(super) struct Streams {
+    places: FxHashMap<Stream, Slot>,
+    slots: Vec<StreamState>,
+    free: Vec<Slot>,
+    /// Streams that became empty, with the time when they were listed here.
+    empty: VecDeque<(Instant, Slot)>,
+}
+
+impl Streams {
+    /// The place of a stream, made if there is none.
+    pub(super) fn place(&mut self, stream: Stream) -> Slot {
+        *self.places.entry(stream).or_insert_with(|| {
+            let state = StreamState::new(stream);
+            if let Some(slot) = self.free.pop()
+                && let Some(vacant) = self.slots.get_mut(slot.0 as usize)
+            {
+                *vacant = state;
+                return slot;
+            }
+            // There are never 2^32 streams: each has a value, or is one of the empty ones.
+            let slot = Slot(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+            self.slots.push(state);
+            slot
+        })
+    }
+
+    pub(super) fn get(&self, slot: Slot) -> Option<&StreamState> {
+        self.slots.get(slot.0 as usize)
+    }
+
+    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut StreamState> {
+        self.slots.get_mut(slot.0 as usize)
+    }
+
+    /// All places, those of forgotten streams included.
+    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
+        (0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX)).map(Slot)
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &StreamState> {
+        self.slots.iter()
+    }
+
+    /// Notes that a stream has no values.
+    pub(super) fn list_empty(&mut self, slot: Slot, now: Instant) {
+        if let Some(state) = self.get_mut(slot)
+            && !state.listed
+        {
+            state.listed = true;
+            self.empty.push_back((now, slot));
+        }
+    }
+
+    /// Forgets streams that have been without values for a while.
+    pub(super) fn forget(&mut self, now: Instant) {
+        loop {
+            let full = self.empty.len() > EMPTY;
+            let due = |(listed, _): &mut (Instant, Slot)| full || *listed + REMEMBERED <= now;
+            let Some((_, slot)) = self.empty.pop_front_if(due) else {
+                return;
+            };
+            let Some(state) = self.slots.get_mut(slot.0 as usize) else {
+                return;
+            };
+            if !state.is_empty() {
+                state.listed = false;
+            } else if now < state.used + REMEMBERED && !full {
+                self.empty.push_back((now, slot));
+            } else {
+                // It stays listed, so that nobody lists it again.
+                state.wake = None;
+                self.places.remove(&state.stream);
+                self.free.push(slot);
+            }
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! When which stream is to be looked at.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, VecDeque};
+
+use super::streams::{Slot, Streams};
+use crate::time::Instant;
+
+/// Timers of streams; one of a stream counts, the one that its state names.
+#[derive(Debug, Default)]
+pub(super) struct Timers {
+    /// Most delays are equal, so most timers come in order.
+    in_order: VecDeque<(Instant, Slot)>,
+    others: BinaryHeap<Reverse<(Instant, Slot)>>,
+}
+
+impl Timers {
+    /// Has a stream looked at, at `at` or before.
+    pub(super) fn set(&mut self, slot: Slot, at: Instant, streams: &mut Streams) {
+        let Some(state) = streams.get_mut(slot) else {
+            return;
+        };
+        if state.wake.is_some_and(|wake| wake <= at) {
+            return;
+        }
+        state.wake = Some(at);
+        if self.in_order.back().is_none_or(|(last, _)| *last <= at) {
+            self.in_order.push_back((at, slot));
+        } else {
+            self.others.push(Reverse((at, slot)));
+        }
+    }
+
+    /// A stream whose time has come.
+    pub(super) fn pop(&mut self, now: Instant, streams: &mut Streams) -> Option<Slot> {
+        loop {
+            let (at, slot) = self.pop_any(now)?;
+            // A place may be another stream's by now: looking at that does no harm.
+            if let Some(state) = streams.get_mut(slot)
+                && state.wake == Some(at)
+            {
+                state.wake = None;
+                return Some(slot);
+            }
+        }
+    }
+
+    /// When the next stream is to be looked at, or before.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let in_order = self.in_order.front().map(|(at, _)| *at);
+        let other = self.others.peek().map(|Reverse((at, _))| *at);
+        in_order.into_iter().chain(other).min()
+    }
+
+    fn pop_any(&mut self, now: Instant) -> Option<(Instant, Slot)> {
+        if let Some(first) = self.in_order.pop_front_if(|(at, _)| *at <= now) {
+            return Some(first);
+        }
+        if self.others.peek().is_some_and(|Reverse((at, _))| *at <= now) {
+            return self.others.pop().map(|Reverse(first)| first);
+        }
+        None
+    }
+}
