@@ -143,6 +143,27 @@ fn throttling_slows_down_and_loses_nothing() {
 }
 
 #[test]
+fn a_tenth_of_the_quota_is_used_well() {
+    let mut plant = Plant::new(Config { values_per_second: 5_000, ..config() });
+    plant.give((0..20_000_i64).map(|n| point((n % 250) as u8, n / 250 * 1000, Class::Live)));
+    // SiteWise takes 500 values a second, and of a request all or nothing.
+    let mut tokens = 500.0_f64;
+    let mut seconds = 0.0;
+    while plant.delivery.waiting() > 0 {
+        plant.wait(Duration::from_millis(10));
+        seconds += 0.01;
+        tokens = (tokens + 5.0).min(500.0);
+        while let Some((_, entries)) = plant.in_flight.front() {
+            let values = entries.iter().map(|entry| entry.values.len()).sum::<usize>() as f64;
+            let taken = tokens >= values;
+            tokens -= if taken { values } else { 0.0 };
+            plant.answer(if taken { Ok(Vec::new()) } else { Err(fault(FaultKind::Throttled)) });
+        }
+    }
+    assert!(seconds < 60.0, "40 s would be the best: {seconds}");
+}
+
+#[test]
 fn a_few_throttled_entries_are_their_own_affair() {
     let mut plant = Plant::new(config());
     plant.give((0..10).map(|n| point(n, 0, Class::Birth)));
