@@ -19,7 +19,7 @@ pub(crate) fn answer(
         ("GET", "health") => Ok(json!({ "status": "ok" })),
         ("GET", "usage") => {
             let since = query.split('&').find_map(|pair| pair.strip_prefix("since="));
-            let core = shared.lock();
+            let core = shared.settled();
             let usage = match since {
                 Some(mark) => core.usage_since(&percent_decode(mark)?)?,
                 None => core.usage(),

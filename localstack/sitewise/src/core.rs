@@ -104,6 +104,14 @@ impl Shared {
         outcome
     }
 
+    /// The core as it stands now: with every asynchronous step carried out that is due.
+    pub(crate) fn settled(&self) -> MutexGuard<'_, Core> {
+        let now = self.now();
+        let mut core = self.lock();
+        core.account.settle(now);
+        core
+    }
+
     /// Counts a request that no operation answers.
     pub(crate) fn count_unknown(&self, error: &Error) {
         let mut core = self.lock();

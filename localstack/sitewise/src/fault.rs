@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::values::stream::StreamKey;
-use crate::wire::error::{Error, Kind, Result};
+use crate::wire::error::{Error, Kind, Resource, Result};
 
 /// Rules that may stand at a time.
 const RULES: usize = 100;
@@ -152,6 +152,22 @@ impl Rule {
     }
 }
 
+/// An error with every member that its shape asks for.
+fn ordered(kind: Kind) -> Error {
+    let message = "This error was ordered";
+    match kind {
+        Kind::ConflictingOperation | Kind::ResourceAlreadyExists | Kind::PreconditionFailed => {
+            let id = Uuid::from_u128(1);
+            let arn = format!("arn:aws:iotsitewise:::ordered/{id}");
+            Error::about(kind, Resource { id, arn }, message)
+        }
+        Kind::TooManyTags => {
+            Error { resource_name: Some("ordered".into()), ..Error::new(kind, message) }
+        }
+        _ => Error::new(kind, message),
+    }
+}
+
 /// A number from 0 to 1, 1 excluded.
 fn unit(random: u64) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a double exactly")]
@@ -249,7 +265,7 @@ impl Faults {
                 }
                 Effect::Error { code, carried_out, retry_after_milliseconds } if rule.strikes() => {
                     let kind = Kind::named(&code).unwrap_or(Kind::InternalFailure);
-                    let error = Error::new(kind, "This error was ordered");
+                    let error = ordered(kind);
                     let retry_after = retry_after_milliseconds;
                     verdict.error.get_or_insert(OrderedError { error, carried_out, retry_after });
                 }

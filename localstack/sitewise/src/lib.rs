@@ -27,6 +27,9 @@ mod server;
 mod service;
 mod store;
 mod usage;
+
+#[cfg(test)]
+mod tests;
 mod values;
 mod wire;
 

@@ -51,7 +51,7 @@ impl Handle {
     /// What was asked since the start, and what AWS would bill for it.
     #[must_use]
     pub fn usage(&self) -> Usage {
-        self.shared.lock().usage()
+        self.shared.settled().usage()
     }
 
     /// Orders a fault; gives the number that it is listed under.

@@ -2,13 +2,15 @@
 
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use hyper::header::{CONTENT_TYPE, ETAG, HeaderName, HeaderValue};
 use hyper::{Request, Response, StatusCode};
+use tokio::time::Sleep;
 use tracing::{debug, warn};
 use uuid::Uuid;
 
@@ -29,26 +31,29 @@ const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// The largest body that is read. A model with all the properties it may have stays below it.
 const BODY_BYTES: usize = 8 * 1024 * 1024;
 
+/// How long half an answer may take to leave before its connection breaks.
+const FLUSH: Duration = Duration::from_millis(20);
+
 /// A body that is sent in one piece, or half of it.
 #[derive(Debug)]
 pub(crate) struct Whole {
     bytes: Option<Bytes>,
     /// The length that is announced.
     length: usize,
-    /// Whether the connection breaks after the bytes.
-    breaks: bool,
+    /// The connection breaks after the bytes, and after they have had the time to leave.
+    breaks: Option<Pin<Box<Sleep>>>,
 }
 
 impl Whole {
     fn new(bytes: Vec<u8>) -> Self {
-        Self { length: bytes.len(), bytes: Some(Bytes::from(bytes)), breaks: false }
+        Self { length: bytes.len(), bytes: Some(Bytes::from(bytes)), breaks: None }
     }
 
     fn halve(&mut self) {
         if let Some(bytes) = &mut self.bytes {
             bytes.truncate(self.length / 2);
         }
-        self.breaks = true;
+        self.breaks = Some(Box::pin(tokio::time::sleep(FLUSH)));
     }
 }
 
@@ -58,16 +63,18 @@ impl Body for Whole {
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _: &mut Context<'_>,
+        context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, io::Error>>> {
-        let frame =
-            self.bytes.take().filter(|bytes| !bytes.is_empty()).map(|bytes| Ok(Frame::data(bytes)));
-        let breaks = self.breaks.then(|| Err(io::Error::other("the answer is cut off by order")));
-        Poll::Ready(frame.or(breaks))
+        if let Some(bytes) = self.bytes.take().filter(|bytes| !bytes.is_empty()) {
+            return Poll::Ready(Some(Ok(Frame::data(bytes))));
+        }
+        let Some(flushed) = self.breaks.as_mut() else { return Poll::Ready(None) };
+        ready!(flushed.as_mut().poll(context));
+        Poll::Ready(Some(Err(io::Error::other("the answer is cut off by order"))))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.bytes.is_none() && !self.breaks
+        self.bytes.is_none() && self.breaks.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {

@@ -21,11 +21,12 @@ pub(crate) enum Kind {
     Throttling,
     TimestampOutOfRange,
     TooManyTags,
+    Unauthorized,
     UnknownOperation,
 }
 
 impl Kind {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::AccessDenied,
         Self::ConflictingOperation,
         Self::InternalFailure,
@@ -39,6 +40,7 @@ impl Kind {
         Self::Throttling,
         Self::TimestampOutOfRange,
         Self::TooManyTags,
+        Self::Unauthorized,
         Self::UnknownOperation,
     ];
 
@@ -58,6 +60,7 @@ impl Kind {
             Self::Throttling => "ThrottlingException",
             Self::TimestampOutOfRange => "TimestampOutOfRangeException",
             Self::TooManyTags => "TooManyTagsException",
+            Self::Unauthorized => "UnauthorizedException",
             Self::UnknownOperation => "UnknownOperationException",
         }
     }
@@ -71,6 +74,7 @@ impl Kind {
     pub(crate) const fn status(self) -> u16 {
         match self {
             Self::InvalidRequest | Self::TimestampOutOfRange | Self::TooManyTags => 400,
+            Self::Unauthorized => 401,
             Self::AccessDenied => 403,
             Self::ResourceNotFound | Self::UnknownOperation => 404,
             Self::ConflictingOperation | Self::ResourceAlreadyExists => 409,
