@@ -103,6 +103,8 @@ def conflict(world, operation, base, api):
         if operation == "DeleteAssetModel":
             return {"assetModelId": world.gearbox}
         return None
+    if operation == "DeleteAssetModelCompositeModel":
+        return {"assetModelId": world.gearbox, "assetModelCompositeModelId": world.inline}
     if operation == "DeleteAsset":
         return {"assetId": world.asset}
     if operation == "UpdateAssetProperty":

@@ -254,7 +254,20 @@ def models(world):
             assetModelHierarchies=[{"name": "up", "childAssetModelId": world.component}])
     accepted(world, "the right ETag", update, **same, assetModelProperties=[*kept, *many(1)], ifMatch=world.etag,
              matchForVersionType="LATEST")
+    metric = {
+        "expression": "max(t)",
+        "variables": [{"name": "t", "value": {"propertyId": world.temperature, "hierarchyId": "gearboxes"}}],
+        "window": {"tumbling": {"interval": "1m"}},
+    }
+    hottest = {"name": "Hottest", "dataType": "DOUBLE", "type": {"metric": metric}}
+    world.settle()
+    accepted(world, "a metric over child assets", update, assetModelId=world.turbine, assetModelName="Turbine",
+             assetModelHierarchies=[{"id": world.hierarchy, "name": "gearboxes", "childAssetModelId": world.gearbox}],
+             assetModelProperties=[hottest])
+    refused(world, "its input taken away", CONFLICT, update, **same, assetModelProperties=kept[1:3])
     refused(world, "a deleted model in use", CONFLICT, "DeleteAssetModel", assetModelId=world.gearbox)
+    refused(world, "a composite of a model with assets", CONFLICT, "DeleteAssetModelCompositeModel",
+            assetModelId=world.gearbox, assetModelCompositeModelId=world.inline)
     refused(world, "a component in use", CONFLICT, "DeleteAssetModel", assetModelId=world.component)
     refused(world, "a mixed filter", INVALID, "ListAssetModels", assetModelTypes=["INTERFACE", "ASSET_MODEL"])
     token = new_id()
@@ -375,7 +388,7 @@ def reads(world):
         startTimeInSeconds=times[0], endTimeInSeconds=times[2], intervalInSeconds=15, type="LINEAR_INTERPOLATION",
     )["interpolatedAssetPropertyValues"]
     numbers = [item["value"]["doubleValue"] for item in between]
-    test("stands between its neighbours", [] if numbers == [20, 20.5, 21, 21.5, 22] else [numbers])
+    test("stands between its neighbours", [] if numbers == [20.5, 21, 21.5, 22] else [numbers])
     entries = [{"entryId": f"e{at}", **world.source(), **world.span()} for at in range(3)]
     first = accepted(world, "a batch", "BatchGetAssetPropertyValueHistory", entries=entries, maxResults=15)
     second = accepted(

@@ -237,7 +237,7 @@ class World:
                 "assetModelCompositeModelProperties": PROPERTIES[1:3],
             },
             "UpdateAssetModelCompositeModel": {**composite, "assetModelCompositeModelName": "Oils"},
-            "DeleteAssetModelCompositeModel": composite,
+            "DeleteAssetModelCompositeModel": self.deletable(),
             "UpdateAssetModel": {"assetModelId": self.turbine, "assetModelName": "Turbine 2"},
             "DeleteAssetModel": {"assetModelId": self.unused()},
             "ListTimeSeries": {"maxResults": 2},
@@ -274,6 +274,17 @@ class World:
             "PutLoggingOptions": {"loggingOptions": {"level": "INFO"}},
             "DescribeDefaultEncryptionConfiguration": {},
         }
+
+    def deletable(self):
+        """A composite model of a model without assets."""
+        model = {"assetModelId": self.unused()}
+        made = self.api.call(
+            "CreateAssetModelCompositeModel",
+            **model,
+            assetModelCompositeModelName="Part",
+            assetModelCompositeModelType="CUSTOM",
+        )
+        return {**model, "assetModelCompositeModelId": made["assetModelCompositeModelId"]}
 
     def unused(self):
         """A model that nothing needs."""

@@ -10,6 +10,7 @@ use uuid::Uuid;
 
 use super::Account;
 use super::asset::Asset;
+use super::composites::CUSTOM;
 use super::definition::{Composite, Definition};
 use super::output::{self, With as _};
 use super::states::{Phase, Step};
@@ -196,7 +197,7 @@ impl Account {
         let properties = definition.properties.iter().filter(|_| !bare);
         let properties =
             properties.map(|property| self.asset_property(id, definition, property, None));
-        let alarms = definition.composites.iter().filter(|composite| &*composite.kind != "CUSTOM");
+        let alarms = definition.composites.iter().filter(|composite| &*composite.kind != CUSTOM);
         let alarms = alarms.map(|composite| {
             let properties = composite.properties.iter().filter(|_| !bare);
             let properties = properties
@@ -231,6 +232,9 @@ impl Account {
 /// `AssetCompositeModelSummary` of the composite models that stand directly in `parent`.
 pub(super) fn summaries(definition: &Definition, parent: Option<&Composite>) -> Vec<Value> {
     let parent = parent.map(|parent| parent.id);
-    let children = definition.composites.iter().filter(|composite| composite.parent == parent);
+    let children = definition
+        .composites
+        .iter()
+        .filter(|composite| composite.parent == parent && &*composite.kind == CUSTOM);
     children.map(|composite| output::composite_summary(definition, composite)).collect()
 }

@@ -20,7 +20,7 @@ use crate::wire::page;
 use crate::wire::reference::Reference;
 use crate::wire::time::Moment;
 
-const CUSTOM: &str = "CUSTOM";
+pub(super) const CUSTOM: &str = "CUSTOM";
 const ALARM: &str = "AWS/ALARM";
 const ANOMALY: &str = "AWS/L4E_ANOMALY";
 
@@ -385,6 +385,12 @@ impl Account {
             return Err(self.model_conflict(
                 id,
                 "The composite model has composite models and cannot be deleted",
+            ));
+        }
+        if self.index.model_assets.get(&id).is_some_and(|assets| !assets.is_empty()) {
+            return Err(self.model_conflict(
+                id,
+                "The asset model has assets: its composite models cannot be deleted",
             ));
         }
         definition.composites.retain(|composite| composite.id != own);

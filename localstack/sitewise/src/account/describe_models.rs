@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::Account;
+use super::composites::CUSTOM;
 use super::definition::{Definition, Property};
 use super::model::{AssetModel, ModelKind, Version};
 use super::output::{self, With as _};
@@ -74,7 +75,7 @@ fn describe(account: &Account, model: &AssetModel, definition: &Definition, bare
         let properties = properties.iter().filter(|_| !bare);
         properties.map(|property| output::model_property(definition, property, None)).collect()
     };
-    let alarms = definition.composites.iter().filter(|composite| &*composite.kind != "CUSTOM");
+    let alarms = definition.composites.iter().filter(|composite| &*composite.kind != CUSTOM);
     let alarms: Vec<Value> = alarms
         .map(|composite| {
             let properties = composite.properties.iter().filter(|_| !bare);
@@ -90,7 +91,10 @@ fn describe(account: &Account, model: &AssetModel, definition: &Definition, bare
             .with("description", composite.description.as_ref())
         })
         .collect();
-    let children = definition.composites.iter().filter(|composite| composite.parent.is_none());
+    let children = definition
+        .composites
+        .iter()
+        .filter(|composite| composite.parent.is_none() && &*composite.kind == CUSTOM);
     let summaries: Vec<Value> =
         children.map(|composite| output::composite_summary(definition, composite)).collect();
     json!({

@@ -234,7 +234,45 @@ impl Account {
         self.check_foreign_ids(id, definition)?;
         self.check_model_tree(id, definition)?;
         definition.index();
-        expressions::resolve(self, definition)
+        expressions::resolve(self, definition)?;
+        self.check_needed(id, definition)
+    }
+
+    /// Properties that a formula of a parent model depends on must stay.
+    fn check_needed(&self, id: Uuid, definition: &Definition) -> Result<()> {
+        let Some(before) = self.state.models.get(&id).map(|model| &model.latest) else {
+            return Ok(());
+        };
+        let gone: HashSet<String> = before
+            .places
+            .keys()
+            .filter(|property| !definition.places.contains_key(property))
+            .map(Uuid::to_string)
+            .collect();
+        if gone.is_empty() {
+            return Ok(());
+        }
+        let needs = |model: &&AssetModel| {
+            let mut properties = model.latest.all_properties();
+            properties.any(|(property, _)| {
+                let mut variables = property.shape.variables().iter();
+                variables.any(|variable| {
+                    let value = &variable.value;
+                    value.hierarchy_id.is_some()
+                        && value.property_id.as_ref().is_some_and(|id| gone.contains(id))
+                })
+            })
+        };
+        match self.state.models.values().filter(|model| model.id != id).find(needs) {
+            Some(parent) => Err(self.model_conflict(
+                id,
+                format!(
+                    "A formula of asset model {} depends on a property that is to go",
+                    parent.id
+                ),
+            )),
+            None => Ok(()),
+        }
     }
 
     fn check_sizes(&self, kind: ModelKind, definition: &Definition) -> Result<()> {

@@ -241,6 +241,8 @@ impl Account {
             self.check_asset_active(key.asset)?;
         }
         self.state.streams.by_key.remove(&key);
+        // The alias belongs to the series; what else is set on a property stays.
+        self.state.properties.set_alias(key, None);
         if key.is_free() {
             self.state.properties.remove(key);
         }

@@ -91,7 +91,8 @@ impl Account {
         let interval = Duration::from_secs(input.interval_in_seconds);
         let first = match &input.next_token {
             Some(token) => super::aggregate::moment(&page::key(OPERATION, token)?)?,
-            None => start,
+            // The start is exclusive: the first value stands at the end of the first interval.
+            None => start.plus(interval),
         };
         let points = usable(&found, input.quality, start.minus(interval), end.plus(interval));
         let most = input.max_results.unwrap_or(RESULTS).min(MOST);
