@@ -1,0 +1,194 @@
+"""The processes around an edge node: MQTT server, SiteWise emulator and the bridge."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+from edge import Edge
+from reader import Reader
+
+HOST_ID = "interop-host"
+STATE_TOPIC = f"spBv1.0/STATE/{HOST_ID}"
+
+T = TypeVar("T")
+
+
+def now_ms() -> int:
+    return time.time_ns() // 1_000_000
+
+
+def eventually(look: Callable[[], T], good: Callable[[T], bool], within: float = 30.0) -> T:
+    """What `look` sees once it is good, or the last it saw when the time is over."""
+    deadline = time.monotonic() + within
+    while True:
+        seen = look()
+        if good(seen) or time.monotonic() > deadline:
+            return seen
+        time.sleep(0.1)
+
+
+class Stack:
+    """Everything that runs for one scenario. `close` ends all of it, whatever happened."""
+
+    _all: list["Stack"] = []
+
+    def __init__(self, name: str) -> None:
+        self._all.append(self)
+        self.folder = Path(os.environ["INTEROP_WORK"]) / name
+        self.folder.mkdir()
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._edges: list[Edge] = []
+        try:
+            self.mqtt_url = self._start_mosquitto()
+            self.sitewise_url = self._start_sitewise()
+            self.reader = Reader(self.sitewise_url)
+            self.start_bridge()
+        except BaseException:
+            self.close()
+            raise
+
+    def start_bridge(self) -> None:
+        """Starts the bridge and waits until it says on the MQTT server that it is online."""
+        began = now_ms()
+        env = {
+            "HOME": str(self.folder),
+            "MQTT_URL": self.mqtt_url,
+            "SPARKPLUG_HOST_ID": HOST_ID,
+            "SPARKPLUG_REORDER_TIMEOUT": "500ms",
+            "TWIN_NAMESPACE": "interop",
+            "TWIN_STALE_AFTER": "2s",
+            "INGEST_LINGER": "50ms",
+            "CONSOLE_ADDR": "127.0.0.1:0",
+            "AWS_REGION": "us-east-1",
+            "AWS_ACCESS_KEY_ID": "interop",
+            "AWS_SECRET_ACCESS_KEY": "interop",
+            "AWS_ENDPOINT_URL_IOTSITEWISE": self.sitewise_url,
+            "RUST_LOG": "info,sparkwise=debug",
+        }
+        self.bridge = self._start([os.environ["INTEROP_SPARKWISE"]], "bridge", env)
+
+        def is_fresh(event: dict[str, Any]) -> bool:
+            state = json.loads(event["message"])
+            return state["online"] and state["timestamp"] >= began
+
+        with self._watching_state() as watcher:
+            watcher.wait_for("message", is_fresh)
+
+    def state(self) -> dict[str, Any]:
+        """The STATE that the MQTT server keeps for whoever comes next."""
+        with self._watching_state() as watcher:
+            return json.loads(watcher.wait_for("message", lambda e: e["retain"])["message"])
+
+    def kill_bridge(self) -> None:
+        self.bridge.kill()
+        self.bridge.wait(10)
+
+    def stop_bridge(self) -> int:
+        """Asks the bridge to end, and tells its exit code."""
+        self.bridge.terminate()
+        return self.bridge.wait(30)
+
+    def edge(self) -> Edge:
+        edge = Edge(self.folder / "edge.log")
+        self._edges.append(edge)
+        return edge
+
+    def usage(self, since: str | None = None) -> dict[str, Any]:
+        query = f"?since={since}" if since else ""
+        with urllib.request.urlopen(f"{self.sitewise_url}/_sitewise/usage{query}") as answer:
+            return json.load(answer)
+
+    def mark_usage(self, name: str) -> None:
+        url = f"{self.sitewise_url}/_sitewise/usage/marks/{name}"
+        urllib.request.urlopen(urllib.request.Request(url, method="POST")).close()
+
+    @classmethod
+    def close_all(cls) -> None:
+        for stack in cls._all:
+            stack.close()
+
+    def close(self) -> None:
+        for edge in self._edges:
+            edge.close()
+        self._edges.clear()
+        for process in reversed(self._started):
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        for process in reversed(self._started):
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+
+    @contextmanager
+    def _watching_state(self) -> Iterator[Edge]:
+        watcher = Edge(self.folder / "watcher.log")
+        try:
+            watcher.watch(self.mqtt_url, [STATE_TOPIC])
+            yield watcher
+        finally:
+            watcher.close()
+
+    def _start(
+        self, command: list[str], name: str, env: dict[str, str] | None = None
+    ) -> subprocess.Popen[bytes]:
+        with (self.folder / f"{name}.log").open("ab") as log:
+            process = subprocess.Popen(
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=env
+            )
+        self._started.append(process)
+        return process
+
+    def _start_mosquitto(self) -> str:
+        # Mosquitto takes no port 0: another process may take the one that was free just now.
+        for _ in range(5):
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", 0))
+                port = probe.getsockname()[1]
+            config = self.folder / "mosquitto.conf"
+            config.write_text(
+                f"listener {port} 127.0.0.1\n"
+                "allow_anonymous true\n"
+                "persistence false\n"
+                "log_dest stderr\n"
+                "log_type all\n"
+            )
+            config.chmod(0o644)
+            server = self._start(["mosquitto", "-c", str(config)], "mosquitto")
+            if _listens(server, port):
+                return f"mqtt://127.0.0.1:{port}"
+        raise RuntimeError("mosquitto does not start")
+
+    def _start_sitewise(self) -> str:
+        self._start([os.environ["INTEROP_SITEWISE"], "--listen", "127.0.0.1:0"], "sitewise-local")
+        log = self.folder / "sitewise-local.log"
+        marker = "sitewise-local listens on "
+        lines = eventually(
+            lambda: [line for line in log.read_text().splitlines() if line.startswith(marker)], bool
+        )
+        if not lines:
+            raise RuntimeError("sitewise-local does not start")
+        return lines[0].removeprefix(marker)
+
+
+def _listens(server: subprocess.Popen[bytes], port: int) -> bool:
+    """Waits until the server takes connections; false if it ends instead."""
+
+    def connected() -> bool:
+        try:
+            socket.create_connection(("127.0.0.1", port), 1).close()
+        except OSError:
+            return False
+        return True
+
+    eventually(lambda: server.poll() is not None or connected(), bool)
+    return server.poll() is None and connected()
