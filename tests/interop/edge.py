@@ -81,21 +81,16 @@ class Edge:
     def lose(self) -> None:
         self._call("lose")
 
-    def wait_for(
-        self,
-        event: str,
-        matching: Callable[[Json], bool] = lambda _: True,
-        within: float = ANSWER_WITHIN,
-    ) -> Json:
+    def wait_for(self, event: str, matching: Callable[[Json], bool] = lambda _: True) -> Json:
         """The first event of this kind that nobody has waited for yet."""
-        found = self._take(lambda e: e["event"] == event and matching(e), within)
+        found = self._take(lambda e: e["event"] == event and matching(e))
         if found is None:
-            raise TimeoutError(f"no {event} within {within} s; unread: {self._unread}")
+            raise TimeoutError(f"no {event} within {WITHIN} s; unread: {self._unread}")
         return found
 
-    def wait_for_rebirth_request(self, within: float = ANSWER_WITHIN) -> None:
+    def wait_for_rebirth_request(self) -> None:
         request = {"name": "Node Control/Rebirth", "value": True}
-        self.wait_for("ncmd", lambda event: event["metrics"] == [request], within)
+        self.wait_for("ncmd", lambda event: event["metrics"] == [request])
 
     def unread(self, event: str) -> list[Json]:
         """Events of this kind that nobody has waited for."""
