@@ -5,8 +5,14 @@
 //! tells how they meet.
 
 pub mod config;
+pub mod telemetry;
+
+pub mod app;
+
 pub mod globs;
 pub mod time;
+
+pub mod mqtt;
 
 pub mod sparkplug;
 
@@ -15,5 +21,7 @@ pub mod twin;
 pub mod outbox;
 
 pub mod delivery;
+
+pub mod bridge;
 
 pub mod sitewise;

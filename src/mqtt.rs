@@ -16,7 +16,6 @@ use bytes::Bytes;
 
 use crate::time::Timestamp;
 
-pub use crate::sparkplug::message::Qos;
 pub use connection::Connection;
 pub use inbox::Figures;
 pub use tls::Error;
@@ -51,19 +50,6 @@ pub enum Inbound {
         /// Why, for people.
         reason: String,
     },
-}
-
-/// A message to be published in the present session; without one it is dropped.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outbound {
-    /// Its topic.
-    pub topic: String,
-    /// Its payload.
-    pub payload: Bytes,
-    /// How surely it is delivered.
-    pub qos: Qos,
-    /// Whether the server keeps it.
-    pub retain: bool,
 }
 
 #[cfg(test)]

@@ -98,9 +98,6 @@ pub struct Now {
 impl Now {
     /// Both clocks, `duration` later.
     pub fn plus(self, duration: Duration) -> Self {
-        Self {
-            instant: self.instant + duration,
-            wall: self.wall.plus(duration),
-        }
+        Self { instant: self.instant + duration, wall: self.wall.plus(duration) }
     }
 }

@@ -260,4 +260,4 @@ fn in_window(time: Timestamp, now: Now) -> bool {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::parse::{duration_within, list, topic_level, word};
 use super::reader::Reader;
 use super::variable::{Default, Section, Var};
+use crate::sparkplug::config::BdSeq;
 
 const HOST_ID: Var = Var {
     name: "SPARKPLUG_HOST_ID",
@@ -49,9 +50,9 @@ const BDSEQ: Var = Var {
     name: "SPARKPLUG_BDSEQ",
     default: Default::Value("verify"),
     form: "verify, strict or off",
-    doc: "What an NDEATH whose bdSeq is not that of the birth means. verify: a late will of an earlier \
-          session, ignored; a death without bdSeq counts. strict: a death without bdSeq is ignored as well. \
-          off: every NDEATH counts.",
+    doc: "What an NDEATH whose bdSeq is not that of the birth means. verify: perhaps a late will of an \
+          earlier session; the node is asked for a rebirth, and is dead if it stays silent. strict: a late \
+          will, ignored. off: a death. Where either tells no bdSeq, every NDEATH counts.",
     secret: false,
     file: false,
 };
@@ -83,17 +84,6 @@ pub enum Rebirth {
     /// Where they help.
     Auto,
     /// Never.
-    Off,
-}
-
-/// How deaths are matched to births.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BdSeq {
-    /// A differing bdSeq is a late will; an absent one is a death.
-    Verify,
-    /// A differing or absent bdSeq is no death.
-    Strict,
-    /// Every NDEATH is a death.
     Off,
 }
 

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::sparkplug::config::BdSeq;
 use crate::twin::{Int64, Nested};
 
 /// Variables and files of a test.

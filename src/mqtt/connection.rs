@@ -13,8 +13,9 @@ use tracing::{debug, info, warn};
 use super::inbox::{Figures, Inbox};
 use super::options::Template;
 use super::session::{End, Session};
-use super::{Error, Inbound, Outbound};
+use super::{Error, Inbound};
 use crate::config::{self, ServerUrl};
+use crate::sparkplug::message::Message;
 use crate::sparkplug::topic;
 
 /// The first pause between sessions; jitter up to doubles it.
@@ -78,7 +79,7 @@ impl Connection {
     pub async fn run(
         self,
         inbound: mpsc::Sender<Inbound>,
-        mut outbound: mpsc::Receiver<Outbound>,
+        mut outbound: mpsc::Receiver<Message>,
         shutdown: CancellationToken,
     ) {
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
@@ -131,7 +132,7 @@ impl Connection {
 }
 
 /// Without a session nothing can be published. False if nothing will ever be.
-fn discard(outbound: &mut mpsc::Receiver<Outbound>) -> bool {
+fn discard(outbound: &mut mpsc::Receiver<Message>) -> bool {
     while outbound.try_recv().is_ok() {}
     !outbound.is_closed()
 }
@@ -139,7 +140,7 @@ fn discard(outbound: &mut mpsc::Receiver<Outbound>) -> bool {
 /// False if the process ends meanwhile.
 async fn wait(
     pause: Duration,
-    outbound: &mut mpsc::Receiver<Outbound>,
+    outbound: &mut mpsc::Receiver<Message>,
     shutdown: &CancellationToken,
 ) -> bool {
     let discard_all = async { while outbound.recv().await.is_some() {} };

@@ -17,11 +17,12 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::Inbound;
 use super::failure::Failure;
 use super::inbox::Inbox;
 use super::options::{self, REQUEST_CAPACITY, Template};
-use super::{Inbound, Outbound, Qos};
 use crate::config::ServerUrl;
+use crate::sparkplug::message::{Message, Qos};
 use crate::time::Timestamp;
 
 /// From the first packet to CONNACK, TLS included.
@@ -51,7 +52,7 @@ pub(super) struct Session<'a> {
     /// The own STATE topic is the first.
     pub(super) filters: &'a [String],
     pub(super) inbox: &'a mut Inbox,
-    pub(super) outbound: &'a mut mpsc::Receiver<Outbound>,
+    pub(super) outbound: &'a mut mpsc::Receiver<Message>,
     pub(super) shutdown: &'a CancellationToken,
 }
 
@@ -244,7 +245,7 @@ impl Session<'_> {
     fn publish(
         &self,
         client: &AsyncClient,
-        message: Outbound,
+        message: Message,
         progress: &mut Progress,
     ) -> Result<(), End> {
         progress.born |= self.filters.first() == Some(&message.topic);

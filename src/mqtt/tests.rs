@@ -13,6 +13,7 @@ use windfarm::Broker;
 
 use super::*;
 use crate::config::Config;
+use crate::sparkplug::message::{Message, Qos};
 
 const STATE: &str = "spBv1.0/STATE/tester";
 
@@ -202,13 +203,13 @@ fn unusable_certificates_are_named() {
 /// A connection under test, with the core's ends of its queues.
 struct Bridge {
     inbound: mpsc::Receiver<Inbound>,
-    outbound: mpsc::Sender<Outbound>,
+    outbound: mpsc::Sender<Message>,
     figures: Figures,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
 
-struct Message {
+struct Heard {
     topic: String,
     payload: String,
     retain: bool,
@@ -246,17 +247,17 @@ impl Bridge {
         }
     }
 
-    async fn message(&mut self) -> Message {
+    async fn message(&mut self) -> Heard {
         match self.next().await {
             Inbound::Message { topic, payload, retain, .. } => {
-                Message { topic, payload: String::from_utf8(payload.into()).unwrap(), retain }
+                Heard { topic, payload: String::from_utf8(payload.into()).unwrap(), retain }
             }
             other => panic!("expected a message, got {other:?}"),
         }
     }
 
     async fn publish(&self, topic: &str, payload: &str, qos: Qos) {
-        let message = Outbound {
+        let message = Message {
             topic: topic.to_owned(),
             payload: payload.to_owned().into(),
             qos,

@@ -179,7 +179,7 @@ impl Assets {
 
 /// An address in words: the parts of a Sparkplug topic cannot hold a slash, so the first three
 /// can be told apart.
-pub fn text(address: &Address<'_>) -> String {
+pub(super) fn text(address: &Address<'_>) -> String {
     match address {
         Address::Bridge(host_id) => (*host_id).to_owned(),
         Address::Group(group) => (*group).to_owned(),

@@ -12,7 +12,7 @@ const TYPES_FOLDER: &str = "_types_/";
 ///
 /// What had to be cut ends with a short hash of the whole, so that two long names with the
 /// same beginning stay apart.
-pub fn clean(name: &str) -> String {
+pub(super) fn clean(name: &str) -> String {
     let text: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     if text.is_empty() {
@@ -22,7 +22,7 @@ pub fn clean(name: &str) -> String {
 }
 
 /// `name` with `suffix` behind it, still within 256 characters.
-pub fn with_suffix(name: &str, suffix: &str) -> String {
+pub(super) fn with_suffix(name: &str, suffix: &str) -> String {
     let room = limits::NAME_CHARS.saturating_sub(suffix.chars().count() + 1);
     format!("{} {suffix}", cut(name, room, name))
 }
@@ -31,7 +31,7 @@ pub fn with_suffix(name: &str, suffix: &str) -> String {
 ///
 /// A definition is named with or without its folder; a reference without a definition may
 /// carry the version behind a colon.
-pub fn model(definition: Option<&str>, reference: &str, version: Option<&str>) -> String {
+pub(super) fn model(definition: Option<&str>, reference: &str, version: Option<&str>) -> String {
     let name = definition.unwrap_or_else(|| {
         version
             .and_then(|version| reference.strip_suffix(version))
@@ -44,7 +44,7 @@ pub fn model(definition: Option<&str>, reference: &str, version: Option<&str>) -
 
 /// The name and description of the model that nodes or devices share which began with the same
 /// set of plain metrics.
-pub fn model_of_set(kind: &str, plain: &[(&str, DataType)]) -> (String, String) {
+pub(super) fn model_of_set(kind: &str, plain: &[(&str, DataType)]) -> (String, String) {
     let mut set: Vec<_> =
         plain.iter().map(|(name, data_type)| (*name, mapping::type_name(*data_type))).collect();
     set.sort_unstable();
@@ -58,21 +58,21 @@ pub fn model_of_set(kind: &str, plain: &[(&str, DataType)]) -> (String, String) 
 }
 
 /// A unit, within what SiteWise takes; none if nothing is left.
-pub fn unit(text: &str) -> Option<String> {
+pub(super) fn unit(text: &str) -> Option<String> {
     let text: String = text.chars().filter(|c| !c.is_control()).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.chars().take(limits::UNIT_CHARS).collect())
 }
 
 /// A description, within what SiteWise takes; none if nothing is left.
-pub fn description(text: &str) -> Option<String> {
+pub(super) fn description(text: &str) -> Option<String> {
     let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     (!text.is_empty()).then(|| text.chars().take(limits::DESCRIPTION_CHARS).collect())
 }
 
 /// `words` in the alphabet of external ids, `room` characters at most, at least one.
-pub fn slug(words: &str, room: usize) -> String {
+pub(super) fn slug(words: &str, room: usize) -> String {
     let mut slug = String::with_capacity(words.len());
     for c in words.chars() {
         if c.is_ascii_alphanumeric() || c == '_' {

@@ -11,7 +11,7 @@ const IN_FLIGHT: usize = 64;
 
 /// Operations that share a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Lane {
+pub(super) enum Lane {
     /// ListAssetModels.
     ListModels,
     /// CreateAssetModel and UpdateAssetModel.
@@ -32,7 +32,7 @@ pub enum Lane {
 
 impl Lane {
     /// All lanes, in the order in which their calls should go.
-    pub const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 8] = [
         Self::ListModels,
         Self::WriteModel,
         Self::DescribeModel,
@@ -57,7 +57,7 @@ impl Lane {
 
 /// Jobs that wait for their lane's turn.
 #[derive(Debug)]
-pub struct Lanes<J> {
+pub(super) struct Lanes<J> {
     lanes: Vec<Queue<J>>,
     in_flight: usize,
 }
@@ -79,7 +79,7 @@ impl<J> Default for Lanes<J> {
 
 impl<J> Lanes<J> {
     /// Queues a job.
-    pub fn push(&mut self, lane: Lane, job: J) {
+    pub(super) fn push(&mut self, lane: Lane, job: J) {
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
             queue.jobs.push_back(job);
         }
@@ -87,7 +87,7 @@ impl<J> Lanes<J> {
 
     /// The next job whose lane has its turn. [`sent`](Self::sent) is to be told if it led to
     /// a call.
-    pub fn pop(&mut self, now: Instant) -> Option<J> {
+    pub(super) fn pop(&mut self, now: Instant) -> Option<J> {
         if self.in_flight >= IN_FLIGHT {
             return None;
         }
@@ -99,7 +99,7 @@ impl<J> Lanes<J> {
     }
 
     /// A call of this lane was sent.
-    pub fn sent(&mut self, lane: Lane, now: Instant) {
+    pub(super) fn sent(&mut self, lane: Lane, now: Instant) {
         self.in_flight += 1;
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
             let gap = Duration::from_secs(1) / lane.per_second();
@@ -109,12 +109,12 @@ impl<J> Lanes<J> {
     }
 
     /// A call was answered.
-    pub fn answered(&mut self) {
+    pub(super) fn answered(&mut self) {
         self.in_flight = self.in_flight.saturating_sub(1);
     }
 
     /// When the next waiting job has its turn.
-    pub fn poll_timeout(&self) -> Option<Instant> {
+    pub(super) fn poll_timeout(&self) -> Option<Instant> {
         if self.in_flight >= IN_FLIGHT {
             return None;
         }
@@ -122,7 +122,7 @@ impl<J> Lanes<J> {
     }
 
     /// Jobs waiting and calls without an answer.
-    pub fn pending(&self) -> usize {
+    pub(super) fn pending(&self) -> usize {
         self.in_flight + self.lanes.iter().map(|queue| queue.jobs.len()).sum::<usize>()
     }
 }

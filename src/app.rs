@@ -1,0 +1,199 @@
+//! The shell: reads the clocks, moves bytes, and does what the bridge decides.
+//!
+//! A task for each MQTT server, the engine, and the calls it has in flight: all are started
+//! here, watched, and ended in order.
+
+mod engine;
+mod ledger;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use backon::{ExponentialBuilder, Retryable};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{info, warn};
+
+use self::engine::{Ended, Engine};
+pub use self::ledger::Ledger;
+use crate::bridge::{self, Bridge};
+use crate::config::{Config, Rebirth};
+use crate::outbox::memory::Memory;
+use crate::sitewise::aws::{AwsSiteWise, NoRegion};
+use crate::sitewise::client::SiteWise;
+use crate::sparkplug::config as host;
+use crate::sparkplug::rebirth;
+use crate::time::{Instant, Now, Timestamp};
+use crate::twin::identity::Namespace;
+use crate::{delivery, mqtt, twin};
+
+/// Messages from all servers that wait for the engine; beyond, they are dropped and counted,
+/// and the gap in the sequence asks for a rebirth.
+const INBOUND: usize = 16_384;
+/// Messages to one server that wait for its connection.
+const OUTBOUND: usize = 1_024;
+
+/// Why the bridge could not start or had to end.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Nothing says where SiteWise is.
+    #[error(transparent)]
+    Region(#[from] NoRegion),
+    /// The MQTT connection cannot even be tried.
+    #[error("MQTT cannot be set up: {0}")]
+    Mqtt(#[from] mqtt::Error),
+    /// A task ended that should not: a bug.
+    #[error("the task `{0}` ended before its time")]
+    Task(&'static str),
+}
+
+/// Runs the bridge against AWS, until `shutdown`.
+///
+/// # Errors
+///
+/// It cannot start, or a task failed.
+pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<Ledger, Error> {
+    tokio::pin!(shutdown);
+    let sitewise = AwsSiteWise::from_env().await?;
+    let endpoint = sitewise.endpoint();
+    info!(sitewise.endpoint = %endpoint, "SiteWise is {endpoint}");
+    let namespace = match &config.twin.namespace {
+        Some(namespace) => namespace.clone(),
+        None => tokio::select! {
+            namespace = namespace_of(&sitewise) => namespace,
+            () = &mut shutdown => return Ok(Ledger::default()),
+        },
+    };
+    run_with(config, sitewise, &namespace, shutdown).await
+}
+
+/// Account and region, asked for until there is an answer: without them no id can be told.
+async fn namespace_of(sitewise: &AwsSiteWise) -> String {
+    let backoff = ExponentialBuilder::default()
+        .with_min_delay(Duration::from_secs(1))
+        .with_max_delay(Duration::from_secs(60))
+        .with_jitter()
+        .without_max_times();
+    let ask = || sitewise.account_and_region();
+    let answer = ask
+        .retry(backoff)
+        .sleep(tokio::time::sleep)
+        .notify(|fault, delay| {
+            warn!(
+                error = %fault,
+                "the AWS account is not known yet, asking again in {delay:.0?}; \
+                 set TWIN_NAMESPACE to do without it"
+            );
+        })
+        .await;
+    // The retries never end with a fault: there is no last one.
+    answer.map(|(account, region)| format!("{account}/{region}")).unwrap_or_default()
+}
+
+/// Runs the bridge against any SiteWise, until `shutdown`, and tells what became of everything.
+///
+/// # Errors
+///
+/// It cannot start, or a task failed.
+pub async fn run_with<S: SiteWise>(
+    config: Config,
+    sitewise: S,
+    namespace: &str,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Ledger, Error> {
+    let grace = config.process.shutdown_grace;
+    let (inbound, messages) = mpsc::channel(INBOUND);
+    let cancel = CancellationToken::new();
+    let mut connections = JoinSet::new();
+    let mut servers = Vec::new();
+    for (server, url) in (0..).zip(&config.mqtt.servers) {
+        let connection = mqtt::Connection::new(server, url, &config.mqtt, &config.sparkplug)?;
+        let (outbound, publishes) = mpsc::channel(OUTBOUND);
+        connections.spawn(connection.run(inbound.clone(), publishes, cancel.clone()));
+        servers.push(outbound);
+    }
+    drop(inbound);
+
+    info!(twin.namespace = namespace, "twins are named in the namespace {namespace}");
+    let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
+    let outbox = Memory::new(usize::try_from(config.outbox.max_bytes).unwrap_or(usize::MAX));
+    let engine = Engine::new(bridge, Box::new(outbox), sitewise, servers);
+    let mut engine = Box::pin(engine.run(messages, shutdown, grace));
+    let Ended { ledger, took } = loop {
+        tokio::select! {
+            ended = &mut engine => break ended?,
+            // Connections end once the engine has dropped its ends of their queues.
+            Some(ended) = connections.join_next() => ended.map_err(|_| Error::Task("mqtt"))?,
+        }
+    };
+    while let Some(ended) = connections.join_next().await {
+        ended.map_err(|_| Error::Task("mqtt"))?;
+    }
+    ledger.report(took, grace);
+    Ok(ledger)
+}
+
+fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
+    let (twin, sparkplug) = (&config.twin, &config.sparkplug);
+    let usual = host::Config::new(sparkplug.host_id.clone());
+    let reasons = match sparkplug.rebirth {
+        Rebirth::Auto => rebirth::Reasons::ALL,
+        Rebirth::Off => rebirth::Reasons::NONE,
+    };
+    bridge::Config {
+        host: host::Config {
+            reorder_timeout: sparkplug.reorder_timeout,
+            bd_seq: sparkplug.bdseq,
+            rebirth: rebirth::Policy { reasons, ..usual.rebirth },
+            ..usual
+        },
+        twin: twin::Config {
+            namespace,
+            model_prefix: twin.model_prefix.clone(),
+            host_id: sparkplug.host_id.clone(),
+            nested: twin.nested,
+            int64: twin.int64,
+            statics: twin.statics.clone(),
+            stale_after: twin.stale_after,
+            max_models: twin.max_models.get() as usize,
+            max_assets: twin.max_assets.get() as usize,
+            max_properties: twin.max_properties.get() as usize,
+        },
+        delivery: delivery::Config {
+            linger: config.delivery.linger,
+            requests_per_second: config.delivery.requests_per_second.get(),
+            values_per_second: config.delivery.values_per_second.get(),
+            in_flight: config.delivery.in_flight.get() as usize,
+        },
+    }
+}
+
+/// Spreads the retries of several bridges: any number will do.
+fn rand_seed() -> u64 {
+    fastrand::u64(..)
+}
+
+/// Both clocks.
+#[derive(Clone, Copy, Debug)]
+struct Clock {
+    start: tokio::time::Instant,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self { start: tokio::time::Instant::now() }
+    }
+
+    fn now(self) -> Now {
+        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+        Now {
+            instant: Instant::from_start(self.start.elapsed()),
+            wall: Timestamp::from_millis(millis),
+        }
+    }
+
+    fn when(self, instant: Instant) -> tokio::time::Instant {
+        self.start + instant.since_start()
+    }
+}

@@ -1,0 +1,298 @@
+//! The loop around the bridge: inputs in, outputs performed, each once.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Sleep, sleep_until};
+use tracing::{debug, info, warn};
+
+use super::ledger::Ledger;
+use super::{Clock, Error};
+use crate::bridge::{Bridge, Output};
+use crate::delivery::output::RequestId;
+use crate::delivery::point::Discard;
+use crate::mqtt::Inbound;
+use crate::outbox::Outbox;
+use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
+use crate::sitewise::api::{EntryError, Fault};
+use crate::sitewise::client::SiteWise;
+use crate::sparkplug::event::DeathCause;
+use crate::sparkplug::host::{Publish, ServerId};
+use crate::sparkplug::message::Message;
+use crate::time::{Instant, Now};
+use crate::twin::plan::step::{Done, Step, StepId};
+
+/// Messages taken from the queue at once.
+const BATCH: usize = 256;
+/// Between two lines about how things go.
+const REPORT: Duration = Duration::from_secs(60);
+/// Dead letters kept.
+const DEAD_LETTERS: usize = 10_000;
+
+/// How the engine ended.
+#[derive(Debug)]
+pub(super) struct Ended {
+    pub ledger: Ledger,
+    /// From the request to end until it ended.
+    pub took: Duration,
+}
+
+pub(super) struct Engine<S> {
+    bridge: Bridge,
+    outbox: Box<dyn Outbox>,
+    dead_letters: DeadLetters,
+    sitewise: Arc<S>,
+    servers: Vec<mpsc::Sender<Message>>,
+    steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
+    sends: JoinSet<(RequestId, Result<Vec<EntryError>, Fault>)>,
+    discarded: u64,
+    clock: Clock,
+    next_report: Instant,
+}
+
+impl<S: SiteWise> Engine<S> {
+    pub(super) fn new(
+        bridge: Bridge,
+        outbox: Box<dyn Outbox>,
+        sitewise: S,
+        servers: Vec<mpsc::Sender<Message>>,
+    ) -> Self {
+        Self {
+            bridge,
+            outbox,
+            dead_letters: DeadLetters::new(DEAD_LETTERS),
+            sitewise: Arc::new(sitewise),
+            servers,
+            steps: JoinSet::new(),
+            sends: JoinSet::new(),
+            discarded: 0,
+            clock: Clock::start(),
+            next_report: Instant::START + REPORT,
+        }
+    }
+
+    /// Runs until `shutdown`, then flushes for at most `grace`.
+    pub(super) async fn run(
+        mut self,
+        mut messages: mpsc::Receiver<Inbound>,
+        shutdown: impl Future<Output = ()>,
+        grace: Duration,
+    ) -> Result<Ended, Error> {
+        tokio::pin!(shutdown);
+        let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
+        let mut batch = Vec::with_capacity(BATCH);
+        self.perform();
+        loop {
+            self.set(&mut timer);
+            tokio::select! {
+                biased;
+                () = &mut shutdown => break,
+                Some(answer) = self.sends.join_next() => self.answered(answer)?,
+                Some(done) = self.steps.join_next() => self.done(done)?,
+                count = messages.recv_many(&mut batch, BATCH) => {
+                    if count == 0 {
+                        return Err(Error::Task("mqtt"));
+                    }
+                    self.take_in(&mut batch);
+                }
+                () = &mut timer => self.timeout(),
+            }
+            self.perform();
+        }
+
+        // What has been read is kept; nothing more is read.
+        info!("ending: telling the plant, then delivering what waits, for {grace:.0?} at most");
+        let began = self.clock.now();
+        messages.close();
+        while messages.recv_many(&mut batch, BATCH).await > 0 {
+            self.take_in(&mut batch);
+        }
+        self.bridge.shut_down(self.clock.now());
+        self.perform();
+        self.servers.clear();
+        self.bridge.flush(self.clock.now());
+        self.perform();
+        let end = sleep_until(self.clock.when(began.instant + grace));
+        tokio::pin!(end);
+        while !(self.outbox.is_empty() && self.bridge.is_idle()) {
+            self.set(&mut timer);
+            tokio::select! {
+                () = &mut end => break,
+                Some(answer) = self.sends.join_next() => self.answered(answer)?,
+                Some(done) = self.steps.join_next() => self.done(done)?,
+                () = &mut timer => self.timeout(),
+            }
+            self.perform();
+        }
+        let took = self.clock.now().instant.since(began.instant);
+        Ok(Ended { ledger: self.ledger(), took })
+    }
+
+    fn set(&self, timer: &mut Pin<Box<Sleep>>) {
+        let due = self.bridge.poll_timeout().unwrap_or(self.next_report).min(self.next_report);
+        let due = self.clock.when(due);
+        if timer.deadline() != due {
+            timer.as_mut().reset(due);
+        }
+    }
+
+    fn timeout(&mut self) {
+        let now = self.clock.now();
+        self.bridge.handle_timeout(now);
+        if self.next_report <= now.instant {
+            self.next_report = now.instant + REPORT;
+            self.ledger().log();
+        }
+    }
+
+    fn take_in(&mut self, batch: &mut Vec<Inbound>) {
+        let now = self.clock.now();
+        for inbound in batch.drain(..) {
+            match inbound {
+                Inbound::Connected { server, session_time } => {
+                    self.bridge.handle_connected(ServerId(server), session_time, now);
+                }
+                Inbound::Disconnected { server, .. } => {
+                    self.bridge.handle_disconnected(ServerId(server), now);
+                }
+                Inbound::Message { server, topic, payload, retain } => {
+                    let server = ServerId(server);
+                    self.bridge.handle_message(server, &topic, &payload, retain, now);
+                }
+            }
+        }
+    }
+
+    fn answered(
+        &mut self,
+        answer: Result<(RequestId, Result<Vec<EntryError>, Fault>), tokio::task::JoinError>,
+    ) -> Result<(), Error> {
+        let (id, answer) = answer.map_err(|_| Error::Task("put"))?;
+        if let Err(fault) = &answer {
+            debug!(error = %fault, "values were not taken");
+        }
+        self.bridge.handle_answer(id, answer, self.clock.now());
+        Ok(())
+    }
+
+    fn done(
+        &mut self,
+        done: Result<(StepId, String, Result<Done, Fault>), tokio::task::JoinError>,
+    ) -> Result<(), Error> {
+        let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
+        match &answer {
+            Ok(Done::Accepted) => info!("{tried}"),
+            Ok(_) => debug!("{tried}"),
+            Err(fault) => debug!(error = %fault, "{tried}: {fault}"),
+        }
+        self.bridge.handle_done(id, answer, self.clock.now());
+        Ok(())
+    }
+
+    /// Performs all that the bridge wants, and feeds it from the outbox.
+    fn perform(&mut self) {
+        let now = self.clock.now();
+        loop {
+            while let Some(output) = self.bridge.poll_output(now) {
+                self.output(output, now);
+            }
+            let room = self.bridge.room();
+            if room.is_empty() || self.outbox.is_empty() {
+                return;
+            }
+            let points = self.outbox.take(room);
+            if points.is_empty() {
+                return;
+            }
+            self.bridge.handle_points(points, now);
+        }
+    }
+
+    fn output(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Publish(publish) => self.publish(publish),
+            Output::Step(id, step) => {
+                let sitewise = Arc::clone(&self.sitewise);
+                self.steps.spawn(async move {
+                    let tried = step.to_string();
+                    (id, tried, carry_out(&*sitewise, step).await)
+                });
+            }
+            Output::Send(id, entries) => {
+                let sitewise = Arc::clone(&self.sitewise);
+                self.sends.spawn(async move { (id, sitewise.put(entries).await) });
+            }
+            Output::Store(points) => {
+                let discarded = self.outbox.put(points);
+                self.discarded += discarded.len() as u64;
+                if discarded.iter().any(|(_, why)| *why == Discard::Full) {
+                    warn!("the outbox is full: the oldest history goes first");
+                }
+            }
+            Output::Open(gate) => self.outbox.open(gate),
+            Output::Settled(keys) => self.outbox.settle(&keys),
+            Output::Refused { point, refusal, reason, stored } => {
+                if stored {
+                    self.outbox.settle(&[point.key()]);
+                }
+                debug!(
+                    sitewise.asset_id = %point.stream.asset,
+                    sitewise.property_id = %point.stream.property,
+                    "a value was refused: {reason}"
+                );
+                self.dead_letters.push(DeadLetter { point, refusal, reason, at: now.wall });
+            }
+            Output::Discarded(key, why) => {
+                if why != Discard::Overwritten {
+                    self.outbox.settle(&[key]);
+                }
+            }
+            Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),
+            Output::Died(source, cause) => {
+                let how = match cause {
+                    DeathCause::Certificate => "its death certificate came",
+                    DeathCause::Node => "its edge node died",
+                    DeathCause::ConnectionLost => "the MQTT server cannot be reached",
+                    DeathCause::Silent => "it did not answer",
+                };
+                info!(sparkplug.source = %source, "{source} is offline: {how}");
+            }
+        }
+    }
+
+    fn publish(&self, publish: Publish) {
+        let Publish { server, topic, payload, qos, retain } = publish;
+        let message = Message { topic, payload, qos, retain };
+        let Some(queue) = self.servers.get(usize::from(server.0)) else { return };
+        debug!(mqtt.topic = message.topic, "publishing");
+        if queue.try_send(message).is_err() {
+            warn!("a message to MQTT server {} was dropped: its queue is full", server.0);
+        }
+    }
+
+    fn ledger(&self) -> Ledger {
+        Ledger::new(&self.bridge, &*self.outbox, self.discarded)
+    }
+}
+
+/// Makes one call.
+async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault> {
+    match step {
+        Step::ListModels(token) => sitewise.list_models(token).await.map(Done::Models),
+        Step::DescribeModel(id) => sitewise.describe_model(id).await.map(Done::Model),
+        Step::CreateModel(model) => sitewise.create_model(model).await.map(|()| Done::Accepted),
+        Step::GrowModel(growth) => sitewise.grow_model(growth).await.map(|()| Done::Accepted),
+        Step::ListAssets(model, token) => {
+            sitewise.list_assets(model, token).await.map(Done::Assets)
+        }
+        Step::CreateAsset(asset) => sitewise.create_asset(asset).await.map(|()| Done::Accepted),
+        Step::DescribeAsset(id) => sitewise.describe_asset(id).await.map(Done::Asset),
+        Step::ListChildren(parent, token) => {
+            sitewise.list_children(parent, token).await.map(Done::Assets)
+        }
+        Step::Associate(link) => sitewise.associate(link).await.map(|()| Done::Accepted),
+    }
+}

@@ -1,0 +1,255 @@
+//! The bridge, pure: the session, the twin and delivery together, behind `handle_*` and
+//! `poll_*`.
+//!
+//! It does no I/O and reads no clock. A shell performs what it asks for, tries each thing once
+//! and tells how it went; so a whole plant runs in a test, at any speed, the same way twice.
+
+use std::collections::VecDeque;
+
+use crate::delivery::output::{RequestId, Room};
+use crate::delivery::point::{Discard, Gate, Key, Point, Refusal};
+use crate::delivery::{self, Delivery};
+use crate::outbox::Waiting;
+use crate::sitewise::api::{Entry, EntryError, Fault};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::config as host_config;
+use crate::sparkplug::event::{DeathCause, Event};
+use crate::sparkplug::host::{self, Host, Publish, ServerId};
+use crate::time::{Instant, Now, Timestamp};
+use crate::twin::plan::step::{Done, Step, StepId};
+use crate::twin::{self, Twin};
+
+/// Everything the bridge decides by.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// As a Sparkplug host application.
+    pub host: host_config::Config,
+    /// From the plant to models and assets.
+    pub twin: twin::Config,
+    /// Towards SiteWise.
+    pub delivery: delivery::Config,
+}
+
+/// One thing to be done by the shell.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Output {
+    /// Publish this on a server.
+    Publish(Publish),
+    /// Make this call to the control plane once, and tell the answer.
+    Step(StepId, Step),
+    /// Send these entries once, and tell the answer.
+    Send(RequestId, Vec<Entry>),
+    /// Keep these points in the outbox.
+    Store(Vec<Waiting>),
+    /// What the outbox parked behind this gate can be taken.
+    Open(Gate),
+    /// The outbox can forget these points.
+    Settled(Vec<Key>),
+    /// A point for the dead letters.
+    Refused {
+        /// The point.
+        point: Point,
+        /// What kind of refusal.
+        refusal: Refusal,
+        /// In words.
+        reason: String,
+        /// Whether the outbox has it: false for what the twin refused before it was stored.
+        stored: bool,
+    },
+    /// A point was given up by a stated rule.
+    Discarded(Key, Discard),
+    /// A node or device was born, or born again.
+    Born(Source),
+    /// A node or device died.
+    Died(Source, DeathCause),
+}
+
+/// The bridge.
+///
+/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output), then hands over
+/// points from the outbox as long as there is [`room`](Self::room);
+/// [`handle_timeout`](Self::handle_timeout) is due at [`poll_timeout`](Self::poll_timeout).
+#[derive(Debug)]
+pub struct Bridge {
+    host: Host,
+    twin: Twin,
+    delivery: Delivery,
+    outputs: VecDeque<Output>,
+}
+
+impl Bridge {
+    /// Begins by learning what SiteWise has; `seed` spreads the delays of all retries.
+    pub fn new(config: Config, seed: u64) -> Self {
+        Self {
+            host: Host::new(config.host, seed),
+            twin: Twin::new(config.twin, seed.wrapping_add(1)),
+            delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// A session with a server has begun, all subscriptions granted.
+    pub fn handle_connected(&mut self, server: ServerId, session_time: Timestamp, now: Now) {
+        self.host.handle_connected(server, session_time, now);
+        self.follow_host(now);
+    }
+
+    /// A session with a server has ended.
+    pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
+        self.host.handle_disconnected(server, now);
+        self.follow_host(now);
+    }
+
+    /// A message has arrived.
+    pub fn handle_message(
+        &mut self,
+        server: ServerId,
+        topic: &str,
+        payload: &[u8],
+        retain: bool,
+        now: Now,
+    ) {
+        self.host.handle_message(server, topic, payload, retain, now);
+        self.follow_host(now);
+    }
+
+    /// A call to the control plane was answered.
+    pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
+        self.twin.handle_done(id, answer, now);
+    }
+
+    /// A request was answered.
+    pub fn handle_answer(
+        &mut self,
+        id: RequestId,
+        answer: Result<Vec<EntryError>, Fault>,
+        now: Now,
+    ) {
+        self.delivery.handle_answer(id, answer, now);
+    }
+
+    /// Takes points out of the outbox on their way.
+    pub fn handle_points(&mut self, points: Vec<Point>, now: Now) {
+        self.delivery.handle_points(points, now);
+    }
+
+    /// How many points can be taken out of the outbox.
+    pub fn room(&self) -> Room {
+        self.delivery.room()
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Now) {
+        self.host.handle_timeout(now);
+        self.follow_host(now);
+        self.twin.handle_timeout(now);
+        self.delivery.handle_timeout(now);
+    }
+
+    /// When something is due.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let deadlines =
+            [self.host.poll_timeout(), self.twin.poll_timeout(), self.delivery.poll_timeout()];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// Tells all servers that the host goes offline, on purpose.
+    pub fn shut_down(&mut self, now: Now) {
+        self.host.shutdown(now);
+        self.follow_host(now);
+    }
+
+    /// Sends what waits without lingering: the process is about to end.
+    pub fn flush(&mut self, now: Now) {
+        self.delivery.flush(now);
+    }
+
+    /// The next thing to do.
+    pub fn poll_output(&mut self, now: Now) -> Option<Output> {
+        loop {
+            if let Some(output) = self.outputs.pop_front() {
+                return Some(output);
+            }
+            if let Some(output) = self.twin.poll_output(now) {
+                return Some(match output {
+                    twin::Output::Step(id, step) => Output::Step(id, step),
+                    twin::Output::Open(gate) => Output::Open(gate),
+                    twin::Output::Refused { point, refusal, reason } => {
+                        let reason = reason.to_owned();
+                        Output::Refused { point, refusal, reason, stored: false }
+                    }
+                });
+            }
+            let points = self.twin.take_points();
+            if !points.is_empty() {
+                return Some(Output::Store(points));
+            }
+            return Some(match self.delivery.poll_output()? {
+                delivery::output::Output::Send { id, entries } => Output::Send(id, entries),
+                delivery::output::Output::Settled(keys) => Output::Settled(keys),
+                delivery::output::Output::Refused { point, refusal, reason } => {
+                    Output::Refused { point, refusal, reason, stored: true }
+                }
+                delivery::output::Output::Discarded { key, why } => Output::Discarded(key, why),
+                delivery::output::Output::Missing(asset) => {
+                    self.twin.handle_missing(asset, now);
+                    continue;
+                }
+            });
+        }
+    }
+
+    /// The Sparkplug side, to be looked at.
+    pub fn host(&self) -> &Host {
+        &self.host
+    }
+
+    /// The twin, to be looked at.
+    pub fn twin(&self) -> &Twin {
+        &self.twin
+    }
+
+    /// Delivery, to be looked at.
+    pub fn delivery(&self) -> &Delivery {
+        &self.delivery
+    }
+
+    /// Whether nothing waits in here.
+    pub fn is_idle(&self) -> bool {
+        self.twin.held() == 0 && self.delivery.waiting() == 0
+    }
+
+    fn follow_host(&mut self, now: Now) {
+        while let Some(output) = self.host.poll_output() {
+            match output {
+                host::Output::Publish(publish) => {
+                    self.outputs.push_back(Output::Publish(publish));
+                }
+                host::Output::Event(event) => self.follow(event, now),
+            }
+        }
+    }
+
+    fn follow(&mut self, event: Event, now: Now) {
+        let born = match &event {
+            Event::Birth(birth) => Some(birth.source.clone()),
+            Event::Data(_) => None,
+            Event::Death(death) => {
+                self.outputs.push_back(Output::Died(death.source.clone(), death.cause));
+                None
+            }
+        };
+        self.twin.handle_event(event, now);
+        if let Some(source) = born {
+            if source.device.is_none()
+                && let Some(figures) = self.host.figures(&source.edge)
+            {
+                self.twin.handle_figures(&source, &figures, now);
+            }
+            self.outputs.push_back(Output::Born(source));
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

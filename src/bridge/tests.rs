@@ -1,0 +1,382 @@
+//! The whole pure middle under random plants, gaps, failures and throttling.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::outbox::Outbox;
+use crate::outbox::memory::Memory;
+use crate::sitewise::api::{FaultKind, Tqv, Variant};
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::edge::{Edge, Metric, Template};
+use crate::sparkplug::message::Message;
+use crate::twin::tests::config as twin_config;
+use crate::twin::tests::fake::FakeSiteWise;
+
+const START: i64 = 1_790_000_000_000;
+const SERVER: ServerId = ServerId(0);
+
+/// How SiteWise behaves, in percent of the calls.
+#[derive(Clone, Copy, Debug, Default)]
+struct Weather {
+    /// Control-plane calls that fail.
+    steps: u8,
+    /// Requests that fail as a whole.
+    requests: u8,
+    /// Entries that are throttled.
+    entries: u8,
+}
+
+/// One thing that happens.
+#[derive(Clone, Debug)]
+enum Act {
+    Birth { node: usize, turbines: u8, extra: bool },
+    Data { node: usize, turbine: u8, value: i16, historical: bool },
+    Stray { node: usize },
+    Lose { node: usize },
+    Death { node: usize },
+    Restart { node: usize },
+    Disconnect,
+    Garbage { node: usize, bytes: Vec<u8> },
+    Weather(Weather),
+    Pass(u32),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    let node = 0..2usize;
+    prop_oneof![
+        3 => (node.clone(), 0..4u8, any::<bool>())
+            .prop_map(|(node, turbines, extra)| Act::Birth { node, turbines, extra }),
+        12 => (node.clone(), 0..4u8, any::<i16>(), prop::bool::weighted(0.1)).prop_map(
+            |(node, turbine, value, historical)| Act::Data { node, turbine, value, historical }
+        ),
+        1 => node.clone().prop_map(|node| Act::Stray { node }),
+        1 => node.clone().prop_map(|node| Act::Lose { node }),
+        1 => node.clone().prop_map(|node| Act::Death { node }),
+        1 => node.clone().prop_map(|node| Act::Restart { node }),
+        1 => Just(Act::Disconnect),
+        1 => (node, prop::collection::vec(any::<u8>(), 0..40))
+            .prop_map(|(node, bytes)| Act::Garbage { node, bytes }),
+        1 => (0..60u8, 0..60u8, 0..60u8).prop_map(|(steps, requests, entries)| {
+            Act::Weather(Weather { steps, requests, entries })
+        }),
+        6 => (0..20_000u32).prop_map(Act::Pass),
+    ]
+}
+
+/// A plant, the bridge, its outbox and SiteWise, on one clock.
+struct World {
+    bridge: Bridge,
+    outbox: Memory,
+    sitewise: FakeSiteWise,
+    /// What SiteWise has of values, keyed as it keys them.
+    written: BTreeMap<Key, Variant>,
+    in_flight: Vec<(RequestId, Vec<Entry>)>,
+    edges: Vec<Edge>,
+    now: Now,
+    weather: Weather,
+    rng: fastrand::Rng,
+    discarded: u64,
+    refused_before: u64,
+    rebirths: usize,
+    log: Vec<String>,
+}
+
+impl World {
+    fn new(seed: u64) -> Self {
+        let config = Config {
+            host: host_config::Config::new("sparkwise"),
+            twin: twin_config(),
+            delivery: delivery::Config::default(),
+        };
+        let edges = ["gw1", "gw2"].map(|node| Edge::new(EdgeNode::new("Nordsee", node), 0));
+        let mut world = Self {
+            bridge: Bridge::new(config, seed),
+            outbox: Memory::new(1 << 20),
+            sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
+            written: BTreeMap::new(),
+            in_flight: Vec::new(),
+            edges: edges.into(),
+            now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
+            weather: Weather::default(),
+            rng: fastrand::Rng::with_seed(seed),
+            discarded: 0,
+            refused_before: 0,
+            rebirths: 0,
+            log: Vec::new(),
+        };
+        world.bridge.handle_connected(SERVER, world.now.wall, world.now);
+        world.drain();
+        world
+    }
+
+    fn chance(&mut self, percent: u8) -> bool {
+        self.rng.u8(0..100) < percent
+    }
+
+    fn act(&mut self, act: Act) {
+        match act {
+            Act::Birth { node, turbines, extra } => self.birth(node, turbines, extra),
+            Act::Data { node, turbine, value, historical } => {
+                let mut speed = Metric::new("Speed", f64::from(value)).at(self.now.wall);
+                if historical {
+                    speed = speed.historical();
+                }
+                let partial = Template::instance("Turbine").member(speed);
+                let metric = Metric::template(&format!("T{turbine}"), partial);
+                let message = self.edges[node].ndata(self.now.wall, [metric]);
+                self.deliver(message);
+            }
+            Act::Stray { node } => {
+                let metric = Metric::new("never born", 1);
+                let message = self.edges[node].ndata(self.now.wall, [metric]);
+                self.deliver(message);
+            }
+            Act::Lose { node } => self.edges[node].skip(1),
+            Act::Death { node } => {
+                let message = self.edges[node].ndeath();
+                self.deliver(message);
+            }
+            Act::Restart { node } => {
+                let message = self.edges[node].ndeath();
+                self.deliver(message);
+                self.edges[node].reconnect();
+                self.birth(node, 3, false);
+            }
+            Act::Disconnect => {
+                self.bridge.handle_disconnected(SERVER, self.now);
+                self.drain();
+                self.now = self.now.plus(Duration::from_millis(300));
+                self.bridge.handle_connected(SERVER, self.now.wall, self.now);
+                self.drain();
+            }
+            Act::Garbage { node, bytes } => {
+                let topic = format!("spBv1.0/Nordsee/NDATA/{}", self.edges[node].node().node);
+                self.bridge.handle_message(SERVER, &topic, &bytes, false, self.now);
+                self.drain();
+            }
+            Act::Weather(weather) => self.weather = weather,
+            Act::Pass(millis) => self.pass(Duration::from_millis(u64::from(millis))),
+        }
+        self.check_conservation();
+    }
+
+    fn birth(&mut self, node: usize, turbines: u8, extra: bool) {
+        let mut turbine =
+            Template::definition().member(Metric::new("Speed", 0.0)).parameter("Serial", "?");
+        if extra {
+            turbine = turbine.member(Metric::new("Pitch", 1));
+        }
+        let mut metrics = vec![Metric::template("Turbine", turbine), Metric::new("Load", 7)];
+        for turbine in 0..turbines {
+            let mut instance = Template::instance("Turbine").member(Metric::new("Speed", 1.0));
+            if extra {
+                instance = instance.member(Metric::new("Pitch", 2));
+            }
+            metrics.push(Metric::template(&format!("T{turbine}"), instance));
+        }
+        let message = self.edges[node].nbirth(self.now.wall, metrics);
+        self.deliver(message);
+    }
+
+    fn deliver(&mut self, message: Message) {
+        let Message { topic, payload, .. } = message;
+        self.bridge.handle_message(SERVER, &topic, &payload, false, self.now);
+        self.drain();
+    }
+
+    /// Performs what the bridge wants, as the engine does.
+    fn drain(&mut self) {
+        loop {
+            while let Some(output) = self.bridge.poll_output(self.now) {
+                self.log.push(format!("{output:?}"));
+                self.perform(output);
+            }
+            let points = self.outbox.take(self.bridge.room());
+            if points.is_empty() {
+                return;
+            }
+            self.bridge.handle_points(points, self.now);
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Publish(publish) => {
+                self.rebirths += usize::from(publish.topic.contains("/NCMD/"));
+            }
+            Output::Step(id, step) => {
+                let kinds = [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Conflict];
+                let answer = if self.chance(self.weather.steps) {
+                    let kind = kinds[self.rng.usize(0..kinds.len())];
+                    Err(Fault { kind, message: "weather".into() })
+                } else {
+                    self.sitewise.call(step)
+                };
+                self.bridge.handle_done(id, answer, self.now);
+            }
+            Output::Send(id, entries) => self.in_flight.push((id, entries)),
+            Output::Born(_) | Output::Died(..) => {}
+            Output::Store(points) => self.discarded += self.outbox.put(points).len() as u64,
+            Output::Open(gate) => self.outbox.open(gate),
+            Output::Settled(keys) => self.outbox.settle(&keys),
+            Output::Refused { point, stored, .. } => {
+                self.refused_before += u64::from(!stored);
+                self.outbox.settle(&[point.key()]);
+            }
+            Output::Discarded(key, why) => {
+                if why != Discard::Overwritten {
+                    self.outbox.settle(&[key]);
+                }
+            }
+        }
+    }
+
+    /// Answers what is in flight.
+    fn answer(&mut self) {
+        for (id, entries) in std::mem::take(&mut self.in_flight) {
+            let answer = if self.chance(self.weather.requests) {
+                let kinds = [FaultKind::Throttled, FaultKind::Unavailable];
+                let kind = kinds[self.rng.usize(0..kinds.len())];
+                // Half of them were carried out all the same.
+                if self.rng.bool() {
+                    self.write(&entries);
+                }
+                Err(Fault { kind, message: "weather".into() })
+            } else {
+                Ok(self.write(&entries))
+            };
+            self.bridge.handle_answer(id, answer, self.now);
+        }
+        self.drain();
+    }
+
+    /// What SiteWise takes of a request, and what it says against the rest.
+    fn write(&mut self, entries: &[Entry]) -> Vec<EntryError> {
+        assert!(entries.len() <= 10);
+        let mut errors = Vec::new();
+        for (place, entry) in entries.iter().enumerate() {
+            assert!((1..=10).contains(&entry.values.len()));
+            let known = self.sitewise.assets.get(&entry.asset);
+            let model = known.and_then(|asset| self.sitewise.models.get(&asset.model));
+            let known = model.is_some_and(|model| {
+                model.properties.iter().any(|property| property.id == entry.property)
+            });
+            let kind = if !known {
+                Some(FaultKind::NotFound)
+            } else if self.chance(self.weather.entries) {
+                Some(FaultKind::Throttled)
+            } else {
+                None
+            };
+            if let Some(kind) = kind {
+                let fault = Fault { kind, message: "weather".into() };
+                errors.push(EntryError { entry: place, fault, times: Vec::new() });
+                continue;
+            }
+            for Tqv { time, quality, value } in &entry.values {
+                let stream =
+                    crate::delivery::point::Stream { asset: entry.asset, property: entry.property };
+                let key = Key { stream, time: *time, quality: *quality };
+                self.written.insert(key, value.clone());
+            }
+        }
+        errors
+    }
+
+    /// Lets time pass, stopping wherever something is due.
+    fn pass(&mut self, duration: Duration) {
+        let end = self.now.plus(duration);
+        loop {
+            self.answer();
+            match self.bridge.poll_timeout() {
+                Some(at) if at <= end.instant => {
+                    let least = Duration::from_millis(1);
+                    self.now = self.now.plus(at.since(self.now.instant).max(least));
+                    self.bridge.handle_timeout(self.now);
+                    self.drain();
+                }
+                _ => break,
+            }
+        }
+        self.now = self.now.plus(end.instant.since(self.now.instant));
+        self.bridge.handle_timeout(self.now);
+        self.drain();
+    }
+
+    /// In = delivered + refused + discarded by rule + waiting.
+    fn check_conservation(&self) {
+        let counts = self.bridge.twin().counts();
+        let held = self.bridge.twin().held() as u64;
+        assert_eq!(
+            counts.values,
+            counts.points + counts.refused + counts.dropped_in_all() + held,
+            "{counts:#?}"
+        );
+        assert_eq!(counts.refused, self.refused_before);
+        let delivery = self.bridge.delivery().figures();
+        assert_eq!(
+            counts.points + counts.own_points,
+            delivery.delivered
+                + delivery.refused.total()
+                + delivery.discarded.total()
+                + self.discarded
+                + (self.outbox.len() + delivery.waiting) as u64,
+            "{counts:#?} {delivery:#?} outbox {}",
+            self.outbox.len()
+        );
+    }
+}
+
+fn run(acts: &[Act], seed: u64) -> World {
+    let mut world = World::new(seed);
+    for act in acts {
+        world.act(act.clone());
+    }
+    world
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 128, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_value_is_accounted_for_and_all_arrive_once_the_weather_is_fine(
+        acts in prop::collection::vec(act(), 1..80),
+        seed in any::<u64>(),
+    ) {
+        let mut world = run(&acts, seed);
+        world.weather = Weather::default();
+        world.pass(Duration::from_secs(600));
+        world.birth(0, 3, true);
+        world.birth(1, 3, false);
+        world.pass(Duration::from_secs(125));
+        world.check_conservation();
+        prop_assert_eq!(world.outbox.len(), 0, "parked {}", world.outbox.parked());
+        prop_assert_eq!(world.bridge.delivery().waiting(), 0);
+        prop_assert_eq!(world.bridge.twin().held(), 0);
+        // Both nodes' twins are right: alive, and with the value of the last birth.
+        for node in ["gw1", "gw2"] {
+            let (asset, of) = world.sitewise.asset(node);
+            let model = &world.sitewise.models[&of.model];
+            let online = model.properties.iter().find(|p| p.name == "Online").unwrap().id;
+            let stream = crate::delivery::point::Stream { asset, property: online };
+            let latest = world.written.iter().filter(|(key, _)| key.stream == stream).next_back();
+            prop_assert_eq!(latest.map(|(_, value)| value), Some(&Variant::Boolean(true)));
+        }
+        let names: BTreeSet<_> = world.sitewise.assets.values().map(|a| &a.name).collect();
+        prop_assert_eq!(names.len(), world.sitewise.assets.len());
+        prop_assert_eq!(world.sitewise.assets.values().filter(|a| a.parent.is_none()).count(), 2);
+    }
+
+    #[test]
+    fn the_same_inputs_give_the_same_outputs(
+        acts in prop::collection::vec(act(), 1..40),
+        seed in any::<u64>(),
+    ) {
+        let first = run(&acts, seed).log;
+        let second = run(&acts, seed).log;
+        prop_assert_eq!(first, second);
+    }
+}
