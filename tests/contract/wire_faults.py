@@ -77,9 +77,11 @@ def main(address):
     missing = "ResourceNotFoundException"
     test("an entry is refused", codes == [missing, "AccessDeniedException", missing], codes)
     order(api, {"kind": "failModel", "name": "doomed"})
+    spared = api.call("CreateAssetModel", assetModelName="spared")["assetModelId"]
     failing = api.call("CreateAssetModel", assetModelName="doomed")["assetModelId"]
     time.sleep(0.5)
     status = api.call("DescribeAssetModel", assetModelId=failing)["assetModelStatus"]
+    test("another is spared", api.call("DescribeAssetModel", assetModelId=spared)["assetModelStatus"] == {"state": "ACTIVE"})
     test("a model fails", status["state"] == "FAILED" and "error" in status, status)
     answer = api.send("CreateAsset", {"assetName": "a", "assetModelId": failing})
     test("and has no assets", answer.error == "ConflictingOperationException", answer)

@@ -90,8 +90,8 @@ pub(crate) struct Account {
     pub(crate) setting: Setting,
     pub(crate) state: State,
     pub(crate) index: Index,
-    /// Names (or `*`) of models whose next creation or update shall end FAILED.
-    pub(crate) doomed: Vec<String>,
+    /// The name of the model whose creation or update, under way now, shall end FAILED.
+    pub(crate) doomed: Option<String>,
     /// Counts changes, so that an unchanged state is not written again.
     pub(crate) changes: u64,
 }
@@ -108,13 +108,7 @@ impl Account {
             history_per_stream: options.history_per_stream.max(1),
             entries_per_second: options.entries_per_second,
         };
-        Self {
-            setting,
-            state: State::default(),
-            index: Index::default(),
-            doomed: Vec::new(),
-            changes: 0,
-        }
+        Self { setting, state: State::default(), index: Index::default(), doomed: None, changes: 0 }
     }
 
     /// Takes over a state that was kept, and makes its look-ups.

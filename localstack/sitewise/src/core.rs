@@ -92,9 +92,7 @@ impl Shared {
         let outcome = match &verdict.error {
             Some(ordered) if !ordered.carried_out => Err(ordered.error.clone()),
             ordered => {
-                core.account.doomed.clone_from(&verdict.doomed);
                 let outcome = core.perform(operation, input, now);
-                core.account.doomed.clear();
                 ordered.as_ref().map_or(outcome, |ordered| Err(ordered.error.clone()))
             }
         };
@@ -176,6 +174,7 @@ impl Core {
                 {
                     return Ok(answer);
                 }
+                self.account.doomed = self.faults.doomed(operation.name, &input);
                 let answer = call(&mut self.account, input, now)?;
                 self.account.changes += 1;
                 if let Some(ticket) = ticket {

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use uuid::Uuid;
 
 use crate::values::stream::StreamKey;
@@ -181,8 +182,6 @@ pub(crate) struct Verdict {
     pub(crate) latency: Duration,
     pub(crate) error: Option<OrderedError>,
     pub(crate) lost: Option<Lost>,
-    /// Names of models that shall fail.
-    pub(crate) doomed: Vec<String>,
 }
 
 #[derive(Debug)]
@@ -249,14 +248,7 @@ impl Faults {
         let mut verdict = Verdict::default();
         for rule in self.rules.iter_mut().filter(|rule| rule.concerns(operation)) {
             match rule.fault.effect.clone() {
-                Effect::EntryError { .. } => {}
-                Effect::FailModel { name } => {
-                    if matches!(operation, "CreateAssetModel" | "UpdateAssetModel")
-                        && rule.strikes()
-                    {
-                        verdict.doomed.push(name.unwrap_or_else(|| "*".to_owned()));
-                    }
-                }
+                Effect::EntryError { .. } | Effect::FailModel { .. } => {}
                 Effect::Latency { milliseconds, jitter_milliseconds } if rule.strikes() => {
                     let more =
                         rule.draw().checked_rem(jitter_milliseconds.saturating_add(1)).unwrap_or(0);
@@ -281,6 +273,24 @@ impl Faults {
             }
         }
         verdict
+    }
+
+    /// The name of the model that `input` makes or changes, if it shall fail.
+    pub(crate) fn doomed(&mut self, operation: &str, input: &Value) -> Option<String> {
+        if !matches!(operation, "CreateAssetModel" | "UpdateAssetModel") {
+            return None;
+        }
+        let name = input.get("assetModelName")?.as_str()?;
+        let mut rules = self.rules.iter_mut().filter(|rule| rule.concerns(operation));
+        let doomed = rules.any(|rule| {
+            let meant = match &rule.fault.effect {
+                Effect::FailModel { name: Some(wanted) } => wanted == name,
+                Effect::FailModel { name: None } => true,
+                _ => false,
+            };
+            meant && rule.strikes()
+        });
+        doomed.then(|| name.to_owned())
     }
 
     /// The error ordered for an entry, if any.

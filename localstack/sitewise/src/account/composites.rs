@@ -286,7 +286,7 @@ impl Account {
                 "Asset model {component} is not a component model"
             )));
         }
-        if self.model(component)?.active.is_none() {
+        if !self.model(component)?.usable() {
             return Err(self.model_conflict(component, "The component model is not ACTIVE"));
         }
         let uses = |model: &&super::AssetModel| {

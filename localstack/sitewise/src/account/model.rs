@@ -52,6 +52,11 @@ impl AssetModel {
         }
     }
 
+    /// Whether other models may refer to it: it has been ACTIVE and is not on its way out.
+    pub(crate) fn usable(&self) -> bool {
+        self.active.is_some() && self.phase != Phase::Deleting
+    }
+
     /// The content that assets are made of: the ACTIVE one, or what is to become it.
     pub(crate) fn in_force(&self) -> &Arc<Definition> {
         self.active.as_ref().unwrap_or(&self.latest)

@@ -351,7 +351,7 @@ impl Account {
         now: Moment,
     ) -> Result<()> {
         definition.index();
-        let doomed = self.doom(&definition.name);
+        let doomed = self.doomed.take_if(|doomed| **doomed == *definition.name).is_some();
         let (create_delay, update_delay) = (self.setting.create_delay, self.setting.update_delay);
         let model = self.model_mut(id)?;
         let creating = model.phase == Phase::Creating;
@@ -379,11 +379,6 @@ impl Account {
         }
         self.index.model_names.insert(name, id);
         Ok(())
-    }
-
-    fn doom(&mut self, name: &str) -> bool {
-        let found = self.doomed.iter().position(|doomed| doomed == "*" || doomed == name);
-        found.map(|at| self.doomed.swap_remove(at)).is_some()
     }
 
     /// Takes the data of properties and the associations of hierarchies that the version which just

@@ -41,7 +41,7 @@ impl Account {
             if self.model(*child)?.kind == super::model::ModelKind::ComponentModel {
                 return Err(Error::invalid("A component model cannot be the child of a hierarchy"));
             }
-            if self.model(*child)?.active.is_none() && *child != id {
+            if !self.model(*child)?.usable() && *child != id {
                 return Err(self
                     .model_conflict(*child, "The child asset model of a hierarchy is not ACTIVE"));
             }

@@ -72,13 +72,13 @@ impl Account {
             ..Definition::default()
         };
         self.check_definition(id, kind, &mut definition)?;
+        self.replace(id, definition, now)?;
         if external.is_none()
             && let Some(given) = input.asset_model_external_id
         {
             self.index.model_externals.insert(given.clone(), id);
             self.model_mut(id)?.external_id = Some(given);
         }
-        self.replace(id, definition, now)?;
         Ok(json!({ "assetModelId": id, "assetModelStatus": output::model_status(self.model(id)?) }))
     }
 

@@ -134,3 +134,16 @@ fn the_same_state_comes_back_from_disk() {
     let twice = json!({ "assetName": "a", "assetModelId": MODEL });
     assert_eq!(again.post("/assets", &twice), Err(Kind::ResourceAlreadyExists));
 }
+
+#[test]
+fn nothing_new_refers_to_what_is_being_deleted() {
+    let emulator = slow();
+    measured(&emulator, MODEL, PROPERTY);
+    emulator.pass(10);
+    emulator.send("DELETE", &format!("/asset-models/{MODEL}"), &json!({})).expect("a deletion");
+    let hierarchies = json!([{ "name": "h", "childAssetModelId": MODEL }]);
+    let parent = json!({ "assetModelName": "parent", "assetModelHierarchies": hierarchies });
+    assert_eq!(emulator.post("/asset-models", &parent), Err(Kind::ConflictingOperation));
+    let asset = json!({ "assetName": "a", "assetModelId": MODEL });
+    assert_eq!(emulator.post("/assets", &asset), Err(Kind::ConflictingOperation));
+}
