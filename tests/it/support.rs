@@ -1,0 +1,210 @@
+//! A world for one test: servers on free ports of the loopback interface.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
+use sitewise_local::{Handle, Options, Server};
+use sparkwise::app::{self, Ledger};
+use sparkwise::config::Config;
+use sparkwise::sitewise::aws::AwsSiteWise;
+use sparkwise::sparkplug::edge::{Edge, Metric};
+use sparkwise::sparkplug::message::{Message, Qos};
+use sparkwise::time::Timestamp;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use windfarm::Broker;
+
+/// How long anything may take in a test.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+/// The emulator, in the process.
+pub(crate) struct Emulator {
+    pub(crate) endpoint: String,
+    pub(crate) handle: Handle,
+    _stop: oneshot::Sender<()>,
+}
+
+impl Emulator {
+    pub(crate) fn start(options: Options) -> Self {
+        let server = Server::bind(([127, 0, 0, 1], 0).into(), options).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let emulator = Self {
+            endpoint: format!("http://{}", server.local_addr()),
+            handle: server.handle(),
+            _stop: stop,
+        };
+        tokio::spawn(server.run(async {
+            let _ = stopped.await;
+        }));
+        emulator
+    }
+
+    /// An SDK client that reads back: the label before the host falls into the user part.
+    pub(crate) fn reader(&self) -> aws_sdk_iotsitewise::Client {
+        let endpoint = self.endpoint.replace("http://", "http://x@");
+        aws_sdk_iotsitewise::Client::new(&sdk_config(&endpoint))
+    }
+}
+
+fn sdk_config(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("test", "test", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new("eu-west-1"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+/// The bridge, in the process.
+pub(crate) struct Bridge {
+    stop: oneshot::Sender<()>,
+    task: JoinHandle<Result<Ledger, app::Error>>,
+}
+
+impl Bridge {
+    pub(crate) fn start(broker: &Broker, emulator: &Emulator, variables: &[(&str, &str)]) -> Self {
+        let mut source: BTreeMap<String, String> = BTreeMap::from([
+            ("MQTT_URL".into(), broker.url()),
+            ("AWS_REGION".into(), "eu-west-1".into()),
+            ("INGEST_LINGER".into(), "50ms".into()),
+            ("SPARKPLUG_REORDER_TIMEOUT".into(), "100ms".into()),
+        ]);
+        source.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
+        let config = Config::load(&source).unwrap();
+        let sitewise = AwsSiteWise::new(&sdk_config(&emulator.endpoint)).unwrap();
+        let (stop, stopped) = oneshot::channel();
+        let task = tokio::spawn(async move {
+            let stopped = async {
+                let _ = stopped.await;
+            };
+            Box::pin(app::run_with(config, sitewise, "test", stopped)).await
+        });
+        Self { stop, task }
+    }
+
+    /// Ends it in order: everything must be accounted for.
+    pub(crate) async fn stop(self) -> Ledger {
+        let _ = self.stop.send(());
+        let ended = tokio::time::timeout(PATIENCE, self.task).await;
+        let ledger = ended.expect("the bridge does not end").unwrap().unwrap();
+        assert!(ledger.balances(), "{ledger:#?}");
+        ledger
+    }
+
+    /// Ends it as `kill -9` would.
+    pub(crate) async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+}
+
+/// An edge node's connection, by the same MQTT client that the bridge uses.
+pub(crate) struct Plant {
+    client: rumqttc::AsyncClient,
+    commands: tokio::sync::mpsc::UnboundedReceiver<(String, Vec<u8>)>,
+    task: JoinHandle<()>,
+}
+
+impl Plant {
+    pub(crate) async fn connect(broker: &Broker, edge: &Edge) -> Self {
+        let mut options = rumqttc::MqttOptions::new(
+            format!("{}-{}", edge.node().group, edge.node().node),
+            (broker.addr.ip().to_string(), broker.addr.port()),
+        );
+        let will = edge.will();
+        options.set_last_will(rumqttc::LastWill::new(
+            will.topic,
+            will.payload,
+            rumqttc::QoS::AtLeastOnce,
+            false,
+        ));
+        let (client, mut events) = rumqttc::AsyncClient::builder(options).capacity(1_000).build();
+        let (heard, commands) = tokio::sync::mpsc::unbounded_channel();
+        let topic = edge.command_topic();
+        client.subscribe(topic, rumqttc::QoS::AtMostOnce).await.unwrap();
+        let (ready, is_ready) = oneshot::channel();
+        let mut ready = Some(ready);
+        let task = tokio::spawn(async move {
+            while let Ok(event) = events.poll().await {
+                match event {
+                    rumqttc::Event::Incoming(rumqttc::Packet::SubAck(_)) => {
+                        ready.take().map(|ready| ready.send(()));
+                    }
+                    rumqttc::Event::Incoming(rumqttc::Packet::Publish(publish)) => {
+                        let topic = String::from_utf8_lossy(&publish.topic).into_owned();
+                        let _ = heard.send((topic, publish.payload.to_vec()));
+                    }
+                    _ => {}
+                }
+            }
+        });
+        is_ready.await.unwrap();
+        Self { client, commands, task }
+    }
+
+    pub(crate) async fn publish(&self, message: Message) {
+        let qos = match message.qos {
+            Qos::AtMostOnce => rumqttc::QoS::AtMostOnce,
+            Qos::AtLeastOnce => rumqttc::QoS::AtLeastOnce,
+        };
+        let options = rumqttc::PublishOptions::new(qos).retain(message.retain);
+        self.client.publish(message.topic, message.payload, options).await.unwrap();
+    }
+
+    /// Waits until somebody asks for the births.
+    pub(crate) async fn rebirth_asked(&mut self, edge: &Edge) {
+        let asked = async {
+            while let Some((topic, payload)) = self.commands.recv().await {
+                if edge.is_rebirth(&topic, &payload) {
+                    return;
+                }
+            }
+            panic!("the connection has ended");
+        };
+        tokio::time::timeout(PATIENCE, asked).await.expect("nobody asks for a rebirth");
+    }
+
+    /// Speaks without a birth until somebody asks for one, as any bridge does that has just
+    /// come.
+    pub(crate) async fn until_asked(&mut self, edge: &mut Edge, metrics: impl Fn() -> Metric) {
+        loop {
+            self.publish(edge.ndata(now(), [metrics()])).await;
+            let asked = self.rebirth_asked(edge);
+            if tokio::time::timeout(Duration::from_millis(300), asked).await.is_ok() {
+                return;
+            }
+        }
+    }
+
+    /// Cuts the connection: the server publishes the will.
+    pub(crate) fn cut(self) {
+        self.task.abort();
+    }
+}
+
+/// Asks again and again until there is an answer.
+pub(crate) async fn eventually<T, F>(what: &str, mut ask: impl FnMut() -> F) -> T
+where
+    F: Future<Output = Option<T>>,
+{
+    let asking = async {
+        let mut pause = tokio::time::interval(Duration::from_millis(25));
+        loop {
+            pause.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    let answer = tokio::time::timeout(PATIENCE, asking).await;
+    answer.unwrap_or_else(|_| panic!("{what}: not within {PATIENCE:?}"))
+}
