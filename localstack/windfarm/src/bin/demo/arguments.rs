@@ -1,0 +1,98 @@
+//! What the demo can be told.
+
+use std::str::FromStr;
+use std::time::Duration;
+
+use windfarm::model::Company;
+
+pub(crate) const HELP: &str = "\
+cargo demo: wind farms, an MQTT server, the bridge and an emulated SiteWise in one process
+
+Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--for 30s] [--once]
+
+  --turbines N  turbines, shared out among two farms (12)
+  --rate HZ     steps of the simulation a second (1)
+  --seed N      another plant, another weather (7)
+  --for 30s     ends after this time
+  --once        ends when every twin is live and prints them all; fails if that takes too long
+
+Ctrl-C ends it. RUST_LOG=info shows the bridge's log. The bridge's own variables TWIN_*,
+INGEST_*, SPARKPLUG_* and OUTBOX_* work here too: TWIN_NESTED=flatten cargo demo
+";
+
+#[derive(Debug)]
+pub(crate) struct Arguments {
+    pub(crate) company: Company,
+    pub(crate) rate: f64,
+    pub(crate) duration: Option<Duration>,
+    pub(crate) once: bool,
+}
+
+impl Arguments {
+    /// None if help is asked for.
+    pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
+        let mut arguments =
+            Self { company: Company::default(), rate: 1.0, duration: None, once: false };
+        while let Some(name) = given.next() {
+            let mut value = || given.next().ok_or(format!("{name} needs a value"));
+            match name.as_str() {
+                "--help" | "-h" => return Ok(None),
+                "--once" => arguments.once = true,
+                "--turbines" => arguments.company.turbines = number(&name, &value()?)?,
+                "--seed" => arguments.company.seed = number(&name, &value()?)?,
+                "--rate" => arguments.rate = number(&name, &value()?)?,
+                "--for" => arguments.duration = Some(duration(&value()?)?),
+                other => return Err(format!("there is no {other}")),
+            }
+        }
+        if !(1..=3_000).contains(&arguments.company.turbines) {
+            return Err("--turbines must be from 1 to 3000".to_owned());
+        }
+        if !(0.001..=1_000.0).contains(&arguments.rate) {
+            return Err("--rate must be from 0.001 to 1000".to_owned());
+        }
+        Ok(Some(arguments))
+    }
+}
+
+fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("{name} needs a number, not {value:?}"))
+}
+
+fn duration(value: &str) -> Result<Duration, String> {
+    let factor = |unit| match unit {
+        "s" | "" => Some(1),
+        "m" => Some(60),
+        "h" => Some(3_600),
+        _ => None,
+    };
+    let end = value.find(|c: char| !c.is_ascii_digit()).unwrap_or(value.len());
+    value
+        .split_at_checked(end)
+        .and_then(|(number, unit)| number.parse::<u64>().ok()?.checked_mul(factor(unit)?))
+        .map(Duration::from_secs)
+        .ok_or_else(|| format!("--for needs a time like 30s or 5m, not {value:?}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Option<Arguments>, String> {
+        Arguments::parse(text.split_whitespace().map(str::to_owned))
+    }
+
+    #[test]
+    fn arguments_are_understood() {
+        let arguments = parse("--turbines 3 --rate 2.5 --seed 1 --for 2m --once").unwrap().unwrap();
+        assert_eq!(arguments.company, Company { turbines: 3, seed: 1 });
+        assert_eq!(arguments.duration, Some(Duration::from_secs(120)));
+        assert!(arguments.once);
+        assert!(parse("--once --help").unwrap().is_none());
+        for wrong in
+            ["--turbines", "--turbines 0", "--rate 0", "--rate x", "--for 3d", "--fast", "x"]
+        {
+            assert!(parse(wrong).is_err(), "{wrong}");
+        }
+    }
+}

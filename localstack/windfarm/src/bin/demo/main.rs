@@ -1,0 +1,109 @@
+//! The whole way on one machine, in one process: a wind farm, an MQTT server, the bridge with
+//! the code that runs in production, and an emulated SiteWise, read back over its HTTP API.
+
+mod api;
+mod arguments;
+mod screen;
+mod twins;
+mod world;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+use tracing_subscriber::EnvFilter;
+
+use self::arguments::Arguments;
+use self::screen::Screen;
+use self::twins::Snapshot;
+use self::world::World;
+
+/// Between two looks at the twins.
+const REFRESH: Duration = Duration::from_secs(1);
+/// Until every twin must be live with `--once`.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = match Arguments::parse(std::env::args().skip(1)) {
+        Ok(Some(arguments)) => arguments,
+        Ok(None) => {
+            screen::print(arguments::HELP);
+            return ExitCode::SUCCESS;
+        }
+        Err(reason) => {
+            screen::complain(&format!("demo: {reason}\n\n{}", arguments::HELP));
+            return ExitCode::from(64);
+        }
+    };
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("off"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).init();
+    match Box::pin(run(&arguments)).await {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(reason) => {
+            screen::complain(&format!("demo: {reason}\n"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Whether all went as it should.
+async fn run(arguments: &Arguments) -> Result<bool, String> {
+    let mut world = World::start(arguments).await?;
+    let mut screen = Screen::new(&world.addresses, arguments);
+    let mut ended = Box::pin(ending(arguments));
+    let mut ticks = interval(REFRESH);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let began = Instant::now();
+    let mut last: Option<Snapshot> = None;
+    let mut all_live = false;
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut ended => break,
+            reason = world.failure() => return Err(reason),
+            _ = ticks.tick() => {}
+        }
+        let now = twins::read(world.addresses.sitewise).await.map_err(|error| error.to_string())?;
+        all_live = now.live() == world.expected.assets
+            && now.assets() == world.expected.assets
+            && now.roots.len() == world.expected.roots;
+        screen.show(&now, began.elapsed());
+        last = Some(now);
+        if arguments.once && (all_live || began.elapsed() > PATIENCE) {
+            break;
+        }
+    }
+    let tree = last.filter(|_| arguments.once || !screen.is_live());
+    screen.end(tree.as_ref(), &world.stop().await?);
+    if arguments.once && !all_live {
+        screen::complain("demo: not every twin is live; RUST_LOG=info tells more\n");
+    }
+    Ok(all_live || !arguments.once)
+}
+
+/// Ready when the demo shall end.
+async fn ending(arguments: &Arguments) {
+    let over = async {
+        match arguments.duration {
+            Some(duration) => tokio::time::sleep(duration).await,
+            None => std::future::pending().await,
+        }
+    };
+    let asked = async {
+        match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            },
+            // Without handlers the signals end the process by themselves.
+            _ => std::future::pending().await,
+        }
+    };
+    tokio::select! {
+        () = over => {}
+        () = asked => {}
+    }
+}
