@@ -253,17 +253,25 @@ class Twins:
 
 
 def _kept(points: list[Point]) -> list[Point]:
-    """What SiteWise keeps of points in the order in which they were sent."""
-    told = [point for point in points if isinstance(point.time, Between)]
+    """What SiteWise keeps of points, in the order in which they were sent."""
     # A later point of the same time and quality takes the place.
-    by_key = {(p.time, p.quality): p for p in points if not isinstance(p.time, Between)}
-    seconds: dict[tuple[float, str], list[Point]] = {}
-    for (time, quality), point in by_key.items():
-        seconds.setdefault((time // 1000, quality), []).append(point)
+    places = {
+        (point.time, point.quality): place
+        for place, point in enumerate(points)
+        if not isinstance(point.time, Between)
+    }
+    seconds: dict[tuple[float, str], list[int]] = {}
+    for (time, quality), place in places.items():
+        seconds.setdefault((time // 1000, quality), []).append(place)
     for second in seconds.values():
         # Ten places in a second: the first nine, and the last for what the second ended with.
         del second[PLACES - 1 : -1]
-    return [*told, *(point for second in seconds.values() for point in second)]
+    kept = {place for second in seconds.values() for place in second}
+    return [
+        point
+        for place, point in enumerate(points)
+        if isinstance(point.time, Between) or place in kept
+    ]
 
 
 def _statics(metric: Json) -> Iterator[tuple[str, str, Any]]:
