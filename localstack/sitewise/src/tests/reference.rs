@@ -15,6 +15,7 @@ use crate::wire::error::Kind;
 #[derive(Debug, Clone)]
 enum Call {
     CreateModel { id: u8, name: u8, child: Option<u8> },
+    UpdateModel { id: u8, measured: bool, extra: u8 },
     DeleteModel { id: u8 },
     CreateAsset { id: u8, name: u8, model: u8 },
     DeleteAsset { id: u8 },
@@ -31,6 +32,8 @@ fn calls() -> impl Strategy<Value = Call> {
     prop_oneof![
         2 => (few.clone(), few.clone(), prop::option::of(few.clone()))
             .prop_map(|(id, name, child)| Call::CreateModel { id, name, child }),
+        1 => (few.clone(), prop::bool::weighted(0.7), 0..3_u8)
+            .prop_map(|(id, measured, extra)| Call::UpdateModel { id, measured, extra }),
         1 => few.clone().prop_map(|id| Call::DeleteModel { id }),
         4 => (many.clone(), many.clone(), few).prop_map(|(id, name, model)| Call::CreateAsset { id, name, model }),
         1 => many.clone().prop_map(|id| Call::DeleteAsset { id }),
@@ -49,11 +52,20 @@ fn id(kind: u8, number: u8) -> String {
     format!("{kind}0000000-0000-4000-8000-00000000000{number}")
 }
 
+#[derive(Debug, Clone, Copy)]
+struct Model {
+    name: u8,
+    child: Option<u8>,
+    /// Whether it has the property that values go to.
+    measured: bool,
+    /// How many other properties it has.
+    extra: u8,
+}
+
 /// What may be there.
 #[derive(Debug, Default)]
 struct Reference {
-    /// Name and child model.
-    models: BTreeMap<u8, (u8, Option<u8>)>,
+    models: BTreeMap<u8, Model>,
     /// Name and model.
     assets: BTreeMap<u8, (u8, u8)>,
     parents: BTreeMap<u8, u8>,
@@ -68,15 +80,34 @@ type Verdict = Result<(), Kind>;
 impl Reference {
     fn create_model(&mut self, id: u8, name: u8, child: Option<u8>) -> Verdict {
         let taken =
-            self.models.contains_key(&id) || self.models.values().any(|model| model.0 == name);
+            self.models.contains_key(&id) || self.models.values().any(|model| model.name == name);
         if taken {
             return Err(Kind::ResourceAlreadyExists);
         }
         if child.is_some_and(|child| !self.models.contains_key(&child)) {
             return Err(Kind::ResourceNotFound);
         }
-        self.models.insert(id, (name, child));
+        self.models.insert(id, Model { name, child, measured: true, extra: 0 });
         Ok(())
+    }
+
+    fn update_model(&mut self, id: u8, measured: bool, extra: u8) -> Verdict {
+        let model = self.models.get_mut(&id).ok_or(Kind::ResourceNotFound)?;
+        (model.measured, model.extra) = (measured, extra);
+        if !measured {
+            // A property that is left out goes with its data.
+            let assets = self.assets.iter().filter(|asset| asset.1.1 == id).map(|asset| *asset.0);
+            for asset in assets.collect::<Vec<_>>() {
+                self.values.remove(&asset);
+                self.entries.remove(&asset);
+            }
+        }
+        Ok(())
+    }
+
+    fn is_measured(&self, asset: u8) -> bool {
+        let model = self.assets.get(&asset).and_then(|asset| self.models.get(&asset.1));
+        model.is_some_and(|model| model.measured)
     }
 
     fn delete_model(&mut self, id: u8) -> Verdict {
@@ -84,7 +115,7 @@ impl Reference {
             return Err(Kind::ResourceNotFound);
         }
         let used = self.assets.values().any(|asset| asset.1 == id)
-            || self.models.values().any(|model| model.1 == Some(id));
+            || self.models.values().any(|model| model.child == Some(id));
         if used {
             return Err(Kind::ConflictingOperation);
         }
@@ -124,7 +155,7 @@ impl Reference {
         if !self.assets.contains_key(&child) {
             return Err(Kind::ResourceNotFound);
         }
-        self.models.get(model).and_then(|model| model.1).ok_or(Kind::ResourceNotFound)
+        self.models.get(model).and_then(|model| model.child).ok_or(Kind::ResourceNotFound)
     }
 
     fn associate(&mut self, parent: u8, child: u8) -> Verdict {
@@ -155,7 +186,7 @@ impl Reference {
     }
 
     fn put(&mut self, asset: u8, key: (u8, u8), value: i8) -> Verdict {
-        if !self.assets.contains_key(&asset) {
+        if !self.is_measured(asset) {
             return Err(Kind::ResourceNotFound);
         }
         let entries = self.entries.entry(asset).or_default();
@@ -168,18 +199,23 @@ impl Reference {
     }
 }
 
-fn model_body(own: u8, name: u8, child: Option<u8>) -> Value {
+fn model_body(own: u8, model: Model) -> Value {
+    let Model { name, child, measured, extra } = model;
     let hierarchies: Vec<Value> = child
         .map(|child| json!({ "id": id(4, own), "name": "h", "childAssetModelId": id(1, child) }))
         .into_iter()
+        .collect();
+    let property = |id: String, name: String| json!({ "id": id, "name": name, "dataType": "INTEGER", "type": { "measurement": {} } });
+    let properties: Vec<Value> = measured
+        .then(|| property(id(2, own), "v".to_owned()))
+        .into_iter()
+        .chain((0..extra).map(|at| property(id(5 + at, own), format!("e{at}"))))
         .collect();
     json!({
         "assetModelId": id(1, own),
         "assetModelName": format!("model {name}"),
         "assetModelHierarchies": hierarchies,
-        "assetModelProperties": [
-            { "id": id(2, own), "name": "v", "dataType": "INTEGER", "type": { "measurement": {} } },
-        ],
+        "assetModelProperties": properties,
     })
 }
 
@@ -189,7 +225,14 @@ fn send(emulator: &Emulator, reference: &Reference, call: &Call) -> Verdict {
     let link = |child: u8, parent: u8| json!({ "hierarchyId": id(4, model_of(parent)), "childAssetId": id(3, child) });
     let answer = match call {
         Call::CreateModel { id: own, name, child } => {
-            emulator.post("/asset-models", &model_body(*own, *name, *child))
+            let model = Model { name: *name, child: *child, measured: true, extra: 0 };
+            emulator.post("/asset-models", &model_body(*own, model))
+        }
+        Call::UpdateModel { id: own, measured, extra } => {
+            let known = reference.models.get(own).copied();
+            let known = known.unwrap_or(Model { name: 9, child: None, measured: true, extra: 0 });
+            let body = model_body(*own, Model { measured: *measured, extra: *extra, ..known });
+            emulator.send("PUT", &format!("/asset-models/{}", id(1, *own)), &body)
         }
         Call::DeleteModel { id: own } => {
             emulator.send("DELETE", &format!("/asset-models/{}", id(1, *own)), &Value::Null)
@@ -237,6 +280,7 @@ fn latest(asset: u8, model: u8) -> String {
 fn expect(reference: &mut Reference, call: &Call) -> Verdict {
     match call {
         Call::CreateModel { id, name, child } => reference.create_model(*id, *name, *child),
+        Call::UpdateModel { id, measured, extra } => reference.update_model(*id, *measured, *extra),
         Call::DeleteModel { id } => reference.delete_model(*id),
         Call::CreateAsset { id, name, model } => reference.create_asset(*id, *name, *model),
         Call::DeleteAsset { id } => reference.delete_asset(*id),
@@ -245,7 +289,7 @@ fn expect(reference: &mut Reference, call: &Call) -> Verdict {
         Call::Put { asset, second, quality, value } => {
             reference.put(*asset, (*second, *quality), *value)
         }
-        Call::Latest { asset } if reference.assets.contains_key(asset) => Ok(()),
+        Call::Latest { asset } if reference.is_measured(*asset) => Ok(()),
         Call::Latest { .. } => Err(Kind::ResourceNotFound),
         Call::Pass => {
             reference.entries.clear();
@@ -258,6 +302,12 @@ fn compare(emulator: &Emulator, reference: &Reference) {
     let usage = emulator.shared.settled().usage();
     assert_eq!(usage.models, reference.models.len() as u64);
     assert_eq!(usage.assets, reference.assets.len() as u64);
+    for (own, model) in &reference.models {
+        let shown = emulator.get(&format!("/asset-models/{}", id(1, *own))).expect("the model");
+        assert_eq!(shown["assetModelStatus"]["state"], "ACTIVE");
+        let count = shown["assetModelProperties"].as_array().map_or(0, Vec::len);
+        assert_eq!(count, usize::from(model.measured) + usize::from(model.extra));
+    }
     for (asset, (name, model)) in &reference.assets {
         let shown = emulator.get(&format!("/assets/{}", id(3, *asset))).expect("the asset");
         assert_eq!(shown["assetName"], format!("asset {name}"));
@@ -270,6 +320,9 @@ fn compare(emulator: &Emulator, reference: &Reference) {
             parents["assetSummaries"].get(0).map(|parent| parent["id"].clone()).unwrap_or_default(),
             expected
         );
+        if !reference.is_measured(*asset) {
+            continue;
+        }
         let history = emulator
             .get(&latest(*asset, *model).replace("latest", "history"))
             .expect("its history");
