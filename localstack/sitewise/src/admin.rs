@@ -2,8 +2,8 @@
 
 use serde_json::{Value, json};
 
-use crate::core::Shared;
 use crate::fault::Fault;
+use crate::shared::Shared;
 use crate::wire::bind::percent_decode;
 use crate::wire::error::{Error, Kind, Result};
 

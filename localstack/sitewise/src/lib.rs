@@ -16,7 +16,6 @@
 
 mod account;
 mod admin;
-mod core;
 mod fault;
 mod limits;
 mod options;
@@ -25,13 +24,14 @@ mod quota;
 mod replay;
 mod server;
 mod service;
+mod shared;
 mod store;
 mod usage;
+mod values;
+mod wire;
 
 #[cfg(test)]
 mod tests;
-mod values;
-mod wire;
 
 pub use fault::{Effect, Fault};
 pub use limits::Limits;

@@ -16,10 +16,10 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 use tracing::{debug, error, info, warn};
 
-use crate::core::Shared;
 use crate::fault::Fault;
 use crate::options::Options;
 use crate::service;
+use crate::shared::Shared;
 use crate::store::Store;
 use crate::usage::Usage;
 

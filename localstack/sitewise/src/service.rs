@@ -15,8 +15,8 @@ use tracing::{debug, warn};
 use uuid::Uuid;
 
 use crate::admin;
-use crate::core::{Input, Shared};
 use crate::fault::Lost;
+use crate::shared::{Input, Shared};
 use crate::values::batch;
 use crate::wire::bind::{self, Parts};
 use crate::wire::error::{Error, Kind, Result};

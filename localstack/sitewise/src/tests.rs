@@ -6,9 +6,9 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::core::{Input, Shared};
 use crate::fault::Verdict;
 use crate::options::{Clock, Options};
+use crate::shared::{Input, Shared};
 use crate::values::batch;
 use crate::wire::bind::{self, Parts};
 use crate::wire::error::{Kind, Result};
