@@ -2,7 +2,6 @@
 
 import json
 import os
-import signal
 import socket
 import subprocess
 import time
@@ -119,10 +118,9 @@ class Stack:
         for edge in self._edges:
             edge.close()
         self._edges.clear()
+        # The bridge goes first: while there is a SiteWise it has nothing to wait for.
         for process in reversed(self._started):
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-        for process in reversed(self._started):
+            process.terminate()
             try:
                 process.wait(5)
             except subprocess.TimeoutExpired:
