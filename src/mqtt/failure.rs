@@ -55,8 +55,11 @@ fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
             "the server no longer answers pings".to_owned()
         }
         ConnectionError::MqttState(StateError::ConnectionAborted) => closed(),
+        ConnectionError::MqttState(StateError::Deserialization(error)) => {
+            format!("{url} sent what is not MQTT ({error}): check scheme and port in MQTT_URL")
+        }
         ConnectionError::Websocket(error) => {
-            format!("no WebSocket at {url}: {error}; check the path in MQTT_URL")
+            format!("no WebSocket at {url} ({error}): check scheme, port and path in MQTT_URL")
         }
         ConnectionError::ResponseValidation(_) => {
             format!("the WebSocket at {url} does not speak MQTT: check the path in MQTT_URL")

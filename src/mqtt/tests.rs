@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -184,6 +186,38 @@ async fn a_full_queue_is_counted_and_does_not_hold_up_the_connection() {
     broker.stop().await;
 }
 
+#[tokio::test]
+async fn a_refused_subscription_is_named() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let mut packet = [0; 512];
+        assert!(socket.read(&mut packet).await.unwrap() > 0);
+        socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+        // SUBSCRIBE with one filter: the packet identifier follows a length of one byte.
+        assert!(socket.read(&mut packet).await.unwrap() > 4);
+        assert_eq!(packet[0], 0x82);
+        socket.write_all(&[0x90, 3, packet[2], packet[3], 0x80]).await.unwrap();
+        assert_eq!(socket.read(&mut packet).await.unwrap(), 0, "the session goes on");
+    });
+    let reason = failure(&url, &[]).await;
+    assert!(reason.contains("subscription to spBv1.0/STATE/tester:"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_server_of_another_protocol_is_told() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await;
+        let _ = socket.read(&mut [0; 512]).await;
+    });
+    let reason = failure(&url, &[]).await;
+    assert!(reason.contains("check scheme and port"), "{reason}");
+}
+
 #[test]
 fn unusable_certificates_are_named() {
     let pem = |label: &str| format!("-----BEGIN {label}-----\nAAAA\n-----END {label}-----\n");
@@ -319,6 +353,27 @@ impl Watcher {
     async fn publish(&mut self, topic: &str, payload: &str) {
         self.client.publish(topic, payload, PublishOptions::at_least_once()).await.unwrap();
         while !matches!(self.poll().await, Event::Incoming(Packet::PubAck(_))) {}
+    }
+}
+
+/// Why a first session fails.
+async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
+    let config = config(url, variables);
+    let url = &config.mqtt.servers[0];
+    let template = options::Template::new(url, &config.mqtt, "tester").unwrap();
+    let (inbound, _received) = mpsc::channel(1);
+    let (_sender, mut outbound) = mpsc::channel(1);
+    let mut session = session::Session {
+        server: 0,
+        url,
+        filters: &[STATE.to_owned()],
+        inbox: &mut inbox::Inbox::new(0, inbound, Figures::default(), 0),
+        outbound: &mut outbound,
+        shutdown: &CancellationToken::new(),
+    };
+    match timeout(PATIENCE, session.run(&template)).await.unwrap() {
+        (session::End::Failed(failure), false) => failure.explain(url),
+        other => panic!("expected a failure, got {other:?}"),
     }
 }
 

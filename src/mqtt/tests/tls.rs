@@ -52,27 +52,6 @@ async fn certificate_errors_are_readable() {
     broker.stop().await;
 }
 
-/// Why a first session fails.
-async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
-    let config = config(url, variables);
-    let url = &config.mqtt.servers[0];
-    let template = options::Template::new(url, &config.mqtt, "tester").unwrap();
-    let (inbound, _received) = mpsc::channel(1);
-    let (_sender, mut outbound) = mpsc::channel(1);
-    let mut session = session::Session {
-        server: 0,
-        url,
-        filters: &[STATE.to_owned()],
-        inbox: &mut inbox::Inbox::new(0, inbound, Figures::default(), 0),
-        outbound: &mut outbound,
-        shutdown: &CancellationToken::new(),
-    };
-    match timeout(PATIENCE, session.run(&template)).await.unwrap() {
-        (session::End::Failed(failure), false) => failure.explain(url),
-        other => panic!("expected a failure, got {other:?}"),
-    }
-}
-
 /// TLS with client certificates in front of `broker`; the port.
 async fn serve_tls(broker: &Broker) -> u16 {
     let certificates = |pem: &str| -> Vec<CertificateDer<'static>> {
