@@ -172,6 +172,7 @@ impl Bridge {
             }
             if let Some(output) = self.twin.poll_output(now) {
                 return Some(match output {
+                    twin::Output::Store(points) => Output::Store(points),
                     twin::Output::Step(id, step) => Output::Step(id, step),
                     twin::Output::Open(gate) => Output::Open(gate),
                     twin::Output::Refused { point, refusal, reason } => {
@@ -179,10 +180,6 @@ impl Bridge {
                         Output::Refused { point, refusal, reason, stored: false }
                     }
                 });
-            }
-            let points = self.twin.take_points();
-            if !points.is_empty() {
-                return Some(Output::Store(points));
             }
             return Some(match self.delivery.poll_output()? {
                 delivery::output::Output::Send { id, entries } => Output::Send(id, entries),

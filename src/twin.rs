@@ -76,9 +76,11 @@ pub struct Config {
     pub max_properties: usize,
 }
 
-/// What the twin wants done, points excepted.
+/// What the twin wants done.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
+    /// Keep these points. They come before any gate that one of them waits for opens.
+    Store(Vec<Waiting>),
     /// Make this call to the control plane once, and tell the answer.
     Step(StepId, Step),
     /// What waits behind this gate can go.
@@ -96,9 +98,8 @@ pub enum Output {
 
 /// The twin.
 ///
-/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output) and
-/// [`take_points`](Self::take_points); [`handle_timeout`](Self::handle_timeout) is due at
-/// [`poll_timeout`](Self::poll_timeout).
+/// After each `handle_*` the caller drains [`poll_output`](Self::poll_output);
+/// [`handle_timeout`](Self::handle_timeout) is due at [`poll_timeout`](Self::poll_timeout).
 #[derive(Debug)]
 pub struct Twin {
     config: Config,
@@ -170,6 +171,9 @@ impl Twin {
     /// The next thing to do.
     pub fn poll_output(&mut self, now: Now) -> Option<Output> {
         loop {
+            if !self.writer.points.is_empty() {
+                return Some(Output::Store(std::mem::take(&mut self.writer.points)));
+            }
             if let Some(output) = self.writer.outputs.pop_front() {
                 return Some(output);
             }
@@ -183,11 +187,6 @@ impl Twin {
                 }
             });
         }
-    }
-
-    /// The points made since the last call.
-    pub fn take_points(&mut self) -> Vec<Waiting> {
-        std::mem::take(&mut self.writer.points)
     }
 
     /// What became of the values.

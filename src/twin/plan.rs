@@ -232,6 +232,7 @@ impl Plan {
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.growth.wanted_since.get_or_insert(now);
             state.growth.wanted_last = now;
+            state.count_complete(&models.get(ix).properties);
             if state.stage == ModelStage::Failed {
                 state.tries.at = now + SETTLE;
             }

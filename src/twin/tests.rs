@@ -84,11 +84,21 @@ impl Rig {
                     let answer = self.sitewise.call(step);
                     self.twin.handle_done(id, answer, self.now);
                 }
-                Output::Open(gate) => self.opened.push(gate),
+                Output::Store(points) => self.points.extend(points),
+                Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
             }
         }
-        self.points.extend(self.twin.take_points());
+    }
+
+    /// What waited for a gate waits no longer; what is stored afterwards would wait for ever.
+    fn open(&mut self, gate: Gate) {
+        self.opened.push(gate);
+        for waiting in &mut self.points {
+            if waiting.gate == Some(gate) {
+                waiting.gate = None;
+            }
+        }
     }
 
     /// Lets time pass, stopping wherever something is due.

@@ -214,10 +214,11 @@ impl Plan {
                 state.names = model.properties.into_iter().map(|(_, name)| name).collect();
                 state.hierarchies = model.hierarchies.into_iter().map(|(id, _)| id).collect();
                 let wanted = &models.get(ix).properties;
-                let has = |id| state.properties.contains(id);
-                state.complete = wanted.iter().take_while(|property| has(&property.id)).count();
+                state.complete = 0;
+                state.count_complete(wanted);
                 for property in wanted {
-                    if has(&property.id) && !had.contains(&property.id) {
+                    let has = state.properties.contains(&property.id);
+                    if has && !had.contains(&property.id) {
                         self.outputs.push_back(Output::Open(Gate::Property(property.id)));
                     }
                 }

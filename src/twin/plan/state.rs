@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
+use crate::sitewise::api::Property;
 use crate::time::Instant;
 
 /// Where a model stands.
@@ -66,6 +67,15 @@ impl ModelState {
             growth: Growth::default(),
             tries: Tries::default(),
         }
+    }
+}
+
+impl ModelState {
+    /// Counts on over the wanted properties that the model has.
+    pub(super) fn count_complete(&mut self, wanted: &[Property]) {
+        let more = wanted.iter().skip(self.complete);
+        let has = |property: &&Property| self.properties.contains(&property.id);
+        self.complete += more.take_while(has).count();
     }
 }
 

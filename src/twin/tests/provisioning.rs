@@ -38,17 +38,56 @@ fn a_birth_becomes_models_assets_and_a_tree() {
     rig.check_conservation();
 }
 
+/// No point waits any more.
+fn check_nothing_waits(rig: &Rig) {
+    let waiting: Vec<_> = rig.points.iter().filter(|waiting| waiting.gate.is_some()).collect();
+    assert!(waiting.is_empty(), "{waiting:#?}");
+}
+
 #[test]
 fn every_gate_that_a_point_waits_for_opens() {
     let mut rig = farm();
     rig.seconds(10);
-    for waiting in &rig.points {
-        if let Some(gate) = waiting.gate {
-            assert!(rig.opened.contains(&gate), "{waiting:?}");
-        }
-    }
+    check_nothing_waits(&rig);
     rig.event(data(node(), vec![(0, sample(10_000, Value::Double(1.0)))]));
     assert_eq!(rig.points.last().map(|waiting| waiting.gate), Some(None));
+}
+
+/// After a restart model and asset are active when the birth comes: its points must be stored
+/// before the gate opens that they wait for.
+#[test]
+fn a_gate_never_opens_before_the_points_that_wait_for_it() {
+    let mut rig = farm();
+    rig.event(birth(device("T2"), Vec::new(), vec![turbine("T2", 0, 12.0, 0)]));
+    rig.seconds(10);
+    let mut rig = rig.restart();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(10);
+    rig.event(birth(device("T2"), Vec::new(), vec![turbine("T2", 0, 12.0, 0)]));
+    rig.seconds(10);
+    check_nothing_waits(&rig);
+}
+
+/// A property that only a later instance has, and that SiteWise has already.
+#[test]
+fn what_is_wanted_late_and_there_already_keeps_no_value_waiting() {
+    let late = || {
+        let mut metric = turbine("T2", 0, 12.0, 0);
+        let Content::Instance(instance) = &mut metric.content else { panic!() };
+        instance.members[1].properties =
+            vec![property("engLow", DataType::Double, Value::Double(1.0))];
+        birth(device("T2"), Vec::new(), vec![metric])
+    };
+    let mut rig = farm();
+    rig.event(late());
+    rig.seconds(10);
+    let mut rig = rig.restart();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(10);
+    rig.event(late());
+    rig.seconds(10);
+    check_nothing_waits(&rig);
+    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
 }
 
 #[test]
