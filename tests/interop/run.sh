@@ -40,7 +40,7 @@ npm ci --prefix "$work" --ignore-scripts --no-audit --no-fund --loglevel=error >
 python3 -m venv "$work/venv"
 "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
 
-(cd "$root" && cargo build --locked -p sparkwise -p sitewise-local --bins)
+(cd "$root" && cargo build --locked --workspace --bins)
 target=${CARGO_TARGET_DIR:-$root/target}
 
 mkdir "$work/runs"
