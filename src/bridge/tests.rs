@@ -365,7 +365,7 @@ proptest! {
             let model = &world.sitewise.models[&of.model];
             let online = model.properties.iter().find(|p| p.name == "Online").unwrap().id;
             let stream = crate::delivery::point::Stream { asset, property: online };
-            let latest = world.written.iter().filter(|(key, _)| key.stream == stream).next_back();
+            let latest = world.written.iter().rfind(|(key, _)| key.stream == stream);
             prop_assert_eq!(latest.map(|(_, value)| value), Some(&Variant::Boolean(true)));
         }
         let names: BTreeSet<_> = world.sitewise.assets.values().map(|a| &a.name).collect();

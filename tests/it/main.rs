@@ -1,6 +1,8 @@
 //! The whole way over real sockets: an MQTT server, an edge node, the bridge, the emulator,
 //! and the AWS SDK reading back.
 
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+
 mod architecture;
 mod documents;
 mod way;
