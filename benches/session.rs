@@ -39,7 +39,8 @@ fn births(criterion: &mut Criterion) {
                 || plant::host_with([]),
                 |mut host| {
                     plant::tell(&mut host, black_box(birth), now);
-                    assert_eq!(plant::drain(&mut host), METRICS);
+                    // bdSeq and the like come on top.
+                    assert!(plant::drain(&mut host) >= METRICS);
                     host
                 },
                 BatchSize::LargeInput,
@@ -52,7 +53,8 @@ fn births(criterion: &mut Criterion) {
                 // The same birth within two seconds would be a duplicate.
                 now = now.plus(Duration::from_secs(10));
                 plant::tell(&mut host, black_box(birth), now);
-                assert_eq!(plant::drain(&mut host), METRICS);
+                // bdSeq and the like come on top.
+                assert!(plant::drain(&mut host) >= METRICS);
             });
         });
     }

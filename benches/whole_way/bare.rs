@@ -13,7 +13,7 @@ use sparkwise::sitewise::limits::{ENTRIES_PER_REQUEST, VALUES_PER_ENTRY};
 use uuid::Uuid;
 
 use super::child::Peer;
-use super::measured::{Clocks, Measured};
+use super::measured::{Measured, Used};
 use super::plan::{BARE_IN_FLIGHT, Plan};
 use super::sdk_config;
 
@@ -26,7 +26,7 @@ pub(crate) fn round(peer: &Peer, plan: &Plan) -> Measured {
     let requests = plan.values() / VALUES_PER_REQUEST;
     let next = Arc::new(AtomicUsize::new(0));
 
-    let before = Clocks::read(peer.id());
+    let before = Used::until_now(peer.id());
     let began = Instant::now();
     runtime.block_on(async {
         let mut senders = tokio::task::JoinSet::new();
@@ -47,13 +47,12 @@ pub(crate) fn round(peer: &Peer, plan: &Plan) -> Measured {
         }
     });
     let elapsed = began.elapsed();
-    let (cpu, peer_cpu) = Clocks::read(peer.id()).since(before);
+    let cpu = Used::until_now(peer.id()).since(before);
     Measured {
         values: (requests * VALUES_PER_REQUEST) as u64,
         requests: requests as u64,
         elapsed,
         cpu,
-        peer_cpu,
     }
 }
 

@@ -9,7 +9,7 @@ use sparkwise::sitewise::aws::AwsSiteWise;
 use tokio::sync::oneshot;
 
 use super::child::Peer;
-use super::measured::{Clocks, Measured};
+use super::measured::{ENGINE, Measured, Used};
 use super::plan::Plan;
 use super::sdk_config;
 
@@ -28,7 +28,8 @@ pub(crate) fn round(peer: &mut Peer, plan: &Plan) -> Round {
     let sdk = sdk_config(&format!("http://127.0.0.1:{}", peer.http));
     let (stop, stopped) = oneshot::channel::<()>();
     // As the binary has it: the engine on this thread, the rest on the runtime's own.
-    let bridge = std::thread::spawn(move || {
+    let engine = std::thread::Builder::new().name(ENGINE.to_owned());
+    let bridge = engine.spawn(move || {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
         let stopped = async {
             let _ = stopped.await;
@@ -36,12 +37,13 @@ pub(crate) fn round(peer: &mut Peer, plan: &Plan) -> Round {
         let sitewise = AwsSiteWise::new(&sdk).unwrap();
         runtime.block_on(app::run_with(config, sitewise, "benchmark", stopped)).unwrap()
     });
+    let bridge = bridge.unwrap();
 
     let [complete, births] = peer.hear("born");
-    let before = Clocks::read(peer.id());
+    let before = Used::until_now(peer.id());
     peer.go();
     let [values, requests, micros, rebirths] = peer.hear("done");
-    let (cpu, peer_cpu) = Clocks::read(peer.id()).since(before);
+    let cpu = Used::until_now(peer.id()).since(before);
     let _ = stop.send(());
     let ledger = bridge.join().unwrap();
 
@@ -50,7 +52,7 @@ pub(crate) fn round(peer: &mut Peer, plan: &Plan) -> Round {
     let sent = (plan.properties() + plan.values()) as u64;
     let lost = (sent + ledger.values.own_points).saturating_sub(ledger.delivery.delivered);
     let elapsed = Duration::from_micros(micros);
-    let measured = Measured { values, requests, elapsed, cpu, peer_cpu };
+    let measured = Measured { values, requests, elapsed, cpu };
     Round { measured, ledger, lost, rebirths }
 }
 

@@ -124,6 +124,7 @@ fn report(rounds: &[(Measured, Measured, u64)]) {
         bridge.values_per_second() / bare.values_per_second()
     });
     line("bridge", "CPU s/M", &|bridge, _| bridge.cpu_per_million());
+    line("of it the engine's thread", "CPU s/M", &|bridge, _| bridge.engine_per_million());
     line("bare loop", "CPU s/M", &|_, bare| bare.cpu_per_million());
     line("bridge : bare loop", "in CPU", &|bridge, bare| {
         bridge.cpu_per_million() / bare.cpu_per_million()

@@ -10,10 +10,7 @@ pub(crate) struct Measured {
     pub(crate) values: u64,
     pub(crate) requests: u64,
     pub(crate) elapsed: Duration,
-    /// Of this process.
-    pub(crate) cpu: Option<Duration>,
-    /// Of the other process: the stub, and for the bridge the plant.
-    pub(crate) peer_cpu: Option<Duration>,
+    pub(crate) cpu: Used,
 }
 
 impl Measured {
@@ -27,12 +24,17 @@ impl Measured {
 
     /// Processor seconds of this process per million values.
     pub(crate) fn cpu_per_million(&self) -> f64 {
-        self.per_million(self.cpu)
+        self.per_million(self.cpu.own)
+    }
+
+    /// Processor seconds of the engine's thread per million values.
+    pub(crate) fn engine_per_million(&self) -> f64 {
+        self.per_million(self.cpu.engine)
     }
 
     /// Processor seconds of the other process per million values.
     pub(crate) fn peer_cpu_per_million(&self) -> f64 {
-        self.per_million(self.peer_cpu)
+        self.per_million(self.cpu.peer)
     }
 
     fn per_million(&self, cpu: Option<Duration>) -> f64 {
@@ -40,22 +42,36 @@ impl Measured {
     }
 }
 
-/// The processor time of both processes at one moment.
+/// The name of the thread that the engine runs on.
+pub(crate) const ENGINE: &str = "engine";
+
+/// Processor time up to one moment, or between two.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Clocks {
+pub(crate) struct Used {
+    /// Of this process.
     own: Option<Duration>,
+    /// Of the engine's thread in it, while there is one.
+    engine: Option<Duration>,
+    /// Of the other process: the stub, and for the bridge the plant.
     peer: Option<Duration>,
 }
 
-impl Clocks {
-    pub(crate) fn read(peer: u32) -> Self {
-        Self { own: cpu::used(std::process::id()), peer: cpu::used(peer) }
+impl Used {
+    pub(crate) fn until_now(peer: u32) -> Self {
+        Self {
+            own: cpu::used(std::process::id()),
+            engine: cpu::of_thread(ENGINE),
+            peer: cpu::used(peer),
+        }
     }
 
-    /// Used since an earlier moment: by this process, and by the other.
-    pub(crate) fn since(self, earlier: Self) -> (Option<Duration>, Option<Duration>) {
+    pub(crate) fn since(self, earlier: Self) -> Self {
         let between = |now: Option<Duration>, then: Option<Duration>| Some(now? - then?);
-        (between(self.own, earlier.own), between(self.peer, earlier.peer))
+        Self {
+            own: between(self.own, earlier.own),
+            engine: between(self.engine, earlier.engine),
+            peer: between(self.peer, earlier.peer),
+        }
     }
 }
 
