@@ -81,7 +81,7 @@ install_node() {
 
 build() {
     cargo build --quiet --manifest-path "$root/Cargo.toml" -p sitewise-local || return
-    bench=$(cargo bench --quiet --no-run --message-format=json --manifest-path "$root/Cargo.toml" \
+    bench=$(cargo bench --quiet --no-run --message-format=json-render-diagnostics --manifest-path "$root/Cargo.toml" \
         -p sitewise-local --bench load | grep -oE '"executable":"[^"]*/load-[^"]*"' | cut -d '"' -f 4)
     [ -x "$bench" ]
 }
