@@ -31,7 +31,7 @@ use pacing::Pace;
 use point::{Class, Discard, Key, Point, Refusal, Stream};
 use ready::Ready;
 use request::InFlight;
-use retry::{Circuit, Random};
+use retry::Circuit;
 use second::Any;
 use stream::Value;
 use streams::{Slot, Streams};
@@ -86,7 +86,7 @@ pub struct Delivery {
     ready: Ready,
     pace: Pace,
     circuit: Circuit,
-    random: Random,
+    random: fastrand::Rng,
     next_request: u64,
     /// At most [`Config::in_flight`].
     requests: FxHashMap<RequestId, InFlight>,
@@ -122,7 +122,7 @@ impl Delivery {
             ready: Ready::default(),
             pace: Pace::new(config.requests_per_second, config.values_per_second),
             circuit: Circuit::new(),
-            random: Random::new(seed),
+            random: fastrand::Rng::with_seed(seed),
             next_request: 0,
             requests: FxHashMap::default(),
             send_due: None,

@@ -264,8 +264,7 @@ impl<S: SiteWise> Engine<S> {
     }
 
     fn publish(&self, publish: Publish) {
-        let Publish { server, topic, payload, qos, retain } = publish;
-        let message = Message { topic, payload, qos, retain };
+        let Publish { server, message } = publish;
         let Some(queue) = self.servers.get(usize::from(server.0)) else { return };
         debug!(mqtt.topic = message.topic, "publishing");
         if queue.try_send(message).is_err() {

@@ -205,7 +205,7 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Publish(publish) => {
-                self.rebirths += usize::from(publish.topic.contains("/NCMD/"));
+                self.rebirths += usize::from(publish.message.topic.contains("/NCMD/"));
             }
             Output::Step(id, step) => {
                 let kinds = [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Conflict];

@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use fastrand::Rng;
+
 use crate::sitewise::api::FaultKind;
 use crate::time::Instant;
 
@@ -18,29 +20,9 @@ const AWAY_AFTER: u32 = 6;
 /// First delay of all while access is denied as a whole.
 const DENIED_DELAY: Duration = Duration::from_secs(5);
 
-/// Numbers that look random and follow from the seed: splitmix64.
-#[derive(Clone, Debug)]
-pub(super) struct Random(u64);
-
-impl Random {
-    pub(super) fn new(seed: u64) -> Self {
-        Self(seed)
-    }
-
-    /// From 0 to 1.
-    fn fraction(&mut self) -> f64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut bits = self.0;
-        bits = (bits ^ (bits >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        bits = (bits ^ (bits >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        bits ^= bits >> 31;
-        (bits >> 11) as f64 / (1_u64 << 53) as f64
-    }
-}
-
 /// The delay before a stream or value is tried again that failed `failures` times before, in
 /// this way the last time: doubled by each failure, and up to half as long again.
-pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Random) -> Duration {
+pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration {
     match kind {
         FaultKind::Denied => LONGEST_DELAY,
         FaultKind::Conflict | FaultKind::NotFound => spread(SETTLING_DELAY, failures, random),
@@ -54,10 +36,10 @@ pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Random) -> Durat
     }
 }
 
-fn spread(first: Duration, failures: u8, random: &mut Random) -> Duration {
+fn spread(first: Duration, failures: u8, random: &mut Rng) -> Duration {
     let doubled = first.saturating_mul(1_u32 << failures.min(10));
     let least = doubled.min(LONGEST_DELAY * 2 / 3);
-    least + least.mul_f64(random.fraction() / 2.0)
+    least + least.mul_f64(random.f64() / 2.0)
 }
 
 /// Keeps all requests back while SiteWise is away, but for one at a time that asks.
@@ -119,7 +101,7 @@ impl Circuit {
     }
 
     /// SiteWise has not answered, or not as itself.
-    pub(super) fn missed(&mut self, probe: bool, random: &mut Random, now: Instant) {
+    pub(super) fn missed(&mut self, probe: bool, random: &mut Rng, now: Instant) {
         self.state = match self.state {
             State::There { missed } if missed + 1 < AWAY_AFTER => {
                 State::There { missed: missed + 1 }
@@ -137,7 +119,7 @@ impl Circuit {
     }
 
     /// SiteWise denies access as a whole: credentials are missing, expired or wrong.
-    pub(super) fn denied(&mut self, probe: bool, random: &mut Random, now: Instant) {
+    pub(super) fn denied(&mut self, probe: bool, random: &mut Rng, now: Instant) {
         let failures = match self.state {
             State::There { .. } => 0,
             State::Away { failures, .. } if probe => failures.saturating_add(1),
@@ -154,7 +136,7 @@ mod tests {
 
     #[test]
     fn delays_double_within_their_bounds() {
-        let mut random = Random::new(7);
+        let mut random = Rng::with_seed(7);
         for failures in 0..=u8::MAX {
             let delay = delay(FaultKind::Throttled, failures, &mut random);
             let least = Duration::from_millis(500 << failures.min(10)).min(LONGEST_DELAY * 2 / 3);
@@ -167,7 +149,7 @@ mod tests {
     #[test]
     fn delays_follow_from_the_seed() {
         let delays = |seed| {
-            let mut random = Random::new(seed);
+            let mut random = Rng::with_seed(seed);
             [(); 3].map(|()| delay(FaultKind::Limit, 0, &mut random))
         };
         assert_eq!(delays(1), delays(1));
@@ -176,7 +158,7 @@ mod tests {
 
     #[test]
     fn while_sitewise_is_away_one_request_at_a_time_asks() {
-        let mut random = Random::new(1);
+        let mut random = Rng::with_seed(1);
         let mut circuit = Circuit::new();
         let mut now = Instant::START;
         for _ in 1..AWAY_AFTER {

@@ -65,14 +65,8 @@ pub enum Output {
 pub struct Publish {
     /// Where.
     pub server: ServerId,
-    /// Its topic.
-    pub topic: String,
-    /// Its payload.
-    pub payload: Vec<u8>,
-    /// How surely.
-    pub qos: Qos,
-    /// Whether the server keeps it.
-    pub retain: bool,
+    /// What.
+    pub message: Message,
 }
 
 /// What has passed through the host since its start.
@@ -96,7 +90,7 @@ pub struct Counters {
 #[derive(Debug)]
 pub struct Host {
     config: Config,
-    chance: Chance,
+    chance: fastrand::Rng,
     servers: Servers,
     sessions: Vec<Session>,
     /// Where a session stands, by group and node.
@@ -116,7 +110,7 @@ impl Host {
     /// A host that knows no server and no node yet. `seed` spreads its requests in time.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
-            chance: Chance(seed),
+            chance: fastrand::Rng::with_seed(seed),
             servers: Servers::default(),
             sessions: Vec::new(),
             places: FxHashMap::default(),
@@ -352,7 +346,7 @@ impl Host {
         let mut sink = Sink {
             now,
             config: &self.config,
-            chance: self.chance.next(),
+            chance: self.chance.f64(),
             room,
             servers: &self.servers,
             budget: &mut self.budget,
@@ -407,21 +401,7 @@ impl Host {
 }
 
 fn publish(server: ServerId, message: Message) -> Output {
-    let Message { topic, payload, qos, retain } = message;
-    Output::Publish(Publish { server, topic, payload, qos, retain })
-}
-
-/// A sequence of numbers that look like chance: Weyl's, mixed as in SplitMix64.
-#[derive(Debug)]
-struct Chance(u64);
-
-impl Chance {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
+    Output::Publish(Publish { server, message })
 }
 
 #[cfg(test)]

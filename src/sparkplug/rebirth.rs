@@ -269,12 +269,12 @@ pub(crate) enum Wish {
 }
 
 impl Requests {
-    /// Wishes for a birth; `chance` is a number from the whole range.
+    /// Wishes for a birth; `chance` is a number from 0 to 1.
     pub(crate) fn wish(
         &mut self,
         fault: Fault,
         now: Instant,
-        chance: u64,
+        chance: f64,
         policy: &Policy,
     ) -> Wish {
         if !policy.reasons.contains(fault.reason()) {
@@ -284,7 +284,7 @@ impl Requests {
             return Wish::GivenUp;
         }
         if self.pending.is_none() {
-            let jitter = policy.jitter.mul_f64(chance as f64 / u64::MAX as f64);
+            let jitter = policy.jitter.mul_f64(chance);
             let debounced = self.last.map(|last| last + self.interval);
             let due = debounced.unwrap_or(now).max(now + jitter);
             self.pending = Some(Pending { due, placed: false, fault });

@@ -31,7 +31,7 @@ pub(crate) struct Sink<'a> {
     pub(crate) now: Now,
     pub(crate) config: &'a Config,
     /// A number from the whole range, drawn for this input.
-    pub(crate) chance: u64,
+    pub(crate) chance: f64,
     /// What is left for this session's tables and window.
     pub(crate) room: Load,
     pub(crate) servers: &'a Servers,

@@ -176,7 +176,7 @@ fn said(sample: &Sample) -> String {
 }
 
 fn told_publish(publish: &Publish) -> String {
-    let Publish { server, topic, payload, qos, retain } = publish;
+    let Publish { server, message: Message { topic, payload, qos, retain } } = publish;
     if topic == "spBv1.0/STATE/h" {
         assert_eq!((*qos, *retain), (Qos::AtLeastOnce, true));
         let json: serde_json::Value = serde_json::from_slice(payload).unwrap();
