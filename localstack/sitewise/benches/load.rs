@@ -16,9 +16,9 @@ use uuid::Uuid;
 
 type Outcome<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
 
-/// Values a second that the issue asks for.
+/// Values a second below which it could be what a benchmark of the bridge measures.
 const VALUES_PER_SECOND: f64 = 300_000.0;
-/// Memory of a million streams that the issue asks for.
+/// Bytes that a million streams may take.
 const MEMORY: u64 = 1_000_000_000;
 const PROPERTIES: u128 = 500;
 const CONNECTIONS: u64 = 4;

@@ -1,6 +1,8 @@
 //! One life of a twin with the AWS SDK for Rust: models, assets, tree, values, reads, deletion,
 //! waiters. The argument is the emulator's address.
 
+#![expect(clippy::print_stdout, reason = "the script reads the last line")]
+
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_config::{BehaviorVersion, Region};
@@ -50,7 +52,7 @@ async fn main() -> Outcome {
     let address = std::env::args().nth(1).ok_or("give the emulator's address")?;
     let shared = aws_config::defaults(BehaviorVersion::latest())
         .region(Region::new("us-east-1"))
-        .credentials_provider(Credentials::from_keys("local", "local", None))
+        .credentials_provider(Credentials::new("local", "local", None, None, "local"))
         .endpoint_url(format!("http://{address}"))
         .retry_config(RetryConfig::disabled())
         .load()
