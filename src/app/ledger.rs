@@ -29,6 +29,8 @@ pub struct Ledger {
     pub provisioning: plan::Figures,
     /// Models and assets wanted.
     pub size: (usize, usize),
+    /// What senders did otherwise than Sparkplug says, and how often.
+    pub findings: Vec<(&'static str, u64)>,
     /// What people should look at.
     pub problems: Vec<(String, String)>,
 }
@@ -37,7 +39,10 @@ impl Ledger {
     pub(super) fn new(bridge: &Bridge, outbox: &dyn Outbox, discarded: u64) -> Self {
         let twin: &twin::Twin = bridge.twin();
         let problems = twin.plan().problems();
+        let findings = bridge.host().counters().findings;
+        let findings = findings.iter().filter(|(_, count)| *count > 0);
         Self {
+            findings: findings.map(|(finding, count)| (finding.name(), count)).collect(),
             values: twin.counts().clone(),
             held: twin.held(),
             delivery: bridge.delivery().figures(),
@@ -98,6 +103,9 @@ impl Ledger {
             if count > 0 {
                 info!(reason = why.label(), "{count} values were not carried: {}", why.label());
             }
+        }
+        for (finding, count) in &self.findings {
+            info!(finding, "{count} times the plant did otherwise than Sparkplug says: {finding}");
         }
         let left = self.waiting() + self.held;
         if left == 0 {

@@ -39,6 +39,8 @@ pub(crate) struct FakeSiteWise {
     /// Writes in the order in which they came.
     pub(crate) writes: Vec<String>,
     pub(crate) reads: usize,
+    /// Names of models that it does not take.
+    pub(crate) refused: BTreeSet<String>,
     /// How often a new state must be looked at before it is reached.
     pub(crate) slowness: u32,
 }
@@ -72,6 +74,9 @@ impl FakeSiteWise {
                     return Err(fault(FaultKind::AlreadyExists, "model"));
                 }
                 self.check_model(&create.properties, &create.hierarchies)?;
+                if self.refused.contains(&create.name) {
+                    return Err(fault(FaultKind::Invalid, "this name is not wanted here"));
+                }
                 let model = FakeModel {
                     name: create.name,
                     external_id: Some(create.external_id),

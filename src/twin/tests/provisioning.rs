@@ -207,6 +207,25 @@ fn a_foreign_model_of_the_same_name_is_left_alone_and_reported() {
 }
 
 #[test]
+fn a_model_that_sitewise_refuses_is_reported_and_its_values_wait() {
+    let mut sitewise = FakeSiteWise::default();
+    sitewise.refused.insert("Turbine".into());
+    let mut rig = Rig::with(config(), sitewise);
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    let problem = ("model Turbine", "this name is not wanted here");
+    assert!(rig.twin.plan().problems().any(|found| found == problem));
+    let waiting = |rig: &Rig| rig.points.iter().filter(|point| point.gate.is_some()).count();
+    // Speed and Power; the gearbox has a model of its own and does not wait.
+    assert_eq!(waiting(&rig), 2);
+    // Somebody mends it: it is tried again, and nothing was lost.
+    rig.sitewise.refused.clear();
+    rig.seconds(400);
+    assert_eq!(waiting(&rig), 0);
+    assert_eq!(rig.twin.plan().problems().count(), 0);
+}
+
+#[test]
 fn what_somebody_deleted_is_made_again() {
     let mut rig = farm();
     rig.seconds(10);
