@@ -15,7 +15,7 @@
 //! let (now, server) = (Now::default(), ServerId(0));
 //! let mut host = Host::new(Config::new("sparkwise"), 7);
 //! host.handle_connected(server, Timestamp::from_millis(1), now);
-//! assert!(matches!(host.poll_output(), Some(Output::Publish(state)) if state.retain));
+//! assert!(matches!(host.poll_output(), Some(Output::Publish(state)) if state.message.retain));
 //!
 //! let mut edge = Edge::new(EdgeNode::new("Farm", "Gateway"), 0);
 //! let birth = edge.nbirth(Timestamp::from_millis(2), [Metric::new("Wind", 7.5_f32)]);
