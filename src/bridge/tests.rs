@@ -304,6 +304,7 @@ impl World {
         self.now = self.now.plus(end.instant.since(self.now.instant));
         self.bridge.handle_timeout(self.now);
         self.drain();
+        self.answer();
     }
 
     /// In = delivered + refused + discarded by rule + waiting.
