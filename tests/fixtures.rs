@@ -101,7 +101,7 @@ fn told(output: Output) -> Vec<String> {
             samples.map(|(slot, sample)| format!("{late}#{} {}", slot.0, said(sample))).collect()
         }
         Output::Event(Event::Death(death)) => vec![format!("death {}", death.source)],
-        Output::Publish(publish) => vec![format!("publish {}", publish.topic)],
+        Output::Publish(publish) => vec![format!("publish {}", publish.message.topic)],
     }
 }
 
