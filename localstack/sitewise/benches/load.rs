@@ -42,9 +42,9 @@ fn main() -> Outcome {
     Ok(())
 }
 
-/// Ten entries of ten values each, for 10,000 properties in turn, for three seconds.
+/// Ten entries of ten values each, for 50,000 properties in turn, for three seconds.
 async fn throughput() -> Outcome<f64> {
-    const ASSETS: u128 = 20;
+    const ASSETS: u128 = 100;
     let (address, stop, serving) =
         start(Options { history_per_stream: 100, ..Options::default() })?;
     create(address, ASSETS).await?;
