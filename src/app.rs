@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use self::engine::{Ended, Engine};
 pub use self::ledger::Ledger;
 use crate::bridge::{self, Bridge};
-use crate::config::{Config, Rebirth};
+use crate::config::Config;
 use crate::outbox::memory::Memory;
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
@@ -136,15 +136,12 @@ pub async fn run_with<S: SiteWise>(
 fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
     let (twin, sparkplug) = (&config.twin, &config.sparkplug);
     let usual = host::Config::new(sparkplug.host_id.clone());
-    let reasons = match sparkplug.rebirth {
-        Rebirth::Auto => rebirth::Reasons::ALL,
-        Rebirth::Off => rebirth::Reasons::NONE,
-    };
     bridge::Config {
         host: host::Config {
             reorder_timeout: sparkplug.reorder_timeout,
             bd_seq: sparkplug.bdseq,
-            rebirth: rebirth::Policy { reasons, ..usual.rebirth },
+            rebirth: rebirth::Policy { reasons: sparkplug.rebirth, ..usual.rebirth },
+            silence: sparkplug.silence,
             ..usual
         },
         twin: twin::Config {

@@ -11,9 +11,10 @@ use crate::delivery::point::{Discard, Gate, Key, Point, Refusal};
 use crate::delivery::{self, Delivery};
 use crate::outbox::Waiting;
 use crate::sitewise::api::{Entry, EntryError, Fault};
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::{DeathCause, Event};
+use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{self, Host, Publish, ServerId};
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::plan::step::{Done, Step, StepId};
@@ -62,6 +63,15 @@ pub enum Output {
     Born(Source),
     /// A node or device died.
     Died(Source, DeathCause),
+    /// Something is not as it should be, for the first time with this sender.
+    Found {
+        /// The edge node; none for what no edge node sent.
+        edge: Option<EdgeNode>,
+        /// What.
+        finding: Finding,
+        /// The topic of the message that shows it; empty where none does.
+        example: String,
+    },
 }
 
 /// The bridge.
@@ -110,6 +120,12 @@ impl Bridge {
         now: Now,
     ) {
         self.host.handle_message(server, topic, payload, retain, now);
+        self.follow_host(now);
+    }
+
+    /// The message that has just arrived on `topic` travelled at this quality of service.
+    pub fn handle_qos(&mut self, topic: &str, qos: u8, now: Now) {
+        self.host.handle_qos(topic, qos, now.wall);
         self.follow_host(now);
     }
 
@@ -223,6 +239,9 @@ impl Bridge {
                     self.outputs.push_back(Output::Publish(publish));
                 }
                 host::Output::Event(event) => self.follow(event, now),
+                host::Output::Found { edge, finding, example } => {
+                    self.outputs.push_back(Output::Found { edge, finding, example });
+                }
             }
         }
     }

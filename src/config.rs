@@ -34,7 +34,7 @@ pub use process::{LogFormat, Process};
 pub use reader::{Effective, Origin};
 pub use secret::Secret;
 pub use source::{Environment, NotUnicode, Source};
-pub use sparkplug::{Rebirth, Sparkplug};
+pub use sparkplug::Sparkplug;
 pub use twin::Twin;
 pub use url::{Scheme, ServerUrl};
 pub use variable::{Default, Section, Var, sections};

@@ -40,6 +40,8 @@ pub enum Inbound {
         topic: String,
         /// Its payload. The queue counts its bytes until the last copy is dropped.
         payload: Bytes,
+        /// The quality of service that it travelled at.
+        qos: u8,
         /// It was stored by the server: it is not live.
         retain: bool,
     },

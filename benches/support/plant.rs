@@ -92,7 +92,7 @@ pub(crate) fn drain(host: &mut Host) -> usize {
         values += match std::hint::black_box(output) {
             Output::Event(Event::Data(data)) => data.samples.len(),
             Output::Event(Event::Birth(birth)) => birth.slots as usize,
-            Output::Event(Event::Death(_)) | Output::Publish(_) => 0,
+            Output::Event(Event::Death(_)) | Output::Publish(_) | Output::Found { .. } => 0,
         };
     }
     values

@@ -158,9 +158,12 @@ impl<S: SiteWise> Engine<S> {
                 Inbound::Disconnected { server, .. } => {
                     self.bridge.handle_disconnected(ServerId(server), now);
                 }
-                Inbound::Message { server, topic, payload, retain } => {
+                Inbound::Message { server, topic, payload, qos, retain } => {
                     let server = ServerId(server);
                     self.bridge.handle_message(server, &topic, &payload, retain, now);
+                    if qos > 0 {
+                        self.bridge.handle_qos(&topic, qos, now);
+                    }
                 }
             }
         }
@@ -248,6 +251,17 @@ impl<S: SiteWise> Engine<S> {
             Output::Discarded(key, why) => {
                 if why != Discard::Overwritten {
                     self.outbox.settle(&[key]);
+                }
+            }
+            Output::Found { edge, finding, example } => {
+                let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
+                let (name, words) = (finding.name(), finding.words());
+                let tck_id = finding.tck_id().unwrap_or("-");
+                // What the network does is no fault of the sender's.
+                if finding.tck_id().is_some() {
+                    warn!(sparkplug.finding = name, tck_id, example, "{who}: {words}");
+                } else {
+                    info!(sparkplug.finding = name, example, "{who}: {words}");
                 }
             }
             Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),

@@ -218,7 +218,7 @@ impl World {
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
-            Output::Born(_) | Output::Died(..) => {}
+            Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
             Output::Store(points) => self.discarded += self.outbox.put(points).len() as u64,
             Output::Open(gate) => self.outbox.open(gate),
             Output::Settled(keys) => self.outbox.settle(&keys),

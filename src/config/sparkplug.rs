@@ -6,6 +6,7 @@ use super::parse::{duration_within, list, topic_level, word};
 use super::reader::Reader;
 use super::variable::{Default, Section, Var};
 use crate::sparkplug::config::BdSeq;
+use crate::sparkplug::rebirth::{Reason, Reasons};
 
 const HOST_ID: Var = Var {
     name: "SPARKPLUG_HOST_ID",
@@ -39,9 +40,12 @@ const REORDER_TIMEOUT: Var = Var {
 const REBIRTH: Var = Var {
     name: "SPARKPLUG_REBIRTH",
     default: Default::Value("auto"),
-    form: "auto or off",
-    doc: "Whether edge nodes are asked for a rebirth when their messages cannot be understood otherwise. \
-          With off the bridge publishes nothing but its STATE.",
+    form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected",
+    doc: "For which reasons edge nodes are asked for a rebirth: auto is all of them. gap: messages are \
+          missing. before-birth: data of a node or device without a birth. unknown-metric, unknown-alias: \
+          data that the latest birth does not explain. undecodable: bytes that are no payload. probe: it may \
+          be dead. expected: it was online before the bridge was away. With off the bridge publishes \
+          nothing but its STATE.",
     secret: false,
     file: false,
 };
@@ -57,10 +61,21 @@ const BDSEQ: Var = Var {
     file: false,
 };
 
+const SILENCE: Var = Var {
+    name: "SPARKPLUG_SILENCE",
+    default: Default::Words("none"),
+    form: "duration",
+    doc: "How long an edge node may be silent before it is asked for a rebirth, and is dead if it does not \
+          answer within ten seconds. For plants whose server publishes no wills: Sparkplug itself asks no node \
+          to speak while nothing changes.",
+    secret: false,
+    file: false,
+};
+
 pub(super) const SECTION: Section = Section {
     title: "Sparkplug",
     doc: "Behaviour as a Sparkplug host application.",
-    vars: &[&HOST_ID, &GROUPS, &REORDER_TIMEOUT, &REBIRTH, &BDSEQ],
+    vars: &[&HOST_ID, &GROUPS, &REORDER_TIMEOUT, &REBIRTH, &BDSEQ, &SILENCE],
 };
 
 /// Behaviour as a Sparkplug host application.
@@ -72,19 +87,12 @@ pub struct Sparkplug {
     pub groups: Option<Vec<String>>,
     /// How long a gap in a sequence may stay open.
     pub reorder_timeout: Duration,
-    /// Whether rebirths are requested.
-    pub rebirth: Rebirth,
+    /// For which reasons rebirths are requested.
+    pub rebirth: Reasons,
     /// How deaths are matched to births.
     pub bdseq: BdSeq,
-}
-
-/// Whether rebirths are requested.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rebirth {
-    /// Where they help.
-    Auto,
-    /// Never.
-    Off,
+    /// How long a node may be silent; none for ever.
+    pub silence: Option<Duration>,
 }
 
 impl Sparkplug {
@@ -93,11 +101,14 @@ impl Sparkplug {
         let groups = reader.optional(&GROUPS, list(topic_level));
         let reorder_timeout = reader
             .value(&REORDER_TIMEOUT, duration_within(Duration::ZERO, Duration::from_secs(60)));
-        let rebirth =
-            reader.value(&REBIRTH, word(&[("auto", Rebirth::Auto), ("off", Rebirth::Off)]));
+        let rebirth = reader.value(&REBIRTH, reasons);
         let bdseq = reader.value(
             &BDSEQ,
             word(&[("verify", BdSeq::Verify), ("strict", BdSeq::Strict), ("off", BdSeq::Off)]),
+        );
+        let silence = reader.optional(
+            &SILENCE,
+            duration_within(Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600)),
         );
         Some(Self {
             host_id: host_id?,
@@ -105,6 +116,14 @@ impl Sparkplug {
             reorder_timeout: reorder_timeout?,
             rebirth: rebirth?,
             bdseq: bdseq?,
+            silence: silence?,
         })
     }
+}
+
+fn reasons(text: &str) -> Result<Reasons, String> {
+    text.parse().map_err(|_| {
+        let names = Reason::ALL.map(Reason::name).join(", ");
+        format!("must be auto, off, or some of: {names}")
+    })
 }

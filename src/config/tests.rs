@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::sparkplug::config::BdSeq;
+use crate::sparkplug::rebirth::{Reason, Reasons};
 use crate::twin::{Int64, Nested};
 
 /// Variables and files of a test.
@@ -76,7 +77,7 @@ fn the_least_is_a_server_and_a_region() {
     assert_eq!(config.mqtt.max_packet, 16 << 20);
     assert_eq!(config.sparkplug.host_id, "sparkwise");
     assert_eq!(config.sparkplug.reorder_timeout, Duration::from_secs(2));
-    assert_eq!((config.sparkplug.rebirth, config.sparkplug.bdseq), (Rebirth::Auto, BdSeq::Verify));
+    assert_eq!((config.sparkplug.rebirth, config.sparkplug.bdseq), (Reasons::ALL, BdSeq::Verify));
     assert_eq!((config.twin.nested, config.twin.int64), (Nested::Child, Int64::Double));
     assert_eq!(config.twin.stale_after, Duration::from_secs(60));
     assert_eq!(config.twin.max_properties.get(), 500);
@@ -105,7 +106,7 @@ fn all_faults_are_named_at_once() {
         "MQTT_PASSWORD needs MQTT_USERNAME",
         "MQTT_KEEP_ALIVE (`1500ms`) must be whole seconds",
         "SPARKPLUG_HOST_ID (`a/b`)",
-        "SPARKPLUG_REBIRTH (`on`) must be one of: auto, off",
+        "SPARKPLUG_REBIRTH (`on`) must be auto, off, or some of: gap, before-birth",
         "TWIN_STATIC",
         "INGEST_LINGER (`5 parsecs`) is not a duration",
         "INGEST_IN_FLIGHT",
@@ -220,6 +221,8 @@ fn choices() {
     let config = Given::complete()
         .set("SPARKPLUG_GROUPS", "Nordsee, Alpen Süd")
         .set("SPARKPLUG_BDSEQ", "strict")
+        .set("SPARKPLUG_REBIRTH", "gap, probe")
+        .set("SPARKPLUG_SILENCE", "10m")
         .set("TWIN_MODEL_PREFIX", "Plant 1 ")
         .set("TWIN_NESTED", "flatten")
         .set("TWIN_INT64", "string")
@@ -228,6 +231,9 @@ fn choices() {
         .load();
     assert_eq!(config.sparkplug.groups, Some(vec!["Nordsee".to_owned(), "Alpen Süd".to_owned()]));
     assert_eq!(config.sparkplug.bdseq, BdSeq::Strict);
+    let reasons = Reasons::NONE.with(Reason::Gap).with(Reason::Probe);
+    assert_eq!(config.sparkplug.rebirth, reasons);
+    assert_eq!(config.sparkplug.silence, Some(Duration::from_secs(600)));
     assert_eq!(config.twin.model_prefix, "Plant 1 ");
     assert_eq!((config.twin.nested, config.twin.int64), (Nested::Flatten, Int64::String));
     assert_eq!(config.process.log_format, LogFormat::Json);

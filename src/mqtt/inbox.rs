@@ -109,7 +109,7 @@ impl Inbox {
         let _ = self.queue.reserve().await;
     }
 
-    pub(super) fn message(&mut self, topic: Bytes, payload: Bytes, retain: bool) {
+    pub(super) fn message(&mut self, topic: Bytes, payload: Bytes, qos: u8, retain: bool) {
         self.figures.0.received.fetch_add(1, Ordering::Relaxed);
         let Ok(topic) = String::from_utf8(topic.into()) else {
             self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
@@ -119,7 +119,7 @@ impl Inbox {
             self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let message = Inbound::Message { server: self.server, topic, payload, retain };
+        let message = Inbound::Message { server: self.server, topic, payload, qos, retain };
         match &mut self.early {
             Some(early) if early.len() < EARLY_MESSAGES => early.push(message),
             Some(_) => self.drop_one(),
@@ -198,9 +198,9 @@ mod tests {
         let (queue, mut received) = mpsc::channel(2);
         let (mut inbox, figures) = inbox(queue);
         for topic in ["a", "b", "c"] {
-            inbox.message(topic.into(), Bytes::new(), false);
+            inbox.message(topic.into(), Bytes::new(), 0, false);
         }
-        inbox.message(Bytes::from_static(&[0xff]), Bytes::new(), false);
+        inbox.message(Bytes::from_static(&[0xff]), Bytes::new(), 0, false);
         assert_eq!((figures.received(), figures.dropped(), figures.malformed()), (4, 1, 1));
         assert_eq!(topics(&mut received), ["a", "b"]);
     }
@@ -211,7 +211,7 @@ mod tests {
         let (mut inbox, figures) = inbox(queue.clone());
         inbox.hold();
         for topic in ["a", "b", "c"] {
-            inbox.message(topic.into(), Bytes::new(), false);
+            inbox.message(topic.into(), Bytes::new(), 0, false);
         }
         for _ in 0..3 {
             queue.try_send(CONNECTED).unwrap();
@@ -219,7 +219,7 @@ mod tests {
         assert!(!inbox.announce(CONNECTED));
         assert_eq!(topics(&mut received), ["+", "+", "+"]);
         assert!(inbox.announce(CONNECTED));
-        inbox.message("d".into(), Bytes::new(), false);
+        inbox.message("d".into(), Bytes::new(), 0, false);
         assert_eq!(topics(&mut received), ["+", "a", "b"]);
         assert_eq!(figures.dropped(), 2);
     }
@@ -230,7 +230,7 @@ mod tests {
         let (mut inbox, figures) = inbox(queue);
         let payload = Bytes::from(vec![0; 1 << 20]);
         for _ in 0..65 {
-            inbox.message("a".into(), payload.clone(), false);
+            inbox.message("a".into(), payload.clone(), 0, false);
         }
         assert_eq!(figures.dropped(), 1);
         let Ok(Inbound::Message { payload: first, .. }) = received.try_recv() else {
@@ -238,10 +238,10 @@ mod tests {
         };
         let part = first.slice(0..1);
         drop(first);
-        inbox.message("a".into(), payload.clone(), false);
+        inbox.message("a".into(), payload.clone(), 0, false);
         assert_eq!(figures.dropped(), 2, "a part of the payload still holds all of it");
         drop(part);
-        inbox.message("a".into(), payload, false);
+        inbox.message("a".into(), payload, 0, false);
         assert_eq!(figures.dropped(), 2);
     }
 }

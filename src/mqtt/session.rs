@@ -177,7 +177,8 @@ impl Session<'_> {
     ) -> Result<(), Failure> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => {
-                self.inbox.message(publish.topic, publish.payload, publish.retain);
+                let (qos, retain) = (publish.qos as u8, publish.retain);
+                self.inbox.message(publish.topic, publish.payload, qos, retain);
             }
             Event::Incoming(Packet::ConnAck(_)) => {
                 progress.phase = Phase::Subscribing;

@@ -21,6 +21,8 @@ pub enum Finding {
     TooLong,
     /// A stored message where a live one belongs.
     Retained,
+    /// A birth, data or a device's death at another quality of service than 0.
+    WrongQos,
     /// A message from another server than the node's session is on.
     ForeignServer,
     /// An NBIRTH whose sequence begins elsewhere than at zero.
@@ -98,7 +100,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 43] = [
+    pub const ALL: [Self; 44] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -107,6 +109,7 @@ impl Finding {
         Self::TooManyLeaves,
         Self::TooLong,
         Self::Retained,
+        Self::WrongQos,
         Self::ForeignServer,
         Self::NotZero,
         Self::NoSeq,
@@ -155,6 +158,7 @@ impl Finding {
             Self::TooManyLeaves => "too_many_leaves",
             Self::TooLong => "too_long",
             Self::Retained => "retained",
+            Self::WrongQos => "wrong_qos",
             Self::ForeignServer => "foreign_server",
             Self::NotZero => "birth_seq_not_zero",
             Self::NoSeq => "no_seq",
@@ -193,11 +197,66 @@ impl Finding {
         }
     }
 
+    /// What it means, in words for people.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::WrongTopic => "a topic is not one of Sparkplug's",
+            Self::Undecodable => "a payload cannot be decoded",
+            Self::TooLarge => "a payload is larger than is taken",
+            Self::TooManyNodes => "there are more edge nodes than are remembered",
+            Self::TooManyDevices => "an edge node has more devices than are remembered",
+            Self::TooManyLeaves => "a birth has more metrics, or deeper ones, than are taken",
+            Self::TooLong => "a name or value is too long: it is cut or left out",
+            Self::Retained => {
+                "a message is retained, so that it may be old: it is not taken as live"
+            }
+            Self::WrongQos => "births, data and deaths of devices belong at QoS 0",
+            Self::ForeignServer => "it speaks on another server than the one its session is on",
+            Self::NotZero => "the sequence of an NBIRTH does not begin at 0",
+            Self::NoSeq => "a message has no sequence number from 0 to 255",
+            Self::Gap => "messages are missing in the sequence",
+            Self::Duplicate => "a message came twice",
+            Self::Late => "a message came after its place in the sequence was given up",
+            Self::BeforeBirth => "it speaks before its birth",
+            Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
+            Self::StaleDeath => "a death carries another bdSeq than the latest birth",
+            Self::RepeatedDeath => "a death of what is dead already",
+            Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
+            Self::NoTime => "a payload has no timestamp: the time of its arrival is taken",
+            Self::Nameless => "a metric has no name",
+            Self::UnknownMetric => "data has a metric that the latest birth lacks",
+            Self::UnknownAlias => "data has an alias that the latest birth lacks",
+            Self::AliasCollision => "an alias stands for several metrics",
+            Self::RepeatedMetric => "a birth has two metrics or definitions of one name",
+            Self::NoDatatype => "a metric of a birth has no datatype: it is told from the value",
+            Self::UnknownDatatype => "a datatype is none of Sparkplug's",
+            Self::ChangedDatatype => "data has another datatype than the birth",
+            Self::WrongValue => "a value does not go with its datatype",
+            Self::OutOfRange => "an integer does not fit its datatype",
+            Self::NoValue => "a metric has no value and does not say that it is null",
+            Self::PropertyCount => "a property set has not as many values as keys",
+            Self::WrongQuality => "a Quality property is no integer",
+            Self::NamelessParameter => "a template parameter has no name",
+            Self::DefinitionPlace => "a template definition stands outside NBIRTH",
+            Self::Inheritance => "a template definition refers to another",
+            Self::UnknownTemplate => "a template instance has no definition: one is made from it",
+            Self::ChangedTemplate => "data names another template than the birth",
+            Self::MissingMember => "a template instance of a birth lacks members of its definition",
+            Self::SpareMember => "a template instance has members that its definition lacks",
+            Self::WrongState => "a STATE payload is none",
+            Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
+            Self::Suppressed => {
+                "a rebirth is no longer asked for: it did not cure the same fault before"
+            }
+        }
+    }
+
     /// The statement of the specification that it is held against, where there is one.
     pub const fn tck_id(self) -> Option<&'static str> {
         match self {
             Self::WrongTopic => Some("topic-structure"),
             Self::Retained => Some("payloads-ndata-retain"),
+            Self::WrongQos => Some("topics-nbirth-mqtt"),
             Self::NotZero => Some("topics-nbirth-seq-num"),
             Self::NoSeq => Some("payloads-sequence-num-always-included"),
             Self::Gap => Some("payloads-sequence-num-incrementing"),
@@ -245,23 +304,30 @@ impl Finding {
 
 /// How often each finding was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Findings([u64; Finding::COUNT]);
+pub struct Findings {
+    counts: [u64; Finding::COUNT],
+    /// One bit for each finding that was made since they were last taken.
+    fresh: u64,
+}
+
+/// Each finding has a bit.
+const _: () = assert!(Finding::COUNT <= u64::BITS as usize);
 
 impl Default for Findings {
     fn default() -> Self {
-        Self([0; Finding::COUNT])
+        Self { counts: [0; Finding::COUNT], fresh: 0 }
     }
 }
 
 impl Findings {
     /// How often `finding` was made.
     pub fn count(&self, finding: Finding) -> u64 {
-        self.0.get(finding as usize).copied().unwrap_or_default()
+        self.counts.get(finding as usize).copied().unwrap_or_default()
     }
 
     /// The findings made at least once, with how often.
     pub fn iter(&self) -> impl Iterator<Item = (Finding, u64)> + '_ {
-        Finding::ALL.into_iter().zip(self.0).filter(|(_, count)| *count > 0)
+        Finding::ALL.into_iter().zip(self.counts).filter(|(_, count)| *count > 0)
     }
 
     pub(crate) fn note(&mut self, finding: Finding) {
@@ -269,13 +335,23 @@ impl Findings {
     }
 
     pub(crate) fn add(&mut self, finding: Finding, count: u64) {
-        if let Some(total) = self.0.get_mut(finding as usize) {
+        if count > 0
+            && let Some(total) = self.counts.get_mut(finding as usize)
+        {
             *total = total.saturating_add(count);
+            self.fresh |= 1 << finding as u64;
         }
     }
 
+    /// The findings made since this was last called.
+    pub(crate) fn take_fresh(&mut self) -> impl Iterator<Item = Finding> + use<> {
+        let fresh = std::mem::take(&mut self.fresh);
+        let all = if fresh == 0 { &[][..] } else { &Finding::ALL[..] };
+        all.iter().copied().filter(move |finding| fresh & 1 << *finding as u64 != 0)
+    }
+
     pub(crate) fn merge(&mut self, other: &Self) {
-        for (total, count) in self.0.iter_mut().zip(other.0) {
+        for (total, count) in self.counts.iter_mut().zip(other.counts) {
             *total = total.saturating_add(count);
         }
     }

@@ -41,10 +41,13 @@ use super::session::{Incoming, Load, Request, Session, Sink};
 use super::topic::{self, Topic};
 use crate::time::{Instant, Now, Timestamp};
 
+pub(crate) mod found;
 pub(crate) mod state;
 
+pub use found::Found;
 pub use state::state_payload;
 
+use found::Seen;
 use state::Servers;
 
 /// One of the MQTT servers that together carry one Sparkplug infrastructure.
@@ -58,6 +61,15 @@ pub enum Output {
     Event(Event),
     /// A message is to be published.
     Publish(Publish),
+    /// Something is not as it should be, for the first time with this sender.
+    Found {
+        /// The edge node; none for what no edge node sent.
+        edge: Option<EdgeNode>,
+        /// What.
+        finding: Finding,
+        /// The topic of the message that shows it; empty where none does.
+        example: String,
+    },
 }
 
 /// A message to be published on one server.
@@ -104,6 +116,8 @@ pub struct Host {
     load: Load,
     outputs: VecDeque<Output>,
     counters: Counters,
+    /// What was found of no edge node.
+    seen: Seen,
 }
 
 impl Host {
@@ -120,6 +134,7 @@ impl Host {
             load: Load::default(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
+            seen: Seen::default(),
             config,
         }
     }
@@ -159,21 +174,57 @@ impl Host {
         now: Now,
     ) {
         self.counters.messages += 1;
+        let of = self.take_message(server, topic, payload, retain, now);
+        self.look(of, topic, now.wall);
+    }
+
+    /// The message that has just arrived on `topic` travelled at this quality of service.
+    /// Births, data and the deaths of devices belong at 0 [topics-nbirth-mqtt].
+    pub fn handle_qos(&mut self, topic: &str, qos: u8, at: Timestamp) {
+        let Ok(Topic::Edge(edge)) = Topic::parse(topic) else { return };
+        let free = match edge.verb {
+            topic::Verb::Command => true,
+            topic::Verb::Death => edge.device.is_none(),
+            topic::Verb::Birth | topic::Verb::Data => false,
+        };
+        if qos == 0 || free {
+            return;
+        }
+        let place = self.places.get(edge.group).and_then(|nodes| nodes.get(edge.node)).copied();
+        if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
+            session.note(Finding::WrongQos);
+            self.look(place, topic, at);
+        }
+    }
+
+    /// Returns where the session is that the message belongs to, if it does to any.
+    fn take_message(
+        &mut self,
+        server: ServerId,
+        topic: &str,
+        payload: &[u8],
+        retain: bool,
+        now: Now,
+    ) -> Option<usize> {
         let edge = match Topic::parse(topic) {
             Ok(Topic::Edge(edge)) => edge,
             Ok(Topic::State { host_id }) => {
                 if host_id == self.config.host_id {
                     self.handle_state(server, payload, now);
                 }
-                return;
+                return None;
             }
-            Err(_) => return self.counters.findings.note(Finding::WrongTopic),
+            Err(_) => {
+                self.counters.findings.note(Finding::WrongTopic);
+                return None;
+            }
         };
         if edge.verb == topic::Verb::Command {
-            return;
+            return None;
         }
         let Some(index) = self.place(edge.group, edge.node) else {
-            return self.counters.findings.note(Finding::TooManyNodes);
+            self.counters.findings.note(Finding::TooManyNodes);
+            return None;
         };
         let decoded = payload::decode(payload);
         self.with(index, now, |session, sink| match decoded {
@@ -205,6 +256,7 @@ impl Host {
                 }
             }
         });
+        Some(index)
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
@@ -225,6 +277,7 @@ impl Host {
             if let Some(request) = self.with(index, now, Session::handle_timeout).flatten() {
                 self.publish_request(index, request, now);
             }
+            self.look(Some(index), "", now.wall);
         }
     }
 
@@ -268,12 +321,11 @@ impl Host {
         counters
     }
 
-    /// What was not as it should be, by edge node. Bounded by the nodes and by the closed list
-    /// of findings.
-    pub fn findings(&self) -> impl Iterator<Item = (&EdgeNode, Finding, u64)> + '_ {
-        self.sessions.iter().flat_map(|session| {
-            session.findings().iter().map(|(finding, count)| (session.edge(), finding, count))
-        })
+    /// What was not as it should be, by sender. Bounded by the nodes and by the closed list of
+    /// findings.
+    pub fn findings(&self) -> impl Iterator<Item = Found<'_>> + '_ {
+        let own = self.seen.found(None, &self.counters.findings);
+        own.chain(self.sessions.iter().flat_map(Session::found))
     }
 
     /// Figures of an edge node's session; none for a node that was never heard of.
@@ -367,6 +419,22 @@ impl Host {
             *armed = due;
         }
         Some(done)
+    }
+
+    /// Remembers what was found lately, and tells what was found for the first time.
+    fn look(&mut self, of: Option<usize>, topic: &str, at: Timestamp) {
+        let session = of.and_then(|index| self.sessions.get_mut(index));
+        let (edge, first) = match session {
+            Some(session) => {
+                let first = session.look(topic, at);
+                (Some(session.edge()), first)
+            }
+            None => (None, self.seen.look(&mut self.counters.findings, topic, at)),
+        };
+        for finding in first {
+            let (edge, example) = (edge.cloned(), topic.to_owned());
+            self.outputs.push_back(Output::Found { edge, finding, example });
+        }
     }
 
     fn publish_request(&mut self, index: usize, request: Request, now: Now) {

@@ -10,11 +10,12 @@ use super::config::Config;
 use super::event::{Death, DeathCause, Event, SessionFigures};
 use super::findings::{Finding, Findings};
 use super::host::ServerId;
+use super::host::found::{Found, Seen};
 use super::host::state::Servers;
 use super::proto::Payload;
 use super::rebirth::{Budget, Fault, Reason, Requests, Wish};
 use super::topic::Verb;
-use crate::time::{Instant, Now};
+use crate::time::{Instant, Now, Timestamp};
 
 mod awaited;
 mod message;
@@ -82,6 +83,7 @@ pub(crate) struct Session {
     life: Life,
     requests: Requests,
     notes: Notes,
+    seen: Seen,
     gaps: u64,
     rebirths: u64,
     /// The server that spoke last of it.
@@ -109,6 +111,7 @@ impl Session {
             life: Life::Awaited(Awaited::unknown()),
             requests: Requests::default(),
             notes: Notes::default(),
+            seen: Seen::default(),
             gaps: 0,
             rebirths: 0,
             server: None,
@@ -135,6 +138,16 @@ impl Session {
 
     pub(crate) fn findings(&self) -> &Findings {
         &self.notes.findings
+    }
+
+    /// What was found, for people to read.
+    pub(crate) fn found(&self) -> impl Iterator<Item = Found<'_>> + '_ {
+        self.seen.found(Some(self.edge()), &self.notes.findings)
+    }
+
+    /// Remembers what was found lately, and gives back what was found for the first time.
+    pub(crate) fn look(&mut self, topic: &str, at: Timestamp) -> Vec<Finding> {
+        self.seen.look(&mut self.notes.findings, topic, at)
     }
 
     pub(crate) fn figures(&self) -> SessionFigures {

@@ -77,7 +77,8 @@ impl Stage {
     }
 
     fn look(&mut self) -> Vec<String> {
-        std::iter::from_fn(|| self.host.poll_output()).map(|output| told(&output)).collect()
+        let outputs = std::iter::from_fn(|| self.host.poll_output());
+        outputs.filter(|output| !matches!(output, Output::Found { .. })).map(|o| told(&o)).collect()
     }
 
     #[track_caller]
@@ -124,6 +125,7 @@ fn told(output: &Output) -> String {
             format!("death {} {cause} @{}", death.source, death.time.as_millis())
         }
         Output::Publish(publish) => told_publish(publish),
+        Output::Found { finding, example, .. } => format!("found {} {example}", finding.name()),
     }
 }
 

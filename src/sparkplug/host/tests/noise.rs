@@ -24,9 +24,11 @@ fn what_is_not_sparkplug_is_counted_and_ignored() {
         (Finding::Undecodable, 1),
         (Finding::TooLarge, 1),
     ]);
-    let found: Vec<_> =
-        stage.host.findings().map(|(edge, f, n)| (edge.to_string(), f, n)).collect();
-    assert_eq!(found[0], ("g/n".to_owned(), Finding::Undecodable, 1));
+    let found: Vec<_> = stage.host.findings().collect();
+    assert_eq!((found[0].edge, found[0].finding, found[0].count), (None, Finding::WrongTopic, 2));
+    assert_eq!((found[0].example, found[0].last), ("spBv1.0/g/NDATA/n/d", stage.now.wall));
+    assert_eq!(found[1].edge.unwrap().to_string(), "g/n");
+    assert_eq!((found[1].finding, found[1].example), (Finding::Undecodable, "spBv1.0/g/NDATA/n"));
 }
 
 #[test]
@@ -159,4 +161,31 @@ proptest! {
         }
         stage.pass(secs(600));
     }
+}
+
+#[test]
+fn a_finding_is_told_once_and_counted_always() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), []));
+    let told = |stage: &mut Stage| -> Vec<String> {
+        let outputs = std::iter::from_fn(|| stage.host.poll_output());
+        outputs.filter(|output| matches!(output, Output::Found { .. })).map(|o| told(&o)).collect()
+    };
+    told(&mut stage);
+    for millis in [1, 2] {
+        stage.pass(ms(millis));
+        edge.skip(1);
+        stage.send(&edge.ndata(stage.time(), []));
+        stage.pass(secs(2));
+        stage.host.handle_qos("spBv1.0/g/NDATA/n", 1, stage.time());
+        stage.host.handle_qos("spBv1.0/g/NDEATH/n", 1, stage.time());
+        stage.host.handle_qos("spBv1.0/g/NDATA/unknown", 1, stage.time());
+        let first = ["found gap ", "found wrong_qos spBv1.0/g/NDATA/n"];
+        assert_eq!(told(&mut stage), if millis == 1 { &first[..] } else { &[] });
+    }
+    let found: Vec<_> = stage.host.findings().collect();
+    assert_eq!(found.iter().map(|f| f.count).collect::<Vec<_>>(), [2, 2]);
+    assert!(found.iter().all(|f| f.last == stage.time()), "{found:?}");
+    assert_eq!(found[0].finding.tck_id(), Some("topics-nbirth-mqtt"));
 }
