@@ -8,6 +8,7 @@ const sparkplug = require("sparkplug-client");
 
 let client;
 let watcher;
+let stream;
 
 function tell(event) {
   process.stdout.write(JSON.stringify(event) + "\n");
@@ -26,6 +27,65 @@ function revive(_key, value) {
   return value;
 }
 
+// An edge node with one device that has much to tell.
+class Stream {
+  constructor(config, device, metrics, perSecond) {
+    this.device = device;
+    this.names = Array.from({ length: metrics }, (_, n) => `Value ${n}`);
+    this.history = this.names.map(() => [[Date.now(), 0]]);
+    this.count = 0;
+    // Messages that find no connection are lost, not kept: their sequence is over by then.
+    const mqttOptions = { reconnectPeriod: 100, queueQoSZero: false };
+    this.client = sparkplug.newClient({ ...config, mqttOptions });
+    this.client.on("birth", () => {
+      this.born();
+      this.began = Date.now();
+      this.due = 0;
+      tell({ event: "born" });
+    });
+    this.client.on("close", () => {
+      this.began = undefined;
+    });
+    this.client.on("ncmd", ({ metrics }) => {
+      tell({ event: "ncmd", metrics: metrics.map(({ name, value }) => ({ name, value })) });
+      this.born();
+    });
+    this.client.on("error", () => {});
+    setInterval(() => this.publish(perSecond), 10);
+  }
+
+  born() {
+    const timestamp = Date.now();
+    const rebirth = { name: "Node Control/Rebirth", type: "Boolean", value: false };
+    this.client.publishNodeBirth({ timestamp, metrics: [rebirth] });
+    const metrics = this.names.map((name, alias) => ({ name, ...this.metric(alias) }));
+    this.client.publishDeviceBirth(this.device, { timestamp, metrics });
+  }
+
+  metric(alias) {
+    const [timestamp, value] = this.history[alias].at(-1);
+    return { alias, type: "Double", value, timestamp };
+  }
+
+  publish(perSecond) {
+    if (this.began === undefined) return;
+    const now = Date.now();
+    const until = ((now - this.began) / 1000) * perSecond;
+    // A metric once in a millisecond.
+    for (let n = 0; n < this.names.length && this.due < until; n += 1, this.due += 1) {
+      const alias = this.count % this.names.length;
+      this.count += 1;
+      this.history[alias].push([now, this.count]);
+      this.client.publishDeviceData(this.device, { timestamp: now, metrics: [this.metric(alias)] });
+    }
+  }
+
+  publishedSince(since) {
+    const values = this.history.map((history) => history.filter(([time]) => time >= since));
+    return Object.fromEntries(this.names.map((name, n) => [name, values[n]]));
+  }
+}
+
 const commands = {
   // Listens, as any other MQTT client would, to what is not an edge node's business.
   watch({ serverUrl, topics }) {
@@ -33,7 +93,9 @@ const commands = {
     watcher.on("message", (topic, message, packet) => {
       tell({ event: "message", topic, message: message.toString(), retain: packet.retain });
     });
-    watcher.on("connect", () => watcher.subscribe(topics, { qos: 1 }));
+    watcher.on("connect", () => {
+      watcher.subscribe(topics, { qos: 1 }, () => tell({ event: "watching" }));
+    });
   },
 
   connect({ config }) {
@@ -47,11 +109,18 @@ const commands = {
     });
   },
 
-  nodeBirth: ({ payload }) => client.publishNodeBirth(payload),
-  nodeData: ({ payload }) => client.publishNodeData(payload),
+  nodeBirth: ({ payload, options }) => client.publishNodeBirth(payload, options),
+  nodeData: ({ payload, options }) => client.publishNodeData(payload, options),
   deviceBirth: ({ device, payload, options }) => client.publishDeviceBirth(device, payload, options),
   deviceData: ({ device, payload, options }) => client.publishDeviceData(device, payload, options),
   deviceDeath: ({ device, payload }) => client.publishDeviceDeath(device, payload),
+
+  // Publishes value after value, metric after metric, and births whenever they are wanted.
+  stream({ config, device, metrics, perSecond }) {
+    stream = new Stream(config, device, metrics, perSecond);
+  },
+  // What was published from then on: by metric, the times and values.
+  published: ({ since }) => tell({ event: "published", values: stream.publishedSince(since) }),
 
   // Publishes the NDEATH itself and disconnects in order.
   stop: () => client.stop(),

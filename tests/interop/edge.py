@@ -1,46 +1,18 @@
-"""The edge node and its MQTT server's other listeners, driven over a pipe to edge.js."""
+"""The npm package sparkplug-client in edge.js, and another MQTT client beside it that listens."""
 
-import base64
-import contextlib
-import json
-import math
 import os
-import queue
-import subprocess
-import threading
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-Json = dict[str, Any]
-
-# Seconds until an event must have come.
-WITHIN = 30.0
+from leash import Json, Leash
 
 
-class Edge:
-    """One process with the npm package sparkplug-client in it."""
-
+class Edge(Leash):
     def __init__(self, log: Path) -> None:
-        env = {**os.environ, "NODE_PATH": os.environ["INTEROP_NODE_MODULES"]}
-        self._log = log.open("ab")
-        self._process = subprocess.Popen(
-            ["node", str(Path(__file__).with_name("edge.js"))],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._log,
-            env=env,
-            text=True,
-        )
-        assert self._process.stdin and self._process.stdout
-        self._commands, self._lines = self._process.stdin, self._process.stdout
-        self._events: queue.Queue[Json] = queue.Queue()
-        self._unread: list[Json] = []
-        threading.Thread(target=self._read, daemon=True).start()
+        script = str(Path(__file__).with_name("edge.js"))
+        super().__init__(["node", script], log, NODE_PATH=os.environ["INTEROP_NODE_MODULES"])
 
     def watch(self, server_url: str, topics: list[str]) -> None:
-        self._call("watch", serverUrl=server_url, topics=topics)
+        self.call("watch", serverUrl=server_url, topics=topics)
 
     def connect(self, server_url: str, group: str, node: str, announce_death: bool = False) -> None:
         """Connects, and waits until the client asks for its birth."""
@@ -53,104 +25,34 @@ class Edge:
             "clientId": f"edge {node}",
             "publishDeath": announce_death,
         }
-        self._call("connect", config=config)
+        self.call("connect", config=config)
         self.wait_for("birth")
 
-    def node_birth(self, payload: Json) -> None:
-        self._call("nodeBirth", payload=payload)
+    def node_birth(self, payload: Json, options: Json | None = None) -> None:
+        self.call("nodeBirth", payload=payload, options=options or {})
 
-    def node_data(self, payload: Json) -> None:
-        self._call("nodeData", payload=payload)
+    def node_data(self, payload: Json, options: Json | None = None) -> None:
+        self.call("nodeData", payload=payload, options=options or {})
 
     def device_birth(self, device: str, payload: Json, options: Json | None = None) -> None:
-        self._call("deviceBirth", device=device, payload=payload, options=options or {})
+        self.call("deviceBirth", device=device, payload=payload, options=options or {})
 
     def device_data(self, device: str, payload: Json, options: Json | None = None) -> None:
-        self._call("deviceData", device=device, payload=payload, options=options or {})
+        self.call("deviceData", device=device, payload=payload, options=options or {})
 
     def device_death(self, device: str, payload: Json) -> None:
-        self._call("deviceDeath", device=device, payload=payload)
+        self.call("deviceDeath", device=device, payload=payload)
 
     def stop(self) -> None:
-        self._call("stop")
+        self.call("stop")
 
     def cut(self) -> None:
-        self._call("cut")
+        self.call("cut")
         self.wait_for("close")
 
     def lose(self) -> None:
-        self._call("lose")
-
-    def wait_for(self, event: str, matching: Callable[[Json], bool] = lambda _: True) -> Json:
-        """The first event of this kind that nobody has waited for yet."""
-        found = self._take(lambda e: e["event"] == event and matching(e))
-        if found is None:
-            raise TimeoutError(f"no {event} within {WITHIN} s; unread: {self._unread}")
-        return found
+        self.call("lose")
 
     def wait_for_rebirth_request(self) -> None:
         request = {"name": "Node Control/Rebirth", "value": True}
         self.wait_for("ncmd", lambda event: event["metrics"] == [request])
-
-    def unread(self, event: str) -> list[Json]:
-        """Events of this kind that nobody has waited for."""
-        while not self._events.empty():
-            self._unread.append(self._events.get())
-        return [e for e in self._unread if e["event"] == event]
-
-    def close(self) -> None:
-        """Ends the process, in order if it can."""
-        with contextlib.suppress(BrokenPipeError):
-            self._commands.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
-            self._process.wait()
-        self._lines.close()
-        self._log.close()
-
-    def _call(self, command: str, **details: Any) -> None:
-        line = json.dumps(_wire({"command": command, **details}))
-        self._commands.write(line + "\n")
-        self._commands.flush()
-        answer = self._take(lambda e: e["event"] in ("done", "failed") and e["command"] == command)
-        if answer is None or answer["event"] == "failed":
-            raise RuntimeError(f"{command} failed: {answer}")
-
-    def _take(self, wanted: Callable[[Json], bool]) -> Json | None:
-        for event in self._unread:
-            if wanted(event):
-                self._unread.remove(event)
-                return event
-        deadline = time.monotonic() + WITHIN
-        try:
-            while True:
-                event = self._events.get(timeout=max(0.0, deadline - time.monotonic()))
-                if wanted(event):
-                    return event
-                self._unread.append(event)
-        except queue.Empty:
-            return None
-
-    def _read(self) -> None:
-        for line in self._lines:
-            self._events.put(json.loads(line))
-
-
-def _wire(value: Any) -> Any:
-    """What JSON lacks, as edge.js revives it."""
-    match value:
-        case dict():
-            return {key: _wire(inner) for key, inner in value.items()}
-        case list():
-            return [_wire(inner) for inner in value]
-        case bytes():
-            return {"$bytes": base64.b64encode(value).decode()}
-        case bool():
-            return value
-        case int() if abs(value) > 2**53:
-            return {"$integer": str(value)}
-        case float() if not math.isfinite(value):
-            return {"$float": {math.inf: "Infinity", -math.inf: "-Infinity"}.get(value, "NaN")}
-    return value

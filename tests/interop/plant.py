@@ -1,4 +1,4 @@
-"""An edge node that is played on a real client, and the twins that SiteWise must have of it."""
+"""Edge nodes that are played on real clients, and the twins that SiteWise must have of them."""
 
 from typing import Any
 
@@ -13,53 +13,15 @@ Json = dict[str, Any]
 HEARD_WITHIN = 10_000
 
 
-class Plant:
+class Twinned:
+    """What is told of an edge node and its devices, held against what SiteWise has of them."""
+
     def __init__(self, stack: Stack, group: str, node: str) -> None:
         self.stack = stack
         self.group = group
         self.node = node
         self.twins = Twins(now_ms())
         self.devices: list[str] = []
-        self.edge: Edge
-        self._edges: list[Edge] = []
-
-    def connect(self, announce_death: bool = False) -> None:
-        self.edge = self.stack.edge()
-        self._edges.append(self.edge)
-        self.edge.connect(self.stack.mqtt_url, self.group, self.node, announce_death)
-
-    def node_birth(self, payload: Json) -> None:
-        self.twins.birth(self.node, payload, _heard())
-        self.edge.node_birth(payload)
-
-    def device_birth(self, device: str, payload: Json, options: Json | None = None) -> None:
-        if device not in self.devices:
-            self.devices.append(device)
-        self.twins.birth(device, payload, _heard())
-        self.edge.device_birth(device, payload, options)
-
-    def node_data(self, payload: Json) -> None:
-        self.twins.data(self.node, payload, _heard())
-        self.edge.node_data(payload)
-
-    def device_data(self, device: str, payload: Json, options: Json | None = None) -> None:
-        self.twins.data(device, payload, _heard())
-        self.edge.device_data(device, payload, options)
-
-    def device_death(self, device: str) -> None:
-        at = now_ms()
-        self.twins.death(device, at)
-        self.edge.device_death(device, {"timestamp": at})
-
-    def cut(self) -> None:
-        """The node's connection breaks: its will tells of the death."""
-        self._all_die()
-        self.edge.cut()
-
-    def stop(self) -> None:
-        """The node leaves in order."""
-        self._all_die()
-        self.edge.stop()
 
     def stay_dead(self) -> None:
         """Nothing is heard of the node until its values are marked."""
@@ -68,15 +30,15 @@ class Plant:
 
     def tells(self, name: str, value: Value) -> None:
         """The bridge tells this of the node now, by its own clock."""
-        self.twins.add((self.node, name), Point(_heard(), GOOD, value))
+        self.twins.add((self.node, name), Point(heard(), GOOD, value))
 
-    def rebirth_requests(self) -> list[Json]:
-        """Those that nobody waited for."""
-        return [event for edge in self._edges for event in edge.unread("ncmd")]
+    def is_own(self, asset: str) -> bool:
+        """Whether it is part of this plant."""
+        return True
 
     def history(self) -> dict[Key, list[Point]]:
         """What SiteWise holds of the plant: the bridge's heartbeat is not part of it."""
-        values = self.stack.reader.history()
+        values = self.stack.reader.history(self.is_own)
         return {key: points for key, points in values.items() if key[1] != "Heartbeat"}
 
     def expected(self) -> dict[Key, list[Point]]:
@@ -101,12 +63,64 @@ class Plant:
         differences = self.differences()
         assert not differences, differences
 
-    def _all_die(self) -> None:
-        died = _heard()
+    def all_die(self, within: int = 0) -> None:
+        """The node dies, and the bridge sees it by its own clock: now or in some time."""
+        died = heard(within)
         for source in [*self.devices, self.node]:
             self.twins.death(source, died)
 
 
-def _heard() -> Between:
+class Plant(Twinned):
+    """The npm package sparkplug-client, moved step by step."""
+
+    def __init__(self, stack: Stack, group: str, node: str) -> None:
+        super().__init__(stack, group, node)
+        self.edge: Edge
+        self._edges: list[Edge] = []
+
+    def connect(self, announce_death: bool = False) -> None:
+        self.edge = self.stack.edge()
+        self._edges.append(self.edge)
+        self.edge.connect(self.stack.mqtt_url, self.group, self.node, announce_death)
+
+    def node_birth(self, payload: Json) -> None:
+        self.twins.birth(self.node, payload, heard())
+        self.edge.node_birth(payload)
+
+    def device_birth(self, device: str, payload: Json, options: Json | None = None) -> None:
+        if device not in self.devices:
+            self.devices.append(device)
+        self.twins.birth(device, payload, heard())
+        self.edge.device_birth(device, payload, options)
+
+    def node_data(self, payload: Json) -> None:
+        self.twins.data(self.node, payload, heard())
+        self.edge.node_data(payload)
+
+    def device_data(self, device: str, payload: Json, options: Json | None = None) -> None:
+        self.twins.data(device, payload, heard())
+        self.edge.device_data(device, payload, options)
+
+    def device_death(self, device: str) -> None:
+        at = now_ms()
+        self.twins.death(device, at)
+        self.edge.device_death(device, {"timestamp": at})
+
+    def cut(self) -> None:
+        """The node's connection breaks: its will tells of the death."""
+        self.all_die()
+        self.edge.cut()
+
+    def stop(self) -> None:
+        """The node leaves in order."""
+        self.all_die()
+        self.edge.stop()
+
+    def rebirth_requests(self) -> list[Json]:
+        """Those that nobody waited for."""
+        return [event for edge in self._edges for event in edge.unread("ncmd")]
+
+
+def heard(within: int = 0) -> Between:
     now = now_ms()
-    return Between(now, now + HEARD_WITHIN)
+    return Between(now, now + HEARD_WITHIN + within)

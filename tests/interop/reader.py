@@ -1,6 +1,6 @@
 """What SiteWise holds, read with boto3 as anybody would."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -9,9 +9,18 @@ from botocore.config import Config
 from points import Point
 
 Json = dict[str, Any]
+# Whether an asset of this name is to be read.
+Wanted = Callable[[str], bool]
+
+# The arguments that name a property.
+PropertyId = dict[str, str]
 
 # Small pages, so that reading meets their tokens.
 PAGE = 3
+
+
+def every(_name: str) -> bool:
+    return True
 
 
 class Reader:
@@ -55,10 +64,10 @@ class Reader:
     def model_of(self, asset: str) -> Json:
         return self._described(self.asset(asset)["assetModelId"])
 
-    def history(self) -> dict[tuple[str, str], list[Point]]:
-        """Every value there is, by the names of asset and property."""
+    def history(self, wanted: Wanted = every) -> dict[tuple[str, str], list[Point]]:
+        """Every value of the assets wanted, by the names of asset and property."""
         found = {}
-        for asset_id, asset, property_id, name in self._properties():
+        for asset_id, asset, property_id, name in self._properties(wanted):
             values = self._pages(
                 "get_asset_property_value_history",
                 "assetPropertyValueHistory",
@@ -71,17 +80,45 @@ class Reader:
                 found[asset, name] = points
         return found
 
-    def latest(self) -> dict[tuple[str, str], Point]:
+    def latest(self, wanted: Wanted = every) -> dict[tuple[str, str], Point]:
         """The latest value of every property that has one."""
         found = {}
-        for asset_id, asset, property_id, name in self._properties():
+        for asset_id, asset, property_id, name in self._properties(wanted):
             answer = self._client.get_asset_property_value(assetId=asset_id, propertyId=property_id)
             if "propertyValue" in answer:
                 found[asset, name] = Point.read(answer["propertyValue"])
         return found
 
-    def _properties(self) -> Iterator[tuple[str, str, str, str]]:
+    def properties(self, wanted: Wanted) -> dict[tuple[str, str], PropertyId]:
+        """The properties of the assets wanted, by the names of asset and property."""
+        return {
+            (asset, name): {"assetId": asset_id, "propertyId": property_id}
+            for asset_id, asset, property_id, name in self._properties(wanted)
+        }
+
+    def latest_of(self, properties: list[PropertyId]) -> list[Point | None]:
+        """The latest values of up to 128 properties, in one request."""
+        entries = [{"entryId": f"{n}", **property} for n, property in enumerate(properties)]
+        answer = self._client.batch_get_asset_property_value(entries=entries)
+        found = {
+            entry["entryId"]: Point.read(entry["assetPropertyValue"])
+            for entry in answer["successEntries"]
+            if "assetPropertyValue" in entry
+        }
+        return [found.get(entry["entryId"]) for entry in entries]
+
+    def history_of(self, property: PropertyId, since: int, until: int) -> list[Point]:
+        """The values of a property from `since` until before `until`, a page at most."""
+        answer = self._client.get_asset_property_value_history(
+            **property, startDate=since // 1000 - 1, endDate=until // 1000 + 1, maxResults=20_000
+        )
+        points = [Point.read(value) for value in answer["assetPropertyValueHistory"]]
+        return [point for point in points if since <= point.time < until]
+
+    def _properties(self, wanted: Wanted) -> Iterator[tuple[str, str, str, str]]:
         for asset in self.assets():
+            if not wanted(asset["name"]):
+                continue
             described = self._client.describe_asset(assetId=asset["id"])
             for property in described["assetProperties"]:
                 yield asset["id"], asset["name"], property["id"], property["name"]

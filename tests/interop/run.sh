@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# Lets clients that others wrote meet the bridge: the npm package sparkplug-client publishes
-# through mosquitto, and boto3 reads what became of it out of the emulator.
+# Lets clients that others wrote meet the bridge: npm's sparkplug-client, PyPI's tahutils and
+# pysparkplug and the crate srad publish through mosquitto, and boto3 reads what became of it out
+# of the emulator.
 #
 #   tests/interop/run.sh                          everything
 #   tests/interop/run.sh test_data test_restart   some of it
@@ -38,10 +39,19 @@ fi
 cp "$here/package.json" "$here/package-lock.json" "$work/"
 npm ci --prefix "$work" --ignore-scripts --no-audit --no-fund --loglevel=error >/dev/null
 python3 -m venv "$work/venv"
-"$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+pip() { "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$@"; }
+pip -r "$here/requirements.txt"
+# They cannot live together: each wants another protobuf.
+for package in tahutils pysparkplug; do
+  pip --target "$work/$package" -r "$here/requirements-$package.txt"
+done
 
 (cd "$root" && cargo build --locked --workspace --bins)
 target=${CARGO_TARGET_DIR:-$root/target}
+# A crate by itself: what it depends on must not become the bridge's.
+began=$SECONDS
+(cd "$here/srad" && CARGO_TARGET_DIR="$target/interop" cargo build --locked --quiet)
+echo "built the edge with srad in $((SECONDS - began)) s"
 
 mkdir "$work/runs"
 # Mosquitto, started by root, becomes a user of its own who has to find its configuration.
@@ -50,6 +60,9 @@ export INTEROP_WORK="$work/runs"
 export INTEROP_NODE_MODULES="$work/node_modules"
 export INTEROP_SPARKWISE="$target/debug/sparkwise"
 export INTEROP_SITEWISE="$target/debug/sitewise-local"
+export INTEROP_SRAD="$target/interop/debug/srad-edge"
+export INTEROP_TAHUTILS="$work/tahutils"
+export INTEROP_PYSPARKPLUG="$work/pysparkplug"
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 export PYTHONDONTWRITEBYTECODE=1
 

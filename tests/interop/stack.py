@@ -2,16 +2,19 @@
 
 import json
 import os
+import re
 import socket
 import subprocess
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 from edge import Edge
+from leash import Leash
 from reader import Reader
 
 HOST_ID = "interop-host"
@@ -39,12 +42,14 @@ class Stack:
 
     _all: list["Stack"] = []
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, **settings: str) -> None:
+        """`settings` are the bridge's own, beside what all have."""
         self._all.append(self)
+        self._settings = settings
         self.folder = Path(os.environ["INTEROP_WORK"]) / name
         self.folder.mkdir()
         self._started: list[subprocess.Popen[bytes]] = []
-        self._edges: list[Edge] = []
+        self._leashed: list[Leash] = []
         try:
             self.mqtt_url = self._start_mosquitto()
             self.sitewise_url = self._start_sitewise()
@@ -54,8 +59,8 @@ class Stack:
             self.close()
             raise
 
-    def start_bridge(self) -> None:
-        """Starts the bridge and waits until it says on the MQTT server that it is online."""
+    def start_bridge(self) -> int:
+        """Starts the bridge, and returns since when it says on the MQTT server that it is online."""
         began = now_ms()
         env = {
             "HOME": str(self.folder),
@@ -71,6 +76,7 @@ class Stack:
             "AWS_SECRET_ACCESS_KEY": "interop",
             "AWS_ENDPOINT_URL_IOTSITEWISE": self.sitewise_url,
             "RUST_LOG": "info,sparkwise=debug",
+            **self._settings,
         }
         self.bridge = self._start([os.environ["INTEROP_SPARKWISE"]], "bridge", env)
 
@@ -79,7 +85,8 @@ class Stack:
             return state["online"] and state["timestamp"] >= began
 
         with self._watching_state() as watcher:
-            watcher.wait_for("message", is_fresh)
+            state = watcher.wait_for("message", is_fresh)
+        return json.loads(state["message"])["timestamp"]
 
     def state(self) -> dict[str, Any]:
         """The STATE that the MQTT server keeps for whoever comes next."""
@@ -97,8 +104,19 @@ class Stack:
 
     def edge(self) -> Edge:
         edge = Edge(self.folder / "edge.log")
-        self._edges.append(edge)
+        self.track(edge)
         return edge
+
+    def track(self, leashed: Leash) -> None:
+        """Ends it with the others, at the latest."""
+        self._leashed.append(leashed)
+
+    def watch(self, topics: list[str]) -> Edge:
+        """Tells of every message of these topics."""
+        watcher = self.edge()
+        watcher.watch(self.mqtt_url, topics)
+        watcher.wait_for("watching")
+        return watcher
 
     def usage(self, since: str | None = None) -> dict[str, Any]:
         query = f"?since={since}" if since else ""
@@ -115,9 +133,9 @@ class Stack:
             stack.close()
 
     def close(self) -> None:
-        for edge in self._edges:
-            edge.close()
-        self._edges.clear()
+        for leashed in self._leashed:
+            leashed.close()
+        self._leashed.clear()
         # The bridge goes first: while there is a SiteWise it has nothing to wait for.
         for process in reversed(self._started):
             process.terminate()
@@ -161,10 +179,25 @@ class Stack:
                 "log_type all\n"
             )
             config.chmod(0o644)
-            server = self._start(["mosquitto", "-c", str(config)], "mosquitto")
-            if _listens(server, port):
+            if self._serve(port):
                 return f"mqtt://127.0.0.1:{port}"
         raise RuntimeError("mosquitto does not start")
+
+    def _serve(self, port: int) -> bool:
+        config = self.folder / "mosquitto.conf"
+        self.server = self._start(["mosquitto", "-c", str(config)], "mosquitto")
+        return _listens(self.server, port)
+
+    def restart_server(self) -> None:
+        """Kills the MQTT server and starts it again at the same address."""
+        self.server.kill()
+        self.server.wait(10)
+        assert self._serve(int(self.mqtt_url.rpartition(":")[2])), "mosquitto does not start again"
+
+    def rebirth_requests(self) -> Counter[str]:
+        """How many the MQTT server has had, by topic."""
+        log = (self.folder / "mosquitto.log").read_text(errors="replace")
+        return Counter(re.findall(r"Received PUBLISH from .* '(spBv1.0/[^']*/NCMD/[^']*)'", log))
 
     def _start_sitewise(self) -> str:
         self._start([os.environ["INTEROP_SITEWISE"], "--listen", "127.0.0.1:0"], "sitewise-local")

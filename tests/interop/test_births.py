@@ -9,6 +9,7 @@ from motors import DEFINITIONS, motor
 from payloads import REBIRTH, metric, parameter, payload, properties
 from plant import Plant
 from points import BAD, GOOD, UNCERTAIN, Point, Value, boolean, double, integer, null, string
+from shapes import DEVICE_PRESENCE, NODE_PRESENCE, attribute, measurement, shapes
 from stack import HOST_ID, Stack, now_ms
 
 DATE = 1_700_000_000_123
@@ -58,28 +59,6 @@ DATATYPES: list[tuple[str, Any, str, Value]] = [
     ("Text", None, BAD, null("S")),
 ]
 NOT_CARRIED = [("Bytes", b"\x00\xff"), ("File", b"PNG")]
-
-
-def measurement(type: str, unit: str | None = None) -> tuple[str, str, str | None, None]:
-    return ("measurement", type, unit, None)
-
-
-def attribute(type: str, default: str | None = None) -> tuple[str, str, None, str | None]:
-    return ("attribute", type, None, default)
-
-
-NODE_PRESENCE = {
-    "Online": measurement("BOOLEAN"),
-    "Last birth": measurement("DOUBLE", "ms"),
-    "Last death": measurement("DOUBLE", "ms"),
-    "Sequence gaps": measurement("INTEGER"),
-    "Rebirths": measurement("INTEGER"),
-}
-DEVICE_PRESENCE = {
-    "Online": measurement("BOOLEAN"),
-    "Last birth": measurement("DOUBLE", "ms"),
-    "Last death": measurement("DOUBLE", "ms"),
-}
 
 
 class Births(unittest.TestCase):
@@ -284,13 +263,3 @@ class Births(unittest.TestCase):
 
 def meter(n: int, type: str) -> str:
     return f"{n:02} {type}"
-
-
-def shapes(model: dict[str, Any]) -> dict[str, tuple[str, str, str | None, str | None]]:
-    """Kind, data type, unit and default of each property."""
-    found = {}
-    for property in model["assetModelProperties"]:
-        ((kind, details),) = property["type"].items()
-        shape = (kind, property["dataType"], property.get("unit"), details.get("defaultValue"))
-        found[property["name"]] = shape
-    return found

@@ -44,12 +44,17 @@ NULLS = {
 QUALITIES = {None: GOOD, 192: GOOD, 500: UNCERTAIN, 0: BAD}
 
 
+def kind(type: str) -> str:
+    """SiteWise's type for a datatype: D, I, B or S."""
+    (kind,) = [kind for kind, types in NULLS.items() if type in types]
+    return kind
+
+
 def carried(type: str, value: Any, quality: str = GOOD) -> tuple[str, Value]:
     """Quality and value in SiteWise."""
-    (kind,) = [kind for kind, types in NULLS.items() if type in types]
     if value is None or value in (math.inf, -math.inf):
-        return BAD, null(kind)
-    match kind:
+        return BAD, null(kind(type))
+    match kind(type):
         case "I":
             return quality, integer(value)
         case "B":
@@ -119,7 +124,7 @@ class Twins:
         table = {
             (asset, name): [Point(Between(self._began, until), GOOD, default)]
             for asset, template in self._instances.items()
-            for name, default in self._templates[template].defaults.items()
+            for name, default in self._template(template).defaults.items()
         }
         for key, points in self._points.items():
             table[key] = sorted(_kept(points), key=lambda point: _earliest(point.time))
@@ -145,7 +150,7 @@ class Twins:
         if not source.online:
             source.online = True
             self.add((name, "Online"), Point(heard, GOOD, boolean(True)))
-        self.add((name, "Last birth"), Point(heard, GOOD, double(float(at))))
+        self.add((name, "Last birth"), Point(heard, GOOD, double(at)))
 
     def data(self, name: str, payload: Json, heard: Between) -> None:
         source = self._sources[name]
@@ -188,15 +193,13 @@ class Twins:
         elif last is None or (last.quality, last.value) != (quality, value):
             time = leaf.time
             if heard.first - time > OLDEST or (last and time <= _earliest(last.time)):
-                time = max(at, _earliest(last.time) + 1) if last else at
+                time = _after(last.time, at) if last else at
             source.last[leaf.key] = Point(time, quality, value)
             self.add(leaf.key, source.last[leaf.key])
 
     def _mark(self, source: Source, key: Key, last: Point, time: Time) -> None:
         if last.quality != UNCERTAIN:
-            if _earliest(last.time) >= _earliest(time):
-                time = _earliest(last.time) + 1
-            source.last[key] = Point(time, UNCERTAIN, last.value)
+            source.last[key] = Point(_after(last.time, time), UNCERTAIN, last.value)
             self.add(key, source.last[key])
 
     def _define(self, name: str, definition: Json) -> None:
@@ -230,6 +233,10 @@ class Twins:
         ):
             yield Leaf(("/".join(path) or name, metric["name"]), time, metric)
 
+    def _template(self, name: str) -> Template:
+        """An instance may come without a definition."""
+        return self._templates.get(name, Template())
+
     def _attributes(self, source: Source, name: str, asset: str, metric: Json, at: int) -> None:
         if metric["type"] != "Template":
             for key, type, value in _statics(metric):
@@ -239,14 +246,14 @@ class Twins:
             self._instances[below] = metric["value"]["templateRef"]
             for member in metric["value"]["metrics"]:
                 self._attributes(source, name, below, member, at)
-            template = self._templates[self._instances[below]]
+            template = self._template(self._instances[below])
             for parameter in metric["value"].get("parameters", []):
                 key = (below, template.parameter(parameter["name"]))
                 self._attribute(source, key, parameter["type"], parameter["value"], at)
 
     def _attribute(self, source: Source, key: Key, type: str, value: Any, at: int) -> None:
         _, sent = carried(type, value)
-        template = self._templates.get(self._instances.get(key[0], ""), Template())
+        template = self._template(self._instances.get(key[0], ""))
         if template.defaults.get(key[1]) != sent and source.attributes.get(key) != sent:
             source.attributes[key] = sent
             self.add(key, Point(at, GOOD, sent))
@@ -282,3 +289,12 @@ def _statics(metric: Json) -> Iterator[tuple[str, str, Any]]:
 
 def _earliest(time: Time) -> float:
     return time.first if isinstance(time, Between) else time
+
+
+def _after(last: Time, time: Time) -> Time:
+    """`time`, or a millisecond after the last one if that is later."""
+    next = _earliest(last) + 1
+    match time:
+        case Between(first, latest):
+            return Between(max(first, next), max(latest, next))
+    return max(time, next)
