@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use self::engine::{Ended, Engine};
 pub use self::ledger::Ledger;
 use crate::bridge::{self, Bridge};
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::outbox::memory::Memory;
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
@@ -25,6 +25,7 @@ use crate::sparkplug::config as host;
 use crate::sparkplug::rebirth;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::identity::Namespace;
+use crate::twin::plan::rates::Rates;
 use crate::{delivery, mqtt, twin};
 
 /// Messages from all servers that wait for the engine; beyond, they are dropped and counted,
@@ -155,6 +156,8 @@ fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
             max_models: twin.max_models.get() as usize,
             max_assets: twin.max_assets.get() as usize,
             max_properties: twin.max_properties.get() as usize,
+            assets_per_model: twin.assets_per_model.get() as usize,
+            rates: rates(&config.provisioning),
         },
         delivery: delivery::Config {
             linger: config.delivery.linger,
@@ -162,6 +165,17 @@ fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
             values_per_second: config.delivery.values_per_second.get(),
             in_flight: config.delivery.in_flight.get() as usize,
         },
+    }
+}
+
+fn rates(provisioning: &config::Provisioning) -> Rates {
+    Rates {
+        model_writes: provisioning.model_writes.get(),
+        asset_creations: provisioning.asset_creations.get(),
+        associations: provisioning.associations.get(),
+        describes: provisioning.describes.get(),
+        lists: provisioning.lists.get(),
+        verifications: (provisioning.lists.get() / 10).max(1),
     }
 }
 

@@ -13,6 +13,7 @@ mod url;
 mod variable;
 
 mod mqtt;
+mod provisioning;
 mod sparkplug;
 mod twin;
 
@@ -31,6 +32,7 @@ pub use help::{help, markdown};
 pub use mqtt::{ClientCertificate, Mqtt};
 pub use outbox::Outbox;
 pub use process::{LogFormat, Process};
+pub use provisioning::Provisioning;
 pub use reader::{Effective, Origin};
 pub use secret::Secret;
 pub use source::{Environment, NotUnicode, Source};
@@ -50,6 +52,8 @@ pub struct Config {
     pub sparkplug: Sparkplug,
     /// How the plant becomes models and assets.
     pub twin: Twin,
+    /// How fast models and assets are made.
+    pub provisioning: Provisioning,
     /// How values travel to SiteWise.
     pub delivery: Delivery,
     /// Where values wait.
@@ -73,6 +77,7 @@ impl Config {
         let mqtt = Mqtt::read(&mut reader);
         let sparkplug = Sparkplug::read(&mut reader);
         let twin = Twin::read(&mut reader);
+        let provisioning = Provisioning::read(&mut reader);
         let delivery = Delivery::read(&mut reader);
         let outbox = Outbox::read(&mut reader);
         let process = Process::read(&mut reader);
@@ -80,11 +85,12 @@ impl Config {
         reader.warn_of_unknown();
 
         let report = reader.finish()?;
-        match (mqtt, sparkplug, twin, delivery, outbox, process) {
+        match (mqtt, sparkplug, twin, provisioning, delivery, outbox, process) {
             (
                 Some(mqtt),
                 Some(sparkplug),
                 Some(twin),
+                Some(provisioning),
                 Some(delivery),
                 Some(outbox),
                 Some(process),
@@ -92,6 +98,7 @@ impl Config {
                 mqtt,
                 sparkplug,
                 twin,
+                provisioning,
                 delivery,
                 outbox,
                 process,

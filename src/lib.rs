@@ -4,6 +4,7 @@
 //! `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md`
 //! tells how they meet.
 
+pub mod cli;
 pub mod config;
 pub mod telemetry;
 

@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-use sparkwise::config::{self, Config, Environment};
+use sparkwise::cli::{self, Command};
+use sparkwise::config::{Config, Environment};
 use sparkwise::{app, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -10,21 +11,18 @@ use tokio::signal::unix::{SignalKind, signal};
 const WRONG_ENVIRONMENT: u8 = 64;
 
 fn main() -> ExitCode {
-    match std::env::args().nth(1).as_deref() {
-        None => start(),
-        Some("--help" | "-h") => {
-            print(&config::help());
+    match cli::parse(std::env::args_os().skip(1)) {
+        Ok(Command::Run) => start(),
+        Ok(Command::Help) => {
+            print(&cli::help());
             ExitCode::SUCCESS
         }
-        Some("--version" | "-V") => {
+        Ok(Command::Version) => {
             print(&format!("sparkwise {}\n", env!("CARGO_PKG_VERSION")));
             ExitCode::SUCCESS
         }
-        Some(other) => {
-            complain(&format!(
-                "sparkwise: there is no argument {other:?}: it is configured by the environment, \
-                 see sparkwise --help"
-            ));
+        Err(error) => {
+            complain(&format!("sparkwise: {error}: see sparkwise --help"));
             ExitCode::from(WRONG_ENVIRONMENT)
         }
     }

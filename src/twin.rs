@@ -25,6 +25,7 @@ use uuid::Uuid;
 use self::counts::{Counts, Dropped};
 use self::identity::Namespace;
 pub use self::mapping::Int64;
+use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};
 use self::values::{Beat, SourceValues};
 use self::world::World;
@@ -74,6 +75,10 @@ pub struct Config {
     pub max_assets: usize,
     /// Properties of a model at most.
     pub max_properties: usize,
+    /// Assets of a model at most: for more there is a second model, and so on.
+    pub assets_per_model: usize,
+    /// How fast models and assets are made.
+    pub rates: Rates,
 }
 
 /// What the twin wants done.

@@ -33,6 +33,9 @@ impl ControlPlane {
                 model.hierarchies.extend(growth.hierarchies);
                 Done::Accepted
             }
+            Step::CreateComposite(_) | Step::GrowComposite(_) => {
+                unreachable!("no model here has more members than its root")
+            }
             Step::CreateAsset(asset) => {
                 self.assets.insert(asset.id, asset);
                 Done::Accepted
@@ -51,6 +54,8 @@ impl ControlPlane {
             name: model.name.clone(),
             state: State::Active,
             properties: properties.map(|property| (property.id, property.name.clone())).collect(),
+            root: model.properties.len(),
+            composites: Vec::new(),
             hierarchies: hierarchies.map(|place| (place.id, place.child_model)).collect(),
         }
     }

@@ -19,6 +19,7 @@ use sparkwise::sparkplug::event::{Data, Event};
 use sparkwise::sparkplug::host;
 use sparkwise::time::Now;
 use sparkwise::twin::identity::Namespace;
+use sparkwise::twin::plan::rates::Rates;
 use sparkwise::twin::{Config, Int64, Nested, Output, Twin};
 
 use control_plane::ControlPlane;
@@ -42,6 +43,8 @@ fn config() -> Config {
         max_models: 100,
         max_assets: 10_000,
         max_properties: 500,
+        assets_per_model: 10_000,
+        rates: Rates::default(),
     }
 }
 

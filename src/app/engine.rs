@@ -298,6 +298,12 @@ async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault>
         Step::DescribeModel(id) => sitewise.describe_model(id).await.map(Done::Model),
         Step::CreateModel(model) => sitewise.create_model(model).await.map(|()| Done::Accepted),
         Step::GrowModel(growth) => sitewise.grow_model(growth).await.map(|()| Done::Accepted),
+        Step::CreateComposite(composite) => {
+            sitewise.create_composite(composite).await.map(|()| Done::Accepted)
+        }
+        Step::GrowComposite(growth) => {
+            sitewise.grow_composite(growth).await.map(|()| Done::Accepted)
+        }
         Step::ListAssets(model, token) => {
             sitewise.list_assets(model, token).await.map(Done::Assets)
         }

@@ -6,12 +6,10 @@ use super::variable::{Default, Var, sections};
 
 const WIDTH: usize = 92;
 
-/// What `sparkwise --help` prints.
+/// All variables, as `sparkwise --help` prints them below the commands.
 pub fn help() -> String {
     let mut out = String::from(
-        "sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise\n\n\
-         Usage: sparkwise [--help | --version]\n\n\
-         It is configured by the environment alone. Durations are written 250ms, 5s, 2m or 1h, sizes\n\
+        "It is configured by the environment alone. Durations are written 250ms, 5s, 2m or 1h, sizes\n\
          64KiB, 16MiB or 1GiB. An empty variable is as good as none. Where NAME(_FILE) is listed, the\n\
          value can be put into a file and its path into NAME_FILE.\n",
     );

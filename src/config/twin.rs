@@ -91,8 +91,19 @@ const MAX_ASSETS: Var = Var {
 const MAX_PROPERTIES: Var = Var {
     name: "TWIN_MAX_PROPERTIES",
     default: Default::Value("500"),
-    form: "number up to 500",
-    doc: "The most properties of one model. What would need another is discarded and counted.",
+    form: "number up to 5000",
+    doc: "The most properties of one model. What would need another is discarded and counted. SiteWise \
+          has room for 500 at a model's root; more go into composite models of 100 each.",
+    secret: false,
+    file: false,
+};
+
+const ASSETS_PER_MODEL: Var = Var {
+    name: "TWIN_ASSETS_PER_MODEL",
+    default: Default::Value("10000"),
+    form: "number",
+    doc: "The account's quota of assets of one model. For more, a second model is made, named after the \
+          first with the number of its first asset.",
     secret: false,
     file: false,
 };
@@ -110,6 +121,7 @@ pub(super) const SECTION: Section = Section {
         &MAX_MODELS,
         &MAX_ASSETS,
         &MAX_PROPERTIES,
+        &ASSETS_PER_MODEL,
     ],
 };
 
@@ -134,6 +146,8 @@ pub struct Twin {
     pub max_assets: NonZeroU32,
     /// The most properties of a model.
     pub max_properties: NonZeroU32,
+    /// The most assets of one model.
+    pub assets_per_model: NonZeroU32,
 }
 
 impl Twin {
@@ -151,6 +165,7 @@ impl Twin {
         let max_assets = reader.value(&MAX_ASSETS, count_up_to(10_000_000));
         let max_properties =
             reader.value(&MAX_PROPERTIES, count_up_to(limits::PROPERTIES_PER_MODEL as u32));
+        let assets_per_model = reader.value(&ASSETS_PER_MODEL, count_up_to(10_000_000));
         Some(Self {
             namespace: namespace?,
             model_prefix: model_prefix?.unwrap_or_default(),
@@ -161,6 +176,7 @@ impl Twin {
             max_models: max_models?,
             max_assets: max_assets?,
             max_properties: max_properties?,
+            assets_per_model: assets_per_model?,
         })
     }
 }

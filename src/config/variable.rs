@@ -1,6 +1,6 @@
 //! What is declared of a variable, and the registry of all.
 
-use super::{aws, delivery, mqtt, outbox, process, sparkplug, twin};
+use super::{aws, delivery, mqtt, outbox, process, provisioning, sparkplug, twin};
 
 /// A variable of the environment.
 #[derive(Debug)]
@@ -49,11 +49,12 @@ impl Var {
 }
 
 /// Every variable, by section.
-pub fn sections() -> [&'static Section; 7] {
+pub fn sections() -> [&'static Section; 8] {
     [
         &mqtt::SECTION,
         &sparkplug::SECTION,
         &twin::SECTION,
+        &provisioning::SECTION,
         &delivery::SECTION,
         &outbox::SECTION,
         &process::SECTION,

@@ -72,7 +72,7 @@ pub struct CreateModel {
     pub name: String,
     /// For people.
     pub description: Option<String>,
-    /// At most [`PROPERTIES_PER_MODEL`](super::limits::PROPERTIES_PER_MODEL).
+    /// At most [`ROOT_PROPERTIES`](super::limits::ROOT_PROPERTIES).
     pub properties: Vec<Property>,
     /// At most [`HIERARCHIES_PER_MODEL`](super::limits::HIERARCHIES_PER_MODEL).
     pub hierarchies: Vec<Hierarchy>,
@@ -87,6 +87,33 @@ pub struct GrowModel {
     pub properties: Vec<Property>,
     /// Hierarchies it lacks.
     pub hierarchies: Vec<Hierarchy>,
+}
+
+/// CreateAssetModelCompositeModel: properties that the root has no room for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CreateComposite {
+    /// The model that it becomes part of.
+    pub model: Uuid,
+    /// Chosen by us.
+    pub id: Uuid,
+    /// Readable.
+    pub external_id: String,
+    /// For people.
+    pub name: String,
+    /// At most [`PROPERTIES_PER_COMPOSITE`](super::limits::PROPERTIES_PER_COMPOSITE).
+    pub properties: Vec<Property>,
+}
+
+/// Additions to a composite model: read, merged with all it has, written once on condition
+/// that nobody wrote the model in between.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GrowComposite {
+    /// The model that it is part of.
+    pub model: Uuid,
+    /// The composite model.
+    pub id: Uuid,
+    /// Properties it lacks.
+    pub properties: Vec<Property>,
 }
 
 /// CreateAsset.
@@ -143,8 +170,21 @@ pub struct Model {
     pub state: State,
     /// Ids and names of all its properties, those of composite models included.
     pub properties: Vec<(Uuid, String)>,
+    /// How many of these stand at its root.
+    pub root: usize,
+    /// Its composite models of the type CUSTOM.
+    pub composites: Vec<Composite>,
     /// Ids of its hierarchies, with the model of their children.
     pub hierarchies: Vec<(Uuid, Uuid)>,
+}
+
+/// A composite model within a model.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Composite {
+    /// Its id.
+    pub id: Uuid,
+    /// How many properties it has.
+    pub properties: usize,
 }
 
 /// A model as ListAssetModels tells it.

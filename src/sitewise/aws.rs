@@ -1,5 +1,7 @@
 //! The client: one call, one try, one answer in our words.
 
+mod models;
+
 use std::fmt::Display;
 use std::time::Duration;
 
@@ -10,23 +12,20 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_iotsitewise::Client;
 use aws_sdk_iotsitewise::config::Builder;
 use aws_sdk_iotsitewise::error::BuildError;
-use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
-use aws_sdk_iotsitewise::types::{
-    AssetModelVersionType, ListAssetModelPropertiesFilter, ListAssetsFilter, TraversalDirection,
-};
+use aws_sdk_iotsitewise::types::{ListAssetsFilter, TraversalDirection};
 use uuid::Uuid;
 
 use super::api::{
-    Asset, Associate, CreateAsset, CreateModel, Entry, EntryError, Fault, FaultKind, GrowModel,
-    Model, ModelSummary, Page,
+    Asset, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError, Fault,
+    FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page,
 };
 use super::cache::Models;
 use super::client::SiteWise;
 use super::convert::{self, NotAnId};
 use super::endpoint::Endpoint;
+use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
-use super::{fault, merge};
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -98,84 +97,6 @@ impl AwsSiteWise {
     pub async fn account_and_region(&self) -> Result<(String, String), Fault> {
         account_and_region(&self.config).await
     }
-
-    async fn describe(&self, id: Uuid) -> Result<DescribeAssetModelOutput, Fault> {
-        self.client
-            .describe_asset_model()
-            .asset_model_id(id.to_string())
-            .asset_model_version("LATEST")
-            .send()
-            .await
-            .map_err(|error| fault::of_call(format_args!("describe asset model {id}"), &error))
-    }
-
-    async fn describe_whole(&self, id: Uuid) -> Result<Model, Fault> {
-        let output = self.describe(id).await?;
-        let tried = || format!("describe asset model {id}");
-        let mut model = convert::model(&output).map_err(unreadable(tried()))?;
-        let told = output.asset_model_composite_models();
-        let is_told = |id: &str| told.iter().any(|composite| composite.id() == Some(id));
-        let summaries = output.asset_model_composite_model_summaries();
-        if summaries.iter().any(|summary| !is_told(summary.id())) {
-            model.properties = self.list_properties(id).await?;
-        }
-        Ok(model)
-    }
-
-    /// Ids and names of all properties, those of custom composite models included.
-    async fn list_properties(&self, id: Uuid) -> Result<Vec<(Uuid, String)>, Fault> {
-        let tried = || format!("list properties of asset model {id}");
-        let mut properties = Vec::new();
-        let mut token = None;
-        loop {
-            let page = self
-                .client
-                .list_asset_model_properties()
-                .asset_model_id(id.to_string())
-                .filter(ListAssetModelPropertiesFilter::All)
-                .max_results(PAGE_ITEMS)
-                .set_next_token(token)
-                .send()
-                .await
-                .map_err(|error| fault::of_call(tried(), &error))?;
-            for property in page.asset_model_property_summaries() {
-                if let Some(id) = property.id() {
-                    let id = convert::id(id).map_err(unreadable(tried()))?;
-                    properties.push((id, property.name().to_owned()));
-                }
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(properties);
-            }
-        }
-    }
-
-    async fn update(&self, growth: &GrowModel) -> Result<(), Fault> {
-        let model = self.describe(growth.id).await?;
-        let tried = || format!("update asset model {:?}", model.asset_model_name());
-        let Some(grown) = merge::merge(&model, growth).map_err(inexpressible(tried()))? else {
-            return Ok(());
-        };
-        let etag =
-            model.e_tag().ok_or_else(|| fault::of_answer(tried(), "described without an ETag"))?;
-        let description = model.asset_model_description();
-        self.client
-            .update_asset_model()
-            .asset_model_id(model.asset_model_id())
-            .set_asset_model_external_id(model.asset_model_external_id().map(str::to_owned))
-            .asset_model_name(model.asset_model_name())
-            .set_asset_model_description((!description.is_empty()).then(|| description.to_owned()))
-            .set_asset_model_properties(Some(grown.properties))
-            .set_asset_model_hierarchies(Some(grown.hierarchies))
-            .set_asset_model_composite_models(model.asset_model_composite_models.clone())
-            .if_match(etag)
-            .match_for_version_type(AssetModelVersionType::Latest)
-            .send()
-            .await
-            .map_err(|error| fault::of_call(tried(), &error))?;
-        Ok(())
-    }
 }
 
 impl SiteWise for AwsSiteWise {
@@ -204,6 +125,19 @@ impl SiteWise for AwsSiteWise {
     async fn grow_model(&self, growth: GrowModel) -> Result<(), Fault> {
         let updated = Box::pin(self.update(&growth)).await;
         self.models.forget(growth.id).await;
+        updated
+    }
+
+    async fn create_composite(&self, composite: CreateComposite) -> Result<(), Fault> {
+        let model = composite.model;
+        let created = Box::pin(self.add_composite(composite)).await;
+        self.models.forget(model).await;
+        created
+    }
+
+    async fn grow_composite(&self, growth: GrowComposite) -> Result<(), Fault> {
+        let updated = Box::pin(self.update_composite(&growth)).await;
+        self.models.forget(growth.model).await;
         updated
     }
 

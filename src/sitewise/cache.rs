@@ -113,6 +113,8 @@ mod tests {
             name: name.to_owned(),
             state: State::Active,
             properties: Vec::new(),
+            root: 0,
+            composites: Vec::new(),
             hierarchies: Vec::new(),
         }
     }

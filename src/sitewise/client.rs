@@ -7,8 +7,8 @@
 use uuid::Uuid;
 
 use super::api::{
-    Asset, Associate, CreateAsset, CreateModel, Entry, EntryError, Fault, GrowModel, Model,
-    ModelSummary, Page,
+    Asset, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError, Fault,
+    GrowComposite, GrowModel, Model, ModelSummary, Page,
 };
 
 /// SiteWise, as far as the bridge uses it.
@@ -29,6 +29,21 @@ pub trait SiteWise: Send + Sync + 'static {
     /// name the model already has is left out; nothing is written when nothing is left.
     /// [UpdateAssetModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_UpdateAssetModel.html)
     fn grow_model(&self, growth: GrowModel) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Asks for a composite model in a model, with our ids.
+    /// [CreateAssetModelCompositeModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_CreateAssetModelCompositeModel.html)
+    fn create_composite(
+        &self,
+        composite: CreateComposite,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
+
+    /// Adds to a composite model what it lacks and keeps everything it has, as
+    /// [`grow_model`](Self::grow_model) does.
+    /// [UpdateAssetModelCompositeModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_UpdateAssetModelCompositeModel.html)
+    fn grow_composite(
+        &self,
+        growth: GrowComposite,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Reads a model; one that is active may be some minutes old.
     /// [DescribeAssetModel](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAssetModel.html)

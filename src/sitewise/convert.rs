@@ -218,6 +218,8 @@ pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId>
         name: output.asset_model_name().to_owned(),
         state: model_state(output.asset_model_status()),
         properties,
+        root: output.asset_model_properties().len(),
+        composites: Vec::new(),
         hierarchies,
     })
 }

@@ -44,7 +44,13 @@ pub const EXTERNAL_ID_CHARS: usize = 128;
 pub const DEFAULT_CHARS: usize = 1_024;
 
 /// Properties at the root of a model.
-pub const PROPERTIES_PER_MODEL: usize = 500;
+pub const ROOT_PROPERTIES: usize = 500;
+/// Properties of a model, those of its composite models included.
+pub const PROPERTIES_PER_MODEL: usize = 5_000;
+/// Properties of a composite model.
+pub const PROPERTIES_PER_COMPOSITE: usize = 100;
+/// Composite models of a model.
+pub const COMPOSITES_PER_MODEL: usize = 50;
 /// Assets of one model.
 pub const ASSETS_PER_MODEL: usize = 10_000;
 /// Hierarchy definitions of a model.

@@ -10,7 +10,7 @@ use aws_sdk_iotsitewise::error::BuildError;
 use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
 use aws_sdk_iotsitewise::types::{AssetModelHierarchy, AssetModelProperty};
 
-use super::api::GrowModel;
+use super::api::{GrowModel, Property};
 use super::convert;
 
 /// The lists of a model with what it lacked.
@@ -29,30 +29,15 @@ pub(super) fn merge(
     model: &DescribeAssetModelOutput,
     growth: &GrowModel,
 ) -> Result<Option<Grown>, BuildError> {
-    let mut properties = model.asset_model_properties().to_vec();
-    let mut hierarchies = model.asset_model_hierarchies().to_vec();
-    let before = properties.len() + hierarchies.len();
-
+    let root = model.asset_model_properties();
     let composites = model.asset_model_composite_models();
-    let mut taken: HashSet<String> = properties
+    let elsewhere: Vec<&str> = composites
         .iter()
-        .flat_map(|property| [property.id(), Some(property.name())])
-        .chain(
-            composites
-                .iter()
-                .flat_map(|composite| composite.properties().iter().map(|property| property.id())),
-        )
-        .flatten()
-        .map(str::to_owned)
+        .flat_map(|composite| composite.properties().iter().filter_map(|property| property.id()))
         .collect();
-    for property in &growth.properties {
-        let id = property.id.to_string();
-        if !taken.contains(&id) && !taken.contains(&property.name) {
-            properties.push(convert::added_property(property)?);
-            taken.insert(id);
-            taken.insert(property.name.clone());
-        }
-    }
+    let properties = self::properties(root, &elsewhere, &growth.properties)?;
+    let mut hierarchies = model.asset_model_hierarchies().to_vec();
+    let before = root.len() + hierarchies.len();
 
     let mut taken: HashSet<String> = hierarchies
         .iter()
@@ -71,4 +56,34 @@ pub(super) fn merge(
 
     let grown = properties.len() + hierarchies.len() > before;
     Ok(grown.then_some(Grown { properties, hierarchies }))
+}
+
+/// The properties that are there with those additions whose id and name none of them has, nor
+/// an id that stands `elsewhere` in the model.
+///
+/// # Errors
+///
+/// An addition that the SDK cannot express.
+pub(super) fn properties(
+    before: &[AssetModelProperty],
+    elsewhere: &[&str],
+    additions: &[Property],
+) -> Result<Vec<AssetModelProperty>, BuildError> {
+    let mut properties = before.to_vec();
+    let mut taken: HashSet<String> = before
+        .iter()
+        .flat_map(|property| [property.id(), Some(property.name())])
+        .flatten()
+        .chain(elsewhere.iter().copied())
+        .map(str::to_owned)
+        .collect();
+    for property in additions {
+        let id = property.id.to_string();
+        if !taken.contains(&id) && !taken.contains(&property.name) {
+            properties.push(convert::added_property(property)?);
+            taken.insert(id);
+            taken.insert(property.name.clone());
+        }
+    }
+    Ok(properties)
 }

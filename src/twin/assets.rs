@@ -53,6 +53,8 @@ pub struct Assets {
     list: Vec<Asset>,
     by_id: FxHashMap<Uuid, AssetIx>,
     of_model: BTreeSet<(ModelIx, String)>,
+    /// How many assets each model has in SiteWise, or will have.
+    count: FxHashMap<ModelIx, usize>,
     of_parent: BTreeSet<(AssetIx, String)>,
 }
 
@@ -65,6 +67,7 @@ impl Assets {
             list: Vec::new(),
             by_id: FxHashMap::default(),
             of_model: BTreeSet::new(),
+            count: FxHashMap::default(),
             of_parent: BTreeSet::new(),
         }
     }
@@ -74,8 +77,14 @@ impl Assets {
         self.namespace.asset(address)
     }
 
-    /// Remembers that an asset of `model` is called `name` in SiteWise already.
-    pub fn name_taken(&mut self, model: ModelIx, name: &str) {
+    /// How many assets of `model` SiteWise has, or will have.
+    pub fn of_model(&self, model: ModelIx) -> usize {
+        self.count.get(&model).copied().unwrap_or_default()
+    }
+
+    /// Remembers that SiteWise has an asset of `model` already that is called `name`.
+    pub fn is_there(&mut self, model: ModelIx, name: &str) {
+        *self.count.entry(model).or_default() += 1;
         self.of_model.insert((model, name.to_owned()));
     }
 
@@ -101,7 +110,10 @@ impl Assets {
         let address = text(wanted.address);
         let name = match existing {
             Some(name) => name.to_owned(),
-            None => self.free_name(&wanted, &address, id),
+            None => {
+                *self.count.entry(wanted.model).or_default() += 1;
+                self.free_name(&wanted, &address, id)
+            }
         };
         self.of_model.insert((wanted.model, name.clone()));
         if let Some(parent) = wanted.parent {
@@ -199,7 +211,7 @@ mod tests {
         let model = ModelIx(0);
         let sources =
             ["a", "b", "c"].map(|node| Source { edge: EdgeNode::new("farm", node), device: None });
-        assets.name_taken(model, "farm/c/T1");
+        assets.is_there(model, "farm/c/T1");
         let names: Vec<_> = sources
             .iter()
             .map(|source| {

@@ -88,6 +88,11 @@ impl Namespace {
         derive(parent, &["hierarchy", child.hyphenated().encode_lower(&mut buffer)])
     }
 
+    /// Id of the composite model of `model` that holds what its root has no room for.
+    pub fn composite(self, model: Uuid, number: usize) -> Uuid {
+        derive(model, &["composite", &number.to_string()])
+    }
+
     /// Id of the asset that stands for `address`.
     pub fn asset(self, address: &Address<'_>) -> Uuid {
         match address {

@@ -162,9 +162,21 @@ fn attribute_type(config: &Config, property: &Property) -> Option<(DataType, Opt
     Some((data_type, default.and_then(|value| mapping::default_text(value, data_type))))
 }
 
-/// Makes a definition part of its model.
+/// Makes a definition part of its model, and of those like it.
 fn define(world: &mut World, config: &Config, definition: &Definition) -> Result<(), Cap> {
     let model = world.model(&names::model(Some(&definition.name), &definition.name, None), None)?;
+    for model in world.with_parts(model) {
+        define_on(world, config, definition, model)?;
+    }
+    Ok(())
+}
+
+fn define_on(
+    world: &mut World,
+    config: &Config,
+    definition: &Definition,
+    model: ModelIx,
+) -> Result<(), Cap> {
     for member in &definition.members {
         let path = [&*member.name];
         match &member.kind {

@@ -36,8 +36,17 @@ pub struct Model {
     pub properties: Vec<Property>,
     /// In the order in which they were first wanted.
     pub hierarchies: Vec<(ModelIx, Hierarchy)>,
+    /// Why each property is there, in the same order.
+    origins: Vec<Origin>,
     index: FxHashMap<Uuid, PropertyIx>,
     names: BTreeSet<String>,
+}
+
+/// Why a property is there, with the names of the members down to it: what its id is made of.
+#[derive(Clone, Debug)]
+struct Origin {
+    role: PropertyRole,
+    path: Box<[Box<str>]>,
 }
 
 /// A property as a birth or definition asks for it.
@@ -131,6 +140,56 @@ impl Models {
         }
     }
 
+    /// The name of the `number`th model for what `base` has no room for, of whose assets there
+    /// are `each` in a model. The number of its first asset tells people why it is there.
+    pub fn part_name(base: &str, number: usize, each: usize) -> String {
+        let first = each.saturating_mul(number.saturating_sub(1)).saturating_add(1);
+        names::with_suffix(base, &format!("(from asset {first})"))
+    }
+
+    /// The `number`th model like `base`, made with all its properties if there is none; true
+    /// if it was made.
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_MODELS` is reached.
+    pub fn part(
+        &mut self,
+        base: ModelIx,
+        number: usize,
+        each: usize,
+    ) -> Result<(ModelIx, bool), Cap> {
+        let name = Self::part_name(&self.get(base).name, number, each);
+        let id = self.namespace.model(&name);
+        let (part, made) = match self.by_id.get(&id) {
+            Some(ix) => (*ix, false),
+            None if self.list.len() >= self.max_models => return Err(Cap::Models),
+            None => (self.insert(id, name, self.get(base).description.clone()), true),
+        };
+        let base = self.get(base);
+        let wanted: Vec<_> =
+            base.properties.iter().cloned().zip(base.origins.iter().cloned()).collect();
+        for (property, Origin { role, path }) in wanted {
+            let path: Vec<&str> = path.iter().map(|name| &**name).collect();
+            let default = match &property.kind {
+                PropertyKind::Attribute { default } => default.as_deref(),
+                PropertyKind::Measurement => None,
+            };
+            let (data_type, unit) = (property.data_type, property.unit.as_deref());
+            // Both have the same cap.
+            let _ = self.property(part, Wanted { role, path: &path, data_type, unit, default });
+        }
+        Ok((part, made))
+    }
+
+    /// The models like `base` that there are besides it.
+    pub fn parts(&self, base: ModelIx, each: usize) -> impl Iterator<Item = ModelIx> + '_ {
+        let name = &self.get(base).name;
+        (2..).map_while(move |number| {
+            self.by_id(self.namespace.model(&Self::part_name(name, number, each)))
+        })
+    }
+
     fn insert(&mut self, id: Uuid, name: String, description: Option<String>) -> ModelIx {
         let ix = ModelIx(self.list.len() as u32);
         self.list.push(Model {
@@ -140,6 +199,7 @@ impl Models {
             description,
             properties: Vec::new(),
             hierarchies: Vec::new(),
+            origins: Vec::new(),
             index: FxHashMap::default(),
             names: BTreeSet::new(),
         });
@@ -189,6 +249,8 @@ impl Models {
         let words = format!("{}/{name}", model.name);
         model.names.insert(name.clone());
         model.index.insert(id, property);
+        let path = wanted.path.iter().map(|name| Box::from(*name)).collect();
+        model.origins.push(Origin { role: wanted.role, path });
         model.properties.push(Property {
             id,
             external_id: namespace.external_id(&words, id),

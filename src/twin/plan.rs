@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod lanes;
 mod needs;
+pub mod rates;
 mod state;
 pub mod step;
 
@@ -18,6 +19,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::lanes::{Lane, Lanes};
+use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
 use super::assets::{AssetIx, Assets};
@@ -159,7 +161,7 @@ pub struct Plan {
 
 impl Plan {
     /// Nothing known; begins by learning what SiteWise has.
-    pub fn new(namespace: Namespace, seed: u64) -> Self {
+    pub fn new(namespace: Namespace, rates: Rates, seed: u64) -> Self {
         let mut plan = Self {
             namespace,
             learning: Learning::default(),
@@ -169,7 +171,7 @@ impl Plan {
             assets: Vec::new(),
             places: FxHashMap::default(),
             dirty: VecDeque::new(),
-            lanes: Lanes::default(),
+            lanes: Lanes::new(rates),
             timers: BTreeSet::new(),
             waiters: BTreeMap::new(),
             flights: BTreeMap::new(),
@@ -234,6 +236,7 @@ impl Plan {
             state.growth.wanted_last = now;
             state.count_complete(&models.get(ix).properties);
             if state.stage == ModelStage::Failed {
+                state.changed = true;
                 state.tries.at = now + SETTLE;
             }
         }
@@ -376,6 +379,9 @@ impl Plan {
                 let Some(step) = self.step(job, models, assets) else {
                     return;
                 };
+                if let Job::Model(ix) = job {
+                    self.note_unfinished(ix, &step, models);
+                }
                 let id = StepId(self.steps);
                 self.steps += 1;
                 self.flights.insert(id, job);

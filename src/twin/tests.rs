@@ -1,6 +1,7 @@
 //! The twin at its boundary: events in, SiteWise's state and points out.
 
 pub(crate) mod fake;
+mod growth;
 mod provisioning;
 mod values;
 
@@ -32,6 +33,8 @@ pub(crate) fn config() -> Config {
         max_models: 100,
         max_assets: 10_000,
         max_properties: 500,
+        assets_per_model: 10_000,
+        rates: Rates::default(),
     }
 }
 
@@ -129,7 +132,7 @@ impl Rig {
     fn written(&self, asset: &str, property: &str) -> Vec<(i64, Quality, Variant)> {
         let (asset, of) = self.sitewise.asset(asset);
         let model = &self.sitewise.models[&of.model];
-        let property = model.properties.iter().find(|p| p.name == property);
+        let property = model.all_properties().find(|p| p.name == property);
         let property = property.unwrap_or_else(|| panic!("no {property:?} in {model:#?}")).id;
         self.points
             .iter()

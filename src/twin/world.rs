@@ -28,6 +28,7 @@ pub(super) struct World {
     pub assets: Assets,
     pub plan: Plan,
     pub counts: Counts,
+    assets_per_model: usize,
     changed: BTreeSet<ModelIx>,
 }
 
@@ -51,8 +52,9 @@ impl World {
                 config.max_properties,
             ),
             assets: Assets::new(config.namespace, config.max_assets),
-            plan: Plan::new(config.namespace, seed),
+            plan: Plan::new(config.namespace, config.rates, seed),
             counts: Counts::default(),
+            assets_per_model: config.assets_per_model,
             changed: BTreeSet::new(),
         }
     }
@@ -61,7 +63,7 @@ impl World {
     pub(super) fn take_known_names(&mut self) {
         for asset in self.plan.known_assets() {
             if let Some(model) = self.models.by_id(asset.model) {
-                self.assets.name_taken(model, &asset.name);
+                self.assets.is_there(model, &asset.name);
             }
         }
     }
@@ -118,6 +120,8 @@ impl World {
             let name = self.plan.known_model_name(known.model).unwrap_or("");
             wanted.model = self.models.known(known.model, name);
             self.changed.insert(wanted.model);
+        } else if self.assets.by_id(id).is_none() {
+            wanted.model = self.roomy(wanted.model)?;
         }
         let (ix, made) =
             self.assets.want(wanted, known.as_ref().map(|known| known.name.as_str()))?;
@@ -130,6 +134,33 @@ impl World {
             }
         }
         Ok(ix)
+    }
+
+    /// The model, or the first one like it that has room for another asset.
+    fn roomy(&mut self, base: ModelIx) -> Result<ModelIx, Cap> {
+        let each = self.assets_per_model;
+        let mut model = base;
+        let mut number = 1;
+        while self.assets.of_model(model) >= each {
+            number += 1;
+            let (part, made) = self.models.part(base, number, each)?;
+            if made {
+                self.changed.insert(part);
+                let below: Vec<_> =
+                    self.models.get(base).hierarchies.iter().map(|(child, _)| *child).collect();
+                for child in below {
+                    self.place(part, child);
+                }
+            }
+            model = part;
+        }
+        Ok(model)
+    }
+
+    /// A model, and those like it for which it has no room.
+    pub(super) fn with_parts(&self, base: ModelIx) -> Vec<ModelIx> {
+        let parts = self.models.parts(base, self.assets_per_model);
+        std::iter::once(base).chain(parts).collect()
     }
 
     /// Makes a place for a model's assets under another's.

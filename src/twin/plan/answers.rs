@@ -149,20 +149,29 @@ impl Plan {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
-        let writing = matches!(state.stage, ModelStage::Absent | ModelStage::Active);
+        let writing = match state.stage {
+            ModelStage::Absent | ModelStage::Active | ModelStage::Mending => true,
+            ModelStage::Unknown | ModelStage::Failed => false,
+        };
         let creating = state.stage == ModelStage::Absent;
         match answer {
             Ok(Done::Model(model)) => self.model_described(ix, model, models, now),
             Ok(_) => {
                 state.stage = ModelStage::Unknown;
                 state.taken = false;
+                state.changed = false;
                 state.tries = Tries { count: 0, at: now + FIRST_LOOK };
                 state.growth.wanted_since = None;
                 if creating {
                     self.figures.models_created += 1;
+                    state.growth.founding = state.unfinished;
                 } else {
-                    state.growth.updated = Some(now);
                     self.figures.models_updated += 1;
+                }
+                // What needs several writes is one growth, or still the creation.
+                if !creating && !state.unfinished {
+                    let founded = std::mem::take(&mut state.growth.founding);
+                    state.growth.updated = if founded { None } else { Some(now) };
                 }
             }
             Err(fault) if fault.kind == FaultKind::NotFound && !writing => {
@@ -210,12 +219,8 @@ impl Plan {
         match model.state {
             State::Active => {
                 let had = std::mem::take(&mut state.properties);
-                state.properties = model.properties.iter().map(|(id, _)| *id).collect();
-                state.names = model.properties.into_iter().map(|(_, name)| name).collect();
-                state.hierarchies = model.hierarchies.into_iter().map(|(id, _)| id).collect();
                 let wanted = &models.get(ix).properties;
-                state.complete = 0;
-                state.count_complete(wanted);
+                state.take(model, wanted);
                 for property in wanted {
                     let has = state.properties.contains(&property.id);
                     if has && !had.contains(&property.id) {
@@ -224,6 +229,7 @@ impl Plan {
                 }
                 state.stage = ModelStage::Active;
                 state.taken = false;
+                state.changed = false;
                 state.tries = Tries::default();
                 self.problems.remove(&subject);
                 self.wake(On::Model(ix));
@@ -236,7 +242,19 @@ impl Plan {
                     }
                 }
             }
-            State::Failed(reason) => self.model_failed(ix, subject, reason, now),
+            State::Failed(ref reason) => {
+                let reason = reason.clone();
+                // The version that failed is what an update adds to. What it brought is not
+                // usable, so that it does not count as had.
+                (state.root, state.composites) = (model.root, model.composites);
+                if state.changed && state.complete < models.get(ix).properties.len() {
+                    state.stage = ModelStage::Mending;
+                    state.tries = Tries::default();
+                    self.problem(subject, reason);
+                } else {
+                    self.model_failed(ix, subject, reason, now);
+                }
+            }
             State::Creating | State::Updating | State::Deleting => {
                 let tries = Tries { count: state.tries.count, at: now };
                 let tries = self.look_again(tries, now);
@@ -294,6 +312,7 @@ impl Plan {
                 state.taken = false;
                 state.tries = Tries { count: 0, at: now + FIRST_LOOK };
                 state.children = Children::Known(FxHashSet::default());
+                state.fresh = true;
                 self.figures.assets_created += 1;
             }
             Err(fault) if fault.kind == FaultKind::NotFound && !creating => {
@@ -301,6 +320,7 @@ impl Plan {
                     assets.rename(ix);
                 }
                 state.taken = false;
+                state.fresh = false;
                 state.stage = AssetStage::Absent;
                 state.tries = Tries::default();
                 self.unlink(ix, assets);

@@ -3,7 +3,10 @@
 use super::state::{AssetStage, Children, ModelStage};
 use super::step::Step;
 use super::{Job, Plan};
-use crate::sitewise::api::{Associate, CreateAsset, CreateModel, GrowModel};
+use crate::sitewise::api::{
+    Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Property,
+};
+use crate::sitewise::limits;
 use crate::twin::assets::Assets;
 use crate::twin::identity::short_hash;
 use crate::twin::models::{ModelIx, Models};
@@ -21,7 +24,7 @@ impl Plan {
             Job::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
                 ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),
                 ModelStage::Absent => Step::CreateModel(self.create_model(ix, models)),
-                ModelStage::Active => Step::GrowModel(self.grow_model(ix, models)?),
+                ModelStage::Active | ModelStage::Mending => self.growth(ix, models)?,
             },
             Job::Asset(ix) => {
                 let asset = assets.get(ix);
@@ -62,29 +65,78 @@ impl Plan {
             external_id: model.external_id.clone(),
             name: model.name.clone(),
             description: model.description.clone(),
-            properties: model.properties.clone(),
+            properties: model.properties.iter().take(limits::ROOT_PROPERTIES).cloned().collect(),
             hierarchies: places.map(|(_, hierarchy)| hierarchy.clone()).collect(),
         }
     }
 
-    /// What a model lacks, under names that nobody else has taken on it meanwhile.
-    fn grow_model(&self, ix: ModelIx, models: &Models) -> Option<GrowModel> {
+    /// The next write of what a model lacks: the root is filled first, then composite models
+    /// in their order. None if it has no room left.
+    fn growth(&self, ix: ModelIx, models: &Models) -> Option<Step> {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
-        let properties = self.lacking(ix, models).filter_map(|place| {
+        let places = model.hierarchies.iter().filter(|(child, hierarchy)| {
+            !state.hierarchies.contains(&hierarchy.id) && self.is_active(*child)
+        });
+        let hierarchies: Vec<_> = places.map(|(_, hierarchy)| hierarchy.clone()).collect();
+        let room = limits::ROOT_PROPERTIES.saturating_sub(state.root);
+        let properties = self.lacking_properties(ix, models, room);
+        if !(properties.is_empty() && hierarchies.is_empty()) {
+            return Some(Step::GrowModel(GrowModel { id: model.id, properties, hierarchies }));
+        }
+        for number in 1..=limits::COMPOSITES_PER_MODEL {
+            let id = self.namespace.composite(model.id, number);
+            let Some(known) = state.composites.iter().find(|composite| composite.id == id) else {
+                if state.composites.len() >= limits::COMPOSITES_PER_MODEL {
+                    return None;
+                }
+                let name = format!("More members {number}");
+                let words = format!("{}/{name}", model.name);
+                return Some(Step::CreateComposite(CreateComposite {
+                    model: model.id,
+                    id,
+                    external_id: self.namespace.external_id(&words, id),
+                    name,
+                    properties: self.lacking_properties(
+                        ix,
+                        models,
+                        limits::PROPERTIES_PER_COMPOSITE,
+                    ),
+                }));
+            };
+            let room = limits::PROPERTIES_PER_COMPOSITE.saturating_sub(known.properties);
+            if room > 0 {
+                let properties = self.lacking_properties(ix, models, room);
+                let growth = GrowComposite { model: model.id, id, properties };
+                return Some(Step::GrowComposite(growth));
+            }
+        }
+        None
+    }
+
+    /// The first `room` properties that a model lacks, under names that nobody else has taken
+    /// on it meanwhile.
+    fn lacking_properties(&self, ix: ModelIx, models: &Models, room: usize) -> Vec<Property> {
+        let (model, Some(state)) = (models.get(ix), self.models.get(ix.0 as usize)) else {
+            return Vec::new();
+        };
+        let named = |place: usize| {
             let mut property = model.properties.get(place)?.clone();
             if state.names.contains(&property.name) {
                 let mark = short_hash(&[&property.id.to_string()]);
                 property.name = names::with_suffix(&property.name, &format!("({mark})"));
             }
             Some(property)
-        });
-        let places = model.hierarchies.iter().filter(|(child, hierarchy)| {
-            !state.hierarchies.contains(&hierarchy.id) && self.is_active(*child)
-        });
-        Some(GrowModel {
-            id: model.id,
-            properties: properties.collect(),
-            hierarchies: places.map(|(_, hierarchy)| hierarchy.clone()).collect(),
-        })
+        };
+        self.lacking(ix, models).take(room).filter_map(named).collect()
+    }
+
+    /// Notes whether a write leaves properties for another one.
+    pub(super) fn note_unfinished(&mut self, ix: ModelIx, step: &Step, models: &Models) {
+        let lacking = self.lacking(ix, models).count();
+        if step.is_write()
+            && let Some(state) = self.models.get_mut(ix.0 as usize)
+        {
+            state.unfinished = lacking > step.properties();
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use crate::sitewise::limits;
+use super::rates::Rates;
 use crate::time::Instant;
 
 /// Control-plane calls without an answer at most.
@@ -14,7 +14,7 @@ const IN_FLIGHT: usize = 64;
 pub(super) enum Lane {
     /// ListAssetModels.
     ListModels,
-    /// CreateAssetModel and UpdateAssetModel.
+    /// CreateAssetModel, UpdateAssetModel, and those of composite models.
     WriteModel,
     /// DescribeAssetModel.
     DescribeModel,
@@ -43,14 +43,14 @@ impl Lane {
         Self::Associate,
     ];
 
-    /// Calls a second, by the account's default quotas.
-    fn per_second(self) -> u32 {
+    fn per_second(self, rates: &Rates) -> u32 {
         match self {
-            Self::ListModels | Self::WriteModel => limits::MODEL_CALLS_PER_SECOND,
-            Self::DescribeModel | Self::DescribeAsset => limits::DESCRIBES_PER_SECOND,
-            Self::ListAssets | Self::ListChildren => limits::LISTS_PER_SECOND,
-            Self::CreateAsset => limits::ASSET_CREATIONS_PER_SECOND,
-            Self::Associate => limits::ASSOCIATIONS_PER_SECOND,
+            Self::ListModels | Self::WriteModel => rates.model_writes,
+            Self::DescribeModel | Self::DescribeAsset => rates.describes,
+            Self::ListAssets => rates.lists,
+            Self::ListChildren => rates.verifications,
+            Self::CreateAsset => rates.asset_creations,
+            Self::Associate => rates.associations,
         }
     }
 }
@@ -66,18 +66,24 @@ pub(super) struct Lanes<J> {
 struct Queue<J> {
     lane: Lane,
     jobs: VecDeque<J>,
+    /// Between two calls.
+    gap: Duration,
     /// When the next call may go; a lane that rested may send a tenth of a second's worth.
     next: Instant,
 }
 
-impl<J> Default for Lanes<J> {
-    fn default() -> Self {
-        let queue = |lane| Queue { lane, jobs: VecDeque::new(), next: Instant::START };
+impl<J> Lanes<J> {
+    /// Empty, at these rates.
+    pub(super) fn new(rates: Rates) -> Self {
+        let queue = |lane: Lane| Queue {
+            lane,
+            jobs: VecDeque::new(),
+            gap: Duration::from_secs(1) / lane.per_second(&rates).max(1),
+            next: Instant::START,
+        };
         Self { lanes: Lane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
     }
-}
 
-impl<J> Lanes<J> {
     /// Queues a job.
     pub(super) fn push(&mut self, lane: Lane, job: J) {
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
@@ -102,9 +108,8 @@ impl<J> Lanes<J> {
     pub(super) fn sent(&mut self, lane: Lane, now: Instant) {
         self.in_flight += 1;
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
-            let gap = Duration::from_secs(1) / lane.per_second();
             let burst = Duration::from_millis(100);
-            queue.next = queue.next.max(now - burst) + gap;
+            queue.next = queue.next.max(now - burst) + queue.gap;
         }
     }
 
@@ -133,7 +138,7 @@ mod tests {
 
     #[test]
     fn no_second_has_more_calls_than_the_quota_and_a_tenth() {
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes::new(Rates::default());
         for job in 0..500 {
             lanes.push(Lane::CreateAsset, job);
         }
@@ -156,7 +161,7 @@ mod tests {
 
     #[test]
     fn a_slow_answer_holds_back_the_rest() {
-        let mut lanes = Lanes::default();
+        let mut lanes = Lanes::new(Rates::default());
         for job in 0..100 {
             lanes.push(Lane::DescribeAsset, job);
         }

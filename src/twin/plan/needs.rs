@@ -56,6 +56,8 @@ impl Plan {
                     None => Next::Call(Lane::WriteModel),
                 }
             }
+            ModelStage::Mending if settled > now => Next::At(settled),
+            ModelStage::Mending => Next::Call(Lane::WriteModel),
             ModelStage::Active => {
                 if self.lacking(ix, models).next().is_none() && !self.lacks_place(ix, models) {
                     return Next::Nothing;
@@ -73,12 +75,18 @@ impl Plan {
     fn is_coming(&self, child: ModelIx) -> bool {
         self.models.get(child.0 as usize).is_some_and(|state| match state.stage {
             ModelStage::Absent | ModelStage::Unknown => true,
-            ModelStage::Active | ModelStage::Failed => false,
+            ModelStage::Active | ModelStage::Failed | ModelStage::Mending => false,
         })
     }
 
     pub(super) fn is_active(&self, ix: ModelIx) -> bool {
         self.models.get(ix.0 as usize).is_some_and(|state| state.stage == ModelStage::Active)
+    }
+
+    /// Whether a model is usable, and no further write of it follows at once: each locks its
+    /// assets.
+    fn is_finished(&self, ix: ModelIx) -> bool {
+        self.is_active(ix) && self.models.get(ix.0 as usize).is_some_and(|state| !state.unfinished)
     }
 
     /// Places of properties that a model lacks.
@@ -113,7 +121,7 @@ impl Plan {
         };
         match state.stage {
             _ if state.tries.at > now => Next::At(state.tries.at),
-            AssetStage::Absent if self.is_active(model) => Next::Call(Lane::CreateAsset),
+            AssetStage::Absent if self.is_finished(model) => Next::Call(Lane::CreateAsset),
             AssetStage::Absent => Next::Wait(On::Model(model)),
             AssetStage::Unknown => Next::Call(Lane::DescribeAsset),
             AssetStage::Active if state.open => Next::Nothing,
@@ -160,13 +168,17 @@ impl Plan {
         }
         let model = assets.get(above).model;
         let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
-            return self.unplaced(ix);
+            let why = "its parent's model has no place for its model: SiteWise allows 30 \
+                       hierarchies a model and 100 models a tree";
+            return self.unplaced(ix, assets, why);
         };
         let known = self.models.get(model.0 as usize);
         if !known.is_some_and(|model| model.hierarchies.contains(&hierarchy)) {
             return Next::Wait(On::Model(model));
         }
         match &parent.children {
+            // SiteWise counts the children itself, and says so if there are too many.
+            Children::Reading { .. } if state.fresh => Next::Call(Lane::Associate),
             Children::Reading { .. } => {
                 self.touch(Job::Children(above));
                 Next::Wait(On::Children(above))
@@ -178,17 +190,19 @@ impl Plan {
                 Next::Nothing
             }
             Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
-                self.unplaced(ix)
+                self.unplaced(ix, assets, "its parent has 2,000 children, the most in SiteWise")
             }
             Children::Known(_) => Next::Call(Lane::Associate),
         }
     }
 
-    fn unplaced(&mut self, ix: AssetIx) -> Next {
+    /// The asset lives on at the root.
+    fn unplaced(&mut self, ix: AssetIx, assets: &Assets, why: &str) -> Next {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link = Link::Unplaced;
             self.figures.tree_full += 1;
         }
+        self.problem(format!("place of asset {}", assets.get(ix).address), why.to_owned());
         Next::Nothing
     }
 }

@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
-use crate::sitewise::api::Property;
+use crate::sitewise::api::{Composite, Model, Property};
 use crate::time::Instant;
 
 /// Where a model stands.
@@ -17,6 +17,8 @@ pub(super) enum ModelStage {
     Active,
     /// Refused by SiteWise, or somebody else's: to be described again after a while.
     Failed,
+    /// FAILED in SiteWise, and its definition has changed since: to be written again.
+    Mending,
 }
 
 /// What is known of a model.
@@ -27,6 +29,14 @@ pub(super) struct ModelState {
     pub properties: FxHashSet<Uuid>,
     pub names: FxHashSet<String>,
     pub hierarchies: FxHashSet<Uuid>,
+    /// How many properties stand at its root.
+    pub root: usize,
+    /// Its composite models, with the number of their properties.
+    pub composites: Vec<Composite>,
+    /// The last write left something for the next one: it needs several.
+    pub unfinished: bool,
+    /// Its definition has changed since it failed.
+    pub changed: bool,
     /// How many of the wanted properties, from the first on, it has.
     pub complete: usize,
     /// SiteWise said that its id or name is taken when it was to be created.
@@ -42,6 +52,8 @@ pub(super) struct Growth {
     pub wanted_since: Option<Instant>,
     /// When something was wanted last.
     pub wanted_last: Instant,
+    /// Its creation needs further writes.
+    pub founding: bool,
     /// When it was updated last.
     pub updated: Option<Instant>,
 }
@@ -62,6 +74,10 @@ impl ModelState {
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
             hierarchies: FxHashSet::default(),
+            root: 0,
+            composites: Vec::new(),
+            unfinished: false,
+            changed: false,
             complete: 0,
             taken: false,
             growth: Growth::default(),
@@ -71,6 +87,17 @@ impl ModelState {
 }
 
 impl ModelState {
+    /// Takes what a description tells, against what is wanted.
+    pub(super) fn take(&mut self, model: Model, wanted: &[Property]) {
+        self.root = model.root;
+        self.composites = model.composites;
+        self.properties = model.properties.iter().map(|(id, _)| *id).collect();
+        self.names = model.properties.into_iter().map(|(_, name)| name).collect();
+        self.hierarchies = model.hierarchies.into_iter().map(|(id, _)| id).collect();
+        self.complete = 0;
+        self.count_complete(wanted);
+    }
+
     /// Counts on over the wanted properties that the model has.
     pub(super) fn count_complete(&mut self, wanted: &[Property]) {
         let more = wanted.iter().skip(self.complete);
@@ -111,6 +138,8 @@ pub(super) struct AssetState {
     pub open: bool,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub taken: bool,
+    /// It was made a moment ago, so that it hangs nowhere yet.
+    pub fresh: bool,
     pub link: Link,
     pub children: Children,
     pub tries: Tries,
@@ -132,6 +161,7 @@ impl AssetState {
             stage,
             open: false,
             taken: false,
+            fresh: false,
             link: if has_parent { Link::Wanted } else { Link::Root },
             children: match stage {
                 AssetStage::Absent => Children::Known(FxHashSet::default()),

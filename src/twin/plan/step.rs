@@ -5,7 +5,8 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, Associate, CreateAsset, CreateModel, GrowModel, Model, ModelSummary, Page,
+    Asset, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Model,
+    ModelSummary, Page,
 };
 
 /// Number of a step, for its answer.
@@ -23,6 +24,10 @@ pub enum Step {
     CreateModel(CreateModel),
     /// UpdateAssetModel with additions.
     GrowModel(GrowModel),
+    /// CreateAssetModelCompositeModel.
+    CreateComposite(CreateComposite),
+    /// UpdateAssetModelCompositeModel with additions.
+    GrowComposite(GrowComposite),
     /// ListAssets of a model, from this page on.
     ListAssets(Uuid, Option<String>),
     /// CreateAsset.
@@ -56,6 +61,8 @@ impl Step {
         match self {
             Self::CreateModel(_)
             | Self::GrowModel(_)
+            | Self::CreateComposite(_)
+            | Self::GrowComposite(_)
             | Self::CreateAsset(_)
             | Self::Associate(_) => true,
             Self::ListModels(_)
@@ -63,6 +70,25 @@ impl Step {
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
             | Self::ListChildren(..) => false,
+        }
+    }
+}
+
+impl Step {
+    /// How many properties it puts on a model.
+    pub(super) fn properties(&self) -> usize {
+        match self {
+            Self::CreateModel(model) => model.properties.len(),
+            Self::GrowModel(growth) => growth.properties.len(),
+            Self::CreateComposite(composite) => composite.properties.len(),
+            Self::GrowComposite(growth) => growth.properties.len(),
+            Self::ListModels(_)
+            | Self::DescribeModel(_)
+            | Self::ListAssets(..)
+            | Self::CreateAsset(_)
+            | Self::DescribeAsset(_)
+            | Self::ListChildren(..)
+            | Self::Associate(_) => 0,
         }
     }
 }
@@ -84,6 +110,20 @@ impl fmt::Display for Step {
                 grow.properties.len(),
                 grow.hierarchies.len(),
                 grow.id
+            ),
+            Self::CreateComposite(composite) => write!(
+                f,
+                "add composite model \"{}\" with {} properties to asset model {}",
+                composite.name,
+                composite.properties.len(),
+                composite.model
+            ),
+            Self::GrowComposite(grow) => write!(
+                f,
+                "add {} properties to composite model {} of asset model {}",
+                grow.properties.len(),
+                grow.id,
+                grow.model
             ),
             Self::ListAssets(model, _) => write!(f, "list assets of model {model}"),
             Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, State,
+    Asset, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, State,
 };
 use crate::sitewise::limits;
 use crate::twin::plan::step::{Done, Step};
@@ -16,9 +16,12 @@ pub(crate) struct FakeModel {
     pub(crate) name: String,
     pub(crate) external_id: Option<String>,
     pub(crate) properties: Vec<Property>,
+    pub(crate) composites: BTreeMap<Uuid, (String, Vec<Property>)>,
     pub(crate) hierarchies: Vec<Hierarchy>,
     pub(crate) updates: usize,
     pub(crate) looks: u32,
+    /// Why it is FAILED.
+    pub(crate) failed: Option<String>,
 }
 
 /// An asset as it stands in SiteWise.
@@ -41,6 +44,8 @@ pub(crate) struct FakeSiteWise {
     pub(crate) reads: usize,
     /// Names of models that it does not take.
     pub(crate) refused: BTreeSet<String>,
+    /// Names of models that end FAILED when they are written.
+    pub(crate) failing: BTreeSet<String>,
     /// How often a new state must be looked at before it is reached.
     pub(crate) slowness: u32,
 }
@@ -78,6 +83,8 @@ impl FakeSiteWise {
                     return Err(fault(FaultKind::Invalid, "this name is not wanted here"));
                 }
                 let model = FakeModel {
+                    failed: self.failing.contains(&create.name).then(|| "it failed".into()),
+                    composites: BTreeMap::new(),
                     name: create.name,
                     external_id: Some(create.external_id),
                     properties: create.properties,
@@ -89,19 +96,33 @@ impl FakeSiteWise {
                 Ok(Done::Accepted)
             }
             Step::GrowModel(grow) => {
-                let looks = self.slowness;
-                let model = self.models.get(&grow.id).ok_or(fault(FaultKind::NotFound, "model"))?;
-                if model.looks > 0 {
-                    return Err(fault(FaultKind::Conflict, "model is busy"));
-                }
-                let mut grown = model.clone();
-                grown.properties.extend(grow.properties);
+                let mut grown = self.at_rest(grow.id)?;
+                // As the client merges: what is there already is left out.
+                let is_new = |p: &Property| !grown.properties.iter().any(|had| had.id == p.id);
+                let new: Vec<_> = grow.properties.into_iter().filter(is_new).collect();
+                grown.properties.extend(new);
                 grown.hierarchies.extend(grow.hierarchies);
                 self.check_model(&grown.properties, &grown.hierarchies)?;
-                grown.updates += 1;
-                grown.looks = looks;
-                self.models.insert(grow.id, grown);
-                Ok(Done::Accepted)
+                self.updated(grow.id, grown)
+            }
+            Step::CreateComposite(create) => {
+                let mut grown = self.at_rest(create.model)?;
+                let named = |(name, _): &(String, Vec<Property>)| *name == create.name;
+                if grown.composites.values().any(named) || grown.composites.contains_key(&create.id)
+                {
+                    return Err(fault(FaultKind::AlreadyExists, "composite model"));
+                }
+                check_composite(&create.properties)?;
+                grown.composites.insert(create.id, (create.name, create.properties));
+                self.updated(create.model, grown)
+            }
+            Step::GrowComposite(grow) => {
+                let mut grown = self.at_rest(grow.model)?;
+                let composite = grown.composites.get_mut(&grow.id);
+                let (_, properties) = composite.ok_or(fault(FaultKind::NotFound, "composite"))?;
+                properties.extend(grow.properties);
+                check_composite(properties)?;
+                self.updated(grow.model, grown)
             }
             Step::ListAssets(model, token) => {
                 let of_model = self.assets.iter().filter(|(_, asset)| asset.model == model);
@@ -164,16 +185,43 @@ impl FakeSiteWise {
         path
     }
 
+    /// A model that can be written.
+    fn at_rest(&self, id: Uuid) -> Result<FakeModel, Fault> {
+        let model = self.models.get(&id).ok_or(fault(FaultKind::NotFound, "model"))?;
+        if model.looks > 0 {
+            return Err(fault(FaultKind::Conflict, "model is busy"));
+        }
+        Ok(model.clone())
+    }
+
+    fn updated(&mut self, id: Uuid, mut model: FakeModel) -> Result<Done, Fault> {
+        model.updates += 1;
+        model.looks = self.slowness;
+        model.failed = self.failing.contains(&model.name).then(|| "it failed".into());
+        self.models.insert(id, model);
+        Ok(Done::Accepted)
+    }
+
     fn describe_model(&mut self, id: Uuid) -> Result<Done, Fault> {
         let model = self.models.get_mut(&id).ok_or(fault(FaultKind::NotFound, "model"))?;
-        let state = if model.looks > 0 { State::Updating } else { State::Active };
+        let state = match &model.failed {
+            _ if model.looks > 0 => State::Updating,
+            Some(reason) => State::Failed(reason.clone()),
+            None => State::Active,
+        };
         model.looks = model.looks.saturating_sub(1);
         Ok(Done::Model(Model {
             id,
             external_id: model.external_id.clone(),
             name: model.name.clone(),
             state,
-            properties: model.properties.iter().map(|p| (p.id, p.name.clone())).collect(),
+            properties: model.all_properties().map(|p| (p.id, p.name.clone())).collect(),
+            root: model.properties.len(),
+            composites: model
+                .composites
+                .iter()
+                .map(|(id, (_, part))| Composite { id: *id, properties: part.len() })
+                .collect(),
             hierarchies: model.hierarchies.iter().map(|h| (h.id, h.child_model)).collect(),
         }))
     }
@@ -181,7 +229,9 @@ impl FakeSiteWise {
     fn create_asset(&mut self, create: crate::sitewise::api::CreateAsset) -> Result<Done, Fault> {
         match self.models.get(&create.model) {
             None => return Err(fault(FaultKind::NotFound, "model")),
-            Some(model) if model.looks > 0 => return Err(fault(FaultKind::Conflict, "model")),
+            Some(model) if model.looks > 0 || model.failed.is_some() => {
+                return Err(fault(FaultKind::Conflict, "model"));
+            }
             Some(_) => {}
         }
         let twin = |asset: &FakeAsset| asset.model == create.model && asset.name == create.name;
@@ -205,7 +255,7 @@ impl FakeSiteWise {
         if ids.len() < properties.len() || names.len() < properties.len() {
             return Err(fault(FaultKind::Invalid, "two properties of one name or id"));
         }
-        if properties.len() > limits::PROPERTIES_PER_MODEL {
+        if properties.len() > limits::ROOT_PROPERTIES {
             return Err(fault(FaultKind::Limit, "properties"));
         }
         for place in places {
@@ -214,6 +264,20 @@ impl FakeSiteWise {
             }
         }
         Ok(())
+    }
+}
+
+fn check_composite(properties: &[Property]) -> Result<(), Fault> {
+    if properties.len() > limits::PROPERTIES_PER_COMPOSITE {
+        return Err(fault(FaultKind::Limit, "properties of a composite model"));
+    }
+    Ok(())
+}
+
+impl FakeModel {
+    /// Those of the root, then those of the composite models.
+    pub(crate) fn all_properties(&self) -> impl Iterator<Item = &Property> {
+        self.properties.iter().chain(self.composites.values().flat_map(|(_, part)| part))
     }
 }
 

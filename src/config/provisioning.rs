@@ -1,0 +1,92 @@
+//! How fast models and assets are made.
+
+use std::num::NonZeroU32;
+
+use super::parse::count_up_to;
+use super::reader::Reader;
+use super::variable::{Default, Section, Var};
+
+const MODEL_WRITES: Var = Var {
+    name: "TWIN_MODEL_WRITES_PER_SECOND",
+    default: Default::Value("10"),
+    form: "number",
+    doc: "The account's quota of CreateAssetModel, UpdateAssetModel and their like, each, a second, and of \
+          ListAssetModels.",
+    secret: false,
+    file: false,
+};
+
+const ASSET_CREATIONS: Var = Var {
+    name: "TWIN_ASSET_CREATIONS_PER_SECOND",
+    default: Default::Value("50"),
+    form: "number",
+    doc: "The account's quota of CreateAsset a second.",
+    secret: false,
+    file: false,
+};
+
+const ASSOCIATIONS: Var = Var {
+    name: "TWIN_ASSOCIATIONS_PER_SECOND",
+    default: Default::Value("100"),
+    form: "number",
+    doc: "The account's quota of AssociateAssets a second.",
+    secret: false,
+    file: false,
+};
+
+const DESCRIBES: Var = Var {
+    name: "TWIN_DESCRIBES_PER_SECOND",
+    default: Default::Value("150"),
+    form: "number",
+    doc: "The account's quota of DescribeAsset and DescribeAssetModel, each, a second.",
+    secret: false,
+    file: false,
+};
+
+const LISTS: Var = Var {
+    name: "TWIN_LISTS_PER_SECOND",
+    default: Default::Value("30"),
+    form: "number",
+    doc: "The account's quota of ListAssets and ListAssociatedAssets, each, a second.",
+    secret: false,
+    file: false,
+};
+
+pub(super) const SECTION: Section = Section {
+    title: "Provisioning",
+    doc: "How fast models and assets are made: the account's quotas, as AWS sets them at first.",
+    vars: &[&MODEL_WRITES, &ASSET_CREATIONS, &ASSOCIATIONS, &DESCRIBES, &LISTS],
+};
+
+/// How fast models and assets are made, in calls a second.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Provisioning {
+    /// Of each operation that writes models, and of the list of models.
+    pub model_writes: NonZeroU32,
+    /// Of CreateAsset.
+    pub asset_creations: NonZeroU32,
+    /// Of AssociateAssets.
+    pub associations: NonZeroU32,
+    /// Of each operation that describes.
+    pub describes: NonZeroU32,
+    /// Of each operation that lists assets.
+    pub lists: NonZeroU32,
+}
+
+impl Provisioning {
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let mut rate = |var| reader.value(var, count_up_to(100_000));
+        let model_writes = rate(&MODEL_WRITES);
+        let asset_creations = rate(&ASSET_CREATIONS);
+        let associations = rate(&ASSOCIATIONS);
+        let describes = rate(&DESCRIBES);
+        let lists = rate(&LISTS);
+        Some(Self {
+            model_writes: model_writes?,
+            asset_creations: asset_creations?,
+            associations: associations?,
+            describes: describes?,
+            lists: lists?,
+        })
+    }
+}

@@ -1,0 +1,173 @@
+//! Models: read with all their parts, and grown without losing what others put there.
+
+use std::fmt::Display;
+
+use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
+use aws_sdk_iotsitewise::types::{AssetModelVersionType, ListAssetModelPropertiesFilter};
+use uuid::Uuid;
+
+use super::{AwsSiteWise, inexpressible, unreadable};
+use crate::sitewise::api::{Composite, CreateComposite, Fault, GrowComposite, GrowModel, Model};
+use crate::sitewise::limits::PAGE_ITEMS;
+use crate::sitewise::{convert, fault, merge};
+
+/// Type of the composite models that hold properties of a kind of our own.
+const CUSTOM: &str = "CUSTOM";
+/// The version that is written next, finished or not.
+const LATEST: &str = "LATEST";
+
+impl AwsSiteWise {
+    async fn describe(&self, id: Uuid) -> Result<DescribeAssetModelOutput, Fault> {
+        self.client
+            .describe_asset_model()
+            .asset_model_id(id.to_string())
+            .asset_model_version(LATEST)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(format_args!("describe asset model {id}"), &error))
+    }
+
+    pub(super) async fn describe_whole(&self, id: Uuid) -> Result<Model, Fault> {
+        let output = self.describe(id).await?;
+        let tried = || format!("describe asset model {id}");
+        let mut model = convert::model(&output).map_err(unreadable(tried()))?;
+        let told = output.asset_model_composite_models();
+        let is_told = |id: &str| told.iter().any(|composite| composite.id() == Some(id));
+        let summaries = output.asset_model_composite_model_summaries();
+        for summary in summaries.iter().filter(|summary| !is_told(summary.id())) {
+            let id = convert::id(summary.id()).map_err(unreadable(tried()))?;
+            model.composites.push(Composite { id, properties: 0 });
+        }
+        if !model.composites.is_empty() {
+            self.list_properties(&mut model).await?;
+        }
+        Ok(model)
+    }
+
+    /// Puts in the ids and names of all properties, those of custom composite models included.
+    async fn list_properties(&self, model: &mut Model) -> Result<(), Fault> {
+        let id = model.id;
+        let tried = || format!("list properties of asset model {id}");
+        model.properties.clear();
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .list_asset_model_properties()
+                .asset_model_id(id.to_string())
+                .asset_model_version(LATEST)
+                .filter(ListAssetModelPropertiesFilter::All)
+                .max_results(PAGE_ITEMS)
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| fault::of_call(tried(), &error))?;
+            for property in page.asset_model_property_summaries() {
+                if let Some(id) = property.id() {
+                    let id = convert::id(id).map_err(unreadable(tried()))?;
+                    model.properties.push((id, property.name().to_owned()));
+                }
+                let within = property.asset_model_composite_model_id();
+                let within = within.map(convert::id).transpose().map_err(unreadable(tried()))?;
+                let mut composites = model.composites.iter_mut();
+                if let Some(composite) = composites.find(|part| Some(part.id) == within) {
+                    composite.properties += 1;
+                }
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(());
+            }
+        }
+    }
+
+    pub(super) async fn update(&self, growth: &GrowModel) -> Result<(), Fault> {
+        let model = self.describe(growth.id).await?;
+        let tried = || format!("update asset model {:?}", model.asset_model_name());
+        let Some(grown) = merge::merge(&model, growth).map_err(inexpressible(tried()))? else {
+            return Ok(());
+        };
+        let description = model.asset_model_description();
+        self.client
+            .update_asset_model()
+            .asset_model_id(model.asset_model_id())
+            .set_asset_model_external_id(model.asset_model_external_id().map(str::to_owned))
+            .asset_model_name(model.asset_model_name())
+            .set_asset_model_description((!description.is_empty()).then(|| description.to_owned()))
+            .set_asset_model_properties(Some(grown.properties))
+            .set_asset_model_hierarchies(Some(grown.hierarchies))
+            .set_asset_model_composite_models(model.asset_model_composite_models.clone())
+            .if_match(etag(&model, tried())?)
+            .match_for_version_type(AssetModelVersionType::Latest)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried(), &error))?;
+        Ok(())
+    }
+
+    pub(super) async fn add_composite(&self, composite: CreateComposite) -> Result<(), Fault> {
+        let tried = || {
+            format!("add composite model {:?} to asset model {}", composite.name, composite.model)
+        };
+        let properties = composite.properties.iter().map(convert::new_property);
+        let properties: Result<_, _> = properties.collect();
+        self.client
+            .create_asset_model_composite_model()
+            .asset_model_id(composite.model.to_string())
+            .asset_model_composite_model_id(composite.id.to_string())
+            .asset_model_composite_model_external_id(&composite.external_id)
+            .asset_model_composite_model_name(&composite.name)
+            .asset_model_composite_model_type(CUSTOM)
+            .set_asset_model_composite_model_properties(Some(
+                properties.map_err(inexpressible(tried()))?,
+            ))
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried(), &error))?;
+        Ok(())
+    }
+
+    pub(super) async fn update_composite(&self, growth: &GrowComposite) -> Result<(), Fault> {
+        let tried = || format!("update composite model {} of {}", growth.id, growth.model);
+        // The tag first: what is written between the two reads is then seen.
+        let model = self.describe(growth.model).await?;
+        let composite = self
+            .client
+            .describe_asset_model_composite_model()
+            .asset_model_id(growth.model.to_string())
+            .asset_model_composite_model_id(growth.id.to_string())
+            .asset_model_version(LATEST)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried(), &error))?;
+        let before = composite.asset_model_composite_model_properties();
+        let grown =
+            merge::properties(before, &[], &growth.properties).map_err(inexpressible(tried()))?;
+        if grown.len() == before.len() {
+            return Ok(());
+        }
+        let description = composite.asset_model_composite_model_description();
+        self.client
+            .update_asset_model_composite_model()
+            .asset_model_id(growth.model.to_string())
+            .asset_model_composite_model_id(growth.id.to_string())
+            .set_asset_model_composite_model_external_id(
+                composite.asset_model_composite_model_external_id().map(str::to_owned),
+            )
+            .asset_model_composite_model_name(composite.asset_model_composite_model_name())
+            .set_asset_model_composite_model_description(
+                (!description.is_empty()).then(|| description.to_owned()),
+            )
+            .set_asset_model_composite_model_properties(Some(grown))
+            .if_match(etag(&model, tried())?)
+            .match_for_version_type(AssetModelVersionType::Latest)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(tried(), &error))?;
+        Ok(())
+    }
+}
+
+fn etag(model: &DescribeAssetModelOutput, tried: impl Display) -> Result<&str, Fault> {
+    model.e_tag().ok_or_else(|| fault::of_answer(tried, "described without an ETag"))
+}

@@ -1,0 +1,35 @@
+//! How many calls of each kind the account takes in a second.
+
+use crate::sitewise::limits;
+
+/// Calls a second.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rates {
+    /// Of all operations that write models together, and of ListAssetModels.
+    pub model_writes: u32,
+    /// Of CreateAsset.
+    pub asset_creations: u32,
+    /// Of AssociateAssets.
+    pub associations: u32,
+    /// Of DescribeAsset and DescribeAssetModel, each.
+    pub describes: u32,
+    /// Of ListAssets.
+    pub lists: u32,
+    /// Of ListAssociatedAssets: whether assets that were there before hang where they should
+    /// is looked up in the background, and nothing waits for it.
+    pub verifications: u32,
+}
+
+impl Default for Rates {
+    /// The quotas that AWS gives an account at first.
+    fn default() -> Self {
+        Self {
+            model_writes: limits::MODEL_CALLS_PER_SECOND,
+            asset_creations: limits::ASSET_CREATIONS_PER_SECOND,
+            associations: limits::ASSOCIATIONS_PER_SECOND,
+            describes: limits::DESCRIBES_PER_SECOND,
+            lists: limits::LISTS_PER_SECOND,
+            verifications: limits::LISTS_PER_SECOND / 10,
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Models that grow past what one write, one root or one model holds.
+
+use super::*;
+use crate::sitewise::api::PropertyKind;
+
+/// A birth of one turbine of a kind of its own with so many members.
+fn wide(members: u32) -> Event {
+    let leaves = (0..members)
+        .map(|slot| leaf(slot, &format!("M{slot:04}"), DataType::Int32, sample(0, Value::Int(1))));
+    birth(node(), Vec::new(), vec![instance("W1", "Wide", leaves.collect())])
+}
+
+/// The sizes of a model's root and composite models, in the order of their names.
+fn sizes(rig: &Rig, model: &str) -> (usize, Vec<(String, usize)>) {
+    let (_, model) = rig.sitewise.model(model);
+    let composites = model.composites.values();
+    let mut composites: Vec<_> =
+        composites.map(|(name, properties)| (name.clone(), properties.len())).collect();
+    composites.sort();
+    (model.properties.len(), composites)
+}
+
+fn waiting(rig: &Rig) -> usize {
+    rig.points.iter().filter(|waiting| waiting.gate.is_some()).count()
+}
+
+#[test]
+fn what_the_root_has_no_room_for_goes_into_composite_models_in_order() {
+    let config = Config { max_properties: 5_000, ..config() };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    rig.sitewise.slowness = 1;
+    rig.event(wide(750));
+    rig.seconds(30);
+    let more = |sizes: &[usize]| {
+        let named = |(at, size): (usize, &usize)| (format!("More members {}", at + 1), *size);
+        sizes.iter().enumerate().map(named).collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&rig, "Wide"), (500, more(&[100, 100, 50])));
+    assert_eq!(waiting(&rig), 0);
+    // The asset was made once the model was whole: each write would have locked it.
+    let at = |what: &str| rig.sitewise.writes.iter().position(|write| write.contains(what));
+    assert!(at("More members 3") < at("create asset \"W1\""), "{:#?}", rig.sitewise.writes);
+
+    rig.event(wide(760));
+    rig.seconds(30);
+    assert_eq!(sizes(&rig, "Wide"), (500, more(&[100, 100, 60])));
+    assert_eq!((waiting(&rig), rig.written("W1", "M0759").len()), (0, 1));
+
+    let mut sitewise = rig.sitewise;
+    sitewise.writes.clear();
+    let mut rig = Rig::with(config, sitewise);
+    rig.event(wide(760));
+    rig.seconds(30);
+    assert_eq!((waiting(&rig), rig.sitewise.writes.as_slice()), (0, &[] as &[String]));
+}
+
+#[test]
+fn a_model_takes_no_more_than_sitewise_has_room_for() {
+    let mut rig = Rig::with(Config { max_properties: 5_000, ..config() }, FakeSiteWise::default());
+    rig.event(wide(5_001));
+    rig.seconds(300);
+    let (root, composites) = sizes(&rig, "Wide");
+    assert_eq!((root, composites.len()), (500, 45));
+    assert!(composites.iter().all(|(_, size)| *size == 100), "{composites:?}");
+    assert_eq!(rig.twin.counts().dropped(Dropped::Capped), 1);
+    rig.check_conservation();
+}
+
+#[test]
+fn a_full_model_gets_a_second_one_that_says_why() {
+    let config = Config { assets_per_model: 3, ..config() };
+    let farm = |turbines: u32| {
+        let metrics = (0..turbines).map(|n| turbine(&format!("T{n}"), n * 3, 1.0, 0));
+        birth(node(), definitions(), metrics.collect())
+    };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    rig.event(farm(4));
+    rig.seconds(20);
+    let of = |rig: &Rig, model: &str| {
+        let (id, _) = rig.sitewise.model(model);
+        rig.sitewise.assets.values().filter(|asset| asset.model == id).count()
+    };
+    assert_eq!((of(&rig, "Turbine"), of(&rig, "Turbine (from asset 4)")), (3, 1));
+    assert_eq!(waiting(&rig), 0);
+    assert_eq!(rig.sitewise.path("T3/Gearbox"), ["Nordsee", "gw", "T3", "T3/Gearbox"]);
+    let properties = |rig: &Rig, model: &str| -> Vec<(String, Option<String>, PropertyKind)> {
+        let (_, model) = rig.sitewise.model(model);
+        let each = model.properties.iter();
+        each.map(|p| (p.name.clone(), p.unit.clone(), p.kind.clone())).collect()
+    };
+    assert_eq!(properties(&rig, "Turbine"), properties(&rig, "Turbine (from asset 4)"));
+
+    // A restart finds each where it is, and a new one joins the second.
+    let mut sitewise = rig.sitewise;
+    sitewise.writes.clear();
+    let mut rig = Rig::with(config, sitewise);
+    rig.event(farm(4));
+    rig.seconds(200);
+    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+    rig.event(farm(5));
+    rig.seconds(20);
+    assert_eq!((of(&rig, "Turbine"), of(&rig, "Turbine (from asset 4)")), (3, 2));
+    assert_eq!(waiting(&rig), 0);
+    rig.check_conservation();
+}
+
+#[test]
+fn a_model_that_ends_failed_is_written_again_when_its_definition_changes() {
+    let mut rig = Rig::new();
+    rig.sitewise.failing.insert("Turbine".into());
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    let reason = |rig: &Rig| {
+        let mut problems = rig.twin.plan().problems();
+        problems.find(|(what, _)| *what == "model Turbine").map(|(_, why)| why.to_owned())
+    };
+    assert_eq!(reason(&rig).as_deref(), Some("it failed"));
+    let kept = waiting(&rig);
+    assert!(kept > 0);
+    rig.seconds(1_000);
+    let (_, model) = rig.sitewise.model("Turbine");
+    assert_eq!((model.updates, waiting(&rig)), (0, kept));
+
+    rig.sitewise.failing.clear();
+    let mut definitions = definitions();
+    definitions[0].members.push(Member {
+        name: "Pitch".into(),
+        properties: Vec::new(),
+        kind: MemberKind::Leaf(Some(DataType::Double)),
+    });
+    rig.event(birth(node(), definitions, vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    let (_, model) = rig.sitewise.model("Turbine");
+    assert_eq!((model.updates, waiting(&rig)), (1, 0));
+    assert_eq!(reason(&rig), None);
+    assert!(model.properties.iter().any(|property| property.name == "Pitch"));
+}
+
+#[test]
+fn what_the_tree_has_no_place_for_lives_at_the_root_and_is_listed() {
+    let mut rig = Rig::new();
+    let kinds = (0..31).map(|n| {
+        let member = leaf(n, "M", DataType::Int32, sample(0, Value::Int(1)));
+        instance(&format!("I{n:02}"), &format!("K{n:02}"), vec![member])
+    });
+    rig.event(birth(node(), Vec::new(), kinds.collect()));
+    rig.seconds(60);
+    assert_eq!(rig.sitewise.path("I29"), ["Nordsee", "gw", "I29"]);
+    assert_eq!(rig.sitewise.path("I30"), ["I30"]);
+    assert_eq!((waiting(&rig), rig.twin.plan().figures().tree_full), (0, 1));
+    let problems: Vec<_> = rig.twin.plan().problems().collect();
+    let [(what, why)] = problems[..] else { panic!("{problems:?}") };
+    assert_eq!(what, "place of asset Nordsee/gw/I30");
+    assert!(why.contains("30 hierarchies"), "{why}");
+}
+
+/// Two nodes that disagree about a template: what either wants is there, and nothing is turned
+/// back and forth.
+#[test]
+fn definitions_that_disagree_settle_in_one_model() {
+    let mut rig = Rig::new();
+    let other = Source { edge: EdgeNode::new("Nordsee", "gw2"), device: None };
+    let mut theirs = definitions();
+    theirs[0].members[0].kind = MemberKind::Leaf(Some(DataType::String));
+    theirs[0].members[1].properties = vec![property("engUnit", DataType::String, text("MW"))];
+    let births = |rig: &mut Rig| {
+        for _ in 0..5 {
+            rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+            rig.event(birth(other.clone(), theirs.clone(), vec![turbine("T2", 0, 12.0, 0)]));
+            rig.seconds(90);
+        }
+    };
+    births(&mut rig);
+    let (_, model) = rig.sitewise.model("Turbine");
+    let names: Vec<_> = model.properties.iter().map(|p| (&*p.name, p.unit.as_deref())).collect();
+    assert_eq!(
+        names,
+        [
+            ("Speed", Some("rpm")),
+            ("Power", Some("kW")),
+            ("Speed/engHigh", None),
+            ("Serial", None),
+            ("Speed (STRING)", Some("rpm")),
+        ]
+    );
+    assert_eq!(model.updates, 0);
+}
