@@ -5,6 +5,7 @@
 
 mod architecture;
 mod documents;
+mod infra;
 mod way;
 
 mod support;

@@ -1,0 +1,196 @@
+"""Deploys infra/sparkwise.yaml with the documented command to something that plays CloudFormation.
+
+    python deploy.py http://127.0.0.1:5000 moto path/to/aws
+    python deploy.py http://127.0.0.1:4566 localstack path/to/aws
+
+What it proves: the template is accepted, its references and conditions hold, and where IAM, EC2,
+Logs and Secrets Manager are played for real, what stands in them afterwards. What it does not:
+that Fargate starts the task. moto keeps a service without running it, LocalStack's free edition
+keeps ECS and EFS as placeholders only, and neither refuses a call for lack of rights.
+
+The last line is "N passed, N failed".
+"""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+
+import boto3
+import yaml
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+STACK = "sparkwise-test"
+IMAGE = "123456789012.dkr.ecr.eu-west-1.amazonaws.com/sparkwise:0.1.0"
+
+
+class World:
+    def __init__(self, endpoint, aws):
+        self.aws = aws
+        self.environment = {
+            **os.environ,
+            "AWS_ENDPOINT_URL": endpoint,
+            "AWS_ACCESS_KEY_ID": "test",
+            "AWS_SECRET_ACCESS_KEY": "test",
+            "AWS_DEFAULT_REGION": "eu-west-1",
+            "AWS_PAGER": "",
+        }
+        session = boto3.Session("test", "test", region_name="eu-west-1")
+        self.client = lambda service: session.client(service, endpoint_url=endpoint)
+
+    def network(self):
+        """A VPC with two subnets, as the template expects one."""
+        ec2 = self.client("ec2")
+        vpc = ec2.create_vpc(CidrBlock="10.0.0.0/16")["Vpc"]["VpcId"]
+        subnets = {"Vpc": vpc}
+        for name, zone, block in [("A", "a", "10.0.1.0/24"), ("B", "b", "10.0.2.0/24")]:
+            subnet = ec2.create_subnet(VpcId=vpc, CidrBlock=block, AvailabilityZone=f"eu-west-1{zone}")
+            subnets[f"Subnet{name}"] = subnet["Subnet"]["SubnetId"]
+        return subnets
+
+    def deploy(self, parameters):
+        """The command of docs/deploy.md."""
+        overrides = [f"{name}={value}" for name, value in parameters.items()]
+        command = ["cloudformation", "deploy", "--stack-name", STACK]
+        command += ["--template-file", str(ROOT / "infra/sparkwise.yaml")]
+        command += ["--capabilities", "CAPABILITY_IAM", "--parameter-overrides", *overrides]
+        run = subprocess.run([self.aws, *command], env=self.environment, capture_output=True, text=True)
+        assert run.returncode == 0, run.stdout + run.stderr
+        return self.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+
+    def resources(self):
+        """What the stack consists of: kind of resource by physical id."""
+        found = self.client("cloudformation").describe_stack_resources(StackName=STACK)
+        return {
+            resource["PhysicalResourceId"]: resource["ResourceType"]
+            for resource in found["StackResources"]
+            if resource.get("PhysicalResourceId")
+        }
+
+    def rights(self):
+        """Every allowed action with its resources, of all roles of the stack."""
+        iam = self.client("iam")
+        found = {}
+        roles = [name for name, kind in self.resources().items() if kind == "AWS::IAM::Role"]
+        for role in roles:
+            assert not iam.list_attached_role_policies(RoleName=role)["AttachedPolicies"]
+            for policy in iam.list_role_policies(RoleName=role)["PolicyNames"]:
+                document = iam.get_role_policy(RoleName=role, PolicyName=policy)["PolicyDocument"]
+                for statement in plain(document)["Statement"]:
+                    actions = statement["Action"]
+                    for action in [actions] if isinstance(actions, str) else actions:
+                        found.setdefault(action, []).append(statement["Resource"])
+        return found
+
+
+def plain(document):
+    """A policy: moto tells some as Python writes dictionaries, which YAML reads as well as JSON."""
+    return yaml.safe_load(document) if isinstance(document, str) else document
+
+
+def only_the_secret_is_read(world, secret):
+    assert world.rights()["secretsmanager:GetSecretValue"] == [secret], world.rights()
+
+
+def rights_name_account_and_region(world):
+    account = world.client("sts").get_caller_identity()["Account"]
+    rights = world.rights()
+    prefix = f"arn:aws:iotsitewise:eu-west-1:{account}:"
+    assert rights["iotsitewise:UpdateAssetModel"] == [f"{prefix}asset-model/*"], rights
+    assert rights["iotsitewise:BatchPutAssetPropertyValue"] == [f"{prefix}asset/*"], rights
+
+
+def nobody_is_let_in_but_to_the_disk(world):
+    """Neither plays SecurityGroupEgress, so what is let out is not seen here."""
+    ids = [name for name, kind in world.resources().items() if kind == "AWS::EC2::SecurityGroup"]
+    groups = world.client("ec2").describe_security_groups(GroupIds=ids)["SecurityGroups"]
+    assert groups
+    for group in groups:
+        for rule in group["IpPermissions"]:
+            assert rule["FromPort"] == 2049 and rule["UserIdGroupPairs"] and not rule["IpRanges"], rule
+
+
+def the_log_is_kept_for_a_while(world):
+    groups = world.client("logs").describe_log_groups(logGroupNamePrefix=f"/sparkwise/{STACK}")
+    assert groups["logGroups"][0]["retentionInDays"] == 30, groups
+
+
+def there_are_alarms(world):
+    alarms = world.client("cloudwatch").describe_alarms()["MetricAlarms"]
+    watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "Sparkwise"}
+    wanted = {"Ready", "OldestValueAgeSeconds", "DeadLetters", "Throttled", "ValuesLost"}
+    assert watched == wanted, watched
+
+
+def what_is_needed_afterwards_is_told(world):
+    stack = world.client("cloudformation").describe_stacks(StackName=STACK)["Stacks"][0]
+    outputs = {output["OutputKey"] for output in stack["Outputs"]}
+    assert {"LogGroup", "DashboardName", "TaskSecurityGroup", "ServiceName"} <= outputs, outputs
+
+
+def one_task_without_plain_secrets(world):
+    ecs = world.client("ecs")
+    names = {kind: name for name, kind in world.resources().items()}
+    cluster, service = names["AWS::ECS::Cluster"], names["AWS::ECS::Service"]
+    service = ecs.describe_services(cluster=cluster, services=[service])["services"][0]
+    assert service["desiredCount"] == 1, service
+    task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    container = task["containerDefinitions"][0]
+    assert container["readonlyRootFilesystem"] is True, container
+    environment = {entry["name"]: entry["value"] for entry in container["environment"]}
+    assert environment["MQTT_URL"] == "mqtts://mqtt.plant.example:8883", environment
+    assert environment["OUTBOX_DIR"] == "/outbox", environment
+    assert "in-the-secret" not in json.dumps(task)
+
+
+def the_policy_of_iot_core_is_made(world):
+    policy = world.client("iot").get_policy(policyName=f"{STACK}-mqtt")
+    statements = plain(policy["policyDocument"])["Statement"]
+    assert any("iot:RetainPublish" in statement["Action"] for statement in statements), statements
+
+
+def main(endpoint, kind, aws):
+    world = World(endpoint, aws)
+    secret = world.client("secretsmanager").create_secret(
+        Name="plant/mqtt", SecretString='{"MQTT_PASSWORD": "in-the-secret"}'
+    )["ARN"]
+    parameters = {
+        **world.network(),
+        "Image": IMAGE,
+        "MqttUrl": "mqtts://mqtt.plant.example:8883",
+        "MqttUsername": "sparkwise",
+        "MqttSecret": secret,
+    }
+    checks = [
+        lambda: only_the_secret_is_read(world, secret),
+        lambda: rights_name_account_and_region(world),
+    ]
+    if kind == "moto":
+        # It makes no alarms, lets every security group out, and tells no outputs.
+        parameters["IotCorePolicy"] = "yes"
+        checks.append(lambda: the_log_is_kept_for_a_while(world))
+        checks.append(lambda: one_task_without_plain_secrets(world))
+        checks.append(lambda: the_policy_of_iot_core_is_made(world))
+    else:
+        # The free edition has neither ECS nor EFS nor IoT: placeholders stand for the first two.
+        checks.append(lambda: nobody_is_let_in_but_to_the_disk(world))
+        checks.append(lambda: there_are_alarms(world))
+        checks.append(lambda: what_is_needed_afterwards_is_told(world))
+    stack = world.deploy(parameters)
+    assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+
+    passed, wrong = 1, 0
+    for check in checks:
+        try:
+            check()
+            passed += 1
+        except AssertionError as fault:
+            wrong += 1
+            print(f"{kind}: {fault!r}")
+    print(f"{passed} passed, {wrong} failed")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(*sys.argv[1:]) else 0)

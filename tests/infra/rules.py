@@ -1,0 +1,187 @@
+"""Holds infra/sparkwise.yaml to infra/rules.guard, and shows that each rule can fail.
+
+    python rules.py path/to/cfn-guard
+
+The last line is "N passed, N failed".
+"""
+
+import copy
+import json
+import pathlib
+import re
+import subprocess
+import sys
+
+from cfnlint.decode import decode
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+
+
+def template():
+    """The template with its short forms (!Sub) written out, as CloudFormation itself reads it."""
+    tree, faults = decode(str(ROOT / "infra/sparkwise.yaml"))
+    assert not faults, faults
+    return json.loads(json.dumps(tree))
+
+
+def failed(guard, trees, rules):
+    """For each template the names of the rules that it does not keep."""
+    payload = json.dumps({"rules": [rules], "data": [json.dumps(tree) for tree in trees]})
+    arguments = [guard, "validate", "--payload", "--structured", "--output-format", "json"]
+    run = subprocess.run(
+        [*arguments, "--show-summary", "none"], input=payload, capture_output=True, text=True
+    )
+    assert run.returncode in (0, 19), run.stderr or run.stdout
+    reports = sorted(json.loads(run.stdout), key=lambda report: int(report["name"].strip("DATA_STIN[]")))
+    assert len(reports) == len(trees), f"{len(reports)} reports of {len(trees)} templates"
+    assert not any(report["not_applicable"] for report in reports), "a rule that finds nothing to judge"
+    return [{entry["Rule"]["name"] for entry in report["not_compliant"]} for report in reports]
+
+
+def properties(tree, resource):
+    return tree["Resources"][resource]["Properties"]
+
+
+def container(tree):
+    return properties(tree, "Task")["ContainerDefinitions"][0]
+
+
+def task_statements(tree):
+    return properties(tree, "TaskRole")["Policies"][0]["PolicyDocument"]["Statement"]
+
+
+def break_one_task(tree):
+    properties(tree, "Service")["DesiredCount"] = 2
+
+
+def break_overlap(tree):
+    properties(tree, "Service")["DeploymentConfiguration"]["MaximumPercent"] = 200
+
+
+def break_rebalancing(tree):
+    properties(tree, "Service")["AvailabilityZoneRebalancing"] = "ENABLED"
+
+
+def break_managed_policy(tree):
+    properties(tree, "TaskRole")["ManagedPolicyArns"] = ["arn:aws:iam::aws:policy/AWSIoTSiteWiseFullAccess"]
+
+
+def break_trust(tree):
+    document = properties(tree, "TaskRole")["AssumeRolePolicyDocument"]
+    document["Statement"][0]["Principal"]["Service"] = "ec2.amazonaws.com"
+
+
+def break_pattern(tree):
+    task_statements(tree)[1]["Action"].append("iotsitewise:Describe*")
+
+
+def break_pattern_of_disk(tree):
+    document = properties(tree, "DiskPolicy")["PolicyDocument"]
+    document["Statement"][0]["Action"] = ["elasticfilesystem:*"]
+
+
+def break_resources(tree):
+    task_statements(tree)[2]["Resource"] = "*"
+
+
+def break_secret_resources(tree):
+    properties(tree, "SecretPolicy")["PolicyDocument"]["Statement"][0]["Resource"] = "*"
+
+
+def break_deletion(tree):
+    task_statements(tree)[2]["Action"].append("iotsitewise:DeleteAsset")
+
+
+def break_plain_secret(tree):
+    container(tree)["Environment"].append({"Name": "MQTT_PASSWORD", "Value": "hunter2"})
+
+
+def break_root(tree):
+    container(tree)["User"] = "0:0"
+
+
+def break_writable_root(tree):
+    container(tree)["ReadonlyRootFilesystem"] = False
+
+
+def break_shell(tree):
+    container(tree)["HealthCheck"]["Command"] = ["CMD-SHELL", "/sparkwise healthcheck"]
+
+
+def break_door(tree):
+    properties(tree, "TaskGroup")["SecurityGroupIngress"] = [
+        {"IpProtocol": "tcp", "FromPort": 80, "ToPort": 80, "CidrIp": "0.0.0.0/0"}
+    ]
+
+
+def break_exec(tree):
+    properties(tree, "Service")["EnableExecuteCommand"] = True
+
+
+def break_encryption(tree):
+    properties(tree, "Disk")["Encrypted"] = False
+
+
+def break_kept(tree):
+    tree["Resources"]["Disk"]["DeletionPolicy"] = "Delete"
+
+
+def break_transit(tree):
+    volume = properties(tree, "Task")["Volumes"][0]["Fn::If"][1]
+    volume["EFSVolumeConfiguration"]["TransitEncryption"] = "DISABLED"
+
+
+BREAKS = {
+    break_one_task: "one_task_at_a_time",
+    break_overlap: "one_task_at_a_time",
+    break_rebalancing: "one_task_at_a_time",
+    break_managed_policy: "roles_are_for_the_task",
+    break_trust: "roles_are_for_the_task",
+    break_pattern: "no_action_is_a_pattern",
+    break_pattern_of_disk: "no_action_is_a_pattern",
+    break_resources: "all_resources_only_where_there_are_none",
+    break_secret_resources: "all_resources_only_where_there_are_none",
+    break_deletion: "nothing_is_deleted",
+    break_plain_secret: "no_secret_in_plain_text",
+    break_root: "the_container_is_closed",
+    break_writable_root: "the_container_is_closed",
+    break_shell: "the_container_is_closed",
+    break_door: "nobody_is_let_in",
+    break_exec: "nobody_is_let_in",
+    break_encryption: "the_disk_is_encrypted_and_kept",
+    break_kept: "the_disk_is_encrypted_and_kept",
+    break_transit: "the_disk_is_encrypted_and_kept",
+}
+
+
+def a_secret_is_taken_by_name_only(tree):
+    """Who writes a password where its secret's ARN belongs is told so before anything is stored."""
+    arn = "arn:aws:secretsmanager:eu-west-1:123456789012:secret:plant/mqtt-AbCdEf"
+    pattern = tree["Parameters"]["MqttSecret"]["AllowedPattern"]
+    taken = {"": True, arn: True, "hunter2": False, f"{arn}:key::": False}
+    found = {value: bool(re.fullmatch(pattern, value)) for value in taken}
+    if found != taken:
+        print(f"MqttSecret takes {found}")
+    return 0 if found == taken else 1
+
+
+def main(guard):
+    rules = (ROOT / "infra/rules.guard").read_text()
+    trees = [template()]
+    expected = [("the template keeps the rules", set())]
+    for breaks, rule in BREAKS.items():
+        trees.append(copy.deepcopy(trees[0]))
+        breaks(trees[-1])
+        expected.append((f"{breaks.__name__} is noticed", {rule}))
+    wrong = 0
+    for (name, rule), found in zip(expected, failed(guard, trees, rules), strict=True):
+        if found != rule:
+            print(f"{name}: broken {sorted(found)}, not {sorted(rule)}")
+            wrong += 1
+    wrong += a_secret_is_taken_by_name_only(trees[0])
+    print(f"{len(trees) + 1 - wrong} passed, {wrong} failed")
+    return wrong
+
+
+if __name__ == "__main__":
+    sys.exit(1 if main(sys.argv[1]) else 0)

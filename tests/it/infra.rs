@@ -1,0 +1,103 @@
+//! The CloudFormation template against the code that it runs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sparkwise::config::sections;
+
+fn template() -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("infra/sparkwise.yaml");
+    fs::read_to_string(path).unwrap()
+}
+
+/// Actions of a service that the template allows, whichever role has them.
+fn allowed(service: &str) -> BTreeSet<String> {
+    let prefix = format!("{service}:");
+    template()
+        .lines()
+        .filter_map(|line| line.trim_start().strip_prefix("- ")?.strip_prefix(&prefix))
+        .map(str::to_owned)
+        .collect()
+}
+
+/// Source of the SiteWise client without its tests.
+fn client_source() -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut text = String::new();
+    let mut paths: Vec<PathBuf> = vec![root.join("sitewise"), root.join("sitewise.rs")];
+    while let Some(path) = paths.pop() {
+        if path.is_dir() {
+            paths.extend(fs::read_dir(path).unwrap().map(|entry| entry.unwrap().path()));
+        } else if !path.ends_with("tests.rs") && !path.iter().any(|part| part == "tests") {
+            let source = fs::read_to_string(&path).unwrap();
+            text.push_str(source.split("#[cfg(test)]").next().unwrap_or_default());
+        }
+    }
+    text
+}
+
+/// Operations of the SDK's client that the source calls: `client.describe_asset()` is DescribeAsset.
+fn called(source: &str) -> BTreeSet<String> {
+    source
+        .split("client")
+        .skip(1)
+        .filter_map(|rest| rest.trim_start().strip_prefix('.'))
+        .filter_map(|rest| {
+            let end = rest.find(|c: char| !c.is_ascii_lowercase() && c != '_')?;
+            let (name, rest) = rest.split_at(end);
+            rest.starts_with("()").then_some(name)
+        })
+        .map(camel)
+        .collect()
+}
+
+/// `describe_asset` as `DescribeAsset`.
+fn camel(name: &str) -> String {
+    name.split('_')
+        .filter_map(|word| {
+            let (first, rest) = word.split_at_checked(1)?;
+            Some(first.to_ascii_uppercase() + rest)
+        })
+        .collect()
+}
+
+#[test]
+fn the_task_may_do_what_the_client_calls_and_nothing_more() {
+    let called = called(&client_source());
+    assert!(called.contains("BatchPutAssetPropertyValue"), "{called:?}");
+    // AssociateAssets and its like: how the SDK spells them is how IAM does.
+    assert_eq!(allowed("iotsitewise"), called);
+    // Whoever has credentials may ask whose they are: GetCallerIdentity needs no right.
+    assert_eq!(allowed("sts"), BTreeSet::new());
+}
+
+#[test]
+fn a_call_over_several_lines_is_seen() {
+    let source = "self\n    .client\n    .describe_asset()\n  other.client.list_assets().send()";
+    let expected = ["DescribeAsset", "ListAssets"].map(str::to_owned);
+    assert_eq!(called(source), BTreeSet::from(expected));
+}
+
+/// Every variable of the bridge reaches the container, or there is a reason why it does not.
+#[test]
+fn the_template_knows_every_variable() {
+    let without = [
+        ("AWS_ACCESS_KEY_ID", "the task's role gives credentials"),
+        ("AWS_PROFILE", "there is no shared configuration file"),
+        ("AWS_ENDPOINT_URL_IOTSITEWISE", "private DNS serves interface endpoints"),
+    ];
+    let text = template();
+    for variable in sections().iter().flat_map(|section| section.vars) {
+        let name = variable.name;
+        let is_there = text.contains(&format!("{{ Name: {name}, Value: "));
+        let is_secret = text.contains(&format!("{{ Name: {name}, ValueFrom: "));
+        if let Some((_, reason)) = without.iter().find(|(other, _)| *other == name) {
+            assert!(!is_there && !is_secret, "{name} is there, though {reason}");
+        } else if variable.secret {
+            assert!(is_secret && !is_there, "{name} is a secret and must come from one");
+        } else {
+            assert!(is_there || is_secret, "infra/sparkwise.yaml does not know {name}");
+        }
+    }
+}
