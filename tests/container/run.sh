@@ -6,20 +6,27 @@
 #   tests/container/run.sh             with the dev profile, beginning with what is built already
 #   PROFILE=release tests/container/run.sh
 #
-# Installs what it uses; leaves nothing behind. Ends with the line "N passed, N failed".
+# Installs what it uses; leaves nothing behind, but for the base image's files where CONTAINER_CACHE
+# names a folder for them. Ends with the line "N passed, N failed".
 set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 profile=${PROFILE:-dev}
+folder=$([[ $profile == dev ]] && echo debug || echo "$profile")
 target=${CARGO_TARGET_DIR:-$root/target}
 export PATH="$PATH:/usr/sbin" NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 
 as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
-if ! command -v buildah podman mmdebstrap runc curl >/dev/null ||
-  ! [[ -x /usr/lib/podman/aardvark-dns ]]; then
+have_all() {
+  local tool
+  for tool in buildah podman mmdebstrap runc iptables curl /usr/lib/podman/aardvark-dns; do
+    command -v "$tool" >/dev/null || return 1
+  done
+}
+if ! have_all; then
   as_root apt-get update -qq
   as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends \
-    buildah podman mmdebstrap runc netavark aardvark-dns curl >/dev/null
+    buildah podman mmdebstrap runc netavark aardvark-dns iptables curl >/dev/null
 fi
 
 # Images, containers, networks and cache mounts in a folder of their own.
@@ -47,7 +54,10 @@ TEXT
 finish() {
   podman rm --all --force --time 0 >/dev/null 2>&1 || true
   podman network rm --force plant >/dev/null 2>&1 || true
-  umount "$work/storage/overlay" 2>/dev/null || true
+  local mount
+  for mount in $(awk -v below="$work/" 'index($2, below) == 1 { print $2 }' /proc/mounts | sort -r); do
+    umount --lazy "$mount" || true
+  done
   rm -rf "$work"
 }
 trap finish EXIT
@@ -57,38 +67,46 @@ trap 'exit 143' TERM
 say() { printf '%4ss  %s\n' "$SECONDS" "$*"; }
 quietly() { "$@" >"$work/output" 2>&1 || { tail -n 60 "$work/output"; exit 1; }; }
 
-say "making the base image"
-# A compiler for the build stage and an MQTT server for the test, in one.
-quietly mmdebstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev,mosquitto \
-  bookworm "$work/base.tar"
+files=${CONTAINER_CACHE:-$work}/bookworm.tar
+if [[ ! -f $files ]]; then
+  say "making the base image"
+  # A compiler for the build stage and an MQTT server for the test, in one.
+  quietly mmdebstrap --variant=minbase --include=ca-certificates,gcc,libc6-dev,mosquitto \
+    bookworm "$files.new.tar"
+  mv "$files.new.tar" "$files"
+fi
 sysroot=$(cd "$root" && rustc --print sysroot)
 base=$(buildah from scratch)
-buildah add --quiet "$base" "$work/base.tar" / >/dev/null
-rm "$work/base.tar"
+buildah add --quiet "$base" "$files" / >/dev/null
 buildah add --quiet "$base" "$sysroot/bin" /usr/local/cargo/bin >/dev/null
 buildah add --quiet "$base" "$sysroot/lib" /usr/local/cargo/lib >/dev/null
 # A registry behind a proxy of one's own is trusted as it is outside.
 buildah add --quiet "$base" /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt >/dev/null
+# What was built outside is taken for built only if its sources seem to lie where they lay: cargo's
+# folder has the same name inside, and its registry is where the Dockerfile mounts its cache.
+cargo_home=${CARGO_HOME:-$HOME/.cargo}
+buildah run --isolation chroot "$base" sh -c \
+  "mkdir -p '$cargo_home' /usr/local/cargo/registry && ln -sfn /usr/local/cargo/registry '$cargo_home/registry'"
 buildah config --env PATH=/usr/local/cargo/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin \
-  --env CARGO_HOME=/usr/local/cargo "$base"
+  --env CARGO_HOME="$cargo_home" "$base"
 buildah commit --quiet --rm "$base" docker.io/library/rust:1.95-bookworm >/dev/null
 
 # bud ARGUMENTS...: as `docker build`, from what is at hand.
 bud() { buildah bud --quiet --pull-never --isolation chroot --network host --format docker "$@"; }
 
-if [[ $profile == dev && -d $target/debug/.fingerprint ]]; then
+if [[ -d $target/$folder/.fingerprint ]]; then
   say "seeding the cache mounts with what is built already"
-  seed=("--volume" "$target/debug:/seed/target:ro")
-  registry=${CARGO_HOME:-$HOME/.cargo}/registry
+  seed=("--volume" "$target/$folder:/seed/target:ro")
+  registry=$cargo_home/registry
   if [[ -d $registry ]]; then seed+=("--volume" "$registry:/seed/registry:ro"); fi
-  quietly bud "${seed[@]}" --tag localhost/seed --file - "$here" <<'TEXT'
+  quietly bud "${seed[@]}" --tag localhost/seed --file - "$here" <<TEXT
 FROM docker.io/library/rust:1.95-bookworm
 RUN --mount=type=cache,id=sparkwise-registry,target=/registry \
     --mount=type=cache,id=sparkwise-target,target=/target \
-    mkdir -p /target/debug && cd /seed/target && \
+    mkdir -p /target/$folder && cd /seed/target && \
     find build .fingerprint -type f >/tmp/list && \
     find deps -name '*.rlib' -o -name '*.rmeta' -o -name '*.so' -o -name '*.d' >>/tmp/list && \
-    tar -c -T /tmp/list | tar -x -C /target/debug && \
+    tar -c -T /tmp/list | tar -x -C /target/$folder && \
     if test -d /seed/registry; then cd /seed/registry && tar -c index cache | tar -x -C /registry; fi
 TEXT
 fi
@@ -129,7 +147,7 @@ say "the image has $((size / 1000000)) MB with the profile $profile"
 config() { podman image inspect --format "$1" localhost/sparkwise; }
 is_closed() {
   local container files
-  container=$(podman create localhost/sparkwise)
+  container=$(podman create --no-healthcheck localhost/sparkwise)
   files=$(podman export "$container" | tar -t | grep -v '/$' | grep -vE '^(dev|proc|sys|run)/')
   podman rm "$container" >/dev/null
   # One program, the shared libraries it needs, and four files that say who and where.
@@ -141,7 +159,7 @@ check "it tells whether it lives" test "$(config '{{index .HealthCheck.Test 0}} 
 check "it tells what it is" test "$(config '{{index .Labels "org.opencontainers.image.revision"}}')" = "$revision"
 says_what_is_missing() {
   local code=0
-  podman run --rm localhost/sparkwise >"$work/output" 2>&1 || code=$?
+  podman run --rm --no-healthcheck localhost/sparkwise >"$work/output" 2>&1 || code=$?
   [[ $code == 64 ]] && grep -q MQTT_URL "$work/output"
 }
 check "without variables it names them and exits with 64" says_what_is_missing
@@ -149,7 +167,8 @@ check "without variables it names them and exits with 64" says_what_is_missing
 say "bringing a farm to life"
 port=$(python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])')
 quietly podman network create plant
-closed=(--network plant --read-only --cap-drop ALL --security-opt no-new-privileges)
+# podman leaves health checks to systemd, which may not be there: they are asked for below.
+closed=(--no-healthcheck --network plant --read-only --cap-drop ALL --security-opt no-new-privileges)
 quietly podman run --detach --name sitewise "${closed[@]}" --publish "127.0.0.1:$port:4567" localhost/sitewise-local
 quietly podman run --detach --name mosquitto "${closed[@]}" --user 1234 \
   --volume "$root/localstack/mosquitto.conf:/mosquitto.conf:ro" \
@@ -178,7 +197,7 @@ goes_on() { [[ $(counted valuesAccepted) -gt $((accepted + 100)) ]]; }
 quietly podman start sparkwise
 check "started again it goes on" until_true 60 goes_on
 check "and makes nothing anew" test "$(counted CreateAsset)" = "$created"
-check "it lives by its own word" until_true 20 podman healthcheck run sparkwise
+check "it lives by its own word" until_true 20 podman exec sparkwise /sparkwise healthcheck
 check "it needs to write nowhere" test -z "$(podman diff sparkwise | grep -vE '/(etc|run|dev|proc|sys)(/|$)')"
 
 if ((failed)); then

@@ -107,3 +107,12 @@ fn the_map_in_architecture_is_complete() {
         }
     }
 }
+
+/// The image is built with the toolchain that everything else is tested with.
+#[test]
+fn the_dockerfile_has_the_projects_toolchain() {
+    let toolchain = read("rust-toolchain.toml");
+    let channel = toolchain.split('"').nth(1).unwrap();
+    let (minor, _) = channel.rsplit_once('.').unwrap();
+    assert!(read("Dockerfile").contains(&format!("FROM docker.io/library/rust:{minor}-")));
+}
