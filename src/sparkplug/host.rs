@@ -92,6 +92,10 @@ pub struct Counters {
     pub deaths: u64,
     /// Values told, those of births not counted.
     pub samples: u64,
+    /// Values that [`Filter`](super::filter::Filter) leaves out, those of births counted.
+    pub excluded_values: u64,
+    /// Messages of edge nodes that it leaves out whole.
+    pub excluded_messages: u64,
     /// Births asked for, by reason.
     pub rebirths: [u64; Reason::ALL.len()],
     /// Everything that was not as it should be.
@@ -222,6 +226,12 @@ impl Host {
         if edge.verb == topic::Verb::Command {
             return None;
         }
+        if self.known(edge.group, edge.node).is_none()
+            && self.config.filter.excludes(&format!("{}/{}", edge.group, edge.node))
+        {
+            self.counters.excluded_messages += 1;
+            return None;
+        }
         let Some(index) = self.place(edge.group, edge.node) else {
             self.counters.findings.note(Finding::TooManyNodes);
             return None;
@@ -317,6 +327,7 @@ impl Host {
         let mut counters = self.counters.clone();
         for session in &self.sessions {
             counters.findings.merge(session.findings());
+            counters.excluded_values += session.excluded();
         }
         counters
     }
@@ -344,13 +355,18 @@ impl Host {
     }
 
     fn session(&self, edge: &EdgeNode) -> Option<&Session> {
-        self.sessions.get(*self.places.get(&edge.group)?.get(&edge.node)?)
+        self.sessions.get(self.known(&edge.group, &edge.node)?)
+    }
+
+    /// Where the session of a node stands, if there is one.
+    fn known(&self, group: &str, node: &str) -> Option<usize> {
+        self.places.get(group)?.get(node).copied()
     }
 
     /// Where the session of a node stands; it is made if there is room.
     fn place(&mut self, group: &str, node: &str) -> Option<usize> {
-        if let Some(index) = self.places.get(group).and_then(|nodes| nodes.get(node)) {
-            return Some(*index);
+        if let Some(index) = self.known(group, node) {
+            return Some(index);
         }
         let index = self.sessions.len();
         if index >= limits::NODES {

@@ -9,6 +9,7 @@ use crate::sparkplug::value::Value;
 
 mod births;
 mod deaths;
+mod filters;
 mod model;
 mod noise;
 mod order;
