@@ -15,6 +15,7 @@ use crate::sparkplug::message::Message;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
+mod definitions;
 mod plant;
 mod spellings;
 mod values;
