@@ -22,6 +22,7 @@ pub mod topic;
 pub mod value;
 
 mod birth;
+mod folded;
 mod metric;
 mod session;
 mod table;

@@ -12,6 +12,7 @@ use super::event::{
 };
 use super::filter::Filter;
 use super::findings::{Finding, Findings};
+use super::folded::Folded;
 use super::limits;
 use super::metric::{self, Inherited};
 use super::proto::Payload;
@@ -60,6 +61,7 @@ pub(crate) fn read(
         findings,
         filter: Some(filter).filter(|filter| !filter.is_open()),
         path: source.to_string(),
+        folded: Folded::default(),
         table: Table::with_room(room),
         more: Vec::new(),
         excluded: 0,
@@ -107,6 +109,7 @@ struct Reader<'a> {
     filter: Option<&'a Filter>,
     /// What the filter knows the source, or the instance at hand, by.
     path: String,
+    folded: Folded,
     table: Table,
     more: Vec<(Slot, Sample)>,
     excluded: u64,
@@ -143,6 +146,9 @@ impl Reader<'_> {
             if let Some(known) = self.table.named(place.owner, &name) {
                 self.again(known, wire, place.inherited);
                 continue;
+            }
+            if self.folded.clashes(place.owner, &name) {
+                self.findings.note(Finding::OnlyCase);
             }
             let kind = kinds.get(&*name).copied();
             if defined.is_some() && kind.is_none() {

@@ -18,6 +18,7 @@ use super::topic::Verb;
 use crate::time::{Instant, Now, Timestamp};
 
 mod awaited;
+mod claims;
 mod message;
 mod online;
 

@@ -59,7 +59,7 @@ pub(crate) struct Read {
 }
 
 /// A template instance within its table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InstanceId(u32);
 
 #[derive(Debug, Default)]
@@ -153,6 +153,11 @@ impl Table {
             *known = None;
             findings.note(Finding::AliasCollision);
         }
+    }
+
+    /// The aliases of its metrics.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = u64> + '_ {
+        self.aliases.keys().copied()
     }
 
     /// The type of a leaf; none where no birth or data has told it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::claims::Claims;
 use super::{Borrowed, Incoming, Load, Message, Notes, Sink};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth::{self, Born, Scope};
@@ -10,6 +11,7 @@ use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
 use crate::sparkplug::event::{Data, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::folded::Folded;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::sparkplug::metric::Inherited;
@@ -31,6 +33,9 @@ pub(super) struct Online {
     definitions: Definitions,
     table: Table,
     devices: BTreeMap<Arc<str>, Device>,
+    /// Names of devices, to be told apart by more than their case.
+    folded: Folded,
+    claims: Claims,
     window: Window<Message>,
     /// The sizes of all its tables.
     leaves: usize,
@@ -105,6 +110,8 @@ impl Online {
         sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
+        let mut claims = Claims::default();
+        claims.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
             (name, Device { source, told: true, table: None })
@@ -118,6 +125,8 @@ impl Online {
             definitions,
             leaves: table.size(),
             table,
+            folded: Folded::default(),
+            claims,
             unborn: devices.len(),
             devices: devices.into_iter().map(device).collect(),
             window: Window::after(seq),
@@ -365,6 +374,10 @@ impl Online {
         if born.defines {
             notes.findings.note(Finding::DefinitionPlace);
         }
+        if self.folded.clashes((), &name) {
+            notes.findings.note(Finding::OnlyCase);
+        }
+        notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
         self.leaves += table.size();
         sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
         let told = tell_birth(born, told, notes, sink);
@@ -377,6 +390,7 @@ impl Online {
         match &device.table {
             Some(table) => {
                 self.leaves = self.leaves.saturating_sub(table.size());
+                self.claims.remove(table);
                 sink.room.leaves += table.size();
             }
             None => {

@@ -5,6 +5,7 @@ use crate::sparkplug::birth::{self, Scope};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
 use crate::sparkplug::filter::Filter;
+use crate::sparkplug::findings::Findings;
 use crate::sparkplug::payload;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::template::Definitions;
