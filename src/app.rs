@@ -139,6 +139,7 @@ fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
     let usual = host::Config::new(sparkplug.host_id.clone());
     bridge::Config {
         host: host::Config {
+            filter: sparkplug.filter.clone(),
             reorder_timeout: sparkplug.reorder_timeout,
             bd_seq: sparkplug.bdseq,
             rebirth: rebirth::Policy { reasons: sparkplug.rebirth, ..usual.rebirth },
@@ -150,6 +151,7 @@ fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
             model_prefix: twin.model_prefix.clone(),
             host_id: sparkplug.host_id.clone(),
             nested: twin.nested,
+            rules: twin.rules.clone(),
             int64: twin.int64,
             statics: twin.statics.clone(),
             stale_after: twin.stale_after,

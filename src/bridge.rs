@@ -59,6 +59,9 @@ pub enum Output {
     },
     /// A point was given up by a stated rule.
     Discarded(Key, Discard),
+    /// The rules made assets of an edge node's flat metrics, for the first time: they lack
+    /// what such a stream does not carry.
+    Grouped(EdgeNode),
     /// A node or device was born, or born again.
     Born(Source),
     /// A node or device died.
@@ -191,6 +194,7 @@ impl Bridge {
                     twin::Output::Store(points) => Output::Store(points),
                     twin::Output::Step(id, step) => Output::Step(id, step),
                     twin::Output::Open(gate) => Output::Open(gate),
+                    twin::Output::Grouped(edge) => Output::Grouped(edge),
                     twin::Output::Refused { point, refusal, reason } => {
                         let reason = reason.to_owned();
                         Output::Refused { point, refusal, reason, stored: false }

@@ -16,13 +16,36 @@ impl Globs {
     ///
     /// Which pattern is wrong and why.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::build(text, false)
+    }
+
+    /// As [`parse`](Self::parse), but a glob also takes everything below what it matches:
+    /// `a/b` takes `a/b/c`.
+    ///
+    /// # Errors
+    ///
+    /// Which pattern is wrong and why.
+    pub fn parse_trees(text: &str) -> Result<Self, String> {
+        Self::build(text, true)
+    }
+
+    fn build(text: &str, trees: bool) -> Result<Self, String> {
         let mut set = GlobSetBuilder::new();
         let mut patterns = Vec::new();
+        let glob = |pattern: &str| {
+            Glob::new(pattern)
+                .map_err(|error| format!("has a wrong glob `{pattern}`: {}", error.kind()))
+        };
         for pattern in text.split(',').map(str::trim).filter(|pattern| !pattern.is_empty()) {
-            let glob = Glob::new(pattern)
-                .map_err(|error| format!("has a wrong glob `{pattern}`: {}", error.kind()))?;
-            set.add(glob);
+            set.add(glob(pattern)?);
+            if trees {
+                // A star crosses slashes.
+                set.add(glob(&format!("{}/*", pattern.trim_end_matches('/')))?);
+            }
             patterns.push(pattern.to_owned());
+        }
+        if patterns.is_empty() {
+            return Err("is an empty list".to_owned());
         }
         let set = set.build().map_err(|error| format!("has globs that are too large: {error}"))?;
         Ok(Self { patterns, set })
@@ -36,9 +59,11 @@ impl Globs {
 
 impl PartialEq for Globs {
     fn eq(&self, other: &Self) -> bool {
-        self.patterns == other.patterns
+        self.patterns == other.patterns && self.set.len() == other.set.len()
     }
 }
+
+impl Eq for Globs {}
 
 #[cfg(test)]
 mod tests {
@@ -52,5 +77,23 @@ mod tests {
         }
         let wrong = Globs::parse("[").unwrap_err();
         assert!(wrong.contains("`[`"), "{wrong}");
+        assert!(Globs::parse(" ,").is_err(), "a list that takes nothing is a mistake");
+    }
+
+    #[test]
+    fn a_tree_is_what_a_glob_matches_and_all_below() {
+        let globs = Globs::parse_trees("Nordsee/gw/Row 1, */Diagnostics, A/").unwrap();
+        for (text, expected) in [
+            ("Nordsee/gw/Row 1", true),
+            ("Nordsee/gw/Row 1/T01/Speed", true),
+            ("Nordsee/gw/Row 10", false),
+            ("Nordsee/gw", false),
+            ("Alpen/gw/Diagnostics/Heap/Used", true),
+            ("Alpen/gw/Diagnostics Heap", false),
+            ("A/b", true),
+        ] {
+            assert_eq!(globs.matches(text), expected, "{text}");
+        }
+        assert_ne!(Globs::parse("a"), Globs::parse_trees("a"));
     }
 }

@@ -10,6 +10,7 @@ pub mod address;
 pub mod datatype;
 pub mod edge;
 pub mod event;
+pub mod filter;
 pub mod findings;
 pub mod host;
 pub mod message;
@@ -21,6 +22,7 @@ pub mod topic;
 pub mod value;
 
 mod birth;
+mod folded;
 mod metric;
 mod session;
 mod table;

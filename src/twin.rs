@@ -12,6 +12,7 @@ pub mod mapping;
 mod models;
 mod names;
 pub mod plan;
+mod rules;
 mod values;
 mod world;
 mod writer;
@@ -27,6 +28,7 @@ use self::identity::Namespace;
 pub use self::mapping::Int64;
 use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};
+pub use self::rules::Rules;
 use self::values::{Beat, SourceValues};
 use self::world::World;
 use self::writer::Writer;
@@ -35,7 +37,7 @@ use crate::globs::Globs;
 use crate::outbox::Waiting;
 use crate::sitewise::api::Fault;
 use crate::sitewise::limits;
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Data, Death, Event};
 use crate::time::{Instant, Now, Timestamp};
 
@@ -63,6 +65,8 @@ pub struct Config {
     pub host_id: String,
     /// What becomes of nested templates.
     pub nested: Nested,
+    /// How flat metrics are grouped into assets.
+    pub rules: Rules,
     /// How integers past 32 bits are carried.
     pub int64: Int64,
     /// Which static properties become attributes, as `<member>/<property>`; none means all.
@@ -99,6 +103,9 @@ pub enum Output {
         /// In words.
         reason: &'static str,
     },
+    /// The rules made assets of an edge node's flat metrics, for the first time. Such a stream
+    /// has no parameters and no definitions, so these assets lack the attributes of those.
+    Grouped(EdgeNode),
 }
 
 /// The twin.
@@ -112,6 +119,8 @@ pub struct Twin {
     sources: FxHashMap<Source, SourceValues>,
     stale: BTreeSet<(Instant, Source)>,
     beat: Option<Beat>,
+    /// Edge nodes whose flat metrics the rules made assets of.
+    grouped: BTreeSet<EdgeNode>,
     held: VecDeque<Event>,
     held_values: usize,
 }
@@ -126,6 +135,7 @@ impl Twin {
             sources: FxHashMap::default(),
             stale: BTreeSet::new(),
             beat: None,
+            grouped: BTreeSet::new(),
             held: VecDeque::new(),
             held_values: 0,
         }
@@ -204,6 +214,11 @@ impl Twin {
         self.held_values
     }
 
+    /// Edge nodes whose flat metrics the rules made assets of: those assets have no parameters.
+    pub fn grouped(&self) -> impl Iterator<Item = &EdgeNode> {
+        self.grouped.iter()
+    }
+
     /// What has been done in SiteWise so far.
     pub fn plan(&self) -> &plan::Plan {
         &self.writer.world.plan
@@ -235,9 +250,22 @@ impl Twin {
         }
     }
 
+    /// Makes instances of the flat metrics that the rules are for.
+    fn group(&mut self, birth: Birth) -> Birth {
+        let (metrics, made) = self.config.rules.group(birth.metrics);
+        let edge = &birth.source.edge;
+        if made > 0 && self.grouped.insert(edge.clone()) {
+            self.writer.outputs.push_back(Output::Grouped(edge.clone()));
+        }
+        Birth { metrics, ..birth }
+    }
+
     fn follow(&mut self, event: Event, now: Now) {
         match event {
-            Event::Birth(birth) => self.born(&birth, now),
+            Event::Birth(birth) => {
+                let birth = self.group(birth);
+                self.born(&birth, now);
+            }
             Event::Data(data) => self.told(&data, now),
             Event::Death(death) => self.died(&death, now),
         }

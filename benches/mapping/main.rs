@@ -20,7 +20,7 @@ use sparkwise::sparkplug::host;
 use sparkwise::time::Now;
 use sparkwise::twin::identity::Namespace;
 use sparkwise::twin::plan::rates::Rates;
-use sparkwise::twin::{Config, Int64, Nested, Output, Twin};
+use sparkwise::twin::{Config, Int64, Nested, Output, Rules, Twin};
 
 use control_plane::ControlPlane;
 
@@ -37,6 +37,7 @@ fn config() -> Config {
         model_prefix: String::new(),
         host_id: "sparkwise".to_owned(),
         nested: Nested::Child,
+        rules: Rules::default(),
         int64: Int64::Double,
         statics: None,
         stale_after: Duration::from_secs(60),
@@ -90,7 +91,7 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
                 let done = plane.answer(step);
                 twin.handle_done(id, Ok(done), now);
             }
-            Output::Store(_) | Output::Open(_) | Output::Refused { .. } => {}
+            Output::Store(_) | Output::Open(_) | Output::Refused { .. } | Output::Grouped(_) => {}
         }
     }
 }

@@ -264,6 +264,11 @@ impl<S: SiteWise> Engine<S> {
                     info!(sparkplug.finding = name, example, "{who}: {words}");
                 }
             }
+            Output::Grouped(edge) => info!(
+                sparkplug.edge = %edge,
+                "{edge} sends flat metrics: TWIN_RULES made assets of them, without the \
+                 parameters and definitions that such a stream does not carry"
+            ),
             Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),
             Output::Died(source, cause) => {
                 let how = match cause {

@@ -29,6 +29,12 @@ pub struct Ledger {
     pub provisioning: plan::Figures,
     /// Models and assets wanted.
     pub size: (usize, usize),
+    /// Values that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out.
+    pub excluded_values: u64,
+    /// Messages of edge nodes that they leave out whole.
+    pub excluded_messages: u64,
+    /// Edge nodes whose assets TWIN_RULES made of flat metrics: those have no parameters.
+    pub grouped: Vec<String>,
     /// What senders did otherwise than Sparkplug says, and how often.
     pub findings: Vec<(&'static str, u64)>,
     /// What people should look at.
@@ -39,10 +45,13 @@ impl Ledger {
     pub(super) fn new(bridge: &Bridge, outbox: &dyn Outbox, discarded: u64) -> Self {
         let twin: &twin::Twin = bridge.twin();
         let problems = twin.plan().problems();
-        let findings = bridge.host().counters().findings;
-        let findings = findings.iter().filter(|(_, count)| *count > 0);
+        let host = bridge.host().counters();
+        let findings = host.findings.iter().filter(|(_, count)| *count > 0);
         Self {
             findings: findings.map(|(finding, count)| (finding.name(), count)).collect(),
+            excluded_values: host.excluded_values,
+            excluded_messages: host.excluded_messages,
+            grouped: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
             held: twin.held(),
             delivery: bridge.delivery().figures(),
@@ -103,6 +112,18 @@ impl Ledger {
             if count > 0 {
                 info!(reason = why.label(), "{count} values were not carried: {}", why.label());
             }
+        }
+        for (count, what) in
+            [(self.excluded_values, "values"), (self.excluded_messages, "messages of edge nodes")]
+        {
+            if count > 0 {
+                let by = "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE";
+                info!(reason = "excluded", "{count} {what} were left out by {by}");
+            }
+        }
+        if !self.grouped.is_empty() {
+            let nodes = self.grouped.len();
+            info!("{nodes} edge nodes sent flat metrics: their assets have no parameters");
         }
         for (finding, count) in &self.findings {
             info!(finding, "{count} times the plant did otherwise than Sparkplug says: {finding}");

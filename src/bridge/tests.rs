@@ -15,6 +15,11 @@ use crate::sparkplug::message::Message;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
+mod definitions;
+mod plant;
+mod spellings;
+mod values;
+
 const START: i64 = 1_790_000_000_000;
 const SERVER: ServerId = ServerId(0);
 
@@ -218,7 +223,7 @@ impl World {
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
-            Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
+            Output::Grouped(_) | Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
             Output::Store(points) => self.discarded += self.outbox.put(points).len() as u64,
             Output::Open(gate) => self.outbox.open(gate),
             Output::Settled(keys) => self.outbox.settle(&keys),

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::parse::{duration_within, list, topic_level, word};
 use super::reader::Reader;
 use super::variable::{Default, Section, Var};
+use crate::globs::Globs;
 use crate::sparkplug::config::BdSeq;
+use crate::sparkplug::filter::Filter;
 use crate::sparkplug::rebirth::{Reason, Reasons};
 
 const HOST_ID: Var = Var {
@@ -23,6 +25,28 @@ const GROUPS: Var = Var {
     default: Default::Words("all"),
     form: "group ids separated by commas",
     doc: "Groups to subscribe to, each with a filter of its own. What is not subscribed costs nothing.",
+    secret: false,
+    file: false,
+};
+
+const INCLUDE: Var = Var {
+    name: "SPARKPLUG_INCLUDE",
+    default: Default::Words("everything"),
+    form: "globs separated by commas",
+    doc: "Which part of the plant is taken, matched against group/node/device/metric, and group/node/metric \
+          for what is the node's own; members of an instance follow behind slashes. * also matches slashes. A \
+          glob takes what it matches with all below it: Nordsee/*, */Temp*. A node or device shows \
+          whether it is alive where it is matched itself, or something of it is taken.",
+    secret: false,
+    file: false,
+};
+
+const EXCLUDE: Var = Var {
+    name: "SPARKPLUG_EXCLUDE",
+    default: Default::Words("nothing"),
+    form: "globs separated by commas",
+    doc: "Which part is not taken even where it is included, matched in the same way: Nordsee/Test*, \
+          */Diagnostics. It makes no model, asset, property or value, and is counted.",
     secret: false,
     file: false,
 };
@@ -75,7 +99,7 @@ const SILENCE: Var = Var {
 pub(super) const SECTION: Section = Section {
     title: "Sparkplug",
     doc: "Behaviour as a Sparkplug host application.",
-    vars: &[&HOST_ID, &GROUPS, &REORDER_TIMEOUT, &REBIRTH, &BDSEQ, &SILENCE],
+    vars: &[&HOST_ID, &GROUPS, &INCLUDE, &EXCLUDE, &REORDER_TIMEOUT, &REBIRTH, &BDSEQ, &SILENCE],
 };
 
 /// Behaviour as a Sparkplug host application.
@@ -85,6 +109,8 @@ pub struct Sparkplug {
     pub host_id: String,
     /// Groups to subscribe to; none means all.
     pub groups: Option<Vec<String>>,
+    /// Which part of the plant is taken.
+    pub filter: Filter,
     /// How long a gap in a sequence may stay open.
     pub reorder_timeout: Duration,
     /// For which reasons rebirths are requested.
@@ -99,6 +125,8 @@ impl Sparkplug {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let host_id = reader.value(&HOST_ID, topic_level);
         let groups = reader.optional(&GROUPS, list(topic_level));
+        let include = reader.optional(&INCLUDE, Globs::parse_trees);
+        let exclude = reader.optional(&EXCLUDE, Globs::parse_trees);
         let reorder_timeout = reader
             .value(&REORDER_TIMEOUT, duration_within(Duration::ZERO, Duration::from_secs(60)));
         let rebirth = reader.value(&REBIRTH, reasons);
@@ -113,6 +141,7 @@ impl Sparkplug {
         Some(Self {
             host_id: host_id?,
             groups: groups?,
+            filter: Filter { include: include?, exclude: exclude? },
             reorder_timeout: reorder_timeout?,
             rebirth: rebirth?,
             bdseq: bdseq?,

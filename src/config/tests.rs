@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::rebirth::{Reason, Reasons};
-use crate::twin::{Int64, Nested};
+use crate::twin::{Int64, Nested, Rules};
 
 /// Variables and files of a test.
 #[derive(Default)]
@@ -95,6 +95,8 @@ fn all_faults_are_named_at_once() {
         .set("MQTT_KEEP_ALIVE", "1500ms")
         .set("SPARKPLUG_HOST_ID", "a/b")
         .set("SPARKPLUG_REBIRTH", "on")
+        .set("SPARKPLUG_EXCLUDE", "[")
+        .set("TWIN_RULES", "Turbines/{asset} => WindTurbine")
         .set("TWIN_STATIC", "a{b")
         .set("INGEST_LINGER", "5 parsecs")
         .set("INGEST_IN_FLIGHT", "0")
@@ -107,6 +109,8 @@ fn all_faults_are_named_at_once() {
         "MQTT_KEEP_ALIVE (`1500ms`) must be whole seconds",
         "SPARKPLUG_HOST_ID (`a/b`)",
         "SPARKPLUG_REBIRTH (`on`) must be auto, off, or some of: gap, before-birth",
+        "SPARKPLUG_EXCLUDE (`[`) has a wrong glob `[`",
+        "has a rule `Turbines/{asset} => WindTurbine` whose path does not end with /{member}",
         "TWIN_STATIC",
         "INGEST_LINGER (`5 parsecs`) is not a duration",
         "INGEST_IN_FLIGHT",
@@ -220,6 +224,9 @@ fn empty_is_unset_and_foreign_bytes_are_a_fault() {
 fn choices() {
     let config = Given::complete()
         .set("SPARKPLUG_GROUPS", "Nordsee, Alpen Süd")
+        .set("SPARKPLUG_INCLUDE", "Nordsee/*")
+        .set("SPARKPLUG_EXCLUDE", "*/Diagnostics, Nordsee/Test*")
+        .set("TWIN_RULES", "{asset}/{member} => Turbine")
         .set("SPARKPLUG_BDSEQ", "strict")
         .set("SPARKPLUG_REBIRTH", "gap, probe")
         .set("SPARKPLUG_SILENCE", "10m")
@@ -234,6 +241,10 @@ fn choices() {
     let reasons = Reasons::NONE.with(Reason::Gap).with(Reason::Probe);
     assert_eq!(config.sparkplug.rebirth, reasons);
     assert_eq!(config.sparkplug.silence, Some(Duration::from_secs(600)));
+    let filter = &config.sparkplug.filter;
+    assert!(filter.takes("Nordsee/gw/Row 1/T01/Speed") && filter.excludes("Nordsee/Test 1/gw"));
+    assert!(!filter.takes("Alpen/gw/Speed") && !filter.takes("Nordsee/gw/Diagnostics/Heap"));
+    assert_ne!(config.twin.rules, Rules::default());
     assert_eq!(config.twin.model_prefix, "Plant 1 ");
     assert_eq!((config.twin.nested, config.twin.int64), (Nested::Flatten, Int64::String));
     assert_eq!(config.process.log_format, LogFormat::Json);

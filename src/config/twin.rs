@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::variable::{Default, Section, Var};
 use crate::globs::Globs;
 use crate::sitewise::limits;
-use crate::twin::{Int64, Nested};
+use crate::twin::{Int64, Nested, Rules};
 
 const NAMESPACE: Var = Var {
     name: "TWIN_NAMESPACE",
@@ -36,6 +36,21 @@ const NESTED: Var = Var {
     form: "child or flatten",
     doc: "What a template inside a template becomes: an asset of its own below its parent's, or properties \
           of the parent named member/member.",
+    secret: false,
+    file: false,
+};
+
+const RULES: Var = Var {
+    name: "TWIN_RULES",
+    default: Default::Words("none"),
+    form: "path => model, separated by commas or line ends",
+    doc: "How flat metrics become assets. Turbines/{asset}/{member} => WindTurbine makes of \
+          Turbines/T01/Speed the asset Turbines/T01 with the property Speed: the same that the instance \
+          Turbines/T01 of the template WindTurbine would give. {asset} and * stand for one level each, \
+          {member} for the rest with its slashes. A level between {asset} and {member} is an asset below, \
+          with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. The first rule that \
+          fits is used, so the narrower comes first. What a flat stream does not carry, such as \
+          parameters, these assets do not have.",
     secret: false,
     file: false,
 };
@@ -115,6 +130,7 @@ pub(super) const SECTION: Section = Section {
         &NAMESPACE,
         &MODEL_PREFIX,
         &NESTED,
+        &RULES,
         &INT64,
         &STATIC,
         &STALE_AFTER,
@@ -134,6 +150,8 @@ pub struct Twin {
     pub model_prefix: String,
     /// What nested templates become.
     pub nested: Nested,
+    /// How flat metrics are grouped; may be empty.
+    pub rules: Rules,
     /// What integers of more than 32 bits become.
     pub int64: Int64,
     /// Which static properties of metrics become attributes; none means all.
@@ -156,6 +174,7 @@ impl Twin {
         let model_prefix = reader.optional(&MODEL_PREFIX, model_prefix);
         let nested =
             reader.value(&NESTED, word(&[("child", Nested::Child), ("flatten", Nested::Flatten)]));
+        let rules = reader.optional(&RULES, Rules::parse);
         let int64 =
             reader.value(&INT64, word(&[("double", Int64::Double), ("string", Int64::String)]));
         let statics = reader.optional(&STATIC, Globs::parse);
@@ -170,6 +189,7 @@ impl Twin {
             namespace: namespace?,
             model_prefix: model_prefix?.unwrap_or_default(),
             nested: nested?,
+            rules: rules?.unwrap_or_default(),
             int64: int64?,
             statics: statics?,
             stale_after: stale_after?,

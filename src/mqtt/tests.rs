@@ -118,6 +118,24 @@ async fn a_restarted_server_is_found_again() {
 }
 
 #[tokio::test]
+async fn a_packet_that_is_too_large_ends_its_session_and_not_the_next() {
+    let broker = Broker::start(0).await.unwrap();
+    let mut bridge = Bridge::start(&broker.url(), &[("MQTT_MAX_PACKET", "16KiB")]);
+    bridge.connected().await;
+    let mut plant = Watcher::start(broker.addr, "nothing").await;
+    plant.publish("spBv1.0/Nordsee/NBIRTH/Large", &"x".repeat(20 << 10)).await;
+    let Inbound::Disconnected { server: 0, reason } = bridge.next().await else {
+        panic!("the end of the session is not reported");
+    };
+    assert!(reason.contains("raise MQTT_MAX_PACKET"), "{reason}");
+
+    bridge.connected().await;
+    plant.publish("spBv1.0/Nordsee/NBIRTH/Small", "small").await;
+    assert_eq!(bridge.message().await.payload, "small");
+    broker.stop().await;
+}
+
+#[tokio::test]
 async fn the_end_delivers_what_is_queued_and_leaves_no_will() {
     let broker = Broker::start(0).await.unwrap();
     let mut watcher = Watcher::start(broker.addr, "#").await;

@@ -1,13 +1,18 @@
 //! A birth payload becomes a tree with numbered leaves, and a table for the data to come.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
 use super::address::Source;
 use super::datatype::DataType;
-use super::event::{Birth, Content, Instance, Member, MemberKind, Metric, Quality, Sample, Slot};
+use super::event::{
+    Birth, Content, Definition, Instance, Member, MemberKind, Metric, Quality, Sample, Slot,
+};
+use super::filter::Filter;
 use super::findings::{Finding, Findings};
+use super::folded::Folded;
 use super::limits;
 use super::metric::{self, Inherited};
 use super::proto::Payload;
@@ -23,40 +28,57 @@ pub(crate) struct Born {
     pub(crate) birth: Birth,
     /// Values of leaves that the payload names more than once: those after the first.
     pub(crate) more: Vec<(Slot, Sample)>,
+    /// Whether anything of it is taken, if only that its source is alive.
+    pub(crate) taken: bool,
+    /// How many of its values are not.
+    pub(crate) excluded: u64,
+    /// Whether definitions are among its metrics.
+    pub(crate) defines: bool,
 }
 
 /// What a birth is read for.
 #[derive(Debug)]
-pub(crate) struct Scope {
+pub(crate) struct Scope<'a> {
     pub(crate) source: Source,
     pub(crate) arrival: Timestamp,
+    pub(crate) filter: &'a Filter,
     /// How many leaves and instances it may have.
     pub(crate) room: usize,
 }
 
 /// Reads a birth, no more of it than there is room for; definitions among its metrics join `definitions`.
 pub(crate) fn read(
-    scope: Scope,
+    scope: Scope<'_>,
     payload: &Payload,
     definitions: &mut Definitions,
     findings: &mut Findings,
 ) -> (Born, Table) {
-    let Scope { source, arrival, room } = scope;
+    let Scope { source, arrival, filter, room } = scope;
     let time = metric::time(payload.timestamp).unwrap_or(arrival);
     let read = definitions.read(&payload.metrics, findings);
     let mut reader = Reader {
         definitions,
         findings,
+        filter: Some(filter).filter(|filter| !filter.is_open()),
+        path: source.to_string(),
+        folded: Folded::default(),
         table: Table::with_room(room),
         more: Vec::new(),
+        excluded: 0,
         within: Vec::new(),
     };
     let top = Place { owner: None, inherited: Inherited::from_payload(time) };
     let metrics = reader.metrics(top, &payload.metrics, None);
-    let Reader { table, more, .. } = reader;
+    let Reader { filter, path, table, more, excluded, .. } = reader;
     let slots = table.slots();
+    let defines = !read.is_empty();
+    let read = match filter {
+        None => read,
+        Some(_) => definitions.used(&metrics),
+    };
+    let taken = slots > 0 || filter.is_none_or(|filter| filter.takes(&path));
     let birth = Birth { source, time, definitions: read, metrics, slots };
-    (Born { birth, more }, table)
+    (Born { birth, more, taken, excluded, defines }, table)
 }
 
 /// The bdSeq among the metrics of a birth or death, whatever its type
@@ -83,8 +105,14 @@ struct Place {
 struct Reader<'a> {
     definitions: &'a Definitions,
     findings: &'a mut Findings,
+    /// None where everything is taken.
+    filter: Option<&'a Filter>,
+    /// What the filter knows the source, or the instance at hand, by.
+    path: String,
+    folded: Folded,
     table: Table,
     more: Vec<(Slot, Sample)>,
+    excluded: u64,
     /// Names of the definitions that the instance at hand is within, outermost first.
     within: Vec<Arc<str>>,
 }
@@ -119,6 +147,9 @@ impl Reader<'_> {
                 self.again(known, wire, place.inherited);
                 continue;
             }
+            if self.folded.clashes(place.owner, &name) {
+                self.findings.note(Finding::OnlyCase);
+            }
             let kind = kinds.get(&*name).copied();
             if defined.is_some() && kind.is_none() {
                 self.findings.note(Finding::SpareMember);
@@ -146,17 +177,38 @@ impl Reader<'_> {
         if let Some(alias) = wire.alias {
             self.table.add_alias(alias, target, self.findings);
         }
-        Some(Metric { name, properties, content })
+        content.map(|content| Metric { name, properties, content })
     }
 
-    /// What a metric holds; none past the limits.
+    /// Whether a metric, or a member of the instance at hand, is taken.
+    fn takes(&mut self, name: &str) -> bool {
+        let Some(filter) = self.filter else {
+            return true;
+        };
+        let before = self.enter(name);
+        let takes = filter.takes(&self.path);
+        self.path.truncate(before);
+        takes
+    }
+
+    /// Adds a name to the path. Returns where it is to be cut again.
+    fn enter(&mut self, name: &str) -> usize {
+        let before = self.path.len();
+        if self.filter.is_some() {
+            self.path.push('/');
+            self.path.push_str(name);
+        }
+        before
+    }
+
+    /// What a metric stands for, and what it holds if it is taken; none past the limits.
     fn content(
         &mut self,
         place: Place,
         name: &Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
-    ) -> Option<(Target, Content)> {
+    ) -> Option<(Target, Option<Content>)> {
         if !self.table.has_room() {
             self.findings.note(Finding::TooManyLeaves);
             return None;
@@ -168,6 +220,10 @@ impl Reader<'_> {
             // A nested instance of which the birth says nothing but that it is there.
             (None, Some(MemberKind::Template { template, .. })) => {
                 self.instance(name, &without_members(template), place.inherited.by(wire))
+            }
+            _ if !self.takes(name) => {
+                self.excluded += 1;
+                Some((self.table.exclude_leaf(), None))
             }
             (_, Some(MemberKind::Leaf(_) | MemberKind::Template { .. }) | None) => {
                 let datatype = match defined {
@@ -182,20 +238,25 @@ impl Reader<'_> {
                 };
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
-                Some((Target::Leaf(slot), Content::Leaf { slot, datatype, sample }))
+                Some((Target::Leaf(slot), Some(Content::Leaf { slot, datatype, sample })))
             }
         }
     }
 
     /// Another value of a leaf that the payload has named before.
     fn again(&mut self, known: Target, wire: &wire::Metric, inherited: Inherited) {
-        let Target::Leaf(slot) = known else {
-            self.findings.note(Finding::RepeatedMetric);
-            return;
-        };
-        if let Some(alias) = wire.alias {
+        if let Some(alias) = wire.alias
+            && matches!(known, Target::Leaf(_) | Target::Excluded)
+        {
             self.table.add_alias(alias, known, self.findings);
         }
+        let slot = match known {
+            Target::Leaf(slot) => slot,
+            Target::Excluded => return self.excluded += 1,
+            Target::Instance(_) | Target::Ambiguous => {
+                return self.findings.note(Finding::RepeatedMetric);
+            }
+        };
         let datatype = self.table.datatype(slot);
         let sample = metric::sample(wire, datatype, inherited, self.findings);
         self.more.push((slot, sample));
@@ -206,7 +267,7 @@ impl Reader<'_> {
         name: &Arc<str>,
         value: &wire::Template,
         inherited: Inherited,
-    ) -> Option<(Target, Content)> {
+    ) -> Option<(Target, Option<Content>)> {
         if self.within.len() >= limits::TEMPLATE_DEPTH {
             self.findings.note(Finding::TooManyLeaves);
             self.table.truncate();
@@ -225,9 +286,16 @@ impl Reader<'_> {
         let defined = definition.filter(|_| !around).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
         self.within.push(definition.map_or_else(|| Arc::clone(&template), |d| d.name.clone()));
+        let (before, leaves) = (self.enter(name), self.table.slots());
         let members = self.metrics(Place { owner: Some(id), inherited }, &value.metrics, defined);
         self.within.pop();
         self.table.close_instance(id);
+        let empty = self.table.slots() == leaves;
+        let excluded = empty && self.filter.is_some_and(|filter| !filter.takes(&self.path));
+        self.path.truncate(before);
+        if excluded {
+            return Some((Target::Instance(id), None));
+        }
         let instance = Instance {
             definition: definition.map(|found| Arc::clone(&found.name)),
             version: value.version.as_deref().map(Into::into),
@@ -235,7 +303,7 @@ impl Reader<'_> {
             template,
             members,
         };
-        Some((Target::Instance(id), Content::Instance(instance)))
+        Some((Target::Instance(id), Some(Content::Instance(instance))))
     }
 
     /// Adds what the definition has and the instance lacks: leaves without a sample, so that
@@ -254,15 +322,49 @@ impl Reader<'_> {
                     let Some(read) = read else { continue };
                     read
                 }
+                MemberKind::Leaf(_) if !self.takes(&name) => (self.table.exclude_leaf(), None),
                 MemberKind::Leaf(datatype) => {
                     let slot = self.table.add_leaf(*datatype);
                     let sample = absent(place.inherited.time);
-                    (Target::Leaf(slot), Content::Leaf { slot, datatype: *datatype, sample })
+                    let content = Content::Leaf { slot, datatype: *datatype, sample };
+                    (Target::Leaf(slot), Some(content))
                 }
             };
             self.table.add_name(place.owner, Arc::clone(&name), target);
-            metrics.push(Metric { name, properties: Vec::new(), content });
+            if let Some(content) = content {
+                metrics.push(Metric { name, properties: Vec::new(), content });
+            }
         }
+    }
+}
+
+impl Definitions {
+    /// What instances among `metrics` use of the definitions: of each its parameters, and the
+    /// members that are taken.
+    fn used(&self, metrics: &[Metric]) -> Vec<Definition> {
+        let mut members = BTreeMap::new();
+        collect_members(metrics, &mut members);
+        let cut = |(name, members): (&Arc<str>, BTreeSet<&Arc<str>>)| {
+            let mut definition = self.resolve(name)?.clone();
+            definition.members.retain(|member| members.contains(&member.name));
+            Some(definition)
+        };
+        members.into_iter().filter_map(cut).collect()
+    }
+}
+
+/// The names of members, by the definition of their instance.
+fn collect_members<'a>(
+    metrics: &'a [Metric],
+    members: &mut BTreeMap<&'a Arc<str>, BTreeSet<&'a Arc<str>>>,
+) {
+    for metric in metrics {
+        let Content::Instance(instance) = &metric.content else { continue };
+        if let Some(definition) = &instance.definition {
+            let names = instance.members.iter().map(|member| &member.name);
+            members.entry(definition).or_default().extend(names);
+        }
+        collect_members(&instance.members, members);
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::filter::Filter;
 use super::rebirth;
 
 /// How a [`Host`](super::host::Host) behaves.
@@ -9,6 +10,8 @@ use super::rebirth;
 pub struct Config {
     /// Its id [operational-behavior-host-application-host-id].
     pub host_id: String,
+    /// Which part of the plant it takes.
+    pub filter: Filter,
     /// How long messages that came too early wait for the missing ones; with zero they do not
     /// wait [operational-behavior-host-reordering-param].
     pub reorder_timeout: Duration,
@@ -61,6 +64,7 @@ impl Config {
     pub fn new(host_id: impl Into<String>) -> Self {
         Self {
             host_id: host_id.into(),
+            filter: Filter::default(),
             reorder_timeout: Duration::from_secs(2),
             device_grace: Duration::from_secs(2),
             bd_seq: BdSeq::default(),

@@ -55,6 +55,10 @@ pub enum Finding {
     UnknownAlias,
     /// An alias that stands for several metrics.
     AliasCollision,
+    /// An alias that another source of the node uses: each means its own metric by it.
+    SharedAlias,
+    /// An id or a metric's name that differs from another in its case alone.
+    OnlyCase,
     /// A second metric or definition of one name in a birth.
     RepeatedMetric,
     /// A metric of a birth without a datatype.
@@ -100,7 +104,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 44] = [
+    pub const ALL: [Self; 46] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -126,6 +130,8 @@ impl Finding {
         Self::UnknownMetric,
         Self::UnknownAlias,
         Self::AliasCollision,
+        Self::SharedAlias,
+        Self::OnlyCase,
         Self::RepeatedMetric,
         Self::NoDatatype,
         Self::UnknownDatatype,
@@ -175,6 +181,8 @@ impl Finding {
             Self::UnknownMetric => "unknown_metric",
             Self::UnknownAlias => "unknown_alias",
             Self::AliasCollision => "alias_collision",
+            Self::SharedAlias => "shared_alias",
+            Self::OnlyCase => "only_case",
             Self::RepeatedMetric => "repeated_metric",
             Self::NoDatatype => "no_datatype",
             Self::UnknownDatatype => "unknown_datatype",
@@ -227,6 +235,8 @@ impl Finding {
             Self::UnknownMetric => "data has a metric that the latest birth lacks",
             Self::UnknownAlias => "data has an alias that the latest birth lacks",
             Self::AliasCollision => "an alias stands for several metrics",
+            Self::SharedAlias => "an alias is used by another device of the node, or by itself",
+            Self::OnlyCase => "an id or a metric's name differs from another in its case alone",
             Self::RepeatedMetric => "a birth has two metrics or definitions of one name",
             Self::NoDatatype => "a metric of a birth has no datatype: it is told from the value",
             Self::UnknownDatatype => "a datatype is none of Sparkplug's",
@@ -268,7 +278,8 @@ impl Finding {
             Self::Nameless => Some("payloads-name-requirement"),
             Self::UnknownMetric => Some("topics-nbirth-metric-reqs"),
             Self::UnknownAlias => Some("payloads-alias-birth-requirement"),
-            Self::AliasCollision => Some("payloads-alias-uniqueness"),
+            Self::AliasCollision | Self::SharedAlias => Some("payloads-alias-uniqueness"),
+            Self::OnlyCase => Some("case-sensitivity-sparkplug-ids"),
             Self::NoDatatype => Some("payloads-metric-datatype-req"),
             Self::UnknownDatatype => Some("payloads-metric-datatype-value"),
             Self::ChangedDatatype => Some("payloads-metric-datatype-not-req"),

@@ -31,19 +31,22 @@ use rustc_hash::FxHashMap;
 use super::address::EdgeNode;
 use super::config::Config;
 use super::event::{Event, SessionFigures};
-use super::findings::{Finding, Findings};
+use super::findings::Finding;
+use super::folded::Folded;
 use super::limits;
 use super::message::{Message, Qos};
 use super::payload::{self, DecodeError};
-use super::rebirth::{self, Budget, Reason};
+use super::rebirth::{self, Budget};
 pub use super::session::Phase;
 use super::session::{Incoming, Load, Request, Session, Sink};
 use super::topic::{self, Topic};
 use crate::time::{Instant, Now, Timestamp};
 
+mod counters;
 pub(crate) mod found;
 pub(crate) mod state;
 
+pub use counters::Counters;
 pub use found::Found;
 pub use state::state_payload;
 
@@ -81,23 +84,6 @@ pub struct Publish {
     pub message: Message,
 }
 
-/// What has passed through the host since its start.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
-    /// Messages handled.
-    pub messages: u64,
-    /// Births told.
-    pub births: u64,
-    /// Deaths told.
-    pub deaths: u64,
-    /// Values told, those of births not counted.
-    pub samples: u64,
-    /// Births asked for, by reason.
-    pub rebirths: [u64; Reason::ALL.len()],
-    /// Everything that was not as it should be.
-    pub findings: Findings,
-}
-
 /// The host's side of every edge node.
 #[derive(Debug)]
 pub struct Host {
@@ -107,6 +93,7 @@ pub struct Host {
     sessions: Vec<Session>,
     /// Where a session stands, by group and node.
     places: FxHashMap<Arc<str>, FxHashMap<Arc<str>, usize>>,
+    folded: Folded,
     /// When a session has something to do, each at most once.
     timers: BTreeSet<(Instant, usize)>,
     /// The timer that each session has in `timers`.
@@ -128,6 +115,7 @@ impl Host {
             servers: Servers::default(),
             sessions: Vec::new(),
             places: FxHashMap::default(),
+            folded: Folded::default(),
             timers: BTreeSet::new(),
             armed: Vec::new(),
             budget: Budget::new(config.rebirth.per_second),
@@ -220,6 +208,12 @@ impl Host {
             }
         };
         if edge.verb == topic::Verb::Command {
+            return None;
+        }
+        if self.known(edge.group, edge.node).is_none()
+            && self.config.filter.excludes(&format!("{}/{}", edge.group, edge.node))
+        {
+            self.counters.excluded_messages += 1;
             return None;
         }
         let Some(index) = self.place(edge.group, edge.node) else {
@@ -317,6 +311,7 @@ impl Host {
         let mut counters = self.counters.clone();
         for session in &self.sessions {
             counters.findings.merge(session.findings());
+            counters.excluded_values += session.excluded();
         }
         counters
     }
@@ -344,13 +339,18 @@ impl Host {
     }
 
     fn session(&self, edge: &EdgeNode) -> Option<&Session> {
-        self.sessions.get(*self.places.get(&edge.group)?.get(&edge.node)?)
+        self.sessions.get(self.known(&edge.group, &edge.node)?)
+    }
+
+    /// Where the session of a node stands, if there is one.
+    fn known(&self, group: &str, node: &str) -> Option<usize> {
+        self.places.get(group)?.get(node).copied()
     }
 
     /// Where the session of a node stands; it is made if there is room.
     fn place(&mut self, group: &str, node: &str) -> Option<usize> {
-        if let Some(index) = self.places.get(group).and_then(|nodes| nodes.get(node)) {
-            return Some(*index);
+        if let Some(index) = self.known(group, node) {
+            return Some(index);
         }
         let index = self.sessions.len();
         if index >= limits::NODES {
@@ -364,7 +364,13 @@ impl Host {
         let edge = EdgeNode::new(group, node);
         let nodes = self.places.entry(Arc::clone(&edge.group)).or_default();
         nodes.insert(Arc::clone(&edge.node), index);
-        self.sessions.push(Session::new(edge));
+        let clash =
+            self.folded.clashes((), &edge.group) | self.folded.clashes(&edge.group, &edge.node);
+        let mut session = Session::new(edge);
+        if clash {
+            session.note(Finding::OnlyCase);
+        }
+        self.sessions.push(session);
         self.armed.push(None);
         Some(index)
     }

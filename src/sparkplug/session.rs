@@ -18,12 +18,13 @@ use super::topic::Verb;
 use crate::time::{Instant, Now, Timestamp};
 
 mod awaited;
+mod claims;
 mod message;
 mod online;
 
 use awaited::Awaited;
 use message::{Borrowed, Message};
-use online::Online;
+use online::{Before, Online};
 
 pub(crate) use message::Incoming;
 
@@ -52,6 +53,8 @@ struct Notes {
     findings: Findings,
     /// What a birth may cure; empty between inputs.
     faults: Vec<Fault>,
+    /// Values that are not taken.
+    excluded: u64,
 }
 
 /// What a session takes, or what is left for it.
@@ -81,6 +84,8 @@ pub enum Phase {
 pub(crate) struct Session {
     source: Source,
     life: Life,
+    /// Whether a birth of it was ever told.
+    told: bool,
     requests: Requests,
     notes: Notes,
     seen: Seen,
@@ -109,6 +114,7 @@ impl Session {
         Self {
             source: Source { edge, device: None },
             life: Life::Awaited(Awaited::unknown()),
+            told: false,
             requests: Requests::default(),
             notes: Notes::default(),
             seen: Seen::default(),
@@ -148,6 +154,11 @@ impl Session {
     /// Remembers what was found lately, and gives back what was found for the first time.
     pub(crate) fn look(&mut self, topic: &str, at: Timestamp) -> Vec<Finding> {
         self.seen.look(&mut self.notes.findings, topic, at)
+    }
+
+    /// Values that were not taken.
+    pub(crate) fn excluded(&self) -> u64 {
+        self.notes.excluded
     }
 
     pub(crate) fn figures(&self) -> SessionFigures {
@@ -263,7 +274,9 @@ impl Session {
         };
         sink.room.leaves += freed.leaves;
         sink.room.bytes += freed.bytes;
-        let mut online = Online::born(&self.source, message, devices, &mut self.notes, sink);
+        let before = Before { told: self.told, devices };
+        let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);
+        self.told = online.is_told();
         let mut early: Vec<_> = early.into_iter().filter(follows).collect();
         while let Some(place) = early.iter().position(|early| online.is_next(early)) {
             online.handle_next(&early.swap_remove(place), &mut self.notes, sink);
@@ -331,6 +344,7 @@ impl Session {
             return;
         };
         awaited.expect();
+        self.told = true;
         // Otherwise it is asked once there is a connection.
         if sink.servers.is_any_up() {
             self.ask_expected(sink);
@@ -385,7 +399,9 @@ impl Session {
             }
         }
         self.requests.satisfied();
-        self.died(None, cause, sink);
+        if self.told {
+            self.died(None, cause, sink);
+        }
     }
 
     fn died(&self, device: Option<Arc<str>>, cause: DeathCause, sink: &mut Sink<'_>) {

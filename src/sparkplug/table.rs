@@ -27,6 +27,8 @@ pub(crate) struct Table {
     names: FxHashMap<Arc<str>, Target>,
     /// None: several metrics share the alias.
     aliases: FxHashMap<u64, Option<Target>>,
+    /// Leaves that are not taken. They have no number.
+    excluded: usize,
     /// How many leaves and instances there may be.
     room: usize,
     /// The birth had more than there was room for, so that what is unknown is no fault.
@@ -42,10 +44,22 @@ pub(crate) enum Target {
     Instance(InstanceId),
     /// Several things, and so none.
     Ambiguous,
+    /// A value that is not taken.
+    Excluded,
+}
+
+/// What a data payload gives.
+#[derive(Debug, Default)]
+pub(crate) struct Read {
+    pub(crate) samples: Vec<(Slot, Sample)>,
+    /// What the birth does not have, to be judged by whoever may ask for a new one.
+    pub(crate) faults: Vec<Fault>,
+    /// Values that are not taken.
+    pub(crate) excluded: u64,
 }
 
 /// A template instance within its table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InstanceId(u32);
 
 #[derive(Debug, Default)]
@@ -64,7 +78,7 @@ impl Table {
 
     /// How many leaves and instances it has.
     pub(crate) fn size(&self) -> usize {
-        self.leaves.len() + self.instances.len()
+        self.leaves.len() + self.instances.len() + self.excluded
     }
 
     /// How many leaves are numbered.
@@ -89,6 +103,12 @@ impl Table {
         let slot = Slot(self.slots());
         self.leaves.push(datatype);
         slot
+    }
+
+    /// Takes note of a leaf that is not taken.
+    pub(crate) fn exclude_leaf(&mut self) -> Target {
+        self.excluded += 1;
+        Target::Excluded
     }
 
     /// Opens an instance; what is numbered until it is closed belongs to it.
@@ -135,25 +155,30 @@ impl Table {
         }
     }
 
+    /// The aliases of its metrics.
+    pub(crate) fn aliases(&self) -> impl Iterator<Item = u64> + '_ {
+        self.aliases.keys().copied()
+    }
+
     /// The type of a leaf; none where no birth or data has told it.
     pub(crate) fn datatype(&self, slot: Slot) -> Option<DataType> {
         self.leaves.get(slot.0 as usize).copied().flatten()
     }
 
-    /// Reads a data payload's metrics. What the birth does not have is a fault, returned to be
-    /// judged by whoever may ask for a new one.
+    /// Reads a data payload's metrics.
     pub(crate) fn read(
         &mut self,
         payload: &Payload,
         inherited: Inherited,
         findings: &mut Findings,
-    ) -> (Vec<(Slot, Sample)>, Vec<Fault>) {
+    ) -> Read {
         let samples = Vec::with_capacity(payload.metrics.len());
-        let mut reading = Reading { table: self, findings, samples, faults: Vec::new() };
+        let read = Read { samples, ..Read::default() };
+        let mut reading = Reading { table: self, findings, read };
         for metric in &payload.metrics {
             reading.metric(metric, inherited);
         }
-        (reading.samples, reading.faults)
+        reading.read
     }
 
     /// The leaf or instance that a name means: one of the birth's own, or a path into an
@@ -191,8 +216,7 @@ impl Table {
 struct Reading<'a> {
     table: &'a mut Table,
     findings: &'a mut Findings,
-    samples: Vec<(Slot, Sample)>,
-    faults: Vec<Fault>,
+    read: Read,
 }
 
 impl Reading<'_> {
@@ -220,6 +244,7 @@ impl Reading<'_> {
             (Some(Target::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
             (Some(Target::Instance(id)), _, _) => self.instance(id, metric, inherited),
             (Some(Target::Ambiguous), _, _) => {}
+            (Some(Target::Excluded), _, _) => self.read.excluded += 1,
             (None, Some(name), _) => self.unknown(Finding::UnknownMetric, Fault::metric(name)),
             (None, None, Some(alias)) => {
                 self.unknown(Finding::UnknownAlias, Fault::UnknownAlias(alias));
@@ -235,7 +260,7 @@ impl Reading<'_> {
             self.findings.note(Finding::ChangedDatatype);
         }
         let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
-        self.samples.push((slot, sample));
+        self.read.samples.push((slot, sample));
     }
 
     fn instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
@@ -248,7 +273,7 @@ impl Reading<'_> {
                 let null = wire::Metric { value: None, ..shallow(metric) };
                 for slot in members.leaves.clone().map(Slot) {
                     let sample = metric::sample(&null, None, inherited, self.findings);
-                    self.samples.push((slot, sample));
+                    self.read.samples.push((slot, sample));
                 }
             }
             Some(wire::metric::Value::TemplateValue(value)) => {
@@ -277,9 +302,10 @@ impl Reading<'_> {
 
     fn unknown(&mut self, finding: Finding, fault: Fault) {
         self.findings.note(finding);
-        let room = self.faults.len() < limits::FAULTS && !self.table.truncated;
-        if room && !self.faults.contains(&fault) {
-            self.faults.push(fault);
+        let faults = &mut self.read.faults;
+        let room = faults.len() < limits::FAULTS && !self.table.truncated;
+        if room && !faults.contains(&fault) {
+            faults.push(fault);
         }
     }
 }

@@ -27,6 +27,7 @@ pub(crate) fn config() -> Config {
         model_prefix: String::new(),
         host_id: "sparkwise".into(),
         nested: Nested::Child,
+        rules: Rules::default(),
         int64: Int64::Double,
         statics: None,
         stale_after: Duration::from_secs(60),
@@ -46,6 +47,7 @@ struct Rig {
     points: Vec<Waiting>,
     opened: Vec<Gate>,
     refused: Vec<(Point, &'static str)>,
+    grouped: Vec<EdgeNode>,
 }
 
 impl Rig {
@@ -62,6 +64,7 @@ impl Rig {
             points: Vec::new(),
             opened: Vec::new(),
             refused: Vec::new(),
+            grouped: Vec::new(),
         }
     }
 
@@ -90,6 +93,7 @@ impl Rig {
                 Output::Store(points) => self.points.extend(points),
                 Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
+                Output::Grouped(edge) => self.grouped.push(edge),
             }
         }
     }

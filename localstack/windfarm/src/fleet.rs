@@ -6,6 +6,7 @@ use tokio::task::JoinSet;
 
 use crate::gateway::{Command, Gateway};
 use crate::model::{Company, Farm};
+use crate::spelling::Spelling;
 
 /// The company's gateways on the network. Dropped, they vanish without a word.
 #[derive(Debug)]
@@ -25,21 +26,31 @@ impl Fleet {
     /// Connects a gateway for each farm of `company` to the server at `url`, each with `rate`
     /// steps a second. They keep trying while there is no server.
     pub fn start(company: &Company, url: &ServerUrl, rate: f64) -> Self {
+        Self::start_spelled(company, url, rate, Spelling::default())
+    }
+
+    /// As [`start`](Self::start), with the turbines spelled in a way of choice.
+    pub fn start_spelled(
+        company: &Company,
+        url: &ServerUrl,
+        rate: f64,
+        spelling: Spelling,
+    ) -> Self {
         let mut fleet = Self { gateways: Vec::new(), tasks: JoinSet::new() };
         for farm in company.farms() {
-            fleet.add(farm, url.clone(), rate);
+            fleet.add(farm, url.clone(), rate, spelling);
         }
         fleet
     }
 
-    fn add(&mut self, farm: Farm, url: ServerUrl, rate: f64) {
+    fn add(&mut self, farm: Farm, url: ServerUrl, rate: f64, spelling: Spelling) {
         let (commands, received) = mpsc::channel(16);
         self.gateways.push(Member {
             group: farm.group,
             turbines: farm.turbines().map(|turbine| turbine.name.clone()).collect(),
             commands,
         });
-        self.tasks.spawn(Gateway::new(farm, url, rate, received).run());
+        self.tasks.spawn(Gateway::new(farm, url, rate, spelling, received).run());
     }
 
     /// Breaks the cooling of a turbine's gearbox: it heats up until the turbine stops itself.

@@ -17,6 +17,7 @@ use tracing::{debug, info, warn};
 
 use crate::model::Farm;
 use crate::publisher::Publisher;
+use crate::spelling::Spelling;
 
 /// Messages that may wait to be sent: the births of a large farm, and some.
 const WAITING: usize = 10_000;
@@ -60,12 +61,13 @@ impl Gateway {
         farm: Farm,
         url: ServerUrl,
         rate: f64,
+        spelling: Spelling,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let step = 1.0 / rate;
         let mut tick = interval(Duration::from_secs_f64(step));
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Self { publisher: Publisher::new(&farm), farm, url, step, tick, commands }
+        Self { publisher: Publisher::new(&farm, spelling), farm, url, step, tick, commands }
     }
 
     /// Runs until its commands are closed.

@@ -10,6 +10,7 @@ mod random;
 mod signal;
 
 mod publisher;
+mod spelling;
 
 mod fleet;
 mod gateway;
@@ -19,3 +20,4 @@ mod broker;
 pub use broker::Broker;
 pub use fleet::Fleet;
 pub use publisher::Publisher;
+pub use spelling::Spelling;

@@ -4,18 +4,19 @@ use std::process::ExitCode;
 
 use sparkwise::config::{Scheme, ServerUrl};
 use tokio::signal::unix::{SignalKind, signal};
-use windfarm::Fleet;
 use windfarm::model::Company;
+use windfarm::{Fleet, Spelling};
 
 const HELP: &str = "\
 windfarm: wind farms that speak Sparkplug B, for any MQTT server
 
-Usage: windfarm [mqtt://HOST:PORT] [--turbines N] [--rate HZ] [--seed N]
+Usage: windfarm [mqtt://HOST:PORT] [--turbines N] [--rate HZ] [--seed N] [--spelling S]
 
   mqtt://HOST:PORT  the server; else that of MQTT_URL, else mqtt://127.0.0.1:1883
   --turbines N      turbines, shared out among two farms (12)
   --rate HZ         steps of the simulation a second (1)
   --seed N          another plant, another weather (7)
+  --spelling S      templates; optimized: flat names in data; flat: everywhere (templates)
 
 Each farm is an edge node with a connection of its own. Ctrl-C ends them in order.
 ";
@@ -24,6 +25,7 @@ struct Arguments {
     url: ServerUrl,
     company: Company,
     rate: f64,
+    spelling: Spelling,
 }
 
 #[tokio::main]
@@ -40,7 +42,8 @@ async fn main() -> ExitCode {
         }
     };
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let fleet = Fleet::start(&arguments.company, &arguments.url, arguments.rate);
+    let Arguments { url, company, rate, spelling } = arguments;
+    let fleet = Fleet::start_spelled(&company, &url, rate, spelling);
     asked_to_end().await;
     fleet.stop().await;
     ExitCode::SUCCESS
@@ -50,6 +53,7 @@ async fn main() -> ExitCode {
 fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments>, String> {
     let mut company = Company::default();
     let mut rate = 1.0;
+    let mut spelling = Spelling::default();
     let mut url = std::env::var("MQTT_URL").unwrap_or_else(|_| "mqtt://127.0.0.1:1883".to_owned());
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -58,6 +62,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--turbines" => company.turbines = number(&argument, &value()?)?,
             "--seed" => company.seed = number(&argument, &value()?)?,
             "--rate" => rate = number(&argument, &value()?)?,
+            "--spelling" => spelling = value()?.parse()?,
             other if other.starts_with('-') => return Err(format!("there is no {other}")),
             server => url = server.to_owned(),
         }
@@ -69,7 +74,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments
     if url.scheme != Scheme::Mqtt {
         return Err("only mqtt:// is spoken here".to_owned());
     }
-    Ok(Some(Arguments { url, company, rate }))
+    Ok(Some(Arguments { url, company, rate, spelling }))
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {

@@ -7,6 +7,7 @@ use sparkwise::time::Timestamp;
 
 use crate::model::{Farm, Row, Turbine};
 use crate::signal::{self, Reading, Signal};
+use crate::spelling::Spelling;
 
 const TURBINE: &str = "WindTurbine";
 const GEARBOX: &str = "Gearbox";
@@ -16,6 +17,7 @@ const GENERATOR: &str = "Generator";
 #[derive(Clone, Debug)]
 pub struct Publisher {
     edge: Edge,
+    spelling: Spelling,
     farm: Vec<Reading>,
     mast: Vec<Reading>,
     /// By row and turbine, as in the farm.
@@ -32,10 +34,11 @@ struct Said {
 
 impl Publisher {
     /// An edge node for `farm`, about to connect for the first time.
-    pub fn new(farm: &Farm) -> Self {
+    pub fn new(farm: &Farm, spelling: Spelling) -> Self {
         let node = EdgeNode::new(farm.group, farm.node);
         Self {
             edge: Edge::new(node, 0).with_aliases(),
+            spelling,
             farm: Vec::new(),
             mast: Vec::new(),
             turbines: Vec::new(),
@@ -56,10 +59,10 @@ impl Publisher {
 
         let mut metrics = definitions(farm);
         metrics.extend(described(&signal::FARM, &self.farm));
-        let mut messages = vec![self.edge.nbirth(now, metrics)];
+        let mut messages = vec![self.edge.nbirth(now, self.spelling.birth(metrics))];
         for row in &farm.rows {
-            let instances = row.turbines.iter().map(instance);
-            messages.push(self.edge.dbirth(&row.name, now, instances));
+            let instances = row.turbines.iter().map(instance).collect();
+            messages.push(self.edge.dbirth(&row.name, now, self.spelling.birth(instances)));
         }
         let mast = described(&signal::MAST, &self.mast);
         messages.push(self.edge.dbirth(farm.mast.name, now, mast));
@@ -76,7 +79,7 @@ impl Publisher {
         for (row, said) in farm.rows.iter().zip(&mut self.turbines) {
             let metrics = row_changes(row, said);
             if !metrics.is_empty() {
-                messages.push(self.edge.ddata(&row.name, now, metrics));
+                messages.push(self.edge.ddata(&row.name, now, self.spelling.data(metrics)));
             }
         }
         let metrics = changes(&signal::MAST, &farm.mast, &mut self.mast);

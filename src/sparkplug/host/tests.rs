@@ -8,7 +8,10 @@ use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born, Qualit
 use crate::sparkplug::value::Value;
 
 mod births;
+mod bounds;
 mod deaths;
+mod filters;
+
 mod model;
 mod noise;
 mod order;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::claims::Claims;
 use super::{Borrowed, Incoming, Load, Message, Notes, Sink};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth::{self, Born, Scope};
@@ -10,25 +11,31 @@ use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
 use crate::sparkplug::event::{Data, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::folded::Folded;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::sparkplug::metric::Inherited;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::rebirth::Fault;
-use crate::sparkplug::table::Table;
+use crate::sparkplug::table::{Read, Table};
 use crate::sparkplug::template::Definitions;
 use crate::sparkplug::topic::Verb;
 use crate::sparkplug::window::{Early, Place, Print, Window};
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 
 #[derive(Debug)]
 pub(super) struct Online {
     source: Source,
     server: ServerId,
     birth: BirthMark,
+    /// Whether its birth was told.
+    told: bool,
     definitions: Definitions,
     table: Table,
     devices: BTreeMap<Arc<str>, Device>,
+    /// Names of devices, to be told apart by more than their case.
+    folded: Folded,
+    claims: Claims,
     window: Window<Message>,
     /// The sizes of all its tables.
     leaves: usize,
@@ -54,16 +61,27 @@ struct BirthMark {
 #[derive(Debug)]
 struct Device {
     source: Source,
+    /// Whether its birth was told.
+    told: bool,
     /// None while it has not been reborn with its node.
     table: Option<Table>,
 }
 
+/// What was told of a node before its birth.
+#[derive(Debug, Default)]
+pub(super) struct Before {
+    /// Whether a birth of it was.
+    pub(super) told: bool,
+    /// Its devices that are alive.
+    pub(super) devices: Vec<Arc<str>>,
+}
+
 impl Online {
-    /// The node is born, or born again; `devices` were alive in its life before.
+    /// The node is born, or born again.
     pub(super) fn born(
         source: &Source,
         message: &Incoming<'_>,
-        devices: Vec<Arc<str>>,
+        before: Before,
         notes: &mut Notes,
         sink: &mut Sink<'_>,
     ) -> Box<Self> {
@@ -85,25 +103,30 @@ impl Online {
         if !payload.metrics.iter().any(|metric| metric.name.as_deref() == Some(REBIRTH)) {
             notes.findings.note(Finding::NoRebirth);
         }
-        let scope =
-            Scope { source: source.clone(), arrival: message.at.wall, room: sink.room.leaves };
+        let Before { told, devices } = before;
+        let scope = scope(source, message.at.wall, sink);
         let mut definitions = Definitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
         sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
+        let mut claims = Claims::default();
+        claims.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
-            (name, Device { source, table: None })
+            (name, Device { source, told: true, table: None })
         };
-        emit_birth(born, sink);
+        let told = tell_birth(born, told, notes, sink);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
             birth: BirthMark { at: now, print: message.print(), bd_seq },
+            told,
             definitions,
             leaves: table.size(),
             table,
+            folded: Folded::default(),
+            claims,
             unborn: devices.len(),
             devices: devices.into_iter().map(device).collect(),
             window: Window::after(seq),
@@ -203,9 +226,14 @@ impl Online {
         unborn
     }
 
-    /// All devices that have not been told dead.
+    /// Whether its birth was told.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
+    }
+
+    /// All devices that were told alive and not dead.
     pub(super) fn into_devices(self) -> Vec<Arc<str>> {
-        self.devices.into_keys().collect()
+        self.devices.into_iter().filter(|(_, device)| device.told).map(|(name, _)| name).collect()
     }
 
     /// Takes a message in its order. True if too many wait for a missing one now.
@@ -306,7 +334,7 @@ impl Online {
                 read_data(reading, message, notes, sink);
             }
             (Verb::Data, Some(name)) => match self.devices.get_mut(name) {
-                Some(Device { source, table: Some(table) }) => {
+                Some(Device { source, table: Some(table), .. }) => {
                     read_data((source, table), message, notes, sink);
                 }
                 // Data of a device before its birth [payloads-ddata-order].
@@ -328,29 +356,32 @@ impl Online {
         notes: &mut Notes,
         sink: &mut Sink<'_>,
     ) {
-        let name: Arc<str> = match self.devices.remove_entry(name) {
+        let (name, told): (Arc<str>, bool) = match self.devices.remove_entry(name) {
             Some((name, before)) => {
                 self.forget(&before, sink);
-                name
+                (name, before.told)
             }
             None if self.devices.len() >= limits::DEVICES => {
                 notes.findings.note(Finding::TooManyDevices);
                 return;
             }
-            None => name.into(),
+            None => (name.into(), false),
         };
         let source = Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
-        let scope =
-            Scope { source: source.clone(), arrival: message.at.wall, room: sink.room.leaves };
+        let scope = scope(&source, message.at.wall, sink);
         let (born, table) =
             birth::read(scope, message.payload, &mut self.definitions, &mut notes.findings);
-        if !born.birth.definitions.is_empty() {
+        if born.defines {
             notes.findings.note(Finding::DefinitionPlace);
         }
+        if self.folded.clashes((), &name) {
+            notes.findings.note(Finding::OnlyCase);
+        }
+        notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
         self.leaves += table.size();
         sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
-        self.devices.insert(name, Device { source, table: Some(table) });
-        emit_birth(born, sink);
+        let told = tell_birth(born, told, notes, sink);
+        self.devices.insert(name, Device { source, told, table: Some(table) });
     }
 
     /// What a device was before its birth or death no longer counts. If it was to be reborn
@@ -359,6 +390,7 @@ impl Online {
         match &device.table {
             Some(table) => {
                 self.leaves = self.leaves.saturating_sub(table.size());
+                self.claims.remove(table);
                 sink.room.leaves += table.size();
             }
             None => {
@@ -383,17 +415,32 @@ impl Online {
             return;
         };
         self.forget(&device, sink);
+        if !device.told {
+            return;
+        }
         let (source, time) = (device.source, message.time());
         sink.emit(Event::Death(Death { source, time, cause: DeathCause::Certificate }));
     }
 }
 
-fn emit_birth(born: Born, sink: &mut Sink<'_>) {
+fn scope<'a>(source: &Source, arrival: Timestamp, sink: &Sink<'a>) -> Scope<'a> {
+    let (filter, room) = (&sink.config.filter, sink.room.leaves);
+    Scope { source: source.clone(), arrival, filter, room }
+}
+
+/// Tells a birth of which something is taken, or was when it was `told` before. True if it is
+/// told.
+fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) -> bool {
+    notes.excluded += born.excluded;
+    if !(born.taken || told) {
+        return false;
+    }
     let source = born.birth.source.clone();
     sink.emit(Event::Birth(born.birth));
     if !born.more.is_empty() {
         sink.emit(Event::Data(Data { source, samples: born.more, late: false }));
     }
+    true
 }
 
 fn read_data(
@@ -403,8 +450,10 @@ fn read_data(
     sink: &mut Sink<'_>,
 ) {
     let inherited = Inherited::from_payload(message.time());
-    let (samples, found) = table.read(message.payload, inherited, &mut notes.findings);
-    notes.faults.extend(found);
+    let Read { samples, faults, excluded } =
+        table.read(message.payload, inherited, &mut notes.findings);
+    notes.faults.extend(faults);
+    notes.excluded += excluded;
     if !samples.is_empty() {
         sink.emit(Event::Data(Data { source: source.clone(), samples, late: message.late }));
     }

@@ -20,7 +20,11 @@ fn outline(message: &Message) -> (String, Option<u64>, Vec<String>) {
 #[test]
 fn births_describe_everything() {
     let farm = &Company::default().farms()[1];
-    let births: Vec<_> = Publisher::new(farm).births(farm, time(1)).iter().map(outline).collect();
+    let births: Vec<_> = Publisher::new(farm, Spelling::Templates)
+        .births(farm, time(1))
+        .iter()
+        .map(outline)
+        .collect();
     let topics: Vec<&str> = births.iter().map(|(topic, ..)| topic.as_str()).collect();
     assert_eq!(
         topics,
@@ -50,7 +54,7 @@ fn births_describe_everything() {
 #[test]
 fn data_holds_only_what_has_moved() {
     let mut farm = Company::default().farms().remove(0);
-    let mut publisher = Publisher::new(&farm);
+    let mut publisher = Publisher::new(&farm, Spelling::Templates);
     assert!(publisher.data(&farm, time(1)).is_empty(), "nothing is said before the births");
     publisher.births(&farm, time(1));
     assert!(publisher.data(&farm, time(2)).is_empty(), "nothing has moved");
@@ -73,4 +77,33 @@ fn data_holds_only_what_has_moved() {
         let (_, _, names) = outline(message);
         assert!(names.iter().all(|name| name.starts_with('#')), "{names:?}");
     }
+}
+
+#[test]
+fn the_same_farm_is_spelled_in_three_ways() {
+    let farm = &Company { turbines: 2, seed: 1 }.farms()[0];
+    let mut moved = farm.clone();
+    moved.step(30.0);
+    let named = |spelling: Spelling| {
+        let mut publisher = Publisher::new(farm, spelling);
+        let births = publisher.births(farm, time(1));
+        let data = publisher.data(&moved, time(2));
+        let row = data.iter().find(|message| message.topic.ends_with("/Row 1")).unwrap();
+        [&births[0], &births[1], row].map(|message| outline(message).2)
+    };
+    let [types, birth, data] = named(Spelling::Templates);
+    assert!(types.contains(&"_types_/Gearbox".to_owned()));
+    assert_eq!(birth, ["T01"]);
+    assert!(data.len() == 1 && data[0].starts_with('#'), "a partial instance: {data:?}");
+
+    let [types, birth, data] = named(Spelling::Optimized);
+    assert!(types.contains(&"_types_/Gearbox".to_owned()));
+    assert_eq!(birth, ["T01"]);
+    assert!(data.contains(&"T01/Gearbox/Oil Temperature".to_owned()), "{data:?}");
+
+    let [types, birth, data] = named(Spelling::Flat);
+    assert_eq!(types, ["bdSeq", "Node Control/Rebirth", "Power", "Turbines Running"]);
+    assert!(birth.contains(&"T01/Gearbox/Oil Temperature".to_owned()), "{birth:?}");
+    assert!(data.len() > 1 && data.iter().all(|name| name.starts_with('#')), "{data:?}");
+    assert!(sparkwise::twin::Rules::parse(Spelling::RULES).is_ok());
 }

@@ -100,6 +100,55 @@ fn payloads_alias_uniqueness() {
 }
 
 #[test]
+fn an_alias_that_devices_share_means_the_metric_of_each() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let metric = |value: i32| Metric::new("a", value).alias(7);
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("b", 0_i32).alias(8)]));
+    for device in ["d", "e", "d"] {
+        stage.send(&edge.dbirth(device, stage.time(), [metric(1)]));
+    }
+    stage.look();
+    for (device, value) in [("d", 2), ("e", 3)] {
+        stage.send(&edge.ddata(device, stage.time(), [metric(value).nameless()]));
+    }
+    stage.check(&["data g/n/d: #0=2", "data g/n/e: #0=3"]);
+    // e with d, then d with e.
+    stage.check_found(&[(Finding::SharedAlias, 2)]);
+    stage.send(&edge.ddeath("e", stage.time()));
+    stage.send(&edge.dbirth("d", stage.time(), [metric(1)]));
+    stage.check_found(&[(Finding::SharedAlias, 2)]);
+}
+
+#[test]
+fn names_that_differ_in_case_alone_are_told_apart_and_found() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let member = |name: &str| Metric::new(name, 1_i32);
+    let instance = Template::instance("T").member(member("Speed")).member(member("speed"));
+    let metrics =
+        [member("Größe"), member("GRÖßE"), member("speed"), Metric::template("i", instance)];
+    stage.send(&edge.nbirth(stage.time(), metrics));
+    for device in ["d", "D", "d"] {
+        stage.send(&edge.dbirth(device, stage.time(), []));
+    }
+    for (group, node) in [("g", "N"), ("G", "m"), ("h", "n")] {
+        let mut other = Edge::new(EdgeNode::new(group, node), 0);
+        stage.send(&other.nbirth(stage.time(), []));
+    }
+    stage.check(&[
+        "birth g/n: Größe#2=1, GRÖßE#3=1, speed#4=1, i:T{Speed#5=1, speed#6=1}",
+        "birth g/n/d: ",
+        "birth g/n/D: ",
+        "birth g/n/d: ",
+        "birth g/N: ",
+        "birth G/m: ",
+        "birth h/n: ",
+    ]);
+    stage.check_found(&[(Finding::OnlyCase, 5), (Finding::UnknownTemplate, 1)]);
+}
+
+#[test]
 fn payloads_template_definition_nbirth() {
     let mut stage = Stage::new();
     let [turbine_type, gearbox_type] = turbine_types();

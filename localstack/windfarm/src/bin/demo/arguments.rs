@@ -3,16 +3,19 @@
 use std::str::FromStr;
 use std::time::Duration;
 
+use windfarm::Spelling;
 use windfarm::model::Company;
 
 pub(crate) const HELP: &str = "\
 cargo demo: wind farms, an MQTT server, the bridge and an emulated SiteWise in one process
 
-Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--for 30s] [--once]
+Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30s] [--once]
 
   --turbines N  turbines, shared out among two farms (12)
   --rate HZ     steps of the simulation a second (1)
   --seed N      another plant, another weather (7)
+  --spelling S  how turbines are published: templates; optimized, which is templates in births
+                and flat names in data; flat, which TWIN_RULES makes the same twins of (templates)
   --for 30s     ends after this time
   --once        ends when every twin is live and prints them all; fails if that takes too long
 
@@ -24,6 +27,7 @@ INGEST_*, SPARKPLUG_* and OUTBOX_* work here too: TWIN_NESTED=flatten cargo demo
 pub(crate) struct Arguments {
     pub(crate) company: Company,
     pub(crate) rate: f64,
+    pub(crate) spelling: Spelling,
     pub(crate) duration: Option<Duration>,
     pub(crate) once: bool,
 }
@@ -31,8 +35,13 @@ pub(crate) struct Arguments {
 impl Arguments {
     /// None if help is asked for.
     pub(crate) fn parse(mut given: impl Iterator<Item = String>) -> Result<Option<Self>, String> {
-        let mut arguments =
-            Self { company: Company::default(), rate: 1.0, duration: None, once: false };
+        let mut arguments = Self {
+            company: Company::default(),
+            rate: 1.0,
+            spelling: Spelling::default(),
+            duration: None,
+            once: false,
+        };
         while let Some(name) = given.next() {
             let mut value = || given.next().ok_or(format!("{name} needs a value"));
             match name.as_str() {
@@ -41,6 +50,7 @@ impl Arguments {
                 "--turbines" => arguments.company.turbines = number(&name, &value()?)?,
                 "--seed" => arguments.company.seed = number(&name, &value()?)?,
                 "--rate" => arguments.rate = number(&name, &value()?)?,
+                "--spelling" => arguments.spelling = value()?.parse()?,
                 "--for" => arguments.duration = Some(duration(&value()?)?),
                 other => return Err(format!("there is no {other}")),
             }
@@ -84,14 +94,23 @@ mod tests {
 
     #[test]
     fn arguments_are_understood() {
-        let arguments = parse("--turbines 3 --rate 2.5 --seed 1 --for 2m --once").unwrap().unwrap();
+        let given = "--turbines 3 --rate 2.5 --seed 1 --spelling flat --for 2m --once";
+        let arguments = parse(given).unwrap().unwrap();
+        assert_eq!(arguments.spelling, Spelling::Flat);
         assert_eq!(arguments.company, Company { turbines: 3, seed: 1 });
         assert_eq!(arguments.duration, Some(Duration::from_secs(120)));
         assert!(arguments.once);
         assert!(parse("--once --help").unwrap().is_none());
-        for wrong in
-            ["--turbines", "--turbines 0", "--rate 0", "--rate x", "--for 3d", "--fast", "x"]
-        {
+        for wrong in [
+            "--turbines",
+            "--turbines 0",
+            "--rate 0",
+            "--rate x",
+            "--for 3d",
+            "--fast",
+            "--spelling x",
+            "x",
+        ] {
             assert!(parse(wrong).is_err(), "{wrong}");
         }
     }

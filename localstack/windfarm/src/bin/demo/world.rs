@@ -14,7 +14,7 @@ use sparkwise::sitewise::aws::AwsSiteWise;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use windfarm::model::Farm;
-use windfarm::{Broker, Fleet};
+use windfarm::{Broker, Fleet, Spelling};
 
 use crate::arguments::Arguments;
 
@@ -61,11 +61,12 @@ impl World {
         let (end_emulator, emulator_ends) = oneshot::channel();
         let emulator = tokio::spawn(emulator.run(dropped_or_sent(emulator_ends)));
 
-        let config = config(&broker.url())?;
+        let config = config(&broker.url(), arguments.spelling)?;
         let (end_bridge, bridge_ends) = oneshot::channel();
         let bridge = tokio::spawn(bridge(config, addresses.sitewise, bridge_ends));
         let url = broker.url().parse()?;
-        let fleet = Fleet::start(&arguments.company, &url, arguments.rate);
+        let fleet =
+            Fleet::start_spelled(&arguments.company, &url, arguments.rate, arguments.spelling);
         Ok(Self {
             addresses,
             expected: expected(arguments),
@@ -122,12 +123,16 @@ async fn bridge(
 }
 
 /// The bridge's configuration: its own variables, with the demo's addresses.
-fn config(mqtt_url: &str) -> Result<Config, String> {
+fn config(mqtt_url: &str, spelling: Spelling) -> Result<Config, String> {
     let ours = ["TWIN_", "INGEST_", "SPARKPLUG_", "OUTBOX_"];
     let mut variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| ours.iter().any(|prefix| name.starts_with(prefix)))
         .collect();
+    if spelling == Spelling::Flat {
+        let rules = || Spelling::RULES.to_owned();
+        variables.entry("TWIN_RULES".to_owned()).or_insert_with(rules);
+    }
     variables.insert("MQTT_URL".to_owned(), mqtt_url.to_owned());
     variables.insert("AWS_REGION".to_owned(), REGION.to_owned());
     Config::load(&variables).map_err(|faults| faults.to_string())
