@@ -206,6 +206,10 @@ impl Host {
         retain: bool,
         now: Now,
     ) -> Option<usize> {
+        let (topic, stored) = match topic.strip_prefix(topic::CERTIFICATES) {
+            Some(topic) => (topic, true),
+            None => (topic, false),
+        };
         let edge = match Topic::parse(topic) {
             Ok(Topic::Edge(edge)) => edge,
             Ok(Topic::State { host_id }) => {
@@ -238,7 +242,9 @@ impl Host {
                     at: now,
                     late: false,
                 };
-                if retain {
+                if stored {
+                    session.handle_certificate(message, sink);
+                } else if retain {
                     session.handle_retained(&message, sink);
                 } else {
                     session.handle_message(message, sink);
@@ -251,7 +257,7 @@ impl Host {
                         Finding::Undecodable
                     }
                 });
-                if !retain {
+                if !retain && !stored {
                     session.handle_undecodable(server, edge.verb, edge.device, sink);
                 }
             }

@@ -20,6 +20,7 @@ use crate::time::{Instant, Now, Timestamp};
 mod awaited;
 mod message;
 mod online;
+mod warm;
 
 use awaited::Awaited;
 use message::{Borrowed, Message};
@@ -131,7 +132,7 @@ impl Session {
 
     pub(crate) fn load(&self) -> Load {
         match &self.life {
-            Life::Awaited(awaited) => Load { leaves: 0, bytes: awaited.early_bytes() },
+            Life::Awaited(awaited) => Load { leaves: 0, bytes: awaited.bytes() },
             Life::Online(online) => online.load(),
         }
     }
@@ -188,6 +189,9 @@ impl Session {
             }
             Life::Awaited(awaited) => {
                 self.server = Some(message.server);
+                if awaited.is_warm(message.server) {
+                    return self.warm(vec![message.own()], sink);
+                }
                 if !awaited.keep(message.own(), sink, &mut self.notes.findings) {
                     self.wish(Fault::BeforeBirth, sink);
                 }

@@ -14,6 +14,7 @@ mod noise;
 mod order;
 mod rebirths;
 mod states;
+mod warm;
 
 const SERVER: ServerId = ServerId(0);
 

@@ -113,6 +113,23 @@ impl Online {
         })
     }
 
+    /// Goes on with the message of this number, whatever came before it.
+    pub(super) fn resume(&mut self, seq: u8) {
+        self.window = Window::after(seq.wrapping_sub(1));
+    }
+
+    /// The birth of a device as the server has stored it, if it is the first that is known.
+    pub(super) fn handle_certificate(
+        &mut self,
+        message: &Borrowed<'_>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        if message.device.is_some_and(|device| !self.devices.contains_key(device)) {
+            self.apply(message, notes, sink);
+        }
+    }
+
     /// What its tables and its window take.
     pub(super) fn load(&self) -> Load {
         Load { leaves: self.leaves, bytes: self.window.bytes() }
