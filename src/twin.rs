@@ -12,11 +12,13 @@ pub mod mapping;
 mod models;
 mod names;
 pub mod plan;
+mod presence;
 mod values;
 mod world;
 mod writer;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -35,7 +37,7 @@ use crate::globs::Globs;
 use crate::outbox::Waiting;
 use crate::sitewise::api::Fault;
 use crate::sitewise::limits;
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Data, Death, Event};
 use crate::time::{Instant, Now, Timestamp};
 
@@ -98,6 +100,14 @@ pub enum Output {
         refusal: Refusal,
         /// In words.
         reason: &'static str,
+    },
+    /// This node was online before the start, and these devices of it: whether they still are is
+    /// to be found out.
+    Expect {
+        /// The node.
+        edge: EdgeNode,
+        /// Its devices.
+        devices: Vec<Arc<str>>,
     },
 }
 
@@ -233,6 +243,7 @@ impl Twin {
         for event in std::mem::take(&mut self.held) {
             self.follow(event, now);
         }
+        self.expect_known();
     }
 
     fn follow(&mut self, event: Event, now: Now) {

@@ -279,12 +279,13 @@ impl Host {
         self.outputs.pop_front()
     }
 
-    /// A node was online before this host was: it is asked for its birth, and if it stays
-    /// silent its death is told. The caller knows its devices; the host does not.
-    pub fn expect(&mut self, edge: &EdgeNode, now: Now) {
+    /// A node was online before this host was, and these devices of it: it is asked for its
+    /// births. If it stays silent its death is told, and those of its devices before; so is that
+    /// of a device that is not born with it.
+    pub fn expect(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         match self.place(&edge.group, &edge.node) {
             Some(index) => {
-                self.with(index, now, |session, sink| session.expect(sink));
+                self.with(index, now, |session, sink| session.expect(devices, sink));
             }
             None => self.counters.findings.note(Finding::TooManyNodes),
         }

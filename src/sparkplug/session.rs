@@ -258,7 +258,7 @@ impl Session {
         let freed = self.load();
         let unknown = Life::Awaited(Awaited::unknown());
         let (early, devices) = match std::mem::replace(&mut self.life, unknown) {
-            Life::Awaited(awaited) => (awaited.into_early(), Vec::new()),
+            Life::Awaited(awaited) => awaited.into_early(),
             Life::Online(mut online) => {
                 let (after, before) = online.take_early().into_iter().partition(follows);
                 online.flush(before, &mut self.notes, sink);
@@ -330,11 +330,12 @@ impl Session {
     }
 
     /// The node was online before we were: ask for its birth, and take silence for death.
-    pub(crate) fn expect(&mut self, sink: &Sink<'_>) {
-        let Life::Awaited(awaited) = &mut self.life else {
-            return;
+    pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
+        let awaited = match &mut self.life {
+            Life::Awaited(awaited) => awaited,
+            Life::Online(online) => return online.expect(devices, sink),
         };
-        awaited.expect();
+        awaited.expect(devices);
         // Otherwise it is asked once there is a connection.
         if sink.servers.is_any_up() {
             self.ask_expected(sink);
@@ -377,16 +378,20 @@ impl Session {
     /// The node is gone, its devices with it: they first.
     fn end(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
         let gone = Life::Awaited(Awaited::gone(lost.is_some()));
-        if let Life::Online(mut online) = std::mem::replace(&mut self.life, gone) {
-            let early = online.take_early();
-            online.flush(early, &mut self.notes, sink);
-            let of_device = match cause {
-                DeathCause::ConnectionLost => DeathCause::ConnectionLost,
-                DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
-            };
-            for device in online.into_devices() {
-                self.died(Some(device), of_device, sink);
+        let devices = match std::mem::replace(&mut self.life, gone) {
+            Life::Awaited(awaited) => awaited.into_early().1,
+            Life::Online(mut online) => {
+                let early = online.take_early();
+                online.flush(early, &mut self.notes, sink);
+                online.into_devices()
             }
+        };
+        let of_device = match cause {
+            DeathCause::ConnectionLost => DeathCause::ConnectionLost,
+            DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
+        };
+        for device in devices {
+            self.died(Some(device), of_device, sink);
         }
         self.requests.satisfied();
         self.died(None, cause, sink);

@@ -2,6 +2,7 @@
 
 pub(crate) mod fake;
 mod growth;
+mod presence;
 mod provisioning;
 mod values;
 
@@ -46,6 +47,7 @@ struct Rig {
     points: Vec<Waiting>,
     opened: Vec<Gate>,
     refused: Vec<(Point, &'static str)>,
+    expected: Vec<String>,
 }
 
 impl Rig {
@@ -62,6 +64,7 @@ impl Rig {
             points: Vec::new(),
             opened: Vec::new(),
             refused: Vec::new(),
+            expected: Vec::new(),
         }
     }
 
@@ -90,6 +93,9 @@ impl Rig {
                 Output::Store(points) => self.points.extend(points),
                 Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
+                Output::Expect { edge, devices } => {
+                    self.expected.push(format!("{edge} {}", devices.join(" ")));
+                }
             }
         }
     }

@@ -1,5 +1,7 @@
 //! A node without a birth: one never seen, one that died, one that is expected back.
 
+use std::sync::Arc;
+
 use super::{Message, Phase, Sink};
 use crate::sparkplug::config::Config;
 use crate::sparkplug::findings::{Finding, Findings};
@@ -11,6 +13,8 @@ use crate::time::Instant;
 pub(super) struct Awaited {
     was: Was,
     expectation: Expectation,
+    /// Its devices that were online when last known.
+    devices: Vec<Arc<str>>,
     /// Messages that may have overtaken their birth.
     early: Vec<Message>,
     early_bytes: usize,
@@ -56,6 +60,7 @@ impl Awaited {
         Self {
             was,
             expectation: Expectation::None,
+            devices: Vec::new(),
             early: Vec::new(),
             early_bytes: 0,
             certificates: Vec::new(),
@@ -125,7 +130,8 @@ impl Awaited {
         self.expectation != Expectation::None
     }
 
-    pub(super) fn expect(&mut self) {
+    pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
+        self.devices = devices.iter().take(limits::DEVICES).cloned().collect();
         if self.expectation == Expectation::None {
             self.expectation = Expectation::Unasked;
         }
@@ -202,8 +208,14 @@ impl Awaited {
         self.early_bytes = 0;
     }
 
-    pub(super) fn into_early(self) -> Vec<Message> {
-        self.early
+    /// The messages that wait for their birth, and the devices that are expected with it.
+    pub(super) fn into_early(self) -> (Vec<Message>, Vec<Arc<str>>) {
+        (self.early, self.devices)
+    }
+
+    /// The devices that are expected with the birth.
+    pub(super) fn take_devices(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.devices)
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {

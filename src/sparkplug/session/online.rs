@@ -125,8 +125,26 @@ impl Online {
         notes: &mut Notes,
         sink: &mut Sink<'_>,
     ) {
-        if message.device.is_some_and(|device| !self.devices.contains_key(device)) {
+        let born =
+            |device: &str| self.devices.get(device).is_some_and(|known| known.table.is_some());
+        if message.device.is_some_and(|device| !born(device)) {
             self.apply(message, notes, sink);
+        }
+    }
+
+    /// These devices were online when last known: those that are not born yet have the time
+    /// that they would have after a birth of the node.
+    pub(super) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
+        for name in devices {
+            let room = self.devices.len() < limits::DEVICES;
+            if room && !self.devices.contains_key(name) {
+                let name = Arc::clone(name);
+                let source =
+                    Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
+                self.devices.insert(name, Device { source, table: None });
+                self.unborn += 1;
+                self.grace = Some(sink.now.instant + sink.config.device_grace);
+            }
         }
     }
 

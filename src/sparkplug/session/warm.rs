@@ -35,6 +35,7 @@ impl Session {
         let Life::Awaited(awaited) = &mut self.life else { return };
         let Some(first) = early.first() else { return };
         let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
+        let expected = awaited.take_devices();
         let before = first.payload.seq.and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
         self.requests.satisfied();
@@ -42,7 +43,7 @@ impl Session {
         sink.room.leaves += freed.leaves;
         sink.room.bytes += freed.bytes;
         let birth = birth.incoming();
-        let mut online = Online::born(&self.source, &birth, Vec::new(), &mut self.notes, sink);
+        let mut online = Online::born(&self.source, &birth, expected, &mut self.notes, sink);
         if let Some(seq) = before {
             online.resume(seq);
         }
