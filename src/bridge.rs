@@ -195,6 +195,11 @@ impl Bridge {
                     twin::Output::Step(id, step) => Output::Step(id, step),
                     twin::Output::Open(gate) => Output::Open(gate),
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
+                    twin::Output::Expect { edge, devices } => {
+                        self.host.expect(&edge, &devices, now);
+                        self.follow_host(now);
+                        continue;
+                    }
                     twin::Output::Refused { point, refusal, reason } => {
                         let reason = reason.to_owned();
                         Output::Refused { point, refusal, reason, stored: false }

@@ -12,12 +12,14 @@ pub mod mapping;
 mod models;
 mod names;
 pub mod plan;
+mod presence;
 mod rules;
 mod values;
 mod world;
 mod writer;
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustc_hash::FxHashMap;
@@ -106,6 +108,14 @@ pub enum Output {
     /// The rules made assets of an edge node's flat metrics, for the first time. Such a stream
     /// has no parameters and no definitions, so these assets lack the attributes of those.
     Grouped(EdgeNode),
+    /// This node was online before the start, and these devices of it: whether they still are is
+    /// to be found out.
+    Expect {
+        /// The node.
+        edge: EdgeNode,
+        /// Its devices.
+        devices: Vec<Arc<str>>,
+    },
 }
 
 /// The twin.
@@ -248,6 +258,7 @@ impl Twin {
         for event in std::mem::take(&mut self.held) {
             self.follow(event, now);
         }
+        self.expect_known();
     }
 
     /// Makes instances of the flat metrics that the rules are for.

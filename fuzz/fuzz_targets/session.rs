@@ -52,7 +52,7 @@ impl World {
         let device = if detail & 1 == 0 { "d" } else { "e" };
         let value = Metric::new("m", i32::from(detail));
         let part = Template::instance("T").member(value.clone());
-        match step % 16 {
+        match step % 18 {
             0 => {
                 let kind = Template::definition().member(value.clone());
                 let kind = Metric::template("T", kind);
@@ -105,12 +105,33 @@ impl World {
             12 => self.pass(Duration::from_millis(u64::from(detail) * 50)),
             13 => self.pass(Duration::from_secs(u64::from(detail) * 5)),
             14 => self.host.handle_disconnected(SERVER, self.now),
+            15 => {
+                if let Some(message) = self.held.last().cloned() {
+                    self.send(Message { retain: true, ..message });
+                }
+            }
+            // A Sparkplug-aware server tells what it has stored.
+            16 => {
+                let mut stored = self.edge.clone();
+                let node = stored.nbirth(time, [value.clone()]);
+                let device = stored.dbirth(device, time, [value]);
+                for birth in if detail & 2 == 0 { [node, device] } else { [device, node] } {
+                    let topic = format!("$sparkplug/certificates/{}", birth.topic);
+                    self.send(Message { topic, retain: true, ..birth });
+                }
+            }
             _ => self.host.handle_connected(SERVER, time, self.now),
         }
     }
 
     fn send(&mut self, message: Message) {
-        self.host.handle_message(SERVER, &message.topic, &message.payload, false, self.now);
+        self.host.handle_message(
+            SERVER,
+            &message.topic,
+            &message.payload,
+            message.retain,
+            self.now,
+        );
         self.now = self.now.plus(Duration::from_millis(1));
     }
 

@@ -318,5 +318,6 @@ async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault>
             sitewise.list_children(parent, token).await.map(Done::Assets)
         }
         Step::Associate(link) => sitewise.associate(link).await.map(|()| Done::Accepted),
+        Step::ReadBooleans(of) => sitewise.read_booleans(of).await.map(Done::Booleans),
     }
 }

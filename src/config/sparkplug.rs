@@ -96,10 +96,31 @@ const SILENCE: Var = Var {
     file: false,
 };
 
+const CERTIFICATES: Var = Var {
+    name: "SPARKPLUG_CERTIFICATES",
+    default: Default::Value("off"),
+    form: "on or off",
+    doc: "Whether the births that a Sparkplug-aware server has stored are subscribed to. With them an edge \
+          node that speaks after a start of the bridge is understood without being asked for its births. \
+          Servers that are not aware of Sparkplug store none, and some refuse the subscription.",
+    secret: false,
+    file: false,
+};
+
 pub(super) const SECTION: Section = Section {
     title: "Sparkplug",
     doc: "Behaviour as a Sparkplug host application.",
-    vars: &[&HOST_ID, &GROUPS, &INCLUDE, &EXCLUDE, &REORDER_TIMEOUT, &REBIRTH, &BDSEQ, &SILENCE],
+    vars: &[
+        &HOST_ID,
+        &GROUPS,
+        &INCLUDE,
+        &EXCLUDE,
+        &REORDER_TIMEOUT,
+        &REBIRTH,
+        &BDSEQ,
+        &SILENCE,
+        &CERTIFICATES,
+    ],
 };
 
 /// Behaviour as a Sparkplug host application.
@@ -119,6 +140,8 @@ pub struct Sparkplug {
     pub bdseq: BdSeq,
     /// How long a node may be silent; none for ever.
     pub silence: Option<Duration>,
+    /// Whether births that a server has stored are subscribed to.
+    pub certificates: bool,
 }
 
 impl Sparkplug {
@@ -138,6 +161,7 @@ impl Sparkplug {
             &SILENCE,
             duration_within(Duration::from_secs(1), Duration::from_secs(7 * 24 * 3600)),
         );
+        let certificates = reader.value(&CERTIFICATES, word(&[("on", true), ("off", false)]));
         Some(Self {
             host_id: host_id?,
             groups: groups?,
@@ -146,6 +170,7 @@ impl Sparkplug {
             rebirth: rebirth?,
             bdseq: bdseq?,
             silence: silence?,
+            certificates: certificates?,
         })
     }
 }

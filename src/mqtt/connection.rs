@@ -60,6 +60,7 @@ impl Connection {
             filters: topic::filters(
                 &sparkplug.host_id,
                 sparkplug.groups.as_deref().unwrap_or_default(),
+                sparkplug.certificates,
             ),
             template: Template::new(url, mqtt, &sparkplug.host_id)?,
             max_packet: mqtt.max_packet,

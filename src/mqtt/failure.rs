@@ -112,6 +112,13 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
                 "the certificate of {url} comes from an authority that is not trusted here: set MQTT_CA"
             )
         }
+        // Two authorities of one name: one was made anew, say.
+        rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
+            format!(
+                "the certificate of {url} comes from an authority that is not trusted here, though \
+                 one of the same name is: set MQTT_CA"
+            )
+        }
         rustls::Error::InvalidCertificate(
             CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
         ) => format!(
@@ -136,6 +143,7 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
             | AlertDescription::CertificateRevoked
             | AlertDescription::UnknownCA
             | AlertDescription::CertificateUnknown
+            | AlertDescription::DecryptError
             | AlertDescription::AccessDenied,
         ) => format!(
             "{url} does not accept the client certificate ({error}): check MQTT_CERT and MQTT_KEY"

@@ -78,8 +78,10 @@ fn tcp(url: &ServerUrl) -> Broker {
     Broker::tcp(url.host.as_str(), url.port)
 }
 
+/// The client takes `ws` alone: whether TLS is around it, the transport says.
 fn websocket(url: &ServerUrl) -> Result<Broker, tls::Error> {
-    let text = format!("{url}{}", url.path);
+    let plain = ServerUrl { scheme: Scheme::Ws, ..url.clone() };
+    let text = format!("{plain}{}", url.path);
     Broker::websocket(text).map_err(|error| tls::Error::Url(url.clone(), error.to_string()))
 }
 

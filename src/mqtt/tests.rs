@@ -1,7 +1,10 @@
 mod tls;
+mod websocket;
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::SocketAddr;
+use std::path::Path;
 use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
@@ -14,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use windfarm::Broker;
 
 use super::*;
-use crate::config::Config;
+use crate::config::{Config, Environment, NotUnicode, Source};
 use crate::sparkplug::message::{Message, Qos};
 
 const STATE: &str = "spBv1.0/STATE/tester";
@@ -395,6 +398,27 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
     }
 }
 
+/// Variables of a test; files are those of the system.
+struct Given(BTreeMap<String, String>);
+
+impl Source for Given {
+    fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
+        Source::get(&self.0, name)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names()
+    }
+
+    fn file(&self, path: &Path) -> io::Result<String> {
+        Environment.file(path)
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        Environment.has_file(path)
+    }
+}
+
 fn config(url: &str, variables: &[(&str, &str)]) -> Config {
     let mut source: BTreeMap<String, String> = BTreeMap::new();
     for (name, value) in
@@ -404,7 +428,7 @@ fn config(url: &str, variables: &[(&str, &str)]) -> Config {
     {
         source.insert((*name).to_owned(), (*value).to_owned());
     }
-    Config::load(&source).unwrap()
+    Config::load(&Given(source)).unwrap()
 }
 
 fn offline(time: Timestamp) -> String {

@@ -211,6 +211,8 @@ pub struct Asset {
     pub name: String,
     /// Its model.
     pub model: Uuid,
+    /// For people; ours hold the address that the asset stands for.
+    pub description: Option<String>,
     /// Its state.
     pub state: State,
 }

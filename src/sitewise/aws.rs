@@ -270,6 +270,38 @@ impl SiteWise for AwsSiteWise {
         }
         Ok(errors)
     }
+
+    async fn read_booleans(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<bool>>, Fault> {
+        let tried = "read values";
+        let entries = of.iter().enumerate();
+        let entries: Result<Vec<_>, _> = entries
+            .map(|(at, (asset, property))| convert::reading(at, *asset, *property))
+            .collect();
+        let entries = entries.map_err(inexpressible(tried))?;
+        let mut values = vec![None; of.len()];
+        let mut token = None;
+        loop {
+            let page = self
+                .client
+                .batch_get_asset_property_value()
+                .set_entries(Some(entries.clone()))
+                .set_next_token(token)
+                .send()
+                .await
+                .map_err(|error| fault::of_call(tried, &error))?;
+            for read in page.success_entries() {
+                let at = read.entry_id().parse::<usize>().ok();
+                if let Some(place) = at.and_then(|at| values.get_mut(at)) {
+                    let value = read.asset_property_value().and_then(|read| read.value());
+                    *place = value.and_then(|value| value.boolean_value());
+                }
+            }
+            token = page.next_token;
+            if token.is_none() {
+                return Ok(values);
+            }
+        }
+    }
 }
 
 /// The AWS account, as the credentials or else STS tell it, and the region.

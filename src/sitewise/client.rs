@@ -90,4 +90,13 @@ pub trait SiteWise: Send + Sync + 'static {
         &self,
         entries: Vec<Entry>,
     ) -> impl Future<Output = Result<Vec<EntryError>, Fault>> + Send;
+
+    /// Reads the latest values of Boolean properties, each an asset's, at most
+    /// [`ENTRIES_PER_BATCH_READ`](super::limits::ENTRIES_PER_BATCH_READ); none where there is
+    /// no such value.
+    /// [BatchGetAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchGetAssetPropertyValue.html)
+    fn read_booleans(
+        &self,
+        of: Vec<(Uuid, Uuid)>,
+    ) -> impl Future<Output = Result<Vec<Option<bool>>, Fault>> + Send;
 }

@@ -108,6 +108,19 @@ pub(super) fn entry(
         .build()
 }
 
+/// An entry of BatchGetAssetPropertyValue; its place becomes its id.
+pub(super) fn reading(
+    place: usize,
+    asset: Uuid,
+    property: Uuid,
+) -> Result<sdk::BatchGetAssetPropertyValueEntry, BuildError> {
+    sdk::BatchGetAssetPropertyValueEntry::builder()
+        .entry_id(place.to_string())
+        .asset_id(asset.to_string())
+        .property_id(property.to_string())
+        .build()
+}
+
 fn tqv(value: Tqv) -> Result<sdk::AssetPropertyValue, BuildError> {
     let quality = match value.quality {
         Quality::Good => sdk::Quality::Good,
@@ -239,6 +252,7 @@ pub(super) fn asset(output: &DescribeAssetOutput) -> Result<Asset, NotAnId> {
         external_id: output.asset_external_id().map(str::to_owned),
         name: output.asset_name().to_owned(),
         model: id(output.asset_model_id())?,
+        description: output.asset_description().map(str::to_owned),
         state: asset_state(output.asset_status()),
     })
 }
@@ -249,6 +263,7 @@ pub(super) fn asset_summary(summary: &sdk::AssetSummary) -> Result<Asset, NotAnI
         external_id: summary.external_id().map(str::to_owned),
         name: summary.name().to_owned(),
         model: id(summary.asset_model_id())?,
+        description: summary.description().map(str::to_owned),
         state: asset_state(summary.status()),
     })
 }
@@ -259,6 +274,7 @@ pub(super) fn child_summary(summary: &sdk::AssociatedAssetsSummary) -> Result<As
         external_id: summary.external_id().map(str::to_owned),
         name: summary.name().to_owned(),
         model: id(summary.asset_model_id())?,
+        description: summary.description().map(str::to_owned),
         state: asset_state(summary.status()),
     })
 }

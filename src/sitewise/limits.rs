@@ -74,3 +74,7 @@ pub const DESCRIBES_PER_SECOND: u32 = 150;
 pub const LISTS_PER_SECOND: u32 = 30;
 /// Items on a page of any list.
 pub const PAGE_ITEMS: i32 = 250;
+/// BatchGetAssetPropertyValue requests a second, default quota.
+pub const BATCH_READS_PER_SECOND: u32 = 500;
+/// Entries of one BatchGetAssetPropertyValue.
+pub const ENTRIES_PER_BATCH_READ: usize = 128;

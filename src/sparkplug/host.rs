@@ -166,25 +166,6 @@ impl Host {
         self.look(of, topic, now.wall);
     }
 
-    /// The message that has just arrived on `topic` travelled at this quality of service.
-    /// Births, data and the deaths of devices belong at 0 [topics-nbirth-mqtt].
-    pub fn handle_qos(&mut self, topic: &str, qos: u8, at: Timestamp) {
-        let Ok(Topic::Edge(edge)) = Topic::parse(topic) else { return };
-        let free = match edge.verb {
-            topic::Verb::Command => true,
-            topic::Verb::Death => edge.device.is_none(),
-            topic::Verb::Birth | topic::Verb::Data => false,
-        };
-        if qos == 0 || free {
-            return;
-        }
-        let place = self.places.get(edge.group).and_then(|nodes| nodes.get(edge.node)).copied();
-        if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
-            session.note(Finding::WrongQos);
-            self.look(place, topic, at);
-        }
-    }
-
     /// Returns where the session is that the message belongs to, if it does to any.
     fn take_message(
         &mut self,
@@ -194,6 +175,10 @@ impl Host {
         retain: bool,
         now: Now,
     ) -> Option<usize> {
+        let (topic, stored) = match topic.strip_prefix(topic::CERTIFICATES) {
+            Some(topic) => (topic, true),
+            None => (topic, false),
+        };
         let edge = match Topic::parse(topic) {
             Ok(Topic::Edge(edge)) => edge,
             Ok(Topic::State { host_id }) => {
@@ -232,7 +217,9 @@ impl Host {
                     at: now,
                     late: false,
                 };
-                if retain {
+                if stored {
+                    session.handle_certificate(message, sink);
+                } else if retain {
                     session.handle_retained(&message, sink);
                 } else {
                     session.handle_message(message, sink);
@@ -245,7 +232,7 @@ impl Host {
                         Finding::Undecodable
                     }
                 });
-                if !retain {
+                if !retain && !stored {
                     session.handle_undecodable(server, edge.verb, edge.device, sink);
                 }
             }
@@ -286,12 +273,13 @@ impl Host {
         self.outputs.pop_front()
     }
 
-    /// A node was online before this host was: it is asked for its birth, and if it stays
-    /// silent its death is told. The caller knows its devices; the host does not.
-    pub fn expect(&mut self, edge: &EdgeNode, now: Now) {
+    /// A node was online before this host was, and these devices of it: it is asked for its
+    /// births. If it stays silent its death is told, and those of its devices before; so is that
+    /// of a device that is not born with it.
+    pub fn expect(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         match self.place(&edge.group, &edge.node) {
             Some(index) => {
-                self.with(index, now, |session, sink| session.expect(sink));
+                self.with(index, now, |session, sink| session.expect(devices, sink));
             }
             None => self.counters.findings.note(Finding::TooManyNodes),
         }
@@ -314,13 +302,6 @@ impl Host {
             counters.excluded_values += session.excluded();
         }
         counters
-    }
-
-    /// What was not as it should be, by sender. Bounded by the nodes and by the closed list of
-    /// findings.
-    pub fn findings(&self) -> impl Iterator<Item = Found<'_>> + '_ {
-        let own = self.seen.found(None, &self.counters.findings);
-        own.chain(self.sessions.iter().flat_map(Session::found))
     }
 
     /// Figures of an edge node's session; none for a node that was never heard of.
@@ -425,22 +406,6 @@ impl Host {
             *armed = due;
         }
         Some(done)
-    }
-
-    /// Remembers what was found lately, and tells what was found for the first time.
-    fn look(&mut self, of: Option<usize>, topic: &str, at: Timestamp) {
-        let session = of.and_then(|index| self.sessions.get_mut(index));
-        let (edge, first) = match session {
-            Some(session) => {
-                let first = session.look(topic, at);
-                (Some(session.edge()), first)
-            }
-            None => (None, self.seen.look(&mut self.counters.findings, topic, at)),
-        };
-        for finding in first {
-            let (edge, example) = (edge.cloned(), topic.to_owned());
-            self.outputs.push_back(Output::Found { edge, finding, example });
-        }
     }
 
     fn publish_request(&mut self, index: usize, request: Request, now: Now) {

@@ -21,6 +21,7 @@ mod awaited;
 mod claims;
 mod message;
 mod online;
+mod warm;
 
 use awaited::Awaited;
 use message::{Borrowed, Message};
@@ -137,7 +138,7 @@ impl Session {
 
     pub(crate) fn load(&self) -> Load {
         match &self.life {
-            Life::Awaited(awaited) => Load { leaves: 0, bytes: awaited.early_bytes() },
+            Life::Awaited(awaited) => Load { leaves: 0, bytes: awaited.bytes() },
             Life::Online(online) => online.load(),
         }
     }
@@ -199,6 +200,9 @@ impl Session {
             }
             Life::Awaited(awaited) => {
                 self.server = Some(message.server);
+                if awaited.is_warm(message.server) {
+                    return self.warm(vec![message.own()], sink);
+                }
                 if !awaited.keep(message.own(), sink, &mut self.notes.findings) {
                     self.wish(Fault::BeforeBirth, sink);
                 }
@@ -265,7 +269,7 @@ impl Session {
         let freed = self.load();
         let unknown = Life::Awaited(Awaited::unknown());
         let (early, devices) = match std::mem::replace(&mut self.life, unknown) {
-            Life::Awaited(awaited) => (awaited.into_early(), Vec::new()),
+            Life::Awaited(awaited) => awaited.into_early(),
             Life::Online(mut online) => {
                 let (after, before) = online.take_early().into_iter().partition(follows);
                 online.flush(before, &mut self.notes, sink);
@@ -339,11 +343,12 @@ impl Session {
     }
 
     /// The node was online before we were: ask for its birth, and take silence for death.
-    pub(crate) fn expect(&mut self, sink: &Sink<'_>) {
-        let Life::Awaited(awaited) = &mut self.life else {
-            return;
+    pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
+        let awaited = match &mut self.life {
+            Life::Awaited(awaited) => awaited,
+            Life::Online(online) => return online.expect(devices, sink),
         };
-        awaited.expect();
+        awaited.expect(devices);
         self.told = true;
         // Otherwise it is asked once there is a connection.
         if sink.servers.is_any_up() {
@@ -387,16 +392,20 @@ impl Session {
     /// The node is gone, its devices with it: they first.
     fn end(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
         let gone = Life::Awaited(Awaited::gone(lost.is_some()));
-        if let Life::Online(mut online) = std::mem::replace(&mut self.life, gone) {
-            let early = online.take_early();
-            online.flush(early, &mut self.notes, sink);
-            let of_device = match cause {
-                DeathCause::ConnectionLost => DeathCause::ConnectionLost,
-                DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
-            };
-            for device in online.into_devices() {
-                self.died(Some(device), of_device, sink);
+        let devices = match std::mem::replace(&mut self.life, gone) {
+            Life::Awaited(awaited) => awaited.into_early().1,
+            Life::Online(mut online) => {
+                let early = online.take_early();
+                online.flush(early, &mut self.notes, sink);
+                online.into_devices()
             }
+        };
+        let of_device = match cause {
+            DeathCause::ConnectionLost => DeathCause::ConnectionLost,
+            DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
+        };
+        for device in devices {
+            self.died(Some(device), of_device, sink);
         }
         self.requests.satisfied();
         if self.told {

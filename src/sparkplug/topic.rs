@@ -7,6 +7,10 @@ use super::address::{EdgeNode, Source};
 /// The only namespace there is [topic-structure-namespace-a].
 pub const NAMESPACE: &str = "spBv1.0";
 
+/// Where a Sparkplug-aware server keeps the births it has seen, each under its own topic
+/// [conformance-mqtt-aware-nbirth-mqtt-topic].
+pub const CERTIFICATES: &str = "$sparkplug/certificates/";
+
 /// What a topic says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic<'a> {
@@ -142,15 +146,20 @@ pub fn state(host_id: &str) -> String {
 
 /// What a host subscribes to: its own state by its literal name, then every message of the
 /// `groups`, or of all groups where none is named
-/// [message-flow-phid-sparkplug-subscription].
-pub fn filters<S: AsRef<str>>(host_id: &str, groups: &[S]) -> Vec<String> {
+/// [message-flow-phid-sparkplug-subscription]; with `certificates` first the births of these
+/// that the server has stored.
+pub fn filters<S: AsRef<str>>(host_id: &str, groups: &[S], certificates: bool) -> Vec<String> {
+    let of_groups = |prefix: &str| -> Vec<String> {
+        if groups.is_empty() {
+            return vec![format!("{prefix}{NAMESPACE}/#")];
+        }
+        groups.iter().map(|group| format!("{prefix}{NAMESPACE}/{}/#", group.as_ref())).collect()
+    };
     let mut filters = vec![state(host_id)];
-    if groups.is_empty() {
-        filters.push(format!("{NAMESPACE}/#"));
+    if certificates {
+        filters.extend(of_groups(CERTIFICATES));
     }
-    for group in groups {
-        filters.push(format!("{NAMESPACE}/{}/#", group.as_ref()));
-    }
+    filters.extend(of_groups(""));
     filters
 }
 
@@ -214,10 +223,14 @@ mod tests {
 
     #[test]
     fn message_flow_phid_sparkplug_subscription() {
-        assert_eq!(filters::<&str>("h", &[]), ["spBv1.0/STATE/h", "spBv1.0/#"]);
+        assert_eq!(filters::<&str>("h", &[], false), ["spBv1.0/STATE/h", "spBv1.0/#"]);
         assert_eq!(
-            filters("h", &["a", "b c"]),
+            filters("h", &["a", "b c"], false),
             ["spBv1.0/STATE/h", "spBv1.0/a/#", "spBv1.0/b c/#"]
+        );
+        assert_eq!(
+            filters::<&str>("h", &[], true),
+            ["spBv1.0/STATE/h", "$sparkplug/certificates/spBv1.0/#", "spBv1.0/#"]
         );
     }
 }

@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod lanes;
 mod needs;
+mod presence;
 pub mod rates;
 mod state;
 pub mod step;
@@ -19,6 +20,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::lanes::{Lane, Lanes};
+use self::presence::PresenceList;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
@@ -27,6 +29,7 @@ use super::identity::Namespace;
 use super::models::{ModelIx, Models, PropertyIx};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::ModelSummary;
+use crate::sparkplug::address::Source;
 use crate::time::Instant;
 
 /// A model is written once nothing new was wanted of it for so long,
@@ -83,6 +86,10 @@ pub struct KnownAsset {
     pub name: String,
     /// Its model.
     pub model: Uuid,
+    /// The node or device that it stands for, if it stands for one.
+    source: Option<Source>,
+    /// Whether that was online when last written.
+    online: bool,
     active: bool,
 }
 
@@ -90,6 +97,7 @@ pub struct KnownAsset {
 enum Job {
     ListModels,
     ListAssets(u32),
+    Presence(u32),
     Model(ModelIx),
     Asset(AssetIx),
     Children(AssetIx),
@@ -125,6 +133,8 @@ struct Learning {
     models: Option<String>,
     models_done: bool,
     assets: Vec<AssetList>,
+    /// None until all assets are listed.
+    presence: Option<Vec<PresenceList>>,
     done: bool,
     tries: Tries,
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod fake;
 mod growth;
+mod presence;
 mod provisioning;
 mod values;
 
@@ -48,6 +49,7 @@ struct Rig {
     opened: Vec<Gate>,
     refused: Vec<(Point, &'static str)>,
     grouped: Vec<EdgeNode>,
+    expected: Vec<String>,
 }
 
 impl Rig {
@@ -65,6 +67,7 @@ impl Rig {
             opened: Vec::new(),
             refused: Vec::new(),
             grouped: Vec::new(),
+            expected: Vec::new(),
         }
     }
 
@@ -94,6 +97,9 @@ impl Rig {
                 Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge),
+                Output::Expect { edge, devices } => {
+                    self.expected.push(format!("{edge} {}", devices.join(" ")));
+                }
             }
         }
     }

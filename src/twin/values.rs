@@ -123,6 +123,11 @@ impl Twin {
     }
 
     pub(super) fn died(&mut self, death: &Death, now: Now) {
+        if self.recall(&death.source).is_none() {
+            return;
+        }
+        // The plan has to know the models before a value asks for its gate.
+        self.writer.world.settle_changes(now.instant);
         let Some(values) = self.sources.get_mut(&death.source) else { return };
         if values.online == Some(false) {
             return;
@@ -166,6 +171,11 @@ impl Twin {
 }
 
 impl SourceValues {
+    /// Of what is known to be online, and nothing else of it.
+    pub(super) fn online(asset: AssetIx, presence: PresenceProperties) -> Self {
+        Self { online: Some(true), ..Self::new(asset, presence) }
+    }
+
     fn new(asset: AssetIx, presence: PresenceProperties) -> Self {
         Self {
             asset,

@@ -21,6 +21,9 @@ const DEVICE_MODEL: &str = "Sparkplug Device";
 /// Model of the bridge's own asset.
 const BRIDGE_MODEL: &str = "Sparkwise Bridge";
 
+/// The property by which a node or device tells that it is alive.
+pub(super) const ONLINE: &str = "Online";
+
 /// Desired models and assets, and the plan.
 #[derive(Debug)]
 pub(super) struct World {
@@ -210,10 +213,16 @@ impl World {
             }
         };
         let address = Address::Source(source);
-        let model = match self.assets.by_id(self.assets.id(&address)) {
-            Some(ix) => return Ok(ix),
-            None if plain.is_empty() => self.model(kind, None)?,
-            None => {
+        let id = self.assets.id(&address);
+        let model = match (self.assets.by_id(id), self.plan.known_asset(id)) {
+            (Some(ix), _) => return Ok(ix),
+            // It keeps the model that it was created with.
+            (None, Some(known)) => {
+                let name = self.plan.known_model_name(known.model).unwrap_or("");
+                self.models.known(known.model, name)
+            }
+            (None, None) if plain.is_empty() => self.model(kind, None)?,
+            (None, None) => {
                 let (name, about) = names::model_of_set(kind, plain);
                 self.model(&name, Some(&about))?
             }
@@ -234,7 +243,7 @@ impl World {
         is_node: bool,
     ) -> Result<PresenceProperties, Cap> {
         let model = self.assets.get(asset).model;
-        let online = self.presence(model, "Online", DataType::Boolean, None)?;
+        let online = self.presence(model, ONLINE, DataType::Boolean, None)?;
         let last_birth = self.presence(model, "Last birth", DataType::Double, Some("ms"))?;
         let last_death = self.presence(model, "Last death", DataType::Double, Some("ms"))?;
         let session = if is_node {

@@ -60,7 +60,11 @@ impl Twin {
             [] => Address::Source(&source),
             path => Address::Instance(&source, path),
         };
-        let asset = Namespace::new("test").asset(&address);
+        Self::at(reader, &address).await
+    }
+
+    async fn at(reader: &Client, address: &Address<'_>) -> Self {
+        let asset = Namespace::new("test").asset(address);
         let described = eventually("the asset", || async {
             reader.describe_asset().asset_id(asset.to_string()).send().await.ok()
         });
@@ -254,5 +258,34 @@ async fn values_wait_for_models_and_assets_that_take_their_time() {
     let ledger = bridge.stop().await;
     assert_eq!(ledger.waiting(), 0);
     assert!(ledger.delivery.discarded.rate > 0, "{ledger:#?}");
+    broker.stop().await;
+}
+
+/// Nothing is said between the bridges: the second knows of the node from SiteWise alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_node_that_was_online_is_asked_after_a_restart_and_a_lost_device_goes_offline() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    plant.until_asked(&mut edge, || speed(1.0)).await;
+    plant.publish(edge.nbirth(now(), births())).await;
+    plant.publish(edge.dbirth("pump", now(), [Metric::new("Flow", 1.0)])).await;
+    let reader = emulator.reader();
+    let pump = Source { edge: edge.node().clone(), device: Some("pump".into()) };
+    let pump = Twin::at(&reader, &Address::Source(&pump)).await;
+    let node = Twin::of(&reader, &[]).await;
+    for twin in [&pump, &node] {
+        eventually("online", || async { (online(twin).await == [true]).then_some(()) }).await;
+    }
+    bridge.kill().await;
+
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    plant.rebirth_asked(&edge).await;
+    plant.publish(edge.nbirth(now(), births())).await;
+    eventually("offline", || async { (online(&pump).await == [true, false]).then_some(()) }).await;
+    assert!(!online(&node).await.contains(&false));
+    assert_eq!(bridge.stop().await.problems, []);
     broker.stop().await;
 }

@@ -1,7 +1,9 @@
-//! TLS, ended by a proxy before the server. The keys beside this file protect nothing.
+//! TLS, ended by a proxy before the server. Certificates are made for each test.
 
+use std::io::Write;
 use std::sync::Arc;
 
+use rcgen::{BasicConstraints, CertificateParams, DnType, IsCa, Issuer, KeyPair, date_time_ymd};
 use rumqttc::tokio_rustls::TlsAcceptor;
 use rumqttc::tokio_rustls::rustls::crypto::aws_lc_rs;
 use rumqttc::tokio_rustls::rustls::pki_types::pem::PemObject;
@@ -10,73 +12,256 @@ use rumqttc::tokio_rustls::rustls::server::WebPkiClientVerifier;
 use rumqttc::tokio_rustls::rustls::{RootCertStore, ServerConfig};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tracing_subscriber::fmt::MakeWriter;
 
 use super::*;
 
-const CA: &str = include_str!("ca.pem");
-const SERVER: (&str, &str) = (include_str!("server.pem"), include_str!("server.key"));
-const CLIENT: (&str, &str) = (include_str!("client.pem"), include_str!("client.key"));
+/// A certificate authority.
+pub(super) struct Authority {
+    pub(super) pem: String,
+    issuer: Issuer<'static, KeyPair>,
+}
 
-#[tokio::test]
-async fn both_sides_prove_themselves() {
+/// A certificate and its key, as PEM.
+pub(super) struct Identity {
+    cert: String,
+    key: String,
+}
+
+impl Authority {
+    pub(super) fn new(name: &str) -> Self {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(DnType::CommonName, name);
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let key = KeyPair::generate().unwrap();
+        let pem = params.self_signed(&key).unwrap().pem();
+        Self { pem, issuer: Issuer::new(params, key) }
+    }
+
+    /// A certificate for `name`, valid until the end of a year.
+    fn issue_until(&self, name: &str, year: i32) -> Identity {
+        let mut params = CertificateParams::new([name.to_owned()]).unwrap();
+        params.not_before = date_time_ymd(2000, 1, 1);
+        params.not_after = date_time_ymd(year, 12, 31);
+        let key = KeyPair::generate().unwrap();
+        let cert = params.signed_by(&key, &self.issuer).unwrap().pem();
+        Identity { cert, key: key.serialize_pem() }
+    }
+
+    pub(super) fn issue(&self, name: &str) -> Identity {
+        self.issue_until(name, 2999)
+    }
+}
+
+impl Identity {
+    fn variables(&self) -> [(&str, &str); 2] {
+        [("MQTT_CERT", &self.cert), ("MQTT_KEY", &self.key)]
+    }
+}
+
+/// An authority, and a broker behind TLS with a certificate for `localhost` from it. With
+/// `clients` it asks for certificates of this authority.
+async fn secured(clients: bool) -> (Authority, Broker, u16) {
+    let authority = Authority::new("ours");
     let broker = Broker::start(0).await.unwrap();
-    let port = serve_tls(&broker).await;
-    let variables = [("MQTT_CA", CA), ("MQTT_CERT", CLIENT.0), ("MQTT_KEY", CLIENT.1)];
-    let mut bridge = Bridge::start(&format!("mqtts://localhost:{port}"), &variables);
+    let server = authority.issue("localhost");
+    let port = serve_tls(broker.addr, &server, clients.then_some(&authority)).await;
+    (authority, broker, port)
+}
+
+async fn connects(url: &str, variables: &[(&str, &str)]) {
+    let mut bridge = Bridge::start(url, variables);
     bridge.connected().await;
     bridge.shutdown.cancel();
     timeout(PATIENCE, bridge.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn both_sides_prove_themselves_by_variables() {
+    let (authority, broker, port) = secured(true).await;
+    let client = authority.issue("bridge");
+    let [cert, key] = client.variables();
+    connects(&format!("mqtts://localhost:{port}"), &[("MQTT_CA", &authority.pem), cert, key]).await;
     broker.stop().await;
 }
 
 #[tokio::test]
-async fn certificate_errors_are_readable() {
+async fn both_sides_prove_themselves_by_files() {
+    let (authority, broker, port) = secured(true).await;
+    let client = authority.issue("bridge");
+    let folder = std::env::temp_dir().join(format!("sparkwise-tls-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let file = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let paths = [
+        ("MQTT_CA_FILE", file("ca.pem", &authority.pem)),
+        ("MQTT_CERT_FILE", file("client.pem", &client.cert)),
+        ("MQTT_KEY_FILE", file("client.key", &client.key)),
+    ];
+    let variables: Vec<_> = paths.iter().map(|(name, path)| (*name, path.as_str())).collect();
+    connects(&format!("mqtts://localhost:{port}"), &variables).await;
+    std::fs::remove_dir_all(folder).unwrap();
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
+    let authority = Authority::new("ours");
+    let stranger = Authority::new("theirs");
+    let successor = Authority::new("ours");
     let broker = Broker::start(0).await.unwrap();
-    let port = serve_tls(&broker).await;
-    let (identified, unknown) = (
-        [("MQTT_CA", CA), ("MQTT_CERT", CLIENT.0), ("MQTT_KEY", CLIENT.1)],
-        [("MQTT_CA", CA), ("MQTT_CERT", SERVER.0), ("MQTT_KEY", SERVER.1)],
-    );
-    for (host, variables, hint) in [
-        ("localhost", &[("MQTT_CA", SERVER.0)][..], "set MQTT_CA"),
-        ("127.0.0.1", &identified, "another name"),
-        ("localhost", &identified[..1], "check MQTT_CERT and MQTT_KEY"),
-        ("localhost", &unknown, "check MQTT_CERT and MQTT_KEY"),
+    for (server, hint) in [
+        (authority.issue("elsewhere"), "is for another name"),
+        (stranger.issue("localhost"), "comes from an authority that is not trusted here: set"),
+        (successor.issue("localhost"), "though one of the same name is: set MQTT_CA"),
+        (authority.issue_until("localhost", 2001), "has expired"),
     ] {
-        let reason = failure(&format!("mqtts://{host}:{port}"), variables).await;
-        assert!(reason.contains(hint), "{hint} is not in: {reason}");
+        let port = serve_tls(broker.addr, &server, None).await;
+        let url = format!("mqtts://localhost:{port}");
+        let reason = failure(&url, &[("MQTT_CA", &authority.pem)]).await;
+        assert!(reason.contains(hint) && reason.contains(&url), "{hint} is not in: {reason}");
     }
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_client_certificate_that_is_refused_is_named() {
+    let (authority, broker, port) = secured(true).await;
+    let url = format!("mqtts://localhost:{port}");
+    let ca = ("MQTT_CA", authority.pem.as_str());
+    let hint = "check MQTT_CERT and MQTT_KEY";
+    let reason = failure(&url, &[ca]).await;
+    assert!(reason.contains(hint), "{reason}");
+    let strangers = ["ours", "theirs"].map(|name| Authority::new(name).issue("bridge"));
+    for client in strangers.iter().chain([&authority.issue_until("bridge", 2001)]) {
+        let [cert, key] = client.variables();
+        let reason = failure(&url, &[ca, cert, key]).await;
+        assert!(reason.contains(hint), "{reason}");
+    }
+    broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_port_without_tls_is_told() {
+    let (authority, broker) = (Authority::new("ours"), Broker::start(0).await.unwrap());
     let plain = format!("mqtts://localhost:{}", broker.addr.port());
-    let reason = failure(&plain, &identified).await;
+    let reason = failure(&plain, &[("MQTT_CA", &authority.pem)]).await;
     assert!(reason.contains("closed") || reason.contains("does not speak TLS"), "{reason}");
     broker.stop().await;
 }
 
-/// TLS with client certificates in front of `broker`; the port.
-async fn serve_tls(broker: &Broker) -> u16 {
+/// Keeps the log, and tells when there is more of it.
+#[derive(Clone)]
+struct Log(watch::Sender<Vec<u8>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.send_modify(|log| log.extend(bytes));
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<'a> MakeWriter<'a> for Log {
+    type Writer = Self;
+
+    fn make_writer(&'a self) -> Self {
+        self.clone()
+    }
+}
+
+/// Nothing is left out of the log here, that of other tests included, and still no secret is in
+/// it.
+#[tokio::test]
+async fn passwords_and_keys_are_in_no_log_and_no_error() {
+    const PASSWORD: &str = "correct-horse-battery";
+    let log = Log(watch::Sender::new(Vec::new()));
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(log.clone())
+        .finish();
+    // For all threads: a place in the code that another test has passed without a log would stay
+    // silent in this one.
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+
+    let (authority, broker, port) = secured(true).await;
+    let client = Authority::new("theirs").issue("bridge");
+    let [cert, key] = client.variables();
+    let login = [("MQTT_USERNAME", "bridge"), ("MQTT_PASSWORD", PASSWORD)];
+    let variables = [("MQTT_CA", authority.pem.as_str()), cert, key, login[0], login[1]];
+    let url = format!("mqtts://localhost:{port}");
+    let mut told = format!("{:?}", config(&url, &variables));
+
+    // One that is refused, then one that works.
+    let refused = Bridge::start(&url, &variables);
+    let mut lines = log.0.subscribe();
+    let cause = format!("{url} does not accept the client certificate");
+    let named = lines.wait_for(|log| String::from_utf8_lossy(log).contains(&cause));
+    drop(timeout(PATIENCE, named).await.unwrap().unwrap());
+    refused.shutdown.cancel();
+    timeout(PATIENCE, refused.task).await.unwrap().unwrap();
+    told += &failure(&url, &variables).await;
+    let known = authority.issue("bridge");
+    let [cert, key] = known.variables();
+    connects(&url, &[("MQTT_CA", &authority.pem), cert, key, login[0], login[1]]).await;
+
+    // Keys that cannot be used.
+    let other = authority.issue("other");
+    for wrong in [&*other.key, &client.key.replace("MI", "XX"), &authority.pem] {
+        let config = config(&url, &[cert, ("MQTT_KEY", wrong)]);
+        let made = Connection::new(0, &config.mqtt.servers[0], &config.mqtt, &config.sparkplug);
+        let error = made.unwrap_err();
+        told += &format!("{error} {error:?}");
+    }
+
+    told += &String::from_utf8_lossy(&log.0.borrow());
+    assert!(told.contains(&format!("connected to {url}")), "{told}");
+    assert!(!told.contains(PASSWORD), "{told}");
+    for key in [&client.key, &known.key, &other.key] {
+        let lines = key.lines().filter(|line| !line.starts_with("---"));
+        for line in lines {
+            assert!(!told.contains(line), "{line}");
+        }
+    }
+    broker.stop().await;
+}
+
+/// TLS in front of `behind`; the port.
+pub(super) async fn serve_tls(
+    behind: SocketAddr,
+    server: &Identity,
+    clients: Option<&Authority>,
+) -> u16 {
     let certificates = |pem: &str| -> Vec<CertificateDer<'static>> {
         CertificateDer::pem_slice_iter(pem.as_bytes()).map(Result::unwrap).collect()
     };
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(certificates(CA));
     let provider = Arc::new(aws_lc_rs::default_provider());
-    let clients =
-        WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider))
-            .build()
-            .unwrap();
-    let config = ServerConfig::builder_with_provider(provider)
+    let config = ServerConfig::builder_with_provider(Arc::clone(&provider))
         .with_safe_default_protocol_versions()
-        .unwrap()
-        .with_client_cert_verifier(clients)
-        .with_single_cert(
-            certificates(SERVER.0),
-            PrivateKeyDer::from_pem_slice(SERVER.1.as_bytes()).unwrap(),
-        )
         .unwrap();
+    let config = match clients {
+        None => config.with_no_client_auth(),
+        Some(authority) => {
+            let mut roots = RootCertStore::empty();
+            roots.add_parsable_certificates(certificates(&authority.pem));
+            let clients =
+                WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build();
+            config.with_client_cert_verifier(clients.unwrap())
+        }
+    };
+    let key = PrivateKeyDer::from_pem_slice(server.key.as_bytes()).unwrap();
+    let config = config.with_single_cert(certificates(&server.cert), key).unwrap();
     let acceptor = TlsAcceptor::from(Arc::new(config));
 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let (port, behind) = (listener.local_addr().unwrap().port(), broker.addr);
+    let port = listener.local_addr().unwrap().port();
     tokio::spawn(async move {
         while let Ok((tcp, _)) = listener.accept().await {
             if let Ok(mut tls) = acceptor.accept(tcp).await {

@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::{Host, Output};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::findings::{Finding, Findings};
+use crate::sparkplug::session::Session;
+use crate::sparkplug::topic::{self, Topic};
 use crate::time::Timestamp;
 
 /// Characters kept of an example.
@@ -65,5 +68,49 @@ impl Seen {
             last: *last,
             example,
         })
+    }
+}
+
+impl Host {
+    /// The message that has just arrived on `topic` travelled at this quality of service.
+    /// Births, data and the deaths of devices belong at 0 [topics-nbirth-mqtt].
+    pub fn handle_qos(&mut self, topic: &str, qos: u8, at: Timestamp) {
+        let Ok(Topic::Edge(edge)) = Topic::parse(topic) else { return };
+        let free = match edge.verb {
+            topic::Verb::Command => true,
+            topic::Verb::Death => edge.device.is_none(),
+            topic::Verb::Birth | topic::Verb::Data => false,
+        };
+        if qos == 0 || free {
+            return;
+        }
+        let place = self.places.get(edge.group).and_then(|nodes| nodes.get(edge.node)).copied();
+        if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
+            session.note(Finding::WrongQos);
+            self.look(place, topic, at);
+        }
+    }
+
+    /// What was not as it should be, by sender. Bounded by the nodes and by the closed list of
+    /// findings.
+    pub fn findings(&self) -> impl Iterator<Item = Found<'_>> + '_ {
+        let own = self.seen.found(None, &self.counters.findings);
+        own.chain(self.sessions.iter().flat_map(Session::found))
+    }
+
+    /// Remembers what was found lately, and tells what was found for the first time.
+    pub(super) fn look(&mut self, of: Option<usize>, topic: &str, at: Timestamp) {
+        let session = of.and_then(|index| self.sessions.get_mut(index));
+        let (edge, first) = match session {
+            Some(session) => {
+                let first = session.look(topic, at);
+                (Some(session.edge()), first)
+            }
+            None => (None, self.seen.look(&mut self.counters.findings, topic, at)),
+        };
+        for finding in first {
+            let (edge, example) = (edge.cloned(), topic.to_owned());
+            self.outputs.push_back(Output::Found { edge, finding, example });
+        }
     }
 }

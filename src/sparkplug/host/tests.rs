@@ -17,6 +17,7 @@ mod noise;
 mod order;
 mod rebirths;
 mod states;
+mod warm;
 
 const SERVER: ServerId = ServerId(0);
 

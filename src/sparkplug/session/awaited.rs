@@ -1,8 +1,11 @@
 //! A node without a birth: one never seen, one that died, one that is expected back.
 
+use std::sync::Arc;
+
 use super::{Message, Phase, Sink};
 use crate::sparkplug::config::Config;
 use crate::sparkplug::findings::{Finding, Findings};
+use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::time::Instant;
 
@@ -10,9 +13,14 @@ use crate::time::Instant;
 pub(super) struct Awaited {
     was: Was,
     expectation: Expectation,
+    /// Its devices that were online when last known.
+    devices: Vec<Arc<str>>,
     /// Messages that may have overtaken their birth.
     early: Vec<Message>,
     early_bytes: usize,
+    /// Births that its server has stored, the node's own and those of its devices.
+    certificates: Vec<Message>,
+    certificate_bytes: usize,
 }
 
 /// How it came to be without a birth.
@@ -49,7 +57,15 @@ impl Awaited {
     }
 
     fn new(was: Was) -> Self {
-        Self { was, expectation: Expectation::None, early: Vec::new(), early_bytes: 0 }
+        Self {
+            was,
+            expectation: Expectation::None,
+            devices: Vec::new(),
+            early: Vec::new(),
+            early_bytes: 0,
+            certificates: Vec::new(),
+            certificate_bytes: 0,
+        }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -61,9 +77,48 @@ impl Awaited {
         }
     }
 
-    /// How much the messages take that wait for their birth.
-    pub(super) fn early_bytes(&self) -> usize {
-        self.early_bytes
+    /// How much the messages take that wait for their birth, and the stored births that wait
+    /// for a sign of life.
+    pub(super) fn bytes(&self) -> usize {
+        self.early_bytes + self.certificate_bytes
+    }
+
+    /// Keeps a stored birth in the place of an older one, if there is room.
+    pub(super) fn keep_certificate(&mut self, message: Message, sink: &Sink<'_>) {
+        let other =
+            |kept: &Message| (kept.server, &kept.device) != (message.server, &message.device);
+        self.certificates.retain(other);
+        self.certificate_bytes = self.certificates.iter().map(|kept| kept.bytes).sum();
+        let room = message.bytes <= sink.room.bytes.saturating_sub(self.bytes());
+        if room && self.certificates.len() <= limits::DEVICES {
+            self.certificate_bytes += message.bytes;
+            self.certificates.push(message);
+        }
+    }
+
+    /// Whether `server` has stored the node's own birth.
+    pub(super) fn is_warm(&self, server: ServerId) -> bool {
+        self.certificates.iter().any(|kept| kept.server == server && kept.device.is_none())
+    }
+
+    /// What `server` has stored: the node's own birth, and those of its devices.
+    pub(super) fn take_certificates(
+        &mut self,
+        server: ServerId,
+    ) -> Option<(Message, Vec<Message>)> {
+        let mut kept = std::mem::take(&mut self.certificates);
+        self.certificate_bytes = 0;
+        kept.retain(|kept| kept.server == server);
+        let own = kept.iter().position(|kept| kept.device.is_none())?;
+        Some((kept.swap_remove(own), kept))
+    }
+
+    /// The messages of `server` that wait for their birth.
+    pub(super) fn take_early(&mut self, server: ServerId) -> Vec<Message> {
+        let mut early = std::mem::take(&mut self.early);
+        self.early_bytes = 0;
+        early.retain(|early| early.server == server);
+        early
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -75,7 +130,8 @@ impl Awaited {
         self.expectation != Expectation::None
     }
 
-    pub(super) fn expect(&mut self) {
+    pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
+        self.devices = devices.iter().take(limits::DEVICES).cloned().collect();
         if self.expectation == Expectation::None {
             self.expectation = Expectation::Unasked;
         }
@@ -152,8 +208,14 @@ impl Awaited {
         self.early_bytes = 0;
     }
 
-    pub(super) fn into_early(self) -> Vec<Message> {
-        self.early
+    /// The messages that wait for their birth, and the devices that are expected with it.
+    pub(super) fn into_early(self) -> (Vec<Message>, Vec<Arc<str>>) {
+        (self.early, self.devices)
+    }
+
+    /// The devices that are expected with the birth.
+    pub(super) fn take_devices(&mut self) -> Vec<Arc<str>> {
+        std::mem::take(&mut self.devices)
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {

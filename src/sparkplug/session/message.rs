@@ -73,6 +73,20 @@ impl<D: AsRef<str>, P: Borrow<Payload>> Message<D, P> {
     }
 }
 
+impl Message {
+    pub(super) fn incoming(&self) -> Incoming<'_> {
+        Message {
+            server: self.server,
+            verb: self.verb,
+            device: self.device.as_deref(),
+            payload: self.payload.clone(),
+            bytes: self.bytes,
+            at: self.at,
+            late: self.late,
+        }
+    }
+}
+
 impl Incoming<'_> {
     pub(super) fn own(self) -> Message {
         Message {

@@ -136,6 +136,41 @@ impl Online {
         })
     }
 
+    /// Goes on with the message of this number, whatever came before it.
+    pub(super) fn resume(&mut self, seq: u8) {
+        self.window = Window::after(seq.wrapping_sub(1));
+    }
+
+    /// The birth of a device as the server has stored it, if it is the first that is known.
+    pub(super) fn handle_certificate(
+        &mut self,
+        message: &Borrowed<'_>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        let born =
+            |device: &str| self.devices.get(device).is_some_and(|known| known.table.is_some());
+        if message.device.is_some_and(|device| !born(device)) {
+            self.apply(message, notes, sink);
+        }
+    }
+
+    /// These devices were online when last known: those that are not born yet have the time
+    /// that they would have after a birth of the node.
+    pub(super) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
+        for name in devices {
+            let room = self.devices.len() < limits::DEVICES;
+            if room && !self.devices.contains_key(name) {
+                let name = Arc::clone(name);
+                let source =
+                    Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
+                self.devices.insert(name, Device { source, told: true, table: None });
+                self.unborn += 1;
+                self.grace = Some(sink.now.instant + sink.config.device_grace);
+            }
+        }
+    }
+
     /// What its tables and its window take.
     pub(super) fn load(&self) -> Load {
         Load { leaves: self.leaves, bytes: self.window.bytes() }

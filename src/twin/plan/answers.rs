@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::presence;
 use super::state::{AssetStage, Children, Link, ModelStage, Tries};
 use super::step::{Done, StepId};
 use super::{
@@ -58,6 +59,7 @@ impl Plan {
         match job {
             Job::ListModels => self.models_listed(answer, models, now),
             Job::ListAssets(list) => self.assets_listed(list as usize, answer, now),
+            Job::Presence(list) => self.presence_read(list as usize, answer, now),
             Job::Model(ix) => self.model_answered(ix, answer, models, now),
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
             Job::Children(ix) => self.children_listed(ix, answer, now),
@@ -106,9 +108,11 @@ impl Plan {
                 state.tries = Tries::default();
                 state.done = next.is_none();
                 state.token = next;
-                for Asset { id, name, model, state, .. } in items {
+                for Asset { id, name, model, description, state, .. } in items {
                     let active = state == State::Active;
-                    self.known_assets.insert(id, KnownAsset { name, model, active });
+                    let source = presence::source(self.namespace, id, description.as_deref());
+                    let known = KnownAsset { name, model, source, online: false, active };
+                    self.known_assets.insert(id, known);
                 }
                 self.finish_learning();
             }
@@ -129,9 +133,9 @@ impl Plan {
         }
     }
 
-    fn finish_learning(&mut self) {
+    pub(super) fn finish_learning(&mut self) {
         let listed = self.learning.assets.iter().all(|list| list.done);
-        if self.learning.models_done && listed && !self.learning.done {
+        if self.learning.models_done && listed && self.presence_known() && !self.learning.done {
             self.learning.done = true;
             self.problems.remove("list asset models");
             self.problems.remove("list assets");
@@ -428,7 +432,7 @@ impl Plan {
     }
 
     /// One more failed try.
-    fn again(&mut self, tries: Tries, now: Instant) -> Tries {
+    pub(super) fn again(&mut self, tries: Tries, now: Instant) -> Tries {
         let delay = self.delay(tries.count, FIRST_RETRY, LONGEST_RETRY);
         Tries { count: tries.count.saturating_add(1), at: now + delay }
     }

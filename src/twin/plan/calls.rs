@@ -21,6 +21,7 @@ impl Plan {
                 let list = self.learning.assets.get(list as usize)?;
                 Step::ListAssets(list.model, list.token.clone())
             }
+            Job::Presence(list) => self.read_presence(list)?,
             Job::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
                 ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),
                 ModelStage::Absent => Step::CreateModel(self.create_model(ix, models)),

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Duration;
 
 use super::rates::Rates;
+use crate::sitewise::limits;
 use crate::time::Instant;
 
 /// Control-plane calls without an answer at most.
@@ -20,6 +21,8 @@ pub(super) enum Lane {
     DescribeModel,
     /// ListAssets.
     ListAssets,
+    /// BatchGetAssetPropertyValue.
+    ReadPresence,
     /// CreateAsset.
     CreateAsset,
     /// DescribeAsset.
@@ -32,11 +35,12 @@ pub(super) enum Lane {
 
 impl Lane {
     /// All lanes, in the order in which their calls should go.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::ListModels,
         Self::WriteModel,
         Self::DescribeModel,
         Self::ListAssets,
+        Self::ReadPresence,
         Self::CreateAsset,
         Self::DescribeAsset,
         Self::ListChildren,
@@ -49,6 +53,7 @@ impl Lane {
             Self::DescribeModel | Self::DescribeAsset => rates.describes,
             Self::ListAssets => rates.lists,
             Self::ListChildren => rates.verifications,
+            Self::ReadPresence => limits::BATCH_READS_PER_SECOND,
             Self::CreateAsset => rates.asset_creations,
             Self::Associate => rates.associations,
         }

@@ -25,6 +25,10 @@ impl Plan {
                 Some(list) if !list.done => after(&list.tries, now, Lane::ListAssets),
                 _ => Next::Nothing,
             },
+            Job::Presence(list) => match self.presence_list(list) {
+                Some(list) if !list.done => after(&list.tries, now, Lane::ReadPresence),
+                _ => Next::Nothing,
+            },
             Job::Model(ix) => self.next_of_model(ix, models, now),
             Job::Asset(ix) => self.next_of_asset(ix, assets, now),
             Job::Children(ix) => match self.assets.get(ix.0 as usize) {

@@ -38,6 +38,8 @@ pub enum Step {
     ListChildren(Uuid, Option<String>),
     /// AssociateAssets.
     Associate(Associate),
+    /// BatchGetAssetPropertyValue of Boolean properties, each an asset's.
+    ReadBooleans(Vec<(Uuid, Uuid)>),
 }
 
 /// What a step gave.
@@ -51,6 +53,8 @@ pub enum Done {
     Assets(Page<Asset>),
     /// Of [`Step::DescribeAsset`].
     Asset(Asset),
+    /// Of [`Step::ReadBooleans`], in its order; none where there is no such value.
+    Booleans(Vec<Option<bool>>),
     /// Of the others: SiteWise accepted it.
     Accepted,
 }
@@ -69,7 +73,8 @@ impl Step {
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
-            | Self::ListChildren(..) => false,
+            | Self::ListChildren(..)
+            | Self::ReadBooleans(_) => false,
         }
     }
 }
@@ -88,7 +93,8 @@ impl Step {
             | Self::CreateAsset(_)
             | Self::DescribeAsset(_)
             | Self::ListChildren(..)
-            | Self::Associate(_) => 0,
+            | Self::Associate(_)
+            | Self::ReadBooleans(_) => 0,
         }
     }
 }
@@ -129,6 +135,7 @@ impl fmt::Display for Step {
             Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),
             Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
             Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
+            Self::ReadBooleans(of) => write!(f, "read whether {} assets are online", of.len()),
             Self::Associate(link) => write!(f, "put asset {} under {}", link.child, link.parent),
         }
     }

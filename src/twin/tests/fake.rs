@@ -30,6 +30,7 @@ pub(crate) struct FakeAsset {
     pub(crate) name: String,
     pub(crate) external_id: Option<String>,
     pub(crate) model: Uuid,
+    pub(crate) description: Option<String>,
     pub(crate) parent: Option<Uuid>,
     pub(crate) looks: u32,
 }
@@ -48,6 +49,10 @@ pub(crate) struct FakeSiteWise {
     pub(crate) failing: BTreeSet<String>,
     /// How often a new state must be looked at before it is reached.
     pub(crate) slowness: u32,
+    /// Assets of which some property is true.
+    pub(crate) online: BTreeSet<Uuid>,
+    /// Why values cannot be read.
+    pub(crate) unreadable: Option<FaultKind>,
 }
 
 fn fault(kind: FaultKind, message: impl Into<String>) -> Fault {
@@ -129,6 +134,18 @@ impl FakeSiteWise {
                 Ok(Done::Assets(page(of_model.map(|(id, asset)| asset.tell(*id)).collect(), token)))
             }
             Step::CreateAsset(create) => self.create_asset(create),
+            Step::ReadBooleans(of) => match self.unreadable {
+                Some(kind) => Err(fault(kind, "values cannot be read")),
+                None => Ok(Done::Booleans(
+                    of.iter()
+                        .map(|(id, property)| {
+                            let model = &self.models[&self.assets[id].model];
+                            let has = model.properties.iter().any(|has| has.id == *property);
+                            has.then(|| self.online.contains(id))
+                        })
+                        .collect(),
+                )),
+            },
             Step::DescribeAsset(id) => {
                 let asset = self.assets.get_mut(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
                 let told = asset.tell(id);
@@ -242,6 +259,7 @@ impl FakeSiteWise {
             name: create.name,
             external_id: Some(create.external_id),
             model: create.model,
+            description: create.description,
             parent: None,
             looks: self.slowness,
         };
@@ -288,6 +306,7 @@ impl FakeAsset {
             external_id: self.external_id.clone(),
             name: self.name.clone(),
             model: self.model,
+            description: self.description.clone(),
             state: if self.looks > 0 { State::Creating } else { State::Active },
         }
     }

@@ -219,7 +219,7 @@ fn expected_nodes_answer_or_are_dead() {
     let speaking = Edge::new(EdgeNode::new("g", "speaking"), 0);
     let gone = EdgeNode::new("g", "gone");
     for node in [alive.node(), speaking.node(), &gone] {
-        stage.host.expect(node, stage.now);
+        stage.host.expect(node, &[], stage.now);
         assert_eq!(stage.host.phase(node), Phase::Awaited);
     }
     // Without a connection nobody can be asked, so nobody is silent.
@@ -246,9 +246,46 @@ fn expected_nodes_answer_or_are_dead() {
 fn the_death_of_an_expected_node_is_told() {
     let mut stage = Stage::new();
     let edge = edge();
-    stage.host.expect(edge.node(), stage.now);
+    stage.host.expect(edge.node(), &[], stage.now);
     stage.send(&edge.will());
     stage.check(&["death g/n certificate @1000000"]);
     stage.pass(secs(60));
     stage.check(&[]);
+}
+
+#[test]
+fn devices_of_a_silent_node_die_with_it() {
+    let mut stage = Stage::new();
+    let edge = edge();
+    let devices: [Arc<str>; 2] = ["d".into(), "e".into()];
+    stage.host.expect(edge.node(), &devices, stage.now);
+    stage.pass(secs(10));
+    stage.check(&[
+        "rebirth 0 g/n",
+        "death g/n/d node @1010000",
+        "death g/n/e node @1010000",
+        "death g/n silent @1010000",
+    ]);
+    stage.pass(secs(600));
+    stage.check(&[]);
+}
+
+#[test]
+fn a_device_that_does_not_come_back_with_its_node_is_dead() {
+    let devices: [Arc<str>; 2] = ["d".into(), "e".into()];
+    // Expected before the birth of the node, or after it.
+    for late in [false, true] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        if !late {
+            stage.host.expect(edge.node(), &devices, stage.now);
+        }
+        stage.send(&edge.nbirth(stage.time(), []));
+        stage.send(&edge.dbirth("e", stage.time(), []));
+        if late {
+            stage.host.expect(edge.node(), &devices, stage.now);
+        }
+        stage.pass(secs(60));
+        stage.check(&["birth g/n: ", "birth g/n/e: ", "death g/n/d node @1002000"]);
+    }
 }

@@ -116,7 +116,7 @@ fn each_reason_can_be_switched_off() {
 fn provoke(stage: &mut Stage, reason: Reason) -> bool {
     let mut edge = edge();
     if reason == Reason::Expected {
-        stage.host.expect(edge.node(), stage.now);
+        stage.host.expect(edge.node(), &[], stage.now);
     }
     if reason == Reason::BeforeBirth {
         stage.send(&edge.ndata(stage.time(), []));

@@ -1,0 +1,107 @@
+//! A start from the births that a Sparkplug-aware server has stored.
+
+use super::*;
+
+fn store(stage: &mut Stage, birth: &Message) {
+    let topic = format!("$sparkplug/certificates/{}", birth.topic);
+    stage.send(&Message { topic, retain: true, ..birth.clone() });
+}
+
+#[test]
+fn a_stored_birth_waits_for_a_sign_of_life_and_asks_for_nothing() {
+    let mut stage = Stage::new();
+    let mut edge = edge().with_aliases();
+    let births = [
+        edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]),
+        edge.dbirth("d", stage.time(), [Metric::new("b", 2_i32)]),
+        edge.dbirth("silent", stage.time(), []),
+    ];
+    for birth in births.iter().rev() {
+        store(&mut stage, birth);
+    }
+    stage.pass(secs(60));
+    stage.check(&[]);
+    assert_eq!(stage.host.phase(edge.node()), Phase::Unknown);
+    // Much has been said that nobody heard.
+    edge.skip(100);
+    stage.send(&edge.ddata("d", stage.time(), [Metric::new("b", 3_i32)]));
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 4_i32)]));
+    let outputs = stage.look();
+    assert_eq!(outputs[0], "birth g/n: a#2=1");
+    assert!(outputs.contains(&"birth g/n/d: b#0=2".to_owned()), "{outputs:?}");
+    assert_eq!(outputs[3..], ["data g/n/d: #0=3", "data g/n: #2=4"]);
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.check_found(&[]);
+    // From now on a gap is one, and a death one.
+    edge.skip(1);
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 5_i32)]));
+    stage.pass(secs(2));
+    stage.check(&["late data g/n: #2=5", "rebirth 0 g/n"]);
+    stage.send(&edge.will());
+    assert_eq!(stage.look().last().unwrap(), "death g/n certificate @1122000");
+}
+
+#[test]
+fn a_stored_birth_that_comes_after_data_is_in_time() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]);
+    let device = edge.dbirth("d", stage.time(), [Metric::new("a", 1_i32)]);
+    edge.skip(7);
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.pass(secs(1));
+    store(&mut stage, &birth);
+    store(&mut stage, &device);
+    stage.send(&edge.ddata("d", stage.time(), [Metric::new("a", 3_i32)]));
+    stage.pass(secs(60));
+    stage.check(&["birth g/n: a#2=1", "data g/n: #2=2", "birth g/n/d: a#0=1", "data g/n/d: #0=3"]);
+    stage.check_found(&[]);
+}
+
+#[test]
+fn a_live_birth_comes_before_a_stored_one() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let old = edge.nbirth(stage.time(), [Metric::new("old", 1_i32)]);
+    store(&mut stage, &old);
+    stage.pass(ms(1));
+    let new = edge.nbirth(stage.time(), [Metric::new("new", 1_i32)]);
+    stage.send(&new);
+    // The server stores it now, and says so.
+    store(&mut stage, &new);
+    stage.send(&edge.ndata(stage.time(), [Metric::new("new", 2_i32)]));
+    stage.check(&["birth g/n: new#2=1", "data g/n: #2=2"]);
+}
+
+#[test]
+fn a_stored_birth_of_another_server_or_of_the_dead_says_nothing() {
+    let mut stage = Stage::new();
+    let second = ServerId(1);
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    stage.look();
+    let mut edge = edge();
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]);
+    store(&mut stage, &birth);
+    store(&mut stage, &edge.will());
+    let data = edge.ndata(stage.time(), [Metric::new("a", 2_i32)]);
+    stage.send_via(second, &data);
+    stage.pass(secs(2));
+    stage.check(&["rebirth 1 g/n"]);
+    stage.host.handle_message(SERVER, "$sparkplug/certificates/x", b"\xff", true, stage.now);
+    stage.check(&[]);
+}
+
+#[test]
+fn stored_births_are_bounded() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let text = "x".repeat(1 << 20);
+    for device in 0..200 {
+        let metrics = [Metric::new("a", text.as_str())];
+        let birth = edge.dbirth(&device.to_string(), stage.time(), metrics);
+        store(&mut stage, &birth);
+    }
+    assert!(stage.host.load.bytes <= limits::TOTAL_WINDOW_BYTES, "{}", stage.host.load.bytes);
+    assert!(stage.host.load.bytes > limits::TOTAL_WINDOW_BYTES / 2);
+}

@@ -1,0 +1,60 @@
+//! Births that a Sparkplug-aware server has stored: a start without asking for births.
+//!
+//! A stored birth tells of metrics and aliases, not of life: a server keeps it when its node
+//! dies. So it waits until the node says something, and only then counts.
+
+use super::online::Before;
+use super::{Incoming, Life, Message, Online, Session, Sink};
+use crate::sparkplug::topic::Verb;
+
+impl Session {
+    /// A birth as the server has stored it [conformance-mqtt-aware-store].
+    pub(crate) fn handle_certificate(&mut self, message: Incoming<'_>, sink: &mut Sink<'_>) {
+        if message.verb != Verb::Birth {
+            return;
+        }
+        match &mut self.life {
+            Life::Awaited(awaited) => {
+                let server = message.server;
+                awaited.keep_certificate(message.own(), sink);
+                if awaited.is_warm(server) {
+                    let early = awaited.take_early(server);
+                    self.warm(early, sink);
+                }
+            }
+            // A device that speaks already, whose birth came late among those stored.
+            Life::Online(online) if online.server() == message.server => {
+                online.handle_certificate(&message.borrow(), &mut self.notes, sink);
+            }
+            Life::Online(_) => {}
+        }
+    }
+
+    /// The node lives, as these messages show: what the server has stored of it counts. The
+    /// first message tells where in the sequence it stands.
+    pub(super) fn warm(&mut self, early: Vec<Message>, sink: &mut Sink<'_>) {
+        let Life::Awaited(awaited) = &mut self.life else { return };
+        let Some(first) = early.first() else { return };
+        let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
+        let expected = Before { told: self.told, devices: awaited.take_devices() };
+        let before = first.payload.seq.and_then(|seq| u8::try_from(seq).ok());
+        self.server = Some(birth.server);
+        self.requests.satisfied();
+        let freed = self.load();
+        sink.room.leaves += freed.leaves;
+        sink.room.bytes += freed.bytes;
+        let birth = birth.incoming();
+        let mut online = Online::born(&self.source, &birth, expected, &mut self.notes, sink);
+        if let Some(seq) = before {
+            online.resume(seq);
+        }
+        for device in devices {
+            online.handle_certificate(&device.borrow(), &mut self.notes, sink);
+        }
+        self.told = online.is_told();
+        self.life = Life::Online(online);
+        for message in early {
+            self.handle_message(message.incoming(), sink);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! Presence after our own absence.
+
+use super::*;
+use crate::sitewise::api::FaultKind;
+
+/// SiteWise as a bridge left it that was away since: a node and two of its three devices were
+/// online.
+fn left() -> Rig {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    for name in ["mast", "pump", "dead"] {
+        let value = sample(0, Value::Double(7.0));
+        rig.event(birth(device(name), Vec::new(), vec![leaf(0, "Wind", DataType::Double, value)]));
+    }
+    rig.seconds(10);
+    let online = ["gw", "mast", "pump"].map(|name| rig.sitewise.asset(name).0);
+    rig.sitewise.online = online.into();
+    rig
+}
+
+fn death(source: Source, cause: DeathCause, offset_ms: i64) -> Event {
+    Event::Death(Death { source, time: Timestamp::from_millis(START + offset_ms), cause })
+}
+
+#[test]
+fn who_was_online_is_expected_after_a_restart() {
+    let mut rig = left().restart();
+    rig.seconds(10);
+    assert_eq!(rig.expected, ["Nordsee/gw mast pump"]);
+    assert_eq!(rig.sitewise.writes, [""; 0]);
+}
+
+#[test]
+fn who_stays_silent_is_written_offline_and_nothing_else_is_changed() {
+    let mut rig = left().restart();
+    rig.seconds(10);
+    let before = rig.points.len();
+    rig.event(death(device("mast"), DeathCause::Node, 20_000));
+    rig.event(death(device("dead"), DeathCause::Node, 20_000));
+    rig.event(death(node(), DeathCause::Silent, 20_000));
+    rig.event(death(node(), DeathCause::Silent, 30_000));
+    rig.seconds(10);
+    let offline = (20_000, Quality::Good, Variant::Boolean(false));
+    for name in ["mast", "gw"] {
+        assert_eq!(rig.written(name, "Online"), [offline.clone()], "{name}");
+        assert_eq!(rig.written(name, "Last death").len(), 1, "{name}");
+    }
+    assert_eq!(rig.written("dead", "Online"), [], "it was offline before");
+    // Beside these four the bridge's own heartbeats alone.
+    let beats = rig.written("sparkwise", "Heartbeat").len();
+    assert_eq!(rig.points.len(), 4 + beats, "{before}");
+    assert_eq!(rig.sitewise.writes, [""; 0], "no model and no asset is written");
+    assert!(rig.points.iter().all(|waiting| waiting.gate.is_none()), "{:?}", rig.points);
+    rig.check_conservation();
+}
+
+#[test]
+fn who_comes_back_is_as_any_other() {
+    let mut rig = left().restart();
+    rig.seconds(10);
+    rig.event(birth_at(20_000, node(), Vec::new(), Vec::new()));
+    rig.event(death(device("pump"), DeathCause::Node, 22_000));
+    let value = sample(23_000, Value::Double(8.0));
+    rig.event(birth_at(
+        23_000,
+        device("pump"),
+        Vec::new(),
+        vec![leaf(0, "Wind", DataType::Double, value)],
+    ));
+    rig.seconds(10);
+    let told: Vec<_> = rig.written("pump", "Online").into_iter().map(|(_, _, v)| v).collect();
+    assert_eq!(told, [Variant::Boolean(false), Variant::Boolean(true)]);
+    assert_eq!(rig.written("pump", "Wind").len(), 1);
+}
+
+#[test]
+fn what_cannot_be_read_holds_nothing_up() {
+    for (kind, patience) in [(FaultKind::Denied, 1), (FaultKind::Unavailable, 60)] {
+        let mut rig = left();
+        rig.sitewise.unreadable = Some(kind);
+        let mut rig = rig.restart();
+        rig.seconds(patience);
+        assert!(rig.twin.plan().learned());
+        assert_eq!(rig.expected, [""; 0]);
+        let problems: Vec<_> = rig.twin.plan().problems().collect();
+        assert_eq!(problems, [("read who is online", "values cannot be read")]);
+    }
+}
