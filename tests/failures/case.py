@@ -62,7 +62,7 @@ class Case(unittest.TestCase):
         def known() -> dict[Key, Any]:
             return reader.properties(lambda name: name.startswith("Device"))
 
-        self.properties = eventually(known, lambda found: len(found) == properties)
+        self.properties = eventually(known, lambda found: len(found) == properties, within=90)
         self.assertEqual(len(self.properties), properties)
         self.wait_until_newer(0)
 
