@@ -49,6 +49,7 @@ pub(super) struct Engine<S> {
     steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
     sends: JoinSet<(RequestId, Result<Vec<EntryError>, Fault>)>,
     discarded: u64,
+    full: u64,
     clock: Clock,
     next_report: Instant,
 }
@@ -69,6 +70,7 @@ impl<S: SiteWise> Engine<S> {
             steps: JoinSet::new(),
             sends: JoinSet::new(),
             discarded: 0,
+            full: 0,
             clock: Clock::start(),
             next_report: Instant::START + REPORT,
         }
@@ -231,7 +233,9 @@ impl<S: SiteWise> Engine<S> {
             Output::Store(points) => {
                 let discarded = self.outbox.put(points);
                 self.discarded += discarded.len() as u64;
-                if discarded.iter().any(|(_, why)| *why == Discard::Full) {
+                let full = discarded.iter().filter(|(_, why)| *why == Discard::Full).count();
+                self.full += full as u64;
+                if full > 0 {
                     warn!("the outbox is full: the oldest history goes first");
                 }
             }
@@ -292,7 +296,7 @@ impl<S: SiteWise> Engine<S> {
     }
 
     fn ledger(&self) -> Ledger {
-        Ledger::new(&self.bridge, &*self.outbox, self.discarded)
+        Ledger::new(&self.bridge, &*self.outbox, (self.discarded, self.full))
     }
 }
 

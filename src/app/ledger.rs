@@ -25,6 +25,8 @@ pub struct Ledger {
     pub parked: usize,
     /// Points that the outbox gave up: overwritten, or full.
     pub discarded: u64,
+    /// Of these: because it was full.
+    pub full: u64,
     /// What was done in SiteWise.
     pub provisioning: plan::Figures,
     /// Models and assets wanted.
@@ -42,7 +44,7 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(bridge: &Bridge, outbox: &dyn Outbox, discarded: u64) -> Self {
+    pub(super) fn new(bridge: &Bridge, outbox: &dyn Outbox, (discarded, full): (u64, u64)) -> Self {
         let twin: &twin::Twin = bridge.twin();
         let problems = twin.plan().problems();
         let host = bridge.host().counters();
@@ -58,6 +60,7 @@ impl Ledger {
             outbox: outbox.len(),
             parked: outbox.parked(),
             discarded,
+            full,
             provisioning: twin.plan().figures(),
             size: twin.size(),
             problems: problems.map(|(what, why)| (what.to_owned(), why.to_owned())).collect(),
@@ -104,15 +107,47 @@ impl Ledger {
         }
     }
 
+    /// What became of every value: the sums, and one line for each reason to give values up.
+    fn log_accounts(&self) {
+        info!(
+            values.read = self.values.values,
+            values.points = self.values.points,
+            values.own = self.values.own_points,
+            values.delivered = self.delivery.delivered,
+            values.waiting = self.waiting(),
+            values.held = self.held,
+            "{} of the values read became points, {} points are of the bridge's own making",
+            self.values.points,
+            self.values.own_points,
+        );
+        for (became, reason, count) in self.given_up() {
+            if count > 0 {
+                info!(became, reason, values.count = count, "{count} values {became}: {reason}");
+            }
+        }
+    }
+
+    /// Values that did not reach SiteWise and never will: what became of them, why, how many.
+    fn given_up(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+        let (refused, discarded) = (self.delivery.refused, self.delivery.discarded);
+        let dropped = Dropped::ALL.into_iter();
+        let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
+        let overwritten = discarded.overwritten + self.discarded - self.full;
+        dropped.chain([
+            ("refused", "unfit", self.values.refused),
+            ("refused", "out_of_range", refused.out_of_range),
+            ("refused", "invalid", refused.invalid),
+            ("refused", "denied", refused.denied),
+            ("discarded", "overwritten", overwritten),
+            ("discarded", "rate", discarded.rate),
+            ("discarded", "full", self.full),
+        ])
+    }
+
     /// The last lines: what was done, and what is left.
     pub(super) fn report(&self, took: Duration, grace: Duration) {
         self.log();
-        for why in Dropped::ALL {
-            let count = self.values.dropped(why);
-            if count > 0 {
-                info!(reason = why.label(), "{count} values were not carried: {}", why.label());
-            }
-        }
+        self.log_accounts();
         for (count, what) in
             [(self.excluded_values, "values"), (self.excluded_messages, "messages of edge nodes")]
         {
@@ -142,5 +177,37 @@ impl Ledger {
         if !self.balances() {
             error!("the counts do not balance, this is a bug: {self:?}");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::figures::{Discarded, Figures, Refused};
+
+    #[test]
+    fn every_value_given_up_has_its_reason() {
+        let ledger = Ledger {
+            values: Counts { refused: 1, ..Counts::default() },
+            delivery: Figures {
+                refused: Refused { out_of_range: 2, invalid: 4, denied: 8 },
+                discarded: Discarded { overwritten: 16, rate: 32 },
+                ..Figures::default()
+            },
+            discarded: 64 + 128,
+            full: 128,
+            ..Ledger::default()
+        };
+        let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();
+        let expected = [
+            ("refused", "unfit", 1),
+            ("refused", "out_of_range", 2),
+            ("refused", "invalid", 4),
+            ("refused", "denied", 8),
+            ("discarded", "overwritten", 16 + 64),
+            ("discarded", "rate", 32),
+            ("discarded", "full", 128),
+        ];
+        assert_eq!(counted, expected);
     }
 }

@@ -33,7 +33,9 @@ class Stream {
     this.device = device;
     this.names = Array.from({ length: metrics }, (_, n) => `Value ${n}`);
     this.history = this.names.map(() => [[Date.now(), 0]]);
+    this.past = this.names.map(() => []);
     this.count = 0;
+    this.births = 0;
     // Messages that find no connection are lost, not kept: their sequence is over by then.
     const mqttOptions = { reconnectPeriod: 100, queueQoSZero: false };
     this.client = sparkplug.newClient({ ...config, mqttOptions });
@@ -51,10 +53,11 @@ class Stream {
       this.born();
     });
     this.client.on("error", () => {});
-    setInterval(() => this.publish(perSecond), 10);
+    this.timer = setInterval(() => this.publish(perSecond), 10);
   }
 
   born() {
+    this.births += 1;
     const timestamp = Date.now();
     const rebirth = { name: "Node Control/Rebirth", type: "Boolean", value: false };
     this.client.publishNodeBirth({ timestamp, metrics: [rebirth] });
@@ -80,8 +83,29 @@ class Stream {
     }
   }
 
+  // Values that were stored while nobody could be reached: one a second for each metric.
+  recall(messages, seconds) {
+    const began = Date.now() - messages * seconds * 1000;
+    for (let message = 0; message < messages; message += 1) {
+      const metrics = [];
+      for (let second = message * seconds; second < (message + 1) * seconds; second += 1) {
+        const timestamp = began + second * 1000;
+        this.past.forEach((past, alias) => {
+          past.push([timestamp, -second]);
+          metrics.push({ alias, type: "Double", value: -second, timestamp, isHistorical: true });
+        });
+      }
+      this.client.publishDeviceData(this.device, { timestamp: Date.now(), metrics });
+    }
+  }
+
+  values() {
+    return this.count + this.past.reduce((sum, past) => sum + past.length, 0);
+  }
+
   publishedSince(since) {
-    const values = this.history.map((history) => history.filter(([time]) => time >= since));
+    const all = this.history.map((history, n) => [...this.past[n], ...history]);
+    const values = all.map((history) => history.filter(([time]) => time >= since));
     return Object.fromEntries(this.names.map((name, n) => [name, values[n]]));
   }
 }
@@ -119,6 +143,10 @@ const commands = {
   stream({ config, device, metrics, perSecond }) {
     stream = new Stream(config, device, metrics, perSecond);
   },
+  recall: ({ messages, seconds }) => stream.recall(messages, seconds),
+  progress: () => tell({ event: "progress", values: stream.values(), births: stream.births }),
+  // Ends the data, not the connection.
+  halt: () => clearInterval(stream.timer),
   // What was published from then on: by metric, the times and values.
   published: ({ since }) => tell({ event: "published", values: stream.publishedSince(since) }),
 

@@ -19,11 +19,15 @@ def interrupted(_number: int, _frame: object) -> None:
 def main() -> int:
     signal.signal(signal.SIGTERM, interrupted)
     atexit.register(Stack.close_all)
-    here = str(Path(__file__).parent)
     names = sys.argv[1:]
     loader = unittest.defaultTestLoader
-    suite = loader.loadTestsFromNames(names) if names else loader.discover(here)
-    result = unittest.TextTestRunner(verbosity=2).run(suite)
+    suite = loader.loadTestsFromNames(names) if names else loader.discover(".")
+    try:
+        result = unittest.TextTestRunner(verbosity=2).run(suite)
+    except KeyboardInterrupt:
+        Stack.close_all()
+        # Whoever still waits for something waits for nothing.
+        os._exit(130)
     unhappy = [test for test, _ in [*result.failures, *result.errors]]
     # A subtest counts for its test, and a class that cannot be set up as one that failed.
     failed = {getattr(test, "test_case", test).id() for test in unhappy}

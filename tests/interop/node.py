@@ -51,23 +51,21 @@ class Node(Twinned):
         self._born()
         self.sender.be_reborn(deepcopy(self.state))
 
-    def stop(self) -> None:
-        self.all_die()
-        self.sender.stop()
-
-    def stop_in_doubt(self, within: int) -> None:
-        """Leaves with a death that is not believed: the bridge asks, and takes silence for it."""
-        self.all_die(within)
+    def stop(self, doubt: int) -> None:
+        """Leaves in order, and stays away until its values are marked. Its death may be in doubt
+        for so many milliseconds: then the bridge asks, and takes silence for it."""
+        self.all_die(doubt)
         self.stay_dead()
         self.sender.stop()
         self.settle()
-        self._ask()
+        if doubt:
+            self._ask()
 
     def kill(self) -> None:
         """The process is killed, and the node stays away until its values are marked."""
         self.all_die()
-        self.sender.kill()
         self.stay_dead()
+        self.sender.kill()
 
     def _ask(self) -> None:
         """The bridge asks for a birth, and tells so when the birth has come."""

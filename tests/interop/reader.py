@@ -24,7 +24,7 @@ def every(_name: str) -> bool:
 
 
 class Reader:
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, attempts: int = 1) -> None:
         # Even to an address of one's own the SDK would prepend `api.` and `data.`.
         self._client = boto3.client(
             "iotsitewise",
@@ -32,7 +32,7 @@ class Reader:
             region_name="us-east-1",
             aws_access_key_id="interop",
             aws_secret_access_key="interop",
-            config=Config(inject_host_prefix=False, retries={"total_max_attempts": 1}),
+            config=Config(inject_host_prefix=False, retries={"total_max_attempts": attempts}),
         )
 
     def models(self) -> list[Json]:

@@ -10,6 +10,8 @@
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
+# Another suite may stand on the same stack: it needs no more than sparkplug-client.
+suite=${INTEROP_SUITE:-$here}
 export PATH="$PATH:/usr/sbin"
 
 work=$(mktemp -d)
@@ -41,17 +43,20 @@ npm ci --prefix "$work" --ignore-scripts --no-audit --no-fund --loglevel=error >
 python3 -m venv "$work/venv"
 pip() { "$work/venv/bin/pip" install --quiet --disable-pip-version-check "$@"; }
 pip -r "$here/requirements.txt"
-# They cannot live together: each wants another protobuf.
-for package in tahutils pysparkplug; do
-  pip --target "$work/$package" -r "$here/requirements-$package.txt"
-done
+if [[ $suite == "$here" ]]; then
+  # They cannot live together: each wants another protobuf.
+  for package in tahutils pysparkplug; do
+    pip --target "$work/$package" -r "$here/requirements-$package.txt"
+  done
+fi
 
 (cd "$root" && cargo build --locked --workspace --bins)
 target=${CARGO_TARGET_DIR:-$root/target}
-# A crate by itself: what it depends on must not become the bridge's.
-began=$SECONDS
-(cd "$here/srad" && CARGO_TARGET_DIR="$target/interop" cargo build --locked --quiet)
-echo "built the edge with srad in $((SECONDS - began)) s"
+if [[ $suite == "$here" ]]; then
+  # A crate by itself: what it depends on must not become the bridge's.
+  echo "building the edge that is made with srad"
+  (cd "$here/srad" && time CARGO_TARGET_DIR="$target/interop" cargo build --locked --quiet)
+fi
 
 mkdir "$work/runs"
 # Mosquitto, started by root, becomes a user of its own who has to find its configuration.
@@ -66,8 +71,8 @@ export INTEROP_PYSPARKPLUG="$work/pysparkplug"
 export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 export PYTHONDONTWRITEBYTECODE=1
 
-cd "$here"
-"$work/venv/bin/python" main.py "$@" &
+cd "$suite"
+PYTHONPATH="$here:$suite" "$work/venv/bin/python" "$here/main.py" "$@" &
 tests=$!
 code=0
 wait "$tests" || code=$?

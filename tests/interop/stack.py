@@ -60,7 +60,7 @@ class Stack:
             raise
 
     def start_bridge(self) -> int:
-        """Starts the bridge, and returns since when it says on the MQTT server that it is online."""
+        """Starts the bridge, and returns since when it says that it is online."""
         began = now_ms()
         env = {
             "HOME": str(self.folder),
@@ -97,10 +97,10 @@ class Stack:
         self.bridge.kill()
         self.bridge.wait(10)
 
-    def stop_bridge(self) -> int:
+    def stop_bridge(self, within: float = 30) -> int:
         """Asks the bridge to end, and tells its exit code."""
         self.bridge.terminate()
-        return self.bridge.wait(30)
+        return self.bridge.wait(within)
 
     def edge(self) -> Edge:
         edge = Edge(self.folder / "edge.log")
@@ -117,6 +117,22 @@ class Stack:
         watcher.watch(self.mqtt_url, topics)
         watcher.wait_for("watching")
         return watcher
+
+    def order_fault(self, effect: dict[str, Any], **details: Any) -> str:
+        """Lets SiteWise go wrong, until the fault with the id returned is lifted."""
+        body = json.dumps({"effect": effect, **details}).encode()
+        url = f"{self.sitewise_url}/_sitewise/faults"
+        with urllib.request.urlopen(urllib.request.Request(url, body, method="POST")) as answer:
+            return json.load(answer)["id"]
+
+    def faults(self) -> list[dict[str, Any]]:
+        """What is ordered, and how often it happened."""
+        with urllib.request.urlopen(f"{self.sitewise_url}/_sitewise/faults") as answer:
+            return json.load(answer)["faults"]
+
+    def lift_faults(self) -> None:
+        url = f"{self.sitewise_url}/_sitewise/faults"
+        urllib.request.urlopen(urllib.request.Request(url, method="DELETE")).close()
 
     def usage(self, since: str | None = None) -> dict[str, Any]:
         query = f"?since={since}" if since else ""

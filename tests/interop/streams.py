@@ -8,6 +8,8 @@ from points import GOOD, Point, double
 from stack import Stack
 
 METRICS = 100
+# Of each birth: `Node Control/Rebirth` and bdSeq.
+CONTROLS = 2
 
 
 class Stream:
@@ -44,3 +46,17 @@ class Stream:
             name: [Point(at, GOOD, double(float(value))) for at, value in points if at < until]
             for name, points in values.items()
         }
+
+    def progress(self) -> tuple[int, int]:
+        """How many values were published outside of births, and how many births."""
+        self.edge.call("progress")
+        progress = self.edge.wait_for("progress")
+        return progress["values"], progress["births"]
+
+    def recall(self, messages: int, seconds: int) -> None:
+        """Publishes history: in each message a value of each metric for each of some seconds."""
+        self.edge.call("recall", messages=messages, seconds=seconds)
+
+    def halt(self) -> None:
+        """Ends the data, not the connection."""
+        self.edge.call("halt")

@@ -1,4 +1,4 @@
-"""A restart in the middle of 1,000 messages a second: of an edge, of the bridge, of the MQTT server.
+"""A restart amid 1,000 messages a second: of an edge, of the bridge, of the MQTT server.
 
 Afterwards the twins are right again within the reorder timeout plus one rebirth, and no edge node
 was asked more than once.

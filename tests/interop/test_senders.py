@@ -233,11 +233,8 @@ class Life:
         self.change()
         self.settle("rebirth")
 
-        # It is away for a moment, and something has changed when it is back.
-        if sender.doubt:
-            node.stop_in_doubt(sender.doubt)
-        else:
-            node.stop()
+        # Something has changed when it is back.
+        node.stop(sender.doubt)
         node.keep(sender.device, *sender.changes(self.later()))
         node.start()
         self.change()

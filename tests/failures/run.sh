@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# What fails around the bridge: SiteWise that throttles, refuses, hangs or is away, an MQTT server
+# that is killed. Each case ends with every value accounted for.
+#
+#   tests/failures/run.sh                    everything
+#   tests/failures/run.sh test_sitewise      some of it
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+exec env INTEROP_SUITE="$here" bash "$here/../interop/run.sh" "$@"
