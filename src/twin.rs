@@ -13,6 +13,7 @@ mod models;
 mod names;
 pub mod plan;
 mod values;
+pub mod view;
 mod world;
 mod writer;
 

@@ -9,6 +9,7 @@ mod calls;
 mod lanes;
 mod needs;
 pub mod rates;
+pub mod standing;
 mod state;
 pub mod step;
 
