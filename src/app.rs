@@ -1,23 +1,28 @@
 //! The shell: reads the clocks, moves bytes, and does what the bridge decides.
 //!
 //! A task for each MQTT server, the engine, and the calls it has in flight: all are started
-//! here, watched, and ended in order.
+//! here, watched, and ended in order. The console outlives the others: it tells of the end.
 
 mod engine;
 mod ledger;
+mod servers;
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::mpsc;
-use tokio::task::JoinSet;
-use tokio_util::sync::CancellationToken;
+use tokio::task::{JoinHandle, JoinSet};
+use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use self::engine::{Ended, Engine};
-pub use self::ledger::Ledger;
+use self::engine::{Ended, Engine, Report};
+pub use self::ledger::{Ledger, Losses, Messages};
+use self::servers::{Server, Servers};
 use crate::bridge::{self, Bridge};
 use crate::config::{self, Config};
+use crate::console::ask::{Answers, Questions};
+use crate::console::emf::Emf;
+use crate::console::{self, Listener};
 use crate::outbox::memory::Memory;
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
@@ -43,6 +48,9 @@ pub enum Error {
     /// The MQTT connection cannot even be tried.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
+    /// The console's address cannot be had.
+    #[error("CONSOLE_ADDR: {0}")]
+    Console(#[source] std::io::Error),
     /// A task ended that should not: a bug.
     #[error("the task `{0}` ended before its time")]
     Task(&'static str),
@@ -55,6 +63,8 @@ pub enum Error {
 /// It cannot start, or a task failed.
 pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<Ledger, Error> {
     tokio::pin!(shutdown);
+    let listener = Listener::bind(&config.console).await.map_err(Error::Console)?;
+    let console = Console::start(listener, "the AWS account and region are not known yet");
     let sitewise = AwsSiteWise::from_env().await?;
     let endpoint = sitewise.endpoint();
     info!(sitewise.endpoint = %endpoint, "SiteWise is {endpoint}");
@@ -65,7 +75,27 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<L
             () = &mut shutdown => return Ok(Ledger::default()),
         },
     };
-    run_with(config, sitewise, &namespace, shutdown).await
+    run_on(config, console, sitewise, &namespace, shutdown).await
+}
+
+/// The console's task, and the engine's end of its questions.
+struct Console {
+    answers: Answers,
+    /// None where it is switched off.
+    task: Option<JoinHandle<()>>,
+    /// It ends when this is dropped.
+    end: DropGuard,
+}
+
+impl Console {
+    /// Starts it; until the engine runs it tells `reason`.
+    fn start(listener: Option<Listener>, reason: &'static str) -> Self {
+        let (questions, answers) = Questions::new(reason);
+        let end = CancellationToken::new();
+        let task =
+            listener.map(|listener| tokio::spawn(console::serve(listener, questions, end.clone())));
+        Self { answers, task, end: end.drop_guard() }
+    }
 }
 
 /// Account and region, asked for until there is an answer: without them no id can be told.
@@ -102,6 +132,34 @@ pub async fn run_with<S: SiteWise>(
     namespace: &str,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
+    let listener = Listener::bind(&config.console).await.map_err(Error::Console)?;
+    run_with_console(config, listener, sitewise, namespace, shutdown).await
+}
+
+/// Runs the bridge as [`run_with`] does, with a console whose address the caller has taken.
+///
+/// # Errors
+///
+/// It cannot start, or a task failed.
+pub async fn run_with_console<S: SiteWise>(
+    config: Config,
+    listener: Option<Listener>,
+    sitewise: S,
+    namespace: &str,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Ledger, Error> {
+    let console = Console::start(listener, "the engine does not run yet");
+    run_on(config, console, sitewise, namespace, shutdown).await
+}
+
+async fn run_on<S: SiteWise>(
+    config: Config,
+    console: Console,
+    sitewise: S,
+    namespace: &str,
+    shutdown: impl Future<Output = ()>,
+) -> Result<Ledger, Error> {
+    let Console { answers, task, end } = console;
     let grace = config.process.shutdown_grace;
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
@@ -110,16 +168,22 @@ pub async fn run_with<S: SiteWise>(
     for (server, url) in (0..).zip(&config.mqtt.servers) {
         let connection = mqtt::Connection::new(server, url, &config.mqtt, &config.sparkplug)?;
         let (outbound, publishes) = mpsc::channel(OUTBOUND);
+        servers.push(Server::new(url.to_string(), outbound, connection.figures()));
         connections.spawn(connection.run(inbound.clone(), publishes, cancel.clone()));
-        servers.push(outbound);
     }
     drop(inbound);
 
     info!(twin.namespace = namespace, "twins are named in the namespace {namespace}");
     let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
     let outbox = Memory::new(usize::try_from(config.outbox.max_bytes).unwrap_or(usize::MAX));
-    let engine = Engine::new(bridge, Box::new(outbox), sitewise, servers);
-    let mut engine = Box::pin(engine.run(messages, shutdown, grace));
+    let report = Report {
+        host_id: config.sparkplug.host_id.clone(),
+        outbox_max_bytes: config.outbox.max_bytes,
+        linger: config.delivery.linger,
+        emf: config.console.emf.then(Emf::default),
+    };
+    let engine = Engine::new(bridge, Box::new(outbox), sitewise, Servers(servers), report);
+    let mut engine = Box::pin(engine.run(messages, answers, shutdown, grace));
     let Ended { ledger, took } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
@@ -129,6 +193,10 @@ pub async fn run_with<S: SiteWise>(
     };
     while let Some(ended) = connections.join_next().await {
         ended.map_err(|_| Error::Task("mqtt"))?;
+    }
+    drop(end);
+    if let Some(task) = task {
+        task.await.map_err(|_| Error::Task("console"))?;
     }
     ledger.report(took, grace);
     Ok(ledger)

@@ -12,6 +12,8 @@ use crate::config;
 pub enum Command {
     /// Bridge, until it is told to end.
     Run,
+    /// Ask the bridge that runs with the same environment whether it lives.
+    Healthcheck,
     /// Tell what there is, and end.
     Help,
     /// Tell the version, and end.
@@ -19,7 +21,10 @@ pub enum Command {
 }
 
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 1] = [("(none)", "bridge until SIGTERM or SIGINT")];
+const COMMANDS: [(&str, &str); 2] = [
+    ("(none)", "bridge until SIGTERM or SIGINT"),
+    ("healthcheck", "exit with 0 if the bridge that runs at CONSOLE_ADDR lives, else with 1"),
+];
 
 /// Reads the arguments, the program's own name left out.
 ///
@@ -32,6 +37,10 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
         None => Ok(Command::Run),
         Some(Long("help") | Short('h')) => Ok(Command::Help),
         Some(Long("version") | Short('V')) => Ok(Command::Version),
+        Some(Value(word)) if word == "healthcheck" => match parser.next()? {
+            None => Ok(Command::Healthcheck),
+            Some(argument) => Err(argument.unexpected()),
+        },
         Some(Value(word)) => Err(format!("there is no command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }
@@ -64,6 +73,8 @@ mod tests {
         assert_eq!(of(&[]), Ok(Command::Run));
         assert_eq!(of(&["-h"]), Ok(Command::Help));
         assert_eq!(of(&["--version"]), Ok(Command::Version));
+        assert_eq!(of(&["healthcheck"]), Ok(Command::Healthcheck));
+        assert!(of(&["healthcheck", "now"]).is_err());
         assert_eq!(of(&["runn"]), Err("there is no command \"runn\"".into()));
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
     }

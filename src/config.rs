@@ -21,11 +21,13 @@ mod delivery;
 mod outbox;
 
 mod aws;
+mod console;
 mod process;
 
 mod fault;
 mod help;
 
+pub use console::Console;
 pub use delivery::Delivery;
 pub use fault::{Fault, Faults};
 pub use help::{help, markdown};
@@ -58,6 +60,8 @@ pub struct Config {
     pub delivery: Delivery,
     /// Where values wait.
     pub outbox: Outbox,
+    /// What the process shows of itself.
+    pub console: Console,
     /// The process itself.
     pub process: Process,
     /// What holds for each variable and where it comes from; secrets are masked.
@@ -80,12 +84,13 @@ impl Config {
         let provisioning = Provisioning::read(&mut reader);
         let delivery = Delivery::read(&mut reader);
         let outbox = Outbox::read(&mut reader);
+        let console = Console::read(&mut reader);
         let process = Process::read(&mut reader);
         aws::check(&mut reader);
         reader.warn_of_unknown();
 
         let report = reader.finish()?;
-        match (mqtt, sparkplug, twin, provisioning, delivery, outbox, process) {
+        match (mqtt, sparkplug, twin, provisioning, delivery, outbox, console, process) {
             (
                 Some(mqtt),
                 Some(sparkplug),
@@ -93,6 +98,7 @@ impl Config {
                 Some(provisioning),
                 Some(delivery),
                 Some(outbox),
+                Some(console),
                 Some(process),
             ) => Ok(Self {
                 mqtt,
@@ -101,6 +107,7 @@ impl Config {
                 provisioning,
                 delivery,
                 outbox,
+                console,
                 process,
                 effective: report.effective,
                 warnings: report.warnings,

@@ -214,6 +214,16 @@ impl Delivery {
         self.waiting == 0 && self.outputs.is_empty()
     }
 
+    /// Whether SiteWise is away: it does not answer, or denies access as a whole.
+    pub fn is_away(&self) -> bool {
+        self.circuit.is_away()
+    }
+
+    /// Share of the quotas that is used, from 0 to 1: less than 1 after throttling.
+    pub fn share(&self, now: Instant) -> f64 {
+        self.pace.share(now)
+    }
+
     /// What was counted since the start; walks over all waiting streams.
     pub fn figures(&self) -> Figures {
         let flying = self.requests.values().flat_map(|request| &request.entries);

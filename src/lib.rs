@@ -26,3 +26,5 @@ pub mod delivery;
 pub mod bridge;
 
 pub mod sitewise;
+
+pub mod console;

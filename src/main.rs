@@ -3,7 +3,8 @@
 use std::process::ExitCode;
 
 use sparkwise::cli::{self, Command};
-use sparkwise::config::{Config, Environment};
+use sparkwise::config::{self, Config, Environment};
+use sparkwise::console::probe;
 use sparkwise::{app, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -13,6 +14,7 @@ const WRONG_ENVIRONMENT: u8 = 64;
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run) => start(),
+        Ok(Command::Healthcheck) => healthcheck(),
         Ok(Command::Help) => {
             print(&cli::help());
             ExitCode::SUCCESS
@@ -24,6 +26,21 @@ fn main() -> ExitCode {
         Err(error) => {
             complain(&format!("sparkwise: {error}: see sparkwise --help"));
             ExitCode::from(WRONG_ENVIRONMENT)
+        }
+    }
+}
+
+/// Whether the bridge that runs beside with the same environment lives.
+fn healthcheck() -> ExitCode {
+    let asked = match config::Console::load(&Environment) {
+        Ok(console) => probe::ask(console.addr).map_err(|error| error.to_string()),
+        Err(faults) => Err(faults.to_string()),
+    };
+    match asked {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            complain(&format!("sparkwise healthcheck: {reason}"));
+            ExitCode::FAILURE
         }
     }
 }

@@ -1,6 +1,6 @@
 //! The log: what is written, how, and what it begins with.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write as _};
 
 use tracing::{debug, info, warn};
 use tracing_subscriber::EnvFilter;
@@ -36,6 +36,12 @@ pub fn init(process: &Process) -> Result<(), Error> {
         LogFormat::Json => log.json().flatten_event(true).finish().try_init()?,
     }
     Ok(())
+}
+
+/// Writes a line as it is among those of the log: one that others read, not people.
+pub fn write_line(line: &str) {
+    // In one piece, so that no other line gets into it. Nobody can be told if stderr is closed.
+    let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
 /// Logs what the process is and what it goes by: variables that are set, and at `debug` the

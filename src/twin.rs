@@ -15,6 +15,7 @@ pub mod plan;
 mod presence;
 mod rules;
 mod values;
+pub mod view;
 mod world;
 mod writer;
 

@@ -60,6 +60,7 @@ pub(crate) fn round(peer: &mut Peer, plan: &Plan) -> Round {
 /// every entry fill.
 fn variables(mqtt: u16) -> BTreeMap<String, String> {
     [
+        ("CONSOLE_ADDR", "off"),
         ("MQTT_URL", format!("mqtt://127.0.0.1:{mqtt}").as_str()),
         ("AWS_REGION", "eu-west-1"),
         ("INGEST_REQUESTS_PER_SECOND", "1000000"),

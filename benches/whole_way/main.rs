@@ -86,7 +86,11 @@ fn run(plan: &Plan, peer: &mut Peer) {
         if round.lost > 0 || round.rebirths > 0 {
             println!(
                 "      LOST {} values, {} rebirths asked for: {:?}, {:?}, {} discarded by the outbox",
-                round.lost, round.rebirths, ledger.values, ledger.delivery, ledger.discarded
+                round.lost,
+                round.rebirths,
+                ledger.values,
+                ledger.delivery,
+                ledger.losses.total()
             );
         }
         if number > 0 {

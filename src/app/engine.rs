@@ -9,9 +9,14 @@ use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
-use super::ledger::Ledger;
+use super::ledger::{Ledger, Losses};
+use super::servers::Servers;
 use super::{Clock, Error};
 use crate::bridge::{Bridge, Output};
+use crate::console::ask::Answers;
+use crate::console::emf::Emf;
+use crate::console::snapshot::Snapshot;
+use crate::console::{Link, Look, Question};
 use crate::delivery::output::RequestId;
 use crate::delivery::point::Discard;
 use crate::mqtt::Inbound;
@@ -20,9 +25,9 @@ use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
 use crate::sitewise::api::{EntryError, Fault};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::event::DeathCause;
-use crate::sparkplug::host::{Publish, ServerId};
-use crate::sparkplug::message::Message;
-use crate::time::{Instant, Now};
+use crate::sparkplug::host::ServerId;
+use crate::telemetry;
+use crate::time::{Instant, Now, Timestamp};
 use crate::twin::plan::step::{Done, Step, StepId};
 
 /// Messages taken from the queue at once.
@@ -31,6 +36,9 @@ const BATCH: usize = 256;
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
+
+/// For so long after values were given up the outbox counts as full.
+const FULL: Duration = Duration::from_secs(60);
 
 /// How the engine ended.
 #[derive(Debug)]
@@ -45,13 +53,27 @@ pub(super) struct Engine<S> {
     outbox: Box<dyn Outbox>,
     dead_letters: DeadLetters,
     sitewise: Arc<S>,
-    servers: Vec<mpsc::Sender<Message>>,
+    servers: Servers,
     steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
     sends: JoinSet<(RequestId, Result<Vec<EntryError>, Fault>)>,
-    discarded: u64,
-    full: u64,
+    losses: Losses,
+    /// When the outbox gave up values last.
+    full_at: Option<Instant>,
+    report: Report,
+    ending: bool,
+    began: Timestamp,
     clock: Clock,
     next_report: Instant,
+}
+
+/// What the engine tells of itself once a minute, and how much may wait.
+#[derive(Debug)]
+pub(super) struct Report {
+    pub host_id: String,
+    pub outbox_max_bytes: u64,
+    pub linger: Duration,
+    /// None without `METRICS_EMF`.
+    pub emf: Option<Emf>,
 }
 
 impl<S: SiteWise> Engine<S> {
@@ -59,8 +81,10 @@ impl<S: SiteWise> Engine<S> {
         bridge: Bridge,
         outbox: Box<dyn Outbox>,
         sitewise: S,
-        servers: Vec<mpsc::Sender<Message>>,
+        servers: Servers,
+        report: Report,
     ) -> Self {
+        let clock = Clock::start();
         Self {
             bridge,
             outbox,
@@ -69,9 +93,12 @@ impl<S: SiteWise> Engine<S> {
             servers,
             steps: JoinSet::new(),
             sends: JoinSet::new(),
-            discarded: 0,
-            full: 0,
-            clock: Clock::start(),
+            losses: Losses::default(),
+            full_at: None,
+            report,
+            ending: false,
+            began: clock.now().wall,
+            clock,
             next_report: Instant::START + REPORT,
         }
     }
@@ -80,10 +107,13 @@ impl<S: SiteWise> Engine<S> {
     pub(super) async fn run(
         mut self,
         mut messages: mpsc::Receiver<Inbound>,
+        answers: Answers,
         shutdown: impl Future<Output = ()>,
         grace: Duration,
     ) -> Result<Ended, Error> {
         tokio::pin!(shutdown);
+        answers.begin();
+        let mut questions = answers.questions;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
         let mut batch = Vec::with_capacity(BATCH);
         self.perform();
@@ -94,6 +124,8 @@ impl<S: SiteWise> Engine<S> {
                 () = &mut shutdown => break,
                 Some(answer) = self.sends.join_next() => self.answered(answer)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
+                // Before the messages, which may never end, and one at a time.
+                Some(question) = questions.recv() => self.show(question),
                 count = messages.recv_many(&mut batch, BATCH) => {
                     if count == 0 {
                         return Err(Error::Task("mqtt"));
@@ -108,13 +140,14 @@ impl<S: SiteWise> Engine<S> {
         // What has been read is kept; nothing more is read.
         info!("ending: telling the plant, then delivering what waits, for {grace:.0?} at most");
         let began = self.clock.now();
+        self.ending = true;
         messages.close();
         while messages.recv_many(&mut batch, BATCH).await > 0 {
             self.take_in(&mut batch);
         }
         self.bridge.shut_down(self.clock.now());
         self.perform();
-        self.servers.clear();
+        self.servers.close();
         self.bridge.flush(self.clock.now());
         self.perform();
         let end = sleep_until(self.clock.when(began.instant + grace));
@@ -125,10 +158,12 @@ impl<S: SiteWise> Engine<S> {
                 () = &mut end => break,
                 Some(answer) = self.sends.join_next() => self.answered(answer)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
+                Some(question) = questions.recv() => self.show(question),
                 () = &mut timer => self.timeout(),
             }
             self.perform();
         }
+        self.tell_metrics();
         let took = self.clock.now().instant.since(began.instant);
         Ok(Ended { ledger: self.ledger(), took })
     }
@@ -147,7 +182,40 @@ impl<S: SiteWise> Engine<S> {
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT;
             self.ledger().log();
+            self.tell_metrics();
         }
+    }
+
+    /// Lets somebody look, at a page at most.
+    fn show(&self, question: Question) {
+        let links = self.servers.links();
+        question(&self.look(&links));
+    }
+
+    fn look<'a>(&'a self, links: &'a [Link]) -> Look<'a> {
+        let now = self.clock.now();
+        Look {
+            host_id: &self.report.host_id,
+            linger: self.report.linger,
+            bridge: &self.bridge,
+            outbox: &*self.outbox,
+            outbox_max_bytes: self.report.outbox_max_bytes,
+            dead_letters: &self.dead_letters,
+            links,
+            losses: self.losses,
+            outbox_full: self.full_at.is_some_and(|at| now.instant.since(at) < FULL),
+            ending: self.ending,
+            began: self.began,
+            now,
+        }
+    }
+
+    fn tell_metrics(&mut self) {
+        let Some(mut emf) = self.report.emf.take() else { return };
+        let links = self.servers.links();
+        let snapshot = Snapshot::take(&self.look(&links));
+        telemetry::write_line(&emf.line(&snapshot));
+        self.report.emf = Some(emf);
     }
 
     fn take_in(&mut self, batch: &mut Vec<Inbound>) {
@@ -155,9 +223,11 @@ impl<S: SiteWise> Engine<S> {
         for inbound in batch.drain(..) {
             match inbound {
                 Inbound::Connected { server, session_time } => {
+                    self.servers.connected(server, now.wall);
                     self.bridge.handle_connected(ServerId(server), session_time, now);
                 }
                 Inbound::Disconnected { server, .. } => {
+                    self.servers.disconnected(server);
                     self.bridge.handle_disconnected(ServerId(server), now);
                 }
                 Inbound::Message { server, topic, payload, qos, retain } => {
@@ -218,7 +288,7 @@ impl<S: SiteWise> Engine<S> {
 
     fn output(&mut self, output: Output, now: Now) {
         match output {
-            Output::Publish(publish) => self.publish(publish),
+            Output::Publish(publish) => self.servers.publish(publish),
             Output::Step(id, step) => {
                 let sitewise = Arc::clone(&self.sitewise);
                 self.steps.spawn(async move {
@@ -232,10 +302,11 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Store(points) => {
                 let discarded = self.outbox.put(points);
-                self.discarded += discarded.len() as u64;
                 let full = discarded.iter().filter(|(_, why)| *why == Discard::Full).count();
-                self.full += full as u64;
+                self.losses.full += full as u64;
+                self.losses.overwritten += (discarded.len() - full) as u64;
                 if full > 0 {
+                    self.full_at = Some(now.instant);
                     warn!("the outbox is full: the oldest history goes first");
                 }
             }
@@ -286,17 +357,9 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    fn publish(&self, publish: Publish) {
-        let Publish { server, message } = publish;
-        let Some(queue) = self.servers.get(usize::from(server.0)) else { return };
-        debug!(mqtt.topic = message.topic, "publishing");
-        if queue.try_send(message).is_err() {
-            warn!("a message to MQTT server {} was dropped: its queue is full", server.0);
-        }
-    }
-
     fn ledger(&self) -> Ledger {
-        Ledger::new(&self.bridge, &*self.outbox, (self.discarded, self.full))
+        let links = self.servers.links();
+        Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links)
     }
 }
 

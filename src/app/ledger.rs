@@ -5,14 +5,48 @@ use std::time::Duration;
 use tracing::{error, info, warn};
 
 use crate::bridge::Bridge;
+use crate::console::Link;
+use crate::delivery::figures::Refused;
 use crate::outbox::Outbox;
+use crate::outbox::dead_letters::DeadLetters;
 use crate::twin::counts::{Counts, Dropped};
 use crate::twin::plan;
 use crate::{delivery, twin};
 
+/// Points that the outbox gave up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Losses {
+    /// A later point with the same property, time and quality took their place.
+    pub overwritten: u64,
+    /// There was no room.
+    pub full: u64,
+}
+
+impl Losses {
+    /// Over all reasons.
+    pub fn total(self) -> u64 {
+        self.overwritten + self.full
+    }
+}
+
+/// Messages that never reached the engine, or never left it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Messages {
+    /// Received from all servers.
+    pub received: u64,
+    /// Of these: the engine's queue was full.
+    pub dropped: u64,
+    /// Of these: the topic is not UTF-8.
+    pub malformed: u64,
+    /// To be published, but the connection's queue was full.
+    pub unpublished: u64,
+}
+
 /// All counts of the bridge at one moment.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
+    /// What MQTT brought, and what was lost there.
+    pub mqtt: Messages,
     /// What became of the plant's values.
     pub values: Counts,
     /// Values held until SiteWise tells what it has.
@@ -23,10 +57,10 @@ pub struct Ledger {
     pub outbox: usize,
     /// Of these: behind a gate.
     pub parked: usize,
-    /// Points that the outbox gave up: overwritten, or full.
-    pub discarded: u64,
-    /// Of these: because it was full.
-    pub full: u64,
+    /// Points that the outbox gave up.
+    pub losses: Losses,
+    /// Values refused, by SiteWise or before it was asked.
+    pub refused: Refused,
     /// What was done in SiteWise.
     pub provisioning: plan::Figures,
     /// Models and assets wanted.
@@ -44,12 +78,19 @@ pub struct Ledger {
 }
 
 impl Ledger {
-    pub(super) fn new(bridge: &Bridge, outbox: &dyn Outbox, (discarded, full): (u64, u64)) -> Self {
+    pub(crate) fn new(
+        bridge: &Bridge,
+        outbox: &dyn Outbox,
+        losses: Losses,
+        dead_letters: &DeadLetters,
+        links: &[Link],
+    ) -> Self {
         let twin: &twin::Twin = bridge.twin();
         let problems = twin.plan().problems();
         let host = bridge.host().counters();
         let findings = host.findings.iter().filter(|(_, count)| *count > 0);
         Self {
+            mqtt: Messages::of(links),
             findings: findings.map(|(finding, count)| (finding.name(), count)).collect(),
             excluded_values: host.excluded_values,
             excluded_messages: host.excluded_messages,
@@ -59,8 +100,8 @@ impl Ledger {
             delivery: bridge.delivery().figures(),
             outbox: outbox.len(),
             parked: outbox.parked(),
-            discarded,
-            full,
+            losses,
+            refused: dead_letters.refused(),
             provisioning: twin.plan().figures(),
             size: twin.size(),
             problems: problems.map(|(what, why)| (what.to_owned(), why.to_owned())).collect(),
@@ -79,7 +120,7 @@ impl Ledger {
         let decided = delivery.delivered
             + delivery.refused.total()
             + delivery.discarded.total()
-            + self.discarded;
+            + self.losses.total();
         values == points + refused + self.values.dropped_in_all() + self.held as u64
             && points + own_points == decided + self.waiting() as u64
     }
@@ -132,7 +173,7 @@ impl Ledger {
         let (refused, discarded) = (self.delivery.refused, self.delivery.discarded);
         let dropped = Dropped::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
-        let overwritten = discarded.overwritten + self.discarded - self.full;
+        let overwritten = discarded.overwritten + self.losses.overwritten;
         dropped.chain([
             ("refused", "unfit", self.values.refused),
             ("refused", "out_of_range", refused.out_of_range),
@@ -140,7 +181,7 @@ impl Ledger {
             ("refused", "denied", refused.denied),
             ("discarded", "overwritten", overwritten),
             ("discarded", "rate", discarded.rate),
-            ("discarded", "full", self.full),
+            ("discarded", "full", self.losses.full),
         ])
     }
 
@@ -159,6 +200,16 @@ impl Ledger {
         if !self.grouped.is_empty() {
             let nodes = self.grouped.len();
             info!("{nodes} edge nodes sent flat metrics: their assets have no parameters");
+        }
+        let Messages { dropped, malformed, unpublished, .. } = self.mqtt;
+        for (count, what) in [
+            (dropped, "messages were lost: they came faster than they could be read"),
+            (malformed, "messages had a topic that is not UTF-8"),
+            (unpublished, "messages to MQTT servers were lost: their queue was full"),
+        ] {
+            if count > 0 {
+                warn!(mqtt.messages = count, "{count} {what}");
+            }
         }
         for (finding, count) in &self.findings {
             info!(finding, "{count} times the plant did otherwise than Sparkplug says: {finding}");
@@ -180,22 +231,35 @@ impl Ledger {
     }
 }
 
+impl Messages {
+    fn of(links: &[Link]) -> Self {
+        let sum = |count: fn(&Link) -> u64| links.iter().map(count).sum();
+        Self {
+            received: sum(|link| link.received),
+            dropped: sum(|link| link.dropped),
+            malformed: sum(|link| link.malformed),
+            unpublished: sum(|link| link.unpublished),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::figures::{Discarded, Figures, Refused};
+    use crate::delivery::figures::{Discarded, Figures};
 
     #[test]
     fn every_value_given_up_has_its_reason() {
+        let mut values = Counts::default();
+        values.refused = 1;
         let ledger = Ledger {
-            values: Counts { refused: 1, ..Counts::default() },
+            values,
             delivery: Figures {
                 refused: Refused { out_of_range: 2, invalid: 4, denied: 8 },
                 discarded: Discarded { overwritten: 16, rate: 32 },
                 ..Figures::default()
             },
-            discarded: 64 + 128,
-            full: 128,
+            losses: Losses { overwritten: 64, full: 128 },
             ..Ledger::default()
         };
         let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();

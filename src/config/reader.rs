@@ -124,7 +124,8 @@ impl<'a> Reader<'a> {
         let mut known: BTreeSet<String> = vars().map(|var| var.name.to_owned()).collect();
         known.extend(vars().filter(|var| var.file).map(|var| var.file_name()));
 
-        let prefixes = ["MQTT_", "SPARKPLUG_", "TWIN_", "INGEST_", "OUTBOX_"];
+        let prefixes =
+            ["MQTT_", "SPARKPLUG_", "TWIN_", "INGEST_", "OUTBOX_", "CONSOLE_", "METRICS_"];
         let mut unknown: Vec<String> = self.source.names();
         unknown.retain(|name| {
             prefixes.iter().any(|prefix| name.starts_with(prefix))

@@ -221,6 +221,21 @@ fn empty_is_unset_and_foreign_bytes_are_a_fault() {
 }
 
 #[test]
+fn beyond_this_machine_the_console_needs_a_token() {
+    let faults = Given::complete().set("CONSOLE_ADDR", "0.0.0.0:8080").faults();
+    assert!(faults.contains("CONSOLE_ADDR"), "{faults}");
+    let faults = Given::complete().set("CONSOLE_TOKEN", "short").faults();
+    assert!(faults.contains("CONSOLE_TOKEN") && !faults.contains("short,"), "{faults}");
+    let given = Given::complete().set("CONSOLE_ADDR", "0.0.0.0:8080");
+    let console = given.set("CONSOLE_TOKEN", "0123456789abcdef").load().console;
+    assert_eq!(console.addr, Some(([0, 0, 0, 0], 8080).into()));
+    let console = Given::complete().set("CONSOLE_ADDR", "[::1]:0").load().console;
+    assert_eq!((console.addr.unwrap().port(), console.token), (0, None));
+    assert_eq!(Given::complete().set("CONSOLE_ADDR", "off").load().console.addr, None);
+    assert!(Given::complete().set("CONSOLE_ADDR", "8080").faults().contains("is not an address"));
+}
+
+#[test]
 fn choices() {
     let config = Given::complete()
         .set("SPARKPLUG_GROUPS", "Nordsee, Alpen Süd")

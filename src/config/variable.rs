@@ -1,6 +1,6 @@
 //! What is declared of a variable, and the registry of all.
 
-use super::{aws, delivery, mqtt, outbox, process, provisioning, sparkplug, twin};
+use super::{aws, console, delivery, mqtt, outbox, process, provisioning, sparkplug, twin};
 
 /// A variable of the environment.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Var {
 }
 
 /// Every variable, by section.
-pub fn sections() -> [&'static Section; 8] {
+pub fn sections() -> [&'static Section; 9] {
     [
         &mqtt::SECTION,
         &sparkplug::SECTION,
@@ -57,6 +57,7 @@ pub fn sections() -> [&'static Section; 8] {
         &provisioning::SECTION,
         &delivery::SECTION,
         &outbox::SECTION,
+        &console::SECTION,
         &process::SECTION,
         &aws::SECTION,
     ]

@@ -79,6 +79,10 @@ impl Circuit {
         Self { state: State::There { missed: 0 } }
     }
 
+    pub(super) fn is_away(&self) -> bool {
+        matches!(self.state, State::Away { .. })
+    }
+
     pub(super) fn permit(&self, now: Instant) -> Permit {
         match self.state {
             State::There { .. } => Permit::Many,

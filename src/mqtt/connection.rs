@@ -83,6 +83,7 @@ impl Connection {
         mut outbound: mpsc::Receiver<Message>,
         shutdown: CancellationToken,
     ) {
+        let figures = self.figures.clone();
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
         let mut pauses = pauses();
         let mut reported = None;
@@ -113,6 +114,7 @@ impl Connection {
             }
             let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
             let reason = failure.explain(&self.url);
+            figures.set_trouble(Some(&reason));
             if announced {
                 warn!(mqtt.server = %self.url, error = %failure, "lost {}: {reason}", self.url);
                 select! {

@@ -3,8 +3,8 @@
 //! Data travels at QoS 0, so a reader who waits makes the server drop instead, where nobody
 //! counts. A message dropped here leaves a gap in its node's sequence, which is noticed.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -26,6 +26,7 @@ struct Counters {
     received: AtomicU64,
     dropped: AtomicU64,
     malformed: AtomicU64,
+    trouble: Mutex<Option<Arc<str>>>,
 }
 
 impl Figures {
@@ -42,6 +43,15 @@ impl Figures {
     /// Messages of these whose topic is not UTF-8.
     pub fn malformed(&self) -> u64 {
         self.0.malformed.load(Ordering::Relaxed)
+    }
+
+    /// Why there is no session, in words; none while there is one or the first is tried.
+    pub fn trouble(&self) -> Option<Arc<str>> {
+        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn set_trouble(&self, trouble: Option<&str>) {
+        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble.map(Arc::from);
     }
 }
 
@@ -97,6 +107,7 @@ impl Inbox {
         if let Err(TrySendError::Full(_)) = self.queue.try_send(connected) {
             return false;
         }
+        self.figures.set_trouble(None);
         for message in self.early.take().unwrap_or_default() {
             self.offer(message);
         }
@@ -135,7 +146,8 @@ impl Inbox {
     }
 
     fn offer(&self, message: Inbound) {
-        if self.queue.try_send(message).is_err() {
+        // A closed queue loses nothing that was to be read: the process is about to end.
+        if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
             self.drop_one();
         }
     }
@@ -203,6 +215,15 @@ mod tests {
         inbox.message(Bytes::from_static(&[0xff]), Bytes::new(), 0, false);
         assert_eq!((figures.received(), figures.dropped(), figures.malformed()), (4, 1, 1));
         assert_eq!(topics(&mut received), ["a", "b"]);
+    }
+
+    #[test]
+    fn what_comes_after_the_end_is_not_lost() {
+        let (queue, received) = mpsc::channel(2);
+        let (mut inbox, figures) = inbox(queue);
+        drop(received);
+        inbox.message("a".into(), Bytes::new(), 0, false);
+        assert_eq!((figures.received(), figures.dropped()), (1, 0));
     }
 
     #[test]

@@ -84,6 +84,19 @@ pub struct Publish {
     pub message: Message,
 }
 
+/// An edge node, to be looked at.
+#[derive(Clone, Debug)]
+pub struct Node<'a> {
+    /// Who.
+    pub edge: &'a EdgeNode,
+    /// Where it stands.
+    pub phase: Phase,
+    /// What its session counted.
+    pub figures: SessionFigures,
+    /// What was not as it should be.
+    pub found: Vec<Found<'a>>,
+}
+
 /// The host's side of every edge node.
 #[derive(Debug)]
 pub struct Host {
@@ -312,6 +325,16 @@ impl Host {
     /// Where an edge node stands.
     pub fn phase(&self, edge: &EdgeNode) -> Phase {
         self.session(edge).map_or(Phase::Unknown, Session::phase)
+    }
+
+    /// All edge nodes ever heard of, in the order in which they were.
+    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> + '_ {
+        self.sessions.iter().map(|session| Node {
+            edge: session.edge(),
+            phase: session.phase(),
+            figures: session.figures(),
+            found: session.found().collect(),
+        })
     }
 
     /// How many edge nodes stand where.

@@ -1,6 +1,7 @@
 //! Desired assets: one for every group, node, device and template instance.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
@@ -8,6 +9,7 @@ use uuid::Uuid;
 use super::identity::{Address, Namespace, short_hash};
 use super::models::{Cap, ModelIx, PropertyIx};
 use super::names;
+use crate::sparkplug::address::Source;
 
 /// Place of an asset in [`Assets`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -28,8 +30,25 @@ pub struct Asset {
     pub model: ModelIx,
     /// The asset above it.
     pub parent: Option<AssetIx>,
+    /// What it stands for.
+    pub kind: Kind,
+    /// How many assets are right below it.
+    pub children: u32,
     /// It needs its model's properties up to this one before its values can be written.
     pub needs: Option<PropertyIx>,
+}
+
+/// What an asset stands for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// The bridge itself.
+    Bridge,
+    /// A Sparkplug group.
+    Group,
+    /// An edge node or a device.
+    Source(Source),
+    /// A template instance.
+    Instance,
 }
 
 /// An asset to be had.
@@ -55,7 +74,8 @@ pub struct Assets {
     of_model: BTreeSet<(ModelIx, String)>,
     /// How many assets each model has in SiteWise, or will have.
     count: FxHashMap<ModelIx, usize>,
-    of_parent: BTreeSet<(AssetIx, String)>,
+    /// Every asset under its parent; those without one under none.
+    of_parent: BTreeSet<(Option<AssetIx>, String, AssetIx)>,
 }
 
 impl Assets {
@@ -116,10 +136,11 @@ impl Assets {
             }
         };
         self.of_model.insert((wanted.model, name.clone()));
-        if let Some(parent) = wanted.parent {
-            self.of_parent.insert((parent, name.clone()));
-        }
         let ix = AssetIx(self.list.len() as u32);
+        self.of_parent.insert((wanted.parent, name.clone(), ix));
+        if let Some(parent) = wanted.parent {
+            self.get_mut(parent).children += 1;
+        }
         self.list.push(Asset {
             id,
             external_id: self.namespace.external_id(&address, id),
@@ -127,6 +148,8 @@ impl Assets {
             address,
             model: wanted.model,
             parent: wanted.parent,
+            kind: Kind::of(wanted.address),
+            children: 0,
             needs: None,
         });
         self.by_id.insert(id, ix);
@@ -136,13 +159,16 @@ impl Assets {
     /// Gives an asset another name: SiteWise says that the one it has is taken.
     pub fn rename(&mut self, ix: AssetIx) {
         let asset = self.get_mut(ix);
+        let old = (asset.parent, asset.name.clone(), ix);
         let by_address = names::clean(&asset.address);
         asset.name = if asset.name == by_address {
             names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]))
         } else {
             by_address
         };
-        let (model, name) = (asset.model, asset.name.clone());
+        let (model, parent, name) = (asset.model, asset.parent, asset.name.clone());
+        self.of_parent.remove(&old);
+        self.of_parent.insert((parent, name.clone(), ix));
         self.of_model.insert((model, name));
     }
 
@@ -169,6 +195,27 @@ impl Assets {
         self.list.iter().enumerate().map(|(ix, asset)| (AssetIx(ix as u32), asset))
     }
 
+    /// The assets right below `parent`, or without one, by name; those after `after` alone,
+    /// which is one of them.
+    pub fn children(
+        &self,
+        parent: Option<AssetIx>,
+        after: Option<AssetIx>,
+    ) -> impl Iterator<Item = (AssetIx, &Asset)> {
+        let from = match after {
+            Some(ix) => Bound::Excluded((parent, self.get(ix).name.clone(), ix)),
+            None => Bound::Included((parent, String::new(), AssetIx(0))),
+        };
+        let below = self.of_parent.range((from, Bound::Unbounded));
+        below.take_while(move |(of, ..)| *of == parent).map(|(_, _, ix)| (*ix, self.get(*ix)))
+    }
+
+    fn has_child(&self, parent: AssetIx, name: &str) -> bool {
+        let from = (Some(parent), name.to_owned(), AssetIx(0));
+        let next = self.of_parent.range(from..).next();
+        next.is_some_and(|(of, found, _)| *of == Some(parent) && found == name)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.list.len()
@@ -179,13 +226,24 @@ impl Assets {
     fn free_name(&self, wanted: &Wanted<'_>, address: &str, id: Uuid) -> String {
         let free = |name: &String| {
             !self.of_model.contains(&(wanted.model, name.clone()))
-                && !wanted.parent.is_some_and(|ix| self.of_parent.contains(&(ix, name.clone())))
+                && !wanted.parent.is_some_and(|ix| self.has_child(ix, name))
         };
         let hashed = || names::with_suffix(&names::clean(address), &short_hash(&[&id.to_string()]));
         [names::clean(wanted.name), names::clean(address)]
             .into_iter()
             .find(free)
             .unwrap_or_else(hashed)
+    }
+}
+
+impl Kind {
+    fn of(address: &Address<'_>) -> Self {
+        match address {
+            Address::Bridge(_) => Self::Bridge,
+            Address::Group(_) => Self::Group,
+            Address::Source(source) => Self::Source((*source).clone()),
+            Address::Instance(..) => Self::Instance,
+        }
     }
 }
 

@@ -76,6 +76,7 @@ pub(super) struct Layout {
 ///
 /// The source's own asset is past a cap: nothing of it can be carried.
 pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Result<Layout, Cap> {
+    world.models.listen_to(&birth.source);
     for definition in &birth.definitions {
         // A model past the cap is met again at each of its instances, and counted there.
         let _ = define(world, config, definition);

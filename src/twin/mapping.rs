@@ -32,6 +32,21 @@ pub enum Adjustment {
     Cut,
 }
 
+impl Adjustment {
+    /// All of them, in order.
+    pub const ALL: [Self; 4] = [Self::Rounded, Self::NotFinite, Self::Cleaned, Self::Cut];
+
+    /// As a label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Rounded => "rounded",
+            Self::NotFinite => "not_finite",
+            Self::Cleaned => "cleaned",
+            Self::Cut => "cut",
+        }
+    }
+}
+
 /// A value as SiteWise takes it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Converted {

@@ -11,6 +11,7 @@ use super::identity::{Namespace, PropertyRole, short_hash};
 use super::{mapping, names};
 use crate::sitewise::api::{DataType, Hierarchy, Property, PropertyKind};
 use crate::sitewise::limits;
+use crate::sparkplug::address::Source;
 
 /// Place of a model in [`Models`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,19 +35,23 @@ pub struct Model {
     pub description: Option<String>,
     /// In the order in which they were first wanted.
     pub properties: Vec<Property>,
+    /// Where each of the properties comes from, in the same order.
+    pub origins: Vec<Origin>,
     /// In the order in which they were first wanted.
     pub hierarchies: Vec<(ModelIx, Hierarchy)>,
-    /// Why each property is there, in the same order.
-    origins: Vec<Origin>,
     index: FxHashMap<Uuid, PropertyIx>,
     names: BTreeSet<String>,
 }
 
-/// Why a property is there, with the names of the members down to it: what its id is made of.
-#[derive(Clone, Debug)]
-struct Origin {
-    role: PropertyRole,
-    path: Box<[Box<str>]>,
+/// Where a property comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Why it is there.
+    pub role: PropertyRole,
+    /// The names of the members down to it: what its id is made of.
+    pub path: Box<[Box<str>]>,
+    /// Whose birth asked for it first; none for what the bridge adds by itself.
+    pub source: Option<Source>,
 }
 
 /// A property as a birth or definition asks for it.
@@ -95,6 +100,8 @@ pub struct Models {
     max_properties: usize,
     list: Vec<Model>,
     by_id: FxHashMap<Uuid, ModelIx>,
+    /// Whose birth is being laid out.
+    speaker: Option<Source>,
 }
 
 impl Models {
@@ -112,7 +119,13 @@ impl Models {
             max_properties: max_properties.min(limits::PROPERTIES_PER_MODEL),
             list: Vec::new(),
             by_id: FxHashMap::default(),
+            speaker: None,
         }
+    }
+
+    /// From now on properties are wanted by the birth of `source`.
+    pub fn listen_to(&mut self, source: &Source) {
+        self.speaker = Some(source.clone());
     }
 
     /// The model called `name`, made if there is none.
@@ -169,7 +182,7 @@ impl Models {
         let base = self.get(base);
         let wanted: Vec<_> =
             base.properties.iter().cloned().zip(base.origins.iter().cloned()).collect();
-        for (property, Origin { role, path }) in wanted {
+        for (property, Origin { role, path, .. }) in wanted {
             let path: Vec<&str> = path.iter().map(|name| &**name).collect();
             let default = match &property.kind {
                 PropertyKind::Attribute { default } => default.as_deref(),
@@ -198,8 +211,8 @@ impl Models {
             name,
             description,
             properties: Vec::new(),
-            hierarchies: Vec::new(),
             origins: Vec::new(),
+            hierarchies: Vec::new(),
             index: FxHashMap::default(),
             names: BTreeSet::new(),
         });
@@ -236,7 +249,7 @@ impl Models {
     /// `TWIN_MAX_PROPERTIES` is reached.
     pub fn property(&mut self, ix: ModelIx, wanted: Wanted<'_>) -> Result<(PropertyIx, bool), Cap> {
         let (namespace, max) = (self.namespace, self.max_properties);
-        let model = self.get_mut(ix);
+        let model = self.get(ix);
         let id = namespace.property(model.id, wanted.role, wanted.path, wanted.data_type);
         if let Some(property) = model.index.get(&id) {
             return Ok((*property, false));
@@ -244,13 +257,20 @@ impl Models {
         if model.properties.len() >= max {
             return Err(Cap::Properties);
         }
+        let source = match wanted.role {
+            PropertyRole::Presence => None,
+            PropertyRole::Member | PropertyRole::Parameter | PropertyRole::Property => {
+                self.speaker.clone()
+            }
+        };
+        let model = self.get_mut(ix);
         let name = model.free_name(&wanted, id);
         let property = PropertyIx(model.properties.len() as u32);
         let words = format!("{}/{name}", model.name);
         model.names.insert(name.clone());
         model.index.insert(id, property);
         let path = wanted.path.iter().map(|name| Box::from(*name)).collect();
-        model.origins.push(Origin { role: wanted.role, path });
+        model.origins.push(Origin { role: wanted.role, path, source });
         model.properties.push(Property {
             id,
             external_id: namespace.external_id(&words, id),

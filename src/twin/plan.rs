@@ -10,6 +10,7 @@ mod lanes;
 mod needs;
 mod presence;
 pub mod rates;
+pub mod standing;
 mod state;
 pub mod step;
 

@@ -10,6 +10,7 @@ use super::in_window;
 use super::layout::{self, Attribute, Layout, Target};
 use super::mapping::{self, Converted};
 use super::models::PropertyIx;
+use super::view::Presence;
 use super::world::PresenceProperties;
 use super::writer::Writer;
 use crate::delivery::point::Class;
@@ -35,6 +36,9 @@ pub(super) struct SourceValues {
     rebirths: u64,
     slots: Vec<Result<Leaf, Dropped>>,
     attributes: BTreeMap<(AssetIx, PropertyIx), Variant>,
+    /// When it was born and when it died, as told.
+    born: Option<Timestamp>,
+    died: Option<Timestamp>,
     /// When its values are to be marked, and the time of death.
     death: Option<(Instant, Timestamp)>,
 }
@@ -186,8 +190,49 @@ impl SourceValues {
             rebirths: 0,
             slots: Vec::new(),
             attributes: BTreeMap::new(),
+            born: None,
+            died: None,
             death: None,
         }
+    }
+
+    /// Whether it is alive, and since when.
+    pub(super) fn presence(&self) -> Presence {
+        let Self { online, born, died, gaps, rebirths, .. } = *self;
+        let session = self.presence.session.map(|_| (gaps, rebirths));
+        Presence { online, born, died, session }
+    }
+
+    /// What was written last of an asset's properties, the bridge's own excepted.
+    pub(super) fn last_of(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, &Tqv)> {
+        let leaves = self.slots.iter().flatten().filter(move |leaf| leaf.target.asset == asset);
+        leaves.filter_map(|leaf| Some((leaf.target.property, leaf.last.as_ref()?)))
+    }
+
+    /// The values of an asset's attributes that are not their model's defaults.
+    pub(super) fn attributes_of(
+        &self,
+        asset: AssetIx,
+    ) -> impl Iterator<Item = (PropertyIx, &Variant)> {
+        let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
+        self.attributes.range(all).map(|((_, property), value)| (*property, value))
+    }
+
+    /// What the bridge itself tells of the asset.
+    pub(super) fn told_of(&self) -> Vec<(PropertyIx, Tqv)> {
+        let Some(time) = self.told else { return Vec::new() };
+        let PresenceProperties { online, last_birth, last_death, session } = self.presence;
+        let millis = |time: Timestamp| Variant::Double(time.as_millis() as f64);
+        let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
+        let mut told = Vec::new();
+        told.extend(self.online.map(|is| (online, Variant::Boolean(is))));
+        told.extend(self.born.map(|born| (last_birth, millis(born))));
+        told.extend(self.died.map(|died| (last_death, millis(died))));
+        if let Some((gaps, rebirths)) = session {
+            told.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
+        }
+        let good = |(property, value)| (property, Tqv { time, quality: Quality::Good, value });
+        told.into_iter().map(good).collect()
     }
 
     /// Takes over what was written before this birth, and gives back what was written of
@@ -201,6 +246,8 @@ impl SourceValues {
         if let Some(old) = old {
             self.online = old.online;
             self.told = old.told;
+            self.born = old.born;
+            self.died = old.died;
             self.gaps = old.gaps;
             self.rebirths = old.rebirths;
             self.attributes = old.attributes;
@@ -280,12 +327,14 @@ impl SourceValues {
             self.online = Some(true);
             writer.tell(self.asset, self.presence.online, time, Variant::Boolean(true));
         }
+        self.born = Some(birth);
         let birth = Variant::Double(birth.as_millis() as f64);
         writer.tell(self.asset, self.presence.last_birth, time, birth);
     }
 
     fn tell_death(&mut self, writer: &mut Writer, death: Timestamp) {
         self.online = Some(false);
+        self.died = Some(death);
         let time = self.presence_time(death);
         writer.tell(self.asset, self.presence.online, time, Variant::Boolean(false));
         let death = Variant::Double(death.as_millis() as f64);

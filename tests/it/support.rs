@@ -1,6 +1,7 @@
 //! A world for one test: servers on free ports of the loopback interface.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -9,11 +10,12 @@ use aws_types::SdkConfig;
 use sitewise_local::{Handle, Options, Server};
 use sparkwise::app::{self, Ledger};
 use sparkwise::config::Config;
+use sparkwise::console::Listener;
 use sparkwise::sitewise::aws::AwsSiteWise;
 use sparkwise::sparkplug::edge::{Edge, Metric};
 use sparkwise::sparkplug::message::{Message, Qos};
 use sparkwise::time::Timestamp;
-use tokio::sync::oneshot;
+use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use windfarm::Broker;
 
@@ -66,6 +68,7 @@ fn sdk_config(endpoint: &str) -> SdkConfig {
 
 /// The bridge, in the process.
 pub(crate) struct Bridge {
+    console: watch::Receiver<Option<SocketAddr>>,
     stop: oneshot::Sender<()>,
     task: JoinHandle<Result<Ledger, app::Error>>,
 }
@@ -75,6 +78,7 @@ impl Bridge {
         let mut source: BTreeMap<String, String> = BTreeMap::from([
             ("MQTT_URL".into(), broker.url()),
             ("AWS_REGION".into(), "eu-west-1".into()),
+            ("CONSOLE_ADDR".into(), "127.0.0.1:0".into()),
             ("INGEST_LINGER".into(), "50ms".into()),
             ("SPARKPLUG_REORDER_TIMEOUT".into(), "100ms".into()),
         ]);
@@ -82,13 +86,23 @@ impl Bridge {
         let config = Config::load(&source).unwrap();
         let sitewise = AwsSiteWise::new(&sdk_config(&emulator.endpoint)).unwrap();
         let (stop, stopped) = oneshot::channel();
+        let (bound, console) = watch::channel(None);
         let task = tokio::spawn(async move {
             let stopped = async {
                 let _ = stopped.await;
             };
-            Box::pin(app::run_with(config, sitewise, "test", stopped)).await
+            let listener = Listener::bind(&config.console).await.map_err(app::Error::Console)?;
+            bound.send_replace(listener.as_ref().map(Listener::addr));
+            let run = app::run_with_console(config, listener, sitewise, "test", stopped);
+            Box::pin(run).await
         });
-        Self { stop, task }
+        Self { console, stop, task }
+    }
+
+    /// Where its console is.
+    pub(crate) async fn console(&self) -> SocketAddr {
+        let mut console = self.console.clone();
+        console.wait_for(Option::is_some).await.unwrap().unwrap()
     }
 
     /// Ends it in order: everything must be accounted for.

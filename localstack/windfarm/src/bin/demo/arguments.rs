@@ -20,7 +20,7 @@ Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30
   --once        ends when every twin is live and prints them all; fails if that takes too long
 
 Ctrl-C ends it. RUST_LOG=info shows the bridge's log. The bridge's own variables TWIN_*,
-INGEST_*, SPARKPLUG_* and OUTBOX_* work here too: TWIN_NESTED=flatten cargo demo
+INGEST_*, SPARKPLUG_*, OUTBOX_* and CONSOLE_* work here too: TWIN_NESTED=flatten cargo demo
 ";
 
 #[derive(Debug)]

@@ -116,9 +116,14 @@ impl Screen {
 
     /// How to look further.
     fn hints(&self) -> String {
-        let Addresses { mqtt, sitewise } = self.addresses;
+        let Addresses { mqtt, sitewise, console } = self.addresses;
+        let console = match console {
+            Some(console) => format!("the console, in a browser: http://{console}\n  "),
+            None => String::new(),
+        };
         format!(
             "Look further while it runs:\n  \
+             {console}\
              curl -s http://{sitewise}/asset-models\n  \
              curl -s 'http://{sitewise}/assets?filter=TOP_LEVEL'\n  \
              curl -s http://{sitewise}/_sitewise/usage\n  \

@@ -10,6 +10,7 @@ use aws_credential_types::provider::SharedCredentialsProvider;
 use sitewise_local::{Options, Server, Usage};
 use sparkwise::app;
 use sparkwise::config::Config;
+use sparkwise::console::Listener;
 use sparkwise::sitewise::aws::AwsSiteWise;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -47,6 +48,8 @@ pub(crate) struct Expected {
 pub(crate) struct Addresses {
     pub(crate) mqtt: SocketAddr,
     pub(crate) sitewise: SocketAddr,
+    /// None where `CONSOLE_ADDR` is off.
+    pub(crate) console: Option<SocketAddr>,
 }
 
 impl World {
@@ -56,14 +59,21 @@ impl World {
             Options { create_delay: CREATE_DELAY, region: REGION.into(), ..Options::default() };
         let emulator = Server::bind((Ipv4Addr::LOCALHOST, 0).into(), options)
             .map_err(|error| format!("the emulator: {error}"))?;
-        let addresses = Addresses { mqtt: broker.addr, sitewise: emulator.local_addr() };
+        let config = config(&broker.url(), arguments.spelling)?;
+        let listener = Listener::bind(&config.console)
+            .await
+            .map_err(|error| format!("the console: {error}"))?;
+        let addresses = Addresses {
+            mqtt: broker.addr,
+            sitewise: emulator.local_addr(),
+            console: listener.as_ref().map(Listener::addr),
+        };
         let sitewise = emulator.handle();
         let (end_emulator, emulator_ends) = oneshot::channel();
         let emulator = tokio::spawn(emulator.run(dropped_or_sent(emulator_ends)));
 
-        let config = config(&broker.url(), arguments.spelling)?;
         let (end_bridge, bridge_ends) = oneshot::channel();
-        let bridge = tokio::spawn(bridge(config, addresses.sitewise, bridge_ends));
+        let bridge = tokio::spawn(bridge(config, listener, addresses.sitewise, bridge_ends));
         let url = broker.url().parse()?;
         let fleet =
             Fleet::start_spelled(&arguments.company, &url, arguments.rate, arguments.spelling);
@@ -108,6 +118,7 @@ impl World {
 
 async fn bridge(
     config: Config,
+    listener: Option<Listener>,
     sitewise: SocketAddr,
     end: oneshot::Receiver<()>,
 ) -> Result<(), String> {
@@ -118,13 +129,13 @@ async fn bridge(
         .credentials_provider(SharedCredentialsProvider::new(credentials))
         .build();
     let sitewise = AwsSiteWise::new(&sdk).map_err(|error| error.to_string())?;
-    let run = app::run_with(config, sitewise, "demo", dropped_or_sent(end));
+    let run = app::run_with_console(config, listener, sitewise, "demo", dropped_or_sent(end));
     Box::pin(run).await.map(|_| ()).map_err(|error| error.to_string())
 }
 
 /// The bridge's configuration: its own variables, with the demo's addresses.
 fn config(mqtt_url: &str, spelling: Spelling) -> Result<Config, String> {
-    let ours = ["TWIN_", "INGEST_", "SPARKPLUG_", "OUTBOX_"];
+    let ours = ["TWIN_", "INGEST_", "SPARKPLUG_", "OUTBOX_", "CONSOLE_"];
     let mut variables: BTreeMap<String, String> = std::env::vars_os()
         .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
         .filter(|(name, _)| ours.iter().any(|prefix| name.starts_with(prefix)))
@@ -133,6 +144,7 @@ fn config(mqtt_url: &str, spelling: Spelling) -> Result<Config, String> {
         let rules = || Spelling::RULES.to_owned();
         variables.entry("TWIN_RULES".to_owned()).or_insert_with(rules);
     }
+    variables.entry("CONSOLE_ADDR".to_owned()).or_insert_with(|| "127.0.0.1:0".to_owned());
     variables.insert("MQTT_URL".to_owned(), mqtt_url.to_owned());
     variables.insert("AWS_REGION".to_owned(), REGION.to_owned());
     Config::load(&variables).map_err(|faults| faults.to_string())

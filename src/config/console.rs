@@ -1,0 +1,108 @@
+//! What the process shows of itself: page, health, metrics.
+
+use std::net::SocketAddr;
+
+use super::fault::Faults;
+use super::parse::word;
+use super::reader::Reader;
+use super::secret::Secret;
+use super::source::Source;
+use super::variable::{Default, Section, Var};
+
+/// Shorter tokens can be guessed.
+const SHORTEST_TOKEN: usize = 16;
+
+const ADDR: Var = Var {
+    name: "CONSOLE_ADDR",
+    default: Default::Value("127.0.0.1:8080"),
+    form: "address:port, or off",
+    doc: "Where the console listens: the page, /livez, /readyz, /metrics. Port 0 takes a free one, which \
+          the log tells. An address that is not a loopback one needs CONSOLE_TOKEN.",
+    secret: false,
+    file: false,
+};
+
+const TOKEN: Var = Var {
+    name: "CONSOLE_TOKEN",
+    default: Default::Words("none"),
+    form: "text of 16 characters or more",
+    doc: "What the console asks for, as a bearer token or as the password of any user name; /livez and \
+          /readyz answer without it. It travels as it is: put TLS in front of the console where \
+          the network is not trusted.",
+    secret: true,
+    file: true,
+};
+
+const EMF: Var = Var {
+    name: "METRICS_EMF",
+    default: Default::Value("off"),
+    form: "on or off",
+    doc: "Whether a line in CloudWatch's embedded metric format is written once a minute, to stderr as the \
+          log: metrics and alarms without an agent. Meant for LOG_FORMAT=json.",
+    secret: false,
+    file: false,
+};
+
+pub(super) const SECTION: Section = Section {
+    title: "Console",
+    doc: "What the process shows of itself. Nothing there changes anything.",
+    vars: &[&ADDR, &TOKEN, &EMF],
+};
+
+/// What the process shows of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Console {
+    /// Where it listens; none means nowhere.
+    pub addr: Option<SocketAddr>,
+    /// What has to be shown to be let in.
+    pub token: Option<Secret>,
+    /// Whether metrics are written to the log.
+    pub emf: bool,
+}
+
+impl Console {
+    /// Reads this section alone, as a probe of a running bridge needs it.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong in it.
+    pub fn load(source: &impl Source) -> Result<Self, Faults> {
+        let mut reader = Reader::new(source);
+        let console = Self::read(&mut reader);
+        reader.finish()?;
+        console.ok_or_else(Faults::default)
+    }
+
+    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let addr = reader.value(&ADDR, addr);
+        let token = reader.optional(&TOKEN, token);
+        let emf = reader.value(&EMF, word(&[("on", true), ("off", false)]));
+        if let (Some(Some(addr)), Some(None)) = (&addr, &token)
+            && !addr.ip().is_loopback()
+        {
+            reader.fault(&ADDR, "is not a loopback address: that needs CONSOLE_TOKEN");
+        }
+        Some(Self { addr: addr?, token: token?, emf: emf? })
+    }
+}
+
+fn addr(text: &str) -> Result<Option<SocketAddr>, String> {
+    if text == "off" {
+        return Ok(None);
+    }
+    let text = text.replacen("localhost:", "127.0.0.1:", 1);
+    text.parse().map(Some).map_err(|_| {
+        "is not an address and port: write 127.0.0.1:8080, [::1]:8080, 0.0.0.0:8080 or off"
+            .to_owned()
+    })
+}
+
+fn token(text: &str) -> Result<Secret, String> {
+    if text.chars().count() < SHORTEST_TOKEN {
+        return Err(format!("is shorter than {SHORTEST_TOKEN} characters"));
+    }
+    if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err("may hold only visible ASCII characters, no blanks".to_owned());
+    }
+    Ok(Secret::new(text))
+}

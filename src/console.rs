@@ -1,0 +1,58 @@
+//! What the process shows of itself over HTTP: health, metrics, and a page for people.
+//!
+//! Only GET and HEAD, and nothing that changes anything. What is shown is read by the engine
+//! between two of its inputs: a [question](ask::Questions) is a small piece of reading that
+//! runs there, a page at most, so that the pure middle needs no locks.
+
+mod api;
+pub mod ask;
+pub mod emf;
+mod guard;
+pub mod health;
+mod look;
+pub mod metrics;
+mod page;
+pub mod probe;
+mod reply;
+mod routes;
+mod serve;
+pub mod snapshot;
+
+use std::io;
+use std::net::SocketAddr;
+
+use tokio::net::TcpListener;
+
+pub use ask::{Question, Questions};
+pub use look::{Link, Look};
+pub use serve::serve;
+
+use crate::config;
+
+/// A console whose address is taken, but which does not answer yet.
+#[derive(Debug)]
+pub struct Listener {
+    listener: TcpListener,
+    guard: guard::Guard,
+    addr: SocketAddr,
+}
+
+impl Listener {
+    /// Takes the address of `console`; none if it is switched off.
+    ///
+    /// # Errors
+    ///
+    /// The address cannot be had.
+    pub async fn bind(console: &config::Console) -> Result<Option<Self>, io::Error> {
+        let Some(addr) = console.addr else { return Ok(None) };
+        let listener = TcpListener::bind(addr).await?;
+        let addr = listener.local_addr()?;
+        let guard = guard::Guard::new(addr, console.token.clone());
+        Ok(Some(Self { listener, guard, addr }))
+    }
+
+    /// Where it is.
+    pub fn addr(&self) -> SocketAddr {
+        self.addr
+    }
+}

@@ -1,0 +1,86 @@
+//! The data behind the page: read-only JSON, a page at a time.
+//!
+//! It follows the page and changes with it; `/metrics` is what others should build on.
+
+mod figures;
+mod models;
+mod nodes;
+mod query;
+mod refusals;
+mod tree;
+
+use hyper::header::HeaderMap;
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::ask::NoAnswer;
+use super::reply::{self, Reply};
+use super::routes::Routes;
+use query::Query;
+
+/// Rows of a page at most.
+const MOST_ROWS: usize = 500;
+
+/// Why there is no data.
+#[derive(Debug)]
+pub(super) enum Error {
+    /// There is no such thing.
+    NotFound,
+    /// The question cannot be understood.
+    Wrong(&'static str),
+    /// The engine does not answer.
+    NoAnswer(NoAnswer),
+}
+
+impl From<NoAnswer> for Error {
+    fn from(why: NoAnswer) -> Self {
+        Self::NoAnswer(why)
+    }
+}
+
+/// Part of a list.
+#[derive(Debug, Serialize)]
+struct Page<T> {
+    rows: Vec<T>,
+    /// What `from` or `after` has to be for the next page; none on the last.
+    next: Option<String>,
+}
+
+impl<T> Page<T> {
+    /// The rows from a place on, and where to go on.
+    fn cut(rows: impl Iterator<Item = T>, from: usize, limit: usize) -> Self {
+        let mut rows = rows.skip(from);
+        let page: Vec<T> = rows.by_ref().take(limit).collect();
+        let next = rows.next().map(|_| (from + page.len()).to_string());
+        Self { rows: page, next }
+    }
+}
+
+/// Answers `/api/<name>?<query>`.
+pub(super) async fn answer(
+    routes: &Routes,
+    name: &str,
+    query: &str,
+    asked: &HeaderMap,
+) -> Result<Reply, Error> {
+    let query = Query::parse(query).ok_or(Error::Wrong("the query is not URL-encoded"))?;
+    let questions = &routes.questions;
+    let (first, id) = match name.split_once('/') {
+        Some((first, id)) => (first, Some(id.parse::<Uuid>().map_err(|_| Error::NotFound)?)),
+        None => (name, None),
+    };
+    match (first, id) {
+        ("overview", None) => Ok(reply::json(asked, &figures::overview(routes).await?)),
+        ("children", None) => Ok(reply::json(asked, &tree::children(questions, &query).await?)),
+        ("search", None) => Ok(reply::json(asked, &tree::search(questions, &query).await?)),
+        ("assets", Some(id)) => Ok(reply::json(asked, &tree::asset(questions, id, &query).await?)),
+        ("models", None) => Ok(reply::json(asked, &models::list(questions, &query).await?)),
+        ("models", Some(id)) => {
+            Ok(reply::json(asked, &models::model(questions, id, &query).await?))
+        }
+        ("nodes", None) => Ok(reply::json(asked, &nodes::list(questions, &query).await?)),
+        ("problems", None) => Ok(reply::json(asked, &refusals::problems(questions, &query).await?)),
+        ("refusals", None) => Ok(reply::json(asked, &refusals::refusals(questions, &query).await?)),
+        _ => Err(Error::NotFound),
+    }
+}

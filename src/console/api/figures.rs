@@ -1,0 +1,125 @@
+//! The page's numbers.
+
+use serde::Serialize;
+
+use super::Error;
+use crate::console::look::Link;
+use crate::console::routes::Routes;
+use crate::console::snapshot::PHASES;
+use crate::twin::counts::Dropped;
+use crate::twin::mapping::Adjustment;
+
+/// All numbers of the page's head and of its stream.
+#[derive(Debug, Serialize)]
+pub(super) struct Overview {
+    version: &'static str,
+    host_id: String,
+    /// Labels and sentences; none where the bridge is ready.
+    not_ready: Vec<(&'static str, String)>,
+    began: i64,
+    links: Vec<Link>,
+    /// Edge nodes by phase.
+    nodes: Vec<(&'static str, u64)>,
+    models: usize,
+    assets: usize,
+    assets_live: u64,
+    provisioning_pending: u64,
+    problems: usize,
+    dead_letters: u64,
+    findings: u64,
+    values: Values,
+    /// The time of the value that has waited longest, in whole seconds of the epoch.
+    oldest: Option<i64>,
+    outbox_bytes: u64,
+    outbox_max_bytes: u64,
+    delivery: Delivery,
+    linger_seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Values {
+    read: u64,
+    own: u64,
+    points: u64,
+    held: usize,
+    in_outbox: usize,
+    behind_gates: usize,
+    on_the_way: usize,
+    delivered: u64,
+    refused: Vec<(&'static str, u64)>,
+    discarded: Vec<(&'static str, u64)>,
+    dropped: Vec<(&'static str, u64)>,
+    adjusted: Vec<(&'static str, u64)>,
+}
+
+#[derive(Debug, Serialize)]
+struct Delivery {
+    requests: u64,
+    values: u64,
+    retries: u64,
+    throttles: u64,
+    in_flight: usize,
+    billed_messages: u64,
+    /// In percent.
+    quota_share: u32,
+}
+
+pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
+    let snapshot = routes.snapshot().await?;
+    let ledger = &snapshot.ledger;
+    let delivery = ledger.delivery;
+    let discarded = delivery.discarded;
+    Ok(Overview {
+        version: env!("CARGO_PKG_VERSION"),
+        host_id: snapshot.host_id.clone(),
+        not_ready: snapshot.not_ready.iter().map(|why| (why.label(), why.to_string())).collect(),
+        began: snapshot.began.as_millis(),
+        links: snapshot.links.clone(),
+        nodes: PHASES.iter().zip(snapshot.nodes).map(|((_, label), n)| (*label, n)).collect(),
+        models: ledger.size.0,
+        assets: ledger.size.1,
+        assets_live: snapshot.assets_live,
+        provisioning_pending: snapshot.provisioning_pending,
+        problems: ledger.problems.len(),
+        dead_letters: ledger.refused.total(),
+        findings: ledger.findings.iter().map(|(_, count)| count).sum(),
+        values: Values {
+            read: ledger.values.values,
+            own: ledger.values.own_points,
+            points: ledger.values.points,
+            held: ledger.held,
+            in_outbox: ledger.outbox.saturating_sub(ledger.parked),
+            behind_gates: ledger.parked,
+            on_the_way: delivery.waiting,
+            delivered: delivery.delivered,
+            refused: vec![
+                ("out_of_range", ledger.refused.out_of_range),
+                ("invalid", ledger.refused.invalid),
+                ("denied", ledger.refused.denied),
+            ],
+            discarded: vec![
+                ("overwritten", discarded.overwritten + ledger.losses.overwritten),
+                ("rate", discarded.rate),
+                ("outbox_full", ledger.losses.full),
+                ("mqtt_queue_full", ledger.mqtt.dropped),
+            ],
+            dropped: Dropped::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),
+            adjusted: Adjustment::ALL
+                .map(|how| (how.label(), ledger.values.adjusted(how)))
+                .to_vec(),
+        },
+        oldest: snapshot.oldest.map(|time| time.seconds()),
+        outbox_bytes: snapshot.outbox_bytes,
+        outbox_max_bytes: snapshot.outbox_max_bytes,
+        delivery: Delivery {
+            requests: delivery.requests,
+            values: delivery.values,
+            retries: delivery.retries,
+            throttles: delivery.throttles,
+            in_flight: delivery.in_flight,
+            billed_messages: delivery.billed_messages,
+            quota_share: (snapshot.quota_share * 100.0).round() as u32,
+        },
+        linger_seconds: snapshot.linger.as_secs_f64(),
+    })
+}

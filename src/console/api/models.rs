@@ -1,0 +1,137 @@
+//! Models: what they have, whence, and how far they are.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use super::query::Query;
+use super::tree::standing;
+use super::{Error, Page};
+use crate::console::ask::Questions;
+use crate::sitewise::api::PropertyKind;
+use crate::twin::mapping::type_name;
+
+/// Rows of a page unless asked otherwise.
+const ROWS: usize = 100;
+
+/// A model in a list.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    id: Uuid,
+    name: String,
+    description: Option<String>,
+    properties: usize,
+    /// Of these: there in SiteWise.
+    complete: usize,
+    assets: usize,
+    standing: &'static str,
+}
+
+/// All about one model.
+#[derive(Debug, Serialize)]
+pub(super) struct Detail {
+    id: Uuid,
+    external_id: String,
+    name: String,
+    description: Option<String>,
+    standing: &'static str,
+    assets: usize,
+    /// Models of the assets that can be below its own.
+    below: Vec<Link>,
+    /// What SiteWise has against it.
+    problem: Option<String>,
+    total: usize,
+    complete: usize,
+    properties: Page<Property>,
+}
+
+#[derive(Debug, Serialize)]
+struct Link {
+    id: Uuid,
+    name: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Property {
+    id: Uuid,
+    name: String,
+    role: &'static str,
+    attribute: bool,
+    data_type: &'static str,
+    unit: Option<String>,
+    default: Option<String>,
+    /// Whose birth asked for it first.
+    source: Option<String>,
+    /// It is there in SiteWise.
+    live: bool,
+}
+
+/// All models, in the order in which they were first wanted.
+pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
+    let words = query.get("q").unwrap_or_default().to_lowercase();
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let page = questions.ask(move |look| {
+        let twin = look.bridge.twin();
+        let mut assets = vec![0; twin.size().0];
+        for (_, asset) in twin.assets_from(0) {
+            if let Some(count) = assets.get_mut(asset.model.0 as usize) {
+                *count += 1;
+            }
+        }
+        let named = twin.models().filter(|(_, model)| model.name.to_lowercase().contains(&words));
+        let rows = named.map(|(ix, model)| {
+            let (stands, complete) = twin.plan().model_standing(ix);
+            Row {
+                id: model.id,
+                name: model.name.clone(),
+                description: model.description.clone(),
+                properties: model.properties.len(),
+                complete,
+                assets: assets.get(ix.0 as usize).copied().unwrap_or_default(),
+                standing: standing(stands),
+            }
+        });
+        Page::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}
+
+/// All about a model.
+pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Result<Detail, Error> {
+    let words = query.get("q").unwrap_or_default().to_lowercase();
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let detail = questions.ask(move |look| {
+        let twin = look.bridge.twin();
+        let (ix, model) = twin.model(id)?;
+        let (stands, complete) = twin.plan().model_standing(ix);
+        let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));
+        let problem = twin.plan().problems().find(|(subject, _)| subject.contains(&model.name));
+        let properties = model.properties.iter().zip(&model.origins).enumerate();
+        let named =
+            properties.filter(|(_, (property, _))| property.name.to_lowercase().contains(&words));
+        let shown = named.map(|(place, (property, origin))| Property {
+            id: property.id,
+            name: property.name.clone(),
+            role: origin.role.word(),
+            attribute: property.kind != PropertyKind::Measurement,
+            data_type: type_name(property.data_type),
+            unit: property.unit.clone(),
+            default: property.default().map(str::to_owned),
+            source: origin.source.as_ref().map(ToString::to_string),
+            live: place < complete,
+        });
+        Some(Detail {
+            id,
+            external_id: model.external_id.clone(),
+            name: model.name.clone(),
+            description: model.description.clone(),
+            standing: standing(stands),
+            assets: twin.assets_from(0).filter(|(_, asset)| asset.model == ix).count(),
+            below: below.map(|child| Link { id: child.id, name: child.name.clone() }).collect(),
+            problem: problem.map(|(_, reason)| reason.to_owned()),
+            total: model.properties.len(),
+            complete,
+            properties: Page::cut(shown, from, limit),
+        })
+    });
+    detail.await?.ok_or(Error::NotFound)
+}

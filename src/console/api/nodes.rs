@@ -1,0 +1,88 @@
+//! Edge nodes, with what they do otherwise than the specification says.
+
+use serde::Serialize;
+
+use super::query::Query;
+use super::{Error, Page};
+use crate::console::ask::Questions;
+use crate::console::snapshot::PHASES;
+use crate::sparkplug::address::Source;
+use crate::sparkplug::host::{Found, Phase};
+
+/// Rows of a page unless asked otherwise.
+const ROWS: usize = 100;
+
+/// An edge node.
+#[derive(Debug, Serialize)]
+pub(super) struct Row {
+    group: String,
+    node: String,
+    phase: &'static str,
+    born: Option<i64>,
+    died: Option<i64>,
+    gaps: u64,
+    rebirths: u64,
+    findings: Vec<Finding>,
+}
+
+#[derive(Debug, Serialize)]
+struct Finding {
+    name: &'static str,
+    /// What it means, in words for people.
+    words: &'static str,
+    /// The statement of the specification that it is held against.
+    statement: Option<&'static str>,
+    count: u64,
+    last: i64,
+    /// The topic of the first message that showed it.
+    example: String,
+}
+
+/// Edge nodes in the order in which they were first heard of; with `only=findings` those that
+/// have any, with `only=offline` those that do not speak.
+pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
+    let words = query.get("q").unwrap_or_default().to_lowercase();
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let (findings, offline) = match query.get("only") {
+        None => (false, false),
+        Some("findings") => (true, false),
+        Some("offline") => (false, true),
+        Some(_) => return Err(Error::Wrong("only is findings or offline")),
+    };
+    let page = questions.ask(move |look| {
+        let (host, twin) = (look.bridge.host(), look.bridge.twin());
+        let nodes = host.nodes().filter(|node| {
+            (!findings || !node.found.is_empty())
+                && (!offline || node.phase != Phase::Online)
+                && (words.is_empty() || node.edge.to_string().to_lowercase().contains(&words))
+        });
+        let rows = nodes.map(|node| {
+            let source = Source { edge: node.edge.clone(), device: None };
+            let presence = twin.presence_of(&source);
+            let phase = PHASES.iter().find(|(phase, _)| *phase == node.phase);
+            Row {
+                group: node.edge.group.to_string(),
+                node: node.edge.node.to_string(),
+                phase: phase.map_or("unknown", |(_, label)| label),
+                born: presence.born.map(|time| time.as_millis()),
+                died: presence.died.map(|time| time.as_millis()),
+                gaps: node.figures.gaps,
+                rebirths: node.figures.rebirths,
+                findings: node.found.iter().map(finding).collect(),
+            }
+        });
+        Page::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}
+
+fn finding(found: &Found<'_>) -> Finding {
+    Finding {
+        name: found.finding.name(),
+        words: found.finding.words(),
+        statement: found.finding.tck_id(),
+        count: found.count,
+        last: found.last.as_millis(),
+        example: found.example.to_owned(),
+    }
+}

@@ -1,0 +1,80 @@
+//! What SiteWise refused: values, models, assets.
+
+use serde::Serialize;
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::query::Query;
+use super::tree::{quality, variant};
+use super::{Error, Page};
+use crate::console::ask::Questions;
+use crate::delivery::point::Refusal;
+
+/// Rows of a page unless asked otherwise.
+const ROWS: usize = 50;
+
+/// A refused value.
+#[derive(Debug, Serialize)]
+pub(super) struct Refused {
+    at: i64,
+    asset: Uuid,
+    /// None where the asset or the property is not known any more.
+    asset_name: Option<String>,
+    property_name: Option<String>,
+    kind: &'static str,
+    reason: String,
+    time: i64,
+    quality: &'static str,
+    value: Value,
+}
+
+/// What people should look at.
+#[derive(Debug, Serialize)]
+pub(super) struct Problem {
+    subject: String,
+    reason: String,
+}
+
+/// Refused values, the last first.
+pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Page<Refused>, Error> {
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let page = questions.ask(move |look| {
+        let twin = look.bridge.twin();
+        let rows = look.dead_letters.iter().rev().map(|letter| {
+            let point = &letter.point;
+            let asset = twin.asset(point.stream.asset).map(|(_, asset)| asset);
+            let property = asset.and_then(|asset| twin.property(asset, point.stream.property));
+            Refused {
+                at: letter.at.as_millis(),
+                asset: point.stream.asset,
+                asset_name: asset.map(|asset| asset.name.clone()),
+                property_name: property.map(|property| property.name.clone()),
+                kind: match letter.refusal {
+                    Refusal::OutOfRange => "out_of_range",
+                    Refusal::Invalid => "invalid",
+                    Refusal::Denied => "denied",
+                },
+                reason: letter.reason.clone(),
+                time: point.time.as_millis(),
+                quality: quality(point.quality),
+                value: variant(&point.value),
+            }
+        });
+        Page::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}
+
+/// Models and assets that people should look at.
+pub(super) async fn problems(questions: &Questions, query: &Query) -> Result<Page<Problem>, Error> {
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let page = questions.ask(move |look| {
+        let problems = look.bridge.twin().plan().problems();
+        let rows = problems.map(|(subject, reason)| Problem {
+            subject: subject.to_owned(),
+            reason: reason.to_owned(),
+        });
+        Page::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}

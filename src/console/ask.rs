@@ -1,0 +1,94 @@
+//! Questions to the engine, which alone sees the bridge.
+
+use std::time::Duration;
+
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::timeout;
+
+use super::look::Look;
+
+/// Questions that wait for the engine; whoever asks one more is told to come again.
+const WAITING: usize = 64;
+/// How long the engine may take: it is never that busy.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// A piece of reading, done by the engine between two inputs. It looks at a page at most.
+pub type Question = Box<dyn FnOnce(&Look<'_>) + Send>;
+
+/// Where the process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Life {
+    /// The engine does not run yet, for this reason.
+    Starting(&'static str),
+    /// The engine answers questions.
+    Running,
+}
+
+/// Why there is no answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// The engine does not run yet.
+    Starting(&'static str),
+    /// Too many ask.
+    Busy,
+    /// The engine does not answer in time, or no more.
+    Silent,
+}
+
+/// Asks the engine. Clones ask the same one.
+#[derive(Clone, Debug)]
+pub struct Questions {
+    queue: mpsc::Sender<Question>,
+    life: watch::Receiver<Life>,
+}
+
+/// The engine's end of the questions.
+#[derive(Debug)]
+pub struct Answers {
+    /// What is asked.
+    pub questions: mpsc::Receiver<Question>,
+    life: watch::Sender<Life>,
+}
+
+impl Questions {
+    /// A pair that is connected. Until [`Answers::begin`] everybody is told `reason`.
+    pub fn new(reason: &'static str) -> (Self, Answers) {
+        let (queue, questions) = mpsc::channel(WAITING);
+        let (begin, life) = watch::channel(Life::Starting(reason));
+        (Self { queue, life }, Answers { questions, life: begin })
+    }
+
+    /// Reads something off the engine.
+    ///
+    /// # Errors
+    ///
+    /// It does not answer.
+    pub async fn ask<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(&Look<'_>) -> T + Send + 'static,
+    ) -> Result<T, NoAnswer> {
+        if let Life::Starting(reason) = *self.life.borrow() {
+            return Err(NoAnswer::Starting(reason));
+        }
+        let (tell, told) = oneshot::channel();
+        let question: Question = Box::new(move |look| {
+            // Whoever asked may be gone.
+            let _ = tell.send(read(look));
+        });
+        self.queue.try_send(question).map_err(|error| match error {
+            mpsc::error::TrySendError::Full(_) => NoAnswer::Busy,
+            mpsc::error::TrySendError::Closed(_) => NoAnswer::Silent,
+        })?;
+        match timeout(PATIENCE, told).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(_)) | Err(_) => Err(NoAnswer::Silent),
+        }
+    }
+}
+
+impl Answers {
+    /// From now on questions are answered.
+    pub fn begin(&self) {
+        self.life.send_replace(Life::Running);
+    }
+}

@@ -1,0 +1,108 @@
+//! The same figures for CloudWatch, as lines of its embedded metric format.
+//!
+//! CloudWatch Logs makes metrics of such lines by itself: no agent, no further right. Counts
+//! are those since the line before, so that they can be summed and alarmed on.
+//!
+//! Source: "Specification: Embedded metric format", CloudWatch user guide.
+
+use serde_json::{Value, json};
+
+use super::snapshot::Snapshot;
+
+/// Where CloudWatch keeps the metrics.
+const NAMESPACE: &str = "Sparkwise";
+/// By what they are told apart: the host id.
+const DIMENSION: &str = "HostId";
+
+/// For `docs/metrics.md`.
+pub(super) const MARKDOWN: &str = "
+## CloudWatch
+
+With `METRICS_EMF=on` a line in CloudWatch's embedded metric format goes to stderr once a minute,
+and one at the end. In a log group of CloudWatch Logs it becomes metrics in the namespace
+`Sparkwise` with the dimension `HostId`, which is `SPARKPLUG_HOST_ID`. Counts are those since the
+line before.
+
+| Metric | Unit | Meaning |
+|---|---|---|
+| `Ready` | None | 1 if the bridge does what it is for, else 0; the reasons stand beside it in `notReady` |
+| `OldestValueAgeSeconds` | Seconds | age of the value that has waited longest |
+| `ValuesRead` | Count | values that came in |
+| `ValuesDelivered` | Count | points that SiteWise has taken |
+| `ValuesWaiting` | Count | points not decided yet |
+| `ValuesLost` | Count | values given up for lack of room or because SiteWise's rate for one property was passed; MQTT messages dropped count as one each |
+| `DeadLetters` | Count | values that SiteWise refused or would refuse |
+| `Throttled` | Count | answers that told to go slower |
+| `BilledMessages` | Count | messages that SiteWise bills |
+| `AssetsLive` | Count | assets that are usable |
+";
+
+/// What the line before has counted.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Emf {
+    told: Counts,
+}
+
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    read: u64,
+    delivered: u64,
+    lost: u64,
+    dead_letters: u64,
+    throttled: u64,
+    billed: u64,
+}
+
+impl Emf {
+    /// The next line, without a line feed.
+    pub fn line(&mut self, snapshot: &Snapshot) -> String {
+        let is = Counts::of(snapshot);
+        let was = std::mem::replace(&mut self.told, is);
+        let metrics: [(&str, &str, Value); 10] = [
+            ("Ready", "None", json!(u8::from(snapshot.not_ready.is_empty()))),
+            ("OldestValueAgeSeconds", "Seconds", json!(snapshot.oldest_age_seconds())),
+            ("ValuesRead", "Count", json!(is.read.saturating_sub(was.read))),
+            ("ValuesDelivered", "Count", json!(is.delivered.saturating_sub(was.delivered))),
+            ("ValuesWaiting", "Count", json!(snapshot.ledger.waiting())),
+            ("ValuesLost", "Count", json!(is.lost.saturating_sub(was.lost))),
+            ("DeadLetters", "Count", json!(is.dead_letters.saturating_sub(was.dead_letters))),
+            ("Throttled", "Count", json!(is.throttled.saturating_sub(was.throttled))),
+            ("BilledMessages", "Count", json!(is.billed.saturating_sub(was.billed))),
+            ("AssetsLive", "Count", json!(snapshot.assets_live)),
+        ];
+        let declared: Vec<Value> =
+            metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
+        let reasons: Vec<&str> = snapshot.not_ready.iter().map(|why| why.label()).collect();
+        let mut line = json!({
+            "_aws": {
+                "Timestamp": snapshot.at.as_millis(),
+                "CloudWatchMetrics": [{
+                    "Namespace": NAMESPACE,
+                    "Dimensions": [[DIMENSION]],
+                    "Metrics": declared,
+                }],
+            },
+            DIMENSION: snapshot.host_id,
+            "notReady": reasons,
+        });
+        if let Some(line) = line.as_object_mut() {
+            line.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)));
+        }
+        line.to_string()
+    }
+}
+
+impl Counts {
+    fn of(snapshot: &Snapshot) -> Self {
+        let ledger = &snapshot.ledger;
+        let messages: u64 = snapshot.links.iter().map(|link| link.dropped).sum();
+        Self {
+            read: ledger.values.values,
+            delivered: ledger.delivery.delivered,
+            lost: ledger.losses.full + ledger.delivery.discarded.rate + messages,
+            dead_letters: ledger.refused.total(),
+            throttled: ledger.delivery.throttles,
+            billed: ledger.delivery.billed_messages,
+        }
+    }
+}

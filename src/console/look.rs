@@ -1,0 +1,66 @@
+//! What the engine lets be looked at.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde::Serialize;
+
+use crate::app::Losses;
+use crate::bridge::Bridge;
+use crate::outbox::Outbox;
+use crate::outbox::dead_letters::DeadLetters;
+use crate::time::{Now, Timestamp};
+
+/// Everything the engine has, for the time of one question.
+#[derive(Clone, Copy)]
+pub struct Look<'a> {
+    /// Id of this host application.
+    pub host_id: &'a str,
+    /// How long a value waits for others of its property.
+    pub linger: Duration,
+    /// The pure middle.
+    pub bridge: &'a Bridge,
+    /// What waits.
+    pub outbox: &'a dyn Outbox,
+    /// Bytes that the outbox may take.
+    pub outbox_max_bytes: u64,
+    /// What was refused.
+    pub dead_letters: &'a DeadLetters,
+    /// The MQTT servers.
+    pub links: &'a [Link],
+    /// What the engine itself had to give up.
+    pub losses: Losses,
+    /// The outbox gave up values within the last minute.
+    pub outbox_full: bool,
+    /// The process is about to end.
+    pub ending: bool,
+    /// When the engine began.
+    pub began: Timestamp,
+    /// The moment of the question.
+    pub now: Now,
+}
+
+impl std::fmt::Debug for Look<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Look").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// How the connection to one MQTT server stands.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Link {
+    /// Its address as in `MQTT_URL`, without credentials.
+    pub url: String,
+    /// Since when there is a session, in epoch milliseconds; none while there is none.
+    pub since: Option<i64>,
+    /// Why there is none, in words.
+    pub trouble: Option<Arc<str>>,
+    /// Messages received.
+    pub received: u64,
+    /// Messages of these that were dropped because the engine's queue was full.
+    pub dropped: u64,
+    /// Messages of these whose topic is not UTF-8.
+    pub malformed: u64,
+    /// Messages to the server that were dropped because its queue was full.
+    pub unpublished: u64,
+}

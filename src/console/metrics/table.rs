@@ -1,0 +1,264 @@
+//! The table.
+
+use super::{Kind, Label, Metric, Read};
+use crate::console::health::NotReady;
+use crate::console::snapshot::{PHASES, Snapshot};
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::rebirth::Reason;
+use crate::twin::counts::Dropped;
+use crate::twin::mapping::Adjustment;
+
+/// Why a value is refused: the words of `reason`.
+const REFUSED: [&str; 3] = ["out_of_range", "invalid", "denied"];
+/// By which rule a point is discarded: the words of `reason`.
+const DISCARDED: [&str; 3] = ["overwritten", "rate", "outbox_full"];
+/// Where a point waits: the words of `place`.
+const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
+
+const fn counter(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> Metric {
+    Metric { name, kind: Kind::Counter, help, label: Label::None, read: Read::One(read) }
+}
+
+const fn gauge(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> Metric {
+    Metric { name, kind: Kind::Gauge, help, label: Label::None, read: Read::One(read) }
+}
+
+const fn each(
+    kind: Kind,
+    name: &'static str,
+    help: &'static str,
+    label: Label,
+    read: fn(&Snapshot) -> Vec<f64>,
+) -> Metric {
+    Metric { name, kind, help, label, read: Read::Each(read) }
+}
+
+/// Every metric there is.
+pub const TABLE: &[Metric] = &[
+    gauge("sparkwise_ready", "Whether the bridge does what it is for: 1 or 0.", |s| {
+        f64::from(u8::from(s.not_ready.is_empty()))
+    }),
+    each(
+        Kind::Gauge,
+        "sparkwise_not_ready",
+        "Why the bridge is not ready: 1 for each reason that holds.",
+        Label::Words("reason", || NotReady::LABELS.to_vec()),
+        |s| {
+            let holds = |label: &&str| s.not_ready.iter().any(|why| why.label() == *label);
+            NotReady::LABELS.iter().map(|label| f64::from(u8::from(holds(label)))).collect()
+        },
+    ),
+    gauge("sparkwise_started_seconds", "When the engine began, in seconds of the epoch.", |s| {
+        s.began.as_millis() as f64 / 1_000.0
+    }),
+    // MQTT.
+    each(
+        Kind::Gauge,
+        "sparkwise_mqtt_connected",
+        "Whether there is a session with the server, all subscriptions granted: 1 or 0.",
+        Label::Server,
+        |s| s.links.iter().map(|link| f64::from(u8::from(link.since.is_some()))).collect(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_mqtt_messages_received_total",
+        "Messages received.",
+        Label::Server,
+        |s| s.links.iter().map(|link| link.received as f64).collect(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_mqtt_messages_dropped_total",
+        "Messages lost because the engine's queue was full. Each leaves a gap in its node's sequence, \
+         which asks for a rebirth.",
+        Label::Server,
+        |s| s.links.iter().map(|link| link.dropped as f64).collect(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_mqtt_topics_malformed_total",
+        "Messages thrown away because their topic is not UTF-8.",
+        Label::Server,
+        |s| s.links.iter().map(|link| link.malformed as f64).collect(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_mqtt_publishes_dropped_total",
+        "Messages to the server, rebirth requests mostly, lost because its queue was full.",
+        Label::Server,
+        |s| s.links.iter().map(|link| link.unpublished as f64).collect(),
+    ),
+    // Sparkplug.
+    counter("sparkwise_sparkplug_messages_total", "Messages that the engine has handled.", |s| {
+        s.plant.messages as f64
+    }),
+    counter("sparkwise_sparkplug_births_total", "Births of nodes and devices.", |s| {
+        s.plant.births as f64
+    }),
+    counter("sparkwise_sparkplug_deaths_total", "Deaths of nodes and devices.", |s| {
+        s.plant.deaths as f64
+    }),
+    each(
+        Kind::Counter,
+        "sparkwise_sparkplug_rebirths_total",
+        "Births asked for.",
+        Label::Words("reason", || Reason::ALL.map(Reason::name).to_vec()),
+        |s| s.plant.rebirths.iter().map(|count| *count as f64).collect(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_sparkplug_findings_total",
+        "What senders did otherwise than the specification says; docs/semantics.md explains each.",
+        Label::Words("finding", || Finding::ALL.map(Finding::name).to_vec()),
+        |s| Finding::ALL.map(|finding| s.plant.findings.count(finding) as f64).to_vec(),
+    ),
+    each(
+        Kind::Gauge,
+        "sparkwise_edge_nodes",
+        "Edge nodes ever heard of, by where they stand.",
+        Label::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
+        |s| s.nodes.iter().map(|count| *count as f64).collect(),
+    ),
+    // Values.
+    counter("sparkwise_values_read_total", "Values that came in from the plant.", |s| {
+        s.ledger.values.values as f64
+    }),
+    counter("sparkwise_values_points_total", "Values of these that became points.", |s| {
+        s.ledger.values.points as f64
+    }),
+    counter(
+        "sparkwise_values_own_total",
+        "Points that the bridge made itself: presence, attributes, stale marks, heartbeats.",
+        |s| s.ledger.values.own_points as f64,
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_values_dropped_total",
+        "Values that were not carried, by rule.",
+        Label::Words("reason", || Dropped::ALL.map(Dropped::label).to_vec()),
+        |s| Dropped::ALL.map(|why| s.ledger.values.dropped(why) as f64).to_vec(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_values_adjusted_total",
+        "Values that were carried otherwise than sent: rounded past 2^53, infinite, cleaned of control \
+         characters, cut at 1,024 bytes.",
+        Label::Words("how", || Adjustment::ALL.map(Adjustment::label).to_vec()),
+        |s| Adjustment::ALL.map(|how| s.ledger.values.adjusted(how) as f64).to_vec(),
+    ),
+    each(
+        Kind::Counter,
+        "sparkwise_values_refused_total",
+        "Values that SiteWise refused or would refuse, each a dead letter: outside its window of time, \
+         invalid, access denied.",
+        Label::Words("reason", || REFUSED.to_vec()),
+        |s| {
+            let refused = s.ledger.refused;
+            [refused.out_of_range, refused.invalid, refused.denied].map(|n| n as f64).to_vec()
+        },
+    ),
+    gauge("sparkwise_dead_letters_kept", "Dead letters that can still be looked at.", |s| {
+        s.dead_letters_kept as f64
+    }),
+    counter("sparkwise_values_delivered_total", "Points that SiteWise has taken.", |s| {
+        s.ledger.delivery.delivered as f64
+    }),
+    each(
+        Kind::Counter,
+        "sparkwise_values_discarded_total",
+        "Points given up: overwritten by a later one of the same time and quality, more than ten a second \
+         of one property, or the outbox was full.",
+        Label::Words("reason", || DISCARDED.to_vec()),
+        |s| {
+            let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
+            let overwritten = delivery.overwritten + losses.overwritten;
+            [overwritten, delivery.rate, losses.full].map(|n| n as f64).to_vec()
+        },
+    ),
+    each(
+        Kind::Gauge,
+        "sparkwise_values_waiting",
+        "Points not decided yet: in the outbox, there behind an asset or property that is missing, on \
+         their way.",
+        Label::Words("place", || WAITING.to_vec()),
+        |s| {
+            let Snapshot { ledger, .. } = s;
+            let outbox = ledger.outbox.saturating_sub(ledger.parked);
+            [outbox, ledger.parked, ledger.delivery.waiting].map(|n| n as f64).to_vec()
+        },
+    ),
+    gauge("sparkwise_values_held", "Values held until SiteWise has told what it has.", |s| {
+        s.ledger.held as f64
+    }),
+    gauge(
+        "sparkwise_oldest_value_age_seconds",
+        "Age of the value that has waited longest; 0 if none waits.",
+        Snapshot::oldest_age_seconds,
+    ),
+    gauge("sparkwise_outbox_bytes", "Bytes that the waiting values take.", |s| {
+        s.outbox_bytes as f64
+    }),
+    gauge("sparkwise_outbox_max_bytes", "Bytes that they may take: OUTBOX_MAX_BYTES.", |s| {
+        s.outbox_max_bytes as f64
+    }),
+    // Delivery.
+    counter("sparkwise_put_requests_total", "BatchPutAssetPropertyValue requests sent.", |s| {
+        s.ledger.delivery.requests as f64
+    }),
+    counter("sparkwise_put_entries_total", "Entries sent.", |s| s.ledger.delivery.entries as f64),
+    counter("sparkwise_put_values_total", "Values sent, those sent again included.", |s| {
+        s.ledger.delivery.values as f64
+    }),
+    counter("sparkwise_put_retries_total", "Points that went back to be sent again.", |s| {
+        s.ledger.delivery.retries as f64
+    }),
+    counter(
+        "sparkwise_put_throttles_total",
+        "Answers, of requests and of entries, that told to go slower.",
+        |s| s.ledger.delivery.throttles as f64,
+    ),
+    counter(
+        "sparkwise_billed_messages_total",
+        "Messages that SiteWise bills for what it has taken.",
+        |s| s.ledger.delivery.billed_messages as f64,
+    ),
+    gauge("sparkwise_put_in_flight", "Requests without an answer yet.", |s| {
+        s.ledger.delivery.in_flight as f64
+    }),
+    gauge(
+        "sparkwise_quota_share",
+        "Share of INGEST_REQUESTS_PER_SECOND and INGEST_VALUES_PER_SECOND that is used: halved by \
+         throttling, rising slowly to 1.",
+        |s| s.quota_share,
+    ),
+    // Provisioning.
+    gauge("sparkwise_models_wanted", "Models that the plant wants.", |s| s.ledger.size.0 as f64),
+    gauge("sparkwise_assets_wanted", "Assets that the plant wants.", |s| s.ledger.size.1 as f64),
+    gauge("sparkwise_assets_live", "Assets of these that are usable.", |s| s.assets_live as f64),
+    counter("sparkwise_models_created_total", "Models created.", |s| {
+        s.ledger.provisioning.models_created as f64
+    }),
+    counter("sparkwise_models_updated_total", "Updates of models.", |s| {
+        s.ledger.provisioning.models_updated as f64
+    }),
+    counter("sparkwise_assets_created_total", "Assets created.", |s| {
+        s.ledger.provisioning.assets_created as f64
+    }),
+    counter("sparkwise_assets_linked_total", "Assets put under their parent.", |s| {
+        s.ledger.provisioning.assets_linked as f64
+    }),
+    counter(
+        "sparkwise_tree_full_total",
+        "Places that SiteWise's tree did not have: the assets are live at the root.",
+        |s| (s.ledger.values.tree_full + s.ledger.provisioning.tree_full) as f64,
+    ),
+    counter("sparkwise_provisioning_failures_total", "Control plane calls that failed.", |s| {
+        s.ledger.provisioning.failures as f64
+    }),
+    gauge("sparkwise_provisioning_pending", "Control plane jobs that are not done.", |s| {
+        s.provisioning_pending as f64
+    }),
+    gauge("sparkwise_problems", "Models and assets that people should look at.", |s| {
+        s.ledger.problems.len() as f64
+    }),
+];

@@ -1,0 +1,111 @@
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use super::*;
+use crate::app::Ledger;
+use crate::console::Link;
+use crate::console::emf::Emf;
+use crate::console::health::NotReady;
+use crate::time::Timestamp;
+
+fn snapshot() -> Snapshot {
+    let link = Link { url: "mqtt://a:1883".into(), since: Some(1), ..Link::default() };
+    let mut ledger = Ledger::default();
+    ledger.values.values = 7;
+    ledger.delivery.delivered = 5;
+    ledger.refused.invalid = 2;
+    Snapshot {
+        host_id: "host".into(),
+        linger: std::time::Duration::from_secs(1),
+        at: Timestamp::from_millis(10_000),
+        began: Timestamp::from_millis(1_500),
+        ledger,
+        plant: crate::sparkplug::host::Counters::default(),
+        nodes: [0, 0, 3, 1],
+        links: vec![link.clone(), Link { since: None, dropped: 4, ..link }],
+        not_ready: vec![NotReady::NotLearned],
+        oldest: Some(Timestamp::from_millis(7_500)),
+        outbox_bytes: 0,
+        outbox_max_bytes: 1 << 20,
+        dead_letters_kept: 2,
+        quota_share: 0.5,
+        assets_live: 0,
+        provisioning_pending: 0,
+    }
+}
+
+#[test]
+fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
+    let snapshot = snapshot();
+    let names: BTreeSet<&str> = TABLE.iter().map(|metric| metric.name).collect();
+    assert_eq!(names.len(), TABLE.len());
+    for metric in TABLE {
+        assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{metric:?}");
+        assert!(!metric.help.contains(['\n', '\\']), "{metric:?}");
+        let words = match metric.label {
+            Label::None => 0,
+            Label::Words(_, words) => words().len(),
+            Label::Server => snapshot.links.len(),
+        };
+        match metric.read {
+            Read::One(_) => assert_eq!(words, 0, "{metric:?}"),
+            Read::Each(read) => assert_eq!(words, read(&snapshot).len(), "{metric:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_text_is_what_prometheus_reads() {
+    let text = text(&snapshot());
+    for line in [
+        "# TYPE sparkwise_values_read_total counter",
+        "sparkwise_values_read_total 7",
+        "sparkwise_ready 0",
+        "sparkwise_not_ready{reason=\"sitewise_not_learned\"} 1",
+        "sparkwise_not_ready{reason=\"ending\"} 0",
+        "sparkwise_mqtt_connected{server=\"1\"} 0",
+        "sparkwise_mqtt_messages_dropped_total{server=\"1\"} 4",
+        "sparkwise_values_refused_total{reason=\"invalid\"} 2",
+        "sparkwise_edge_nodes{phase=\"online\"} 3",
+        "sparkwise_oldest_value_age_seconds 2.5",
+    ] {
+        assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
+    }
+}
+
+#[test]
+fn the_documentation_is_made_from_the_table() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/metrics.md");
+    if std::env::var_os("UPDATE").is_some() {
+        std::fs::write(&path, markdown()).unwrap();
+    }
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(
+        written == markdown(),
+        "docs/metrics.md is out of step: run `UPDATE=1 cargo test metrics`"
+    );
+}
+
+#[test]
+fn lines_for_cloudwatch_declare_what_they_carry_and_count_since_the_line_before() {
+    let mut emf = Emf::default();
+    let mut snapshot = snapshot();
+    let first: serde_json::Value = serde_json::from_str(&emf.line(&snapshot)).unwrap();
+    snapshot.ledger.delivery.delivered += 3;
+    snapshot.not_ready.clear();
+    let second: serde_json::Value = serde_json::from_str(&emf.line(&snapshot)).unwrap();
+    assert_eq!((&first["ValuesDelivered"], &second["ValuesDelivered"]), (&5.into(), &3.into()));
+    assert_eq!((&first["DeadLetters"], &second["DeadLetters"]), (&2.into(), &0.into()));
+    assert_eq!((&first["ValuesLost"], &second["ValuesLost"]), (&4.into(), &0.into()));
+    assert_eq!((&first["Ready"], &second["Ready"]), (&0.into(), &1.into()));
+    assert_eq!(first["OldestValueAgeSeconds"], 2.5);
+    let directive = &first["_aws"]["CloudWatchMetrics"][0];
+    assert_eq!(directive["Namespace"], "Sparkwise");
+    assert_eq!(directive["Dimensions"][0][0], "HostId");
+    assert_eq!(first["HostId"], "host");
+    for metric in directive["Metrics"].as_array().unwrap() {
+        let name = metric["Name"].as_str().unwrap();
+        assert!(first[name].is_number(), "{name} is declared but not there");
+        assert!(crate::console::emf::MARKDOWN.contains(&format!("`{name}`")), "{name}");
+    }
+}

@@ -1,0 +1,140 @@
+// The head, the figures below it, and which view is shown.
+
+import { attr, h, icon, keyed, set, spoken } from '/dom.js';
+import { Feed, onLost } from '/feed.js';
+import { compact, count, moment, rate, span, time } from '/format.js';
+import { Recent } from '/chart.js';
+import { NOT_READY } from '/words.js';
+import { plant } from '/plant.js';
+import { models } from '/models.js';
+import { stream } from '/stream.js';
+import { nodes } from '/nodes.js';
+import { problems } from '/problems.js';
+
+const VIEWS = { plant, models, stream, nodes, problems };
+const TITLES = { plant: 'Plant', models: 'Models', stream: 'Stream', nodes: 'Edge nodes', problems: 'Problems' };
+/** Rates are taken over so long. */
+const OVER = 10000;
+
+const main = document.getElementById('main');
+const strip = document.getElementById('strip');
+const health = document.getElementById('health');
+const foot = document.getElementById('foot');
+const badge = document.getElementById('problem-count');
+
+let view = null;
+let name = null;
+let figures = null;
+let lost = null;
+
+/** Counts from look to look, and how fast they grow. */
+const past = [];
+const history = { read: new Recent(), delivered: new Recent(), waiting: new Recent(), billed: new Recent() };
+
+function look(data) {
+  const at = performance.now();
+  figures = data ?? figures;
+  const { values, delivery } = figures;
+  const waiting = values.held + values.in_outbox + values.behind_gates + values.on_the_way;
+  const now = { at, read: values.read, delivered: values.delivered, billed: delivery.billed_messages, throttles: delivery.throttles };
+  if (past.length > 0 && past.at(-1).read > now.read) past.length = 0;
+  past.push(now);
+  while (past.length > 2 && at - past[1].at > OVER) past.shift();
+  const [from] = past;
+  const seconds = (at - from.at) / 1000;
+  const per = (key) => (seconds > 0.5 ? (now[key] - from[key]) / seconds : null);
+  const rates = { read: per('read'), delivered: per('delivered'), billed: per('billed'), throttles: now.throttles - from.throttles };
+  const clock = Date.now();
+  for (const key of ['read', 'delivered', 'billed']) {
+    if (rates[key] !== null) history[key].add(clock, rates[key]);
+  }
+  history.waiting.add(clock, waiting);
+  return { ...figures, waiting, rates, history, age: figures.oldest === null ? null : Math.max(0, clock / 1000 - figures.oldest) };
+}
+
+let current = null;
+
+function told(data) {
+  current = look(data);
+  showStrip(current);
+  showHealth();
+  showFoot(current);
+  view?.figures?.(current);
+}
+
+function showStrip(now) {
+  const online = Object.fromEntries(now.nodes).online;
+  const all = now.nodes.reduce((sum, [, n]) => sum + n, 0);
+  const items = [
+    ['Nodes online', count(online), ` of ${count(all)}`],
+    ['Assets live', count(now.assets_live), ` of ${count(now.assets)}`],
+    ['Values in', rate(now.rates.read), ' a second'],
+    ['Delivered', rate(now.rates.delivered), ' a second'],
+    ['Waiting', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],
+    ['Billed messages', now.rates.billed === null ? '–' : compact(Math.round(now.rates.billed * 3600)), ' an hour'],
+  ];
+  keyed(strip, items, ([label]) => label,
+    ([label, , , kind]) => h('div', { class: kind }, h('dt', { text: label }), h('dd', {}, h('span'), h('small'))),
+    (node, [, value, more]) => {
+      const [number, words] = node.lastChild.children;
+      set(number, value);
+      set(words, more);
+    });
+  const troubles = now.problems + (now.dead_letters > 0 ? 1 : 0);
+  set(badge, now.dead_letters > 0 ? compact(now.problems + now.dead_letters) : count(now.problems));
+  badge.hidden = troubles === 0;
+}
+
+function showHealth() {
+  const reasons = current?.not_ready ?? [];
+  const [kind, picture, words, more] = lost !== null
+    ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not answer, or the network is gone. What is shown is old.']
+    : current === null ? ['', 'unknown', 'Connecting', '']
+      : reasons.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise takes values.']
+        : ['not', 'warning', NOT_READY[reasons[0][0]] ?? 'Not ready', reasons.map(([, sentence]) => sentence).join('; ')];
+  if (health.dataset.words === words) return;
+  health.dataset.words = words;
+  health.className = `health ${kind}`;
+  health.title = more;
+  health.replaceChildren(icon(picture), h('span', { text: words }), spoken(more ? `: ${more}` : ''));
+}
+
+function showFoot(now) {
+  if (foot.dataset.began === String(now.began)) return;
+  foot.dataset.began = String(now.began);
+  foot.replaceChildren(
+    h('span', { text: `Sparkwise ${now.version}` }),
+    h('span', { text: `host id ${now.host_id}` }),
+    h('span', {}, 'running since ', h('time', { datetime: moment(now.began), text: time(now.began) })),
+    h('span', {}, h('a', { href: '/metrics', text: 'metrics' }), ' · ', h('a', { href: '/readyz', text: 'readiness' })),
+    h('span', { text: 'This page only reads.' }),
+  );
+}
+
+function route() {
+  const [wanted, id] = location.hash.replace(/^#\/?/, '').split('/').map(decodeURIComponent);
+  const next = VIEWS[wanted] ? wanted : 'plant';
+  for (const link of document.querySelectorAll('.views a')) {
+    attr(link, 'aria-current', link.hash === `#/${next}` ? 'page' : null);
+  }
+  if (next !== name) {
+    view?.stop?.();
+    main.replaceChildren();
+    name = next;
+    view = VIEWS[next](main);
+    document.title = `${TITLES[next]} · Sparkwise`;
+    main.scrollIntoView?.({ block: 'nearest' });
+  }
+  view.select?.(id || null);
+  if (current) view.figures?.(current);
+}
+
+addEventListener('hashchange', route);
+route();
+const feed = new Feed(() => '/api/overview', 2000, told);
+onLost((since) => {
+  lost = since;
+  showHealth();
+});
+// The first rate needs a second look.
+setTimeout(() => feed.now(), 900);

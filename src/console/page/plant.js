@@ -1,0 +1,468 @@
+// The plant: its tree on one side, what is selected on the other.
+
+import { attr, h, icon, keyed, set, spoken, swapIcon } from '/dom.js';
+import { Feed, once } from '/feed.js';
+import { count, exact, isMoment, moment, plural, time, value } from '/format.js';
+import { Recent, chart, draw } from '/chart.js';
+import { KINDS, PLACING, QUALITY, ROLES, STANDING } from '/words.js';
+
+const PAGE = 100;
+const MOST = 500;
+/** What is unfolded by itself at the start. */
+const UNFOLDED = 40;
+const REMEMBERED = 24;
+
+/** Recent values of what was selected lately, by asset and property. */
+const memory = new Map();
+
+function remembered(asset) {
+  let recent = memory.get(asset);
+  memory.delete(asset);
+  recent ??= new Map();
+  memory.set(asset, recent);
+  if (memory.size > REMEMBERED) memory.delete(memory.keys().next().value);
+  return recent;
+}
+
+const presenceOf = (row) => (row.kind === 'group' || row.kind === 'bridge' ? 'group'
+  : row.online === true ? 'online' : row.online === false ? 'offline' : 'unknown');
+
+function aside(row) {
+  if (row.standing !== 'live') return row.standing === 'checking' ? 'looking up' : 'creating';
+  if (row.nodes) return `${count(row.nodes[0])} of ${plural(row.nodes[1], 'node')} online`;
+  if (row.online === false) return 'offline';
+  if (row.kind === 'twin') return row.model;
+  return row.children > 0 ? count(row.children) : KINDS[row.kind];
+}
+
+export function plant(main) {
+  const tree = new Tree((id) => { location.hash = `#/plant/${id}`; });
+  const side = h('section', { class: 'panel side', 'aria-label': 'Plant tree' }, tree.search, tree.body);
+  const detail = h('section', { class: 'panel main needs', 'aria-label': 'What is selected', 'aria-live': 'off' });
+  const panes = h('div', { class: 'panes' }, side, detail);
+  main.append(panes);
+  let shown = null;
+  let id = null;
+  return {
+    select(next) {
+      if (next === id && shown) return;
+      id = next;
+      shown?.stop();
+      tree.mark(id);
+      panes.classList.toggle('chosen', id !== null);
+      detail.replaceChildren();
+      shown = id ? new Detail(detail, id) : new Welcome(detail);
+    },
+    figures(now) {
+      shown?.figures?.(now);
+    },
+    stop() {
+      tree.stop();
+      shown?.stop();
+    },
+  };
+}
+
+/** Nothing is selected yet. */
+class Welcome {
+  constructor(place) {
+    this.text = h('p', { class: 'soft' });
+    place.append(h('div', { class: 'title' }, h('h1', { text: 'The plant' }), this.text),
+      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin to see its values as they come.' }));
+  }
+
+  figures(now) {
+    const nodes = now.nodes.reduce((sum, [, n]) => sum + n, 0);
+    set(this.text, now.assets > 1
+      ? `${plural(nodes, 'edge node')}, ${plural(now.assets, 'asset')} of ${plural(now.models, 'model')}.`
+      : 'No birth has been heard yet. As soon as an edge node connects and publishes one, it appears here.');
+  }
+
+  stop() {}
+}
+
+class Tree {
+  constructor(choose) {
+    this.choose = choose;
+    this.selected = null;
+    this.words = '';
+    this.found = null;
+    /** By id of the parent, '' for the root: rows, the next page, whether it is unfolded. */
+    this.below = new Map();
+    this.open = new Set(['']);
+    this.unfolded = 0;
+    this.active = null;
+    this.input = h('input', { type: 'search', placeholder: 'Search by name or address', autocomplete: 'off', spellcheck: 'false', on: { input: () => this.type() } });
+    this.search = h('div', { class: 'search', role: 'search' }, h('label', {}, spoken('Search the plant'), this.input));
+    this.list = h('div', { role: 'tree', 'aria-label': 'Plant', on: { keydown: (event) => this.key(event), click: (event) => this.click(event) } });
+    this.note = h('p', { class: 'hint', role: 'status', hidden: true });
+    this.body = h('div', { class: 'scroll' }, this.note, this.list);
+    this.feeds = new Map();
+    this.follow('');
+  }
+
+  /** Keeps what is right below a parent as it is. */
+  follow(of) {
+    if (this.feeds.has(of)) return;
+    const url = () => {
+      const rows = this.below.get(of)?.rows.length ?? 0;
+      const limit = Math.min(Math.max(Math.ceil(rows / PAGE) * PAGE, PAGE), MOST);
+      return `/api/children?limit=${limit}${of ? `&of=${of}` : ''}`;
+    };
+    const feed = new Feed(url, 3000, (page) => page && this.came(of, page), () => this.fold(of));
+    this.feeds.set(of, feed);
+  }
+
+  came(of, page) {
+    const had = this.below.get(of);
+    // What was loaded beyond the page that is followed stays.
+    const beyond = had && had.rows.length > page.rows.length && page.next ? had.rows.slice(page.rows.length) : [];
+    this.below.set(of, { rows: [...page.rows, ...beyond], next: beyond.length > 0 ? had.next : page.next });
+    for (const row of page.rows) {
+      if (!had && row.children > 0 && row.kind !== 'twin' && this.unfolded + row.children <= UNFOLDED) {
+        this.unfolded += row.children;
+        this.unfold(row.id);
+      }
+    }
+    this.show();
+  }
+
+  unfold(id) {
+    this.open.add(id);
+    this.follow(id);
+  }
+
+  fold(id) {
+    if (id === '') return;
+    this.open.delete(id);
+    this.feeds.get(id)?.stop();
+    this.feeds.delete(id);
+    this.below.delete(id);
+    for (const row of [...this.open]) if (row && !this.isShown(row)) this.fold(row);
+    this.show();
+  }
+
+  isShown(id) {
+    for (const { rows } of this.below.values()) if (rows.some((row) => row.id === id)) return true;
+    return false;
+  }
+
+  async more(of) {
+    const had = this.below.get(of);
+    if (!had?.next) return;
+    const page = await once(`/api/children?limit=${PAGE}&after=${had.next}${of ? `&of=${of}` : ''}`);
+    const known = new Set(had.rows.map((row) => row.id));
+    this.below.set(of, { rows: [...had.rows, ...page.rows.filter((row) => !known.has(row.id))], next: page.next });
+    this.show();
+  }
+
+  type() {
+    clearTimeout(this.typing);
+    this.typing = setTimeout(() => this.look(this.input.value.trim()), 180);
+  }
+
+  async look(words, from = null) {
+    this.words = words;
+    if (!words) {
+      this.found = null;
+      this.note.hidden = true;
+      this.show();
+      return;
+    }
+    this.asking?.abort();
+    const asking = (this.asking = new AbortController());
+    try {
+      const page = await once(`/api/search?limit=60&q=${encodeURIComponent(words)}${from ? `&from=${from}` : ''}`, asking.signal);
+      const before = from ? this.found.rows : [];
+      this.found = { rows: [...before, ...page.rows], next: page.next };
+      const many = this.found.rows.length;
+      set(this.note, many === 0 ? `Nothing is called “${words}”.` : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`);
+      this.note.hidden = false;
+      this.show();
+    } catch (error) {
+      if (error.name !== 'AbortError') throw error;
+    }
+  }
+
+  /** The rows that are seen, from the first to the last. */
+  lines() {
+    if (this.found) {
+      const lines = this.found.rows.map((row, place) => ({ key: row.id, row, level: 1, place, of: null, flat: true }));
+      if (this.found.next) lines.push({ key: 'more:search', more: 'search', level: 1, place: lines.length });
+      return lines;
+    }
+    const lines = [];
+    const walk = (of, level) => {
+      const { rows, next } = this.below.get(of) ?? { rows: [], next: null };
+      rows.forEach((row, place) => {
+        lines.push({ key: row.id, row, level, place, of });
+        if (this.open.has(row.id)) walk(row.id, level + 1);
+      });
+      if (next) lines.push({ key: `more:${of}`, more: of, level, place: rows.length });
+    };
+    walk('', 1);
+    return lines;
+  }
+
+  show() {
+    this.shown = this.lines();
+    if (!this.shown.some((line) => line.key === this.active)) this.active = this.shown[0]?.key ?? null;
+    keyed(this.list, this.shown, (line) => `${line.flat ? 'flat:' : ''}${line.key}`, (line) => this.make(line), (node, line) => this.update(node, line));
+  }
+
+  make(line) {
+    if (line.more !== undefined) {
+      return h('div', { role: 'treeitem', class: `row morerow l${Math.min(line.level, 7)}`, 'aria-level': line.level, 'aria-selected': 'false', 'data-key': line.key },
+        h('span', { class: 'twisty none' }), h('span', { class: 'name' }));
+    }
+    const name = h('span', { class: 'name' });
+    const label = line.flat ? h('span', { class: 'two' }, name, h('span', { class: 'where' })) : name;
+    return h('div', { role: 'treeitem', class: `row l${Math.min(line.level, 7)}`, 'aria-level': line.level, 'data-key': line.key },
+      h('span', { class: `twisty${line.row.children > 0 && !line.flat ? '' : ' none'}`, 'data-twisty': true }, icon('chevron')),
+      icon(presenceOf(line.row)), label, h('span', { class: 'aside' }));
+  }
+
+  update(node, line) {
+    attr(node, 'tabindex', line.key === this.active ? 0 : -1);
+    if (line.more !== undefined) {
+      set(node.querySelector('.name'), 'Show more');
+      return;
+    }
+    const { row } = line;
+    const leaf = row.children === 0 || line.flat === true;
+    node.querySelector('.twisty').classList.toggle('none', leaf);
+    attr(node, 'aria-expanded', leaf ? null : this.open.has(row.id));
+    attr(node, 'aria-selected', row.id === this.selected);
+    node.classList.toggle('gone', row.online === false);
+    swapIcon(node.querySelector('.twisty').nextSibling, presenceOf(row));
+    const [parent] = line.flat ? [''] : row.name.split('/').slice(0, -1).slice(-1);
+    set(node.querySelector('.name'), parent !== undefined && line.level > 1 && row.kind === 'twin' ? row.name.split('/').at(-1) : row.name);
+    set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? row.address : node.querySelector('.name').textContent);
+    set(node.querySelector('.aside'), aside(row));
+    const alive = row.nodes ? `${row.nodes[0]} of ${plural(row.nodes[1], 'node')} online` : row.online === null ? null : row.online ? 'online' : 'offline';
+    const words = [row.name, KINDS[row.kind], alive, row.standing === 'live' ? null : STANDING[row.standing]];
+    attr(node, 'aria-label', words.filter(Boolean).join(', '));
+  }
+
+  mark(id) {
+    this.selected = id;
+    if (id && this.shown?.some((line) => line.key === id)) this.active = id;
+    if (this.shown) this.show();
+  }
+
+  click(event) {
+    const item = event.target.closest('[role=treeitem]');
+    const line = item && this.shown.find((one) => one.key === item.dataset.key);
+    if (!line) return;
+    this.active = line.key;
+    if (line.more !== undefined) this.moreOf(line);
+    else if (event.target.closest('[data-twisty]') && line.row.children > 0 && !line.flat) this.toggle(line.row.id);
+    else {
+      this.choose(line.row.id);
+      if (line.row.children > 0 && !line.flat && !this.open.has(line.row.id)) this.unfold(line.row.id);
+    }
+    this.show();
+  }
+
+  moreOf(line) {
+    if (line.more === 'search') this.look(this.words, this.found.next);
+    else this.more(line.more);
+  }
+
+  toggle(id) {
+    if (this.open.has(id)) this.fold(id);
+    else this.unfold(id);
+  }
+
+  key(event) {
+    const at = this.shown.findIndex((line) => line.key === this.active);
+    const line = this.shown[at];
+    if (!line || event.ctrlKey || event.metaKey || event.altKey) return;
+    const inner = line.row && line.row.children > 0 && !line.flat;
+    const moves = {
+      ArrowDown: () => this.go(at + 1),
+      ArrowUp: () => this.go(at - 1),
+      Home: () => this.go(0),
+      End: () => this.go(this.shown.length - 1),
+      ArrowRight: () => inner && (this.open.has(line.row.id) ? this.go(at + 1) : this.toggle(line.row.id)),
+      ArrowLeft: () => {
+        if (inner && this.open.has(line.row.id)) this.toggle(line.row.id);
+        else if (line.of) this.go(this.shown.findIndex((one) => one.key === line.of));
+      },
+      Enter: () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id)),
+      ' ': () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id)),
+    };
+    const move = moves[event.key] ?? (event.key.length === 1 && /\S/.test(event.key) ? () => this.jump(at, event.key) : null);
+    if (!move) return;
+    event.preventDefault();
+    move();
+  }
+
+  /** To the next row whose name begins with a letter. */
+  jump(at, letter) {
+    const order = [...this.shown.slice(at + 1), ...this.shown.slice(0, at + 1)];
+    const hit = order.find((line) => line.row?.name.toLowerCase().startsWith(letter.toLowerCase()));
+    if (hit) this.go(this.shown.indexOf(hit));
+  }
+
+  go(at) {
+    const line = this.shown[at];
+    if (!line) return;
+    this.active = line.key;
+    this.show();
+    this.list.querySelector('[tabindex="0"]')?.focus();
+  }
+
+  stop() {
+    for (const feed of this.feeds.values()) feed.stop();
+  }
+}
+
+/** Everything about one asset, as it changes. */
+class Detail {
+  constructor(place, id) {
+    this.place = place;
+    this.recent = remembered(id);
+    this.limit = PAGE;
+    this.words = '';
+    const url = () => `/api/assets/${id}?limit=${this.limit}${this.words ? `&q=${encodeURIComponent(this.words)}` : ''}`;
+    this.feed = new Feed(url, 1000, (data) => this.came(data), () => this.gone());
+  }
+
+  gone() {
+    this.place.replaceChildren(h('a', { class: 'back', href: '#/plant', text: '← All of the plant' }),
+      h('p', { class: 'empty', text: 'There is no such asset here: perhaps nobody has spoken of it since the bridge began.' }));
+    this.built = false;
+  }
+
+  build(data) {
+    this.built = true;
+    this.crumbs = h('ol', { class: 'crumbs', 'aria-label': 'Where it is' });
+    this.state = h('p');
+    this.notice = h('div', { class: 'notice', hidden: true }, icon('warning'), h('span'));
+    this.filter = h('input', { type: 'search', placeholder: 'Filter properties', autocomplete: 'off', on: { input: () => { this.words = this.filter.value.trim(); this.feed.now(); } } });
+    this.filterBar = h('div', { class: 'search', hidden: true }, h('label', {}, spoken('Filter the properties'), this.filter));
+    this.measured = h('tbody');
+    this.measures = h('div', { class: 'table' }, h('table', { class: 'stack values' },
+      h('caption', { class: 'spoken', text: 'Values' }),
+      h('thead', {}, h('tr', {}, h('th', { scope: 'col', text: 'Property' }), h('th', { scope: 'col', class: 'number', text: 'Value' }),
+        h('th', { scope: 'col', text: 'Unit' }), h('th', { scope: 'col', text: 'Recent values' }), h('th', { scope: 'col', text: 'Quality' }), h('th', { scope: 'col', text: 'Time' }))),
+      this.measured));
+    this.fixed = h('tbody');
+    this.statics = h('div', { class: 'part', hidden: true }, h('header', { class: 'title' }, h('h2', { text: 'Static properties' })),
+      h('div', { class: 'table' }, h('table', { class: 'stack' },
+        h('caption', { class: 'spoken', text: 'Static properties' }),
+        h('thead', {}, h('tr', {}, h('th', { scope: 'col', text: 'Property' }), h('th', { scope: 'col', class: 'number', text: 'Value' }), h('th', { scope: 'col', text: 'Where it comes from' }))),
+        this.fixed)));
+    this.more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more properties', on: { click: () => { this.limit = Math.min(this.limit + PAGE, MOST); this.feed.now(); } } });
+    this.facts = h('dl', { class: 'facts' });
+    this.place.replaceChildren(
+      h('a', { class: 'back', href: '#/plant', text: '← All of the plant' }),
+      this.crumbs,
+      h('div', { class: 'title' }, h('h1', { text: data.name }), this.state),
+      this.notice, this.filterBar, this.measures, this.statics, this.more,
+      h('div', { class: 'part title' }, h('details', {}, h('summary', { text: 'Identity' }), this.facts)));
+    keyed(this.facts, [
+      ['Sparkplug address', data.address], ['Asset id', data.id], ['External id', data.external_id],
+      ['Asset model', data.model.name], ['Asset model id', data.model.id],
+    ], ([label]) => label, ([label, text]) => h('div', {}, h('dt', { text: label }), h('dd', {}, h('span', { class: 'code', text }))));
+  }
+
+  came(data) {
+    if (data) {
+      if (!this.built) this.build(data);
+      this.data = data;
+      this.head(data);
+      this.tables(data);
+    }
+    if (this.data) this.charts();
+  }
+
+  head(data) {
+    keyed(this.crumbs, data.path, (link) => link.id, (link) => h('li', {}, h('a', { href: `#/plant/${link.id}`, text: link.name })));
+    const parts = [['kind', KINDS[data.kind]]];
+    const { presence } = data;
+    if (presence) {
+      if (presence.online === true) parts.push(['online', 'online since', presence.born]);
+      else if (presence.online === false) parts.push(['offline', 'offline since', presence.died]);
+      else parts.push(['unknown', 'never heard']);
+    }
+    parts.push(['standing', STANDING[data.standing]]);
+    keyed(this.state, parts, ([key, words]) => key + words, ([key, words, since]) => {
+      const picture = key === 'kind' || key === 'standing' ? null : icon(key);
+      const when = since === undefined || since === null ? null : h('time', { text: ` ${time(since)}`, datetime: moment(since) });
+      return h('span', {}, picture, h('span', {}, h(key === 'online' || key === 'offline' ? 'b' : 'span', { text: words }), when));
+    }, (node, [, , since]) => {
+      const when = node.querySelector('time');
+      if (when) set(when, ` ${time(since)}`);
+    });
+    if (!this.model) {
+      this.model = h('span', {}, 'model ', h('a', { href: `#/models/${data.model.id}`, text: data.model.name }));
+    }
+    if (this.state.lastChild !== this.model) this.state.append(this.model);
+    const troubles = [];
+    if (data.standing === 'refused') troubles.push('SiteWise refused it; it is tried again. The reason stands under Problems.');
+    if (PLACING[data.placing]) troubles.push(PLACING[data.placing]);
+    if (presence?.online === false) troubles.push(`${presence.speaker} does not speak: these are its last values.`);
+    set(this.notice.lastChild, troubles.join(' '));
+    this.notice.hidden = troubles.length === 0;
+  }
+
+  tables(data) {
+    const { rows, next } = data.values;
+    const old = data.presence?.online === false;
+    const measured = rows.filter((property) => !property.attribute);
+    const fixed = rows.filter((property) => property.attribute);
+    this.filterBar.hidden = data.total <= 25;
+    this.measures.hidden = measured.length === 0;
+    keyed(this.measured, measured, (property) => property.id, (property) => h('tr', {},
+      h('td', { class: 'name', text: property.name, title: ROLES[property.role] }),
+      h('td', { class: `value${property.data_type === 'STRING' ? ' text' : ''}` }),
+      h('td', { class: 'soft unit', text: isMoment(property) ? '' : property.unit ?? '' }),
+      h('td', { class: 'chartcell' }, property.data_type === 'STRING' || isMoment(property) ? null : chart()),
+      h('td', { class: 'qualitycell' }),
+      h('td', { class: 'small soft nowrap when' }, h('time'))),
+    (node, property) => {
+      const [, shown, , , qualityCell, when] = node.children;
+      set(shown, value(property));
+      attr(shown, 'title', exact(property));
+      shown.classList.toggle('old', old || property.value === null);
+      const had = qualityCell.firstChild?.dataset.quality;
+      if (had !== (property.quality ?? 'none')) {
+        qualityCell.replaceChildren(property.quality
+          ? h('span', { class: `quality ${property.quality}`, 'data-quality': property.quality }, icon(property.quality), QUALITY[property.quality])
+          : h('span', { class: 'soft', 'data-quality': 'none', text: 'no value yet' }));
+      }
+      set(when.firstChild, time(property.time));
+      attr(when.firstChild, 'datetime', moment(property.time));
+      if (typeof property.value !== 'string' && property.time !== null) {
+        if (!this.recent.has(property.id)) this.recent.set(property.id, new Recent());
+        this.recent.get(property.id).add(property.time, property.value === null ? NaN : Number(property.value));
+      }
+    });
+    this.statics.hidden = fixed.length === 0;
+    keyed(this.fixed, fixed, (property) => property.id, (property) => h('tr', {},
+      h('td', { class: 'name', text: property.name }), h('td', { class: 'value text' }), h('td', { class: 'small soft whole' })),
+    (node, property) => {
+      const [, shown, whence] = node.children;
+      set(shown, `${value(property)}${property.unit && property.value !== null ? ` ${property.unit}` : ''}`);
+      set(whence, `${ROLES[property.role]}, ${property.default ? 'the model’s default' : property.value === null ? 'no value' : 'its own value'}`);
+    });
+    this.more.hidden = !next || this.limit >= MOST;
+  }
+
+  charts() {
+    for (const property of this.data.values.rows) {
+      const recent = this.recent.get(property.id);
+      const node = recent && this.measured.children[this.data.values.rows.filter((one) => !one.attribute).indexOf(property)]?.querySelector('svg.chart');
+      if (!node) continue;
+      const show = (number) => value({ ...property, value: property.data_type === 'BOOLEAN' ? number !== 0 : number });
+      draw(node, recent.points, property.name, show, { steps: property.data_type !== 'DOUBLE' });
+    }
+  }
+
+  stop() {
+    this.feed.stop();
+  }
+}
+

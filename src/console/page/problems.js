@@ -1,0 +1,56 @@
+// What SiteWise does not take: models and assets, and single values.
+
+import { h, icon, keyed, set } from '/dom.js';
+import { Feed } from '/feed.js';
+import { count, moment, plural, time, value } from '/format.js';
+import { QUALITY, REFUSED } from '/words.js';
+
+const PAGE = 50;
+const MOST = 500;
+
+export function problems(main) {
+  let limit = PAGE;
+  const subjects = h('tbody');
+  const allWell = h('p', { class: 'empty', text: 'SiteWise has taken every model and asset so far.', hidden: true });
+  const table = h('div', { class: 'table', hidden: true });
+  const rows = h('tbody');
+  const refused = h('div', { class: 'table', hidden: true });
+  const noneRefused = h('p', { class: 'empty', text: 'No value was refused since the start.', hidden: true });
+  const total = h('p', { class: 'soft small right' });
+  const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); letters.now(); } } });
+  const column = (text, kind) => h('th', { scope: 'col', class: kind, text });
+  table.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Models and assets with a problem' }),
+    h('thead', {}, h('tr', {}, column('Model or asset'), column('Why'))), subjects));
+  refused.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Refused values' }),
+    h('thead', {}, h('tr', {}, column('Refused at'), column('Property'), column('Value', 'number'), column('Its time'), column('Why'))), rows));
+  main.append(h('h1', { class: 'spoken', text: 'Problems' }),
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else waits for them; each is tried again.' })), allWell, table),
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Refused values' }), total), noneRefused, refused, more));
+
+  const feed = new Feed(() => `/api/problems?limit=${MOST}`, 4000, (page) => {
+    if (!page) return;
+    allWell.hidden = page.rows.length > 0;
+    table.hidden = page.rows.length === 0;
+    keyed(subjects, page.rows, (row) => row.subject, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.subject), h('td', { class: 'whole left' })),
+      (node, row) => set(node.lastChild, row.reason));
+  });
+  const letters = new Feed(() => `/api/refusals?limit=${limit}`, 3000, (page) => {
+    if (!page) return;
+    noneRefused.hidden = page.rows.length > 0;
+    refused.hidden = page.rows.length === 0;
+    more.hidden = !page.next || limit >= MOST;
+    keyed(rows, page.rows, (row) => `${row.asset}${row.property_name}${row.time}${row.at}${row.value}`, (row) => h('tr', {},
+      h('td', { class: 'small soft nowrap whole left' }, h('time', { text: time(row.at), datetime: moment(row.at) })),
+      h('td', { class: 'name left' }, h('a', { href: `#/plant/${row.asset}`, text: row.asset_name ?? row.asset }), ' ', row.property_name ?? ''),
+      h('td', { class: 'value text', text: value({ ...row, data_type: 'DOUBLE' }), title: QUALITY[row.quality] }),
+      h('td', { class: 'small soft nowrap left whole', text: time(row.time) }),
+      h('td', { class: 'whole wide' }, REFUSED[row.kind] ?? row.kind, row.kind === 'out_of_range' ? null : h('span', { class: 'soft', text: `: ${row.reason}` }))));
+  });
+  return {
+    figures: (now) => set(total, now.dead_letters > 0 ? `${plural(now.dead_letters, 'value')} since the start; the last ${count(10000)} are kept` : ''),
+    stop() {
+      feed.stop();
+      letters.stop();
+    },
+  };
+}

@@ -1,0 +1,125 @@
+//! What is where.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::header::HeaderMap;
+use hyper::{Request, StatusCode};
+use tokio::sync::Mutex;
+use tokio::time::Instant;
+
+use super::ask::{NoAnswer, Questions};
+use super::guard::Guard;
+use super::health::NotReady;
+use super::reply::{self, Reply};
+use super::snapshot::Snapshot;
+use super::{api, metrics, page};
+
+/// How long figures are shown again before they are taken anew.
+const FRESH: Duration = Duration::from_millis(900);
+
+/// Answers requests.
+#[derive(Debug)]
+pub(super) struct Routes {
+    guard: Guard,
+    pub(super) questions: Questions,
+    /// The last figures: however many look, the engine is asked once a second.
+    snapshot: Mutex<Option<(Instant, Arc<Snapshot>)>>,
+}
+
+impl Routes {
+    pub(super) fn new(guard: Guard, questions: Questions) -> Self {
+        Self { guard, questions, snapshot: Mutex::new(None) }
+    }
+
+    pub(super) async fn answer<B>(&self, request: &Request<B>) -> Reply {
+        if let Err(status) = self.guard.check(request) {
+            return reply::status(status);
+        }
+        let (path, headers) = (request.uri().path(), request.headers());
+        match path {
+            "/livez" => return self.livez().await,
+            "/readyz" => return self.readyz().await,
+            _ => {}
+        }
+        if !self.guard.admits(headers) {
+            return reply::status(StatusCode::UNAUTHORIZED);
+        }
+        if let Some(file) = page::file(path) {
+            return reply::tagged(headers, file.content_type, file.content);
+        }
+        if path == "/metrics" {
+            return match self.snapshot().await {
+                Ok(snapshot) => reply::reply(
+                    StatusCode::OK,
+                    "text/plain; version=0.0.4; charset=utf-8",
+                    metrics::text(&snapshot),
+                ),
+                Err(why) => Self::no_answer(why),
+            };
+        }
+        let query = request.uri().query().unwrap_or_default();
+        match path.strip_prefix("/api/") {
+            Some(name) => self.api(name, query, headers).await,
+            None => reply::status(StatusCode::NOT_FOUND),
+        }
+    }
+
+    async fn api(&self, name: &str, query: &str, headers: &HeaderMap) -> Reply {
+        match api::answer(self, name, query, headers).await {
+            Ok(reply) => reply,
+            Err(api::Error::NotFound) => reply::status(StatusCode::NOT_FOUND),
+            Err(api::Error::Wrong(what)) => reply::text(StatusCode::BAD_REQUEST, what),
+            Err(api::Error::NoAnswer(why)) => Self::no_answer(why),
+        }
+    }
+
+    /// Lives: the process answers, and so does its engine once it has begun.
+    async fn livez(&self) -> Reply {
+        match self.questions.ask(|_| ()).await {
+            Ok(()) | Err(NoAnswer::Starting(_) | NoAnswer::Busy) => {
+                reply::text(StatusCode::OK, "ok")
+            }
+            Err(NoAnswer::Silent) => Self::no_answer(NoAnswer::Silent),
+        }
+    }
+
+    async fn readyz(&self) -> Reply {
+        let reasons = match self.snapshot().await {
+            Ok(snapshot) => snapshot.not_ready.clone(),
+            Err(why) => vec![why.into()],
+        };
+        if reasons.is_empty() {
+            return reply::text(StatusCode::OK, "ready");
+        }
+        let lines: Vec<String> =
+            reasons.iter().map(|why| format!("{}: {why}", why.label())).collect();
+        reply::text(StatusCode::SERVICE_UNAVAILABLE, lines.join("\n"))
+    }
+
+    /// The figures of this second.
+    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, NoAnswer> {
+        let mut last = self.snapshot.lock().await;
+        if let Some((at, snapshot)) = &*last
+            && at.elapsed() < FRESH
+        {
+            return Ok(Arc::clone(snapshot));
+        }
+        let snapshot = Arc::new(self.questions.ask(Snapshot::take).await?);
+        *last = Some((Instant::now(), Arc::clone(&snapshot)));
+        Ok(snapshot)
+    }
+
+    fn no_answer(why: NoAnswer) -> Reply {
+        reply::text(StatusCode::SERVICE_UNAVAILABLE, NotReady::from(why).to_string())
+    }
+}
+
+impl From<NoAnswer> for NotReady {
+    fn from(why: NoAnswer) -> Self {
+        match why {
+            NoAnswer::Starting(reason) => Self::Starting(reason),
+            NoAnswer::Busy | NoAnswer::Silent => Self::Silent,
+        }
+    }
+}

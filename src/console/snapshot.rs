@@ -1,0 +1,99 @@
+//! All figures at one moment: what metrics, readiness and the page's numbers are made of.
+
+use std::time::Duration;
+
+use crate::app::Ledger;
+use crate::sparkplug::host::{Counters, Phase};
+use crate::time::Timestamp;
+use crate::twin::plan::standing::Standing;
+
+use super::health::NotReady;
+use super::look::{Link, Look};
+
+/// All figures at one moment.
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    /// Id of this host application.
+    pub host_id: String,
+    /// How long a value waits for others of its property.
+    pub linger: Duration,
+    /// The moment.
+    pub at: Timestamp,
+    /// When the engine began.
+    pub began: Timestamp,
+    /// What became of every value.
+    pub ledger: Ledger,
+    /// What the plant said.
+    pub plant: Counters,
+    /// Edge nodes by phase, in the order of [`PHASES`].
+    pub nodes: [u64; PHASES.len()],
+    /// The MQTT servers.
+    pub links: Vec<Link>,
+    /// Why the bridge is not ready.
+    pub not_ready: Vec<NotReady>,
+    /// The time of the value that has waited longest.
+    pub oldest: Option<Timestamp>,
+    /// Bytes that the waiting values take.
+    pub outbox_bytes: u64,
+    /// Bytes that they may take.
+    pub outbox_max_bytes: u64,
+    /// Dead letters that can still be looked at.
+    pub dead_letters_kept: u64,
+    /// Share of the quotas that is used; less than 1 after throttling.
+    pub quota_share: f64,
+    /// Assets of all wanted that are usable.
+    pub assets_live: u64,
+    /// Calls to the control plane that are still to be made.
+    pub provisioning_pending: u64,
+}
+
+/// Where an edge node can stand, with a label.
+pub const PHASES: [(Phase, &str); 4] = [
+    (Phase::Unknown, "unknown"),
+    (Phase::Awaited, "awaited"),
+    (Phase::Online, "online"),
+    (Phase::Offline, "offline"),
+];
+
+impl Snapshot {
+    /// Takes all figures. Walks over all assets, nodes and waiting streams: once a second is
+    /// often enough.
+    pub fn take(look: &Look<'_>) -> Self {
+        let Look { bridge, outbox, now, .. } = *look;
+        let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
+        let ledger = Ledger::new(bridge, outbox, look.losses, look.dead_letters, look.links);
+        let handed = ledger.delivery.oldest;
+        let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));
+        let mut nodes = [0; PHASES.len()];
+        for (_, phase) in host.phases() {
+            for ((of, _), count) in PHASES.iter().zip(&mut nodes) {
+                *count += u64::from(*of == phase);
+            }
+        }
+        let live = |ix| twin.plan().asset_standing(ix) == Standing::Live;
+        Self {
+            host_id: look.host_id.to_owned(),
+            linger: look.linger,
+            at: now.wall,
+            began: look.began,
+            plant: host.counters(),
+            nodes,
+            links: look.links.to_vec(),
+            not_ready: NotReady::all(look),
+            oldest: [handed, outbox.oldest()].into_iter().flatten().min(),
+            outbox_bytes: outbox.bytes() as u64,
+            outbox_max_bytes: look.outbox_max_bytes,
+            dead_letters_kept: look.dead_letters.len() as u64,
+            quota_share: delivery.share(now.instant),
+            assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
+            provisioning_pending: twin.plan().pending() as u64,
+            ledger,
+        }
+    }
+
+    /// Seconds that the oldest value has waited; zero if none waits.
+    pub fn oldest_age_seconds(&self) -> f64 {
+        let age = self.oldest.map_or(0, |oldest| self.at.as_millis() - oldest.as_millis());
+        age.max(0) as f64 / 1_000.0
+    }
+}

@@ -1,0 +1,138 @@
+//! The twin as people look at it: read, never changed.
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use super::Twin;
+pub use super::assets::{Asset, AssetIx, Kind};
+pub use super::models::{Model, ModelIx, Origin, PropertyIx};
+use super::values::SourceValues;
+use crate::sitewise::api::{Property, Tqv, Variant};
+use crate::sparkplug::address::Source;
+use crate::time::Timestamp;
+
+/// Whether a node or device is alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Presence {
+    /// None before anything was heard of it.
+    pub online: Option<bool>,
+    /// Its last birth.
+    pub born: Option<Timestamp>,
+    /// Its last death.
+    pub died: Option<Timestamp>,
+    /// Gaps in the sequence and rebirths asked for; of an edge node alone.
+    pub session: Option<(u64, u64)>,
+}
+
+/// What a property holds.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held<'a> {
+    /// Nothing was written yet.
+    Nothing,
+    /// The model's default.
+    Default(&'a str),
+    /// The asset's own value of an attribute.
+    Own(&'a Variant),
+    /// What was written last.
+    Last(&'a Tqv),
+    /// What the bridge itself knows.
+    Told(Tqv),
+}
+
+impl Twin {
+    /// The asset with this id.
+    pub fn asset(&self, id: Uuid) -> Option<(AssetIx, &Asset)> {
+        let assets = &self.writer.world.assets;
+        assets.by_id(id).map(|ix| (ix, assets.get(ix)))
+    }
+
+    /// The asset at a place.
+    pub fn asset_at(&self, ix: AssetIx) -> &Asset {
+        self.writer.world.assets.get(ix)
+    }
+
+    /// All assets from a place on, in the order in which they were first wanted.
+    pub fn assets_from(&self, from: u32) -> impl Iterator<Item = (AssetIx, &Asset)> {
+        self.writer.world.assets.iter().skip(from as usize)
+    }
+
+    /// The assets right below another, or at the root, by name, from behind `after` on.
+    pub fn children(
+        &self,
+        parent: Option<AssetIx>,
+        after: Option<AssetIx>,
+    ) -> impl Iterator<Item = (AssetIx, &Asset)> {
+        self.writer.world.assets.children(parent, after)
+    }
+
+    /// The model at a place.
+    pub fn model_at(&self, ix: ModelIx) -> &Model {
+        self.writer.world.models.get(ix)
+    }
+
+    /// The model with this id.
+    pub fn model(&self, id: Uuid) -> Option<(ModelIx, &Model)> {
+        let models = &self.writer.world.models;
+        models.by_id(id).map(|ix| (ix, models.get(ix)))
+    }
+
+    /// All models, in the order in which they were first wanted.
+    pub fn models(&self) -> impl Iterator<Item = (ModelIx, &Model)> {
+        self.writer.world.models.iter()
+    }
+
+    /// The node or device that speaks for an asset; none for a group and the bridge itself.
+    pub fn speaker(&self, ix: AssetIx) -> Option<&Source> {
+        let mut asset = self.asset_at(ix);
+        loop {
+            if let Kind::Source(source) = &asset.kind {
+                return Some(source);
+            }
+            asset = self.asset_at(asset.parent?);
+        }
+    }
+
+    /// Whether whoever speaks for an asset is alive.
+    pub fn presence(&self, ix: AssetIx) -> Option<Presence> {
+        self.speaker(ix).map(|source| self.presence_of(source))
+    }
+
+    /// Whether a node or device is alive.
+    pub fn presence_of(&self, source: &Source) -> Presence {
+        self.sources.get(source).map(SourceValues::presence).unwrap_or_default()
+    }
+
+    /// What each property of an asset holds, in the order of its model. Looks at every leaf of
+    /// the asset's node or device.
+    pub fn held_by(&self, ix: AssetIx) -> Vec<(PropertyIx, &Property, Held<'_>)> {
+        let asset = self.asset_at(ix);
+        let model = self.model_at(asset.model);
+        let mut held: FxHashMap<PropertyIx, Held<'_>> = FxHashMap::default();
+        if let Some(values) = self.speaker(ix).and_then(|source| self.sources.get(source)) {
+            if matches!(asset.kind, Kind::Source(_)) {
+                let told = values.told_of().into_iter();
+                held.extend(told.map(|(property, tqv)| (property, Held::Told(tqv))));
+            }
+            let own = values.attributes_of(ix);
+            held.extend(own.map(|(property, value)| (property, Held::Own(value))));
+            let last = values.last_of(ix);
+            held.extend(last.map(|(property, tqv)| (property, Held::Last(tqv))));
+        }
+        let properties = (0..).map(PropertyIx).zip(&model.properties);
+        properties
+            .map(|(place, property)| {
+                let held = held.remove(&place).unwrap_or(match property.default() {
+                    Some(default) => Held::Default(default),
+                    None => Held::Nothing,
+                });
+                (place, property, held)
+            })
+            .collect()
+    }
+
+    /// The property of an asset with this id.
+    pub fn property(&self, asset: &Asset, id: Uuid) -> Option<&Property> {
+        let properties = &self.model_at(asset.model).properties;
+        properties.iter().find(|property| property.id == id)
+    }
+}
