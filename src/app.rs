@@ -134,7 +134,7 @@ pub async fn run_with<S: SiteWise>(
     Ok(ledger)
 }
 
-fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
+pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
     let (twin, sparkplug) = (&config.twin, &config.sparkplug);
     let usual = host::Config::new(sparkplug.host_id.clone());
     bridge::Config {

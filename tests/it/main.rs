@@ -5,6 +5,8 @@
 
 mod architecture;
 mod documents;
+mod growth;
+mod plan;
 mod way;
 
 mod support;
