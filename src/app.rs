@@ -202,7 +202,7 @@ async fn run_on<S: SiteWise>(
     Ok(ledger)
 }
 
-fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
+pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
     let (twin, sparkplug) = (&config.twin, &config.sparkplug);
     let usual = host::Config::new(sparkplug.host_id.clone());
     bridge::Config {

@@ -2,10 +2,13 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::time::Duration;
 
 use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt;
 
 use crate::config;
+use crate::preview::{self, From};
 
 /// What the process is asked to do.
 #[derive(Clone, Debug, PartialEq)]
@@ -14,17 +17,53 @@ pub enum Command {
     Run,
     /// Ask the bridge that runs with the same environment whether it lives.
     Healthcheck,
+    /// Tell what the bridge would do in SiteWise, without doing it.
+    Plan(preview::Options),
     /// Tell what there is, and end.
-    Help,
+    Help(Page),
     /// Tell the version, and end.
     Version,
 }
 
+/// What there is to be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Page {
+    /// All commands and variables.
+    All,
+    /// `sparkwise plan`.
+    Plan,
+}
+
+/// How long `sparkwise plan` listens.
+const LISTEN: Duration = Duration::from_secs(30);
+
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 2] = [
+const COMMANDS: [(&str, &str); 3] = [
     ("(none)", "bridge until SIGTERM or SIGINT"),
+    ("plan", "tell what the bridge would do in SiteWise, without doing it: see plan --help"),
     ("healthcheck", "exit with 0 if the bridge that runs at CONSOLE_ADDR lives, else with 1"),
 ];
+
+/// What `sparkwise plan --help` prints.
+const PLAN: &str = "\
+sparkwise plan: what the bridge would do in SiteWise, without doing it
+
+Usage: sparkwise plan [--for 30s] [--rebirth] [--json]
+       sparkwise plan [--json] CAPTURE...
+
+It is configured by the same variables as the bridge, listens under a client identifier of its own
+without STATE and without a will, reads SiteWise and writes nothing there.
+
+  --for DURATION  how long to listen for births and data (30s)
+  --rebirth       ask nodes that speak for their births; without it nothing is published
+  --json          one line of JSON
+  CAPTURE         instead of listening, files of captured messages or folders of such files: a line
+                  for each message, `TOPIC PAYLOAD` or `TIME TOPIC PAYLOAD`, the payload in hex or
+                  base64, as mosquitto_sub -t 'spBv1.0/#' -F '%U %t %x' prints them
+
+Exit codes: 0 if nothing would change, 2 if something would, 1 after a failure, 64 for wrong
+arguments or a wrong environment.
+";
 
 /// Reads the arguments, the program's own name left out.
 ///
@@ -35,19 +74,52 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
     let mut parser = lexopt::Parser::from_args(arguments);
     match parser.next()? {
         None => Ok(Command::Run),
-        Some(Long("help") | Short('h')) => Ok(Command::Help),
+        Some(Long("help") | Short('h')) => Ok(Command::Help(Page::All)),
         Some(Long("version") | Short('V')) => Ok(Command::Version),
         Some(Value(word)) if word == "healthcheck" => match parser.next()? {
             None => Ok(Command::Healthcheck),
             Some(argument) => Err(argument.unexpected()),
         },
+        Some(Value(word)) if word == "plan" => plan(&mut parser),
         Some(Value(word)) => Err(format!("there is no command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }
 }
 
+fn plan(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut listen = None;
+    let (mut rebirth, mut json) = (false, false);
+    let mut captures = Vec::new();
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("for") => listen = Some(parser.value()?.parse_with(config::duration)?),
+            Long("rebirth") => rebirth = true,
+            Long("json") => json = true,
+            Long("help") | Short('h') => return Ok(Command::Help(Page::Plan)),
+            Value(path) => captures.push(path.into()),
+            argument => return Err(argument.unexpected()),
+        }
+    }
+    let from = if captures.is_empty() {
+        From::Plant { listen: listen.unwrap_or(LISTEN), rebirth }
+    } else if listen.is_some() || rebirth {
+        return Err("a capture is read, not listened to: leave out --for and --rebirth".into());
+    } else {
+        From::Captures(captures)
+    };
+    Ok(Command::Plan(preview::Options { from, json }))
+}
+
+/// What the process tells of itself.
+pub fn page(page: Page) -> String {
+    match page {
+        Page::All => help(),
+        Page::Plan => PLAN.to_owned(),
+    }
+}
+
 /// The commands and all variables.
-pub fn help() -> String {
+fn help() -> String {
     let mut text = String::from(
         "sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise\n\n\
          Usage: sparkwise [COMMAND | --help | --version]\n\n",
@@ -71,11 +143,21 @@ mod tests {
     #[test]
     fn the_first_argument_says_what_to_do() {
         assert_eq!(of(&[]), Ok(Command::Run));
-        assert_eq!(of(&["-h"]), Ok(Command::Help));
+        assert_eq!(of(&["-h"]), Ok(Command::Help(Page::All)));
         assert_eq!(of(&["--version"]), Ok(Command::Version));
         assert_eq!(of(&["healthcheck"]), Ok(Command::Healthcheck));
         assert!(of(&["healthcheck", "now"]).is_err());
         assert_eq!(of(&["runn"]), Err("there is no command \"runn\"".into()));
+        let plan = |from, json| Ok(Command::Plan(preview::Options { from, json }));
+        let listen = From::Plant { listen: LISTEN, rebirth: false };
+        assert_eq!(of(&["plan"]), plan(listen, false));
+        let listen = From::Plant { listen: Duration::from_secs(5), rebirth: true };
+        assert_eq!(of(&["plan", "--rebirth", "--json", "--for=5s"]), plan(listen, true));
+        assert_eq!(
+            of(&["plan", "a", "b"]),
+            plan(From::Captures(vec!["a".into(), "b".into()]), false)
+        );
+        assert!(of(&["plan", "a", "--rebirth"]).is_err());
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
     }
 }

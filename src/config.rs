@@ -33,6 +33,7 @@ pub use fault::{Fault, Faults};
 pub use help::{help, markdown};
 pub use mqtt::{ClientCertificate, Mqtt};
 pub use outbox::Outbox;
+pub use parse::duration;
 pub use process::{LogFormat, Process};
 pub use provisioning::Provisioning;
 pub use reader::{Effective, Origin};

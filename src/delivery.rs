@@ -19,6 +19,7 @@ mod stream;
 mod streams;
 mod timers;
 pub(crate) mod turns;
+pub mod whatif;
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -36,6 +37,7 @@ use second::Any;
 use stream::Value;
 use streams::{Slot, Streams};
 use timers::Timers;
+use whatif::WhatIf;
 
 use crate::sitewise::api::{EntryError, Fault};
 use crate::sitewise::limits;
@@ -97,6 +99,7 @@ pub struct Delivery {
     waiting: usize,
     waiting_history: usize,
     figures: Figures,
+    what_if: WhatIf,
     /// What the answer that is being read has settled.
     settled: Vec<Key>,
     /// Empty lists for the values of entries.
@@ -130,6 +133,7 @@ impl Delivery {
             waiting: 0,
             waiting_history: 0,
             figures: Figures::default(),
+            what_if: WhatIf::default(),
             settled: Vec::new(),
             spare: Vec::new(),
         }
@@ -144,6 +148,7 @@ impl Delivery {
             self.waiting += 1;
             self.waiting_history += usize::from(point.class == Class::History);
             let (stream, time) = (point.stream, point.time);
+            self.what_if.count(stream, &point.value, now.instant);
             let value = Value::new(point, now.instant);
             if time < oldest || time > newest {
                 let reason = format!("time outside what SiteWise takes at {}", now.wall);
@@ -233,6 +238,7 @@ impl Delivery {
             waiting: self.waiting,
             oldest: flying.chain(waiting).min(),
             in_flight: self.requests.len(),
+            messages_at: self.what_if.messages(),
             ..self.figures
         }
     }

@@ -9,6 +9,7 @@ pub mod config;
 pub mod telemetry;
 
 pub mod app;
+pub mod preview;
 
 pub mod globs;
 pub mod time;

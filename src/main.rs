@@ -3,20 +3,24 @@
 use std::process::ExitCode;
 
 use sparkwise::cli::{self, Command};
-use sparkwise::config::{self, Config, Environment};
+use sparkwise::config::{self, Config, Environment, Source};
 use sparkwise::console::probe;
-use sparkwise::{app, telemetry};
+use sparkwise::{app, preview, telemetry};
+use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// EX_USAGE of sysexits.h: the environment is wrong, and starting again will not help.
 const WRONG_ENVIRONMENT: u8 = 64;
+/// What `sparkwise plan` ends with where the bridge would change something.
+const SOMETHING_CHANGES: u8 = 2;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run) => start(),
+        Ok(Command::Plan(options)) => plan(&options),
         Ok(Command::Healthcheck) => healthcheck(),
-        Ok(Command::Help) => {
-            print(&cli::help());
+        Ok(Command::Help(page)) => {
+            print(&cli::page(page));
             ExitCode::SUCCESS
         }
         Ok(Command::Version) => {
@@ -46,24 +50,9 @@ fn healthcheck() -> ExitCode {
 }
 
 fn start() -> ExitCode {
-    let config = match Config::load(&Environment) {
-        Ok(config) => config,
-        Err(faults) => {
-            complain(&faults.to_string());
-            return ExitCode::from(WRONG_ENVIRONMENT);
-        }
-    };
-    if let Err(error) = telemetry::init(&config.process) {
-        complain(&error.to_string());
-        return ExitCode::from(WRONG_ENVIRONMENT);
-    }
-    telemetry::announce(&config);
-    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            complain(&format!("sparkwise: no runtime: {error}"));
-            return ExitCode::FAILURE;
-        }
+    let (config, runtime) = match begin(&Environment) {
+        Ok(begun) => begun,
+        Err(code) => return code,
     };
     match runtime.block_on(app::run(config, signalled())) {
         Ok(_) => ExitCode::SUCCESS,
@@ -72,6 +61,44 @@ fn start() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn plan(options: &preview::Options) -> ExitCode {
+    let begun = match &options.from {
+        preview::From::Plant { .. } => begin(&Environment),
+        preview::From::Captures(_) => begin(&preview::WithoutServer(Environment)),
+    };
+    let (config, runtime) = match begun {
+        Ok(begun) => begun,
+        Err(code) => return code,
+    };
+    match runtime.block_on(preview::against_aws(&config, options)) {
+        Ok(report) => {
+            print(&if options.json { report.json() + "\n" } else { report.to_string() });
+            if report.changes() { ExitCode::from(SOMETHING_CHANGES) } else { ExitCode::SUCCESS }
+        }
+        Err(error) => {
+            complain(&format!("sparkwise: {error}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What every command needs: the environment checked, a log, a runtime.
+fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
+    let wrong = |reason: String| {
+        complain(&reason);
+        ExitCode::from(WRONG_ENVIRONMENT)
+    };
+    let config = Config::load(source).map_err(|faults| wrong(faults.to_string()))?;
+    telemetry::init(&config.process).map_err(|error| wrong(error.to_string()))?;
+    telemetry::announce(&config);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| {
+        complain(&format!("sparkwise: no runtime: {error}"));
+        ExitCode::FAILURE
+    })?;
+    Ok((config, runtime))
 }
 
 /// SIGTERM, as ECS and Docker send it, or SIGINT.

@@ -235,6 +235,12 @@ impl Twin {
         &self.writer.world.plan
     }
 
+    /// What a model is called that is wanted, or was there.
+    pub fn model_name(&self, id: Uuid) -> Option<&str> {
+        let models = &self.writer.world.models;
+        models.by_id(id).map(|ix| models.get(ix).name.as_str())
+    }
+
     /// Models and assets wanted so far.
     pub fn size(&self) -> (usize, usize) {
         (self.writer.world.models.iter().count(), self.writer.world.assets.len())

@@ -143,6 +143,14 @@ impl Ledger {
             self.waiting(),
             self.delivery.billed_messages,
         );
+        let [one, ten, sixty] = self.delivery.messages_at;
+        info!(
+            messages.linger_1s = one,
+            messages.linger_10s = ten,
+            messages.linger_60s = sixty,
+            "the same values would have been {one} messages at INGEST_LINGER=1s, {ten} at 10s, \
+             {sixty} at 60s"
+        );
         for (subject, reason) in self.problems.iter().take(10) {
             warn!("{subject}: {reason}");
         }

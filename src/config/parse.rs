@@ -4,7 +4,11 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 /// `250ms`, `5s`, `2m`, `1h`.
-pub(super) fn duration(text: &str) -> Result<Duration, String> {
+///
+/// # Errors
+///
+/// How a duration is written, where the text is none.
+pub fn duration(text: &str) -> Result<Duration, String> {
     let form = || "is not a duration: write 250ms, 5s, 2m or 1h".to_owned();
     let (number, unit) = split_unit(text).ok_or_else(form)?;
     let millis = match unit {

@@ -12,10 +12,15 @@ pub(super) fn messages<'a>(values: impl Iterator<Item = &'a Variant>) -> u64 {
     let (mut count, mut bytes) = (0_usize, 0_usize);
     for value in values {
         count += 1;
-        bytes += 13 + size(value);
+        bytes += self::bytes(value);
     }
     let messages = count.div_ceil(VALUES_PER_MESSAGE).max(bytes.div_ceil(BYTES_PER_MESSAGE));
     messages as u64
+}
+
+/// Bytes of a value that count for the kilobyte.
+pub(super) fn bytes(value: &Variant) -> usize {
+    13 + size(value)
 }
 
 fn size(value: &Variant) -> usize {

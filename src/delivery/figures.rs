@@ -1,6 +1,7 @@
 //! What delivery has counted since its start.
 
 use super::point::{Discard, Refusal};
+use super::whatif::LINGERS;
 use crate::time::Instant;
 
 /// Counts since the start, and how things stand.
@@ -26,6 +27,8 @@ pub struct Figures {
     pub values: u64,
     /// Messages that SiteWise bills for what it has taken.
     pub billed_messages: u64,
+    /// Messages that the points handed in would have been at each of [`LINGERS`], estimated.
+    pub messages_at: [u64; LINGERS.len()],
     /// Points that went back to be sent again.
     pub retries: u64,
     /// Answers, of requests and of entries, that told to go slower.

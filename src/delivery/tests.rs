@@ -1,4 +1,5 @@
 mod answers;
+mod bill;
 mod laws;
 
 use uuid::Uuid;

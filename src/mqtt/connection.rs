@@ -11,7 +11,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::inbox::{Figures, Inbox};
-use super::options::Template;
+use super::options::{Template, Who};
 use super::session::{End, Session};
 use super::{Error, Inbound};
 use crate::config::{self, ServerUrl};
@@ -54,6 +54,7 @@ impl Connection {
         mqtt: &config::Mqtt,
         sparkplug: &config::Sparkplug,
     ) -> Result<Self, Error> {
+        let who = Who::Host(&sparkplug.host_id);
         Ok(Self {
             server,
             url: url.clone(),
@@ -62,10 +63,27 @@ impl Connection {
                 sparkplug.groups.as_deref().unwrap_or_default(),
                 sparkplug.certificates,
             ),
-            template: Template::new(url, mqtt, &sparkplug.host_id)?,
+            template: Template::new(url, mqtt, who)?,
             max_packet: mqtt.max_packet,
             figures: Figures::default(),
         })
+    }
+
+    /// The same, but as an observer: under another client identifier, without a will, and
+    /// without STATE of its own.
+    ///
+    /// # Errors
+    ///
+    /// The certificates or the URL cannot be used.
+    pub fn observer(
+        server: u16,
+        url: &ServerUrl,
+        mqtt: &config::Mqtt,
+        sparkplug: &config::Sparkplug,
+        client_id: &str,
+    ) -> Result<Self, Error> {
+        let template = Template::new(url, mqtt, Who::Observer(client_id))?;
+        Ok(Self { template, ..Self::new(server, url, mqtt, sparkplug)? })
     }
 
     /// What this connection counts.

@@ -17,14 +17,24 @@ pub(super) const REQUEST_CAPACITY: usize = 128;
 #[derive(Clone)]
 pub(super) struct Template {
     options: MqttOptions,
-    state_topic: String,
+    /// Where the will goes; none for an observer, who leaves no trace.
+    state_topic: Option<String>,
+}
+
+/// As what a client connects.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Who<'a> {
+    /// The host application of this id, with STATE as its will.
+    Host(&'a str),
+    /// Somebody who listens, under this client identifier, without a will.
+    Observer(&'a str),
 }
 
 impl Template {
     pub(super) fn new(
         url: &ServerUrl,
         mqtt: &config::Mqtt,
-        host_id: &str,
+        who: Who<'_>,
     ) -> Result<Self, tls::Error> {
         let (broker, transport) = match url.scheme {
             Scheme::Mqtt => (tcp(url), Transport::tcp()),
@@ -32,7 +42,10 @@ impl Template {
             Scheme::Ws => (websocket(url)?, Transport::ws()),
             Scheme::Wss => (websocket(url)?, Transport::wss_with_config(tls::configuration(mqtt)?)),
         };
-        let client_id = mqtt.client_id.as_deref().unwrap_or(host_id);
+        let (client_id, state_topic) = match who {
+            Who::Host(id) => (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id))),
+            Who::Observer(client_id) => (client_id, None),
+        };
         let mut options = MqttOptions::new(client_id, broker);
         options
             .set_transport(transport)
@@ -51,19 +64,20 @@ impl Template {
             }
             (None, _) => {}
         }
-        Ok(Self { options, state_topic: topic::state(host_id) })
+        Ok(Self { options, state_topic })
+    }
+
+    pub(super) fn is_observer(&self) -> bool {
+        self.state_topic.is_none()
     }
 
     /// Options for a session that begins at `time` [host-topic-phid-death-payload-timestamp-connect].
     pub(super) fn at(&self, time: Timestamp) -> MqttOptions {
-        let payload = format!(r#"{{"online":false,"timestamp":{}}}"#, time.as_millis());
         let mut options = self.options.clone();
-        options.set_last_will(LastWill::new(
-            self.state_topic.as_str(),
-            payload,
-            QoS::AtLeastOnce,
-            true,
-        ));
+        if let Some(topic) = &self.state_topic {
+            let payload = format!(r#"{{"online":false,"timestamp":{}}}"#, time.as_millis());
+            options.set_last_will(LastWill::new(topic.as_str(), payload, QoS::AtLeastOnce, true));
+        }
         options
     }
 }

@@ -103,7 +103,8 @@ impl Session<'_> {
             time,
             phase: Phase::Connecting,
             deadline: None,
-            born: false,
+            // An observer has no STATE to publish first.
+            born: template.is_observer(),
             unsent_filters: VecDeque::new(),
             asked_filters: Vec::new(),
             withdrawals: 0,

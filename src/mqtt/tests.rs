@@ -381,7 +381,7 @@ impl Watcher {
 async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
     let config = config(url, variables);
     let url = &config.mqtt.servers[0];
-    let template = options::Template::new(url, &config.mqtt, "tester").unwrap();
+    let template = options::Template::new(url, &config.mqtt, options::Who::Host("tester")).unwrap();
     let (inbound, _received) = mpsc::channel(1);
     let (_sender, mut outbound) = mpsc::channel(1);
     let mut session = session::Session {

@@ -6,7 +6,9 @@
 mod architecture;
 mod console;
 mod documents;
+mod growth;
 mod infra;
+mod plan;
 mod way;
 
 mod support;

@@ -56,7 +56,7 @@ impl Emulator {
     }
 }
 
-fn sdk_config(endpoint: &str) -> SdkConfig {
+pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
     let credentials = Credentials::new("test", "test", None, None, "test");
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
@@ -134,6 +134,7 @@ impl Plant {
             format!("{}-{}", edge.node().group, edge.node().node),
             (broker.addr.ip().to_string(), broker.addr.port()),
         );
+        options.set_max_packet_size(1 << 20, 1 << 20);
         let will = edge.will();
         options.set_last_will(rumqttc::LastWill::new(
             will.topic,

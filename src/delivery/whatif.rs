@@ -1,0 +1,137 @@
+//! What another linger would have cost: the messages that the same values would be billed as.
+//!
+//! A property's values are one message until there are ten of them, a kilobyte, or the linger
+//! has passed since the first. Values that are sent again, or given up because a second has
+//! too many, are not told apart here: these are estimates, exact while nothing goes wrong.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::billing;
+use super::point::Stream;
+use crate::sitewise::api::Variant;
+use crate::sitewise::limits::{BYTES_PER_MESSAGE, VALUES_PER_MESSAGE};
+use crate::time::Instant;
+
+/// The lingers that are compared.
+pub const LINGERS: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
+/// Properties that are followed. Where there are more, every second one stands for two, every
+/// fourth for four, and so on.
+const STREAMS: usize = 65_536;
+
+/// Messages at each of [`LINGERS`].
+#[derive(Debug, Default)]
+pub struct WhatIf {
+    streams: FxHashMap<Stream, [Entry; LINGERS.len()]>,
+    /// A property is followed if its ids end in so many zeros.
+    zeros: u32,
+    messages: [u64; LINGERS.len()],
+}
+
+/// The entry that a property's values would be collected in.
+#[derive(Clone, Copy, Debug, Default)]
+struct Entry {
+    since: Instant,
+    values: usize,
+    bytes: usize,
+}
+
+impl WhatIf {
+    /// A value has come.
+    pub fn count(&mut self, stream: Stream, value: &Variant, now: Instant) {
+        if !self.follows(&stream) {
+            return;
+        }
+        if self.streams.len() >= STREAMS && !self.streams.contains_key(&stream) {
+            self.zeros += 1;
+            let zeros = self.zeros;
+            self.streams.retain(|stream, _| ends_in(zeros, stream));
+            return self.count(stream, value, now);
+        }
+        let stands_for = 1 << self.zeros;
+        let entries = self.streams.entry(stream).or_default();
+        for ((entry, linger), messages) in entries.iter_mut().zip(LINGERS).zip(&mut self.messages) {
+            *messages += stands_for * entry.add(billing::bytes(value), linger, now);
+        }
+    }
+
+    /// Messages so far, at each of [`LINGERS`].
+    pub fn messages(&self) -> [u64; LINGERS.len()] {
+        self.messages
+    }
+
+    fn follows(&self, stream: &Stream) -> bool {
+        ends_in(self.zeros, stream)
+    }
+}
+
+fn ends_in(zeros: u32, stream: &Stream) -> bool {
+    // Both ids are hashes, all of whose bits are as good as random.
+    (stream.asset.as_u128() ^ stream.property.as_u128()).trailing_zeros() >= zeros
+}
+
+impl Entry {
+    /// Takes a value; how many messages it adds.
+    fn add(&mut self, bytes: usize, linger: Duration, now: Instant) -> u64 {
+        if self.values == VALUES_PER_MESSAGE || now.since(self.since) > linger {
+            *self = Self::default();
+        }
+        if self.values == 0 {
+            self.since = now;
+        }
+        let before = self.bytes.div_ceil(BYTES_PER_MESSAGE);
+        self.values += 1;
+        self.bytes += bytes;
+        (self.bytes.div_ceil(BYTES_PER_MESSAGE) - before) as u64
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn stream(number: u128) -> Stream {
+        Stream { asset: Uuid::from_u128(1 << 100), property: Uuid::from_u128(number) }
+    }
+
+    fn at(seconds: u64) -> Instant {
+        Instant::from_start(Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn a_value_each_five_seconds_costs_less_the_longer_it_waits() {
+        let mut what_if = WhatIf::default();
+        for step in 0..120 {
+            what_if.count(stream(1), &Variant::Double(1.0), at(5 * step));
+        }
+        // Every value; three within ten seconds; ten, which fill the message, within a minute.
+        assert_eq!(what_if.messages(), [120, 40, 12]);
+    }
+
+    #[test]
+    fn long_strings_fill_a_message_sooner() {
+        let mut what_if = WhatIf::default();
+        let text = Variant::String("x".repeat(500).into());
+        for _ in 0..10 {
+            what_if.count(stream(1), &text, at(0));
+        }
+        assert_eq!(what_if.messages(), [6, 6, 6]);
+    }
+
+    #[test]
+    fn more_properties_than_are_followed_are_estimated() {
+        let mut what_if = WhatIf::default();
+        let count = 4 * STREAMS as u128;
+        for number in 0..count {
+            what_if.count(stream(number), &Variant::Boolean(true), at(0));
+        }
+        assert!(what_if.streams.len() <= STREAMS);
+        let [at_once, ..] = what_if.messages();
+        let error = (at_once as f64 / count as f64 - 1.0).abs();
+        assert!(error < 0.05, "{at_once} of {count}");
+    }
+}

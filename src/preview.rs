@@ -1,0 +1,277 @@
+//! `sparkwise plan`: what the bridge would do in SiteWise, without doing it.
+//!
+//! Births are listened for, or read from captured payloads. They go through the same session
+//! and the same twin as in the bridge; what the twin asks of SiteWise is read for real and
+//! written nowhere. Time does not pass meanwhile but is computed: so the report tells how long
+//! the work takes at the account's rates.
+
+mod capture;
+mod folders;
+mod json;
+mod listen;
+mod rehearsal;
+mod report;
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tracing::info;
+
+pub use self::capture::{Line, NotALine, line};
+use self::rehearsal::Rehearsal;
+pub use self::report::{Cost, Heard, ModelChange, Report, Suggestion};
+use crate::app;
+use crate::config::{Config, NotUnicode, Source};
+use crate::delivery::whatif::WhatIf;
+use crate::mqtt;
+use crate::sitewise::api::Fault;
+use crate::sitewise::aws::{AwsSiteWise, NoRegion};
+use crate::sitewise::client::SiteWise;
+use crate::sparkplug::event::Event;
+use crate::time::{Instant, Now};
+use crate::twin::identity::Namespace;
+use crate::twin::{Output, Twin};
+
+/// What there is to do is done, as far as it can be, once nothing is due for so long: models
+/// grow once a minute at most, and a refusal is looked at again after five.
+const QUIET: Duration = Duration::from_secs(120);
+/// Chance spreads retries alone; the report is the same each time.
+const SEED: u64 = 0;
+
+/// What is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Where the births come from.
+    pub from: From,
+    /// The report as JSON.
+    pub json: bool,
+}
+
+/// Where the births come from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// The MQTT servers.
+    Plant {
+        /// For so long.
+        listen: Duration,
+        /// Whether nodes that speak without a known birth are asked for one.
+        rebirth: bool,
+    },
+    /// Files of captured payloads.
+    Captures(Vec<PathBuf>),
+}
+
+/// Why there is no report.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The MQTT connection cannot even be tried.
+    #[error("MQTT cannot be set up: {0}")]
+    Mqtt(#[from] mqtt::Error),
+    /// No session with any server.
+    #[error("no MQTT server could be reached")]
+    NotConnected,
+    /// Nothing to plan for.
+    #[error(
+        "no birth was heard: listen longer (--for 5m), ask for births (--rebirth), or read a capture"
+    )]
+    NoBirth,
+    /// A capture cannot be read.
+    #[error("{path} cannot be read: {error}")]
+    Capture {
+        /// Where it is.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
+    /// A line of a capture is none.
+    #[error("{path}, line {number}: {error}")]
+    Line {
+        /// Where the capture is.
+        path: PathBuf,
+        /// Which line, from 1.
+        number: usize,
+        /// Why.
+        error: NotALine,
+    },
+    /// Nothing says where SiteWise is.
+    #[error(transparent)]
+    Region(#[from] NoRegion),
+    /// SiteWise cannot be read.
+    #[error("SiteWise cannot be read: {0}")]
+    SiteWise(#[from] Fault),
+}
+
+/// What the plant said.
+#[derive(Debug, Default)]
+struct Told {
+    /// With the time of arrival.
+    events: Vec<(Now, Event)>,
+    /// How long was listened; none where a capture has no times.
+    listened: Option<Duration>,
+    /// Nodes that spoke without a birth.
+    unborn: Vec<String>,
+}
+
+/// The environment of somebody who reads captures: no MQTT server has to be named.
+#[derive(Clone, Copy, Debug)]
+pub struct WithoutServer<S>(pub S);
+
+impl<S: Source> Source for WithoutServer<S> {
+    fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
+        let found = self.0.get(name)?;
+        Ok(found.or_else(|| (name == "MQTT_URL").then(|| "mqtt://localhost".to_owned())))
+    }
+
+    fn file(&self, path: &Path) -> std::io::Result<String> {
+        self.0.file(path)
+    }
+
+    fn has_file(&self, path: &Path) -> bool {
+        self.0.has_file(path)
+    }
+
+    fn names(&self) -> Vec<String> {
+        self.0.names()
+    }
+}
+
+/// Finds out what the bridge would do in the account that the environment names.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub async fn against_aws(config: &Config, options: &Options) -> Result<Report, Error> {
+    let sitewise = AwsSiteWise::from_env().await?;
+    let namespace = match &config.twin.namespace {
+        Some(namespace) => namespace.clone(),
+        None => {
+            let (account, region) = sitewise.account_and_region().await?;
+            format!("{account}/{region}")
+        }
+    };
+    Box::pin(run(config, options, sitewise, &namespace)).await
+}
+
+/// Finds out what the bridge would do.
+///
+/// # Errors
+///
+/// See [`Error`].
+pub async fn run<S: SiteWise>(
+    config: &Config,
+    options: &Options,
+    sitewise: S,
+    namespace: &str,
+) -> Result<Report, Error> {
+    let bridge = app::bridge_config(config, Namespace::new(namespace));
+    let told = match &options.from {
+        From::Plant { listen, rebirth } => {
+            info!("listening for {listen:.0?}");
+            listen::listen(config, &bridge.host, *listen, *rebirth).await?
+        }
+        From::Captures(paths) => capture::read(&bridge.host, paths)?,
+    };
+    if !told.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
+        return Err(Error::NoBirth);
+    }
+    let mut survey = Survey {
+        twin: Twin::new(bridge.twin, SEED),
+        rehearsal: Rehearsal::new(sitewise),
+        what_if: WhatIf::default(),
+        values: 0,
+        is_data: false,
+        arrival: Instant::START,
+        now: told.events.first().map_or(Now::default(), |(at, _)| *at),
+    };
+    survey.now.instant = Instant::START;
+    survey.settle().await?;
+    let learned = survey.now.instant;
+    for (at, event) in &told.events {
+        survey.tell(*at, event.clone());
+    }
+    survey.settle().await?;
+    Ok(survey.report(&told, learned))
+}
+
+/// The twin, and SiteWise as it would become.
+struct Survey<S> {
+    twin: Twin,
+    rehearsal: Rehearsal<S>,
+    what_if: WhatIf,
+    values: u64,
+    /// Whether the event that is being followed is data.
+    is_data: bool,
+    /// When the event that is being followed arrived.
+    arrival: Instant,
+    /// Computed time.
+    now: Now,
+}
+
+impl<S: SiteWise> Survey<S> {
+    fn tell(&mut self, at: Now, event: Event) {
+        self.arrival = at.instant;
+        self.is_data = matches!(event, Event::Data(_));
+        let now = Now { instant: self.now.instant, wall: at.wall };
+        self.twin.handle_event(event, now);
+        self.drain();
+    }
+
+    /// Counts points and queues calls.
+    fn drain(&mut self) {
+        while let Some(output) = self.twin.poll_output(self.now) {
+            match output {
+                Output::Step(id, step) => self.rehearsal.queue(id, step, self.now.instant),
+                Output::Store(points) => {
+                    // What a birth brings comes once, not by the second.
+                    for point in points.into_iter().filter(|_| self.is_data).map(|w| w.point) {
+                        self.values += 1;
+                        self.what_if.count(point.stream, &point.value, self.arrival);
+                    }
+                }
+                Output::Open(_)
+                | Output::Refused { .. }
+                | Output::Grouped(_)
+                | Output::Expect { .. } => {}
+            }
+        }
+    }
+
+    /// Goes on until nothing is left to do.
+    async fn settle(&mut self) -> Result<(), Error> {
+        loop {
+            self.drain();
+            if let Some((id, answer)) = self.rehearsal.next().await? {
+                self.twin.handle_done(id, answer, self.now);
+                continue;
+            }
+            match self.twin.plan().poll_timeout() {
+                Some(at) if at <= self.now.instant + QUIET => {
+                    self.now = self.now.plus(at.since(self.now.instant));
+                }
+                _ => return Ok(()),
+            }
+        }
+    }
+
+    fn report(self, told: &Told, learned: Instant) -> Report {
+        let takes = self.rehearsal.last_write().map(|last| last.since(learned));
+        let cost = told.listened.map(|listened| Cost {
+            listened,
+            values: self.values,
+            messages: self.what_if.messages(),
+        });
+        Report::new(told, &self.twin, self.rehearsal.writes(), takes.unwrap_or_default(), cost)
+    }
+}
+
+impl Told {
+    fn births(&self) -> impl Iterator<Item = &crate::sparkplug::event::Birth> {
+        self.events.iter().filter_map(|(_, event)| match event {
+            Event::Birth(birth) => Some(birth),
+            Event::Data(_) | Event::Death(_) => None,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

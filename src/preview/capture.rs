@@ -1,0 +1,168 @@
+//! Captured payloads: a line for each message, its topic and its payload.
+//!
+//! `TOPIC PAYLOAD` or `TIME TOPIC PAYLOAD`, blanks between; the payload as hex digits or
+//! base64, the time in seconds since 1970. `mosquitto_sub -t 'spBv1.0/#' -F '%U %t %x'` prints
+//! such lines, `-F '%t %x'` those without a time. Lines that are empty or begin with `#` are
+//! left out.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use super::{Error, Told};
+use crate::sparkplug::config::Config;
+use crate::sparkplug::event::Event;
+use crate::sparkplug::host::{Host, Output, Phase, ServerId};
+use crate::time::{Instant, Now, Timestamp};
+
+/// A captured message.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Line<'a> {
+    /// Seconds since 1970, if told.
+    pub time: Option<f64>,
+    /// Its topic.
+    pub topic: &'a str,
+    /// Its payload.
+    pub payload: Vec<u8>,
+}
+
+/// A line that is no captured message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotALine {
+    /// There is nothing behind the topic.
+    #[error("there is no payload behind the topic")]
+    NoPayload,
+    /// The payload is neither hex nor base64.
+    #[error("the payload is neither hex nor base64")]
+    NotEncoded,
+}
+
+/// Reads a line.
+///
+/// # Errors
+///
+/// It is no captured message.
+pub fn line(text: &str) -> Result<Line<'_>, NotALine> {
+    let (before, payload) =
+        text.trim().rsplit_once(char::is_whitespace).ok_or(NotALine::NoPayload)?;
+    let before = before.trim();
+    let timed = before.split_once(char::is_whitespace);
+    let timed = timed.and_then(|(time, topic)| Some((time.parse().ok()?, topic.trim())));
+    let (time, topic) = match timed {
+        Some((time, topic)) => (Some(time), topic),
+        None => (None, before),
+    };
+    let payload = hex(payload).or_else(|| base64(payload)).ok_or(NotALine::NotEncoded)?;
+    Ok(Line { time, topic, payload })
+}
+
+fn hex(text: &str) -> Option<Vec<u8>> {
+    let digits: Option<Vec<u8>> =
+        text.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
+    let pairs = digits?;
+    let (pairs, rest) = pairs.as_chunks::<2>();
+    rest.is_empty().then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+}
+
+fn base64(text: &str) -> Option<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(text.len() / 4 * 3);
+    let (mut bits, mut count) = (0_u32, 0);
+    for c in text.trim_end_matches('=').bytes() {
+        let six = match c {
+            b'A'..=b'Z' => c - b'A',
+            b'a'..=b'z' => c - b'a' + 26,
+            b'0'..=b'9' => c - b'0' + 52,
+            b'+' | b'-' => 62,
+            b'/' | b'_' => 63,
+            _ => return None,
+        };
+        bits = bits << 6 | u32::from(six);
+        count += 6;
+        if count >= 8 {
+            count -= 8;
+            bytes.push((bits >> count & 0xff) as u8);
+        }
+    }
+    Some(bytes)
+}
+
+/// Reads captures through a session of their own.
+pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<Told, Error> {
+    let mut host = Host::new(host.clone(), super::SEED);
+    let mut told = Told::default();
+    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let wall = Timestamp::from_millis(i64::try_from(start.as_millis()).unwrap_or(i64::MAX));
+    let mut now = Now { instant: Instant::START, wall };
+    let (mut first, mut last) = (None, None);
+    host.handle_connected(ServerId(0), now.wall, now);
+    for path in paths {
+        let text = text_of(path)?;
+        for (number, text) in (1..).zip(text.lines()) {
+            if text.trim().is_empty() || text.starts_with('#') {
+                continue;
+            }
+            let fault = |error| Error::Line { path: path.clone(), number, error };
+            let line = line(text).map_err(fault)?;
+            if let Some(time) = line.time {
+                let first = *first.get_or_insert(time);
+                last = Some(time);
+                let since = Duration::try_from_secs_f64(time - first).unwrap_or_default();
+                now.instant = now.instant.max(Instant::from_start(since));
+                now.wall = Timestamp::from_millis((time * 1000.0) as i64);
+            }
+            host.handle_timeout(now);
+            host.handle_message(ServerId(0), line.topic, &line.payload, false, now);
+            told.take(&mut host, now);
+        }
+    }
+    // What waits for missing messages waits no longer.
+    for _ in 0..2 {
+        now = now.plus(Duration::from_secs(60));
+        host.handle_timeout(now);
+        told.take(&mut host, now);
+    }
+    told.listened =
+        first.zip(last).and_then(|(first, last)| Duration::try_from_secs_f64(last - first).ok());
+    told.note_unborn(&host);
+    Ok(told)
+}
+
+/// A file's text, or that of all files in a folder, by name.
+fn text_of(path: &Path) -> Result<String, Error> {
+    let fault = |error| Error::Capture { path: path.to_owned(), error };
+    if !path.is_dir() {
+        return fs::read_to_string(path).map_err(fault);
+    }
+    let mut files = Vec::new();
+    for entry in fs::read_dir(path).map_err(fault)? {
+        files.push(entry.map_err(fault)?.path());
+    }
+    files.sort();
+    let mut all = String::new();
+    for file in files.iter().filter(|file| file.is_file()) {
+        all.push_str(&fs::read_to_string(file).map_err(fault)?);
+        all.push('\n');
+    }
+    Ok(all)
+}
+
+impl Told {
+    /// Takes the host's events; what it would publish is not published.
+    pub(super) fn take(&mut self, host: &mut Host, now: Now) {
+        while let Some(output) = host.poll_output() {
+            match output {
+                // Deaths change nothing in what is planned.
+                Output::Event(Event::Death(_)) | Output::Publish(_) | Output::Found { .. } => {}
+                Output::Event(event) => self.events.push((now, event)),
+            }
+        }
+    }
+
+    pub(super) fn note_unborn(&mut self, host: &Host) {
+        let born: Vec<_> = self.births().map(|birth| birth.source.edge.clone()).collect();
+        let unborn =
+            host.phases().filter(|(edge, phase)| *phase != Phase::Online && !born.contains(edge));
+        self.unborn = unborn.map(|(edge, _)| format!("{}/{}", edge.group, edge.node)).collect();
+        self.unborn.sort();
+    }
+}

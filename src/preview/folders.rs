@@ -1,0 +1,178 @@
+//! Flat metrics that look like machines: folders side by side with the same members.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::report::Suggestion;
+use crate::sparkplug::event::{Birth, Content};
+
+/// Folders with the same members that make a rule worth suggesting.
+const ALIKE: usize = 2;
+/// Members that a folder needs to look like a machine.
+const MEMBERS: usize = 2;
+
+/// The folders of a plant: by the folder around them, by name, their members.
+type Folders<'a> = BTreeMap<Vec<&'a str>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
+
+/// Rules that would turn flat metrics of these births into assets.
+pub(super) fn suggestions<'a>(births: impl Iterator<Item = &'a Birth>) -> Vec<Suggestion> {
+    let folders = folders(births);
+    let mut shortest_first: Vec<_> = folders.iter().collect();
+    shortest_first.sort_by_key(|(around, _)| around.len());
+    let mut found = Vec::new();
+    let mut covered: Vec<Vec<&str>> = Vec::new();
+    for (around, within) in shortest_first {
+        if covered.iter().any(|above| around.len() > above.len() && around.starts_with(above)) {
+            continue;
+        }
+        let Some((members, names)) = alike(within) else { continue };
+        let model = singular(around.last().copied().unwrap_or("Machine"));
+        let way = |rest: &str| match around.as_slice() {
+            [] => format!("{{asset}}/{rest}"),
+            around => format!("{}/{{asset}}/{rest}", around.join("/")),
+        };
+        found.push(Suggestion {
+            rule: format!("{} => {model}", way("{member}")),
+            assets: names.len(),
+            members: members.len(),
+        });
+        found.extend(nested(&folders, around, &names).into_iter().map(
+            |(part, assets, members)| Suggestion {
+                rule: format!("{} => {model} > {part}", way(&format!("{part}/{{member}}"))),
+                assets,
+                members,
+            },
+        ));
+        covered.push(around.clone());
+    }
+    found
+}
+
+fn folders<'a>(births: impl Iterator<Item = &'a Birth>) -> Folders<'a> {
+    let mut folders = Folders::new();
+    for metric in births.flat_map(|birth| &birth.metrics) {
+        if !matches!(metric.content, Content::Leaf { .. })
+            || metric.name.starts_with("Node Control/")
+            || metric.name.starts_with("Device Control/")
+        {
+            continue;
+        }
+        let parts: Vec<&str> = metric.name.split('/').collect();
+        if let [around @ .., folder, member] = parts.as_slice() {
+            let within = folders.entry(around.to_vec()).or_default();
+            within.entry(folder).or_default().insert(member);
+        }
+    }
+    folders
+}
+
+/// The set of members that most folders have, and these folders.
+fn alike<'a, 'f>(
+    within: &'f BTreeMap<&'a str, BTreeSet<&'a str>>,
+) -> Option<(&'f BTreeSet<&'a str>, Vec<&'a str>)> {
+    let mut sets: BTreeMap<&BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
+    for (folder, members) in within {
+        sets.entry(members).or_default().push(folder);
+    }
+    sets.into_iter()
+        .filter(|(members, names)| names.len() >= ALIKE && members.len() >= MEMBERS)
+        .max_by_key(|(_, names)| names.len())
+}
+
+/// Folders of one name within several of the machines `names`, with the same members.
+fn nested<'a>(
+    folders: &Folders<'a>,
+    around: &[&'a str],
+    names: &[&'a str],
+) -> Vec<(&'a str, usize, usize)> {
+    let mut parts: BTreeMap<(&str, &BTreeSet<&str>), usize> = BTreeMap::new();
+    for name in names {
+        let mut machine = around.to_vec();
+        machine.push(name);
+        for (part, members) in folders.get(&machine).into_iter().flatten() {
+            *parts.entry((part, members)).or_default() += 1;
+        }
+    }
+    parts
+        .into_iter()
+        .filter(|(_, count)| *count >= ALIKE)
+        .map(|((part, members), count)| (part, count, members.len()))
+        .collect()
+}
+
+/// What a folder of several is probably called in the singular.
+fn singular(folder: &str) -> &str {
+    match folder.strip_suffix('s') {
+        Some(one) if one.len() >= 3 && !one.ends_with('s') => one,
+        _ => folder,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::sparkplug::address::{EdgeNode, Source};
+    use crate::sparkplug::event::{Metric, Quality, Sample, Slot};
+    use crate::time::Timestamp;
+
+    fn birth(names: &[&str]) -> Birth {
+        let leaf = |name: &&str| Metric {
+            name: Arc::from(*name),
+            properties: Vec::new(),
+            content: Content::Leaf {
+                slot: Slot(0),
+                datatype: None,
+                sample: Sample {
+                    time: Timestamp::from_millis(0),
+                    value: None,
+                    quality: Quality::Good,
+                    historical: false,
+                    transient: false,
+                    alarm: false,
+                    absent: false,
+                },
+            },
+        };
+        Birth {
+            source: Source { edge: EdgeNode::new("Nordsee", "gw"), device: None },
+            time: Timestamp::from_millis(0),
+            definitions: Vec::new(),
+            metrics: names.iter().map(leaf).collect(),
+            slots: 1,
+        }
+    }
+
+    fn rules(names: &[&str]) -> Vec<String> {
+        let birth = birth(names);
+        let found = suggestions(std::iter::once(&birth)).into_iter();
+        found.map(|suggestion| suggestion.rule).collect()
+    }
+
+    #[test]
+    fn folders_with_the_same_members_become_a_rule() {
+        let names: Vec<String> = ["T1", "T2", "T3"]
+            .iter()
+            .flat_map(|turbine| {
+                ["Speed", "Power", "Gearbox/Temp", "Gearbox/Oil"]
+                    .map(|member| format!("Park/Turbines/{turbine}/{member}"))
+            })
+            .chain(["Node Control/Rebirth".into(), "Park/Price".into(), "Wind".into()])
+            .collect();
+        let names: Vec<&str> = names.iter().map(String::as_str).collect();
+        assert_eq!(
+            rules(&names),
+            [
+                "Park/Turbines/{asset}/{member} => Turbine",
+                "Park/Turbines/{asset}/Gearbox/{member} => Turbine > Gearbox",
+            ]
+        );
+    }
+
+    #[test]
+    fn folders_that_differ_or_stand_alone_do_not() {
+        assert_eq!(rules(&["A/x", "A/y", "B/x", "B/z"]), [] as [&str; 0]);
+        assert_eq!(rules(&["A/x", "A/y"]), [] as [&str; 0]);
+        assert_eq!(rules(&["A/x", "A/y", "B/x", "B/y"]), ["{asset}/{member} => Machine"]);
+    }
+}

@@ -1,0 +1,69 @@
+//! The report for machines.
+
+use serde_json::{Value, json};
+
+use super::report::{Cost, ModelChange, Report, by_model, type_name};
+use crate::delivery::whatif::LINGERS;
+use crate::sitewise::api::{Property, PropertyKind};
+
+pub(super) fn of(report: &Report) -> Value {
+    json!({
+        "changes": report.changes(),
+        "heard": {
+            "nodes": report.heard.nodes,
+            "devices": report.heard.devices,
+            "withoutBirth": report.heard.unborn,
+        },
+        "models": report.models.iter().map(model).collect::<Vec<_>>(),
+        "assets": by_model(&report.assets),
+        "associations": report.associations,
+        "seconds": report.takes.as_secs_f64(),
+        "conflicts": report.conflicts.iter()
+            .map(|(what, why)| json!({ "what": what, "why": why }))
+            .collect::<Vec<_>>(),
+        "rules": report.rules.iter()
+            .map(|rule| json!({
+                "rule": rule.rule, "assets": rule.assets, "members": rule.members,
+            }))
+            .collect::<Vec<_>>(),
+        "ingest": report.cost.as_ref().map(cost),
+    })
+}
+
+fn model(model: &ModelChange) -> Value {
+    json!({
+        "name": model.name,
+        "new": model.is_new,
+        "properties": model.properties.iter().map(property).collect::<Vec<_>>(),
+        "inCompositeModels": model.in_composites,
+        "places": model.places,
+    })
+}
+
+fn property(property: &Property) -> Value {
+    let (kind, default) = match &property.kind {
+        PropertyKind::Attribute { default } => ("attribute", default.as_deref()),
+        PropertyKind::Measurement => ("measurement", None),
+    };
+    json!({
+        "id": property.id.to_string(),
+        "name": property.name,
+        "type": type_name(property.data_type),
+        "kind": kind,
+        "unit": property.unit,
+        "default": default,
+    })
+}
+
+fn cost(cost: &Cost) -> Value {
+    let monthly = cost.monthly().map(|monthly| {
+        let each = LINGERS.iter().zip(monthly);
+        each.map(|(linger, messages)| (format!("{}s", linger.as_secs()), json!(messages)))
+            .collect::<serde_json::Map<_, _>>()
+    });
+    json!({
+        "listenedSeconds": cost.listened.as_secs_f64(),
+        "values": cost.values,
+        "messagesInThirtyDaysByLinger": monthly,
+    })
+}

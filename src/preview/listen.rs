@@ -1,0 +1,117 @@
+//! Listening: a client of its own that leaves no trace, without STATE and without a will.
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::{Instant as Moment, sleep_until, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use super::{Error, Told};
+use crate::config::Config;
+use crate::mqtt::{self, Inbound};
+use crate::sparkplug::event::Event;
+use crate::sparkplug::host::{Host, Output, ServerId};
+use crate::sparkplug::message::Message;
+use crate::sparkplug::{config as host_config, rebirth, topic};
+use crate::time::{Instant, Now, Timestamp};
+
+/// Messages that wait to be read.
+const INBOUND: usize = 16_384;
+/// Messages to a server that wait for its connection.
+const OUTBOUND: usize = 1_024;
+/// Events after which listening ends early: enough to tell a rate.
+const EVENTS: usize = 500_000;
+
+/// Listens to all servers.
+pub(super) async fn listen(
+    config: &Config,
+    host: &host_config::Config,
+    listen: Duration,
+    rebirth: bool,
+) -> Result<Told, Error> {
+    let reasons = if rebirth { rebirth::Reasons::ALL } else { rebirth::Reasons::NONE };
+    let policy = rebirth::Policy { reasons, ..host.rebirth };
+    let mut host = Host::new(host_config::Config { rebirth: policy, ..host.clone() }, super::SEED);
+    let (inbound, mut messages) = mpsc::channel(INBOUND);
+    let cancel = CancellationToken::new();
+    let mut connections = JoinSet::new();
+    let mut servers = Vec::new();
+    let client_id = format!("sparkwise-plan-{:08x}", fastrand::u32(..));
+    for (server, url) in (0..).zip(&config.mqtt.servers) {
+        let observer =
+            mqtt::Connection::observer(server, url, &config.mqtt, &config.sparkplug, &client_id)?;
+        let (outbound, publishes) = mpsc::channel(OUTBOUND);
+        connections.spawn(observer.run(inbound.clone(), publishes, cancel.clone()));
+        servers.push(outbound);
+    }
+    drop(inbound);
+
+    let start = Moment::now();
+    let end = start + listen;
+    let mut told = Told::default();
+    let mut connected = false;
+    while told.events.len() < EVENTS {
+        let due = host.poll_timeout().map_or(end, |at| (start + at.since_start()).min(end));
+        let message = tokio::select! {
+            message = timeout_at(end, messages.recv()) => match message {
+                Ok(Some(message)) => Some(message),
+                Ok(None) | Err(_) => break,
+            },
+            () = sleep_until(due) => None,
+        };
+        let now = now(start);
+        match message {
+            None => host.handle_timeout(now),
+            Some(Inbound::Connected { server, session_time }) => {
+                connected = true;
+                host.handle_connected(ServerId(server), session_time, now);
+            }
+            Some(Inbound::Disconnected { server, .. }) => {
+                host.handle_disconnected(ServerId(server), now);
+            }
+            Some(Inbound::Message { server, topic, payload, retain, .. }) => {
+                host.handle_message(ServerId(server), &topic, &payload, retain, now);
+            }
+        }
+        while let Some(output) = host.poll_output() {
+            match output {
+                Output::Publish(publish) => {
+                    let server = servers.get(usize::from(publish.server.0));
+                    if let Some(server) = server.filter(|_| is_rebirth(&publish.message)) {
+                        info!(mqtt.topic = publish.message.topic, "asking for a birth");
+                        // A full queue asks later.
+                        let _ = server.try_send(publish.message);
+                    }
+                }
+                Output::Event(Event::Death(_)) | Output::Found { .. } => {}
+                Output::Event(event) => told.events.push((now, event)),
+            }
+        }
+        if due >= end && Moment::now() >= end {
+            break;
+        }
+    }
+    told.listened = Some(start.elapsed());
+    told.note_unborn(&host);
+    cancel.cancel();
+    drop(servers);
+    drop(messages);
+    connections.join_all().await;
+    if connected { Ok(told) } else { Err(Error::NotConnected) }
+}
+
+/// Of all that a host application publishes, an observer publishes requests for births alone.
+fn is_rebirth(message: &Message) -> bool {
+    matches!(
+        topic::Topic::parse(&message.topic),
+        Ok(topic::Topic::Edge(edge)) if edge.verb == topic::Verb::Command
+    )
+}
+
+fn now(start: Moment) -> Now {
+    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
+    Now { instant: Instant::from_start(start.elapsed()), wall: Timestamp::from_millis(millis) }
+}

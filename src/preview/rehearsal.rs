@@ -1,0 +1,218 @@
+//! SiteWise as it would become: reads are made, writes remembered.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::sitewise::api::{Asset, Composite, Fault, FaultKind, Model, Page, Property, State};
+use crate::sitewise::client::SiteWise;
+use crate::sitewise::limits;
+use crate::time::Instant;
+use crate::twin::plan::step::{Done, Step, StepId};
+
+/// Reads in a row that may fail.
+const PATIENCE: u32 = 8;
+/// After a read that failed; doubled each time.
+const PAUSE: Duration = Duration::from_millis(500);
+
+pub(super) struct Rehearsal<S> {
+    sitewise: S,
+    queue: VecDeque<(StepId, Step, Instant)>,
+    /// Names of all models there are.
+    names: BTreeMap<String, Uuid>,
+    /// What would be there, or would be other than it is.
+    models: BTreeMap<Uuid, Model>,
+    assets: BTreeMap<Uuid, Asset>,
+    writes: Vec<Step>,
+    last_write: Option<Instant>,
+    failures: u32,
+}
+
+impl<S: SiteWise> Rehearsal<S> {
+    pub(super) fn new(sitewise: S) -> Self {
+        Self {
+            sitewise,
+            queue: VecDeque::new(),
+            names: BTreeMap::new(),
+            models: BTreeMap::new(),
+            assets: BTreeMap::new(),
+            writes: Vec::new(),
+            last_write: None,
+            failures: 0,
+        }
+    }
+
+    pub(super) fn queue(&mut self, id: StepId, step: Step, at: Instant) {
+        self.queue.push_back((id, step, at));
+    }
+
+    /// Carries out the next call, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// SiteWise denies reading, or does not answer for long.
+    pub(super) async fn next(&mut self) -> Result<Option<(StepId, Result<Done, Fault>)>, Fault> {
+        let Some((id, step, at)) = self.queue.pop_front() else {
+            return Ok(None);
+        };
+        if step.is_write() {
+            let answer = Box::pin(self.write(step.clone())).await;
+            if answer.is_ok() {
+                self.writes.push(step);
+                self.last_write = Some(at);
+            }
+            return Ok(Some((id, answer)));
+        }
+        let answer = Box::pin(self.read(step)).await;
+        match &answer {
+            Ok(_) => self.failures = 0,
+            Err(fault) => match fault.kind {
+                FaultKind::NotFound => self.failures = 0,
+                FaultKind::Denied | FaultKind::Invalid => return Err(fault.clone()),
+                _ if self.failures >= PATIENCE => return Err(fault.clone()),
+                _ => {
+                    tokio::time::sleep(PAUSE * (1 << self.failures)).await;
+                    self.failures += 1;
+                }
+            },
+        }
+        Ok(Some((id, answer)))
+    }
+
+    /// What would be written, in order.
+    pub(super) fn writes(&self) -> &[Step] {
+        &self.writes
+    }
+
+    /// When, in computed time.
+    pub(super) fn last_write(&self) -> Option<Instant> {
+        self.last_write
+    }
+
+    async fn read(&mut self, step: Step) -> Result<Done, Fault> {
+        match step {
+            Step::ListModels(token) => {
+                pace(limits::MODEL_CALLS_PER_SECOND).await;
+                let page = self.sitewise.list_models(token).await?;
+                self.names.extend(page.items.iter().map(|model| (model.name.clone(), model.id)));
+                Ok(Done::Models(page))
+            }
+            Step::DescribeModel(id) => self.model(id).await.map(Done::Model),
+            Step::ListAssets(model, token) => {
+                pace(limits::LISTS_PER_SECOND).await;
+                self.sitewise.list_assets(model, token).await.map(Done::Assets)
+            }
+            Step::ListChildren(parent, _) if self.assets.contains_key(&parent) => {
+                Ok(Done::Assets(Page { items: Vec::new(), next: None }))
+            }
+            Step::ListChildren(parent, token) => {
+                pace(limits::LISTS_PER_SECOND).await;
+                self.sitewise.list_children(parent, token).await.map(Done::Assets)
+            }
+            Step::DescribeAsset(id) => match self.assets.get(&id) {
+                Some(asset) => Ok(Done::Asset(asset.clone())),
+                None => {
+                    pace(limits::DESCRIBES_PER_SECOND).await;
+                    self.sitewise.describe_asset(id).await.map(Done::Asset)
+                }
+            },
+            // Who is online is not an observer's business.
+            Step::ReadBooleans(of) => Ok(Done::Booleans(vec![None; of.len()])),
+            // Told apart by `is_write`.
+            Step::CreateModel(_)
+            | Step::GrowModel(_)
+            | Step::CreateComposite(_)
+            | Step::GrowComposite(_)
+            | Step::CreateAsset(_)
+            | Step::Associate(_) => Ok(Done::Accepted),
+        }
+    }
+
+    /// A model as it would be.
+    async fn model(&self, id: Uuid) -> Result<Model, Fault> {
+        if let Some(model) = self.models.get(&id) {
+            return Ok(model.clone());
+        }
+        pace(limits::DESCRIBES_PER_SECOND).await;
+        self.sitewise.describe_model(id).await
+    }
+
+    async fn write(&mut self, step: Step) -> Result<Done, Fault> {
+        match step {
+            Step::CreateModel(create) => {
+                if self.names.contains_key(&create.name) {
+                    let message = format!("another model is called {:?}", create.name);
+                    return Err(Fault { kind: FaultKind::AlreadyExists, message });
+                }
+                self.names.insert(create.name.clone(), create.id);
+                let model = Model {
+                    id: create.id,
+                    external_id: Some(create.external_id),
+                    name: create.name,
+                    state: State::Active,
+                    root: create.properties.len(),
+                    properties: named(&create.properties),
+                    composites: Vec::new(),
+                    hierarchies: places(&create.hierarchies),
+                };
+                self.models.insert(create.id, model);
+            }
+            Step::GrowModel(growth) => {
+                let mut model = self.model(growth.id).await?;
+                model.root += growth.properties.len();
+                model.properties.extend(named(&growth.properties));
+                model.hierarchies.extend(places(&growth.hierarchies));
+                self.models.insert(growth.id, model);
+            }
+            Step::CreateComposite(create) => {
+                let mut model = self.model(create.model).await?;
+                model.properties.extend(named(&create.properties));
+                let properties = create.properties.len();
+                model.composites.push(Composite { id: create.id, properties });
+                self.models.insert(create.model, model);
+            }
+            Step::GrowComposite(growth) => {
+                let mut model = self.model(growth.model).await?;
+                model.properties.extend(named(&growth.properties));
+                let mut composites = model.composites.iter_mut();
+                if let Some(composite) = composites.find(|part| part.id == growth.id) {
+                    composite.properties += growth.properties.len();
+                }
+                self.models.insert(growth.model, model);
+            }
+            Step::CreateAsset(create) => {
+                let asset = Asset {
+                    id: create.id,
+                    external_id: Some(create.external_id),
+                    name: create.name,
+                    description: create.description,
+                    model: create.model,
+                    state: State::Active,
+                };
+                self.assets.insert(create.id, asset);
+            }
+            Step::Associate(_)
+            | Step::ListModels(_)
+            | Step::DescribeModel(_)
+            | Step::ListAssets(..)
+            | Step::DescribeAsset(_)
+            | Step::ListChildren(..)
+            | Step::ReadBooleans(_) => {}
+        }
+        Ok(Done::Accepted)
+    }
+}
+
+fn named(properties: &[Property]) -> Vec<(Uuid, String)> {
+    properties.iter().map(|property| (property.id, property.name.clone())).collect()
+}
+
+fn places(hierarchies: &[crate::sitewise::api::Hierarchy]) -> Vec<(Uuid, Uuid)> {
+    hierarchies.iter().map(|place| (place.id, place.child_model)).collect()
+}
+
+/// Calls are made one after the other, and no faster than the account's quota.
+async fn pace(per_second: u32) {
+    tokio::time::sleep(Duration::from_secs(1) / per_second).await;
+}

@@ -1,0 +1,163 @@
+//! The report as it is read.
+
+use std::sync::Mutex;
+
+use super::*;
+use crate::config::Config;
+use crate::sitewise::api::*;
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::edge::{Edge, Metric, Template};
+use crate::sparkplug::message::Message;
+use crate::time::Timestamp;
+use crate::twin::plan::step::{Done, Step};
+use crate::twin::tests::fake::FakeSiteWise;
+
+const START: i64 = 1_790_000_000_000;
+
+/// SiteWise in memory. That anything is written to it is a failure.
+struct ReadOnly(Mutex<FakeSiteWise>);
+
+impl ReadOnly {
+    fn read(&self, step: Step) -> Result<Done, Fault> {
+        assert!(!step.is_write(), "{step}");
+        self.0.lock().unwrap().call(step)
+    }
+
+    fn page(&self, step: Step) -> Result<Page<Asset>, Fault> {
+        match self.read(step)? {
+            Done::Assets(page) => Ok(page),
+            done => panic!("{done:?}"),
+        }
+    }
+}
+
+impl SiteWise for ReadOnly {
+    async fn create_model(&self, model: CreateModel) -> Result<(), Fault> {
+        self.read(Step::CreateModel(model)).map(drop)
+    }
+
+    async fn grow_model(&self, growth: GrowModel) -> Result<(), Fault> {
+        self.read(Step::GrowModel(growth)).map(drop)
+    }
+
+    async fn create_composite(&self, composite: CreateComposite) -> Result<(), Fault> {
+        self.read(Step::CreateComposite(composite)).map(drop)
+    }
+
+    async fn grow_composite(&self, growth: GrowComposite) -> Result<(), Fault> {
+        self.read(Step::GrowComposite(growth)).map(drop)
+    }
+
+    async fn describe_model(&self, id: uuid::Uuid) -> Result<Model, Fault> {
+        match self.read(Step::DescribeModel(id))? {
+            Done::Model(model) => Ok(model),
+            done => panic!("{done:?}"),
+        }
+    }
+
+    async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, Fault> {
+        match self.read(Step::ListModels(token))? {
+            Done::Models(page) => Ok(page),
+            done => panic!("{done:?}"),
+        }
+    }
+
+    async fn create_asset(&self, asset: CreateAsset) -> Result<(), Fault> {
+        self.read(Step::CreateAsset(asset)).map(drop)
+    }
+
+    async fn describe_asset(&self, id: uuid::Uuid) -> Result<Asset, Fault> {
+        match self.read(Step::DescribeAsset(id))? {
+            Done::Asset(asset) => Ok(asset),
+            done => panic!("{done:?}"),
+        }
+    }
+
+    async fn list_assets(
+        &self,
+        model: uuid::Uuid,
+        token: Option<String>,
+    ) -> Result<Page<Asset>, Fault> {
+        self.page(Step::ListAssets(model, token))
+    }
+
+    async fn read_booleans(
+        &self,
+        of: Vec<(uuid::Uuid, uuid::Uuid)>,
+    ) -> Result<Vec<Option<bool>>, Fault> {
+        panic!("an observer asks for no values: {of:?}")
+    }
+
+    async fn associate(&self, association: Associate) -> Result<(), Fault> {
+        self.read(Step::Associate(association)).map(drop)
+    }
+
+    async fn list_children(
+        &self,
+        parent: uuid::Uuid,
+        token: Option<String>,
+    ) -> Result<Page<Asset>, Fault> {
+        self.page(Step::ListChildren(parent, token))
+    }
+
+    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
+        panic!("values were written: {entries:?}");
+    }
+}
+
+fn line_of(second: usize, message: &Message) -> String {
+    let hex: String = message.payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("{}.5 {} {hex}\n", START / 1000 + second as i64, message.topic)
+}
+
+fn turbine(speed: f64) -> Template {
+    Template::instance("Turbine").parameter("Serial", "WT-7").member(Metric::new("Speed", speed))
+}
+
+/// A gateway with a turbine by template, two pumps in folders, and twenty values.
+fn captured() -> String {
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let at = |second: usize| Timestamp::from_millis(START + second as i64 * 1000);
+    let definition = Template::definition()
+        .parameter("Serial", "unknown")
+        .member(Metric::new("Speed", 0.0).property("engUnit", "rpm").property("engHigh", 20.0));
+    let mut births =
+        vec![Metric::template("_types_/Turbine", definition), Metric::template("T7", turbine(1.0))];
+    for pump in ["P1", "P2"] {
+        births.push(Metric::new(&format!("Pumps/{pump}/Flow"), 1.0));
+        births.push(Metric::new(&format!("Pumps/{pump}/Pressure"), 2.0));
+    }
+    let mut lines = "# what a plant said\n\n".to_owned();
+    lines.push_str(&line_of(0, &edge.nbirth(at(0), births)));
+    for second in 1..=20 {
+        let data = edge.ndata(at(second), [Metric::template("T7", turbine(second as f64))]);
+        lines.push_str(&line_of(second, &data));
+    }
+    let mut silent = Edge::new(EdgeNode::new("Nordsee", "lost"), 0);
+    let _ = silent.nbirth(at(0), []);
+    lines.push_str(&line_of(20, &silent.ndata(at(20), [Metric::new("x", 1.0)])));
+    lines
+}
+
+async fn planned(lines: &str, sitewise: FakeSiteWise) -> Report {
+    let name = format!("sparkwise-plan-{:016x}.txt", fastrand::u64(..));
+    let path = std::env::temp_dir().join(name);
+    std::fs::write(&path, lines).unwrap();
+    let variables = std::collections::BTreeMap::from([
+        ("MQTT_URL".to_owned(), "mqtt://localhost".to_owned()),
+        ("AWS_REGION".to_owned(), "eu-west-1".to_owned()),
+    ]);
+    let config = Config::load(&variables).unwrap();
+    let options = Options { from: From::Captures(vec![path.clone()]), json: false };
+    let report = run(&config, &options, ReadOnly(Mutex::new(sitewise)), "test").await;
+    std::fs::remove_file(path).unwrap();
+    report.unwrap()
+}
+
+#[tokio::test]
+async fn the_report_says_what_would_be_done() {
+    let report = planned(&captured(), FakeSiteWise::default()).await;
+    let expected = include_str!("tests/report.txt");
+    assert!(report.changes());
+    assert_eq!(report.to_string(), expected, "\n{report}");
+}
