@@ -6,10 +6,11 @@
 mod engine;
 mod ledger;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use backon::{ExponentialBuilder, Retryable};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
@@ -18,6 +19,9 @@ use self::engine::{Ended, Engine};
 pub use self::ledger::Ledger;
 use crate::bridge::{self, Bridge};
 use crate::config::{self, Config};
+use crate::outbox::Outbox;
+use crate::outbox::disk::Disk;
+use crate::outbox::disk::store::Fault as DiskFault;
 use crate::outbox::memory::Memory;
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
@@ -43,6 +47,9 @@ pub enum Error {
     /// The MQTT connection cannot even be tried.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
+    /// The outbox on disk is not ours to open.
+    #[error("the outbox in OUTBOX_DIR={0} cannot be used: {1}")]
+    Outbox(String, DiskFault),
     /// A task ended that should not: a bug.
     #[error("the task `{0}` ended before its time")]
     Task(&'static str),
@@ -103,6 +110,7 @@ pub async fn run_with<S: SiteWise>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
     let grace = config.process.shutdown_grace;
+    let outbox = outbox(&config.outbox)?;
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
     let mut connections = JoinSet::new();
@@ -117,8 +125,7 @@ pub async fn run_with<S: SiteWise>(
 
     info!(twin.namespace = namespace, "twins are named in the namespace {namespace}");
     let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
-    let outbox = Memory::new(usize::try_from(config.outbox.max_bytes).unwrap_or(usize::MAX));
-    let engine = Engine::new(bridge, Box::new(outbox), sitewise, servers);
+    let engine = Engine::new(bridge, outbox, sitewise, servers);
     let mut engine = Box::pin(engine.run(messages, shutdown, grace));
     let Ended { ledger, took } = loop {
         tokio::select! {
@@ -132,6 +139,20 @@ pub async fn run_with<S: SiteWise>(
     }
     ledger.report(took, grace);
     Ok(ledger)
+}
+
+/// The outbox, and what tells when it has something to be polled.
+fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
+    let wake = Arc::new(Notify::new());
+    let Some(folder) = &config.dir else {
+        let bound = usize::try_from(config.max_bytes).unwrap_or(usize::MAX);
+        return Ok((Box::new(Memory::new(bound)), wake));
+    };
+    let disk = Disk::open(folder, config.max_bytes, Arc::clone(&wake))
+        .map_err(|fault| Error::Outbox(folder.display().to_string(), fault))?;
+    let left = disk.len();
+    info!("the outbox is in {}: {left} values wait there since an earlier start", folder.display());
+    Ok((Box::new(disk), wake))
 }
 
 fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {

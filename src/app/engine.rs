@@ -4,21 +4,22 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::ledger::Ledger;
 use super::{Clock, Error};
 use crate::bridge::{Bridge, Output};
 use crate::delivery::output::RequestId;
-use crate::delivery::point::Discard;
+use crate::delivery::point::{Discard, Passage, Point};
 use crate::mqtt::Inbound;
-use crate::outbox::Outbox;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
+use crate::outbox::{Change, Outbox};
 use crate::sitewise::api::{EntryError, Fault};
 use crate::sitewise::client::SiteWise;
+use crate::sitewise::limits;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::host::{Publish, ServerId};
 use crate::sparkplug::message::Message;
@@ -31,6 +32,8 @@ const BATCH: usize = 256;
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
+/// How long the disk may take at the end to have what is left.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// How the engine ended.
 #[derive(Debug)]
@@ -43,6 +46,8 @@ pub(super) struct Ended {
 pub(super) struct Engine<S> {
     bridge: Bridge,
     outbox: Box<dyn Outbox>,
+    /// Told when the outbox has something to be polled.
+    wake: Arc<Notify>,
     dead_letters: DeadLetters,
     sitewise: Arc<S>,
     servers: Vec<mpsc::Sender<Message>>,
@@ -51,18 +56,21 @@ pub(super) struct Engine<S> {
     discarded: u64,
     clock: Clock,
     next_report: Instant,
+    /// What is on disk alone stays there.
+    ending: bool,
 }
 
 impl<S: SiteWise> Engine<S> {
     pub(super) fn new(
         bridge: Bridge,
-        outbox: Box<dyn Outbox>,
+        (outbox, wake): (Box<dyn Outbox>, Arc<Notify>),
         sitewise: S,
         servers: Vec<mpsc::Sender<Message>>,
     ) -> Self {
         Self {
             bridge,
             outbox,
+            wake,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
             sitewise: Arc::new(sitewise),
             servers,
@@ -71,6 +79,7 @@ impl<S: SiteWise> Engine<S> {
             discarded: 0,
             clock: Clock::start(),
             next_report: Instant::START + REPORT,
+            ending: false,
         }
     }
 
@@ -84,6 +93,7 @@ impl<S: SiteWise> Engine<S> {
         tokio::pin!(shutdown);
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
         let mut batch = Vec::with_capacity(BATCH);
+        let wake = Arc::clone(&self.wake);
         self.perform();
         loop {
             self.set(&mut timer);
@@ -98,6 +108,7 @@ impl<S: SiteWise> Engine<S> {
                     }
                     self.take_in(&mut batch);
                 }
+                () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
             self.perform();
@@ -106,6 +117,7 @@ impl<S: SiteWise> Engine<S> {
         // What has been read is kept; nothing more is read.
         info!("ending: telling the plant, then delivering what waits, for {grace:.0?} at most");
         let began = self.clock.now();
+        self.ending = true;
         messages.close();
         while messages.recv_many(&mut batch, BATCH).await > 0 {
             self.take_in(&mut batch);
@@ -117,16 +129,18 @@ impl<S: SiteWise> Engine<S> {
         self.perform();
         let end = sleep_until(self.clock.when(began.instant + grace));
         tokio::pin!(end);
-        while !(self.outbox.is_empty() && self.bridge.is_idle()) {
+        while !(self.outbox.is_at_rest() && self.bridge.is_idle()) {
             self.set(&mut timer);
             tokio::select! {
                 () = &mut end => break,
                 Some(answer) = self.sends.join_next() => self.answered(answer)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
+                () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
             self.perform();
         }
+        self.outbox.close(LAST_WRITE);
         let took = self.clock.now().instant.since(began.instant);
         Ok(Ended { ledger: self.ledger(), took })
     }
@@ -198,6 +212,9 @@ impl<S: SiteWise> Engine<S> {
     /// Performs all that the bridge wants, and feeds it from the outbox.
     fn perform(&mut self) {
         let now = self.clock.now();
+        while let Some(change) = self.outbox.poll() {
+            self.disk_changed(change);
+        }
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
                 self.output(output, now);
@@ -206,11 +223,37 @@ impl<S: SiteWise> Engine<S> {
             if room.is_empty() || self.outbox.is_empty() {
                 return;
             }
-            let points = self.outbox.take(room);
+            let mut points = self.outbox.take(room);
+            if points.is_empty() && !self.ending {
+                points = self.restore(now);
+            }
             if points.is_empty() {
                 return;
             }
             self.bridge.handle_points(points, now);
+        }
+    }
+
+    /// Points that are on disk alone, for the room that those in memory leave.
+    fn restore(&mut self, now: Now) -> Vec<Point> {
+        let bridge = &self.bridge;
+        let oldest = now.wall.minus(limits::OLDEST_VALUE);
+        // One that is too old is refused, whether its asset will ever be there or not.
+        let passage = |point: &Point| match point.time < oldest {
+            true => Passage::Open,
+            false => bridge.passage(point.stream),
+        };
+        self.outbox.restore(bridge.room(), &passage)
+    }
+
+    fn disk_changed(&self, change: Change) {
+        match change {
+            Change::Refused(reason) => error!(
+                "the outbox cannot be written: {reason}; values wait in memory alone until it can"
+            ),
+            Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
+            Change::Well => info!("the outbox is written again"),
+            Change::Full => warn!("the outbox is full: the oldest values go"),
         }
     }
 
@@ -238,15 +281,20 @@ impl<S: SiteWise> Engine<S> {
             Output::Open(gate) => self.outbox.open(gate),
             Output::Settled(keys) => self.outbox.settle(&keys),
             Output::Refused { point, refusal, reason, stored } => {
-                if stored {
-                    self.outbox.settle(&[point.key()]);
-                }
                 debug!(
                     sitewise.asset_id = %point.stream.asset,
                     sitewise.property_id = %point.stream.property,
                     "a value was refused: {reason}"
                 );
-                self.dead_letters.push(DeadLetter { point, refusal, reason, at: now.wall });
+                let (asset, property) = self.bridge.twin().names(point.stream);
+                let names = (asset.map(str::to_owned), property.map(str::to_owned));
+                let key = point.key();
+                let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
+                self.outbox.bury(&letter);
+                self.dead_letters.push(letter);
+                if stored {
+                    self.outbox.settle(&[key]);
+                }
             }
             Output::Discarded(key, why) => {
                 if why != Discard::Overwritten {
