@@ -7,10 +7,11 @@ mod engine;
 mod ledger;
 mod servers;
 
+use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use backon::{ExponentialBuilder, Retryable};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
@@ -23,6 +24,9 @@ use crate::config::{self, Config};
 use crate::console::ask::{Answers, Questions};
 use crate::console::emf::Emf;
 use crate::console::{self, Listener};
+use crate::outbox::Outbox;
+use crate::outbox::disk::Disk;
+use crate::outbox::disk::store::Fault as DiskFault;
 use crate::outbox::memory::Memory;
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
@@ -51,6 +55,9 @@ pub enum Error {
     /// The console's address cannot be had.
     #[error("CONSOLE_ADDR: {0}")]
     Console(#[source] std::io::Error),
+    /// The outbox on disk is not ours to open.
+    #[error("the outbox in OUTBOX_DIR={0} cannot be used: {1}")]
+    Outbox(String, DiskFault),
     /// A task ended that should not: a bug.
     #[error("the task `{0}` ended before its time")]
     Task(&'static str),
@@ -161,6 +168,7 @@ async fn run_on<S: SiteWise>(
 ) -> Result<Ledger, Error> {
     let Console { answers, task, end } = console;
     let grace = config.process.shutdown_grace;
+    let outbox = outbox(&config.outbox)?;
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
     let mut connections = JoinSet::new();
@@ -175,14 +183,13 @@ async fn run_on<S: SiteWise>(
 
     info!(twin.namespace = namespace, "twins are named in the namespace {namespace}");
     let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
-    let outbox = Memory::new(usize::try_from(config.outbox.max_bytes).unwrap_or(usize::MAX));
     let report = Report {
         host_id: config.sparkplug.host_id.clone(),
         outbox_max_bytes: config.outbox.max_bytes,
         linger: config.delivery.linger,
         emf: config.console.emf.then(Emf::default),
     };
-    let engine = Engine::new(bridge, Box::new(outbox), sitewise, Servers(servers), report);
+    let engine = Engine::new(bridge, outbox, sitewise, Servers(servers), report);
     let mut engine = Box::pin(engine.run(messages, answers, shutdown, grace));
     let Ended { ledger, took } = loop {
         tokio::select! {
@@ -200,6 +207,20 @@ async fn run_on<S: SiteWise>(
     }
     ledger.report(took, grace);
     Ok(ledger)
+}
+
+/// The outbox, and what tells when it has something to be polled.
+fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
+    let wake = Arc::new(Notify::new());
+    let Some(folder) = &config.dir else {
+        let bound = usize::try_from(config.max_bytes).unwrap_or(usize::MAX);
+        return Ok((Box::new(Memory::new(bound)), wake));
+    };
+    let disk = Disk::open(folder, config.max_bytes, Arc::clone(&wake))
+        .map_err(|fault| Error::Outbox(folder.display().to_string(), fault))?;
+    let left = disk.len();
+    info!("the outbox is in {}: {left} values wait there since an earlier start", folder.display());
+    Ok((Box::new(disk), wake))
 }
 
 pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {

@@ -7,7 +7,7 @@
 use std::collections::VecDeque;
 
 use crate::delivery::output::{RequestId, Room};
-use crate::delivery::point::{Discard, Gate, Key, Point, Refusal};
+use crate::delivery::point::{Discard, Gate, Key, Passage, Point, Refusal, Stream};
 use crate::delivery::{self, Delivery};
 use crate::outbox::Waiting;
 use crate::sitewise::api::{Entry, EntryError, Fault};
@@ -150,6 +150,11 @@ impl Bridge {
     /// Takes points out of the outbox on their way.
     pub fn handle_points(&mut self, points: Vec<Point>, now: Now) {
         self.delivery.handle_points(points, now);
+    }
+
+    /// Whether a point that an earlier process left can be handed over.
+    pub fn passage(&self, stream: Stream) -> Passage {
+        self.twin.passage(stream)
     }
 
     /// How many points can be taken out of the outbox.

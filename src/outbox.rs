@@ -1,10 +1,14 @@
 //! Waiting points: bounded, ordered by class, parked while their asset or property is missing.
 
 pub mod dead_letters;
+pub mod disk;
 pub mod memory;
 
+use std::time::Duration;
+
 use crate::delivery::output::Room;
-use crate::delivery::point::{Discard, Gate, Key, Point};
+use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
+use crate::outbox::dead_letters::DeadLetter;
 use crate::time::Timestamp;
 
 /// A point to keep.
@@ -36,6 +40,13 @@ pub trait Outbox: Send {
     /// [settled](Self::settle), and does not give out its key again before.
     fn take(&mut self, room: Room) -> Vec<Point>;
 
+    /// Takes points that are on disk alone, a property's together, as
+    /// [history](crate::delivery::point::Class::History): they waited for long, or come from an
+    /// earlier process. `passage` tells which of them can go.
+    fn restore(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
+        Vec::new()
+    }
+
     /// Forgets points that were taken and are decided: delivered, refused, or discarded for
     /// another reason than [`Discard::Overwritten`].
     fn settle(&mut self, keys: &[Key]);
@@ -56,4 +67,70 @@ pub trait Outbox: Send {
 
     /// Time of the point that was put first among those waiting.
     fn oldest(&self) -> Option<Timestamp>;
+
+    /// Keeps a refused point where it survives the process, before it is settled.
+    fn bury(&mut self, _letter: &DeadLetter) {}
+
+    /// Takes in what the disk has done meanwhile, and tells the next thing that people should
+    /// know of it.
+    fn poll(&mut self) -> Option<Change> {
+        None
+    }
+
+    /// Whether all that still waits can be left: nothing could be taken, or it is on disk.
+    fn is_at_rest(&self) -> bool {
+        self.is_empty()
+    }
+
+    /// Writes what is not yet on disk and closes it. Blocks for at most `patience`.
+    fn close(&mut self, _patience: Duration) {}
+
+    /// How the disk does; none in memory.
+    fn disk(&self) -> Option<DiskFigures> {
+        None
+    }
+}
+
+/// What people should know of the disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// It takes no more writes, for this reason: points are in memory alone.
+    Refused(String),
+    /// It does not keep up: points are in memory alone.
+    Behind,
+    /// It takes writes again, and all that it can have is there.
+    Well,
+    /// It is full to its bound: the oldest values go.
+    Full,
+}
+
+/// Whether the disk does its work.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum DiskState {
+    /// It does.
+    #[default]
+    Well,
+    /// It refuses, with this reason; it is tried again and again.
+    Refuses(String),
+    /// It is too slow for what is put.
+    Behind,
+}
+
+/// How an outbox on disk does.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DiskFigures {
+    /// Whether it takes writes.
+    pub state: DiskState,
+    /// Bytes of all records, without what the store needs for itself.
+    pub bytes: u64,
+    /// Points found that an earlier process had left.
+    pub restored: u64,
+    /// Points on disk alone that were overwritten there.
+    pub overwritten: u64,
+    /// Points on disk alone that were given up because it was full.
+    pub full: u64,
+    /// Points that are on disk alone now.
+    pub cold: usize,
+    /// Points undecided that are not on disk now: lost if the process is.
+    pub unsaved: usize,
 }

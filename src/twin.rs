@@ -35,7 +35,7 @@ pub use self::rules::Rules;
 use self::values::{Beat, SourceValues};
 use self::world::World;
 use self::writer::Writer;
-use crate::delivery::point::{Gate, Point, Refusal};
+use crate::delivery::point::{Gate, Passage, Point, Refusal, Stream};
 use crate::globs::Globs;
 use crate::outbox::Waiting;
 use crate::sitewise::api::Fault;
@@ -239,6 +239,41 @@ impl Twin {
     pub fn model_name(&self, id: Uuid) -> Option<&str> {
         let models = &self.writer.world.models;
         models.by_id(id).map(|ix| models.get(ix).name.as_str())
+    }
+
+    /// Whether a point that an earlier process left can be sent.
+    ///
+    /// An asset that SiteWise had at the start takes values before any birth speaks of it; one
+    /// that is not there yet gets them once its birth has brought it about.
+    pub fn passage(&self, stream: Stream) -> Passage {
+        let World { models, assets, plan, .. } = &self.writer.world;
+        if !plan.learned() {
+            return Passage::Unknown;
+        }
+        let Some(ix) = assets.by_id(stream.asset) else {
+            return match plan.known_asset(stream.asset) {
+                Some(_) => Passage::Open,
+                None => Passage::Closed,
+            };
+        };
+        let closed = match models.get(assets.get(ix).model).property_ix(stream.property) {
+            Some(property) => plan.gate(ix, property, models, assets).is_some(),
+            None => !plan.has(ix, stream.property, assets),
+        };
+        if closed { Passage::Closed } else { Passage::Open }
+    }
+
+    /// What people call an asset and a property of it, where that is known.
+    pub fn names(&self, stream: Stream) -> (Option<&str>, Option<&str>) {
+        let World { models, assets, plan, .. } = &self.writer.world;
+        let Some(ix) = assets.by_id(stream.asset) else {
+            return (plan.known_asset(stream.asset).map(|asset| asset.name.as_str()), None);
+        };
+        let asset = assets.get(ix);
+        let model = models.get(asset.model);
+        let property = model.property_ix(stream.property);
+        let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
+        (Some(&asset.name), property.map(|property| property.name.as_str()))
     }
 
     /// Models and assets wanted so far.

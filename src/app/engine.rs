@@ -4,10 +4,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::{debug, error, info, warn};
 
 use super::ledger::{Ledger, Losses};
 use super::servers::Servers;
@@ -18,12 +18,13 @@ use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
 use crate::console::{Link, Look, Question};
 use crate::delivery::output::RequestId;
-use crate::delivery::point::Discard;
+use crate::delivery::point::{Discard, Passage, Point};
 use crate::mqtt::Inbound;
-use crate::outbox::Outbox;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
+use crate::outbox::{Change, Outbox};
 use crate::sitewise::api::{EntryError, Fault};
 use crate::sitewise::client::SiteWise;
+use crate::sitewise::limits;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
@@ -36,6 +37,8 @@ const BATCH: usize = 256;
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
+/// How long the disk may take at the end to have what is left.
+const LAST_WRITE: Duration = Duration::from_secs(5);
 
 /// For so long after values were given up the outbox counts as full.
 const FULL: Duration = Duration::from_secs(60);
@@ -51,6 +54,8 @@ pub(super) struct Ended {
 pub(super) struct Engine<S> {
     bridge: Bridge,
     outbox: Box<dyn Outbox>,
+    /// Told when the outbox has something to be polled.
+    wake: Arc<Notify>,
     dead_letters: DeadLetters,
     sitewise: Arc<S>,
     servers: Servers,
@@ -60,6 +65,7 @@ pub(super) struct Engine<S> {
     /// When the outbox gave up values last.
     full_at: Option<Instant>,
     report: Report,
+    /// What is on disk alone stays there.
     ending: bool,
     began: Timestamp,
     clock: Clock,
@@ -79,7 +85,7 @@ pub(super) struct Report {
 impl<S: SiteWise> Engine<S> {
     pub(super) fn new(
         bridge: Bridge,
-        outbox: Box<dyn Outbox>,
+        (outbox, wake): (Box<dyn Outbox>, Arc<Notify>),
         sitewise: S,
         servers: Servers,
         report: Report,
@@ -88,6 +94,7 @@ impl<S: SiteWise> Engine<S> {
         Self {
             bridge,
             outbox,
+            wake,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
             sitewise: Arc::new(sitewise),
             servers,
@@ -116,6 +123,7 @@ impl<S: SiteWise> Engine<S> {
         let mut questions = answers.questions;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
         let mut batch = Vec::with_capacity(BATCH);
+        let wake = Arc::clone(&self.wake);
         self.perform();
         loop {
             self.set(&mut timer);
@@ -132,6 +140,7 @@ impl<S: SiteWise> Engine<S> {
                     }
                     self.take_in(&mut batch);
                 }
+                () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
             self.perform();
@@ -152,17 +161,19 @@ impl<S: SiteWise> Engine<S> {
         self.perform();
         let end = sleep_until(self.clock.when(began.instant + grace));
         tokio::pin!(end);
-        while !(self.outbox.is_empty() && self.bridge.is_idle()) {
+        while !(self.outbox.is_at_rest() && self.bridge.is_idle()) {
             self.set(&mut timer);
             tokio::select! {
                 () = &mut end => break,
                 Some(answer) = self.sends.join_next() => self.answered(answer)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
                 Some(question) = questions.recv() => self.show(question),
+                () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
             self.perform();
         }
+        self.outbox.close(LAST_WRITE);
         self.tell_metrics();
         let took = self.clock.now().instant.since(began.instant);
         Ok(Ended { ledger: self.ledger(), took })
@@ -270,6 +281,9 @@ impl<S: SiteWise> Engine<S> {
     /// Performs all that the bridge wants, and feeds it from the outbox.
     fn perform(&mut self) {
         let now = self.clock.now();
+        while let Some(change) = self.outbox.poll() {
+            self.disk_changed(change);
+        }
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
                 self.output(output, now);
@@ -278,11 +292,37 @@ impl<S: SiteWise> Engine<S> {
             if room.is_empty() || self.outbox.is_empty() {
                 return;
             }
-            let points = self.outbox.take(room);
+            let mut points = self.outbox.take(room);
+            if points.is_empty() && !self.ending {
+                points = self.restore(now);
+            }
             if points.is_empty() {
                 return;
             }
             self.bridge.handle_points(points, now);
+        }
+    }
+
+    /// Points that are on disk alone, for the room that those in memory leave.
+    fn restore(&mut self, now: Now) -> Vec<Point> {
+        let bridge = &self.bridge;
+        let oldest = now.wall.minus(limits::OLDEST_VALUE);
+        // One that is too old is refused, whether its asset will ever be there or not.
+        let passage = |point: &Point| match point.time < oldest {
+            true => Passage::Open,
+            false => bridge.passage(point.stream),
+        };
+        self.outbox.restore(bridge.room(), &passage)
+    }
+
+    fn disk_changed(&self, change: Change) {
+        match change {
+            Change::Refused(reason) => error!(
+                "the outbox cannot be written: {reason}; values wait in memory alone until it can"
+            ),
+            Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
+            Change::Well => info!("the outbox is written again"),
+            Change::Full => warn!("the outbox is full: the oldest values go"),
         }
     }
 
@@ -313,15 +353,20 @@ impl<S: SiteWise> Engine<S> {
             Output::Open(gate) => self.outbox.open(gate),
             Output::Settled(keys) => self.outbox.settle(&keys),
             Output::Refused { point, refusal, reason, stored } => {
-                if stored {
-                    self.outbox.settle(&[point.key()]);
-                }
                 debug!(
                     sitewise.asset_id = %point.stream.asset,
                     sitewise.property_id = %point.stream.property,
                     "a value was refused: {reason}"
                 );
-                self.dead_letters.push(DeadLetter { point, refusal, reason, at: now.wall });
+                let (asset, property) = self.bridge.twin().names(point.stream);
+                let names = (asset.map(str::to_owned), property.map(str::to_owned));
+                let key = point.key();
+                let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
+                self.outbox.bury(&letter);
+                self.dead_letters.push(letter);
+                if stored {
+                    self.outbox.settle(&[key]);
+                }
             }
             Output::Discarded(key, why) => {
                 if why != Discard::Overwritten {

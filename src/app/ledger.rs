@@ -7,8 +7,8 @@ use tracing::{error, info, warn};
 use crate::bridge::Bridge;
 use crate::console::Link;
 use crate::delivery::figures::Refused;
-use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
+use crate::outbox::{DiskFigures, DiskState, Outbox};
 use crate::twin::counts::{Counts, Dropped};
 use crate::twin::plan;
 use crate::{delivery, twin};
@@ -59,6 +59,8 @@ pub struct Ledger {
     pub parked: usize,
     /// Points that the outbox gave up.
     pub losses: Losses,
+    /// How the outbox on disk does; none with one in memory.
+    pub disk: Option<DiskFigures>,
     /// Values refused, by SiteWise or before it was asked.
     pub refused: Refused,
     /// What was done in SiteWise.
@@ -101,6 +103,7 @@ impl Ledger {
             outbox: outbox.len(),
             parked: outbox.parked(),
             losses,
+            disk: outbox.disk(),
             refused: dead_letters.refused(),
             provisioning: twin.plan().figures(),
             size: twin.size(),
@@ -113,16 +116,27 @@ impl Ledger {
         self.outbox + self.delivery.waiting
     }
 
+    /// Values not yet decided that are lost with the process: not those on disk.
+    pub fn in_memory_alone(&self) -> usize {
+        let points = self.waiting();
+        let points = self.disk.as_ref().map_or(points, |disk| disk.unsaved.min(points));
+        points + self.held
+    }
+
     /// Whether every value is accounted for: in = delivered + refused + discarded + waiting.
+    /// What an earlier process left on disk came in as well.
     pub fn balances(&self) -> bool {
         let Counts { values, points, refused, own_points, .. } = self.values;
         let delivery = &self.delivery;
+        let disk = self.disk.clone().unwrap_or_default();
         let decided = delivery.delivered
             + delivery.refused.total()
             + delivery.discarded.total()
-            + self.losses.total();
+            + self.losses.total()
+            + disk.overwritten
+            + disk.full;
         values == points + refused + self.values.dropped_in_all() + self.held as u64
-            && points + own_points == decided + self.waiting() as u64
+            && points + own_points + disk.restored == decided + self.waiting() as u64
     }
 
     /// One line about how things go.
@@ -222,19 +236,36 @@ impl Ledger {
         for (finding, count) in &self.findings {
             info!(finding, "{count} times the plant did otherwise than Sparkplug says: {finding}");
         }
-        let left = self.waiting() + self.held;
-        if left == 0 {
-            info!("ended within {took:.1?}: everything that was read is delivered or counted");
-        } else {
+        self.report_left(took, grace);
+        if !self.balances() {
+            error!("the counts do not balance, this is a bug: {self:?}");
+        }
+    }
+
+    /// What is left, and where.
+    fn report_left(&self, took: Duration, grace: Duration) {
+        let lost = self.in_memory_alone();
+        let left = self.waiting() + self.held - lost;
+        if left > 0 {
+            info!(
+                values.left = left,
+                "ended within {took:.1?}: {left} values are on disk in OUTBOX_DIR, and are \
+                 delivered after the next start"
+            );
+        }
+        if lost > 0 {
             warn!(
-                values.lost = left,
-                "ended after the grace of {grace:.0?} with {left} values that were only in \
-                 memory; {} of them waited for models or assets",
+                values.lost = lost,
+                "ended after the grace of {grace:.0?} with {lost} values that were only in \
+                 memory; {} waited for models or assets",
                 self.parked
             );
         }
-        if !self.balances() {
-            error!("the counts do not balance, this is a bug: {self:?}");
+        if left + lost == 0 {
+            info!("ended within {took:.1?}: everything that was read is delivered or counted");
+        }
+        if let Some(DiskFigures { state: DiskState::Refuses(reason), .. }) = &self.disk {
+            warn!("the outbox could not be written at the end: {reason}");
         }
     }
 }

@@ -1,31 +1,54 @@
 //! Where values wait.
 
-use super::parse::size_within;
+use std::path::PathBuf;
+
+use super::parse::{size_within, text};
 use super::reader::Reader;
 use super::variable::{Default, Section, Var};
 
+/// Bytes at most where none are set: in memory, and on disk.
+const IN_MEMORY: u64 = 256 << 20;
+const ON_DISK: u64 = 8 << 30;
+
+const DIR: Var = Var {
+    name: "OUTBOX_DIR",
+    default: Default::Words("in memory"),
+    form: "path of a folder",
+    doc: "Where values wait on disk: what was read is then not lost when the process is killed or the \
+          machine fails. The folder is made if it is not there, and belongs to one process at a time.",
+    secret: false,
+    file: false,
+};
+
 const MAX_BYTES: Var = Var {
     name: "OUTBOX_MAX_BYTES",
-    default: Default::Value("256MiB"),
+    default: Default::Words("256MiB in memory, 8GiB on disk"),
     form: "size",
-    doc: "The most memory that waiting values take. When it is full the oldest history goes first, counted.",
+    doc: "The most that waiting values take, in memory or as records on disk, some 65 bytes a number there. \
+          When it is full the oldest values go first, in memory the oldest history, counted. The store on \
+          disk needs up to as much again, and 200MiB for its logs.",
     secret: false,
     file: false,
 };
 
 pub(super) const SECTION: Section =
-    Section { title: "Outbox", doc: "Where values wait for SiteWise.", vars: &[&MAX_BYTES] };
+    Section { title: "Outbox", doc: "Where values wait for SiteWise.", vars: &[&DIR, &MAX_BYTES] };
 
 /// Where values wait.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbox {
+    /// The folder on disk; none for memory.
+    pub dir: Option<PathBuf>,
     /// The most bytes that waiting values take.
     pub max_bytes: u64,
 }
 
 impl Outbox {
     pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let max_bytes = reader.value(&MAX_BYTES, size_within(1 << 20, 1 << 40));
-        Some(Self { max_bytes: max_bytes? })
+        let dir = reader.optional(&DIR, text);
+        let max_bytes = reader.optional(&MAX_BYTES, size_within(1 << 20, 1 << 40));
+        let dir = dir?.map(PathBuf::from);
+        let usual = if dir.is_some() { ON_DISK } else { IN_MEMORY };
+        Some(Self { dir, max_bytes: max_bytes?.unwrap_or(usual) })
     }
 }

@@ -74,6 +74,17 @@ pub enum Gate {
     Property(Uuid),
 }
 
+/// Whether a point that was left on disk can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Passage {
+    /// Its asset and property are there, as far as is known.
+    Open,
+    /// A gate is closed before it; it will be told when it opens.
+    Closed,
+    /// It is not known yet what SiteWise has.
+    Unknown,
+}
+
 /// Why a point was given up by a stated rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Discard {
@@ -83,7 +94,7 @@ pub enum Discard {
     Rate,
     /// The outbox is full; the oldest history goes first.
     Full,
-    /// The process ended with a memory outbox.
+    /// The process ended, and it was in memory alone.
     Shutdown,
 }
 

@@ -1,9 +1,15 @@
 //! Points that SiteWise will never have, kept to be looked at.
 
+pub mod files;
+
 use std::collections::VecDeque;
 
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
 use crate::delivery::figures::Refused;
-use crate::delivery::point::{Point, Refusal};
+use crate::delivery::point::{Class, Key, Point, Refusal, Stream};
+use crate::sitewise::api::{DataType, Quality, Variant};
 use crate::time::Timestamp;
 
 /// Characters of a reason that are kept.
@@ -20,6 +26,129 @@ pub struct DeadLetter {
     pub reason: String,
     /// When it was refused.
     pub at: Timestamp,
+    /// What people call the asset, and the property, where that is known.
+    pub names: (Option<String>, Option<String>),
+}
+
+/// A dead letter as it is written and read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Written {
+    /// Names it.
+    pub id: u64,
+    /// The asset's id.
+    pub asset: String,
+    /// The property's id.
+    pub property: String,
+    /// What people call the asset, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub asset_name: Option<String>,
+    /// What people call the property, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub property_name: Option<String>,
+    /// The value's time, in milliseconds since the epoch.
+    pub time: i64,
+    /// The value's quality, in SiteWise's words.
+    pub quality: String,
+    /// The value's type, in SiteWise's words.
+    pub data_type: String,
+    /// The value as text; none for null.
+    pub value: Option<String>,
+    /// Why it was refused, by kind.
+    pub refusal: String,
+    /// Why it was refused, in words.
+    pub reason: String,
+    /// When it was refused first, in milliseconds since the epoch.
+    pub first_attempt: i64,
+    /// When it was refused last, in milliseconds since the epoch.
+    pub last_attempt: i64,
+    /// How often it was refused.
+    pub attempts: u32,
+}
+
+impl Written {
+    /// A letter as it is written; `before` is the same value's letter of an earlier attempt.
+    fn new(id: u64, letter: DeadLetter, before: Option<&Self>) -> Self {
+        let DeadLetter { point, refusal, reason, at, names } = letter;
+        let (data_type, value) = match &point.value {
+            Variant::Integer(value) => (DataType::Integer, Some(value.to_string())),
+            Variant::Double(value) => (DataType::Double, Some(value.to_string())),
+            Variant::Boolean(value) => (DataType::Boolean, Some(value.to_string())),
+            Variant::String(text) => (DataType::String, Some(text.to_string())),
+            Variant::Null(data_type) => (*data_type, None),
+        };
+        Self {
+            id,
+            asset: point.stream.asset.to_string(),
+            property: point.stream.property.to_string(),
+            asset_name: names.0,
+            property_name: names.1,
+            time: point.time.as_millis(),
+            quality: word(&QUALITIES, &point.quality),
+            data_type: word(&TYPES, &data_type),
+            value,
+            refusal: word(&REFUSALS, &refusal),
+            reason: cut(reason),
+            first_attempt: before.map_or(at.as_millis(), |before| before.first_attempt),
+            last_attempt: at.as_millis(),
+            attempts: before.map_or(0, |before| before.attempts).saturating_add(1),
+        }
+    }
+
+    /// What SiteWise keys its value by; none of the sort if the line was not ours.
+    fn key(&self) -> Option<Key> {
+        Some(Key {
+            stream: Stream {
+                asset: Uuid::parse_str(&self.asset).ok()?,
+                property: Uuid::parse_str(&self.property).ok()?,
+            },
+            time: Timestamp::from_millis(self.time),
+            quality: meant(&QUALITIES, &self.quality)?,
+        })
+    }
+
+    /// The point, to be sent again; none if the line was not ours.
+    pub fn point(&self) -> Option<Point> {
+        let Key { stream, time, quality } = self.key()?;
+        let data_type = meant(&TYPES, &self.data_type)?;
+        let value = match (&self.value, data_type) {
+            (None, data_type) => Variant::Null(data_type),
+            (Some(text), DataType::Integer) => Variant::Integer(text.parse().ok()?),
+            (Some(text), DataType::Double) => Variant::Double(text.parse().ok()?),
+            (Some(text), DataType::Boolean) => Variant::Boolean(text.parse().ok()?),
+            (Some(text), DataType::String) => Variant::String(text.as_str().into()),
+        };
+        Some(Point { stream, time, quality, value, class: Class::History })
+    }
+}
+
+const QUALITIES: [(Quality, &str); 3] =
+    [(Quality::Good, "GOOD"), (Quality::Uncertain, "UNCERTAIN"), (Quality::Bad, "BAD")];
+const TYPES: [(DataType, &str); 4] = [
+    (DataType::Integer, "INTEGER"),
+    (DataType::Double, "DOUBLE"),
+    (DataType::Boolean, "BOOLEAN"),
+    (DataType::String, "STRING"),
+];
+const REFUSALS: [(Refusal, &str); 3] = [
+    (Refusal::OutOfRange, "out_of_range"),
+    (Refusal::Invalid, "invalid"),
+    (Refusal::Denied, "denied"),
+];
+
+fn word<T: PartialEq>(words: &[(T, &str)], meant: &T) -> String {
+    let found = words.iter().find(|(one, _)| one == meant);
+    found.map(|(_, word)| *word).unwrap_or_default().to_owned()
+}
+
+fn meant<T: Copy>(words: &[(T, &str)], text: &str) -> Option<T> {
+    words.iter().find(|(_, word)| *word == text).map(|(meant, _)| *meant)
+}
+
+fn cut(mut reason: String) -> String {
+    if let Some((end, _)) = reason.char_indices().nth(REASON_CHARS) {
+        reason.truncate(end);
+    }
+    reason
 }
 
 /// The last refused points in memory, and how many there were.
@@ -39,9 +168,7 @@ impl DeadLetters {
     /// Keeps a letter and counts it.
     pub fn push(&mut self, mut letter: DeadLetter) {
         self.refused.count(letter.refusal);
-        if let Some((end, _)) = letter.reason.char_indices().nth(REASON_CHARS) {
-            letter.reason.truncate(end);
-        }
+        letter.reason = cut(letter.reason);
         self.letters.push_back(letter);
         while self.letters.len() > self.bound {
             self.letters.pop_front();
@@ -113,6 +240,7 @@ mod tests {
             refusal,
             reason: "because".to_owned(),
             at: Timestamp::from_millis(at),
+            names: (None, None),
         }
     }
 }

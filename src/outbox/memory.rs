@@ -55,6 +55,38 @@ impl Memory {
         }
     }
 
+    /// A point that waits.
+    pub fn get(&self, key: &Key) -> Option<&Point> {
+        self.places.get(key).and_then(|place| self.point(*place))
+    }
+
+    /// When a point that waits came: a number that grows, and that one which overwrites it
+    /// keeps.
+    pub fn arrival(&self, key: &Key) -> Option<u64> {
+        self.places.get(key).map(|place| place.arrival)
+    }
+
+    /// Takes one point out, whatever it waits for.
+    pub fn extract(&mut self, key: &Key) -> Option<Point> {
+        let place = self.places.get(key).copied()?;
+        self.remove(place)
+    }
+
+    /// Gives up the oldest history, then the oldest of the lowest class that is there, until
+    /// the rest is within `bound` bytes.
+    pub fn shed(&mut self, bound: usize) -> Vec<Point> {
+        let mut gone = Vec::new();
+        while self.bytes > bound {
+            let lowest = CLASSES.into_iter().rev();
+            let oldest = lowest.filter_map(|class| self.oldest_of(class)).next();
+            let Some(point) = oldest.and_then(|place| self.remove(place)) else {
+                break;
+            };
+            gone.push(point);
+        }
+        gone
+    }
+
     fn insert(&mut self, point: Point, place: Place) {
         self.bytes += cost(&point);
         self.places.insert(point.key(), place);
@@ -122,14 +154,7 @@ impl Outbox for Memory {
             }
             self.insert(point, place);
         }
-        while self.bytes > self.bound {
-            let lowest = CLASSES.into_iter().rev();
-            let oldest = lowest.filter_map(|class| self.oldest_of(class)).next();
-            let Some(point) = oldest.and_then(|place| self.remove(place)) else {
-                break;
-            };
-            gone.push((point, Discard::Full));
-        }
+        gone.extend(self.shed(self.bound).into_iter().map(|point| (point, Discard::Full)));
         gone
     }
 

@@ -366,6 +366,11 @@ impl Models {
 }
 
 impl Model {
+    /// The wanted property with this id.
+    pub fn property_ix(&self, id: Uuid) -> Option<PropertyIx> {
+        self.index.get(&id).copied()
+    }
+
     /// The id of a property of this model.
     pub fn property_id(&self, ix: PropertyIx) -> Uuid {
         #[expect(clippy::indexing_slicing, reason = "the list only grows")]

@@ -309,6 +309,13 @@ impl Plan {
         (!model.properties.contains(&id)).then_some(Gate::Property(id))
     }
 
+    /// Whether an asset takes values of a property that nothing has asked for so far.
+    pub fn has(&self, ix: AssetIx, property: Uuid, assets: &Assets) -> bool {
+        let model = self.models.get(assets.get(ix).model.0 as usize);
+        self.assets.get(ix.0 as usize).is_some_and(|asset| asset.open)
+            && model.is_some_and(|model| model.properties.contains(&property))
+    }
+
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);

@@ -50,6 +50,11 @@ fn only_sitewise_names_the_aws_sdk() {
 }
 
 #[test]
+fn only_the_outbox_names_the_store() {
+    only(&["outbox"], &["fjall"]);
+}
+
+#[test]
 fn the_pure_modules_read_no_clock_and_do_no_io() {
     let pure = ["sparkplug", "twin", "delivery", "bridge", "globs", "time"];
     let banned = [

@@ -1,0 +1,246 @@
+//! Dead letters on disk, for this process to write and for any to read.
+//!
+//! One line of JSON for each letter, and one for each that is gone, in files that are only
+//! ever appended to; the oldest file goes when all together are too large. A torn last line
+//! is no letter.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
+
+use rustc_hash::FxHashMap;
+use serde::{Deserialize, Serialize};
+use tracing::warn;
+
+use super::{DeadLetter, Written};
+use crate::delivery::point::Key;
+
+/// Bytes of one file, and of all together: what is refused for ever is kept to be looked at,
+/// not for ever.
+const FILE: u64 = 4 << 20;
+const FILES: u64 = 64 << 20;
+/// Bytes of lines that wait for a disk that refuses.
+const WAITING: usize = 4 << 20;
+/// A line is not longer: what is, is none of ours.
+const LINE: u64 = 64 << 10;
+
+/// What happened to a letter.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Entry {
+    /// It was written.
+    Letter(Box<Written>),
+    /// It is no longer there: somebody dropped it, or its value was sent again.
+    Gone {
+        /// Its id.
+        id: u64,
+        /// Whether its value was sent again.
+        retried: bool,
+    },
+}
+
+/// The files, opened to be written.
+#[derive(Debug)]
+pub struct Letters {
+    folder: PathBuf,
+    file: Option<File>,
+    /// Number of the file that is written, and its bytes.
+    number: u64,
+    bytes: u64,
+    next_id: u64,
+    dirty: bool,
+    /// Letters whose value was sent again: it may come back.
+    again: FxHashMap<Key, Written>,
+    /// Lines that could not be written yet.
+    waiting: Vec<u8>,
+}
+
+impl Letters {
+    /// Opens the files in a folder. What cannot be read or made is told by the next
+    /// [`sync`](Self::sync).
+    pub fn open(folder: &Path) -> Self {
+        let mut letters = Self {
+            folder: folder.to_owned(),
+            file: None,
+            number: 0,
+            bytes: 0,
+            next_id: 1,
+            dirty: false,
+            again: FxHashMap::default(),
+            waiting: Vec::new(),
+        };
+        let mut all = BTreeMap::new();
+        for (number, path) in files(folder) {
+            letters.number = letters.number.max(number);
+            for entry in entries(&path) {
+                match entry {
+                    Entry::Letter(letter) => {
+                        letters.next_id = letters.next_id.max(letter.id + 1);
+                        letter.key().and_then(|key| letters.again.remove(&key));
+                        all.insert(letter.id, *letter);
+                    }
+                    Entry::Gone { id, retried } => {
+                        if let Some(letter) = all.remove(&id)
+                            && retried
+                            && let Some(key) = letter.key()
+                        {
+                            letters.again.insert(key, letter);
+                        }
+                    }
+                }
+            }
+        }
+        // A new file: the last line of the one before may be torn.
+        letters.number += 1;
+        letters
+    }
+
+    /// Writes a letter; it is safe after the next [`sync`](Self::sync).
+    pub fn push(&mut self, letter: DeadLetter) {
+        let before = self.again.remove(&letter.point.key());
+        let letter = Written::new(self.next_id, letter, before.as_ref());
+        self.next_id += 1;
+        self.write(&Entry::Letter(Box::new(letter)));
+    }
+
+    /// Takes a letter out. Gives it back if it was there.
+    pub fn take(&mut self, id: u64, retried: bool) -> Option<Written> {
+        let letter = read(&self.folder).remove(&id)?;
+        if retried && let Some(key) = letter.key() {
+            self.again.insert(key, letter.clone());
+        }
+        self.write(&Entry::Gone { id, retried });
+        Some(letter)
+    }
+
+    /// Waits until the disk has all that was written.
+    ///
+    /// # Errors
+    ///
+    /// What the disk says. What was written is kept in memory, and tried again the next time.
+    pub fn sync(&mut self) -> io::Result<()> {
+        if !self.dirty {
+            return Ok(());
+        }
+        self.flush()?;
+        if let Some(file) = &self.file {
+            file.sync_data()?;
+        }
+        self.dirty = false;
+        Ok(())
+    }
+
+    fn write(&mut self, entry: &Entry) {
+        // A value of our own types always has a form in JSON.
+        if let Ok(mut line) = serde_json::to_vec(entry) {
+            line.push(b'\n');
+            if self.waiting.len() + line.len() > WAITING {
+                warn!("a dead letter is not kept: the disk refuses");
+                return;
+            }
+            self.waiting.append(&mut line);
+        }
+        self.dirty = true;
+        // What fails now is told by `sync`.
+        let _ = self.flush();
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        if self.bytes >= FILE {
+            self.file = None;
+            self.number += 1;
+        }
+        let file = match &mut self.file {
+            Some(file) => file,
+            None => {
+                fs::create_dir_all(&self.folder)?;
+                let path = self.folder.join(format!("{:08}.jsonl", self.number));
+                let file = OpenOptions::new().create(true).append(true).open(path)?;
+                self.bytes = file.metadata()?.len();
+                self.forget_oldest()?;
+                self.file.insert(file)
+            }
+        };
+        if let Err(error) = file.write_all(&self.waiting) {
+            // Part of a line may be there: the next goes to another file.
+            self.file = None;
+            self.number += 1;
+            return Err(error);
+        }
+        self.bytes += self.waiting.len() as u64;
+        self.waiting.clear();
+        Ok(())
+    }
+
+    fn forget_oldest(&self) -> io::Result<()> {
+        let files = files(&self.folder);
+        let size = |path: &Path| fs::metadata(path).map_or(0, |file| file.len());
+        let mut all: u64 = files.iter().map(|(_, path)| size(path)).sum();
+        for (_, path) in &files {
+            if all <= FILES {
+                break;
+            }
+            all -= size(path);
+            let letters = entries(path).filter(|entry| matches!(entry, Entry::Letter(_))).count();
+            fs::remove_file(path)?;
+            warn!("the dead letters are full: the {letters} oldest are no longer kept");
+        }
+        Ok(())
+    }
+}
+
+/// The letters in a folder, by id. Files that are written meanwhile are read as far as they
+/// are whole.
+pub fn read(folder: &Path) -> BTreeMap<u64, Written> {
+    let mut letters = BTreeMap::new();
+    for (_, path) in files(folder) {
+        for entry in entries(&path) {
+            match entry {
+                Entry::Letter(letter) => {
+                    letters.insert(letter.id, *letter);
+                }
+                Entry::Gone { id, .. } => {
+                    letters.remove(&id);
+                }
+            }
+        }
+    }
+    letters
+}
+
+/// The files with letters, the oldest first.
+fn files(folder: &Path) -> Vec<(u64, PathBuf)> {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let numbered = entries.filter_map(|entry| {
+        let path = entry.path();
+        let is_ours = path.extension().is_some_and(|extension| extension == "jsonl");
+        let number = path.file_stem()?.to_str()?.parse().ok()?;
+        is_ours.then_some((number, path))
+    });
+    let mut files: Vec<_> = numbered.collect();
+    files.sort();
+    files
+}
+
+/// What a file says, line by line; lines that are none are skipped.
+fn entries(path: &Path) -> impl Iterator<Item = Entry> {
+    let mut reader = File::open(path).ok().map(BufReader::new);
+    let mut line = Vec::new();
+    std::iter::from_fn(move || {
+        loop {
+            line.clear();
+            let reader = reader.as_mut()?;
+            let read = reader.by_ref().take(LINE).read_until(b'\n', &mut line).ok()?;
+            if read == 0 {
+                return None;
+            }
+            if let Ok(entry) = serde_json::from_slice(&line) {
+                return Some(entry);
+            }
+        }
+    })
+}

@@ -1,0 +1,470 @@
+//! The outbox on disk: what waits survives the process.
+//!
+//! Every point goes to disk within some tens of milliseconds, and stays there until it is
+//! decided. Beside that it goes its way through memory: the last points wait in the *head*,
+//! an outbox in memory, from which delivery takes them at once. What the head has no room for
+//! is left on disk alone, *cold*; so is what an earlier process left. Cold points are read
+//! back in their order on disk as delivery has room, page by page: memory does not grow with
+//! the backlog.
+//!
+//! A thread of its own, the [`keeper`], does all that touches the disk. When that refuses, or
+//! does not keep up, the head goes on alone within its bound, and what is there is saved as
+//! soon as the disk takes writes again.
+
+mod bounds;
+mod cold;
+mod keeper;
+mod record;
+mod refusal;
+mod salvage;
+pub mod store;
+
+use std::collections::VecDeque;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use rustc_hash::{FxHashMap, FxHashSet};
+use tokio::sync::Notify;
+
+use self::cold::Cold;
+use self::keeper::{Job, Keeper, Report, Why};
+use self::store::{Fault, Op, Open, Stock};
+use super::dead_letters::DeadLetter;
+use super::dead_letters::files::Letters;
+use super::memory::Memory;
+use super::{Change, DiskFigures, DiskState, Outbox, Waiting};
+use crate::delivery::output::Room;
+use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
+use crate::time::Timestamp;
+
+/// Bytes that points in memory may take.
+const HEAD: usize = 64 << 20;
+/// Changes that the keeper has not yet done at most; beyond, the disk does not keep up.
+const BACKLOG: usize = 200_000;
+/// Changes that are handed to the keeper at once at most.
+const BATCH: usize = 4_096;
+/// Keys without a record that are removed all the same after the disk refused, at most.
+const REMOVES: usize = 100_000;
+/// Points that are looked at together when the oldest have to go.
+const OLDEST: usize = 10_000;
+
+/// A point that delivery has.
+#[derive(Debug, Default)]
+struct Taken {
+    /// A later one with the same key: it waits until this one is decided.
+    successor: Option<Box<Waiting>>,
+}
+
+/// Whether a point that is not safe was sent to the disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Attempt {
+    /// It was: there may be a record.
+    Sent,
+    /// It was not: what has its key on disk is another.
+    None,
+}
+
+/// A point that came to the head.
+#[derive(Clone, Copy, Debug)]
+struct Arrived {
+    /// The write that saves it.
+    write: u64,
+    /// Its number there: one with the same key may have come since.
+    arrival: Option<u64>,
+    key: Key,
+}
+
+/// Waiting points on disk.
+pub struct Disk {
+    bound: u64,
+    head_bound: usize,
+    head: Memory,
+    /// Points of the head in the order of their arrival. Others may be among them that are no
+    /// longer there.
+    order: VecDeque<Arrived>,
+    /// Points of the head that were overwritten there, with the write that saves the last.
+    rewritten: FxHashMap<Key, u64>,
+    taken: FxHashMap<Key, Taken>,
+    successors: usize,
+    cold: Cold,
+    /// What goes to the keeper next.
+    outgoing: Vec<Op>,
+    /// Numbers of the last write that was sent and of the last that is safe.
+    sent: u64,
+    saved: u64,
+    epoch: u64,
+    /// Changes in each write that is not yet safe, and what it removes.
+    unsaved_writes: VecDeque<(u64, usize, Vec<Key>)>,
+    state: DiskState,
+    /// While the state is not well: points that came since, or were not yet safe then, and
+    /// what is to be removed. Afterwards: those that delivery had by then.
+    unsaved: FxHashMap<Key, Attempt>,
+    removes: Vec<Key>,
+    stock: Stock,
+    /// While the oldest points are being asked for, to be given up: those decided since. And
+    /// the write that removes the last of them.
+    giving_up: Option<FxHashSet<Key>>,
+    given_up_by: u64,
+    /// Whether the store has been open once.
+    known: bool,
+    figures: DiskFigures,
+    changes: VecDeque<Change>,
+    jobs: Sender<Job>,
+    reports: Receiver<Report>,
+    keeper: Option<JoinHandle<()>>,
+    closed: bool,
+}
+
+impl std::fmt::Debug for Disk {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Disk").field("figures", &self.figures).finish_non_exhaustive()
+    }
+}
+
+impl Disk {
+    /// Opens the outbox in a folder, which is made if it is not there. Its records take at
+    /// most `bound` bytes. `wake` is told when [`poll`](Outbox::poll) has something to take in.
+    ///
+    /// A disk that refuses is no fault: the outbox begins in memory and tells so.
+    ///
+    /// # Errors
+    ///
+    /// The folder belongs to another process, or to another version of sparkwise.
+    pub fn open(folder: &Path, bound: u64, wake: Arc<Notify>) -> Result<Self, Fault> {
+        let mut open = store::opener(folder);
+        let store = match open() {
+            Ok(store) => Ok(store),
+            Err(fault @ (Fault::Locked | Fault::Foreign)) => return Err(fault),
+            Err(fault @ (Fault::Disk(_) | Fault::Damaged(_))) => Err(fault.to_string()),
+        };
+        let letters = Letters::open(&folder.join("dead-letters"));
+        let (mut disk, keeper, jobs) = Self::parts(open, store, letters, bound, HEAD, wake);
+        let thread = std::thread::Builder::new().name("outbox".to_owned());
+        let thread = thread.spawn(move || keeper.run(&jobs));
+        disk.keeper = Some(thread.map_err(|error| Fault::Disk(error.to_string()))?);
+        Ok(disk)
+    }
+
+    fn parts(
+        open: Open,
+        store: Result<Box<dyn store::Store>, String>,
+        letters: Letters,
+        bound: u64,
+        head_bound: usize,
+        wake: Arc<Notify>,
+    ) -> (Self, Keeper, Receiver<Job>) {
+        let (jobs, to_do) = mpsc::channel();
+        let (done, reports) = mpsc::channel();
+        let (store, refused) = match store {
+            Ok(store) => (Some(store), None),
+            Err(reason) => (None, Some(reason)),
+        };
+        let stock = store.as_ref().map(|store| store.stock());
+        let keeper = Keeper::new(open, store, letters, done, wake);
+        let mut disk = Self {
+            bound,
+            head_bound,
+            head: Memory::new(usize::MAX),
+            order: VecDeque::new(),
+            rewritten: FxHashMap::default(),
+            taken: FxHashMap::default(),
+            successors: 0,
+            cold: Cold::default(),
+            outgoing: Vec::new(),
+            sent: 0,
+            saved: 0,
+            epoch: 0,
+            unsaved_writes: VecDeque::new(),
+            state: DiskState::Well,
+            unsaved: FxHashMap::default(),
+            removes: Vec::new(),
+            stock: Stock::default(),
+            giving_up: None,
+            given_up_by: 0,
+            known: false,
+            figures: DiskFigures::default(),
+            changes: VecDeque::new(),
+            jobs,
+            reports,
+            keeper: None,
+            closed: false,
+        };
+        match (stock, refused) {
+            (Some(stock), _) => disk.found(stock),
+            (None, reason) => disk.refused(1, reason.unwrap_or_default()),
+        }
+        (disk, keeper, to_do)
+    }
+
+    /// The store is open for the first time: what is in it was left by an earlier process.
+    fn found(&mut self, stock: Stock) {
+        self.known = true;
+        self.stock = stock;
+        self.figures.restored += stock.points;
+        self.cold.left(usize::try_from(stock.points).unwrap_or(usize::MAX));
+        self.give_up();
+    }
+
+    fn is_well(&self) -> bool {
+        self.state == DiskState::Well
+    }
+
+    /// Number of the write that the next change goes into.
+    fn next_write(&self) -> u64 {
+        self.sent + 1
+    }
+
+    fn save(&mut self, point: &Point, fresh: bool) {
+        if self.is_well() {
+            self.unsaved.remove(&point.key());
+            self.outgoing.push(Op::Save { point: point.clone(), fresh });
+        } else {
+            let attempt = if fresh { Attempt::None } else { Attempt::Sent };
+            self.unsaved.entry(point.key()).or_insert(attempt);
+        }
+    }
+
+    fn forget(&mut self, key: Key) {
+        if self.is_well() {
+            self.unsaved.remove(&key);
+            self.outgoing.push(Op::Remove(key));
+        } else if self.unsaved.remove(&key) != Some(Attempt::None) {
+            self.removes.push(key);
+        } else if self.cold.len() > 0 && self.removes.len() < REMOVES {
+            // It may have overwritten one that is on disk alone.
+            self.removes.push(key);
+        }
+    }
+
+    /// Hands over what has gathered.
+    fn send(&mut self) {
+        if self.outgoing.is_empty() || !self.is_well() {
+            return;
+        }
+        let ops = std::mem::take(&mut self.outgoing);
+        let removes = ops.iter().filter_map(|op| match op {
+            Op::Remove(key) => Some(*key),
+            Op::Save { .. } => None,
+        });
+        self.sent += 1;
+        self.unsaved_writes.push_back((self.sent, ops.len(), removes.collect()));
+        // A keeper that is gone shows at the latest when the outbox is closed.
+        let _ = self.jobs.send(Job::Write { epoch: self.epoch, number: self.sent, ops });
+        let ahead: usize = self.unsaved_writes.iter().map(|(_, ops, _)| ops).sum();
+        if ahead > BACKLOG {
+            self.hold(DiskState::Behind);
+            self.changes.push_back(Change::Behind);
+        }
+    }
+
+    fn take_in(&mut self, report: Report) {
+        match report {
+            Report::Saved { number, overwritten, stock } => {
+                self.saved = number;
+                self.stock = stock;
+                self.figures.overwritten += self.cold.overwritten(overwritten);
+                while self.unsaved_writes.front().is_some_and(|(sent, ..)| *sent <= number) {
+                    self.unsaved_writes.pop_front();
+                }
+                self.rewritten.retain(|_, rewritten| *rewritten > number);
+                if self.state == DiskState::Behind && self.unsaved_writes.is_empty() {
+                    self.well_again();
+                }
+                self.leave_cold();
+                self.give_up();
+            }
+            Report::Read { epoch, .. } if epoch != self.epoch || !self.is_well() => {}
+            Report::Read { points, why: Why::GiveUp, .. } => self.given_up(points),
+            Report::Read { points, why: Why::Deliver, .. } => {
+                let (head, taken) = (&self.head, &self.taken);
+                let is_here = |key: &Key| head.get(key).is_some() || taken.contains_key(key);
+                self.cold.read(points.into_iter().map(|(point, _)| point), is_here);
+            }
+            Report::Refused { epoch, reason } => self.refused(epoch, reason),
+            Report::Opened(stock) => {
+                if !self.known {
+                    self.found(stock);
+                }
+                self.well_again();
+            }
+            Report::Closed => self.closed = true,
+        }
+    }
+
+    fn keep(&mut self, waiting: Waiting, gone: &mut Vec<(Point, Discard)>) {
+        let key = waiting.point.key();
+        if self.taken.contains_key(&key) {
+            self.save(&waiting.point, false);
+            if let Some(taken) = self.taken.get_mut(&key) {
+                match taken.successor.replace(Box::new(waiting)) {
+                    Some(before) => gone.push((before.point, Discard::Overwritten)),
+                    None => self.successors += 1,
+                }
+            }
+            return;
+        }
+        let on_page = self.cold.overwrite(&key);
+        self.figures.overwritten += u64::from(on_page);
+        let here = self.head.get(&key).is_some();
+        self.save(&waiting.point, !(here || on_page));
+        if here && self.is_well() {
+            self.rewritten.insert(key, self.next_write());
+        }
+        gone.extend(self.head.put(vec![waiting]));
+        if !here {
+            self.arrived(key);
+        }
+    }
+
+    /// A point came to the head.
+    fn arrived(&mut self, key: Key) {
+        let arrival = self.head.arrival(&key);
+        self.order.push_back(Arrived { write: self.next_write(), arrival, key });
+    }
+}
+
+impl Outbox for Disk {
+    fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)> {
+        let mut gone = Vec::new();
+        for waiting in points {
+            self.keep(waiting, &mut gone);
+        }
+        if self.outgoing.len() >= BATCH {
+            self.send();
+        }
+        self.leave_cold();
+        if !self.is_well() && self.head.bytes() > self.head_bound {
+            for point in self.head.shed(self.head_bound) {
+                match self.unsaved.remove(&point.key()) {
+                    None => self.cold.left(1),
+                    Some(attempt) => {
+                        if attempt == Attempt::Sent {
+                            self.removes.push(point.key());
+                        }
+                        gone.push((point, Discard::Full));
+                    }
+                }
+            }
+        }
+        gone
+    }
+
+    fn open(&mut self, gate: Gate) {
+        self.head.open(gate);
+        self.cold.again();
+    }
+
+    fn take(&mut self, room: Room) -> Vec<Point> {
+        let points = self.head.take(room);
+        for point in &points {
+            self.taken.insert(point.key(), Taken::default());
+        }
+        points
+    }
+
+    fn restore(&mut self, room: Room, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
+        let points = self.cold.take(room.points.min(room.history), passage);
+        for point in &points {
+            self.taken.insert(point.key(), Taken::default());
+        }
+        if self.is_well()
+            && let Some((after, limit)) = self.cold.wanted()
+        {
+            self.send();
+            let read = Job::Read { epoch: self.epoch, after, limit, why: Why::Deliver };
+            let _ = self.jobs.send(read);
+        }
+        points
+    }
+
+    fn settle(&mut self, keys: &[Key]) {
+        for key in keys {
+            let Some(taken) = self.taken.remove(key) else { continue };
+            self.cold.touch(key);
+            if let Some(decided) = &mut self.giving_up {
+                decided.insert(*key);
+            }
+            match taken.successor {
+                // Its record took the place of the one that is decided.
+                Some(waiting) => {
+                    self.successors -= 1;
+                    let _ = self.head.put(vec![*waiting]);
+                    self.arrived(*key);
+                }
+                None => self.forget(*key),
+            }
+        }
+        if self.outgoing.len() >= BATCH {
+            self.send();
+        }
+    }
+
+    fn len(&self) -> usize {
+        self.head.len() + self.successors + self.cold.len()
+    }
+
+    fn bytes(&self) -> usize {
+        self.head.bytes()
+    }
+
+    fn parked(&self) -> usize {
+        self.head.parked() + self.cold.passed_over()
+    }
+
+    fn oldest(&self) -> Option<Timestamp> {
+        self.head.oldest()
+    }
+
+    fn bury(&mut self, letter: &DeadLetter) {
+        let _ = self.jobs.send(Job::Bury(Box::new(letter.clone())));
+    }
+
+    fn poll(&mut self) -> Option<Change> {
+        while let Ok(report) = self.reports.try_recv() {
+            self.take_in(report);
+        }
+        self.send();
+        // Before that, the keeper may still tell of points that were overwritten.
+        if self.unsaved_writes.is_empty() && self.is_well() {
+            self.figures.overwritten += self.cold.reconcile();
+        }
+        self.changes.pop_front()
+    }
+
+    fn is_at_rest(&self) -> bool {
+        self.head.len() == self.head.parked() && self.successors == 0 && self.is_well()
+    }
+
+    fn close(&mut self, patience: Duration) {
+        let until = Instant::now() + patience;
+        self.send();
+        let _ = self.jobs.send(Job::Close);
+        while !self.closed {
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(report) = self.reports.recv_timeout(left) else { break };
+            self.take_in(report);
+        }
+        if self.closed
+            && let Some(keeper) = self.keeper.take()
+        {
+            let _ = keeper.join();
+        }
+    }
+
+    fn disk(&self) -> Option<DiskFigures> {
+        let waiting: usize = self.unsaved_writes.iter().map(|(_, ops, _)| ops).sum();
+        Some(DiskFigures {
+            state: self.state.clone(),
+            bytes: self.stock.bytes,
+            cold: self.cold.len(),
+            unsaved: self.unsaved.len() + waiting + self.outgoing.len(),
+            ..self.figures.clone()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

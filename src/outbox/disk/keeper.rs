@@ -1,0 +1,224 @@
+//! The thread that does the disk's work: the engine never waits for it.
+//!
+//! Jobs are done in their order. What they change is written at once and waited for together,
+//! every [`COMMIT`]; only then it is told as saved.
+
+use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::record::Place;
+use super::store::{Fault, Op, Open, Stock, Store};
+use crate::delivery::point::Point;
+use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::dead_letters::files::Letters;
+
+/// Between two waits for the disk. With what the disk itself takes, and the way from the
+/// socket, far below the 200 ms after which a value is to be safe.
+pub(super) const COMMIT: Duration = Duration::from_millis(50);
+/// First delay before a store that failed is opened again; doubled each time.
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+/// Longest delay before a store that failed is opened again.
+const LONGEST_RETRY: Duration = Duration::from_secs(15);
+
+/// What the keeper is to do.
+#[derive(Debug)]
+pub(super) enum Job {
+    /// Change the store. Jobs of an epoch that a fault has ended are ignored.
+    Write { epoch: u64, number: u64, ops: Vec<Op> },
+    /// Read points in their order after a place.
+    Read { epoch: u64, after: Option<Place>, limit: usize, why: Why },
+    /// Keep a refused point.
+    Bury(Box<DeadLetter>),
+    /// Save all and end.
+    Close,
+}
+
+/// What is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Why {
+    /// To be delivered.
+    Deliver,
+    /// To be given up: the store is full.
+    GiveUp,
+}
+
+/// What the keeper has done.
+#[derive(Debug)]
+pub(super) enum Report {
+    /// All writes up to this number are safe.
+    Saved { number: u64, overwritten: u64, stock: Stock },
+    /// Points as asked for, with the bytes of their records; fewer than asked for at the end.
+    Read { epoch: u64, points: Vec<(Point, u64)>, why: Why },
+    /// The disk refuses; a new epoch begins.
+    Refused { epoch: u64, reason: String },
+    /// It takes writes again.
+    Opened(Stock),
+    /// All is saved, and the store closed.
+    Closed,
+}
+
+/// Does jobs, one after the other.
+pub(super) struct Keeper {
+    open: Open,
+    store: Option<Box<dyn Store>>,
+    letters: Letters,
+    reports: Sender<Report>,
+    wake: Arc<Notify>,
+    epoch: u64,
+    /// Number of the last write, and whether it waits for the disk.
+    written: u64,
+    unsynced: bool,
+    overwritten: u64,
+    retry: Duration,
+}
+
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Go {
+    On,
+    Home,
+}
+
+impl Keeper {
+    /// Begins with a store, or with the fault that opening it gave.
+    pub(super) fn new(
+        open: Open,
+        store: Option<Box<dyn Store>>,
+        letters: Letters,
+        reports: Sender<Report>,
+        wake: Arc<Notify>,
+    ) -> Self {
+        Self {
+            open,
+            epoch: u64::from(store.is_none()),
+            store,
+            letters,
+            reports,
+            wake,
+            written: 0,
+            unsynced: false,
+            overwritten: 0,
+            retry: FIRST_RETRY,
+        }
+    }
+
+    /// Works until the outbox is closed or gone.
+    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+        let mut due: Option<Instant> = None;
+        loop {
+            let timer = match (self.store.is_some(), self.unsynced) {
+                (true, false) => None,
+                (true, true) => Some(*due.get_or_insert_with(|| Instant::now() + COMMIT)),
+                (false, _) => Some(*due.get_or_insert_with(|| Instant::now() + self.retry)),
+            };
+            let job = match timer {
+                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
+            };
+            match job {
+                Ok(job) => {
+                    if self.handle(job) == Go::Home {
+                        return;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => {
+                    self.handle(Job::Close);
+                    return;
+                }
+            }
+            // A long row of jobs must not put the commit off.
+            if timer.is_some_and(|at| at <= Instant::now()) {
+                due = None;
+                self.handle_timeout();
+            }
+        }
+    }
+
+    /// Does one job.
+    pub(super) fn handle(&mut self, job: Job) -> Go {
+        match job {
+            Job::Write { epoch, number, ops } if epoch == self.epoch => {
+                let Some(store) = &mut self.store else { return Go::On };
+                // Until a letter is safe, its point is not forgotten.
+                let letters = self.letters.sync().map_err(|error| Fault::Disk(error.to_string()));
+                match letters.and_then(|()| store.apply(&ops)) {
+                    Ok(overwritten) => {
+                        self.overwritten += overwritten;
+                        self.written = number;
+                        self.unsynced = true;
+                    }
+                    Err(fault) => self.failed(&fault),
+                }
+            }
+            Job::Read { epoch, after, limit, why } if epoch == self.epoch => {
+                let Some(store) = &mut self.store else { return Go::On };
+                match store.read(after, limit) {
+                    Ok(points) => self.report(Report::Read { epoch, points, why }),
+                    Err(fault) => self.failed(&fault),
+                }
+            }
+            Job::Write { .. } | Job::Read { .. } => {}
+            Job::Bury(letter) => {
+                self.letters.push(*letter);
+            }
+            Job::Close => {
+                self.sync();
+                self.store = None;
+                self.report(Report::Closed);
+                return Go::Home;
+            }
+        }
+        Go::On
+    }
+
+    /// Waits for the disk, or opens it again.
+    pub(super) fn handle_timeout(&mut self) {
+        if self.store.is_some() {
+            self.sync();
+            return;
+        }
+        match (self.open)() {
+            Ok(store) => {
+                let stock = store.stock();
+                self.store = Some(store);
+                self.report(Report::Opened(stock));
+            }
+            Err(fault) => {
+                self.retry = self.retry.saturating_mul(2).min(LONGEST_RETRY);
+                self.report(Report::Refused { epoch: self.epoch, reason: fault.to_string() });
+            }
+        }
+    }
+
+    fn sync(&mut self) {
+        let Some(store) = self.store.as_mut().filter(|_| self.unsynced) else { return };
+        match store.sync() {
+            Ok(()) => {
+                let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
+                self.unsynced = false;
+                self.retry = FIRST_RETRY;
+                self.report(Report::Saved { number: self.written, overwritten, stock });
+            }
+            Err(fault) => self.failed(&fault),
+        }
+    }
+
+    /// The store is of no more use.
+    fn failed(&mut self, fault: &Fault) {
+        self.store = None;
+        self.unsynced = false;
+        self.overwritten = 0;
+        self.epoch += 1;
+        self.report(Report::Refused { epoch: self.epoch, reason: fault.to_string() });
+    }
+
+    fn report(&self, report: Report) {
+        // Nobody listens any more only when the outbox is gone.
+        let _ = self.reports.send(report);
+        self.wake.notify_one();
+    }
+}

@@ -1,0 +1,75 @@
+//! What is done while the disk refuses, or does not keep up.
+
+use super::store::Op;
+use super::{Arrived, Attempt, Disk};
+use crate::outbox::{Change, DiskState, Waiting};
+
+impl Disk {
+    /// From now on points are in memory alone.
+    pub(super) fn hold(&mut self, state: DiskState) {
+        let was_well = self.is_well();
+        self.state = state;
+        if !was_well {
+            return;
+        }
+        for Arrived { key, .. } in
+            self.order.iter().rev().take_while(|arrived| arrived.write > self.saved)
+        {
+            if self.head.get(key).is_some() || self.taken.contains_key(key) {
+                self.unsaved.insert(*key, Attempt::Sent);
+            }
+        }
+        let rewritten = self.rewritten.keys().filter(|key| self.head.get(key).is_some());
+        self.unsaved.extend(rewritten.map(|key| (*key, Attempt::Sent)));
+        let successors = self.taken.iter().filter(|(_, taken)| taken.successor.is_some());
+        self.unsaved.extend(successors.map(|(key, _)| (*key, Attempt::Sent)));
+        for op in std::mem::take(&mut self.outgoing) {
+            if let Op::Remove(key) = op {
+                self.removes.push(key);
+            }
+        }
+        self.cold.stop();
+        self.giving_up = None;
+    }
+
+    pub(super) fn refused(&mut self, epoch: u64, reason: String) {
+        let state = DiskState::Refuses(reason.clone());
+        if self.state == state {
+            return;
+        }
+        self.hold(state);
+        self.epoch = epoch;
+        // Whether these were done is not known: to do them again is harmless.
+        for (_, _, removes) in std::mem::take(&mut self.unsaved_writes) {
+            self.removes.extend(removes);
+        }
+        self.changes.push_back(Change::Refused(reason));
+    }
+
+    /// The disk takes writes again: it gets what it lacks.
+    pub(super) fn well_again(&mut self) {
+        self.state = DiskState::Well;
+        for key in std::mem::take(&mut self.removes) {
+            self.outgoing.push(Op::Remove(key));
+        }
+        let unsaved = std::mem::take(&mut self.unsaved);
+        self.order.retain(|arrived| !unsaved.contains_key(&arrived.key));
+        for (key, attempt) in unsaved {
+            let fresh = attempt == Attempt::None;
+            let successor = self.taken.get(&key).and_then(|taken| taken.successor.as_deref());
+            if let Some(point) = self.head.get(&key) {
+                self.outgoing.push(Op::Save { point: point.clone(), fresh });
+                self.arrived(key);
+            } else if let Some(Waiting { point, .. }) = successor {
+                self.outgoing.push(Op::Save { point: point.clone(), fresh: false });
+            } else if self.taken.contains_key(&key) {
+                // Delivery has it, and it is not here to be saved.
+                self.unsaved.insert(key, attempt);
+            }
+        }
+        self.rewritten.clear();
+        self.cold.again();
+        self.changes.push_back(Change::Well);
+        self.send();
+    }
+}

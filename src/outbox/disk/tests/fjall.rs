@@ -1,0 +1,131 @@
+//! The store itself, on a real file system.
+
+use std::fs::{self, OpenOptions};
+use std::io::Read;
+use std::path::PathBuf;
+
+use super::super::salvage;
+use super::super::store::{Fjall, opener};
+use super::tempdir::Folder;
+use super::*;
+
+fn save(asset: u8, time: i64) -> Op {
+    Op::Save { point: point(asset, time, time as f64), fresh: true }
+}
+
+fn all(store: &mut dyn Store) -> Vec<Point> {
+    store.read(None, usize::MAX).unwrap().into_iter().map(|(point, _)| point).collect()
+}
+
+fn journal(folder: &Folder) -> PathBuf {
+    let mut journals: Vec<PathBuf> = fs::read_dir(folder.path())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "jnl"))
+        .collect();
+    assert_eq!(journals.len(), 1);
+    journals.remove(0)
+}
+
+/// Bytes of a journal up to the last that is not zero: it is allocated ahead.
+fn written(journal: &PathBuf) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    fs::File::open(journal).unwrap().take(1 << 16).read_to_end(&mut bytes).unwrap();
+    assert!(bytes.len() < 1 << 16 || bytes.ends_with(&[0]));
+    bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1));
+    bytes
+}
+
+#[test]
+fn what_was_saved_is_there_again() {
+    let folder = Folder::new();
+    let mut store = Fjall::open(folder.path()).unwrap();
+    assert_eq!(store.apply(&[save(2, 1), save(1, 2), save(1, 1), save(1, 1)]), Ok(0));
+    assert_eq!(store.apply(&[save(1, 2), Op::Remove(point(2, 1, 0.0).key())]), Ok(1));
+    store.sync().unwrap();
+    let stock = store.stock();
+    drop(store);
+    let mut store = Fjall::open(folder.path()).unwrap();
+    assert_eq!(all(&mut store), [point(1, 1, 1.0), point(1, 2, 2.0)]);
+    assert_eq!(store.stock(), stock);
+    assert_eq!(stock.points, 2);
+    assert_eq!(stock.bytes, 2 * size(&point(1, 1, 1.0)));
+    let after = record::Place::of(point(1, 1, 0.0).key());
+    assert_eq!(store.read(Some(after), 9).unwrap().len(), 1);
+}
+
+#[test]
+fn a_folder_has_one_owner() {
+    let folder = Folder::new();
+    let mut first = opener(folder.path());
+    let store = first().unwrap();
+    assert_eq!(opener(folder.path())().err(), Some(Fault::Locked));
+    drop((first, store));
+    assert!(opener(folder.path())().is_ok());
+}
+
+#[test]
+fn a_folder_whose_making_was_cut_short_is_made_again() {
+    let folder = Folder::new();
+    drop(Fjall::open(folder.path()).unwrap());
+    fs::remove_file(folder.path().join("version")).unwrap();
+    let mut store = Fjall::open(folder.path()).unwrap();
+    assert_eq!(all(&mut store), []);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 32, max_shrink_iters: 50, ..ProptestConfig::default() })]
+
+    /// A journal that ends at any byte, or whose last sectors never came to the disk, gives
+    /// back all batches before that, and none in part.
+    #[test]
+    fn a_torn_last_write_is_none(
+        sizes in prop::collection::vec(1..20i64, 1..8),
+        cut in any::<prop::sample::Index>(),
+        zeroes in any::<bool>(),
+    ) {
+        let folder = Folder::new();
+        let mut store = Fjall::open(folder.path()).unwrap();
+        let path = journal(&folder);
+        store.sync().unwrap();
+        let mut ends = vec![(written(&path).len(), 0)];
+        let mut count = 0;
+        for size in sizes {
+            let ops: Vec<Op> = (0..size).map(|at| save(1, 1_000 * (count + at))).collect();
+            store.apply(&ops).unwrap();
+            store.sync().unwrap();
+            count += size;
+            ends.push((written(&path).len(), count));
+        }
+        drop(store);
+        let start = ends[0].0;
+        let bytes = written(&path);
+        let cut = start + cut.index(bytes.len() - start + 1);
+        if zeroes {
+            // One sector is missing, and what follows is there.
+            let mut torn = bytes.clone();
+            let end = (cut + 512).min(torn.len());
+            torn[cut..end].fill(0);
+            fs::write(&path, torn).unwrap();
+        } else {
+            OpenOptions::new().write(true).open(&path).unwrap().set_len(cut as u64).unwrap();
+        }
+        let whole = ends.iter().rfind(|(end, _)| *end <= cut).unwrap().1;
+        let mut store = salvage::open(folder.path()).unwrap();
+        let found = all(&mut store);
+        let found = found.len() as i64;
+        if zeroes {
+            // The sector may have been full of zeroes before.
+            prop_assert!(found >= whole && ends.iter().any(|(_, count)| *count == found));
+        } else {
+            prop_assert_eq!(found, whole);
+        }
+        prop_assert_eq!(store.stock().points as i64, found);
+        // And it goes on from there.
+        store.apply(&[save(3, 1)]).unwrap();
+        store.sync().unwrap();
+        drop(store);
+        let mut store = Fjall::open(folder.path()).unwrap();
+        prop_assert_eq!(all(&mut store).len() as i64, found + 1);
+    }
+}
