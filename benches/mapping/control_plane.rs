@@ -33,6 +33,7 @@ impl ControlPlane {
                 model.hierarchies.extend(growth.hierarchies);
                 Done::Accepted
             }
+            Step::ReadBooleans(of) => Done::Booleans(vec![None; of.len()]),
             Step::CreateComposite(_) | Step::GrowComposite(_) => {
                 unreachable!("no model here has more members than its root")
             }
@@ -66,6 +67,7 @@ impl ControlPlane {
             id,
             external_id: Some(asset.external_id.clone()),
             name: asset.name.clone(),
+            description: asset.description.clone(),
             model: asset.model,
             state: State::Active,
         }

@@ -91,7 +91,11 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
                 let done = plane.answer(step);
                 twin.handle_done(id, Ok(done), now);
             }
-            Output::Store(_) | Output::Open(_) | Output::Refused { .. } | Output::Grouped(_) => {}
+            Output::Store(_)
+            | Output::Open(_)
+            | Output::Refused { .. }
+            | Output::Grouped(_)
+            | Output::Expect { .. } => {}
         }
     }
 }

@@ -42,7 +42,7 @@ fn who_stays_silent_is_written_offline_and_nothing_else_is_changed() {
     rig.seconds(10);
     let offline = (20_000, Quality::Good, Variant::Boolean(false));
     for name in ["mast", "gw"] {
-        assert_eq!(rig.written(name, "Online"), [offline.clone()], "{name}");
+        assert_eq!(rig.written(name, "Online"), std::slice::from_ref(&offline), "{name}");
         assert_eq!(rig.written(name, "Last death").len(), 1, "{name}");
     }
     assert_eq!(rig.written("dead", "Online"), [], "it was offline before");
