@@ -11,6 +11,7 @@ use crate::outbox::dead_letters::files::Letters;
 use crate::sitewise::api::{Quality, Variant};
 
 mod fjall;
+pub(super) mod tempdir;
 
 /// A disk that does what the test tells it.
 #[derive(Debug, Default)]
@@ -473,35 +474,4 @@ fn a_backlog_is_not_held_in_memory() {
     assert!(world.disk.bytes() <= 10_000, "{}", world.disk.bytes());
     assert_eq!(figures.cold + world.disk.head.len(), 2_000);
     assert_eq!(world.disk.order.len(), world.disk.head.len());
-}
-
-/// Folders of tests, gone with them.
-pub(super) mod tempdir {
-    use std::path::{Path, PathBuf};
-    use std::sync::atomic::{AtomicU32, Ordering};
-
-    static NEXT: AtomicU32 = AtomicU32::new(0);
-
-    #[derive(Debug)]
-    pub(in crate::outbox) struct Folder(PathBuf);
-
-    impl Folder {
-        pub(in crate::outbox) fn new() -> Self {
-            let number = NEXT.fetch_add(1, Ordering::Relaxed);
-            let name = format!("sparkwise-outbox-{}-{number}", std::process::id());
-            let path = std::env::temp_dir().join(name);
-            std::fs::create_dir_all(&path).unwrap();
-            Self(path)
-        }
-
-        pub(in crate::outbox) fn path(&self) -> &Path {
-            &self.0
-        }
-    }
-
-    impl Drop for Folder {
-        fn drop(&mut self) {
-            let _ = std::fs::remove_dir_all(&self.0);
-        }
-    }
 }
