@@ -282,7 +282,7 @@ impl<S: SiteWise> Engine<S> {
     fn perform(&mut self) {
         let now = self.clock.now();
         while let Some(change) = self.outbox.poll() {
-            self.disk_changed(change);
+            self.disk_changed(change, now);
         }
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
@@ -315,14 +315,17 @@ impl<S: SiteWise> Engine<S> {
         self.outbox.restore(bridge.room(), &passage)
     }
 
-    fn disk_changed(&self, change: Change) {
+    fn disk_changed(&mut self, change: Change, now: Now) {
         match change {
             Change::Refused(reason) => error!(
                 "the outbox cannot be written: {reason}; values wait in memory alone until it can"
             ),
             Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
             Change::Well => info!("the outbox is written again"),
-            Change::Full => warn!("the outbox is full: the oldest values go"),
+            Change::Full => {
+                self.full_at = Some(now.instant);
+                warn!("the outbox is full: the oldest values go");
+            }
         }
     }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::look::Look;
+use crate::outbox::DiskState;
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,11 +28,13 @@ pub enum NotReady {
     SiteWiseAway,
     /// The outbox gave up values within the last minute.
     OutboxFull,
+    /// The outbox's disk takes no writes, for this reason: values wait in memory alone.
+    OutboxRefuses(String),
 }
 
 impl NotReady {
     /// All labels.
-    pub const LABELS: [&'static str; 7] = [
+    pub const LABELS: [&'static str; 8] = [
         "starting",
         "ending",
         "silent",
@@ -39,6 +42,7 @@ impl NotReady {
         "sitewise_not_learned",
         "sitewise_away",
         "outbox_full",
+        "outbox_refuses",
     ];
 
     /// Its label.
@@ -51,6 +55,7 @@ impl NotReady {
             Self::NotLearned => "sitewise_not_learned",
             Self::SiteWiseAway => "sitewise_away",
             Self::OutboxFull => "outbox_full",
+            Self::OutboxRefuses(_) => "outbox_refuses",
         }
     }
 
@@ -67,6 +72,11 @@ impl NotReady {
             (look.outbox_full, Self::OutboxFull),
         ];
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
+        reasons.extend(match look.outbox.disk().map(|disk| disk.state) {
+            Some(DiskState::Refuses(why)) => Some(Self::OutboxRefuses(why)),
+            Some(DiskState::Behind) => Some(Self::OutboxRefuses("it is too slow".to_owned())),
+            Some(DiskState::Well) | None => None,
+        });
         reasons
     }
 }
@@ -84,6 +94,9 @@ impl fmt::Display for NotReady {
             Self::NotLearned => f.write_str("SiteWise has not told yet what it has"),
             Self::SiteWiseAway => {
                 f.write_str("SiteWise does not answer, or denies access: values wait")
+            }
+            Self::OutboxRefuses(why) => {
+                write!(f, "the outbox's disk takes no writes: {why}; values wait in memory alone")
             }
             Self::OutboxFull => {
                 f.write_str("the outbox is full and gives up values, the oldest history first")

@@ -6,6 +6,8 @@ use super::Error;
 use crate::console::look::Link;
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
+use crate::delivery::figures::Refused;
+use crate::delivery::whatif::LINGERS;
 use crate::twin::counts::Dropped;
 use crate::twin::mapping::Adjustment;
 
@@ -32,8 +34,18 @@ pub(super) struct Overview {
     oldest: Option<i64>,
     outbox_bytes: u64,
     outbox_max_bytes: u64,
+    /// Waiting values that are lost if the process is.
+    unsaved: usize,
     delivery: Delivery,
     linger_seconds: f64,
+    /// What the same values would have been billed as at other lingers.
+    lingers: Vec<Linger>,
+}
+
+#[derive(Debug, Serialize)]
+struct Linger {
+    seconds: u64,
+    messages: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -41,11 +53,15 @@ struct Values {
     read: u64,
     own: u64,
     points: u64,
+    /// Points that an earlier process had left on disk.
+    restored: u64,
     held: usize,
     in_outbox: usize,
     behind_gates: usize,
     on_the_way: usize,
     delivered: u64,
+    /// Refused before SiteWise was asked, and by SiteWise.
+    refused_early: Vec<(&'static str, u64)>,
     refused: Vec<(&'static str, u64)>,
     discarded: Vec<(&'static str, u64)>,
     dropped: Vec<(&'static str, u64)>,
@@ -69,6 +85,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
     let ledger = &snapshot.ledger;
     let delivery = ledger.delivery;
     let discarded = delivery.discarded;
+    let disk = ledger.disk.clone().unwrap_or_default();
     Ok(Overview {
         version: env!("CARGO_PKG_VERSION"),
         host_id: snapshot.host_id.clone(),
@@ -87,20 +104,28 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
             read: ledger.values.values,
             own: ledger.values.own_points,
             points: ledger.values.points,
+            restored: disk.restored,
             held: ledger.held,
             in_outbox: ledger.outbox.saturating_sub(ledger.parked),
             behind_gates: ledger.parked,
             on_the_way: delivery.waiting,
             delivered: delivery.delivered,
-            refused: vec![
-                ("out_of_range", ledger.refused.out_of_range),
-                ("invalid", ledger.refused.invalid),
-                ("denied", ledger.refused.denied),
-            ],
+            refused_early: by_reason(Refused {
+                out_of_range: ledger
+                    .refused
+                    .out_of_range
+                    .saturating_sub(delivery.refused.out_of_range),
+                invalid: ledger.refused.invalid.saturating_sub(delivery.refused.invalid),
+                denied: ledger.refused.denied.saturating_sub(delivery.refused.denied),
+            }),
+            refused: by_reason(delivery.refused),
             discarded: vec![
-                ("overwritten", discarded.overwritten + ledger.losses.overwritten),
+                (
+                    "overwritten",
+                    discarded.overwritten + ledger.losses.overwritten + disk.overwritten,
+                ),
                 ("rate", discarded.rate),
-                ("outbox_full", ledger.losses.full),
+                ("outbox_full", ledger.losses.full + disk.full),
                 ("mqtt_queue_full", ledger.mqtt.dropped),
             ],
             dropped: Dropped::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),
@@ -111,6 +136,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
         oldest: snapshot.oldest.map(|time| time.seconds()),
         outbox_bytes: snapshot.outbox_bytes,
         outbox_max_bytes: snapshot.outbox_max_bytes,
+        unsaved: ledger.in_memory_alone(),
         delivery: Delivery {
             requests: delivery.requests,
             values: delivery.values,
@@ -121,5 +147,15 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
             quota_share: (snapshot.quota_share * 100.0).round() as u32,
         },
         linger_seconds: snapshot.linger.as_secs_f64(),
+        lingers: LINGERS
+            .iter()
+            .zip(delivery.messages_at)
+            .map(|(linger, messages)| Linger { seconds: linger.as_secs(), messages })
+            .collect(),
     })
+}
+
+fn by_reason(refused: Refused) -> Vec<(&'static str, u64)> {
+    let Refused { out_of_range, invalid, denied } = refused;
+    vec![("out_of_range", out_of_range), ("invalid", invalid), ("denied", denied)]
 }

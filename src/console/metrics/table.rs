@@ -171,8 +171,9 @@ pub const TABLE: &[Metric] = &[
         Label::Words("reason", || DISCARDED.to_vec()),
         |s| {
             let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
-            let overwritten = delivery.overwritten + losses.overwritten;
-            [overwritten, delivery.rate, losses.full].map(|n| n as f64).to_vec()
+            let disk = s.ledger.disk.clone().unwrap_or_default();
+            let overwritten = delivery.overwritten + losses.overwritten + disk.overwritten;
+            [overwritten, delivery.rate, losses.full + disk.full].map(|n| n as f64).to_vec()
         },
     ),
     each(
@@ -201,6 +202,16 @@ pub const TABLE: &[Metric] = &[
     gauge("sparkwise_outbox_max_bytes", "Bytes that they may take: OUTBOX_MAX_BYTES.", |s| {
         s.outbox_max_bytes as f64
     }),
+    counter(
+        "sparkwise_outbox_restored_total",
+        "Points found in OUTBOX_DIR that an earlier process had left.",
+        |s| s.ledger.disk.as_ref().map_or(0, |disk| disk.restored) as f64,
+    ),
+    gauge(
+        "sparkwise_outbox_unsaved",
+        "Points waiting that are lost if the process is: with OUTBOX_DIR those not on disk yet.",
+        |s| s.ledger.in_memory_alone() as f64,
+    ),
     // Delivery.
     counter("sparkwise_put_requests_total", "BatchPutAssetPropertyValue requests sent.", |s| {
         s.ledger.delivery.requests as f64

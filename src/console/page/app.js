@@ -42,11 +42,11 @@ function look(data) {
   while (past.length > 2 && at - past[1].at > OVER) past.shift();
   const [from] = past;
   const seconds = (at - from.at) / 1000;
-  const per = (key) => (seconds > 0.5 ? (now[key] - from[key]) / seconds : null);
+  const per = (key) => (seconds > 1.3 ? (now[key] - from[key]) / seconds : null);
   const rates = { read: per('read'), delivered: per('delivered'), billed: per('billed'), throttles: now.throttles - from.throttles };
   const clock = Date.now();
   for (const key of ['read', 'delivered', 'billed']) {
-    if (rates[key] !== null) history[key].add(clock, rates[key]);
+    if (seconds > 3.5) history[key].add(clock, rates[key]);
   }
   history.waiting.add(clock, waiting);
   return { ...figures, waiting, rates, history, age: figures.oldest === null ? null : Math.max(0, clock / 1000 - figures.oldest) };
@@ -116,6 +116,7 @@ function route() {
   const next = VIEWS[wanted] ? wanted : 'plant';
   for (const link of document.querySelectorAll('.views a')) {
     attr(link, 'aria-current', link.hash === `#/${next}` ? 'page' : null);
+    if (link.hash === `#/${next}`) link.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }
   if (next !== name) {
     view?.stop?.();
@@ -123,7 +124,7 @@ function route() {
     name = next;
     view = VIEWS[next](main);
     document.title = `${TITLES[next]} · Sparkwise`;
-    main.scrollIntoView?.({ block: 'nearest' });
+    scrollTo(0, 0);
   }
   view.select?.(id || null);
   if (current) view.figures?.(current);
@@ -137,4 +138,4 @@ onLost((since) => {
   showHealth();
 });
 // The first rate needs a second look.
-setTimeout(() => feed.now(), 900);
+setTimeout(() => feed.now(), 1600);

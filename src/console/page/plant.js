@@ -4,7 +4,7 @@ import { attr, h, icon, keyed, set, spoken, swapIcon } from '/dom.js';
 import { Feed, once } from '/feed.js';
 import { count, exact, isMoment, moment, plural, time, value } from '/format.js';
 import { Recent, chart, draw } from '/chart.js';
-import { KINDS, PLACING, QUALITY, ROLES, STANDING } from '/words.js';
+import { KINDS, PHASES, PLACING, QUALITY, ROLES, STANDING } from '/words.js';
 
 const PAGE = 100;
 const MOST = 500;
@@ -63,12 +63,32 @@ export function plant(main) {
   };
 }
 
-/** Nothing is selected yet. */
+/** Nothing is selected yet: the edge nodes, those first that are not as they should be. */
 class Welcome {
   constructor(place) {
     this.text = h('p', { class: 'soft' });
-    place.append(h('div', { class: 'title' }, h('h1', { text: 'The plant' }), this.text),
+    this.list = h('ul', { class: 'plain', 'aria-label': 'Edge nodes' });
+    place.append(h('div', { class: 'title' }, h('h1', { text: 'The plant' }), this.text), this.list,
       h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin to see its values as they come.' }));
+    this.feeds = ['offline', ''].map((only, place) => new Feed(() => `/api/nodes?limit=12${only ? `&only=${only}` : ''}`, 4000, (page) => {
+      if (!page) return;
+      (this.pages ??= [])[place] = page.rows;
+      this.show();
+    }));
+  }
+
+  show() {
+    const [offline, all] = this.pages;
+    const rows = [...(offline ?? []), ...(all ?? []).filter((row) => row.phase === 'online')].slice(0, 12);
+    keyed(this.list, rows, (row) => `${row.group}/${row.node}`,
+      (row) => h('li', {}, icon('unknown'), h('span', { text: `${row.group} / ${row.node}` }), h('span', { class: 'soft small' }), h('a', { class: 'small', href: '#/nodes' })),
+      (node, row) => {
+        const [picture, , state, findings] = node.children;
+        swapIcon(picture, row.phase === 'online' || row.phase === 'offline' ? row.phase : 'unknown');
+        const since = row.phase === 'online' ? row.born : row.died;
+        set(state, `${PHASES[row.phase]}${since === null ? '' : ` since ${time(since)}`}`);
+        set(findings, row.findings.length > 0 ? plural(row.findings.length, 'finding') : '');
+      });
   }
 
   figures(now) {
@@ -78,7 +98,9 @@ class Welcome {
       : 'No birth has been heard yet. As soon as an edge node connects and publishes one, it appears here.');
   }
 
-  stop() {}
+  stop() {
+    for (const feed of this.feeds) feed.stop();
+  }
 }
 
 class Tree {
@@ -208,6 +230,11 @@ class Tree {
     this.shown = this.lines();
     if (!this.shown.some((line) => line.key === this.active)) this.active = this.shown[0]?.key ?? null;
     keyed(this.list, this.shown, (line) => `${line.flat ? 'flat:' : ''}${line.key}`, (line) => this.make(line), (node, line) => this.update(node, line));
+    // What was chosen elsewhere is shown here once its row is there.
+    if (this.reveal && this.shown.some((line) => line.key === this.reveal)) {
+      this.list.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: 'nearest' });
+      this.reveal = null;
+    }
   }
 
   make(line) {
@@ -219,7 +246,7 @@ class Tree {
     const label = line.flat ? h('span', { class: 'two' }, name, h('span', { class: 'where' })) : name;
     return h('div', { role: 'treeitem', class: `row l${Math.min(line.level, 7)}`, 'aria-level': line.level, 'data-key': line.key },
       h('span', { class: `twisty${line.row.children > 0 && !line.flat ? '' : ' none'}`, 'data-twisty': true }, icon('chevron')),
-      icon(presenceOf(line.row)), label, h('span', { class: 'aside' }));
+      icon(presenceOf(line.row)), label, spoken(''), h('span', { class: 'aside' }));
   }
 
   update(node, line) {
@@ -239,13 +266,14 @@ class Tree {
     set(node.querySelector('.name'), parent !== undefined && line.level > 1 && row.kind === 'twin' ? row.name.split('/').at(-1) : row.name);
     set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? row.address : node.querySelector('.name').textContent);
     set(node.querySelector('.aside'), aside(row));
-    const alive = row.nodes ? `${row.nodes[0]} of ${plural(row.nodes[1], 'node')} online` : row.online === null ? null : row.online ? 'online' : 'offline';
-    const words = [row.name, KINDS[row.kind], alive, row.standing === 'live' ? null : STANDING[row.standing]];
-    attr(node, 'aria-label', words.filter(Boolean).join(', '));
+    const alive = row.nodes || row.online === null || row.online === false ? null : 'online';
+    const words = [KINDS[row.kind], alive, row.standing === 'live' ? null : STANDING[row.standing]];
+    set(node.querySelector('.spoken'), `, ${words.filter(Boolean).join(', ')}, `);
   }
 
   mark(id) {
     this.selected = id;
+    this.reveal = id;
     if (id && this.shown?.some((line) => line.key === id)) this.active = id;
     if (this.shown) this.show();
   }
@@ -272,6 +300,7 @@ class Tree {
   toggle(id) {
     if (this.open.has(id)) this.fold(id);
     else this.unfold(id);
+    this.show();
   }
 
   key(event) {
@@ -402,7 +431,7 @@ class Detail {
     if (this.state.lastChild !== this.model) this.state.append(this.model);
     const troubles = [];
     if (data.standing === 'refused') troubles.push('SiteWise refused it; it is tried again. The reason stands under Problems.');
-    if (PLACING[data.placing]) troubles.push(PLACING[data.placing]);
+    if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
     if (presence?.online === false) troubles.push(`${presence.speaker} does not speak: these are its last values.`);
     set(this.notice.lastChild, troubles.join(' '));
     this.notice.hidden = troubles.length === 0;

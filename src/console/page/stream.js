@@ -37,7 +37,6 @@ export function stream(main) {
         set(one.under, under);
         draw(one.chart, history[key].points, key, show, options);
       };
-      const refused = sum(values.refused);
       const dropped = sum(values.dropped);
       const discarded = sum(values.discarded.filter(([why]) => why !== 'mqtt_queue_full'));
       const lostMessages = Object.fromEntries(values.discarded).mqtt_queue_full;
@@ -48,20 +47,19 @@ export function stream(main) {
       const each = delivery.billed_messages > 0 ? values.delivered / delivery.billed_messages : null;
       fill('billed', hourly === null ? '–' : compact(Math.round(hourly)), ' an hour', each === null ? 'ten values of a property bill as one' : `${each.toFixed(1)} values a message; ten are the most`, (n) => compact(Math.round(n * 3600)));
 
-      const refusedEarly = Math.max(0, values.read - values.points - dropped - values.held);
       plant.show(values.read, [
         ['good', 'became points', values.points, []],
         ['quiet', 'not carried, by rule', dropped, named(values.dropped, DROPPED)],
-        ['bad', 'refused before SiteWise was asked', refusedEarly, []],
+        ['bad', 'refused before SiteWise was asked', sum(values.refused_early), named(values.refused_early, REFUSED)],
         ['wait', 'held until SiteWise has told what it has', values.held, []],
       ], lostMessages > 0 ? [['bad', 'MQTT messages lost, their values never counted', lostMessages]] : []);
       const waiting = values.in_outbox + values.behind_gates + values.on_the_way;
-      points.show(values.points + values.own, [
+      points.show(values.points + values.own + values.restored, [
         ['good', 'delivered', values.delivered, []],
         ['wait', 'waiting', waiting, [['in the outbox', values.in_outbox], ['for an asset or property that is not there yet', values.behind_gates], ['on the way', values.on_the_way]].filter(([, n]) => n > 0)],
         ['quiet', 'discarded, by rule', discarded, named(values.discarded.filter(([why]) => why !== 'mqtt_queue_full'), DISCARDED)],
-        ['bad', 'refused by SiteWise', Math.max(0, refused - refusedEarly), refused > 0 ? named(values.refused, REFUSED) : []],
-      ], [], `${count(values.own)} of them are the bridge’s own: presence, attributes, stale marks`);
+        ['bad', 'refused on the way', sum(values.refused), named(values.refused, REFUSED)],
+      ], [], `${count(values.own)} are the bridge’s own${values.restored > 0 ? `, ${count(values.restored)} from before the start` : ''}`);
       pace.show([
         ['Quota in use', `${delivery.quota_share} %${delivery.quota_share < 100 ? ': SiteWise throttled, it rises slowly' : ', not throttled'}`],
         ['Throttled', `${count(delivery.throttles)} answers since the start`],
@@ -69,7 +67,7 @@ export function stream(main) {
         ['Sent again', `${count(delivery.retries)} values`],
         ['Linger', `${now.linger_seconds} s: so long a value waits for others of its property`],
         ...lingers(now),
-        ['Outbox', `${bytes(now.outbox_bytes)} of ${bytes(now.outbox_max_bytes)}`],
+        ['Outbox', `${bytes(now.outbox_bytes)} of ${bytes(now.outbox_max_bytes)}; ${count(now.unsaved)} values would be lost with the process`],
         ['Still to be made', `${count(now.provisioning_pending)} jobs for models and assets`],
         ...named(values.adjusted, ADJUSTED).map(([words, n]) => ['Adjusted', `${count(n)}: ${words}`]),
       ]);
@@ -88,9 +86,11 @@ export function stream(main) {
   };
 }
 
-/** What another linger would cost, where the bridge tells. */
-function lingers(now) {
-  return (now.lingers ?? []).map(({ seconds, messages_per_hour: messages }) => [`With ${seconds} s`, `${compact(messages)} messages an hour`]);
+/** What the same values would have been billed as at other lingers. */
+function lingers({ lingers: all, linger_seconds: own, delivery }) {
+  if (delivery.billed_messages === 0) return [];
+  return all.filter(({ seconds }) => seconds !== own).map(({ seconds, messages }) => [`With ${seconds} s`,
+    `${count(messages)} messages instead of ${count(delivery.billed_messages)}: ${Math.round((messages / delivery.billed_messages) * 100)} % of the cost`]);
 }
 
 const named = (pairs, words) => pairs.filter(([, n]) => n > 0).map(([label, n]) => [words[label] ?? label, n]);
@@ -107,6 +107,7 @@ function account(title) {
     panel,
     show(total, parts, extra, words = '') {
       set(note, words);
+      if (words) note.title = 'presence, attributes, stale marks, heartbeats';
       const lines = [['', 'in all', total, 'sum'], ...parts.flatMap(([kind, label, n, inner]) => [[kind, label, n, ''], ...inner.map(([what, m]) => ['', what, m, 'part'])]), ...extra.map(([kind, label, n]) => [kind, label, n, 'lost'])];
       keyed(rows, lines, ([, label, , place]) => `${place}:${label}`,
         ([kind, label, , place]) => h('tr', { class: place }, h('td', {}, kind ? h('span', { class: `key b-${kind}` }) : null, label), h('td', { class: 'number' })),

@@ -33,6 +33,7 @@ export const NOT_READY = {
   sitewise_not_learned: 'Learning what SiteWise has',
   sitewise_away: 'SiteWise away',
   outbox_full: 'Outbox full',
+  outbox_refuses: 'Outbox’s disk refuses',
 };
 
 export const PHASES = {

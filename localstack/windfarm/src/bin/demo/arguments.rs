@@ -55,8 +55,8 @@ impl Arguments {
                 other => return Err(format!("there is no {other}")),
             }
         }
-        if !(1..=3_000).contains(&arguments.company.turbines) {
-            return Err("--turbines must be from 1 to 3000".to_owned());
+        if !(1..=4_000).contains(&arguments.company.turbines) {
+            return Err("--turbines must be from 1 to 4000".to_owned());
         }
         if !(0.001..=1_000.0).contains(&arguments.rate) {
             return Err("--rate must be from 0.001 to 1000".to_owned());

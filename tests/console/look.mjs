@@ -1,0 +1,253 @@
+// Looks at the console as people do, in headless Chromium: with eyes (pictures), with a
+// keyboard, with a screen reader's rules (axe), on a phone and in the dark.
+//
+//   node look.mjs small|large|dead|gone http://127.0.0.1:8080 PICTURES
+
+import { readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { join } from 'node:path';
+
+const require = createRequire(process.env.NODE_MODULES ?? import.meta.url);
+const { chromium } = require('playwright-core');
+const axe = readFileSync(require.resolve('axe-core/axe.min.js'), 'utf8');
+
+const [, , scene, base, pictures] = process.argv;
+const WEIGHT = 150_000;
+const PATIENCE = 20_000;
+const faults = [];
+let checks = 0;
+
+function check(holds, what) {
+  checks += 1;
+  if (!holds) faults.push(what);
+}
+
+const api = async (path) => {
+  const answer = await fetch(base + path);
+  if (!answer.ok) throw new Error(`${path}: ${answer.status}`);
+  return answer.json();
+};
+
+async function eventually(what, ask) {
+  const end = Date.now() + PATIENCE;
+  while (Date.now() < end) {
+    const answer = await ask();
+    if (answer) return answer;
+    await new Promise((again) => setTimeout(again, 250));
+  }
+  throw new Error(`${what}: not within ${PATIENCE / 1000} s`);
+}
+
+const browser = await chromium.launch({ executablePath: process.env.CHROMIUM ?? '/usr/bin/chromium', args: ['--no-sandbox', '--disable-dev-shm-usage'] });
+
+/** A page that remembers all that went wrong in it, and what it weighed. */
+async function open(hash, { width = 1360, height = 900, dark = false } = {}) {
+  const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light', reducedMotion: 'reduce' });
+  const page = await context.newPage();
+  const where = `${hash} at ${width}${dark ? ', dark' : ''}`;
+  page.weight = 0;
+  page.expected = false;
+  page.on('console', (message) => {
+    if (!page.expected && ['error', 'warning'].includes(message.type())) faults.push(`${where}: console ${message.type()}: ${message.text()}`);
+  });
+  page.on('pageerror', (error) => faults.push(`${where}: ${error}`));
+  page.on('request', (request) => check(request.url().startsWith(base), `${where}: asks ${request.url()}`));
+  page.on('response', async (response) => {
+    if (new URL(response.url()).pathname.startsWith('/api/')) return;
+    check(response.headers()['content-security-policy']?.startsWith("default-src 'none'"), `${where}: no policy on ${response.url()}`);
+    page.weight += (await response.body().catch(() => '')).length;
+  });
+  await page.addInitScript(() => {
+    globalThis.violations = [];
+    document.addEventListener('securitypolicyviolation', (event) => globalThis.violations.push(`${event.violatedDirective}: ${event.blockedURI}`));
+  });
+  await page.goto(`${base}/${hash}`);
+  await page.locator('main h1').first().waitFor({ state: 'attached', timeout: PATIENCE });
+  return page;
+}
+
+/** Takes a picture and holds the page against what holds for each. */
+async function look(page, name) {
+  await page.screenshot({ path: join(pictures, `${name}.png`) });
+  check((await page.evaluate(() => globalThis.violations)).length === 0, `${name}: the content security policy was violated`);
+  check(page.weight > 0 && page.weight < WEIGHT, `${name}: the page weighs ${page.weight} bytes`);
+  const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
+  check(wide <= 0, `${name}: ${wide} pixels wider than the screen`);
+  const rows = await page.evaluate(() => document.querySelectorAll('[role=treeitem]').length);
+  check(rows < 1_000, `${name}: ${rows} rows at once`);
+  await page.evaluate(axe);
+  const found = await page.evaluate(() => globalThis.axe.run(document, { resultTypes: ['violations'] }));
+  for (const violation of found.violations) {
+    const serious = ['serious', 'critical'].includes(violation.impact);
+    const places = violation.nodes.slice(0, 3).map((node) => `${node.target} ${node.any[0]?.message ?? ''}`).join(' | ');
+    check(!serious, `${name}: ${violation.id}, ${violation.impact}: ${places}`);
+  }
+}
+
+const settle = (page, seconds) => page.waitForTimeout(seconds * 1000);
+const twin = async (words) => (await api(`/api/search?limit=20&q=${encodeURIComponent(words)}`)).rows.find((row) => row.name === words);
+
+const scenes = {
+  /** A dozen turbines, all well: every view, light and dark, wide and narrow. */
+  async small() {
+    const { id } = await eventually('T01', () => twin('T01'));
+    const model = (await api('/api/models?q=WindTurbine')).rows[0];
+    const page = await open(`#/plant/${id}`);
+
+    // Values move without anybody asking for it, and without the page being loaded again.
+    await page.evaluate(() => { globalThis.mark = true; });
+    const value = page.locator('tr', { hasText: 'Wind Speed' }).first().locator('td.value');
+    const before = await value.textContent();
+    await eventually('a new value', async () => (await value.textContent()) !== before);
+    check(await page.evaluate(() => globalThis.mark), 'the page was loaded again');
+    await eventually('a chart', async () => (await page.locator('svg.chart path.trace[d]').count()) > 2);
+    await settle(page, 8);
+    await look(page, 'plant');
+
+    // With the keyboard alone: past the head, through the tree, to another machine.
+    await page.goto(`${base}/#/plant`);
+    await page.reload();
+    await page.locator('[role=treeitem]').first().waitFor();
+    await page.keyboard.press('Tab');
+    check((await page.evaluate(() => document.activeElement.className)) === 'skip', 'the first stop is not the way past the head');
+    let stops = 0;
+    while ((await page.evaluate(() => document.activeElement.getAttribute('role'))) !== 'treeitem' && stops < 15) {
+      await page.keyboard.press('Tab');
+      stops += 1;
+    }
+    check(stops < 15, 'the tree cannot be reached with the keyboard');
+    const focused = () => page.evaluate(() => document.activeElement.querySelector('.name')?.textContent);
+    const first = await focused();
+    await page.keyboard.press('ArrowDown');
+    check((await focused()) !== first, 'the arrow does not move');
+    await page.keyboard.press('ArrowUp');
+    check((await focused()) === first, 'the arrow does not move back');
+    await page.keyboard.press('ArrowLeft');
+    check((await page.evaluate(() => document.activeElement.getAttribute('aria-expanded'))) === 'false', 'the left arrow does not fold');
+    await page.keyboard.press('ArrowRight');
+    check((await page.evaluate(() => document.activeElement.getAttribute('aria-expanded'))) === 'true', 'the right arrow does not unfold');
+    await page.keyboard.press('ArrowDown');
+    const outlined = await page.evaluate(() => getComputedStyle(document.activeElement).outlineStyle);
+    check(outlined !== 'none', 'nobody sees where the keyboard is');
+    const name = await focused();
+    await page.keyboard.press('Enter');
+    await eventually('what Enter chose', async () => (await page.locator('main h1').first().textContent()) === name);
+
+    // Nothing new, nothing touched: models do not change while values do.
+    await page.goto(`${base}/#/models/${model.id}`);
+    await page.locator('table.model tbody tr').first().waitFor();
+    await settle(page, 1.5);
+    await page.evaluate(() => {
+      globalThis.touched = 0;
+      new MutationObserver((changes) => { globalThis.touched += changes.length; }).observe(document.querySelector('main'), { subtree: true, childList: true, characterData: true, attributes: true });
+    });
+    await settle(page, 6);
+    check((await page.evaluate(() => globalThis.touched)) === 0, 'the page changes although nothing happened');
+    await look(page, 'models');
+    await page.context().close();
+
+    for (const [name, hash, options] of [
+      ['welcome', '#/plant', {}],
+      ['plant-dark', `#/plant/${id}`, { dark: true }],
+      ['stream', '#/stream', { height: 1050 }],
+      ['stream-dark', '#/stream', { height: 1050, dark: true }],
+      ['nodes', '#/nodes', { height: 640 }],
+      ['problems-none', '#/problems', { height: 640 }],
+      ['phone-tree', '#/plant', { width: 390, height: 844 }],
+      ['phone-twin', `#/plant/${id}`, { width: 390, height: 844 }],
+      ['phone-twin-dark', `#/plant/${id}`, { width: 390, height: 844, dark: true }],
+      ['phone-model', `#/models/${model.id}`, { width: 390, height: 844 }],
+      ['phone-stream', '#/stream', { width: 390, height: 1300 }],
+      ['phone-nodes', '#/nodes', { width: 320, height: 640, dark: true }],
+    ]) {
+      const page = await open(hash, options);
+      await settle(page, name.includes('twin') || name.includes('stream') || name === 'plant-dark' ? 6 : 1.5);
+      await look(page, name);
+      await page.context().close();
+    }
+  },
+
+  /** Ten thousand twins: found at once, never all of them in the page. */
+  async large() {
+    const { assets } = await api('/api/overview');
+    check(assets > 10_000, `only ${assets} assets`);
+    const page = await open('#/plant');
+    await page.locator('[role=treeitem]').nth(3).waitFor();
+    await page.locator('[role=treeitem]', { hasText: 'Gateway Nord' }).first().locator('[data-twisty]').click();
+    await page.locator('.morerow').first().waitFor();
+    await page.locator('.morerow').first().click();
+    await eventually('the next page', async () => (await page.locator('[role=treeitem]').count()) > 200);
+    await page.locator('input[type=search]').fill('T3210');
+    const began = Date.now();
+    const hit = page.locator('[role=treeitem]', { hasText: 'T3210' }).first();
+    await hit.waitFor();
+    check(Date.now() - began < 2_000, `a search takes ${Date.now() - began} ms`);
+    await hit.click();
+    await eventually('the twin', async () => (await page.locator('main h1').first().textContent()).startsWith('T3210'));
+    await settle(page, 8);
+    await look(page, 'large');
+    await page.context().close();
+    const phone = await open('#/plant', { width: 390, height: 844, dark: true });
+    await settle(phone, 2);
+    await look(phone, 'phone-large');
+    await phone.context().close();
+  },
+
+  /** A node that died, and values that SiteWise does not take. */
+  async dead() {
+    const node = await eventually('the test bench', () => twin('Test bench'));
+    await eventually('its death', async () => (await api(`/api/assets/${node.id}`)).presence.online === false);
+    const letters = await eventually('refusals', async () => {
+      const { rows } = await api('/api/refusals');
+      return rows.length > 3 && rows;
+    });
+    check(letters.every((letter) => letter.property_name === 'Torque' && letter.kind === 'out_of_range'), 'the refusals are not named');
+    await eventually('stale marks', async () => (await api(`/api/assets/${node.id}?q=torque`)).values.rows[0].quality === 'UNCERTAIN');
+    const page = await open(`#/plant/${node.id}`);
+    await page.getByText('offline since').waitFor();
+    await page.getByText('does not speak').waitFor();
+    // Never by colour alone.
+    check((await page.locator('[role=treeitem][aria-selected=true]').textContent()).includes('offline'), 'the tree does not say in words that the node is offline');
+    check((await page.locator('.quality.UNCERTAIN').first().textContent()) === 'uncertain', 'quality is not told in words');
+    await settle(page, 1);
+    await look(page, 'dead');
+    // Each refusal stands once, where it happened.
+    await page.goto(`${base}/#/stream`);
+    await page.locator('table.account .part', { hasText: 'outside SiteWise’s window' }).waitFor();
+    check((await page.locator('table.account .part', { hasText: 'outside SiteWise’s window' }).count()) === 1, 'a refusal is told twice');
+    await look(page, 'stream-refused');
+    await page.goto(`${base}/#/problems`);
+    await page.getByText('outside SiteWise’s window').first().waitFor();
+    await look(page, 'problems');
+    await page.goto(`${base}/#/nodes`);
+    await page.locator('article.node').nth(2).waitFor();
+    await look(page, 'nodes-dead');
+    await page.context().close();
+    const phone = await open('#/problems', { width: 390, height: 844 });
+    await phone.getByText('outside SiteWise’s window').first().waitFor();
+    await look(phone, 'phone-problems');
+    await phone.context().close();
+  },
+
+  /** The bridge ends while somebody looks. */
+  async gone() {
+    const page = await open('#/stream');
+    await page.getByText('Ready').waitFor();
+    page.expected = true;
+    process.kill(Number(process.env.BRIDGE), 'SIGTERM');
+    await page.getByText('No answer since').waitFor({ timeout: PATIENCE });
+    await page.screenshot({ path: join(pictures, 'gone.png') });
+    await page.context().close();
+  },
+};
+
+try {
+  await scenes[scene]();
+} catch (error) {
+  faults.push(error.stack ?? String(error));
+} finally {
+  await browser.close();
+}
+for (const fault of new Set(faults)) console.error(`console, ${scene}: ${fault}`);
+console.log(`console, ${scene}: ${checks} checks, ${new Set(faults).size} faults`);
+process.exit(faults.length === 0 ? 0 : 1);
