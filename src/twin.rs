@@ -6,6 +6,7 @@
 
 mod assets;
 pub mod counts;
+mod early;
 pub mod identity;
 mod layout;
 pub mod mapping;
@@ -27,6 +28,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::counts::{Counts, Dropped};
+use self::early::Early;
 use self::identity::Namespace;
 pub use self::mapping::Int64;
 use self::plan::rates::Rates;
@@ -35,7 +37,7 @@ pub use self::rules::Rules;
 use self::values::{Beat, SourceValues};
 use self::world::World;
 use self::writer::Writer;
-use crate::delivery::point::{Gate, Passage, Point, Refusal, Stream};
+use crate::delivery::point::{Gate, Key, Passage, Point, Refusal, Stream};
 use crate::globs::Globs;
 use crate::outbox::Waiting;
 use crate::sitewise::api::Fault;
@@ -119,6 +121,15 @@ pub enum Output {
     },
 }
 
+/// An event that waits until SiteWise has told what it has.
+#[derive(Debug)]
+struct Held {
+    event: Event,
+    /// What of its values has been sent already, at the places of its samples; none where that
+    /// was not tried yet.
+    sent: Option<Vec<Option<Key>>>,
+}
+
 /// The twin.
 ///
 /// After each `handle_*` the caller drains [`poll_output`](Self::poll_output);
@@ -132,8 +143,9 @@ pub struct Twin {
     beat: Option<Beat>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
-    held: VecDeque<Event>,
+    held: VecDeque<Held>,
     held_values: usize,
+    early: Early,
 }
 
 impl Twin {
@@ -149,6 +161,7 @@ impl Twin {
             grouped: BTreeSet::new(),
             held: VecDeque::new(),
             held_values: 0,
+            early: Early::default(),
         }
     }
 
@@ -156,9 +169,10 @@ impl Twin {
     pub fn handle_event(&mut self, event: Event, now: Now) {
         self.writer.world.counts.values += values_in(&event) as u64;
         if self.writer.world.plan.learned() {
-            self.follow(event, now);
+            self.follow(event, &[], now);
         } else {
             self.hold(event);
+            self.send_early(now);
         }
     }
 
@@ -166,6 +180,9 @@ impl Twin {
     pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
         let World { models, assets, plan, .. } = &mut self.writer.world;
         plan.handle_done(id, answer, models, assets, now.instant);
+        if self.held.front().is_some_and(|held| held.sent.is_none()) {
+            self.send_early(now);
+        }
     }
 
     /// SiteWise does not know an asset or one of its properties, although it should.
@@ -290,15 +307,37 @@ impl Twin {
             return;
         }
         self.held_values += values;
-        self.held.push_back(event);
+        // Once grouped it stays as it is, so that its leaves keep their places.
+        let event = match event {
+            Event::Birth(birth) => Event::Birth(self.group(birth)),
+            Event::Data(_) | Event::Death(_) => event,
+        };
+        self.held.push_back(Held { event, sent: None });
+    }
+
+    /// Sends what can go before SiteWise has told of its assets.
+    fn send_early(&mut self, now: Now) {
+        let Self { held, early, writer, config, .. } = self;
+        if !writer.world.plan.models_known() {
+            return;
+        }
+        // What was tried stands in front.
+        let untried = held.iter().rev().take_while(|held| held.sent.is_none()).count();
+        let tried = held.len() - untried;
+        for held in held.iter_mut().skip(tried) {
+            let points = early.points(&held.event, config, &writer.world.plan, now);
+            held.sent = Some(early::keys(&points));
+            writer.send_early(points.into_iter().flatten());
+        }
     }
 
     fn learned(&mut self, now: Now) {
         self.writer.world.take_known_names();
         self.begin_beat(now);
         self.held_values = 0;
-        for event in std::mem::take(&mut self.held) {
-            self.follow(event, now);
+        self.early = Early::default();
+        for Held { event, sent } in std::mem::take(&mut self.held) {
+            self.follow(event, &sent.unwrap_or_default(), now);
         }
         self.expect_known();
     }
@@ -313,13 +352,14 @@ impl Twin {
         Birth { metrics, ..birth }
     }
 
-    fn follow(&mut self, event: Event, now: Now) {
+    /// Follows an event of whose values those in `sent` have been sent already.
+    fn follow(&mut self, event: Event, sent: &[Option<Key>], now: Now) {
         match event {
             Event::Birth(birth) => {
                 let birth = self.group(birth);
-                self.born(&birth, now);
+                self.born(&birth, sent, now);
             }
-            Event::Data(data) => self.told(&data, now),
+            Event::Data(data) => self.told(&data, sent, now),
             Event::Death(death) => self.died(&death, now),
         }
         self.writer.world.settle_changes(now.instant);

@@ -114,7 +114,7 @@ pub(super) fn is_control(name: &str) -> bool {
     name == "bdSeq" || name.starts_with("Node Control/") || name.starts_with("Device Control/")
 }
 
-fn data_type(config: &Config, datatype: Option<SparkplugType>) -> Option<DataType> {
+pub(super) fn data_type(config: &Config, datatype: Option<SparkplugType>) -> Option<DataType> {
     mapping::data_type(datatype?, config.int64)
 }
 

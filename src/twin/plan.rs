@@ -29,7 +29,7 @@ use super::assets::{AssetIx, Assets};
 use super::identity::Namespace;
 use super::models::{ModelIx, Models, PropertyIx};
 use crate::delivery::point::Gate;
-use crate::sitewise::api::ModelSummary;
+use crate::sitewise::api::{ModelSummary, State};
 use crate::sparkplug::address::Source;
 use crate::time::Instant;
 
@@ -211,6 +211,16 @@ impl Plan {
         self.known_assets.values()
     }
 
+    /// Whether all models that SiteWise had at the start are known.
+    pub fn models_known(&self) -> bool {
+        self.learning.models_done
+    }
+
+    /// Whether SiteWise had a model at the start, ready to be used.
+    pub fn is_known_usable(&self, id: Uuid) -> bool {
+        self.known_models.get(&id).is_some_and(|model| model.state == State::Active)
+    }
+
     /// The name of a model that SiteWise had at the start.
     pub fn known_model_name(&self, id: Uuid) -> Option<&str> {
         self.known_models.get(&id).map(|model| model.name.as_str())
@@ -374,7 +384,13 @@ impl Plan {
         match self.next(job, models, assets, now) {
             Next::Call(lane) => {
                 self.places.insert(job, Place::Lane);
-                self.lanes.push(lane, job);
+                // From the top down: what hangs under an asset can be put there only then.
+                match job {
+                    Job::Asset(ix) if assets.get(ix).children > 0 => {
+                        self.lanes.push_first(lane, job)
+                    }
+                    _ => self.lanes.push(lane, job),
+                }
             }
             Next::Wait(on) => {
                 let waiting = self.waiters.entry(on).or_default();

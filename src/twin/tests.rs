@@ -2,8 +2,10 @@
 
 pub(crate) mod fake;
 mod growth;
+mod orders;
 mod presence;
 mod provisioning;
+mod start;
 mod values;
 
 use std::time::Duration;
@@ -11,7 +13,7 @@ use std::time::Duration;
 use self::fake::FakeSiteWise;
 use super::*;
 use crate::delivery::point::Class;
-use crate::sitewise::api::{Quality, Variant};
+use crate::sitewise::api::{FaultKind, Quality, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
@@ -50,6 +52,8 @@ struct Rig {
     refused: Vec<(Point, &'static str)>,
     grouped: Vec<EdgeNode>,
     expected: Vec<String>,
+    /// Percent of the calls that fail, whether they were carried out or not.
+    weather: Option<(u8, fastrand::Rng)>,
 }
 
 impl Rig {
@@ -68,6 +72,7 @@ impl Rig {
             refused: Vec::new(),
             grouped: Vec::new(),
             expected: Vec::new(),
+            weather: None,
         }
     }
 
@@ -76,8 +81,10 @@ impl Rig {
         let mut sitewise = self.sitewise;
         sitewise.writes.clear();
         sitewise.reads = 0;
+        let weather = self.weather;
         let mut rig = Self::with(config(), sitewise);
         rig.now.wall = self.now.wall.plus(Duration::from_secs(1));
+        rig.weather = weather;
         rig
     }
 
@@ -90,7 +97,7 @@ impl Rig {
         while let Some(output) = self.twin.poll_output(self.now) {
             match output {
                 Output::Step(id, step) => {
-                    let answer = self.sitewise.call(step);
+                    let answer = self.call(step);
                     self.twin.handle_done(id, answer, self.now);
                 }
                 Output::Store(points) => self.points.extend(points),
@@ -102,6 +109,24 @@ impl Rig {
                 }
             }
         }
+    }
+
+    fn call(&mut self, step: Step) -> Result<Done, Fault> {
+        let Some((percent, rng)) = &mut self.weather else { return self.sitewise.call(step) };
+        if rng.u8(..100) >= *percent {
+            return self.sitewise.call(step);
+        }
+        let kind = match rng.u8(..4) {
+            0 => FaultKind::Throttled,
+            1 => FaultKind::Changed,
+            2 => FaultKind::Conflict,
+            _ => FaultKind::Unavailable,
+        };
+        // An answer that is lost says nothing about what was done.
+        if kind == FaultKind::Unavailable && rng.bool() {
+            let _ = self.sitewise.call(step);
+        }
+        Err(Fault { kind, message: "bad weather".into() })
     }
 
     /// What waited for a gate waits no longer; what is stored afterwards would wait for ever.

@@ -13,7 +13,7 @@ use super::models::PropertyIx;
 use super::view::Presence;
 use super::world::PresenceProperties;
 use super::writer::Writer;
-use crate::delivery::point::Class;
+use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Data, Death, Quality as Sent, Sample, SessionFigures, Slot};
@@ -78,7 +78,7 @@ impl Twin {
         }
     }
 
-    pub(super) fn born(&mut self, birth: &Birth, now: Now) {
+    pub(super) fn born(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
         let Self { config, writer, sources, stale, .. } = self;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
@@ -101,11 +101,13 @@ impl Twin {
             // A metric of the last birth that is missing from this one.
             writer.own(target, stale_mark(last, usual), Class::Stale);
         }
-        for (slot, sample) in leaves {
+        for (place, (slot, sample)) in leaves.into_iter().enumerate() {
+            writer.sent = sent.get(place).copied().flatten();
             if !sample.absent {
                 values.born_with(writer, (slot, sample), usual, now);
             }
         }
+        writer.sent = None;
         for attribute in attributes {
             values.attribute(writer, attribute, usual);
         }
@@ -113,7 +115,7 @@ impl Twin {
         sources.insert(birth.source.clone(), values);
     }
 
-    pub(super) fn told(&mut self, data: &Data, now: Now) {
+    pub(super) fn told(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
         let writer = &mut self.writer;
         let Some(values) = self.sources.get_mut(&data.source) else {
             for _ in &data.samples {
@@ -121,9 +123,11 @@ impl Twin {
             }
             return;
         };
-        for (slot, sample) in &data.samples {
+        for (place, (slot, sample)) in data.samples.iter().enumerate() {
+            writer.sent = sent.get(place).copied().flatten();
             values.told(writer, (*slot, sample), data.late, now);
         }
+        writer.sent = None;
     }
 
     pub(super) fn died(&mut self, death: &Death, now: Now) {

@@ -9,6 +9,7 @@ mod documents;
 mod growth;
 mod infra;
 mod plan;
+mod start;
 mod way;
 
 mod support;

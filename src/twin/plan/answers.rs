@@ -200,8 +200,17 @@ impl Plan {
                 }
                 Remedy::Again | Remedy::Refused => {
                     let tries = Tries { count: state.tries.count, at: now };
-                    let stage = match (fault.kind, writing) {
-                        (FaultKind::NotFound, true) => ModelStage::Unknown,
+                    let stage = match fault.kind {
+                        // It may have been written all the same, or by somebody else: look.
+                        FaultKind::NotFound
+                        | FaultKind::Unavailable
+                        | FaultKind::Conflict
+                        | FaultKind::Changed
+                            if writing && !creating =>
+                        {
+                            ModelStage::Unknown
+                        }
+                        FaultKind::NotFound if writing => ModelStage::Unknown,
                         _ => state.stage,
                     };
                     let tries = self.again(tries, now);
@@ -413,6 +422,7 @@ impl Plan {
         let Some(fault) = fault else {
             state.link = Link::Done;
             state.link_tries = Tries::default();
+            self.problems.remove(&format!("place of asset {}", child.address));
             self.figures.assets_linked += 1;
             let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
             if let Some(Children::Known(children)) = parent.map(|parent| &mut parent.children) {

@@ -96,6 +96,13 @@ impl<J> Lanes<J> {
         }
     }
 
+    /// Puts a job before all that wait in its lane.
+    pub(super) fn push_first(&mut self, lane: Lane, job: J) {
+        if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
+            queue.jobs.push_front(job);
+        }
+    }
+
     /// The next job whose lane has its turn. [`sent`](Self::sent) is to be told if it led to
     /// a call.
     pub(super) fn pop(&mut self, now: Instant) -> Option<J> {

@@ -191,6 +191,7 @@ impl Plan {
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.link = Link::Done;
                 }
+                self.problems.remove(&format!("place of asset {}", asset.address));
                 Next::Nothing
             }
             Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {

@@ -1,0 +1,176 @@
+//! Values of template instances before SiteWise has told of its assets.
+//!
+//! Learning what SiteWise has takes a page for every 250 assets. The ids of an instance follow
+//! from its address and its template alone, so that its values need not wait so long: they go
+//! as soon as it is known that SiteWise has the model. That is a guess, for the asset may be
+//! missing, or have kept another model. So the events are held as well and followed once all
+//! is known: what went to the right place is then not written again, what did not is.
+
+use rustc_hash::FxHashMap;
+
+use super::identity::{Address, Namespace, PropertyRole};
+use super::layout::{self, data_type};
+use super::mapping;
+use super::models::Models;
+use super::plan::Plan;
+use super::{Config, Nested, in_window, names};
+use crate::delivery::point::{Class, Key, Point, Stream};
+use crate::sitewise::api::{DataType, Tqv};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::{Birth, Content, Data, Event, Instance, Metric, Sample, Slot};
+use crate::time::{Now, Timestamp};
+
+/// Where a leaf's values probably go.
+#[derive(Clone, Copy, Debug)]
+struct Guess {
+    stream: Stream,
+    data_type: DataType,
+}
+
+/// What is guessed of the sources that were born already.
+#[derive(Debug, Default)]
+pub(super) struct Early {
+    /// By slot.
+    sources: FxHashMap<Source, Vec<Option<Guess>>>,
+}
+
+impl Early {
+    /// The points of an event that can go now, each at the place of its sample.
+    pub(super) fn points(
+        &mut self,
+        event: &Event,
+        config: &Config,
+        plan: &Plan,
+        now: Now,
+    ) -> Vec<Option<Point>> {
+        match event {
+            Event::Birth(birth) => {
+                let guesses = Guessing::of(birth, config, plan);
+                let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
+                let mut leaves = Vec::new();
+                layout::leaves(&birth.metrics, &mut leaves);
+                let points = leaves.into_iter().map(|(slot, sample)| {
+                    let time = match sample.historical {
+                        true => sample.time,
+                        false if in_window(sample.time, now) => sample.time,
+                        false => usual,
+                    };
+                    let class = if sample.historical { Class::History } else { Class::Birth };
+                    point(&guesses, slot, sample, (time, class), now)
+                });
+                let points = points.collect();
+                self.sources.insert(birth.source.clone(), guesses);
+                points
+            }
+            Event::Data(Data { source, samples, late }) => {
+                let Some(guesses) = self.sources.get(source) else { return Vec::new() };
+                let points = samples.iter().map(|(slot, sample)| {
+                    let past = sample.historical || *late;
+                    let class = if past { Class::History } else { Class::Live };
+                    point(guesses, *slot, sample, (sample.time, class), now)
+                });
+                points.collect()
+            }
+            Event::Death(_) => Vec::new(),
+        }
+    }
+}
+
+fn point(
+    guesses: &[Option<Guess>],
+    slot: Slot,
+    sample: &Sample,
+    (time, class): (Timestamp, Class),
+    now: Now,
+) -> Option<Point> {
+    let Guess { stream, data_type } = (*guesses.get(slot.0 as usize)?)?;
+    if sample.absent || sample.alarm || sample.transient || !in_window(time, now) {
+        return None;
+    }
+    let converted = mapping::convert(sample.value.as_ref(), sample.quality, data_type).ok()?;
+    let Tqv { time, quality, value } =
+        Tqv { time, quality: converted.quality, value: converted.value };
+    Some(Point { stream, time, quality, value, class })
+}
+
+struct Guessing<'a> {
+    config: &'a Config,
+    plan: &'a Plan,
+    source: &'a Source,
+    guesses: Vec<Option<Guess>>,
+}
+
+/// An instance's asset and model.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    asset: uuid::Uuid,
+    model: uuid::Uuid,
+    /// From the source to the asset.
+    asset_path: &'a [&'a str],
+}
+
+impl<'a> Guessing<'a> {
+    fn of(birth: &'a Birth, config: &'a Config, plan: &'a Plan) -> Vec<Option<Guess>> {
+        let guesses = vec![None; birth.slots as usize];
+        let mut guessing = Self { config, plan, source: &birth.source, guesses };
+        for metric in &birth.metrics {
+            if let Content::Instance(instance) = &metric.content {
+                guessing.instance(&[], &metric.name, instance);
+            }
+        }
+        guessing.guesses
+    }
+
+    fn namespace(&self) -> Namespace {
+        self.config.namespace
+    }
+
+    fn instance(&mut self, above: &[&str], name: &str, instance: &Instance) {
+        let mut asset_path = above.to_vec();
+        asset_path.push(name);
+        let reference = &instance.template;
+        let name =
+            names::model(instance.definition.as_deref(), reference, instance.version.as_deref());
+        let name = names::clean(&format!("{}{name}", self.config.model_prefix));
+        let model = self.namespace().model(&name);
+        // Where there is a second model, the address does not tell which one an asset has.
+        let second = Models::part_name(&name, 2, self.config.assets_per_model);
+        let usable = self.plan.is_known_usable(model)
+            && self.plan.known_model_name(self.namespace().model(&second)).is_none();
+        let asset = self.namespace().asset(&Address::Instance(self.source, &asset_path));
+        let place = Place { asset, model, asset_path: &asset_path };
+        for member in &instance.members {
+            self.member(place, &[], member, usable);
+        }
+    }
+
+    fn member(&mut self, place: Place<'_>, path: &[&str], metric: &Metric, usable: bool) {
+        let mut path = path.to_vec();
+        path.push(&metric.name);
+        match &metric.content {
+            Content::Leaf { slot, datatype, .. } if usable => {
+                let Some(data_type) = data_type(self.config, *datatype) else { return };
+                let role = PropertyRole::Member;
+                let property = self.namespace().property(place.model, role, &path, data_type);
+                if let Some(guess) = self.guesses.get_mut(slot.0 as usize) {
+                    let stream = Stream { asset: place.asset, property };
+                    *guess = Some(Guess { stream, data_type });
+                }
+            }
+            Content::Leaf { .. } => {}
+            Content::Instance(instance) if self.config.nested == Nested::Child => {
+                self.instance(place.asset_path, &metric.name, instance);
+            }
+            Content::Instance(instance) => {
+                for member in &instance.members {
+                    self.member(place, &path, member, usable);
+                }
+            }
+        }
+    }
+}
+
+/// What a held event has sent already, at the places of its samples.
+pub(super) fn keys(points: &[Option<Point>]) -> Vec<Option<Key>> {
+    points.iter().map(|point| point.as_ref().map(Point::key)).collect()
+}

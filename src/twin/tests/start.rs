@@ -1,0 +1,109 @@
+//! The start beside a SiteWise that has everything already.
+
+use super::*;
+
+/// So many turbines in one birth.
+fn turbines(count: u32) -> Event {
+    let metrics = (0..count).map(|n| turbine(&format!("T{n}"), n * 3, 12.0, 0));
+    birth(node(), definitions(), metrics.collect())
+}
+
+/// A bridge that has just started, on a SiteWise with so many turbines, and knows its models.
+fn restarted(config: &Config, count: u32) -> Rig {
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    rig.event(turbines(count));
+    rig.seconds(60);
+    let mut sitewise = rig.sitewise;
+    sitewise.writes.clear();
+    let mut rig = Rig::with(config.clone(), sitewise);
+    rig.event(turbines(count));
+    while !rig.twin.plan().models_known() {
+        rig.pass(Duration::from_millis(10));
+    }
+    assert!(!rig.twin.plan().learned());
+    rig
+}
+
+#[test]
+fn values_of_instances_do_not_wait_until_all_assets_are_learned() {
+    let mut rig = restarted(&config(), 40);
+    rig.event(data(node(), vec![(0, sample(10_000, Value::Double(13.0)))]));
+    let told = vec![
+        (0, Quality::Good, Variant::Double(12.0)),
+        (10_000, Quality::Good, Variant::Double(13.0)),
+    ];
+    assert_eq!(rig.written("T0", "Speed"), told);
+    assert_eq!(rig.written("T39/Gearbox", "Temp").len(), 1);
+    assert!(rig.points.iter().all(|waiting| waiting.gate.is_none()));
+    rig.check_conservation();
+
+    rig.seconds(600);
+    assert!(rig.twin.plan().learned());
+    // Nothing was written twice, and nothing is wanted.
+    assert_eq!(rig.written("T0", "Speed"), told);
+    assert_eq!(rig.written("T39/Gearbox", "Temp").len(), 1);
+    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+    assert_eq!(rig.twin.counts().points, 40 * 3 + 1);
+    rig.check_conservation();
+}
+
+#[test]
+fn an_instance_that_kept_another_model_gets_its_values_there() {
+    let mut rig = Rig::new();
+    rig.event(turbines(1));
+    rig.seconds(60);
+    let (turbine, _) = rig.sitewise.asset("T0");
+    let (gearbox, _) = rig.sitewise.model("Gearbox");
+    rig.sitewise.assets.get_mut(&turbine).unwrap().model = gearbox;
+    let mut rig = rig.restart();
+    rig.event(turbines(1));
+    rig.seconds(60);
+    assert_eq!(rig.written("T0", "Speed"), [(0, Quality::Good, Variant::Double(12.0))]);
+    rig.check_conservation();
+}
+
+#[test]
+fn where_there_is_a_second_model_values_wait_for_their_assets() {
+    let config = Config { assets_per_model: 20, ..config() };
+    let mut rig = restarted(&config, 40);
+    assert_eq!(rig.written("T0", "Speed"), []);
+    rig.seconds(60);
+    assert_eq!(rig.written("T0", "Speed").len(), 1);
+    assert_eq!(rig.written("T39", "Speed").len(), 1);
+    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+    rig.check_conservation();
+}
+
+#[test]
+fn a_turbine_that_came_while_the_bridge_was_away_keeps_its_values() {
+    let mut rig = restarted(&config(), 40);
+    let new = turbine("N", 0, 12.0, 0);
+    rig.event(birth(device("new"), Vec::new(), vec![new]));
+    rig.seconds(60);
+    // Sent before it was there: delivery repeats what SiteWise does not know yet.
+    assert_eq!(rig.written("N", "Speed").len(), 1);
+    assert_eq!(rig.sitewise.path("N"), ["Nordsee", "gw", "new", "N"]);
+    rig.check_conservation();
+}
+
+/// Creations and associations go side by side: the slower quota alone decides.
+#[test]
+fn a_plant_is_there_as_fast_as_the_quotas_allow() {
+    let mut rig = Rig::with(config(), FakeSiteWise::default());
+    rig.seconds(10);
+    let began = rig.now.instant;
+    for node in 0..4_u32 {
+        let source = Source { edge: EdgeNode::new("Nordsee", format!("gw{node}")), device: None };
+        let speed = |n| leaf(n, "Speed", DataType::Double, sample(0, Value::Double(1.0)));
+        let turbines = (0..100).map(|n| instance(&format!("T{n}"), "Mast", vec![speed(n)]));
+        rig.event(birth(source, Vec::new(), turbines.collect()));
+    }
+    let linked = |rig: &Rig| rig.twin.plan().figures().assets_linked;
+    while linked(&rig) < 404 {
+        rig.pass(Duration::from_millis(50));
+        assert!(rig.now.instant.since(began) < Duration::from_secs(60), "{}", linked(&rig));
+    }
+    let took = rig.now.instant.since(began);
+    let quotas_alone = Duration::from_secs(405) / 50;
+    assert!(took <= quotas_alone.mul_f64(1.1), "{took:?}, by the quotas {quotas_alone:?}");
+}
