@@ -10,7 +10,7 @@ use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::message::Message;
 use crate::time::Timestamp;
 use crate::twin::plan::step::{Done, Step};
-use crate::twin::tests::fake::FakeSiteWise;
+use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
 const START: i64 = 1_790_000_000_000;
 
@@ -160,4 +160,40 @@ async fn the_report_says_what_would_be_done() {
     let expected = include_str!("tests/report.txt");
     assert!(report.changes());
     assert_eq!(report.to_string(), expected, "\n{report}");
+}
+
+#[tokio::test]
+async fn a_model_of_the_same_name_that_others_made_is_a_conflict() {
+    let mut sitewise = FakeSiteWise::default();
+    let foreign = FakeModel {
+        name: "Turbine".into(),
+        external_id: None,
+        properties: Vec::new(),
+        composites: std::collections::BTreeMap::new(),
+        hierarchies: Vec::new(),
+        updates: 0,
+        looks: 0,
+        failed: None,
+    };
+    sitewise.models.insert(uuid::Uuid::from_u128(1), foreign);
+    let report = planned(&captured(), sitewise).await;
+    let [(what, why)] = report.conflicts.as_slice() else { panic!("{report}") };
+    assert_eq!(what, "model Turbine");
+    assert!(why.contains("TWIN_MODEL_PREFIX"), "{why}");
+    assert!(!report.to_string().contains("+ 1 of Turbine"), "{report}");
+}
+
+#[test]
+fn lines_are_read_as_people_capture_them() {
+    let payload = vec![0x08, 0xff];
+    let topic = "spBv1.0/Nord see/NDATA/gw";
+    for (text, time) in [
+        ("spBv1.0/Nord see/NDATA/gw 08ff", None),
+        ("1790000000.25 spBv1.0/Nord see/NDATA/gw 08FF", Some(1_790_000_000.25)),
+        ("spBv1.0/Nord see/NDATA/gw\tCP8=", None),
+    ] {
+        assert_eq!(line(text), Ok(Line { time, topic, payload: payload.clone() }), "{text}");
+    }
+    assert_eq!(line("spBv1.0/a/NDATA/b"), Err(NotALine::NoPayload));
+    assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(NotALine::NotEncoded));
 }

@@ -257,7 +257,6 @@ impl Plan {
             state.growth.wanted_last = now;
             state.count_complete(&models.get(ix).properties);
             if state.stage == ModelStage::Failed {
-                state.changed = true;
                 state.tries.at = now + SETTLE;
             }
         }

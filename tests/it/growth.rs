@@ -9,7 +9,7 @@ use aws_sdk_iotsitewise::types::{
     Metric as SiteWiseMetric, MetricWindow, PropertyDataType, PropertyType, Transform,
     TumblingWindow, VariableValue,
 };
-use sitewise_local::Options;
+use sitewise_local::{Effect, Fault, Options};
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
 use sparkwise::twin::identity::Namespace;
@@ -186,5 +186,43 @@ async fn more_than_five_hundred_members_go_into_composite_models() {
     .await;
     let ledger = bridge.stop().await;
     assert_eq!((ledger.waiting(), ledger.problems.as_slice()), (0, &[] as &[_]), "{ledger:#?}");
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_model_that_failed_is_mended_by_a_new_definition_and_its_values_arrive() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let fail = Fault {
+        effect: Effect::FailModel { name: Some("Turbine".into()) },
+        operations: Vec::new(),
+        after: 0,
+        count: Some(1),
+        share: 1.0,
+        seed: 0,
+    };
+    emulator.handle.order(fail).unwrap();
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let reader = emulator.reader();
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, stray).await;
+    plant.publish(edge.nbirth(now(), births("T7", &["Speed"]))).await;
+    eventually("the failure", || async {
+        let status = model(&reader).await?.asset_model_status?;
+        (status.state().as_str() == "FAILED").then_some(())
+    })
+    .await;
+    // The bridge looks again within a moment, and keeps what it cannot write yet.
+    let until_then = emulator.handle.usage().values_accepted;
+    plant.publish(edge.nbirth(now(), births("T7", &["Speed", "Pitch"]))).await;
+    let mended = has(&reader, &["Speed", "Pitch"]).await;
+    assert_eq!(names(&mended), ["Speed", "Pitch"]);
+    eventually("the values of both births", || async {
+        (emulator.handle.usage().values_accepted >= until_then + 3).then_some(())
+    })
+    .await;
+    let ledger = bridge.stop().await;
+    assert_eq!((ledger.waiting(), ledger.problems.as_slice()), (0, &[] as &[_]));
     broker.stop().await;
 }

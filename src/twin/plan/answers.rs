@@ -163,7 +163,6 @@ impl Plan {
             Ok(_) => {
                 state.stage = ModelStage::Unknown;
                 state.taken = false;
-                state.changed = false;
                 state.tries = Tries { count: 0, at: now + FIRST_LOOK };
                 state.growth.wanted_since = None;
                 if creating {
@@ -242,7 +241,6 @@ impl Plan {
                 }
                 state.stage = ModelStage::Active;
                 state.taken = false;
-                state.changed = false;
                 state.tries = Tries::default();
                 self.problems.remove(&subject);
                 self.wake(On::Model(ix));
@@ -260,7 +258,9 @@ impl Plan {
                 // The version that failed is what an update adds to. What it brought is not
                 // usable, so that it does not count as had.
                 (state.root, state.composites) = (model.root, model.composites);
-                if state.changed && state.complete < models.get(ix).properties.len() {
+                let tried: FxHashSet<_> = model.properties.iter().map(|(id, _)| *id).collect();
+                let wanted = &models.get(ix).properties;
+                if wanted.iter().any(|property| !tried.contains(&property.id)) {
                     state.stage = ModelStage::Mending;
                     state.tries = Tries::default();
                     self.problem(subject, reason);

@@ -17,7 +17,7 @@ pub(super) enum ModelStage {
     Active,
     /// Refused by SiteWise, or somebody else's: to be described again after a while.
     Failed,
-    /// FAILED in SiteWise, and its definition has changed since: to be written again.
+    /// FAILED in SiteWise, and more is wanted than what failed: to be written again.
     Mending,
 }
 
@@ -35,8 +35,6 @@ pub(super) struct ModelState {
     pub composites: Vec<Composite>,
     /// The last write left something for the next one: it needs several.
     pub unfinished: bool,
-    /// Its definition has changed since it failed.
-    pub changed: bool,
     /// How many of the wanted properties, from the first on, it has.
     pub complete: usize,
     /// SiteWise said that its id or name is taken when it was to be created.
@@ -77,7 +75,6 @@ impl ModelState {
             root: 0,
             composites: Vec::new(),
             unfinished: false,
-            changed: false,
             complete: 0,
             taken: false,
             growth: Growth::default(),
