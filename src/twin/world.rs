@@ -170,7 +170,8 @@ impl World {
     pub(super) fn place(&mut self, above: ModelIx, below: ModelIx) {
         match self.models.hierarchy(above, below) {
             Ok(true) => {
-                self.changed.insert(above);
+                // The one below is looked at as well, for the other waits until it is usable.
+                self.changed.extend([above, below]);
             }
             Ok(false) => {}
             Err(_) => self.counts.tree_full += 1,

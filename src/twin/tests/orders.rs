@@ -155,7 +155,8 @@ impl Rig {
         let count = self.sitewise.models.len().max(1);
         let model = *self.sitewise.models.keys().nth(model % count)?;
         let name = format!("by hand {id}");
-        let asset = FakeAsset { name, external_id: None, model, parent: None, looks: 0 };
+        let asset =
+            FakeAsset { name, external_id: None, model, description: None, parent: None, looks: 0 };
         self.sitewise.assets.insert(Uuid::from_u128(id), asset);
         Some(())
     }
@@ -223,7 +224,9 @@ proptest! {
         calm.seconds(2_000);
         prop_assert_eq!(shape(&rig.sitewise), shape(&calm.sitewise));
         prop_assert_eq!(rig.foreign(), by_hand);
-        let problems: Vec<_> = rig.twin.plan().problems().collect();
+        // Whether nodes are still online is given up after some tries, and said.
+        let mut problems = rig.twin.plan().problems().collect::<Vec<_>>();
+        problems.retain(|(what, _)| *what != "read who is online");
         prop_assert!(problems.is_empty(), "{problems:?}");
         rig.check_conservation();
     }
