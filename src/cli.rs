@@ -1,5 +1,7 @@
 //! The command line: what is asked of the process. How it is done is the environment's matter.
 
+pub mod dead_letters;
+
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::time::Duration;
@@ -19,6 +21,8 @@ pub enum Command {
     Healthcheck,
     /// Tell what the bridge would do in SiteWise, without doing it.
     Plan(preview::Options),
+    /// Look at what SiteWise refused, or decide on it.
+    DeadLetters(dead_letters::Command),
     /// Tell what there is, and end.
     Help(Page),
     /// Tell the version, and end.
@@ -38,9 +42,10 @@ pub enum Page {
 const LISTEN: Duration = Duration::from_secs(30);
 
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 3] = [
+const COMMANDS: [(&str, &str); 4] = [
     ("(none)", "bridge until SIGTERM or SIGINT"),
     ("plan", "tell what the bridge would do in SiteWise, without doing it: see plan --help"),
+    ("dead-letters", "list, show, send again or forget values that SiteWise refused"),
     ("healthcheck", "exit with 0 if the bridge that runs at CONSOLE_ADDR lives, else with 1"),
 ];
 
@@ -81,6 +86,9 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
             Some(argument) => Err(argument.unexpected()),
         },
         Some(Value(word)) if word == "plan" => plan(&mut parser),
+        Some(Value(word)) if word == "dead-letters" => {
+            Ok(Command::DeadLetters(dead_letters::parse(&mut parser)?))
+        }
         Some(Value(word)) => Err(format!("there is no command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run) => start(),
         Ok(Command::Plan(options)) => plan(&options),
+        Ok(Command::DeadLetters(command)) => dead_letters(&command),
         Ok(Command::Healthcheck) => healthcheck(),
         Ok(Command::Help(page)) => {
             print(&cli::page(page));
@@ -30,6 +31,20 @@ fn main() -> ExitCode {
         Err(error) => {
             complain(&format!("sparkwise: {error}: see sparkwise --help"));
             ExitCode::from(WRONG_ENVIRONMENT)
+        }
+    }
+}
+
+fn dead_letters(command: &cli::dead_letters::Command) -> ExitCode {
+    let outbox = Environment.get("OUTBOX_DIR").ok().flatten();
+    match cli::dead_letters::run(command, outbox.as_deref()) {
+        Ok(text) => {
+            print(&text);
+            ExitCode::SUCCESS
+        }
+        Err(reason) => {
+            complain(&format!("sparkwise dead-letters: {reason}"));
+            ExitCode::FAILURE
         }
     }
 }

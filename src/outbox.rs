@@ -123,7 +123,7 @@ pub struct DiskFigures {
     pub state: DiskState,
     /// Bytes of all records, without what the store needs for itself.
     pub bytes: u64,
-    /// Points found that an earlier process had left.
+    /// Points found that an earlier process had left, and those of dead letters sent again.
     pub restored: u64,
     /// Points on disk alone that were overwritten there.
     pub overwritten: u64,

@@ -67,6 +67,8 @@ pub(super) struct Engine<S> {
     report: Report,
     /// What is on disk alone stays there.
     ending: bool,
+    /// Whether it is known what SiteWise has.
+    learned: bool,
     began: Timestamp,
     clock: Clock,
     next_report: Instant,
@@ -107,6 +109,7 @@ impl<S: SiteWise> Engine<S> {
             began: clock.now().wall,
             clock,
             next_report: Instant::START + REPORT,
+            learned: false,
         }
     }
 
@@ -287,6 +290,10 @@ impl<S: SiteWise> Engine<S> {
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
                 self.output(output, now);
+            }
+            if !self.learned && self.bridge.twin().plan().learned() {
+                self.learned = true;
+                info!("what SiteWise has is known: values go from here on");
             }
             let room = self.bridge.room();
             if room.is_empty() || self.outbox.is_empty() {

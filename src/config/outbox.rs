@@ -24,9 +24,9 @@ const MAX_BYTES: Var = Var {
     name: "OUTBOX_MAX_BYTES",
     default: Default::Words("256MiB in memory, 8GiB on disk"),
     form: "size",
-    doc: "The most that waiting values take, in memory or as records on disk, some 65 bytes a number there. \
+    doc: "The most that waiting values take, in memory or as records on disk, some 60 bytes a number there. \
           When it is full the oldest values go first, in memory the oldest history, counted. The store on \
-          disk needs up to as much again, and 200MiB for its logs.",
+          disk needs room beside that: up to 128MiB of logs, and space to merge its files.",
     secret: false,
     file: false,
 };

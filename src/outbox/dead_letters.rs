@@ -1,6 +1,7 @@
 //! Points that SiteWise will never have, kept to be looked at.
 
 pub mod files;
+pub mod requests;
 
 use std::collections::VecDeque;
 

@@ -20,7 +20,7 @@ mod salvage;
 pub mod store;
 
 use std::collections::VecDeque;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
@@ -32,8 +32,8 @@ use tokio::sync::Notify;
 use self::cold::Cold;
 use self::keeper::{Job, Keeper, Report, Why};
 use self::store::{Fault, Op, Open, Stock};
-use super::dead_letters::DeadLetter;
 use super::dead_letters::files::Letters;
+use super::dead_letters::{DeadLetter, Written};
 use super::memory::Memory;
 use super::{Change, DiskFigures, DiskState, Outbox, Waiting};
 use crate::delivery::output::Room;
@@ -290,8 +290,24 @@ impl Disk {
                 }
                 self.well_again();
             }
+            Report::Retry { letters, request } => self.retry(letters, request),
             Report::Closed => self.closed = true,
         }
+    }
+
+    /// Puts the values of dead letters back. While the disk refuses they stay where they are.
+    fn retry(&mut self, letters: Vec<Written>, request: PathBuf) {
+        if !self.is_well() {
+            return;
+        }
+        let mut gone = Vec::new();
+        for point in letters.iter().filter_map(Written::point) {
+            self.figures.restored += 1;
+            self.keep(Waiting { point, gate: None }, &mut gone);
+        }
+        self.figures.overwritten += gone.len() as u64;
+        self.send();
+        let _ = self.jobs.send(Job::Retried { letters, request });
     }
 
     fn keep(&mut self, waiting: Waiting, gone: &mut Vec<(Point, Discard)>) {
@@ -467,4 +483,4 @@ impl Outbox for Disk {
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -104,14 +104,18 @@ impl Letters {
         self.write(&Entry::Letter(Box::new(letter)));
     }
 
-    /// Takes a letter out. Gives it back if it was there.
-    pub fn take(&mut self, id: u64, retried: bool) -> Option<Written> {
-        let letter = read(&self.folder).remove(&id)?;
+    /// A letter is no longer there: dropped, or its value was sent again.
+    pub fn gone(&mut self, letter: Written, retried: bool) {
+        let id = letter.id;
         if retried && let Some(key) = letter.key() {
-            self.again.insert(key, letter.clone());
+            self.again.insert(key, letter);
         }
         self.write(&Entry::Gone { id, retried });
-        Some(letter)
+    }
+
+    /// The folder of the files.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Waits until the disk has all that was written.
@@ -244,3 +248,6 @@ fn entries(path: &Path) -> impl Iterator<Item = Entry> {
         }
     })
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,7 @@
 //! Jobs are done in their order. What they change is written at once and waited for together,
 //! every [`COMMIT`]; only then it is told as saved.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
 use std::time::{Duration, Instant};
@@ -12,12 +13,15 @@ use tokio::sync::Notify;
 use super::record::Place;
 use super::store::{Fault, Op, Open, Stock, Store};
 use crate::delivery::point::Point;
-use crate::outbox::dead_letters::DeadLetter;
-use crate::outbox::dead_letters::files::Letters;
+use crate::outbox::dead_letters::files::{self, Letters};
+use crate::outbox::dead_letters::requests::{self, Request, Wish};
+use crate::outbox::dead_letters::{DeadLetter, Written};
 
 /// Between two waits for the disk. With what the disk itself takes, and the way from the
 /// socket, far below the 200 ms after which a value is to be safe.
 pub(super) const COMMIT: Duration = Duration::from_millis(50);
+/// Between two looks for what people ask of the dead letters.
+const LOOK: Duration = Duration::from_secs(1);
 /// First delay before a store that failed is opened again; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Longest delay before a store that failed is opened again.
@@ -32,6 +36,8 @@ pub(super) enum Job {
     Read { epoch: u64, after: Option<Place>, limit: usize, why: Why },
     /// Keep a refused point.
     Bury(Box<DeadLetter>),
+    /// The values of these letters were written again: the request for that is done.
+    Retried { letters: Vec<Written>, request: PathBuf },
     /// Save all and end.
     Close,
 }
@@ -52,6 +58,8 @@ pub(super) enum Report {
     Saved { number: u64, overwritten: u64, stock: Stock },
     /// Points as asked for, with the bytes of their records; fewer than asked for at the end.
     Read { epoch: u64, points: Vec<(Point, u64)>, why: Why },
+    /// The values of these letters are to be sent again, as this request asks.
+    Retry { letters: Vec<Written>, request: PathBuf },
     /// The disk refuses; a new epoch begins.
     Refused { epoch: u64, reason: String },
     /// It takes writes again.
@@ -108,17 +116,15 @@ impl Keeper {
     /// Works until the outbox is closed or gone.
     pub(super) fn run(mut self, jobs: &Receiver<Job>) {
         let mut due: Option<Instant> = None;
+        let mut look = Instant::now();
         loop {
             let timer = match (self.store.is_some(), self.unsynced) {
                 (true, false) => None,
                 (true, true) => Some(*due.get_or_insert_with(|| Instant::now() + COMMIT)),
                 (false, _) => Some(*due.get_or_insert_with(|| Instant::now() + self.retry)),
             };
-            let job = match timer {
-                None => jobs.recv().map_err(|_| RecvTimeoutError::Disconnected),
-                Some(at) => jobs.recv_timeout(at.saturating_duration_since(Instant::now())),
-            };
-            match job {
+            let until = timer.map_or(look, |timer| timer.min(look));
+            match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(job) => {
                     if self.handle(job) == Go::Home {
                         return;
@@ -134,6 +140,33 @@ impl Keeper {
             if timer.is_some_and(|at| at <= Instant::now()) {
                 due = None;
                 self.handle_timeout();
+            }
+            if look <= Instant::now() {
+                look = Instant::now() + LOOK;
+                self.handle_requests();
+            }
+        }
+    }
+
+    /// Does what people ask of the dead letters.
+    pub(super) fn handle_requests(&mut self) {
+        let requests = requests::asked(self.letters.folder());
+        if requests.is_empty() || self.store.is_none() {
+            return;
+        }
+        let mut all = files::read(self.letters.folder());
+        for (path, Request { wish, ids }) in requests {
+            let letters: Vec<Written> = ids.iter().filter_map(|id| all.remove(id)).collect();
+            match wish {
+                Wish::Drop => {
+                    for letter in letters {
+                        self.letters.gone(letter, false);
+                    }
+                    // If the disk refuses, the next write tells it.
+                    let _ = self.letters.sync();
+                    requests::done(&path);
+                }
+                Wish::Retry => self.report(Report::Retry { letters, request: path }),
             }
         }
     }
@@ -164,6 +197,17 @@ impl Keeper {
             Job::Write { .. } | Job::Read { .. } => {}
             Job::Bury(letter) => {
                 self.letters.push(*letter);
+            }
+            Job::Retried { letters, request } => {
+                // Until its value is safe, a letter is not forgotten.
+                self.sync();
+                if self.store.is_some() {
+                    for letter in letters {
+                        self.letters.gone(letter, true);
+                    }
+                    let _ = self.letters.sync();
+                    requests::done(&request);
+                }
             }
             Job::Close => {
                 self.sync();

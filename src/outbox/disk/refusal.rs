@@ -2,6 +2,7 @@
 
 use super::store::Op;
 use super::{Arrived, Attempt, Disk};
+use crate::delivery::point::Key;
 use crate::outbox::{Change, DiskState, Waiting};
 
 impl Disk {
@@ -19,7 +20,8 @@ impl Disk {
                 self.unsaved.insert(*key, Attempt::Sent);
             }
         }
-        let rewritten = self.rewritten.keys().filter(|key| self.head.get(key).is_some());
+        let is_here = |key: &&Key| self.head.get(key).is_some() || self.taken.contains_key(key);
+        let rewritten = self.rewritten.keys().filter(is_here);
         self.unsaved.extend(rewritten.map(|key| (*key, Attempt::Sent)));
         let successors = self.taken.iter().filter(|(_, taken)| taken.successor.is_some());
         self.unsaved.extend(successors.map(|(key, _)| (*key, Attempt::Sent)));

@@ -1,305 +1,13 @@
-use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
-
 use proptest::prelude::*;
 use uuid::Uuid;
 
-use super::store::Store;
+use self::world::{World, on_platter, point, size};
 use super::*;
-use crate::delivery::point::{Class, Stream};
-use crate::outbox::dead_letters::files::Letters;
-use crate::sitewise::api::{Quality, Variant};
+use crate::delivery::point::Class;
 
 mod fjall;
-pub(super) mod tempdir;
-
-/// A disk that does what the test tells it.
-#[derive(Debug, Default)]
-struct Platter {
-    /// What is there whatever happens.
-    safe: BTreeMap<record::Place, Point>,
-    /// What was written since, after each batch.
-    written: Vec<BTreeMap<record::Place, Point>>,
-    refuses: bool,
-}
-
-impl Platter {
-    fn last(&self) -> &BTreeMap<record::Place, Point> {
-        self.written.last().unwrap_or(&self.safe)
-    }
-}
-
-#[derive(Clone, Debug, Default)]
-struct Faulty(Arc<Mutex<Platter>>);
-
-impl Faulty {
-    fn platter(&self) -> MutexGuard<'_, Platter> {
-        self.0.lock().unwrap()
-    }
-
-    fn working(&self) -> Result<MutexGuard<'_, Platter>, Fault> {
-        let platter = self.platter();
-        match platter.refuses {
-            true => Err(Fault::Disk("no space left on device".to_owned())),
-            false => Ok(platter),
-        }
-    }
-
-    fn opener(&self) -> Open {
-        let disk = self.clone();
-        Box::new(move || {
-            drop(disk.working()?);
-            Ok(Box::new(disk.clone()))
-        })
-    }
-}
-
-fn size(point: &Point) -> u64 {
-    (record::PLACE + record::value(point).len()) as u64
-}
-
-impl Store for Faulty {
-    fn apply(&mut self, ops: &[Op]) -> Result<u64, Fault> {
-        let mut platter = self.working()?;
-        let mut next = platter.last().clone();
-        let mut overwritten = 0;
-        for op in ops {
-            match op {
-                Op::Save { point, fresh } => {
-                    let before = next.insert(record::Place::of(point.key()), point.clone());
-                    overwritten += u64::from(*fresh && before.is_some());
-                }
-                Op::Remove(key) => {
-                    next.remove(&record::Place::of(*key));
-                }
-            }
-        }
-        platter.written.push(next);
-        Ok(overwritten)
-    }
-
-    fn sync(&mut self) -> Result<(), Fault> {
-        let mut platter = self.working()?;
-        if let Some(last) = platter.written.pop() {
-            platter.safe = last;
-            platter.written.clear();
-        }
-        Ok(())
-    }
-
-    fn read(
-        &mut self,
-        after: Option<record::Place>,
-        limit: usize,
-    ) -> Result<Vec<(Point, u64)>, Fault> {
-        let platter = self.working()?;
-        let points = platter.last().iter().filter(|(place, _)| Some(**place) > after);
-        Ok(points.take(limit).map(|(_, point)| (point.clone(), size(point))).collect())
-    }
-
-    fn stock(&self) -> Stock {
-        let platter = self.platter();
-        let points = platter.last().len() as u64;
-        Stock { points, bytes: platter.last().values().map(size).sum() }
-    }
-}
-
-/// An outbox whose keeper works when it is told.
-struct World {
-    disk: Disk,
-    keeper: Keeper,
-    jobs: Receiver<Job>,
-    platter: Faulty,
-    bound: u64,
-    head: usize,
-    folder: tempdir::Folder,
-    /// The last value of each key that is not decided, and of those delivery has.
-    undecided: BTreeMap<Key, f64>,
-    taken: BTreeMap<Key, f64>,
-    /// Keys of which a value was given up: an older one may still be on disk.
-    given_up: BTreeSet<Key>,
-    /// Assets whose gate is closed.
-    closed: BTreeSet<Uuid>,
-    put: u64,
-    settled: u64,
-    gone: u64,
-    next: f64,
-}
-
-impl World {
-    fn new(bound: u64, head: usize) -> Self {
-        let platter = Faulty::default();
-        let folder = tempdir::Folder::new();
-        let (disk, keeper, jobs) = start(&platter, bound, head, &folder);
-        Self {
-            disk,
-            keeper,
-            jobs,
-            platter,
-            bound,
-            head,
-            folder,
-            undecided: BTreeMap::new(),
-            taken: BTreeMap::new(),
-            given_up: BTreeSet::new(),
-            closed: BTreeSet::new(),
-            put: 0,
-            settled: 0,
-            gone: 0,
-            next: 0.0,
-        }
-    }
-
-    /// Ends the process; of what the disk was not waited for, it has the first `kept` batches.
-    fn crash(&mut self, kept: usize) {
-        {
-            let mut platter = self.platter.platter();
-            let kept = kept.min(platter.written.len());
-            if let Some(last) = kept.checked_sub(1).and_then(|at| platter.written.get(at).cloned())
-            {
-                platter.safe = last;
-            }
-            platter.written.clear();
-            platter.refuses = false;
-        }
-        (self.disk, self.keeper, self.jobs) =
-            start(&self.platter, self.bound, self.head, &self.folder);
-        self.taken.clear();
-        self.undecided = on_platter(self.platter.platter().last());
-        (self.put, self.settled, self.gone) = (0, 0, 0);
-    }
-
-    fn put(&mut self, points: Vec<(u8, u8)>) {
-        let points = points.into_iter().map(|(asset, time)| {
-            self.next += 1.0;
-            let point = point(asset, i64::from(time) * 200_000, self.next);
-            self.undecided.insert(point.key(), self.next);
-            let closed = self.closed.contains(&point.stream.asset);
-            Waiting { gate: closed.then_some(Gate::Asset(point.stream.asset)), point }
-        });
-        let points: Vec<Waiting> = points.collect();
-        self.put += points.len() as u64;
-        for (point, why) in self.disk.put(points) {
-            self.gone += 1;
-            if why == Discard::Full {
-                assert_eq!(self.undecided.remove(&point.key()), Some(number(&point)));
-                self.given_up.insert(point.key());
-            }
-        }
-    }
-
-    fn take(&mut self, room: usize) {
-        let mut points = self.disk.take(room.into());
-        let closed = &self.closed;
-        let passage = |point: &Point| match closed.contains(&point.stream.asset) {
-            true => Passage::Closed,
-            false => Passage::Open,
-        };
-        let restored = self.disk.restore(room.into(), &passage);
-        for point in &restored {
-            assert!(!self.closed.contains(&point.stream.asset), "behind a closed gate: {point:?}");
-        }
-        points.extend(restored);
-        for point in points {
-            let before = self.taken.insert(point.key(), number(&point));
-            assert_eq!(before, None, "handed out twice: {point:?}");
-        }
-    }
-
-    /// Decides on one of the points that delivery has.
-    fn settle(&mut self, which: usize) {
-        let keys: Vec<Key> = self.taken.keys().copied().collect();
-        let Some(key) = which.checked_rem(keys.len()).and_then(|at| keys.get(at)) else { return };
-        let value = self.taken.remove(key);
-        if self.undecided.get(key).copied() == value {
-            self.undecided.remove(key);
-        }
-        self.settled += 1;
-        self.disk.settle(&[*key]);
-    }
-
-    fn work(&mut self, jobs: usize) {
-        for _ in 0..jobs {
-            let Ok(job) = self.jobs.try_recv() else { return };
-            self.keeper.handle(job);
-        }
-    }
-
-    fn poll(&mut self) {
-        while self.disk.poll().is_some() {}
-    }
-
-    /// Everything that can happen without delivery has happened.
-    fn rest(&mut self) {
-        for _ in 0..5 {
-            self.poll();
-            self.work(usize::MAX);
-            self.keeper.handle_timeout();
-            self.poll();
-        }
-    }
-
-    fn balance(&self) {
-        let DiskFigures { restored, overwritten, full, .. } = self.disk.disk().unwrap();
-        let out = self.settled + self.gone + overwritten + full;
-        let waiting = (self.disk.len() + self.taken.len()) as u64;
-        assert_eq!(self.put + restored, out + waiting, "{:?} {:?}", self.disk.disk(), self.taken);
-    }
-
-    /// Delivers all that waits; gives back the last value of each key that was delivered.
-    fn drain(&mut self) -> BTreeMap<Key, f64> {
-        let mut delivered = std::mem::take(&mut self.taken);
-        self.settled += delivered.len() as u64;
-        self.disk.settle(&delivered.keys().copied().collect::<Vec<_>>());
-        self.closed.clear();
-        for asset in 0..4 {
-            self.disk.open(Gate::Asset(Uuid::from_u128(asset)));
-        }
-        for _ in 0..50 {
-            self.rest();
-            self.take(7);
-            self.settled += self.taken.len() as u64;
-            self.disk.settle(&self.taken.keys().copied().collect::<Vec<_>>());
-            delivered.append(&mut self.taken);
-        }
-        self.rest();
-        self.balance();
-        delivered
-    }
-}
-
-fn start(
-    platter: &Faulty,
-    bound: u64,
-    head: usize,
-    folder: &tempdir::Folder,
-) -> (Disk, Keeper, Receiver<Job>) {
-    let mut open = platter.opener();
-    let store = open().map_err(|fault| fault.to_string());
-    let letters = Letters::open(&folder.path().join("dead-letters"));
-    Disk::parts(open, store, letters, bound, head, Arc::new(Notify::new()))
-}
-
-fn on_platter(points: &BTreeMap<record::Place, Point>) -> BTreeMap<Key, f64> {
-    points.values().map(|point| (point.key(), number(point))).collect()
-}
-
-fn point(asset: u8, time: i64, value: f64) -> Point {
-    Point {
-        stream: Stream { asset: Uuid::from_u128(asset.into()), property: Uuid::from_u128(1) },
-        time: Timestamp::from_millis(time),
-        quality: Quality::Good,
-        value: Variant::Double(value),
-        class: Class::Live,
-    }
-}
-
-fn number(point: &Point) -> f64 {
-    match point.value {
-        Variant::Double(value) => value,
-        _ => f64::NAN,
-    }
-}
+pub(in crate::outbox) mod tempdir;
+mod world;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -439,6 +147,42 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     assert_eq!(world.disk.disk().unwrap().unsaved, 1);
     world.rest();
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
+}
+
+#[test]
+fn dead_letters_go_again_or_for_ever_as_asked() {
+    use crate::delivery::point::Refusal;
+    use crate::outbox::dead_letters::files;
+    use crate::outbox::dead_letters::requests::{self, Request, Wish};
+
+    let mut world = World::new(u64::MAX, 100_000);
+    let folder = world.folder.path().join("dead-letters");
+    world.put(vec![(1, 1), (2, 2)]);
+    world.rest();
+    world.take(2);
+    let points = [point(1, 200_000, 1.0), point(2, 400_000, 2.0)];
+    for point in points.clone() {
+        world.disk.bury(&DeadLetter {
+            point,
+            refusal: Refusal::Invalid,
+            reason: "because".to_owned(),
+            at: Timestamp::from_millis(1),
+            names: (None, None),
+        });
+    }
+    world.settle(0);
+    world.settle(0);
+    world.rest();
+    assert_eq!(files::read(&folder).len(), 2);
+    requests::ask(&folder, &Request { wish: Wish::Retry, ids: vec![1, 9] }).unwrap();
+    requests::ask(&folder, &Request { wish: Wish::Drop, ids: vec![2] }).unwrap();
+    world.keeper.handle_requests();
+    world.rest();
+    assert_eq!(files::read(&folder).len(), 0);
+    assert_eq!(requests::asked(&folder), []);
+    let again = world.disk.take(9.into());
+    assert_eq!(again.iter().map(Point::key).collect::<Vec<_>>(), [points[0].key()]);
+    assert_eq!(world.platter.platter().safe.len(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use super::super::salvage;
-use super::super::store::{Fjall, opener};
+use super::super::store::{Fjall, Store, opener};
 use super::tempdir::Folder;
 use super::*;
 

@@ -1,0 +1,87 @@
+use std::io::Write as _;
+
+use super::*;
+use crate::delivery::point::{Class, Point, Refusal, Stream};
+use crate::outbox::disk::tests::tempdir::Folder;
+use crate::sitewise::api::{Quality, Variant};
+use crate::time::Timestamp;
+use uuid::Uuid;
+
+fn letter(time: i64, at: i64) -> DeadLetter {
+    DeadLetter {
+        point: Point {
+            stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
+            time: Timestamp::from_millis(time),
+            quality: Quality::Uncertain,
+            value: Variant::Double(0.1),
+            class: Class::History,
+        },
+        refusal: Refusal::Invalid,
+        reason: "because".to_owned(),
+        at: Timestamp::from_millis(at),
+        names: (Some("T7".to_owned()), None),
+    }
+}
+
+#[test]
+fn letters_are_there_again_and_numbered_on() {
+    let folder = Folder::new();
+    let mut letters = Letters::open(folder.path());
+    letters.push(letter(1, 10));
+    letters.push(letter(2, 20));
+    letters.sync().unwrap();
+    let all = read(folder.path());
+    assert_eq!(all.keys().copied().collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(all[&1].point(), Some(letter(1, 10).point));
+    assert_eq!((all[&2].first_attempt, all[&2].attempts), (20, 1));
+    let mut letters = Letters::open(folder.path());
+    letters.push(letter(3, 30));
+    assert_eq!(read(folder.path()).keys().copied().collect::<Vec<_>>(), [1, 2, 3]);
+}
+
+#[test]
+fn a_value_that_is_refused_again_remembers_its_first_attempt() {
+    let folder = Folder::new();
+    let mut letters = Letters::open(folder.path());
+    letters.push(letter(1, 10));
+    letters.gone(read(folder.path())[&1].clone(), true);
+    assert!(read(folder.path()).is_empty());
+    // Even by the next process.
+    let mut letters = Letters::open(folder.path());
+    letters.push(letter(1, 50));
+    let all = read(folder.path());
+    let again = all.values().next().unwrap();
+    assert_eq!((again.first_attempt, again.last_attempt, again.attempts), (10, 50, 2));
+}
+
+#[test]
+fn a_torn_line_is_no_letter_and_hides_none() {
+    let folder = Folder::new();
+    let mut letters = Letters::open(folder.path());
+    letters.push(letter(1, 10));
+    let (_, path) = files(folder.path()).remove(0);
+    OpenOptions::new().append(true).open(path).unwrap().write_all(b"{\"letter\":{\"id").unwrap();
+    let mut letters = Letters::open(folder.path());
+    letters.push(letter(2, 20));
+    assert_eq!(read(folder.path()).keys().copied().collect::<Vec<_>>(), [1, 2]);
+}
+
+#[test]
+fn the_oldest_file_goes_when_all_are_too_large() {
+    let folder = Folder::new();
+    let long = || DeadLetter { reason: "x".repeat(500), ..letter(1, 10) };
+    let mut letters = Letters::open(folder.path());
+    for number in 0..20u64 {
+        fs::write(
+            folder.path().join(format!("{number:08}.jsonl")),
+            vec![b'\n'; usize::try_from(FILE).unwrap()],
+        )
+        .unwrap();
+    }
+    letters.number = 20;
+    letters.push(long());
+    let all = files(folder.path());
+    let bytes: u64 = all.iter().map(|(_, path)| fs::metadata(path).unwrap().len()).sum();
+    assert!(bytes <= FILES + FILE, "{bytes}");
+    assert_eq!(read(folder.path()).len(), 1);
+}

@@ -1,0 +1,83 @@
+//! What people ask of a running bridge: to send dead letters' values again, or to forget them.
+//!
+//! A request is a file, put in place whole; the process that owns the outbox looks for them
+//! once a second, and takes them away when it has done them.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use serde::{Deserialize, Serialize};
+
+/// Requests that are looked at together, and bytes of one.
+const AT_ONCE: usize = 64;
+const BYTES: u64 = 1 << 20;
+
+/// What is to become of letters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Wish {
+    /// Their values are sent again.
+    Retry,
+    /// They are forgotten.
+    Drop,
+}
+
+/// A request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// What is to be done.
+    pub wish: Wish,
+    /// With which letters.
+    pub ids: Vec<u64>,
+}
+
+fn folder(letters: &Path) -> PathBuf {
+    letters.join("requests")
+}
+
+/// Puts a request in place.
+///
+/// # Errors
+///
+/// The folder of the dead letters cannot be written.
+pub fn ask(letters: &Path, request: &Request) -> io::Result<()> {
+    let folder = folder(letters);
+    fs::create_dir_all(&folder)?;
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let name = format!("{:020}-{}", now.as_nanos(), std::process::id());
+    let unfinished = folder.join(format!("{name}.part"));
+    let mut file = fs::File::create(&unfinished)?;
+    file.write_all(&serde_json::to_vec(request)?)?;
+    file.sync_all()?;
+    fs::rename(unfinished, folder.join(format!("{name}.json")))
+}
+
+/// The requests that stand, the oldest first. One that is none is taken away.
+pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, Request)> {
+    let entries = fs::read_dir(folder(letters)).into_iter().flatten().flatten();
+    let paths = entries.map(|entry| entry.path());
+    let is_whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
+    let mut paths: Vec<PathBuf> = paths.filter(is_whole).collect();
+    paths.sort();
+    let read = |path: &Path| {
+        let size = fs::metadata(path).ok()?.len();
+        let text = if size <= BYTES { fs::read(path).ok()? } else { Vec::new() };
+        serde_json::from_slice(&text).ok()
+    };
+    let mut requests = Vec::new();
+    for path in paths.into_iter().take(AT_ONCE) {
+        match read(&path) {
+            Some(request) => requests.push((path, request)),
+            None => done(&path),
+        }
+    }
+    requests
+}
+
+/// Takes a request away that is done.
+pub(in crate::outbox) fn done(path: &Path) {
+    // What cannot be taken away is done again, which is harmless.
+    let _ = fs::remove_file(path);
+}

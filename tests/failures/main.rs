@@ -1,0 +1,18 @@
+//! What survives when things fail, over real sockets: the real program, killed; an MQTT server
+//! that notes what it wrote to the program's socket, and when; the emulator, read back with the
+//! AWS SDK.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod bridge;
+mod killed;
+mod plant;
+mod reader;
+
+#[path = "../../benches/whole_way/mqtt.rs"]
+mod mqtt;

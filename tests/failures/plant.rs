@@ -1,0 +1,161 @@
+//! A plant behind an MQTT server that is no more than a socket: it knows when each byte left.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use sparkwise::sparkplug::address::EdgeNode;
+use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+use sparkwise::sparkplug::message::Message;
+use sparkwise::time::Timestamp;
+use tokio::io::AsyncWriteExt;
+use tokio::net::tcp::OwnedWriteHalf;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Mutex, watch};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::mqtt::{Published, Reader, put_publish};
+
+/// Members of the one machine, and how many of them a message tells. Each has a value every
+/// 200 ms: SiteWise takes ten a second.
+pub(crate) const MEMBERS: usize = 100;
+const TOLD: usize = 10;
+const PACE: Duration = Duration::from_millis(20);
+
+/// A value that was written to the bridge's socket.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Written {
+    pub(crate) at: Instant,
+    pub(crate) member: usize,
+    pub(crate) time: Timestamp,
+    pub(crate) value: f64,
+}
+
+/// The MQTT server.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    written: Arc<Mutex<Vec<Written>>>,
+    /// How many bridges have come and were told a birth.
+    births: watch::Receiver<u64>,
+}
+
+impl Server {
+    pub(crate) async fn start() -> Self {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let written = Arc::new(Mutex::new(Vec::new()));
+        let (born, births) = watch::channel(0);
+        let notes = Arc::clone(&written);
+        tokio::spawn(async move {
+            let mut number = 0.0;
+            while let Ok((socket, _)) = listener.accept().await {
+                serve(socket, &notes, &born, &mut number).await;
+            }
+        });
+        Self { port, written, births }
+    }
+
+    /// Waits until a bridge has been told the births of its life.
+    pub(crate) async fn born(&mut self, lives: u64) {
+        let born = self.births.wait_for(|births| *births >= lives);
+        tokio::time::timeout(Duration::from_secs(30), born).await.expect("no bridge").unwrap();
+    }
+
+    /// All that was written so far.
+    pub(crate) async fn written(&self) -> Vec<Written> {
+        self.written.lock().await.clone()
+    }
+}
+
+pub(crate) fn node() -> EdgeNode {
+    EdgeNode::new("Nordsee", "gw")
+}
+
+pub(crate) fn member(number: usize) -> String {
+    format!("M{number}")
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap())
+}
+
+fn birth(edge: &mut Edge) -> Message {
+    let members = |value: f64| (0..MEMBERS).map(move |of| Metric::new(&member(of), value));
+    edge.nbirth(
+        now(),
+        [
+            Metric::template("_types_/Turbine", Template::definition().members(members(0.0))),
+            Metric::template("T7", Template::instance("Turbine").members(members(0.0))),
+        ],
+    )
+}
+
+/// One connection of a bridge: births, then data until it ends.
+async fn serve(
+    socket: TcpStream,
+    notes: &Mutex<Vec<Written>>,
+    born: &watch::Sender<u64>,
+    number: &mut f64,
+) {
+    socket.set_nodelay(true).unwrap();
+    let (read, write) = socket.into_split();
+    let write = Arc::new(Mutex::new(write));
+    let mut edge = Edge::new(node(), 0);
+    let (heard, mut hears) = tokio::sync::mpsc::unbounded_channel();
+    let answers = Arc::clone(&write);
+    let listener = tokio::spawn(async move {
+        let mut reader = Reader::new(read);
+        while let Ok(Some(message)) = reader.next(&answers).await {
+            if heard.send(message).is_err() {
+                return;
+            }
+        }
+    });
+    let mut pace = interval(PACE);
+    pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let (mut online, mut first) = (false, 0);
+    loop {
+        tokio::select! {
+            message = hears.recv() => {
+                let Some(Published { topic, payload }) = message else { break };
+                let comes = topic.starts_with("spBv1.0/STATE/")
+                    && payload.windows(4).any(|word| word == b"true");
+                if comes || edge.is_rebirth(&topic, &payload) {
+                    if send(&write, birth(&mut edge)).await.is_err() {
+                        break;
+                    }
+                    if !online {
+                        born.send_modify(|births| *births += 1);
+                    }
+                    online = true;
+                }
+            }
+            _ = pace.tick(), if online => {
+                let time = now();
+                let mut told = Vec::new();
+                for member in (0..TOLD).map(|of| (first + of) % MEMBERS) {
+                    *number += 1.0;
+                    told.push((member, *number));
+                }
+                first += TOLD;
+                let members = told.iter().map(|(of, value)| Metric::new(&member(*of), *value));
+                let turbine = Template::instance("Turbine").members(members);
+                let message = edge.ndata(time, [Metric::template("T7", turbine)]);
+                if send(&write, message).await.is_err() {
+                    break;
+                }
+                let at = Instant::now();
+                let told = told.into_iter();
+                let told = told.map(|(member, value)| Written { at, member, time, value });
+                notes.lock().await.extend(told);
+            }
+        }
+    }
+    listener.abort();
+}
+
+async fn send(write: &Mutex<OwnedWriteHalf>, message: Message) -> std::io::Result<()> {
+    let mut bytes = Vec::new();
+    put_publish(&mut bytes, &message.topic, &message.payload);
+    write.lock().await.write_all(&bytes).await
+}

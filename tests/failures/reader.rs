@@ -1,0 +1,63 @@
+//! Reads back what SiteWise has.
+
+use std::collections::BTreeMap;
+
+use aws_credential_types::Credentials;
+use aws_sdk_iotsitewise::Client;
+use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
+use aws_types::SdkConfig;
+use sparkwise::sparkplug::address::Source;
+use sparkwise::twin::identity::{Address, Namespace};
+
+use super::plant;
+
+/// A client of the emulator's data plane and control plane.
+pub(crate) struct Reader {
+    client: Client,
+    asset: String,
+}
+
+impl Reader {
+    pub(crate) fn new(port: u16) -> Self {
+        let credentials = Credentials::new("test", "test", None, None, "test");
+        // The label that the SDK puts before the host falls into the user part.
+        let config = SdkConfig::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new("eu-west-1"))
+            .credentials_provider(SharedCredentialsProvider::new(credentials))
+            .endpoint_url(format!("http://x@127.0.0.1:{port}"))
+            .build();
+        let source = Source { edge: plant::node(), device: None };
+        let asset = Namespace::new("test").asset(&Address::Instance(&source, &["T7"]));
+        Self { client: Client::new(&config), asset: asset.to_string() }
+    }
+
+    /// Ids of the turbine's properties by name; empty while there is none.
+    pub(crate) async fn properties(&self) -> BTreeMap<String, String> {
+        let described = self.client.describe_asset().asset_id(&self.asset).send().await;
+        let properties = described.map(|asset| asset.asset_properties).unwrap_or_default();
+        properties.into_iter().map(|property| (property.name, property.id)).collect()
+    }
+
+    /// All values of a property: epoch milliseconds and value.
+    pub(crate) async fn history(&self, property: &str) -> Vec<(i64, f64)> {
+        let mut found = Vec::new();
+        let mut page = None;
+        loop {
+            let asked = self.client.get_asset_property_value_history();
+            let asked = asked.asset_id(&self.asset).property_id(property).max_results(1_000);
+            let Ok(answer) = asked.set_next_token(page).send().await else { return found };
+            for value in answer.asset_property_value_history {
+                let (Some(time), Some(value)) = (value.timestamp, value.value) else { continue };
+                let millis = i64::from(time.offset_in_nanos.unwrap_or_default()) / 1_000_000;
+                if let Some(value) = value.double_value {
+                    found.push((time.time_in_seconds * 1_000 + millis, value));
+                }
+            }
+            page = answer.next_token;
+            if page.is_none() {
+                return found;
+            }
+        }
+    }
+}
