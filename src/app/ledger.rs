@@ -195,15 +195,17 @@ impl Ledger {
         let (refused, discarded) = (self.delivery.refused, self.delivery.discarded);
         let dropped = Dropped::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
+        let disk = self.disk.as_ref();
+        let on_disk = |count: fn(&DiskFigures) -> u64| disk.map_or(0, count);
         let overwritten = discarded.overwritten + self.losses.overwritten;
         dropped.chain([
             ("refused", "unfit", self.values.refused),
             ("refused", "out_of_range", refused.out_of_range),
             ("refused", "invalid", refused.invalid),
             ("refused", "denied", refused.denied),
-            ("discarded", "overwritten", overwritten),
+            ("discarded", "overwritten", overwritten + on_disk(|disk| disk.overwritten)),
             ("discarded", "rate", discarded.rate),
-            ("discarded", "full", self.losses.full),
+            ("discarded", "full", self.losses.full + on_disk(|disk| disk.full)),
         ])
     }
 
@@ -299,6 +301,7 @@ mod tests {
                 ..Figures::default()
             },
             losses: Losses { overwritten: 64, full: 128 },
+            disk: Some(DiskFigures { overwritten: 256, full: 512, ..DiskFigures::default() }),
             ..Ledger::default()
         };
         let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();
@@ -307,9 +310,9 @@ mod tests {
             ("refused", "out_of_range", 2),
             ("refused", "invalid", 4),
             ("refused", "denied", 8),
-            ("discarded", "overwritten", 16 + 64),
+            ("discarded", "overwritten", 16 + 64 + 256),
             ("discarded", "rate", 32),
-            ("discarded", "full", 128),
+            ("discarded", "full", 128 + 512),
         ];
         assert_eq!(counted, expected);
     }

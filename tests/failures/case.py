@@ -115,10 +115,12 @@ class Case(unittest.TestCase):
     def check_sums(self, accounts: Accounts) -> None:
         """The bridge's counts among themselves."""
         self.assertEqual((accounts["waiting"], accounts["held"]), (0, 0))
-        dropped = accounts.named("not_carried").total()
-        self.assertEqual(accounts["read"], accounts["points"] + dropped)
-        decided = accounts["delivered"] + accounts.named("refused", "discarded").total()
-        self.assertEqual(accounts["points"] + accounts["own"], decided)
+        unfit = accounts.named("refused")["unfit"]
+        self.assertEqual(
+            accounts["read"], accounts["points"] + unfit + accounts.named("not_carried").total()
+        )
+        given_up = accounts.named("refused", "discarded").total() - unfit
+        self.assertEqual(accounts["points"] + accounts["own"], accounts["delivered"] + given_up)
 
     def check_values(self, accounts: Accounts, sent: dict[Key, list[Point]]) -> None:
         """The bridge's counts against what was published, and what SiteWise holds."""
