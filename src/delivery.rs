@@ -266,13 +266,15 @@ impl Delivery {
         state.release(now.instant, any);
         let mut wake = state.release_due();
         if state.flying == 0 {
-            match (state.entry_due(linger), state.next_lane()) {
-                (Some(due), Some(lane)) if due <= now.instant => {
-                    self.ready.push(slot, lane, &mut self.streams, now.instant);
+            match state.entry_due(linger) {
+                Some(due) if due > now.instant => wake = wake.into_iter().chain([due]).min(),
+                Some(_) => {
+                    if let Some(lane) = state.next_lane() {
+                        self.ready.push(slot, lane, &mut self.streams, now.instant);
+                    }
                 }
-                (Some(due), _) => wake = wake.into_iter().chain([due]).min(),
-                (None, _) if state.is_empty() => self.streams.list_empty(slot, now.instant),
-                (None, _) => {}
+                None if state.is_empty() => self.streams.list_empty(slot, now.instant),
+                None => {}
             }
         }
         if let Some(wake) = wake {

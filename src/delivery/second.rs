@@ -15,6 +15,8 @@ use crate::time::{Instant, Now, Timestamp};
 /// Seconds that a stream remembers. A value of a forgotten one counts as its first: SiteWise
 /// then refuses what is too much, and it is tried again.
 const REMEMBERED: usize = 4;
+/// Values of one second and quality at most.
+const TEN: u8 = VALUES_PER_SECOND_AND_QUALITY as u8;
 /// A second of the sender's takes a second of ours, however wrong its clock is.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -32,7 +34,7 @@ pub(super) struct Seconds {
 struct Second {
     second: i64,
     quality: Quality,
-    gone: usize,
+    gone: u8,
 }
 
 impl Default for Second {
@@ -66,11 +68,11 @@ impl Seconds {
     pub(super) fn admit(&mut self, value: Value, linger: Duration, now: Now) -> Admission {
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
         let seen = self.recall(second, quality, now.instant);
-        if seen.gone < VALUES_PER_SECOND_AND_QUALITY - 1 {
+        if seen.gone < TEN - 1 {
             seen.gone += 1;
             return Admission::Now(value);
         }
-        if seen.gone >= VALUES_PER_SECOND_AND_QUALITY {
+        if seen.gone >= TEN {
             return Admission::Instead(value, Discard::Rate);
         }
         let there = self.held.iter_mut().find(|held| held.is_of(second, quality));
@@ -105,7 +107,7 @@ impl Seconds {
         let at = self.held.iter().position(over)?;
         let value = self.held.swap_remove(at).value;
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
-        self.recall(second, quality, now).gone = VALUES_PER_SECOND_AND_QUALITY;
+        self.recall(second, quality, now).gone = TEN;
         Some(value)
     }
 
