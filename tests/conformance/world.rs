@@ -128,6 +128,7 @@ impl Bridge {
         let urls: Vec<_> = servers.iter().map(|server| server.url()).collect();
         let reorder = format!("{}ms", REORDER.as_millis());
         let mut source: BTreeMap<String, String> = BTreeMap::from([
+            ("CONSOLE_ADDR".into(), "off".into()),
             ("MQTT_URL".into(), urls.join(",")),
             ("AWS_REGION".into(), "eu-west-1".into()),
             ("INGEST_LINGER".into(), "20ms".into()),
