@@ -31,6 +31,13 @@ pub trait Outbox: Send {
     #[must_use = "points given back are to be counted"]
     fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)>;
 
+    /// Keeps points as [`put`](Self::put) does, and takes at once those that nothing waits
+    /// before, as far as there is room: most points need not be kept at all.
+    #[must_use = "points given back are to be counted, points taken to be delivered"]
+    fn pass(&mut self, points: Vec<Waiting>, _room: Room) -> Passed {
+        Passed { gone: self.put(points), taken: Vec::new() }
+    }
+
     /// Makes the points parked behind a gate takeable.
     fn open(&mut self, gate: Gate);
 
@@ -89,6 +96,15 @@ pub trait Outbox: Send {
     fn disk(&self) -> Option<DiskFigures> {
         None
     }
+}
+
+/// What became of points that were kept and taken in one step.
+#[derive(Debug, Default)]
+pub struct Passed {
+    /// Those that had to go, as of [`put`](Outbox::put).
+    pub gone: Vec<(Point, Discard)>,
+    /// Those to be delivered, as of [`take`](Outbox::take).
+    pub taken: Vec<Point>,
 }
 
 /// What people should know of the disk.

@@ -21,7 +21,7 @@ use crate::delivery::output::RequestId;
 use crate::delivery::point::{Discard, Passage, Point};
 use crate::mqtt::Inbound;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
-use crate::outbox::{Change, Outbox};
+use crate::outbox::{Change, Outbox, Passed};
 use crate::sitewise::api::{EntryError, Fault};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
@@ -351,13 +351,16 @@ impl<S: SiteWise> Engine<S> {
                 self.sends.spawn(async move { (id, sitewise.put(entries).await) });
             }
             Output::Store(points) => {
-                let discarded = self.outbox.put(points);
-                let full = discarded.iter().filter(|(_, why)| *why == Discard::Full).count();
+                let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
+                let full = gone.iter().filter(|(_, why)| *why == Discard::Full).count();
                 self.losses.full += full as u64;
-                self.losses.overwritten += (discarded.len() - full) as u64;
+                self.losses.overwritten += (gone.len() - full) as u64;
                 if full > 0 {
                     self.full_at = Some(now.instant);
                     warn!("the outbox is full: the oldest history goes first");
+                }
+                if !taken.is_empty() {
+                    self.bridge.handle_points(taken, now);
                 }
             }
             Output::Open(gate) => self.outbox.open(gate),

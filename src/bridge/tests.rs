@@ -6,8 +6,8 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::outbox::Outbox;
 use crate::outbox::memory::Memory;
+use crate::outbox::{Outbox, Passed};
 use crate::sitewise::api::{FaultKind, Tqv, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
@@ -224,7 +224,11 @@ impl World {
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
             Output::Grouped(_) | Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
-            Output::Store(points) => self.discarded += self.outbox.put(points).len() as u64,
+            Output::Store(points) => {
+                let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
+                self.discarded += gone.len() as u64;
+                self.bridge.handle_points(taken, self.now);
+            }
             Output::Open(gate) => self.outbox.open(gate),
             Output::Settled(keys) => self.outbox.settle(&keys),
             Output::Refused { point, stored, .. } => {

@@ -5,7 +5,7 @@ use std::mem::size_of;
 
 use rustc_hash::FxHashMap;
 
-use super::{Outbox, Waiting};
+use super::{Outbox, Passed, Waiting};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, Discard, Gate, Key, Point};
 use crate::delivery::turns::{ByClass, CLASSES, Turns};
@@ -156,6 +156,27 @@ impl Outbox for Memory {
         }
         gone.extend(self.shed(self.bound).into_iter().map(|point| (point, Discard::Full)));
         gone
+    }
+
+    fn pass(&mut self, points: Vec<Waiting>, mut room: Room) -> Passed {
+        let waits = CLASSES.into_iter().any(|class| !self.takeable.get(class).is_empty());
+        // Without room for all, those go first whose turn it is.
+        if waits || points.len() > room.points {
+            return Passed { gone: self.put(points), taken: Vec::new() };
+        }
+        let mut taken = Vec::with_capacity(points.len());
+        let mut rest = Vec::new();
+        for waiting in points {
+            let history = usize::from(waiting.point.class == Class::History);
+            let is_only = self.places.is_empty() || !self.places.contains_key(&waiting.point.key());
+            if waiting.gate.is_none() && room.history >= history && is_only {
+                room.history -= history;
+                taken.push(waiting.point);
+            } else {
+                rest.push(waiting);
+            }
+        }
+        Passed { gone: self.put(rest), taken }
     }
 
     fn open(&mut self, gate: Gate) {

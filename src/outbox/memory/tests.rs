@@ -48,6 +48,35 @@ fn a_point_behind_a_gate_is_taken_in_its_old_place_once_the_gate_opens() {
 }
 
 #[test]
+fn a_point_that_nothing_waits_before_passes_through() {
+    let mut outbox = Memory::new(1_000_000);
+    let room = Room { points: 5, history: 1 };
+    let gate = Some(Gate::Asset(Uuid::from_u128(7)));
+    let points = vec![
+        free(point(1, 1, Class::History)),
+        free(point(1, 2, Class::History)),
+        Waiting { point: point(2, 3, Class::Live), gate },
+        free(point(2, 3, Class::Live)),
+        free(point(1, 4, Class::Live)),
+    ];
+    let Passed { gone, taken } = outbox.pass(points, room);
+    assert_eq!((gone, times(&taken)), (vec![], vec![1, 3, 4]));
+    assert_eq!((outbox.len(), outbox.parked()), (2, 1));
+    // Now history waits: a later point waits behind it for its turn.
+    let later = vec![free(point(1, 5, Class::Live))];
+    assert!(outbox.pass(later, room).taken.is_empty());
+    assert_eq!(times(&outbox.take(room)), [5, 2]);
+    // The same key is parked: it takes that one's place and does not overtake it.
+    let Passed { gone, taken } = outbox.pass(vec![free(point(2, 3, Class::Live))], room);
+    assert_eq!((gone.len(), taken.len(), outbox.len()), (1, 0, 1));
+    assert_eq!(times(&outbox.take(room)), [3]);
+    // Without room for all, none passes.
+    let points = (10..16).map(|time| free(point(1, time, Class::Live))).collect();
+    assert!(outbox.pass(points, room).taken.is_empty());
+    assert_eq!(outbox.len(), 6);
+}
+
+#[test]
 fn the_same_key_again_takes_the_place_of_the_first() {
     let mut outbox = Memory::new(1_000_000);
     let first = point(1, 1, Class::Live);
