@@ -141,6 +141,9 @@ pub struct Twin {
     sources: FxHashMap<Source, SourceValues>,
     stale: BTreeSet<(Instant, Source)>,
     beat: Option<Beat>,
+    /// What the wall clock showed when the other began, in milliseconds since the epoch: another
+    /// value than a moment ago, and it was stepped.
+    began: Option<i64>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
     held: VecDeque<Held>,
@@ -158,6 +161,7 @@ impl Twin {
             sources: FxHashMap::default(),
             stale: BTreeSet::new(),
             beat: None,
+            began: None,
             grouped: BTreeSet::new(),
             held: VecDeque::new(),
             held_values: 0,
@@ -167,6 +171,7 @@ impl Twin {
 
     /// Takes what happened in the plant.
     pub fn handle_event(&mut self, event: Event, now: Now) {
+        self.watch_clock(now);
         self.writer.world.counts.values += values_in(&event) as u64;
         if self.writer.world.plan.learned() {
             self.follow(event, &[], now);
@@ -194,11 +199,12 @@ impl Twin {
 
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
+        self.watch_clock(now);
         while let Some((at, _)) = self.stale.first()
             && *at <= now.instant
         {
             if let Some((_, source)) = self.stale.pop_first() {
-                self.mark_stale(&source);
+                self.mark_stale(&source, now);
             }
         }
         self.beat(now);

@@ -9,6 +9,7 @@ use super::*;
 use crate::outbox::memory::Memory;
 use crate::outbox::{Outbox, Passed};
 use crate::sitewise::api::{FaultKind, Tqv, Variant};
+use crate::sitewise::limits;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::message::Message;
@@ -37,15 +38,37 @@ struct Weather {
 /// One thing that happens.
 #[derive(Clone, Debug)]
 enum Act {
-    Birth { node: usize, turbines: u8, extra: bool },
-    Data { node: usize, turbine: u8, value: i16, historical: bool },
-    Stray { node: usize },
-    Lose { node: usize },
-    Death { node: usize },
-    Restart { node: usize },
+    Birth {
+        node: usize,
+        turbines: u8,
+        extra: bool,
+    },
+    Data {
+        node: usize,
+        turbine: u8,
+        value: i16,
+        historical: bool,
+    },
+    Stray {
+        node: usize,
+    },
+    Lose {
+        node: usize,
+    },
+    Death {
+        node: usize,
+    },
+    Restart {
+        node: usize,
+    },
     Disconnect,
-    Garbage { node: usize, bytes: Vec<u8> },
+    Garbage {
+        node: usize,
+        bytes: Vec<u8>,
+    },
     Weather(Weather),
+    /// The bridge's clock is so many minutes wrong.
+    Step(i64),
     Pass(u32),
 }
 
@@ -67,6 +90,7 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (0..60u8, 0..60u8, 0..60u8).prop_map(|(steps, requests, entries)| {
             Act::Weather(Weather { steps, requests, entries })
         }),
+        1 => (-4_320..4_320i64).prop_map(Act::Step),
         6 => (0..20_000u32).prop_map(Act::Pass),
     ]
 }
@@ -125,18 +149,20 @@ impl World {
         match act {
             Act::Birth { node, turbines, extra } => self.birth(node, turbines, extra),
             Act::Data { node, turbine, value, historical } => {
-                let mut speed = Metric::new("Speed", f64::from(value)).at(self.now.wall);
+                let mut speed = Metric::new("Speed", f64::from(value)).at(self.true_time());
                 if historical {
                     speed = speed.historical();
                 }
                 let partial = Template::instance("Turbine").member(speed);
                 let metric = Metric::template(&format!("T{turbine}"), partial);
-                let message = self.edges[node].ndata(self.now.wall, [metric]);
+                let time = self.true_time();
+                let message = self.edges[node].ndata(time, [metric]);
                 self.deliver(message);
             }
             Act::Stray { node } => {
                 let metric = Metric::new("never born", 1);
-                let message = self.edges[node].ndata(self.now.wall, [metric]);
+                let time = self.true_time();
+                let message = self.edges[node].ndata(time, [metric]);
                 self.deliver(message);
             }
             Act::Lose { node } => self.edges[node].skip(1),
@@ -163,9 +189,20 @@ impl World {
                 self.drain();
             }
             Act::Weather(weather) => self.weather = weather,
+            Act::Step(minutes) => self.step(minutes),
             Act::Pass(millis) => self.pass(Duration::from_millis(u64::from(millis))),
         }
         self.check_conservation();
+    }
+
+    /// What right clocks show: those of the edge nodes and of SiteWise.
+    fn true_time(&self) -> Timestamp {
+        Timestamp::from_millis(START).plus(self.now.instant.since(Instant::START))
+    }
+
+    fn step(&mut self, minutes: i64) {
+        let millis = self.true_time().as_millis() + minutes * 60_000;
+        self.now.wall = Timestamp::from_millis(millis);
     }
 
     fn birth(&mut self, node: usize, turbines: u8, extra: bool) {
@@ -182,7 +219,8 @@ impl World {
             }
             metrics.push(Metric::template(&format!("T{turbine}"), instance));
         }
-        let message = self.edges[node].nbirth(self.now.wall, metrics);
+        let time = self.true_time();
+        let message = self.edges[node].nbirth(time, metrics);
         self.deliver(message);
     }
 
@@ -285,7 +323,16 @@ impl World {
                 errors.push(EntryError { entry: place, fault, times: Vec::new() });
                 continue;
             }
-            for Tqv { time, quality, value } in &entry.values {
+            let truth = self.true_time();
+            let window = truth.minus(limits::OLDEST_VALUE)..=truth.plus(limits::NEWEST_VALUE);
+            let (taken, outside): (Vec<_>, Vec<_>) =
+                entry.values.iter().partition(|tqv| window.contains(&tqv.time));
+            if !outside.is_empty() {
+                let fault = Fault { kind: FaultKind::OutOfRange, message: "weather".into() };
+                let times = outside.into_iter().map(|tqv| tqv.time).collect();
+                errors.push(EntryError { entry: place, fault, times });
+            }
+            for Tqv { time, quality, value } in taken {
                 let stream =
                     crate::delivery::point::Stream { asset: entry.asset, property: entry.property };
                 let key = Key { stream, time: *time, quality: *quality };
@@ -358,6 +405,7 @@ proptest! {
     ) {
         let mut world = run(&acts, seed);
         world.weather = Weather::default();
+        world.step(0);
         world.pass(Duration::from_secs(600));
         world.birth(0, 3, true);
         world.birth(1, 3, false);

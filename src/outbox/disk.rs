@@ -7,7 +7,7 @@
 //! back in their order on disk as delivery has room, page by page: memory does not grow with
 //! the backlog.
 //!
-//! A thread of its own, the [`keeper`], does all that touches the disk. When that refuses, or
+//! A thread of its own, the keeper, does all that touches the disk. When that refuses, or
 //! does not keep up, the head goes on alone within its bound, and what is there is saved as
 //! soon as the disk takes writes again.
 

@@ -11,7 +11,7 @@ use super::models::{Cap, ModelIx, PropertyIx};
 use super::names;
 use crate::sparkplug::address::Source;
 
-/// Place of an asset in [`Assets`].
+/// Place of an asset among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct AssetIx(pub u32);
 

@@ -13,7 +13,7 @@ use crate::sitewise::api::{DataType, Hierarchy, Property, PropertyKind};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 
-/// Place of a model in [`Models`].
+/// Place of a model among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelIx(pub u32);
 

@@ -15,12 +15,15 @@ use super::world::PresenceProperties;
 use super::writer::Writer;
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Data, Death, Quality as Sent, Sample, SessionFigures, Slot};
 use crate::time::{Instant, Now, Timestamp};
 
 /// Between two heartbeats of the bridge.
 const BEAT: Duration = Duration::from_secs(60);
+/// The wall clock was stepped if it went so much faster or slower than the other.
+const STEP: Duration = Duration::from_secs(60);
 /// The smallest step of time: a later value needs a later time.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -32,6 +35,8 @@ pub(super) struct SourceValues {
     online: Option<bool>,
     /// Time of the latest presence value.
     told: Option<Timestamp>,
+    /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
+    doubted: bool,
     gaps: u64,
     rebirths: u64,
     slots: Vec<Result<Leaf, Dropped>>,
@@ -78,6 +83,19 @@ impl Twin {
         }
     }
 
+    /// Notes how the two clocks stand to each other. Where the wall clock was stepped, what was
+    /// written with it may have been refused, or may not be what SiteWise shows as the latest.
+    pub(super) fn watch_clock(&mut self, now: Now) {
+        let since_start = i64::try_from(now.instant.since(Instant::START).as_millis());
+        let began = now.wall.as_millis() - since_start.unwrap_or(i64::MAX);
+        let before = self.began.replace(began);
+        if before.is_some_and(|before| before.abs_diff(began) > STEP.as_millis() as u64) {
+            for values in self.sources.values_mut() {
+                values.doubt(&mut self.writer, now);
+            }
+        }
+    }
+
     pub(super) fn born(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
         let Self { config, writer, sources, stale, .. } = self;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
@@ -99,7 +117,7 @@ impl Twin {
         let mut values = SourceValues::new(asset, presence);
         for (target, last) in values.take_over(targets, old) {
             // A metric of the last birth that is missing from this one.
-            writer.own(target, stale_mark(last, usual), Class::Stale);
+            writer.own(target, stale_mark(last, usual, now), Class::Stale);
         }
         for (place, (slot, sample)) in leaves.into_iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
@@ -111,6 +129,7 @@ impl Twin {
         for attribute in attributes {
             values.attribute(writer, attribute, usual);
         }
+        values.doubted = false;
         values.tell_birth(writer, birth.time, now);
         sources.insert(birth.source.clone(), values);
     }
@@ -141,21 +160,21 @@ impl Twin {
             return;
         }
         let usual = if in_window(death.time, now) { death.time } else { now.wall };
-        values.tell_death(&mut self.writer, usual);
+        values.tell_death(&mut self.writer, usual, now);
         let due = now.instant + self.config.stale_after;
         values.death = Some((due, usual));
         self.stale.insert((due, death.source.clone()));
     }
 
     /// Marks what a dead node or device said last as no longer fresh.
-    pub(super) fn mark_stale(&mut self, source: &Source) {
+    pub(super) fn mark_stale(&mut self, source: &Source, now: Now) {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((_, died)) = values.death.take() else { return };
         for leaf in values.slots.iter_mut().flatten() {
             if let Some(last) = &mut leaf.last
                 && last.quality != Quality::Uncertain
             {
-                *last = stale_mark(last.clone(), died);
+                *last = stale_mark(last.clone(), died, now);
                 self.writer.own(leaf.target, last.clone(), Class::Stale);
             }
         }
@@ -190,6 +209,7 @@ impl SourceValues {
             presence,
             online: None,
             told: None,
+            doubted: false,
             gaps: 0,
             rebirths: 0,
             slots: Vec::new(),
@@ -250,6 +270,7 @@ impl SourceValues {
         if let Some(old) = old {
             self.online = old.online;
             self.told = old.told;
+            self.doubted = old.doubted;
             self.born = old.born;
             self.died = old.died;
             self.gaps = old.gaps;
@@ -274,7 +295,7 @@ impl SourceValues {
         usual: Timestamp,
         now: Now,
     ) {
-        let counts = &mut writer.world.counts;
+        let (counts, doubted) = (&mut writer.world.counts, self.doubted);
         let Some(leaf) = self.leaf(slot, sample, counts) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
         let Some(converted) = writer.convert(leaf.target, sample, class) else { return };
@@ -284,11 +305,11 @@ impl SourceValues {
         }
         let own_time = in_window(sample.time, now);
         let time = match &leaf.last {
-            Some(last) if repeats(last, &converted) => {
+            Some(last) if repeats(last, &converted) && !doubted => {
                 return writer.world.counts.drop_value(Dropped::Unchanged);
             }
             Some(last) if own_time && sample.time > last.time => sample.time,
-            Some(last) => later(usual, last.time),
+            Some(last) => later(usual, last.time, now),
             None if own_time => sample.time,
             None => usual,
         };
@@ -305,7 +326,10 @@ impl SourceValues {
         let class = if past { Class::History } else { Class::Live };
         let Some(converted) = writer.convert(leaf.target, sample, class) else { return };
         let tqv = tqv(sample.time, converted);
-        let latest = leaf.last.as_ref().is_none_or(|last| last.time <= tqv.time);
+        let latest = match &leaf.last {
+            Some(last) => last.time <= tqv.time || is_ahead(last.time, now),
+            None => true,
+        };
         if past || !latest {
             writer.plant(leaf.target, tqv, class, now);
         } else if writer.plant(leaf.target, tqv.clone(), class, now) {
@@ -326,7 +350,7 @@ impl SourceValues {
     }
 
     fn tell_birth(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
-        let time = self.presence_time(now.wall);
+        let time = self.presence_time(now.wall, now);
         if self.online != Some(true) {
             self.online = Some(true);
             writer.tell(self.asset, self.presence.online, time, Variant::Boolean(true));
@@ -336,18 +360,29 @@ impl SourceValues {
         writer.tell(self.asset, self.presence.last_birth, time, birth);
     }
 
-    fn tell_death(&mut self, writer: &mut Writer, death: Timestamp) {
+    fn tell_death(&mut self, writer: &mut Writer, death: Timestamp, now: Now) {
         self.online = Some(false);
         self.died = Some(death);
-        let time = self.presence_time(death);
+        let time = self.presence_time(death, now);
         writer.tell(self.asset, self.presence.online, time, Variant::Boolean(false));
         let death = Variant::Double(death.as_millis() as f64);
         writer.tell(self.asset, self.presence.last_death, time, death);
     }
 
-    /// The time of the next presence value: never before the one told last.
-    fn presence_time(&mut self, usual: Timestamp) -> Timestamp {
-        let time = self.told.map_or(usual, |told| later(usual, told));
+    /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
+    /// next birth write every value.
+    fn doubt(&mut self, writer: &mut Writer, now: Now) {
+        self.doubted = true;
+        if let Some(online) = self.online {
+            let time = self.presence_time(now.wall, now);
+            writer.tell(self.asset, self.presence.online, time, Variant::Boolean(online));
+        }
+    }
+
+    /// The time of the next presence value: never before the one told last, unless a clock has
+    /// gone back so far that SiteWise would not take that.
+    fn presence_time(&mut self, usual: Timestamp, now: Now) -> Timestamp {
+        let time = self.told.map_or(usual, |told| later(usual, told, now));
         self.told = Some(time);
         time
     }
@@ -377,11 +412,17 @@ fn repeats(last: &Tqv, converted: &Converted) -> bool {
 
 /// A value that is no longer fresh, at `time` or a tick after it was written, whichever is
 /// later.
-fn stale_mark(last: Tqv, time: Timestamp) -> Tqv {
-    Tqv { time: later(time, last.time), quality: Quality::Uncertain, ..last }
+fn stale_mark(last: Tqv, time: Timestamp, now: Now) -> Tqv {
+    Tqv { time: later(time, last.time, now), quality: Quality::Uncertain, ..last }
 }
 
-/// `time`, or a tick after `last` if that is later.
-fn later(time: Timestamp, last: Timestamp) -> Timestamp {
-    time.max(last.plus(TICK))
+/// `time`, or a tick after `last` if that is later, and not the word of a clock that was wrong.
+fn later(time: Timestamp, last: Timestamp, now: Now) -> Timestamp {
+    if is_ahead(last, now) { time } else { time.max(last.plus(TICK)) }
+}
+
+/// Whether a time that was written is one that SiteWise would not take now: our clock was ahead
+/// then, and what was written with it has not arrived.
+fn is_ahead(time: Timestamp, now: Now) -> bool {
+    time.plus(TICK) > now.wall.plus(limits::NEWEST_VALUE)
 }

@@ -93,9 +93,9 @@ class Away(Case):
         self.start()
         self.wait_until_known()
         self.stack.order_fault({"kind": "drop"}, operations=CALLS)
-        # 1 MiB has room for some thousands.
+        # Delivery has room for 100,000 values of the past, 1 MiB for some thousands more.
         for stream in self.streams:
-            stream.recall(messages=15, seconds=10)
+            stream.recall(messages=60, seconds=10)
         self.publish(100)
         accounts = self.end()
         self.assertEqual(accounts.named("refused").total(), 0)
