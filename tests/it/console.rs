@@ -202,6 +202,47 @@ async fn without_the_token_nothing_but_health_is_told() {
     bridge.stop().await;
 }
 
+/// Also while a server cannot be reached, which the page tells of.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn passwords_and_tokens_are_on_no_page() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let (password, token) = ("correct-horse-battery", "0123456789abcdef-token");
+    let urls = format!("{},mqtt://127.0.0.1:1", broker.url());
+    let variables = [
+        ("MQTT_URL", urls.as_str()),
+        ("MQTT_USERNAME", "sparkwise"),
+        ("MQTT_PASSWORD", password),
+        ("CONSOLE_TOKEN", token),
+    ];
+    let bridge = Bridge::start(&broker, &emulator, &variables);
+    let console = bridge.console().await;
+    let right = format!("Authorization: Bearer {token}\r\n");
+    let mut told = 0;
+    for target in [
+        "/",
+        "/livez",
+        "/readyz",
+        "/metrics",
+        "/api/overview",
+        "/api/children",
+        "/api/models",
+        "/api/nodes",
+        "/api/problems",
+        "/api/refusals",
+        "/api/servers",
+        "/nothing",
+    ] {
+        let answer = request(console, "GET", target, &right).await;
+        told += u32::from(answer.status == 200);
+        for secret in [password, token] {
+            assert!(!answer.head.contains(secret) && !answer.body.contains(secret), "{target}");
+        }
+    }
+    assert!(told >= 6, "only {told} pages were there to be looked at");
+    bridge.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_console_changes_nothing_and_keeps_others_out() {
     let broker = Broker::start(0).await.unwrap();
