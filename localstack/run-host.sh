@@ -64,9 +64,9 @@ install_localstack() {
   [[ -f $venv/installed && $venv/installed -nt $here/requirements.lock ]] && return
   local python
   for python in python3.13 "${PYENV_ROOT:-$HOME/.pyenv}"/versions/3.13*/bin/python; do
-    command -v "$python" >/dev/null && break
+    "$python" -c "" 2>/dev/null && break
   done
-  command -v "$python" >/dev/null || { say "needs Python 3.13"; exit 1; }
+  "$python" -c "" 2>/dev/null || { say "needs Python 3.13"; exit 1; }
   say "installing LocalStack into $venv"
   "$python" -m venv --clear "$venv"
   # Exactly these versions: LocalStack's own dependencies have no upper bounds, and today's break it.

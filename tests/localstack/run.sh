@@ -33,6 +33,8 @@ fi
 free_port() { python3 -c 'import socket; s = socket.create_server(("127.0.0.1", 0)); print(s.getsockname()[1])'; }
 LOCALSTACK_PORT=$(free_port) MQTT_PORT=$(free_port) SITEWISE_PORT=$(free_port)
 export LOCALSTACK_PORT MQTT_PORT SITEWISE_PORT
+# A free port too: another bridge may run on this machine.
+export CONSOLE_ADDR=127.0.0.1:0
 
 bash "$root/localstack/run-host.sh" >"$work/world.log" 2>&1 &
 world=$!
