@@ -83,7 +83,7 @@ impl Discarded {
             Discard::Overwritten => self.overwritten += 1,
             Discard::Rate => self.rate += 1,
             // Not by delivery.
-            Discard::Full | Discard::Shutdown => {}
+            Discard::Full => {}
         }
     }
 }

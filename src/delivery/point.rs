@@ -94,8 +94,6 @@ pub enum Discard {
     Rate,
     /// The outbox is full; the oldest history goes first.
     Full,
-    /// The process ended, and it was in memory alone.
-    Shutdown,
 }
 
 /// Why a point was refused: it goes to the dead letters.
