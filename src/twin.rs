@@ -248,6 +248,11 @@ impl Twin {
         self.held_values
     }
 
+    /// How flat metrics are grouped into assets.
+    pub fn rules(&self) -> &Rules {
+        &self.config.rules
+    }
+
     /// Edge nodes whose flat metrics the rules made assets of: those assets have no parameters.
     pub fn grouped(&self) -> impl Iterator<Item = &EdgeNode> {
         self.grouped.iter()

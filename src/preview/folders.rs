@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Suggestion;
 use crate::sparkplug::event::{Birth, Content};
+use crate::twin::Rules;
 
 /// Folders with the same members that make a rule worth suggesting.
 const ALIKE: usize = 2;
@@ -13,9 +14,13 @@ const MEMBERS: usize = 2;
 /// The folders of a plant: by the folder around them, by name, their members.
 type Folders<'a> = BTreeMap<Vec<&'a str>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
 
-/// Rules that would turn flat metrics of these births into assets.
-pub(super) fn suggestions<'a>(births: impl Iterator<Item = &'a Birth>) -> Vec<Suggestion> {
-    let folders = folders(births);
+/// Rules that would turn flat metrics of these births into assets, those excepted that the rules
+/// there are take already.
+pub(super) fn suggestions<'a>(
+    births: impl Iterator<Item = &'a Birth>,
+    rules: &Rules,
+) -> Vec<Suggestion> {
+    let folders = folders(births, rules);
     let mut shortest_first: Vec<_> = folders.iter().collect();
     shortest_first.sort_by_key(|(around, _)| around.len());
     let mut found = Vec::new();
@@ -47,12 +52,13 @@ pub(super) fn suggestions<'a>(births: impl Iterator<Item = &'a Birth>) -> Vec<Su
     found
 }
 
-fn folders<'a>(births: impl Iterator<Item = &'a Birth>) -> Folders<'a> {
+fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folders<'a> {
     let mut folders = Folders::new();
     for metric in births.flat_map(|birth| &birth.metrics) {
         if !matches!(metric.content, Content::Leaf { .. })
             || metric.name.starts_with("Node Control/")
             || metric.name.starts_with("Device Control/")
+            || rules.takes(metric)
         {
             continue;
         }
@@ -144,8 +150,12 @@ mod tests {
     }
 
     fn rules(names: &[&str]) -> Vec<String> {
+        rules_beside(&Rules::default(), names)
+    }
+
+    fn rules_beside(rules: &Rules, names: &[&str]) -> Vec<String> {
         let birth = birth(names);
-        let found = suggestions(std::iter::once(&birth)).into_iter();
+        let found = suggestions(std::iter::once(&birth), rules).into_iter();
         found.map(|suggestion| suggestion.rule).collect()
     }
 
@@ -167,6 +177,17 @@ mod tests {
                 "Park/Turbines/{asset}/Gearbox/{member} => Turbine > Gearbox",
             ]
         );
+    }
+
+    #[test]
+    fn a_rule_is_not_suggested_for_what_one_takes_already() {
+        let names = ["T1", "T2"]
+            .map(|t| ["Speed", "Power", "Gear/Temp", "Gear/Oil"].map(|m| format!("{t}/{m}")));
+        let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
+        let beside = |rules| rules_beside(&Rules::parse(rules).unwrap(), &names);
+        assert_eq!(beside("{asset}/{member} => Turbine"), [] as [&str; 0]);
+        assert_eq!(beside("{asset}/Gear/{member} => A > B"), ["{asset}/{member} => Machine"]);
+        assert_eq!(beside("T1/{asset}/{member} => Part"), ["{asset}/{member} => Machine"]);
     }
 
     #[test]

@@ -36,7 +36,7 @@ pub struct Report {
     pub takes: Duration,
     /// What stands in the way: a model, an asset or a value, and why.
     pub conflicts: Vec<(String, String)>,
-    /// Rules that would turn flat metrics into assets.
+    /// Rules that would turn further flat metrics into assets.
     pub rules: Vec<Suggestion>,
     /// What ingest would cost; none where the capture has no times.
     pub cost: Option<Cost>,
@@ -123,7 +123,7 @@ impl Report {
             associations: changes.associations,
             takes,
             conflicts,
-            rules: folders::suggestions(told.births()),
+            rules: folders::suggestions(told.births(), twin.rules()),
             cost,
         }
     }

@@ -140,13 +140,19 @@ fn captured() -> String {
 }
 
 async fn planned(lines: &str, sitewise: FakeSiteWise) -> Report {
+    planned_with(&[], lines, sitewise).await
+}
+
+async fn planned_with(variables: &[(&str, &str)], lines: &str, sitewise: FakeSiteWise) -> Report {
     let name = format!("sparkwise-plan-{:016x}.txt", fastrand::u64(..));
     let path = std::env::temp_dir().join(name);
     std::fs::write(&path, lines).unwrap();
-    let variables = std::collections::BTreeMap::from([
-        ("MQTT_URL".to_owned(), "mqtt://localhost".to_owned()),
-        ("AWS_REGION".to_owned(), "eu-west-1".to_owned()),
-    ]);
+    let usual = [("MQTT_URL", "mqtt://localhost"), ("AWS_REGION", "eu-west-1")];
+    let variables: std::collections::BTreeMap<_, _> = usual
+        .iter()
+        .chain(variables)
+        .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
+        .collect();
     let config = Config::load(&variables).unwrap();
     let options = Options { from: From::Captures(vec![path.clone()]), json: false };
     let report = run(&config, &options, ReadOnly(Mutex::new(sitewise)), "test").await;
@@ -181,6 +187,14 @@ async fn a_model_of_the_same_name_that_others_made_is_a_conflict() {
     assert_eq!(what, "model Turbine");
     assert!(why.contains("TWIN_MODEL_PREFIX"), "{why}");
     assert!(!report.to_string().contains("+ 1 of Turbine"), "{report}");
+}
+
+#[tokio::test]
+async fn the_rules_there_are_are_not_suggested_again() {
+    let rules = [("TWIN_RULES", "Pumps/{asset}/{member} => Pump")];
+    let report = planned_with(&rules, &captured(), FakeSiteWise::default()).await;
+    assert_eq!(report.rules, []);
+    assert!(report.to_string().contains("+ 2 of Pump: Pumps/P1, Pumps/P2"), "{report}");
 }
 
 #[test]

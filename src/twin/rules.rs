@@ -83,6 +83,11 @@ impl Rules {
         (kept, made)
     }
 
+    /// Whether a rule makes this metric part of an asset.
+    pub fn takes(&self, metric: &Metric) -> bool {
+        self.find(metric).is_some()
+    }
+
     /// The first rule for a flat metric, and what its parts are called.
     fn find(&self, metric: &Metric) -> Option<(&Rule, Path)> {
         if is_control(&metric.name) || matches!(metric.content, Content::Instance(_)) {
