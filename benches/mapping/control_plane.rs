@@ -58,6 +58,7 @@ impl ControlPlane {
             root: model.properties.len(),
             composites: Vec::new(),
             hierarchies: hierarchies.map(|place| (place.id, place.child_model)).collect(),
+            usable: None,
         }
     }
 

@@ -155,6 +155,7 @@ impl<S: SiteWise> Rehearsal<S> {
                     properties: named(&create.properties),
                     composites: Vec::new(),
                     hierarchies: places(&create.hierarchies),
+                    usable: None,
                 };
                 self.models.insert(create.id, model);
             }

@@ -180,6 +180,7 @@ async fn a_model_of_the_same_name_that_others_made_is_a_conflict() {
         updates: 0,
         looks: 0,
         failed: None,
+        usable: None,
     };
     sitewise.models.insert(uuid::Uuid::from_u128(1), foreign);
     let report = planned(&captured(), sitewise).await;

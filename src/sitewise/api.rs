@@ -186,6 +186,18 @@ pub struct Model {
     pub composites: Vec<Composite>,
     /// Ids of its hierarchies, with the model of their children.
     pub hierarchies: Vec<(Uuid, Uuid)>,
+    /// What its assets still have where it is FAILED: its last version that became ACTIVE; none
+    /// if there is no such version.
+    pub usable: Option<Usable>,
+}
+
+/// The version of a FAILED model that its assets go on with.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Usable {
+    /// Ids of all its properties, those of composite models included.
+    pub properties: Vec<Uuid>,
+    /// Ids of its hierarchies.
+    pub hierarchies: Vec<Uuid>,
 }
 
 /// A composite model within a model.

@@ -116,6 +116,7 @@ mod tests {
             root: 0,
             composites: Vec::new(),
             hierarchies: Vec::new(),
+            usable: None,
         }
     }
 }

@@ -234,6 +234,7 @@ pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId>
         root: output.asset_model_properties().len(),
         composites: Vec::new(),
         hierarchies,
+        usable: None,
     })
 }
 

@@ -7,7 +7,9 @@ use aws_sdk_iotsitewise::types::{AssetModelVersionType, ListAssetModelProperties
 use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible, unreadable};
-use crate::sitewise::api::{Composite, CreateComposite, Fault, GrowComposite, GrowModel, Model};
+use crate::sitewise::api::{
+    Composite, CreateComposite, Fault, FaultKind, GrowComposite, GrowModel, Model, State, Usable,
+};
 use crate::sitewise::limits::PAGE_ITEMS;
 use crate::sitewise::{convert, fault, merge};
 
@@ -15,20 +17,42 @@ use crate::sitewise::{convert, fault, merge};
 const CUSTOM: &str = "CUSTOM";
 /// The version that is written next, finished or not.
 const LATEST: &str = "LATEST";
+/// The last version that came through; a model that never did has none.
+const ACTIVE: &str = "ACTIVE";
 
 impl AwsSiteWise {
-    async fn describe(&self, id: Uuid) -> Result<DescribeAssetModelOutput, Fault> {
+    async fn describe(
+        &self,
+        id: Uuid,
+        version: &'static str,
+    ) -> Result<DescribeAssetModelOutput, Fault> {
         self.client
             .describe_asset_model()
             .asset_model_id(id.to_string())
-            .asset_model_version(LATEST)
+            .asset_model_version(version)
             .send()
             .await
             .map_err(|error| fault::of_call(format_args!("describe asset model {id}"), &error))
     }
 
+    /// A model as it is written next, and of one that FAILED what its assets go on with.
     pub(super) async fn describe_whole(&self, id: Uuid) -> Result<Model, Fault> {
-        let output = self.describe(id).await?;
+        let mut model = self.describe_version(id, LATEST).await?;
+        if let State::Failed(_) = model.state {
+            model.usable = match self.describe_version(id, ACTIVE).await {
+                Ok(Model { properties, hierarchies, .. }) => Some(Usable {
+                    properties: properties.into_iter().map(|(id, _)| id).collect(),
+                    hierarchies: hierarchies.into_iter().map(|(id, _)| id).collect(),
+                }),
+                Err(Fault { kind: FaultKind::NotFound, .. }) => None,
+                Err(fault) => return Err(fault),
+            };
+        }
+        Ok(model)
+    }
+
+    async fn describe_version(&self, id: Uuid, version: &'static str) -> Result<Model, Fault> {
+        let output = self.describe(id, version).await?;
         let tried = || format!("describe asset model {id}");
         let mut model = convert::model(&output).map_err(unreadable(tried()))?;
         let told = output.asset_model_composite_models();
@@ -39,13 +63,13 @@ impl AwsSiteWise {
             model.composites.push(Composite { id, properties: 0 });
         }
         if !model.composites.is_empty() {
-            self.list_properties(&mut model).await?;
+            self.list_properties(&mut model, version).await?;
         }
         Ok(model)
     }
 
     /// Puts in the ids and names of all properties, those of custom composite models included.
-    async fn list_properties(&self, model: &mut Model) -> Result<(), Fault> {
+    async fn list_properties(&self, model: &mut Model, version: &'static str) -> Result<(), Fault> {
         let id = model.id;
         let tried = || format!("list properties of asset model {id}");
         model.properties.clear();
@@ -55,7 +79,7 @@ impl AwsSiteWise {
                 .client
                 .list_asset_model_properties()
                 .asset_model_id(id.to_string())
-                .asset_model_version(LATEST)
+                .asset_model_version(version)
                 .filter(ListAssetModelPropertiesFilter::All)
                 .max_results(PAGE_ITEMS)
                 .set_next_token(token)
@@ -82,7 +106,7 @@ impl AwsSiteWise {
     }
 
     pub(super) async fn update(&self, growth: &GrowModel) -> Result<(), Fault> {
-        let model = self.describe(growth.id).await?;
+        let model = self.describe(growth.id, LATEST).await?;
         let tried = || format!("update asset model {:?}", model.asset_model_name());
         let Some(grown) = merge::merge(&model, growth).map_err(inexpressible(tried()))? else {
             return Ok(());
@@ -130,7 +154,7 @@ impl AwsSiteWise {
     pub(super) async fn update_composite(&self, growth: &GrowComposite) -> Result<(), Fault> {
         let tried = || format!("update composite model {} of {}", growth.id, growth.model);
         // The tag first: what is written between the two reads is then seen.
-        let model = self.describe(growth.model).await?;
+        let model = self.describe(growth.model, LATEST).await?;
         let composite = self
             .client
             .describe_asset_model_composite_model()

@@ -9,7 +9,6 @@ use super::{
     AFTER_REFUSAL, AssetList, FIRST_LOOK, FIRST_RETRY, Job, KnownAsset, LONGEST_LOOK,
     LONGEST_RETRY, On, Output, Plan,
 };
-use crate::delivery::point::Gate;
 use crate::sitewise::api::{Asset, Fault, FaultKind, Model, ModelSummary, Page, State};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
@@ -109,7 +108,8 @@ impl Plan {
                 state.done = next.is_none();
                 state.token = next;
                 for Asset { id, name, model, description, state, .. } in items {
-                    let active = state == State::Active;
+                    // One that its model's growth locks takes values all the same.
+                    let active = matches!(state, State::Active | State::Updating);
                     let source = presence::source(self.namespace, id, description.as_deref());
                     let known = KnownAsset { name, model, source, online: false, active };
                     self.known_assets.insert(id, known);
@@ -230,15 +230,7 @@ impl Plan {
         };
         match model.state {
             State::Active => {
-                let had = std::mem::take(&mut state.properties);
-                let wanted = &models.get(ix).properties;
-                state.take(model, wanted);
-                for property in wanted {
-                    let has = state.properties.contains(&property.id);
-                    if has && !had.contains(&property.id) {
-                        self.outputs.push_back(Output::Open(Gate::Property(property.id)));
-                    }
-                }
+                self.outputs.extend(state.take(model, &models.get(ix).properties));
                 state.stage = ModelStage::Active;
                 state.taken = false;
                 state.tries = Tries::default();
@@ -255,11 +247,9 @@ impl Plan {
             }
             State::Failed(ref reason) => {
                 let reason = reason.clone();
-                // The version that failed is what an update adds to. What it brought is not
-                // usable, so that it does not count as had.
-                (state.root, state.composites) = (model.root, model.composites);
                 let tried: FxHashSet<_> = model.properties.iter().map(|(id, _)| *id).collect();
                 let wanted = &models.get(ix).properties;
+                self.outputs.extend(state.take(model, wanted));
                 if wanted.iter().any(|property| !tried.contains(&property.id)) {
                     state.stage = ModelStage::Mending;
                     state.tries = Tries::default();

@@ -3,7 +3,9 @@
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
-use crate::sitewise::api::{Composite, Model, Property};
+use super::Output;
+use crate::delivery::point::Gate;
+use crate::sitewise::api::{Composite, Model, Property, State, Usable};
 use crate::time::Instant;
 
 /// Where a model stands.
@@ -85,14 +87,32 @@ impl ModelState {
 
 impl ModelState {
     /// Takes what a description tells, against what is wanted.
-    pub(super) fn take(&mut self, model: Model, wanted: &[Property]) {
+    ///
+    /// Where the version that is written next has FAILED, an update adds to that one, but what
+    /// the model has is what the last usable one had. Gives back the gates that open with it.
+    pub(super) fn take(&mut self, model: Model, wanted: &[Property]) -> Vec<Output> {
+        let had = std::mem::take(&mut self.properties);
+        let Usable { properties, hierarchies } = match model.state {
+            State::Failed(_) => model.usable.unwrap_or_default(),
+            State::Creating | State::Active | State::Updating | State::Deleting => Usable {
+                properties: model.properties.iter().map(|(id, _)| *id).collect(),
+                hierarchies: model.hierarchies.iter().map(|(id, _)| *id).collect(),
+            },
+        };
         self.root = model.root;
         self.composites = model.composites;
-        self.properties = model.properties.iter().map(|(id, _)| *id).collect();
-        self.names = model.properties.into_iter().map(|(_, name)| name).collect();
-        self.hierarchies = model.hierarchies.into_iter().map(|(id, _)| id).collect();
+        self.properties = properties.into_iter().collect();
+        self.hierarchies = hierarchies.into_iter().collect();
+        // What is ours and failed keeps its name for the next try.
+        let is_wanted = |id: &Uuid| wanted.iter().any(|property| property.id == *id);
+        let others = model.properties.into_iter();
+        let others = others.filter(|(id, _)| self.properties.contains(id) || !is_wanted(id));
+        self.names = others.map(|(_, name)| name).collect();
         self.complete = 0;
         self.count_complete(wanted);
+        let new = wanted.iter().map(|property| property.id);
+        let new = new.filter(|id| self.properties.contains(id) && !had.contains(id));
+        new.map(|id| Output::Open(Gate::Property(id))).collect()
     }
 
     /// Counts on over the wanted properties that the model has.
@@ -131,7 +151,7 @@ pub(super) enum Link {
 #[derive(Debug)]
 pub(super) struct AssetState {
     pub stage: AssetStage,
-    /// Its values may go.
+    /// Its values may go, each as soon as the model has its property.
     pub open: bool,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub taken: bool,
@@ -156,7 +176,8 @@ impl AssetState {
     pub(super) fn new(stage: AssetStage, has_parent: bool) -> Self {
         Self {
             stage,
-            open: false,
+            // Nothing waits yet behind a gate of its own, so that none has to be opened.
+            open: stage == AssetStage::Active,
             taken: false,
             fresh: false,
             link: if has_parent { Link::Wanted } else { Link::Root },

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::sitewise::api::{
     Asset, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, State,
+    Usable,
 };
 use crate::sitewise::limits;
 use crate::twin::plan::step::{Done, Step};
@@ -22,6 +23,8 @@ pub(crate) struct FakeModel {
     pub(crate) looks: u32,
     /// Why it is FAILED.
     pub(crate) failed: Option<String>,
+    /// What its last ACTIVE version has, while it is FAILED.
+    pub(crate) usable: Option<Usable>,
 }
 
 /// An asset as it stands in SiteWise.
@@ -73,7 +76,7 @@ impl FakeSiteWise {
                     id: *id,
                     external_id: model.external_id.clone(),
                     name: model.name.clone(),
-                    state: State::Active,
+                    state: model.failed.clone().map_or(State::Active, State::Failed),
                 });
                 Ok(Done::Models(page(items.collect(), token)))
             }
@@ -89,6 +92,7 @@ impl FakeSiteWise {
                 }
                 let model = FakeModel {
                     failed: self.failing.contains(&create.name).then(|| "it failed".into()),
+                    usable: None,
                     composites: BTreeMap::new(),
                     name: create.name,
                     external_id: Some(create.external_id),
@@ -215,6 +219,11 @@ impl FakeSiteWise {
         model.updates += 1;
         model.looks = self.slowness;
         model.failed = self.failing.contains(&model.name).then(|| "it failed".into());
+        let before = self.models.get(&id).filter(|_| model.failed.is_some());
+        model.usable = before.and_then(|before| match before.failed {
+            None => Some(before.version()),
+            Some(_) => before.usable.clone(),
+        });
         self.models.insert(id, model);
         Ok(Done::Accepted)
     }
@@ -240,6 +249,7 @@ impl FakeSiteWise {
                 .map(|(id, (_, part))| Composite { id: *id, properties: part.len() })
                 .collect(),
             hierarchies: model.hierarchies.iter().map(|h| (h.id, h.child_model)).collect(),
+            usable: model.usable.clone(),
         }))
     }
 
@@ -296,6 +306,13 @@ impl FakeModel {
     /// Those of the root, then those of the composite models.
     pub(crate) fn all_properties(&self) -> impl Iterator<Item = &Property> {
         self.properties.iter().chain(self.composites.values().flat_map(|(_, part)| part))
+    }
+
+    fn version(&self) -> Usable {
+        Usable {
+            properties: self.all_properties().map(|property| property.id).collect(),
+            hierarchies: self.hierarchies.iter().map(|place| place.id).collect(),
+        }
     }
 }
 

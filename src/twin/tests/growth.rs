@@ -136,6 +136,55 @@ fn a_model_that_ends_failed_is_written_again_when_its_definition_changes() {
     assert!(model.properties.iter().any(|property| property.name == "Pitch"));
 }
 
+/// After a restart as well: what waits is what the refused growth brought, and nothing else.
+#[test]
+fn a_growth_that_failed_holds_up_no_value_of_what_was_there() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    assert_eq!(waiting(&rig), 0);
+    let with_pitch = |offset_ms| {
+        let mut turbine = turbine("T1", 0, 12.0 + offset_ms as f64, offset_ms);
+        let Content::Instance(instance) = &mut turbine.content else { panic!() };
+        let pitch = sample(offset_ms, Value::Double(1.5));
+        instance.members.push(leaf(3, "Pitch", DataType::Double, pitch));
+        birth_at(offset_ms, node(), definitions(), vec![turbine])
+    };
+    rig.sitewise.failing.insert("Turbine".into());
+    rig.event(with_pitch(30_000));
+    rig.seconds(60);
+    let held = |rig: &Rig| -> Vec<_> {
+        let held = rig.points.iter().filter(|waiting| waiting.gate.is_some());
+        held.map(|waiting| waiting.point.value.clone()).collect()
+    };
+    assert_eq!(held(&rig), [Variant::Double(1.5)]);
+
+    let mut rig = rig.restart();
+    rig.event(with_pitch(90_000));
+    rig.event(data(node(), vec![(0, sample(91_000, Value::Double(13.0)))]));
+    rig.seconds(20);
+    assert_eq!(held(&rig), [Variant::Double(1.5)]);
+    let speeds: Vec<_> = rig.written("T1", "Speed").into_iter().map(|(at, ..)| at).collect();
+    assert_eq!(speeds, [90_000, 91_000]);
+    let problems: Vec<_> = rig.twin.plan().problems().collect();
+    assert_eq!(problems, [("model Turbine", "it failed")]);
+    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+
+    rig.sitewise.failing.clear();
+    let mut definitions = definitions();
+    definitions[0].members.push(Member {
+        name: "Yaw".into(),
+        properties: Vec::new(),
+        kind: MemberKind::Leaf(Some(DataType::Double)),
+    });
+    rig.event(birth(node(), definitions, vec![turbine("T1", 0, 12.0, 120_000)]));
+    rig.seconds(20);
+    assert_eq!(waiting(&rig), 0);
+    let (_, model) = rig.sitewise.model("Turbine");
+    let names: Vec<_> = model.properties.iter().map(|property| &*property.name).collect();
+    assert_eq!(names[names.len() - 2..], ["Pitch", "Yaw"]);
+}
+
 #[test]
 fn what_the_tree_has_no_place_for_lives_at_the_root_and_is_listed() {
     let mut rig = Rig::new();

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sitewise::api::{Hierarchy, Property, PropertyKind, State};
+use crate::sitewise::api::{Hierarchy, Property, PropertyKind, State, Usable};
 
 const ETAG: &str = "0123456789012345678901234567890123456789012";
 
@@ -127,7 +127,35 @@ async fn models_in_motion_and_faults_are_not_kept() {
     failed.store(true, Ordering::Relaxed);
     let fault = client.describe_model(id).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::NotFound);
-    assert_eq!(stub.requests().len(), 3);
+    // Of one that failed, what its assets go on with is asked for as well.
+    assert_eq!(stub.requests().len(), 5);
+}
+
+#[tokio::test]
+async fn of_a_model_that_failed_the_active_version_is_what_it_has() {
+    let ever_active = Arc::new(AtomicBool::new(true));
+    let active = ever_active.clone();
+    let stub = Stub::start(move |request: &Request| {
+        let mut model = model_of_people();
+        model["assetModelStatus"] = json!({"state": "FAILED"});
+        if request.path.ends_with("ACTIVE") {
+            if !active.load(Ordering::Relaxed) {
+                return Reply::error(404, "ResourceNotFoundException");
+            }
+            model["assetModelProperties"].as_array_mut().unwrap().truncate(1);
+        }
+        Reply::json(200, &model)
+    })
+    .await;
+    let client = client(&stub);
+    let model = client.describe_model(MODEL.parse().unwrap()).await.unwrap();
+    assert_eq!(model.properties.len(), 4);
+    let properties = [3, 12].map(Uuid::from_u128).to_vec();
+    let hierarchies = vec![Uuid::from_u128(6)];
+    assert_eq!(model.usable, Some(Usable { properties, hierarchies }));
+    ever_active.store(false, Ordering::Relaxed);
+    let model = client.describe_model(MODEL.parse().unwrap()).await.unwrap();
+    assert_eq!(model.usable, None);
 }
 
 #[tokio::test]
