@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark ends where it cannot go on")]
 
+#[path = "../support/control_plane.rs"]
 mod control_plane;
 #[path = "../support/plant.rs"]
 mod plant;
@@ -88,7 +89,7 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
     while let Some(output) = twin.poll_output(now) {
         match output {
             Output::Step(id, step) => {
-                let done = plane.answer(step);
+                let done = plane.answer(step, twin);
                 twin.handle_done(id, Ok(done), now);
             }
             Output::Store(_)
@@ -144,7 +145,7 @@ fn births(criterion: &mut Criterion) {
             || (learned(), birth.clone()),
             |((mut twin, mut plane), birth)| {
                 provision(&mut twin, &mut plane, birth);
-                assert_eq!(plane.assets.len(), ASSETS);
+                assert_eq!(plane.assets, ASSETS);
                 (twin, plane)
             },
             BatchSize::LargeInput,
