@@ -72,7 +72,7 @@ pub enum Output {
         edge: Option<EdgeNode>,
         /// What.
         finding: Finding,
-        /// The topic of the message that shows it; empty where none does.
+        /// What shows it: the topic of a message, or words; empty where nothing does.
         example: String,
     },
 }
@@ -202,6 +202,13 @@ impl Bridge {
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
                     twin::Output::Expect { edge, devices } => {
                         self.host.expect(&edge, &devices, now);
+                        self.follow_host(now);
+                        continue;
+                    }
+                    twin::Output::Differs(difference) => {
+                        let (finding, example) =
+                            (Finding::DefinitionsDiffer, difference.to_string());
+                        self.host.handle_finding(&difference.edge, finding, &example, now.wall);
                         self.follow_host(now);
                         continue;
                     }

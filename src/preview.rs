@@ -12,6 +12,7 @@ mod listen;
 mod rehearsal;
 mod report;
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -179,6 +180,7 @@ pub async fn run<S: SiteWise>(
         rehearsal: Rehearsal::new(sitewise),
         what_if: WhatIf::default(),
         values: 0,
+        differences: BTreeSet::new(),
         is_data: false,
         arrival: Instant::START,
         now: told.events.first().map_or(Now::default(), |(at, _)| *at),
@@ -199,6 +201,8 @@ struct Survey<S> {
     rehearsal: Rehearsal<S>,
     what_if: WhatIf,
     values: u64,
+    /// What births say otherwise than the models keep.
+    differences: BTreeSet<String>,
     /// Whether the event that is being followed is data.
     is_data: bool,
     /// When the event that is being followed arrived.
@@ -227,6 +231,9 @@ impl<S: SiteWise> Survey<S> {
                         self.values += 1;
                         self.what_if.count(point.stream, &point.value, self.arrival);
                     }
+                }
+                Output::Differs(difference) => {
+                    self.differences.insert(difference.to_string());
                 }
                 Output::Open(_)
                 | Output::Refused { .. }
@@ -260,7 +267,9 @@ impl<S: SiteWise> Survey<S> {
             values: self.values,
             messages: self.what_if.messages(),
         });
-        Report::new(told, &self.twin, self.rehearsal.writes(), takes.unwrap_or_default(), cost)
+        let takes = takes.unwrap_or_default();
+        let writes = self.rehearsal.writes();
+        Report::new(told, &self.twin, writes, &self.differences, takes, cost)
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod assets;
 pub mod counts;
+mod differences;
 mod early;
 pub mod identity;
 mod layout;
@@ -28,6 +29,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::counts::{Counts, Dropped};
+pub use self::differences::{Difference, Part};
 use self::early::Early;
 use self::identity::Namespace;
 pub use self::mapping::Int64;
@@ -111,6 +113,8 @@ pub enum Output {
     /// The rules made assets of an edge node's flat metrics, for the first time. Such a stream
     /// has no parameters and no definitions, so these assets lack the attributes of those.
     Grouped(EdgeNode),
+    /// A birth says another unit or default of a property than the model keeps.
+    Differs(Difference),
     /// This node was online before the start, and these devices of it: whether they still are is
     /// to be found out.
     Expect {

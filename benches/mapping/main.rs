@@ -96,6 +96,7 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
             | Output::Open(_)
             | Output::Refused { .. }
             | Output::Grouped(_)
+            | Output::Differs(_)
             | Output::Expect { .. } => {}
         }
     }

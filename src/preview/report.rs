@@ -1,6 +1,6 @@
 //! What is told: for people as text, for machines as JSON.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::time::Duration;
 
@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::{Told, folders, json};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{DataType, Property, PropertyKind};
+use crate::sparkplug::findings::Finding;
 use crate::twin::Twin;
 use crate::twin::counts::Dropped;
 use crate::twin::mapping;
@@ -95,6 +96,7 @@ impl Report {
         told: &Told,
         twin: &Twin,
         writes: &[Step],
+        differences: &BTreeSet<String>,
         takes: Duration,
         cost: Option<Cost>,
     ) -> Self {
@@ -110,10 +112,11 @@ impl Report {
             let why = "TWIN_MAX_MODELS, TWIN_MAX_ASSETS or TWIN_MAX_PROPERTIES is reached";
             conflicts.push((format!("{capped} values"), why.to_owned()));
         }
+        let words = Finding::DefinitionsDiffer.words();
+        conflicts.extend(differences.iter().map(|what| (what.clone(), words.to_owned())));
         let born = |is_device: bool| {
             let births = told.births().filter(|birth| birth.source.device.is_some() == is_device);
-            let sources: std::collections::BTreeSet<_> =
-                births.map(|birth| birth.source.to_string()).collect();
+            let sources: BTreeSet<_> = births.map(|birth| birth.source.to_string()).collect();
             sources.len()
         };
         Self {

@@ -198,6 +198,21 @@ async fn the_rules_there_are_are_not_suggested_again() {
     assert!(report.to_string().contains("+ 2 of Pump: Pumps/P1, Pumps/P2"), "{report}");
 }
 
+#[tokio::test]
+async fn edge_nodes_that_disagree_about_a_unit_are_a_conflict() {
+    let births = |node: &str, unit: &str| {
+        let mut edge = Edge::new(EdgeNode::new("Nordsee", node), 0);
+        let speed = Metric::new("Speed", 1.0).property("engUnit", unit);
+        let definition = Metric::template("_types_/Pump", Template::definition().member(speed));
+        line_of(0, &edge.nbirth(Timestamp::from_millis(START), [definition]))
+    };
+    let lines = births("gw1", "rpm") + &births("gw2", "1/min");
+    let report = planned(&lines, FakeSiteWise::default()).await;
+    let [(what, why)] = report.conflicts.as_slice() else { panic!("{report}") };
+    assert_eq!(what, "Nordsee/gw2 gives Pump/Speed the unit \"1/min\", Nordsee/gw1 gave \"rpm\"");
+    assert!(why.contains("let the edge nodes agree"), "{why}");
+}
+
 #[test]
 fn lines_are_read_as_people_capture_them() {
     let payload = vec![0x08, 0xff];

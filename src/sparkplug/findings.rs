@@ -91,6 +91,8 @@ pub enum Finding {
     MissingMember,
     /// An instance with a member that its definition lacks.
     SpareMember,
+    /// A unit or default of a member that is not the one given first for its model.
+    DefinitionsDiffer,
     /// A STATE payload that is none.
     WrongState,
     /// Another host application that goes by our id.
@@ -104,7 +106,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 46] = [
+    pub const ALL: [Self; 47] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -148,6 +150,7 @@ impl Finding {
         Self::ChangedTemplate,
         Self::MissingMember,
         Self::SpareMember,
+        Self::DefinitionsDiffer,
         Self::WrongState,
         Self::HostConflict,
         Self::Suppressed,
@@ -199,6 +202,7 @@ impl Finding {
             Self::ChangedTemplate => "changed_template",
             Self::MissingMember => "missing_member",
             Self::SpareMember => "spare_member",
+            Self::DefinitionsDiffer => "definitions_differ",
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
             Self::Suppressed => "rebirth_suppressed",
@@ -253,6 +257,10 @@ impl Finding {
             Self::ChangedTemplate => "data names another template than the birth",
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
             Self::SpareMember => "a template instance has members that its definition lacks",
+            Self::DefinitionsDiffer => {
+                "it gives another unit or default than was given first, which the model keeps: let \
+                 the edge nodes agree, or name one of the templates otherwise"
+            }
             Self::WrongState => "a STATE payload is none",
             Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
             Self::Suppressed => {
@@ -308,6 +316,7 @@ impl Finding {
             | Self::RepeatedMetric
             | Self::WrongValue
             | Self::OutOfRange
+            | Self::DefinitionsDiffer
             | Self::Suppressed => None,
         }
     }

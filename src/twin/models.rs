@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::differences::Differences;
 use super::identity::{Namespace, PropertyRole, short_hash};
 use super::{mapping, names};
 use crate::sitewise::api::{DataType, Hierarchy, Property, PropertyKind};
@@ -101,7 +102,9 @@ pub struct Models {
     list: Vec<Model>,
     by_id: FxHashMap<Uuid, ModelIx>,
     /// Whose birth is being laid out.
-    speaker: Option<Source>,
+    pub(super) speaker: Option<Source>,
+    /// What that birth says otherwise than one before it.
+    pub(super) differences: Differences,
 }
 
 impl Models {
@@ -120,6 +123,7 @@ impl Models {
             list: Vec::new(),
             by_id: FxHashMap::default(),
             speaker: None,
+            differences: Differences::default(),
         }
     }
 
@@ -251,8 +255,9 @@ impl Models {
         let (namespace, max) = (self.namespace, self.max_properties);
         let model = self.get(ix);
         let id = namespace.property(model.id, wanted.role, wanted.path, wanted.data_type);
-        if let Some(property) = model.index.get(&id) {
-            return Ok((*property, false));
+        if let Some(property) = model.index.get(&id).copied() {
+            self.compare(ix, property, wanted);
+            return Ok((property, false));
         }
         if model.properties.len() >= max {
             return Err(Cap::Properties);

@@ -51,6 +51,7 @@ struct Rig {
     opened: Vec<Gate>,
     refused: Vec<(Point, &'static str)>,
     grouped: Vec<EdgeNode>,
+    differences: Vec<String>,
     expected: Vec<String>,
     /// Percent of the calls that fail, whether they were carried out or not.
     weather: Option<(u8, fastrand::Rng)>,
@@ -71,6 +72,7 @@ impl Rig {
             opened: Vec::new(),
             refused: Vec::new(),
             grouped: Vec::new(),
+            differences: Vec::new(),
             expected: Vec::new(),
             weather: None,
         }
@@ -104,6 +106,7 @@ impl Rig {
                 Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge),
+                Output::Differs(difference) => self.differences.push(difference.to_string()),
                 Output::Expect { edge, devices } => {
                     self.expected.push(format!("{edge} {}", devices.join(" ")));
                 }

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::Twin;
 use super::assets::AssetIx;
 use super::counts::{Counts, Dropped};
 use super::in_window;
@@ -13,6 +12,7 @@ use super::models::PropertyIx;
 use super::view::Presence;
 use super::world::PresenceProperties;
 use super::writer::Writer;
+use super::{Output, Twin};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sitewise::limits;
@@ -101,6 +101,8 @@ impl Twin {
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
         let laid = layout::lay_out(&mut writer.world, config, birth);
+        let differences = writer.world.models.differences.take().into_iter();
+        writer.outputs.extend(differences.map(Output::Differs));
         // The plan has to know the models before the first value asks for its gate.
         writer.world.settle_changes(now.instant);
         let old = sources.remove(&birth.source);

@@ -151,6 +151,33 @@ fn two_nodes_that_define_one_name_differently_share_the_union() {
 }
 
 #[test]
+fn a_unit_that_another_node_gives_is_a_finding_that_names_both() {
+    let motor = |unit: &str, serial: &str| {
+        let speed = Metric::new("Speed", 1.0).property("engUnit", unit);
+        let definition = Template::definition().parameter("Serial", serial).member(speed.clone());
+        let instance = Template::instance("Motor").member(speed);
+        [defined("Motor", definition), Metric::template("M", instance)]
+    };
+    let mut plant = born(motor("rpm", "none"));
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw2"), 0);
+    for unit in ["rpm", "1/min"] {
+        plant.send(&edge.nbirth(Plant::at(0), motor(unit, "none")));
+        plant.pass(Duration::from_secs(90));
+    }
+    let differ = |plant: &Plant| -> Vec<_> {
+        let all = plant.bridge.host().findings();
+        let differ = all.filter(|found| found.finding.name() == "definitions_differ");
+        differ.map(|f| (f.edge.unwrap().to_string(), f.count, f.example.to_owned())).collect()
+    };
+    let example = "Nordsee/gw2 gives Motor/Speed the unit \"1/min\", Nordsee/gw gave \"rpm\"";
+    assert_eq!(differ(&plant), [("Nordsee/gw2".to_owned(), 1, example.to_owned())]);
+    plant.send(&edge.nbirth(Plant::at(0), motor("rpm", "unknown")));
+    plant.pass(Duration::from_secs(90));
+    assert_eq!(differ(&plant)[0].1, 2);
+    assert_eq!(plant.show()["M"].measurements["Speed"].1.as_deref(), Some("rpm"));
+}
+
+#[test]
 fn an_instance_without_a_definition_gives_a_model() {
     let plant = born([turbine(12.5, 60.0)]);
     let shown = plant.show();

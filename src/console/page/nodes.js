@@ -55,6 +55,6 @@ function update(node, row) {
     h('span', {}, finding.words, ' ', h('span', { class: 'code', text: finding.statement ?? '' }))),
   (item, finding) => {
     set(item.firstChild, `${count(finding.count)} ×`);
-    attr(item, 'title', `last at ${time(finding.last)}${finding.example ? `, first in ${finding.example}` : ''}`);
+    attr(item, 'title', `last at ${time(finding.last)}${finding.example ? `; first: ${finding.example}` : ''}`);
   });
 }

@@ -23,7 +23,7 @@ pub struct Found<'a> {
     pub count: u64,
     /// When last.
     pub last: Timestamp,
-    /// The topic of the first message that showed it; empty where none did.
+    /// What showed it first: the topic of a message, or words; empty where nothing did.
     pub example: &'a str,
 }
 
@@ -88,6 +88,21 @@ impl Host {
         if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
             session.note(Finding::WrongQos);
             self.look(place, topic, at);
+        }
+    }
+
+    /// What was found in an edge node's birth beyond its session; `example` tells it in words.
+    pub fn handle_finding(
+        &mut self,
+        edge: &EdgeNode,
+        finding: Finding,
+        example: &str,
+        at: Timestamp,
+    ) {
+        let place = self.places.get(&*edge.group).and_then(|nodes| nodes.get(&*edge.node)).copied();
+        if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
+            session.note(finding);
+            self.look(place, example, at);
         }
     }
 

@@ -212,6 +212,7 @@ fn definitions_that_disagree_settle_in_one_model() {
     let mut theirs = definitions();
     theirs[0].members[0].kind = MemberKind::Leaf(Some(DataType::String));
     theirs[0].members[1].properties = vec![property("engUnit", DataType::String, text("MW"))];
+    theirs[0].parameters[0].value = Some(text("none"));
     let births = |rig: &mut Rig| {
         for _ in 0..5 {
             rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
@@ -233,4 +234,12 @@ fn definitions_that_disagree_settle_in_one_model() {
         ]
     );
     assert_eq!(model.updates, 0);
+    // Who is not heard is told so, once a birth.
+    let told = |part: &str| format!("Nordsee/gw2 gives Turbine/{part}");
+    let expected = [
+        told("Power the unit \"MW\", Nordsee/gw gave \"kW\""),
+        told("Serial the default \"none\", Nordsee/gw gave \"unknown\""),
+    ];
+    assert_eq!(rig.differences.len(), 10);
+    assert_eq!(rig.differences[..2], expected);
 }

@@ -1,0 +1,107 @@
+//! Units and defaults that one birth says otherwise than another.
+//!
+//! SiteWise has one unit and one default of a property for all assets of its model. They are set
+//! when the property is made, and stay: another birth would turn them back. So who speaks later,
+//! or from another node, is not heard, and people are told.
+
+use std::fmt;
+
+use super::models::{ModelIx, Models, Origin, PropertyIx, Wanted};
+use super::names;
+use crate::sparkplug::address::{EdgeNode, Source};
+
+/// Differences of one birth that are told; beyond, they are many of a kind.
+const TOLD: usize = 100;
+
+/// What two births say differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The engineering unit.
+    Unit,
+    /// The default of a parameter or static property.
+    Default,
+}
+
+/// A birth says something else of a property than the one that brought it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Difference {
+    /// The edge node that says it.
+    pub edge: EdgeNode,
+    /// The model and its property, a slash between.
+    pub of: String,
+    /// What it says otherwise.
+    pub part: Part,
+    /// What it says.
+    pub said: String,
+    /// What was said first, and stays; none where nothing was.
+    pub kept: Option<String>,
+    /// Whose birth that was.
+    pub first: Source,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { edge, of, part, said, kept, first } = self;
+        let part = match part {
+            Part::Unit => "unit",
+            Part::Default => "default",
+        };
+        write!(f, "{edge} gives {of} the {part} {said:?}, {first} gave ")?;
+        match kept {
+            Some(kept) => write!(f, "{kept:?}"),
+            None => write!(f, "none"),
+        }
+    }
+}
+
+impl Models {
+    /// Notes what `wanted` says otherwise than the property that is there.
+    ///
+    /// To say nothing is no difference: an instance need not repeat its definition. That a node
+    /// says more in one place than in another is none either.
+    pub(super) fn compare(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) {
+        let model = self.get(ix);
+        let place = property.0 as usize;
+        let (Some(has), Some(Origin { source: Some(first), .. }), Some(speaker)) =
+            (model.properties.get(place), model.origins.get(place), &self.speaker)
+        else {
+            return;
+        };
+        let (part, said, kept) = match wanted.default {
+            Some(_) => (Part::Default, wanted.default, has.default()),
+            None => (Part::Unit, wanted.unit, has.unit.as_deref()),
+        };
+        if said == kept || kept.is_none() && first.edge == speaker.edge {
+            return;
+        }
+        let said = match part {
+            Part::Unit => said.and_then(names::unit),
+            Part::Default => said.map(str::to_owned),
+        };
+        let Some(said) = said.filter(|said| Some(said.as_str()) != kept) else { return };
+        self.differences.note(Difference {
+            edge: speaker.edge.clone(),
+            of: format!("{}/{}", model.name, has.name),
+            part,
+            said,
+            kept: kept.map(str::to_owned),
+            first: first.clone(),
+        });
+    }
+}
+
+/// Those of the birth that is laid out, each once.
+#[derive(Debug, Default)]
+pub(super) struct Differences(Vec<Difference>);
+
+impl Differences {
+    pub(super) fn note(&mut self, difference: Difference) {
+        if self.0.len() < TOLD && !self.0.contains(&difference) {
+            self.0.push(difference);
+        }
+    }
+
+    pub(super) fn take(&mut self) -> Vec<Difference> {
+        std::mem::take(&mut self.0)
+    }
+}
