@@ -25,8 +25,9 @@ const MAX_BYTES: Var = Var {
     default: Default::Words("256MiB in memory, 8GiB on disk"),
     form: "size",
     doc: "The most that waiting values take, in memory or as records on disk, some 60 bytes a number there. \
-          When it is full the oldest values go first, in memory the oldest history, counted. The store on \
-          disk needs room beside that: up to 128MiB of logs, and space to merge its files.",
+          When it is full the oldest values go first, in memory the oldest history, counted. Values on their \
+          way to SiteWise, at most 200,000, are in memory beside that. The store on disk needs room beside it \
+          as well: up to 128MiB of logs, and space to merge its files.",
     secret: false,
     file: false,
 };
