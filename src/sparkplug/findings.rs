@@ -25,6 +25,8 @@ pub enum Finding {
     WrongQos,
     /// A message from another server than the node's session is on.
     ForeignServer,
+    /// Two senders that publish as one edge node.
+    TwoSenders,
     /// An NBIRTH whose sequence begins elsewhere than at zero.
     NotZero,
     /// A message without a sequence number, or with one past 255.
@@ -106,7 +108,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 47] = [
+    pub const ALL: [Self; 48] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -117,6 +119,7 @@ impl Finding {
         Self::Retained,
         Self::WrongQos,
         Self::ForeignServer,
+        Self::TwoSenders,
         Self::NotZero,
         Self::NoSeq,
         Self::Gap,
@@ -169,6 +172,7 @@ impl Finding {
             Self::Retained => "retained",
             Self::WrongQos => "wrong_qos",
             Self::ForeignServer => "foreign_server",
+            Self::TwoSenders => "two_senders",
             Self::NotZero => "birth_seq_not_zero",
             Self::NoSeq => "no_seq",
             Self::Gap => "gap",
@@ -224,6 +228,10 @@ impl Finding {
             }
             Self::WrongQos => "births, data and deaths of devices belong at QoS 0",
             Self::ForeignServer => "it speaks on another server than the one its session is on",
+            Self::TwoSenders => {
+                "two senders publish as this edge node, each taking the other's place: give each an \
+                 id of its own"
+            }
             Self::NotZero => "the sequence of an NBIRTH does not begin at 0",
             Self::NoSeq => "a message has no sequence number from 0 to 255",
             Self::Gap => "messages are missing in the sequence",
@@ -275,6 +283,7 @@ impl Finding {
             Self::WrongTopic => Some("topic-structure"),
             Self::Retained => Some("payloads-ndata-retain"),
             Self::WrongQos => Some("topics-nbirth-mqtt"),
+            Self::TwoSenders => Some("intro-edge-node-id-uniqueness"),
             Self::NotZero => Some("topics-nbirth-seq-num"),
             Self::NoSeq => Some("payloads-sequence-num-always-included"),
             Self::Gap => Some("payloads-sequence-num-incrementing"),

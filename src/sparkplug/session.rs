@@ -22,11 +22,13 @@ mod claims;
 mod expected;
 mod message;
 mod online;
+mod senders;
 mod warm;
 
 use awaited::Awaited;
 use message::{Borrowed, Message};
 use online::{Before, Online};
+use senders::Senders;
 
 pub(crate) use message::Incoming;
 
@@ -91,6 +93,7 @@ pub(crate) struct Session {
     requests: Requests,
     notes: Notes,
     seen: Seen,
+    senders: Senders,
     gaps: u64,
     rebirths: u64,
     /// The server that spoke last of it.
@@ -120,6 +123,7 @@ impl Session {
             requests: Requests::default(),
             notes: Notes::default(),
             seen: Seen::default(),
+            senders: Senders::default(),
             gaps: 0,
             rebirths: 0,
             server: None,
@@ -282,6 +286,10 @@ impl Session {
         let before = Before { told: self.told, devices };
         let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);
         self.told = online.is_told();
+        let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
+        if online.bd_seq().is_some_and(two) {
+            self.notes.findings.note(Finding::TwoSenders);
+        }
         let mut early: Vec<_> = early.into_iter().filter(follows).collect();
         while let Some(place) = early.iter().position(|early| online.is_next(early)) {
             online.handle_next(&early.swap_remove(place), &mut self.notes, sink);

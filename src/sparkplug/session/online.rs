@@ -200,8 +200,13 @@ impl Online {
 
     /// Whether a death says by its number that it is that of this birth.
     pub(super) fn is_own_death(&self, payload: &Payload) -> bool {
-        let birth = self.birth.bd_seq.map(|(number, _)| number);
+        let birth = self.bd_seq();
         birth.is_some() && self.death_bd_seq(payload) == birth
+    }
+
+    /// The bdSeq of its birth.
+    pub(super) fn bd_seq(&self) -> Option<u64> {
+        self.birth.bd_seq.map(|(number, _)| number)
     }
 
     fn death_bd_seq(&self, payload: &Payload) -> Option<u64> {

@@ -189,3 +189,30 @@ fn a_finding_is_told_once_and_counted_always() {
     assert!(found.iter().all(|f| f.last == stage.time()), "{found:?}");
     assert_eq!(found[0].finding.tck_id(), Some("topics-nbirth-mqtt"));
 }
+
+#[test]
+fn two_senders_of_one_edge_node_are_found() {
+    let mut stage = Stage::new();
+    let mut senders = [7, 90].map(|bd_seq| Edge::new(edge().node().clone(), bd_seq));
+    let a = |value: i32| [Metric::new("a", value)];
+    for sender in &mut senders {
+        stage.send(&sender.nbirth(stage.time(), a(0)));
+        stage.pass(secs(1));
+    }
+    // Each is read by the birth of the other, until a message seems to be missing.
+    for second in 0..10 {
+        for sender in [0, 1, 1] {
+            stage.send(&senders[sender].ndata(stage.time(), a(second)));
+        }
+        stage.pass(secs(1));
+        if stage.look().contains(&"rebirth 0 g/n".to_owned()) {
+            for sender in &mut senders {
+                stage.send(&sender.nbirth(stage.time(), a(second)));
+                stage.pass(ms(10));
+            }
+        }
+    }
+    let found = stage.host.findings().find(|found| found.finding == Finding::TwoSenders);
+    let found = found.expect("two senders");
+    assert_eq!((found.example, found.edge), ("spBv1.0/g/NBIRTH/n", Some(edge().node())));
+}
