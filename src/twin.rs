@@ -15,6 +15,7 @@ mod models;
 mod names;
 pub mod plan;
 mod presence;
+mod property;
 mod rules;
 mod values;
 pub mod view;
@@ -305,7 +306,7 @@ impl Twin {
         let model = models.get(asset.model);
         let property = model.property_ix(stream.property);
         let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
-        (Some(&asset.name), property.map(|property| property.name.as_str()))
+        (Some(&asset.name), property.map(|property| &*property.name))
     }
 
     /// Models and assets wanted so far.

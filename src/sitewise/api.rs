@@ -48,16 +48,6 @@ pub struct Property {
     pub kind: PropertyKind,
 }
 
-impl Property {
-    /// The default of an attribute that has one.
-    pub fn default(&self) -> Option<&str> {
-        match &self.kind {
-            PropertyKind::Attribute { default } => default.as_deref(),
-            PropertyKind::Measurement => None,
-        }
-    }
-}
-
 /// A place for children of one model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hierarchy {

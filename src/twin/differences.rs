@@ -6,7 +6,7 @@
 
 use std::fmt;
 
-use super::models::{ModelIx, Models, Origin, PropertyIx, Wanted};
+use super::models::{ModelIx, Models, PropertyIx, Wanted};
 use super::names;
 use crate::sparkplug::address::{EdgeNode, Source};
 
@@ -61,14 +61,10 @@ impl Models {
     /// says more in one place than in another is none either.
     pub(super) fn compare(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) {
         let model = self.get(ix);
-        let place = property.0 as usize;
-        let (Some(has), Some(Origin { source: Some(first), .. }), Some(speaker)) =
-            (model.properties.get(place), model.origins.get(place), &self.speaker)
-        else {
-            return;
-        };
+        let Some(has) = model.properties.get(property.0 as usize) else { return };
+        let (Some(first), Some(speaker)) = (&has.source, &self.speaker) else { return };
         let (part, said, kept) = match wanted.default {
-            Some(_) => (Part::Default, wanted.default, has.default()),
+            Some(_) => (Part::Default, wanted.default, has.default.as_deref()),
             None => (Part::Unit, wanted.unit, has.unit.as_deref()),
         };
         if said == kept || kept.is_none() && first.edge == speaker.edge {
@@ -85,7 +81,7 @@ impl Models {
             part,
             said,
             kept: kept.map(str::to_owned),
-            first: first.clone(),
+            first: Source::clone(first),
         });
     }
 }

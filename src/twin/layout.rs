@@ -7,7 +7,7 @@ use super::models::{Cap, ModelIx, PropertyIx, Wanted};
 use super::world::{PresenceProperties, World};
 use super::{Config, Nested, mapping, names};
 use crate::globs::Globs;
-use crate::sitewise::api::{DataType, PropertyKind};
+use crate::sitewise::api::DataType;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{
@@ -375,11 +375,8 @@ impl Laying<'_> {
         self.world.needs(spot.asset, property);
         let Some(value) = &sent.value else { return };
         let model = self.world.models.get(spot.model);
-        let kind = model.properties.get(property.0 as usize).map(|property| &property.kind);
-        let default = match kind {
-            Some(PropertyKind::Attribute { default }) => default.as_deref(),
-            Some(PropertyKind::Measurement) | None => None,
-        };
+        let wanted = model.properties.get(property.0 as usize);
+        let default = wanted.and_then(|property| property.default.as_deref());
         if default.is_none() || default != mapping::default_text(value, data_type).as_deref() {
             let target = Target { asset: spot.asset, property, data_type };
             self.attributes.push(Attribute { target, value: value.clone() });

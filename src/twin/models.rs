@@ -3,14 +3,16 @@
 //! A model only grows: properties and hierarchies are appended, never changed or removed.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::differences::Differences;
 use super::identity::{Namespace, PropertyRole, short_hash};
+use super::property::Property;
 use super::{mapping, names};
-use crate::sitewise::api::{DataType, Hierarchy, Property, PropertyKind};
+use crate::sitewise::api::{self, DataType, Hierarchy};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 
@@ -36,23 +38,10 @@ pub struct Model {
     pub description: Option<String>,
     /// In the order in which they were first wanted.
     pub properties: Vec<Property>,
-    /// Where each of the properties comes from, in the same order.
-    pub origins: Vec<Origin>,
     /// In the order in which they were first wanted.
     pub hierarchies: Vec<(ModelIx, Hierarchy)>,
     index: FxHashMap<Uuid, PropertyIx>,
-    names: BTreeSet<String>,
-}
-
-/// Where a property comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin {
-    /// Why it is there.
-    pub role: PropertyRole,
-    /// The names of the members down to it: what its id is made of.
-    pub path: Box<[Box<str>]>,
-    /// Whose birth asked for it first; none for what the bridge adds by itself.
-    pub source: Option<Source>,
+    names: FxHashSet<Arc<str>>,
 }
 
 /// A property as a birth or definition asks for it.
@@ -102,7 +91,7 @@ pub struct Models {
     list: Vec<Model>,
     by_id: FxHashMap<Uuid, ModelIx>,
     /// Whose birth is being laid out.
-    pub(super) speaker: Option<Source>,
+    pub(super) speaker: Option<Arc<Source>>,
     /// What that birth says otherwise than one before it.
     pub(super) differences: Differences,
 }
@@ -129,7 +118,7 @@ impl Models {
 
     /// From now on properties are wanted by the birth of `source`.
     pub fn listen_to(&mut self, source: &Source) {
-        self.speaker = Some(source.clone());
+        self.speaker = Some(Arc::new(source.clone()));
     }
 
     /// The model called `name`, made if there is none.
@@ -183,18 +172,16 @@ impl Models {
             None if self.list.len() >= self.max_models => return Err(Cap::Models),
             None => (self.insert(id, name, self.get(base).description.clone()), true),
         };
-        let base = self.get(base);
-        let wanted: Vec<_> =
-            base.properties.iter().cloned().zip(base.origins.iter().cloned()).collect();
-        for (property, Origin { role, path, .. }) in wanted {
-            let path: Vec<&str> = path.iter().map(|name| &**name).collect();
-            let default = match &property.kind {
-                PropertyKind::Attribute { default } => default.as_deref(),
-                PropertyKind::Measurement => None,
+        for property in self.get(base).properties.clone() {
+            let wanted = Wanted {
+                role: property.role,
+                path: &property.path(),
+                data_type: property.data_type,
+                unit: property.unit.as_deref(),
+                default: property.default.as_deref(),
             };
-            let (data_type, unit) = (property.data_type, property.unit.as_deref());
             // Both have the same cap.
-            let _ = self.property(part, Wanted { role, path: &path, data_type, unit, default });
+            let _ = self.property(part, wanted);
         }
         Ok((part, made))
     }
@@ -215,10 +202,9 @@ impl Models {
             name,
             description,
             properties: Vec::new(),
-            origins: Vec::new(),
             hierarchies: Vec::new(),
             index: FxHashMap::default(),
-            names: BTreeSet::new(),
+            names: FxHashSet::default(),
         });
         self.by_id.insert(id, ix);
         ix
@@ -269,27 +255,33 @@ impl Models {
             }
         };
         let model = self.get_mut(ix);
-        let name = model.free_name(&wanted, id);
+        let name: Arc<str> = model.free_name(&wanted, id).into();
         let property = PropertyIx(model.properties.len() as u32);
-        let words = format!("{}/{name}", model.name);
-        model.names.insert(name.clone());
+        model.names.insert(Arc::clone(&name));
         model.index.insert(id, property);
-        let path = wanted.path.iter().map(|name| Box::from(*name)).collect();
-        model.origins.push(Origin { role: wanted.role, path, source });
+        let is_name = *wanted.path == [&*name];
+        let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();
         model.properties.push(Property {
             id,
-            external_id: namespace.external_id(&words, id),
             name,
+            unit: wanted.unit.and_then(names::unit).map(Into::into),
+            default: wanted.default.map(Into::into),
+            long_path: (!is_name).then(path),
+            source,
+            role: wanted.role,
             data_type: wanted.data_type,
-            unit: wanted.unit.and_then(names::unit),
-            kind: match wanted.role {
-                PropertyRole::Member | PropertyRole::Presence => PropertyKind::Measurement,
-                PropertyRole::Parameter | PropertyRole::Property => {
-                    PropertyKind::Attribute { default: wanted.default.map(str::to_owned) }
-                }
-            },
         });
         Ok((property, true))
+    }
+
+    /// A property of a model as SiteWise is told of it.
+    pub fn for_sitewise(&self, ix: ModelIx, property: &Property) -> api::Property {
+        property.for_model(&self.get(ix).name, self.namespace)
+    }
+
+    /// Gives back the room that a model's list of properties has beyond them.
+    pub fn shrink(&mut self, ix: ModelIx) {
+        self.get_mut(ix).properties.shrink_to_fit();
     }
 
     /// Makes a place for children of `child` under assets of `parent`; true if it was made.
@@ -385,7 +377,7 @@ impl Model {
     /// A name that no other property of the model has.
     fn free_name(&self, wanted: &Wanted<'_>, id: Uuid) -> String {
         let name = names::clean(&wanted.path.join("/"));
-        if !self.names.contains(&name) {
+        if !self.names.contains(&*name) {
             return name;
         }
         let word = match wanted.role {
@@ -393,7 +385,7 @@ impl Model {
             role => role.word(),
         };
         let named = names::with_suffix(&name, &format!("({word})"));
-        if !self.names.contains(&named) {
+        if !self.names.contains(&*named) {
             return named;
         }
         names::with_suffix(&name, &format!("({word} {})", short_hash(&[&id.to_string()])))

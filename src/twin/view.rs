@@ -5,9 +5,10 @@ use uuid::Uuid;
 
 use super::Twin;
 pub use super::assets::{Asset, AssetIx, Kind};
-pub use super::models::{Model, ModelIx, Origin, PropertyIx};
+pub use super::models::{Model, ModelIx, PropertyIx};
+pub use super::property::Property;
 use super::values::SourceValues;
-use crate::sitewise::api::{Property, Tqv, Variant};
+use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::Source;
 use crate::time::Timestamp;
 
@@ -121,7 +122,7 @@ impl Twin {
         let properties = (0..).map(PropertyIx).zip(&model.properties);
         properties
             .map(|(place, property)| {
-                let held = held.remove(&place).unwrap_or(match property.default() {
+                let held = held.remove(&place).unwrap_or(match property.default.as_deref() {
                     Some(default) => Held::Default(default),
                     None => Held::Nothing,
                 });

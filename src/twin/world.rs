@@ -74,6 +74,7 @@ impl World {
     /// Tells the plan what changed since the last time.
     pub(super) fn settle_changes(&mut self, now: Instant) {
         for model in std::mem::take(&mut self.changed) {
+            self.models.shrink(model);
             self.plan.model_wanted(model, &self.models, now);
         }
     }

@@ -7,7 +7,6 @@ use super::query::Query;
 use super::tree::standing;
 use super::{Error, Page};
 use crate::console::ask::Questions;
-use crate::sitewise::api::PropertyKind;
 use crate::twin::mapping::type_name;
 
 /// Rows of a page unless asked otherwise.
@@ -105,18 +104,18 @@ pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Res
         let (stands, complete) = twin.plan().model_standing(ix);
         let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));
         let problem = twin.plan().problems().find(|(subject, _)| subject.contains(&model.name));
-        let properties = model.properties.iter().zip(&model.origins).enumerate();
+        let properties = model.properties.iter().enumerate();
         let named =
-            properties.filter(|(_, (property, _))| property.name.to_lowercase().contains(&words));
-        let shown = named.map(|(place, (property, origin))| Property {
+            properties.filter(|(_, property)| property.name.to_lowercase().contains(&words));
+        let shown = named.map(|(place, property)| Property {
             id: property.id,
-            name: property.name.clone(),
-            role: origin.role.word(),
-            attribute: property.kind != PropertyKind::Measurement,
+            name: property.name.to_string(),
+            role: property.role.word(),
+            attribute: property.is_attribute(),
             data_type: type_name(property.data_type),
-            unit: property.unit.clone(),
-            default: property.default().map(str::to_owned),
-            source: origin.source.as_ref().map(ToString::to_string),
+            unit: property.unit.as_deref().map(str::to_owned),
+            default: property.default.as_deref().map(str::to_owned),
+            source: property.source.as_ref().map(ToString::to_string),
             live: place < complete,
         });
         Some(Detail {

@@ -7,7 +7,7 @@ use uuid::Uuid;
 use super::query::Query;
 use super::{Error, Page};
 use crate::console::ask::Questions;
-use crate::sitewise::api::{PropertyKind, Quality, Tqv, Variant};
+use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::time::Timestamp;
 use crate::twin::Twin;
 use crate::twin::mapping::type_name;
@@ -167,21 +167,19 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
         let model = twin.model_at(asset.model);
         let held = twin.held_by(ix);
         let total = held.len();
-        let origins = &model.origins;
         let shown = held
             .into_iter()
             .filter(|(_, property, _)| property.name.to_lowercase().contains(&words))
-            .map(|(place, property, held)| {
-                let role = origins.get(place.0 as usize).map_or("member", |from| from.role.word());
+            .map(|(_, property, held)| {
                 let default = matches!(held, Held::Default(_));
                 let (value, quality, time) = told(held);
                 Shown {
                     id: property.id,
-                    name: property.name.clone(),
-                    role,
-                    attribute: property.kind != PropertyKind::Measurement,
+                    name: property.name.to_string(),
+                    role: property.role.word(),
+                    attribute: property.is_attribute(),
                     data_type: type_name(property.data_type),
-                    unit: property.unit.clone(),
+                    unit: property.unit.as_deref().map(str::to_owned),
                     value,
                     quality,
                     time,

@@ -11,7 +11,7 @@ fn wanted<'a>(role: PropertyRole, path: &'a [&'a str], data_type: DataType) -> W
 }
 
 fn names_of(models: &Models, ix: ModelIx) -> Vec<&str> {
-    models.get(ix).properties.iter().map(|property| property.name.as_str()).collect()
+    models.get(ix).properties.iter().map(|property| &*property.name).collect()
 }
 
 #[test]

@@ -66,7 +66,12 @@ impl Plan {
             external_id: model.external_id.clone(),
             name: model.name.clone(),
             description: model.description.clone(),
-            properties: model.properties.iter().take(limits::ROOT_PROPERTIES).cloned().collect(),
+            properties: model
+                .properties
+                .iter()
+                .take(limits::ROOT_PROPERTIES)
+                .map(|property| models.for_sitewise(ix, property))
+                .collect(),
             hierarchies: places.map(|(_, hierarchy)| hierarchy.clone()).collect(),
         }
     }
@@ -121,7 +126,7 @@ impl Plan {
             return Vec::new();
         };
         let named = |place: usize| {
-            let mut property = model.properties.get(place)?.clone();
+            let mut property = models.for_sitewise(ix, model.properties.get(place)?);
             if state.names.contains(&property.name) {
                 let mark = short_hash(&[&property.id.to_string()]);
                 property.name = names::with_suffix(&property.name, &format!("({mark})"));

@@ -1,12 +1,13 @@
 //! What is known of SiteWise's models and assets, and what is being done about them.
 
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::Output;
 use crate::delivery::point::Gate;
-use crate::sitewise::api::{Composite, Model, Property, State, Usable};
+use crate::sitewise::api::{Composite, Model, State, Usable};
 use crate::time::Instant;
+use crate::twin::property::Property;
 
 /// Where a model stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,8 +28,9 @@ pub(super) enum ModelStage {
 #[derive(Debug)]
 pub(super) struct ModelState {
     pub stage: ModelStage,
-    /// Ids of the properties it has, and their names.
+    /// Ids of the properties it has.
     pub properties: FxHashSet<Uuid>,
+    /// The names of its properties that are not what the wanted ones are called.
     pub names: FxHashSet<String>,
     pub hierarchies: FxHashSet<Uuid>,
     /// How many properties stand at its root.
@@ -103,10 +105,13 @@ impl ModelState {
         self.composites = model.composites;
         self.properties = properties.into_iter().collect();
         self.hierarchies = hierarchies.into_iter().collect();
-        // What is ours and failed keeps its name for the next try.
-        let is_wanted = |id: &Uuid| wanted.iter().any(|property| property.id == *id);
-        let others = model.properties.into_iter();
-        let others = others.filter(|(id, _)| self.properties.contains(id) || !is_wanted(id));
+        let ours: FxHashMap<_, _> =
+            wanted.iter().map(|wanted| (wanted.id, &*wanted.name)).collect();
+        let others = model.properties.into_iter().filter(|(id, name)| match ours.get(id) {
+            // What is ours and failed keeps its name for the next try.
+            Some(ours) => self.properties.contains(id) && ours != name,
+            None => true,
+        });
         self.names = others.map(|(_, name)| name).collect();
         self.complete = 0;
         self.count_complete(wanted);

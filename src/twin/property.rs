@@ -1,0 +1,65 @@
+//! A property of a desired model. There may be as many as there are metrics, so it keeps nothing
+//! that follows from the rest.
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+use super::identity::{Namespace, PropertyRole};
+use crate::sitewise::api::{self, DataType, PropertyKind};
+use crate::sparkplug::address::Source;
+
+/// A property as wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    /// Its id.
+    pub id: Uuid,
+    /// For people; no other property of the model is called so.
+    pub name: Arc<str>,
+    /// Unit of its values.
+    pub unit: Option<Box<str>>,
+    /// Default of an attribute that has one.
+    pub default: Option<Box<str>>,
+    /// The path, where it is not the name alone.
+    pub(super) long_path: Option<Box<[Box<str>]>>,
+    /// Whose birth asked for it first; none for what the bridge adds by itself.
+    pub source: Option<Arc<Source>>,
+    /// Why it is there.
+    pub role: PropertyRole,
+    /// Type of its values.
+    pub data_type: DataType,
+}
+
+impl Property {
+    /// Whether it is static, rather than a stream.
+    pub fn is_attribute(&self) -> bool {
+        match self.role {
+            PropertyRole::Parameter | PropertyRole::Property => true,
+            PropertyRole::Member | PropertyRole::Presence => false,
+        }
+    }
+
+    /// The names of the members down to it: what its id is made of.
+    pub(super) fn path(&self) -> Vec<&str> {
+        match &self.long_path {
+            Some(path) => path.iter().map(|name| &**name).collect(),
+            None => vec![&self.name],
+        }
+    }
+
+    /// As SiteWise is told of it when it becomes part of the model called `model`.
+    pub(super) fn for_model(&self, model: &str, namespace: Namespace) -> api::Property {
+        let default = self.default.as_deref().map(str::to_owned);
+        api::Property {
+            id: self.id,
+            external_id: namespace.external_id(&format!("{model}/{}", self.name), self.id),
+            name: self.name.to_string(),
+            data_type: self.data_type,
+            unit: self.unit.as_deref().map(str::to_owned),
+            kind: match self.is_attribute() {
+                true => PropertyKind::Attribute { default },
+                false => PropertyKind::Measurement,
+            },
+        }
+    }
+}
