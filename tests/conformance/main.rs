@@ -12,6 +12,8 @@ mod consumer;
 mod host;
 mod page;
 mod recordings;
+#[path = "../support/sdk.rs"]
+mod sdk;
 mod server;
 mod statements;
 mod world;

@@ -3,11 +3,8 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use aws_credential_types::Credentials;
 use aws_sdk_iotsitewise::Client;
-use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
 use aws_sdk_iotsitewise::types::Quality;
-use aws_types::SdkConfig;
 use sitewise_local::Options;
 use sparkwise::app::{self, Ledger};
 use sparkwise::config::Config;
@@ -18,6 +15,7 @@ use sparkwise::twin::identity::{Address, Namespace};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::sdk;
 use crate::server::{PATIENCE, Server};
 
 /// The host application's id in all scenarios, with what an id may hold.
@@ -44,25 +42,14 @@ impl SiteWise {
         Self { endpoint, _stop: stop }
     }
 
-    fn config(endpoint: &str) -> SdkConfig {
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(endpoint)
-            .build()
-    }
-
-    /// What a property of a node or device was over time, once `wanted` likes it: the label
-    /// that the SDK puts before the host falls into the user part.
+    /// What a property of a node or device was over time, once `wanted` likes it.
     pub(crate) async fn until(
         &self,
         source: &Source,
         property: &str,
         wanted: impl Fn(&[Value]) -> bool,
     ) -> Vec<Value> {
-        let reader = Client::new(&Self::config(&self.endpoint.replace("http://", "http://x@")));
+        let reader = sdk::reader(&self.endpoint);
         let reading = async {
             loop {
                 if let Some(history) = history(&reader, source, property).await
@@ -138,7 +125,7 @@ impl Bridge {
         ]);
         source.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         let config = Config::load(&source).unwrap();
-        let sitewise = AwsSiteWise::new(&SiteWise::config(&sitewise.endpoint)).unwrap();
+        let sitewise = AwsSiteWise::new(&sdk::config(&sitewise.endpoint)).unwrap();
         let (stop, stopped) = oneshot::channel();
         let task = tokio::spawn(async move {
             let stopped = async {

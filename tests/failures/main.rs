@@ -13,6 +13,8 @@ mod bridge;
 mod killed;
 mod plant;
 mod reader;
+#[path = "../support/sdk.rs"]
+mod sdk;
 
 #[path = "../../benches/whole_way/mqtt.rs"]
 mod mqtt;

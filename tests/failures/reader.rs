@@ -2,14 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use aws_credential_types::Credentials;
 use aws_sdk_iotsitewise::Client;
-use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
-use aws_types::SdkConfig;
 use sparkwise::sparkplug::address::Source;
 use sparkwise::twin::identity::{Address, Namespace};
 
-use super::plant;
+use super::{plant, sdk};
 
 /// A client of the emulator's data plane and control plane.
 pub(crate) struct Reader {
@@ -19,17 +16,10 @@ pub(crate) struct Reader {
 
 impl Reader {
     pub(crate) fn new(port: u16) -> Self {
-        let credentials = Credentials::new("test", "test", None, None, "test");
-        // The label that the SDK puts before the host falls into the user part.
-        let config = SdkConfig::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new("eu-west-1"))
-            .credentials_provider(SharedCredentialsProvider::new(credentials))
-            .endpoint_url(format!("http://x@127.0.0.1:{port}"))
-            .build();
         let source = Source { edge: plant::node(), device: None };
         let asset = Namespace::new("test").asset(&Address::Instance(&source, &["T7"]));
-        Self { client: Client::new(&config), asset: asset.to_string() }
+        let client = sdk::reader(&format!("http://127.0.0.1:{port}"));
+        Self { client, asset: asset.to_string() }
     }
 
     /// Ids of the turbine's properties by name; empty while there is none.

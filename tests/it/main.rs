@@ -12,4 +12,6 @@ mod plan;
 mod start;
 mod way;
 
+#[path = "../support/sdk.rs"]
+mod sdk;
 mod support;

@@ -10,7 +10,8 @@ use sparkwise::sitewise::aws::AwsSiteWise;
 use windfarm::model::Company;
 use windfarm::{Broker, Fleet};
 
-use crate::support::{Bridge, Emulator, eventually, sdk_config};
+use crate::sdk;
+use crate::support::{Bridge, Emulator, eventually};
 
 async fn planned(broker: &Broker, emulator: &Emulator) -> Report {
     let variables = BTreeMap::from([
@@ -18,7 +19,7 @@ async fn planned(broker: &Broker, emulator: &Emulator) -> Report {
         ("AWS_REGION".to_owned(), "eu-west-1".to_owned()),
     ]);
     let config = Config::load(&variables).unwrap();
-    let sitewise = AwsSiteWise::new(&sdk_config(&emulator.endpoint)).unwrap();
+    let sitewise = AwsSiteWise::new(&sdk::config(&emulator.endpoint)).unwrap();
     let listen = Duration::from_secs(11);
     let options = preview::Options { from: From::Plant { listen, rebirth: true }, json: false };
     Box::pin(preview::run(&config, &options, sitewise, "test")).await.unwrap()

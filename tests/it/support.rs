@@ -4,9 +4,6 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use aws_credential_types::Credentials;
-use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
-use aws_types::SdkConfig;
 use sitewise_local::{Handle, Options, Server};
 use sparkwise::app::{self, Ledger};
 use sparkwise::config::Config;
@@ -18,6 +15,8 @@ use sparkwise::time::Timestamp;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 use windfarm::Broker;
+
+use crate::sdk;
 
 /// How long anything may take in a test.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -49,21 +48,10 @@ impl Emulator {
         emulator
     }
 
-    /// An SDK client that reads back: the label before the host falls into the user part.
+    /// An SDK client that reads back.
     pub(crate) fn reader(&self) -> aws_sdk_iotsitewise::Client {
-        let endpoint = self.endpoint.replace("http://", "http://x@");
-        aws_sdk_iotsitewise::Client::new(&sdk_config(&endpoint))
+        sdk::reader(&self.endpoint)
     }
-}
-
-pub(crate) fn sdk_config(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new("test", "test", None, None, "test");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(endpoint)
-        .build()
 }
 
 /// The bridge, in the process.
@@ -84,7 +72,7 @@ impl Bridge {
         ]);
         source.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         let config = Config::load(&source).unwrap();
-        let sitewise = AwsSiteWise::new(&sdk_config(&emulator.endpoint)).unwrap();
+        let sitewise = AwsSiteWise::new(&sdk::config(&emulator.endpoint)).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (bound, console) = watch::channel(None);
         let task = tokio::spawn(async move {
