@@ -9,12 +9,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::layout::is_control;
+use crate::sitewise::limits;
 use crate::sparkplug::event::{Content, Instance, Metric};
+use crate::sparkplug::limits::TEMPLATE_DEPTH;
 
 const ASSET: &str = "{asset}";
 const MEMBER: &str = "{member}";
-/// Levels of a rule's path, the member's excepted.
-const LEVELS: usize = 32;
+/// Levels of SiteWise's tree above the assets of a device: group, node and device.
+const ABOVE: usize = 3;
+/// Levels of a rule's path, the member's excepted: each may become an asset.
+const LEVELS: usize = limits::TREE_DEPTH - ABOVE;
+/// Nested templates fit as well, and so the tree is never too deep.
+const _: () = assert!(TEMPLATE_DEPTH <= LEVELS);
 
 /// Rules, of which the first that fits a metric's name is used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -372,5 +378,15 @@ mod tests {
         }
         let apart = "A/{asset}/{member} => T, {asset}/A/{member} => T > A";
         assert!(Rules::parse(apart).is_ok(), "neither takes all that the other does");
+    }
+
+    #[test]
+    fn no_rule_makes_a_tree_deeper_than_sitewise_has() {
+        let deep = |levels: usize| {
+            let (parts, models) = ("P/".repeat(levels - 1), " > P".repeat(levels - 1));
+            Rules::parse(&format!("{{asset}}/{parts}{{member}} => T{models}"))
+        };
+        assert!(deep(27).is_ok());
+        assert!(deep(28).unwrap_err().contains("more than 27 levels"));
     }
 }
