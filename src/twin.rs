@@ -5,6 +5,7 @@
 //! already, events are held.
 
 mod assets;
+mod beat;
 pub mod counts;
 mod differences;
 mod early;
@@ -29,6 +30,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use self::beat::Beat;
 use self::counts::{Counts, Dropped};
 pub use self::differences::{Difference, Part};
 use self::early::Early;
@@ -37,7 +39,7 @@ pub use self::mapping::Int64;
 use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};
 pub use self::rules::Rules;
-use self::values::{Beat, SourceValues};
+use self::values::SourceValues;
 use self::world::World;
 use self::writer::Writer;
 use crate::delivery::point::{Gate, Key, Passage, Point, Refusal, Stream};

@@ -20,10 +20,6 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Data, Death, Quality as Sent, Sample, SessionFigures, Slot};
 use crate::time::{Instant, Now, Timestamp};
 
-/// Between two heartbeats of the bridge.
-const BEAT: Duration = Duration::from_secs(60);
-/// The wall clock was stepped if it went so much faster or slower than the other.
-const STEP: Duration = Duration::from_secs(60);
 /// The smallest step of time: a later value needs a later time.
 const TICK: Duration = Duration::from_millis(1);
 
@@ -55,47 +51,7 @@ struct Leaf {
     last: Option<Tqv>,
 }
 
-/// The heartbeat of the bridge.
-#[derive(Debug)]
-pub(super) struct Beat {
-    asset: AssetIx,
-    property: PropertyIx,
-    pub next: Instant,
-}
-
 impl Twin {
-    pub(super) fn begin_beat(&mut self, now: Now) {
-        // Without room for its own asset the bridge goes on without a heartbeat.
-        if let Ok((asset, property)) = self.writer.world.bridge(&self.config.host_id) {
-            self.beat = Some(Beat { asset, property, next: now.instant });
-        }
-        self.writer.world.settle_changes(now.instant);
-        self.beat(now);
-    }
-
-    pub(super) fn beat(&mut self, now: Now) {
-        if let Some(beat) = &mut self.beat
-            && beat.next <= now.instant
-        {
-            beat.next = now.instant + BEAT;
-            let value = Variant::Double(now.wall.as_millis() as f64);
-            self.writer.tell(beat.asset, beat.property, now.wall, value);
-        }
-    }
-
-    /// Notes how the two clocks stand to each other. Where the wall clock was stepped, what was
-    /// written with it may have been refused, or may not be what SiteWise shows as the latest.
-    pub(super) fn watch_clock(&mut self, now: Now) {
-        let since_start = i64::try_from(now.instant.since(Instant::START).as_millis());
-        let began = now.wall.as_millis() - since_start.unwrap_or(i64::MAX);
-        let before = self.began.replace(began);
-        if before.is_some_and(|before| before.abs_diff(began) > STEP.as_millis() as u64) {
-            for values in self.sources.values_mut() {
-                values.doubt(&mut self.writer, now);
-            }
-        }
-    }
-
     pub(super) fn born(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
         let Self { config, writer, sources, stale, .. } = self;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
@@ -373,7 +329,7 @@ impl SourceValues {
 
     /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
     /// next birth write every value.
-    fn doubt(&mut self, writer: &mut Writer, now: Now) {
+    pub(super) fn doubt(&mut self, writer: &mut Writer, now: Now) {
         self.doubted = true;
         if let Some(online) = self.online {
             let time = self.presence_time(now.wall, now);

@@ -85,9 +85,7 @@ impl ModelState {
             tries: Tries::default(),
         }
     }
-}
 
-impl ModelState {
     /// Takes what a description tells, against what is wanted.
     ///
     /// Where the version that is written next has FAILED, an update adds to that one, but what

@@ -77,9 +77,7 @@ impl Step {
             | Self::ReadBooleans(_) => false,
         }
     }
-}
 
-impl Step {
     /// How many properties it puts on a model.
     pub(super) fn properties(&self) -> usize {
         match self {

@@ -1,0 +1,58 @@
+//! What the bridge tells and knows of itself: its heartbeat, and whether its clock was stepped.
+
+use std::time::Duration;
+
+use super::Twin;
+use super::assets::AssetIx;
+use super::models::PropertyIx;
+use crate::sitewise::api::Variant;
+use crate::time::{Instant, Now};
+
+/// Between two heartbeats of the bridge.
+const BEAT: Duration = Duration::from_secs(60);
+/// The wall clock was stepped if it went so much faster or slower than the other.
+const STEP: Duration = Duration::from_secs(60);
+
+/// The heartbeat of the bridge.
+#[derive(Debug)]
+pub(super) struct Beat {
+    asset: AssetIx,
+    property: PropertyIx,
+    pub next: Instant,
+}
+
+impl Twin {
+    /// Makes the bridge's own asset, and lets its heart beat.
+    pub(super) fn begin_beat(&mut self, now: Now) {
+        // Without room for its own asset the bridge goes on without a heartbeat.
+        if let Ok((asset, property)) = self.writer.world.bridge(&self.config.host_id) {
+            self.beat = Some(Beat { asset, property, next: now.instant });
+        }
+        self.writer.world.settle_changes(now.instant);
+        self.beat(now);
+    }
+
+    /// Writes the heartbeat that is due.
+    pub(super) fn beat(&mut self, now: Now) {
+        if let Some(beat) = &mut self.beat
+            && beat.next <= now.instant
+        {
+            beat.next = now.instant + BEAT;
+            let value = Variant::Double(now.wall.as_millis() as f64);
+            self.writer.tell(beat.asset, beat.property, now.wall, value);
+        }
+    }
+
+    /// Notes how the two clocks stand to each other. Where the wall clock was stepped, what was
+    /// written with it may have been refused, or may not be what SiteWise shows as the latest.
+    pub(super) fn watch_clock(&mut self, now: Now) {
+        let since_start = i64::try_from(now.instant.since(Instant::START).as_millis());
+        let began = now.wall.as_millis() - since_start.unwrap_or(i64::MAX);
+        let before = self.began.replace(began);
+        if before.is_some_and(|before| before.abs_diff(began) > STEP.as_millis() as u64) {
+            for values in self.sources.values_mut() {
+                values.doubt(&mut self.writer, now);
+            }
+        }
+    }
+}
