@@ -11,6 +11,7 @@ mod json;
 mod listen;
 mod rehearsal;
 mod report;
+mod text;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -28,7 +29,7 @@ use crate::mqtt;
 use crate::sitewise::api::Fault;
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
-use crate::sparkplug::event::Event;
+use crate::sparkplug::event::{Birth, Event};
 use crate::time::{Instant, Now};
 use crate::twin::identity::Namespace;
 use crate::twin::{Output, Twin};
@@ -274,7 +275,8 @@ impl<S: SiteWise> Survey<S> {
 }
 
 impl Told {
-    fn births(&self) -> impl Iterator<Item = &crate::sparkplug::event::Birth> {
+    /// Its births, in order.
+    fn births(&self) -> impl Iterator<Item = &Birth> {
         self.events.iter().filter_map(|(_, event)| match event {
             Event::Birth(birth) => Some(birth),
             Event::Data(_) | Event::Death(_) => None,

@@ -35,6 +35,7 @@ use self::counts::{Counts, Dropped};
 pub use self::differences::{Difference, Part};
 use self::early::Early;
 use self::identity::Namespace;
+pub use self::layout::is_control;
 pub use self::mapping::Int64;
 use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Suggestion;
 use crate::sparkplug::event::{Birth, Content};
-use crate::twin::Rules;
+use crate::twin::{Rules, is_control};
 
 /// Folders with the same members that make a rule worth suggesting.
 const ALIKE: usize = 2;
@@ -55,11 +55,8 @@ pub(super) fn suggestions<'a>(
 fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folders<'a> {
     let mut folders = Folders::new();
     for metric in births.flat_map(|birth| &birth.metrics) {
-        if !matches!(metric.content, Content::Leaf { .. })
-            || metric.name.starts_with("Node Control/")
-            || metric.name.starts_with("Device Control/")
-            || rules.takes(metric)
-        {
+        let is_plain = matches!(metric.content, Content::Leaf { .. }) && !is_control(&metric.name);
+        if !is_plain || rules.takes(metric) {
             continue;
         }
         let parts: Vec<&str> = metric.name.split('/').collect();

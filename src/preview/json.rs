@@ -1,10 +1,13 @@
 //! The report for machines.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Value, json};
 
-use super::report::{Cost, ModelChange, Report, by_model, type_name};
+use super::report::{Cost, ModelChange, Report};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Property, PropertyKind};
+use crate::twin::mapping;
 
 pub(super) fn of(report: &Report) -> Value {
     json!({
@@ -15,7 +18,7 @@ pub(super) fn of(report: &Report) -> Value {
             "withoutBirth": report.heard.unborn,
         },
         "models": report.models.iter().map(model).collect::<Vec<_>>(),
-        "assets": by_model(&report.assets),
+        "assets": assets(&report.assets),
         "associations": report.associations,
         "seconds": report.takes.as_secs_f64(),
         "conflicts": report.conflicts.iter()
@@ -28,6 +31,10 @@ pub(super) fn of(report: &Report) -> Value {
             .collect::<Vec<_>>(),
         "ingest": report.cost.as_ref().map(cost),
     })
+}
+
+fn assets(assets: &[(String, Vec<String>)]) -> BTreeMap<&str, &[String]> {
+    assets.iter().map(|(model, names)| (model.as_str(), names.as_slice())).collect()
 }
 
 fn model(model: &ModelChange) -> Value {
@@ -48,7 +55,7 @@ fn property(property: &Property) -> Value {
     json!({
         "id": property.id.to_string(),
         "name": property.name,
-        "type": type_name(property.data_type),
+        "type": mapping::type_name(property.data_type),
         "kind": kind,
         "unit": property.unit,
         "default": default,

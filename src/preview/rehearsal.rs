@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use crate::sitewise::api::{Asset, Composite, Fault, FaultKind, Model, Page, Property, State};
+use crate::sitewise::api::{
+    Asset, Composite, Fault, FaultKind, Hierarchy, Model, Page, Property, State,
+};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::time::Instant;
@@ -209,7 +211,7 @@ fn named(properties: &[Property]) -> Vec<(Uuid, String)> {
     properties.iter().map(|property| (property.id, property.name.clone())).collect()
 }
 
-fn places(hierarchies: &[crate::sitewise::api::Hierarchy]) -> Vec<(Uuid, Uuid)> {
+fn places(hierarchies: &[Hierarchy]) -> Vec<(Uuid, Uuid)> {
     hierarchies.iter().map(|place| (place.id, place.child_model)).collect()
 }
 

@@ -1,22 +1,18 @@
-//! What is told: for people as text, for machines as JSON.
+//! What is told.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use uuid::Uuid;
 
 use super::{Told, folders, json};
 use crate::delivery::whatif::LINGERS;
-use crate::sitewise::api::{DataType, Property, PropertyKind};
+use crate::sitewise::api::{Hierarchy, Property};
 use crate::sparkplug::findings::Finding;
 use crate::twin::Twin;
 use crate::twin::counts::Dropped;
-use crate::twin::mapping;
 use crate::twin::plan::step::Step;
 
-/// Names that are printed of a list; the rest is counted.
-const NAMES: usize = 10;
 /// A rate heard for less than this is not worth a month's bill.
 const LEAST: Duration = Duration::from_secs(10);
 /// The month that costs are told for.
@@ -166,7 +162,7 @@ struct Changes {
 
 impl Changes {
     fn add(&mut self, step: &Step, name_of: &impl Fn(Uuid) -> String) {
-        let places = |hierarchies: &[crate::sitewise::api::Hierarchy]| -> Vec<String> {
+        let places = |hierarchies: &[Hierarchy]| -> Vec<String> {
             hierarchies.iter().map(|place| place.name.clone()).collect()
         };
         match step {
@@ -226,176 +222,4 @@ impl ModelChange {
         self.in_composites += properties.len();
         self.properties.extend_from_slice(properties);
     }
-}
-
-impl fmt::Display for Report {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Heard { nodes, devices, unborn } = &self.heard;
-        writeln!(
-            f,
-            "Heard the births of {} and {}.",
-            count(*nodes, "edge node"),
-            count(*devices, "device")
-        )?;
-        if !unborn.is_empty() {
-            writeln!(f, "Without a birth, and so without a plan: {}", names(unborn))?;
-        }
-        self.write_changes(f)?;
-        if !self.conflicts.is_empty() {
-            writeln!(f, "\nConflicts")?;
-            for (what, why) in &self.conflicts {
-                writeln!(f, "  ! {what}: {why}")?;
-            }
-        }
-        if !self.rules.is_empty() {
-            writeln!(f, "\nFlat metrics that look like machines; as rules for TWIN_RULES:")?;
-            for Suggestion { rule, assets, members } in &self.rules {
-                writeln!(f, "  {rule}")?;
-                let (assets, members) = (count(*assets, "asset"), count(*members, "member"));
-                writeln!(f, "    {assets} of {members}")?;
-            }
-        }
-        self.write_cost(f)
-    }
-}
-
-impl Report {
-    fn write_changes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.changes() {
-            return writeln!(f, "\nNothing would change in SiteWise.");
-        }
-        if !self.models.is_empty() {
-            writeln!(f, "\nModels")?;
-        }
-        for model in &self.models {
-            let (sign, what) = if model.is_new { ('+', "created") } else { ('~', "grows") };
-            writeln!(f, "  {sign} {} ({what})", model.name)?;
-            for property in model.properties.iter().take(NAMES) {
-                writeln!(f, "      + {}", Shown(property))?;
-            }
-            if let Some(more) = model.properties.len().checked_sub(NAMES).filter(|more| *more > 0) {
-                writeln!(f, "      + {more} more")?;
-            }
-            if model.in_composites > 0 {
-                writeln!(f, "      {} of these in composite models", model.in_composites)?;
-            }
-            if !model.places.is_empty() {
-                writeln!(f, "      + places for assets of {}", names(&model.places))?;
-            }
-        }
-        if !self.assets.is_empty() {
-            writeln!(f, "\nAssets")?;
-        }
-        for (model, assets) in &self.assets {
-            writeln!(f, "  + {} of {model}: {}", assets.len(), names(assets))?;
-        }
-        let models = count(self.models.len(), "model");
-        let assets = count(self.assets.iter().map(|(_, names)| names.len()).sum(), "asset");
-        let places = count(self.associations, "association");
-        writeln!(
-            f,
-            "\n{models}, {assets} and {places}: {} at the account's rates.",
-            Span(self.takes)
-        )
-    }
-
-    fn write_cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Some(cost) = &self.cost else {
-            return writeln!(f, "\nThe capture has no times: what ingest costs cannot be told.");
-        };
-        let listened = Span(cost.listened);
-        let Some(monthly) = cost.monthly() else {
-            let heard = count(usize::try_from(cost.values).unwrap_or(usize::MAX), "value");
-            return writeln!(
-                f,
-                "\n{heard} within {listened}: too little to tell what ingest costs."
-            );
-        };
-        writeln!(
-            f,
-            "\nIngest, from {:.1} values a second heard for {listened}, in messages of 30 days:",
-            cost.rate()
-        )?;
-        for (linger, messages) in LINGERS.iter().zip(monthly) {
-            writeln!(
-                f,
-                "  INGEST_LINGER={:<4} {:>15}",
-                format!("{}s", linger.as_secs()),
-                grouped(messages)
-            )?;
-        }
-        Ok(())
-    }
-}
-
-/// A property in a line.
-struct Shown<'a>(&'a Property);
-
-impl fmt::Display for Shown<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(property) = self;
-        write!(f, "{} {}", property.name, type_name(property.data_type))?;
-        if let Some(unit) = &property.unit {
-            write!(f, " [{unit}]")?;
-        }
-        match &property.kind {
-            PropertyKind::Attribute { default: Some(default) } => {
-                write!(f, ", attribute, {default}")
-            }
-            PropertyKind::Attribute { default: None } => write!(f, ", attribute"),
-            PropertyKind::Measurement => Ok(()),
-        }
-    }
-}
-
-pub(super) fn type_name(data_type: DataType) -> &'static str {
-    mapping::type_name(data_type)
-}
-
-/// A span of time as people say it.
-struct Span(Duration);
-
-impl fmt::Display for Span {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let seconds = self.0.as_secs_f64();
-        match seconds {
-            ..1.0 => write!(f, "less than a second"),
-            ..1.5 => write!(f, "1 second"),
-            ..120.0 => write!(f, "{seconds:.0} seconds"),
-            ..7200.0 => write!(f, "{:.0} minutes", seconds / 60.0),
-            _ => write!(f, "{:.1} hours", seconds / 3600.0),
-        }
-    }
-}
-
-fn count(number: usize, what: &str) -> String {
-    let plural = if number == 1 { "" } else { "s" };
-    format!("{number} {what}{plural}")
-}
-
-/// The first names of a list.
-fn names(all: &[String]) -> String {
-    let shown = all.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match all.len().checked_sub(NAMES) {
-        Some(more) if more > 0 => format!("{shown} and {more} more"),
-        _ => shown,
-    }
-}
-
-/// 1,234,567.
-fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// Assets by model, for JSON.
-pub(super) fn by_model(assets: &[(String, Vec<String>)]) -> BTreeMap<&str, &[String]> {
-    assets.iter().map(|(model, names)| (model.as_str(), names.as_slice())).collect()
 }

@@ -110,7 +110,7 @@ pub(super) fn leaves<'a>(metrics: &'a [Metric], found: &mut Vec<(Slot, &'a Sampl
 }
 
 /// Metrics that belong to the session and to commands, not to the plant.
-pub(super) fn is_control(name: &str) -> bool {
+pub fn is_control(name: &str) -> bool {
     name == "bdSeq" || name.starts_with("Node Control/") || name.starts_with("Device Control/")
 }
 
