@@ -52,6 +52,11 @@ pub(super) struct StreamState {
     history: VecDeque<Value>,
     /// Failed values that stand aside until their time, so that they block no others.
     aside: VecDeque<(Instant, Value)>,
+    /// The last key among the urgent ones, or one after it: most values come after it, and are
+    /// queued without a look at those before.
+    latest: (Timestamp, Quality),
+    /// Whether there may be a value in the queues that not any other may go with.
+    careful: bool,
     seconds: Seconds,
     /// When the value that waits longest in the two queues was handed in, or before.
     first: Instant,
@@ -79,6 +84,8 @@ impl StreamState {
             urgent: VecDeque::new(),
             history: VecDeque::new(),
             aside: VecDeque::new(),
+            latest: (Timestamp::from_millis(i64::MIN), Quality::Good),
+            careful: false,
             seconds: Seconds::default(),
             first: Instant::START,
             not_before: Instant::START,
@@ -167,9 +174,11 @@ impl StreamState {
     /// When the next entry is to leave; none while there is nothing for one.
     pub(super) fn entry_due(&self, linger: Duration) -> Option<Instant> {
         let queued = self.urgent.len() + self.history.len();
-        let front = self.front()?;
-        let full = queued >= VALUES_PER_ENTRY;
-        Some(if full || front.care != Care::Shared {
+        let apart = self.careful && self.front().is_some_and(|front| front.care != Care::Shared);
+        if queued == 0 {
+            return None;
+        }
+        Some(if queued >= VALUES_PER_ENTRY || apart {
             self.not_before
         } else {
             self.not_before.max(self.first + linger)
@@ -211,6 +220,7 @@ impl StreamState {
             }
         }
         self.first = self.first_of_queues();
+        self.careful = self.careful && self.has_others();
     }
 
     /// An entry leaves with so many values.
@@ -235,7 +245,7 @@ impl StreamState {
 
     /// Whether values wait beside those in flight.
     pub(super) fn has_others(&self) -> bool {
-        self.front().is_some()
+        !(self.urgent.is_empty() && self.history.is_empty())
     }
 
     /// When the value that waits longest was handed in, or before; those in flight not
@@ -251,17 +261,24 @@ impl StreamState {
     }
 
     fn enqueue(&mut self, value: Value) {
-        let since = value.since;
-        self.first = match self.front() {
-            Some(_) => self.first.min(since),
-            None => since,
+        self.first = match self.has_others() {
+            true => self.first.min(value.since),
+            false => value.since,
         };
-        let queue = match value.class {
-            Class::Live | Class::Birth | Class::Stale => &mut self.urgent,
-            Class::History => &mut self.history,
-        };
+        self.careful |= value.care != Care::Shared;
         let key = value.key();
-        if queue.back().is_none_or(|last| last.key() < key) {
+        let (queue, is_last) = match value.class {
+            Class::Live | Class::Birth | Class::Stale => {
+                let is_last = self.is_after_urgent(key);
+                self.latest = if is_last { key } else { self.latest };
+                (&mut self.urgent, is_last)
+            }
+            Class::History => {
+                let is_last = self.history.back().is_none_or(|last| last.key() < key);
+                (&mut self.history, is_last)
+            }
+        };
+        if is_last {
             queue.push_back(value);
         } else {
             let place = queue.partition_point(|other| other.key() < key);
@@ -269,10 +286,16 @@ impl StreamState {
         }
     }
 
+    fn is_after_urgent(&self, key: (Timestamp, Quality)) -> bool {
+        self.urgent.is_empty() || self.latest < key
+    }
+
     /// Where a value of this time and quality waits, tenth places aside.
     fn find_waiting(&self, time: Timestamp, quality: Quality) -> Option<Waits> {
         let key = (time, quality);
-        if let Some(at) = find(&self.urgent, key) {
+        if !self.is_after_urgent(key)
+            && let Some(at) = find(&self.urgent, key)
+        {
             return Some(Waits::Urgent(at));
         }
         if let Some(at) = find(&self.history, key) {
