@@ -1,6 +1,8 @@
 //! The client: one call, one try, one answer in our words.
 
+mod body;
 mod models;
+mod values;
 
 use std::fmt::Display;
 use std::time::Duration;
@@ -11,7 +13,6 @@ use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_iotsitewise::Client;
 use aws_sdk_iotsitewise::config::Builder;
-use aws_sdk_iotsitewise::error::BuildError;
 use aws_sdk_iotsitewise::types::{ListAssetsFilter, TraversalDirection};
 use uuid::Uuid;
 
@@ -26,6 +27,7 @@ use super::endpoint::Endpoint;
 use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::limits::PAGE_ITEMS;
+use values::PutValues;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -38,6 +40,7 @@ const APP_NAME: &str = "sparkwise";
 #[derive(Debug)]
 pub struct AwsSiteWise {
     client: Client,
+    values: PutValues,
     config: SdkConfig,
     endpoint: Endpoint,
     models: Models,
@@ -75,13 +78,18 @@ impl AwsSiteWise {
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_timeout(call_timeout)
             .build();
-        let mut config =
-            config.to_builder().retry_config(RetryConfig::disabled()).timeout_config(timeouts);
+        let mut config = config
+            .to_builder()
+            .retry_config(RetryConfig::disabled())
+            .timeout_config(timeouts.clone());
         config.set_app_name(AppName::new(APP_NAME).ok());
         config.set_behavior_version(Some(BehaviorVersion::latest()));
         let config = config.build();
         let service = Builder::from(&config).interceptor(NoHostPrefix).build();
-        Ok(Self { client: Client::from_conf(service), config, endpoint, models: Models::new() })
+        let client = Client::from_conf(service);
+        // All that the rules of endpoints can miss is the region.
+        let values = PutValues::new(&config, &endpoint, timeouts).map_err(|_| NoRegion)?;
+        Ok(Self { client, values, config, endpoint, models: Models::new() })
     }
 
     /// Where the calls go.
@@ -245,30 +253,10 @@ impl SiteWise for AwsSiteWise {
 
     async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
         let tried = "write values";
-        let entries = entries.into_iter().enumerate();
-        let entries: Result<_, _> = entries.map(|(at, entry)| convert::entry(at, entry)).collect();
-        let output = self
-            .client
-            .batch_put_asset_property_value()
-            .enable_partial_entry_processing(true)
-            .set_entries(Some(entries.map_err(inexpressible(tried))?))
-            .send()
-            .await
-            .map_err(|error| fault::of_call(tried, &error))?;
-        let mut errors = Vec::new();
-        for refused in output.error_entries() {
-            let entry = refused.entry_id().parse().map_err(|_| {
-                fault::of_answer(tried, format_args!("unknown entry {:?}", refused.entry_id()))
-            })?;
-            for error in refused.errors() {
-                errors.push(EntryError {
-                    entry,
-                    fault: fault::of_entry(error.error_code().as_str(), error.error_message()),
-                    times: error.timestamps().iter().map(convert::timestamp).collect(),
-                });
-            }
-        }
-        Ok(errors)
+        let body = body::batch_put(&entries).map_err(inexpressible(tried))?;
+        let answer = self.values.send(body).await;
+        let answer = answer.map_err(|error| fault::of_call(tried, &error))?;
+        answer.errors().map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))
     }
 
     async fn read_booleans(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<bool>>, Fault> {
@@ -334,7 +322,7 @@ pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), 
 }
 
 /// Something that SiteWise's API has no way to say.
-fn inexpressible(tried: impl Display) -> impl FnOnce(BuildError) -> Fault {
+fn inexpressible<E: Display>(tried: impl Display) -> impl FnOnce(E) -> Fault {
     move |error| Fault { kind: FaultKind::Invalid, message: format!("{tried}: {error}") }
 }
 

@@ -6,11 +6,7 @@ use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutp
 use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
-use super::api::{
-    Asset, DataType, Entry, Hierarchy, Model, ModelSummary, Property, PropertyKind, Quality, State,
-    Tqv, Variant,
-};
-use crate::time::Timestamp;
+use super::api::{Asset, DataType, Hierarchy, Model, ModelSummary, Property, PropertyKind, State};
 
 /// Something in an answer that should be an id of SiteWise, and is none.
 #[derive(Debug, thiserror::Error)]
@@ -91,23 +87,6 @@ pub(super) fn added_hierarchy(
         .build()
 }
 
-/// An entry of BatchPutAssetPropertyValue; its place becomes its id.
-pub(super) fn entry(
-    place: usize,
-    entry: Entry,
-) -> Result<sdk::PutAssetPropertyValueEntry, BuildError> {
-    let mut values = Vec::with_capacity(entry.values.len());
-    for value in entry.values {
-        values.push(tqv(value)?);
-    }
-    sdk::PutAssetPropertyValueEntry::builder()
-        .entry_id(place.to_string())
-        .asset_id(entry.asset.to_string())
-        .property_id(entry.property.to_string())
-        .set_property_values(Some(values))
-        .build()
-}
-
 /// An entry of BatchGetAssetPropertyValue; its place becomes its id.
 pub(super) fn reading(
     place: usize,
@@ -119,51 +98,6 @@ pub(super) fn reading(
         .asset_id(asset.to_string())
         .property_id(property.to_string())
         .build()
-}
-
-fn tqv(value: Tqv) -> Result<sdk::AssetPropertyValue, BuildError> {
-    let quality = match value.quality {
-        Quality::Good => sdk::Quality::Good,
-        Quality::Uncertain => sdk::Quality::Uncertain,
-        Quality::Bad => sdk::Quality::Bad,
-    };
-    Ok(sdk::AssetPropertyValue::builder()
-        .value(variant(value.value)?)
-        .timestamp(
-            sdk::TimeInNanos::builder()
-                .time_in_seconds(value.time.seconds())
-                .offset_in_nanos(value.time.nanos())
-                .build()?,
-        )
-        .quality(quality)
-        .build())
-}
-
-fn variant(value: Variant) -> Result<sdk::Variant, BuildError> {
-    let builder = sdk::Variant::builder();
-    Ok(match value {
-        Variant::Integer(value) => builder.integer_value(value),
-        Variant::Double(value) => builder.double_value(value),
-        Variant::Boolean(value) => builder.boolean_value(value),
-        Variant::String(value) => builder.string_value(value.as_ref()),
-        Variant::Null(data_type) => builder.null_value(
-            sdk::PropertyValueNullValue::builder()
-                .value_type(match data_type {
-                    DataType::Integer => sdk::RawValueType::Integer,
-                    DataType::Double => sdk::RawValueType::Double,
-                    DataType::Boolean => sdk::RawValueType::Boolean,
-                    DataType::String => sdk::RawValueType::String,
-                })
-                .build()?,
-        ),
-    }
-    .build())
-}
-
-/// To the millisecond, which is as exact as a value was written.
-pub(super) fn timestamp(time: &sdk::TimeInNanos) -> Timestamp {
-    let millis = i64::from(time.offset_in_nanos().unwrap_or_default()) / 1_000_000;
-    Timestamp::from_millis(time.time_in_seconds().saturating_mul(1000).saturating_add(millis))
 }
 
 fn reason(error: Option<&sdk::ErrorDetails>) -> String {

@@ -37,8 +37,11 @@ fn client_source() -> String {
     text
 }
 
-/// Operations of the SDK's client that the source calls: `client.describe_asset()` is DescribeAsset.
+/// Operations that the source calls: `client.describe_asset()` of the SDK's client is
+/// DescribeAsset, and `OPERATION: &str = "..."` names one that is put together by hand.
 fn called(source: &str) -> BTreeSet<String> {
+    let by_hand = source.split("const OPERATION: &str = \"").skip(1);
+    let by_hand = by_hand.filter_map(|rest| rest.split_once('"')).map(|(name, _)| name.to_owned());
     source
         .split("client")
         .skip(1)
@@ -49,6 +52,7 @@ fn called(source: &str) -> BTreeSet<String> {
             rest.starts_with("()").then_some(name)
         })
         .map(camel)
+        .chain(by_hand)
         .collect()
 }
 
@@ -73,9 +77,10 @@ fn the_task_may_do_what_the_client_calls_and_nothing_more() {
 }
 
 #[test]
-fn a_call_over_several_lines_is_seen() {
-    let source = "self\n    .client\n    .describe_asset()\n  other.client.list_assets().send()";
-    let expected = ["DescribeAsset", "ListAssets"].map(str::to_owned);
+fn calls_over_several_lines_and_by_hand_are_seen() {
+    let source = "self\n    .client\n    .describe_asset()\n  other.client.list_assets().send()\n\
+                  const OPERATION: &str = \"GetThat\";";
+    let expected = ["DescribeAsset", "GetThat", "ListAssets"].map(str::to_owned);
     assert_eq!(called(source), BTreeSet::from(expected));
 }
 

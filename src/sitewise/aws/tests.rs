@@ -1,4 +1,5 @@
 mod models;
+mod values;
 
 use aws_config::Region;
 use aws_credential_types::provider::error::CredentialsError;
@@ -112,7 +113,7 @@ async fn values_go_as_the_api_wants_them() {
     assert_eq!(errors, []);
     let request = &stub.requests()[0];
     assert_eq!((request.method.as_str(), request.path.as_str()), ("POST", "/properties"));
-    assert!(request.headers["x-amz-user-agent"].contains("app/sparkwise"));
+    assert!(request.headers["user-agent"].contains("app/sparkwise"));
     let at = |seconds: i64, nanos: i64| json!({"timeInSeconds": seconds, "offsetInNanos": nanos});
     assert_eq!(
         request.json(),

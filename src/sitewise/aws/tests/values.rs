@@ -1,0 +1,129 @@
+//! The call that writes values is put together by hand: it goes where the generated client's
+//! calls go, and is signed as they are.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use aws_sdk_iotsitewise::config::http::{HttpRequest, HttpResponse};
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_types::body::SdkBody;
+use aws_types::sdk_config::Builder;
+
+use super::*;
+
+#[tokio::test]
+async fn values_go_where_all_calls_of_the_data_plane_go() {
+    type With = fn(Builder) -> Builder;
+    let all: [(&str, With); 6] = [
+        ("eu-west-1", |config| config),
+        ("cn-north-1", |config| config),
+        ("us-gov-west-1", |config| config.use_fips(true)),
+        ("us-east-1", |config| config.use_fips(true)),
+        ("us-east-1", |config| config.use_dual_stack(true)),
+        ("eu-west-1", |config| config.endpoint_url("http://127.0.0.1:4567/base")),
+    ];
+    for (region, with) in all {
+        let (written, read) = both(with(here(region))).await;
+        assert_eq!(written.url.rsplit_once('/').unwrap().1, "properties");
+        let base = |url: &str| url.split("/properties").next().unwrap().to_owned();
+        assert_eq!(base(&written.url), base(&read.url), "{region}");
+        assert_eq!(written.scope(), read.scope(), "{region}");
+    }
+    let (written, _) = both(here("eu-west-1")).await;
+    assert_eq!(written.url, "https://data.iotsitewise.eu-west-1.amazonaws.com/properties");
+    assert!(written.scope().ends_with("/eu-west-1/iotsitewise/aws4_request"));
+}
+
+#[tokio::test]
+async fn a_session_s_token_goes_along_and_is_signed() {
+    let credentials = Credentials::new("id", "secret", Some("token".to_owned()), None, "test");
+    let provider = SharedCredentialsProvider::new(credentials);
+    let (written, _) = both(here("eu-west-1").credentials_provider(provider)).await;
+    assert_eq!(written.headers["x-amz-security-token"], "token");
+    for signed in ["content-type", "host", "x-amz-date", "x-amz-security-token"] {
+        assert!(written.signed().contains(&signed), "{signed}: {:?}", written.headers);
+    }
+}
+
+#[tokio::test]
+async fn an_error_s_code_may_stand_in_the_body_or_be_qualified() {
+    for (header, body) in [
+        ("ThrottlingException:http://internal.amazon.com/coral/", r#"{"message":"slow"}"#),
+        ("", r#"{"__type":"aws.iotsitewise#ThrottlingException","message":"slow"}"#),
+        ("", r#"{"code":"ThrottlingException","Message":"slow"}"#),
+    ] {
+        let stub = Stub::start(move |_| match header {
+            "" => Reply::text(400, body),
+            header => Reply::text(400, body).header("x-amzn-errortype", header),
+        });
+        let fault = client(&stub.await).put(Vec::new()).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Throttled, "{body}");
+        assert_eq!(fault.message, "write values: ThrottlingException: slow", "{body}");
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_json_is_not_taken_for_success() {
+    let stub = Stub::start(|_| Reply::text(200, "<html>welcome</html>")).await;
+    let fault = client(&stub).put(Vec::new()).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault}");
+    assert!(fault.message.contains("unreadable answer with status 200"), "{fault}");
+}
+
+fn here(region: &'static str) -> Builder {
+    let credentials = Credentials::new("id", "secret", None, None, "test");
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+}
+
+/// A request that writes values, and one of the generated client that reads some.
+async fn both(config: Builder) -> (Seen, Seen) {
+    let wire = Wire::default();
+    let connector = SharedHttpConnector::new(wire.clone());
+    let config = config.http_client(http_client_fn(move |_, _| connector.clone())).build();
+    let client = AwsSiteWise::new(&config).unwrap();
+    client.put(Vec::new()).await.unwrap();
+    client.read_booleans(vec![(Uuid::nil(), Uuid::nil())]).await.unwrap();
+    let mut seen = wire.0.lock().unwrap().clone().into_iter();
+    (seen.next().unwrap(), seen.next().unwrap())
+}
+
+/// Takes every request and notes it.
+#[derive(Clone, Debug, Default)]
+struct Wire(Arc<Mutex<Vec<Seen>>>);
+
+#[derive(Clone, Debug)]
+struct Seen {
+    url: String,
+    headers: BTreeMap<String, String>,
+}
+
+impl HttpConnector for Wire {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let headers = request.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+        self.0.lock().unwrap().push(Seen { url: request.uri().to_owned(), headers });
+        let answer = HttpResponse::new(200.try_into().unwrap(), SdkBody::from("{}"));
+        HttpConnectorFuture::ready(Ok(answer))
+    }
+}
+
+impl Seen {
+    /// For what the signature is: date, region, service.
+    fn scope(&self) -> &str {
+        self.part("Credential=").split_once('/').unwrap().1
+    }
+
+    fn signed(&self) -> Vec<&str> {
+        self.part("SignedHeaders=").split(';').collect()
+    }
+
+    fn part(&self, name: &str) -> &str {
+        let (_, part) = self.headers["authorization"].split_once(name).unwrap();
+        part.split(',').next().unwrap()
+    }
+}

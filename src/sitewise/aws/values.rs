@@ -1,0 +1,167 @@
+//! BatchPutAssetPropertyValue, the one call that is made for every value there is.
+//!
+//! The SDK's orchestrator, signer, credential cache, endpoint rules and connections carry it, as
+//! they carry every other call. But it is put together here: what the generated client does for
+//! each request of this operation takes more of the processor than all the rest, signing and
+//! sending included (`docs/decisions/0006-values-without-the-generated-client.md`).
+
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, SdkConfig};
+use aws_runtime::auth::SigV4OperationSigningConfig;
+use aws_runtime::auth::sigv4::{SCHEME_ID, SigV4AuthScheme};
+use aws_runtime::service_clock_skew::ServiceClockSkewInterceptor;
+use aws_sdk_iotsitewise::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
+use aws_sdk_iotsitewise::config::{Layer, RuntimeComponentsBuilder, StalledStreamProtectionConfig};
+use aws_sdk_iotsitewise::error::{BoxError, SdkError};
+use aws_smithy_runtime::client::orchestrator::operation::Operation;
+use aws_smithy_runtime_api::client::auth::AuthSchemeOptionResolverParams;
+use aws_smithy_runtime_api::client::auth::static_resolver::StaticAuthSchemeOptionResolver;
+use aws_smithy_runtime_api::client::endpoint::{EndpointPrefix, EndpointResolverParams};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse, OrchestratorError};
+use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
+use aws_smithy_types::body::SdkBody;
+use aws_smithy_types::error::ErrorMetadata;
+use aws_types::SigningName;
+use serde::Deserialize;
+
+use super::body::Answer;
+use crate::sitewise::endpoint::Endpoint;
+
+/// The service, as signatures name it.
+const SERVICE: &str = "iotsitewise";
+const OPERATION: &str = "BatchPutAssetPropertyValue";
+const PATH: &str = "/properties";
+/// The host label of the data plane, before the name of the service's endpoint.
+const DATA_PLANE: &str = "data.";
+/// Where an error says its code, before a colon and a URL.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+/// How the call names itself to AWS: the SDK's way to name an application, and its version.
+const USER_AGENT: &str = concat!("app/sparkwise sparkwise/", env!("CARGO_PKG_VERSION"));
+
+/// The call, ready to be made.
+#[derive(Debug)]
+pub(super) struct PutValues(Operation<Vec<u8>, Answer, ErrorMetadata>);
+
+impl PutValues {
+    /// With the credentials and the HTTP client of `config`, and the region and URL of
+    /// `endpoint`.
+    ///
+    /// # Errors
+    ///
+    /// When the endpoint cannot be expressed, which no region's name brings about.
+    pub(super) fn new(
+        config: &SdkConfig,
+        endpoint: &Endpoint,
+        timeouts: TimeoutConfig,
+    ) -> Result<Self, BoxError> {
+        let mut operation = Operation::builder()
+            .service_name(SERVICE)
+            .operation_name(OPERATION)
+            .behavior_version(BehaviorVersion::latest())
+            .no_retry()
+            .timeout_config(timeouts)
+            // The whole call has its timeout, and its body is in memory.
+            .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
+            .with_connection_poisoning()
+            .interceptor(ServiceClockSkewInterceptor::new());
+        if let Some(client) = config.http_client() {
+            operation = operation.http_client(client);
+        }
+        if let Some(source) = config.time_source() {
+            operation = operation.time_source(source);
+        }
+        let operation = operation
+            .runtime_plugin(signed_and_addressed(config, endpoint)?)
+            .serializer(request)
+            .deserializer(answer)
+            .build();
+        Ok(Self(operation))
+    }
+
+    /// Sends a body that [`batch_put`](super::body::batch_put) made.
+    pub(super) async fn send(
+        &self,
+        body: Vec<u8>,
+    ) -> Result<Answer, SdkError<ErrorMetadata, HttpResponse>> {
+        self.0.invoke(body).await
+    }
+}
+
+/// Where the call goes and who signs it, by the same rules as the generated client's calls.
+fn signed_and_addressed(
+    config: &SdkConfig,
+    endpoint: &Endpoint,
+) -> Result<StaticRuntimePlugin, BoxError> {
+    let mut layer = Layer::new(OPERATION);
+    layer.store_put(AuthSchemeOptionResolverParams::new(()));
+    let region = aws_config::Region::new(endpoint.region.clone());
+    layer.store_put(SigV4OperationSigningConfig {
+        region: Some(region.into()),
+        name: Some(SigningName::from_static(SERVICE)),
+        ..SigV4OperationSigningConfig::default()
+    });
+    let params = Params::builder()
+        .region(&endpoint.region)
+        .set_use_fips(config.use_fips())
+        .set_use_dual_stack(config.use_dual_stack())
+        .set_endpoint(endpoint.url.clone())
+        .build()?;
+    layer.store_put(EndpointResolverParams::new(params));
+    // An emulator has one name, AWS has one for each plane.
+    if endpoint.url.is_none() {
+        layer.store_put(EndpointPrefix::new(DATA_PLANE)?);
+    }
+
+    let scheme = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
+    let mut components = RuntimeComponentsBuilder::new(OPERATION)
+        .with_endpoint_resolver(Some(DefaultResolver::new().into_shared_resolver()))
+        .with_auth_scheme_option_resolver(Some(scheme))
+        .with_auth_scheme(SigV4AuthScheme::new());
+    if let Some(credentials) = config.credentials_provider() {
+        components.set_identity_resolver(SCHEME_ID, credentials);
+    }
+    Ok(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
+}
+
+fn request(body: Vec<u8>) -> Result<HttpRequest, BoxError> {
+    let length = body.len().to_string();
+    let mut request = HttpRequest::new(SdkBody::from(body));
+    request.set_method("POST")?;
+    request.set_uri(PATH)?;
+    let headers = request.headers_mut();
+    headers.insert("content-type", "application/json");
+    headers.insert("content-length", length);
+    headers.insert("user-agent", USER_AGENT);
+    Ok(request)
+}
+
+fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
+    let body = response.body().bytes().unwrap_or_default();
+    if !response.status().is_success() {
+        return Err(OrchestratorError::operation(error(response, body)));
+    }
+    serde_json::from_slice(body).map_err(|error| OrchestratorError::response(error.into()))
+}
+
+/// What an answer says of its failure: the code in a header, or else in the body. Source:
+/// [AWS restJson1](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
+fn error(response: &HttpResponse, body: &[u8]) -> ErrorMetadata {
+    #[derive(Default, Deserialize)]
+    struct Body {
+        #[serde(alias = "__type")]
+        code: Option<String>,
+        #[serde(alias = "Message", alias = "errorMessage")]
+        message: Option<String>,
+    }
+    let body: Body = serde_json::from_slice(body).unwrap_or_default();
+    let code = response.headers().get(ERROR_TYPE).map(str::to_owned).or(body.code);
+    let mut error = ErrorMetadata::builder();
+    if let Some(code) = &code {
+        let code = code.split(':').next().unwrap_or_default();
+        error = error.code(code.rsplit('#').next().unwrap_or_default());
+    }
+    if let Some(message) = body.message {
+        error = error.message(message);
+    }
+    error.build()
+}
