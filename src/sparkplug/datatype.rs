@@ -193,11 +193,6 @@ impl DataType {
             | Self::PropertySetList => None,
         }
     }
-
-    /// Whether it is one of the thirteen array types.
-    pub const fn is_array(self) -> bool {
-        self.element().is_some()
-    }
 }
 
 impl std::fmt::Display for DataType {
@@ -224,7 +219,7 @@ mod tests {
     #[test]
     fn arrays_are_the_types_from_22_on() {
         for datatype in DataType::ALL {
-            assert_eq!(datatype.is_array(), datatype.number() >= 22, "{datatype}");
+            assert_eq!(datatype.element().is_some(), datatype.number() >= 22, "{datatype}");
         }
     }
 }

@@ -77,8 +77,6 @@ impl Disk {
         }
         if self.figures.full > before {
             self.changes.push_back(Change::Full);
-        }
-        if self.figures.full > before {
             self.given_up_by = self.next_write();
         }
         self.send();
