@@ -8,7 +8,7 @@ mod ledger;
 mod servers;
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 use tokio::sync::{Notify, mpsc};
@@ -32,7 +32,6 @@ use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::config as host;
 use crate::sparkplug::rebirth;
-use crate::time::{Instant, Now, Timestamp};
 use crate::twin::identity::Namespace;
 use crate::twin::plan::rates::Rates;
 use crate::{delivery, mqtt, twin};
@@ -273,29 +272,4 @@ fn rates(provisioning: &config::Provisioning) -> Rates {
 /// Spreads the retries of several bridges: any number will do.
 fn rand_seed() -> u64 {
     fastrand::u64(..)
-}
-
-/// Both clocks.
-#[derive(Clone, Copy, Debug)]
-struct Clock {
-    start: tokio::time::Instant,
-}
-
-impl Clock {
-    fn start() -> Self {
-        Self { start: tokio::time::Instant::now() }
-    }
-
-    fn now(self) -> Now {
-        let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-        Now {
-            instant: Instant::from_start(self.start.elapsed()),
-            wall: Timestamp::from_millis(millis),
-        }
-    }
-
-    fn when(self, instant: Instant) -> tokio::time::Instant {
-        self.start + instant.since_start()
-    }
 }

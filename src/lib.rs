@@ -11,6 +11,7 @@ pub mod telemetry;
 pub mod app;
 pub mod preview;
 
+mod clock;
 pub mod globs;
 pub mod time;
 

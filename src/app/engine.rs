@@ -9,10 +9,11 @@ use tokio::task::JoinSet;
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
+use super::Error;
 use super::ledger::{Ledger, Losses};
 use super::servers::Servers;
-use super::{Clock, Error};
 use crate::bridge::{Bridge, Output};
+use crate::clock::Clock;
 use crate::console::ask::Answers;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;

@@ -1,6 +1,6 @@
 //! What a session is opened with.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
@@ -80,12 +80,6 @@ impl Template {
         }
         options
     }
-}
-
-/// The wall clock.
-pub(super) fn now() -> Timestamp {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
 fn tcp(url: &ServerUrl) -> Broker {

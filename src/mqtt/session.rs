@@ -20,7 +20,8 @@ use tracing::{debug, info, warn};
 use super::Inbound;
 use super::failure::Failure;
 use super::inbox::Inbox;
-use super::options::{self, REQUEST_CAPACITY, Template};
+use super::options::{REQUEST_CAPACITY, Template};
+use crate::clock;
 use crate::config::ServerUrl;
 use crate::sparkplug::message::{Message, Qos};
 use crate::time::Timestamp;
@@ -92,7 +93,7 @@ enum Phase {
 impl Session<'_> {
     /// Runs to the end. The flag tells whether the session has been announced.
     pub(super) async fn run(&mut self, template: &Template) -> (End, bool) {
-        let time = options::now();
+        let time = clock::wall();
         let (client, mut eventloop) = AsyncClient::builder(template.at(time)).build();
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_TIMEOUT_SECS);

@@ -7,9 +7,10 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use super::{Error, Told};
+use crate::clock;
 use crate::sparkplug::config::Config;
 use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{Host, Output, Phase, ServerId};
@@ -90,9 +91,7 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<Told, Error> {
     let mut host = Host::new(host.clone(), super::SEED);
     let mut told = Told::default();
-    let start = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let wall = Timestamp::from_millis(i64::try_from(start.as_millis()).unwrap_or(i64::MAX));
-    let mut now = Now { instant: Instant::START, wall };
+    let mut now = Now { instant: Instant::START, wall: clock::wall() };
     let (mut first, mut last) = (None, None);
     host.handle_connected(ServerId(0), now.wall, now);
     for path in paths {

@@ -1,6 +1,6 @@
 //! Listening: a client of its own that leaves no trace, without STATE and without a will.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -9,13 +9,13 @@ use tokio_util::sync::CancellationToken;
 use tracing::info;
 
 use super::{Error, Told};
+use crate::clock::Clock;
 use crate::config::Config;
 use crate::mqtt::{self, Inbound};
 use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{Host, Output, ServerId};
 use crate::sparkplug::message::Message;
 use crate::sparkplug::{config as host_config, rebirth, topic};
-use crate::time::{Instant, Now, Timestamp};
 
 /// Messages that wait to be read.
 const INBOUND: usize = 16_384;
@@ -48,12 +48,13 @@ pub(super) async fn listen(
     }
     drop(inbound);
 
-    let start = Moment::now();
-    let end = start + listen;
+    let clock = Clock::start();
+    let start = clock.now().instant;
+    let end = clock.when(start + listen);
     let mut told = Told::default();
     let mut connected = false;
     while told.events.len() < EVENTS {
-        let due = host.poll_timeout().map_or(end, |at| (start + at.since_start()).min(end));
+        let due = host.poll_timeout().map_or(end, |at| clock.when(at).min(end));
         let message = tokio::select! {
             message = timeout_at(end, messages.recv()) => match message {
                 Ok(Some(message)) => Some(message),
@@ -61,7 +62,7 @@ pub(super) async fn listen(
             },
             () = sleep_until(due) => None,
         };
-        let now = now(start);
+        let now = clock.now();
         match message {
             None => host.handle_timeout(now),
             Some(Inbound::Connected { server, session_time }) => {
@@ -93,7 +94,7 @@ pub(super) async fn listen(
             break;
         }
     }
-    told.listened = Some(start.elapsed());
+    told.listened = Some(clock.now().instant.since(start));
     told.note_unborn(&host);
     cancel.cancel();
     drop(servers);
@@ -108,10 +109,4 @@ fn is_rebirth(message: &Message) -> bool {
         topic::Topic::parse(&message.topic),
         Ok(topic::Topic::Edge(edge)) if edge.verb == topic::Verb::Command
     )
-}
-
-fn now(start: Moment) -> Now {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let millis = i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX);
-    Now { instant: Instant::from_start(start.elapsed()), wall: Timestamp::from_millis(millis) }
 }
