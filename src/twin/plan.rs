@@ -7,6 +7,7 @@
 mod answers;
 mod calls;
 mod lanes;
+mod learning;
 mod needs;
 mod presence;
 pub mod rates;
@@ -21,7 +22,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::lanes::{Lane, Lanes};
-use self::presence::PresenceList;
+use self::learning::Learning;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
@@ -126,26 +127,6 @@ enum Next {
     Wait(On),
     At(Instant),
     Nothing,
-}
-
-/// The pages that are read at the start.
-#[derive(Debug, Default)]
-struct Learning {
-    models: Option<String>,
-    models_done: bool,
-    assets: Vec<AssetList>,
-    /// None until all assets are listed.
-    presence: Option<Vec<PresenceList>>,
-    done: bool,
-    tries: Tries,
-}
-
-#[derive(Debug)]
-struct AssetList {
-    model: Uuid,
-    token: Option<String>,
-    done: bool,
-    tries: Tries,
 }
 
 /// The plan.

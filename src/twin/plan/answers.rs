@@ -1,15 +1,11 @@
-//! What answers change.
+//! What answers change, those beside that tell what SiteWise had at the start.
 
 use rustc_hash::FxHashSet;
 
-use super::presence;
 use super::state::{AssetStage, Children, Link, ModelStage, Tries};
 use super::step::{Done, StepId};
-use super::{
-    AFTER_REFUSAL, AssetList, FIRST_LOOK, FIRST_RETRY, Job, KnownAsset, LONGEST_LOOK,
-    LONGEST_RETRY, On, Output, Plan,
-};
-use crate::sitewise::api::{Asset, Fault, FaultKind, Model, ModelSummary, Page, State};
+use super::{AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Plan};
+use crate::sitewise::api::{Fault, FaultKind, Model, Page, State};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
 use crate::twin::models::{ModelIx, Models};
@@ -65,82 +61,6 @@ impl Plan {
             Job::Link(ix) => self.link_answered(ix, answer, assets, now),
         }
         self.touch(job);
-    }
-
-    fn models_listed(&mut self, answer: Result<Done, Fault>, models: &mut Models, now: Instant) {
-        match answer {
-            Ok(Done::Models(Page { items, next })) => {
-                self.learning.tries = Tries::default();
-                self.learning.models_done = next.is_none();
-                self.learning.models = next;
-                for model in items {
-                    self.model_learned(model, models);
-                }
-                self.finish_learning();
-            }
-            Ok(_) => {}
-            Err(fault) => {
-                let tries = Tries { count: self.learning.tries.count, at: now };
-                self.learning.tries = self.again(tries, now);
-                self.problem("list asset models".into(), fault.message);
-            }
-        }
-    }
-
-    fn model_learned(&mut self, model: ModelSummary, models: &mut Models) {
-        if self.namespace.owns(model.id, model.external_id.as_deref()) {
-            models.known(model.id, &model.name);
-            let list =
-                AssetList { model: model.id, token: None, done: false, tries: Tries::default() };
-            self.touch(Job::ListAssets(self.learning.assets.len() as u32));
-            self.learning.assets.push(list);
-            self.known_models.insert(model.id, model);
-        }
-    }
-
-    fn assets_listed(&mut self, list: usize, answer: Result<Done, Fault>, now: Instant) {
-        let Some(state) = self.learning.assets.get_mut(list) else {
-            return;
-        };
-        match answer {
-            Ok(Done::Assets(Page { items, next })) => {
-                state.tries = Tries::default();
-                state.done = next.is_none();
-                state.token = next;
-                for Asset { id, name, model, description, state, .. } in items {
-                    // One that its model's growth locks takes values all the same.
-                    let active = matches!(state, State::Active | State::Updating);
-                    let source = presence::source(self.namespace, id, description.as_deref());
-                    let known = KnownAsset { name, model, source, online: false, active };
-                    self.known_assets.insert(id, known);
-                }
-                self.finish_learning();
-            }
-            Ok(_) => {}
-            // The model has gone meanwhile, and its assets with it.
-            Err(Fault { kind: FaultKind::NotFound, .. }) => {
-                state.done = true;
-                self.finish_learning();
-            }
-            Err(fault) => {
-                let tries = Tries { count: state.tries.count, at: now };
-                let tries = self.again(tries, now);
-                if let Some(state) = self.learning.assets.get_mut(list) {
-                    state.tries = tries;
-                }
-                self.problem("list assets".into(), fault.message);
-            }
-        }
-    }
-
-    pub(super) fn finish_learning(&mut self) {
-        let listed = self.learning.assets.iter().all(|list| list.done);
-        if self.learning.models_done && listed && self.presence_known() && !self.learning.done {
-            self.learning.done = true;
-            self.problems.remove("list asset models");
-            self.problems.remove("list assets");
-            self.outputs.push_back(Output::Learned);
-        }
     }
 
     fn model_answered(

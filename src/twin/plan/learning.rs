@@ -1,0 +1,117 @@
+//! What SiteWise has, read by page at the start.
+
+use uuid::Uuid;
+
+use super::presence::{self, PresenceList};
+use super::state::Tries;
+use super::step::Done;
+use super::{Job, KnownAsset, Output, Plan};
+use crate::sitewise::api::{Asset, Fault, FaultKind, ModelSummary, Page, State};
+use crate::time::Instant;
+use crate::twin::models::Models;
+
+/// The pages that are read at the start.
+#[derive(Debug, Default)]
+pub(super) struct Learning {
+    /// The page of models that comes next.
+    pub(super) models: Option<String>,
+    pub(super) models_done: bool,
+    pub(super) assets: Vec<AssetList>,
+    /// None until all assets are listed.
+    pub(super) presence: Option<Vec<PresenceList>>,
+    pub(super) done: bool,
+    pub(super) tries: Tries,
+}
+
+/// The assets of one model.
+#[derive(Debug)]
+pub(super) struct AssetList {
+    pub(super) model: Uuid,
+    /// The page that comes next.
+    pub(super) token: Option<String>,
+    pub(super) done: bool,
+    pub(super) tries: Tries,
+}
+
+impl Plan {
+    pub(super) fn models_listed(
+        &mut self,
+        answer: Result<Done, Fault>,
+        models: &mut Models,
+        now: Instant,
+    ) {
+        match answer {
+            Ok(Done::Models(Page { items, next })) => {
+                self.learning.tries = Tries::default();
+                self.learning.models_done = next.is_none();
+                self.learning.models = next;
+                for model in items {
+                    self.model_learned(model, models);
+                }
+                self.finish_learning();
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                let tries = Tries { count: self.learning.tries.count, at: now };
+                self.learning.tries = self.again(tries, now);
+                self.problem("list asset models".into(), fault.message);
+            }
+        }
+    }
+
+    fn model_learned(&mut self, model: ModelSummary, models: &mut Models) {
+        if self.namespace.owns(model.id, model.external_id.as_deref()) {
+            models.known(model.id, &model.name);
+            let list =
+                AssetList { model: model.id, token: None, done: false, tries: Tries::default() };
+            self.touch(Job::ListAssets(self.learning.assets.len() as u32));
+            self.learning.assets.push(list);
+            self.known_models.insert(model.id, model);
+        }
+    }
+
+    pub(super) fn assets_listed(&mut self, list: usize, answer: Result<Done, Fault>, now: Instant) {
+        let Some(state) = self.learning.assets.get_mut(list) else {
+            return;
+        };
+        match answer {
+            Ok(Done::Assets(Page { items, next })) => {
+                state.tries = Tries::default();
+                state.done = next.is_none();
+                state.token = next;
+                for Asset { id, name, model, description, state, .. } in items {
+                    // One that its model's growth locks takes values all the same.
+                    let active = matches!(state, State::Active | State::Updating);
+                    let source = presence::source(self.namespace, id, description.as_deref());
+                    let known = KnownAsset { name, model, source, online: false, active };
+                    self.known_assets.insert(id, known);
+                }
+                self.finish_learning();
+            }
+            Ok(_) => {}
+            // The model has gone meanwhile, and its assets with it.
+            Err(Fault { kind: FaultKind::NotFound, .. }) => {
+                state.done = true;
+                self.finish_learning();
+            }
+            Err(fault) => {
+                let tries = Tries { count: state.tries.count, at: now };
+                let tries = self.again(tries, now);
+                if let Some(state) = self.learning.assets.get_mut(list) {
+                    state.tries = tries;
+                }
+                self.problem("list assets".into(), fault.message);
+            }
+        }
+    }
+
+    pub(super) fn finish_learning(&mut self) {
+        let listed = self.learning.assets.iter().all(|list| list.done);
+        if self.learning.models_done && listed && self.presence_known() && !self.learning.done {
+            self.learning.done = true;
+            self.problems.remove("list asset models");
+            self.problems.remove("list assets");
+            self.outputs.push_back(Output::Learned);
+        }
+    }
+}
