@@ -22,6 +22,9 @@ const FILE: u64 = 4 << 20;
 const FILES: u64 = 64 << 20;
 /// Bytes of lines that wait for a disk that refuses.
 const WAITING: usize = 4 << 20;
+/// Letters that are remembered after their value was sent again; of others the first attempt is
+/// forgotten.
+const AGAIN: usize = 100_000;
 /// A line is not longer: what is, is none of ours.
 const LINE: u64 = 64 << 10;
 
@@ -81,11 +84,8 @@ impl Letters {
                         all.insert(letter.id, *letter);
                     }
                     Entry::Gone { id, retried } => {
-                        if let Some(letter) = all.remove(&id)
-                            && retried
-                            && let Some(key) = letter.key()
-                        {
-                            letters.again.insert(key, letter);
+                        if let Some(letter) = all.remove(&id).filter(|_| retried) {
+                            letters.remember(letter);
                         }
                     }
                 }
@@ -107,10 +107,19 @@ impl Letters {
     /// A letter is no longer there: dropped, or its value was sent again.
     pub fn gone(&mut self, letter: Written, retried: bool) {
         let id = letter.id;
-        if retried && let Some(key) = letter.key() {
-            self.again.insert(key, letter);
+        if retried {
+            self.remember(letter);
         }
         self.write(&Entry::Gone { id, retried });
+    }
+
+    /// Its value may be refused again.
+    fn remember(&mut self, letter: Written) {
+        if self.again.len() < AGAIN
+            && let Some(key) = letter.key()
+        {
+            self.again.insert(key, letter);
+        }
     }
 
     /// The folder of the files.

@@ -24,6 +24,16 @@ fn letter(time: i64, at: i64) -> DeadLetter {
 }
 
 #[test]
+fn what_is_remembered_of_values_sent_again_is_bounded() {
+    let folder = Folder::new();
+    let mut letters = Letters::open(folder.path());
+    for time in 0..AGAIN as i64 + 10 {
+        letters.remember(Written::new(1, letter(time, 10), None));
+    }
+    assert_eq!(letters.again.len(), AGAIN);
+}
+
+#[test]
 fn letters_are_there_again_and_numbered_on() {
     let folder = Folder::new();
     let mut letters = Letters::open(folder.path());
