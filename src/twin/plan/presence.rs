@@ -23,6 +23,8 @@ const SUBJECT: &str = "read who is online";
 pub(super) struct PresenceList {
     assets: Vec<Uuid>,
     pub(super) done: bool,
+    /// The bridge goes on without knowing.
+    given_up: bool,
     pub(super) tries: Tries,
 }
 
@@ -76,7 +78,7 @@ impl Plan {
         let Some(tried) = self.presence_list(at as u32).map(|list| list.tries.count) else {
             return;
         };
-        let mut done = true;
+        let (mut done, mut given_up) = (true, false);
         let mut tries = Tries::default();
         match answer {
             Ok(Done::Booleans(values)) => {
@@ -91,14 +93,20 @@ impl Plan {
             Ok(_) => {}
             // Without it, who went offline in our absence shows as online until it speaks.
             Err(fault) => {
-                done = fault.kind == FaultKind::Denied || tried + 1 >= TRIES;
+                given_up = fault.kind == FaultKind::Denied || tried + 1 >= TRIES;
+                done = given_up;
                 tries = self.again(Tries { count: tried, at: now }, now);
                 self.problem(SUBJECT.into(), fault.message);
             }
         }
         if let Some(list) = self.learning.presence.as_mut().and_then(|lists| lists.get_mut(at)) {
             list.done = done;
+            list.given_up = given_up;
             list.tries = tries;
+        }
+        let mut lists = self.learning.presence.iter().flatten();
+        if lists.all(|list| list.done && !list.given_up) {
+            self.problems.remove(SUBJECT);
         }
         self.finish_learning();
     }

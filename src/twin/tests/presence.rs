@@ -74,6 +74,19 @@ fn who_comes_back_is_as_any_other() {
 }
 
 #[test]
+fn what_could_be_read_in_the_end_is_no_problem() {
+    let mut rig = left();
+    rig.sitewise.unreadable = Some(FaultKind::Throttled);
+    let mut rig = rig.restart();
+    rig.seconds(1);
+    assert_eq!(rig.twin.plan().problems().count(), 1);
+    rig.sitewise.unreadable = None;
+    rig.seconds(60);
+    assert_eq!(rig.twin.plan().problems().count(), 0);
+    assert_eq!(rig.expected, ["Nordsee/gw mast pump"]);
+}
+
+#[test]
 fn what_cannot_be_read_holds_nothing_up() {
     for (kind, patience) in [(FaultKind::Denied, 1), (FaultKind::Unavailable, 60)] {
         let mut rig = left();
