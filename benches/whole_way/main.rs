@@ -13,44 +13,50 @@
     reason = "a benchmark ends where it cannot go on, and both ends of its sockets are its own"
 )]
 
+#[path = "../support/arguments.rs"]
+mod arguments;
 mod bare;
 mod bridge;
 mod child;
+#[path = "../support/cpu.rs"]
 mod cpu;
+#[path = "../support/link.rs"]
+mod link;
 mod load;
 mod measured;
+#[path = "../support/memory.rs"]
+mod memory;
+#[path = "../support/mqtt.rs"]
 mod mqtt;
 mod peer;
 mod plan;
 #[path = "../support/plant.rs"]
 mod plant;
+#[path = "../support/stub.rs"]
 mod stub;
+mod taken;
 
 use aws_credential_types::Credentials;
 use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
 use aws_types::SdkConfig;
 
+use arguments::Arguments;
 use child::Peer;
 use measured::{Measured, summary};
 use plan::{NODES, Plan};
 
 const NAME: &str = "whole_way";
-const QUICK: &str = "--quick";
 
 fn main() {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let has = |word: &str| arguments.iter().any(|argument| argument == word);
-    let quick = has(QUICK) || !has("--bench");
+    let Arguments { quick, all } = Arguments::of_process();
     let plan = if quick { Plan::QUICK } else { Plan::WHOLE };
-    if has(child::PEER) {
+    if all.iter().any(|argument| argument == child::PEER) {
         return peer::run(plan);
     }
-    let mut filters = arguments.iter().filter(|argument| !argument.starts_with('-')).peekable();
-    if filters.peek().is_some() && !filters.any(|filter| NAME.contains(filter.as_str())) {
-        return;
+    if arguments::asks_for(&all, NAME) {
+        let size = if quick { arguments::QUICK } else { arguments::BENCH };
+        run(&plan, &mut Peer::start(&[size.to_owned()]));
     }
-    let size = if quick { QUICK } else { "--bench" };
-    run(&plan, &mut Peer::start(&[size.to_owned()]));
 }
 
 #[expect(clippy::print_stdout, reason = "the figures")]
@@ -136,8 +142,8 @@ fn report(rounds: &[(Measured, Measured, u64)]) {
     line("plant and stub, with bridge", "CPU s/M", &|bridge, _| bridge.peer_cpu_per_million());
     line("stub, with bare loop", "CPU s/M", &|_, bare| bare.peer_cpu_per_million());
     line("values in a request, bridge", "", &|bridge, _| bridge.values_per_request());
-    if let Some(peak) = cpu::peak_memory() {
-        println!("{:<28} {peak:>12} MiB", "most memory of this process");
+    if let Some(peak) = memory::peak(std::process::id()) {
+        println!("{:<28} {peak:>12.0} MiB", "most memory of this process");
     }
     let lost: u64 = rounds.iter().map(|(.., lost)| lost).sum();
     match lost {

@@ -6,20 +6,18 @@
 use std::io::{BufRead, Write};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sitewise_local::{Options, Server};
-use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::OwnedWriteHalf;
-use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio::net::TcpListener;
+use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::link::Link;
 use super::load::Load;
-use super::mqtt::{Published, Reader};
 use super::plan::{Plan, WINDOW};
-use super::stub::{self, Taken};
+use super::stub;
+use super::taken::Taken;
 
 /// Messages written at once.
 const CHUNK: usize = 64;
@@ -64,37 +62,28 @@ async fn serve(plan: Plan, mut told: mpsc::UnboundedReceiver<()>) {
     let mqtt = TcpListener::bind(SocketAddr::from(LOOPBACK)).await.unwrap();
     say(&format!("ready {} {}", mqtt.local_addr().unwrap().port(), http_at.port()));
     loop {
-        let (socket, _) = mqtt.accept().await.unwrap();
-        round(socket, &plan, &load, &taken, &mut told).await;
+        let link = Link::accept(&mqtt).await;
+        round(link, &plan, &load, &taken, &mut told).await;
     }
 }
 
 /// One connection of a bridge: births, and when told so, the data.
 async fn round(
-    socket: TcpStream,
+    link: Link,
     plan: &Plan,
     load: &Load,
     taken: &Taken,
     told: &mut mpsc::UnboundedReceiver<()>,
 ) {
-    socket.set_nodelay(true).unwrap();
-    let (read, write) = socket.into_split();
-    let write = Arc::new(Mutex::new(write));
-    let rebirths = Arc::new(AtomicU64::new(0));
-    let (online, is_online) = oneshot::channel();
-    let listener = listen(Reader::new(read), Arc::clone(&write), online, Arc::clone(&rebirths));
-    let listener = tokio::spawn(listener);
-    is_online.await.unwrap();
-
     let before = taken.values();
-    write.lock().await.write_all(&load.births).await.unwrap();
+    link.write(&load.births).await.unwrap();
     let born = timeout(BIRTH, births_taken(plan, taken, before)).await;
     say(&format!("born {} {}", u8::from(born.is_ok()), taken.values() - before));
     told.recv().await;
 
     let (values, requests, began) = (taken.values(), taken.requests(), Instant::now());
     let all = values + plan.values() as u64;
-    let sending = pump(load, plan, &write, taken);
+    let sending = pump(load, plan, &link, taken);
     let arriving = arrived(taken, all);
     let ((), ended) = tokio::join!(sending, arriving);
     say(&format!(
@@ -102,27 +91,9 @@ async fn round(
         taken.values() - values,
         taken.requests() - requests,
         ended.duration_since(began).as_micros(),
-        rebirths.load(Ordering::Relaxed)
+        link.rebirths()
     ));
-    listener.await.unwrap();
-}
-
-/// Hears what the bridge says, to its end.
-async fn listen(
-    mut reader: Reader,
-    answers: Arc<Mutex<OwnedWriteHalf>>,
-    online: oneshot::Sender<()>,
-    rebirths: Arc<AtomicU64>,
-) {
-    let mut online = Some(online);
-    while let Ok(Some(Published { topic, payload })) = reader.next(&answers).await {
-        if topic.starts_with("spBv1.0/STATE/") && payload.windows(4).any(|word| word == b"true") {
-            online.take().map(|online| online.send(()));
-        }
-        if topic.contains("/NCMD/") {
-            rebirths.fetch_add(1, Ordering::Relaxed);
-        }
-    }
+    link.ended().await;
 }
 
 /// Until every property has its first value, and nothing more comes.
@@ -137,7 +108,7 @@ async fn births_taken(plan: &Plan, taken: &Taken, before: u64) {
 }
 
 /// Writes the data as fast as the socket takes it, within the window.
-async fn pump(load: &Load, plan: &Plan, socket: &Mutex<OwnedWriteHalf>, taken: &Taken) {
+async fn pump(load: &Load, plan: &Plan, link: &Link, taken: &Taken) {
     let values_per_message = (plan.values() / load.ends.len()) as u64;
     let before = taken.values();
     let (mut from, mut sent) = (0, 0);
@@ -153,7 +124,7 @@ async fn pump(load: &Load, plan: &Plan, socket: &Mutex<OwnedWriteHalf>, taken: &
             }
         }
         let end = ends.last().copied().unwrap_or(from);
-        if socket.lock().await.write_all(&load.data[from..end]).await.is_err() {
+        if link.write(&load.data[from..end]).await.is_err() {
             return;
         }
         from = end;

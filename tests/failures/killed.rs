@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use sitewise_local::{Options, Server as SiteWise};
 use tokio::time::{Instant as Later, interval, sleep_until};
 
-use super::bridge::{Bridge, Folder, World};
 use super::plant::{self, MEMBERS, Server, Written};
+use super::program::{Bridge, Folder};
 use super::reader::Reader;
 
 const KILLS: u64 = 20;
@@ -24,7 +24,13 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
     let (at, handle) = (sitewise.local_addr().port(), sitewise.handle());
     tokio::spawn(sitewise.run(std::future::pending()));
     let mut server = Server::start().await;
-    let world = World { mqtt: server.port, sitewise: at, outbox: Folder::new() };
+    let mqtt = server.port;
+    let outbox = Folder::new();
+    let start = || {
+        let variables =
+            [("OUTBOX_DIR", outbox.path().as_os_str()), ("INGEST_LINGER", "500ms".as_ref())];
+        Bridge::start(mqtt, at, &variables)
+    };
     let reader = Reader::new(at);
     let mut random = fastrand::Rng::with_seed(SEED);
 
@@ -44,9 +50,8 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
         } else {
             handle.clear_faults();
         }
-        let bridge = Bridge::start(&world);
-        bridge.learned().await;
-        let learned = Instant::now();
+        let bridge = start();
+        let learned = bridge.learned().await;
         server.born(life).await;
         let life = Duration::from_millis(random.u64(100..1_500));
         sleep_until(Later::from_std(learned + life)).await;
@@ -59,7 +64,7 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
     handle.clear_faults();
     assert!(owed.len() > 2_000, "there was no load: {} values", owed.len());
 
-    let bridge = Bridge::start(&world);
+    let bridge = start();
     let until = Instant::now() + PATIENCE;
     let mut pause = interval(Duration::from_millis(200));
     loop {

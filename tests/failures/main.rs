@@ -9,12 +9,13 @@
     reason = "a test fails by panicking"
 )]
 
-mod bridge;
 mod killed;
 mod plant;
 mod reader;
 #[path = "../support/sdk.rs"]
 mod sdk;
 
-#[path = "../../benches/whole_way/mqtt.rs"]
+#[path = "../../benches/support/mqtt.rs"]
 mod mqtt;
+#[path = "../../benches/support/program.rs"]
+mod program;

@@ -1,5 +1,7 @@
 //! Processor time of a process, all its threads together or one alone, as the kernel counts it.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use std::fs;
 use std::path::Path;
 use std::time::Duration;
@@ -32,12 +34,4 @@ fn of_stat(folder: &Path) -> Option<Duration> {
     let user: u32 = times.next()?.parse().ok()?;
     let system: u32 = times.next()?.parse().ok()?;
     Some(TICK * (user + system))
-}
-
-/// The most memory that this process has had at one time, in MiB.
-pub(crate) fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    let kibibytes: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
-    Some(kibibytes / 1024)
 }
