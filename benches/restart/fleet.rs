@@ -1,0 +1,63 @@
+//! A plant of a hundred thousand turbines, of ten makes: SiteWise takes 10,000 assets of a model.
+
+use sparkwise::sparkplug::address::EdgeNode;
+use sparkwise::sparkplug::edge::{Edge, Metric, Template};
+
+use super::{mqtt, stamps};
+
+/// Makes of turbines: models.
+pub(crate) const TYPES: usize = 10;
+const MEMBERS: [&str; 3] = ["Rotor speed", "Active power", "Wind speed"];
+
+/// Edge nodes with as many turbines each.
+#[derive(Debug)]
+pub(crate) struct Fleet {
+    nodes: usize,
+    turbines: usize,
+    /// Lives of its edge nodes so far.
+    lives: u8,
+}
+
+impl Fleet {
+    /// What `cargo bench` runs.
+    pub(crate) const WHOLE: Self = Self { nodes: 100, turbines: 1_000, lives: 0 };
+    /// What a test of the benchmark itself runs.
+    pub(crate) const QUICK: Self = Self { nodes: 10, turbines: 10, lives: 0 };
+
+    /// Turbines.
+    pub(crate) fn assets(&self) -> u64 {
+        (self.nodes * self.turbines) as u64
+    }
+
+    /// Values of all births.
+    pub(crate) fn values(&self) -> u64 {
+        self.assets() * MEMBERS.len() as u64
+    }
+
+    /// Places in SiteWise's tree: turbines below nodes, nodes below their group.
+    pub(crate) fn links(&self) -> u64 {
+        self.assets() + self.nodes as u64
+    }
+
+    /// The births of all edge nodes, new from the start.
+    pub(crate) fn births(&mut self, value: impl Fn() -> f64) -> Vec<u8> {
+        self.lives += 1;
+        let mut births = Vec::new();
+        for node in 0..self.nodes {
+            let mut edge =
+                Edge::new(EdgeNode::new("Nordsee", format!("gateway {node}")), self.lives);
+            let make = format!("Turbine {}", node % TYPES);
+            let members = |value: f64| MEMBERS.iter().map(move |name| Metric::new(name, value));
+            let definition = Template::definition().members(members(0.0));
+            let definition = Metric::template(&format!("_types_/{make}"), definition);
+            let turbines = (0..self.turbines).map(|turbine| {
+                let instance = Template::instance(&make).members(members(value()));
+                Metric::template(&format!("T{node:03}-{turbine:04}"), instance)
+            });
+            let metrics: Vec<Metric> = std::iter::once(definition).chain(turbines).collect();
+            let message = edge.nbirth(stamps::wall(), metrics);
+            mqtt::put_publish(&mut births, &message.topic, &message.payload);
+        }
+        births
+    }
+}
