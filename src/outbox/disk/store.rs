@@ -5,6 +5,7 @@ use std::ops::Bound;
 use std::path::Path;
 use std::time::Duration;
 
+use fjall::config::PartitioningPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use rustc_hash::FxHashMap;
 
@@ -166,12 +167,18 @@ impl Fjall {
         let database = Database::builder(folder)
             .cache_size(CACHE)
             .max_journaling_size(LOGS)
-            .worker_threads(2)
+            // With two of them one turns in circles for as long as the other merges files.
+            .worker_threads(1)
             .manual_journal_persist(true)
             .open()?;
         let options = || {
             KeyspaceCreateOptions::default()
                 .max_memtable_size(MEMTABLE)
+                // Each change asks whether there is something to be overwritten. A file's filter
+                // and index as a whole have megabytes: more than is kept in memory, and they
+                // would be read for every question.
+                .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+                .index_block_partitioning_policy(PartitioningPolicy::all(true))
                 .manual_journal_persist(true)
         };
         let points = database.keyspace("points", options)?;
