@@ -1,11 +1,18 @@
 //! What is done while the disk refuses, or does not keep up.
 
 use super::store::Op;
-use super::{Arrived, Attempt, Disk};
+use super::{Arrived, Attempt, BATCH, Disk};
 use crate::delivery::point::Key;
 use crate::outbox::{Change, DiskState, Waiting};
 
 impl Disk {
+    /// Changes that the keeper has not yet done.
+    pub(super) fn ahead(&self) -> usize {
+        let writes = self.unsaved_writes.iter().rev();
+        let writes = writes.take_while(|(number, ..)| *number > self.made_up_by);
+        writes.map(|(_, ops, _)| ops).sum()
+    }
+
     /// From now on points are in memory alone.
     pub(super) fn hold(&mut self, state: DiskState) {
         let was_well = self.is_well();
@@ -57,6 +64,9 @@ impl Disk {
         let unsaved = std::mem::take(&mut self.unsaved);
         self.order.retain(|arrived| !unsaved.contains_key(&arrived.key));
         for (key, attempt) in unsaved {
+            if self.outgoing.len() >= BATCH {
+                self.hand_over();
+            }
             let fresh = attempt == Attempt::None;
             let successor = self.taken.get(&key).and_then(|taken| taken.successor.as_deref());
             if let Some(point) = self.head.get(&key) {
@@ -72,6 +82,9 @@ impl Disk {
         self.rewritten.clear();
         self.cold.again();
         self.changes.push_back(Change::Well);
-        self.send();
+        if !self.outgoing.is_empty() {
+            self.hand_over();
+        }
+        self.made_up_by = self.sent;
     }
 }

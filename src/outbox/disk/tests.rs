@@ -150,6 +150,35 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
 }
 
 #[test]
+fn a_disk_that_was_far_behind_makes_up_for_it_once() {
+    let mut world = World::new(u64::MAX, usize::MAX);
+    let points = |from: i64| {
+        let points = (from..from + 1_500).map(|number| point(1, number * 100, 1.0));
+        points.map(|point| Waiting { point, gate: None }).collect::<Vec<_>>()
+    };
+    let mut changes = Vec::new();
+    for from in [0, 1_500, 3_000] {
+        let _ = world.disk.put(points(from));
+        changes.extend(world.disk.poll());
+    }
+    assert_eq!(changes, [Change::Behind]);
+    for later in 5_000..5_003 {
+        while let Ok(job) = world.jobs.try_recv() {
+            world.keeper.handle(job);
+        }
+        world.keeper.handle_timeout();
+        changes.extend(std::iter::from_fn(|| world.disk.poll()));
+        let point = point(1, later * 100, 1.0);
+        let _ = world.disk.put(vec![Waiting { point, gate: None }]);
+        changes.extend(world.disk.poll());
+    }
+    world.rest();
+    assert_eq!(changes, [Change::Behind, Change::Well]);
+    assert_eq!(world.disk.disk().unwrap().unsaved, 0);
+    assert_eq!(world.platter.platter().safe.len(), 4_503);
+}
+
+#[test]
 fn dead_letters_go_again_or_for_ever_as_asked() {
     use crate::delivery::point::Refusal;
     use crate::outbox::dead_letters::files;
