@@ -24,6 +24,7 @@ pub mod value;
 mod birth;
 mod folded;
 mod metric;
+mod names;
 mod session;
 mod table;
 mod template;

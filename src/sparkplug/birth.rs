@@ -15,6 +15,7 @@ use super::findings::{Finding, Findings};
 use super::folded::Folded;
 use super::limits;
 use super::metric::{self, Inherited};
+use super::names::Names;
 use super::proto::Payload;
 use super::proto::payload as wire;
 use super::table::{InstanceId, Table, Target};
@@ -42,6 +43,7 @@ pub(crate) struct Scope<'a> {
     pub(crate) source: Source,
     pub(crate) arrival: Timestamp,
     pub(crate) filter: &'a Filter,
+    pub(crate) names: &'a mut Names,
     /// How many leaves and instances it may have.
     pub(crate) room: usize,
 }
@@ -53,12 +55,13 @@ pub(crate) fn read(
     definitions: &mut Definitions,
     findings: &mut Findings,
 ) -> (Born, Table) {
-    let Scope { source, arrival, filter, room } = scope;
+    let Scope { source, arrival, filter, names, room } = scope;
     let time = metric::time(payload.timestamp).unwrap_or(arrival);
     let read = definitions.read(&payload.metrics, findings);
     let mut reader = Reader {
         definitions,
         findings,
+        names,
         filter: Some(filter).filter(|filter| !filter.is_open()),
         path: source.to_string(),
         folded: Folded::default(),
@@ -105,6 +108,7 @@ struct Place {
 struct Reader<'a> {
     definitions: &'a Definitions,
     findings: &'a mut Findings,
+    names: &'a mut Names,
     /// None where everything is taken.
     filter: Option<&'a Filter>,
     /// What the filter knows the source, or the instance at hand, by.
@@ -143,6 +147,7 @@ impl Reader<'_> {
             let Some(name) = metric::name(wire.name.as_deref(), self.findings) else {
                 continue;
             };
+            let name = self.names.get(name);
             if let Some(known) = self.table.named(place.owner, &name) {
                 self.again(known, wire, place.inherited);
                 continue;
@@ -274,7 +279,7 @@ impl Reader<'_> {
             return None;
         }
         // An instance that names no template is one of its own kind.
-        let template: Arc<str> = template::reference(value).unwrap_or(name).into();
+        let template = self.names.get(template::reference(value).unwrap_or(name));
         let definitions = self.definitions;
         let definition = definitions.resolve(&template);
         if definition.is_none() {

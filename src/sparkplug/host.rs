@@ -35,6 +35,7 @@ use super::findings::Finding;
 use super::folded::Folded;
 use super::limits;
 use super::message::{Message, Qos};
+use super::names::Names;
 use super::payload::{self, DecodeError};
 use super::rebirth::{self, Budget};
 pub use super::session::Phase;
@@ -112,6 +113,8 @@ pub struct Host {
     /// The timer that each session has in `timers`.
     armed: Vec<Option<Instant>>,
     budget: Budget,
+    /// Of the metrics of all sessions.
+    names: Names,
     /// What all sessions take together.
     load: Load,
     outputs: VecDeque<Output>,
@@ -132,6 +135,7 @@ impl Host {
             timers: BTreeSet::new(),
             armed: Vec::new(),
             budget: Budget::new(config.rebirth.per_second),
+            names: Names::default(),
             load: Load::default(),
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -412,6 +416,7 @@ impl Host {
             room,
             servers: &self.servers,
             budget: &mut self.budget,
+            names: &mut self.names,
             events: &mut events,
         };
         let done = act(session, &mut sink);

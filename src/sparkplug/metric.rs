@@ -12,7 +12,7 @@ use super::value::{Arm, ValueError};
 use crate::time::Timestamp;
 
 /// `name` where it is one that can be taken [payloads-name-requirement].
-pub(crate) fn name(name: Option<&str>, findings: &mut Findings) -> Option<Arc<str>> {
+pub(crate) fn name<'a>(name: Option<&'a str>, findings: &mut Findings) -> Option<&'a str> {
     match name {
         None | Some("") => {
             findings.note(Finding::Nameless);
@@ -22,7 +22,7 @@ pub(crate) fn name(name: Option<&str>, findings: &mut Findings) -> Option<Arc<st
             findings.note(Finding::TooLong);
             None
         }
-        Some(name) => Some(name.into()),
+        Some(name) => Some(name),
     }
 }
 
@@ -57,7 +57,7 @@ pub(crate) fn properties(metric: &wire::Metric, findings: &mut Findings) -> Vec<
         };
         let arm = wire.value.as_ref().map(Arm::of_property);
         let arm = arm.filter(|_| wire.is_null != Some(true));
-        properties.push(property(name, wire.r#type, arm, findings));
+        properties.push(property(name.into(), wire.r#type, arm, findings));
     }
     properties
 }

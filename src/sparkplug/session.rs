@@ -12,6 +12,7 @@ use super::findings::{Finding, Findings};
 use super::host::ServerId;
 use super::host::found::{Found, Seen};
 use super::host::state::Servers;
+use super::names::Names;
 use super::proto::Payload;
 use super::rebirth::{Budget, Fault, Reason, Requests, Wish};
 use super::topic::Verb;
@@ -42,6 +43,7 @@ pub(crate) struct Sink<'a> {
     pub(crate) room: Load,
     pub(crate) servers: &'a Servers,
     pub(crate) budget: &'a mut Budget,
+    pub(crate) names: &'a mut Names,
     pub(crate) events: &'a mut dyn FnMut(Event),
 }
 

@@ -34,6 +34,7 @@ impl Definitions {
             let Some(name) = metric::name(wire.name.as_deref(), findings) else {
                 continue;
             };
+            let name: Arc<str> = name.into();
             if !seen.insert(Arc::clone(&name)) {
                 findings.note(Finding::RepeatedMetric);
                 continue;
@@ -150,6 +151,7 @@ fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> D
             findings.note(Finding::TooManyLeaves);
             break;
         }
+        let name: Arc<str> = name.into();
         if names.insert(Arc::clone(&name)) {
             members.push(member(name, wire, findings));
         } else {
@@ -192,7 +194,7 @@ pub(crate) fn parameters(template: &wire::Template, findings: &mut Findings) -> 
             continue;
         };
         let arm = wire.value.as_ref().map(super::value::Arm::of_parameter);
-        parameters.push(metric::property(name, wire.r#type, arm, findings));
+        parameters.push(metric::property(name.into(), wire.r#type, arm, findings));
     }
     parameters
 }

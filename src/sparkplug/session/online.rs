@@ -463,9 +463,9 @@ impl Online {
     }
 }
 
-fn scope<'a>(source: &Source, arrival: Timestamp, sink: &Sink<'a>) -> Scope<'a> {
+fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<'_>) -> Scope<'a> {
     let (filter, room) = (&sink.config.filter, sink.room.leaves);
-    Scope { source: source.clone(), arrival, filter, room }
+    Scope { source: source.clone(), arrival, filter, names: sink.names, room }
 }
 
 /// Tells a birth of which something is taken, or was when it was `told` before. True if it is

@@ -6,6 +6,7 @@ use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
 use crate::sparkplug::filter::Filter;
 use crate::sparkplug::findings::Findings;
+use crate::sparkplug::names::Names;
 use crate::sparkplug::payload;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::template::Definitions;
@@ -118,7 +119,8 @@ fn a_birth_takes_no_more_room_than_is_left() {
     let source = crate::sparkplug::address::Source { edge: EdgeNode::new("g", "n"), device: None };
     let filter = Filter::default();
     let arrival = Timestamp::from_millis(1);
-    let scope = Scope { source, arrival, filter: &filter, room: 3 };
+    let names = &mut Names::default();
+    let scope = Scope { source, arrival, filter: &filter, names, room: 3 };
     let mut findings = Findings::default();
     let (born, table) =
         birth::read(scope, &payload.unwrap(), &mut Definitions::default(), &mut findings);

@@ -1,0 +1,56 @@
+//! Names that many metrics bear: those of a template's members, those of devices that are alike.
+//! Each is kept once, however many births repeat it.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashSet;
+
+/// Names that are kept before the first look at which of them are still in use.
+const FEW: usize = 1024;
+
+/// Names of metrics. Those that nobody uses any more are forgotten once they may be half of all.
+#[derive(Debug, Default)]
+pub(crate) struct Names {
+    known: FxHashSet<Arc<str>>,
+    /// How many were in use when that was looked at last.
+    used: usize,
+}
+
+impl Names {
+    /// `name`, the same one for all who ask.
+    pub(crate) fn get(&mut self, name: &str) -> Arc<str> {
+        if let Some(known) = self.known.get(name) {
+            return Arc::clone(known);
+        }
+        if self.known.len() >= 2 * self.used.max(FEW) {
+            self.known.retain(|known| Arc::strong_count(known) > 1);
+            self.used = self.known.len();
+        }
+        let name: Arc<str> = name.into();
+        self.known.insert(Arc::clone(&name));
+        name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_kept_once() {
+        let mut names = Names::default();
+        assert!(Arc::ptr_eq(&names.get("Speed"), &names.get("Speed")));
+        assert!(!Arc::ptr_eq(&names.get("Speed"), &names.get("Pitch")));
+    }
+
+    #[test]
+    fn names_that_nobody_uses_are_forgotten() {
+        let mut names = Names::default();
+        let used: Vec<_> = (0..FEW).map(|number| names.get(&format!("used {number}"))).collect();
+        for number in 0..100 * FEW {
+            names.get(&format!("gone {number}"));
+        }
+        assert!(names.known.len() <= 4 * FEW, "{}", names.known.len());
+        assert!(used.iter().all(|name| Arc::ptr_eq(name, &names.get(name))));
+    }
+}
