@@ -1,5 +1,6 @@
 //! The control plane and the data plane of SiteWise, as far as the bridge uses them.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use uuid::Uuid;
@@ -254,8 +255,33 @@ pub enum Variant {
     Integer(i32),
     Double(f64),
     Boolean(bool),
-    String(Arc<str>),
+    String(Text),
     Null(DataType),
+}
+
+/// The text of a string value. One word, so that numbers, which most values are, need not make
+/// room for more.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Text(Arc<String>);
+
+impl From<String> for Text {
+    fn from(text: String) -> Self {
+        Self(Arc::new(text))
+    }
+}
+
+impl From<&str> for Text {
+    fn from(text: &str) -> Self {
+        text.to_owned().into()
+    }
+}
+
+impl Deref for Text {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
 }
 
 /// Time, quality, value.

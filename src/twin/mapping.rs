@@ -1,9 +1,7 @@
 //! From Sparkplug's types and values to SiteWise's: the one place where both meet.
 
 use std::fmt::Write as _;
-use std::sync::Arc;
-
-use crate::sitewise::api::{DataType, Quality, Variant};
+use crate::sitewise::api::{DataType, Quality, Text, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::Quality as SparkplugQuality;
@@ -217,11 +215,11 @@ fn string(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
 }
 
 /// A string without control characters, cut at 1,024 bytes on a character boundary.
-fn fit(text: &Arc<str>) -> (Arc<str>, Option<Adjustment>) {
+fn fit(text: &str) -> (Text, Option<Adjustment>) {
     let long = text.len() > limits::STRING_BYTES;
     let dirty = text.bytes().any(|byte| byte < 0x20 || byte == 0x7f);
     if !long && !dirty {
-        return (Arc::clone(text), None);
+        return (text.into(), None);
     }
     let mut fit = String::with_capacity(text.len().min(limits::STRING_BYTES));
     for c in text.chars() {

@@ -14,7 +14,7 @@ use super::world::PresenceProperties;
 use super::writer::Writer;
 use super::{Output, Twin};
 use crate::delivery::point::{Class, Key};
-use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sitewise::api::{DataType, Quality, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Data, Death, Quality as Sent, Sample, SessionFigures, Slot};
@@ -44,11 +44,48 @@ pub(super) struct SourceValues {
     death: Option<(Instant, Timestamp)>,
 }
 
-/// A leaf and what was written of it last.
+/// A leaf and what was written of it last. There is one for each metric, so its parts stand side
+/// by side where a [`Target`] and a [`Tqv`] would leave gaps.
 #[derive(Debug)]
 struct Leaf {
-    target: Target,
-    last: Option<Tqv>,
+    asset: AssetIx,
+    property: PropertyIx,
+    data_type: DataType,
+    quality: Quality,
+    time: Timestamp,
+    /// None where nothing was written.
+    value: Option<Variant>,
+}
+
+impl Leaf {
+    fn new(target: Target, last: Option<Tqv>) -> Self {
+        let Target { asset, property, data_type } = target;
+        let (time, quality) = (Timestamp::default(), Quality::Good);
+        let mut leaf = Self { asset, property, data_type, quality, time, value: None };
+        if let Some(last) = last {
+            leaf.write(last);
+        }
+        leaf
+    }
+
+    fn target(&self) -> Target {
+        Target { asset: self.asset, property: self.property, data_type: self.data_type }
+    }
+
+    fn last(&self) -> Option<Tqv> {
+        let value = self.value.clone()?;
+        Some(Tqv { time: self.time, quality: self.quality, value })
+    }
+
+    /// Whether a birth says nothing new.
+    fn repeats(&self, converted: &Converted) -> bool {
+        self.quality == converted.quality && self.value.as_ref() == Some(&converted.value)
+    }
+
+    fn write(&mut self, last: Tqv) {
+        let Tqv { time, quality, value } = last;
+        (self.time, self.quality, self.value) = (time, quality, Some(value));
+    }
 }
 
 impl Twin {
@@ -129,11 +166,12 @@ impl Twin {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((_, died)) = values.death.take() else { return };
         for leaf in values.slots.iter_mut().flatten() {
-            if let Some(last) = &mut leaf.last
-                && last.quality != Quality::Uncertain
+            if leaf.quality != Quality::Uncertain
+                && let Some(last) = leaf.last()
             {
-                *last = stale_mark(last.clone(), died, now);
-                self.writer.own(leaf.target, last.clone(), Class::Stale);
+                let mark = stale_mark(last, died, now);
+                leaf.write(mark.clone());
+                self.writer.own(leaf.target(), mark, Class::Stale);
             }
         }
     }
@@ -186,9 +224,9 @@ impl SourceValues {
     }
 
     /// What was written last of an asset's properties, the bridge's own excepted.
-    pub(super) fn last_of(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, &Tqv)> {
-        let leaves = self.slots.iter().flatten().filter(move |leaf| leaf.target.asset == asset);
-        leaves.filter_map(|leaf| Some((leaf.target.property, leaf.last.as_ref()?)))
+    pub(super) fn last_of(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, Tqv)> {
+        let leaves = self.slots.iter().flatten().filter(move |leaf| leaf.asset == asset);
+        leaves.filter_map(|leaf| Some((leaf.property, leaf.last()?)))
     }
 
     /// The values of an asset's attributes that are not their model's defaults.
@@ -235,9 +273,9 @@ impl SourceValues {
             self.rebirths = old.rebirths;
             self.attributes = old.attributes;
             let leaves = old.slots.into_iter().flatten();
-            written.extend(leaves.filter_map(|leaf| Some((leaf.target, leaf.last?))));
+            written.extend(leaves.filter_map(|leaf| Some((leaf.target(), leaf.last()?))));
         }
-        let mut leaf = |target| Leaf { target, last: written.remove(&target) };
+        let mut leaf = |target| Leaf::new(target, written.remove(&target));
         self.slots = targets.into_iter().map(|target| target.map(&mut leaf)).collect();
         written.into_iter().filter(|(_, last)| last.quality != Quality::Uncertain).collect()
     }
@@ -256,24 +294,24 @@ impl SourceValues {
         let (counts, doubted) = (&mut writer.world.counts, self.doubted);
         let Some(leaf) = self.leaf(slot, sample, counts) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
-        let Some(converted) = writer.convert(leaf.target, sample, class) else { return };
+        let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         if sample.historical {
-            writer.plant(leaf.target, tqv(sample.time, converted), class, now);
+            writer.plant(leaf.target(), tqv(sample.time, converted), class, now);
             return;
         }
         let own_time = in_window(sample.time, now);
-        let time = match &leaf.last {
-            Some(last) if repeats(last, &converted) && !doubted => {
+        let time = match &leaf.value {
+            Some(_) if leaf.repeats(&converted) && !doubted => {
                 return writer.world.counts.drop_value(Dropped::Unchanged);
             }
-            Some(last) if own_time && sample.time > last.time => sample.time,
-            Some(last) => later(usual, last.time, now),
+            Some(_) if own_time && sample.time > leaf.time => sample.time,
+            Some(_) => later(usual, leaf.time, now),
             None if own_time => sample.time,
             None => usual,
         };
         let tqv = tqv(time, converted);
-        if writer.plant(leaf.target, tqv.clone(), class, now) {
-            leaf.last = Some(tqv);
+        if writer.plant(leaf.target(), tqv.clone(), class, now) {
+            leaf.write(tqv);
         }
     }
 
@@ -282,16 +320,16 @@ impl SourceValues {
         let Some(leaf) = self.leaf(slot, sample, counts) else { return };
         let past = sample.historical || late;
         let class = if past { Class::History } else { Class::Live };
-        let Some(converted) = writer.convert(leaf.target, sample, class) else { return };
+        let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         let tqv = tqv(sample.time, converted);
-        let latest = match &leaf.last {
-            Some(last) => last.time <= tqv.time || is_ahead(last.time, now),
+        let latest = match &leaf.value {
+            Some(_) => leaf.time <= tqv.time || is_ahead(leaf.time, now),
             None => true,
         };
         if past || !latest {
-            writer.plant(leaf.target, tqv, class, now);
-        } else if writer.plant(leaf.target, tqv.clone(), class, now) {
-            leaf.last = Some(tqv);
+            writer.plant(leaf.target(), tqv, class, now);
+        } else if writer.plant(leaf.target(), tqv.clone(), class, now) {
+            leaf.write(tqv);
         }
     }
 
@@ -361,11 +399,6 @@ impl SourceValues {
 
 fn tqv(time: Timestamp, converted: Converted) -> Tqv {
     Tqv { time, quality: converted.quality, value: converted.value }
-}
-
-/// Whether a birth says nothing new.
-fn repeats(last: &Tqv, converted: &Converted) -> bool {
-    last.quality == converted.quality && last.value == converted.value
 }
 
 /// A value that is no longer fresh, at `time` or a tick after it was written, whichever is

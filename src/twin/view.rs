@@ -35,7 +35,7 @@ pub enum Held<'a> {
     /// The asset's own value of an attribute.
     Own(&'a Variant),
     /// What was written last.
-    Last(&'a Tqv),
+    Last(Tqv),
     /// What the bridge itself knows.
     Told(Tqv),
 }

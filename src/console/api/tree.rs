@@ -284,8 +284,7 @@ fn told(held: Held<'_>) -> (Value, Option<&'static str>, Option<i64>) {
         Held::Nothing => (Value::Null, None, None),
         Held::Default(text) => (text.into(), None, None),
         Held::Own(value) => (variant(value), Some("GOOD"), None),
-        Held::Last(tqv) => of_tqv(tqv),
-        Held::Told(tqv) => of_tqv(&tqv),
+        Held::Last(tqv) | Held::Told(tqv) => of_tqv(&tqv),
     }
 }
 

@@ -65,7 +65,7 @@ fn put_value(json: &mut Vec<u8>, tqv: &Tqv) -> Result<()> {
         }
         Variant::Double(value) => put_named(json, br#"doubleValue":"#, infinite(*value))?,
         Variant::Boolean(value) => put_named(json, br#"booleanValue":"#, value)?,
-        Variant::String(value) => put_named(json, br#"stringValue":"#, value.as_ref())?,
+        Variant::String(value) => put_named(json, br#"stringValue":"#, &**value)?,
         Variant::Null(data_type) => {
             put_named(json, br#"nullValue":{"valueType":"#, letter(*data_type))?;
             json.push(b'}');

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use super::*;
 
 fn good(value: Value, data_type: DataType) -> Result<Converted, Unfit> {
