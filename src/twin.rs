@@ -309,7 +309,7 @@ impl Twin {
         let model = models.get(asset.model);
         let property = model.property_ix(stream.property);
         let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
-        (Some(&asset.name), property.map(|property| &*property.name))
+        (Some(&*asset.name), property.map(|property| &*property.name))
     }
 
     /// Models and assets wanted so far.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::ops::Bound;
+use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
@@ -20,12 +21,10 @@ pub struct AssetIx(pub u32);
 pub struct Asset {
     /// Its id.
     pub id: Uuid,
-    /// Its external id.
-    pub external_id: String,
     /// Its name.
-    pub name: String,
+    pub name: Arc<str>,
     /// Its address, slashes between its parts.
-    pub address: String,
+    pub address: Box<str>,
     /// Its model.
     pub model: ModelIx,
     /// The asset above it.
@@ -46,7 +45,7 @@ pub enum Kind {
     /// A Sparkplug group.
     Group,
     /// An edge node or a device.
-    Source(Source),
+    Source(Box<Source>),
     /// A template instance.
     Instance,
 }
@@ -71,11 +70,11 @@ pub struct Assets {
     max: usize,
     list: Vec<Asset>,
     by_id: FxHashMap<Uuid, AssetIx>,
-    of_model: BTreeSet<(ModelIx, String)>,
+    of_model: BTreeSet<(ModelIx, Arc<str>)>,
     /// How many assets each model has in SiteWise, or will have.
     count: FxHashMap<ModelIx, usize>,
     /// Every asset under its parent; those without one under none.
-    of_parent: BTreeSet<(Option<AssetIx>, String, AssetIx)>,
+    of_parent: BTreeSet<(Option<AssetIx>, Arc<str>, AssetIx)>,
 }
 
 impl Assets {
@@ -105,7 +104,7 @@ impl Assets {
     /// Remembers that SiteWise has an asset of `model` already that is called `name`.
     pub fn is_there(&mut self, model: ModelIx, name: &str) {
         *self.count.entry(model).or_default() += 1;
-        self.of_model.insert((model, name.to_owned()));
+        self.of_model.insert((model, name.into()));
     }
 
     /// The asset for an address, made if there is none; true if it was made.
@@ -128,24 +127,23 @@ impl Assets {
             return Err(Cap::Assets);
         }
         let address = text(wanted.address);
-        let name = match existing {
-            Some(name) => name.to_owned(),
+        let name: Arc<str> = match existing {
+            Some(name) => name.into(),
             None => {
                 *self.count.entry(wanted.model).or_default() += 1;
-                self.free_name(&wanted, &address, id)
+                self.free_name(&wanted, &address, id).into()
             }
         };
-        self.of_model.insert((wanted.model, name.clone()));
+        self.of_model.insert((wanted.model, Arc::clone(&name)));
         let ix = AssetIx(self.list.len() as u32);
-        self.of_parent.insert((wanted.parent, name.clone(), ix));
+        self.of_parent.insert((wanted.parent, Arc::clone(&name), ix));
         if let Some(parent) = wanted.parent {
             self.get_mut(parent).children += 1;
         }
         self.list.push(Asset {
             id,
-            external_id: self.namespace.external_id(&address, id),
             name,
-            address,
+            address: address.into(),
             model: wanted.model,
             parent: wanted.parent,
             kind: Kind::of(wanted.address),
@@ -159,16 +157,17 @@ impl Assets {
     /// Gives an asset another name: SiteWise says that the one it has is taken.
     pub fn rename(&mut self, ix: AssetIx) {
         let asset = self.get_mut(ix);
-        let old = (asset.parent, asset.name.clone(), ix);
+        let old = (asset.parent, Arc::clone(&asset.name), ix);
         let by_address = names::clean(&asset.address);
-        asset.name = if asset.name == by_address {
+        let name = if *asset.name == *by_address {
             names::with_suffix(&by_address, &short_hash(&[&asset.id.to_string()]))
         } else {
             by_address
         };
-        let (model, parent, name) = (asset.model, asset.parent, asset.name.clone());
+        asset.name = name.into();
+        let (model, parent, name) = (asset.model, asset.parent, Arc::clone(&asset.name));
         self.of_parent.remove(&old);
-        self.of_parent.insert((parent, name.clone(), ix));
+        self.of_parent.insert((parent, Arc::clone(&name), ix));
         self.of_model.insert((model, name));
     }
 
@@ -177,6 +176,11 @@ impl Assets {
         // An index comes from this list alone, and nothing is ever taken out of it.
         #[expect(clippy::indexing_slicing, reason = "the list only grows")]
         &self.list[ix.0 as usize]
+    }
+
+    /// The external id of an asset.
+    pub fn external_id(&self, asset: &Asset) -> String {
+        self.namespace.external_id(&asset.address, asset.id)
     }
 
     /// The asset at `ix`, to be changed.
@@ -203,17 +207,17 @@ impl Assets {
         after: Option<AssetIx>,
     ) -> impl Iterator<Item = (AssetIx, &Asset)> {
         let from = match after {
-            Some(ix) => Bound::Excluded((parent, self.get(ix).name.clone(), ix)),
-            None => Bound::Included((parent, String::new(), AssetIx(0))),
+            Some(ix) => Bound::Excluded((parent, Arc::clone(&self.get(ix).name), ix)),
+            None => Bound::Included((parent, "".into(), AssetIx(0))),
         };
         let below = self.of_parent.range((from, Bound::Unbounded));
         below.take_while(move |(of, ..)| *of == parent).map(|(_, _, ix)| (*ix, self.get(*ix)))
     }
 
     fn has_child(&self, parent: AssetIx, name: &str) -> bool {
-        let from = (Some(parent), name.to_owned(), AssetIx(0));
+        let from = (Some(parent), name.into(), AssetIx(0));
         let next = self.of_parent.range(from..).next();
-        next.is_some_and(|(of, found, _)| *of == Some(parent) && found == name)
+        next.is_some_and(|(of, found, _)| *of == Some(parent) && **found == *name)
     }
 
     /// How many there are.
@@ -225,7 +229,7 @@ impl Assets {
     /// model is assumed, and kept.
     fn free_name(&self, wanted: &Wanted<'_>, address: &str, id: Uuid) -> String {
         let free = |name: &String| {
-            !self.of_model.contains(&(wanted.model, name.clone()))
+            !self.of_model.contains(&(wanted.model, name.as_str().into()))
                 && !wanted.parent.is_some_and(|ix| self.has_child(ix, name))
         };
         let hashed = || names::with_suffix(&names::clean(address), &short_hash(&[&id.to_string()]));
@@ -241,7 +245,7 @@ impl Kind {
         match address {
             Address::Bridge(_) => Self::Bridge,
             Address::Group(_) => Self::Group,
-            Address::Source(source) => Self::Source((*source).clone()),
+            Address::Source(source) => Self::Source(Box::new((*source).clone())),
             Address::Instance(..) => Self::Instance,
         }
     }
@@ -281,7 +285,7 @@ mod tests {
                 assets.get(ix).name.clone()
             })
             .collect();
-        assert_eq!(names[..2], ["T1", "farm/b/T1"]);
+        assert_eq!([&*names[0], &*names[1]], ["T1", "farm/b/T1"]);
         assert!(names[2].starts_with("farm/c/T1 "), "{names:?}");
     }
 
@@ -292,7 +296,7 @@ mod tests {
         let wanted = Wanted { address: &address, name: "N", model: ModelIx(0), parent: None };
         let (ix, _) = assets.want(wanted, None).unwrap();
         assets.rename(ix);
-        assert_eq!(assets.get(ix).name, "Nordsee");
+        assert_eq!(&*assets.get(ix).name, "Nordsee");
         assets.rename(ix);
         assert!(assets.get(ix).name.starts_with("Nordsee "));
         let other = Address::Group("Alpen");

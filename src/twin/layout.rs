@@ -186,6 +186,7 @@ fn define_on(
                     let wanted = Wanted {
                         role: PropertyRole::Member,
                         path: &path,
+                        name: Some(&member.name),
                         data_type,
                         unit: unit(&member.properties, *datatype),
                         default: None,
@@ -210,6 +211,7 @@ fn define_on(
             let wanted = Wanted {
                 role: PropertyRole::Property,
                 path: &[&*member.name, &*property.name],
+                name: None,
                 data_type,
                 unit: None,
                 default: default.as_deref(),
@@ -224,6 +226,7 @@ fn define_on(
         let wanted = Wanted {
             role: PropertyRole::Parameter,
             path: &[&*parameter.name],
+            name: Some(&parameter.name),
             data_type,
             unit: None,
             default: default.as_deref(),
@@ -271,7 +274,7 @@ impl Laying<'_> {
         path.push(&metric.name);
         match &metric.content {
             Content::Leaf { slot, datatype, .. } => {
-                let target = self.leaf(spot, &path, *datatype, &metric.properties);
+                let target = self.leaf(spot, &path, metric, *datatype);
                 self.set(*slot, target);
                 self.statics(spot, &path, &metric.properties);
             }
@@ -331,13 +334,13 @@ impl Laying<'_> {
         &mut self,
         spot: Spot<'_>,
         path: &[&str],
+        metric: &Metric,
         datatype: Option<SparkplugType>,
-        properties: &[Property],
     ) -> Result<Target, Dropped> {
         let data_type = data_type(self.config, datatype).ok_or(Dropped::NotCarried)?;
         let role = PropertyRole::Member;
-        let unit = unit(properties, datatype);
-        let wanted = Wanted { role, path, data_type, unit, default: None };
+        let (name, unit) = (Some(&metric.name), unit(&metric.properties, datatype));
+        let wanted = Wanted { role, path, name, data_type, unit, default: None };
         let property = self.world.property(spot.model, wanted)?;
         self.world.needs(spot.asset, property);
         Ok(Target { asset: spot.asset, property, data_type })
@@ -368,7 +371,7 @@ impl Laying<'_> {
         let Some(data_type) = data_type(self.config, sent.datatype) else {
             return;
         };
-        let wanted = Wanted { role, path, data_type, unit: None, default: None };
+        let wanted = Wanted { role, path, name: None, data_type, unit: None, default: None };
         let Ok(property) = self.world.property(spot.model, wanted) else {
             return;
         };

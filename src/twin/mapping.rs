@@ -1,11 +1,11 @@
 //! From Sparkplug's types and values to SiteWise's: the one place where both meet.
 
-use std::fmt::Write as _;
 use crate::sitewise::api::{DataType, Quality, Text, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::Quality as SparkplugQuality;
 use crate::sparkplug::value::{DataSet, Value};
+use std::fmt::Write as _;
 
 /// How integers past 32 bits are carried.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

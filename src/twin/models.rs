@@ -51,6 +51,8 @@ pub struct Wanted<'a> {
     pub role: PropertyRole,
     /// Names of the members down to it; of a static property, its own name last.
     pub path: &'a [&'a str],
+    /// The last of these names as the session has it, to be shared.
+    pub name: Option<&'a Arc<str>>,
     /// Its type.
     pub data_type: DataType,
     /// Its unit as sent.
@@ -176,6 +178,7 @@ impl Models {
             let wanted = Wanted {
                 role: property.role,
                 path: &property.path(),
+                name: Some(&property.name),
                 data_type: property.data_type,
                 unit: property.unit.as_deref(),
                 default: property.default.as_deref(),
@@ -255,7 +258,11 @@ impl Models {
             }
         };
         let model = self.get_mut(ix);
-        let name: Arc<str> = model.free_name(&wanted, id).into();
+        let name = model.free_name(&wanted, id);
+        let name = match wanted.name {
+            Some(shared) if **shared == *name => Arc::clone(shared),
+            Some(_) | None => name.into(),
+        };
         let property = PropertyIx(model.properties.len() as u32);
         model.names.insert(Arc::clone(&name));
         model.index.insert(id, property);

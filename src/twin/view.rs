@@ -52,6 +52,11 @@ impl Twin {
         self.writer.world.assets.get(ix)
     }
 
+    /// The external id of an asset.
+    pub fn external_id(&self, asset: &Asset) -> String {
+        self.writer.world.assets.external_id(asset)
+    }
+
     /// All assets from a place on, in the order in which they were first wanted.
     pub fn assets_from(&self, from: u32) -> impl Iterator<Item = (AssetIx, &Asset)> {
         self.writer.world.assets.iter().skip(from as usize)

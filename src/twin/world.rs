@@ -112,7 +112,10 @@ impl World {
     ) -> Result<PropertyIx, Cap> {
         let path = &[name];
         let role = PropertyRole::Presence;
-        self.property(model, models::Wanted { role, path, data_type, unit, default: None })
+        self.property(
+            model,
+            models::Wanted { role, path, name: None, data_type, unit, default: None },
+        )
     }
 
     /// An asset, under its parent if the tree has a place for it.

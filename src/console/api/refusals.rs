@@ -47,7 +47,7 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
             Refused {
                 at: letter.at.as_millis(),
                 asset: point.stream.asset,
-                asset_name: asset.map(|asset| asset.name.clone()),
+                asset_name: asset.map(|asset| asset.name.to_string()),
                 property_name: property.map(|property| property.name.to_string()),
                 kind: match letter.refusal {
                     Refusal::OutOfRange => "out_of_range",

@@ -136,7 +136,7 @@ pub(super) async fn search(questions: &Questions, query: &Query) -> Result<Page<
                 let address = asset.address.to_lowercase();
                 let name = asset.name.to_lowercase();
                 if words.iter().all(|word| address.contains(word) || name.contains(word)) {
-                    let address = Some(asset.address.clone());
+                    let address = Some(asset.address.to_string());
                     found.push(Row { address, ..row(twin, ix, asset) });
                 }
                 if found.len() == room {
@@ -188,9 +188,9 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
             });
         Some(Detail {
             id,
-            external_id: asset.external_id.clone(),
-            name: asset.name.clone(),
-            address: asset.address.clone(),
+            external_id: twin.external_id(asset),
+            name: asset.name.to_string(),
+            address: asset.address.to_string(),
             kind: kind(asset),
             path: path(twin, asset),
             model: Link { id: model.id, name: model.name.clone() },
@@ -223,7 +223,7 @@ fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> Row {
     });
     Row {
         id: asset.id,
-        name: asset.name.clone(),
+        name: asset.name.to_string(),
         kind: kind(asset),
         model: twin.model_at(asset.model).name.clone(),
         online: alive(twin, ix),
@@ -243,7 +243,7 @@ fn path(twin: &Twin, asset: &Asset) -> Vec<Link> {
     let mut above = asset.parent;
     while let Some(ix) = above {
         let asset = twin.asset_at(ix);
-        path.push(Link { id: asset.id, name: asset.name.clone() });
+        path.push(Link { id: asset.id, name: asset.name.to_string() });
         above = asset.parent;
     }
     path.reverse();

@@ -7,7 +7,7 @@ fn models() -> Models {
 }
 
 fn wanted<'a>(role: PropertyRole, path: &'a [&'a str], data_type: DataType) -> Wanted<'a> {
-    Wanted { role, path, data_type, unit: None, default: None }
+    Wanted { role, path, name: None, data_type, unit: None, default: None }
 }
 
 fn names_of(models: &Models, ix: ModelIx) -> Vec<&str> {

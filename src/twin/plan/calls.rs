@@ -32,8 +32,8 @@ impl Plan {
                 match self.assets.get(ix.0 as usize)?.stage {
                     AssetStage::Absent => Step::CreateAsset(CreateAsset {
                         id: asset.id,
-                        external_id: asset.external_id.clone(),
-                        name: asset.name.clone(),
+                        external_id: assets.external_id(asset),
+                        name: asset.name.to_string(),
                         model: models.get(asset.model).id,
                         description: names::description(&asset.address),
                     }),
