@@ -64,7 +64,7 @@ impl Models {
         let Some(has) = model.properties.get(property.0 as usize) else { return };
         let (Some(first), Some(speaker)) = (&has.source, &self.speaker) else { return };
         let (part, said, kept) = match wanted.default {
-            Some(_) => (Part::Default, wanted.default, has.default.as_deref()),
+            Some(_) => (Part::Default, wanted.default, has.default()),
             None => (Part::Unit, wanted.unit, has.unit.as_deref()),
         };
         if said == kept || kept.is_none() && first.edge == speaker.edge {

@@ -379,7 +379,7 @@ impl Laying<'_> {
         let Some(value) = &sent.value else { return };
         let model = self.world.models.get(spot.model);
         let wanted = model.properties.get(property.0 as usize);
-        let default = wanted.and_then(|property| property.default.as_deref());
+        let default = wanted.and_then(|property| property.default());
         if default.is_none() || default != mapping::default_text(value, data_type).as_deref() {
             let target = Target { asset: spot.asset, property, data_type };
             self.attributes.push(Attribute { target, value: value.clone() });

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::differences::Differences;
 use super::identity::{Namespace, PropertyRole, short_hash};
-use super::property::Property;
+use super::property::{Property, Rare};
 use super::{mapping, names};
 use crate::sitewise::api::{self, DataType, Hierarchy};
 use crate::sitewise::limits;
@@ -181,7 +181,7 @@ impl Models {
                 name: Some(&property.name),
                 data_type: property.data_type,
                 unit: property.unit.as_deref(),
-                default: property.default.as_deref(),
+                default: property.default(),
             };
             // Both have the same cap.
             let _ = self.property(part, wanted);
@@ -272,8 +272,7 @@ impl Models {
             id,
             name,
             unit: wanted.unit.and_then(names::unit).map(Into::into),
-            default: wanted.default.map(Into::into),
-            long_path: (!is_name).then(path),
+            rare: Rare::of(wanted.default.map(Into::into), (!is_name).then(path)),
             source,
             role: wanted.role,
             data_type: wanted.data_type,

@@ -18,10 +18,8 @@ pub struct Property {
     pub name: Arc<str>,
     /// Unit of its values.
     pub unit: Option<Box<str>>,
-    /// Default of an attribute that has one.
-    pub default: Option<Box<str>>,
-    /// The path, where it is not the name alone.
-    pub(super) long_path: Option<Box<[Box<str>]>>,
+    /// What few properties have.
+    pub(super) rare: Option<Box<Rare>>,
     /// Whose birth asked for it first; none for what the bridge adds by itself.
     pub source: Option<Arc<Source>>,
     /// Why it is there.
@@ -30,7 +28,32 @@ pub struct Property {
     pub data_type: DataType,
 }
 
+/// What a property has beyond what most have.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Rare {
+    /// Default of an attribute.
+    pub default: Option<Box<str>>,
+    /// The path, where it is not the name alone.
+    pub path: Option<Box<[Box<str>]>>,
+}
+
+impl Rare {
+    /// None where there is nothing.
+    pub(super) fn of(
+        default: Option<Box<str>>,
+        path: Option<Box<[Box<str>]>>,
+    ) -> Option<Box<Self>> {
+        let some = default.is_some() || path.is_some();
+        some.then(|| Box::new(Self { default, path }))
+    }
+}
+
 impl Property {
+    /// Default of an attribute that has one.
+    pub fn default(&self) -> Option<&str> {
+        self.rare.as_ref()?.default.as_deref()
+    }
+
     /// Whether it is static, rather than a stream.
     pub fn is_attribute(&self) -> bool {
         match self.role {
@@ -41,7 +64,7 @@ impl Property {
 
     /// The names of the members down to it: what its id is made of.
     pub(super) fn path(&self) -> Vec<&str> {
-        match &self.long_path {
+        match self.rare.as_ref().and_then(|rare| rare.path.as_ref()) {
             Some(path) => path.iter().map(|name| &**name).collect(),
             None => vec![&self.name],
         }
@@ -49,7 +72,7 @@ impl Property {
 
     /// As SiteWise is told of it when it becomes part of the model called `model`.
     pub(super) fn for_model(&self, model: &str, namespace: Namespace) -> api::Property {
-        let default = self.default.as_deref().map(str::to_owned);
+        let default = self.default().map(str::to_owned);
         api::Property {
             id: self.id,
             external_id: namespace.external_id(&format!("{model}/{}", self.name), self.id),

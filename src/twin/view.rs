@@ -127,7 +127,7 @@ impl Twin {
         let properties = (0..).map(PropertyIx).zip(&model.properties);
         properties
             .map(|(place, property)| {
-                let held = held.remove(&place).unwrap_or(match property.default.as_deref() {
+                let held = held.remove(&place).unwrap_or(match property.default() {
                     Some(default) => Held::Default(default),
                     None => Held::Nothing,
                 });

@@ -114,7 +114,7 @@ pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Res
             attribute: property.is_attribute(),
             data_type: type_name(property.data_type),
             unit: property.unit.as_deref().map(str::to_owned),
-            default: property.default.as_deref().map(str::to_owned),
+            default: property.default().map(str::to_owned),
             source: property.source.as_ref().map(ToString::to_string),
             live: place < complete,
         });

@@ -28,7 +28,7 @@ pub(super) enum ModelStage {
 #[derive(Debug)]
 pub(super) struct ModelState {
     pub stage: ModelStage,
-    /// Ids of the properties it has.
+    /// Ids of the properties it has beyond the complete ones.
     pub properties: FxHashSet<Uuid>,
     /// The names of its properties that are not what the wanted ones are called.
     pub names: FxHashSet<String>,
@@ -91,7 +91,7 @@ impl ModelState {
     /// Where the version that is written next has FAILED, an update adds to that one, but what
     /// the model has is what the last usable one had. Gives back the gates that open with it.
     pub(super) fn take(&mut self, model: Model, wanted: &[Property]) -> Vec<Output> {
-        let had = std::mem::take(&mut self.properties);
+        let (had, complete) = (std::mem::take(&mut self.properties), self.complete);
         let Usable { properties, hierarchies } = match model.state {
             State::Failed(_) => model.usable.unwrap_or_default(),
             State::Creating | State::Active | State::Updating | State::Deleting => Usable {
@@ -111,18 +111,19 @@ impl ModelState {
             None => true,
         });
         self.names = others.map(|(_, name)| name).collect();
+        let lacked = wanted.iter().skip(complete).map(|property| property.id);
+        let new = lacked.filter(|id| self.properties.contains(id) && !had.contains(id));
+        let gates = new.map(|id| Output::Open(Gate::Property(id))).collect();
         self.complete = 0;
         self.count_complete(wanted);
-        let new = wanted.iter().map(|property| property.id);
-        let new = new.filter(|id| self.properties.contains(id) && !had.contains(id));
-        new.map(|id| Output::Open(Gate::Property(id))).collect()
+        self.properties.shrink_to_fit();
+        gates
     }
 
     /// Counts on over the wanted properties that the model has.
     pub(super) fn count_complete(&mut self, wanted: &[Property]) {
         let more = wanted.iter().skip(self.complete);
-        let has = |property: &&Property| self.properties.contains(&property.id);
-        self.complete += more.take_while(has).count();
+        self.complete += more.take_while(|more| self.properties.remove(&more.id)).count();
     }
 }
 
