@@ -69,7 +69,8 @@ fn start() -> ExitCode {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    match runtime.block_on(app::run(config, signalled())) {
+    let run = async { Box::pin(app::run(config, signalled())).await };
+    match runtime.block_on(run) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!(%error, "ended by a failure: {error}");
@@ -116,15 +117,19 @@ fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
     Ok((config, runtime))
 }
 
-/// SIGTERM, as ECS and Docker send it, or SIGINT.
-async fn signalled() {
-    match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
-        (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        },
-        // Without handlers the signals end the process by themselves.
-        _ => std::future::pending().await,
+/// SIGTERM, as ECS and Docker send it, or SIGINT. From this call on, so that one that comes while
+/// the bridge still starts ends it in order as well.
+fn signalled() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
+    async {
+        match signals {
+            (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
+                _ = terminate.recv() => {}
+                _ = interrupt.recv() => {}
+            },
+            // Without handlers the signals end the process by themselves.
+            _ => std::future::pending().await,
+        }
     }
 }
 
