@@ -4,6 +4,8 @@
 //! `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md`
 //! tells how they meet.
 
+#![warn(missing_docs)]
+
 pub mod cli;
 pub mod config;
 pub mod telemetry;
