@@ -161,7 +161,7 @@ fn outbox(criterion: &mut Criterion) {
                 assert!(outbox.put(waiting).is_empty());
                 assert_eq!(outbox.parked(), values);
                 for asset in 0..ASSETS {
-                    outbox.open(Gate::Asset(Uuid::from_u128(asset)));
+                    outbox.open(Gate::Asset(Uuid::from_u128(asset)), &|_| None);
                 }
                 let taken = outbox.take(all);
                 assert_eq!(taken.len(), values);

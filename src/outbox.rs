@@ -38,8 +38,9 @@ pub trait Outbox: Send {
         Passed { gone: self.put(points), taken: Vec::new() }
     }
 
-    /// Makes the points parked behind a gate takeable.
-    fn open(&mut self, gate: Gate);
+    /// Makes the points parked behind a gate takeable, those excepted for which `next` tells
+    /// that another gate is closed before them.
+    fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>);
 
     /// Takes points to be delivered, live values first with no class starved, the oldest
     /// first within a class. What is taken counts no longer in [`len`](Self::len) and

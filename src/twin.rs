@@ -299,6 +299,14 @@ impl Twin {
         if closed { Passage::Closed } else { Passage::Open }
     }
 
+    /// The gate that is closed before values of an asset's property, if one is.
+    pub fn gate(&self, stream: Stream) -> Option<Gate> {
+        let World { models, assets, plan, .. } = &self.writer.world;
+        let ix = assets.by_id(stream.asset)?;
+        let property = models.get(assets.get(ix).model).property_ix(stream.property)?;
+        plan.gate(ix, property, models, assets)
+    }
+
     /// What people call an asset and a property of it, where that is known.
     pub fn names(&self, stream: Stream) -> (Option<&str>, Option<&str>) {
         let World { models, assets, plan, .. } = &self.writer.world;

@@ -364,7 +364,10 @@ impl<S: SiteWise> Engine<S> {
                     self.bridge.handle_points(taken, now);
                 }
             }
-            Output::Open(gate) => self.outbox.open(gate),
+            Output::Open(gate) => {
+                let twin = self.bridge.twin();
+                self.outbox.open(gate, &|point| twin.gate(point.stream));
+            }
             Output::Settled(keys) => self.outbox.settle(&keys),
             Output::Refused { point, refusal, reason, stored } => {
                 debug!(

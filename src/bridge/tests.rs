@@ -267,7 +267,10 @@ impl World {
                 self.discarded += gone.len() as u64;
                 self.bridge.handle_points(taken, self.now);
             }
-            Output::Open(gate) => self.outbox.open(gate),
+            Output::Open(gate) => {
+                let twin = self.bridge.twin();
+                self.outbox.open(gate, &|point| twin.gate(point.stream));
+            }
             Output::Settled(keys) => self.outbox.settle(&keys),
             Output::Refused { point, stored, .. } => {
                 self.refused_before += u64::from(!stored);

@@ -376,8 +376,8 @@ impl Outbox for Disk {
         gone
     }
 
-    fn open(&mut self, gate: Gate) {
-        self.head.open(gate);
+    fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
+        self.head.open(gate, next);
         self.cold.again();
     }
 

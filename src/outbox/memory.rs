@@ -179,13 +179,22 @@ impl Outbox for Memory {
         Passed { gone: self.put(rest), taken }
     }
 
-    fn open(&mut self, gate: Gate) {
+    fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
         for (arrival, point) in self.parked.remove(&gate).unwrap_or_default() {
+            let gate = next(&point);
             if let Some(place) = self.places.get_mut(&point.key()) {
-                place.gate = None;
+                place.gate = gate;
             }
-            self.gates.get_mut(point.class).remove(&arrival);
-            self.takeable.get_mut(point.class).insert(arrival, point);
+            match gate {
+                None => {
+                    self.gates.get_mut(point.class).remove(&arrival);
+                    self.takeable.get_mut(point.class).insert(arrival, point);
+                }
+                Some(gate) => {
+                    self.gates.get_mut(point.class).insert(arrival, gate);
+                    self.parked.entry(gate).or_default().insert(arrival, point);
+                }
+            }
         }
     }
 

@@ -8,7 +8,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::identity::{Address, Namespace, short_hash};
-use super::models::{Cap, ModelIx, PropertyIx};
+use super::models::{Cap, ModelIx};
 use super::names;
 use crate::sparkplug::address::Source;
 
@@ -33,8 +33,6 @@ pub struct Asset {
     pub kind: Kind,
     /// How many assets are right below it.
     pub children: u32,
-    /// It needs its model's properties up to this one before its values can be written.
-    pub needs: Option<PropertyIx>,
 }
 
 /// What an asset stands for.
@@ -148,7 +146,6 @@ impl Assets {
             parent: wanted.parent,
             kind: Kind::of(wanted.address),
             children: 0,
-            needs: None,
         });
         self.by_id.insert(id, ix);
         Ok((ix, true))

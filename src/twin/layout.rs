@@ -342,7 +342,6 @@ impl Laying<'_> {
         let (name, unit) = (Some(&metric.name), unit(&metric.properties, datatype));
         let wanted = Wanted { role, path, name, data_type, unit, default: None };
         let property = self.world.property(spot.model, wanted)?;
-        self.world.needs(spot.asset, property);
         Ok(Target { asset: spot.asset, property, data_type })
     }
 
@@ -375,7 +374,6 @@ impl Laying<'_> {
         let Ok(property) = self.world.property(spot.model, wanted) else {
             return;
         };
-        self.world.needs(spot.asset, property);
         let Some(value) = &sent.value else { return };
         let model = self.world.models.get(spot.model);
         let wanted = model.properties.get(property.0 as usize);

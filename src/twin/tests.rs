@@ -137,7 +137,7 @@ impl Rig {
         self.opened.push(gate);
         for waiting in &mut self.points {
             if waiting.gate == Some(gate) {
-                waiting.gate = None;
+                waiting.gate = self.twin.gate(waiting.point.stream);
             }
         }
     }

@@ -182,12 +182,6 @@ impl World {
         }
     }
 
-    /// Records that an asset's values need this property.
-    pub(super) fn needs(&mut self, asset: AssetIx, property: PropertyIx) {
-        let needs = &mut self.assets.get_mut(asset).needs;
-        *needs = (*needs).max(Some(property));
-    }
-
     /// The asset of the bridge itself, with its heartbeat.
     pub(super) fn bridge(&mut self, host_id: &str) -> Result<(AssetIx, PropertyIx), Cap> {
         let about = "Sparkwise bridges; the heartbeat is written once a minute";
@@ -197,7 +191,6 @@ impl World {
             self.asset(assets::Wanted { address: &address, name: host_id, model, parent: None })?;
         let model = self.assets.get(asset).model;
         let heartbeat = self.presence(model, "Heartbeat", DataType::Double, Some("ms"))?;
-        self.needs(asset, heartbeat);
         Ok((asset, heartbeat))
     }
 
@@ -258,8 +251,6 @@ impl World {
         } else {
             None
         };
-        let last = session.map_or(last_death, |(_, rebirths)| rebirths);
-        self.needs(asset, last.max(online).max(last_birth).max(last_death));
         Ok(PresenceProperties { online, last_birth, last_death, session })
     }
 }

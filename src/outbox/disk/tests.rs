@@ -55,7 +55,7 @@ fn run(world: &mut World, steps: Vec<Step>) {
             Step::Gate(asset, open) => {
                 let asset = Uuid::from_u128(asset.into());
                 if open && world.closed.remove(&asset) {
-                    world.disk.open(Gate::Asset(asset));
+                    world.disk.open(Gate::Asset(asset), &|_| None);
                 } else if !open {
                     world.closed.insert(asset);
                 }

@@ -40,11 +40,27 @@ fn a_point_behind_a_gate_is_taken_in_its_old_place_once_the_gate_opens() {
     let parked = Waiting { point: point(1, 1, Class::Live), gate: Some(gate) };
     let _ = outbox.put(vec![parked, free(point(2, 2, Class::Live))]);
     assert_eq!((outbox.len(), outbox.parked()), (2, 1));
-    outbox.open(Gate::Property(Uuid::from_u128(7)));
+    outbox.open(Gate::Property(Uuid::from_u128(7)), &|_| None);
     assert_eq!(outbox.parked(), 1);
-    outbox.open(gate);
+    outbox.open(gate, &|_| None);
     assert_eq!(outbox.parked(), 0);
     assert_eq!(times(&outbox.take(9.into())), [1, 2]);
+}
+
+#[test]
+fn a_point_behind_two_gates_waits_for_both() {
+    let mut outbox = Memory::new(1_000_000);
+    let (asset, property) = (Gate::Asset(Uuid::from_u128(7)), Gate::Property(Uuid::from_u128(8)));
+    let parked = |time| Waiting { point: point(1, time, Class::Live), gate: Some(asset) };
+    let _ = outbox.put(vec![parked(1), parked(2)]);
+    outbox.open(asset, &|point| (point.time.as_millis() == 1).then_some(property));
+    assert_eq!((outbox.len(), outbox.parked()), (2, 1));
+    assert_eq!(times(&outbox.take(9.into())), [2]);
+    outbox.open(asset, &|_| None);
+    assert_eq!(outbox.take(9.into()), []);
+    outbox.open(property, &|_| None);
+    assert_eq!(times(&outbox.take(9.into())), [1]);
+    assert_eq!((outbox.len(), outbox.parked(), outbox.bytes()), (0, 0, 0));
 }
 
 #[test]
@@ -164,7 +180,7 @@ proptest! {
                 }
                 Step::Open(gate) => {
                     let gate = gate_number(gate);
-                    outbox.open(gate);
+                    outbox.open(gate, &|_| None);
                     for (_, behind) in waiting.values_mut() {
                         *behind = behind.filter(|behind| *behind != gate);
                     }

@@ -105,6 +105,7 @@ impl Plan {
                     self.model_failed(ix, format!("model {name}"), reason.into(), now);
                 } else {
                     state.stage = ModelStage::Absent;
+                    state.usable = false;
                     state.tries = Tries::default();
                 }
             }
@@ -174,6 +175,7 @@ impl Plan {
                     state.stage = ModelStage::Mending;
                     state.tries = Tries::default();
                     self.problem(subject, reason);
+                    self.wake(On::Model(ix));
                 } else {
                     self.model_failed(ix, subject, reason, now);
                 }

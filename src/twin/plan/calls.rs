@@ -60,7 +60,7 @@ impl Plan {
 
     fn create_model(&self, ix: ModelIx, models: &Models) -> CreateModel {
         let model = models.get(ix);
-        let places = model.hierarchies.iter().filter(|(child, _)| self.is_active(*child));
+        let places = model.hierarchies.iter().filter(|(child, _)| self.is_usable(*child));
         CreateModel {
             id: model.id,
             external_id: model.external_id.clone(),
@@ -81,7 +81,7 @@ impl Plan {
     fn growth(&self, ix: ModelIx, models: &Models) -> Option<Step> {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
         let places = model.hierarchies.iter().filter(|(child, hierarchy)| {
-            !state.hierarchies.contains(&hierarchy.id) && self.is_active(*child)
+            !state.hierarchies.contains(&hierarchy.id) && self.is_usable(*child)
         });
         let hierarchies: Vec<_> = places.map(|(_, hierarchy)| hierarchy.clone()).collect();
         let room = limits::ROOT_PROPERTIES.saturating_sub(state.root);

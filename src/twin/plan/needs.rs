@@ -83,14 +83,24 @@ impl Plan {
         })
     }
 
-    pub(super) fn is_active(&self, ix: ModelIx) -> bool {
-        self.models.get(ix.0 as usize).is_some_and(|state| state.stage == ModelStage::Active)
+    /// Whether a model has an ACTIVE version, be it that one after it failed.
+    pub(super) fn is_usable(&self, ix: ModelIx) -> bool {
+        self.models.get(ix.0 as usize).is_some_and(|state| match state.stage {
+            ModelStage::Active => true,
+            ModelStage::Failed | ModelStage::Mending => state.usable,
+            ModelStage::Absent | ModelStage::Unknown => false,
+        })
     }
 
     /// Whether a model is usable, and no further write of it follows at once: each locks its
     /// assets.
     fn is_finished(&self, ix: ModelIx) -> bool {
-        self.is_active(ix) && self.models.get(ix.0 as usize).is_some_and(|state| !state.unfinished)
+        let follows = self.models.get(ix.0 as usize).is_some_and(|state| match state.stage {
+            ModelStage::Active => state.unfinished,
+            ModelStage::Mending => true,
+            ModelStage::Absent | ModelStage::Unknown | ModelStage::Failed => false,
+        });
+        self.is_usable(ix) && !follows
     }
 
     /// Places of properties that a model lacks.
@@ -114,7 +124,7 @@ impl Plan {
             return false;
         };
         models.get(ix).hierarchies.iter().any(|(child, hierarchy)| {
-            !state.hierarchies.contains(&hierarchy.id) && self.is_active(*child)
+            !state.hierarchies.contains(&hierarchy.id) && self.is_usable(*child)
         })
     }
 
@@ -129,12 +139,8 @@ impl Plan {
             AssetStage::Absent => Next::Wait(On::Model(model)),
             AssetStage::Unknown => Next::Call(Lane::DescribeAsset),
             AssetStage::Active if state.open => Next::Nothing,
+            AssetStage::Active if !self.is_usable(model) => Next::Wait(On::Model(model)),
             AssetStage::Active => {
-                let needs = assets.get(ix).needs.map_or(0, |property| property.0 as usize + 1);
-                let has = self.models.get(model.0 as usize).map_or(0, |model| model.complete);
-                if has < needs || !self.is_active(model) {
-                    return Next::Wait(On::Model(model));
-                }
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.open = true;
                 }

@@ -33,6 +33,8 @@ pub(super) struct ModelState {
     /// The names of its properties that are not what the wanted ones are called.
     pub names: FxHashSet<String>,
     pub hierarchies: FxHashSet<Uuid>,
+    /// It has an ACTIVE version, so that its assets take values.
+    pub usable: bool,
     /// How many properties stand at its root.
     pub root: usize,
     /// Its composite models, with the number of their properties.
@@ -76,6 +78,7 @@ impl ModelState {
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
             hierarchies: FxHashSet::default(),
+            usable: false,
             root: 0,
             composites: Vec::new(),
             unfinished: false,
@@ -92,13 +95,15 @@ impl ModelState {
     /// the model has is what the last usable one had. Gives back the gates that open with it.
     pub(super) fn take(&mut self, model: Model, wanted: &[Property]) -> Vec<Output> {
         let (had, complete) = (std::mem::take(&mut self.properties), self.complete);
-        let Usable { properties, hierarchies } = match model.state {
-            State::Failed(_) => model.usable.unwrap_or_default(),
-            State::Creating | State::Active | State::Updating | State::Deleting => Usable {
+        let usable = match model.state {
+            State::Failed(_) => model.usable,
+            State::Creating | State::Active | State::Updating | State::Deleting => Some(Usable {
                 properties: model.properties.iter().map(|(id, _)| *id).collect(),
                 hierarchies: model.hierarchies.iter().map(|(id, _)| *id).collect(),
-            },
+            }),
         };
+        self.usable = usable.is_some();
+        let Usable { properties, hierarchies } = usable.unwrap_or_default();
         self.root = model.root;
         self.composites = model.composites;
         self.properties = properties.into_iter().collect();

@@ -256,7 +256,7 @@ impl FakeSiteWise {
     fn create_asset(&mut self, create: crate::sitewise::api::CreateAsset) -> Result<Done, Fault> {
         match self.models.get(&create.model) {
             None => return Err(fault(FaultKind::NotFound, "model")),
-            Some(model) if model.looks > 0 || model.failed.is_some() => {
+            Some(model) if model.looks > 0 || model.failed.is_some() && model.usable.is_none() => {
                 return Err(fault(FaultKind::Conflict, "model"));
             }
             Some(_) => {}

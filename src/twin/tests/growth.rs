@@ -143,13 +143,15 @@ fn a_growth_that_failed_holds_up_no_value_of_what_was_there() {
     rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
     rig.seconds(20);
     assert_eq!(waiting(&rig), 0);
-    let with_pitch = |offset_ms| {
-        let mut turbine = turbine("T1", 0, 12.0 + offset_ms as f64, offset_ms);
+    let pitched = |name: &str, offset_ms| {
+        let mut turbine = turbine(name, 0, 12.0 + offset_ms as f64, offset_ms);
         let Content::Instance(instance) = &mut turbine.content else { panic!() };
         let pitch = sample(offset_ms, Value::Double(1.5));
         instance.members.push(leaf(3, "Pitch", DataType::Double, pitch));
-        birth_at(offset_ms, node(), definitions(), vec![turbine])
+        turbine
     };
+    let with_pitch =
+        |offset_ms| birth_at(offset_ms, node(), definitions(), vec![pitched("T1", offset_ms)]);
     rig.sitewise.failing.insert("Turbine".into());
     rig.event(with_pitch(30_000));
     rig.seconds(60);
@@ -169,6 +171,13 @@ fn a_growth_that_failed_holds_up_no_value_of_what_was_there() {
     let problems: Vec<_> = rig.twin.plan().problems().collect();
     assert_eq!(problems, [("model Turbine", "it failed")]);
     assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+
+    // A turbine that comes now is made of what is there.
+    rig.event(birth_at(95_000, device("D"), Vec::new(), vec![pitched("T2", 95_000)]));
+    rig.seconds(20);
+    assert_eq!(held(&rig), [Variant::Double(1.5), Variant::Double(1.5)]);
+    assert_eq!(rig.written("T2", "Speed").len(), 1);
+    assert_eq!(rig.sitewise.path("T2"), ["Nordsee", "gw", "D", "T2"]);
 
     rig.sitewise.failing.clear();
     let mut definitions = definitions();

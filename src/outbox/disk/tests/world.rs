@@ -251,7 +251,7 @@ impl World {
         self.disk.settle(&delivered.keys().copied().collect::<Vec<_>>());
         self.closed.clear();
         for asset in 0..4 {
-            self.disk.open(Gate::Asset(Uuid::from_u128(asset)));
+            self.disk.open(Gate::Asset(Uuid::from_u128(asset)), &|_| None);
         }
         for _ in 0..50 {
             self.rest();
