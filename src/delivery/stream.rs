@@ -48,10 +48,8 @@ pub(super) struct StreamState {
     pub(super) stream: Stream,
     /// Live values, births and stale marks in the order of their times.
     urgent: VecDeque<Value>,
-    /// History in the order of its times.
-    history: VecDeque<Value>,
-    /// Failed values that stand aside until their time, so that they block no others.
-    aside: VecDeque<(Instant, Value)>,
+    /// None while both are empty, as for most streams at most times.
+    rare: Option<Box<Rare>>,
     /// The last key among the urgent ones, or one after it: most values come after it, and are
     /// queued without a look at those before.
     latest: (Timestamp, Quality),
@@ -77,13 +75,29 @@ pub(super) struct StreamState {
     pub(super) listed: bool,
 }
 
+/// The values of a stream that wait beside the urgent ones.
+#[derive(Debug)]
+struct Rare {
+    /// History in the order of its times.
+    history: VecDeque<Value>,
+    /// Failed values that stand aside until their time, so that they block no others.
+    aside: VecDeque<(Instant, Value)>,
+}
+
+static NONE: Rare = Rare::new();
+
+impl Rare {
+    const fn new() -> Self {
+        Self { history: VecDeque::new(), aside: VecDeque::new() }
+    }
+}
+
 impl StreamState {
     pub(super) fn new(stream: Stream) -> Self {
         Self {
             stream,
             urgent: VecDeque::new(),
-            history: VecDeque::new(),
-            aside: VecDeque::new(),
+            rare: None,
             latest: (Timestamp::from_millis(i64::MIN), Quality::Good),
             careful: false,
             seconds: Seconds::default(),
@@ -139,7 +153,7 @@ impl StreamState {
     /// Takes back a value that was sent in vain, to stand aside until its time, if that is
     /// not too much.
     pub(super) fn put_aside(&mut self, value: Value, until: Instant) -> Option<Value> {
-        if self.aside.len() >= ASIDE {
+        if self.rare().aside.len() >= ASIDE {
             return self.put_back(value);
         }
         let (time, quality) = (value.tqv.time, value.tqv.quality);
@@ -148,8 +162,9 @@ impl StreamState {
         if taken {
             return Some(value);
         }
-        let place = self.aside.partition_point(|(other, _)| *other <= until);
-        self.aside.insert(place, (until, value));
+        let aside = &mut self.rare_mut().aside;
+        let place = aside.partition_point(|(other, _)| *other <= until);
+        aside.insert(place, (until, value));
         None
     }
 
@@ -158,22 +173,22 @@ impl StreamState {
         while let Some(value) = self.seconds.release(now, any) {
             self.enqueue(value);
         }
-        while self.aside.front().is_some_and(|(until, _)| *until <= now) {
-            if let Some((_, value)) = self.aside.pop_front() {
-                self.enqueue(value);
-            }
+        while let Some(rare) = &mut self.rare
+            && let Some((_, value)) = rare.aside.pop_front_if(|(until, _)| *until <= now)
+        {
+            self.enqueue(value);
         }
     }
 
     /// When [`release`](Self::release) has something to move.
     pub(super) fn release_due(&self) -> Option<Instant> {
-        let aside = self.aside.front().map(|(until, _)| *until);
+        let aside = self.rare().aside.front().map(|(until, _)| *until);
         aside.into_iter().chain(self.seconds.due()).min()
     }
 
     /// When the next entry is to leave; none while there is nothing for one.
     pub(super) fn entry_due(&self, linger: Duration) -> Option<Instant> {
-        let queued = self.urgent.len() + self.history.len();
+        let queued = self.queued();
         let apart = self.careful && self.front().is_some_and(|front| front.care != Care::Shared);
         if queued == 0 {
             return None;
@@ -210,7 +225,8 @@ impl StreamState {
             Care::Single => 1,
             Care::Shared | Care::Apart | Care::Alone => VALUES_PER_ENTRY,
         };
-        for queue in [&mut self.urgent, &mut self.history] {
+        let history = self.rare.as_mut().map(|rare| &mut rare.history);
+        for queue in [Some(&mut self.urgent), history].into_iter().flatten() {
             while entry.len() < limit {
                 let Some(value) = queue.pop_front_if(|value| value.care == care) else {
                     break;
@@ -219,6 +235,7 @@ impl StreamState {
                 to.push(value);
             }
         }
+        self.rare.take_if(|rare| rare.history.is_empty() && rare.aside.is_empty());
         self.first = self.first_of_queues();
         self.careful = self.careful && self.has_others();
     }
@@ -237,27 +254,38 @@ impl StreamState {
     /// Whether no value waits or is in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.flying == 0
-            && self.urgent.is_empty()
-            && self.history.is_empty()
-            && self.aside.is_empty()
+            && self.queued() == 0
+            && self.rare().aside.is_empty()
             && self.seconds.is_empty()
     }
 
     /// Whether values wait beside those in flight.
     pub(super) fn has_others(&self) -> bool {
-        !(self.urgent.is_empty() && self.history.is_empty())
+        self.queued() > 0
     }
 
     /// When the value that waits longest was handed in, or before; those in flight not
     /// counted.
     pub(super) fn oldest(&self) -> Option<Instant> {
         let queued = self.front().map(|_| self.first);
-        let aside = self.aside.iter().map(|(_, value)| value.since);
+        let aside = self.rare().aside.iter().map(|(_, value)| value.since);
         aside.chain(queued).chain(self.seconds.oldest()).min()
     }
 
     fn front(&self) -> Option<&Value> {
-        self.urgent.front().or(self.history.front())
+        self.urgent.front().or(self.rare().history.front())
+    }
+
+    fn queued(&self) -> usize {
+        self.urgent.len() + self.rare().history.len()
+    }
+
+    fn rare(&self) -> &Rare {
+        self.rare.as_deref().unwrap_or(&NONE)
+    }
+
+    fn rare_mut(&mut self) -> &mut Rare {
+        self.rare.get_or_insert_with(|| Box::new(Rare::new()))
     }
 
     fn enqueue(&mut self, value: Value) {
@@ -274,8 +302,9 @@ impl StreamState {
                 (&mut self.urgent, is_last)
             }
             Class::History => {
-                let is_last = self.history.back().is_none_or(|last| last.key() < key);
-                (&mut self.history, is_last)
+                let history = &mut self.rare_mut().history;
+                let is_last = history.back().is_none_or(|last| last.key() < key);
+                (history, is_last)
             }
         };
         if is_last {
@@ -298,10 +327,10 @@ impl StreamState {
         {
             return Some(Waits::Urgent(at));
         }
-        if let Some(at) = find(&self.history, key) {
+        if let Some(at) = find(&self.rare().history, key) {
             return Some(Waits::History(at));
         }
-        let mut aside = self.aside.iter();
+        let mut aside = self.rare().aside.iter();
         let at = aside.position(|(_, value)| value.key() == key)?;
         Some(Waits::Aside(at))
     }
@@ -312,8 +341,8 @@ impl StreamState {
             value,
             match place {
                 Waits::Urgent(at) => self.urgent.remove(at),
-                Waits::History(at) => self.history.remove(at),
-                Waits::Aside(at) => self.aside.remove(at).map(|(_, value)| value),
+                Waits::History(at) => self.rare_mut().history.remove(at),
+                Waits::Aside(at) => self.rare_mut().aside.remove(at).map(|(_, value)| value),
             }?,
         );
         before.hand_over(&mut value);
@@ -324,11 +353,12 @@ impl StreamState {
     /// The time of the value that waits longest, unless there are so many that none lingers:
     /// then the time of those in front.
     fn first_of_queues(&self) -> Instant {
-        let queues = self.urgent.iter().chain(&self.history);
-        let first = if self.urgent.len() + self.history.len() < VALUES_PER_ENTRY {
+        let history = &self.rare().history;
+        let queues = self.urgent.iter().chain(history);
+        let first = if self.queued() < VALUES_PER_ENTRY {
             queues.map(|value| value.since).min()
         } else {
-            let fronts = self.urgent.front().into_iter().chain(self.history.front());
+            let fronts = self.urgent.front().into_iter().chain(history.front());
             fronts.map(|value| value.since).min()
         };
         first.unwrap_or(Instant::START)
