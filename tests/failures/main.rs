@@ -14,6 +14,7 @@ mod plant;
 mod reader;
 #[path = "../support/sdk.rs"]
 mod sdk;
+mod starting;
 
 #[path = "../../benches/support/mqtt.rs"]
 mod mqtt;
