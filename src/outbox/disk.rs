@@ -40,9 +40,12 @@ use crate::delivery::output::Room;
 use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
 use crate::time::Timestamp;
 
-/// Bytes that points in memory may take.
+/// Bytes that points in memory may take while the disk refuses.
 const HEAD: usize = 64 << 20;
-/// Changes that the keeper has not yet done at most; beyond, the disk does not keep up. Tests make
+/// The part of them that points take for long that are on disk as well. They are those that go
+/// first when SiteWise is back: what is said then should not wait for many.
+const WARM: usize = 4;
+/// Points that the keeper has not yet saved at most; beyond, the disk does not keep up. Tests make
 /// do with fewer.
 const BACKLOG: usize = if cfg!(test) { 2_000 } else { 200_000 };
 /// Changes that are handed to the keeper at once at most.
@@ -250,7 +253,7 @@ impl Disk {
             return;
         }
         self.hand_over();
-        if self.ahead() > BACKLOG {
+        if self.falls_behind() {
             self.hold(DiskState::Behind);
             self.changes.push_back(Change::Behind);
         }
@@ -390,8 +393,7 @@ impl Outbox for Disk {
     }
 
     fn restore(&mut self, room: Room, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
-        // What is delivered is to be removed: the backlog drains no faster than that.
-        if self.ahead() > BACKLOG / 2 {
+        if self.is_busy() {
             return Vec::new();
         }
         let points = self.cold.take(room.points.min(room.history), passage);

@@ -4,17 +4,17 @@ use rustc_hash::FxHashSet;
 
 use super::keeper::{Job, Why};
 use super::record::Place;
-use super::{Arrived, BACKLOG, Disk, OLDEST};
+use super::{Arrived, BACKLOG, Disk, OLDEST, WARM};
 use crate::delivery::point::Point;
 use crate::outbox::{Change, Outbox};
 
 impl Disk {
-    /// Leaves on disk alone what the head has no room for, the oldest first.
+    /// Leaves on disk alone what is safe there and too much for the head, the oldest first.
     pub(super) fn leave_cold(&mut self) {
         let before = self.cold.len();
         while let Some(Arrived { write, arrival, key }) = self.order.front().copied() {
             let here = arrival.is_some() && self.head.arrival(&key) == arrival;
-            if here && self.head.bytes() <= self.head_bound {
+            if here && self.head.bytes() <= self.head_bound / WARM {
                 break;
             }
             let safe = write <= self.saved

@@ -1,16 +1,31 @@
 //! What is done while the disk refuses, or does not keep up.
 
 use super::store::Op;
-use super::{Arrived, Attempt, BATCH, Disk};
+use super::{Arrived, Attempt, BACKLOG, BATCH, Disk};
 use crate::delivery::point::Key;
 use crate::outbox::{Change, DiskState, Waiting};
 
 impl Disk {
-    /// Changes that the keeper has not yet done.
-    pub(super) fn ahead(&self) -> usize {
+    /// Whether so many points are not yet saved that the disk does not keep up. Those to be removed
+    /// may wait: if the process ends before, they are delivered twice.
+    pub(super) fn falls_behind(&self) -> bool {
+        let (saves, _) = self.ahead();
+        saves > BACKLOG
+    }
+
+    /// Whether the disk has enough to do: what is delivered is to be removed, so that a backlog
+    /// drains no faster than that.
+    pub(super) fn is_busy(&self) -> bool {
+        let (saves, removes) = self.ahead();
+        saves + removes > BACKLOG / 2
+    }
+
+    /// Points that the keeper has not yet saved, and not yet removed.
+    fn ahead(&self) -> (usize, usize) {
         let writes = self.unsaved_writes.iter().rev();
         let writes = writes.take_while(|(number, ..)| *number > self.made_up_by);
-        writes.map(|(_, ops, _)| ops).sum()
+        let sizes = writes.map(|(_, ops, removes)| (ops - removes.len(), removes.len()));
+        sizes.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
     }
 
     /// From now on points are in memory alone.
