@@ -11,6 +11,9 @@ use super::plant;
 /// Metrics of an edge node.
 pub(crate) const METRICS: usize = 10_000;
 
+/// What an edge node says: its births, a value of each of its metrics, and its births once more.
+pub(crate) const PARTS: usize = 3;
+
 /// How a plant names its metrics.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Spelling {
@@ -33,8 +36,8 @@ impl Spelling {
         }
     }
 
-    /// The births of a node, a value of each of its metrics, and births once more.
-    pub(crate) fn node(self, number: usize) -> [Vec<Message>; 3] {
+    /// What a node says, in its parts.
+    pub(crate) fn node(self, number: usize) -> [Vec<Message>; PARTS] {
         let mut edge = plant::edge(number);
         match self {
             Self::Templates => {
@@ -56,8 +59,8 @@ impl Spelling {
     }
 }
 
-/// The same of `count` devices, each with tags of the area that `area` gives.
-fn devices(edge: &mut Edge, count: usize, area: impl Fn(usize) -> usize) -> [Vec<Message>; 3] {
+/// What a node with `count` devices says, each with tags of the area that `area` gives.
+fn devices(edge: &mut Edge, count: usize, area: impl Fn(usize) -> usize) -> [Vec<Message>; PARTS] {
     let name = |device: usize| format!("PLC {device}");
     let tags = |device, value| tags(METRICS / count, area(device), value);
     let born = |edge: &mut Edge, value| {
