@@ -30,12 +30,24 @@ pub struct Key {
 pub enum Class {
     /// A value as it changes, presence included.
     Live,
-    /// A value that a birth repeats, and static properties.
+    /// A value that a birth repeats.
     Birth,
+    /// The value of an attribute, which SiteWise takes less often; it goes with the births.
+    Static,
     /// A mark that a value is no longer fresh.
     Stale,
     /// A value of the past.
     History,
+}
+
+impl Class {
+    /// The class whose turns it shares.
+    pub(crate) fn turn(self) -> Self {
+        match self {
+            Self::Static => Self::Birth,
+            other => other,
+        }
+    }
 }
 
 /// One value for one property.

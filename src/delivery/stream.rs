@@ -8,12 +8,16 @@ use super::point::{Class, Discard, Point, Stream};
 use super::ready::Lane;
 use super::second::{Admission, Any, Seconds};
 use crate::sitewise::api::{Quality, Tqv};
-use crate::sitewise::limits::{MEASUREMENT_ENTRIES_PER_SECOND, VALUES_PER_ENTRY};
+use crate::sitewise::limits::{
+    ATTRIBUTE_ENTRIES_PER_SECOND, MEASUREMENT_ENTRIES_PER_SECOND, VALUES_PER_ENTRY,
+};
 use crate::time::{Instant, Now, Timestamp};
 
-/// Time between two entries of a property. SiteWise takes ten a second; a tenth more than that
+/// Time between two entries of a measurement. SiteWise takes ten a second; a tenth more than that
 /// demands, because they do not arrive as regularly as they leave.
 const SPACING: Duration = Duration::from_millis(1100 / MEASUREMENT_ENTRIES_PER_SECOND as u64);
+/// Time between two entries of an attribute, by the same rule.
+const STATIC_SPACING: Duration = Duration::from_millis(1100 / ATTRIBUTE_ENTRIES_PER_SECOND as u64);
 /// Values of a stream that may stand aside; more of them go back into the queue.
 const ASIDE: usize = 128;
 
@@ -55,6 +59,8 @@ pub(super) struct StreamState {
     latest: (Timestamp, Quality),
     /// Whether there may be a value in the queues that not any other may go with.
     careful: bool,
+    /// Whether it is an attribute's.
+    is_static: bool,
     seconds: Seconds,
     /// When the value that waits longest in the two queues was handed in, or before.
     first: Instant,
@@ -100,6 +106,7 @@ impl StreamState {
             rare: None,
             latest: (Timestamp::from_millis(i64::MIN), Quality::Good),
             careful: false,
+            is_static: false,
             seconds: Seconds::default(),
             first: Instant::START,
             not_before: Instant::START,
@@ -207,7 +214,7 @@ impl StreamState {
             return Some(Lane::Suspect);
         }
         let best = self.urgent.iter().take(VALUES_PER_ENTRY).map(|value| value.class).min();
-        Some(Lane::Class(best.unwrap_or(Class::History)))
+        Some(Lane::Class(best.unwrap_or(Class::History).turn()))
     }
 
     /// Takes the next entry: values from the front that may go together. Those whose time is
@@ -243,7 +250,8 @@ impl StreamState {
     /// An entry leaves with so many values.
     pub(super) fn depart(&mut self, values: usize, now: Instant) {
         self.flying = values;
-        self.keep_back(now + SPACING);
+        let spacing = if self.is_static { STATIC_SPACING } else { SPACING };
+        self.keep_back(now + spacing);
     }
 
     /// No entry leaves before `until`.
@@ -294,9 +302,10 @@ impl StreamState {
             false => value.since,
         };
         self.careful |= value.care != Care::Shared;
+        self.is_static |= value.class == Class::Static;
         let key = value.key();
         let (queue, is_last) = match value.class {
-            Class::Live | Class::Birth | Class::Stale => {
+            Class::Live | Class::Birth | Class::Static | Class::Stale => {
                 let is_last = self.is_after_urgent(key);
                 self.latest = if is_last { key } else { self.latest };
                 (&mut self.urgent, is_last)

@@ -79,6 +79,22 @@ fn a_stream_has_one_entry_in_flight_and_ten_a_second() {
 }
 
 #[test]
+fn an_attribute_has_one_entry_a_second() {
+    for (class, soon, later) in [(Class::Birth, 1, 0), (Class::Static, 0, 1)] {
+        let mut plant = Plant::new(config());
+        plant.give([point(1, 0, class)]);
+        plant.wait(Duration::from_millis(1_060));
+        assert_eq!(plant.sent().len(), 1);
+        plant.answer(Ok(Vec::new()));
+        plant.give([point(1, 1, class)]);
+        plant.wait(Duration::from_millis(1_060));
+        assert_eq!(plant.sent().len(), soon, "{class:?}");
+        plant.wait(Duration::from_millis(100));
+        assert_eq!(plant.sent().len(), later, "{class:?}");
+    }
+}
+
+#[test]
 fn live_values_go_first_and_history_is_not_starved() {
     let mut plant = Plant::new(Config { requests_per_second: 1, ..config() });
     let classes = [Class::History, Class::Live];

@@ -2,7 +2,7 @@
 
 use super::point::Class;
 
-/// All classes, the best first.
+/// All classes that have turns, the best first.
 pub(crate) const CLASSES: [Class; 4] = [Class::Live, Class::Birth, Class::Stale, Class::History];
 
 /// How often a class that has something is passed over before it has its turn all the same:
@@ -19,7 +19,7 @@ impl<T> ByClass<T> {
         let [live, birth, stale, history] = &self.0;
         match class {
             Class::Live => live,
-            Class::Birth => birth,
+            Class::Birth | Class::Static => birth,
             Class::Stale => stale,
             Class::History => history,
         }
@@ -29,7 +29,7 @@ impl<T> ByClass<T> {
         let [live, birth, stale, history] = &mut self.0;
         match class {
             Class::Live => live,
-            Class::Birth => birth,
+            Class::Birth | Class::Static => birth,
             Class::Stale => stale,
             Class::History => history,
         }

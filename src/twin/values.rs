@@ -341,7 +341,7 @@ impl SourceValues {
         let place = (target.asset, target.property);
         if self.attributes.get(&place) != Some(&value) {
             self.attributes.insert(place, value.clone());
-            writer.own(target, Tqv { time, quality, value }, Class::Birth);
+            writer.own(target, Tqv { time, quality, value }, Class::Static);
         }
     }
 

@@ -144,7 +144,9 @@ impl Cold {
                 Passage::Closed => self.passed_over += 1,
                 Passage::Open => {
                     self.points = self.points.saturating_sub(1);
-                    point.class = Class::History;
+                    if point.class != Class::Static {
+                        point.class = Class::History;
+                    }
                     taken.push(point);
                 }
             }

@@ -12,7 +12,8 @@ const SPAN: i64 = 600_000;
 
 // What the numbers in records mean: never reordered.
 const QUALITIES: [Quality; 3] = [Quality::Good, Quality::Uncertain, Quality::Bad];
-const CLASSES: [Class; 4] = [Class::Live, Class::Birth, Class::Stale, Class::History];
+const CLASSES: [Class; 5] =
+    [Class::Live, Class::Birth, Class::Stale, Class::History, Class::Static];
 const TYPES: [DataType; 4] =
     [DataType::Integer, DataType::Double, DataType::Boolean, DataType::String];
 
