@@ -104,9 +104,11 @@ impl Streams {
             } else if now < state.used + REMEMBERED && !full {
                 self.empty.push_back((now, slot));
             } else {
-                // It stays listed, so that nobody lists it again.
-                state.wake = None;
-                let found = self.places.find_entry(hash(&state.stream), |place| *place == slot);
+                // Its queues give back their memory. It stays listed, so that nobody lists it again.
+                let stream = state.stream;
+                *state = StreamState::new(stream);
+                state.listed = true;
+                let found = self.places.find_entry(hash(&stream), |place| *place == slot);
                 if let Ok(found) = found {
                     found.remove();
                     self.free.push(slot);
