@@ -22,7 +22,7 @@ pub(crate) struct Plan {
 
 impl Plan {
     /// What `cargo bench` runs.
-    pub(crate) const WHOLE: Self = Self { turbines: 200, messages: 120, rounds: 6 };
+    pub(crate) const WHOLE: Self = Self { turbines: 200, messages: 360, rounds: 6 };
     /// What a test of the benchmark itself runs.
     pub(crate) const QUICK: Self = Self { turbines: 10, messages: 20, rounds: 2 };
 
