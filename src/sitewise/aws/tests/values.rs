@@ -37,6 +37,32 @@ async fn values_go_where_all_calls_of_the_data_plane_go() {
 }
 
 #[tokio::test]
+async fn entries_and_their_values_go_in_order() {
+    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let value = |time, text: &str| Tqv {
+        time: Timestamp::from_millis(time),
+        quality: Quality::Good,
+        value: Variant::String(text.into()),
+    };
+    let entry = |property, values| Entry {
+        asset: Uuid::nil(),
+        property: Uuid::from_u128(property),
+        values,
+    };
+    let entries =
+        vec![entry(1, vec![value(1_000, "a\"b\\"), value(2_000, "c\n")]), entry(2, vec![])];
+    assert_eq!(client(&stub).put(entries).await.unwrap(), []);
+    let sent = stub.requests()[0].json();
+    let sent = sent["entries"].as_array().unwrap();
+    let values = |at: usize| sent[at]["propertyValues"].as_array().unwrap().clone();
+    assert_eq!((&sent[0]["entryId"], &sent[1]["entryId"]), (&json!("0"), &json!("1")));
+    assert_eq!(sent[1]["propertyId"], json!(Uuid::from_u128(2).to_string()));
+    let texts: Vec<_> =
+        values(0).iter().map(|value| value["value"]["stringValue"].clone()).collect();
+    assert_eq!((texts, values(1)), (vec![json!("a\"b\\"), json!("c\n")], vec![]));
+}
+
+#[tokio::test]
 async fn a_session_s_token_goes_along_and_is_signed() {
     let credentials = Credentials::new("id", "secret", Some("token".to_owned()), None, "test");
     let provider = SharedCredentialsProvider::new(credentials);
