@@ -11,6 +11,8 @@
 mod control_plane;
 #[path = "../support/plant.rs"]
 mod plant;
+#[path = "../support/twin.rs"]
+mod twin;
 
 use std::time::Duration;
 
@@ -19,9 +21,7 @@ use sparkwise::outbox::Waiting;
 use sparkwise::sparkplug::event::{Data, Event};
 use sparkwise::sparkplug::host;
 use sparkwise::time::Now;
-use sparkwise::twin::identity::Namespace;
-use sparkwise::twin::plan::rates::Rates;
-use sparkwise::twin::{Config, Int64, Nested, Output, Rules, Twin};
+use sparkwise::twin::{Output, Twin};
 
 use control_plane::ControlPlane;
 
@@ -31,24 +31,6 @@ const TURBINES: usize = 100;
 const ASSETS: usize = TURBINES + 3;
 /// Values that one round of data carries.
 const VALUES: usize = TURBINES * plant::MEMBERS.len();
-
-fn config() -> Config {
-    Config {
-        namespace: Namespace::new("123456789012/eu-west-1"),
-        model_prefix: String::new(),
-        host_id: "sparkwise".to_owned(),
-        nested: Nested::Child,
-        rules: Rules::default(),
-        int64: Int64::Double,
-        statics: None,
-        stale_after: Duration::from_secs(60),
-        max_models: 100,
-        max_assets: 10_000,
-        max_properties: 500,
-        assets_per_model: 10_000,
-        rates: Rates::default(),
-    }
-}
 
 /// The birth of the turbines, and data of each of them.
 fn events() -> (Event, Vec<Data>) {
@@ -78,7 +60,7 @@ fn events() -> (Event, Vec<Data>) {
 
 /// A twin that has learned that there is nothing in SiteWise.
 fn learned() -> (Twin, ControlPlane) {
-    let mut twin = Twin::new(config(), 1);
+    let mut twin = Twin::new(twin::config(), 1);
     let mut plane = ControlPlane::default();
     perform(&mut twin, &mut plane, plant::after(Duration::ZERO));
     (twin, plane)

@@ -12,13 +12,10 @@ use sparkwise::outbox::Waiting;
 use sparkwise::sparkplug::config as host;
 use sparkwise::time::Now;
 use sparkwise::twin::counts::Dropped;
-use sparkwise::twin::identity::Namespace;
-use sparkwise::twin::plan::rates::Rates;
-use sparkwise::twin::{self, Int64, Nested, Rules};
 
 use super::control_plane::ControlPlane;
 use super::frame::{self, Frame};
-use super::plant;
+use super::{plant, twin};
 
 /// How much of the middle is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +116,7 @@ impl World {
     fn new(extent: Extent) -> Self {
         let config = Config {
             host: host::Config::new("sparkwise"),
-            twin: twin_config(),
+            twin: twin::config(),
             delivery: delivery::Config::default(),
         };
         let now = plant::after(Duration::ZERO);
@@ -226,23 +223,5 @@ impl World {
             assert_eq!(decided, counts.points + counts.own_points);
         }
         assert_eq!(self.given_up, 0);
-    }
-}
-
-fn twin_config() -> twin::Config {
-    twin::Config {
-        namespace: Namespace::new("123456789012/eu-west-1"),
-        model_prefix: String::new(),
-        host_id: "sparkwise".to_owned(),
-        nested: Nested::Child,
-        rules: Rules::default(),
-        int64: Int64::Double,
-        statics: None,
-        stale_after: Duration::from_secs(60),
-        max_models: 10_000,
-        max_assets: 1_000_000,
-        max_properties: 500,
-        assets_per_model: 10_000,
-        rates: Rates::default(),
     }
 }

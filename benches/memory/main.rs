@@ -16,6 +16,8 @@ mod known;
 #[path = "../support/plant.rs"]
 mod plant;
 mod spelling;
+#[path = "../support/twin.rs"]
+mod twin;
 
 use std::io::{BufWriter, Write};
 use std::process::{Command, Stdio};

@@ -15,14 +15,13 @@ use uuid::Uuid;
 use super::child::Peer;
 use super::measured::{Measured, Used};
 use super::plan::{BARE_IN_FLIGHT, Plan};
-use super::sdk_config;
+use super::sdk;
 
 const VALUES_PER_REQUEST: usize = ENTRIES_PER_REQUEST * VALUES_PER_ENTRY;
 
 pub(crate) fn round(peer: &Peer, plan: &Plan) -> Measured {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
-    // The SDK puts a label before the host; before an `@` it is no part of the name.
-    let client = Client::new(&sdk_config(&format!("http://x@127.0.0.1:{}", peer.http)));
+    let client = sdk::reader(&format!("http://127.0.0.1:{}", peer.http));
     let requests = plan.values() / VALUES_PER_REQUEST;
     let next = Arc::new(AtomicUsize::new(0));
 

@@ -11,7 +11,7 @@ use tokio::sync::oneshot;
 use super::child::Peer;
 use super::measured::{ENGINE, Measured, Used};
 use super::plan::Plan;
-use super::sdk_config;
+use super::sdk;
 
 /// What went, and what the bridge's own books say of it.
 pub(crate) struct Round {
@@ -25,7 +25,7 @@ pub(crate) struct Round {
 
 pub(crate) fn round(peer: &mut Peer, plan: &Plan) -> Round {
     let config = Config::load(&variables(peer.mqtt)).unwrap();
-    let sdk = sdk_config(&format!("http://127.0.0.1:{}", peer.http));
+    let sdk = sdk::config(&format!("http://127.0.0.1:{}", peer.http));
     let (stop, stopped) = oneshot::channel::<()>();
     // As the binary has it: the engine on this thread, the rest on the runtime's own.
     let engine = std::thread::Builder::new().name(ENGINE.to_owned());

@@ -32,13 +32,11 @@ mod peer;
 mod plan;
 #[path = "../support/plant.rs"]
 mod plant;
+#[path = "../../tests/support/sdk.rs"]
+mod sdk;
 #[path = "../support/stub.rs"]
 mod stub;
 mod taken;
-
-use aws_credential_types::Credentials;
-use aws_sdk_iotsitewise::config::{BehaviorVersion, Region, SharedCredentialsProvider};
-use aws_types::SdkConfig;
 
 use arguments::Arguments;
 use child::Peer;
@@ -150,15 +148,4 @@ fn report(rounds: &[(Measured, Measured, u64)]) {
         0 => println!("every value that was sent was delivered"),
         lost => println!("LOST {lost} values: these figures are those of a bridge that loses"),
     }
-}
-
-/// The same for both.
-fn sdk_config(endpoint: &str) -> SdkConfig {
-    let credentials = Credentials::new("id", "secret", None, None, "benchmark");
-    SdkConfig::builder()
-        .behavior_version(BehaviorVersion::latest())
-        .region(Region::new("eu-west-1"))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(endpoint)
-        .build()
 }

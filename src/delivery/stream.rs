@@ -196,10 +196,10 @@ impl StreamState {
     /// When the next entry is to leave; none while there is nothing for one.
     pub(super) fn entry_due(&self, linger: Duration) -> Option<Instant> {
         let queued = self.queued();
-        let apart = self.careful && self.front().is_some_and(|front| front.care != Care::Shared);
         if queued == 0 {
             return None;
         }
+        let apart = self.careful && self.front().is_some_and(|front| front.care != Care::Shared);
         Some(if queued >= VALUES_PER_ENTRY || apart {
             self.not_before
         } else {

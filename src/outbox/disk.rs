@@ -42,8 +42,8 @@ use crate::time::Timestamp;
 
 /// Bytes that points in memory may take while the disk refuses.
 const HEAD: usize = 64 << 20;
-/// The part of them that points take for long that are on disk as well. They are those that go
-/// first when SiteWise is back: what is said then should not wait for many.
+/// Points that are on disk as well stay in memory up to the bound divided by this. They go first
+/// when SiteWise is back, and what is said then should not wait for many.
 const WARM: usize = 4;
 /// Points that the keeper has not yet saved at most; beyond, the disk does not keep up. Tests make
 /// do with fewer.
