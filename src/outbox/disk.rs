@@ -207,12 +207,13 @@ impl Disk {
         (disk, keeper, to_do)
     }
 
-    /// The store is open for the first time: what is in it was left by an earlier process.
+    /// The store is open. What is in it for the first time was left by an earlier process.
     fn found(&mut self, stock: Stock) {
-        self.known = true;
         self.stock = stock;
-        self.figures.restored += stock.points;
-        self.cold.left(usize::try_from(stock.points).unwrap_or(usize::MAX));
+        if !std::mem::replace(&mut self.known, true) {
+            self.figures.restored += stock.points;
+            self.cold.left(usize::try_from(stock.points).unwrap_or(usize::MAX));
+        }
         self.give_up();
     }
 
@@ -296,10 +297,8 @@ impl Disk {
             }
             Report::Refused { epoch, reason } => self.refused(epoch, reason),
             Report::Opened(stock) => {
-                if !self.known {
-                    self.found(stock);
-                }
                 self.well_again();
+                self.found(stock);
             }
             Report::Retry { letters, request } => self.retry(letters, request),
             Report::Closed => self.closed = true,

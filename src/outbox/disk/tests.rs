@@ -150,6 +150,23 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
 }
 
 #[test]
+fn what_is_too_much_goes_although_the_disk_refused_meanwhile() {
+    let mut world = World::new(0, 600);
+    world.put(vec![(0, 0), (0, 1)]);
+    world.take(2);
+    world.rest();
+    world.crash(0);
+    // The oldest were asked for at once. Now they cannot be read.
+    world.platter.platter().refuses = true;
+    world.rest();
+    world.platter.platter().refuses = false;
+    world.rest();
+    assert_eq!(world.disk.disk().unwrap().full, 2);
+    assert!(world.platter.platter().safe.is_empty());
+    world.balance();
+}
+
+#[test]
 fn a_disk_that_was_far_behind_makes_up_for_it_once() {
     let mut world = World::new(u64::MAX, usize::MAX);
     let points = |from: i64| {
