@@ -124,8 +124,8 @@ impl Twin {
         for attribute in attributes {
             values.attribute(writer, attribute, usual);
         }
-        values.doubted = false;
         values.tell_birth(writer, birth.time, now);
+        values.doubted = false;
         sources.insert(birth.source.clone(), values);
     }
 
@@ -347,7 +347,7 @@ impl SourceValues {
 
     fn tell_birth(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
         let time = self.presence_time(now.wall, now);
-        if self.online != Some(true) {
+        if self.online != Some(true) || self.doubted {
             self.online = Some(true);
             writer.tell(self.asset, self.presence.online, time, Variant::Boolean(true));
         }

@@ -99,3 +99,21 @@ fn what_cannot_be_read_holds_nothing_up() {
         assert_eq!(problems, [("read who is online", "values cannot be read")]);
     }
 }
+
+/// SiteWise takes the word of a clock that is ahead. Put right too far, it looks back on a time
+/// of its own that it takes for impossible; put right at last, it does not.
+#[test]
+fn who_died_by_a_wrong_clock_is_alive_by_the_next_birth() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    let minutes = |minutes: i64| Timestamp::from_millis(START + minutes * 60_000);
+    rig.now.wall = minutes(2);
+    rig.event(death(node(), DeathCause::ConnectionLost, 120_000));
+    rig.now.wall = minutes(-3);
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    rig.now.wall = minutes(0);
+    rig.seconds(600);
+    rig.event(birth_at(600_000, node(), Vec::new(), Vec::new()));
+    let latest = rig.written("gw", "Online").into_iter().max_by_key(|(time, ..)| *time);
+    assert_eq!(latest, Some((600_000, Quality::Good, Variant::Boolean(true))));
+}
