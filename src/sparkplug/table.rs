@@ -16,6 +16,8 @@ use super::proto::payload as wire;
 use super::rebirth::Fault;
 use super::template;
 
+type Names = FxHashMap<Arc<str>, Target>;
+
 /// How many ways to take a path apart are tried before it counts as unknown.
 const PATH_STEPS: usize = 256;
 
@@ -24,7 +26,9 @@ const PATH_STEPS: usize = 256;
 pub(crate) struct Table {
     leaves: Vec<Option<DataType>>,
     instances: Vec<Members>,
-    names: FxHashMap<Arc<str>, Target>,
+    /// The members of the last instance of each template.
+    shapes: FxHashMap<Arc<str>, Arc<Names>>,
+    names: Names,
     /// None: several metrics share the alias.
     aliases: FxHashMap<u64, Option<Target>>,
     /// Leaves that are not taken. They have no number.
@@ -65,7 +69,9 @@ pub(crate) struct InstanceId(u32);
 #[derive(Debug, Default)]
 struct Members {
     template: Arc<str>,
-    names: FxHashMap<Arc<str>, Target>,
+    /// What they stand for is counted from the instance's first leaf, and from the instance
+    /// itself: so all instances with the same members share them.
+    names: Arc<Names>,
     /// Leaves are numbered depth first, so an instance's own stand together.
     leaves: Range<u32>,
 }
@@ -115,25 +121,34 @@ impl Table {
     pub(crate) fn open_instance(&mut self, template: Arc<str>) -> InstanceId {
         let id = InstanceId(self.instances.len() as u32);
         let leaves = self.slots()..self.slots();
-        self.instances.push(Members { template, names: FxHashMap::default(), leaves });
+        self.instances.push(Members { template, names: Arc::default(), leaves });
         id
     }
 
     pub(crate) fn close_instance(&mut self, id: InstanceId) {
         let end = self.slots();
-        if let Some(members) = self.instances.get_mut(id.0 as usize) {
-            members.leaves.end = end;
+        let Some(members) = self.instances.get_mut(id.0 as usize) else { return };
+        members.leaves.end = end;
+        match self.shapes.get(&members.template) {
+            Some(shape) if *shape == members.names => members.names = Arc::clone(shape),
+            _ => {
+                self.shapes.insert(Arc::clone(&members.template), Arc::clone(&members.names));
+            }
         }
     }
 
     /// Names a metric, or a member of `owner`.
     pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: Target) {
-        let names = match owner {
-            None => Some(&mut self.names),
-            Some(id) => self.instances.get_mut(id.0 as usize).map(|members| &mut members.names),
-        };
-        if let Some(names) = names {
-            names.insert(name, to);
+        match owner {
+            None => {
+                self.names.insert(name, to);
+            }
+            Some(id) => {
+                if let Some(members) = self.instances.get_mut(id.0 as usize) {
+                    let to = members.counted_from(id, to);
+                    Arc::make_mut(&mut members.names).insert(name, to);
+                }
+            }
         }
     }
 
@@ -141,7 +156,7 @@ impl Table {
     pub(crate) fn named(&self, owner: Option<InstanceId>, name: &str) -> Option<Target> {
         match owner {
             None => self.names.get(name).copied(),
-            Some(id) => self.instances.get(id.0 as usize)?.names.get(name).copied(),
+            Some(id) => self.instances.get(id.0 as usize)?.named(id, name),
         }
     }
 
@@ -187,7 +202,7 @@ impl Table {
         if let Some(target) = self.names.get(name) {
             return Some(*target);
         }
-        let target = self.find_path(&self.names, name, &mut { PATH_STEPS })?;
+        let target = self.find_path(None, name, &mut { PATH_STEPS })?;
         self.names.insert(name.into(), target);
         Some(target)
     }
@@ -195,21 +210,39 @@ impl Table {
     /// Follows `X/Y/Z` into an instance `X`, the longest such name first.
     fn find_path(
         &self,
-        names: &FxHashMap<Arc<str>, Target>,
+        owner: Option<InstanceId>,
         path: &str,
         steps: &mut usize,
     ) -> Option<Target> {
         path.rmatch_indices('/').find_map(|(at, _)| {
             *steps = steps.checked_sub(1)?;
             let (first, rest) = path.split_at_checked(at)?;
-            let Some(Target::Instance(id)) = names.get(first) else {
+            let Some(Target::Instance(id)) = self.named(owner, first) else {
                 return None;
             };
-            let members = &self.instances.get(id.0 as usize)?.names;
             let rest = rest.get(1..)?;
-            let found = members.get(rest).copied();
-            found.or_else(|| self.find_path(members, rest, steps))
+            self.named(Some(id), rest).or_else(|| self.find_path(Some(id), rest, steps))
         })
+    }
+}
+
+impl Members {
+    /// What a member of the instance `id` stands for.
+    fn named(&self, id: InstanceId, name: &str) -> Option<Target> {
+        Some(match *self.names.get(name)? {
+            Target::Leaf(Slot(leaf)) => Target::Leaf(Slot(self.leaves.start + leaf)),
+            Target::Instance(InstanceId(below)) => Target::Instance(InstanceId(id.0 + below)),
+            other @ (Target::Ambiguous | Target::Excluded) => other,
+        })
+    }
+
+    /// What `target` is, counted from the instance `id`, which comes before it.
+    fn counted_from(&self, id: InstanceId, target: Target) -> Target {
+        match target {
+            Target::Leaf(Slot(leaf)) => Target::Leaf(Slot(leaf - self.leaves.start)),
+            Target::Instance(InstanceId(below)) => Target::Instance(InstanceId(below - id.0)),
+            other @ (Target::Ambiguous | Target::Excluded) => other,
+        }
     }
 }
 
@@ -281,6 +314,7 @@ impl Reading<'_> {
                     self.findings.note(Finding::ChangedTemplate);
                 }
                 let own = inherited.by(metric);
+                self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {
                     self.member(id, member, own);
                 }
@@ -293,9 +327,8 @@ impl Reading<'_> {
     fn member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
         let named = member.name.as_deref().filter(|name| !name.is_empty());
         let target = named.and_then(|name| {
-            let members = self.table.instances.get(owner.0 as usize)?;
-            let known = members.names.get(name).copied();
-            known.or_else(|| self.table.find_path(&members.names, name, &mut { PATH_STEPS }))
+            let known = self.table.named(Some(owner), name);
+            known.or_else(|| self.table.find_path(Some(owner), name, &mut { PATH_STEPS }))
         });
         self.found(target, member, inherited);
     }

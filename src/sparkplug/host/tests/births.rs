@@ -190,6 +190,34 @@ fn payloads_template_instance_members_data() {
 }
 
 #[test]
+fn instances_with_the_same_members_have_values_of_their_own() {
+    let mut stage = Stage::new();
+    let other = Template::instance("Turbine").member(Metric::new("Extra", 1_i32));
+    let metrics = turbine_types().into_iter().chain([
+        turbine("T1"),
+        Metric::template("T2", other),
+        turbine("T3"),
+        turbine("T4"),
+    ]);
+    let (mut edge, _) = born(&mut stage, metrics);
+    // Slots 2 to 5, 6 to 10, 11 to 14 and 15 to 18.
+    for (name, [oil, speed]) in
+        [("T1", [5, 2]), ("T2", [10, 7]), ("T3", [14, 11]), ("T4", [18, 15])]
+    {
+        let gear = Template::instance("Gearbox").member(Metric::new("Oil", 0.75));
+        let part = Template::instance("Turbine")
+            .member(Metric::template("Gear", gear))
+            .member(Metric::new("Speed", 13.0_f32));
+        stage.send(&edge.ndata(stage.time(), [Metric::template(name, part)]));
+        stage.check(&[&format!("data g/n: #{oil}=0.75, #{speed}=13")]);
+    }
+    let extra = Template::instance("Turbine").member(Metric::new("Extra", 2_i32));
+    stage.send(&edge.ndata(stage.time(), [Metric::template("T2", extra)]));
+    stage.check(&["data g/n: #6=2"]);
+    stage.check_found(&[(Finding::SpareMember, 1)]);
+}
+
+#[test]
 fn flat_data_finds_members_of_instances() {
     let mut stage = Stage::new();
     let types = turbine_types();
