@@ -17,10 +17,10 @@ use crate::time::Instant;
 /// The lingers that are compared.
 pub const LINGERS: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
-/// Properties that are followed: enough for an estimate within a few percent, few enough to stay
-/// in the processor's cache. Where there are more, every second one stands for two, every fourth
-/// for four, and so on.
-const STREAMS: usize = 4_096;
+/// Properties that are followed: enough for an estimate, few enough to stay in the processor's
+/// cache. Where there are more, the values of every second one stand for all, then those of every
+/// fourth, and so on.
+const STREAMS: usize = 1_024;
 
 /// Messages at each of [`LINGERS`].
 #[derive(Debug, Default)]
@@ -28,6 +28,9 @@ pub struct WhatIf {
     streams: FxHashMap<Stream, [Entry; LINGERS.len()]>,
     /// A property is followed if its ids end in so many zeros.
     zeros: u32,
+    /// Values that came, those that the followed properties stand for, and the messages of these.
+    values: u64,
+    followed: u64,
     messages: [u64; LINGERS.len()],
 }
 
@@ -42,16 +45,23 @@ struct Entry {
 impl WhatIf {
     /// A value has come.
     pub fn count(&mut self, stream: Stream, value: &Variant, now: Instant) {
-        if !self.follows(&stream) {
-            return;
+        self.values += 1;
+        if self.follows(&stream) {
+            self.follow(stream, value, now);
         }
+    }
+
+    fn follow(&mut self, stream: Stream, value: &Variant, now: Instant) {
         if self.streams.len() >= STREAMS && !self.streams.contains_key(&stream) {
             self.zeros += 1;
             let zeros = self.zeros;
             self.streams.retain(|stream, _| ends_in(zeros, stream));
-            return self.count(stream, value, now);
+            if !self.follows(&stream) {
+                return;
+            }
         }
         let stands_for = 1 << self.zeros;
+        self.followed += stands_for;
         let entries = self.streams.entry(stream).or_default();
         for ((entry, linger), messages) in entries.iter_mut().zip(LINGERS).zip(&mut self.messages) {
             *messages += stands_for * entry.add(billing::bytes(value), linger, now);
@@ -60,7 +70,8 @@ impl WhatIf {
 
     /// Messages so far, at each of [`LINGERS`].
     pub fn messages(&self) -> [u64; LINGERS.len()] {
-        self.messages
+        let share = self.values as f64 / self.followed.max(1) as f64;
+        self.messages.map(|messages| (messages as f64 * share).round() as u64)
     }
 
     fn follows(&self, stream: &Stream) -> bool {
@@ -124,15 +135,26 @@ mod tests {
     }
 
     #[test]
-    fn more_properties_than_are_followed_are_estimated() {
+    fn where_all_are_alike_the_estimate_is_exact() {
         let mut what_if = WhatIf::default();
-        let count = 4 * STREAMS as u128;
+        let count = 5 * STREAMS as u128;
         for number in 0..count {
             what_if.count(stream(number), &Variant::Boolean(true), at(0));
         }
+        assert_eq!(what_if.messages(), [5 * STREAMS as u64; 3]);
+    }
+
+    #[test]
+    fn more_properties_than_are_followed_are_estimated() {
+        let mut what_if = WhatIf::default();
+        let count = 4 * STREAMS as u128;
+        let values = [Variant::Boolean(true), Variant::String("x".repeat(1_500).into())];
+        for number in 0..count {
+            what_if.count(stream(number), &values[usize::from(number % 3 == 0)], at(0));
+        }
         assert!(what_if.streams.len() <= STREAMS);
         let [at_once, ..] = what_if.messages();
-        let error = (at_once as f64 / count as f64 - 1.0).abs();
+        let error = (at_once as f64 / (count as f64 * 4.0 / 3.0) - 1.0).abs();
         assert!(error < 0.05, "{at_once} of {count}");
     }
 }
