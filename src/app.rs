@@ -5,6 +5,7 @@
 
 mod engine;
 mod ledger;
+mod senders;
 mod servers;
 
 use std::sync::Arc;

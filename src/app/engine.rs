@@ -5,12 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{Notify, mpsc};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, error, info, warn};
 
 use super::Error;
 use super::ledger::{Ledger, Losses};
+use super::senders::{Answer, Senders};
 use super::servers::Servers;
 use crate::bridge::{Bridge, Output};
 use crate::clock::Clock;
@@ -18,12 +19,11 @@ use crate::console::ask::Answers;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
 use crate::console::{Link, Look, Question};
-use crate::delivery::output::RequestId;
 use crate::delivery::point::{Discard, Passage, Point};
 use crate::mqtt::Inbound;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
 use crate::outbox::{Change, Outbox, Passed};
-use crate::sitewise::api::{EntryError, Fault};
+use crate::sitewise::api::Fault;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::sparkplug::event::DeathCause;
@@ -61,7 +61,7 @@ pub(super) struct Engine<S> {
     sitewise: Arc<S>,
     servers: Servers,
     steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
-    sends: JoinSet<(RequestId, Result<Vec<EntryError>, Fault>)>,
+    senders: Senders<S>,
     losses: Losses,
     /// When the outbox gave up values last.
     full_at: Option<Instant>,
@@ -93,16 +93,16 @@ impl<S: SiteWise> Engine<S> {
         servers: Servers,
         report: Report,
     ) -> Self {
-        let clock = Clock::start();
+        let (clock, sitewise) = (Clock::start(), Arc::new(sitewise));
         Self {
             bridge,
             outbox,
             wake,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
-            sitewise: Arc::new(sitewise),
+            senders: Senders::new(Arc::clone(&sitewise)),
+            sitewise,
             servers,
             steps: JoinSet::new(),
-            sends: JoinSet::new(),
             losses: Losses::default(),
             full_at: None,
             report,
@@ -134,7 +134,7 @@ impl<S: SiteWise> Engine<S> {
             tokio::select! {
                 biased;
                 () = &mut shutdown => break,
-                Some(answer) = self.sends.join_next() => self.answered(answer)?,
+                ready = self.senders.ready() => self.answered(ready)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
                 // Before the messages, which may never end, and one at a time.
                 Some(question) = questions.recv() => self.show(question),
@@ -169,7 +169,7 @@ impl<S: SiteWise> Engine<S> {
             self.set(&mut timer);
             tokio::select! {
                 () = &mut end => break,
-                Some(answer) = self.sends.join_next() => self.answered(answer)?,
+                ready = self.senders.ready() => self.answered(ready)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
                 Some(question) = questions.recv() => self.show(question),
                 () = wake.notified() => {}
@@ -256,21 +256,21 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    fn answered(
-        &mut self,
-        answer: Result<(RequestId, Result<Vec<EntryError>, Fault>), tokio::task::JoinError>,
-    ) -> Result<(), Error> {
-        let (id, answer) = answer.map_err(|_| Error::Task("put"))?;
-        if let Err(fault) = &answer {
-            debug!(error = %fault, "values were not taken");
+    fn answered(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
+        ready.map_err(|_| Error::Task("put"))?;
+        let now = self.clock.now();
+        while let Some(Answer { id, answer, .. }) = self.senders.next() {
+            if let Err(fault) = &answer {
+                debug!(error = %fault, "values were not taken");
+            }
+            self.bridge.handle_answer(id, answer, now);
         }
-        self.bridge.handle_answer(id, answer, self.clock.now());
         Ok(())
     }
 
     fn done(
         &mut self,
-        done: Result<(StepId, String, Result<Done, Fault>), tokio::task::JoinError>,
+        done: Result<(StepId, String, Result<Done, Fault>), JoinError>,
     ) -> Result<(), Error> {
         let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
         match &answer {
@@ -347,10 +347,7 @@ impl<S: SiteWise> Engine<S> {
                     (id, tried, carry_out(&*sitewise, step).await)
                 });
             }
-            Output::Send(id, entries) => {
-                let sitewise = Arc::clone(&self.sitewise);
-                self.sends.spawn(async move { (id, sitewise.put(entries).await) });
-            }
+            Output::Send(id, entries) => self.senders.send(id, entries),
             Output::Store(points) => {
                 let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
                 let full = gone.iter().filter(|(_, why)| *why == Discard::Full).count();
