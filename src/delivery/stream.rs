@@ -99,7 +99,7 @@ impl Rare {
 }
 
 impl StreamState {
-    pub(super) fn new(stream: Stream) -> Self {
+    pub(super) fn new(stream: Stream, now: Instant) -> Self {
         Self {
             stream,
             urgent: VecDeque::new(),
@@ -115,7 +115,7 @@ impl StreamState {
             flying: 0,
             lane: None,
             wake: None,
-            used: Instant::START,
+            used: now,
             listed: false,
         }
     }

@@ -33,14 +33,17 @@ pub(super) struct Streams {
 }
 
 impl Streams {
-    /// The place of a stream, made if there is none.
-    pub(super) fn place(&mut self, stream: Stream) -> Slot {
+    /// The place of a stream that is needed now, made if there is none.
+    pub(super) fn place(&mut self, stream: Stream, now: Instant) -> Slot {
         let slots = &self.slots;
         let is_it = |slot: &Slot| slot.of(slots).is_some_and(|state| state.stream == stream);
-        if let Some(slot) = self.places.find(hash(&stream), is_it) {
-            return *slot;
+        if let Some(slot) = self.places.find(hash(&stream), is_it).copied() {
+            if let Some(state) = self.get_mut(slot) {
+                state.used = now;
+            }
+            return slot;
         }
-        let slot = self.put(StreamState::new(stream));
+        let slot = self.put(StreamState::new(stream, now));
         let slots = &self.slots;
         let again = |slot: &Slot| slot.of(slots).map_or(0, |state| hash(&state.stream));
         self.places.insert_unique(hash(&stream), slot, again);
@@ -106,7 +109,7 @@ impl Streams {
             } else {
                 // Its queues give back their memory. It stays listed, so that nobody lists it again.
                 let stream = state.stream;
-                *state = StreamState::new(stream);
+                *state = StreamState::new(stream, now);
                 state.listed = true;
                 let found = self.places.find_entry(hash(&stream), |place| *place == slot);
                 if let Ok(found) = found {
