@@ -33,7 +33,7 @@ use crate::time::{Instant, Now, Timestamp};
 use crate::twin::plan::step::{Done, Step, StepId};
 
 /// Messages taken from the queue at once.
-const BATCH: usize = 256;
+const BATCH: usize = 32;
 /// Between two lines about how things go.
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.

@@ -65,6 +65,7 @@ impl Delivery {
         if throttled > 0 && throttled * 2 >= request.entries.len() {
             self.pace.throttled(request.sent, now.instant);
         }
+        self.settled.reserve(request.entries.iter().map(|(_, values)| values.len()).sum());
         let mut missing = Vec::new();
         for (place, (slot, values)) in request.entries.into_iter().enumerate() {
             let of_entry = errors.iter().filter(|error| error.entry == place);

@@ -316,6 +316,10 @@ impl StreamState {
                 (history, is_last)
             }
         };
+        // A few values, as most streams have, or an entry: so large queues hold no empty places.
+        if queue.len() == queue.capacity() && (1..VALUES_PER_ENTRY).contains(&queue.len()) {
+            queue.reserve_exact(VALUES_PER_ENTRY - queue.len());
+        }
         if is_last {
             queue.push_back(value);
         } else {
