@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::config::Config;
 use sparkwise::sparkplug::edge::Edge;
-use sparkwise::sparkplug::event::{Content, Event, Metric, Quality, Sample};
+use sparkwise::sparkplug::event::{Content, Event, Metric, Order, Quality, Sample};
 use sparkwise::sparkplug::findings::Finding;
 use sparkwise::sparkplug::host::{Host, Output, ServerId};
 use sparkwise::sparkplug::payload;
@@ -96,9 +96,13 @@ fn told(output: Output) -> Vec<String> {
             lines
         }
         Output::Event(Event::Data(data)) => {
-            let late = if data.late { "late " } else { "" };
+            let order = match data.order {
+                Order::InOrder => "",
+                Order::AfterGap => "after gap ",
+                Order::Late => "late ",
+            };
             let samples = data.samples.iter();
-            samples.map(|(slot, sample)| format!("{late}#{} {}", slot.0, said(sample))).collect()
+            samples.map(|(slot, sample)| format!("{order}#{} {}", slot.0, said(sample))).collect()
         }
         Output::Event(Event::Death(death)) => vec![format!("death {}", death.source)],
         Output::Publish(publish) => vec![format!("publish {}", publish.message.topic)],
@@ -281,7 +285,7 @@ fn tahu_java() {
     // The stripped variant has the number of the one before it, so it never was the next.
     assert_eq!(
         outputs[7],
-        ["late #1 Float(13.75)", "death Plant J/tahu-java/D1", "death Plant J/tahu-java"]
+        ["after gap #1 Float(13.75)", "death Plant J/tahu-java/D1", "death Plant J/tahu-java"]
     );
     assert_eq!(found(&reader), []);
 }
@@ -348,7 +352,7 @@ fn benthos_vectors() {
     assert_eq!(reader.send("spBv1.0/g/NDATA/b", &vector("NDATA_V1")).len(), 1);
     assert_eq!(reader.send("spBv1.0/g/NDATA/b", &vector("NDATA_GAP")), [""; 0]);
     let given_up = reader.pass(Duration::from_secs(2));
-    assert!(given_up[0].starts_with("late #"), "{given_up:?}");
+    assert!(given_up[0].starts_with("after gap #"), "{given_up:?}");
     // A death of another birth is doubted, not believed.
     assert_eq!(reader.send("spBv1.0/g/NDEATH/b", &vector("NDEATH_V1")), [""; 0]);
     assert_eq!(reader.host.counters().findings.count(Finding::StaleDeath), 1);

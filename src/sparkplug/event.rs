@@ -140,8 +140,21 @@ pub struct Data {
     pub source: Source,
     /// In the payload's order.
     pub samples: Vec<(Slot, Sample)>,
-    /// Arrived after its place in the sequence was given up: history, never current.
-    pub late: bool,
+    /// How they stand to what was told before.
+    pub order: Order,
+}
+
+/// Where a message stands in its session's sequence, as against those that were told before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Order {
+    /// In its place of the sequence.
+    #[default]
+    InOrder,
+    /// In its order, after messages before it were given up: the newest there is.
+    AfterGap,
+    /// It came after its own place had been given up and later ones were told: older than
+    /// what is known.
+    Late,
 }
 
 /// One value of one leaf.

@@ -30,7 +30,7 @@ use rustc_hash::FxHashMap;
 
 use super::address::EdgeNode;
 use super::config::Config;
-use super::event::{Event, SessionFigures};
+use super::event::{Event, Order, SessionFigures};
 use super::findings::Finding;
 use super::folded::Folded;
 use super::limits;
@@ -232,7 +232,7 @@ impl Host {
                     payload: decoded,
                     bytes: payload.len(),
                     at: now,
-                    late: false,
+                    order: Order::InOrder,
                 };
                 if stored {
                     session.handle_certificate(message, sink);

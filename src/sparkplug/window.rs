@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::event::Order;
 use super::limits;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 
 /// Nothing is known of a sequence number.
 const EMPTY: u64 = 0;
@@ -21,6 +22,8 @@ pub(crate) struct Window<T> {
     memory: Box<[u64; 256]>,
     early: BTreeMap<u64, Early<T>>,
     early_bytes: usize,
+    /// The latest of the times that its messages bear.
+    newest: Option<Timestamp>,
 }
 
 /// A message that came before others that it follows.
@@ -37,12 +40,16 @@ pub(crate) struct Early<T> {
 
 /// Tells one message from another with the same sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Print(pub(crate) u64);
+pub(crate) struct Print {
+    pub(crate) hash: u64,
+    /// The message's own time.
+    pub(crate) sent: Option<Timestamp>,
+}
 
 impl Print {
     fn mark(self) -> u64 {
         // Clear of the marks for nothing and for missing.
-        self.0 | 2
+        self.hash | 2
     }
 }
 
@@ -53,8 +60,8 @@ pub(crate) enum Place {
     Next,
     /// It was here before.
     Duplicate,
-    /// Its place was given up.
-    Late,
+    /// Its place was given up, or another message has it.
+    Past(Order),
     /// Others are missing before it.
     Early(u64),
 }
@@ -64,7 +71,8 @@ impl<T> Window<T> {
     pub(crate) fn after(birth: u8) -> Self {
         // Room for a message from before the birth to stand below it.
         let next = 256 + u64::from(birth) + 1;
-        Self { next, memory: Box::new([EMPTY; 256]), early: BTreeMap::new(), early_bytes: 0 }
+        let (memory, early) = (Box::new([EMPTY; 256]), BTreeMap::new());
+        Self { next, memory, early, early_bytes: 0, newest: None }
     }
 
     /// The sequence number that comes next.
@@ -80,15 +88,17 @@ impl<T> Window<T> {
             return Place::Next;
         }
         let known = self.memory.get(usize::from(seq)).copied().unwrap_or(EMPTY);
-        // From half a round on, a number that was given up is behind rather than ahead.
-        if known == MISSING && distance >= 128 {
-            return Place::Late;
+        // From half a round on, a number that was given up is behind rather than ahead, unless
+        // its message was sent after all others.
+        let ahead = self.newest.zip(print.sent).is_some_and(|(newest, sent)| sent > newest);
+        if known == MISSING && distance >= 128 && !ahead {
+            return Place::Past(Order::Late);
         }
         let place = self.next + u64::from(distance);
         match self.early.get(&place) {
             Some(early) if early.print == print => Place::Duplicate,
-            // Two messages with one number: the first has the place.
-            Some(_) => Place::Late,
+            // Two messages with one number: the first has the place. Nothing later was told.
+            Some(_) => Place::Past(Order::AfterGap),
             None if known == print.mark() => Place::Duplicate,
             None => Place::Early(place),
         }
@@ -97,6 +107,7 @@ impl<T> Window<T> {
     /// The message that is next has come.
     pub(crate) fn advance(&mut self, print: Print) {
         self.remember(self.expected(), print.mark());
+        self.newest = self.newest.max(print.sent);
         self.next += 1;
     }
 

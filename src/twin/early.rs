@@ -17,7 +17,8 @@ use super::{Config, Nested, in_window, names};
 use crate::delivery::point::{Class, Key, Point, Stream};
 use crate::sitewise::api::{DataType, Tqv};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Content, Data, Event, Instance, Metric, Sample, Slot};
+use crate::sparkplug::event::{Birth, Content, Data, Event, Instance, Metric};
+use crate::sparkplug::event::{Order, Sample, Slot};
 use crate::time::{Now, Timestamp};
 
 /// Where a leaf's values probably go.
@@ -62,10 +63,10 @@ impl Early {
                 self.sources.insert(birth.source.clone(), guesses);
                 points
             }
-            Event::Data(Data { source, samples, late }) => {
+            Event::Data(Data { source, samples, order }) => {
                 let Some(guesses) = self.sources.get(source) else { return Vec::new() };
                 let points = samples.iter().map(|(slot, sample)| {
-                    let past = sample.historical || *late;
+                    let past = sample.historical || *order == Order::Late;
                     let class = if past { Class::History } else { Class::Live };
                     point(guesses, *slot, sample, (sample.time, class), now)
                 });

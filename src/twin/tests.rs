@@ -17,7 +17,7 @@ use crate::sitewise::api::{FaultKind, Quality, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
-    Content, DeathCause, Definition, Instance, Member, MemberKind, Metric, Property,
+    Content, DeathCause, Definition, Instance, Member, MemberKind, Metric, Order, Property,
     Quality as Sent, Sample, SessionFigures, Slot,
 };
 use crate::sparkplug::value::Value;
@@ -308,7 +308,7 @@ fn birth_at(
 
 fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
     let samples = samples.into_iter().map(|(slot, sample)| (Slot(slot), sample)).collect();
-    Event::Data(Data { source, samples, late: false })
+    Event::Data(Data { source, samples, order: Order::InOrder })
 }
 
 fn death(source: Source, offset_ms: i64) -> Event {

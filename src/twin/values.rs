@@ -17,7 +17,8 @@ use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{DataType, Quality, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Data, Death, Quality as Sent, Sample, SessionFigures, Slot};
+use crate::sparkplug::event::{Birth, Data, Death, Order, Quality as Sent};
+use crate::sparkplug::event::{Sample, SessionFigures, Slot};
 use crate::time::{Instant, Now, Timestamp};
 
 /// The smallest step of time: a later value needs a later time.
@@ -139,7 +140,7 @@ impl Twin {
         };
         for (place, (slot, sample)) in data.samples.iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
-            values.told(writer, (*slot, sample), data.late, now);
+            values.told(writer, (*slot, sample), data.order, now);
         }
         writer.sent = None;
     }
@@ -315,10 +316,16 @@ impl SourceValues {
         }
     }
 
-    fn told(&mut self, writer: &mut Writer, (slot, sample): (Slot, &Sample), late: bool, now: Now) {
+    fn told(
+        &mut self,
+        writer: &mut Writer,
+        (slot, sample): (Slot, &Sample),
+        order: Order,
+        now: Now,
+    ) {
         let counts = &mut writer.world.counts;
         let Some(leaf) = self.leaf(slot, sample, counts) else { return };
-        let past = sample.historical || late;
+        let past = sample.historical || order == Order::Late;
         let class = if past { Class::History } else { Class::Live };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         let tqv = tqv(sample.time, converted);

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::sparkplug::edge::{Edge, Metric, Template};
-use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born, Quality, Sample};
+use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born};
+use crate::sparkplug::event::{Order, Quality, Sample};
 use crate::sparkplug::value::Value;
 
 mod births;
@@ -115,9 +116,13 @@ fn told(output: &Output) -> String {
     match output {
         Output::Event(Event::Birth(birth)) => told_birth(birth),
         Output::Event(Event::Data(data)) => {
-            let late = if data.late { "late " } else { "" };
+            let order = match data.order {
+                Order::InOrder => "",
+                Order::AfterGap => "after gap ",
+                Order::Late => "late ",
+            };
             let samples = data.samples.iter().map(|(slot, s)| format!("#{}={}", slot.0, said(s)));
-            format!("{late}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))
+            format!("{order}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))
         }
         Output::Event(Event::Death(death)) => {
             let cause = match death.cause {

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
+use crate::sparkplug::event::Order;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::metric;
 use crate::sparkplug::proto::Payload;
@@ -22,8 +23,8 @@ pub(crate) struct Message<D = Arc<str>, P = Payload> {
     pub(crate) payload: P,
     pub(crate) bytes: usize,
     pub(crate) at: Now,
-    /// Its place in the sequence was given up.
-    pub(crate) late: bool,
+    /// How it stands to those before it.
+    pub(crate) order: Order,
 }
 
 /// A message whose device stands in its topic.
@@ -45,12 +46,12 @@ impl<D: AsRef<str>, P: Borrow<Payload>> Message<D, P> {
             payload: self.payload.borrow(),
             bytes: self.bytes,
             at: self.at,
-            late: self.late,
+            order: self.order,
         }
     }
 
-    pub(super) fn late(self) -> Self {
-        Self { late: true, ..self }
+    pub(super) fn with_order(self, order: Order) -> Self {
+        Self { order, ..self }
     }
 
     /// Tells this message from another with the same sequence number, without looking into
@@ -60,7 +61,7 @@ impl<D: AsRef<str>, P: Borrow<Payload>> Message<D, P> {
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
         let payload = self.payload();
         (payload.timestamp, payload.metrics.len(), self.bytes).hash(&mut hasher);
-        Print(hasher.finish())
+        Print { hash: hasher.finish(), sent: self.own_time() }
     }
 
     /// The payload's time, or that of its arrival.
@@ -82,7 +83,7 @@ impl Message {
             payload: self.payload.clone(),
             bytes: self.bytes,
             at: self.at,
-            late: self.late,
+            order: self.order,
         }
     }
 }
@@ -96,7 +97,7 @@ impl Incoming<'_> {
             payload: self.payload,
             bytes: self.bytes,
             at: self.at,
-            late: self.late,
+            order: self.order,
         }
     }
 }

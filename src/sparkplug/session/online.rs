@@ -9,7 +9,7 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::birth::{self, Born, Scope};
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
-use crate::sparkplug::event::{Data, Death, DeathCause, Event};
+use crate::sparkplug::event::{Data, Death, DeathCause, Event, Order};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::folded::Folded;
 use crate::sparkplug::host::ServerId;
@@ -303,10 +303,10 @@ impl Online {
                 notes.findings.note(Finding::Duplicate);
                 false
             }
-            Place::Late => {
+            Place::Past(order) => {
                 notes.findings.note(Finding::Late);
                 self.window.late(seq, print);
-                let message = message.late();
+                let message = message.with_order(order);
                 // A birth or death out of its order says nothing of the present.
                 if message.verb == Verb::Data {
                     self.apply(&message.borrow(), notes, sink);
@@ -343,12 +343,12 @@ impl Online {
         }
     }
 
-    /// Goes on without the missing messages; those that waited are late. Returns in how many
-    /// places some were missing.
+    /// Goes on without the missing messages; those that waited are the newest there is.
+    /// Returns in how many places some were missing.
     pub(super) fn give_up(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) -> u64 {
         let (messages, gaps) = self.window.give_up();
         for message in messages {
-            let message = message.late();
+            let message = message.with_order(Order::AfterGap);
             self.apply(&message.borrow(), notes, sink);
         }
         gaps
@@ -362,7 +362,7 @@ impl Online {
     /// The values of messages that never found their place.
     pub(super) fn flush(&mut self, messages: Vec<Message>, notes: &mut Notes, sink: &mut Sink<'_>) {
         for message in messages.into_iter().filter(|message| message.verb == Verb::Data) {
-            let message = message.late();
+            let message = message.with_order(Order::AfterGap);
             self.apply(&message.borrow(), notes, sink);
         }
     }
@@ -478,7 +478,7 @@ fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) ->
     let source = born.birth.source.clone();
     sink.emit(Event::Birth(born.birth));
     if !born.more.is_empty() {
-        sink.emit(Event::Data(Data { source, samples: born.more, late: false }));
+        sink.emit(Event::Data(Data { source, samples: born.more, order: Order::InOrder }));
     }
     true
 }
@@ -495,6 +495,6 @@ fn read_data(
     notes.faults.extend(faults);
     notes.excluded += excluded;
     if !samples.is_empty() {
-        sink.emit(Event::Data(Data { source: source.clone(), samples, late: message.late }));
+        sink.emit(Event::Data(Data { source: source.clone(), samples, order: message.order }));
     }
 }

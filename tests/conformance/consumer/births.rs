@@ -231,7 +231,7 @@ judged! {
         edge.skip(1);
         stage.send(&edge.ndata(stage.time(), a(2)));
         stage.pass(secs(5));
-        stage.check(&["birth g/n: a=1", "late data g/n: a=2", ASKED]);
+        stage.check(&["birth g/n: a=1", "after gap data g/n: a=2", ASKED]);
     }
 }
 
@@ -272,7 +272,7 @@ judged! {
         let outputs = stage.look();
         assert_eq!(
             outputs,
-            ["birth g/n: a=1", "late data g/n: a=2", ASKED, "data g/n: a=3", "birth g/n: a=4"]
+            ["birth g/n: a=1", "after gap data g/n: a=2", ASKED, "data g/n: a=3", "birth g/n: a=4"]
         );
     }
 }

@@ -7,7 +7,8 @@ use prost::Message as _;
 use sparkwise::sparkplug::address::{EdgeNode, Source};
 use sparkwise::sparkplug::config::Config;
 use sparkwise::sparkplug::edge::{Edge, Metric};
-use sparkwise::sparkplug::event::{self, Content, DeathCause, Event, Quality, Sample, Slot};
+use sparkwise::sparkplug::event::{self, Content, DeathCause, Event, Order};
+use sparkwise::sparkplug::event::{Quality, Sample, Slot};
 use sparkwise::sparkplug::findings::Finding;
 use sparkwise::sparkplug::host::{Host, Output, ServerId};
 use sparkwise::sparkplug::message::Message;
@@ -109,11 +110,15 @@ impl Stage {
                 format!("birth {}: {}", birth.source, leaves.join(", "))
             }
             Event::Data(data) => {
-                let late = if data.late { "late " } else { "" };
+                let order = match data.order {
+                    Order::InOrder => "",
+                    Order::AfterGap => "after gap ",
+                    Order::Late => "late ",
+                };
                 let name = |slot: &Slot| &self.names[&(data.source.clone(), *slot)];
                 let samples =
                     data.samples.iter().map(|(s, sample)| format!("{}={}", name(s), said(sample)));
-                format!("{late}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))
+                format!("{order}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))
             }
             Event::Death(death) => {
                 let cause = match death.cause {

@@ -72,7 +72,7 @@ proptest! {
             for (_, sample) in data.samples {
                 let Some(Value::Int(value)) = sample.value else { panic!("{sample:?}") };
                 all.push(value);
-                if !data.late {
+                if data.order != Order::Late {
                     current.push(value);
                 }
             }

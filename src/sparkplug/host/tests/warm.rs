@@ -37,7 +37,7 @@ fn a_stored_birth_waits_for_a_sign_of_life_and_asks_for_nothing() {
     edge.skip(1);
     stage.send(&edge.ndata(stage.time(), [Metric::new("a", 5_i32)]));
     stage.pass(secs(2));
-    stage.check(&["late data g/n: #2=5", "rebirth 0 g/n"]);
+    stage.check(&["after gap data g/n: #2=5", "rebirth 0 g/n"]);
     stage.send(&edge.will());
     assert_eq!(stage.look().last().unwrap(), "death g/n certificate @1122000");
 }
