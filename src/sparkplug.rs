@@ -21,6 +21,7 @@ pub mod rebirth;
 pub mod topic;
 pub mod value;
 
+mod alike;
 mod birth;
 mod folded;
 mod metric;
@@ -28,4 +29,5 @@ mod names;
 mod session;
 mod table;
 mod template;
+mod text;
 mod window;

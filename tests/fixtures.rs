@@ -337,7 +337,7 @@ fn ignition_partial_instance() {
     assert_eq!(reader.pass(Duration::from_secs(2)), ["publish spBv1.0/g/NCMD/ignition"]);
     let payload = payload::decode(&data).expect("a payload");
     assert_eq!(payload.metrics.len(), 1);
-    assert_eq!(payload.metrics[0].name.as_deref(), Some("M1"));
+    assert_eq!(payload.metrics[0].name.as_deref(), Some(b"M1".as_slice()));
 }
 
 #[test]

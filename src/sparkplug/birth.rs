@@ -1,14 +1,16 @@
 //! A birth payload becomes a tree with numbered leaves, and a table for the data to come.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 use super::address::Source;
 use super::datatype::DataType;
 use super::event::{
-    Birth, Content, Definition, Instance, Member, MemberKind, Metric, Quality, Sample, Slot,
+    Birth, Content, Definition, Instance, Member, MemberKind, Metric, Sample, Slot,
 };
 use super::filter::Filter;
 use super::findings::{Finding, Findings};
@@ -87,7 +89,8 @@ pub(crate) fn read(
 /// The bdSeq among the metrics of a birth or death, whatever its type
 /// [payloads-nbirth-bdseq].
 pub(crate) fn bd_seq(payload: &Payload, alias: Option<u64>) -> Option<(u64, Option<u64>)> {
-    let by_name = |metric: &&wire::Metric| metric.name.as_deref() == Some(super::edge::BD_SEQ);
+    let by_name =
+        |metric: &&wire::Metric| metric.name.as_deref() == Some(super::edge::BD_SEQ.as_bytes());
     let by_alias = |metric: &&wire::Metric| metric.name.is_none() && metric.alias == alias;
     let metrics = &payload.metrics;
     let metric = metrics.iter().find(by_name);
@@ -147,7 +150,12 @@ impl Reader<'_> {
             let Some(name) = metric::name(wire.name.as_deref(), self.findings) else {
                 continue;
             };
-            let name = self.names.get(name);
+            let name = match (name, &wire.name) {
+                (Cow::Owned(text), Some(bytes)) => {
+                    self.names.get(&self.table.tell_apart(place.owner, bytes, &text))
+                }
+                (name, _) => self.names.get(&name),
+            };
             if let Some(known) = self.table.named(place.owner, &name) {
                 self.again(known, wire, place.inherited);
                 continue;
@@ -218,19 +226,23 @@ impl Reader<'_> {
             self.findings.note(Finding::TooManyLeaves);
             return None;
         }
-        match (&wire.value, defined) {
-            (Some(wire::metric::Value::TemplateValue(value)), _) => {
-                self.instance(name, value, place.inherited.by(wire))
+        match holds(wire, defined) {
+            Holds::Instance(value) => {
+                let inherited = place.inherited.by(wire, self.findings);
+                self.instance(name, value, inherited)
             }
-            // A nested instance of which the birth says nothing but that it is there.
-            (None, Some(MemberKind::Template { template, .. })) => {
-                self.instance(name, &without_members(template), place.inherited.by(wire))
+            Holds::Bare(template) => {
+                if wire.value.is_some() && wire.is_null != Some(true) {
+                    self.findings.note(Finding::WrongValue);
+                }
+                let inherited = place.inherited.by(wire, self.findings);
+                self.instance(name, &without_members(template), inherited)
             }
-            _ if !self.takes(name) => {
+            Holds::Leaf if !self.takes(name) => {
                 self.excluded += 1;
                 Some((self.table.exclude_leaf(), None))
             }
-            (_, Some(MemberKind::Leaf(_) | MemberKind::Template { .. }) | None) => {
+            Holds::Leaf => {
                 let datatype = match defined {
                     // What the definition says comes before what the arm suggests.
                     Some(MemberKind::Leaf(Some(defined)))
@@ -279,7 +291,10 @@ impl Reader<'_> {
             return None;
         }
         // An instance that names no template is one of its own kind.
-        let template = self.names.get(template::reference(value).unwrap_or(name));
+        let template = match template::reference(value, self.findings) {
+            Some(template) => self.names.get(&template),
+            None => Arc::clone(name),
+        };
         let definitions = self.definitions;
         let definition = definitions.resolve(&template);
         if definition.is_none() {
@@ -287,10 +302,15 @@ impl Reader<'_> {
         }
         // What a definition has beyond the instance is filled in, unless it leads back to a
         // definition that is being filled in already.
-        let around = definition.is_some_and(|found| self.within.contains(&found.name));
+        let kind = definition.map_or_else(|| Arc::clone(&template), |found| found.name.clone());
+        let around = self.within.contains(&kind);
+        if around {
+            let path = self.within.iter().map(|name| &**name);
+            self.findings.tell(Finding::TemplateRing, || template::ring::words(path, &kind));
+        }
         let defined = definition.filter(|_| !around).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
-        self.within.push(definition.map_or_else(|| Arc::clone(&template), |d| d.name.clone()));
+        self.within.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
         let members = self.metrics(Place { owner: Some(id), inherited }, &value.metrics, defined);
         self.within.pop();
@@ -303,7 +323,7 @@ impl Reader<'_> {
         }
         let instance = Instance {
             definition: definition.map(|found| Arc::clone(&found.name)),
-            version: value.version.as_deref().map(Into::into),
+            version: template::version(value, self.findings),
             parameters: template::parameters(value, self.findings),
             template,
             members,
@@ -330,7 +350,7 @@ impl Reader<'_> {
                 MemberKind::Leaf(_) if !self.takes(&name) => (self.table.exclude_leaf(), None),
                 MemberKind::Leaf(datatype) => {
                     let slot = self.table.add_leaf(*datatype);
-                    let sample = absent(place.inherited.time);
+                    let sample = unsaid(place.inherited);
                     let content = Content::Leaf { slot, datatype: *datatype, sample };
                     (Target::Leaf(slot), Some(content))
                 }
@@ -373,19 +393,47 @@ fn collect_members<'a>(
     }
 }
 
-/// An instance of `template` of which nothing else is known.
-fn without_members(template: &str) -> wire::Template {
-    wire::Template { template_ref: Some(template.to_owned()), ..wire::Template::default() }
+/// What a metric of a birth holds.
+enum Holds<'a> {
+    Instance(&'a wire::Template),
+    /// An instance of this template, of which the birth says nothing but that it is there.
+    Bare(&'a str),
+    Leaf,
 }
 
-fn absent(time: Timestamp) -> Sample {
+/// The datatype decides, the metric's own before that of its `defined` member; the arm only
+/// where there is none.
+fn holds<'a>(wire: &'a wire::Metric, defined: Option<&'a MemberKind>) -> Holds<'a> {
+    let datatype = DataType::declared(wire.datatype).or(match defined {
+        Some(MemberKind::Leaf(datatype)) => *datatype,
+        Some(MemberKind::Template { .. }) => Some(DataType::Template),
+        None => None,
+    });
+    match (&wire.value, defined) {
+        _ if datatype.is_some_and(|datatype| datatype != DataType::Template) => Holds::Leaf,
+        (Some(wire::metric::Value::TemplateValue(value)), _) => Holds::Instance(value),
+        (_, Some(MemberKind::Template { template, .. })) => Holds::Bare(template),
+        (_, Some(MemberKind::Leaf(_)) | None) => Holds::Leaf,
+    }
+}
+
+/// An instance of `template` of which nothing else is known.
+fn without_members(template: &str) -> wire::Template {
+    wire::Template {
+        template_ref: Some(Bytes::copy_from_slice(template.as_bytes())),
+        ..wire::Template::default()
+    }
+}
+
+/// The sample of a member that the birth does not name: null where its instance is, else none.
+fn unsaid(inherited: Inherited) -> Sample {
     Sample {
-        time,
+        time: inherited.time,
         value: None,
-        quality: Quality::Good,
-        historical: false,
-        transient: false,
+        quality: inherited.quality,
+        historical: inherited.historical,
+        transient: inherited.transient,
         alarm: false,
-        absent: true,
+        absent: !inherited.null,
     }
 }

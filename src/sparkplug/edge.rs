@@ -23,6 +23,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::address::{EdgeNode, Source};
 use super::message::{Message, Qos};
 use super::payload::{self, Compression};
@@ -43,7 +45,7 @@ pub const REBIRTH: &str = "Node Control/Rebirth";
 pub const BD_SEQ: &str = "bdSeq";
 
 /// Aliases by device and name.
-type Aliases = BTreeMap<(Option<Arc<str>>, String), u64>;
+type Aliases = BTreeMap<(Option<Arc<str>>, Bytes), u64>;
 
 /// The session of an edge node as the node itself has it.
 #[derive(Clone, Debug)]
@@ -194,7 +196,7 @@ impl Edge {
         to_us
             && payload::decode(payload).is_ok_and(|payload| {
                 payload.metrics.iter().any(|metric| {
-                    metric.name.as_deref() == Some(REBIRTH)
+                    metric.name.as_deref() == Some(REBIRTH.as_bytes())
                         && metric.value == Some(wire::metric::Value::BooleanValue(true))
                 })
             })

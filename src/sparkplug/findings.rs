@@ -77,14 +77,20 @@ pub enum Finding {
     NoValue,
     /// A property set with more keys than values, or fewer.
     PropertyCount,
-    /// A quality that is no integer.
+    /// A quality that is no integer: it is read all the same.
     WrongQuality,
+    /// A quality that means nothing known: its value is uncertain.
+    UnknownQuality,
+    /// A string that is not UTF-8.
+    NotUtf8,
     /// A parameter without a name.
     NamelessParameter,
     /// A template definition outside NBIRTH.
     DefinitionPlace,
     /// A template definition that refers to another.
     Inheritance,
+    /// Template definitions that lead back to themselves.
+    TemplateRing,
     /// An instance whose definition is unknown.
     UnknownTemplate,
     /// An instance in data that refers to another definition than in the birth.
@@ -108,7 +114,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 48] = [
+    pub const ALL: [Self; 51] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -146,9 +152,12 @@ impl Finding {
         Self::NoValue,
         Self::PropertyCount,
         Self::WrongQuality,
+        Self::UnknownQuality,
+        Self::NotUtf8,
         Self::NamelessParameter,
         Self::DefinitionPlace,
         Self::Inheritance,
+        Self::TemplateRing,
         Self::UnknownTemplate,
         Self::ChangedTemplate,
         Self::MissingMember,
@@ -199,9 +208,12 @@ impl Finding {
             Self::NoValue => "no_value",
             Self::PropertyCount => "property_count",
             Self::WrongQuality => "wrong_quality",
+            Self::UnknownQuality => "unknown_quality",
+            Self::NotUtf8 => "not_utf8",
             Self::NamelessParameter => "nameless_parameter",
             Self::DefinitionPlace => "definition_place",
             Self::Inheritance => "inheritance",
+            Self::TemplateRing => "template_ring",
             Self::UnknownTemplate => "unknown_template",
             Self::ChangedTemplate => "changed_template",
             Self::MissingMember => "missing_member",
@@ -258,9 +270,20 @@ impl Finding {
             Self::NoValue => "a metric has no value and does not say that it is null",
             Self::PropertyCount => "a property set has not as many values as keys",
             Self::WrongQuality => "a Quality property is no integer",
+            Self::UnknownQuality => {
+                "a Quality is none that is known: its value is taken for uncertain"
+            }
+            Self::NotUtf8 => {
+                "a string is not UTF-8, and what cannot be read of it shows as U+FFFD: let the edge \
+                 node send UTF-8"
+            }
             Self::NamelessParameter => "a template parameter has no name",
             Self::DefinitionPlace => "a template definition stands outside NBIRTH",
             Self::Inheritance => "a template definition refers to another",
+            Self::TemplateRing => {
+                "a template holds itself, or inherits from itself, by way of the others named: the \
+                 member that closes the ring is left out"
+            }
             Self::UnknownTemplate => "a template instance has no definition: one is made from it",
             Self::ChangedTemplate => "data names another template than the birth",
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
@@ -303,6 +326,7 @@ impl Finding {
             Self::NoValue => Some("operational-behavior-data-publish-nbirth-values"),
             Self::PropertyCount => Some("payloads-propertyset-keys-array-size"),
             Self::WrongQuality => Some("payloads-propertyset-quality-value-type"),
+            Self::UnknownQuality => Some("payloads-propertyset-quality-value-value"),
             Self::NamelessParameter => Some("payloads-template-parameter-name-required"),
             Self::DefinitionPlace => Some("payloads-template-definition-nbirth-only"),
             Self::Inheritance => Some("payloads-template-definition-ref"),
@@ -323,6 +347,8 @@ impl Finding {
             | Self::Late
             | Self::RepeatedDeath
             | Self::RepeatedMetric
+            | Self::NotUtf8
+            | Self::TemplateRing
             | Self::WrongValue
             | Self::OutOfRange
             | Self::DefinitionsDiffer
@@ -337,6 +363,8 @@ pub struct Findings {
     counts: [u64; Finding::COUNT],
     /// One bit for each finding that was made since they were last taken.
     fresh: u64,
+    /// What showed some of these, in words.
+    words: Vec<(Finding, Box<str>)>,
 }
 
 /// Each finding has a bit.
@@ -344,7 +372,7 @@ const _: () = assert!(Finding::COUNT <= u64::BITS as usize);
 
 impl Default for Findings {
     fn default() -> Self {
-        Self { counts: [0; Finding::COUNT], fresh: 0 }
+        Self { counts: [0; Finding::COUNT], fresh: 0, words: Vec::new() }
     }
 }
 
@@ -370,6 +398,19 @@ impl Findings {
             *total = total.saturating_add(count);
             self.fresh |= 1 << finding as u64;
         }
+    }
+
+    /// Notes what words tell better than the message's topic alone.
+    pub(crate) fn tell<S: Into<Box<str>>>(&mut self, finding: Finding, words: impl FnOnce() -> S) {
+        self.note(finding);
+        if !self.words.iter().any(|(told, _)| *told == finding) {
+            self.words.push((finding, words().into()));
+        }
+    }
+
+    /// The words for what was found since this was last called, at most one for each finding.
+    pub(crate) fn take_words(&mut self) -> Vec<(Finding, Box<str>)> {
+        std::mem::take(&mut self.words)
     }
 
     /// The findings made since this was last called.

@@ -1,5 +1,6 @@
 //! What births and data read from a metric alike: names, datatypes, properties, samples.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::datatype::DataType;
@@ -7,14 +8,14 @@ use super::event::{Property, Quality, Sample};
 use super::findings::{Finding, Findings};
 use super::limits;
 use super::proto::payload as wire;
-use super::quality;
 use super::value::{Arm, ValueError};
+use super::{quality, text};
 use crate::time::Timestamp;
 
 /// `name` where it is one that can be taken [payloads-name-requirement].
-pub(crate) fn name<'a>(name: Option<&'a str>, findings: &mut Findings) -> Option<&'a str> {
+pub(crate) fn name<'a>(name: Option<&'a [u8]>, findings: &mut Findings) -> Option<Cow<'a, str>> {
     match name {
-        None | Some("") => {
+        None | Some([]) => {
             findings.note(Finding::Nameless);
             None
         }
@@ -22,7 +23,7 @@ pub(crate) fn name<'a>(name: Option<&'a str>, findings: &mut Findings) -> Option
             findings.note(Finding::TooLong);
             None
         }
-        Some(name) => Some(name),
+        Some(name) => Some(text::read(name, findings)),
     }
 }
 
@@ -49,7 +50,7 @@ pub(crate) fn properties(metric: &wire::Metric, findings: &mut Findings) -> Vec<
     }
     let mut properties: Vec<Property> = Vec::new();
     for (key, wire) in set.keys.iter().zip(&set.values) {
-        if key == quality::QUALITY {
+        if key == quality::QUALITY.as_bytes() {
             continue;
         }
         let Some(name) = name(Some(key), findings) else {
@@ -73,7 +74,7 @@ pub(crate) fn property(
     let value = match (arm, datatype) {
         // Sets of properties within properties have no value of their own.
         (Some(Arm::PropertySet | Arm::PropertySetList), _) | (None, _) | (_, None) => None,
-        (Some(arm), Some(datatype)) => match arm.decode(datatype) {
+        (Some(arm), Some(datatype)) => match arm.decode(datatype, findings) {
             Ok(value) => Some(value),
             Err(error) => {
                 findings.note(finding(error));
@@ -98,28 +99,46 @@ pub(crate) struct Inherited {
     pub(crate) time: Timestamp,
     pub(crate) historical: bool,
     pub(crate) transient: bool,
+    /// The worst of those around it.
+    pub(crate) quality: Quality,
+    /// An instance that is null is so in every leaf.
+    pub(crate) null: bool,
 }
 
 impl Inherited {
     /// What the metrics of a payload inherit.
     pub(crate) fn from_payload(time: Timestamp) -> Self {
-        Self { time, historical: false, transient: false }
+        let (historical, transient, null) = (false, false, false);
+        Self { time, historical, transient, quality: Quality::Good, null }
     }
 
     /// What the members of `metric` inherit.
-    pub(crate) fn by(self, metric: &wire::Metric) -> Self {
+    pub(crate) fn by(self, metric: &wire::Metric, findings: &mut Findings) -> Self {
+        let quality = quality::of_properties(metric.properties.as_deref(), findings);
         Self {
             time: time(metric.timestamp).unwrap_or(self.time),
             historical: self.historical || metric.is_historical == Some(true),
             transient: self.transient || metric.is_transient == Some(true),
+            quality: self.quality.max(quality),
+            null: self.null || metric.is_null == Some(true),
         }
+    }
+}
+
+/// The template in a metric; none where the metric says that it is something else.
+pub(crate) fn template(metric: &wire::Metric) -> Option<&wire::Template> {
+    match (&metric.value, DataType::declared(metric.datatype)) {
+        (Some(wire::metric::Value::TemplateValue(template)), None | Some(DataType::Template)) => {
+            Some(template)
+        }
+        _ => None,
     }
 }
 
 /// Whether a metric is one of Ignition's alarms rather than a value of its tag.
 pub(crate) fn is_alarm(metric: &wire::Metric) -> bool {
     let content_type = metric.metadata.as_ref().and_then(|meta| meta.content_type.as_deref());
-    content_type.is_some_and(|content_type| content_type.eq_ignore_ascii_case("Alarm"))
+    content_type.is_some_and(|content_type| content_type.eq_ignore_ascii_case(b"Alarm"))
 }
 
 /// The sample in a metric whose leaf is a `datatype`.
@@ -129,30 +148,20 @@ pub(crate) fn sample(
     inherited: Inherited,
     findings: &mut Findings,
 ) -> Sample {
-    let own = inherited.by(metric);
+    let own = inherited.by(metric, findings);
     let alarm = is_alarm(metric);
-    let mut quality = quality::of_properties(metric.properties.as_deref()).unwrap_or_else(|| {
-        findings.note(Finding::WrongQuality);
-        Quality::Good
-    });
+    let mut quality = own.quality;
     let mut value = None;
     match &metric.value {
         // Null wins over a value [operational-behavior-data-publish-nbirth-values].
-        _ if metric.is_null == Some(true) => {}
+        _ if own.null => {}
         None => findings.note(Finding::NoValue),
         Some(wire) => {
             let arm = Arm::of_metric(wire);
             // An alarm shares the name of its tag, not the type.
             let known = if alarm { DataType::declared(metric.datatype) } else { datatype };
-            match arm.decode(known.unwrap_or(DataType::Unknown)) {
-                Ok(decoded) => {
-                    if let Arm::String(text) = arm
-                        && text.len() > limits::STRING_BYTES
-                    {
-                        findings.note(Finding::TooLong);
-                    }
-                    value = Some(decoded);
-                }
+            match arm.decode(known.unwrap_or(DataType::Unknown), findings) {
+                Ok(decoded) => value = Some(decoded),
                 Err(error) => {
                     findings.note(finding(error));
                     quality = Quality::Bad;
@@ -176,10 +185,8 @@ fn finding(error: ValueError) -> Finding {
     match error {
         ValueError::OutOfRange => Finding::OutOfRange,
         ValueError::TooLong => Finding::TooLong,
-        ValueError::Mismatch
-        | ValueError::NoUuid
-        | ValueError::NoArray
-        | ValueError::NoTable
-        | ValueError::NoValue => Finding::WrongValue,
+        ValueError::Mismatch | ValueError::NoArray | ValueError::NoTable | ValueError::NoValue => {
+            Finding::WrongValue
+        }
     }
 }

@@ -4,6 +4,7 @@
 
 use std::io::{Read, Write};
 
+use bytes::Bytes;
 use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use prost::Message;
@@ -17,6 +18,9 @@ mod parts;
 
 /// The `uuid` of a payload whose body is another one, compressed.
 pub const COMPRESSED: &str = "SPBV1.0_COMPRESSED";
+
+/// The metric that says how the body is compressed.
+const ALGORITHM: &str = "algorithm";
 
 /// Why bytes are no payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -54,19 +58,22 @@ impl Compression {
     }
 }
 
-/// The payload in `bytes`; an empty one is a payload without anything.
+/// The payload in `bytes`, of which it keeps one copy; an empty one is a payload without anything.
 ///
 /// # Errors
 ///
 /// [`DecodeError`] says what the bytes are instead.
 pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
-    let payload = decode_plain(bytes)?;
-    if payload.uuid.as_deref() != Some(COMPRESSED) {
+    if bytes.len() > limits::PAYLOAD_BYTES {
+        return Err(DecodeError::TooLarge);
+    }
+    let payload = decode_plain(Bytes::copy_from_slice(bytes))?;
+    if payload.uuid.as_deref() != Some(COMPRESSED.as_bytes()) {
         return Ok(payload);
     }
     let inflated = inflate(&payload)?;
-    let mut inner = decode_plain(&inflated)?;
-    if inner.uuid.as_deref() == Some(COMPRESSED) {
+    let mut inner = decode_plain(inflated.into())?;
+    if inner.uuid.as_deref() == Some(COMPRESSED.as_bytes()) {
         return Err(DecodeError::Nested);
     }
     inner.seq = inner.seq.or(payload.seq);
@@ -74,19 +81,16 @@ pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
     Ok(inner)
 }
 
-fn decode_plain(bytes: &[u8]) -> Result<Payload, DecodeError> {
-    if bytes.len() > limits::PAYLOAD_BYTES {
-        return Err(DecodeError::TooLarge);
-    }
-    parts::check(bytes)?;
+fn decode_plain(bytes: Bytes) -> Result<Payload, DecodeError> {
+    parts::check(&bytes)?;
     Payload::decode(bytes).map_err(|_| DecodeError::Malformed)
 }
 
 fn inflate(payload: &Payload) -> Result<Vec<u8>, DecodeError> {
     let body = payload.body.as_deref().ok_or(DecodeError::Compression)?;
     match algorithm(payload) {
-        Some(name) if name.eq_ignore_ascii_case("GZIP") => bounded(GzDecoder::new(body)),
-        Some(name) if name.eq_ignore_ascii_case("DEFLATE") => deflated(body),
+        Some(name) if name.eq_ignore_ascii_case(b"GZIP") => bounded(GzDecoder::new(body)),
+        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body),
         Some(_) => Err(DecodeError::Compression),
         None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body)),
         None => deflated(body),
@@ -116,8 +120,9 @@ fn bounded(reader: impl Read) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-fn algorithm(payload: &Payload) -> Option<&str> {
-    let metric = payload.metrics.iter().find(|m| m.name.as_deref() == Some("algorithm"))?;
+fn algorithm(payload: &Payload) -> Option<&[u8]> {
+    let metric =
+        payload.metrics.iter().find(|m| m.name.as_deref() == Some(ALGORITHM.as_bytes()))?;
     match &metric.value {
         Some(Value::StringValue(name)) => Some(name),
         _ => None,
@@ -148,15 +153,15 @@ pub fn encode_compressed(payload: &Payload, compression: Compression) -> Vec<u8>
         }
     };
     let algorithm = Metric {
-        name: Some("algorithm".to_owned()),
+        name: Some(ALGORITHM.into()),
         datatype: Some(super::datatype::DataType::String.number()),
-        value: Some(Value::StringValue(compression.algorithm().to_owned())),
+        value: Some(Value::StringValue(compression.algorithm().into())),
         ..Metric::default()
     };
     encode(&Payload {
         timestamp: payload.timestamp,
         seq: payload.seq,
-        uuid: Some(COMPRESSED.to_owned()),
+        uuid: Some(COMPRESSED.into()),
         body: Some(body),
         metrics: vec![algorithm],
     })

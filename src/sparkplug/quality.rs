@@ -1,85 +1,143 @@
-//! Quality codes: those of the specification, and those of Ignition.
+//! Quality codes: those of the specification, of Ignition, and of OPC DA.
 
 use super::event::Quality;
-use super::proto::payload::PropertySet;
+use super::findings::{Finding, Findings};
+use super::proto::payload::{PropertySet, PropertyValue};
+use super::text;
 use super::value::Arm;
 
-/// The property that holds a metric's quality [payloads-propertyset-quality-value-type].
+/// The property that holds a metric's quality, in this spelling alone
+/// [payloads-propertyset-quality-value-type].
 pub const QUALITY: &str = "Quality";
 
-/// Ignition's `Bad_Stale`: the source is silent, its last value is no lie.
-const BAD_STALE: u32 = 0x8000_0204;
+/// A silent source: its last value is no lie.
+const STALE: [u32; 2] = [500, 516];
 
-/// The quality that `code` stands for [payloads-propertyset-quality-value-value]. The three
-/// codes of the specification come first; any other is Ignition's, whose top two bits are the
-/// level.
-pub fn of_code(code: u32) -> Quality {
-    match code {
-        0 => Quality::Bad,
-        192 => Quality::Good,
-        500 | BAD_STALE => Quality::Uncertain,
-        _ => match code >> 30 {
-            0 => Quality::Good,
-            1 => Quality::Uncertain,
-            _ => Quality::Bad,
-        },
+/// The bits of a code that tell Ignition's levels from each other.
+const LEVEL_BITS: u32 = 0xc000_0000;
+
+/// The quality that `code` stands for [payloads-propertyset-quality-value-value]; none where it
+/// is not known to stand for any.
+///
+/// Three families share the numbers, and do not contradict each other: those of the
+/// specification with Ignition's older ones, OPC DA's eight bits, and Ignition's own of 32 bits,
+/// whose top two are the level and whose low 16 say more.
+pub fn of_code(code: u32) -> Option<Quality> {
+    match code & LEVEL_BITS {
+        0 => of_plain(code),
+        0x4000_0000 => Some(Quality::Uncertain),
+        _ if STALE.contains(&(code & 0xffff)) => Some(Quality::Uncertain),
+        _ => Some(Quality::Bad),
     }
 }
 
-/// The quality among `properties`; good where there is none. None for one that is no integer.
-pub(crate) fn of_properties(properties: Option<&PropertySet>) -> Option<Quality> {
-    let Some(set) = properties else {
-        return Some(Quality::Good);
-    };
-    let Some(place) = set.keys.iter().position(|key| key == QUALITY) else {
-        return Some(Quality::Good);
-    };
-    let Some(property) = set.values.get(place) else {
-        return Some(Quality::Good);
-    };
-    match &property.value {
-        Some(value) if property.is_null != Some(true) => {
-            // Negative codes arrive in either arm, sign-extended or not.
-            Arm::of_property(value).integer().map(|code| of_code(code as u32))
-        }
-        _ => Some(Quality::Good),
+/// The quality of a code without level bits.
+fn of_plain(code: u32) -> Option<Quality> {
+    match code {
+        // OPC DA: bad, uncertain, reserved, good. 0 and 192 are the specification's own.
+        0..=63 => Some(Quality::Bad),
+        64..=127 => Some(Quality::Uncertain),
+        128..=191 => None,
+        192..=255 => Some(Quality::Good),
+        // Ignition 7 and the edges built on its vendor's libraries: unknown, provisional.
+        256 => Some(Quality::Uncertain),
+        320 => Some(Quality::Good),
+        300 | 301 | 310 | 311 | 312 | 330 | 340 => Some(Quality::Bad),
+        403 | 404 | 405 | 410 => Some(Quality::Bad),
+        // Unknown, and a write on its way.
+        500 | 516 | 600 | 700 => Some(Quality::Uncertain),
+        // Ignition 8's bad ones without their level.
+        512..=767 => Some(Quality::Bad),
+        900..=902 | 1000 => Some(Quality::Bad),
+        _ => None,
     }
+}
+
+/// The quality that a text stands for, by its first word: `Good`, `Bad_NotConnected("...")`,
+/// `UncertainLastUsableValue`.
+fn of_text(text: &str) -> Option<Quality> {
+    let mut words = words(text);
+    let (first, second) = (words.next()?, words.next().unwrap_or_default());
+    let is = |word: &str, name: &str| word.eq_ignore_ascii_case(name);
+    if is(first, "Stale") {
+        return Some(Quality::Uncertain);
+    }
+    let level = [
+        ("Good", Quality::Good),
+        ("Uncertain", Quality::Uncertain),
+        ("Bad", Quality::Bad),
+        ("Error", Quality::Bad),
+    ];
+    let level = level.into_iter().find(|(name, _)| is(first, name)).map(|(_, quality)| quality)?;
+    Some(if is(second, "Stale") { Quality::Uncertain } else { level })
+}
+
+/// The words of a text, be they parted by other characters or by their first letters' case.
+fn words(text: &str) -> impl Iterator<Item = &str> {
+    let parts = text.split(|c: char| !c.is_alphabetic()).filter(|part| !part.is_empty());
+    parts.flat_map(|part| {
+        let mut last_lower = false;
+        let mut begins = part.char_indices().filter_map(move |(at, c)| {
+            let begin = last_lower && c.is_uppercase();
+            last_lower = c.is_lowercase();
+            begin.then_some(at)
+        });
+        let mut rest = Some(0);
+        std::iter::from_fn(move || {
+            let from = rest.take()?;
+            rest = begins.next();
+            part.get(from..rest.unwrap_or(part.len()))
+        })
+    })
+}
+
+/// The integer that a number equals, as a code's 32 bits.
+fn whole(number: f64) -> Option<u32> {
+    let range = f64::from(i32::MIN)..=f64::from(u32::MAX);
+    (number.fract() == 0.0 && range.contains(&number)).then_some(number as i64 as u32)
+}
+
+/// An integer arm as a code's 32 bits. Negative codes arrive in either arm, sign-extended or not.
+fn bits(integer: u64) -> Option<u32> {
+    let signed = integer as i64;
+    u32::try_from(signed).ok().or_else(|| i32::try_from(signed).ok().map(|code| code as u32))
+}
+
+/// The quality among `properties`; good where there is none.
+pub(crate) fn of_properties(properties: Option<&PropertySet>, findings: &mut Findings) -> Quality {
+    let place = |set: &PropertySet| set.keys.iter().position(|key| key == QUALITY.as_bytes());
+    let property = properties.and_then(|set| set.values.get(place(set)?));
+    property.map_or(Quality::Good, |property| of_property(property, findings))
+}
+
+fn of_property(property: &PropertyValue, findings: &mut Findings) -> Quality {
+    let arm = match &property.value {
+        Some(value) if property.is_null != Some(true) => Arm::of_property(value),
+        Some(_) | None => return Quality::Good,
+    };
+    let (known, integer) = match arm {
+        Arm::Int(code) => (of_code(code), true),
+        Arm::Long(code) => (bits(code).and_then(of_code), true),
+        Arm::Float(number) => (whole(f64::from(number)).and_then(of_code), false),
+        Arm::Double(number) => (whole(number).and_then(of_code), false),
+        Arm::Boolean(true) => (Some(Quality::Good), false),
+        Arm::Boolean(false) => (Some(Quality::Bad), false),
+        Arm::String(bytes) => (of_text(&text::read(bytes, findings)), false),
+        Arm::Bytes(_)
+        | Arm::DataSet(_)
+        | Arm::Template
+        | Arm::PropertySet
+        | Arm::PropertySetList
+        | Arm::Extension => (None, false),
+    };
+    if !integer {
+        findings.note(Finding::WrongQuality);
+    }
+    known.unwrap_or_else(|| {
+        findings.tell(Finding::UnknownQuality, || arm.words());
+        Quality::Uncertain
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sparkplug::edge::Metric;
-
-    #[test]
-    fn payloads_propertyset_quality_value_value() {
-        let cases = [
-            (192, Quality::Good),
-            (200, Quality::Good),
-            (0, Quality::Bad),
-            (500, Quality::Uncertain),
-            (1_073_742_080, Quality::Uncertain),
-            (-2_147_483_136, Quality::Bad),
-            (-2_147_483_132, Quality::Uncertain),
-            (0x8000_0207_u32 as i32, Quality::Bad),
-            (0x8000_020a_u32 as i32, Quality::Bad),
-            (-1_073_741_056, Quality::Bad),
-        ];
-        for (code, expected) in cases {
-            assert_eq!(of_code(code as u32), expected, "{code}");
-            let narrow = Metric::new("m", 1_i32).quality(code).into_wire();
-            assert_eq!(of_properties(narrow.properties.as_deref()), Some(expected), "{code}");
-            let wide = Metric::new("m", 1_i32).property(QUALITY, i64::from(code)).into_wire();
-            assert_eq!(of_properties(wide.properties.as_deref()), Some(expected), "{code}");
-        }
-    }
-
-    #[test]
-    fn absent_quality_is_good() {
-        assert_eq!(of_properties(None), Some(Quality::Good));
-        let other = Metric::new("m", 1_i32).property("engUnit", "rpm").into_wire();
-        assert_eq!(of_properties(other.properties.as_deref()), Some(Quality::Good));
-        let text = Metric::new("m", 1_i32).property(QUALITY, "good").into_wire();
-        assert_eq!(of_properties(text.properties.as_deref()), None);
-    }
-}
+mod tests;

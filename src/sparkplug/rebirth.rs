@@ -357,7 +357,7 @@ impl Requests {
 pub fn request(edge: &EdgeNode, now: Now) -> Message {
     let time = millis(now.wall);
     let metric = Metric {
-        name: Some(REBIRTH.to_owned()),
+        name: Some(REBIRTH.into()),
         timestamp: time,
         datatype: Some(DataType::Boolean.number()),
         value: Some(Value::BooleanValue(true)),

@@ -160,7 +160,7 @@ impl Session {
     }
 
     /// Remembers what was found lately, and gives back what was found for the first time.
-    pub(crate) fn look(&mut self, topic: &str, at: Timestamp) -> Vec<Finding> {
+    pub(crate) fn look(&mut self, topic: &str, at: Timestamp) -> Vec<(Finding, String)> {
         self.seen.look(&mut self.notes.findings, topic, at)
     }
 

@@ -1,11 +1,13 @@
 //! What a birth leaves behind for the data that follows: names and aliases of its leaves,
 //! and their types.
 
+use std::borrow::Cow;
 use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+use super::alike::Alike;
 use super::datatype::DataType;
 use super::event::{Sample, Slot};
 use super::findings::{Finding, Findings};
@@ -14,7 +16,7 @@ use super::metric::{self, Inherited};
 use super::proto::Payload;
 use super::proto::payload as wire;
 use super::rebirth::Fault;
-use super::template;
+use super::{template, text};
 
 type Names = FxHashMap<Arc<str>, Target>;
 
@@ -29,6 +31,8 @@ pub(crate) struct Table {
     /// The members of the last instance of each template.
     shapes: FxHashMap<Arc<str>, Arc<Names>>,
     names: Names,
+    /// Its names that are not UTF-8.
+    alike: Alike,
     /// None: several metrics share the alias.
     aliases: FxHashMap<u64, Option<Target>>,
     /// Leaves that are not taken. They have no number.
@@ -160,6 +164,17 @@ impl Table {
         }
     }
 
+    /// A name for what `owner` calls `bytes`, which are not UTF-8 and read as `text`.
+    pub(crate) fn tell_apart(
+        &mut self,
+        owner: Option<InstanceId>,
+        bytes: &[u8],
+        text: &str,
+    ) -> Arc<str> {
+        let taken = self.named(owner, text).is_some();
+        self.alike.give(owner, bytes, text, taken)
+    }
+
     /// Gives `to` an alias; one that stands for something else already stands for nothing
     /// from now on [payloads-alias-uniqueness].
     pub(crate) fn add_alias(&mut self, alias: u64, to: Target, findings: &mut Findings) {
@@ -196,14 +211,30 @@ impl Table {
         reading.read
     }
 
+    /// The leaf or instance that `owner` calls `bytes`.
+    fn find(
+        &mut self,
+        owner: Option<InstanceId>,
+        bytes: &[u8],
+        findings: &mut Findings,
+    ) -> Option<Target> {
+        let name = match text::read(bytes, findings) {
+            Cow::Borrowed(name) => return self.find_name(owner, name),
+            Cow::Owned(text) => self.alike.find(owner, bytes, &text)?,
+        };
+        self.find_name(owner, &name)
+    }
+
     /// The leaf or instance that a name means: one of the birth's own, or a path into an
     /// instance, which then gets a name of its own.
-    fn find_name(&mut self, name: &str) -> Option<Target> {
-        if let Some(target) = self.names.get(name) {
-            return Some(*target);
+    fn find_name(&mut self, owner: Option<InstanceId>, name: &str) -> Option<Target> {
+        if let Some(target) = self.named(owner, name) {
+            return Some(target);
         }
-        let target = self.find_path(None, name, &mut { PATH_STEPS })?;
-        self.names.insert(name.into(), target);
+        let target = self.find_path(owner, name, &mut { PATH_STEPS })?;
+        if owner.is_none() {
+            self.names.insert(name.into(), target);
+        }
         Some(target)
     }
 
@@ -259,7 +290,7 @@ impl Reading<'_> {
             return;
         }
         let named = metric.name.as_deref().filter(|name| !name.is_empty());
-        let target = named.and_then(|name| self.table.find_name(name));
+        let target = named.and_then(|name| self.table.find(None, name, self.findings));
         self.found(target, metric, inherited);
     }
 
@@ -278,7 +309,9 @@ impl Reading<'_> {
             (Some(Target::Instance(id)), _, _) => self.instance(id, metric, inherited),
             (Some(Target::Ambiguous), _, _) => {}
             (Some(Target::Excluded), _, _) => self.read.excluded += 1,
-            (None, Some(name), _) => self.unknown(Finding::UnknownMetric, Fault::metric(name)),
+            (None, Some(name), _) => {
+                self.unknown(Finding::UnknownMetric, Fault::metric(&String::from_utf8_lossy(name)))
+            }
             (None, None, Some(alias)) => {
                 self.unknown(Finding::UnknownAlias, Fault::UnknownAlias(alias));
             }
@@ -310,10 +343,11 @@ impl Reading<'_> {
                 }
             }
             Some(wire::metric::Value::TemplateValue(value)) => {
-                if template::reference(value).is_some_and(|name| *name != *members.template) {
+                let reference = template::reference(value, self.findings);
+                if reference.is_some_and(|name| *name != *members.template) {
                     self.findings.note(Finding::ChangedTemplate);
                 }
-                let own = inherited.by(metric);
+                let own = inherited.by(metric, self.findings);
                 self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {
                     self.member(id, member, own);
@@ -326,10 +360,7 @@ impl Reading<'_> {
 
     fn member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
         let named = member.name.as_deref().filter(|name| !name.is_empty());
-        let target = named.and_then(|name| {
-            let known = self.table.named(Some(owner), name);
-            known.or_else(|| self.table.find_path(Some(owner), name, &mut { PATH_STEPS }))
-        });
+        let target = named.and_then(|name| self.table.find(Some(owner), name, self.findings));
         self.found(target, member, inherited);
     }
 

@@ -1,15 +1,17 @@
 //! Template definitions: read from births in any order, found under the names that real
 //! senders use, with what they inherit.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::datatype::DataType;
 use super::event::{Definition, Member, MemberKind, Property};
 use super::findings::{Finding, Findings};
-use super::limits;
-use super::metric;
 use super::proto::payload as wire;
+use super::{limits, metric, text};
+
+pub(crate) mod ring;
 
 /// The folder that some senders put their definitions into.
 const FOLDER: &str = "_types_/";
@@ -58,11 +60,12 @@ impl Definitions {
         // One budget for all: a long line of heirs must not multiply what one birth holds.
         let mut room = limits::LEAVES;
         let complete: Vec<_> =
-            names.iter().filter_map(|name| self.inherited(name, &mut room)).collect();
-        for definition in &complete {
-            self.0.insert(Arc::clone(&definition.name), definition.clone());
+            names.iter().filter_map(|name| self.inherited(name, &mut room, findings)).collect();
+        for definition in complete {
+            self.0.insert(Arc::clone(&definition.name), definition);
         }
-        complete
+        self.break_rings(&names, findings);
+        names.iter().filter_map(|name| self.0.get(name).cloned()).collect()
     }
 
     /// The definition that `reference` means: the name itself, the name within or without
@@ -95,12 +98,23 @@ impl Definitions {
     }
 
     /// The definition with what its ancestors have and it does not repeat.
-    fn inherited(&self, name: &str, room: &mut usize) -> Option<Definition> {
+    fn inherited(
+        &self,
+        name: &str,
+        room: &mut usize,
+        findings: &mut Findings,
+    ) -> Option<Definition> {
         let mut definition = self.0.get(name)?.clone();
-        let mut seen = BTreeSet::from([Arc::clone(&definition.name)]);
+        let mut seen = vec![Arc::clone(&definition.name)];
         let mut parent = definition.parent.clone();
         while let Some(ancestor) = parent.as_deref().and_then(|name| self.0.get(name)) {
-            let known = !seen.insert(Arc::clone(&ancestor.name));
+            let known = seen.contains(&ancestor.name);
+            // Told once for all that are in it.
+            if ancestor.name == definition.name && seen.iter().min() == Some(&ancestor.name) {
+                let path = seen.iter().map(|name| &**name);
+                findings.tell(Finding::TemplateRing, || ring::words(path, &ancestor.name));
+            }
+            seen.push(Arc::clone(&ancestor.name));
             if known || seen.len() > limits::TEMPLATE_DEPTH || *room == 0 {
                 break;
             }
@@ -121,23 +135,25 @@ impl Definitions {
 /// The definition in a metric, if it holds one
 /// [payloads-template-definition-is-definition].
 pub(crate) fn definition(metric: &wire::Metric) -> Option<&wire::Template> {
-    match &metric.value {
-        Some(wire::metric::Value::TemplateValue(template))
-            if template.is_definition == Some(true) =>
-        {
-            Some(template)
-        }
-        _ => None,
-    }
+    metric::template(metric).filter(|template| template.is_definition == Some(true))
 }
 
 /// `template_ref` where it says anything.
-pub(crate) fn reference(template: &wire::Template) -> Option<&str> {
-    template.template_ref.as_deref().filter(|reference| !reference.is_empty())
+pub(crate) fn reference<'a>(
+    template: &'a wire::Template,
+    findings: &mut Findings,
+) -> Option<Cow<'a, str>> {
+    let reference = template.template_ref.as_deref().filter(|reference| !reference.is_empty());
+    reference.map(|reference| text::read(reference, findings))
+}
+
+/// `version`, where there is one.
+pub(crate) fn version(template: &wire::Template, findings: &mut Findings) -> Option<Arc<str>> {
+    template.version.as_deref().map(|version| text::read(version, findings).into())
 }
 
 fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> Definition {
-    let parent = reference(template);
+    let parent = reference(template, findings);
     if parent.is_some() {
         findings.note(Finding::Inheritance);
     }
@@ -160,7 +176,7 @@ fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> D
     }
     Definition {
         name,
-        version: template.version.as_deref().map(Into::into),
+        version: version(template, findings),
         parent: parent.map(Into::into),
         parameters: parameters(template, findings),
         members,
@@ -168,12 +184,12 @@ fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> D
 }
 
 fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut Findings) -> Member {
-    let kind = match &wire.value {
-        Some(wire::metric::Value::TemplateValue(nested)) => MemberKind::Template {
-            template: reference(nested).unwrap_or(&name).into(),
+    let kind = match metric::template(wire) {
+        Some(nested) => MemberKind::Template {
+            template: reference(nested, findings).map_or_else(|| Arc::clone(&name), Into::into),
             definition: None,
         },
-        _ => match metric::datatype(wire, findings) {
+        None => match metric::datatype(wire, findings) {
             // A nested template that is null says of itself only that it is one.
             Some(DataType::Template) => MemberKind::Leaf(None),
             datatype => MemberKind::Leaf(datatype),

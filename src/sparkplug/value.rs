@@ -1,10 +1,12 @@
 //! Typed values, read from whichever arm the sender chose, as their datatype says.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::datatype::DataType;
-use super::limits;
+use super::findings::{Finding, Findings};
 use super::proto::payload as wire;
+use super::{limits, text};
 
 pub(crate) mod array;
 #[cfg(test)]
@@ -53,9 +55,6 @@ pub enum ValueError {
     /// An integer does not fit the declared width.
     #[error("the integer does not fit its datatype")]
     OutOfRange,
-    /// A UUID that is none.
-    #[error("the text is no UUID")]
-    NoUuid,
     /// An array's bytes do not divide into elements.
     #[error("the bytes are no array of this datatype")]
     NoArray,
@@ -69,6 +68,9 @@ pub enum ValueError {
     #[error("the datatype has no value")]
     NoValue,
 }
+
+/// Bytes of a text that an example shows.
+const EXAMPLE_BYTES: usize = 100;
 
 /// What stands in a value's arm on the wire, whichever message it is from.
 #[derive(Clone, Copy, Debug)]
@@ -84,7 +86,7 @@ pub(crate) enum Arm<'a> {
     /// `boolean_value`.
     Boolean(bool),
     /// `string_value`.
-    String(&'a str),
+    String(&'a [u8]),
     /// `bytes_value`.
     Bytes(&'a [u8]),
     /// `dataset_value`.
@@ -180,6 +182,24 @@ impl<'a> Arm<'a> {
         }
     }
 
+    /// What stands in it, in words for people; empty where that is no plain value.
+    pub(crate) fn words(self) -> String {
+        match self {
+            Self::Int(v) => (v as i32).to_string(),
+            Self::Long(v) => (v as i64).to_string(),
+            Self::Float(v) => v.to_string(),
+            Self::Double(v) => v.to_string(),
+            Self::Boolean(v) => v.to_string(),
+            Self::String(v) => String::from_utf8_lossy(text::cut(v, EXAMPLE_BYTES)).into_owned(),
+            Self::Bytes(_)
+            | Self::DataSet(_)
+            | Self::Template
+            | Self::PropertySet
+            | Self::PropertySetList
+            | Self::Extension => String::new(),
+        }
+    }
+
     /// The bits of either integer arm.
     pub(crate) fn integer(self) -> Option<u64> {
         match self {
@@ -198,8 +218,13 @@ impl<'a> Arm<'a> {
         }
     }
 
-    /// The value, read as `datatype` says.
-    pub(crate) fn decode(self, datatype: DataType) -> Result<Value, ValueError> {
+    /// The value, read as `datatype` says. What is taken although it is not as it should be is
+    /// noted.
+    pub(crate) fn decode(
+        self,
+        datatype: DataType,
+        findings: &mut Findings,
+    ) -> Result<Value, ValueError> {
         match datatype {
             DataType::Int8 => self.signed(8),
             DataType::Int16 => self.signed(16),
@@ -226,12 +251,17 @@ impl<'a> Arm<'a> {
                 _ => Err(ValueError::Mismatch),
             },
             DataType::String | DataType::Text => match self {
-                Self::String(v) => Ok(Value::String(cut(v).into())),
+                Self::String(v) => Ok(Value::String(string(v, findings))),
                 _ => Err(ValueError::Mismatch),
             },
             DataType::Uuid => match self {
-                Self::String(v) if is_uuid(v) => Ok(Value::String(v.into())),
-                Self::String(_) => Err(ValueError::NoUuid),
+                Self::String(v) => {
+                    let text = string(v, findings);
+                    if !is_uuid(&text) {
+                        findings.note(Finding::WrongValue);
+                    }
+                    Ok(Value::String(text))
+                }
                 _ => Err(ValueError::Mismatch),
             },
             DataType::DateTime => self.integer().map(Value::DateTime).ok_or(ValueError::Mismatch),
@@ -241,11 +271,11 @@ impl<'a> Arm<'a> {
                 _ => Err(ValueError::Mismatch),
             },
             DataType::DataSet => match self {
-                Self::DataSet(v) => table(v).map(|table| Value::DataSet(table.into())),
+                Self::DataSet(v) => table(v, findings).map(|table| Value::DataSet(table.into())),
                 _ => Err(ValueError::Mismatch),
             },
             DataType::Unknown => match self.inferred() {
-                Some(datatype) => self.decode(datatype),
+                Some(datatype) => self.decode(datatype, findings),
                 None => Err(ValueError::NoValue),
             },
             DataType::Template | DataType::PropertySet | DataType::PropertySetList => {
@@ -264,7 +294,9 @@ impl<'a> Arm<'a> {
             | DataType::BooleanArray
             | DataType::StringArray
             | DataType::DateTimeArray => match self {
-                Self::Bytes(v) => array::decode(datatype, v).map(|v| Value::Array(v.into())),
+                Self::Bytes(v) => {
+                    array::decode(datatype, v, findings).map(|v| Value::Array(v.into()))
+                }
                 _ => Err(ValueError::Mismatch),
             },
         }
@@ -296,27 +328,44 @@ impl<'a> Arm<'a> {
     }
 }
 
-/// `text` up to the longest prefix that the limit allows.
-fn cut(text: &str) -> &str {
-    let mut end = text.len().min(limits::STRING_BYTES);
-    while !text.is_char_boundary(end) {
-        end -= 1;
+fn string(bytes: &[u8], findings: &mut Findings) -> Arc<str> {
+    match cut(bytes, findings) {
+        Cow::Borrowed(text) => text.into(),
+        Cow::Owned(text) => text.into(),
     }
-    text.get(..end).unwrap_or(text)
 }
 
+/// The text in `bytes`, no more of it than is taken.
+fn cut<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
+    let taken = text::cut(bytes, limits::STRING_BYTES);
+    if taken.len() < bytes.len() {
+        findings.note(Finding::TooLong);
+    }
+    text::read(taken, findings)
+}
+
+/// Whether `text` is a UUID in one of its spellings: bare, in braces or as a URN, of either case,
+/// with its hyphens or without.
 fn is_uuid(text: &str) -> bool {
-    let hyphen = |i: usize| matches!(i, 8 | 13 | 18 | 23);
-    text.len() == 36
-        && text.bytes().enumerate().all(
-            |(i, b)| {
-                if hyphen(i) { b == b'-' } else { b.is_ascii_hexdigit() }
-            },
-        )
+    let braced = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    let urn = || {
+        let (head, rest) = text.split_at_checked(9)?;
+        head.eq_ignore_ascii_case("urn:uuid:").then_some(rest)
+    };
+    let bare = braced.or_else(urn).unwrap_or(text);
+    let digit = |byte: u8| byte.is_ascii_hexdigit();
+    match bare.len() {
+        32 => bare.bytes().all(digit),
+        36 => bare.bytes().enumerate().all(|(i, byte)| match i {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => digit(byte),
+        }),
+        _ => false,
+    }
 }
 
 /// A data set, each cell by the type of its column [payloads-template-dataset-value].
-fn table(wire: &wire::DataSet) -> Result<DataSet, ValueError> {
+fn table(wire: &wire::DataSet, findings: &mut Findings) -> Result<DataSet, ValueError> {
     let columns = wire.columns.len();
     let agreed = wire.num_of_columns.is_none_or(|n| usize::try_from(n) == Ok(columns));
     if !agreed || wire.types.len() != columns {
@@ -334,12 +383,12 @@ fn table(wire: &wire::DataSet) -> Result<DataSet, ValueError> {
                 return Ok(None);
             };
             let datatype = DataType::declared(Some(*number)).unwrap_or(DataType::Unknown);
-            Arm::of_cell(value).decode(datatype).map(Some)
+            Arm::of_cell(value).decode(datatype, findings).map(Some)
         });
         cells.collect()
     });
     Ok(DataSet {
         rows: rows.collect::<Result<_, _>>()?,
-        columns: wire.columns.iter().map(|name| cut(name).to_owned()).collect(),
+        columns: wire.columns.iter().map(|name| cut(name, findings).into_owned()).collect(),
     })
 }

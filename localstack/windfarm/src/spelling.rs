@@ -63,7 +63,8 @@ fn flat(metrics: Vec<Metric>) -> Vec<Metric> {
 }
 
 fn flatten(mut metric: wire::Metric, folder: &str, all: &mut Vec<Metric>) {
-    let name = format!("{folder}{}", metric.name.unwrap_or_default());
+    let name = metric.name.unwrap_or_default();
+    let name = format!("{folder}{}", String::from_utf8_lossy(&name));
     match metric.value {
         Some(wire::metric::Value::TemplateValue(template)) => {
             if template.is_definition != Some(true) {
@@ -74,7 +75,7 @@ fn flatten(mut metric: wire::Metric, folder: &str, all: &mut Vec<Metric>) {
             }
         }
         value => {
-            metric.name = Some(name);
+            metric.name = Some(name.into());
             metric.value = value;
             all.push(metric.into());
         }

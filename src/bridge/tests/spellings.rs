@@ -40,7 +40,7 @@ impl Spelling {
 fn turbine(spelling: Spelling, name: &str, members: &[(&str, Metric)]) -> Vec<Metric> {
     let called = |metric: &Metric, name: String| {
         let mut wire = metric.clone().into_wire();
-        wire.name = Some(name);
+        wire.name = Some(name.into());
         Metric::from(wire)
     };
     if spelling != Spelling::Templates {

@@ -18,7 +18,7 @@ const BAD: Quality = Quality::Bad;
 
 fn wired(name: &str, datatype: S, value: V) -> Metric {
     Metric::from(wire::Metric {
-        name: Some(name.to_owned()),
+        name: Some(name.to_owned().into()),
         datatype: Some(datatype.number()),
         value: Some(value),
         ..wire::Metric::default()
@@ -89,7 +89,7 @@ fn numbers_booleans_and_texts() {
     let uuid = "6f3b6a4e-2c5f-4a64-8f3e-0d2d3c1b9a87";
     let double = Variant::Double;
     let null = Variant::Null(Double);
-    let from_string = |value: &str| vec![V::StringValue(value.to_owned())];
+    let from_string = |value: &str| vec![V::StringValue(value.to_owned().into())];
     let lines = [
         line(
             S::Int8,

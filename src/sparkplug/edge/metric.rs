@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::value::{DataSet, Value, array};
@@ -70,7 +72,7 @@ impl Metric {
     pub fn new(name: &str, value: impl Into<Typed>) -> Self {
         let typed = value.into();
         Self(wire::Metric {
-            name: Some(name.to_owned()),
+            name: Some(text(name)),
             datatype: Some(typed.datatype.number()),
             is_null: typed.value.is_none().then_some(true),
             value: typed.value.and_then(|value| metric_arm(typed.datatype, &value)),
@@ -86,7 +88,7 @@ impl Metric {
     /// A definition or an instance of a template.
     pub fn template(name: &str, template: Template) -> Self {
         Self(wire::Metric {
-            name: Some(name.to_owned()),
+            name: Some(text(name)),
             datatype: Some(DataType::Template.number()),
             value: Some(wire::metric::Value::TemplateValue(Box::new(template.0))),
             ..wire::Metric::default()
@@ -102,11 +104,11 @@ impl Metric {
             elements: cells.iter().zip(types).map(cell).collect(),
         };
         Self(wire::Metric {
-            name: Some(name.to_owned()),
+            name: Some(text(name)),
             datatype: Some(DataType::DataSet.number()),
             value: Some(wire::metric::Value::DatasetValue(Box::new(wire::DataSet {
                 num_of_columns: Some(table.columns.len() as u64),
-                columns: table.columns.clone(),
+                columns: table.columns.iter().map(|name| text(name)).collect(),
                 types: types.iter().map(|datatype| datatype.number()).collect(),
                 rows: table.rows.iter().map(row).collect(),
             }))),
@@ -154,7 +156,7 @@ impl Metric {
     pub fn property(mut self, name: &str, value: impl Into<Typed>) -> Self {
         let typed = value.into();
         let set = self.0.properties.get_or_insert_default();
-        set.keys.push(name.to_owned());
+        set.keys.push(text(name));
         set.values.push(wire::PropertyValue {
             r#type: Some(typed.datatype.number()),
             is_null: typed.value.is_none().then_some(true),
@@ -170,7 +172,7 @@ impl Metric {
 
     /// The metric with a content type.
     pub fn content_type(mut self, content_type: &str) -> Self {
-        self.0.metadata.get_or_insert_default().content_type = Some(content_type.to_owned());
+        self.0.metadata.get_or_insert_default().content_type = Some(text(content_type));
         self
     }
 
@@ -200,7 +202,7 @@ impl Template {
     pub fn inheriting(parent: &str) -> Self {
         Self(wire::Template {
             is_definition: Some(true),
-            template_ref: Some(parent.to_owned()),
+            template_ref: Some(text(parent)),
             ..wire::Template::default()
         })
     }
@@ -209,14 +211,14 @@ impl Template {
     pub fn instance(template: &str) -> Self {
         Self(wire::Template {
             is_definition: Some(false),
-            template_ref: Some(template.to_owned()),
+            template_ref: Some(text(template)),
             ..wire::Template::default()
         })
     }
 
     /// The template with a version.
     pub fn version(mut self, version: &str) -> Self {
-        self.0.version = Some(version.to_owned());
+        self.0.version = Some(text(version));
         self
     }
 
@@ -224,7 +226,7 @@ impl Template {
     pub fn parameter(mut self, name: &str, value: impl Into<Typed>) -> Self {
         let typed = value.into();
         self.0.parameters.push(wire::template::Parameter {
-            name: Some(name.to_owned()),
+            name: Some(text(name)),
             r#type: Some(typed.datatype.number()),
             value: typed.value.and_then(|value| parameter_arm(typed.datatype, &value)),
         });
@@ -252,6 +254,10 @@ pub(super) fn strip_datatypes(metric: &mut wire::Metric) {
     }
 }
 
+fn text(text: &str) -> Bytes {
+    Bytes::copy_from_slice(text.as_bytes())
+}
+
 /// The scalar arms have the same names in all four messages.
 macro_rules! scalar_arm {
     ($arm:ty, $datatype:expr, $value:expr) => {
@@ -265,7 +271,7 @@ macro_rules! scalar_arm {
             (_, Value::Float(v)) => Some(<$arm>::FloatValue(*v)),
             (_, Value::Double(v)) => Some(<$arm>::DoubleValue(*v)),
             (_, Value::Boolean(v)) => Some(<$arm>::BooleanValue(*v)),
-            (_, Value::String(v)) => Some(<$arm>::StringValue(v.to_string())),
+            (_, Value::String(v)) => Some(<$arm>::StringValue(text(v))),
             (_, Value::Bytes(_) | Value::DataSet(_) | Value::Array(_)) => None,
         }
     };

@@ -1,5 +1,6 @@
 use super::*;
 use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::findings::Findings;
 use crate::sparkplug::value::{Arm, Value};
 
 fn time(millis: i64) -> Timestamp {
@@ -29,7 +30,7 @@ fn payloads_nbirth_bdseq() {
     let mut edge = Edge::new(EdgeNode::new("g", "n"), 255);
     let bd_seq = |message: &Message| decoded(message).metrics[0].clone();
     let first = bd_seq(&edge.will());
-    assert_eq!(first.name.as_deref(), Some("bdSeq"));
+    assert_eq!(first.name.as_deref(), Some(b"bdSeq".as_slice()));
     assert_eq!(first.datatype, Some(DataType::Int64.number()));
     assert_eq!(bd_seq(&edge.nbirth(time(1), [])), first);
     assert_eq!(bd_seq(&edge.nbirth(time(2), [])), first, "a rebirth keeps it");
@@ -44,7 +45,10 @@ fn payloads_alias_data_cmd_requirement() {
     let mut edge = Edge::new(EdgeNode::new("g", "n"), 0).with_aliases().without_datatypes();
     edge.nbirth(time(1), [Metric::new("a", 1_i32)]);
     let birth = decoded(&edge.dbirth("d", time(1), [Metric::new("a", 1_i32)]));
-    assert_eq!((birth.metrics[0].name.as_deref(), birth.metrics[0].alias), (Some("a"), Some(1)));
+    assert_eq!(
+        (birth.metrics[0].name.as_deref(), birth.metrics[0].alias),
+        (Some(b"a".as_slice()), Some(1))
+    );
     let data = decoded(&edge.ddata("d", time(1), [Metric::new("a", 2_i32)]));
     assert_eq!(data.metrics[0].name, None);
     assert_eq!(data.metrics[0].alias, Some(1));
@@ -87,7 +91,8 @@ fn what_is_built_is_read_again() {
     for typed in values {
         let metric = Metric::new("m", typed.clone()).into_wire();
         let datatype = DataType::try_from(metric.datatype.unwrap()).unwrap();
-        let read = Arm::of_metric(metric.value.as_ref().unwrap()).decode(datatype);
+        let read = Arm::of_metric(metric.value.as_ref().unwrap())
+            .decode(datatype, &mut Findings::default());
         assert_eq!(Typed { datatype, value: read.ok() }, typed);
     }
 }

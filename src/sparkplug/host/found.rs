@@ -23,7 +23,7 @@ pub struct Found<'a> {
     pub count: u64,
     /// When last.
     pub last: Timestamp,
-    /// What showed it first: the topic of a message, or words; empty where nothing did.
+    /// What showed it first: the topic of a message, words, or both; empty where nothing did.
     pub example: &'a str,
 }
 
@@ -40,15 +40,19 @@ impl Seen {
         findings: &mut Findings,
         topic: &str,
         at: Timestamp,
-    ) -> Vec<Finding> {
+    ) -> Vec<(Finding, String)> {
         let mut first = Vec::new();
+        let words = findings.take_words();
         for finding in findings.take_fresh() {
             match self.0.get_mut(&finding) {
                 Some((last, _)) => *last = at,
                 None => {
-                    let example: String = topic.chars().take(EXAMPLE_CHARS).collect();
-                    self.0.insert(finding, (at, example.into()));
-                    first.push(finding);
+                    let words = words.iter().find(|(told, _)| *told == finding);
+                    let example = words
+                        .map_or_else(|| topic.to_owned(), |(_, words)| format!("{topic}: {words}"));
+                    let kept: String = example.chars().take(EXAMPLE_CHARS).collect();
+                    self.0.insert(finding, (at, kept.into()));
+                    first.push((finding, example));
                 }
             }
         }
@@ -123,8 +127,8 @@ impl Host {
             }
             None => (None, self.seen.look(&mut self.counters.findings, topic, at)),
         };
-        for finding in first {
-            let (edge, example) = (edge.cloned(), topic.to_owned());
+        for (finding, example) in first {
+            let edge = edge.cloned();
             self.outputs.push_back(Output::Found { edge, finding, example });
         }
     }

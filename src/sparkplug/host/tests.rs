@@ -12,12 +12,14 @@ mod births;
 mod bounds;
 mod deaths;
 mod filters;
-
+mod flags;
+mod kinds;
 mod model;
 mod noise;
 mod order;
 mod rebirths;
 mod states;
+mod strings;
 mod warm;
 
 const SERVER: ServerId = ServerId(0);
@@ -97,6 +99,11 @@ impl Stage {
         // Every edge in these tests says when it sends, so this says nothing.
         found.retain(|(finding, _)| *finding != Finding::MissingMember);
         assert_eq!(found, expected);
+    }
+
+    #[track_caller]
+    fn check_found_of(&self, finding: Finding, count: u64) {
+        assert_eq!(self.host.counters().findings.count(finding), count);
     }
 }
 

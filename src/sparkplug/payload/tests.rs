@@ -17,7 +17,7 @@ fn payload() -> Payload {
 fn wrapper(body: Option<Vec<u8>>, algorithm: Option<&str>) -> Vec<u8> {
     let metric = |name: &str| Metric {
         name: Some("algorithm".into()),
-        value: Some(Value::StringValue(name.into())),
+        value: Some(Value::StringValue(name.to_owned().into())),
         ..Metric::default()
     };
     encode(&Payload {

@@ -100,7 +100,8 @@ impl Online {
         if bd_seq.is_none() {
             notes.findings.note(Finding::NoBdSeq);
         }
-        if !payload.metrics.iter().any(|metric| metric.name.as_deref() == Some(REBIRTH)) {
+        if !payload.metrics.iter().any(|metric| metric.name.as_deref() == Some(REBIRTH.as_bytes()))
+        {
             notes.findings.note(Finding::NoRebirth);
         }
         let Before { told, devices } = before;
@@ -343,8 +344,7 @@ impl Online {
         }
     }
 
-    /// Goes on without the missing messages; those that waited are the newest there is.
-    /// Returns in how many places some were missing.
+    /// Goes on without the missing messages. Returns in how many places some were missing.
     pub(super) fn give_up(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) -> u64 {
         let (messages, gaps) = self.window.give_up();
         for message in messages {

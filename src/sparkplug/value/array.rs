@@ -3,10 +3,15 @@
 
 use super::{Value, ValueError};
 use crate::sparkplug::datatype::DataType;
-use crate::sparkplug::limits;
+use crate::sparkplug::findings::Findings;
+use crate::sparkplug::{limits, text};
 
 /// The elements of an array of type `datatype`.
-pub(crate) fn decode(datatype: DataType, bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
+pub(crate) fn decode(
+    datatype: DataType,
+    bytes: &[u8],
+    findings: &mut Findings,
+) -> Result<Vec<Value>, ValueError> {
     match datatype {
         DataType::Int8Array => fixed(bytes, |[b]: [u8; 1]| Value::Int(i64::from(b as i8))),
         DataType::Int16Array => fixed(bytes, |b| Value::Int(i64::from(i16::from_le_bytes(b)))),
@@ -20,7 +25,7 @@ pub(crate) fn decode(datatype: DataType, bytes: &[u8]) -> Result<Vec<Value>, Val
         DataType::DoubleArray => fixed(bytes, |b| Value::Double(f64::from_le_bytes(b))),
         DataType::DateTimeArray => fixed(bytes, |b| Value::DateTime(u64::from_le_bytes(b))),
         DataType::BooleanArray => booleans(bytes),
-        DataType::StringArray => strings(bytes),
+        DataType::StringArray => strings(bytes, findings),
         _ => Err(ValueError::Mismatch),
     }
 }
@@ -57,15 +62,16 @@ fn booleans(bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
 }
 
 /// Strings, each ended by a zero byte.
-fn strings(bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
-    let text = std::str::from_utf8(bytes).map_err(|_| ValueError::NoArray)?;
-    if text.is_empty() {
+fn strings(bytes: &[u8], findings: &mut Findings) -> Result<Vec<Value>, ValueError> {
+    if bytes.is_empty() {
         return Ok(Vec::new());
     }
-    let text = text.strip_suffix('\0').unwrap_or(text);
-    if text.len() > limits::STRING_BYTES || text.split('\0').count() > limits::ELEMENTS {
+    let bytes = bytes.strip_suffix(b"\0").unwrap_or(bytes);
+    let zeros = bytes.iter().filter(|byte| **byte == 0).count();
+    if bytes.len() > limits::STRING_BYTES || zeros >= limits::ELEMENTS {
         return Err(ValueError::TooLong);
     }
+    let text = text::read(bytes, findings);
     Ok(text.split('\0').map(|element| Value::String(element.into())).collect())
 }
 

@@ -7,6 +7,9 @@ use sparkwise::sparkplug::proto::payload::metric::Value;
 use super::stage::{ASKED, Stage, a, changed, edge, secs};
 use crate::judged;
 
+/// The metric by which a node is asked for its births.
+const REBIRTH: &[u8] = b"Node Control/Rebirth";
+
 judged! {
     topics_nbirth_mqtt, payloads_nbirth_retain =>
     fn a_stored_nbirth_is_not_live() {
@@ -154,7 +157,7 @@ judged! {
         let mut edge = edge();
         let birth = edge.nbirth(stage.time(), a(1));
         stage.send_with(&birth, |payload| {
-            payload.metrics.retain(|metric| metric.name.as_deref() != Some("bdSeq"));
+            payload.metrics.retain(|metric| metric.name.as_deref() != Some(b"bdSeq".as_slice()));
         });
         stage.send(&edge.reconnect());
         stage.check(&["birth g/n: a=1", "death g/n certificate @1000000"]);
@@ -225,7 +228,7 @@ judged! {
         let mut edge = edge();
         let birth = edge.nbirth(stage.time(), a(1));
         stage.send_with(&birth, |payload| {
-            payload.metrics.retain(|metric| metric.name.as_deref() != Some("Node Control/Rebirth"));
+            payload.metrics.retain(|metric| metric.name.as_deref() != Some(REBIRTH));
         });
         assert_eq!(stage.found(Finding::NoRebirth), 1);
         edge.skip(1);
@@ -245,7 +248,7 @@ judged! {
         let birth = edge.nbirth(stage.time(), a(1));
         stage.send_with(&birth, |payload| {
             let rebirth = payload.metrics.iter_mut();
-            let mut rebirth = rebirth.filter(|m| m.name.as_deref() == Some("Node Control/Rebirth"));
+            let mut rebirth = rebirth.filter(|m| m.name.as_deref() == Some(REBIRTH));
             let rebirth = rebirth.next().unwrap();
             rebirth.alias = Some(99);
             rebirth.datatype = Some(3);

@@ -207,7 +207,7 @@ judged! {
     fn keys_without_values_and_values_without_keys_are_left_out() {
         use wire::property_value::Value::IntValue;
         for (keys, values, expected) in [(2, 1, 1), (1, 2, 1), (2, 0, 0)] {
-            let keys = (0..keys).map(|key| format!("k{key}")).collect();
+            let keys = (0..keys).map(|key| format!("k{key}").into()).collect();
             let values = (0..values).map(|value| property(Some(3), IntValue(value))).collect();
             let (stage, properties) = properties(wire::PropertySet { keys, values });
             assert_eq!(properties.len(), expected);
@@ -221,7 +221,7 @@ judged! {
     fn a_property_type_that_is_missing_or_unknown_is_told_from_the_value() {
         use wire::property_value::Value::DoubleValue;
         for datatype in [None, Some(99)] {
-            let (keys, values) = (vec!["k".to_owned()], vec![property(datatype, DoubleValue(1.5))]);
+            let (keys, values) = (vec!["k".into()], vec![property(datatype, DoubleValue(1.5))]);
             let (_, properties) = properties(wire::PropertySet { keys, values });
             assert_eq!(properties, [("k".to_owned(), Some(Value::Double(1.5)))]);
         }
@@ -289,7 +289,7 @@ judged! {
         assert!(table(|_| {}).1.is_some());
         let wounds: [fn(&mut wire::DataSet); 5] = [
             |table| table.num_of_columns = Some(3),
-            |table| table.columns.push("z".to_owned()),
+            |table| table.columns.push("z".into()),
             |table| table.types.truncate(1),
             |table| table.types.push(3),
             |table| table.rows[0].elements.truncate(1),

@@ -108,7 +108,7 @@ judged! {
         // A reference to nothing is none.
         let mut stage = Stage::new();
         let birth = born(&mut stage, [of_type()], |metrics| {
-            template(&mut metrics[0]).template_ref = Some(String::new());
+            template(&mut metrics[0]).template_ref = Some("".into());
         });
         assert_eq!(birth.definitions[0].parent, None);
         assert_eq!(stage.found(Finding::Inheritance), 0);
@@ -121,7 +121,7 @@ judged! {
         for (defined, referred) in [("T", "T"), ("_types_/T", "T"), ("T", "_types_/T"), ("T", "T:2.1")] {
             let mut stage = Stage::new();
             let both = [of_type(), instance(Template::instance(referred).member(x(1)))];
-            let birth = born(&mut stage, both, |metrics| metrics[0].name = Some(defined.to_owned()));
+            let birth = born(&mut stage, both, |metrics| metrics[0].name = Some(defined.to_owned().into()));
             assert_eq!(found(&birth).definition.as_deref(), Some(defined), "{referred}");
             assert_eq!(stage.found(Finding::UnknownTemplate), 0);
         }
@@ -208,7 +208,7 @@ judged! {
         let mut stage = Stage::new();
         let versioned = Template::instance("T").version("2.ü").members([x(1), y(2)]);
         let birth = born(&mut stage, [of_type(), instance(versioned)], |metrics| {
-            template(&mut metrics[0]).version = Some("1".to_owned());
+            template(&mut metrics[0]).version = Some("1".into());
         });
         assert_eq!(birth.definitions[0].version.as_deref(), Some("1"));
         let instance = found(&birth);
@@ -219,7 +219,7 @@ judged! {
 judged! {
     payloads_template_parameter_name_required, payloads_template_parameter_name_type =>
     fn a_parameter_without_a_name_is_left_out() {
-        for name in [None, Some(String::new())] {
+        for name in [None, Some("".into())] {
             let mut stage = Stage::new();
             let birth = born(&mut stage, [of_type()], |metrics| {
                 template(&mut metrics[0]).parameters[0].name = name;
@@ -229,7 +229,7 @@ judged! {
         }
         let mut stage = Stage::new();
         let birth = born(&mut stage, [of_type()], |metrics| {
-            template(&mut metrics[0]).parameters[0].name = Some("Größe 名".to_owned());
+            template(&mut metrics[0]).parameters[0].name = Some("Größe 名".into());
         });
         assert_eq!(&*birth.definitions[0].parameters[0].name, "Größe 名");
     }

@@ -141,7 +141,7 @@ judged! {
     fn a_request_writes_true_to_rebirth_and_nothing_else() {
         for (_, _, payload) in commands() {
             let [metric] = &payload.metrics[..] else { panic!("{payload:?}") };
-            assert_eq!(metric.name.as_deref(), Some("Node Control/Rebirth"));
+            assert_eq!(metric.name.as_deref(), Some(b"Node Control/Rebirth".as_slice()));
             assert_eq!(metric.value, Some(metric::Value::BooleanValue(true)));
         }
     }

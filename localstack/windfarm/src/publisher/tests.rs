@@ -11,8 +11,9 @@ fn time(millis: i64) -> Timestamp {
 /// Topic, sequence number and metric names or aliases of a message.
 fn outline(message: &Message) -> (String, Option<u64>, Vec<String>) {
     let payload = payload::decode(&message.payload).unwrap();
-    let names = payload.metrics.iter().map(|metric| {
-        metric.name.clone().unwrap_or_else(|| format!("#{}", metric.alias.unwrap_or_default()))
+    let names = payload.metrics.iter().map(|metric| match &metric.name {
+        Some(name) => String::from_utf8(name.to_vec()).unwrap(),
+        None => format!("#{}", metric.alias.unwrap_or_default()),
     });
     (message.topic.clone(), payload.seq, names.collect())
 }

@@ -137,7 +137,7 @@ fn payloads_past_the_limits_of_size_are_named_so() {
     let mut bomb = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     bomb.write_all(&vec![0; limits::PAYLOAD_BYTES + 1]).unwrap();
     let bomb = payload::encode(&crate::sparkplug::proto::Payload {
-        uuid: Some(payload::COMPRESSED.to_owned()),
+        uuid: Some(payload::COMPRESSED.into()),
         body: Some(bomb.finish().unwrap()),
         ..Default::default()
     });
@@ -162,7 +162,7 @@ fn properties_nest_as_deep_as_protobuf_lets_them() {
         for _ in 0..levels {
             let value = wire::property_value::Value::PropertysetValue(Box::new(set));
             set = wire::PropertySet {
-                keys: vec!["p".to_owned()],
+                keys: vec!["p".into()],
                 values: vec![wire::PropertyValue { value: Some(value), ..Default::default() }],
             };
         }

@@ -115,9 +115,9 @@ fn a_death_may_name_its_number_by_alias() {
     let with_alias = |message: &Message, name: Option<&str>| {
         let mut payload = decode(&message.payload).unwrap();
         for metric in &mut payload.metrics {
-            if metric.name.as_deref() == Some(BD_SEQ) {
+            if metric.name.as_deref() == Some(BD_SEQ.as_bytes()) {
                 metric.alias = Some(4);
-                metric.name = name.map(Into::into);
+                metric.name = name.map(|name| name.to_owned().into());
             }
         }
         Message { payload: encode(&payload), ..message.clone() }

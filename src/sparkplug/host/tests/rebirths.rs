@@ -195,6 +195,6 @@ fn operational_behavior_data_commands_ncmd_rebirth_name() {
     assert_eq!((payload.timestamp, payload.seq), (Some(5), None), "payloads_ncmd_seq");
     assert_eq!(payload.metrics.len(), 1);
     let metric = &payload.metrics[0];
-    assert_eq!(metric.name.as_deref(), Some("Node Control/Rebirth"));
+    assert_eq!(metric.name.as_deref(), Some(b"Node Control/Rebirth".as_slice()));
     assert_eq!((metric.datatype, metric.alias, metric.timestamp), (Some(11), None, Some(5)));
 }

@@ -1,0 +1,136 @@
+//! What an instance says of itself counts for its members: quality, null, history.
+
+use super::*;
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::edge::Typed;
+
+fn kind() -> [Metric; 2] {
+    let inner = Template::definition().member(Metric::new("Oil", 0.5));
+    let gear = Metric::template("Gear", Template::instance("Gearbox"));
+    let outer = Template::definition().member(Metric::new("Speed", 0.5)).member(gear);
+    [Metric::template("Gearbox", inner), Metric::template("Turbine", outer)]
+}
+
+/// `T1` with qualities of its own, of its gear, and of both members.
+fn turbine([own, gear, speed, oil]: [i32; 4]) -> Metric {
+    let inner = Template::instance("Gearbox").member(Metric::new("Oil", 1.5).quality(oil));
+    let outer = Template::instance("Turbine")
+        .member(Metric::new("Speed", 2.5).quality(speed))
+        .member(Metric::template("Gear", inner).quality(gear));
+    Metric::template("T1", outer).quality(own)
+}
+
+#[test]
+fn the_quality_of_an_instance_counts_for_its_members() {
+    let cases = [
+        ([192, 192, 192, 192], "", ""),
+        ([0, 192, 192, 192], " bad", " bad"),
+        ([500, 192, 192, 192], " uncertain", " uncertain"),
+        ([192, 0, 192, 192], "", " bad"),
+        ([500, 0, 192, 192], " uncertain", " bad"),
+        ([500, 192, 0, 500], " bad", " uncertain"),
+        ([0, 500, 500, 192], " bad", " bad"),
+        ([192, 500, 0, 0], " bad", " bad"),
+    ];
+    for aliased in [false, true] {
+        for (codes, speed, oil) in cases {
+            let mut stage = Stage::new();
+            let mut edge = if aliased { edge().with_aliases() } else { edge() };
+            let born = kind().into_iter().chain([turbine(codes)]);
+            stage.send(&edge.nbirth(stage.time(), born));
+            stage.send(&edge.dbirth("d", stage.time(), [turbine(codes)]));
+            stage.send(&edge.ndata(stage.time(), [turbine(codes)]));
+            stage.send(&edge.ddata("d", stage.time(), [turbine(codes)]));
+            stage.check(&[
+                &format!(
+                    "birth g/n defines Gearbox defines Turbine: \
+                     T1:Turbine{{Speed#2=2.5{speed}, Gear:Gearbox{{Oil#3=1.5{oil}}}}}"
+                ),
+                &format!(
+                    "birth g/n/d: T1:Turbine{{Speed#0=2.5{speed}, Gear:Gearbox{{Oil#1=1.5{oil}}}}}"
+                ),
+                &format!("data g/n: #2=2.5{speed}, #3=1.5{oil}"),
+                &format!("data g/n/d: #0=2.5{speed}, #1=1.5{oil}"),
+            ]);
+            stage.check_found(&[]);
+        }
+    }
+}
+
+#[test]
+fn a_null_instance_has_the_quality_that_it_says() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let born = kind().into_iter().chain([turbine([192; 4])]);
+    stage.send(&edge.nbirth(stage.time(), born));
+    stage.look();
+    let null = Metric::null("T1", DataType::Template);
+    stage.send(&edge.ndata(stage.time(), [null.clone().quality(0)]));
+    stage.send(&edge.ndata(stage.time(), [null.clone().quality(500).historical()]));
+    stage.send(&edge.ndata(stage.time(), [null]));
+    stage.check(&[
+        "data g/n: #2=null bad, #3=null bad",
+        "data g/n: #2=null uncertain historical, #3=null uncertain historical",
+        "data g/n: #2=null, #3=null",
+    ]);
+}
+
+#[test]
+fn an_instance_that_is_null_in_its_birth_is_null_in_every_leaf() {
+    let said = |metric: Metric| {
+        let mut stage = Stage::new();
+        stage.send(&edge().nbirth(stage.time(), kind().into_iter().chain([metric])));
+        stage.look().remove(0).split_once("Turbine: ").unwrap().1.to_owned()
+    };
+    let mut wire = turbine([192; 4]).into_wire();
+    wire.is_null = Some(true);
+    let whole = "T1:Turbine{Speed#2=null, Gear:Gearbox{Oil#3=null}}";
+    assert_eq!(said(Metric::from(wire.clone())), whole);
+    // Its members are not even named.
+    let mut bare = Metric::template("T1", Template::instance("Turbine")).into_wire();
+    bare.is_null = Some(true);
+    assert_eq!(said(Metric::from(bare.clone())), whole);
+    assert_eq!(
+        said(Metric::from(bare).quality(0)),
+        "T1:Turbine{Speed#2=null bad, Gear:Gearbox{Oil#3=null bad}}"
+    );
+    // One of an instance's instances.
+    let outer = Template::instance("Turbine").member(Metric::new("Speed", 2.5));
+    let outer = outer.member(Metric::null("Gear", DataType::Template).quality(500));
+    assert_eq!(
+        said(Metric::template("T1", outer)),
+        "T1:Turbine{Speed#2=2.5, Gear:Gearbox{Oil#3=null uncertain}}"
+    );
+}
+
+#[test]
+fn odd_qualities_have_their_place_in_births_and_in_data() {
+    let cases = [
+        (Typed::from(216), "", None),
+        (Typed::from(20), " bad", None),
+        (Typed::from(516), " uncertain", None),
+        (Typed::from(192.0), "", Some(Finding::WrongQuality)),
+        (Typed::from("Bad_Stale"), " uncertain", Some(Finding::WrongQuality)),
+        (Typed::from(false), " bad", Some(Finding::WrongQuality)),
+        (Typed::from(130), " uncertain", Some(Finding::UnknownQuality)),
+        (Typed::from("fine"), " uncertain", Some(Finding::UnknownQuality)),
+        (Typed::null(DataType::Int32), "", None),
+    ];
+    for (quality, said, finding) in cases {
+        let mut stage = Stage::new();
+        let mut edge = edge().with_aliases();
+        let metric = |name: &str| Metric::new(name, 1_i32).property("Quality", quality.clone());
+        let null = Metric::null("b", DataType::Int32).property("Quality", quality.clone());
+        stage.send(&edge.nbirth(stage.time(), [metric("a"), null.clone()]));
+        stage.send(&edge.ndata(stage.time(), [metric("a"), null]));
+        stage.check(&[
+            &format!("birth g/n: a#2=1{said}, b#3=null{said}"),
+            &format!("data g/n: #2=1{said}, #3=null{said}"),
+        ]);
+        if let Some(finding) = finding {
+            stage.check_found_of(finding, 4);
+        } else {
+            stage.check_found(&[]);
+        }
+    }
+}
