@@ -99,7 +99,10 @@ impl<T> Window<T> {
             Some(early) if early.print == print => Place::Duplicate,
             // Two messages with one number: the first has the place. Nothing later was told.
             Some(_) => Place::Past(Order::AfterGap),
-            None if known == print.mark() => Place::Duplicate,
+            // Without a time of its own one message is like another of a round before.
+            None if known == print.mark() && (print.sent.is_some() || distance >= 128) => {
+                Place::Duplicate
+            }
             None => Place::Early(place),
         }
     }

@@ -336,3 +336,38 @@ fn a_message_sent_before_one_that_was_told_is_late_half_a_round_on() {
     stage.send(&three);
     stage.check(&["late data g/n: #2=3"]);
 }
+
+#[test]
+fn a_sender_without_times_that_loses_a_message_is_heard_on() {
+    let timeless = |message: Message| {
+        let mut payload = payload::decode(&message.payload).unwrap();
+        payload.timestamp = None;
+        Message { payload: payload::encode(&payload), ..message }
+    };
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&timeless(edge.nbirth(stage.time(), [Metric::new("a", 1.0)])));
+    // A round and more, so that each number was seen.
+    for value in 0..300 {
+        stage.send(&timeless(edge.ndata(stage.time(), [Metric::new("a", f64::from(value))])));
+    }
+    assert_eq!(stage.look().len(), 301);
+    edge.skip(1);
+    let mut last = None;
+    for value in 0..100 {
+        stage.pass(ms(100));
+        let message = timeless(edge.ndata(stage.time(), [Metric::new("a", f64::from(value))]));
+        for _twice in 0..2 {
+            stage.send(&message);
+        }
+        last = Some(message);
+    }
+    stage.pass(secs(2));
+    let told = stage.look().into_iter().filter(|line| line.contains("data g/n"));
+    let told: Vec<_> = told.map(|line| line.rsplit('=').next().unwrap().to_owned()).collect();
+    assert_eq!(told, (0..100).map(|value| value.to_string()).collect::<Vec<_>>());
+    stage.check_found_of(Finding::Gap, 1);
+    stage.check_found_of(Finding::Duplicate, 100);
+    stage.send(&last.unwrap());
+    stage.check(&[]);
+}
