@@ -267,6 +267,7 @@ fn rates(provisioning: &config::Provisioning) -> Rates {
         describes: provisioning.describes.get(),
         lists: provisioning.lists.get(),
         verifications: (provisioning.lists.get() / 10).max(1),
+        ..Rates::default()
     }
 }
 

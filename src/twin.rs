@@ -242,6 +242,8 @@ impl Twin {
                     self.learned(now);
                     continue;
                 }
+                // Nothing asks for it yet.
+                plan::Output::LookedUp { .. } => continue,
             });
         }
     }

@@ -40,7 +40,7 @@ impl ControlPlane {
             Step::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
-            Step::ReadBooleans(of) => Done::Booleans(vec![None; of.len()]),
+            Step::ReadValues(of) => Done::Values(vec![None; of.len()]),
             Step::CreateComposite(_) | Step::GrowComposite(_) => {
                 unreachable!("no model here has more members than its root")
             }

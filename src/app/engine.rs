@@ -444,6 +444,6 @@ async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault>
             sitewise.list_children(parent, token).await.map(Done::Assets)
         }
         Step::Associate(link) => sitewise.associate(link).await.map(|()| Done::Accepted),
-        Step::ReadBooleans(of) => sitewise.read_booleans(of).await.map(Done::Booleans),
+        Step::ReadValues(of) => sitewise.read_values(of).await.map(Done::Values),
     }
 }

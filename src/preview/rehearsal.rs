@@ -119,8 +119,8 @@ impl<S: SiteWise> Rehearsal<S> {
                     self.sitewise.describe_asset(id).await.map(Done::Asset)
                 }
             },
-            // Who is online is not an observer's business.
-            Step::ReadBooleans(of) => Ok(Done::Booleans(vec![None; of.len()])),
+            // What values there are is not an observer's business.
+            Step::ReadValues(of) => Ok(Done::Values(vec![None; of.len()])),
             // Told apart by `is_write`.
             Step::CreateModel(_)
             | Step::GrowModel(_)
@@ -201,7 +201,7 @@ impl<S: SiteWise> Rehearsal<S> {
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
             | Step::ListChildren(..)
-            | Step::ReadBooleans(_) => {}
+            | Step::ReadValues(_) => {}
         }
         Ok(Done::Accepted)
     }

@@ -196,7 +196,7 @@ impl Changes {
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
             | Step::ListChildren(..)
-            | Step::ReadBooleans(_) => {}
+            | Step::ReadValues(_) => {}
         }
     }
 

@@ -81,10 +81,10 @@ impl SiteWise for ReadOnly {
         self.page(Step::ListAssets(model, token))
     }
 
-    async fn read_booleans(
+    async fn read_values(
         &self,
         of: Vec<(uuid::Uuid, uuid::Uuid)>,
-    ) -> Result<Vec<Option<bool>>, Fault> {
+    ) -> Result<Vec<Option<Tqv>>, Fault> {
         panic!("an observer asks for no values: {of:?}")
     }
 

@@ -2,6 +2,7 @@
 
 mod body;
 mod models;
+mod read;
 mod values;
 
 use std::fmt::Display;
@@ -18,7 +19,7 @@ use uuid::Uuid;
 
 use super::api::{
     Asset, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError, Fault,
-    FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page,
+    FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv,
 };
 use super::cache::Models;
 use super::client::SiteWise;
@@ -259,36 +260,8 @@ impl SiteWise for AwsSiteWise {
         answer.errors().map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))
     }
 
-    async fn read_booleans(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<bool>>, Fault> {
-        let tried = "read values";
-        let entries = of.iter().enumerate();
-        let entries: Result<Vec<_>, _> = entries
-            .map(|(at, (asset, property))| convert::reading(at, *asset, *property))
-            .collect();
-        let entries = entries.map_err(inexpressible(tried))?;
-        let mut values = vec![None; of.len()];
-        let mut token = None;
-        loop {
-            let page = self
-                .client
-                .batch_get_asset_property_value()
-                .set_entries(Some(entries.clone()))
-                .set_next_token(token)
-                .send()
-                .await
-                .map_err(|error| fault::of_call(tried, &error))?;
-            for read in page.success_entries() {
-                let at = read.entry_id().parse::<usize>().ok();
-                if let Some(place) = at.and_then(|at| values.get_mut(at)) {
-                    let value = read.asset_property_value().and_then(|read| read.value());
-                    *place = value.and_then(|value| value.boolean_value());
-                }
-            }
-            token = page.next_token;
-            if token.is_none() {
-                return Ok(values);
-            }
-        }
+    async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<Tqv>>, Fault> {
+        Box::pin(self.read(&of)).await
     }
 }
 

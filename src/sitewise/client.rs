@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::api::{
     Asset, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError, Fault,
-    GrowComposite, GrowModel, Model, ModelSummary, Page,
+    GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv,
 };
 
 /// SiteWise, as far as the bridge uses it.
@@ -91,12 +91,13 @@ pub trait SiteWise: Send + Sync + 'static {
         entries: Vec<Entry>,
     ) -> impl Future<Output = Result<Vec<EntryError>, Fault>> + Send;
 
-    /// Reads the latest values of Boolean properties, each an asset's, at most
+    /// Reads the latest values of properties, each an asset's, at most
     /// [`ENTRIES_PER_BATCH_READ`](super::limits::ENTRIES_PER_BATCH_READ); none where there is
-    /// no such value.
+    /// no value, no such property, or an error of that entry alone. Where all entries have
+    /// errors, the call has.
     /// [BatchGetAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchGetAssetPropertyValue.html)
-    fn read_booleans(
+    fn read_values(
         &self,
         of: Vec<(Uuid, Uuid)>,
-    ) -> impl Future<Output = Result<Vec<Option<bool>>, Fault>> + Send;
+    ) -> impl Future<Output = Result<Vec<Option<Tqv>>, Fault>> + Send;
 }

@@ -8,6 +8,7 @@ mod answers;
 mod calls;
 mod lanes;
 mod learning;
+mod lookups;
 mod needs;
 mod presence;
 pub mod rates;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 
 use self::lanes::{Lane, Lanes};
 use self::learning::Learning;
+use self::lookups::LookUps;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
@@ -30,7 +32,7 @@ use super::assets::{AssetIx, Assets};
 use super::identity::Namespace;
 use super::models::{ModelIx, Models, PropertyIx};
 use crate::delivery::point::Gate;
-use crate::sitewise::api::{ModelSummary, State};
+use crate::sitewise::api::{ModelSummary, State, Tqv};
 use crate::sparkplug::address::Source;
 use crate::time::Instant;
 
@@ -62,6 +64,14 @@ pub enum Output {
     Open(Gate),
     /// What SiteWise has is known now.
     Learned,
+    /// What SiteWise has as the latest values, in the order of the streams of
+    /// [`Plan::look_up`].
+    LookedUp {
+        /// As the twin called it.
+        batch: u64,
+        /// The outer is none where it could not be read, the inner where SiteWise has no value.
+        values: Vec<Option<Option<Tqv>>>,
+    },
 }
 
 /// What has been done so far.
@@ -79,6 +89,8 @@ pub struct Figures {
     pub tree_full: u64,
     /// Calls that failed, whatever the reason.
     pub failures: u64,
+    /// Latest values that could not be read.
+    pub reads_given_up: u64,
 }
 
 /// An asset that SiteWise had before it was wanted.
@@ -100,6 +112,7 @@ enum Job {
     ListModels,
     ListAssets(u32),
     Presence(u32),
+    LookUp(u64),
     Model(ModelIx),
     Asset(AssetIx),
     Children(AssetIx),
@@ -134,6 +147,7 @@ enum Next {
 pub struct Plan {
     namespace: Namespace,
     learning: Learning,
+    look_ups: LookUps,
     known_models: FxHashMap<Uuid, ModelSummary>,
     known_assets: FxHashMap<Uuid, KnownAsset>,
     models: Vec<ModelState>,
@@ -157,6 +171,7 @@ impl Plan {
         let mut plan = Self {
             namespace,
             learning: Learning::default(),
+            look_ups: LookUps::default(),
             known_models: FxHashMap::default(),
             known_assets: FxHashMap::default(),
             models: Vec::new(),
@@ -419,3 +434,6 @@ impl Plan {
         full.mul_f64(0.5 + self.rng.f64() / 2.0)
     }
 }
+
+#[cfg(test)]
+mod tests;

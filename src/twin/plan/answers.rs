@@ -55,6 +55,7 @@ impl Plan {
             Job::ListModels => self.models_listed(answer, models, now),
             Job::ListAssets(list) => self.assets_listed(list as usize, answer, now),
             Job::Presence(list) => self.presence_read(list as usize, answer, now),
+            Job::LookUp(part) => self.looked_up(part, answer, now),
             Job::Model(ix) => self.model_answered(ix, answer, models, now),
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
             Job::Children(ix) => self.children_listed(ix, answer, now),

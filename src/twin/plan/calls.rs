@@ -22,6 +22,7 @@ impl Plan {
                 Step::ListAssets(list.model, list.token.clone())
             }
             Job::Presence(list) => self.read_presence(list)?,
+            Job::LookUp(part) => self.read_part(part)?,
             Job::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
                 ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),
                 ModelStage::Absent => Step::CreateModel(self.create_model(ix, models)),

@@ -1,5 +1,7 @@
 //! What SiteWise has, read by page at the start.
 
+use std::collections::hash_map::Entry;
+
 use uuid::Uuid;
 
 use super::presence::{self, PresenceList};
@@ -17,8 +19,9 @@ pub(super) struct Learning {
     pub(super) models: Option<String>,
     pub(super) models_done: bool,
     pub(super) assets: Vec<AssetList>,
-    /// None until all assets are listed.
-    pub(super) presence: Option<Vec<PresenceList>>,
+    /// Listed assets that stand for nodes and devices, whose presence is still to be asked for.
+    pub(super) unasked: Vec<Uuid>,
+    pub(super) presence: Vec<PresenceList>,
     pub(super) done: bool,
     pub(super) tries: Tries,
 }
@@ -83,8 +86,13 @@ impl Plan {
                     // One that its model's growth locks takes values all the same.
                     let active = matches!(state, State::Active | State::Updating);
                     let source = presence::source(self.namespace, id, description.as_deref());
+                    let stands = source.is_some();
                     let known = KnownAsset { name, model, source, online: false, active };
-                    self.known_assets.insert(id, known);
+                    // A page may repeat what an earlier one told.
+                    if let Entry::Vacant(place) = self.known_assets.entry(id) {
+                        place.insert(known);
+                        self.learning.unasked.extend(stands.then_some(id));
+                    }
                 }
                 self.finish_learning();
             }
@@ -107,7 +115,9 @@ impl Plan {
 
     pub(super) fn finish_learning(&mut self) {
         let listed = self.learning.assets.iter().all(|list| list.done);
-        if self.learning.models_done && listed && self.presence_known() && !self.learning.done {
+        let listed = self.learning.models_done && listed;
+        self.ask_presence(listed);
+        if listed && self.presence_known() && !self.learning.done {
             self.learning.done = true;
             self.problems.remove("list asset models");
             self.problems.remove("list assets");

@@ -29,6 +29,10 @@ impl Plan {
                 Some(list) if !list.done => after(&list.tries, now, Lane::ReadPresence),
                 _ => Next::Nothing,
             },
+            Job::LookUp(part) => match self.look_up_tries(part) {
+                Some(tries) => after(tries, now, Lane::LookUp),
+                None => Next::Nothing,
+            },
             Job::Model(ix) => self.next_of_model(ix, models, now),
             Job::Asset(ix) => self.next_of_asset(ix, assets, now),
             Job::Children(ix) => match self.assets.get(ix.0 as usize) {

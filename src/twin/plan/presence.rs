@@ -1,12 +1,12 @@
-//! Who was online when SiteWise was last written: read once, at the start, so that presence does
-//! not lie because we were away.
+//! Who was online when SiteWise was last written: read once, while the assets are listed, so that
+//! presence does not lie because we were away.
 
 use uuid::Uuid;
 
 use super::state::Tries;
 use super::step::{Done, Step};
 use super::{Job, Plan};
-use crate::sitewise::api::{DataType, Fault, FaultKind};
+use crate::sitewise::api::{DataType, Fault, FaultKind, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Instant;
@@ -41,27 +41,25 @@ impl Plan {
         self.known_assets.get(&id).is_some_and(|asset| asset.online)
     }
 
-    /// Whether it is known who was online. With all assets listed, begins to ask.
-    pub(super) fn presence_known(&mut self) -> bool {
-        if let Some(lists) = &self.learning.presence {
-            return lists.iter().all(|list| list.done);
+    /// Asks for the presence of assets that are listed: as soon as a call is full, and for the
+    /// rest once all are.
+    pub(super) fn ask_presence(&mut self, all_listed: bool) {
+        let least = if all_listed { 1 } else { limits::ENTRIES_PER_BATCH_READ };
+        while self.learning.unasked.len() >= least {
+            let count = self.learning.unasked.len().min(limits::ENTRIES_PER_BATCH_READ);
+            let assets = self.learning.unasked.drain(..count).collect();
+            self.touch(Job::Presence(self.learning.presence.len() as u32));
+            self.learning.presence.push(PresenceList { assets, ..Default::default() });
         }
-        let asked = self.known_assets.iter().filter(|(_, known)| known.source.is_some());
-        let mut assets: Vec<_> = asked.map(|(id, _)| *id).collect();
-        assets.sort_unstable();
-        let lists = assets.chunks(limits::ENTRIES_PER_BATCH_READ);
-        let lists = lists.map(|part| PresenceList { assets: part.to_vec(), ..Default::default() });
-        let lists: Vec<_> = lists.collect();
-        for list in 0..lists.len() {
-            self.touch(Job::Presence(list as u32));
-        }
-        let none = lists.is_empty();
-        self.learning.presence = Some(lists);
-        none
+    }
+
+    /// Whether it is known of all assets that are listed.
+    pub(super) fn presence_known(&self) -> bool {
+        self.learning.unasked.is_empty() && self.learning.presence.iter().all(|list| list.done)
     }
 
     pub(super) fn presence_list(&self, list: u32) -> Option<&PresenceList> {
-        self.learning.presence.as_ref()?.get(list as usize)
+        self.learning.presence.get(list as usize)
     }
 
     pub(super) fn read_presence(&self, list: u32) -> Option<Step> {
@@ -71,7 +69,7 @@ impl Plan {
             Some((*id, self.namespace.property(model, role, &[ONLINE], DataType::Boolean)))
         };
         let assets = &self.presence_list(list)?.assets;
-        Some(Step::ReadBooleans(assets.iter().filter_map(online).collect()))
+        Some(Step::ReadValues(assets.iter().filter_map(online).collect()))
     }
 
     pub(super) fn presence_read(&mut self, at: usize, answer: Result<Done, Fault>, now: Instant) {
@@ -81,12 +79,13 @@ impl Plan {
         let (mut done, mut given_up) = (true, false);
         let mut tries = Tries::default();
         match answer {
-            Ok(Done::Booleans(values)) => {
-                let lists = self.learning.presence.as_ref();
-                let assets = lists.and_then(|lists| lists.get(at)).map(|list| list.assets.clone());
+            Ok(Done::Values(values)) => {
+                let assets = self.learning.presence.get_mut(at);
+                let assets = assets.map(|list| std::mem::take(&mut list.assets));
                 for (id, value) in assets.unwrap_or_default().iter().zip(values) {
                     if let Some(known) = self.known_assets.get_mut(id) {
-                        known.online = value == Some(true);
+                        let value = value.map(|read| read.value);
+                        known.online = value == Some(Variant::Boolean(true));
                     }
                 }
             }
@@ -99,12 +98,12 @@ impl Plan {
                 self.problem(SUBJECT.into(), fault.message);
             }
         }
-        if let Some(list) = self.learning.presence.as_mut().and_then(|lists| lists.get_mut(at)) {
+        if let Some(list) = self.learning.presence.get_mut(at) {
             list.done = done;
             list.given_up = given_up;
             list.tries = tries;
         }
-        let mut lists = self.learning.presence.iter().flatten();
+        let mut lists = self.learning.presence.iter();
         if lists.all(|list| list.done && !list.given_up) {
             self.problems.remove(SUBJECT);
         }

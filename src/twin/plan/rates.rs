@@ -18,6 +18,9 @@ pub struct Rates {
     /// Of ListAssociatedAssets: whether assets that were there before hang where they should
     /// is looked up in the background, and nothing waits for it.
     pub verifications: u32,
+    /// Of BatchGetAssetPropertyValue for the latest values that births have to know: a part of
+    /// the quota, since the account's other readers share it.
+    pub look_ups: u32,
 }
 
 impl Default for Rates {
@@ -30,6 +33,7 @@ impl Default for Rates {
             describes: limits::DESCRIBES_PER_SECOND,
             lists: limits::LISTS_PER_SECOND,
             verifications: limits::LISTS_PER_SECOND / 10,
+            look_ups: limits::BATCH_READS_PER_SECOND / 10,
         }
     }
 }

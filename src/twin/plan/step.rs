@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::sitewise::api::{
     Asset, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Model,
-    ModelSummary, Page,
+    ModelSummary, Page, Tqv,
 };
 
 /// Number of a step, for its answer.
@@ -38,12 +38,12 @@ pub enum Step {
     ListChildren(Uuid, Option<String>),
     /// AssociateAssets.
     Associate(Associate),
-    /// BatchGetAssetPropertyValue of Boolean properties, each an asset's.
-    ReadBooleans(Vec<(Uuid, Uuid)>),
+    /// BatchGetAssetPropertyValue of properties, each an asset's.
+    ReadValues(Vec<(Uuid, Uuid)>),
 }
 
 /// What a step gave.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Done {
     /// Of [`Step::ListModels`].
     Models(Page<ModelSummary>),
@@ -53,8 +53,8 @@ pub enum Done {
     Assets(Page<Asset>),
     /// Of [`Step::DescribeAsset`].
     Asset(Asset),
-    /// Of [`Step::ReadBooleans`], in its order; none where there is no such value.
-    Booleans(Vec<Option<bool>>),
+    /// Of [`Step::ReadValues`], in its order; none where there is no such value.
+    Values(Vec<Option<Tqv>>),
     /// Of the others: SiteWise accepted it.
     Accepted,
 }
@@ -74,7 +74,7 @@ impl Step {
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
             | Self::ListChildren(..)
-            | Self::ReadBooleans(_) => false,
+            | Self::ReadValues(_) => false,
         }
     }
 
@@ -92,7 +92,7 @@ impl Step {
             | Self::DescribeAsset(_)
             | Self::ListChildren(..)
             | Self::Associate(_)
-            | Self::ReadBooleans(_) => 0,
+            | Self::ReadValues(_) => 0,
         }
     }
 }
@@ -133,7 +133,7 @@ impl fmt::Display for Step {
             Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),
             Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
             Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
-            Self::ReadBooleans(of) => write!(f, "read whether {} assets are online", of.len()),
+            Self::ReadValues(of) => write!(f, "read the latest values of {} properties", of.len()),
             Self::Associate(link) => write!(f, "put asset {} under {}", link.child, link.parent),
         }
     }

@@ -5,11 +5,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, State,
-    Usable,
+    Asset, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, Quality,
+    State, Tqv, Usable, Variant,
 };
 use crate::sitewise::limits;
+use crate::time::Timestamp;
 use crate::twin::plan::step::{Done, Step};
+use crate::twin::world::ONLINE;
 
 /// A model as it stands in SiteWise.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,8 +54,10 @@ pub(crate) struct FakeSiteWise {
     pub(crate) failing: BTreeSet<String>,
     /// How often a new state must be looked at before it is reached.
     pub(crate) slowness: u32,
-    /// Assets of which some property is true.
+    /// Assets that are online, beside what was put.
     pub(crate) online: BTreeSet<Uuid>,
+    /// The latest values.
+    pub(crate) latest: BTreeMap<(Uuid, Uuid), Tqv>,
     /// Why values cannot be read.
     pub(crate) unreadable: Option<FaultKind>,
 }
@@ -138,17 +142,12 @@ impl FakeSiteWise {
                 Ok(Done::Assets(page(of_model.map(|(id, asset)| asset.tell(*id)).collect(), token)))
             }
             Step::CreateAsset(create) => self.create_asset(create),
-            Step::ReadBooleans(of) => match self.unreadable {
+            Step::ReadValues(of) => match self.unreadable {
                 Some(kind) => Err(fault(kind, "values cannot be read")),
-                None => Ok(Done::Booleans(
-                    of.iter()
-                        .map(|(id, property)| {
-                            let model = &self.models[&self.assets[id].model];
-                            let has = model.properties.iter().any(|has| has.id == *property);
-                            has.then(|| self.online.contains(id))
-                        })
-                        .collect(),
-                )),
+                None => {
+                    let read = of.iter().map(|(asset, property)| self.read(*asset, *property));
+                    Ok(Done::Values(read.collect()))
+                }
             },
             Step::DescribeAsset(id) => {
                 let asset = self.assets.get_mut(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
@@ -179,6 +178,26 @@ impl FakeSiteWise {
                 Ok(Done::Accepted)
             }
         }
+    }
+
+    /// Takes a value, as the data plane does: the latest is the one with the highest time.
+    pub(crate) fn put(&mut self, asset: Uuid, property: Uuid, tqv: Tqv) {
+        let latest = self.latest.entry((asset, property)).or_insert_with(|| tqv.clone());
+        if latest.time <= tqv.time {
+            *latest = tqv;
+        }
+    }
+
+    /// The latest value of a property that an asset has.
+    fn read(&self, asset: Uuid, property: Uuid) -> Option<Tqv> {
+        let model = self.models.get(&self.assets.get(&asset)?.model)?;
+        let has = model.all_properties().find(|has| has.id == property)?;
+        let online = (has.name == ONLINE && self.online.contains(&asset)).then(|| Tqv {
+            time: Timestamp::from_millis(0),
+            quality: Quality::Good,
+            value: Variant::Boolean(true),
+        });
+        online.or_else(|| self.latest.get(&(asset, property)).cloned())
     }
 
     /// The asset of this name.

@@ -113,7 +113,7 @@ async fn both(config: Builder) -> (Seen, Seen) {
     let config = config.http_client(http_client_fn(move |_, _| connector.clone())).build();
     let client = AwsSiteWise::new(&config).unwrap();
     client.put(Vec::new()).await.unwrap();
-    client.read_booleans(vec![(Uuid::nil(), Uuid::nil())]).await.unwrap();
+    client.read_values(vec![(Uuid::nil(), Uuid::nil())]).await.unwrap();
     let mut seen = wire.0.lock().unwrap().clone().into_iter();
     (seen.next().unwrap(), seen.next().unwrap())
 }
@@ -152,4 +152,68 @@ impl Seen {
         let (_, part) = self.headers["authorization"].split_once(name).unwrap();
         part.split(',').next().unwrap()
     }
+}
+
+#[tokio::test]
+async fn every_kind_of_value_is_read_as_it_was_written() {
+    let value = |place: usize, value: serde_json::Value, quality: &str| {
+        json!({
+            "entryId": place.to_string(),
+            "assetPropertyValue": {
+                "value": value,
+                "timestamp": { "timeInSeconds": 1_790_000_000, "offsetInNanos": 123_999_999 },
+                "quality": quality,
+            },
+        })
+    };
+    let error = |place: usize, code: &str| json!({ "entryId": place.to_string(), "errorCode": code, "errorMessage": "because" });
+    let answer = json!({
+        "successEntries": [
+            value(5, json!({ "nullValue": { "valueType": "D" } }), "BAD"),
+            value(0, json!({ "integerValue": -7 }), "GOOD"),
+            value(1, json!({ "doubleValue": 2.5 }), "UNCERTAIN"),
+            value(2, json!({ "booleanValue": false }), "GOOD"),
+            value(3, json!({ "stringValue": "" }), "GOOD"),
+            { "entryId": "4" },
+            value(8, json!({ "doubleValue": "NaN" }), "BAD"),
+        ],
+        "errorEntries": [
+            error(6, "ResourceNotFoundException"),
+            error(7, "AccessDeniedException"),
+        ],
+    });
+    let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
+    let of: Vec<_> = (0..9).map(|n| (Uuid::from_u128(n), Uuid::from_u128(100 + n))).collect();
+    let mut read = client(&stub).read_values(of).await.unwrap();
+    let nan = read.pop().unwrap().unwrap();
+    assert!(matches!(nan.value, Variant::Double(number) if number.is_nan()), "{nan:?}");
+    let tqv = |value, quality| {
+        Some(Tqv { time: Timestamp::from_millis(1_790_000_000_123), quality, value })
+    };
+    let wanted = [
+        tqv(Variant::Integer(-7), Quality::Good),
+        tqv(Variant::Double(2.5), Quality::Uncertain),
+        tqv(Variant::Boolean(false), Quality::Good),
+        tqv(Variant::String("".into()), Quality::Good),
+        None,
+        tqv(Variant::Null(DataType::Double), Quality::Bad),
+        None,
+        None,
+    ];
+    assert_eq!(read, wanted);
+    let asked = stub.requests()[0].json();
+    assert_eq!(asked["entries"][3]["propertyId"], json!(Uuid::from_u128(103).to_string()));
+}
+
+#[tokio::test]
+async fn a_read_of_which_every_entry_is_denied_is_denied() {
+    let answer = json!({
+        "errorEntries": [
+            { "entryId": "0", "errorCode": "AccessDeniedException", "errorMessage": "because" },
+        ],
+    });
+    let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
+    let of = vec![(Uuid::nil(), Uuid::nil())];
+    let fault = client(&stub).read_values(of).await.unwrap_err();
+    assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
 }

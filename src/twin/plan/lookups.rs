@@ -1,0 +1,131 @@
+//! What SiteWise has as the latest values, looked up for the twin where a birth has to know.
+//!
+//! A batch is read in calls of as many entries as SiteWise takes, and told once all of them are
+//! in. What cannot be read after some tries is told as unread: nothing waits for ever.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::state::Tries;
+use super::step::{Done, Step};
+use super::{Job, Output, Plan};
+use crate::delivery::point::Stream;
+use crate::sitewise::api::{Fault, FaultKind, Tqv};
+use crate::sitewise::limits;
+use crate::time::Instant;
+
+/// How often a read is tried.
+const TRIES: u32 = 5;
+/// The subject under which people find that one failed.
+const SUBJECT: &str = "read latest values";
+
+/// What is being looked up: as much as was asked for, and no more.
+#[derive(Debug, Default)]
+pub(super) struct LookUps {
+    batches: BTreeMap<u64, Batch>,
+    parts: BTreeMap<u64, Part>,
+    /// Batches and parts so far, which numbers them.
+    asked: u64,
+}
+
+#[derive(Debug)]
+struct Batch {
+    /// What the twin calls it.
+    name: u64,
+    values: Vec<Option<Option<Tqv>>>,
+    /// Parts that are not in.
+    missing: usize,
+}
+
+/// What one call reads.
+#[derive(Debug)]
+struct Part {
+    batch: u64,
+    /// The place of its first stream in the batch.
+    first: usize,
+    of: Vec<(Uuid, Uuid)>,
+    tries: Tries,
+}
+
+impl Plan {
+    /// Reads the latest values of these properties, and tells them as
+    /// [`Output::LookedUp`] under the name of the batch.
+    pub fn look_up(&mut self, batch: u64, streams: Vec<Stream>) {
+        let parts = streams.chunks(limits::ENTRIES_PER_BATCH_READ);
+        if streams.is_empty() {
+            self.outputs.push_back(Output::LookedUp { batch, values: Vec::new() });
+            return;
+        }
+        let number = self.look_ups.number();
+        let (values, missing) = (vec![None; streams.len()], parts.len());
+        self.look_ups.batches.insert(number, Batch { name: batch, values, missing });
+        let mut first = 0;
+        for part in parts {
+            let of = part.iter().map(|stream| (stream.asset, stream.property)).collect();
+            let part_number = self.look_ups.number();
+            let tries = Tries::default();
+            self.look_ups.parts.insert(part_number, Part { batch: number, first, of, tries });
+            self.touch(Job::LookUp(part_number));
+            first += part.len();
+        }
+    }
+
+    /// How often a part was tried, and when it may be again; none once it is in.
+    pub(super) fn look_up_tries(&self, part: u64) -> Option<&Tries> {
+        self.look_ups.parts.get(&part).map(|part| &part.tries)
+    }
+
+    pub(super) fn read_part(&self, part: u64) -> Option<Step> {
+        Some(Step::ReadValues(self.look_ups.parts.get(&part)?.of.clone()))
+    }
+
+    pub(super) fn looked_up(&mut self, number: u64, answer: Result<Done, Fault>, now: Instant) {
+        let Some(part) = self.look_ups.parts.get(&number) else {
+            return;
+        };
+        let read = match answer {
+            Ok(Done::Values(values)) => values,
+            Ok(_) => Vec::new(),
+            Err(fault) => {
+                let tried = part.tries.count;
+                self.problem(SUBJECT.into(), fault.message);
+                if fault.kind != FaultKind::Denied && tried + 1 < TRIES {
+                    let tries = self.again(Tries { count: tried, at: now }, now);
+                    if let Some(part) = self.look_ups.parts.get_mut(&number) {
+                        part.tries = tries;
+                    }
+                    return;
+                }
+                Vec::new()
+            }
+        };
+        let Some(part) = self.look_ups.parts.remove(&number) else {
+            return;
+        };
+        self.figures.reads_given_up += part.of.len().saturating_sub(read.len()) as u64;
+        let Some(batch) = self.look_ups.batches.get_mut(&part.batch) else {
+            return;
+        };
+        let places = batch.values.iter_mut().skip(part.first).take(part.of.len());
+        for (place, value) in places.zip(read) {
+            *place = Some(value);
+        }
+        batch.missing -= 1;
+        if batch.missing == 0
+            && let Some(Batch { name, values, .. }) = self.look_ups.batches.remove(&part.batch)
+        {
+            if values.iter().all(Option::is_some) {
+                self.problems.remove(SUBJECT);
+            }
+            self.outputs.push_back(Output::LookedUp { batch: name, values });
+        }
+    }
+}
+
+impl LookUps {
+    fn number(&mut self) -> u64 {
+        self.asked += 1;
+        self.asked
+    }
+}

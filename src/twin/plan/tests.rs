@@ -1,0 +1,85 @@
+//! The plan at its boundary: calls out, answers in, each after a while.
+
+mod learning;
+mod lookups;
+
+use super::*;
+use crate::delivery::point::Stream;
+use crate::sitewise::api::{Fault, FaultKind};
+use crate::twin::plan::step::Done;
+
+pub(super) fn namespace() -> Namespace {
+    Namespace::new("123456789012/eu-west-1")
+}
+
+/// A plan, what it wants, and the calls that are on their way.
+pub(super) struct Rig {
+    pub(super) plan: Plan,
+    pub(super) models: Models,
+    pub(super) assets: Assets,
+    pub(super) now: Instant,
+    /// How long an answer takes.
+    latency: Duration,
+    answers: BTreeMap<(Instant, StepId), Result<Done, Fault>>,
+    pub(super) told: Vec<Output>,
+}
+
+impl Rig {
+    pub(super) fn new(latency: Duration) -> Self {
+        Self {
+            plan: Plan::new(namespace(), Rates::default(), 7),
+            models: Models::new(namespace(), String::new(), 100, 500),
+            assets: Assets::new(namespace(), 100_000),
+            now: Instant::START,
+            latency,
+            answers: BTreeMap::new(),
+            told: Vec::new(),
+        }
+    }
+
+    /// Lets time pass, with `sitewise` carrying out the calls.
+    pub(super) fn pass(
+        &mut self,
+        duration: Duration,
+        sitewise: &mut dyn FnMut(Step) -> Result<Done, Fault>,
+    ) {
+        let end = self.now + duration;
+        loop {
+            while let Some(output) = self.plan.poll_output(&self.models, &mut self.assets, self.now)
+            {
+                match output {
+                    Output::Step(id, step) => {
+                        self.answers.insert((self.now + self.latency, id), sitewise(step));
+                    }
+                    Output::Open(_) | Output::Learned | Output::LookedUp { .. } => {
+                        self.told.push(output);
+                    }
+                }
+            }
+            let answer = self.answers.keys().next().map(|(at, _)| *at);
+            let due = [answer, self.plan.poll_timeout()].into_iter().flatten().min();
+            match due {
+                Some(at) if at <= end => self.now = self.now.max(at),
+                _ => break,
+            }
+            while let Some(entry) = self.answers.first_entry()
+                && entry.key().0 <= self.now
+            {
+                let ((_, id), answer) = entry.remove_entry();
+                let (models, assets) = (&mut self.models, &mut self.assets);
+                self.plan.handle_done(id, answer, models, assets, self.now);
+            }
+        }
+        self.now = end;
+    }
+}
+
+pub(super) fn fault(kind: FaultKind) -> Fault {
+    Fault { kind, message: format!("{kind:?}, it says") }
+}
+
+/// So many streams, each of its own.
+pub(super) fn streams(count: usize) -> Vec<Stream> {
+    let id = |number: usize| Uuid::from_u128(number as u128);
+    (1..=count).map(|n| Stream { asset: id(n), property: id(1_000_000 + n) }).collect()
+}

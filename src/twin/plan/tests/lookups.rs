@@ -1,0 +1,114 @@
+//! Looking up what SiteWise has.
+
+use super::*;
+use crate::sitewise::api::{Page, Quality, Tqv, Variant};
+use crate::time::Timestamp;
+
+fn value(asset: Uuid) -> Tqv {
+    Tqv {
+        time: Timestamp::from_millis(1_790_000_000_000),
+        quality: Quality::Uncertain,
+        value: Variant::Double(asset.as_u128() as f64),
+    }
+}
+
+/// Every asset with an even number has a value, and nothing else is there.
+fn answer(step: &Step) -> Result<Done, Fault> {
+    match step {
+        Step::ReadValues(of) => {
+            let read =
+                of.iter().map(|(asset, _)| (asset.as_u128() % 2 == 0).then(|| value(*asset)));
+            Ok(Done::Values(read.collect()))
+        }
+        Step::ListModels(_) => Ok(Done::Models(Page { items: Vec::new(), next: None })),
+        step => panic!("{step}"),
+    }
+}
+
+fn looked_up(rig: &Rig) -> Vec<(u64, &[Option<Option<Tqv>>])> {
+    let told = rig.told.iter().filter_map(|output| match output {
+        Output::LookedUp { batch, values } => Some((*batch, values.as_slice())),
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
+    let mut rig = Rig::new(Duration::from_millis(50));
+    rig.plan.look_up(8, streams(300));
+    rig.plan.look_up(9, Vec::new());
+    let (mut sizes, mut failed) = (Vec::new(), false);
+    rig.pass(Duration::from_secs(60), &mut |step| {
+        if let Step::ReadValues(of) = &step {
+            sizes.push(of.len());
+            // The first part comes last.
+            if !std::mem::replace(&mut failed, true) {
+                return Err(fault(FaultKind::Throttled));
+            }
+        }
+        answer(&step)
+    });
+    assert_eq!(sizes, [128, 128, 44, 128]);
+    let told = looked_up(&rig);
+    assert_eq!((told.len(), told[0]), (2, (9, [].as_slice())));
+    let wanted: Vec<_> = streams(300)
+        .iter()
+        .map(|of| Some((of.asset.as_u128() % 2 == 0).then(|| value(of.asset))))
+        .collect();
+    assert_eq!(told[1], (8, wanted.as_slice()));
+    assert_eq!((rig.plan.figures().reads_given_up, rig.plan.problems().count()), (0, 0));
+}
+
+#[test]
+fn what_cannot_be_read_is_told_as_unread_and_counted() {
+    for (kind, tries, patience) in [(FaultKind::Denied, 1, 1), (FaultKind::Unavailable, 5, 120)] {
+        let mut rig = Rig::new(Duration::from_millis(50));
+        rig.plan.look_up(3, streams(130));
+        let mut calls = 0;
+        rig.pass(Duration::from_secs(patience), &mut |step| match &step {
+            Step::ReadValues(of) if of.len() == 128 => {
+                calls += 1;
+                Err(fault(kind))
+            }
+            _ => answer(&step),
+        });
+        assert_eq!(calls, tries, "{kind:?}");
+        let told = looked_up(&rig);
+        assert_eq!(told.len(), 1);
+        let unread = told[0].1.iter().filter(|value| value.is_none()).count();
+        assert_eq!((unread, told[0].1[128].clone()), (128, Some(None)));
+        assert_eq!(rig.plan.figures().reads_given_up, 128);
+        let problems: Vec<_> = rig.plan.problems().map(|(subject, _)| subject).collect();
+        assert_eq!(problems, ["read latest values"]);
+        assert_eq!(rig.plan.pending(), 0);
+    }
+}
+
+/// The account's other readers share the quota.
+#[test]
+fn look_ups_take_a_tenth_of_the_quota() {
+    let mut rig = Rig::new(Duration::from_millis(50));
+    rig.plan.look_up(1, streams(128 * 200));
+    let mut calls = 0;
+    rig.pass(Duration::from_secs(2), &mut |step| {
+        calls += usize::from(matches!(step, Step::ReadValues(_)));
+        answer(&step)
+    });
+    assert!((95..=110).contains(&calls), "{calls} in two seconds");
+}
+
+#[test]
+fn a_batch_that_is_read_whole_ends_the_problem_of_one_before() {
+    let mut rig = Rig::new(Duration::from_millis(50));
+    rig.plan.look_up(1, streams(1));
+    rig.pass(Duration::from_secs(1), &mut |step| match &step {
+        Step::ReadValues(_) => Err(fault(FaultKind::Denied)),
+        _ => answer(&step),
+    });
+    assert_eq!(rig.plan.problems().count(), 1);
+    rig.plan.look_up(2, streams(1));
+    rig.pass(Duration::from_secs(1), &mut |step| answer(&step));
+    assert_eq!(rig.plan.problems().count(), 0);
+    assert_eq!(rig.plan.figures().reads_given_up, 1);
+}
