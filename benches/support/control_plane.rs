@@ -40,6 +40,9 @@ impl ControlPlane {
             Step::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
+            Step::DescribeProperty { .. } => {
+                unreachable!("no asset here has a unit of its own")
+            }
             Step::ReadValues(of) => Done::Values(vec![None; of.len()]),
             Step::CreateComposite(_) | Step::GrowComposite(_) => {
                 unreachable!("no model here has more members than its root")
@@ -48,7 +51,7 @@ impl ControlPlane {
                 self.assets += 1;
                 Done::Accepted
             }
-            Step::Associate(_) => Done::Accepted,
+            Step::Associate(_) | Step::UpdateProperty(_) => Done::Accepted,
         }
     }
 

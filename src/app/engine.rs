@@ -444,6 +444,12 @@ async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault>
             sitewise.list_children(parent, token).await.map(Done::Assets)
         }
         Step::Associate(link) => sitewise.associate(link).await.map(|()| Done::Accepted),
+        Step::DescribeProperty { asset, property } => {
+            sitewise.describe_property(asset, property).await.map(Done::Property)
+        }
+        Step::UpdateProperty(update) => {
+            sitewise.update_property(update).await.map(|()| Done::Accepted)
+        }
         Step::ReadValues(of) => sitewise.read_values(of).await.map(Done::Values),
     }
 }

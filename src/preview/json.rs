@@ -20,6 +20,7 @@ pub(super) fn of(report: &Report) -> Value {
         "models": report.models.iter().map(model).collect::<Vec<_>>(),
         "assets": assets(&report.assets),
         "associations": report.associations,
+        "units": report.units,
         "seconds": report.takes.as_secs_f64(),
         "conflicts": report.conflicts.iter()
             .map(|(what, why)| json!({ "what": what, "why": why }))

@@ -6,7 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, Composite, Fault, FaultKind, Hierarchy, Model, Page, Property, State,
+    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, NotificationState, Page,
+    Property, State,
 };
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
@@ -119,6 +120,10 @@ impl<S: SiteWise> Rehearsal<S> {
                     self.sitewise.describe_asset(id).await.map(Done::Asset)
                 }
             },
+            Step::DescribeProperty { asset, property } => {
+                let answer = self.property(asset, property).await;
+                answer.map(Done::Property)
+            }
             // What values there are is not an observer's business.
             Step::ReadValues(of) => Ok(Done::Values(vec![None; of.len()])),
             // Told apart by `is_write`.
@@ -127,8 +132,23 @@ impl<S: SiteWise> Rehearsal<S> {
             | Step::CreateComposite(_)
             | Step::GrowComposite(_)
             | Step::CreateAsset(_)
-            | Step::Associate(_) => Ok(Done::Accepted),
+            | Step::Associate(_)
+            | Step::UpdateProperty(_) => Ok(Done::Accepted),
         }
+    }
+
+    /// What an asset's property has; of one that would be made, what its model has, so that
+    /// its own unit would have to be set.
+    async fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
+        if !self.assets.contains_key(&asset) {
+            pace(limits::DESCRIBES_PER_SECOND).await;
+            match self.sitewise.describe_property(asset, property).await {
+                // The property would be made, or it cannot be known.
+                Err(Fault { kind: FaultKind::NotFound | FaultKind::Denied, .. }) => {}
+                answer => return answer,
+            }
+        }
+        Ok(AssetProperty { alias: None, notification: NotificationState::Disabled, unit: None })
     }
 
     /// A model as it would be.
@@ -196,6 +216,8 @@ impl<S: SiteWise> Rehearsal<S> {
                 self.assets.insert(create.id, asset);
             }
             Step::Associate(_)
+            | Step::UpdateProperty(_)
+            | Step::DescribeProperty { .. }
             | Step::ListModels(_)
             | Step::DescribeModel(_)
             | Step::ListAssets(..)

@@ -29,6 +29,8 @@ pub struct Report {
     pub assets: Vec<(String, Vec<String>)>,
     /// Assets that would be put under another.
     pub associations: usize,
+    /// Units that single assets would have of their own.
+    pub units: usize,
     /// How long that takes at the account's rates.
     pub takes: Duration,
     /// What stands in the way: a model, an asset or a value, and why.
@@ -120,6 +122,7 @@ impl Report {
             models: changes.models,
             assets: changes.assets,
             associations: changes.associations,
+            units: changes.units,
             takes,
             conflicts,
             rules: folders::suggestions(told.births(), twin.rules()),
@@ -129,7 +132,7 @@ impl Report {
 
     /// Whether anything would be written to the control plane.
     pub fn changes(&self) -> bool {
-        !self.models.is_empty() || !self.assets.is_empty() || self.associations > 0
+        !self.models.is_empty() || !self.assets.is_empty() || self.associations + self.units > 0
     }
 
     /// The same for machines, in one line.
@@ -158,6 +161,7 @@ struct Changes {
     models: Vec<ModelChange>,
     assets: Vec<(String, Vec<String>)>,
     associations: usize,
+    units: usize,
 }
 
 impl Changes {
@@ -191,11 +195,13 @@ impl Changes {
                 }
             }
             Step::Associate(_) => self.associations += 1,
+            Step::UpdateProperty(_) => self.units += 1,
             Step::ListModels(_)
             | Step::DescribeModel(_)
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
             | Step::ListChildren(..)
+            | Step::DescribeProperty { .. }
             | Step::ReadValues(_) => {}
         }
     }

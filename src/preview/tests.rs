@@ -81,6 +81,21 @@ impl SiteWise for ReadOnly {
         self.page(Step::ListAssets(model, token))
     }
 
+    async fn describe_property(
+        &self,
+        asset: uuid::Uuid,
+        property: uuid::Uuid,
+    ) -> Result<AssetProperty, Fault> {
+        match self.read(Step::DescribeProperty { asset, property })? {
+            Done::Property(property) => Ok(property),
+            done => panic!("{done:?}"),
+        }
+    }
+
+    async fn update_property(&self, update: UpdateProperty) -> Result<(), Fault> {
+        self.read(Step::UpdateProperty(update)).map(drop)
+    }
+
     async fn read_values(
         &self,
         of: Vec<(uuid::Uuid, uuid::Uuid)>,

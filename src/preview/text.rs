@@ -72,6 +72,10 @@ impl Report {
         for (model, assets) in &self.assets {
             writeln!(f, "  + {} of {model}: {}", assets.len(), names(assets))?;
         }
+        if self.units > 0 {
+            let units = count(self.units, "unit");
+            writeln!(f, "  + {units} of single assets, other than their models'")?;
+        }
         let models = count(self.models.len(), "model");
         let assets = count(self.assets.iter().map(|(_, names)| names.len()).sum(), "asset");
         let places = count(self.associations, "association");

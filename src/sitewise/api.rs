@@ -143,6 +143,41 @@ pub struct Associate {
     pub child: Uuid,
 }
 
+/// Whether SiteWise publishes a property's values over MQTT.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotificationState {
+    /// It does.
+    Enabled,
+    /// It does not, which is what SiteWise begins with.
+    Disabled,
+}
+
+/// What an asset's property has beyond its model's, as DescribeAssetProperty tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AssetProperty {
+    /// Another name of its values, unique in the account and region.
+    pub alias: Option<String>,
+    /// Whether its values are published.
+    pub notification: NotificationState,
+    /// The unit of its values: its model's, unless the asset has its own.
+    pub unit: Option<String>,
+}
+
+/// UpdateAssetProperty: it overwrites all of these.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpdateProperty {
+    /// The asset.
+    pub asset: Uuid,
+    /// The property.
+    pub property: Uuid,
+    /// None takes away what it has.
+    pub alias: Option<String>,
+    /// Whether its values are published.
+    pub notification: NotificationState,
+    /// None for its model's.
+    pub unit: Option<String>,
+}
+
 /// State of a model or an asset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {

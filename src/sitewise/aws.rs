@@ -2,6 +2,7 @@
 
 mod body;
 mod models;
+mod property;
 mod read;
 mod values;
 
@@ -18,8 +19,8 @@ use aws_sdk_iotsitewise::types::{ListAssetsFilter, TraversalDirection};
 use uuid::Uuid;
 
 use super::api::{
-    Asset, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError, Fault,
-    FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv,
+    Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
+    Fault, FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
 };
 use super::cache::Models;
 use super::client::SiteWise;
@@ -258,6 +259,14 @@ impl SiteWise for AwsSiteWise {
         let answer = self.values.send(body).await;
         let answer = answer.map_err(|error| fault::of_call(tried, &error))?;
         answer.errors().map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))
+    }
+
+    async fn describe_property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
+        Box::pin(self.property(asset, property)).await
+    }
+
+    async fn update_property(&self, update: UpdateProperty) -> Result<(), Fault> {
+        Box::pin(self.overwrite(update)).await
     }
 
     async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<Tqv>>, Fault> {

@@ -7,8 +7,8 @@
 use uuid::Uuid;
 
 use super::api::{
-    Asset, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError, Fault,
-    GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv,
+    Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
+    Fault, GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
 };
 
 /// SiteWise, as far as the bridge uses it.
@@ -83,6 +83,21 @@ pub trait SiteWise: Send + Sync + 'static {
         parent: Uuid,
         token: Option<String>,
     ) -> impl Future<Output = Result<Page<Asset>, Fault>> + Send;
+
+    /// Reads what an asset's property has beyond its model's.
+    /// [DescribeAssetProperty](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAssetProperty.html)
+    fn describe_property(
+        &self,
+        asset: Uuid,
+        property: Uuid,
+    ) -> impl Future<Output = Result<AssetProperty, Fault>> + Send;
+
+    /// Overwrites the alias, the notification and the unit of an asset's property.
+    /// [UpdateAssetProperty](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_UpdateAssetProperty.html)
+    fn update_property(
+        &self,
+        update: UpdateProperty,
+    ) -> impl Future<Output = Result<(), Fault>> + Send;
 
     /// Writes values: each is taken by itself, and what was not is told by entry and time.
     /// [BatchPutAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchPutAssetPropertyValue.html)

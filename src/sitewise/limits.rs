@@ -68,7 +68,9 @@ pub const MODEL_CALLS_PER_SECOND: u32 = 10;
 pub const ASSET_CREATIONS_PER_SECOND: u32 = 50;
 /// AssociateAssets a second.
 pub const ASSOCIATIONS_PER_SECOND: u32 = 100;
-/// DescribeAsset and DescribeAssetModel, each, a second.
+/// UpdateAssetProperty a second.
+pub const PROPERTY_UPDATES_PER_SECOND: u32 = 100;
+/// DescribeAsset, DescribeAssetModel and DescribeAssetProperty, each, a second.
 pub const DESCRIBES_PER_SECOND: u32 = 150;
 /// ListAssets and ListAssociatedAssets, each, a second.
 pub const LISTS_PER_SECOND: u32 = 30;

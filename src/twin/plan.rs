@@ -15,6 +15,7 @@ pub mod rates;
 pub mod standing;
 mod state;
 pub mod step;
+pub mod units;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -28,6 +29,7 @@ use self::lookups::LookUps;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
+use self::units::Units;
 use super::assets::{AssetIx, Assets};
 use super::identity::Namespace;
 use super::models::{ModelIx, Models, PropertyIx};
@@ -91,6 +93,8 @@ pub struct Figures {
     pub failures: u64,
     /// Latest values that could not be read.
     pub reads_given_up: u64,
+    /// Units set on single assets.
+    pub units_set: u64,
 }
 
 /// An asset that SiteWise had before it was wanted.
@@ -117,6 +121,7 @@ enum Job {
     Asset(AssetIx),
     Children(AssetIx),
     Link(AssetIx),
+    Unit(AssetIx, PropertyIx),
 }
 
 /// What a job waits for.
@@ -148,6 +153,7 @@ pub struct Plan {
     namespace: Namespace,
     learning: Learning,
     look_ups: LookUps,
+    units: Units,
     known_models: FxHashMap<Uuid, ModelSummary>,
     known_assets: FxHashMap<Uuid, KnownAsset>,
     models: Vec<ModelState>,
@@ -172,6 +178,7 @@ impl Plan {
             namespace,
             learning: Learning::default(),
             look_ups: LookUps::default(),
+            units: Units::default(),
             known_models: FxHashMap::default(),
             known_assets: FxHashMap::default(),
             models: Vec::new(),
@@ -383,6 +390,9 @@ impl Plan {
                 match job {
                     Job::Asset(ix) if assets.get(ix).children > 0 => {
                         self.lanes.push_first(lane, job)
+                    }
+                    Job::Unit(asset, property) if self.has_read_unit(asset, property) => {
+                        self.lanes.push_first(lane, job);
                     }
                     _ => self.lanes.push(lane, job),
                 }

@@ -71,9 +71,9 @@ fn tqv(read: &sdk::AssetPropertyValue) -> Option<Tqv> {
 fn variant(value: &sdk::Variant) -> Option<Variant> {
     if let Some(null) = value.null_value() {
         return Some(Variant::Null(match null.value_type() {
-            sdk::RawValueType::D => DataType::Double,
-            sdk::RawValueType::B => DataType::Boolean,
-            sdk::RawValueType::I => DataType::Integer,
+            sdk::RawValueType::Double => DataType::Double,
+            sdk::RawValueType::Boolean => DataType::Boolean,
+            sdk::RawValueType::Integer => DataType::Integer,
             // Of a type that the bridge never writes: nothing equals it either way.
             _ => DataType::String,
         }));

@@ -1,4 +1,5 @@
 mod models;
+mod properties;
 mod values;
 
 use aws_config::Region;

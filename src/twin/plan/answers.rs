@@ -60,6 +60,9 @@ impl Plan {
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
             Job::Children(ix) => self.children_listed(ix, answer, now),
             Job::Link(ix) => self.link_answered(ix, answer, assets, now),
+            Job::Unit(asset, property) => {
+                self.unit_answered((asset, property), answer, models, assets, now);
+            }
         }
         self.touch(job);
     }
@@ -250,6 +253,7 @@ impl Plan {
                 state.stage = AssetStage::Absent;
                 state.tries = Tries::default();
                 self.unlink(ix, assets);
+                self.forget_units(ix);
             }
             Err(fault) => {
                 let count = state.tries.count;

@@ -47,6 +47,7 @@ impl Plan {
                 }
                 Children::Known(_) => return None,
             },
+            Job::Unit(asset, property) => self.write_unit((asset, property), models, assets)?,
             Job::Link(ix) => {
                 let child = assets.get(ix);
                 let parent = assets.get(child.parent?);

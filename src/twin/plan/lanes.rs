@@ -34,11 +34,13 @@ pub(super) enum Lane {
     ListChildren,
     /// AssociateAssets.
     Associate,
+    /// DescribeAssetProperty and UpdateAssetProperty.
+    Unit,
 }
 
 impl Lane {
     /// All lanes, in the order in which their calls should go.
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::ListModels,
         Self::WriteModel,
         Self::DescribeModel,
@@ -49,6 +51,7 @@ impl Lane {
         Self::LookUp,
         Self::ListChildren,
         Self::Associate,
+        Self::Unit,
     ];
 
     fn per_second(self, rates: &Rates) -> u32 {
@@ -61,6 +64,7 @@ impl Lane {
             Self::LookUp => rates.look_ups,
             Self::CreateAsset => rates.asset_creations,
             Self::Associate => rates.associations,
+            Self::Unit => rates.units,
         }
     }
 
@@ -78,7 +82,8 @@ impl Lane {
             | Self::DescribeAsset
             | Self::LookUp
             | Self::ListChildren
-            | Self::Associate => SECOND / 10,
+            | Self::Associate
+            | Self::Unit => SECOND / 10,
         }
     }
 }

@@ -42,6 +42,7 @@ impl Plan {
                 _ => Next::Nothing,
             },
             Job::Link(ix) => self.next_of_link(ix, models, assets, now),
+            Job::Unit(asset, property) => self.next_of_unit((asset, property), models, assets, now),
         }
     }
 
@@ -222,6 +223,6 @@ impl Plan {
     }
 }
 
-fn after(tries: &Tries, now: Instant, lane: Lane) -> Next {
+pub(super) fn after(tries: &Tries, now: Instant, lane: Lane) -> Next {
     if tries.at > now { Next::At(tries.at) } else { Next::Call(lane) }
 }

@@ -21,6 +21,10 @@ pub struct Rates {
     /// Of BatchGetAssetPropertyValue for the latest values that births have to know: a part of
     /// the quota, since the account's other readers share it.
     pub look_ups: u32,
+    /// Of DescribeAssetProperty and UpdateAssetProperty together, for units that single assets
+    /// have of their own. Their quotas are 150 and 100, but values go meanwhile, and people set
+    /// aliases and notifications through them.
+    pub units: u32,
 }
 
 impl Default for Rates {
@@ -34,6 +38,7 @@ impl Default for Rates {
             lists: limits::LISTS_PER_SECOND,
             verifications: limits::LISTS_PER_SECOND / 10,
             look_ups: limits::BATCH_READS_PER_SECOND / 10,
+            units: limits::PROPERTY_UPDATES_PER_SECOND / 20,
         }
     }
 }

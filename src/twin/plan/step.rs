@@ -5,8 +5,8 @@ use std::fmt;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Model,
-    ModelSummary, Page, Tqv,
+    Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
+    GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
 };
 
 /// Number of a step, for its answer.
@@ -38,6 +38,15 @@ pub enum Step {
     ListChildren(Uuid, Option<String>),
     /// AssociateAssets.
     Associate(Associate),
+    /// DescribeAssetProperty.
+    DescribeProperty {
+        /// The asset.
+        asset: Uuid,
+        /// The property.
+        property: Uuid,
+    },
+    /// UpdateAssetProperty.
+    UpdateProperty(UpdateProperty),
     /// BatchGetAssetPropertyValue of properties, each an asset's.
     ReadValues(Vec<(Uuid, Uuid)>),
 }
@@ -53,6 +62,8 @@ pub enum Done {
     Assets(Page<Asset>),
     /// Of [`Step::DescribeAsset`].
     Asset(Asset),
+    /// Of [`Step::DescribeProperty`].
+    Property(AssetProperty),
     /// Of [`Step::ReadValues`], in its order; none where there is no such value.
     Values(Vec<Option<Tqv>>),
     /// Of the others: SiteWise accepted it.
@@ -68,12 +79,14 @@ impl Step {
             | Self::CreateComposite(_)
             | Self::GrowComposite(_)
             | Self::CreateAsset(_)
-            | Self::Associate(_) => true,
+            | Self::Associate(_)
+            | Self::UpdateProperty(_) => true,
             Self::ListModels(_)
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
             | Self::ListChildren(..)
+            | Self::DescribeProperty { .. }
             | Self::ReadValues(_) => false,
         }
     }
@@ -92,6 +105,8 @@ impl Step {
             | Self::DescribeAsset(_)
             | Self::ListChildren(..)
             | Self::Associate(_)
+            | Self::DescribeProperty { .. }
+            | Self::UpdateProperty(_)
             | Self::ReadValues(_) => 0,
         }
     }
@@ -134,6 +149,13 @@ impl fmt::Display for Step {
             Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
             Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
             Self::ReadValues(of) => write!(f, "read the latest values of {} properties", of.len()),
+            Self::DescribeProperty { asset, property } => {
+                write!(f, "describe property {property} of asset {asset}")
+            }
+            Self::UpdateProperty(UpdateProperty { asset, property, unit, .. }) => {
+                let unit = unit.as_deref().unwrap_or("that of its model");
+                write!(f, "set the unit of property {property} of asset {asset} to {unit}")
+            }
             Self::Associate(link) => write!(f, "put asset {} under {}", link.child, link.parent),
         }
     }

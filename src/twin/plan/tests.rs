@@ -2,11 +2,13 @@
 
 mod learning;
 mod lookups;
+mod units;
 
 use super::*;
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{Fault, FaultKind};
 use crate::twin::plan::step::Done;
+use crate::twin::plan::units::UnitStanding;
 
 pub(super) fn namespace() -> Namespace {
     Namespace::new("123456789012/eu-west-1")

@@ -5,13 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary, Page, Property, Quality,
-    State, Tqv, Usable, Variant,
+    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary,
+    NotificationState, Page, Property, State, Tqv, UpdateProperty, Usable,
 };
 use crate::sitewise::limits;
-use crate::time::Timestamp;
 use crate::twin::plan::step::{Done, Step};
-use crate::twin::world::ONLINE;
 
 /// A model as it stands in SiteWise.
 #[derive(Clone, Debug, PartialEq)]
@@ -54,10 +52,12 @@ pub(crate) struct FakeSiteWise {
     pub(crate) failing: BTreeSet<String>,
     /// How often a new state must be looked at before it is reached.
     pub(crate) slowness: u32,
-    /// Assets that are online, beside what was put.
-    pub(crate) online: BTreeSet<Uuid>,
     /// The latest values.
     pub(crate) latest: BTreeMap<(Uuid, Uuid), Tqv>,
+    /// What properties of single assets have beyond their models'.
+    pub(crate) properties: BTreeMap<(Uuid, Uuid), AssetProperty>,
+    /// Why properties of assets cannot be written.
+    pub(crate) unwritable: Option<FaultKind>,
     /// Why values cannot be read.
     pub(crate) unreadable: Option<FaultKind>,
 }
@@ -149,6 +149,19 @@ impl FakeSiteWise {
                     Ok(Done::Values(read.collect()))
                 }
             },
+            Step::DescribeProperty { asset, property } => {
+                self.property(asset, property).map(Done::Property)
+            }
+            Step::UpdateProperty(update) => {
+                let UpdateProperty { asset, property, alias, notification, unit } = update;
+                let of_model = self.model_unit(asset, property)?;
+                if let Some(kind) = self.unwritable {
+                    return Err(fault(kind, "it cannot be written"));
+                }
+                let written = AssetProperty { alias, notification, unit: unit.or(of_model) };
+                self.properties.insert((asset, property), written);
+                Ok(Done::Accepted)
+            }
             Step::DescribeAsset(id) => {
                 let asset = self.assets.get_mut(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
                 let told = asset.tell(id);
@@ -188,16 +201,26 @@ impl FakeSiteWise {
         }
     }
 
+    /// What an asset's property has.
+    pub(crate) fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
+        let unit = self.model_unit(asset, property)?;
+        let own = self.properties.get(&(asset, property)).cloned();
+        let notification = NotificationState::Disabled;
+        Ok(own.unwrap_or(AssetProperty { alias: None, notification, unit }))
+    }
+
+    fn model_unit(&self, asset: Uuid, property: Uuid) -> Result<Option<String>, Fault> {
+        let model = self.assets.get(&asset).and_then(|asset| self.models.get(&asset.model));
+        let property =
+            model.and_then(|model| model.all_properties().find(|has| has.id == property));
+        Ok(property.ok_or(fault(FaultKind::NotFound, "property"))?.unit.clone())
+    }
+
     /// The latest value of a property that an asset has.
     fn read(&self, asset: Uuid, property: Uuid) -> Option<Tqv> {
         let model = self.models.get(&self.assets.get(&asset)?.model)?;
-        let has = model.all_properties().find(|has| has.id == property)?;
-        let online = (has.name == ONLINE && self.online.contains(&asset)).then(|| Tqv {
-            time: Timestamp::from_millis(0),
-            quality: Quality::Good,
-            value: Variant::Boolean(true),
-        });
-        online.or_else(|| self.latest.get(&(asset, property)).cloned())
+        model.all_properties().find(|has| has.id == property)?;
+        self.latest.get(&(asset, property)).cloned()
     }
 
     /// The asset of this name.

@@ -1,7 +1,7 @@
 //! Presence after our own absence.
 
 use super::*;
-use crate::sitewise::api::FaultKind;
+use crate::sitewise::api::{FaultKind, Tqv};
 
 /// SiteWise as a bridge left it that was away since: a node and two of its three devices were
 /// online.
@@ -13,8 +13,13 @@ fn left() -> Rig {
         rig.event(birth(device(name), Vec::new(), vec![leaf(0, "Wind", DataType::Double, value)]));
     }
     rig.seconds(10);
-    let online = ["gw", "mast", "pump"].map(|name| rig.sitewise.asset(name).0);
-    rig.sitewise.online = online.into();
+    for (name, online) in [("gw", true), ("mast", true), ("pump", true), ("dead", false)] {
+        let (asset, of) = rig.sitewise.asset(name);
+        let model = &rig.sitewise.models[&of.model];
+        let property = model.all_properties().find(|has| has.name == "Online").unwrap().id;
+        let (time, value) = (rig.at(0), Variant::Boolean(online));
+        rig.sitewise.put(asset, property, Tqv { time, quality: Quality::Good, value });
+    }
     rig
 }
 

@@ -1,0 +1,58 @@
+//! DescribeAssetProperty and UpdateAssetProperty.
+
+use aws_sdk_iotsitewise::types::PropertyNotificationState;
+use uuid::Uuid;
+
+use super::AwsSiteWise;
+use crate::sitewise::api::{AssetProperty, Fault, NotificationState, UpdateProperty};
+use crate::sitewise::fault;
+
+impl AwsSiteWise {
+    pub(super) async fn property(
+        &self,
+        asset: Uuid,
+        property: Uuid,
+    ) -> Result<AssetProperty, Fault> {
+        let tried = format!("describe property {property} of asset {asset}");
+        let output = self
+            .client
+            .describe_asset_property()
+            .asset_id(asset.to_string())
+            .property_id(property.to_string())
+            .send()
+            .await
+            .map_err(|error| fault::of_call(&tried, &error))?;
+        let within = output.composite_model().and_then(|composite| composite.asset_property());
+        let told = output.asset_property().or(within);
+        let told = told.ok_or_else(|| fault::of_answer(tried, "no property is in it"))?;
+        let state = told.notification().map(|notification| notification.state());
+        Ok(AssetProperty {
+            alias: told.alias().map(str::to_owned),
+            notification: match state {
+                Some(PropertyNotificationState::Enabled) => NotificationState::Enabled,
+                Some(_) | None => NotificationState::Disabled,
+            },
+            unit: told.unit().map(str::to_owned),
+        })
+    }
+
+    pub(super) async fn overwrite(&self, update: UpdateProperty) -> Result<(), Fault> {
+        let UpdateProperty { asset, property, alias, notification, unit } = update;
+        self.client
+            .update_asset_property()
+            .asset_id(asset.to_string())
+            .property_id(property.to_string())
+            .set_property_alias(alias)
+            .property_notification_state(match notification {
+                NotificationState::Enabled => PropertyNotificationState::Enabled,
+                NotificationState::Disabled => PropertyNotificationState::Disabled,
+            })
+            .set_property_unit(unit)
+            .send()
+            .await
+            .map_err(|error| {
+                fault::of_call(format_args!("set property {property} of asset {asset}"), &error)
+            })?;
+        Ok(())
+    }
+}

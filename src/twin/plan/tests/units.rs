@@ -1,0 +1,178 @@
+//! Units of single assets.
+
+use super::*;
+use crate::sitewise::api::{AssetProperty, DataType, NotificationState};
+use crate::sparkplug::address::EdgeNode;
+use crate::twin::identity::{Address, PropertyRole};
+use crate::twin::tests::fake::FakeSiteWise;
+use crate::twin::{assets, models};
+
+const TEMPERATURE: PropertyIx = PropertyIx(0);
+
+/// So many gateways of one model, whose temperature is in °C.
+fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
+    let mut rig = Rig::new(Duration::from_millis(50));
+    let model = rig.models.named("Gateway", None).unwrap();
+    let wanted = models::Wanted {
+        role: PropertyRole::Member,
+        path: &["Temperature"],
+        name: None,
+        data_type: DataType::Double,
+        unit: Some("°C"),
+        default: None,
+    };
+    rig.models.property(model, wanted).unwrap();
+    let mut sitewise = FakeSiteWise::default();
+    rig.pass(Duration::from_secs(1), &mut |step| sitewise.call(step));
+    rig.plan.model_wanted(model, &rig.models, rig.now);
+    let all = (0..count).map(|number| {
+        let source = Source { edge: EdgeNode::new("Nordsee", format!("gw{number}")), device: None };
+        let address = Address::Source(&source);
+        let name = format!("gw{number}");
+        let wanted = assets::Wanted { address: &address, name: &name, model, parent: None };
+        let (ix, _) = rig.assets.want(wanted, None).unwrap();
+        rig.plan.asset_wanted(ix, &rig.assets);
+        ix
+    });
+    let all = all.collect();
+    (rig, sitewise, all)
+}
+
+/// Where the temperature of an asset stands in SiteWise.
+fn place(rig: &Rig, asset: AssetIx) -> (Uuid, Uuid) {
+    let of = rig.assets.get(asset);
+    (of.id, rig.models.get(of.model).property_id(TEMPERATURE))
+}
+
+fn unit(rig: &Rig, sitewise: &FakeSiteWise, asset: AssetIx) -> Option<String> {
+    let (asset, property) = place(rig, asset);
+    sitewise.property(asset, property).unwrap().unit
+}
+
+fn updates(sitewise: &FakeSiteWise) -> usize {
+    sitewise.writes.iter().filter(|write| write.starts_with("set the unit")).count()
+}
+
+fn subjects(rig: &Rig) -> Vec<(&str, &str)> {
+    rig.plan.problems().collect()
+}
+
+#[test]
+fn a_unit_of_its_own_is_set_on_the_asset_and_its_alias_stays() {
+    let (mut rig, mut sitewise, all) = plant(2);
+    // Before anything of it is there.
+    rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
+    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Wanted));
+    let told = AssetProperty {
+        alias: Some("/nordsee/gw0/temperature".into()),
+        notification: NotificationState::Enabled,
+        unit: Some("°C".into()),
+    };
+    sitewise.properties.insert(place(&rig, all[0]), told.clone());
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    let set = AssetProperty { unit: Some("°F".into()), ..told };
+    assert_eq!(sitewise.properties.get(&place(&rig, all[0])), Some(&set));
+    assert_eq!(unit(&rig, &sitewise, all[1]).as_deref(), Some("°C"));
+    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Done));
+    assert_eq!(rig.plan.unit_standing(all[1], TEMPERATURE), None);
+    assert_eq!((updates(&sitewise), rig.plan.figures().units_set), (1, 1));
+
+    // The same again is no call, another is, and so is the model's.
+    let reads = sitewise.reads;
+    for (wanted, shown) in [(Some("°F"), "°F"), (Some("K"), "K"), (None, "°C"), (None, "°C")] {
+        rig.plan.unit_wanted(all[0], TEMPERATURE, wanted.map(Into::into));
+        rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+        assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some(shown));
+    }
+    assert_eq!((updates(&sitewise), sitewise.reads), (3, reads + 2));
+}
+
+#[test]
+fn a_unit_that_is_there_already_is_not_written() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    let told = AssetProperty {
+        alias: None,
+        notification: NotificationState::Disabled,
+        unit: Some("°F".into()),
+    };
+    sitewise.properties.insert(place(&rig, all[0]), told);
+    rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Done));
+    assert_eq!(updates(&sitewise), 0);
+}
+
+#[test]
+fn units_are_set_no_faster_than_their_lane_allows() {
+    let (mut rig, mut sitewise, all) = plant(40);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    for asset in &all {
+        rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
+    }
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    // Each is read and written, five calls a second.
+    assert!((24..=26).contains(&updates(&sitewise)), "{}", updates(&sitewise));
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    assert_eq!(updates(&sitewise), 40);
+}
+
+#[test]
+fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
+    let (mut rig, mut sitewise, all) = plant(40);
+    sitewise.unwritable = Some(FaultKind::Denied);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    for asset in &all {
+        rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
+    }
+    rig.pass(Duration::from_secs(290), &mut |step| sitewise.call(step));
+    assert_eq!(updates(&sitewise), 1);
+    let remedy = "it is °F, and SiteWise shows °C: it cannot be written; allow the bridge \
+                  iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty";
+    assert_eq!(subjects(&rig), [("unit of Nordsee/gw0/Temperature", remedy)]);
+    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Refused));
+    assert_eq!(rig.plan.unit_standing(all[1], TEMPERATURE), Some(UnitStanding::Wanted));
+
+    sitewise.unwritable = None;
+    rig.pass(Duration::from_secs(60), &mut |step| sitewise.call(step));
+    assert_eq!(updates(&sitewise), 41);
+    assert!(all.iter().all(|asset| unit(&rig, &sitewise, *asset).as_deref() == Some("°F")));
+    assert_eq!(subjects(&rig), []);
+}
+
+#[test]
+fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
+    let (mut rig, mut sitewise, all) = plant(3);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    for asset in &all {
+        rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
+    }
+    let (first, _) = place(&rig, all[0]);
+    let (second, _) = place(&rig, all[1]);
+    let mut conflicts = 0;
+    rig.pass(Duration::from_secs(60), &mut |step| match &step {
+        Step::UpdateProperty(update) if update.asset == first => Err(fault(FaultKind::Invalid)),
+        Step::UpdateProperty(update) if update.asset == second && conflicts < 2 => {
+            conflicts += 1;
+            Err(fault(FaultKind::Conflict))
+        }
+        _ => sitewise.call(step),
+    });
+    let standing = |at: usize| rig.plan.unit_standing(all[at], TEMPERATURE);
+    let standings = [0, 1, 2].map(|at| standing(at).unwrap());
+    assert_eq!(standings, [UnitStanding::Refused, UnitStanding::Done, UnitStanding::Done]);
+    let reason = "it is °F, and SiteWise shows °C: Invalid, it says";
+    assert_eq!(subjects(&rig), [("unit of Nordsee/gw0/Temperature", reason)]);
+}
+
+#[test]
+fn an_asset_that_is_made_again_gets_its_unit_again() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    let (asset, property) = place(&rig, all[0]);
+    sitewise.assets.remove(&asset).unwrap();
+    sitewise.properties.remove(&(asset, property)).unwrap();
+    rig.plan.missing(all[0], &rig.assets, rig.now);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some("°F"));
+}
