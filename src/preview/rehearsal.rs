@@ -183,6 +183,7 @@ impl<S: SiteWise> Rehearsal<S> {
             }
             Step::GrowModel(growth) => {
                 let mut model = self.model(growth.id).await?;
+                model.properties.retain(|(id, _)| !growth.without.contains(id));
                 model.root += growth.properties.len();
                 model.properties.extend(named(&growth.properties));
                 model.hierarchies.extend(places(&growth.hierarchies));

@@ -88,6 +88,9 @@ pub struct GrowModel {
     pub properties: Vec<Property>,
     /// Hierarchies it lacks.
     pub hierarchies: Vec<Hierarchy>,
+    /// Properties of its FAILED version that SiteWise refused: left out, unless the version that
+    /// its assets go on with has them.
+    pub without: Vec<Uuid>,
 }
 
 /// CreateAssetModelCompositeModel: properties that the root has no room for.

@@ -20,7 +20,8 @@ pub(super) struct Grown {
     pub(super) hierarchies: Vec<AssetModelHierarchy>,
 }
 
-/// The model's lists with those additions whose id and name it has not; none if it has all.
+/// The model's lists with those additions whose id and name it has not, and without the
+/// properties named in `without`; none if there is nothing to change.
 ///
 /// # Errors
 ///
@@ -28,14 +29,21 @@ pub(super) struct Grown {
 pub(super) fn merge(
     model: &DescribeAssetModelOutput,
     growth: &GrowModel,
+    without: &[String],
 ) -> Result<Option<Grown>, BuildError> {
-    let root = model.asset_model_properties();
+    let all = model.asset_model_properties();
+    let stays = |property: &&AssetModelProperty| match property.id() {
+        Some(id) => !without.iter().any(|without| without == id),
+        None => true,
+    };
+    let root: Vec<_> = all.iter().filter(stays).cloned().collect();
+    let changed = root.len() < all.len();
     let composites = model.asset_model_composite_models();
     let elsewhere: Vec<&str> = composites
         .iter()
         .flat_map(|composite| composite.properties().iter().filter_map(|property| property.id()))
         .collect();
-    let properties = self::properties(root, &elsewhere, &growth.properties)?;
+    let properties = self::properties(&root, &elsewhere, &growth.properties)?;
     let mut hierarchies = model.asset_model_hierarchies().to_vec();
     let before = root.len() + hierarchies.len();
 
@@ -54,8 +62,8 @@ pub(super) fn merge(
         }
     }
 
-    let grown = properties.len() + hierarchies.len() > before;
-    Ok(grown.then_some(Grown { properties, hierarchies }))
+    let changed = changed || properties.len() + hierarchies.len() > before;
+    Ok(changed.then_some(Grown { properties, hierarchies }))
 }
 
 /// The properties that are there with those additions whose id and name none of them has, nor

@@ -12,6 +12,7 @@ mod lookups;
 mod needs;
 mod presence;
 pub mod rates;
+mod refusals;
 pub mod standing;
 mod state;
 pub mod step;
@@ -263,6 +264,7 @@ impl Plan {
                 state.tries.at = now + SETTLE;
             }
         }
+        self.forget_changed(ix, models);
         self.touch(Job::Model(ix));
     }
 
@@ -419,7 +421,7 @@ impl Plan {
                     return;
                 };
                 if let Job::Model(ix) = job {
-                    self.note_unfinished(ix, &step, models);
+                    self.note_write(ix, &step, models);
                 }
                 let id = StepId(self.steps);
                 self.steps += 1;

@@ -5,6 +5,7 @@ mod growth;
 mod orders;
 mod presence;
 mod provisioning;
+mod refusals;
 mod start;
 mod values;
 

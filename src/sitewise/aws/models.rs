@@ -3,7 +3,9 @@
 use std::fmt::Display;
 
 use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
-use aws_sdk_iotsitewise::types::{AssetModelVersionType, ListAssetModelPropertiesFilter};
+use aws_sdk_iotsitewise::types::{
+    AssetModelState, AssetModelVersionType, ListAssetModelPropertiesFilter,
+};
 use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible, unreadable};
@@ -108,7 +110,9 @@ impl AwsSiteWise {
     pub(super) async fn update(&self, growth: &GrowModel) -> Result<(), Fault> {
         let model = self.describe(growth.id, LATEST).await?;
         let tried = || format!("update asset model {:?}", model.asset_model_name());
-        let Some(grown) = merge::merge(&model, growth).map_err(inexpressible(tried()))? else {
+        let without = self.never_active(&model, &growth.without).await?;
+        let Some(grown) = merge::merge(&model, growth, &without).map_err(inexpressible(tried()))?
+        else {
             return Ok(());
         };
         let description = model.asset_model_description();
@@ -127,6 +131,28 @@ impl AwsSiteWise {
             .await
             .map_err(|error| fault::of_call(tried(), &error))?;
         Ok(())
+    }
+
+    /// Those of these properties that may go: of a model that FAILED, what no version has had
+    /// that its assets went on with. There is no value of it.
+    async fn never_active(
+        &self,
+        model: &DescribeAssetModelOutput,
+        properties: &[Uuid],
+    ) -> Result<Vec<String>, Fault> {
+        let state = model.asset_model_status().map(|status| status.state());
+        if properties.is_empty() || state != Some(&AssetModelState::Failed) {
+            return Ok(Vec::new());
+        }
+        let id = convert::id(model.asset_model_id());
+        let id = id.map_err(unreadable("describe an asset model"))?;
+        let active = match self.describe_version(id, ACTIVE).await {
+            Ok(model) => model.properties.into_iter().map(|(id, _)| id).collect(),
+            Err(Fault { kind: FaultKind::NotFound, .. }) => Vec::new(),
+            Err(fault) => return Err(fault),
+        };
+        let never = properties.iter().filter(|property| !active.contains(property));
+        Ok(never.map(Uuid::to_string).collect())
     }
 
     pub(super) async fn add_composite(&self, composite: CreateComposite) -> Result<(), Fault> {

@@ -2,6 +2,7 @@
 
 use rustc_hash::FxHashSet;
 
+use super::refusals::Search;
 use super::state::{AssetStage, Children, Link, ModelStage, Tries};
 use super::step::{Done, StepId};
 use super::{AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Plan};
@@ -74,7 +75,7 @@ impl Plan {
         models: &Models,
         now: Instant,
     ) {
-        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+        let Some(state) = self.models.get(ix.0 as usize) else {
             return;
         };
         let writing = match state.stage {
@@ -82,10 +83,21 @@ impl Plan {
             ModelStage::Unknown | ModelStage::Failed => false,
         };
         let creating = state.stage == ModelStage::Absent;
+        if let Err(Fault { kind: FaultKind::Invalid, message }) = &answer
+            && writing
+            && self.narrow(ix, message, models, now)
+        {
+            return;
+        }
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
         match answer {
             Ok(Done::Model(model)) => self.model_described(ix, model, models, now),
             Ok(_) => {
                 state.stage = ModelStage::Unknown;
+                state.search.accepted();
+                state.failed.clear();
                 state.taken = false;
                 state.tries = Tries { count: 0, at: now + FIRST_LOOK };
                 state.growth.wanted_since = None;
@@ -153,13 +165,20 @@ impl Plan {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
+        let mut taken = FxHashSet::default();
         match model.state {
             State::Active => {
+                if !state.refused.is_empty() {
+                    let properties = model.properties.iter().map(|(id, _)| *id);
+                    let places = model.hierarchies.iter().map(|(id, _)| *id);
+                    taken.extend(properties.chain(places));
+                }
                 self.outputs.extend(state.take(model, &models.get(ix).properties));
                 state.stage = ModelStage::Active;
                 state.taken = false;
                 state.tries = Tries::default();
                 self.problems.remove(&subject);
+                self.forget_taken(ix, &taken, models);
                 self.wake(On::Model(ix));
                 let parents = models
                     .iter()
@@ -175,7 +194,11 @@ impl Plan {
                 let tried: FxHashSet<_> = model.properties.iter().map(|(id, _)| *id).collect();
                 let wanted = &models.get(ix).properties;
                 self.outputs.extend(state.take(model, wanted));
-                if wanted.iter().any(|property| !tried.contains(&property.id)) {
+                let more = wanted.iter().any(|property| {
+                    !tried.contains(&property.id) && !state.leaves_out(property.id)
+                });
+                if self.refuse_named(ix, (&reason, &tried), models, now) || more {
+                    let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
                     state.stage = ModelStage::Mending;
                     state.tries = Tries::default();
                     self.problem(subject, reason);
@@ -197,6 +220,7 @@ impl Plan {
     fn model_failed(&mut self, ix: ModelIx, subject: String, reason: String, now: Instant) {
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.stage = ModelStage::Failed;
+            state.search = Search::default();
             state.tries = Tries { count: 0, at: now + AFTER_REFUSAL };
         }
         self.problem(subject, reason);

@@ -4,13 +4,20 @@ use super::state::{AssetStage, Children, ModelStage};
 use super::step::Step;
 use super::{Job, Plan};
 use crate::sitewise::api::{
-    Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Property,
+    Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Hierarchy,
+    Property,
 };
 use crate::sitewise::limits;
 use crate::twin::assets::Assets;
 use crate::twin::identity::short_hash;
 use crate::twin::models::{ModelIx, Models};
 use crate::twin::names;
+
+/// What a write may add to a model.
+enum Part {
+    Property(Property),
+    Place(Hierarchy),
+}
 
 impl Plan {
     /// The call that a job makes; none if there is nothing to do after all.
@@ -61,8 +68,10 @@ impl Plan {
     }
 
     fn create_model(&self, ix: ModelIx, models: &Models) -> CreateModel {
-        let model = models.get(ix);
+        let (model, state) = (models.get(ix), self.models.get(ix.0 as usize));
         let places = model.hierarchies.iter().filter(|(child, _)| self.is_usable(*child));
+        let bare = state.is_some_and(|state| state.search.is_bare());
+        let most = if bare { 0 } else { limits::ROOT_PROPERTIES };
         CreateModel {
             id: model.id,
             external_id: model.external_id.clone(),
@@ -71,10 +80,10 @@ impl Plan {
             properties: model
                 .properties
                 .iter()
-                .take(limits::ROOT_PROPERTIES)
+                .take(most)
                 .map(|property| models.for_sitewise(ix, property))
                 .collect(),
-            hierarchies: places.map(|(_, hierarchy)| hierarchy.clone()).collect(),
+            hierarchies: places.take(most).map(|(_, hierarchy)| hierarchy.clone()).collect(),
         }
     }
 
@@ -82,15 +91,24 @@ impl Plan {
     /// in their order. None if it has no room left.
     fn growth(&self, ix: ModelIx, models: &Models) -> Option<Step> {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
-        let places = model.hierarchies.iter().filter(|(child, hierarchy)| {
-            !state.hierarchies.contains(&hierarchy.id) && self.is_usable(*child)
-        });
-        let hierarchies: Vec<_> = places.map(|(_, hierarchy)| hierarchy.clone()).collect();
         let room = limits::ROOT_PROPERTIES.saturating_sub(state.root);
         let properties = self.lacking_properties(ix, models, room);
-        if !(properties.is_empty() && hierarchies.is_empty()) {
-            return Some(Step::GrowModel(GrowModel { id: model.id, properties, hierarchies }));
+        let places = self.lacking_places(ix, models);
+        let parts = properties.into_iter().map(Part::Property);
+        let parts = parts.chain(places.map(|place| Part::Place(place.clone()))).collect();
+        let (mut properties, mut hierarchies) = (Vec::new(), Vec::new());
+        for part in state.search.choose(parts) {
+            match part {
+                Part::Property(property) => properties.push(property),
+                Part::Place(place) => hierarchies.push(place),
+            }
         }
+        let without = state.failed.clone();
+        if !(properties.is_empty() && hierarchies.is_empty() && without.is_empty()) {
+            let id = model.id;
+            return Some(Step::GrowModel(GrowModel { id, properties, hierarchies, without }));
+        }
+        let within = |room| state.search.choose(self.lacking_properties(ix, models, room));
         for number in 1..=limits::COMPOSITES_PER_MODEL {
             let id = self.namespace.composite(model.id, number);
             let Some(known) = state.composites.iter().find(|composite| composite.id == id) else {
@@ -104,16 +122,12 @@ impl Plan {
                     id,
                     external_id: self.namespace.external_id(&words, id),
                     name,
-                    properties: self.lacking_properties(
-                        ix,
-                        models,
-                        limits::PROPERTIES_PER_COMPOSITE,
-                    ),
+                    properties: within(limits::PROPERTIES_PER_COMPOSITE),
                 }));
             };
             let room = limits::PROPERTIES_PER_COMPOSITE.saturating_sub(known.properties);
             if room > 0 {
-                let properties = self.lacking_properties(ix, models, room);
+                let properties = within(room);
                 let growth = GrowComposite { model: model.id, id, properties };
                 return Some(Step::GrowComposite(growth));
             }
@@ -136,15 +150,5 @@ impl Plan {
             Some(property)
         };
         self.lacking(ix, models).take(room).filter_map(named).collect()
-    }
-
-    /// Notes whether a write leaves properties for another one.
-    pub(super) fn note_unfinished(&mut self, ix: ModelIx, step: &Step, models: &Models) {
-        let lacking = self.lacking(ix, models).count();
-        if step.is_write()
-            && let Some(state) = self.models.get_mut(ix.0 as usize)
-        {
-            state.unfinished = lacking > step.properties();
-        }
     }
 }

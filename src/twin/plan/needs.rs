@@ -4,6 +4,7 @@ use super::lanes::Lane;
 use super::state::{AssetStage, AssetState, Children, Link, ModelStage, Tries};
 use super::{BETWEEN_UPDATES, Job, Next, On, Output, Plan, SETTLE, SETTLE_MOST};
 use crate::delivery::point::Gate;
+use crate::sitewise::api::Hierarchy;
 use crate::sitewise::limits;
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
@@ -33,7 +34,13 @@ impl Plan {
                 Some(tries) => after(tries, now, Lane::LookUp),
                 None => Next::Nothing,
             },
-            Job::Model(ix) => self.next_of_model(ix, models, now),
+            Job::Model(ix) => {
+                let again = self.retry_refused(ix, now);
+                match (self.next_of_model(ix, models, now), again) {
+                    (Next::Nothing, Some(at)) => Next::At(at),
+                    (next, _) => next,
+                }
+            }
             Job::Asset(ix) => self.next_of_asset(ix, assets, now),
             Job::Children(ix) => match self.assets.get(ix.0 as usize) {
                 Some(AssetState { children: Children::Reading { .. }, link_tries, .. }) => {
@@ -119,18 +126,31 @@ impl Plan {
         let wanted = models.get(ix).properties.iter().enumerate().skip(start);
         wanted
             .filter(move |(_, property)| {
-                !state.is_some_and(|state| state.properties.contains(&property.id))
+                !state.is_some_and(|state| {
+                    state.properties.contains(&property.id) || state.leaves_out(property.id)
+                })
             })
             .map(|(place, _)| place)
     }
 
     fn lacks_place(&self, ix: ModelIx, models: &Models) -> bool {
-        let Some(state) = self.models.get(ix.0 as usize) else {
-            return false;
-        };
-        models.get(ix).hierarchies.iter().any(|(child, hierarchy)| {
-            !state.hierarchies.contains(&hierarchy.id) && self.is_usable(*child)
-        })
+        self.lacking_places(ix, models).next().is_some()
+    }
+
+    /// Hierarchies that a model lacks, and for which the child's model is there.
+    pub(super) fn lacking_places<'a>(
+        &'a self,
+        ix: ModelIx,
+        models: &'a Models,
+    ) -> impl Iterator<Item = &'a Hierarchy> + 'a {
+        let state = self.models.get(ix.0 as usize);
+        let lacking = models.get(ix).hierarchies.iter().filter(move |(child, place)| {
+            self.is_usable(*child)
+                && state.is_some_and(|state| {
+                    !state.hierarchies.contains(&place.id) && !state.leaves_out(place.id)
+                })
+        });
+        lacking.map(|(_, place)| place)
     }
 
     fn next_of_asset(&mut self, ix: AssetIx, assets: &Assets, now: Instant) -> Next {

@@ -4,6 +4,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::Output;
+use super::refusals::{Refused, Search};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{Composite, Model, State, Usable};
 use crate::time::Instant;
@@ -45,6 +46,11 @@ pub(super) struct ModelState {
     pub complete: usize,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub taken: bool,
+    /// Properties and hierarchies that SiteWise refuses.
+    pub refused: FxHashMap<Uuid, Refused>,
+    /// Of these, what the version that FAILED has, and none before it.
+    pub failed: Vec<Uuid>,
+    pub search: Search,
     pub growth: Growth,
     pub tries: Tries,
 }
@@ -84,6 +90,9 @@ impl ModelState {
             unfinished: false,
             complete: 0,
             taken: false,
+            refused: FxHashMap::default(),
+            failed: Vec::new(),
+            search: Search::default(),
             growth: Growth::default(),
             tries: Tries::default(),
         }
@@ -123,6 +132,17 @@ impl ModelState {
         self.count_complete(wanted);
         self.properties.shrink_to_fit();
         gates
+    }
+
+    /// Whether it has a property, in a version that came through.
+    pub(super) fn has(&self, property: Uuid, wanted: &[Property]) -> bool {
+        let complete = wanted.iter().take(self.complete);
+        self.properties.contains(&property) || complete.into_iter().any(|has| has.id == property)
+    }
+
+    /// Whether a part is left out of writes, since SiteWise refuses it.
+    pub(super) fn leaves_out(&self, part: Uuid) -> bool {
+        self.refused.get(&part).is_some_and(|refused| !refused.trying)
     }
 
     /// Counts on over the wanted properties that the model has.

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
-    GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
+    GrowModel, Hierarchy, Model, ModelSummary, Page, Property, Tqv, UpdateProperty,
 };
 
 /// Number of a step, for its answer.
@@ -91,13 +91,13 @@ impl Step {
         }
     }
 
-    /// How many properties it puts on a model.
-    pub(super) fn properties(&self) -> usize {
+    /// The properties and hierarchies that it puts on a model.
+    pub(super) fn parts(&self) -> (&[Property], &[Hierarchy]) {
         match self {
-            Self::CreateModel(model) => model.properties.len(),
-            Self::GrowModel(growth) => growth.properties.len(),
-            Self::CreateComposite(composite) => composite.properties.len(),
-            Self::GrowComposite(growth) => growth.properties.len(),
+            Self::CreateModel(model) => (&model.properties, &model.hierarchies),
+            Self::GrowModel(growth) => (&growth.properties, &growth.hierarchies),
+            Self::CreateComposite(composite) => (&composite.properties, &[]),
+            Self::GrowComposite(growth) => (&growth.properties, &[]),
             Self::ListModels(_)
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
@@ -107,7 +107,7 @@ impl Step {
             | Self::Associate(_)
             | Self::DescribeProperty { .. }
             | Self::UpdateProperty(_)
-            | Self::ReadValues(_) => 0,
+            | Self::ReadValues(_) => (&[], &[]),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod learning;
 mod lookups;
+mod refusals;
 mod units;
 
 use super::*;

@@ -48,6 +48,10 @@ pub(crate) struct FakeSiteWise {
     pub(crate) reads: usize,
     /// Names of models that it does not take.
     pub(crate) refused: BTreeSet<String>,
+    /// Names of properties and hierarchies that it takes on no model, without saying which.
+    pub(crate) refused_properties: BTreeSet<String>,
+    /// Names of properties with which a model ends FAILED, for a reason that names them.
+    pub(crate) failing_properties: BTreeSet<String>,
     /// Names of models that end FAILED when they are written.
     pub(crate) failing: BTreeSet<String>,
     /// How often a new state must be looked at before it is reached.
@@ -95,7 +99,7 @@ impl FakeSiteWise {
                     return Err(fault(FaultKind::Invalid, "this name is not wanted here"));
                 }
                 let model = FakeModel {
-                    failed: self.failing.contains(&create.name).then(|| "it failed".into()),
+                    failed: self.failure(&create.name, &create.properties),
                     usable: None,
                     composites: BTreeMap::new(),
                     name: create.name,
@@ -110,6 +114,11 @@ impl FakeSiteWise {
             }
             Step::GrowModel(grow) => {
                 let mut grown = self.at_rest(grow.id)?;
+                let usable = grown.usable.as_ref();
+                let kept = |id: &Uuid| usable.is_some_and(|usable| usable.properties.contains(id));
+                assert!(grown.failed.is_some() || grow.without.is_empty());
+                assert!(!grow.without.iter().any(kept), "{grow:?}");
+                grown.properties.retain(|had| !grow.without.contains(&had.id));
                 // As the client merges: what is there already is left out.
                 let is_new = |p: &Property| !grown.properties.iter().any(|had| had.id == p.id);
                 let new: Vec<_> = grow.properties.into_iter().filter(is_new).collect();
@@ -125,7 +134,7 @@ impl FakeSiteWise {
                 {
                     return Err(fault(FaultKind::AlreadyExists, "composite model"));
                 }
-                check_composite(&create.properties)?;
+                self.check_composite(&create.properties)?;
                 grown.composites.insert(create.id, (create.name, create.properties));
                 self.updated(create.model, grown)
             }
@@ -134,7 +143,7 @@ impl FakeSiteWise {
                 let composite = grown.composites.get_mut(&grow.id);
                 let (_, properties) = composite.ok_or(fault(FaultKind::NotFound, "composite"))?;
                 properties.extend(grow.properties);
-                check_composite(properties)?;
+                self.check_composite(properties)?;
                 self.updated(grow.model, grown)
             }
             Step::ListAssets(model, token) => {
@@ -260,7 +269,7 @@ impl FakeSiteWise {
     fn updated(&mut self, id: Uuid, mut model: FakeModel) -> Result<Done, Fault> {
         model.updates += 1;
         model.looks = self.slowness;
-        model.failed = self.failing.contains(&model.name).then(|| "it failed".into());
+        model.failed = self.failure(&model.name, &model.properties);
         let before = self.models.get(&id).filter(|_| model.failed.is_some());
         model.usable = before.and_then(|before| match before.failed {
             None => Some(before.version()),
@@ -268,6 +277,16 @@ impl FakeSiteWise {
         });
         self.models.insert(id, model);
         Ok(Done::Accepted)
+    }
+
+    /// Why a model of this name with these properties ends FAILED, if it does.
+    fn failure(&self, name: &str, properties: &[Property]) -> Option<String> {
+        if self.failing.contains(name) {
+            return Some("it failed".into());
+        }
+        let mut names = properties.iter().map(|property| &property.name);
+        let named = names.find(|name| self.failing_properties.contains(*name))?;
+        Some(format!("VALIDATION_ERROR: the default of \"{named}\" is no number"))
     }
 
     fn describe_model(&mut self, id: Uuid) -> Result<Done, Fault> {
@@ -320,6 +339,11 @@ impl FakeSiteWise {
     }
 
     fn check_model(&self, properties: &[Property], places: &[Hierarchy]) -> Result<(), Fault> {
+        let names = properties.iter().map(|property| &property.name);
+        let mut all = names.chain(places.iter().map(|place| &place.name));
+        if all.any(|name| self.refused_properties.contains(name)) {
+            return Err(fault(FaultKind::Invalid, "something is not valid"));
+        }
         let ids: BTreeSet<_> = properties.iter().map(|property| property.id).collect();
         let names: BTreeSet<_> = properties.iter().map(|property| &property.name).collect();
         if ids.len() < properties.len() || names.len() < properties.len() {
@@ -335,13 +359,16 @@ impl FakeSiteWise {
         }
         Ok(())
     }
-}
 
-fn check_composite(properties: &[Property]) -> Result<(), Fault> {
-    if properties.len() > limits::PROPERTIES_PER_COMPOSITE {
-        return Err(fault(FaultKind::Limit, "properties of a composite model"));
+    fn check_composite(&self, properties: &[Property]) -> Result<(), Fault> {
+        if properties.len() > limits::PROPERTIES_PER_COMPOSITE {
+            return Err(fault(FaultKind::Limit, "properties of a composite model"));
+        }
+        if properties.iter().any(|property| self.refused_properties.contains(&property.name)) {
+            return Err(fault(FaultKind::Invalid, "something is not valid"));
+        }
+        Ok(())
     }
-    Ok(())
 }
 
 impl FakeModel {

@@ -182,6 +182,40 @@ async fn properties_of_custom_composite_models_are_listed() {
     );
 }
 
+/// Nothing that ever had a value is taken away, whatever is asked for.
+#[tokio::test]
+async fn a_failed_model_is_written_without_what_was_refused_and_never_active() {
+    let ids = |of: &Value| -> Vec<String> {
+        let properties = of["assetModelProperties"].as_array().unwrap().iter();
+        properties.map(|property| property["id"].as_str().unwrap().to_owned()).collect()
+    };
+    for (state, gone) in [("FAILED", true), ("ACTIVE", false)] {
+        let stub = Stub::start(move |request| {
+            if request.method == "PUT" {
+                return grown_by_people(request);
+            }
+            let mut model = model_of_people();
+            if request.path.contains("LATEST") {
+                model["assetModelStatus"]["state"] = json!(state);
+                let mut refused = model["assetModelProperties"][0].clone();
+                refused["id"] = json!(Uuid::from_u128(30).to_string());
+                refused["name"] = json!("Refused");
+                model["assetModelProperties"].as_array_mut().unwrap().push(refused);
+            }
+            Reply::json(200, &model).header("etag", ETAG)
+        })
+        .await;
+        let without = vec![Uuid::from_u128(30), Uuid::from_u128(3)];
+        client(&stub).grow_model(GrowModel { without, ..growth() }).await.unwrap();
+        let requests = stub.requests();
+        let written = requests.iter().find(|request| request.method == "PUT").unwrap();
+        let mut wanted: Vec<_> = [3, 4, 5].map(|n| Uuid::from_u128(n).to_string()).into();
+        wanted.extend((!gone).then(|| Uuid::from_u128(30).to_string()));
+        wanted.push(Uuid::from_u128(9).to_string());
+        assert_eq!(ids(&written.json()), wanted, "{state}");
+    }
+}
+
 /// A property and a hierarchy that the model lacks.
 fn growth() -> GrowModel {
     GrowModel {
@@ -200,6 +234,7 @@ fn growth() -> GrowModel {
             name: "Gearbox".to_owned(),
             child_model: Uuid::from_u128(11),
         }],
+        without: Vec::new(),
     }
 }
 

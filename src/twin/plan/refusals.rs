@@ -1,0 +1,296 @@
+//! What of a model SiteWise refuses: found by narrower writes, named, and left out of the rest.
+//!
+//! SiteWise refuses a write as a whole and does not say for which of its parts. So half of them
+//! go, and so on down to a single one, which alone is refused then. A refusal that has nothing to
+//! do with the parts must not be searched for in them: a creation is tried without any first, and
+//! where three single parts from different places are refused and none was taken, it is the
+//! model's.
+
+use std::time::Duration;
+
+use rustc_hash::FxHashSet;
+use uuid::Uuid;
+
+use super::state::ModelStage;
+use super::step::Step;
+use super::{On, Plan};
+use crate::sitewise::api;
+use crate::time::Instant;
+use crate::twin::models::{ModelIx, Models};
+
+/// When a refused part is tried again; doubled each time.
+const FIRST_WAIT: Duration = Duration::from_secs(3_600);
+/// The longest of these times.
+const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
+/// So many single parts refused, and none taken: it is not they.
+const TOO_MANY: usize = 3;
+
+/// A property or hierarchy that SiteWise refuses.
+#[derive(Debug)]
+pub(super) struct Refused {
+    /// SiteWise's words.
+    pub reason: String,
+    /// What was refused; none of a hierarchy.
+    definition: Option<api::Property>,
+    /// It is part of the next write again.
+    pub trying: bool,
+    /// When it is.
+    at: Instant,
+    wait: Duration,
+}
+
+/// The search for the part for which a model's write was refused.
+#[derive(Debug, Default)]
+pub(super) struct Search {
+    extent: Extent,
+    /// The parts of the last write.
+    sent: Vec<Uuid>,
+    /// So many of the first parts are suspect: together they were refused.
+    suspects: usize,
+    /// Some part was taken since the search began.
+    fruitful: bool,
+    /// Single parts that were refused since the search began.
+    found: Vec<Uuid>,
+}
+
+/// What the next write holds of what the model lacks.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Extent {
+    #[default]
+    All,
+    /// The model alone.
+    Nothing,
+    First(usize),
+    Last,
+    Middle,
+}
+
+impl Search {
+    /// Those of the lacking parts that go with the next write.
+    pub(super) fn choose<T>(&self, mut parts: Vec<T>) -> Vec<T> {
+        let count = parts.len();
+        let (from, to) = match self.extent {
+            Extent::All => (0, count),
+            Extent::Nothing => (0, 0),
+            Extent::First(most) => (0, most.min(count)),
+            Extent::Last => (count.saturating_sub(1), count),
+            Extent::Middle => (count / 2, (count / 2 + 1).min(count)),
+        };
+        parts.truncate(to);
+        parts.split_off(from.min(parts.len()))
+    }
+
+    /// Whether the next write is the model alone.
+    pub(super) fn is_bare(&self) -> bool {
+        self.extent == Extent::Nothing
+    }
+
+    pub(super) fn sends(&mut self, parts: Vec<Uuid>) {
+        self.sent = parts;
+    }
+
+    /// SiteWise took the last write.
+    pub(super) fn accepted(&mut self) {
+        let sent = std::mem::take(&mut self.sent).len();
+        match self.extent {
+            Extent::All => *self = Self::default(),
+            // It is not the model: it is the parts.
+            Extent::Nothing | Extent::Last | Extent::Middle => {
+                (self.extent, self.fruitful) = (Extent::All, true);
+            }
+            Extent::First(_) => {
+                self.fruitful = true;
+                self.suspects = self.suspects.saturating_sub(sent);
+                self.extent = match self.suspects {
+                    0 => Extent::All,
+                    suspects => Extent::First(suspects.div_ceil(2)),
+                };
+            }
+        }
+    }
+}
+
+impl Plan {
+    /// SiteWise's words about a property that it refuses. Its values wait; nothing else does.
+    pub fn refused_property(&self, model: ModelIx, property: Uuid) -> Option<&str> {
+        let refused = self.models.get(model.0 as usize)?.refused.get(&property)?;
+        Some(&refused.reason)
+    }
+
+    /// Notes what a write holds, and whether it leaves properties for another one.
+    pub(super) fn note_write(&mut self, ix: ModelIx, step: &Step, models: &Models) {
+        let lacking = self.lacking(ix, models).count();
+        if step.is_write()
+            && let Some(state) = self.models.get_mut(ix.0 as usize)
+        {
+            let (properties, hierarchies) = step.parts();
+            state.unfinished = lacking > properties.len();
+            let parts = properties.iter().map(|property| property.id);
+            state.search.sends(parts.chain(hierarchies.iter().map(|place| place.id)).collect());
+        }
+    }
+
+    /// A write was refused: the next holds less. False if it is the model itself that is.
+    pub(super) fn narrow(
+        &mut self,
+        ix: ModelIx,
+        reason: &str,
+        models: &Models,
+        now: Instant,
+    ) -> bool {
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return false;
+        };
+        let search = &mut state.search;
+        let sent = std::mem::take(&mut search.sent);
+        if state.stage == ModelStage::Absent {
+            let narrower = !sent.is_empty();
+            search.extent = if narrower { Extent::Nothing } else { Extent::All };
+            return narrower;
+        }
+        match sent.as_slice() {
+            [] => return false,
+            [single] => {
+                search.found.push(*single);
+                search.extent = match search.found.len() {
+                    2 if !search.fruitful => Extent::Middle,
+                    _ => Extent::All,
+                };
+                if !search.fruitful && search.found.len() >= TOO_MANY {
+                    for part in std::mem::take(search).found {
+                        state.refused.remove(&part);
+                        if let Some((subject, _)) = part_of(ix, part, models) {
+                            self.problems.remove(&subject);
+                        }
+                    }
+                    return false;
+                }
+                self.refuse(ix, *single, reason, models, now);
+            }
+            // All but the one that was found: perhaps it was not for that one.
+            several if !search.fruitful && !search.found.is_empty() => {
+                search.suspects = several.len();
+                search.extent = Extent::Last;
+            }
+            several => {
+                search.suspects = several.len();
+                search.extent = Extent::First(several.len() / 2);
+            }
+        }
+        true
+    }
+
+    /// Leaves a part out of all writes, for a while.
+    fn refuse(&mut self, ix: ModelIx, part: Uuid, reason: &str, models: &Models, now: Instant) {
+        let Some((subject, definition)) = part_of(ix, part, models) else {
+            return;
+        };
+        if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            let before = state.refused.get(&part).map(|refused| refused.wait);
+            let wait = before.map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT));
+            let (reason, at) = (reason.to_owned(), now + wait);
+            let refused = Refused { reason, definition, trying: false, at, wait };
+            state.refused.insert(part, refused);
+        }
+        self.problem(subject, reason.to_owned());
+        let unfinished = self.lacking(ix, models).next().is_some();
+        let over = !unfinished && self.lacking_places(ix, models).next().is_none();
+        if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            state.unfinished = unfinished;
+            if over {
+                state.search = Search::default();
+            }
+        }
+        self.wake(On::Model(ix));
+    }
+
+    /// Refused parts that are due become part of the next write; when the next one is due.
+    pub(super) fn retry_refused(&mut self, ix: ModelIx, now: Instant) -> Option<Instant> {
+        let state = self.models.get_mut(ix.0 as usize)?;
+        let mut next = None;
+        for refused in state.refused.values_mut().filter(|refused| !refused.trying) {
+            if refused.at <= now {
+                refused.trying = true;
+            } else {
+                next = Some(next.map_or(refused.at, |next: Instant| next.min(refused.at)));
+            }
+        }
+        next
+    }
+
+    /// What is wanted otherwise than it was refused is tried at once.
+    pub(super) fn forget_changed(&mut self, ix: ModelIx, models: &Models) {
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let changed = |part: &Uuid, refused: &mut Refused| match part_of(ix, *part, models) {
+            Some((_, definition)) => definition != refused.definition,
+            None => true,
+        };
+        let changed = state.refused.extract_if(changed).map(|(part, _)| part);
+        for (subject, _) in changed.filter_map(|part| part_of(ix, part, models)) {
+            self.problems.remove(&subject);
+        }
+    }
+
+    /// What the model has is not refused.
+    pub(super) fn forget_taken(&mut self, ix: ModelIx, has: &FxHashSet<Uuid>, models: &Models) {
+        let Some(state) = self.models.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let taken = state.refused.extract_if(|part, _| has.contains(part)).map(|(part, _)| part);
+        for (subject, _) in taken.filter_map(|part| part_of(ix, part, models)) {
+            self.problems.remove(&subject);
+        }
+    }
+
+    /// A model ended FAILED: refuses the properties that SiteWise names as the reason, of those
+    /// that no version has which came through. Those are left out of what is written next: they
+    /// never had a value. False if it names none that was not refused before.
+    pub(super) fn refuse_named(
+        &mut self,
+        ix: ModelIx,
+        (reason, tried): (&str, &FxHashSet<Uuid>),
+        models: &Models,
+        now: Instant,
+    ) -> bool {
+        let Some(state) = self.models.get(ix.0 as usize) else {
+            return false;
+        };
+        let properties = models.get(ix).properties.iter().enumerate().skip(state.complete);
+        let new = properties.filter(|(_, property)| {
+            tried.contains(&property.id)
+                && !state.properties.contains(&property.id)
+                && !state.refused.get(&property.id).is_some_and(|refused| !refused.trying)
+        });
+        let named = new.filter(|(_, property)| {
+            let quoted = ['"', '\'', '`'].map(|mark| format!("{mark}{}{mark}", property.name));
+            reason.contains(&property.id.to_string())
+                || quoted.iter().any(|name| reason.contains(name))
+        });
+        let named: Vec<_> = named.map(|(_, property)| property.id).collect();
+        for part in &named {
+            self.refuse(ix, *part, reason, models, now);
+        }
+        if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            let refused = state.refused.iter().filter(|(_, refused)| !refused.trying);
+            let failed = refused.map(|(part, _)| *part).filter(|part| {
+                tried.contains(part) && !state.has(*part, &models.get(ix).properties)
+            });
+            state.failed = failed.collect();
+        }
+        !named.is_empty()
+    }
+}
+
+/// How people find a property or hierarchy of a model, and what it is.
+fn part_of(ix: ModelIx, part: Uuid, models: &Models) -> Option<(String, Option<api::Property>)> {
+    let model = models.get(ix);
+    if let Some(place) = model.property_ix(part) {
+        let property = model.properties.get(place.0 as usize)?;
+        let subject = format!("property {}/{}", model.name, property.name);
+        return Some((subject, Some(models.for_sitewise(ix, property))));
+    }
+    let (_, place) = model.hierarchies.iter().find(|(_, place)| place.id == part)?;
+    Some((format!("place {}/{}", model.name, place.name), None))
+}

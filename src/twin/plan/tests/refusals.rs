@@ -1,0 +1,142 @@
+//! How the part that SiteWise refuses is found, and when it is not looked for.
+
+use std::collections::BTreeSet;
+
+use super::*;
+use crate::sitewise::api::DataType;
+use crate::twin::identity::PropertyRole;
+use crate::twin::models;
+use crate::twin::tests::fake::FakeSiteWise;
+
+/// Wants so many members of a model, with this unit.
+fn want(rig: &mut Rig, members: std::ops::Range<usize>, unit: &str) -> ModelIx {
+    let model = rig.models.named("Pump", None).unwrap();
+    for number in members {
+        let name = format!("M{number}");
+        let wanted = models::Wanted {
+            role: PropertyRole::Member,
+            path: &[&name],
+            name: None,
+            data_type: DataType::Double,
+            unit: Some(unit),
+            default: None,
+        };
+        rig.models.property(model, wanted).unwrap();
+    }
+    rig.plan.model_wanted(model, &rig.models, rig.now);
+    model
+}
+
+fn begin() -> (Rig, FakeSiteWise) {
+    let (mut rig, mut sitewise) = (Rig::new(Duration::from_millis(50)), FakeSiteWise::default());
+    rig.pass(Duration::from_secs(1), &mut |step| sitewise.call(step));
+    (rig, sitewise)
+}
+
+fn names(sitewise: &FakeSiteWise) -> BTreeSet<String> {
+    let (_, model) = sitewise.model("Pump");
+    model.all_properties().map(|property| property.name.clone()).collect()
+}
+
+#[test]
+fn however_many_are_refused_each_is_named_and_no_other() {
+    let mut rng = fastrand::Rng::with_seed(1);
+    for case in 0..60 {
+        let (mut rig, mut sitewise) = begin();
+        let (before, after) = (rng.usize(0..100), rng.usize(100..400));
+        let bad: BTreeSet<_> = (0..1 << rng.u32(0..5)).map(|_| rng.usize(0..after)).collect();
+        sitewise.refused_properties = bad.iter().map(|number| format!("M{number}")).collect();
+        if before > 0 {
+            want(&mut rig, 0..before, "kW");
+            rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+        }
+        want(&mut rig, before..after, "kW");
+        rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+        let subjects: BTreeSet<_> = rig.plan.problems().map(|(subject, _)| subject).collect();
+        let wanted: Vec<_> = bad.iter().map(|number| format!("property Pump/M{number}")).collect();
+        assert_eq!(subjects, wanted.iter().map(String::as_str).collect(), "{case}");
+        let good = (0..after).filter(|number| !bad.contains(number));
+        assert_eq!(names(&sitewise), good.map(|number| format!("M{number}")).collect());
+        let most = 6 + bad.len() * 11;
+        assert!(sitewise.writes.len() <= most, "{} of {most}", sitewise.writes.len());
+    }
+}
+
+#[test]
+fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
+    let (mut rig, mut sitewise) = begin();
+    let model = want(&mut rig, 0..10, "kW");
+    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    want(&mut rig, 10..400, "kW");
+    let mut tries = 0;
+    let mut refusing = |rig: &mut Rig, sitewise: &mut FakeSiteWise, seconds: u64| {
+        tries = 0;
+        rig.pass(Duration::from_secs(seconds), &mut |step| match step {
+            Step::GrowModel(_) => {
+                tries += 1;
+                Err(fault(FaultKind::Invalid))
+            }
+            _ => sitewise.call(step),
+        });
+        tries
+    };
+    let first = refusing(&mut rig, &mut sitewise, 280);
+    assert!((1..=13).contains(&first), "{first}");
+    let problems: Vec<_> = rig.plan.problems().collect();
+    assert_eq!(problems, [("model Pump", "Invalid, it says")]);
+    let refused = rig.models.get(model).properties.iter();
+    let refused =
+        refused.filter(|property| rig.plan.refused_property(model, property.id).is_some());
+    assert_eq!(refused.count(), 0);
+    // Again after the time after which a refused model is tried again, and as often then.
+    assert_eq!(refusing(&mut rig, &mut sitewise, 300), first);
+    rig.pass(Duration::from_secs(400), &mut |step| sitewise.call(step));
+    assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (400, 0));
+}
+
+#[test]
+fn a_model_that_is_refused_for_its_own_sake_is_tried_with_its_properties_and_without() {
+    let (mut rig, mut sitewise) = begin();
+    sitewise.refused.insert("Pump".into());
+    want(&mut rig, 0..400, "kW");
+    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    assert_eq!(
+        sitewise.writes,
+        [
+            "create asset model \"Pump\" with 400 properties",
+            "create asset model \"Pump\" with 0 properties",
+        ]
+    );
+    let problems: Vec<_> = rig.plan.problems().collect();
+    assert_eq!(problems, [("model Pump", "this name is not wanted here")]);
+}
+
+#[test]
+fn a_corrected_definition_is_tried_at_once() {
+    let (mut rig, mut sitewise) = begin();
+    let refuses = |step: &Step| {
+        let bad = |property: &crate::sitewise::api::Property| {
+            property.name == "M7" && property.unit.as_deref() == Some("no unit")
+        };
+        step.parts().0.iter().any(bad)
+    };
+    let pass = |rig: &mut Rig, sitewise: &mut FakeSiteWise| {
+        rig.pass(Duration::from_secs(100), &mut |step| match refuses(&step) {
+            true => Err(fault(FaultKind::Invalid)),
+            false => sitewise.call(step),
+        });
+    };
+    want(&mut rig, 0..7, "kW");
+    want(&mut rig, 7..8, "no unit");
+    want(&mut rig, 8..20, "kW");
+    pass(&mut rig, &mut sitewise);
+    let problems: Vec<_> = rig.plan.problems().collect();
+    assert_eq!(problems, [("property Pump/M7", "Invalid, it says")]);
+    let taken = sitewise.writes.len();
+
+    rig.models = Models::new(namespace(), String::new(), 100, 500);
+    want(&mut rig, 0..20, "kW");
+    pass(&mut rig, &mut sitewise);
+    assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (20, 0));
+    assert_eq!(sitewise.writes.len(), taken + 1);
+}

@@ -1,0 +1,151 @@
+//! What SiteWise refuses of a model is named, and nothing else waits for it.
+
+use super::*;
+
+/// A turbine with `count` members beside those that it has.
+fn wide(count: u32, offset_ms: i64) -> Metric {
+    let mut turbine = turbine("T1", 0, 12.0, offset_ms);
+    let Content::Instance(instance) = &mut turbine.content else { panic!() };
+    let member = |n: u32| {
+        let value = sample(offset_ms, Value::Double(f64::from(n)));
+        leaf(3 + n, &format!("M{n}"), DataType::Double, value)
+    };
+    instance.members.extend((0..count).map(member));
+    turbine
+}
+
+/// The values that wait.
+fn held(rig: &Rig) -> Vec<Variant> {
+    let held = rig.points.iter().filter(|waiting| waiting.gate.is_some());
+    held.map(|waiting| waiting.point.value.clone()).collect()
+}
+
+fn problems(rig: &Rig) -> Vec<(&str, &str)> {
+    rig.twin.plan().problems().collect()
+}
+
+fn writes_of(rig: &Rig, words: &str) -> usize {
+    rig.sitewise.writes.iter().filter(|write| write.contains(words)).count()
+}
+
+const PROBLEM: (&str, &str) = ("property Turbine/M17", "something is not valid");
+
+#[test]
+fn one_property_that_is_refused_is_named_and_the_rest_of_a_new_model_is_made() {
+    let mut rig = Rig::new();
+    rig.sitewise.refused_properties.insert("M17".into());
+    rig.event(birth(node(), definitions(), vec![wide(60, 0)]));
+    rig.seconds(20);
+    assert_eq!(problems(&rig), [PROBLEM]);
+    assert_eq!(held(&rig), [Variant::Double(17.0)]);
+    let (id, model) = rig.sitewise.model("Turbine");
+    // Speed with its threshold, power, and the serial number beside the others.
+    assert_eq!(model.properties.len(), 59 + 4);
+    assert_eq!(model.hierarchies.len(), 1);
+    assert_eq!(rig.written("T1", "M59").len(), 1);
+    assert_eq!(rig.sitewise.path("T1/Gearbox"), ["Nordsee", "gw", "T1", "T1/Gearbox"]);
+    let (plan, models) = (rig.twin.plan(), &rig.twin.writer.world.models);
+    let ix = models.by_id(id).unwrap();
+    let refused =
+        models.get(ix).properties.iter().filter_map(|property| {
+            Some((&*property.name, plan.refused_property(ix, property.id)?))
+        });
+    assert_eq!(refused.collect::<Vec<_>>(), [("M17", "something is not valid")]);
+    // Whole, without any, whole again, and half as many each time.
+    let tries = writes_of(&rig, "asset model \"Turbine\"") + writes_of(&rig, &id.to_string());
+    assert!(tries <= 3 + 2 * 6, "{tries}: {:#?}", rig.sitewise.writes);
+    rig.check_conservation();
+}
+
+#[test]
+fn one_property_that_is_refused_is_named_and_the_rest_of_a_growth_is_made() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(20);
+    rig.sitewise.refused_properties.insert("M17".into());
+    rig.event(birth_at(30_000, node(), definitions(), vec![wide(60, 30_000)]));
+    rig.seconds(20);
+    assert_eq!(problems(&rig), [PROBLEM]);
+    assert_eq!(held(&rig), [Variant::Double(17.0)]);
+
+    // What comes next is made without a search.
+    rig.sitewise.writes.clear();
+    rig.event(birth_at(100_000, node(), definitions(), vec![wide(62, 100_000)]));
+    rig.seconds(100);
+    assert_eq!(rig.sitewise.writes.len(), 1, "{:?}", rig.sitewise.writes);
+    assert_eq!(rig.written("T1", "M61").len(), 1);
+    rig.check_conservation();
+}
+
+#[test]
+fn a_refused_property_is_tried_again_ever_more_seldom_until_sitewise_takes_it() {
+    let mut rig = Rig::new();
+    rig.sitewise.refused_properties.insert("M17".into());
+    rig.event(birth(node(), definitions(), vec![wide(60, 0)]));
+    rig.seconds(20);
+    rig.sitewise.writes.clear();
+    let hours = |rig: &mut Rig, hours: u64| {
+        rig.seconds(hours * 3_600);
+        std::mem::take(&mut rig.sitewise.writes).len()
+    };
+    let tries: Vec<_> = [1, 2, 4, 8, 16, 24, 24].map(|wait| hours(&mut rig, wait)).into();
+    assert_eq!(tries, [1; 7]);
+    assert_eq!((problems(&rig), held(&rig).len()), (vec![PROBLEM], 1));
+    rig.sitewise.refused_properties.clear();
+    assert_eq!(hours(&mut rig, 24), 1);
+    assert_eq!((problems(&rig), held(&rig)), (vec![], vec![]));
+}
+
+#[test]
+fn a_place_that_is_refused_leaves_its_assets_at_the_root_and_the_rest_is_made() {
+    let mut rig = Rig::new();
+    rig.sitewise.refused_properties.insert("Gearbox".into());
+    rig.event(birth(node(), definitions(), vec![wide(60, 0)]));
+    rig.seconds(60);
+    assert_eq!(problems(&rig), [("place Turbine/Gearbox", "something is not valid")]);
+    assert_eq!(held(&rig), []);
+    assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
+    assert_eq!(rig.sitewise.path("T1/Gearbox"), ["T1/Gearbox"]);
+    assert_eq!(rig.written("T1/Gearbox", "Temp").len(), 1);
+}
+
+#[test]
+fn a_property_that_sends_a_new_model_to_failed_is_taken_out_of_it() {
+    let mut rig = Rig::new();
+    rig.sitewise.failing_properties.insert("M17".into());
+    rig.event(birth(node(), definitions(), vec![wide(60, 0)]));
+    rig.seconds(20);
+    let reason = "VALIDATION_ERROR: the default of \"M17\" is no number";
+    assert_eq!(problems(&rig), [("property Turbine/M17", reason)]);
+    assert_eq!(held(&rig), [Variant::Double(17.0)]);
+    let (_, model) = rig.sitewise.model("Turbine");
+    assert_eq!((model.properties.len(), model.failed.clone()), (59 + 4, None));
+}
+
+/// And after a restart that finds the model so.
+#[test]
+fn a_property_that_sends_a_growth_to_failed_is_taken_out_of_it() {
+    for restart in [false, true] {
+        let mut rig = Rig::new();
+        rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+        rig.seconds(20);
+        rig.sitewise.failing_properties.extend(["M3".into(), "M17".into()]);
+        rig.event(birth_at(30_000, node(), definitions(), vec![wide(60, 30_000)]));
+        // Until it has failed.
+        rig.pass(Duration::from_millis(if restart { 400 } else { 20_000 }));
+        let mut rig = if restart { rig.restart() } else { rig };
+        rig.event(birth_at(60_000, node(), definitions(), vec![wide(60, 60_000)]));
+        rig.seconds(30);
+        let named: Vec<_> = problems(&rig).iter().map(|(subject, _)| *subject).collect();
+        assert_eq!(named, ["property Turbine/M17", "property Turbine/M3"]);
+        let mut waiting = held(&rig);
+        waiting.dedup();
+        waiting.truncate(2);
+        assert_eq!(waiting, [Variant::Double(3.0), Variant::Double(17.0)]);
+        let (_, model) = rig.sitewise.model("Turbine");
+        assert_eq!((model.properties.len(), model.failed.clone()), (58 + 4, None));
+        rig.sitewise.writes.clear();
+        rig.seconds(1_000);
+        assert_eq!(rig.sitewise.writes, [""; 0]);
+    }
+}
