@@ -10,7 +10,8 @@ use super::request::InFlight;
 use super::retry;
 use super::stream::{Care, Value};
 use super::streams::Slot;
-use crate::sitewise::api::{EntryError, Fault, FaultKind};
+use crate::sitewise::api::{EntryError, Fault, FaultKind, Variant};
+use crate::sitewise::limits;
 use crate::time::Now;
 
 /// Failures after which a value shares entries only with its like, and stands aside for
@@ -112,7 +113,8 @@ impl Delivery {
                 }
                 Outcome::Again(kind) => again.push((value, kind)),
                 Outcome::Refused(refusal, fault) => {
-                    self.refuse(stream, value, refusal, fault.message.clone());
+                    let reason = reason(&value, fault);
+                    self.refuse(stream, value, refusal, reason);
                 }
             }
         }
@@ -170,7 +172,8 @@ impl Delivery {
                 };
                 for value in values {
                     if let Some(stream) = stream {
-                        self.refuse(stream, value, refusal, fault.message.clone());
+                        let reason = reason(&value, &fault);
+                        self.refuse(stream, value, refusal, reason);
                     }
                 }
                 self.land(slot, Vec::new(), now);
@@ -268,6 +271,23 @@ impl Delivery {
         if self.spare.len() < SPARE {
             self.spare.push(values);
         }
+    }
+}
+
+/// SiteWise's words, and what to do where they may be about a number that is too large.
+fn reason(value: &Value, fault: &Fault) -> String {
+    match value.tqv.value {
+        Variant::Double(number)
+            if fault.kind == FaultKind::Invalid
+                && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL =>
+        {
+            let remedy = match number.fract() == 0.0 {
+                true => "; TWIN_INT64=string carries large integers as text",
+                false => "",
+            };
+            format!("{}; SiteWise may take no number past 1e10{remedy}", fault.message)
+        }
+        _ => fault.message.clone(),
     }
 }
 

@@ -30,8 +30,10 @@ pub const NEWEST_VALUE: Duration = Duration::from_secs(5 * 60);
 
 /// Bytes of a string value.
 pub const STRING_BYTES: usize = 1_024;
-/// Magnitude of a double value (user guide, "data types").
+/// Magnitude of a double value (user guide, "data types"): what is larger is not sent.
 pub const DOUBLE_MAGNITUDE: f64 = 1e100;
+/// The same by the API's model (`Variant`): what is larger is sent, and may be refused.
+pub const DOUBLE_MAGNITUDE_OF_MODEL: f64 = 1e10;
 /// Characters of a name.
 pub const NAME_CHARS: usize = 256;
 /// Characters of a unit.

@@ -95,8 +95,10 @@ def values(world):
         ("no member", {}, INVALID),
         ("infinity", {"doubleValue": "Infinity"}, INVALID),
         ("minus infinity", {"doubleValue": "-Infinity"}, INVALID),
-        ("1e101", {"doubleValue": 1e101}, INVALID),
-        ("NaN", {"doubleValue": "NaN"}, None),
+        ("1e10", {"doubleValue": 1e10}, None),
+        ("past 1e10", {"doubleValue": 10000000001.0}, INVALID),
+        ("past -1e10", {"doubleValue": -10000000001.0}, INVALID),
+        ("NaN of quality GOOD", {"doubleValue": "NaN"}, INVALID),
         ("an integral double", {"doubleValue": 7}, None),
         ("a null of quality GOOD", {"nullValue": {"valueType": "D"}}, INVALID),
     ]:
@@ -104,6 +106,8 @@ def values(world):
         expect(world, name, code, value(world, variant, now - 40))
     for name, variant, quality, code in [
         ("a null of quality BAD", {"nullValue": {"valueType": "D"}}, "BAD", None),
+        ("NaN of quality BAD", {"doubleValue": "NaN"}, "BAD", None),
+        ("NaN of quality UNCERTAIN", {"doubleValue": "NaN"}, "UNCERTAIN", None),
         ("an unknown null of quality UNCERTAIN", {"nullValue": {"valueType": "U"}}, "UNCERTAIN", None),
         ("a null of another type", {"nullValue": {"valueType": "S"}}, "BAD", INVALID),
     ]:

@@ -98,7 +98,10 @@ def rights_name_account_and_region(world):
     rights = world.rights()
     prefix = f"arn:aws:iotsitewise:eu-west-1:{account}:"
     assert rights["iotsitewise:UpdateAssetModel"] == [f"{prefix}asset-model/*"], rights
-    assert rights["iotsitewise:BatchPutAssetPropertyValue"] == [f"{prefix}asset/*"], rights
+    for action in ("BatchGet", "BatchPut"):
+        assert rights[f"iotsitewise:{action}AssetPropertyValue"] == [f"{prefix}asset/*"], rights
+    for action in ("DescribeAssetProperty", "UpdateAssetProperty"):
+        assert rights[f"iotsitewise:{action}"] == [f"{prefix}asset/*"], rights
 
 
 def nobody_is_let_in_but_to_the_disk(world):

@@ -21,7 +21,7 @@ Usage: sitewise-local [options]
   --quotas aws|off          rates of requests and values as a new account has them (off)
   --rate OPERATION=NUMBER   requests a second of one operation; may be repeated
   --values-per-second N     values a second of the account
-  --double-limit NUMBER     the largest magnitude of a double (1e100)
+  --double-limit NUMBER     the largest magnitude of a double (1e10)
   --data-dir PATH           keep the state there across restarts (kept nowhere)
   --help                    this text
 

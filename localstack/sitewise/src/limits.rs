@@ -91,5 +91,7 @@ pub(crate) const AGGREGATE_RESULTS: usize = 2_500;
 pub(crate) const BATCH_AGGREGATE_RESULTS: usize = 4_000;
 /// Values of one stream in one second and one quality.
 pub(crate) const VALUES_PER_SECOND: usize = 10;
+/// Magnitude of a double, by the API's model; the user guide says 1e100.
+pub(crate) const DOUBLE_MAGNITUDE: f64 = 1e10;
 /// Bytes of a string value.
 pub(crate) const STRING_BYTES: usize = 1024;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use crate::limits::Limits;
+use crate::limits::{self, Limits};
 use crate::quota::Quotas;
 
 /// Tells the time. The emulator reads no other clock.
@@ -74,7 +74,7 @@ pub struct Options {
     pub quotas: Quotas,
     /// Entries that one property takes in a second.
     pub entries_per_second: EntriesPerSecond,
-    /// The largest magnitude of a double. The documents say 1e100 and 1e10.
+    /// The largest magnitude of a double. The API's model says 1e10, the user guide 1e100.
     pub double_limit: f64,
     /// Where the state is kept across restarts; nowhere by default.
     pub data_dir: Option<PathBuf>,
@@ -92,7 +92,7 @@ impl Default for Options {
             limits: Limits::default(),
             quotas: Quotas::default(),
             entries_per_second: EntriesPerSecond::default(),
-            double_limit: 1e100,
+            double_limit: limits::DOUBLE_MAGNITUDE,
             data_dir: None,
         }
     }

@@ -18,8 +18,10 @@ use crate::wire::route::route;
 mod faults;
 mod limits;
 mod noise;
+mod properties;
 mod reference;
 mod states;
+mod values;
 
 /// When the tests' clock starts.
 const START: u64 = 1_800_000_000;

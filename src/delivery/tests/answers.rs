@@ -268,3 +268,29 @@ fn times(sent: &[Vec<Entry>]) -> Vec<i64> {
     let values = sent.iter().flatten().flat_map(|entry| &entry.values);
     values.map(|value| (value.time.as_millis() - WALL) / 1000).collect()
 }
+
+#[test]
+fn a_refused_number_past_what_the_api_model_takes_comes_with_the_remedy() {
+    let past = 10_000_000_001.0;
+    let remedy = "Invalid; SiteWise may take no number past 1e10; TWIN_INT64=string carries large \
+                  integers as text";
+    let large = "Invalid; SiteWise may take no number past 1e10";
+    for (number, reason) in
+        [(past, remedy), (-past, remedy), (past + 0.5, large), (1e10, "Invalid"), (7.0, "Invalid")]
+    {
+        // As an entry's error, and as the whole request's.
+        for answer in
+            [Ok(vec![error(0, FaultKind::Invalid, &[])]), Err(fault(FaultKind::Invalid))]
+        {
+            let mut plant = Plant::new(config());
+            plant.give([Point { value: Variant::Double(number), ..point(1, 0, Class::Live) }]);
+            plant.wait(Duration::from_secs(60));
+            assert!(plant.answer(answer));
+            let told = plant.told.iter().find_map(|output| match output {
+                Output::Refused { reason, .. } => Some(reason.as_str()),
+                _ => None,
+            });
+            assert_eq!(told, Some(reason), "{number}");
+        }
+    }
+}

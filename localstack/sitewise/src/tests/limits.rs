@@ -11,7 +11,7 @@ fn with(limits: Limits) -> Emulator {
     Emulator::new(Options { limits, ..Options::default() })
 }
 
-fn model(emulator: &Emulator, name: &str, more: &Value) -> Result<String, Kind> {
+pub(super) fn model(emulator: &Emulator, name: &str, more: &Value) -> Result<String, Kind> {
     let mut body = json!({ "assetModelName": name });
     for (key, value) in more.as_object().into_iter().flatten() {
         body[key] = value.clone();
@@ -20,7 +20,7 @@ fn model(emulator: &Emulator, name: &str, more: &Value) -> Result<String, Kind> 
     Ok(made["assetModelId"].as_str().unwrap_or_default().to_owned())
 }
 
-fn asset(emulator: &Emulator, name: &str, model: &str) -> Result<String, Kind> {
+pub(super) fn asset(emulator: &Emulator, name: &str, model: &str) -> Result<String, Kind> {
     let made = emulator.post("/assets", &json!({ "assetName": name, "assetModelId": model }))?;
     Ok(made["assetId"].as_str().unwrap_or_default().to_owned())
 }

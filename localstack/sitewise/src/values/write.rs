@@ -292,10 +292,15 @@ impl Account {
                 "Null and NaN values are not allowed in this account".to_owned(),
             ));
         }
-        if matches!(value, Scalar::Null(_)) && given.quality == Quality::Good {
+        let is_nothing = match value {
+            Scalar::Null(_) => true,
+            Scalar::Double(number) => number.is_nan(),
+            Scalar::Integer(_) | Scalar::Boolean(_) | Scalar::Text(_) => false,
+        };
+        if is_nothing && given.quality == Quality::Good {
             return Err((
                 Kind::InvalidRequest,
-                "A null value must have the quality BAD or UNCERTAIN".to_owned(),
+                "A null value and NaN must have the quality BAD or UNCERTAIN".to_owned(),
             ));
         }
         if let (Some(expected), Some(found)) = (data_type, value.data_type()) {
