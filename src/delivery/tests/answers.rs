@@ -279,8 +279,7 @@ fn a_refused_number_past_what_the_api_model_takes_comes_with_the_remedy() {
         [(past, remedy), (-past, remedy), (past + 0.5, large), (1e10, "Invalid"), (7.0, "Invalid")]
     {
         // As an entry's error, and as the whole request's.
-        for answer in
-            [Ok(vec![error(0, FaultKind::Invalid, &[])]), Err(fault(FaultKind::Invalid))]
+        for answer in [Ok(vec![error(0, FaultKind::Invalid, &[])]), Err(fault(FaultKind::Invalid))]
         {
             let mut plant = Plant::new(config());
             plant.give([Point { value: Variant::Double(number), ..point(1, 0, Class::Live) }]);

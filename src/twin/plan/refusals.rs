@@ -66,12 +66,12 @@ enum Extent {
 }
 
 impl Search {
-    /// Those of the lacking parts that go with the next write.
+    /// Those of the lacking parts that go with the next write of a model that is there.
     pub(super) fn choose<T>(&self, mut parts: Vec<T>) -> Vec<T> {
         let count = parts.len();
         let (from, to) = match self.extent {
-            Extent::All => (0, count),
-            Extent::Nothing => (0, 0),
+            // The model alone is there meanwhile: somebody else made it.
+            Extent::All | Extent::Nothing => (0, count),
             Extent::First(most) => (0, most.min(count)),
             Extent::Last => (count.saturating_sub(1), count),
             Extent::Middle => (count / 2, (count / 2 + 1).min(count)),
@@ -80,7 +80,7 @@ impl Search {
         parts.split_off(from.min(parts.len()))
     }
 
-    /// Whether the next write is the model alone.
+    /// Whether it is created alone.
     pub(super) fn is_bare(&self) -> bool {
         self.extent == Extent::Nothing
     }

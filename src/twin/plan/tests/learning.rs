@@ -102,8 +102,8 @@ impl Plant {
 
 #[test]
 fn a_hundred_thousand_assets_are_learned_as_fast_as_the_quota_allows() {
-    // Of even sizes, and as plants are: the largest is read as long as all others.
-    let sizes = [vec![10_000; 10], (1..=25).map(|n| n * 300).collect(), vec![10_000; 10]];
+    // Of even sizes, uneven as plants are, and beside a bridge that has much else to do.
+    let sizes = [vec![10_000; 10], (1..=25).map(|n| n * 100).collect(), vec![10_000; 10]];
     for (sizes, busy_ms) in sizes.into_iter().zip([0, 0, 600]) {
         let plant = Plant::new(sizes);
         let (rig, took, quota) = plant.learn(Duration::from_millis(busy_ms));

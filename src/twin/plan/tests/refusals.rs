@@ -140,3 +140,26 @@ fn a_corrected_definition_is_tried_at_once() {
     assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (20, 0));
     assert_eq!(sitewise.writes.len(), taken + 1);
 }
+
+#[test]
+fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
+    let (mut rig, mut sitewise) = begin();
+    want(&mut rig, 0..20, "kW");
+    let mut tries = 0;
+    rig.pass(Duration::from_secs(100), &mut |step| match step {
+        Step::CreateModel(create) if tries == 0 => {
+            tries += 1;
+            let others = create.properties.iter().take(5).cloned().collect();
+            let made = Step::CreateModel(crate::sitewise::api::CreateModel {
+                properties: others,
+                ..create
+            });
+            sitewise.call(made).unwrap();
+            Err(fault(FaultKind::Invalid))
+        }
+        _ => sitewise.call(step),
+    });
+    assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (20, 0));
+    let (_, model) = sitewise.model("Pump");
+    assert_eq!((model.properties.len(), model.composites.len()), (20, 0));
+}
