@@ -172,7 +172,7 @@ impl Delivery {
                 };
                 for value in values {
                     if let Some(stream) = stream {
-                        let reason = reason(&value, &fault);
+                        let reason = reason(&value, fault);
                         self.refuse(stream, value, refusal, reason);
                     }
                 }

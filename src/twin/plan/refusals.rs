@@ -261,7 +261,7 @@ impl Plan {
         let new = properties.filter(|(_, property)| {
             tried.contains(&property.id)
                 && !state.properties.contains(&property.id)
-                && !state.refused.get(&property.id).is_some_and(|refused| !refused.trying)
+                && !state.leaves_out(property.id)
         });
         let named = new.filter(|(_, property)| {
             let quoted = ['"', '\'', '`'].map(|mark| format!("{mark}{}{mark}", property.name));
