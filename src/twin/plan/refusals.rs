@@ -47,6 +47,9 @@ pub(super) struct Search {
     sent: Vec<Uuid>,
     /// So many of the first parts are suspect: together they were refused.
     suspects: usize,
+    /// The model was looked at since the first refusal: what people put there meanwhile, such as
+    /// a property of the same name, is known.
+    looked: bool,
     /// Some part was taken since the search began.
     fruitful: bool,
     /// Single parts that were refused since the search began.
@@ -96,7 +99,7 @@ impl Search {
             Extent::All => *self = Self::default(),
             // It is not the model: it is the parts.
             Extent::Nothing | Extent::Last | Extent::Middle => {
-                (self.extent, self.fruitful) = (Extent::All, true);
+                (self.extent, self.fruitful, self.looked) = (Extent::All, true, true);
             }
             Extent::First(_) => {
                 self.fruitful = true;
@@ -147,6 +150,12 @@ impl Plan {
             let narrower = !sent.is_empty();
             search.extent = if narrower { Extent::Nothing } else { Extent::All };
             return narrower;
+        }
+        let is_new = sent.iter().any(|part| !state.refused.contains_key(part));
+        if state.stage == ModelStage::Active && is_new && !search.looked {
+            search.looked = true;
+            state.stage = ModelStage::Unknown;
+            return true;
         }
         match sent.as_slice() {
             [] => return false,

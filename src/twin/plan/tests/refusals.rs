@@ -163,3 +163,21 @@ fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
     let (_, model) = sitewise.model("Pump");
     assert_eq!((model.properties.len(), model.composites.len()), (20, 0));
 }
+
+#[test]
+fn a_name_that_people_took_meanwhile_is_no_fault_of_the_property() {
+    let (mut rig, mut sitewise) = begin();
+    let model = want(&mut rig, 0..5, "kW");
+    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    let id = rig.models.get(model).id;
+    let by_hand = &mut sitewise.models.get_mut(&id).unwrap().properties;
+    let theirs = crate::sitewise::api::Property {
+        id: Uuid::from_u128(1),
+        name: "M5".into(),
+        ..by_hand[0].clone()
+    };
+    by_hand.push(theirs);
+    want(&mut rig, 5..6, "kW");
+    rig.pass(Duration::from_secs(100), &mut |step| sitewise.call(step));
+    assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (7, 0));
+}
