@@ -13,12 +13,12 @@ use uuid::Uuid;
 
 use super::state::ModelStage;
 use super::step::Step;
-use super::{On, Plan};
+use super::{AFTER_REFUSAL, On, Plan};
 use crate::sitewise::api;
 use crate::time::Instant;
 use crate::twin::models::{ModelIx, Models};
 
-/// When a refused part is tried again; doubled each time.
+/// When a part that was refused twice is tried again; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(3_600);
 /// The longest of these times.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
@@ -47,7 +47,7 @@ pub(super) struct Search {
     sent: Vec<Uuid>,
     /// So many of the first parts are suspect: together they were refused.
     suspects: usize,
-    /// The model was looked at since the first refusal: what people put there meanwhile, such as
+    /// The model was looked at since a single part was refused: what people put there meanwhile, such as
     /// a property of the same name, is known.
     looked: bool,
     /// Some part was taken since the search began.
@@ -99,10 +99,10 @@ impl Search {
             Extent::All => *self = Self::default(),
             // It is not the model: it is the parts.
             Extent::Nothing | Extent::Last | Extent::Middle => {
-                (self.extent, self.fruitful, self.looked) = (Extent::All, true, true);
+                (self.extent, self.fruitful, self.looked) = (Extent::All, true, false);
             }
             Extent::First(_) => {
-                self.fruitful = true;
+                (self.fruitful, self.looked) = (true, false);
                 self.suspects = self.suspects.saturating_sub(sent);
                 self.extent = match self.suspects {
                     0 => Extent::All,
@@ -152,7 +152,7 @@ impl Plan {
             return narrower;
         }
         let is_new = sent.iter().any(|part| !state.refused.contains_key(part));
-        if state.stage == ModelStage::Active && is_new && !search.looked {
+        if state.stage == ModelStage::Active && sent.len() == 1 && is_new && !search.looked {
             search.looked = true;
             state.stage = ModelStage::Unknown;
             return true;
@@ -160,6 +160,7 @@ impl Plan {
         match sent.as_slice() {
             [] => return false,
             [single] => {
+                search.looked = false;
                 search.found.push(*single);
                 search.extent = match search.found.len() {
                     2 if !search.fruitful => Extent::Middle,
@@ -196,7 +197,9 @@ impl Plan {
         };
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             let before = state.refused.get(&part).map(|refused| refused.wait);
-            let wait = before.map_or(FIRST_WAIT, |wait| (wait * 2).min(LONGEST_WAIT));
+            // Soon at first: it may have been another model, which was just propagating.
+            let wait =
+                before.map_or(AFTER_REFUSAL, |wait| (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
             let (reason, at) = (reason.to_owned(), now + wait);
             let refused = Refused { reason, definition, trying: false, at, wait };
             state.refused.insert(part, refused);

@@ -88,6 +88,8 @@ fn a_refused_property_is_tried_again_ever_more_seldom_until_sitewise_takes_it() 
         rig.seconds(hours * 3_600);
         std::mem::take(&mut rig.sitewise.writes).len()
     };
+    rig.seconds(290);
+    assert_eq!(std::mem::take(&mut rig.sitewise.writes).len(), 1);
     let tries: Vec<_> = [1, 2, 4, 8, 16, 24, 24].map(|wait| hours(&mut rig, wait)).into();
     assert_eq!(tries, [1; 7]);
     assert_eq!((problems(&rig), held(&rig).len()), (vec![PROBLEM], 1));
@@ -145,7 +147,7 @@ fn a_property_that_sends_a_growth_to_failed_is_taken_out_of_it() {
         let (_, model) = rig.sitewise.model("Turbine");
         assert_eq!((model.properties.len(), model.failed.clone()), (58 + 4, None));
         rig.sitewise.writes.clear();
-        rig.seconds(1_000);
+        rig.seconds(200);
         assert_eq!(rig.sitewise.writes, [""; 0]);
     }
 }
