@@ -241,6 +241,7 @@ pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Co
             host_id: sparkplug.host_id.clone(),
             nested: twin.nested,
             rules: twin.rules.clone(),
+            kinds: twin.kinds.clone(),
             int64: twin.int64,
             statics: twin.statics.clone(),
             stale_after: twin.stale_after,

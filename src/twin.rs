@@ -10,6 +10,7 @@ pub mod counts;
 mod differences;
 mod early;
 pub mod identity;
+mod kinds;
 mod layout;
 pub mod mapping;
 mod models;
@@ -35,6 +36,7 @@ use self::counts::{Counts, Dropped};
 pub use self::differences::{Difference, Part};
 use self::early::Early;
 use self::identity::Namespace;
+pub use self::kinds::Kinds;
 pub use self::layout::is_control;
 pub use self::mapping::Int64;
 use self::plan::rates::Rates;
@@ -78,6 +80,8 @@ pub struct Config {
     pub nested: Nested,
     /// How flat metrics are grouped into assets.
     pub rules: Rules,
+    /// Models of nodes and devices, by address.
+    pub kinds: Kinds,
     /// How integers past 32 bits are carried.
     pub int64: Int64,
     /// Which static properties become attributes, as `<member>/<property>`; none means all.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sparkwise::twin::identity::Namespace;
 use sparkwise::twin::plan::rates::Rates;
-use sparkwise::twin::{Config, Int64, Nested, Rules};
+use sparkwise::twin::{Config, Int64, Kinds, Nested, Rules};
 
 pub(crate) fn config() -> Config {
     Config {
@@ -13,6 +13,7 @@ pub(crate) fn config() -> Config {
         host_id: "sparkwise".to_owned(),
         nested: Nested::Child,
         rules: Rules::default(),
+        kinds: Kinds::default(),
         int64: Int64::Double,
         statics: None,
         stale_after: Duration::from_secs(60),

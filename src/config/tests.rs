@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::rebirth::{Reason, Reasons};
-use crate::twin::{Int64, Nested, Rules};
+use crate::twin::{Int64, Kinds, Nested, Rules};
 
 /// Variables and files of a test.
 #[derive(Default)]
@@ -97,6 +97,7 @@ fn all_faults_are_named_at_once() {
         .set("SPARKPLUG_REBIRTH", "on")
         .set("SPARKPLUG_EXCLUDE", "[")
         .set("TWIN_RULES", "Turbines/{asset} => WindTurbine")
+        .set("TWIN_KINDS", "Pump* => Pump")
         .set("TWIN_STATIC", "a{b")
         .set("INGEST_LINGER", "5 parsecs")
         .set("INGEST_IN_FLIGHT", "0")
@@ -111,6 +112,7 @@ fn all_faults_are_named_at_once() {
         "SPARKPLUG_REBIRTH (`on`) must be auto, off, or some of: gap, before-birth",
         "SPARKPLUG_EXCLUDE (`[`) has a wrong glob `[`",
         "has a rule `Turbines/{asset} => WindTurbine` whose path does not end with /{member}",
+        "has a kind `Pump* => Pump` with 1 levels in its pattern",
         "TWIN_STATIC",
         "INGEST_LINGER (`5 parsecs`) is not a duration",
         "INGEST_IN_FLIGHT",
@@ -242,6 +244,7 @@ fn choices() {
         .set("SPARKPLUG_INCLUDE", "Nordsee/*")
         .set("SPARKPLUG_EXCLUDE", "*/Diagnostics, Nordsee/Test*")
         .set("TWIN_RULES", "{asset}/{member} => Turbine")
+        .set("TWIN_KINDS", "Nordsee/*/Pump* => Pump")
         .set("SPARKPLUG_BDSEQ", "strict")
         .set("SPARKPLUG_REBIRTH", "gap, probe")
         .set("SPARKPLUG_SILENCE", "10m")
@@ -260,6 +263,7 @@ fn choices() {
     assert!(filter.takes("Nordsee/gw/Row 1/T01/Speed") && filter.excludes("Nordsee/Test 1/gw"));
     assert!(!filter.takes("Alpen/gw/Speed") && !filter.takes("Nordsee/gw/Diagnostics/Heap"));
     assert_ne!(config.twin.rules, Rules::default());
+    assert_eq!(config.twin.kinds, Kinds::parse("Nordsee/*/Pump* => Pump").unwrap());
     assert_eq!(config.twin.model_prefix, "Plant 1 ");
     assert_eq!((config.twin.nested, config.twin.int64), (Nested::Flatten, Int64::String));
     assert_eq!(config.process.log_format, LogFormat::Json);

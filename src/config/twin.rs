@@ -8,7 +8,7 @@ use super::reader::Reader;
 use super::variable::{Default, Section, Var};
 use crate::globs::Globs;
 use crate::sitewise::limits;
-use crate::twin::{Int64, Nested, Rules};
+use crate::twin::{Int64, Kinds, Nested, Rules};
 
 const NAMESPACE: Var = Var {
     name: "TWIN_NAMESPACE",
@@ -51,6 +51,20 @@ const RULES: Var = Var {
           with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. The first rule that \
           fits is used, so the narrower comes first. What a flat stream does not carry, such as \
           parameters, these assets do not have.",
+    secret: false,
+    file: false,
+};
+
+const KINDS: Var = Var {
+    name: "TWIN_KINDS",
+    default: Default::Words("none"),
+    form: "pattern => model, separated by commas or line ends",
+    doc: "Which model an edge node or device of plain metrics is given: Nordsee/*/Pump* => Pump. A pattern \
+          group/node is for edge nodes, group/node/device for devices; * and ? stay within their level. The \
+          first that fits counts, so the narrower comes first, and it stands above likeness, by which \
+          devices share a model otherwise. An asset keeps its model for ever: what stands in SiteWise \
+          already stays as it is. A backslash stands before a comma, *, ?, = or a blank that belongs to a \
+          name: Halle 1\\, Nord/*/Pump* => Pump.",
     secret: false,
     file: false,
 };
@@ -131,6 +145,7 @@ pub(super) const SECTION: Section = Section {
         &MODEL_PREFIX,
         &NESTED,
         &RULES,
+        &KINDS,
         &INT64,
         &STATIC,
         &STALE_AFTER,
@@ -152,6 +167,8 @@ pub struct Twin {
     pub nested: Nested,
     /// How flat metrics are grouped; may be empty.
     pub rules: Rules,
+    /// Models of nodes and devices, by address; may be empty.
+    pub kinds: Kinds,
     /// What integers of more than 32 bits become.
     pub int64: Int64,
     /// Which static properties of metrics become attributes; none means all.
@@ -175,6 +192,7 @@ impl Twin {
         let nested =
             reader.value(&NESTED, word(&[("child", Nested::Child), ("flatten", Nested::Flatten)]));
         let rules = reader.optional(&RULES, Rules::parse);
+        let kinds = reader.optional(&KINDS, Kinds::parse);
         let int64 =
             reader.value(&INT64, word(&[("double", Int64::Double), ("string", Int64::String)]));
         let statics = reader.optional(&STATIC, Globs::parse);
@@ -190,6 +208,7 @@ impl Twin {
             model_prefix: model_prefix?.unwrap_or_default(),
             nested: nested?,
             rules: rules?.unwrap_or_default(),
+            kinds: kinds?.unwrap_or_default(),
             int64: int64?,
             statics: statics?,
             stale_after: stale_after?,

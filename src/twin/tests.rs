@@ -32,6 +32,7 @@ pub(crate) fn config() -> Config {
         host_id: "sparkwise".into(),
         nested: Nested::Child,
         rules: Rules::default(),
+        kinds: Kinds::default(),
         int64: Int64::Double,
         statics: None,
         stale_after: Duration::from_secs(60),
