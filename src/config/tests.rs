@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::num::NonZeroU32;
 use std::path::Path;
 use std::time::Duration;
 
@@ -80,7 +81,9 @@ fn the_least_is_a_server_and_a_region() {
     assert_eq!((config.sparkplug.rebirth, config.sparkplug.bdseq), (Reasons::ALL, BdSeq::Verify));
     assert_eq!((config.twin.nested, config.twin.int64), (Nested::Child, Int64::Double));
     assert_eq!(config.twin.stale_after, Duration::from_secs(60));
-    assert_eq!(config.twin.max_properties.get(), 500);
+    let twin = &config.twin;
+    let caps = [twin.max_models, twin.max_assets, twin.max_properties];
+    assert_eq!(caps.map(NonZeroU32::get), [1_000, 100_000, 5_000]);
     assert_eq!(config.delivery.linger, Duration::from_secs(1));
     assert_eq!(config.outbox.max_bytes, 256 << 20);
     assert_eq!(config.process.shutdown_grace, Duration::from_secs(20));

@@ -101,28 +101,31 @@ const STALE_AFTER: Var = Var {
 
 const MAX_MODELS: Var = Var {
     name: "TWIN_MAX_MODELS",
-    default: Default::Value("100"),
+    default: Default::Value("1000"),
     form: "number",
-    doc: "The most models that are created. What would need another is discarded and counted.",
+    doc: "The most models, those included that SiteWise has already. What would need another is told by \
+          name and counted: the machine with the variable, in the log, on the console and in /readyz.",
     secret: false,
     file: false,
 };
 
 const MAX_ASSETS: Var = Var {
     name: "TWIN_MAX_ASSETS",
-    default: Default::Value("10000"),
+    default: Default::Value("100000"),
     form: "number",
-    doc: "The most assets that are created. What would need another is discarded and counted.",
+    doc: "The most assets, those included that SiteWise has already. What would need another is told by \
+          name and counted, in the same places.",
     secret: false,
     file: false,
 };
 
 const MAX_PROPERTIES: Var = Var {
     name: "TWIN_MAX_PROPERTIES",
-    default: Default::Value("500"),
+    default: Default::Value("5000"),
     form: "number up to 5000",
-    doc: "The most properties of one model. What would need another is discarded and counted. SiteWise \
-          has room for 500 at a model's root; more go into composite models of 100 each.",
+    doc: "The most properties of one model. Presence comes first, then measurements, then attributes; what \
+          lies past it is told by name and counted, and takes nothing with it. SiteWise has room for 500 \
+          at a model's root; more go into composite models of 100 each.",
     secret: false,
     file: false,
 };

@@ -83,7 +83,7 @@ kill -KILL "$edge"
 look dead
 look gone
 
-start many TWIN_MAX_ASSETS=20000 -- --turbines 3400 --rate 0.1
+start many -- --turbines 3400 --rate 0.1
 for _ in $(seq 300); do
   assets=$(curl -sf "$console/metrics" | grep -E '^sparkwise_assets_wanted ' | grep -oE '[0-9]+$')
   ((assets > 10000)) && break

@@ -164,7 +164,7 @@ async fn more_than_five_hundred_members_go_into_composite_models() {
     let delay = Duration::from_millis(100);
     let options = Options { create_delay: delay, update_delay: delay, ..Options::default() };
     let emulator = Emulator::start(options);
-    let bridge = Bridge::start(&broker, &emulator, &[("TWIN_MAX_PROPERTIES", "5000")]);
+    let bridge = Bridge::start(&broker, &emulator, &[]);
     let reader = emulator.reader();
     let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
     let mut plant = Plant::connect(&broker, &edge).await;

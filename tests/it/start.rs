@@ -39,7 +39,7 @@ async fn a_plant_is_there_as_fast_as_the_quotas_allow_and_again_at_once() {
     let turbines: usize = turbines.unwrap_or(TURBINES);
     let broker = Broker::start(0).await.unwrap();
     let emulator = Emulator::start(Options { quotas: Quotas::aws(), ..Options::default() });
-    let bridge = Bridge::start(&broker, &emulator, &[("TWIN_MAX_ASSETS", "20000")]);
+    let bridge = Bridge::start(&broker, &emulator, &[]);
     let mut nodes = Vec::new();
     for node in 0..NODES {
         let mut edge = Edge::new(EdgeNode::new("Nordsee", format!("gw{node}")), 0);
@@ -69,7 +69,7 @@ async fn a_plant_is_there_as_fast_as_the_quotas_allow_and_again_at_once() {
     assert_eq!((ledger.waiting(), ledger.problems.as_slice()), (0, &[] as &[_]));
 
     let mark = emulator.handle.usage();
-    let bridge = Bridge::start(&broker, &emulator, &[("TWIN_MAX_ASSETS", "20000")]);
+    let bridge = Bridge::start(&broker, &emulator, &[]);
     for (edge, plant) in &mut nodes {
         plant.until_asked(edge, || turbine(0, 1.0)).await;
     }
