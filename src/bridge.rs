@@ -17,6 +17,7 @@ use crate::sparkplug::event::{DeathCause, Event};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{self, Host, Publish, ServerId};
 use crate::time::{Instant, Now, Timestamp};
+use crate::twin::caps::Cap;
 use crate::twin::plan::step::{Done, Step, StepId};
 use crate::twin::{self, Twin};
 
@@ -62,6 +63,16 @@ pub enum Output {
     /// The rules made assets of an edge node's flat metrics, for the first time: they lack
     /// what such a stream does not carry.
     Grouped(EdgeNode),
+    /// A machine wants something that a configured cap keeps away, for the first time since it
+    /// fitted.
+    Capped {
+        /// The node or device.
+        source: Source,
+        /// Which cap.
+        cap: Cap,
+        /// The first thing that it did not get.
+        example: String,
+    },
     /// A node or device was born, or born again.
     Born(Source),
     /// A node or device died.
@@ -205,12 +216,18 @@ impl Bridge {
                         self.follow_host(now);
                         continue;
                     }
-                    twin::Output::Differs(difference) => {
-                        let (finding, example) =
-                            (Finding::DefinitionsDiffer, difference.to_string());
-                        self.host.handle_finding(&difference.edge, finding, &example, now.wall);
+                    twin::Output::Hope(edge) => {
+                        self.host.hope(&edge, now);
                         self.follow_host(now);
                         continue;
+                    }
+                    twin::Output::Found { edge, finding, example } => {
+                        self.host.handle_finding(&edge, finding, &example, now.wall);
+                        self.follow_host(now);
+                        continue;
+                    }
+                    twin::Output::Capped { source, cap, example } => {
+                        Output::Capped { source, cap, example }
                     }
                     twin::Output::Refused { point, refusal, reason } => {
                         let reason = reason.to_owned();
@@ -225,8 +242,14 @@ impl Bridge {
                     Output::Refused { point, refusal, reason, stored: true }
                 }
                 delivery::output::Output::Discarded { key, why } => Output::Discarded(key, why),
-                delivery::output::Output::Missing(asset) => {
-                    self.twin.handle_missing(asset, now);
+                delivery::output::Output::Missing(streams) => {
+                    for stream in streams {
+                        if self.twin.is_astray(stream) {
+                            self.delivery.withdraw(stream, now);
+                        } else {
+                            self.twin.handle_missing(stream.asset, now);
+                        }
+                    }
                     continue;
                 }
             });

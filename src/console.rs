@@ -6,6 +6,7 @@
 
 mod api;
 pub mod ask;
+pub mod degraded;
 pub mod emf;
 mod guard;
 pub mod health;

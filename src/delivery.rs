@@ -334,6 +334,16 @@ impl Delivery {
         self.outputs.push_back(Output::Discarded { key, why });
     }
 
+    /// What waits for a property that SiteWise will never have is given up.
+    pub fn withdraw(&mut self, stream: Stream, now: Now) {
+        let Some(slot) = self.streams.find(stream) else { return };
+        let values = self.streams.get_mut(slot).map(stream::StreamState::drain);
+        for value in values.into_iter().flatten() {
+            self.discard(stream, &value, Discard::Astray);
+        }
+        self.look_at(slot, now);
+    }
+
     /// A value that came back found its place taken by a later one.
     fn overwritten(&mut self, slot: Slot, value: Option<Value>) {
         let stream = self.streams.get(slot).map(|state| state.stream);

@@ -6,7 +6,9 @@
 
 mod assets;
 mod beat;
+pub mod caps;
 pub mod counts;
+mod defined;
 mod differences;
 mod early;
 pub mod identity;
@@ -19,6 +21,7 @@ pub mod plan;
 mod presence;
 mod property;
 mod rules;
+mod tagless;
 mod values;
 pub mod view;
 mod world;
@@ -32,6 +35,7 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::beat::Beat;
+use self::caps::{Cap, Lost};
 use self::counts::{Counts, Dropped};
 pub use self::differences::{Difference, Part};
 use self::early::Early;
@@ -42,7 +46,8 @@ pub use self::mapping::Int64;
 use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};
 pub use self::rules::Rules;
-use self::values::SourceValues;
+use self::tagless::Tagless;
+use self::values::{LookUps, SourceValues};
 use self::world::World;
 use self::writer::Writer;
 use crate::delivery::point::{Gate, Key, Passage, Point, Refusal, Stream};
@@ -52,6 +57,7 @@ use crate::sitewise::api::Fault;
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Data, Death, Event};
+use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
 /// Values held until SiteWise has told what it has; beyond, data is given up and counted.
@@ -121,8 +127,25 @@ pub enum Output {
     /// The rules made assets of an edge node's flat metrics, for the first time. Such a stream
     /// has no parameters and no definitions, so these assets lack the attributes of those.
     Grouped(EdgeNode),
-    /// A birth says another unit or default of a property than the model keeps.
-    Differs(Difference),
+    /// Something that a sender says is not as it should be, or not what another one says.
+    Found {
+        /// The edge node.
+        edge: EdgeNode,
+        /// What.
+        finding: Finding,
+        /// In words.
+        example: String,
+    },
+    /// A machine wants something that a configured cap keeps away, for the first time since it
+    /// fitted.
+    Capped {
+        /// The node or device.
+        source: Source,
+        /// Which cap.
+        cap: Cap,
+        /// The first thing that it did not get.
+        example: String,
+    },
     /// This node was online before the start, and these devices of it: whether they still are is
     /// to be found out.
     Expect {
@@ -131,6 +154,8 @@ pub enum Output {
         /// Its devices.
         devices: Vec<Arc<str>>,
     },
+    /// SiteWise has this node as offline: it may have come back while nobody heard it.
+    Hope(EdgeNode),
 }
 
 /// An event that waits until SiteWise has told what it has.
@@ -161,6 +186,8 @@ pub struct Twin {
     held: VecDeque<Held>,
     held_values: usize,
     early: Early,
+    tagless: Tagless,
+    lookups: LookUps,
 }
 
 impl Twin {
@@ -178,6 +205,8 @@ impl Twin {
             held: VecDeque::new(),
             held_values: 0,
             early: Early::default(),
+            tagless: Tagless::default(),
+            lookups: LookUps::default(),
         }
     }
 
@@ -219,6 +248,7 @@ impl Twin {
                 self.mark_stale(&source, now);
             }
         }
+        self.give_up_on_tags(now);
         self.beat(now);
     }
 
@@ -226,7 +256,8 @@ impl Twin {
     pub fn poll_timeout(&self) -> Option<Instant> {
         let stale = self.stale.first().map(|(at, _)| *at);
         let beat = self.beat.as_ref().map(|beat| beat.next);
-        [stale, beat, self.writer.world.plan.poll_timeout()].into_iter().flatten().min()
+        let plan = self.writer.world.plan.poll_timeout();
+        [stale, beat, self.tagless.next(), plan].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -246,8 +277,15 @@ impl Twin {
                     self.learned(now);
                     continue;
                 }
-                // Nothing asks for it yet.
-                plan::Output::LookedUp { .. } => continue,
+                plan::Output::NoPlace(ix, why) => {
+                    self.writer.world.replace(ix, why);
+                    self.writer.world.settle_changes(now.instant);
+                    continue;
+                }
+                plan::Output::LookedUp { batch, values } => {
+                    self.looked_up(batch, values, now);
+                    continue;
+                }
             });
         }
     }
@@ -305,6 +343,23 @@ impl Twin {
         if closed { Passage::Closed } else { Passage::Open }
     }
 
+    /// Whether values of an asset's property were sent early to where nothing is: SiteWise has been
+    /// learned, and neither it nor the plant knows such a property.
+    pub fn is_astray(&self, stream: Stream) -> bool {
+        let World { models, assets, plan, .. } = &self.writer.world;
+        if !plan.learned() || !self.held.is_empty() {
+            return false;
+        }
+        match assets.by_id(stream.asset) {
+            Some(ix) => {
+                let model = models.get(assets.get(ix).model);
+                model.property_ix(stream.property).is_none()
+                    && !plan.has(ix, stream.property, assets)
+            }
+            None => plan.known_asset(stream.asset).is_none(),
+        }
+    }
+
     /// The gate that is closed before values of an asset's property, if one is.
     pub fn gate(&self, stream: Stream) -> Option<Gate> {
         let World { models, assets, plan, .. } = &self.writer.world;
@@ -324,6 +379,11 @@ impl Twin {
         let property = model.property_ix(stream.property);
         let property = property.and_then(|ix| model.properties.get(ix.0 as usize));
         (Some(&*asset.name), property.map(|property| &*property.name))
+    }
+
+    /// Machines that want something which a configured cap keeps away, and what they lost.
+    pub fn capped(&self) -> impl Iterator<Item = (&Source, Cap, &Lost)> {
+        self.writer.world.capped.iter()
     }
 
     /// Models and assets wanted so far.
@@ -390,7 +450,9 @@ impl Twin {
         match event {
             Event::Birth(birth) => {
                 let birth = self.group(birth);
-                self.born(&birth, sent, now);
+                if let Some(birth) = self.wait_for_tags(birth, now) {
+                    self.born(&birth, sent, now);
+                }
             }
             Event::Data(data) => self.told(&data, sent, now),
             Event::Death(death) => self.died(&death, now),

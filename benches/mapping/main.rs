@@ -78,7 +78,9 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
             | Output::Open(_)
             | Output::Refused { .. }
             | Output::Grouped(_)
-            | Output::Differs(_)
+            | Output::Found { .. }
+            | Output::Capped { .. }
+            | Output::Hope(_)
             | Output::Expect { .. } => {}
         }
     }

@@ -204,6 +204,7 @@ impl World {
             | Output::Settled(_)
             | Output::Publish(_)
             | Output::Grouped(_)
+            | Output::Capped { .. }
             | Output::Born(_)
             | Output::Died(..)
             | Output::Found { .. } => {}

@@ -3,9 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use sparkwise::sitewise::api::{Asset, Hierarchy, Model, Page, State};
-use sparkwise::twin::Twin;
+use sparkwise::sitewise::api::{Asset, Hierarchy, Model, ModelProperty, Page, PropertyKind, State};
 use sparkwise::twin::plan::step::{Done, Step};
+use sparkwise::twin::{Twin, view};
 use uuid::Uuid;
 
 /// What was created.
@@ -71,12 +71,23 @@ impl ControlPlane {
             external_id: Some(wanted.external_id.clone()),
             name: wanted.name.clone(),
             state: State::Active,
-            properties: written.map(|property| (property.id, property.name.to_string())).collect(),
+            properties: written.map(described).collect(),
             root: *properties,
             composites: Vec::new(),
             hierarchies: hierarchies.clone(),
             usable: None,
         }
+    }
+}
+
+fn described(property: &view::Property) -> ModelProperty {
+    ModelProperty {
+        id: property.id,
+        external_id: None,
+        name: property.name.to_string(),
+        data_type: property.form.data_type(),
+        unit: property.unit.as_deref().map(str::to_owned),
+        kind: PropertyKind::Measurement,
     }
 }
 

@@ -403,6 +403,14 @@ impl<S: SiteWise> Engine<S> {
                 "{edge} sends flat metrics: TWIN_RULES made assets of them, without the \
                  parameters and definitions that such a stream does not carry"
             ),
+            Output::Capped { source, cap, example } => warn!(
+                sparkplug.source = %source,
+                sitewise.cap = cap.label(),
+                example,
+                "{source} has met {}: no room for `{example}` and perhaps more; what fits is kept; {}",
+                cap.variable(),
+                cap.remedy()
+            ),
             Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),
             Output::Died(source, cause) => {
                 let how = match cause {

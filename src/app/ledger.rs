@@ -205,6 +205,7 @@ impl Ledger {
             ("refused", "denied", refused.denied),
             ("discarded", "overwritten", overwritten + on_disk(|disk| disk.overwritten)),
             ("discarded", "rate", discarded.rate),
+            ("discarded", "astray", discarded.astray),
             ("discarded", "full", self.losses.full + on_disk(|disk| disk.full)),
         ])
     }
@@ -297,7 +298,7 @@ mod tests {
             values,
             delivery: Figures {
                 refused: Refused { out_of_range: 2, invalid: 4, denied: 8 },
-                discarded: Discarded { overwritten: 16, rate: 32 },
+                discarded: Discarded { overwritten: 16, rate: 32, astray: 0 },
                 ..Figures::default()
             },
             losses: Losses { overwritten: 64, full: 128 },

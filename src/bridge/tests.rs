@@ -16,7 +16,9 @@ use crate::sparkplug::message::Message;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
+mod attributes;
 mod definitions;
+mod invariants;
 mod plant;
 mod spellings;
 mod values;
@@ -261,7 +263,11 @@ impl World {
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
-            Output::Grouped(_) | Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
+            Output::Grouped(_)
+            | Output::Capped { .. }
+            | Output::Born(_)
+            | Output::Died(..)
+            | Output::Found { .. } => {}
             Output::Store(points) => {
                 let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
                 self.discarded += gone.len() as u64;

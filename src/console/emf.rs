@@ -26,6 +26,7 @@ line before.
 | Metric | Unit | Meaning |
 |---|---|---|
 | `Ready` | None | 1 if the bridge does what it is for, else 0; the reasons stand beside it in `notReady` |
+| `Degraded` | Count | servers, machines, models and assets that something is wrong with although the bridge works; the reasons stand beside it in `degraded` |
 | `OldestValueAgeSeconds` | Seconds | age of the value that has waited longest |
 | `ValuesRead` | Count | values that came in |
 | `ValuesDelivered` | Count | points that SiteWise has taken |
@@ -58,8 +59,9 @@ impl Emf {
     pub fn line(&mut self, snapshot: &Snapshot) -> String {
         let is = Counts::of(snapshot);
         let was = std::mem::replace(&mut self.told, is);
-        let metrics: [(&str, &str, Value); 10] = [
+        let metrics: [(&str, &str, Value); 11] = [
             ("Ready", "None", json!(u8::from(snapshot.not_ready.is_empty()))),
+            ("Degraded", "Count", json!(snapshot.degraded.total())),
             ("OldestValueAgeSeconds", "Seconds", json!(snapshot.oldest_age_seconds())),
             ("ValuesRead", "Count", json!(is.read.saturating_sub(was.read))),
             ("ValuesDelivered", "Count", json!(is.delivered.saturating_sub(was.delivered))),
@@ -73,6 +75,8 @@ impl Emf {
         let declared: Vec<Value> =
             metrics.iter().map(|(name, unit, _)| json!({ "Name": name, "Unit": unit })).collect();
         let reasons: Vec<&str> = snapshot.not_ready.iter().map(|why| why.label()).collect();
+        let degraded = snapshot.degraded.counts().filter(|(_, count)| *count > 0);
+        let degraded: Vec<&str> = degraded.map(|(label, _)| label).collect();
         let mut line = json!({
             "_aws": {
                 "Timestamp": snapshot.at.as_millis(),
@@ -84,6 +88,7 @@ impl Emf {
             },
             DIMENSION: snapshot.host_id,
             "notReady": reasons,
+            "degraded": degraded,
         });
         if let Some(line) = line.as_object_mut() {
             line.extend(metrics.into_iter().map(|(name, _, value)| (name.to_owned(), value)));

@@ -1,10 +1,12 @@
 //! Whether the bridge does what it is for, and if not, why.
+//!
+//! It does not where it works for no MQTT server or cannot reach SiteWise. What is wrong with a part
+//! of the plant is [`Degraded`](super::degraded::Degraded).
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::look::Look;
-use crate::outbox::DiskState;
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,7 +17,7 @@ pub enum NotReady {
     Ending,
     /// It does not answer questions in time.
     Silent,
-    /// There is no session with an MQTT server.
+    /// There is no session with any MQTT server; this one is one of them.
     NotConnected {
         /// The server.
         url: String,
@@ -26,23 +28,17 @@ pub enum NotReady {
     NotLearned,
     /// SiteWise does not answer, or denies access as a whole.
     SiteWiseAway,
-    /// The outbox gave up values within the last minute.
-    OutboxFull,
-    /// The outbox's disk takes no writes, for this reason: values wait in memory alone.
-    OutboxRefuses(String),
 }
 
 impl NotReady {
     /// All labels.
-    pub const LABELS: [&'static str; 8] = [
+    pub const LABELS: [&'static str; 6] = [
         "starting",
         "ending",
         "silent",
         "mqtt_not_connected",
         "sitewise_not_learned",
         "sitewise_away",
-        "outbox_full",
-        "outbox_refuses",
     ];
 
     /// Its label.
@@ -54,14 +50,13 @@ impl NotReady {
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::NotLearned => "sitewise_not_learned",
             Self::SiteWiseAway => "sitewise_away",
-            Self::OutboxFull => "outbox_full",
-            Self::OutboxRefuses(_) => "outbox_refuses",
         }
     }
 
     /// All reasons that hold now.
     pub fn all(look: &Look<'_>) -> Vec<Self> {
-        let down = look.links.iter().filter(|link| link.since.is_none());
+        let none_up = look.links.iter().all(|link| link.since.is_none());
+        let down = look.links.iter().filter(|_| none_up);
         let mut reasons: Vec<Self> = down
             .map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
             .collect();
@@ -69,14 +64,8 @@ impl NotReady {
             (look.ending, Self::Ending),
             (!look.bridge.twin().plan().learned(), Self::NotLearned),
             (look.bridge.delivery().is_away(), Self::SiteWiseAway),
-            (look.outbox_full, Self::OutboxFull),
         ];
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
-        reasons.extend(match look.outbox.disk().map(|disk| disk.state) {
-            Some(DiskState::Refuses(why)) => Some(Self::OutboxRefuses(why)),
-            Some(DiskState::Behind) => Some(Self::OutboxRefuses("it is too slow".to_owned())),
-            Some(DiskState::Well) | None => None,
-        });
         reasons
     }
 }
@@ -94,12 +83,6 @@ impl fmt::Display for NotReady {
             Self::NotLearned => f.write_str("SiteWise has not told yet what it has"),
             Self::SiteWiseAway => {
                 f.write_str("SiteWise does not answer, or denies access: values wait")
-            }
-            Self::OutboxRefuses(why) => {
-                write!(f, "the outbox's disk takes no writes: {why}; values wait in memory alone")
-            }
-            Self::OutboxFull => {
-                f.write_str("the outbox is full and gives up values, the oldest history first")
             }
         }
     }

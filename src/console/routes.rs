@@ -84,14 +84,24 @@ impl Routes {
         }
     }
 
+    /// Ready, degraded with the reasons, or not ready with the reasons. One machine that is not
+    /// well does not make the bridge unready: that would stop a deployment.
     async fn readyz(&self) -> Reply {
-        let reasons = match self.snapshot().await {
-            Ok(snapshot) => snapshot.not_ready.clone(),
-            Err(why) => vec![why.into()],
+        let snapshot = match self.snapshot().await {
+            Ok(snapshot) => snapshot,
+            Err(why) => return Self::not_ready(&[why.into()]),
         };
-        if reasons.is_empty() {
+        if !snapshot.not_ready.is_empty() {
+            return Self::not_ready(&snapshot.not_ready);
+        }
+        let degraded = snapshot.degraded.lines();
+        if degraded.is_empty() {
             return reply::text(StatusCode::OK, "ready");
         }
+        reply::text(StatusCode::OK, format!("degraded\n{}", degraded.join("\n")))
+    }
+
+    fn not_ready(reasons: &[NotReady]) -> Reply {
         let lines: Vec<String> =
             reasons.iter().map(|why| format!("{}: {why}", why.label())).collect();
         reply::text(StatusCode::SERVICE_UNAVAILABLE, lines.join("\n"))

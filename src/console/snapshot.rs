@@ -7,6 +7,7 @@ use crate::sparkplug::host::{Counters, Phase};
 use crate::time::Timestamp;
 use crate::twin::plan::standing::Standing;
 
+use super::degraded::Degradation;
 use super::health::NotReady;
 use super::look::{Link, Look};
 
@@ -31,6 +32,8 @@ pub struct Snapshot {
     pub links: Vec<Link>,
     /// Why the bridge is not ready.
     pub not_ready: Vec<NotReady>,
+    /// What does not go as it should although the bridge works.
+    pub degraded: Degradation,
     /// The time of the value that has waited longest.
     pub oldest: Option<Timestamp>,
     /// Bytes that the waiting values take.
@@ -80,6 +83,7 @@ impl Snapshot {
             nodes,
             links: look.links.to_vec(),
             not_ready: NotReady::all(look),
+            degraded: Degradation::of(look),
             oldest: [handed, outbox.oldest()].into_iter().flatten().min(),
             outbox_bytes: outbox.bytes() as u64,
             outbox_max_bytes: look.outbox_max_bytes,

@@ -73,16 +73,17 @@ impl Delivery {
             let of_entry: Vec<&EntryError> = of_entry.collect();
             if of_entry.iter().any(|error| error.fault.kind == FaultKind::NotFound)
                 && let Some(state) = self.streams.get(slot)
-                && !missing.contains(&state.stream.asset)
             {
-                missing.push(state.stream.asset);
+                missing.push(state.stream);
             }
             self.read_entry(slot, values, &of_entry, now);
         }
         if !self.settled.is_empty() {
             self.outputs.push_back(Output::Settled(mem::take(&mut self.settled)));
         }
-        self.outputs.extend(missing.into_iter().map(Output::Missing));
+        if !missing.is_empty() {
+            self.outputs.push_back(Output::Missing(missing));
+        }
     }
 
     fn read_entry(&mut self, slot: Slot, mut values: Vec<Value>, errors: &[&EntryError], now: Now) {
@@ -179,13 +180,13 @@ impl Delivery {
                 self.land(slot, Vec::new(), now);
             }
             kind => {
+                let again = values.into_iter().map(|value| (value, kind));
+                self.land(slot, again.collect(), now);
                 if kind == FaultKind::NotFound
                     && let Some(stream) = stream
                 {
-                    self.outputs.push_back(Output::Missing(stream.asset));
+                    self.outputs.push_back(Output::Missing(vec![stream]));
                 }
-                let again = values.into_iter().map(|value| (value, kind));
-                self.land(slot, again.collect(), now);
             }
         }
     }

@@ -70,18 +70,21 @@ pub struct Discarded {
     pub overwritten: u64,
     /// [`Discard::Rate`].
     pub rate: u64,
+    /// [`Discard::Astray`].
+    pub astray: u64,
 }
 
 impl Discarded {
     /// Over all rules.
     pub fn total(&self) -> u64 {
-        self.overwritten + self.rate
+        self.overwritten + self.rate + self.astray
     }
 
     pub(super) fn count(&mut self, why: Discard) {
         match why {
             Discard::Overwritten => self.overwritten += 1,
             Discard::Rate => self.rate += 1,
+            Discard::Astray => self.astray += 1,
             // Not by delivery.
             Discard::Full => {}
         }

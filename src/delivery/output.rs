@@ -1,8 +1,6 @@
 //! What delivery asks its shell to do, and what it tells of points.
 
-use uuid::Uuid;
-
-use super::point::{Discard, Key, Point, Refusal};
+use super::point::{Discard, Key, Point, Refusal, Stream};
 use crate::sitewise::api::Entry;
 
 /// Names a request between [`Output::Send`] and its answer; never used twice.
@@ -40,9 +38,9 @@ pub enum Output {
         /// The rule.
         why: Discard,
     },
-    /// SiteWise does not know this asset, or a property of it: somebody should look. Its
+    /// SiteWise does not know the assets of these, or the properties: somebody should look. Their
     /// points wait meanwhile, and are tried again.
-    Missing(Uuid),
+    Missing(Vec<Stream>),
 }
 
 /// How many more points delivery takes.

@@ -106,6 +106,9 @@ pub enum Discard {
     Rate,
     /// The outbox is full; the oldest history goes first.
     Full,
+    /// It was sent before it was known where SiteWise has its property, and SiteWise has it
+    /// elsewhere, or nowhere.
+    Astray,
 }
 
 /// Why a point was refused: it goes to the dead letters.

@@ -254,6 +254,14 @@ impl StreamState {
         self.keep_back(now + spacing);
     }
 
+    /// Takes all values out that wait, those in flight excepted.
+    pub(super) fn drain(&mut self) -> Vec<Value> {
+        let rare = self.rare.take();
+        let (history, aside) = rare.map(|rare| (rare.history, rare.aside)).unwrap_or_default();
+        let aside = aside.into_iter().map(|(_, value)| value);
+        std::mem::take(&mut self.urgent).into_iter().chain(history).chain(aside).collect()
+    }
+
     /// No entry leaves before `until`.
     pub(super) fn keep_back(&mut self, until: Instant) {
         self.not_before = self.not_before.max(until);

@@ -50,6 +50,12 @@ impl Streams {
         slot
     }
 
+    /// The place of a stream that is known.
+    pub(super) fn find(&self, stream: Stream) -> Option<Slot> {
+        let is_it = |slot: &Slot| slot.of(&self.slots).is_some_and(|state| state.stream == stream);
+        self.places.find(hash(&stream), is_it).copied()
+    }
+
     /// Into a place that is free.
     fn put(&mut self, state: StreamState) -> Slot {
         if let Some(slot) = self.free.pop()

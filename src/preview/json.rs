@@ -19,6 +19,9 @@ pub(super) fn of(report: &Report) -> Value {
         },
         "models": report.models.iter().map(model).collect::<Vec<_>>(),
         "assets": assets(&report.assets),
+        "shared": report.shared.iter()
+            .map(|(model, sources)| json!({ "model": model, "sources": sources }))
+            .collect::<Vec<_>>(),
         "associations": report.associations,
         "units": report.units,
         "seconds": report.takes.as_secs_f64(),

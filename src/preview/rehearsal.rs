@@ -6,8 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, NotificationState, Page,
-    Property, State,
+    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelProperty,
+    NotificationState, Page, Property, State,
 };
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
@@ -174,7 +174,7 @@ impl<S: SiteWise> Rehearsal<S> {
                     name: create.name,
                     state: State::Active,
                     root: create.properties.len(),
-                    properties: named(&create.properties),
+                    properties: described(&create.properties),
                     composites: Vec::new(),
                     hierarchies: places(&create.hierarchies),
                     usable: None,
@@ -183,22 +183,22 @@ impl<S: SiteWise> Rehearsal<S> {
             }
             Step::GrowModel(growth) => {
                 let mut model = self.model(growth.id).await?;
-                model.properties.retain(|(id, _)| !growth.without.contains(id));
+                model.properties.retain(|told| !growth.without.contains(&told.id));
                 model.root += growth.properties.len();
-                model.properties.extend(named(&growth.properties));
+                model.properties.extend(described(&growth.properties));
                 model.hierarchies.extend(places(&growth.hierarchies));
                 self.models.insert(growth.id, model);
             }
             Step::CreateComposite(create) => {
                 let mut model = self.model(create.model).await?;
-                model.properties.extend(named(&create.properties));
+                model.properties.extend(described(&create.properties));
                 let properties = create.properties.len();
                 model.composites.push(Composite { id: create.id, properties });
                 self.models.insert(create.model, model);
             }
             Step::GrowComposite(growth) => {
                 let mut model = self.model(growth.model).await?;
-                model.properties.extend(named(&growth.properties));
+                model.properties.extend(described(&growth.properties));
                 let mut composites = model.composites.iter_mut();
                 if let Some(composite) = composites.find(|part| part.id == growth.id) {
                     composite.properties += growth.properties.len();
@@ -230,8 +230,16 @@ impl<S: SiteWise> Rehearsal<S> {
     }
 }
 
-fn named(properties: &[Property]) -> Vec<(Uuid, String)> {
-    properties.iter().map(|property| (property.id, property.name.clone())).collect()
+fn described(properties: &[Property]) -> Vec<ModelProperty> {
+    let one = |property: &Property| ModelProperty {
+        id: property.id,
+        external_id: Some(property.external_id.clone()),
+        name: property.name.clone(),
+        data_type: property.data_type,
+        unit: property.unit.clone(),
+        kind: property.kind.clone(),
+    };
+    properties.iter().map(one).collect()
 }
 
 fn places(hierarchies: &[Hierarchy]) -> Vec<(Uuid, Uuid)> {

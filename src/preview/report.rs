@@ -1,6 +1,6 @@
 //! What is told.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -8,10 +8,9 @@ use uuid::Uuid;
 use super::{Told, folders, json};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Hierarchy, Property};
-use crate::sparkplug::findings::Finding;
 use crate::twin::Twin;
-use crate::twin::counts::Dropped;
 use crate::twin::plan::step::Step;
+use crate::twin::view::{Kind, ModelIx};
 
 /// A rate heard for less than this is not worth a month's bill.
 const LEAST: Duration = Duration::from_secs(10);
@@ -27,6 +26,9 @@ pub struct Report {
     pub models: Vec<ModelChange>,
     /// Assets that would be created: the names by model, in the order of the writes.
     pub assets: Vec<(String, Vec<String>)>,
+    /// Models that several edge nodes or devices share, with the addresses of these: those that have
+    /// their asset already, and those that would get one.
+    pub shared: Vec<(String, Vec<String>)>,
     /// Assets that would be put under another.
     pub associations: usize,
     /// Units that single assets would have of their own.
@@ -94,7 +96,7 @@ impl Report {
         told: &Told,
         twin: &Twin,
         writes: &[Step],
-        differences: &BTreeSet<String>,
+        found: &BTreeSet<(String, &'static str)>,
         takes: Duration,
         cost: Option<Cost>,
     ) -> Self {
@@ -105,13 +107,12 @@ impl Report {
         }
         let mut conflicts: Vec<_> =
             twin.plan().problems().map(|(what, why)| (what.to_owned(), why.to_owned())).collect();
-        let capped = twin.counts().dropped(Dropped::Capped);
-        if capped > 0 {
-            let why = "TWIN_MAX_MODELS, TWIN_MAX_ASSETS or TWIN_MAX_PROPERTIES is reached";
-            conflicts.push((format!("{capped} values"), why.to_owned()));
-        }
-        let words = Finding::DefinitionsDiffer.words();
-        conflicts.extend(differences.iter().map(|what| (what.clone(), words.to_owned())));
+        conflicts.extend(twin.capped().map(|(machine, cap, lost)| {
+            let (variable, remedy) = (cap.variable(), cap.remedy());
+            let why = format!("past {variable}: no room for `{}`; {remedy}", lost.example);
+            (machine.to_string(), why)
+        }));
+        conflicts.extend(found.iter().map(|(what, words)| (what.clone(), (*words).to_owned())));
         let born = |is_device: bool| {
             let births = told.births().filter(|birth| birth.source.device.is_some() == is_device);
             let sources: BTreeSet<_> = births.map(|birth| birth.source.to_string()).collect();
@@ -121,6 +122,7 @@ impl Report {
             heard: Heard { nodes: born(false), devices: born(true), unborn: told.unborn.clone() },
             models: changes.models,
             assets: changes.assets,
+            shared: shared(twin),
             associations: changes.associations,
             units: changes.units,
             takes,
@@ -154,6 +156,18 @@ impl Cost {
     pub fn rate(&self) -> f64 {
         self.values as f64 / self.listened.as_secs_f64().max(0.001)
     }
+}
+
+/// Models that several nodes or devices share.
+fn shared(twin: &Twin) -> Vec<(String, Vec<String>)> {
+    let mut models: BTreeMap<ModelIx, Vec<String>> = BTreeMap::new();
+    for (_, asset) in twin.assets_from(0) {
+        if let Kind::Source(source) = &asset.kind {
+            models.entry(asset.model).or_default().push(source.to_string());
+        }
+    }
+    models.retain(|_, sources| sources.len() > 1);
+    models.into_iter().map(|(ix, sources)| (twin.model_at(ix).name.clone(), sources)).collect()
 }
 
 #[derive(Default)]

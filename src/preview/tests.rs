@@ -189,6 +189,7 @@ async fn a_model_of_the_same_name_that_others_made_is_a_conflict() {
     let foreign = FakeModel {
         name: "Turbine".into(),
         external_id: None,
+        description: None,
         properties: Vec::new(),
         composites: std::collections::BTreeMap::new(),
         hierarchies: Vec::new(),
@@ -211,6 +212,50 @@ async fn the_rules_there_are_are_not_suggested_again() {
     let report = planned_with(&rules, &captured(), FakeSiteWise::default()).await;
     assert_eq!(report.rules, []);
     assert!(report.to_string().contains("+ 2 of Pump: Pumps/P1, Pumps/P2"), "{report}");
+}
+
+/// The births of a gateway and of devices with these tags.
+fn devices(devices: &[(&str, &[&str])]) -> String {
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let at = Timestamp::from_millis(START);
+    let mut lines = line_of(0, &edge.nbirth(at, []));
+    for (device, tags) in devices {
+        let tags: Vec<Metric> = tags.iter().map(|tag| Metric::new(tag, 1.0)).collect();
+        lines.push_str(&line_of(0, &edge.dbirth(device, at, tags)));
+    }
+    lines
+}
+
+#[tokio::test]
+async fn flat_devices_are_told_by_name_with_the_model_that_they_share() {
+    let lines = devices(&[
+        ("P1", &["Flow", "Pressure"]),
+        ("P2", &["Flow", "Pressure"]),
+        ("M1", &["Energy", "Power"]),
+    ]);
+    let report = planned(&lines, FakeSiteWise::default()).await;
+    let [(_, sources)] = report.shared.as_slice() else { panic!("{report}") };
+    assert_eq!(sources, &["Nordsee/gw/P1", "Nordsee/gw/P2"]);
+    let text = report.to_string();
+    assert!(text.contains(": Nordsee/gw/P1, Nordsee/gw/P2\n"), "{text}");
+    assert!(text.contains(": M1\n") && text.contains(": P1, P2\n"), "{text}");
+
+    let kinds = [("TWIN_KINDS", "Nordsee/*/* => Machine")];
+    let report = planned_with(&kinds, &lines, FakeSiteWise::default()).await;
+    let all = ["Nordsee/gw/P1", "Nordsee/gw/P2", "Nordsee/gw/M1"].map(str::to_owned);
+    assert_eq!(report.shared, [("Machine".to_owned(), all.to_vec())]);
+    assert!(report.to_string().contains("+ 3 of Machine: P1, P2, M1"), "{report}");
+}
+
+#[tokio::test]
+async fn what_lies_past_a_cap_is_foretold_by_machine_and_cap() {
+    let lines = devices(&[("P1", &["Flow"]), ("P2", &["Flow"]), ("P3", &["Flow"])]);
+    // The bridge, the group, the gateway and two devices.
+    let most = [("TWIN_MAX_ASSETS", "5")];
+    let report = planned_with(&most, &lines, FakeSiteWise::default()).await;
+    let [(machine, why)] = report.conflicts.as_slice() else { panic!("{report}") };
+    assert_eq!(machine, "Nordsee/gw/P3");
+    assert!(why.contains("past TWIN_MAX_ASSETS") && why.contains("raise it"), "{why}");
 }
 
 #[tokio::test]
@@ -241,4 +286,27 @@ fn lines_are_read_as_people_capture_them() {
     }
     assert_eq!(line("spBv1.0/a/NDATA/b"), Err(NotALine::NoPayload));
     assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(NotALine::NotEncoded));
+}
+
+#[tokio::test]
+async fn what_has_no_place_in_the_tree_is_foretold_by_name() {
+    let names: Vec<(String, [String; 2])> =
+        (0..150).map(|n| (format!("D{n:03}"), [format!("A{n}"), format!("B{n}")])).collect();
+    let tags: Vec<[&str; 2]> = names.iter().map(|(_, [a, b])| [a.as_str(), b.as_str()]).collect();
+    let all: Vec<(&str, &[&str])> =
+        names.iter().zip(&tags).map(|((name, _), tags)| (name.as_str(), tags.as_slice())).collect();
+    let report = planned(&devices(&all), FakeSiteWise::default()).await;
+    let text = report.to_string();
+    for (name, _) in &names {
+        assert!(text.contains(&format!("+ 1 of {name} (device): {name}\n")), "{name} in {text}");
+    }
+    assert!(text.contains("+ 1 of gw (edge node), more: gw, more\n"), "{text}");
+    for (what, why) in &report.conflicts {
+        assert!(what.starts_with("place of asset Nordsee/gw/D"), "{what}: {why}");
+        assert!(why.contains("100 models a tree"), "{what}: {why}");
+    }
+    // The gateway under its group, its further levels, and all devices but those that are named.
+    let levels = text.matches("+ 1 of gw (edge node), more").count();
+    assert_eq!(report.associations, 1 + levels + names.len() - report.conflicts.len());
+    assert!((1..60).contains(&report.conflicts.len()), "{text}");
 }

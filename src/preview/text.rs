@@ -10,6 +10,8 @@ use crate::twin::mapping;
 
 /// Names that are printed of a list; the rest is counted.
 const NAMES: usize = 10;
+/// Those of machines that share a model: all of an ordinary plant.
+const MACHINES: usize = 200;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -24,6 +26,12 @@ impl fmt::Display for Report {
             writeln!(f, "Without a birth, and so without a plan: {}", names(unborn))?;
         }
         self.write_changes(f)?;
+        if !self.shared.is_empty() {
+            writeln!(f, "\nModels that edge nodes or devices share")?;
+            for (model, sources) in &self.shared {
+                writeln!(f, "  {model}: {}", names_up_to(MACHINES, sources))?;
+            }
+        }
         if !self.conflicts.is_empty() {
             writeln!(f, "\nConflicts")?;
             for (what, why) in &self.conflicts {
@@ -158,8 +166,12 @@ fn count(number: usize, what: &str) -> String {
 
 /// The first names of a list.
 fn names(all: &[String]) -> String {
-    let shown = all.iter().take(NAMES).map(String::as_str).collect::<Vec<_>>().join(", ");
-    match all.len().checked_sub(NAMES) {
+    names_up_to(NAMES, all)
+}
+
+fn names_up_to(most: usize, all: &[String]) -> String {
+    let shown = all.iter().take(most).map(String::as_str).collect::<Vec<_>>().join(", ");
+    match all.len().checked_sub(most) {
         Some(more) if more > 0 => format!("{shown} and {more} more"),
         _ => shown,
     }

@@ -207,8 +207,8 @@ pub struct Model {
     pub name: String,
     /// Its state.
     pub state: State,
-    /// Ids and names of all its properties, those of composite models included.
-    pub properties: Vec<(Uuid, String)>,
+    /// All its properties, those of composite models included.
+    pub properties: Vec<ModelProperty>,
     /// How many of these stand at its root.
     pub root: usize,
     /// Its composite models of the type CUSTOM.
@@ -218,6 +218,23 @@ pub struct Model {
     /// What its assets still have where it is FAILED: its last version that became ACTIVE; none
     /// if there is no such version.
     pub usable: Option<Usable>,
+}
+
+/// A property as DescribeAssetModel tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelProperty {
+    /// Its id.
+    pub id: Uuid,
+    /// Its external id.
+    pub external_id: Option<String>,
+    /// Its name.
+    pub name: String,
+    /// Type of its values.
+    pub data_type: DataType,
+    /// Unit of its values.
+    pub unit: Option<String>,
+    /// Attribute or else: transforms and metrics of people are told as measurements.
+    pub kind: PropertyKind,
 }
 
 /// The version of a FAILED model that its assets go on with.
@@ -249,6 +266,8 @@ pub struct ModelSummary {
     pub name: String,
     /// Its state.
     pub state: State,
+    /// For people.
+    pub description: Option<String>,
 }
 
 /// An asset as ListAssets, ListAssociatedAssets and DescribeAsset tell it.

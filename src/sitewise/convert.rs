@@ -6,7 +6,9 @@ use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutp
 use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
-use super::api::{Asset, DataType, Hierarchy, Model, ModelSummary, Property, PropertyKind, State};
+use super::api::{
+    Asset, DataType, Hierarchy, Model, ModelProperty, ModelSummary, Property, PropertyKind, State,
+};
 
 /// Something in an answer that should be an id of SiteWise, and is none.
 #[derive(Debug, thiserror::Error)]
@@ -149,9 +151,7 @@ pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId>
         .chain(composites.iter().flat_map(|composite| composite.properties()));
     let mut properties = Vec::new();
     for property in all {
-        if let Some(text) = property.id() {
-            properties.push((id(text)?, property.name().to_owned()));
-        }
+        properties.extend(model_property(property)?);
     }
     let mut hierarchies = Vec::new();
     for hierarchy in output.asset_model_hierarchies() {
@@ -172,12 +172,62 @@ pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId>
     })
 }
 
+/// A property of a model; none for one without an id.
+pub(super) fn model_property(
+    property: &sdk::AssetModelProperty,
+) -> Result<Option<ModelProperty>, NotAnId> {
+    let Some(text) = property.id() else { return Ok(None) };
+    Ok(Some(ModelProperty {
+        id: id(text)?,
+        external_id: property.external_id().map(str::to_owned),
+        name: property.name().to_owned(),
+        data_type: told_type(property.data_type()),
+        unit: property.unit().map(str::to_owned),
+        kind: told_kind(property.r#type()),
+    }))
+}
+
+/// A property of a model or of one of its composite models; none for one without an id.
+pub(super) fn listed_property(
+    property: &sdk::AssetModelPropertySummary,
+) -> Result<Option<ModelProperty>, NotAnId> {
+    let Some(text) = property.id() else { return Ok(None) };
+    Ok(Some(ModelProperty {
+        id: id(text)?,
+        external_id: property.external_id().map(str::to_owned),
+        name: property.name().to_owned(),
+        data_type: told_type(property.data_type()),
+        unit: property.unit().map(str::to_owned),
+        kind: told_kind(property.r#type()),
+    }))
+}
+
+fn told_type(data_type: &sdk::PropertyDataType) -> DataType {
+    match data_type {
+        sdk::PropertyDataType::Boolean => DataType::Boolean,
+        sdk::PropertyDataType::Double => DataType::Double,
+        sdk::PropertyDataType::Integer => DataType::Integer,
+        // What is written as text, structures among them.
+        _ => DataType::String,
+    }
+}
+
+fn told_kind(kind: Option<&sdk::PropertyType>) -> PropertyKind {
+    match kind.and_then(sdk::PropertyType::attribute) {
+        Some(attribute) => {
+            PropertyKind::Attribute { default: attribute.default_value().map(str::to_owned) }
+        }
+        None => PropertyKind::Measurement,
+    }
+}
+
 pub(super) fn model_summary(summary: &sdk::AssetModelSummary) -> Result<ModelSummary, NotAnId> {
     Ok(ModelSummary {
         id: id(summary.id())?,
         external_id: summary.external_id().map(str::to_owned),
         name: summary.name().to_owned(),
         state: model_state(summary.status()),
+        description: Some(summary.description().to_owned()).filter(|text| !text.is_empty()),
     })
 }
 

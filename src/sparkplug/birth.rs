@@ -327,6 +327,8 @@ impl Reader<'_> {
             parameters: template::parameters(value, self.findings),
             template,
             members,
+            number: id.0,
+            defined: definition.cloned(),
         };
         Some((Target::Instance(id), Some(Content::Instance(instance))))
     }
@@ -370,7 +372,7 @@ impl Definitions {
         let mut members = BTreeMap::new();
         collect_members(metrics, &mut members);
         let cut = |(name, members): (&Arc<str>, BTreeSet<&Arc<str>>)| {
-            let mut definition = self.resolve(name)?.clone();
+            let mut definition = Definition::clone(self.resolve(name)?);
             definition.members.retain(|member| members.contains(&member.name));
             Some(definition)
         };

@@ -80,6 +80,10 @@ pub struct Instance {
     pub parameters: Vec<Property>,
     /// Its members.
     pub members: Vec<Metric>,
+    /// Its number in data.
+    pub number: u32,
+    /// The definition itself: what the instance does not say is as it says.
+    pub defined: Option<Arc<Definition>>,
 }
 
 /// A template definition. Inherited members are already among its own.
@@ -140,6 +144,8 @@ pub struct Data {
     pub source: Source,
     /// In the payload's order.
     pub samples: Vec<(Slot, Sample)>,
+    /// Parameters and static properties that it tells anew.
+    pub attributes: Vec<Attribute>,
     /// How they stand to what was told before.
     pub order: Order,
 }
@@ -155,6 +161,26 @@ pub enum Order {
     /// It came after its own place had been given up and later ones were told: older than
     /// what is known.
     Late,
+}
+
+/// A parameter or static property that data tells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Attribute {
+    /// What has it.
+    pub holder: Holder,
+    /// When it was so.
+    pub time: Timestamp,
+    /// Its name and value.
+    pub property: Property,
+}
+
+/// What has a parameter or a static property.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// The leaf of this number.
+    Leaf(Slot),
+    /// The instance of this number.
+    Instance(u32),
 }
 
 /// One value of one leaf.

@@ -101,6 +101,12 @@ pub enum Finding {
     SpareMember,
     /// A unit or default of a member that is not the one given first for its model.
     DefinitionsDiffer,
+    /// A value in data whose time is before that of the last.
+    ClockBack,
+    /// A number past ±10^10.
+    FarNumber,
+    /// Tags on a model that machines without any likeness share.
+    SharedModel,
     /// A STATE payload that is none.
     WrongState,
     /// Another host application that goes by our id.
@@ -114,7 +120,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 51] = [
+    pub const ALL: [Self; 54] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -163,6 +169,9 @@ impl Finding {
         Self::MissingMember,
         Self::SpareMember,
         Self::DefinitionsDiffer,
+        Self::ClockBack,
+        Self::FarNumber,
+        Self::SharedModel,
         Self::WrongState,
         Self::HostConflict,
         Self::Suppressed,
@@ -219,6 +228,9 @@ impl Finding {
             Self::MissingMember => "missing_member",
             Self::SpareMember => "spare_member",
             Self::DefinitionsDiffer => "definitions_differ",
+            Self::ClockBack => "clock_back",
+            Self::FarNumber => "far_number",
+            Self::SharedModel => "shared_model",
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
             Self::Suppressed => "rebirth_suppressed",
@@ -285,12 +297,25 @@ impl Finding {
                  member that closes the ring is left out"
             }
             Self::UnknownTemplate => "a template instance has no definition: one is made from it",
-            Self::ChangedTemplate => "data names another template than the birth",
+            Self::ChangedTemplate => "an instance names another template than before",
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
             Self::SpareMember => "a template instance has members that its definition lacks",
             Self::DefinitionsDiffer => {
                 "it gives another unit or default than was given first, which the model keeps: let \
                  the edge nodes agree, or name one of the templates otherwise"
+            }
+            Self::ClockBack => {
+                "its clock went back: SiteWise shows the value of the later time until the next \
+                 birth; let the edge's clock be kept by NTP"
+            }
+            Self::FarNumber => {
+                "a number is past 10^10, which the API reference of SiteWise does not allow: if it \
+                 is refused and is an integer, set TWIN_INT64=string"
+            }
+            Self::SharedModel => {
+                "its tags stand on a model that machines without any likeness share, since it was \
+                 first born without tags: delete its asset in SiteWise, and it is made anew on a \
+                 model of its own kind at the next birth"
             }
             Self::WrongState => "a STATE payload is none",
             Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
@@ -352,6 +377,9 @@ impl Finding {
             | Self::WrongValue
             | Self::OutOfRange
             | Self::DefinitionsDiffer
+            | Self::ClockBack
+            | Self::FarNumber
+            | Self::SharedModel
             | Self::Suppressed => None,
         }
     }

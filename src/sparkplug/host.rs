@@ -302,6 +302,14 @@ impl Host {
         }
     }
 
+    /// A node was known before this host was, and not as online: it is asked once for its birth,
+    /// for it may have come back unheard.
+    pub fn hope(&mut self, edge: &EdgeNode, now: Now) {
+        if let Some(index) = self.place(&edge.group, &edge.node) {
+            self.with(index, now, |session, sink| session.hope(sink));
+        }
+    }
+
     /// The host is about to leave: its STATE death goes to every server that it is connected
     /// to [operational-behavior-host-application-termination]. What arrives afterwards is
     /// still read, but nothing is published any more.

@@ -23,6 +23,7 @@ mod claims;
 mod expected;
 mod message;
 mod online;
+mod reading;
 mod senders;
 mod warm;
 
@@ -248,8 +249,15 @@ impl Session {
             (Verb::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
             (Verb::Command, _) => {}
             (Verb::Birth | Verb::Data | Verb::Death, _) => {
-                if let Life::Awaited(_) = self.life {
-                    self.server = Some(server);
+                match &mut self.life {
+                    Life::Awaited(_) => self.server = Some(server),
+                    Life::Online(online) if verb == Verb::Birth && online.server() == server => {
+                        // What waits was said by the tables that are there still.
+                        let early = online.take_early();
+                        online.flush(early, &mut self.notes, sink);
+                        online.forget_tables(device, sink);
+                    }
+                    Life::Online(_) => {}
                 }
                 self.wish(Fault::Undecodable, sink);
             }
@@ -434,7 +442,7 @@ impl Session {
     fn request(&mut self, sink: &mut Sink<'_>) -> Option<Request> {
         let server = match &self.life {
             Life::Online(online) => Some(online.server()),
-            Life::Awaited(awaited) if awaited.is_expected() => None,
+            Life::Awaited(awaited) if awaited.is_to_be_asked() => None,
             Life::Awaited(_) => self.server,
         };
         if !server.map_or(sink.servers.is_any_up(), |server| sink.servers.is_up(server)) {

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use super::alike::Alike;
 use super::datatype::DataType;
-use super::event::{Sample, Slot};
+use super::event::{Attribute, Holder, Property, Sample, Slot};
 use super::findings::{Finding, Findings};
 use super::limits;
 use super::metric::{self, Inherited};
@@ -17,6 +17,7 @@ use super::proto::Payload;
 use super::proto::payload as wire;
 use super::rebirth::Fault;
 use super::{template, text};
+use crate::time::Timestamp;
 
 type Names = FxHashMap<Arc<str>, Target>;
 
@@ -62,13 +63,15 @@ pub(crate) struct Read {
     pub(crate) samples: Vec<(Slot, Sample)>,
     /// What the birth does not have, to be judged by whoever may ask for a new one.
     pub(crate) faults: Vec<Fault>,
+    /// Parameters and static properties that it tells.
+    pub(crate) attributes: Vec<Attribute>,
     /// Values that are not taken.
     pub(crate) excluded: u64,
 }
 
 /// A template instance within its table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct InstanceId(u32);
+pub(crate) struct InstanceId(pub(crate) u32);
 
 #[derive(Debug, Default)]
 struct Members {
@@ -326,7 +329,18 @@ impl Reading<'_> {
             self.findings.note(Finding::ChangedDatatype);
         }
         let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
+        if metric.properties.is_some() && !sample.alarm {
+            let properties = metric::properties(metric, self.findings);
+            self.tell(Holder::Leaf(slot), sample.time, properties);
+        }
         self.read.samples.push((slot, sample));
+    }
+
+    /// Takes note of parameters or static properties.
+    fn tell(&mut self, holder: Holder, time: Timestamp, properties: Vec<Property>) {
+        let attributes = properties.into_iter();
+        let attributes = attributes.map(|property| Attribute { holder, time, property });
+        self.read.attributes.extend(attributes);
     }
 
     fn instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
@@ -348,6 +362,10 @@ impl Reading<'_> {
                     self.findings.note(Finding::ChangedTemplate);
                 }
                 let own = inherited.by(metric, self.findings);
+                if !value.parameters.is_empty() {
+                    let parameters = template::parameters(value, self.findings);
+                    self.tell(Holder::Instance(id.0), own.time, parameters);
+                }
                 self.read.samples.reserve(value.metrics.len());
                 for member in &value.metrics {
                     self.member(id, member, own);

@@ -18,7 +18,7 @@ const FOLDER: &str = "_types_/";
 
 /// The definitions of an edge node, by name.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Definitions(BTreeMap<Arc<str>, Definition>);
+pub(crate) struct Definitions(BTreeMap<Arc<str>, Arc<Definition>>);
 
 impl Definitions {
     /// Takes in the definitions among a birth's `metrics` and returns them complete: with
@@ -46,7 +46,7 @@ impl Definitions {
                 continue;
             }
             let definition = read(Arc::clone(&name), template, findings);
-            self.0.insert(Arc::clone(&name), definition);
+            self.0.insert(Arc::clone(&name), Arc::new(definition));
             names.push(name);
         }
         if names.is_empty() {
@@ -55,22 +55,23 @@ impl Definitions {
         // References point in any direction, so they are followed once all names are known.
         let resolved: Vec<_> = names.iter().filter_map(|name| self.resolved(name)).collect();
         for definition in resolved {
-            self.0.insert(Arc::clone(&definition.name), definition);
+            self.0.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         // One budget for all: a long line of heirs must not multiply what one birth holds.
         let mut room = limits::LEAVES;
         let complete: Vec<_> =
             names.iter().filter_map(|name| self.inherited(name, &mut room, findings)).collect();
         for definition in complete {
-            self.0.insert(Arc::clone(&definition.name), definition);
+            self.0.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         self.break_rings(&names, findings);
-        names.iter().filter_map(|name| self.0.get(name).cloned()).collect()
+        let read = names.iter().filter_map(|name| self.0.get(name));
+        read.map(|definition| Definition::clone(definition)).collect()
     }
 
     /// The definition that `reference` means: the name itself, the name within or without
     /// the folder, or the name before a version [payloads-template-ref-instance].
-    pub(crate) fn resolve(&self, reference: &str) -> Option<&Definition> {
+    pub(crate) fn resolve(&self, reference: &str) -> Option<&Arc<Definition>> {
         let plain = |name: &str| {
             self.0
                 .get(name)
@@ -81,7 +82,7 @@ impl Definitions {
     }
 
     fn resolved(&self, name: &str) -> Option<Definition> {
-        let mut definition = self.0.get(name)?.clone();
+        let mut definition = Definition::clone(self.0.get(name)?);
         if let Some(parent) = &definition.parent {
             match self.resolve(parent) {
                 Some(parent) if parent.name == definition.name => definition.parent = None,
@@ -104,7 +105,7 @@ impl Definitions {
         room: &mut usize,
         findings: &mut Findings,
     ) -> Option<Definition> {
-        let mut definition = self.0.get(name)?.clone();
+        let mut definition = Definition::clone(self.0.get(name)?);
         let mut seen = vec![Arc::clone(&definition.name)];
         let mut parent = definition.parent.clone();
         while let Some(ancestor) = parent.as_deref().and_then(|name| self.0.get(name)) {

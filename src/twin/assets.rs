@@ -7,8 +7,9 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
+use super::caps::Cap;
 use super::identity::{Address, Namespace, short_hash};
-use super::models::{Cap, ModelIx};
+use super::models::ModelIx;
 use super::names;
 use crate::sparkplug::address::Source;
 
@@ -33,6 +34,19 @@ pub struct Asset {
     pub kind: Kind,
     /// How many assets are right below it.
     pub children: u32,
+    /// Whether SiteWise had it at the start.
+    pub known: Known,
+}
+
+/// Whether SiteWise had an asset at the start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// It is made here.
+    No,
+    /// It had, and what it shows of its attributes has not been read.
+    Unread,
+    /// It had, and that has been read.
+    Read,
 }
 
 /// What an asset stands for.
@@ -46,10 +60,12 @@ pub enum Kind {
     Source(Box<Source>),
     /// A template instance.
     Instance,
+    /// The further level of this number below an asset.
+    Level(AssetIx, usize),
 }
 
 /// An asset to be had.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Wanted<'a> {
     /// What it stands for.
     pub address: &'a Address<'a>,
@@ -59,6 +75,8 @@ pub struct Wanted<'a> {
     pub model: ModelIx,
     /// The asset above it.
     pub parent: Option<AssetIx>,
+    /// What it stands for.
+    pub kind: Kind,
 }
 
 /// All desired assets.
@@ -66,6 +84,10 @@ pub struct Wanted<'a> {
 pub struct Assets {
     namespace: Namespace,
     max: usize,
+    /// How many SiteWise has, or will have.
+    there: usize,
+    /// What is above an asset that is there is let in, whatever the cap.
+    pub admits_all: bool,
     list: Vec<Asset>,
     by_id: FxHashMap<Uuid, AssetIx>,
     of_model: BTreeSet<(ModelIx, Arc<str>)>,
@@ -81,6 +103,8 @@ impl Assets {
         Self {
             namespace,
             max,
+            there: 0,
+            admits_all: false,
             list: Vec::new(),
             by_id: FxHashMap::default(),
             of_model: BTreeSet::new(),
@@ -102,7 +126,13 @@ impl Assets {
     /// Remembers that SiteWise has an asset of `model` already that is called `name`.
     pub fn is_there(&mut self, model: ModelIx, name: &str) {
         *self.count.entry(model).or_default() += 1;
+        self.there += 1;
         self.of_model.insert((model, name.into()));
+    }
+
+    /// Whether another one can be made: what SiteWise had at the start counts as well.
+    pub fn has_room(&self) -> bool {
+        self.admits_all || self.there < self.max
     }
 
     /// The asset for an address, made if there is none; true if it was made.
@@ -121,14 +151,18 @@ impl Assets {
         if let Some(ix) = self.by_id.get(&id) {
             return Ok((*ix, false));
         }
-        if self.list.len() >= self.max {
+        if existing.is_none() && !self.has_room() {
             return Err(Cap::Assets);
         }
-        let address = text(wanted.address);
+        let address = match wanted.kind {
+            Kind::Level(above, number) => names::level(&self.get(above).address, number),
+            _ => text(wanted.address),
+        };
         let name: Arc<str> = match existing {
             Some(name) => name.into(),
             None => {
                 *self.count.entry(wanted.model).or_default() += 1;
+                self.there += 1;
                 self.free_name(&wanted, &address, id).into()
             }
         };
@@ -144,11 +178,25 @@ impl Assets {
             address: address.into(),
             model: wanted.model,
             parent: wanted.parent,
-            kind: Kind::of(wanted.address),
+            kind: wanted.kind,
             children: 0,
+            known: if existing.is_some() { Known::Unread } else { Known::No },
         });
         self.by_id.insert(id, ix);
         Ok((ix, true))
+    }
+
+    /// Puts an asset under another one.
+    pub fn move_under(&mut self, ix: AssetIx, parent: AssetIx) {
+        let asset = self.get_mut(ix);
+        let (old, name) = (asset.parent.replace(parent), Arc::clone(&asset.name));
+        self.of_parent.remove(&(old, Arc::clone(&name), ix));
+        self.of_parent.insert((Some(parent), name, ix));
+        if let Some(old) = old {
+            let old = self.get_mut(old);
+            old.children = old.children.saturating_sub(1);
+        }
+        self.get_mut(parent).children += 1;
     }
 
     /// Gives an asset another name: SiteWise says that the one it has is taken.
@@ -237,17 +285,6 @@ impl Assets {
     }
 }
 
-impl Kind {
-    fn of(address: &Address<'_>) -> Self {
-        match address {
-            Address::Bridge(_) => Self::Bridge,
-            Address::Group(_) => Self::Group,
-            Address::Source(source) => Self::Source(Box::new((*source).clone())),
-            Address::Instance(..) => Self::Instance,
-        }
-    }
-}
-
 /// An address in words: the parts of a Sparkplug topic cannot hold a slash, so the first three
 /// can be told apart.
 pub(super) fn text(address: &Address<'_>) -> String {
@@ -256,6 +293,7 @@ pub(super) fn text(address: &Address<'_>) -> String {
         Address::Group(group) => (*group).to_owned(),
         Address::Source(source) => source.to_string(),
         Address::Instance(source, path) => format!("{source}/{}", path.join("/")),
+        Address::Level(above, number) => names::level(&above.to_string(), *number),
     }
 }
 
@@ -275,8 +313,14 @@ mod tests {
             .iter()
             .map(|source| {
                 let address = Address::Instance(source, &["T1"]);
-                let wanted = Wanted { address: &address, name: "T1", model, parent: None };
-                let (ix, made) = assets.want(wanted, None).unwrap();
+                let wanted = Wanted {
+                    address: &address,
+                    name: "T1",
+                    model,
+                    parent: None,
+                    kind: Kind::Instance,
+                };
+                let (ix, made) = assets.want(wanted.clone(), None).unwrap();
                 assert!(made);
                 assert_eq!(assets.want(wanted, None), Ok((ix, false)));
                 assets.get(ix).name.clone()
@@ -290,13 +334,29 @@ mod tests {
     fn a_refused_name_is_changed_twice() {
         let mut assets = Assets::new(Namespace::new("test"), 1);
         let address = Address::Group("Nordsee");
-        let wanted = Wanted { address: &address, name: "N", model: ModelIx(0), parent: None };
-        let (ix, _) = assets.want(wanted, None).unwrap();
+        let wanted = Wanted {
+            address: &address,
+            name: "N",
+            model: ModelIx(0),
+            parent: None,
+            kind: Kind::Group,
+        };
+        let (ix, _) = assets.want(wanted.clone(), None).unwrap();
         assets.rename(ix);
         assert_eq!(&*assets.get(ix).name, "Nordsee");
         assets.rename(ix);
         assert!(assets.get(ix).name.starts_with("Nordsee "));
         let other = Address::Group("Alpen");
-        assert_eq!(assets.want(Wanted { address: &other, ..wanted }, None), Err(Cap::Assets));
+        let other = Wanted { address: &other, ..wanted };
+        assert_eq!(assets.want(other.clone(), None), Err(Cap::Assets));
+        // What SiteWise has is never shut out, and counts.
+        assert!(assets.want(other, Some("Alpen")).is_ok());
+        let mut assets = Assets::new(Namespace::new("test"), 2);
+        assets.is_there(ModelIx(0), "a");
+        assets.is_there(ModelIx(0), "b");
+        let new = Address::Group("new");
+        let new =
+            Wanted { address: &new, name: "n", model: ModelIx(0), parent: None, kind: Kind::Group };
+        assert_eq!(assets.want(new, None), Err(Cap::Assets));
     }
 }

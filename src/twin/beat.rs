@@ -2,10 +2,9 @@
 
 use std::time::Duration;
 
-use super::Twin;
 use super::assets::AssetIx;
 use super::models::PropertyIx;
-use crate::sitewise::api::Variant;
+use super::{Twin, mapping};
 use crate::time::{Instant, Now};
 
 /// Between two heartbeats of the bridge.
@@ -38,7 +37,7 @@ impl Twin {
             && beat.next <= now.instant
         {
             beat.next = now.instant + BEAT;
-            let value = Variant::Double(now.wall.as_millis() as f64);
+            let value = mapping::seconds(now.wall);
             self.writer.tell(beat.asset, beat.property, now.wall, value);
         }
     }

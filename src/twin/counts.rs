@@ -1,7 +1,7 @@
 //! What became of every value that came in.
 
+use super::caps::Cap;
 use super::mapping::Adjustment;
-use super::models::Cap;
 
 /// Why a value was given up before it became a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -12,8 +12,12 @@ pub enum Dropped {
     Alarm,
     /// Bytes, files, and types that the sender did not tell.
     NotCarried,
-    /// Past `TWIN_MAX_MODELS`, `TWIN_MAX_ASSETS` or `TWIN_MAX_PROPERTIES`.
-    Capped,
+    /// Past `TWIN_MAX_MODELS`.
+    CappedModels,
+    /// Past `TWIN_MAX_PROPERTIES`.
+    CappedProperties,
+    /// Past `TWIN_MAX_ASSETS`.
+    CappedAssets,
     /// A birth repeated what was written already.
     Unchanged,
     /// Too much came in before SiteWise told what it has.
@@ -24,15 +28,32 @@ pub enum Dropped {
 
 impl Dropped {
     /// All reasons.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Transient,
         Self::Alarm,
         Self::NotCarried,
-        Self::Capped,
+        Self::CappedModels,
+        Self::CappedProperties,
+        Self::CappedAssets,
         Self::Unchanged,
         Self::Unlearned,
         Self::Control,
     ];
+
+    /// The cap that was met, if one was.
+    pub fn cap(self) -> Option<Cap> {
+        match self {
+            Self::CappedModels => Some(Cap::Models),
+            Self::CappedProperties => Some(Cap::Properties),
+            Self::CappedAssets => Some(Cap::Assets),
+            Self::Transient
+            | Self::Alarm
+            | Self::NotCarried
+            | Self::Unchanged
+            | Self::Unlearned
+            | Self::Control => None,
+        }
+    }
 
     /// The reason as a label.
     pub fn label(self) -> &'static str {
@@ -40,7 +61,9 @@ impl Dropped {
             Self::Transient => "transient",
             Self::Alarm => "alarm",
             Self::NotCarried => "not_carried",
-            Self::Capped => "capped",
+            Self::CappedModels => "capped_models",
+            Self::CappedProperties => "capped_properties",
+            Self::CappedAssets => "capped_assets",
             Self::Unchanged => "unchanged",
             Self::Unlearned => "unlearned",
             Self::Control => "control",
@@ -59,17 +82,23 @@ pub struct Counts {
     pub refused: u64,
     /// Points that the bridge made by itself: presence, attributes, stale marks, heartbeats.
     pub own_points: u64,
-    /// Places that a tree did not have.
-    pub tree_full: u64,
+    /// Latest values that could not be read after a start, so that it is not known whether what
+    /// was written is what SiteWise shows.
+    pub unread: u64,
     dropped: [u64; Dropped::ALL.len()],
     adjusted: [u64; 4],
 }
 
 impl Counts {
     /// One more value was given up.
-    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub(super) fn drop_value(&mut self, why: Dropped) {
-        self.dropped[why as usize] += 1;
+        self.drop_values(why, 1);
+    }
+
+    /// So many more values were given up.
+    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
+    pub(super) fn drop_values(&mut self, why: Dropped, values: u64) {
+        self.dropped[why as usize] += values;
     }
 
     /// One more value was adjusted.
@@ -97,7 +126,11 @@ impl Counts {
 }
 
 impl From<Cap> for Dropped {
-    fn from(_: Cap) -> Self {
-        Self::Capped
+    fn from(cap: Cap) -> Self {
+        match cap {
+            Cap::Models => Self::CappedModels,
+            Cap::Properties => Self::CappedProperties,
+            Cap::Assets => Self::CappedAssets,
+        }
     }
 }

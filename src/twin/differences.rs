@@ -6,9 +6,11 @@
 
 use std::fmt;
 
+use super::identity::PropertyRole;
 use super::models::{ModelIx, Models, PropertyIx, Wanted};
-use super::names;
+use super::{Output, names};
 use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::findings::Finding;
 
 /// Differences of one birth that are told; beyond, they are many of a kind.
 const TOLD: usize = 100;
@@ -35,8 +37,16 @@ pub struct Difference {
     pub said: String,
     /// What was said first, and stays; none where nothing was.
     pub kept: Option<String>,
-    /// Whose birth that was.
-    pub first: Source,
+    /// Whose birth that was; none for what SiteWise had at the start.
+    pub first: Option<Source>,
+}
+
+impl Output {
+    /// A difference, as it is told.
+    pub(super) fn differs(difference: Difference) -> Self {
+        let example = difference.to_string();
+        Self::Found { edge: difference.edge, finding: Finding::DefinitionsDiffer, example }
+    }
 }
 
 impl fmt::Display for Difference {
@@ -46,7 +56,11 @@ impl fmt::Display for Difference {
             Part::Unit => "unit",
             Part::Default => "default",
         };
-        write!(f, "{edge} gives {of} the {part} {said:?}, {first} gave ")?;
+        write!(f, "{edge} gives {of} the {part} {said:?}, ")?;
+        match first {
+            Some(first) => write!(f, "{first} gave ")?,
+            None => write!(f, "SiteWise has ")?,
+        }
         match kept {
             Some(kept) => write!(f, "{kept:?}"),
             None => write!(f, "none"),
@@ -62,12 +76,14 @@ impl Models {
     pub(super) fn compare(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) {
         let model = self.get(ix);
         let Some(has) = model.properties.get(property.0 as usize) else { return };
-        let (Some(first), Some(speaker)) = (&has.source, &self.speaker) else { return };
+        let Some(speaker) = &self.speaker else { return };
+        let first = has.source.as_deref();
         let (part, said, kept) = match wanted.default {
             Some(_) => (Part::Default, wanted.default, has.default()),
             None => (Part::Unit, wanted.unit, has.unit.as_deref()),
         };
-        if said == kept || kept.is_none() && first.edge == speaker.edge {
+        let own = first.is_none_or(|first| first.edge == speaker.edge);
+        if has.role == PropertyRole::Presence || said == kept || kept.is_none() && own {
             return;
         }
         let said = match part {
@@ -81,7 +97,7 @@ impl Models {
             part,
             said,
             kept: kept.map(str::to_owned),
-            first: Source::clone(first),
+            first: first.cloned(),
         });
     }
 }

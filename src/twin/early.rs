@@ -9,13 +9,13 @@
 use rustc_hash::FxHashMap;
 
 use super::identity::{Address, Namespace, PropertyRole};
-use super::layout::{self, data_type};
-use super::mapping;
+use super::layout::{self, form};
+use super::mapping::{self, Form};
 use super::models::Models;
 use super::plan::Plan;
 use super::{Config, Nested, in_window, names};
 use crate::delivery::point::{Class, Key, Point, Stream};
-use crate::sitewise::api::{DataType, Tqv};
+use crate::sitewise::api::Tqv;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Content, Data, Event, Instance, Metric};
 use crate::sparkplug::event::{Order, Sample, Slot};
@@ -25,7 +25,7 @@ use crate::time::{Now, Timestamp};
 #[derive(Clone, Copy, Debug)]
 struct Guess {
     stream: Stream,
-    data_type: DataType,
+    form: Form,
 }
 
 /// What is guessed of the sources that were born already.
@@ -63,7 +63,7 @@ impl Early {
                 self.sources.insert(birth.source.clone(), guesses);
                 points
             }
-            Event::Data(Data { source, samples, order }) => {
+            Event::Data(Data { source, samples, order, .. }) => {
                 let Some(guesses) = self.sources.get(source) else { return Vec::new() };
                 let points = samples.iter().map(|(slot, sample)| {
                     let past = sample.historical || *order == Order::Late;
@@ -84,11 +84,11 @@ fn point(
     (time, class): (Timestamp, Class),
     now: Now,
 ) -> Option<Point> {
-    let Guess { stream, data_type } = (*guesses.get(slot.0 as usize)?)?;
+    let Guess { stream, form } = (*guesses.get(slot.0 as usize)?)?;
     if sample.absent || sample.alarm || sample.transient || !in_window(time, now) {
         return None;
     }
-    let converted = mapping::convert(sample.value.as_ref(), sample.quality, data_type).ok()?;
+    let converted = mapping::convert(sample.value.as_ref(), sample.quality, form).ok()?;
     let Tqv { time, quality, value } =
         Tqv { time, quality: converted.quality, value: converted.value };
     Some(Point { stream, time, quality, value, class })
@@ -150,12 +150,12 @@ impl<'a> Guessing<'a> {
         path.push(&metric.name);
         match &metric.content {
             Content::Leaf { slot, datatype, .. } if usable => {
-                let Some(data_type) = data_type(self.config, *datatype) else { return };
+                let Some(form) = form(self.config, *datatype) else { return };
                 let role = PropertyRole::Member;
-                let property = self.namespace().property(place.model, role, &path, data_type);
+                let property = self.namespace().property(place.model, role, &path, form);
                 if let Some(guess) = self.guesses.get_mut(slot.0 as usize) {
                     let stream = Stream { asset: place.asset, property };
-                    *guess = Some(Guess { stream, data_type });
+                    *guess = Some(Guess { stream, form });
                 }
             }
             Content::Leaf { .. } => {}

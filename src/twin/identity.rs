@@ -5,8 +5,8 @@
 
 use uuid::Uuid;
 
-use super::{mapping, names};
-use crate::sitewise::api::DataType;
+use super::mapping::Form;
+use super::names;
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 
@@ -24,6 +24,8 @@ pub enum Address<'a> {
     Source(&'a Source),
     /// A template instance: the metric's name, then the names of the members down to it.
     Instance(&'a Source, &'a [&'a str]),
+    /// The `n`th further level below the asset with this id, for what has no place right below it.
+    Level(Uuid, usize),
 }
 
 /// Why a property is on a model; part of its identity.
@@ -67,19 +69,28 @@ impl Namespace {
     }
 
     /// Id of a property of a model.
-    pub fn property(
-        self,
-        model: Uuid,
-        role: PropertyRole,
-        path: &[&str],
-        data_type: DataType,
-    ) -> Uuid {
-        let data_type = mapping::type_name(data_type);
+    pub fn property(self, model: Uuid, role: PropertyRole, path: &[&str], form: Form) -> Uuid {
         let mut parts = Vec::with_capacity(path.len() + 3);
-        parts.extend_from_slice(&["property", role.word(), data_type]);
+        parts.extend_from_slice(&["property", role.word(), form.word()]);
         parts.extend_from_slice(path);
         // The model's id derives from the namespace and its name, so it can stand for both.
         derive(model, &parts)
+    }
+
+    /// Id of the model of the kind that `founder` was the first of.
+    pub fn kind(self, founder: &Source) -> Uuid {
+        let edge = &founder.edge;
+        match &founder.device {
+            None => derive(self.0, &["model", "of node", &edge.group, &edge.node]),
+            Some(device) => {
+                derive(self.0, &["model", "of device", &edge.group, &edge.node, device])
+            }
+        }
+    }
+
+    /// Id of the model of the `number`th level below assets of `parent`.
+    pub fn level(self, parent: Uuid, number: usize) -> Uuid {
+        derive(parent, &["level", &number.to_string()])
     }
 
     /// Id of the hierarchy of `parent` that holds assets of `child`.
@@ -97,6 +108,11 @@ impl Namespace {
     pub fn asset(self, address: &Address<'_>) -> Uuid {
         match address {
             Address::Bridge(host_id) => derive(self.0, &["asset", "bridge", host_id]),
+            Address::Level(above, number) => {
+                let mut buffer = Uuid::encode_buffer();
+                let above = above.hyphenated().encode_lower(&mut buffer);
+                derive(self.0, &["asset", "level", above, &number.to_string()])
+            }
             Address::Group(group) => derive(self.0, &["asset", "group", group]),
             Address::Source(source) => match &source.device {
                 None => derive(self.0, &["asset", "node", &source.edge.group, &source.edge.node]),
@@ -181,13 +197,18 @@ mod tests {
         let model = namespace.model("WindTurbine");
         let ids = [
             model,
-            namespace.property(model, PropertyRole::Member, &["Rotor Speed"], DataType::Double),
+            namespace.property(model, PropertyRole::Member, &["Rotor Speed"], Form::Double),
             namespace.hierarchy(model, namespace.model("Gearbox")),
             namespace.asset(&Address::Group("Nordsee")),
             namespace.asset(&Address::Source(&source(None))),
             namespace.asset(&Address::Source(&source(Some("T01")))),
             namespace.asset(&Address::Instance(&source(None), &["T01", "Gearbox"])),
             namespace.asset(&Address::Bridge("sparkwise")),
+            namespace.property(model, PropertyRole::Presence, &["Last birth"], Form::Seconds),
+            namespace.kind(&source(None)),
+            namespace.kind(&source(Some("T01"))),
+            namespace.level(model, 1),
+            namespace.asset(&Address::Level(model, 1)),
         ];
         let text: Vec<_> = ids.iter().map(Uuid::to_string).collect();
         assert_eq!(
@@ -201,6 +222,11 @@ mod tests {
                 "ea4ad00c-565b-5766-b238-f86ad4d7b3da",
                 "72b6cd3b-307a-5b8a-b412-c54fd87b8db1",
                 "30e53e60-3a94-5ca7-ad51-e7e6299342f4",
+                "2fd950fb-3dd1-51a8-beb3-33ce2efe523c",
+                "1a3aa282-33a9-5cb0-81cf-02cbc2c66a92",
+                "5096b014-818c-55d1-87ee-5a9a2a0e734c",
+                "732461ea-5c91-57c4-8ad5-48fc3598ca54",
+                "e358210f-5e76-5fba-83d2-729b96eee49d",
             ]
         );
     }

@@ -1,61 +1,60 @@
 //! A birth laid out over assets: which leaf is which property of which asset.
+//!
+//! First comes what tells that the machine is alive, then its measurements, then its attributes,
+//! leaf by leaf: what a cap keeps away takes nothing with it that fits.
 
-use super::assets::{self, AssetIx};
+mod define;
+mod tags;
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+pub(super) use self::define::define_all;
+use self::define::{Pass, define_pass};
+use self::tags::unit;
+pub(super) use self::tags::{form, has_instances, said_unit, statics, tags};
+use super::assets::{self, AssetIx, Kind};
+use super::caps::Cap;
 use super::counts::Dropped;
+use super::defined::Differing;
 use super::identity::{Address, PropertyRole};
-use super::models::{Cap, ModelIx, PropertyIx, Wanted};
-use super::world::{PresenceProperties, World};
-use super::{Config, Nested, mapping, names};
-use crate::globs::Globs;
-use crate::sitewise::api::DataType;
+use super::mapping::Form;
+use super::models::{ModelIx, PropertyIx, Wanted};
+use super::world::{Kinship, PresenceProperties, World};
+use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{
-    Birth, Content, Definition, Instance, MemberKind, Metric, Property, Sample, Slot,
-};
+use crate::sparkplug::event::{Birth, Content, Instance, Metric, Property, Sample, Slot};
 use crate::sparkplug::value::Value;
-
-/// The property that becomes a unit instead of an attribute.
-const UNIT: &str = "engUnit";
-
-/// Properties that say how a sender reads and stores a tag, not what the machine is. Ignition
-/// sends them with every tag that has them set.
-const NOISE: [&str; 20] = [
-    "Quality",
-    "ConversionMode",
-    "accessRights",
-    "enabled",
-    "formatString",
-    "historicalDeadband",
-    "historicalDeadbandMode",
-    "historicalDeadbandStyle",
-    "historyEnabled",
-    "historyMaxAge",
-    "historyProvider",
-    "historySampleRate",
-    "historyTimeDeadband",
-    "opcItemPath",
-    "opcServer",
-    "permissionModel",
-    "sampleMode",
-    "tagGroup",
-    "valuePersistence",
-    "valueSource",
-];
 
 /// Where the values of a leaf go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Target {
     pub asset: AssetIx,
     pub property: PropertyIx,
-    pub data_type: DataType,
+    pub form: Form,
 }
 
-/// An attribute's own value.
+/// An attribute of which a birth speaks, with its value; null where that says so.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Attribute {
     pub target: Target,
-    pub value: Value,
+    pub value: Option<Value>,
+}
+
+/// Where an instance is: its asset, and the names of the members from there down to it.
+pub(super) type InstancePlace = (AssetIx, Option<Box<[Box<str>]>>);
+
+/// What becomes of a leaf's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// They go here.
+    Target(Target),
+    /// They go where those of another leaf go: the birth has it twice.
+    Same(Slot),
+    /// They go nowhere.
+    None(Dropped),
 }
 
 /// A birth, laid out.
@@ -64,39 +63,85 @@ pub(super) struct Layout {
     /// The asset of the node or device.
     pub asset: AssetIx,
     pub presence: PresenceProperties,
-    /// By slot: where it goes, or why it goes nowhere.
-    pub targets: Vec<Result<Target, Dropped>>,
-    /// Attributes whose value differs from the model's default.
+    /// By slot.
+    pub places: Vec<Place>,
+    /// Every attribute of which it speaks.
     pub attributes: Vec<Attribute>,
+    /// Its assets, its own first.
+    pub assets: Vec<AssetIx>,
+    /// By the number of an instance: its asset, and the names of the members down to it where it
+    /// has none of its own.
+    pub instances: Vec<Option<InstancePlace>>,
+    /// Instances whose asset was made for another template: the asset, and what the template is
+    /// called now.
+    pub changed: Vec<(AssetIx, String)>,
 }
 
-/// Lays out a birth, and makes the world want what it describes.
+/// Lays out a birth, and makes the world want what it describes. What does not fit is told to
+/// [`capped`](World::capped).
 ///
 /// # Errors
 ///
-/// The source's own asset is past a cap: nothing of it can be carried.
+/// The source has no asset, or none that could tell of its presence: nothing of it can be carried.
 pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Result<Layout, Cap> {
     world.models.listen_to(&birth.source);
-    for definition in &birth.definitions {
-        // A model past the cap is met again at each of its instances, and counted there.
-        let _ = define(world, config, definition);
+    let kinship = config.kinds.find(&birth.source);
+    let tags = tags(config, &birth.metrics);
+    let kinship = match kinship {
+        Some(name) => Kinship::Named(name),
+        None if tags.is_empty() && has_instances(birth) => Kinship::Instances,
+        None => Kinship::Tags(&tags),
+    };
+    let own = |world: &mut World| {
+        let asset = world.source(&birth.source, kinship)?;
+        Ok((asset, world.presence_of(asset, birth.source.device.is_none())?))
+    };
+    let mut own_asset = own(world);
+    if own_asset.is_err() && holds_known(world, &birth.source, &[], &birth.metrics) {
+        // What SiteWise has is not shut out because the one above it was never made.
+        world.assets.admits_all = true;
+        own_asset = own(world);
+        world.assets.admits_all = false;
     }
-    let plain = plain_set(config, &birth.metrics);
-    let asset = world.source(&birth.source, &plain)?;
-    let slots = birth.slots as usize;
+    let (asset, presence) = own_asset
+        .inspect_err(|cap| world.capped.meet(*cap, || format!("the asset of {}", birth.source)))?;
+    define_pass(world, config, birth, Pass::Members);
     let mut laying = Laying {
         world,
         config,
         source: &birth.source,
-        layout: vec![Err(Dropped::NotCarried); slots],
+        places: vec![Place::None(Dropped::NotCarried); birth.slots as usize],
+        taken: FxHashMap::default(),
+        path: Vec::new(),
+        later: Vec::new(),
         attributes: Vec::new(),
+        assets: vec![asset],
+        instances: Vec::new(),
+        differing: Vec::new(),
+        changed: Vec::new(),
     };
+    let model = laying.world.assets.get(asset).model;
+    let barred = laying.world.is_full() && laying.world.is_shared(model);
+    let spot = Spot { asset, model, depth: 0, own: false, barred, differs: false };
     for metric in &birth.metrics {
-        laying.metric(asset, metric);
+        laying.metric(spot, &[], metric);
     }
-    let (targets, attributes) = (laying.layout, laying.attributes);
-    let presence = world.presence_of(asset, birth.source.device.is_none())?;
-    Ok(Layout { asset, presence, targets, attributes })
+    define_pass(laying.world, config, birth, Pass::Attributes);
+    for later in std::mem::take(&mut laying.later) {
+        laying.attribute(later);
+    }
+    let Laying { places, attributes, assets, instances, changed, .. } = laying;
+    Ok(Layout { asset, presence, places, attributes, assets, instances, changed })
+}
+
+/// Whether SiteWise has an instance among metrics, or among the members of one.
+fn holds_known(world: &World, source: &Source, above: &[&str], metrics: &[Metric]) -> bool {
+    metrics.iter().any(|metric| {
+        let Content::Instance(instance) = &metric.content else { return false };
+        let path: Vec<_> = above.iter().copied().chain([&*metric.name]).collect();
+        world.is_there(world.assets.id(&Address::Instance(source, &path)))
+            || holds_known(world, source, &path, &instance.members)
+    })
 }
 
 /// Leaves and samples of a birth, in the payload's order.
@@ -114,273 +159,295 @@ pub fn is_control(name: &str) -> bool {
     name == "bdSeq" || name.starts_with("Node Control/") || name.starts_with("Device Control/")
 }
 
-pub(super) fn data_type(config: &Config, datatype: Option<SparkplugType>) -> Option<DataType> {
-    mapping::data_type(datatype?, config.int64)
-}
-
-fn plain_set<'a>(config: &Config, metrics: &'a [Metric]) -> Vec<(&'a str, DataType)> {
-    metrics
-        .iter()
-        .filter(|metric| !is_control(&metric.name))
-        .filter_map(|metric| match &metric.content {
-            Content::Leaf { datatype, .. } => Some((&*metric.name, data_type(config, *datatype)?)),
-            Content::Instance(_) => None,
-        })
-        .collect()
-}
-
-/// The unit of a metric: what the sender says, else that of its type.
-fn unit(properties: &[Property], datatype: Option<SparkplugType>) -> Option<&str> {
-    let sent = properties.iter().find(|property| &*property.name == UNIT);
-    match sent.and_then(|property| property.value.as_ref()) {
-        Some(Value::String(unit)) => Some(unit),
-        _ if datatype == Some(SparkplugType::DateTime) => Some(mapping::DATE_TIME_UNIT),
-        _ => None,
-    }
-}
-
-/// Static properties that become attributes.
-fn statics<'a>(
-    config: &'a Config,
-    path: &'a [&'a str],
-    properties: &'a [Property],
-) -> impl Iterator<Item = &'a Property> + 'a {
-    properties.iter().filter(move |property| {
-        let name = &*property.name;
-        name != UNIT && !NOISE.contains(&name) && takes(config.statics.as_ref(), path, name)
-    })
-}
-
-/// Whether a static property is among those of `TWIN_STATIC`.
-fn takes(statics: Option<&Globs>, path: &[&str], name: &str) -> bool {
-    statics.is_none_or(|globs| globs.matches(&format!("{}/{name}", path.join("/"))))
-}
-
-/// Type and default of an attribute; none for what is not carried.
-fn attribute_type(config: &Config, property: &Property) -> Option<(DataType, Option<String>)> {
-    let data_type = data_type(config, property.datatype)?;
-    let default = property.value.as_ref();
-    Some((data_type, default.and_then(|value| mapping::default_text(value, data_type))))
-}
-
-/// Makes a definition part of its model, and of those like it.
-fn define(world: &mut World, config: &Config, definition: &Definition) -> Result<(), Cap> {
-    let model = world.model(&names::model(Some(&definition.name), &definition.name, None), None)?;
-    for model in world.with_parts(model) {
-        define_on(world, config, definition, model)?;
-    }
-    Ok(())
-}
-
-fn define_on(
-    world: &mut World,
-    config: &Config,
-    definition: &Definition,
-    model: ModelIx,
-) -> Result<(), Cap> {
-    for member in &definition.members {
-        let path = [&*member.name];
-        match &member.kind {
-            MemberKind::Leaf(datatype) => {
-                if let Some(data_type) = data_type(config, *datatype) {
-                    let wanted = Wanted {
-                        role: PropertyRole::Member,
-                        path: &path,
-                        name: Some(&member.name),
-                        data_type,
-                        unit: unit(&member.properties, *datatype),
-                        default: None,
-                    };
-                    world.property(model, wanted)?;
-                }
-            }
-            MemberKind::Template { template, definition } if config.nested == Nested::Child => {
-                let child = names::model(definition.as_deref(), template, None);
-                let child = world.model(&child, None)?;
-                world.place(model, child);
-            }
-            MemberKind::Template { .. } => {}
-        }
-    }
-    for member in &definition.members {
-        let path = [&*member.name];
-        for property in statics(config, &path, &member.properties) {
-            let Some((data_type, default)) = attribute_type(config, property) else {
-                continue;
-            };
-            let wanted = Wanted {
-                role: PropertyRole::Property,
-                path: &[&*member.name, &*property.name],
-                name: None,
-                data_type,
-                unit: None,
-                default: default.as_deref(),
-            };
-            world.property(model, wanted)?;
-        }
-    }
-    for parameter in &definition.parameters {
-        let Some((data_type, default)) = attribute_type(config, parameter) else {
-            continue;
-        };
-        let wanted = Wanted {
-            role: PropertyRole::Parameter,
-            path: &[&*parameter.name],
-            name: Some(&parameter.name),
-            data_type,
-            unit: None,
-            default: default.as_deref(),
-        };
-        world.property(model, wanted)?;
-    }
-    Ok(())
-}
-
 struct Laying<'a> {
     world: &'a mut World,
     config: &'a Config,
     source: &'a Source,
-    layout: Vec<Result<Target, Dropped>>,
+    places: Vec<Place>,
+    /// Which leaf an asset's property belongs to, where rules may have two of them.
+    taken: FxHashMap<(AssetIx, PropertyIx), Slot>,
+    /// From the asset at hand to the metric at hand.
+    path: Vec<&'a str>,
+    later: Vec<Later<'a>>,
     attributes: Vec<Attribute>,
+    assets: Vec<AssetIx>,
+    instances: Vec<Option<InstancePlace>>,
+    /// Where the definitions of the instances at hand differ from their models, outermost first.
+    differing: Vec<Arc<Differing>>,
+    changed: Vec<(AssetIx, String)>,
 }
 
-/// Where in the world a metric is: the asset, and the names on the way from it.
+/// An attribute that gets its place once all measurements have theirs.
+struct Later<'a> {
+    spot: Spot,
+    role: PropertyRole,
+    path: Vec<&'a str>,
+    sent: &'a Property,
+}
+
+/// Where in the world a metric is.
 #[derive(Clone, Copy)]
-struct Spot<'a> {
+struct Spot {
     asset: AssetIx,
     model: ModelIx,
-    /// From the source to the asset.
-    asset_path: &'a [&'a str],
-    /// From the asset to the metric's parent.
-    path: &'a [&'a str],
+    /// Instances with an asset of their own down to here.
+    depth: usize,
+    /// The asset was made for another template: of this one it gets what it says itself alone.
+    own: bool,
+    /// The model is shared, and gets nothing that it does not have.
+    barred: bool,
+    /// The definition says something otherwise than the model.
+    differs: bool,
 }
 
-impl Laying<'_> {
-    /// A metric of the node or device itself.
-    fn metric(&mut self, asset: AssetIx, metric: &Metric) {
-        if is_control(&metric.name) {
+impl<'a> Laying<'a> {
+    /// A metric at a spot: a value, or an instance with an asset of its own or flattened.
+    /// `asset_path` leads from the source to the spot's asset.
+    fn metric(&mut self, spot: Spot, asset_path: &[&'a str], metric: &'a Metric) {
+        let top = spot.depth == 0 && self.path.is_empty();
+        if top && is_control(&metric.name) {
             if let Content::Leaf { slot, .. } = &metric.content {
-                self.set(*slot, Err(Dropped::Control));
+                self.set(*slot, Place::None(Dropped::Control));
             }
             return;
         }
-        let model = self.world.assets.get(asset).model;
-        self.member(Spot { asset, model, asset_path: &[], path: &[] }, metric);
-    }
-
-    /// A metric at a spot: a value, or an instance with an asset of its own or flattened.
-    fn member(&mut self, spot: Spot<'_>, metric: &Metric) {
-        let mut path = spot.path.to_vec();
-        path.push(&metric.name);
+        self.path.push(&metric.name);
         match &metric.content {
-            Content::Leaf { slot, datatype, .. } => {
-                let target = self.leaf(spot, &path, metric, *datatype);
-                self.set(*slot, target);
-                self.statics(spot, &path, &metric.properties);
+            Content::Leaf { slot, datatype, sample } => {
+                let place = self.leaf(spot, *slot, metric, (*datatype, sample));
+                self.set(*slot, place);
+                self.statics(spot, &metric.properties);
+            }
+            Content::Instance(instance) if top || self.config.nested == Nested::Child => {
+                let path = std::mem::take(&mut self.path);
+                self.instance(spot, asset_path, &metric.name, instance);
+                self.path = path;
             }
             Content::Instance(instance) => {
-                let on_source = spot.asset_path.is_empty();
-                if on_source || self.config.nested == Nested::Child {
-                    self.instance(spot, &metric.name, instance);
-                } else {
-                    self.parameters(spot, &path, &instance.parameters);
-                    for member in &instance.members {
-                        self.member(Spot { path: &path, ..spot }, member);
-                    }
+                let path = self.path.iter().map(|name| Box::from(*name)).collect();
+                self.number(instance, (spot.asset, Some(path)));
+                let spot = Spot { differs: false, ..spot };
+                for member in &instance.members {
+                    self.metric(spot, asset_path, member);
                 }
+                self.parameters(spot, &instance.parameters);
             }
         }
+        self.path.pop();
     }
 
     /// An instance with an asset of its own, under that of the spot.
-    fn instance(&mut self, above: Spot<'_>, name: &str, instance: &Instance) {
-        let mut asset_path = above.asset_path.to_vec();
+    fn instance(
+        &mut self,
+        above: Spot,
+        asset_path: &[&'a str],
+        name: &'a str,
+        instance: &'a Instance,
+    ) {
+        let mut asset_path = asset_path.to_vec();
         asset_path.push(name);
-        match self.asset_of(above, &asset_path, instance) {
-            Ok(asset) => {
+        let mut asset = self.asset_of(above, &asset_path, instance);
+        if asset == Err(Cap::Assets)
+            && holds_known(self.world, self.source, &asset_path, &instance.members)
+        {
+            self.world.assets.admits_all = true;
+            asset = self.asset_of(above, &asset_path, instance);
+            self.world.assets.admits_all = false;
+        }
+        match asset {
+            Ok((asset, own)) => {
+                self.assets.push(asset);
                 let model = self.world.assets.get(asset).model;
-                let spot = Spot { asset, model, asset_path: &asset_path, path: &[] };
+                self.number(instance, (asset, None));
+                let depth = above.depth + 1;
+                let differing = self.differing(instance, model).filter(|_| !own);
+                let differs = differing.is_some();
+                let spot = Spot { asset, model, depth, own, barred: false, differs };
+                self.differing.extend(differing);
                 for member in &instance.members {
-                    self.member(spot, member);
+                    self.metric(spot, &asset_path, member);
                 }
-                self.parameters(spot, &[], &instance.parameters);
+                self.parameters(spot, &instance.parameters);
+                if differs && let Some(differing) = self.differing.pop() {
+                    self.as_defined(spot, instance, &differing);
+                }
             }
-            Err(cap) => self.give_up(&instance.members, cap.into()),
+            Err(cap) => {
+                let source = self.source;
+                self.world.capped.meet(cap, || format!("{source}/{}", asset_path.join("/")));
+                self.give_up(&instance.members, cap.into());
+            }
         }
     }
 
+    /// Notes where an instance is.
+    fn number(&mut self, instance: &Instance, place: InstancePlace) {
+        let at = instance.number as usize;
+        // What rules made has no number.
+        if instance.number == u32::MAX {
+            return;
+        }
+        if self.instances.len() <= at {
+            self.instances.resize(at + 1, None);
+        }
+        if let Some(has) = self.instances.get_mut(at) {
+            *has = Some(place);
+        }
+    }
+
+    /// Where the definition of an instance differs from its model, if it does.
+    fn differing(&mut self, instance: &Instance, model: ModelIx) -> Option<Arc<Differing>> {
+        let definition = instance.defined.as_ref()?;
+        let World { defined, models, .. } = &mut *self.world;
+        let differing = defined.differing(definition, model, models, self.config);
+        (!differing.is_empty()).then_some(differing)
+    }
+
+    /// What an instance does not say is as its own definition says, where its model says
+    /// otherwise.
+    fn as_defined(&mut self, spot: Spot, instance: &'a Instance, differing: &Differing) {
+        let Some(definition) = instance.defined.as_deref() else { return };
+        for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
+            if instance.parameters.iter().all(|own| own.name != sent.name) {
+                let path = vec![&*sent.name];
+                self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
+            }
+        }
+        for (at, place) in &differing.statics {
+            let Some(member) = definition.members.get(*at) else { continue };
+            let Some(sent) = member.properties.get(*place) else { continue };
+            let own = instance.members.iter().find(|own| own.name == member.name);
+            let says = |own: &Metric| own.properties.iter().any(|own| own.name == sent.name);
+            if own.is_some_and(|own| !says(own)) {
+                let path = vec![&*member.name, &*sent.name];
+                self.later.push(Later { spot, role: PropertyRole::Property, path, sent });
+            }
+        }
+    }
+
+    /// The asset of an instance, and whether it was made for another template.
     fn asset_of(
         &mut self,
-        above: Spot<'_>,
+        above: Spot,
         asset_path: &[&str],
         instance: &Instance,
-    ) -> Result<AssetIx, Cap> {
-        let name = names::model(
-            instance.definition.as_deref(),
-            &instance.template,
-            instance.version.as_deref(),
-        );
-        let model = self.world.model(&name, None)?;
+    ) -> Result<(AssetIx, bool), Cap> {
+        let (definition, version) = (instance.definition.as_deref(), instance.version.as_deref());
+        let name = names::model(definition, &instance.template, version);
         let address = Address::Instance(self.source, asset_path);
-        self.world.asset(assets::Wanted {
+        let id = self.world.assets.id(&address);
+        let there = self.world.is_there(id);
+        let wanted = assets::Wanted {
             address: &address,
             name: &asset_path.join("/"),
-            model,
+            // One that is there keeps the model it was made with.
+            model: if there { above.model } else { self.world.model(&name, None)? },
             parent: Some(above.asset),
-        })
+            kind: Kind::Instance,
+        };
+        let asset = self.world.asset(wanted)?;
+        let own = there && !self.world.is_of(asset, &name);
+        if own {
+            self.changed.push((asset, name));
+        }
+        Ok((asset, own))
     }
 
     fn leaf(
         &mut self,
-        spot: Spot<'_>,
-        path: &[&str],
+        spot: Spot,
+        slot: Slot,
         metric: &Metric,
-        datatype: Option<SparkplugType>,
-    ) -> Result<Target, Dropped> {
-        let data_type = data_type(self.config, datatype).ok_or(Dropped::NotCarried)?;
-        let role = PropertyRole::Member;
-        let (name, unit) = (Some(&metric.name), unit(&metric.properties, datatype));
-        let wanted = Wanted { role, path, name, data_type, unit, default: None };
-        let property = self.world.property(spot.model, wanted)?;
-        Ok(Target { asset: spot.asset, property, data_type })
+        (datatype, sample): (Option<SparkplugType>, &Sample),
+    ) -> Place {
+        let Some(form) = form(self.config, datatype) else {
+            return Place::None(Dropped::NotCarried);
+        };
+        let said = said_unit(&metric.properties);
+        let wanted = Wanted {
+            role: PropertyRole::Member,
+            path: &self.path,
+            name: Some(&metric.name),
+            form,
+            unit: unit(&metric.properties, form),
+            default: None,
+        };
+        let property = match self.world.models.find(spot.model, wanted) {
+            None if spot.own && sample.absent => return Place::None(Dropped::NotCarried),
+            None if spot.barred => Err(Cap::Models),
+            _ => self.world.property(spot.model, wanted),
+        };
+        let property = match property {
+            Ok(property) => property,
+            Err(cap) => {
+                self.meet(spot, cap);
+                return Place::None(cap.into());
+            }
+        };
+        match said {
+            Some(said) => self.world.unit(spot.asset, property, said),
+            None if spot.differs && self.path.len() == 1 => {
+                let differing = self.differing.last();
+                if let Some(said) = differing.and_then(|all| all.units.get(&metric.name)) {
+                    self.world.unit(spot.asset, property, said);
+                }
+            }
+            None => {}
+        }
+        if !self.config.rules.is_empty() {
+            let first = *self.taken.entry((spot.asset, property)).or_insert(slot);
+            if first != slot {
+                return Place::Same(first);
+            }
+        }
+        Place::Target(Target { asset: spot.asset, property, form })
     }
 
-    fn statics(&mut self, spot: Spot<'_>, path: &[&str], properties: &[Property]) {
-        let config = self.config;
-        for property in statics(config, path, properties) {
-            let mut path = path.to_vec();
-            path.push(&property.name);
-            self.attribute(spot, PropertyRole::Property, &path, property);
+    /// What the path leads to does not fit.
+    fn meet(&mut self, spot: Spot, cap: Cap) {
+        let Self { world, path, .. } = self;
+        let World { assets, capped, .. } = &mut **world;
+        let address = &assets.get(spot.asset).address;
+        capped.meet(cap, || format!("{address}/{}", path.join("/")));
+    }
+
+    fn statics(&mut self, spot: Spot, properties: &'a [Property]) {
+        if properties.is_empty() {
+            return;
+        }
+        let Self { config, path, later, .. } = self;
+        for sent in statics(config, path, properties) {
+            let path = path.iter().copied().chain([&*sent.name]).collect();
+            later.push(Later { spot, role: PropertyRole::Property, path, sent });
         }
     }
 
-    fn parameters(&mut self, spot: Spot<'_>, path: &[&str], parameters: &[Property]) {
-        for parameter in parameters {
-            let mut path = path.to_vec();
-            path.push(&parameter.name);
-            self.attribute(spot, PropertyRole::Parameter, &path, parameter);
+    fn parameters(&mut self, spot: Spot, parameters: &'a [Property]) {
+        for sent in parameters {
+            let mut path = self.path.clone();
+            path.push(&sent.name);
+            self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
         }
     }
 
-    /// An attribute whose own value is written where it differs from the model's default.
-    ///
-    /// The default is the definition's alone: an instance that came first would otherwise
-    /// speak for all that follow.
-    fn attribute(&mut self, spot: Spot<'_>, role: PropertyRole, path: &[&str], sent: &Property) {
-        let Some(data_type) = data_type(self.config, sent.datatype) else {
-            return;
+    /// An attribute. The default is the definition's alone: an instance that came first would
+    /// otherwise speak for all that follow.
+    fn attribute(&mut self, Later { spot, role, path, sent }: Later<'a>) {
+        let Some(form) = form(self.config, sent.datatype) else { return };
+        let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
+        let property = match self.world.models.find(spot.model, wanted) {
+            None if spot.barred => Err(Cap::Models),
+            _ => self.world.property(spot.model, wanted),
         };
-        let wanted = Wanted { role, path, name: None, data_type, unit: None, default: None };
-        let Ok(property) = self.world.property(spot.model, wanted) else {
-            return;
-        };
-        let Some(value) = &sent.value else { return };
-        let model = self.world.models.get(spot.model);
-        let wanted = model.properties.get(property.0 as usize);
-        let default = wanted.and_then(|property| property.default());
-        if default.is_none() || default != mapping::default_text(value, data_type).as_deref() {
-            let target = Target { asset: spot.asset, property, data_type };
-            self.attributes.push(Attribute { target, value: value.clone() });
+        match property {
+            Ok(property) => {
+                let target = Target { asset: spot.asset, property, form };
+                self.attributes.push(Attribute { target, value: sent.value.clone() });
+            }
+            Err(cap) => {
+                self.path = path;
+                self.meet(spot, cap);
+            }
         }
     }
 
@@ -388,13 +455,13 @@ impl Laying<'_> {
         let mut found = Vec::new();
         leaves(members, &mut found);
         for (slot, _) in found {
-            self.set(slot, Err(why));
+            self.set(slot, Place::None(why));
         }
     }
 
-    fn set(&mut self, slot: Slot, target: Result<Target, Dropped>) {
-        if let Some(place) = self.layout.get_mut(slot.0 as usize) {
-            *place = target;
+    fn set(&mut self, slot: Slot, place: Place) {
+        if let Some(at) = self.places.get_mut(slot.0 as usize) {
+            *at = place;
         }
     }
 }

@@ -5,6 +5,7 @@ use crate::sitewise::limits;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::Quality as SparkplugQuality;
 use crate::sparkplug::value::{DataSet, Value};
+use crate::time::Timestamp;
 use std::fmt::Write as _;
 
 /// How integers past 32 bits are carried.
@@ -65,22 +66,75 @@ pub enum Unfit {
     OtherType,
 }
 
-/// Unit of every DateTime.
-pub const DATE_TIME_UNIT: &str = "ms";
+/// Unit of every point in time.
+pub const SECONDS_UNIT: &str = "s";
 
-/// The type of the property for a Sparkplug type; none for what is not carried.
-pub fn data_type(datatype: SparkplugType, int64: Int64) -> Option<DataType> {
+/// In which form a property holds what the plant says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Form {
+    /// As an integer.
+    Integer,
+    /// As a double.
+    Double,
+    /// As a Boolean.
+    Boolean,
+    /// As a string.
+    String,
+    /// A point in time, as a double: seconds since 1970, with their fraction. Milliseconds would
+    /// be past the 10^10 that the API reference allows.
+    Seconds,
+}
+
+impl Form {
+    /// The type of the property.
+    pub fn data_type(self) -> DataType {
+        match self {
+            Self::Integer => DataType::Integer,
+            Self::Double | Self::Seconds => DataType::Double,
+            Self::Boolean => DataType::Boolean,
+            Self::String => DataType::String,
+        }
+    }
+
+    /// As a part of a property's id, and where names clash.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Seconds => "SECONDS",
+            other => type_name(other.data_type()),
+        }
+    }
+}
+
+impl From<DataType> for Form {
+    fn from(data_type: DataType) -> Self {
+        match data_type {
+            DataType::Integer => Self::Integer,
+            DataType::Double => Self::Double,
+            DataType::Boolean => Self::Boolean,
+            DataType::String => Self::String,
+        }
+    }
+}
+
+/// A time as a property holds it: seconds since 1970.
+pub fn seconds(time: Timestamp) -> Variant {
+    Variant::Double(time.as_millis() as f64 / 1_000.0)
+}
+
+/// The form of the property for a Sparkplug type; none for what is not carried.
+pub fn form(datatype: SparkplugType, int64: Int64) -> Option<Form> {
     use SparkplugType as S;
     Some(match datatype {
-        S::Int8 | S::Int16 | S::Int32 | S::UInt8 | S::UInt16 => DataType::Integer,
-        S::UInt32 => DataType::Double,
+        S::Int8 | S::Int16 | S::Int32 | S::UInt8 | S::UInt16 => Form::Integer,
+        S::UInt32 => Form::Double,
         S::Int64 | S::UInt64 => match int64 {
-            Int64::Double => DataType::Double,
-            Int64::String => DataType::String,
+            Int64::Double => Form::Double,
+            Int64::String => Form::String,
         },
-        S::Float | S::Double | S::DateTime => DataType::Double,
-        S::Boolean => DataType::Boolean,
-        S::String | S::Text | S::Uuid | S::DataSet => DataType::String,
+        S::Float | S::Double => Form::Double,
+        S::DateTime => Form::Seconds,
+        S::Boolean => Form::Boolean,
+        S::String | S::Text | S::Uuid | S::DataSet => Form::String,
         S::Int8Array
         | S::Int16Array
         | S::Int32Array
@@ -93,7 +147,7 @@ pub fn data_type(datatype: SparkplugType, int64: Int64) -> Option<DataType> {
         | S::DoubleArray
         | S::BooleanArray
         | S::StringArray
-        | S::DateTimeArray => DataType::String,
+        | S::DateTimeArray => Form::String,
         S::Unknown | S::Bytes | S::File | S::Template | S::PropertySet | S::PropertySetList => {
             return None;
         }
@@ -109,7 +163,7 @@ pub fn quality(quality: SparkplugQuality) -> Quality {
     }
 }
 
-/// A value for a property of `data_type`; none is null, which is BAD.
+/// A value for a property of this form; none is null, which is BAD.
 ///
 /// # Errors
 ///
@@ -117,34 +171,40 @@ pub fn quality(quality: SparkplugQuality) -> Quality {
 pub fn convert(
     value: Option<&Value>,
     quality: SparkplugQuality,
-    data_type: DataType,
+    form: Form,
 ) -> Result<Converted, Unfit> {
     let quality = self::quality(quality);
     let Some(value) = value else {
         return Ok(Converted {
-            value: Variant::Null(data_type),
+            value: Variant::Null(form.data_type()),
             quality: Quality::Bad,
             adjusted: None,
         });
     };
     let as_is = |value| Ok(Converted { value, quality, adjusted: None });
-    match data_type {
-        DataType::Integer => match integer(value).and_then(|number| i32::try_from(number).ok()) {
+    match form {
+        Form::Integer => match integer(value).and_then(|number| i32::try_from(number).ok()) {
             Some(number) => as_is(Variant::Integer(number)),
             None => Err(Unfit::OtherType),
         },
-        DataType::Boolean => match value {
+        Form::Boolean => match value {
             Value::Boolean(flag) => as_is(Variant::Boolean(*flag)),
             _ => Err(Unfit::OtherType),
         },
-        DataType::Double => double(value, quality),
-        DataType::String => string(value, quality),
+        Form::Double => double(value, quality),
+        Form::Seconds => {
+            let millis = integer(value).and_then(|millis| i64::try_from(millis).ok());
+            let millis = millis.ok_or(Unfit::OtherType)?;
+            as_is(seconds(Timestamp::from_millis(millis)))
+        }
+        Form::String => string(value, quality),
     }
 }
 
-/// An attribute's default, as the text that SiteWise parses by `data_type`.
-pub fn default_text(value: &Value, data_type: DataType) -> Option<String> {
-    let text = match convert(Some(value), SparkplugQuality::Good, data_type).ok()?.value {
+/// An attribute's default, as the text that SiteWise parses by the type of `form`; none for what
+/// is null, or would be.
+pub fn default_text(value: &Value, form: Form) -> Option<String> {
+    let text = match convert(Some(value), SparkplugQuality::Good, form).ok()?.value {
         Variant::Integer(number) => number.to_string(),
         Variant::Double(number) => number.to_string(),
         Variant::Boolean(flag) => flag.to_string(),
@@ -152,6 +212,16 @@ pub fn default_text(value: &Value, data_type: DataType) -> Option<String> {
         Variant::Null(_) => return None,
     };
     (!text.is_empty()).then_some(text)
+}
+
+/// What a default shows, as SiteWise parses it; none for what is no value of that type.
+pub fn of_default(text: &str, form: Form) -> Option<Variant> {
+    Some(match form.data_type() {
+        DataType::Integer => Variant::Integer(text.parse().ok()?),
+        DataType::Double => Variant::Double(text.parse().ok()?),
+        DataType::Boolean => Variant::Boolean(text.parse().ok()?),
+        DataType::String => Variant::String(text.into()),
+    })
 }
 
 /// The name of a type, as SiteWise writes it.
@@ -182,7 +252,7 @@ fn double(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
             (number, (number as i128 != exact).then_some(Adjustment::Rounded))
         }
     };
-    if number.is_infinite() || number.abs() > limits::DOUBLE_MAGNITUDE {
+    if !number.is_finite() || number.abs() > limits::DOUBLE_MAGNITUDE {
         return Ok(Converted {
             value: Variant::Null(DataType::Double),
             quality: Quality::Bad,

@@ -2,17 +2,24 @@
 //!
 //! A model only grows: properties and hierarchies are appended, never changed or removed.
 
-use std::collections::BTreeSet;
+mod learned;
+mod likeness;
+mod tree;
+
 use std::sync::Arc;
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
+pub(super) use self::likeness::{Founding, Tags};
+pub(super) use self::tree::TreeFull;
+use super::caps::Cap;
 use super::differences::Differences;
 use super::identity::{Namespace, PropertyRole, short_hash};
+use super::mapping::Form;
 use super::property::{Property, Rare};
 use super::{mapping, names};
-use crate::sitewise::api::{self, DataType, Hierarchy};
+use crate::sitewise::api::{self, Hierarchy};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 
@@ -42,6 +49,12 @@ pub struct Model {
     pub hierarchies: Vec<(ModelIx, Hierarchy)>,
     index: FxHashMap<Uuid, PropertyIx>,
     names: FxHashSet<Arc<str>>,
+    /// Properties and hierarchies that SiteWise has and that are none of ours.
+    foreign: (u32, u32),
+    /// The model whose assets it is a further level for, and which.
+    level: Option<(ModelIx, usize)>,
+    /// What its assets have in common, where they were put together by their tags.
+    kind: Option<Box<likeness::Kind>>,
 }
 
 /// A property as a birth or definition asks for it.
@@ -53,34 +66,12 @@ pub struct Wanted<'a> {
     pub path: &'a [&'a str],
     /// The last of these names as the session has it, to be shared.
     pub name: Option<&'a Arc<str>>,
-    /// Its type.
-    pub data_type: DataType,
+    /// The form of its values.
+    pub form: Form,
     /// Its unit as sent.
     pub unit: Option<&'a str>,
     /// Default of an attribute.
     pub default: Option<&'a str>,
-}
-
-/// Why something wanted is not had: a configured cap.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Cap {
-    /// `TWIN_MAX_MODELS`.
-    Models,
-    /// `TWIN_MAX_PROPERTIES`.
-    Properties,
-    /// `TWIN_MAX_ASSETS`.
-    Assets,
-}
-
-/// Why a child model gets no place under a parent model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TreeFull {
-    /// The parent's model has 30 hierarchies.
-    Hierarchies,
-    /// The tree has 100 models.
-    Models,
-    /// The child's model is an ancestor of the parent's.
-    Cycle,
 }
 
 /// All desired models.
@@ -92,6 +83,8 @@ pub struct Models {
     max_properties: usize,
     list: Vec<Model>,
     by_id: FxHashMap<Uuid, ModelIx>,
+    /// How often a unit or default became another one.
+    pub(super) corrections: u32,
     /// Whose birth is being laid out.
     pub(super) speaker: Option<Arc<Source>>,
     /// What that birth says otherwise than one before it.
@@ -113,6 +106,7 @@ impl Models {
             max_properties: max_properties.min(limits::PROPERTIES_PER_MODEL),
             list: Vec::new(),
             by_id: FxHashMap::default(),
+            corrections: 0,
             speaker: None,
             differences: Differences::default(),
         }
@@ -140,11 +134,14 @@ impl Models {
         Ok(self.insert(id, name, description.and_then(names::description)))
     }
 
-    /// The model that SiteWise has under `id`, whatever it is called there by now.
-    pub fn known(&mut self, id: Uuid, name: &str) -> ModelIx {
+    /// A model of the bridge's own, which no cap keeps away: without it nothing else would have
+    /// its place.
+    pub fn built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
+        let name = names::clean(&format!("{}{name}", self.prefix));
+        let id = self.namespace.model(&name);
         match self.by_id.get(&id) {
             Some(ix) => *ix,
-            None => self.insert(id, name.to_owned(), None),
+            None => self.insert(id, name, description.and_then(names::description)),
         }
     }
 
@@ -156,37 +153,30 @@ impl Models {
     }
 
     /// The `number`th model like `base`, made with all its properties if there is none; true
-    /// if it was made.
-    ///
-    /// # Errors
-    ///
-    /// `TWIN_MAX_MODELS` is reached.
-    pub fn part(
-        &mut self,
-        base: ModelIx,
-        number: usize,
-        each: usize,
-    ) -> Result<(ModelIx, bool), Cap> {
+    /// if it was made. `TWIN_MAX_MODELS` does not count it: its base is there, and
+    /// `TWIN_MAX_ASSETS` bounds how many there are.
+    pub fn part(&mut self, base: ModelIx, number: usize, each: usize) -> (ModelIx, bool) {
         let name = Self::part_name(&self.get(base).name, number, each);
         let id = self.namespace.model(&name);
         let (part, made) = match self.by_id.get(&id) {
             Some(ix) => (*ix, false),
-            None if self.list.len() >= self.max_models => return Err(Cap::Models),
             None => (self.insert(id, name, self.get(base).description.clone()), true),
         };
-        for property in self.get(base).properties.clone() {
+        let properties = self.get(base).properties.clone();
+        // Of what was learned and nobody has asked for yet, the path is not known.
+        for property in properties.into_iter().filter(|property| !property.learned) {
             let wanted = Wanted {
                 role: property.role,
                 path: &property.path(),
                 name: Some(&property.name),
-                data_type: property.data_type,
+                form: property.form,
                 unit: property.unit.as_deref(),
                 default: property.default(),
             };
             // Both have the same cap.
             let _ = self.property(part, wanted);
         }
-        Ok((part, made))
+        (part, made)
     }
 
     /// The models like `base` that there are besides it.
@@ -195,6 +185,36 @@ impl Models {
         (2..).map_while(move |number| {
             self.by_id(self.namespace.model(&Self::part_name(name, number, each)))
         })
+    }
+
+    /// The id of the model called `name`.
+    pub fn id_of(&self, name: &str) -> Uuid {
+        self.namespace.model(&names::clean(&format!("{}{name}", self.prefix)))
+    }
+
+    /// Gives a property its unit, before SiteWise has the property.
+    pub fn take_unit(&mut self, ix: ModelIx, property: PropertyIx, unit: Box<str>) {
+        if let Some(property) = self.get_mut(ix).properties.get_mut(property.0 as usize) {
+            property.unit = Some(unit);
+            self.corrections += 1;
+        }
+    }
+
+    /// Takes the unit and the default that are wanted now of a property that SiteWise does not
+    /// have; true if they are others.
+    pub fn correct(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) -> bool {
+        let Some(has) = self.get_mut(ix).properties.get_mut(property.0 as usize) else {
+            return false;
+        };
+        let unit = wanted.unit.and_then(names::unit);
+        if has.unit.as_deref() == unit.as_deref() && has.default() == wanted.default {
+            return false;
+        }
+        has.unit = unit.map(Into::into);
+        let path = has.rare.take().and_then(|rare| rare.path);
+        has.rare = Rare::of(wanted.default.map(Into::into), path);
+        self.corrections += 1;
+        true
     }
 
     fn insert(&mut self, id: Uuid, name: String, description: Option<String>) -> ModelIx {
@@ -208,6 +228,9 @@ impl Models {
             hierarchies: Vec::new(),
             index: FxHashMap::default(),
             names: FxHashSet::default(),
+            foreign: (0, 0),
+            level: None,
+            kind: None,
         });
         self.by_id.insert(id, ix);
         ix
@@ -225,6 +248,11 @@ impl Models {
         &mut self.list[ix.0 as usize]
     }
 
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.list.len()
+    }
+
     /// The model with this id.
     pub fn by_id(&self, id: Uuid) -> Option<ModelIx> {
         self.by_id.get(&id).copied()
@@ -235,20 +263,35 @@ impl Models {
         self.list.iter().enumerate().map(|(ix, model)| (ModelIx(ix as u32), model))
     }
 
+    /// The property `wanted` of a model, if there is one.
+    pub fn find(&self, ix: ModelIx, wanted: Wanted<'_>) -> Option<PropertyIx> {
+        let model = self.get(ix);
+        let id = self.namespace.property(model.id, wanted.role, wanted.path, wanted.form);
+        model.property_ix(id)
+    }
+
     /// The property `wanted` of a model, made if there is none; true if it was made.
     ///
     /// # Errors
     ///
     /// `TWIN_MAX_PROPERTIES` is reached.
     pub fn property(&mut self, ix: ModelIx, wanted: Wanted<'_>) -> Result<(PropertyIx, bool), Cap> {
-        let (namespace, max) = (self.namespace, self.max_properties);
+        let namespace = self.namespace;
         let model = self.get(ix);
-        let id = namespace.property(model.id, wanted.role, wanted.path, wanted.data_type);
+        let id = namespace.property(model.id, wanted.role, wanted.path, wanted.form);
         if let Some(property) = model.index.get(&id).copied() {
+            self.confirm(ix, property, wanted);
             self.compare(ix, property, wanted);
             return Ok((property, false));
         }
-        if model.properties.len() >= max {
+        // By its presence a machine is known to be alive: that comes before what people allow.
+        let max = match wanted.role {
+            PropertyRole::Presence => limits::PROPERTIES_PER_MODEL,
+            PropertyRole::Member | PropertyRole::Parameter | PropertyRole::Property => {
+                self.max_properties
+            }
+        };
+        if model.properties.len() + model.foreign.0 as usize >= max {
             return Err(Cap::Properties);
         }
         let source = match wanted.role {
@@ -263,19 +306,17 @@ impl Models {
             Some(shared) if **shared == *name => Arc::clone(shared),
             Some(_) | None => name.into(),
         };
-        let property = PropertyIx(model.properties.len() as u32);
-        model.names.insert(Arc::clone(&name));
-        model.index.insert(id, property);
         let is_name = *wanted.path == [&*name];
         let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();
-        model.properties.push(Property {
+        let property = model.append(Property {
             id,
             name,
             unit: wanted.unit.and_then(names::unit).map(Into::into),
             rare: Rare::of(wanted.default.map(Into::into), (!is_name).then(path)),
             source,
             role: wanted.role,
-            data_type: wanted.data_type,
+            form: wanted.form,
+            learned: false,
         });
         Ok((property, true))
     }
@@ -288,83 +329,6 @@ impl Models {
     /// Gives back the room that a model's list of properties has beyond them.
     pub fn shrink(&mut self, ix: ModelIx) {
         self.get_mut(ix).properties.shrink_to_fit();
-    }
-
-    /// Makes a place for children of `child` under assets of `parent`; true if it was made.
-    ///
-    /// # Errors
-    ///
-    /// The tree's limits.
-    pub fn hierarchy(&mut self, parent: ModelIx, child: ModelIx) -> Result<bool, TreeFull> {
-        if self.hierarchy_id(parent, child).is_some() {
-            return Ok(false);
-        }
-        if self.get(parent).hierarchies.len() >= limits::HIERARCHIES_PER_MODEL {
-            return Err(TreeFull::Hierarchies);
-        }
-        if self.reaches(child, parent) {
-            return Err(TreeFull::Cycle);
-        }
-        if self.tree_of_both(parent, child) > limits::MODELS_PER_TREE {
-            return Err(TreeFull::Models);
-        }
-        let (child_id, child_name) = {
-            let child = self.get(child);
-            (child.id, child.name.clone())
-        };
-        let namespace = self.namespace;
-        let parent = self.get_mut(parent);
-        let id = namespace.hierarchy(parent.id, child_id);
-        let words = format!("{}/{child_name}", parent.name);
-        parent.hierarchies.push((
-            child,
-            Hierarchy {
-                id,
-                external_id: namespace.external_id(&words, id),
-                name: child_name,
-                child_model: child_id,
-            },
-        ));
-        Ok(true)
-    }
-
-    /// The hierarchy of `parent` that holds assets of `child`.
-    pub fn hierarchy_id(&self, parent: ModelIx, child: ModelIx) -> Option<Uuid> {
-        let hierarchies = &self.get(parent).hierarchies;
-        hierarchies.iter().find(|(ix, _)| *ix == child).map(|(_, hierarchy)| hierarchy.id)
-    }
-
-    fn reaches(&self, from: ModelIx, to: ModelIx) -> bool {
-        let mut seen = BTreeSet::new();
-        let mut next = vec![from];
-        while let Some(ix) = next.pop() {
-            if ix == to {
-                return true;
-            }
-            if seen.insert(ix) {
-                next.extend(self.get(ix).hierarchies.iter().map(|(child, _)| *child));
-            }
-        }
-        false
-    }
-
-    /// How many models the tree has once `parent` and `child` are joined.
-    fn tree_of_both(&self, parent: ModelIx, child: ModelIx) -> usize {
-        let mut neighbours: FxHashMap<ModelIx, Vec<ModelIx>> = FxHashMap::default();
-        for (ix, model) in self.iter() {
-            for (below, _) in &model.hierarchies {
-                neighbours.entry(ix).or_default().push(*below);
-                neighbours.entry(*below).or_default().push(ix);
-            }
-        }
-        let mut seen = BTreeSet::new();
-        let mut next = vec![parent, child];
-        while let Some(ix) = next.pop() {
-            if seen.insert(ix) {
-                next.extend(neighbours.get(&ix).into_iter().flatten());
-            }
-        }
-        seen.len()
     }
 }
 
@@ -380,6 +344,14 @@ impl Model {
         self.properties[ix.0 as usize].id
     }
 
+    fn append(&mut self, property: Property) -> PropertyIx {
+        let ix = PropertyIx(self.properties.len() as u32);
+        self.names.insert(Arc::clone(&property.name));
+        self.index.insert(property.id, ix);
+        self.properties.push(property);
+        ix
+    }
+
     /// A name that no other property of the model has.
     fn free_name(&self, wanted: &Wanted<'_>, id: Uuid) -> String {
         let name = names::clean(&wanted.path.join("/"));
@@ -387,7 +359,9 @@ impl Model {
             return name;
         }
         let word = match wanted.role {
-            PropertyRole::Member => mapping::type_name(wanted.data_type),
+            PropertyRole::Member => wanted.form.word(),
+            // Those of an earlier version told the time in milliseconds.
+            PropertyRole::Presence if wanted.form == Form::Seconds => mapping::SECONDS_UNIT,
             role => role.word(),
         };
         let named = names::with_suffix(&name, &format!("({word})"));

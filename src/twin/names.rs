@@ -1,12 +1,14 @@
 //! Names for people, within what SiteWise takes.
 
+use uuid::Uuid;
+
 use super::identity::short_hash;
-use super::mapping;
-use crate::sitewise::api::DataType;
 use crate::sitewise::limits;
 
 /// The folder that many senders put their definitions into; not part of a model's name.
 const TYPES_FOLDER: &str = "_types_/";
+/// Characters at least of what names share and what tells people something.
+const SHARED: usize = 3;
 
 /// A name as SiteWise takes it: no control characters, not empty, at most 256 characters.
 ///
@@ -27,6 +29,12 @@ pub(super) fn with_suffix(name: &str, suffix: &str) -> String {
     format!("{} {suffix}", cut(name, room, name))
 }
 
+/// `name` with a short hash of `id` behind it: nobody else is called so.
+pub(super) fn marked(name: &str, id: Uuid) -> String {
+    let hash = short_hash(&[&id.to_string()]);
+    if name.ends_with(&hash) { name.to_owned() } else { with_suffix(name, &hash) }
+}
+
 /// The model's name of a template: the definition's, or else the reference's.
 ///
 /// A definition is named with or without its folder; a reference without a definition may
@@ -42,19 +50,42 @@ pub(super) fn model(definition: Option<&str>, reference: &str, version: Option<&
     clean(name.strip_prefix(TYPES_FOLDER).unwrap_or(name))
 }
 
-/// The name and description of the model that nodes or devices share which began with the same
-/// set of plain metrics.
-pub(super) fn model_of_set(kind: &str, plain: &[(&str, DataType)]) -> (String, String) {
-    let mut set: Vec<_> =
-        plain.iter().map(|(name, data_type)| (*name, mapping::type_name(*data_type))).collect();
-    set.sort_unstable();
-    set.dedup();
-    let parts: Vec<_> = set.iter().flat_map(|(name, data_type)| [*name, *data_type]).collect();
-    let metrics: Vec<_> = set.iter().map(|(name, _)| *name).collect();
-    (
-        format!("{kind} {}", short_hash(&parts)),
-        format!("{kind} that began with: {}", metrics.join(", ")),
-    )
+/// The name of the `number`th further level of what is called `name`: `Gateway Nord, more`.
+pub(super) fn level(name: &str, number: usize) -> String {
+    let suffix = match number {
+        1 => ", more".to_owned(),
+        number => format!(", more {number}"),
+    };
+    let room = limits::NAME_CHARS.saturating_sub(suffix.chars().count());
+    format!("{}{suffix}", cut(name, room, name))
+}
+
+/// What the names of machines of one kind share, for people: the words with which both begin, or
+/// with which both end. None if that says nothing.
+pub(super) fn shared(one: &str, other: &str) -> Option<String> {
+    let apart = |c: char| !c.is_alphabetic();
+    let begin: String =
+        one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
+    // A word that both begin with and that goes on in one of them is none that they share.
+    let goes_on = |name: &str| {
+        let next = name.chars().nth(begin.chars().count());
+        begin.ends_with(char::is_alphabetic) && next.is_some_and(char::is_alphabetic)
+    };
+    let whole = match goes_on(one) || goes_on(other) {
+        true => begin.trim_end_matches(char::is_alphabetic),
+        false => &begin,
+    };
+    let end = |name: &str| {
+        let end = name.trim_start_matches(apart);
+        (!end.is_empty()).then(|| end.to_owned())
+    };
+    let ends = || match (end(one), end(other)) {
+        (Some(one), Some(other)) if one == other => Some(one),
+        _ => None,
+    };
+    let shared = whole.trim_matches(apart);
+    let shared = if shared.chars().count() >= SHARED { Some(shared.to_owned()) } else { ends() };
+    shared.filter(|shared| shared.chars().count() >= SHARED)
 }
 
 /// A unit, within what SiteWise takes; none if nothing is left.
@@ -125,6 +156,26 @@ mod tests {
         ] {
             assert_eq!(model(definition, reference, version), expected);
         }
+    }
+
+    #[test]
+    fn a_kind_is_called_what_its_machines_share() {
+        for (one, other, expected) in [
+            ("Pump 1", "Pump 2", Some("Pump")),
+            ("Pump_01", "Pump_02", Some("Pump")),
+            ("Pump", "Pump 2", Some("Pump")),
+            ("Feed Pump A", "Feed Pump B", Some("Feed Pump")),
+            ("Nord/Pump", "Nordost/Pump", None),
+            ("01-Compressor", "02-Compressor", Some("Compressor")),
+            ("PLC1", "PLC2", Some("PLC")),
+            ("P1", "P2", None),
+            ("Pumpe", "Pumpwerk", None),
+            ("Meter", "Valve", None),
+        ] {
+            assert_eq!(shared(one, other).as_deref(), expected, "{one} {other}");
+        }
+        assert_eq!(level("Gateway Nord", 1), "Gateway Nord, more");
+        assert_eq!(level(&"x".repeat(256), 12).chars().count(), limits::NAME_CHARS);
     }
 
     #[test]

@@ -65,6 +65,8 @@ pub enum Output {
     Step(StepId, Step),
     /// What waited behind this gate can go.
     Open(Gate),
+    /// An asset has no place under the one above it, and why.
+    NoPlace(AssetIx, &'static str),
     /// What SiteWise has is known now.
     Learned,
     /// What SiteWise has as the latest values, in the order of the streams of
@@ -245,17 +247,27 @@ impl Plan {
         self.lanes.pending() + self.dirty.len() + self.timers.len() + self.waiters.len()
     }
 
+    /// Whether SiteWise has not heard of a model yet.
+    pub fn is_unheard_of(&self, ix: ModelIx) -> bool {
+        let absent =
+            self.models.get(ix.0 as usize).is_none_or(|state| state.stage == ModelStage::Absent);
+        absent && self.places.get(&Job::Model(ix)) != Some(&Place::Flight)
+    }
+
+    /// Whether SiteWise has not heard of a property of a model yet.
+    pub fn is_unwritten(&self, ix: ModelIx, property: PropertyIx, models: &Models) -> bool {
+        let Some(state) = self.models.get(ix.0 as usize) else { return true };
+        let id = models.get(ix).property_id(property);
+        // One that was just written may have it already.
+        state.stage != ModelStage::Unknown
+            && property.0 as usize >= state.complete
+            && !state.properties.contains(&id)
+            && self.places.get(&Job::Model(ix)) != Some(&Place::Flight)
+    }
+
     /// Something is wanted of a model that it may lack.
     pub fn model_wanted(&mut self, ix: ModelIx, models: &Models, now: Instant) {
-        while self.models.len() <= ix.0 as usize {
-            let id = models.get(ModelIx(self.models.len() as u32)).id;
-            let stage = if self.known_models.contains_key(&id) {
-                ModelStage::Unknown
-            } else {
-                ModelStage::Absent
-            };
-            self.models.push(ModelState::new(stage));
-        }
+        self.follow_models(ix, models);
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.growth.wanted_since.get_or_insert(now);
             state.growth.wanted_last = now;
@@ -266,6 +278,19 @@ impl Plan {
         }
         self.forget_changed(ix, models);
         self.touch(Job::Model(ix));
+    }
+
+    /// Has a state for each model up to this one.
+    fn follow_models(&mut self, ix: ModelIx, models: &Models) {
+        while self.models.len() <= ix.0 as usize {
+            let id = models.get(ModelIx(self.models.len() as u32)).id;
+            let stage = if self.known_models.contains_key(&id) {
+                ModelStage::Unknown
+            } else {
+                ModelStage::Absent
+            };
+            self.models.push(ModelState::new(stage));
+        }
     }
 
     /// An asset is wanted that was not.

@@ -1,15 +1,17 @@
 //! Nodes and devices that SiteWise has as online since before the start: they are asked for, and
 //! their deaths are told even though nobody heard of their lives.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::models::Tags;
 use super::values::SourceValues;
+use super::world::Kinship;
 use super::{Output, Twin};
 use crate::sparkplug::address::{EdgeNode, Source};
 
 impl Twin {
-    /// Asks for whoever was online.
+    /// Asks for whoever was online, and then for who else is known.
     pub(super) fn expect_known(&mut self) {
         let mut nodes: BTreeMap<EdgeNode, Vec<Arc<str>>> = BTreeMap::new();
         for source in self.writer.world.plan.online() {
@@ -20,6 +22,8 @@ impl Twin {
             devices.sort_unstable();
             self.writer.outputs.push_back(Output::Expect { edge, devices });
         }
+        let offline: BTreeSet<_> = self.writer.world.plan.offline_nodes().cloned().collect();
+        self.writer.outputs.extend(offline.into_iter().map(Output::Hope));
     }
 
     /// What is known of a source: of one that SiteWise has as online, and that was never born
@@ -27,7 +31,7 @@ impl Twin {
     pub(super) fn recall(&mut self, source: &Source) -> Option<&mut SourceValues> {
         let world = &mut self.writer.world;
         if !self.sources.contains_key(source) && world.plan.was_online(source) {
-            let asset = world.source(source, &[]).ok()?;
+            let asset = world.source(source, Kinship::Tags(&Tags::default())).ok()?;
             let presence = world.presence_of(asset, source.device.is_none()).ok()?;
             let values = SourceValues::online(asset, presence);
             self.sources.insert(source.clone(), values);

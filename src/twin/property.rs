@@ -6,7 +6,8 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::identity::{Namespace, PropertyRole};
-use crate::sitewise::api::{self, DataType, PropertyKind};
+use super::mapping::Form;
+use crate::sitewise::api::{self, PropertyKind};
 use crate::sparkplug::address::Source;
 
 /// A property as wanted.
@@ -24,8 +25,11 @@ pub struct Property {
     pub source: Option<Arc<Source>>,
     /// Why it is there.
     pub role: PropertyRole,
-    /// Type of its values.
-    pub data_type: DataType,
+    /// Form of its values.
+    pub form: Form,
+    /// SiteWise has it, and nobody has asked for it since the start: its role is a guess, and its
+    /// path is not known.
+    pub(super) learned: bool,
 }
 
 /// What a property has beyond what most have.
@@ -77,7 +81,7 @@ impl Property {
             id: self.id,
             external_id: namespace.external_id(&format!("{model}/{}", self.name), self.id),
             name: self.name.to_string(),
-            data_type: self.data_type,
+            data_type: self.form.data_type(),
             unit: self.unit.as_deref().map(str::to_owned),
             kind: match self.is_attribute() {
                 true => PropertyKind::Attribute { default },

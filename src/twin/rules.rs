@@ -71,6 +71,11 @@ impl Rules {
         Ok(Self(rules))
     }
 
+    /// Whether there are none.
+    pub(super) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Groups the flat metrics among `metrics` into instances. What a birth has of an instance
     /// already is added to it. Returns how many instances only the rules have made.
     pub(super) fn group(&self, metrics: Vec<Metric>) -> (Vec<Metric>, usize) {
@@ -246,6 +251,8 @@ fn join(metrics: &mut Vec<Metric>, mut groups: Groups) -> usize {
             version: None,
             parameters: Vec::new(),
             members,
+            number: u32::MAX,
+            defined: None,
         };
         metrics.push(Metric { name, properties: Vec::new(), content: Content::Instance(instance) });
     }
@@ -281,6 +288,8 @@ mod tests {
             version: None,
             parameters: Vec::new(),
             members,
+            number: 0,
+            defined: None,
         };
         Metric { content: Content::Instance(instance), ..leaf(name) }
     }

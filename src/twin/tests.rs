@@ -1,11 +1,14 @@
 //! The twin at its boundary: events in, SiteWise's state and points out.
 
+mod attributes;
+mod caps;
 pub(crate) mod fake;
+mod flat;
 mod growth;
+mod latest;
 mod orders;
 mod presence;
 mod provisioning;
-mod refusals;
 mod start;
 mod values;
 
@@ -14,7 +17,7 @@ use std::time::Duration;
 use self::fake::FakeSiteWise;
 use super::*;
 use crate::delivery::point::Class;
-use crate::sitewise::api::{FaultKind, Quality, Variant};
+use crate::sitewise::api::{FaultKind, Quality, Tqv, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
@@ -53,7 +56,8 @@ struct Rig {
     opened: Vec<Gate>,
     refused: Vec<(Point, &'static str)>,
     grouped: Vec<EdgeNode>,
-    differences: Vec<String>,
+    found: Vec<(Finding, String)>,
+    capped: Vec<String>,
     expected: Vec<String>,
     /// Percent of the calls that fail, whether they were carried out or not.
     weather: Option<(u8, fastrand::Rng)>,
@@ -74,7 +78,8 @@ impl Rig {
             opened: Vec::new(),
             refused: Vec::new(),
             grouped: Vec::new(),
-            differences: Vec::new(),
+            found: Vec::new(),
+            capped: Vec::new(),
             expected: Vec::new(),
             weather: None,
         }
@@ -82,11 +87,20 @@ impl Rig {
 
     /// Another process, later, on the same SiteWise.
     fn restart(self) -> Self {
+        self.restart_with(config())
+    }
+
+    /// As [`restart`](Self::restart), configured otherwise. What was written has arrived.
+    fn restart_with(self, config: Config) -> Self {
         let mut sitewise = self.sitewise;
         sitewise.writes.clear();
         sitewise.reads = 0;
+        for Waiting { point, .. } in self.points.into_iter().filter(|point| point.gate.is_none()) {
+            let Point { stream, time, quality, value, .. } = point;
+            sitewise.put(stream.asset, stream.property, Tqv { time, quality, value });
+        }
         let weather = self.weather;
-        let mut rig = Self::with(config(), sitewise);
+        let mut rig = Self::with(config, sitewise);
         rig.now.wall = self.now.wall.plus(Duration::from_secs(1));
         rig.weather = weather;
         rig
@@ -108,7 +122,11 @@ impl Rig {
                 Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge),
-                Output::Differs(difference) => self.differences.push(difference.to_string()),
+                Output::Found { finding, example, .. } => self.found.push((finding, example)),
+                Output::Capped { source, cap, example } => {
+                    self.capped.push(format!("{source} {}: {example}", cap.label()));
+                }
+                Output::Hope(edge) => self.expected.push(format!("perhaps {edge}")),
                 Output::Expect { edge, devices } => {
                     self.expected.push(format!("{edge} {}", devices.join(" ")));
                 }
@@ -158,6 +176,32 @@ impl Rig {
             }
         }
         self.now = end;
+    }
+
+    /// Milliseconds since the start.
+    fn offset(&self) -> i64 {
+        self.now.wall.as_millis() - START
+    }
+
+    /// What SiteWise shows of a property: quality and value of the latest time.
+    fn shown(&self, asset: &str, property: &str) -> Option<(Quality, Variant)> {
+        let (asset, of) = self.sitewise.asset(asset);
+        let model = &self.sitewise.models[&of.model];
+        let id = model.all_properties().find(|p| p.name == property)?.id;
+        let before = self.sitewise.latest.get(&(asset, id)).cloned();
+        let written = self.points.iter().map(|waiting| &waiting.point);
+        let written =
+            written.filter(|point| (point.stream.asset, point.stream.property) == (asset, id));
+        let written = written.map(|point| (point.time, point.quality, point.value.clone()));
+        let all = before.map(|tqv| (tqv.time, tqv.quality, tqv.value)).into_iter().chain(written);
+        let latest = all.reduce(|had, new| if new.0 >= had.0 { new } else { had })?;
+        Some((latest.1, latest.2))
+    }
+
+    /// The names of the properties of an asset.
+    fn properties(&self, asset: &str) -> Vec<&str> {
+        let (_, of) = self.sitewise.asset(asset);
+        self.sitewise.models[&of.model].all_properties().map(|p| &*p.name).collect()
     }
 
     fn seconds(&mut self, seconds: u64) {
@@ -234,6 +278,8 @@ fn instance(name: &str, template: &str, members: Vec<Metric>) -> Metric {
         version: None,
         parameters: Vec::new(),
         members,
+        number: 0,
+        defined: None,
     };
     Metric { name: name.into(), properties: Vec::new(), content: Content::Instance(instance) }
 }
@@ -310,7 +356,7 @@ fn birth_at(
 
 fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
     let samples = samples.into_iter().map(|(slot, sample)| (Slot(slot), sample)).collect();
-    Event::Data(Data { source, samples, order: Order::InOrder })
+    Event::Data(Data { source, samples, attributes: Vec::new(), order: Order::InOrder })
 }
 
 fn death(source: Source, offset_ms: i64) -> Event {

@@ -1,28 +1,39 @@
 //! Values of one node or device: what a birth, data and a death write of them.
 
-use std::collections::BTreeMap;
+mod attributes;
+mod leaf;
+mod lookup;
+
+use std::cmp::Ordering;
 use std::time::Duration;
 
-use super::assets::AssetIx;
-use super::counts::{Counts, Dropped};
-use super::in_window;
-use super::layout::{self, Attribute, Layout, Target};
+use self::attributes::Attributes;
+use self::leaf::{At, Gone, Leaf};
+pub(super) use self::lookup::LookUps;
+use super::assets::{AssetIx, Known};
+use super::counts::Dropped;
+use super::layout::{self, InstancePlace, Layout};
 use super::mapping::{self, Converted};
 use super::models::PropertyIx;
 use super::view::Presence;
 use super::world::PresenceProperties;
 use super::writer::Writer;
-use super::{Output, Twin};
+use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
-use crate::sitewise::api::{DataType, Quality, Tqv, Variant};
+use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Data, Death, Order, Quality as Sent};
-use crate::sparkplug::event::{Sample, SessionFigures, Slot};
+use crate::sparkplug::event::{Birth, Data, Death, Order, Sample, SessionFigures, Slot};
+use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
 /// The smallest step of time: a later value needs a later time.
 const TICK: Duration = Duration::from_millis(1);
+
+/// A clock that is so little behind what was written stands still.
+const STILL: Duration = Duration::from_secs(1);
+/// A clock that is less behind than this counts as right: messages may have been on their way.
+const UNDERWAY: Duration = Duration::from_secs(120);
 
 /// The values of one node or device.
 #[derive(Debug)]
@@ -34,118 +45,114 @@ pub(super) struct SourceValues {
     told: Option<Timestamp>,
     /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
     doubted: bool,
+    /// Whether people were told since its birth that its clock went back.
+    went_back: bool,
     gaps: u64,
     rebirths: u64,
-    slots: Vec<Result<Leaf, Dropped>>,
-    attributes: BTreeMap<(AssetIx, PropertyIx), Variant>,
+    slots: Vec<At>,
+    /// Leaves that the last birth does not have, with what was written of them.
+    gone: Gone,
+    attributes: Attributes,
+    /// Where its instances are, by their numbers.
+    instances: Vec<Option<InstancePlace>>,
     /// When it was born and when it died, as told.
     born: Option<Timestamp>,
     died: Option<Timestamp>,
+    /// How far its clock is behind ours, as far as its messages tell.
+    behind: Duration,
     /// When its values are to be marked, and the time of death.
     death: Option<(Instant, Timestamp)>,
 }
 
-/// A leaf and what was written of it last. There is one for each metric, so its parts stand side
-/// by side where a [`Target`] and a [`Tqv`] would leave gaps.
-#[derive(Debug)]
-struct Leaf {
-    asset: AssetIx,
-    property: PropertyIx,
-    data_type: DataType,
-    quality: Quality,
-    time: Timestamp,
-    /// None where nothing was written.
-    value: Option<Variant>,
-}
-
-impl Leaf {
-    fn new(target: Target, last: Option<Tqv>) -> Self {
-        let Target { asset, property, data_type } = target;
-        let (time, quality) = (Timestamp::default(), Quality::Good);
-        let mut leaf = Self { asset, property, data_type, quality, time, value: None };
-        if let Some(last) = last {
-            leaf.write(last);
-        }
-        leaf
-    }
-
-    fn target(&self) -> Target {
-        Target { asset: self.asset, property: self.property, data_type: self.data_type }
-    }
-
-    fn last(&self) -> Option<Tqv> {
-        let value = self.value.clone()?;
-        Some(Tqv { time: self.time, quality: self.quality, value })
-    }
-
-    /// Whether a birth says nothing new.
-    fn repeats(&self, converted: &Converted) -> bool {
-        self.quality == converted.quality && self.value.as_ref() == Some(&converted.value)
-    }
-
-    fn write(&mut self, last: Tqv) {
-        let Tqv { time, quality, value } = last;
-        (self.time, self.quality, self.value) = (time, quality, Some(value));
-    }
-}
-
 impl Twin {
     pub(super) fn born(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
-        let Self { config, writer, sources, stale, .. } = self;
+        let Self { config, writer, sources, stale, lookups, .. } = self;
+        let source = &birth.source;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
         let laid = layout::lay_out(&mut writer.world, config, birth);
-        let differences = writer.world.models.differences.take().into_iter();
-        writer.outputs.extend(differences.map(Output::Differs));
+        writer.tell_capped(source);
         // The plan has to know the models before the first value asks for its gate.
         writer.world.settle_changes(now.instant);
-        let old = sources.remove(&birth.source);
+        let old = sources.remove(source);
         if let Some((due, _)) = old.as_ref().and_then(|old| old.death) {
-            stale.remove(&(due, birth.source.clone()));
+            stale.remove(&(due, source.clone()));
         }
-        let Ok(Layout { asset, presence, targets, attributes }) = laid else {
-            for _ in leaves.iter().filter(|(_, sample)| !sample.absent) {
-                writer.world.counts.drop_value(Dropped::Capped);
+        let Layout { asset, presence, places, attributes, assets, instances, changed } = match laid
+        {
+            Ok(layout) => layout,
+            Err(cap) => {
+                let lost = leaves.iter().filter(|(_, sample)| !sample.absent).count() as u64;
+                writer.world.counts.drop_values(cap.into(), lost);
+                writer.world.capped.lose(source, cap, lost);
+                return;
             }
-            return;
         };
+        for (asset, template) in changed {
+            writer.changed_template(source, asset, &template);
+        }
         let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
-        for (target, last) in values.take_over(targets, old) {
+        values.instances = instances;
+        values.behind = behind(birth.time, now);
+        values.take_over(places, old);
+        for leaf in values.gone.values_mut().filter(|leaf| leaf.looks_fresh()) {
             // A metric of the last birth that is missing from this one.
-            writer.own(target, stale_mark(last, usual, now), Class::Stale);
+            if let Some(last) = leaf.last() {
+                let mark = stale_mark(last, usual, now);
+                leaf.write(mark.clone());
+                writer.own(leaf.target(), mark, Class::Stale);
+            }
         }
+        let (mut lost, mut first) = (Lost::default(), Vec::new());
         for (place, (slot, sample)) in leaves.into_iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
             if !sample.absent {
-                values.born_with(writer, (slot, sample), usual, now);
+                let leaf = values.leaf_at(slot).filter(|leaf| leaf.is_new());
+                let known = |leaf: &&Leaf| writer.world.assets.get(leaf.asset).known != Known::No;
+                first.extend(leaf.filter(known).map(Leaf::target));
+                values.born_with(writer, (slot, sample), usual, &mut lost, now);
             }
         }
         writer.sent = None;
-        for attribute in attributes {
-            values.attribute(writer, attribute, usual);
-        }
+        lost.settle(writer, source);
+        values.attributes_born(writer, attributes, &assets, usual, now);
         values.tell_birth(writer, birth.time, now);
         values.doubted = false;
-        sources.insert(birth.source.clone(), values);
+        lookups.ask(&mut writer.world, source, first, &assets, usual);
+        sources.insert(source.clone(), values);
     }
 
     pub(super) fn told(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
+        if !data.attributes.is_empty() && data.order != Order::Late {
+            self.attributes_told(data, now);
+        }
         let writer = &mut self.writer;
+        let mut lost = Lost::default();
         let Some(values) = self.sources.get_mut(&data.source) else {
-            for _ in &data.samples {
-                writer.world.counts.drop_value(Dropped::Capped);
-            }
-            return;
+            let why = match self.tagless.contains(&data.source) {
+                true => Dropped::NotCarried,
+                false => Dropped::CappedAssets,
+            };
+            lost.add(why, data.samples.len() as u64);
+            writer.world.counts.drop_values(why, data.samples.len() as u64);
+            return lost.settle(writer, &data.source);
         };
         for (place, (slot, sample)) in data.samples.iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
-            values.told(writer, (*slot, sample), data.order, now);
+            values.told(writer, (*slot, sample), data.order, &mut lost, now);
         }
         writer.sent = None;
+        lost.settle(writer, &data.source);
+        values.behind = values.behind.min(lost.behind);
+        if lost.went_back && !std::mem::replace(&mut values.went_back, true) {
+            let example = format!("{} sent a value older than the one before", data.source);
+            writer.found(&data.source.edge, Finding::ClockBack, example);
+        }
     }
 
     pub(super) fn died(&mut self, death: &Death, now: Now) {
+        self.tagless.forget(&death.source);
         if self.recall(&death.source).is_none() {
             return;
         }
@@ -158,18 +165,22 @@ impl Twin {
         let usual = if in_window(death.time, now) { death.time } else { now.wall };
         values.tell_death(&mut self.writer, usual, now);
         let due = now.instant + self.config.stale_after;
-        values.death = Some((due, usual));
+        // By the sender's own clock: what it says next must not be hidden by the mark.
+        let by_its_clock = match values.behind {
+            Duration::ZERO => usual,
+            behind => usual.min(now.wall.minus(behind)),
+        };
+        values.death = Some((due, by_its_clock));
         self.stale.insert((due, death.source.clone()));
     }
 
-    /// Marks what a dead node or device said last as no longer fresh.
+    /// Marks what a dead node or device said last as no longer fresh. What was BAD does not
+    /// become better by it.
     pub(super) fn mark_stale(&mut self, source: &Source, now: Now) {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((_, died)) = values.death.take() else { return };
-        for leaf in values.slots.iter_mut().flatten() {
-            if leaf.quality != Quality::Uncertain
-                && let Some(last) = leaf.last()
-            {
+        for leaf in values.slots.iter_mut().filter_map(At::leaf_mut) {
+            if let Some(last) = leaf.last().filter(|_| leaf.looks_fresh()) {
                 let mark = stale_mark(last, died, now);
                 leaf.write(mark.clone());
                 self.writer.own(leaf.target(), mark, Class::Stale);
@@ -194,6 +205,39 @@ impl Twin {
     }
 }
 
+/// What a message lost at caps, by cap, and what its values' times tell.
+#[derive(Debug)]
+struct Lost {
+    values: Vec<(Dropped, u64)>,
+    went_back: bool,
+    /// The least that a value was behind our clock.
+    behind: Duration,
+}
+
+impl Default for Lost {
+    fn default() -> Self {
+        Self { values: Vec::new(), went_back: false, behind: Duration::MAX }
+    }
+}
+
+impl Lost {
+    fn add(&mut self, why: Dropped, values: u64) {
+        match self.values.iter_mut().find(|(had, _)| *had == why) {
+            Some((_, count)) => *count += values,
+            None if why.cap().is_some() => self.values.push((why, values)),
+            None => {}
+        }
+    }
+
+    fn settle(&self, writer: &mut Writer, source: &Source) {
+        for (why, values) in &self.values {
+            if let Some(cap) = why.cap() {
+                writer.world.capped.lose(source, cap, *values);
+            }
+        }
+    }
+}
+
 impl SourceValues {
     /// Of what is known to be online, and nothing else of it.
     pub(super) fn online(asset: AssetIx, presence: PresenceProperties) -> Self {
@@ -207,12 +251,16 @@ impl SourceValues {
             online: None,
             told: None,
             doubted: false,
+            went_back: false,
             gaps: 0,
             rebirths: 0,
             slots: Vec::new(),
-            attributes: BTreeMap::new(),
+            gone: Gone::new(),
+            attributes: Attributes::default(),
+            instances: Vec::new(),
             born: None,
             died: None,
+            behind: Duration::ZERO,
             death: None,
         }
     }
@@ -226,29 +274,20 @@ impl SourceValues {
 
     /// What was written last of an asset's properties, the bridge's own excepted.
     pub(super) fn last_of(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, Tqv)> {
-        let leaves = self.slots.iter().flatten().filter(move |leaf| leaf.asset == asset);
+        let leaves = self.slots.iter().filter_map(At::leaf);
+        let leaves = leaves.filter(move |leaf| leaf.asset == asset);
         leaves.filter_map(|leaf| Some((leaf.property, leaf.last()?)))
-    }
-
-    /// The values of an asset's attributes that are not their model's defaults.
-    pub(super) fn attributes_of(
-        &self,
-        asset: AssetIx,
-    ) -> impl Iterator<Item = (PropertyIx, &Variant)> {
-        let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
-        self.attributes.range(all).map(|((_, property), value)| (*property, value))
     }
 
     /// What the bridge itself tells of the asset.
     pub(super) fn told_of(&self) -> Vec<(PropertyIx, Tqv)> {
         let Some(time) = self.told else { return Vec::new() };
         let PresenceProperties { online, last_birth, last_death, session } = self.presence;
-        let millis = |time: Timestamp| Variant::Double(time.as_millis() as f64);
         let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
         let mut told = Vec::new();
         told.extend(self.online.map(|is| (online, Variant::Boolean(is))));
-        told.extend(self.born.map(|born| (last_birth, millis(born))));
-        told.extend(self.died.map(|died| (last_death, millis(died))));
+        told.extend(self.born.map(|born| (last_birth, mapping::seconds(born))));
+        told.extend(self.died.map(|died| (last_death, mapping::seconds(died))));
         if let Some((gaps, rebirths)) = session {
             told.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
         }
@@ -256,14 +295,9 @@ impl SourceValues {
         told.into_iter().map(good).collect()
     }
 
-    /// Takes over what was written before this birth, and gives back what was written of
-    /// leaves that are no more and is not marked yet.
-    fn take_over(
-        &mut self,
-        targets: Vec<Result<Target, Dropped>>,
-        old: Option<Self>,
-    ) -> Vec<(Target, Tqv)> {
-        let mut written = BTreeMap::new();
+    /// Takes over what was written before this birth.
+    fn take_over(&mut self, places: Vec<layout::Place>, old: Option<Self>) {
+        let mut slots = Vec::new();
         if let Some(old) = old {
             self.online = old.online;
             self.told = old.told;
@@ -273,12 +307,10 @@ impl SourceValues {
             self.gaps = old.gaps;
             self.rebirths = old.rebirths;
             self.attributes = old.attributes;
-            let leaves = old.slots.into_iter().flatten();
-            written.extend(leaves.filter_map(|leaf| Some((leaf.target(), leaf.last()?))));
+            self.gone = old.gone;
+            slots = old.slots;
         }
-        let mut leaf = |target| Leaf::new(target, written.remove(&target));
-        self.slots = targets.into_iter().map(|target| target.map(&mut leaf)).collect();
-        written.into_iter().filter(|(_, last)| last.quality != Quality::Uncertain).collect()
+        leaf::take_over(&mut self.slots, &mut self.gone, places, slots)
     }
 
     /// A value in a birth is written if it says something new.
@@ -290,65 +322,71 @@ impl SourceValues {
         writer: &mut Writer,
         (slot, sample): (Slot, &Sample),
         usual: Timestamp,
+        lost: &mut Lost,
         now: Now,
     ) {
-        let (counts, doubted) = (&mut writer.world.counts, self.doubted);
-        let Some(leaf) = self.leaf(slot, sample, counts) else { return };
+        let doubted = self.doubted;
+        let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         if sample.historical {
-            writer.plant(leaf.target(), tqv(sample.time, converted), class, now);
-            return;
+            return leaf.remember(writer, tqv(sample.time, converted), now);
         }
         let own_time = in_window(sample.time, now);
-        let time = match &leaf.value {
-            Some(_) if leaf.repeats(&converted) && !doubted => {
-                return writer.world.counts.drop_value(Dropped::Unchanged);
-            }
-            Some(_) if own_time && sample.time > leaf.time => sample.time,
-            Some(_) => later(usual, leaf.time, now),
-            None if own_time => sample.time,
-            None => usual,
+        if leaf.repeats(&converted) && !doubted {
+            return writer.world.counts.drop_value(Dropped::Unchanged);
+        }
+        let time = match own_time {
+            true if leaf.is_new() || sample.time > leaf.time => sample.time,
+            false if leaf.is_new() => usual,
+            true | false => later(usual, leaf.time, now),
         };
         let tqv = tqv(time, converted);
         if writer.plant(leaf.target(), tqv.clone(), class, now) {
-            leaf.write(tqv);
+            // A clock that stands still is no clock that goes back.
+            let still = usual <= time && time <= usual.plus(STILL);
+            leaf.write_said(tqv, if still { usual } else { time });
         }
     }
 
+    /// A value in data keeps its time. It is the current one unless the sender says that it is
+    /// history, or it is older than the one that is known.
     fn told(
         &mut self,
         writer: &mut Writer,
         (slot, sample): (Slot, &Sample),
         order: Order,
+        lost: &mut Lost,
         now: Now,
     ) {
-        let counts = &mut writer.world.counts;
-        let Some(leaf) = self.leaf(slot, sample, counts) else { return };
-        let past = sample.historical || order == Order::Late;
-        let class = if past { Class::History } else { Class::Live };
+        let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
+        let class = match order {
+            Order::InOrder | Order::AfterGap if !sample.historical => Class::Live,
+            Order::InOrder | Order::AfterGap | Order::Late => Class::History,
+        };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         let tqv = tqv(sample.time, converted);
-        let latest = match &leaf.value {
-            Some(_) => leaf.time <= tqv.time || is_ahead(leaf.time, now),
-            None => true,
-        };
-        if past || !latest {
-            writer.plant(leaf.target(), tqv, class, now);
-        } else if writer.plant(leaf.target(), tqv.clone(), class, now) {
-            leaf.write(tqv);
+        if class == Class::History {
+            return leaf.remember(writer, tqv, now);
         }
-    }
-
-    /// An attribute is written once, and again when it changes.
-    fn attribute(&mut self, writer: &mut Writer, attribute: Attribute, time: Timestamp) {
-        let Attribute { target, value } = attribute;
-        let converted = mapping::convert(Some(&value), Sent::Good, target.data_type);
-        let Ok(Converted { value, quality, .. }) = converted else { return };
-        let place = (target.asset, target.property);
-        if self.attributes.get(&place) != Some(&value) {
-            self.attributes.insert(place, value.clone());
-            writer.own(target, Tqv { time, quality, value }, Class::Static);
+        let latest = leaf.is_new() || leaf.said() <= tqv.time || is_ahead(leaf.time, now);
+        lost.went_back |= !latest && in_window(tqv.time, now);
+        lost.behind = lost.behind.min(behind(tqv.time, now));
+        if !latest {
+            writer.plant(leaf.target(), tqv, class, now);
+            return;
+        }
+        // Of one time, SiteWise keeps a value for each quality: the later one needs a later time.
+        let said = tqv.time;
+        let time = match leaf.time.cmp(&said) {
+            _ if leaf.is_new() || is_ahead(leaf.time, now) => said,
+            Ordering::Less => said,
+            Ordering::Equal | Ordering::Greater if leaf.quality == tqv.quality => leaf.time,
+            Ordering::Equal | Ordering::Greater => leaf.time.plus(TICK),
+        };
+        let tqv = Tqv { time, ..tqv };
+        if writer.plant(leaf.target(), tqv.clone(), class, now) {
+            leaf.write_said(tqv, said);
         }
     }
 
@@ -359,8 +397,7 @@ impl SourceValues {
             writer.tell(self.asset, self.presence.online, time, Variant::Boolean(true));
         }
         self.born = Some(birth);
-        let birth = Variant::Double(birth.as_millis() as f64);
-        writer.tell(self.asset, self.presence.last_birth, time, birth);
+        writer.tell(self.asset, self.presence.last_birth, time, mapping::seconds(birth));
     }
 
     fn tell_death(&mut self, writer: &mut Writer, death: Timestamp, now: Now) {
@@ -368,8 +405,7 @@ impl SourceValues {
         self.died = Some(death);
         let time = self.presence_time(death, now);
         writer.tell(self.asset, self.presence.online, time, Variant::Boolean(false));
-        let death = Variant::Double(death.as_millis() as f64);
-        writer.tell(self.asset, self.presence.last_death, time, death);
+        writer.tell(self.asset, self.presence.last_death, time, mapping::seconds(death));
     }
 
     /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
@@ -390,16 +426,35 @@ impl SourceValues {
         time
     }
 
+    /// The leaf at a slot.
+    fn leaf_at(&self, slot: Slot) -> Option<&Leaf> {
+        match self.slots.get(slot.0 as usize)? {
+            At::Same(slot) => self.slots.get(slot.0 as usize)?.leaf(),
+            at => at.leaf(),
+        }
+    }
+
     /// The leaf of a sample that is to be written.
-    fn leaf(&mut self, slot: Slot, sample: &Sample, counts: &mut Counts) -> Option<&mut Leaf> {
-        let why = match self.slots.get_mut(slot.0 as usize) {
-            Some(Ok(_)) if sample.alarm => Dropped::Alarm,
-            Some(Ok(_)) if sample.transient => Dropped::Transient,
-            Some(Ok(leaf)) => return Some(leaf),
-            Some(Err(why)) => *why,
-            None => Dropped::NotCarried,
+    fn leaf(
+        &mut self,
+        writer: &mut Writer,
+        slot: Slot,
+        sample: &Sample,
+        lost: &mut Lost,
+    ) -> Option<&mut Leaf> {
+        let slot = match self.slots.get(slot.0 as usize) {
+            Some(At::Same(slot)) => *slot,
+            _ => slot,
         };
-        counts.drop_value(why);
+        let why = match self.slots.get_mut(slot.0 as usize) {
+            Some(At::Leaf(_)) if sample.alarm => Dropped::Alarm,
+            Some(At::Leaf(_)) if sample.transient => Dropped::Transient,
+            Some(At::Leaf(leaf)) => return Some(leaf),
+            Some(At::None(why)) => *why,
+            Some(At::Same(_)) | None => Dropped::NotCarried,
+        };
+        writer.world.counts.drop_value(why);
+        lost.add(why, 1);
         None
     }
 }
@@ -411,12 +466,20 @@ fn tqv(time: Timestamp, converted: Converted) -> Tqv {
 /// A value that is no longer fresh, at `time` or a tick after it was written, whichever is
 /// later.
 fn stale_mark(last: Tqv, time: Timestamp, now: Now) -> Tqv {
-    Tqv { time: later(time, last.time, now), quality: Quality::Uncertain, ..last }
+    let quality = last.quality.max(Quality::Uncertain);
+    Tqv { time: later(time, last.time, now), quality, ..last }
 }
 
 /// `time`, or a tick after `last` if that is later, and not the word of a clock that was wrong.
 fn later(time: Timestamp, last: Timestamp, now: Now) -> Timestamp {
     if is_ahead(last, now) { time } else { time.max(last.plus(TICK)) }
+}
+
+/// How far a sender's clock is behind ours, by a time of its.
+fn behind(time: Timestamp, now: Now) -> Duration {
+    let millis = now.wall.as_millis().saturating_sub(time.as_millis());
+    let behind = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
+    if behind < UNDERWAY || behind > limits::OLDEST_VALUE { Duration::ZERO } else { behind }
 }
 
 /// Whether a time that was written is one that SiteWise would not take now: our clock was ahead

@@ -1,28 +1,55 @@
 //! The desired world: models, assets and the plan that brings them about, kept in step.
 
+mod tree;
+
 use std::collections::BTreeSet;
 
-use super::assets::{self, AssetIx, Assets};
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use super::assets::{self, AssetIx, Assets, Kind};
+use super::caps::{Cap, Capped};
 use super::counts::Counts;
+use super::defined::Defined;
 use super::identity::{Address, PropertyRole};
-use super::models::{self, Cap, ModelIx, Models, PropertyIx};
+use super::mapping::{Form, SECONDS_UNIT};
+use super::models::{self, Founding, ModelIx, Models, PropertyIx, Tags};
 use super::plan::Plan;
 use super::{Config, names};
-use crate::sitewise::api::DataType;
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Instant;
 
 /// Model of every group.
 const GROUP_MODEL: &str = "Sparkplug Group";
-/// Model of edge nodes without plain metrics, and the beginning of the names of others.
+/// Model of edge nodes without plain metrics.
 const NODE_MODEL: &str = "Sparkplug Edge Node";
-/// Model of devices without plain metrics, and the beginning of the names of others.
+/// Model of devices without plain metrics.
 const DEVICE_MODEL: &str = "Sparkplug Device";
 /// Model of the bridge's own asset.
 const BRIDGE_MODEL: &str = "Sparkwise Bridge";
-
+/// Edge nodes without plain metrics that get a model of their own. A tree has 100 models at most.
+const OWN_NODE_MODELS: usize = 20;
 /// The property by which a node or device tells that it is alive.
 pub(super) const ONLINE: &str = "Online";
+const LAST_BIRTH: &str = "Last birth";
+const LAST_DEATH: &str = "Last death";
+const GAPS: &str = "Sequence gaps";
+const REBIRTHS: &str = "Rebirths";
+const HEARTBEAT: &str = "Heartbeat";
+
+/// All properties by which the bridge tells what it knows itself, those of an earlier version
+/// included.
+pub(super) const PRESENCE: [(&str, Form); 9] = [
+    (ONLINE, Form::Boolean),
+    (LAST_BIRTH, Form::Seconds),
+    (LAST_DEATH, Form::Seconds),
+    (GAPS, Form::Integer),
+    (REBIRTHS, Form::Integer),
+    (HEARTBEAT, Form::Seconds),
+    (LAST_BIRTH, Form::Double),
+    (LAST_DEATH, Form::Double),
+    (HEARTBEAT, Form::Double),
+];
 
 /// Desired models and assets, and the plan.
 #[derive(Debug)]
@@ -31,8 +58,13 @@ pub(super) struct World {
     pub assets: Assets,
     pub plan: Plan,
     pub counts: Counts,
+    pub capped: Capped,
     assets_per_model: usize,
+    max_models: usize,
     changed: BTreeSet<ModelIx>,
+    pub defined: Defined,
+    /// Units of assets that are not their model's.
+    units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
 }
 
 /// The properties by which a node or device tells that it is alive.
@@ -43,6 +75,17 @@ pub(super) struct PresenceProperties {
     pub last_death: PropertyIx,
     /// Sequence gaps and rebirths, of an edge node.
     pub session: Option<(PropertyIx, PropertyIx)>,
+}
+
+/// What tells the model of a node or device that has no asset yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kinship<'a> {
+    /// `TWIN_KINDS` says it.
+    Named(&'a str),
+    /// Its plain metrics; it may have none.
+    Tags(&'a Tags<'a>),
+    /// It has no plain metrics, but instances, and so needs no model of its own.
+    Instances,
 }
 
 impl World {
@@ -57,8 +100,12 @@ impl World {
             assets: Assets::new(config.namespace, config.max_assets),
             plan: Plan::new(config.namespace, config.rates, seed),
             counts: Counts::default(),
+            capped: Capped::default(),
             assets_per_model: config.assets_per_model,
+            max_models: config.max_models,
             changed: BTreeSet::new(),
+            defined: Defined::default(),
+            units: FxHashMap::default(),
         }
     }
 
@@ -79,14 +126,29 @@ impl World {
         }
     }
 
-    /// The model of a template, or one of the built-in ones.
+    /// The model of a template, or one that people named.
     pub(super) fn model(&mut self, name: &str, description: Option<&str>) -> Result<ModelIx, Cap> {
-        let models = self.models.iter().count();
+        let models = self.models.len();
         let ix = self.models.named(name, description)?;
         if ix.0 as usize >= models {
             self.changed.insert(ix);
         }
         Ok(ix)
+    }
+
+    /// A model of the bridge's own.
+    fn built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
+        let models = self.models.len();
+        let ix = self.models.built_in(name, description);
+        if ix.0 as usize >= models {
+            self.changed.insert(ix);
+        }
+        ix
+    }
+
+    /// Whether no further model may be made.
+    pub(super) fn is_full(&self) -> bool {
+        self.models.len() >= self.max_models
     }
 
     /// A property of a model.
@@ -96,10 +158,22 @@ impl World {
         wanted: models::Wanted<'_>,
     ) -> Result<PropertyIx, Cap> {
         let (property, made) = self.models.property(model, wanted)?;
-        if made {
+        if made || self.plan.has_refused(model) && self.corrects(model, property, wanted) {
             self.changed.insert(model);
         }
         Ok(property)
+    }
+
+    /// Whether what SiteWise refused of a property is now wanted otherwise.
+    fn corrects(
+        &mut self,
+        model: ModelIx,
+        property: PropertyIx,
+        wanted: models::Wanted<'_>,
+    ) -> bool {
+        let id = self.models.get(model).property_id(property);
+        self.plan.refused_property(model, id).is_some()
+            && self.models.correct(model, property, wanted)
     }
 
     /// A property by which the bridge tells what it knows itself.
@@ -107,50 +181,46 @@ impl World {
         &mut self,
         model: ModelIx,
         name: &str,
-        data_type: DataType,
-        unit: Option<&str>,
+        form: Form,
     ) -> Result<PropertyIx, Cap> {
         let path = &[name];
         let role = PropertyRole::Presence;
-        self.property(
-            model,
-            models::Wanted { role, path, name: None, data_type, unit, default: None },
-        )
+        let unit = (form == Form::Seconds).then_some(SECONDS_UNIT);
+        self.property(model, models::Wanted { role, path, name: None, form, unit, default: None })
     }
 
-    /// An asset, under its parent if the tree has a place for it.
+    /// An asset, below its parent if the tree has a place for it.
     pub(super) fn asset(&mut self, wanted: assets::Wanted<'_>) -> Result<AssetIx, Cap> {
         let id = self.assets.id(wanted.address);
-        let known = self.plan.known_asset(id).cloned();
+        if let Some(ix) = self.assets.by_id(id) {
+            return Ok(ix);
+        }
         let mut wanted = wanted;
-        if let Some(known) = &known {
-            let name = self.plan.known_model_name(known.model).unwrap_or("");
-            wanted.model = self.models.known(known.model, name);
-            self.changed.insert(wanted.model);
-        } else if self.assets.by_id(id).is_none() {
-            wanted.model = self.roomy(wanted.model)?;
-        }
-        let (ix, made) =
-            self.assets.want(wanted, known.as_ref().map(|known| known.name.as_str()))?;
-        if made {
-            self.plan.asset_wanted(ix, &self.assets);
-            if let Some(parent) = wanted.parent {
-                let above = self.assets.get(parent).model;
-                let below = self.assets.get(ix).model;
-                self.place(above, below);
+        let known = self.plan.known_asset(id).map(|known| (known.model, known.name.clone()));
+        match &known {
+            Some((model, _)) => {
+                let name = self.plan.known_model_name(*model).unwrap_or("");
+                wanted.model = self.models.known(*model, name, None);
+                self.changed.insert(wanted.model);
             }
+            None if self.assets.has_room() => wanted.model = self.roomy(wanted.model),
+            None => return Err(Cap::Assets),
         }
+        wanted.parent = wanted.parent.map(|parent| self.place_below(parent, wanted.model));
+        let name = known.as_ref().map(|(_, name)| name.as_str());
+        let (ix, _) = self.assets.want(wanted, name)?;
+        self.plan.asset_wanted(ix, &self.assets);
         Ok(ix)
     }
 
     /// The model, or the first one like it that has room for another asset.
-    fn roomy(&mut self, base: ModelIx) -> Result<ModelIx, Cap> {
+    fn roomy(&mut self, base: ModelIx) -> ModelIx {
         let each = self.assets_per_model;
         let mut model = base;
         let mut number = 1;
         while self.assets.of_model(model) >= each {
             number += 1;
-            let (part, made) = self.models.part(base, number, each)?;
+            let (part, made) = self.models.part(base, number, each);
             if made {
                 self.changed.insert(part);
                 let below: Vec<_> =
@@ -161,7 +231,7 @@ impl World {
             }
             model = part;
         }
-        Ok(model)
+        model
     }
 
     /// A model, and those like it for which it has no room.
@@ -170,44 +240,55 @@ impl World {
         std::iter::once(base).chain(parts).collect()
     }
 
-    /// Makes a place for a model's assets under another's.
-    pub(super) fn place(&mut self, above: ModelIx, below: ModelIx) {
-        match self.models.hierarchy(above, below) {
-            Ok(true) => {
-                // The one below is looked at as well, for the other waits until it is usable.
-                self.changed.extend([above, below]);
-            }
-            Ok(false) => {}
-            Err(_) => self.counts.tree_full += 1,
-        }
-    }
-
     /// The asset of the bridge itself, with its heartbeat.
     pub(super) fn bridge(&mut self, host_id: &str) -> Result<(AssetIx, PropertyIx), Cap> {
         let about = "Sparkwise bridges; the heartbeat is written once a minute";
-        let model = self.model(BRIDGE_MODEL, Some(about))?;
+        let model = self.built_in(BRIDGE_MODEL, Some(about));
         let address = Address::Bridge(host_id);
-        let asset =
-            self.asset(assets::Wanted { address: &address, name: host_id, model, parent: None })?;
+        let kind = Kind::Bridge;
+        let wanted = assets::Wanted { address: &address, name: host_id, model, parent: None, kind };
+        let asset = self.asset(wanted)?;
         let model = self.assets.get(asset).model;
-        let heartbeat = self.presence(model, "Heartbeat", DataType::Double, Some("ms"))?;
+        let heartbeat = self.presence(model, HEARTBEAT, Form::Seconds)?;
         Ok((asset, heartbeat))
     }
 
+    /// Whether a node or device has its asset, here or in SiteWise.
+    pub(super) fn has_asset(&self, source: &Source) -> bool {
+        self.is_there(self.assets.id(&Address::Source(source)))
+    }
+
+    /// Whether an asset is there, here or in SiteWise.
+    pub(super) fn is_there(&self, id: Uuid) -> bool {
+        self.assets.by_id(id).is_some() || self.plan.known_asset(id).is_some()
+    }
+
+    /// The edge node that an asset belongs to; none for a group and the bridge.
+    pub(super) fn edge_of(&self, ix: AssetIx) -> Option<&EdgeNode> {
+        let mut asset = self.assets.get(ix);
+        loop {
+            if let Kind::Source(source) = &asset.kind {
+                return Some(&source.edge);
+            }
+            asset = self.assets.get(asset.parent?);
+        }
+    }
+
+    /// Whether an asset was made for the template whose model is called `name`.
+    pub(super) fn is_of(&self, asset: AssetIx, name: &str) -> bool {
+        let model = self.assets.get(asset).model;
+        let base = self.models.id_of(name);
+        self.models.get(model).id == base
+            || self.models.by_id(base).is_some_and(|base| self.with_parts(base).contains(&model))
+    }
+
     /// The asset of an edge node or device, with all that is above it.
-    ///
-    /// `plain` are the names and types of its plain metrics: they pick the model of an asset
-    /// that is not there yet.
-    pub(super) fn source(
-        &mut self,
-        source: &Source,
-        plain: &[(&str, DataType)],
-    ) -> Result<AssetIx, Cap> {
-        let (kind, parent, name) = match &source.device {
-            None => (NODE_MODEL, self.group(&source.edge.group)?, &source.edge.node),
+    pub(super) fn source(&mut self, source: &Source, kinship: Kinship<'_>) -> Result<AssetIx, Cap> {
+        let (parent, name) = match &source.device {
+            None => (self.group(&source.edge.group)?, &source.edge.node),
             Some(device) => {
                 let node = Source { edge: source.edge.clone(), device: None };
-                (DEVICE_MODEL, self.source(&node, &[])?, device)
+                (self.source(&node, Kinship::Tags(&Tags::default()))?, device)
             }
         };
         let address = Address::Source(source);
@@ -216,22 +297,72 @@ impl World {
             (Some(ix), _) => return Ok(ix),
             // It keeps the model that it was created with.
             (None, Some(known)) => {
-                let name = self.plan.known_model_name(known.model).unwrap_or("");
-                self.models.known(known.model, name)
+                let model = known.model;
+                let name = self.plan.known_model_name(model).unwrap_or("");
+                self.models.known(model, name, None)
             }
-            (None, None) if plain.is_empty() => self.model(kind, None)?,
-            (None, None) => {
-                let (name, about) = names::model_of_set(kind, plain);
-                self.model(&name, Some(&about))?
+            (None, None) if !self.assets.has_room() => return Err(Cap::Assets),
+            (None, None) => self.model_of(source, name, kinship),
+        };
+        let kind = Kind::Source(Box::new(source.clone()));
+        let parent = Some(parent);
+        self.asset(assets::Wanted { address: &address, name, model, parent, kind })
+    }
+
+    /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one
+    /// that tells of its presence alone.
+    fn model_of(&mut self, source: &Source, name: &str, kinship: Kinship<'_>) -> ModelIx {
+        let shared = match source.device {
+            None => NODE_MODEL,
+            Some(_) => DEVICE_MODEL,
+        };
+        let made = match kinship {
+            Kinship::Named(name) => self.model(name, None),
+            Kinship::Instances => return self.built_in(shared, None),
+            Kinship::Tags(tags) => {
+                let founding = Founding { founder: source, tags };
+                if let Some(ix) = self.models.alike(founding) {
+                    if self.plan.is_unheard_of(ix) {
+                        self.models.rename_kind(ix, name);
+                    }
+                    return ix;
+                }
+                if tags.is_empty() && !self.may_own(source) {
+                    return self.built_in(shared, None);
+                }
+                let models = self.models.len();
+                let made = self.models.found(founding, name);
+                if let Ok(ix) = made
+                    && ix.0 as usize >= models
+                {
+                    self.changed.insert(ix);
+                }
+                made
             }
         };
-        self.asset(assets::Wanted { address: &address, name, model, parent: Some(parent) })
+        made.unwrap_or_else(|cap| {
+            self.capped.meet(cap, || format!("the model of {source}"));
+            self.built_in(shared, None)
+        })
+    }
+
+    /// Whether there are models enough for one that nobody else would use. A tree has few, so
+    /// that of edge nodes, below which all others hang, is shared sooner.
+    fn may_own(&self, source: &Source) -> bool {
+        let few = self.models.len() < self.max_models / 2;
+        few && (source.device.is_some() || self.models.node_kinds() < OWN_NODE_MODELS)
+    }
+
+    /// Whether a model is one that nodes or devices without any likeness share.
+    pub(super) fn is_shared(&self, model: ModelIx) -> bool {
+        let id = self.models.get(model).id;
+        [NODE_MODEL, DEVICE_MODEL].into_iter().any(|shared| self.models.id_of(shared) == id)
     }
 
     fn group(&mut self, group: &str) -> Result<AssetIx, Cap> {
-        let model = self.model(GROUP_MODEL, None)?;
-        let address = Address::Group(group);
-        self.asset(assets::Wanted { address: &address, name: group, model, parent: None })
+        let model = self.built_in(GROUP_MODEL, None);
+        let (address, kind) = (Address::Group(group), Kind::Group);
+        self.asset(assets::Wanted { address: &address, name: group, model, parent: None, kind })
     }
 
     /// The presence of a node's or device's asset.
@@ -241,16 +372,50 @@ impl World {
         is_node: bool,
     ) -> Result<PresenceProperties, Cap> {
         let model = self.assets.get(asset).model;
-        let online = self.presence(model, ONLINE, DataType::Boolean, None)?;
-        let last_birth = self.presence(model, "Last birth", DataType::Double, Some("ms"))?;
-        let last_death = self.presence(model, "Last death", DataType::Double, Some("ms"))?;
+        let online = self.presence(model, ONLINE, Form::Boolean)?;
+        let last_birth = self.presence(model, LAST_BIRTH, Form::Seconds)?;
+        let last_death = self.presence(model, LAST_DEATH, Form::Seconds)?;
         let session = if is_node {
-            let gaps = self.presence(model, "Sequence gaps", DataType::Integer, None)?;
-            let rebirths = self.presence(model, "Rebirths", DataType::Integer, None)?;
+            let gaps = self.presence(model, GAPS, Form::Integer)?;
+            let rebirths = self.presence(model, REBIRTHS, Form::Integer)?;
             Some((gaps, rebirths))
         } else {
             None
         };
         Ok(PresenceProperties { online, last_birth, last_death, session })
+    }
+
+    /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.
+    pub(super) fn unit(&mut self, asset: AssetIx, property: PropertyIx, said: &str) {
+        let model = self.assets.get(asset).model;
+        let Some(has) = self.models.get(model).properties.get(property.0 as usize) else { return };
+        let place = (asset, property);
+        let is_models = |said: &str| has.unit.as_deref() == Some(said);
+        if is_models(said) && self.units.is_empty() {
+            return;
+        }
+        let Some(said) = names::unit(said) else { return };
+        let unit = if is_models(&said) {
+            // It has come back to its model's.
+            if self.units.remove(&place).is_none() {
+                return;
+            }
+            Some(said.into_boxed_str())
+        } else if has.unit.is_none()
+            // Others that say none would show it.
+            && self.assets.of_model(model) <= 1
+            && self.plan.is_unwritten(model, property, &self.models)
+        {
+            self.models.take_unit(model, property, said.into());
+            return;
+        } else {
+            let said: Option<Box<str>> = Some(said.into());
+            if self.units.get(&place) == Some(&said) {
+                return;
+            }
+            self.units.insert(place, said.clone());
+            said
+        };
+        self.plan.unit_wanted(asset, property, unit);
     }
 }

@@ -4,14 +4,17 @@ use std::collections::VecDeque;
 
 use super::assets::AssetIx;
 use super::layout::Target;
-use super::mapping::{self, Converted, Unfit};
+use super::mapping::{self, Converted, Form, Unfit};
 use super::models::PropertyIx;
 use super::world::World;
 use super::{Output, in_window};
 use crate::delivery::point::{Class, Key, Point, Refusal, Stream};
 use crate::outbox::Waiting;
-use crate::sitewise::api::{DataType, Quality, Tqv, Variant};
+use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sitewise::limits;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Sample;
+use crate::sparkplug::findings::Finding;
 use crate::time::{Now, Timestamp};
 
 const OUT_OF_WINDOW: &str = "its time is not within seven days back and five minutes ahead";
@@ -40,17 +43,22 @@ impl Writer {
         sample: &Sample,
         class: Class,
     ) -> Option<Converted> {
-        match mapping::convert(sample.value.as_ref(), sample.quality, target.data_type) {
+        match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
             Ok(converted) => {
                 if let Some(how) = converted.adjusted {
                     self.world.counts.adjust(how);
+                }
+                if let Variant::Double(number) = converted.value
+                    && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
+                {
+                    self.far_number(target, number);
                 }
                 Some(converted)
             }
             Err(unfit) => {
                 let (value, reason) = match unfit {
                     Unfit::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
-                    Unfit::OtherType => (Variant::Null(target.data_type), OTHER_TYPE),
+                    Unfit::OtherType => (Variant::Null(target.form.data_type()), OTHER_TYPE),
                 };
                 let quality = mapping::quality(sample.quality);
                 let point = self.point(target, Tqv { time: sample.time, quality, value }, class);
@@ -102,15 +110,60 @@ impl Writer {
         time: Timestamp,
         value: Variant,
     ) {
-        let data_type = match &value {
-            Variant::Boolean(_) => DataType::Boolean,
-            Variant::Integer(_) => DataType::Integer,
-            Variant::Double(_) => DataType::Double,
-            Variant::String(_) => DataType::String,
-            Variant::Null(data_type) => *data_type,
+        let form = match &value {
+            Variant::Boolean(_) => Form::Boolean,
+            Variant::Integer(_) => Form::Integer,
+            Variant::Double(_) => Form::Seconds,
+            Variant::String(_) => Form::String,
+            Variant::Null(data_type) => (*data_type).into(),
         };
-        let target = Target { asset, property, data_type };
+        let target = Target { asset, property, form };
         self.own(target, Tqv { time, quality: Quality::Good, value }, Class::Live);
+    }
+
+    /// The default that an attribute shows where an asset has no value of its own.
+    pub(super) fn default_of(&self, target: Target) -> Option<String> {
+        let model = self.world.models.get(self.world.assets.get(target.asset).model);
+        let property = model.properties.get(target.property.0 as usize)?;
+        property.default().map(str::to_owned)
+    }
+
+    /// Tells what the birth at hand met, and what it said otherwise than others.
+    pub(super) fn tell_capped(&mut self, source: &Source) {
+        let differences = self.world.models.differences.take().into_iter();
+        self.outputs.extend(differences.map(Output::differs));
+        for (cap, example) in self.world.capped.settle(source) {
+            self.outputs.push_back(Output::Capped { source: source.clone(), cap, example });
+        }
+    }
+
+    /// Something is not as it should be.
+    pub(super) fn found(&mut self, edge: &EdgeNode, finding: Finding, example: String) {
+        self.outputs.push_back(Output::Found { edge: edge.clone(), finding, example });
+    }
+
+    /// SiteWise may not take a number.
+    fn far_number(&mut self, target: Target, number: f64) {
+        let asset = self.world.assets.get(target.asset);
+        let property =
+            self.world.models.get(asset.model).properties.get(target.property.0 as usize);
+        let name = property.map_or("", |property| &property.name);
+        let example = format!("{}/{name} is {number}", asset.address);
+        if let Some(edge) = self.world.edge_of(target.asset).cloned() {
+            self.found(&edge, Finding::FarNumber, example);
+        }
+    }
+
+    /// An instance is of another template than the one that its asset was made for.
+    pub(super) fn changed_template(&mut self, source: &Source, asset: AssetIx, template: &str) {
+        let asset = self.world.assets.get(asset);
+        let example = format!(
+            "{} is of the template {template} now, but its asset keeps the model {}: to have \
+             another, delete the asset in SiteWise, and it is made anew at the next birth",
+            asset.address,
+            self.world.models.get(asset.model).name,
+        );
+        self.found(&source.edge, Finding::ChangedTemplate, example);
     }
 
     fn push(&mut self, target: Target, point: Point) {

@@ -122,7 +122,7 @@ def the_log_is_kept_for_a_while(world):
 def there_are_alarms(world):
     alarms = world.client("cloudwatch").describe_alarms()["MetricAlarms"]
     watched = {alarm["MetricName"] for alarm in alarms if alarm["Namespace"] == "Sparkwise"}
-    wanted = {"Ready", "OldestValueAgeSeconds", "DeadLetters", "Throttled", "ValuesLost"}
+    wanted = {"Ready", "Degraded", "OldestValueAgeSeconds", "DeadLetters", "Throttled", "ValuesLost"}
     assert watched == wanted, watched
 
 

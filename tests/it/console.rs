@@ -182,6 +182,76 @@ async fn not_ready_names_why() {
     bridge.stop().await;
 }
 
+/// What `/readyz` says once it says `degraded`.
+async fn degraded(console: SocketAddr, part: &str) -> Answer {
+    eventually(part, || async {
+        let answer = get(console, "/readyz").await;
+        (answer.body.starts_with("degraded\n") && answer.body.contains(part)).then_some(answer)
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_of_two_servers_away_does_not_stop_a_deployment() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let urls = format!("{},mqtt://127.0.0.1:1", broker.url());
+    let bridge = Bridge::start(&broker, &emulator, &[("MQTT_URL", urls.as_str())]);
+    let console = bridge.console().await;
+    let answer = degraded(console, "is not connected: ").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.body.contains("\nmqtt_not_connected: mqtt://127.0.0.1:1 is"), "{answer:?}");
+    let ready = metric(console, "sparkwise_ready").await;
+    let away = metric(console, "sparkwise_degraded{reason=\"mqtt_not_connected\"}").await;
+    assert_eq!((ready, away), (1.0, 1.0));
+    bridge.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_past_a_cap_is_named_with_what_to_do_until_it_fits() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let bridge = Bridge::start(&broker, &emulator, &[("TWIN_MAX_PROPERTIES", "12")]);
+    let console = bridge.console().await;
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Tag 00", 1.0)).await;
+    let tags = |count: usize| -> Vec<Metric> {
+        (0..count).map(|tag| Metric::new(&format!("Tag {tag:02}"), 1.0)).collect()
+    };
+    plant.publish(edge.nbirth(now(), tags(30))).await;
+
+    let answer = degraded(console, "capped_properties: Nordsee/gw ").await;
+    assert_eq!(answer.status, 200);
+    for part in ["TWIN_MAX_PROPERTIES", "`Nordsee/gw/Tag 07`", "23 values", "TWIN_RULES"] {
+        assert!(answer.body.contains(part), "{part} is not in {answer:?}");
+    }
+    let problems = json(console, "/api/problems").await;
+    let row = &problems["rows"][0];
+    assert_eq!(
+        (&row["kind"], &row["subject"]),
+        (&"capped_properties".into(), &"Nordsee/gw".into())
+    );
+    assert!(row["reason"].as_str().unwrap().contains("TWIN_MAX_PROPERTIES"), "{row}");
+    let overview = json(console, "/api/overview").await;
+    assert_eq!(overview["degraded"], serde_json::json!([["capped_properties", 1]]));
+    assert_eq!(overview["problems"], 1);
+    assert_eq!(metric(console, "sparkwise_ready").await, 1.0);
+    assert_eq!(metric(console, "sparkwise_capped_machines{cap=\"properties\"}").await, 1.0);
+    let dropped = "sparkwise_values_dropped_total{reason=\"capped_properties\"}";
+    assert_eq!(metric(console, dropped).await, 23.0);
+
+    // Its next birth fits.
+    plant.publish(edge.nbirth(now(), tags(7))).await;
+    eventually("ready", || async {
+        let answer = get(console, "/readyz").await;
+        (answer.body == "ready\n").then_some(())
+    })
+    .await;
+    assert_eq!(json(console, "/api/problems").await["rows"], serde_json::json!([]));
+    bridge.stop().await;
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_the_token_nothing_but_health_is_told() {
     let broker = Broker::start(0).await.unwrap();

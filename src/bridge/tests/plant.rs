@@ -104,6 +104,7 @@ impl Plant {
                 | Output::Open(_)
                 | Output::Settled(_)
                 | Output::Discarded(..)
+                | Output::Capped { .. }
                 | Output::Born(_)
                 | Output::Died(..)
                 | Output::Found { .. } => {}

@@ -216,7 +216,7 @@ fn what_is_excluded_makes_nothing_in_sitewise() {
         plant.send(&message);
 
         let models: BTreeSet<_> = plant.sitewise.models.values().map(|m| m.name.as_str()).collect();
-        let expected = ["Sparkplug Device", "Sparkplug Edge Node", "Sparkplug Group"];
+        let expected = ["Sparkplug Device", "Sparkplug Group", "gw (edge node)"];
         let expected = expected.into_iter().chain(["Sparkwise Bridge", "WindTurbine"]);
         assert_eq!(models, expected.collect(), "{spelling:?}");
         assert_eq!(plant.sitewise.assets.len(), 5, "bridge, group, node, row, turbine");

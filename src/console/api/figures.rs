@@ -18,6 +18,8 @@ pub(super) struct Overview {
     host_id: String,
     /// Labels and sentences; none where the bridge is ready.
     not_ready: Vec<(&'static str, String)>,
+    /// What does not go as it should although the bridge works: labels, and how often.
+    degraded: Vec<(&'static str, u64)>,
     began: i64,
     links: Vec<Link>,
     /// Edge nodes by phase.
@@ -26,7 +28,7 @@ pub(super) struct Overview {
     assets: usize,
     assets_live: u64,
     provisioning_pending: u64,
-    problems: usize,
+    problems: u64,
     dead_letters: u64,
     findings: u64,
     values: Values,
@@ -97,7 +99,8 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
         assets: ledger.size.1,
         assets_live: snapshot.assets_live,
         provisioning_pending: snapshot.provisioning_pending,
-        problems: ledger.problems.len(),
+        degraded: snapshot.degraded.counts().filter(|(_, count)| *count > 0).collect(),
+        problems: snapshot.degraded.total(),
         dead_letters: ledger.refused.total(),
         findings: ledger.findings.iter().map(|(_, count)| count).sum(),
         values: Values {
@@ -125,6 +128,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
                     discarded.overwritten + ledger.losses.overwritten + disk.overwritten,
                 ),
                 ("rate", discarded.rate),
+                ("astray", discarded.astray),
                 ("outbox_full", ledger.losses.full + disk.full),
                 ("mqtt_queue_full", ledger.mqtt.dropped),
             ],

@@ -112,7 +112,7 @@ pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Res
             name: property.name.to_string(),
             role: property.role.word(),
             attribute: property.is_attribute(),
-            data_type: type_name(property.data_type),
+            data_type: type_name(property.form.data_type()),
             unit: property.unit.as_deref().map(str::to_owned),
             default: property.default().map(str::to_owned),
             source: property.source.as_ref().map(ToString::to_string),

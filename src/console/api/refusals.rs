@@ -1,4 +1,4 @@
-//! What SiteWise refused: values, models, assets.
+//! What SiteWise refused, and what a cap keeps away: values, models, assets.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -8,6 +8,7 @@ use super::query::Query;
 use super::tree::{quality, variant};
 use super::{Error, Page};
 use crate::console::ask::Questions;
+use crate::console::degraded::Degraded;
 use crate::delivery::point::Refusal;
 
 /// Rows of a page unless asked otherwise.
@@ -31,6 +32,8 @@ pub(super) struct Refused {
 /// What people should look at.
 #[derive(Debug, Serialize)]
 pub(super) struct Problem {
+    /// The label of the reason.
+    kind: &'static str,
     subject: String,
     reason: String,
 }
@@ -65,14 +68,14 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
     Ok(page.await?)
 }
 
-/// Models and assets that people should look at.
+/// What does not go as it should: machines, models, assets, servers, the outbox.
 pub(super) async fn problems(questions: &Questions, query: &Query) -> Result<Page<Problem>, Error> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = questions.ask(move |look| {
-        let problems = look.bridge.twin().plan().problems();
-        let rows = problems.map(|(subject, reason)| Problem {
-            subject: subject.to_owned(),
-            reason: reason.to_owned(),
+        let rows = Degraded::all(look).map(|why| Problem {
+            kind: why.label(),
+            subject: why.subject().to_owned(),
+            reason: why.reason(),
         });
         Page::cut(rows, from, limit)
     });

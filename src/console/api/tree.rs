@@ -178,7 +178,7 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
                     name: property.name.to_string(),
                     role: property.role.word(),
                     attribute: property.is_attribute(),
-                    data_type: type_name(property.data_type),
+                    data_type: type_name(property.form.data_type()),
                     unit: property.unit.as_deref().map(str::to_owned),
                     value,
                     quality,
@@ -257,6 +257,7 @@ fn kind(asset: &Asset) -> &'static str {
         Kind::Source(source) if source.device.is_some() => "device",
         Kind::Source(_) => "node",
         Kind::Instance => "twin",
+        Kind::Level(..) => "level",
     }
 }
 

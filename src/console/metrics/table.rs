@@ -1,17 +1,19 @@
 //! The table.
 
 use super::{Kind, Label, Metric, Read};
+use crate::console::degraded::Degraded;
 use crate::console::health::NotReady;
 use crate::console::snapshot::{PHASES, Snapshot};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::rebirth::Reason;
+use crate::twin::caps::Cap;
 use crate::twin::counts::Dropped;
 use crate::twin::mapping::Adjustment;
 
 /// Why a value is refused: the words of `reason`.
 const REFUSED: [&str; 3] = ["out_of_range", "invalid", "denied"];
 /// By which rule a point is discarded: the words of `reason`.
-const DISCARDED: [&str; 3] = ["overwritten", "rate", "outbox_full"];
+const DISCARDED: [&str; 4] = ["overwritten", "rate", "outbox_full", "astray"];
 /// Where a point waits: the words of `place`.
 const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
 
@@ -47,6 +49,14 @@ pub const TABLE: &[Metric] = &[
             let holds = |label: &&str| s.not_ready.iter().any(|why| why.label() == *label);
             NotReady::LABELS.iter().map(|label| f64::from(u8::from(holds(label)))).collect()
         },
+    ),
+    each(
+        Kind::Gauge,
+        "sparkwise_degraded",
+        "What does not go as it should although the bridge works: how often each reason holds now. A reason \
+         is an MQTT server, a machine, a model or an asset.",
+        Label::Words("reason", || Degraded::LABELS.to_vec()),
+        |s| s.degraded.counts().map(|(_, count)| count as f64).collect(),
     ),
     gauge("sparkwise_started_seconds", "When the engine began, in seconds of the epoch.", |s| {
         s.began.as_millis() as f64 / 1_000.0
@@ -167,13 +177,16 @@ pub const TABLE: &[Metric] = &[
         Kind::Counter,
         "sparkwise_values_discarded_total",
         "Points given up: overwritten by a later one of the same time and quality, more than ten a second \
-         of one property, or the outbox was full.",
+         of one property, the outbox was full, or they were sent early to a property that SiteWise has \
+         elsewhere.",
         Label::Words("reason", || DISCARDED.to_vec()),
         |s| {
             let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
             let disk = s.ledger.disk.clone().unwrap_or_default();
             let overwritten = delivery.overwritten + losses.overwritten + disk.overwritten;
-            [overwritten, delivery.rate, losses.full + disk.full].map(|n| n as f64).to_vec()
+            [overwritten, delivery.rate, losses.full + disk.full, delivery.astray]
+                .map(|n| n as f64)
+                .to_vec()
         },
     ),
     each(
@@ -261,7 +274,7 @@ pub const TABLE: &[Metric] = &[
     counter(
         "sparkwise_tree_full_total",
         "Places that SiteWise's tree did not have: the assets are live at the root.",
-        |s| (s.ledger.values.tree_full + s.ledger.provisioning.tree_full) as f64,
+        |s| s.ledger.provisioning.tree_full as f64,
     ),
     counter("sparkwise_provisioning_failures_total", "Control plane calls that failed.", |s| {
         s.ledger.provisioning.failures as f64
@@ -269,6 +282,14 @@ pub const TABLE: &[Metric] = &[
     gauge("sparkwise_provisioning_pending", "Control plane jobs that are not done.", |s| {
         s.provisioning_pending as f64
     }),
+    each(
+        Kind::Gauge,
+        "sparkwise_capped_machines",
+        "Edge nodes and devices that a cap keeps from a part of their twin: TWIN_MAX_MODELS, \
+         TWIN_MAX_PROPERTIES or TWIN_MAX_ASSETS.",
+        Label::Words("cap", || Cap::ALL.map(Cap::label).to_vec()),
+        |s| Cap::ALL.map(|cap| s.degraded.capped(cap) as f64).to_vec(),
+    ),
     gauge("sparkwise_problems", "Models and assets that people should look at.", |s| {
         s.ledger.problems.len() as f64
     }),

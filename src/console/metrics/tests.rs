@@ -4,12 +4,20 @@ use std::path::Path;
 use super::*;
 use crate::app::Ledger;
 use crate::console::Link;
+use crate::console::degraded::{Degradation, Degraded};
 use crate::console::emf::Emf;
 use crate::console::health::NotReady;
 use crate::time::Timestamp;
+use crate::twin::caps::Cap;
 
 fn snapshot() -> Snapshot {
     let link = Link { url: "mqtt://a:1883".into(), since: Some(1), ..Link::default() };
+    let capped = Degraded::Capped {
+        machine: "Nordsee/gw/P1".into(),
+        cap: Cap::Properties,
+        example: "Speed".into(),
+        values: 3,
+    };
     let mut ledger = Ledger::default();
     ledger.values.values = 7;
     ledger.delivery.delivered = 5;
@@ -24,6 +32,7 @@ fn snapshot() -> Snapshot {
         nodes: [0, 0, 3, 1],
         links: vec![link.clone(), Link { since: None, dropped: 4, ..link }],
         not_ready: vec![NotReady::NotLearned],
+        degraded: [capped].into_iter().collect(),
         oldest: Some(Timestamp::from_millis(7_500)),
         outbox_bytes: 0,
         outbox_max_bytes: 1 << 20,
@@ -63,6 +72,10 @@ fn the_text_is_what_prometheus_reads() {
         "sparkwise_ready 0",
         "sparkwise_not_ready{reason=\"sitewise_not_learned\"} 1",
         "sparkwise_not_ready{reason=\"ending\"} 0",
+        "sparkwise_degraded{reason=\"capped_properties\"} 1",
+        "sparkwise_degraded{reason=\"outbox_full\"} 0",
+        "sparkwise_capped_machines{cap=\"properties\"} 1",
+        "sparkwise_capped_machines{cap=\"models\"} 0",
         "sparkwise_mqtt_connected{server=\"1\"} 0",
         "sparkwise_mqtt_messages_dropped_total{server=\"1\"} 4",
         "sparkwise_values_refused_total{reason=\"invalid\"} 2",
@@ -93,11 +106,14 @@ fn lines_for_cloudwatch_declare_what_they_carry_and_count_since_the_line_before(
     let first: serde_json::Value = serde_json::from_str(&emf.line(&snapshot)).unwrap();
     snapshot.ledger.delivery.delivered += 3;
     snapshot.not_ready.clear();
+    snapshot.degraded = Degradation::default();
     let second: serde_json::Value = serde_json::from_str(&emf.line(&snapshot)).unwrap();
     assert_eq!((&first["ValuesDelivered"], &second["ValuesDelivered"]), (&5.into(), &3.into()));
     assert_eq!((&first["DeadLetters"], &second["DeadLetters"]), (&2.into(), &0.into()));
     assert_eq!((&first["ValuesLost"], &second["ValuesLost"]), (&4.into(), &0.into()));
     assert_eq!((&first["Ready"], &second["Ready"]), (&0.into(), &1.into()));
+    assert_eq!((&first["Degraded"], &second["Degraded"]), (&1.into(), &0.into()));
+    assert_eq!(first["degraded"], serde_json::json!(["capped_properties"]));
     assert_eq!(first["OldestValueAgeSeconds"], 2.5);
     let directive = &first["_aws"]["CloudWatchMetrics"][0];
     assert_eq!(directive["Namespace"], "Sparkwise");

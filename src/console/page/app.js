@@ -4,7 +4,7 @@ import { attr, h, icon, keyed, set, spoken } from '/dom.js';
 import { Feed, onLost } from '/feed.js';
 import { compact, count, moment, rate, span, time } from '/format.js';
 import { Recent } from '/chart.js';
-import { NOT_READY } from '/words.js';
+import { DEGRADED, NOT_READY } from '/words.js';
 import { plant } from '/plant.js';
 import { models } from '/models.js';
 import { stream } from '/stream.js';
@@ -87,13 +87,15 @@ function showStrip(now) {
 
 function showHealth() {
   const reasons = current?.not_ready ?? [];
+  const degraded = current?.degraded ?? [];
   const [kind, picture, words, more] = lost !== null
     ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not answer, or the network is gone. What is shown is old.']
     : current === null ? ['', 'unknown', 'Connecting', '']
-      : reasons.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise takes values.']
+      : reasons.length === 0 && degraded.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise takes values.']
+        : reasons.length === 0 ? ['not', 'warning', 'Degraded', `It works, but: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}. The problems name each.`]
         : ['not', 'warning', NOT_READY[reasons[0][0]] ?? 'Not ready', reasons.map(([, sentence]) => sentence).join('; ')];
-  if (health.dataset.words === words) return;
-  health.dataset.words = words;
+  if (health.dataset.words === words + more) return;
+  health.dataset.words = words + more;
   health.className = `health ${kind}`;
   health.title = more;
   health.replaceChildren(icon(picture), h('span', { text: words }), spoken(more ? `: ${more}` : ''));

@@ -1,4 +1,4 @@
-// What SiteWise does not take: models and assets, and single values.
+// What does not go as it should: machines past a cap, what SiteWise does not take, and single values.
 
 import { h, icon, keyed, set } from '/dom.js';
 import { Feed } from '/feed.js';
@@ -11,7 +11,7 @@ const MOST = 500;
 export function problems(main) {
   let limit = PAGE;
   const subjects = h('tbody');
-  const allWell = h('p', { class: 'empty', text: 'SiteWise has taken every model and asset so far.', hidden: true });
+  const allWell = h('p', { class: 'empty', text: 'Every machine has its twin, and SiteWise has taken every model and asset so far.', hidden: true });
   const table = h('div', { class: 'table', hidden: true });
   const rows = h('tbody');
   const refused = h('div', { class: 'table', hidden: true });
@@ -19,19 +19,19 @@ export function problems(main) {
   const total = h('p', { class: 'soft small right' });
   const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); letters.now(); } } });
   const column = (text, kind) => h('th', { scope: 'col', class: kind, text });
-  table.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Models and assets with a problem' }),
-    h('thead', {}, h('tr', {}, column('Model or asset'), column('Why'))), subjects));
+  table.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'What does not go as it should' }),
+    h('thead', {}, h('tr', {}, column('What'), column('Why'))), subjects));
   refused.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Refused values' }),
     h('thead', {}, h('tr', {}, column('Refused at'), column('Property'), column('Value', 'number'), column('Its time'), column('Why'))), rows));
   main.append(h('h1', { class: 'spoken', text: 'Problems' }),
-    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else waits for them; each is tried again.' })), allWell, table),
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else waits for them; each is tried again.' })), allWell, table),
     h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Refused values' }), total), noneRefused, refused, more));
 
   const feed = new Feed(() => `/api/problems?limit=${MOST}`, 4000, (page) => {
     if (!page) return;
     allWell.hidden = page.rows.length > 0;
     table.hidden = page.rows.length === 0;
-    keyed(subjects, page.rows, (row) => row.subject, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.subject), h('td', { class: 'whole left' })),
+    keyed(subjects, page.rows, (row) => `${row.kind} ${row.subject}`, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.subject), h('td', { class: 'whole left' })),
       (node, row) => set(node.lastChild, row.reason));
   });
   const letters = new Feed(() => `/api/refusals?limit=${limit}`, 3000, (page) => {

@@ -1,6 +1,6 @@
 // Plain words for what the bridge calls by short names.
 
-export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin' };
+export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'further level' };
 
 export const STANDING = {
   live: 'live in SiteWise',
@@ -32,8 +32,16 @@ export const NOT_READY = {
   mqtt_not_connected: 'MQTT not connected',
   sitewise_not_learned: 'Learning what SiteWise has',
   sitewise_away: 'SiteWise away',
-  outbox_full: 'Outbox full',
-  outbox_refuses: 'Outbox’s disk refuses',
+};
+
+export const DEGRADED = {
+  mqtt_not_connected: 'a server is not connected',
+  outbox_full: 'outbox full',
+  outbox_refuses: 'outbox’s disk refuses',
+  capped_models: 'past TWIN_MAX_MODELS',
+  capped_properties: 'past TWIN_MAX_PROPERTIES',
+  capped_assets: 'past TWIN_MAX_ASSETS',
+  problem: 'not as wanted in SiteWise',
 };
 
 export const PHASES = {
@@ -49,7 +57,9 @@ export const DROPPED = {
   transient: 'marked transient by the sender',
   alarm: 'an alarm under the name of its tag',
   not_carried: 'bytes, files and types that nobody told',
-  capped: 'past TWIN_MAX_MODELS, TWIN_MAX_ASSETS or TWIN_MAX_PROPERTIES',
+  capped_models: 'past TWIN_MAX_MODELS',
+  capped_properties: 'past TWIN_MAX_PROPERTIES',
+  capped_assets: 'past TWIN_MAX_ASSETS',
   unlearned: 'too much came before SiteWise told what it has',
 };
 

@@ -87,7 +87,11 @@ fn a_missing_asset_is_told_once_and_its_values_wait() {
     let of_asset = |entry: &Entry| entry.asset == Uuid::from_u128(1);
     let errors = (0..4).filter(|&at| of_asset(&entries[at]));
     plant.answer(Ok(errors.map(|at| error(at, FaultKind::NotFound, &[])).collect()));
-    let missing = Output::Missing(Uuid::from_u128(1));
+    let of = |asset, property| Stream {
+        asset: Uuid::from_u128(asset),
+        property: Uuid::from_u128(property),
+    };
+    let missing = Output::Missing(vec![point(1, 0, Class::Live).stream, of(1, 2)]);
     assert_eq!(plant.told.iter().filter(|told| **told == missing).count(), 1);
     assert_eq!(plant.delivery.waiting(), 2);
     plant.wait(Duration::from_millis(1_900));

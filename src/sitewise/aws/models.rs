@@ -43,7 +43,7 @@ impl AwsSiteWise {
         if let State::Failed(_) = model.state {
             model.usable = match self.describe_version(id, ACTIVE).await {
                 Ok(Model { properties, hierarchies, .. }) => Some(Usable {
-                    properties: properties.into_iter().map(|(id, _)| id).collect(),
+                    properties: properties.into_iter().map(|property| property.id).collect(),
                     hierarchies: hierarchies.into_iter().map(|(id, _)| id).collect(),
                 }),
                 Err(Fault { kind: FaultKind::NotFound, .. }) => None,
@@ -89,10 +89,8 @@ impl AwsSiteWise {
                 .await
                 .map_err(|error| fault::of_call(tried(), &error))?;
             for property in page.asset_model_property_summaries() {
-                if let Some(id) = property.id() {
-                    let id = convert::id(id).map_err(unreadable(tried()))?;
-                    model.properties.push((id, property.name().to_owned()));
-                }
+                let listed = convert::listed_property(property).map_err(unreadable(tried()))?;
+                model.properties.extend(listed);
                 let within = property.asset_model_composite_model_id();
                 let within = within.map(convert::id).transpose().map_err(unreadable(tried()))?;
                 let mut composites = model.composites.iter_mut();
@@ -147,7 +145,7 @@ impl AwsSiteWise {
         let id = convert::id(model.asset_model_id());
         let id = id.map_err(unreadable("describe an asset model"))?;
         let active = match self.describe_version(id, ACTIVE).await {
-            Ok(model) => model.properties.into_iter().map(|(id, _)| id).collect(),
+            Ok(model) => model.properties.into_iter().map(|told| told.id).collect(),
             Err(Fault { kind: FaultKind::NotFound, .. }) => Vec::new(),
             Err(fault) => return Err(fault),
         };

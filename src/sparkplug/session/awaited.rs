@@ -39,6 +39,8 @@ enum Was {
 enum Expectation {
     /// Nothing.
     None,
+    /// A birth, if it is alive: it is to be asked once, and its silence says nothing.
+    Hoped,
     /// A birth, as soon as it can be asked for.
     Unasked,
     /// A sign of life until then.
@@ -69,7 +71,7 @@ impl Awaited {
     }
 
     pub(super) fn phase(&self) -> Phase {
-        let expected = self.expectation != Expectation::None;
+        let expected = self.is_expected();
         match self.was {
             _ if expected || !self.early.is_empty() => Phase::Awaited,
             Was::Unknown => Phase::Unknown,
@@ -127,26 +129,40 @@ impl Awaited {
 
     /// Whether it was online when last known, and its end has not been told.
     pub(super) fn is_expected(&self) -> bool {
-        self.expectation != Expectation::None
+        !matches!(self.expectation, Expectation::None | Expectation::Hoped)
     }
 
     pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
         self.devices = devices.iter().take(limits::DEVICES).cloned().collect();
-        if self.expectation == Expectation::None {
+        if matches!(self.expectation, Expectation::None | Expectation::Hoped) {
             self.expectation = Expectation::Unasked;
         }
     }
 
+    /// It is not known to be alive, but may have come back unheard.
+    pub(super) fn hope(&mut self) {
+        if self.expectation == Expectation::None {
+            self.expectation = Expectation::Hoped;
+        }
+    }
+
+    /// Whether it is to be asked for its birth.
+    pub(super) fn is_to_be_asked(&self) -> bool {
+        self.is_expected() || self.expectation == Expectation::Hoped
+    }
+
     /// It has been asked, and has until `deadline`.
     pub(super) fn asked(&mut self, deadline: Instant) {
-        if self.expectation == Expectation::Unasked {
-            self.expectation = Expectation::Until(deadline);
+        match self.expectation {
+            Expectation::Unasked => self.expectation = Expectation::Until(deadline),
+            Expectation::Hoped => self.expectation = Expectation::None,
+            Expectation::None | Expectation::Until(_) | Expectation::Alive => {}
         }
     }
 
     /// What it was asked may not have reached it.
     pub(super) fn unasked(&mut self) {
-        if let Expectation::Until(_) = self.expectation {
+        if let Expectation::Until(_) | Expectation::Alive = self.expectation {
             self.expectation = Expectation::Unasked;
         }
     }
@@ -221,7 +237,9 @@ impl Awaited {
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         let silence = match self.expectation {
             Expectation::Until(deadline) => Some(deadline),
-            Expectation::None | Expectation::Unasked | Expectation::Alive => None,
+            Expectation::None | Expectation::Hoped | Expectation::Unasked | Expectation::Alive => {
+                None
+            }
         };
         [silence, self.early_deadline(config)].into_iter().flatten().min()
     }

@@ -19,13 +19,22 @@ impl Session {
         }
     }
 
+    /// The node was known before we were, and not as online: ask once for its birth.
+    pub(crate) fn hope(&mut self, sink: &Sink<'_>) {
+        let Life::Awaited(awaited) = &mut self.life else { return };
+        awaited.hope();
+        if sink.servers.is_any_up() {
+            self.ask_expected(sink);
+        }
+    }
+
     /// A connection is up: ask for what cannot be known without it.
     pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &Sink<'_>) {
         let Life::Awaited(awaited) = &self.life else {
             return;
         };
         let lost_here = awaited.is_lost() && self.server == Some(server);
-        if lost_here || awaited.is_expected() {
+        if lost_here || awaited.is_to_be_asked() {
             self.ask_expected(sink);
         }
     }

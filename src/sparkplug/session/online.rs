@@ -4,24 +4,24 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claims::Claims;
+use super::reading::{read_data, scope, tell_birth};
 use super::{Borrowed, Incoming, Load, Message, Notes, Sink};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::birth::{self, Born, Scope};
+use crate::sparkplug::birth;
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
-use crate::sparkplug::event::{Data, Death, DeathCause, Event, Order};
+use crate::sparkplug::event::{Death, DeathCause, Event, Order};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::folded::Folded;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
-use crate::sparkplug::metric::Inherited;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::rebirth::Fault;
-use crate::sparkplug::table::{Read, Table};
+use crate::sparkplug::table::Table;
 use crate::sparkplug::template::Definitions;
 use crate::sparkplug::topic::Verb;
 use crate::sparkplug::window::{Early, Place, Print, Window};
-use crate::time::{Instant, Timestamp};
+use crate::time::Instant;
 
 #[derive(Debug)]
 pub(super) struct Online {
@@ -359,9 +359,9 @@ impl Online {
         self.window.give_up().0
     }
 
-    /// The values of messages that never found their place.
+    /// The births of devices and the values among messages that never found their place.
     pub(super) fn flush(&mut self, messages: Vec<Message>, notes: &mut Notes, sink: &mut Sink<'_>) {
-        for message in messages.into_iter().filter(|message| message.verb == Verb::Data) {
+        for message in messages.into_iter().filter(|message| message.verb != Verb::Death) {
             let message = message.with_order(Order::AfterGap);
             self.apply(&message.borrow(), notes, sink);
         }
@@ -441,6 +441,21 @@ impl Online {
         }
     }
 
+    /// A birth of the node, or of this device, could not be read: what the one before it said of
+    /// names and aliases holds no longer, and no table is better than a wrong one.
+    pub(super) fn forget_tables(&mut self, device: Option<&str>, sink: &mut Sink<'_>) {
+        let of_devices = self.devices.iter_mut();
+        let of_devices = of_devices.filter(|(name, _)| device.is_none_or(|of| of == &***name));
+        let tables = of_devices.filter_map(|(_, device)| device.table.as_mut());
+        let own = device.is_none().then_some(&mut self.table);
+        for table in tables.chain(own) {
+            self.leaves = self.leaves.saturating_sub(table.size());
+            sink.room.leaves += table.size();
+            self.claims.remove(table);
+            *table = Table::default();
+        }
+    }
+
     /// DDEATH, by its own time
     /// [operational-behavior-edge-node-termination-host-action-ddeath-devices-offline].
     fn device_died(
@@ -460,41 +475,5 @@ impl Online {
         }
         let (source, time) = (device.source, message.time());
         sink.emit(Event::Death(Death { source, time, cause: DeathCause::Certificate }));
-    }
-}
-
-fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<'_>) -> Scope<'a> {
-    let (filter, room) = (&sink.config.filter, sink.room.leaves);
-    Scope { source: source.clone(), arrival, filter, names: sink.names, room }
-}
-
-/// Tells a birth of which something is taken, or was when it was `told` before. True if it is
-/// told.
-fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) -> bool {
-    notes.excluded += born.excluded;
-    if !(born.taken || told) {
-        return false;
-    }
-    let source = born.birth.source.clone();
-    sink.emit(Event::Birth(born.birth));
-    if !born.more.is_empty() {
-        sink.emit(Event::Data(Data { source, samples: born.more, order: Order::InOrder }));
-    }
-    true
-}
-
-fn read_data(
-    (source, table): (&Source, &mut Table),
-    message: &Borrowed<'_>,
-    notes: &mut Notes,
-    sink: &mut Sink<'_>,
-) {
-    let inherited = Inherited::from_payload(message.time());
-    let Read { samples, faults, excluded } =
-        table.read(message.payload, inherited, &mut notes.findings);
-    notes.faults.extend(faults);
-    notes.excluded += excluded;
-    if !samples.is_empty() {
-        sink.emit(Event::Data(Data { source: source.clone(), samples, order: message.order }));
     }
 }

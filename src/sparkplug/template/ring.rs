@@ -51,7 +51,7 @@ impl Definitions {
         }
         let owners: BTreeSet<_> = closing.iter().map(|(owner, _)| Arc::clone(owner)).collect();
         for owner in owners {
-            let Some(definition) = self.0.get_mut(&owner) else { continue };
+            let Some(definition) = self.0.get_mut(&owner).map(Arc::make_mut) else { continue };
             let mut place = 0..;
             let closes = |place: Option<usize>| {
                 place.is_some_and(|place| closing.contains(&(Arc::clone(&owner), place)))

@@ -2,8 +2,8 @@ use std::sync::Arc;
 
 use super::*;
 
-fn good(value: Value, data_type: DataType) -> Result<Converted, Unfit> {
-    convert(Some(&value), SparkplugQuality::Good, data_type)
+fn good(value: Value, form: Form) -> Result<Converted, Unfit> {
+    convert(Some(&value), SparkplugQuality::Good, form)
 }
 
 fn exact(value: Variant) -> Result<Converted, Unfit> {
@@ -14,79 +14,91 @@ fn exact(value: Variant) -> Result<Converted, Unfit> {
 fn every_type_is_mapped_as_the_documentation_says() {
     use SparkplugType as S;
     for (datatype, expected) in [
-        (S::Int8, Some(DataType::Integer)),
-        (S::Int16, Some(DataType::Integer)),
-        (S::Int32, Some(DataType::Integer)),
-        (S::Int64, Some(DataType::Double)),
-        (S::UInt8, Some(DataType::Integer)),
-        (S::UInt16, Some(DataType::Integer)),
-        (S::UInt32, Some(DataType::Double)),
-        (S::UInt64, Some(DataType::Double)),
-        (S::Float, Some(DataType::Double)),
-        (S::Double, Some(DataType::Double)),
-        (S::Boolean, Some(DataType::Boolean)),
-        (S::String, Some(DataType::String)),
-        (S::DateTime, Some(DataType::Double)),
-        (S::Text, Some(DataType::String)),
-        (S::Uuid, Some(DataType::String)),
-        (S::DataSet, Some(DataType::String)),
+        (S::Int8, Some(Form::Integer)),
+        (S::Int16, Some(Form::Integer)),
+        (S::Int32, Some(Form::Integer)),
+        (S::Int64, Some(Form::Double)),
+        (S::UInt8, Some(Form::Integer)),
+        (S::UInt16, Some(Form::Integer)),
+        (S::UInt32, Some(Form::Double)),
+        (S::UInt64, Some(Form::Double)),
+        (S::Float, Some(Form::Double)),
+        (S::Double, Some(Form::Double)),
+        (S::Boolean, Some(Form::Boolean)),
+        (S::String, Some(Form::String)),
+        (S::DateTime, Some(Form::Seconds)),
+        (S::Text, Some(Form::String)),
+        (S::Uuid, Some(Form::String)),
+        (S::DataSet, Some(Form::String)),
         (S::Bytes, None),
         (S::File, None),
         (S::Template, None),
-        (S::DoubleArray, Some(DataType::String)),
+        (S::DoubleArray, Some(Form::String)),
         (S::Unknown, None),
     ] {
-        assert_eq!(data_type(datatype, Int64::Double), expected, "{datatype:?}");
+        assert_eq!(form(datatype, Int64::Double), expected, "{datatype:?}");
     }
-    assert_eq!(data_type(S::UInt64, Int64::String), Some(DataType::String));
-    assert_eq!(data_type(S::UInt32, Int64::String), Some(DataType::Double));
+    assert_eq!(form(S::UInt64, Int64::String), Some(Form::String));
+    assert_eq!(form(S::UInt32, Int64::String), Some(Form::Double));
+}
+
+/// Milliseconds since 1970 are past the 10^10 that the API reference allows of a double.
+#[test]
+fn a_point_in_time_is_seconds_with_their_fraction() {
+    let born = Value::DateTime(1_790_000_000_250);
+    assert_eq!(good(born.clone(), Form::Seconds), exact(Variant::Double(1_790_000_000.25)));
+    assert_eq!(default_text(&born, Form::Seconds).as_deref(), Some("1790000000.25"));
+    let before = Value::Int(-1_500);
+    assert_eq!(good(before, Form::Seconds), exact(Variant::Double(-1.5)));
 }
 
 #[test]
 fn integers_keep_their_sign_and_never_wrap() {
-    assert_eq!(good(Value::Int(-5), DataType::Integer), exact(Variant::Integer(-5)));
-    assert_eq!(good(Value::UInt(65_535), DataType::Integer), exact(Variant::Integer(65_535)));
-    assert_eq!(good(Value::UInt(1 << 31), DataType::Integer), Err(Unfit::OtherType));
-    assert_eq!(good(Value::UInt(4_000_000_000), DataType::Double), exact(Variant::Double(4e9)));
+    assert_eq!(good(Value::Int(-5), Form::Integer), exact(Variant::Integer(-5)));
+    assert_eq!(good(Value::UInt(65_535), Form::Integer), exact(Variant::Integer(65_535)));
+    assert_eq!(good(Value::UInt(1 << 31), Form::Integer), Err(Unfit::OtherType));
+    assert_eq!(good(Value::UInt(4_000_000_000), Form::Double), exact(Variant::Double(4e9)));
 }
 
 #[test]
 fn past_two_to_the_53_is_rounded_and_uncertain_unless_it_is_exact() {
-    let max = good(Value::UInt(u64::MAX), DataType::Double).unwrap();
+    let max = good(Value::UInt(u64::MAX), Form::Double).unwrap();
     assert_eq!(max.quality, Quality::Uncertain);
     assert_eq!(max.adjusted, Some(Adjustment::Rounded));
     assert_eq!(
-        good(Value::Int(1 << 60), DataType::Double),
+        good(Value::Int(1 << 60), Form::Double),
         exact(Variant::Double((1u64 << 60) as f64))
     );
     assert_eq!(
-        good(Value::UInt(u64::MAX), DataType::String),
+        good(Value::UInt(u64::MAX), Form::String),
         exact(Variant::String("18446744073709551615".into()))
     );
-    let bad = convert(Some(&Value::Int(i64::MAX)), SparkplugQuality::Bad, DataType::Double);
+    let bad = convert(Some(&Value::Int(i64::MAX)), SparkplugQuality::Bad, Form::Double);
     assert_eq!(bad.unwrap().quality, Quality::Bad);
 }
 
 #[test]
 fn null_and_what_is_not_finite_are_null_with_bad() {
     let null = Variant::Null(DataType::Double);
-    for value in [Some(Value::Float(f32::INFINITY)), Some(Value::Double(-1e300)), None] {
-        let converted = convert(value.as_ref(), SparkplugQuality::Good, DataType::Double).unwrap();
+    let nan = Value::Double(f64::NAN);
+    for value in [Some(Value::Float(f32::INFINITY)), Some(Value::Double(-1e300)), Some(nan), None] {
+        let converted = convert(value.as_ref(), SparkplugQuality::Good, Form::Double).unwrap();
         assert_eq!((converted.value, converted.quality), (null.clone(), Quality::Bad));
     }
-    let nan = good(Value::Double(f64::NAN), DataType::Double).unwrap();
-    assert!(matches!(nan.value, Variant::Double(number) if number.is_nan()));
+    assert_eq!(default_text(&Value::Double(f64::NAN), Form::Double), None);
+    let exact = good(Value::Double(1e11), Form::Double).unwrap();
+    assert_eq!(exact.value, Variant::Double(1e11), "whether SiteWise takes it is SiteWise's word");
 }
 
 #[test]
 fn strings_are_cleaned_and_cut_on_a_character_boundary() {
-    let cleaned = good(Value::String("a\nb\u{7f}".into()), DataType::String).unwrap();
+    let cleaned = good(Value::String("a\nb\u{7f}".into()), Form::String).unwrap();
     assert_eq!(cleaned.value, Variant::String("a b ".into()));
     assert_eq!(cleaned.adjusted, Some(Adjustment::Cleaned));
-    let cut = good(Value::String("ß".repeat(600).as_str().into()), DataType::String).unwrap();
+    let cut = good(Value::String("ß".repeat(600).as_str().into()), Form::String).unwrap();
     assert_eq!(cut.value, Variant::String("ß".repeat(512).as_str().into()));
     assert_eq!(cut.adjusted, Some(Adjustment::Cut));
-    assert_eq!(good(Value::String("".into()), DataType::String), exact(Variant::String("".into())));
+    assert_eq!(good(Value::String("".into()), Form::String), exact(Variant::String("".into())));
 }
 
 #[test]
@@ -96,22 +108,24 @@ fn tables_and_arrays_are_json_or_too_long() {
         rows: vec![vec![Some(Value::Int(1)), None], vec![Some(Value::Double(0.5)), None]],
     };
     assert_eq!(
-        good(Value::DataSet(set.into()), DataType::String),
+        good(Value::DataSet(set.into()), Form::String),
         exact(Variant::String(r#"{"columns":["a","b\n"],"rows":[[1,null],[0.5,null]]}"#.into()))
     );
     let array: Arc<[Value]> = (0..400).map(Value::Int).collect();
-    assert!(matches!(good(Value::Array(array), DataType::String), Err(Unfit::TooLong(_))));
+    assert!(matches!(good(Value::Array(array), Form::String), Err(Unfit::TooLong(_))));
 }
 
 #[test]
 fn a_value_of_another_type_is_unfit_never_coerced() {
-    for (value, data_type) in [
-        (Value::String("1".into()), DataType::Integer),
-        (Value::String("1".into()), DataType::Double),
-        (Value::Double(1.0), DataType::Integer),
-        (Value::Int(1), DataType::Boolean),
-        (Value::Boolean(true), DataType::String),
+    for (value, form) in [
+        (Value::String("1".into()), Form::Integer),
+        (Value::String("1".into()), Form::Double),
+        (Value::Double(1.0), Form::Integer),
+        (Value::Double(1.0), Form::Seconds),
+        (Value::UInt(u64::MAX), Form::Seconds),
+        (Value::Int(1), Form::Boolean),
+        (Value::Boolean(true), Form::String),
     ] {
-        assert_eq!(good(value, data_type), Err(Unfit::OtherType));
+        assert_eq!(good(value, form), Err(Unfit::OtherType));
     }
 }

@@ -11,6 +11,9 @@ use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
 use crate::twin::models::{ModelIx, Models};
 
+/// How often a model is described in vain before the start goes on without knowing what it has.
+const DESCRIPTIONS: u32 = 5;
+
 /// What can be done about a fault of the control plane.
 enum Remedy {
     /// The same again, after a growing delay.
@@ -65,6 +68,9 @@ impl Plan {
                 self.unit_answered((asset, property), answer, models, assets, now);
             }
         }
+        if !self.learning.done {
+            self.finish_learning();
+        }
         self.touch(job);
     }
 
@@ -72,7 +78,7 @@ impl Plan {
         &mut self,
         ix: ModelIx,
         answer: Result<Done, Fault>,
-        models: &Models,
+        models: &mut Models,
         now: Instant,
     ) {
         let Some(state) = self.models.get(ix.0 as usize) else {
@@ -83,6 +89,10 @@ impl Plan {
             ModelStage::Unknown | ModelStage::Failed => false,
         };
         let creating = state.stage == ModelStage::Absent;
+        let unlearned = self.learning.undescribed.contains(&ix);
+        if unlearned && (answer.is_ok() || state.tries.count >= DESCRIPTIONS) {
+            self.learning.undescribed.remove(&ix);
+        }
         if let Err(Fault { kind: FaultKind::Invalid, message }) = &answer
             && writing
             && self.narrow(ix, message, models, now)
@@ -114,7 +124,12 @@ impl Plan {
                 }
             }
             Err(fault) if fault.kind == FaultKind::NotFound && !writing => {
-                if state.taken {
+                self.learning.undescribed.remove(&ix);
+                if state.taken && models.rename_taken(ix) {
+                    state.taken = false;
+                    state.stage = ModelStage::Absent;
+                    state.tries = Tries::default();
+                } else if state.taken {
                     let name = &models.get(ix).name;
                     let reason = "another model has this name; Sparkwise leaves it alone: rename \
                                   it, or set TWIN_MODEL_PREFIX";
@@ -160,7 +175,9 @@ impl Plan {
         }
     }
 
-    fn model_described(&mut self, ix: ModelIx, model: Model, models: &Models, now: Instant) {
+    fn model_described(&mut self, ix: ModelIx, model: Model, models: &mut Models, now: Instant) {
+        models.learn(ix, &model);
+        let models = &*models;
         let subject = format!("model {}", models.get(ix).name);
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
@@ -169,7 +186,7 @@ impl Plan {
         match model.state {
             State::Active => {
                 if !state.refused.is_empty() {
-                    let properties = model.properties.iter().map(|(id, _)| *id);
+                    let properties = model.properties.iter().map(|property| property.id);
                     let places = model.hierarchies.iter().map(|(id, _)| *id);
                     taken.extend(properties.chain(places));
                 }
@@ -191,7 +208,8 @@ impl Plan {
             }
             State::Failed(ref reason) => {
                 let reason = reason.clone();
-                let tried: FxHashSet<_> = model.properties.iter().map(|(id, _)| *id).collect();
+                let tried: FxHashSet<_> =
+                    model.properties.iter().map(|property| property.id).collect();
                 let wanted = &models.get(ix).properties;
                 self.outputs.extend(state.take(model, wanted));
                 let more = wanted.iter().any(|property| {
@@ -371,6 +389,10 @@ impl Plan {
             }
             return;
         };
+        if fault.kind == FaultKind::Limit {
+            self.unplaced(ix, "SiteWise says that its parent is full");
+            return;
+        }
         let count = state.link_tries.count;
         let tries = match remedy(&fault) {
             Remedy::Refused => Tries { count, at: now + AFTER_REFUSAL },

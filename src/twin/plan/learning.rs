@@ -1,5 +1,6 @@
 //! What SiteWise has, read by page at the start.
 
+use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
@@ -10,7 +11,7 @@ use super::step::Done;
 use super::{Job, KnownAsset, Output, Plan};
 use crate::sitewise::api::{Asset, Fault, FaultKind, ModelSummary, Page, State};
 use crate::time::Instant;
-use crate::twin::models::Models;
+use crate::twin::models::{ModelIx, Models};
 
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
@@ -18,6 +19,8 @@ pub(super) struct Learning {
     /// The page of models that comes next.
     pub(super) models: Option<String>,
     pub(super) models_done: bool,
+    /// Models of which it is not known what they have.
+    pub(super) undescribed: BTreeSet<ModelIx>,
     pub(super) assets: Vec<AssetList>,
     /// Listed assets that stand for nodes and devices, whose presence is still to be asked for.
     pub(super) unasked: Vec<Uuid>,
@@ -64,12 +67,15 @@ impl Plan {
 
     fn model_learned(&mut self, model: ModelSummary, models: &mut Models) {
         if self.namespace.owns(model.id, model.external_id.as_deref()) {
-            models.known(model.id, &model.name);
+            let ix = models.known(model.id, &model.name, model.description.as_deref());
+            self.known_models.insert(model.id, model.clone());
+            self.follow_models(ix, models);
+            self.learning.undescribed.insert(ix);
+            self.touch(Job::Model(ix));
             let list =
                 AssetList { model: model.id, token: None, done: false, tries: Tries::default() };
             self.touch(Job::ListAssets(self.learning.assets.len() as u32));
             self.learning.assets.push(list);
-            self.known_models.insert(model.id, model);
         }
     }
 
@@ -114,7 +120,8 @@ impl Plan {
     }
 
     pub(super) fn finish_learning(&mut self) {
-        let listed = self.learning.assets.iter().all(|list| list.done);
+        let listed = self.learning.assets.iter().all(|list| list.done)
+            && self.learning.undescribed.is_empty();
         let listed = self.learning.models_done && listed;
         self.ask_presence(listed);
         if listed && self.presence_known() && !self.learning.done {

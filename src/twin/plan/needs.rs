@@ -205,7 +205,7 @@ impl Plan {
         let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
             let why = "its parent's model has no place for its model: SiteWise allows 30 \
                        hierarchies a model and 100 models a tree";
-            return self.unplaced(ix, assets, why);
+            return self.unplaced(ix, why);
         };
         let known = self.models.get(model.0 as usize);
         if !known.is_some_and(|model| model.hierarchies.contains(&hierarchy)) {
@@ -226,20 +226,33 @@ impl Plan {
                 Next::Nothing
             }
             Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
-                self.unplaced(ix, assets, "its parent has 2,000 children, the most in SiteWise")
+                self.unplaced(ix, "its parent has 2,000 children, the most in SiteWise")
             }
             Children::Known(_) => Next::Call(Lane::Associate),
         }
     }
 
-    /// The asset lives on at the root.
-    fn unplaced(&mut self, ix: AssetIx, assets: &Assets, why: &str) -> Next {
+    /// The twin is asked for another place.
+    pub(super) fn unplaced(&mut self, ix: AssetIx, why: &'static str) -> Next {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link = Link::Unplaced;
-            self.figures.tree_full += 1;
         }
-        self.problem(format!("place of asset {}", assets.get(ix).address), why.to_owned());
+        self.outputs.push_back(Output::NoPlace(ix, why));
         Next::Nothing
+    }
+
+    /// An asset hangs under another one than before.
+    pub fn moved(&mut self, ix: AssetIx) {
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link = Link::Wanted;
+            self.touch(Job::Link(ix));
+        }
+    }
+
+    /// There is no other place for an asset: it lives on at the root.
+    pub fn at_root(&mut self, ix: AssetIx, assets: &Assets, why: &str) {
+        self.figures.tree_full += 1;
+        self.problem(format!("place of asset {}", assets.get(ix).address), why.to_owned());
     }
 }
 

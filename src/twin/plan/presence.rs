@@ -6,11 +6,12 @@ use uuid::Uuid;
 use super::state::Tries;
 use super::step::{Done, Step};
 use super::{Job, Plan};
-use crate::sitewise::api::{DataType, Fault, FaultKind, Variant};
+use crate::sitewise::api::{Fault, FaultKind, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Instant;
 use crate::twin::identity::{Address, Namespace, PropertyRole};
+use crate::twin::mapping::Form;
 use crate::twin::world::ONLINE;
 
 /// How often a read is tried before the bridge goes on without knowing.
@@ -33,6 +34,13 @@ impl Plan {
     pub fn online(&self) -> impl Iterator<Item = &Source> {
         let online = self.known_assets.values().filter(|asset| asset.online);
         online.filter_map(|asset| asset.source.as_ref())
+    }
+
+    /// The nodes that were not online when SiteWise was last written.
+    pub fn offline_nodes(&self) -> impl Iterator<Item = &EdgeNode> {
+        let offline = self.known_assets.values().filter(|asset| !asset.online);
+        let offline = offline.filter_map(|asset| asset.source.as_ref());
+        offline.filter(|source| source.device.is_none()).map(|source| &source.edge)
     }
 
     /// Whether SiteWise has this node or device as online since before the start.
@@ -66,7 +74,7 @@ impl Plan {
         let online = |id: &Uuid| {
             let model = self.known_assets.get(id)?.model;
             let role = PropertyRole::Presence;
-            Some((*id, self.namespace.property(model, role, &[ONLINE], DataType::Boolean)))
+            Some((*id, self.namespace.property(model, role, &[ONLINE], Form::Boolean)))
         };
         let assets = &self.presence_list(list)?.assets;
         Some(Step::ReadValues(assets.iter().filter_map(online).collect()))

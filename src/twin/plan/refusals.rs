@@ -11,9 +11,9 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
-use super::state::ModelStage;
+use super::state::{ModelStage, Tries};
 use super::step::Step;
-use super::{AFTER_REFUSAL, On, Plan};
+use super::{AFTER_REFUSAL, FIRST_RETRY, Job, On, Place, Plan};
 use crate::sitewise::api;
 use crate::time::Instant;
 use crate::twin::models::{ModelIx, Models};
@@ -114,6 +114,11 @@ impl Search {
 }
 
 impl Plan {
+    /// Whether SiteWise refuses anything of a model.
+    pub fn has_refused(&self, model: ModelIx) -> bool {
+        self.models.get(model.0 as usize).is_some_and(|state| !state.refused.is_empty())
+    }
+
     /// SiteWise's words about a property that it refuses. Its values wait; nothing else does.
     pub fn refused_property(&self, model: ModelIx, property: Uuid) -> Option<&str> {
         let refused = self.models.get(model.0 as usize)?.refused.get(&property)?;
@@ -141,6 +146,17 @@ impl Plan {
         models: &Models,
         now: Instant,
     ) -> bool {
+        let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
+        let at_rest = |child: ModelIx| {
+            let state = self.models.get(child.0 as usize);
+            state.is_none_or(|state| match state.stage {
+                ModelStage::Active | ModelStage::Failed | ModelStage::Absent => {
+                    self.places.get(&Job::Model(child)) != Some(&Place::Flight)
+                }
+                ModelStage::Unknown | ModelStage::Mending => false,
+            })
+        };
+        let hierarchies_move = !below.into_iter().all(at_rest);
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return false;
         };
@@ -150,6 +166,12 @@ impl Plan {
             let narrower = !sent.is_empty();
             search.extent = if narrower { Extent::Nothing } else { Extent::All };
             return narrower;
+        }
+        // What a child's model does meanwhile is no fault of the parts.
+        if hierarchies_move {
+            state.stage = ModelStage::Unknown;
+            state.tries = Tries { count: 0, at: now + FIRST_RETRY };
+            return true;
         }
         let is_new = sent.iter().any(|part| !state.refused.contains_key(part));
         if state.stage == ModelStage::Active && sent.len() == 1 && is_new && !search.looked {

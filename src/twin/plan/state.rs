@@ -107,7 +107,7 @@ impl ModelState {
         let usable = match model.state {
             State::Failed(_) => model.usable,
             State::Creating | State::Active | State::Updating | State::Deleting => Some(Usable {
-                properties: model.properties.iter().map(|(id, _)| *id).collect(),
+                properties: model.properties.iter().map(|property| property.id).collect(),
                 hierarchies: model.hierarchies.iter().map(|(id, _)| *id).collect(),
             }),
         };
@@ -119,12 +119,12 @@ impl ModelState {
         self.hierarchies = hierarchies.into_iter().collect();
         let ours: FxHashMap<_, _> =
             wanted.iter().map(|wanted| (wanted.id, &*wanted.name)).collect();
-        let others = model.properties.into_iter().filter(|(id, name)| match ours.get(id) {
+        let others = model.properties.into_iter().filter(|had| match ours.get(&had.id) {
             // What is ours and failed keeps its name for the next try.
-            Some(ours) => self.properties.contains(id) && ours != name,
+            Some(ours) => self.properties.contains(&had.id) && **ours != had.name,
             None => true,
         });
-        self.names = others.map(|(_, name)| name).collect();
+        self.names = others.map(|had| had.name).collect();
         let lacked = wanted.iter().skip(complete).map(|property| property.id);
         let new = lacked.filter(|id| self.properties.contains(id) && !had.contains(id));
         let gates = new.map(|id| Output::Open(Gate::Property(id))).collect();

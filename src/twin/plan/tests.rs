@@ -54,7 +54,10 @@ impl Rig {
                     Output::Step(id, step) => {
                         self.answers.insert((self.now + self.latency, id), sitewise(step));
                     }
-                    Output::Open(_) | Output::Learned | Output::LookedUp { .. } => {
+                    Output::Open(_)
+                    | Output::Learned
+                    | Output::NoPlace(..)
+                    | Output::LookedUp { .. } => {
                         self.told.push(output);
                     }
                 }

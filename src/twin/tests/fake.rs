@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelSummary,
-    NotificationState, Page, Property, State, Tqv, UpdateProperty, Usable,
+    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelProperty,
+    ModelSummary, NotificationState, Page, Property, State, Tqv, UpdateProperty, Usable,
 };
 use crate::sitewise::limits;
 use crate::twin::plan::step::{Done, Step};
@@ -16,6 +16,7 @@ use crate::twin::plan::step::{Done, Step};
 pub(crate) struct FakeModel {
     pub(crate) name: String,
     pub(crate) external_id: Option<String>,
+    pub(crate) description: Option<String>,
     pub(crate) properties: Vec<Property>,
     pub(crate) composites: BTreeMap<Uuid, (String, Vec<Property>)>,
     pub(crate) hierarchies: Vec<Hierarchy>,
@@ -85,6 +86,7 @@ impl FakeSiteWise {
                     external_id: model.external_id.clone(),
                     name: model.name.clone(),
                     state: model.failed.clone().map_or(State::Active, State::Failed),
+                    description: model.description.clone(),
                 });
                 Ok(Done::Models(page(items.collect(), token)))
             }
@@ -104,6 +106,7 @@ impl FakeSiteWise {
                     composites: BTreeMap::new(),
                     name: create.name,
                     external_id: Some(create.external_id),
+                    description: create.description,
                     properties: create.properties,
                     hierarchies: create.hierarchies,
                     updates: 0,
@@ -188,6 +191,10 @@ impl FakeSiteWise {
                     .and_then(|model| model.hierarchies.iter().find(|h| h.id == link.hierarchy))
                     .ok_or(fault(FaultKind::NotFound, "hierarchy"))?
                     .child_model;
+                let below = self.assets.values().filter(|asset| asset.parent == Some(link.parent));
+                if below.count() >= limits::CHILDREN_PER_ASSET {
+                    return Err(fault(FaultKind::Limit, "children"));
+                }
                 let child =
                     self.assets.get_mut(&link.child).ok_or(fault(FaultKind::NotFound, "child"))?;
                 if child.model != place {
@@ -302,7 +309,7 @@ impl FakeSiteWise {
             external_id: model.external_id.clone(),
             name: model.name.clone(),
             state,
-            properties: model.all_properties().map(|p| (p.id, p.name.clone())).collect(),
+            properties: model.all_properties().map(as_described).collect(),
             root: model.properties.len(),
             composites: model
                 .composites
@@ -368,6 +375,17 @@ impl FakeSiteWise {
             return Err(fault(FaultKind::Invalid, "something is not valid"));
         }
         Ok(())
+    }
+}
+
+fn as_described(property: &Property) -> ModelProperty {
+    ModelProperty {
+        id: property.id,
+        external_id: Some(property.external_id.clone()),
+        name: property.name.clone(),
+        data_type: property.data_type,
+        unit: property.unit.clone(),
+        kind: property.kind.clone(),
     }
 }
 

@@ -131,7 +131,7 @@ fn an_asset_keeps_the_model_it_began_with_and_that_grows() {
     let model = &rig.sitewise.models[&asset.model];
     assert_eq!(model.updates, 1);
     let names: Vec<_> = model.properties.iter().map(|p| p.name.as_str()).collect();
-    assert_eq!(names, ["Wind", "Online", "Last birth", "Last death", "Gust"]);
+    assert_eq!(names, ["Online", "Last birth", "Last death", "Wind", "Gust"]);
     assert_eq!(rig.written("mast", "Gust").len(), 1);
 }
 
@@ -260,9 +260,9 @@ fn caps_discard_and_count_and_never_wait() {
     rig.seconds(10);
     // The bridge, the group, the node and one turbine: no gearbox, no second turbine.
     assert_eq!(rig.sitewise.assets.len(), 4);
-    assert_eq!(rig.twin.counts().dropped(Dropped::Capped), 4);
+    assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 4);
     rig.event(data(node(), vec![(3, sample(1, Value::Double(1.0)))]));
-    assert_eq!(rig.twin.counts().dropped(Dropped::Capped), 5);
+    assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 5);
     rig.check_conservation();
 }
 

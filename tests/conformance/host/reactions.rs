@@ -12,7 +12,8 @@ use crate::world::{REORDER, Value};
 
 fn offline([online, last_death, _]: &[Vec<Value>; 3]) -> i64 {
     assert_eq!(online.iter().map(|v| v.number).collect::<Vec<_>>(), [1.0, 0.0]);
-    assert_eq!(last_death[0].number, online[1].time as f64, "both tell the same time");
+    let told = (last_death[0].number * 1_000.0).round() as i64;
+    assert_eq!(told, online[1].time, "both tell the same time");
     online[1].time
 }
 

@@ -95,7 +95,7 @@ async fn descriptions_are_asked_for_once_and_kept_until_a_write() {
     assert_eq!(stub.requests().len(), 1);
 
     assert_eq!(model.state, State::Active);
-    let names: Vec<&str> = model.properties.iter().map(|(_, name)| name.as_str()).collect();
+    let names: Vec<&str> = model.properties.iter().map(|property| property.name.as_str()).collect();
     assert_eq!(names, ["Power", "Power kW", "Mean power", "AWS/ALARM_TYPE"]);
     assert_eq!(model.hierarchies, [(Uuid::from_u128(6), Uuid::from_u128(7))]);
 
@@ -176,10 +176,9 @@ async fn properties_of_custom_composite_models_are_listed() {
     })
     .await;
     let model = client(&stub).describe_model(MODEL.parse().unwrap()).await.unwrap();
-    assert_eq!(
-        model.properties,
-        [(Uuid::from_u128(20), "A".to_owned()), (Uuid::from_u128(21), "B".to_owned())]
-    );
+    let properties = model.properties.iter();
+    let properties: Vec<_> = properties.map(|told| (told.id, told.name.as_str())).collect();
+    assert_eq!(properties, [(Uuid::from_u128(20), "A"), (Uuid::from_u128(21), "B")]);
 }
 
 /// Nothing that ever had a value is taken away, whatever is asked for.

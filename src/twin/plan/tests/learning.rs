@@ -1,11 +1,12 @@
 //! How long it takes to learn what SiteWise has.
 
 use super::*;
-use crate::sitewise::api::{Asset, DataType, ModelSummary, Page, Quality, State, Tqv, Variant};
+use crate::sitewise::api::{Asset, Model, ModelSummary, Page, Quality, State, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::EdgeNode;
 use crate::time::Timestamp;
 use crate::twin::identity::{Address, PropertyRole};
+use crate::twin::mapping::Form;
 use crate::twin::world::ONLINE;
 
 const PAGE: usize = limits::PAGE_ITEMS as usize;
@@ -24,7 +25,7 @@ impl Plant {
             let name = format!("Device {number}");
             let id = namespace().model(&name);
             let external_id = Some(namespace().external_id(&name, id));
-            ModelSummary { id, external_id, name, state: State::Active }
+            ModelSummary { id, external_id, name, state: State::Active, description: None }
         };
         Self { models: (0..sizes.len()).map(model).collect(), sizes }
     }
@@ -67,7 +68,7 @@ impl Plant {
                 let online = |(asset, property): &(Uuid, Uuid)| {
                     let is = |model: &&ModelSummary| {
                         let role = PropertyRole::Presence;
-                        let id = namespace().property(model.id, role, &[ONLINE], DataType::Boolean);
+                        let id = namespace().property(model.id, role, &[ONLINE], Form::Boolean);
                         id == *property
                     };
                     assert!(self.models.iter().any(|model| is(&model)));
@@ -78,6 +79,20 @@ impl Plant {
                     }
                 };
                 Done::Values(of.iter().map(|of| Some(online(of))).collect())
+            }
+            Step::DescribeModel(id) => {
+                let model = self.models.iter().find(|model| model.id == id).unwrap().clone();
+                Done::Model(Model {
+                    id,
+                    external_id: model.external_id,
+                    name: model.name,
+                    state: model.state,
+                    properties: Vec::new(),
+                    root: 0,
+                    composites: Vec::new(),
+                    hierarchies: Vec::new(),
+                    usable: None,
+                })
             }
             step => panic!("{step}"),
         })

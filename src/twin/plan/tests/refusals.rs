@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::*;
-use crate::sitewise::api::DataType;
 use crate::twin::identity::PropertyRole;
+use crate::twin::mapping::Form;
 use crate::twin::models;
 use crate::twin::tests::fake::FakeSiteWise;
 
@@ -17,7 +17,7 @@ fn want(rig: &mut Rig, members: std::ops::Range<usize>, unit: &str) -> ModelIx {
             role: PropertyRole::Member,
             path: &[&name],
             name: None,
-            data_type: DataType::Double,
+            form: Form::Double,
             unit: Some(unit),
             default: None,
         };

@@ -1,9 +1,10 @@
 //! Units of single assets.
 
 use super::*;
-use crate::sitewise::api::{AssetProperty, DataType, NotificationState};
+use crate::sitewise::api::{AssetProperty, NotificationState};
 use crate::sparkplug::address::EdgeNode;
 use crate::twin::identity::{Address, PropertyRole};
+use crate::twin::mapping::Form;
 use crate::twin::tests::fake::FakeSiteWise;
 use crate::twin::{assets, models};
 
@@ -17,7 +18,7 @@ fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
         role: PropertyRole::Member,
         path: &["Temperature"],
         name: None,
-        data_type: DataType::Double,
+        form: Form::Double,
         unit: Some("°C"),
         default: None,
     };
@@ -29,7 +30,13 @@ fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
         let source = Source { edge: EdgeNode::new("Nordsee", format!("gw{number}")), device: None };
         let address = Address::Source(&source);
         let name = format!("gw{number}");
-        let wanted = assets::Wanted { address: &address, name: &name, model, parent: None };
+        let wanted = assets::Wanted {
+            address: &address,
+            name: &name,
+            model,
+            parent: None,
+            kind: assets::Kind::Group,
+        };
         let (ix, _) = rig.assets.want(wanted, None).unwrap();
         rig.plan.asset_wanted(ix, &rig.assets);
         ix

@@ -1,0 +1,412 @@
+//! What an engineer who stands at the machines expects SiteWise to show.
+//!
+//! It is told what reached the bridge's socket, by its meaning, and knows nothing of how the
+//! bridge works. Where nobody could say whether a message can be read, any answer is right until
+//! the next birth.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::plant::{Code, Kind, Manner, Speech, Statement, Trait, Unit, Val, Verb};
+use crate::sitewise::api::{DataType, Quality, Variant};
+use crate::sparkplug::address::Source;
+
+const WEEK: i64 = 7 * 24 * 3_600_000;
+const FIVE_MINUTES: i64 = 5 * 60_000;
+
+/// An asset: a source, or an instance of it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Spot {
+    pub(super) source: Source,
+    pub(super) path: Vec<String>,
+}
+
+/// A measurement or an attribute of an asset.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Place {
+    pub(super) spot: Spot,
+    pub(super) name: String,
+    pub(super) data_type: DataType,
+}
+
+/// Whether what a source says can be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Known {
+    /// Its birth is not known.
+    #[default]
+    No,
+    /// Its latest birth is.
+    Yes,
+    /// Its birth is known, but it may count as dead.
+    Perhaps,
+    /// A birth that nobody heard came after the one that is known.
+    Outdated,
+}
+
+/// Whether a value must be marked as no longer fresh.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Mark {
+    Fresh,
+    Marked,
+    /// An earlier process heard the value: the mark may not have been made.
+    Either,
+}
+
+/// What is expected of a measurement.
+#[derive(Clone, Debug)]
+pub(super) struct Fact {
+    pub(super) value: Variant,
+    pub(super) quality: Quality,
+    /// What may stand there as well.
+    pub(super) others: Vec<(Variant, Quality)>,
+    pub(super) mark: Mark,
+    pub(super) unit: Unit,
+    /// False where the value may have been lost, until it is said again.
+    pub(super) claimed: bool,
+    /// In the time of which process it was said.
+    pub(super) process: u32,
+    /// Its sender said two qualities for one time.
+    pub(super) tied: bool,
+    time: i64,
+    /// The latest time that it can stand under.
+    high: i64,
+    said_at: i64,
+}
+
+/// What is expected of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Want {
+    Own(Val),
+    /// The definition's default, or that of the model.
+    Default(Val),
+    /// The model's default, or no value.
+    Nothing,
+    /// No value.
+    Null,
+}
+
+#[derive(Clone, Debug)]
+pub(super) struct Attribute {
+    /// Any of these.
+    pub(super) want: Vec<Want>,
+    pub(super) claimed: bool,
+}
+
+#[derive(Debug, Default)]
+pub(super) struct Truth {
+    known: BTreeMap<Source, Known>,
+    pub(super) facts: BTreeMap<Place, Fact>,
+    pub(super) attributes: BTreeMap<Place, Attribute>,
+    /// The instances of the latest birth of each source.
+    pub(super) pieces: BTreeMap<Source, BTreeSet<Vec<String>>>,
+    pub(super) process: u32,
+}
+
+impl Truth {
+    /// A message reached the bridge, whole.
+    pub(super) fn hear(&mut self, speech: &Speech, arrival: i64) {
+        let node = Source { device: None, ..speech.source.clone() };
+        match speech.verb {
+            Verb::Birth if speech.source == node => {
+                for known in self.of_node(&node) {
+                    *known = Known::No;
+                }
+                self.born(speech, arrival);
+            }
+            Verb::Birth => match self.knows(&node) {
+                Known::No => {}
+                Known::Yes => self.born(speech, arrival),
+                known @ (Known::Perhaps | Known::Outdated) => {
+                    self.known.insert(speech.source.clone(), known);
+                    self.murmur(speech);
+                }
+            },
+            Verb::Data => match self.knows(&speech.source) {
+                Known::No => {}
+                Known::Yes => {
+                    for statement in &speech.values {
+                        self.told(&speech.source, statement, arrival);
+                    }
+                    self.changed(speech, true);
+                }
+                Known::Perhaps => {
+                    self.murmur(speech);
+                    self.changed(speech, false);
+                }
+                Known::Outdated => self.disclaim(&speech.source),
+            },
+            Verb::Death if speech.source == node => {
+                for known in self.of_node(&node) {
+                    *known = Known::No;
+                }
+            }
+            Verb::Death => {
+                if self.knows(&node) == Known::Yes {
+                    self.known.insert(speech.source.clone(), Known::No);
+                }
+            }
+        }
+    }
+
+    /// A message that nobody heard.
+    pub(super) fn miss(&mut self, speech: &Speech) {
+        if speech.verb == Verb::Birth {
+            self.doubt(&speech.source, Known::Outdated);
+        }
+    }
+
+    /// A message that cannot be read. What follows a birth of that kind may be read by the birth
+    /// before it as far as that is right, or not at all.
+    pub(super) fn garble(&mut self, speech: &Speech) {
+        if speech.verb == Verb::Birth {
+            self.doubt(&speech.source, Known::Perhaps);
+        }
+    }
+
+    /// The node may count as dead: it was not heard to be alive.
+    pub(super) fn suspect(&mut self, node: &Source) {
+        self.doubt(node, Known::Perhaps);
+    }
+
+    /// Another process of the bridge: it has heard no birth.
+    pub(super) fn restart(&mut self, now: i64) {
+        self.process += 1;
+        self.known.clear();
+        for fact in self.facts.values_mut() {
+            if fact.mark == Mark::Marked {
+                fact.mark = Mark::Either;
+            }
+            // It may have waited for a message before it.
+            fact.claimed &= fact.said_at + 3_000 < now;
+        }
+    }
+
+    /// Values of this asset were lost.
+    pub(super) fn lose(&mut self, lost: impl Fn(&Spot) -> bool) {
+        for (_, fact) in self.facts.iter_mut().filter(|(place, _)| lost(&place.spot)) {
+            fact.claimed = false;
+        }
+        for (_, fact) in self.attributes.iter_mut().filter(|(place, _)| lost(&place.spot)) {
+            fact.claimed = false;
+        }
+    }
+
+    /// The value of a dead source is marked.
+    pub(super) fn settle(&mut self, alive: &BTreeSet<Source>) {
+        let process = self.process;
+        for (place, fact) in &mut self.facts {
+            if !alive.contains(&place.spot.source) && fact.mark == Mark::Fresh {
+                fact.mark = if fact.process == process { Mark::Marked } else { Mark::Either };
+            }
+        }
+    }
+
+    fn knows(&self, source: &Source) -> Known {
+        self.known.get(source).copied().unwrap_or_default()
+    }
+
+    fn of_node(&mut self, node: &Source) -> impl Iterator<Item = &mut Known> {
+        let edge = node.edge.clone();
+        self.known.iter_mut().filter(move |(of, _)| of.edge == edge).map(|(_, known)| known)
+    }
+
+    fn doubt(&mut self, source: &Source, doubt: Known) {
+        for (of, known) in &mut self.known {
+            let within = of == source || source.device.is_none() && of.edge == source.edge;
+            if within && *known != Known::No && *known != Known::Outdated {
+                *known = doubt;
+            }
+        }
+    }
+
+    fn born(&mut self, speech: &Speech, arrival: i64) {
+        let source = &speech.source;
+        self.known.insert(source.clone(), Known::Yes);
+        let mut said = BTreeSet::new();
+        for statement in &speech.values {
+            let place = place(source, &statement.path, &statement.member, statement.kind);
+            let (value, quality) = shown(statement);
+            let birth = speech.time.filter(|time| is_taken(*time, arrival)).unwrap_or(arrival);
+            let own = statement.time.filter(|time| is_taken(*time, arrival)).unwrap_or(birth);
+            let before = self.facts.get(&place);
+            let high = before.map_or(i64::MIN, |before| before.high + 1);
+            let unit = match (&statement.unit, before) {
+                // A unit that is said no more stays; what another process heard may be lost.
+                (Unit::Own(None), Some(before)) if before.process != self.process => Unit::Unsaid,
+                (Unit::Own(None), Some(before)) => before.unit.clone(),
+                (unit, _) => unit.clone(),
+            };
+            let fact = Fact {
+                value,
+                quality,
+                others: Vec::new(),
+                mark: Mark::Fresh,
+                unit,
+                claimed: true,
+                process: self.process,
+                tied: false,
+                time: own,
+                high: high.max(own).max(birth),
+                said_at: arrival,
+            };
+            self.facts.insert(place.clone(), fact);
+            said.insert(place);
+        }
+        let process = self.process;
+        for (place, fact) in &mut self.facts {
+            if place.spot.source == *source && !said.contains(place) && fact.mark == Mark::Fresh {
+                // Of a member that an instance leaves out its definition says that it is there:
+                // the last that was said of it stands, or is marked.
+                let left_out = speech.pieces.contains(&place.spot.path);
+                let heard = fact.process == process && !left_out;
+                fact.mark = if heard { Mark::Marked } else { Mark::Either };
+            }
+        }
+        self.traits(speech, &said);
+        self.pieces.insert(source.clone(), speech.pieces.iter().cloned().collect());
+    }
+
+    fn traits(&mut self, speech: &Speech, said: &BTreeSet<Place>) {
+        let mut mentioned = BTreeSet::new();
+        for Trait { path, name, kind, own, default } in &speech.traits {
+            let place = place(&speech.source, path, name, *kind);
+            let finite = |value: &&Val| !matches!(value, Val::Double(of) if !of.is_finite());
+            let want = match (own, default.as_ref().filter(finite)) {
+                (Some(own), _) if !finite(&own) => Want::Null,
+                (Some(own), _) => Want::Own(own.clone()),
+                (None, Some(default)) => Want::Default(default.clone()),
+                (None, None) if self.attributes.contains_key(&place) => Want::Nothing,
+                (None, None) => continue,
+            };
+            mentioned.insert(place.clone());
+            self.attributes.insert(place, Attribute { want: vec![want], claimed: true });
+        }
+        for (place, attribute) in &mut self.attributes {
+            if place.spot.source != speech.source || mentioned.contains(place) {
+                continue;
+            }
+            let member = place.name.split_once("/eng").or(place.name.split_once("/documentation"));
+            let stays = match member {
+                Some((member, _)) => {
+                    said.iter().any(|said| said.spot == place.spot && said.name == member)
+                }
+                None => false,
+            };
+            if stays {
+                *attribute = Attribute { want: vec![Want::Nothing], claimed: true };
+            } else if !attribute.want.contains(&Want::Nothing) {
+                attribute.want.push(Want::Nothing);
+            }
+        }
+    }
+
+    /// An attribute changes in data, where absence means nothing.
+    fn changed(&mut self, speech: &Speech, heard: bool) {
+        for Trait { path, name, kind, own, .. } in &speech.traits {
+            let place = place(&speech.source, path, name, *kind);
+            let (Some(own), Some(attribute)) = (own, self.attributes.get_mut(&place)) else {
+                continue;
+            };
+            if heard {
+                *attribute = Attribute { want: Vec::new(), claimed: true };
+            }
+            attribute.want.push(Want::Own(own.clone()));
+        }
+    }
+
+    fn told(&mut self, source: &Source, statement: &Statement, arrival: i64) {
+        let place = place(source, &statement.path, &statement.member, statement.kind);
+        let time = statement.time.unwrap_or(arrival);
+        let Some(fact) = self.facts.get_mut(&place).filter(|fact| fact.mark == Mark::Fresh) else {
+            return;
+        };
+        if statement.manner != Manner::Current || !is_taken(time, arrival) || time < fact.time {
+            return;
+        }
+        let (value, quality) = shown(statement);
+        fact.said_at = arrival;
+        if time < fact.high {
+            // The sender's clock has gone back, or stood still.
+            fact.others.push((value, quality));
+            return;
+        }
+        fact.tied = time == fact.time && (fact.tied || quality != fact.quality);
+        (fact.value, fact.quality, fact.time, fact.high) = (value, quality, time, time);
+        (fact.claimed, fact.process) = (true, self.process);
+        fact.others.clear();
+    }
+
+    /// What may have been read, or not.
+    pub(super) fn murmur(&mut self, speech: &Speech) {
+        for statement in speech.values.iter().filter(|said| said.manner == Manner::Current) {
+            let place = place(&speech.source, &statement.path, &statement.member, statement.kind);
+            for (other, fact) in &mut self.facts {
+                if *other == place {
+                    fact.others.push(shown(statement));
+                } else if other.spot == place.spot && other.name == place.name {
+                    // It may be taken for one of the type that the tag had.
+                    fact.claimed = false;
+                }
+            }
+        }
+        if speech.verb == Verb::Birth {
+            self.disclaim(&speech.source);
+        }
+    }
+
+    fn disclaim(&mut self, source: &Source) {
+        self.lose(|spot| spot.source == *source);
+    }
+}
+
+fn place(source: &Source, path: &[String], name: &str, kind: Kind) -> Place {
+    let spot = Spot { source: source.clone(), path: path.to_vec() };
+    Place { spot, name: name.to_owned(), data_type: data_type(kind) }
+}
+
+pub(super) fn data_type(kind: Kind) -> DataType {
+    match kind {
+        Kind::Int => DataType::Integer,
+        Kind::Long | Kind::Double => DataType::Double,
+        Kind::Bool => DataType::Boolean,
+        Kind::Text => DataType::String,
+    }
+}
+
+fn is_taken(time: i64, now: i64) -> bool {
+    (now - WEEK..=now + FIVE_MINUTES).contains(&time)
+}
+
+fn shown(statement: &Statement) -> (Variant, Quality) {
+    let quality = statement.quality.map_or(Quality::Good, quality);
+    let null = (Variant::Null(data_type(statement.kind)), Quality::Bad);
+    match &statement.value {
+        Val::Null => null,
+        Val::Int(value) => (Variant::Integer(*value), quality),
+        Val::Long(value) => {
+            let double = *value as f64;
+            let exact = value.unsigned_abs() <= 1 << 53;
+            (Variant::Double(double), if exact { quality } else { quality.max(Quality::Uncertain) })
+        }
+        Val::Double(value) if value.is_finite() => (Variant::Double(*value), quality),
+        Val::Double(_) => null,
+        Val::Bool(value) => (Variant::Boolean(*value), quality),
+        Val::Text(value) => (Variant::String(value.replace('\t', " ").into()), quality),
+    }
+}
+
+/// By the tables of the field: the specification's codes, OPC's eight bits, both of Ignition's
+/// generations, and words.
+fn quality(code: Code) -> Quality {
+    match code {
+        Code::Word("Good") => Quality::Good,
+        Code::Word("Bad") => Quality::Bad,
+        Code::Word(_) => Quality::Uncertain,
+        Code::Number(192..=255) => Quality::Good,
+        Code::Number(0..=63) => Quality::Bad,
+        Code::Number(500 | 516) => Quality::Uncertain,
+        Code::Number(code) if code as u32 >> 30 == 0 => Quality::Uncertain,
+        Code::Number(-2_147_483_132) => Quality::Uncertain,
+        Code::Number(code) if code as u32 >> 30 == 1 => Quality::Uncertain,
+        Code::Number(_) => Quality::Bad,
+    }
+}

@@ -1,0 +1,488 @@
+//! A plant, the bridge and SiteWise on one clock, and all that can happen between them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::super::*;
+use super::plant::change::Change;
+use super::plant::{self, Answers, Habit, Manner, Node, Speech, Stamps, Val, Verb};
+use super::truth::{Spot, Truth};
+use crate::sparkplug::address::Source;
+use crate::twin::identity::Address;
+
+mod drive;
+mod wire;
+
+/// What a case begins with.
+#[derive(Clone, Debug)]
+pub(super) struct Spec {
+    pub(super) seed: u64,
+    /// Edge nodes.
+    pub(super) size: usize,
+    /// Models, assets, properties at most; none for what SiteWise itself allows.
+    pub(super) caps: Option<(usize, usize, usize)>,
+    /// A node has about as many tags as a model's root has room for.
+    pub(super) wide: bool,
+}
+
+/// One thing that happens, to a node or a device of it; how exactly, its own seed tells, so that
+/// it stays the same when others are left out.
+#[derive(Clone, Debug)]
+pub(super) struct Act {
+    pub(super) what: What,
+    pub(super) node: u8,
+    /// Which device; the node itself where there is none.
+    pub(super) part: u8,
+    pub(super) seed: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum What {
+    Data,
+    Birth,
+    Change(Change),
+    Death,
+    Return,
+    /// The node is back before its will is published.
+    LateWill,
+    DeviceDeath,
+    DeviceReturn,
+    Fate(Fate),
+    ClockBack,
+    ClockStill,
+    Answers,
+    Disconnect,
+    Stop,
+    Kill,
+    Storm,
+    Calm,
+    Pass,
+    PassLong,
+}
+
+/// What becomes of the next message.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Fate {
+    #[default]
+    Arrives,
+    Lost,
+    Damaged,
+    Oversized,
+    Twice,
+    /// The next one overtakes it.
+    Overtaken,
+    /// It comes when nobody waits for it any more.
+    Late,
+}
+
+/// What is still to happen.
+#[derive(Debug)]
+enum Due {
+    Births(usize),
+    Late(usize, u32, Box<(Message, Speech)>),
+}
+
+pub(super) struct World {
+    pub(super) bridge: Bridge,
+    pub(super) config: Config,
+    pub(super) sitewise: FakeSiteWise,
+    /// What SiteWise has of values, keyed as it keys them.
+    pub(super) written: BTreeMap<Key, Variant>,
+    pub(super) outbox: Memory,
+    pub(super) truth: Truth,
+    pub(super) nodes: Vec<Node>,
+    pub(super) now: Now,
+    /// What was reached, and how often.
+    pub(super) corners: BTreeMap<&'static str, u32>,
+    /// Sources of which this process has told that a cap keeps something of them out.
+    pub(super) capped: BTreeSet<Source>,
+    /// What an orderly process could not account for.
+    pub(super) unaccounted: Vec<String>,
+    /// Points that are on their way.
+    pending: BTreeSet<Key>,
+    in_flight: Vec<(RequestId, Vec<Entry>)>,
+    due: BTreeMap<(Instant, u64), Due>,
+    dues: u64,
+    connected: bool,
+    fates: Vec<Fate>,
+    overtaken: Vec<Option<(Message, Speech)>>,
+    /// How many births each node has said.
+    births: Vec<u32>,
+    weather: Weather,
+    rng: fastrand::Rng,
+    discarded: u64,
+    refused_before: u64,
+}
+
+impl World {
+    pub(super) fn new(spec: &Spec) -> Self {
+        let mut twin = twin_config();
+        twin.max_properties = 500;
+        if let Some((models, assets, properties)) = spec.caps {
+            (twin.max_models, twin.max_assets) = (models, assets);
+            twin.max_properties = properties;
+        }
+        if spec.wide && spec.caps.is_none() {
+            twin.max_properties = 600;
+        }
+        let host = host_config::Config::new("sparkwise");
+        let config = Config { host, twin, delivery: delivery::Config::default() };
+        let nodes = plant::plant(spec.seed, spec.size, spec.wide, START);
+        let mut world = Self {
+            bridge: Bridge::new(config.clone(), spec.seed),
+            config,
+            sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
+            written: BTreeMap::new(),
+            outbox: Memory::new(1 << 24),
+            truth: Truth::default(),
+            fates: vec![Fate::Arrives; nodes.len()],
+            overtaken: vec![None; nodes.len()],
+            births: vec![0; nodes.len()],
+            nodes,
+            now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
+            corners: BTreeMap::new(),
+            capped: BTreeSet::new(),
+            unaccounted: Vec::new(),
+            pending: BTreeSet::new(),
+            in_flight: Vec::new(),
+            due: BTreeMap::new(),
+            dues: 0,
+            connected: true,
+            weather: Weather::default(),
+            rng: fastrand::Rng::with_seed(spec.seed ^ 0x5eed),
+            discarded: 0,
+            refused_before: 0,
+        };
+        world.bridge.handle_connected(SERVER, world.now.wall, world.now);
+        world.drain();
+        for node in 0..world.nodes.len() {
+            world.look_at(node);
+            if world.rng.u8(..5) > 0 {
+                world.nodes[node].alive = true;
+                world.say_births(node);
+            }
+        }
+        world
+    }
+
+    pub(super) fn reach(&mut self, corner: &'static str) {
+        *self.corners.entry(corner).or_default() += 1;
+    }
+
+    /// What the plant has in itself.
+    fn look_at(&mut self, node: usize) {
+        let Node { aliases, latin, habit, stamps, own, devices, .. } = &self.nodes[node];
+        let all = || devices.iter().map(|device| &device.body).chain([own]);
+        let pieces = || all().flat_map(|body| &body.pieces);
+        let odd = |tag: &plant::Tag| matches!(tag.value, Val::Double(value) if !value.is_finite());
+        let corners = [
+            (*aliases, "aliases"),
+            (!*aliases, "names"),
+            (*latin, "Latin-1"),
+            (*stamps == Stamps::Nowhere, "no times"),
+            (*habit == Habit::Silent, "no definitions"),
+            (*habit == Habit::Folder, "definitions in the folder"),
+            (*habit == Habit::BothFolder, "references to the folder"),
+            (*habit == Habit::Version, "references with a version"),
+            (pieces().any(|piece| !piece.nested.is_empty()), "nested"),
+            (pieces().any(|piece| !piece.parameters.is_empty()), "parameters"),
+            (devices.len() > 1, "several devices"),
+            (own.tags.len() > 450, "wide"),
+            (all().any(|body| body.tags.iter().any(odd)), "not finite"),
+            (all().any(|body| body.tags.iter().any(|tag| tag.value == Val::Null)), "null"),
+            (all().any(|body| body.tags.iter().any(|tag| tag.quality.is_some())), "quality"),
+        ];
+        for (_, corner) in corners.into_iter().filter(|(reached, _)| *reached) {
+            self.reach(corner);
+        }
+    }
+
+    fn wall(&self) -> i64 {
+        self.now.wall.as_millis()
+    }
+
+    pub(super) fn act(&mut self, act: &Act) {
+        self.pass(Duration::from_millis(10));
+        if self.nodes.is_empty() {
+            return;
+        }
+        let rng = &mut fastrand::Rng::with_seed(u64::from(act.seed));
+        let node = usize::from(act.node) % self.nodes.len();
+        let parts = self.nodes[node].devices.len() + 1;
+        let device = (usize::from(act.part) % parts).checked_sub(1);
+        let speaks = self.nodes[node].alive
+            && device.is_none_or(|device| self.nodes[node].devices[device].alive);
+        match act.what {
+            What::Data if speaks => {
+                let wall = self.wall();
+                let tags = self.nodes[node].move_on(device, rng, wall);
+                if tags.iter().any(|(_, tag, _)| !tag.statics.is_empty()) {
+                    self.reach("static changed in data");
+                }
+                for (_, _, manner) in &tags {
+                    match manner {
+                        Manner::Current => {}
+                        Manner::History => self.reach("history"),
+                        Manner::Transient => self.reach("transient"),
+                        Manner::Alarm => self.reach("alarm"),
+                    }
+                }
+                if !tags.is_empty() {
+                    let said = self.nodes[node].data(device, tags, wall);
+                    self.transmit(node, said);
+                }
+            }
+            What::Birth if speaks => self.say_birth(node, device),
+            What::Change(change) => {
+                let wall = self.wall();
+                let was_empty = self.nodes[node].body_mut(device).is_empty();
+                if self.nodes[node].change(device, change, rng, wall) {
+                    if was_empty && speaks {
+                        self.reach("filled later");
+                    }
+                    self.reach(Self::name_of(change));
+                    if speaks {
+                        self.say_birth(node, device);
+                    }
+                }
+            }
+            What::Death if self.nodes[node].alive => {
+                self.nodes[node].alive = false;
+                let said = self.nodes[node].death(self.wall());
+                self.reach("death");
+                self.publish_death(node, said);
+            }
+            What::Return if !self.nodes[node].alive => self.come_back(node),
+            What::LateWill if self.nodes[node].alive && self.connected => {
+                let (will, _) = self.nodes[node].death(self.wall());
+                self.come_back(node);
+                self.pass(Duration::from_millis(20));
+                self.hear(&will);
+                let source = self.nodes[node].source(None);
+                self.truth.suspect(&source);
+                self.reach("late will");
+            }
+            What::DeviceDeath if speaks && device.is_some() => {
+                let device = device.unwrap();
+                self.nodes[node].devices[device].alive = false;
+                let wall = self.wall();
+                let said = self.nodes[node].device_death(device, wall);
+                self.transmit(node, said);
+                self.reach("device death");
+            }
+            What::DeviceReturn if self.nodes[node].alive && device.is_some() => {
+                self.nodes[node].devices[device.unwrap()].alive = true;
+                self.say_birth(node, device);
+            }
+            What::Fate(fate) => self.fates[node] = fate,
+            What::ClockBack => {
+                self.nodes[node].offset -= rng.i64(100..300_000);
+                self.reach("clock back");
+            }
+            What::ClockStill => {
+                let time = self.nodes[node].time(self.wall());
+                let still = &mut self.nodes[node].still;
+                *still = if still.is_none() { Some(time) } else { None };
+                self.reach("clock still");
+            }
+            What::Answers => {
+                self.nodes[node].answers = match rng.u8(..3) {
+                    0 => Answers::Never,
+                    _ => Answers::After(rng.u64(50..6_000)),
+                };
+            }
+            What::Disconnect if self.connected => {
+                self.bridge.handle_disconnected(SERVER, self.now);
+                self.drain();
+                self.unheard(rng, 90_000);
+                self.connect();
+                self.reach("own drop");
+            }
+            What::Stop => self.stop(act, rng),
+            What::Kill => {
+                self.reach("kill");
+                self.restart(act, rng);
+            }
+            What::Storm => {
+                let mut percent = || rng.u8(..60);
+                let (steps, requests, entries) = (percent(), percent(), percent());
+                self.weather = Weather { steps, requests, entries };
+                self.sitewise.slowness = rng.u32(..4);
+                self.reach("storm");
+            }
+            What::Calm => self.weather = Weather::default(),
+            What::Pass => self.pass(Duration::from_millis(rng.u64(..5_000))),
+            What::PassLong => self.pass(Duration::from_millis(rng.u64(..150_000))),
+            _ => {}
+        }
+    }
+
+    fn name_of(change: Change) -> &'static str {
+        match change {
+            Change::Hide => "hidden",
+            Change::Show => "shown again",
+            Change::Retype => "retyped",
+            Change::Unit => "unit changed",
+            Change::Parameter => "parameter changed",
+            Change::Default => "back to default",
+            Change::Static => "static changed",
+            Change::Reshape => "template changed",
+            Change::AddTag => "tag added",
+            Change::AddPiece => "instance added",
+        }
+    }
+
+    fn say_birth(&mut self, node: usize, device: Option<usize>) {
+        match device {
+            None => self.say_births(node),
+            Some(_) => {
+                let wall = self.wall();
+                let said = self.nodes[node].birth(device, wall);
+                self.transmit(node, said);
+            }
+        }
+    }
+
+    /// The births of a node and of its devices that are alive.
+    pub(super) fn say_births(&mut self, node: usize) {
+        self.births[node] += 1;
+        let wall = self.wall();
+        let said = self.nodes[node].birth(None, wall);
+        self.transmit(node, said);
+        for device in 0..self.nodes[node].devices.len() {
+            if self.nodes[node].devices[device].alive {
+                if self.nodes[node].devices[device].body.is_empty() {
+                    self.reach("empty birth");
+                }
+                let said = self.nodes[node].birth(Some(device), wall);
+                self.transmit(node, said);
+            }
+        }
+    }
+
+    fn come_back(&mut self, node: usize) {
+        self.nodes[node].alive = true;
+        self.nodes[node].edge.reconnect();
+        self.say_births(node);
+    }
+
+    /// The plant goes on while nobody listens.
+    fn unheard(&mut self, rng: &mut fastrand::Rng, longest: u64) {
+        for node in 0..self.nodes.len() {
+            self.let_through(node);
+        }
+        self.connected = false;
+        self.due.clear();
+        let what = [What::Data, What::Death, What::Return, What::DeviceDeath, What::Birth];
+        for _ in 0..rng.usize(..4) {
+            let what = what[rng.usize(..what.len())];
+            let (node, part, seed) = (rng.u8(..), rng.u8(..), rng.u32(..));
+            self.act(&Act { what, node, part, seed });
+        }
+        self.pass(Duration::from_millis(rng.u64(..longest)));
+    }
+
+    fn connect(&mut self) {
+        self.connected = true;
+        for node in 0..self.nodes.len() {
+            let source = self.nodes[node].source(None);
+            self.truth.suspect(&source);
+        }
+        self.bridge.handle_connected(SERVER, self.now.wall, self.now);
+        self.drain();
+    }
+
+    /// An orderly stop sends what waits, as far as SiteWise takes it.
+    fn stop(&mut self, act: &Act, rng: &mut fastrand::Rng) {
+        self.pass(Duration::from_secs(3));
+        for node in 0..self.nodes.len() {
+            self.let_through(node);
+        }
+        self.connected = false;
+        self.bridge.shut_down(self.now);
+        self.drain();
+        for _ in 0..10 {
+            self.bridge.flush(self.now);
+            self.pass(Duration::from_secs(2));
+        }
+        self.reach(if self.pending.is_empty() { "stopped empty" } else { "stopped with a rest" });
+        self.restart(act, rng);
+    }
+
+    /// The process ends, and what it had in memory with it; another begins.
+    fn restart(&mut self, act: &Act, rng: &mut fastrand::Rng) {
+        self.check_conservation();
+        let wall = self.wall();
+        let lost: BTreeSet<_> = self.pending.iter().map(|key| key.stream.asset).collect();
+        let (all, namespace) = (self.bridge.twin().held() > 0, self.config.twin.namespace);
+        if !lost.is_empty() {
+            self.reach("values lost");
+        }
+        let sitewise = &self.sitewise;
+        self.truth.restart(wall);
+        self.truth.lose(|spot| {
+            let asset = namespace.asset(&spot.address(&spot.names()));
+            all || lost.contains(&asset) || !sitewise.assets.contains_key(&asset)
+        });
+        self.pending.clear();
+        self.in_flight.clear();
+        self.outbox = Memory::new(1 << 24);
+        (self.discarded, self.refused_before) = (0, 0);
+        self.capped.clear();
+        self.bridge = Bridge::new(self.config.clone(), u64::from(act.seed));
+        self.unheard(rng, 5_000);
+        self.reach("restart");
+        self.connect();
+    }
+
+    /// Faults are over, nodes that are online answer, time passes, and everybody who is online
+    /// is born once more.
+    pub(super) fn quieten(&mut self) {
+        self.weather = Weather::default();
+        self.sitewise.slowness = 1;
+        for node in 0..self.nodes.len() {
+            self.fates[node] = Fate::Arrives;
+            self.nodes[node].answers = Answers::After(500);
+        }
+        self.pass(Duration::from_secs(700));
+        for _ in 0..2 {
+            for node in
+                (0..self.nodes.len()).filter(|node| self.nodes[*node].alive).collect::<Vec<_>>()
+            {
+                self.say_births(node);
+            }
+            self.pass(Duration::from_secs(150));
+        }
+        // A heartbeat may just have come.
+        for _ in 0..20 {
+            if self.outbox.is_empty() && self.bridge.is_idle() {
+                break;
+            }
+            self.bridge.flush(self.now);
+            self.pass(Duration::from_millis(500));
+        }
+    }
+
+    /// Whose birth is known and who is alive, in the plant.
+    pub(super) fn alive(&self) -> BTreeSet<Source> {
+        let mut alive = BTreeSet::new();
+        for node in self.nodes.iter().filter(|node| node.alive) {
+            alive.insert(node.source(None));
+            let devices = (0..node.devices.len()).filter(|device| node.devices[*device].alive);
+            alive.extend(devices.map(|device| node.source(Some(device))));
+        }
+        alive
+    }
+}
+
+impl Spot {
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.path.iter().map(String::as_str).collect()
+    }
+
+    pub(super) fn address<'a>(&'a self, names: &'a [&'a str]) -> Address<'a> {
+        match names {
+            [] => Address::Source(&self.source),
+            _ => Address::Instance(&self.source, names),
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The shell around the bridge: it does what is asked for, with SiteWise's moods.
+
+use super::*;
+use crate::delivery::point::Stream;
+
+impl World {
+    fn chance(&mut self, percent: u8) -> bool {
+        self.rng.u8(0..100) < percent
+    }
+
+    pub(super) fn drain(&mut self) {
+        loop {
+            while let Some(output) = self.bridge.poll_output(self.now) {
+                self.perform(output);
+            }
+            let points = self.outbox.take(self.bridge.room());
+            if points.is_empty() {
+                return;
+            }
+            self.bridge.handle_points(points, self.now);
+        }
+    }
+
+    fn perform(&mut self, output: Output) {
+        match output {
+            Output::Publish(publish) => self.published(&publish.message),
+            Output::Step(id, step) => {
+                let answer = self.call(step);
+                self.bridge.handle_done(id, answer, self.now);
+            }
+            Output::Send(id, entries) => self.in_flight.push((id, entries)),
+            Output::Capped { source, .. } => {
+                self.capped.insert(source);
+            }
+            Output::Grouped(_) | Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
+            Output::Store(points) => {
+                self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
+                let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
+                self.discarded += gone.len() as u64;
+                self.bridge.handle_points(taken, self.now);
+            }
+            Output::Open(gate) => {
+                let twin = self.bridge.twin();
+                self.outbox.open(gate, &|point| twin.gate(point.stream));
+            }
+            Output::Settled(keys) => {
+                self.outbox.settle(&keys);
+                for key in keys {
+                    self.pending.remove(&key);
+                }
+            }
+            Output::Refused { point, stored, .. } => {
+                self.refused_before += u64::from(!stored);
+                self.outbox.settle(&[point.key()]);
+                self.pending.remove(&point.key());
+            }
+            Output::Discarded(key, why) => {
+                if why != Discard::Overwritten {
+                    self.outbox.settle(&[key]);
+                    self.pending.remove(&key);
+                }
+            }
+        }
+    }
+
+    fn published(&mut self, message: &Message) {
+        for node in 0..self.nodes.len() {
+            let asked = self.nodes[node].edge.is_rebirth(&message.topic, &message.payload);
+            if !asked || !self.connected {
+                continue;
+            }
+            match self.nodes[node].answers {
+                Answers::After(millis) => self.later(millis, Due::Births(node)),
+                Answers::Never => self.reach("rebirth not answered"),
+            }
+        }
+    }
+
+    fn call(&mut self, step: Step) -> Result<Done, Fault> {
+        if !self.chance(self.weather.steps) {
+            return self.sitewise.call(step);
+        }
+        let kinds =
+            [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Conflict, FaultKind::Changed];
+        let kind = kinds[self.rng.usize(..kinds.len())];
+        // An answer that is lost says nothing about what was done.
+        if kind == FaultKind::Unavailable && self.rng.bool() {
+            self.reach("carried out, answer lost");
+            let _ = self.sitewise.call(step);
+        }
+        Err(Fault { kind, message: "weather".into() })
+    }
+
+    /// Answers what is in flight.
+    fn answer(&mut self) {
+        for (id, entries) in std::mem::take(&mut self.in_flight) {
+            let answer = if self.chance(self.weather.requests) {
+                let kinds = [FaultKind::Throttled, FaultKind::Unavailable];
+                let kind = kinds[self.rng.usize(..kinds.len())];
+                if kind == FaultKind::Unavailable && self.rng.bool() {
+                    self.write(&entries);
+                }
+                Err(Fault { kind, message: "weather".into() })
+            } else {
+                Ok(self.write(&entries))
+            };
+            self.bridge.handle_answer(id, answer, self.now);
+        }
+        self.drain();
+    }
+
+    /// What SiteWise takes of a request, and what it says against the rest.
+    fn write(&mut self, entries: &[Entry]) -> Vec<EntryError> {
+        let mut errors = Vec::new();
+        for (place, entry) in entries.iter().enumerate() {
+            let known = self.sitewise.assets.get(&entry.asset);
+            let model = known.and_then(|asset| self.sitewise.models.get(&asset.model));
+            let known =
+                model.is_some_and(|model| model.all_properties().any(|p| p.id == entry.property));
+            let kind = if !known {
+                Some(FaultKind::NotFound)
+            } else if self.chance(self.weather.entries) {
+                Some(FaultKind::Throttled)
+            } else {
+                None
+            };
+            if let Some(kind) = kind {
+                let fault = Fault { kind, message: "weather".into() };
+                errors.push(EntryError { entry: place, fault, times: Vec::new() });
+                continue;
+            }
+            let wall = self.now.wall;
+            let window = wall.minus(limits::OLDEST_VALUE)..=wall.plus(limits::NEWEST_VALUE);
+            let (taken, outside): (Vec<_>, Vec<_>) =
+                entry.values.iter().partition(|tqv| window.contains(&tqv.time));
+            if !outside.is_empty() {
+                let fault = Fault { kind: FaultKind::OutOfRange, message: "weather".into() };
+                let times = outside.into_iter().map(|tqv| tqv.time).collect();
+                errors.push(EntryError { entry: place, fault, times });
+            }
+            for tqv in taken {
+                let Tqv { time, quality, value } = tqv;
+                let stream = Stream { asset: entry.asset, property: entry.property };
+                let key = Key { stream, time: *time, quality: *quality };
+                self.written.insert(key, value.clone());
+                self.sitewise.put(entry.asset, entry.property, tqv.clone());
+            }
+        }
+        errors
+    }
+
+    /// Lets time pass, stopping wherever something is due.
+    pub(super) fn pass(&mut self, duration: Duration) {
+        let end = self.now.instant + duration;
+        loop {
+            self.answer();
+            let due = self.due.first_key_value().map(|((at, _), _)| *at);
+            let next = [self.bridge.poll_timeout(), due].into_iter().flatten().min();
+            let Some(at) = next.filter(|at| *at <= end) else { break };
+            let least = if due == Some(at) { Duration::ZERO } else { Duration::from_millis(1) };
+            let step = at.since(self.now.instant).max(least);
+            self.now = self.now.plus(step);
+            while let Some(first) = self.due.first_entry()
+                && first.key().0 <= self.now.instant
+            {
+                let due = first.remove();
+                self.come_due(due);
+            }
+            self.bridge.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = self.now.plus(end.since(self.now.instant));
+        // What was held back to be overtaken does not wait for long.
+        if duration > Duration::from_secs(1) {
+            for node in 0..self.nodes.len() {
+                self.let_through(node);
+            }
+        }
+        self.bridge.handle_timeout(self.now);
+        self.drain();
+        self.answer();
+    }
+
+    /// In = delivered + refused + discarded by rule + waiting.
+    pub(in super::super) fn check_conservation(&mut self) {
+        let counts = self.bridge.twin().counts();
+        let held = self.bridge.twin().held() as u64;
+        let settled = counts.points + counts.refused + counts.dropped_in_all() + held;
+        let delivery = self.bridge.delivery().figures();
+        let gone = delivery.delivered + delivery.refused.total() + delivery.discarded.total();
+        let waiting = (self.outbox.len() + delivery.waiting) as u64;
+        let sums = [
+            ("values in", counts.values, settled),
+            ("refused before they were stored", counts.refused, self.refused_before),
+            ("points", counts.points + counts.own_points, gone + self.discarded + waiting),
+        ];
+        for (what, one, other) in sums.into_iter().filter(|(_, one, other)| one != other) {
+            self.unaccounted.push(format!("{what}: {one} are not {other}"));
+        }
+    }
+}

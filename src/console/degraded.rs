@@ -1,0 +1,273 @@
+//! What does not go as it should although the bridge works: each reason with what to do.
+//!
+//! A bridge with such reasons is ready all the same, so that one machine never stops the
+//! deployment of all.
+
+use std::fmt;
+use std::sync::Arc;
+
+use super::look::Look;
+use crate::outbox::DiskState;
+use crate::twin::caps::Cap;
+
+/// Reasons that are told in words; beyond, they are counted.
+const TOLD: usize = 100;
+
+/// Something that does not go as it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Degraded {
+    /// There is no session with one of several MQTT servers.
+    NotConnected {
+        /// The server.
+        url: String,
+        /// Why, if that is known.
+        trouble: Option<Arc<str>>,
+    },
+    /// The outbox gave up values within the last minute.
+    OutboxFull,
+    /// The outbox's disk takes no writes, for this reason.
+    OutboxRefuses(String),
+    /// A machine has met a cap.
+    Capped {
+        /// Its address.
+        machine: String,
+        /// The cap.
+        cap: Cap,
+        /// The first that has no room.
+        example: String,
+        /// Values given up for it so far.
+        values: u64,
+    },
+    /// SiteWise does not take a model, or an asset, or has no place for it.
+    Problem {
+        /// The model or asset.
+        subject: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+impl Degraded {
+    /// All labels.
+    pub const LABELS: [&'static str; 7] = [
+        "mqtt_not_connected",
+        "outbox_full",
+        "outbox_refuses",
+        Self::capped(Cap::Models),
+        Self::capped(Cap::Properties),
+        Self::capped(Cap::Assets),
+        Self::PROBLEM,
+    ];
+
+    /// Its label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::NotConnected { .. } => "mqtt_not_connected",
+            Self::OutboxFull => "outbox_full",
+            Self::OutboxRefuses(_) => "outbox_refuses",
+            Self::Capped { cap, .. } => Self::capped(*cap),
+            Self::Problem { .. } => Self::PROBLEM,
+        }
+    }
+
+    const PROBLEM: &'static str = "problem";
+
+    const fn capped(cap: Cap) -> &'static str {
+        match cap {
+            Cap::Models => "capped_models",
+            Cap::Properties => "capped_properties",
+            Cap::Assets => "capped_assets",
+        }
+    }
+
+    /// Who or what it is about.
+    pub fn subject(&self) -> &str {
+        match self {
+            Self::NotConnected { url, .. } => url,
+            Self::OutboxFull | Self::OutboxRefuses(_) => "the outbox",
+            Self::Capped { machine, .. } => machine,
+            Self::Problem { subject, .. } => subject,
+        }
+    }
+
+    /// Why, without the subject.
+    pub fn reason(&self) -> String {
+        match self {
+            Self::NotConnected { trouble: None, .. } => "is not connected yet".to_owned(),
+            Self::NotConnected { trouble: Some(why), .. } => format!("is not connected: {why}"),
+            Self::OutboxFull => "gives up values, the oldest history first".to_owned(),
+            Self::OutboxRefuses(why) => {
+                format!("cannot be written to its disk: {why}; values wait in memory alone")
+            }
+            Self::Capped { cap, example, values, .. } => format!(
+                "has met {}: no room for `{example}`, {values} values given up; {}",
+                cap.variable(),
+                cap.remedy()
+            ),
+            Self::Problem { reason, .. } => reason.clone(),
+        }
+    }
+
+    /// All that hold now.
+    pub(super) fn all<'a>(look: &'a Look<'a>) -> impl Iterator<Item = Self> + 'a {
+        // Where none is connected the bridge is not ready.
+        let some_up = look.links.iter().any(|link| link.since.is_some());
+        let down = look.links.iter().filter(move |link| some_up && link.since.is_none());
+        let disk = match look.outbox.disk().map(|disk| disk.state) {
+            Some(DiskState::Refuses(why)) => Some(Self::OutboxRefuses(why)),
+            Some(DiskState::Behind) => Some(Self::OutboxRefuses("it is too slow".to_owned())),
+            Some(DiskState::Well) | None => None,
+        };
+        let twin = look.bridge.twin();
+        let capped = twin.capped().map(|(machine, cap, lost)| Self::Capped {
+            machine: machine.to_string(),
+            cap,
+            example: lost.example.clone(),
+            values: lost.values,
+        });
+        let problems = twin.plan().problems().map(|(subject, reason)| Self::Problem {
+            subject: subject.to_owned(),
+            reason: reason.to_owned(),
+        });
+        down.map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
+            .chain(look.outbox_full.then_some(Self::OutboxFull))
+            .chain(disk)
+            .chain(capped)
+            .chain(problems)
+    }
+}
+
+impl fmt::Display for Degraded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let colon = if matches!(self, Self::Problem { .. }) { ":" } else { "" };
+        write!(f, "{}{colon} {}", self.subject(), self.reason())
+    }
+}
+
+/// All reasons at one moment: how many of each kind, and the first in words.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Degradation {
+    told: Vec<Degraded>,
+    counts: [u64; Degraded::LABELS.len()],
+}
+
+impl Degradation {
+    /// All that hold now.
+    pub fn of(look: &Look<'_>) -> Self {
+        Degraded::all(look).collect()
+    }
+
+    /// Those that are told in words.
+    pub fn told(&self) -> &[Degraded] {
+        &self.told
+    }
+
+    /// How many there are of each label.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        Degraded::LABELS.into_iter().zip(self.counts)
+    }
+
+    /// How many have this label.
+    fn count(&self, label: &str) -> u64 {
+        self.counts().find(|(of, _)| *of == label).map_or(0, |(_, count)| count)
+    }
+
+    /// How many machines have met this cap.
+    pub fn capped(&self, cap: Cap) -> u64 {
+        self.count(Degraded::capped(cap))
+    }
+
+    /// How many there are in all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Lines for people, each with its label; the last says how many more there are. What names
+    /// hold of control characters is written out, so that a line is a line.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |why: &Degraded| {
+            let line = format!("{}: {why}", why.label());
+            let clean = |c: char| match c.is_control() {
+                true => c.escape_default().to_string(),
+                false => c.to_string(),
+            };
+            line.chars().map(clean).collect()
+        };
+        let more = self.total().saturating_sub(self.told.len() as u64);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        self.told.iter().map(line).chain(more).collect()
+    }
+}
+
+impl FromIterator<Degraded> for Degradation {
+    fn from_iter<T: IntoIterator<Item = Degraded>>(reasons: T) -> Self {
+        let mut all = Self::default();
+        for why in reasons {
+            let counts = Degraded::LABELS.iter().zip(&mut all.counts);
+            for (_, count) in counts.filter(|(label, _)| **label == why.label()) {
+                *count += 1;
+            }
+            if all.told.len() < TOLD {
+                all.told.push(why);
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn capped(machine: usize) -> Degraded {
+        Degraded::Capped {
+            machine: format!("Nordsee/gw/P{machine}"),
+            cap: Cap::Assets,
+            example: "T\n1".to_owned(),
+            values: 3,
+        }
+    }
+
+    #[test]
+    fn a_capped_machine_is_told_with_its_cap_and_what_to_do() {
+        let all: Degradation = [capped(1)].into_iter().collect();
+        let [line] = &all.lines()[..] else { panic!("{all:?}") };
+        for part in
+            ["capped_assets: Nordsee/gw/P1", "TWIN_MAX_ASSETS", "`T\\n1`", "3 values", "raise"]
+        {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+        assert_eq!(
+            (all.count("capped_assets"), all.count("capped_models"), all.total()),
+            (1, 0, 1)
+        );
+    }
+
+    #[test]
+    fn more_reasons_than_anybody_reads_are_counted() {
+        let all: Degradation = (0..250).map(capped).chain([Degraded::OutboxFull]).collect();
+        assert_eq!((all.lines().len(), all.told().len()), (101, 100));
+        assert_eq!(all.lines().last().unwrap(), "and 151 more");
+        assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
+    }
+
+    #[test]
+    fn every_label_is_one_that_is_declared() {
+        let caps = Cap::ALL.map(|cap| Degraded::Capped {
+            machine: String::new(),
+            cap,
+            example: String::new(),
+            values: 0,
+        });
+        let (url, trouble) = (String::new(), None);
+        let (subject, reason) = (String::new(), String::new());
+        let others = [
+            Degraded::NotConnected { url, trouble },
+            Degraded::OutboxFull,
+            Degraded::OutboxRefuses(String::new()),
+            Degraded::Problem { subject, reason },
+        ];
+        let all: Degradation = caps.into_iter().chain(others).collect();
+        assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
+    }
+}

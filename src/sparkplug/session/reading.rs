@@ -1,0 +1,52 @@
+//! What a message of one source says, told.
+
+use super::message::Borrowed;
+use super::{Notes, Sink};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::birth::{Born, Scope};
+use crate::sparkplug::event::{Data, Event, Order};
+use crate::sparkplug::metric::Inherited;
+use crate::sparkplug::table::{Read, Table};
+use crate::time::Timestamp;
+
+pub(super) fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<'_>) -> Scope<'a> {
+    let (filter, room) = (&sink.config.filter, sink.room.leaves);
+    Scope { source: source.clone(), arrival, filter, names: sink.names, room }
+}
+
+/// Tells a birth of which something is taken, or was when it was `told` before. True if it is
+/// told.
+pub(super) fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) -> bool {
+    notes.excluded += born.excluded;
+    if !(born.taken || told) {
+        return false;
+    }
+    let source = born.birth.source.clone();
+    sink.emit(Event::Birth(born.birth));
+    if !born.more.is_empty() {
+        sink.emit(Event::Data(Data {
+            source,
+            samples: born.more,
+            attributes: Vec::new(),
+            order: Order::InOrder,
+        }));
+    }
+    true
+}
+
+pub(super) fn read_data(
+    (source, table): (&Source, &mut Table),
+    message: &Borrowed<'_>,
+    notes: &mut Notes,
+    sink: &mut Sink<'_>,
+) {
+    let inherited = Inherited::from_payload(message.time());
+    let Read { samples, attributes, faults, excluded } =
+        table.read(message.payload, inherited, &mut notes.findings);
+    notes.faults.extend(faults);
+    notes.excluded += excluded;
+    if !(samples.is_empty() && attributes.is_empty()) {
+        let (source, order) = (source.clone(), message.order);
+        sink.emit(Event::Data(Data { source, samples, attributes, order }));
+    }
+}

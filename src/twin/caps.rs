@@ -1,0 +1,160 @@
+//! What lies past a configured cap: counted, and told by the name of the machine.
+//!
+//! A cap takes nothing with it that fits. What does not fit is given up at once, and whoever looks
+//! at the machine learns which cap it met and what was the first that it lost.
+
+use std::collections::BTreeMap;
+
+use crate::sparkplug::address::Source;
+
+/// Machines that are told by name; beyond, what they lose is counted alone.
+const MACHINES: usize = 10_000;
+
+/// Why something wanted is not had: a configured cap.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cap {
+    /// `TWIN_MAX_MODELS`.
+    Models,
+    /// `TWIN_MAX_PROPERTIES`.
+    Properties,
+    /// `TWIN_MAX_ASSETS`.
+    Assets,
+}
+
+impl Cap {
+    /// All caps.
+    pub const ALL: [Self; 3] = [Self::Models, Self::Properties, Self::Assets];
+
+    /// The variable that sets it.
+    pub fn variable(self) -> &'static str {
+        match self {
+            Self::Models => "TWIN_MAX_MODELS",
+            Self::Properties => "TWIN_MAX_PROPERTIES",
+            Self::Assets => "TWIN_MAX_ASSETS",
+        }
+    }
+
+    /// What people can do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Models => "raise it, or let devices of one kind share a model with TWIN_KINDS",
+            Self::Properties => {
+                "raise it up to 5000, leave out what needs no twin with SPARKPLUG_EXCLUDE, or make \
+                 assets of its folders with TWIN_RULES"
+            }
+            Self::Assets => "raise it, or leave out what needs no twin with SPARKPLUG_EXCLUDE",
+        }
+    }
+
+    /// As a label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Models => "models",
+            Self::Properties => "properties",
+            Self::Assets => "assets",
+        }
+    }
+}
+
+/// What a machine lost at a cap.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Lost {
+    /// The first thing that its latest birth wanted and did not get.
+    pub example: String,
+    /// Values given up since it met the cap.
+    pub values: u64,
+}
+
+/// Which machines met which cap at their latest birth.
+#[derive(Debug, Default)]
+pub(super) struct Capped {
+    machines: BTreeMap<(Source, Cap), Lost>,
+    /// Those that the birth at hand has met.
+    met: [Option<String>; Cap::ALL.len()],
+}
+
+impl Capped {
+    /// The birth at hand wants `what` and does not get it.
+    #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
+    pub(super) fn meet(&mut self, cap: Cap, what: impl FnOnce() -> String) {
+        self.met[cap as usize].get_or_insert_with(what);
+    }
+
+    /// The birth of `source` is laid out. Gives back the caps that it met and that were not told.
+    pub(super) fn settle(&mut self, source: &Source) -> Vec<(Cap, String)> {
+        let mut told = Vec::new();
+        for (cap, met) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.met)) {
+            let Some(example) = met else {
+                if !self.machines.is_empty() {
+                    self.machines.remove(&(source.clone(), cap));
+                }
+                continue;
+            };
+            let full = self.machines.len() >= MACHINES;
+            match self.machines.get_mut(&(source.clone(), cap)) {
+                Some(lost) => lost.example = example,
+                None if full => {}
+                None => {
+                    let lost = Lost { example: example.clone(), values: 0 };
+                    self.machines.insert((source.clone(), cap), lost);
+                    told.push((cap, example));
+                }
+            }
+        }
+        told
+    }
+
+    /// So many values of a machine were given up.
+    pub(super) fn lose(&mut self, source: &Source, cap: Cap, values: u64) {
+        if values > 0
+            && let Some(lost) = self.machines.get_mut(&(source.clone(), cap))
+        {
+            lost.values += values;
+        }
+    }
+
+    /// All that met a cap.
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Source, Cap, &Lost)> {
+        self.machines.iter().map(|((source, cap), lost)| (source, *cap, lost))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sparkplug::address::EdgeNode;
+
+    fn machine(number: usize) -> Source {
+        Source { edge: EdgeNode::new("g", format!("n{number}")), device: None }
+    }
+
+    #[test]
+    fn a_machine_is_told_once_until_it_fits_again() {
+        let mut capped = Capped::default();
+        let pump = machine(1);
+        let meet = |capped: &mut Capped, what: &str| {
+            capped.meet(Cap::Properties, || what.to_owned());
+            capped.meet(Cap::Properties, || unreachable!("the first is the example"));
+            capped.settle(&pump)
+        };
+        assert_eq!(meet(&mut capped, "a"), [(Cap::Properties, "a".to_owned())]);
+        capped.lose(&pump, Cap::Properties, 3);
+        capped.lose(&pump, Cap::Assets, 3);
+        assert_eq!(meet(&mut capped, "b"), []);
+        let lost = Lost { example: "b".to_owned(), values: 3 };
+        assert_eq!(capped.iter().collect::<Vec<_>>(), [(&pump, Cap::Properties, &lost)]);
+        assert_eq!(capped.settle(&pump), []);
+        assert_eq!(capped.iter().count(), 0);
+        assert_eq!(meet(&mut capped, "c").len(), 1);
+    }
+
+    #[test]
+    fn memory_is_bounded() {
+        let mut capped = Capped::default();
+        for number in 0..MACHINES + 5 {
+            capped.meet(Cap::Assets, || "x".to_owned());
+            capped.settle(&machine(number));
+        }
+        assert_eq!(capped.iter().count(), MACHINES);
+    }
+}

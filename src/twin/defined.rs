@@ -1,0 +1,124 @@
+//! What an instance's own definition says otherwise than its model.
+//!
+//! SiteWise has one unit and one default for all assets of a model, those that came first. An
+//! instance whose definition says another gets it as its own. Most definitions agree with their
+//! model, so what differs is looked for once for a definition, not for every instance.
+
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::Config;
+use super::identity::PropertyRole;
+use super::layout::{self, statics};
+use super::mapping;
+use super::models::{ModelIx, Models, Wanted};
+use crate::sparkplug::event::{Definition, MemberKind};
+
+/// Definitions that are remembered; then it is begun anew.
+const REMEMBERED: usize = 1_000;
+
+/// Where a definition differs from a model.
+#[derive(Debug, Default)]
+pub(super) struct Differing {
+    /// Names of members whose unit is another, by their place among the members.
+    pub units: FxHashMap<Arc<str>, Arc<str>>,
+    /// Places of parameters whose default is another.
+    pub parameters: Vec<usize>,
+    /// Places of members and of their static properties whose default is another.
+    pub statics: Vec<(usize, usize)>,
+}
+
+impl Differing {
+    pub(super) fn is_empty(&self) -> bool {
+        self.units.is_empty() && self.parameters.is_empty() && self.statics.is_empty()
+    }
+}
+
+#[derive(Debug)]
+struct Compared {
+    /// Keeps the definition where it is, so that its place tells which it is.
+    definition: Arc<Definition>,
+    /// How many properties the model had, and how many units and defaults had changed.
+    state: (usize, u32),
+    differing: Arc<Differing>,
+}
+
+/// Definitions that were compared with models.
+#[derive(Debug, Default)]
+pub(super) struct Defined(FxHashMap<(usize, ModelIx), Compared>);
+
+impl Defined {
+    /// Where a definition differs from a model.
+    pub(super) fn differing(
+        &mut self,
+        definition: &Arc<Definition>,
+        ix: ModelIx,
+        models: &Models,
+        config: &Config,
+    ) -> Arc<Differing> {
+        let key = (Arc::as_ptr(definition).addr(), ix);
+        let state = (models.get(ix).properties.len(), models.corrections);
+        if let Some(compared) = self.0.get(&key)
+            && Arc::ptr_eq(&compared.definition, definition)
+            && compared.state == state
+        {
+            return Arc::clone(&compared.differing);
+        }
+        if self.0.len() >= REMEMBERED {
+            self.0.clear();
+        }
+        let differing = Arc::new(compare(definition, ix, models, config));
+        let compared = Compared {
+            definition: Arc::clone(definition),
+            state,
+            differing: Arc::clone(&differing),
+        };
+        self.0.insert(key, compared);
+        differing
+    }
+}
+
+fn compare(definition: &Definition, ix: ModelIx, models: &Models, config: &Config) -> Differing {
+    let mut differing = Differing::default();
+    let default_differs = |role, path: &[&str], sent: &crate::sparkplug::event::Property| {
+        let Some(form) = layout::form(config, sent.datatype) else { return false };
+        let Some(said) = sent.value.as_ref().and_then(|value| mapping::default_text(value, form))
+        else {
+            return false;
+        };
+        let wanted = Wanted { role, path, name: None, form, unit: None, default: None };
+        let has = models.find(ix, wanted);
+        let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
+        has.is_some_and(|has| has.default() != Some(&*said))
+    };
+    for (at, parameter) in definition.parameters.iter().enumerate() {
+        if default_differs(PropertyRole::Parameter, &[&parameter.name], parameter) {
+            differing.parameters.push(at);
+        }
+    }
+    for (at, member) in definition.members.iter().enumerate() {
+        let path = [&*member.name];
+        for (place, property) in member.properties.iter().enumerate() {
+            let taken = statics(config, &path, std::slice::from_ref(property)).next().is_some();
+            let path = [&*member.name, &*property.name];
+            if taken && default_differs(PropertyRole::Property, &path, property) {
+                differing.statics.push((at, place));
+            }
+        }
+        let MemberKind::Leaf(datatype) = &member.kind else { continue };
+        let (Some(form), Some(said)) =
+            (layout::form(config, *datatype), layout::said_unit(&member.properties))
+        else {
+            continue;
+        };
+        let role = PropertyRole::Member;
+        let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
+        let has = models.find(ix, wanted);
+        let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
+        if has.is_some_and(|has| has.unit.as_deref() != Some(said)) {
+            differing.units.insert(Arc::clone(&member.name), said.into());
+        }
+    }
+    differing
+}

@@ -1,0 +1,91 @@
+//! What a metric says of itself: its form, its unit, its static properties.
+
+use super::is_control;
+use crate::globs::Globs;
+use crate::sparkplug::datatype::DataType as SparkplugType;
+use crate::sparkplug::event::{Birth, Content, Metric, Property};
+use crate::sparkplug::value::Value;
+use crate::twin::Config;
+use crate::twin::mapping::{self, Form};
+use crate::twin::models::Tags;
+
+/// The property that becomes a unit instead of an attribute.
+const UNIT: &str = "engUnit";
+
+/// Properties that say how a sender reads and stores a tag, not what the machine is. Ignition
+/// sends them with every tag that has them set.
+const NOISE: [&str; 20] = [
+    "Quality",
+    "ConversionMode",
+    "accessRights",
+    "enabled",
+    "formatString",
+    "historicalDeadband",
+    "historicalDeadbandMode",
+    "historicalDeadbandStyle",
+    "historyEnabled",
+    "historyMaxAge",
+    "historyProvider",
+    "historySampleRate",
+    "historyTimeDeadband",
+    "opcItemPath",
+    "opcServer",
+    "permissionModel",
+    "sampleMode",
+    "tagGroup",
+    "valuePersistence",
+    "valueSource",
+];
+
+/// The form of a metric's values; none for what is not carried.
+pub(in crate::twin) fn form(config: &Config, datatype: Option<SparkplugType>) -> Option<Form> {
+    mapping::form(datatype?, config.int64)
+}
+
+/// The plain metrics of a node or device.
+pub(in crate::twin) fn tags<'a>(config: &Config, metrics: &'a [Metric]) -> Tags<'a> {
+    let metrics = metrics.iter().filter(|metric| !is_control(&metric.name));
+    Tags::new(metrics.filter_map(|metric| match &metric.content {
+        Content::Leaf { datatype, .. } => {
+            let form = form(config, *datatype)?;
+            Some((&*metric.name, form, unit(&metric.properties, form)))
+        }
+        Content::Instance(_) => None,
+    }))
+}
+
+/// Whether there are template instances among a birth's metrics.
+pub(in crate::twin) fn has_instances(birth: &Birth) -> bool {
+    birth.metrics.iter().any(|metric| matches!(metric.content, Content::Instance(_)))
+}
+
+/// The unit of a metric: what the sender says, else that of its form.
+pub(super) fn unit(properties: &[Property], form: Form) -> Option<&str> {
+    said_unit(properties).or((form == Form::Seconds).then_some(mapping::SECONDS_UNIT))
+}
+
+/// The unit that the sender says.
+pub(in crate::twin) fn said_unit(properties: &[Property]) -> Option<&str> {
+    let sent = properties.iter().find(|property| &*property.name == UNIT)?;
+    match &sent.value {
+        Some(Value::String(unit)) => Some(unit),
+        _ => None,
+    }
+}
+
+/// Static properties that become attributes.
+pub(in crate::twin) fn statics<'a, 'p>(
+    config: &'p Config,
+    path: &'p [&'p str],
+    properties: &'a [Property],
+) -> impl Iterator<Item = &'a Property> + use<'a, 'p> {
+    properties.iter().filter(move |property| {
+        let name = &*property.name;
+        name != UNIT && !NOISE.contains(&name) && takes(config.statics.as_ref(), path, name)
+    })
+}
+
+/// Whether a static property is among those of `TWIN_STATIC`.
+fn takes(statics: Option<&Globs>, path: &[&str], name: &str) -> bool {
+    statics.is_none_or(|globs| globs.matches(&format!("{}/{name}", path.join("/"))))
+}

@@ -1,0 +1,151 @@
+//! Models as SiteWise has them at the start.
+//!
+//! Their properties are known before the first birth is followed. So what a model has counts
+//! against its cap over restarts, a name that clashes is told apart as it was before, and a new
+//! device finds the kind that it belongs to.
+
+use uuid::Uuid;
+
+use super::{ModelIx, Models, Wanted};
+use crate::sitewise::api::{self, Hierarchy, PropertyKind};
+use crate::twin::identity::PropertyRole;
+use crate::twin::mapping::{Form, SECONDS_UNIT};
+use crate::twin::property::{Property, Rare};
+use crate::twin::world::PRESENCE;
+
+impl Models {
+    /// The model that SiteWise has under `id`, whatever it is called there by now.
+    pub fn known(&mut self, id: Uuid, name: &str, description: Option<&str>) -> ModelIx {
+        match self.by_id.get(&id) {
+            Some(ix) => *ix,
+            None => {
+                let ix = self.insert(id, name.to_owned(), description.map(str::to_owned));
+                self.get_mut(ix).kind = self.known_kind(id, name, description).map(Box::new);
+                ix
+            }
+        }
+    }
+
+    /// Takes what SiteWise has of a model.
+    pub fn learn(&mut self, ix: ModelIx, described: &api::Model) {
+        let (namespace, model_id) = (self.namespace, self.get(ix).id);
+        let role = |property: &api::ModelProperty| match &property.kind {
+            PropertyKind::Attribute { .. } => PropertyRole::Property,
+            PropertyKind::Measurement => {
+                let of = |(name, form): &(&str, Form)| {
+                    namespace.property(model_id, PropertyRole::Presence, &[*name], *form)
+                };
+                match PRESENCE.iter().map(of).any(|id| id == property.id) {
+                    true => PropertyRole::Presence,
+                    false => PropertyRole::Member,
+                }
+            }
+        };
+        let mut foreign = (0, 0);
+        for property in &described.properties {
+            let known = self.get(ix).index.contains_key(&property.id);
+            // What people added has no id that we would have given.
+            if !known && !namespace.owns(property.id, property.external_id.as_deref()) {
+                foreign.0 += 1;
+                self.get_mut(ix).names.insert(property.name.as_str().into());
+                continue;
+            }
+            if known {
+                self.agree(ix, property);
+                continue;
+            }
+            let role = role(property);
+            let form = match (property.data_type, property.unit.as_deref()) {
+                (api::DataType::Double, Some(SECONDS_UNIT)) => {
+                    seconds_or_double(namespace, model_id, role, property)
+                }
+                (data_type, _) => data_type.into(),
+            };
+            let default = match &property.kind {
+                PropertyKind::Attribute { default } => default.as_deref().map(Into::into),
+                PropertyKind::Measurement => None,
+            };
+            self.get_mut(ix).append(Property {
+                id: property.id,
+                name: property.name.as_str().into(),
+                unit: property.unit.as_deref().map(Into::into),
+                rare: Rare::of(default, None),
+                source: None,
+                role,
+                form,
+                learned: true,
+            });
+        }
+        for (id, child_id) in &described.hierarchies {
+            match self.by_id(*child_id) {
+                Some(child) if self.hierarchy_id(ix, child).is_none() => {
+                    let ours = namespace.hierarchy(model_id, *child_id) == *id;
+                    if !ours {
+                        foreign.1 += 1;
+                        continue;
+                    }
+                    let name = self.get(child).name.clone();
+                    let words = format!("{}/{name}", self.get(ix).name);
+                    let hierarchy = Hierarchy {
+                        id: *id,
+                        external_id: namespace.external_id(&words, *id),
+                        name,
+                        child_model: *child_id,
+                    };
+                    self.get_mut(ix).hierarchies.push((child, hierarchy));
+                }
+                Some(_) => {}
+                None => foreign.1 += 1,
+            }
+        }
+        self.get_mut(ix).foreign = foreign;
+        self.learn_kind(ix);
+        self.shrink(ix);
+    }
+
+    /// What SiteWise has of a property is what its assets show, whatever was asked for: another
+    /// birth may have come between a creation and its answer.
+    fn agree(&mut self, ix: ModelIx, described: &api::ModelProperty) {
+        let Some(place) = self.get(ix).property_ix(described.id) else { return };
+        let Some(has) = self.get_mut(ix).properties.get_mut(place.0 as usize) else { return };
+        let mut changed = has.unit.as_deref() != described.unit.as_deref();
+        if changed {
+            has.unit = described.unit.as_deref().map(Into::into);
+        }
+        if let PropertyKind::Attribute { default } = &described.kind
+            && has.default() != default.as_deref()
+        {
+            let path = has.rare.take().and_then(|rare| rare.path);
+            has.rare = Rare::of(default.as_deref().map(Into::into), path);
+            changed = true;
+        }
+        self.corrections += u32::from(changed);
+    }
+
+    /// A birth asks for what was learned: from now on it is known what it stands for.
+    pub(super) fn confirm(&mut self, ix: ModelIx, property: super::PropertyIx, wanted: Wanted<'_>) {
+        let Some(has) = self.get_mut(ix).properties.get_mut(property.0 as usize) else { return };
+        if !has.learned {
+            return;
+        }
+        has.learned = false;
+        has.role = wanted.role;
+        has.form = wanted.form;
+        let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();
+        let default = has.default().map(Box::from);
+        let is_name = *wanted.path == [&*has.name];
+        has.rare = Rare::of(default, (!is_name).then(path));
+    }
+}
+
+/// The form of a double whose unit is that of seconds: that of a member is a point in time if its
+/// id says so.
+fn seconds_or_double(
+    namespace: crate::twin::identity::Namespace,
+    model: Uuid,
+    role: PropertyRole,
+    property: &api::ModelProperty,
+) -> Form {
+    let id = namespace.property(model, role, &[&property.name], Form::Seconds);
+    if id == property.id { Form::Seconds } else { Form::Double }
+}

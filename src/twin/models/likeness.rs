@@ -1,0 +1,262 @@
+//! Which devices of plain metrics are of one kind.
+//!
+//! Nobody at the plant says that two devices are alike, so their tags have to: a device joins the
+//! model that another one founded where at least four fifths of the tags are common, counted
+//! against the larger of the two sets. Names, types and units are what is compared. A unit is
+//! shown for all assets of a model, so one that differs keeps a device away.
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use super::{ModelIx, Models};
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::twin::caps::Cap;
+use crate::twin::identity::{Address, PropertyRole};
+use crate::twin::mapping::Form;
+use crate::twin::{assets, names};
+
+/// Places of a [`Sketch`].
+const PLACES: usize = 64;
+/// What an earlier version put before the hash that it called a kind's model.
+const OLD_NAMES: [(&str, Of); 2] =
+    [("Sparkplug Edge Node ", Of::Node), ("Sparkplug Device ", Of::Device)];
+
+/// Whose kind it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Of {
+    Node,
+    Device,
+}
+
+impl Of {
+    fn source(source: &Source) -> Self {
+        if source.device.is_some() { Self::Device } else { Self::Node }
+    }
+
+    fn word(self) -> &'static str {
+        match self {
+            Self::Node => "edge node",
+            Self::Device => "device",
+        }
+    }
+}
+
+/// What the assets of a model have in common.
+#[derive(Clone, Debug)]
+pub(super) struct Kind {
+    of: Of,
+    /// How many tags its founder had: the first members of the model.
+    core: usize,
+    sketch: Sketch,
+}
+
+/// How many names fall on each place: two sets differ by at least as much as their sketches.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Sketch([u16; PLACES]);
+
+impl Sketch {
+    fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
+        let mut places = [0_u16; PLACES];
+        for name in names {
+            let hash = name.bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+                (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+            });
+            if let Some(place) = places.get_mut((hash >> 58) as usize) {
+                *place = place.saturating_add(1);
+            }
+        }
+        Self(places)
+    }
+
+    fn apart(&self, other: &Self) -> usize {
+        self.0.iter().zip(&other.0).map(|(a, b)| usize::from(a.abs_diff(*b))).sum()
+    }
+}
+
+/// The plain metrics of a node or device: what its kind is told by.
+#[derive(Debug, Default)]
+pub(crate) struct Tags<'a>(FxHashMap<&'a str, (Form, Option<String>)>);
+
+impl<'a> Tags<'a> {
+    /// Of names, forms and units, the first of a name.
+    pub(crate) fn new(tags: impl Iterator<Item = (&'a str, Form, Option<&'a str>)>) -> Self {
+        let mut all = FxHashMap::default();
+        for (name, form, unit) in tags {
+            all.entry(name).or_insert_with(|| (form, unit.and_then(names::unit)));
+        }
+        Self(all)
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+/// What a founder is called in the description of the model that it founded.
+const FOUNDER: &str = "Founded by ";
+
+/// Who founds a kind.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Founding<'a> {
+    pub(crate) founder: &'a Source,
+    pub(crate) tags: &'a Tags<'a>,
+}
+
+impl Models {
+    /// The model of the kind that a node or device belongs to, if there is one.
+    pub(crate) fn alike(&self, Founding { founder, tags }: Founding<'_>) -> Option<ModelIx> {
+        let (of, count) = (Of::source(founder), tags.0.len());
+        let sketch = Sketch::of(tags.0.keys().copied());
+        let mut best = None;
+        for (ix, model) in self.iter() {
+            let Some(kind) = model.kind.as_deref().filter(|kind| kind.of == of) else { continue };
+            let larger = kind.core.max(count);
+            let needed = (larger * 4).div_ceil(5);
+            if needed == 0 || kind.core.min(count) < needed {
+                continue;
+            }
+            if kind.sketch.apart(&sketch) > kind.core + count - 2 * needed {
+                continue;
+            }
+            if let Some(common) = self.common(ix, kind.core, tags)
+                && common >= needed
+                && best.is_none_or(|(most, _)| common > most)
+            {
+                best = Some((common, ix));
+            }
+        }
+        best.map(|(_, ix)| ix)
+    }
+
+    /// How many of the tags are the founder's too; none if a unit differs.
+    fn common(&self, ix: ModelIx, core: usize, tags: &Tags<'_>) -> Option<usize> {
+        let mut common = 0;
+        let members = self.get(ix).properties.iter();
+        let members = members.filter(|property| property.role == PropertyRole::Member);
+        for (place, member) in members.enumerate() {
+            let path = member.path();
+            let [name] = path[..] else { continue };
+            let Some((form, unit)) = tags.0.get(name) else { continue };
+            if *form != member.form {
+                continue;
+            }
+            if unit.as_deref() != member.unit.as_deref() {
+                return None;
+            }
+            common += usize::from(place < core);
+        }
+        Some(common)
+    }
+
+    /// How many kinds there are of edge nodes.
+    pub(crate) fn node_kinds(&self) -> usize {
+        let kinds = self.list.iter().filter_map(|model| model.kind.as_deref());
+        kinds.filter(|kind| kind.of == Of::Node).count()
+    }
+
+    /// A model of a kind of its own for `founder`.
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_MODELS` is reached.
+    pub(crate) fn found(&mut self, founding: Founding<'_>, name: &str) -> Result<ModelIx, Cap> {
+        let Founding { founder, tags } = founding;
+        let id = self.namespace.kind(founder);
+        let of = Of::source(founder);
+        let kind = Kind { of, core: tags.0.len(), sketch: Sketch::of(tags.0.keys().copied()) };
+        if let Some(ix) = self.by_id(id) {
+            return Ok(ix);
+        }
+        if self.list.len() >= self.max_models {
+            return Err(Cap::Models);
+        }
+        let name = self.kind_name(of, name, id);
+        let address = assets::text(&Address::Source(founder));
+        let about = format!("{FOUNDER}{address} with {} tags", tags.0.len());
+        let ix = self.insert(id, name, names::description(&about));
+        self.get_mut(ix).kind = Some(Box::new(kind));
+        Ok(ix)
+    }
+
+    /// Calls a kind what its machines share, as long as SiteWise has not heard of it.
+    pub(crate) fn rename_kind(&mut self, ix: ModelIx, joined: &str) -> bool {
+        let model = self.get(ix);
+        let Some(of) = model.kind.as_deref().map(|kind| kind.of) else { return false };
+        let bare = model.name.strip_prefix(self.prefix.as_str()).unwrap_or(&model.name);
+        let suffix = format!(" ({})", of.word());
+        let Some(shared) = bare.strip_suffix(&suffix).and_then(|bare| names::shared(bare, joined))
+        else {
+            return false;
+        };
+        let name = self.kind_name(of, &shared, model.id);
+        let external_id = self.namespace.external_id(&name, model.id);
+        let model = self.get_mut(ix);
+        model.name = name;
+        model.external_id = external_id;
+        true
+    }
+
+    /// Gives a kind another name: SiteWise says that the one it has is taken. False for a model
+    /// that is no kind, or has such a name already.
+    pub(crate) fn rename_taken(&mut self, ix: ModelIx) -> bool {
+        let model = self.get(ix);
+        let marked = names::marked(&model.name, model.id);
+        if model.kind.is_none() || model.name == marked {
+            return false;
+        }
+        let external_id = self.namespace.external_id(&marked, model.id);
+        let model = self.get_mut(ix);
+        model.name = marked;
+        model.external_id = external_id;
+        true
+    }
+
+    /// A name for a kind that no other model has, as far as is known.
+    fn kind_name(&self, of: Of, name: &str, id: Uuid) -> String {
+        let word = format!("({})", of.word());
+        let name = names::with_suffix(&names::clean(&format!("{}{name}", self.prefix)), &word);
+        let taken = self.list.iter().any(|model| model.name == name && model.id != id);
+        if taken { names::marked(&name, id) } else { name }
+    }
+
+    /// What kind a model is that SiteWise has, as its description tells; its tags are not known
+    /// yet.
+    pub(super) fn known_kind(
+        &self,
+        id: Uuid,
+        name: &str,
+        description: Option<&str>,
+    ) -> Option<Kind> {
+        let sketch = Sketch([0; PLACES]);
+        if let Some(told) = description.and_then(|text| text.strip_prefix(FOUNDER)) {
+            let (address, count) = told.strip_suffix(" tags")?.rsplit_once(" with ")?;
+            let mut parts = address.split('/');
+            let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
+            let founder =
+                Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
+            let core = count.parse().ok()?;
+            let kind = Kind { of: Of::source(&founder), core, sketch };
+            return (self.namespace.kind(&founder) == id).then_some(kind);
+        }
+        // Those of an earlier version were called by a hash of their founder's tags.
+        let bare = name.strip_prefix(self.prefix.as_str())?;
+        let (_, of) = OLD_NAMES.into_iter().find(|(begin, _)| {
+            bare.strip_prefix(begin).is_some_and(|hash| {
+                hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
+            })
+        })?;
+        let kind = Kind { of, core: usize::MAX, sketch };
+        (self.namespace.model(name) == id).then_some(kind)
+    }
+
+    /// Takes the tags of a kind from the properties that SiteWise has.
+    pub(super) fn learn_kind(&mut self, ix: ModelIx) {
+        let model = self.get_mut(ix);
+        let Some(kind) = model.kind.as_deref_mut() else { return };
+        let members = model.properties.iter();
+        let members = members.filter(|property| property.role == PropertyRole::Member);
+        kind.core = kind.core.min(members.clone().count());
+        kind.sketch = Sketch::of(members.take(kind.core).map(|property| &*property.name));
+    }
+}

@@ -1,0 +1,109 @@
+//! Nodes and devices that were born without a single tag.
+//!
+//! Many are born empty and again a moment later, with what their driver has found meanwhile. An
+//! asset keeps its model for ever, so theirs waits for the first tags, or for a minute.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::layout::{self, is_control};
+use super::writer::Writer;
+use super::{Config, Twin};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::{Birth, Content};
+use crate::time::{Instant, Now};
+use crate::twin::counts::Dropped;
+
+/// How long tags are waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Births that wait. Their number is bounded by that of nodes and devices in the session.
+#[derive(Debug, Default)]
+pub(super) struct Tagless {
+    births: BTreeMap<Source, (Instant, Birth)>,
+    due: BTreeSet<(Instant, Source)>,
+}
+
+impl Tagless {
+    pub(super) fn contains(&self, source: &Source) -> bool {
+        self.births.contains_key(source)
+    }
+
+    /// When the first has waited long enough.
+    pub(super) fn next(&self) -> Option<Instant> {
+        self.due.first().map(|(at, _)| *at)
+    }
+
+    /// Its tags have come, or it died.
+    pub(super) fn forget(&mut self, source: &Source) -> Option<Birth> {
+        let (at, birth) = self.births.remove(source)?;
+        self.due.remove(&(at, source.clone()));
+        Some(birth)
+    }
+
+    /// Keeps what is left of a birth that has no tags. One more of the same source does not let
+    /// it wait longer.
+    fn keep(&mut self, birth: Birth, now: Instant) {
+        let source = birth.source.clone();
+        let due = self.births.get(&source).map_or(now + PATIENCE, |(due, _)| *due);
+        self.due.insert((due, source.clone()));
+        self.births.insert(source, (due, birth));
+    }
+
+    fn take_due(&mut self, now: Instant) -> Option<Birth> {
+        let (at, source) = self.due.first()?.clone();
+        if at > now { None } else { self.forget(&source) }
+    }
+}
+
+/// Whether a birth is to wait for tags: it has none, and no asset either.
+fn waits(birth: &Birth, config: &Config, writer: &Writer) -> bool {
+    !layout::has_instances(birth)
+        && layout::tags(config, &birth.metrics).is_empty()
+        && config.kinds.find(&birth.source).is_none()
+        && !writer.world.has_asset(&birth.source)
+}
+
+impl Twin {
+    /// Gives back a birth that is to be followed now; one without tags waits for them.
+    pub(super) fn wait_for_tags(&mut self, birth: Birth, now: Now) -> Option<Birth> {
+        if !waits(&birth, &self.config, &self.writer) {
+            self.tagless.forget(&birth.source);
+            if birth.source.device.is_some() {
+                // What is above comes first.
+                let node = Source { edge: birth.source.edge.clone(), device: None };
+                if let Some(node) = self.tagless.forget(&node) {
+                    self.born(&node, &[], now);
+                }
+            }
+            return Some(birth);
+        }
+        let mut birth = birth;
+        let Self { config, writer, .. } = self;
+        // Others may have instances of what it defines.
+        layout::define_all(&mut writer.world, config, &birth);
+        birth.definitions.clear();
+        writer.tell_capped(&birth.source);
+        for metric in std::mem::take(&mut birth.metrics) {
+            if let Content::Leaf { sample, .. } = &metric.content
+                && !sample.absent
+            {
+                let why = match is_control(&metric.name) {
+                    true => Dropped::Control,
+                    false => Dropped::NotCarried,
+                };
+                self.writer.world.counts.drop_value(why);
+            }
+        }
+        self.tagless.keep(birth, now.instant);
+        None
+    }
+
+    /// Follows the births that have waited long enough.
+    pub(super) fn give_up_on_tags(&mut self, now: Now) {
+        while let Some(birth) = self.tagless.take_due(now.instant) {
+            self.born(&birth, &[], now);
+            self.writer.world.settle_changes(now.instant);
+        }
+    }
+}

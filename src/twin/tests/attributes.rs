@@ -1,0 +1,113 @@
+//! Attributes: an instance's own, or the default.
+
+use super::*;
+
+fn with_serial(serial: Option<&str>, offset: i64) -> Event {
+    let mut metric = turbine("T1", 0, 1.0, 0);
+    if let Content::Instance(instance) = &mut metric.content
+        && let Some(serial) = serial
+    {
+        instance.parameters = vec![property("Serial", DataType::String, text(serial))];
+    }
+    birth_at(offset, node(), definitions(), vec![metric])
+}
+
+fn shows(rig: &Rig, serial: &str) {
+    let shown = rig.shown("T1", "Serial");
+    assert_eq!(shown, Some((Quality::Good, Variant::String(serial.into()))));
+}
+
+#[test]
+fn an_attribute_that_returns_to_its_default_is_written() {
+    for back in [Some("unknown"), None] {
+        let mut rig = Rig::new();
+        rig.event(with_serial(Some("A-17"), 0));
+        rig.seconds(30);
+        shows(&rig, "A-17");
+        rig.event(with_serial(back, 40_000));
+        shows(&rig, "unknown");
+        rig.event(with_serial(back, 50_000));
+        assert_eq!(rig.written("T1", "Serial").len(), 2, "once");
+        rig.event(with_serial(Some("A-17"), 60_000));
+        shows(&rig, "A-17");
+    }
+}
+
+#[test]
+fn an_attribute_that_returned_to_its_default_while_the_bridge_was_away_is_written() {
+    for back in [Some("unknown"), None] {
+        let mut rig = Rig::new();
+        rig.event(with_serial(Some("A-17"), 0));
+        rig.seconds(30);
+        let mut rig = rig.restart();
+        let offset = rig.offset();
+        rig.event(with_serial(back, offset));
+        rig.seconds(30);
+        shows(&rig, "unknown");
+        let written = rig.written("T1", "Serial").len();
+        rig.event(with_serial(back, offset + 10_000));
+        assert_eq!(rig.written("T1", "Serial").len(), written);
+    }
+}
+
+#[test]
+fn a_restart_writes_no_attribute_that_sitewise_shows_already() {
+    let mut rig = Rig::new();
+    rig.event(with_serial(None, 0));
+    rig.seconds(30);
+    let mut rig = rig.restart();
+    let offset = rig.offset();
+    rig.event(with_serial(None, offset));
+    rig.seconds(30);
+    assert_eq!(rig.written("T1", "Serial"), []);
+}
+
+#[test]
+fn an_attribute_that_changes_in_an_older_birth_is_not_hidden() {
+    let mut rig = Rig::new();
+    rig.event(with_serial(Some("A-17"), 20_000));
+    rig.event(with_serial(Some("B-18"), 10_000));
+    rig.seconds(30);
+    shows(&rig, "B-18");
+    assert_eq!(rig.written("T1", "Serial")[1].0, 20_001);
+    // As long as the clock of the one before was right, also over a restart.
+    let mut rig = rig.restart();
+    rig.event(with_serial(Some("C-19"), 5_000));
+    rig.seconds(30);
+    shows(&rig, "C-19");
+}
+
+#[test]
+fn a_static_property_that_is_gone_without_a_default_is_null_with_bad() {
+    let tag = |high: Option<f64>, offset| {
+        let mut metric = leaf(0, "Wind", DataType::Double, sample(offset, Value::Double(7.0)));
+        let high = high.map(|high| property("engHigh", DataType::Double, Value::Double(high)));
+        metric.properties.extend(high);
+        birth_at(offset, node(), Vec::new(), vec![metric])
+    };
+    let mut rig = Rig::new();
+    rig.event(tag(Some(9_500.0), 0));
+    rig.event(tag(Some(8_000.0), 10_000));
+    rig.seconds(30);
+    let shown = rig.shown("gw", "Wind/engHigh");
+    assert_eq!(shown, Some((Quality::Good, Variant::Double(8_000.0))));
+    rig.event(tag(None, 40_000));
+    let null = Variant::Null(crate::sitewise::api::DataType::Double);
+    assert_eq!(rig.shown("gw", "Wind/engHigh"), Some((Quality::Bad, null)));
+    // One that never was there is not written.
+    rig.event(tag(None, 50_000));
+    assert_eq!(rig.written("gw", "Wind/engHigh").len(), 3);
+}
+
+#[test]
+fn a_default_that_is_no_number_is_none_and_the_model_is_made() {
+    let mut rig = Rig::new();
+    let mut definitions = definitions();
+    definitions[0].parameters = vec![property("Ratio", DataType::Double, Value::Double(f64::NAN))];
+    rig.event(birth(node(), definitions, vec![turbine("T1", 0, 1.0, 0)]));
+    rig.seconds(30);
+    let (_, model) = rig.sitewise.model("Turbine");
+    let ratio = model.properties.iter().find(|property| property.name == "Ratio").unwrap();
+    assert_eq!(ratio.kind, crate::sitewise::api::PropertyKind::Attribute { default: None });
+    assert_eq!(rig.written("T1", "Speed").len(), 1);
+}

@@ -1,0 +1,158 @@
+//! What lies past a cap takes nothing with it that fits, and is told by name.
+
+use super::*;
+
+fn flat(count: u32) -> Vec<Metric> {
+    (0..count)
+        .map(|slot| leaf(slot, &format!("M{slot:04}"), DataType::Int32, sample(0, Value::Int(1))))
+        .collect()
+}
+
+fn capped(rig: &Rig, cap: Cap) -> Vec<(String, String, u64)> {
+    let of = rig.twin.capped().filter(|(_, of, _)| *of == cap);
+    of.map(|(source, _, lost)| (source.to_string(), lost.example.clone(), lost.values)).collect()
+}
+
+/// A device with 498 flat metrics got nothing at all, and nobody was told.
+#[test]
+fn a_machine_at_the_cap_of_properties_is_alive_with_all_that_fits() {
+    for count in [495, 496, 497, 498, 500, 600] {
+        let mut rig = Rig::new();
+        rig.event(birth(node(), Vec::new(), vec![]));
+        let beside = turbine("T1", count, 12.0, 0);
+        let metrics = flat(count).into_iter().chain([beside]).collect();
+        rig.event(birth(device("D"), definitions(), metrics));
+        rig.seconds(30);
+        // Three tell of its presence.
+        let fit = count.min(497);
+        let names = rig.properties("D");
+        assert_eq!(names.len() as u32, 3 + fit, "{count}");
+        assert_eq!(names[..3], ["Online", "Last birth", "Last death"]);
+        assert_eq!(rig.shown("D", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+        let last = format!("M{:04}", fit - 1);
+        assert_eq!(rig.shown("D", &last), Some((Quality::Good, Variant::Integer(1))), "{count}");
+        assert_eq!(rig.written("T1", "Speed").len(), 1);
+        let lost = u64::from(count - fit);
+        assert_eq!(rig.twin.counts().dropped(Dropped::CappedProperties), lost);
+        let told = (lost > 0).then(|| "Nordsee/gw/D properties: Nordsee/gw/D/M0497".to_owned());
+        assert_eq!(rig.capped, Vec::from_iter(told), "{count}");
+        rig.check_conservation();
+    }
+}
+
+#[test]
+fn a_machine_that_grows_past_the_cap_keeps_its_life_over_restarts() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), vec![]));
+    rig.event(birth(device("D"), Vec::new(), flat(490)));
+    rig.seconds(30);
+    rig.event(birth_at(30_000, device("D"), Vec::new(), flat(510)));
+    rig.seconds(90);
+    let mut rig = rig.restart();
+    let offset = rig.offset();
+    rig.event(birth_at(offset, node(), Vec::new(), vec![]));
+    rig.event(birth_at(offset, device("D"), Vec::new(), flat(510)));
+    rig.seconds(90);
+    rig.event(data(device("D"), vec![(0, sample(offset + 1_000, Value::Int(2)))]));
+    assert_eq!(rig.shown("D", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    assert_eq!(rig.shown("D", "M0000"), Some((Quality::Good, Variant::Integer(2))));
+    assert_eq!(rig.properties("D").len(), 500);
+    let told = ("Nordsee/gw/D".to_owned(), "Nordsee/gw/D/M0497".to_owned(), 13);
+    assert_eq!(capped(&rig, Cap::Properties), [told]);
+    // It fits again, and is no problem any more.
+    rig.event(birth_at(offset + 2_000, device("D"), Vec::new(), flat(300)));
+    assert_eq!(capped(&rig, Cap::Properties), []);
+}
+
+/// 130 tags with three static properties each: the tags come before their attributes.
+#[test]
+fn measurements_come_before_attributes() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), vec![]));
+    let mut metrics = flat(130);
+    for metric in &mut metrics {
+        for name in ["engLow", "engHigh", "documentation"] {
+            metric.properties.push(property(name, DataType::Double, Value::Double(1.0)));
+        }
+    }
+    rig.event(birth(device("D"), Vec::new(), metrics));
+    rig.seconds(30);
+    let names = rig.properties("D");
+    assert_eq!((names.len(), names[3], names[132]), (500, "M0000", "M0129"));
+    assert_eq!(names[133], "M0000/engLow");
+    assert_eq!(rig.twin.counts().dropped_in_all(), 0, "no value is lost");
+    assert_eq!(rig.capped, ["Nordsee/gw/D properties: Nordsee/gw/D/M0122/engHigh"]);
+    rig.check_conservation();
+}
+
+/// 200 assets became 435 after two restarts.
+#[test]
+fn the_cap_of_assets_holds_over_restarts() {
+    let config = Config { max_assets: 6, ..config() };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    let farm = |offset, from: u32| {
+        let instances = (0..4).map(|n| {
+            let speed = leaf(n, "Speed", DataType::Double, sample(offset, Value::Double(1.0)));
+            instance(&format!("T{}", from + n), "Turbine", vec![speed])
+        });
+        birth_at(offset, node(), Vec::new(), instances.collect())
+    };
+    rig.event(farm(0, 0));
+    rig.seconds(30);
+    // The bridge's own, the group's and the node's are among them.
+    let names = |rig: &Rig| -> Vec<String> {
+        let mut names: Vec<_> =
+            rig.sitewise.assets.values().map(|asset| asset.name.clone()).collect();
+        names.sort();
+        names
+    };
+    let first = ["Nordsee", "T0", "T1", "T2", "gw", "sparkwise"];
+    assert_eq!(names(&rig), first);
+    assert_eq!(rig.capped, ["Nordsee/gw assets: Nordsee/gw/T3"]);
+    for _ in 0..2 {
+        rig = rig.restart_with(config.clone());
+        let offset = rig.offset();
+        // Others come first now: those that are there are not shut out by it.
+        rig.event(farm(offset, 10));
+        rig.event(farm(offset + 1, 0));
+        rig.seconds(30);
+        assert_eq!(names(&rig), first);
+        assert_eq!(rig.written("T2", "Speed").len(), 1);
+    }
+    rig.check_conservation();
+}
+
+/// What the births of somebody else used up does not shut out a plant whose models are there.
+#[test]
+fn a_machine_past_the_cap_of_models_is_alive_and_those_of_a_known_kind_have_all() {
+    let config = Config { max_models: 4, ..config() };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    let pump = |name: &str, offset| birth_at(offset, device(name), Vec::new(), flat(10));
+    rig.event(birth(node(), Vec::new(), vec![]));
+    rig.event(pump("Pump 1", 0));
+    // The bridge's, the group's and the node's, and the pump's: that is all.
+    let other = |n: u32| leaf(n, &format!("Other {n}"), DataType::Int32, sample(0, Value::Int(7)));
+    rig.event(birth(device("Stranger"), Vec::new(), (0..3).map(other).collect()));
+    let foreign = instance("F1", "Foreign", vec![other(0)]);
+    rig.event(birth(device("Other"), Vec::new(), vec![foreign]));
+    rig.event(pump("Pump 2", 0));
+    rig.seconds(30);
+    assert_eq!(rig.written("Pump 2", "M0009").len(), 1);
+    for alive in ["Stranger", "Other"] {
+        assert_eq!(rig.shown(alive, "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    }
+    assert_eq!(
+        rig.capped,
+        [
+            "Nordsee/gw/Stranger models: the model of Nordsee/gw/Stranger",
+            "Nordsee/gw/Other models: Nordsee/gw/Other/F1",
+        ]
+    );
+    assert_eq!(rig.twin.counts().dropped(Dropped::CappedModels), 4);
+    let mut rig = rig.restart_with(config);
+    let offset = rig.offset();
+    rig.event(pump("Pump 3", offset));
+    rig.seconds(30);
+    assert_eq!(rig.written("Pump 3", "M0009").len(), 1);
+    rig.check_conservation();
+}

@@ -1,0 +1,296 @@
+//! Devices of plain metrics: which of them are of one kind.
+
+use super::*;
+
+/// A tag of a double, with a unit if it has one.
+fn tag(slot: u32, name: &str, unit: Option<&str>) -> Metric {
+    let mut metric = leaf(slot, name, DataType::Double, sample(0, Value::Double(1.0)));
+    let unit = unit.map(|unit| property("engUnit", DataType::String, text(unit)));
+    metric.properties.extend(unit);
+    metric
+}
+
+fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Metric> {
+    (0..).zip(names).map(|(slot, name)| tag(slot, name, None)).collect()
+}
+
+fn born(rig: &mut Rig, name: &str, metrics: Vec<Metric>) {
+    rig.event(birth_at(rig.offset(), device(name), Vec::new(), metrics));
+}
+
+fn begin(config: Config) -> Rig {
+    let mut rig = Rig::with(config, FakeSiteWise::default());
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    rig.seconds(5);
+    rig
+}
+
+fn model_of<'a>(rig: &'a Rig, asset: &str) -> &'a str {
+    &rig.sitewise.models[&rig.sitewise.asset(asset).1.model].name
+}
+
+fn unplaced(rig: &Rig) -> usize {
+    rig.sitewise.assets.values().filter(|asset| asset.parent.is_none()).count()
+        // The bridge and the group.
+        - 2
+}
+
+/// Every distinct set of names was a model of its own.
+#[test]
+fn devices_of_ten_kinds_with_odd_tags_need_few_models_and_hang_under_their_node() {
+    let mut rig = begin(Config { max_models: 1_000, ..config() });
+    let mut rng = fastrand::Rng::with_seed(11);
+    for number in 0..150_u32 {
+        let kind = number % 10;
+        let name = format!("K{kind} {number}");
+        let mut names: Vec<String> = (0..20).map(|tag| format!("K{kind} tag {tag}")).collect();
+        // Up to a fifth of all, of the kind or its own alone.
+        for extra in 0..rng.u32(0..=5) {
+            names.push(match rng.bool() {
+                true => format!("K{kind} option {extra}"),
+                false => format!("{name} extra {extra}"),
+            });
+        }
+        born(&mut rig, &name, tags(names.iter().map(String::as_str)));
+    }
+    rig.seconds(600);
+    assert!(rig.sitewise.models.len() <= 20, "{}", rig.sitewise.models.len());
+    assert_eq!(unplaced(&rig), 0);
+    let devices = rig.sitewise.assets.values().filter(|asset| asset.name.starts_with('K'));
+    assert_eq!(devices.count(), 150);
+    for (_, asset) in rig.sitewise.assets.iter().filter(|(_, asset)| asset.name.starts_with('K')) {
+        let kind = &asset.name[..2];
+        for property in rig.properties(&asset.name).into_iter().skip(3) {
+            assert!(property.starts_with(kind), "{} shows {property}", asset.name);
+        }
+    }
+    assert!(rig.points.iter().all(|waiting| waiting.gate.is_none()));
+    rig.check_conservation();
+}
+
+#[test]
+fn wholly_different_devices_all_exist_with_all_values() {
+    let mut rig = begin(Config { max_models: 1_000, ..config() });
+    for number in 0..150 {
+        let names: Vec<_> = (0..10).map(|tag| format!("PLC{number} Tag {tag}")).collect();
+        born(&mut rig, &format!("PLC{number}"), tags(names.iter().map(String::as_str)));
+    }
+    rig.seconds(600);
+    for number in 0..150 {
+        let name = format!("PLC{number}");
+        let property = format!("PLC{number} Tag 9");
+        assert_eq!(rig.written(&name, &property).len(), 1);
+        assert_eq!(rig.shown(&name, "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    }
+    // A tree has room for 100 models; the others are named.
+    let unplaced = unplaced(&rig);
+    assert!((50..60).contains(&unplaced), "{unplaced}");
+    let named = rig.twin.plan().problems().filter(|(what, _)| what.starts_with("place of asset "));
+    assert_eq!(named.count(), unplaced);
+}
+
+#[test]
+fn a_kind_is_called_what_its_first_devices_share() {
+    let mut rig = begin(config());
+    let names = ["Flow", "Head", "Speed", "Power", "Hours"];
+    for name in ["Pump 1", "Pump 2", "Pump 3"] {
+        born(&mut rig, name, tags(names));
+    }
+    born(&mut rig, "Mast", tags(["Wind"]));
+    rig.seconds(30);
+    for name in ["Pump 1", "Pump 2", "Pump 3"] {
+        assert_eq!(model_of(&rig, name), "Pump (device)");
+    }
+    assert_eq!(model_of(&rig, "Mast"), "Mast (device)");
+    // Its id does not hang on that name, and no later device changes it.
+    born(&mut rig, "P4", tags(names));
+    rig.seconds(30);
+    assert_eq!(model_of(&rig, "P4"), "Pump (device)");
+}
+
+#[test]
+fn a_name_of_a_kind_that_is_taken_gets_another() {
+    let mut rig = begin(config());
+    let mut foreign = rig.sitewise.models.values().next().unwrap().clone();
+    (foreign.name, foreign.external_id) = ("Mast (device)".into(), None);
+    rig.sitewise.models.insert(Uuid::from_u128(1), foreign);
+    born(&mut rig, "Mast", tags(["Wind"]));
+    rig.seconds(60);
+    assert!(model_of(&rig, "Mast").starts_with("Mast (device) "));
+    assert_eq!(rig.written("Mast", "Wind").len(), 1);
+}
+
+#[test]
+fn four_fifths_of_the_larger_set_are_common_to_a_kind() {
+    let base = ["a", "b", "c", "d", "e", "f", "g", "h"];
+    for (names, joins) in [
+        (vec!["a", "b", "c", "d", "e", "f", "g"], true),
+        (vec!["a", "b", "c", "d", "e", "f"], false),
+        (base.into_iter().chain(["x", "y"]).collect(), true),
+        (base.into_iter().chain(["x", "y", "z"]).collect(), false),
+    ] {
+        let mut rig = begin(config());
+        born(&mut rig, "one", tags(base));
+        rig.seconds(10);
+        born(&mut rig, "two", tags(names.iter().copied()));
+        rig.seconds(30);
+        assert_eq!(model_of(&rig, "two") == "one (device)", joins, "{names:?}");
+        assert_eq!(rig.written("two", names.last().unwrap()).len(), 1);
+    }
+}
+
+#[test]
+fn a_new_device_finds_its_kind_after_a_restart() {
+    let names = ["Flow", "Head", "Speed", "Power", "Hours"];
+    let mut rig = begin(config());
+    for name in ["Pump 1", "Pump 2"] {
+        born(&mut rig, name, tags(names));
+    }
+    rig.seconds(30);
+    let mut rig = rig.restart();
+    born(&mut rig, "Pump 3", tags(names));
+    rig.seconds(30);
+    assert_eq!(model_of(&rig, "Pump 3"), "Pump (device)");
+    assert!(rig.sitewise.writes.iter().all(|write| !write.contains("create asset model")));
+}
+
+/// One showed 70.7 °C for 70.7 °F.
+#[test]
+fn devices_with_another_unit_are_of_another_kind() {
+    let mut rig = begin(config());
+    born(&mut rig, "one", vec![tag(0, "Temperature", Some("°C"))]);
+    born(&mut rig, "two", vec![tag(0, "Temperature", Some("°F"))]);
+    born(&mut rig, "three", vec![tag(0, "Temperature", None)]);
+    rig.seconds(30);
+    for (name, unit) in [("one", Some("°C")), ("two", Some("°F")), ("three", None)] {
+        let (_, of) = rig.sitewise.asset(name);
+        let model = &rig.sitewise.models[&of.model];
+        let property = model.properties.iter().find(|p| p.name == "Temperature").unwrap();
+        assert_eq!(property.unit.as_deref(), unit, "{name}");
+    }
+}
+
+#[test]
+fn a_unit_that_is_not_its_models_is_set_on_the_asset() {
+    let unit_of = |rig: &Rig, asset: &str| {
+        let (id, of) = rig.sitewise.asset(asset);
+        let model = &rig.sitewise.models[&of.model];
+        let property = model.properties.iter().find(|p| p.name == "Temperature").unwrap();
+        let own = rig.sitewise.properties.get(&(id, property.id));
+        own.map_or(property.unit.clone(), |own| own.unit.clone())
+    };
+    let mut rig = begin(config());
+    born(&mut rig, "one", vec![tag(0, "Temperature", None)]);
+    rig.seconds(30);
+    // It comes later, changes, and comes back.
+    for unit in ["°C", "°F"] {
+        born(&mut rig, "one", vec![tag(0, "Temperature", Some(unit))]);
+        rig.seconds(30);
+        assert_eq!(unit_of(&rig, "one").as_deref(), Some(unit));
+    }
+    // A template whose unit is a parameter.
+    let temperature =
+        |name: &str, slot, unit| instance(name, "Oven", vec![tag(slot, "Temperature", Some(unit))]);
+    let ovens = vec![temperature("O1", 0, "°C"), temperature("O2", 1, "°F")];
+    rig.event(birth_at(rig.offset(), node(), Vec::new(), ovens));
+    rig.seconds(30);
+    assert_eq!(unit_of(&rig, "O1").as_deref(), Some("°C"));
+    assert_eq!(unit_of(&rig, "O2").as_deref(), Some("°F"));
+}
+
+#[test]
+fn devices_that_were_born_empty_get_what_comes_later_and_nothing_of_others() {
+    let mut rig = begin(Config { max_models: 200, ..config() });
+    for number in 0..60 {
+        born(&mut rig, &format!("D{number}"), Vec::new());
+    }
+    rig.seconds(30);
+    assert!(rig.sitewise.assets.values().all(|asset| !asset.name.starts_with('D')));
+    let names = |number: u32| [format!("D{number} a"), format!("D{number} b")];
+    for number in 0..30 {
+        let names = names(number);
+        born(&mut rig, &format!("D{number}"), tags(names.iter().map(String::as_str)));
+    }
+    // The others come to life after a minute, and get their tags much later.
+    rig.seconds(60);
+    let shown = rig.shown("D59", "Online");
+    assert_eq!(shown, Some((Quality::Good, Variant::Boolean(true))));
+    for number in 30..60 {
+        let names = names(number);
+        born(&mut rig, &format!("D{number}"), tags(names.iter().map(String::as_str)));
+    }
+    rig.seconds(120);
+    for number in 0..60 {
+        let shown = rig.properties(&format!("D{number}"));
+        let names = names(number);
+        assert_eq!(shown, ["Online", "Last birth", "Last death", &*names[0], &*names[1]]);
+    }
+    rig.check_conservation();
+}
+
+#[test]
+fn a_node_that_was_born_empty_is_there_once_its_device_is() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    rig.seconds(5);
+    born(&mut rig, "mast", tags(["Wind"]));
+    rig.seconds(5);
+    assert_eq!(rig.sitewise.path("mast"), ["Nordsee", "gw", "mast"]);
+    assert_eq!(rig.shown("gw", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    // Its tags come later.
+    rig.event(birth_at(rig.offset(), node(), Vec::new(), tags(["Load"])));
+    rig.seconds(90);
+    assert_eq!(rig.written("gw", "Load").len(), 1);
+}
+
+#[test]
+fn an_empty_machine_that_dies_again_leaves_nothing() {
+    let mut rig = begin(config());
+    born(&mut rig, "D", Vec::new());
+    rig.seconds(5);
+    rig.event(death(device("D"), 6_000));
+    rig.seconds(120);
+    assert!(rig.sitewise.assets.values().all(|asset| asset.name != "D"));
+    rig.check_conservation();
+}
+
+#[test]
+fn people_name_the_kind_of_a_device_by_its_address() {
+    let kinds = Kinds::parse("Nordsee/*/Pump* => Pump").unwrap();
+    let mut rig = begin(Config { kinds, ..config() });
+    born(&mut rig, "Pump 1", tags(["Flow", "Head"]));
+    born(&mut rig, "Pump 2", tags(["Other"]));
+    born(&mut rig, "Pump 3", Vec::new());
+    born(&mut rig, "Valve", tags(["Flow", "Head"]));
+    rig.seconds(30);
+    for name in ["Pump 1", "Pump 2", "Pump 3"] {
+        assert_eq!(model_of(&rig, name), "Pump");
+    }
+    assert_eq!(model_of(&rig, "Valve"), "Valve (device)");
+    assert_eq!(rig.written("Pump 2", "Other").len(), 1);
+}
+
+/// SiteWise takes 2,000 children of an asset, those that people put there among them.
+#[test]
+fn what_has_no_place_among_the_children_goes_to_a_further_level() {
+    let mut rig = begin(config());
+    let farm = |from: u32, count: u32| {
+        let member = |slot| leaf(slot, "M", DataType::Int32, sample(0, Value::Int(1)));
+        let one = |n: u32| instance(&format!("I{}", from + n), "K", vec![member(n)]);
+        (0..count).map(one).collect()
+    };
+    rig.event(birth(device("A"), Vec::new(), farm(0, 2_100)));
+    rig.seconds(900);
+    assert_eq!(rig.sitewise.path("I0"), ["Nordsee", "gw", "A", "I0"]);
+    assert_eq!(rig.sitewise.path("I2099"), ["Nordsee", "gw", "A", "A, more", "I2099"]);
+    let below = |rig: &Rig, name: &str| {
+        let (id, _) = rig.sitewise.asset(name);
+        rig.sitewise.assets.values().filter(|asset| asset.parent == Some(id)).count()
+    };
+    assert_eq!((below(&rig, "A"), below(&rig, "A, more")), (2_000, 101));
+    let mut rig = rig.restart();
+    rig.event(birth_at(rig.offset(), device("A"), Vec::new(), farm(2_090, 20)));
+    rig.seconds(900);
+    assert_eq!((below(&rig, "A"), below(&rig, "A, more")), (2_000, 111));
+    assert_eq!(rig.twin.plan().problems().count(), 0);
+}

@@ -1,0 +1,214 @@
+//! Attributes: what an instance, or a metric, is rather than what it measures.
+//!
+//! SiteWise shows an asset's own value where it has one, and else the model's default. So an
+//! asset's own value is written where it differs from the default, and once there is one, it has
+//! to be written over when the machine goes back to the default, or no longer speaks of it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{SourceValues, later};
+use crate::delivery::point::Class;
+use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sparkplug::event::{Attribute as Told, Data, Holder, Quality as Sent};
+use crate::sparkplug::value::Value;
+use crate::time::{Now, Timestamp};
+use crate::twin::assets::AssetIx;
+use crate::twin::identity::PropertyRole;
+use crate::twin::layout::{self, Attribute, Target};
+use crate::twin::mapping::{self, Form};
+use crate::twin::models::{PropertyIx, Wanted};
+use crate::twin::world::World;
+use crate::twin::writer::Writer;
+use crate::twin::{Twin, in_window};
+
+/// What was written last of attributes; what has its model's default was never written.
+pub(super) type Attributes = BTreeMap<(AssetIx, PropertyIx), Tqv>;
+
+impl Twin {
+    /// Data tells attributes anew. Of those that it does not tell it says nothing.
+    pub(super) fn attributes_told(&mut self, data: &Data, now: Now) {
+        let Self { config, writer, sources, .. } = self;
+        let Some(values) = sources.get_mut(&data.source) else { return };
+        writer.world.models.listen_to(&data.source);
+        let mut told = Vec::new();
+        for Told { holder, time, property } in &data.attributes {
+            let world = &mut writer.world;
+            let Some((asset, role, mut path)) = values.holder(*holder, world) else { continue };
+            if let (Holder::Leaf(slot), Some(said)) =
+                (holder, layout::said_unit(std::slice::from_ref(property)))
+            {
+                if let Some(leaf) = values.leaf_at(*slot) {
+                    world.unit(leaf.asset, leaf.property, said);
+                }
+                continue;
+            }
+            let above: Vec<_> = path.iter().map(|name| &**name).collect();
+            let property = match role {
+                PropertyRole::Parameter => Some(property),
+                _ => layout::statics(config, &above, std::slice::from_ref(property)).next(),
+            };
+            let Some(property) = property else { continue };
+            let Some(form) = layout::form(config, property.datatype) else { continue };
+            path.push((*property.name).into());
+            let path: Vec<_> = path.iter().map(|name| &**name).collect();
+            let model = world.assets.get(asset).model;
+            let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
+            // One past the cap was told at the birth, or is told at the next.
+            if let Ok(place) = world.property(model, wanted) {
+                let target = Target { asset, property: place, form };
+                told.push((target, *time, property.value.as_ref()));
+            }
+        }
+        // The plan has to know the models before a value asks for its gate.
+        writer.world.settle_changes(now.instant);
+        for (target, time, value) in told {
+            let time = if in_window(time, now) { time } else { now.wall };
+            values.settle(writer, target, value, time, now);
+        }
+    }
+}
+
+impl SourceValues {
+    /// The asset of what has an attribute, the attribute's role, and the names down to it.
+    fn holder(
+        &self,
+        holder: Holder,
+        world: &World,
+    ) -> Option<(AssetIx, PropertyRole, Vec<Box<str>>)> {
+        match holder {
+            Holder::Leaf(slot) => {
+                let leaf = self.leaf_at(slot)?;
+                let model = world.models.get(world.assets.get(leaf.asset).model);
+                let path = model.properties.get(leaf.property.0 as usize)?.path();
+                let path = path.into_iter().map(Box::from).collect();
+                Some((leaf.asset, PropertyRole::Property, path))
+            }
+            Holder::Instance(number) => {
+                let (asset, path) = self.instances.get(number as usize)?.as_ref()?;
+                let path = path.as_deref().map(<[_]>::to_vec).unwrap_or_default();
+                Some((*asset, PropertyRole::Parameter, path))
+            }
+        }
+    }
+
+    /// The values of an asset's attributes that are not their model's defaults.
+    pub(in crate::twin) fn attributes_of(
+        &self,
+        asset: AssetIx,
+    ) -> impl Iterator<Item = (PropertyIx, &Variant)> {
+        let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
+        self.attributes.range(all).map(|((_, property), tqv)| (*property, &tqv.value))
+    }
+
+    /// What was written last of an attribute; none where the default shows.
+    pub(super) fn attribute(&self, asset: AssetIx, property: PropertyIx) -> Option<&Tqv> {
+        self.attributes.get(&(asset, property))
+    }
+
+    /// A birth speaks of these attributes of its assets, and of no others.
+    pub(super) fn attributes_born(
+        &mut self,
+        writer: &mut Writer,
+        attributes: Vec<Attribute>,
+        assets: &[AssetIx],
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let mut silent: BTreeSet<(AssetIx, PropertyIx)> = BTreeSet::new();
+        if !self.attributes.is_empty() {
+            for asset in assets {
+                let all = (*asset, PropertyIx(0))..=(*asset, PropertyIx(u32::MAX));
+                silent.extend(self.attributes.range(all).map(|(place, _)| *place));
+            }
+        }
+        for Attribute { target, value } in attributes {
+            silent.remove(&(target.asset, target.property));
+            self.settle(writer, target, value.as_ref(), usual, now);
+        }
+        for (asset, property) in silent {
+            let model = writer.world.assets.get(asset).model;
+            let properties = &writer.world.models.get(model).properties;
+            if let Some(form) = properties.get(property.0 as usize).map(|has| has.form) {
+                self.settle(writer, Target { asset, property, form }, None, usual, now);
+            }
+        }
+    }
+
+    /// The machine says the value of an attribute; none where it says that there is none.
+    pub(super) fn settle(
+        &mut self,
+        writer: &mut Writer,
+        target: Target,
+        said: Option<&Value>,
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let place = (target.asset, target.property);
+        let last = self.attributes.get(&place);
+        let default = writer.default_of(target);
+        let Some(value) = wanted(said, default.as_deref(), target.form) else { return };
+        let quality = quality(&value);
+        let time = match last {
+            Some(last) if last.value == value => return,
+            Some(last) => later(usual, last.time, now),
+            // It shows the default, or nothing, already.
+            None if said.is_none() || is_default(&value, default.as_deref(), target.form) => return,
+            None => usual,
+        };
+        let tqv = Tqv { time, quality, value };
+        self.attributes.insert(place, tqv.clone());
+        writer.own(target, tqv, Class::Static);
+    }
+
+    /// SiteWise has something else of an attribute than the machine says.
+    pub(super) fn correct(
+        &mut self,
+        writer: &mut Writer,
+        target: Target,
+        found: &Tqv,
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let place = (target.asset, target.property);
+        let default = writer.default_of(target);
+        let last = self.attributes.get(&place);
+        let value = match last {
+            Some(last) if last.time > found.time => return,
+            Some(last) => last.value.clone(),
+            None => {
+                let Some(value) = wanted(None, default.as_deref(), target.form) else { return };
+                value
+            }
+        };
+        let written = match found.value == value {
+            true => found.clone(),
+            false => {
+                let time = later(usual, found.time, now);
+                let tqv = Tqv { time, quality: quality(&value), value };
+                writer.own(target, tqv.clone(), Class::Static);
+                tqv
+            }
+        };
+        self.attributes.insert(place, written);
+    }
+}
+
+/// The value that an attribute is to show: what is said of it, else the default, else null. None
+/// for what has no form in SiteWise.
+fn wanted(said: Option<&Value>, default: Option<&str>, form: Form) -> Option<Variant> {
+    match (said, default) {
+        (Some(value), _) => {
+            mapping::convert(Some(value), Sent::Good, form).ok().map(|converted| converted.value)
+        }
+        (None, Some(default)) => mapping::of_default(default, form),
+        (None, None) => Some(Variant::Null(form.data_type())),
+    }
+}
+
+fn is_default(value: &Variant, default: Option<&str>, form: Form) -> bool {
+    default.is_some_and(|default| mapping::of_default(default, form).as_ref() == Some(value))
+}
+
+fn quality(value: &Variant) -> Quality {
+    if matches!(value, Variant::Null(_)) { Quality::Bad } else { Quality::Good }
+}

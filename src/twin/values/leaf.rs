@@ -1,0 +1,163 @@
+//! A leaf and what SiteWise has of it as the latest.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::delivery::point::Class;
+use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sparkplug::event::Slot;
+use crate::time::{Now, Timestamp};
+use crate::twin::assets::AssetIx;
+use crate::twin::counts::Dropped;
+use crate::twin::layout::{Place, Target};
+use crate::twin::mapping::{Converted, Form};
+use crate::twin::models::PropertyIx;
+use crate::twin::writer::Writer;
+
+/// What stands at a slot.
+#[derive(Debug)]
+pub(super) enum At {
+    /// A leaf.
+    Leaf(Leaf),
+    /// The leaf of another slot: the birth has it twice.
+    Same(Slot),
+    /// Nothing that is written.
+    None(Dropped),
+}
+
+impl At {
+    pub(super) fn leaf(&self) -> Option<&Leaf> {
+        match self {
+            Self::Leaf(leaf) => Some(leaf),
+            Self::Same(_) | Self::None(_) => None,
+        }
+    }
+
+    pub(super) fn leaf_mut(&mut self) -> Option<&mut Leaf> {
+        match self {
+            Self::Leaf(leaf) => Some(leaf),
+            Self::Same(_) | Self::None(_) => None,
+        }
+    }
+}
+
+/// A leaf and the latest value that was written of it. There is one for each metric, so its parts
+/// stand side by side where a [`Target`] and a [`Tqv`] would leave gaps.
+#[derive(Debug)]
+pub(super) struct Leaf {
+    pub asset: AssetIx,
+    pub property: PropertyIx,
+    pub form: Form,
+    pub quality: Quality,
+    pub time: Timestamp,
+    /// By how many milliseconds it was put behind another value of its time.
+    pub behind: u16,
+    /// History came later than the current value, so that SiteWise shows that.
+    pub hidden: bool,
+    /// None where nothing was written.
+    pub value: Option<Variant>,
+}
+
+impl Leaf {
+    fn new(target: Target) -> Self {
+        let Target { asset, property, form } = target;
+        let (time, quality) = (Timestamp::default(), Quality::Good);
+        Self { asset, property, form, quality, time, behind: 0, hidden: false, value: None }
+    }
+
+    pub(super) fn target(&self) -> Target {
+        Target { asset: self.asset, property: self.property, form: self.form }
+    }
+
+    pub(super) fn last(&self) -> Option<Tqv> {
+        let value = self.value.clone()?;
+        Some(Tqv { time: self.time, quality: self.quality, value })
+    }
+
+    /// Whether a birth says nothing new.
+    pub(super) fn repeats(&self, converted: &Converted) -> bool {
+        !self.hidden
+            && self.quality == converted.quality
+            && self.value.as_ref() == Some(&converted.value)
+    }
+
+    /// Whether nothing at all was written.
+    pub(super) fn is_new(&self) -> bool {
+        self.value.is_none() && self.time == Timestamp::default()
+    }
+
+    /// Whether a mark has to tell that it is no longer fresh: what was BAD does not become better.
+    pub(super) fn looks_fresh(&self) -> bool {
+        self.value.is_some() && (self.quality == Quality::Good || self.hidden)
+    }
+
+    pub(super) fn write(&mut self, last: Tqv) {
+        let Tqv { time, quality, value } = last;
+        (self.time, self.quality, self.value) = (time, quality, Some(value));
+        self.hidden = false;
+        self.behind = 0;
+    }
+
+    /// As [`write`](Self::write), for what the sender said at a time of its own.
+    pub(super) fn write_said(&mut self, last: Tqv, said: Timestamp) {
+        self.write(last);
+        let behind = self.time.as_millis().saturating_sub(said.as_millis());
+        self.behind = u16::try_from(behind).unwrap_or(u16::MAX);
+    }
+
+    /// The sender's own time of what was written last.
+    pub(super) fn said(&self) -> Timestamp {
+        self.time.minus(Duration::from_millis(u64::from(self.behind)))
+    }
+
+    /// Writes a value of the past, which never becomes the current one. If nothing later was
+    /// written, SiteWise shows it all the same, and the next birth has to know that.
+    pub(super) fn remember(&mut self, writer: &mut Writer, tqv: Tqv, now: Now) {
+        let (time, shown) = (tqv.time, self.time <= tqv.time);
+        let differs = (Some(&tqv.value), tqv.quality) != (self.value.as_ref(), self.quality);
+        if writer.plant(self.target(), tqv, Class::History, now) && shown {
+            self.time = time;
+            self.hidden = self.value.is_some() && differs;
+        }
+    }
+}
+
+/// Leaves that a birth does not have, and one before it had.
+pub(super) type Gone = BTreeMap<Target, Leaf>;
+
+/// Puts leaves at all places, with what was written of them before; those that have no place any
+/// more are gone, until another birth has them again.
+pub(super) fn take_over(slots: &mut Vec<At>, gone: &mut Gone, places: Vec<Place>, old: Vec<At>) {
+    let mut old: Vec<_> = old
+        .into_iter()
+        .map(|at| match at {
+            At::Leaf(leaf) => Some(leaf),
+            At::Same(_) | At::None(_) => None,
+        })
+        .collect();
+    slots.reserve_exact(places.len());
+    let mut new = false;
+    for (at, place) in places.into_iter().enumerate() {
+        slots.push(match place {
+            Place::None(why) => At::None(why),
+            Place::Same(slot) => At::Same(slot),
+            Place::Target(target) => {
+                // Most births say the same in the same order.
+                let same = |leaf: &&mut Option<Leaf>| {
+                    leaf.as_ref().is_some_and(|leaf| leaf.target() == target)
+                };
+                let same = old.get_mut(at).filter(same).and_then(Option::take);
+                new |= same.is_none();
+                At::Leaf(same.unwrap_or_else(|| Leaf::new(target)))
+            }
+        });
+    }
+    gone.extend(old.into_iter().flatten().map(|leaf| (leaf.target(), leaf)));
+    if new && !gone.is_empty() {
+        for leaf in slots.iter_mut().filter_map(At::leaf_mut).filter(|leaf| leaf.is_new()) {
+            if let Some(had) = gone.remove(&leaf.target()) {
+                *leaf = had;
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! Where an asset hangs: under its node or device, or on a further level below it.
+
+use super::World;
+use crate::sitewise::limits;
+use crate::twin::assets::{self, AssetIx, Kind};
+use crate::twin::identity::Address;
+use crate::twin::models::{ModelIx, TreeFull};
+use crate::twin::names;
+
+/// Further levels below an asset.
+const LEVELS: usize = 20;
+
+impl World {
+    /// Makes a place for a model's assets under another's, if the tree has one.
+    pub(in crate::twin) fn place(&mut self, above: ModelIx, below: ModelIx) {
+        // What has none here is met again at each of its assets.
+        let _ = self.try_place(above, below);
+    }
+
+    fn try_place(&mut self, above: ModelIx, below: ModelIx) -> Result<(), TreeFull> {
+        if self.models.hierarchy(above, below)? {
+            // The one below is looked at as well, for the other waits until it is usable.
+            self.changed.extend([above, below]);
+        }
+        Ok(())
+    }
+
+    /// The asset under which one of `model` has a place: `parent`, or else a further level below
+    /// it; `parent` where there is none at all.
+    pub(super) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
+        let mut at = parent;
+        loop {
+            let above = self.assets.get(at);
+            // The last child is kept for a further level.
+            if (above.children as usize) + 1 < limits::CHILDREN_PER_ASSET {
+                match self.try_place(above.model, model) {
+                    Ok(()) => return at,
+                    Err(TreeFull::Hierarchies) => {}
+                    Err(TreeFull::Models | TreeFull::Cycle) => break,
+                }
+            }
+            match self.level_below(at) {
+                Some(level) => at = level,
+                None => break,
+            }
+        }
+        parent
+    }
+
+    /// The further level below an asset, made if there is none; none where SiteWise has no place
+    /// for it.
+    fn level_below(&mut self, at: AssetIx) -> Option<AssetIx> {
+        let above = self.assets.get(at);
+        let (base, number) = match above.kind {
+            Kind::Level(base, number) => (base, number + 1),
+            _ => (at, 1),
+        };
+        if number > LEVELS {
+            return None;
+        }
+        let above = above.model;
+        let address = Address::Level(self.assets.get(base).id, number);
+        let id = self.assets.id(&address);
+        if let Some(ix) = self.assets.by_id(id) {
+            return Some(ix);
+        }
+        let known = self.plan.known_asset(id).map(|known| known.name.clone());
+        if known.is_none() && !self.assets.has_room() {
+            return None;
+        }
+        let (model, made) = self.models.level(above);
+        if made {
+            self.changed.insert(model);
+        }
+        self.try_place(above, model).ok()?;
+        let name = names::level(&self.assets.get(base).name, number);
+        let kind = Kind::Level(base, number);
+        let wanted =
+            assets::Wanted { address: &address, name: &name, model, parent: Some(at), kind };
+        let (ix, _) = self.assets.want(wanted, known.as_deref()).ok()?;
+        self.plan.asset_wanted(ix, &self.assets);
+        Some(ix)
+    }
+
+    /// SiteWise has no place for an asset where it was to hang: it goes on to the next level, or
+    /// stays at the root.
+    pub(in crate::twin) fn replace(&mut self, ix: AssetIx, why: &str) {
+        let asset = self.assets.get(ix);
+        let (parent, model) = (asset.parent, asset.model);
+        let level = parent.and_then(|parent| self.level_below(parent));
+        let place = level.map(|level| self.place_below(level, model)).filter(|place| {
+            self.models.hierarchy_id(self.assets.get(*place).model, model).is_some()
+        });
+        match place {
+            Some(place) => {
+                self.assets.move_under(ix, place);
+                self.plan.moved(ix);
+            }
+            None => self.plan.at_root(ix, &self.assets, why),
+        }
+    }
+}
