@@ -20,7 +20,7 @@ use super::counts::Dropped;
 use super::defined::Differing;
 use super::identity::{Address, PropertyRole};
 use super::mapping::Form;
-use super::models::{ModelIx, PropertyIx, Wanted};
+use super::models::{ModelIx, PropertyIx, Tags, Wanted};
 use super::world::{Kinship, PresenceProperties, World};
 use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
@@ -86,7 +86,11 @@ pub(super) struct Layout {
 pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Result<Layout, Cap> {
     world.models.listen_to(&birth.source);
     let kinship = config.kinds.find(&birth.source);
-    let tags = tags(config, &birth.metrics);
+    // What has its asset keeps its model, whatever its tags are now.
+    let tags = match world.has_asset(&birth.source) {
+        true => Tags::default(),
+        false => tags(config, &birth.metrics),
+    };
     let kinship = match kinship {
         Some(name) => Kinship::Named(name),
         None if tags.is_empty() && has_instances(birth) => Kinship::Instances,
@@ -372,10 +376,12 @@ impl<'a> Laying<'a> {
             unit: unit(&metric.properties, form),
             default: None,
         };
-        let property = match self.world.models.find(spot.model, wanted) {
-            None if spot.own && sample.absent => return Place::None(Dropped::NotCarried),
-            None if spot.barred => Err(Cap::Models),
-            _ => self.world.property(spot.model, wanted),
+        let unsaid = spot.own && sample.absent;
+        let lacks = || self.world.models.find(spot.model, wanted).is_none();
+        let property = match (unsaid || spot.barred) && lacks() {
+            true if unsaid => return Place::None(Dropped::NotCarried),
+            true => Err(Cap::Models),
+            false => self.world.property(spot.model, wanted),
         };
         let property = match property {
             Ok(property) => property,
@@ -435,9 +441,10 @@ impl<'a> Laying<'a> {
     fn attribute(&mut self, Later { spot, role, path, sent }: Later<'a>) {
         let Some(form) = form(self.config, sent.datatype) else { return };
         let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
-        let property = match self.world.models.find(spot.model, wanted) {
-            None if spot.barred => Err(Cap::Models),
-            _ => self.world.property(spot.model, wanted),
+        let lacks = || self.world.models.find(spot.model, wanted).is_none();
+        let property = match spot.barred && lacks() {
+            true => Err(Cap::Models),
+            false => self.world.property(spot.model, wanted),
         };
         match property {
             Ok(property) => {

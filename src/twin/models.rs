@@ -2,6 +2,7 @@
 //!
 //! A model only grows: properties and hierarchies are appended, never changed or removed.
 
+mod index;
 mod learned;
 mod likeness;
 mod tree;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
+use self::index::Index;
 pub(super) use self::likeness::{Founding, Tags};
 pub(super) use self::tree::TreeFull;
 use super::caps::Cap;
@@ -47,8 +49,9 @@ pub struct Model {
     pub properties: Vec<Property>,
     /// In the order in which they were first wanted.
     pub hierarchies: Vec<(ModelIx, Hierarchy)>,
-    index: FxHashMap<Uuid, PropertyIx>,
-    names: FxHashSet<Arc<str>>,
+    index: Index,
+    /// What properties are called that SiteWise has and that are none of ours.
+    foreign_names: FxHashSet<Box<str>>,
     /// Properties and hierarchies that SiteWise has and that are none of ours.
     foreign: (u32, u32),
     /// The model whose assets it is a further level for, and which.
@@ -167,7 +170,7 @@ impl Models {
         for property in properties.into_iter().filter(|property| !property.learned) {
             let wanted = Wanted {
                 role: property.role,
-                path: &property.path(),
+                path: &property.path().collect::<Vec<_>>(),
                 name: Some(&property.name),
                 form: property.form,
                 unit: property.unit.as_deref(),
@@ -226,8 +229,8 @@ impl Models {
             description,
             properties: Vec::new(),
             hierarchies: Vec::new(),
-            index: FxHashMap::default(),
-            names: FxHashSet::default(),
+            index: Index::default(),
+            foreign_names: FxHashSet::default(),
             foreign: (0, 0),
             level: None,
             kind: None,
@@ -265,9 +268,17 @@ impl Models {
 
     /// The property `wanted` of a model, if there is one.
     pub fn find(&self, ix: ModelIx, wanted: Wanted<'_>) -> Option<PropertyIx> {
+        self.look_up(ix, wanted).ok()
+    }
+
+    /// The property `wanted` of a model, or the id that it would have.
+    fn look_up(&self, ix: ModelIx, wanted: Wanted<'_>) -> Result<PropertyIx, Uuid> {
         let model = self.get(ix);
+        if let Some(property) = model.index.by_path(wanted, &model.properties) {
+            return Ok(property);
+        }
         let id = self.namespace.property(model.id, wanted.role, wanted.path, wanted.form);
-        model.property_ix(id)
+        model.property_ix(id).ok_or(id)
     }
 
     /// The property `wanted` of a model, made if there is none; true if it was made.
@@ -276,14 +287,15 @@ impl Models {
     ///
     /// `TWIN_MAX_PROPERTIES` is reached.
     pub fn property(&mut self, ix: ModelIx, wanted: Wanted<'_>) -> Result<(PropertyIx, bool), Cap> {
-        let namespace = self.namespace;
+        let id = match self.look_up(ix, wanted) {
+            Ok(property) => {
+                self.confirm(ix, property, wanted);
+                self.compare(ix, property, wanted);
+                return Ok((property, false));
+            }
+            Err(id) => id,
+        };
         let model = self.get(ix);
-        let id = namespace.property(model.id, wanted.role, wanted.path, wanted.form);
-        if let Some(property) = model.index.get(&id).copied() {
-            self.confirm(ix, property, wanted);
-            self.compare(ix, property, wanted);
-            return Ok((property, false));
-        }
         // By its presence a machine is known to be alive: that comes before what people allow.
         let max = match wanted.role {
             PropertyRole::Presence => limits::PROPERTIES_PER_MODEL,
@@ -335,7 +347,7 @@ impl Models {
 impl Model {
     /// The wanted property with this id.
     pub fn property_ix(&self, id: Uuid) -> Option<PropertyIx> {
-        self.index.get(&id).copied()
+        self.index.by_id(id, &self.properties)
     }
 
     /// The id of a property of this model.
@@ -346,16 +358,20 @@ impl Model {
 
     fn append(&mut self, property: Property) -> PropertyIx {
         let ix = PropertyIx(self.properties.len() as u32);
-        self.names.insert(Arc::clone(&property.name));
-        self.index.insert(property.id, ix);
         self.properties.push(property);
+        self.index.add(ix, &self.properties);
         ix
+    }
+
+    /// Whether SiteWise has, or will have, a property that is called so.
+    fn has_named(&self, name: &str) -> bool {
+        self.foreign_names.contains(name) || self.index.is_named(name, &self.properties)
     }
 
     /// A name that no other property of the model has.
     fn free_name(&self, wanted: &Wanted<'_>, id: Uuid) -> String {
         let name = names::clean(&wanted.path.join("/"));
-        if !self.names.contains(&*name) {
+        if !self.has_named(&name) {
             return name;
         }
         let word = match wanted.role {
@@ -365,7 +381,7 @@ impl Model {
             role => role.word(),
         };
         let named = names::with_suffix(&name, &format!("({word})"));
-        if !self.names.contains(&*named) {
+        if !self.has_named(&named) {
             return named;
         }
         names::with_suffix(&name, &format!("({word} {})", short_hash(&[&id.to_string()])))

@@ -67,11 +67,10 @@ impl Property {
     }
 
     /// The names of the members down to it: what its id is made of.
-    pub(super) fn path(&self) -> Vec<&str> {
-        match self.rare.as_ref().and_then(|rare| rare.path.as_ref()) {
-            Some(path) => path.iter().map(|name| &**name).collect(),
-            None => vec![&self.name],
-        }
+    pub(super) fn path(&self) -> impl Iterator<Item = &str> {
+        let path = self.rare.as_ref().and_then(|rare| rare.path.as_deref());
+        let name = path.is_none().then_some(&*self.name);
+        name.into_iter().chain(path.unwrap_or_default().iter().map(|name| &**name))
     }
 
     /// As SiteWise is told of it when it becomes part of the model called `model`.

@@ -58,10 +58,10 @@ impl Tagless {
 
 /// Whether a birth is to wait for tags: it has none, and no asset either.
 fn waits(birth: &Birth, config: &Config, writer: &Writer) -> bool {
-    !layout::has_instances(birth)
+    !writer.world.has_asset(&birth.source)
+        && !layout::has_instances(birth)
         && layout::tags(config, &birth.metrics).is_empty()
         && config.kinds.find(&birth.source).is_none()
-        && !writer.world.has_asset(&birth.source)
 }
 
 impl Twin {

@@ -43,11 +43,11 @@ impl Models {
         };
         let mut foreign = (0, 0);
         for property in &described.properties {
-            let known = self.get(ix).index.contains_key(&property.id);
+            let known = self.get(ix).property_ix(property.id).is_some();
             // What people added has no id that we would have given.
             if !known && !namespace.owns(property.id, property.external_id.as_deref()) {
                 foreign.0 += 1;
-                self.get_mut(ix).names.insert(property.name.as_str().into());
+                self.get_mut(ix).foreign_names.insert(property.name.as_str().into());
                 continue;
             }
             if known {
@@ -124,7 +124,8 @@ impl Models {
 
     /// A birth asks for what was learned: from now on it is known what it stands for.
     pub(super) fn confirm(&mut self, ix: ModelIx, property: super::PropertyIx, wanted: Wanted<'_>) {
-        let Some(has) = self.get_mut(ix).properties.get_mut(property.0 as usize) else { return };
+        let model = self.get_mut(ix);
+        let Some(has) = model.properties.get_mut(property.0 as usize) else { return };
         if !has.learned {
             return;
         }
@@ -135,6 +136,7 @@ impl Models {
         let default = has.default().map(Box::from);
         let is_name = *wanted.path == [&*has.name];
         has.rare = Rare::of(default, (!is_name).then(path));
+        model.index.add_path(property, &model.properties);
     }
 }
 

@@ -135,8 +135,8 @@ impl Models {
         let members = self.get(ix).properties.iter();
         let members = members.filter(|property| property.role == PropertyRole::Member);
         for (place, member) in members.enumerate() {
-            let path = member.path();
-            let [name] = path[..] else { continue };
+            let mut path = member.path();
+            let (Some(name), None) = (path.next(), path.next()) else { continue };
             let Some((form, unit)) = tags.0.get(name) else { continue };
             if *form != member.form {
                 continue;

@@ -1,0 +1,104 @@
+//! Where a property of a model is: by its id, by its name, and by what a birth calls it.
+//!
+//! There may be as many properties as there are metrics, so each table holds their places alone,
+//! and reads from the properties what they are found by. A birth looks up all that it has: by its
+//! own words, for an id would have to be derived from them first, which takes much longer.
+
+use std::hash::{BuildHasher, Hash, Hasher};
+
+use hashbrown::HashTable;
+use rustc_hash::FxBuildHasher;
+use uuid::Uuid;
+
+use super::{PropertyIx, Wanted};
+use crate::twin::identity::PropertyRole;
+use crate::twin::mapping::Form;
+use crate::twin::property::Property;
+
+/// Places of a model's properties, which every method is told.
+#[derive(Debug, Default)]
+pub(super) struct Index {
+    ids: HashTable<PropertyIx>,
+    names: HashTable<PropertyIx>,
+    /// By role, form and path: those whose path is known.
+    paths: HashTable<PropertyIx>,
+}
+
+impl Index {
+    /// Takes in the property at `ix`.
+    pub(super) fn add(&mut self, ix: PropertyIx, properties: &[Property]) {
+        let Some(property) = ix.of(properties) else { return };
+        add(&mut self.ids, ix, properties, |property| hash(property.id));
+        add(&mut self.names, ix, properties, |property| hash(&*property.name));
+        if !property.learned {
+            self.add_path(ix, properties);
+        }
+    }
+
+    /// Takes in the path of the property at `ix`, which was not known.
+    pub(super) fn add_path(&mut self, ix: PropertyIx, properties: &[Property]) {
+        add(&mut self.paths, ix, properties, |property| {
+            hash_of_path(property.role, property.form, property.path())
+        });
+    }
+
+    /// The property with this id.
+    pub(super) fn by_id(&self, id: Uuid, properties: &[Property]) -> Option<PropertyIx> {
+        find(&self.ids, hash(id), properties, |property| property.id == id)
+    }
+
+    /// Whether a property is called so.
+    pub(super) fn is_named(&self, name: &str, properties: &[Property]) -> bool {
+        find(&self.names, hash(name), properties, |property| *property.name == *name).is_some()
+    }
+
+    /// The property that a birth asks for, if its path is known.
+    pub(super) fn by_path(
+        &self,
+        Wanted { role, form, path, .. }: Wanted<'_>,
+        properties: &[Property],
+    ) -> Option<PropertyIx> {
+        let path = path.iter().copied();
+        find(&self.paths, hash_of_path(role, form, path.clone()), properties, |property| {
+            property.role == role && property.form == form && property.path().eq(path.clone())
+        })
+    }
+}
+
+impl PropertyIx {
+    fn of(self, properties: &[Property]) -> Option<&Property> {
+        properties.get(self.0 as usize)
+    }
+}
+
+fn add(
+    table: &mut HashTable<PropertyIx>,
+    ix: PropertyIx,
+    properties: &[Property],
+    hash: impl Fn(&Property) -> u64,
+) {
+    let again = |ix: &PropertyIx| ix.of(properties).map_or(0, &hash);
+    table.insert_unique(again(&ix), ix, again);
+}
+
+fn find(
+    table: &HashTable<PropertyIx>,
+    hash: u64,
+    properties: &[Property],
+    is_it: impl Fn(&Property) -> bool,
+) -> Option<PropertyIx> {
+    table.find(hash, |ix| ix.of(properties).is_some_and(&is_it)).copied()
+}
+
+fn hash(of: impl Hash) -> u64 {
+    FxBuildHasher.hash_one(of)
+}
+
+fn hash_of_path<'a>(role: PropertyRole, form: Form, path: impl Iterator<Item = &'a str>) -> u64 {
+    let mut hasher = FxBuildHasher.build_hasher();
+    (role, form).hash(&mut hasher);
+    for name in path {
+        name.hash(&mut hasher);
+    }
+    hasher.finish()
+}
