@@ -1,12 +1,14 @@
 //! A birth payload becomes a tree with numbered leaves, and a table for the data to come.
 
+mod declared;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
-use rustc_hash::FxHashMap;
 
+use self::declared::Declared;
 use super::address::Source;
 use super::datatype::DataType;
 use super::event::{
@@ -133,12 +135,16 @@ impl Reader<'_> {
         wired: &[wire::Metric],
         defined: Option<&[Member]>,
     ) -> Vec<Metric> {
-        let mut metrics = Vec::with_capacity(wired.len().min(limits::LEAVES));
-        let kinds: FxHashMap<&str, &MemberKind> =
-            defined.unwrap_or_default().iter().map(|m| (&*m.name, &m.kind)).collect();
+        let room = wired.len().min(limits::LEAVES);
+        let aliases = wired.iter().take(room).filter(|metric| metric.alias.is_some()).count();
+        self.table.reserve(place.owner, room, aliases);
+        self.folded.reserve(room);
+        let mut metrics = Vec::with_capacity(room);
+        let mut declared = defined.map(Declared::new);
         // Alarms go by the name of their tag, and must not take its place.
-        let (alarms, values): (Vec<_>, Vec<_>) = wired.iter().partition(|m| metric::is_alarm(m));
-        for wire in values.into_iter().chain(alarms) {
+        let values = wired.iter().filter(|metric| !metric::is_alarm(metric));
+        let alarms = wired.iter().filter(|metric| metric::is_alarm(metric));
+        for wire in values.chain(alarms) {
             let definition = template::definition(wire).is_some();
             if definition && place.owner.is_none() {
                 continue;
@@ -163,16 +169,16 @@ impl Reader<'_> {
             if self.folded.clashes(place.owner, &name) {
                 self.findings.note(Finding::OnlyCase);
             }
-            let kind = kinds.get(&*name).copied();
-            if defined.is_some() && kind.is_none() {
+            let kind = declared.as_mut().and_then(|declared| declared.find(&name));
+            if declared.is_some() && kind.is_none() {
                 self.findings.note(Finding::SpareMember);
             }
             if let Some(metric) = self.metric(place, name, wire, kind) {
                 metrics.push(metric);
             }
         }
-        if let Some(members) = defined {
-            self.fill(place, &mut metrics, members);
+        if let Some(declared) = declared {
+            self.fill(place, &mut metrics, declared.rest());
         }
         metrics
     }

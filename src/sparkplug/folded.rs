@@ -12,23 +12,38 @@ const NAMES: usize = 2 * limits::LEAVES;
 
 /// Hashes of names, by the hash of the name without its case.
 #[derive(Debug, Default)]
-pub(crate) struct Folded(FxHashMap<u64, u64>);
+pub(crate) struct Folded {
+    known: FxHashMap<u64, u64>,
+    /// The name at hand without its case.
+    folded: String,
+}
 
 impl Folded {
     /// Remembers `name` in `scope`. True if there was one that differs in case alone.
     pub(crate) fn clashes(&mut self, scope: impl Hash, name: &str) -> bool {
-        if self.0.len() >= NAMES {
-            self.0.clear();
+        if self.known.len() >= NAMES {
+            self.known.clear();
         }
-        let (mut exact, mut folded) = (FxHasher::default(), FxHasher::default());
-        scope.hash(&mut exact);
-        name.hash(&mut exact);
-        scope.hash(&mut folded);
-        for c in name.chars().flat_map(char::to_lowercase) {
-            c.hash(&mut folded);
+        self.folded.clear();
+        if name.is_ascii() {
+            self.folded.push_str(name);
+            self.folded.make_ascii_lowercase();
+        } else {
+            self.folded.extend(name.chars().flat_map(char::to_lowercase));
         }
-        let exact = exact.finish();
-        *self.0.entry(folded.finish()).or_insert(exact) != exact
+        let hash = |name: &str| {
+            let mut hasher = FxHasher::default();
+            scope.hash(&mut hasher);
+            name.hash(&mut hasher);
+            hasher.finish()
+        };
+        let exact = hash(name);
+        *self.known.entry(hash(&self.folded)).or_insert(exact) != exact
+    }
+
+    /// Makes room for so many names more.
+    pub(crate) fn reserve(&mut self, names: usize) {
+        self.known.reserve(names);
     }
 }
 
@@ -45,6 +60,9 @@ mod tests {
             (1, "GRÖßE", true),
             (1, "Größe", false),
             (2, "größe", false),
+            // The sign of a kelvin, whose small letter is a plain one.
+            (2, "\u{212a}", false),
+            (2, "k", true),
             (1, "Größe 2", false),
         ] {
             assert_eq!(folded.clashes(scope, name), clashes, "{scope} {name}");
@@ -57,6 +75,6 @@ mod tests {
         for name in 0..=NAMES {
             folded.clashes(0, &name.to_string());
         }
-        assert_eq!(folded.0.len(), 1);
+        assert_eq!(folded.known.len(), 1);
     }
 }

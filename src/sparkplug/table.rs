@@ -89,6 +89,19 @@ impl Table {
         Self { room: room.min(limits::LEAVES), ..Self::default() }
     }
 
+    /// Makes room for so many metrics, or members of `owner`, and for so many aliases.
+    pub(crate) fn reserve(&mut self, owner: Option<InstanceId>, metrics: usize, aliases: usize) {
+        match owner {
+            None => self.names.reserve(metrics),
+            Some(id) => {
+                if let Some(members) = self.instances.get_mut(id.0 as usize) {
+                    Arc::make_mut(&mut members.names).reserve(metrics);
+                }
+            }
+        }
+        self.aliases.reserve(aliases);
+    }
+
     /// How many leaves and instances it has.
     pub(crate) fn size(&self) -> usize {
         self.leaves.len() + self.instances.len() + self.excluded
@@ -189,7 +202,7 @@ impl Table {
     }
 
     /// The aliases of its metrics.
-    pub(crate) fn aliases(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn aliases(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.aliases.keys().copied()
     }
 

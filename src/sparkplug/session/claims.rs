@@ -1,21 +1,25 @@
 //! Which aliases the sources of a node use [payloads-alias-uniqueness].
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::sparkplug::table::Table;
 
-/// How many sources of a node use an alias. Bounded by what their tables hold.
+/// The aliases that sources of a node use. Bounded by what their tables hold.
 #[derive(Debug, Default)]
-pub(super) struct Claims(FxHashMap<u64, u32>);
+pub(super) struct Claims {
+    used: FxHashSet<u64>,
+    /// How many use an alias beyond the first, where there are any: there should be none.
+    beyond: FxHashMap<u64, u32>,
+}
 
 impl Claims {
     /// Adds a source's aliases. Returns how many of them another source uses.
     pub(super) fn add(&mut self, table: &Table) -> u64 {
         let mut shared = 0;
-        for alias in table.aliases() {
-            let users = self.0.entry(alias).or_default();
-            shared += u64::from(*users > 0);
-            *users += 1;
+        self.used.reserve(table.aliases().len());
+        for alias in table.aliases().filter(|alias| !self.used.insert(*alias)) {
+            *self.beyond.entry(alias).or_default() += 1;
+            shared += 1;
         }
         shared
     }
@@ -23,12 +27,14 @@ impl Claims {
     /// Takes a source's aliases away.
     pub(super) fn remove(&mut self, table: &Table) {
         for alias in table.aliases() {
-            match self.0.get_mut(&alias) {
+            match self.beyond.get_mut(&alias) {
                 Some(users) if *users > 1 => *users -= 1,
                 Some(_) => {
-                    self.0.remove(&alias);
+                    self.beyond.remove(&alias);
                 }
-                None => {}
+                None => {
+                    self.used.remove(&alias);
+                }
             }
         }
     }
