@@ -18,6 +18,8 @@ use crate::time::{Instant, Now, Timestamp};
 const SPACING: Duration = Duration::from_millis(1100 / MEASUREMENT_ENTRIES_PER_SECOND as u64);
 /// Time between two entries of an attribute, by the same rule.
 const STATIC_SPACING: Duration = Duration::from_millis(1100 / ATTRIBUTE_ENTRIES_PER_SECOND as u64);
+/// Values that a queue has room for once it has more than one.
+const FEW: usize = 4;
 /// Values of a stream that may stand aside; more of them go back into the queue.
 const ASIDE: usize = 128;
 
@@ -324,9 +326,14 @@ impl StreamState {
                 (history, is_last)
             }
         };
-        // A few values, as most streams have, or an entry: so large queues hold no empty places.
-        if queue.len() == queue.capacity() && (1..VALUES_PER_ENTRY).contains(&queue.len()) {
-            queue.reserve_exact(VALUES_PER_ENTRY - queue.len());
+        // One value, as most streams have, a few, or an entry: so large queues hold no empty places.
+        if queue.len() == queue.capacity() && queue.len() < VALUES_PER_ENTRY {
+            let room = match queue.len() {
+                0 => 1,
+                1..FEW => FEW,
+                _ => VALUES_PER_ENTRY,
+            };
+            queue.reserve_exact(room - queue.len());
         }
         if is_last {
             queue.push_back(value);

@@ -1,6 +1,6 @@
 //! All streams that have values, or had some a moment ago.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;
 use std::time::Duration;
 
@@ -15,6 +15,8 @@ use crate::time::Instant;
 const REMEMBERED: Duration = Duration::from_secs(10);
 /// Streams without values that are remembered at most; the first that became empty go first.
 const EMPTY: usize = 100_000;
+/// Places whose room is kept for the next burst, however few streams there are.
+const FEW: usize = 1_024;
 
 /// Place of a stream. It may become another's once the stream is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,7 +29,9 @@ pub(super) struct Streams {
     /// cache.
     places: HashTable<Slot>,
     slots: Vec<StreamState>,
-    free: Vec<Slot>,
+    /// Places of forgotten streams. The first is taken first, so that the last of all become
+    /// free after a burst, and their room can be given back.
+    free: BTreeSet<Slot>,
     /// Streams that became empty, with the time when they were listed here.
     empty: VecDeque<(Instant, Slot)>,
 }
@@ -58,7 +62,7 @@ impl Streams {
 
     /// Into a place that is free.
     fn put(&mut self, state: StreamState) -> Slot {
-        if let Some(slot) = self.free.pop()
+        if let Some(slot) = self.free.pop_first()
             && let Some(vacant) = self.slots.get_mut(slot.0 as usize)
         {
             *vacant = state;
@@ -99,6 +103,27 @@ impl Streams {
 
     /// Forgets streams that have been without values for a while.
     pub(super) fn forget(&mut self, now: Instant) {
+        let free = self.free.len();
+        self.forget_due(now);
+        if self.free.len() > free {
+            self.shrink();
+        }
+    }
+
+    /// Gives back the room behind the last stream, once it is most of all.
+    fn shrink(&mut self) {
+        let is_last = |slot: &&Slot, slots: &[_]| slot.0 as usize + 1 == slots.len();
+        while self.free.last().filter(|slot| is_last(slot, &self.slots)).is_some() {
+            self.free.pop_last();
+            self.slots.pop();
+        }
+        let room = 2 * self.slots.len().max(FEW);
+        if self.slots.capacity() > 2 * room {
+            self.slots.shrink_to(room);
+        }
+    }
+
+    fn forget_due(&mut self, now: Instant) {
         loop {
             let full = self.empty.len() > EMPTY;
             let due = |(listed, _): &mut (Instant, Slot)| full || *listed + REMEMBERED <= now;
@@ -120,7 +145,7 @@ impl Streams {
                 let found = self.places.find_entry(hash(&stream), |place| *place == slot);
                 if let Ok(found) = found {
                     found.remove();
-                    self.free.push(slot);
+                    self.free.insert(slot);
                 }
             }
         }
@@ -135,4 +160,34 @@ impl Slot {
 
 fn hash(stream: &Stream) -> u64 {
     FxBuildHasher.hash_one(stream)
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn stream(number: usize) -> Stream {
+        Stream { asset: Uuid::nil(), property: Uuid::from_u128(number as u128) }
+    }
+
+    #[test]
+    fn the_room_of_a_burst_is_given_back_once_its_streams_are_forgotten() {
+        let mut streams = Streams::default();
+        let mut now = Instant::START;
+        for number in 0..20 * FEW {
+            let slot = streams.place(stream(number), now);
+            streams.list_empty(slot, now);
+        }
+        now = now + REMEMBERED;
+        let kept = streams.place(stream(3), now);
+        streams.forget(now);
+        assert_eq!((streams.places.len(), streams.slots.len()), (1, 4));
+        assert!(streams.slots.capacity() <= 4 * FEW, "{}", streams.slots.capacity());
+        assert_eq!(streams.place(stream(3), now), kept);
+        // The places before it come first.
+        assert_eq!(streams.place(stream(7), now), Slot(0));
+        assert_eq!(streams.get(Slot(0)).map(|state| state.stream), Some(stream(7)));
+    }
 }
