@@ -106,9 +106,11 @@ struct World {
     bridge: Bridge,
     plane: ControlPlane,
     now: Now,
-    /// Points in the place of the outbox: those that may go, and those behind a gate.
+    /// Points in the place of the outbox: those that may go, and those behind a gate, whose places
+    /// are known by it. Each list is one piece, so that nothing of it stays behind in the heap.
     ready: VecDeque<Point>,
-    gated: HashMap<Gate, Vec<Point>>,
+    held: Vec<Option<Point>>,
+    gated: HashMap<Gate, Vec<u32>>,
     given_up: u64,
 }
 
@@ -128,6 +130,7 @@ impl World {
             plane: ControlPlane::default(),
             now,
             ready: VecDeque::new(),
+            held: Vec::new(),
             gated: HashMap::new(),
             given_up: 0,
         };
@@ -149,6 +152,7 @@ impl World {
         assert!(self.ready.is_empty() && self.gated.is_empty());
         // The outbox gives back what it no longer needs.
         self.ready.shrink_to_fit();
+        self.held = Vec::new();
         self.gated.shrink_to_fit();
     }
 
@@ -194,11 +198,18 @@ impl World {
                 for Waiting { point, gate } in points {
                     match gate {
                         None => self.ready.push_back(point),
-                        Some(gate) => self.gated.entry(gate).or_default().push(point),
+                        Some(gate) => {
+                            self.gated.entry(gate).or_default().push(self.held.len() as u32);
+                            self.held.push(Some(point));
+                        }
                     }
                 }
             }
-            Output::Open(gate) => self.ready.extend(self.gated.remove(&gate).unwrap_or_default()),
+            Output::Open(gate) => {
+                let places = self.gated.remove(&gate).unwrap_or_default();
+                let points = places.iter().filter_map(|at| self.held.get_mut(*at as usize)?.take());
+                self.ready.extend(points);
+            }
             Output::Refused { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
             | Output::Settled(_)
