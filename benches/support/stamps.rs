@@ -12,8 +12,8 @@ use tokio::sync::Notify;
 use super::stub::{Door, Puts};
 
 /// What a stamp begins with: beyond all numbers that the bridge writes by itself, which are
-/// counts, and times in milliseconds of the epoch.
-const BASE: f64 = 5e12;
+/// counts, and times in seconds of the epoch; and for an hour within what SiteWise takes.
+const BASE: f64 = 5e9;
 
 /// The time of day.
 pub(crate) fn wall() -> Timestamp {

@@ -10,6 +10,7 @@ mod orders;
 mod presence;
 mod provisioning;
 mod start;
+mod upgrade;
 mod values;
 
 use std::time::Duration;

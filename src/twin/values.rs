@@ -23,7 +23,9 @@ use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Data, Death, Order, Sample, SessionFigures, Slot};
+use crate::sparkplug::event::{
+    Birth, Data, Death, DeathCause, Order, Sample, SessionFigures, Slot,
+};
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
@@ -166,9 +168,11 @@ impl Twin {
         values.tell_death(&mut self.writer, usual, now);
         let due = now.instant + self.config.stale_after;
         // By the sender's own clock: what it says next must not be hidden by the mark.
-        let by_its_clock = match values.behind {
-            Duration::ZERO => usual,
-            behind => usual.min(now.wall.minus(behind)),
+        let by_its_clock = match (death.cause, &death.source.device) {
+            // A device tells the time of its death itself.
+            (DeathCause::Certificate, Some(_)) => usual,
+            _ if values.behind.is_zero() => usual,
+            _ => usual.min(now.wall.minus(values.behind)),
         };
         values.death = Some((due, by_its_clock));
         self.stale.insert((due, death.source.clone()));

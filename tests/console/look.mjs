@@ -208,6 +208,8 @@ const scenes = {
     await page.getByText('does not speak').waitFor();
     // Never by colour alone.
     check((await page.locator('[role=treeitem][aria-selected=true]').textContent()).includes('offline'), 'the tree does not say in words that the node is offline');
+    const told = page.locator('tr', { hasText: 'Last death' }).first();
+    check(/(^| )\d\d:\d\d:\d\d$/.test(await told.locator('td').nth(1).textContent()), 'the time of the death is not told as one');
     check((await page.locator('.quality.UNCERTAIN').first().textContent()) === 'uncertain', 'quality is not told in words');
     await settle(page, 1);
     await look(page, 'dead');

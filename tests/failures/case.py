@@ -20,6 +20,7 @@ READS = [
     "DescribeAsset",
     "ListAssets",
     "ListAssociatedAssets",
+    "BatchGetAssetPropertyValue",
 ]
 # All that the bridge calls.
 CALLS = [*PUT, *WRITES, *READS]

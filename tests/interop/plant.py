@@ -53,9 +53,9 @@ class Twinned:
             if held.get(key) != expected.get(key)
         )
 
-    def wait(self) -> None:
+    def wait(self, within: float = 30.0) -> None:
         """Waits until SiteWise holds what it must, or long enough."""
-        eventually(self.differences, lambda text: not text)
+        eventually(self.differences, lambda text: not text, within)
 
     def settle(self) -> None:
         """Waits until SiteWise holds what it must: the scenario rests on it."""
@@ -87,10 +87,13 @@ class Plant(Twinned):
         self.twins.birth(self.node, payload, heard())
         self.edge.node_birth(payload)
 
-    def device_birth(self, device: str, payload: Json, options: Json | None = None) -> None:
+    def device_birth(
+        self, device: str, payload: Json, options: Json | None = None, within: int = 0
+    ) -> None:
+        """`within` are milliseconds that the bridge may wait before it tells of it."""
         if device not in self.devices:
             self.devices.append(device)
-        self.twins.birth(device, payload, heard())
+        self.twins.birth(device, payload, heard(within))
         self.edge.device_birth(device, payload, options)
 
     def node_data(self, payload: Json) -> None:

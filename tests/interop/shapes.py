@@ -16,15 +16,15 @@ def attribute(type: str, default: str | None = None) -> Shape:
 
 NODE_PRESENCE = {
     "Online": measurement("BOOLEAN"),
-    "Last birth": measurement("DOUBLE", "ms"),
-    "Last death": measurement("DOUBLE", "ms"),
+    "Last birth": measurement("DOUBLE", "s"),
+    "Last death": measurement("DOUBLE", "s"),
     "Sequence gaps": measurement("INTEGER"),
     "Rebirths": measurement("INTEGER"),
 }
 DEVICE_PRESENCE = {
     "Online": measurement("BOOLEAN"),
-    "Last birth": measurement("DOUBLE", "ms"),
-    "Last death": measurement("DOUBLE", "ms"),
+    "Last birth": measurement("DOUBLE", "s"),
+    "Last death": measurement("DOUBLE", "s"),
 }
 
 

@@ -42,8 +42,8 @@ class Stack:
 
     _all: list["Stack"] = []
 
-    def __init__(self, name: str, **settings: str) -> None:
-        """`settings` are the bridge's own, beside what all have."""
+    def __init__(self, name: str, sitewise: tuple[str, ...] = (), **settings: str) -> None:
+        """`settings` are the bridge's own, beside what all have; `sitewise` the emulator's."""
         self._all.append(self)
         self._settings = settings
         self.folder = Path(os.environ["INTEROP_WORK"]) / name
@@ -52,7 +52,7 @@ class Stack:
         self._leashed: list[Leash] = []
         try:
             self.mqtt_url = self._start_mosquitto()
-            self.sitewise_url = self._start_sitewise()
+            self.sitewise_url = self._start_sitewise(sitewise)
             self.reader = Reader(self.sitewise_url)
             self.start_bridge()
         except BaseException:
@@ -215,8 +215,9 @@ class Stack:
         log = (self.folder / "mosquitto.log").read_text(errors="replace")
         return Counter(re.findall(r"Received PUBLISH from .* '(spBv1.0/[^']*/NCMD/[^']*)'", log))
 
-    def _start_sitewise(self) -> str:
-        self._start([os.environ["INTEROP_SITEWISE"], "--listen", "127.0.0.1:0"], "sitewise-local")
+    def _start_sitewise(self, options: tuple[str, ...]) -> str:
+        command = [os.environ["INTEROP_SITEWISE"], "--listen", "127.0.0.1:0", *options]
+        self._start(command, "sitewise-local")
         log = self.folder / "sitewise-local.log"
         marker = "sitewise-local listens on "
         lines = eventually(

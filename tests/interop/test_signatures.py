@@ -16,8 +16,8 @@ class Witnessed(Stack):
 
     witness: Witness
 
-    def _start_sitewise(self) -> str:
-        self.witness = Witness(super()._start_sitewise(), KEY, SECRET, TOKEN)
+    def _start_sitewise(self, options: tuple[str, ...]) -> str:
+        self.witness = Witness(super()._start_sitewise(options), KEY, SECRET, TOKEN)
         return self.witness.url
 
     def close(self) -> None:

@@ -52,7 +52,7 @@ def kind(type: str) -> str:
 
 def carried(type: str, value: Any, quality: str = GOOD) -> tuple[str, Value]:
     """Quality and value in SiteWise."""
-    if value is None or value in (math.inf, -math.inf):
+    if value is None or (isinstance(value, float) and not math.isfinite(value)):
         return BAD, null(kind(type))
     match kind(type):
         case "I":
@@ -69,7 +69,7 @@ def carried(type: str, value: Any, quality: str = GOOD) -> tuple[str, Value]:
         (value,) = struct.unpack("f", struct.pack("f", value))
     if isinstance(value, int) and int(float(value)) != value and quality == GOOD:
         quality = UNCERTAIN
-    return quality, double("NaN" if math.isnan(value) else float(value))
+    return quality, seconds(value) if type == "DateTime" else double(float(value))
 
 
 @dataclass
@@ -150,7 +150,7 @@ class Twins:
         if not source.online:
             source.online = True
             self.add((name, "Online"), Point(heard, GOOD, boolean(True)))
-        self.add((name, "Last birth"), Point(heard, GOOD, double(at)))
+        self.add((name, "Last birth"), Point(heard, GOOD, seconds(at)))
 
     def data(self, name: str, payload: Json, heard: Between) -> None:
         source = self._sources[name]
@@ -169,7 +169,7 @@ class Twins:
             source.online = False
             source.died = died
             self.add((name, "Online"), Point(died, GOOD, boolean(False)))
-            self.add((name, "Last death"), Point(died, GOOD, double(died)))
+            self.add((name, "Last death"), Point(died, GOOD, seconds(died)))
 
     def stale(self, name: str) -> None:
         """The source stayed dead for too long."""
@@ -198,7 +198,8 @@ class Twins:
             self.add(leaf.key, source.last[leaf.key])
 
     def _mark(self, source: Source, key: Key, last: Point, time: Time) -> None:
-        if last.quality != UNCERTAIN:
+        # What was BAD does not become better by it.
+        if last.quality == GOOD:
             source.last[key] = Point(_after(last.time, time), UNCERTAIN, last.value)
             self.add(key, source.last[key])
 
@@ -285,6 +286,13 @@ def _statics(metric: Json) -> Iterator[tuple[str, str, Any]]:
     for key, property in metric.get("properties", {}).items():
         if key not in NOT_STATIC:
             yield key, property["type"], property["value"]
+
+
+def seconds(time: Time) -> Value:
+    """A point in time as a value: seconds with their fraction."""
+    if isinstance(time, Between):
+        return double(Between(time.first / 1000, time.last / 1000))
+    return double(time / 1000)
 
 
 def _earliest(time: Time) -> float:

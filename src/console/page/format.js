@@ -52,14 +52,14 @@ function fixed(places) {
   return digits.get(places);
 }
 
-/** Whether a property holds a moment rather than a number. */
-export const isMoment = (property) => property.unit === 'ms' && typeof property.value === 'number' && property.value > 1e11;
+/** Whether a property holds a moment rather than a number: seconds since 1970, of this century. */
+export const isMoment = (property) => property.unit === 's' && typeof property.value === 'number' && property.value > 1e9;
 
 /** A property's value; its unit stands beside it. */
 export function value(property) {
   const { value, data_type: type } = property;
   if (value === null) return property.quality ? 'null' : '–';
-  if (isMoment(property)) return time(value);
+  if (isMoment(property)) return time(value * 1_000);
   if (typeof value === 'boolean') return value ? 'true' : 'false';
   if (typeof value !== 'number') return String(value);
   if (type === 'INTEGER') return whole.format(value);

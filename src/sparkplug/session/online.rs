@@ -291,7 +291,15 @@ impl Online {
             return false;
         };
         let print = message.print();
-        match self.window.place(seq, print) {
+        let place = match self.window.place(seq, print) {
+            // Data of the session before, which its birth has overtaken, must not take the place
+            // of what is still to come.
+            Place::Early(_) if message.verb == Verb::Data && self.is_before_birth(print) => {
+                Place::Past(Order::Late)
+            }
+            place => place,
+        };
+        match place {
             Place::Next => {
                 // A sign of life that no earlier message can be mistaken for.
                 self.doubt = None;
@@ -320,6 +328,11 @@ impl Online {
                 full | !self.window.keep(place, Early { at, bytes, print, message: message.own() })
             }
         }
+    }
+
+    /// Whether a message was sent before the birth, by the sender's own times.
+    fn is_before_birth(&self, print: Print) -> bool {
+        self.birth.print.sent.zip(print.sent).is_some_and(|(birth, sent)| sent < birth)
     }
 
     /// Whether a message that came early is the next.

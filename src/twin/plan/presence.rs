@@ -98,10 +98,16 @@ impl Plan {
                 }
             }
             Ok(_) => {}
-            // Without it, who went offline in our absence shows as online until it speaks.
+            // Whoever may have been online is asked, and is offline if it stays silent.
             Err(fault) => {
                 given_up = fault.kind == FaultKind::Denied || tried + 1 >= TRIES;
                 done = given_up;
+                let assets = self.learning.presence.get(at).filter(|_| given_up);
+                for id in assets.map(|list| &list.assets).into_iter().flatten() {
+                    if let Some(known) = self.known_assets.get_mut(id) {
+                        known.online = true;
+                    }
+                }
                 tries = self.again(Tries { count: tried, at: now }, now);
                 self.problem(SUBJECT.into(), fault.message);
             }

@@ -292,6 +292,21 @@ fn a_machine_whose_clock_is_behind_is_not_hidden_by_the_mark_of_its_death() {
     assert!(rig.found.is_empty(), "{:?}", rig.found);
 }
 
+/// Its mark had the time of our clock, or of its oldest value, whatever the device said.
+#[test]
+fn a_device_that_tells_the_time_of_its_death_is_marked_at_it() {
+    for (says, born) in [(35_000, 0), (5_000, -300_000), (-200_000, -300_000)] {
+        let mut rig = Rig::new();
+        let source = device("mast");
+        rig.event(birth_at(born, source.clone(), Vec::new(), vec![temp(Value::Double(8.0), born)]));
+        rig.seconds(30);
+        rig.event(death(source, says));
+        rig.seconds(70);
+        let marks = rig.written("mast", "Temp");
+        assert_eq!(marks.last(), Some(&(says, Quality::Uncertain, Variant::Double(8.0))));
+    }
+}
+
 #[test]
 fn a_unit_that_a_lost_answer_hid_is_set_on_the_asset() {
     let born = |rig: &mut Rig, unit: Option<&str>| {
