@@ -40,6 +40,7 @@ impl ControlPlane {
             Step::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
+            Step::ReadUnits(_) => Done::Units(Vec::new()),
             Step::DescribeProperty { .. } => {
                 unreachable!("no asset here has a unit of its own")
             }

@@ -448,6 +448,7 @@ async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault>
         }
         Step::CreateAsset(asset) => sitewise.create_asset(asset).await.map(|()| Done::Accepted),
         Step::DescribeAsset(id) => sitewise.describe_asset(id).await.map(Done::Asset),
+        Step::ReadUnits(id) => sitewise.read_units(id).await.map(Done::Units),
         Step::ListChildren(parent, token) => {
             sitewise.list_children(parent, token).await.map(Done::Assets)
         }

@@ -124,6 +124,8 @@ impl<S: SiteWise> Rehearsal<S> {
                 let answer = self.property(asset, property).await;
                 answer.map(Done::Property)
             }
+            // What assets have of their own shows where a unit differs.
+            Step::ReadUnits(_) => Ok(Done::Units(Vec::new())),
             // What values there are is not an observer's business.
             Step::ReadValues(of) => Ok(Done::Values(vec![None; of.len()])),
             // Told apart by `is_write`.
@@ -223,6 +225,7 @@ impl<S: SiteWise> Rehearsal<S> {
             | Step::DescribeModel(_)
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
+            | Step::ReadUnits(_)
             | Step::ListChildren(..)
             | Step::ReadValues(_) => {}
         }

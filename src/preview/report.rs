@@ -214,6 +214,7 @@ impl Changes {
             | Step::DescribeModel(_)
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
+            | Step::ReadUnits(_)
             | Step::ListChildren(..)
             | Step::DescribeProperty { .. }
             | Step::ReadValues(_) => {}

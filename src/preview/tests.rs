@@ -81,6 +81,16 @@ impl SiteWise for ReadOnly {
         self.page(Step::ListAssets(model, token))
     }
 
+    async fn read_units(
+        &self,
+        asset: uuid::Uuid,
+    ) -> Result<Vec<(uuid::Uuid, Option<String>)>, Fault> {
+        match self.read(Step::ReadUnits(asset))? {
+            Done::Units(units) => Ok(units),
+            done => panic!("{done:?}"),
+        }
+    }
+
     async fn describe_property(
         &self,
         asset: uuid::Uuid,

@@ -200,6 +200,13 @@ impl SiteWise for AwsSiteWise {
         convert::asset(&output).map_err(unreadable(tried))
     }
 
+    async fn read_units(&self, asset: Uuid) -> Result<Vec<(Uuid, Option<String>)>, Fault> {
+        let tried = format!("read the units of asset {asset}");
+        let output = self.client.describe_asset().asset_id(asset.to_string()).send().await;
+        let output = output.map_err(|error| fault::of_call(&tried, &error))?;
+        convert::units(&output).map_err(unreadable(tried))
+    }
+
     async fn list_assets(&self, model: Uuid, token: Option<String>) -> Result<Page<Asset>, Fault> {
         let tried = format!("list assets of model {model}");
         let page = self

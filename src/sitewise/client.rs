@@ -84,6 +84,13 @@ pub trait SiteWise: Send + Sync + 'static {
         token: Option<String>,
     ) -> impl Future<Output = Result<Page<Asset>, Fault>> + Send;
 
+    /// Reads the units of an asset's properties.
+    /// [DescribeAsset](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAsset.html)
+    fn read_units(
+        &self,
+        asset: Uuid,
+    ) -> impl Future<Output = Result<Vec<(Uuid, Option<String>)>, Fault>> + Send;
+
     /// Reads what an asset's property has beyond its model's.
     /// [DescribeAssetProperty](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAssetProperty.html)
     fn describe_property(

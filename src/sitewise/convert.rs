@@ -242,6 +242,14 @@ pub(super) fn asset(output: &DescribeAssetOutput) -> Result<Asset, NotAnId> {
     })
 }
 
+/// The units of an asset's properties, those of its composite models included.
+pub(super) fn units(output: &DescribeAssetOutput) -> Result<Vec<(Uuid, Option<String>)>, NotAnId> {
+    let composites = output.asset_composite_models().iter();
+    let all = output.asset_properties().iter();
+    let all = all.chain(composites.flat_map(|composite| composite.properties()));
+    all.map(|property| Ok((id(property.id())?, property.unit().map(str::to_owned)))).collect()
+}
+
 pub(super) fn asset_summary(summary: &sdk::AssetSummary) -> Result<Asset, NotAnId> {
     Ok(Asset {
         id: id(summary.id())?,

@@ -390,6 +390,7 @@ impl<'a> Laying<'a> {
                 return Place::None(cap.into());
             }
         };
+        self.world.doubt_unit(spot.asset, property);
         match said {
             Some(said) => self.world.unit(spot.asset, property, said),
             None if spot.differs && self.path.len() == 1 => {

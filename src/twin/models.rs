@@ -375,9 +375,11 @@ impl Model {
             return name;
         }
         let word = match wanted.role {
-            PropertyRole::Member => wanted.form.word(),
             // Those of an earlier version told the time in milliseconds.
-            PropertyRole::Presence if wanted.form == Form::Seconds => mapping::SECONDS_UNIT,
+            PropertyRole::Member | PropertyRole::Presence if wanted.form == Form::Seconds => {
+                mapping::SECONDS_UNIT
+            }
+            PropertyRole::Member => wanted.form.word(),
             role => role.word(),
         };
         let named = names::with_suffix(&name, &format!("({word})"));

@@ -125,6 +125,7 @@ enum Job {
     Children(AssetIx),
     Link(AssetIx),
     Unit(AssetIx, PropertyIx),
+    Units(AssetIx),
 }
 
 /// What a job waits for.

@@ -35,7 +35,7 @@ const TICK: Duration = Duration::from_millis(1);
 /// A clock that is so little behind what was written stands still.
 const STILL: Duration = Duration::from_secs(1);
 /// A clock that is less behind than this counts as right: messages may have been on their way.
-const UNDERWAY: Duration = Duration::from_secs(120);
+const UNDERWAY: Duration = Duration::from_secs(10);
 
 /// The values of one node or device.
 #[derive(Debug)]
@@ -121,6 +121,9 @@ impl Twin {
         values.attributes_born(writer, attributes, &assets, usual, now);
         values.tell_birth(writer, birth.time, now);
         values.doubted = false;
+        for (asset, of) in std::mem::take(&mut writer.world.doubted) {
+            writer.world.plan.units_doubted(asset, of);
+        }
         lookups.ask(&mut writer.world, source, first, &assets, usual);
         sources.insert(source.clone(), values);
     }

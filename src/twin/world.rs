@@ -2,12 +2,12 @@
 
 mod tree;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::assets::{self, AssetIx, Assets, Kind};
+use super::assets::{self, AssetIx, Assets, Kind, Known};
 use super::caps::{Cap, Capped};
 use super::counts::Counts;
 use super::defined::Defined;
@@ -63,6 +63,8 @@ pub(super) struct World {
     max_models: usize,
     changed: BTreeSet<ModelIx>,
     pub defined: Defined,
+    /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
+    pub doubted: BTreeMap<AssetIx, Vec<PropertyIx>>,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
 }
@@ -105,6 +107,7 @@ impl World {
             max_models: config.max_models,
             changed: BTreeSet::new(),
             defined: Defined::default(),
+            doubted: BTreeMap::new(),
             units: FxHashMap::default(),
         }
     }
@@ -383,6 +386,19 @@ impl World {
             None
         };
         Ok(PresenceProperties { online, last_birth, last_death, session })
+    }
+
+    /// Notes a property whose unit an earlier process may have set on its asset.
+    pub(super) fn doubt_unit(&mut self, asset: AssetIx, property: PropertyIx) {
+        if self.assets.get(asset).known != Known::Unread {
+            return;
+        }
+        let model = self.models.get(self.assets.get(asset).model);
+        let has_unit =
+            model.properties.get(property.0 as usize).is_some_and(|has| has.unit.is_some());
+        if has_unit {
+            self.doubted.entry(asset).or_default().push(property);
+        }
     }
 
     /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.

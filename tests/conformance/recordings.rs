@@ -300,7 +300,8 @@ pub(crate) static DEATHS: LazyLock<Deaths> = LazyLock::new(|| {
         let bridge = Bridge::start(&[&server], &sitewise, &[]);
         server.until("the birth", |records| births(records, 0) == 1).await;
         // The device's clock is ahead; the node's death carries the time of its CONNECT.
-        let born = Timestamp::from_millis(now() - 60_000);
+        let connected = Timestamp::from_millis(now() - 60_000);
+        let born = time();
         let told = now() + 5_000;
         let (mut edge, mut other) = (edge("gw"), edge("other"));
         server.plant(&edge.nbirth(born, a(1)));
@@ -312,7 +313,7 @@ pub(crate) static DEATHS: LazyLock<Deaths> = LazyLock::new(|| {
             sitewise.until(source, "a", |values| values.len() == 1).await;
         }
         let from = now();
-        server.plant(&dated(&edge.will(), born));
+        server.plant(&dated(&edge.will(), connected));
         server.plant(&other.ddeath("d", Timestamp::from_millis(told)));
         let mut found = Vec::new();
         for source in &sources {

@@ -64,6 +64,7 @@ impl Plan {
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
             Job::Children(ix) => self.children_listed(ix, answer, now),
             Job::Link(ix) => self.link_answered(ix, answer, assets, now),
+            Job::Units(asset) => self.units_read(asset, answer, models, assets, now),
             Job::Unit(asset, property) => {
                 self.unit_answered((asset, property), answer, models, assets, now);
             }

@@ -54,6 +54,7 @@ impl Plan {
                 }
                 Children::Known(_) => return None,
             },
+            Job::Units(asset) => Step::ReadUnits(assets.get(asset).id),
             Job::Unit(asset, property) => self.write_unit((asset, property), models, assets)?,
             Job::Link(ix) => {
                 let child = assets.get(ix);

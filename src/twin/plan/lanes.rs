@@ -36,11 +36,13 @@ pub(super) enum Lane {
     Associate,
     /// DescribeAssetProperty and UpdateAssetProperty.
     Unit,
+    /// DescribeAsset, for the units of what was there before.
+    ReadUnits,
 }
 
 impl Lane {
     /// All lanes, in the order in which their calls should go.
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 12] = [
         Self::ListModels,
         Self::WriteModel,
         Self::DescribeModel,
@@ -52,6 +54,7 @@ impl Lane {
         Self::ListChildren,
         Self::Associate,
         Self::Unit,
+        Self::ReadUnits,
     ];
 
     fn per_second(self, rates: &Rates) -> u32 {
@@ -65,6 +68,7 @@ impl Lane {
             Self::CreateAsset => rates.asset_creations,
             Self::Associate => rates.associations,
             Self::Unit => rates.units,
+            Self::ReadUnits => rates.unit_reads,
         }
     }
 
@@ -83,7 +87,8 @@ impl Lane {
             | Self::LookUp
             | Self::ListChildren
             | Self::Associate
-            | Self::Unit => SECOND / 10,
+            | Self::Unit
+            | Self::ReadUnits => SECOND / 10,
         }
     }
 }

@@ -49,6 +49,7 @@ impl Plan {
                 _ => Next::Nothing,
             },
             Job::Link(ix) => self.next_of_link(ix, models, assets, now),
+            Job::Units(asset) => self.next_of_units(asset, now),
             Job::Unit(asset, property) => self.next_of_unit((asset, property), models, assets, now),
         }
     }

@@ -25,6 +25,9 @@ pub struct Rates {
     /// have of their own. Their quotas are 150 and 100, but values go meanwhile, and people set
     /// aliases and notifications through them.
     pub units: u32,
+    /// Of DescribeAsset, for the units of assets that were there before: in the background, and
+    /// nothing waits for it.
+    pub unit_reads: u32,
 }
 
 impl Default for Rates {
@@ -39,6 +42,7 @@ impl Default for Rates {
             verifications: limits::LISTS_PER_SECOND / 10,
             look_ups: limits::BATCH_READS_PER_SECOND / 10,
             units: limits::PROPERTY_UPDATES_PER_SECOND / 20,
+            unit_reads: limits::DESCRIBES_PER_SECOND / 10,
         }
     }
 }

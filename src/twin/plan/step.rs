@@ -34,6 +34,8 @@ pub enum Step {
     CreateAsset(CreateAsset),
     /// DescribeAsset.
     DescribeAsset(Uuid),
+    /// DescribeAsset, for the units of its properties.
+    ReadUnits(Uuid),
     /// ListAssociatedAssets of a parent, from this page on.
     ListChildren(Uuid, Option<String>),
     /// AssociateAssets.
@@ -62,6 +64,8 @@ pub enum Done {
     Assets(Page<Asset>),
     /// Of [`Step::DescribeAsset`].
     Asset(Asset),
+    /// Of [`Step::ReadUnits`], by property.
+    Units(Vec<(Uuid, Option<String>)>),
     /// Of [`Step::DescribeProperty`].
     Property(AssetProperty),
     /// Of [`Step::ReadValues`], in its order; none where there is no such value.
@@ -85,6 +89,7 @@ impl Step {
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
+            | Self::ReadUnits(_)
             | Self::ListChildren(..)
             | Self::DescribeProperty { .. }
             | Self::ReadValues(_) => false,
@@ -103,6 +108,7 @@ impl Step {
             | Self::ListAssets(..)
             | Self::CreateAsset(_)
             | Self::DescribeAsset(_)
+            | Self::ReadUnits(_)
             | Self::ListChildren(..)
             | Self::Associate(_)
             | Self::DescribeProperty { .. }
@@ -147,6 +153,7 @@ impl fmt::Display for Step {
             Self::ListAssets(model, _) => write!(f, "list assets of model {model}"),
             Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),
             Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
+            Self::ReadUnits(id) => write!(f, "read the units of asset {id}"),
             Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
             Self::ReadValues(of) => write!(f, "read the latest values of {} properties", of.len()),
             Self::DescribeProperty { asset, property } => {

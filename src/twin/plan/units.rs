@@ -19,6 +19,9 @@ use crate::twin::models::{ModelIx, Models, PropertyIx};
 const REMEDY: &str = "allow the bridge iotsitewise:DescribeAssetProperty and \
                       iotsitewise:UpdateAssetProperty";
 
+/// How often the units of an asset are read in vain before they are taken for its model's.
+const READS: u32 = 5;
+
 /// How far an asset's own unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum UnitStanding {
@@ -34,6 +37,9 @@ pub enum UnitStanding {
 #[derive(Debug, Default)]
 pub(super) struct Units {
     wanted: BTreeMap<(AssetIx, PropertyIx), Unit>,
+    /// Assets of which another process may have set units, and the properties whose unit should
+    /// be their model's.
+    doubted: BTreeMap<AssetIx, (Vec<PropertyIx>, Tries)>,
     /// Denied once, nothing is asked until then.
     rest: Instant,
 }
@@ -67,6 +73,51 @@ impl Plan {
         let (stage, tries) = (Stage::Unknown, Tries::default());
         wanted.insert((asset, property), Unit { unit, stage, refused: false, tries });
         self.touch(Job::Unit(asset, property));
+    }
+
+    /// An asset that SiteWise had at the start should have its model's units for these properties:
+    /// an earlier process may have given it others.
+    pub fn units_doubted(&mut self, asset: AssetIx, of: Vec<PropertyIx>) {
+        self.units.doubted.insert(asset, (of, Tries::default()));
+        self.touch(Job::Units(asset));
+    }
+
+    pub(super) fn next_of_units(&self, asset: AssetIx, now: Instant) -> Next {
+        let Some((_, tries)) = self.units.doubted.get(&asset) else { return Next::Nothing };
+        match self.assets.get(asset.0 as usize).map(|state| state.stage) {
+            Some(AssetStage::Active) => after(tries, now, Lane::ReadUnits),
+            _ => Next::Wait(On::Asset(asset)),
+        }
+    }
+
+    pub(super) fn units_read(
+        &mut self,
+        asset: AssetIx,
+        answer: Result<Done, Fault>,
+        models: &Models,
+        assets: &Assets,
+        now: Instant,
+    ) {
+        let Some((of, tries)) = self.units.doubted.remove(&asset) else { return };
+        match answer {
+            Ok(Done::Units(shown)) => {
+                let model = models.get(assets.get(asset).model);
+                for property in of {
+                    let Some(has) = model.properties.get(property.0 as usize) else { continue };
+                    let shown = shown.iter().find(|(id, _)| *id == has.id);
+                    let own = self.units.wanted.contains_key(&(asset, property));
+                    if !own && shown.is_some_and(|(_, unit)| unit.as_deref() != has.unit.as_deref())
+                    {
+                        self.unit_wanted(asset, property, has.unit.clone());
+                    }
+                }
+            }
+            Err(fault) if fault.kind != FaultKind::Denied && tries.count < READS => {
+                let tries = self.again(Tries { count: tries.count, at: now }, now);
+                self.units.doubted.insert(asset, (of, tries));
+            }
+            Ok(_) | Err(_) => {}
+        }
     }
 
     /// How far it is; none where the model's unit is the asset's.

@@ -180,6 +180,12 @@ impl FakeSiteWise {
                 asset.looks = asset.looks.saturating_sub(1);
                 Ok(Done::Asset(told))
             }
+            Step::ReadUnits(id) => {
+                self.assets.get(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
+                let own = self.properties.iter().filter(|((asset, _), _)| *asset == id);
+                let own = own.map(|((_, property), own)| (*property, own.unit.clone()));
+                Ok(Done::Units(own.collect()))
+            }
             Step::ListChildren(parent, token) => {
                 let below = self.assets.iter().filter(|(_, asset)| asset.parent == Some(parent));
                 Ok(Done::Assets(page(below.map(|(id, asset)| asset.tell(*id)).collect(), token)))

@@ -294,3 +294,31 @@ fn what_has_no_place_among_the_children_goes_to_a_further_level() {
     assert_eq!((below(&rig, "A"), below(&rig, "A, more")), (2_000, 111));
     assert_eq!(rig.twin.plan().problems().count(), 0);
 }
+
+/// The asset had a unit of its own, and its machine came back to its model's while the bridge was
+/// away.
+#[test]
+fn a_unit_of_its_own_is_taken_back_after_a_restart() {
+    let unit_of = |rig: &Rig| {
+        let (id, of) = rig.sitewise.asset("O2");
+        let model = &rig.sitewise.models[&of.model];
+        let property = model.properties.iter().find(|p| p.name == "Temperature").unwrap();
+        rig.sitewise.property(id, property.id).unwrap().unit
+    };
+    let ovens = |rig: &mut Rig, second| {
+        let oven =
+            |name, slot, unit| instance(name, "Oven", vec![tag(slot, "Temperature", Some(unit))]);
+        let metrics = vec![oven("O1", 0, "°C"), oven("O2", 1, second)];
+        rig.event(birth_at(rig.offset(), node(), Vec::new(), metrics));
+        rig.seconds(60);
+    };
+    let mut rig = Rig::new();
+    ovens(&mut rig, "°F");
+    assert_eq!(unit_of(&rig).as_deref(), Some("°F"));
+    let mut rig = rig.restart();
+    ovens(&mut rig, "°F");
+    assert_eq!(unit_of(&rig).as_deref(), Some("°F"));
+    let mut rig = rig.restart();
+    ovens(&mut rig, "°C");
+    assert_eq!(unit_of(&rig).as_deref(), Some("°C"));
+}
