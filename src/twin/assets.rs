@@ -331,6 +331,29 @@ mod tests {
     }
 
     #[test]
+    fn a_sibling_of_another_model_keeps_its_name_to_itself() {
+        let mut assets = Assets::new(Namespace::new("test"), 10);
+        let parents = ["one", "two"].map(|group| {
+            let (address, model) = (Address::Group(group), ModelIx(0));
+            let wanted =
+                Wanted { address: &address, name: group, model, parent: None, kind: Kind::Group };
+            assets.want(wanted, None).unwrap().0
+        });
+        let source = Source { edge: EdgeNode::new("farm", "gw"), device: None };
+        let mut name = |path: &[&str], model, parent| {
+            let address = Address::Instance(&source, path);
+            let (model, parent) = (ModelIx(model), Some(parent));
+            let wanted =
+                Wanted { address: &address, name: "T1", model, parent, kind: Kind::Instance };
+            let (ix, _) = assets.want(wanted, None).unwrap();
+            assets.get(ix).name.to_string()
+        };
+        assert_eq!(name(&["a"], 1, parents[0]), "T1");
+        assert_eq!(name(&["b"], 2, parents[1]), "T1");
+        assert_eq!(name(&["c"], 3, parents[0]), "farm/gw/c");
+    }
+
+    #[test]
     fn a_refused_name_is_changed_twice() {
         let mut assets = Assets::new(Namespace::new("test"), 1);
         let address = Address::Group("Nordsee");

@@ -12,6 +12,7 @@ mod provisioning;
 mod start;
 mod upgrade;
 mod values;
+mod view;
 
 use std::time::Duration;
 

@@ -99,6 +99,12 @@ fn strings_are_cleaned_and_cut_on_a_character_boundary() {
     assert_eq!(cut.value, Variant::String("ß".repeat(512).as_str().into()));
     assert_eq!(cut.adjusted, Some(Adjustment::Cut));
     assert_eq!(good(Value::String("".into()), Form::String), exact(Variant::String("".into())));
+    // What is as long as it may be, and a space, stay as they are.
+    let whole = format!("{} {}", "a".repeat(500), "b".repeat(limits::STRING_BYTES - 501));
+    let stays = exact(Variant::String(whole.as_str().into()));
+    assert_eq!(good(Value::String(whole.as_str().into()), Form::String), stays);
+    let longer = good(Value::String(format!("{whole}c").as_str().into()), Form::String).unwrap();
+    assert_eq!(longer.value, Variant::String(whole.as_str().into()));
 }
 
 #[test]
@@ -110,6 +116,20 @@ fn tables_and_arrays_are_json_or_too_long() {
     assert_eq!(
         good(Value::DataSet(set.into()), Form::String),
         exact(Variant::String(r#"{"columns":["a","b\n"],"rows":[[1,null],[0.5,null]]}"#.into()))
+    );
+    let odd = [
+        Value::Float(f32::NAN),
+        Value::Float(0.5),
+        Value::Double(f64::INFINITY),
+        Value::Boolean(true),
+        Value::String("\u{7f}".into()),
+        Value::DateTime(7),
+        Value::Bytes(vec![1].into()),
+    ];
+    let json = r#"["NaN",0.5,"inf",true,"\u007f",7,null]"#;
+    assert_eq!(
+        good(Value::Array(odd.into_iter().collect()), Form::String),
+        exact(Variant::String(json.into()))
     );
     let array: Arc<[Value]> = (0..400).map(Value::Int).collect();
     assert!(matches!(good(Value::Array(array), Form::String), Err(Unfit::TooLong(_))));
@@ -127,5 +147,15 @@ fn a_value_of_another_type_is_unfit_never_coerced() {
         (Value::Boolean(true), Form::String),
     ] {
         assert_eq!(good(value, form), Err(Unfit::OtherType));
+    }
+}
+
+#[test]
+fn a_double_of_the_largest_magnitude_is_a_number_and_one_beyond_is_null() {
+    for sign in [1.0, -1.0] {
+        let largest = sign * limits::DOUBLE_MAGNITUDE;
+        assert_eq!(good(Value::Double(largest), Form::Double), exact(Variant::Double(largest)));
+        let beyond = good(Value::Double(largest * 1.001), Form::Double).unwrap();
+        assert_eq!(beyond.adjusted, Some(Adjustment::NotFinite));
     }
 }

@@ -1,6 +1,8 @@
 //! Models grow within their limits.
 
 use super::*;
+use crate::sitewise::api::PropertyKind;
+use crate::sparkplug::address::EdgeNode;
 
 fn models() -> Models {
     Models::new(Namespace::new("test"), String::new(), 200, 500)
@@ -92,4 +94,94 @@ fn caps_are_kept() {
     models.property(ix, wanted(PropertyRole::Member, &["a"], Form::Double)).unwrap();
     let second = models.property(ix, wanted(PropertyRole::Member, &["b"], Form::Double));
     assert_eq!(second, Err(Cap::Properties));
+}
+
+/// A property as SiteWise tells it.
+fn described(id: Uuid, name: &str, kind: PropertyKind) -> api::ModelProperty {
+    let (external_id, data_type) = (None, api::DataType::Double);
+    api::ModelProperty { id, external_id, name: name.into(), data_type, unit: None, kind }
+}
+
+/// A model as SiteWise tells it.
+fn model(id: Uuid, properties: Vec<api::ModelProperty>) -> api::Model {
+    api::Model {
+        id,
+        external_id: None,
+        name: "M".into(),
+        state: api::State::Active,
+        root: properties.len(),
+        properties,
+        composites: Vec::new(),
+        hierarchies: Vec::new(),
+        usable: None,
+    }
+}
+
+#[test]
+fn what_people_added_to_a_model_takes_room_below_its_cap() {
+    let mut models = Models::new(Namespace::new("test"), String::new(), 9, 3);
+    let ix = models.named("M", None).unwrap();
+    models.property(ix, wanted(PropertyRole::Member, &["a"], Form::Double)).unwrap();
+    let theirs = described(Uuid::from_u128(1), "theirs", PropertyKind::Measurement);
+    models.learn(ix, &model(models.get(ix).id, vec![theirs]));
+    models.property(ix, wanted(PropertyRole::Member, &["b"], Form::Double)).unwrap();
+    let third = models.property(ix, wanted(PropertyRole::Member, &["c"], Form::Double));
+    assert_eq!(third, Err(Cap::Properties));
+}
+
+#[test]
+fn a_default_that_sitewise_has_otherwise_is_that_of_the_model() {
+    let mut models = models();
+    let ix = models.named("M", None).unwrap();
+    let attribute = wanted(PropertyRole::Parameter, &["Serial"], Form::Double);
+    let one = Wanted { default: Some("1"), ..attribute };
+    let (place, _) = models.property(ix, one).unwrap();
+    let id = models.get(ix).property_id(place);
+    for (default, corrections) in [("1", 0), ("2", 1), ("2", 1)] {
+        let has = PropertyKind::Attribute { default: Some(default.into()) };
+        models.learn(ix, &model(models.get(ix).id, vec![described(id, "Serial", has)]));
+        assert_eq!(models.get(ix).properties[0].default(), Some(default));
+        assert_eq!(models.corrections, corrections);
+    }
+}
+
+/// Whether a node or device with one tag finds its kind in a model with that tag, which SiteWise
+/// has under an id, a name and a description.
+fn is_kind(founder: &Source, id: Uuid, name: &str, description: Option<&str>) -> bool {
+    let (mut models, namespace) = (models(), Namespace::new("test"));
+    let ix = models.known(id, name, description);
+    let flow = namespace.property(id, PropertyRole::Member, &["Flow"], Form::Double);
+    let ours = api::ModelProperty {
+        external_id: Some(namespace.external_id("Flow", flow)),
+        ..described(flow, "Flow", PropertyKind::Measurement)
+    };
+    models.learn(ix, &model(id, vec![ours]));
+    let tags = Tags::new([("Flow", Form::Double, None)].into_iter());
+    models.alike(Founding { founder, tags: &tags }) == Some(ix)
+}
+
+#[test]
+fn a_model_is_a_kind_if_it_was_made_as_one() {
+    let namespace = Namespace::new("test");
+    let node = Source { edge: EdgeNode::new("Nordsee", "gw"), device: None };
+    let device = Source { device: Some("Pump".into()), ..node.clone() };
+    for (founder, told) in [(&node, "Nordsee/gw"), (&device, "Nordsee/gw/Pump")] {
+        let (id, about) = (namespace.kind(founder), format!("Founded by {told} with 1 tags"));
+        assert!(is_kind(founder, id, "Pump", Some(&about)));
+        assert!(!is_kind(founder, Uuid::from_u128(1), "Pump", Some(&about)));
+        assert!(!is_kind(founder, id, "Pump", None));
+        let other = if founder == &node { &device } else { &node };
+        assert!(!is_kind(other, id, "Pump", Some(&about)));
+    }
+    // Those of an earlier version were called by a hash.
+    for (founder, name, is) in [
+        (&device, "Sparkplug Device 0123abcd", true),
+        (&node, "Sparkplug Edge Node 0123abcd", true),
+        (&node, "Sparkplug Device 0123abcd", false),
+        (&device, "Sparkplug Device Pumpwerk", false),
+        (&device, "Sparkplug Device A", false),
+    ] {
+        assert_eq!(is_kind(founder, namespace.model(name), name, None), is, "{name}");
+        assert!(!is_kind(founder, Uuid::from_u128(1), name, None));
+    }
 }

@@ -1,6 +1,7 @@
 //! Attributes: an instance's own, or the default.
 
 use super::*;
+use crate::sparkplug::event::{Attribute, Holder};
 
 fn with_serial(serial: Option<&str>, offset: i64) -> Event {
     let mut metric = turbine("T1", 0, 1.0, 0);
@@ -110,4 +111,50 @@ fn a_default_that_is_no_number_is_none_and_the_model_is_made() {
     let ratio = model.properties.iter().find(|property| property.name == "Ratio").unwrap();
     assert_eq!(ratio.kind, crate::sitewise::api::PropertyKind::Attribute { default: None });
     assert_eq!(rig.written("T1", "Speed").len(), 1);
+}
+
+#[test]
+fn an_attribute_of_a_flattened_tag_changes_in_data_after_a_restart() {
+    let config = Config { nested: Nested::Flatten, ..config() };
+    let born = |offset| {
+        let mut heat = leaf(0, "Heat", DataType::Double, sample(offset, Value::Double(60.0)));
+        heat.properties.push(property("engHigh", DataType::Double, Value::Double(90.0)));
+        let machine = instance("T1", "Turbine", vec![instance("Box", "Gearbox", vec![heat])]);
+        birth_at(offset, node(), Vec::new(), vec![machine])
+    };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+    rig.event(born(0));
+    rig.seconds(30);
+    for (restarts, high) in [(false, 95.0), (true, 97.0)] {
+        if restarts {
+            rig = rig.restart_with(config.clone());
+            rig.event(born(rig.offset()));
+            rig.seconds(30);
+        }
+        let property = property("engHigh", DataType::Double, Value::Double(high));
+        let time = rig.now.wall;
+        let attributes = vec![Attribute { holder: Holder::Leaf(Slot(0)), time, property }];
+        let order = Order::InOrder;
+        rig.event(Event::Data(Data { source: node(), samples: Vec::new(), attributes, order }));
+        rig.seconds(90);
+        let shown = rig.shown("T1", "Box/Heat/engHigh");
+        assert_eq!(shown, Some((Quality::Good, Variant::Double(high))));
+        assert_eq!(rig.properties("T1"), ["Box/Heat", "Box/Heat/engHigh"]);
+    }
+}
+
+#[test]
+fn an_attribute_that_cannot_be_read_is_written_as_the_birth_says() {
+    for (says, shown) in [(Some("A-17"), "A-17"), (None, "unknown")] {
+        let mut rig = Rig::new();
+        rig.event(with_serial(Some("B-18"), 0));
+        rig.seconds(30);
+        rig.sitewise.unreadable = Some(FaultKind::Denied);
+        let mut rig = rig.restart();
+        let offset = rig.offset();
+        rig.event(with_serial(says, offset));
+        rig.seconds(30);
+        shows(&rig, shown);
+        assert_eq!(rig.written("T1", "Serial").len(), 1);
+    }
 }

@@ -156,3 +156,21 @@ fn a_machine_past_the_cap_of_models_is_alive_and_those_of_a_known_kind_have_all(
     assert_eq!(rig.written("Pump 3", "M0009").len(), 1);
     rig.check_conservation();
 }
+
+#[test]
+fn what_one_birth_loses_at_two_caps_is_counted_at_each() {
+    let mut rig = Rig::with(Config { max_models: 4, ..config() }, FakeSiteWise::default());
+    rig.event(birth(node(), Vec::new(), vec![]));
+    let other = |n: u32| leaf(n, &format!("Other {n}"), DataType::Int32, sample(0, Value::Int(7)));
+    let beside = instance("F1", "Foreign", (499..502).map(other).collect());
+    let metrics = flat(499).into_iter().chain([beside]).collect();
+    rig.event(birth(device("D"), Vec::new(), metrics));
+    rig.event(data(device("D"), [499, 498].map(|n| (n, sample(1, Value::Int(2)))).to_vec()));
+    rig.seconds(30);
+    let source = || "Nordsee/gw/D".to_owned();
+    let told = (source(), "Nordsee/gw/D/M0497".to_owned(), 2 + 1);
+    assert_eq!(capped(&rig, Cap::Properties), [told]);
+    let told = (source(), "Nordsee/gw/D/F1".to_owned(), 3 + 1);
+    assert_eq!(capped(&rig, Cap::Models), [told]);
+    rig.check_conservation();
+}

@@ -322,3 +322,55 @@ fn a_unit_of_its_own_is_taken_back_after_a_restart() {
     ovens(&mut rig, "°C");
     assert_eq!(unit_of(&rig).as_deref(), Some("°C"));
 }
+
+/// Below the models of edge nodes all others hang, and a tree has few.
+#[test]
+fn edge_nodes_without_tags_share_a_model_once_twenty_have_their_own() {
+    let mut rig = begin(Config { max_models: 1_000, ..config() });
+    let node_born = |rig: &mut Rig, name: &str, metrics| {
+        let source = Source { edge: EdgeNode::new("Nordsee", name), device: None };
+        rig.event(birth_at(rig.offset(), source, Vec::new(), metrics));
+    };
+    for number in 0..20 {
+        born(&mut rig, &format!("D{number}"), tags([&*format!("D{number} a")]));
+    }
+    node_born(&mut rig, "early", Vec::new());
+    rig.seconds(120);
+    // Kinds of devices do not count.
+    assert_eq!(model_of(&rig, "early"), "early (edge node)");
+    for number in 0..18 {
+        node_born(&mut rig, &format!("N{number}"), tags([&*format!("N{number} a")]));
+    }
+    node_born(&mut rig, "late", Vec::new());
+    rig.seconds(120);
+    assert_eq!(model_of(&rig, "late"), "Sparkplug Edge Node");
+    assert_eq!(model_of(&rig, "N17"), "N17 (edge node)");
+}
+
+#[test]
+fn a_device_that_is_as_much_like_two_kinds_is_of_the_one_that_was_there_first() {
+    let all = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j"];
+    let mut rig = begin(config());
+    born(&mut rig, "one", tags(all.into_iter().take(8)));
+    born(&mut rig, "two", tags(all.into_iter().skip(2)));
+    rig.seconds(10);
+    born(&mut rig, "both", tags(all));
+    rig.seconds(30);
+    assert_eq!(model_of(&rig, "two"), "two (device)");
+    assert_eq!(model_of(&rig, "both"), "one (device)");
+}
+
+#[test]
+fn devices_with_few_tags_are_of_one_kind_if_they_have_all_of_them() {
+    let all = ["a", "b", "c", "d", "e"];
+    for count in 1..=5 {
+        let mut rig = begin(config());
+        born(&mut rig, "one", tags(all.into_iter().take(count)));
+        rig.seconds(10);
+        born(&mut rig, "two", tags(all.into_iter().take(count)));
+        born(&mut rig, "less", tags(all.into_iter().skip(1).take(count - 1)));
+        rig.seconds(90);
+        assert_eq!(model_of(&rig, "two"), "one (device)", "{count}");
+        assert_eq!(model_of(&rig, "less") == "one (device)", count == 5, "{count}");
+    }
+}

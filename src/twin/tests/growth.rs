@@ -251,3 +251,32 @@ fn definitions_that_disagree_settle_in_one_model() {
     assert_eq!(differences.len(), 10);
     assert_eq!(differences[..2], expected);
 }
+
+#[test]
+fn a_second_model_that_is_made_later_has_the_properties_of_the_first() {
+    let config = Config { assets_per_model: 3, ..config() };
+    let farm = |offset, turbines: u32| {
+        let metrics = (0..turbines).map(|n| turbine(&format!("T{n}"), n * 3, 1.0, offset));
+        birth_at(offset, node(), definitions(), metrics.collect())
+    };
+    for restarts in [false, true] {
+        let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+        rig.event(farm(0, 3));
+        rig.seconds(20);
+        if restarts {
+            rig = rig.restart_with(config.clone());
+            rig.event(farm(rig.offset(), 3));
+            rig.seconds(200);
+        }
+        rig.event(farm(rig.offset(), 4));
+        rig.seconds(200);
+        let names = |model: &str| -> Vec<String> {
+            let (_, model) = rig.sitewise.model(model);
+            model.properties.iter().map(|property| property.name.clone()).collect()
+        };
+        assert_eq!(names("Turbine").len(), 4);
+        assert_eq!(names("Turbine (from asset 4)"), names("Turbine"));
+        assert_eq!(waiting(&rig), 0);
+        rig.check_conservation();
+    }
+}

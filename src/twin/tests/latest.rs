@@ -96,6 +96,28 @@ fn a_value_that_went_back_while_the_bridge_was_away_is_written_over() {
 }
 
 #[test]
+fn a_first_birth_is_written_once_more_only_where_sitewise_hides_it() {
+    for (before, offset, expected) in [
+        (Sent::Good, 0, vec![0]),
+        (Sent::Uncertain, 1_000, vec![1_000]),
+        (Sent::Uncertain, 0, vec![0, 1]),
+        (Sent::Good, -1_000, vec![-1_000, 1]),
+    ] {
+        let mut rig = Rig::new();
+        let first = Sample { quality: before, ..sample(0, Value::Double(80.0)) };
+        let metrics = vec![leaf(0, "Temp", DataType::Double, first)];
+        rig.event(birth(node(), Vec::new(), metrics));
+        rig.seconds(30);
+        let mut rig = rig.restart();
+        born(&mut rig, 81.0, offset);
+        rig.seconds(30);
+        let times: Vec<_> = rig.written("gw", "Temp").into_iter().map(|(at, ..)| at).collect();
+        assert_eq!(times, expected, "{before:?} {offset}");
+        assert_eq!(shown(&rig), (Quality::Good, Variant::Double(81.0)));
+    }
+}
+
+#[test]
 fn what_sitewise_shows_and_cannot_be_read_is_written_as_the_last_and_counted() {
     let mut rig = Rig::new();
     born(&mut rig, 80.0, 0);
@@ -142,6 +164,20 @@ fn history_later_than_the_current_value_is_written_over_by_the_next_birth() {
 }
 
 #[test]
+fn history_that_came_before_the_first_value_does_not_hide_it() {
+    let mut rig = Rig::new();
+    let nothing = Sample { absent: true, ..sample(0, None) };
+    let metrics = vec![leaf(0, "Temp", DataType::Double, nothing)];
+    rig.event(birth(node(), Vec::new(), metrics));
+    rig.seconds(10);
+    let past = Sample { historical: true, ..sample(9_000, Value::Double(1.0)) };
+    rig.event(data(node(), vec![(0, past)]));
+    assert_eq!(shown(&rig), (Quality::Good, Variant::Double(1.0)));
+    born(&mut rig, 80.0, 5_000);
+    assert_eq!(shown(&rig), (Quality::Good, Variant::Double(80.0)));
+}
+
+#[test]
 fn where_a_clock_goes_back_the_value_keeps_its_time_and_the_next_birth_sets_it_right() {
     let mut rig = Rig::new();
     born(&mut rig, 80.0, 0);
@@ -156,6 +192,35 @@ fn where_a_clock_goes_back_the_value_keeps_its_time_and_the_next_birth_sets_it_r
     born(&mut rig, 81.0, 30_000);
     let written = rig.written("gw", "Temp");
     assert_eq!(written.last(), Some(&(60_001, Quality::Good, Variant::Double(81.0))));
+}
+
+/// What it says at one time is put a tick behind what it said before.
+#[test]
+fn what_a_clock_says_that_stands_still_over_births_is_the_latest() {
+    for (birth, data_at, expected) in [(10_000, 10_000, 82.0), (5_000, 9_000, 81.0)] {
+        let mut rig = Rig::new();
+        let old = -30 * 24 * 3_600_000;
+        for (time, value) in [(10_000, 80.0), (birth, 81.0)] {
+            let metrics = vec![temp(Value::Double(value), old)];
+            rig.event(birth_at(time, node(), Vec::new(), metrics));
+        }
+        rig.event(data(node(), vec![(0, sample(data_at, Value::Double(82.0)))]));
+        rig.seconds(10);
+        assert_eq!(shown(&rig), (Quality::Good, Variant::Double(expected)));
+        assert_eq!(rig.found.len(), usize::from(expected != 82.0), "one that goes back is told");
+    }
+}
+
+#[test]
+fn history_that_repeats_the_current_value_does_not_have_it_written_again() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    rig.seconds(10);
+    let past = Sample { historical: true, ..sample(5_000, Value::Double(80.0)) };
+    rig.event(data(node(), vec![(0, past)]));
+    born(&mut rig, 80.0, 0);
+    assert_eq!(rig.written("gw", "Temp").len(), 2);
+    assert_eq!(rig.twin.counts().dropped(Dropped::Unchanged), 1);
 }
 
 #[test]
@@ -242,6 +307,7 @@ fn an_instance_that_changes_its_template_is_told_and_adds_only_what_it_says() {
     }
     let names = rig.properties("T1");
     assert!(names.contains(&"Flow") && !names.contains(&"Head"), "{names:?}");
+    assert_eq!(rig.capped, [""; 0]);
     assert_eq!(rig.shown("T1", "Flow"), Some((Quality::Good, Variant::Double(3.0))));
     let changed: Vec<_> =
         rig.found.iter().filter(|(finding, _)| *finding == Finding::ChangedTemplate).collect();

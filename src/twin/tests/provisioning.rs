@@ -275,3 +275,13 @@ fn static_properties_can_be_narrowed() {
     let (_, model) = rig.sitewise.model("Turbine");
     assert!(model.properties.iter().all(|property| property.name != "Speed/engHigh"));
 }
+
+#[test]
+fn external_ids_say_in_words_what_they_stand_for() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let gearbox = rig.sitewise.asset("T1/Gearbox").1.external_id.clone().unwrap();
+    assert!(gearbox.starts_with("Nordsee-gw-T1-Gearbox."), "{gearbox}");
+    let turbine = rig.sitewise.asset("T1").1.external_id.clone().unwrap();
+    assert!(turbine.starts_with("Nordsee-gw-T1."), "{turbine}");
+}

@@ -58,10 +58,19 @@ fn a_birth_with_an_old_change_time_writes_at_its_own_time() {
     rig.event(mast_birth(20_000, 19_000, 10.0));
     let eight_days = 8 * 24 * 3600 * 1000;
     rig.event(mast_birth(30_000, -eight_days, 11.0));
+    // One that is later than what was written keeps its time, and one of the same time cannot.
+    rig.event(mast_birth(40_000, 35_000, 12.0));
+    rig.event(mast_birth(34_000, 35_000, 13.0));
     let written = rig.written("mast", "Wind");
     assert_eq!(
         written[2..],
-        [(20_000, GOOD, double(9.0)), (20_001, GOOD, double(10.0)), (30_000, GOOD, double(11.0)),]
+        [
+            (20_000, GOOD, double(9.0)),
+            (20_001, GOOD, double(10.0)),
+            (30_000, GOOD, double(11.0)),
+            (35_000, GOOD, double(12.0)),
+            (35_001, GOOD, double(13.0)),
+        ]
     );
 }
 
@@ -193,4 +202,14 @@ fn what_comes_before_sitewise_has_answered_is_held_and_not_lost() {
     rig.seconds(10);
     assert_eq!(rig.written("T1", "Speed").len(), 2);
     rig.check_conservation();
+}
+
+/// The time that the birth itself has is before the value's in SiteWise.
+#[test]
+fn a_birth_with_a_time_out_of_the_window_is_not_hidden_by_a_later_value() {
+    let mut rig = mast();
+    rig.event(data(device("mast"), vec![(0, sample(60_000, Value::Double(8.0)))]));
+    let eight_days = 8 * 24 * 3600 * 1000;
+    rig.event(mast_birth(30_000, -eight_days, 11.0));
+    assert_eq!(rig.written("mast", "Wind")[2..], [(60_001, GOOD, double(11.0))]);
 }
