@@ -354,6 +354,26 @@ mod tests {
     }
 
     #[test]
+    fn an_asset_that_moves_is_a_child_of_its_new_parent_alone() {
+        let mut assets = Assets::new(Namespace::new("test"), 10);
+        let mut want = |name: &str, parent| {
+            let (address, model) = (Address::Group(name), ModelIx(0));
+            let wanted = Wanted { address: &address, name, model, parent, kind: Kind::Group };
+            assets.want(wanted, None).unwrap().0
+        };
+        let parents @ [old, new] = ["old", "new"].map(|name| want(name, None));
+        let moves = want("moves", Some(old));
+        want("stays", Some(old));
+        assets.move_under(moves, new);
+        let below = parents.map(|parent| {
+            let names = assets.children(Some(parent), None).map(|(_, child)| &*child.name);
+            (assets.get(parent).children, names.collect::<Vec<_>>())
+        });
+        assert_eq!(below, [(1, vec!["stays"]), (1, vec!["moves"])]);
+        assert_eq!(assets.get(moves).parent, Some(new));
+    }
+
+    #[test]
     fn a_refused_name_is_changed_twice() {
         let mut assets = Assets::new(Namespace::new("test"), 1);
         let address = Address::Group("Nordsee");

@@ -174,3 +174,29 @@ fn what_one_birth_loses_at_two_caps_is_counted_at_each() {
     assert_eq!(capped(&rig, Cap::Models), [told]);
     rig.check_conservation();
 }
+
+/// Somebody deleted the asset above, and the cap is reached without it.
+#[test]
+fn what_sitewise_has_is_not_shut_out_with_what_is_gone_above_it() {
+    let four = Config { max_assets: 4, ..config() };
+    for (gone, above) in [("T1", ["gw", "T1"]), ("gw", ["Nordsee", "gw"])] {
+        let mut rig = Rig::new();
+        rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+        rig.seconds(30);
+        let (id, _) = rig.sitewise.asset(gone);
+        rig.sitewise.assets.remove(&id);
+        let mut rig = rig.restart_with(four.clone());
+        let offset = rig.offset();
+        rig.event(birth_at(offset, node(), definitions(), vec![turbine("T1", 0, 13.0, offset)]));
+        rig.seconds(60);
+        assert!(rig.sitewise.path(gone).ends_with(&above), "{gone}");
+        assert_eq!(rig.written("T1/Gearbox", "Temp").len(), 1, "{gone}");
+        assert_eq!(rig.written("T1", "Speed").len(), 1, "{gone}");
+        // Nothing else is let in.
+        let other = turbine("T2", 0, 13.0, offset);
+        rig.event(birth_at(offset, device("D"), Vec::new(), vec![other]));
+        rig.seconds(60);
+        assert_eq!(rig.sitewise.assets.len(), 5, "{gone}");
+        assert_eq!(rig.capped, ["Nordsee/gw/D assets: the asset of Nordsee/gw/D"]);
+    }
+}
