@@ -131,6 +131,11 @@ fn tables_and_arrays_are_json_or_too_long() {
         good(Value::Array(odd.into_iter().collect()), Form::String),
         exact(Variant::String(json.into()))
     );
+    // As long as it may be, with its brackets and quotes, and one more.
+    for (length, fits) in [(limits::STRING_BYTES - 4, true), (limits::STRING_BYTES - 3, false)] {
+        let text = Value::String("a".repeat(length).as_str().into());
+        assert_eq!(good(Value::Array([text].into()), Form::String).is_ok(), fits, "{length}");
+    }
     let array: Arc<[Value]> = (0..400).map(Value::Int).collect();
     assert!(matches!(good(Value::Array(array), Form::String), Err(Unfit::TooLong(_))));
 }

@@ -102,3 +102,21 @@ fn hash_of_path<'a>(role: PropertyRole, form: Form, path: impl Iterator<Item = &
     }
     hasher.finish()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_roles_and_forms_are_told_apart_by_their_hashes() {
+        let paths: [&[&str]; 3] = [&["Speed"], &["Speed", "engHigh"], &["Power"]];
+        let roles = [PropertyRole::Member, PropertyRole::Property];
+        let hashes = paths.iter().flat_map(|path| {
+            let of = move |role, form| hash_of_path(role, form, path.iter().copied());
+            roles
+                .into_iter()
+                .flat_map(move |role| [Form::Double, Form::Seconds].map(|form| of(role, form)))
+        });
+        assert_eq!(hashes.collect::<std::collections::BTreeSet<_>>().len(), 12);
+    }
+}

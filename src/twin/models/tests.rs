@@ -185,3 +185,75 @@ fn a_model_is_a_kind_if_it_was_made_as_one() {
         assert!(!is_kind(founder, Uuid::from_u128(1), name, None));
     }
 }
+
+#[test]
+fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
+    let (mut models, namespace) = (models(), Namespace::new("test"));
+    let root = models.named("root", None).unwrap();
+    let children: Vec<_> =
+        (0..30).map(|n| models.named(&format!("child {n}"), None).unwrap()).collect();
+    let root_id = models.get(root).id;
+    let ids: Vec<_> = children.iter().map(|child| models.get(*child).id).collect();
+    let ours = |child: Uuid| (namespace.hierarchy(root_id, child), child);
+    let mut has = model(root_id, Vec::new());
+    // Ours, one that people made, and one to a model that is none of ours.
+    has.hierarchies =
+        vec![ours(ids[0]), (Uuid::from_u128(1), ids[1]), (Uuid::from_u128(2), Uuid::from_u128(3))];
+    for _ in 0..2 {
+        models.learn(root, &has);
+        assert_eq!(models.hierarchy(root, children[0]), Ok(false));
+    }
+    assert_eq!(models.hierarchy_id(root, children[1]), None);
+    let (_, hierarchy) = &models.get(root).hierarchies[0];
+    assert_eq!((&*hierarchy.name, hierarchy.child_model), ("child 0", ids[0]));
+    assert!(hierarchy.external_id.starts_with("root-child-0."), "{}", hierarchy.external_id);
+    // The last of thirty is for a further level.
+    let made = children.iter().skip(2).take_while(|child| models.hierarchy(root, **child).is_ok());
+    assert_eq!(made.count(), 29 - 3);
+}
+
+/// There may be as many properties as metrics: what each costs is bounded.
+#[test]
+fn a_property_shares_its_name_with_the_session_and_is_found_without_an_id() {
+    let mut models = models();
+    let ix = models.named("M", None).unwrap();
+    let name: Arc<str> = "Speed".into();
+    let speed =
+        Wanted { name: Some(&name), ..wanted(PropertyRole::Member, &["Speed"], Form::Double) };
+    let (place, _) = models.property(ix, speed).unwrap();
+    assert!(Arc::ptr_eq(&models.get(ix).properties[0].name, &name));
+    let model = models.get(ix);
+    assert_eq!(model.index.by_path(speed, &model.properties), Some(place));
+    for member in ["a", "b", "c", "d", "e"] {
+        models.property(ix, wanted(PropertyRole::Member, &[member], Form::Double)).unwrap();
+    }
+    models.shrink(ix);
+    assert_eq!(models.get(ix).properties.capacity(), 6);
+}
+
+#[test]
+fn a_refused_property_takes_another_unit_and_default_and_only_those() {
+    let mut models = models();
+    let ix = models.named("M", None).unwrap();
+    let first = Wanted {
+        unit: Some("kW"),
+        default: Some("1"),
+        ..wanted(PropertyRole::Parameter, &["Speed", "Low"], Form::Double)
+    };
+    let (place, _) = models.property(ix, first).unwrap();
+    let mut corrections = 0;
+    for (other, is) in [
+        (first, false),
+        (Wanted { unit: Some("MW"), ..first }, true),
+        (Wanted { unit: Some("MW"), default: Some("2"), ..first }, true),
+        (Wanted { unit: Some("MW"), default: Some("2"), ..first }, false),
+        (Wanted { unit: None, default: None, ..first }, true),
+    ] {
+        assert_eq!(models.correct(ix, place, other), is, "{other:?}");
+        corrections += u32::from(is);
+        assert_eq!(models.corrections, corrections);
+        let has = &models.get(ix).properties[0];
+        assert_eq!((has.unit.as_deref(), has.default()), (other.unit, other.default));
+        assert!(has.path().eq(["Speed", "Low"]));
+    }
+}

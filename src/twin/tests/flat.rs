@@ -374,3 +374,36 @@ fn devices_with_few_tags_are_of_one_kind_if_they_have_all_of_them() {
         assert_eq!(model_of(&rig, "less") == "one (device)", count == 5, "{count}");
     }
 }
+
+#[test]
+fn what_joined_a_kind_later_does_not_tell_who_is_of_it() {
+    let mut rig = begin(config());
+    born(&mut rig, "one", tags(["a", "b", "c", "d", "e"]));
+    rig.seconds(10);
+    born(&mut rig, "two", tags(["a", "b", "c", "d", "e", "x"]));
+    rig.seconds(10);
+    born(&mut rig, "three", tags(["a", "b", "c", "x", "y"]));
+    rig.seconds(90);
+    assert_eq!(model_of(&rig, "two"), "one (device)");
+    assert_eq!(model_of(&rig, "three"), "three (device)");
+}
+
+/// Both are doubles in SiteWise, with the unit of seconds.
+#[test]
+fn a_point_in_time_and_a_duration_tell_a_kind_after_a_restart() {
+    let clock = |name: &str, slot| {
+        let mut now = leaf(slot, name, DataType::DateTime, sample(0, Value::DateTime(1_000)));
+        now.properties.push(property("engUnit", DataType::String, text("s")));
+        now
+    };
+    let metrics = || vec![clock("Since", 0), tag(1, "Runs", Some("s"))];
+    let mut rig = begin(config());
+    born(&mut rig, "one", metrics());
+    rig.seconds(30);
+    let mut rig = rig.restart();
+    born(&mut rig, "two", metrics());
+    born(&mut rig, "other", vec![tag(0, "Since", Some("s")), clock("Runs", 1)]);
+    rig.seconds(30);
+    assert_eq!(model_of(&rig, "two"), "one (device)");
+    assert_eq!(model_of(&rig, "other"), "other (device)");
+}

@@ -399,3 +399,18 @@ fn a_unit_that_a_lost_answer_hid_is_set_on_the_asset() {
     let id = model.properties.iter().find(|property| property.name == "Temp").unwrap().id;
     assert_eq!(rig.sitewise.property(asset, id).unwrap().unit.as_deref(), Some("°C"));
 }
+
+/// What is less than ten seconds old was underway; what is older than SiteWise takes says nothing.
+#[test]
+fn a_clock_is_behind_from_ten_seconds_up_to_what_sitewise_takes() {
+    let week = 7 * 24 * 3_600_000;
+    for (late, behind) in [(9_999, 0), (10_000, 10_000), (week, week), (week + 1, 0)] {
+        let mut rig = Rig::new();
+        rig.event(birth_at(-late, node(), Vec::new(), vec![temp(Value::Double(80.0), -late)]));
+        rig.seconds(30);
+        rig.event(death(node(), 30_000));
+        rig.seconds(70);
+        let mark = rig.written("gw", "Temp").pop().unwrap();
+        assert_eq!(mark, (30_000 - behind, Quality::Uncertain, Variant::Double(80.0)), "{late}");
+    }
+}
