@@ -266,6 +266,8 @@ impl Models {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::twin::identity::Namespace;
+    use crate::twin::models::Wanted;
 
     /// Most kinds are passed over by their sketch: names are not looked up in them.
     #[test]
@@ -278,5 +280,34 @@ mod tests {
         assert!((40..=100).contains(&apart), "{apart}");
         let places = of(0..200).0.iter().filter(|count| **count > 0).count();
         assert!(places > PLACES * 3 / 4, "{places}");
+    }
+
+    fn doubles(names: [&str; 5]) -> Tags<'_> {
+        Tags::new(names.into_iter().map(|name| (name, Form::Double, None)))
+    }
+
+    /// Not even where their names fall on the same places as those that are missing.
+    #[test]
+    fn what_a_kind_got_later_is_not_taken_for_what_its_founder_had() {
+        let place = |name: &str| Sketch::of(std::iter::once(name));
+        let like = |name: &str| {
+            let mut names = (0..10_000).map(|n| format!("x{n}"));
+            names.find(|other| place(other) == place(name)).unwrap()
+        };
+        let (later, other) = (like("d"), like("e"));
+        let mut models = Models::new(Namespace::new("test"), String::new(), 10, 10);
+        let founder = Source { edge: EdgeNode::new("Nordsee", "gw"), device: Some("one".into()) };
+        let founded = doubles(["a", "b", "c", "d", "e"]);
+        let founding = Founding { founder: &founder, tags: &founded };
+        let ix = models.found(founding, "one").unwrap();
+        for name in ["a", "b", "c", "d", "e", &later] {
+            let (role, path) = (PropertyRole::Member, &[name]);
+            let form = Form::Double;
+            let wanted = Wanted { role, path, name: None, form, unit: None, default: None };
+            models.property(ix, wanted).unwrap();
+        }
+        let tags = doubles(["a", "b", "c", &later, &other]);
+        assert_eq!(models.alike(Founding { founder: &founder, tags: &tags }), None);
+        assert_eq!(models.alike(founding), Some(ix));
     }
 }
