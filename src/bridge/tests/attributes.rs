@@ -118,3 +118,33 @@ fn a_unit_that_a_definition_gets_later_is_that_of_its_instances() {
         assert_eq!(own.unit.as_deref(), Some("rpm"), "{turbine}");
     }
 }
+
+/// What an instance says itself goes before its definition, tag by tag.
+#[test]
+fn a_static_property_is_the_instances_own_or_that_of_its_own_definition() {
+    let define = |high: f64| {
+        let speed = Metric::new("Speed", 0.0).property("engHigh", high);
+        Metric::template("Turbine", Template::definition().member(speed))
+    };
+    let turbine = |name: &str, said: Option<(&str, f64)>| {
+        let speed = Metric::new("Speed", 12.0);
+        let speed = said.into_iter().fold(speed, |speed, (name, is)| speed.property(name, is));
+        Metric::template(name, Template::instance("Turbine").member(speed))
+    };
+    let mut plant = Plant::new(|_| {});
+    plant.nbirth(0, [define(20.0), turbine("T1", None)]);
+    let mut other = Edge::new(EdgeNode::new("Nordsee", "gw2"), 0);
+    let message = other.nbirth(
+        Plant::at(0),
+        [
+            define(30.0),
+            turbine("T2", Some(("engHigh", 25.0))),
+            turbine("T3", Some(("engLow", 1.0))),
+            turbine("T4", None),
+        ],
+    );
+    plant.send(&message);
+    plant.pass(Duration::from_secs(90));
+    let highs = ["T1", "T2", "T3", "T4"].map(|turbine| shown(&plant, turbine, "Speed/engHigh"));
+    assert_eq!(highs, ["20", "25", "30", "30"]);
+}

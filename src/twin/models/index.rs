@@ -118,5 +118,6 @@ mod tests {
                 .flat_map(move |role| [Form::Double, Form::Seconds].map(|form| of(role, form)))
         });
         assert_eq!(hashes.collect::<std::collections::BTreeSet<_>>().len(), 12);
+        assert_ne!(hash("Speed"), hash("Power"));
     }
 }

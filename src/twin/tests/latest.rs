@@ -414,3 +414,19 @@ fn a_clock_is_behind_from_ten_seconds_up_to_what_sitewise_takes() {
         assert_eq!(mark, (30_000 - behind, Quality::Uncertain, Variant::Double(80.0)), "{late}");
     }
 }
+
+/// What was written with the time of an hour ahead has not arrived.
+#[test]
+fn what_comes_after_our_clock_was_put_right_keeps_its_time() {
+    let hour = 3_600_000;
+    let mut rig = Rig::new();
+    rig.now.wall = rig.at(hour);
+    rig.event(birth_at(hour, node(), Vec::new(), vec![temp(Value::Double(80.0), hour)]));
+    rig.seconds(5);
+    rig.now.wall = rig.at(10_000);
+    for (at, value) in [(10_000, 81.0), (11_000, 82.0)] {
+        rig.event(data(node(), vec![(0, sample(at, Value::Double(value)))]));
+        let written = rig.written("gw", "Temp");
+        assert_eq!(written.last(), Some(&(at, Quality::Good, Variant::Double(value))));
+    }
+}

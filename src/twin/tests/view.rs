@@ -98,4 +98,6 @@ fn the_tree_is_seen_by_name_and_from_any_child_on() {
         assert_eq!(rig.twin.model(model.id).map(|(found, _)| found), Some(ix));
     }
     assert_eq!(rig.twin.models().count(), rig.sitewise.models.len());
+    let sizes = (rig.sitewise.models.len(), rig.sitewise.assets.len());
+    assert_eq!(rig.twin.size(), sizes);
 }
