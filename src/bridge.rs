@@ -241,7 +241,12 @@ impl Bridge {
                 delivery::output::Output::Refused { point, refusal, reason } => {
                     Output::Refused { point, refusal, reason, stored: true }
                 }
-                delivery::output::Output::Discarded { key, why } => Output::Discarded(key, why),
+                delivery::output::Output::Discarded { key, why } => {
+                    if why == Discard::Rate {
+                        self.twin.handle_crowded_out(key, now);
+                    }
+                    Output::Discarded(key, why)
+                }
                 delivery::output::Output::Missing(streams) => {
                     for stream in streams {
                         if self.twin.is_astray(stream) {

@@ -277,6 +277,10 @@ impl Twin {
                     self.learned(now);
                     continue;
                 }
+                plan::Output::Gone(ix) => {
+                    self.refill(ix, now);
+                    continue;
+                }
                 plan::Output::NoPlace(ix, why) => {
                     self.writer.world.replace(ix, why);
                     self.writer.world.settle_changes(now.instant);

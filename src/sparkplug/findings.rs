@@ -103,6 +103,8 @@ pub enum Finding {
     DefinitionsDiffer,
     /// A value in data whose time is before that of the last.
     ClockBack,
+    /// A value in data whose time SiteWise does not take.
+    OutOfWindow,
     /// A number past ±10^10.
     FarNumber,
     /// Tags on a model that machines without any likeness share.
@@ -120,7 +122,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 55] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -170,6 +172,7 @@ impl Finding {
         Self::SpareMember,
         Self::DefinitionsDiffer,
         Self::ClockBack,
+        Self::OutOfWindow,
         Self::FarNumber,
         Self::SharedModel,
         Self::WrongState,
@@ -229,6 +232,7 @@ impl Finding {
             Self::SpareMember => "spare_member",
             Self::DefinitionsDiffer => "definitions_differ",
             Self::ClockBack => "clock_back",
+            Self::OutOfWindow => "out_of_window",
             Self::FarNumber => "far_number",
             Self::SharedModel => "shared_model",
             Self::WrongState => "wrong_state",
@@ -308,14 +312,18 @@ impl Finding {
                 "its clock went back: SiteWise shows the value of the later time until the next \
                  birth; let the edge's clock be kept by NTP"
             }
+            Self::OutOfWindow => {
+                "its values are dead letters, for SiteWise takes no time more than five minutes \
+                 ahead or seven days old: let the edge's clock be kept by NTP"
+            }
             Self::FarNumber => {
                 "a number is past 10^10, which the API reference of SiteWise does not allow: if it \
                  is refused and is an integer, set TWIN_INT64=string"
             }
             Self::SharedModel => {
                 "its tags stand on a model that machines without any likeness share, since it was \
-                 first born without tags: delete its asset in SiteWise, and it is made anew on a \
-                 model of its own kind at the next birth"
+                 first born without tags: delete its asset in SiteWise and restart Sparkwise, and it \
+                 is made anew on a model of its own kind"
             }
             Self::WrongState => "a STATE payload is none",
             Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
@@ -378,6 +386,7 @@ impl Finding {
             | Self::OutOfRange
             | Self::DefinitionsDiffer
             | Self::ClockBack
+            | Self::OutOfWindow
             | Self::FarNumber
             | Self::SharedModel
             | Self::Suppressed => None,

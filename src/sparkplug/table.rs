@@ -342,7 +342,7 @@ impl Reading<'_> {
             self.findings.note(Finding::ChangedDatatype);
         }
         let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
-        if metric.properties.is_some() && !sample.alarm {
+        if metric.properties.is_some() && !sample.alarm && !sample.historical {
             let properties = metric::properties(metric, self.findings);
             self.tell(Holder::Leaf(slot), sample.time, properties);
         }
@@ -375,7 +375,7 @@ impl Reading<'_> {
                     self.findings.note(Finding::ChangedTemplate);
                 }
                 let own = inherited.by(metric, self.findings);
-                if !value.parameters.is_empty() {
+                if !value.parameters.is_empty() && !own.historical {
                     let parameters = template::parameters(value, self.findings);
                     self.tell(Holder::Instance(id.0), own.time, parameters);
                 }

@@ -3,6 +3,7 @@
 //! First comes what tells that the machine is alive, then its measurements, then its attributes,
 //! leaf by leaf: what a cap keeps away takes nothing with it that fits.
 
+mod as_defined;
 mod define;
 mod tags;
 
@@ -25,7 +26,9 @@ use super::world::{Kinship, PresenceProperties, World};
 use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{Birth, Content, Instance, Metric, Property, Sample, Slot};
+use crate::sparkplug::event::{
+    Birth, Content, Definition, Instance, Metric, Property, Sample, Slot,
+};
 use crate::sparkplug::value::Value;
 
 /// Where the values of a leaf go.
@@ -122,6 +125,8 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         assets: vec![asset],
         instances: Vec::new(),
         differing: Vec::new(),
+        defined: Vec::new(),
+        templates: Vec::new(),
         changed: Vec::new(),
     };
     let model = laying.world.assets.get(asset).model;
@@ -178,6 +183,10 @@ struct Laying<'a> {
     instances: Vec<Option<InstancePlace>>,
     /// Where the definitions of the instances at hand differ from their models, outermost first.
     differing: Vec<Arc<Differing>>,
+    /// The definitions of the instances at hand, outermost first.
+    defined: Vec<Option<&'a Definition>>,
+    /// What their models are called.
+    templates: Vec<String>,
     changed: Vec<(AssetIx, String)>,
 }
 
@@ -250,12 +259,21 @@ impl<'a> Laying<'a> {
     ) {
         let mut asset_path = asset_path.to_vec();
         asset_path.push(name);
-        let mut asset = self.asset_of(above, &asset_path, instance);
+        let template = names::model(
+            instance.definition.as_deref(),
+            &instance.template,
+            instance.version.as_deref(),
+        );
+        if self.templates.contains(&template) {
+            // What closes a ring has no place in SiteWise, where no model is below itself.
+            return self.give_up(&instance.members, Dropped::NotCarried);
+        }
+        let mut asset = self.asset_of(above, &asset_path, &template);
         if asset == Err(Cap::Assets)
             && holds_known(self.world, self.source, &asset_path, &instance.members)
         {
             self.world.assets.admits_all = true;
-            asset = self.asset_of(above, &asset_path, instance);
+            asset = self.asset_of(above, &asset_path, &template);
             self.world.assets.admits_all = false;
         }
         match asset {
@@ -268,9 +286,13 @@ impl<'a> Laying<'a> {
                 let differs = differing.is_some();
                 let spot = Spot { asset, model, depth, own, barred: false, differs };
                 self.differing.extend(differing);
+                self.defined.push(instance.defined.as_deref().filter(|_| !own));
+                self.templates.push(template);
                 for member in &instance.members {
                     self.metric(spot, &asset_path, member);
                 }
+                self.templates.pop();
+                self.defined.pop();
                 self.parameters(spot, &instance.parameters);
                 if differs && let Some(differing) = self.differing.pop() {
                     self.as_defined(spot, instance, &differing);
@@ -299,45 +321,13 @@ impl<'a> Laying<'a> {
         }
     }
 
-    /// Where the definition of an instance differs from its model, if it does.
-    fn differing(&mut self, instance: &Instance, model: ModelIx) -> Option<Arc<Differing>> {
-        let definition = instance.defined.as_ref()?;
-        let World { defined, models, .. } = &mut *self.world;
-        let differing = defined.differing(definition, model, models, self.config);
-        (!differing.is_empty()).then_some(differing)
-    }
-
-    /// What an instance does not say is as its own definition says, where its model says
-    /// otherwise.
-    fn as_defined(&mut self, spot: Spot, instance: &'a Instance, differing: &Differing) {
-        let Some(definition) = instance.defined.as_deref() else { return };
-        for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
-            if instance.parameters.iter().all(|own| own.name != sent.name) {
-                let path = vec![&*sent.name];
-                self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
-            }
-        }
-        for (at, place) in &differing.statics {
-            let Some(member) = definition.members.get(*at) else { continue };
-            let Some(sent) = member.properties.get(*place) else { continue };
-            let own = instance.members.iter().find(|own| own.name == member.name);
-            let says = |own: &Metric| own.properties.iter().any(|own| own.name == sent.name);
-            if own.is_some_and(|own| !says(own)) {
-                let path = vec![&*member.name, &*sent.name];
-                self.later.push(Later { spot, role: PropertyRole::Property, path, sent });
-            }
-        }
-    }
-
     /// The asset of an instance, and whether it was made for another template.
     fn asset_of(
         &mut self,
         above: Spot,
         asset_path: &[&str],
-        instance: &Instance,
+        template: &str,
     ) -> Result<(AssetIx, bool), Cap> {
-        let (definition, version) = (instance.definition.as_deref(), instance.version.as_deref());
-        let name = names::model(definition, &instance.template, version);
         let address = Address::Instance(self.source, asset_path);
         let id = self.world.assets.id(&address);
         let there = self.world.is_there(id);
@@ -345,14 +335,14 @@ impl<'a> Laying<'a> {
             address: &address,
             name: &asset_path.join("/"),
             // One that is there keeps the model it was made with.
-            model: if there { above.model } else { self.world.model(&name, None)? },
+            model: if there { above.model } else { self.world.model(template, None)? },
             parent: Some(above.asset),
             kind: Kind::Instance,
         };
         let asset = self.world.asset(wanted)?;
-        let own = there && !self.world.is_of(asset, &name);
+        let own = there && !self.world.is_of(asset, template);
         if own {
-            self.changed.push((asset, name));
+            self.changed.push((asset, template.to_owned()));
         }
         Ok((asset, own))
     }
@@ -390,16 +380,11 @@ impl<'a> Laying<'a> {
                 return Place::None(cap.into());
             }
         };
-        self.world.doubt_unit(spot.asset, property);
-        match said {
-            Some(said) => self.world.unit(spot.asset, property, said),
-            None if spot.differs && self.path.len() == 1 => {
-                let differing = self.differing.last();
-                if let Some(said) = differing.and_then(|all| all.units.get(&metric.name)) {
-                    self.world.unit(spot.asset, property, said);
-                }
-            }
-            None => {}
+        if let Some(said) = said {
+            self.world.doubt_unit(spot.asset, property);
+            self.world.unit(spot.asset, property, said);
+        } else if self.path.len() == 1 {
+            self.unit_as_defined(spot, property, &metric.name);
         }
         if !self.config.rules.is_empty() {
             let first = *self.taken.entry((spot.asset, property)).or_insert(slot);

@@ -54,6 +54,8 @@ pub struct Model {
     foreign_names: FxHashSet<Box<str>>,
     /// Properties and hierarchies that SiteWise has and that are none of ours.
     foreign: (u32, u32),
+    /// How many of its base's properties it has surely, where it is [part](Models::part) of one.
+    copied: usize,
     /// The model whose assets it is a further level for, and which.
     level: Option<(ModelIx, usize)>,
     /// What its assets have in common, where they were put together by their tags.
@@ -165,8 +167,12 @@ impl Models {
             Some(ix) => (*ix, false),
             None => (self.insert(id, name, self.get(base).description.clone()), true),
         };
-        let properties = self.get(base).properties.clone();
+        let copied = self.get(part).copied;
+        let has = &self.get(base).properties;
         // Of what was learned and nobody has asked for yet, the path is not known.
+        let known = has.iter().position(|property| property.learned).unwrap_or(has.len());
+        let properties: Vec<_> = has.iter().skip(copied).cloned().collect();
+        self.get_mut(part).copied = known;
         for property in properties.into_iter().filter(|property| !property.learned) {
             let wanted = Wanted {
                 role: property.role,
@@ -204,18 +210,24 @@ impl Models {
     }
 
     /// Takes the unit and the default that are wanted now of a property that SiteWise does not
-    /// have; true if they are others.
+    /// have; true if they are others. What is not said stays as it was said before.
     pub fn correct(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) -> bool {
         let Some(has) = self.get_mut(ix).properties.get_mut(property.0 as usize) else {
             return false;
         };
         let unit = wanted.unit.and_then(names::unit);
-        if has.unit.as_deref() == unit.as_deref() && has.default() == wanted.default {
+        let unit = unit.filter(|unit| has.unit.as_deref() != Some(unit));
+        let default = wanted.default.filter(|default| has.default() != Some(default));
+        if unit.is_none() && default.is_none() {
             return false;
         }
-        has.unit = unit.map(Into::into);
-        let path = has.rare.take().and_then(|rare| rare.path);
-        has.rare = Rare::of(wanted.default.map(Into::into), path);
+        if let Some(unit) = unit {
+            has.unit = Some(unit.into());
+        }
+        if let Some(default) = default {
+            let path = has.rare.take().and_then(|rare| rare.path);
+            has.rare = Rare::of(Some(default.into()), path);
+        }
         self.corrections += 1;
         true
     }
@@ -232,6 +244,7 @@ impl Models {
             index: Index::default(),
             foreign_names: FxHashSet::default(),
             foreign: (0, 0),
+            copied: 0,
             level: None,
             kind: None,
         });

@@ -10,7 +10,7 @@ mod lanes;
 mod learning;
 mod lookups;
 mod needs;
-mod presence;
+pub mod presence;
 pub mod rates;
 mod refusals;
 pub mod standing;
@@ -27,6 +27,7 @@ use uuid::Uuid;
 use self::lanes::{Lane, Lanes};
 use self::learning::Learning;
 use self::lookups::LookUps;
+use self::presence::Before;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
@@ -67,6 +68,8 @@ pub enum Output {
     Open(Gate),
     /// An asset has no place under the one above it, and why.
     NoPlace(AssetIx, &'static str),
+    /// Somebody deleted an asset, and its values with it. It is made again.
+    Gone(AssetIx),
     /// What SiteWise has is known now.
     Learned,
     /// What SiteWise has as the latest values, in the order of the streams of
@@ -110,7 +113,7 @@ pub struct KnownAsset {
     /// The node or device that it stands for, if it stands for one.
     source: Option<Source>,
     /// Whether that was online when last written.
-    online: bool,
+    online: Before,
     active: bool,
 }
 

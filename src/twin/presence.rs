@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::models::Tags;
+use super::plan::presence::Before;
 use super::values::SourceValues;
 use super::world::Kinship;
 use super::{Output, Twin};
@@ -30,10 +31,11 @@ impl Twin {
     /// here, its presence alone.
     pub(super) fn recall(&mut self, source: &Source) -> Option<&mut SourceValues> {
         let world = &mut self.writer.world;
-        if !self.sources.contains_key(source) && world.plan.was_online(source) {
+        let before = world.plan.was_online(source);
+        if !self.sources.contains_key(source) && before != Before::Offline {
             let asset = world.source(source, Kinship::Tags(&Tags::default())).ok()?;
             let presence = world.presence_of(asset, source.device.is_none()).ok()?;
-            let values = SourceValues::online(asset, presence);
+            let values = SourceValues::remembered(asset, presence, before);
             self.sources.insert(source.clone(), values);
         }
         self.sources.get_mut(source)

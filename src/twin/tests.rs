@@ -10,6 +10,7 @@ mod orders;
 mod presence;
 mod provisioning;
 mod start;
+mod times;
 mod upgrade;
 mod values;
 mod view;

@@ -3,6 +3,8 @@
 mod attributes;
 mod leaf;
 mod lookup;
+mod refill;
+mod times;
 
 use std::cmp::Ordering;
 use std::time::Duration;
@@ -10,32 +12,25 @@ use std::time::Duration;
 use self::attributes::Attributes;
 use self::leaf::{At, Gone, Leaf};
 pub(super) use self::lookup::LookUps;
+use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, Known};
 use super::counts::Dropped;
 use super::layout::{self, InstancePlace, Layout};
 use super::mapping::{self, Converted};
 use super::models::PropertyIx;
+use super::plan::presence::Before;
 use super::view::Presence;
 use super::world::PresenceProperties;
 use super::writer::Writer;
 use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
-use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{
     Birth, Data, Death, DeathCause, Order, Sample, SessionFigures, Slot,
 };
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
-
-/// The smallest step of time: a later value needs a later time.
-const TICK: Duration = Duration::from_millis(1);
-
-/// A clock that is so little behind what was written stands still.
-const STILL: Duration = Duration::from_secs(1);
-/// A clock that is less behind than this counts as right: messages may have been on their way.
-const UNDERWAY: Duration = Duration::from_secs(10);
 
 /// The values of one node or device.
 #[derive(Debug)]
@@ -49,6 +44,8 @@ pub(super) struct SourceValues {
     doubted: bool,
     /// Whether people were told since its birth that its clock went back.
     went_back: bool,
+    /// Whether they were told that SiteWise does not take the times that it says.
+    out_of_window: bool,
     gaps: u64,
     rebirths: u64,
     slots: Vec<At>,
@@ -124,7 +121,8 @@ impl Twin {
         for (asset, of) in std::mem::take(&mut writer.world.doubted) {
             writer.world.plan.units_doubted(asset, of);
         }
-        lookups.ask(&mut writer.world, source, first, &assets, usual);
+        let all = values.slots.iter().filter_map(At::leaf).map(Leaf::target);
+        lookups.ask(&mut writer.world, source, (first, all), &assets, usual);
         sources.insert(source.clone(), values);
     }
 
@@ -153,6 +151,12 @@ impl Twin {
         if lost.went_back && !std::mem::replace(&mut values.went_back, true) {
             let example = format!("{} sent a value older than the one before", data.source);
             writer.found(&data.source.edge, Finding::ClockBack, example);
+        }
+        if let Some(time) = lost.out_of_window
+            && !std::mem::replace(&mut values.out_of_window, true)
+        {
+            let example = format!("{} sent a value of {time}", data.source);
+            writer.found(&data.source.edge, Finding::OutOfWindow, example);
         }
     }
 
@@ -217,13 +221,15 @@ impl Twin {
 struct Lost {
     values: Vec<(Dropped, u64)>,
     went_back: bool,
+    /// One that SiteWise does not take.
+    out_of_window: Option<Timestamp>,
     /// The least that a value was behind our clock.
     behind: Duration,
 }
 
 impl Default for Lost {
     fn default() -> Self {
-        Self { values: Vec::new(), went_back: false, behind: Duration::MAX }
+        Self { values: Vec::new(), went_back: false, out_of_window: None, behind: Duration::MAX }
     }
 }
 
@@ -246,9 +252,10 @@ impl Lost {
 }
 
 impl SourceValues {
-    /// Of what is known to be online, and nothing else of it.
-    pub(super) fn online(asset: AssetIx, presence: PresenceProperties) -> Self {
-        Self { online: Some(true), ..Self::new(asset, presence) }
+    /// Of what was online before the start, or may have been, and nothing else of it.
+    pub(super) fn remembered(asset: AssetIx, presence: PresenceProperties, before: Before) -> Self {
+        let online = (before == Before::Online).then_some(true);
+        Self { online, ..Self::new(asset, presence) }
     }
 
     fn new(asset: AssetIx, presence: PresenceProperties) -> Self {
@@ -259,6 +266,7 @@ impl SourceValues {
             told: None,
             doubted: false,
             went_back: false,
+            out_of_window: false,
             gaps: 0,
             rebirths: 0,
             slots: Vec::new(),
@@ -373,6 +381,9 @@ impl SourceValues {
         };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         let tqv = tqv(sample.time, converted);
+        if !in_window(tqv.time, now) {
+            lost.out_of_window = Some(tqv.time);
+        }
         if class == Class::History {
             return leaf.remember(writer, tqv, now);
         }
@@ -408,11 +419,14 @@ impl SourceValues {
     }
 
     fn tell_death(&mut self, writer: &mut Writer, death: Timestamp, now: Now) {
-        self.online = Some(false);
-        self.died = Some(death);
+        let was = self.online.replace(false);
         let time = self.presence_time(death, now);
         writer.tell(self.asset, self.presence.online, time, Variant::Boolean(false));
-        writer.tell(self.asset, self.presence.last_death, time, mapping::seconds(death));
+        // It may have died long ago: SiteWise could not be read.
+        if was.is_some() {
+            self.died = Some(death);
+            writer.tell(self.asset, self.presence.last_death, time, mapping::seconds(death));
+        }
     }
 
     /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
@@ -468,29 +482,4 @@ impl SourceValues {
 
 fn tqv(time: Timestamp, converted: Converted) -> Tqv {
     Tqv { time, quality: converted.quality, value: converted.value }
-}
-
-/// A value that is no longer fresh, at `time` or a tick after it was written, whichever is
-/// later.
-fn stale_mark(last: Tqv, time: Timestamp, now: Now) -> Tqv {
-    let quality = last.quality.max(Quality::Uncertain);
-    Tqv { time: later(time, last.time, now), quality, ..last }
-}
-
-/// `time`, or a tick after `last` if that is later, and not the word of a clock that was wrong.
-fn later(time: Timestamp, last: Timestamp, now: Now) -> Timestamp {
-    if is_ahead(last, now) { time } else { time.max(last.plus(TICK)) }
-}
-
-/// How far a sender's clock is behind ours, by a time of its.
-fn behind(time: Timestamp, now: Now) -> Duration {
-    let millis = now.wall.as_millis().saturating_sub(time.as_millis());
-    let behind = Duration::from_millis(u64::try_from(millis).unwrap_or_default());
-    if behind < UNDERWAY || behind > limits::OLDEST_VALUE { Duration::ZERO } else { behind }
-}
-
-/// Whether a time that was written is one that SiteWise would not take now: our clock was ahead
-/// then, and what was written with it has not arrived.
-fn is_ahead(time: Timestamp, now: Now) -> bool {
-    time.plus(TICK) > now.wall.plus(limits::NEWEST_VALUE)
 }

@@ -268,10 +268,15 @@ impl World {
 
     /// The edge node that an asset belongs to; none for a group and the bridge.
     pub(super) fn edge_of(&self, ix: AssetIx) -> Option<&EdgeNode> {
+        self.source_of(ix).map(|source| &source.edge)
+    }
+
+    /// The node or device that an asset belongs to; none for a group and the bridge.
+    pub(super) fn source_of(&self, ix: AssetIx) -> Option<&Source> {
         let mut asset = self.assets.get(ix);
         loop {
             if let Kind::Source(source) = &asset.kind {
-                return Some(&source.edge);
+                return Some(source);
             }
             asset = self.assets.get(asset.parent?);
         }
@@ -399,6 +404,12 @@ impl World {
         if has_unit {
             self.doubted.entry(asset).or_default().push(property);
         }
+    }
+
+    /// Whether an asset may show another unit than its model: here, or by an earlier process.
+    pub(super) fn may_have_own_unit(&self, asset: AssetIx, property: PropertyIx) -> bool {
+        self.assets.get(asset).known == Known::Unread
+            || !self.units.is_empty() && self.units.contains_key(&(asset, property))
     }
 
     /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.

@@ -159,7 +159,7 @@ impl Writer {
         let asset = self.world.assets.get(asset);
         let example = format!(
             "{} is of the template {template} now, but its asset keeps the model {}: to have \
-             another, delete the asset in SiteWise, and it is made anew at the next birth",
+             another, delete the asset in SiteWise and restart Sparkwise",
             asset.address,
             self.world.models.get(asset.model).name,
         );

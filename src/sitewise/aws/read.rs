@@ -9,7 +9,8 @@ use crate::sitewise::{convert, fault};
 use crate::time::Timestamp;
 
 impl AwsSiteWise {
-    /// The latest value of each property, in order.
+    /// The latest value of each property, in order; none where there is none. One that cannot be
+    /// read fails them all: nobody may take it for a property without a value.
     pub(super) async fn read(&self, of: &[(Uuid, Uuid)]) -> Result<Vec<Option<Tqv>>, Fault> {
         let tried = "read values";
         let entries = of.iter().enumerate();
@@ -17,7 +18,7 @@ impl AwsSiteWise {
             .map(|(at, (asset, property))| convert::reading(at, *asset, *property))
             .collect();
         let entries = entries.map_err(inexpressible(tried))?;
-        let (mut values, mut refused, mut why) = (vec![None; of.len()], 0, None);
+        let (mut values, mut why) = (vec![None; of.len()], None);
         let mut token = None;
         loop {
             let page = self
@@ -37,7 +38,6 @@ impl AwsSiteWise {
             for error in page.error_entries() {
                 let fault = fault::of_entry(error.error_code().as_str(), error.error_message());
                 if fault.kind != FaultKind::NotFound {
-                    refused += 1;
                     why.get_or_insert(fault);
                 }
             }
@@ -46,8 +46,8 @@ impl AwsSiteWise {
                 continue;
             }
             return match why {
-                Some(fault) if refused >= of.len() => Err(fault),
-                Some(_) | None => Ok(values),
+                Some(fault) => Err(fault),
+                None => Ok(values),
             };
         }
     }

@@ -192,10 +192,7 @@ impl Models {
             return false;
         };
         let name = self.kind_name(of, &shared, model.id);
-        let external_id = self.namespace.external_id(&name, model.id);
-        let model = self.get_mut(ix);
-        model.name = name;
-        model.external_id = external_id;
+        self.call(ix, name);
         true
     }
 
@@ -207,11 +204,23 @@ impl Models {
         if model.kind.is_none() || model.name == marked {
             return false;
         }
-        let external_id = self.namespace.external_id(&marked, model.id);
-        let model = self.get_mut(ix);
-        model.name = marked;
-        model.external_id = external_id;
+        self.call(ix, marked);
         true
+    }
+
+    /// Gives a model that is not in SiteWise another name, and the places for its assets with it.
+    fn call(&mut self, ix: ModelIx, name: String) {
+        let external_id = self.namespace.external_id(&name, self.get(ix).id);
+        for parent in &mut self.list {
+            let taken = parent.hierarchies.iter().any(|(of, has)| *of != ix && has.name == name);
+            let place = parent.hierarchies.iter_mut().find(|(of, _)| *of == ix);
+            if let Some((_, place)) = place.filter(|_| !taken) {
+                place.name.clone_from(&name);
+            }
+        }
+        let model = self.get_mut(ix);
+        model.name = name;
+        model.external_id = external_id;
     }
 
     /// A name for a kind that no other model has, as far as is known.

@@ -96,6 +96,20 @@ fn caps_are_kept() {
     assert_eq!(second, Err(Cap::Properties));
 }
 
+#[test]
+fn no_two_places_of_a_model_are_called_alike() {
+    let mut models = models();
+    let root = models.named("root", None).unwrap();
+    let [one, other] = ["Pump", "Motor"].map(|name| models.named(name, None).unwrap());
+    models.hierarchy(root, one).unwrap();
+    // It was called otherwise when its place was made.
+    models.get_mut(other).name = "Pump".into();
+    models.hierarchy(root, other).unwrap();
+    let names: Vec<_> = models.get(root).hierarchies.iter().map(|(_, has)| &*has.name).collect();
+    assert_eq!(names[0], "Pump");
+    assert!(names[1].starts_with("Pump "), "{names:?}");
+}
+
 /// A property as SiteWise tells it.
 fn described(id: Uuid, name: &str, kind: PropertyKind) -> api::ModelProperty {
     let (external_id, data_type) = (None, api::DataType::Double);
@@ -247,7 +261,6 @@ fn a_refused_property_takes_another_unit_and_default_and_only_those() {
         (Wanted { unit: Some("MW"), ..first }, true),
         (Wanted { unit: Some("MW"), default: Some("2"), ..first }, true),
         (Wanted { unit: Some("MW"), default: Some("2"), ..first }, false),
-        (Wanted { unit: None, default: None, ..first }, true),
     ] {
         assert_eq!(models.correct(ix, place, other), is, "{other:?}");
         corrections += u32::from(is);
@@ -256,4 +269,8 @@ fn a_refused_property_takes_another_unit_and_default_and_only_those() {
         assert_eq!((has.unit.as_deref(), has.default()), (other.unit, other.default));
         assert!(has.path().eq(["Speed", "Low"]));
     }
+    // A birth that says neither takes neither away.
+    assert!(!models.correct(ix, place, Wanted { unit: None, default: None, ..first }));
+    let has = &models.get(ix).properties[0];
+    assert_eq!((has.unit.as_deref(), has.default()), (Some("MW"), Some("2")));
 }

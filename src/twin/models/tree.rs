@@ -54,6 +54,12 @@ impl Models {
         let parent = self.get_mut(parent);
         let id = namespace.hierarchy(parent.id, child_id);
         let words = format!("{}/{child_name}", parent.name);
+        // A child's model may have been called otherwise when its place was made.
+        let taken = |name: &str| parent.hierarchies.iter().any(|(_, has)| has.name == name);
+        let child_name = match taken(&child_name) {
+            true => names::marked(&child_name, id),
+            false => child_name,
+        };
         parent.hierarchies.push((
             child,
             Hierarchy {

@@ -5,7 +5,9 @@ use rustc_hash::FxHashSet;
 use super::refusals::Search;
 use super::state::{AssetStage, Children, Link, ModelStage, Tries};
 use super::step::{Done, StepId};
-use super::{AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Plan};
+use super::{
+    AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Output, Plan,
+};
 use crate::sitewise::api::{Fault, FaultKind, Model, Page, State};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
@@ -91,7 +93,15 @@ impl Plan {
         };
         let creating = state.stage == ModelStage::Absent;
         let unlearned = self.learning.undescribed.contains(&ix);
-        if unlearned && (answer.is_ok() || state.tries.count >= DESCRIPTIONS) {
+        let told = match &answer {
+            Ok(_) => true,
+            // The lists wait for SiteWise as well, however long it is away.
+            Err(fault) => match fault.kind {
+                FaultKind::Throttled | FaultKind::Unavailable => false,
+                _ => state.tries.count >= DESCRIPTIONS,
+            },
+        };
+        if unlearned && told {
             self.learning.undescribed.remove(&ix);
         }
         if let Err(Fault { kind: FaultKind::Invalid, message }) = &answer
@@ -126,7 +136,9 @@ impl Plan {
             }
             Err(fault) if fault.kind == FaultKind::NotFound && !writing => {
                 self.learning.undescribed.remove(&ix);
+                let named = format!("model {}", models.get(ix).name);
                 if state.taken && models.rename_taken(ix) {
+                    self.problems.remove(&named);
                     state.taken = false;
                     state.stage = ModelStage::Absent;
                     state.tries = Tries::default();
@@ -136,9 +148,7 @@ impl Plan {
                                   it, or set TWIN_MODEL_PREFIX";
                     self.model_failed(ix, format!("model {name}"), reason.into(), now);
                 } else {
-                    state.stage = ModelStage::Absent;
-                    state.usable = false;
-                    state.tries = Tries::default();
+                    state.gone();
                 }
             }
             Err(fault) => match remedy(&fault) {
@@ -263,6 +273,7 @@ impl Plan {
                 State::Active | State::Updating => {
                     state.stage = AssetStage::Active;
                     state.taken = false;
+                    state.filled = true;
                     state.tries = Tries::default();
                     self.problems.remove(&subject);
                     self.wake(On::Asset(ix));
@@ -295,6 +306,9 @@ impl Plan {
                 state.fresh = false;
                 state.stage = AssetStage::Absent;
                 state.tries = Tries::default();
+                if std::mem::take(&mut state.filled) {
+                    self.outputs.push_back(Output::Gone(ix));
+                }
                 self.unlink(ix, assets);
                 self.forget_units(ix);
             }

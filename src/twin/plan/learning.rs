@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 
 use uuid::Uuid;
 
-use super::presence::{self, PresenceList};
+use super::presence::{self, Before, PresenceList};
 use super::state::Tries;
 use super::step::Done;
 use super::{Job, KnownAsset, Output, Plan};
@@ -54,6 +54,11 @@ impl Plan {
                 for model in items {
                     self.model_learned(model, models);
                 }
+                if self.learning.models_done {
+                    // Once all are known: a hierarchy is ours if its child is.
+                    let listed: Vec<_> = self.learning.undescribed.iter().copied().collect();
+                    listed.into_iter().for_each(|ix| self.touch(Job::Model(ix)));
+                }
                 self.finish_learning();
             }
             Ok(_) => {}
@@ -71,7 +76,6 @@ impl Plan {
             self.known_models.insert(model.id, model.clone());
             self.follow_models(ix, models);
             self.learning.undescribed.insert(ix);
-            self.touch(Job::Model(ix));
             let list =
                 AssetList { model: model.id, token: None, done: false, tries: Tries::default() };
             self.touch(Job::ListAssets(self.learning.assets.len() as u32));
@@ -93,7 +97,7 @@ impl Plan {
                     let active = matches!(state, State::Active | State::Updating);
                     let source = presence::source(self.namespace, id, description.as_deref());
                     let stands = source.is_some();
-                    let known = KnownAsset { name, model, source, online: false, active };
+                    let known = KnownAsset { name, model, source, online: Before::Offline, active };
                     // A page may repeat what an earlier one told.
                     if let Entry::Vacant(place) = self.known_assets.entry(id) {
                         place.insert(known);

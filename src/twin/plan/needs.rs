@@ -205,7 +205,9 @@ impl Plan {
         let model = assets.get(above).model;
         let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
             let why = "its parent's model has no place for its model: SiteWise allows 30 \
-                       hierarchies a model and 100 models a tree";
+                       hierarchies a model and 100 models a tree. It is at the root, with all its \
+                       values; give machines that are alike one model with TWIN_KINDS, or spread \
+                       them over more groups";
             return self.unplaced(ix, why);
         };
         let known = self.models.get(model.0 as usize);

@@ -19,6 +19,17 @@ const TRIES: u32 = 5;
 /// The subject under which people find that it did.
 const SUBJECT: &str = "read who is online";
 
+/// What a node or device was when SiteWise was last written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Before {
+    /// Online.
+    Online,
+    /// Offline, or not there.
+    Offline,
+    /// It could not be read.
+    Unread,
+}
+
 /// Assets whose presence is read at once.
 #[derive(Debug, Default)]
 pub(super) struct PresenceList {
@@ -30,23 +41,23 @@ pub(super) struct PresenceList {
 }
 
 impl Plan {
-    /// The nodes and devices that were online when SiteWise was last written.
+    /// The nodes and devices that were online when SiteWise was last written, or may have been.
     pub fn online(&self) -> impl Iterator<Item = &Source> {
-        let online = self.known_assets.values().filter(|asset| asset.online);
+        let online = self.known_assets.values().filter(|asset| asset.online != Before::Offline);
         online.filter_map(|asset| asset.source.as_ref())
     }
 
     /// The nodes that were not online when SiteWise was last written.
     pub fn offline_nodes(&self) -> impl Iterator<Item = &EdgeNode> {
-        let offline = self.known_assets.values().filter(|asset| !asset.online);
+        let offline = self.known_assets.values().filter(|asset| asset.online == Before::Offline);
         let offline = offline.filter_map(|asset| asset.source.as_ref());
         offline.filter(|source| source.device.is_none()).map(|source| &source.edge)
     }
 
     /// Whether SiteWise has this node or device as online since before the start.
-    pub fn was_online(&self, source: &Source) -> bool {
+    pub fn was_online(&self, source: &Source) -> Before {
         let id = self.namespace.asset(&Address::Source(source));
-        self.known_assets.get(&id).is_some_and(|asset| asset.online)
+        self.known_assets.get(&id).map_or(Before::Offline, |asset| asset.online)
     }
 
     /// Asks for the presence of assets that are listed: as soon as a call is full, and for the
@@ -93,7 +104,10 @@ impl Plan {
                 for (id, value) in assets.unwrap_or_default().iter().zip(values) {
                     if let Some(known) = self.known_assets.get_mut(id) {
                         let value = value.map(|read| read.value);
-                        known.online = value == Some(Variant::Boolean(true));
+                        known.online = match value == Some(Variant::Boolean(true)) {
+                            true => Before::Online,
+                            false => Before::Offline,
+                        };
                     }
                 }
             }
@@ -105,7 +119,7 @@ impl Plan {
                 let assets = self.learning.presence.get(at).filter(|_| given_up);
                 for id in assets.map(|list| &list.assets).into_iter().flatten() {
                     if let Some(known) = self.known_assets.get_mut(id) {
-                        known.online = true;
+                        known.online = Before::Unread;
                     }
                 }
                 tries = self.again(Tries { count: tried, at: now }, now);

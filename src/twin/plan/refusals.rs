@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::state::{ModelStage, Tries};
 use super::step::Step;
-use super::{AFTER_REFUSAL, FIRST_RETRY, Job, On, Place, Plan};
+use super::{AFTER_REFUSAL, Job, On, Place, Plan};
 use crate::sitewise::api;
 use crate::time::Instant;
 use crate::twin::models::{ModelIx, Models};
@@ -54,6 +54,8 @@ pub(super) struct Search {
     fruitful: bool,
     /// Single parts that were refused since the search began.
     found: Vec<Uuid>,
+    /// Refusals that may be for what a child's model did meanwhile.
+    moved: u32,
 }
 
 /// What the next write holds of what the model lacks.
@@ -169,8 +171,13 @@ impl Plan {
         }
         // What a child's model does meanwhile is no fault of the parts.
         if hierarchies_move {
+            let count = search.moved;
+            search.moved = count.saturating_add(1);
             state.stage = ModelStage::Unknown;
-            state.tries = Tries { count: 0, at: now + FIRST_RETRY };
+            let tries = self.again(Tries { count, at: now }, now);
+            if let Some(state) = self.models.get_mut(ix.0 as usize) {
+                state.tries = tries;
+            }
             return true;
         }
         let is_new = sent.iter().any(|part| !state.refused.contains_key(part));

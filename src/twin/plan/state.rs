@@ -134,6 +134,19 @@ impl ModelState {
         gates
     }
 
+    /// It is not in SiteWise: nothing of what it had is.
+    pub(super) fn gone(&mut self) {
+        self.stage = ModelStage::Absent;
+        self.usable = false;
+        self.complete = 0;
+        self.root = 0;
+        self.properties.clear();
+        self.names.clear();
+        self.hierarchies.clear();
+        self.composites.clear();
+        self.tries = Tries::default();
+    }
+
     /// Whether it has a property, in a version that came through.
     pub(super) fn has(&self, property: Uuid, wanted: &[Property]) -> bool {
         let complete = wanted.iter().take(self.complete);
@@ -186,6 +199,8 @@ pub(super) struct AssetState {
     pub taken: bool,
     /// It was made a moment ago, so that it hangs nowhere yet.
     pub fresh: bool,
+    /// It was there once, and its values with it.
+    pub filled: bool,
     pub link: Link,
     pub children: Children,
     pub tries: Tries,
@@ -209,6 +224,7 @@ impl AssetState {
             open: stage == AssetStage::Active,
             taken: false,
             fresh: false,
+            filled: stage == AssetStage::Active,
             link: if has_parent { Link::Wanted } else { Link::Root },
             children: match stage {
                 AssetStage::Absent => Children::Known(FxHashSet::default()),

@@ -57,6 +57,7 @@ impl Rig {
                     Output::Open(_)
                     | Output::Learned
                     | Output::NoPlace(..)
+                    | Output::Gone(_)
                     | Output::LookedUp { .. } => {
                         self.told.push(output);
                     }

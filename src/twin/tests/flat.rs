@@ -323,6 +323,71 @@ fn a_unit_of_its_own_is_taken_back_after_a_restart() {
     assert_eq!(unit_of(&rig).as_deref(), Some("°C"));
 }
 
+#[test]
+fn a_unit_of_its_own_goes_when_its_definition_is_as_its_model_again() {
+    let unit_of = |rig: &Rig, asset: &str| {
+        let (id, of) = rig.sitewise.asset(asset);
+        let model = &rig.sitewise.models[&of.model];
+        let property = model.properties.iter().find(|p| p.name == "Temperature").unwrap();
+        rig.sitewise.property(id, property.id).unwrap().unit
+    };
+    let definition = |unit: &str| Definition {
+        name: "_types_/Oven".into(),
+        version: None,
+        parent: None,
+        parameters: Vec::new(),
+        members: vec![Member {
+            name: "Temperature".into(),
+            properties: vec![property("engUnit", DataType::String, text(unit))],
+            kind: MemberKind::Leaf(Some(DataType::Double)),
+        }],
+    };
+    // Two nodes define one template, and one of them changes it and changes it back.
+    let oven = |rig: &mut Rig, number: u32, unit: &str| {
+        let mut oven = instance(&format!("O{number}"), "Oven", vec![tag(0, "Temperature", None)]);
+        if let Content::Instance(instance) = &mut oven.content {
+            instance.defined = Some(definition(unit).into());
+        }
+        let edge = EdgeNode::new("Nordsee", format!("gw{number}"));
+        let source = Source { edge, device: None };
+        rig.event(birth_at(rig.offset(), source, vec![definition(unit)], vec![oven]));
+        rig.seconds(60);
+    };
+    let mut rig = Rig::new();
+    oven(&mut rig, 1, "kW");
+    for restarted in [false, true] {
+        oven(&mut rig, 2, "MW");
+        assert_eq!(unit_of(&rig, "O2").as_deref(), Some("MW"), "{restarted}");
+        if restarted {
+            rig = rig.restart();
+        }
+        oven(&mut rig, 2, "kW");
+        assert_eq!(unit_of(&rig, "O2").as_deref(), Some("kW"), "{restarted}");
+        assert_eq!(unit_of(&rig, "O1").as_deref(), Some("kW"), "{restarted}");
+    }
+}
+
+#[test]
+fn a_birth_that_says_no_unit_takes_none_back() {
+    let oven = |name: &str, unit| instance(name, "Oven", vec![tag(0, "Temperature", unit)]);
+    let born = |rig: &mut Rig, number: u32, unit| {
+        let edge = EdgeNode::new("Nordsee", format!("gw{number}"));
+        let oven = oven(&format!("O{number}"), unit);
+        let source = Source { edge, device: None };
+        rig.event(birth_at(rig.offset(), source, Vec::new(), vec![oven]));
+        rig.seconds(60);
+    };
+    let mut rig = Rig::new();
+    born(&mut rig, 1, Some("°C"));
+    born(&mut rig, 2, Some("°F"));
+    let mut rig = rig.restart();
+    born(&mut rig, 2, None);
+    let (id, of) = rig.sitewise.asset("O2");
+    let model = &rig.sitewise.models[&of.model];
+    let property = model.properties.iter().find(|p| p.name == "Temperature").unwrap();
+    assert_eq!(rig.sitewise.property(id, property.id).unwrap().unit.as_deref(), Some("°F"));
+}
+
 /// Below the models of edge nodes all others hang, and a tree has few.
 #[test]
 fn edge_nodes_without_tags_share_a_model_once_twenty_have_their_own() {

@@ -240,6 +240,28 @@ fn what_somebody_deleted_is_made_again() {
 }
 
 #[test]
+fn what_is_made_again_shows_what_the_machine_said() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let shown = |rig: &Rig, asset: &str| {
+        let of = |property: &&str| (property.to_string(), rig.shown(asset, property));
+        rig.properties(asset).iter().map(of).collect::<Vec<_>>()
+    };
+    for name in ["T1", "gw"] {
+        let before = shown(&rig, name);
+        assert!(before.iter().any(|(_, value)| value.is_some()), "{before:?}");
+        let (id, _) = rig.sitewise.asset(name);
+        rig.sitewise.assets.remove(&id);
+        rig.points.retain(|waiting| waiting.point.stream.asset != id);
+        rig.twin.handle_missing(id, rig.now);
+        rig.seconds(10);
+        for (property, before) in before {
+            assert!(before.is_none() || rig.shown(name, &property) == before, "{name}/{property}");
+        }
+    }
+}
+
+#[test]
 fn nested_templates_can_be_flattened() {
     let mut rig =
         Rig::with(Config { nested: Nested::Flatten, ..config() }, FakeSiteWise::default());

@@ -59,7 +59,7 @@ pub(super) struct Leaf {
 }
 
 impl Leaf {
-    fn new(target: Target) -> Self {
+    pub(super) fn new(target: Target) -> Self {
         let Target { asset, property, form } = target;
         let (time, quality) = (Timestamp::default(), Quality::Good);
         Self { asset, property, form, quality, time, behind: 0, hidden: false, value: None }

@@ -5,16 +5,17 @@
 //! another value, and an attribute may have had a value of its own. So that is read in the
 //! background, and what is hidden is written once more, a tick after what hides it.
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
-use super::leaf::At;
-use super::{SourceValues, later};
+use super::leaf::{At, Leaf};
+use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Stream};
-use crate::sitewise::api::Tqv;
+use crate::sitewise::api::{Quality, Tqv};
 use crate::sparkplug::address::Source;
 use crate::time::{Now, Timestamp};
 use crate::twin::Twin;
 use crate::twin::assets::{AssetIx, Known};
+use crate::twin::identity::PropertyRole;
 use crate::twin::layout::Target;
 use crate::twin::mapping::Form;
 use crate::twin::models::PropertyIx;
@@ -40,30 +41,46 @@ struct Batch {
 enum What {
     Leaf,
     Attribute,
+    /// A measurement that the birth does not have.
+    Gone,
 }
 
 impl LookUps {
     /// Has read what SiteWise shows of those assets that it had at the start: of their attributes
-    /// once, and of `leaves` that are born for the first time since then.
+    /// and of the measurements that are not among `all` once, and of `leaves` that are born for
+    /// the first time since then.
     pub(super) fn ask(
         &mut self,
         world: &mut World,
         source: &Source,
-        leaves: Vec<Target>,
+        (leaves, all): (Vec<Target>, impl Iterator<Item = Target>),
         assets: &[AssetIx],
         usual: Timestamp,
     ) {
         let mut of: Vec<_> = leaves.into_iter().map(|target| (target, What::Leaf)).collect();
+        let unread = |asset: &AssetIx| world.assets.get(*asset).known == Known::Unread;
+        let born: FxHashSet<_> = match assets.iter().any(unread) {
+            true => all.map(|target| (target.asset, target.property)).collect(),
+            false => FxHashSet::default(),
+        };
         for asset in assets.iter().copied() {
             if world.assets.get(asset).known != Known::Unread {
                 continue;
             }
             world.assets.get_mut(asset).known = Known::Read;
-            let model = world.models.get(world.assets.get(asset).model);
+            let model = world.assets.get(asset).model;
+            // What machines without any likeness share has thousands that were never its own.
+            let shared = world.is_shared(model);
+            let model = world.models.get(model);
             for (property, has) in (0..).map(PropertyIx).zip(&model.properties) {
-                if has.is_attribute() {
-                    of.push((Target { asset, property, form: has.form }, What::Attribute));
-                }
+                let what = match has.role {
+                    _ if has.is_attribute() => What::Attribute,
+                    PropertyRole::Member if !shared && !born.contains(&(asset, property)) => {
+                        What::Gone
+                    }
+                    _ => continue,
+                };
+                of.push((Target { asset, property, form: has.form }, what));
             }
         }
         if of.is_empty() {
@@ -102,7 +119,11 @@ impl Twin {
                 (What::Attribute, Some(Some(found))) => {
                     values.correct(writer, target, &found, usual, now);
                 }
-                (What::Attribute, Some(None)) => {}
+                // A metric that went while the bridge was away.
+                (What::Gone, Some(Some(found))) if found.quality == Quality::Good => {
+                    values.mark_gone(writer, target, found, usual, now);
+                }
+                (What::Gone, _) | (What::Attribute, Some(None)) => {}
                 (What::Attribute, None) => values.insist(writer, target, usual, now),
             }
         }
@@ -144,6 +165,27 @@ impl Twin {
 }
 
 impl SourceValues {
+    /// Marks what SiteWise shows of a measurement that no birth has.
+    fn mark_gone(
+        &mut self,
+        writer: &mut Writer,
+        target: Target,
+        found: Tqv,
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let is_it = |leaf: &Leaf| leaf.target() == target;
+        // Another birth may have it again by now.
+        if self.slots.iter().filter_map(At::leaf).any(is_it) || self.gone.contains_key(&target) {
+            return;
+        }
+        let mark = stale_mark(found, usual, now);
+        let mut leaf = Leaf::new(target);
+        leaf.write(mark.clone());
+        self.gone.insert(target, leaf);
+        writer.own(target, mark, Class::Stale);
+    }
+
     /// What SiteWise has of an attribute cannot be known: what it is to show is written.
     fn insist(&mut self, writer: &mut Writer, target: Target, usual: Timestamp, now: Now) {
         let place = (target.asset, target.property);

@@ -179,7 +179,7 @@ async fn every_kind_of_value_is_read_as_it_was_written() {
         ],
         "errorEntries": [
             error(6, "ResourceNotFoundException"),
-            error(7, "AccessDeniedException"),
+            error(7, "ResourceNotFoundException"),
         ],
     });
     let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
@@ -206,14 +206,15 @@ async fn every_kind_of_value_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_read_of_which_every_entry_is_denied_is_denied() {
+async fn a_read_of_which_an_entry_is_denied_is_denied() {
     let answer = json!({
+        "successEntries": [{ "entryId": "1" }],
         "errorEntries": [
             { "entryId": "0", "errorCode": "AccessDeniedException", "errorMessage": "because" },
         ],
     });
     let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
-    let of = vec![(Uuid::nil(), Uuid::nil())];
+    let of = vec![(Uuid::nil(), Uuid::nil()); 2];
     let fault = client(&stub).read_values(of).await.unwrap_err();
     assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
 }

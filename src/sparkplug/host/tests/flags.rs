@@ -134,3 +134,30 @@ fn odd_qualities_have_their_place_in_births_and_in_data() {
         }
     }
 }
+
+#[test]
+fn what_is_past_says_nothing_of_what_a_metric_is_now() {
+    for aliased in [false, true] {
+        let speed = |unit: &str| Metric::new("Speed", 1.5).property("engUnit", unit);
+        let serial = |serial: &str| {
+            let instance = Template::instance("Gearbox").parameter("Serial", serial);
+            Metric::template("T1", instance.member(Metric::new("Oil", 1.5)))
+        };
+        let told = |metrics: Vec<Metric>| {
+            let mut stage = Stage::new();
+            let mut edge = if aliased { edge().with_aliases() } else { edge() };
+            stage.send(&edge.nbirth(stage.time(), [kind()[0].clone(), speed("rpm"), serial("a")]));
+            stage.send(&edge.ndata(stage.time(), metrics));
+            let mut outputs = std::iter::from_fn(|| stage.host.poll_output());
+            let data = outputs.find_map(|output| match output {
+                Output::Event(Event::Data(data)) => Some(data),
+                _ => None,
+            });
+            let data = data.unwrap();
+            (data.samples.len(), data.attributes.len())
+        };
+        assert_eq!(told(vec![speed("Hz"), serial("b")]), (2, 2));
+        assert_eq!(told(vec![speed("Hz").historical(), serial("b").historical()]), (2, 0));
+        assert_eq!(told(vec![speed("Hz").transient(), serial("b").transient()]), (2, 2));
+    }
+}

@@ -7,6 +7,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::time::Timestamp;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::Form;
+use crate::twin::plan::presence::Before;
 use crate::twin::world::ONLINE;
 
 const PAGE: usize = limits::PAGE_ITEMS as usize;
@@ -131,7 +132,7 @@ fn a_hundred_thousand_assets_are_learned_as_fast_as_the_quota_allows() {
         let online = all.filter(|source| {
             let id = namespace().asset(&Address::Source(source));
             let is = id.as_u128() % 3 == 0;
-            assert_eq!(rig.plan.was_online(source), is, "{source}");
+            assert_eq!(rig.plan.was_online(source) == Before::Online, is, "{source}");
             is
         });
         assert_eq!(online.count(), rig.plan.online().count());

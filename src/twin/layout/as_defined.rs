@@ -1,0 +1,65 @@
+//! What an instance does not say is as its own definition says, where its model says otherwise.
+
+use std::sync::Arc;
+
+use super::{Later, Laying, Spot, said_unit};
+use crate::sparkplug::event::{Instance, Metric};
+use crate::twin::defined::Differing;
+use crate::twin::identity::PropertyRole;
+use crate::twin::models::{ModelIx, PropertyIx};
+use crate::twin::world::World;
+
+impl<'a> Laying<'a> {
+    /// Where the definition of an instance differs from its model, if it does.
+    pub(super) fn differing(
+        &mut self,
+        instance: &Instance,
+        model: ModelIx,
+    ) -> Option<Arc<Differing>> {
+        let definition = instance.defined.as_ref()?;
+        let World { defined, models, .. } = &mut *self.world;
+        let differing = defined.differing(definition, model, models, self.config);
+        (!differing.is_empty()).then_some(differing)
+    }
+
+    /// What an instance does not say is as its own definition says, where its model says
+    /// otherwise.
+    pub(super) fn as_defined(&mut self, spot: Spot, instance: &'a Instance, differing: &Differing) {
+        let Some(definition) = instance.defined.as_deref() else { return };
+        for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
+            if instance.parameters.iter().all(|own| own.name != sent.name) {
+                let path = vec![&*sent.name];
+                self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
+            }
+        }
+        for (at, place) in &differing.statics {
+            let Some(member) = definition.members.get(*at) else { continue };
+            let Some(sent) = member.properties.get(*place) else { continue };
+            let own = instance.members.iter().find(|own| own.name == member.name);
+            let says = |own: &Metric| own.properties.iter().any(|own| own.name == sent.name);
+            if own.is_some_and(|own| !says(own)) {
+                let path = vec![&*member.name, &*sent.name];
+                self.later.push(Later { spot, role: PropertyRole::Property, path, sent });
+            }
+        }
+    }
+
+    /// A member that does not say its unit has that of its own definition.
+    pub(super) fn unit_as_defined(&mut self, spot: Spot, property: PropertyIx, name: &Arc<str>) {
+        let differing = self.differing.last().filter(|_| spot.differs);
+        if let Some(said) = differing.and_then(|all| all.units.get(name)) {
+            self.world.doubt_unit(spot.asset, property);
+            return self.world.unit(spot.asset, property, said);
+        }
+        // Else it is the model's, if the definition says any: what the asset had of its own goes.
+        if !self.world.may_have_own_unit(spot.asset, property) {
+            return;
+        }
+        let Some(Some(definition)) = self.defined.last() else { return };
+        let member = definition.members.iter().find(|member| member.name == *name);
+        if let Some(said) = member.and_then(|member| said_unit(&member.properties)) {
+            self.world.doubt_unit(spot.asset, property);
+            self.world.unit(spot.asset, property, said);
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! Times that a sender says and SiteWise does not take, or takes only so many of.
+
+use super::latest::{born, shown, temp};
+use super::*;
+
+#[test]
+fn the_last_value_of_a_full_second_is_shown() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    rig.seconds(10);
+    let tell = |rig: &mut Rig, value: f64, at: i64| {
+        rig.event(data(node(), vec![(0, sample(at, Value::Double(value)))]));
+        let Waiting { point, .. } = rig.points.last().unwrap().clone();
+        rig.twin.handle_crowded_out(point.key(), rig.now);
+        rig.drain();
+    };
+    for n in 0..3 {
+        tell(&mut rig, f64::from(n), 10_700 + i64::from(n));
+        assert_eq!(shown(&rig), (Quality::Good, Variant::Double(n.into())));
+    }
+    // Each of them is later than the one before, whatever became of that.
+    let written = rig.written("gw", "Temp");
+    assert_eq!(written.last().unwrap().0, 13_000, "{written:?}");
+    // One that is not the latest any more is discarded and that is all.
+    let Waiting { point, .. } = rig.points.first().unwrap().clone();
+    let before = rig.points.len();
+    rig.twin.handle_crowded_out(point.key(), rig.now);
+    rig.drain();
+    assert_eq!(rig.points.len(), before);
+    // What comes next is shown, at its own time once that is later.
+    rig.event(data(node(), vec![(0, sample(14_000, Value::Double(9.0)))]));
+    assert_eq!(rig.written("gw", "Temp").last().unwrap().0, 14_000);
+    rig.check_conservation();
+}
+
+#[test]
+fn a_time_that_sitewise_does_not_take_is_told_once_a_birth() {
+    let mut rig = Rig::new();
+    let told = |rig: &Rig| rig.found.iter().filter(|(f, _)| *f == Finding::OutOfWindow).count();
+    for births in 1..=2 {
+        born(&mut rig, 80.0, 0);
+        for n in 0..3 {
+            let at = rig.offset() + 3_600_000 + n;
+            rig.event(data(node(), vec![(0, sample(at, Value::Double(n as f64)))]));
+        }
+        assert_eq!(told(&rig), births);
+    }
+    assert_eq!(rig.refused.len(), 6);
+    rig.check_conservation();
+}
+
+/// What is less than ten seconds old was underway; what is older than SiteWise takes says nothing.
+#[test]
+fn a_clock_is_behind_from_ten_seconds_up_to_what_sitewise_takes() {
+    let week = 7 * 24 * 3_600_000;
+    for (late, behind) in [(9_999, 0), (10_000, 10_000), (week, week), (week + 1, 0)] {
+        let mut rig = Rig::new();
+        rig.event(birth_at(-late, node(), Vec::new(), vec![temp(Value::Double(80.0), -late)]));
+        rig.seconds(30);
+        rig.event(death(node(), 30_000));
+        rig.seconds(70);
+        let mark = rig.written("gw", "Temp").pop().unwrap();
+        assert_eq!(mark, (30_000 - behind, Quality::Uncertain, Variant::Double(80.0)), "{late}");
+    }
+}

@@ -1,0 +1,76 @@
+//! What was written and SiteWise does not have: that of an asset which somebody deleted, and the
+//! last value of a second that was full.
+
+use super::later;
+use super::leaf::{At, Leaf};
+use crate::delivery::point::{Class, Key};
+use crate::sitewise::api::Tqv;
+use crate::time::{Now, Timestamp};
+use crate::twin::assets::AssetIx;
+use crate::twin::layout::Target;
+use crate::twin::{Twin, in_window};
+
+impl Twin {
+    /// Writes once more what an asset shows, as far as it is known: no birth may come for weeks,
+    /// and data tells what changes alone.
+    pub(in crate::twin) fn refill(&mut self, asset: AssetIx, now: Now) {
+        let Self { writer, sources, .. } = self;
+        let Some(values) = writer.world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
+            return;
+        };
+        let taken = |last: Tqv| match in_window(last.time, now) {
+            true => last,
+            false => Tqv { time: later(now.wall, last.time, now), ..last },
+        };
+        let leaves = values.slots.iter_mut().filter_map(At::leaf_mut);
+        for leaf in leaves.chain(values.gone.values_mut()).filter(|leaf| leaf.asset == asset) {
+            let Some(last) = leaf.last().map(taken) else { continue };
+            if last.time != leaf.time {
+                leaf.write(last.clone());
+            }
+            leaf.hidden = false;
+            writer.own(leaf.target(), last, Class::Birth);
+        }
+        let model = writer.world.assets.get(asset).model;
+        for ((of, property), last) in &mut values.attributes {
+            let has = writer.world.models.get(model).properties.get(property.0 as usize);
+            let Some(form) = has.map(|has| has.form).filter(|_| *of == asset) else { continue };
+            *last = taken(last.clone());
+            writer.own(Target { asset, property: *property, form }, last.clone(), Class::Static);
+        }
+        if values.asset != asset {
+            return;
+        }
+        for (property, last) in values.told_of() {
+            let has = writer.world.models.get(model).properties.get(property.0 as usize);
+            if let Some(form) = has.map(|has| has.form) {
+                writer.own(Target { asset, property, form }, taken(last), Class::Live);
+            }
+        }
+    }
+
+    /// SiteWise takes ten values of a second, and this one was one too many. If it is the latest
+    /// it is written at the beginning of the next second: it has to be what SiteWise shows.
+    pub fn handle_crowded_out(&mut self, key: Key, now: Now) {
+        let Self { writer, sources, .. } = self;
+        let world = &writer.world;
+        let Some(asset) = world.assets.by_id(key.stream.asset) else { return };
+        let model = world.models.get(world.assets.get(asset).model);
+        let Some(property) = model.property_ix(key.stream.property) else { return };
+        let Some(values) = world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
+            return;
+        };
+        let is_it = |leaf: &&mut Leaf| leaf.asset == asset && leaf.property == property;
+        let Some(leaf) = values.slots.iter_mut().filter_map(At::leaf_mut).find(is_it) else {
+            return;
+        };
+        let latest = !leaf.hidden && (leaf.time, leaf.quality) == (key.time, key.quality);
+        let Some(last) = leaf.last().filter(|_| latest) else { return };
+        let next = Timestamp::from_millis((key.time.seconds() + 1).saturating_mul(1000));
+        let last = Tqv { time: next, ..last };
+        if in_window(next, now) {
+            leaf.write_said(last.clone(), leaf.said());
+            writer.own(leaf.target(), last, Class::Live);
+        }
+    }
+}
