@@ -37,6 +37,8 @@ pub(super) struct Online {
     folded: Folded,
     claims: Claims,
     window: Window<Message>,
+    /// Whether what came in order after its birth bears times from before.
+    back_dates: bool,
     /// The sizes of all its tables.
     leaves: usize,
     /// How many devices are not reborn with the node yet.
@@ -131,13 +133,14 @@ impl Online {
             unborn: devices.len(),
             devices: devices.into_iter().map(device).collect(),
             window: Window::after(seq),
+            back_dates: false,
             grace,
             doubt: None,
             heard: now,
         })
     }
 
-    /// Goes on with the message of this number, whatever came before it.
+    /// Goes on with the message of this number.
     pub(super) fn resume(&mut self, seq: u8) {
         self.window = Window::after(seq.wrapping_sub(1));
     }
@@ -215,8 +218,7 @@ impl Online {
         birth::bd_seq(payload, alias).map(|(number, _)| number)
     }
 
-    /// The node may be dead; unless it gives a sign of life in time, it is. False if it is
-    /// not to be asked.
+    /// The node is dead unless it gives a sign of life in time. False if it is not to be asked.
     pub(super) fn doubt(&mut self, cause: DeathCause, sink: &Sink<'_>) -> bool {
         if cause == DeathCause::Certificate && sink.config.bd_seq != BdSeq::Verify {
             return false;
@@ -254,7 +256,7 @@ impl Online {
         [self.window_deadline(config), self.grace, doubt, silence].into_iter().flatten().min()
     }
 
-    /// The devices that have not been reborn in time; they are forgotten.
+    /// The devices that were not reborn in time; forgotten.
     pub(super) fn not_reborn(&mut self, now: Instant) -> Vec<Arc<str>> {
         if self.grace.is_none_or(|grace| grace > now) {
             return Vec::new();
@@ -292,9 +294,8 @@ impl Online {
         };
         let print = message.print();
         let place = match self.window.place(seq, print) {
-            // Data of the session before, which its birth has overtaken, must not take the place
-            // of what is still to come.
-            Place::Early(_) if message.verb == Verb::Data && self.is_before_birth(print) => {
+            // Data of the session before must not take the place of what is still to come.
+            Place::Early(_) if message.verb == Verb::Data && self.has_overtaken(print, sink) => {
                 Place::Past(Order::Late)
             }
             place => place,
@@ -303,6 +304,7 @@ impl Online {
             Place::Next => {
                 // A sign of life that no earlier message can be mistaken for.
                 self.doubt = None;
+                self.back_dates |= self.is_before_birth(print);
                 self.window.advance(print);
                 self.apply(&message.borrow(), notes, sink);
                 self.drain(notes, sink);
@@ -330,9 +332,15 @@ impl Online {
         }
     }
 
-    /// Whether a message was sent before the birth, by the sender's own times.
+    /// Whether the birth has overtaken a message: by the sender's own times, unless those are of
+    /// older values, and only while it may still be on its way.
+    fn has_overtaken(&self, print: Print, sink: &Sink<'_>) -> bool {
+        let age = sink.now.instant.since(self.birth.at);
+        age < sink.config.answer_timeout && !self.back_dates && self.is_before_birth(print)
+    }
+
     fn is_before_birth(&self, print: Print) -> bool {
-        self.birth.print.sent.zip(print.sent).is_some_and(|(birth, sent)| sent < birth)
+        print.sent.zip(self.birth.print.sent).is_some_and(|(sent, birth)| sent < birth)
     }
 
     /// Whether a message that came early is the next.
@@ -390,8 +398,8 @@ impl Online {
                 Some(Device { source, table: Some(table), .. }) => {
                     read_data((source, table), message, notes, sink);
                 }
-                // Data of a device before its birth [payloads-ddata-order].
-                Some(Device { table: None, .. }) | None => {
+                // Before its birth [payloads-ddata-order].
+                _ => {
                     notes.findings.note(Finding::BeforeBirth);
                     notes.faults.push(Fault::BeforeBirth);
                 }

@@ -65,6 +65,27 @@ fn operational_behavior_host_reordering_rebirth() {
 }
 
 #[test]
+fn a_sender_whose_payloads_bear_the_times_of_older_values_is_asked_after_a_gap() {
+    for in_order in [0, 1] {
+        let mut stage = Stage::new();
+        let mut edge = online(&mut stage);
+        stage.pass(ms(1));
+        let old = Timestamp::from_millis(stage.time().as_millis() - 60_000);
+        for _ in 0..in_order {
+            stage.send(&edge.ndata(old, [Metric::new("a", 3_i32)]));
+        }
+        edge.skip(1);
+        // Known to date back, it is asked at once; else when nothing can be on its way any more.
+        for value in 4..4 + 6 / (in_order + 1) {
+            stage.send(&edge.ndata(old, [Metric::new("a", value)]));
+            stage.pass(secs(3));
+        }
+        let told = stage.look();
+        assert!(told.contains(&"rebirth 0 g/n".to_owned()), "{in_order}: {told:?}");
+    }
+}
+
+#[test]
 fn operational_behavior_host_reordering_param() {
     let mut stage = Stage::with(|config| config.reorder_timeout = Duration::ZERO);
     let mut edge = online(&mut stage);
