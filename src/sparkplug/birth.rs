@@ -61,7 +61,7 @@ pub(crate) fn read(
 ) -> (Born, Table) {
     let Scope { source, arrival, filter, names, room } = scope;
     let time = metric::time(payload.timestamp).unwrap_or(arrival);
-    let read = definitions.read(&payload.metrics, findings);
+    let read = definitions.read(&payload.metrics, room, findings);
     let mut reader = Reader {
         definitions,
         findings,
@@ -76,7 +76,8 @@ pub(crate) fn read(
     };
     let top = Place { owner: None, inherited: Inherited::from_payload(time) };
     let metrics = reader.metrics(top, &payload.metrics, None);
-    let Reader { filter, path, table, more, excluded, .. } = reader;
+    let Reader { filter, path, mut table, more, excluded, .. } = reader;
+    table.trim();
     let slots = table.slots();
     let defines = !read.is_empty();
     let read = match filter {
@@ -135,7 +136,7 @@ impl Reader<'_> {
         wired: &[wire::Metric],
         defined: Option<&[Member]>,
     ) -> Vec<Metric> {
-        let room = wired.len().min(limits::LEAVES);
+        let room = wired.len().min(self.table.spare());
         let aliases = wired.iter().take(room).filter(|metric| metric.alias.is_some()).count();
         self.table.reserve(place.owner, room, aliases);
         self.folded.reserve(room);

@@ -2,6 +2,7 @@
 //! and their types.
 
 use std::borrow::Cow;
+use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -102,6 +103,23 @@ impl Table {
         self.aliases.reserve(aliases);
     }
 
+    /// How many more leaves and instances there may be.
+    pub(crate) fn spare(&self) -> usize {
+        self.room.saturating_sub(self.size())
+    }
+
+    /// Gives back room that was made for metrics which turned out to be none.
+    pub(crate) fn trim(&mut self) {
+        trim(&mut self.names);
+        trim(&mut self.aliases);
+    }
+
+    /// How many names and aliases it has room for.
+    #[cfg(test)]
+    pub(crate) fn capacity(&self) -> usize {
+        self.names.capacity() + self.aliases.capacity()
+    }
+
     /// How many leaves and instances it has.
     pub(crate) fn size(&self) -> usize {
         self.leaves.len() + self.instances.len() + self.excluded
@@ -149,6 +167,9 @@ impl Table {
         let end = self.slots();
         let Some(members) = self.instances.get_mut(id.0 as usize) else { return };
         members.leaves.end = end;
+        if is_loose(&members.names) {
+            trim(Arc::make_mut(&mut members.names));
+        }
         match self.shapes.get(&members.template) {
             Some(shape) if *shape == members.names => members.names = Arc::clone(shape),
             _ => {
@@ -220,7 +241,7 @@ impl Table {
     ) -> Read {
         let samples = Vec::with_capacity(payload.metrics.len());
         let read = Read { samples, ..Read::default() };
-        let mut reading = Reading { table: self, findings, read };
+        let mut reading = Reading { table: self, findings, read, nulls: limits::LEAVES };
         for metric in &payload.metrics {
             reading.metric(metric, inherited);
         }
@@ -297,6 +318,9 @@ struct Reading<'a> {
     table: &'a mut Table,
     findings: &'a mut Findings,
     read: Read,
+    /// How many leaves may yet be null because an instance of theirs is: each costs the sender
+    /// nothing.
+    nulls: usize,
 }
 
 impl Reading<'_> {
@@ -363,6 +387,10 @@ impl Reading<'_> {
         match &metric.value {
             // A null instance is null in every leaf.
             _ if metric.is_null == Some(true) => {
+                let Some(left) = self.nulls.checked_sub(members.leaves.len()) else {
+                    return self.findings.note(Finding::TooManyLeaves);
+                };
+                self.nulls = left;
                 let null = wire::Metric { value: None, ..shallow(metric) };
                 for slot in members.leaves.clone().map(Slot) {
                     let sample = metric::sample(&null, None, inherited, self.findings);
@@ -402,6 +430,17 @@ impl Reading<'_> {
         if room && !faults.contains(&fault) {
             faults.push(fault);
         }
+    }
+}
+
+/// Whether a map has far more room than it takes.
+fn is_loose<K, V>(map: &FxHashMap<K, V>) -> bool {
+    map.capacity() > 4 * map.len() + 16
+}
+
+fn trim<K: Eq + Hash, V>(map: &mut FxHashMap<K, V>) {
+    if is_loose(map) {
+        map.shrink_to_fit();
     }
 }
 

@@ -16,19 +16,25 @@ pub(crate) mod ring;
 /// The folder that some senders put their definitions into.
 const FOLDER: &str = "_types_/";
 
-/// The definitions of an edge node, by name.
+/// The definitions of an edge node.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Definitions(BTreeMap<Arc<str>, Arc<Definition>>);
+pub(crate) struct Definitions {
+    by_name: BTreeMap<Arc<str>, Arc<Definition>>,
+    size: usize,
+}
 
 impl Definitions {
     /// Takes in the definitions among a birth's `metrics` and returns them complete: with
-    /// what they inherit, and with the names that their nested members resolve to.
+    /// what they inherit, and with the names that their nested members resolve to. Those for whose
+    /// members there is no `room` are left out.
     pub(crate) fn read(
         &mut self,
         metrics: &[wire::Metric],
+        room: usize,
         findings: &mut Findings,
     ) -> Vec<Definition> {
         let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
+        let mut spare = room;
         for wire in metrics {
             let Some(template) = definition(wire) else {
                 continue;
@@ -41,12 +47,17 @@ impl Definitions {
                 findings.note(Finding::RepeatedMetric);
                 continue;
             }
-            if self.0.len() >= limits::DEFINITIONS && !self.0.contains_key(&name) {
+            if self.by_name.len() >= limits::DEFINITIONS && !self.by_name.contains_key(&name) {
                 findings.note(Finding::TooManyLeaves);
                 continue;
             }
             let definition = read(Arc::clone(&name), template, findings);
-            self.0.insert(Arc::clone(&name), Arc::new(definition));
+            let Some(left) = spare.checked_sub(size(&definition)) else {
+                findings.note(Finding::TooManyLeaves);
+                continue;
+            };
+            spare = left;
+            self.by_name.insert(Arc::clone(&name), Arc::new(definition));
             names.push(name);
         }
         if names.is_empty() {
@@ -55,34 +66,40 @@ impl Definitions {
         // References point in any direction, so they are followed once all names are known.
         let resolved: Vec<_> = names.iter().filter_map(|name| self.resolved(name)).collect();
         for definition in resolved {
-            self.0.insert(Arc::clone(&definition.name), Arc::new(definition));
+            self.by_name.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         // One budget for all: a long line of heirs must not multiply what one birth holds.
-        let mut room = limits::LEAVES;
+        let mut room = limits::LEAVES.min(spare);
         let complete: Vec<_> =
             names.iter().filter_map(|name| self.inherited(name, &mut room, findings)).collect();
         for definition in complete {
-            self.0.insert(Arc::clone(&definition.name), Arc::new(definition));
+            self.by_name.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         self.break_rings(&names, findings);
-        let read = names.iter().filter_map(|name| self.0.get(name));
+        self.size = self.by_name.values().map(|definition| size(definition)).sum();
+        let read = names.iter().filter_map(|name| self.by_name.get(name));
         read.map(|definition| Definition::clone(definition)).collect()
+    }
+
+    /// How many members and parameters they have.
+    pub(crate) fn size(&self) -> usize {
+        self.size
     }
 
     /// The definition that `reference` means: the name itself, the name within or without
     /// the folder, or the name before a version [payloads-template-ref-instance].
     pub(crate) fn resolve(&self, reference: &str) -> Option<&Arc<Definition>> {
         let plain = |name: &str| {
-            self.0
+            self.by_name
                 .get(name)
-                .or_else(|| self.0.get(format!("{FOLDER}{name}").as_str()))
-                .or_else(|| self.0.get(name.strip_prefix(FOLDER)?))
+                .or_else(|| self.by_name.get(format!("{FOLDER}{name}").as_str()))
+                .or_else(|| self.by_name.get(name.strip_prefix(FOLDER)?))
         };
         plain(reference).or_else(|| plain(reference.rsplit_once(':')?.0))
     }
 
     fn resolved(&self, name: &str) -> Option<Definition> {
-        let mut definition = Definition::clone(self.0.get(name)?);
+        let mut definition = Definition::clone(self.by_name.get(name)?);
         if let Some(parent) = &definition.parent {
             match self.resolve(parent) {
                 Some(parent) if parent.name == definition.name => definition.parent = None,
@@ -105,10 +122,10 @@ impl Definitions {
         room: &mut usize,
         findings: &mut Findings,
     ) -> Option<Definition> {
-        let mut definition = Definition::clone(self.0.get(name)?);
+        let mut definition = Definition::clone(self.by_name.get(name)?);
         let mut seen = vec![Arc::clone(&definition.name)];
         let mut parent = definition.parent.clone();
-        while let Some(ancestor) = parent.as_deref().and_then(|name| self.0.get(name)) {
+        while let Some(ancestor) = parent.as_deref().and_then(|name| self.by_name.get(name)) {
             let known = seen.contains(&ancestor.name);
             // Told once for all that are in it.
             if ancestor.name == definition.name && seen.iter().min() == Some(&ancestor.name) {
@@ -131,6 +148,10 @@ impl Definitions {
         }
         Some(definition)
     }
+}
+
+fn size(definition: &Definition) -> usize {
+    definition.members.len() + definition.parameters.len()
 }
 
 /// The definition in a metric, if it holds one

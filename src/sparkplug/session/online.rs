@@ -175,9 +175,9 @@ impl Online {
         }
     }
 
-    /// What its tables and its window take.
+    /// What its tables, definitions and window take.
     pub(super) fn load(&self) -> Load {
-        Load { leaves: self.leaves, bytes: self.window.bytes() }
+        Load { leaves: self.leaves + self.definitions.size(), bytes: self.window.bytes() }
     }
 
     pub(super) fn server(&self) -> ServerId {

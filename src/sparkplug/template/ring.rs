@@ -29,7 +29,7 @@ impl Definitions {
             while let Some((at, next)) = path.last_mut() {
                 let (at, place) = (Arc::clone(at), *next);
                 *next += 1;
-                let definition = self.0.get(&at);
+                let definition = self.by_name.get(&at);
                 let Some(member) = definition.and_then(|found| found.members.get(place)) else {
                     within.remove(&at);
                     done.insert(at);
@@ -51,7 +51,9 @@ impl Definitions {
         }
         let owners: BTreeSet<_> = closing.iter().map(|(owner, _)| Arc::clone(owner)).collect();
         for owner in owners {
-            let Some(definition) = self.0.get_mut(&owner).map(Arc::make_mut) else { continue };
+            let Some(definition) = self.by_name.get_mut(&owner).map(Arc::make_mut) else {
+                continue;
+            };
             let mut place = 0..;
             let closes = |place: Option<usize>| {
                 place.is_some_and(|place| closing.contains(&(Arc::clone(&owner), place)))

@@ -4,7 +4,7 @@ use crate::sparkplug::edge::{Metric, Template};
 fn read(metrics: impl IntoIterator<Item = Metric>) -> (Definitions, Vec<Definition>) {
     let wired: Vec<_> = metrics.into_iter().map(Metric::into_wire).collect();
     let mut definitions = Definitions::default();
-    let read = definitions.read(&wired, &mut Findings::default());
+    let read = definitions.read(&wired, limits::LEAVES, &mut Findings::default());
     (definitions, read)
 }
 
@@ -108,7 +108,21 @@ fn payloads_template_parameter_name_required() {
         template.parameters.push(wire::template::Parameter::default());
     }
     let mut findings = Findings::default();
-    let read = Definitions::default().read(&[wire], &mut findings);
+    let read = Definitions::default().read(&[wire], limits::LEAVES, &mut findings);
     assert_eq!(read[0].parameters, []);
     assert_eq!(findings.count(Finding::NamelessParameter), 2);
+}
+
+/// What they hold counts as the leaves of births do, and past the room for those they are left out.
+#[test]
+fn definitions_take_no_more_room_than_is_left() {
+    let definition = |name: &str| {
+        let members = ["a", "b"].map(|member| Metric::new(member, 1_i32));
+        Metric::template(name, Template::definition().members(members)).into_wire()
+    };
+    let wired = ["One", "Two"].map(definition);
+    let (mut definitions, mut findings) = (Definitions::default(), Findings::default());
+    let read = definitions.read(&wired, 3, &mut findings);
+    assert_eq!((read.len(), definitions.size()), (1, 2));
+    assert_eq!(findings.count(Finding::TooManyLeaves), 1);
 }

@@ -128,6 +128,41 @@ fn a_birth_takes_no_more_room_than_is_left() {
     assert_eq!(findings.count(Finding::TooManyLeaves), 2);
 }
 
+/// A metric without a name is two bytes on the wire.
+#[test]
+fn metrics_that_are_none_leave_no_room_behind() {
+    let empty = crate::sparkplug::proto::payload::Metric::default();
+    let payload = crate::sparkplug::proto::Payload {
+        metrics: vec![empty; limits::LEAVES],
+        ..Default::default()
+    };
+    let source = crate::sparkplug::address::Source { edge: EdgeNode::new("g", "n"), device: None };
+    let (filter, names) = (Filter::default(), &mut Names::default());
+    let arrival = Timestamp::from_millis(1);
+    let scope = Scope { source, arrival, filter: &filter, names, room: limits::LEAVES };
+    let mut findings = Findings::default();
+    let (_, table) = birth::read(scope, &payload, &mut Definitions::default(), &mut findings);
+    assert_eq!((table.size(), table.capacity()), (0, 0));
+}
+
+/// An alias and a flag cost the sender a few bytes, and each leaf of the instance a sample.
+#[test]
+fn nulls_of_a_large_instance_have_a_bound() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let members = (0..limits::LEAVES as i32 / 2).map(|n| Metric::new(&n.to_string(), n));
+    let large = Template::instance("T").members(members);
+    stage.send(&edge.nbirth(stage.time(), [Metric::template("large", large), rest()]));
+    stage.look();
+    let null = |_| Metric::null("large", DataType::Template);
+    stage.send(&edge.ndata(stage.time(), (0..5).map(null)));
+    let Some(Output::Event(Event::Data(data))) = stage.host.poll_output() else {
+        panic!("data");
+    };
+    assert_eq!(data.samples.len(), limits::LEAVES);
+    check_rest(&mut stage, &mut edge, &[(Finding::TooManyLeaves, 3)]);
+}
+
 #[test]
 fn payloads_past_the_limits_of_size_are_named_so() {
     use std::io::Write as _;
