@@ -13,6 +13,9 @@ use crate::twin::counts::{Counts, Dropped};
 use crate::twin::plan;
 use crate::{delivery, twin};
 
+/// Problems that are told in words each time; beyond, they are counted.
+const PROBLEMS: usize = 10;
+
 /// Points that the outbox gave up.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
@@ -165,9 +168,22 @@ impl Ledger {
             "the same values would have been {one} messages at INGEST_LINGER=1s, {ten} at 10s, \
              {sixty} at 60s"
         );
-        for (subject, reason) in self.problems.iter().take(10) {
-            warn!("{subject}: {reason}");
+        for line in self.problem_lines() {
+            warn!("{line}");
         }
+    }
+
+    /// What people should look at: the first in words, and how many more there are.
+    fn problem_lines(&self) -> Vec<String> {
+        let all = self.problems.len();
+        let told = self.problems.iter().take(PROBLEMS);
+        let mut lines: Vec<_> =
+            told.map(|(subject, reason)| format!("{subject}: {reason}")).collect();
+        if all > lines.len() {
+            let more = all - lines.len();
+            lines.push(format!("and {more} more of such problems, {all} in all: see the console"));
+        }
+        lines
     }
 
     /// What became of every value: the sums, and one line for each reason to give values up.
@@ -289,6 +305,22 @@ impl Messages {
 mod tests {
     use super::*;
     use crate::delivery::figures::{Discarded, Figures};
+
+    /// Ten of 83 places in the tree were named, and nobody knew of the others.
+    #[test]
+    fn problems_that_are_not_named_are_counted() {
+        let problems = |count: usize| {
+            let problem = |n| (format!("place of asset {n:02}"), "the tree is full".to_owned());
+            let problems = (0..count).map(problem).collect();
+            Ledger { problems, ..Ledger::default() }.problem_lines()
+        };
+        assert_eq!(problems(0), [""; 0]);
+        let ten = problems(10);
+        assert_eq!((ten.len(), &*ten[9]), (10, "place of asset 09: the tree is full"));
+        let more = problems(83);
+        let last = "and 73 more of such problems, 83 in all: see the console";
+        assert_eq!((more.len(), &*more[10]), (11, last));
+    }
 
     #[test]
     fn every_value_given_up_has_its_reason() {

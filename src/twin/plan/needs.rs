@@ -36,7 +36,14 @@ impl Plan {
             },
             Job::Model(ix) => {
                 let again = self.retry_refused(ix, now);
-                match (self.next_of_model(ix, models, now), again) {
+                let next = self.next_of_model(ix, models, now);
+                if let Next::Nothing = next
+                    && let Some(state) = self.models.get_mut(ix.0 as usize)
+                {
+                    // It has what it was asked for: what comes next is collected anew.
+                    state.growth.wanted_since = None;
+                }
+                match (next, again) {
                     (Next::Nothing, Some(at)) => Next::At(at),
                     (next, _) => next,
                 }

@@ -3,8 +3,8 @@
 //! SiteWise refuses a write as a whole and does not say for which of its parts. So half of them
 //! go, and so on down to a single one, which alone is refused then. A refusal that has nothing to
 //! do with the parts must not be searched for in them: a creation is tried without any first, and
-//! where three single parts from different places are refused and none was taken, it is the
-//! model's.
+//! where single parts from many places, or three that are all, are refused and none was taken, it is
+//! the model's.
 
 use std::time::Duration;
 
@@ -22,8 +22,10 @@ use crate::twin::models::{ModelIx, Models};
 const FIRST_WAIT: Duration = Duration::from_secs(3_600);
 /// The longest of these times.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
-/// So many single parts refused, and none taken: it is not they.
-const TOO_MANY: usize = 3;
+/// So many single parts refused, and none taken, although others are left: it is not they.
+const TOO_MANY: usize = 8;
+/// So many that are all.
+const ALL: usize = 3;
 
 /// A property or hierarchy that SiteWise refuses.
 #[derive(Debug)]
@@ -67,7 +69,7 @@ enum Extent {
     Nothing,
     First(usize),
     Last,
-    Middle,
+    Single,
 }
 
 impl Search {
@@ -79,7 +81,12 @@ impl Search {
             Extent::All | Extent::Nothing => (0, count),
             Extent::First(most) => (0, most.min(count)),
             Extent::Last => (count.saturating_sub(1), count),
-            Extent::Middle => (count / 2, (count / 2 + 1).min(count)),
+            Extent::Single => {
+                // Each time elsewhere, spread over all, the first in the middle.
+                let times = self.found.len().saturating_sub(2);
+                let place = count * ((500 + times * 618) % 1_000) / 1_000;
+                (place, (place + 1).min(count))
+            }
         };
         parts.truncate(to);
         parts.split_off(from.min(parts.len()))
@@ -100,7 +107,7 @@ impl Search {
         match self.extent {
             Extent::All => *self = Self::default(),
             // It is not the model: it is the parts.
-            Extent::Nothing | Extent::Last | Extent::Middle => {
+            Extent::Nothing | Extent::Last | Extent::Single => {
                 (self.extent, self.fruitful, self.looked) = (Extent::All, true, false);
             }
             Extent::First(_) => {
@@ -159,6 +166,7 @@ impl Plan {
             })
         };
         let hierarchies_move = !below.into_iter().all(at_rest);
+        let left = self.lacking(ix, models).count() + self.lacking_places(ix, models).count();
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return false;
         };
@@ -191,11 +199,14 @@ impl Plan {
             [single] => {
                 search.looked = false;
                 search.found.push(*single);
-                search.extent = match search.found.len() {
-                    2 if !search.fruitful => Extent::Middle,
+                let found = search.found.len();
+                search.extent = match found {
+                    2.. if !search.fruitful => Extent::Single,
                     _ => Extent::All,
                 };
-                if !search.fruitful && search.found.len() >= TOO_MANY {
+                // The one at hand is among those that are left.
+                let enough = if left > 1 { TOO_MANY } else { ALL };
+                if !search.fruitful && found >= enough {
                     for part in std::mem::take(search).found {
                         state.refused.remove(&part);
                         if let Some((subject, _)) = part_of(ix, part, models) {

@@ -1,5 +1,6 @@
 //! The plan at its boundary: calls out, answers in, each after a while.
 
+mod growth;
 mod learning;
 mod lookups;
 mod refusals;
