@@ -46,18 +46,19 @@ struct Compared {
 
 /// Definitions that were compared with models.
 #[derive(Debug, Default)]
-pub(super) struct Defined(FxHashMap<(usize, ModelIx), Compared>);
+pub(super) struct Defined(FxHashMap<(usize, ModelIx, Box<str>), Compared>);
 
 impl Defined {
-    /// Where a definition differs from a model.
+    /// Where a definition differs from a model, whose properties it is about from `above` on: the
+    /// names of the members down to an instance that has no asset of its own.
     pub(super) fn differing(
         &mut self,
         definition: &Arc<Definition>,
-        ix: ModelIx,
+        (ix, above): (ModelIx, &[&str]),
         models: &Models,
         config: &Config,
     ) -> Arc<Differing> {
-        let key = (Arc::as_ptr(definition).addr(), ix);
+        let key = (Arc::as_ptr(definition).addr(), ix, above.join("\0").into());
         let state = (models.get(ix).properties.len(), models.corrections);
         if let Some(compared) = self.0.get(&key)
             && Arc::ptr_eq(&compared.definition, definition)
@@ -68,7 +69,7 @@ impl Defined {
         if self.0.len() >= REMEMBERED {
             self.0.clear();
         }
-        let differing = Arc::new(compare(definition, ix, models, config));
+        let differing = Arc::new(compare(definition, (ix, above), models, config));
         let compared = Compared {
             definition: Arc::clone(definition),
             state,
@@ -79,7 +80,16 @@ impl Defined {
     }
 }
 
-fn compare(definition: &Definition, ix: ModelIx, models: &Models, config: &Config) -> Differing {
+fn below<'a>(above: &[&'a str], names: &[&'a str]) -> Vec<&'a str> {
+    [above, names].concat()
+}
+
+fn compare(
+    definition: &Definition,
+    (ix, above): (ModelIx, &[&str]),
+    models: &Models,
+    config: &Config,
+) -> Differing {
     let mut differing = Differing::default();
     let default_differs = |role, path: &[&str], sent: &crate::sparkplug::event::Property| {
         let Some(form) = layout::form(config, sent.datatype) else { return false };
@@ -93,15 +103,15 @@ fn compare(definition: &Definition, ix: ModelIx, models: &Models, config: &Confi
         has.is_some_and(|has| has.default() != Some(&*said))
     };
     for (at, parameter) in definition.parameters.iter().enumerate() {
-        if default_differs(PropertyRole::Parameter, &[&parameter.name], parameter) {
+        if default_differs(PropertyRole::Parameter, &below(above, &[&parameter.name]), parameter) {
             differing.parameters.push(at);
         }
     }
     for (at, member) in definition.members.iter().enumerate() {
-        let path = [&*member.name];
+        let path = below(above, &[&member.name]);
         for (place, property) in member.properties.iter().enumerate() {
             let taken = statics(config, &path, std::slice::from_ref(property)).next().is_some();
-            let path = [&*member.name, &*property.name];
+            let path = below(above, &[&member.name, &property.name]);
             if taken && default_differs(PropertyRole::Property, &path, property) {
                 differing.statics.push((at, place));
             }

@@ -239,14 +239,27 @@ impl<'a> Laying<'a> {
             Content::Instance(instance) => {
                 let path = self.path.iter().map(|name| Box::from(*name)).collect();
                 self.number(instance, (spot.asset, Some(path)));
-                let spot = Spot { differs: false, ..spot };
-                for member in &instance.members {
-                    self.metric(spot, asset_path, member);
-                }
-                self.parameters(spot, &instance.parameters);
+                self.members(spot, asset_path, instance);
             }
         }
         self.path.pop();
+    }
+
+    /// The members and parameters of an instance, with or without an asset of its own.
+    fn members(&mut self, spot: Spot, asset_path: &[&'a str], instance: &'a Instance) {
+        let differing = self.differing(instance, spot.model).filter(|_| !spot.own);
+        let differs = differing.is_some();
+        let spot = Spot { differs, ..spot };
+        self.differing.extend(differing);
+        self.defined.push(instance.defined.as_deref().filter(|_| !spot.own));
+        for member in &instance.members {
+            self.metric(spot, asset_path, member);
+        }
+        self.defined.pop();
+        self.parameters(spot, &instance.parameters);
+        if differs && let Some(differing) = self.differing.pop() {
+            self.as_defined(spot, instance, &differing);
+        }
     }
 
     /// An instance with an asset of its own, under that of the spot.
@@ -282,21 +295,10 @@ impl<'a> Laying<'a> {
                 let model = self.world.assets.get(asset).model;
                 self.number(instance, (asset, None));
                 let depth = above.depth + 1;
-                let differing = self.differing(instance, model).filter(|_| !own);
-                let differs = differing.is_some();
-                let spot = Spot { asset, model, depth, own, barred: false, differs };
-                self.differing.extend(differing);
-                self.defined.push(instance.defined.as_deref().filter(|_| !own));
+                let spot = Spot { asset, model, depth, own, barred: false, differs: false };
                 self.templates.push(template);
-                for member in &instance.members {
-                    self.metric(spot, &asset_path, member);
-                }
+                self.members(spot, &asset_path, instance);
                 self.templates.pop();
-                self.defined.pop();
-                self.parameters(spot, &instance.parameters);
-                if differs && let Some(differing) = self.differing.pop() {
-                    self.as_defined(spot, instance, &differing);
-                }
             }
             Err(cap) => {
                 let source = self.source;
@@ -383,7 +385,7 @@ impl<'a> Laying<'a> {
         if let Some(said) = said {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
-        } else if self.path.len() == 1 {
+        } else {
             self.unit_as_defined(spot, property, &metric.name);
         }
         if !self.config.rules.is_empty() {

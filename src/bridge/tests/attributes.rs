@@ -148,3 +148,84 @@ fn a_static_property_is_the_instances_own_or_that_of_its_own_definition() {
     let highs = ["T1", "T2", "T3", "T4"].map(|turbine| shown(&plant, turbine, "Speed/engHigh"));
     assert_eq!(highs, ["20", "25", "30", "30"]);
 }
+
+/// Nothing of the nested definition was used: no unit, no default, no static property, and a
+/// parameter that was left out became null instead of the default.
+#[test]
+fn a_flattened_member_has_the_unit_the_defaults_and_the_statics_of_its_own_definition() {
+    let heat = |unit: &str, high: f64| {
+        Metric::new("Heat", 0.0).property("engUnit", unit).property("engHigh", high)
+    };
+    let definitions = |unit, high, ratio: f64| {
+        let bearing = Template::definition().member(heat(unit, high)).parameter("Maker", "ACME");
+        let gearbox = Template::definition()
+            .member(Metric::new("Oil", 0.0).property("engUnit", "bar"))
+            .member(Metric::template("Front", Template::instance("Bearing")))
+            .parameter("Ratio", ratio);
+        let turbine = Template::definition()
+            .member(Metric::new("Speed", 0.0))
+            .member(Metric::template("Box", Template::instance("Gearbox")));
+        let all = [("Turbine", turbine), ("Gearbox", gearbox), ("Bearing", bearing)];
+        all.map(|(name, template)| Metric::template(name, template))
+    };
+    let turbine = |name: &str, ratio: Option<f64>| {
+        let heat = Metric::new("Heat", 60.0);
+        let front = Template::instance("Bearing").member(heat);
+        let gearbox = Template::instance("Gearbox").member(Metric::new("Oil", 3.0));
+        let gearbox = gearbox.member(Metric::template("Front", front));
+        let gearbox = ratio.into_iter().fold(gearbox, |gearbox, is| gearbox.parameter("Ratio", is));
+        let turbine = Template::instance("Turbine").member(Metric::new("Speed", 12.0));
+        Metric::template(name, turbine.member(Metric::template("Box", gearbox)))
+    };
+    let unit = |plant: &Plant, asset: &str, property: &str| {
+        let id = plant.property(asset, property).unwrap().id;
+        plant.sitewise.property(plant.sitewise.asset(asset).0, id).unwrap().unit
+    };
+    let shows = |plant: &Plant, asset: &str, expected: [&str; 5]| {
+        let [heat, oil, attributes @ ..] = expected;
+        assert_eq!(unit(plant, asset, "Box/Front/Heat").as_deref(), Some(heat), "{asset}");
+        assert_eq!(unit(plant, asset, "Box/Oil").as_deref(), Some(oil), "{asset}");
+        let names = ["Box/Front/Heat/engHigh", "Box/Ratio", "Box/Front/Maker"];
+        assert_eq!(names.map(|name| shown(plant, asset, name)), attributes, "{asset}");
+    };
+    let mut plant = Plant::new(|config| config.twin.nested = Nested::Flatten);
+    let born = |plant: &mut Plant, offset, ratio| {
+        let metrics = definitions("°C", 90.0, 9.5).into_iter().chain([turbine("T1", ratio)]);
+        plant.nbirth(offset, metrics);
+        plant.pass(Duration::from_secs(90));
+    };
+    born(&mut plant, 0, Some(7.0));
+    shows(&plant, "T1", ["°C", "bar", "90", "7", "ACME"]);
+    // One that is left out is the default again, not null.
+    born(&mut plant, 100_000, None);
+    shows(&plant, "T1", ["°C", "bar", "90", "9.5", "ACME"]);
+    // Another node defines the nested templates otherwise; what it says is so for its instances,
+    // those of its devices as well.
+    let mut other = Edge::new(EdgeNode::new("Nordsee", "gw2"), 0);
+    let metrics = definitions("°F", 190.0, 8.0).into_iter().chain([turbine("T2", None)]);
+    plant.send(&other.nbirth(Plant::at(200_000), metrics));
+    plant.send(&other.dbirth("row", Plant::at(200_000), [turbine("T3", Some(6.0))]));
+    plant.pass(Duration::from_secs(90));
+    shows(&plant, "T2", ["°F", "bar", "190", "8", "ACME"]);
+    shows(&plant, "T3", ["°F", "bar", "190", "6", "ACME"]);
+    shows(&plant, "T1", ["°C", "bar", "90", "9.5", "ACME"]);
+}
+
+/// Ten members of ten members of ten: a definition that is flattened is not followed for ever.
+#[test]
+fn flattened_definitions_that_hold_each_other_by_tens_come_to_an_end() {
+    let level = |number: u32| {
+        let mut template = Template::definition().member(Metric::new("Value", 0.0));
+        for member in 0..10 {
+            let below = Template::instance(&format!("L{}", number + 1));
+            template = template.member(Metric::template(&format!("M{member}"), below));
+        }
+        Metric::template(&format!("L{number}"), template)
+    };
+    let mut plant = Plant::new(|config| config.twin.nested = Nested::Flatten);
+    let bottom = Template::definition().member(Metric::new("Value", 0.0));
+    plant.nbirth(0, (0..12).map(level).chain([Metric::template("L12", bottom)]));
+    plant.pass(Duration::from_secs(90));
+    let (_, model) = plant.sitewise.model("L0");
+    assert_eq!(model.all_properties().count(), 500);
+}

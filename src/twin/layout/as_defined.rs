@@ -10,7 +10,8 @@ use crate::twin::models::{ModelIx, PropertyIx};
 use crate::twin::world::World;
 
 impl<'a> Laying<'a> {
-    /// Where the definition of an instance differs from its model, if it does.
+    /// Where the definition of an instance differs from its model, if it does. The path leads to
+    /// it from the asset at hand.
     pub(super) fn differing(
         &mut self,
         instance: &Instance,
@@ -18,7 +19,7 @@ impl<'a> Laying<'a> {
     ) -> Option<Arc<Differing>> {
         let definition = instance.defined.as_ref()?;
         let World { defined, models, .. } = &mut *self.world;
-        let differing = defined.differing(definition, model, models, self.config);
+        let differing = defined.differing(definition, (model, &self.path), models, self.config);
         (!differing.is_empty()).then_some(differing)
     }
 
@@ -28,7 +29,7 @@ impl<'a> Laying<'a> {
         let Some(definition) = instance.defined.as_deref() else { return };
         for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
             if instance.parameters.iter().all(|own| own.name != sent.name) {
-                let path = vec![&*sent.name];
+                let path = self.below(&[&sent.name]);
                 self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
             }
         }
@@ -38,10 +39,15 @@ impl<'a> Laying<'a> {
             let own = instance.members.iter().find(|own| own.name == member.name);
             let says = |own: &Metric| own.properties.iter().any(|own| own.name == sent.name);
             if own.is_some_and(|own| !says(own)) {
-                let path = vec![&*member.name, &*sent.name];
+                let path = self.below(&[&member.name, &sent.name]);
                 self.later.push(Later { spot, role: PropertyRole::Property, path, sent });
             }
         }
+    }
+
+    /// The path, with more names behind it.
+    fn below(&self, names: &[&'a str]) -> Vec<&'a str> {
+        [&self.path, names].concat()
     }
 
     /// A member that does not say its unit has that of its own definition.

@@ -1,11 +1,20 @@
 //! Definitions become parts of models, before and beside the instances that use them.
 
+use std::sync::Arc;
+
 use super::{form, statics, unit};
+use crate::sitewise::limits;
 use crate::sparkplug::event::{Birth, Definition, MemberKind, Property};
+use crate::sparkplug::limits::TEMPLATE_DEPTH;
 use crate::twin::identity::PropertyRole;
+use crate::twin::mapping::Form;
 use crate::twin::models::{ModelIx, Wanted};
 use crate::twin::world::World;
 use crate::twin::{Config, Nested, mapping, names};
+
+/// Members and attributes of a definition that are looked at, those of nested ones that are
+/// flattened among them: definitions that hold each other by tens come to more than anybody has.
+const ROOM: usize = 2 * limits::PROPERTIES_PER_MODEL;
 
 /// What a definition is gone through for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,82 +32,131 @@ pub(in crate::twin) fn define_all(world: &mut World, config: &Config, birth: &Bi
 
 pub(super) fn define_pass(world: &mut World, config: &Config, birth: &Birth, pass: Pass) {
     for definition in &birth.definitions {
-        define(world, config, definition, pass);
+        define(world, config, (definition, &birth.definitions), pass);
     }
 }
 
 /// Makes a definition part of its model, and of those like it.
-fn define(world: &mut World, config: &Config, definition: &Definition, pass: Pass) {
+fn define(
+    world: &mut World,
+    config: &Config,
+    (definition, all): (&Definition, &[Definition]),
+    pass: Pass,
+) {
     let name = names::model(Some(&definition.name), &definition.name, None);
     match world.model(&name, None) {
         Ok(model) => {
             for model in world.with_parts(model) {
-                define_on(world, config, definition, model, pass);
+                let room = ROOM;
+                let mut defining =
+                    Defining { world, config, all, model, pass, path: Vec::new(), room };
+                defining.define(definition);
             }
         }
         Err(cap) => world.capped.meet(cap, || format!("the model of {name}")),
     }
 }
 
-fn define_on(
-    world: &mut World,
-    config: &Config,
-    definition: &Definition,
+/// A definition that becomes part of a model.
+struct Defining<'a> {
+    world: &'a mut World,
+    config: &'a Config,
+    /// All that the birth defines.
+    all: &'a [Definition],
     model: ModelIx,
     pass: Pass,
-) {
-    let mut want = |wanted: Wanted<'_>| {
-        if let Err(cap) = world.property(model, wanted) {
-            world.capped.meet(cap, || format!("{}/{}", definition.name, wanted.path.join("/")));
-        }
-    };
-    let mut places = Vec::new();
-    for member in definition.members.iter().filter(|_| pass == Pass::Members) {
-        match &member.kind {
-            MemberKind::Leaf(datatype) => {
-                let Some(form) = form(config, *datatype) else { continue };
-                want(Wanted {
-                    role: PropertyRole::Member,
-                    path: &[&*member.name],
-                    name: Some(&member.name),
-                    form,
-                    unit: unit(&member.properties, form),
-                    default: None,
-                });
-            }
-            MemberKind::Template { template, definition } => {
-                places.push(names::model(definition.as_deref(), template, None));
-            }
-        }
-    }
-    for member in definition.members.iter().filter(|_| pass == Pass::Attributes) {
-        for property in statics(config, &[&member.name], &member.properties) {
-            let path = [&*member.name, &*property.name];
-            define_attribute(config, PropertyRole::Property, &path, property, &mut want);
-        }
-    }
-    for parameter in definition.parameters.iter().filter(|_| pass == Pass::Attributes) {
-        let path = [&*parameter.name];
-        define_attribute(config, PropertyRole::Parameter, &path, parameter, &mut want);
-    }
-    if config.nested == Nested::Child {
-        for child in places {
-            // One past the cap is met again at each of its instances.
-            if let Ok(child) = world.model(&child, None) {
-                world.place(model, child);
-            }
-        }
-    }
+    /// The members down to the definition at hand, where nested ones are flattened.
+    path: Vec<&'a str>,
+    /// How many members and attributes are still looked at.
+    room: usize,
 }
 
-fn define_attribute(
-    config: &Config,
-    role: PropertyRole,
-    path: &[&str],
-    sent: &Property,
-    want: &mut impl FnMut(Wanted<'_>),
-) {
-    let Some(form) = form(config, sent.datatype) else { return };
-    let default = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
-    want(Wanted { role, path, name: None, form, unit: None, default: default.as_deref() });
+impl<'a> Defining<'a> {
+    fn define(&mut self, definition: &'a Definition) {
+        for member in &definition.members {
+            if !self.goes_on() {
+                return;
+            }
+            self.path.push(&member.name);
+            match &member.kind {
+                MemberKind::Leaf(datatype) if self.pass == Pass::Members => {
+                    if let Some(form) = form(self.config, *datatype) {
+                        let unit = unit(&member.properties, form);
+                        self.want(PropertyRole::Member, Some(&member.name), form, unit, None);
+                    }
+                }
+                MemberKind::Leaf(_) => {
+                    let config = self.config;
+                    let path = self.path.clone();
+                    for property in statics(config, &path, &member.properties) {
+                        self.attribute(PropertyRole::Property, property);
+                    }
+                }
+                MemberKind::Template { template, definition } => {
+                    self.nested(template, definition.as_deref());
+                }
+            }
+            self.path.pop();
+        }
+        if self.pass == Pass::Attributes {
+            for parameter in &definition.parameters {
+                self.attribute(PropertyRole::Parameter, parameter);
+            }
+        }
+    }
+
+    fn goes_on(&mut self) -> bool {
+        let goes_on = self.room > 0;
+        self.room = self.room.saturating_sub(1);
+        goes_on
+    }
+
+    /// The path leads to a member of another template: a place for its assets, or its members and
+    /// parameters.
+    fn nested(&mut self, template: &str, definition: Option<&str>) {
+        match self.config.nested {
+            Nested::Child if self.pass == Pass::Members => {
+                // One past the cap is met again at each of its instances.
+                if let Ok(child) = self.world.model(&names::model(definition, template, None), None)
+                {
+                    self.world.place(self.model, child);
+                }
+            }
+            Nested::Child => {}
+            Nested::Flatten => {
+                let all = self.all;
+                let nested = all.iter().find(|nested| Some(&*nested.name) == definition);
+                if let Some(nested) = nested.filter(|_| self.path.len() <= TEMPLATE_DEPTH) {
+                    self.define(nested);
+                }
+            }
+        }
+    }
+
+    fn attribute(&mut self, role: PropertyRole, sent: &'a Property) {
+        let Some(form) = form(self.config, sent.datatype).filter(|_| self.goes_on()) else {
+            return;
+        };
+        let default = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
+        self.path.push(&sent.name);
+        self.want(role, None, form, None, default.as_deref());
+        self.path.pop();
+    }
+
+    /// Has the model want what the path leads to.
+    fn want(
+        &mut self,
+        role: PropertyRole,
+        name: Option<&Arc<str>>,
+        form: Form,
+        unit: Option<&str>,
+        default: Option<&str>,
+    ) {
+        let Self { world, path, model, .. } = self;
+        let wanted = Wanted { role, path, name, form, unit, default };
+        if let Err(cap) = world.property(*model, wanted) {
+            let World { models, capped, .. } = &mut **world;
+            capped.meet(cap, || format!("{}/{}", models.get(*model).name, path.join("/")));
+        }
+    }
 }
