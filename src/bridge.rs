@@ -239,6 +239,9 @@ impl Bridge {
                 delivery::output::Output::Send { id, entries } => Output::Send(id, entries),
                 delivery::output::Output::Settled(keys) => Output::Settled(keys),
                 delivery::output::Output::Refused { point, refusal, reason } => {
+                    if refusal == Refusal::Invalid {
+                        self.twin.handle_refused(&point);
+                    }
                     Output::Refused { point, refusal, reason, stored: true }
                 }
                 delivery::output::Output::Discarded { key, why } => {

@@ -21,7 +21,6 @@ pub mod rebirth;
 pub mod topic;
 pub mod value;
 
-mod alike;
 mod birth;
 mod folded;
 mod metric;
@@ -29,5 +28,5 @@ mod names;
 mod session;
 mod table;
 mod template;
-mod text;
+pub(crate) mod text;
 mod window;

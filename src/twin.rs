@@ -238,6 +238,11 @@ impl Twin {
         }
     }
 
+    /// SiteWise refused a value for good.
+    pub fn handle_refused(&mut self, point: &Point) {
+        self.writer.refused(point);
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Now) {
         self.watch_clock(now);

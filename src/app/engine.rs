@@ -392,7 +392,7 @@ impl<S: SiteWise> Engine<S> {
                 let (name, words) = (finding.name(), finding.words());
                 let tck_id = finding.tck_id().unwrap_or("-");
                 // What the network does is no fault of the sender's.
-                if finding.tck_id().is_some() {
+                if finding.tck_id().is_some() || finding.is_loss() {
                     warn!(sparkplug.finding = name, tck_id, example, "{who}: {words}");
                 } else {
                     info!(sparkplug.finding = name, example, "{who}: {words}");

@@ -19,6 +19,7 @@ use crate::twin::tests::fake::FakeSiteWise;
 mod attributes;
 mod definitions;
 mod invariants;
+mod latin;
 mod plant;
 mod spellings;
 mod values;

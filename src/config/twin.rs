@@ -103,8 +103,9 @@ const MAX_MODELS: Var = Var {
     name: "TWIN_MAX_MODELS",
     default: Default::Value("1000"),
     form: "number",
-    doc: "The most models, those included that SiteWise has already. What would need another is told by \
-          name and counted: the machine with the variable, in the log, on the console and in /readyz.",
+    doc: "The most models, those included that SiteWise has already and the four of the bridge's own, for \
+          which a place is always kept: less than 4 is as 4. What would need another is told by name and \
+          counted: the machine with the variable, in the log, on the console and in /readyz.",
     secret: false,
     file: false,
 };

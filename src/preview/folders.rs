@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::report::Suggestion;
 use crate::sparkplug::event::{Birth, Content};
+use crate::sparkplug::text::shown;
 use crate::twin::{Rules, is_control};
 
 /// Folders with the same members that make a rule worth suggesting.
@@ -36,15 +37,14 @@ pub(super) fn suggestions<'a>(
             around => format!("{}/{{asset}}/{rest}", around.join("/")),
         };
         found.push(Suggestion {
-            rule: format!("{} => {model}", way("{member}")),
+            rule: shown(&format!("{} => {model}", way("{member}"))).into_owned(),
             assets: names.len(),
             members: members.len(),
         });
         found.extend(nested(&folders, around, &names).into_iter().map(
-            |(part, assets, members)| Suggestion {
-                rule: format!("{} => {model} > {part}", way(&format!("{part}/{{member}}"))),
-                assets,
-                members,
+            |(part, assets, members)| {
+                let rule = format!("{} => {model} > {part}", way(&format!("{part}/{{member}}")));
+                Suggestion { rule: shown(&rule).into_owned(), assets, members }
             },
         ));
         covered.push(around.clone());

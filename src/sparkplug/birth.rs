@@ -2,7 +2,6 @@
 
 mod declared;
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -24,6 +23,7 @@ use super::proto::Payload;
 use super::proto::payload as wire;
 use super::table::{InstanceId, Table, Target};
 use super::template::{self, Definitions};
+use super::text;
 use super::value::Arm;
 use crate::time::Timestamp;
 
@@ -157,12 +157,7 @@ impl Reader<'_> {
             let Some(name) = metric::name(wire.name.as_deref(), self.findings) else {
                 continue;
             };
-            let name = match (name, &wire.name) {
-                (Cow::Owned(text), Some(bytes)) => {
-                    self.names.get(&self.table.tell_apart(place.owner, bytes, &text))
-                }
-                (name, _) => self.names.get(&name),
-            };
+            let name = self.names.get(&name);
             if let Some(known) = self.table.named(place.owner, &name) {
                 self.again(known, wire, place.inherited);
                 continue;
@@ -216,7 +211,7 @@ impl Reader<'_> {
         let before = self.path.len();
         if self.filter.is_some() {
             self.path.push('/');
-            self.path.push_str(name);
+            self.path.push_str(&text::shown(name));
         }
         before
     }

@@ -1,6 +1,10 @@
 //! What senders do wrong, counted by a closed list of names and by the statement of the
 //! specification that it is held against.
 
+mod words;
+
+use super::text;
+
 /// A way in which a message is not as it should be. None of them stops anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
@@ -107,6 +111,10 @@ pub enum Finding {
     OutOfWindow,
     /// A number past ±10^10.
     FarNumber,
+    /// A number past ±10^10 that SiteWise did not take.
+    NumberRefused,
+    /// A value or attribute that SiteWise has no form for.
+    NotCarried,
     /// Tags on a model that machines without any likeness share.
     SharedModel,
     /// A STATE payload that is none.
@@ -122,7 +130,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 55] = [
+    pub const ALL: [Self; 57] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -174,6 +182,8 @@ impl Finding {
         Self::ClockBack,
         Self::OutOfWindow,
         Self::FarNumber,
+        Self::NumberRefused,
+        Self::NotCarried,
         Self::SharedModel,
         Self::WrongState,
         Self::HostConflict,
@@ -234,102 +244,12 @@ impl Finding {
             Self::ClockBack => "clock_back",
             Self::OutOfWindow => "out_of_window",
             Self::FarNumber => "far_number",
+            Self::NumberRefused => "number_refused",
+            Self::NotCarried => "not_carried",
             Self::SharedModel => "shared_model",
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
             Self::Suppressed => "rebirth_suppressed",
-        }
-    }
-
-    /// What it means, in words for people.
-    pub const fn words(self) -> &'static str {
-        match self {
-            Self::WrongTopic => "a topic is not one of Sparkplug's",
-            Self::Undecodable => "a payload cannot be decoded",
-            Self::TooLarge => "a payload is larger than is taken",
-            Self::TooManyNodes => "there are more edge nodes than are remembered",
-            Self::TooManyDevices => "an edge node has more devices than are remembered",
-            Self::TooManyLeaves => "a birth has more metrics, or deeper ones, than are taken",
-            Self::TooLong => "a name or value is too long: it is cut or left out",
-            Self::Retained => {
-                "a message is retained, so that it may be old: it is not taken as live"
-            }
-            Self::WrongQos => "births, data and deaths of devices belong at QoS 0",
-            Self::ForeignServer => "it speaks on another server than the one its session is on",
-            Self::TwoSenders => {
-                "two senders publish as this edge node, each taking the other's place: give each an \
-                 id of its own"
-            }
-            Self::NotZero => "the sequence of an NBIRTH does not begin at 0",
-            Self::NoSeq => "a message has no sequence number from 0 to 255",
-            Self::Gap => "messages are missing in the sequence",
-            Self::Duplicate => "a message came twice",
-            Self::Late => "a message came after its place in the sequence was given up",
-            Self::BeforeBirth => "it speaks before its birth",
-            Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
-            Self::StaleDeath => "a death carries another bdSeq than the latest birth",
-            Self::RepeatedDeath => "a death of what is dead already",
-            Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
-            Self::NoTime => "a payload has no timestamp: the time of its arrival is taken",
-            Self::Nameless => "a metric has no name",
-            Self::UnknownMetric => "data has a metric that the latest birth lacks",
-            Self::UnknownAlias => "data has an alias that the latest birth lacks",
-            Self::AliasCollision => "an alias stands for several metrics",
-            Self::SharedAlias => "an alias is used by another device of the node, or by itself",
-            Self::OnlyCase => "an id or a metric's name differs from another in its case alone",
-            Self::RepeatedMetric => "a birth has two metrics or definitions of one name",
-            Self::NoDatatype => "a metric of a birth has no datatype: it is told from the value",
-            Self::UnknownDatatype => "a datatype is none of Sparkplug's",
-            Self::ChangedDatatype => "data has another datatype than the birth",
-            Self::WrongValue => "a value does not go with its datatype",
-            Self::OutOfRange => "an integer does not fit its datatype",
-            Self::NoValue => "a metric has no value and does not say that it is null",
-            Self::PropertyCount => "a property set has not as many values as keys",
-            Self::WrongQuality => "a Quality property is no integer",
-            Self::UnknownQuality => {
-                "a Quality is none that is known: its value is taken for uncertain"
-            }
-            Self::NotUtf8 => {
-                "a string is not UTF-8, and what cannot be read of it shows as U+FFFD: let the edge \
-                 node send UTF-8"
-            }
-            Self::NamelessParameter => "a template parameter has no name",
-            Self::DefinitionPlace => "a template definition stands outside NBIRTH",
-            Self::Inheritance => "a template definition refers to another",
-            Self::TemplateRing => {
-                "a template holds itself, or inherits from itself, by way of the others named: the \
-                 member that closes the ring is left out"
-            }
-            Self::UnknownTemplate => "a template instance has no definition: one is made from it",
-            Self::ChangedTemplate => "an instance names another template than before",
-            Self::MissingMember => "a template instance of a birth lacks members of its definition",
-            Self::SpareMember => "a template instance has members that its definition lacks",
-            Self::DefinitionsDiffer => {
-                "it gives another unit or default than was given first, which the model keeps: let \
-                 the edge nodes agree, or name one of the templates otherwise"
-            }
-            Self::ClockBack => {
-                "its clock went back: SiteWise shows the value of the later time until the next \
-                 birth; let the edge's clock be kept by NTP"
-            }
-            Self::OutOfWindow => {
-                "its values are dead letters, for SiteWise takes no time more than five minutes \
-                 ahead or seven days old: let the edge's clock be kept by NTP"
-            }
-            Self::FarNumber => {
-                "a number is past 10^10, which the API reference of SiteWise does not allow: if it \
-                 is refused and is an integer, set TWIN_INT64=string"
-            }
-            Self::SharedModel => {
-                "its tags stand on a model that machines without any likeness share, since it was \
-                 first born without tags: delete its asset in SiteWise and restart Sparkwise, and it \
-                 is made anew on a model of its own kind"
-            }
-            Self::WrongState => "a STATE payload is none",
-            Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
-            Self::Suppressed => {
-                "a rebirth is no longer asked for: it did not cure the same fault before"
-            }
         }
     }
 
@@ -388,9 +308,28 @@ impl Finding {
             | Self::ClockBack
             | Self::OutOfWindow
             | Self::FarNumber
+            | Self::NumberRefused
+            | Self::NotCarried
             | Self::SharedModel
             | Self::Suppressed => None,
         }
+    }
+
+    /// Whether something of the plant is lost, or stands where it should not, until people act.
+    pub const fn is_loss(self) -> bool {
+        matches!(
+            self,
+            Self::Undecodable
+                | Self::TooLarge
+                | Self::TooManyNodes
+                | Self::TooManyDevices
+                | Self::TooManyLeaves
+                | Self::TooLong
+                | Self::OutOfWindow
+                | Self::NumberRefused
+                | Self::NotCarried
+                | Self::SharedModel
+        )
     }
 }
 
@@ -441,7 +380,7 @@ impl Findings {
     pub(crate) fn tell<S: Into<Box<str>>>(&mut self, finding: Finding, words: impl FnOnce() -> S) {
         self.note(finding);
         if !self.words.iter().any(|(told, _)| *told == finding) {
-            self.words.push((finding, words().into()));
+            self.words.push((finding, text::shown(&words().into()).into()));
         }
     }
 

@@ -23,7 +23,7 @@ pub(crate) fn name<'a>(name: Option<&'a [u8]>, findings: &mut Findings) -> Optio
             findings.note(Finding::TooLong);
             None
         }
-        Some(name) => Some(text::read(name, findings)),
+        Some(name) => Some(text::name(name, findings)),
     }
 }
 

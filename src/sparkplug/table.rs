@@ -1,14 +1,12 @@
 //! What a birth leaves behind for the data that follows: names and aliases of its leaves,
 //! and their types.
 
-use std::borrow::Cow;
 use std::hash::Hash;
 use std::ops::Range;
 use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-use super::alike::Alike;
 use super::datatype::DataType;
 use super::event::{Attribute, Holder, Property, Sample, Slot};
 use super::findings::{Finding, Findings};
@@ -33,8 +31,6 @@ pub(crate) struct Table {
     /// The members of the last instance of each template.
     shapes: FxHashMap<Arc<str>, Arc<Names>>,
     names: Names,
-    /// Its names that are not UTF-8.
-    alike: Alike,
     /// None: several metrics share the alias.
     aliases: FxHashMap<u64, Option<Target>>,
     /// Leaves that are not taken. They have no number.
@@ -201,17 +197,6 @@ impl Table {
         }
     }
 
-    /// A name for what `owner` calls `bytes`, which are not UTF-8 and read as `text`.
-    pub(crate) fn tell_apart(
-        &mut self,
-        owner: Option<InstanceId>,
-        bytes: &[u8],
-        text: &str,
-    ) -> Arc<str> {
-        let taken = self.named(owner, text).is_some();
-        self.alike.give(owner, bytes, text, taken)
-    }
-
     /// Gives `to` an alias; one that stands for something else already stands for nothing
     /// from now on [payloads-alias-uniqueness].
     pub(crate) fn add_alias(&mut self, alias: u64, to: Target, findings: &mut Findings) {
@@ -255,11 +240,7 @@ impl Table {
         bytes: &[u8],
         findings: &mut Findings,
     ) -> Option<Target> {
-        let name = match text::read(bytes, findings) {
-            Cow::Borrowed(name) => return self.find_name(owner, name),
-            Cow::Owned(text) => self.alike.find(owner, bytes, &text)?,
-        };
-        self.find_name(owner, &name)
+        self.find_name(owner, &text::name(bytes, findings))
     }
 
     /// The leaf or instance that a name means: one of the birth's own, or a path into an

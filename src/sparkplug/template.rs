@@ -166,12 +166,12 @@ pub(crate) fn reference<'a>(
     findings: &mut Findings,
 ) -> Option<Cow<'a, str>> {
     let reference = template.template_ref.as_deref().filter(|reference| !reference.is_empty());
-    reference.map(|reference| text::read(reference, findings))
+    reference.map(|reference| text::name(reference, findings))
 }
 
 /// `version`, where there is one.
 pub(crate) fn version(template: &wire::Template, findings: &mut Findings) -> Option<Arc<str>> {
-    template.version.as_deref().map(|version| text::read(version, findings).into())
+    template.version.as_deref().map(|version| text::name(version, findings).into())
 }
 
 fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> Definition {

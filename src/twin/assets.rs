@@ -12,6 +12,7 @@ use super::identity::{Address, Namespace, short_hash};
 use super::models::ModelIx;
 use super::names;
 use crate::sparkplug::address::Source;
+use crate::sparkplug::text::shown;
 
 /// Place of an asset among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -156,7 +157,7 @@ impl Assets {
         }
         let address = match wanted.kind {
             Kind::Level(above, number) => names::level(&self.get(above).address, number),
-            _ => text(wanted.address),
+            _ => shown(&text(wanted.address)).into_owned(),
         };
         let name: Arc<str> = match existing {
             Some(name) => name.into(),
@@ -277,11 +278,17 @@ impl Assets {
             !self.of_model.contains(&(wanted.model, name.as_str().into()))
                 && !wanted.parent.is_some_and(|ix| self.has_child(ix, name))
         };
+        let taken = |name: &str| !free(&name.to_owned());
         let hashed = || names::with_suffix(&names::clean(address), &short_hash(&[&id.to_string()]));
-        [names::clean(wanted.name), names::clean(address)]
-            .into_iter()
-            .find(free)
-            .unwrap_or_else(hashed)
+        [
+            Some(names::clean(wanted.name)),
+            names::broken(wanted.name, taken),
+            Some(names::clean(address)),
+        ]
+        .into_iter()
+        .flatten()
+        .find(free)
+        .unwrap_or_else(hashed)
     }
 }
 

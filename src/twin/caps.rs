@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 
 use crate::sparkplug::address::Source;
+use crate::sparkplug::text::shown;
 
 /// Machines that are told by name; beyond, what they lose is counted alone.
 const MACHINES: usize = 10_000;
@@ -77,7 +78,7 @@ impl Capped {
     /// The birth at hand wants `what` and does not get it.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub(super) fn meet(&mut self, cap: Cap, what: impl FnOnce() -> String) {
-        self.met[cap as usize].get_or_insert_with(what);
+        self.met[cap as usize].get_or_insert_with(|| shown(&what()).into_owned());
     }
 
     /// The birth of `source` is laid out. Gives back the caps that it met and that were not told.

@@ -132,10 +132,11 @@ impl<'a> Guessing<'a> {
         let reference = &instance.template;
         let name =
             names::model(instance.definition.as_deref(), reference, instance.version.as_deref());
-        let name = names::clean(&format!("{}{name}", self.config.model_prefix));
+        let name = names::fit(&format!("{}{name}", self.config.model_prefix));
         let model = self.namespace().model(&name);
+        let name = self.plan.known_model_name(model).unwrap_or(&name);
         // Where there is a second model, the address does not tell which one an asset has.
-        let second = Models::part_name(&name, 2, self.config.assets_per_model);
+        let second = Models::part_name(name, 2, self.config.assets_per_model);
         let usable = self.plan.is_known_usable(model)
             && self.plan.known_model_name(self.namespace().model(&second)).is_none();
         let asset = self.namespace().asset(&Address::Instance(self.source, &asset_path));

@@ -77,8 +77,16 @@ impl Namespace {
         derive(model, &parts)
     }
 
-    /// Id of the model of the kind that `founder` was the first of.
-    pub fn kind(self, founder: &Source) -> Uuid {
+    /// Id of the model of the kind that `founder` was the first of; of the `number`th, if it was
+    /// so more than once.
+    pub fn kind(self, founder: &Source, number: usize) -> Uuid {
+        match number {
+            1 => self.first_kind(founder),
+            number => derive(self.first_kind(founder), &["again", &number.to_string()]),
+        }
+    }
+
+    fn first_kind(self, founder: &Source) -> Uuid {
         let edge = &founder.edge;
         match &founder.device {
             None => derive(self.0, &["model", "of node", &edge.group, &edge.node]),
@@ -205,8 +213,8 @@ mod tests {
             namespace.asset(&Address::Instance(&source(None), &["T01", "Gearbox"])),
             namespace.asset(&Address::Bridge("sparkwise")),
             namespace.property(model, PropertyRole::Presence, &["Last birth"], Form::Seconds),
-            namespace.kind(&source(None)),
-            namespace.kind(&source(Some("T01"))),
+            namespace.kind(&source(None), 1),
+            namespace.kind(&source(Some("T01")), 1),
             namespace.level(model, 1),
             namespace.asset(&Address::Level(model, 1)),
         ];

@@ -63,6 +63,11 @@ impl Kinds {
         Ok(Self(kinds))
     }
 
+    /// The names of all models that it gives.
+    pub(super) fn models(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|kind| kind.model.as_str())
+    }
+
     /// The name of the model that an edge node or device is given.
     pub fn find(&self, source: &Source) -> Option<&str> {
         self.0.iter().find(|kind| kind.takes(source)).map(|kind| kind.model.as_str())

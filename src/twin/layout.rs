@@ -5,6 +5,7 @@
 
 mod as_defined;
 mod define;
+mod losses;
 mod tags;
 
 use std::sync::Arc;
@@ -20,14 +21,14 @@ use super::caps::Cap;
 use super::counts::Dropped;
 use super::defined::Differing;
 use super::identity::{Address, PropertyRole};
-use super::mapping::Form;
+use super::mapping::{self, Form};
 use super::models::{ModelIx, PropertyIx, Tags, Wanted};
 use super::world::{Kinship, PresenceProperties, World};
 use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{
-    Birth, Content, Definition, Instance, Metric, Property, Sample, Slot,
+    Birth, Content, Definition, Instance, Metric, Property, Quality, Sample, Slot,
 };
 use crate::sparkplug::value::Value;
 
@@ -78,6 +79,10 @@ pub(super) struct Layout {
     /// Instances whose asset was made for another template: the asset, and what the template is
     /// called now.
     pub changed: Vec<(AssetIx, String)>,
+    /// It has tags on a model that machines without any likeness share.
+    pub shares: bool,
+    /// The first that SiteWise has no form for, in words.
+    pub formless: Option<String>,
 }
 
 /// Lays out a birth, and makes the world want what it describes. What does not fit is told to
@@ -85,7 +90,7 @@ pub(super) struct Layout {
 ///
 /// # Errors
 ///
-/// The source has no asset, or none that could tell of its presence: nothing of it can be carried.
+/// The source has no asset: nothing of it can be carried.
 pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Result<Layout, Cap> {
     world.models.listen_to(&birth.source);
     let kinship = config.kinds.find(&birth.source);
@@ -101,7 +106,7 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     };
     let own = |world: &mut World| {
         let asset = world.source(&birth.source, kinship)?;
-        Ok((asset, world.presence_of(asset, birth.source.device.is_none())?))
+        Ok::<_, Cap>((asset, world.presence_of(asset, birth.source.device.is_none())))
     };
     let mut own_asset = own(world);
     if own_asset.is_err() && holds_known(world, &birth.source, &[], &birth.metrics) {
@@ -112,6 +117,10 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     }
     let (asset, presence) = own_asset
         .inspect_err(|cap| world.capped.meet(*cap, || format!("the asset of {}", birth.source)))?;
+    if presence.online.and(presence.last_birth).and(presence.last_death).is_none() {
+        let source = &birth.source;
+        world.capped.meet(Cap::Properties, || format!("what tells whether {source} is alive"));
+    }
     define_pass(world, config, birth, Pass::Members);
     let mut laying = Laying {
         world,
@@ -128,9 +137,11 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         defined: Vec::new(),
         templates: Vec::new(),
         changed: Vec::new(),
+        formless: None,
     };
     let model = laying.world.assets.get(asset).model;
-    let barred = laying.world.is_full() && laying.world.is_shared(model);
+    let shared = laying.world.is_shared(model);
+    let barred = shared && laying.world.models.is_full();
     let spot = Spot { asset, model, depth: 0, own: false, barred, differs: false };
     for metric in &birth.metrics {
         laying.metric(spot, &[], metric);
@@ -139,8 +150,10 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     for later in std::mem::take(&mut laying.later) {
         laying.attribute(later);
     }
-    let Laying { places, attributes, assets, instances, changed, .. } = laying;
-    Ok(Layout { asset, presence, places, attributes, assets, instances, changed })
+    let Laying { places, attributes, assets, instances, changed, formless, .. } = laying;
+    let own = |place: &Place| matches!(place, Place::Target(target) if target.asset == asset);
+    let shares = shared && places.iter().any(own);
+    Ok(Layout { asset, presence, places, attributes, assets, instances, changed, shares, formless })
 }
 
 /// Whether SiteWise has an instance among metrics, or among the members of one.
@@ -188,6 +201,7 @@ struct Laying<'a> {
     /// What their models are called.
     templates: Vec<String>,
     changed: Vec<(AssetIx, String)>,
+    formless: Option<String>,
 }
 
 /// An attribute that gets its place once all measurements have theirs.
@@ -357,6 +371,9 @@ impl<'a> Laying<'a> {
         (datatype, sample): (Option<SparkplugType>, &Sample),
     ) -> Place {
         let Some(form) = form(self.config, datatype) else {
+            if !sample.absent {
+                self.lacks_form(spot, &[], datatype);
+            }
             return Place::None(Dropped::NotCarried);
         };
         let said = said_unit(&metric.properties);
@@ -397,14 +414,6 @@ impl<'a> Laying<'a> {
         Place::Target(Target { asset: spot.asset, property, form })
     }
 
-    /// What the path leads to does not fit.
-    fn meet(&mut self, spot: Spot, cap: Cap) {
-        let Self { world, path, .. } = self;
-        let World { assets, capped, .. } = &mut **world;
-        let address = &assets.get(spot.asset).address;
-        capped.meet(cap, || format!("{address}/{}", path.join("/")));
-    }
-
     fn statics(&mut self, spot: Spot, properties: &'a [Property]) {
         if properties.is_empty() {
             return;
@@ -427,7 +436,20 @@ impl<'a> Laying<'a> {
     /// An attribute. The default is the definition's alone: an instance that came first would
     /// otherwise speak for all that follow.
     fn attribute(&mut self, Later { spot, role, path, sent }: Later<'a>) {
-        let Some(form) = form(self.config, sent.datatype) else { return };
+        let long = |value: &Value| match value {
+            Value::DataSet(_) | Value::Array(_) => {
+                mapping::convert(Some(value), Quality::Good, Form::String).is_err()
+            }
+            _ => false,
+        };
+        let form = form(self.config, sent.datatype);
+        if form.is_none() && (sent.datatype.is_some() || sent.value.is_some())
+            || sent.value.as_ref().is_some_and(long)
+        {
+            self.path.clear();
+            self.lacks_form(spot, &path, sent.datatype);
+        }
+        let Some(form) = form else { return };
         let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
         let lacks = || self.world.models.find(spot.model, wanted).is_none();
         let property = match spot.barred && lacks() {
@@ -443,14 +465,6 @@ impl<'a> Laying<'a> {
                 self.path = path;
                 self.meet(spot, cap);
             }
-        }
-    }
-
-    fn give_up(&mut self, members: &[Metric], why: Dropped) {
-        let mut found = Vec::new();
-        leaves(members, &mut found);
-        for (slot, _) in found {
-            self.set(slot, Place::None(why));
         }
     }
 

@@ -25,6 +25,20 @@ use crate::sitewise::api::{self, Hierarchy};
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
 
+/// Model of every group.
+pub(super) const GROUP_MODEL: &str = "Sparkplug Group";
+/// Model of edge nodes without plain metrics.
+pub(super) const NODE_MODEL: &str = "Sparkplug Edge Node";
+/// Model of devices without plain metrics.
+pub(super) const DEVICE_MODEL: &str = "Sparkplug Device";
+/// Model of the bridge's own asset.
+pub(super) const BRIDGE_MODEL: &str = "Sparkwise Bridge";
+/// The bridge's own models, for which there is always a place: without them nothing else would have
+/// its own, and nobody's presence would be told.
+const BUILT_IN: [&str; 4] = [GROUP_MODEL, NODE_MODEL, DEVICE_MODEL, BRIDGE_MODEL];
+/// Properties by which a node or device tells that it is alive.
+const PRESENCE: usize = 5;
+
 /// Place of a model among all.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelIx(pub u32);
@@ -54,6 +68,8 @@ pub struct Model {
     foreign_names: FxHashSet<Box<str>>,
     /// Properties and hierarchies that SiteWise has and that are none of ours.
     foreign: (u32, u32),
+    /// How many of its properties tell that a machine is alive.
+    presence: usize,
     /// How many of its base's properties it has surely, where it is [part](Models::part) of one.
     copied: usize,
     /// The model whose assets it is a further level for, and which.
@@ -88,6 +104,8 @@ pub struct Models {
     max_properties: usize,
     list: Vec<Model>,
     by_id: FxHashMap<Uuid, ModelIx>,
+    /// Models that nodes and devices may come to by name: they keep room for their presence.
+    hosts: FxHashSet<Uuid>,
     /// How often a unit or default became another one.
     pub(super) corrections: u32,
     /// Whose birth is being laid out.
@@ -111,10 +129,16 @@ impl Models {
             max_properties: max_properties.min(limits::PROPERTIES_PER_MODEL),
             list: Vec::new(),
             by_id: FxHashMap::default(),
+            hosts: FxHashSet::default(),
             corrections: 0,
             speaker: None,
             differences: Differences::default(),
         }
+    }
+
+    /// Nodes and devices may come to the models of these names.
+    pub fn host<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.hosts = names.map(|name| self.id_of(name)).collect();
     }
 
     /// From now on properties are wanted by the birth of `source`.
@@ -128,19 +152,35 @@ impl Models {
     ///
     /// `TWIN_MAX_MODELS` is reached.
     pub fn named(&mut self, name: &str, description: Option<&str>) -> Result<ModelIx, Cap> {
-        let name = names::clean(&format!("{}{name}", self.prefix));
-        let id = self.namespace.model(&name);
+        let id = self.id_of(name);
         if let Some(ix) = self.by_id.get(&id) {
             return Ok(*ix);
         }
-        if self.list.len() >= self.max_models {
+        if self.is_full() {
             return Err(Cap::Models);
         }
+        let name = format!("{}{name}", self.prefix);
+        let taken = |name: &str| self.list.iter().any(|model| model.name == name);
+        let shown = names::clean(&name);
+        // Of those that look alike the first is called as it looks.
+        let other = names::broken(&name, taken).filter(|_| taken(&shown));
+        let name = other.unwrap_or(shown);
         Ok(self.insert(id, name, description.and_then(names::description)))
     }
 
-    /// A model of the bridge's own, which no cap keeps away: without it nothing else would have
-    /// its place.
+    /// Whether no further model may be made but the bridge's own: of `TWIN_MAX_MODELS` each of
+    /// these has its place, made or not.
+    pub fn is_full(&self) -> bool {
+        let to_come = |name: &&str| !self.by_id.contains_key(&self.id_of(name));
+        self.list.len() + BUILT_IN.into_iter().filter(to_come).count() >= self.max_models
+    }
+
+    /// Whether a model is one of the bridge's own.
+    fn is_built_in(&self, ix: ModelIx) -> bool {
+        BUILT_IN.iter().any(|name| self.id_of(name) == self.get(ix).id)
+    }
+
+    /// A model of the bridge's own, which no cap keeps away.
     pub fn built_in(&mut self, name: &str, description: Option<&str>) -> ModelIx {
         let name = names::clean(&format!("{}{name}", self.prefix));
         let id = self.namespace.model(&name);
@@ -158,13 +198,22 @@ impl Models {
     }
 
     /// The `number`th model like `base`, made with all its properties if there is none; true
-    /// if it was made. `TWIN_MAX_MODELS` does not count it: its base is there, and
-    /// `TWIN_MAX_ASSETS` bounds how many there are.
-    pub fn part(&mut self, base: ModelIx, number: usize, each: usize) -> (ModelIx, bool) {
+    /// if it was made.
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_MODELS` is reached. It keeps none like the bridge's own away.
+    pub fn part(
+        &mut self,
+        base: ModelIx,
+        number: usize,
+        each: usize,
+    ) -> Result<(ModelIx, bool), Cap> {
         let name = Self::part_name(&self.get(base).name, number, each);
         let id = self.namespace.model(&name);
         let (part, made) = match self.by_id.get(&id) {
             Some(ix) => (*ix, false),
+            None if self.is_full() && !self.is_built_in(base) => return Err(Cap::Models),
             None => (self.insert(id, name, self.get(base).description.clone()), true),
         };
         let copied = self.get(part).copied;
@@ -185,7 +234,7 @@ impl Models {
             // Both have the same cap.
             let _ = self.property(part, wanted);
         }
-        (part, made)
+        Ok((part, made))
     }
 
     /// The models like `base` that there are besides it.
@@ -198,7 +247,7 @@ impl Models {
 
     /// The id of the model called `name`.
     pub fn id_of(&self, name: &str) -> Uuid {
-        self.namespace.model(&names::clean(&format!("{}{name}", self.prefix)))
+        self.namespace.model(&names::fit(&format!("{}{name}", self.prefix)))
     }
 
     /// Gives a property its unit, before SiteWise has the property.
@@ -244,6 +293,7 @@ impl Models {
             index: Index::default(),
             foreign_names: FxHashSet::default(),
             foreign: (0, 0),
+            presence: 0,
             copied: 0,
             level: None,
             kind: None,
@@ -313,7 +363,11 @@ impl Models {
         let max = match wanted.role {
             PropertyRole::Presence => limits::PROPERTIES_PER_MODEL,
             PropertyRole::Member | PropertyRole::Parameter | PropertyRole::Property => {
-                self.max_properties
+                let kept = match self.hosts.contains(&model.id) {
+                    true => PRESENCE.saturating_sub(model.presence),
+                    false => 0,
+                };
+                self.max_properties.min(limits::PROPERTIES_PER_MODEL - kept)
             }
         };
         if model.properties.len() + model.foreign.0 as usize >= max {
@@ -371,6 +425,7 @@ impl Model {
 
     fn append(&mut self, property: Property) -> PropertyIx {
         let ix = PropertyIx(self.properties.len() as u32);
+        self.presence += usize::from(property.role == PropertyRole::Presence);
         self.properties.push(property);
         self.index.add(ix, &self.properties);
         ix
@@ -383,9 +438,14 @@ impl Model {
 
     /// A name that no other property of the model has.
     fn free_name(&self, wanted: &Wanted<'_>, id: Uuid) -> String {
-        let name = names::clean(&wanted.path.join("/"));
+        let path = wanted.path.join("/");
+        let name = names::clean(&path);
         if !self.has_named(&name) {
             return name;
+        }
+        // Another one looks alike.
+        if let Some(told) = names::broken(&path, |name| self.has_named(name)) {
+            return told;
         }
         let word = match wanted.role {
             // Those of an earlier version told the time in milliseconds.

@@ -4,23 +4,40 @@ use uuid::Uuid;
 
 use super::identity::short_hash;
 use crate::sitewise::limits;
+use crate::sparkplug::text;
 
 /// The folder that many senders put their definitions into; not part of a model's name.
 const TYPES_FOLDER: &str = "_types_/";
+/// Digits at most of the bytes that tell names apart; instead of more there is a short hash.
+const BYTES: usize = 16;
 /// Characters at least of what names share and what tells people something.
 const SHARED: usize = 3;
 
 /// A name as SiteWise takes it: no control characters, not empty, at most 256 characters.
 ///
 /// What had to be cut ends with a short hash of the whole, so that two long names with the
-/// same beginning stay apart.
+/// same beginning stay apart. Two that differ in a byte alone that is not UTF-8 become one here.
 pub(super) fn clean(name: &str) -> String {
+    fit(&text::shown(name))
+}
+
+/// What [`clean`] does, but that a byte that is not UTF-8 is kept: what ids are made of.
+pub(super) fn fit(name: &str) -> String {
     let text: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     if text.is_empty() {
         return format!("(unnamed {})", short_hash(&["name", name]));
     }
     cut(text, limits::NAME_CHARS, name)
+}
+
+/// A name for people of what another one is called like: with the bytes that cannot be shown.
+/// None where all can, or where that is `taken` as well.
+pub(super) fn broken(name: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
+    let bytes = text::broken(name)?;
+    let word = if bytes.len() > BYTES { short_hash(&["name", name]) } else { bytes };
+    let told = with_suffix(&clean(name), &format!("({word})"));
+    (!taken(&told)).then_some(told)
 }
 
 /// `name` with `suffix` behind it, still within 256 characters.
@@ -47,7 +64,7 @@ pub(super) fn model(definition: Option<&str>, reference: &str, version: Option<&
             .filter(|name| !name.is_empty())
             .unwrap_or(reference)
     });
-    clean(name.strip_prefix(TYPES_FOLDER).unwrap_or(name))
+    fit(name.strip_prefix(TYPES_FOLDER).unwrap_or(name))
 }
 
 /// The name of the `number`th further level of what is called `name`: `Gateway Nord, more`.

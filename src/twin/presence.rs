@@ -34,7 +34,7 @@ impl Twin {
         let before = world.plan.was_online(source);
         if !self.sources.contains_key(source) && before != Before::Offline {
             let asset = world.source(source, Kinship::Tags(&Tags::default())).ok()?;
-            let presence = world.presence_of(asset, source.device.is_none()).ok()?;
+            let presence = world.presence_of(asset, source.device.is_none());
             let values = SourceValues::remembered(asset, presence, before);
             self.sources.insert(source.clone(), values);
         }

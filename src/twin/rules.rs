@@ -12,6 +12,7 @@ use super::layout::is_control;
 use crate::sitewise::limits;
 use crate::sparkplug::event::{Content, Instance, Metric};
 use crate::sparkplug::limits::TEMPLATE_DEPTH;
+use crate::sparkplug::text::shown;
 
 const ASSET: &str = "{asset}";
 const MEMBER: &str = "{member}";
@@ -183,7 +184,7 @@ impl Rule {
         for (place, level) in (1..).zip(&self.levels) {
             let (first, after) = rest.split_once('/')?;
             let fits = match level {
-                Level::Name(name) => first == name,
+                Level::Name(name) => shown(first) == name.as_str(),
                 Level::Any => !first.is_empty(),
             };
             if !fits {
@@ -264,6 +265,8 @@ mod tests {
     use super::*;
     use crate::sparkplug::datatype::DataType;
     use crate::sparkplug::event::{Quality, Sample, Slot};
+    use crate::sparkplug::findings::Findings;
+    use crate::sparkplug::text;
     use crate::time::Timestamp;
 
     fn leaf(name: &str) -> Metric {
@@ -330,6 +333,14 @@ mod tests {
              Turbines/T1:WindTurbine{Speed Status/Code Gearbox:Gearbox{Oil}} \
              Turbines/T2:WindTurbine{Gearbox:Gearbox{Oil}}";
         assert_eq!(flat(rules, &names), (expected.to_owned(), 5));
+    }
+
+    #[test]
+    fn a_folder_that_is_not_utf8_is_named_as_it_shows() {
+        let name = |bytes| text::name(bytes, &mut Findings::default()).into_owned();
+        let names = [name(b"\xd6fen/O1/T"), name(b"\xd6fen/O2/T")];
+        let (told, made) = flat("\u{fffd}fen/{asset}/{member} => Ofen", &[&names[0], &names[1]]);
+        assert_eq!((&*shown(&told), made), ("\u{fffd}fen/O1:Ofen{T} \u{fffd}fen/O2:Ofen{T}", 2));
     }
 
     #[test]

@@ -6,6 +6,7 @@ pub(crate) mod fake;
 mod flat;
 mod growth;
 mod latest;
+mod likeness;
 mod orders;
 mod presence;
 mod provisioning;

@@ -77,9 +77,11 @@ impl Twin {
         if let Some((due, _)) = old.as_ref().and_then(|old| old.death) {
             stale.remove(&(due, source.clone()));
         }
-        let Layout { asset, presence, places, attributes, assets, instances, changed } = match laid
-        {
-            Ok(layout) => layout,
+        let Layout { asset, presence, places, attributes, assets, instances, .. } = match laid {
+            Ok(layout) => {
+                writer.tell_layout(source, &layout);
+                layout
+            }
             Err(cap) => {
                 let lost = leaves.iter().filter(|(_, sample)| !sample.absent).count() as u64;
                 writer.world.counts.drop_values(cap.into(), lost);
@@ -87,9 +89,6 @@ impl Twin {
                 return;
             }
         };
-        for (asset, template) in changed {
-            writer.changed_template(source, asset, &template);
-        }
         let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
         values.instances = instances;
@@ -135,6 +134,7 @@ impl Twin {
         let Some(values) = self.sources.get_mut(&data.source) else {
             let why = match self.tagless.contains(&data.source) {
                 true => Dropped::NotCarried,
+                // Whoever was born has its asset, unless there were too many.
                 false => Dropped::CappedAssets,
             };
             lost.add(why, data.samples.len() as u64);
@@ -300,9 +300,9 @@ impl SourceValues {
         let PresenceProperties { online, last_birth, last_death, session } = self.presence;
         let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
         let mut told = Vec::new();
-        told.extend(self.online.map(|is| (online, Variant::Boolean(is))));
-        told.extend(self.born.map(|born| (last_birth, mapping::seconds(born))));
-        told.extend(self.died.map(|died| (last_death, mapping::seconds(died))));
+        told.extend(online.zip(self.online.map(Variant::Boolean)));
+        told.extend(last_birth.zip(self.born.map(mapping::seconds)));
+        told.extend(last_death.zip(self.died.map(mapping::seconds)));
         if let Some((gaps, rebirths)) = session {
             told.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
         }
@@ -412,20 +412,25 @@ impl SourceValues {
         let time = self.presence_time(now.wall, now);
         if self.online != Some(true) || self.doubted {
             self.online = Some(true);
-            writer.tell(self.asset, self.presence.online, time, Variant::Boolean(true));
+            writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(true));
         }
         self.born = Some(birth);
-        writer.tell(self.asset, self.presence.last_birth, time, mapping::seconds(birth));
+        writer.tell_presence(self.asset, self.presence.last_birth, time, mapping::seconds(birth));
     }
 
     fn tell_death(&mut self, writer: &mut Writer, death: Timestamp, now: Now) {
         let was = self.online.replace(false);
         let time = self.presence_time(death, now);
-        writer.tell(self.asset, self.presence.online, time, Variant::Boolean(false));
+        writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(false));
         // It may have died long ago: SiteWise could not be read.
         if was.is_some() {
             self.died = Some(death);
-            writer.tell(self.asset, self.presence.last_death, time, mapping::seconds(death));
+            writer.tell_presence(
+                self.asset,
+                self.presence.last_death,
+                time,
+                mapping::seconds(death),
+            );
         }
     }
 
@@ -435,7 +440,7 @@ impl SourceValues {
         self.doubted = true;
         if let Some(online) = self.online {
             let time = self.presence_time(now.wall, now);
-            writer.tell(self.asset, self.presence.online, time, Variant::Boolean(online));
+            writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(online));
         }
     }
 

@@ -13,20 +13,15 @@ use super::counts::Counts;
 use super::defined::Defined;
 use super::identity::{Address, PropertyRole};
 use super::mapping::{Form, SECONDS_UNIT};
-use super::models::{self, Founding, ModelIx, Models, PropertyIx, Tags};
+use super::models::{
+    self, BRIDGE_MODEL, DEVICE_MODEL, Founding, GROUP_MODEL, ModelIx, Models, NODE_MODEL,
+    PropertyIx, Tags,
+};
 use super::plan::Plan;
 use super::{Config, names};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Instant;
 
-/// Model of every group.
-const GROUP_MODEL: &str = "Sparkplug Group";
-/// Model of edge nodes without plain metrics.
-const NODE_MODEL: &str = "Sparkplug Edge Node";
-/// Model of devices without plain metrics.
-const DEVICE_MODEL: &str = "Sparkplug Device";
-/// Model of the bridge's own asset.
-const BRIDGE_MODEL: &str = "Sparkwise Bridge";
 /// Edge nodes without plain metrics that get a model of their own. A tree has 100 models at most.
 const OWN_NODE_MODELS: usize = 20;
 /// The property by which a node or device tells that it is alive.
@@ -69,12 +64,14 @@ pub(super) struct World {
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
 }
 
-/// The properties by which a node or device tells that it is alive.
+/// The properties by which a node or device tells that it is alive: those that its model has, or
+/// has room for. One that was full already, in an earlier version or by what people added, may lack
+/// some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PresenceProperties {
-    pub online: PropertyIx,
-    pub last_birth: PropertyIx,
-    pub last_death: PropertyIx,
+    pub online: Option<PropertyIx>,
+    pub last_birth: Option<PropertyIx>,
+    pub last_death: Option<PropertyIx>,
     /// Sequence gaps and rebirths, of an edge node.
     pub session: Option<(PropertyIx, PropertyIx)>,
 }
@@ -92,13 +89,15 @@ pub(super) enum Kinship<'a> {
 
 impl World {
     pub(super) fn new(config: &Config, seed: u64) -> Self {
+        let mut models = Models::new(
+            config.namespace,
+            config.model_prefix.clone(),
+            config.max_models,
+            config.max_properties,
+        );
+        models.host(config.kinds.models());
         Self {
-            models: Models::new(
-                config.namespace,
-                config.model_prefix.clone(),
-                config.max_models,
-                config.max_properties,
-            ),
+            models,
             assets: Assets::new(config.namespace, config.max_assets),
             plan: Plan::new(config.namespace, config.rates, seed),
             counts: Counts::default(),
@@ -147,11 +146,6 @@ impl World {
             self.changed.insert(ix);
         }
         ix
-    }
-
-    /// Whether no further model may be made.
-    pub(super) fn is_full(&self) -> bool {
-        self.models.len() >= self.max_models
     }
 
     /// A property of a model.
@@ -206,7 +200,7 @@ impl World {
                 wanted.model = self.models.known(*model, name, None);
                 self.changed.insert(wanted.model);
             }
-            None if self.assets.has_room() => wanted.model = self.roomy(wanted.model),
+            None if self.assets.has_room() => wanted.model = self.roomy(wanted.model)?,
             None => return Err(Cap::Assets),
         }
         wanted.parent = wanted.parent.map(|parent| self.place_below(parent, wanted.model));
@@ -217,13 +211,13 @@ impl World {
     }
 
     /// The model, or the first one like it that has room for another asset.
-    fn roomy(&mut self, base: ModelIx) -> ModelIx {
+    fn roomy(&mut self, base: ModelIx) -> Result<ModelIx, Cap> {
         let each = self.assets_per_model;
         let mut model = base;
         let mut number = 1;
         while self.assets.of_model(model) >= each {
             number += 1;
-            let (part, made) = self.models.part(base, number, each);
+            let (part, made) = self.models.part(base, number, each)?;
             if made {
                 self.changed.insert(part);
                 let below: Vec<_> =
@@ -234,7 +228,7 @@ impl World {
             }
             model = part;
         }
-        model
+        Ok(model)
     }
 
     /// A model, and those like it for which it has no room.
@@ -310,7 +304,13 @@ impl World {
                 self.models.known(model, name, None)
             }
             (None, None) if !self.assets.has_room() => return Err(Cap::Assets),
-            (None, None) => self.model_of(source, name, kinship),
+            (None, None) => {
+                let model = self.model_of(source, name, kinship);
+                match self.roomy(model) {
+                    Ok(model) => model,
+                    Err(cap) => self.model_past(cap, source),
+                }
+            }
         };
         let kind = Kind::Source(Box::new(source.clone()));
         let parent = Some(parent);
@@ -320,10 +320,7 @@ impl World {
     /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one
     /// that tells of its presence alone.
     fn model_of(&mut self, source: &Source, name: &str, kinship: Kinship<'_>) -> ModelIx {
-        let shared = match source.device {
-            None => NODE_MODEL,
-            Some(_) => DEVICE_MODEL,
-        };
+        let shared = shared(source);
         let made = match kinship {
             Kinship::Named(name) => self.model(name, None),
             Kinship::Instances => return self.built_in(shared, None),
@@ -348,10 +345,13 @@ impl World {
                 made
             }
         };
-        made.unwrap_or_else(|cap| {
-            self.capped.meet(cap, || format!("the model of {source}"));
-            self.built_in(shared, None)
-        })
+        made.unwrap_or_else(|cap| self.model_past(cap, source))
+    }
+
+    /// The model for a node or device that a cap keeps from one of its own.
+    fn model_past(&mut self, cap: Cap, source: &Source) -> ModelIx {
+        self.capped.meet(cap, || format!("the model of {source}"));
+        self.built_in(shared(source), None)
     }
 
     /// Whether there are models enough for one that nobody else would use. A tree has few, so
@@ -374,23 +374,17 @@ impl World {
     }
 
     /// The presence of a node's or device's asset.
-    pub(super) fn presence_of(
-        &mut self,
-        asset: AssetIx,
-        is_node: bool,
-    ) -> Result<PresenceProperties, Cap> {
+    pub(super) fn presence_of(&mut self, asset: AssetIx, is_node: bool) -> PresenceProperties {
         let model = self.assets.get(asset).model;
-        let online = self.presence(model, ONLINE, Form::Boolean)?;
-        let last_birth = self.presence(model, LAST_BIRTH, Form::Seconds)?;
-        let last_death = self.presence(model, LAST_DEATH, Form::Seconds)?;
-        let session = if is_node {
-            let gaps = self.presence(model, GAPS, Form::Integer)?;
-            let rebirths = self.presence(model, REBIRTHS, Form::Integer)?;
-            Some((gaps, rebirths))
-        } else {
-            None
-        };
-        Ok(PresenceProperties { online, last_birth, last_death, session })
+        let mut has = |name, form| self.presence(model, name, form).ok();
+        PresenceProperties {
+            online: has(ONLINE, Form::Boolean),
+            last_birth: has(LAST_BIRTH, Form::Seconds),
+            last_death: has(LAST_DEATH, Form::Seconds),
+            session: is_node
+                .then(|| has(GAPS, Form::Integer).zip(has(REBIRTHS, Form::Integer)))
+                .flatten(),
+        }
     }
 
     /// Notes a property whose unit an earlier process may have set on its asset.
@@ -444,5 +438,13 @@ impl World {
             said
         };
         self.plan.unit_wanted(asset, property, unit);
+    }
+}
+
+/// The model of nodes or devices that have none of their own.
+fn shared(source: &Source) -> &'static str {
+    match source.device {
+        None => NODE_MODEL,
+        Some(_) => DEVICE_MODEL,
     }
 }

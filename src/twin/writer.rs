@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::assets::AssetIx;
-use super::layout::Target;
+use super::layout::{Layout, Target};
 use super::mapping::{self, Converted, Form, Unfit};
 use super::models::PropertyIx;
 use super::world::World;
@@ -15,6 +15,7 @@ use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Sample;
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::text::shown;
 use crate::time::{Now, Timestamp};
 
 const OUT_OF_WINDOW: &str = "its time is not within seven days back and five minutes ahead";
@@ -51,7 +52,7 @@ impl Writer {
                 if let Variant::Double(number) = converted.value
                     && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
                 {
-                    self.far_number(target, number);
+                    self.tell_number(target, number, Finding::FarNumber);
                 }
                 Some(converted)
             }
@@ -121,6 +122,19 @@ impl Writer {
         self.own(target, Tqv { time, quality: Quality::Good, value }, Class::Live);
     }
 
+    /// What the bridge knows of a machine, if its model has a place for it.
+    pub(super) fn tell_presence(
+        &mut self,
+        asset: AssetIx,
+        property: Option<PropertyIx>,
+        time: Timestamp,
+        value: Variant,
+    ) {
+        if let Some(property) = property {
+            self.tell(asset, property, time, value);
+        }
+    }
+
     /// The default that an attribute shows where an asset has no value of its own.
     pub(super) fn default_of(&self, target: Target) -> Option<String> {
         let model = self.world.models.get(self.world.assets.get(target.asset).model);
@@ -139,23 +153,53 @@ impl Writer {
 
     /// Something is not as it should be.
     pub(super) fn found(&mut self, edge: &EdgeNode, finding: Finding, example: String) {
+        let example = shown(&example).into_owned();
         self.outputs.push_back(Output::Found { edge: edge.clone(), finding, example });
     }
 
-    /// SiteWise may not take a number.
-    fn far_number(&mut self, target: Target, number: f64) {
+    /// SiteWise may not take a number, or has not.
+    fn tell_number(&mut self, target: Target, number: f64, finding: Finding) {
         let asset = self.world.assets.get(target.asset);
         let property =
             self.world.models.get(asset.model).properties.get(target.property.0 as usize);
         let name = property.map_or("", |property| &property.name);
         let example = format!("{}/{name} is {number}", asset.address);
         if let Some(edge) = self.world.edge_of(target.asset).cloned() {
-            self.found(&edge, Finding::FarNumber, example);
+            self.found(&edge, finding, example);
+        }
+    }
+
+    /// Tells what people should know of a birth that was laid out.
+    pub(super) fn tell_layout(&mut self, source: &Source, layout: &Layout) {
+        for (asset, template) in &layout.changed {
+            self.changed_template(source, *asset, template);
+        }
+        if layout.shares {
+            let asset = self.world.assets.get(layout.asset);
+            let model = &self.world.models.get(asset.model).name;
+            let example = format!("{source} has its tags on the model {model}");
+            self.found(&source.edge, Finding::SharedModel, example);
+        }
+        if let Some(example) = &layout.formless {
+            self.found(&source.edge, Finding::NotCarried, example.clone());
+        }
+    }
+
+    /// SiteWise refused a value for good.
+    pub(super) fn refused(&mut self, point: &Point) {
+        let Variant::Double(number) = point.value else { return };
+        let Some(ix) = self.world.assets.by_id(point.stream.asset) else { return };
+        let model = self.world.models.get(self.world.assets.get(ix).model);
+        if number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
+            && let Some(property) = model.property_ix(point.stream.property)
+        {
+            let target = Target { asset: ix, property, form: Form::Double };
+            self.tell_number(target, number, Finding::NumberRefused);
         }
     }
 
     /// An instance is of another template than the one that its asset was made for.
-    pub(super) fn changed_template(&mut self, source: &Source, asset: AssetIx, template: &str) {
+    fn changed_template(&mut self, source: &Source, asset: AssetIx, template: &str) {
         let asset = self.world.assets.get(asset);
         let example = format!(
             "{} is of the template {template} now, but its asset keeps the model {}: to have \

@@ -35,6 +35,11 @@ pub(super) struct Shown {
 
 impl Plant {
     pub(super) fn new(set: impl FnOnce(&mut Config)) -> Self {
+        Self::on(FakeSiteWise::default(), set)
+    }
+
+    /// The bridge begins on what an earlier process left.
+    pub(super) fn on(sitewise: FakeSiteWise, set: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
             host: host_config::Config::new("sparkwise"),
             twin: twin_config(),
@@ -43,7 +48,7 @@ impl Plant {
         set(&mut config);
         let mut plant = Self {
             bridge: Bridge::new(config, 1),
-            sitewise: FakeSiteWise::default(),
+            sitewise,
             edge: Edge::new(EdgeNode::new("Nordsee", "gw"), 0),
             now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
             points: Vec::new(),

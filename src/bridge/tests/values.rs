@@ -370,3 +370,37 @@ fn a_birth_that_repeats_an_old_change_time_still_shows() {
         [(0, GOOD, one.clone()), (10_000, UNCERTAIN, one.clone()), (80_000, GOOD, one)]
     );
 }
+
+/// It was an INFO when the number was sent, and nothing when SiteWise refused it.
+#[test]
+fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {
+    let mut plant = Plant::new(|_| {});
+    plant.nbirth(0, [Metric::new("Energy", 2e10), Metric::new("Power", 5.0)]);
+    plant.pass(Duration::from_secs(10));
+    let told = |plant: &Plant| -> Vec<_> {
+        let found = plant.bridge.host().findings();
+        let found = found.filter(|found| found.finding == Finding::NumberRefused);
+        found.map(|found| (found.edge.unwrap().to_string(), found.example.to_owned())).collect()
+    };
+    let refuse = |plant: &mut Plant, property: &str| {
+        let id = plant.property("gw", property).unwrap().id;
+        let points = plant.points.iter().filter(|point| point.stream.property == id);
+        plant.bridge.handle_points(points.cloned().collect(), plant.now);
+        plant.bridge.flush(plant.now);
+        let Some(Output::Send(request, entries)) = plant.bridge.poll_output(plant.now) else {
+            panic!("nothing is sent");
+        };
+        let fault = Fault { kind: FaultKind::Invalid, message: "no".into() };
+        let times = entries[0].values.iter().map(|tqv| tqv.time).collect();
+        let error = EntryError { entry: 0, fault, times };
+        plant.bridge.handle_answer(request, Ok(vec![error]), plant.now);
+        while plant.bridge.poll_output(plant.now).is_some() {}
+    };
+    refuse(&mut plant, "Power");
+    assert_eq!(told(&plant), []);
+    refuse(&mut plant, "Energy");
+    let expected = ("Nordsee/gw".to_owned(), "Nordsee/gw/Energy is 20000000000".to_owned());
+    assert_eq!(told(&plant), [expected]);
+    assert!(Finding::NumberRefused.is_loss() && !Finding::FarNumber.is_loss());
+    assert!(Finding::NumberRefused.words().contains("TWIN_INT64=string"));
+}

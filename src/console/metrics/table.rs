@@ -276,6 +276,20 @@ pub const TABLE: &[Metric] = &[
         "Places that SiteWise's tree did not have: the assets are live at the root.",
         |s| s.ledger.provisioning.tree_full as f64,
     ),
+    counter("sparkwise_units_set_total", "Units set on single assets.", |s| {
+        s.ledger.provisioning.units_set as f64
+    }),
+    counter(
+        "sparkwise_latest_values_unread_total",
+        "Latest values that could not be read after a start, of what births speak of: whether SiteWise \
+         shows what was written is not known.",
+        |s| s.ledger.values.unread as f64,
+    ),
+    counter(
+        "sparkwise_reads_given_up_total",
+        "Latest values whose reading was given up after several tries.",
+        |s| s.ledger.provisioning.reads_given_up as f64,
+    ),
     counter("sparkwise_provisioning_failures_total", "Control plane calls that failed.", |s| {
         s.ledger.provisioning.failures as f64
     }),

@@ -22,6 +22,9 @@ fn snapshot() -> Snapshot {
     ledger.values.values = 7;
     ledger.delivery.delivered = 5;
     ledger.refused.invalid = 2;
+    ledger.values.unread = 6;
+    ledger.provisioning.reads_given_up = 8;
+    ledger.provisioning.units_set = 9;
     Snapshot {
         host_id: "host".into(),
         linger: std::time::Duration::from_secs(1),
@@ -81,6 +84,9 @@ fn the_text_is_what_prometheus_reads() {
         "sparkwise_values_refused_total{reason=\"invalid\"} 2",
         "sparkwise_edge_nodes{phase=\"online\"} 3",
         "sparkwise_oldest_value_age_seconds 2.5",
+        "sparkwise_latest_values_unread_total 6",
+        "sparkwise_reads_given_up_total 8",
+        "sparkwise_units_set_total 9",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }

@@ -6,6 +6,7 @@ use super::*;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born};
 use crate::sparkplug::event::{Order, Quality, Sample};
+use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
 
 mod births;
@@ -154,7 +155,8 @@ fn told_birth(birth: &Birth) -> String {
         .filter(|metric| !matches!(&*metric.name, "bdSeq" | "Node Control/Rebirth"))
         .map(told_metric)
         .collect();
-    format!("birth {source}{definitions}: {}", metrics.join(", "))
+    let told = format!("birth {source}{definitions}: {}", metrics.join(", "));
+    shown(&told).into_owned()
 }
 
 fn told_metric(metric: &Born) -> String {

@@ -4,6 +4,7 @@ use super::is_control;
 use crate::globs::Globs;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{Birth, Content, Metric, Property};
+use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
 use crate::twin::Config;
 use crate::twin::mapping::{self, Form};
@@ -87,5 +88,5 @@ pub(in crate::twin) fn statics<'a, 'p>(
 
 /// Whether a static property is among those of `TWIN_STATIC`.
 fn takes(statics: Option<&Globs>, path: &[&str], name: &str) -> bool {
-    statics.is_none_or(|globs| globs.matches(&format!("{}/{name}", path.join("/"))))
+    statics.is_none_or(|globs| globs.matches(&shown(&format!("{}/{name}", path.join("/")))))
 }

@@ -4,12 +4,20 @@
 //! model that another one founded where at least four fifths of the tags are common, counted
 //! against the larger of the two sets. Names, types and units are what is compared. A unit is
 //! shown for all assets of a model, so one that differs keeps a device away.
+//!
+//! The founder may have lacked optional tags of its kind. So the model's set is what its founder
+//! had, or that with the first of what others brought, as many as make the founder's four fifths of
+//! it: whoever joins has at least three quarters of the founder's tags, and a kind does not wander.
+
+use std::borrow::Cow;
+use std::ops::RangeInclusive;
 
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::{ModelIx, Models};
 use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::text;
 use crate::twin::caps::Cap;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::Form;
@@ -50,6 +58,19 @@ pub(super) struct Kind {
     sketch: Sketch,
 }
 
+impl Kind {
+    /// How many tags the largest set has that a device is compared with, of a model with so many
+    /// members.
+    fn largest(&self, members: usize) -> usize {
+        self.core.max(members.min(self.core.saturating_mul(5) / 4))
+    }
+}
+
+/// How many tags have to be common to a set of `one` and one of `other`.
+fn needed(one: usize, other: usize) -> usize {
+    (one.max(other) * 4).div_ceil(5)
+}
+
 /// How many names fall on each place: two sets differ by at least as much as their sketches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Sketch([u16; PLACES]);
@@ -77,14 +98,15 @@ impl Sketch {
 
 /// The plain metrics of a node or device: what its kind is told by.
 #[derive(Debug, Default)]
-pub(crate) struct Tags<'a>(FxHashMap<&'a str, (Form, Option<String>)>);
+pub(crate) struct Tags<'a>(FxHashMap<Cow<'a, str>, (Form, Option<String>)>);
 
 impl<'a> Tags<'a> {
     /// Of names, forms and units, the first of a name.
     pub(crate) fn new(tags: impl Iterator<Item = (&'a str, Form, Option<&'a str>)>) -> Self {
         let mut all = FxHashMap::default();
         for (name, form, unit) in tags {
-            all.entry(name).or_insert_with(|| (form, unit.and_then(names::unit)));
+            // After a restart the name that people see is all that is known of those in the model.
+            all.entry(text::shown(name)).or_insert_with(|| (form, unit.and_then(names::unit)));
         }
         Self(all)
     }
@@ -98,6 +120,10 @@ impl<'a> Tags<'a> {
 /// What a founder is called in the description of the model that it founded.
 const FOUNDER: &str = "Founded by ";
 
+/// Kinds of one founder that are looked for: it founds another one where its asset was deleted and
+/// its tags have become others.
+const FOUNDED: usize = 16;
+
 /// Who founds a kind.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Founding<'a> {
@@ -109,20 +135,23 @@ impl Models {
     /// The model of the kind that a node or device belongs to, if there is one.
     pub(crate) fn alike(&self, Founding { founder, tags }: Founding<'_>) -> Option<ModelIx> {
         let (of, count) = (Of::source(founder), tags.0.len());
-        let sketch = Sketch::of(tags.0.keys().copied());
+        let sketch = Sketch::of(tags.0.keys().map(|name| &**name));
         let mut best = None;
         for (ix, model) in self.iter() {
             let Some(kind) = model.kind.as_deref().filter(|kind| kind.of == of) else { continue };
-            let larger = kind.core.max(count);
-            let needed = (larger * 4).div_ceil(5);
-            if needed == 0 || kind.core.min(count) < needed {
+            // Of one that has not been described the tags are not known.
+            if kind.core == 0 || count == 0 || kind.core / 2 > count {
                 continue;
             }
-            if kind.sketch.apart(&sketch) > kind.core + count - 2 * needed {
+            // Of the largest set so few have to be the founder's.
+            let most = kind.largest(model.properties.len());
+            let least = needed(most, count).saturating_sub(most - kind.core);
+            if kind.core.min(count) < least
+                || kind.sketch.apart(&sketch) > kind.core + count - 2 * least
+            {
                 continue;
             }
-            if let Some(common) = self.common(ix, kind.core, tags)
-                && common >= needed
+            if let Some(common) = self.common(ix, kind.core..=most, tags)
                 && best.is_none_or(|(most, _)| common > most)
             {
                 best = Some((common, ix));
@@ -131,24 +160,46 @@ impl Models {
         best.map(|(_, ix)| ix)
     }
 
-    /// How many of the tags are the founder's too; none if a unit differs.
-    fn common(&self, ix: ModelIx, core: usize, tags: &Tags<'_>) -> Option<usize> {
-        let mut common = 0;
+    /// How many of the tags are the model's too, of its first members, as many as `sets` allows;
+    /// none if these are too few in each of the sets, or if a unit differs.
+    fn common(&self, ix: ModelIx, sets: RangeInclusive<usize>, tags: &Tags<'_>) -> Option<usize> {
+        let (mut common, mut best, mut size) = (0, None, 0);
         let members = self.get(ix).properties.iter();
         let members = members.filter(|property| property.role == PropertyRole::Member);
-        for (place, member) in members.enumerate() {
+        for member in members {
+            if sets.contains(&size) && common >= needed(size, tags.0.len()) {
+                best = best.max(Some(common));
+            }
+            size += 1;
             let mut path = member.path();
             let (Some(name), None) = (path.next(), path.next()) else { continue };
-            let Some((form, unit)) = tags.0.get(name) else { continue };
+            let Some((form, unit)) = tags.0.get(&*text::shown(name)) else { continue };
             if *form != member.form {
                 continue;
             }
             if unit.as_deref() != member.unit.as_deref() {
                 return None;
             }
-            common += usize::from(place < core);
+            common += usize::from(size <= *sets.end());
         }
-        Some(common)
+        if sets.contains(&size) && common >= needed(size, tags.0.len()) {
+            best = best.max(Some(common));
+        }
+        best
+    }
+
+    /// Whether all that a model has is among the tags.
+    fn has_only(&self, ix: ModelIx, tags: &Tags<'_>) -> bool {
+        let members = self.get(ix).properties.iter();
+        let mut members = members.filter(|property| property.role == PropertyRole::Member);
+        members.all(|member| {
+            let mut path = member.path();
+            let name = path.next().filter(|_| path.next().is_none());
+            let tag = name.and_then(|name| tags.0.get(&*text::shown(name)));
+            tag.is_some_and(|(form, unit)| {
+                *form == member.form && unit.as_deref() == member.unit.as_deref()
+            })
+        })
     }
 
     /// How many kinds there are of edge nodes.
@@ -164,13 +215,19 @@ impl Models {
     /// `TWIN_MAX_MODELS` is reached.
     pub(crate) fn found(&mut self, founding: Founding<'_>, name: &str) -> Result<ModelIx, Cap> {
         let Founding { founder, tags } = founding;
-        let id = self.namespace.kind(founder);
         let of = Of::source(founder);
-        let kind = Kind { of, core: tags.0.len(), sketch: Sketch::of(tags.0.keys().copied()) };
-        if let Some(ix) = self.by_id(id) {
-            return Ok(ix);
+        let kind =
+            Kind { of, core: tags.0.len(), sketch: Sketch::of(tags.0.keys().map(|name| &**name)) };
+        // It may have been here before, and have founded one. With other tags it is of another kind.
+        let mut id = self.namespace.kind(founder, 1);
+        for number in 2.. {
+            match self.by_id(id) {
+                Some(ix) if self.has_only(ix, tags) => return Ok(ix),
+                Some(_) => id = self.namespace.kind(founder, number),
+                None => break,
+            }
         }
-        if self.list.len() >= self.max_models {
+        if self.is_full() {
             return Err(Cap::Models);
         }
         let name = self.kind_name(of, name, id);
@@ -248,7 +305,8 @@ impl Models {
                 Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
             let core = count.parse().ok()?;
             let kind = Kind { of: Of::source(&founder), core, sketch };
-            return (self.namespace.kind(&founder) == id).then_some(kind);
+            let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
+            return founded.into_iter().any(|founded| founded == id).then_some(kind);
         }
         // Those of an earlier version were called by a hash of their founder's tags.
         let bare = name.strip_prefix(self.prefix.as_str())?;

@@ -62,12 +62,12 @@ fn the_tree_keeps_its_limits() {
     }
     let late = models.named("late", None).unwrap();
     assert_eq!(models.hierarchy(root, late), Err(TreeFull::Hierarchies));
-    let (level, made) = models.level(root);
+    let (level, made) = models.level(root).unwrap();
     assert_eq!((&*models.get(level).name, made), ("root, more", true));
     assert_eq!(models.hierarchy(root, level), Ok(true));
     assert_eq!(models.hierarchy(level, late), Ok(true));
-    assert_eq!(models.level(root), (level, false));
-    let (next, _) = models.level(level);
+    assert_eq!(models.level(root), Ok((level, false)));
+    let (next, _) = models.level(level).unwrap();
     assert_eq!(models.get(next).name, "root, more 2");
     let child = models.named("child 0", None).unwrap();
     assert_eq!(models.hierarchy(child, root), Err(TreeFull::Cycle));
@@ -87,10 +87,16 @@ fn the_tree_keeps_its_limits() {
 
 #[test]
 fn caps_are_kept() {
-    let mut models = Models::new(Namespace::new("test"), "WF ".into(), 1, 1);
+    let mut models = Models::new(Namespace::new("test"), "WF ".into(), 5, 1);
     let ix = models.named("A", None).unwrap();
     assert_eq!(models.get(ix).name, "WF A");
     assert_eq!(models.named("B", None), Err(Cap::Models));
+    // The bridge's own have their places.
+    for (made, name) in (2..).zip(BUILT_IN) {
+        models.built_in(name, None);
+        assert_eq!((models.len(), models.is_full()), (made, true));
+    }
+    assert_eq!(models.len(), 5);
     models.property(ix, wanted(PropertyRole::Member, &["a"], Form::Double)).unwrap();
     let second = models.property(ix, wanted(PropertyRole::Member, &["b"], Form::Double));
     assert_eq!(second, Err(Cap::Properties));
@@ -180,8 +186,9 @@ fn a_model_is_a_kind_if_it_was_made_as_one() {
     let node = Source { edge: EdgeNode::new("Nordsee", "gw"), device: None };
     let device = Source { device: Some("Pump".into()), ..node.clone() };
     for (founder, told) in [(&node, "Nordsee/gw"), (&device, "Nordsee/gw/Pump")] {
-        let (id, about) = (namespace.kind(founder), format!("Founded by {told} with 1 tags"));
+        let (id, about) = (namespace.kind(founder, 1), format!("Founded by {told} with 1 tags"));
         assert!(is_kind(founder, id, "Pump", Some(&about)));
+        assert!(is_kind(founder, namespace.kind(founder, 2), "Pump", Some(&about)));
         assert!(!is_kind(founder, Uuid::from_u128(1), "Pump", Some(&about)));
         assert!(!is_kind(founder, id, "Pump", None));
         let other = if founder == &node { &device } else { &node };

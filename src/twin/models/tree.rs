@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::{ModelIx, Models};
 use crate::sitewise::api::Hierarchy;
 use crate::sitewise::limits;
+use crate::twin::caps::Cap;
 use crate::twin::names;
 
 /// Why a child model gets no place under a parent model.
@@ -80,17 +81,24 @@ impl Models {
 
     /// The model of the assets that hold what assets of `above` have no place for; true if it
     /// was made.
-    pub fn level(&mut self, above: ModelIx) -> (ModelIx, bool) {
+    ///
+    /// # Errors
+    ///
+    /// `TWIN_MAX_MODELS` is reached.
+    pub fn level(&mut self, above: ModelIx) -> Result<(ModelIx, bool), Cap> {
         let (base, number) = self.level_below(above);
         let id = self.namespace.level(self.get(base).id, number);
         let known = self.by_id(id);
+        if known.is_none() && self.is_full() {
+            return Err(Cap::Models);
+        }
         let ix = known.unwrap_or_else(|| {
             let name = names::level(&self.get(base).name, number);
             let about = format!("What assets of {} have no place for", self.get(base).name);
             self.insert(id, name, names::description(&about))
         });
         self.get_mut(ix).level = Some((base, number));
-        (ix, known.is_none())
+        Ok((ix, known.is_none()))
     }
 
     /// Where the model of [`level`](Self::level) is, if there is one.

@@ -158,3 +158,36 @@ fn an_attribute_that_cannot_be_read_is_written_as_the_birth_says() {
         assert_eq!(rig.written("T1", "Serial").len(), 1);
     }
 }
+
+#[test]
+fn what_has_no_form_in_sitewise_is_told_by_name() {
+    let table = |rows: usize| {
+        let cell = || vec![Some(Value::String("x".repeat(100).into()))];
+        let rows = (0..rows).map(|_| cell()).collect();
+        Value::DataSet(crate::sparkplug::value::DataSet { columns: vec!["c".into()], rows }.into())
+    };
+    let bytes = || Value::Bytes(vec![1, 2].into());
+    let born = |parameters: Vec<Property>, metrics: Vec<Metric>| {
+        let mut machine = turbine("T1", 0, 1.0, 0);
+        let Content::Instance(instance) = &mut machine.content else { panic!() };
+        instance.parameters = parameters;
+        let mut rig = Rig::new();
+        let metrics = [machine].into_iter().chain(metrics).collect();
+        rig.event(birth(node(), definitions(), metrics));
+        rig.seconds(30);
+        let found = rig.found.iter().filter(|(finding, _)| *finding == Finding::NotCarried);
+        let told: Vec<_> = found.map(|(_, example)| example.clone()).collect();
+        assert_eq!(rig.written("T1", "Speed").len(), 1);
+        rig.check_conservation();
+        told
+    };
+    let table_of = |rows| vec![property("Curve", DataType::DataSet, table(rows))];
+    assert_eq!(born(table_of(2), Vec::new()), [""; 0]);
+    assert_eq!(born(table_of(20), Vec::new()), ["Nordsee/gw/T1/Curve is of the type DataSet"]);
+    let firmware = vec![property("Firmware", DataType::Bytes, bytes())];
+    assert_eq!(born(firmware, Vec::new()), ["Nordsee/gw/T1/Firmware is of the type Bytes"]);
+    let file = leaf(3, "Plan", DataType::File, sample(0, bytes()));
+    assert_eq!(born(Vec::new(), vec![file]), ["Nordsee/gw/Plan is of the type File"]);
+    let unsaid = Sample { absent: true, ..sample(0, None) };
+    assert_eq!(born(Vec::new(), vec![leaf(3, "Plan", DataType::File, unsaid)]), [""; 0]);
+}

@@ -125,12 +125,12 @@ fn the_cap_of_assets_holds_over_restarts() {
 /// What the births of somebody else used up does not shut out a plant whose models are there.
 #[test]
 fn a_machine_past_the_cap_of_models_is_alive_and_those_of_a_known_kind_have_all() {
-    let config = Config { max_models: 4, ..config() };
+    let config = Config { max_models: 5, ..config() };
     let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
     let pump = |name: &str, offset| birth_at(offset, device(name), Vec::new(), flat(10));
     rig.event(birth(node(), Vec::new(), vec![]));
     rig.event(pump("Pump 1", 0));
-    // The bridge's, the group's and the node's, and the pump's: that is all.
+    // The pump's beside the bridge's own: that is all.
     let other = |n: u32| leaf(n, &format!("Other {n}"), DataType::Int32, sample(0, Value::Int(7)));
     rig.event(birth(device("Stranger"), Vec::new(), (0..3).map(other).collect()));
     let foreign = instance("F1", "Foreign", vec![other(0)]);
@@ -159,7 +159,7 @@ fn a_machine_past_the_cap_of_models_is_alive_and_those_of_a_known_kind_have_all(
 
 #[test]
 fn what_one_birth_loses_at_two_caps_is_counted_at_each() {
-    let mut rig = Rig::with(Config { max_models: 4, ..config() }, FakeSiteWise::default());
+    let mut rig = Rig::with(Config { max_models: 5, ..config() }, FakeSiteWise::default());
     rig.event(birth(node(), Vec::new(), vec![]));
     let other = |n: u32| leaf(n, &format!("Other {n}"), DataType::Int32, sample(0, Value::Int(7)));
     let beside = instance("F1", "Foreign", (499..502).map(other).collect());
@@ -199,4 +199,132 @@ fn what_sitewise_has_is_not_shut_out_with_what_is_gone_above_it() {
         assert_eq!(rig.sitewise.assets.len(), 5, "{gone}");
         assert_eq!(rig.capped, ["Nordsee/gw/D assets: the asset of Nordsee/gw/D"]);
     }
+}
+
+/// Seven gave eight, for the bridge's own did not count.
+#[test]
+fn there_are_no_more_models_than_the_cap_says_and_everybody_is_alive() {
+    for most in [1, 4, 5, 7, 12] {
+        let config = Config { max_models: most, ..config() };
+        let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+        for restarted in [false, true] {
+            if restarted {
+                rig = rig.restart_with(config.clone());
+            }
+            let offset = rig.offset();
+            let tag = |name: &str| leaf(0, name, DataType::Int32, sample(offset, Value::Int(1)));
+            let own = vec![tag("Load"), turbine("T1", 1, 12.0, offset)];
+            rig.event(birth_at(offset, node(), definitions(), own));
+            for number in 0..10 {
+                let name = format!("D{number}");
+                let metrics = vec![tag(&format!("{name} {restarted}"))];
+                rig.event(birth_at(offset, device(&name), Vec::new(), metrics));
+            }
+            rig.seconds(120);
+            let models = rig.sitewise.models.len();
+            assert!(models <= most.max(4), "{models} of {most}");
+            assert!(models + 1 >= most.min(4 + 12), "{models} of {most}");
+            for name in ["gw".to_owned()].into_iter().chain((0..10).map(|n| format!("D{n}"))) {
+                let shown = rig.shown(&name, "Online");
+                assert_eq!(shown, Some((Quality::Good, Variant::Boolean(true))), "{name}");
+            }
+            rig.check_conservation();
+        }
+    }
+}
+
+#[test]
+fn a_further_level_past_the_cap_of_models_leaves_its_assets_at_the_root_with_the_remedy() {
+    // The node's model and those of thirty devices take what the bridge's own four leave.
+    for (most, at_root) in [(35, 3), (36, 0)] {
+        let config = Config { max_models: most, ..config() };
+        let mut rig = Rig::with(config, FakeSiteWise::default());
+        rig.event(birth(node(), Vec::new(), Vec::new()));
+        rig.seconds(61);
+        for number in 0..32 {
+            let name = format!("D{number}");
+            let tag = leaf(0, &format!("{name} tag"), DataType::Int32, sample(0, Value::Int(1)));
+            rig.event(birth(device(&name), Vec::new(), vec![tag]));
+        }
+        rig.seconds(600);
+        let models = rig.sitewise.models.len();
+        assert!(models <= most, "{models}");
+        let problems = rig.twin.plan().problems();
+        let told = problems.filter(|(what, why)| {
+            what.starts_with("place of asset") && why.contains("TWIN_MAX_MODELS")
+        });
+        assert_eq!(told.count(), at_root, "{most}");
+    }
+}
+
+/// It stayed there, and nobody was told.
+#[test]
+fn what_came_to_the_shared_model_under_a_cap_is_named_once_that_is_lifted() {
+    let five = Config { max_models: 5, ..config() };
+    let mut rig = Rig::with(five, FakeSiteWise::default());
+    let born = |rig: &mut Rig, name: &str| {
+        let tag = |n| leaf(n, &format!("{name} {n}"), DataType::Int32, sample(0, Value::Int(7)));
+        rig.event(birth_at(rig.offset(), device(name), Vec::new(), (0..3).map(tag).collect()));
+        rig.seconds(90);
+    };
+    rig.event(birth(node(), Vec::new(), vec![]));
+    born(&mut rig, "Pump");
+    born(&mut rig, "Stranger");
+    let named = |rig: &Rig| -> Vec<String> {
+        let shared = rig.found.iter().filter(|(finding, _)| *finding == Finding::SharedModel);
+        shared.map(|(_, example)| example.clone()).collect()
+    };
+    // The cap is told instead.
+    assert_eq!(named(&rig), [""; 0]);
+    assert_eq!(rig.capped, ["Nordsee/gw/Stranger models: the model of Nordsee/gw/Stranger"]);
+    let mut rig = rig.restart();
+    born(&mut rig, "Pump");
+    born(&mut rig, "Stranger");
+    let told = "Nordsee/gw/Stranger has its tags on the model Sparkplug Device";
+    assert_eq!(named(&rig), [told]);
+    assert!(Finding::SharedModel.words().contains("delete its asset"));
+    assert_eq!(rig.shown("Stranger", "Stranger 0"), Some((Quality::Good, Variant::Integer(7))));
+    assert_eq!(rig.capped, [""; 0]);
+}
+
+/// A model that people named is a template's as well, and has as many members as SiteWise takes.
+#[test]
+fn a_machine_on_a_model_that_grew_full_tells_that_it_is_alive() {
+    let big = Config { max_properties: 5_000, ..config() };
+    let kinds = Kinds::parse("Nordsee/gw/P* => Big").unwrap();
+    let named = Config { kinds, ..big.clone() };
+    let definition = || {
+        let member = |n| Member {
+            name: format!("M{n:04}").into(),
+            properties: Vec::new(),
+            kind: MemberKind::Leaf(Some(DataType::Int32)),
+        };
+        let (version, parent) = (None, None);
+        let members = (0..5_100).map(member).collect();
+        Definition { name: "Big".into(), version, parent, parameters: Vec::new(), members }
+    };
+    let born = |rig: &mut Rig| {
+        rig.event(birth_at(rig.offset(), node(), vec![definition()], vec![]));
+        rig.seconds(300);
+        rig.event(birth_at(rig.offset(), device("P1"), Vec::new(), flat(2)));
+        rig.event(data(device("P1"), vec![(0, sample(rig.offset(), Value::Int(2)))]));
+        rig.seconds(300);
+    };
+    let mut rig = Rig::with(named.clone(), FakeSiteWise::default());
+    born(&mut rig);
+    assert_eq!(rig.properties("P1").len(), 5_000 - 2, "two are for what an edge node tells");
+    assert_eq!(rig.shown("P1", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+    assert_eq!(rig.shown("P1", "M0000"), Some((Quality::Good, Variant::Integer(2))));
+
+    // One that was full before anybody had named it has no room: what fits is shown all the same.
+    let mut rig = Rig::with(big, FakeSiteWise::default());
+    rig.event(birth(node(), vec![definition()], vec![]));
+    rig.seconds(600);
+    let mut rig = rig.restart_with(named);
+    born(&mut rig);
+    assert_eq!(rig.properties("P1").len(), 5_000);
+    assert_eq!(rig.shown("P1", "M0000"), Some((Quality::Good, Variant::Integer(2))));
+    let told = "Nordsee/gw/P1 properties: what tells whether Nordsee/gw/P1 is alive";
+    assert!(rig.capped.contains(&told.to_owned()), "{:?}", rig.capped);
+    assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 0);
 }

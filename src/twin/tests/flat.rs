@@ -3,33 +3,33 @@
 use super::*;
 
 /// A tag of a double, with a unit if it has one.
-fn tag(slot: u32, name: &str, unit: Option<&str>) -> Metric {
+pub(super) fn tag(slot: u32, name: &str, unit: Option<&str>) -> Metric {
     let mut metric = leaf(slot, name, DataType::Double, sample(0, Value::Double(1.0)));
     let unit = unit.map(|unit| property("engUnit", DataType::String, text(unit)));
     metric.properties.extend(unit);
     metric
 }
 
-fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Metric> {
+pub(super) fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Metric> {
     (0..).zip(names).map(|(slot, name)| tag(slot, name, None)).collect()
 }
 
-fn born(rig: &mut Rig, name: &str, metrics: Vec<Metric>) {
+pub(super) fn born(rig: &mut Rig, name: &str, metrics: Vec<Metric>) {
     rig.event(birth_at(rig.offset(), device(name), Vec::new(), metrics));
 }
 
-fn begin(config: Config) -> Rig {
+pub(super) fn begin(config: Config) -> Rig {
     let mut rig = Rig::with(config, FakeSiteWise::default());
     rig.event(birth(node(), Vec::new(), Vec::new()));
     rig.seconds(5);
     rig
 }
 
-fn model_of<'a>(rig: &'a Rig, asset: &str) -> &'a str {
+pub(super) fn model_of<'a>(rig: &'a Rig, asset: &str) -> &'a str {
     &rig.sitewise.models[&rig.sitewise.asset(asset).1.model].name
 }
 
-fn unplaced(rig: &Rig) -> usize {
+pub(super) fn unplaced(rig: &Rig) -> usize {
     rig.sitewise.assets.values().filter(|asset| asset.parent.is_none()).count()
         // The bridge and the group.
         - 2

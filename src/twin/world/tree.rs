@@ -68,7 +68,7 @@ impl World {
         if known.is_none() && !self.assets.has_room() {
             return None;
         }
-        let (model, made) = self.models.level(above);
+        let (model, made) = self.models.level(above).ok()?;
         if made {
             self.changed.insert(model);
         }
@@ -95,6 +95,12 @@ impl World {
             Some(place) => {
                 self.assets.move_under(ix, place);
                 self.plan.moved(ix);
+            }
+            None if self.models.is_full() => {
+                let why = format!(
+                    "{why}; or raise TWIN_MAX_MODELS, which leaves none for a further level"
+                );
+                self.plan.at_root(ix, &self.assets, &why);
             }
             None => self.plan.at_root(ix, &self.assets, why),
         }

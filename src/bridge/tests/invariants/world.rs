@@ -113,6 +113,14 @@ pub(super) struct World {
     refused_before: u64,
 }
 
+/// The bridge. It keeps places for the models that nodes and devices share, made or not; they come
+/// on top here, so that whatever a cap keeps out, SiteWise has as many models as are configured.
+fn bridge(config: &Config, seed: u64) -> Bridge {
+    let mut config = config.clone();
+    config.twin.max_models += 2;
+    Bridge::new(config, seed)
+}
+
 impl World {
     pub(super) fn new(spec: &Spec) -> Self {
         let mut twin = twin_config();
@@ -128,7 +136,7 @@ impl World {
         let config = Config { host, twin, delivery: delivery::Config::default() };
         let nodes = plant::plant(spec.seed, spec.size, spec.wide, START);
         let mut world = Self {
-            bridge: Bridge::new(config.clone(), spec.seed),
+            bridge: bridge(&config, spec.seed),
             config,
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
@@ -428,7 +436,7 @@ impl World {
         self.outbox = Memory::new(1 << 24);
         (self.discarded, self.refused_before) = (0, 0);
         self.capped.clear();
-        self.bridge = Bridge::new(self.config.clone(), u64::from(act.seed));
+        self.bridge = bridge(&self.config, u64::from(act.seed));
         self.unheard(rng, 5_000);
         self.reach("restart");
         self.connect();

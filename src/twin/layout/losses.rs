@@ -1,0 +1,43 @@
+//! What of a birth has no place in SiteWise: told by its name.
+
+use super::{Laying, Place, Spot, leaves};
+use crate::sparkplug::datatype::DataType as SparkplugType;
+use crate::sparkplug::event::Metric;
+use crate::twin::caps::Cap;
+use crate::twin::counts::Dropped;
+use crate::twin::world::World;
+
+impl Laying<'_> {
+    /// What the path leads to does not fit.
+    pub(super) fn meet(&mut self, spot: Spot, cap: Cap) {
+        let Self { world, path, .. } = self;
+        let World { assets, capped, .. } = &mut **world;
+        let address = &assets.get(spot.asset).address;
+        capped.meet(cap, || format!("{address}/{}", path.join("/")));
+    }
+
+    /// SiteWise has no form for what the path, with these names behind it, leads to.
+    pub(super) fn lacks_form(
+        &mut self,
+        spot: Spot,
+        names: &[&str],
+        datatype: Option<SparkplugType>,
+    ) {
+        let Self { world, path, formless, .. } = self;
+        let address = &world.assets.get(spot.asset).address;
+        let path = [path, names].concat().join("/");
+        formless.get_or_insert_with(|| match datatype {
+            Some(datatype) => format!("{address}/{path} is of the type {datatype:?}"),
+            None => format!("{address}/{path} is of no type that is known"),
+        });
+    }
+
+    /// Nothing of an instance has a place.
+    pub(super) fn give_up(&mut self, members: &[Metric], why: Dropped) {
+        let mut found = Vec::new();
+        leaves(members, &mut found);
+        for (slot, _) in found {
+            self.set(slot, Place::None(why));
+        }
+    }
+}
