@@ -23,20 +23,12 @@ mod latin;
 mod plant;
 mod spellings;
 mod values;
+mod weather;
+
+use self::weather::{Moody, Weather};
 
 const START: i64 = 1_790_000_000_000;
 const SERVER: ServerId = ServerId(0);
-
-/// How SiteWise behaves, in percent of the calls.
-#[derive(Clone, Copy, Debug, Default)]
-struct Weather {
-    /// Control-plane calls that fail.
-    steps: u8,
-    /// Requests that fail as a whole.
-    requests: u8,
-    /// Entries that are throttled.
-    entries: u8,
-}
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -142,10 +134,6 @@ impl World {
         world.bridge.handle_connected(SERVER, world.now.wall, world.now);
         world.drain();
         world
-    }
-
-    fn chance(&mut self, percent: u8) -> bool {
-        self.rng.u8(0..100) < percent
     }
 
     fn act(&mut self, act: Act) {
@@ -254,13 +242,7 @@ impl World {
                 self.rebirths += usize::from(publish.message.topic.contains("/NCMD/"));
             }
             Output::Step(id, step) => {
-                let kinds = [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Conflict];
-                let answer = if self.chance(self.weather.steps) {
-                    let kind = kinds[self.rng.usize(0..kinds.len())];
-                    Err(Fault { kind, message: "weather".into() })
-                } else {
-                    self.sitewise.call(step)
-                };
+                let answer = self.moody().call(step);
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
@@ -293,63 +275,17 @@ impl World {
 
     /// Answers what is in flight.
     fn answer(&mut self) {
+        let clock = self.true_time();
         for (id, entries) in std::mem::take(&mut self.in_flight) {
-            let answer = if self.chance(self.weather.requests) {
-                let kinds = [FaultKind::Throttled, FaultKind::Unavailable];
-                let kind = kinds[self.rng.usize(0..kinds.len())];
-                // Half of them were carried out all the same.
-                if self.rng.bool() {
-                    self.write(&entries);
-                }
-                Err(Fault { kind, message: "weather".into() })
-            } else {
-                Ok(self.write(&entries))
-            };
+            let answer = self.moody().put(&entries, clock);
             self.bridge.handle_answer(id, answer, self.now);
         }
         self.drain();
     }
 
-    /// What SiteWise takes of a request, and what it says against the rest.
-    fn write(&mut self, entries: &[Entry]) -> Vec<EntryError> {
-        assert!(entries.len() <= 10);
-        let mut errors = Vec::new();
-        for (place, entry) in entries.iter().enumerate() {
-            assert!((1..=10).contains(&entry.values.len()));
-            let known = self.sitewise.assets.get(&entry.asset);
-            let model = known.and_then(|asset| self.sitewise.models.get(&asset.model));
-            let known = model.is_some_and(|model| {
-                model.properties.iter().any(|property| property.id == entry.property)
-            });
-            let kind = if !known {
-                Some(FaultKind::NotFound)
-            } else if self.chance(self.weather.entries) {
-                Some(FaultKind::Throttled)
-            } else {
-                None
-            };
-            if let Some(kind) = kind {
-                let fault = Fault { kind, message: "weather".into() };
-                errors.push(EntryError { entry: place, fault, times: Vec::new() });
-                continue;
-            }
-            let truth = self.true_time();
-            let window = truth.minus(limits::OLDEST_VALUE)..=truth.plus(limits::NEWEST_VALUE);
-            let (taken, outside): (Vec<_>, Vec<_>) =
-                entry.values.iter().partition(|tqv| window.contains(&tqv.time));
-            if !outside.is_empty() {
-                let fault = Fault { kind: FaultKind::OutOfRange, message: "weather".into() };
-                let times = outside.into_iter().map(|tqv| tqv.time).collect();
-                errors.push(EntryError { entry: place, fault, times });
-            }
-            for Tqv { time, quality, value } in taken {
-                let stream =
-                    crate::delivery::point::Stream { asset: entry.asset, property: entry.property };
-                let key = Key { stream, time: *time, quality: *quality };
-                self.written.insert(key, value.clone());
-            }
-        }
-        errors
+    fn moody(&mut self) -> Moody<'_> {
+        let Self { weather, rng, sitewise, written, .. } = self;
+        Moody { weather: *weather, rng, sitewise, written }
     }
 
     /// Lets time pass, stopping wherever something is due.

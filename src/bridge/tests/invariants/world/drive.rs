@@ -1,13 +1,9 @@
 //! The shell around the bridge: it does what is asked for, with SiteWise's moods.
 
 use super::*;
-use crate::delivery::point::Stream;
+use crate::bridge::tests::weather::{LOST, Moody};
 
 impl World {
-    fn chance(&mut self, percent: u8) -> bool {
-        self.rng.u8(0..100) < percent
-    }
-
     pub(super) fn drain(&mut self) {
         loop {
             while let Some(output) = self.bridge.poll_output(self.now) {
@@ -76,77 +72,27 @@ impl World {
         }
     }
 
+    fn moody(&mut self) -> Moody<'_> {
+        let Self { weather, rng, sitewise, written, .. } = self;
+        Moody { weather: *weather, rng, sitewise, written }
+    }
+
     fn call(&mut self, step: Step) -> Result<Done, Fault> {
-        if !self.chance(self.weather.steps) {
-            return self.sitewise.call(step);
-        }
-        let kinds =
-            [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Conflict, FaultKind::Changed];
-        let kind = kinds[self.rng.usize(..kinds.len())];
-        // An answer that is lost says nothing about what was done.
-        if kind == FaultKind::Unavailable && self.rng.bool() {
+        let answer = self.moody().call(step);
+        if answer.as_ref().is_err_and(|fault| fault.message == LOST) {
             self.reach("carried out, answer lost");
-            let _ = self.sitewise.call(step);
         }
-        Err(Fault { kind, message: "weather".into() })
+        answer
     }
 
     /// Answers what is in flight.
     fn answer(&mut self) {
+        let clock = self.now.wall;
         for (id, entries) in std::mem::take(&mut self.in_flight) {
-            let answer = if self.chance(self.weather.requests) {
-                let kinds = [FaultKind::Throttled, FaultKind::Unavailable];
-                let kind = kinds[self.rng.usize(..kinds.len())];
-                if kind == FaultKind::Unavailable && self.rng.bool() {
-                    self.write(&entries);
-                }
-                Err(Fault { kind, message: "weather".into() })
-            } else {
-                Ok(self.write(&entries))
-            };
+            let answer = self.moody().put(&entries, clock);
             self.bridge.handle_answer(id, answer, self.now);
         }
         self.drain();
-    }
-
-    /// What SiteWise takes of a request, and what it says against the rest.
-    fn write(&mut self, entries: &[Entry]) -> Vec<EntryError> {
-        let mut errors = Vec::new();
-        for (place, entry) in entries.iter().enumerate() {
-            let known = self.sitewise.assets.get(&entry.asset);
-            let model = known.and_then(|asset| self.sitewise.models.get(&asset.model));
-            let known =
-                model.is_some_and(|model| model.all_properties().any(|p| p.id == entry.property));
-            let kind = if !known {
-                Some(FaultKind::NotFound)
-            } else if self.chance(self.weather.entries) {
-                Some(FaultKind::Throttled)
-            } else {
-                None
-            };
-            if let Some(kind) = kind {
-                let fault = Fault { kind, message: "weather".into() };
-                errors.push(EntryError { entry: place, fault, times: Vec::new() });
-                continue;
-            }
-            let wall = self.now.wall;
-            let window = wall.minus(limits::OLDEST_VALUE)..=wall.plus(limits::NEWEST_VALUE);
-            let (taken, outside): (Vec<_>, Vec<_>) =
-                entry.values.iter().partition(|tqv| window.contains(&tqv.time));
-            if !outside.is_empty() {
-                let fault = Fault { kind: FaultKind::OutOfRange, message: "weather".into() };
-                let times = outside.into_iter().map(|tqv| tqv.time).collect();
-                errors.push(EntryError { entry: place, fault, times });
-            }
-            for tqv in taken {
-                let Tqv { time, quality, value } = tqv;
-                let stream = Stream { asset: entry.asset, property: entry.property };
-                let key = Key { stream, time: *time, quality: *quality };
-                self.written.insert(key, value.clone());
-                self.sitewise.put(entry.asset, entry.property, tqv.clone());
-            }
-        }
-        errors
     }
 
     /// Lets time pass, stopping wherever something is due.
