@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use self::engine::{Ended, Engine, Report};
+use self::engine::{Ended, Engine, Patience, Report};
 pub use self::ledger::{Ledger, Losses, Messages};
 use self::servers::{Server, Servers};
 use crate::bridge::{self, Bridge};
@@ -63,12 +63,17 @@ pub enum Error {
     Task(&'static str),
 }
 
-/// Runs the bridge against AWS, until `shutdown`.
+/// Runs the bridge against AWS, until `shutdown`. Then it delivers what waits, until `hurry` at
+/// most.
 ///
 /// # Errors
 ///
 /// It cannot start, or a task failed.
-pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<Ledger, Error> {
+pub async fn run(
+    config: Config,
+    shutdown: impl Future<Output = ()>,
+    hurry: impl Future<Output = ()>,
+) -> Result<Ledger, Error> {
     tokio::pin!(shutdown);
     let listener = Listener::bind(&config.console).await.map_err(Error::Console)?;
     let console = Console::start(listener, "the AWS account and region are not known yet");
@@ -82,7 +87,7 @@ pub async fn run(config: Config, shutdown: impl Future<Output = ()>) -> Result<L
             () = &mut shutdown => return Ok(Ledger::default()),
         },
     };
-    run_on(config, console, sitewise, &namespace, shutdown).await
+    run_on(config, console, sitewise, &namespace, (shutdown, hurry)).await
 }
 
 /// The console's task, and the engine's end of its questions.
@@ -156,7 +161,7 @@ pub async fn run_with_console<S: SiteWise>(
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
     let console = Console::start(listener, "the engine does not run yet");
-    run_on(config, console, sitewise, namespace, shutdown).await
+    run_on(config, console, sitewise, namespace, (shutdown, std::future::pending())).await
 }
 
 async fn run_on<S: SiteWise>(
@@ -164,9 +169,9 @@ async fn run_on<S: SiteWise>(
     console: Console,
     sitewise: S,
     namespace: &str,
-    shutdown: impl Future<Output = ()>,
+    end: (impl Future<Output = ()>, impl Future<Output = ()>),
 ) -> Result<Ledger, Error> {
-    let Console { answers, task, end } = console;
+    let Console { answers, task, end: console } = console;
     let grace = config.process.shutdown_grace;
     let outbox = outbox(&config.outbox)?;
     let (inbound, messages) = mpsc::channel(INBOUND);
@@ -190,22 +195,26 @@ async fn run_on<S: SiteWise>(
         emf: config.console.emf.then(Emf::default),
     };
     let engine = Engine::new(bridge, outbox, sitewise, Servers(servers), report);
-    let mut engine = Box::pin(engine.run(messages, answers, shutdown, grace));
-    let Ended { ledger, took } = loop {
+    let mut engine = Box::pin(engine.run(messages, answers, end, grace));
+    let Ended { ledger, took, patience } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
             // Connections end once the engine has dropped its ends of their queues.
             Some(ended) = connections.join_next() => ended.map_err(|_| Error::Task("mqtt"))?,
         }
     };
+    if patience == Patience::None {
+        // The servers publish our will.
+        connections.shutdown().await;
+    }
     while let Some(ended) = connections.join_next().await {
         ended.map_err(|_| Error::Task("mqtt"))?;
     }
-    drop(end);
+    drop(console);
     if let Some(task) = task {
         task.await.map_err(|_| Error::Task("console"))?;
     }
-    ledger.report(took, grace);
+    ledger.report(took, patience);
     Ok(ledger)
 }
 

@@ -137,6 +137,12 @@ impl Bridge {
         self.follow_host(now);
     }
 
+    /// A message has arrived whose packet is larger than is taken.
+    pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
+        self.host.handle_oversized(server, topic, retain, now);
+        self.follow_host(now);
+    }
+
     /// The message that has just arrived on `topic` travelled at this quality of service.
     pub fn handle_qos(&mut self, topic: &str, qos: u8, now: Now) {
         self.host.handle_qos(topic, qos, now.wall);

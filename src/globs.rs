@@ -36,7 +36,7 @@ impl Globs {
             Glob::new(pattern)
                 .map_err(|error| format!("has a wrong glob `{pattern}`: {}", error.kind()))
         };
-        for pattern in text.split(',').map(str::trim).filter(|pattern| !pattern.is_empty()) {
+        for pattern in split(text).map(str::trim).filter(|pattern| !pattern.is_empty()) {
             set.add(glob(pattern)?);
             if trees {
                 // A star crosses slashes.
@@ -55,6 +55,16 @@ impl Globs {
     pub fn matches(&self, text: &str) -> bool {
         self.set.is_match(text)
     }
+}
+
+/// At its commas, those excepted that a backslash stands before: to a glob such a comma is one.
+fn split(text: &str) -> impl Iterator<Item = &str> {
+    let mut escaped = false;
+    text.split(move |c| {
+        let separates = c == ',' && !escaped;
+        escaped = c == '\\' && !escaped;
+        separates
+    })
 }
 
 impl PartialEq for Globs {
@@ -78,6 +88,19 @@ mod tests {
         let wrong = Globs::parse("[").unwrap_err();
         assert!(wrong.contains("`[`"), "{wrong}");
         assert!(Globs::parse(" ,").is_err(), "a list that takes nothing is a mistake");
+    }
+
+    #[test]
+    fn a_comma_may_be_part_of_a_pattern() {
+        let globs = Globs::parse_trees(r"Halle 1\, Nord/gw,b").unwrap();
+        for (text, expected) in [
+            ("Halle 1, Nord/gw", true),
+            ("Halle 1, Nord/gw/Pump", true),
+            ("b", true),
+            ("Halle 1", false),
+        ] {
+            assert_eq!(globs.matches(text), expected, "{text}");
+        }
     }
 
     #[test]

@@ -69,7 +69,7 @@ fn start() -> ExitCode {
         Ok(begun) => begun,
         Err(code) => return code,
     };
-    let run = async { Box::pin(app::run(config, signalled())).await };
+    let run = async { Box::pin(app::run(config, signalled(1), signalled(2))).await };
     match runtime.block_on(run) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
@@ -117,16 +117,20 @@ fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
     Ok((config, runtime))
 }
 
-/// SIGTERM, as ECS and Docker send it, or SIGINT. From this call on, so that one that comes while
-/// the bridge still starts ends it in order as well.
-fn signalled() -> impl Future<Output = ()> {
+/// SIGTERM, as ECS and Docker send it, or SIGINT, so many times. From this call on, so that one
+/// that comes while the bridge still starts ends it in order as well.
+fn signalled(times: u32) -> impl Future<Output = ()> {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
-    async {
+    async move {
         match signals {
-            (Ok(mut terminate), Ok(mut interrupt)) => tokio::select! {
-                _ = terminate.recv() => {}
-                _ = interrupt.recv() => {}
-            },
+            (Ok(mut terminate), Ok(mut interrupt)) => {
+                for _ in 0..times {
+                    tokio::select! {
+                        _ = terminate.recv() => {}
+                        _ = interrupt.recv() => {}
+                    }
+                }
+            }
             // Without handlers the signals end the process by themselves.
             _ => std::future::pending().await,
         }

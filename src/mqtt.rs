@@ -6,10 +6,13 @@
 //! when STATE is published.
 
 mod connection;
+mod dial;
 mod failure;
+mod frames;
 mod inbox;
 mod options;
 mod session;
+mod sieve;
 mod tls;
 
 use bytes::Bytes;
@@ -42,6 +45,18 @@ pub enum Inbound {
         payload: Bytes,
         /// The quality of service that it travelled at.
         qos: u8,
+        /// It was stored by the server: it is not live.
+        retain: bool,
+    },
+    /// A message, at the same time, whose packet is larger than is taken: it was left out on the
+    /// way, and acknowledged where it had to be.
+    Oversized {
+        /// The server's place in `MQTT_URL`.
+        server: u16,
+        /// Its topic.
+        topic: String,
+        /// The size of the packet.
+        size: u64,
         /// It was stored by the server: it is not live.
         retain: bool,
     },

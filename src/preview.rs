@@ -110,6 +110,8 @@ pub enum Error {
 struct Told {
     /// With the time of arrival.
     events: Vec<(Now, Event)>,
+    /// What they take.
+    parts: usize,
     /// How long was listened; none where a capture has no times.
     listened: Option<Duration>,
     /// Nodes that spoke without a birth.

@@ -11,6 +11,7 @@ pub mod counts;
 mod defined;
 mod differences;
 mod early;
+mod held;
 pub mod identity;
 mod kinds;
 mod layout;
@@ -27,7 +28,7 @@ pub mod view;
 mod world;
 mod writer;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -39,6 +40,8 @@ use self::caps::{Cap, Lost};
 use self::counts::{Counts, Dropped};
 pub use self::differences::{Difference, Part};
 use self::early::Early;
+pub(crate) use self::held::parts;
+use self::held::{Gone, Held};
 use self::identity::Namespace;
 pub use self::kinds::Kinds;
 pub use self::layout::is_control;
@@ -59,9 +62,6 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Data, Death, Event};
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
-
-/// Values held until SiteWise has told what it has; beyond, data is given up and counted.
-const HELD_VALUES: usize = 500_000;
 
 /// What becomes of nested templates.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -158,15 +158,6 @@ pub enum Output {
     Hope(EdgeNode),
 }
 
-/// An event that waits until SiteWise has told what it has.
-#[derive(Debug)]
-struct Held {
-    event: Event,
-    /// What of its values has been sent already, at the places of its samples; none where that
-    /// was not tried yet.
-    sent: Option<Vec<Option<Key>>>,
-}
-
 /// The twin.
 ///
 /// After each `handle_*` the caller drains [`poll_output`](Self::poll_output);
@@ -183,8 +174,7 @@ pub struct Twin {
     began: Option<i64>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
-    held: VecDeque<Held>,
-    held_values: usize,
+    held: Held,
     early: Early,
     tagless: Tagless,
     lookups: LookUps,
@@ -202,8 +192,7 @@ impl Twin {
             beat: None,
             began: None,
             grouped: BTreeSet::new(),
-            held: VecDeque::new(),
-            held_values: 0,
+            held: Held::default(),
             early: Early::default(),
             tagless: Tagless::default(),
             lookups: LookUps::default(),
@@ -217,7 +206,17 @@ impl Twin {
         if self.writer.world.plan.learned() {
             self.follow(event, &[], now);
         } else {
-            self.hold(event);
+            // Once grouped it stays as it is, so that its leaves keep their places.
+            let event = match event {
+                Event::Birth(birth) => Event::Birth(self.group(birth)),
+                Event::Data(_) | Event::Death(_) => event,
+            };
+            let Gone { sent, lost } = self.held.keep(event);
+            let counts = &mut self.writer.world.counts;
+            counts.drop_values(Dropped::Unlearned, lost);
+            // What was sent counted as the bridge's own while it was held.
+            counts.points += sent;
+            counts.own_points -= sent;
             self.send_early(now);
         }
     }
@@ -226,7 +225,7 @@ impl Twin {
     pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
         let World { models, assets, plan, .. } = &mut self.writer.world;
         plan.handle_done(id, answer, models, assets, now.instant);
-        if self.held.front().is_some_and(|held| held.sent.is_none()) {
+        if self.held.is_untried() {
             self.send_early(now);
         }
     }
@@ -306,7 +305,7 @@ impl Twin {
 
     /// Values held until SiteWise has told what it has.
     pub fn held(&self) -> usize {
-        self.held_values
+        self.held.values()
     }
 
     /// How flat metrics are grouped into assets.
@@ -400,35 +399,15 @@ impl Twin {
         (self.writer.world.models.iter().count(), self.writer.world.assets.len())
     }
 
-    fn hold(&mut self, event: Event) {
-        let values = values_in(&event);
-        if matches!(event, Event::Data(_)) && self.held_values + values > HELD_VALUES {
-            for _ in 0..values {
-                self.writer.world.counts.drop_value(Dropped::Unlearned);
-            }
-            return;
-        }
-        self.held_values += values;
-        // Once grouped it stays as it is, so that its leaves keep their places.
-        let event = match event {
-            Event::Birth(birth) => Event::Birth(self.group(birth)),
-            Event::Data(_) | Event::Death(_) => event,
-        };
-        self.held.push_back(Held { event, sent: None });
-    }
-
     /// Sends what can go before SiteWise has told of its assets.
     fn send_early(&mut self, now: Now) {
         let Self { held, early, writer, config, .. } = self;
         if !writer.world.plan.models_known() {
             return;
         }
-        // What was tried stands in front.
-        let untried = held.iter().rev().take_while(|held| held.sent.is_none()).count();
-        let tried = held.len() - untried;
-        for held in held.iter_mut().skip(tried) {
-            let points = early.points(&held.event, config, &writer.world.plan, now);
-            held.sent = Some(early::keys(&points));
+        for (event, sent) in held.untried() {
+            let points = early.points(event, config, &writer.world.plan, now);
+            *sent = Some(early::keys(&points));
             writer.send_early(points.into_iter().flatten());
         }
     }
@@ -436,10 +415,9 @@ impl Twin {
     fn learned(&mut self, now: Now) {
         self.writer.world.take_known_names();
         self.begin_beat(now);
-        self.held_values = 0;
         self.early = Early::default();
-        for Held { event, sent } in std::mem::take(&mut self.held) {
-            self.follow(event, &sent.unwrap_or_default(), now);
+        for (event, sent) in std::mem::take(&mut self.held).into_events() {
+            self.follow(event, &sent, now);
         }
         self.expect_known();
     }

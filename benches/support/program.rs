@@ -127,11 +127,16 @@ impl Bridge {
         at
     }
 
+    /// Sends it a signal.
+    pub(crate) async fn signal(&self, name: &str) {
+        let (name, id) = (format!("-{name}"), self.id().to_string());
+        let sent = Command::new("kill").args([&name, &id]).status().await.unwrap();
+        assert!(sent.success());
+    }
+
     /// Ends it in order; what it logged.
     pub(crate) async fn terminate(mut self) -> Vec<String> {
-        let id = self.id().to_string();
-        let sent = Command::new("kill").args(["-TERM", &id]).status().await.unwrap();
-        assert!(sent.success());
+        self.signal("TERM").await;
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         let status = ended.expect("the bridge does not end").unwrap();
         let lines = self.log().await;

@@ -1,5 +1,8 @@
 //! The loop around the bridge: inputs in, outputs performed, each once.
 
+mod calls;
+mod tell;
+
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,20 +29,23 @@ use crate::outbox::{Change, Outbox, Passed};
 use crate::sitewise::api::Fault;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
-use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
-use crate::twin::plan::step::{Done, Step, StepId};
+use crate::twin::counts::Dropped;
+use crate::twin::plan::step::{Done, StepId};
 
-/// Messages taken from the queue at once.
+/// Messages taken from the queue in one turn, and how long a turn of them may take.
 const BATCH: usize = 32;
+const TURN: Duration = Duration::from_millis(10);
 /// Between two lines about how things go.
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
 /// How long the disk may take at the end to have what is left.
 const LAST_WRITE: Duration = Duration::from_secs(5);
+/// The same where the end is wanted at once.
+const HASTY_WRITE: Duration = Duration::from_millis(500);
 
 /// For so long after values were given up the outbox counts as full.
 const FULL: Duration = Duration::from_secs(60);
@@ -50,6 +56,16 @@ pub(super) struct Ended {
     pub ledger: Ledger,
     /// From the request to end until it ended.
     pub took: Duration,
+    pub patience: Patience,
+}
+
+/// How long what waits at the end is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Patience {
+    /// For so long.
+    Grace(Duration),
+    /// The end was asked for once more.
+    None,
 }
 
 pub(super) struct Engine<S> {
@@ -68,11 +84,19 @@ pub(super) struct Engine<S> {
     report: Report,
     /// What is on disk alone stays there.
     ending: bool,
-    /// Whether it is known what SiteWise has.
-    learned: bool,
+    learning: Learning,
     began: Timestamp,
     clock: Clock,
     next_report: Instant,
+}
+
+/// Whether it is known what SiteWise has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Learning {
+    Begun,
+    /// Values were given up meanwhile.
+    Full,
+    Done,
 }
 
 /// What the engine tells of itself once a minute, and how much may wait.
@@ -110,43 +134,41 @@ impl<S: SiteWise> Engine<S> {
             began: clock.now().wall,
             clock,
             next_report: Instant::START + REPORT,
-            learned: false,
+            learning: Learning::Begun,
         }
     }
 
-    /// Runs until `shutdown`, then flushes for at most `grace`.
+    /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `hurry`.
     pub(super) async fn run(
         mut self,
         mut messages: mpsc::Receiver<Inbound>,
         answers: Answers,
-        shutdown: impl Future<Output = ()>,
+        (shutdown, hurry): (impl Future<Output = ()>, impl Future<Output = ()>),
         grace: Duration,
     ) -> Result<Ended, Error> {
-        tokio::pin!(shutdown);
+        tokio::pin!(shutdown, hurry);
         answers.begin();
         let mut questions = answers.questions;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
-        let mut batch = Vec::with_capacity(BATCH);
         let wake = Arc::clone(&self.wake);
         self.perform();
         loop {
             self.set(&mut timer);
+            // Whichever is ready, none before the others: any of them may never end. Each does a
+            // bounded piece of its work, and what is due comes after each such turn.
             tokio::select! {
-                biased;
                 () = &mut shutdown => break,
                 ready = self.senders.ready() => self.answered(ready)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
-                // Before the messages, which may never end, and one at a time.
                 Some(question) = questions.recv() => self.show(question),
-                count = messages.recv_many(&mut batch, BATCH) => {
-                    if count == 0 {
-                        return Err(Error::Task("mqtt"));
-                    }
-                    self.take_in(&mut batch);
+                first = messages.recv() => {
+                    let first = first.ok_or(Error::Task("mqtt"))?;
+                    self.take_turn(first, &mut messages);
                 }
                 () = wake.notified() => {}
-                () = &mut timer => self.timeout(),
+                () = &mut timer => {}
             }
+            self.catch_up();
             self.perform();
         }
 
@@ -155,8 +177,8 @@ impl<S: SiteWise> Engine<S> {
         let began = self.clock.now();
         self.ending = true;
         messages.close();
-        while messages.recv_many(&mut batch, BATCH).await > 0 {
-            self.take_in(&mut batch);
+        while let Some(message) = messages.recv().await {
+            self.take_in(message);
         }
         self.bridge.shut_down(self.clock.now());
         self.perform();
@@ -165,10 +187,15 @@ impl<S: SiteWise> Engine<S> {
         self.perform();
         let end = sleep_until(self.clock.when(began.instant + grace));
         tokio::pin!(end);
+        let mut patience = Patience::Grace(grace);
         while !(self.outbox.is_at_rest() && self.bridge.is_idle()) {
             self.set(&mut timer);
             tokio::select! {
                 () = &mut end => break,
+                () = &mut hurry => {
+                    patience = Patience::None;
+                    break;
+                }
                 ready = self.senders.ready() => self.answered(ready)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
                 Some(question) = questions.recv() => self.show(question),
@@ -177,17 +204,31 @@ impl<S: SiteWise> Engine<S> {
             }
             self.perform();
         }
-        self.outbox.close(LAST_WRITE);
+        self.outbox.close(match patience {
+            Patience::Grace(_) => LAST_WRITE,
+            Patience::None => HASTY_WRITE,
+        });
         self.tell_metrics();
         let took = self.clock.now().instant.since(began.instant);
-        Ok(Ended { ledger: self.ledger(), took })
+        Ok(Ended { ledger: self.ledger(), took, patience })
+    }
+
+    /// When something is due.
+    fn due(&self) -> Instant {
+        self.bridge.poll_timeout().unwrap_or(self.next_report).min(self.next_report)
     }
 
     fn set(&self, timer: &mut Pin<Box<Sleep>>) {
-        let due = self.bridge.poll_timeout().unwrap_or(self.next_report).min(self.next_report);
-        let due = self.clock.when(due);
+        let due = self.clock.when(self.due());
         if timer.deadline() != due {
             timer.as_mut().reset(due);
+        }
+    }
+
+    /// Does what is due, however much else there is.
+    fn catch_up(&mut self) {
+        if self.due() <= self.clock.now().instant {
+            self.timeout();
         }
     }
 
@@ -203,7 +244,7 @@ impl<S: SiteWise> Engine<S> {
 
     /// Lets somebody look, at a page at most.
     fn show(&self, question: Question) {
-        let links = self.servers.links();
+        let links = self.links();
         question(&self.look(&links));
     }
 
@@ -218,42 +259,62 @@ impl<S: SiteWise> Engine<S> {
             dead_letters: &self.dead_letters,
             links,
             losses: self.losses,
-            outbox_full: self.full_at.is_some_and(|at| now.instant.since(at) < FULL),
+            outbox_full: self.is_full(now),
             ending: self.ending,
             began: self.began,
             now,
         }
     }
 
+    fn links(&self) -> Vec<Link> {
+        self.servers.links(self.clock.now().instant)
+    }
+
     fn tell_metrics(&mut self) {
         let Some(mut emf) = self.report.emf.take() else { return };
-        let links = self.servers.links();
+        let links = self.links();
         let snapshot = Snapshot::take(&self.look(&links));
         telemetry::write_line(&emf.line(&snapshot));
         self.report.emf = Some(emf);
     }
 
-    fn take_in(&mut self, batch: &mut Vec<Inbound>) {
+    /// Takes messages in until none waits or the turn is over.
+    fn take_turn(&mut self, first: Inbound, messages: &mut mpsc::Receiver<Inbound>) {
+        let end = self.clock.now().instant + TURN;
+        let mut next = Some(first);
+        for _ in 0..BATCH {
+            let Some(message) = next else { break };
+            let now = self.take_in(message);
+            next = if now.instant < end { messages.try_recv().ok() } else { None };
+        }
+        self.servers.notice_losses(self.clock.now().instant);
+    }
+
+    /// Takes one in. Returns when.
+    fn take_in(&mut self, inbound: Inbound) -> Now {
         let now = self.clock.now();
-        for inbound in batch.drain(..) {
-            match inbound {
-                Inbound::Connected { server, session_time } => {
-                    self.servers.connected(server, now.wall);
-                    self.bridge.handle_connected(ServerId(server), session_time, now);
-                }
-                Inbound::Disconnected { server, .. } => {
-                    self.servers.disconnected(server);
-                    self.bridge.handle_disconnected(ServerId(server), now);
-                }
-                Inbound::Message { server, topic, payload, qos, retain } => {
-                    let server = ServerId(server);
-                    self.bridge.handle_message(server, &topic, &payload, retain, now);
-                    if qos > 0 {
-                        self.bridge.handle_qos(&topic, qos, now);
-                    }
+        match inbound {
+            Inbound::Connected { server, session_time } => {
+                self.servers.connected(server, now.wall);
+                self.bridge.handle_connected(ServerId(server), session_time, now);
+            }
+            Inbound::Disconnected { server, .. } => {
+                self.servers.disconnected(server);
+                self.bridge.handle_disconnected(ServerId(server), now);
+            }
+            Inbound::Message { server, topic, payload, qos, retain } => {
+                let server = ServerId(server);
+                self.bridge.handle_message(server, &topic, &payload, retain, now);
+                if qos > 0 {
+                    self.bridge.handle_qos(&topic, qos, now);
                 }
             }
+            Inbound::Oversized { server, topic, size, retain } => {
+                self.servers.oversized(server, &topic, size, now.instant);
+                self.bridge.handle_oversized(ServerId(server), &topic, retain, now);
+            }
         }
+        now
     }
 
     fn answered(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
@@ -292,10 +353,7 @@ impl<S: SiteWise> Engine<S> {
             while let Some(output) = self.bridge.poll_output(now) {
                 self.output(output, now);
             }
-            if !self.learned && self.bridge.twin().plan().learned() {
-                self.learned = true;
-                info!("what SiteWise has is known: values go from here on");
-            }
+            self.tell_learning();
             let room = self.bridge.room();
             if room.is_empty() || self.outbox.is_empty() {
                 return;
@@ -308,6 +366,24 @@ impl<S: SiteWise> Engine<S> {
                 return;
             }
             self.bridge.handle_points(points, now);
+        }
+    }
+
+    fn tell_learning(&mut self) {
+        let twin = self.bridge.twin();
+        if self.learning == Learning::Done {
+            return;
+        }
+        if twin.plan().learned() {
+            self.learning = Learning::Done;
+            info!("what SiteWise has is known: values go from here on");
+        } else if self.learning == Learning::Begun && twin.counts().dropped(Dropped::Unlearned) > 0
+        {
+            self.learning = Learning::Full;
+            warn!(
+                "values are lost: so many came before it is known what SiteWise has that no more \
+                 are kept; of each node and device the latest birth stays"
+            );
         }
     }
 
@@ -330,11 +406,23 @@ impl<S: SiteWise> Engine<S> {
             ),
             Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
             Change::Well => info!("the outbox is written again"),
-            Change::Full => {
-                self.full_at = Some(now.instant);
-                warn!("the outbox is full: the oldest values go");
-            }
+            Change::Full => self.note_full(now),
         }
+    }
+
+    /// The outbox had to give up values. The first time in a while that is told.
+    fn note_full(&mut self, now: Now) {
+        if !self.is_full(now) {
+            warn!(
+                "the outbox is full, values are lost: OUTBOX_MAX_BYTES is met; the oldest history \
+                 goes first, then births, then what is live"
+            );
+        }
+        self.full_at = Some(now.instant);
+    }
+
+    fn is_full(&self, now: Now) -> bool {
+        self.full_at.is_some_and(|at| now.instant.since(at) < FULL)
     }
 
     fn output(&mut self, output: Output, now: Now) {
@@ -344,7 +432,7 @@ impl<S: SiteWise> Engine<S> {
                 let sitewise = Arc::clone(&self.sitewise);
                 self.steps.spawn(async move {
                     let tried = step.to_string();
-                    (id, tried, carry_out(&*sitewise, step).await)
+                    (id, tried, calls::carry_out(&*sitewise, step).await)
                 });
             }
             Output::Send(id, entries) => self.senders.send(id, entries),
@@ -354,8 +442,7 @@ impl<S: SiteWise> Engine<S> {
                 self.losses.full += full as u64;
                 self.losses.overwritten += (gone.len() - full) as u64;
                 if full > 0 {
-                    self.full_at = Some(now.instant);
-                    warn!("the outbox is full: the oldest history goes first");
+                    self.note_full(now);
                 }
                 if !taken.is_empty() {
                     self.bridge.handle_points(taken, now);
@@ -387,78 +474,19 @@ impl<S: SiteWise> Engine<S> {
                     self.outbox.settle(&[key]);
                 }
             }
-            Output::Found { edge, finding, example } => {
-                let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
-                let (name, words) = (finding.name(), finding.words());
-                let tck_id = finding.tck_id().unwrap_or("-");
-                // What the network does is no fault of the sender's.
-                if finding.tck_id().is_some() || finding.is_loss() {
-                    warn!(sparkplug.finding = name, tck_id, example, "{who}: {words}");
-                } else {
-                    info!(sparkplug.finding = name, example, "{who}: {words}");
-                }
-            }
-            Output::Grouped(edge) => info!(
-                sparkplug.edge = %edge,
-                "{edge} sends flat metrics: TWIN_RULES made assets of them, without the \
-                 parameters and definitions that such a stream does not carry"
-            ),
-            Output::Capped { source, cap, example } => warn!(
-                sparkplug.source = %source,
-                sitewise.cap = cap.label(),
-                example,
-                "{source} has met {}: no room for `{example}` and perhaps more; what fits is kept; {}",
-                cap.variable(),
-                cap.remedy()
-            ),
-            Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),
-            Output::Died(source, cause) => {
-                let how = match cause {
-                    DeathCause::Certificate => "its death certificate came",
-                    DeathCause::Node => "its edge node died",
-                    DeathCause::ConnectionLost => "the MQTT server cannot be reached",
-                    DeathCause::Silent => "it did not answer",
-                };
-                info!(sparkplug.source = %source, "{source} is offline: {how}");
-            }
+            told @ (Output::Found { .. }
+            | Output::Grouped(_)
+            | Output::Capped { .. }
+            | Output::Born(_)
+            | Output::Died(..)) => tell::tell(told),
         }
     }
 
     fn ledger(&self) -> Ledger {
-        let links = self.servers.links();
+        let links = self.links();
         Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links)
     }
 }
 
-/// Makes one call.
-async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<Done, Fault> {
-    match step {
-        Step::ListModels(token) => sitewise.list_models(token).await.map(Done::Models),
-        Step::DescribeModel(id) => sitewise.describe_model(id).await.map(Done::Model),
-        Step::CreateModel(model) => sitewise.create_model(model).await.map(|()| Done::Accepted),
-        Step::GrowModel(growth) => sitewise.grow_model(growth).await.map(|()| Done::Accepted),
-        Step::CreateComposite(composite) => {
-            sitewise.create_composite(composite).await.map(|()| Done::Accepted)
-        }
-        Step::GrowComposite(growth) => {
-            sitewise.grow_composite(growth).await.map(|()| Done::Accepted)
-        }
-        Step::ListAssets(model, token) => {
-            sitewise.list_assets(model, token).await.map(Done::Assets)
-        }
-        Step::CreateAsset(asset) => sitewise.create_asset(asset).await.map(|()| Done::Accepted),
-        Step::DescribeAsset(id) => sitewise.describe_asset(id).await.map(Done::Asset),
-        Step::ReadUnits(id) => sitewise.read_units(id).await.map(Done::Units),
-        Step::ListChildren(parent, token) => {
-            sitewise.list_children(parent, token).await.map(Done::Assets)
-        }
-        Step::Associate(link) => sitewise.associate(link).await.map(|()| Done::Accepted),
-        Step::DescribeProperty { asset, property } => {
-            sitewise.describe_property(asset, property).await.map(Done::Property)
-        }
-        Step::UpdateProperty(update) => {
-            sitewise.update_property(update).await.map(|()| Done::Accepted)
-        }
-        Step::ReadValues(of) => sitewise.read_values(of).await.map(Done::Values),
-    }
-}
+#[cfg(test)]
+mod tests;

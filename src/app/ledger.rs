@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
+use super::engine::Patience;
 use crate::bridge::Bridge;
 use crate::console::Link;
 use crate::delivery::figures::Refused;
@@ -227,7 +228,7 @@ impl Ledger {
     }
 
     /// The last lines: what was done, and what is left.
-    pub(super) fn report(&self, took: Duration, grace: Duration) {
+    pub(super) fn report(&self, took: Duration, patience: Patience) {
         self.log();
         self.log_accounts();
         for (count, what) in
@@ -255,14 +256,14 @@ impl Ledger {
         for (finding, count) in &self.findings {
             info!(finding, "{count} times the plant did otherwise than Sparkplug says: {finding}");
         }
-        self.report_left(took, grace);
+        self.report_left(took, patience);
         if !self.balances() {
             error!("the counts do not balance, this is a bug: {self:?}");
         }
     }
 
     /// What is left, and where.
-    fn report_left(&self, took: Duration, grace: Duration) {
+    fn report_left(&self, took: Duration, patience: Patience) {
         let lost = self.in_memory_alone();
         let left = self.waiting() + self.held - lost;
         if left > 0 {
@@ -273,10 +274,14 @@ impl Ledger {
             );
         }
         if lost > 0 {
+            let when = match patience {
+                Patience::Grace(grace) => format!("after the grace of {grace:.0?}"),
+                Patience::None => "at once, as asked for a second time,".to_owned(),
+            };
             warn!(
                 values.lost = lost,
-                "ended after the grace of {grace:.0?} with {lost} values that were only in \
-                 memory; {} waited for models or assets",
+                "ended {when} with {lost} values that were only in memory; {} waited for models \
+                 or assets",
                 self.parked
             );
         }

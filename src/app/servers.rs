@@ -1,5 +1,7 @@
 //! The engine's side of the MQTT servers: what is published there, and how each stands.
 
+use std::time::Duration;
+
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
@@ -7,7 +9,14 @@ use crate::console::Link;
 use crate::mqtt;
 use crate::sparkplug::host::{Publish, ServerId};
 use crate::sparkplug::message::Message;
-use crate::time::Timestamp;
+use crate::time::{Instant, Timestamp};
+
+/// For so long after a message was lost the server counts as faster than we are.
+const LOSING: Duration = Duration::from_secs(60);
+/// For so long after a message was too large that is told.
+const OVERSIZED: Duration = Duration::from_secs(3600);
+/// Characters kept of a topic.
+const TOPIC_CHARS: usize = 200;
 
 /// A server, as the engine knows it.
 #[derive(Debug)]
@@ -18,6 +27,10 @@ pub(super) struct Server {
     figures: mqtt::Figures,
     since: Option<Timestamp>,
     unpublished: u64,
+    /// Messages known to be lost, and when the last was found to be.
+    lost: (u64, Option<Instant>),
+    /// The latest message that was too large, and when it came.
+    oversized: Option<(Instant, String)>,
 }
 
 /// All servers, in the order of `MQTT_URL`.
@@ -26,7 +39,18 @@ pub(super) struct Servers(pub(super) Vec<Server>);
 
 impl Server {
     pub(super) fn new(url: String, queue: mpsc::Sender<Message>, figures: mqtt::Figures) -> Self {
-        Self { url, queue: Some(queue), figures, since: None, unpublished: 0 }
+        let lost = (0, None);
+        let queue = Some(queue);
+        Self { url, queue, figures, since: None, unpublished: 0, lost, oversized: None }
+    }
+
+    /// Whether a message was too large of late.
+    fn is_oversized(&self, now: Instant) -> bool {
+        self.oversized.as_ref().is_some_and(|(last, _)| now.since(*last) < OVERSIZED)
+    }
+
+    fn is_losing(&self, now: Instant) -> bool {
+        self.lost.1.is_some_and(|last| now.since(last) < LOSING)
     }
 }
 
@@ -54,6 +78,45 @@ impl Servers {
         }
     }
 
+    /// Looks whether messages were lost since it last did; tells of the first in a while.
+    pub(super) fn notice_losses(&mut self, now: Instant) {
+        for server in &mut self.0 {
+            let lost = server.figures.dropped();
+            if lost == server.lost.0 {
+                continue;
+            }
+            if !server.is_losing(now) {
+                let new = lost - server.lost.0;
+                warn!(
+                    mqtt.server = server.url,
+                    mqtt.messages = new,
+                    "messages of {} are lost, {new} so far: they come faster than they can be \
+                     read; each node that lost one is asked for its birth; if this goes on, look \
+                     for one that floods, or give the bridge more CPU",
+                    server.url
+                );
+            }
+            server.lost = (lost, Some(now));
+        }
+    }
+
+    /// A message of a server was left out, for its packet is larger than is taken. The first in a
+    /// while is told.
+    pub(super) fn oversized(&mut self, server: u16, topic: &str, size: u64, now: Instant) {
+        let Some(server) = self.0.get_mut(usize::from(server)) else { return };
+        let topic: String = topic.chars().take(TOPIC_CHARS).collect();
+        if !server.is_oversized(now) {
+            warn!(
+                mqtt.server = server.url,
+                mqtt.topic = topic,
+                "a message on {topic} was left out: its packet has {size} bytes; raise \
+                 MQTT_MAX_PACKET if it is meant for us, else delete it from the server or do not \
+                 let this user read it"
+            );
+        }
+        server.oversized = Some((now, topic));
+    }
+
     /// Nothing more is published: the connections end once they have sent what they have.
     pub(super) fn close(&mut self) {
         for server in &mut self.0 {
@@ -62,14 +125,21 @@ impl Servers {
     }
 
     /// How each stands.
-    pub(super) fn links(&self) -> Vec<Link> {
+    pub(super) fn links(&self, now: Instant) -> Vec<Link> {
         let link = |server: &Server| Link {
             url: server.url.clone(),
             since: server.since.map(Timestamp::as_millis),
             trouble: server.figures.trouble(),
             received: server.figures.received(),
             dropped: server.figures.dropped(),
+            losing: server.is_losing(now),
             malformed: server.figures.malformed(),
+            oversized: server.figures.oversized(),
+            oversized_topic: server
+                .oversized
+                .as_ref()
+                .filter(|_| server.is_oversized(now))
+                .map(|(_, topic)| topic.clone()),
             unpublished: server.unpublished,
         };
         self.0.iter().map(link).collect()

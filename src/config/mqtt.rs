@@ -88,8 +88,8 @@ const MAX_PACKET: Var = Var {
     name: "MQTT_MAX_PACKET",
     default: Default::Value("16MiB"),
     form: "size",
-    doc: "Largest packet that is accepted: a larger one ends the connection. Births of large gateways \
-          take megabytes. AWS IoT Core itself stops at 128KiB.",
+    doc: "Largest packet that is accepted: a larger message is left out, counted and told. Births of \
+          large gateways take megabytes. AWS IoT Core itself stops at 128KiB.",
     secret: false,
     file: false,
 };

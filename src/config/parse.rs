@@ -82,22 +82,34 @@ pub(super) fn word<T: Copy + 'static>(
     }
 }
 
-/// Parts separated by commas, blanks around them ignored; at least one.
+/// Parts separated by commas, blanks around them ignored; at least one. `\,` is a comma within a
+/// part, `\\` a backslash; any other backslash stands for itself.
 pub(super) fn list<T>(
     part: impl Fn(&str) -> Result<T, String>,
 ) -> impl Fn(&str) -> Result<Vec<T>, String> {
     move |text| {
-        let parts: Vec<T> = text
-            .split(',')
-            .map(str::trim)
-            .filter(|text| !text.is_empty())
-            .map(&part)
-            .collect::<Result<_, _>>()?;
+        let parts = split_list(text);
+        let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
+        let parts: Vec<T> = parts.map(&part).collect::<Result<_, _>>()?;
         if parts.is_empty() {
             return Err("is an empty list".to_owned());
         }
         Ok(parts)
     }
+}
+
+fn split_list(text: &str) -> Vec<String> {
+    let (mut parts, mut part) = (Vec::new(), String::new());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        match c {
+            '\\' => part.push(chars.next_if(|next| matches!(next, ',' | '\\')).unwrap_or(c)),
+            ',' => parts.push(std::mem::take(&mut part)),
+            _ => part.push(c),
+        }
+    }
+    parts.push(part);
+    parts
 }
 
 /// An id that becomes a level of an MQTT topic.
@@ -170,6 +182,8 @@ mod tests {
             Err("must be one of: auto, off".to_owned())
         );
         assert_eq!(list(topic_level)(" a, b c ,"), Ok(vec!["a".to_owned(), "b c".to_owned()]));
+        let groups = list(topic_level)(r"Halle 1\, Nord,b\\,DOMAIN\c");
+        assert_eq!(groups.unwrap(), ["Halle 1, Nord", r"b\", r"DOMAIN\c"]);
         assert!(list(topic_level)(" , ").is_err() && list(topic_level)("a/b").is_err());
     }
 }

@@ -24,7 +24,8 @@ const GROUPS: Var = Var {
     name: "SPARKPLUG_GROUPS",
     default: Default::Words("all"),
     form: "group ids separated by commas",
-    doc: "Groups to subscribe to, each with a filter of its own. What is not subscribed costs nothing.",
+    doc: "Groups to subscribe to, each with a filter of its own. What is not subscribed costs nothing. A \
+          comma within an id is written `\\,`.",
     secret: false,
     file: false,
 };

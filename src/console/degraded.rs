@@ -23,6 +23,22 @@ pub enum Degraded {
         /// Why, if that is known.
         trouble: Option<Arc<str>>,
     },
+    /// Messages of this server came faster than they could be read, within the last minute.
+    MessagesLost {
+        /// The server.
+        url: String,
+        /// How many since the start.
+        messages: u64,
+    },
+    /// Messages of this server were larger than is taken, within the last hour.
+    Oversized {
+        /// The server.
+        url: String,
+        /// The topic of the latest.
+        topic: String,
+        /// How many since the start.
+        messages: u64,
+    },
     /// The outbox gave up values within the last minute.
     OutboxFull,
     /// The outbox's disk takes no writes, for this reason.
@@ -49,8 +65,10 @@ pub enum Degraded {
 
 impl Degraded {
     /// All labels.
-    pub const LABELS: [&'static str; 7] = [
+    pub const LABELS: [&'static str; 9] = [
         "mqtt_not_connected",
+        "mqtt_messages_lost",
+        "mqtt_packet_too_large",
         "outbox_full",
         "outbox_refuses",
         Self::capped(Cap::Models),
@@ -63,6 +81,8 @@ impl Degraded {
     pub fn label(&self) -> &'static str {
         match self {
             Self::NotConnected { .. } => "mqtt_not_connected",
+            Self::MessagesLost { .. } => "mqtt_messages_lost",
+            Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::OutboxFull => "outbox_full",
             Self::OutboxRefuses(_) => "outbox_refuses",
             Self::Capped { cap, .. } => Self::capped(*cap),
@@ -83,7 +103,9 @@ impl Degraded {
     /// Who or what it is about.
     pub fn subject(&self) -> &str {
         match self {
-            Self::NotConnected { url, .. } => url,
+            Self::NotConnected { url, .. }
+            | Self::MessagesLost { url, .. }
+            | Self::Oversized { url, .. } => url,
             Self::OutboxFull | Self::OutboxRefuses(_) => "the outbox",
             Self::Capped { machine, .. } => machine,
             Self::Problem { subject, .. } => subject,
@@ -95,6 +117,14 @@ impl Degraded {
         match self {
             Self::NotConnected { trouble: None, .. } => "is not connected yet".to_owned(),
             Self::NotConnected { trouble: Some(why), .. } => format!("is not connected: {why}"),
+            Self::MessagesLost { messages, .. } => format!(
+                "sends faster than can be read: {messages} messages lost since the start; look for \
+                 a node that floods, or give the bridge more CPU"
+            ),
+            Self::Oversized { topic, messages, .. } => format!(
+                "has messages larger than MQTT_MAX_PACKET, which are left out: {messages} since the \
+                 start, the latest on {topic}; raise it, or delete them from the server"
+            ),
             Self::OutboxFull => "gives up values, the oldest history first".to_owned(),
             Self::OutboxRefuses(why) => {
                 format!("cannot be written to its disk: {why}; values wait in memory alone")
@@ -113,6 +143,13 @@ impl Degraded {
         // Where none is connected the bridge is not ready.
         let some_up = look.links.iter().any(|link| link.since.is_some());
         let down = look.links.iter().filter(move |link| some_up && link.since.is_none());
+        let losing = look.links.iter().filter(|link| link.losing);
+        let losing =
+            losing.map(|link| Self::MessagesLost { url: link.url.clone(), messages: link.dropped });
+        let oversized = look.links.iter().filter_map(|link| {
+            let (url, topic) = (link.url.clone(), link.oversized_topic.clone()?);
+            Some(Self::Oversized { url, topic, messages: link.oversized })
+        });
         let disk = match look.outbox.disk().map(|disk| disk.state) {
             Some(DiskState::Refuses(why)) => Some(Self::OutboxRefuses(why)),
             Some(DiskState::Behind) => Some(Self::OutboxRefuses("it is too slow".to_owned())),
@@ -130,6 +167,8 @@ impl Degraded {
             reason: reason.to_owned(),
         });
         down.map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
+            .chain(losing)
+            .chain(oversized)
             .chain(look.outbox_full.then_some(Self::OutboxFull))
             .chain(disk)
             .chain(capped)
@@ -262,7 +301,9 @@ mod tests {
         let (url, trouble) = (String::new(), None);
         let (subject, reason) = (String::new(), String::new());
         let others = [
-            Degraded::NotConnected { url, trouble },
+            Degraded::NotConnected { url: url.clone(), trouble },
+            Degraded::MessagesLost { url: url.clone(), messages: 1 },
+            Degraded::Oversized { url, topic: String::new(), messages: 1 },
             Degraded::OutboxFull,
             Degraded::OutboxRefuses(String::new()),
             Degraded::Problem { subject, reason },

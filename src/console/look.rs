@@ -59,8 +59,14 @@ pub struct Link {
     pub received: u64,
     /// Messages of these that were dropped because the engine's queue was full.
     pub dropped: u64,
+    /// Some were dropped within the last minute.
+    pub losing: bool,
     /// Messages of these whose topic is not UTF-8.
     pub malformed: u64,
+    /// Messages of these that were left out because they are larger than is taken.
+    pub oversized: u64,
+    /// The topic of the latest of them, if it came within the last hour.
+    pub oversized_topic: Option<String>,
     /// Messages to the server that were dropped because its queue was full.
     pub unpublished: u64,
 }

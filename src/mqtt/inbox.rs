@@ -26,6 +26,7 @@ struct Counters {
     received: AtomicU64,
     dropped: AtomicU64,
     malformed: AtomicU64,
+    oversized: AtomicU64,
     trouble: Mutex<Option<Arc<str>>>,
 }
 
@@ -43,6 +44,11 @@ impl Figures {
     /// Messages of these whose topic is not UTF-8.
     pub fn malformed(&self) -> u64 {
         self.0.malformed.load(Ordering::Relaxed)
+    }
+
+    /// Messages of these that were left out because they are larger than is taken.
+    pub fn oversized(&self) -> u64 {
+        self.0.oversized.load(Ordering::Relaxed)
     }
 
     /// Why there is no session, in words; none while there is one or the first is tried.
@@ -130,7 +136,21 @@ impl Inbox {
             self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        let message = Inbound::Message { server: self.server, topic, payload, qos, retain };
+        self.take(Inbound::Message { server: self.server, topic, payload, qos, retain });
+    }
+
+    /// A message whose payload was left out.
+    pub(super) fn oversized(&mut self, topic: Bytes, size: u64, retain: bool) {
+        self.figures.0.received.fetch_add(1, Ordering::Relaxed);
+        self.figures.0.oversized.fetch_add(1, Ordering::Relaxed);
+        let Ok(topic) = String::from_utf8(topic.into()) else {
+            self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
+            return;
+        };
+        self.take(Inbound::Oversized { server: self.server, topic, size, retain });
+    }
+
+    fn take(&mut self, message: Inbound) {
         match &mut self.early {
             Some(early) if early.len() < EARLY_MESSAGES => early.push(message),
             Some(_) => self.drop_one(),
@@ -194,7 +214,7 @@ mod tests {
         let mut topics = Vec::new();
         while let Ok(inbound) = queue.try_recv() {
             topics.push(match inbound {
-                Inbound::Message { topic, .. } => topic,
+                Inbound::Message { topic, .. } | Inbound::Oversized { topic, .. } => topic,
                 Inbound::Connected { .. } => "+".to_owned(),
                 Inbound::Disconnected { .. } => "-".to_owned(),
             });

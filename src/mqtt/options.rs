@@ -5,6 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
 
+use super::dial::Dial;
+use super::sieve::{self, Mark};
 use super::tls;
 use crate::config::{self, Scheme, Secret, ServerUrl};
 use crate::sparkplug::topic;
@@ -19,6 +21,8 @@ pub(super) struct Template {
     options: MqttOptions,
     /// Where the will goes; none for an observer, who leaves no trace.
     state_topic: Option<String>,
+    /// What stands in the place of a payload that was left out.
+    mark: Mark,
 }
 
 /// As what a client connects.
@@ -36,12 +40,14 @@ impl Template {
         mqtt: &config::Mqtt,
         who: Who<'_>,
     ) -> Result<Self, tls::Error> {
+        // TLS is made below the client, by whoever dials.
         let (broker, transport) = match url.scheme {
-            Scheme::Mqtt => (tcp(url), Transport::tcp()),
-            Scheme::Mqtts => (tcp(url), Transport::tls_with_config(tls::configuration(mqtt)?)),
-            Scheme::Ws => (websocket(url)?, Transport::ws()),
-            Scheme::Wss => (websocket(url)?, Transport::wss_with_config(tls::configuration(mqtt)?)),
+            Scheme::Mqtt | Scheme::Mqtts => (tcp(url), Transport::tcp()),
+            Scheme::Ws | Scheme::Wss => (websocket(url)?, Transport::ws()),
         };
+        let tls = url.scheme.is_secure().then(|| tls::configuration(mqtt)).transpose()?;
+        let (largest, mark) = (mqtt.max_packet, Mark::new());
+        let dial = Dial { url: url.clone(), tls, largest, mark };
         let (client_id, state_topic) = match who {
             Who::Host(id) => (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id))),
             Who::Observer(client_id) => (client_id, None),
@@ -50,7 +56,8 @@ impl Template {
         options
             .set_transport(transport)
             .set_keep_alive(u16::try_from(mqtt.keep_alive.as_secs()).unwrap_or(u16::MAX))
-            .set_max_packet_size(mqtt.max_packet, mqtt.max_packet)
+            .set_socket_connector(move |_, network| dial.clone().open(network))
+            .set_max_packet_size(largest.saturating_add(sieve::MORE), largest)
             .set_request_channel_capacity(REQUEST_CAPACITY)
             .set_pending_throttle(Duration::ZERO)
             // [message-flow-phid-sparkplug-clean-session-311]
@@ -64,7 +71,11 @@ impl Template {
             }
             (None, _) => {}
         }
-        Ok(Self { options, state_topic })
+        Ok(Self { options, state_topic, mark })
+    }
+
+    pub(super) fn mark(&self) -> Mark {
+        self.mark
     }
 
     pub(super) fn is_observer(&self) -> bool {

@@ -21,6 +21,7 @@ use super::Inbound;
 use super::failure::Failure;
 use super::inbox::Inbox;
 use super::options::{REQUEST_CAPACITY, Template};
+use super::sieve::Mark;
 use crate::clock;
 use crate::config::ServerUrl;
 use crate::sparkplug::message::{Message, Qos};
@@ -60,6 +61,8 @@ pub(super) struct Session<'a> {
 /// What the present session has reached.
 struct Progress {
     time: Timestamp,
+    /// What stands in the place of a payload that was left out.
+    mark: Mark,
     phase: Phase,
     deadline: Option<Instant>,
     /// STATE is published: other messages may follow.
@@ -102,6 +105,7 @@ impl Session<'_> {
 
         let mut progress = Progress {
             time,
+            mark: template.mark(),
             phase: Phase::Connecting,
             deadline: None,
             // An observer has no STATE to publish first.
@@ -155,11 +159,7 @@ impl Session<'_> {
                     None => return Err(End::Closed),
                 },
                 () = self.inbox.room(), if progress.phase == Phase::Announcing => self.announce(progress),
-                result = &mut poll => return match result {
-                    Err(_) if progress.phase == Phase::Disconnecting => Err(End::Closed),
-                    Err(error) => Err(End::Failed(error.into())),
-                    Ok(event) => Ok(event),
-                },
+                // Before what comes in, which may never end.
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     return Err(if progress.phase >= Phase::Closing {
                         End::Abandoned
@@ -167,6 +167,11 @@ impl Session<'_> {
                         End::Failed(Failure::Unanswered)
                     });
                 }
+                result = &mut poll => return match result {
+                    Err(_) if progress.phase == Phase::Disconnecting => Err(End::Closed),
+                    Err(error) => Err(End::Failed(error.into())),
+                    Ok(event) => Ok(event),
+                },
             }
         }
     }
@@ -180,7 +185,10 @@ impl Session<'_> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => {
                 let (qos, retain) = (publish.qos as u8, publish.retain);
-                self.inbox.message(publish.topic, publish.payload, qos, retain);
+                match progress.mark.read(&publish.payload) {
+                    Some(size) => self.inbox.oversized(publish.topic, size, retain),
+                    None => self.inbox.message(publish.topic, publish.payload, qos, retain),
+                }
             }
             Event::Incoming(Packet::ConnAck(_)) => {
                 progress.phase = Phase::Subscribing;

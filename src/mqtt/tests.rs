@@ -121,30 +121,6 @@ async fn a_restarted_server_is_found_again() {
 }
 
 #[tokio::test]
-async fn a_packet_that_is_too_large_ends_its_session_and_not_the_next() {
-    let broker = Broker::start(0).await.unwrap();
-    let mut bridge = Bridge::start(&broker.url(), &[("MQTT_MAX_PACKET", "16KiB")]);
-    bridge.connected().await;
-    let mut plant = Watcher::start(broker.addr, "nothing").await;
-    plant.publish("spBv1.0/Nordsee/NBIRTH/Large", &"x".repeat(20 << 10)).await;
-    let Inbound::Disconnected { server: 0, reason } = bridge.next().await else {
-        panic!("the end of the session is not reported");
-    };
-    assert!(reason.contains("raise MQTT_MAX_PACKET"), "{reason}");
-
-    bridge.connected().await;
-    let small = "spBv1.0/Nordsee/NBIRTH/Small";
-    plant.publish(small, "small").await;
-    // The will of the session that ended comes first, once for each subscription that fits.
-    let mut heard = bridge.message().await;
-    while heard.topic == STATE {
-        heard = bridge.message().await;
-    }
-    assert_eq!((heard.topic.as_str(), heard.payload.as_str()), (small, "small"));
-    broker.stop().await;
-}
-
-#[tokio::test]
 async fn the_end_delivers_what_is_queued_and_leaves_no_will() {
     let broker = Broker::start(0).await.unwrap();
     let mut watcher = Watcher::start(broker.addr, "#").await;
@@ -211,6 +187,69 @@ async fn a_full_queue_is_counted_and_does_not_hold_up_the_connection() {
     assert_eq!(bridge.figures.dropped(), bridge.figures.received() - taken);
     assert!(bridge.figures.dropped() >= 3);
     broker.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_large_is_left_out_and_the_connection_stays() {
+    let broker = Broker::start(0).await.unwrap();
+    leaves_out(&broker.url(), &[], &broker).await;
+    broker.stop().await;
+}
+
+/// One that is stored, and one that is live; what follows is heard.
+async fn leaves_out(url: &str, variables: &[(&str, &str)], broker: &Broker) {
+    let (stored, live) = ("spBv1.0/Nordsee/NBIRTH/Stored", "spBv1.0/Nordsee/NDATA/Live");
+    let large = "x".repeat(200_000);
+    let mut plant = Watcher::start(broker.addr, "nothing").await;
+    plant.store(stored, &large).await;
+    let variables = [variables, &[("MQTT_MAX_PACKET", "16KiB")]].concat();
+    let mut bridge = Bridge::start(url, &variables);
+    bridge.connected().await;
+    let mut left_out = Vec::new();
+    plant.publish(live, &large).await;
+    plant.publish(live, "small").await;
+    // A message comes once for each filter that it matches.
+    let heard = loop {
+        match bridge.next().await {
+            Inbound::Oversized { topic, size, retain, .. } => {
+                assert!((200_000..200_100).contains(&size), "{size}");
+                left_out.push((topic, retain));
+            }
+            Inbound::Message { payload, .. } => break payload,
+            other => panic!("the connection is gone: {other:?}"),
+        }
+    };
+    left_out.dedup();
+    assert_eq!(left_out, [(stored.to_owned(), true), (live.to_owned(), false)]);
+    assert_eq!(heard, "small");
+    assert!(bridge.figures.oversized() >= 2);
+    bridge.shutdown.cancel();
+    timeout(PATIENCE, bridge.task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_message_that_is_left_out_is_acknowledged() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let mut bridge = Bridge::start(&url, &[("MQTT_MAX_PACKET", "16KiB")]);
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut packet = [0; 512];
+    assert!(socket.read(&mut packet).await.unwrap() > 0);
+    socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
+    assert!(socket.read(&mut packet).await.unwrap() > 4);
+    assert_eq!(packet[0], 0x82);
+    socket.write_all(&[0x90, 4, packet[2], packet[3], 1, 1]).await.unwrap();
+    bridge.connected().await;
+    // QoS 1, identifier 7, a length of 2 MiB.
+    let mut large = vec![0x32, 0x80, 0x80, 0x80, 0x01, 0, 1, b'a', 0, 7];
+    large.resize(5 + (2 << 20), 0);
+    socket.write_all(&large).await.unwrap();
+    let Inbound::Oversized { topic, size, .. } = bridge.next().await else { panic!("not told") };
+    assert_eq!((topic.as_str(), size), ("a", 5 + (2 << 20)));
+    let mut answer = [0; 4];
+    timeout(PATIENCE, socket.read_exact(&mut answer)).await.unwrap().unwrap();
+    assert_eq!(answer, [0x40, 2, 0, 7]);
+    bridge.task.abort();
 }
 
 #[tokio::test]
@@ -378,7 +417,16 @@ impl Watcher {
 
     /// Publishes; the server has it when this returns.
     async fn publish(&mut self, topic: &str, payload: &str) {
-        self.client.publish(topic, payload, PublishOptions::at_least_once()).await.unwrap();
+        self.publish_with(topic, payload, PublishOptions::at_least_once()).await;
+    }
+
+    /// The same, for the server to keep.
+    async fn store(&mut self, topic: &str, payload: &str) {
+        self.publish_with(topic, payload, PublishOptions::at_least_once().retain(true)).await;
+    }
+
+    async fn publish_with(&mut self, topic: &str, payload: &str, options: PublishOptions) {
+        self.client.publish(topic, payload, options).await.unwrap();
         while !matches!(self.poll().await, Event::Incoming(Packet::PubAck(_))) {}
     }
 }

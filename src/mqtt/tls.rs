@@ -39,7 +39,7 @@ pub enum Error {
     Url(ServerUrl, String),
 }
 
-pub(super) fn configuration(mqtt: &Mqtt) -> Result<TlsConfiguration, Error> {
+pub(super) fn configuration(mqtt: &Mqtt) -> Result<Arc<ClientConfig>, Error> {
     let provider = Arc::new(aws_lc_rs::default_provider());
     let mut config = match &mqtt.ca {
         Some(pem) => ClientConfig::builder_with_provider(Arc::clone(&provider))
@@ -53,7 +53,7 @@ pub(super) fn configuration(mqtt: &Mqtt) -> Result<TlsConfiguration, Error> {
         config.client_auth_cert_resolver =
             Arc::new(SingleCertAndKey::from(identity(client, &provider)?));
     }
-    Ok(TlsConfiguration::Rustls(Arc::new(config)))
+    Ok(Arc::new(config))
 }
 
 fn authorities(pem: &str) -> Result<RootCertStore, Error> {

@@ -3,18 +3,25 @@
 //! `TOPIC PAYLOAD` or `TIME TOPIC PAYLOAD`, blanks between; the payload as hex digits or
 //! base64, the time in seconds since 1970. `mosquitto_sub -t 'spBv1.0/#' -F '%U %t %x'` prints
 //! such lines, `-F '%t %x'` those without a time. Lines that are empty or begin with `#` are
-//! left out.
+//! left out. A topic alone is a message with an empty payload, as some senders' NDEATH is.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use tracing::warn;
 
 use super::{Error, Told};
 use crate::clock;
 use crate::sparkplug::config::Config;
 use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{Host, Output, Phase, ServerId};
+use crate::sparkplug::topic::{CERTIFICATES, Topic};
 use crate::time::{Instant, Now, Timestamp};
+use crate::twin;
+
+/// Metrics and values that are taken: enough to tell a rate, and they are all in memory.
+const PARTS: usize = 2_000_000;
 
 /// A captured message.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,9 +37,9 @@ pub struct Line<'a> {
 /// A line that is no captured message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotALine {
-    /// There is nothing behind the topic.
-    #[error("there is no payload behind the topic")]
-    NoPayload,
+    /// There is no topic.
+    #[error("there is no topic")]
+    NoTopic,
     /// The payload is neither hex nor base64.
     #[error("the payload is neither hex nor base64")]
     NotEncoded,
@@ -44,17 +51,30 @@ pub enum NotALine {
 ///
 /// It is no captured message.
 pub fn line(text: &str) -> Result<Line<'_>, NotALine> {
-    let (before, payload) =
-        text.trim().rsplit_once(char::is_whitespace).ok_or(NotALine::NoPayload)?;
-    let before = before.trim();
-    let timed = before.split_once(char::is_whitespace);
-    let timed = timed.and_then(|(time, topic)| Some((time.parse().ok()?, topic.trim())));
-    let (time, topic) = match timed {
-        Some((time, topic)) => (Some(time), topic),
-        None => (None, before),
+    let text = text.trim();
+    let timed = text.split_once(char::is_whitespace);
+    let timed = timed.and_then(|(time, rest)| Some((time.parse().ok()?, rest.trim())));
+    let (time, text) = timed.map_or((None, text), |(time, rest)| (Some(time), rest));
+    let Some((topic, payload)) = text.rsplit_once(char::is_whitespace) else {
+        let (topic, payload) = (text, Vec::new());
+        return if is_topic(text) {
+            Ok(Line { time, topic, payload })
+        } else {
+            Err(NotALine::NoTopic)
+        };
     };
+    let topic = topic.trim();
+    // A topic may have blanks in it, and nothing behind.
+    if is_topic(text) && !is_topic(topic) {
+        return Ok(Line { time, topic: text, payload: Vec::new() });
+    }
     let payload = hex(payload).or_else(|| base64(payload)).ok_or(NotALine::NotEncoded)?;
     Ok(Line { time, topic, payload })
+}
+
+/// Whether it is a whole topic of Sparkplug.
+fn is_topic(text: &str) -> bool {
+    Topic::parse(text.strip_prefix(CERTIFICATES).unwrap_or(text)).is_ok()
 }
 
 fn hex(text: &str) -> Option<Vec<u8>> {
@@ -112,6 +132,9 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<Told, Error> {
             host.handle_timeout(now);
             host.handle_message(ServerId(0), line.topic, &line.payload, false, now);
             told.take(&mut host, now);
+            if told.is_full() {
+                break;
+            }
         }
     }
     // What waits for missing messages waits no longer.
@@ -152,9 +175,23 @@ impl Told {
             match output {
                 // Deaths change nothing in what is planned.
                 Output::Event(Event::Death(_)) | Output::Publish(_) | Output::Found { .. } => {}
-                Output::Event(event) => self.events.push((now, event)),
+                Output::Event(event) => self.note(now, event),
             }
         }
+    }
+
+    pub(super) fn note(&mut self, now: Now, event: Event) {
+        self.parts += twin::parts(&event);
+        self.events.push((now, event));
+    }
+
+    /// Whether enough was told: what came until then counts.
+    pub(super) fn is_full(&self) -> bool {
+        let full = self.parts >= PARTS;
+        if full {
+            warn!("so many metrics and values came that the plan counts no more of them");
+        }
+        full
     }
 
     pub(super) fn note_unborn(&mut self, host: &Host) {

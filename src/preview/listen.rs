@@ -6,7 +6,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::{Instant as Moment, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use super::{Error, Told};
 use crate::clock::Clock;
@@ -21,9 +21,6 @@ use crate::sparkplug::{config as host_config, rebirth, topic};
 const INBOUND: usize = 16_384;
 /// Messages to a server that wait for its connection.
 const OUTBOUND: usize = 1_024;
-/// Events after which listening ends early: enough to tell a rate.
-const EVENTS: usize = 500_000;
-
 /// Listens to all servers.
 pub(super) async fn listen(
     config: &Config,
@@ -53,7 +50,7 @@ pub(super) async fn listen(
     let end = clock.when(start + listen);
     let mut told = Told::default();
     let mut connected = false;
-    while told.events.len() < EVENTS {
+    while !told.is_full() {
         let due = host.poll_timeout().map_or(end, |at| clock.when(at).min(end));
         let message = tokio::select! {
             message = timeout_at(end, messages.recv()) => match message {
@@ -72,6 +69,10 @@ pub(super) async fn listen(
             Some(Inbound::Disconnected { server, .. }) => {
                 host.handle_disconnected(ServerId(server), now);
             }
+            Some(Inbound::Oversized { server, topic, size, retain }) => {
+                warn!("a message on {topic} was left out: its packet has {size} bytes");
+                host.handle_oversized(ServerId(server), &topic, retain, now);
+            }
             Some(Inbound::Message { server, topic, payload, retain, .. }) => {
                 host.handle_message(ServerId(server), &topic, &payload, retain, now);
             }
@@ -87,7 +88,7 @@ pub(super) async fn listen(
                     }
                 }
                 Output::Event(Event::Death(_)) | Output::Found { .. } => {}
-                Output::Event(event) => told.events.push((now, event)),
+                Output::Event(event) => told.note(now, event),
             }
         }
         if due >= end && Moment::now() >= end {

@@ -294,7 +294,15 @@ fn lines_are_read_as_people_capture_them() {
     ] {
         assert_eq!(line(text), Ok(Line { time, topic, payload: payload.clone() }), "{text}");
     }
-    assert_eq!(line("spBv1.0/a/NDATA/b"), Err(NotALine::NoPayload));
+    // An NDEATH of Tahu's C library has no payload, and an editor takes the blank behind it.
+    for (text, time, topic) in [
+        ("spBv1.0/a/NDEATH/b ", None, "spBv1.0/a/NDEATH/b"),
+        ("1790000000 spBv1.0/a/NDEATH/b", Some(1_790_000_000.0), "spBv1.0/a/NDEATH/b"),
+        ("spBv1.0/Nord see/NDEATH/gw ", None, "spBv1.0/Nord see/NDEATH/gw"),
+    ] {
+        assert_eq!(line(text), Ok(Line { time, topic, payload: Vec::new() }), "{text}");
+    }
+    assert_eq!(line("08ff"), Err(NotALine::NoTopic));
     assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(NotALine::NotEncoded));
 }
 

@@ -30,7 +30,7 @@ use rustc_hash::FxHashMap;
 
 use super::address::EdgeNode;
 use super::config::Config;
-use super::event::{Event, Order, SessionFigures};
+use super::event::{Event, SessionFigures};
 use super::findings::Finding;
 use super::folded::Folded;
 use super::limits;
@@ -179,7 +179,15 @@ impl Host {
         now: Now,
     ) {
         self.counters.messages += 1;
-        let of = self.take_message(server, topic, payload, retain, now);
+        let of = self.take_message(server, topic, Ok(payload), retain, now);
+        self.look(of, topic, now.wall);
+    }
+
+    /// A message has arrived that was too large to be given: of a birth it is known that there
+    /// was one.
+    pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
+        self.counters.messages += 1;
+        let of = self.take_message(server, topic, Err(DecodeError::TooLarge), retain, now);
         self.look(of, topic, now.wall);
     }
 
@@ -188,7 +196,7 @@ impl Host {
         &mut self,
         server: ServerId,
         topic: &str,
-        payload: &[u8],
+        payload: Result<&[u8], DecodeError>,
         retain: bool,
         now: Now,
     ) -> Option<usize> {
@@ -200,7 +208,7 @@ impl Host {
             Ok(Topic::Edge(edge)) => edge,
             Ok(Topic::State { host_id }) => {
                 if host_id == self.config.host_id {
-                    self.handle_state(server, payload, now);
+                    self.handle_state(server, payload.unwrap_or_default(), now);
                 }
                 return None;
             }
@@ -222,18 +230,11 @@ impl Host {
             self.counters.findings.note(Finding::TooManyNodes);
             return None;
         };
-        let decoded = payload::decode(payload);
+        let decoded = payload.and_then(|wire| Ok((payload::decode(wire)?, wire)));
         self.with(index, now, |session, sink| match decoded {
-            Ok(decoded) => {
-                let message = Incoming {
-                    server,
-                    verb: edge.verb,
-                    device: edge.device,
-                    payload: decoded,
-                    bytes: payload.len(),
-                    at: now,
-                    order: Order::InOrder,
-                };
+            Ok((decoded, payload)) => {
+                let of = (server, edge.verb, edge.device);
+                let message = Incoming::new(of, decoded, payload, now);
                 if stored {
                     session.handle_certificate(message, sink);
                 } else if retain {

@@ -1,6 +1,27 @@
 //! How much of one message, one birth and one node is taken; past each limit a counted
 //! finding, and the rest goes on.
 
+use super::findings::Finding;
+
+/// What is lost past a limit, and what goes first at it, where `finding` is that one was met.
+pub const fn rule(finding: Finding) -> Option<&'static str> {
+    Some(match finding {
+        Finding::TooLarge => {
+            "a payload may have 16 MiB and 500,000 parts once it is inflated, its packet \
+             MQTT_MAX_PACKET: the whole message is left out; send less at once"
+        }
+        Finding::TooManyNodes => "20,000 edge nodes are remembered: what others say is left out",
+        Finding::TooManyDevices => {
+            "an edge node may have 10,000 devices: those that are born later are left out"
+        }
+        Finding::TooManyLeaves => {
+            "a birth may have 100,000 metrics, templates 16 levels, all births 5,000,000 metrics: \
+             those at its end are left out"
+        }
+        _ => return None,
+    })
+}
+
 /// Bytes of a payload, as received and once inflated.
 pub const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 

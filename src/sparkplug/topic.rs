@@ -3,6 +3,7 @@
 use std::fmt::Write;
 
 use super::address::{EdgeNode, Source};
+use super::limits;
 
 /// The only namespace there is [topic-structure-namespace-a].
 pub const NAMESPACE: &str = "spBv1.0";
@@ -61,8 +62,8 @@ pub enum TopicError {
     /// Too few or too many levels.
     #[error("the topic has too few or too many levels")]
     Levels,
-    /// An id that is empty or holds a wildcard.
-    #[error("an id in the topic is empty or holds a wildcard")]
+    /// An id that is empty, too long or holds a wildcard.
+    #[error("an id in the topic is empty, too long or holds a wildcard")]
     Id,
 }
 
@@ -107,7 +108,8 @@ impl<'a> Topic<'a> {
 /// intro-device-id-chars].
 fn id(text: &str) -> Result<&str, TopicError> {
     let wild = |b: u8| matches!(b, b'+' | b'#');
-    if text.is_empty() || text.bytes().any(wild) { Err(TopicError::Id) } else { Ok(text) }
+    let fits = (1..=limits::NAME_BYTES).contains(&text.len());
+    if fits && !text.bytes().any(wild) { Ok(text) } else { Err(TopicError::Id) }
 }
 
 /// The topic of a `verb` of `source`.
@@ -200,6 +202,10 @@ mod tests {
         for (topic, expected) in cases {
             assert_eq!(Topic::parse(topic), expected, "{topic}");
         }
+        // Each id is kept, and there may be many of them.
+        let long = |chars| format!("spBv1.0/g/NDATA/{}", "n".repeat(chars));
+        assert!(Topic::parse(&long(1_024)).is_ok());
+        assert_eq!(Topic::parse(&long(1_025)), Err(TopicError::Id));
     }
 
     #[test]

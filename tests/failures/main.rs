@@ -9,6 +9,8 @@
     reason = "a test fails by panicking"
 )]
 
+mod ending;
+mod hostile;
 mod killed;
 mod plant;
 mod reader;

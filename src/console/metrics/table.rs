@@ -93,6 +93,13 @@ pub const TABLE: &[Metric] = &[
     ),
     each(
         Kind::Counter,
+        "sparkwise_mqtt_messages_oversized_total",
+        "Messages left out because their packet is larger than MQTT_MAX_PACKET.",
+        Label::Server,
+        |s| s.links.iter().map(|link| link.oversized as f64).collect(),
+    ),
+    each(
+        Kind::Counter,
         "sparkwise_mqtt_publishes_dropped_total",
         "Messages to the server, rebirth requests mostly, lost because its queue was full.",
         Label::Server,

@@ -36,6 +36,8 @@ export const NOT_READY = {
 
 export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
+  mqtt_messages_lost: 'messages came too fast to be read',
+  mqtt_packet_too_large: 'messages too large to be taken',
   outbox_full: 'outbox full',
   outbox_refuses: 'outbox’s disk refuses',
   capped_models: 'past TWIN_MAX_MODELS',

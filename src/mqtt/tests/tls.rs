@@ -87,6 +87,14 @@ async fn both_sides_prove_themselves_by_variables() {
 }
 
 #[tokio::test]
+async fn a_message_that_is_too_large_is_left_out_within_tls() {
+    let (authority, broker, port) = secured(false).await;
+    let url = format!("mqtts://localhost:{port}");
+    leaves_out(&url, &[("MQTT_CA", &authority.pem)], &broker).await;
+    broker.stop().await;
+}
+
+#[tokio::test]
 async fn both_sides_prove_themselves_by_files() {
     let (authority, broker, port) = secured(true).await;
     let client = authority.issue("bridge");

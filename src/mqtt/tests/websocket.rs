@@ -14,7 +14,9 @@ const MAGIC: &str = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 async fn mqtt_travels_over_websockets() {
     let broker = Broker::start(0).await.unwrap();
     let port = serve(broker.addr, "/mqtt").await;
-    there_and_back(&format!("ws://127.0.0.1:{}", port.port()), &[], &broker).await;
+    let url = format!("ws://127.0.0.1:{}", port.port());
+    there_and_back(&url, &[], &broker).await;
+    leaves_out(&url, &[], &broker).await;
     broker.stop().await;
 }
 
@@ -25,6 +27,7 @@ async fn mqtt_travels_over_websockets_within_tls() {
     let port = serve_tls(plain, &authority.issue("localhost"), None).await;
     let url = format!("wss://localhost:{port}/path/to/mqtt");
     there_and_back(&url, &[("MQTT_CA", &authority.pem)], &broker).await;
+    leaves_out(&url, &[("MQTT_CA", &authority.pem)], &broker).await;
 
     let reason = failure(&url, &[("MQTT_CA", &Authority::new("theirs").pem)]).await;
     assert!(reason.contains("set MQTT_CA"), "{reason}");

@@ -1,7 +1,9 @@
-//! A message of an edge node or a device, decoded, on its way through the session.
+//! A message of an edge node or a device on its way through the session: decoded while it is
+//! looked at, as it came on the wire while it waits.
 
 use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
+use std::ops::Deref;
 use std::sync::Arc;
 
 use rustc_hash::FxHasher;
@@ -9,18 +11,24 @@ use rustc_hash::FxHasher;
 use crate::sparkplug::event::Order;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::metric;
+use crate::sparkplug::payload;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::topic::Verb;
 use crate::sparkplug::window::Print;
 use crate::time::{Now, Timestamp};
 
-/// A message of an edge node or a device, decoded; `D` owns or borrows what else it has.
+/// What a message that waits takes beside the bytes of its payload and of its device's name: the
+/// message itself, its place among the others, what the allocator adds.
+const OVERHEAD: usize = 256;
+
+/// A message of an edge node or a device; `D` owns or borrows its device, `P` is its payload.
 #[derive(Debug)]
-pub(crate) struct Message<D = Arc<str>, P = Payload> {
+pub(crate) struct Message<D = Arc<str>, P = Kept> {
     pub(crate) server: ServerId,
     pub(crate) verb: Verb,
     pub(crate) device: Option<D>,
     pub(crate) payload: P,
+    /// What it takes where it waits.
     pub(crate) bytes: usize,
     pub(crate) at: Now,
     /// How it stands to those before it.
@@ -28,26 +36,82 @@ pub(crate) struct Message<D = Arc<str>, P = Payload> {
 }
 
 /// A message whose device stands in its topic.
-pub(crate) type Incoming<'a> = Message<&'a str>;
+pub(crate) type Incoming<'a> = Message<&'a str, Decoded<'a>>;
 
 /// A message that is only read.
 pub(super) type Borrowed<'a> = Message<&'a str, &'a Payload>;
 
-impl<D: AsRef<str>, P: Borrow<Payload>> Message<D, P> {
-    pub(super) fn payload(&self) -> &Payload {
-        self.payload.borrow()
+/// A payload and the bytes that it was read from.
+#[derive(Debug)]
+pub(crate) struct Decoded<'a> {
+    payload: Payload,
+    wire: &'a [u8],
+}
+
+/// A payload that waits. It is decoded again when it is its turn: a few bytes may become
+/// megabytes, and many may wait.
+#[derive(Debug)]
+pub(crate) struct Kept {
+    wire: Box<[u8]>,
+    seq: Option<u64>,
+    timestamp: Option<u64>,
+    metrics: usize,
+}
+
+/// What is to be known of a payload without decoding it.
+pub(crate) trait Head {
+    fn seq(&self) -> Option<u64>;
+    fn timestamp(&self) -> Option<u64>;
+    /// How many metrics it has.
+    fn metrics(&self) -> usize;
+}
+
+impl<P: Borrow<Payload>> Head for P {
+    fn seq(&self) -> Option<u64> {
+        self.borrow().seq
     }
 
-    pub(super) fn borrow(&self) -> Borrowed<'_> {
-        Message {
-            server: self.server,
-            verb: self.verb,
-            device: self.device.as_ref().map(AsRef::as_ref),
-            payload: self.payload.borrow(),
-            bytes: self.bytes,
-            at: self.at,
-            order: self.order,
-        }
+    fn timestamp(&self) -> Option<u64> {
+        self.borrow().timestamp
+    }
+
+    fn metrics(&self) -> usize {
+        self.borrow().metrics.len()
+    }
+}
+
+impl Head for Kept {
+    fn seq(&self) -> Option<u64> {
+        self.seq
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        self.timestamp
+    }
+
+    fn metrics(&self) -> usize {
+        self.metrics
+    }
+}
+
+impl Borrow<Payload> for Decoded<'_> {
+    fn borrow(&self) -> &Payload {
+        &self.payload
+    }
+}
+
+impl Deref for Decoded<'_> {
+    type Target = Payload;
+
+    fn deref(&self) -> &Payload {
+        &self.payload
+    }
+}
+
+impl<D: AsRef<str>, P: Head> Message<D, P> {
+    /// Its sequence number.
+    pub(super) fn seq(&self) -> Option<u64> {
+        self.payload.seq()
     }
 
     pub(super) fn with_order(self, order: Order) -> Self {
@@ -59,8 +123,7 @@ impl<D: AsRef<str>, P: Borrow<Payload>> Message<D, P> {
     pub(super) fn print(&self) -> Print {
         let mut hasher = FxHasher::default();
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
-        let payload = self.payload();
-        (payload.timestamp, payload.metrics.len(), self.bytes).hash(&mut hasher);
+        (self.payload.timestamp(), self.payload.metrics(), self.bytes).hash(&mut hasher);
         Print { hash: hasher.finish(), sent: self.own_time() }
     }
 
@@ -70,17 +133,20 @@ impl<D: AsRef<str>, P: Borrow<Payload>> Message<D, P> {
     }
 
     pub(super) fn own_time(&self) -> Option<Timestamp> {
-        metric::time(self.payload().timestamp)
+        metric::time(self.payload.timestamp())
     }
 }
 
 impl Message {
+    /// The message as it came.
     pub(super) fn incoming(&self) -> Incoming<'_> {
+        let wire = &*self.payload.wire;
         Message {
             server: self.server,
             verb: self.verb,
             device: self.device.as_deref(),
-            payload: self.payload.clone(),
+            // It was a payload before.
+            payload: Decoded { payload: payload::decode(wire).unwrap_or_default(), wire },
             bytes: self.bytes,
             at: self.at,
             order: self.order,
@@ -88,13 +154,40 @@ impl Message {
     }
 }
 
-impl Incoming<'_> {
+impl<'a> Incoming<'a> {
+    /// A message that has just come, in its order until that is known better.
+    pub(crate) fn new(
+        (server, verb, device): (ServerId, Verb, Option<&'a str>),
+        payload: Payload,
+        wire: &'a [u8],
+        at: Now,
+    ) -> Self {
+        let bytes = wire.len() + device.map_or(0, str::len) + OVERHEAD;
+        let payload = Decoded { payload, wire };
+        Self { server, verb, device, payload, bytes, at, order: Order::InOrder }
+    }
+
+    /// The message to be kept.
     pub(super) fn own(self) -> Message {
+        let (seq, timestamp) = (self.payload.seq, self.payload.timestamp);
+        let metrics = self.payload.metrics.len();
         Message {
             server: self.server,
             verb: self.verb,
             device: self.device.map(Into::into),
-            payload: self.payload,
+            payload: Kept { wire: self.payload.wire.into(), seq, timestamp, metrics },
+            bytes: self.bytes,
+            at: self.at,
+            order: self.order,
+        }
+    }
+
+    pub(super) fn borrow(&self) -> Borrowed<'_> {
+        Message {
+            server: self.server,
+            verb: self.verb,
+            device: self.device,
+            payload: &self.payload,
             bytes: self.bytes,
             at: self.at,
             order: self.order,

@@ -345,7 +345,7 @@ impl Online {
 
     /// Whether a message that came early is the next.
     pub(super) fn is_next(&self, message: &Message) -> bool {
-        message.payload.seq == Some(u64::from(self.window.expected()))
+        message.seq() == Some(u64::from(self.window.expected()))
     }
 
     /// Takes a message that is known to be the next.
@@ -356,12 +356,12 @@ impl Online {
         sink: &mut Sink<'_>,
     ) {
         self.window.advance(message.print());
-        self.apply(&message.borrow(), notes, sink);
+        self.apply(&message.incoming().borrow(), notes, sink);
     }
 
     fn drain(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) {
         while let Some(message) = self.window.take_next() {
-            self.apply(&message.borrow(), notes, sink);
+            self.apply(&message.incoming().borrow(), notes, sink);
         }
     }
 
@@ -370,7 +370,7 @@ impl Online {
         let (messages, gaps) = self.window.give_up();
         for message in messages {
             let message = message.with_order(Order::AfterGap);
-            self.apply(&message.borrow(), notes, sink);
+            self.apply(&message.incoming().borrow(), notes, sink);
         }
         gaps
     }
@@ -384,7 +384,7 @@ impl Online {
     pub(super) fn flush(&mut self, messages: Vec<Message>, notes: &mut Notes, sink: &mut Sink<'_>) {
         for message in messages.into_iter().filter(|message| message.verb != Verb::Death) {
             let message = message.with_order(Order::AfterGap);
-            self.apply(&message.borrow(), notes, sink);
+            self.apply(&message.incoming().borrow(), notes, sink);
         }
     }
 

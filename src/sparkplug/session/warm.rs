@@ -37,7 +37,7 @@ impl Session {
         let Some(first) = early.first() else { return };
         let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
         let expected = Before { told: self.told, devices: awaited.take_devices() };
-        let before = first.payload.seq.and_then(|seq| u8::try_from(seq).ok());
+        let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
         self.requests.satisfied();
         let freed = self.load();
@@ -49,7 +49,7 @@ impl Session {
             online.resume(seq);
         }
         for device in devices {
-            online.handle_certificate(&device.borrow(), &mut self.notes, sink);
+            online.handle_certificate(&device.incoming().borrow(), &mut self.notes, sink);
         }
         self.told = online.is_told();
         self.life = Life::Online(online);

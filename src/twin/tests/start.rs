@@ -107,3 +107,36 @@ fn a_plant_is_there_as_fast_as_the_quotas_allow() {
     let quotas_alone = Duration::from_secs(405) / 50;
     assert!(took <= quotas_alone.mul_f64(1.1), "{took:?}, by the quotas {quotas_alone:?}");
 }
+
+/// SiteWise is away, and nodes are born again and again.
+#[test]
+fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
+    let sensor = |value: f64, count: u32| {
+        let leaf = |slot| {
+            leaf(slot, &format!("M{slot}"), DataType::Double, sample(0, Value::Double(value)))
+        };
+        (0..count).map(leaf).collect::<Vec<_>>()
+    };
+    let mut rig = Rig::new();
+    rig.twin.handle_event(birth(device("calm"), Vec::new(), sensor(1.0, 2)), rig.now);
+    let mut given_up = 0;
+    for round in 0..2_000 {
+        let metrics = sensor(f64::from(round), 1_000);
+        rig.twin.handle_event(birth(device("busy"), Vec::new(), metrics), rig.now);
+        rig.twin.handle_event(death(device("busy"), 1), rig.now);
+        let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(Dropped::Unlearned));
+        assert!(held <= held::PARTS + 1_000, "{held} values are held");
+        assert_eq!(held as u64 + lost, 2 + 1_000 * (u64::from(round as u32) + 1));
+        given_up = lost;
+    }
+    assert!(given_up > 1_000_000, "{given_up}");
+    rig.twin.handle_event(birth(device("busy"), Vec::new(), sensor(7.0, 2)), rig.now);
+    rig.twin.handle_event(data(device("busy"), vec![(1, sample(5, Value::Double(8.0)))]), rig.now);
+    rig.check_conservation();
+    rig.seconds(60);
+    // The latest is there, and whoever was born once has lost nothing.
+    assert_eq!(rig.written("busy", "M1").last().unwrap().2, Variant::Double(8.0));
+    assert_eq!(rig.written("busy", "Online").last().unwrap().2, Variant::Boolean(true));
+    assert_eq!(rig.written("calm", "M1").len(), 1);
+    rig.check_conservation();
+}

@@ -212,3 +212,33 @@ fn properties_nest_as_deep_as_protobuf_lets_them() {
     stage.send(&edge.nbirth(stage.time().plus(ms(2)), [rest()]));
     check_rest(&mut stage, &mut edge, &[(Finding::Undecodable, 1)]);
 }
+
+#[test]
+fn a_birth_that_was_left_out_is_one_that_cannot_be_read() {
+    let mut stage = Stage::new();
+    let mut edge = edge().with_aliases();
+    let (a, b) = (|| Metric::new("a", 1_i32), || Metric::new("b", 2_i32));
+    stage.send(&edge.nbirth(stage.time(), [a(), b()]));
+    stage.pass(secs(60));
+    stage.look();
+    // What the server has stored says nothing of the present.
+    stage.host.handle_oversized(SERVER, "spBv1.0/g/NBIRTH/n", true, stage.now);
+    stage.pass(secs(60));
+    assert_eq!(stage.look(), Vec::<String>::new());
+    // Born with other aliases, too large to be given.
+    let birth = edge.nbirth(stage.time(), [b(), a()]);
+    stage.host.handle_oversized(SERVER, &birth.topic, false, stage.now);
+    stage.send(&edge.ndata(stage.time(), [b()]));
+    stage.pass(ms(1));
+    let told = stage.look();
+    assert!(told.iter().any(|line| line == "rebirth 0 g/n"), "{told:?}");
+    assert!(!told.iter().any(|line| line.contains("data")), "{told:?}");
+    let found: Vec<_> = stage.host.findings().collect();
+    let found = found.iter().find(|found| found.finding == Finding::TooLarge).unwrap();
+    assert_eq!((found.edge, found.count), (Some(edge.node()), 2));
+    assert_eq!(found.example, "spBv1.0/g/NBIRTH/n");
+    // One that can be read ends it.
+    stage.send(&edge.nbirth(stage.time(), [a(), b()]));
+    stage.send(&edge.ndata(stage.time(), [b()]));
+    assert_eq!(stage.look().len(), 2);
+}

@@ -1,0 +1,142 @@
+//! The loop under more messages than it can read.
+
+use std::collections::BTreeMap;
+use std::future::pending;
+
+use bytes::Bytes;
+use uuid::Uuid;
+
+use super::*;
+use crate::app::bridge_config;
+use crate::app::servers::Server;
+use crate::config::Config;
+use crate::console::ask::Questions;
+use crate::mqtt::Connection;
+use crate::outbox::memory::Memory;
+use crate::sitewise::api::{
+    Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
+    GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
+};
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::edge::{Edge, Metric};
+use crate::sparkplug::message::Message;
+use crate::twin::identity::Namespace;
+
+/// A SiteWise that never answers.
+struct Silent;
+
+impl SiteWise for Silent {
+    async fn create_model(&self, _: CreateModel) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn grow_model(&self, _: GrowModel) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn create_composite(&self, _: CreateComposite) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn grow_composite(&self, _: GrowComposite) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn describe_model(&self, _: Uuid) -> Result<Model, Fault> {
+        pending().await
+    }
+    async fn list_models(&self, _: Option<String>) -> Result<Page<ModelSummary>, Fault> {
+        pending().await
+    }
+    async fn create_asset(&self, _: CreateAsset) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn describe_asset(&self, _: Uuid) -> Result<Asset, Fault> {
+        pending().await
+    }
+    async fn list_assets(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, Fault> {
+        pending().await
+    }
+    async fn associate(&self, _: Associate) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn list_children(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, Fault> {
+        pending().await
+    }
+    async fn read_units(&self, _: Uuid) -> Result<Vec<(Uuid, Option<String>)>, Fault> {
+        pending().await
+    }
+    async fn describe_property(&self, _: Uuid, _: Uuid) -> Result<AssetProperty, Fault> {
+        pending().await
+    }
+    async fn update_property(&self, _: UpdateProperty) -> Result<(), Fault> {
+        pending().await
+    }
+    async fn put(&self, _: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
+        pending().await
+    }
+    async fn read_values(&self, _: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<Tqv>>, Fault> {
+        pending().await
+    }
+}
+
+fn inbound(message: Message) -> Inbound {
+    let (topic, payload) = (message.topic, Bytes::from(message.payload));
+    Inbound::Message { server: 0, topic, payload, qos: 0, retain: false }
+}
+
+fn config() -> Config {
+    let variables = [
+        ("MQTT_URL", "mqtt://localhost"),
+        ("AWS_REGION", "eu-central-1"),
+        ("SPARKPLUG_REORDER_TIMEOUT", "50ms"),
+    ];
+    let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+    Config::load(&variables.into_iter().map(own).collect::<BTreeMap<_, _>>()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timers_keep_their_time_while_messages_never_end() {
+    let config = config();
+    let url = &config.mqtt.servers[0];
+    let (queue, mut published) = mpsc::channel(1_024);
+    let connection = Connection::new(0, url, &config.mqtt, &config.sparkplug).unwrap();
+    let server = Server::new(url.to_string(), queue, connection.figures());
+    let report = Report {
+        host_id: "host".into(),
+        outbox_max_bytes: 1 << 20,
+        linger: Duration::from_secs(1),
+        emf: None,
+    };
+    let engine = Engine::new(
+        Bridge::new(bridge_config(&config, Namespace::new("test")), 1),
+        (Box::new(Memory::new(1 << 20)), Arc::new(Notify::new())),
+        Silent,
+        Servers(vec![server]),
+        report,
+    );
+    // More than is read within the time of this test.
+    let (inbox, messages) = mpsc::channel(300_000);
+    let session_time = crate::clock::wall();
+    inbox.try_send(Inbound::Connected { server: 0, session_time }).unwrap();
+    // One node has lost a message: that is asked about once it has been waited for.
+    let mut gap = Edge::new(EdgeNode::new("g", "gap"), 0);
+    let birth = gap.nbirth(session_time, [Metric::new("a", 1.0_f64)]);
+    inbox.try_send(inbound(birth)).unwrap();
+    gap.skip(1);
+    let data = gap.ndata(session_time, [Metric::new("a", 2.0_f64)]);
+    inbox.try_send(inbound(data)).unwrap();
+    // Another one sends more than can be read.
+    let mut other = Edge::new(EdgeNode::new("g", "other"), 0);
+    let metrics = || (0..50).map(|n| Metric::new(&format!("m{n}"), f64::from(n)));
+    inbox.try_send(inbound(other.nbirth(session_time, metrics()))).unwrap();
+    let round: Vec<_> = (0..256).map(|_| inbound(other.ndata(session_time, metrics()))).collect();
+    while inbox.try_send(round[inbox.capacity() % 256].clone()).is_ok() {}
+
+    let (questions, answers) = Questions::new("starting");
+    answers.begin();
+    let engine =
+        tokio::spawn(engine.run(messages, answers, (pending(), pending()), Duration::ZERO));
+    while published.recv().await.unwrap().topic != "spBv1.0/g/NCMD/gap" {}
+    assert!(inbox.capacity() < inbox.max_capacity(), "the gap was asked about after all messages");
+    // People have their turn as well.
+    questions.ask(|look| look.now).await.unwrap();
+    assert!(inbox.capacity() < inbox.max_capacity(), "the question waited for all messages");
+    engine.abort();
+}

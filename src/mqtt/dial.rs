@@ -1,0 +1,139 @@
+//! The way to a server: TCP, TLS around it where the scheme says so, and the sieve on top.
+//!
+//! TLS is made here and not by the client, so that the sieve reads what is within. A WebSocket is
+//! the client's, so there the sieve stands below it.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+
+use rumqttc::tokio_rustls::TlsConnector;
+use rumqttc::tokio_rustls::rustls::ClientConfig;
+use rumqttc::tokio_rustls::rustls::pki_types::ServerName;
+use rumqttc::{NetworkOptions, default_socket_connect};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+use super::frames::Frames;
+use super::sieve::{Mark, Sieve};
+use crate::config::ServerUrl;
+
+/// Read from the socket at once.
+const CHUNK: usize = 16 << 10;
+/// Chunks that are left out before somebody else has a turn.
+const CHUNKS_A_TURN: usize = 32;
+
+/// How one server is reached.
+#[derive(Clone)]
+pub(super) struct Dial {
+    pub(super) url: ServerUrl,
+    pub(super) tls: Option<Arc<ClientConfig>>,
+    /// The largest packet that is taken.
+    pub(super) largest: usize,
+    pub(super) mark: Mark,
+}
+
+/// A stream in both directions.
+pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
+
+impl Dial {
+    /// Opens a connection.
+    pub(super) async fn open(self, network: NetworkOptions) -> io::Result<Sieved> {
+        let Self { url, tls, largest, mark } = self;
+        let address = match url.host.contains(':') {
+            true => format!("[{}]:{}", url.host, url.port),
+            false => format!("{}:{}", url.host, url.port),
+        };
+        let socket = default_socket_connect(address, network).await?;
+        let socket: Box<dyn Duplex> = match tls {
+            Some(config) => {
+                let name = ServerName::try_from(url.host).map_err(io::Error::other)?;
+                Box::new(TlsConnector::from(config).connect(name, socket).await?)
+            }
+            None => Box::new(socket),
+        };
+        let sieve = match url.scheme.is_websocket() {
+            true => Way::WebSocket(Frames::new(largest, mark)),
+            false => Way::Plain(Sieve::new(largest, mark)),
+        };
+        Ok(Sieved::new(socket, sieve))
+    }
+}
+
+#[derive(Debug)]
+enum Way {
+    Plain(Sieve),
+    WebSocket(Frames),
+}
+
+/// A connection whose server's messages are sieved.
+pub(super) struct Sieved {
+    socket: Box<dyn Duplex>,
+    way: Way,
+    chunk: Box<[u8]>,
+    /// What has passed, and how much of it was read.
+    passed: Vec<u8>,
+    read: usize,
+}
+
+impl Sieved {
+    fn new(socket: Box<dyn Duplex>, way: Way) -> Self {
+        Self { socket, way, chunk: vec![0; CHUNK].into(), passed: Vec::new(), read: 0 }
+    }
+
+    /// Gives what has passed. False if there is nothing.
+    fn give(&mut self, to: &mut ReadBuf<'_>) -> bool {
+        let there = self.passed.get(self.read..).unwrap_or_default();
+        let part = there.get(..to.remaining()).unwrap_or(there);
+        to.put_slice(part);
+        self.read += part.len();
+        !part.is_empty()
+    }
+}
+
+impl AsyncRead for Sieved {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        to: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let this = &mut *self;
+        for _ in 0..CHUNKS_A_TURN {
+            if this.give(to) || to.remaining() == 0 {
+                return Poll::Ready(Ok(()));
+            }
+            this.passed.clear();
+            this.read = 0;
+            let mut chunk = ReadBuf::new(&mut this.chunk);
+            ready!(Pin::new(&mut *this.socket).poll_read(cx, &mut chunk))?;
+            match (chunk.filled(), &mut this.way) {
+                // The end.
+                ([], _) => return Poll::Ready(Ok(())),
+                (bytes, Way::Plain(sieve)) => sieve.push(bytes, &mut this.passed),
+                (bytes, Way::WebSocket(frames)) => frames.push(bytes, &mut this.passed),
+            }
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Sieved {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.socket).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.socket).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.socket).poll_shutdown(cx)
+    }
+}

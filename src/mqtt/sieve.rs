@@ -1,0 +1,215 @@
+//! What stands between the socket and the MQTT client: it takes the payload out of each message
+//! that is larger than is taken, and lets all else pass as it is.
+//!
+//! The client knows one maximum, and a packet past it ends the connection: one such message that
+//! a server has stored would keep us off it for good. Of a message that is too large the client
+//! gets the topic, the packet identifier and a [`Mark`] in the place of the payload, so that it is
+//! acknowledged like any other. No more of it than a chunk is ever in memory.
+
+use std::hash::{BuildHasher, RandomState};
+
+/// What a packet that is cut may have beyond the largest that is taken: its topic, and the mark.
+pub(super) const MORE: usize = 128 << 10;
+/// So much of a packet is left out, and the server counts as alive: what it answers to a ping
+/// comes behind that packet.
+const SIGN_OF_LIFE: usize = 1 << 20;
+
+const PUBLISH: u8 = 3;
+const PING_RESPONSE: [u8; 2] = [0xd0, 0];
+/// A fixed header: a byte, and a length of up to four.
+const LONGEST_HEADER: usize = 5;
+
+/// What takes the place of a payload, followed by the size of the packet. Nobody but us knows it,
+/// so that no sender can write it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Mark([u8; 16]);
+
+impl Mark {
+    /// A mark that cannot be guessed.
+    pub(super) fn new() -> Self {
+        let half = |half: u8| RandomState::new().hash_one(half).to_be_bytes();
+        let (mut mark, (first, last)) = ([0; 16], (half(0), half(1)));
+        for (byte, from) in mark.iter_mut().zip(first.into_iter().chain(last)) {
+            *byte = from;
+        }
+        Self(mark)
+    }
+
+    /// The size of the packet whose payload was taken out; none if `payload` is one.
+    pub(super) fn read(&self, payload: &[u8]) -> Option<u64> {
+        let size = payload.strip_prefix(&self.0)?;
+        Some(u64::from_be_bytes(size.try_into().ok()?))
+    }
+
+    fn write(&self, size: usize) -> Vec<u8> {
+        let mut bytes = self.0.to_vec();
+        bytes.extend((size as u64).to_be_bytes());
+        bytes
+    }
+}
+
+/// The sieve of one connection.
+#[derive(Debug)]
+pub(super) struct Sieve {
+    largest: usize,
+    mark: Mark,
+    state: State,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Between packets, or within a fixed header: what there is of it.
+    Header(Vec<u8>),
+    /// Within a packet that passes, and how much is left of it.
+    Passing(usize),
+    /// Before the payload of a message that is too large: what there is of it, and its length.
+    Head { bytes: Vec<u8>, header: usize, length: usize },
+    /// Within a payload that is taken out: how much is left of it, and for how much more of it
+    /// the server counts as alive.
+    Skipping { left: usize, alive: usize },
+    /// No MQTT: the client will say so.
+    Lost,
+}
+
+impl Sieve {
+    /// For packets whose length is `largest` at most.
+    pub(super) fn new(largest: usize, mark: Mark) -> Self {
+        Self { largest, mark, state: State::Header(Vec::new()) }
+    }
+
+    /// Takes what came, and appends to `out` what is to go on.
+    pub(super) fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+        while !input.is_empty() {
+            input = self.step(input, out);
+        }
+    }
+
+    /// Returns what is left of the input.
+    fn step<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
+        match &mut self.state {
+            State::Header(header) => {
+                let (first, rest) = split(input, 1);
+                header.extend(first);
+                let length = match remaining_length(header) {
+                    Length::Known(length) => length,
+                    Length::Unfinished => return rest,
+                    Length::Malformed => {
+                        out.append(header);
+                        self.state = State::Lost;
+                        return rest;
+                    }
+                };
+                let bytes = std::mem::take(header);
+                let publish = bytes.first().is_some_and(|first| first >> 4 == PUBLISH);
+                if publish && length > self.largest {
+                    self.state = State::Head { header: bytes.len(), bytes, length };
+                } else {
+                    out.extend(bytes);
+                    self.pass(length);
+                }
+                rest
+            }
+            State::Passing(left) => {
+                let (part, rest) = split(input, *left);
+                out.extend(part);
+                let left = *left - part.len();
+                self.pass(left);
+                rest
+            }
+            State::Head { bytes, header, length } => {
+                let wanted = head(bytes, *header);
+                if wanted > *length {
+                    // The client finds it malformed.
+                    let left = *length - (bytes.len() - *header);
+                    out.append(bytes);
+                    self.pass(left);
+                    return input;
+                }
+                let (part, rest) = split(input, *header + wanted - bytes.len());
+                bytes.extend(part);
+                let there = bytes.len() - *header;
+                // With the length of the topic more may be wanted.
+                if there == wanted && head(bytes, *header) == wanted {
+                    let (left, size) = (*length - there, *header + *length);
+                    let (first, head) = (bytes.first().copied(), bytes.split_off(*header));
+                    let mark = self.mark.write(size);
+                    out.extend(first);
+                    put_length(head.len() + mark.len(), out);
+                    out.extend(head);
+                    out.extend(mark);
+                    self.state = State::Skipping { left, alive: SIGN_OF_LIFE };
+                }
+                rest
+            }
+            State::Skipping { left, alive } => {
+                let (part, rest) = split(input, *left);
+                *left -= part.len();
+                *alive = alive.saturating_sub(part.len());
+                if *left == 0 {
+                    self.pass(0);
+                } else if *alive == 0 {
+                    out.extend(PING_RESPONSE);
+                    *alive = SIGN_OF_LIFE;
+                }
+                rest
+            }
+            State::Lost => {
+                out.extend(input);
+                &[]
+            }
+        }
+    }
+
+    fn pass(&mut self, left: usize) {
+        self.state = if left == 0 { State::Header(Vec::new()) } else { State::Passing(left) };
+    }
+}
+
+/// How long the topic and the packet identifier of a message are, its length included, as far as
+/// that is known.
+fn head(bytes: &[u8], header: usize) -> usize {
+    let identifier = match bytes.first() {
+        Some(first) if first & 0b0110 != 0 => 2,
+        Some(_) | None => 0,
+    };
+    match bytes.get(header..) {
+        Some([high, low, ..]) => 2 + usize::from(u16::from_be_bytes([*high, *low])) + identifier,
+        Some(_) | None => 2,
+    }
+}
+
+enum Length {
+    Known(usize),
+    Unfinished,
+    Malformed,
+}
+
+fn remaining_length(header: &[u8]) -> Length {
+    let mut length = 0;
+    for (place, byte) in header.iter().skip(1).enumerate() {
+        length |= usize::from(byte & 0x7f) << (7 * place);
+        if byte & 0x80 == 0 {
+            return Length::Known(length);
+        }
+    }
+    if header.len() < LONGEST_HEADER { Length::Unfinished } else { Length::Malformed }
+}
+
+fn put_length(mut length: usize, out: &mut Vec<u8>) {
+    loop {
+        let low = (length & 0x7f) as u8;
+        length >>= 7;
+        out.push(if length > 0 { low | 0x80 } else { low });
+        if length == 0 {
+            return;
+        }
+    }
+}
+
+/// The first bytes, as many as there are up to `at`, and the others.
+fn split(bytes: &[u8], at: usize) -> (&[u8], &[u8]) {
+    bytes.split_at_checked(at).unwrap_or((bytes, &[]))
+}
+
+#[cfg(test)]
+mod tests;

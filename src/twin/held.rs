@@ -1,0 +1,146 @@
+//! Events that wait until SiteWise has told what it has.
+//!
+//! Beyond a bound no data is taken, and of each source its latest birth alone is kept: what came
+//! before that birth is read by another one.
+
+use std::collections::VecDeque;
+
+use super::values_in;
+use crate::delivery::point::Key;
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::{Birth, Content, Data, Death, Event, Metric};
+
+/// Parts of events that are held: values, metrics, members and properties.
+pub(super) const PARTS: usize = 500_000;
+/// What an event takes beside its parts, counted as such.
+const EVENT: usize = 4;
+
+/// They, in the order in which they came.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    events: VecDeque<Waiting>,
+    values: usize,
+    parts: usize,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    event: Event,
+    /// What of its values has been sent already, at the places of its samples; none where that
+    /// was not tried yet.
+    sent: Option<Vec<Option<Key>>>,
+}
+
+/// Values that are held no longer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gone {
+    /// They had been sent already.
+    pub(super) sent: u64,
+    /// They are lost.
+    pub(super) lost: u64,
+}
+
+impl Held {
+    /// Keeps an event. Returns what is given up for it, or of it.
+    pub(super) fn keep(&mut self, event: Event) -> Gone {
+        let (values, parts) = (values_in(&event), self::parts(&event));
+        let mut gone = Gone::default();
+        if self.parts + parts > PARTS {
+            match &event {
+                Event::Data(_) => return Gone { lost: values as u64, ..gone },
+                Event::Birth(birth) => gone = self.forget(&birth.source),
+                Event::Death(_) => {}
+            }
+        }
+        self.values += values;
+        self.parts += parts;
+        self.events.push_back(Waiting { event, sent: None });
+        gone
+    }
+
+    /// Forgets all that a source said.
+    fn forget(&mut self, source: &Source) -> Gone {
+        let mut gone = Gone::default();
+        let (mut values, mut parts) = (0, 0);
+        self.events.retain(|Waiting { event, sent }| {
+            if source_of(event) != source {
+                return true;
+            }
+            values += values_in(event);
+            parts += self::parts(event);
+            gone.sent += sent.iter().flatten().flatten().count() as u64;
+            false
+        });
+        self.values -= values;
+        self.parts -= parts;
+        gone.lost = (values as u64).saturating_sub(gone.sent);
+        gone
+    }
+
+    /// How many values are held.
+    pub(super) fn values(&self) -> usize {
+        self.values
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.events.is_empty()
+    }
+
+    /// Whether nothing was tried to be sent yet.
+    pub(super) fn is_untried(&self) -> bool {
+        self.events.front().is_some_and(|held| held.sent.is_none())
+    }
+
+    /// The events of which nothing was tried to be sent yet, and where it is noted what was.
+    pub(super) fn untried(
+        &mut self,
+    ) -> impl Iterator<Item = (&Event, &mut Option<Vec<Option<Key>>>)> {
+        // What was tried stands in front.
+        let untried = self.events.iter().rev().take_while(|held| held.sent.is_none()).count();
+        let tried = self.events.len() - untried;
+        self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent))
+    }
+
+    /// All, each with what of it has been sent.
+    pub(super) fn into_events(self) -> impl Iterator<Item = (Event, Vec<Option<Key>>)> {
+        self.events.into_iter().map(|held| (held.event, held.sent.unwrap_or_default()))
+    }
+}
+
+fn source_of(event: &Event) -> &Source {
+    match event {
+        Event::Birth(Birth { source, .. })
+        | Event::Data(Data { source, .. })
+        | Event::Death(Death { source, .. }) => source,
+    }
+}
+
+/// What an event takes: its metrics, members, properties and values.
+pub(crate) fn parts(event: &Event) -> usize {
+    EVENT
+        + match event {
+            Event::Birth(birth) => {
+                let members = birth.definitions.iter().map(|definition| {
+                    let properties =
+                        definition.members.iter().map(|member| member.properties.len());
+                    1 + definition.parameters.len()
+                        + definition.members.len()
+                        + properties.sum::<usize>()
+                });
+                members.sum::<usize>() + metrics(&birth.metrics)
+            }
+            Event::Data(data) => data.samples.len() + data.attributes.len(),
+            Event::Death(_) => 0,
+        }
+}
+
+fn metrics(all: &[Metric]) -> usize {
+    let parts = all.iter().map(|metric| {
+        let within = match &metric.content {
+            Content::Leaf { .. } => 0,
+            Content::Instance(instance) => instance.parameters.len() + metrics(&instance.members),
+        };
+        1 + metric.properties.len() + within
+    });
+    parts.sum()
+}
