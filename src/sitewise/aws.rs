@@ -182,7 +182,8 @@ impl SiteWise for AwsSiteWise {
             .send()
             .await
             .map_err(|error| {
-                fault::of_call(format_args!("create asset {:?}", asset.name), &error)
+                let tried = format_args!("create asset {:?}", asset.name);
+                self.doubted(fault::of_call(tried, &error))
             })?;
         Ok(())
     }
@@ -234,7 +235,8 @@ impl SiteWise for AwsSiteWise {
             .send()
             .await
             .map_err(|error| {
-                fault::of_call(format_args!("put asset {child} under {parent}"), &error)
+                let tried = format_args!("put asset {child} under {parent}");
+                self.doubted(fault::of_call(tried, &error))
             })?;
         Ok(())
     }
@@ -265,7 +267,13 @@ impl SiteWise for AwsSiteWise {
         let body = body::batch_put(&entries).map_err(inexpressible(tried))?;
         let answer = self.values.send(body).await;
         let answer = answer.map_err(|error| fault::of_call(tried, &error))?;
-        answer.errors().map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))
+        let errors = answer.errors();
+        let errors =
+            errors.map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))?;
+        if errors.iter().any(|error| error.fault.kind == FaultKind::NotFound) {
+            self.models.forget_all();
+        }
+        Ok(errors)
     }
 
     async fn describe_property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
@@ -278,6 +286,17 @@ impl SiteWise for AwsSiteWise {
 
     async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<Tqv>>, Fault> {
         Box::pin(self.read(&of)).await
+    }
+}
+
+impl AwsSiteWise {
+    /// Where something is not found that should be there, what is remembered of models may be
+    /// wrong as well.
+    fn doubted(&self, fault: Fault) -> Fault {
+        if fault.kind == FaultKind::NotFound {
+            self.models.forget_all();
+        }
+        fault
     }
 }
 

@@ -80,6 +80,11 @@ impl Models {
         self.described.invalidate(&(id, before)).await;
     }
 
+    /// Forgets all: something was not found that should be there, so others write as well.
+    pub(super) fn forget_all(&self) {
+        self.described.invalidate_all();
+    }
+
     fn writes_to(&self, id: Uuid) -> u64 {
         let writes = self.writes.lock().unwrap_or_else(PoisonError::into_inner);
         writes.get(&id).copied().unwrap_or_default()
@@ -102,6 +107,17 @@ mod tests {
         };
         let (described, ()) = tokio::join!(slow, write);
         assert_eq!(described.unwrap().name, "before");
+        let described = models.get(id, async { Ok(model(id, "after")) }).await;
+        assert_eq!(described.unwrap().name, "after");
+    }
+
+    #[tokio::test]
+    async fn what_is_not_found_is_not_told_from_before() {
+        let models = Models::new();
+        let id = Uuid::from_u128(1);
+        let before = models.get(id, async { Ok(model(id, "before")) }).await;
+        assert_eq!(before.unwrap().name, "before");
+        models.forget_all();
         let described = models.get(id, async { Ok(model(id, "after")) }).await;
         assert_eq!(described.unwrap().name, "after");
     }

@@ -65,6 +65,16 @@ pub enum Kind {
     Level(AssetIx, usize),
 }
 
+impl Kind {
+    /// Whether no value is ever written to it.
+    pub fn is_without_values(&self) -> bool {
+        match self {
+            Self::Group | Self::Level(..) => true,
+            Self::Bridge | Self::Source(_) | Self::Instance => false,
+        }
+    }
+}
+
 /// An asset to be had.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {

@@ -10,6 +10,7 @@ mod lanes;
 mod learning;
 mod lookups;
 mod needs;
+mod patrol;
 pub mod presence;
 pub mod rates;
 mod refusals;
@@ -176,6 +177,8 @@ pub struct Plan {
     problems: BTreeMap<String, String>,
     figures: Figures,
     rng: fastrand::Rng,
+    /// When those are looked at again that have no values, which would tell that they are gone.
+    patrol: Instant,
 }
 
 impl Plan {
@@ -201,6 +204,7 @@ impl Plan {
             problems: BTreeMap::new(),
             figures: Figures::default(),
             rng: fastrand::Rng::with_seed(seed),
+            patrol: Instant::START + patrol::EVERY,
         };
         plan.touch(Job::ListModels);
         plan
@@ -362,7 +366,8 @@ impl Plan {
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        [timer, self.lanes.poll_timeout()].into_iter().flatten().min()
+        let patrol = (!self.assets.is_empty()).then_some(self.patrol);
+        [timer, self.lanes.poll_timeout(), patrol].into_iter().flatten().min()
     }
 
     /// The next thing to do or to know.
@@ -380,6 +385,9 @@ impl Plan {
                 && at <= now
             {
                 self.touch(job);
+            }
+            if self.patrol <= now {
+                self.patrol(assets, now);
             }
             if let Some(job) = self.dirty.pop_front() {
                 self.places.remove(&job);
@@ -447,6 +455,9 @@ impl Plan {
         match self.next(job, models, assets, now) {
             Next::Call(lane) => {
                 let Some(step) = self.step(job, models, assets) else {
+                    if let Job::Model(ix) = job {
+                        self.no_room(ix, models);
+                    }
                     return;
                 };
                 if let Job::Model(ix) = job {

@@ -7,6 +7,7 @@ mod flat;
 mod growth;
 mod latest;
 mod likeness;
+mod lost;
 mod orders;
 mod presence;
 mod provisioning;

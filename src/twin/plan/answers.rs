@@ -267,6 +267,7 @@ impl Plan {
             return;
         };
         let creating = state.stage == AssetStage::Absent;
+        state.look = false;
         let subject = format!("asset {}", assets.get(ix).address);
         match answer {
             Ok(Done::Asset(asset)) => match asset.state {
@@ -314,6 +315,9 @@ impl Plan {
             }
             Err(fault) => {
                 let count = state.tries.count;
+                // Somebody deleted what it was to be made of.
+                let model =
+                    (creating && fault.kind == FaultKind::NotFound).then(|| assets.get(ix).model);
                 let tries = match remedy(&fault) {
                     Remedy::Look => {
                         state.taken = true;
@@ -327,7 +331,33 @@ impl Plan {
                     state.tries = tries;
                 }
                 self.problem(subject, fault.message);
+                if let Some(model) = model {
+                    self.doubt_model(model, now);
+                }
             }
+        }
+    }
+
+    /// A model that should be there may not be: look.
+    fn doubt_model(&mut self, ix: ModelIx, now: Instant) {
+        if let Some(state) = self.models.get_mut(ix.0 as usize)
+            && state.stage == ModelStage::Active
+        {
+            state.stage = ModelStage::Unknown;
+            state.tries = Tries { count: 0, at: now };
+            self.touch(Job::Model(ix));
+        }
+    }
+
+    /// An asset that should be there may not be: look. Its values wait meanwhile.
+    pub(super) fn doubt_asset(&mut self, ix: AssetIx, now: Instant) {
+        if let Some(state) = self.assets.get_mut(ix.0 as usize)
+            && state.stage == AssetStage::Active
+        {
+            state.stage = AssetStage::Unknown;
+            state.open = false;
+            state.tries = Tries { count: 0, at: now };
+            self.touch(Job::Asset(ix));
         }
     }
 
@@ -367,11 +397,14 @@ impl Plan {
                 self.wake(On::Children(ix));
             }
             Ok(_) => {}
-            Err(_) => {
+            Err(fault) => {
                 let count = state.link_tries.count;
                 let tries = self.again(Tries { count, at: now }, now);
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.link_tries = tries;
+                }
+                if fault.kind == FaultKind::NotFound {
+                    self.doubt_asset(ix, now);
                 }
             }
         }
@@ -417,6 +450,13 @@ impl Plan {
             state.link_tries = tries;
         }
         self.problem(format!("place of asset {}", child.address), fault.message);
+        if fault.kind == FaultKind::NotFound {
+            self.doubt_asset(ix, now);
+            if let Some(parent) = child.parent {
+                self.doubt_asset(parent, now);
+                self.doubt_model(assets.get(parent).model, now);
+            }
+        }
     }
 
     /// One more failed try.

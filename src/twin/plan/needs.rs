@@ -171,6 +171,7 @@ impl Plan {
             AssetStage::Absent if self.is_finished(model) => Next::Call(Lane::CreateAsset),
             AssetStage::Absent => Next::Wait(On::Model(model)),
             AssetStage::Unknown => Next::Call(Lane::DescribeAsset),
+            AssetStage::Active if state.look => Next::Call(Lane::DescribeAsset),
             AssetStage::Active if state.open => Next::Nothing,
             AssetStage::Active if !self.is_usable(model) => Next::Wait(On::Model(model)),
             AssetStage::Active => {

@@ -201,6 +201,8 @@ pub(super) struct AssetState {
     pub fresh: bool,
     /// It was there once, and its values with it.
     pub filled: bool,
+    /// It is to be looked at whether it is still there.
+    pub look: bool,
     pub link: Link,
     pub children: Children,
     pub tries: Tries,
@@ -225,6 +227,7 @@ impl AssetState {
             taken: false,
             fresh: false,
             filled: stage == AssetStage::Active,
+            look: false,
             link: if has_parent { Link::Wanted } else { Link::Root },
             children: match stage {
                 AssetStage::Absent => Children::Known(FxHashSet::default()),

@@ -1,0 +1,68 @@
+//! What SiteWise has no more, or has no room for, while the bridge runs.
+
+use super::*;
+use crate::sitewise::limits;
+
+fn turbines(count: u32) -> Event {
+    let metrics = (0..count).map(|n| turbine(&format!("T{n}"), n * 3, 12.0, 0));
+    birth(node(), definitions(), metrics.collect())
+}
+
+#[test]
+fn a_model_that_somebody_deleted_is_made_again_with_the_next_asset() {
+    let mut rig = Rig::new();
+    rig.event(turbines(1));
+    rig.seconds(60);
+    let (id, turbine) = rig.sitewise.asset("T0");
+    let model = turbine.model;
+    rig.sitewise.assets.remove(&id);
+    rig.sitewise.assets.values_mut().filter(|a| a.parent == Some(id)).for_each(|a| a.parent = None);
+    let name = rig.sitewise.models.remove(&model).unwrap().name;
+    // No value tells of it, but there is a new machine.
+    rig.event(turbines(2));
+    rig.seconds(120);
+    assert_eq!(rig.sitewise.models[&model].name, name);
+    assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
+}
+
+#[test]
+fn a_group_that_somebody_deleted_is_made_again_though_it_has_no_values() {
+    let mut rig = Rig::new();
+    rig.event(turbines(1));
+    rig.seconds(60);
+    let (id, _) = rig.sitewise.asset("Nordsee");
+    rig.sitewise.assets.remove(&id);
+    rig.sitewise.assets.values_mut().filter(|a| a.parent == Some(id)).for_each(|a| a.parent = None);
+    rig.seconds(3_700);
+    assert_eq!(rig.sitewise.path("T0"), ["Nordsee", "gw", "T0"]);
+}
+
+#[test]
+fn new_assets_of_a_model_that_people_have_filled_are_made() {
+    let wide = |name: &str, from: u32, count: u32| {
+        let leaf = |slot| {
+            let sample = sample(0, Value::Int(1));
+            leaf(slot, &format!("M{:04}", from + slot), DataType::Int32, sample)
+        };
+        instance(name, "Wide", (0..count).map(leaf).collect())
+    };
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), vec![wide("W1", 0, 400)]));
+    rig.seconds(60);
+    let (_, asset) = rig.sitewise.asset("W1");
+    let model = asset.model;
+    let filled = rig.sitewise.models.get_mut(&model).unwrap();
+    for number in 0..limits::COMPOSITES_PER_MODEL {
+        let id = Uuid::from_u128(number as u128 + 1);
+        filled.composites.insert(id, (format!("Theirs {number}"), Vec::new()));
+    }
+    let mut rig = rig.restart();
+    rig.event(birth(node(), Vec::new(), vec![wide("W1", 0, 400)]));
+    rig.seconds(120);
+    // More than fits at the root, and there is no composite model for the rest.
+    rig.event(birth(device("d"), Vec::new(), vec![wide("W2", 400, 200)]));
+    rig.seconds(300);
+    assert_eq!(rig.sitewise.path("W2"), ["Nordsee", "gw", "d", "W2"]);
+    let mut problems = rig.twin.plan().problems();
+    assert!(problems.any(|(_, why)| why.contains("no room for all of its properties")));
+}
