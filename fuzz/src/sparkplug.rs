@@ -1,0 +1,1 @@
+../../src/sparkplug.rs
