@@ -104,6 +104,11 @@ impl Bridge {
 
     /// What one of its metrics says now, by name and labels as `/metrics` has them.
     pub(crate) async fn metric(&self, name: &str) -> f64 {
+        self.try_metric(name).await.unwrap_or_else(|| panic!("no {name}"))
+    }
+
+    /// The same; none where it does not answer in time.
+    pub(crate) async fn try_metric(&self, name: &str) -> Option<f64> {
         let at = self.console().await;
         let mut socket = TcpStream::connect(&at).await.unwrap();
         let request = format!("GET /metrics HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\n\r\n");
@@ -111,8 +116,7 @@ impl Bridge {
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
         let found = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        let Some(found) = found else { panic!("no {name} in {answer}") };
-        found.parse().unwrap()
+        found.map(|found| found.parse().unwrap())
     }
 
     /// What it has logged so far.

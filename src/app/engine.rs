@@ -85,6 +85,8 @@ pub(super) struct Engine<S> {
     /// What is on disk alone stays there.
     ending: bool,
     learning: Learning,
+    /// It was told that the oldest dead letters go.
+    letters_told: bool,
     began: Timestamp,
     clock: Clock,
     next_report: Instant,
@@ -135,6 +137,7 @@ impl<S: SiteWise> Engine<S> {
             clock,
             next_report: Instant::START + REPORT,
             learning: Learning::Begun,
+            letters_told: false,
         }
     }
 
@@ -465,6 +468,10 @@ impl<S: SiteWise> Engine<S> {
                 let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
                 self.outbox.bury(&letter);
                 self.dead_letters.push(letter);
+                if self.dead_letters.len() == DEAD_LETTERS && !self.letters_told {
+                    self.letters_told = true;
+                    warn!("{DEAD_LETTERS} dead letters are kept: from now on the oldest go");
+                }
                 if stored {
                     self.outbox.settle(&[key]);
                 }

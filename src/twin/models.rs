@@ -245,6 +245,18 @@ impl Models {
         })
     }
 
+    /// Whether a model is one of those like `base` besides it. Its name says which it would be, so
+    /// that this costs the same however many there are.
+    pub fn is_part(&self, model: ModelIx, base: ModelIx, each: usize) -> bool {
+        let Some((_, first)) = self.get(model).name.rsplit_once("(from asset ") else {
+            return false;
+        };
+        let first = first.strip_suffix(')').and_then(|first| first.parse::<usize>().ok());
+        let number = first.map_or(0, |first| first.saturating_sub(1) / each.max(1) + 1);
+        let name = Self::part_name(&self.get(base).name, number, each);
+        number > 1 && self.get(model).id == self.namespace.model(&name)
+    }
+
     /// The id of the model called `name`.
     pub fn id_of(&self, name: &str) -> Uuid {
         self.namespace.model(&names::fit(&format!("{}{name}", self.prefix)))

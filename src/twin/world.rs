@@ -55,6 +55,8 @@ pub(super) struct World {
     pub counts: Counts,
     pub capped: Capped,
     assets_per_model: usize,
+    /// The number of the first model like it that has room, where it has none itself.
+    room: FxHashMap<ModelIx, usize>,
     max_models: usize,
     changed: BTreeSet<ModelIx>,
     pub defined: Defined,
@@ -103,6 +105,7 @@ impl World {
             counts: Counts::default(),
             capped: Capped::default(),
             assets_per_model: config.assets_per_model,
+            room: FxHashMap::default(),
             max_models: config.max_models,
             changed: BTreeSet::new(),
             defined: Defined::default(),
@@ -213,8 +216,12 @@ impl World {
     /// The model, or the first one like it that has room for another asset.
     fn roomy(&mut self, base: ModelIx) -> Result<ModelIx, Cap> {
         let each = self.assets_per_model;
-        let mut model = base;
-        let mut number = 1;
+        // Those before it are full, and stay so.
+        let mut number = self.room.get(&base).copied().unwrap_or(1);
+        let mut model = match number {
+            1 => base,
+            _ => self.models.part(base, number, each)?.0,
+        };
         while self.assets.of_model(model) >= each {
             number += 1;
             let (part, made) = self.models.part(base, number, each)?;
@@ -227,6 +234,7 @@ impl World {
                 }
             }
             model = part;
+            self.room.insert(base, number);
         }
         Ok(model)
     }
@@ -281,7 +289,10 @@ impl World {
         let model = self.assets.get(asset).model;
         let base = self.models.id_of(name);
         self.models.get(model).id == base
-            || self.models.by_id(base).is_some_and(|base| self.with_parts(base).contains(&model))
+            || self
+                .models
+                .by_id(base)
+                .is_some_and(|base| self.models.is_part(model, base, self.assets_per_model))
     }
 
     /// The asset of an edge node or device, with all that is above it.

@@ -19,7 +19,7 @@ use super::program::Bridge;
 /// What the process may take at most, in bytes.
 const MOST: u64 = 400_000_000;
 /// How long all of it may take to be read.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_secs(300);
 /// No port: whoever connects there is refused.
 const NOBODY: u16 = 1;
 
@@ -76,11 +76,11 @@ fn messages() -> Vec<(String, Vec<u8>)> {
         all.push((format!("spBv1.0/g/{kind}/{node}"), payload));
     };
     // What waits for a birth, and what waits for a message before it.
-    for seq in 5..21 {
+    for seq in 5..11 {
         send("NDATA", "unborn", bomb(seq));
     }
     send("NBIRTH", "born", encode(&payload(0, Vec::new())));
-    for seq in 5..21 {
+    for seq in 5..11 {
         send("NDATA", "born", bomb(seq));
     }
     // A million parts without anything in them.
@@ -122,12 +122,14 @@ async fn most_memory(sitewise: u16) -> u64 {
     }
     let all_read = async {
         let mut pause = interval(Duration::from_millis(200));
-        while bridge.metric("sparkwise_sparkplug_messages_total").await < count {
-            pause.tick().await;
-        }
+        let read = "sparkwise_sparkplug_messages_total";
         // What waited is given up after two seconds.
-        while bridge.metric("sparkwise_sparkplug_findings_total{finding=\"gap\"}").await < 1.0 {
-            pause.tick().await;
+        let given_up = "sparkwise_sparkplug_findings_total{finding=\"gap\"}";
+        for (metric, most) in [(read, count), (given_up, 1.0)] {
+            // A slow machine has no answer at times.
+            while bridge.try_metric(metric).await.is_none_or(|value| value < most) {
+                pause.tick().await;
+            }
         }
     };
     tokio::time::timeout(PATIENCE, all_read).await.expect("it does not read on");
@@ -146,6 +148,5 @@ async fn hostile_payloads_take_no_more_memory_than_is_told() {
     for (what, at) in [("SiteWise is away", NOBODY), ("SiteWise is there", at)] {
         let most = most_memory(at).await;
         assert!(most < MOST, "{what}: the bridge took {} MB", most / 1_000_000);
-        println!("{what}: {} MB at most", most / 1_000_000);
     }
 }

@@ -5,6 +5,16 @@ use tracing::{info, warn};
 use crate::bridge::Output;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::limits;
+use crate::twin::caps::Cap;
+
+/// What goes first where a cap is met.
+const fn first(cap: Cap) -> &'static str {
+    match cap {
+        Cap::Models => "whose model is there has all that it had, the others are alive",
+        Cap::Properties => "presence comes first, then measurements, then attributes",
+        Cap::Assets => "whose asset is there keeps it",
+    }
+}
 
 /// Writes it; what is to be done and not told is passed over.
 pub(super) fn tell(output: Output) {
@@ -31,8 +41,9 @@ pub(super) fn tell(output: Output) {
             sparkplug.source = %source,
             sitewise.cap = cap.label(),
             example,
-            "{source} has met {}: no room for `{example}` and perhaps more; what fits is kept; {}",
+            "{source} has met {}: no room for `{example}` and perhaps more; {}; {}",
             cap.variable(),
+            first(cap),
             cap.remedy()
         ),
         Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),

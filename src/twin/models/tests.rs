@@ -281,3 +281,19 @@ fn a_refused_property_takes_another_unit_and_default_and_only_those() {
     let has = &models.get(ix).properties[0];
     assert_eq!((has.unit.as_deref(), has.default()), (Some("MW"), Some("2")));
 }
+
+#[test]
+fn a_part_is_known_by_its_name() {
+    let mut models = models();
+    let base = models.named("M", None).unwrap();
+    let other = models.named("N", None).unwrap();
+    for number in [2, 3, 40] {
+        let (part, _) = models.part(base, number, 500).unwrap();
+        assert!(models.is_part(part, base, 500));
+        assert!(!models.is_part(part, other, 500) && !models.is_part(base, part, 500));
+    }
+    assert!(!models.is_part(base, base, 500));
+    // What somebody called like one is none.
+    let named = models.named("N (from asset 502)", None).unwrap();
+    assert!(!models.is_part(named, other, 500));
+}

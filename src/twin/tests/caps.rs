@@ -328,3 +328,45 @@ fn a_machine_on_a_model_that_grew_full_tells_that_it_is_alive() {
     assert!(rig.capped.contains(&told.to_owned()), "{:?}", rig.capped);
     assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 0);
 }
+
+/// A kind's model has as many assets as SiteWise allows, and there may be no further one.
+#[test]
+fn a_machine_whose_model_is_full_past_the_cap_of_models_is_alive() {
+    let config = Config { max_models: 7, assets_per_model: 2, ..config() };
+    let mut rig = Rig::with(config, FakeSiteWise::default());
+    let pumps = ["P0", "P1", "P2", "P3", "P4"];
+    let born = |rig: &mut Rig, names: &[&str]| {
+        for name in names {
+            rig.event(birth(device(name), Vec::new(), flat(3)));
+        }
+    };
+    // Beside the bridge's own there are the node's, the pumps' and the turbines'.
+    rig.event(birth(node(), Vec::new(), vec![]));
+    born(&mut rig, &pumps[..2]);
+    let speed = |n| leaf(n, "Speed", DataType::Double, sample(0, Value::Double(1.0)));
+    let turbines = (0..3).map(|n| instance(&format!("T{n}"), "Turbine", vec![speed(n)]));
+    rig.event(birth(device("Row"), Vec::new(), turbines.collect()));
+    born(&mut rig, &pumps[2..]);
+    rig.seconds(300);
+    for name in pumps.into_iter().chain(["Row"]) {
+        let shown = rig.shown(name, "Online");
+        assert_eq!(shown, Some((Quality::Good, Variant::Boolean(true))), "{name}");
+    }
+    assert_eq!((rig.written("P1", "M0002").len(), rig.written("T1", "Speed").len()), (1, 1));
+    let told: Vec<_> = rig.capped.iter().map(String::as_str).collect();
+    assert_eq!(
+        told,
+        [
+            "Nordsee/gw/Row models: Nordsee/gw/Row/T2",
+            "Nordsee/gw/P2 models: the model of Nordsee/gw/P2",
+            "Nordsee/gw/P3 models: the model of Nordsee/gw/P3",
+            "Nordsee/gw/P4 models: the model of Nordsee/gw/P4",
+        ]
+    );
+    // Those of the bridge's own go on, with a further one for each two.
+    let names: Vec<_> = rig.sitewise.models.values().map(|model| &*model.name).collect();
+    let further = names.iter().filter(|name| name.contains("(from asset"));
+    assert!(further.clone().all(|name| name.starts_with("Sparkplug Device")), "{names:?}");
+    assert_eq!(names.len() - further.count(), 6, "{names:?}");
+    rig.check_conservation();
+}

@@ -46,7 +46,8 @@ fn new_assets_of_a_model_that_people_have_filled_are_made() {
         };
         instance(name, "Wide", (0..count).map(leaf).collect())
     };
-    let mut rig = Rig::new();
+    let config = Config { max_properties: 5_000, ..config() };
+    let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
     rig.event(birth(node(), Vec::new(), vec![wide("W1", 0, 400)]));
     rig.seconds(60);
     let (_, asset) = rig.sitewise.asset("W1");
@@ -56,13 +57,16 @@ fn new_assets_of_a_model_that_people_have_filled_are_made() {
         let id = Uuid::from_u128(number as u128 + 1);
         filled.composites.insert(id, (format!("Theirs {number}"), Vec::new()));
     }
-    let mut rig = rig.restart();
+    let mut rig = Rig::with(config, rig.sitewise);
     rig.event(birth(node(), Vec::new(), vec![wide("W1", 0, 400)]));
     rig.seconds(120);
     // More than fits at the root, and there is no composite model for the rest.
     rig.event(birth(device("d"), Vec::new(), vec![wide("W2", 400, 200)]));
     rig.seconds(300);
     assert_eq!(rig.sitewise.path("W2"), ["Nordsee", "gw", "d", "W2"]);
+    rig.event(birth(device("e"), Vec::new(), vec![wide("W3", 0, 10)]));
+    rig.seconds(300);
+    assert_eq!(rig.sitewise.path("W3"), ["Nordsee", "gw", "e", "W3"]);
     let mut problems = rig.twin.plan().problems();
     assert!(problems.any(|(_, why)| why.contains("no room for all of its properties")));
 }
