@@ -25,10 +25,11 @@ use crate::config::{self, Config};
 use crate::console::ask::{Answers, Questions};
 use crate::console::emf::Emf;
 use crate::console::{self, Listener};
-use crate::outbox::Outbox;
 use crate::outbox::disk::Disk;
+use crate::outbox::disk::folder::told as books_tell;
 use crate::outbox::disk::store::Fault as DiskFault;
 use crate::outbox::memory::Memory;
+use crate::outbox::{DiskState, Outbox};
 use crate::sitewise::aws::{AwsSiteWise, NoRegion};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::config as host;
@@ -42,6 +43,9 @@ use crate::{delivery, mqtt, twin};
 const INBOUND: usize = 16_384;
 /// Messages to one server that wait for its connection.
 const OUTBOUND: usize = 1_024;
+/// How long a folder that another process owns is waited for, and between two looks.
+const LOCK_PATIENCE: Duration = Duration::from_secs(60);
+const LOCK_LOOK: Duration = Duration::from_secs(1);
 
 /// Why the bridge could not start or had to end.
 #[derive(Debug, thiserror::Error)]
@@ -173,7 +177,12 @@ async fn run_on<S: SiteWise>(
 ) -> Result<Ledger, Error> {
     let Console { answers, task, end: console } = console;
     let grace = config.process.shutdown_grace;
-    let outbox = outbox(&config.outbox)?;
+    let (shutdown, hurry) = end;
+    tokio::pin!(shutdown);
+    let outbox = tokio::select! {
+        outbox = outbox(&config.outbox) => outbox?,
+        () = &mut shutdown => return Ok(Ledger::default()),
+    };
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
     let mut connections = JoinSet::new();
@@ -195,7 +204,7 @@ async fn run_on<S: SiteWise>(
         emf: config.console.emf.then(Emf::default),
     };
     let engine = Engine::new(bridge, outbox, sitewise, Servers(servers), report);
-    let mut engine = Box::pin(engine.run(messages, answers, end, grace));
+    let mut engine = Box::pin(engine.run(messages, answers, (shutdown, hurry), grace));
     let Ended { ledger, took, patience } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
@@ -218,18 +227,56 @@ async fn run_on<S: SiteWise>(
     Ok(ledger)
 }
 
-/// The outbox, and what tells when it has something to be polled.
-fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
+/// The outbox, and what tells when it has something to be polled. A folder that another process
+/// owns is waited for: on a network file system the lock of a host that died stands for a while.
+async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
     let wake = Arc::new(Notify::new());
     let Some(folder) = &config.dir else {
         let bound = usize::try_from(config.max_bytes).unwrap_or(usize::MAX);
         return Ok((Box::new(Memory::new(bound)), wake));
     };
-    let disk = Disk::open(folder, config.max_bytes, Arc::clone(&wake))
-        .map_err(|fault| Error::Outbox(folder.display().to_string(), fault))?;
-    let left = disk.len();
-    info!("the outbox is in {}: {left} values wait there since an earlier start", folder.display());
+    let name = folder.display();
+    let open = || Disk::open(folder, config.max_bytes, Arc::clone(&wake));
+    let disk = once_let_go(&name.to_string(), open, tokio::time::sleep)
+        .await
+        .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
+    match disk.disk().map(|disk| disk.state) {
+        Some(DiskState::Unreadable(_)) => {
+            let told = books_tell(folder);
+            let told =
+                told.map_or_else(|| "nobody knows how many".to_owned(), |told| told.to_string());
+            info!("the outbox is in {name}: {told} values wait there by its books");
+        }
+        _ => {
+            let left = disk.len();
+            info!("the outbox is in {name}: {left} values wait there since an earlier start");
+        }
+    }
     Ok((Box::new(disk), wake))
+}
+
+/// What `open` gives, tried again after each pause while another process owns the folder.
+async fn once_let_go<T, P: Future<Output = ()>>(
+    name: &str,
+    mut open: impl FnMut() -> Result<T, DiskFault>,
+    mut pause: impl FnMut(Duration) -> P,
+) -> Result<T, DiskFault> {
+    let mut waited = Duration::ZERO;
+    loop {
+        match open() {
+            Err(DiskFault::Locked) if waited < LOCK_PATIENCE => {
+                if waited.is_zero() {
+                    warn!(
+                        "the outbox in {name} belongs to another process: waiting for it to let \
+                         go, for {LOCK_PATIENCE:.0?} at most"
+                    );
+                }
+                pause(LOCK_LOOK).await;
+                waited += LOCK_LOOK;
+            }
+            opened => return opened,
+        }
+    }
 }
 
 pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Config {
@@ -285,3 +332,6 @@ fn rates(provisioning: &config::Provisioning) -> Rates {
 fn rand_seed() -> u64 {
     fastrand::u64(..)
 }
+
+#[cfg(test)]
+mod tests;

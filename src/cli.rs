@@ -1,6 +1,7 @@
 //! The command line: what is asked of the process. How it is done is the environment's matter.
 
 pub mod dead_letters;
+pub mod outbox;
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -23,6 +24,8 @@ pub enum Command {
     Plan(preview::Options),
     /// Look at what SiteWise refused, or decide on it.
     DeadLetters(dead_letters::Command),
+    /// Look whether the outbox on disk can be read, or mend it.
+    Outbox(outbox::Command),
     /// Tell what there is, and end.
     Help(Page),
     /// Tell the version, and end.
@@ -42,10 +45,11 @@ pub enum Page {
 const LISTEN: Duration = Duration::from_secs(30);
 
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 4] = [
+const COMMANDS: [(&str, &str); 5] = [
     ("(none)", "bridge until SIGTERM or SIGINT"),
     ("plan", "tell what the bridge would do in SiteWise, without doing it: see plan --help"),
     ("dead-letters", "list, show, send again or forget values that SiteWise refused"),
+    ("outbox", "check whether the outbox on disk can be read, or repair it"),
     ("healthcheck", "exit with 0 if the bridge that runs at CONSOLE_ADDR lives, else with 1"),
 ];
 
@@ -89,6 +93,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
         Some(Value(word)) if word == "dead-letters" => {
             Ok(Command::DeadLetters(dead_letters::parse(&mut parser)?))
         }
+        Some(Value(word)) if word == "outbox" => Ok(Command::Outbox(outbox::parse(&mut parser)?)),
         Some(Value(word)) => Err(format!("there is no command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }

@@ -13,12 +13,15 @@ use tokio::signal::unix::{SignalKind, signal};
 const WRONG_ENVIRONMENT: u8 = 64;
 /// What `sparkwise plan` ends with where the bridge would change something.
 const SOMETHING_CHANGES: u8 = 2;
+/// What `sparkwise outbox check` ends with where something is damaged.
+const DAMAGED: u8 = 2;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run) => start(),
         Ok(Command::Plan(options)) => plan(&options),
         Ok(Command::DeadLetters(command)) => dead_letters(&command),
+        Ok(Command::Outbox(command)) => outbox(command),
         Ok(Command::Healthcheck) => healthcheck(),
         Ok(Command::Help(page)) => {
             print(&cli::page(page));
@@ -44,6 +47,20 @@ fn dead_letters(command: &cli::dead_letters::Command) -> ExitCode {
         }
         Err(reason) => {
             complain(&format!("sparkwise dead-letters: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn outbox(command: cli::outbox::Command) -> ExitCode {
+    let outbox = Environment.get("OUTBOX_DIR").ok().flatten();
+    match cli::outbox::run(command, outbox.as_deref()) {
+        Ok(outcome) => {
+            print(&outcome.text);
+            if outcome.is_well { ExitCode::SUCCESS } else { ExitCode::from(DAMAGED) }
+        }
+        Err(reason) => {
+            complain(&format!("sparkwise outbox: {reason}"));
             ExitCode::FAILURE
         }
     }

@@ -6,6 +6,8 @@ pub mod memory;
 
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use crate::delivery::output::Room;
 use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
 use crate::outbox::dead_letters::DeadLetter;
@@ -79,6 +81,17 @@ pub trait Outbox: Send {
     /// Keeps a refused point where it survives the process, before it is settled.
     fn bury(&mut self, _letter: &DeadLetter) {}
 
+    /// Keeps what was heard where it survives the process, until it is [forgotten](Self::forget).
+    fn hear(&mut self, _heard: &Heard) {}
+
+    /// What earlier processes heard and did not forget, the oldest first.
+    fn heard(&mut self) -> Box<dyn Iterator<Item = Heard> + Send> {
+        Box::new(std::iter::empty())
+    }
+
+    /// All that was heard became points, and these are safe.
+    fn forget(&mut self) {}
+
     /// Takes in what the disk has done meanwhile, and tells the next thing that people should
     /// know of it.
     fn poll(&mut self) -> Option<Change> {
@@ -99,6 +112,35 @@ pub trait Outbox: Send {
     }
 }
 
+/// What came from an MQTT server before it was known what SiteWise has.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// When, by our clock.
+    pub at: Timestamp,
+    /// The server's place in `MQTT_URL`.
+    pub server: u16,
+    /// What came.
+    pub what: What,
+}
+
+/// What came from an MQTT server.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum What {
+    /// A session began, at this time of its own.
+    Connected(Timestamp),
+    /// It ended.
+    Disconnected,
+    /// A message.
+    Message {
+        /// Its topic.
+        topic: String,
+        /// Its payload.
+        payload: Bytes,
+        /// It was stored by the server.
+        retain: bool,
+    },
+}
+
 /// What became of points that were kept and taken in one step.
 #[derive(Debug, Default)]
 pub struct Passed {
@@ -113,8 +155,16 @@ pub struct Passed {
 pub enum Change {
     /// It takes no more writes, for this reason: points are in memory alone.
     Refused(String),
+    /// What lies there cannot be read, for this reason: it is being mended, and points are in
+    /// memory alone.
+    Unreadable(String),
+    /// So many points that its books tell of could not be read.
+    Lost(u64),
     /// It does not keep up: points are in memory alone.
     Behind,
+    /// What is heard before SiteWise is reached takes all the room: from now on it is in memory
+    /// alone.
+    Deaf,
     /// It takes writes again, and all that it can have is there.
     Well,
     /// It is full to its bound: the oldest values go.
@@ -129,6 +179,8 @@ pub enum DiskState {
     Well,
     /// It refuses, with this reason; it is tried again and again.
     Refuses(String),
+    /// What lies there is damaged, in these words; what can be read is being saved.
+    Unreadable(String),
     /// It is too slow for what is put.
     Behind,
 }
@@ -146,6 +198,8 @@ pub struct DiskFigures {
     pub overwritten: u64,
     /// Points on disk alone that were given up because it was full.
     pub full: u64,
+    /// Points that could not be read back from a damaged disk.
+    pub unreadable: u64,
     /// Points that are on disk alone now.
     pub cold: usize,
     /// Points undecided that are not on disk now: lost if the process is.

@@ -1,6 +1,7 @@
 //! The loop around the bridge: inputs in, outputs performed, each once.
 
 mod calls;
+mod hearing;
 mod tell;
 
 use std::pin::Pin;
@@ -10,7 +11,7 @@ use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
 use super::Error;
 use super::ledger::{Ledger, Losses};
@@ -87,6 +88,8 @@ pub(super) struct Engine<S> {
     learning: Learning,
     /// It was told that the oldest dead letters go.
     letters_told: bool,
+    /// Whether the outbox keeps what was heard before that.
+    heard: bool,
     began: Timestamp,
     clock: Clock,
     next_report: Instant,
@@ -138,6 +141,7 @@ impl<S: SiteWise> Engine<S> {
             next_report: Instant::START + REPORT,
             learning: Learning::Begun,
             letters_told: false,
+            heard: false,
         }
     }
 
@@ -154,6 +158,7 @@ impl<S: SiteWise> Engine<S> {
         let mut questions = answers.questions;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
         let wake = Arc::clone(&self.wake);
+        self.hear_again();
         self.perform();
         loop {
             self.set(&mut timer);
@@ -296,6 +301,9 @@ impl<S: SiteWise> Engine<S> {
     /// Takes one in. Returns when.
     fn take_in(&mut self, inbound: Inbound) -> Now {
         let now = self.clock.now();
+        if self.learning != Learning::Done {
+            self.hear(&inbound, now.wall);
+        }
         match inbound {
             Inbound::Connected { server, session_time } => {
                 self.servers.connected(server, now.wall);
@@ -350,8 +358,12 @@ impl<S: SiteWise> Engine<S> {
     fn perform(&mut self) {
         let now = self.clock.now();
         while let Some(change) = self.outbox.poll() {
-            self.disk_changed(change, now);
+            match change {
+                Change::Full => self.note_full(now),
+                other => tell::disk(&other),
+            }
         }
+        self.forget();
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
                 self.output(output, now);
@@ -400,17 +412,6 @@ impl<S: SiteWise> Engine<S> {
             false => bridge.passage(point.stream),
         };
         self.outbox.restore(bridge.room(), &passage)
-    }
-
-    fn disk_changed(&mut self, change: Change, now: Now) {
-        match change {
-            Change::Refused(reason) => error!(
-                "the outbox cannot be written: {reason}; values wait in memory alone until it can"
-            ),
-            Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
-            Change::Well => info!("the outbox is written again"),
-            Change::Full => self.note_full(now),
-        }
     }
 
     /// The outbox had to give up values. The first time in a while that is told.

@@ -138,7 +138,8 @@ impl Ledger {
             + delivery.discarded.total()
             + self.losses.total()
             + disk.overwritten
-            + disk.full;
+            + disk.full
+            + disk.unreadable;
         values == points + refused + self.values.dropped_in_all() + self.held as u64
             && points + own_points + disk.restored == decided + self.waiting() as u64
     }
@@ -224,6 +225,7 @@ impl Ledger {
             ("discarded", "rate", discarded.rate),
             ("discarded", "astray", discarded.astray),
             ("discarded", "full", self.losses.full + on_disk(|disk| disk.full)),
+            ("discarded", "unreadable", on_disk(|disk| disk.unreadable)),
         ])
     }
 
@@ -288,8 +290,15 @@ impl Ledger {
         if left + lost == 0 {
             info!("ended within {took:.1?}: everything that was read is delivered or counted");
         }
-        if let Some(DiskFigures { state: DiskState::Refuses(reason), .. }) = &self.disk {
-            warn!("the outbox could not be written at the end: {reason}");
+        match self.disk.as_ref().map(|disk| &disk.state) {
+            Some(DiskState::Refuses(reason)) => {
+                warn!("the outbox could not be written at the end: {reason}");
+            }
+            Some(DiskState::Unreadable(reason)) => warn!(
+                "the outbox could not be read at the end: {reason}; what can be is delivered after \
+                 the next start"
+            ),
+            Some(DiskState::Well | DiskState::Behind) | None => {}
         }
     }
 }
@@ -339,7 +348,12 @@ mod tests {
                 ..Figures::default()
             },
             losses: Losses { overwritten: 64, full: 128 },
-            disk: Some(DiskFigures { overwritten: 256, full: 512, ..DiskFigures::default() }),
+            disk: Some(DiskFigures {
+                overwritten: 256,
+                full: 512,
+                unreadable: 1_024,
+                ..DiskFigures::default()
+            }),
             ..Ledger::default()
         };
         let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();
@@ -351,6 +365,7 @@ mod tests {
             ("discarded", "overwritten", 16 + 64 + 256),
             ("discarded", "rate", 32),
             ("discarded", "full", 128 + 512),
+            ("discarded", "unreadable", 1_024),
         ];
         assert_eq!(counted, expected);
     }

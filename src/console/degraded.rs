@@ -43,6 +43,10 @@ pub enum Degraded {
     OutboxFull,
     /// The outbox's disk takes no writes, for this reason.
     OutboxRefuses(String),
+    /// What lies on the outbox's disk is damaged, in these words, and is being mended.
+    OutboxUnreadable(String),
+    /// So many values could not be read from the outbox's disk since the start.
+    OutboxLost(u64),
     /// A machine has met a cap.
     Capped {
         /// Its address.
@@ -65,12 +69,14 @@ pub enum Degraded {
 
 impl Degraded {
     /// All labels.
-    pub const LABELS: [&'static str; 9] = [
+    pub const LABELS: [&'static str; 11] = [
         "mqtt_not_connected",
         "mqtt_messages_lost",
         "mqtt_packet_too_large",
         "outbox_full",
         "outbox_refuses",
+        "outbox_unreadable",
+        "outbox_lost",
         Self::capped(Cap::Models),
         Self::capped(Cap::Properties),
         Self::capped(Cap::Assets),
@@ -85,6 +91,8 @@ impl Degraded {
             Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::OutboxFull => "outbox_full",
             Self::OutboxRefuses(_) => "outbox_refuses",
+            Self::OutboxUnreadable(_) => "outbox_unreadable",
+            Self::OutboxLost(_) => "outbox_lost",
             Self::Capped { cap, .. } => Self::capped(*cap),
             Self::Problem { .. } => Self::PROBLEM,
         }
@@ -106,7 +114,10 @@ impl Degraded {
             Self::NotConnected { url, .. }
             | Self::MessagesLost { url, .. }
             | Self::Oversized { url, .. } => url,
-            Self::OutboxFull | Self::OutboxRefuses(_) => "the outbox",
+            Self::OutboxFull
+            | Self::OutboxRefuses(_)
+            | Self::OutboxUnreadable(_)
+            | Self::OutboxLost(_) => "the outbox",
             Self::Capped { machine, .. } => machine,
             Self::Problem { subject, .. } => subject,
         }
@@ -129,6 +140,14 @@ impl Degraded {
             Self::OutboxRefuses(why) => {
                 format!("cannot be written to its disk: {why}; values wait in memory alone")
             }
+            Self::OutboxUnreadable(why) => format!(
+                "cannot be read, its disk is damaged: {why}; what can be read is being saved, and \
+                 values wait in memory alone"
+            ),
+            Self::OutboxLost(values) => format!(
+                "has lost {values} values to damage of its disk; what was damaged is kept in \
+                 OUTBOX_DIR"
+            ),
             Self::Capped { cap, example, values, .. } => format!(
                 "has met {}: no room for `{example}`, {values} values given up; {}",
                 cap.variable(),
@@ -150,8 +169,11 @@ impl Degraded {
             let (url, topic) = (link.url.clone(), link.oversized_topic.clone()?);
             Some(Self::Oversized { url, topic, messages: link.oversized })
         });
-        let disk = match look.outbox.disk().map(|disk| disk.state) {
+        let disk = look.outbox.disk();
+        let lost = disk.as_ref().map(|disk| disk.unreadable).filter(|lost| *lost > 0);
+        let disk = match disk.map(|disk| disk.state) {
             Some(DiskState::Refuses(why)) => Some(Self::OutboxRefuses(why)),
+            Some(DiskState::Unreadable(why)) => Some(Self::OutboxUnreadable(why)),
             Some(DiskState::Behind) => Some(Self::OutboxRefuses("it is too slow".to_owned())),
             Some(DiskState::Well) | None => None,
         };
@@ -171,6 +193,7 @@ impl Degraded {
             .chain(oversized)
             .chain(look.outbox_full.then_some(Self::OutboxFull))
             .chain(disk)
+            .chain(lost.map(Self::OutboxLost))
             .chain(capped)
             .chain(problems)
     }
@@ -306,6 +329,8 @@ mod tests {
             Degraded::Oversized { url, topic: String::new(), messages: 1 },
             Degraded::OutboxFull,
             Degraded::OutboxRefuses(String::new()),
+            Degraded::OutboxUnreadable(String::new()),
+            Degraded::OutboxLost(0),
             Degraded::Problem { subject, reason },
         ];
         let all: Degradation = caps.into_iter().chain(others).collect();

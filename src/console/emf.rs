@@ -100,12 +100,12 @@ impl Emf {
 impl Counts {
     fn of(snapshot: &Snapshot) -> Self {
         let ledger = &snapshot.ledger;
-        let disk_full = ledger.disk.as_ref().map_or(0, |disk| disk.full);
+        let on_disk = ledger.disk.as_ref().map_or(0, |disk| disk.full + disk.unreadable);
         let messages: u64 = snapshot.links.iter().map(|link| link.dropped).sum();
         Self {
             read: ledger.values.values,
             delivered: ledger.delivery.delivered,
-            lost: ledger.losses.full + disk_full + ledger.delivery.discarded.rate + messages,
+            lost: ledger.losses.full + on_disk + ledger.delivery.discarded.rate + messages,
             dead_letters: ledger.refused.total(),
             throttled: ledger.delivery.throttles,
             billed: ledger.delivery.billed_messages,

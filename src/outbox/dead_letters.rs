@@ -4,6 +4,10 @@ pub mod files;
 pub mod requests;
 
 use std::collections::VecDeque;
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -12,6 +16,11 @@ use crate::delivery::figures::Refused;
 use crate::delivery::point::{Class, Key, Point, Refusal, Stream};
 use crate::sitewise::api::{DataType, Quality, Variant};
 use crate::time::Timestamp;
+
+/// Makes a folder that is nobody else's.
+fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
 
 /// Characters of a reason that are kept.
 const REASON_CHARS: usize = 500;

@@ -11,20 +11,24 @@
 //! does not keep up, the head goes on alone within its bound, and what is there is saved as
 //! soon as the disk takes writes again.
 
+mod books;
 mod bounds;
 mod cold;
+pub mod folder;
+mod heard;
 mod keeper;
+mod raw;
 mod record;
 mod refusal;
 mod salvage;
 pub mod store;
+mod waiting;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::mpsc::{self, Receiver, Sender};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use tokio::sync::Notify;
@@ -32,13 +36,11 @@ use tokio::sync::Notify;
 use self::cold::Cold;
 use self::keeper::{Job, Keeper, Report, Why};
 use self::store::{Fault, Op, Open, Stock};
+use super::dead_letters::Written;
 use super::dead_letters::files::Letters;
-use super::dead_letters::{DeadLetter, Written};
 use super::memory::Memory;
 use super::{Change, DiskFigures, DiskState, Outbox, Waiting};
-use crate::delivery::output::Room;
-use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
-use crate::time::Timestamp;
+use crate::delivery::point::{Discard, Key, Point};
 
 /// Bytes that points in memory may take while the disk refuses.
 const HEAD: usize = 64 << 20;
@@ -55,11 +57,25 @@ const REMOVES: usize = 100_000;
 /// Points that are looked at together when the oldest have to go.
 const OLDEST: usize = 10_000;
 
+/// The folder of what is heard before SiteWise is reached.
+const HEARD: &str = "heard";
+
 /// A point that delivery has.
 #[derive(Debug, Default)]
 struct Taken {
     /// A later one with the same key: it waits until this one is decided.
     successor: Option<Box<Waiting>>,
+    /// Itself, where it is not on disk: delivery does not give it back.
+    unsaved: Option<Box<Point>>,
+}
+
+/// A write that is not yet safe.
+#[derive(Debug)]
+struct Write {
+    number: u64,
+    ops: Arc<Vec<Op>>,
+    /// How many of them remove something.
+    removes: usize,
 }
 
 /// Whether a point that is not safe was sent to the disk.
@@ -100,14 +116,13 @@ pub struct Disk {
     sent: u64,
     saved: u64,
     epoch: u64,
-    /// Changes in each write that is not yet safe, and what it removes.
-    unsaved_writes: VecDeque<(u64, usize, Vec<Key>)>,
+    unsaved_writes: VecDeque<Write>,
     /// The last write of those that make up for what the disk lacked: however many they are, they
     /// do not mean that it falls behind again.
     made_up_by: u64,
     state: DiskState,
     /// While the state is not well: points that came since, or were not yet safe then, and
-    /// what is to be removed. Afterwards: those that delivery had by then.
+    /// what is to be removed.
     unsaved: FxHashMap<Key, Attempt>,
     removes: Vec<Key>,
     stock: Stock,
@@ -115,10 +130,14 @@ pub struct Disk {
     /// the write that removes the last of them.
     giving_up: Option<FxHashSet<Key>>,
     given_up_by: u64,
+    /// Points that could not be read back from a store that was damaged meanwhile.
+    missing: u64,
     /// Whether the store has been open once.
     known: bool,
     figures: DiskFigures,
     changes: VecDeque<Change>,
+    /// Files with what earlier processes heard.
+    heard: Vec<PathBuf>,
     jobs: Sender<Job>,
     reports: Receiver<Report>,
     keeper: Option<JoinHandle<()>>,
@@ -135,20 +154,20 @@ impl Disk {
     /// Opens the outbox in a folder, which is made if it is not there. Its records take at
     /// most `bound` bytes. `wake` is told when [`poll`](Outbox::poll) has something to take in.
     ///
-    /// A disk that refuses is no fault: the outbox begins in memory and tells so.
+    /// A disk that refuses is no fault, nor is damage: the outbox begins in memory and tells so.
     ///
     /// # Errors
     ///
-    /// The folder belongs to another process, or to another version of sparkwise.
+    /// The folder cannot be made, or belongs to another process, or to a newer sparkwise.
     pub fn open(folder: &Path, bound: u64, wake: Arc<Notify>) -> Result<Self, Fault> {
-        let mut open = store::opener(folder);
-        let store = match open() {
-            Ok(store) => Ok(store),
-            Err(fault @ (Fault::Locked | Fault::Foreign)) => return Err(fault),
-            Err(fault @ (Fault::Disk(_) | Fault::Damaged(_))) => Err(fault.to_string()),
+        let mut open = folder::opener(folder);
+        let store = match open(None) {
+            Err(fault @ (Fault::Locked | Fault::Foreign | Fault::Folder(_))) => return Err(fault),
+            opened => opened,
         };
         let letters = Letters::open(&folder.join("dead-letters"));
         let (mut disk, keeper, jobs) = Self::parts(open, store, letters, bound, HEAD, wake);
+        disk.heard = heard::files(&folder.join(HEARD));
         let thread = std::thread::Builder::new().name("outbox".to_owned());
         let thread = thread.spawn(move || keeper.run(&jobs));
         disk.keeper = Some(thread.map_err(|error| Fault::Disk(error.to_string()))?);
@@ -157,7 +176,7 @@ impl Disk {
 
     fn parts(
         open: Open,
-        store: Result<Box<dyn store::Store>, String>,
+        store: Result<Box<dyn store::Store>, Fault>,
         letters: Letters,
         bound: u64,
         head_bound: usize,
@@ -165,11 +184,7 @@ impl Disk {
     ) -> (Self, Keeper, Receiver<Job>) {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
-        let (store, refused) = match store {
-            Ok(store) => (Some(store), None),
-            Err(reason) => (None, Some(reason)),
-        };
-        let stock = store.as_ref().map(|store| store.stock());
+        let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
         let keeper = Keeper::new(open, store, letters, done, wake);
         let mut disk = Self {
             bound,
@@ -192,27 +207,42 @@ impl Disk {
             stock: Stock::default(),
             giving_up: None,
             given_up_by: 0,
+            missing: 0,
             known: false,
             figures: DiskFigures::default(),
             changes: VecDeque::new(),
+            heard: Vec::new(),
             jobs,
             reports,
             keeper: None,
             closed: false,
         };
-        match (stock, refused) {
-            (Some(stock), _) => disk.found(stock),
-            (None, reason) => disk.refused(1, reason.unwrap_or_default()),
+        match stock {
+            Ok(stock) => disk.found(stock),
+            Err(fault) => disk.refused(1, fault),
         }
         (disk, keeper, to_do)
     }
 
-    /// The store is open. What is in it for the first time was left by an earlier process.
+    /// The store is open. What is in it for the first time was left by an earlier process; so
+    /// was what its books say and nobody can read.
     fn found(&mut self, stock: Stock) {
-        self.stock = stock;
+        let before = std::mem::replace(&mut self.stock, stock);
+        if stock.unreadable > 0 {
+            self.changes.push_back(Change::Lost(stock.unreadable));
+        }
         if !std::mem::replace(&mut self.known, true) {
-            self.figures.restored += stock.points;
+            self.figures.restored += stock.points + stock.unreadable;
+            self.figures.unreadable += stock.unreadable;
             self.cold.left(usize::try_from(stock.points).unwrap_or(usize::MAX));
+        } else if stock.unreadable > 0 {
+            // Which they were shows when all is read: some may be in memory as well.
+            self.missing += stock.unreadable;
+        } else if stock.mended && stock.points > before.points {
+            // What had been removed came up again where the damage hides its removal.
+            let more = stock.points - before.points;
+            self.figures.restored += more;
+            self.cold.left(usize::try_from(more).unwrap_or(usize::MAX));
         }
         self.give_up();
     }
@@ -261,13 +291,11 @@ impl Disk {
     }
 
     fn hand_over(&mut self) {
-        let ops = std::mem::take(&mut self.outgoing);
-        let removes = ops.iter().filter_map(|op| match op {
-            Op::Remove(key) => Some(*key),
-            Op::Save { .. } => None,
-        });
+        let ops = Arc::new(std::mem::take(&mut self.outgoing));
+        let removes = ops.iter().filter(|op| matches!(op, Op::Remove(_))).count();
         self.sent += 1;
-        self.unsaved_writes.push_back((self.sent, ops.len(), removes.collect()));
+        let number = self.sent;
+        self.unsaved_writes.push_back(Write { number, ops: Arc::clone(&ops), removes });
         // A keeper that is gone shows at the latest when the outbox is closed.
         let _ = self.jobs.send(Job::Write { epoch: self.epoch, number: self.sent, ops });
     }
@@ -278,7 +306,7 @@ impl Disk {
                 self.saved = number;
                 self.stock = stock;
                 self.figures.overwritten += self.cold.overwritten(overwritten);
-                while self.unsaved_writes.front().is_some_and(|(sent, ..)| *sent <= number) {
+                while self.unsaved_writes.front().is_some_and(|write| write.number <= number) {
                     self.unsaved_writes.pop_front();
                 }
                 self.rewritten.retain(|_, rewritten| *rewritten > number);
@@ -295,12 +323,13 @@ impl Disk {
                 let is_here = |key: &Key| head.get(key).is_some() || taken.contains_key(key);
                 self.cold.read(points.into_iter().map(|(point, _)| point), is_here);
             }
-            Report::Refused { epoch, reason } => self.refused(epoch, reason),
+            Report::Refused { epoch, fault } => self.refused(epoch, fault),
             Report::Opened(stock) => {
                 self.well_again();
                 self.found(stock);
             }
             Report::Retry { letters, request } => self.retry(letters, request),
+            Report::Deaf => self.changes.push_back(Change::Deaf),
             Report::Closed => self.closed = true,
         }
     }
@@ -349,149 +378,6 @@ impl Disk {
     fn arrived(&mut self, key: Key) {
         let arrival = self.head.arrival(&key);
         self.order.push_back(Arrived { write: self.next_write(), arrival, key });
-    }
-}
-
-impl Outbox for Disk {
-    fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)> {
-        let mut gone = Vec::new();
-        for waiting in points {
-            self.keep(waiting, &mut gone);
-        }
-        if self.outgoing.len() >= BATCH {
-            self.send();
-        }
-        self.leave_cold();
-        if !self.is_well() && self.head.bytes() > self.head_bound {
-            for point in self.head.shed(self.head_bound) {
-                match self.unsaved.remove(&point.key()) {
-                    None => self.cold.left(1),
-                    Some(attempt) => {
-                        if attempt == Attempt::Sent {
-                            self.removes.push(point.key());
-                        }
-                        gone.push((point, Discard::Full));
-                    }
-                }
-            }
-        }
-        gone
-    }
-
-    fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
-        self.head.open(gate, next);
-        self.cold.again();
-    }
-
-    fn take(&mut self, room: Room) -> Vec<Point> {
-        let points = self.head.take(room);
-        for point in &points {
-            self.taken.insert(point.key(), Taken::default());
-        }
-        points
-    }
-
-    fn restore(&mut self, room: Room, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
-        if self.is_busy() {
-            return Vec::new();
-        }
-        let points = self.cold.take(room.points.min(room.history), passage);
-        for point in &points {
-            self.taken.insert(point.key(), Taken::default());
-        }
-        if self.is_well()
-            && let Some((after, limit)) = self.cold.wanted()
-        {
-            self.send();
-            let read = Job::Read { epoch: self.epoch, after, limit, why: Why::Deliver };
-            let _ = self.jobs.send(read);
-        }
-        points
-    }
-
-    fn settle(&mut self, keys: &[Key]) {
-        for key in keys {
-            let Some(taken) = self.taken.remove(key) else { continue };
-            self.cold.touch(key);
-            if let Some(decided) = &mut self.giving_up {
-                decided.insert(*key);
-            }
-            match taken.successor {
-                // Its record took the place of the one that is decided.
-                Some(waiting) => {
-                    self.successors -= 1;
-                    let _ = self.head.put(vec![*waiting]);
-                    self.arrived(*key);
-                }
-                None => self.forget(*key),
-            }
-        }
-        if self.outgoing.len() >= BATCH {
-            self.send();
-        }
-    }
-
-    fn len(&self) -> usize {
-        self.head.len() + self.successors + self.cold.len()
-    }
-
-    fn bytes(&self) -> usize {
-        self.head.bytes()
-    }
-
-    fn parked(&self) -> usize {
-        self.head.parked() + self.cold.passed_over()
-    }
-
-    fn oldest(&self) -> Option<Timestamp> {
-        self.head.oldest()
-    }
-
-    fn bury(&mut self, letter: &DeadLetter) {
-        let _ = self.jobs.send(Job::Bury(Box::new(letter.clone())));
-    }
-
-    fn poll(&mut self) -> Option<Change> {
-        while let Ok(report) = self.reports.try_recv() {
-            self.take_in(report);
-        }
-        self.send();
-        // Before that, the keeper may still tell of points that were overwritten.
-        if self.unsaved_writes.is_empty() && self.is_well() {
-            self.figures.overwritten += self.cold.reconcile();
-        }
-        self.changes.pop_front()
-    }
-
-    fn is_at_rest(&self) -> bool {
-        self.head.len() == self.head.parked() && self.successors == 0 && self.is_well()
-    }
-
-    fn close(&mut self, patience: Duration) {
-        let until = Instant::now() + patience;
-        self.send();
-        let _ = self.jobs.send(Job::Close);
-        while !self.closed {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(report) = self.reports.recv_timeout(left) else { break };
-            self.take_in(report);
-        }
-        if self.closed
-            && let Some(keeper) = self.keeper.take()
-        {
-            let _ = keeper.join();
-        }
-    }
-
-    fn disk(&self) -> Option<DiskFigures> {
-        let waiting: usize = self.unsaved_writes.iter().map(|(_, ops, _)| ops).sum();
-        Some(DiskFigures {
-            state: self.state.clone(),
-            bytes: self.stock.bytes,
-            cold: self.cold.len(),
-            unsaved: self.unsaved.len() + waiting + self.outgoing.len(),
-            ..self.figures.clone()
-        })
     }
 }
 

@@ -66,10 +66,10 @@ impl Memory {
         self.places.get(key).map(|place| place.arrival)
     }
 
-    /// Takes one point out, whatever it waits for.
-    pub fn extract(&mut self, key: &Key) -> Option<Point> {
+    /// Takes one point out, with what it waits for.
+    pub fn extract(&mut self, key: &Key) -> Option<Waiting> {
         let place = self.places.get(key).copied()?;
-        self.remove(place)
+        self.remove(place).map(|point| Waiting { point, gate: place.gate })
     }
 
     /// Gives up the oldest history, then the oldest of the lowest class that is there, until

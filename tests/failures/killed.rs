@@ -84,7 +84,7 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
 }
 
 /// Those values that SiteWise does not have.
-async fn lost(reader: &Reader, owed: &[Written]) -> Vec<Written> {
+pub(crate) async fn lost(reader: &Reader, owed: &[Written]) -> Vec<Written> {
     let properties = reader.properties().await;
     let mut lost = Vec::new();
     for number in 0..MEMBERS {

@@ -9,7 +9,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod away;
+mod damaged;
 mod ending;
+mod full;
 mod hostile;
 mod killed;
 mod plant;

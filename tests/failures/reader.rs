@@ -22,6 +22,11 @@ impl Reader {
         Self { client, asset: asset.to_string() }
     }
 
+    /// The turbine's id.
+    pub(crate) fn asset(&self) -> &str {
+        &self.asset
+    }
+
     /// Ids of the turbine's properties by name; empty while there is none.
     pub(crate) async fn properties(&self) -> BTreeMap<String, String> {
         let described = self.client.describe_asset().asset_id(&self.asset).send().await;

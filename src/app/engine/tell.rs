@@ -1,8 +1,9 @@
-//! What the bridge tells of the plant, in the log.
+//! What the bridge tells of the plant and of the outbox's disk, in the log.
 
-use tracing::{info, warn};
+use tracing::{error, info, warn};
 
 use crate::bridge::Output;
+use crate::outbox::Change;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
@@ -13,6 +14,31 @@ const fn first(cap: Cap) -> &'static str {
         Cap::Models => "whose model is there has all that it had, the others are alive",
         Cap::Properties => "presence comes first, then measurements, then attributes",
         Cap::Assets => "whose asset is there keeps it",
+    }
+}
+
+/// Writes what the outbox's disk does.
+pub(super) fn disk(change: &Change) {
+    match change {
+        Change::Refused(reason) => error!(
+            "the outbox cannot be written: {reason}; values wait in memory alone until it can"
+        ),
+        Change::Unreadable(reason) => error!(
+            "the outbox cannot be read: what lies there is damaged: {reason}; what can be read is \
+             being saved, and values wait in memory alone until it is"
+        ),
+        Change::Lost(points) => warn!(
+            outbox.unreadable = points,
+            "{points} values in the outbox could not be read and are lost; what was damaged is \
+             kept in OUTBOX_DIR: see `sparkwise outbox check`, and look after the disk"
+        ),
+        Change::Deaf => warn!(
+            "what is read before SiteWise is reached has no room on the outbox's disk any more: \
+             from here on it is in memory alone; raise OUTBOX_MAX_BYTES or look at the disk"
+        ),
+        Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
+        Change::Well => info!("the outbox is written again"),
+        Change::Full => {}
     }
 }
 

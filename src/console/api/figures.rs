@@ -130,6 +130,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
                 ("rate", discarded.rate),
                 ("astray", discarded.astray),
                 ("outbox_full", ledger.losses.full + disk.full),
+                ("outbox_unreadable", disk.unreadable),
                 ("mqtt_queue_full", ledger.mqtt.dropped),
             ],
             dropped: Dropped::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),

@@ -13,7 +13,7 @@ use crate::twin::mapping::Adjustment;
 /// Why a value is refused: the words of `reason`.
 const REFUSED: [&str; 3] = ["out_of_range", "invalid", "denied"];
 /// By which rule a point is discarded: the words of `reason`.
-const DISCARDED: [&str; 4] = ["overwritten", "rate", "outbox_full", "astray"];
+const DISCARDED: [&str; 5] = ["overwritten", "rate", "outbox_full", "astray", "outbox_unreadable"];
 /// Where a point waits: the words of `place`.
 const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
 
@@ -184,14 +184,15 @@ pub const TABLE: &[Metric] = &[
         Kind::Counter,
         "sparkwise_values_discarded_total",
         "Points given up: overwritten by a later one of the same time and quality, more than ten a second \
-         of one property, the outbox was full, or they were sent early to a property that SiteWise has \
-         elsewhere.",
+         of one property, the outbox was full, they were sent early to a property that SiteWise has \
+         elsewhere, or the outbox's disk was damaged.",
         Label::Words("reason", || DISCARDED.to_vec()),
         |s| {
             let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
             let disk = s.ledger.disk.clone().unwrap_or_default();
             let overwritten = delivery.overwritten + losses.overwritten + disk.overwritten;
-            [overwritten, delivery.rate, losses.full + disk.full, delivery.astray]
+            let full = losses.full + disk.full;
+            [overwritten, delivery.rate, full, delivery.astray, disk.unreadable]
                 .map(|n| n as f64)
                 .to_vec()
         },

@@ -40,6 +40,8 @@ export const DEGRADED = {
   mqtt_packet_too_large: 'messages too large to be taken',
   outbox_full: 'outbox full',
   outbox_refuses: 'outbox’s disk refuses',
+  outbox_unreadable: 'outbox’s disk is damaged',
+  outbox_lost: 'values lost on the outbox’s disk',
   capped_models: 'past TWIN_MAX_MODELS',
   capped_properties: 'past TWIN_MAX_PROPERTIES',
   capped_assets: 'past TWIN_MAX_ASSETS',
@@ -75,6 +77,7 @@ export const DISCARDED = {
   overwritten: 'a later value of the same time and quality took its place',
   rate: 'more than ten of one property and quality in one second',
   outbox_full: 'no room in the outbox',
+  outbox_unreadable: 'damage of the outbox’s disk',
   mqtt_queue_full: 'messages lost between MQTT and the engine',
 };
 

@@ -13,7 +13,7 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{DeadLetter, Written};
+use super::{DeadLetter, Written, make_folder};
 use crate::delivery::point::Key;
 
 /// Bytes of one file, and of all together: what is refused for ever is kept to be looked at,
@@ -170,7 +170,7 @@ impl Letters {
         let file = match &mut self.file {
             Some(file) => file,
             None => {
-                fs::create_dir_all(&self.folder)?;
+                make_folder(&self.folder)?;
                 let path = self.folder.join(format!("{:08}.jsonl", self.number));
                 let file = OpenOptions::new().create(true).append(true).open(path)?;
                 self.bytes = file.metadata()?.len();

@@ -44,7 +44,7 @@ fn folder(letters: &Path) -> PathBuf {
 /// The folder of the dead letters cannot be written.
 pub fn ask(letters: &Path, request: &Request) -> io::Result<()> {
     let folder = folder(letters);
-    fs::create_dir_all(&folder)?;
+    super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     let name = format!("{:020}-{}", now.as_nanos(), std::process::id());
     let unfinished = folder.join(format!("{name}.part"));

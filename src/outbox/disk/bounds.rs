@@ -6,7 +6,7 @@ use super::keeper::{Job, Why};
 use super::record::Place;
 use super::{Arrived, BACKLOG, Disk, OLDEST, WARM};
 use crate::delivery::point::Point;
-use crate::outbox::{Change, Outbox};
+use crate::outbox::{Change, Outbox, Waiting};
 
 impl Disk {
     /// Leaves on disk alone what is safe there and too much for the head, the oldest first.
@@ -24,8 +24,8 @@ impl Disk {
                 break;
             }
             self.order.pop_front();
-            if here && self.head.extract(&key).is_some() {
-                self.cold.left(1);
+            if here && let Some(Waiting { point, gate }) = self.head.extract(&key) {
+                self.cold.left_one(&point, gate);
             }
         }
         if self.order.len() > 2 * self.head.len() + 2 * BACKLOG {

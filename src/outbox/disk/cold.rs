@@ -1,40 +1,83 @@
 //! Points that are on disk alone, and the way back.
 
+mod parked;
+
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashSet;
 
+use self::parked::Parked;
 use super::record::Place;
-use crate::delivery::point::{Class, Key, Passage, Point};
+use crate::delivery::point::{Class, Gate, Key, Passage, Point};
 
 /// Points that are read at once.
 const PAGE: usize = 10_000;
 /// Points that were read ahead of which more are read.
 const LOW: usize = 10_000;
+/// Rounds over all one after the other, for as long as each is disturbed.
+const ROUNDS: u8 = 8;
 
 /// How many points are on disk alone, and those of them that were read ahead.
 ///
-/// They are read in rounds from the first place to the last. A round passes over points whose
-/// gate is closed; when a gate opens, or more is left behind, one more round follows.
+/// They are read in rounds. The first goes from the first place to the last, and passes over
+/// points whose gate is closed. Another follows only over the spans where there is something to
+/// take: where points were left whose gate is open, where points wait for the gate that opened,
+/// and where those that were passed over have become too old.
 #[derive(Debug, Default)]
 pub(super) struct Cold {
     points: usize,
     /// Read ahead; none of them is anywhere else in memory.
     page: BTreeMap<Place, Point>,
-    round: Round,
-    /// Whether there may be something before the place where the round is.
-    again: bool,
-    passed_over: usize,
+    round: Option<Round>,
+    /// The spans that the next round is to go over; none if there is nothing to take.
+    next: Option<Spans>,
+    parked: Parked,
     /// Keys that changed since a page was asked for; none while none is.
     touched: Option<FxHashSet<Key>>,
+    /// Rounds over all in which points were left behind, one after the other: they did not show
+    /// whether points are counted that are not there.
+    futile: u8,
+    /// Whether a round over all has ended in which nothing was left behind: then what is there is
+    /// what was passed over.
+    counted: bool,
 }
 
-#[derive(Clone, Copy, Debug, Default)]
-enum Round {
-    #[default]
-    Over,
+/// Spans from one to another, all without a bound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Spans {
+    from: Option<i64>,
+    to: Option<i64>,
+}
+
+impl Spans {
+    const ALL: Self = Self { from: None, to: None };
+
+    pub(super) fn from(span: i64) -> Self {
+        Self { from: Some(span), to: None }
+    }
+
+    pub(super) fn to(span: i64) -> Self {
+        Self { from: None, to: Some(span) }
+    }
+
+    /// The smallest row of spans that has both.
+    fn and(self, other: Self) -> Self {
+        Self {
+            from: self.from.and_then(|one| other.from.map(|other| one.min(other))),
+            to: self.to.and_then(|one| other.to.map(|other| one.max(other))),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Round {
+    spans: Spans,
     /// The next page begins after this place.
-    At(Option<Place>),
+    after: Option<Place>,
+    /// Whether points were left behind since it began.
+    disturbed: bool,
+    /// Whether all of it was read.
+    read: bool,
 }
 
 impl Cold {
@@ -42,28 +85,63 @@ impl Cold {
         self.points
     }
 
-    /// Points of the last round whose gate was closed.
+    /// Points whose gate was closed when they were left behind or read last.
     pub(super) fn passed_over(&self) -> usize {
-        self.passed_over.min(self.points)
+        self.parked.len().min(self.points)
     }
 
-    /// More points are on disk alone.
+    /// More points are on disk alone, of which no more is known.
     pub(super) fn left(&mut self, points: usize) {
+        if points == 0 {
+            return;
+        }
         self.points = self.points.saturating_add(points);
-        self.again();
+        self.disturb();
+        self.again(Spans::ALL);
+    }
+
+    /// One more point is on disk alone. If it waits behind a gate it is read when that opens.
+    pub(super) fn left_one(&mut self, point: &Point, gate: Option<Gate>) {
+        self.points = self.points.saturating_add(1);
+        self.disturb();
+        match gate {
+            Some(_) => self.parked.add(point),
+            None => self.again(Spans::from(Place::of(point.key()).span())),
+        }
+    }
+
+    fn disturb(&mut self) {
+        self.counted = false;
+        if let Some(round) = &mut self.round {
+            round.disturbed = true;
+        }
     }
 
     /// There may be points to take where none were.
-    pub(super) fn again(&mut self) {
-        self.again = true;
+    fn again(&mut self, spans: Spans) {
+        self.next = Some(self.next.map_or(spans, |before| before.and(spans)));
+    }
+
+    /// The disk is there again: all is looked through.
+    pub(super) fn again_all(&mut self) {
+        self.again(Spans::ALL);
+    }
+
+    /// A gate opened: what waits for it is to be read.
+    pub(super) fn open(&mut self, gate: Gate) {
+        if let Some(spans) = self.parked.behind(gate) {
+            self.again(spans);
+        }
     }
 
     /// Reads no further, and forgets what was read: the disk is gone.
     pub(super) fn stop(&mut self) {
         self.page.clear();
         self.touched = None;
-        self.round = Round::Over;
-        self.again = true;
+        self.round = None;
+        self.futile = 0;
+        self.counted = false;
+        self.again(Spans::ALL);
     }
 
     /// The point with this key is not what is on its way from the disk.
@@ -101,14 +179,19 @@ impl Cold {
         if self.touched.is_some() || self.page.len() > LOW || self.points == 0 {
             return None;
         }
-        if matches!(self.round, Round::Over) && self.again && self.page.is_empty() {
-            self.round = Round::At(None);
-            self.again = false;
-            self.passed_over = 0;
+        let is_over = self.round.is_none_or(|round| round.read);
+        if is_over
+            && self.page.is_empty()
+            && let Some(spans) = self.next.take()
+        {
+            self.parked.forget(spans);
+            self.counted = false;
+            let after = spans.from.map(Place::before);
+            self.round = Some(Round { spans, after, disturbed: false, read: false });
         }
-        let Round::At(after) = self.round else { return None };
+        let round = self.round.filter(|round| !round.read)?;
         self.touched = Some(FxHashSet::default());
-        Some((after, PAGE))
+        Some((round.after, PAGE))
     }
 
     /// A page comes from the disk; `is_here` tells which points are in memory.
@@ -118,21 +201,32 @@ impl Cold {
         is_here: impl Fn(&Key) -> bool,
     ) {
         let Some(touched) = self.touched.take() else { return };
-        let more = points.len() == PAGE;
-        let mut last = None;
+        let Some(round) = &mut self.round else { return };
+        round.read = points.len() < PAGE;
         for point in points {
             let key = point.key();
             let place = Place::of(key);
-            last = Some(place);
+            if round.spans.to.is_some_and(|to| place.span() > to) {
+                round.read = true;
+                break;
+            }
+            round.after = Some(place);
             if !touched.contains(&key) && !is_here(&key) {
                 self.page.insert(place, point);
             }
         }
-        self.round = if more { Round::At(last) } else { Round::Over };
     }
 
     /// Takes points that were read and can go.
     pub(super) fn take(&mut self, room: usize, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
+        // What is too old goes, whatever it waits for.
+        if room > 0
+            && let Some((span, latest)) = self.parked.oldest()
+            && passage(latest) == Passage::Open
+        {
+            self.parked.forget(Spans::to(span));
+            self.again(Spans::to(span));
+        }
         let mut taken = Vec::new();
         while taken.len() < room {
             let Some((place, mut point)) = self.page.pop_first() else { break };
@@ -141,7 +235,7 @@ impl Cold {
                     self.page.insert(place, point);
                     break;
                 }
-                Passage::Closed => self.passed_over += 1,
+                Passage::Closed => self.parked.add(&point),
                 Passage::Open => {
                     self.points = self.points.saturating_sub(1);
                     if point.class != Class::Static {
@@ -151,6 +245,18 @@ impl Cold {
                 }
             }
         }
+        if self.page.is_empty()
+            && let Some(round) = self.round.filter(|round| round.read)
+        {
+            self.round = None;
+            self.counted = round.spans == Spans::ALL && !round.disturbed;
+            // More are counted than are known of: a round over all shows whether they are there.
+            let is_missing = self.next.is_none() && self.parked.len() < self.points;
+            if !self.counted && is_missing && self.futile < ROUNDS {
+                self.futile += u8::from(round.spans == Spans::ALL);
+                self.again(Spans::ALL);
+            }
+        }
         taken
     }
 
@@ -158,15 +264,12 @@ impl Cold {
     /// Gives back how many points are not there although they were counted: a store that
     /// failed in between could not tell that they were overwritten.
     pub(super) fn reconcile(&mut self) -> u64 {
-        let whole = matches!(self.round, Round::Over)
-            && !self.again
-            && self.touched.is_none()
-            && self.page.is_empty();
-        if !whole || self.points <= self.passed_over {
+        if !std::mem::take(&mut self.counted) || self.next.is_some() || self.touched.is_some() {
             return 0;
         }
-        let missing = self.points - self.passed_over;
-        self.points = self.passed_over;
+        self.futile = 0;
+        let missing = self.points.saturating_sub(self.parked.len());
+        self.points -= missing;
         missing as u64
     }
 }

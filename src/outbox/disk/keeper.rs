@@ -3,6 +3,7 @@
 //! Jobs are done in their order. What they change is written at once and waited for together,
 //! every [`COMMIT`]; only then it is told as saved.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender};
@@ -10,6 +11,8 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
+use super::HEARD;
+use super::heard::Ears;
 use super::record::Place;
 use super::store::{Fault, Op, Open, Stock, Store};
 use crate::delivery::point::Point;
@@ -31,13 +34,17 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 #[derive(Debug)]
 pub(super) enum Job {
     /// Change the store. Jobs of an epoch that a fault has ended are ignored.
-    Write { epoch: u64, number: u64, ops: Vec<Op> },
+    Write { epoch: u64, number: u64, ops: Arc<Vec<Op>> },
     /// Read points in their order after a place.
     Read { epoch: u64, after: Option<Place>, limit: usize, why: Why },
     /// Keep a refused point.
     Bury(Box<DeadLetter>),
     /// The values of these letters were written again: the request for that is done.
     Retried { letters: Vec<Written>, request: PathBuf },
+    /// Keep what was heard, within so many bytes.
+    Hear { record: Vec<u8>, room: u64 },
+    /// What was heard is decided.
+    Forget,
     /// Save all and end.
     Close,
 }
@@ -60,10 +67,12 @@ pub(super) enum Report {
     Read { epoch: u64, points: Vec<(Point, u64)>, why: Why },
     /// The values of these letters are to be sent again, as this request asks.
     Retry { letters: Vec<Written>, request: PathBuf },
-    /// The disk refuses; a new epoch begins.
-    Refused { epoch: u64, reason: String },
+    /// The disk refuses, or what lies there is damaged; a new epoch begins.
+    Refused { epoch: u64, fault: Fault },
     /// It takes writes again.
     Opened(Stock),
+    /// What is heard is no longer kept: there is no room, or it cannot be written.
+    Deaf,
     /// All is saved, and the store closed.
     Closed,
 }
@@ -73,6 +82,8 @@ pub(super) struct Keeper {
     open: Open,
     store: Option<Box<dyn Store>>,
     letters: Letters,
+    ears: Ears,
+    is_deaf: bool,
     reports: Sender<Report>,
     wake: Arc<Notify>,
     epoch: u64,
@@ -80,7 +91,17 @@ pub(super) struct Keeper {
     written: u64,
     unsynced: bool,
     overwritten: u64,
+    /// Why the store failed last.
+    fault: Option<Fault>,
     retry: Duration,
+    /// Since when it is open.
+    opened: Instant,
+}
+
+/// What lies on a damaged disk can make the store panic.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Fault::Damaged("the store cannot read it".to_owned())))
 }
 
 /// Whether to go on.
@@ -94,20 +115,29 @@ impl Keeper {
     /// Begins with a store, or with the fault that opening it gave.
     pub(super) fn new(
         open: Open,
-        store: Option<Box<dyn Store>>,
+        store: Result<Box<dyn Store>, Fault>,
         letters: Letters,
         reports: Sender<Report>,
         wake: Arc<Notify>,
     ) -> Self {
+        let mended = store.as_ref().is_ok_and(|store| store.stock().mended);
+        let (store, fault) = match store {
+            Ok(store) => (Some(store), None),
+            Err(fault) => (None, Some(fault)),
+        };
         Self {
             open,
             epoch: u64::from(store.is_none()),
             store,
+            fault,
+            opened: Instant::now(),
+            ears: Ears::new(letters.folder().with_file_name(HEARD)),
+            is_deaf: false,
             letters,
             reports,
             wake,
             written: 0,
-            unsynced: false,
+            unsynced: mended,
             overwritten: 0,
             retry: FIRST_RETRY,
         }
@@ -178,20 +208,20 @@ impl Keeper {
                 let Some(store) = &mut self.store else { return Go::On };
                 // Until a letter is safe, its point is not forgotten.
                 let letters = self.letters.sync().map_err(|error| Fault::Disk(error.to_string()));
-                match letters.and_then(|()| store.apply(&ops)) {
+                match letters.and_then(|()| guarded(|| store.apply(&ops))) {
                     Ok(overwritten) => {
                         self.overwritten += overwritten;
                         self.written = number;
                         self.unsynced = true;
                     }
-                    Err(fault) => self.failed(&fault),
+                    Err(fault) => self.failed(fault),
                 }
             }
             Job::Read { epoch, after, limit, why } if epoch == self.epoch => {
                 let Some(store) = &mut self.store else { return Go::On };
-                match store.read(after, limit) {
+                match guarded(|| store.read(after, limit)) {
                     Ok(points) => self.report(Report::Read { epoch, points, why }),
-                    Err(fault) => self.failed(&fault),
+                    Err(fault) => self.failed(fault),
                 }
             }
             Job::Write { .. } | Job::Read { .. } => {}
@@ -209,6 +239,15 @@ impl Keeper {
                     requests::done(&request);
                 }
             }
+            Job::Hear { record, room } => {
+                let fits = self.ears.bytes() + record.len() as u64 <= room;
+                let is_kept = fits && self.ears.keep(&record).is_ok();
+                self.unsynced |= is_kept;
+                if !is_kept && !std::mem::replace(&mut self.is_deaf, true) {
+                    self.report(Report::Deaf);
+                }
+            }
+            Job::Forget => self.ears.forget(),
             Job::Close => {
                 self.sync();
                 self.store = None;
@@ -225,39 +264,48 @@ impl Keeper {
             self.sync();
             return;
         }
-        match (self.open)() {
+        self.retry = self.retry.saturating_mul(2).min(LONGEST_RETRY);
+        match (self.open)(self.fault.as_ref()) {
             Ok(store) => {
                 let stock = store.stock();
+                self.unsynced = stock.mended;
                 self.store = Some(store);
+                self.opened = Instant::now();
                 self.report(Report::Opened(stock));
             }
             Err(fault) => {
-                self.retry = self.retry.saturating_mul(2).min(LONGEST_RETRY);
-                self.report(Report::Refused { epoch: self.epoch, reason: fault.to_string() });
+                self.fault = Some(fault.clone());
+                self.report(Report::Refused { epoch: self.epoch, fault });
             }
         }
     }
 
     fn sync(&mut self) {
         let Some(store) = self.store.as_mut().filter(|_| self.unsynced) else { return };
-        match store.sync() {
+        let ears = &mut self.ears;
+        let mut heard = || ears.sync().map_err(|error| Fault::Disk(error.to_string()));
+        match guarded(|| heard().and_then(|()| store.sync())) {
             Ok(()) => {
                 let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
                 self.unsynced = false;
-                self.retry = FIRST_RETRY;
+                // One that fails again and again is not tried ever faster.
+                if self.opened.elapsed() > LONGEST_RETRY {
+                    self.retry = FIRST_RETRY;
+                }
                 self.report(Report::Saved { number: self.written, overwritten, stock });
             }
-            Err(fault) => self.failed(&fault),
+            Err(fault) => self.failed(fault),
         }
     }
 
     /// The store is of no more use.
-    fn failed(&mut self, fault: &Fault) {
+    fn failed(&mut self, fault: Fault) {
         self.store = None;
         self.unsynced = false;
         self.overwritten = 0;
         self.epoch += 1;
-        self.report(Report::Refused { epoch: self.epoch, reason: fault.to_string() });
+        self.fault = Some(fault.clone());
+        self.report(Report::Refused { epoch: self.epoch, fault });
     }
 
     fn report(&self, report: Report) {

@@ -33,6 +33,18 @@ impl Place {
         Self { span: key.time.as_millis().div_euclid(SPAN), key }
     }
 
+    /// The span of its time.
+    pub(super) fn span(self) -> i64 {
+        self.span
+    }
+
+    /// What stands before every place of a span, and is none of a point.
+    pub(super) fn before(span: i64) -> Self {
+        let stream = Stream { asset: Uuid::nil(), property: Uuid::nil() };
+        let time = Timestamp::from_millis(i64::MIN);
+        Self { span, key: Key { stream, time, quality: Quality::Good } }
+    }
+
     /// As a key of the store.
     pub(super) fn bytes(self) -> [u8; PLACE] {
         let mut bytes = [0; PLACE];

@@ -1,6 +1,6 @@
 //! What is done while the disk refuses, or does not keep up.
 
-use super::store::Op;
+use super::store::{Fault, Op};
 use super::{Arrived, Attempt, BACKLOG, BATCH, Disk};
 use crate::delivery::point::Key;
 use crate::outbox::{Change, DiskState, Waiting};
@@ -23,8 +23,8 @@ impl Disk {
     /// Points that the keeper has not yet saved, and not yet removed.
     fn ahead(&self) -> (usize, usize) {
         let writes = self.unsaved_writes.iter().rev();
-        let writes = writes.take_while(|(number, ..)| *number > self.made_up_by);
-        let sizes = writes.map(|(_, ops, removes)| (ops - removes.len(), removes.len()));
+        let writes = writes.take_while(|write| write.number > self.made_up_by);
+        let sizes = writes.map(|write| (write.ops.len() - write.removes, write.removes));
         sizes.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
     }
 
@@ -38,11 +38,21 @@ impl Disk {
         for Arrived { key, .. } in
             self.order.iter().rev().take_while(|arrived| arrived.write > self.saved)
         {
-            if self.head.get(key).is_some() || self.taken.contains_key(key) {
+            if self.head.get(key).is_some() {
                 self.unsaved.insert(*key, Attempt::Sent);
             }
         }
-        let is_here = |key: &&Key| self.head.get(key).is_some() || self.taken.contains_key(key);
+        // What delivery has does not come back to be saved: it is kept from the writes.
+        for op in self.unsaved_writes.iter().flat_map(|write| &*write.ops).chain(&self.outgoing) {
+            if let Op::Save { point, .. } = op
+                && let Some(taken) = self.taken.get_mut(&point.key())
+                && taken.successor.is_none()
+            {
+                self.unsaved.insert(point.key(), Attempt::Sent);
+                taken.unsaved = Some(Box::new(point.clone()));
+            }
+        }
+        let is_here = |key: &&Key| self.head.get(key).is_some();
         let rewritten = self.rewritten.keys().filter(is_here);
         self.unsaved.extend(rewritten.map(|key| (*key, Attempt::Sent)));
         let successors = self.taken.iter().filter(|(_, taken)| taken.successor.is_some());
@@ -56,18 +66,29 @@ impl Disk {
         self.giving_up = None;
     }
 
-    pub(super) fn refused(&mut self, epoch: u64, reason: String) {
-        let state = DiskState::Refuses(reason.clone());
+    pub(super) fn refused(&mut self, epoch: u64, fault: Fault) {
+        let (state, change) = match fault {
+            Fault::Damaged(reason) => {
+                (DiskState::Unreadable(reason.clone()), Change::Unreadable(reason))
+            }
+            fault => {
+                let reason = fault.to_string();
+                (DiskState::Refuses(reason.clone()), Change::Refused(reason))
+            }
+        };
         if self.state == state {
             return;
         }
         self.hold(state);
         self.epoch = epoch;
         // Whether these were done is not known: to do them again is harmless.
-        for (_, _, removes) in std::mem::take(&mut self.unsaved_writes) {
-            self.removes.extend(removes);
+        for write in std::mem::take(&mut self.unsaved_writes) {
+            self.removes.extend(write.ops.iter().filter_map(|op| match op {
+                Op::Remove(key) => Some(*key),
+                Op::Save { .. } => None,
+            }));
         }
-        self.changes.push_back(Change::Refused(reason));
+        self.changes.push_back(change);
     }
 
     /// The disk takes writes again: it gets what it lacks.
@@ -89,13 +110,14 @@ impl Disk {
                 self.arrived(key);
             } else if let Some(Waiting { point, .. }) = successor {
                 self.outgoing.push(Op::Save { point: point.clone(), fresh: false });
-            } else if self.taken.contains_key(&key) {
-                // Delivery has it, and it is not here to be saved.
-                self.unsaved.insert(key, attempt);
+            } else if let Some(taken) = self.taken.get_mut(&key)
+                && let Some(point) = taken.unsaved.take()
+            {
+                self.outgoing.push(Op::Save { point: *point, fresh });
             }
         }
         self.rewritten.clear();
-        self.cold.again();
+        self.cold.again_all();
         self.changes.push_back(Change::Well);
         if !self.outgoing.is_empty() {
             self.hand_over();

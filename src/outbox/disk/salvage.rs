@@ -1,108 +1,221 @@
-//! A log whose end is damaged.
+//! A store that is damaged: what can be read of it becomes another.
 //!
-//! The store reads its log up to the last whole batch, and takes what follows for a write that
-//! was cut short. But when a machine loses its power, sectors in the middle of the last write
-//! can be missing while later ones are there; some of what then stands in the log the store
-//! takes for an error, some makes it panic. Nothing that is safe comes after such a place:
-//! the log is cut off before it.
+//! The new one is made beside the old, whole and waited for, and then takes its name; the old one
+//! is kept under another. Nothing is removed but copies of our own that were not finished. A kill
+//! at any moment leaves the old one or the new one.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
-use tracing::warn;
+use fjall::PersistMode;
 
-use super::store::{Fault, Fjall};
+use super::books;
+use super::raw::{self, Change};
+use super::record::{self, PLACE};
+use super::store::{self, Fault, Fjall, Stock, Store as _};
 
-/// What a damaged log is called, to be looked at.
-const DAMAGED: &str = "damaged-log";
-/// Bytes that are read at once.
-const CHUNK: u64 = 1 << 16;
+/// The store, and what is made beside it: the copy, and what it is sorted in.
+pub(super) const POINTS: &str = "points";
+const COPY: &str = "points.mending";
+const SORTING: &str = "points.sorting";
+/// In a copy: that it is whole, and how many points its books had more. It stays until that is told.
+const LOST: &str = "unreadable";
+/// What is cut off a log, to be looked at.
+const CUT_OFF: &str = "damaged-log";
+/// Bytes of what is cut off that are kept. Logs are allocated ahead: what matters is at the front.
+const TORN: u64 = 4 << 20;
+/// Records that are written at once.
+const BATCH: usize = 4_096;
 
-/// Opens the store, without the end of its log where that is damaged.
-///
-/// # Errors
-///
-/// As [`Fjall::open`]; what is damaged is more than the end of the log.
-pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
-    let reason = match attempt(folder) {
-        Err(Fault::Damaged(reason)) => reason,
-        done => return done,
+/// What became of a store that was mended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Mended {
+    /// Points that could be read.
+    pub(super) found: u64,
+    /// Points that the books told of and that could not.
+    pub(super) lost: u64,
+    /// Where the damaged store is; none if there was none.
+    pub(super) kept: Option<PathBuf>,
+}
+
+/// How many points a store that was mended lacks; none if it was not, or that was told.
+pub(super) fn lost(points: &Path) -> Option<u64> {
+    let text = fs::read_to_string(points.join(LOST)).ok()?;
+    Some(text.trim().parse().unwrap_or_default())
+}
+
+/// That was told.
+pub(super) fn told(points: &Path) -> io::Result<()> {
+    fs::remove_file(points.join(LOST))?;
+    sync_folder(points)
+}
+
+/// Makes a folder that is nobody else's.
+pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+/// Makes a new store of what can be read.
+pub(super) fn mend(folder: &Path) -> Result<Mended, Fault> {
+    let (found, lost) = copy(folder)?;
+    Ok(Mended { found, lost, kept: finish(folder)? })
+}
+
+/// What can be read, and what the books told of besides, with nothing changed.
+pub(super) fn count(folder: &Path) -> Result<(u64, u64), Fault> {
+    let counted = copy(folder);
+    for name in [COPY, SORTING] {
+        remove(&folder.join(name)).map_err(disk)?;
+    }
+    counted
+}
+
+/// Makes the copy. Nothing but a copy that was not finished is changed.
+pub(super) fn copy(folder: &Path) -> Result<(u64, u64), Fault> {
+    let books = books::read(folder)?;
+    let (old, new, sorting) = (folder.join(POINTS), folder.join(COPY), folder.join(SORTING));
+    for unfinished in [&new, &sorting] {
+        remove(unfinished).map_err(disk)?;
+        make_folder(unfinished).map_err(disk)?;
+    }
+    let said = match old.is_dir() {
+        true => {
+            sort(&old, &sorting)?;
+            raw::look(&old).map_err(disk)?.0
+        }
+        false => raw::Said::default(),
     };
-    let disk = |error: io::Error| Fault::Disk(error.to_string());
-    let Some(log) = last_log(folder).map_err(disk)? else { return Err(Fault::Damaged(reason)) };
-    let damaged = folder.join(DAMAGED);
-    fs::rename(&log, &damaged).map_err(disk)?;
-    let end = end_of(&damaged).map_err(disk)?;
-    // As many bytes from the front as can be read, between none and all.
-    let (mut good, mut bad) = (0, end);
-    while bad - good > 1 {
-        let middle = good + (bad - good) / 2;
-        copy(&damaged, &log, middle).map_err(disk)?;
-        match attempt(folder) {
-            Ok(_) => good = middle,
-            Err(Fault::Damaged(_)) => bad = middle,
-            Err(fault) => return Err(fault),
+    let mut store = Fjall::open(&new, None)?;
+    fill(&mut store, &sorting)?;
+    let last = books.map_or(0, |entry| entry.batch).max(said.batch.unwrap_or_default());
+    store.follow(last)?;
+    let found = store.stock().points;
+    drop(store);
+    remove(&sorting).map_err(disk)?;
+    let told = said.stock.map(|stock| stock.points);
+    let told = books.map(|entry| entry.points).or(told).unwrap_or_default();
+    let lost = told.saturating_sub(found);
+    let mut mark = File::create(new.join(LOST)).map_err(disk)?;
+    writeln!(mark, "{lost}").and_then(|()| mark.sync_all()).map_err(disk)?;
+    sync_folder(&new).map_err(disk)?;
+    Ok((found, lost))
+}
+
+/// Sorts all changes by key, the newest of each first.
+fn sort(old: &Path, sorting: &Path) -> Result<(), Fault> {
+    let database = store::database(sorting)?;
+    let changes = database.keyspace("changes", store::options)?;
+    let mut batch = database.batch();
+    let mut outcome = Ok(());
+    let mut keep = |Change { seqno, key, value }: Change<'_>| {
+        let is_point = value.is_none_or(|value| record::point(key, value).is_some());
+        if outcome.is_err() || key.len() != PLACE || !is_point {
+            return;
+        }
+        let mut sorted = key.to_vec();
+        sorted.extend((!seqno).to_be_bytes());
+        let value = value.map_or_else(Vec::new, <[u8]>::to_vec);
+        batch.insert(&changes, sorted, value);
+        if batch.len() >= BATCH {
+            let full = std::mem::replace(&mut batch, database.batch());
+            outcome = store::wait_for_room(&database, &changes)
+                .and_then(|()| full.commit().map_err(Fault::from));
+        }
+    };
+    raw::points(old, &mut keep).map_err(disk)?;
+    outcome?;
+    batch.commit()?;
+    database.persist(PersistMode::Buffer)?;
+    Ok(())
+}
+
+/// Writes of each key what its newest change says.
+fn fill(store: &mut Fjall, sorting: &Path) -> Result<(), Fault> {
+    let database = store::database(sorting)?;
+    let changes = database.keyspace("changes", store::options)?;
+    let mut last = [0; PLACE];
+    let mut records = Vec::new();
+    for change in changes.iter() {
+        let (sorted, value) = change.into_inner()?;
+        let Some((place, _)) = sorted.split_first_chunk::<PLACE>() else { continue };
+        if *place == last {
+            continue;
+        }
+        last = *place;
+        if !value.is_empty() {
+            records.push((*place, value.to_vec()));
+        }
+        if records.len() >= BATCH {
+            store.add(std::mem::take(&mut records))?;
         }
     }
-    copy(&damaged, &log, good).map_err(disk)?;
-    let store = attempt(folder).inspect_err(|_| {
-        // More than the log is damaged: leave it as it was found.
-        let _ = fs::rename(&damaged, &log);
-    })?;
-    warn!(
-        "the end of the outbox's log was damaged ({reason}): its last {} bytes are left out, and \
-         kept in {}",
-        end - good,
-        damaged.display()
-    );
-    Ok(store)
+    store.add(records)
 }
 
-fn attempt(folder: &Path) -> Result<Fjall, Fault> {
-    catch_unwind(AssertUnwindSafe(|| Fjall::open(folder)))
-        .unwrap_or_else(|_| Err(Fault::Damaged("its log cannot be read".to_owned())))
-}
-
-/// The log that was written last.
-fn last_log(folder: &Path) -> io::Result<Option<PathBuf>> {
-    let mut last: Option<(u64, PathBuf)> = None;
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let is_log = path.extension().is_some_and(|extension| extension == "jnl");
-        let number = path.file_stem().and_then(|stem| stem.to_str()?.parse().ok());
-        if let Some(number) = number.filter(|_| is_log)
-            && last.as_ref().is_none_or(|(other, _)| *other < number)
-        {
-            last = Some((number, path));
-        }
+/// Lets a copy that is whole take the name of the store, and keeps the old one under another.
+/// One that is not whole is removed.
+pub(super) fn finish(folder: &Path) -> Result<Option<PathBuf>, Fault> {
+    let (old, new) = (folder.join(POINTS), folder.join(COPY));
+    if lost(&new).is_none() {
+        remove(&new).map_err(disk)?;
+        remove(&folder.join(SORTING)).map_err(disk)?;
+        return Ok(None);
     }
-    Ok(last.map(|(_, path)| path))
+    let kept = match old.is_dir() {
+        true => Some(set_aside(folder)?),
+        false => None,
+    };
+    fs::rename(&new, &old).map_err(disk)?;
+    sync_folder(folder).map_err(disk)?;
+    Ok(kept)
 }
 
-/// Bytes of a file without the zeroes at its end, which were allocated ahead.
-fn end_of(path: &Path) -> io::Result<u64> {
-    let mut file = File::open(path)?;
-    let mut end = file.metadata()?.len();
-    let mut chunk = Vec::new();
-    while end > 0 {
-        let start = end.saturating_sub(CHUNK);
-        file.seek(SeekFrom::Start(start))?;
-        chunk.clear();
-        (&file).take(end - start).read_to_end(&mut chunk)?;
-        if let Some(last) = chunk.iter().rposition(|byte| *byte != 0) {
-            return Ok(start + last as u64 + 1);
-        }
-        end = start;
+/// Moves the store's folder, or what has its name, out of the way; where it is now.
+pub(super) fn set_aside(folder: &Path) -> Result<PathBuf, Fault> {
+    let free = (1..).map(|number| folder.join(format!("{POINTS}.aside-{number}")));
+    let mut free = free.filter(|path| path.symlink_metadata().is_err());
+    let path = free.next().unwrap_or_else(|| folder.join("points.aside"));
+    fs::rename(folder.join(POINTS), &path).map_err(disk)?;
+    sync_folder(folder).map_err(disk)?;
+    Ok(path)
+}
+
+/// Cuts off the end of a log: a write that was never waited for. It is kept beside.
+pub(super) fn cut_off(log: &Path, whole: u64) -> io::Result<u64> {
+    let mut from = File::open(log)?;
+    let end = from.metadata()?.len();
+    from.seek(SeekFrom::Start(whole))?;
+    let kept = log.with_file_name(CUT_OFF);
+    let mut to = File::create(kept)?;
+    io::copy(&mut from.take(TORN), &mut to)?;
+    to.sync_all()?;
+    let log = fs::OpenOptions::new().write(true).open(log)?;
+    log.set_len(whole)?;
+    log.sync_all()?;
+    Ok(end - whole)
+}
+
+/// What the books say, or the store itself where it has none.
+pub(super) fn told_of(folder: &Path) -> Option<Stock> {
+    let books = books::read(folder).ok().flatten();
+    let books =
+        books.map(|entry| Stock { points: entry.points, bytes: entry.bytes, ..Stock::default() });
+    books.or_else(|| raw::look(&folder.join(POINTS)).ok()?.0.stock)
+}
+
+fn remove(folder: &Path) -> io::Result<()> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
     }
-    Ok(0)
 }
 
-/// Makes a file of the first bytes of another.
-fn copy(from: &Path, to: &Path, bytes: u64) -> io::Result<()> {
-    let mut to = File::create(to)?;
-    io::copy(&mut File::open(from)?.take(bytes), &mut to)?;
-    to.flush()?;
-    to.sync_all()
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+fn disk(error: io::Error) -> Fault {
+    Fault::Disk(error.to_string())
 }

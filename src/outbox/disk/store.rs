@@ -1,14 +1,15 @@
 //! What the outbox needs of a store, and the one it has.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io;
 use std::ops::Bound;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use fjall::config::PartitioningPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use rustc_hash::FxHashMap;
 
+use super::books::{Books, Entry};
 use super::record::{self, PLACE, Place};
 use super::salvage;
 use crate::delivery::point::{Key, Point};
@@ -25,7 +26,7 @@ const LOGS: u64 = 128 << 20;
 const SEALED: usize = 3;
 const UNMERGED: usize = 18;
 /// How the folder is laid out.
-const FORMAT: &[u8] = b"1";
+pub(super) const FORMAT: &[u8] = b"1";
 
 /// One change.
 #[derive(Clone, Debug)]
@@ -48,6 +49,11 @@ pub struct Stock {
     pub points: u64,
     /// Bytes of their records.
     pub bytes: u64,
+    /// Points that the books tell of and nobody could read, told by the first stock after the
+    /// store was mended.
+    pub unreadable: u64,
+    /// Whether it was mended.
+    pub mended: bool,
 }
 
 /// Why a store does not do what it should.
@@ -56,9 +62,15 @@ pub enum Fault {
     /// Another process has it.
     #[error("another process is using it")]
     Locked,
-    /// Another version has written it.
-    #[error("it was written by another version of sparkwise")]
+    /// A newer version has written it.
+    #[error("it was written by a newer version of sparkwise; nothing in it was touched")]
     Foreign,
+    /// The folder cannot be made.
+    #[error("the folder cannot be made: {0}")]
+    Folder(String),
+    /// A thread of the store failed: the disk refused, or what lies on it is damaged.
+    #[error("an earlier write failed")]
+    Poisoned,
     /// The disk.
     #[error("{0}")]
     Disk(String),
@@ -95,36 +107,8 @@ pub trait Store: Send {
     fn stock(&self) -> Stock;
 }
 
-/// Opens the store: at the start, and again after each fault.
-pub type Open = Box<dyn FnMut() -> Result<Box<dyn Store>, Fault> + Send>;
-
-/// Opens the store in a folder as often as it is asked. From the first time on the folder
-/// belongs to this process, until the opener is dropped.
-pub fn opener(folder: &Path) -> Open {
-    let folder = folder.to_owned();
-    let mut owner = None;
-    Box::new(move || {
-        if owner.is_none() {
-            owner = Some(own(&folder)?);
-        }
-        Ok(Box::new(salvage::open(&folder.join("points"))?))
-    })
-}
-
-/// Takes the lock by which one process owns the folder; it ends with the file.
-fn own(folder: &Path) -> Result<File, Fault> {
-    let disk = |error: std::io::Error| Fault::Disk(error.to_string());
-    fs::create_dir_all(folder).map_err(disk)?;
-    let path = folder.join("lock");
-    // On a disk that is only read, the file can be locked all the same if it is there.
-    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);
-    let file = file.or_else(|_| File::open(&path)).map_err(disk)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Fault::Locked),
-        Err(TryLockError::Error(error)) => Err(disk(error)),
-    }
-}
+/// Opens the store: at the start, and again after each fault, which is told.
+pub type Open = Box<dyn FnMut(Option<&Fault>) -> Result<Box<dyn Store>, Fault> + Send>;
 
 /// The store in fjall.
 pub struct Fjall {
@@ -132,6 +116,11 @@ pub struct Fjall {
     points: Keyspace,
     meta: Keyspace,
     stock: Stock,
+    /// Number of the last batch.
+    batch: u64,
+    /// Told beside the store how much is in it; none for a copy that is still being made.
+    books: Option<Books>,
+    folder: PathBuf,
 }
 
 impl std::fmt::Debug for Fjall {
@@ -144,13 +133,58 @@ impl From<fjall::Error> for Fault {
     fn from(error: fjall::Error) -> Self {
         match error {
             fjall::Error::Locked => Self::Locked,
-            fjall::Error::InvalidVersion(_) => Self::Foreign,
-            fjall::Error::Io(error) => Self::Disk(error.to_string()),
-            fjall::Error::Poisoned => Self::Disk("an earlier write failed".to_owned()),
-            fjall::Error::Storage(fjall::LsmError::Io(error)) => Self::Disk(error.to_string()),
+            fjall::Error::InvalidVersion(Some(_)) => Self::Foreign,
+            fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
+                error.into()
+            }
+            fjall::Error::Poisoned => Self::Poisoned,
             other => Self::Damaged(other.to_string()),
         }
     }
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        match error.kind() {
+            // The disk does what it should: what lies on it is not what was written.
+            NotFound | UnexpectedEof | InvalidData => Self::Damaged(error.to_string()),
+            _ => Self::Disk(error.to_string()),
+        }
+    }
+}
+
+/// Opens the database of a folder, which is made if it is not there.
+pub(super) fn database(folder: &Path) -> Result<Database, Fault> {
+    Ok(Database::builder(folder)
+        .cache_size(CACHE)
+        .max_journaling_size(LOGS)
+        // With two of them one turns in circles for as long as the other merges files.
+        .worker_threads(1)
+        .manual_journal_persist(true)
+        .open()?)
+}
+
+/// How its parts are kept.
+pub(super) fn options() -> KeyspaceCreateOptions {
+    KeyspaceCreateOptions::default()
+        .max_memtable_size(MEMTABLE)
+        // Each change asks whether there is something to be overwritten. A file's filter
+        // and index as a whole have megabytes: more than is kept in memory, and they
+        // would be read for every question.
+        .filter_block_partitioning_policy(PartitioningPolicy::all(true))
+        .index_block_partitioning_policy(PartitioningPolicy::all(true))
+        .manual_journal_persist(true)
+}
+
+/// Waits here, where a failure of the store's threads is seen, rather than inside it.
+pub(super) fn wait_for_room(database: &Database, keyspace: &Keyspace) -> Result<(), Fault> {
+    while keyspace.sealed_memtable_count() >= SEALED || keyspace.l0_table_count() >= UNMERGED {
+        database.persist(PersistMode::Buffer)?;
+        // The store tells nobody when it is done.
+        std::thread::park_timeout(Duration::from_millis(2));
+    }
+    Ok(())
 }
 
 impl Fjall {
@@ -159,28 +193,8 @@ impl Fjall {
     /// # Errors
     ///
     /// See [`Fault`].
-    pub fn open(folder: &Path) -> Result<Self, Fault> {
-        // The store marks a folder last when it makes one: without the mark nothing is in it.
-        if folder.is_dir() && !folder.join("version").is_file() {
-            fs::remove_dir_all(folder).map_err(|error| Fault::Disk(error.to_string()))?;
-        }
-        let database = Database::builder(folder)
-            .cache_size(CACHE)
-            .max_journaling_size(LOGS)
-            // With two of them one turns in circles for as long as the other merges files.
-            .worker_threads(1)
-            .manual_journal_persist(true)
-            .open()?;
-        let options = || {
-            KeyspaceCreateOptions::default()
-                .max_memtable_size(MEMTABLE)
-                // Each change asks whether there is something to be overwritten. A file's filter
-                // and index as a whole have megabytes: more than is kept in memory, and they
-                // would be read for every question.
-                .filter_block_partitioning_policy(PartitioningPolicy::all(true))
-                .index_block_partitioning_policy(PartitioningPolicy::all(true))
-                .manual_journal_persist(true)
-        };
+    pub(super) fn open(folder: &Path, books: Option<Books>) -> Result<Self, Fault> {
+        let database = database(folder)?;
         let points = database.keyspace("points", options)?;
         let meta = database.keyspace("meta", options)?;
         match meta.get("format")? {
@@ -188,32 +202,71 @@ impl Fjall {
             Some(_) => return Err(Fault::Foreign),
             None => meta.insert("format", FORMAT)?,
         }
-        let stock = match meta.get("stock")? {
+        let mut stock = match meta.get("stock")? {
             Some(bytes) => {
                 stock_of(&bytes).ok_or_else(|| Fault::Damaged("its count of points".to_owned()))?
             }
             None => Stock::default(),
         };
+        let batch = meta.get("batch")?.and_then(|bytes| number_of(&bytes)).unwrap_or_default();
+        if let Some(lost) = salvage::lost(folder) {
+            stock.unreadable = lost;
+            stock.mended = true;
+        }
         // A disk that takes no writes shows now, not at the first value.
         database.persist(PersistMode::SyncAll)?;
-        Ok(Self { database, points, meta, stock })
+        let mut store =
+            Self { database, points, meta, stock, batch, books, folder: folder.to_owned() };
+        store.enter()?;
+        Ok(store)
+    }
+
+    /// Enters what is safe into the books.
+    fn enter(&mut self) -> Result<(), Fault> {
+        let Stock { points, bytes, .. } = self.stock;
+        let Some(books) = &mut self.books else { return Ok(()) };
+        books.enter(Entry { batch: self.batch, points, bytes }).map_err(disk)
+    }
+
+    /// Makes a table of what is in memory.
+    #[cfg(test)]
+    pub(super) fn flush(&self) {
+        self.points.rotate_memtable_and_wait().unwrap();
+        self.meta.rotate_memtable_and_wait().unwrap();
+    }
+
+    /// Adds records to a store that has none of them.
+    pub(super) fn add(&mut self, records: Vec<([u8; PLACE], Vec<u8>)>) -> Result<(), Fault> {
+        wait_for_room(&self.database, &self.points)?;
+        let mut batch = self.database.batch();
+        let mut stock = self.stock;
+        for (place, value) in records {
+            stock.points += 1;
+            stock.bytes += (PLACE + value.len()) as u64;
+            batch.insert(&self.points, place, value);
+        }
+        self.commit(batch, stock)
+    }
+
+    /// Makes changes safe up to here, with the number that follows another store's last batch.
+    pub(super) fn follow(&mut self, batch: u64) -> Result<(), Fault> {
+        self.batch = self.batch.max(batch);
+        self.commit(self.database.batch(), self.stock)?;
+        Ok(self.database.persist(PersistMode::SyncAll)?)
+    }
+
+    fn commit(&mut self, mut batch: fjall::OwnedWriteBatch, stock: Stock) -> Result<(), Fault> {
+        let number = self.batch + 1;
+        batch.insert(&self.meta, "stock", stock_bytes(stock));
+        batch.insert(&self.meta, "batch", number.to_be_bytes());
+        batch.commit()?;
+        (self.stock, self.batch) = (stock, number);
+        Ok(())
     }
 
     /// Bytes of the value under a key.
     fn size(&self, place: &[u8]) -> Result<Option<u64>, Fault> {
-        Ok(self.points.size_of(place)?.map(u64::from))
-    }
-
-    /// Waits here, where a failure of the store's threads is seen, rather than inside it.
-    fn wait_for_room(&self) -> Result<(), Fault> {
-        while self.points.sealed_memtable_count() >= SEALED
-            || self.points.l0_table_count() >= UNMERGED
-        {
-            self.database.persist(PersistMode::Buffer)?;
-            // The store tells nobody when it is done.
-            std::thread::park_timeout(Duration::from_millis(2));
-        }
-        Ok(())
+        Ok(self.points.size_of(place).map_err(unreadable)?.map(u64::from))
     }
 }
 
@@ -226,7 +279,7 @@ struct Changed {
 
 impl Store for Fjall {
     fn apply(&mut self, ops: &[Op]) -> Result<u64, Fault> {
-        self.wait_for_room()?;
+        wait_for_room(&self.database, &self.points)?;
         let mut overwritten = 0;
         let mut changed: FxHashMap<[u8; PLACE], Changed> = FxHashMap::default();
         for op in ops {
@@ -252,7 +305,7 @@ impl Store for Fjall {
             };
         }
         let mut batch = self.database.batch();
-        let Stock { mut points, mut bytes } = self.stock;
+        let Stock { mut points, mut bytes, .. } = self.stock;
         for (place, Changed { before, now }) in changed {
             if let Some(size) = before {
                 points = points.saturating_sub(1);
@@ -271,15 +324,19 @@ impl Store for Fjall {
         if batch.is_empty() {
             return Ok(overwritten);
         }
-        let stock = Stock { points, bytes };
-        batch.insert(&self.meta, "stock", stock_bytes(stock));
-        batch.commit()?;
-        self.stock = stock;
+        self.commit(batch, Stock { points, bytes, ..self.stock })?;
         Ok(overwritten)
     }
 
     fn sync(&mut self) -> Result<(), Fault> {
-        Ok(self.database.persist(PersistMode::SyncData)?)
+        self.database.persist(PersistMode::SyncData)?;
+        self.enter()?;
+        if std::mem::take(&mut self.stock.mended) {
+            // It was told with the first stock.
+            self.stock.unreadable = 0;
+            salvage::told(&self.folder).map_err(disk)?;
+        }
+        Ok(())
     }
 
     fn read(&mut self, after: Option<Place>, limit: usize) -> Result<Vec<(Point, u64)>, Fault> {
@@ -290,8 +347,9 @@ impl Store for Fjall {
         };
         let mut found = Vec::new();
         for record in self.points.range::<&[u8], _>((from, Bound::Unbounded)).take(limit) {
-            let (place, value) = record.into_inner()?;
-            let point = record::point(&place, &value).ok_or(Fault::Foreign)?;
+            let (place, value) = record.into_inner().map_err(unreadable)?;
+            let point = record::point(&place, &value)
+                .ok_or_else(|| Fault::Damaged("a record is none".to_owned()))?;
             found.push((point, (place.len() + value.len()) as u64));
         }
         Ok(found)
@@ -302,12 +360,27 @@ impl Store for Fjall {
     }
 }
 
+/// What a disk does not give back is damaged.
+fn unreadable(error: fjall::Error) -> Fault {
+    match error.into() {
+        Fault::Disk(reason) => Fault::Damaged(reason),
+        fault => fault,
+    }
+}
+
+fn disk(error: io::Error) -> Fault {
+    Fault::Disk(error.to_string())
+}
+
 fn stock_bytes(stock: Stock) -> Vec<u8> {
     [stock.points.to_be_bytes(), stock.bytes.to_be_bytes()].concat()
 }
 
-fn stock_of(bytes: &[u8]) -> Option<Stock> {
-    let (points, bytes) = bytes.split_first_chunk::<8>()?;
-    let bytes: [u8; 8] = bytes.try_into().ok()?;
-    Some(Stock { points: u64::from_be_bytes(*points), bytes: u64::from_be_bytes(bytes) })
+pub(super) fn stock_of(bytes: &[u8]) -> Option<Stock> {
+    let (points, bytes) = bytes.split_at_checked(8)?;
+    Some(Stock { points: number_of(points)?, bytes: number_of(bytes)?, ..Stock::default() })
+}
+
+pub(super) fn number_of(bytes: &[u8]) -> Option<u64> {
+    bytes.try_into().ok().map(u64::from_be_bytes)
 }

@@ -3,9 +3,14 @@ use uuid::Uuid;
 
 use self::world::{World, on_platter, point, size};
 use super::*;
-use crate::delivery::point::Class;
+use crate::delivery::point::{Class, Gate, Passage};
+use crate::outbox::dead_letters::DeadLetter;
+use crate::sitewise::api::{DataType, Variant};
+use crate::time::Timestamp;
 
+mod damage;
 mod fjall;
+mod rounds;
 pub(in crate::outbox) mod tempdir;
 mod world;
 
@@ -63,16 +68,10 @@ fn run(world: &mut World, steps: Vec<Step>) {
             Step::Crash(kept) => world.crash(kept),
             Step::Rest => {
                 world.rest();
-                // Whatever happened before: what waits is safe now. What delivery took while
-                // the disk refused need not be.
+                // Whatever happened before: what waits, or delivery has, is safe now.
                 let platter = world.platter.platter();
                 if !platter.refuses && world.bound == u64::MAX {
                     let mut safe = on_platter(&platter.safe);
-                    for (key, value) in &world.taken {
-                        if world.disk.unsaved.contains_key(key) {
-                            safe.insert(*key, *value);
-                        }
-                    }
                     let undecided = &world.undecided;
                     safe.retain(|key, _| {
                         undecided.contains_key(key) || !world.given_up.contains(key)
@@ -140,13 +139,12 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     world.keeper.handle_timeout();
     assert_eq!(world.disk.poll(), Some(Change::Well));
     world.rest();
-    // What delivery has is in no one's hands but its own.
-    assert_eq!(world.disk.disk().unwrap().unsaved, 1);
-    assert_eq!(world.platter.platter().safe.len(), 1);
-    world.settle(0);
-    assert_eq!(world.disk.disk().unwrap().unsaved, 1);
-    world.rest();
+    // What came meanwhile is safe, also what delivery has.
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
+    assert_eq!(world.platter.platter().safe.len(), 2);
+    world.settle(0);
+    world.rest();
+    assert_eq!(world.platter.platter().safe.len(), 1);
 }
 
 #[test]

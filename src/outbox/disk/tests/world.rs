@@ -8,8 +8,9 @@ use uuid::Uuid;
 use super::super::store::Store;
 use super::super::*;
 use super::tempdir;
-use crate::delivery::point::{Class, Stream};
+use crate::delivery::point::{Class, Gate, Passage, Stream};
 use crate::sitewise::api::{Quality, Variant};
+use crate::time::Timestamp;
 
 /// A disk that does what the test tells it.
 #[derive(Debug, Default)]
@@ -45,7 +46,7 @@ impl Faulty {
 
     pub(super) fn opener(&self) -> Open {
         let disk = self.clone();
-        Box::new(move || {
+        Box::new(move |_| {
             drop(disk.working()?);
             Ok(Box::new(disk.clone()))
         })
@@ -98,7 +99,7 @@ impl Store for Faulty {
     fn stock(&self) -> Stock {
         let platter = self.platter();
         let points = platter.last().len() as u64;
-        Stock { points, bytes: platter.last().values().map(size).sum() }
+        Stock { points, bytes: platter.last().values().map(size).sum(), ..Stock::default() }
     }
 }
 
@@ -273,7 +274,7 @@ pub(super) fn start(
     folder: &tempdir::Folder,
 ) -> (Disk, Keeper, Receiver<Job>) {
     let mut open = platter.opener();
-    let store = open().map_err(|fault| fault.to_string());
+    let store = open(None);
     let letters = Letters::open(&folder.path().join("dead-letters"));
     Disk::parts(open, store, letters, bound, head, Arc::new(Notify::new()))
 }

@@ -1,0 +1,79 @@
+//! What is read before it is known what SiteWise has: kept on disk, and followed by the next process
+//! if this one ends before.
+
+use std::collections::BTreeSet;
+
+use tracing::info;
+
+use super::{Engine, Learning};
+use crate::mqtt::Inbound;
+use crate::outbox::{Heard, What};
+use crate::sitewise::client::SiteWise;
+use crate::sparkplug::host::ServerId;
+use crate::time::{Now, Timestamp};
+
+impl<S: SiteWise> Engine<S> {
+    /// Follows what earlier processes read and could not decide, as if they had read it now; at
+    /// its end their sessions are over.
+    pub(super) fn hear_again(&mut self) {
+        let mut open = BTreeSet::new();
+        let mut count = 0_u64;
+        let now = self.clock.now();
+        let servers = self.servers.0.len();
+        for Heard { at, server, what } in self.outbox.heard() {
+            if usize::from(server) >= servers {
+                continue;
+            }
+            count += 1;
+            let (id, then) = (ServerId(server), Now { wall: at, ..now });
+            match what {
+                What::Connected(session_time) => {
+                    open.insert(server);
+                    self.bridge.handle_connected(id, session_time, then);
+                }
+                What::Disconnected => {
+                    open.remove(&server);
+                    self.bridge.handle_disconnected(id, then);
+                }
+                What::Message { topic, payload, retain } => {
+                    self.bridge.handle_message(id, &topic, &payload, retain, then);
+                }
+            }
+        }
+        for server in open {
+            self.bridge.handle_disconnected(ServerId(server), now);
+        }
+        if count > 0 {
+            info!("{count} messages that were read before SiteWise was reached are followed now");
+        }
+        self.heard = count > 0;
+    }
+
+    /// Keeps what comes before it is known what SiteWise has.
+    pub(super) fn hear(&mut self, inbound: &Inbound, at: Timestamp) {
+        let (server, what) = match inbound {
+            Inbound::Connected { server, session_time } => {
+                (*server, What::Connected(*session_time))
+            }
+            Inbound::Disconnected { server, .. } => (*server, What::Disconnected),
+            Inbound::Message { server, topic, payload, retain, .. } => {
+                let (topic, payload) = (topic.clone(), payload.clone());
+                (*server, What::Message { topic, payload, retain: *retain })
+            }
+            Inbound::Oversized { .. } => return,
+        };
+        self.outbox.hear(&Heard { at, server, what });
+        self.heard = true;
+    }
+
+    /// What was heard is forgotten once it became points and these are safe.
+    pub(super) fn forget(&mut self) {
+        if !self.heard || self.learning != Learning::Done || self.bridge.twin().held() > 0 {
+            return;
+        }
+        if self.outbox.disk().is_none_or(|disk| disk.unsaved == 0) {
+            self.heard = false;
+            self.outbox.forget();
+        }
+    }
+}

@@ -1,0 +1,76 @@
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+
+use super::*;
+
+/// A folder that goes with its user.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        Self(std::env::temp_dir().join(format!("sparkwise-app-{name}-{}", std::process::id())))
+    }
+
+    fn config(&self) -> config::Outbox {
+        config::Outbox { dir: Some(self.0.clone()), max_bytes: 1 << 20 }
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Tries to open a folder that another process lets go after so many seconds, if ever; after how
+/// many it was open, or was given up.
+async fn after(lets_go: Option<u32>) -> (Result<(), DiskFault>, u32) {
+    let folder = Folder::new(&format!("owned-{lets_go:?}"));
+    fs::create_dir_all(&folder.0).unwrap();
+    let owner = OpenOptions::new().create(true).append(true).open(folder.0.join("lock")).unwrap();
+    owner.lock().unwrap();
+    let mut owner = Some(owner);
+    let mut waited = 0;
+    let open = || Disk::open(&folder.0, 1 << 20, Arc::new(Notify::new())).map(drop);
+    let opened = once_let_go("it", open, |pause| {
+        assert_eq!(pause, Duration::from_secs(1));
+        waited += 1;
+        if lets_go == Some(waited) {
+            owner = None;
+        }
+        std::future::ready(())
+    });
+    let opened = opened.await;
+    (opened, waited)
+}
+
+#[tokio::test]
+async fn a_folder_whose_owner_lets_go_within_a_minute_is_waited_for() {
+    assert_eq!(after(Some(40)).await, (Ok(()), 40));
+}
+
+#[tokio::test]
+async fn a_folder_whose_owner_does_not_let_go_is_none_of_ours() {
+    assert_eq!(after(None).await, (Err(DiskFault::Locked), 60));
+}
+
+#[tokio::test]
+async fn a_folder_that_cannot_be_made_is_no_start() {
+    let folder = Folder::new("a-file");
+    fs::write(&folder.0, "").unwrap();
+    let below = Folder(folder.0.join("outbox"));
+    let refused = outbox(&below.config()).await.err().map(|error| error.to_string());
+    assert!(refused.is_some_and(|why| why.contains("the folder cannot be made")));
+    fs::remove_file(&folder.0).unwrap();
+}
+
+#[tokio::test]
+async fn folders_are_for_nobody_else() {
+    let folder = Folder::new("private");
+    drop(outbox(&folder.config()).await.unwrap());
+    for name in ["", "points"] {
+        let mode = fs::metadata(folder.0.join(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{name}");
+    }
+}

@@ -1,0 +1,127 @@
+//! `sparkwise outbox`: whether what waits on disk can be read, and what to do if not.
+
+use std::path::Path;
+
+use lexopt::Arg::{Long, Short, Value};
+
+use crate::outbox::disk::folder::{Report, inspect};
+
+/// What `sparkwise outbox --help` prints.
+pub const HELP: &str = "\
+sparkwise outbox: what waits on disk, looked through and mended
+
+Usage:
+  sparkwise outbox check
+  sparkwise outbox repair
+
+It is in OUTBOX_DIR, which has to be set as for the bridge, and the bridge must not run. check reads
+all that can be read, compares it with the books and changes nothing. repair makes a whole outbox of
+what can be read, beside the damaged one, and then gives it its name; what was damaged is kept as
+points.aside-1, or the next number that is free. The bridge does the same by itself where it finds
+damage. Both need room on the disk for a copy of what can be read, twice for a while.
+
+Exit codes: 0 if all can be read, or now can; 2 if check finds damage; 1 after a failure.
+";
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// How it is used.
+    Help,
+    /// Whether all can be read.
+    Check,
+    /// Mend it.
+    Repair,
+}
+
+/// Reads the arguments after `outbox`.
+///
+/// # Errors
+///
+/// An argument that there is not.
+pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut command = None;
+    while let Some(argument) = parser.next()? {
+        let meant = match argument {
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Value(word) if word == "check" => Command::Check,
+            Value(word) if word == "repair" => Command::Repair,
+            argument => return Err(argument.unexpected()),
+        };
+        if command.replace(meant).is_some() {
+            return Err("either check or repair".into());
+        }
+    }
+    Ok(command.unwrap_or(Command::Help))
+}
+
+/// What was found, in words, and whether all is well now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// To be printed.
+    pub text: String,
+    /// Whether all can be read.
+    pub is_well: bool,
+}
+
+/// Does what is asked, with the value of `OUTBOX_DIR`.
+///
+/// # Errors
+///
+/// Why it cannot be done, in a sentence.
+pub fn run(command: Command, outbox: Option<&str>) -> Result<Outcome, String> {
+    if command == Command::Help {
+        return Ok(Outcome { text: HELP.to_owned(), is_well: true });
+    }
+    let outbox = Path::new(outbox.ok_or("OUTBOX_DIR is not set: nothing waits on disk")?);
+    if !outbox.is_dir() {
+        return Err(format!("there is no folder {}", outbox.display()));
+    }
+    let report = inspect(outbox, command == Command::Repair)
+        .map_err(|fault| format!("{}: {fault}", outbox.display()))?;
+    Ok(outcome(&report, command))
+}
+
+fn outcome(report: &Report, command: Command) -> Outcome {
+    let Report { damage, found, lost, kept } = report;
+    let Some(damage) = damage else {
+        let text = format!("nothing is damaged: {found} values wait, and all can be read\n");
+        return Outcome { text, is_well: true };
+    };
+    let mut text = format!(
+        "damaged: {damage}\n{found} values can be read, {lost} that the books tell of cannot\n"
+    );
+    if command == Command::Repair {
+        text.push_str("repaired: the next start of the bridge delivers what could be read\n");
+        if let Some(kept) = kept {
+            text.push_str(&format!("what was damaged is in {}\n", kept.display()));
+        }
+    } else {
+        text.push_str("`sparkwise outbox repair` mends it, as the bridge does when it starts\n");
+    }
+    Outcome { text, is_well: command == Command::Repair }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_is_checked_or_repaired() {
+        let of = |arguments: &[&str]| {
+            let mut parser = lexopt::Parser::from_args(arguments.iter().copied());
+            parse(&mut parser).map_err(|error| error.to_string())
+        };
+        assert_eq!(of(&["check"]), Ok(Command::Check));
+        assert_eq!(of(&["repair"]), Ok(Command::Repair));
+        assert_eq!(of(&[]), Ok(Command::Help));
+        assert!(of(&["check", "repair"]).is_err());
+        assert!(of(&["mend"]).is_err());
+    }
+
+    #[test]
+    fn without_a_folder_there_is_nothing_to_check() {
+        assert!(run(Command::Check, None).unwrap_err().contains("OUTBOX_DIR"));
+        assert!(run(Command::Check, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere"));
+    }
+}

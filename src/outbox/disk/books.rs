@@ -1,0 +1,158 @@
+//! The books: how much is in the store, written beside it.
+//!
+//! A file of two places, written in turns and waited for after the store's own data. What it says
+//! was safe in the store when it was written: what is not there any more was lost to damage, and
+//! can be counted.
+
+use std::fs::{File, OpenOptions};
+use std::io;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::path::Path;
+
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::store::Fault;
+
+const NAME: &str = "books";
+const MARK: &[u8] = b"sparkwise outbox";
+/// How the whole folder is laid out. A higher number is another version's: nothing is touched.
+const FORMAT: u8 = 1;
+/// Bytes of a place that are written, and from one place to the next: a sector of its own each.
+const BYTES: usize = 16 + 1 + 24 + 8;
+const PLACE: u64 = 4_096;
+
+/// What the books say.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// Number of the last batch of changes that was safe.
+    pub(super) batch: u64,
+    /// Points.
+    pub(super) points: u64,
+    /// Bytes of their records.
+    pub(super) bytes: u64,
+}
+
+impl Entry {
+    fn written(self) -> Vec<u8> {
+        let mut bytes = MARK.to_vec();
+        bytes.push(FORMAT);
+        for number in [self.batch, self.points, self.bytes] {
+            bytes.extend(number.to_be_bytes());
+        }
+        bytes.extend(xxh3_64(&bytes).to_be_bytes());
+        bytes
+    }
+
+    /// An entry as it was written; none if it is not whole.
+    fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
+        let Some((said, sum)) = bytes.split_at_checked(BYTES - 8) else { return Ok(None) };
+        if xxh3_64(said).to_be_bytes() != *sum {
+            return Ok(None);
+        }
+        let Some([format, rest @ ..]) = said.strip_prefix(MARK) else { return Ok(None) };
+        if *format > FORMAT {
+            return Err(Fault::Foreign);
+        }
+        let mut numbers = rest
+            .chunks_exact(8)
+            .map(|bytes| bytes.try_into().map(u64::from_be_bytes).unwrap_or_default());
+        let mut next = || numbers.next().unwrap_or_default();
+        Ok(Some(Self { batch: next(), points: next(), bytes: next() }))
+    }
+}
+
+/// The file, opened to be written.
+#[derive(Debug)]
+pub(super) struct Books {
+    file: File,
+    last: Option<Entry>,
+    place: u64,
+}
+
+impl Books {
+    /// Opens the books of a folder, or begins new ones.
+    pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
+        let mut options = OpenOptions::new();
+        options.create(true).truncate(false).read(true).write(true).mode(0o600);
+        let disk = |error: io::Error| Fault::Disk(error.to_string());
+        let file = options.open(folder.join(NAME)).map_err(disk)?;
+        let [first, second] = entries(&file)?;
+        let batch = |entry: Option<Entry>| entry.map(|entry| entry.batch);
+        let place = u64::from(batch(first) > batch(second));
+        Ok(Self { file, last: None, place })
+    }
+
+    /// Enters what is safe, and waits until the books have it.
+    pub(super) fn enter(&mut self, entry: Entry) -> io::Result<()> {
+        if self.last == Some(entry) {
+            return Ok(());
+        }
+        self.file.write_all_at(&entry.written(), self.place * PLACE)?;
+        self.file.sync_data()?;
+        // The other place has what was before: a write that is cut short spoils one.
+        self.place = 1 - self.place;
+        self.last = Some(entry);
+        Ok(())
+    }
+}
+
+/// What the books of a folder say; none if there are none, or they cannot be read.
+///
+/// # Errors
+///
+/// A newer version has written them.
+pub(super) fn read(folder: &Path) -> Result<Option<Entry>, Fault> {
+    let Ok(file) = File::open(folder.join(NAME)) else { return Ok(None) };
+    Ok(entries(&file)?.into_iter().flatten().max_by_key(|entry| entry.batch))
+}
+
+fn entries(file: &File) -> Result<[Option<Entry>; 2], Fault> {
+    let entry = |place: u64| {
+        let mut bytes = [0; BYTES];
+        match file.read_exact_at(&mut bytes, place * PLACE) {
+            Ok(()) => Entry::read(&bytes),
+            Err(_) => Ok(None),
+        }
+    };
+    Ok([entry(0)?, entry(1)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::tests::tempdir::Folder;
+    use super::*;
+
+    fn entry(batch: u64) -> Entry {
+        Entry { batch, points: 10 * batch, bytes: 590 * batch }
+    }
+
+    #[test]
+    fn the_last_whole_entry_counts() {
+        let folder = Folder::new();
+        assert_eq!(read(folder.path()), Ok(None));
+        let mut books = Books::open(folder.path()).unwrap();
+        for batch in [1, 2, 3] {
+            books.enter(entry(batch)).unwrap();
+            assert_eq!(read(folder.path()), Ok(Some(entry(batch))));
+        }
+        // The third stands where the first stood: cut short, the second is the last.
+        let path = folder.path().join(NAME);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[30] ^= 1;
+        fs::write(&path, bytes).unwrap();
+        assert_eq!(read(folder.path()), Ok(Some(entry(2))));
+    }
+
+    #[test]
+    fn books_of_a_newer_version_are_not_read() {
+        let folder = Folder::new();
+        let mut bytes = entry(1).written();
+        bytes[MARK.len()] = FORMAT + 1;
+        let sum = xxh3_64(&bytes[..BYTES - 8]).to_be_bytes();
+        bytes[BYTES - 8..].copy_from_slice(&sum);
+        fs::write(folder.path().join(NAME), bytes).unwrap();
+        assert_eq!(read(folder.path()), Err(Fault::Foreign));
+    }
+}

@@ -1,0 +1,240 @@
+//! The outbox's folder: whose it is, and whether what lies there can be opened.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::os::unix::fs::OpenOptionsExt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use tracing::{debug, info, warn};
+
+use super::books::{self, Books};
+use super::raw::{self, Damage, Said};
+use super::salvage::{self, Mended, POINTS};
+use super::store::{FORMAT, Fault, Fjall, Open, Store};
+
+/// The store's own mark. Another number in it is another version's of the store.
+const MARK: &str = "version";
+const MARKED: &[u8] = b"FJL\x03";
+/// Between two attempts to mend it: one that is damaged again at once would fill the disk with what
+/// is kept of it.
+const PAUSE: Duration = Duration::from_secs(3_600);
+/// Points that are read at once to see whether all can be read.
+const PAGE: usize = 10_000;
+
+/// Opens the store in a folder as often as it is asked. From the first time on the folder
+/// belongs to this process, until the opener is dropped.
+///
+/// One that is damaged is told as such; the next time it is asked, it mends it first.
+pub(super) fn opener(folder: &Path) -> Open {
+    let folder = folder.to_owned();
+    let mut owner = None;
+    let mut mended: Option<Instant> = None;
+    Box::new(move |before| {
+        if owner.is_none() {
+            owner = Some(own(&folder)?);
+        }
+        if let Some(Fault::Damaged(reason)) = before {
+            if mended.is_some_and(|last| last.elapsed() < PAUSE) {
+                return Err(Fault::Damaged(reason.clone()));
+            }
+            mended = Some(Instant::now());
+            tell(&guarded(|| salvage::mend(&folder))?, reason);
+        }
+        let mut store = guarded(|| open(&folder))?;
+        if before == Some(&Fault::Poisoned) {
+            // Its own threads failed: perhaps over something that only they have read so far.
+            guarded(|| read_all(&mut store))?;
+        }
+        Ok(Box::new(store) as Box<dyn Store>)
+    })
+}
+
+/// Takes the lock by which one process owns the folder; it ends with the file.
+fn own(folder: &Path) -> Result<File, Fault> {
+    let disk = |error: std::io::Error| Fault::Disk(error.to_string());
+    salvage::make_folder(folder).map_err(|error| Fault::Folder(error.to_string()))?;
+    let path = folder.join("lock");
+    // On a disk that is only read, the file can be locked all the same if it is there.
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true).mode(0o600);
+    let file = options.open(&path).or_else(|_| File::open(&path)).map_err(disk)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(Fault::Locked),
+        Err(TryLockError::Error(error)) => Err(disk(error)),
+    }
+}
+
+/// Opens what can be opened as it is. The store itself cuts off and removes what it does not
+/// understand: so first it is looked at without the store.
+pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
+    let books = books::read(folder)?;
+    salvage::finish(folder)?;
+    let points = folder.join(POINTS);
+    match found(&points)? {
+        Found::Store => {
+            let (said, damage) =
+                raw::look(&points).map_err(|error| Fault::Disk(error.to_string()))?;
+            check(&said, &damage, books)?;
+            if let Some((log, whole)) = damage.torn {
+                let cut = salvage::cut_off(&log, whole);
+                let cut = cut.map_err(|error| Fault::Disk(error.to_string()))?;
+                debug!("the last write to the outbox's log was cut short: {cut} bytes are none");
+            }
+        }
+        Found::Nothing if books.is_some_and(|books| books.points > 0) => {
+            return Err(Fault::Damaged("the folder of its points is gone".to_owned()));
+        }
+        Found::Nothing => {
+            let made = salvage::make_folder(&points);
+            made.map_err(|error| Fault::Disk(error.to_string()))?;
+        }
+        Found::Other => {
+            let kept = salvage::set_aside(folder)?;
+            warn!(
+                "what was in {} is none of the outbox's: it is now {}",
+                points.display(),
+                kept.display()
+            );
+            return open(folder);
+        }
+    }
+    Fjall::open(&points, Some(Books::open(folder)?))
+}
+
+/// What stands where the store should be.
+enum Found {
+    Store,
+    Nothing,
+    /// Something that is not ours.
+    Other,
+}
+
+fn found(points: &Path) -> Result<Found, Fault> {
+    let Ok(mut entries) = points.read_dir() else {
+        return Ok(if points.symlink_metadata().is_ok() { Found::Other } else { Found::Nothing });
+    };
+    if entries.next().is_none() {
+        return Ok(Found::Nothing);
+    }
+    let mark = std::fs::read(points.join(MARK));
+    if mark.as_ref().is_ok_and(|mark| mark == MARKED) {
+        return Ok(Found::Store);
+    }
+    // What the mark says of another version is believed only if all else does not speak for ours.
+    let is_ours = raw::look(points).is_ok_and(|(said, _)| said != Said::default());
+    let is_another = mark.is_ok_and(|mark| mark.len() == 4 && mark.starts_with(b"FJL"));
+    if is_another && !is_ours {
+        return Err(Fault::Foreign);
+    }
+    match is_ours || points.join("keyspaces").is_dir() {
+        true => Err(Fault::Damaged("the mark of the store is missing or wrong".to_owned())),
+        false => Ok(Found::Other),
+    }
+}
+
+/// Whether what lies there is all that was safe, and of our making.
+fn check(said: &Said, damage: &Damage, books: Option<books::Entry>) -> Result<(), Fault> {
+    if said.format.as_deref().is_some_and(|format| format != FORMAT) {
+        return Err(Fault::Foreign);
+    }
+    if let Some((file, at)) = damage.places.first() {
+        let others = damage.places.len() - 1;
+        let more = if others > 0 { format!(", and {others} places more") } else { String::new() };
+        return Err(Fault::Damaged(format!("{} at byte {at}{more}", file.display())));
+    }
+    let safe = books.map_or(0, |books| books.batch);
+    if said.batch.unwrap_or_default() < safe {
+        return Err(Fault::Damaged("the end of what was written is gone".to_owned()));
+    }
+    Ok(())
+}
+
+fn read_all(store: &mut Fjall) -> Result<(), Fault> {
+    let mut after = None;
+    let mut count = 0;
+    loop {
+        let points = store.read(after, PAGE)?;
+        let Some((last, _)) = points.last() else { break };
+        after = Some(super::record::Place::of(last.key()));
+        count += points.len() as u64;
+    }
+    match count == store.stock().points {
+        true => Ok(()),
+        false => Err(Fault::Damaged("its points are not as many as it says".to_owned())),
+    }
+}
+
+/// What lies on a damaged disk can make the store panic.
+fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+    catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(Fault::Damaged("the store cannot read it".to_owned())))
+}
+
+fn tell(Mended { found, lost, kept }: &Mended, reason: &str) {
+    let kept = kept.as_ref().map(|kept| format!("; what is damaged is kept in {}", kept.display()));
+    let kept = kept.unwrap_or_default();
+    info!(
+        outbox.found = found,
+        outbox.unreadable = lost,
+        "the outbox is mended ({reason}): {found} values could be read, {lost} could not{kept}"
+    );
+}
+
+/// How many points wait in a folder, as its books say; none if nobody knows.
+pub fn told(folder: &Path) -> Option<u64> {
+    salvage::told_of(folder).map(|stock| stock.points)
+}
+
+/// What `sparkwise outbox` has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// What is damaged, in words; none if nothing is.
+    pub damage: Option<String>,
+    /// Points that can be read.
+    pub found: u64,
+    /// Points that the books tell of and that cannot.
+    pub lost: u64,
+    /// Where the damaged store was moved.
+    pub kept: Option<PathBuf>,
+}
+
+/// Looks whether what lies in a folder can be read, and mends it if that is wished.
+///
+/// # Errors
+///
+/// See [`Fault`]; the folder is in use, for one.
+pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
+    let _owner = own(folder)?;
+    salvage::finish(folder)?;
+    let books = books::read(folder)?;
+    let points = folder.join(POINTS);
+    let damage = match found(&points) {
+        Ok(Found::Store) => {
+            let looked = raw::look(&points).map_err(|error| Fault::Disk(error.to_string()))?;
+            match check(&looked.0, &looked.1, books) {
+                Ok(()) => None,
+                Err(Fault::Damaged(reason)) => Some(reason),
+                Err(fault) => return Err(fault),
+            }
+        }
+        Ok(Found::Nothing) if books.is_some_and(|books| books.points > 0) => {
+            Some("the folder of its points is gone".to_owned())
+        }
+        Ok(Found::Nothing) => {
+            return Ok(Report { damage: None, found: 0, lost: 0, kept: None });
+        }
+        Ok(Found::Other) => Some("what is there is none of the outbox's".to_owned()),
+        Err(Fault::Damaged(reason)) => Some(reason),
+        Err(fault) => return Err(fault),
+    };
+    let (found, lost) = guarded(|| salvage::count(folder))?;
+    let blocks = || format!("{lost} values that its books tell of");
+    let damage = damage.or_else(|| (lost > 0).then(blocks));
+    if damage.is_none() || !repair {
+        return Ok(Report { damage, found, lost, kept: None });
+    }
+    let Mended { found, lost, kept } = guarded(|| salvage::mend(folder))?;
+    Ok(Report { damage, found, lost, kept })
+}

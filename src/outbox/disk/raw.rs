@@ -1,0 +1,224 @@
+//! What lies in the store's files, read without the store: all that is whole, whatever lies
+//! before it.
+//!
+//! The store stops at the first byte that is not as it should be. But each batch in its logs and
+//! each block in its tables carries a checksum, and so can be found and believed by itself. Each
+//! record has the number of the change that made it: of two with one key the higher counts.
+
+mod log;
+mod table;
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use super::store::{self, Stock};
+
+/// Numbers by which the store names its parts, in the order in which they were made.
+const POINTS: u64 = 1;
+const META: u64 = 2;
+/// Bytes that are read at once, that are there for a batch or block, and that one has at most.
+const CHUNK: usize = 1 << 20;
+const WANTED: usize = 1 << 16;
+const LARGEST: usize = 64 << 20;
+
+/// One change of one key.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Change<'a> {
+    /// Its number: it grows.
+    pub(super) seqno: u64,
+    pub(super) key: &'a [u8],
+    /// None if it was removed.
+    pub(super) value: Option<&'a [u8]>,
+}
+
+/// What the store said of itself last.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Said {
+    pub(super) format: Option<Vec<u8>>,
+    pub(super) stock: Option<Stock>,
+    pub(super) batch: Option<u64>,
+    at: [u64; 3],
+}
+
+impl Said {
+    fn hear(&mut self, change: Change<'_>) {
+        let Some(value) = change.value else { return };
+        let [format, stock, batch] = &mut self.at;
+        match change.key {
+            b"format" if change.seqno >= *format => {
+                (*format, self.format) = (change.seqno, Some(value.to_vec()));
+            }
+            b"stock" if change.seqno >= *stock => {
+                (*stock, self.stock) = (change.seqno, store::stock_of(value));
+            }
+            b"batch" if change.seqno >= *batch => {
+                (*batch, self.batch) = (change.seqno, store::number_of(value));
+            }
+            _ => {}
+        }
+    }
+}
+
+/// What was found of damage.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Damage {
+    /// Places where something is that should not be, or that cannot be read.
+    pub(super) places: Vec<(PathBuf, u64)>,
+    /// The last log, and its bytes that are whole, if its end is not: a write that was cut short,
+    /// or damage of what was written last.
+    pub(super) torn: Option<(PathBuf, u64)>,
+}
+
+/// Reads the logs, and of the tables those in which the store speaks of itself: what is needed to
+/// tell whether it can be opened.
+///
+/// # Errors
+///
+/// The folder cannot be listed.
+pub(super) fn look(folder: &Path) -> io::Result<(Said, Damage)> {
+    let mut said = Said::default();
+    let damage = logs(folder, &mut |part, change| {
+        if part == META {
+            said.hear(change);
+        }
+    })?;
+    tables(folder, META, &mut Vec::new(), &mut |change| said.hear(change));
+    Ok((said, damage))
+}
+
+/// Reads all changes of points, in no order.
+///
+/// # Errors
+///
+/// The folder cannot be listed.
+pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(Change<'_>)) -> io::Result<Damage> {
+    let mut damage = logs(folder, &mut |part, change| {
+        if part == POINTS {
+            visit(change);
+        }
+    })?;
+    tables(folder, POINTS, &mut damage.places, visit);
+    Ok(damage)
+}
+
+fn logs(folder: &Path, visit: &mut dyn FnMut(u64, Change<'_>)) -> io::Result<Damage> {
+    let mut logs: Vec<(u64, PathBuf)> = fs::read_dir(folder)?
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            let is_log = path.extension().is_some_and(|extension| extension == "jnl");
+            let number = path.file_stem()?.to_str()?.parse().ok()?;
+            is_log.then_some((number, path))
+        })
+        .collect();
+    logs.sort();
+    let mut damage = Damage::default();
+    let count = logs.len();
+    for (at, (_, path)) in logs.into_iter().enumerate() {
+        let Ok(window) = Window::open(&path) else {
+            damage.places.push((path, 0));
+            continue;
+        };
+        let found = log::read(window, visit);
+        damage.places.extend(found.flaws.into_iter().map(|flaw| (path.clone(), flaw)));
+        match found.torn {
+            Some(whole) if at + 1 == count => damage.torn = Some((path, whole)),
+            Some(whole) => damage.places.push((path, whole)),
+            None => {}
+        }
+    }
+    Ok(damage)
+}
+
+fn tables(
+    folder: &Path,
+    part: u64,
+    places: &mut Vec<(PathBuf, u64)>,
+    visit: &mut dyn FnMut(Change<'_>),
+) {
+    let folder = folder.join("keyspaces").join(part.to_string()).join("tables");
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match Window::open(&path) {
+            Ok(window) => {
+                let flaws = table::read(window, visit).into_iter();
+                places.extend(flaws.map(|flaw| (path.clone(), flaw)));
+            }
+            Err(_) => places.push((path, 0)),
+        }
+    }
+}
+
+/// A file through a window that moves forward. What cannot be read is zeroes.
+struct Window {
+    file: File,
+    size: u64,
+    start: u64,
+    bytes: Vec<u8>,
+}
+
+impl Window {
+    fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let size = file.metadata()?.len();
+        Ok(Self { file, size, start: 0, bytes: Vec::new() })
+    }
+
+    /// What is there from a place on: at least so much as is wanted, unless the file ends before.
+    fn at(&mut self, at: u64, wanted: usize) -> &[u8] {
+        let end = (at + wanted as u64).min(self.size);
+        if at < self.start || self.start + (self.bytes.len() as u64) < end {
+            self.start = at;
+            let most = wanted.max(CHUNK) as u64;
+            let length = usize::try_from(self.size.saturating_sub(at).min(most)).unwrap_or(0);
+            self.bytes.clear();
+            self.bytes.resize(length, 0);
+            if self.file.read_exact_at(&mut self.bytes, at).is_err() {
+                self.read_what_can_be();
+            }
+        }
+        let from = usize::try_from(at - self.start).unwrap_or(usize::MAX);
+        self.bytes.get(from..).unwrap_or_default()
+    }
+
+    /// By sectors: one that the device does not give stays zeroes.
+    fn read_what_can_be(&mut self) {
+        self.bytes.fill(0);
+        for (at, sector) in (self.start..).step_by(4_096).zip(self.bytes.chunks_mut(4_096)) {
+            let _ = self.file.read_exact_at(sector, at);
+        }
+    }
+}
+
+/// Numbers as the store writes them.
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, count: usize) -> Option<&'a [u8]> {
+        let taken = self.bytes.get(self.at..self.at.checked_add(count)?)?;
+        self.at += count;
+        Some(taken)
+    }
+
+    fn number(&mut self, bytes: usize) -> Option<u64> {
+        let bytes = self.take(bytes)?;
+        Some(bytes.iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte)))
+    }
+
+    /// Seven bits a byte, the lowest first.
+    fn short(&mut self) -> Option<u64> {
+        let mut number = 0;
+        for shift in (0..63).step_by(7) {
+            let byte = self.number(1)?;
+            number |= (byte & 0x7f) << shift;
+            if byte < 0x80 {
+                return Some(number);
+            }
+        }
+        None
+    }
+}
