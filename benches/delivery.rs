@@ -76,7 +76,10 @@ fn answer(delivery: &mut Delivery, outbox: &mut Memory, now: Now) -> usize {
                 settled += keys.len();
                 outbox.settle(&keys);
             }
-            Output::Refused { .. } | Output::Discarded { .. } | Output::Missing(_) => {}
+            Output::Refused { .. }
+            | Output::Discarded { .. }
+            | Output::Late(_)
+            | Output::Missing(_) => {}
         }
     }
     settled

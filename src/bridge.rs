@@ -169,6 +169,12 @@ impl Bridge {
         self.delivery.handle_points(points, now);
     }
 
+    /// Points that are on disk alone are about to be handed over: what an earlier process left may
+    /// hide what this one wrote.
+    pub fn handle_restored(&mut self, points: &[Point], now: Now) {
+        self.twin.handle_restored(points, now);
+    }
+
     /// Whether a point that an earlier process left can be handed over.
     pub fn passage(&self, stream: Stream) -> Passage {
         self.twin.passage(stream)
@@ -243,18 +249,24 @@ impl Bridge {
             }
             return Some(match self.delivery.poll_output()? {
                 delivery::output::Output::Send { id, entries } => Output::Send(id, entries),
-                delivery::output::Output::Settled(keys) => Output::Settled(keys),
+                delivery::output::Output::Settled(keys) => {
+                    self.twin.handle_decided(&keys);
+                    Output::Settled(keys)
+                }
                 delivery::output::Output::Refused { point, refusal, reason } => {
                     if refusal == Refusal::Invalid {
                         self.twin.handle_refused(&point);
                     }
+                    self.twin.handle_decided(&[point.key()]);
                     Output::Refused { point, refusal, reason, stored: true }
                 }
                 delivery::output::Output::Discarded { key, why } => {
-                    if why == Discard::Rate {
-                        self.twin.handle_crowded_out(key, now);
-                    }
+                    self.twin.handle_decided(&[key]);
                     Output::Discarded(key, why)
+                }
+                delivery::output::Output::Late(key) => {
+                    self.twin.handle_crowded_out(key, now);
+                    continue;
                 }
                 delivery::output::Output::Missing(streams) => {
                     for stream in streams {

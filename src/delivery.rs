@@ -34,7 +34,7 @@ use ready::Ready;
 use request::InFlight;
 use retry::Circuit;
 use second::Any;
-use stream::Value;
+use stream::{Offered, Value};
 use streams::{Slot, Streams};
 use timers::Timers;
 use whatif::WhatIf;
@@ -178,8 +178,14 @@ impl Delivery {
         for (slot, value) in lot.drain(..) {
             if let Some(state) = self.streams.get_mut(slot) {
                 let stream = state.stream;
-                if let Some((gone, why)) = state.offer(value, linger, now) {
-                    self.discard(stream, &gone, why);
+                match state.offer(value, linger, now) {
+                    Offered::Taken => {}
+                    Offered::Instead(gone, why) => self.discard(stream, &gone, why),
+                    Offered::Late(gone) => {
+                        self.discard(stream, &gone, Discard::Rate);
+                        let key = Key { stream, time: gone.tqv.time, quality: gone.tqv.quality };
+                        self.outputs.push_back(Output::Late(key));
+                    }
                 }
             }
             self.look_at(slot, now);

@@ -50,7 +50,7 @@ use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};
 pub use self::rules::Rules;
 use self::tagless::Tagless;
-use self::values::{LookUps, SourceValues};
+use self::values::{LookUps, Restored, SourceValues};
 use self::world::World;
 use self::writer::Writer;
 use crate::delivery::point::{Gate, Key, Passage, Point, Refusal, Stream};
@@ -178,6 +178,7 @@ pub struct Twin {
     early: Early,
     tagless: Tagless,
     lookups: LookUps,
+    restored: Restored,
 }
 
 impl Twin {
@@ -196,6 +197,7 @@ impl Twin {
             early: Early::default(),
             tagless: Tagless::default(),
             lookups: LookUps::default(),
+            restored: Restored::default(),
         }
     }
 
@@ -252,6 +254,7 @@ impl Twin {
                 self.mark_stale(&source, now);
             }
         }
+        self.write_hidden(now);
         self.give_up_on_tags(now);
         self.beat(now);
     }
@@ -261,7 +264,8 @@ impl Twin {
         let stale = self.stale.first().map(|(at, _)| *at);
         let beat = self.beat.as_ref().map(|beat| beat.next);
         let plan = self.writer.world.plan.poll_timeout();
-        [stale, beat, self.tagless.next(), plan].into_iter().flatten().min()
+        let hidden = self.restored.due();
+        [stale, beat, hidden, self.tagless.next(), plan].into_iter().flatten().min()
     }
 
     /// The next thing to do.

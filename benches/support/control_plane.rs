@@ -3,7 +3,9 @@
 
 use std::collections::BTreeMap;
 
-use sparkwise::sitewise::api::{Asset, Hierarchy, Model, ModelProperty, Page, PropertyKind, State};
+use sparkwise::sitewise::api::{
+    Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, Page, PropertyKind, State,
+};
 use sparkwise::twin::plan::step::{Done, Step};
 use sparkwise::twin::{Twin, view};
 use uuid::Uuid;
@@ -21,7 +23,7 @@ struct Written {
     /// So many properties, in the order in which the twin wants them.
     properties: usize,
     /// Hierarchies, each with the model of the children.
-    hierarchies: Vec<(Uuid, Uuid)>,
+    hierarchies: Vec<ModelHierarchy>,
 }
 
 impl ControlPlane {
@@ -40,11 +42,11 @@ impl ControlPlane {
             Step::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
-            Step::ReadUnits(_) => Done::Units(Vec::new()),
+            Step::ReadUnits(..) => Done::Units(Page { items: Vec::new(), next: None }),
             Step::DescribeProperty { .. } => {
                 unreachable!("no asset here has a unit of its own")
             }
-            Step::ReadValues(of) => Done::Values(vec![None; of.len()]),
+            Step::ReadValues(of) => Done::Values(vec![Ok(None); of.len()]),
             Step::CreateComposite(_) | Step::GrowComposite(_) => {
                 unreachable!("no model here has more members than its root")
             }
@@ -59,7 +61,11 @@ impl ControlPlane {
     fn write(&mut self, id: Uuid, properties: usize, hierarchies: &[Hierarchy]) -> Done {
         let written = self.models.entry(id).or_default();
         written.properties += properties;
-        written.hierarchies.extend(hierarchies.iter().map(|place| (place.id, place.child_model)));
+        written.hierarchies.extend(hierarchies.iter().map(|place| ModelHierarchy {
+            id: place.id,
+            name: place.name.clone(),
+            child_model: place.child_model,
+        }));
         Done::Accepted
     }
 

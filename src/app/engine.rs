@@ -376,6 +376,7 @@ impl<S: SiteWise> Engine<S> {
             let mut points = self.outbox.take(room);
             if points.is_empty() && !self.ending {
                 points = self.restore(now);
+                self.bridge.handle_restored(&points, now);
             }
             if points.is_empty() {
                 return;

@@ -19,6 +19,7 @@ use crate::twin::tests::fake::FakeSiteWise;
 mod attributes;
 mod definitions;
 mod invariants;
+mod kept;
 mod latin;
 mod plant;
 mod spellings;
@@ -98,6 +99,11 @@ struct World {
     /// What SiteWise has of values, keyed as it keys them.
     written: BTreeMap<Key, Variant>,
     in_flight: Vec<(RequestId, Vec<Entry>)>,
+    /// Points that are not decided: an outbox on disk has them.
+    kept: BTreeMap<Key, Point>,
+    /// Those that an earlier process left.
+    disk: Vec<Point>,
+    restored: u64,
     edges: Vec<Edge>,
     now: Now,
     weather: Weather,
@@ -122,6 +128,9 @@ impl World {
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
             in_flight: Vec::new(),
+            kept: BTreeMap::new(),
+            disk: Vec::new(),
+            restored: 0,
             edges: edges.into(),
             now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
             weather: Weather::default(),
@@ -228,7 +237,11 @@ impl World {
                 self.log.push(format!("{output:?}"));
                 self.perform(output);
             }
-            let points = self.outbox.take(self.bridge.room());
+            let mut points = self.outbox.take(self.bridge.room());
+            if points.is_empty() {
+                points = self.restore();
+                self.bridge.handle_restored(&points, self.now);
+            }
             if points.is_empty() {
                 return;
             }
@@ -252,6 +265,8 @@ impl World {
             | Output::Died(..)
             | Output::Found { .. } => {}
             Output::Store(points) => {
+                let points_kept = points.iter().map(|waiting| waiting.point.clone());
+                self.kept.extend(points_kept.map(|point| (point.key(), point)));
                 let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
                 self.discarded += gone.len() as u64;
                 self.bridge.handle_points(taken, self.now);
@@ -260,13 +275,18 @@ impl World {
                 let twin = self.bridge.twin();
                 self.outbox.open(gate, &|point| twin.gate(point.stream));
             }
-            Output::Settled(keys) => self.outbox.settle(&keys),
+            Output::Settled(keys) => {
+                self.kept.retain(|key, _| !keys.contains(key));
+                self.outbox.settle(&keys);
+            }
             Output::Refused { point, stored, .. } => {
                 self.refused_before += u64::from(!stored);
+                self.kept.remove(&point.key());
                 self.outbox.settle(&[point.key()]);
             }
             Output::Discarded(key, why) => {
                 if why != Discard::Overwritten {
+                    self.kept.remove(&key);
                     self.outbox.settle(&[key]);
                 }
             }
@@ -321,7 +341,7 @@ impl World {
         assert_eq!(counts.refused, self.refused_before);
         let delivery = self.bridge.delivery().figures();
         assert_eq!(
-            counts.points + counts.own_points,
+            counts.points + counts.own_points + self.restored,
             delivery.delivered
                 + delivery.refused.total()
                 + delivery.discarded.total()

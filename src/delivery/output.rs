@@ -38,6 +38,9 @@ pub enum Output {
         /// The rule.
         why: Discard,
     },
+    /// The point with this key, just discarded, was one too many in its second and may be the
+    /// latest all the same: whoever knows whether it is writes it at another time.
+    Late(Key),
     /// SiteWise does not know the assets of these, or the properties: somebody should look. Their
     /// points wait meanwhile, and are tried again.
     Missing(Vec<Stream>),

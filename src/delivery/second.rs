@@ -60,6 +60,8 @@ pub(super) enum Admission {
     /// It waits in the tenth place, and the value that was there is discarded; or that one
     /// stays and this one is discarded.
     Instead(Value, Discard),
+    /// It comes when the tenth place has gone: it is discarded, though it may be the latest.
+    Late(Value),
 }
 
 impl Seconds {
@@ -73,7 +75,7 @@ impl Seconds {
             return Admission::Now(value);
         }
         if seen.gone >= TEN {
-            return Admission::Instead(value, Discard::Rate);
+            return Admission::Late(value);
         }
         let there = self.held.iter_mut().find(|held| held.is_of(second, quality));
         let Some(there) = there else {
@@ -266,7 +268,7 @@ mod tests {
         match seconds.admit(value(millis), Duration::ZERO, now(0)) {
             Admission::Now(_) => "now",
             Admission::Held => "held",
-            Admission::Instead(gone, _) => {
+            Admission::Instead(gone, _) | Admission::Late(gone) => {
                 let gone = gone.tqv.time.as_millis() - START;
                 Box::leak(format!("instead of {gone}").into_boxed_str())
             }

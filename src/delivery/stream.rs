@@ -83,6 +83,17 @@ pub(super) struct StreamState {
     pub(super) listed: bool,
 }
 
+/// What became of a value that was handed in, and of others by it.
+#[derive(Debug)]
+pub(super) enum Offered {
+    /// It waits.
+    Taken,
+    /// It waits in place of this one; or this is the one that was handed in, and others are later.
+    Instead(Value, Discard),
+    /// It is one too many in its second, and may be the latest all the same.
+    Late(Value),
+}
+
 /// The values of a stream that wait beside the urgent ones.
 #[derive(Debug)]
 struct Rare {
@@ -122,28 +133,27 @@ impl StreamState {
         }
     }
 
-    /// Takes a value in. Gives back the one that goes for it: the one before with the same
-    /// time and quality, or one too many in its second.
-    pub(super) fn offer(
-        &mut self,
-        value: Value,
-        linger: Duration,
-        now: Now,
-    ) -> Option<(Value, Discard)> {
+    /// Takes a value in. Another may go for it: the one before with the same time and quality,
+    /// or one too many in its second.
+    pub(super) fn offer(&mut self, value: Value, linger: Duration, now: Now) -> Offered {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         if let Some(before) = self.seconds.find(time, quality) {
-            return Some((before.replace(value), Discard::Overwritten));
+            return Offered::Instead(before.replace(value), Discard::Overwritten);
         }
         if let Some(place) = self.find_waiting(time, quality) {
-            return self.overwrite(place, value);
+            return match self.overwrite(place, value) {
+                Some((before, why)) => Offered::Instead(before, why),
+                None => Offered::Taken,
+            };
         }
         match self.seconds.admit(value, linger, now) {
             Admission::Now(value) => {
                 self.enqueue(value);
-                None
+                Offered::Taken
             }
-            Admission::Held => None,
-            Admission::Instead(value, why) => Some((value, why)),
+            Admission::Held => Offered::Taken,
+            Admission::Instead(value, why) => Offered::Instead(value, why),
+            Admission::Late(value) => Offered::Late(value),
         }
     }
 

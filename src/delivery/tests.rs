@@ -136,6 +136,26 @@ fn values_too_many_for_their_second_are_discarded_but_the_last() {
     assert_eq!(plant.delivery.figures().discarded.rate, 5);
 }
 
+/// A look for each of them costs a scan of all that its machine has.
+#[test]
+fn only_one_that_may_be_the_latest_of_its_second_is_told_as_late() {
+    let mut plant = Plant::new(config());
+    plant.give((0..100).map(|n| point(1, n, Class::Live)));
+    let late = |plant: &Plant| {
+        let late = plant.told.iter().filter_map(|output| match output {
+            Output::Late(key) => Some(key.time),
+            _ => None,
+        });
+        late.collect::<Vec<_>>()
+    };
+    assert_eq!(plant.delivery.figures().discarded.rate, 90);
+    assert_eq!(late(&plant), []);
+    plant.wait(Duration::from_secs(2));
+    plant.give([point(1, 200, Class::Live)]);
+    assert_eq!(late(&plant), [point(1, 200, Class::Live).time]);
+    assert_eq!(plant.delivery.figures().discarded.rate, 91);
+}
+
 #[test]
 fn times_that_sitewise_does_not_take_are_refused() {
     let mut plant = Plant::new(config());

@@ -6,8 +6,8 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelProperty,
-    NotificationState, Page, Property, State,
+    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelHierarchy,
+    ModelProperty, NotificationState, Page, Property, State,
 };
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
@@ -125,9 +125,9 @@ impl<S: SiteWise> Rehearsal<S> {
                 answer.map(Done::Property)
             }
             // What assets have of their own shows where a unit differs.
-            Step::ReadUnits(_) => Ok(Done::Units(Vec::new())),
+            Step::ReadUnits(..) => Ok(Done::Units(Page { items: Vec::new(), next: None })),
             // What values there are is not an observer's business.
-            Step::ReadValues(of) => Ok(Done::Values(vec![None; of.len()])),
+            Step::ReadValues(of) => Ok(Done::Values(vec![Ok(None); of.len()])),
             // Told apart by `is_write`.
             Step::CreateModel(_)
             | Step::GrowModel(_)
@@ -225,7 +225,7 @@ impl<S: SiteWise> Rehearsal<S> {
             | Step::DescribeModel(_)
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
-            | Step::ReadUnits(_)
+            | Step::ReadUnits(..)
             | Step::ListChildren(..)
             | Step::ReadValues(_) => {}
         }
@@ -245,8 +245,13 @@ fn described(properties: &[Property]) -> Vec<ModelProperty> {
     properties.iter().map(one).collect()
 }
 
-fn places(hierarchies: &[Hierarchy]) -> Vec<(Uuid, Uuid)> {
-    hierarchies.iter().map(|place| (place.id, place.child_model)).collect()
+fn places(hierarchies: &[Hierarchy]) -> Vec<ModelHierarchy> {
+    let one = |place: &Hierarchy| ModelHierarchy {
+        id: place.id,
+        name: place.name.clone(),
+        child_model: place.child_model,
+    };
+    hierarchies.iter().map(one).collect()
 }
 
 /// Calls are made one after the other, and no faster than the account's quota.

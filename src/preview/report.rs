@@ -214,7 +214,7 @@ impl Changes {
             | Step::DescribeModel(_)
             | Step::ListAssets(..)
             | Step::DescribeAsset(_)
-            | Step::ReadUnits(_)
+            | Step::ReadUnits(..)
             | Step::ListChildren(..)
             | Step::DescribeProperty { .. }
             | Step::ReadValues(_) => {}

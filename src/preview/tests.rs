@@ -84,8 +84,9 @@ impl SiteWise for ReadOnly {
     async fn read_units(
         &self,
         asset: uuid::Uuid,
-    ) -> Result<Vec<(uuid::Uuid, Option<String>)>, Fault> {
-        match self.read(Step::ReadUnits(asset))? {
+        token: Option<String>,
+    ) -> Result<Page<(uuid::Uuid, Option<String>)>, Fault> {
+        match self.read(Step::ReadUnits(asset, token))? {
             Done::Units(units) => Ok(units),
             done => panic!("{done:?}"),
         }
@@ -106,10 +107,7 @@ impl SiteWise for ReadOnly {
         self.read(Step::UpdateProperty(update)).map(drop)
     }
 
-    async fn read_values(
-        &self,
-        of: Vec<(uuid::Uuid, uuid::Uuid)>,
-    ) -> Result<Vec<Option<Tqv>>, Fault> {
+    async fn read_values(&self, of: Vec<(uuid::Uuid, uuid::Uuid)>) -> Result<Vec<Reading>, Fault> {
         panic!("an observer asks for no values: {of:?}")
     }
 

@@ -213,8 +213,8 @@ pub struct Model {
     pub root: usize,
     /// Its composite models of the type CUSTOM.
     pub composites: Vec<Composite>,
-    /// Ids of its hierarchies, with the model of their children.
-    pub hierarchies: Vec<(Uuid, Uuid)>,
+    /// Its hierarchies.
+    pub hierarchies: Vec<ModelHierarchy>,
     /// What its assets still have where it is FAILED: its last version that became ACTIVE; none
     /// if there is no such version.
     pub usable: Option<Usable>,
@@ -235,6 +235,17 @@ pub struct ModelProperty {
     pub unit: Option<String>,
     /// Attribute or else: transforms and metrics of people are told as measurements.
     pub kind: PropertyKind,
+}
+
+/// A hierarchy as DescribeAssetModel tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ModelHierarchy {
+    /// Its id.
+    pub id: Uuid,
+    /// Its name.
+    pub name: String,
+    /// The model of the children.
+    pub child_model: Uuid,
 }
 
 /// The version of a FAILED model that its assets go on with.
@@ -351,6 +362,9 @@ pub struct Tqv {
     /// What.
     pub value: Variant,
 }
+
+/// What reading the latest value of a property gave; none where it has no value, or is not there.
+pub type Reading = Result<Option<Tqv>, Fault>;
 
 /// Values of one property; its place in the request is its entry id.
 #[derive(Clone, Debug, PartialEq)]

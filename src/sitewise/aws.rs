@@ -15,12 +15,12 @@ use aws_config::{AppName, BehaviorVersion, SdkConfig};
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_iotsitewise::Client;
 use aws_sdk_iotsitewise::config::Builder;
-use aws_sdk_iotsitewise::types::{ListAssetsFilter, TraversalDirection};
+use aws_sdk_iotsitewise::types::{ListAssetPropertiesFilter, ListAssetsFilter, TraversalDirection};
 use uuid::Uuid;
 
 use super::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    Fault, FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
+    Fault, FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
 };
 use super::cache::Models;
 use super::client::SiteWise;
@@ -201,11 +201,25 @@ impl SiteWise for AwsSiteWise {
         convert::asset(&output).map_err(unreadable(tried))
     }
 
-    async fn read_units(&self, asset: Uuid) -> Result<Vec<(Uuid, Option<String>)>, Fault> {
+    async fn read_units(
+        &self,
+        asset: Uuid,
+        token: Option<String>,
+    ) -> Result<Page<(Uuid, Option<String>)>, Fault> {
         let tried = format!("read the units of asset {asset}");
-        let output = self.client.describe_asset().asset_id(asset.to_string()).send().await;
-        let output = output.map_err(|error| fault::of_call(&tried, &error))?;
-        convert::units(&output).map_err(unreadable(tried))
+        let page = self
+            .client
+            .list_asset_properties()
+            .asset_id(asset.to_string())
+            .filter(ListAssetPropertiesFilter::All)
+            .max_results(PAGE_ITEMS)
+            .set_next_token(token)
+            .send()
+            .await
+            .map_err(|error| fault::of_call(&tried, &error))?;
+        let items = page.asset_property_summaries().iter().map(convert::unit);
+        let items: Result<_, _> = items.collect();
+        Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
     async fn list_assets(&self, model: Uuid, token: Option<String>) -> Result<Page<Asset>, Fault> {
@@ -284,7 +298,7 @@ impl SiteWise for AwsSiteWise {
         Box::pin(self.overwrite(update)).await
     }
 
-    async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<Tqv>>, Fault> {
+    async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Reading>, Fault> {
         Box::pin(self.read(&of)).await
     }
 }

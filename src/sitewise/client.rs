@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    Fault, GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
+    Fault, GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
 };
 
 /// SiteWise, as far as the bridge uses it.
@@ -84,12 +84,13 @@ pub trait SiteWise: Send + Sync + 'static {
         token: Option<String>,
     ) -> impl Future<Output = Result<Page<Asset>, Fault>> + Send;
 
-    /// Reads the units of an asset's properties.
-    /// [DescribeAsset](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAsset.html)
+    /// Reads a page of the units of an asset's properties, those of composite models included.
+    /// [ListAssetProperties](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_ListAssetProperties.html)
     fn read_units(
         &self,
         asset: Uuid,
-    ) -> impl Future<Output = Result<Vec<(Uuid, Option<String>)>, Fault>> + Send;
+        token: Option<String>,
+    ) -> impl Future<Output = Result<Page<(Uuid, Option<String>)>, Fault>> + Send;
 
     /// Reads what an asset's property has beyond its model's.
     /// [DescribeAssetProperty](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_DescribeAssetProperty.html)
@@ -114,12 +115,11 @@ pub trait SiteWise: Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<EntryError>, Fault>> + Send;
 
     /// Reads the latest values of properties, each an asset's, at most
-    /// [`ENTRIES_PER_BATCH_READ`](super::limits::ENTRIES_PER_BATCH_READ); none where there is
-    /// no value, no such property, or an error of that entry alone. Where all entries have
-    /// errors, the call has.
+    /// [`ENTRIES_PER_BATCH_READ`](super::limits::ENTRIES_PER_BATCH_READ), each by itself: none
+    /// where there is no value or no such property, a fault where that one cannot be read.
     /// [BatchGetAssetPropertyValue](https://docs.aws.amazon.com/iot-sitewise/latest/APIReference/API_BatchGetAssetPropertyValue.html)
     fn read_values(
         &self,
         of: Vec<(Uuid, Uuid)>,
-    ) -> impl Future<Output = Result<Vec<Option<Tqv>>, Fault>> + Send;
+    ) -> impl Future<Output = Result<Vec<Reading>, Fault>> + Send;
 }

@@ -7,7 +7,8 @@ use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
 use super::api::{
-    Asset, DataType, Hierarchy, Model, ModelProperty, ModelSummary, Property, PropertyKind, State,
+    Asset, DataType, Hierarchy, Model, ModelHierarchy, ModelProperty, ModelSummary, Property,
+    PropertyKind, State,
 };
 
 /// Something in an answer that should be an id of SiteWise, and is none.
@@ -156,7 +157,11 @@ pub(super) fn model(output: &DescribeAssetModelOutput) -> Result<Model, NotAnId>
     let mut hierarchies = Vec::new();
     for hierarchy in output.asset_model_hierarchies() {
         if let Some(text) = hierarchy.id() {
-            hierarchies.push((id(text)?, id(hierarchy.child_asset_model_id())?));
+            hierarchies.push(ModelHierarchy {
+                id: id(text)?,
+                name: hierarchy.name().to_owned(),
+                child_model: id(hierarchy.child_asset_model_id())?,
+            });
         }
     }
     Ok(Model {
@@ -242,12 +247,11 @@ pub(super) fn asset(output: &DescribeAssetOutput) -> Result<Asset, NotAnId> {
     })
 }
 
-/// The units of an asset's properties, those of its composite models included.
-pub(super) fn units(output: &DescribeAssetOutput) -> Result<Vec<(Uuid, Option<String>)>, NotAnId> {
-    let composites = output.asset_composite_models().iter();
-    let all = output.asset_properties().iter();
-    let all = all.chain(composites.flat_map(|composite| composite.properties()));
-    all.map(|property| Ok((id(property.id())?, property.unit().map(str::to_owned)))).collect()
+/// The unit of an asset's property.
+pub(super) fn unit(
+    property: &sdk::AssetPropertySummary,
+) -> Result<(Uuid, Option<String>), NotAnId> {
+    Ok((id(property.id())?, property.unit().map(str::to_owned)))
 }
 
 pub(super) fn asset_summary(summary: &sdk::AssetSummary) -> Result<Asset, NotAnId> {

@@ -219,10 +219,21 @@ pub enum Quality {
 pub struct Death {
     /// Who died. The death of a node comes with one event for each of its devices, first.
     pub source: Source,
-    /// DDEATH: the payload's time; else the host's own.
+    /// DDEATH: the payload's time, if it has one; else the host's own.
     pub time: Timestamp,
+    /// Whose time that is.
+    pub clock: Clock,
     /// How it is known.
     pub cause: DeathCause,
+}
+
+/// Whose clock a time is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Clock {
+    /// The sender's.
+    Sender,
+    /// Ours.
+    Host,
 }
 
 /// How a death is known.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::address::{EdgeNode, Source};
 use super::config::Config;
-use super::event::{Death, DeathCause, Event, SessionFigures};
+use super::event::{Clock, Death, DeathCause, Event, SessionFigures};
 use super::findings::{Finding, Findings};
 use super::host::ServerId;
 use super::host::found::{Found, Seen};
@@ -403,8 +403,8 @@ impl Session {
 
     fn died(&self, device: Option<Arc<str>>, cause: DeathCause, sink: &mut Sink<'_>) {
         let source = Source { edge: self.source.edge.clone(), device };
-        let time = sink.now.wall;
-        sink.emit(Event::Death(Death { source, time, cause }));
+        let (time, clock) = (sink.now.wall, Clock::Host);
+        sink.emit(Event::Death(Death { source, time, clock, cause }));
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
@@ -464,8 +464,8 @@ impl Session {
         };
         for device in online.not_reborn(now) {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
-            let (time, cause) = (sink.now.wall, DeathCause::Node);
-            sink.emit(Event::Death(Death { source, time, cause }));
+            let (time, clock, cause) = (sink.now.wall, Clock::Host, DeathCause::Node);
+            sink.emit(Event::Death(Death { source, time, clock, cause }));
         }
         let silent = online.is_silent(sink.config, now);
         if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {

@@ -39,7 +39,7 @@ use super::models::{ModelIx, Models, PropertyIx};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ModelSummary, State, Tqv};
 use crate::sparkplug::address::Source;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 
 /// A model is written once nothing new was wanted of it for so long,
 const SETTLE: Duration = Duration::from_millis(250);
@@ -115,6 +115,8 @@ pub struct KnownAsset {
     source: Option<Source>,
     /// Whether that was online when last written.
     online: Before,
+    /// When that was told, if it is known.
+    told: Option<Timestamp>,
     active: bool,
 }
 

@@ -31,11 +31,11 @@ impl Twin {
     /// here, its presence alone.
     pub(super) fn recall(&mut self, source: &Source) -> Option<&mut SourceValues> {
         let world = &mut self.writer.world;
-        let before = world.plan.was_online(source);
+        let (before, told) = (world.plan.was_online(source), world.plan.told_before(source));
         if !self.sources.contains_key(source) && before != Before::Offline {
             let asset = world.source(source, Kinship::Tags(&Tags::default())).ok()?;
             let presence = world.presence_of(asset, source.device.is_none());
-            let values = SourceValues::remembered(asset, presence, before);
+            let values = SourceValues::remembered(asset, presence, before, told);
             self.sources.insert(source.clone(), values);
         }
         self.sources.get_mut(source)

@@ -7,10 +7,13 @@ mod flat;
 mod growth;
 mod latest;
 mod likeness;
+mod lookups;
 mod lost;
 mod orders;
 mod presence;
 mod provisioning;
+mod refill;
+mod restored;
 mod start;
 mod times;
 mod upgrade;
@@ -26,7 +29,7 @@ use crate::sitewise::api::{FaultKind, Quality, Tqv, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
-    Content, DeathCause, Definition, Instance, Member, MemberKind, Metric, Order, Property,
+    Clock, Content, DeathCause, Definition, Instance, Member, MemberKind, Metric, Order, Property,
     Quality as Sent, Sample, SessionFigures, Slot,
 };
 use crate::sparkplug::value::Value;
@@ -366,5 +369,6 @@ fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
 
 fn death(source: Source, offset_ms: i64) -> Event {
     let time = Timestamp::from_millis(START + offset_ms);
-    Event::Death(Death { source, time, cause: DeathCause::Certificate })
+    let clock = source.device.as_ref().map_or(Clock::Host, |_| Clock::Sender);
+    Event::Death(Death { source, time, clock, cause: DeathCause::Certificate })
 }

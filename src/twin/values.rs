@@ -4,6 +4,7 @@ mod attributes;
 mod leaf;
 mod lookup;
 mod refill;
+mod restored;
 mod times;
 
 use std::cmp::Ordering;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use self::attributes::Attributes;
 use self::leaf::{At, Gone, Leaf};
 pub(super) use self::lookup::LookUps;
+pub(super) use self::restored::Restored;
 use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, Known};
 use super::counts::Dropped;
@@ -26,9 +28,7 @@ use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{
-    Birth, Data, Death, DeathCause, Order, Sample, SessionFigures, Slot,
-};
+use crate::sparkplug::event::{Birth, Clock, Data, Death, Order, Sample, SessionFigures, Slot};
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
@@ -91,6 +91,7 @@ impl Twin {
         };
         let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
+        values.told = writer.world.plan.told_before(source);
         values.instances = instances;
         values.behind = behind(birth.time, now);
         values.take_over(places, old);
@@ -120,9 +121,10 @@ impl Twin {
         for (asset, of) in std::mem::take(&mut writer.world.doubted) {
             writer.world.plan.units_doubted(asset, of);
         }
-        let all = values.slots.iter().filter_map(At::leaf).map(Leaf::target);
-        lookups.ask(&mut writer.world, source, (first, all), &assets, usual);
+        lookups.ask(&mut writer.world, source, first, &assets, usual);
         sources.insert(source.clone(), values);
+        self.born_after(source, &assets, now);
+        self.look_up();
     }
 
     pub(super) fn told(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
@@ -175,11 +177,11 @@ impl Twin {
         values.tell_death(&mut self.writer, usual, now);
         let due = now.instant + self.config.stale_after;
         // By the sender's own clock: what it says next must not be hidden by the mark.
-        let by_its_clock = match (death.cause, &death.source.device) {
+        let by_its_clock = match death.clock {
             // A device tells the time of its death itself.
-            (DeathCause::Certificate, Some(_)) => usual,
-            _ if values.behind.is_zero() => usual,
-            _ => usual.min(now.wall.minus(values.behind)),
+            Clock::Sender => usual,
+            Clock::Host if values.behind.is_zero() => usual,
+            Clock::Host => usual.min(now.wall.minus(values.behind)),
         };
         values.death = Some((due, by_its_clock));
         self.stale.insert((due, death.source.clone()));
@@ -253,9 +255,14 @@ impl Lost {
 
 impl SourceValues {
     /// Of what was online before the start, or may have been, and nothing else of it.
-    pub(super) fn remembered(asset: AssetIx, presence: PresenceProperties, before: Before) -> Self {
+    pub(super) fn remembered(
+        asset: AssetIx,
+        presence: PresenceProperties,
+        before: Before,
+        told: Option<Timestamp>,
+    ) -> Self {
         let online = (before == Before::Online).then_some(true);
-        Self { online, ..Self::new(asset, presence) }
+        Self { online, told, ..Self::new(asset, presence) }
     }
 
     fn new(asset: AssetIx, presence: PresenceProperties) -> Self {

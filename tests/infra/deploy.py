@@ -100,7 +100,7 @@ def rights_name_account_and_region(world):
     assert rights["iotsitewise:UpdateAssetModel"] == [f"{prefix}asset-model/*"], rights
     for action in ("BatchGet", "BatchPut"):
         assert rights[f"iotsitewise:{action}AssetPropertyValue"] == [f"{prefix}asset/*"], rights
-    for action in ("DescribeAssetProperty", "UpdateAssetProperty"):
+    for action in ("DescribeAssetProperty", "ListAssetProperties", "UpdateAssetProperty"):
         assert rights[f"iotsitewise:{action}"] == [f"{prefix}asset/*"], rights
 
 

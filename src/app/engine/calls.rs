@@ -22,7 +22,7 @@ pub(super) async fn carry_out<S: SiteWise>(sitewise: &S, step: Step) -> Result<D
         }
         Step::CreateAsset(asset) => sitewise.create_asset(asset).await.map(|()| Done::Accepted),
         Step::DescribeAsset(id) => sitewise.describe_asset(id).await.map(Done::Asset),
-        Step::ReadUnits(id) => sitewise.read_units(id).await.map(Done::Units),
+        Step::ReadUnits(id, token) => sitewise.read_units(id, token).await.map(Done::Units),
         Step::ListChildren(parent, token) => {
             sitewise.list_children(parent, token).await.map(Done::Assets)
         }

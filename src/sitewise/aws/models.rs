@@ -44,7 +44,7 @@ impl AwsSiteWise {
             model.usable = match self.describe_version(id, ACTIVE).await {
                 Ok(Model { properties, hierarchies, .. }) => Some(Usable {
                     properties: properties.into_iter().map(|property| property.id).collect(),
-                    hierarchies: hierarchies.into_iter().map(|(id, _)| id).collect(),
+                    hierarchies: hierarchies.into_iter().map(|place| place.id).collect(),
                 }),
                 Err(Fault { kind: FaultKind::NotFound, .. }) => None,
                 Err(fault) => return Err(fault),

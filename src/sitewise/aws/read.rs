@@ -4,21 +4,21 @@ use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible};
-use crate::sitewise::api::{DataType, Fault, FaultKind, Quality, Tqv, Variant};
+use crate::sitewise::api::{DataType, Fault, FaultKind, Quality, Reading, Tqv, Variant};
 use crate::sitewise::{convert, fault};
 use crate::time::Timestamp;
 
 impl AwsSiteWise {
-    /// The latest value of each property, in order; none where there is none. One that cannot be
-    /// read fails them all: nobody may take it for a property without a value.
-    pub(super) async fn read(&self, of: &[(Uuid, Uuid)]) -> Result<Vec<Option<Tqv>>, Fault> {
+    /// The latest value of each property, in order; none where there is none, a fault where it
+    /// cannot be read. A fault that passes by itself is the call's: all of it can be tried again.
+    pub(super) async fn read(&self, of: &[(Uuid, Uuid)]) -> Result<Vec<Reading>, Fault> {
         let tried = "read values";
         let entries = of.iter().enumerate();
         let entries: Result<Vec<_>, _> = entries
             .map(|(at, (asset, property))| convert::reading(at, *asset, *property))
             .collect();
         let entries = entries.map_err(inexpressible(tried))?;
-        let (mut values, mut why) = (vec![None; of.len()], None);
+        let mut values: Vec<Reading> = vec![Ok(None); of.len()];
         let mut token = None;
         loop {
             let page = self
@@ -32,23 +32,32 @@ impl AwsSiteWise {
             for read in page.success_entries() {
                 let at = read.entry_id().parse::<usize>().ok();
                 if let Some(place) = at.and_then(|at| values.get_mut(at)) {
-                    *place = read.asset_property_value().and_then(tqv);
+                    *place = Ok(read.asset_property_value().and_then(tqv));
                 }
             }
             for error in page.error_entries() {
                 let fault = fault::of_entry(error.error_code().as_str(), error.error_message());
-                if fault.kind != FaultKind::NotFound {
-                    why.get_or_insert(fault);
+                let at = error.entry_id().parse::<usize>().ok();
+                match fault.kind {
+                    FaultKind::NotFound => {}
+                    FaultKind::Throttled | FaultKind::Unavailable => return Err(fault),
+                    FaultKind::Denied
+                    | FaultKind::Invalid
+                    | FaultKind::OutOfRange
+                    | FaultKind::Conflict
+                    | FaultKind::Changed
+                    | FaultKind::Limit
+                    | FaultKind::AlreadyExists => {
+                        if let Some(place) = at.and_then(|at| values.get_mut(at)) {
+                            *place = Err(fault);
+                        }
+                    }
                 }
             }
             token = page.next_token;
-            if token.is_some() {
-                continue;
+            if token.is_none() {
+                return Ok(values);
             }
-            return match why {
-                Some(fault) => Err(fault),
-                None => Ok(values),
-            };
         }
     }
 }

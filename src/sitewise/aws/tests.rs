@@ -194,6 +194,30 @@ async fn pages_are_as_long_as_the_api_allows() {
     );
 }
 
+/// DescribeAsset does not tell the properties of composite models.
+#[tokio::test]
+async fn units_are_read_of_all_properties_page_by_page() {
+    let stub = Stub::start(|request: &Request| {
+        let (id, path) = (Uuid::from_u128(3).to_string(), request.path.as_str());
+        let property = match path.contains("nextToken") {
+            true => json!({"id": id, "unit": "°F", "assetCompositeModelId": MODEL}),
+            false => json!({"id": id}),
+        };
+        let next = (!path.contains("nextToken")).then_some("next");
+        Reply::json(200, &json!({"assetPropertySummaries": [property], "nextToken": next}))
+    })
+    .await;
+    let (client, asset) = (client(&stub), Uuid::from_u128(5));
+    let page = client.read_units(asset, None).await.unwrap();
+    assert_eq!(page.items, [(Uuid::from_u128(3), None)]);
+    let page = client.read_units(asset, page.next).await.unwrap();
+    assert_eq!((page.items, page.next), (vec![(Uuid::from_u128(3), Some("°F".to_owned()))], None));
+    let paths: Vec<String> = stub.requests().into_iter().map(|request| request.path).collect();
+    assert!(
+        paths.iter().all(|path| path.contains("filter=ALL") && path.contains("maxResults=250"))
+    );
+}
+
 #[tokio::test]
 async fn the_account_comes_from_the_credentials_or_else_from_sts() {
     let stub = Stub::start(|_| {

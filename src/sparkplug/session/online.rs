@@ -10,7 +10,7 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
-use crate::sparkplug::event::{Death, DeathCause, Event, Order};
+use crate::sparkplug::event::{Clock, Death, DeathCause, Event, Order};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::folded::Folded;
 use crate::sparkplug::host::ServerId;
@@ -494,7 +494,8 @@ impl Online {
         if !device.told {
             return;
         }
-        let (source, time) = (device.source, message.time());
-        sink.emit(Event::Death(Death { source, time, cause: DeathCause::Certificate }));
+        let clock = message.own_time().map_or(Clock::Host, |_| Clock::Sender);
+        let (source, time, cause) = (device.source, message.time(), DeathCause::Certificate);
+        sink.emit(Event::Death(Death { source, time, clock, cause }));
     }
 }

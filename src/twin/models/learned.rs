@@ -76,7 +76,7 @@ impl Models {
                 learned: true,
             });
         }
-        for (id, child_id) in &described.hierarchies {
+        for api::ModelHierarchy { id, child_model: child_id, .. } in &described.hierarchies {
             match self.by_id(*child_id) {
                 Some(child) if self.hierarchy_id(ix, child).is_none() => {
                     let ours = namespace.hierarchy(model_id, *child_id) == *id;

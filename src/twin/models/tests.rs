@@ -215,11 +215,16 @@ fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
         (0..30).map(|n| models.named(&format!("child {n}"), None).unwrap()).collect();
     let root_id = models.get(root).id;
     let ids: Vec<_> = children.iter().map(|child| models.get(*child).id).collect();
-    let ours = |child: Uuid| (namespace.hierarchy(root_id, child), child);
+    let place = |id: Uuid, child_model: Uuid| api::ModelHierarchy {
+        id,
+        name: child_model.to_string(),
+        child_model,
+    };
+    let ours = |child: Uuid| place(namespace.hierarchy(root_id, child), child);
     let mut has = model(root_id, Vec::new());
     // Ours, one that people made, and one to a model that is none of ours.
-    has.hierarchies =
-        vec![ours(ids[0]), (Uuid::from_u128(1), ids[1]), (Uuid::from_u128(2), Uuid::from_u128(3))];
+    let foreign = place(Uuid::from_u128(2), Uuid::from_u128(3));
+    has.hierarchies = vec![ours(ids[0]), place(Uuid::from_u128(1), ids[1]), foreign];
     for _ in 0..2 {
         models.learn(root, &has);
         assert_eq!(models.hierarchy(root, children[0]), Ok(false));

@@ -198,7 +198,7 @@ impl Plan {
             State::Active => {
                 if !state.refused.is_empty() {
                     let properties = model.properties.iter().map(|property| property.id);
-                    let places = model.hierarchies.iter().map(|(id, _)| *id);
+                    let places = model.hierarchies.iter().map(|place| place.id);
                     taken.extend(properties.chain(places));
                 }
                 self.outputs.extend(state.take(model, &models.get(ix).properties));

@@ -54,7 +54,7 @@ impl Plan {
                 }
                 Children::Known(_) => return None,
             },
-            Job::Units(asset) => Step::ReadUnits(assets.get(asset).id),
+            Job::Units(asset) => self.read_units(asset, assets)?,
             Job::Unit(asset, property) => self.write_unit((asset, property), models, assets)?,
             Job::Link(ix) => {
                 let child = assets.get(ix);
@@ -94,9 +94,14 @@ impl Plan {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
         let room = limits::ROOT_PROPERTIES.saturating_sub(state.root);
         let properties = self.lacking_properties(ix, models, room);
-        let places = self.lacking_places(ix, models);
-        let parts = properties.into_iter().map(Part::Property);
-        let parts = parts.chain(places.map(|place| Part::Place(place.clone()))).collect();
+        // Under names that nobody else has taken on it meanwhile.
+        let places = self.lacking_places(ix, models).cloned().map(|mut place| {
+            if state.place_names.get(&place.name).is_some_and(|id| *id != place.id) {
+                place.name = names::marked(&place.name, place.id);
+            }
+            Part::Place(place)
+        });
+        let parts = properties.into_iter().map(Part::Property).chain(places).collect();
         let (mut properties, mut hierarchies) = (Vec::new(), Vec::new());
         for part in state.search.choose(parts) {
             match part {

@@ -36,7 +36,7 @@ pub(super) enum Lane {
     Associate,
     /// DescribeAssetProperty and UpdateAssetProperty.
     Unit,
-    /// DescribeAsset, for the units of what was there before.
+    /// ListAssetProperties, for the units of what was there before.
     ReadUnits,
 }
 

@@ -97,7 +97,8 @@ impl Plan {
                     let active = matches!(state, State::Active | State::Updating);
                     let source = presence::source(self.namespace, id, description.as_deref());
                     let stands = source.is_some();
-                    let known = KnownAsset { name, model, source, online: Before::Offline, active };
+                    let online = Before::Offline;
+                    let known = KnownAsset { name, model, source, online, told: None, active };
                     // A page may repeat what an earlier one told.
                     if let Entry::Vacant(place) = self.known_assets.entry(id) {
                         place.insert(known);

@@ -108,13 +108,24 @@ impl Plan {
             return;
         };
         let places = batch.values.iter_mut().skip(part.first).take(part.of.len());
-        for (place, value) in places.zip(read) {
-            *place = Some(value);
+        let mut why = None;
+        for (place, reading) in places.zip(read) {
+            match reading {
+                Ok(value) => *place = Some(value),
+                // No other of the call suffers by it.
+                Err(fault) => {
+                    self.figures.reads_given_up += 1;
+                    why.get_or_insert(fault.message);
+                }
+            }
         }
         batch.missing -= 1;
-        if batch.missing == 0
-            && let Some(Batch { name, values, .. }) = self.look_ups.batches.remove(&part.batch)
-        {
+        let done = batch.missing == 0;
+        let batch = part.batch;
+        if let Some(why) = why {
+            self.problem(SUBJECT.into(), why);
+        }
+        if done && let Some(Batch { name, values, .. }) = self.look_ups.batches.remove(&batch) {
             if values.iter().all(Option::is_some) {
                 self.problems.remove(SUBJECT);
             }

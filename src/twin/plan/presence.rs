@@ -6,10 +6,11 @@ use uuid::Uuid;
 use super::state::Tries;
 use super::step::{Done, Step};
 use super::{Job, Plan};
+use crate::delivery::point::Stream;
 use crate::sitewise::api::{Fault, FaultKind, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 use crate::twin::identity::{Address, Namespace, PropertyRole};
 use crate::twin::mapping::Form;
 use crate::twin::world::ONLINE;
@@ -60,6 +61,36 @@ impl Plan {
         self.known_assets.get(&id).map_or(Before::Offline, |asset| asset.online)
     }
 
+    /// When SiteWise was told last whether a node or device is online: what is told of it next has
+    /// to be later. None where SiteWise has nothing of it, or could not be read.
+    pub fn told_before(&self, source: &Source) -> Option<Timestamp> {
+        let id = self.namespace.asset(&Address::Source(source));
+        self.known_assets.get(&id)?.told
+    }
+
+    /// What an earlier process left is on its way, and tells whether a node or device was online.
+    /// Gives it back if it may have been, and SiteWise did not say so.
+    pub fn presence_restored(
+        &mut self,
+        stream: Stream,
+        time: Timestamp,
+        online: bool,
+    ) -> Option<Source> {
+        let known = self.known_assets.get_mut(&stream.asset)?;
+        let source = known.source.as_ref()?;
+        let role = PropertyRole::Presence;
+        let is_it = self.namespace.property(known.model, role, &[ONLINE], Form::Boolean);
+        if stream.property != is_it || known.told.is_some_and(|told| told >= time) {
+            return None;
+        }
+        known.told = Some(time);
+        let before = std::mem::replace(
+            &mut known.online,
+            if online { Before::Online } else { Before::Offline },
+        );
+        (online && before == Before::Offline).then(|| source.clone())
+    }
+
     /// Asks for the presence of assets that are listed: as soon as a call is full, and for the
     /// rest once all are.
     pub(super) fn ask_presence(&mut self, all_listed: bool) {
@@ -101,13 +132,22 @@ impl Plan {
             Ok(Done::Values(values)) => {
                 let assets = self.learning.presence.get_mut(at);
                 let assets = assets.map(|list| std::mem::take(&mut list.assets));
-                for (id, value) in assets.unwrap_or_default().iter().zip(values) {
-                    if let Some(known) = self.known_assets.get_mut(id) {
-                        let value = value.map(|read| read.value);
-                        known.online = match value == Some(Variant::Boolean(true)) {
-                            true => Before::Online,
-                            false => Before::Offline,
-                        };
+                for (id, read) in assets.unwrap_or_default().iter().zip(values) {
+                    let Some(known) = self.known_assets.get_mut(id) else { continue };
+                    match read {
+                        Ok(read) => {
+                            known.told = read.as_ref().map(|read| read.time);
+                            let value = read.map(|read| read.value);
+                            known.online = match value == Some(Variant::Boolean(true)) {
+                                true => Before::Online,
+                                false => Before::Offline,
+                            };
+                        }
+                        Err(fault) => {
+                            given_up = true;
+                            known.online = Before::Unread;
+                            self.problem(SUBJECT.into(), fault.message);
+                        }
                     }
                 }
             }

@@ -25,8 +25,8 @@ pub struct Rates {
     /// have of their own. Their quotas are 150 and 100, but values go meanwhile, and people set
     /// aliases and notifications through them.
     pub units: u32,
-    /// Of DescribeAsset, for the units of assets that were there before: in the background, and
-    /// nothing waits for it.
+    /// Of ListAssetProperties, for the units of assets that were there before: in the background, and
+    /// nothing waits for it. AWS publishes no quota for it.
     pub unit_reads: u32,
 }
 

@@ -34,6 +34,8 @@ pub(super) struct ModelState {
     /// The names of its properties that are not what the wanted ones are called.
     pub names: FxHashSet<String>,
     pub hierarchies: FxHashSet<Uuid>,
+    /// Its hierarchies by name, whosever they are.
+    pub place_names: FxHashMap<String, Uuid>,
     /// It has an ACTIVE version, so that its assets take values.
     pub usable: bool,
     /// How many properties stand at its root.
@@ -84,6 +86,7 @@ impl ModelState {
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
             hierarchies: FxHashSet::default(),
+            place_names: FxHashMap::default(),
             usable: false,
             root: 0,
             composites: Vec::new(),
@@ -108,7 +111,7 @@ impl ModelState {
             State::Failed(_) => model.usable,
             State::Creating | State::Active | State::Updating | State::Deleting => Some(Usable {
                 properties: model.properties.iter().map(|property| property.id).collect(),
-                hierarchies: model.hierarchies.iter().map(|(id, _)| *id).collect(),
+                hierarchies: model.hierarchies.iter().map(|place| place.id).collect(),
             }),
         };
         self.usable = usable.is_some();
@@ -117,6 +120,8 @@ impl ModelState {
         self.composites = model.composites;
         self.properties = properties.into_iter().collect();
         self.hierarchies = hierarchies.into_iter().collect();
+        self.place_names =
+            model.hierarchies.into_iter().map(|place| (place.name, place.id)).collect();
         let ours: FxHashMap<_, _> =
             wanted.iter().map(|wanted| (wanted.id, &*wanted.name)).collect();
         let others = model.properties.into_iter().filter(|had| match ours.get(&had.id) {
@@ -143,6 +148,7 @@ impl ModelState {
         self.properties.clear();
         self.names.clear();
         self.hierarchies.clear();
+        self.place_names.clear();
         self.composites.clear();
         self.tries = Tries::default();
     }

@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
-    GrowModel, Hierarchy, Model, ModelSummary, Page, Property, Tqv, UpdateProperty,
+    GrowModel, Hierarchy, Model, ModelSummary, Page, Property, Reading, UpdateProperty,
 };
 
 /// Number of a step, for its answer.
@@ -34,8 +34,8 @@ pub enum Step {
     CreateAsset(CreateAsset),
     /// DescribeAsset.
     DescribeAsset(Uuid),
-    /// DescribeAsset, for the units of its properties.
-    ReadUnits(Uuid),
+    /// ListAssetProperties, for the units of an asset's, from this page on.
+    ReadUnits(Uuid, Option<String>),
     /// ListAssociatedAssets of a parent, from this page on.
     ListChildren(Uuid, Option<String>),
     /// AssociateAssets.
@@ -65,11 +65,11 @@ pub enum Done {
     /// Of [`Step::DescribeAsset`].
     Asset(Asset),
     /// Of [`Step::ReadUnits`], by property.
-    Units(Vec<(Uuid, Option<String>)>),
+    Units(Page<(Uuid, Option<String>)>),
     /// Of [`Step::DescribeProperty`].
     Property(AssetProperty),
-    /// Of [`Step::ReadValues`], in its order; none where there is no such value.
-    Values(Vec<Option<Tqv>>),
+    /// Of [`Step::ReadValues`], in its order.
+    Values(Vec<Reading>),
     /// Of the others: SiteWise accepted it.
     Accepted,
 }
@@ -89,7 +89,7 @@ impl Step {
             | Self::DescribeModel(_)
             | Self::ListAssets(..)
             | Self::DescribeAsset(_)
-            | Self::ReadUnits(_)
+            | Self::ReadUnits(..)
             | Self::ListChildren(..)
             | Self::DescribeProperty { .. }
             | Self::ReadValues(_) => false,
@@ -108,7 +108,7 @@ impl Step {
             | Self::ListAssets(..)
             | Self::CreateAsset(_)
             | Self::DescribeAsset(_)
-            | Self::ReadUnits(_)
+            | Self::ReadUnits(..)
             | Self::ListChildren(..)
             | Self::Associate(_)
             | Self::DescribeProperty { .. }
@@ -153,7 +153,7 @@ impl fmt::Display for Step {
             Self::ListAssets(model, _) => write!(f, "list assets of model {model}"),
             Self::CreateAsset(asset) => write!(f, "create asset \"{}\"", asset.name),
             Self::DescribeAsset(id) => write!(f, "describe asset {id}"),
-            Self::ReadUnits(id) => write!(f, "read the units of asset {id}"),
+            Self::ReadUnits(id, _) => write!(f, "read the units of asset {id}"),
             Self::ListChildren(parent, _) => write!(f, "list children of asset {parent}"),
             Self::ReadValues(of) => write!(f, "read the latest values of {} properties", of.len()),
             Self::DescribeProperty { asset, property } => {

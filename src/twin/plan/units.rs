@@ -5,12 +5,14 @@
 
 use std::collections::BTreeMap;
 
+use rustc_hash::FxHashMap;
+
 use super::lanes::Lane;
 use super::needs::after;
 use super::state::{AssetStage, Tries};
 use super::step::{Done, Step};
 use super::{AFTER_REFUSAL, Job, Next, On, Plan};
-use crate::sitewise::api::{AssetProperty, Fault, FaultKind, UpdateProperty};
+use crate::sitewise::api::{AssetProperty, Fault, FaultKind, Page, UpdateProperty};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
 use crate::twin::models::{ModelIx, Models, PropertyIx};
@@ -18,9 +20,14 @@ use crate::twin::models::{ModelIx, Models, PropertyIx};
 /// What somebody has to do where it is refused.
 const REMEDY: &str = "allow the bridge iotsitewise:DescribeAssetProperty and \
                       iotsitewise:UpdateAssetProperty";
+/// What somebody has to do where reading is.
+const READ_REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties";
+/// The subject under which people find that.
+const READ_SUBJECT: &str = "read the units of assets";
 
-/// How often the units of an asset are read in vain before they are taken for its model's.
-const READS: u32 = 5;
+/// How often the units of an asset are read in vain, for a reason that does not pass by itself,
+/// before they are taken for its model's.
+pub(super) const READS: u32 = 5;
 
 /// How far an asset's own unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,9 +46,19 @@ pub(super) struct Units {
     wanted: BTreeMap<(AssetIx, PropertyIx), Unit>,
     /// Assets of which another process may have set units, and the properties whose unit should
     /// be their model's.
-    doubted: BTreeMap<AssetIx, (Vec<PropertyIx>, Tries)>,
+    doubted: BTreeMap<AssetIx, Doubt>,
     /// Denied once, nothing is asked until then.
     rest: Instant,
+    /// The same for reading what is doubted.
+    reads_rest: Instant,
+}
+
+#[derive(Debug)]
+struct Doubt {
+    of: Vec<PropertyIx>,
+    /// The page that comes next.
+    token: Option<String>,
+    tries: Tries,
 }
 
 #[derive(Debug)]
@@ -78,16 +95,27 @@ impl Plan {
     /// An asset that SiteWise had at the start should have its model's units for these properties:
     /// an earlier process may have given it others.
     pub fn units_doubted(&mut self, asset: AssetIx, of: Vec<PropertyIx>) {
-        self.units.doubted.insert(asset, (of, Tries::default()));
+        let (token, tries) = (None, Tries::default());
+        self.units.doubted.insert(asset, Doubt { of, token, tries });
         self.touch(Job::Units(asset));
     }
 
     pub(super) fn next_of_units(&self, asset: AssetIx, now: Instant) -> Next {
-        let Some((_, tries)) = self.units.doubted.get(&asset) else { return Next::Nothing };
+        let Some(Doubt { tries, .. }) = self.units.doubted.get(&asset) else {
+            return Next::Nothing;
+        };
+        if self.units.reads_rest > now {
+            return Next::At(self.units.reads_rest);
+        }
         match self.assets.get(asset.0 as usize).map(|state| state.stage) {
             Some(AssetStage::Active) => after(tries, now, Lane::ReadUnits),
             _ => Next::Wait(On::Asset(asset)),
         }
+    }
+
+    pub(super) fn read_units(&self, asset: AssetIx, assets: &Assets) -> Option<Step> {
+        let doubt = self.units.doubted.get(&asset)?;
+        Some(Step::ReadUnits(assets.get(asset).id, doubt.token.clone()))
     }
 
     pub(super) fn units_read(
@@ -98,26 +126,60 @@ impl Plan {
         assets: &Assets,
         now: Instant,
     ) {
-        let Some((of, tries)) = self.units.doubted.remove(&asset) else { return };
-        match answer {
-            Ok(Done::Units(shown)) => {
-                let model = models.get(assets.get(asset).model);
-                for property in of {
+        let Some(mut doubt) = self.units.doubted.remove(&asset) else { return };
+        let of = assets.get(asset);
+        let subject = || format!("units of {}", of.address);
+        let fault = match answer {
+            Ok(Done::Units(Page { items, next })) => {
+                let model = models.get(of.model);
+                let shown: FxHashMap<_, _> = items.into_iter().collect();
+                for property in &doubt.of {
                     let Some(has) = model.properties.get(property.0 as usize) else { continue };
-                    let shown = shown.iter().find(|(id, _)| *id == has.id);
-                    let own = self.units.wanted.contains_key(&(asset, property));
-                    if !own && shown.is_some_and(|(_, unit)| unit.as_deref() != has.unit.as_deref())
-                    {
-                        self.unit_wanted(asset, property, has.unit.clone());
+                    let shown = shown.get(&has.id);
+                    let own = self.units.wanted.contains_key(&(asset, *property));
+                    if !own && shown.is_some_and(|unit| unit.as_deref() != has.unit.as_deref()) {
+                        self.unit_wanted(asset, *property, has.unit.clone());
                     }
                 }
+                self.problems.remove(READ_SUBJECT);
+                self.problems.remove(&subject());
+                if next.is_some() {
+                    (doubt.token, doubt.tries) = (next, Tries::default());
+                    self.units.doubted.insert(asset, doubt);
+                }
+                return;
             }
-            Err(fault) if fault.kind != FaultKind::Denied && tries.count < READS => {
-                let tries = self.again(Tries { count: tries.count, at: now }, now);
-                self.units.doubted.insert(asset, (of, tries));
+            Ok(_) => return,
+            Err(fault) => fault,
+        };
+        let count = doubt.tries.count;
+        match fault.kind {
+            // What is made in its place has its model's.
+            FaultKind::NotFound => return,
+            FaultKind::Denied => {
+                self.units.reads_rest = now + AFTER_REFUSAL;
+                doubt.tries.at = self.units.reads_rest;
+                self.problem(READ_SUBJECT.into(), format!("{}; {READ_REMEDY}", fault.message));
             }
-            Ok(_) | Err(_) => {}
+            FaultKind::Throttled | FaultKind::Unavailable => {
+                doubt.tries = self.again(Tries { count, at: now }, now);
+            }
+            FaultKind::Invalid
+            | FaultKind::OutOfRange
+            | FaultKind::Limit
+            | FaultKind::AlreadyExists
+            | FaultKind::Conflict
+            | FaultKind::Changed => {
+                // A page of an earlier list may be none of this one.
+                doubt.token = None;
+                doubt.tries = self.again(Tries { count, at: now }, now);
+                self.problem(subject(), fault.message);
+                if count + 1 >= READS {
+                    return;
+                }
+            }
         }
+        self.units.doubted.insert(asset, doubt);
     }
 
     /// How far it is; none where the model's unit is the asset's.

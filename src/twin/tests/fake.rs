@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelProperty,
-    ModelSummary, NotificationState, Page, Property, State, Tqv, UpdateProperty, Usable,
+    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelHierarchy,
+    ModelProperty, ModelSummary, NotificationState, Page, Property, Reading, State, Tqv,
+    UpdateProperty, Usable,
 };
 use crate::sitewise::limits;
 use crate::twin::plan::step::{Done, Step};
@@ -65,6 +66,8 @@ pub(crate) struct FakeSiteWise {
     pub(crate) unwritable: Option<FaultKind>,
     /// Why values cannot be read.
     pub(crate) unreadable: Option<FaultKind>,
+    /// Properties whose values alone cannot be.
+    pub(crate) unreadable_properties: BTreeSet<(Uuid, Uuid)>,
 }
 
 fn fault(kind: FaultKind, message: impl Into<String>) -> Fault {
@@ -126,7 +129,11 @@ impl FakeSiteWise {
                 let is_new = |p: &Property| !grown.properties.iter().any(|had| had.id == p.id);
                 let new: Vec<_> = grow.properties.into_iter().filter(is_new).collect();
                 grown.properties.extend(new);
-                grown.hierarchies.extend(grow.hierarchies);
+                let taken = |p: &Hierarchy| {
+                    grown.hierarchies.iter().any(|had| had.id == p.id || had.name == p.name)
+                };
+                let new: Vec<_> = grow.hierarchies.into_iter().filter(|p| !taken(p)).collect();
+                grown.hierarchies.extend(new);
                 self.check_model(&grown.properties, &grown.hierarchies)?;
                 self.updated(grow.id, grown)
             }
@@ -180,11 +187,15 @@ impl FakeSiteWise {
                 asset.looks = asset.looks.saturating_sub(1);
                 Ok(Done::Asset(told))
             }
-            Step::ReadUnits(id) => {
-                self.assets.get(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
-                let own = self.properties.iter().filter(|((asset, _), _)| *asset == id);
-                let own = own.map(|((_, property), own)| (*property, own.unit.clone()));
-                Ok(Done::Units(own.collect()))
+            Step::ReadUnits(id, token) => {
+                let asset = self.assets.get(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
+                let model = self.models.get(&asset.model);
+                let all = model.into_iter().flat_map(FakeModel::all_properties);
+                let unit = |of: &Property| match self.properties.get(&(id, of.id)) {
+                    Some(own) => own.unit.clone(),
+                    None => of.unit.clone(),
+                };
+                Ok(Done::Units(page(all.map(|of| (of.id, unit(of))).collect(), token)))
             }
             Step::ListChildren(parent, token) => {
                 let below = self.assets.iter().filter(|(_, asset)| asset.parent == Some(parent));
@@ -239,10 +250,13 @@ impl FakeSiteWise {
     }
 
     /// The latest value of a property that an asset has.
-    fn read(&self, asset: Uuid, property: Uuid) -> Option<Tqv> {
-        let model = self.models.get(&self.assets.get(&asset)?.model)?;
-        model.all_properties().find(|has| has.id == property)?;
-        self.latest.get(&(asset, property)).cloned()
+    fn read(&self, asset: Uuid, property: Uuid) -> Reading {
+        if self.unreadable_properties.contains(&(asset, property)) {
+            return Err(fault(FaultKind::Denied, "this one is not for you"));
+        }
+        let model = self.assets.get(&asset).and_then(|asset| self.models.get(&asset.model));
+        let there = model.is_some_and(|model| model.all_properties().any(|has| has.id == property));
+        Ok(self.latest.get(&(asset, property)).filter(|_| there).cloned())
     }
 
     /// The asset of this name.
@@ -322,7 +336,7 @@ impl FakeSiteWise {
                 .iter()
                 .map(|(id, (_, part))| Composite { id: *id, properties: part.len() })
                 .collect(),
-            hierarchies: model.hierarchies.iter().map(|h| (h.id, h.child_model)).collect(),
+            hierarchies: model.hierarchies.iter().map(hierarchy_described).collect(),
             usable: model.usable.clone(),
         }))
     }
@@ -393,6 +407,10 @@ fn as_described(property: &Property) -> ModelProperty {
         unit: property.unit.clone(),
         kind: property.kind.clone(),
     }
+}
+
+fn hierarchy_described(place: &Hierarchy) -> ModelHierarchy {
+    ModelHierarchy { id: place.id, name: place.name.clone(), child_model: place.child_model }
 }
 
 impl FakeModel {

@@ -358,6 +358,25 @@ fn a_machine_whose_clock_is_behind_is_not_hidden_by_the_mark_of_its_death() {
     assert!(rig.found.is_empty(), "{:?}", rig.found);
 }
 
+/// It told no time, so that ours is known alone.
+#[test]
+fn a_device_that_tells_no_time_of_its_death_is_marked_by_its_clock_all_the_same() {
+    let hour = 3_600_000;
+    let mut rig = Rig::new();
+    let source = || device("mast");
+    rig.event(birth_at(-hour, source(), Vec::new(), vec![temp(Value::Double(8.0), -hour)]));
+    rig.seconds(30);
+    let (time, cause) = (rig.now.wall, DeathCause::Certificate);
+    rig.event(Event::Death(Death { source: source(), time, clock: Clock::Host, cause }));
+    rig.seconds(70);
+    assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Uncertain, Variant::Double(8.0))));
+    let at = rig.offset() - hour;
+    rig.event(birth_at(at, source(), Vec::new(), vec![temp(Value::Double(8.0), -hour)]));
+    rig.event(data(source(), vec![(0, sample(at + 1_000, Value::Double(9.0)))]));
+    assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Good, Variant::Double(9.0))));
+    assert!(rig.found.is_empty(), "{:?}", rig.found);
+}
+
 /// Its mark had the time of our clock, or of its oldest value, whatever the device said.
 #[test]
 fn a_device_that_tells_the_time_of_its_death_is_marked_at_it() {

@@ -18,7 +18,8 @@ fn left() -> Rig {
 }
 
 fn death(source: Source, cause: DeathCause, offset_ms: i64) -> Event {
-    Event::Death(Death { source, time: Timestamp::from_millis(START + offset_ms), cause })
+    let time = Timestamp::from_millis(START + offset_ms);
+    Event::Death(Death { source, time, clock: Clock::Host, cause })
 }
 
 #[test]
@@ -116,4 +117,45 @@ fn who_died_by_a_wrong_clock_is_alive_by_the_next_birth() {
     rig.event(birth_at(600_000, node(), Vec::new(), tagged()));
     let latest = rig.written("gw", "Online").into_iter().max_by_key(|(time, ..)| *time);
     assert_eq!(latest, Some((600_000, Quality::Good, Variant::Boolean(true))));
+}
+
+/// Its clock is ahead, so that it died later than it was born again.
+#[test]
+fn who_died_by_a_clock_that_is_ahead_is_online_after_a_restart() {
+    let metrics = || vec![leaf(0, "Wind", DataType::Double, sample(0, Value::Double(7.0)))];
+    let mut rig = Rig::new();
+    rig.event(birth(device("mast"), Vec::new(), metrics()));
+    rig.seconds(10);
+    let death = Death {
+        source: device("mast"),
+        time: rig.at(180_000),
+        clock: Clock::Sender,
+        cause: DeathCause::Certificate,
+    };
+    rig.event(Event::Death(death));
+    rig.seconds(20);
+    let mut rig = rig.restart();
+    rig.seconds(30);
+    rig.event(birth_at(60_000, device("mast"), Vec::new(), metrics()));
+    rig.seconds(10);
+    let online = (180_001, Quality::Good, Variant::Boolean(true));
+    assert_eq!(rig.written("mast", "Online"), [online]);
+    assert_eq!(rig.shown("mast", "Online"), Some((Quality::Good, Variant::Boolean(true))));
+}
+
+/// One whose presence alone cannot be read may be online; the others are known.
+#[test]
+fn a_presence_that_cannot_be_read_is_no_others() {
+    let mut rig = left();
+    let (dead, _) = rig.sitewise.asset("dead");
+    for property in rig.sitewise.models.values().flat_map(|model| &model.properties) {
+        rig.sitewise.unreadable_properties.insert((dead, property.id));
+    }
+    let mut rig = rig.restart();
+    rig.seconds(10);
+    assert_eq!(rig.expected, ["Nordsee/gw dead mast pump"]);
+    rig.event(death(device("pump"), DeathCause::Node, 20_000));
+    assert_eq!(rig.written("pump", "Last death").len(), 1, "it is known that it was online");
+    let told: Vec<_> = rig.twin.plan().problems().collect();
+    assert_eq!(told, [("read who is online", "this one is not for you")]);
 }

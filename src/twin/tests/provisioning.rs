@@ -1,7 +1,7 @@
 //! What births bring about in SiteWise.
 
 use super::*;
-use crate::sitewise::api::{DataType as SiteWiseType, PropertyKind};
+use crate::sitewise::api::{DataType as SiteWiseType, Hierarchy, PropertyKind};
 
 fn farm() -> Rig {
     let mut rig = Rig::new();
@@ -259,6 +259,42 @@ fn what_is_made_again_shows_what_the_machine_said() {
             assert!(before.is_none() || rig.shown(name, &property) == before, "{name}/{property}");
         }
     }
+}
+
+/// The tree's place was left out without a word, over and over.
+#[test]
+fn a_place_whose_name_people_have_taken_gets_another() {
+    let mut rig = Rig::new();
+    let mast = |n| {
+        instance(
+            &format!("M{n}"),
+            "Mast",
+            vec![leaf(n, "Wind", DataType::Double, sample(0, Value::Double(1.0)))],
+        )
+    };
+    rig.event(birth(node(), definitions(), vec![mast(0)]));
+    rig.seconds(30);
+    let (_, of) = rig.sitewise.asset("gw");
+    let (model, child) = (of.model, rig.sitewise.model("Mast").0);
+    let theirs = Hierarchy {
+        id: Uuid::from_u128(7),
+        external_id: String::new(),
+        name: "Turbine".into(),
+        child_model: child,
+    };
+    rig.sitewise.models.get_mut(&model).unwrap().hierarchies.push(theirs);
+    rig.seconds(60);
+    let metrics = || vec![mast(0), turbine("T1", 1, 1.0, 0)];
+    rig.event(birth_at(100_000, node(), definitions(), metrics()));
+    rig.seconds(300);
+    assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
+    let names: Vec<_> =
+        rig.sitewise.models[&model].hierarchies.iter().map(|place| place.name.as_str()).collect();
+    assert_eq!(names[..2], ["Mast", "Turbine"]);
+    assert!(names.len() == 3 && names[2].starts_with("Turbine "), "{names:?}");
+    let updates = rig.sitewise.models[&model].updates;
+    rig.seconds(300);
+    assert_eq!(rig.sitewise.models[&model].updates, updates, "and it is at rest");
 }
 
 #[test]

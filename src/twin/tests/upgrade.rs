@@ -112,6 +112,14 @@ fn mast() -> Vec<Metric> {
 fn what_0_1_0_left_goes_on_and_its_times_in_milliseconds_are_written_no_more() {
     let sitewise = left();
     let (models, assets) = (sitewise.models.clone(), sitewise.assets.clone());
+    let mut sitewise = sitewise;
+    let (mast_id, of) =
+        (namespace().asset(&Address::Source(&device("mast"))), namespace().model(OLD));
+    let started = namespace().property(of, PropertyRole::Member, &["Started"], Form::Double);
+    let millis = Variant::Double((START - 250) as f64);
+    let last =
+        Tqv { time: Timestamp::from_millis(START - 1), quality: Quality::Good, value: millis };
+    sitewise.put(mast_id, started, last);
     let mut rig = Rig::with(config(), sitewise);
     rig.seconds(5);
     rig.event(birth(node(), Vec::new(), Vec::new()));

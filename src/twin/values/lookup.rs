@@ -5,12 +5,15 @@
 //! another value, and an attribute may have had a value of its own. So that is read in the
 //! background, and what is hidden is written once more, a tick after what hides it.
 
+use std::collections::BTreeMap;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::leaf::{At, Leaf};
 use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Stream};
 use crate::sitewise::api::{Quality, Tqv};
+use crate::sitewise::limits::ENTRIES_PER_BATCH_READ;
 use crate::sparkplug::address::Source;
 use crate::time::{Now, Timestamp};
 use crate::twin::Twin;
@@ -18,26 +21,53 @@ use crate::twin::assets::{AssetIx, Known};
 use crate::twin::identity::PropertyRole;
 use crate::twin::layout::Target;
 use crate::twin::mapping::Form;
-use crate::twin::models::PropertyIx;
+use crate::twin::models::{PropertyIx, Wanted};
+use crate::twin::property::Property;
 use crate::twin::world::World;
 use crate::twin::writer::Writer;
 
-/// What is being read.
+/// Calls that are asked for at once: what else is to be read waits as a list of assets, not of
+/// all that they have.
+const CALLS: usize = 64;
+/// What waits is asked for in batches of so many entries or a little more, so that calls are full.
+const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
+
+/// What is being read, and what is to be.
 #[derive(Debug, Default)]
 pub(in crate::twin) struct LookUps {
+    /// In the order in which it is read.
+    waiting: BTreeMap<(What, u64), Asked>,
     batches: FxHashMap<u64, Batch>,
+    /// Calls that the batches take.
+    calls: usize,
     asked: u64,
 }
 
+/// What is to be read of a source.
 #[derive(Debug)]
-struct Batch {
+struct Asked {
     source: Source,
-    of: Vec<(Target, What)>,
     /// The time of the birth.
     usual: Timestamp,
+    of: Of,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
+enum Of {
+    Leaves(Vec<Target>),
+    /// What an asset has besides.
+    Asset(AssetIx),
+}
+
+#[derive(Debug, Default)]
+struct Batch {
+    of: Vec<(Target, What)>,
+    /// Whose they are, how many of them, and the time of the birth.
+    sources: Vec<(Source, usize, Timestamp)>,
+}
+
+/// What is read first comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum What {
     Leaf,
     Attribute,
@@ -45,60 +75,124 @@ enum What {
     Gone,
 }
 
+/// The measurements that a source speaks of.
+type Born = FxHashSet<(AssetIx, PropertyIx)>;
+
 impl LookUps {
-    /// Has read what SiteWise shows of those assets that it had at the start: of their attributes
-    /// and of the measurements that are not among `all` once, and of `leaves` that are born for
-    /// the first time since then.
+    /// Has read what SiteWise shows of those assets that it had at the start: of `leaves` that are
+    /// born for the first time since then, and once of their attributes and of the measurements
+    /// that the source does not speak of.
     pub(super) fn ask(
         &mut self,
         world: &mut World,
         source: &Source,
-        (leaves, all): (Vec<Target>, impl Iterator<Item = Target>),
+        leaves: Vec<Target>,
         assets: &[AssetIx],
         usual: Timestamp,
     ) {
-        let mut of: Vec<_> = leaves.into_iter().map(|target| (target, What::Leaf)).collect();
-        let unread = |asset: &AssetIx| world.assets.get(*asset).known == Known::Unread;
-        let born: FxHashSet<_> = match assets.iter().any(unread) {
-            true => all.map(|target| (target.asset, target.property)).collect(),
-            false => FxHashSet::default(),
-        };
+        if !leaves.is_empty() {
+            self.wait(What::Leaf, source, Of::Leaves(leaves), usual);
+        }
         for asset in assets.iter().copied() {
-            if world.assets.get(asset).known != Known::Unread {
-                continue;
-            }
-            world.assets.get_mut(asset).known = Known::Read;
-            let model = world.assets.get(asset).model;
-            // What machines without any likeness share has thousands that were never its own.
-            let shared = world.is_shared(model);
-            let model = world.models.get(model);
-            for (property, has) in (0..).map(PropertyIx).zip(&model.properties) {
-                let what = match has.role {
-                    _ if has.is_attribute() => What::Attribute,
-                    PropertyRole::Member if !shared && !born.contains(&(asset, property)) => {
-                        What::Gone
-                    }
-                    _ => continue,
-                };
-                of.push((Target { asset, property, form: has.form }, what));
+            if world.assets.get(asset).known == Known::Unread {
+                world.assets.get_mut(asset).known = Known::Read;
+                for what in [What::Attribute, What::Gone] {
+                    self.wait(what, source, Of::Asset(asset), usual);
+                }
             }
         }
-        if of.is_empty() {
-            return;
-        }
-        let stream = |(target, _): &(Target, What)| {
-            let asset = world.assets.get(target.asset);
-            let property = world.models.get(asset.model).property_id(target.property);
-            Stream { asset: asset.id, property }
-        };
-        let streams = of.iter().map(stream).collect();
+    }
+
+    fn wait(&mut self, what: What, source: &Source, of: Of, usual: Timestamp) {
         self.asked += 1;
-        self.batches.insert(self.asked, Batch { source: source.clone(), of, usual });
-        world.plan.look_up(self.asked, streams);
+        self.waiting.insert((what, self.asked), Asked { source: source.clone(), usual, of });
+    }
+
+    /// The next batch of what waits; none if nothing does.
+    fn next(&mut self, world: &World, sources: &FxHashMap<Source, SourceValues>) -> Option<Batch> {
+        let mut batch = Batch::default();
+        let mut known: Option<(Source, Born)> = None;
+        while batch.of.len() < ENTRIES
+            && let Some(((what, _), Asked { source, usual, of })) = self.waiting.pop_first()
+        {
+            let Some(values) = sources.get(&source) else { continue };
+            let before = batch.of.len();
+            match of {
+                Of::Leaves(leaves) => {
+                    batch.of.extend(leaves.into_iter().map(|target| (target, what)));
+                }
+                Of::Asset(asset) => {
+                    let born = match known.take_if(|(of, _)| *of == source) {
+                        Some((_, born)) => born,
+                        None => values.speaks_of(),
+                    };
+                    batch.of.extend(besides(world, asset, what, &born));
+                    known = Some((source.clone(), born));
+                }
+            }
+            batch.sources.push((source, batch.of.len() - before, usual));
+        }
+        (!batch.of.is_empty()).then_some(batch)
     }
 }
 
+/// The attributes of an asset, or the measurements that nobody speaks of.
+fn besides(
+    world: &World,
+    asset: AssetIx,
+    what: What,
+    born: &Born,
+) -> impl Iterator<Item = (Target, What)> {
+    let ix = world.assets.get(asset).model;
+    // What machines without any likeness share has thousands that were never its own.
+    let shared = world.is_shared(ix);
+    let properties = (0..).map(PropertyIx).zip(&world.models.get(ix).properties);
+    let besides = properties.filter(move |(property, has)| match what {
+        What::Leaf => false,
+        What::Attribute => has.is_attribute(),
+        What::Gone => {
+            has.role == PropertyRole::Member
+                && !has.is_attribute()
+                && !shared
+                && !born.contains(&(asset, *property))
+        }
+    });
+    // A point in time has been told in seconds since 0.1.0. What it had in milliseconds is
+    // written no more.
+    let in_seconds = move |has: &&Property| {
+        let path: Vec<_> = has.path().collect();
+        let (role, form) = (has.role, Form::Seconds);
+        let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
+        world
+            .models
+            .find(ix, wanted)
+            .is_some_and(|seconds| has.is_attribute() || born.contains(&(asset, seconds)))
+    };
+    let besides = besides.filter(move |(_, has)| has.form != Form::Double || !in_seconds(has));
+    besides.map(move |(property, has)| (Target { asset, property, form: has.form }, what))
+}
+
 impl Twin {
+    /// Has as much read of what waits as may be at once.
+    pub(in crate::twin) fn look_up(&mut self) {
+        let Self { lookups, sources, writer, .. } = self;
+        let world = &mut writer.world;
+        while lookups.calls < CALLS
+            && let Some(batch) = lookups.next(world, sources)
+        {
+            let stream = |(target, _): &(Target, What)| {
+                let asset = world.assets.get(target.asset);
+                let property = world.models.get(asset.model).property_id(target.property);
+                Stream { asset: asset.id, property }
+            };
+            let streams: Vec<_> = batch.of.iter().map(stream).collect();
+            lookups.calls += streams.len().div_ceil(ENTRIES_PER_BATCH_READ);
+            lookups.asked += 1;
+            lookups.batches.insert(lookups.asked, batch);
+            world.plan.look_up(lookups.asked, streams);
+        }
+    }
+
     /// Takes what SiteWise shows.
     pub(in crate::twin) fn looked_up(
         &mut self,
@@ -107,10 +201,38 @@ impl Twin {
         now: Now,
     ) {
         let Self { lookups, sources, writer, .. } = self;
-        let Some(Batch { source, of, usual }) = lookups.batches.remove(&batch) else { return };
-        let Some(values) = sources.get_mut(&source) else { return };
+        let Some(Batch { of, sources: whose }) = lookups.batches.remove(&batch) else { return };
+        lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
+        let mut all = of.into_iter().zip(shown);
+        for (source, count, usual) in whose {
+            let of = all.by_ref().take(count);
+            match sources.get_mut(&source) {
+                Some(values) => values.are_shown(writer, of, usual, now),
+                None => of.for_each(drop),
+            }
+        }
+        self.look_up();
+    }
+}
+
+impl SourceValues {
+    /// The measurements that it speaks of.
+    fn speaks_of(&self) -> Born {
+        let leaves = self.slots.iter().filter_map(At::leaf);
+        leaves.map(|leaf| (leaf.asset, leaf.property)).collect()
+    }
+
+    /// SiteWise shows these of its properties.
+    fn are_shown(
+        &mut self,
+        writer: &mut Writer,
+        of: impl Iterator<Item = ((Target, What), Option<Option<Tqv>>)>,
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let values = self;
         let mut leaves = FxHashMap::default();
-        for ((target, what), shown) in of.into_iter().zip(shown) {
+        for ((target, what), shown) in of {
             writer.world.counts.unread += u64::from(shown.is_none());
             match (what, shown) {
                 (What::Leaf, shown) => {
@@ -126,6 +248,9 @@ impl Twin {
                 (What::Gone, _) | (What::Attribute, Some(None)) => {}
                 (What::Attribute, None) => values.insist(writer, target, usual, now),
             }
+        }
+        if leaves.is_empty() {
+            return;
         }
         for leaf in values.slots.iter_mut().filter_map(At::leaf_mut) {
             let Some(shown) = leaves.remove(&leaf.target()) else { continue };
@@ -162,9 +287,7 @@ impl Twin {
             writer.own(leaf.target(), last, Class::Birth);
         }
     }
-}
 
-impl SourceValues {
     /// Marks what SiteWise shows of a measurement that no birth has.
     fn mark_gone(
         &mut self,

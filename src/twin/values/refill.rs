@@ -18,15 +18,17 @@ impl Twin {
         let Some(values) = writer.world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
             return;
         };
+        // By the sender's own clock: what it says next must not be hidden by it.
+        let usual = now.wall.minus(values.behind);
         let taken = |last: Tqv| match in_window(last.time, now) {
             true => last,
-            false => Tqv { time: later(now.wall, last.time, now), ..last },
+            false => Tqv { time: later(usual, last.time, now), ..last },
         };
         let leaves = values.slots.iter_mut().filter_map(At::leaf_mut);
         for leaf in leaves.chain(values.gone.values_mut()).filter(|leaf| leaf.asset == asset) {
             let Some(last) = leaf.last().map(taken) else { continue };
             if last.time != leaf.time {
-                leaf.write(last.clone());
+                leaf.write_said(last.clone(), leaf.said());
             }
             leaf.hidden = false;
             writer.own(leaf.target(), last, Class::Birth);
@@ -41,10 +43,15 @@ impl Twin {
         if values.asset != asset {
             return;
         }
-        for (property, last) in values.told_of() {
+        let told = values.told_of();
+        values.told = values.told.map(|told| match in_window(told, now) {
+            true => told,
+            false => later(now.wall, told, now),
+        });
+        for (property, last) in told {
             let has = writer.world.models.get(model).properties.get(property.0 as usize);
-            if let Some(form) = has.map(|has| has.form) {
-                writer.own(Target { asset, property, form }, taken(last), Class::Live);
+            if let (Some(form), Some(time)) = (has.map(|has| has.form), values.told) {
+                writer.own(Target { asset, property, form }, Tqv { time, ..last }, Class::Live);
             }
         }
     }

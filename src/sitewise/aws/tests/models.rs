@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sitewise::api::{Hierarchy, Property, PropertyKind, State, Usable};
+use crate::sitewise::api::{Hierarchy, ModelHierarchy, Property, PropertyKind, State, Usable};
 
 const ETAG: &str = "0123456789012345678901234567890123456789012";
 
@@ -97,7 +97,9 @@ async fn descriptions_are_asked_for_once_and_kept_until_a_write() {
     assert_eq!(model.state, State::Active);
     let names: Vec<&str> = model.properties.iter().map(|property| property.name.as_str()).collect();
     assert_eq!(names, ["Power", "Power kW", "Mean power", "AWS/ALARM_TYPE"]);
-    assert_eq!(model.hierarchies, [(Uuid::from_u128(6), Uuid::from_u128(7))]);
+    let (id_of, child_model) = (Uuid::from_u128(6), Uuid::from_u128(7));
+    let place = ModelHierarchy { id: id_of, name: "Cameras".into(), child_model };
+    assert_eq!(model.hierarchies, [place]);
 
     client.grow_model(growth()).await.unwrap();
     client.describe_model(id).await.unwrap();

@@ -185,20 +185,20 @@ async fn every_kind_of_value_is_read_as_it_was_written() {
     let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
     let of: Vec<_> = (0..9).map(|n| (Uuid::from_u128(n), Uuid::from_u128(100 + n))).collect();
     let mut read = client(&stub).read_values(of).await.unwrap();
-    let nan = read.pop().unwrap().unwrap();
+    let nan = read.pop().unwrap().unwrap().unwrap();
     assert!(matches!(nan.value, Variant::Double(number) if number.is_nan()), "{nan:?}");
     let tqv = |value, quality| {
-        Some(Tqv { time: Timestamp::from_millis(1_790_000_000_123), quality, value })
+        Ok(Some(Tqv { time: Timestamp::from_millis(1_790_000_000_123), quality, value }))
     };
     let wanted = [
         tqv(Variant::Integer(-7), Quality::Good),
         tqv(Variant::Double(2.5), Quality::Uncertain),
         tqv(Variant::Boolean(false), Quality::Good),
         tqv(Variant::String("".into()), Quality::Good),
-        None,
+        Ok(None),
         tqv(Variant::Null(DataType::Double), Quality::Bad),
-        None,
-        None,
+        Ok(None),
+        Ok(None),
     ];
     assert_eq!(read, wanted);
     let asked = stub.requests()[0].json();
@@ -206,15 +206,33 @@ async fn every_kind_of_value_is_read_as_it_was_written() {
 }
 
 #[tokio::test]
-async fn a_read_of_which_an_entry_is_denied_is_denied() {
+async fn an_entry_that_is_denied_is_no_others() {
     let answer = json!({
         "successEntries": [{ "entryId": "1" }],
         "errorEntries": [
             { "entryId": "0", "errorCode": "AccessDeniedException", "errorMessage": "because" },
+            { "entryId": "2", "errorCode": "InvalidRequestException", "errorMessage": "because" },
+            { "entryId": "3", "errorCode": "ResourceNotFoundException", "errorMessage": "gone" },
+        ],
+    });
+    let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
+    let of = vec![(Uuid::nil(), Uuid::nil()); 4];
+    let read = client(&stub).read_values(of).await.unwrap();
+    let read: Vec<_> = read.into_iter().map(|read| read.map_err(|fault| fault.kind)).collect();
+    assert_eq!(read, [Err(FaultKind::Denied), Ok(None), Err(FaultKind::Invalid), Ok(None)]);
+}
+
+/// All of it can be tried again.
+#[tokio::test]
+async fn a_read_of_which_an_entry_is_throttled_is_throttled() {
+    let answer = json!({
+        "successEntries": [{ "entryId": "1" }],
+        "errorEntries": [
+            { "entryId": "0", "errorCode": "ThrottlingException", "errorMessage": "because" },
         ],
     });
     let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
     let of = vec![(Uuid::nil(), Uuid::nil()); 2];
     let fault = client(&stub).read_values(of).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
+    assert_eq!(fault.kind, FaultKind::Throttled, "{fault}");
 }

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::sparkplug::config::BdSeq;
+use crate::sparkplug::event::Clock;
 
 fn online(stage: &mut Stage) -> Edge {
     let mut edge = edge();
@@ -41,6 +42,22 @@ fn operational_behavior_edge_node_termination_host_action_ddeath_devices_offline
     stage.send(&edge.ndeath());
     stage.check(&["death g/n certificate @1001000"]);
     stage.check_found(&[(Finding::RepeatedDeath, 1), (Finding::NoTime, 1)]);
+}
+
+#[test]
+fn whose_clock_told_the_time_of_a_death_is_known() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    stage.send(&edge.ddeath("d", Timestamp::from_millis(77)));
+    stage.send(&edge.ddeath("e", Timestamp::from_millis(0)));
+    stage.send(&edge.ndeath());
+    let mut clocks = Vec::new();
+    while let Some(output) = stage.host.poll_output() {
+        if let Output::Event(Event::Death(death)) = output {
+            clocks.push(death.clock);
+        }
+    }
+    assert_eq!(clocks, [Clock::Sender, Clock::Host, Clock::Host]);
 }
 
 #[test]

@@ -79,7 +79,7 @@ impl Plant {
                         value: Variant::Boolean(asset.as_u128() % 3 == 0),
                     }
                 };
-                Done::Values(of.iter().map(|of| Some(online(of))).collect())
+                Done::Values(of.iter().map(|of| Ok(Some(online(of)))).collect())
             }
             Step::DescribeModel(id) => {
                 let model = self.models.iter().find(|model| model.id == id).unwrap().clone();

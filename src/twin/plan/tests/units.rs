@@ -5,6 +5,7 @@ use crate::sitewise::api::{AssetProperty, NotificationState};
 use crate::sparkplug::address::EdgeNode;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::Form;
+use crate::twin::plan::units::READS;
 use crate::twin::tests::fake::FakeSiteWise;
 use crate::twin::{assets, models};
 
@@ -182,4 +183,72 @@ fn an_asset_that_is_made_again_gets_its_unit_again() {
     rig.plan.missing(all[0], &rig.assets, rig.now);
     rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
     assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some("°F"));
+}
+
+/// Of an asset that another process had given °F.
+fn doubted(rig: &mut Rig, sitewise: &mut FakeSiteWise, asset: AssetIx) {
+    let told = AssetProperty {
+        alias: None,
+        notification: NotificationState::Disabled,
+        unit: Some("°F".into()),
+    };
+    sitewise.properties.insert(place(rig, asset), told);
+    rig.plan.units_doubted(asset, vec![TEMPERATURE]);
+}
+
+/// Five throttled reads ended it for good.
+#[test]
+fn a_unit_is_taken_back_however_often_reading_is_throttled() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    doubted(&mut rig, &mut sitewise, all[0]);
+    let mut throttled = 0;
+    rig.pass(Duration::from_secs(600), &mut |step| match &step {
+        Step::ReadUnits(..) if throttled < 12 => {
+            throttled += 1;
+            Err(fault([FaultKind::Throttled, FaultKind::Unavailable][throttled % 2]))
+        }
+        _ => sitewise.call(step),
+    });
+    assert_eq!((throttled, unit(&rig, &sitewise, all[0]).as_deref()), (12, Some("°C")));
+}
+
+#[test]
+fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
+    let (mut rig, mut sitewise, all) = plant(2);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    for asset in &all {
+        doubted(&mut rig, &mut sitewise, *asset);
+    }
+    let mut reads = 0;
+    rig.pass(Duration::from_secs(290), &mut |step| match &step {
+        Step::ReadUnits(..) => {
+            reads += 1;
+            Err(fault(FaultKind::Denied))
+        }
+        _ => sitewise.call(step),
+    });
+    let remedy = "Denied, it says; allow the bridge iotsitewise:ListAssetProperties";
+    assert_eq!(subjects(&rig), [("read the units of assets", remedy)]);
+    assert!(reads <= 2, "{reads}");
+    rig.pass(Duration::from_secs(60), &mut |step| sitewise.call(step));
+    assert!(all.iter().all(|asset| unit(&rig, &sitewise, *asset).as_deref() == Some("°C")));
+    assert_eq!(subjects(&rig), []);
+}
+
+#[test]
+fn units_that_are_refused_for_good_are_given_up_and_told() {
+    let (mut rig, mut sitewise, all) = plant(1);
+    rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
+    doubted(&mut rig, &mut sitewise, all[0]);
+    let mut reads = 0;
+    rig.pass(Duration::from_secs(600), &mut |step| match &step {
+        Step::ReadUnits(..) => {
+            reads += 1;
+            Err(fault(FaultKind::Invalid))
+        }
+        _ => sitewise.call(step),
+    });
+    assert_eq!(reads, READS);
+    assert_eq!(subjects(&rig), [("units of Nordsee/gw0", "Invalid, it says")]);
 }

@@ -1,0 +1,65 @@
+//! What is looked up in SiteWise after a start.
+
+use super::latest::temp;
+use super::*;
+
+/// All of it was asked for at once: what was hidden waited for what nobody speaks of.
+#[test]
+fn what_is_hidden_is_looked_up_before_what_is_gone_and_not_all_at_once() {
+    let machines: Vec<_> = (0..60).map(|n| device(&format!("D{n}"))).collect();
+    let metrics = |count| {
+        let tag = |n| leaf(n, &format!("Tag {n}"), DataType::Double, sample(0, Value::Double(8.0)));
+        (0..count).map(tag).collect::<Vec<_>>()
+    };
+    let mut rig = Rig::new();
+    for source in &machines {
+        rig.event(birth(source.clone(), Vec::new(), metrics(300)));
+    }
+    rig.seconds(60);
+    for source in &machines {
+        let mark = Sample { quality: Sent::Uncertain, ..sample(60_000, Value::Double(8.0)) };
+        rig.event(data(source.clone(), vec![(0, mark)]));
+    }
+    let mut rig = rig.restart();
+    rig.seconds(10);
+    for source in &machines {
+        rig.event(birth_at(0, source.clone(), Vec::new(), metrics(1)));
+    }
+    let calls = rig.twin.plan().pending();
+    assert!((40..80).contains(&calls), "{calls}");
+    rig.seconds(2);
+    let good = (Quality::Good, Variant::Double(8.0));
+    let gone = (Quality::Uncertain, Variant::Double(8.0));
+    for source in &machines {
+        let name = source.device.as_deref().unwrap();
+        assert_eq!(rig.shown(name, "Tag 0"), Some(good.clone()), "{name}");
+    }
+    assert_eq!(rig.shown("D59", "Tag 299"), Some(good));
+    rig.seconds(10);
+    assert_eq!(rig.shown("D59", "Tag 299"), Some(gone));
+}
+
+/// What SiteWise denies of one property says nothing of those that were asked for with it.
+#[test]
+fn a_value_that_cannot_be_read_is_no_others() {
+    let metrics = |at| {
+        let other = leaf(1, "Other", DataType::Double, sample(at, Value::Double(1.0)));
+        vec![temp(Value::Double(80.0), at), other]
+    };
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), metrics(0)));
+    rig.seconds(30);
+    let mut rig = rig.restart();
+    let (asset, of) = rig.sitewise.asset("gw");
+    let model = &rig.sitewise.models[&of.model];
+    let other = model.properties.iter().find(|property| property.name == "Other").unwrap().id;
+    rig.sitewise.unreadable_properties.insert((asset, other));
+    rig.event(birth_at(1_000, node(), Vec::new(), metrics(0)));
+    rig.seconds(30);
+    let times = |name| rig.written("gw", name).into_iter().map(|(at, ..)| at).collect::<Vec<_>>();
+    assert_eq!((times("Temp"), times("Other")), (vec![0], vec![0, 1_000]));
+    assert_eq!(rig.twin.counts().unread, 1);
+    assert_eq!(rig.twin.plan().figures().reads_given_up, 1);
+    let told: Vec<_> = rig.twin.plan().problems().collect();
+    assert_eq!(told, [("read latest values", "this one is not for you")]);
+}

@@ -1,0 +1,220 @@
+//! Values that were on disk alone and go to SiteWise only now: mostly what an earlier process left.
+//!
+//! One of them may be later than what a birth has repeated since, and is then what SiteWise shows:
+//! the mark of a death, another value, an attribute's own, that somebody was offline. SiteWise
+//! could not tell of it when it was looked up. So what it hides is written once more, behind it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::leaf::{At, Leaf};
+use super::{SourceValues, later};
+use crate::delivery::point::{Class, Key, Point, Stream};
+use crate::sitewise::api::{Tqv, Variant};
+use crate::sparkplug::address::Source;
+use crate::time::{Instant, Now};
+use crate::twin::assets::AssetIx;
+use crate::twin::layout::Target;
+use crate::twin::models::PropertyIx;
+use crate::twin::writer::Writer;
+use crate::twin::{Output, Twin, in_window};
+
+/// So long after the first of them what measurements hide is written: others come meanwhile, and
+/// each would hide it again.
+const GATHER: Duration = Duration::from_secs(60);
+
+/// The latest that came of properties.
+type Found = FxHashMap<(AssetIx, PropertyIx), Tqv>;
+
+/// What has come from disk.
+#[derive(Debug, Default)]
+pub(in crate::twin) struct Restored {
+    /// The latest on its way of each property that no birth has spoken of: no more than delivery
+    /// has in hand.
+    underway: FxHashMap<Stream, Tqv>,
+    /// Who has something that is hidden, and when that is written once more.
+    hidden: BTreeSet<Source>,
+    due: Option<Instant>,
+}
+
+impl Restored {
+    /// When something is due.
+    pub(in crate::twin) fn due(&self) -> Option<Instant> {
+        self.due
+    }
+
+    fn hides(&mut self, source: &Source, now: Now) {
+        self.hidden.insert(source.clone());
+        self.due.get_or_insert(now.instant + GATHER);
+    }
+}
+
+impl Twin {
+    /// Points that were on disk alone are about to go.
+    pub fn handle_restored(&mut self, points: &[Point], now: Now) {
+        let mut spoken: BTreeMap<Source, Found> = BTreeMap::new();
+        for points in points.chunk_by(|one, next| one.stream == next.stream) {
+            let taken = points.iter().filter(|point| in_window(point.time, now));
+            let Some(last) = taken.max_by_key(|point| point.time) else { continue };
+            match self.who_spoke_of(last.stream) {
+                Some((source, place)) => {
+                    let found = spoken.entry(source).or_default().entry(place);
+                    let found = found.or_insert_with(|| last.tqv());
+                    if found.time < last.time {
+                        *found = last.tqv();
+                    }
+                }
+                None => self.not_spoken_of(last),
+            }
+        }
+        for (source, found) in spoken {
+            self.overlay(&source, found, now);
+        }
+    }
+
+    /// These points are on their way no longer.
+    pub fn handle_decided(&mut self, keys: &[Key]) {
+        let underway = &mut self.restored.underway;
+        for key in keys {
+            if underway.is_empty() {
+                return;
+            }
+            if underway.get(&key.stream).is_some_and(|last| last.time <= key.time) {
+                underway.remove(&key.stream);
+            }
+        }
+    }
+
+    /// Writes once more what was hidden by what came.
+    pub(in crate::twin) fn write_hidden(&mut self, now: Now) {
+        if self.restored.due.is_none_or(|due| due > now.instant) {
+            return;
+        }
+        self.restored.due = None;
+        let Self { restored, sources, writer, .. } = self;
+        for source in std::mem::take(&mut restored.hidden) {
+            let Some(values) = sources.get_mut(&source) else { continue };
+            for leaf in values.all_leaves().filter(|leaf| leaf.hidden) {
+                let Some(last) = leaf.last() else { continue };
+                let last = Tqv { time: later(last.time, last.time, now), ..last };
+                leaf.write(last.clone());
+                writer.own(leaf.target(), last, Class::Birth);
+            }
+        }
+    }
+
+    /// What came of a source's properties before its birth, and is still on its way.
+    pub(super) fn born_after(&mut self, source: &Source, assets: &[AssetIx], now: Now) {
+        if self.restored.underway.is_empty() {
+            return;
+        }
+        let world = &self.writer.world;
+        let mut found = Found::default();
+        for asset in assets {
+            let of = world.assets.get(*asset);
+            for (property, has) in (0..).map(PropertyIx).zip(&world.models.get(of.model).properties)
+            {
+                let stream = Stream { asset: of.id, property: has.id };
+                let came = self.restored.underway.remove(&stream);
+                found.extend(came.map(|came| ((*asset, property), came)));
+            }
+        }
+        self.overlay(source, found, now);
+    }
+
+    /// Who was born and has this property.
+    fn who_spoke_of(&self, stream: Stream) -> Option<(Source, (AssetIx, PropertyIx))> {
+        let world = &self.writer.world;
+        let asset = world.assets.by_id(stream.asset)?;
+        let model = world.models.get(world.assets.get(asset).model);
+        let property = model.property_ix(stream.property)?;
+        let source = world.source_of(asset)?;
+        self.sources.get(source).filter(|values| values.born.is_some())?;
+        Some((source.clone(), (asset, property)))
+    }
+
+    /// A point comes of which no birth has spoken so far.
+    fn not_spoken_of(&mut self, last: &Point) {
+        let underway = self.restored.underway.entry(last.stream).or_insert_with(|| last.tqv());
+        if underway.time < last.time {
+            *underway = last.tqv();
+        }
+        let Variant::Boolean(online) = last.value else { return };
+        let plan = &mut self.writer.world.plan;
+        // Whether it is still online is to be found out, as of all who were at the start.
+        if let Some(Source { edge, device }) =
+            plan.presence_restored(last.stream, last.time, online)
+        {
+            let devices = device.into_iter().collect();
+            self.writer.outputs.push_back(Output::Expect { edge, devices });
+        }
+    }
+
+    /// SiteWise will have these besides what a source wrote.
+    fn overlay(&mut self, source: &Source, mut found: Found, now: Now) {
+        let Self { sources, writer, restored, .. } = self;
+        let Some(values) = sources.get_mut(source).filter(|_| !found.is_empty()) else { return };
+        let mut hides = false;
+        for leaf in values.all_leaves() {
+            if let Some(found) = found.remove(&(leaf.asset, leaf.property)) {
+                hides |= leaf.overlay(&found);
+            }
+        }
+        if hides {
+            restored.hides(source, now);
+        }
+        let mut rest: Vec<_> = found.into_iter().collect();
+        rest.sort_unstable_by_key(|(place, _)| *place);
+        for ((asset, property), found) in rest {
+            let model = writer.world.models.get(writer.world.assets.get(asset).model);
+            let Some(has) = model.properties.get(property.0 as usize) else { continue };
+            if has.is_attribute() {
+                let target = Target { asset, property, form: has.form };
+                values.correct(writer, target, &found, found.time, now);
+            } else if asset == values.asset {
+                values.presence_overlaid(writer, property, &found, now);
+            }
+        }
+    }
+}
+
+impl SourceValues {
+    fn all_leaves(&mut self) -> impl Iterator<Item = &mut Leaf> {
+        self.slots.iter_mut().filter_map(At::leaf_mut).chain(self.gone.values_mut())
+    }
+
+    /// SiteWise will have this of what the bridge itself tells of the asset.
+    fn presence_overlaid(
+        &mut self,
+        writer: &mut Writer,
+        property: PropertyIx,
+        found: &Tqv,
+        now: Now,
+    ) {
+        let told = self.told_of().into_iter().find(|(of, _)| *of == property);
+        let Some((_, told)) = told.filter(|(_, told)| told.time <= found.time) else { return };
+        if told.value == found.value {
+            self.told = Some(found.time);
+        } else {
+            let time = self.presence_time(found.time, now);
+            writer.tell(self.asset, property, time, told.value);
+        }
+    }
+}
+
+impl Leaf {
+    /// SiteWise will have this as well; true if it then shows it instead of this leaf's.
+    fn overlay(&mut self, found: &Tqv) -> bool {
+        let shown =
+            found.time > self.time || found.time == self.time && found.quality != self.quality;
+        if !shown {
+            return false;
+        }
+        let differs = (Some(&found.value), found.quality) != (self.value.as_ref(), self.quality);
+        self.time = found.time;
+        self.hidden = self.value.is_some() && differs;
+        self.hidden
+    }
+}
