@@ -30,7 +30,7 @@ use crate::outbox::disk::folder::told as books_tell;
 use crate::outbox::disk::store::Fault as DiskFault;
 use crate::outbox::memory::Memory;
 use crate::outbox::{DiskState, Outbox};
-use crate::sitewise::aws::{AwsSiteWise, NoRegion};
+use crate::sitewise::aws::{AwsSiteWise, NoClient};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::config as host;
 use crate::sparkplug::rebirth;
@@ -50,9 +50,9 @@ const LOCK_LOOK: Duration = Duration::from_secs(1);
 /// Why the bridge could not start or had to end.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing says where SiteWise is.
+    /// Nothing says where SiteWise is, or whom to trust on the way.
     #[error(transparent)]
-    Region(#[from] NoRegion),
+    SiteWise(#[from] NoClient),
     /// The MQTT connection cannot even be tried.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
@@ -201,6 +201,7 @@ async fn run_on<S: SiteWise>(
         host_id: config.sparkplug.host_id.clone(),
         outbox_max_bytes: config.outbox.max_bytes,
         linger: config.delivery.linger,
+        quotas: config.quotas(),
         emf: config.console.emf.then(Emf::default),
     };
     let engine = Engine::new(bridge, outbox, sitewise, Servers(servers), report);

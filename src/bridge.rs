@@ -10,13 +10,13 @@ use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{Discard, Gate, Key, Passage, Point, Refusal, Stream};
 use crate::delivery::{self, Delivery};
 use crate::outbox::Waiting;
-use crate::sitewise::api::{Entry, EntryError, Fault};
+use crate::sitewise::api::{Entry, EntryError, Fault, Quotas};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::{DeathCause, Event};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{self, Host, Publish, ServerId};
-use crate::time::{Instant, Now, Timestamp};
+use crate::time::{Clocks, Instant, Now, Timestamp};
 use crate::twin::caps::Cap;
 use crate::twin::plan::step::{Done, Step, StepId};
 use crate::twin::{self, Twin};
@@ -77,6 +77,14 @@ pub enum Output {
     Born(Source),
     /// A node or device died.
     Died(Source, DeathCause),
+    /// Values of a property are not taken again and again while others are; they wait. Told once
+    /// for its asset.
+    Held {
+        /// The property.
+        stream: Stream,
+        /// What was said against them.
+        reason: String,
+    },
     /// Something is not as it should be, for the first time with this sender.
     Found {
         /// The edge node; none for what no edge node sent.
@@ -162,6 +170,18 @@ impl Bridge {
         now: Now,
     ) {
         self.delivery.handle_answer(id, answer, now);
+    }
+
+    /// Our clock and SiteWise's show the same time again, or no longer.
+    pub fn handle_clocks(&mut self, clocks: Clocks) {
+        self.twin.handle_clocks(clocks);
+        self.delivery.handle_clocks(clocks);
+    }
+
+    /// The account's quotas are known; what is not among them stays as it is.
+    pub fn handle_quotas(&mut self, quotas: &Quotas, now: Now) {
+        self.twin.handle_quotas(quotas);
+        self.delivery.handle_quotas(quotas, now.instant);
     }
 
     /// Takes points out of the outbox on their way.
@@ -268,6 +288,9 @@ impl Bridge {
                     self.twin.handle_crowded_out(key, now);
                     continue;
                 }
+                delivery::output::Output::Held { stream, reason } => {
+                    Output::Held { stream, reason }
+                }
                 delivery::output::Output::Missing(streams) => {
                     for stream in streams {
                         if self.twin.is_astray(stream) {
@@ -300,6 +323,11 @@ impl Bridge {
     /// Whether nothing waits in here.
     pub fn is_idle(&self) -> bool {
         self.twin.held() == 0 && self.delivery.waiting() == 0
+    }
+
+    /// Whether nothing waits in here that would go before `end`.
+    pub fn is_idle_until(&self, end: Instant) -> bool {
+        self.twin.held() == 0 && (self.delivery.waiting() == 0 || self.delivery.rests_until(end))
     }
 
     fn follow_host(&mut self, now: Now) {

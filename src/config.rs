@@ -44,6 +44,9 @@ pub use twin::Twin;
 pub use url::{Scheme, ServerUrl};
 pub use variable::{Default, Section, Var, sections};
 
+use std::num::NonZeroU32;
+
+use crate::sitewise::api::Quotas;
 use reader::Reader;
 
 /// Everything the environment says, checked.
@@ -72,6 +75,26 @@ pub struct Config {
 }
 
 impl Config {
+    /// Quotas that are set, and stand above the account's.
+    pub fn quotas(&self) -> Quotas {
+        let set = |name: &str| {
+            let found = self.effective.iter().find(|item| item.name == name);
+            found.is_some_and(|item| item.origin != Origin::Default)
+        };
+        let quota = |name: &str, value: NonZeroU32| set(name).then_some(value.get());
+        let Provisioning { model_writes, asset_creations, associations, describes, lists } =
+            self.provisioning;
+        Quotas {
+            requests: quota("INGEST_REQUESTS_PER_SECOND", self.delivery.requests_per_second),
+            values: quota("INGEST_VALUES_PER_SECOND", self.delivery.values_per_second),
+            model_writes: quota("TWIN_MODEL_WRITES_PER_SECOND", model_writes),
+            asset_creations: quota("TWIN_ASSET_CREATIONS_PER_SECOND", asset_creations),
+            associations: quota("TWIN_ASSOCIATIONS_PER_SECOND", associations),
+            describes: quota("TWIN_DESCRIBES_PER_SECOND", describes),
+            lists: quota("TWIN_LISTS_PER_SECOND", lists),
+        }
+    }
+
     /// Reads and checks every variable of `source`.
     ///
     /// # Errors

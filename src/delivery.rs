@@ -8,6 +8,7 @@
 mod answer;
 mod billing;
 pub mod figures;
+mod held;
 pub mod output;
 mod pacing;
 pub mod point;
@@ -27,6 +28,7 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 
 use figures::Figures;
+use held::Held;
 use output::{Output, RequestId, Room};
 use pacing::Pace;
 use point::{Class, Discard, Key, Point, Refusal, Stream};
@@ -39,9 +41,9 @@ use streams::{Slot, Streams};
 use timers::Timers;
 use whatif::WhatIf;
 
-use crate::sitewise::api::{EntryError, Fault};
+use crate::sitewise::api::{EntryError, Fault, Quotas};
 use crate::sitewise::limits;
-use crate::time::{Instant, Now};
+use crate::time::{Clocks, Instant, Now};
 
 /// Points in delivery at once, some 20 MB: enough to fill requests, few enough to be lost
 /// cheaply with the process.
@@ -104,6 +106,10 @@ pub struct Delivery {
     waiting_history: usize,
     figures: Figures,
     what_if: WhatIf,
+    held: Held,
+    /// What the last request met that failed as a whole.
+    trouble: Option<String>,
+    clocks: Clocks,
     /// What the answer that is being read has settled.
     settled: Vec<Key>,
     /// Empty lists for the values of entries.
@@ -140,6 +146,9 @@ impl Delivery {
             waiting_history: 0,
             figures: Figures::default(),
             what_if: WhatIf::default(),
+            held: Held::default(),
+            trouble: None,
+            clocks: Clocks::default(),
             settled: Vec::new(),
             spare: Vec::new(),
             lot: Vec::with_capacity(LOT),
@@ -159,7 +168,7 @@ impl Delivery {
                 let (stream, time) = (point.stream, point.time);
                 self.what_if.count(stream, &point.value, now.instant);
                 let value = Value::new(point, now.instant);
-                if time < oldest || time > newest {
+                if self.clocks == Clocks::Agree && (time < oldest || time > newest) {
                     let reason = format!("time outside what SiteWise takes at {}", now.wall);
                     self.refuse(stream, value, Refusal::OutOfRange, reason);
                     continue;
@@ -209,6 +218,25 @@ impl Delivery {
         self.advance(now);
     }
 
+    /// Whether our clock and SiteWise's show the same: while they do not, nothing is refused for
+    /// its time but by SiteWise.
+    pub fn handle_clocks(&mut self, clocks: Clocks) {
+        self.clocks = clocks;
+    }
+
+    /// The account's quotas are known; what is not among them stays as it is.
+    pub fn handle_quotas(&mut self, quotas: &Quotas, now: Instant) {
+        let Config { requests_per_second, values_per_second, .. } = &mut self.config;
+        *requests_per_second = quotas.requests.unwrap_or(*requests_per_second);
+        *values_per_second = quotas.values.unwrap_or(*values_per_second);
+        self.pace.set_quotas(*requests_per_second, *values_per_second, now);
+    }
+
+    /// Requests and values a second at most.
+    pub fn quotas(&self) -> (u32, u32) {
+        (self.config.requests_per_second, self.config.values_per_second)
+    }
+
     /// Ends every linger, now and from now on: the process is about to end.
     pub fn flush(&mut self, now: Now) {
         self.linger = Linger::No;
@@ -245,9 +273,25 @@ impl Delivery {
         self.waiting == 0 && self.outputs.is_empty()
     }
 
-    /// Whether SiteWise is away: it does not answer, or denies access as a whole.
+    /// Whether nothing that waits would be sent before `end`: what fails again and again is tried
+    /// too rarely to be waited for.
+    pub fn rests_until(&self, end: Instant) -> bool {
+        self.requests.is_empty()
+            && self.ready.len() == 0
+            && self.outputs.is_empty()
+            && !self.is_away()
+            && self.streams.iter().all(|state| state.rests_until(end))
+    }
+
+    /// Whether SiteWise is away: it does not answer, denies access as a whole, or somebody else
+    /// answers everything in its place.
     pub fn is_away(&self) -> bool {
         self.circuit.is_away()
+    }
+
+    /// What was said last to a request as a whole, while SiteWise is away.
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref().filter(|_| self.is_away())
     }
 
     /// Share of the quotas that is used, from 0 to 1: less than 1 after throttling.
@@ -347,6 +391,7 @@ impl Delivery {
         for value in values.into_iter().flatten() {
             self.discard(stream, &value, Discard::Astray);
         }
+        self.settle_held(slot);
         self.look_at(slot, now);
     }
 

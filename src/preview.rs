@@ -27,7 +27,7 @@ use crate::config::{Config, NotUnicode, Source};
 use crate::delivery::whatif::WhatIf;
 use crate::mqtt;
 use crate::sitewise::api::Fault;
-use crate::sitewise::aws::{AwsSiteWise, NoRegion};
+use crate::sitewise::aws::{AwsSiteWise, NoClient};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::event::{Birth, Event};
 use crate::time::{Instant, Now};
@@ -99,7 +99,7 @@ pub enum Error {
     },
     /// Nothing says where SiteWise is.
     #[error(transparent)]
-    Region(#[from] NoRegion),
+    Client(#[from] NoClient),
     /// SiteWise cannot be read.
     #[error("SiteWise cannot be read: {0}")]
     SiteWise(#[from] Fault),

@@ -10,6 +10,7 @@ mod convert;
 pub mod endpoint;
 mod fault;
 mod host_prefix;
+mod http;
 pub mod limits;
 mod merge;
 #[cfg(test)]

@@ -92,6 +92,16 @@ impl fmt::Display for Timestamp {
     }
 }
 
+/// Whether our clock and SiteWise's show the same, to a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Clocks {
+    /// They do, as far as is known.
+    #[default]
+    Agree,
+    /// They do not: what our clock says of a value's age is worth nothing.
+    Differ,
+}
+
 /// The moment an input is handled: both clocks, read once by the shell.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Now {

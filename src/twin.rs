@@ -4,6 +4,7 @@
 //! that open, and single calls to the control plane. Until SiteWise has told what it has
 //! already, events are held.
 
+mod account;
 mod assets;
 mod beat;
 pub mod caps;

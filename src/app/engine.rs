@@ -1,5 +1,6 @@
 //! The loop around the bridge: inputs in, outputs performed, each once.
 
+mod account;
 mod calls;
 mod hearing;
 mod tell;
@@ -27,13 +28,12 @@ use crate::delivery::point::{Discard, Passage, Point};
 use crate::mqtt::Inbound;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
 use crate::outbox::{Change, Outbox, Passed};
-use crate::sitewise::api::Fault;
+use crate::sitewise::api::{Fault, Quotas};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
-use crate::twin::counts::Dropped;
 use crate::twin::plan::step::{Done, StepId};
 
 /// Messages taken from the queue in one turn, and how long a turn of them may take.
@@ -78,6 +78,10 @@ pub(super) struct Engine<S> {
     sitewise: Arc<S>,
     servers: Servers,
     steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
+    /// The question for the account's quotas.
+    quotas: JoinSet<Option<Result<Quotas, Fault>>>,
+    /// Whether they are the account's own.
+    quotas_told: bool,
     senders: Senders<S>,
     losses: Losses,
     /// When the outbox gave up values last.
@@ -110,6 +114,8 @@ pub(super) struct Report {
     pub host_id: String,
     pub outbox_max_bytes: u64,
     pub linger: Duration,
+    /// Those that stand above the account's.
+    pub quotas: Quotas,
     /// None without `METRICS_EMF`.
     pub emf: Option<Emf>,
 }
@@ -132,6 +138,8 @@ impl<S: SiteWise> Engine<S> {
             sitewise,
             servers,
             steps: JoinSet::new(),
+            quotas: JoinSet::new(),
+            quotas_told: false,
             losses: Losses::default(),
             full_at: None,
             report,
@@ -168,6 +176,7 @@ impl<S: SiteWise> Engine<S> {
                 () = &mut shutdown => break,
                 ready = self.senders.ready() => self.answered(ready)?,
                 Some(done) = self.steps.join_next() => self.done(done)?,
+                Some(told) = self.quotas.join_next() => self.told_quotas(told)?,
                 Some(question) = questions.recv() => self.show(question),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
@@ -196,7 +205,8 @@ impl<S: SiteWise> Engine<S> {
         let end = sleep_until(self.clock.when(began.instant + grace));
         tokio::pin!(end);
         let mut patience = Patience::Grace(grace);
-        while !(self.outbox.is_at_rest() && self.bridge.is_idle()) {
+        let last = began.instant + grace;
+        while !(self.outbox.is_at_rest() && self.bridge.is_idle_until(last)) {
             self.set(&mut timer);
             tokio::select! {
                 () = &mut end => break,
@@ -267,6 +277,8 @@ impl<S: SiteWise> Engine<S> {
             dead_letters: &self.dead_letters,
             links,
             losses: self.losses,
+            clock_ahead: self.clock.ahead(),
+            quotas_told: self.quotas_told,
             outbox_full: self.is_full(now),
             ending: self.ending,
             began: self.began,
@@ -330,6 +342,7 @@ impl<S: SiteWise> Engine<S> {
 
     fn answered(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
         ready.map_err(|_| Error::Task("put"))?;
+        self.compare_clocks();
         let now = self.clock.now();
         while let Some(Answer { id, answer, .. }) = self.senders.next() {
             if let Err(fault) = &answer {
@@ -350,6 +363,7 @@ impl<S: SiteWise> Engine<S> {
             Ok(_) => debug!("{tried}"),
             Err(fault) => debug!(error = %fault, "{tried}: {fault}"),
         }
+        self.compare_clocks();
         self.bridge.handle_done(id, answer, self.clock.now());
         Ok(())
     }
@@ -385,30 +399,14 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    fn tell_learning(&mut self) {
-        let twin = self.bridge.twin();
-        if self.learning == Learning::Done {
-            return;
-        }
-        if twin.plan().learned() {
-            self.learning = Learning::Done;
-            info!("what SiteWise has is known: values go from here on");
-        } else if self.learning == Learning::Begun && twin.counts().dropped(Dropped::Unlearned) > 0
-        {
-            self.learning = Learning::Full;
-            warn!(
-                "values are lost: so many came before it is known what SiteWise has that no more \
-                 are kept; of each node and device the latest birth stays"
-            );
-        }
-    }
-
     /// Points that are on disk alone, for the room that those in memory leave.
     fn restore(&mut self, now: Now) -> Vec<Point> {
         let bridge = &self.bridge;
         let oldest = now.wall.minus(limits::OLDEST_VALUE);
         // One that is too old is refused, whether its asset will ever be there or not.
-        let passage = |point: &Point| match point.time < oldest {
+        // Before SiteWise has answered anything it is not known what time it is.
+        let judged = self.learning == Learning::Done;
+        let passage = |point: &Point| match judged && point.time < oldest {
             true => Passage::Open,
             false => bridge.passage(point.stream),
         };
@@ -482,6 +480,9 @@ impl<S: SiteWise> Engine<S> {
                 if why != Discard::Overwritten {
                     self.outbox.settle(&[key]);
                 }
+            }
+            Output::Held { stream, reason } => {
+                tell::held(stream, self.bridge.twin().names(stream), &reason);
             }
             told @ (Output::Found { .. }
             | Output::Grouped(_)

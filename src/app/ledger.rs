@@ -131,6 +131,7 @@ impl Ledger {
     /// What an earlier process left on disk came in as well.
     pub fn balances(&self) -> bool {
         let Counts { values, points, refused, own_points, .. } = self.values;
+        let refused = refused.total();
         let delivery = &self.delivery;
         let disk = self.disk.clone().unwrap_or_default();
         let decided = delivery.delivered
@@ -151,7 +152,7 @@ impl Ledger {
             values.read = self.values.values,
             values.delivered = self.delivery.delivered,
             values.waiting = self.waiting(),
-            values.refused = self.values.refused + self.delivery.refused.total(),
+            values.refused = self.values.refused.total() + self.delivery.refused.total(),
             sitewise.models = models,
             sitewise.assets = assets,
             sitewise.billed_messages = self.delivery.billed_messages,
@@ -210,17 +211,15 @@ impl Ledger {
 
     /// Values that did not reach SiteWise and never will: what became of them, why, how many.
     fn given_up(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        let (refused, discarded) = (self.delivery.refused, self.delivery.discarded);
+        let discarded = self.delivery.discarded;
+        let early = self.values.refused.named().map(|(why, count)| ("refused_early", why, count));
+        let refused = self.delivery.refused.named().map(|(why, count)| ("refused", why, count));
         let dropped = Dropped::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
         let disk = self.disk.as_ref();
         let on_disk = |count: fn(&DiskFigures) -> u64| disk.map_or(0, count);
         let overwritten = discarded.overwritten + self.losses.overwritten;
-        dropped.chain([
-            ("refused", "unfit", self.values.refused),
-            ("refused", "out_of_range", refused.out_of_range),
-            ("refused", "invalid", refused.invalid),
-            ("refused", "denied", refused.denied),
+        dropped.chain(early).chain(refused).chain([
             ("discarded", "overwritten", overwritten + on_disk(|disk| disk.overwritten)),
             ("discarded", "rate", discarded.rate),
             ("discarded", "astray", discarded.astray),
@@ -339,7 +338,7 @@ mod tests {
     #[test]
     fn every_value_given_up_has_its_reason() {
         let mut values = Counts::default();
-        values.refused = 1;
+        values.refused.invalid = 1;
         let ledger = Ledger {
             values,
             delivery: Figures {
@@ -358,7 +357,7 @@ mod tests {
         };
         let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();
         let expected = [
-            ("refused", "unfit", 1),
+            ("refused_early", "invalid", 1),
             ("refused", "out_of_range", 2),
             ("refused", "invalid", 4),
             ("refused", "denied", 8),

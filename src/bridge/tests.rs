@@ -261,6 +261,7 @@ impl World {
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
             Output::Grouped(_)
             | Output::Capped { .. }
+            | Output::Held { .. }
             | Output::Born(_)
             | Output::Died(..)
             | Output::Found { .. } => {}
@@ -335,10 +336,10 @@ impl World {
         let held = self.bridge.twin().held() as u64;
         assert_eq!(
             counts.values,
-            counts.points + counts.refused + counts.dropped_in_all() + held,
+            counts.points + counts.refused.total() + counts.dropped_in_all() + held,
             "{counts:#?}"
         );
-        assert_eq!(counts.refused, self.refused_before);
+        assert_eq!(counts.refused.total(), self.refused_before);
         let delivery = self.bridge.delivery().figures();
         assert_eq!(
             counts.points + counts.own_points + self.restored,

@@ -18,7 +18,8 @@ const CREDENTIALS: Var = Var {
     default: Default::Words("the SDK's credential chain"),
     form: "text",
     doc: "With AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN one way to give credentials. A container's or \
-          an instance's role, web identity and profiles work as well.",
+          an instance's role, web identity, and profiles with keys, another role or a credential_process \
+          work as well; profiles of sso and of aws login do not.",
     secret: true,
     file: false,
 };
@@ -41,14 +42,56 @@ const ENDPOINT: Var = Var {
     file: false,
 };
 
+const CA_BUNDLE: Var = Var {
+    name: "AWS_CA_BUNDLE",
+    default: Default::Words("the system's certificate authorities"),
+    form: "path of a PEM file",
+    doc: "Certificate authorities that AWS's certificates must come from, in the place of the system's: \
+          those of a proxy that looks into TLS, for example.",
+    secret: false,
+    file: false,
+};
+
+const HTTPS_PROXY: Var = Var {
+    name: "HTTPS_PROXY",
+    default: Default::Words("none"),
+    form: "http://host:port",
+    doc: "Proxy on the way to AWS; for an endpoint without TLS it is HTTP_PROXY. A name and a password may \
+          stand in the URL. MQTT does not go through it.",
+    secret: false,
+    file: false,
+};
+
+const NO_PROXY: Var = Var {
+    name: "NO_PROXY",
+    default: Default::Words("none"),
+    form: "names, addresses and networks, separated by commas",
+    doc: "What is reached without the proxy. Where HTTP_PROXY is set, the addresses that containers and \
+          instances get their credentials from belong here: 169.254.170.2 and 169.254.169.254.",
+    secret: false,
+    file: false,
+};
+
 pub(super) const SECTION: Section = Section {
     title: "AWS",
     doc: "Read by the AWS SDK itself, which knows many more.",
-    vars: &[&REGION, &CREDENTIALS, &PROFILE, &ENDPOINT],
+    vars: &[&REGION, &CREDENTIALS, &PROFILE, &ENDPOINT, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY],
 };
+
+/// Variables that others read as well: they are told of, and no more.
+#[cfg(test)]
+pub(super) const OTHERS: [&str; 2] = [HTTPS_PROXY.name, NO_PROXY.name];
 
 /// A region that is missing would otherwise show only after everything else has started.
 pub(super) fn check(reader: &mut Reader<'_>) {
+    reader.optional(&ENDPOINT, url);
+    if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
+        match reader.text_of(&path) {
+            Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {}
+            Ok(_) => reader.fault(&CA_BUNDLE, format!("(`{path}`) holds no certificate as PEM")),
+            Err(error) => reader.fault(&CA_BUNDLE, format!("(`{path}`) cannot be read: {error}")),
+        }
+    }
     if reader.is_any_set(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
         reader.optional(&REGION, text);
     } else if reader.is_any_set(&["AWS_PROFILE", "AWS_CONFIG_FILE"])
@@ -57,5 +100,15 @@ pub(super) fn check(reader: &mut Reader<'_>) {
         reader.warn("AWS_REGION is not set: the region must come from the AWS configuration file");
     } else {
         reader.missing(&REGION);
+    }
+}
+
+/// What is no URL would end the SDK with a panic.
+fn url(value: &str) -> Result<String, String> {
+    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
+    let fits = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
+    match fits && !value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        true => Ok(value.to_owned()),
+        false => Err("is no URL: write http://host:port or https://host".to_owned()),
     }
 }

@@ -21,7 +21,8 @@ const REQUESTS_PER_SECOND: Var = Var {
     name: "INGEST_REQUESTS_PER_SECOND",
     default: Default::Value("1000"),
     form: "number",
-    doc: "The account's quota of BatchPutAssetPropertyValue requests a second.",
+    doc: "The account's quota of BatchPutAssetPropertyValue requests a second. Where it is not set and the \
+          role may ask Service Quotas, the account's own.",
     secret: false,
     file: false,
 };
@@ -30,7 +31,7 @@ const VALUES_PER_SECOND: Var = Var {
     name: "INGEST_VALUES_PER_SECOND",
     default: Default::Value("5000"),
     form: "number",
-    doc: "The account's quota of values a second.",
+    doc: "The account's quota of values a second, by the same rule.",
     secret: false,
     file: false,
 };

@@ -1,11 +1,13 @@
 //! Connections to the MQTT servers.
 
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
 use super::parse::{duration_within, list, size_within, text};
 use super::reader::Reader;
 use super::secret::Secret;
+use super::source::Source;
 use super::url::ServerUrl;
 use super::variable::{Default, Section, Var};
 
@@ -32,7 +34,7 @@ const PASSWORD: Var = Var {
     name: "MQTT_PASSWORD",
     default: Default::Words("none"),
     form: "text",
-    doc: "Password for the servers.",
+    doc: "Password for the servers. A file is read anew for each connection.",
     secret: true,
     file: true,
 };
@@ -51,7 +53,8 @@ const CA: Var = Var {
     name: "MQTT_CA",
     default: Default::Words("the system's certificate authorities"),
     form: "PEM",
-    doc: "Certificate authorities that the servers' certificates must come from, for mqtts and wss.",
+    doc: "Certificate authorities that the servers' certificates must come from, for mqtts and wss. A file \
+          is read anew for each connection.",
     secret: false,
     file: true,
 };
@@ -60,7 +63,8 @@ const CERT: Var = Var {
     name: "MQTT_CERT",
     default: Default::Words("none"),
     form: "PEM",
-    doc: "Client certificate with its chain, together with MQTT_KEY.",
+    doc: "Client certificate with its chain, together with MQTT_KEY. Files are read anew for each \
+          connection.",
     secret: false,
     file: true,
 };
@@ -122,6 +126,17 @@ pub struct Mqtt {
     pub keep_alive: Duration,
     /// Bytes of the largest packet that is accepted.
     pub max_packet: usize,
+    /// Where what may change came from.
+    files: Files,
+}
+
+/// Files that hold what may change while the process runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Files {
+    password: Option<PathBuf>,
+    ca: Option<PathBuf>,
+    cert: Option<PathBuf>,
+    key: Option<PathBuf>,
 }
 
 /// A client certificate with its key.
@@ -163,6 +178,12 @@ impl Mqtt {
             }
             (None, None) => None,
         };
+        let files = Files {
+            password: reader.file_of(&PASSWORD),
+            ca: reader.file_of(&CA),
+            cert: reader.file_of(&CERT),
+            key: reader.file_of(&KEY),
+        };
         let (servers, ca) = (servers?, ca?);
         if (ca.is_some() || client.is_some()) && !servers.iter().any(|url| url.scheme.is_secure()) {
             reader.warn("MQTT_CA, MQTT_CERT and MQTT_KEY have no effect: no server in MQTT_URL is mqtts or wss");
@@ -176,7 +197,45 @@ impl Mqtt {
             client,
             keep_alive: keep_alive?,
             max_packet: usize::try_from(max_packet?).unwrap_or(usize::MAX),
+            files,
         })
+    }
+
+    /// The same with what its files hold now; none where nothing came from a file.
+    ///
+    /// # Errors
+    ///
+    /// A file cannot be read, or holds what cannot be used.
+    pub fn again(&self, source: &impl Source) -> Option<Result<Self, String>> {
+        (self.files != Files::default()).then(|| self.read_again(source))
+    }
+
+    fn read_again(&self, source: &impl Source) -> Result<Self, String> {
+        let read =
+            |var: &Var, path: &Option<PathBuf>, parse: fn(&str) -> Result<String, String>| {
+                let Some(path) = path else { return Ok(None) };
+                let text = source.file(path).map_err(|error| format!("cannot be read: {error}"));
+                let parsed = text.and_then(|text| parse(text.trim_end_matches(['\r', '\n'])));
+                let named = |reason| format!("{} (`{}`) {reason}", var.file_name(), path.display());
+                parsed.map(Some).map_err(named)
+            };
+        let mut again = self.clone();
+        let any = |text: &str| Ok(text.to_owned());
+        if let Some(password) = read(&PASSWORD, &self.files.password, any)? {
+            again.password = Some(Secret::new(password));
+        }
+        if let Some(ca) = read(&CA, &self.files.ca, pem)? {
+            again.ca = Some(ca);
+        }
+        if let Some(client) = &mut again.client {
+            if let Some(cert) = read(&CERT, &self.files.cert, pem)? {
+                client.cert = cert;
+            }
+            if let Some(key) = read(&KEY, &self.files.key, pem)? {
+                client.key = Secret::new(key);
+            }
+        }
+        Ok(again)
     }
 }
 

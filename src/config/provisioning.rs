@@ -54,7 +54,8 @@ const LISTS: Var = Var {
 
 pub(super) const SECTION: Section = Section {
     title: "Provisioning",
-    doc: "How fast models and assets are made: the account's quotas, as AWS sets them at first.",
+    doc: "How fast models and assets are made. What is set here stands above what Service Quotas tells of the \
+          account, where the role may ask it; else these are what AWS gives at first.",
     vars: &[&MODEL_WRITES, &ASSET_CREATIONS, &ASSOCIATIONS, &DESCRIBES, &LISTS],
 };
 

@@ -80,7 +80,10 @@ impl<'a> Reader<'a> {
         };
         match parse(&raw) {
             Ok(value) => {
-                let shown = if var.secret { "***".to_owned() } else { raw };
+                let shown = match var.secret {
+                    true => "***".to_owned(),
+                    false => without_queries(raw),
+                };
                 self.note(var, shown, origin);
                 Some(Some(value))
             }
@@ -111,6 +114,20 @@ impl<'a> Reader<'a> {
     /// Whether one of these is set to more than nothing.
     pub(super) fn is_any_set(&self, names: &[&str]) -> bool {
         names.iter().any(|name| matches!(self.raw(name), Ok(Some(_))))
+    }
+
+    /// The text of a file that a variable names.
+    pub(super) fn text_of(&self, path: &str) -> std::io::Result<String> {
+        self.source.file(Path::new(path))
+    }
+
+    /// The file that a variable's value came from, if it did.
+    pub(super) fn file_of(&self, var: &'static Var) -> Option<PathBuf> {
+        let found = self.report.effective.iter().find(|item| item.name == var.name);
+        match &found?.origin {
+            Origin::File(path) => Some(path.clone()),
+            Origin::Environment | Origin::Default => None,
+        }
     }
 
     /// Whether `path` below the home directory is a file.
@@ -202,6 +219,18 @@ impl fmt::Display for Origin {
             Self::Default => f.write_str("default"),
         }
     }
+}
+
+/// Addresses as they can be shown: what follows a question mark may be a token.
+fn without_queries(value: String) -> String {
+    if !value.contains("://") || !value.contains('?') {
+        return value;
+    }
+    let shown = value.split(',').map(|part| match part.split_once('?') {
+        Some((address, _)) if address.contains("://") => format!("{address}?***"),
+        _ => part.to_owned(),
+    });
+    shown.collect::<Vec<_>>().join(",")
 }
 
 /// A wrong value helps the reader of a fault, unless a credential could be in it: in a URL's

@@ -285,7 +285,8 @@ fn every_variable_is_declared_once_and_every_default_is_valid() {
     let config = Given::complete().load();
     let read: BTreeSet<&str> = config.effective.iter().map(|item| item.name).collect();
     for name in names {
-        assert!(read.contains(name) || name.starts_with("AWS_"), "{name} is declared but not read");
+        let others = name.starts_with("AWS_") || aws::OTHERS.contains(&name);
+        assert!(read.contains(name) || others, "{name} is declared but not read");
         assert!(help().contains(&format!("  {name}")), "{name} is not in the help");
     }
 }
@@ -307,4 +308,72 @@ fn the_documentation_is_made_from_the_declarations() {
 fn a_map_is_a_source() {
     let map: BTreeMap<String, String> = Given::complete().variables;
     assert!(Config::load(&map).is_ok());
+}
+
+#[test]
+fn a_token_in_an_address_is_never_shown() {
+    let config = Given::complete()
+        .set("MQTT_URL", "wss://a.example?token=hunter2, wss://b.example/x?a=1&token=hunter2")
+        .load();
+    let shown: Vec<String> = config.effective.iter().map(ToString::to_string).collect();
+    let url = "MQTT_URL=wss://a.example?***, wss://b.example/x?*** [environment]";
+    assert!(shown.iter().any(|line| line == url), "{shown:?}");
+    assert!(!format!("{shown:?}{config:?}").contains("hunter2"));
+    assert!(!config.mqtt.servers.iter().any(|url| url.to_string().contains("hunter2")));
+    assert_eq!(config.mqtt.servers[0].path, "/mqtt?token=hunter2");
+}
+
+#[test]
+fn an_empty_endpoint_is_none_and_a_wrong_one_is_told() {
+    Given::complete().set("AWS_ENDPOINT_URL_IOTSITEWISE", " ").load();
+    Given::complete().set("AWS_ENDPOINT_URL_IOTSITEWISE", "http://x@127.0.0.1:4567/base").load();
+    for wrong in ["localhost:4567", "http://", "https:///x", "http://a b"] {
+        let faults = Given::complete().set("AWS_ENDPOINT_URL_IOTSITEWISE", wrong).faults();
+        assert!(faults.contains("AWS_ENDPOINT_URL_IOTSITEWISE"), "{wrong}: {faults}");
+    }
+}
+
+#[test]
+fn a_bundle_of_authorities_that_is_none_is_told_before_anything_starts() {
+    let given = Given::complete().set("AWS_CA_BUNDLE", "/ca.pem");
+    assert!(given.faults().contains("AWS_CA_BUNDLE (`/ca.pem`) cannot be read"));
+    let given = given.file("/ca.pem", "nothing");
+    assert!(given.faults().contains("AWS_CA_BUNDLE (`/ca.pem`) holds no certificate"));
+    given.file("/ca.pem", "-----BEGIN CERTIFICATE-----\n").load();
+}
+
+#[test]
+fn what_came_from_files_is_read_again_from_there() {
+    let given = Given::complete()
+        .set("MQTT_URL", "mqtts://localhost")
+        .set("MQTT_USERNAME", "ada")
+        .set("MQTT_PASSWORD_FILE", "/password")
+        .set("MQTT_CERT_FILE", "/cert")
+        .set("MQTT_KEY_FILE", "/key")
+        .file("/password", "hunter2\n")
+        .file("/cert", PEM)
+        .file("/key", PEM);
+    let mqtt = given.load().mqtt;
+    let later = given.file("/password", "hunter3\n").file("/cert", &format!("{PEM}2"));
+    let again = mqtt.again(&later).unwrap().unwrap();
+    assert_eq!(again.password, Some(Secret::new("hunter3")));
+    assert_eq!(again.client.unwrap().cert, format!("{PEM}2"));
+    assert_eq!(again.servers, mqtt.servers);
+    let broken = later.file("/key", "half a k");
+    let why = mqtt.again(&broken).unwrap().unwrap_err();
+    assert!(why.contains("MQTT_KEY_FILE (`/key`)") && !why.contains("half"), "{why}");
+    // What came from the environment stays.
+    assert!(Given::complete().load().mqtt.again(&broken).is_none());
+}
+
+#[test]
+fn quotas_that_are_set_stand_above_the_account_s() {
+    let config = Given::complete()
+        .set("INGEST_VALUES_PER_SECOND", "5000")
+        .set("TWIN_LISTS_PER_SECOND", "7")
+        .load();
+    let account = Quotas { values: Some(20_000), requests: Some(2_000), ..Quotas::default() };
+    let quotas = config.quotas().or(account);
+    assert_eq!((quotas.values, quotas.requests), (Some(5_000), Some(2_000)));
+    assert_eq!((quotas.lists, quotas.describes), (Some(7), None));
 }

@@ -17,7 +17,7 @@ pub enum Scheme {
 }
 
 /// An MQTT server's address.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct ServerUrl {
     /// How.
     pub scheme: Scheme,
@@ -100,7 +100,13 @@ impl FromStr for ServerUrl {
     }
 }
 
-/// Without path and query: for logs.
+impl fmt::Debug for ServerUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// Without path and query, which may be a token: for logs.
 impl fmt::Display for ServerUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = self.scheme.as_str();

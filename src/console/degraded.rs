@@ -58,6 +58,20 @@ pub enum Degraded {
         /// Values given up for it so far.
         values: u64,
     },
+    /// The machine's clock is not SiteWise's.
+    Clock {
+        /// By how many milliseconds it is ahead.
+        ahead: i64,
+    },
+    /// Values of a property are not taken again and again while others are.
+    Held {
+        /// The asset and the property.
+        subject: String,
+        /// How many there are.
+        values: usize,
+        /// What was said against them.
+        reason: String,
+    },
     /// SiteWise does not take a model, or an asset, or has no place for it.
     Problem {
         /// The model or asset.
@@ -69,7 +83,7 @@ pub enum Degraded {
 
 impl Degraded {
     /// All labels.
-    pub const LABELS: [&'static str; 11] = [
+    pub const LABELS: [&'static str; 13] = [
         "mqtt_not_connected",
         "mqtt_messages_lost",
         "mqtt_packet_too_large",
@@ -80,6 +94,8 @@ impl Degraded {
         Self::capped(Cap::Models),
         Self::capped(Cap::Properties),
         Self::capped(Cap::Assets),
+        "clock",
+        "held",
         Self::PROBLEM,
     ];
 
@@ -94,6 +110,8 @@ impl Degraded {
             Self::OutboxUnreadable(_) => "outbox_unreadable",
             Self::OutboxLost(_) => "outbox_lost",
             Self::Capped { cap, .. } => Self::capped(*cap),
+            Self::Clock { .. } => "clock",
+            Self::Held { .. } => "held",
             Self::Problem { .. } => Self::PROBLEM,
         }
     }
@@ -119,7 +137,8 @@ impl Degraded {
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
             Self::Capped { machine, .. } => machine,
-            Self::Problem { subject, .. } => subject,
+            Self::Clock { .. } => "the machine's clock",
+            Self::Held { subject, .. } | Self::Problem { subject, .. } => subject,
         }
     }
 
@@ -152,6 +171,15 @@ impl Degraded {
                 "has met {}: no room for `{example}`, {values} values given up; {}",
                 cap.variable(),
                 cap.remedy()
+            ),
+            Self::Clock { ahead } => format!(
+                "is {}: set it; meanwhile SiteWise's time is used, and nothing is refused for its \
+                 time but by SiteWise",
+                off(*ahead)
+            ),
+            Self::Held { values, reason, .. } => format!(
+                "has values that are not taken while others are, {values} now: {reason}; they are \
+                 tried ever rarer, to once an hour; {HELD_REMEDY}"
             ),
             Self::Problem { reason, .. } => reason.clone(),
         }
@@ -188,15 +216,38 @@ impl Degraded {
             subject: subject.to_owned(),
             reason: reason.to_owned(),
         });
+        let clock = (look.clock_ahead != 0).then_some(Self::Clock { ahead: look.clock_ahead });
+        let held = look.bridge.delivery().held().map(move |(stream, values, reason)| {
+            let (asset, property) = twin.names(stream);
+            let (asset, property) = (
+                asset.map_or_else(|| stream.asset.to_string(), str::to_owned),
+                property.map_or_else(|| stream.property.to_string(), str::to_owned),
+            );
+            let subject = format!("{asset} / {property}");
+            Self::Held { subject, values, reason: reason.to_owned() }
+        });
         down.map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
             .chain(losing)
             .chain(oversized)
             .chain(look.outbox_full.then_some(Self::OutboxFull))
             .chain(disk)
             .chain(lost.map(Self::OutboxLost))
+            .chain(clock)
             .chain(capped)
+            .chain(held)
             .chain(problems)
     }
+}
+
+/// What to do about values that are not taken.
+pub(crate) const HELD_REMEDY: &str =
+    "see who answers so: a proxy or firewall on the way, or a lack of rights";
+
+/// How far a clock is off, in words.
+pub(crate) fn off(ahead: i64) -> String {
+    let seconds = ahead.unsigned_abs() / 1_000;
+    let which = if ahead > 0 { "ahead of" } else { "behind" };
+    format!("{seconds} s {which} SiteWise's")
 }
 
 impl fmt::Display for Degraded {
@@ -331,6 +382,8 @@ mod tests {
             Degraded::OutboxRefuses(String::new()),
             Degraded::OutboxUnreadable(String::new()),
             Degraded::OutboxLost(0),
+            Degraded::Clock { ahead: 1 },
+            Degraded::Held { subject: String::new(), values: 1, reason: String::new() },
             Degraded::Problem { subject, reason },
         ];
         let all: Degradation = caps.into_iter().chain(others).collect();

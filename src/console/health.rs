@@ -26,8 +26,9 @@ pub enum NotReady {
     },
     /// SiteWise has not told yet what it has.
     NotLearned,
-    /// SiteWise does not answer, or denies access as a whole.
-    SiteWiseAway,
+    /// SiteWise does not answer, denies access as a whole, or somebody else answers everything in
+    /// its place; with what was said last.
+    SiteWiseAway(String),
 }
 
 impl NotReady {
@@ -49,7 +50,7 @@ impl NotReady {
             Self::Silent => "silent",
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::NotLearned => "sitewise_not_learned",
-            Self::SiteWiseAway => "sitewise_away",
+            Self::SiteWiseAway(_) => "sitewise_away",
         }
     }
 
@@ -60,11 +61,12 @@ impl NotReady {
         let mut reasons: Vec<Self> = down
             .map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
             .collect();
-        let others = [
-            (look.ending, Self::Ending),
-            (!look.bridge.twin().plan().learned(), Self::NotLearned),
-            (look.bridge.delivery().is_away(), Self::SiteWiseAway),
-        ];
+        let others =
+            [(look.ending, Self::Ending), (!look.bridge.twin().plan().learned(), Self::NotLearned)];
+        let delivery = look.bridge.delivery();
+        let trouble = delivery.trouble().unwrap_or_default().to_owned();
+        let away = (delivery.is_away(), Self::SiteWiseAway(trouble));
+        let others = others.into_iter().chain([away]);
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
         reasons
     }
@@ -81,9 +83,12 @@ impl fmt::Display for NotReady {
                 write!(f, "{url} is not connected: {why}")
             }
             Self::NotLearned => f.write_str("SiteWise has not told yet what it has"),
-            Self::SiteWiseAway => {
-                f.write_str("SiteWise does not answer, or denies access: values wait")
-            }
+            Self::SiteWiseAway(said) => write!(
+                f,
+                "SiteWise does not answer, denies access, or somebody else answers in its place: \
+                 values wait{}{said}",
+                if said.is_empty() { "" } else { "; " }
+            ),
         }
     }
 }

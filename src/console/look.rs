@@ -30,6 +30,10 @@ pub struct Look<'a> {
     pub links: &'a [Link],
     /// What the engine itself had to give up.
     pub losses: Losses,
+    /// By how many milliseconds the machine's clock is ahead of SiteWise's; 0 where they agree.
+    pub clock_ahead: i64,
+    /// Whether the quotas are the account's own, as Service Quotas tells them.
+    pub quotas_told: bool,
     /// The outbox gave up values within the last minute.
     pub outbox_full: bool,
     /// The process is about to end.

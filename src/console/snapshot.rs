@@ -42,6 +42,10 @@ pub struct Snapshot {
     pub outbox_max_bytes: u64,
     /// Dead letters that can still be looked at.
     pub dead_letters_kept: u64,
+    /// Requests and values a second that are kept to.
+    pub quotas: (u32, u32),
+    /// Whether these are the account's own, as Service Quotas tells them.
+    pub quotas_told: bool,
     /// Share of the quotas that is used; less than 1 after throttling.
     pub quota_share: f64,
     /// Assets of all wanted that are usable.
@@ -88,6 +92,8 @@ impl Snapshot {
             outbox_bytes: outbox.bytes() as u64,
             outbox_max_bytes: look.outbox_max_bytes,
             dead_letters_kept: look.dead_letters.len() as u64,
+            quotas: delivery.quotas(),
+            quotas_told: look.quotas_told,
             quota_share: delivery.share(now.instant),
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,

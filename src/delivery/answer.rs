@@ -1,11 +1,12 @@
 //! Reading answers: each value of each entry has its own outcome.
 
-use super::Delivery;
 use std::mem;
+
+use super::{Delivery, Linger, held};
 
 use super::billing;
 use super::output::{Output, RequestId};
-use super::point::{Key, Refusal};
+use super::point::{Discard, Key, Refusal};
 use super::request::InFlight;
 use super::retry;
 use super::stream::{Care, Value};
@@ -20,10 +21,18 @@ const PATIENCE: u8 = 3;
 /// Empty lists of values that are kept for reuse.
 const SPARE: usize = 1_024;
 
+/// Failures after which a value of which SiteWise says that there are too many is given up: its
+/// second is full. No limit of entries lasts so long.
+const CROWDED: u8 = 5;
+/// The same while the process is about to end.
+const CROWDED_AT_END: u8 = 1;
+
 /// What is to happen to a value that was sent.
 enum Outcome<'a> {
     Settled,
-    Again(FaultKind),
+    Again(&'a Fault),
+    /// There are ten of its second already.
+    Crowded,
     Refused(Refusal, &'a Fault),
 }
 
@@ -95,11 +104,15 @@ impl Delivery {
             let taken = values.iter().map(|value| &value.tqv.value);
             self.figures.billed_messages += billing::messages(taken);
         }
-        let mut again: Vec<(Value, FaultKind)> = Vec::new();
+        let mut again: Vec<(Value, &Fault)> = Vec::new();
+        let crowded = match self.linger {
+            Linger::Yes => CROWDED,
+            Linger::No => CROWDED_AT_END,
+        };
         let mut taken = Vec::new();
         let any_named = values.iter().any(|value| errors.iter().any(|error| names(error, value)));
         for value in values.drain(..) {
-            match outcome(&value, errors, any_named) {
+            match outcome(&value, errors, any_named, crowded) {
                 Outcome::Settled => {
                     self.settled.push(Key {
                         stream,
@@ -112,7 +125,8 @@ impl Delivery {
                         taken.push(value.tqv.value);
                     }
                 }
-                Outcome::Again(kind) => again.push((value, kind)),
+                Outcome::Again(fault) => again.push((value, fault)),
+                Outcome::Crowded => self.discard(stream, &value, Discard::Rate),
                 Outcome::Refused(refusal, fault) => {
                     let reason = reason(&value, fault);
                     self.refuse(stream, value, refusal, reason);
@@ -126,6 +140,7 @@ impl Delivery {
 
     /// A request that went wrong as a whole.
     fn read_fault(&mut self, request: InFlight, fault: &Fault, now: Now) {
+        self.trouble = Some(fault.message.clone());
         let whole = match fault.kind {
             FaultKind::Throttled | FaultKind::Limit => {
                 self.circuit.answered();
@@ -135,11 +150,18 @@ impl Delivery {
             }
             FaultKind::Unavailable | FaultKind::AlreadyExists | FaultKind::Changed => {
                 self.circuit.missed(request.probe, &mut self.random, now.instant);
-                Whole::Back
+                match request.is_suspect() && !self.circuit.is_away() {
+                    true => Whole::Suspect,
+                    false => Whole::Back,
+                }
             }
             FaultKind::Denied => {
                 self.circuit.denied(request.probe, &mut self.random, now.instant);
                 Whole::Back
+            }
+            FaultKind::Foreign => {
+                self.meet_foreign(&request, now);
+                Whole::Suspect
             }
             FaultKind::Invalid
             | FaultKind::OutOfRange
@@ -159,11 +181,37 @@ impl Delivery {
         }
     }
 
+    /// Somebody answered a request in SiteWise's place, perhaps for one of its values.
+    fn meet_foreign(&mut self, request: &InFlight, now: Now) {
+        let first = request.entries.first().and_then(|(slot, _)| self.streams.get(*slot));
+        let Some(stream) = first.map(|state| state.stream) else { return };
+        // What is told by name already says nothing new of the others.
+        let mut values = request.entries.iter().flat_map(|(_, values)| values);
+        if !self.circuit.is_away() && values.all(|value| value.failures >= held::TOLD_FOREIGN) {
+            return;
+        }
+        let several = request.entries.len() > 1;
+        let (probe, random) = (request.probe, &mut self.random);
+        if self.circuit.foreign((stream, several), probe, random, now.instant) {
+            // It was not they, as it seems now.
+            for slot in self.streams.slots() {
+                if let Some(state) = self.streams.get_mut(slot) {
+                    state.trust();
+                }
+            }
+        }
+    }
+
     /// A lone entry that was the whole request: it or one of its values is wrong.
     fn read_lone(&mut self, slot: Slot, values: Vec<Value>, fault: &Fault, now: Now) {
         let stream = self.streams.get(slot).map(|state| state.stream);
         match fault.kind {
-            FaultKind::Invalid | FaultKind::OutOfRange if values.len() > 1 => {
+            FaultKind::Invalid
+            | FaultKind::OutOfRange
+            | FaultKind::Foreign
+            | FaultKind::Unavailable
+                if values.len() > 1 =>
+            {
                 self.suspect(slot, values, Care::Single, now);
             }
             FaultKind::Invalid | FaultKind::OutOfRange => {
@@ -180,7 +228,7 @@ impl Delivery {
                 self.land(slot, Vec::new(), now);
             }
             kind => {
-                let again = values.into_iter().map(|value| (value, kind));
+                let again = values.into_iter().map(|value| (value, fault));
                 self.land(slot, again.collect(), now);
                 if kind == FaultKind::NotFound
                     && let Some(stream) = stream
@@ -192,20 +240,31 @@ impl Delivery {
     }
 
     /// Values go back that nothing was wrong with; what was goes for all.
-    fn put_back(&mut self, slot: Slot, values: Vec<Value>, kind: FaultKind, now: Now) {
+    fn put_back(&mut self, slot: Slot, mut values: Vec<Value>, kind: FaultKind, now: Now) {
+        let is_away = self.circuit.is_away();
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
         // What is true of the service is not the stream's fault: its delay does not grow.
         let failures = match kind {
             FaultKind::Throttled | FaultKind::Limit => state.failures,
+            // Others pass: perhaps it is one of these that SiteWise fails at.
+            FaultKind::Unavailable if !is_away && state.failures >= PATIENCE => {
+                for value in &mut values {
+                    value.care = value.care.max(Care::Alone);
+                }
+                0
+            }
             _ => 0,
         };
         let wait = match kind {
             FaultKind::Denied => retry::FIRST_DELAY,
             kind => retry::delay(kind, failures, &mut self.random),
         };
-        state.failures = failures.saturating_add(1);
+        state.failures = match kind {
+            FaultKind::Unavailable => state.failures.saturating_add(1),
+            _ => failures.saturating_add(1),
+        };
         state.keep_back(now.instant + wait);
         self.return_values(slot, values, now);
     }
@@ -232,40 +291,50 @@ impl Delivery {
     /// another time.
     ///
     /// If others were taken, or if it goes on like this, they stand aside: what fails for ever
-    /// must not block what would be taken.
-    fn land(&mut self, slot: Slot, again: Vec<(Value, FaultKind)>, now: Now) {
+    /// must not block what would be taken. Nor does what failed before, and fails again, tell
+    /// anything of those that were not tried yet.
+    fn land(&mut self, slot: Slot, again: Vec<(Value, &Fault)>, now: Now) {
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
+        let stream = state.stream;
         self.figures.retries += again.len() as u64;
-        state.denied = again.iter().any(|(_, kind)| *kind == FaultKind::Denied);
-        let worst = again.iter().map(|(_, kind)| *kind).max_by_key(|kind| severity(*kind));
+        let worst = again.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| severity(*kind));
         let progress = again.len() < state.flying;
+        let new = again.iter().any(|(value, _)| value.failures == 0);
+        // What somebody else says, or nobody, is about single values and never about the property.
+        let single = matches!(worst, Some(FaultKind::Foreign | FaultKind::Unavailable));
         match worst {
-            Some(worst) if !progress => {
-                let wait = retry::delay(worst, state.failures, &mut self.random);
+            Some(_) if single => {}
+            Some(worst) if !progress && new => {
+                let wait = retry::rarer(worst, state.failures, &mut self.random);
                 state.failures = state.failures.saturating_add(1);
                 state.keep_back(now.instant + wait);
             }
+            Some(_) if !progress => {}
             _ => state.failures = 0,
         }
-        let aside = progress || (state.failures > PATIENCE && state.has_others());
-        for (mut value, kind) in again {
+        let aside = single || progress || !new || (state.failures > PATIENCE && state.has_others());
+        for (mut value, fault) in again {
             let Some(state) = self.streams.get_mut(slot) else {
                 return;
             };
-            let wait = retry::delay(kind, value.failures, &mut self.random);
+            let wait = retry::rarer(fault.kind, value.failures, &mut self.random);
             value.failures = value.failures.saturating_add(1);
+            value.why = Some(fault.kind);
             if value.failures >= PATIENCE {
                 value.care = value.care.max(Care::Apart);
             }
+            let failures = value.failures;
             let overwritten = match aside {
                 true => state.put_aside(value, now.instant + wait),
                 false => state.put_back(value),
             };
             self.overwritten(slot, overwritten);
+            self.tell_held(stream, failures, fault);
         }
         self.landed(slot, now);
+        self.settle_held(slot);
     }
 
     fn keep_spare(&mut self, values: Vec<Value>) {
@@ -299,7 +368,12 @@ fn names(error: &EntryError, value: &Value) -> bool {
 
 /// The outcome of a value by what SiteWise says against its entry. If that names times that
 /// are none of the entry's, it is against all of it.
-fn outcome<'a>(value: &Value, errors: &[&'a EntryError], any_named: bool) -> Outcome<'a> {
+fn outcome<'a>(
+    value: &Value,
+    errors: &[&'a EntryError],
+    any_named: bool,
+    crowded: u8,
+) -> Outcome<'a> {
     let error = errors.iter().find(|error| !any_named || names(error, value));
     let Some(fault) = error.map(|error| &error.fault) else {
         return Outcome::Settled;
@@ -307,14 +381,16 @@ fn outcome<'a>(value: &Value, errors: &[&'a EntryError], any_named: bool) -> Out
     match fault.kind {
         FaultKind::Invalid => Outcome::Refused(Refusal::Invalid, fault),
         FaultKind::OutOfRange => Outcome::Refused(Refusal::OutOfRange, fault),
-        kind @ (FaultKind::Throttled
+        FaultKind::Limit if any_named && value.failures >= crowded => Outcome::Crowded,
+        FaultKind::Throttled
         | FaultKind::Unavailable
         | FaultKind::Conflict
         | FaultKind::AlreadyExists
         | FaultKind::NotFound
         | FaultKind::Changed
         | FaultKind::Limit
-        | FaultKind::Denied) => Outcome::Again(kind),
+        | FaultKind::Foreign
+        | FaultKind::Denied => Outcome::Again(fault),
     }
 }
 
@@ -328,6 +404,7 @@ fn severity(kind: FaultKind) -> u8 {
         | FaultKind::AlreadyExists
         | FaultKind::Changed
         | FaultKind::Limit
+        | FaultKind::Foreign
         | FaultKind::Invalid
         | FaultKind::OutOfRange => 0,
     }

@@ -54,6 +54,18 @@ impl Refused {
         self.out_of_range + self.invalid + self.denied
     }
 
+    /// By the reasons' names, in the order of [`Refusal::ALL`].
+    pub fn named(&self) -> [(&'static str, u64); Refusal::ALL.len()] {
+        Refusal::ALL.map(|refusal| {
+            let count = match refusal {
+                Refusal::OutOfRange => self.out_of_range,
+                Refusal::Invalid => self.invalid,
+                Refusal::Denied => self.denied,
+            };
+            (refusal.label(), count)
+        })
+    }
+
     pub(crate) fn count(&mut self, refusal: Refusal) {
         *match refusal {
             Refusal::OutOfRange => &mut self.out_of_range,

@@ -41,6 +41,14 @@ pub enum Output {
     /// The point with this key, just discarded, was one too many in its second and may be the
     /// latest all the same: whoever knows whether it is writes it at another time.
     Late(Key),
+    /// Values of this property, the first of its asset, are not taken although others are. They
+    /// wait and are tried ever rarer.
+    Held {
+        /// The property.
+        stream: Stream,
+        /// What was said against them.
+        reason: String,
+    },
     /// SiteWise does not know the assets of these, or the properties: somebody should look. Their
     /// points wait meanwhile, and are tried again.
     Missing(Vec<Stream>),

@@ -72,6 +72,14 @@ impl Pace {
         }
     }
 
+    /// Other quotas hold from now on.
+    pub(super) fn set_quotas(&mut self, requests: u32, values: u32, now: Instant) {
+        self.fill(now);
+        let Self { requests: before, values: of_values, .. } = Self::new(requests, values);
+        (self.requests.per_second, self.requests.capacity) = (before.per_second, before.capacity);
+        (self.values.per_second, self.values.capacity) = (of_values.per_second, of_values.capacity);
+    }
+
     /// Share of the quotas that is used.
     pub(super) fn share(&self, now: Instant) -> f64 {
         let risen = now.since(self.changed).as_secs_f64() * RISE_PER_SECOND;
@@ -150,6 +158,16 @@ mod tests {
         let now = Instant::START + Duration::from_millis(100);
         assert!(pace.share(now) >= LEAST_SHARE);
         assert!(pace.ready(now).since(now) < Duration::from_secs(1));
+    }
+
+    #[test]
+    fn other_quotas_hold_from_when_they_are_known() {
+        let mut pace = Pace::new(1_000, 5_000);
+        let second = Duration::from_secs(1);
+        assert!((50..=60).contains(&run(&mut pace, 100, Duration::ZERO, second)));
+        pace.set_quotas(2_000, 20_000, Instant::START + second);
+        let sent = run(&mut pace, 100, second, 10 * second);
+        assert!((1_990..=2_020).contains(&sent), "{sent}");
     }
 
     /// Sends whenever it may; how many requests went.

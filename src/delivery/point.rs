@@ -116,8 +116,22 @@ pub enum Discard {
 pub enum Refusal {
     /// Its time lies outside what SiteWise takes.
     OutOfRange,
-    /// SiteWise calls it invalid.
+    /// SiteWise calls it invalid, or would: it is of another type than its property.
     Invalid,
     /// SiteWise denies access to the property.
     Denied,
+}
+
+impl Refusal {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::OutOfRange, Self::Invalid, Self::Denied];
+
+    /// Its name: in the log, the metrics, the console and the dead letters.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::OutOfRange => "out_of_range",
+            Self::Invalid => "invalid",
+            Self::Denied => "denied",
+        }
+    }
 }

@@ -9,9 +9,9 @@ use super::retry::Permit;
 use super::stream::{Care, Value};
 use super::streams::Slot;
 use super::{Delivery, Linger};
-use crate::sitewise::api::Entry;
+use crate::sitewise::api::{Entry, FaultKind};
 use crate::sitewise::limits::{ENTRIES_PER_REQUEST, OLDEST_VALUE};
-use crate::time::{Instant, Now};
+use crate::time::{Clocks, Instant, Now, Timestamp};
 
 /// How long an entry waits for others to share its request, at most.
 const FILL_WINDOW: Duration = Duration::from_millis(50);
@@ -24,6 +24,16 @@ pub(super) struct InFlight {
     pub(super) sent: Instant,
     /// Whether it asks if SiteWise is there again.
     pub(super) probe: bool,
+}
+
+impl InFlight {
+    /// Whether it has one entry alone, of which something may be wrong.
+    pub(super) fn is_suspect(&self) -> bool {
+        match self.entries.as_slice() {
+            [(_, values)] => values.iter().any(|value| value.care >= Care::Alone),
+            _ => false,
+        }
+    }
 }
 
 /// How long an entry waits for others: less than a tenth of what it has waited already.
@@ -107,8 +117,12 @@ impl Delivery {
         };
         let mut entry = self.spare.pop().unwrap_or_default();
         let mut expired = Vec::new();
-        state.take(now.wall.minus(OLDEST_VALUE), &mut entry, &mut expired);
-        let (stream, denied) = (state.stream, state.denied);
+        let oldest = match self.clocks {
+            Clocks::Agree => now.wall.minus(OLDEST_VALUE),
+            Clocks::Differ => Timestamp::from_millis(i64::MIN),
+        };
+        state.take(oldest, &mut entry, &mut expired);
+        let stream = state.stream;
         let suspect = entry.first().is_some_and(|value| value.care >= Care::Alone);
         debug_assert!(!suspect || entries.is_empty(), "suspects share no request");
         if entry.is_empty() {
@@ -118,12 +132,14 @@ impl Delivery {
             entries.push((slot, entry));
         }
         for value in expired {
-            let (refusal, reason) = match denied {
-                true => (Refusal::Denied, "denied until it was too old"),
-                false => (Refusal::OutOfRange, "not delivered within seven days"),
+            let refusal = match value.why {
+                Some(FaultKind::Denied) => Refusal::Denied,
+                _ => Refusal::OutOfRange,
             };
-            self.refuse(stream, value, refusal, reason.to_owned());
+            let reason = self.held.reason_at_end(stream, value.why);
+            self.refuse(stream, value, refusal, reason);
         }
+        self.settle_held(slot);
         self.look_at(slot, now);
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use fastrand::Rng;
 
+use super::point::Stream;
 use crate::sitewise::api::FaultKind;
 use crate::time::Instant;
 
@@ -14,6 +15,15 @@ pub(super) const FIRST_DELAY: Duration = Duration::from_millis(500);
 const SETTLING_DELAY: Duration = Duration::from_secs(2);
 /// Longest delay, spread included.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
+/// The longest delay of what goes on failing: once an hour.
+const RAREST: Duration = Duration::from_secs(3_600);
+/// So often something fails at [`LONGEST_DELAY`] at most; then it is tried ever rarer.
+const SOON: u8 = 10;
+/// The same where access is denied, which begins with that delay.
+const SOON_DENIED: u8 = 6;
+/// For so long all answers are somebody else's before SiteWise counts as away: where others pass,
+/// they do within that time.
+const FOREIGN_FOR: Duration = Duration::from_secs(5);
 /// Unavailable answers without another answer between them, after which SiteWise is away: one
 /// in three may fail all day without that.
 const AWAY_AFTER: u32 = 6;
@@ -31,9 +41,26 @@ pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration
         | FaultKind::AlreadyExists
         | FaultKind::Changed
         | FaultKind::Limit
+        | FaultKind::Foreign
         | FaultKind::Invalid
         | FaultKind::OutOfRange => spread(FIRST_DELAY, failures, random),
     }
+}
+
+/// The delay of something that fails by itself while others pass: as [`delay`], and after some
+/// minutes ever longer, up to an hour.
+pub(super) fn rarer(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration {
+    let soon = match kind {
+        FaultKind::Throttled => return delay(kind, failures, random),
+        FaultKind::Denied => SOON_DENIED,
+        _ => SOON,
+    };
+    let Some(beyond) = failures.checked_sub(soon) else {
+        return delay(kind, failures, random);
+    };
+    let doubled = LONGEST_DELAY.saturating_mul(2_u32 << beyond.min(10));
+    let least = doubled.min(RAREST * 2 / 3);
+    least + least.mul_f64(random.f64() / 2.0)
 }
 
 fn spread(first: Duration, failures: u8, random: &mut Rng) -> Duration {
@@ -51,7 +78,7 @@ pub(super) struct Circuit {
 #[derive(Clone, Copy, Debug)]
 enum State {
     /// SiteWise is there, but for so many answers in a row.
-    There { missed: u32 },
+    There { missed: u32, foreign: Option<Row> },
     /// SiteWise is away.
     Away {
         /// Probes that failed.
@@ -59,6 +86,17 @@ enum State {
         /// When the next probe may go; none while one is on its way.
         next: Option<Instant>,
     },
+}
+
+/// Answers of somebody else's in a row.
+#[derive(Clone, Copy, Debug)]
+struct Row {
+    count: u32,
+    since: Instant,
+    /// Who met the first of them.
+    first: Stream,
+    /// Whether others did as well: one alone is no reason to keep the others back.
+    several: bool,
 }
 
 /// Whether requests may go.
@@ -76,7 +114,7 @@ pub(super) enum Permit {
 
 impl Circuit {
     pub(super) fn new() -> Self {
-        Self { state: State::There { missed: 0 } }
+        Self { state: State::There { missed: 0, foreign: None } }
     }
 
     pub(super) fn is_away(&self) -> bool {
@@ -101,14 +139,14 @@ impl Circuit {
 
     /// SiteWise has answered something.
     pub(super) fn answered(&mut self) {
-        self.state = State::There { missed: 0 };
+        self.state = State::There { missed: 0, foreign: None };
     }
 
     /// SiteWise has not answered, or not as itself.
     pub(super) fn missed(&mut self, probe: bool, random: &mut Rng, now: Instant) {
         self.state = match self.state {
-            State::There { missed } if missed + 1 < AWAY_AFTER => {
-                State::There { missed: missed + 1 }
+            State::There { missed, foreign } if missed + 1 < AWAY_AFTER => {
+                State::There { missed: missed + 1, foreign }
             }
             State::There { .. } => {
                 State::Away { failures: 0, next: Some(now + spread(FIRST_DELAY, 0, random)) }
@@ -120,6 +158,43 @@ impl Circuit {
             // An answer to a request from before.
             away @ State::Away { .. } => away,
         };
+    }
+
+    /// Somebody answered in SiteWise's place. As long as other requests pass it is that one's own
+    /// affair. Gives back whether SiteWise has just turned out to be away.
+    pub(super) fn foreign(
+        &mut self,
+        (stream, several): (Stream, bool),
+        probe: bool,
+        random: &mut Rng,
+        now: Instant,
+    ) -> bool {
+        match self.state {
+            State::There { missed, foreign } => {
+                let row = match foreign {
+                    Some(row) => Row {
+                        count: row.count + 1,
+                        several: row.several || several || row.first != stream,
+                        ..row
+                    },
+                    None => Row { count: 1, since: now, first: stream, several },
+                };
+                let away =
+                    row.several && row.count >= AWAY_AFTER && now.since(row.since) >= FOREIGN_FOR;
+                self.state = match away {
+                    true => State::Away {
+                        failures: 0,
+                        next: Some(now + spread(FIRST_DELAY, 0, random)),
+                    },
+                    false => State::There { missed, foreign: Some(row) },
+                };
+                away
+            }
+            State::Away { .. } => {
+                self.missed(probe, random, now);
+                false
+            }
+        }
     }
 
     /// SiteWise denies access as a whole: credentials are missing, expired or wrong.
@@ -148,6 +223,27 @@ mod tests {
             assert!(delay <= LONGEST_DELAY);
         }
         assert!(delay(FaultKind::NotFound, 0, &mut random) >= Duration::from_secs(2));
+    }
+
+    #[test]
+    fn what_goes_on_failing_is_tried_ever_rarer_to_once_an_hour() {
+        let mut random = Rng::with_seed(7);
+        for kind in [FaultKind::NotFound, FaultKind::Foreign, FaultKind::Denied] {
+            let delays: Vec<_> = (0..=u8::MAX).map(|n| rarer(kind, n, &mut random)).collect();
+            let first_minutes: Duration = delays.iter().take(6).sum();
+            assert!(first_minutes < Duration::from_secs(240), "{kind:?}: {first_minutes:?}");
+            assert!(delays.iter().all(|delay| *delay <= RAREST), "{kind:?}");
+            assert!(delays[30..].iter().all(|delay| *delay >= RAREST / 2), "{kind:?}");
+            let week = Duration::from_secs(7 * 24 * 3600);
+            let tries = delays.iter().scan(Duration::ZERO, |at, delay| {
+                *at += *delay;
+                Some(*at)
+            });
+            let tries = tries.take_while(|at| *at < week).count();
+            assert!(tries < 250, "{kind:?}: {tries}");
+        }
+        // The account's own rate comes back by itself.
+        assert!(rarer(FaultKind::Throttled, 200, &mut random) <= LONGEST_DELAY);
     }
 
     #[test]

@@ -261,6 +261,7 @@ mod tests {
             since: at(0),
             care: Care::Shared,
             failures: 0,
+            why: None,
         }
     }
 

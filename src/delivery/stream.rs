@@ -7,7 +7,7 @@ use std::time::Duration;
 use super::point::{Class, Discard, Point, Stream};
 use super::ready::Lane;
 use super::second::{Admission, Any, Seconds};
-use crate::sitewise::api::{Quality, Tqv};
+use crate::sitewise::api::{FaultKind, Quality, Tqv};
 use crate::sitewise::limits::{
     ATTRIBUTE_ENTRIES_PER_SECOND, MEASUREMENT_ENTRIES_PER_SECOND, VALUES_PER_ENTRY,
 };
@@ -33,6 +33,8 @@ pub(super) struct Value {
     pub(super) care: Care,
     /// How often it went in vain by its own fault.
     pub(super) failures: u8,
+    /// Why it did so last.
+    pub(super) why: Option<FaultKind>,
 }
 
 /// Whom a value may be sent together with, after what happened to it.
@@ -70,8 +72,6 @@ pub(super) struct StreamState {
     not_before: Instant,
     /// Entries in a row of which nothing was taken.
     pub(super) failures: u8,
-    /// Whether the last entry was denied.
-    pub(super) denied: bool,
     /// Values in flight, all in one entry: there are never two.
     pub(super) flying: usize,
     /// The lane it is queued in.
@@ -124,7 +124,6 @@ impl StreamState {
             first: Instant::START,
             not_before: Instant::START,
             failures: 0,
-            denied: false,
             flying: 0,
             lane: None,
             wake: None,
@@ -173,6 +172,7 @@ impl StreamState {
     /// not too much.
     pub(super) fn put_aside(&mut self, value: Value, until: Instant) -> Option<Value> {
         if self.rare().aside.len() >= ASIDE {
+            self.keep_back(until);
             return self.put_back(value);
         }
         let (time, quality) = (value.tqv.time, value.tqv.quality);
@@ -264,6 +264,32 @@ impl StreamState {
         self.flying = values;
         let spacing = if self.is_static { STATIC_SPACING } else { SPACING };
         self.keep_back(now + spacing);
+    }
+
+    /// It was not the values: they may go with any others again.
+    pub(super) fn trust(&mut self) {
+        let aside = self.rare.iter_mut().flat_map(|rare| {
+            let Rare { history, aside } = &mut **rare;
+            history.iter_mut().chain(aside.iter_mut().map(|(_, value)| value))
+        });
+        for value in self.urgent.iter_mut().chain(aside) {
+            value.care = value.care.min(Care::Apart);
+        }
+    }
+
+    /// How many of the values that wait have failed so often.
+    pub(super) fn failing(&self, least: u8) -> usize {
+        let Rare { history, aside } = self.rare();
+        let waiting = self.urgent.iter().chain(history).chain(aside.iter().map(|(_, value)| value));
+        waiting.filter(|value| value.failures >= least).count()
+    }
+
+    /// Whether nothing is to be sent before `end`.
+    pub(super) fn rests_until(&self, end: Instant) -> bool {
+        self.flying == 0
+            && self.seconds.is_empty()
+            && (self.queued() == 0 || self.not_before > end)
+            && self.rare().aside.front().is_none_or(|(until, _)| *until > end)
     }
 
     /// Takes all values out that wait, those in flight excepted.
@@ -427,6 +453,7 @@ impl Value {
             since: now,
             care: Care::Shared,
             failures: 0,
+            why: None,
         }
     }
 

@@ -1,5 +1,6 @@
 mod answers;
 mod bill;
+mod foreign;
 mod laws;
 
 use uuid::Uuid;

@@ -31,6 +31,7 @@ pub struct Connection {
     server: u16,
     url: ServerUrl,
     filters: Vec<String>,
+    mqtt: config::Mqtt,
     template: Template,
     max_packet: usize,
     figures: Figures,
@@ -63,6 +64,7 @@ impl Connection {
                 sparkplug.groups.as_deref().unwrap_or_default(),
                 sparkplug.certificates,
             ),
+            mqtt: mqtt.clone(),
             template: Template::new(url, mqtt, who)?,
             max_packet: mqtt.max_packet,
             figures: Figures::default(),
@@ -107,6 +109,7 @@ impl Connection {
         let mut reported = None;
         while discard(&mut outbound) && !shutdown.is_cancelled() {
             let began = Instant::now();
+            let template = self.template.again(&self.url, &self.mqtt);
             let mut session = Session {
                 server: self.server,
                 url: &self.url,
@@ -115,7 +118,7 @@ impl Connection {
                 outbound: &mut outbound,
                 shutdown: &shutdown,
             };
-            let (end, announced) = session.run(&self.template).await;
+            let (end, announced) = session.run(&template).await;
             let failure = match end {
                 End::Failed(failure) => failure,
                 End::Closed => {

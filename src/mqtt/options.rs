@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
+use tracing::warn;
 
 use super::dial::Dial;
 use super::sieve::{self, Mark};
 use super::tls;
-use crate::config::{self, Scheme, Secret, ServerUrl};
+use crate::config::{self, Environment, Scheme, Secret, ServerUrl};
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
 
@@ -45,9 +46,8 @@ impl Template {
             Scheme::Mqtt | Scheme::Mqtts => (tcp(url), Transport::tcp()),
             Scheme::Ws | Scheme::Wss => (websocket(url)?, Transport::ws()),
         };
-        let tls = url.scheme.is_secure().then(|| tls::configuration(mqtt)).transpose()?;
         let (largest, mark) = (mqtt.max_packet, Mark::new());
-        let dial = Dial { url: url.clone(), tls, largest, mark };
+        let dial = dial(url, mqtt, mark)?;
         let (client_id, state_topic) = match who {
             Who::Host(id) => (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id))),
             Who::Observer(client_id) => (client_id, None),
@@ -62,20 +62,29 @@ impl Template {
             .set_pending_throttle(Duration::ZERO)
             // [message-flow-phid-sparkplug-clean-session-311]
             .set_clean_session(true);
-        match (&mqtt.username, &mqtt.password) {
-            (Some(username), Some(password)) => {
-                options.set_credentials(username.as_str(), bytes_of(password));
-            }
-            (Some(username), None) => {
-                options.set_username(username.as_str());
-            }
-            (None, _) => {}
-        }
+        set_credentials(&mut options, mqtt);
         Ok(Self { options, state_topic, mark })
     }
 
     pub(super) fn mark(&self) -> Mark {
         self.mark
+    }
+
+    /// With the certificates and the password that stand in their files now; as it is where none
+    /// came from a file, or what stands there cannot be used.
+    pub(super) fn again(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
+        let Some(read) = mqtt.again(&Environment) else { return self.clone() };
+        let made = read.and_then(|mqtt| {
+            let dial = dial(url, &mqtt, self.mark).map_err(|error| error.to_string())?;
+            let mut options = self.options.clone();
+            options.set_socket_connector(move |_, network| dial.clone().open(network));
+            set_credentials(&mut options, &mqtt);
+            Ok(Self { options, ..self.clone() })
+        });
+        made.unwrap_or_else(|reason| {
+            warn!(mqtt.server = %url, "{reason}; what was read before is used for {url}");
+            self.clone()
+        })
     }
 
     pub(super) fn is_observer(&self) -> bool {
@@ -93,6 +102,23 @@ impl Template {
     }
 }
 
+fn dial(url: &ServerUrl, mqtt: &config::Mqtt, mark: Mark) -> Result<Dial, tls::Error> {
+    let tls = url.scheme.is_secure().then(|| tls::configuration(mqtt)).transpose()?;
+    Ok(Dial { url: url.clone(), tls, largest: mqtt.max_packet, mark })
+}
+
+fn set_credentials(options: &mut MqttOptions, mqtt: &config::Mqtt) {
+    match (&mqtt.username, &mqtt.password) {
+        (Some(username), Some(password)) => {
+            options.set_credentials(username.as_str(), bytes_of(password));
+        }
+        (Some(username), None) => {
+            options.set_username(username.as_str());
+        }
+        (None, _) => {}
+    }
+}
+
 fn tcp(url: &ServerUrl) -> Broker {
     Broker::tcp(url.host.as_str(), url.port)
 }
@@ -101,7 +127,10 @@ fn tcp(url: &ServerUrl) -> Broker {
 fn websocket(url: &ServerUrl) -> Result<Broker, tls::Error> {
     let plain = ServerUrl { scheme: Scheme::Ws, ..url.clone() };
     let text = format!("{plain}{}", url.path);
-    Broker::websocket(text).map_err(|error| tls::Error::Url(url.clone(), error.to_string()))
+    Broker::websocket(text).map_err(|error| {
+        // The path may carry a token, and nobody needs to see it twice.
+        tls::Error::Url(url.clone(), error.to_string().replace(&url.path, "/..."))
+    })
 }
 
 fn bytes_of(secret: &Secret) -> Bytes {

@@ -96,7 +96,7 @@ impl Written {
             quality: word(&QUALITIES, &point.quality),
             data_type: word(&TYPES, &data_type),
             value,
-            refusal: word(&REFUSALS, &refusal),
+            refusal: refusal.label().to_owned(),
             reason: cut(reason),
             first_attempt: before.map_or(at.as_millis(), |before| before.first_attempt),
             last_attempt: at.as_millis(),
@@ -138,11 +138,6 @@ const TYPES: [(DataType, &str); 4] = [
     (DataType::Double, "DOUBLE"),
     (DataType::Boolean, "BOOLEAN"),
     (DataType::String, "STRING"),
-];
-const REFUSALS: [(Refusal, &str); 3] = [
-    (Refusal::OutOfRange, "out_of_range"),
-    (Refusal::Invalid, "invalid"),
-    (Refusal::Denied, "denied"),
 ];
 
 fn word<T: PartialEq>(words: &[(T, &str)], meant: &T) -> String {

@@ -388,6 +388,54 @@ pub struct EntryError {
     pub times: Vec<Timestamp>,
 }
 
+/// Quotas of the account, a second; none where it is not known.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Quotas {
+    /// BatchPutAssetPropertyValue requests.
+    pub requests: Option<u32>,
+    /// Values in them.
+    pub values: Option<u32>,
+    /// Each operation that writes models, and ListAssetModels.
+    pub model_writes: Option<u32>,
+    /// CreateAsset.
+    pub asset_creations: Option<u32>,
+    /// AssociateAssets.
+    pub associations: Option<u32>,
+    /// DescribeAsset and DescribeAssetModel, each.
+    pub describes: Option<u32>,
+    /// ListAssets and ListAssociatedAssets, each.
+    pub lists: Option<u32>,
+}
+
+impl Quotas {
+    /// Those that are known here, before those of `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self {
+            requests: self.requests.or(other.requests),
+            values: self.values.or(other.values),
+            model_writes: self.model_writes.or(other.model_writes),
+            asset_creations: self.asset_creations.or(other.asset_creations),
+            associations: self.associations.or(other.associations),
+            describes: self.describes.or(other.describes),
+            lists: self.lists.or(other.lists),
+        }
+    }
+
+    /// Each with its name.
+    pub fn named(self) -> [(&'static str, Option<u32>); 7] {
+        [
+            ("requests", self.requests),
+            ("values", self.values),
+            ("model_writes", self.model_writes),
+            ("asset_creations", self.asset_creations),
+            ("associations", self.associations),
+            ("describes", self.describes),
+            ("lists", self.lists),
+        ]
+    }
+}
+
 /// A call that did not do what it was asked.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind:?}: {message}")]
@@ -421,4 +469,7 @@ pub enum FaultKind {
     OutOfRange,
     /// AccessDeniedException or missing credentials: again once somebody has acted.
     Denied,
+    /// Refused, but not by SiteWise's judgement: by a proxy or a firewall, or with a code that
+    /// says nothing of what was sent. Perhaps for a part of it; again, and ever rarer.
+    Foreign,
 }

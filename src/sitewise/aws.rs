@@ -1,8 +1,10 @@
 //! The client: one call, one try, one answer in our words.
 
+mod answered;
 mod body;
 mod models;
 mod property;
+mod quotas;
 mod read;
 mod values;
 
@@ -16,11 +18,13 @@ use aws_credential_types::provider::ProvideCredentials;
 use aws_sdk_iotsitewise::Client;
 use aws_sdk_iotsitewise::config::Builder;
 use aws_sdk_iotsitewise::types::{ListAssetPropertiesFilter, ListAssetsFilter, TraversalDirection};
+use aws_smithy_async::time::SharedTimeSource;
 use uuid::Uuid;
 
 use super::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    Fault, FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
+    Fault, FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Quotas, Reading,
+    UpdateProperty,
 };
 use super::cache::Models;
 use super::client::SiteWise;
@@ -28,7 +32,9 @@ use super::convert::{self, NotAnId};
 use super::endpoint::Endpoint;
 use super::fault;
 use super::host_prefix::NoHostPrefix;
+use super::http;
 use super::limits::PAGE_ITEMS;
+use answered::Answered;
 use values::PutValues;
 
 /// How long a connection may take to stand.
@@ -46,6 +52,7 @@ pub struct AwsSiteWise {
     config: SdkConfig,
     endpoint: Endpoint,
     models: Models,
+    answered: Answered,
 }
 
 /// There is no AWS region in the environment, nor in a profile.
@@ -53,15 +60,35 @@ pub struct AwsSiteWise {
 #[error("no AWS region: set AWS_REGION")]
 pub struct NoRegion;
 
+/// There can be no client with what the environment says.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoClient {
+    /// See [`NoRegion`].
+    #[error(transparent)]
+    Region(#[from] NoRegion),
+    /// `AWS_CA_BUNDLE` is no bundle of certificate authorities.
+    #[error("AWS_CA_BUNDLE={0} cannot be used: {1}")]
+    Authorities(String, String),
+}
+
 impl AwsSiteWise {
-    /// From the SDK's own variables, profiles and credential sources.
+    /// From the SDK's own variables, profiles and credential sources, and `AWS_CA_BUNDLE`.
     ///
     /// # Errors
     ///
-    /// Without a region. Credentials are looked for by the first call.
-    pub async fn from_env() -> Result<Self, NoRegion> {
-        let config = Box::pin(aws_config::load_defaults(BehaviorVersion::latest())).await;
-        Self::new(&config)
+    /// Without a region, or with authorities that are none. Credentials are looked for by the
+    /// first call.
+    pub async fn from_env() -> Result<Self, NoClient> {
+        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        if let Some(path) =
+            std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.trim().is_empty())
+        {
+            let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
+            let client = read.and_then(|pem| http::trusting(&pem));
+            loader = loader.http_client(client.map_err(|why| NoClient::Authorities(path, why))?);
+        }
+        let config = Box::pin(loader.load()).await;
+        Ok(Self::new(&config)?)
     }
 
     /// From a configuration of the SDK, whose retries, timeouts and behaviour version are
@@ -84,14 +111,21 @@ impl AwsSiteWise {
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.clone());
+        let answered = Answered::new();
+        config.set_time_source(Some(SharedTimeSource::new(answered.clone())));
         config.set_app_name(AppName::new(APP_NAME).ok());
         config.set_behavior_version(Some(BehaviorVersion::latest()));
         let config = config.build();
-        let service = Builder::from(&config).interceptor(NoHostPrefix).build();
+        let service = Builder::from(&config).interceptor(NoHostPrefix);
+        let mut service = service.interceptor(answered.clone());
+        // An empty variable is as good as none: templates leave them behind.
+        service.set_endpoint_url(endpoint.url.clone());
+        let service = service.build();
         let client = Client::from_conf(service);
         // All that the rules of endpoints can miss is the region.
-        let values = PutValues::new(&config, &endpoint, timeouts).map_err(|_| NoRegion)?;
-        Ok(Self { client, values, config, endpoint, models: Models::new() })
+        let values = PutValues::new(&config, &endpoint, timeouts, answered.clone());
+        let values = values.map_err(|_| NoRegion)?;
+        Ok(Self { client, values, config, endpoint, models: Models::new(), answered })
     }
 
     /// Where the calls go.
@@ -105,7 +139,7 @@ impl AwsSiteWise {
     ///
     /// See [`account_and_region`].
     pub async fn account_and_region(&self) -> Result<(String, String), Fault> {
-        account_and_region(&self.config).await
+        ask_for_account(&self.config, &self.answered).await
     }
 }
 
@@ -298,6 +332,14 @@ impl SiteWise for AwsSiteWise {
         Box::pin(self.overwrite(update)).await
     }
 
+    async fn quotas(&self) -> Option<Result<Quotas, Fault>> {
+        Box::pin(quotas::ask(&self.config, &self.endpoint)).await
+    }
+
+    fn clock_ahead(&self) -> Option<i64> {
+        self.answered.ahead()
+    }
+
     async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Reading>, Fault> {
         Box::pin(self.read(&of)).await
     }
@@ -321,6 +363,13 @@ impl AwsSiteWise {
 /// [`Denied`](FaultKind::Denied) without credentials or region, or what STS answered.
 /// Source: [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
 pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), Fault> {
+    ask_for_account(config, &Answered::new()).await
+}
+
+async fn ask_for_account(
+    config: &SdkConfig,
+    answered: &Answered,
+) -> Result<(String, String), Fault> {
     let denied = |why: &str| Fault {
         kind: FaultKind::Denied,
         message: format!("learn the AWS account and region: {why}"),
@@ -332,7 +381,7 @@ pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), 
         provider.provide_credentials().await.map_err(|error| fault::of_credentials(&error))?;
     let account = match credentials.account_id() {
         Some(account) => account.as_str().to_owned(),
-        None => aws_sdk_sts::Client::new(config)
+        None => sts(config, answered)
             .get_caller_identity()
             .send()
             .await
@@ -341,6 +390,11 @@ pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), 
             .ok_or_else(|| denied("STS answered without an account"))?,
     };
     Ok((account, region.as_ref().to_owned()))
+}
+
+fn sts(config: &SdkConfig, answered: &Answered) -> aws_sdk_sts::Client {
+    let config = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
+    aws_sdk_sts::Client::from_conf(config.build())
 }
 
 /// Something that SiteWise's API has no way to say.

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    Fault, GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
+    Fault, GrowComposite, GrowModel, Model, ModelSummary, Page, Quotas, Reading, UpdateProperty,
 };
 
 /// SiteWise, as far as the bridge uses it.
@@ -113,6 +113,19 @@ pub trait SiteWise: Send + Sync + 'static {
         &self,
         entries: Vec<Entry>,
     ) -> impl Future<Output = Result<Vec<EntryError>, Fault>> + Send;
+
+    /// Reads the account's quotas, once and for two seconds at most; none where there is nobody to
+    /// ask.
+    /// [ListServiceQuotas](https://docs.aws.amazon.com/servicequotas/2019-06-24/apireference/API_ListServiceQuotas.html)
+    fn quotas(&self) -> impl Future<Output = Option<Result<Quotas, Fault>>> + Send {
+        std::future::ready(None)
+    }
+
+    /// By how many milliseconds our wall clock is ahead of SiteWise's, by its last answer; none
+    /// where that is not known.
+    fn clock_ahead(&self) -> Option<i64> {
+        None
+    }
 
     /// Reads the latest values of properties, each an asset's, at most
     /// [`ENTRIES_PER_BATCH_READ`](super::limits::ENTRIES_PER_BATCH_READ), each by itself: none

@@ -18,7 +18,9 @@ impl Endpoint {
     /// Where a client built from `config` goes, by the rules of the SDK: the service's own
     /// setting before the common one. None without a region.
     pub(super) fn of(config: &SdkConfig) -> Option<Self> {
-        let common = config.endpoint_url().map(str::to_owned);
+        // An empty variable is as good as none: templates leave them behind.
+        let set = |url: &String| !url.trim().is_empty();
+        let common = config.endpoint_url().map(str::to_owned).filter(set);
         let url = if config.get_origin("endpoint_url").is_client_config() {
             common
         } else {
@@ -28,7 +30,11 @@ impl Endpoint {
                 .profile("endpoint_url")
                 .build()
                 .ok()?;
-            config.service_config().and_then(|settings| settings.load_config(key)).or(common)
+            config
+                .service_config()
+                .and_then(|settings| settings.load_config(key))
+                .filter(set)
+                .or(common)
         };
         Some(Self { region: config.region()?.as_ref().to_owned(), url })
     }

@@ -5,33 +5,86 @@ use std::fmt::Display;
 
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_iotsitewise::error::{ProvideErrorMetadata, SdkError};
+use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
+use serde_json::{Map, Value};
 
 use super::api::{Fault, FaultKind};
+
+/// Where an error says its code, before a colon and a URL.
+const ERROR_TYPE: &str = "x-amzn-errortype";
+
+/// What an answer says of its failure: the code in a header or in the body, the words in the
+/// body. Whoever stands in between may have written it, so that it is read as far as it can be.
+/// Source:
+/// [AWS restJson1](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
+#[derive(Debug, Default)]
+pub(super) struct Said {
+    pub(super) code: Option<String>,
+    pub(super) message: Option<String>,
+}
+
+impl Said {
+    pub(super) fn of(answer: &HttpResponse) -> Self {
+        let body = answer.body().bytes().unwrap_or_default();
+        // Of a name that stands there twice the last counts.
+        let body: Map<String, Value> = serde_json::from_slice(body).unwrap_or_default();
+        let text = |name: &&str| body.get(*name).and_then(Value::as_str).map(str::to_owned);
+        let codes = ["code", "__type", "Code"];
+        let codes = answer
+            .headers()
+            .get(ERROR_TYPE)
+            .map(str::to_owned)
+            .into_iter()
+            .chain(codes.iter().filter_map(text));
+        let codes: Vec<String> = codes.map(|code| bare(&code)).filter(|c| !c.is_empty()).collect();
+        let known = codes.iter().find(|code| of_code(code).is_some()).cloned();
+        let messages = ["message", "Message", "errorMessage"];
+        Self { code: known.or(codes.into_iter().next()), message: messages.iter().find_map(text) }
+    }
+}
+
+/// A code without its namespace before and the URL behind.
+fn bare(code: &str) -> String {
+    let code = code.split(':').next().unwrap_or_default();
+    code.rsplit('#').next().unwrap_or_default().trim().to_owned()
+}
 
 /// The fault of a call that tried to do what `tried` says.
 ///
 /// Judged by the error's code and never by its variant: not every operation models every
 /// error that it can answer with.
-pub(super) fn of_call<E>(tried: impl Display, error: &SdkError<E>) -> Fault
+pub(super) fn of_call<E>(tried: impl Display, error: &SdkError<E, HttpResponse>) -> Fault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let (kind, why) = match error {
         SdkError::ServiceError(answer) => {
+            let said = Said::of(answer.raw());
             let status = answer.raw().status().as_u16();
             let error = answer.err();
-            let kind = error.code().and_then(of_code).unwrap_or(of_status(status));
-            let code = error.code().map_or(format!("status {status}"), str::to_owned);
-            match error.message() {
+            let code = said.code.as_deref().or(error.code());
+            let kind = code.and_then(of_code).unwrap_or(of_status(status));
+            let code = code.map_or(format!("status {status}"), str::to_owned);
+            match error.message().or(said.message.as_deref()) {
                 Some(message) => (kind, format!("{code}: {message}")),
                 None => (kind, code),
             }
         }
         SdkError::TimeoutError(_) => (FaultKind::Unavailable, "no answer in time".to_owned()),
         SdkError::ResponseError(answer) => {
-            let status = answer.raw().status().as_u16();
-            let why = format!("unreadable answer with status {status}: {}", chain(error));
-            (of_status(status), why)
+            let status = answer.raw().status();
+            let said = Said::of(answer.raw());
+            match said.code.filter(|_| !status.is_success()) {
+                Some(code) => {
+                    let kind = of_code(&code).unwrap_or(of_status(status.as_u16()));
+                    (kind, format!("{code}: {}", said.message.unwrap_or_default()))
+                }
+                None => {
+                    let status = status.as_u16();
+                    let why = format!("unreadable answer with status {status}: {}", chain(error));
+                    (of_status(status), why)
+                }
+            }
         }
         SdkError::ConstructionFailure(_) => (of_local(error, FaultKind::Invalid), chain(error)),
         // `SdkError` may get variants: all there are left here are failures to ask.
@@ -108,17 +161,14 @@ fn of_code(code: &str) -> Option<FaultKind> {
     })
 }
 
-/// Kind by HTTP status, for answers without a code: those of proxies and load balancers.
+/// Kind by HTTP status, for answers without a code that means something: those of proxies,
+/// firewalls and load balancers. They know nothing of values, models and assets.
 fn of_status(status: u16) -> FaultKind {
     match status {
         429 => FaultKind::Throttled,
-        401 | 403 | 407 => FaultKind::Denied,
-        404 => FaultKind::NotFound,
+        401 | 407 => FaultKind::Denied,
         408 => FaultKind::Unavailable,
-        409 => FaultKind::Conflict,
-        410 => FaultKind::Limit,
-        412 => FaultKind::Changed,
-        400..=499 => FaultKind::Invalid,
+        400..=499 => FaultKind::Foreign,
         _ => FaultKind::Unavailable,
     }
 }

@@ -2,6 +2,7 @@
 
 use super::caps::Cap;
 use super::mapping::Adjustment;
+use crate::delivery::figures::Refused;
 
 /// Why a value was given up before it became a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -79,7 +80,7 @@ pub struct Counts {
     /// Of these: became points.
     pub points: u64,
     /// Of these: refused, and handed to the dead letters.
-    pub refused: u64,
+    pub refused: Refused,
     /// Points that the bridge made by itself: presence, attributes, stale marks, heartbeats.
     pub own_points: u64,
     /// Latest values that could not be read after a start, so that it is not known whether what

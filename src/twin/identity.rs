@@ -266,4 +266,20 @@ mod tests {
         let long = namespace.external_id(&"x/".repeat(300), id);
         assert_eq!(long.len(), limits::EXTERNAL_ID_CHARS);
     }
+
+    /// The user guide wants a letter or a digit at both ends, the API model takes `_` as well.
+    #[test]
+    fn external_ids_begin_and_end_with_a_letter_or_a_digit() {
+        let namespace = Namespace::new("a");
+        let id = namespace.model("x");
+        for words in ["_types_/Motor", "__", "_", "", "-", "/_/", "\u{e9}_\u{e9}", "a_", ":._-"] {
+            let external = namespace.external_id(words, id);
+            let ends = [external.chars().next(), external.chars().last()];
+            let fit = ends.iter().flatten().all(char::is_ascii_alphanumeric);
+            assert!(fit, "{words:?} became {external}");
+        }
+        // One that was made before is known again all the same.
+        let before = format!("_types_-Motor.{}", namespace.mark(id));
+        assert!(namespace.owns(id, Some(&before)));
+    }
 }

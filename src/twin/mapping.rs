@@ -201,6 +201,30 @@ pub fn convert(
     }
 }
 
+/// What was refused, to be looked at: a number, a Boolean or text as it came, anything else as
+/// text that people can read.
+pub fn as_it_came(value: Option<&Value>) -> Variant {
+    let text = |text: String| Variant::String(text.into());
+    match value {
+        None => Variant::Null(DataType::String),
+        Some(Value::Boolean(flag)) => Variant::Boolean(*flag),
+        Some(Value::Float(number)) => Variant::Double(f64::from(*number)),
+        Some(Value::Double(number)) => Variant::Double(*number),
+        Some(Value::Int(number)) => match i32::try_from(*number) {
+            Ok(number) => Variant::Integer(number),
+            Err(_) => text(number.to_string()),
+        },
+        Some(Value::UInt(number) | Value::DateTime(number)) => match i32::try_from(*number) {
+            Ok(number) => Variant::Integer(number),
+            Err(_) => text(number.to_string()),
+        },
+        Some(Value::String(words)) => text(words.chars().take(limits::STRING_BYTES).collect()),
+        Some(Value::DataSet(set)) => text(json_of_data_set(set)),
+        Some(Value::Array(elements)) => text(json_of_array(elements)),
+        Some(Value::Bytes(bytes)) => text(format!("{} bytes", bytes.len())),
+    }
+}
+
 /// An attribute's default, as the text that SiteWise parses by the type of `form`; none for what
 /// is null, or would be.
 pub fn default_text(value: &Value, form: Form) -> Option<String> {

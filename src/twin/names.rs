@@ -123,7 +123,7 @@ pub(super) fn description(text: &str) -> Option<String> {
 pub(super) fn slug(words: &str, room: usize) -> String {
     let mut slug = String::with_capacity(words.len());
     for c in words.chars() {
-        if c.is_ascii_alphanumeric() || c == '_' {
+        if c.is_ascii_alphanumeric() || (c == '_' && !slug.is_empty()) {
             slug.push(c);
         } else if !slug.is_empty() && !slug.ends_with('-') {
             slug.push('-');
@@ -199,6 +199,6 @@ mod tests {
     fn slugs_keep_what_can_be_read() {
         assert_eq!(slug("Nordsee/gw 1/T07", 99), "Nordsee-gw-1-T07");
         assert_eq!(slug("ß", 99), "x");
-        assert_eq!(slug("_types_/A", 5), "_type");
+        assert_eq!(slug("_types_/A", 5), "types");
     }
 }

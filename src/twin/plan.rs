@@ -319,8 +319,17 @@ impl Plan {
     }
 
     /// SiteWise does not know an asset or a property of it, although it should.
+    ///
+    /// Where looking did not help it is not looked again and again: somebody may have taken a
+    /// property away that values still come for.
     pub fn missing(&mut self, ix: AssetIx, assets: &Assets, now: Instant) {
         let model = assets.get(ix).model;
+        if let Some(state) = self.assets.get_mut(ix.0 as usize)
+            && state.stage == AssetStage::Active
+            && !state.looks.one_more(now)
+        {
+            return;
+        }
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
             && state.stage == AssetStage::Active
         {

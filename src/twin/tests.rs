@@ -239,7 +239,10 @@ impl Rig {
         let counts = self.twin.counts();
         assert_eq!(
             counts.values,
-            counts.points + counts.refused + counts.dropped_in_all() + self.twin.held() as u64,
+            counts.points
+                + counts.refused.total()
+                + counts.dropped_in_all()
+                + self.twin.held() as u64,
             "{counts:?}"
         );
         assert_eq!(counts.points + counts.own_points, self.points.len() as u64);

@@ -16,7 +16,7 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Sample;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::text::shown;
-use crate::time::{Now, Timestamp};
+use crate::time::{Clocks, Now, Timestamp};
 
 const OUT_OF_WINDOW: &str = "its time is not within seven days back and five minutes ahead";
 const TOO_LONG: &str = "its JSON is longer than a string in SiteWise may be";
@@ -30,11 +30,19 @@ pub(super) struct Writer {
     pub outputs: VecDeque<Output>,
     /// As what the value at hand has been sent already.
     pub sent: Option<Key>,
+    /// Whether a value's time can be judged.
+    pub clocks: Clocks,
 }
 
 impl Writer {
     pub(super) fn new(world: World) -> Self {
-        Self { world, points: Vec::new(), outputs: VecDeque::new(), sent: None }
+        Self {
+            world,
+            points: Vec::new(),
+            outputs: VecDeque::new(),
+            sent: None,
+            clocks: Clocks::Agree,
+        }
     }
 
     /// A sample's value for its property, at `time`; none if it was refused.
@@ -59,7 +67,7 @@ impl Writer {
             Err(unfit) => {
                 let (value, reason) = match unfit {
                     Unfit::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
-                    Unfit::OtherType => (Variant::Null(target.form.data_type()), OTHER_TYPE),
+                    Unfit::OtherType => (mapping::as_it_came(sample.value.as_ref()), OTHER_TYPE),
                 };
                 let quality = mapping::quality(sample.quality);
                 let point = self.point(target, Tqv { time: sample.time, quality, value }, class);
@@ -71,7 +79,7 @@ impl Writer {
 
     /// A value of the plant; false if its time is not one that SiteWise takes.
     pub(super) fn plant(&mut self, target: Target, tqv: Tqv, class: Class, now: Now) -> bool {
-        let taken = in_window(tqv.time, now);
+        let taken = self.clocks == Clocks::Differ || in_window(tqv.time, now);
         let point = self.point(target, tqv, class);
         if self.sent.take().is_some_and(|sent| sent == point.key()) {
             // It counted as the bridge's own, for its value was still held.
@@ -217,7 +225,7 @@ impl Writer {
     }
 
     fn refuse(&mut self, point: Point, refusal: Refusal, reason: &'static str) {
-        self.world.counts.refused += 1;
+        self.world.counts.refused.count(refusal);
         self.outputs.push_back(Output::Refused { point, refusal, reason });
     }
 

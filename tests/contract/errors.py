@@ -99,9 +99,9 @@ def special(world, operation, error, base, api):
 
 def conflict(world, operation, base, api):
     if operation in ("CreateAsset", "DeleteAssetModel"):
-        # The model's assets stand in the way of the one, its new state in the way of the other.
+        # The models that use it stand in the way of the one, its new state in the way of the other.
         if operation == "DeleteAssetModel":
-            return {"assetModelId": world.gearbox}
+            return {"assetModelId": world.component}
         return None
     if operation == "DeleteAssetModelCompositeModel":
         return {"assetModelId": world.gearbox, "assetModelCompositeModelId": world.inline}

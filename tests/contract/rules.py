@@ -269,7 +269,7 @@ def models(world):
              assetModelHierarchies=[{"id": world.hierarchy, "name": "gearboxes", "childAssetModelId": world.gearbox}],
              assetModelProperties=[hottest])
     refused(world, "its input taken away", CONFLICT, update, **same, assetModelProperties=kept[1:3])
-    refused(world, "a deleted model in use", CONFLICT, "DeleteAssetModel", assetModelId=world.gearbox)
+    refused(world, "a deleted model that has assets", INVALID, "DeleteAssetModel", assetModelId=world.gearbox)
     refused(world, "a composite of a model with assets", CONFLICT, "DeleteAssetModelCompositeModel",
             assetModelId=world.gearbox, assetModelCompositeModelId=world.inline)
     refused(world, "a component in use", CONFLICT, "DeleteAssetModel", assetModelId=world.component)

@@ -2,6 +2,9 @@
 # Holds sitewise-local against AWS's own service model and against the clients that AWS ships.
 #
 #   tests/contract/run.sh          everything; installs what it needs into a folder of its own
+#   tests/contract/run.sh --aws    asks AWS itself what the emulator's README calls unverified, with
+#                                  the credentials and the region of the environment; says what it
+#                                  costs, and deletes what it makes, also after Ctrl-C
 #
 # Needs cargo, python3 with venv, node with npm, and the package registries. CONTRACT_CACHE names a
 # folder that keeps what is installed between runs. Ends with the line "N passed, N failed".
@@ -85,6 +88,21 @@ build() {
 }
 
 mkdir -p "$cache"
+if [ "${1:-}" = --aws ]; then
+    export PYTHONDONTWRITEBYTECODE=1
+    install_python || exit 1
+    # Ctrl-C is for the one that deletes: this shell waits for it.
+    trap : INT TERM
+    "$cache/venv/bin/python" "$here/account.py" &
+    asks=$!
+    trap 'kill -TERM "$asks" 2>/dev/null' INT TERM
+    status=130
+    while kill -0 "$asks" 2>/dev/null; do
+        wait "$asks"
+        status=$?
+    done
+    exit "$status"
+fi
 export PYTHONDONTWRITEBYTECODE=1 NODE_NO_WARNINGS=1
 unset AWS_PROFILE AWS_ENDPOINT_URL AWS_ENDPOINT_URL_IOTSITEWISE
 python=$cache/venv/bin/python
@@ -102,6 +120,10 @@ part "life with the AWS CLI" 120 "$python" "$here/life_cli.py" "$address" "$cach
 part "life with JavaScript" 60 node "$here/life.mjs" "$address" "$cache/node"
 part "life with Rust" 60 "$target/debug/sitewise-life" "$address"
 part "faults over the wire" 60 "$python" "$here/wire_faults.py" "$address"
+export AWS_ACCESS_KEY_ID=local AWS_SECRET_ACCESS_KEY=local AWS_DEFAULT_REGION=us-east-1
+serve --create-delay 1s --update-delay 300ms --conflict-delay 1s
+part "questions to an account" 180 "$python" "$here/account.py" --endpoint "http://$address" --as-emulated
+part "questions that are stopped" 180 "$python" "$here/stopped.py" "$address"
 part "state across restarts" 60 "$python" "$here/restart.py" "$target/debug/sitewise-local" "$work/state"
 echo "$passed passed, $failed failed"
 [ "$failed" -eq 0 ]

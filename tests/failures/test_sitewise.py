@@ -100,3 +100,25 @@ class Away(Case):
         accounts = self.end()
         self.assertEqual(accounts.named("refused").total(), 0)
         self.assertEqual(accounts.named("discarded").keys(), {"full"})
+
+
+class YoungAccount(Case):
+    """What a new account does: the role works after half a minute only, creation takes a minute,
+    a model that has just become ACTIVE conflicts, and values show late."""
+
+    sitewise = (
+        "--denied-for=30s",
+        "--create-delay=60s",
+        "--update-delay=10s",
+        "--conflict-delay=5s",
+        "--read-delay=3s",
+    )
+    known_within = 420
+    per_second = 100
+
+    def test_a_young_account_is_waited_for(self) -> None:
+        self.start()
+        self.wait_until_known()
+        self.publish(500)
+        accounts = self.end()
+        self.assertEqual(accounts.named("refused", "refused_early", "discarded").total(), 0)

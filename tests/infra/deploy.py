@@ -93,6 +93,14 @@ def only_the_secret_is_read(world, secret):
     assert world.rights()["secretsmanager:GetSecretValue"] == [secret], world.rights()
 
 
+def only_the_secret_s_key_is_used(world, key):
+    assert world.rights()["kms:Decrypt"] == [key], world.rights()
+
+
+def only_the_image_s_repository_is_read(world, repository):
+    assert world.rights()["ecr:BatchGetImage"] == [repository], world.rights()
+
+
 def rights_name_account_and_region(world):
     account = world.client("sts").get_caller_identity()["Account"]
     rights = world.rights()
@@ -158,15 +166,24 @@ def main(endpoint, kind, aws):
     secret = world.client("secretsmanager").create_secret(
         Name="plant/mqtt", SecretString='{"MQTT_PASSWORD": "in-the-secret"}'
     )["ARN"]
+    key = world.client("kms").create_key()["KeyMetadata"]["Arn"]
+    # An image of another account and region.
+    repository = "arn:aws:ecr:us-east-1:210987654321:repository/sparkwise"
     parameters = {
         **world.network(),
         "Image": IMAGE,
         "MqttUrl": "mqtts://mqtt.plant.example:8883",
         "MqttUsername": "sparkwise",
         "MqttSecret": secret,
+        "MqttSecretKeyArn": key,
+        "ImageRepositoryArn": repository,
+        "MqttPort": "443",
+        "MqttSecondPort": "8883",
     }
     checks = [
         lambda: only_the_secret_is_read(world, secret),
+        lambda: only_the_secret_s_key_is_used(world, key),
+        lambda: only_the_image_s_repository_is_read(world, repository),
         lambda: rights_name_account_and_region(world),
     ]
     if kind == "moto":

@@ -126,6 +126,43 @@ def break_kept(tree):
     tree["Resources"]["Disk"]["DeletionPolicy"] = "Delete"
 
 
+def break_left_behind(tree):
+    """A file system that a failed first creation leaves behind."""
+    tree["Resources"]["Disk"]["DeletionPolicy"] = "Retain"
+
+
+def break_every_key(tree):
+    statement = properties(tree, "SecretKeyPolicy")["PolicyDocument"]["Statement"][0]
+    statement["Resource"] = "arn:aws:kms:*:123456789012:key/*"
+
+
+def break_key_without_service(tree):
+    del properties(tree, "SecretKeyPolicy")["PolicyDocument"]["Statement"][0]["Condition"]
+
+
+def break_way_to_aws(tree):
+    del properties(tree, "TaskGroup")["SecurityGroupEgress"][0]
+
+
+def break_port_443(tree):
+    """As it was: whatever the port, a rule of its own."""
+    rules = properties(tree, "TaskGroup")["SecurityGroupEgress"]
+    rules[1] = rules[1]["Fn::If"][1]
+
+
+def break_images(tree):
+    statements = properties(tree, "ExecutionRole")["Policies"][0]["PolicyDocument"]["Statement"]
+    statements[1]["Resource"] = "arn:aws:ecr:eu-west-1:123456789012:repository/*"
+
+
+def break_role_of_ecs(tree):
+    tree["Resources"]["EcsRole"]["DeletionPolicy"] = "Delete"
+
+
+def break_order_of_ecs(tree):
+    properties(tree, "Cluster")["Tags"] = [{"Key": "EcsRole", "Value": "of the account"}]
+
+
 def break_transit(tree):
     volume = properties(tree, "Task")["Volumes"][0]["Fn::If"][1]
     volume["EFSVolumeConfiguration"]["TransitEncryption"] = "DISABLED"
@@ -150,6 +187,14 @@ BREAKS = {
     break_exec: "nobody_is_let_in",
     break_encryption: "the_disk_is_encrypted_and_kept",
     break_kept: "the_disk_is_encrypted_and_kept",
+    break_left_behind: "the_disk_is_encrypted_and_kept",
+    break_every_key: "keys_are_used_through_their_service",
+    break_key_without_service: "keys_are_used_through_their_service",
+    break_way_to_aws: "aws_is_reached_whatever_the_mqtt_port",
+    break_port_443: "aws_is_reached_whatever_the_mqtt_port",
+    break_images: "images_have_a_home",
+    break_role_of_ecs: "the_role_of_ecs_is_kept",
+    break_order_of_ecs: "the_role_of_ecs_is_kept",
     break_transit: "the_disk_is_encrypted_and_kept",
 }
 
@@ -163,6 +208,52 @@ def a_secret_is_taken_by_name_only(tree):
     if found != taken:
         print(f"MqttSecret takes {found}")
     return 0 if found == taken else 1
+
+
+def resolved(tree, condition, parameters):
+    """A condition of the template, for these values of its parameters."""
+    kind, operands = next(iter(condition.items()))
+    if kind == "Ref":
+        return str(parameters.get(operands, tree["Parameters"][operands].get("Default", "")))
+    if kind == "Condition":
+        return resolved(tree, tree["Conditions"][operands], parameters)
+    if kind == "Fn::Equals":
+        values = [
+            resolved(tree, operand, parameters) if isinstance(operand, dict) else str(operand)
+            for operand in operands
+        ]
+        return values[0] == values[1]
+    found = [resolved(tree, operand, parameters) for operand in operands]
+    return {"Fn::Not": lambda: not found[0], "Fn::Or": lambda: any(found), "Fn::And": lambda: all(found)}[kind]()
+
+
+def ports(tree, **parameters):
+    """What the task's security group lets out."""
+    found = []
+    for rule in properties(tree, "TaskGroup")["SecurityGroupEgress"]:
+        if "Fn::If" in rule:
+            condition, rule, _ = rule["Fn::If"]
+            if not resolved(tree, {"Condition": condition}, parameters):
+                continue
+        port = rule["FromPort"]
+        found.append(str(resolved(tree, port, parameters) if isinstance(port, dict) else port))
+    return found
+
+
+def each_port_is_let_out_once(tree):
+    """Two rules that are alike are one to EC2: taking one away takes both."""
+    cases = [
+        ({}, ["443", "8883"]),
+        ({"MqttPort": 443}, ["443"]),
+        ({"MqttPort": 1883, "MqttSecondPort": 8883}, ["443", "1883", "8883"]),
+        ({"MqttPort": 8883, "MqttSecondPort": 443, "MqttThirdPort": 8883}, ["443", "8883"]),
+        ({"MqttSecondPort": 1883, "MqttThirdPort": 1883}, ["443", "8883", "1883"]),
+        ({"MqttPort": 1, "MqttSecondPort": 2, "MqttThirdPort": 3}, ["443", "1", "2", "3"]),
+    ]
+    wrong = [(given, found) for given, right in cases if (found := ports(tree, **given)) != right]
+    for given, found in wrong:
+        print(f"{given} lets out {found}")
+    return 1 if wrong else 0
 
 
 def main(guard):
@@ -179,7 +270,8 @@ def main(guard):
             print(f"{name}: broken {sorted(found)}, not {sorted(rule)}")
             wrong += 1
     wrong += a_secret_is_taken_by_name_only(trees[0])
-    print(f"{len(trees) + 1 - wrong} passed, {wrong} failed")
+    wrong += each_port_is_let_out_once(trees[0])
+    print(f"{len(trees) + 2 - wrong} passed, {wrong} failed")
     return wrong
 
 

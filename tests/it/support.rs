@@ -63,6 +63,11 @@ pub(crate) struct Bridge {
 
 impl Bridge {
     pub(crate) fn start(broker: &Broker, emulator: &Emulator, variables: &[(&str, &str)]) -> Self {
+        Self::start_at(broker, &emulator.endpoint, variables)
+    }
+
+    /// With SiteWise at this URL.
+    pub(crate) fn start_at(broker: &Broker, endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let mut source: BTreeMap<String, String> = BTreeMap::from([
             ("MQTT_URL".into(), broker.url()),
             ("AWS_REGION".into(), "eu-west-1".into()),
@@ -72,7 +77,7 @@ impl Bridge {
         ]);
         source.extend(variables.iter().map(|(name, value)| ((*name).into(), (*value).into())));
         let config = Config::load(&source).unwrap();
-        let sitewise = AwsSiteWise::new(&sdk::config(&emulator.endpoint)).unwrap();
+        let sitewise = AwsSiteWise::new(&sdk::config(endpoint)).unwrap();
         let (stop, stopped) = oneshot::channel();
         let (bound, console) = watch::channel(None);
         let task = tokio::spawn(async move {

@@ -5,7 +5,7 @@
 //! mutex. Asynchronous states are steps in a queue, carried out by [`Account::settle`].
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, VecDeque};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -13,6 +13,7 @@ use uuid::Uuid;
 
 use crate::limits::Limits;
 use crate::options::{EntriesPerSecond, Options};
+use crate::values::point::Point;
 use crate::values::stream::{StreamKey, Streams};
 use crate::wire::error::{Error, Kind, Resource, Result};
 use crate::wire::reference::Reference;
@@ -49,6 +50,8 @@ pub(crate) struct Setting {
     pub(crate) region: String,
     pub(crate) create_delay: Duration,
     pub(crate) update_delay: Duration,
+    pub(crate) conflict_delay: Duration,
+    pub(crate) read_delay: Duration,
     pub(crate) limits: Limits,
     pub(crate) double_limit: f64,
     pub(crate) history_per_stream: usize,
@@ -92,6 +95,9 @@ pub(crate) struct Account {
     pub(crate) index: Index,
     /// The name of the model whose creation or update, under way now, shall end FAILED.
     pub(crate) doomed: Option<String>,
+    /// Values that were taken and cannot be read yet, with the time from which on they can. They
+    /// are not kept across restarts.
+    pub(crate) unreadable: VecDeque<(Moment, StreamKey, Point)>,
     /// Counts changes, so that an unchanged state is not written again.
     pub(crate) changes: u64,
 }
@@ -103,12 +109,21 @@ impl Account {
             region: options.region.clone(),
             create_delay: options.create_delay,
             update_delay: options.update_delay,
+            conflict_delay: options.conflict_delay,
+            read_delay: options.read_delay,
             limits: options.limits.clone(),
             double_limit: options.double_limit,
             history_per_stream: options.history_per_stream.max(1),
             entries_per_second: options.entries_per_second,
         };
-        Self { setting, state: State::default(), index: Index::default(), doomed: None, changes: 0 }
+        Self {
+            setting,
+            state: State::default(),
+            index: Index::default(),
+            doomed: None,
+            unreadable: VecDeque::new(),
+            changes: 0,
+        }
     }
 
     /// Takes over a state that was kept, and makes its look-ups.

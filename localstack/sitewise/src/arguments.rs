@@ -15,6 +15,9 @@ Usage: sitewise-local [options]
   --listen ADDR:PORT        where to listen (127.0.0.1:4567; port 0 takes a free one)
   --create-delay TIME       how long models and assets stay CREATING (200ms)
   --update-delay TIME       how long updates and deletions take (200ms)
+  --conflict-delay TIME     how long CreateAsset conflicts after its model is ACTIVE (0)
+  --read-delay TIME         how long a value that was taken cannot be read yet (0)
+  --denied-for TIME         how long everything is denied after the start (0)
   --account NUMBER          the account in ARNs (123456789012)
   --region NAME             the region in ARNs (us-east-1)
   --history COUNT           values kept of each stream (10000)
@@ -69,6 +72,9 @@ pub(crate) fn parse(arguments: impl Iterator<Item = String>) -> Result<Command, 
             "--listen" => serve.listen = number(&name, &value()?)?,
             "--create-delay" => options.create_delay = duration(&name, &value()?)?,
             "--update-delay" => options.update_delay = duration(&name, &value()?)?,
+            "--conflict-delay" => options.conflict_delay = duration(&name, &value()?)?,
+            "--read-delay" => options.read_delay = duration(&name, &value()?)?,
+            "--denied-for" => options.denied_for = duration(&name, &value()?)?,
             "--account" => options.account = value()?,
             "--region" => options.region = value()?,
             "--history" => options.history_per_stream = number(&name, &value()?)?,

@@ -60,6 +60,12 @@ pub struct Options {
     pub create_delay: Duration,
     /// How long an update or a deletion takes; for models half of it UPDATING, half PROPAGATING.
     pub update_delay: Duration,
+    /// How long `CreateAsset` still answers with a conflict after its model has become ACTIVE.
+    pub conflict_delay: Duration,
+    /// How long a value that was taken cannot be read yet.
+    pub read_delay: Duration,
+    /// How long everything is denied after the start, as to a role that was just made.
+    pub denied_for: Duration,
     /// The account's number, for ARNs.
     pub account: String,
     /// The region, for ARNs.
@@ -85,6 +91,9 @@ impl Default for Options {
         Self {
             create_delay: Duration::ZERO,
             update_delay: Duration::ZERO,
+            conflict_delay: Duration::ZERO,
+            read_delay: Duration::ZERO,
+            denied_for: Duration::ZERO,
             account: "123456789012".into(),
             region: "us-east-1".into(),
             clock: Clock::default(),

@@ -41,13 +41,16 @@ pub(crate) struct Core {
 pub(crate) struct Shared {
     clock: Clock,
     options: Options,
+    denied_until: Moment,
     core: Mutex<Core>,
 }
 
 impl Shared {
     pub(crate) fn new(options: Options) -> Self {
         let core = Core::new(&options);
-        Self { clock: options.clock.clone(), options, core: Mutex::new(core) }
+        let clock = options.clock.clone();
+        let denied_until = Moment::from_system(clock.now()).plus(options.denied_for);
+        Self { clock, options, denied_until, core: Mutex::new(core) }
     }
 
     pub(crate) fn clock_now(&self) -> std::time::SystemTime {
@@ -86,6 +89,11 @@ impl Shared {
         let now = self.now();
         let mut core = self.lock();
         core.usage.request(operation.name);
+        if now < self.denied_until {
+            core.usage.error(Kind::AccessDenied.name());
+            let message = "The role may not do this yet";
+            return Err(Error::new(Kind::AccessDenied, message));
+        }
         if verdict.lost == Some(Lost::BeforeWork) {
             return Err(Error::new(Kind::InternalFailure, "The answer is dropped"));
         }

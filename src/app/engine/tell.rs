@@ -4,6 +4,8 @@ use tracing::{error, info, warn};
 
 use crate::bridge::Output;
 use crate::outbox::Change;
+use crate::console::degraded;
+use crate::delivery::point::Stream;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
@@ -40,6 +42,18 @@ pub(super) fn disk(change: &Change) {
         Change::Well => info!("the outbox is written again"),
         Change::Full => {}
     }
+}
+
+/// Values of a property are not taken again and again.
+pub(super) fn held(stream: Stream, names: (Option<&str>, Option<&str>), reason: &str) {
+    let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
+    warn!(
+        sitewise.asset_id = %stream.asset,
+        sitewise.property_id = %stream.property,
+        "values of {asset} / {property}, and perhaps of more of its properties, are not taken while \
+         others are: {reason}; they wait and are tried ever rarer, to once an hour; {}",
+        degraded::HELD_REMEDY
+    );
 }
 
 /// Writes it; what is to be done and not told is passed over.

@@ -15,7 +15,7 @@ use crate::mqtt::Connection;
 use crate::outbox::memory::Memory;
 use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    GrowComposite, GrowModel, Model, ModelSummary, Page, Tqv, UpdateProperty,
+    GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
 };
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric};
@@ -59,7 +59,11 @@ impl SiteWise for Silent {
     async fn list_children(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, Fault> {
         pending().await
     }
-    async fn read_units(&self, _: Uuid) -> Result<Vec<(Uuid, Option<String>)>, Fault> {
+    async fn read_units(
+        &self,
+        _: Uuid,
+        _: Option<String>,
+    ) -> Result<Page<(Uuid, Option<String>)>, Fault> {
         pending().await
     }
     async fn describe_property(&self, _: Uuid, _: Uuid) -> Result<AssetProperty, Fault> {
@@ -71,7 +75,7 @@ impl SiteWise for Silent {
     async fn put(&self, _: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
         pending().await
     }
-    async fn read_values(&self, _: Vec<(Uuid, Uuid)>) -> Result<Vec<Option<Tqv>>, Fault> {
+    async fn read_values(&self, _: Vec<(Uuid, Uuid)>) -> Result<Vec<Reading>, Fault> {
         pending().await
     }
 }
@@ -102,6 +106,7 @@ async fn timers_keep_their_time_while_messages_never_end() {
         host_id: "host".into(),
         outbox_max_bytes: 1 << 20,
         linger: Duration::from_secs(1),
+        quotas: Quotas::default(),
         emf: None,
     };
     let engine = Engine::new(

@@ -110,6 +110,7 @@ impl Plant {
                 | Output::Settled(_)
                 | Output::Discarded(..)
                 | Output::Capped { .. }
+                | Output::Held { .. }
                 | Output::Born(_)
                 | Output::Died(..)
                 | Output::Found { .. } => {}

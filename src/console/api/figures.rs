@@ -6,7 +6,6 @@ use super::Error;
 use crate::console::look::Link;
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
-use crate::delivery::figures::Refused;
 use crate::delivery::whatif::LINGERS;
 use crate::twin::counts::Dropped;
 use crate::twin::mapping::Adjustment;
@@ -78,6 +77,11 @@ struct Delivery {
     throttles: u64,
     in_flight: usize,
     billed_messages: u64,
+    /// Requests and values a second that are kept to.
+    requests_quota: u32,
+    values_quota: u32,
+    /// Whether they are the account's own, as Service Quotas tells them.
+    quotas_told: bool,
     /// In percent.
     quota_share: u32,
 }
@@ -113,15 +117,8 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
             behind_gates: ledger.parked,
             on_the_way: delivery.waiting,
             delivered: delivery.delivered,
-            refused_early: by_reason(Refused {
-                out_of_range: ledger
-                    .refused
-                    .out_of_range
-                    .saturating_sub(delivery.refused.out_of_range),
-                invalid: ledger.refused.invalid.saturating_sub(delivery.refused.invalid),
-                denied: ledger.refused.denied.saturating_sub(delivery.refused.denied),
-            }),
-            refused: by_reason(delivery.refused),
+            refused_early: ledger.values.refused.named().to_vec(),
+            refused: delivery.refused.named().to_vec(),
             discarded: vec![
                 (
                     "overwritten",
@@ -149,6 +146,9 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
             throttles: delivery.throttles,
             in_flight: delivery.in_flight,
             billed_messages: delivery.billed_messages,
+            requests_quota: snapshot.quotas.0,
+            values_quota: snapshot.quotas.1,
+            quotas_told: snapshot.quotas_told,
             quota_share: (snapshot.quota_share * 100.0).round() as u32,
         },
         linger_seconds: snapshot.linger.as_secs_f64(),
@@ -158,9 +158,4 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
             .map(|(linger, messages)| Linger { seconds: linger.as_secs(), messages })
             .collect(),
     })
-}
-
-fn by_reason(refused: Refused) -> Vec<(&'static str, u64)> {
-    let Refused { out_of_range, invalid, denied } = refused;
-    vec![("out_of_range", out_of_range), ("invalid", invalid), ("denied", denied)]
 }

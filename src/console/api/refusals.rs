@@ -9,7 +9,6 @@ use super::tree::{quality, variant};
 use super::{Error, Page};
 use crate::console::ask::Questions;
 use crate::console::degraded::Degraded;
-use crate::delivery::point::Refusal;
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 50;
@@ -52,11 +51,7 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
                 asset: point.stream.asset,
                 asset_name: asset.map(|asset| asset.name.to_string()),
                 property_name: property.map(|property| property.name.to_string()),
-                kind: match letter.refusal {
-                    Refusal::OutOfRange => "out_of_range",
-                    Refusal::Invalid => "invalid",
-                    Refusal::Denied => "denied",
-                },
+                kind: letter.refusal.label(),
                 reason: letter.reason.clone(),
                 time: point.time.as_millis(),
                 quality: quality(point.quality),

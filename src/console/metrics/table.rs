@@ -4,14 +4,13 @@ use super::{Kind, Label, Metric, Read};
 use crate::console::degraded::Degraded;
 use crate::console::health::NotReady;
 use crate::console::snapshot::{PHASES, Snapshot};
+use crate::delivery::point::Refusal;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::rebirth::Reason;
 use crate::twin::caps::Cap;
 use crate::twin::counts::Dropped;
 use crate::twin::mapping::Adjustment;
 
-/// Why a value is refused: the words of `reason`.
-const REFUSED: [&str; 3] = ["out_of_range", "invalid", "denied"];
 /// By which rule a point is discarded: the words of `reason`.
 const DISCARDED: [&str; 5] = ["overwritten", "rate", "outbox_full", "astray", "outbox_unreadable"];
 /// Where a point waits: the words of `place`.
@@ -168,11 +167,8 @@ pub const TABLE: &[Metric] = &[
         "sparkwise_values_refused_total",
         "Values that SiteWise refused or would refuse, each a dead letter: outside its window of time, \
          invalid, access denied.",
-        Label::Words("reason", || REFUSED.to_vec()),
-        |s| {
-            let refused = s.ledger.refused;
-            [refused.out_of_range, refused.invalid, refused.denied].map(|n| n as f64).to_vec()
-        },
+        Label::Words("reason", || Refusal::ALL.map(Refusal::label).to_vec()),
+        |s| s.ledger.refused.named().map(|(_, count)| count as f64).to_vec(),
     ),
     gauge("sparkwise_dead_letters_kept", "Dead letters that can still be looked at.", |s| {
         s.dead_letters_kept as f64

@@ -40,6 +40,8 @@ fn snapshot() -> Snapshot {
         outbox_bytes: 0,
         outbox_max_bytes: 1 << 20,
         dead_letters_kept: 2,
+        quotas: (1_000, 5_000),
+        quotas_told: false,
         quota_share: 0.5,
         assets_live: 0,
         provisioning_pending: 0,

@@ -62,6 +62,7 @@ export function stream(main) {
       ], [], `${count(values.own)} are the bridge’s own${values.restored > 0 ? `, ${count(values.restored)} from before the start` : ''}`);
       pace.show([
         ['Quota in use', `${delivery.quota_share} %${delivery.quota_share < 100 ? ': SiteWise throttled, it rises slowly' : ', not throttled'}`],
+        ['Quotas', `${count(delivery.requests_quota)} requests and ${count(delivery.values_quota)} values a second, ${delivery.quotas_told ? 'as Service Quotas tells them' : 'as AWS gives them at first, or as they are set'}`],
         ['Throttled', `${count(delivery.throttles)} answers since the start`],
         ['Requests', `${count(delivery.requests)}, of them ${count(delivery.in_flight)} without an answer yet`],
         ['Sent again', `${count(delivery.retries)} values`],

@@ -45,6 +45,8 @@ export const DEGRADED = {
   capped_models: 'past TWIN_MAX_MODELS',
   capped_properties: 'past TWIN_MAX_PROPERTIES',
   capped_assets: 'past TWIN_MAX_ASSETS',
+  clock: 'the clock is not SiteWise’s',
+  held: 'values that are not taken',
   problem: 'not as wanted in SiteWise',
 };
 

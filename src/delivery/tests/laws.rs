@@ -234,7 +234,10 @@ impl World {
                 Output::Settled(keys) => keys.clone(),
                 Output::Refused { point, .. } => vec![point.key()],
                 Output::Discarded { key, .. } => vec![*key],
-                Output::Late(_) | Output::Missing(_) | Output::Send { .. } => Vec::new(),
+                Output::Held { .. }
+                | Output::Late(_)
+                | Output::Missing(_)
+                | Output::Send { .. } => Vec::new(),
             };
             for key in decided {
                 let count = self.undecided.get_mut(&key).expect("a point that was handed in");

@@ -117,6 +117,40 @@ async fn both_sides_prove_themselves_by_files() {
 }
 
 #[tokio::test]
+async fn what_is_rotated_on_disk_is_used_by_the_next_connection() {
+    let (authority, broker, port) = secured(true).await;
+    let folder = std::env::temp_dir().join(format!("sparkwise-rotated-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    // What it starts with nobody trusts.
+    let stranger = Authority::new("theirs").issue("bridge");
+    let cert = put("client.pem", &stranger.cert);
+    let key = put("client.key", &stranger.key);
+    let variables = [
+        ("MQTT_CA", authority.pem.as_str()),
+        ("MQTT_CERT_FILE", cert.as_str()),
+        ("MQTT_KEY_FILE", key.as_str()),
+    ];
+    let mut bridge = Bridge::start(&format!("mqtts://localhost:{port}"), &variables);
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Half of a rotation does not end it.
+    put("client.key", "half a k");
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let client = authority.issue("bridge");
+    put("client.pem", &client.cert);
+    put("client.key", &client.key);
+    bridge.connected().await;
+    bridge.shutdown.cancel();
+    timeout(PATIENCE, bridge.task).await.unwrap().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    broker.stop().await;
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
     let authority = Authority::new("ours");
     let stranger = Authority::new("theirs");

@@ -112,12 +112,11 @@ fn infinite(value: f64) -> &'static str {
     }
 }
 
-/// What SiteWise says of a request that it took.
+/// What SiteWise says of a request that it took. Without this list it is no answer of SiteWise's.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Answer {
-    #[serde(default)]
-    error_entries: Option<Vec<Refused>>,
+    error_entries: Vec<Refused>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -131,7 +130,8 @@ struct Refused {
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Refusal {
-    error_code: String,
+    #[serde(default)]
+    error_code: Option<String>,
     #[serde(default)]
     error_message: Option<String>,
     #[serde(default)]
@@ -147,6 +147,18 @@ struct Time {
 }
 
 impl Answer {
+    /// Reads it as far as it can be read: a name that stands there twice counts once, the last.
+    ///
+    /// # Errors
+    ///
+    /// It is no JSON, or not this.
+    pub(super) fn read(body: &[u8]) -> Result<Self> {
+        serde_json::from_slice(body).or_else(|error| {
+            let value: serde_json::Value = serde_json::from_slice(body)?;
+            serde_json::from_value(value).map_err(|_| error)
+        })
+    }
+
     /// What was refused, in our words.
     ///
     /// # Errors
@@ -154,14 +166,19 @@ impl Answer {
     /// The id of an entry that was never sent.
     pub(super) fn errors(self) -> std::result::Result<Vec<EntryError>, String> {
         let mut errors = Vec::new();
-        for refused in self.error_entries.into_iter().flatten() {
+        for refused in self.error_entries {
             let Ok(entry) = refused.entry_id.parse() else {
                 return Err(refused.entry_id);
             };
-            errors.extend(refused.errors.into_iter().flatten().map(|refusal| EntryError {
+            let refusals = refused.errors.unwrap_or_default();
+            if refusals.is_empty() {
+                let fault = fault::of_entry("no error code", "the entry was not taken");
+                errors.push(EntryError { entry, fault, times: Vec::new() });
+            }
+            errors.extend(refusals.into_iter().map(|refusal| EntryError {
                 entry,
                 fault: fault::of_entry(
-                    &refusal.error_code,
+                    refusal.error_code.as_deref().unwrap_or("no error code"),
                     refusal.error_message.as_deref().unwrap_or_default(),
                 ),
                 times: refusal.timestamps.iter().flatten().map(Time::timestamp).collect(),

@@ -46,6 +46,7 @@ impl AwsSiteWise {
                     | FaultKind::OutOfRange
                     | FaultKind::Conflict
                     | FaultKind::Changed
+                    | FaultKind::Foreign
                     | FaultKind::Limit
                     | FaultKind::AlreadyExists => {
                         if let Some(place) = at.and_then(|at| values.get_mut(at)) {

@@ -1,5 +1,7 @@
+mod foreign;
 mod models;
 mod properties;
+mod quotas;
 mod values;
 
 use aws_config::Region;
@@ -30,7 +32,10 @@ async fn errors_are_judged_by_their_code() {
         (403, "ExpiredToken", FaultKind::Denied),
         (403, "SignatureDoesNotMatch", FaultKind::Denied),
         (400, "ThrottlingException", FaultKind::Throttled),
-        (400, "SomethingNewException", FaultKind::Invalid),
+        (400, "ValidationException", FaultKind::Invalid),
+        (400, "SomethingNewException", FaultKind::Foreign),
+        (400, "RequestAbortedException", FaultKind::Foreign),
+        (413, "RequestEntityTooLargeException", FaultKind::Foreign),
         (500, "SomethingNewException", FaultKind::Unavailable),
     ];
     for (status, code, kind) in cases {
@@ -56,13 +61,21 @@ async fn answers_without_a_code_are_judged_by_their_status() {
         (500, FaultKind::Unavailable),
         (502, FaultKind::Unavailable),
         (503, FaultKind::Unavailable),
-        (400, FaultKind::Invalid),
-        (403, FaultKind::Denied),
+        (400, FaultKind::Foreign),
+        (403, FaultKind::Foreign),
+        (404, FaultKind::Foreign),
+        (407, FaultKind::Denied),
+        (409, FaultKind::Foreign),
+        (413, FaultKind::Foreign),
+        (421, FaultKind::Foreign),
     ] {
         for body in ["", "<html>busy</html>"] {
             let stub = Stub::start(move |_| Reply::text(status, body)).await;
             let fault = client(&stub).put(Vec::new()).await.unwrap_err();
             assert_eq!(fault.kind, kind, "{status} {body:?}: {fault}");
+            let stub = Stub::start(move |_| Reply::text(status, body)).await;
+            let fault = client(&stub).list_models(None).await.unwrap_err();
+            assert_eq!(fault.kind, kind, "control plane, {status} {body:?}: {fault}");
         }
     }
 }

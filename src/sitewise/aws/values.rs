@@ -22,10 +22,11 @@ use aws_smithy_runtime_api::client::runtime_plugin::StaticRuntimePlugin;
 use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
-use serde::Deserialize;
 
+use super::answered::Answered;
 use super::body::Answer;
 use crate::sitewise::endpoint::Endpoint;
+use crate::sitewise::fault::Said;
 
 /// The service, as signatures name it.
 const SERVICE: &str = "iotsitewise";
@@ -33,10 +34,8 @@ const OPERATION: &str = "BatchPutAssetPropertyValue";
 const PATH: &str = "/properties";
 /// The host label of the data plane, before the name of the service's endpoint.
 const DATA_PLANE: &str = "data.";
-/// Where an error says its code, before a colon and a URL.
-const ERROR_TYPE: &str = "x-amzn-errortype";
 /// How the call names itself to AWS: the SDK's way to name an application, and its version.
-const USER_AGENT: &str = concat!("app/sparkwise sparkwise/", env!("CARGO_PKG_VERSION"));
+pub(super) const USER_AGENT: &str = concat!("app/sparkwise sparkwise/", env!("CARGO_PKG_VERSION"));
 
 /// The call, ready to be made.
 #[derive(Debug)]
@@ -53,6 +52,7 @@ impl PutValues {
         config: &SdkConfig,
         endpoint: &Endpoint,
         timeouts: TimeoutConfig,
+        answered: Answered,
     ) -> Result<Self, BoxError> {
         let mut operation = Operation::builder()
             .service_name(SERVICE)
@@ -63,7 +63,8 @@ impl PutValues {
             // The whole call has its timeout, and its body is in memory.
             .stalled_stream_protection(StalledStreamProtectionConfig::disabled())
             .with_connection_poisoning()
-            .interceptor(ServiceClockSkewInterceptor::new());
+            .interceptor(ServiceClockSkewInterceptor::new())
+            .interceptor(answered);
         if let Some(client) = config.http_client() {
             operation = operation.http_client(client);
         }
@@ -92,14 +93,7 @@ fn signed_and_addressed(
     config: &SdkConfig,
     endpoint: &Endpoint,
 ) -> Result<StaticRuntimePlugin, BoxError> {
-    let mut layer = Layer::new(OPERATION);
-    layer.store_put(AuthSchemeOptionResolverParams::new(()));
-    let region = aws_config::Region::new(endpoint.region.clone());
-    layer.store_put(SigV4OperationSigningConfig {
-        region: Some(region.into()),
-        name: Some(SigningName::from_static(SERVICE)),
-        ..SigV4OperationSigningConfig::default()
-    });
+    let (mut layer, components) = signed(config, &endpoint.region, SERVICE);
     let params = Params::builder()
         .region(&endpoint.region)
         .set_use_fips(config.use_fips())
@@ -112,15 +106,33 @@ fn signed_and_addressed(
         layer.store_put(EndpointPrefix::new(DATA_PLANE)?);
     }
 
+    let components =
+        components.with_endpoint_resolver(Some(DefaultResolver::new().into_shared_resolver()));
+    Ok(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
+}
+
+/// Who signs a call to a service, and how.
+pub(super) fn signed(
+    config: &SdkConfig,
+    region: &str,
+    service: &'static str,
+) -> (Layer, RuntimeComponentsBuilder) {
+    let mut layer = Layer::new(service);
+    layer.store_put(AuthSchemeOptionResolverParams::new(()));
+    let region = aws_config::Region::new(region.to_owned());
+    layer.store_put(SigV4OperationSigningConfig {
+        region: Some(region.into()),
+        name: Some(SigningName::from_static(service)),
+        ..SigV4OperationSigningConfig::default()
+    });
     let scheme = StaticAuthSchemeOptionResolver::new(vec![SCHEME_ID]);
-    let mut components = RuntimeComponentsBuilder::new(OPERATION)
-        .with_endpoint_resolver(Some(DefaultResolver::new().into_shared_resolver()))
+    let mut components = RuntimeComponentsBuilder::new(service)
         .with_auth_scheme_option_resolver(Some(scheme))
         .with_auth_scheme(SigV4AuthScheme::new());
     if let Some(credentials) = config.credentials_provider() {
         components.set_identity_resolver(SCHEME_ID, credentials);
     }
-    Ok(StaticRuntimePlugin::new().with_config(layer.freeze()).with_runtime_components(components))
+    (layer, components)
 }
 
 fn request(body: Vec<u8>) -> Result<HttpRequest, BoxError> {
@@ -138,29 +150,18 @@ fn request(body: Vec<u8>) -> Result<HttpRequest, BoxError> {
 fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     if !response.status().is_success() {
-        return Err(OrchestratorError::operation(error(response, body)));
+        return Err(OrchestratorError::operation(error(response)));
     }
-    serde_json::from_slice(body).map_err(|error| OrchestratorError::response(error.into()))
+    Answer::read(body).map_err(|error| OrchestratorError::response(error.into()))
 }
 
-/// What an answer says of its failure: the code in a header, or else in the body. Source:
-/// [AWS restJson1](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
-fn error(response: &HttpResponse, body: &[u8]) -> ErrorMetadata {
-    #[derive(Default, Deserialize)]
-    struct Body {
-        #[serde(alias = "__type")]
-        code: Option<String>,
-        #[serde(alias = "Message", alias = "errorMessage")]
-        message: Option<String>,
-    }
-    let body: Body = serde_json::from_slice(body).unwrap_or_default();
-    let code = response.headers().get(ERROR_TYPE).map(str::to_owned).or(body.code);
+pub(super) fn error(response: &HttpResponse) -> ErrorMetadata {
+    let said = Said::of(response);
     let mut error = ErrorMetadata::builder();
-    if let Some(code) = &code {
-        let code = code.split(':').next().unwrap_or_default();
-        error = error.code(code.rsplit('#').next().unwrap_or_default());
+    if let Some(code) = said.code {
+        error = error.code(code);
     }
-    if let Some(message) = body.message {
+    if let Some(message) = said.message {
         error = error.message(message);
     }
     error.build()

@@ -141,6 +141,20 @@ fn tables_and_arrays_are_json_or_too_long() {
 }
 
 #[test]
+fn what_is_refused_for_its_type_is_kept_as_it_came() {
+    let text = |text: &str| Variant::String(text.into());
+    for (came, kept) in [
+        (Value::String("off".into()), text("off")),
+        (Value::Boolean(true), Variant::Boolean(true)),
+        (Value::Double(1.5), Variant::Double(1.5)),
+        (Value::Int(-7), Variant::Integer(-7)),
+        (Value::UInt(1 << 40), text("1099511627776")),
+    ] {
+        assert_eq!(as_it_came(Some(&came)), kept, "{came:?}");
+    }
+}
+
+#[test]
 fn a_value_of_another_type_is_unfit_never_coerced() {
     for (value, form) in [
         (Value::String("1".into()), Form::Integer),

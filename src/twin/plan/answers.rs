@@ -3,7 +3,7 @@
 use rustc_hash::FxHashSet;
 
 use super::refusals::Search;
-use super::state::{AssetStage, Children, Link, ModelStage, Tries};
+use super::state::{AssetStage, Children, Link, Looks, ModelStage, Tries};
 use super::step::{Done, StepId};
 use super::{
     AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Output, Plan,
@@ -33,6 +33,7 @@ fn remedy(fault: &Fault) -> Remedy {
         | FaultKind::Conflict
         | FaultKind::Changed
         | FaultKind::NotFound
+        | FaultKind::Foreign
         | FaultKind::Denied => Remedy::Again,
         FaultKind::AlreadyExists => Remedy::Look,
         FaultKind::Invalid | FaultKind::OutOfRange | FaultKind::Limit => Remedy::Refused,
@@ -167,6 +168,7 @@ impl Plan {
                         FaultKind::NotFound
                         | FaultKind::Unavailable
                         | FaultKind::Conflict
+                        | FaultKind::Foreign
                         | FaultKind::Changed
                             if writing && !creating =>
                         {
@@ -305,6 +307,7 @@ impl Plan {
                 }
                 state.taken = false;
                 state.fresh = false;
+                state.looks = Looks::default();
                 state.stage = AssetStage::Absent;
                 state.tries = Tries::default();
                 if std::mem::take(&mut state.filled) {

@@ -146,6 +146,15 @@ impl<J> Lanes<J> {
         Self { lanes: Lane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
     }
 
+    /// Other rates hold from now on.
+    pub(super) fn set_rates(&mut self, rates: &Rates) {
+        for queue in &mut self.lanes {
+            let per_second = queue.lane.per_second(rates);
+            queue.gap = SECOND / per_second.max(1);
+            queue.most = (per_second as usize).saturating_mul(11).div_ceil(10);
+        }
+    }
+
     /// Queues a job.
     pub(super) fn push(&mut self, lane: Lane, job: J) {
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {

@@ -1,5 +1,6 @@
 //! How many calls of each kind the account takes in a second.
 
+use super::Plan;
 use crate::sitewise::limits;
 
 /// Calls a second.
@@ -44,5 +45,12 @@ impl Default for Rates {
             units: limits::PROPERTY_UPDATES_PER_SECOND / 20,
             unit_reads: limits::DESCRIBES_PER_SECOND / 10,
         }
+    }
+}
+
+impl Plan {
+    /// The account's rates are known: those from here on.
+    pub fn set_rates(&mut self, rates: &Rates) {
+        self.lanes.set_rates(rates);
     }
 }

@@ -1,5 +1,7 @@
 //! What is known of SiteWise's models and assets, and what is being done about them.
 
+use std::time::Duration;
+
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
@@ -213,6 +215,33 @@ pub(super) struct AssetState {
     pub children: Children,
     pub tries: Tries,
     pub link_tries: Tries,
+    pub looks: Looks,
+}
+
+/// How often SiteWise said that it does not know what it has.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Looks {
+    count: u8,
+    last: Instant,
+}
+
+impl Looks {
+    /// So many in a row.
+    const ROW: u8 = 2;
+    /// After this time a row begins anew.
+    const REST: Duration = Duration::from_secs(6 * 3_600);
+
+    /// Whether it is worth one more look.
+    pub(super) fn one_more(&mut self, now: Instant) -> bool {
+        if now.since(self.last) >= Self::REST {
+            self.count = 0;
+        }
+        let worth = self.count < Self::ROW;
+        if worth {
+            *self = Self { count: self.count + 1, last: now };
+        }
+        worth
+    }
 }
 
 /// The assets under an asset.
@@ -243,6 +272,7 @@ impl AssetState {
             },
             tries: Tries::default(),
             link_tries: Tries::default(),
+            looks: Looks::default(),
         }
     }
 }

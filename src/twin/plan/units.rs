@@ -161,7 +161,7 @@ impl Plan {
                 doubt.tries.at = self.units.reads_rest;
                 self.problem(READ_SUBJECT.into(), format!("{}; {READ_REMEDY}", fault.message));
             }
-            FaultKind::Throttled | FaultKind::Unavailable => {
+            FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Foreign => {
                 doubt.tries = self.again(Tries { count, at: now }, now);
             }
             FaultKind::Invalid
@@ -308,6 +308,7 @@ impl Plan {
             | FaultKind::Unavailable
             | FaultKind::Conflict
             | FaultKind::Changed
+            | FaultKind::Foreign
             | FaultKind::NotFound => {
                 let refused = unit.refused;
                 (refused, self.again(Tries { count, at: now }, now), reason)

@@ -240,6 +240,29 @@ fn what_somebody_deleted_is_made_again() {
 }
 
 #[test]
+fn what_looking_does_not_bring_back_is_not_looked_for_again_and_again() {
+    let mut rig = farm();
+    rig.seconds(10);
+    let (id, _) = rig.sitewise.asset("T1");
+    let calls = |rig: &Rig| rig.sitewise.reads + rig.sitewise.writes.len();
+    let before = calls(&rig);
+    // Somebody took a property away: the asset is there, and its values are not taken.
+    for _ in 0..60 {
+        rig.twin.handle_missing(id, rig.now);
+        rig.seconds(60);
+    }
+    let looks = calls(&rig) - before;
+    assert!((1..=8).contains(&looks), "{looks} calls in an hour");
+    // And once more at some time: it may have been deleted since.
+    rig.seconds(6 * 3_600);
+    rig.sitewise.assets.remove(&id);
+    rig.sitewise.assets.values_mut().filter(|a| a.parent == Some(id)).for_each(|a| a.parent = None);
+    rig.twin.handle_missing(id, rig.now);
+    rig.seconds(30);
+    assert_eq!(rig.sitewise.path("T1"), ["Nordsee", "gw", "T1"]);
+}
+
+#[test]
 fn what_is_made_again_shows_what_the_machine_said() {
     let mut rig = farm();
     rig.seconds(10);

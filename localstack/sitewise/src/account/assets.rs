@@ -60,6 +60,9 @@ impl Account {
                 format!("The asset model is in state {}", held.phase.name()),
             ));
         }
+        if held.ready.is_some_and(|ready| now < ready.plus(self.setting.conflict_delay)) {
+            return Err(self.model_conflict(model, "The asset model was ACTIVE a moment ago only"));
+        }
         let id = input.asset_id.unwrap_or_else(Uuid::new_v4);
         if self.state.assets.contains_key(&id) {
             return Err(self.asset_exists(id, format!("An asset with the id {id} already exists")));

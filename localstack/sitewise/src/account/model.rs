@@ -36,6 +36,9 @@ pub(crate) struct AssetModel {
     pub(crate) created: Moment,
     pub(crate) updated: Moment,
     pub(crate) phase: Phase,
+    /// When it became ACTIVE last.
+    #[serde(default)]
+    pub(crate) ready: Option<Moment>,
     /// Why the model is FAILED.
     pub(crate) failure: Option<String>,
     pub(crate) latest: Arc<Definition>,

@@ -98,6 +98,7 @@ impl Account {
             created: now,
             updated: now,
             phase: Phase::Creating,
+            ready: None,
             failure: None,
             latest: Arc::default(),
             active: None,
@@ -125,7 +126,8 @@ impl Account {
         self.check_model_settled(id)?;
         self.check_condition(id, &input.condition)?;
         if self.index.model_assets.get(&id).is_some_and(|assets| !assets.is_empty()) {
-            return Err(self.model_conflict(id, "The asset model has assets and cannot be deleted"));
+            // What the service answers: seen in the output of AWS's own samples.
+            return Err(Error::invalid("The asset model had assets when delete was called"));
         }
         let user = self.state.models.values().find(|model| {
             model.id != id

@@ -56,7 +56,15 @@ impl Account {
         {
             self.state.steps.pop();
             self.changes += 1;
-            self.take(step);
+            self.take(step, due);
+        }
+        let most = self.setting.history_per_stream;
+        while let Some((_, key, point)) = self.unreadable.pop_front_if(|(due, ..)| *due <= now) {
+            // A stream that went meanwhile takes its values with it.
+            if let Some(stream) = self.state.streams.by_key.get_mut(&key) {
+                stream.put(point, most);
+                self.changes += 1;
+            }
         }
     }
 
@@ -65,7 +73,7 @@ impl Account {
         self.state.steps.push(Reverse((due, self.state.steps_made, step)));
     }
 
-    fn take(&mut self, step: Step) {
+    fn take(&mut self, step: Step, now: Moment) {
         match step {
             Step::ModelPropagates(id, version) => {
                 if let Some(model) = self.model_at(id, version) {
@@ -75,6 +83,7 @@ impl Account {
             Step::ModelReady(id, version) => {
                 if let Some(model) = self.model_at(id, version) {
                     model.phase = Phase::Active;
+                    model.ready = Some(now);
                     let latest = model.latest.clone();
                     if let Some(before) = model.active.replace(latest.clone()) {
                         self.drop_removed(id, &before, &latest);

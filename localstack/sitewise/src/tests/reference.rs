@@ -114,9 +114,10 @@ impl Reference {
         if !self.models.contains_key(&id) {
             return Err(Kind::ResourceNotFound);
         }
-        let used = self.assets.values().any(|asset| asset.1 == id)
-            || self.models.values().any(|model| model.child == Some(id));
-        if used {
+        if self.assets.values().any(|asset| asset.1 == id) {
+            return Err(Kind::InvalidRequest);
+        }
+        if self.models.values().any(|model| model.child == Some(id)) {
             return Err(Kind::ConflictingOperation);
         }
         self.models.remove(&id);

@@ -147,3 +147,65 @@ fn nothing_new_refers_to_what_is_being_deleted() {
     let asset = json!({ "assetName": "a", "assetModelId": MODEL });
     assert_eq!(emulator.post("/assets", &asset), Err(Kind::ConflictingOperation));
 }
+
+#[test]
+fn a_young_account_denies_conflicts_and_shows_values_late() {
+    let options = Options {
+        denied_for: Duration::from_secs(30),
+        conflict_delay: Duration::from_secs(5),
+        read_delay: Duration::from_secs(3),
+        ..Options::default()
+    };
+    let emulator = Emulator::new(options);
+    assert_eq!(emulator.get("/asset-models"), Err(Kind::AccessDenied));
+    emulator.pass(30);
+    measured(&emulator, MODEL, PROPERTY);
+    emulator.pass(1);
+    assert_eq!(model_state(&emulator), "ACTIVE");
+    let asset = json!({ "assetName": "a", "assetId": ASSET, "assetModelId": MODEL });
+    assert_eq!(emulator.post("/assets", &asset), Err(Kind::ConflictingOperation));
+    emulator.pass(5);
+    emulator.post("/assets", &asset).expect("an asset");
+    emulator.pass(1);
+    assert_eq!(put(&emulator), None);
+    let latest = format!("/properties/latest?assetId={ASSET}&propertyId={PROPERTY}");
+    let shown = || emulator.get(&latest).expect("an answer").get("propertyValue").is_some();
+    assert!(!shown());
+    emulator.pass(3);
+    assert!(shown());
+}
+
+#[test]
+fn a_model_that_has_assets_is_not_deleted() {
+    let emulator = Emulator::new(Options::default());
+    measured(&emulator, MODEL, PROPERTY);
+    let asset = json!({ "assetName": "a", "assetId": ASSET, "assetModelId": MODEL });
+    emulator.post("/assets", &asset).expect("an asset");
+    let path = format!("/asset-models/{MODEL}");
+    assert_eq!(emulator.send("DELETE", &path, &serde_json::Value::Null), Err(Kind::InvalidRequest));
+}
+
+#[test]
+fn a_double_comes_back_to_the_last_bit() {
+    let emulator = Emulator::new(Options::default());
+    measured(&emulator, MODEL, PROPERTY);
+    let asset = json!({ "assetName": "a", "assetId": ASSET, "assetModelId": MODEL });
+    emulator.post("/assets", &asset).expect("an asset");
+    // Some that a quick reader of JSON has one unit in the last place off.
+    let mut random = 0x9E37_79B9_7F4A_7C15_u64;
+    for second in 0..200 {
+        random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        #[expect(clippy::cast_precision_loss, reason = "any double will do")]
+        let number = (random >> 11) as f64 / 1.0e9;
+        let time = emulator.now() - 1_000 + second;
+        let value =
+            json!({ "value": { "doubleValue": number }, "timestamp": { "timeInSeconds": time } });
+        let entry = json!({ "entryId": "e", "assetId": ASSET, "propertyId": PROPERTY, "propertyValues": [value] });
+        emulator.post("/properties", &json!({ "entries": [entry] })).expect("an answer");
+        let latest = format!("/properties/latest?assetId={ASSET}&propertyId={PROPERTY}");
+        let back = emulator.get(&latest).expect("a value");
+        let back = back["propertyValue"]["value"]["doubleValue"].as_f64();
+        assert_eq!(back.map(f64::to_bits), Some(number.to_bits()), "{number}");
+        emulator.pass(1);
+    }
+}

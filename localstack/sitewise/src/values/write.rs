@@ -145,10 +145,15 @@ impl Account {
         stream.updated = now;
         let count = points.len();
         let mut bytes = 0;
+        let (delay, due) = (self.setting.read_delay, now.plus(self.setting.read_delay));
         for point in points {
             // Time and quality count as twelve bytes and one.
             bytes += point.value.bytes() + 13;
-            tally.overwritten += u64::from(stream.put(point, most));
+            if delay.is_zero() {
+                tally.overwritten += u64::from(stream.put(point, most));
+            } else {
+                self.unreadable.push_back((due, place.key, point));
+            }
         }
         tally.accepted += count as u64;
         tally.messages += count.div_ceil(10).max(bytes.div_ceil(1024)) as u64;

@@ -51,12 +51,13 @@ fn is_custom_id(text: &str) -> bool {
 }
 
 fn is_external_id(text: &str) -> bool {
-    let outer = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    // The API's model takes `_` at the ends as well, the user guide does not: the harsher is taken.
+    let outer = u8::is_ascii_alphanumeric;
     let bytes = text.as_bytes();
     bytes.len() >= 2
         && bytes.first().is_some_and(outer)
         && bytes.last().is_some_and(outer)
-        && bytes.iter().all(|byte| outer(byte) || matches!(byte, b'-' | b'.' | b':'))
+        && bytes.iter().all(|byte| outer(byte) || matches!(byte, b'_' | b'-' | b'.' | b':'))
 }
 
 /// The name of an entry in a batch.

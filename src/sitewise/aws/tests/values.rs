@@ -38,7 +38,7 @@ async fn values_go_where_all_calls_of_the_data_plane_go() {
 
 #[tokio::test]
 async fn entries_and_their_values_go_in_order() {
-    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let stub = Stub::start(|_| Reply::text(200, r#"{"errorEntries":[]}"#)).await;
     let value = |time, text: &str| Tqv {
         time: Timestamp::from_millis(time),
         quality: Quality::Good,
@@ -133,7 +133,10 @@ impl HttpConnector for Wire {
         let headers = request.headers().iter();
         let headers = headers.map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
         self.0.lock().unwrap().push(Seen { url: request.uri().to_owned(), headers });
-        let answer = HttpResponse::new(200.try_into().unwrap(), SdkBody::from("{}"));
+        let answer = HttpResponse::new(
+            200.try_into().unwrap(),
+            SdkBody::from(r#"{"errorEntries":[],"successEntries":[]}"#),
+        );
         HttpConnectorFuture::ready(Ok(answer))
     }
 }

@@ -28,7 +28,11 @@ impl World {
             Output::Capped { source, .. } => {
                 self.capped.insert(source);
             }
-            Output::Grouped(_) | Output::Born(_) | Output::Died(..) | Output::Found { .. } => {}
+            Output::Grouped(_)
+            | Output::Held { .. }
+            | Output::Born(_)
+            | Output::Died(..)
+            | Output::Found { .. } => {}
             Output::Store(points) => {
                 self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
                 let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
@@ -131,13 +135,13 @@ impl World {
     pub(in super::super) fn check_conservation(&mut self) {
         let counts = self.bridge.twin().counts();
         let held = self.bridge.twin().held() as u64;
-        let settled = counts.points + counts.refused + counts.dropped_in_all() + held;
+        let settled = counts.points + counts.refused.total() + counts.dropped_in_all() + held;
         let delivery = self.bridge.delivery().figures();
         let gone = delivery.delivered + delivery.refused.total() + delivery.discarded.total();
         let waiting = (self.outbox.len() + delivery.waiting) as u64;
         let sums = [
             ("values in", counts.values, settled),
-            ("refused before they were stored", counts.refused, self.refused_before),
+            ("refused before they were stored", counts.refused.total(), self.refused_before),
             ("points", counts.points + counts.own_points, gone + self.discarded + waiting),
         ];
         for (what, one, other) in sums.into_iter().filter(|(_, one, other)| one != other) {

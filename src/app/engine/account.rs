@@ -1,0 +1,77 @@
+//! What is learned of the account while the bridge runs: what it has, its quotas, and what time it
+//! is there.
+
+use std::sync::Arc;
+
+use tokio::task::JoinError;
+use tracing::{info, warn};
+
+use super::{Engine, Error, Learning};
+use crate::console::degraded;
+use crate::sitewise::api::{Fault, Quotas};
+use crate::sitewise::client::SiteWise;
+use crate::time::Clocks;
+use crate::twin::counts::Dropped;
+
+impl<S: SiteWise> Engine<S> {
+    /// The account may have other quotas than AWS gives at first.
+    pub(super) fn told_quotas(
+        &mut self,
+        told: Result<Option<Result<Quotas, Fault>>, JoinError>,
+    ) -> Result<(), Error> {
+        let told = told.map_err(|_| Error::Task("quotas"))?;
+        let Some(told) = told else { return Ok(()) };
+        let told = told.unwrap_or_else(|fault| {
+            info!(error = %fault, "the account's quotas are not known, those that AWS gives at first \
+                   are kept to: allow servicequotas:ListServiceQuotas, or set INGEST_* and TWIN_*");
+            Quotas::default()
+        });
+        self.quotas_told = told != Quotas::default();
+        let quotas = self.report.quotas.or(told);
+        self.bridge.handle_quotas(&quotas, self.clock.now());
+        for (what, quota) in told.named() {
+            if let Some(quota) = quota {
+                info!(quota, "the account's quota of {what} is {quota} a second");
+            }
+        }
+        Ok(())
+    }
+
+    /// SiteWise judges the times of values by its own clock.
+    pub(super) fn compare_clocks(&mut self) {
+        let Some(clocks) = self.sitewise.clock_ahead().and_then(|by| self.clock.compare(by)) else {
+            return;
+        };
+        self.bridge.handle_clocks(clocks);
+        match clocks {
+            Clocks::Differ => warn!(
+                clock.ahead_milliseconds = self.clock.ahead(),
+                "this machine's clock is {}: set it; meanwhile SiteWise's time is used, and \
+                 nothing is refused for its time but by SiteWise",
+                degraded::off(self.clock.ahead())
+            ),
+            Clocks::Agree => info!("this machine's clock agrees with SiteWise's again"),
+        }
+    }
+
+    /// Tells once what SiteWise has is known, and asks for the quotas: values go from here on.
+    pub(super) fn tell_learning(&mut self) {
+        let twin = self.bridge.twin();
+        if self.learning == Learning::Done {
+            return;
+        }
+        if twin.plan().learned() {
+            self.learning = Learning::Done;
+            let sitewise = Arc::clone(&self.sitewise);
+            self.quotas.spawn(async move { sitewise.quotas().await });
+            info!("what SiteWise has is known: values go from here on");
+        } else if self.learning == Learning::Begun && twin.counts().dropped(Dropped::Unlearned) > 0
+        {
+            self.learning = Learning::Full;
+            warn!(
+                "values are lost: so many came before it is known what SiteWise has that no more \
+                 are kept; of each node and device the latest birth stays"
+            );
+        }
+    }
+}

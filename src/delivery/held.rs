@@ -1,0 +1,90 @@
+//! What is not taken again and again while others are: it waits by itself, ever rarer, and is told
+//! by name.
+
+use std::collections::BTreeMap;
+
+use uuid::Uuid;
+
+use super::Delivery;
+use super::output::Output;
+use super::point::Stream;
+use super::streams::Slot;
+use crate::sitewise::api::{Fault, FaultKind};
+
+/// Failures of a value after which it is told.
+const TOLD: u8 = 6;
+/// The same where somebody answers in SiteWise's place: that does not end by itself.
+pub(super) const TOLD_FOREIGN: u8 = 3;
+/// Properties that are named; values of more wait all the same.
+const NAMED: usize = 10_000;
+
+/// Properties with values that are not taken, and the words to that.
+#[derive(Debug, Default)]
+pub(super) struct Held(BTreeMap<Stream, String>);
+
+impl Held {
+    /// Why a value of this property was never taken.
+    pub(super) fn reason_at_end(&self, stream: Stream, why: Option<FaultKind>) -> String {
+        let end = match why {
+            Some(FaultKind::Denied) => "denied until it was too old",
+            _ => "not delivered within seven days",
+        };
+        match self.0.get(&stream) {
+            Some(words) => format!("{end}: {words}"),
+            None => end.to_owned(),
+        }
+    }
+
+    /// Whether another property of this asset is named already.
+    fn has_asset(&self, asset: Uuid) -> bool {
+        let first = Stream { asset, property: Uuid::nil() };
+        self.0.range(first..).next().is_some_and(|(stream, _)| stream.asset == asset)
+    }
+}
+
+impl Delivery {
+    /// Properties with values that are not taken although others are, how many these are, and
+    /// what was said last against them.
+    pub fn held(&self) -> impl Iterator<Item = (Stream, usize, &str)> {
+        self.held.0.iter().map(|(stream, words)| {
+            let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
+            let values = state.map_or(0, |state| state.failing(TOLD_FOREIGN));
+            (*stream, values.max(1), words.as_str())
+        })
+    }
+
+    /// A value has failed once more.
+    pub(super) fn tell_held(&mut self, stream: Stream, failures: u8, fault: &Fault) {
+        let told = match fault.kind {
+            FaultKind::Foreign => TOLD_FOREIGN,
+            // The account is too slow, which is told elsewhere.
+            FaultKind::Throttled => return,
+            _ => TOLD,
+        };
+        if failures < told || self.circuit.is_away() {
+            return;
+        }
+        if let Some(words) = self.held.0.get_mut(&stream) {
+            words.clone_from(&fault.message);
+        } else if self.held.0.len() < NAMED {
+            if !self.held.has_asset(stream.asset) {
+                let reason = fault.message.clone();
+                self.outputs.push_back(Output::Held { stream, reason });
+            }
+            self.held.0.insert(stream, fault.message.clone());
+        }
+    }
+
+    /// Names a property no longer that has no such value any more.
+    pub(super) fn settle_held(&mut self, slot: Slot) {
+        if self.held.0.is_empty() {
+            return;
+        }
+        if let Some(state) = self.streams.get(slot)
+            && state.flying == 0
+            && state.failing(TOLD_FOREIGN) == 0
+        {
+            self.held.0.remove(&state.stream);
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! What is looked at in every answer: whether it is one at all, and what time it is there.
+//!
+//! The SDK takes an answer without what the API promises for one with nothing in it: `{}` would
+//! be an account without models. And a proxy's page would be a call that was carried out.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use aws_sdk_iotsitewise::config::interceptors::AfterDeserializationInterceptorContextRef;
+use aws_sdk_iotsitewise::config::{ConfigBag, Intercept, RuntimeComponents};
+use aws_sdk_iotsitewise::error::BoxError;
+use aws_smithy_async::time::TimeSource;
+use aws_smithy_runtime_api::client::orchestrator::{HttpResponse, Metadata};
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+use serde::de::IgnoredAny;
+
+use crate::clock;
+
+/// What the answers of each operation have, as far as the bridge goes by it. Source: the API
+/// Reference, "required" members.
+const MEMBERS: [(&str, &[&str]); 13] = [
+    ("CreateAssetModel", &["assetModelId", "assetModelStatus"]),
+    ("UpdateAssetModel", &["assetModelStatus"]),
+    (
+        "DescribeAssetModel",
+        &["assetModelId", "assetModelName", "assetModelProperties", "assetModelStatus"],
+    ),
+    ("ListAssetModels", &["assetModelSummaries"]),
+    ("ListAssetModelProperties", &["assetModelPropertySummaries"]),
+    ("CreateAssetModelCompositeModel", &["assetModelCompositeModelId", "assetModelStatus"]),
+    ("UpdateAssetModelCompositeModel", &["assetModelStatus"]),
+    ("DescribeAssetModelCompositeModel", &["assetModelCompositeModelProperties"]),
+    ("CreateAsset", &["assetId", "assetStatus"]),
+    ("DescribeAsset", &["assetId", "assetModelId", "assetStatus"]),
+    ("ListAssets", &["assetSummaries"]),
+    ("ListAssociatedAssets", &["assetSummaries"]),
+    ("BatchGetAssetPropertyValue", &["successEntries"]),
+];
+/// Every answer of SiteWise's has a number; a proxy's own has none.
+const REQUEST_ID: &str = "x-amzn-requestid";
+/// The service as the SDK's generated client names it. The call that writes values is not among
+/// them: its answer is read by what it has to have.
+const SERVICE: &str = "IoTSiteWise";
+/// What stands for "not known yet".
+const UNKNOWN: i64 = i64::MIN;
+
+/// Looks at the answers, and keeps by how many milliseconds our clock is ahead of SiteWise's.
+#[derive(Clone, Debug)]
+pub(super) struct Answered(Arc<AtomicI64>);
+
+impl Answered {
+    pub(super) fn new() -> Self {
+        Self(Arc::new(AtomicI64::new(UNKNOWN)))
+    }
+
+    /// By how many milliseconds our clock is ahead; none before the first answer.
+    pub(super) fn ahead(&self) -> Option<i64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
+    }
+
+    fn read_clock(&self, answer: &HttpResponse) {
+        let said = answer.headers().get("date");
+        let date = said.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
+        if let Some(theirs) = date.and_then(|date| date.to_millis().ok()) {
+            self.0.store(clock::wall().as_millis().saturating_sub(theirs), Ordering::Relaxed);
+        }
+    }
+}
+
+/// Requests are signed with SiteWise's time: one that is minutes off is refused.
+impl TimeSource for Answered {
+    fn now(&self) -> SystemTime {
+        let ahead = self.ahead().filter(|ahead| ahead.unsigned_abs() > clock::APART);
+        let (now, ahead) = (SystemTime::now(), ahead.unwrap_or(0));
+        let by = Duration::from_millis(ahead.unsigned_abs());
+        let corrected = if ahead > 0 { now.checked_sub(by) } else { now.checked_add(by) };
+        corrected.unwrap_or(now)
+    }
+}
+
+impl Intercept for Answered {
+    fn name(&self) -> &'static str {
+        "Answered"
+    }
+
+    fn read_after_deserialization(
+        &self,
+        context: &AfterDeserializationInterceptorContextRef<'_>,
+        _components: &RuntimeComponents,
+        config: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let answer = context.response();
+        let taken = context.output_or_error().is_ok();
+        let metadata = config.load::<Metadata>();
+        if let Some(metadata) = metadata.filter(|of| taken && of.service() == SERVICE) {
+            check(metadata.name(), answer.body().bytes().unwrap_or_default())?;
+        }
+        if taken || answer.headers().get(REQUEST_ID).is_some() {
+            self.read_clock(answer);
+        }
+        Ok(())
+    }
+}
+
+/// Whether a body is an answer to an operation.
+fn check(operation: &str, body: &[u8]) -> Result<(), BoxError> {
+    if body.is_empty() && required(operation).is_empty() {
+        return Ok(());
+    }
+    let has: BTreeMap<String, IgnoredAny> = serde_json::from_slice(body)?;
+    match required(operation).iter().find(|member| !has.contains_key(**member)) {
+        Some(member) => Err(format!("it has no {member}").into()),
+        None => Ok(()),
+    }
+}
+
+fn required(operation: &str) -> &'static [&'static str] {
+    let found = MEMBERS.iter().find(|(name, _)| *name == operation);
+    found.map_or(&[], |(_, members)| members)
+}

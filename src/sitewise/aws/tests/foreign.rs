@@ -1,0 +1,156 @@
+//! Answers that are none of SiteWise's, or not whole; and what time it is there.
+
+use aws_smithy_types::DateTime;
+use aws_smithy_types::date_time::Format;
+
+use super::*;
+use crate::clock;
+
+#[tokio::test]
+async fn an_answer_without_what_it_has_to_have_is_no_delivery() {
+    for body in [
+        "{}",
+        "[]",
+        "null",
+        "",
+        r#"{"errorEntries":null}"#,
+        r#"{"message":"welcome"}"#,
+        "<html>welcome</html>",
+    ] {
+        let stub = Stub::start(move |_| Reply::text(200, body)).await;
+        let fault = client(&stub).put(Vec::new()).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Unavailable, "{body}: {fault}");
+    }
+}
+
+#[tokio::test]
+async fn an_entry_among_the_errors_is_not_delivered_whatever_is_said_of_it() {
+    for entry in [
+        r#"{"entryId":"0"}"#,
+        r#"{"entryId":"0","errors":[]}"#,
+        r#"{"entryId":"0","errors":[{}]}"#,
+        r#"{"entryId":"0","entryId":"0","errors":[{"errorMessage":"because"}]}"#,
+    ] {
+        let body = format!(r#"{{"errorEntries":[{entry}]}}"#);
+        let stub = Stub::start(move |_| Reply::text(200, body.clone())).await;
+        let errors = client(&stub).put(Vec::new()).await.unwrap();
+        let found: Vec<_> = errors.iter().map(|error| (error.entry, error.fault.kind)).collect();
+        assert_eq!(found, [(0, FaultKind::Unavailable)], "{entry}");
+    }
+}
+
+#[tokio::test]
+async fn what_an_error_says_is_read_through_doubled_and_foreign_names() {
+    let throttled = "com.amazonaws.iotsitewise#ThrottlingException";
+    for body in [
+        format!(r#"{{"message":"a","Message":"slow","__type":"{throttled}"}}"#),
+        format!(r#"{{"__type":"{throttled}","__type":"{throttled}","message":"slow"}}"#),
+        format!(r#"{{"code":"E17","__type":"{throttled}","message":{{"a":1}}}}"#),
+        format!(r#"{{"code":17,"__type":"{throttled}:http://internal/"}}"#),
+    ] {
+        let answer = body.clone();
+        let stub = Stub::start(move |_| Reply::text(400, answer.clone())).await;
+        let fault = client(&stub).put(Vec::new()).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Throttled, "{body}: {fault}");
+        let answer = body.clone();
+        let stub = Stub::start(move |_| Reply::text(400, answer.clone())).await;
+        let fault = client(&stub).list_models(None).await.unwrap_err();
+        assert_eq!(fault.kind, FaultKind::Throttled, "control plane, {body}: {fault}");
+    }
+    // The code in the header counts although the body is somebody's page.
+    let page = "<html>no</html>";
+    for (code, kind) in [
+        ("InvalidRequestException", FaultKind::Invalid),
+        ("ConflictingOperationException", FaultKind::Conflict),
+    ] {
+        let reply = move || Reply::text(400, page).header("x-amzn-errortype", code);
+        let stub = Stub::start(move |_| reply()).await;
+        let client = client(&stub);
+        assert_eq!(client.put(Vec::new()).await.unwrap_err().kind, kind);
+        assert_eq!(client.list_models(None).await.unwrap_err().kind, kind);
+    }
+}
+
+#[tokio::test]
+async fn no_call_of_the_control_plane_takes_an_empty_answer_for_its_own() {
+    for body in ["{}", "[]", "null", "<html>welcome</html>", ""] {
+        let stub = Stub::start(move |_| Reply::text(200, body)).await;
+        let client = client(&stub);
+        let id = Uuid::from_u128(1);
+        let asset = CreateAsset {
+            id,
+            external_id: "turbine-7".into(),
+            name: "Turbine 7".into(),
+            model: id,
+            description: None,
+        };
+        let model = CreateModel {
+            id,
+            external_id: "turbine".into(),
+            name: "Turbine".into(),
+            description: None,
+            properties: Vec::new(),
+            hierarchies: Vec::new(),
+        };
+        let faults = [
+            client.list_models(None).await.err(),
+            client.list_assets(id, None).await.err(),
+            client.list_children(id, None).await.err(),
+            client.describe_model(id).await.err(),
+            client.describe_asset(id).await.err(),
+            client.create_asset(asset).await.err(),
+            client.create_model(model).await.err(),
+            client.describe_property(id, id).await.err(),
+            client.read_values(vec![(id, id)]).await.err(),
+        ];
+        for (call, fault) in faults.into_iter().enumerate() {
+            let fault = fault.unwrap_or_else(|| panic!("call {call} takes {body:?}"));
+            assert_eq!(fault.kind, FaultKind::Unavailable, "call {call}, {body:?}: {fault}");
+        }
+    }
+    // One whose answer is empty does not take a page for it.
+    let link = Associate {
+        parent: Uuid::from_u128(1),
+        hierarchy: Uuid::from_u128(2),
+        child: Uuid::from_u128(3),
+    };
+    for (body, taken) in [("", true), ("{}", true), ("<html>welcome</html>", false)] {
+        let stub = Stub::start(move |_| Reply::text(200, body)).await;
+        assert_eq!(client(&stub).associate(link).await.is_ok(), taken, "{body:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_clock_is_held_against_the_date_of_sitewise_s_answers() {
+    let date = |ahead: i64| {
+        let theirs = clock::wall().as_millis() - ahead;
+        DateTime::from_millis(theirs).fmt(Format::HttpDate).unwrap()
+    };
+    let hour = 3_600_000;
+    for (ahead, reply) in [
+        (hour, Reply::text(200, r#"{"errorEntries":[]}"#)),
+        (-hour, Reply::error(403, "InvalidSignatureException").header("x-amzn-requestid", "1")),
+    ] {
+        let date = date(ahead);
+        let reply = reply.header("date", &date);
+        let stub = Stub::start(move |_| reply.clone()).await;
+        let client = client(&stub);
+        assert_eq!(client.clock_ahead(), None);
+        let _ = client.put(Vec::new()).await;
+        let found = client.clock_ahead().unwrap();
+        assert!((found - ahead).abs() < 5_000, "{found} instead of {ahead}");
+        // From here on requests are signed with the time that SiteWise has.
+        let _ = client.list_models(None).await;
+        let signed = stub.requests().last().unwrap().headers["x-amz-date"].clone();
+        let theirs = DateTime::from_millis(clock::wall().as_millis() - ahead);
+        let theirs = theirs.fmt(Format::DateTime).unwrap().replace(['-', ':'], "");
+        assert_eq!(signed[..11], theirs[..11], "{signed} {theirs}");
+    }
+    // A proxy's page says nothing of SiteWise's clock.
+    let date = date(hour);
+    let reply = Reply::text(400, "<html>no</html>").header("date", &date);
+    let stub = Stub::start(move |_| reply.clone()).await;
+    let client = client(&stub);
+    let _ = client.put(Vec::new()).await;
+    assert_eq!(client.clock_ahead(), None);
+}
