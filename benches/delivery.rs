@@ -78,6 +78,7 @@ fn answer(delivery: &mut Delivery, outbox: &mut Memory, now: Now) -> usize {
             }
             Output::Refused { .. }
             | Output::Discarded { .. }
+            | Output::Held { .. }
             | Output::Late(_)
             | Output::Missing(_) => {}
         }

@@ -88,7 +88,7 @@ pub async fn run(
         Some(namespace) => namespace.clone(),
         None => tokio::select! {
             namespace = namespace_of(&sitewise) => namespace,
-            () = &mut shutdown => return Ok(Ledger::default()),
+            () = &mut shutdown => return Ok(ended_early()),
         },
     };
     run_on(config, console, sitewise, &namespace, (shutdown, hurry)).await
@@ -112,6 +112,13 @@ impl Console {
             listener.map(|listener| tokio::spawn(console::serve(listener, questions, end.clone())));
         Self { answers, task, end: end.drop_guard() }
     }
+}
+
+/// The end was asked for before anything was read.
+fn ended_early() -> Ledger {
+    let ledger = Ledger::default();
+    ledger.report(Duration::ZERO, Patience::None);
+    ledger
 }
 
 /// Account and region, asked for until there is an answer: without them no id can be told.
@@ -181,7 +188,7 @@ async fn run_on<S: SiteWise>(
     tokio::pin!(shutdown);
     let outbox = tokio::select! {
         outbox = outbox(&config.outbox) => outbox?,
-        () = &mut shutdown => return Ok(Ledger::default()),
+        () = &mut shutdown => return Ok(ended_early()),
     };
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();

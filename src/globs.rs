@@ -51,6 +51,19 @@ impl Globs {
         Ok(Self { patterns, set })
     }
 
+    /// Whether any of them may match something below `path`, as far as what stands before its first
+    /// wildcard tells.
+    pub fn may_match_below(&self, path: &str) -> bool {
+        self.patterns.iter().any(|pattern| {
+            let wildcard = pattern.find(['*', '?', '[', '{', '\\']);
+            let literal = pattern.get(..wildcard.unwrap_or(pattern.len())).unwrap_or_default();
+            // Byte by byte, with a slash after the path.
+            let mut both = literal.bytes().zip(path.bytes().chain([b'/']));
+            let agrees = both.all(|(one, other)| one == other);
+            agrees && (wildcard.is_some() || literal.len() > path.len() + 1)
+        })
+    }
+
     /// Whether any of them matches.
     pub fn matches(&self, text: &str) -> bool {
         self.set.is_match(text)
@@ -101,6 +114,25 @@ mod tests {
         ] {
             assert_eq!(globs.matches(text), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn what_may_match_below_a_path_is_told_by_what_comes_before_a_wildcard() {
+        let globs = Globs::parse_trees("Nordsee/gw/T1/Speed, Alpen/g*/x, Süd").unwrap();
+        for (path, expected) in [
+            ("Nordsee/gw", true),
+            ("Nordsee/gw/T1", true),
+            ("Nordsee/gw/T2", false),
+            ("Nordsee/gw2", false),
+            ("Nordsee/g", false),
+            ("Alpen/gw", true),
+            ("Alpen/x", false),
+            ("Süd", false),
+            ("Süd/gw", false),
+        ] {
+            assert_eq!(globs.may_match_below(path), expected, "{path}");
+        }
+        assert!(Globs::parse("*").unwrap().may_match_below("a/b"));
     }
 
     #[test]

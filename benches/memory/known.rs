@@ -212,6 +212,7 @@ impl World {
             }
             Output::Refused { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
+            | Output::Held { .. }
             | Output::Settled(_)
             | Output::Publish(_)
             | Output::Grouped(_)

@@ -43,11 +43,9 @@ const TURN: Duration = Duration::from_millis(10);
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
-/// How long the disk may take at the end to have what is left.
+/// How long the disk may take at the end to have what is left, and where it is wanted at once.
 const LAST_WRITE: Duration = Duration::from_secs(5);
-/// The same where the end is wanted at once.
 const HASTY_WRITE: Duration = Duration::from_millis(500);
-
 /// For so long after values were given up the outbox counts as full.
 const FULL: Duration = Duration::from_secs(60);
 

@@ -10,6 +10,7 @@ use crate::console::Link;
 use crate::delivery::figures::Refused;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::outbox::{DiskFigures, DiskState, Outbox};
+use crate::sparkplug::host::Unread;
 use crate::twin::counts::{Counts, Dropped};
 use crate::twin::plan;
 use crate::{delivery, twin};
@@ -75,6 +76,8 @@ pub struct Ledger {
     pub excluded_values: u64,
     /// Messages of edge nodes that they leave out whole.
     pub excluded_messages: u64,
+    /// Values of messages that were not read, by why.
+    pub unread: [u64; Unread::ALL.len()],
     /// Edge nodes whose assets TWIN_RULES made of flat metrics: those have no parameters.
     pub grouped: Vec<String>,
     /// What senders did otherwise than Sparkplug says, and how often.
@@ -100,6 +103,7 @@ impl Ledger {
             findings: findings.map(|(finding, count)| (finding.name(), count)).collect(),
             excluded_values: host.excluded_values,
             excluded_messages: host.excluded_messages,
+            unread: host.unread,
             grouped: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
             held: twin.held(),
@@ -214,12 +218,14 @@ impl Ledger {
         let discarded = self.delivery.discarded;
         let early = self.values.refused.named().map(|(why, count)| ("refused_early", why, count));
         let refused = self.delivery.refused.named().map(|(why, count)| ("refused", why, count));
+        let unread = Unread::ALL.into_iter().zip(self.unread);
+        let unread = unread.map(|(why, count)| ("not_read", why.label(), count));
         let dropped = Dropped::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
         let disk = self.disk.as_ref();
         let on_disk = |count: fn(&DiskFigures) -> u64| disk.map_or(0, count);
         let overwritten = discarded.overwritten + self.losses.overwritten;
-        dropped.chain(early).chain(refused).chain([
+        unread.chain(dropped).chain(early).chain(refused).chain([
             ("discarded", "overwritten", overwritten + on_disk(|disk| disk.overwritten)),
             ("discarded", "rate", discarded.rate),
             ("discarded", "astray", discarded.astray),
@@ -341,6 +347,7 @@ mod tests {
         values.refused.invalid = 1;
         let ledger = Ledger {
             values,
+            unread: [1024, 0, 0, 0, 0, 0, 2048],
             delivery: Figures {
                 refused: Refused { out_of_range: 2, invalid: 4, denied: 8 },
                 discarded: Discarded { overwritten: 16, rate: 32, astray: 0 },
@@ -357,6 +364,8 @@ mod tests {
         };
         let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();
         let expected = [
+            ("not_read", "before_birth", 1024),
+            ("not_read", "limits", 2048),
             ("refused_early", "invalid", 1),
             ("refused", "out_of_range", 2),
             ("refused", "invalid", 4),

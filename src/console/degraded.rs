@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::look::Look;
+use super::look::{FOREIGN, Look};
 use crate::outbox::DiskState;
 use crate::twin::caps::Cap;
 
@@ -38,6 +38,20 @@ pub enum Degraded {
         topic: String,
         /// How many since the start.
         messages: u64,
+    },
+    /// One of several MQTT servers does not bring what was subscribed.
+    Foreign {
+        /// The server.
+        url: String,
+        /// A topic that it brings instead.
+        topic: String,
+    },
+    /// An edge node is not understood, although it was asked for its birth.
+    NotUnderstood {
+        /// Its address.
+        edge: String,
+        /// Why, and what to do.
+        reason: &'static str,
     },
     /// The outbox gave up values within the last minute.
     OutboxFull,
@@ -83,10 +97,12 @@ pub enum Degraded {
 
 impl Degraded {
     /// All labels.
-    pub const LABELS: [&'static str; 13] = [
+    pub const LABELS: [&'static str; 15] = [
         "mqtt_not_connected",
         "mqtt_messages_lost",
         "mqtt_packet_too_large",
+        "mqtt_foreign_topics",
+        "not_understood",
         "outbox_full",
         "outbox_refuses",
         "outbox_unreadable",
@@ -105,6 +121,8 @@ impl Degraded {
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::MessagesLost { .. } => "mqtt_messages_lost",
             Self::Oversized { .. } => "mqtt_packet_too_large",
+            Self::Foreign { .. } => "mqtt_foreign_topics",
+            Self::NotUnderstood { .. } => "not_understood",
             Self::OutboxFull => "outbox_full",
             Self::OutboxRefuses(_) => "outbox_refuses",
             Self::OutboxUnreadable(_) => "outbox_unreadable",
@@ -131,7 +149,9 @@ impl Degraded {
         match self {
             Self::NotConnected { url, .. }
             | Self::MessagesLost { url, .. }
-            | Self::Oversized { url, .. } => url,
+            | Self::Oversized { url, .. }
+            | Self::Foreign { url, .. } => url,
+            Self::NotUnderstood { edge, .. } => edge,
             Self::OutboxFull
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
@@ -155,6 +175,8 @@ impl Degraded {
                 "has messages larger than MQTT_MAX_PACKET, which are left out: {messages} since the \
                  start, the latest on {topic}; raise it, or delete them from the server"
             ),
+            Self::Foreign { topic, .. } => format!("brings topics like {topic:?}: {FOREIGN}"),
+            Self::NotUnderstood { reason, .. } => (*reason).to_owned(),
             Self::OutboxFull => "gives up values, the oldest history first".to_owned(),
             Self::OutboxRefuses(why) => {
                 format!("cannot be written to its disk: {why}; values wait in memory alone")
@@ -188,7 +210,7 @@ impl Degraded {
     /// All that hold now.
     pub(super) fn all<'a>(look: &'a Look<'a>) -> impl Iterator<Item = Self> + 'a {
         // Where none is connected the bridge is not ready.
-        let some_up = look.links.iter().any(|link| link.since.is_some());
+        let some_up = look.is_any_server_of_use();
         let down = look.links.iter().filter(move |link| some_up && link.since.is_none());
         let losing = look.links.iter().filter(|link| link.losing);
         let losing =
@@ -196,6 +218,14 @@ impl Degraded {
         let oversized = look.links.iter().filter_map(|link| {
             let (url, topic) = (link.url.clone(), link.oversized_topic.clone()?);
             Some(Self::Oversized { url, topic, messages: link.oversized })
+        });
+        let foreign = look.servers().filter(move |(link, _)| some_up && link.since.is_some());
+        let foreign = foreign.filter_map(|(link, topic)| {
+            Some(Self::Foreign { url: link.url.clone(), topic: topic?.to_owned() })
+        });
+        let strange = look.bridge.host().problems().map(|(edge, problem)| Self::NotUnderstood {
+            edge: edge.to_string(),
+            reason: problem.words(),
         });
         let disk = look.outbox.disk();
         let lost = disk.as_ref().map(|disk| disk.unreadable).filter(|lost| *lost > 0);
@@ -229,6 +259,7 @@ impl Degraded {
         down.map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
             .chain(losing)
             .chain(oversized)
+            .chain(foreign)
             .chain(look.outbox_full.then_some(Self::OutboxFull))
             .chain(disk)
             .chain(lost.map(Self::OutboxLost))
@@ -236,6 +267,7 @@ impl Degraded {
             .chain(capped)
             .chain(held)
             .chain(problems)
+            .chain(strange)
     }
 }
 
@@ -252,7 +284,11 @@ pub(crate) fn off(ahead: i64) -> String {
 
 impl fmt::Display for Degraded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colon = if matches!(self, Self::Problem { .. }) { ":" } else { "" };
+        let colon = if matches!(self, Self::Problem { .. } | Self::NotUnderstood { .. }) {
+            ":"
+        } else {
+            ""
+        };
         write!(f, "{}{colon} {}", self.subject(), self.reason())
     }
 }
@@ -378,6 +414,8 @@ mod tests {
             Degraded::NotConnected { url: url.clone(), trouble },
             Degraded::MessagesLost { url: url.clone(), messages: 1 },
             Degraded::Oversized { url, topic: String::new(), messages: 1 },
+            Degraded::Foreign { url: String::new(), topic: String::new() },
+            Degraded::NotUnderstood { edge: String::new(), reason: "" },
             Degraded::OutboxFull,
             Degraded::OutboxRefuses(String::new()),
             Degraded::OutboxUnreadable(String::new()),

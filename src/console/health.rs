@@ -6,7 +6,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use super::look::Look;
+use super::look::{FOREIGN, Link, Look};
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +24,13 @@ pub enum NotReady {
         /// Why, if that is known.
         trouble: Option<Arc<str>>,
     },
+    /// No MQTT server brings what was subscribed; this one is one of them.
+    Foreign {
+        /// The server.
+        url: String,
+        /// A topic that it brings instead.
+        topic: String,
+    },
     /// SiteWise has not told yet what it has.
     NotLearned,
     /// SiteWise does not answer, denies access as a whole, or somebody else answers everything in
@@ -33,11 +40,12 @@ pub enum NotReady {
 
 impl NotReady {
     /// All labels.
-    pub const LABELS: [&'static str; 6] = [
+    pub const LABELS: [&'static str; 7] = [
         "starting",
         "ending",
         "silent",
         "mqtt_not_connected",
+        "mqtt_foreign_topics",
         "sitewise_not_learned",
         "sitewise_away",
     ];
@@ -49,18 +57,27 @@ impl NotReady {
             Self::Ending => "ending",
             Self::Silent => "silent",
             Self::NotConnected { .. } => "mqtt_not_connected",
+            Self::Foreign { .. } => "mqtt_foreign_topics",
             Self::NotLearned => "sitewise_not_learned",
             Self::SiteWiseAway(_) => "sitewise_away",
         }
     }
 
+    /// Why a server is of no use.
+    fn of(link: &Link, foreign: Option<&str>) -> Option<Self> {
+        let url = link.url.clone();
+        if link.since.is_none() {
+            return Some(Self::NotConnected { url, trouble: link.trouble.clone() });
+        }
+        foreign.map(|topic| Self::Foreign { url, topic: topic.to_owned() })
+    }
+
     /// All reasons that hold now.
     pub fn all(look: &Look<'_>) -> Vec<Self> {
-        let none_up = look.links.iter().all(|link| link.since.is_none());
-        let down = look.links.iter().filter(|_| none_up);
-        let mut reasons: Vec<Self> = down
-            .map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
-            .collect();
+        let mut reasons: Vec<Self> = match look.is_any_server_of_use() {
+            true => Vec::new(),
+            false => look.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
+        };
         let others =
             [(look.ending, Self::Ending), (!look.bridge.twin().plan().learned(), Self::NotLearned)];
         let delivery = look.bridge.delivery();
@@ -81,6 +98,9 @@ impl fmt::Display for NotReady {
             Self::NotConnected { url, trouble: None } => write!(f, "{url} is not connected yet"),
             Self::NotConnected { url, trouble: Some(why) } => {
                 write!(f, "{url} is not connected: {why}")
+            }
+            Self::Foreign { url, topic } => {
+                write!(f, "{url} brings topics like {topic:?}: {FOREIGN}")
             }
             Self::NotLearned => f.write_str("SiteWise has not told yet what it has"),
             Self::SiteWiseAway(said) => write!(

@@ -9,6 +9,7 @@ use crate::app::Losses;
 use crate::bridge::Bridge;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
+use crate::sparkplug::host::ServerId;
 use crate::time::{Now, Timestamp};
 
 /// Everything the engine has, for the time of one question.
@@ -47,6 +48,23 @@ pub struct Look<'a> {
 impl std::fmt::Debug for Look<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Look").field("now", &self.now).finish_non_exhaustive()
+    }
+}
+
+/// What is to be done about a server that brings other topics than were subscribed.
+pub(super) const FOREIGN: &str =
+    "none of Sparkplug's comes; RabbitMQ needs its setting `mqtt.sparkplug = true`";
+
+impl Look<'_> {
+    /// Each server, with a topic that it brings where it brings none of Sparkplug's.
+    pub(super) fn servers(&self) -> impl Iterator<Item = (&Link, Option<&str>)> {
+        let host = self.bridge.host();
+        self.links.iter().zip(0..).map(|(link, place)| (link, host.foreign(ServerId(place))))
+    }
+
+    /// Whether any server is connected and brings what was subscribed.
+    pub(super) fn is_any_server_of_use(&self) -> bool {
+        self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())
     }
 }
 

@@ -17,6 +17,7 @@ use super::{Error, Inbound};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::message::Message;
 use crate::sparkplug::topic;
+use crate::time::Timestamp;
 
 /// The first pause between sessions; jitter up to doubles it.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
@@ -107,6 +108,7 @@ impl Connection {
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
         let mut pauses = pauses();
         let mut reported = None;
+        let mut last_time = Timestamp::default();
         while discard(&mut outbound) && !shutdown.is_cancelled() {
             let began = Instant::now();
             let template = self.template.again(&self.url, &self.mqtt);
@@ -117,6 +119,7 @@ impl Connection {
                 inbox: &mut inbox,
                 outbound: &mut outbound,
                 shutdown: &shutdown,
+                last_time: &mut last_time,
             };
             let (end, announced) = session.run(&template).await;
             let failure = match end {

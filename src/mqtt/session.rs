@@ -56,6 +56,14 @@ pub(super) struct Session<'a> {
     pub(super) inbox: &'a mut Inbox,
     pub(super) outbound: &'a mut mpsc::Receiver<Message>,
     pub(super) shutdown: &'a CancellationToken,
+    /// The time of the STATE of the session before.
+    pub(super) last_time: &'a mut Timestamp,
+}
+
+/// The time of a session's STATE. Edge nodes ignore one that is older than the last, so it does not
+/// go back with our clock.
+fn state_time(now: Timestamp, last: Timestamp) -> Timestamp {
+    now.max(last)
 }
 
 /// What the present session has reached.
@@ -96,7 +104,8 @@ enum Phase {
 impl Session<'_> {
     /// Runs to the end. The flag tells whether the session has been announced.
     pub(super) async fn run(&mut self, template: &Template) -> (End, bool) {
-        let time = clock::wall();
+        let time = state_time(clock::wall(), *self.last_time);
+        *self.last_time = time;
         let (client, mut eventloop) = AsyncClient::builder(template.at(time)).build();
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_TIMEOUT_SECS);
@@ -314,4 +323,16 @@ fn subscribe(client: &AsyncClient, filters: &[String]) -> Result<(), Failure> {
     let filters =
         filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
     client.try_subscribe_many(filters).map_err(|_| Failure::Stuck)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_time_of_a_state_does_not_go_back_with_the_clock() {
+        let at = Timestamp::from_millis;
+        assert_eq!(state_time(at(2_000), at(1_000)), at(2_000));
+        assert_eq!(state_time(at(1_000), at(2_000)), at(2_000));
+    }
 }

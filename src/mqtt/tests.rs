@@ -445,6 +445,7 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
         inbox: &mut inbox::Inbox::new(0, inbound, Figures::default(), 0),
         outbound: &mut outbound,
         shutdown: &CancellationToken::new(),
+        last_time: &mut Timestamp::default(),
     };
     match timeout(PATIENCE, session.run(&template)).await.unwrap() {
         (session::End::Failed(failure), false) => failure.explain(url),

@@ -37,6 +37,8 @@ pub(crate) struct Born {
     pub(crate) taken: bool,
     /// How many of its values are not.
     pub(crate) excluded: u64,
+    /// How many of its values cannot be read, or have no room.
+    pub(crate) unread: u64,
     /// Whether definitions are among its metrics.
     pub(crate) defines: bool,
 }
@@ -72,11 +74,12 @@ pub(crate) fn read(
         table: Table::with_room(room),
         more: Vec::new(),
         excluded: 0,
+        unread: 0,
         within: Vec::new(),
     };
     let top = Place { owner: None, inherited: Inherited::from_payload(time) };
     let metrics = reader.metrics(top, &payload.metrics, None);
-    let Reader { filter, path, mut table, more, excluded, .. } = reader;
+    let Reader { filter, path, mut table, more, excluded, unread, .. } = reader;
     table.trim();
     let slots = table.slots();
     let defines = !read.is_empty();
@@ -86,7 +89,7 @@ pub(crate) fn read(
     };
     let taken = slots > 0 || filter.is_none_or(|filter| filter.takes(&path));
     let birth = Birth { source, time, definitions: read, metrics, slots };
-    (Born { birth, more, taken, excluded, defines }, table)
+    (Born { birth, more, taken, excluded, unread, defines }, table)
 }
 
 /// The bdSeq among the metrics of a birth or death, whatever its type
@@ -123,6 +126,7 @@ struct Reader<'a> {
     table: Table,
     more: Vec<(Slot, Sample)>,
     excluded: u64,
+    unread: u64,
     /// Names of the definitions that the instance at hand is within, outermost first.
     within: Vec<Arc<str>>,
 }
@@ -152,9 +156,11 @@ impl Reader<'_> {
             }
             if wire.name.is_none() && wire.alias.is_some() {
                 self.findings.note(Finding::UnknownAlias);
+                self.unread += metric::values(wire);
                 continue;
             }
             let Some(name) = metric::name(wire.name.as_deref(), self.findings) else {
+                self.unread += metric::values(wire);
                 continue;
             };
             let name = self.names.get(&name);
@@ -169,8 +175,10 @@ impl Reader<'_> {
             if declared.is_some() && kind.is_none() {
                 self.findings.note(Finding::SpareMember);
             }
-            if let Some(metric) = self.metric(place, name, wire, kind) {
-                metrics.push(metric);
+            match self.metric(place, name, wire, kind) {
+                Some(Some(metric)) => metrics.push(metric),
+                Some(None) => {}
+                None => self.unread += metric::values(wire),
             }
         }
         if let Some(declared) = declared {
@@ -179,20 +187,21 @@ impl Reader<'_> {
         metrics
     }
 
+    /// A metric; none within where it is not taken, and none past the limits.
     fn metric(
         &mut self,
         place: Place,
         name: Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
-    ) -> Option<Metric> {
+    ) -> Option<Option<Metric>> {
         let properties = metric::properties(wire, self.findings);
         let (target, content) = self.content(place, &name, wire, defined)?;
         self.table.add_name(place.owner, Arc::clone(&name), target);
         if let Some(alias) = wire.alias {
             self.table.add_alias(alias, target, self.findings);
         }
-        content.map(|content| Metric { name, properties, content })
+        Some(content.map(|content| Metric { name, properties, content }))
     }
 
     /// Whether a metric, or a member of the instance at hand, is taken.
@@ -273,6 +282,7 @@ impl Reader<'_> {
             Target::Leaf(slot) => slot,
             Target::Excluded => return self.excluded += 1,
             Target::Instance(_) | Target::Ambiguous => {
+                self.unread += metric::values(wire);
                 return self.findings.note(Finding::RepeatedMetric);
             }
         };

@@ -15,8 +15,8 @@ pub struct Config {
     /// How long messages that came too early wait for the missing ones; with zero they do not
     /// wait [operational-behavior-host-reordering-param].
     pub reorder_timeout: Duration,
-    /// How a device that is not reborn with its node is given time. Counted from the latest
-    /// birth of the node or a device of it.
+    /// After how long without a further birth of the node or a device of it a device that is not
+    /// reborn with its node is dead.
     pub device_grace: Duration,
     /// Which deaths are believed.
     pub bd_seq: BdSeq,
@@ -66,7 +66,7 @@ impl Config {
             host_id: host_id.into(),
             filter: Filter::default(),
             reorder_timeout: Duration::from_secs(2),
-            device_grace: Duration::from_secs(2),
+            device_grace: Duration::from_secs(10),
             bd_seq: BdSeq::default(),
             rebirth: rebirth::Policy::default(),
             answer_timeout: Duration::from_secs(10),

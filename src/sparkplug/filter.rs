@@ -24,6 +24,12 @@ impl Filter {
         self.include.as_ref().is_none_or(|globs| globs.matches(path)) && !self.excludes(path)
     }
 
+    /// Whether what stands at `path`, or anything below it, may be taken.
+    pub fn may_take(&self, path: &str) -> bool {
+        let below = |globs: &Globs| globs.matches(path) || globs.may_match_below(path);
+        self.include.as_ref().is_none_or(below) && !self.excludes(path)
+    }
+
     /// Whether what stands at `path` is left out, with all below.
     pub fn excludes(&self, path: &str) -> bool {
         self.exclude.as_ref().is_some_and(|globs| globs.matches(path))

@@ -121,8 +121,8 @@ pub enum Finding {
     WrongState,
     /// Another host application that goes by our id.
     HostConflict,
-    /// A rebirth not asked for, since it has not cured the same fault before.
-    Suppressed,
+    /// A birth asked for in vain.
+    InVain,
 }
 
 impl Finding {
@@ -187,7 +187,7 @@ impl Finding {
         Self::SharedModel,
         Self::WrongState,
         Self::HostConflict,
-        Self::Suppressed,
+        Self::InVain,
     ];
 
     /// A name for metrics and logs.
@@ -249,7 +249,7 @@ impl Finding {
             Self::SharedModel => "shared_model",
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
-            Self::Suppressed => "rebirth_suppressed",
+            Self::InVain => "rebirth_in_vain",
         }
     }
 
@@ -289,6 +289,7 @@ impl Finding {
             Self::SpareMember => Some("payloads-template-instance-members"),
             Self::WrongState => Some("payloads-state-birth-payload"),
             Self::HostConflict => Some("operational-behavior-host-application-host-id"),
+            Self::InVain => Some("operational-behavior-data-commands-rebirth-action-2"),
             Self::Undecodable
             | Self::TooLarge
             | Self::TooManyNodes
@@ -310,8 +311,7 @@ impl Finding {
             | Self::FarNumber
             | Self::NumberRefused
             | Self::NotCarried
-            | Self::SharedModel
-            | Self::Suppressed => None,
+            | Self::SharedModel => None,
         }
     }
 
@@ -329,6 +329,7 @@ impl Finding {
                 | Self::NumberRefused
                 | Self::NotCarried
                 | Self::SharedModel
+                | Self::InVain
         )
     }
 }

@@ -30,25 +30,29 @@ use rustc_hash::FxHashMap;
 
 use super::address::EdgeNode;
 use super::config::Config;
-use super::event::{Event, SessionFigures};
+use super::event::Event;
 use super::findings::Finding;
 use super::folded::Folded;
 use super::limits;
 use super::message::{Message, Qos};
+use super::metric;
 use super::names::Names;
 use super::payload::{self, DecodeError};
-use super::rebirth::{self, Budget};
-pub use super::session::Phase;
+use super::rebirth::{self, Turns};
 use super::session::{Incoming, Load, Request, Session, Sink};
-use super::topic::{self, Topic};
+pub use super::session::{Phase, Problem};
+use super::topic::{self, Topic, TopicError};
 use crate::time::{Instant, Now, Timestamp};
 
 mod counters;
+mod forgetting;
 pub(crate) mod found;
+mod look;
 pub(crate) mod state;
 
-pub use counters::Counters;
+pub use counters::{Counters, Unread};
 pub use found::Found;
+pub use look::Node;
 pub use state::state_payload;
 
 use found::Seen;
@@ -85,19 +89,6 @@ pub struct Publish {
     pub message: Message,
 }
 
-/// An edge node, to be looked at.
-#[derive(Clone, Debug)]
-pub struct Node<'a> {
-    /// Who.
-    pub edge: &'a EdgeNode,
-    /// Where it stands.
-    pub phase: Phase,
-    /// What its session counted.
-    pub figures: SessionFigures,
-    /// What was not as it should be.
-    pub found: Vec<Found<'a>>,
-}
-
 /// The host's side of every edge node.
 #[derive(Debug)]
 pub struct Host {
@@ -112,11 +103,19 @@ pub struct Host {
     timers: BTreeSet<(Instant, usize)>,
     /// The timer that each session has in `timers`.
     armed: Vec<Option<Instant>>,
-    budget: Budget,
+    turns: Turns,
+    /// Places of `sessions` that nobody has.
+    free: Vec<usize>,
+    /// Who is forgotten next, and since when each is silent.
+    leaving: Vec<(usize, Instant)>,
+    looked_out: Option<Instant>,
+    swept: Instant,
     /// Of the metrics of all sessions.
     names: Names,
     /// What all sessions take together.
     load: Load,
+    /// Whether a topic of another namespace ever came.
+    any_foreign: bool,
     outputs: VecDeque<Output>,
     counters: Counters,
     /// What was found of no edge node.
@@ -134,9 +133,14 @@ impl Host {
             folded: Folded::default(),
             timers: BTreeSet::new(),
             armed: Vec::new(),
-            budget: Budget::new(config.rebirth.per_second),
+            turns: Turns::new(config.rebirth.per_second),
+            free: Vec::new(),
+            leaving: Vec::new(),
+            looked_out: None,
+            swept: Instant::START,
             names: Names::default(),
             load: Load::default(),
+            any_foreign: false,
             outputs: VecDeque::new(),
             counters: Counters::default(),
             seen: Seen::default(),
@@ -151,8 +155,8 @@ impl Host {
 
     /// A connection is up and its subscriptions are acknowledged. `session_time` is the time
     /// in the will of this connection's CONNECT. The first output is the STATE birth
-    /// [host-topic-phid-birth-message]. Nodes that were lost with the connection before, and
-    /// nodes that are expected, are asked for their births.
+    /// [host-topic-phid-birth-message]. All nodes that were born once and are not online are asked
+    /// for their births, as after a start.
     pub fn handle_connected(&mut self, server: ServerId, session_time: Timestamp, now: Now) {
         let birth = self.servers.connected(server, session_time);
         self.publish_state(server, birth);
@@ -166,6 +170,7 @@ impl Host {
         self.servers.disconnected(server);
         for index in 0..self.sessions.len() {
             self.with(index, now, |session, sink| session.handle_disconnected(server, sink));
+            self.look(Some(index), "", now.wall);
         }
     }
 
@@ -207,27 +212,36 @@ impl Host {
         let edge = match Topic::parse(topic) {
             Ok(Topic::Edge(edge)) => edge,
             Ok(Topic::State { host_id }) => {
+                self.servers.came(server);
                 if host_id == self.config.host_id {
                     self.handle_state(server, payload.unwrap_or_default(), now);
                 }
                 return None;
             }
-            Err(_) => {
+            Err(error) => {
                 self.counters.findings.note(Finding::WrongTopic);
+                if error == TopicError::Namespace {
+                    self.servers.came_foreign(server, topic);
+                    self.any_foreign = true;
+                }
                 return None;
             }
         };
+        if self.any_foreign {
+            self.servers.came(server);
+        }
         if edge.verb == topic::Verb::Command {
             return None;
         }
         if self.known(edge.group, edge.node).is_none()
-            && self.config.filter.excludes(&format!("{}/{}", edge.group, edge.node))
+            && !self.config.filter.is_open()
+            && !self.config.filter.may_take(&format!("{}/{}", edge.group, edge.node))
         {
             self.counters.excluded_messages += 1;
             return None;
         }
-        let Some(index) = self.place(edge.group, edge.node) else {
-            self.counters.findings.note(Finding::TooManyNodes);
+        let Some(index) = self.place(edge.group, edge.node, now.instant) else {
+            self.leave(payload.unwrap_or_default());
             return None;
         };
         let decoded = payload.and_then(|wire| Ok((payload::decode(wire)?, wire)));
@@ -273,17 +287,23 @@ impl Host {
             if let Some(armed) = self.armed.get_mut(index) {
                 *armed = None;
             }
-            if let Some(request) = self.with(index, now, Session::handle_timeout).flatten() {
-                self.publish_request(index, request, now);
-            }
+            self.with(index, now, Session::handle_timeout);
             self.look(Some(index), "", now.wall);
         }
+        while let Some(index) = self.turns.first(now.instant) {
+            self.turns.set(index, None);
+            if let Some(request) = self.with(index, now, Session::ask).flatten() {
+                self.turns.sent(now.instant);
+                self.publish_request(index, request, now);
+            }
+        }
+        self.sweep(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let session = self.timers.first().map(|(due, _)| *due);
-        [session, self.servers.deadline()].into_iter().flatten().min()
+        [session, self.turns.deadline(), self.servers.deadline()].into_iter().flatten().min()
     }
 
     /// The next output, in order.
@@ -295,18 +315,15 @@ impl Host {
     /// births. If it stays silent its death is told, and those of its devices before; so is that
     /// of a device that is not born with it.
     pub fn expect(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
-        match self.place(&edge.group, &edge.node) {
-            Some(index) => {
-                self.with(index, now, |session, sink| session.expect(devices, sink));
-            }
-            None => self.counters.findings.note(Finding::TooManyNodes),
+        if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {
+            self.with(index, now, |session, sink| session.expect(devices, sink));
         }
     }
 
     /// A node was known before this host was, and not as online: it is asked once for its birth,
     /// for it may have come back unheard.
     pub fn hope(&mut self, edge: &EdgeNode, now: Now) {
-        if let Some(index) = self.place(&edge.group, &edge.node) {
+        if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {
             self.with(index, now, |session, sink| session.hope(sink));
         }
     }
@@ -320,59 +337,17 @@ impl Host {
         }
     }
 
-    /// What has passed through, with all findings of all nodes.
-    pub fn counters(&self) -> Counters {
-        let mut counters = self.counters.clone();
-        for session in &self.sessions {
-            counters.findings.merge(session.findings());
-            counters.excluded_values += session.excluded();
-        }
-        counters
-    }
-
-    /// Figures of an edge node's session; none for a node that was never heard of.
-    pub fn figures(&self, edge: &EdgeNode) -> Option<SessionFigures> {
-        self.session(edge).map(Session::figures)
-    }
-
-    /// Where an edge node stands.
-    pub fn phase(&self, edge: &EdgeNode) -> Phase {
-        self.session(edge).map_or(Phase::Unknown, Session::phase)
-    }
-
-    /// All edge nodes ever heard of, in the order in which they were.
-    pub fn nodes(&self) -> impl ExactSizeIterator<Item = Node<'_>> + '_ {
-        self.sessions.iter().map(|session| Node {
-            edge: session.edge(),
-            phase: session.phase(),
-            figures: session.figures(),
-            found: session.found().collect(),
-        })
-    }
-
-    /// How many edge nodes stand where.
-    pub fn phases(&self) -> impl Iterator<Item = (&EdgeNode, Phase)> + '_ {
-        self.sessions.iter().map(|session| (session.edge(), session.phase()))
-    }
-
-    fn session(&self, edge: &EdgeNode) -> Option<&Session> {
-        self.sessions.get(self.known(&edge.group, &edge.node)?)
-    }
-
     /// Where the session of a node stands, if there is one.
     fn known(&self, group: &str, node: &str) -> Option<usize> {
         self.places.get(group)?.get(node).copied()
     }
 
     /// Where the session of a node stands; it is made if there is room.
-    fn place(&mut self, group: &str, node: &str) -> Option<usize> {
+    fn place(&mut self, group: &str, node: &str, now: Instant) -> Option<usize> {
         if let Some(index) = self.known(group, node) {
             return Some(index);
         }
-        let index = self.sessions.len();
-        if index >= limits::NODES {
-            return None;
-        }
+        let index = self.free_place(now)?;
         // Nodes of one group share its name.
         let group = match self.places.get_key_value(group) {
             Some((group, _)) => Arc::clone(group),
@@ -383,13 +358,27 @@ impl Host {
         nodes.insert(Arc::clone(&edge.node), index);
         let clash =
             self.folded.clashes((), &edge.group) | self.folded.clashes(&edge.group, &edge.node);
-        let mut session = Session::new(edge);
+        let mut session = Session::new(edge, now);
         if clash {
             session.note(Finding::OnlyCase);
         }
-        self.sessions.push(session);
-        self.armed.push(None);
+        match self.sessions.get_mut(index) {
+            Some(free) => *free = session,
+            None => {
+                self.sessions.push(session);
+                self.armed.push(None);
+            }
+        }
         Some(index)
+    }
+
+    /// A message of a node that there is no place for.
+    fn leave(&mut self, payload: &[u8]) {
+        let values = payload::decode(payload)
+            .map_or(0, |payload| payload.metrics.iter().map(metric::values).sum());
+        if let Some(count) = self.counters.unread.get_mut(Unread::Limits as usize) {
+            *count += values;
+        }
     }
 
     /// Lets a session act, then sets its timer anew.
@@ -399,14 +388,19 @@ impl Host {
         now: Now,
         act: impl FnOnce(&mut Session, &mut Sink<'_>) -> T,
     ) -> Option<T> {
+        if self.load.past > 0 && self.load.leaves + limits::LEAVES > limits::TOTAL_LEAVES {
+            self.forget_pasts();
+        }
         let session = self.sessions.get_mut(index)?;
         let before = session.load();
         let rest = Load {
             leaves: self.load.leaves.saturating_sub(before.leaves),
+            past: self.load.past.saturating_sub(before.past),
             bytes: self.load.bytes.saturating_sub(before.bytes),
         };
         let room = Load {
             leaves: limits::TOTAL_LEAVES.saturating_sub(self.load.leaves),
+            past: 0,
             bytes: limits::TOTAL_WINDOW_BYTES.saturating_sub(self.load.bytes),
         };
         let (outputs, counters) = (&mut self.outputs, &mut self.counters);
@@ -424,14 +418,23 @@ impl Host {
             chance: self.chance.f64(),
             room,
             servers: &self.servers,
-            budget: &mut self.budget,
             names: &mut self.names,
             events: &mut events,
         };
         let done = act(session, &mut sink);
         let after = session.load();
-        self.load = Load { leaves: rest.leaves + after.leaves, bytes: rest.bytes + after.bytes };
-        let due = session.deadline(&self.config);
+        self.load = Load {
+            leaves: rest.leaves + after.leaves,
+            past: rest.past + after.past,
+            bytes: rest.bytes + after.bytes,
+        };
+        let mut due = session.deadline(&self.config);
+        let ask = session.ask_at();
+        let want = ask.filter(|at| *at <= now.instant).map(|at| (session.rank(), at));
+        if want.is_none() {
+            due = due.into_iter().chain(ask).min();
+        }
+        self.turns.set(index, want);
         let armed = self.armed.get_mut(index)?;
         if *armed != due {
             if let Some(old) = armed.take() {

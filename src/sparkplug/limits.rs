@@ -62,7 +62,10 @@ pub const DEVICES: usize = 10_000;
 /// Messages of one edge node that wait for a missing one.
 pub const WINDOW_MESSAGES: usize = 128;
 
-/// Bytes of the messages of one edge node that wait for a missing one.
+/// Messages of one edge node that wait for a birth.
+pub const WAITING_MESSAGES: usize = 4096;
+
+/// Bytes of the messages of one edge node that wait for a missing one, or for a birth.
 pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 
 /// Bytes of all messages that wait for a missing one.

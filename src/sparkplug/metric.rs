@@ -27,6 +27,15 @@ pub(crate) fn name<'a>(name: Option<&'a [u8]>, findings: &mut Findings) -> Optio
     }
 }
 
+/// How many values a metric has: one, or those of an instance's members. A definition has none.
+pub(crate) fn values(metric: &wire::Metric) -> u64 {
+    match &metric.value {
+        Some(wire::metric::Value::TemplateValue(value)) if value.is_definition == Some(true) => 0,
+        Some(wire::metric::Value::TemplateValue(value)) => value.metrics.iter().map(values).sum(),
+        Some(_) | None => 1,
+    }
+}
+
 /// The datatype that a birth's metric declares, or that its arm suggests
 /// [payloads-metric-datatype-req].
 pub(crate) fn datatype(metric: &wire::Metric, findings: &mut Findings) -> Option<DataType> {

@@ -1,10 +1,9 @@
 //! Asking for births: for which reasons, how often, how many at once.
 //!
 //! A fleet that asks for births whenever something is odd can bring a plant down. So requests
-//! are debounced per node with a growing interval, limited in total, spread by chance, and
-//! not repeated for a fault that they have not cured.
+//! are debounced per node and reason with a growing interval, limited in total, spread by chance,
+//! and ever rarer for a fault that they do not cure.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
@@ -15,14 +14,19 @@ use rustc_hash::FxHasher;
 use super::address::EdgeNode;
 use super::datatype::DataType;
 use super::edge::REBIRTH;
-use super::limits;
 use super::message::{Message, Qos};
 use super::payload;
 use super::proto::Payload;
 use super::proto::payload::Metric;
 use super::proto::payload::metric::Value;
 use super::topic;
-use crate::time::{Instant, Now, Timestamp};
+use crate::time::{Now, Timestamp};
+
+mod requests;
+mod turns;
+
+pub(crate) use requests::{Requests, Wish};
+pub(crate) use turns::{Rank, Turns};
 
 /// Why a node is asked for its births. Each reason can be switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -142,10 +146,16 @@ impl fmt::Display for Reasons {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     Gap,
+    /// The node was not born.
     BeforeBirth,
+    /// A device was not, by the hash of its name.
+    Unborn(u64),
     /// The hash of the name.
     UnknownMetric(u64),
     UnknownAlias(u64),
+    /// A birth that cannot be read: the node's own, or that of a device.
+    Unreadable(Option<u64>),
+    /// Another message that cannot be read.
     Undecodable,
     Probe,
     Expected,
@@ -153,31 +163,36 @@ pub(crate) enum Fault {
 
 impl Fault {
     pub(crate) fn metric(name: &str) -> Self {
-        let mut hasher = FxHasher::default();
-        name.hash(&mut hasher);
-        Self::UnknownMetric(hasher.finish())
+        Self::UnknownMetric(hash(name))
+    }
+
+    /// Data of a device before its birth.
+    pub(crate) fn unborn(device: &str) -> Self {
+        Self::Unborn(hash(device))
+    }
+
+    /// A birth that cannot be read.
+    pub(crate) fn unreadable(device: Option<&str>) -> Self {
+        Self::Unreadable(device.map(hash))
     }
 
     pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Gap => Reason::Gap,
-            Self::BeforeBirth => Reason::BeforeBirth,
+            Self::BeforeBirth | Self::Unborn(_) => Reason::BeforeBirth,
             Self::UnknownMetric(_) => Reason::UnknownMetric,
             Self::UnknownAlias(_) => Reason::UnknownAlias,
-            Self::Undecodable => Reason::Undecodable,
+            Self::Unreadable(_) | Self::Undecodable => Reason::Undecodable,
             Self::Probe => Reason::Probe,
             Self::Expected => Reason::Expected,
         }
     }
+}
 
-    /// Whether a birth may leave it as it was. A gap is over with the next birth, and what
-    /// came before a birth is explained by it.
-    fn may_persist(self) -> bool {
-        match self {
-            Self::UnknownMetric(_) | Self::UnknownAlias(_) | Self::Undecodable => true,
-            Self::Gap | Self::BeforeBirth | Self::Probe | Self::Expected => false,
-        }
-    }
+fn hash(name: &str) -> u64 {
+    let mut hasher = FxHasher::default();
+    name.hash(&mut hasher);
+    hasher.finish()
 }
 
 /// How births are asked for.
@@ -185,18 +200,17 @@ impl Fault {
 pub struct Policy {
     /// For which reasons.
     pub reasons: Reasons,
-    /// The least time between two requests to a node; it doubles while they keep coming.
+    /// The least time between two requests to a node for one reason; it doubles while they keep
+    /// coming.
     pub debounce: Duration,
-    /// The longest that the interval grows.
+    /// The longest that the interval grows while births answer.
     pub longest: Duration,
+    /// The longest that it grows while they do not, or do not cure.
+    pub rarest: Duration,
     /// Requests are delayed by up to this, by chance.
     pub jitter: Duration,
     /// Requests to all nodes together, in a second; at least one.
     pub per_second: u32,
-    /// How often a fault is answered with a request that does not cure it.
-    pub tries: u32,
-    /// After how long a fault that was given up is tried again.
-    pub forget: Duration,
 }
 
 impl Default for Policy {
@@ -205,150 +219,10 @@ impl Default for Policy {
             reasons: Reasons::ALL,
             debounce: Duration::from_secs(5),
             longest: Duration::from_secs(300),
+            rarest: Duration::from_secs(3600),
             jitter: Duration::from_millis(200),
             per_second: 50,
-            tries: 2,
-            forget: Duration::from_secs(3600),
         }
-    }
-}
-
-/// Requests to all nodes together: evenly spaced, a tenth of a second's worth at once.
-#[derive(Debug)]
-pub(crate) struct Budget {
-    spacing: Duration,
-    next: Instant,
-}
-
-impl Budget {
-    pub(crate) fn new(per_second: u32) -> Self {
-        Self { spacing: Duration::from_secs(1) / per_second.max(1), next: Instant::START }
-    }
-
-    /// Takes the next place, which may be now or later.
-    fn take(&mut self, now: Instant) -> Instant {
-        let burst = Duration::from_millis(100).saturating_sub(self.spacing);
-        let place = self.next.max(now - burst);
-        self.next = place + self.spacing;
-        place.max(now)
-    }
-}
-
-/// The requests to one node.
-#[derive(Debug, Default)]
-pub(crate) struct Requests {
-    pending: Option<Pending>,
-    last: Option<Instant>,
-    interval: Duration,
-    tried: BTreeMap<Fault, Tried>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Pending {
-    due: Instant,
-    /// Whether its place in the budget is taken.
-    placed: bool,
-    fault: Fault,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Tried {
-    times: u32,
-    last: Instant,
-}
-
-/// What becomes of the wish for a birth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
-    /// A request will be sent, or is under way.
-    Granted,
-    /// The reason is switched off.
-    Off,
-    /// The fault was not cured before.
-    GivenUp,
-}
-
-impl Requests {
-    /// Wishes for a birth; `chance` is a number from 0 to 1.
-    pub(crate) fn wish(
-        &mut self,
-        fault: Fault,
-        now: Instant,
-        chance: f64,
-        policy: &Policy,
-    ) -> Wish {
-        if !policy.reasons.contains(fault.reason()) {
-            return Wish::Off;
-        }
-        if self.is_given_up(fault, now, policy) {
-            return Wish::GivenUp;
-        }
-        if self.pending.is_none() {
-            let jitter = policy.jitter.mul_f64(chance);
-            let debounced = self.last.map(|last| last + self.interval);
-            let due = debounced.unwrap_or(now).max(now + jitter);
-            self.pending = Some(Pending { due, placed: false, fault });
-        }
-        Wish::Granted
-    }
-
-    fn is_given_up(&mut self, fault: Fault, now: Instant, policy: &Policy) -> bool {
-        if !fault.may_persist() {
-            return false;
-        }
-        if let Some(tried) = self.tried.get(&fault) {
-            if now.since(tried.last) < policy.forget {
-                return tried.times >= policy.tries;
-            }
-            self.tried.remove(&fault);
-        }
-        // With no room left to remember, another fault is not a reason to begin.
-        if self.tried.len() >= limits::FAULTS {
-            self.tried.retain(|_, tried| now.since(tried.last) < policy.forget);
-        }
-        self.tried.len() >= limits::FAULTS
-    }
-
-    /// When [`poll`](Self::poll) has something to do.
-    pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.pending.map(|pending| pending.due)
-    }
-
-    /// The fault for which a request is to be sent now, if any.
-    pub(crate) fn poll(
-        &mut self,
-        now: Instant,
-        budget: &mut Budget,
-        policy: &Policy,
-    ) -> Option<Fault> {
-        let pending = self.pending.filter(|pending| pending.due <= now)?;
-        if !pending.placed {
-            let place = budget.take(now);
-            if place > now {
-                self.pending = Some(Pending { due: place, placed: true, ..pending });
-                return None;
-            }
-        }
-        self.pending = None;
-        // The interval grows while requests follow each other, and begins anew after a rest.
-        self.interval = match self.last {
-            Some(last) if now.since(last) <= self.interval.saturating_mul(4) => {
-                self.interval.saturating_mul(2).min(policy.longest)
-            }
-            Some(_) | None => policy.debounce,
-        };
-        self.last = Some(now);
-        if pending.fault.may_persist() {
-            let tried = self.tried.entry(pending.fault).or_insert(Tried { times: 0, last: now });
-            tried.times += 1;
-            tried.last = now;
-        }
-        Some(pending.fault)
-    }
-
-    /// A birth has come, whoever asked for it.
-    pub(crate) fn satisfied(&mut self) {
-        self.pending = None;
     }
 }
 

@@ -9,27 +9,37 @@ use super::address::{EdgeNode, Source};
 use super::config::Config;
 use super::event::{Clock, Death, DeathCause, Event, SessionFigures};
 use super::findings::{Finding, Findings};
-use super::host::ServerId;
 use super::host::found::{Found, Seen};
 use super::host::state::Servers;
+use super::host::{ServerId, Unread};
+use super::metric;
 use super::names::Names;
 use super::proto::Payload;
-use super::rebirth::{Budget, Fault, Reason, Requests, Wish};
+use super::rebirth::{Fault, Reason, Requests};
 use super::topic::Verb;
 use crate::time::{Instant, Now, Timestamp};
 
+mod asking;
 mod awaited;
+mod births;
 mod claims;
+mod deaths;
+mod devices;
 mod expected;
+mod forgetting;
 mod message;
 mod online;
+mod past;
 mod reading;
 mod senders;
+mod waiting;
 mod warm;
 
-use awaited::Awaited;
+pub use asking::Problem;
+
+use awaited::{Awaited, Rest};
 use message::{Borrowed, Message};
-use online::{Before, Online};
+use online::Online;
 use senders::Senders;
 
 pub(crate) use message::Incoming;
@@ -43,7 +53,6 @@ pub(crate) struct Sink<'a> {
     /// What is left for this session's tables and window.
     pub(crate) room: Load,
     pub(crate) servers: &'a Servers,
-    pub(crate) budget: &'a mut Budget,
     pub(crate) names: &'a mut Names,
     pub(crate) events: &'a mut dyn FnMut(Event),
 }
@@ -51,6 +60,16 @@ pub(crate) struct Sink<'a> {
 impl Sink<'_> {
     fn emit(&mut self, event: Event) {
         (self.events)(event);
+    }
+
+    /// Whether a device, or its node, may have anything that is taken.
+    fn may_take(&self, edge: &EdgeNode, device: Option<&str>) -> bool {
+        let filter = &self.config.filter;
+        match device {
+            _ if filter.is_open() => true,
+            None => filter.may_take(&edge.to_string()),
+            Some(device) => filter.may_take(&format!("{edge}/{device}")),
+        }
     }
 }
 
@@ -60,8 +79,32 @@ struct Notes {
     findings: Findings,
     /// What a birth may cure; empty between inputs.
     faults: Vec<Fault>,
+    /// Devices that were born; empty between inputs.
+    born: Vec<Arc<str>>,
     /// Values that are not taken.
     excluded: u64,
+    /// Values that are not read, by why.
+    unread: [u64; Unread::ALL.len()],
+}
+
+impl Notes {
+    /// The values of a message are not read.
+    fn leave(&mut self, why: Unread, payload: &Payload) {
+        self.unread(why, payload.metrics.iter().map(metric::values).sum());
+    }
+
+    fn unread(&mut self, why: Unread, values: u64) {
+        if let Some(count) = self.unread.get_mut(why as usize) {
+            *count += values;
+        }
+    }
+
+    /// Messages that waited in vain.
+    fn give_up(&mut self, why: Unread, messages: &[Message]) {
+        for message in messages {
+            self.leave(why, &message.incoming().payload);
+        }
+    }
 }
 
 /// What a session takes, or what is left for it.
@@ -69,6 +112,8 @@ struct Notes {
 pub(crate) struct Load {
     /// Leaves and instances of births.
     pub(crate) leaves: usize,
+    /// Of these, what is only kept for what may come before the next birth.
+    pub(crate) past: usize,
     /// Bytes of messages that wait for others.
     pub(crate) bytes: usize,
 }
@@ -93,7 +138,11 @@ pub(crate) struct Session {
     life: Life,
     /// Whether a birth of it was ever told.
     told: bool,
+    /// When a live message of it came last.
+    heard: Option<Instant>,
+    made: Instant,
     requests: Requests,
+    problem: Option<Problem>,
     notes: Notes,
     seen: Seen,
     senders: Senders,
@@ -118,12 +167,15 @@ pub(crate) struct Request {
 }
 
 impl Session {
-    pub(crate) fn new(edge: EdgeNode) -> Self {
+    pub(crate) fn new(edge: EdgeNode, now: Instant) -> Self {
         Self {
             source: Source { edge, device: None },
             life: Life::Awaited(Awaited::unknown()),
             told: false,
+            heard: None,
+            made: now,
             requests: Requests::default(),
+            problem: None,
             notes: Notes::default(),
             seen: Seen::default(),
             senders: Senders::default(),
@@ -146,7 +198,10 @@ impl Session {
 
     pub(crate) fn load(&self) -> Load {
         match &self.life {
-            Life::Awaited(awaited) => Load { leaves: 0, bytes: awaited.bytes() },
+            Life::Awaited(awaited) => {
+                let past = awaited.leaves();
+                Load { leaves: past, past, bytes: awaited.bytes() }
+            }
             Life::Online(online) => online.load(),
         }
     }
@@ -170,6 +225,11 @@ impl Session {
         self.notes.excluded
     }
 
+    /// Values that were not read, by why.
+    pub(crate) fn unread(&self) -> [u64; Unread::ALL.len()] {
+        self.notes.unread
+    }
+
     pub(crate) fn figures(&self) -> SessionFigures {
         SessionFigures {
             edge: Some(self.source.edge.clone()),
@@ -184,6 +244,7 @@ impl Session {
 
     /// A live message.
     pub(crate) fn handle_message(&mut self, message: Incoming<'_>, sink: &mut Sink<'_>) {
+        self.heard = Some(sink.now.instant);
         match (message.verb, message.device) {
             (Verb::Birth, None) => return self.handle_node_birth(&message, sink),
             (Verb::Death, None) => {
@@ -198,6 +259,7 @@ impl Session {
         match &mut self.life {
             Life::Online(online) if online.server() != message.server => {
                 self.note(Finding::ForeignServer);
+                self.notes.leave(Unread::ForeignServer, &message.payload);
             }
             Life::Online(online) => {
                 let full = online.handle_message(message, &mut self.notes, sink);
@@ -211,7 +273,19 @@ impl Session {
                 if awaited.is_warm(message.server) {
                     return self.warm(vec![message.own()], sink);
                 }
-                if !awaited.keep(message.own(), sink, &mut self.notes.findings) {
+                awaited.speaks();
+                let asked = awaited.was_asked();
+                let room = awaited.has_room(message.bytes, sink);
+                if room {
+                    if awaited.is_told() {
+                        self.notes.findings.note(Finding::BeforeBirth);
+                    }
+                    awaited.keep(message.own(), sink);
+                } else {
+                    self.notes.findings.note(Finding::BeforeBirth);
+                    self.notes.leave(Unread::BeforeBirth, &message.payload);
+                }
+                if asked || !room {
                     self.wish(Fault::BeforeBirth, sink);
                 }
             }
@@ -222,6 +296,9 @@ impl Session {
     /// no place in the sequence [payloads-ndata-retain].
     pub(crate) fn handle_retained(&mut self, message: &Incoming<'_>, sink: &mut Sink<'_>) {
         self.note(Finding::Retained);
+        if message.verb != Verb::Death {
+            self.notes.leave(Unread::Retained, &message.payload);
+        }
         match (message.verb, message.device, &self.life) {
             (Verb::Death, None, Life::Online(online)) => {
                 if online.server() == message.server && online.is_own_death(&message.payload) {
@@ -248,90 +325,20 @@ impl Session {
         match (verb, device) {
             (Verb::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
             (Verb::Command, _) => {}
-            (Verb::Birth | Verb::Data | Verb::Death, _) => {
+            (Verb::Birth, _) => {
+                self.handle_unreadable_birth(server, device, sink);
+                self.wish(Fault::unreadable(device), sink);
+            }
+            (Verb::Data | Verb::Death, _) => {
                 match &mut self.life {
-                    Life::Awaited(_) => self.server = Some(server),
-                    Life::Online(online) if verb == Verb::Birth && online.server() == server => {
-                        // What waits was said by the tables that are there still.
-                        let early = online.take_early();
-                        online.flush(early, &mut self.notes, sink);
-                        online.forget_tables(device, sink);
+                    Life::Awaited(awaited) => {
+                        self.server = Some(server);
+                        awaited.speaks();
                     }
+                    Life::Online(online) if online.server() == server => online.speaks(sink),
                     Life::Online(_) => {}
                 }
                 self.wish(Fault::Undecodable, sink);
-            }
-        }
-    }
-
-    fn handle_node_birth(&mut self, message: &Incoming<'_>, sink: &mut Sink<'_>) {
-        if let Life::Online(online) = &self.life
-            && online.is_repeated(message, sink.config)
-        {
-            self.note(Finding::Duplicate);
-            return;
-        }
-        self.server = Some(message.server);
-        self.requests.satisfied();
-        if message.own_time().is_none() {
-            self.note(Finding::NoTime);
-        }
-        // Messages that overtook the birth go on where it leaves off.
-        let follows = |early: &Message| match (early.own_time(), message.own_time()) {
-            (Some(early), Some(birth)) => early >= birth,
-            (None, _) | (_, None) => false,
-        };
-        let freed = self.load();
-        let unknown = Life::Awaited(Awaited::unknown());
-        let (early, devices) = match std::mem::replace(&mut self.life, unknown) {
-            Life::Awaited(awaited) => awaited.into_early(),
-            Life::Online(mut online) => {
-                let (after, before) = online.take_early().into_iter().partition(follows);
-                online.flush(before, &mut self.notes, sink);
-                (after, online.into_devices())
-            }
-        };
-        sink.room.leaves += freed.leaves;
-        sink.room.bytes += freed.bytes;
-        let before = Before { told: self.told, devices };
-        let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);
-        self.told = online.is_told();
-        let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
-        if online.bd_seq().is_some_and(two) {
-            self.notes.findings.note(Finding::TwoSenders);
-        }
-        let mut early: Vec<_> = early.into_iter().filter(follows).collect();
-        while let Some(place) = early.iter().position(|early| online.is_next(early)) {
-            online.handle_next(&early.swap_remove(place), &mut self.notes, sink);
-        }
-        self.notes.findings.add(Finding::BeforeBirth, early.len() as u64);
-        self.life = Life::Online(online);
-        self.wish_faults(sink);
-    }
-
-    /// NDEATH, or a will that the server publishes. Its own time is that of a CONNECT long ago
-    /// [operational-behavior-edge-node-termination-host-action-ndeath-node-offline].
-    fn handle_node_death(&mut self, server: ServerId, payload: &Payload, sink: &mut Sink<'_>) {
-        match &mut self.life {
-            Life::Awaited(awaited) if awaited.is_expected() => {
-                self.end(DeathCause::Certificate, None, sink);
-            }
-            Life::Awaited(awaited) => {
-                awaited.die();
-                self.note(Finding::RepeatedDeath);
-            }
-            Life::Online(online) if online.server() != server => {
-                self.note(Finding::ForeignServer);
-            }
-            Life::Online(online) if online.is_death(payload, sink.config) => {
-                self.end(DeathCause::Certificate, None, sink);
-            }
-            Life::Online(online) => {
-                let ask = online.doubt(DeathCause::Certificate, sink);
-                self.note(Finding::StaleDeath);
-                if ask {
-                    self.wish(Fault::Probe, sink);
-                }
             }
         }
     }
@@ -345,86 +352,23 @@ impl Session {
         self.notes.faults.push(Fault::Gap);
     }
 
-    /// Wishes for a birth for what was found in the messages at hand.
-    fn wish_faults(&mut self, sink: &Sink<'_>) {
-        for fault in std::mem::take(&mut self.notes.faults) {
-            self.wish(fault, sink);
-        }
-    }
-
-    fn wish(&mut self, fault: Fault, sink: &Sink<'_>) -> Wish {
-        let policy = &sink.config.rebirth;
-        let wish = self.requests.wish(fault, sink.now.instant, sink.chance, policy);
-        if wish == Wish::GivenUp {
-            self.note(Finding::Suppressed);
-        }
-        wish
-    }
-
-    /// The connection that the node was seen through is down.
-    pub(crate) fn handle_disconnected(&mut self, server: ServerId, sink: &mut Sink<'_>) {
-        match &mut self.life {
-            Life::Online(online) if online.server() == server => {
-                self.end(DeathCause::ConnectionLost, Some(server), sink);
-            }
-            Life::Online(_) => {}
-            Life::Awaited(awaited) => {
-                awaited.unasked();
-                if self.server == Some(server) {
-                    awaited.forget_early();
-                }
-            }
-        }
-    }
-
-    /// The node is gone, its devices with it: they first.
-    fn end(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
-        let gone = Life::Awaited(Awaited::gone(lost.is_some()));
-        let devices = match std::mem::replace(&mut self.life, gone) {
-            Life::Awaited(awaited) => awaited.into_early().1,
-            Life::Online(mut online) => {
-                let early = online.take_early();
-                online.flush(early, &mut self.notes, sink);
-                online.into_devices()
-            }
-        };
-        let of_device = match cause {
-            DeathCause::ConnectionLost => DeathCause::ConnectionLost,
-            DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
-        };
-        for device in devices {
-            self.died(Some(device), of_device, sink);
-        }
-        self.requests.satisfied();
-        if self.told {
-            self.died(None, cause, sink);
-        }
-    }
-
-    fn died(&self, device: Option<Arc<str>>, cause: DeathCause, sink: &mut Sink<'_>) {
-        let source = Source { edge: self.source.edge.clone(), device };
-        let (time, clock) = (sink.now.wall, Clock::Host);
-        sink.emit(Event::Death(Death { source, time, clock, cause }));
-    }
-
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let life = match &self.life {
-            Life::Awaited(awaited) => awaited.deadline(config),
+        match &self.life {
+            Life::Awaited(awaited) => awaited.deadline(),
             Life::Online(online) => online.deadline(config),
-        };
-        [life, self.requests.deadline()].into_iter().flatten().min()
+        }
     }
 
-    /// Time has passed. Returns a request that is to be published.
-    pub(crate) fn handle_timeout(&mut self, sink: &mut Sink<'_>) -> Option<Request> {
+    /// Time has passed.
+    pub(crate) fn handle_timeout(&mut self, sink: &mut Sink<'_>) {
         let now = sink.now.instant;
         match &mut self.life {
             Life::Awaited(awaited) => {
                 if awaited.is_silent(now) {
                     self.end(DeathCause::Silent, None, sink);
-                } else if awaited.drop_early(now, sink.config, &mut self.notes.findings) {
-                    self.wish(Fault::BeforeBirth, sink);
+                } else if awaited.is_overdue(now) {
+                    self.overdue(sink);
                 }
             }
             Life::Online(online) => {
@@ -435,55 +379,45 @@ impl Session {
                 }
             }
         }
-        self.request(sink)
     }
 
-    /// The request that is due, if any.
-    fn request(&mut self, sink: &mut Sink<'_>) -> Option<Request> {
-        let server = match &self.life {
-            Life::Online(online) => Some(online.server()),
-            Life::Awaited(awaited) if awaited.is_to_be_asked() => None,
-            Life::Awaited(_) => self.server,
-        };
-        if !server.map_or(sink.servers.is_any_up(), |server| sink.servers.is_up(server)) {
-            // Whoever is connected next says what is to be asked then.
-            self.requests.satisfied();
-            return None;
+    /// Messages have waited for their birth. They wait on for the answer to a request, if one is
+    /// sent soon.
+    fn overdue(&mut self, sink: &mut Sink<'_>) {
+        let until = sink.now.instant + sink.config.answer_timeout;
+        let asked = matches!(&self.life, Life::Awaited(awaited) if awaited.was_asked());
+        if !asked {
+            self.wish(Fault::BeforeBirth, sink);
         }
-        let policy = &sink.config.rebirth;
-        let fault = self.requests.poll(sink.now.instant, sink.budget, policy)?;
-        self.rebirths += 1;
-        self.asked(sink);
-        Some(Request { reason: fault.reason(), server })
+        let soon = !asked && self.requests.due().is_some_and(|due| due <= until);
+        let Life::Awaited(awaited) = &mut self.life else { return };
+        self.notes.findings.add(Finding::BeforeBirth, awaited.tell_waiting());
+        if soon {
+            return awaited.wait_on(until);
+        }
+        let waiting = awaited.take_waiting();
+        self.notes.give_up(Unread::BeforeBirth, &waiting);
     }
 
     fn online_timeout(&mut self, sink: &mut Sink<'_>) {
         let now = sink.now.instant;
+        let may_ask = self.may_ask(Fault::Probe, sink);
         let Life::Online(online) = &mut self.life else {
             return;
         };
-        for device in online.not_reborn(now) {
+        for device in online.not_reborn(now, &mut self.notes) {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
             let (time, clock, cause) = (sink.now.wall, Clock::Host, DeathCause::Node);
             sink.emit(Event::Death(Death { source, time, clock, cause }));
         }
-        let silent = online.is_silent(sink.config, now);
+        let silent = may_ask && online.is_silent(sink.config, now);
         if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {
             self.give_up(sink);
         }
-        if silent
-            && let Life::Online(online) = &mut self.life
-            && online.doubt(DeathCause::Silent, sink)
-        {
+        if silent && let Life::Online(online) = &mut self.life {
+            online.doubt(DeathCause::Silent, now);
             self.notes.faults.push(Fault::Probe);
         }
         self.wish_faults(sink);
-    }
-
-    /// From now on silence means something.
-    fn asked(&mut self, sink: &Sink<'_>) {
-        if let Life::Awaited(awaited) = &mut self.life {
-            awaited.asked(sink.now.instant + sink.config.answer_timeout);
-        }
     }
 }

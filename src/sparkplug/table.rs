@@ -18,6 +18,8 @@ use super::rebirth::Fault;
 use super::{template, text};
 use crate::time::Timestamp;
 
+mod agree;
+
 type Names = FxHashMap<Arc<str>, Target>;
 
 /// How many ways to take a path apart are tried before it counts as unknown.
@@ -42,7 +44,7 @@ pub(crate) struct Table {
 }
 
 /// What a name or an alias stands for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Target {
     /// A value.
     Leaf(Slot),
@@ -64,6 +66,8 @@ pub(crate) struct Read {
     pub(crate) attributes: Vec<Attribute>,
     /// Values that are not taken.
     pub(crate) excluded: u64,
+    /// Values that cannot be read.
+    pub(crate) unread: u64,
 }
 
 /// A template instance within its table.
@@ -328,15 +332,20 @@ impl Reading<'_> {
         match (target, name, metric.alias) {
             (Some(Target::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
             (Some(Target::Instance(id)), _, _) => self.instance(id, metric, inherited),
-            (Some(Target::Ambiguous), _, _) => {}
+            (Some(Target::Ambiguous), _, _) => self.read.unread += metric::values(metric),
             (Some(Target::Excluded), _, _) => self.read.excluded += 1,
             (None, Some(name), _) => {
+                self.read.unread += metric::values(metric);
                 self.unknown(Finding::UnknownMetric, Fault::metric(&String::from_utf8_lossy(name)))
             }
             (None, None, Some(alias)) => {
+                self.read.unread += metric::values(metric);
                 self.unknown(Finding::UnknownAlias, Fault::UnknownAlias(alias));
             }
-            (None, None, None) => self.findings.note(Finding::Nameless),
+            (None, None, None) => {
+                self.read.unread += metric::values(metric);
+                self.findings.note(Finding::Nameless);
+            }
         }
     }
 
@@ -393,8 +402,14 @@ impl Reading<'_> {
                     self.member(id, member, own);
                 }
             }
-            Some(_) => self.findings.note(Finding::WrongValue),
-            None => self.findings.note(Finding::NoValue),
+            Some(_) => {
+                self.read.unread += 1;
+                self.findings.note(Finding::WrongValue);
+            }
+            None => {
+                self.read.unread += 1;
+                self.findings.note(Finding::NoValue);
+            }
         }
     }
 

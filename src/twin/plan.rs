@@ -1,8 +1,7 @@
-//! Provisioning: desired models and assets against what SiteWise has, as single calls, each
-//! started as soon as its own needs are met.
+//! Provisioning: what is desired against what SiteWise has, call by call as needs are met.
 //!
-//! A job looks at one model, asset, list or link and says what it needs next: a call, time,
-//! or something else to happen first. Nothing is ever deleted or retyped.
+//! A job looks at one model, asset, list or link and says what it needs next. Nothing is ever
+//! deleted or retyped.
 
 mod answers;
 mod calls;
@@ -41,9 +40,8 @@ use crate::sitewise::api::{ModelSummary, State, Tqv};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
 
-/// A model is written once nothing new was wanted of it for so long,
+/// A model is written once nothing new was wanted of it for so long, or something for so long.
 const SETTLE: Duration = Duration::from_millis(250);
-/// or once something has been wanted for so long.
 const SETTLE_MOST: Duration = Duration::from_secs(2);
 /// Between two updates of a model: each locks all its assets while it propagates.
 const BETWEEN_UPDATES: Duration = Duration::from_secs(60);

@@ -23,6 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_before_sitewise_was_ever_reached_outlives_a_kill() {
+    let _turn = super::alone().await;
     let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), Options::default()).unwrap();
     let (at, handle) = (sitewise.local_addr().port(), sitewise.handle());
     tokio::spawn(sitewise.run(std::future::pending()));

@@ -125,6 +125,7 @@ fn cpu(id: u32) -> f64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_can_be_read_of_a_damaged_outbox_is_delivered_and_the_rest_counted() {
+    let _turn = super::alone().await;
     let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), Options::default()).unwrap();
     let at = sitewise.local_addr().port();
     tokio::spawn(sitewise.run(std::future::pending()));

@@ -11,6 +11,7 @@ use super::program::Bridge;
 /// The second time it ends at once, and says what is lost by that.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_second_signal_ends_at_once_and_says_what_is_left() {
+    let _turn = super::alone().await;
     let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), Options::default()).unwrap();
     let (at, handle) = (sitewise.local_addr().port(), sitewise.handle());
     tokio::spawn(sitewise.run(std::future::pending()));

@@ -62,6 +62,7 @@ async fn logged(bridge: &Bridge, line: &str) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_came_while_the_disk_was_full_outlives_a_kill_after_it() {
+    let _turn = super::alone().await;
     let Some(disk) = Small::mount() else {
         let known = std::env::var_os("FAILURES_WITHOUT_ROOT").is_some();
         assert!(

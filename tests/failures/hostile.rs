@@ -142,6 +142,7 @@ async fn most_memory(sitewise: u16) -> u64 {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hostile_payloads_take_no_more_memory_than_is_told() {
+    let _turn = super::alone().await;
     let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), Options::default()).unwrap();
     let at = sitewise.local_addr().port();
     tokio::spawn(sitewise.run(std::future::pending()));

@@ -20,6 +20,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
+    let _turn = super::alone().await;
     let sitewise = SiteWise::bind(([127, 0, 0, 1], 0).into(), Options::default()).unwrap();
     let (at, handle) = (sitewise.local_addr().port(), sitewise.handle());
     tokio::spawn(sitewise.run(std::future::pending()));

@@ -25,3 +25,9 @@ mod starting;
 mod mqtt;
 #[path = "../../benches/support/program.rs"]
 mod program;
+
+/// One at a time: each of them measures what the whole machine gives it.
+async fn alone() -> tokio::sync::MutexGuard<'static, ()> {
+    static TURN: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+    TURN.lock().await
+}

@@ -7,6 +7,7 @@ const NOBODY: u16 = 1;
 
 #[tokio::test]
 async fn a_bridge_that_still_starts_ends_in_order() {
+    let _turn = super::alone().await;
     let bridge = Bridge::start(NOBODY, NOBODY, &[]);
     // The console is there before all else.
     bridge.console().await;

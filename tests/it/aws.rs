@@ -232,15 +232,15 @@ async fn pass(
 /// A message with its body.
 async fn whole(socket: &mut TcpStream) -> std::io::Result<Vec<u8>> {
     let mut message = Vec::new();
-    let mut piece = [0; 16 << 10];
+    let mut piece = vec![0; 16 << 10];
     loop {
         let count = socket.read(&mut piece).await?;
         if count == 0 {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        message.extend_from_slice(&piece[..count]);
+        message.extend_from_slice(piece.get(..count).unwrap());
         let Some(end) = message.windows(4).position(|at| at == b"\r\n\r\n") else { continue };
-        let head = String::from_utf8_lossy(&message[..end]).to_lowercase();
+        let head = String::from_utf8_lossy(message.get(..end).unwrap()).to_lowercase();
         let length = head.lines().find_map(|line| line.strip_prefix("content-length:"));
         let length: usize = length.map_or(0, |length| length.trim().parse().unwrap());
         if message.len() >= end + 4 + length {

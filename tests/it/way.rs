@@ -105,10 +105,10 @@ impl Twin {
             .collect()
     }
 
-    /// The whole history, once it is `expected`.
+    /// The history, once it ends as `expected`: what was said before the birth comes first.
     async fn becomes(&self, property: &str, expected: &[Read]) {
         let found = eventually(property, || async {
-            (self.history(property).await == expected).then_some(())
+            self.history(property).await.ends_with(expected).then_some(())
         });
         found.await;
     }

@@ -3,9 +3,9 @@
 use tracing::{error, info, warn};
 
 use crate::bridge::Output;
-use crate::outbox::Change;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
+use crate::outbox::Change;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;

@@ -6,6 +6,7 @@ use crate::console::health::NotReady;
 use crate::console::snapshot::{PHASES, Snapshot};
 use crate::delivery::point::Refusal;
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::Unread;
 use crate::sparkplug::rebirth::Reason;
 use crate::twin::caps::Cap;
 use crate::twin::counts::Dropped;
@@ -129,9 +130,18 @@ pub const TABLE: &[Metric] = &[
         |s| Finding::ALL.map(|finding| s.plant.findings.count(finding) as f64).to_vec(),
     ),
     each(
+        Kind::Counter,
+        "sparkwise_sparkplug_values_unread_total",
+        "Values in messages that were not read: before the birth that explains them, by a name or alias \
+         that it lacks, in a message that came twice, in a birth that came too late, stored, from \
+         another server than the node's session is on, past a limit.",
+        Label::Words("reason", || Unread::ALL.map(Unread::label).to_vec()),
+        |s| s.plant.unread.iter().map(|count| *count as f64).collect(),
+    ),
+    each(
         Kind::Gauge,
         "sparkwise_edge_nodes",
-        "Edge nodes ever heard of, by where they stand.",
+        "Edge nodes that are remembered, by where they stand.",
         Label::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
         |s| s.nodes.iter().map(|count| *count as f64).collect(),
     ),

@@ -30,6 +30,7 @@ export const NOT_READY = {
   ending: 'Ending',
   silent: 'Engine silent',
   mqtt_not_connected: 'MQTT not connected',
+  mqtt_foreign_topics: 'MQTT server brings other topics',
   sitewise_not_learned: 'Learning what SiteWise has',
   sitewise_away: 'SiteWise away',
 };
@@ -38,6 +39,8 @@ export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
   mqtt_messages_lost: 'messages came too fast to be read',
   mqtt_packet_too_large: 'messages too large to be taken',
+  mqtt_foreign_topics: 'a server brings other topics',
+  not_understood: 'an edge node is not understood',
   outbox_full: 'outbox full',
   outbox_refuses: 'outbox’s disk refuses',
   outbox_unreadable: 'outbox’s disk is damaged',

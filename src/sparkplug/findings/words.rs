@@ -97,8 +97,9 @@ impl Finding {
             }
             Self::WrongState => "a STATE payload is none",
             Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
-            Self::Suppressed => {
-                "a rebirth is no longer asked for: it did not cure the same fault before"
+            Self::InVain => {
+                "it is not understood, although it was asked for its birth: it is asked ever rarer, \
+                 once an hour in the end"
             }
         }
     }

@@ -18,8 +18,56 @@ pub struct Counters {
     pub excluded_values: u64,
     /// Messages of edge nodes that it leaves out whole.
     pub excluded_messages: u64,
+    /// Values of messages that were not read, those of births counted; by [`Unread`].
+    pub unread: [u64; Unread::ALL.len()],
     /// Births asked for, by reason.
     pub rebirths: [u64; Reason::ALL.len()],
     /// Everything that was not as it should be.
     pub findings: Findings,
+}
+
+/// Why values of messages are not read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[repr(u8)]
+pub enum Unread {
+    /// They came before the birth that would explain them.
+    BeforeBirth,
+    /// By no name or alias that the birth has, or by one that stands for several.
+    Unknown,
+    /// In a message that came twice.
+    Duplicate,
+    /// In a birth that came after its place in the sequence was given up.
+    Late,
+    /// In a stored message, which may be of long ago.
+    Retained,
+    /// From another server than the node's session is on.
+    ForeignServer,
+    /// Past a limit: of nodes, of devices, of what a birth may have.
+    Limits,
+}
+
+impl Unread {
+    /// All of them, in order.
+    pub const ALL: [Self; 7] = [
+        Self::BeforeBirth,
+        Self::Unknown,
+        Self::Duplicate,
+        Self::Late,
+        Self::Retained,
+        Self::ForeignServer,
+        Self::Limits,
+    ];
+
+    /// A name for metrics and logs.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::BeforeBirth => "before_birth",
+            Self::Unknown => "unknown",
+            Self::Duplicate => "duplicate",
+            Self::Late => "late",
+            Self::Retained => "retained",
+            Self::ForeignServer => "foreign_server",
+            Self::Limits => "limits",
+        }
+    }
 }

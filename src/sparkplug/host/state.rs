@@ -33,18 +33,54 @@ struct Server {
     answered: VecDeque<Instant>,
     /// When a contradiction that came too soon is answered.
     due: Option<Instant>,
+    topics: Topics,
+}
+
+/// What topics a server brings.
+#[derive(Debug, Default)]
+enum Topics {
+    /// None yet.
+    #[default]
+    Unknown,
+    /// Others than were subscribed, such as this one.
+    Foreign(Box<str>),
+    /// Those of Sparkplug.
+    Sparkplug,
 }
 
 impl Servers {
     /// The STATE birth of a new connection.
     pub(super) fn connected(&mut self, server: ServerId, session_time: Timestamp) -> Vec<u8> {
         let answered = VecDeque::new();
-        self.0.insert(server, Server { session_time, answered, due: None });
+        self.0
+            .insert(server, Server { session_time, answered, due: None, topics: Topics::Unknown });
         state_payload(true, session_time)
     }
 
     pub(super) fn disconnected(&mut self, server: ServerId) {
         self.0.remove(&server);
+    }
+
+    /// A message came with a topic of another namespace than was subscribed.
+    pub(super) fn came_foreign(&mut self, server: ServerId, topic: &str) {
+        if let Some(Server { topics: topics @ Topics::Unknown, .. }) = self.0.get_mut(&server) {
+            *topics = Topics::Foreign(topic.into());
+        }
+    }
+
+    /// A message came with a topic of Sparkplug's.
+    pub(super) fn came(&mut self, server: ServerId) {
+        if let Some(server) = self.0.get_mut(&server) {
+            server.topics = Topics::Sparkplug;
+        }
+    }
+
+    /// A topic that a server brings, where it brings none of Sparkplug's.
+    pub(super) fn foreign(&self, server: ServerId) -> Option<&str> {
+        match &self.0.get(&server)?.topics {
+            Topics::Foreign(topic) => Some(topic),
+            Topics::Unknown | Topics::Sparkplug => None,
+        }
     }
 
     /// The servers that are connected.

@@ -9,6 +9,7 @@ use crate::sparkplug::event::{Order, Quality, Sample};
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
 
+mod accounts;
 mod births;
 mod bounds;
 mod deaths;
@@ -19,7 +20,9 @@ mod model;
 mod noise;
 mod order;
 mod rebirths;
+mod sessions;
 mod states;
+mod strangers;
 mod strings;
 mod warm;
 

@@ -2,9 +2,8 @@
 
 use std::sync::Arc;
 
+use super::past::Past;
 use super::{Message, Phase, Sink};
-use crate::sparkplug::config::Config;
-use crate::sparkplug::findings::{Finding, Findings};
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::time::Instant;
@@ -15,9 +14,17 @@ pub(super) struct Awaited {
     expectation: Expectation,
     /// Its devices that were online when last known.
     devices: Vec<Arc<str>>,
-    /// Messages that may have overtaken their birth.
-    early: Vec<Message>,
-    early_bytes: usize,
+    /// Messages that wait for the birth, which they may have overtaken.
+    waiting: Vec<Message>,
+    waiting_bytes: usize,
+    /// Until when they do.
+    until: Option<Instant>,
+    /// Whether the node was asked since the first of them came.
+    asked: bool,
+    /// Whether they are told to have come before the birth.
+    told: bool,
+    /// What it was known by before.
+    past: Option<Box<Past>>,
     /// Births that its server has stored, the node's own and those of its devices.
     certificates: Vec<Message>,
     certificate_bytes: usize,
@@ -47,6 +54,18 @@ enum Expectation {
     Until(Instant),
     /// It has given one.
     Alive,
+    /// It has given one: a birth, which cannot be read.
+    Unread,
+}
+
+/// What is left of it once it is born, or gone.
+#[derive(Debug)]
+pub(super) struct Rest {
+    pub(super) waiting: Vec<Message>,
+    /// How many of these are not told to have come before the birth.
+    pub(super) untold: usize,
+    pub(super) devices: Vec<Arc<str>>,
+    pub(super) past: Option<Box<Past>>,
 }
 
 impl Awaited {
@@ -54,8 +73,24 @@ impl Awaited {
         Self::new(Was::Unknown)
     }
 
-    pub(super) fn gone(lost: bool) -> Self {
-        Self::new(if lost { Was::Lost } else { Was::Dead })
+    /// It died, or its server was lost.
+    pub(super) fn gone(lost: bool, past: Option<Box<Past>>) -> Self {
+        Self { past, ..Self::new(if lost { Was::Lost } else { Was::Dead }) }
+    }
+
+    /// It lives, but its birth cannot be read: no table is better than a wrong one. Of what it was
+    /// known by its session's number is left.
+    pub(super) fn unread(devices: Vec<Arc<str>>, past: Option<Box<Past>>) -> Self {
+        let past = past.map(|past| past.without_tables());
+        Self { devices, past, expectation: Expectation::Unread, ..Self::new(Was::Dead) }
+    }
+
+    /// Another birth of it cannot be read.
+    pub(super) fn is_unread(&mut self) {
+        self.past = self.past.take().map(|past| past.without_tables());
+        if self.is_expected() {
+            self.expectation = Expectation::Unread;
+        }
     }
 
     fn new(was: Was) -> Self {
@@ -63,8 +98,12 @@ impl Awaited {
             was,
             expectation: Expectation::None,
             devices: Vec::new(),
-            early: Vec::new(),
-            early_bytes: 0,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
+            until: None,
+            asked: false,
+            told: false,
+            past: None,
             certificates: Vec::new(),
             certificate_bytes: 0,
         }
@@ -73,7 +112,7 @@ impl Awaited {
     pub(super) fn phase(&self) -> Phase {
         let expected = self.is_expected();
         match self.was {
-            _ if expected || !self.early.is_empty() => Phase::Awaited,
+            _ if expected || !self.waiting.is_empty() => Phase::Awaited,
             Was::Unknown => Phase::Unknown,
             Was::Dead | Was::Lost => Phase::Offline,
         }
@@ -82,7 +121,17 @@ impl Awaited {
     /// How much the messages take that wait for their birth, and the stored births that wait
     /// for a sign of life.
     pub(super) fn bytes(&self) -> usize {
-        self.early_bytes + self.certificate_bytes
+        self.waiting_bytes + self.certificate_bytes
+    }
+
+    /// How much the tables take that it was known by.
+    pub(super) fn leaves(&self) -> usize {
+        self.past.as_ref().map_or(0, |past| past.size())
+    }
+
+    /// There is no more room for the tables that it was known by.
+    pub(super) fn forget_tables(&mut self) {
+        self.past = self.past.take().map(|past| past.without_tables());
     }
 
     /// Keeps a stored birth in the place of an older one, if there is room.
@@ -115,12 +164,13 @@ impl Awaited {
         Some((kept.swap_remove(own), kept))
     }
 
-    /// The messages of `server` that wait for their birth.
-    pub(super) fn take_early(&mut self, server: ServerId) -> Vec<Message> {
-        let mut early = std::mem::take(&mut self.early);
-        self.early_bytes = 0;
-        early.retain(|early| early.server == server);
-        early
+    /// The messages that wait for their birth.
+    pub(super) fn take_waiting(&mut self) -> Vec<Message> {
+        self.waiting_bytes = 0;
+        self.until = None;
+        self.asked = false;
+        self.told = false;
+        std::mem::take(&mut self.waiting)
     }
 
     pub(super) fn is_lost(&self) -> bool {
@@ -151,19 +201,37 @@ impl Awaited {
         self.is_expected() || self.expectation == Expectation::Hoped
     }
 
+    /// Nobody knows whether it is alive: ask, if it was online or may have come back unheard.
+    pub(super) fn seek(&mut self, known: bool) {
+        match self.expectation {
+            Expectation::None if known => self.expectation = Expectation::Hoped,
+            Expectation::None | Expectation::Hoped | Expectation::Unasked => {}
+            Expectation::Until(_) | Expectation::Alive | Expectation::Unread => {
+                self.expectation = Expectation::Unasked;
+            }
+        }
+    }
+
+    /// Whether a death is to be asked about: it may be that of the session before the birth that
+    /// could not be read.
+    pub(super) fn doubts(&self, death: Option<u64>) -> bool {
+        let before = self.past.as_ref().and_then(|past| past.bd_seq());
+        self.expectation == Expectation::Unread && death.is_none_or(|death| Some(death) == before)
+    }
+
     /// It has been asked, and has until `deadline`.
     pub(super) fn asked(&mut self, deadline: Instant) {
         match self.expectation {
             Expectation::Unasked => self.expectation = Expectation::Until(deadline),
             Expectation::Hoped => self.expectation = Expectation::None,
-            Expectation::None | Expectation::Until(_) | Expectation::Alive => {}
+            Expectation::None
+            | Expectation::Until(_)
+            | Expectation::Alive
+            | Expectation::Unread => {}
         }
-    }
-
-    /// What it was asked may not have reached it.
-    pub(super) fn unasked(&mut self) {
-        if let Expectation::Until(_) | Expectation::Alive = self.expectation {
-            self.expectation = Expectation::Unasked;
+        if !self.waiting.is_empty() {
+            self.asked = true;
+            self.until = Some(deadline);
         }
     }
 
@@ -173,60 +241,66 @@ impl Awaited {
 
     pub(super) fn die(&mut self) {
         self.was = Was::Dead;
-        self.forget_early();
     }
 
-    /// Keeps a message for the birth that it may have overtaken. False if it is not waited
-    /// for.
-    pub(super) fn keep(
-        &mut self,
-        message: Message,
-        sink: &Sink<'_>,
-        findings: &mut Findings,
-    ) -> bool {
-        if self.is_expected() {
+    /// It speaks.
+    pub(super) fn speaks(&mut self) {
+        if self.is_expected() && self.expectation != Expectation::Unread {
             self.expectation = Expectation::Alive;
         }
-        let full = self.early.len() >= limits::WINDOW_MESSAGES
-            || self.early_bytes + message.bytes > limits::WINDOW_BYTES
-            || message.bytes > sink.room.bytes;
-        if sink.config.reorder_timeout.is_zero() {
-            findings.note(Finding::BeforeBirth);
-            return false;
-        }
-        if full {
-            findings.note(Finding::BeforeBirth);
-            // With others waiting, their time will come to ask for the birth.
-            return !self.early.is_empty();
-        }
-        self.early_bytes += message.bytes;
-        self.early.push(message);
-        true
     }
 
-    /// Drops the messages whose birth has not come in time. True if there were any.
-    pub(super) fn drop_early(
-        &mut self,
-        now: Instant,
-        config: &Config,
-        findings: &mut Findings,
-    ) -> bool {
-        if self.early_deadline(config).is_none_or(|deadline| deadline > now) {
-            return false;
+    /// Whether there is room for a message that is to wait for its birth.
+    pub(super) fn has_room(&self, bytes: usize, sink: &Sink<'_>) -> bool {
+        self.waiting.len() < limits::WAITING_MESSAGES
+            && self.waiting_bytes + bytes <= limits::WINDOW_BYTES
+            && bytes <= sink.room.bytes
+    }
+
+    /// Keeps a message for its birth.
+    pub(super) fn keep(&mut self, message: Message, sink: &Sink<'_>) {
+        if self.waiting.is_empty() {
+            self.until = Some(sink.now.instant + sink.config.reorder_timeout);
         }
-        findings.add(Finding::BeforeBirth, self.early.len() as u64);
-        self.forget_early();
-        true
+        self.waiting_bytes += message.bytes;
+        self.waiting.push(message);
     }
 
-    pub(super) fn forget_early(&mut self) {
-        self.early = Vec::new();
-        self.early_bytes = 0;
+    /// Whether messages have waited for their birth long enough.
+    pub(super) fn is_overdue(&self, now: Instant) -> bool {
+        self.until.is_some_and(|until| until <= now)
     }
 
-    /// The messages that wait for their birth, and the devices that are expected with it.
-    pub(super) fn into_early(self) -> (Vec<Message>, Vec<Arc<str>>) {
-        (self.early, self.devices)
+    /// Whether the node was asked since the first of them came.
+    pub(super) fn was_asked(&self) -> bool {
+        self.asked
+    }
+
+    /// How many messages have not been told yet to have come before the birth; from now on they are.
+    pub(super) fn tell_waiting(&mut self) -> u64 {
+        let untold = self.untold() as u64;
+        self.told = !self.waiting.is_empty();
+        untold
+    }
+
+    /// Whether what comes is told to come before the birth.
+    pub(super) fn is_told(&self) -> bool {
+        self.told
+    }
+
+    fn untold(&self) -> usize {
+        if self.told { 0 } else { self.waiting.len() }
+    }
+
+    /// They wait on, for the answer to what is about to be asked.
+    pub(super) fn wait_on(&mut self, until: Instant) {
+        self.until = Some(until);
+    }
+
+    /// What is left of it.
+    pub(super) fn into_rest(self) -> Rest {
+        let untold = self.untold();
+        Rest { waiting: self.waiting, untold, devices: self.devices, past: self.past }
     }
 
     /// The devices that are expected with the birth.
@@ -234,17 +308,15 @@ impl Awaited {
         std::mem::take(&mut self.devices)
     }
 
-    pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
+    pub(super) fn deadline(&self) -> Option<Instant> {
         let silence = match self.expectation {
             Expectation::Until(deadline) => Some(deadline),
-            Expectation::None | Expectation::Hoped | Expectation::Unasked | Expectation::Alive => {
-                None
-            }
+            Expectation::None
+            | Expectation::Hoped
+            | Expectation::Unasked
+            | Expectation::Alive
+            | Expectation::Unread => None,
         };
-        [silence, self.early_deadline(config)].into_iter().flatten().min()
-    }
-
-    fn early_deadline(&self, config: &Config) -> Option<Instant> {
-        self.early.first().map(|first| first.at.instant + config.reorder_timeout)
+        [silence, self.until].into_iter().flatten().min()
     }
 }

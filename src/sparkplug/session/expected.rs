@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Life, ServerId, Session, Sink, Wish};
+use super::{Fault, Life, ServerId, Session, Sink};
+use crate::sparkplug::rebirth::Wish;
 
 impl Session {
     /// The node was online before we were: ask for its birth, and take silence for death.
@@ -28,14 +29,17 @@ impl Session {
         }
     }
 
-    /// A connection is up: ask for what cannot be known without it.
+    /// A connection is up: whoever was known may be behind it, and is asked as after a start.
     pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &Sink<'_>) {
-        let Life::Awaited(awaited) = &self.life else {
+        let Life::Awaited(awaited) = &mut self.life else {
             return;
         };
-        let lost_here = awaited.is_lost() && self.server == Some(server);
-        if lost_here || awaited.is_to_be_asked() {
+        if self.told || awaited.is_to_be_asked() {
+            awaited.seek(true);
+            self.requests.renew();
             self.ask_expected(sink);
+        } else if self.server == Some(server) {
+            self.requests.renew();
         }
     }
 

@@ -1,7 +1,6 @@
 //! A message of an edge node or a device on its way through the session: decoded while it is
 //! looked at, as it came on the wire while it waits.
 
-use std::borrow::Borrow;
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
 use std::sync::Arc;
@@ -39,7 +38,7 @@ pub(crate) struct Message<D = Arc<str>, P = Kept> {
 pub(crate) type Incoming<'a> = Message<&'a str, Decoded<'a>>;
 
 /// A message that is only read.
-pub(super) type Borrowed<'a> = Message<&'a str, &'a Payload>;
+pub(super) type Borrowed<'a> = Message<&'a str, &'a Decoded<'a>>;
 
 /// A payload and the bytes that it was read from.
 #[derive(Debug)]
@@ -64,19 +63,43 @@ pub(crate) trait Head {
     fn timestamp(&self) -> Option<u64>;
     /// How many metrics it has.
     fn metrics(&self) -> usize;
+    /// As it came.
+    fn wire(&self) -> &[u8];
 }
 
-impl<P: Borrow<Payload>> Head for P {
+impl Head for Decoded<'_> {
     fn seq(&self) -> Option<u64> {
-        self.borrow().seq
+        self.payload.seq
     }
 
     fn timestamp(&self) -> Option<u64> {
-        self.borrow().timestamp
+        self.payload.timestamp
     }
 
     fn metrics(&self) -> usize {
-        self.borrow().metrics.len()
+        self.payload.metrics.len()
+    }
+
+    fn wire(&self) -> &[u8] {
+        self.wire
+    }
+}
+
+impl<P: Head> Head for &P {
+    fn seq(&self) -> Option<u64> {
+        (**self).seq()
+    }
+
+    fn timestamp(&self) -> Option<u64> {
+        (**self).timestamp()
+    }
+
+    fn metrics(&self) -> usize {
+        (**self).metrics()
+    }
+
+    fn wire(&self) -> &[u8] {
+        (**self).wire()
     }
 }
 
@@ -92,11 +115,9 @@ impl Head for Kept {
     fn metrics(&self) -> usize {
         self.metrics
     }
-}
 
-impl Borrow<Payload> for Decoded<'_> {
-    fn borrow(&self) -> &Payload {
-        &self.payload
+    fn wire(&self) -> &[u8] {
+        &self.wire
     }
 }
 
@@ -119,12 +140,16 @@ impl<D: AsRef<str>, P: Head> Message<D, P> {
     }
 
     /// Tells this message from another with the same sequence number, without looking into
-    /// its metrics.
+    /// its metrics where it has a time of its own.
     pub(super) fn print(&self) -> Print {
         let mut hasher = FxHasher::default();
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
         (self.payload.timestamp(), self.payload.metrics(), self.bytes).hash(&mut hasher);
-        Print { hash: hasher.finish(), sent: self.own_time() }
+        let sent = self.own_time();
+        if sent.is_none() {
+            self.payload.wire().hash(&mut hasher);
+        }
+        Print { hash: hasher.finish(), sent }
     }
 
     /// The payload's time, or that of its arrival.
@@ -169,17 +194,7 @@ impl<'a> Incoming<'a> {
 
     /// The message to be kept.
     pub(super) fn own(self) -> Message {
-        let (seq, timestamp) = (self.payload.seq, self.payload.timestamp);
-        let metrics = self.payload.metrics.len();
-        Message {
-            server: self.server,
-            verb: self.verb,
-            device: self.device.map(Into::into),
-            payload: Kept { wire: self.payload.wire.into(), seq, timestamp, metrics },
-            bytes: self.bytes,
-            at: self.at,
-            order: self.order,
-        }
+        self.borrow().to_owned()
     }
 
     pub(super) fn borrow(&self) -> Borrowed<'_> {
@@ -188,6 +203,23 @@ impl<'a> Incoming<'a> {
             verb: self.verb,
             device: self.device,
             payload: &self.payload,
+            bytes: self.bytes,
+            at: self.at,
+            order: self.order,
+        }
+    }
+}
+
+impl Borrowed<'_> {
+    /// The message to be kept.
+    pub(super) fn to_owned(&self) -> Message {
+        let (seq, timestamp) = (self.payload.seq, self.payload.timestamp);
+        let (wire, metrics) = (self.payload.wire.into(), self.payload.metrics.len());
+        Message {
+            server: self.server,
+            verb: self.verb,
+            device: self.device.map(Into::into),
+            payload: Kept { wire, seq, timestamp, metrics },
             bytes: self.bytes,
             at: self.at,
             order: self.order,

@@ -4,17 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::claims::Claims;
+use super::devices::{Device, Known};
+use super::past::Past;
 use super::reading::{read_data, scope, tell_birth};
-use super::{Borrowed, Incoming, Load, Message, Notes, Sink};
+use super::{Borrowed, Incoming, Load, Message, Notes, Rest, Sink};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
-use crate::sparkplug::event::{Clock, Death, DeathCause, Event, Order};
+use crate::sparkplug::event::{DeathCause, Order};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::folded::Folded;
-use crate::sparkplug::host::ServerId;
-use crate::sparkplug::limits;
+use crate::sparkplug::host::{ServerId, Unread};
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::rebirth::Fault;
 use crate::sparkplug::table::Table;
@@ -25,30 +26,35 @@ use crate::time::Instant;
 
 #[derive(Debug)]
 pub(super) struct Online {
-    source: Source,
-    server: ServerId,
+    pub(super) source: Source,
+    pub(super) server: ServerId,
     birth: BirthMark,
     /// Whether its birth was told.
-    told: bool,
-    definitions: Definitions,
-    table: Table,
-    devices: BTreeMap<Arc<str>, Device>,
+    pub(super) told: bool,
+    pub(super) definitions: Definitions,
+    pub(super) table: Table,
+    pub(super) devices: BTreeMap<Arc<str>, Device>,
+    /// What devices without a birth were known by before, and what they say.
+    pub(super) past: Option<Box<Past>>,
+    pub(super) waiting: Vec<Message>,
+    pub(super) waiting_bytes: usize,
     /// Names of devices, to be told apart by more than their case.
-    folded: Folded,
-    claims: Claims,
-    window: Window<Message>,
+    pub(super) folded: Folded,
+    pub(super) claims: Claims,
+    pub(super) window: Window<Message>,
     /// Whether what came in order after its birth bears times from before.
     back_dates: bool,
     /// The sizes of all its tables.
-    leaves: usize,
+    pub(super) leaves: usize,
     /// How many devices are not reborn with the node yet.
-    unborn: usize,
-    /// When devices that are not reborn with the node are dead; none where all are.
-    grace: Option<Instant>,
-    /// When the node is dead unless it gives a sign of life, and of what.
-    doubt: Option<(Instant, DeathCause)>,
+    pub(super) unborn: usize,
+    /// When births have stopped coming: devices that are not reborn with the node are dead then,
+    /// and what waits for a birth is given up. None where nothing does.
+    pub(super) grace: Option<Instant>,
+    /// Whether the node is alive.
+    doubt: Option<Doubt>,
     /// When it last said anything.
-    heard: Instant,
+    pub(super) heard: Instant,
 }
 
 /// What a birth is known again by.
@@ -60,13 +66,13 @@ struct BirthMark {
     bd_seq: Option<(u64, Option<u64>)>,
 }
 
-#[derive(Debug)]
-struct Device {
-    source: Source,
-    /// Whether its birth was told.
-    told: bool,
-    /// None while it has not been reborn with its node.
-    table: Option<Table>,
+/// The node may be dead.
+#[derive(Clone, Copy, Debug)]
+struct Doubt {
+    cause: DeathCause,
+    since: Instant,
+    /// It has been asked, and is dead then unless it gives a sign of life.
+    until: Option<Instant>,
 }
 
 /// What was told of a node before its birth.
@@ -117,7 +123,7 @@ impl Online {
         claims.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
-            (name, Device { source, told: true, table: None })
+            (name, Device { source, told: true, known: Known::Awaited })
         };
         let told = tell_birth(born, told, notes, sink);
         Box::new(Self {
@@ -132,6 +138,9 @@ impl Online {
             claims,
             unborn: devices.len(),
             devices: devices.into_iter().map(device).collect(),
+            past: None,
+            waiting: Vec::new(),
+            waiting_bytes: 0,
             window: Window::after(seq),
             back_dates: false,
             grace,
@@ -153,31 +162,20 @@ impl Online {
         sink: &mut Sink<'_>,
     ) {
         let born =
-            |device: &str| self.devices.get(device).is_some_and(|known| known.table.is_some());
+            |device: &str| self.devices.get(device).is_some_and(|known| known.table().is_some());
         if message.device.is_some_and(|device| !born(device)) {
             self.apply(message, notes, sink);
         }
     }
 
-    /// These devices were online when last known: those that are not born yet have the time
-    /// that they would have after a birth of the node.
-    pub(super) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
-        for name in devices {
-            let room = self.devices.len() < limits::DEVICES;
-            if room && !self.devices.contains_key(name) {
-                let name = Arc::clone(name);
-                let source =
-                    Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
-                self.devices.insert(name, Device { source, told: true, table: None });
-                self.unborn += 1;
-                self.grace = Some(sink.now.instant + sink.config.device_grace);
-            }
-        }
-    }
-
     /// What its tables, definitions and window take.
     pub(super) fn load(&self) -> Load {
-        Load { leaves: self.leaves + self.definitions.size(), bytes: self.window.bytes() }
+        let past = self.past.as_ref().map_or(0, |past| past.size());
+        Load {
+            leaves: self.leaves + self.definitions.size() + past,
+            past: 0,
+            bytes: self.window.bytes() + self.waiting_bytes,
+        }
     }
 
     pub(super) fn server(&self) -> ServerId {
@@ -218,19 +216,29 @@ impl Online {
         birth::bd_seq(payload, alias).map(|(number, _)| number)
     }
 
-    /// The node is dead unless it gives a sign of life in time. False if it is not to be asked.
-    pub(super) fn doubt(&mut self, cause: DeathCause, sink: &Sink<'_>) -> bool {
-        if cause == DeathCause::Certificate && sink.config.bd_seq != BdSeq::Verify {
-            return false;
+    /// The node may be dead: once it is asked, it is unless it gives a sign of life in time.
+    pub(super) fn doubt(&mut self, cause: DeathCause, now: Instant) {
+        self.doubt.get_or_insert(Doubt { cause, since: now, until: None });
+    }
+
+    /// It has been asked, and has until `deadline`.
+    pub(super) fn asked(&mut self, deadline: Instant) {
+        if let Some(doubt) = &mut self.doubt {
+            doubt.until.get_or_insert(deadline);
         }
-        if self.doubt.is_none() {
-            self.doubt = Some((sink.now.instant + sink.config.answer_timeout, cause));
-        }
-        true
+    }
+
+    /// It speaks, later than any message can be that was sent before the doubt.
+    pub(super) fn speaks(&mut self, sink: &Sink<'_>) {
+        let now = sink.now.instant;
+        self.heard = now;
+        self.doubt =
+            self.doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
     }
 
     pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
-        self.doubt.filter(|(deadline, _)| *deadline <= now).map(|(_, cause)| cause)
+        let doubt = self.doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
+        doubt.map(|doubt| doubt.cause)
     }
 
     pub(super) fn is_silent(&self, config: &Config, now: Instant) -> bool {
@@ -251,22 +259,9 @@ impl Online {
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let doubt = self.doubt.map(|(deadline, _)| deadline);
+        let doubt = self.doubt.and_then(|doubt| doubt.until);
         let silence = self.silence_deadline(config);
         [self.window_deadline(config), self.grace, doubt, silence].into_iter().flatten().min()
-    }
-
-    /// The devices that were not reborn in time; forgotten.
-    pub(super) fn not_reborn(&mut self, now: Instant) -> Vec<Arc<str>> {
-        if self.grace.is_none_or(|grace| grace > now) {
-            return Vec::new();
-        }
-        self.grace = None;
-        self.unborn = 0;
-        let unborn = self.devices.iter().filter(|(_, device)| device.table.is_none());
-        let unborn: Vec<_> = unborn.map(|(name, _)| Arc::clone(name)).collect();
-        self.devices.retain(|_, device| device.table.is_some());
-        unborn
     }
 
     /// Whether its birth was told.
@@ -274,9 +269,30 @@ impl Online {
         self.told
     }
 
-    /// All devices that were told alive and not dead.
-    pub(super) fn into_devices(self) -> Vec<Arc<str>> {
-        self.devices.into_iter().filter(|(_, device)| device.told).map(|(name, _)| name).collect()
+    /// Whether anything of it was told, its devices with it.
+    pub(super) fn is_taken(&self) -> bool {
+        self.told || self.devices.values().any(|device| device.told)
+    }
+
+    /// What is left of it: all devices that were told alive and not dead, and what its names and
+    /// theirs meant.
+    pub(super) fn into_rest(mut self) -> Rest {
+        let bd_seq = self.bd_seq();
+        let waiting = self.take_waiting();
+        let mut past = match self.past.take() {
+            Some(past) => past.with_own(self.table),
+            None => Box::new(Past::new(self.server, bd_seq, self.table)),
+        };
+        let mut devices = Vec::new();
+        for (name, device) in self.devices {
+            if device.told {
+                devices.push(Arc::clone(&name));
+            }
+            if let Known::Born(table) = device.known {
+                past.keep(name, table);
+            }
+        }
+        Rest { waiting, untold: 0, devices, past: Some(past) }
     }
 
     /// Takes a message in its order. True if too many wait for a missing one now.
@@ -286,7 +302,7 @@ impl Online {
         notes: &mut Notes,
         sink: &mut Sink<'_>,
     ) -> bool {
-        self.heard = sink.now.instant;
+        self.speaks(sink);
         let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) else {
             notes.findings.note(Finding::NoSeq);
             self.apply(&message.borrow(), notes, sink);
@@ -312,15 +328,25 @@ impl Online {
             }
             Place::Duplicate => {
                 notes.findings.note(Finding::Duplicate);
+                notes.leave(Unread::Duplicate, &message.payload);
                 false
             }
             Place::Past(order) => {
                 notes.findings.note(Finding::Late);
                 self.window.late(seq, print);
                 let message = message.with_order(order);
-                // A birth or death out of its order says nothing of the present.
-                if message.verb == Verb::Data {
-                    self.apply(&message.borrow(), notes, sink);
+                // A birth or death out of its order says nothing of the present, but that what the
+                // device was known by may hold no longer.
+                match message.verb {
+                    Verb::Data => self.apply(&message.borrow(), notes, sink),
+                    Verb::Birth => {
+                        notes.leave(Unread::Late, &message.payload);
+                        if !self.is_before_birth(print) {
+                            self.forget_table(message.device, sink);
+                            notes.faults.push(Fault::Gap);
+                        }
+                    }
+                    Verb::Death | Verb::Command => {}
                 }
                 false
             }
@@ -395,107 +421,15 @@ impl Online {
                 read_data(reading, message, notes, sink);
             }
             (Verb::Data, Some(name)) => match self.devices.get_mut(name) {
-                Some(Device { source, table: Some(table), .. }) => {
+                Some(Device { source, known: Known::Born(table), .. }) => {
                     read_data((source, table), message, notes, sink);
                 }
-                // Before its birth [payloads-ddata-order].
-                _ => {
-                    notes.findings.note(Finding::BeforeBirth);
-                    notes.faults.push(Fault::BeforeBirth);
-                }
+                // Data of a device before its birth [payloads-ddata-order].
+                Some(_) | None => self.wait_for_birth(name, message, notes, sink),
             },
             (Verb::Birth, Some(name)) => self.device_born(name, message, notes, sink),
             (Verb::Death, Some(name)) => self.device_died(name, message, notes, sink),
             (Verb::Birth | Verb::Death, None) | (Verb::Command, _) => {}
         }
-    }
-
-    fn device_born(
-        &mut self,
-        name: &str,
-        message: &Borrowed<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
-    ) {
-        let (name, told): (Arc<str>, bool) = match self.devices.remove_entry(name) {
-            Some((name, before)) => {
-                self.forget(&before, sink);
-                (name, before.told)
-            }
-            None if self.devices.len() >= limits::DEVICES => {
-                notes.findings.note(Finding::TooManyDevices);
-                return;
-            }
-            None => (name.into(), false),
-        };
-        let source = Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
-        let scope = scope(&source, message.at.wall, sink);
-        let (born, table) =
-            birth::read(scope, message.payload, &mut self.definitions, &mut notes.findings);
-        if born.defines {
-            notes.findings.note(Finding::DefinitionPlace);
-        }
-        if self.folded.clashes((), &name) {
-            notes.findings.note(Finding::OnlyCase);
-        }
-        notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
-        self.leaves += table.size();
-        sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
-        let told = tell_birth(born, told, notes, sink);
-        self.devices.insert(name, Device { source, told, table: Some(table) });
-    }
-
-    /// What a device was before its birth or death no longer counts. If it was to be reborn
-    /// with its node, the others have their time anew.
-    fn forget(&mut self, device: &Device, sink: &mut Sink<'_>) {
-        match &device.table {
-            Some(table) => {
-                self.leaves = self.leaves.saturating_sub(table.size());
-                self.claims.remove(table);
-                sink.room.leaves += table.size();
-            }
-            None => {
-                self.unborn = self.unborn.saturating_sub(1);
-                let deadline = sink.now.instant + sink.config.device_grace;
-                self.grace = (self.unborn > 0).then_some(deadline);
-            }
-        }
-    }
-
-    /// A birth of the node, or of this device, could not be read: what the one before it said of
-    /// names and aliases holds no longer, and no table is better than a wrong one.
-    pub(super) fn forget_tables(&mut self, device: Option<&str>, sink: &mut Sink<'_>) {
-        let of_devices = self.devices.iter_mut();
-        let of_devices = of_devices.filter(|(name, _)| device.is_none_or(|of| of == &***name));
-        let tables = of_devices.filter_map(|(_, device)| device.table.as_mut());
-        let own = device.is_none().then_some(&mut self.table);
-        for table in tables.chain(own) {
-            self.leaves = self.leaves.saturating_sub(table.size());
-            sink.room.leaves += table.size();
-            self.claims.remove(table);
-            *table = Table::default();
-        }
-    }
-
-    /// DDEATH, by its own time
-    /// [operational-behavior-edge-node-termination-host-action-ddeath-devices-offline].
-    fn device_died(
-        &mut self,
-        name: &str,
-        message: &Borrowed<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
-    ) {
-        let Some(device) = self.devices.remove(name) else {
-            notes.findings.note(Finding::RepeatedDeath);
-            return;
-        };
-        self.forget(&device, sink);
-        if !device.told {
-            return;
-        }
-        let clock = message.own_time().map_or(Clock::Host, |_| Clock::Sender);
-        let (source, time, cause) = (device.source, message.time(), DeathCause::Certificate);
-        sink.emit(Event::Death(Death { source, time, clock, cause }));
     }
 }

@@ -1,10 +1,13 @@
 //! What a message of one source says, told.
 
+use std::time::Duration;
+
 use super::message::Borrowed;
 use super::{Notes, Sink};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth::{Born, Scope};
 use crate::sparkplug::event::{Data, Event, Order};
+use crate::sparkplug::host::Unread;
 use crate::sparkplug::metric::Inherited;
 use crate::sparkplug::table::{Read, Table};
 use crate::time::Timestamp;
@@ -18,6 +21,7 @@ pub(super) fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<
 /// told.
 pub(super) fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) -> bool {
     notes.excluded += born.excluded;
+    notes.unread(Unread::Limits, born.unread);
     if !(born.taken || told) {
         return false;
     }
@@ -35,16 +39,33 @@ pub(super) fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut S
 }
 
 pub(super) fn read_data(
+    reading: (&Source, &mut Table),
+    message: &Borrowed<'_>,
+    notes: &mut Notes,
+    sink: &mut Sink<'_>,
+) {
+    read_until(None, reading, message, notes, sink);
+}
+
+/// Reads data that was said before `birth`: no value of it has a time that is not before that.
+pub(super) fn read_until(
+    birth: Option<Timestamp>,
     (source, table): (&Source, &mut Table),
     message: &Borrowed<'_>,
     notes: &mut Notes,
     sink: &mut Sink<'_>,
 ) {
     let inherited = Inherited::from_payload(message.time());
-    let Read { samples, attributes, faults, excluded } =
+    let Read { mut samples, attributes, faults, excluded, unread } =
         table.read(message.payload, inherited, &mut notes.findings);
+    if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
+        for (_, sample) in &mut samples {
+            sample.time = sample.time.min(latest);
+        }
+    }
     notes.faults.extend(faults);
     notes.excluded += excluded;
+    notes.unread(Unread::Unknown, unread);
     if !(samples.is_empty() && attributes.is_empty()) {
         let (source, order) = (source.clone(), message.order);
         sink.emit(Event::Data(Data { source, samples, attributes, order }));

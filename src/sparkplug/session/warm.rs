@@ -5,6 +5,8 @@
 
 use super::online::Before;
 use super::{Incoming, Life, Message, Online, Session, Sink};
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::Unread;
 use crate::sparkplug::topic::Verb;
 
 impl Session {
@@ -18,7 +20,10 @@ impl Session {
                 let server = message.server;
                 awaited.keep_certificate(message.own(), sink);
                 if awaited.is_warm(server) {
-                    let early = awaited.take_early(server);
+                    let (early, others): (Vec<_>, Vec<_>) =
+                        awaited.take_waiting().into_iter().partition(|m| m.server == server);
+                    self.notes.findings.add(Finding::ForeignServer, others.len() as u64);
+                    self.notes.give_up(Unread::ForeignServer, &others);
                     self.warm(early, sink);
                 }
             }
@@ -39,7 +44,7 @@ impl Session {
         let expected = Before { told: self.told, devices: awaited.take_devices() };
         let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
-        self.requests.satisfied();
+        self.born(sink);
         let freed = self.load();
         sink.room.leaves += freed.leaves;
         sink.room.bytes += freed.bytes;

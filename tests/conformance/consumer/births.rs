@@ -293,7 +293,7 @@ judged! {
         stage.send(&edge.dbirth("e", stage.time(), a(1)));
         stage.look();
         stage.pass(secs(60));
-        stage.check(&["death g/n/d node @1003000"]);
+        stage.check(&["death g/n/d node @1011000"]);
     }
 }
 

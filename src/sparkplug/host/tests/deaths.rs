@@ -182,10 +182,10 @@ fn a_rebirth_does_not_flap_its_devices() {
     stage.send(&edge.dbirth("e", stage.time(), [Metric::new("a", 1_i32)]));
     stage.check(&["birth g/n: a#2=1", "birth g/n/e: a#0=1"]);
     // The other has its time from the latest birth on.
-    stage.pass(ms(1999));
+    stage.pass(ms(9999));
     stage.check(&[]);
     stage.pass(ms(1));
-    stage.check(&["death g/n/d node @1063000"]);
+    stage.check(&["death g/n/d node @1071000"]);
     stage.send(&edge.dbirth("d", stage.time(), []));
     stage.check(&["birth g/n/d: "]);
 }
@@ -303,6 +303,6 @@ fn a_device_that_does_not_come_back_with_its_node_is_dead() {
             stage.host.expect(edge.node(), &devices, stage.now);
         }
         stage.pass(secs(60));
-        stage.check(&["birth g/n: ", "birth g/n/e: ", "death g/n/d node @1002000"]);
+        stage.check(&["birth g/n: ", "birth g/n/e: ", "death g/n/d node @1010000"]);
     }
 }

@@ -1,0 +1,113 @@
+//! Room for edge nodes: at the limit those that were never born go first, and then who is offline
+//! for longest.
+
+use std::time::Duration;
+
+use super::Host;
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::limits;
+use crate::sparkplug::session::Session;
+use crate::time::{Instant, Now};
+
+/// How many are looked out at once, so that each further one costs little.
+const BATCH: usize = 1024;
+/// How often those that are silent for long are looked for.
+const SWEEP: Duration = Duration::from_secs(600);
+
+impl Host {
+    /// A place for another edge node, if there is one.
+    pub(super) fn free_place(&mut self, now: Instant) -> Option<usize> {
+        if let Some(index) = self.free.pop() {
+            return Some(index);
+        }
+        if self.sessions.len() < limits::NODES {
+            return Some(self.sessions.len());
+        }
+        self.counters.findings.note(Finding::TooManyNodes);
+        if self.leaving.is_empty() {
+            self.look_out(now);
+        }
+        while let Some((index, heard)) = self.leaving.pop() {
+            let forgettable = self.sessions.get(index).and_then(Session::forgettable);
+            if forgettable.is_some_and(|(_, since)| since == heard) {
+                self.forget(index);
+                return self.free.pop();
+            }
+        }
+        None
+    }
+
+    /// Finds who may be forgotten: the last is the first to go.
+    fn look_out(&mut self, now: Instant) {
+        if self.looked_out.is_some_and(|at| at == now) {
+            return;
+        }
+        self.looked_out = Some(now);
+        let sessions = self.sessions.iter().enumerate();
+        let mut all: Vec<_> =
+            sessions.filter_map(|(index, session)| Some((session.forgettable()?, index))).collect();
+        all.sort_unstable();
+        all.truncate(BATCH);
+        self.leaving = all.into_iter().rev().map(|((_, since), index)| (index, since)).collect();
+    }
+
+    /// Forgets who has been silent for long, now and then.
+    pub(super) fn sweep(&mut self, now: Now) {
+        if now.instant.since(self.swept) < SWEEP {
+            return;
+        }
+        self.swept = now.instant;
+        for index in 0..self.sessions.len() {
+            let bygone = |session: &Session| {
+                !session.edge().group.is_empty() && session.is_bygone(now.instant)
+            };
+            if self.sessions.get(index).is_some_and(bygone) {
+                self.forget(index);
+            }
+        }
+    }
+
+    /// Forgets a node. What it was counted for stays counted.
+    fn forget(&mut self, index: usize) {
+        let Some(session) = self.sessions.get_mut(index) else { return };
+        let nobody = Session::new(EdgeNode::new("", ""), Instant::START);
+        let session = std::mem::replace(session, nobody);
+        let edge = session.edge();
+        if let Some(nodes) = self.places.get_mut(&*edge.group) {
+            nodes.remove(&*edge.node);
+            if nodes.is_empty() {
+                self.places.remove(&*edge.group);
+            }
+        }
+        self.count(&session);
+        let load = session.load();
+        self.load.leaves = self.load.leaves.saturating_sub(load.leaves);
+        self.load.past = self.load.past.saturating_sub(load.past);
+        self.load.bytes = self.load.bytes.saturating_sub(load.bytes);
+        self.turns.set(index, None);
+        if let Some(due) = self.armed.get_mut(index).and_then(Option::take) {
+            self.timers.remove(&(due, index));
+        }
+        self.free.push(index);
+    }
+
+    /// Drops what is only kept for what may come before a next birth.
+    pub(super) fn forget_pasts(&mut self) {
+        for session in &mut self.sessions {
+            let before = session.load().leaves;
+            session.forget_past();
+            self.load.leaves -= before.saturating_sub(session.load().leaves);
+        }
+        self.load.past = 0;
+    }
+
+    /// Keeps the counts of a session that is forgotten.
+    fn count(&mut self, session: &Session) {
+        self.counters.findings.merge(session.findings());
+        self.counters.excluded_values += session.excluded();
+        for (total, count) in self.counters.unread.iter_mut().zip(session.unread()) {
+            *total += count;
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The third invariant: nothing is lost in silence.
+//!
+//! Random plants with damaged and oversized births, gaps, late wills, two servers, our own drops and
+//! restarts, floods and made-up nodes. What reached the socket is held against what the host told and
+//! counted: every value is in an account and none stands for another metric; every node that is not
+//! understood is named by a finding; every honest node is heard again.
+//!
+//! `ACCOUNT_CASES` is how many plants are tried (256 by default, the same ones every time),
+//! `ACCOUNT_SEED` which: a hundred times what CI runs is
+//!
+//! ```text
+//! ACCOUNT_CASES=25600 ACCOUNT_SEED=1 cargo test --release host::tests::accounts
+//! ```
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
+
+use self::world::{Act, What, World};
+
+mod world;
+
+const CASES: u32 = 256;
+
+fn what() -> impl Strategy<Value = What> {
+    let rare = [
+        What::Birth,
+        What::Damaged,
+        What::Oversized,
+        What::DamagedDevice,
+        What::DamagedData,
+        What::NeverRead,
+        What::Mended,
+        What::Turned,
+        What::Gap,
+        What::Gap,
+        What::LostBirth,
+        What::Twice,
+        What::Reordered,
+        What::Ghost,
+        What::LateWill,
+        What::Death,
+        What::Return,
+        What::Return,
+        What::DeviceDeath,
+        What::DeviceReturn,
+        What::Move,
+        What::Drop,
+        What::Drop,
+        What::Connect,
+        What::Connect,
+        What::Restart,
+        What::Flood,
+        What::MadeUp,
+        What::Retained,
+        What::PassLong,
+    ];
+    prop_oneof![
+        10 => Just(What::Data),
+        6 => Just(What::DeviceData),
+        5 => Just(What::Pass),
+        20 => prop::sample::select(rare.to_vec()),
+    ]
+}
+
+fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
+    let act =
+        (what(), any::<u8>(), any::<u16>()).prop_map(|(what, node, part)| Act { what, node, part });
+    (any::<u64>(), prop::collection::vec(act, 0..60))
+}
+
+fn number(said: Option<&str>, usual: u64) -> u64 {
+    said.and_then(|text| text.parse().ok()).unwrap_or(usual)
+}
+
+fn runner() -> TestRunner {
+    let cases = number(option_env!("ACCOUNT_CASES"), u64::from(CASES)) as u32;
+    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
+    let mut seed = [0; 32];
+    seed[..8].copy_from_slice(&number(option_env!("ACCOUNT_SEED"), 0).to_le_bytes());
+    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
+}
+
+/// What the plants reach, each in at least so many of a thousand cases.
+const CORNERS: [(&str, u32); 16] = [
+    ("answered", 500),
+    ("asked in vain", 10),
+    ("damaged birth", 100),
+    ("death", 100),
+    ("drop", 200),
+    ("duplicate", 50),
+    ("flood", 100),
+    ("gap", 100),
+    ("late will", 100),
+    ("made up", 100),
+    ("moved", 50),
+    ("oversized birth", 50),
+    ("read later", 50),
+    ("restart", 100),
+    ("turned", 100),
+    ("unread", 100),
+];
+
+#[test]
+fn nothing_is_lost_in_silence() {
+    let reached = RefCell::new(BTreeMap::<&str, u32>::new());
+    let mut runner = runner();
+    let outcome = runner.run(&case(), |(seed, acts)| {
+        let mut world = World::new(seed);
+        for act in &acts {
+            world.act(*act);
+        }
+        world.quieten();
+        for corner in &world.corners {
+            *reached.borrow_mut().entry(corner).or_default() += 1;
+        }
+        prop_assert_eq!(world.violations, Vec::<String>::new());
+        Ok(())
+    });
+    if let Err(failure) = outcome {
+        panic!("{failure}");
+    }
+    let reached = reached.into_inner();
+    let corners = if runner.config().cases < CASES { &[][..] } else { &CORNERS[..] };
+    for (corner, least) in corners {
+        let cases = reached.get(corner).copied().unwrap_or_default();
+        let least = runner.config().cases * least / 1_000;
+        assert!(cases >= least, "{corner} in {cases} cases, not {least}: {reached:#?}");
+    }
+}

@@ -1,0 +1,82 @@
+//! The end of a plant's story: all is well, and every honest node is heard again.
+
+use super::*;
+
+impl World {
+    /// All is well from now on: every honest node is heard again, and nothing waits.
+    pub(in super::super) fn quieten(&mut self) {
+        for server in 0..SERVERS {
+            self.connect(server);
+        }
+        for node in &mut self.nodes {
+            node.damaged = false;
+        }
+        // Ever rarer, but each is asked: what was in vain has gone on for minutes at most.
+        for _ in 0..40 {
+            for node in 0..self.nodes.len() {
+                self.say(node);
+            }
+            self.pass(secs(20));
+        }
+        for node in 0..self.nodes.len() {
+            let told = self.account.told;
+            let sent = self.say(node);
+            self.pass(secs(3));
+            if self.account.told - told != sent {
+                let edge = self.nodes[node].edge.node().clone();
+                let phase = self.host.phase(&edge);
+                self.violations.push(format!("{edge} is not heard: {phase:?}"));
+            }
+        }
+        let problems = self.host.problems().filter(|(edge, _)| &*edge.group == "g");
+        let ghosts = problems.filter(|(_, problem)| problem.reason != rebirth::Reason::BeforeBirth);
+        self.violations.extend(ghosts.map(|(edge, problem)| format!("{edge}: {problem:?}")));
+        self.settle();
+    }
+
+    /// A living node and its devices say something. Returns how many values.
+    fn say(&mut self, node: usize) -> u64 {
+        if !self.nodes[node].alive {
+            return 0;
+        }
+        let devices: Vec<_> = self.nodes[node].devices.iter().copied().collect();
+        for device in devices.iter().copied().map(Some).chain([None]) {
+            let message = self.data(node, device);
+            self.send(node, &message);
+        }
+        1 + devices.len() as u64
+    }
+
+    /// Nothing waits any more: every value is in an account, and every node of which some were not
+    /// read is named.
+    pub(super) fn settle(&mut self) {
+        self.pass(secs(60));
+        // What an answer to a late request brings would still wait.
+        self.silent = true;
+        self.pass(secs(30));
+        self.silent = false;
+        let counters = self.host.counters();
+        let unread: u64 = counters.unread.iter().sum();
+        let Account { values, told, undecodable, .. } = self.account;
+        if values != told + unread {
+            let unread = counters.unread;
+            self.violations.push(format!("{values} values: {told} told, {unread:?} not read"));
+        }
+        let found = |finding| counters.findings.count(finding);
+        let named = found(Finding::Undecodable) + found(Finding::TooLarge);
+        if undecodable != named {
+            self.violations.push(format!("{undecodable} messages damaged, {named} counted"));
+        }
+        if self.host.load.bytes != 0 {
+            self.violations.push(format!("{} bytes still wait", self.host.load.bytes));
+        }
+        for session in &self.host.sessions {
+            if session.unread().iter().sum::<u64>() > 0 {
+                self.corners.insert("unread");
+                if session.found().next().is_none() {
+                    self.violations.push(format!("{} is not named", session.edge()));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,163 @@
+//! Who was never born: nobody waits for them, and they take nobody's place.
+
+use super::*;
+use crate::globs::Globs;
+use crate::sparkplug::filter::Filter;
+
+fn a(value: i32) -> [Metric; 1] {
+    [Metric::new("a", value)]
+}
+
+fn made_up(stage: &mut Stage, numbers: std::ops::Range<usize>, retain: bool) {
+    for number in numbers {
+        let verb = if retain { "NBIRTH" } else { "NDATA" };
+        let topic = format!("spBv1.0/made-up/{verb}/{number}");
+        stage.host.handle_message(SERVER, &topic, b"\x18\x05", retain, stage.now);
+    }
+}
+
+#[test]
+fn who_is_known_is_asked_before_strangers_and_what_is_stored() {
+    for retain in [false, true] {
+        let mut stage = Stage::new();
+        let mut edges: Vec<_> =
+            (0..100).map(|n| Edge::new(EdgeNode::new("g", format!("n{n}")), 0)).collect();
+        for edge in &mut edges {
+            stage.send(&edge.nbirth(stage.time(), a(1)));
+        }
+        made_up(&mut stage, 0..10_000, retain);
+        stage.pass(secs(3));
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.look();
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        made_up(&mut stage, 0..10_000, retain);
+        stage.pass(secs(2));
+        let told = stage.look();
+        let known = told.iter().filter(|line| line.starts_with("rebirth 0 g/")).count();
+        assert_eq!(known, 100, "{retain}");
+        // One that is new and speaks stands before what is only stored.
+        if retain {
+            let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+            stage.send(&new.ndata(stage.time(), a(1)));
+            stage.pass(ms(2100));
+            assert!(stage.look().contains(&"rebirth 0 g/new".to_owned()));
+        }
+    }
+}
+
+#[test]
+fn strangers_do_not_shut_out_the_next_node() {
+    let mut stage = Stage::new();
+    let mut known = edge();
+    stage.send(&known.nbirth(stage.time(), a(1)));
+    stage.pass(secs(60));
+    made_up(&mut stage, 0..limits::NODES - 2, false);
+    let mut recent = Edge::new(EdgeNode::new("g", "recent"), 0);
+    stage.pass(secs(1));
+    stage.send(&recent.ndata(stage.time(), a(1)));
+    stage.look();
+    // All places are taken.
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+    stage.send(&new.nbirth(stage.time(), a(1)));
+    stage.check(&["birth g/new: a#2=1"]);
+    made_up(&mut stage, limits::NODES..limits::NODES + 5000, false);
+    let phase = |node: &str| stage.host.phase(&EdgeNode::new("g", node));
+    assert_eq!(
+        (phase("n"), phase("new"), phase("recent")),
+        (Phase::Online, Phase::Online, Phase::Awaited)
+    );
+    assert_eq!(stage.host.phases().count(), limits::NODES);
+    assert_eq!(stage.host.counters().findings.count(Finding::TooManyNodes), 5001);
+    stage.send(&known.ndata(stage.time(), a(2)));
+    assert!(stage.look().contains(&"data g/n: #2=2".to_owned()));
+    // What they said is counted, although they are forgotten.
+    let before = stage.host.counters().messages;
+    assert_eq!(before, 1 + limits::NODES as u64 - 2 + 1 + 1 + 5000 + 1);
+}
+
+#[test]
+fn where_all_are_known_who_is_offline_longest_is_forgotten_and_nobody_who_is_online() {
+    let mut stage = Stage::new();
+    let node = |n: usize| Edge::new(EdgeNode::new("g", n.to_string()), 0);
+    for n in 0..limits::NODES {
+        stage.send(&node(n).nbirth(stage.time(), []));
+    }
+    stage.look();
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+    stage.send(&new.ndata(stage.time(), a(1)));
+    stage.check(&[]);
+    assert_eq!(stage.host.counters().unread[Unread::Limits as usize], 1);
+    for n in [7, 5] {
+        stage.pass(secs(1));
+        stage.send(&node(n).will());
+    }
+    stage.look();
+    stage.pass(secs(1));
+    stage.send(&new.nbirth(stage.time(), a(1)));
+    stage.check(&["birth g/new: a#2=1"]);
+    assert_eq!(stage.host.phase(&EdgeNode::new("g", "7")), Phase::Unknown);
+    assert_eq!(stage.host.phase(&EdgeNode::new("g", "5")), Phase::Offline);
+}
+
+#[test]
+fn who_is_offline_for_long_is_forgotten() {
+    let mut stage = Stage::new();
+    let mut known = edge();
+    let mut online = Edge::new(EdgeNode::new("g", "online"), 0);
+    stage.send(&known.nbirth(stage.time(), a(1)));
+    stage.send(&online.nbirth(stage.time(), a(1)));
+    stage.send(&known.will());
+    made_up(&mut stage, 0..10, false);
+    stage.pass(secs(25 * 3600));
+    stage.host.handle_timeout(stage.now);
+    assert_eq!(stage.host.nodes().count(), 2);
+    stage.pass(secs(7 * 24 * 3600));
+    stage.host.handle_timeout(stage.now);
+    let left: Vec<_> = stage.host.phases().map(|(edge, _)| edge.to_string()).collect();
+    assert_eq!(left, ["g/online"]);
+    // It may come back.
+    known.reconnect();
+    stage.look();
+    stage.send(&known.nbirth(stage.time(), a(1)));
+    stage.check(&["birth g/n: a#2=1"]);
+    // While our server is lost nobody is offline for long.
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(30 * 24 * 3600));
+    stage.host.handle_timeout(stage.now);
+    assert_eq!(stage.host.nodes().count(), 2);
+}
+
+#[test]
+fn who_is_not_included_is_never_commanded() {
+    let include = |text: &str| {
+        let include = Some(Globs::parse_trees(text).unwrap());
+        Stage::with(|config| config.filter = Filter { include, exclude: None })
+    };
+    // By the address alone, or since nothing of its birth is taken.
+    for text in ["g/mine", "*/Temp"] {
+        let mut stage = include(text);
+        let mut other = Edge::new(EdgeNode::new("g", "other"), 0);
+        let mut late = stage.now.instant;
+        for second in 0..600 {
+            stage.send(&other.ndata(stage.time(), a(1)));
+            stage.pass(secs(1));
+            for line in stage.look() {
+                assert_eq!((text, &*line), ("*/Temp", "rebirth 0 g/other"));
+                stage.send(&other.nbirth(stage.time(), a(1)));
+                late = stage.now.instant;
+            }
+            other.skip(u8::from(second % 7 == 0));
+        }
+        assert!(late.since(Instant::START) < secs(70), "once, to see what it has");
+    }
+    // Its devices alike.
+    let mut stage = include("g/n/d1");
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.ddata("d2", stage.time(), a(1)));
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.send(&edge.ddata("d1", stage.time(), a(1)));
+    stage.pass(secs(1));
+    stage.check(&["rebirth 0 g/n"]);
+}

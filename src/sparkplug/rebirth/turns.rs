@@ -1,0 +1,81 @@
+//! Requests to all nodes together: whose turn is next.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::time::Instant;
+
+/// Who is asked before whom.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Rank {
+    /// It is online, or was when it was last known.
+    Online,
+    /// It was born once.
+    Known,
+    /// It speaks.
+    Heard,
+    /// It speaks, and was asked in vain.
+    InVain,
+    /// A server has stored something of it, which may be of long ago.
+    Stored,
+}
+
+/// Requests that are due, evenly spaced, a tenth of a second's worth at once. Who is known goes
+/// first, and then who has waited longest.
+#[derive(Debug)]
+pub(crate) struct Turns {
+    spacing: Duration,
+    /// When there is place for the next.
+    next: Instant,
+    due: BTreeSet<(Rank, Instant, usize)>,
+    /// What each node has in `due`.
+    of: Vec<Option<(Rank, Instant)>>,
+}
+
+impl Turns {
+    pub(crate) fn new(per_second: u32) -> Self {
+        Self {
+            spacing: Duration::from_secs(1) / per_second.max(1),
+            next: Instant::START,
+            due: BTreeSet::new(),
+            of: Vec::new(),
+        }
+    }
+
+    /// What the node at `index` wants to ask now, and since when.
+    pub(crate) fn set(&mut self, index: usize, want: Option<(Rank, Instant)>) {
+        if self.of.len() <= index {
+            if want.is_none() {
+                return;
+            }
+            self.of.resize(index + 1, None);
+        }
+        let Some(known) = self.of.get_mut(index) else { return };
+        if *known == want {
+            return;
+        }
+        if let Some((rank, since)) = std::mem::replace(known, want) {
+            self.due.remove(&(rank, since, index));
+        }
+        if let Some((rank, since)) = want {
+            self.due.insert((rank, since, index));
+        }
+    }
+
+    /// Whose turn it is now.
+    pub(crate) fn first(&self, now: Instant) -> Option<usize> {
+        let (_, _, index) = self.due.first()?;
+        (self.next <= now).then_some(*index)
+    }
+
+    /// A request was sent.
+    pub(crate) fn sent(&mut self, now: Instant) {
+        let burst = Duration::from_millis(100).saturating_sub(self.spacing);
+        self.next = self.next.max(now - burst) + self.spacing;
+    }
+
+    /// When the next has its turn.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        (!self.due.is_empty()).then_some(self.next)
+    }
+}

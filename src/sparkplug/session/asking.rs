@@ -1,0 +1,162 @@
+//! Asking the node for its birth: whether, for what, and what is told where it is in vain.
+
+use super::{Fault, Life, Reason, Request, Session, Sink};
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::rebirth::{Rank, Wish};
+use crate::time::{Instant, Timestamp};
+
+/// A node that is not understood, although it was asked for its birth. It ends with any birth that
+/// can be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// Why it was asked.
+    pub reason: Reason,
+    /// Since when it is known to be in vain.
+    pub since: Timestamp,
+}
+
+impl Problem {
+    /// What is wrong and what to do, in words for people.
+    pub const fn words(&self) -> &'static str {
+        match self.reason {
+            Reason::Gap => {
+                "messages are missing and it does not answer a request for its birth: what it said \
+                 in them is not known; see that it takes commands (NCMD)"
+            }
+            Reason::BeforeBirth => {
+                "it, or a device of it, sends data without a birth, although it was asked for one: \
+                 its values are not read; see that it takes commands (NCMD) and that our user may \
+                 read its births, or restart it"
+            }
+            Reason::UnknownMetric => {
+                "it sends metrics that its birth lacks, although it was asked for a new one: their \
+                 values are not read; let the edge node name them in its birth"
+            }
+            Reason::UnknownAlias => {
+                "it sends aliases that its birth lacks, although it was asked for a new one: their \
+                 values are not read; let the edge node name them in its birth"
+            }
+            Reason::Undecodable => {
+                "its messages cannot be read, although it was asked for a new birth: they are \
+                 damaged or too large; look at what the edge node sends, and let it send less in one"
+            }
+            Reason::Probe => {
+                "it does not answer a request for its birth, with which it would show that it is \
+                 alive; see that it takes commands (NCMD)"
+            }
+            Reason::Expected => {
+                "it was online and does not answer a request for its birth; see that it takes \
+                 commands (NCMD)"
+            }
+        }
+    }
+}
+
+impl Session {
+    /// What people should know of it now.
+    pub(crate) fn problem(&self) -> Option<&Problem> {
+        self.problem.as_ref()
+    }
+
+    /// Whether the node may be asked for this.
+    pub(super) fn may_ask(&self, fault: Fault, sink: &Sink<'_>) -> bool {
+        let policy = &sink.config.rebirth;
+        policy.reasons.contains(fault.reason())
+            && (sink.config.filter.is_open() || self.is_included(fault, sink))
+    }
+
+    /// Whether anything of it is taken, or may be. What is not included is not commanded.
+    fn is_included(&self, fault: Fault, sink: &Sink<'_>) -> bool {
+        let of_device = matches!(fault, Fault::Unborn(_) | Fault::Unreadable(Some(_)));
+        match &self.life {
+            Life::Online(online) if !of_device => online.is_taken(),
+            Life::Online(_) | Life::Awaited(_) => sink.may_take(self.edge(), None),
+        }
+    }
+
+    /// Wishes for a birth for what was found in the messages at hand.
+    pub(super) fn wish_faults(&mut self, sink: &Sink<'_>) {
+        for device in std::mem::take(&mut self.notes.born) {
+            self.requests.device_born(&device);
+            self.problem = None;
+        }
+        for fault in std::mem::take(&mut self.notes.faults) {
+            self.wish(fault, sink);
+        }
+    }
+
+    pub(super) fn wish(&mut self, fault: Fault, sink: &Sink<'_>) -> Wish {
+        if !self.may_ask(fault, sink) {
+            return Wish::Off;
+        }
+        let (policy, answer) = (&sink.config.rebirth, sink.config.answer_timeout);
+        let wish = self.requests.wish(fault, sink.now.instant, sink.chance, policy, answer);
+        if wish == Wish::InVain && self.problem.is_none() {
+            let problem = Problem { reason: fault.reason(), since: sink.now.wall };
+            self.notes.findings.tell(Finding::InVain, || problem.words());
+            self.problem = Some(problem);
+        }
+        wish
+    }
+
+    /// A birth of the node has come that can be read.
+    pub(super) fn born(&mut self, sink: &Sink<'_>) {
+        self.requests.answered(&sink.config.rebirth);
+        self.problem = None;
+    }
+
+    /// When it may be asked what it is to be asked.
+    pub(crate) fn ask_at(&self) -> Option<Instant> {
+        self.requests.due()
+    }
+
+    /// Before whom it is asked.
+    pub(crate) fn rank(&self) -> Rank {
+        match &self.life {
+            Life::Online(_) => Rank::Online,
+            Life::Awaited(awaited) if awaited.is_expected() || awaited.is_lost() => Rank::Online,
+            Life::Awaited(_) if self.told => Rank::Known,
+            Life::Awaited(awaited) if awaited.is_to_be_asked() => Rank::Known,
+            Life::Awaited(_) if self.problem.is_some() => Rank::InVain,
+            Life::Awaited(_) if self.heard.is_some() => Rank::Heard,
+            Life::Awaited(_) => Rank::Stored,
+        }
+    }
+
+    /// Its turn has come. Returns the request that is to be published.
+    pub(crate) fn ask(&mut self, sink: &mut Sink<'_>) -> Option<Request> {
+        let server = match &self.life {
+            Life::Online(online) => Some(online.server()),
+            Life::Awaited(awaited) if awaited.is_lost() => {
+                self.server.filter(|server| sink.servers.is_up(*server))
+            }
+            Life::Awaited(awaited) if awaited.is_to_be_asked() => None,
+            Life::Awaited(_) => self.server,
+        };
+        if !server.map_or(sink.servers.is_any_up(), |server| sink.servers.is_up(server)) {
+            // Whoever is connected next says what is to be asked then.
+            self.requests.cancel();
+            return None;
+        }
+        let fault = self.requests.send(sink.now.instant, &sink.config.rebirth)?;
+        self.rebirths += 1;
+        self.asked(sink);
+        Some(Request { reason: fault.reason(), server })
+    }
+
+    /// From now on silence means something.
+    pub(super) fn asked(&mut self, sink: &Sink<'_>) {
+        let deadline = sink.now.instant + sink.config.answer_timeout;
+        match &mut self.life {
+            Life::Awaited(awaited) => awaited.asked(deadline),
+            Life::Online(online) => online.asked(deadline),
+        }
+    }
+
+    /// There is no more room for what is only kept of the past.
+    pub(crate) fn forget_past(&mut self) {
+        if let Life::Awaited(awaited) = &mut self.life {
+            awaited.forget_tables();
+        }
+    }
+}

@@ -1,0 +1,109 @@
+//! A node is born, or so that nobody can read it.
+
+use super::awaited::{Awaited, Rest};
+use super::online::{Before, Online};
+use super::{Incoming, Life, Message, ServerId, Session, Sink};
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::Unread;
+
+impl Session {
+    /// A birth that cannot be read: no table is better than a wrong one. Who is born so lives, and
+    /// is not known.
+    pub(super) fn handle_unreadable_birth(
+        &mut self,
+        server: ServerId,
+        device: Option<&str>,
+        sink: &mut Sink<'_>,
+    ) {
+        match &mut self.life {
+            Life::Awaited(awaited) => {
+                self.server = Some(server);
+                match device {
+                    None => awaited.is_unread(),
+                    Some(_) => awaited.speaks(),
+                }
+            }
+            Life::Online(online) if online.server() == server => {
+                // What waits was said by the tables that are there still.
+                let early = online.take_early();
+                online.flush(early, &mut self.notes, sink);
+                online.speaks(sink);
+                if device.is_some() {
+                    return online.forget_table(device, sink);
+                }
+                let unknown = Life::Awaited(Awaited::unknown());
+                if let Life::Online(online) = std::mem::replace(&mut self.life, unknown) {
+                    let Rest { waiting, devices, past, .. } = online.into_rest();
+                    self.notes.give_up(Unread::BeforeBirth, &waiting);
+                    self.life = Life::Awaited(Awaited::unread(devices, past));
+                }
+            }
+            Life::Online(_) => {}
+        }
+    }
+
+    pub(super) fn handle_node_birth(&mut self, message: &Incoming<'_>, sink: &mut Sink<'_>) {
+        if let Life::Online(online) = &self.life
+            && online.is_repeated(message, sink.config)
+        {
+            self.note(Finding::Duplicate);
+            self.notes.leave(Unread::Duplicate, &message.payload);
+            return;
+        }
+        self.server = Some(message.server);
+        self.born(sink);
+        if message.own_time().is_none() {
+            self.note(Finding::NoTime);
+        }
+        // Messages that overtook the birth go on where it leaves off.
+        let reorder = sink.config.reorder_timeout;
+        let follows = |early: &Message| match (early.own_time(), message.own_time()) {
+            (Some(sent), Some(birth)) => {
+                sent >= birth && message.at.instant.since(early.at.instant) <= reorder
+            }
+            (None, _) | (_, None) => false,
+        };
+        let freed = self.load();
+        let unknown = Life::Awaited(Awaited::unknown());
+        let Rest { mut waiting, mut untold, devices, past } =
+            match std::mem::replace(&mut self.life, unknown) {
+                Life::Awaited(awaited) => awaited.into_rest(),
+                Life::Online(mut online) => {
+                    let (after, before) = online.take_early().into_iter().partition(follows);
+                    online.flush(before, &mut self.notes, sink);
+                    let mut rest = online.into_rest();
+                    let after: Vec<_> = after;
+                    rest.untold = after.len();
+                    rest.waiting.extend(after);
+                    rest
+                }
+            };
+        // Where nothing waits, nothing of the past is asked for.
+        let past = past.filter(|past| !waiting.is_empty() && past.size() <= sink.room.leaves);
+        sink.room.leaves +=
+            freed.leaves.saturating_sub(past.as_ref().map_or(0, |past| past.size()));
+        sink.room.bytes += freed.bytes;
+        let before = Before { told: self.told, devices };
+        let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);
+        self.told = online.is_told();
+        let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
+        if online.bd_seq().is_some_and(two) {
+            self.notes.findings.note(Finding::TwoSenders);
+        }
+        let next = |message: &Message| follows(message) && online.is_next(message);
+        let mut place = waiting.iter().position(next);
+        while let Some(next) = place {
+            online.handle_next(&waiting.remove(next), &mut self.notes, sink);
+            untold = untold.saturating_sub(1);
+            place = waiting.iter().position(|early| follows(early) && online.is_next(early));
+        }
+        let (waiting, foreign): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|early| early.server == message.server);
+        self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
+        self.notes.give_up(Unread::ForeignServer, &foreign);
+        self.notes.findings.add(Finding::BeforeBirth, untold as u64);
+        online.take_over(waiting, past, message.time(), &mut self.notes, sink);
+        self.life = Life::Online(online);
+        self.wish_faults(sink);
+    }
+}

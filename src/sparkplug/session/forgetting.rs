@@ -1,0 +1,44 @@
+//! Who is forgotten: whoever was never born first, and who is offline for long.
+
+use std::time::Duration;
+
+use super::{Life, Session};
+use crate::time::Instant;
+
+/// Who was never born is forgotten after so long without a message.
+const UNKNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
+/// Who died is forgotten after so long without one.
+const OFFLINE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
+
+/// Who is forgotten first, where some must be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Forgettable {
+    /// It was never born.
+    Unknown,
+    /// It died.
+    Offline,
+}
+
+impl Session {
+    /// Whether it may be forgotten, and since when it is silent. Who is online, expected, or behind
+    /// a server that is lost is not.
+    pub(crate) fn forgettable(&self) -> Option<(Forgettable, Instant)> {
+        let Life::Awaited(awaited) = &self.life else { return None };
+        if awaited.is_to_be_asked() || awaited.is_lost() {
+            return None;
+        }
+        let kind = if self.told { Forgettable::Offline } else { Forgettable::Unknown };
+        Some((kind, self.heard.unwrap_or(self.made)))
+    }
+
+    /// Whether it has been silent for so long that it is forgotten.
+    pub(crate) fn is_bygone(&self, now: Instant) -> bool {
+        self.forgettable().is_some_and(|(kind, since)| {
+            let long = match kind {
+                Forgettable::Unknown => UNKNOWN_FOR,
+                Forgettable::Offline => OFFLINE_FOR,
+            };
+            now.since(since) >= long
+        })
+    }
+}

@@ -1,0 +1,89 @@
+//! What a node's names and aliases meant before it was lost: what it says until its next birth is
+//! read once that says that it means the same.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::Message;
+use crate::sparkplug::host::ServerId;
+use crate::sparkplug::table::Table;
+
+/// The tables of a node that is not online, or not born as a whole.
+#[derive(Debug)]
+pub(super) struct Past {
+    server: ServerId,
+    bd_seq: Option<u64>,
+    own: Table,
+    devices: BTreeMap<Arc<str>, Table>,
+    size: usize,
+}
+
+impl Past {
+    pub(super) fn new(server: ServerId, bd_seq: Option<u64>, own: Table) -> Self {
+        Self { server, bd_seq, size: own.size(), own, devices: BTreeMap::new() }
+    }
+
+    /// With the node's own table.
+    pub(super) fn with_own(mut self: Box<Self>, own: Table) -> Box<Self> {
+        self.size = self.size - self.own.size() + own.size();
+        self.own = own;
+        self
+    }
+
+    /// How many leaves and instances it holds.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The same without any name: a birth that cannot be read has ended them.
+    pub(super) fn without_tables(self) -> Box<Self> {
+        Box::new(Self { own: Table::default(), devices: BTreeMap::new(), size: 0, ..self })
+    }
+
+    /// Whether a birth of `server` with this bdSeq is of the same session.
+    pub(super) fn is_of(&self, server: ServerId, bd_seq: Option<u64>) -> bool {
+        self.server == server && bd_seq.is_some() && self.bd_seq == bd_seq
+    }
+
+    /// The bdSeq of the last birth that could be read.
+    pub(super) fn bd_seq(&self) -> Option<u64> {
+        self.bd_seq
+    }
+
+    /// Keeps the table of a device that died.
+    pub(super) fn keep(&mut self, device: Arc<str>, table: Table) {
+        self.size += table.size();
+        if let Some(before) = self.devices.insert(device, table) {
+            self.size -= before.size();
+        }
+    }
+
+    /// Takes the node's own table, or that of a device.
+    pub(super) fn take(&mut self, device: Option<&str>) -> Option<Table> {
+        let table = match device {
+            None => std::mem::take(&mut self.own),
+            Some(device) => self.devices.remove(device)?,
+        };
+        self.size -= table.size();
+        Some(table)
+    }
+
+    pub(super) fn devices(&self) -> usize {
+        self.devices.len()
+    }
+}
+
+/// Which of `messages`, sent before `now` was there, can be read by it: all, if the session is the
+/// same and they mean the same by it as by the table `before`; else those that go by names alone.
+pub(super) fn readable(
+    messages: &[Message],
+    (before, is_same): (Option<&Table>, bool),
+    now: &Table,
+) -> Vec<bool> {
+    let agrees =
+        |before: &Table| messages.iter().all(|m| now.agrees(before, &m.incoming().payload));
+    if is_same && before.is_some_and(agrees) {
+        return vec![true; messages.len()];
+    }
+    messages.iter().map(|message| now.knows(before, &message.incoming().payload)).collect()
+}

@@ -1,0 +1,152 @@
+//! What is said before the birth that explains it: it waits, and is read once the birth says that
+//! it means the same as before, or where it goes by names.
+
+use std::sync::Arc;
+
+use super::online::Online;
+use super::past::{Past, readable};
+use super::reading::read_until;
+use super::{Borrowed, Message, Notes, Sink};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::Order;
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::Unread;
+use crate::sparkplug::limits;
+use crate::sparkplug::rebirth::Fault;
+use crate::sparkplug::table::Table;
+use crate::sparkplug::topic::Verb;
+use crate::time::Timestamp;
+
+impl Online {
+    /// The node is born: what waited for that is read, or waits for the births of its devices.
+    /// `past` is what it was known by before.
+    pub(super) fn take_over(
+        &mut self,
+        waiting: Vec<Message>,
+        past: Option<Box<Past>>,
+        birth: Timestamp,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        let (own, of_devices): (Vec<_>, Vec<_>) =
+            waiting.into_iter().partition(|message| message.device.is_none());
+        self.past = past;
+        let before = self.past.as_mut().and_then(|past| past.take(None));
+        let is_same = self.is_same();
+        let (source, table) = self.own_reading();
+        read((source, table), own, (before.as_ref(), is_same), birth, notes, sink);
+        let mut born = Vec::new();
+        for message in of_devices {
+            let device = message.device.clone();
+            self.hold(message);
+            born.extend(device.filter(|device| self.is_born(device)));
+        }
+        for device in born {
+            self.read_waiting(&device, birth, notes, sink);
+        }
+        self.births_come(sink);
+    }
+
+    /// Whether what is known of the past is of the session that the birth belongs to.
+    fn is_same(&self) -> bool {
+        self.past.as_ref().is_some_and(|past| past.is_of(self.server(), self.bd_seq()))
+    }
+
+    /// What waited for the birth of a device is read by it.
+    pub(super) fn read_waiting(
+        &mut self,
+        device: &str,
+        birth: Timestamp,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        let is_same = self.is_same();
+        let before = self.past.as_mut().and_then(|past| past.take(Some(device)));
+        if self.waiting.is_empty() {
+            return;
+        }
+        let (of_device, others) = self
+            .take_waiting()
+            .into_iter()
+            .partition::<Vec<_>, _>(|message| message.device.as_deref() == Some(device));
+        for message in others {
+            self.hold(message);
+        }
+        if let Some(reading) = self.reading_of(device) {
+            read(reading, of_device, (before.as_ref(), is_same), birth, notes, sink);
+        }
+    }
+
+    /// Data of a device that is not born.
+    pub(super) fn wait_for_birth(
+        &mut self,
+        device: &str,
+        message: &Borrowed<'_>,
+        notes: &mut Notes,
+        sink: &mut Sink<'_>,
+    ) {
+        notes.findings.note(Finding::BeforeBirth);
+        if !self.is_awaited(device) && sink.may_take(&self.source.edge, Some(device)) {
+            notes.faults.push(Fault::unborn(device));
+        }
+        let room = self.waiting.len() < limits::WAITING_MESSAGES
+            && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES
+            && message.bytes <= sink.room.bytes;
+        if !room {
+            notes.leave(Unread::BeforeBirth, message.payload);
+            return;
+        }
+        sink.room.bytes -= message.bytes;
+        if self.waiting.is_empty() {
+            self.await_births(sink);
+        }
+        self.hold(message.to_owned());
+    }
+
+    fn hold(&mut self, message: Message) {
+        self.waiting_bytes += message.bytes;
+        self.waiting.push(message);
+    }
+
+    pub(super) fn take_waiting(&mut self) -> Vec<Message> {
+        self.waiting_bytes = 0;
+        std::mem::take(&mut self.waiting)
+    }
+
+    /// A device died: what its names meant is kept for what it may say before its next birth.
+    pub(super) fn keep_past(&mut self, device: Arc<str>, table: Table, sink: &mut Sink<'_>) {
+        let (server, bd_seq) = (self.server(), self.bd_seq());
+        let past =
+            self.past.get_or_insert_with(|| Box::new(Past::new(server, bd_seq, Table::default())));
+        if past.devices() < limits::DEVICES {
+            sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
+            past.keep(device, table);
+        }
+        self.await_births(sink);
+    }
+}
+
+/// Reads messages that waited for their birth, as far as it explains them. What they say is older
+/// than what the birth does.
+fn read(
+    (source, table): (&Source, &mut Table),
+    messages: Vec<Message>,
+    before: (Option<&Table>, bool),
+    birth: Timestamp,
+    notes: &mut Notes,
+    sink: &mut Sink<'_>,
+) {
+    let readable = readable(&messages, before, table);
+    for (message, readable) in messages.into_iter().zip(readable) {
+        if message.verb == Verb::Death {
+            continue;
+        }
+        if readable {
+            let message = message.with_order(Order::Late);
+            let message = message.incoming();
+            read_until(Some(birth), (source, &mut *table), &message.borrow(), notes, sink);
+        } else {
+            notes.leave(Unread::BeforeBirth, &message.incoming().payload);
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! What was said by one table, and whether it can be read by the next.
+
+use rustc_hash::FxHashMap;
+
+use super::{InstanceId, Table, Target};
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::proto::Payload;
+use crate::sparkplug::proto::payload as wire;
+use crate::sparkplug::template;
+
+impl Table {
+    /// Whether every name and alias of a payload that was sent by `before` means the same here,
+    /// the type included.
+    pub(crate) fn agrees(&self, before: &Self, payload: &Payload) -> bool {
+        let aliased = values(payload).filter(|metric| name(metric).is_none());
+        let mut paths = FxHashMap::default();
+        for metric in aliased {
+            let Some(target) = metric.alias.and_then(|alias| before.aliased(alias)) else {
+                return false;
+            };
+            paths.insert(target, None);
+        }
+        if !paths.is_empty() {
+            before.find_paths(&mut paths);
+        }
+        values(payload).all(|metric| {
+            let (then, now) = match name(metric) {
+                Some(name) => (before.target(name), self.target(name)),
+                None => {
+                    let then = metric.alias.and_then(|alias| before.aliased(alias));
+                    let now = metric.alias.and_then(|alias| self.aliased(alias));
+                    let path = then.and_then(|then| paths.get(&then)?.as_deref());
+                    (then, now.filter(|now| path.and_then(|path| self.target(path)) == Some(*now)))
+                }
+            };
+            then.zip(now).is_some_and(|(then, now)| self.is_alike(now, before, then, metric))
+        })
+    }
+
+    /// Whether every metric of a payload goes by a name that is known here, and none of them had
+    /// another type `before`.
+    pub(crate) fn knows(&self, before: Option<&Self>, payload: &Payload) -> bool {
+        values(payload).all(|metric| {
+            let Some(target) = name(metric).and_then(|name| self.target(name)) else {
+                return false;
+            };
+            let then = before.and_then(|before| Some((before, before.target(name(metric)?)?)));
+            then.is_none_or(|(before, then)| self.is_alike(target, before, then, metric))
+                && self.takes(target, metric)
+        })
+    }
+
+    fn aliased(&self, alias: u64) -> Option<Target> {
+        self.aliases.get(&alias).copied().flatten()
+    }
+
+    fn target(&self, path: &str) -> Option<Target> {
+        self.named(None, path).or_else(|| self.find_path(None, path, &mut { super::PATH_STEPS }))
+    }
+
+    /// Finds what is called how, members by their path.
+    fn find_paths(&self, paths: &mut FxHashMap<Target, Option<String>>) {
+        for (name, target) in &self.names {
+            if let Some(path) = paths.get_mut(target) {
+                *path = Some(name.to_string());
+            }
+        }
+        let missing = paths.values().any(Option::is_none);
+        if !missing {
+            return;
+        }
+        // An instance comes before those within it.
+        let mut called: FxHashMap<InstanceId, String> = FxHashMap::default();
+        for (name, target) in &self.names {
+            if let Target::Instance(id) = target {
+                called.insert(*id, name.to_string());
+            }
+        }
+        for (place, members) in self.instances.iter().enumerate() {
+            let id = InstanceId(place as u32);
+            let Some(own) = called.get(&id).cloned() else { continue };
+            for name in members.names.keys() {
+                let Some(target) = members.named(id, name) else { continue };
+                let path = || format!("{own}/{name}");
+                if let Some(found @ None) = paths.get_mut(&target) {
+                    *found = Some(path());
+                }
+                if let Target::Instance(below) = target {
+                    called.entry(below).or_insert_with(path);
+                }
+            }
+        }
+    }
+
+    /// Whether a metric that meant `then` is the same as `now`.
+    fn is_alike(&self, now: Target, before: &Self, then: Target, metric: &wire::Metric) -> bool {
+        match (then, now) {
+            (Target::Leaf(then), Target::Leaf(now)) => before.datatype(then) == self.datatype(now),
+            (Target::Instance(then), Target::Instance(now)) => members(metric).all(|member| {
+                let Some(name) = name(member) else { return false };
+                let pair = before.named(Some(then), name).zip(self.named(Some(now), name));
+                pair.is_some_and(|(then, now)| self.is_alike(now, before, then, member))
+            }),
+            (Target::Excluded, Target::Excluded) => true,
+            _ => false,
+        }
+    }
+
+    /// Whether a metric goes with what its name stands for, by the type that it declares itself.
+    fn takes(&self, target: Target, metric: &wire::Metric) -> bool {
+        match target {
+            Target::Leaf(slot) => {
+                let declared = DataType::declared(metric.datatype);
+                declared.is_none() || declared == self.datatype(slot)
+            }
+            Target::Instance(id) => members(metric).all(|member| {
+                let target = name(member).and_then(|name| self.named(Some(id), name));
+                target.is_some_and(|target| self.takes(target, member))
+            }),
+            Target::Excluded => true,
+            Target::Ambiguous => false,
+        }
+    }
+}
+
+fn values(payload: &Payload) -> impl Iterator<Item = &wire::Metric> {
+    payload.metrics.iter().filter(|metric| template::definition(metric).is_none())
+}
+
+fn name(metric: &wire::Metric) -> Option<&str> {
+    let name = metric.name.as_deref().filter(|name| !name.is_empty())?;
+    std::str::from_utf8(name).ok()
+}
+
+fn members(metric: &wire::Metric) -> impl Iterator<Item = &wire::Metric> {
+    let members = match &metric.value {
+        Some(wire::metric::Value::TemplateValue(value)) => &value.metrics[..],
+        _ => &[],
+    };
+    members.iter()
+}
