@@ -81,6 +81,7 @@ pub(crate) fn read(
     let metrics = reader.metrics(top, &payload.metrics, None);
     let Reader { filter, path, mut table, more, excluded, unread, .. } = reader;
     table.trim();
+    table.born = metric::time(payload.timestamp);
     let slots = table.slots();
     let defines = !read.is_empty();
     let read = match filter {

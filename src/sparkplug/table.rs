@@ -41,6 +41,8 @@ pub(crate) struct Table {
     room: usize,
     /// The birth had more than there was room for, so that what is unknown is no fault.
     truncated: bool,
+    /// The birth's own time.
+    pub(crate) born: Option<Timestamp>,
 }
 
 /// What a name or an alias stands for.
@@ -221,16 +223,20 @@ impl Table {
         self.leaves.get(slot.0 as usize).copied().flatten()
     }
 
-    /// Reads a data payload's metrics.
+    /// Reads a data payload's metrics. What is late may have been sent before the birth, when an
+    /// alias stood for something else.
     pub(crate) fn read(
         &mut self,
         payload: &Payload,
+        late: bool,
         inherited: Inherited,
         findings: &mut Findings,
     ) -> Read {
         let samples = Vec::with_capacity(payload.metrics.len());
         let read = Read { samples, ..Read::default() };
-        let mut reading = Reading { table: self, findings, read, nulls: limits::LEAVES };
+        let sent = metric::time(payload.timestamp).zip(self.born);
+        let before = late && sent.is_some_and(|(sent, born)| sent < born);
+        let mut reading = Reading { table: self, findings, read, nulls: limits::LEAVES, before };
         for metric in &payload.metrics {
             reading.metric(metric, inherited);
         }
@@ -306,6 +312,8 @@ struct Reading<'a> {
     /// How many leaves may yet be null because an instance of theirs is: each costs the sender
     /// nothing.
     nulls: usize,
+    /// It was sent before the birth, so that aliases mean nothing.
+    before: bool,
 }
 
 impl Reading<'_> {
@@ -321,8 +329,9 @@ impl Reading<'_> {
 
     /// Goes on with what a metric's name means, else with what its alias does.
     fn found(&mut self, named: Option<Target>, metric: &wire::Metric, inherited: Inherited) {
+        let alias = metric.alias.filter(|_| !self.before);
         let target = named.or_else(|| {
-            let aliased = *self.table.aliases.get(&metric.alias?)?;
+            let aliased = *self.table.aliases.get(&alias?)?;
             if aliased.is_none() {
                 self.findings.note(Finding::AliasCollision);
             }
@@ -337,6 +346,10 @@ impl Reading<'_> {
             (None, Some(name), _) => {
                 self.read.unread += metric::values(metric);
                 self.unknown(Finding::UnknownMetric, Fault::metric(&String::from_utf8_lossy(name)))
+            }
+            (None, None, Some(_)) if self.before => {
+                self.read.unread += metric::values(metric);
+                self.findings.note(Finding::BeforeBirth);
             }
             (None, None, Some(alias)) => {
                 self.read.unread += metric::values(metric);

@@ -93,14 +93,12 @@ fn compare(
     let mut differing = Differing::default();
     let default_differs = |role, path: &[&str], sent: &crate::sparkplug::event::Property| {
         let Some(form) = layout::form(config, sent.datatype) else { return false };
-        let Some(said) = sent.value.as_ref().and_then(|value| mapping::default_text(value, form))
-        else {
-            return false;
-        };
+        // One that has no default, while its model has another's, differs as well.
+        let said = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
         let wanted = Wanted { role, path, name: None, form, unit: None, default: None };
         let has = models.find(ix, wanted);
         let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
-        has.is_some_and(|has| has.default() != Some(&*said))
+        has.is_some_and(|has| has.default() != said.as_deref())
     };
     for (at, parameter) in definition.parameters.iter().enumerate() {
         if default_differs(PropertyRole::Parameter, &below(above, &[&parameter.name]), parameter) {

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
+pub(super) use self::as_defined::Said;
 pub(super) use self::define::define_all;
 use self::define::{Pass, define_pass};
 use self::tags::unit;
@@ -40,11 +41,11 @@ pub(super) struct Target {
     pub form: Form,
 }
 
-/// An attribute of which a birth speaks, with its value; null where that says so.
+/// An attribute of which a birth speaks.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Attribute {
     pub target: Target,
-    pub value: Option<Value>,
+    pub said: Said,
 }
 
 /// Where an instance is: its asset, and the names of the members from there down to it.
@@ -109,7 +110,10 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         Ok::<_, Cap>((asset, world.presence_of(asset, birth.source.device.is_none())))
     };
     let mut own_asset = own(world);
-    if own_asset.is_err() && holds_known(world, &birth.source, &[], &birth.metrics) {
+    if own_asset.is_err()
+        && (world.has_asset(&birth.source)
+            || holds_known(world, &birth.source, &[], &birth.metrics))
+    {
         // What SiteWise has is not shut out because the one above it was never made.
         world.assets.admits_all = true;
         own_asset = own(world);
@@ -210,6 +214,8 @@ struct Later<'a> {
     role: PropertyRole,
     path: Vec<&'a str>,
     sent: &'a Property,
+    /// What it means that it is sent without a value.
+    none: Said,
 }
 
 /// Where in the world a metric is.
@@ -261,11 +267,11 @@ impl<'a> Laying<'a> {
 
     /// The members and parameters of an instance, with or without an asset of its own.
     fn members(&mut self, spot: Spot, asset_path: &[&'a str], instance: &'a Instance) {
-        let differing = self.differing(instance, spot.model).filter(|_| !spot.own);
+        let differing = self.differing(instance, spot.model);
         let differs = differing.is_some();
         let spot = Spot { differs, ..spot };
         self.differing.extend(differing);
-        self.defined.push(instance.defined.as_deref().filter(|_| !spot.own));
+        self.defined.push(instance.defined.as_deref());
         for member in &instance.members {
             self.metric(spot, asset_path, member);
         }
@@ -402,7 +408,8 @@ impl<'a> Laying<'a> {
         if let Some(said) = said {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
-        } else {
+        } else if !(sample.absent && self.world.may_have_own_unit(spot.asset, property)) {
+            // What was said last of one that is absent was said in the unit that it has.
             self.unit_as_defined(spot, property, &metric.name);
         }
         if !self.config.rules.is_empty() {
@@ -421,7 +428,8 @@ impl<'a> Laying<'a> {
         let Self { config, path, later, .. } = self;
         for sent in statics(config, path, properties) {
             let path = path.iter().copied().chain([&*sent.name]).collect();
-            later.push(Later { spot, role: PropertyRole::Property, path, sent });
+            let none = Said::Default;
+            later.push(Later { spot, role: PropertyRole::Property, path, sent, none });
         }
     }
 
@@ -429,13 +437,14 @@ impl<'a> Laying<'a> {
         for sent in parameters {
             let mut path = self.path.clone();
             path.push(&sent.name);
-            self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
+            let none = Said::Default;
+            self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent, none });
         }
     }
 
     /// An attribute. The default is the definition's alone: an instance that came first would
     /// otherwise speak for all that follow.
-    fn attribute(&mut self, Later { spot, role, path, sent }: Later<'a>) {
+    fn attribute(&mut self, Later { spot, role, path, sent, none }: Later<'a>) {
         let long = |value: &Value| match value {
             Value::DataSet(_) | Value::Array(_) => {
                 mapping::convert(Some(value), Quality::Good, Form::String).is_err()
@@ -459,7 +468,8 @@ impl<'a> Laying<'a> {
         match property {
             Ok(property) => {
                 let target = Target { asset: spot.asset, property, form };
-                self.attributes.push(Attribute { target, value: sent.value.clone() });
+                let said = Said::of(sent.value.as_ref(), none);
+                self.attributes.push(Attribute { target, said });
             }
             Err(cap) => {
                 self.path = path;

@@ -33,7 +33,11 @@ impl Twin {
         let world = &mut self.writer.world;
         let (before, told) = (world.plan.was_online(source), world.plan.told_before(source));
         if !self.sources.contains_key(source) && before != Before::Offline {
-            let asset = world.source(source, Kinship::Tags(&Tags::default())).ok()?;
+            // It is there, whatever was never made above it.
+            world.assets.admits_all = true;
+            let asset = world.source(source, Kinship::Tags(&Tags::default()));
+            world.assets.admits_all = false;
+            let asset = asset.ok()?;
             let presence = world.presence_of(asset, source.device.is_none());
             let values = SourceValues::remembered(asset, presence, before, told);
             self.sources.insert(source.clone(), values);

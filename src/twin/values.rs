@@ -3,6 +3,7 @@
 mod attributes;
 mod leaf;
 mod lookup;
+mod lost;
 mod refill;
 mod restored;
 mod times;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use self::attributes::Attributes;
 use self::leaf::{At, Gone, Leaf};
 pub(super) use self::lookup::LookUps;
+use self::lost::Lost;
 pub(super) use self::restored::Restored;
 use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, Known};
@@ -122,6 +124,7 @@ impl Twin {
             writer.world.plan.units_doubted(asset, of);
         }
         lookups.ask(&mut writer.world, source, first, &assets, usual);
+        lookups.ask_after_instances(&mut writer.world.plan, source, usual);
         sources.insert(source.clone(), values);
         self.born_after(source, &assets, now);
         self.look_up();
@@ -213,41 +216,6 @@ impl Twin {
                 *told = is;
                 let count = Variant::Integer(i32::try_from(is).unwrap_or(i32::MAX));
                 self.writer.tell(values.asset, property, now.wall, count);
-            }
-        }
-    }
-}
-
-/// What a message lost at caps, by cap, and what its values' times tell.
-#[derive(Debug)]
-struct Lost {
-    values: Vec<(Dropped, u64)>,
-    went_back: bool,
-    /// One that SiteWise does not take.
-    out_of_window: Option<Timestamp>,
-    /// The least that a value was behind our clock.
-    behind: Duration,
-}
-
-impl Default for Lost {
-    fn default() -> Self {
-        Self { values: Vec::new(), went_back: false, out_of_window: None, behind: Duration::MAX }
-    }
-}
-
-impl Lost {
-    fn add(&mut self, why: Dropped, values: u64) {
-        match self.values.iter_mut().find(|(had, _)| *had == why) {
-            Some((_, count)) => *count += values,
-            None if why.cap().is_some() => self.values.push((why, values)),
-            None => {}
-        }
-    }
-
-    fn settle(&self, writer: &mut Writer, source: &Source) {
-        for (why, values) in &self.values {
-            if let Some(cap) = why.cap() {
-                writer.world.capped.lose(source, cap, *values);
             }
         }
     }
@@ -356,6 +324,8 @@ impl SourceValues {
         }
         let own_time = in_window(sample.time, now);
         if leaf.repeats(&converted) && !doubted {
+            // While SiteWise was learned, it may have been sent all the same.
+            writer.sent_of(leaf.target()).into_iter().for_each(|time| leaf.stands_at(time));
             return writer.world.counts.drop_value(Dropped::Unchanged);
         }
         let time = match own_time {
@@ -366,8 +336,12 @@ impl SourceValues {
         let tqv = tqv(time, converted);
         if writer.plant(leaf.target(), tqv.clone(), class, now) {
             // A clock that stands still is no clock that goes back.
-            let still = usual <= time && time <= usual.plus(STILL);
-            leaf.write_said(tqv, if still { usual } else { time });
+            let said = match leaf.said() {
+                _ if own_time && time == sample.time => time,
+                before if before <= usual.plus(STILL) => usual,
+                before => before,
+            };
+            leaf.write_said(tqv, said);
         }
     }
 
@@ -382,10 +356,9 @@ impl SourceValues {
         now: Now,
     ) {
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
-        let class = match order {
-            Order::InOrder | Order::AfterGap if !sample.historical => Class::Live,
-            Order::InOrder | Order::AfterGap | Order::Late => Class::History,
-        };
+        // What came late may be the latest that was said of this metric for all that.
+        let past = order == Order::Late && sample.time <= leaf.said();
+        let class = if sample.historical || past { Class::History } else { Class::Live };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         let tqv = tqv(sample.time, converted);
         if !in_window(tqv.time, now) {

@@ -12,6 +12,7 @@ use super::caps::{Cap, Capped};
 use super::counts::Counts;
 use super::defined::Defined;
 use super::identity::{Address, PropertyRole};
+use super::layout::Target;
 use super::mapping::{Form, SECONDS_UNIT};
 use super::models::{
     self, BRIDGE_MODEL, DEVICE_MODEL, Founding, GROUP_MODEL, ModelIx, Models, NODE_MODEL,
@@ -19,6 +20,7 @@ use super::models::{
 };
 use super::plan::Plan;
 use super::{Config, names};
+use crate::delivery::point::Stream;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Instant;
 
@@ -261,6 +263,18 @@ impl World {
     /// Whether a node or device has its asset, here or in SiteWise.
     pub(super) fn has_asset(&self, source: &Source) -> bool {
         self.is_there(self.assets.id(&Address::Source(source)))
+    }
+
+    /// What SiteWise calls a place for values.
+    pub(super) fn stream(&self, target: Target) -> Stream {
+        let asset = self.assets.get(target.asset);
+        let property = self.models.get(asset.model).property_id(target.property);
+        Stream { asset: asset.id, property }
+    }
+
+    /// Whether a birth speaks of an asset, or has.
+    pub(super) fn is_wanted(&self, id: Uuid) -> bool {
+        self.assets.by_id(id).is_some()
     }
 
     /// Whether an asset is there, here or in SiteWise.

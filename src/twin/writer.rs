@@ -96,11 +96,25 @@ impl Writer {
         taken
     }
 
+    /// At which time the value at hand has been sent already, if it went to this property.
+    pub(super) fn sent_of(&mut self, target: Target) -> Option<Timestamp> {
+        let stream = self.world.stream(target);
+        self.sent.take().filter(|sent| sent.stream == stream).map(|sent| sent.time)
+    }
+
     /// A value that the bridge tells by itself.
     pub(super) fn own(&mut self, target: Target, tqv: Tqv, class: Class) {
         let point = self.point(target, tqv, class);
         self.world.counts.own_points += 1;
         self.push(target, point);
+    }
+
+    /// As [`own`](Self::own), of an asset that SiteWise has and no birth speaks of.
+    pub(super) fn own_of_gone(&mut self, stream: Stream, tqv: Tqv, class: Class) {
+        let Tqv { time, quality, value } = tqv;
+        self.world.counts.own_points += 1;
+        let point = Point { stream, time, quality, value, class };
+        self.points.push(Waiting { point, gate: None });
     }
 
     /// Values of the plant that are sent before their event is followed.

@@ -2,6 +2,8 @@
 
 use super::plant::Plant;
 use super::*;
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::edge::Typed;
 use crate::twin::Nested;
 
 fn define(serial: &str, unit: Option<&str>) -> Metric {
@@ -228,4 +230,70 @@ fn flattened_definitions_that_hold_each_other_by_tens_come_to_an_end() {
     plant.pass(Duration::from_secs(90));
     let (_, model) = plant.sitewise.model("L0");
     assert_eq!(model.all_properties().count(), 500);
+}
+
+/// The model's default is that of whoever came first.
+#[test]
+fn a_definition_without_a_default_shows_no_other_nodes() {
+    let define = |serial: Option<&str>| {
+        let none = Typed::null(DataType::String);
+        let serial = serial.map_or(none, Typed::from);
+        let turbine = Template::definition().parameter("Serial", serial);
+        Metric::template("Turbine", turbine.member(Metric::new("Speed", 0.0)))
+    };
+    let mut plant = Plant::new(|_| {});
+    plant.nbirth(0, [define(Some("first")), turbine("T1")]);
+    let mut other = Edge::new(EdgeNode::new("Nordsee", "gw2"), 0);
+    plant.send(&other.nbirth(Plant::at(0), [define(None), turbine("T2")]));
+    plant.pass(Duration::from_secs(10));
+    let serials = ["T1", "T2"].map(|turbine| shown(&plant, turbine, "Serial"));
+    assert_eq!(serials, ["first", "null"]);
+    // So does one that drops its default.
+    plant.nbirth(20_000, [define(None), turbine("T1")]);
+    assert_eq!(shown(&plant, "T1", "Serial"), "null");
+    plant.nbirth(30_000, [define(Some("first")), turbine("T1")]);
+    assert_eq!(shown(&plant, "T1", "Serial"), "first");
+}
+
+#[test]
+fn an_instance_that_changed_its_template_has_the_default_of_the_new_one() {
+    let define = |name: &str, serial: &str| {
+        let template = Template::definition().parameter("Serial", serial);
+        Metric::template(name, template.member(Metric::new("Speed", 0.0)))
+    };
+    let is = |template: &str| {
+        let template = Template::instance(template).member(Metric::new("Speed", 12.0));
+        Metric::template("T1", template)
+    };
+    let types = || [define("Turbine", "old"), define("Pump", "new")];
+    let mut plant = Plant::new(|_| {});
+    for (at, template, serial) in [(0, "Turbine", "old"), (100_000, "Pump", "new")] {
+        plant.nbirth(at, types().into_iter().chain([is(template)]));
+        plant.pass(Duration::from_secs(90));
+        assert_eq!(shown(&plant, "T1", "Serial"), serial);
+    }
+}
+
+/// What was said of it last was said in that unit.
+#[test]
+fn the_unit_of_a_member_that_is_left_out_stays() {
+    let is = |speed: Option<Metric>| {
+        let other = Template::instance("Turbine").member(Metric::new("Power", 1.0));
+        Metric::template("T1", speed.into_iter().fold(other, Template::member))
+    };
+    let turbine = Template::definition()
+        .member(Metric::null("Speed", DataType::Double).property("engUnit", "rpm"))
+        .member(Metric::null("Power", DataType::Double));
+    let define = Metric::template("Turbine", turbine);
+    let mut plant = Plant::new(|_| {});
+    let speed = Metric::new("Speed", 12.0);
+    plant.nbirth(0, [define.clone(), is(Some(speed.clone().property("engUnit", "rpm")))]);
+    plant.pass(Duration::from_secs(30));
+    plant.nbirth(40_000, [define.clone(), is(Some(speed.property("engUnit", "1/s")))]);
+    plant.nbirth(41_000, [define, is(None)]);
+    plant.pass(Duration::from_secs(90));
+    let (asset, _) = plant.sitewise.asset("T1");
+    let speed = plant.property("T1", "Speed").unwrap().id;
+    let own = plant.sitewise.property(asset, speed).unwrap();
+    assert_eq!(own.unit.as_deref(), Some("1/s"));
 }

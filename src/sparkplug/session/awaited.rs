@@ -52,9 +52,7 @@ enum Expectation {
     Unasked,
     /// A sign of life until then.
     Until(Instant),
-    /// It has given one.
-    Alive,
-    /// It has given one: a birth, which cannot be read.
+    /// It has given one, a birth, which cannot be read.
     Unread,
 }
 
@@ -206,7 +204,7 @@ impl Awaited {
         match self.expectation {
             Expectation::None if known => self.expectation = Expectation::Hoped,
             Expectation::None | Expectation::Hoped | Expectation::Unasked => {}
-            Expectation::Until(_) | Expectation::Alive | Expectation::Unread => {
+            Expectation::Until(_) | Expectation::Unread => {
                 self.expectation = Expectation::Unasked;
             }
         }
@@ -224,10 +222,7 @@ impl Awaited {
         match self.expectation {
             Expectation::Unasked => self.expectation = Expectation::Until(deadline),
             Expectation::Hoped => self.expectation = Expectation::None,
-            Expectation::None
-            | Expectation::Until(_)
-            | Expectation::Alive
-            | Expectation::Unread => {}
+            Expectation::None | Expectation::Until(_) | Expectation::Unread => {}
         }
         if !self.waiting.is_empty() {
             self.asked = true;
@@ -243,10 +238,10 @@ impl Awaited {
         self.was = Was::Dead;
     }
 
-    /// It speaks.
+    /// It speaks. Whether it still is there once it is asked again, it has to show.
     pub(super) fn speaks(&mut self) {
-        if self.is_expected() && self.expectation != Expectation::Unread {
-            self.expectation = Expectation::Alive;
+        if let Expectation::Until(_) = self.expectation {
+            self.expectation = Expectation::Unasked;
         }
     }
 
@@ -311,11 +306,9 @@ impl Awaited {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let silence = match self.expectation {
             Expectation::Until(deadline) => Some(deadline),
-            Expectation::None
-            | Expectation::Hoped
-            | Expectation::Unasked
-            | Expectation::Alive
-            | Expectation::Unread => None,
+            Expectation::None | Expectation::Hoped | Expectation::Unasked | Expectation::Unread => {
+                None
+            }
         };
         [silence, self.until].into_iter().flatten().min()
     }

@@ -1,5 +1,7 @@
 //! A node is born, or so that nobody can read it.
 
+use std::collections::BTreeSet;
+
 use super::awaited::{Awaited, Rest};
 use super::online::{Before, Online};
 use super::{Incoming, Life, Message, ServerId, Session, Sink};
@@ -63,13 +65,22 @@ impl Session {
             }
             (None, _) | (_, None) => false,
         };
+        // One of the same time does if its number says so: the clock may stand still.
+        let place = |early: &Message| early.place_after(message);
         let freed = self.load();
         let unknown = Life::Awaited(Awaited::unknown());
         let Rest { mut waiting, mut untold, devices, past } =
             match std::mem::replace(&mut self.life, unknown) {
                 Life::Awaited(awaited) => awaited.into_rest(),
                 Life::Online(mut online) => {
-                    let (after, before) = online.take_early().into_iter().partition(follows);
+                    let early = online.take_early();
+                    let places: BTreeSet<_> = early.iter().filter_map(place).collect();
+                    let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
+                    let later = |early: &Message| early.own_time() > message.own_time();
+                    let goes_on = |early: &Message| place(early).as_ref().is_some_and(next);
+                    let after =
+                        |early: &Message| follows(early) && (later(early) || goes_on(early));
+                    let (after, before) = early.into_iter().partition(after);
                     online.flush(before, &mut self.notes, sink);
                     let mut rest = online.into_rest();
                     let after: Vec<_> = after;

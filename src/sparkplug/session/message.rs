@@ -140,13 +140,13 @@ impl<D: AsRef<str>, P: Head> Message<D, P> {
     }
 
     /// Tells this message from another with the same sequence number, without looking into
-    /// its metrics where it has a time of its own.
+    /// its metrics where it has a time of its own. A clock that stands still makes births alike.
     pub(super) fn print(&self) -> Print {
         let mut hasher = FxHasher::default();
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
         (self.payload.timestamp(), self.payload.metrics(), self.bytes).hash(&mut hasher);
         let sent = self.own_time();
-        if sent.is_none() {
+        if sent.is_none() || self.verb == Verb::Birth {
             self.payload.wire().hash(&mut hasher);
         }
         Print { hash: hasher.finish(), sent }
@@ -163,6 +163,12 @@ impl<D: AsRef<str>, P: Head> Message<D, P> {
 }
 
 impl Message {
+    /// How many others its number leaves room for between a birth and itself.
+    pub(super) fn place_after(&self, birth: &Incoming<'_>) -> Option<u8> {
+        let birth = u8::try_from(birth.seq()?).ok()?;
+        Some(u8::try_from(self.seq()?).ok()?.wrapping_sub(birth).wrapping_sub(1))
+    }
+
     /// The message as it came.
     pub(super) fn incoming(&self) -> Incoming<'_> {
         let wire = &*self.payload.wire;

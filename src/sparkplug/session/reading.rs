@@ -56,18 +56,25 @@ pub(super) fn read_until(
     sink: &mut Sink<'_>,
 ) {
     let inherited = Inherited::from_payload(message.time());
+    let (late, order) = (message.order == Order::Late, message.order);
+    // What waited for this birth means by it what it meant before.
+    let unchecked = late && birth.is_none();
     let Read { mut samples, attributes, faults, excluded, unread } =
-        table.read(message.payload, inherited, &mut notes.findings);
+        table.read(message.payload, unchecked, inherited, &mut notes.findings);
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
         for (_, sample) in &mut samples {
             sample.time = sample.time.min(latest);
         }
     }
+    if late && message.own_time().is_none() {
+        // Only its sender's time could tell that it is later than what is known.
+        samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
+    }
     notes.faults.extend(faults);
     notes.excluded += excluded;
     notes.unread(Unread::Unknown, unread);
     if !(samples.is_empty() && attributes.is_empty()) {
-        let (source, order) = (source.clone(), message.order);
+        let source = source.clone();
         sink.emit(Event::Data(Data { source, samples, attributes, order }));
     }
 }

@@ -4,10 +4,28 @@ use std::sync::Arc;
 
 use super::{Later, Laying, Spot, said_unit};
 use crate::sparkplug::event::{Instance, Metric};
+use crate::sparkplug::value::Value;
 use crate::twin::defined::Differing;
 use crate::twin::identity::PropertyRole;
 use crate::twin::models::{ModelIx, PropertyIx};
 use crate::twin::world::World;
+
+/// What is said of an attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub(in crate::twin) enum Said {
+    Value(Value),
+    /// Nothing: it is its model's default.
+    Default,
+    /// Its own definition has no default, whatever another one gave the model.
+    NoDefault,
+}
+
+impl Said {
+    /// The value that is sent, or what it means that there is none.
+    pub(in crate::twin) fn of(value: Option<&Value>, none: Self) -> Self {
+        value.map_or(none, |value| Self::Value(value.clone()))
+    }
+}
 
 impl<'a> Laying<'a> {
     /// Where the definition of an instance differs from its model, if it does. The path leads to
@@ -29,8 +47,8 @@ impl<'a> Laying<'a> {
         let Some(definition) = instance.defined.as_deref() else { return };
         for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
             if instance.parameters.iter().all(|own| own.name != sent.name) {
-                let path = self.below(&[&sent.name]);
-                self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent });
+                let (path, none) = (self.below(&[&sent.name]), Said::NoDefault);
+                self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent, none });
             }
         }
         for (at, place) in &differing.statics {
@@ -40,7 +58,8 @@ impl<'a> Laying<'a> {
             let says = |own: &Metric| own.properties.iter().any(|own| own.name == sent.name);
             if own.is_some_and(|own| !says(own)) {
                 let path = self.below(&[&member.name, &sent.name]);
-                self.later.push(Later { spot, role: PropertyRole::Property, path, sent });
+                let none = Said::NoDefault;
+                self.later.push(Later { spot, role: PropertyRole::Property, path, sent, none });
             }
         }
     }

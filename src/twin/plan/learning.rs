@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;
 
+use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::presence::{self, Before, PresenceList};
@@ -10,6 +11,7 @@ use super::state::Tries;
 use super::step::Done;
 use super::{Job, KnownAsset, Output, Plan};
 use crate::sitewise::api::{Asset, Fault, FaultKind, ModelSummary, Page, State};
+use crate::sparkplug::address::Source;
 use crate::time::Instant;
 use crate::twin::models::{ModelIx, Models};
 
@@ -25,6 +27,8 @@ pub(super) struct Learning {
     /// Listed assets that stand for nodes and devices, whose presence is still to be asked for.
     pub(super) unasked: Vec<Uuid>,
     pub(super) presence: Vec<PresenceList>,
+    /// Listed assets that stand for instances, until the first birth of their node or device.
+    pub(super) instances: FxHashMap<Source, Vec<Uuid>>,
     pub(super) done: bool,
     pub(super) tries: Tries,
 }
@@ -97,12 +101,19 @@ impl Plan {
                     let active = matches!(state, State::Active | State::Updating);
                     let source = presence::source(self.namespace, id, description.as_deref());
                     let stands = source.is_some();
+                    let of = match stands {
+                        true => None,
+                        false => presence::instance_of(self.namespace, id, description.as_deref()),
+                    };
                     let online = Before::Offline;
                     let known = KnownAsset { name, model, source, online, told: None, active };
                     // A page may repeat what an earlier one told.
                     if let Entry::Vacant(place) = self.known_assets.entry(id) {
                         place.insert(known);
                         self.learning.unasked.extend(stands.then_some(id));
+                        if let Some(of) = of {
+                            self.learning.instances.entry(of).or_default().push(id);
+                        }
                     }
                 }
                 self.finish_learning();

@@ -42,6 +42,11 @@ pub(super) struct PresenceList {
 }
 
 impl Plan {
+    /// The instances of a source that SiteWise had at the start. They are told once.
+    pub fn take_instances(&mut self, source: &Source) -> Vec<Uuid> {
+        self.learning.instances.remove(source).unwrap_or_default()
+    }
+
     /// The nodes and devices that were online when SiteWise was last written, or may have been.
     pub fn online(&self) -> impl Iterator<Item = &Source> {
         let online = self.known_assets.values().filter(|asset| asset.online != Before::Offline);
@@ -188,6 +193,25 @@ pub(super) fn source(namespace: Namespace, id: Uuid, description: Option<&str>) 
     (namespace.asset(&Address::Source(&source)) == id).then_some(source)
 }
 
+/// The node or device of whose instances an asset is one, by its description. Of one that has a
+/// slash in its name that cannot be told.
+pub(super) fn instance_of(
+    namespace: Namespace,
+    id: Uuid,
+    description: Option<&str>,
+) -> Option<Source> {
+    let parts: Vec<_> = description?.split('/').collect();
+    let (group, node, rest) = (parts.first()?, parts.get(1)?, parts.get(2..)?);
+    let of = |device: Option<&&str>, path: &[&str]| {
+        let device = device.map(|device| (*device).into());
+        let source = Source { edge: EdgeNode::new(*group, *node), device };
+        let is = !path.is_empty() && namespace.asset(&Address::Instance(&source, path)) == id;
+        is.then_some(source)
+    };
+    let (device, below) = rest.split_first()?;
+    of(None, rest).or_else(|| of(Some(device), below))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -203,6 +227,14 @@ mod tests {
             assert_eq!(source(namespace, id, Some("Größe 1/other")), None);
             assert_eq!(source(namespace, id, Some("Pump house, see page 7")), None);
             assert_eq!(source(namespace, id, None), None);
+            for path in [&["T 1"][..], &["T 1", "Gear"]] {
+                let id = namespace.asset(&Address::Instance(&is, path));
+                let description = format!("{is}/{}", path.join("/"));
+                assert_eq!(instance_of(namespace, id, Some(&description)), Some(is.clone()));
+                assert_eq!(instance_of(namespace, id, Some("Größe 1/other/T 1")), None);
+                assert_eq!(source(namespace, id, Some(&description)), None);
+            }
+            assert_eq!(instance_of(namespace, id, Some(&is.to_string())), None);
         }
     }
 }

@@ -370,3 +370,26 @@ fn a_machine_whose_model_is_full_past_the_cap_of_models_is_alive() {
     assert_eq!(names.len() - further.count(), 6, "{names:?}");
     rig.check_conservation();
 }
+
+/// Its node was never made: the process ended between the two.
+#[test]
+fn a_device_that_sitewise_has_is_alive_although_its_node_is_gone() {
+    let mut rig = Rig::new();
+    let tag = |at| vec![leaf(0, "Temp", DataType::Double, sample(at, Value::Double(8.0)))];
+    rig.event(birth(node(), Vec::new(), Vec::new()));
+    rig.event(birth(device("D"), Vec::new(), tag(0)));
+    rig.seconds(90);
+    for dies in [false, true] {
+        let (id, _) = rig.sitewise.asset("gw");
+        rig.sitewise.assets.remove(&id);
+        rig = rig.restart_with(Config { max_assets: 3, ..config() });
+        let offset = rig.offset();
+        rig.event(match dies {
+            true => death(device("D"), offset),
+            false => birth_at(offset, device("D"), Vec::new(), tag(offset)),
+        });
+        rig.seconds(90);
+        let online = rig.shown("D", "Online");
+        assert_eq!(online, Some((Quality::Good, Variant::Boolean(!dies))));
+    }
+}

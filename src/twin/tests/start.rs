@@ -140,3 +140,46 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
     assert_eq!(rig.written("calm", "M1").len(), 1);
     rig.check_conservation();
 }
+
+/// A birth repeats a value while SiteWise is learned: the mark came before what had been sent.
+#[test]
+fn a_mark_comes_after_what_was_sent_while_sitewise_was_learned() {
+    let mut rig = restarted(&config(), 40);
+    let again = vec![turbine("T0", 0, 12.0, 5_000)];
+    rig.event(birth_at(5_000, node(), definitions(), again));
+    rig.event(death(node(), 4_000));
+    rig.seconds(600);
+    assert_eq!(rig.shown("T0", "Speed"), Some((Quality::Uncertain, Variant::Double(12.0))));
+    rig.check_conservation();
+}
+
+/// Of a nested instance, of one of a device, and of a tag on a model that many machines share.
+#[test]
+fn an_instance_that_went_while_the_bridge_was_away_is_marked() {
+    let born = |rig: &mut Rig, all: bool| {
+        let at = rig.offset();
+        let mut metrics = vec![turbine("T1", 0, 12.0, at)];
+        metrics.extend(all.then(|| turbine("T2", 3, 13.0, at)));
+        rig.event(birth_at(at, node(), definitions(), metrics.clone()));
+        rig.event(birth_at(at, device("row"), Vec::new(), metrics));
+        rig.seconds(90);
+    };
+    let mut rig = Rig::new();
+    born(&mut rig, true);
+    let mut rig = rig.restart();
+    born(&mut rig, false);
+    let shown = |rig: &Rig, asset: &str, name: &str| rig.shown(asset, name).unwrap().0;
+    for gone in ["T2", "Nordsee/gw/row/T2"] {
+        assert_eq!(shown(&rig, gone, "Speed"), Quality::Uncertain, "{gone}");
+    }
+    assert_eq!(shown(&rig, "T2/Gearbox", "Temp"), Quality::Uncertain);
+    assert_eq!(shown(&rig, "T1", "Speed"), Quality::Good);
+    rig.check_conservation();
+    // It comes back, with what it said before.
+    born(&mut rig, true);
+    assert_eq!(shown(&rig, "T2", "Speed"), Quality::Good);
+    assert_eq!(rig.shown("T2/Gearbox", "Temp").unwrap().0, Quality::Good);
+    let written = rig.written("T2", "Speed").len();
+    born(&mut rig, true);
+    assert_eq!(rig.written("T2", "Speed").len(), written);
+}

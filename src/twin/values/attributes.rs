@@ -10,11 +10,10 @@ use super::{SourceValues, later};
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::{Attribute as Told, Data, Holder, Quality as Sent};
-use crate::sparkplug::value::Value;
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
-use crate::twin::layout::{self, Attribute, Target};
+use crate::twin::layout::{self, Attribute, Said, Target};
 use crate::twin::mapping::{self, Form};
 use crate::twin::models::{PropertyIx, Wanted};
 use crate::twin::world::World;
@@ -56,14 +55,14 @@ impl Twin {
             // One past the cap was told at the birth, or is told at the next.
             if let Ok(place) = world.property(model, wanted) {
                 let target = Target { asset, property: place, form };
-                told.push((target, *time, property.value.as_ref()));
+                told.push((target, *time, Said::of(property.value.as_ref(), Said::Default)));
             }
         }
         // The plan has to know the models before a value asks for its gate.
         writer.world.settle_changes(now.instant);
         for (target, time, value) in told {
             let time = if in_window(time, now) { time } else { now.wall };
-            values.settle(writer, target, value, time, now);
+            values.settle(writer, target, &value, time, now);
         }
     }
 }
@@ -121,25 +120,26 @@ impl SourceValues {
                 silent.extend(self.attributes.range(all).map(|(place, _)| *place));
             }
         }
-        for Attribute { target, value } in attributes {
+        for Attribute { target, said } in attributes {
             silent.remove(&(target.asset, target.property));
-            self.settle(writer, target, value.as_ref(), usual, now);
+            self.settle(writer, target, &said, usual, now);
         }
         for (asset, property) in silent {
             let model = writer.world.assets.get(asset).model;
             let properties = &writer.world.models.get(model).properties;
             if let Some(form) = properties.get(property.0 as usize).map(|has| has.form) {
-                self.settle(writer, Target { asset, property, form }, None, usual, now);
+                let target = Target { asset, property, form };
+                self.settle(writer, target, &Said::Default, usual, now);
             }
         }
     }
 
-    /// The machine says the value of an attribute; none where it says that there is none.
+    /// The machine says the value of an attribute, or that there is none.
     pub(super) fn settle(
         &mut self,
         writer: &mut Writer,
         target: Target,
-        said: Option<&Value>,
+        said: &Said,
         usual: Timestamp,
         now: Now,
     ) {
@@ -152,11 +152,23 @@ impl SourceValues {
             Some(last) if last.value == value => return,
             Some(last) => later(usual, last.time, now),
             // It shows the default, or nothing, already.
-            None if said.is_none() || is_default(&value, default.as_deref(), target.form) => return,
+            None if *said == Said::Default => return,
+            None if *said == Said::NoDefault && default.is_none() => return,
+            None if is_default(&value, default.as_deref(), target.form) => return,
             None => usual,
         };
         let tqv = Tqv { time, quality, value };
         self.attributes.insert(place, tqv.clone());
+        writer.own(target, tqv, Class::Static);
+    }
+
+    /// Writes what shows of an attribute that the machine does not speak of, whatever is there.
+    pub(super) fn write_default(&mut self, writer: &mut Writer, target: Target, time: Timestamp) {
+        let default = writer.default_of(target);
+        let value = wanted(&Said::Default, default.as_deref(), target.form);
+        let Some(value) = value else { return };
+        let tqv = Tqv { time, quality: quality(&value), value };
+        self.attributes.insert((target.asset, target.property), tqv.clone());
         writer.own(target, tqv, Class::Static);
     }
 
@@ -176,7 +188,8 @@ impl SourceValues {
             Some(last) if last.time > found.time => return,
             Some(last) => last.value.clone(),
             None => {
-                let Some(value) = wanted(None, default.as_deref(), target.form) else { return };
+                let value = wanted(&Said::Default, default.as_deref(), target.form);
+                let Some(value) = value else { return };
                 value
             }
         };
@@ -195,13 +208,13 @@ impl SourceValues {
 
 /// The value that an attribute is to show: what is said of it, else the default, else null. None
 /// for what has no form in SiteWise.
-fn wanted(said: Option<&Value>, default: Option<&str>, form: Form) -> Option<Variant> {
+fn wanted(said: &Said, default: Option<&str>, form: Form) -> Option<Variant> {
     match (said, default) {
-        (Some(value), _) => {
+        (Said::Value(value), _) => {
             mapping::convert(Some(value), Sent::Good, form).ok().map(|converted| converted.value)
         }
-        (None, Some(default)) => mapping::of_default(default, form),
-        (None, None) => Some(Variant::Null(form.data_type())),
+        (Said::Default, Some(default)) => mapping::of_default(default, form),
+        (Said::Default, None) | (Said::NoDefault, _) => Some(Variant::Null(form.data_type())),
     }
 }
 

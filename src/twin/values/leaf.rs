@@ -50,8 +50,9 @@ pub(super) struct Leaf {
     pub form: Form,
     pub quality: Quality,
     pub time: Timestamp,
-    /// By how many milliseconds it was put behind another value of its time.
-    pub behind: u16,
+    /// By how many milliseconds it stands behind the time that its sender said last: it was put
+    /// behind another value, or marked.
+    pub behind: u32,
     /// History came later than the current value, so that SiteWise shows that.
     pub hidden: bool,
     /// None where nothing was written.
@@ -91,18 +92,32 @@ impl Leaf {
         self.value.is_some() && (self.quality == Quality::Good || self.hidden)
     }
 
+    /// Takes what SiteWise has as the latest by a word of the bridge's own: what its sender said
+    /// last does not become later by it.
     pub(super) fn write(&mut self, last: Tqv) {
-        let Tqv { time, quality, value } = last;
-        (self.time, self.quality, self.value) = (time, quality, Some(value));
-        self.hidden = false;
-        self.behind = 0;
+        let said = if self.is_new() { last.time } else { self.said() };
+        self.write_said(last, said);
     }
 
     /// As [`write`](Self::write), for what the sender said at a time of its own.
     pub(super) fn write_said(&mut self, last: Tqv, said: Timestamp) {
-        self.write(last);
-        let behind = self.time.as_millis().saturating_sub(said.as_millis());
-        self.behind = u16::try_from(behind).unwrap_or(u16::MAX);
+        let Tqv { time, quality, value } = last;
+        (self.quality, self.value) = (quality, Some(value));
+        self.hidden = false;
+        self.put(time, said);
+    }
+
+    pub(super) fn put(&mut self, time: Timestamp, said: Timestamp) {
+        self.time = time;
+        let behind = time.as_millis().saturating_sub(said.as_millis()).max(0);
+        self.behind = u32::try_from(behind).unwrap_or(u32::MAX);
+    }
+
+    /// SiteWise has what is known as the latest at this time as well.
+    pub(super) fn stands_at(&mut self, time: Timestamp) {
+        if time > self.time {
+            self.put(time, self.said());
+        }
     }
 
     /// The sender's own time of what was written last.
@@ -116,7 +131,7 @@ impl Leaf {
         let (time, shown) = (tqv.time, self.time <= tqv.time);
         let differs = (Some(&tqv.value), tqv.quality) != (self.value.as_ref(), self.quality);
         if writer.plant(self.target(), tqv, Class::History, now) && shown {
-            self.time = time;
+            self.put(time, self.said());
             self.hidden = self.value.is_some() && differs;
         }
     }

@@ -5,9 +5,10 @@
 //! another value, and an attribute may have had a value of its own. So that is read in the
 //! background, and what is hidden is written once more, a tick after what hides it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use rustc_hash::{FxHashMap, FxHashSet};
+use uuid::Uuid;
 
 use super::leaf::{At, Leaf};
 use super::{SourceValues, later, stale_mark};
@@ -22,6 +23,7 @@ use crate::twin::identity::PropertyRole;
 use crate::twin::layout::Target;
 use crate::twin::mapping::Form;
 use crate::twin::models::{PropertyIx, Wanted};
+use crate::twin::plan::Plan;
 use crate::twin::property::Property;
 use crate::twin::world::World;
 use crate::twin::writer::Writer;
@@ -31,6 +33,9 @@ use crate::twin::writer::Writer;
 const CALLS: usize = 64;
 /// What waits is asked for in batches of so many entries or a little more, so that calls are full.
 const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
+/// A model that machines without any likeness share is read with so many properties at most: five
+/// calls a machine.
+const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
 
 /// What is being read, and what is to be.
 #[derive(Debug, Default)]
@@ -40,6 +45,12 @@ pub(in crate::twin) struct LookUps {
     batches: FxHashMap<u64, Batch>,
     /// Calls that the batches take.
     calls: usize,
+    /// Instances that no birth has, with the time of the birth that lacked them: read last.
+    lacked: VecDeque<(Uuid, Timestamp)>,
+    instances: FxHashMap<u64, Vec<(Stream, Timestamp)>>,
+    /// How their values were marked, until a birth has them again: what is read then may be from
+    /// before the mark.
+    marked: FxHashMap<Stream, Tqv>,
     asked: u64,
 }
 
@@ -134,6 +145,57 @@ impl LookUps {
         }
         (!batch.of.is_empty()).then_some(batch)
     }
+
+    /// Has read what SiteWise shows of the instances that it had of a source at the start, and that
+    /// its first birth does not have.
+    pub(super) fn ask_after_instances(
+        &mut self,
+        plan: &mut Plan,
+        source: &Source,
+        usual: Timestamp,
+    ) {
+        let instances = plan.take_instances(source);
+        self.lacked.extend(instances.into_iter().map(|asset| (asset, usual)));
+    }
+
+    /// The next batch of the measurements of instances that no birth has by now.
+    fn next_lacked(&mut self, world: &World) -> Vec<(Stream, Timestamp)> {
+        let mut batch = Vec::new();
+        while batch.len() < ENTRIES
+            && let Some((asset, usual)) = self.lacked.pop_front()
+        {
+            let known = world.plan.known_asset(asset).filter(|_| !world.is_wanted(asset));
+            let model = known.and_then(|known| world.models.by_id(known.model));
+            let Some(model) = model.map(|model| world.models.get(model)) else { continue };
+            let measured =
+                |has: &&Property| has.role == PropertyRole::Member && !has.is_attribute();
+            let members = model.properties.iter().filter(measured);
+            batch.extend(members.map(|has| (Stream { asset, property: has.id }, usual)));
+        }
+        batch
+    }
+}
+
+impl LookUps {
+    /// Marks what SiteWise shows of instances that went while the bridge was away.
+    fn mark_lacked(
+        &mut self,
+        writer: &mut Writer,
+        of: impl Iterator<Item = ((Stream, Timestamp), Option<Option<Tqv>>)>,
+        now: Now,
+    ) {
+        for ((stream, usual), shown) in of {
+            writer.world.counts.unread += u64::from(shown.is_none());
+            // Another birth may have it again by now.
+            let gone = !writer.world.is_wanted(stream.asset);
+            let found = shown.flatten().filter(|found| found.quality == Quality::Good);
+            if let Some(found) = found.filter(|_| gone) {
+                let mark = stale_mark(found, usual, now);
+                self.marked.insert(stream, mark.clone());
+                writer.own_of_gone(stream, mark, Class::Stale);
+            }
+        }
+    }
 }
 
 /// The attributes of an asset, or the measurements that nobody speaks of.
@@ -144,9 +206,10 @@ fn besides(
     born: &Born,
 ) -> impl Iterator<Item = (Target, What)> {
     let ix = world.assets.get(asset).model;
-    // What machines without any likeness share has thousands that were never its own.
-    let shared = world.is_shared(ix);
-    let properties = (0..).map(PropertyIx).zip(&world.models.get(ix).properties);
+    let properties = &world.models.get(ix).properties;
+    // What machines without any likeness share may have thousands that were never its own.
+    let shared = world.is_shared(ix) && properties.len() > SHARED_PROPERTIES;
+    let properties = (0..).map(PropertyIx).zip(properties);
     let besides = properties.filter(move |(property, has)| match what {
         What::Leaf => false,
         What::Attribute => has.is_attribute(),
@@ -180,15 +243,22 @@ impl Twin {
         while lookups.calls < CALLS
             && let Some(batch) = lookups.next(world, sources)
         {
-            let stream = |(target, _): &(Target, What)| {
-                let asset = world.assets.get(target.asset);
-                let property = world.models.get(asset.model).property_id(target.property);
-                Stream { asset: asset.id, property }
-            };
+            let stream = |(target, _): &(Target, What)| world.stream(*target);
             let streams: Vec<_> = batch.of.iter().map(stream).collect();
             lookups.calls += streams.len().div_ceil(ENTRIES_PER_BATCH_READ);
             lookups.asked += 1;
             lookups.batches.insert(lookups.asked, batch);
+            world.plan.look_up(lookups.asked, streams);
+        }
+        while lookups.calls < CALLS && !lookups.lacked.is_empty() {
+            let batch = lookups.next_lacked(world);
+            if batch.is_empty() {
+                continue;
+            }
+            let streams = batch.iter().map(|(stream, _)| *stream).collect();
+            lookups.calls += batch.len().div_ceil(ENTRIES_PER_BATCH_READ);
+            lookups.asked += 1;
+            lookups.instances.insert(lookups.asked, batch);
             world.plan.look_up(lookups.asked, streams);
         }
     }
@@ -201,13 +271,18 @@ impl Twin {
         now: Now,
     ) {
         let Self { lookups, sources, writer, .. } = self;
+        if let Some(of) = lookups.instances.remove(&batch) {
+            lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
+            lookups.mark_lacked(writer, of.into_iter().zip(shown), now);
+            return self.look_up();
+        }
         let Some(Batch { of, sources: whose }) = lookups.batches.remove(&batch) else { return };
         lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
         let mut all = of.into_iter().zip(shown);
         for (source, count, usual) in whose {
             let of = all.by_ref().take(count);
             match sources.get_mut(&source) {
-                Some(values) => values.are_shown(writer, of, usual, now),
+                Some(values) => values.are_shown(writer, of, &mut lookups.marked, usual, now),
                 None => of.for_each(drop),
             }
         }
@@ -227,6 +302,7 @@ impl SourceValues {
         &mut self,
         writer: &mut Writer,
         of: impl Iterator<Item = ((Target, What), Option<Option<Tqv>>)>,
+        marked: &mut FxHashMap<Stream, Tqv>,
         usual: Timestamp,
         now: Now,
     ) {
@@ -236,6 +312,13 @@ impl SourceValues {
             writer.world.counts.unread += u64::from(shown.is_none());
             match (what, shown) {
                 (What::Leaf, shown) => {
+                    let mark = marked.remove(&writer.world.stream(target));
+                    let shown = match (shown, mark) {
+                        (Some(shown), Some(mark)) => {
+                            Some(shown.filter(|shown| shown.time > mark.time).or(Some(mark)))
+                        }
+                        (shown, _) => shown,
+                    };
                     leaves.insert(target, shown);
                 }
                 (What::Attribute, Some(Some(found))) => {
@@ -246,7 +329,7 @@ impl SourceValues {
                     values.mark_gone(writer, target, found, usual, now);
                 }
                 (What::Gone, _) | (What::Attribute, Some(None)) => {}
-                (What::Attribute, None) => values.insist(writer, target, usual, now),
+                (What::Attribute, None) => values.insist(writer, target, usual),
             }
         }
         if leaves.is_empty() {
@@ -310,22 +393,11 @@ impl SourceValues {
     }
 
     /// What SiteWise has of an attribute cannot be known: what it is to show is written.
-    fn insist(&mut self, writer: &mut Writer, target: Target, usual: Timestamp, now: Now) {
+    fn insist(&mut self, writer: &mut Writer, target: Target, usual: Timestamp) {
         let place = (target.asset, target.property);
         if self.attribute(place.0, place.1).is_some() {
             return;
         }
-        let default = writer.default_of(target).is_some();
-        if default {
-            self.attributes.insert(
-                place,
-                Tqv {
-                    time: Timestamp::default(),
-                    quality: crate::sitewise::api::Quality::Bad,
-                    value: crate::sitewise::api::Variant::Null(Form::data_type(target.form)),
-                },
-            );
-            self.settle(writer, target, None, usual, now);
-        }
+        self.write_default(writer, target, usual);
     }
 }

@@ -213,7 +213,7 @@ impl Leaf {
             return false;
         }
         let differs = (Some(&found.value), found.quality) != (self.value.as_ref(), self.quality);
-        self.time = found.time;
+        self.put(found.time, self.said());
         self.hidden = self.value.is_some() && differs;
         self.hidden
     }

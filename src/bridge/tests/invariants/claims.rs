@@ -162,7 +162,9 @@ impl<'a> Shown<'a> {
         }
         let properties = self.properties(asset, &place.name, place.data_type, true);
         if properties.is_empty() {
-            if attribute.want.iter().any(|want| *want != Want::Nothing) {
+            // Where nothing is right, so is that there is no such property.
+            let wanted = attribute.want.iter().all(|want| *want != Want::Nothing);
+            if wanted && !attribute.may_lack {
                 let (full, now) = (self.has_no_room(&place.spot), self.is_said(&place.spot));
                 // One of a template that had no model may be meant.
                 if full || !self.is_full() {
@@ -196,7 +198,8 @@ impl<'a> Shown<'a> {
         let place = format!("{}/{} {what}", spot.source, spot.path.join("/"));
         if !full {
             // What is said no more may have been said before anything fitted.
-            if now || !self.is_full() {
+            let was_full = self.world.was_capped.contains(&spot.source) || self.is_full();
+            if now || !was_full {
                 self.fail("everything that fits", place);
             }
         } else if now && !self.is_told(&spot.source) {

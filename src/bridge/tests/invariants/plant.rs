@@ -191,6 +191,10 @@ pub(super) struct Trait {
     pub(super) kind: Kind,
     pub(super) own: Option<Val>,
     pub(super) default: Option<Val>,
+    /// The instance began as one of another template.
+    pub(super) reshaped: bool,
+    /// Its definition has it without a default.
+    pub(super) without: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

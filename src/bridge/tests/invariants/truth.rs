@@ -67,6 +67,10 @@ pub(super) struct Fact {
     /// Its sender said two qualities for one time.
     pub(super) tied: bool,
     time: i64,
+    /// Since when it was said without another value between. A birth that repeats a value writes
+    /// nothing, so that it stands under this time, and what a clock says that went back behind it
+    /// is the latest.
+    since: i64,
     /// The latest time that it can stand under.
     high: i64,
     said_at: i64,
@@ -89,6 +93,9 @@ pub(super) struct Attribute {
     /// Any of these.
     pub(super) want: Vec<Want>,
     pub(super) claimed: bool,
+    /// The instance's asset was made for another template, which may not have it.
+    pub(super) may_lack: bool,
+    said_at: i64,
 }
 
 #[derive(Debug, Default)]
@@ -99,18 +106,31 @@ pub(super) struct Truth {
     /// The instances of the latest birth of each source.
     pub(super) pieces: BTreeMap<Source, BTreeSet<Vec<String>>>,
     pub(super) process: u32,
+    /// Nodes of which a message is missing since their birth.
+    gaps: BTreeSet<Source>,
+    /// Data that may have overtaken a birth, and when it came.
+    early: Vec<(i64, Speech)>,
 }
 
 impl Truth {
     /// A message reached the bridge, whole.
     pub(super) fn hear(&mut self, speech: &Speech, arrival: i64) {
         let node = Source { device: None, ..speech.source.clone() };
+        if speech.verb == Verb::Data
+            && (self.knows(&speech.source) != Known::Yes || self.gaps.contains(&node))
+        {
+            // It may take the place of another message.
+            self.gaps.insert(node.clone());
+            self.early.push((arrival, speech.clone()));
+        }
         match speech.verb {
             Verb::Birth if speech.source == node => {
                 for known in self.of_node(&node) {
                     *known = Known::No;
                 }
                 self.born(speech, arrival);
+                self.gaps.remove(&node);
+                self.overtaken(speech, arrival);
             }
             Verb::Birth => match self.knows(&node) {
                 Known::No => {}
@@ -121,16 +141,17 @@ impl Truth {
                 }
             },
             Verb::Data => match self.knows(&speech.source) {
-                Known::No => {}
+                // It may wait for the next birth, and be read by that.
+                Known::No => self.murmur(speech),
                 Known::Yes => {
                     for statement in &speech.values {
                         self.told(&speech.source, statement, arrival);
                     }
-                    self.changed(speech, true);
+                    self.changed(speech, arrival, true);
                 }
                 Known::Perhaps => {
                     self.murmur(speech);
-                    self.changed(speech, false);
+                    self.changed(speech, arrival, false);
                 }
                 Known::Outdated => self.disclaim(&speech.source),
             },
@@ -147,8 +168,29 @@ impl Truth {
         }
     }
 
+    /// Data that came when later messages of its sender had been told: older than what is known,
+    /// unless its sender's time tells otherwise.
+    pub(super) fn late(&mut self, speech: &Speech, arrival: i64) {
+        if self.knows(&speech.source) != Known::Yes {
+            return self.murmur(speech);
+        }
+        for statement in &speech.values {
+            let place = place(&speech.source, &statement.path, &statement.member, statement.kind);
+            match self.facts.get_mut(&place) {
+                // Of one time, nobody can tell which was said last.
+                Some(fact) if statement.time == Some(fact.time) => {
+                    if statement.manner == Manner::Current {
+                        fact.others.push(shown(statement));
+                    }
+                }
+                _ => self.told(&speech.source, statement, arrival),
+            }
+        }
+    }
+
     /// A message that nobody heard.
     pub(super) fn miss(&mut self, speech: &Speech) {
+        self.gaps.insert(Source { device: None, ..speech.source.clone() });
         if speech.verb == Verb::Birth {
             self.doubt(&speech.source, Known::Outdated);
         }
@@ -157,6 +199,7 @@ impl Truth {
     /// A message that cannot be read. What follows a birth of that kind may be read by the birth
     /// before it as far as that is right, or not at all.
     pub(super) fn garble(&mut self, speech: &Speech) {
+        self.gaps.insert(Source { device: None, ..speech.source.clone() });
         if speech.verb == Verb::Birth {
             self.doubt(&speech.source, Known::Perhaps);
         }
@@ -171,12 +214,16 @@ impl Truth {
     pub(super) fn restart(&mut self, now: i64) {
         self.process += 1;
         self.known.clear();
+        self.early.clear();
         for fact in self.facts.values_mut() {
             if fact.mark == Mark::Marked {
                 fact.mark = Mark::Either;
             }
             // It may have waited for a message before it.
             fact.claimed &= fact.said_at + 3_000 < now;
+        }
+        for attribute in self.attributes.values_mut() {
+            attribute.claimed &= attribute.said_at + 3_000 < now;
         }
     }
 
@@ -228,6 +275,12 @@ impl Truth {
             let birth = speech.time.filter(|time| is_taken(*time, arrival)).unwrap_or(arrival);
             let own = statement.time.filter(|time| is_taken(*time, arrival)).unwrap_or(birth);
             let before = self.facts.get(&place);
+            let repeated = before.filter(|before| {
+                before.mark == Mark::Fresh
+                    && before.process == self.process
+                    && (&before.value, before.quality) == (&value, quality)
+            });
+            let since = repeated.map_or(own, |before| before.since.min(own));
             let high = before.map_or(i64::MIN, |before| before.high + 1);
             let unit = match (&statement.unit, before) {
                 // A unit that is said no more stays; what another process heard may be lost.
@@ -245,6 +298,7 @@ impl Truth {
                 process: self.process,
                 tied: false,
                 time: own,
+                since,
                 high: high.max(own).max(birth),
                 said_at: arrival,
             };
@@ -261,24 +315,50 @@ impl Truth {
                 fact.mark = if heard { Mark::Marked } else { Mark::Either };
             }
         }
-        self.traits(speech, &said);
+        self.traits(speech, arrival, &said);
         self.pieces.insert(source.clone(), speech.pieces.iter().cloned().collect());
     }
 
-    fn traits(&mut self, speech: &Speech, said: &BTreeSet<Place>) {
+    /// Data that came just before the birth of its node, with a time that is not before it: it may
+    /// have overtaken the birth, or a clock stands still.
+    fn overtaken(&mut self, birth: &Speech, arrival: i64) {
+        let (early, others) = std::mem::take(&mut self.early)
+            .into_iter()
+            .partition(|(_, early)| early.source == birth.source);
+        self.early = others;
+        for (at, early) in early {
+            if at + 3_000 >= arrival && birth.time.is_some() && early.time >= birth.time {
+                self.murmur(&early);
+                self.gaps.insert(birth.source.clone());
+                for said in &early.values {
+                    let place = place(&birth.source, &said.path, &said.member, said.kind);
+                    if let Some(fact) = self.facts.get_mut(&place) {
+                        // Read by the birth, it may be of no type that it has.
+                        fact.claimed &= fact.mark == Mark::Fresh;
+                    }
+                }
+            }
+        }
+    }
+
+    fn traits(&mut self, speech: &Speech, arrival: i64, said: &BTreeSet<Place>) {
         let mut mentioned = BTreeSet::new();
-        for Trait { path, name, kind, own, default } in &speech.traits {
+        for Trait { path, name, kind, own, default, reshaped, without } in &speech.traits {
             let place = place(&speech.source, path, name, *kind);
             let finite = |value: &&Val| !matches!(value, Val::Double(of) if !of.is_finite());
             let want = match (own, default.as_ref().filter(finite)) {
                 (Some(own), _) if !finite(&own) => Want::Null,
                 (Some(own), _) => Want::Own(own.clone()),
                 (None, Some(default)) => Want::Default(default.clone()),
+                (None, None) if *without => Want::Null,
                 (None, None) if self.attributes.contains_key(&place) => Want::Nothing,
                 (None, None) => continue,
             };
             mentioned.insert(place.clone());
-            self.attributes.insert(place, Attribute { want: vec![want], claimed: true });
+            let may_lack = own.is_none() && (*reshaped || *without);
+            let want = vec![want];
+            let attribute = Attribute { want, claimed: true, may_lack, said_at: arrival };
+            self.attributes.insert(place, attribute);
         }
         for (place, attribute) in &mut self.attributes {
             if place.spot.source != speech.source || mentioned.contains(place) {
@@ -292,7 +372,8 @@ impl Truth {
                 None => false,
             };
             if stays {
-                *attribute = Attribute { want: vec![Want::Nothing], claimed: true };
+                (attribute.want, attribute.claimed) = (vec![Want::Nothing], true);
+                attribute.said_at = arrival;
             } else if !attribute.want.contains(&Want::Nothing) {
                 attribute.want.push(Want::Nothing);
             }
@@ -300,14 +381,15 @@ impl Truth {
     }
 
     /// An attribute changes in data, where absence means nothing.
-    fn changed(&mut self, speech: &Speech, heard: bool) {
+    fn changed(&mut self, speech: &Speech, arrival: i64, heard: bool) {
         for Trait { path, name, kind, own, .. } in &speech.traits {
             let place = place(&speech.source, path, name, *kind);
             let (Some(own), Some(attribute)) = (own, self.attributes.get_mut(&place)) else {
                 continue;
             };
             if heard {
-                *attribute = Attribute { want: Vec::new(), claimed: true };
+                (attribute.want, attribute.claimed) = (Vec::new(), true);
+                attribute.said_at = arrival;
             }
             attribute.want.push(Want::Own(own.clone()));
         }
@@ -319,18 +401,19 @@ impl Truth {
         let Some(fact) = self.facts.get_mut(&place).filter(|fact| fact.mark == Mark::Fresh) else {
             return;
         };
-        if statement.manner != Manner::Current || !is_taken(time, arrival) || time < fact.time {
+        if statement.manner != Manner::Current || !is_taken(time, arrival) || time < fact.since {
             return;
         }
         let (value, quality) = shown(statement);
         fact.said_at = arrival;
-        if time < fact.high {
+        if time < fact.time.max(fact.high) {
             // The sender's clock has gone back, or stood still.
             fact.others.push((value, quality));
             return;
         }
         fact.tied = time == fact.time && (fact.tied || quality != fact.quality);
         (fact.value, fact.quality, fact.time, fact.high) = (value, quality, time, time);
+        fact.since = time;
         (fact.claimed, fact.process) = (true, self.process);
         fact.others.clear();
     }

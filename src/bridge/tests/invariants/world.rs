@@ -93,8 +93,9 @@ pub(super) struct World {
     pub(super) now: Now,
     /// What was reached, and how often.
     pub(super) corners: BTreeMap<&'static str, u32>,
-    /// Sources of which this process has told that a cap keeps something of them out.
+    /// Sources of which this process, or an earlier one, has told that a cap keeps something out.
     pub(super) capped: BTreeSet<Source>,
+    pub(super) was_capped: BTreeSet<Source>,
     /// What an orderly process could not account for.
     pub(super) unaccounted: Vec<String>,
     /// Points that are on their way.
@@ -105,20 +106,14 @@ pub(super) struct World {
     connected: bool,
     fates: Vec<Fate>,
     overtaken: Vec<Option<(Message, Speech)>>,
+    /// The latest birth of each node that arrived, and when.
+    last: Vec<Option<(Instant, Vec<u8>)>>,
     /// How many births each node has said.
     births: Vec<u32>,
     weather: Weather,
     rng: fastrand::Rng,
     discarded: u64,
     refused_before: u64,
-}
-
-/// The bridge. It keeps places for the models that nodes and devices share, made or not; they come
-/// on top here, so that whatever a cap keeps out, SiteWise has as many models as are configured.
-fn bridge(config: &Config, seed: u64) -> Bridge {
-    let mut config = config.clone();
-    config.twin.max_models += 2;
-    Bridge::new(config, seed)
 }
 
 impl World {
@@ -136,7 +131,7 @@ impl World {
         let config = Config { host, twin, delivery: delivery::Config::default() };
         let nodes = plant::plant(spec.seed, spec.size, spec.wide, START);
         let mut world = Self {
-            bridge: bridge(&config, spec.seed),
+            bridge: drive::bridge(&config, spec.seed),
             config,
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
@@ -145,10 +140,12 @@ impl World {
             fates: vec![Fate::Arrives; nodes.len()],
             overtaken: vec![None; nodes.len()],
             births: vec![0; nodes.len()],
+            last: vec![None; nodes.len()],
             nodes,
             now: Now { instant: Instant::START, wall: Timestamp::from_millis(START) },
             corners: BTreeMap::new(),
             capped: BTreeSet::new(),
+            was_capped: BTreeSet::new(),
             unaccounted: Vec::new(),
             pending: BTreeSet::new(),
             in_flight: Vec::new(),
@@ -299,6 +296,9 @@ impl World {
                 };
             }
             What::Disconnect if self.connected => {
+                for node in 0..self.nodes.len() {
+                    self.let_through(node);
+                }
                 self.bridge.handle_disconnected(SERVER, self.now);
                 self.drain();
                 self.unheard(rng, 90_000);
@@ -431,12 +431,16 @@ impl World {
             let asset = namespace.asset(&spot.address(&spot.names()));
             all || lost.contains(&asset) || !sitewise.assets.contains_key(&asset)
         });
+        // What was on its way to another place never comes.
+        for (_, speech) in self.overtaken.iter_mut().filter_map(Option::take) {
+            self.truth.miss(&speech);
+        }
         self.pending.clear();
         self.in_flight.clear();
         self.outbox = Memory::new(1 << 24);
         (self.discarded, self.refused_before) = (0, 0);
-        self.capped.clear();
-        self.bridge = bridge(&self.config, u64::from(act.seed));
+        self.was_capped.append(&mut self.capped);
+        self.bridge = drive::bridge(&self.config, u64::from(act.seed));
         self.unheard(rng, 5_000);
         self.reach("restart");
         self.connect();

@@ -306,3 +306,21 @@ fn a_device_that_does_not_come_back_with_its_node_is_dead() {
         stage.check(&["birth g/n: ", "birth g/n/e: ", "death g/n/d node @1010000"]);
     }
 }
+
+/// A message from before its death came late, and nothing after it.
+#[test]
+fn an_expected_node_that_speaks_once_and_then_no_more_is_dead() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.host.expect(edge.node(), &[], stage.now);
+    stage.pass(secs(1));
+    for _ in 0..6 {
+        stage.send(&edge.ndata(stage.time(), [Metric::new("a", 1_i32)]));
+        stage.pass(secs(5));
+    }
+    let outputs = stage.look();
+    assert!(!outputs.iter().any(|output| output.starts_with("death")), "{outputs:?}");
+    stage.pass(secs(600));
+    let outputs = stage.look();
+    assert!(outputs.iter().any(|output| output.contains("death g/n silent")), "{outputs:?}");
+}

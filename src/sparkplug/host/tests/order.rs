@@ -392,3 +392,45 @@ fn a_sender_without_times_that_loses_a_message_is_heard_on() {
     stage.send(&last.unwrap());
     stage.check(&[]);
 }
+
+/// Birth after birth has the same time and length, and another value.
+#[test]
+fn births_that_a_clock_makes_alike_that_stands_still_are_told_apart() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 2_i32)]);
+    stage.send(&birth);
+    stage.send(&birth);
+    stage.check(&["birth g/n: a#2=1", "birth g/n: a#2=2"]);
+    stage.check_found(&[(Finding::Duplicate, 1)]);
+}
+
+/// The next birth numbers the aliases anew.
+#[test]
+fn an_alias_from_before_the_birth_means_nothing() {
+    let mut stage = Stage::new();
+    let mut edge = edge().with_aliases();
+    let [a, b] = ["a", "b"].map(|name| Metric::new(name, 1_i32));
+    stage.send(&edge.nbirth(stage.time(), [a.clone(), b.clone()]));
+    edge.skip(2);
+    let late = edge.ndata(stage.time(), [Metric::new("a", 7_i32)]);
+    stage.pass(ms(10));
+    stage.send(&edge.nbirth(stage.time(), [b]));
+    stage.look();
+    stage.send(&late);
+    stage.pass(secs(60));
+    stage.check(&[]);
+    stage.check_found(&[(Finding::Late, 1), (Finding::BeforeBirth, 1)]);
+}
+
+/// It had waited for a message before it, and its number does not go on from the birth's.
+#[test]
+fn what_waits_when_a_birth_of_the_same_time_comes_is_told_before_it() {
+    let mut stage = Stage::new();
+    let mut edge = online(&mut stage);
+    edge.skip(1);
+    stage.send(&node(&mut edge, &stage, 4));
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("b", 0_i32)]));
+    stage.check(&["after gap data g/n: #2=4", "birth g/n: b#2=0"]);
+}

@@ -65,7 +65,7 @@ impl Node {
             metrics.extend((0..self.shapes.len()).map(|shape| self.definition(shape)));
         }
         for tag in body.tags.iter().filter(|tag| !tag.hidden) {
-            metrics.push(self.say_tag(tag, &[], time, None, &mut speech));
+            metrics.push(self.say_tag(tag, &[], time, (None, false), &mut speech));
         }
         for piece in body.pieces.iter().filter(|piece| !piece.hidden) {
             let template = self.say_piece(piece, &[], time, &mut speech);
@@ -105,7 +105,16 @@ impl Node {
                 metric = metric.property(name, value.typed(value.kind()));
                 let (kind, own) = (value.kind(), Some(value.clone()));
                 let (path, name) = (path.clone(), format!("{}/{name}", tag.name));
-                speech.traits.push(Trait { path, name, kind, own, default: None });
+                let (reshaped, without) = (false, false);
+                speech.traits.push(Trait {
+                    path,
+                    name,
+                    kind,
+                    own,
+                    default: None,
+                    reshaped,
+                    without,
+                });
             }
             metric = match manner {
                 Manner::Current => metric,
@@ -179,7 +188,7 @@ impl Node {
         tag: &Tag,
         path: &[String],
         time: i64,
-        part: Option<&Part>,
+        (part, reshaped): (Option<&Part>, bool),
         speech: &mut Speech,
     ) -> Metric {
         let mut metric = self.metric(tag);
@@ -196,7 +205,7 @@ impl Node {
         let unit = |unit: Option<&'static str>| unit.map(|unit| self.lossy(unit));
         // A definition speaks of members of its own type.
         let defined = part.filter(|part| part.kind == tag.kind).and_then(|part| part.unit);
-        let defined = defined.filter(|_| self.habit != Habit::Silent);
+        let defined = defined.filter(|_| self.habit != Habit::Silent && !reshaped);
         speech.values.push(Statement {
             path: path.to_vec(),
             member: tag.name.clone(),
@@ -217,7 +226,8 @@ impl Node {
             let default = defaults.and_then(|all| all.get(name)).cloned();
             let kind = own.as_ref().or(default.as_ref()).map_or(Kind::Int, Val::kind);
             let name = format!("{}/{name}", tag.name);
-            speech.traits.push(Trait { path: path.to_vec(), name, kind, own, default });
+            let (path, without) = (path.to_vec(), false);
+            speech.traits.push(Trait { path, name, kind, own, default, reshaped, without });
         }
         metric
     }
@@ -232,8 +242,23 @@ impl Node {
         to.pieces.push(path.clone());
         for tag in piece.members.iter().filter(|tag| !tag.hidden) {
             let part = shape.parts.iter().find(|part| part.name == tag.name);
-            let part = part.filter(|_| !piece.reshaped);
+            let part = (part, piece.reshaped);
             template = template.member(self.say_tag(tag, &path, time, part, to));
+        }
+        // Of a member that is left out its definition speaks.
+        let said =
+            |part: &&Part| piece.members.iter().any(|tag| tag.name == part.name && !tag.hidden);
+        let silent = shape.parts.iter().filter(|part| !said(part));
+        for part in silent.filter(|_| self.habit != Habit::Silent) {
+            to.traits.extend(part.statics.iter().map(|(name, value)| Trait {
+                path: path.clone(),
+                name: format!("{}/{name}", part.name),
+                kind: value.kind(),
+                own: None,
+                default: Some(value.clone()),
+                reshaped: piece.reshaped,
+                without: false,
+            }));
         }
         for below in piece.nested.iter().filter(|below| !below.hidden) {
             let value = self.say_piece(below, &path, time, to);
@@ -244,10 +269,11 @@ impl Node {
             if let Some(own) = &own {
                 template = template.parameter(name, own.typed(*kind));
             }
-            let defined = self.habit != Habit::Silent && !piece.reshaped;
-            let default = default.clone().filter(|_| defined);
+            let default = default.clone().filter(|_| self.habit != Habit::Silent);
             let (path, name) = (path.clone(), (*name).to_owned());
-            to.traits.push(Trait { path, name, kind: *kind, own, default });
+            let (kind, reshaped) = (*kind, piece.reshaped);
+            let without = default.is_none() && self.habit != Habit::Silent;
+            to.traits.push(Trait { path, name, kind, own, default, reshaped, without });
         }
         template
     }

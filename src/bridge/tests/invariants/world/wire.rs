@@ -62,6 +62,11 @@ impl World {
             _ => {
                 // One that is overtaken by its node's birth says nothing new.
                 let reborn = birth && of_node;
+                if reborn && before.is_none() && self.is_same_birth(node, &message) {
+                    // Nobody can tell it from a duplicate.
+                    self.truth.miss(&speech);
+                    return self.hear(&message);
+                }
                 if let Some((_, early)) = before.as_ref().filter(|_| !reborn) {
                     self.truth.hear(early, self.wall());
                 }
@@ -81,6 +86,15 @@ impl World {
             self.hear(&early);
             self.truth.hear(&meant, self.wall());
         }
+    }
+
+    /// Whether a birth is the same to the byte as one that has just come.
+    fn is_same_birth(&mut self, node: usize, message: &Message) -> bool {
+        let now = (self.now.instant, message.payload.clone());
+        let before = self.last[node].replace(now);
+        before.is_some_and(|(at, payload)| {
+            payload == message.payload && self.now.instant.since(at) < Duration::from_secs(2)
+        })
     }
 
     /// What waits to be overtaken waits no longer.
@@ -116,9 +130,15 @@ impl World {
                 if self.connected {
                     self.hear(&message);
                     if births == self.births[node] {
-                        self.truth.hear(&speech, self.wall());
+                        self.truth.late(&speech, self.wall());
                     } else {
+                        // Its number may be the one that is next, and its aliases mean others.
+                        let source = self.nodes[node].source(None);
                         self.truth.murmur(&speech);
+                        self.truth.suspect(&source);
+                        if self.nodes[node].aliases {
+                            self.truth.lose(|spot| spot.source.edge == source.edge);
+                        }
                     }
                 }
             }

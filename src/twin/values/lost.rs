@@ -1,0 +1,43 @@
+//! What the values of a message tell besides: what is lost, and how its sender's clock goes.
+
+use std::time::Duration;
+
+use crate::sparkplug::address::Source;
+use crate::time::Timestamp;
+use crate::twin::counts::Dropped;
+use crate::twin::writer::Writer;
+
+/// What a message lost at caps, by cap, and what its values' times tell.
+#[derive(Debug)]
+pub(super) struct Lost {
+    values: Vec<(Dropped, u64)>,
+    pub went_back: bool,
+    /// One that SiteWise does not take.
+    pub out_of_window: Option<Timestamp>,
+    /// The least that a value was behind our clock.
+    pub behind: Duration,
+}
+
+impl Default for Lost {
+    fn default() -> Self {
+        Self { values: Vec::new(), went_back: false, out_of_window: None, behind: Duration::MAX }
+    }
+}
+
+impl Lost {
+    pub(super) fn add(&mut self, why: Dropped, values: u64) {
+        match self.values.iter_mut().find(|(had, _)| *had == why) {
+            Some((_, count)) => *count += values,
+            None if why.cap().is_some() => self.values.push((why, values)),
+            None => {}
+        }
+    }
+
+    pub(super) fn settle(&self, writer: &mut Writer, source: &Source) {
+        for (why, values) in &self.values {
+            if let Some(cap) = why.cap() {
+                writer.world.capped.lose(source, cap, *values);
+            }
+        }
+    }
+}
