@@ -296,14 +296,14 @@ impl<S: SiteWise> Engine<S> {
         self.report.emf = Some(emf);
     }
 
-    /// Takes messages in until none waits or the turn is over.
+    /// Takes messages in until none waits or the turn is over; each that leaves the queue.
     fn take_turn(&mut self, first: Inbound, messages: &mut mpsc::Receiver<Inbound>) {
         let end = self.clock.now().instant + TURN;
-        let mut next = Some(first);
-        for _ in 0..BATCH {
-            let Some(message) = next else { break };
-            let now = self.take_in(message);
-            next = if now.instant < end { messages.try_recv().ok() } else { None };
+        let mut now = self.take_in(first);
+        for _ in 1..BATCH {
+            let message = if now.instant < end { messages.try_recv().ok() } else { None };
+            let Some(message) = message else { break };
+            now = self.take_in(message);
         }
         self.servers.notice_losses(self.clock.now().instant);
     }

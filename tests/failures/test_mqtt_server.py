@@ -5,6 +5,8 @@ from stack import now_ms
 
 
 class MqttServer(Case):
+    repeats = True
+
     def test_killed_and_started_again(self) -> None:
         self.start()
         self.wait_until_known()
@@ -13,7 +15,7 @@ class MqttServer(Case):
             self.stack.restart_server()
             self.wait_until_newer(now_ms())
         accounts = self.end()
-        self.assertEqual(accounts.named("refused", "discarded").total(), 0)
+        self.assertEqual(set(accounts.named("refused", "discarded")) - {"overwritten"}, set())
 
     def check_read(self, read: int, published: int) -> None:
         """What was on the wire is nobody's."""

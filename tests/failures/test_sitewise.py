@@ -103,17 +103,17 @@ class Away(Case):
 
 
 class YoungAccount(Case):
-    """What a new account does: the role works after half a minute only, creation takes a minute,
-    a model that has just become ACTIVE conflicts, and values show late."""
+    """What a new account does, in a tenth of its time: the role works after a while only, creation
+    takes long, a model that has just become ACTIVE conflicts, and values show late."""
 
     sitewise = (
-        "--denied-for=30s",
-        "--create-delay=60s",
-        "--update-delay=10s",
-        "--conflict-delay=5s",
-        "--read-delay=3s",
+        "--denied-for=3s",
+        "--create-delay=6s",
+        "--update-delay=1s",
+        "--conflict-delay=2s",
+        "--read-delay=2s",
     )
-    known_within = 420
+    known_within = 150
     per_second = 100
 
     def test_a_young_account_is_waited_for(self) -> None:

@@ -95,11 +95,11 @@ fn config() -> Config {
     Config::load(&variables.into_iter().map(own).collect::<BTreeMap<_, _>>()).unwrap()
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn timers_keep_their_time_while_messages_never_end() {
+/// An engine with one server, and what it publishes there.
+fn engine() -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Message>) {
     let config = config();
     let url = &config.mqtt.servers[0];
-    let (queue, mut published) = mpsc::channel(1_024);
+    let (queue, published) = mpsc::channel(1_024);
     let connection = Connection::new(0, url, &config.mqtt, &config.sparkplug).unwrap();
     let server = Server::new(url.to_string(), queue, connection.figures());
     let report = Report {
@@ -116,6 +116,30 @@ async fn timers_keep_their_time_while_messages_never_end() {
         Servers(vec![server]),
         report,
     );
+    (engine, published)
+}
+
+/// Turns are bounded, and a message between two of them was lost.
+#[tokio::test]
+async fn every_message_of_many_turns_is_taken_in() {
+    let (mut engine, _published) = engine();
+    let (inbox, mut messages) = mpsc::channel(1_000);
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    let time = crate::clock::wall();
+    let metric = || [Metric::new("a", 1.0_f64)];
+    inbox.try_send(inbound(edge.nbirth(time, metric()))).unwrap();
+    for _ in 1..1_000 {
+        inbox.try_send(inbound(edge.ndata(time, metric()))).unwrap();
+    }
+    while let Ok(first) = messages.try_recv() {
+        engine.take_turn(first, &mut messages);
+    }
+    assert_eq!(engine.bridge.host().counters().messages, 1_000);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn timers_keep_their_time_while_messages_never_end() {
+    let (engine, mut published) = engine();
     // More than is read within the time of this test.
     let (inbox, messages) = mpsc::channel(300_000);
     let session_time = crate::clock::wall();
