@@ -61,7 +61,7 @@ impl Session {
         let reorder = sink.config.reorder_timeout;
         let follows = |early: &Message| match (early.own_time(), message.own_time()) {
             (Some(sent), Some(birth)) => {
-                sent >= birth && message.at.instant.since(early.at.instant) <= reorder
+                sent >= birth && message.at.instant.since(early.at.instant) < reorder
             }
             (None, _) | (_, None) => false,
         };
