@@ -17,6 +17,9 @@ mod clock;
 pub mod globs;
 pub mod time;
 
+#[cfg(test)]
+mod random;
+
 pub mod mqtt;
 
 pub mod sparkplug;

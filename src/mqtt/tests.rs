@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rumqttc::{AsyncClient, Event, EventLoop, MqttOptions, Packet, PublishOptions, QoS};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
@@ -227,18 +227,25 @@ async fn leaves_out(url: &str, variables: &[(&str, &str)], broker: &Broker) {
     timeout(PATIENCE, bridge.task).await.unwrap().unwrap();
 }
 
-#[tokio::test]
-async fn a_message_that_is_left_out_is_acknowledged() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("mqtt://{}", listener.local_addr().unwrap());
-    let mut bridge = Bridge::start(&url, &[("MQTT_MAX_PACKET", "16KiB")]);
+/// A connection that is accepted and has sent its first SUBSCRIBE, and the packet identifier of that:
+/// it follows a length of one byte.
+async fn subscribed(listener: &TcpListener) -> (TcpStream, [u8; 2]) {
     let (mut socket, _) = listener.accept().await.unwrap();
     let mut packet = [0; 512];
     assert!(socket.read(&mut packet).await.unwrap() > 0);
     socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
     assert!(socket.read(&mut packet).await.unwrap() > 4);
     assert_eq!(packet[0], 0x82);
-    socket.write_all(&[0x90, 4, packet[2], packet[3], 1, 1]).await.unwrap();
+    (socket, [packet[2], packet[3]])
+}
+
+#[tokio::test]
+async fn a_message_that_is_left_out_is_acknowledged() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let mut bridge = Bridge::start(&url, &[("MQTT_MAX_PACKET", "16KiB")]);
+    let (mut socket, [high, low]) = subscribed(&listener).await;
+    socket.write_all(&[0x90, 4, high, low, 1, 1]).await.unwrap();
     bridge.connected().await;
     // QoS 1, identifier 7, a length of 2 MiB.
     let mut large = vec![0x32, 0x80, 0x80, 0x80, 0x01, 0, 1, b'a', 0, 7];
@@ -257,15 +264,9 @@ async fn a_refused_subscription_is_named() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("mqtt://{}", listener.local_addr().unwrap());
     tokio::spawn(async move {
-        let (mut socket, _) = listener.accept().await.unwrap();
-        let mut packet = [0; 512];
-        assert!(socket.read(&mut packet).await.unwrap() > 0);
-        socket.write_all(&[0x20, 2, 0, 0]).await.unwrap();
-        // SUBSCRIBE with one filter: the packet identifier follows a length of one byte.
-        assert!(socket.read(&mut packet).await.unwrap() > 4);
-        assert_eq!(packet[0], 0x82);
-        socket.write_all(&[0x90, 3, packet[2], packet[3], 0x80]).await.unwrap();
-        assert_eq!(socket.read(&mut packet).await.unwrap(), 0, "the session goes on");
+        let (mut socket, [high, low]) = subscribed(&listener).await;
+        socket.write_all(&[0x90, 3, high, low, 0x80]).await.unwrap();
+        assert_eq!(socket.read(&mut [0; 512]).await.unwrap(), 0, "the session goes on");
     });
     let reason = failure(&url, &[]).await;
     assert!(reason.contains("subscription to spBv1.0/STATE/tester:"), "{reason}");

@@ -3,9 +3,8 @@
 use std::time::{Duration, Instant};
 
 use sitewise_local::{Effect, Fault, Options, Server as SiteWise};
-use tokio::time::interval;
 
-use super::killed::lost;
+use super::killed::all_arrive;
 use super::plant::{Server, Written};
 use super::program::{Bridge, Folder};
 use super::reader::Reader;
@@ -19,7 +18,6 @@ fn away() -> Duration {
 const LIVES: u64 = 3;
 /// What was written so long before a kill is safe.
 const SAFE: Duration = Duration::from_millis(200);
-const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_read_before_sitewise_was_ever_reached_outlives_a_kill() {
@@ -49,17 +47,7 @@ async fn what_is_read_before_sitewise_was_ever_reached_outlives_a_kill() {
     handle.clear_faults();
     let bridge = start();
     bridge.learned().await;
-    let reader = Reader::new(at);
-    let until = Instant::now() + PATIENCE;
-    let mut pause = interval(Duration::from_millis(500));
-    loop {
-        pause.tick().await;
-        let lost = lost(&reader, &owed).await;
-        if lost.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < until, "{} of {} are lost", lost.len(), owed.len());
-    }
+    all_arrive(&Reader::new(at), &owed).await;
     let log = bridge.terminate().await;
     assert!(!log.iter().any(|line| line.contains("do not balance")), "{log:#?}");
     // It is forgotten once it is safe elsewhere.

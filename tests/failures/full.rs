@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use sitewise_local::{Effect, Fault, Options, Server as SiteWise};
 use tokio::time::interval;
 
-use super::killed::lost;
+use super::killed::all_arrive;
 use super::plant::Server;
 use super::program::{Bridge, Folder};
 use super::reader::Reader;
@@ -122,17 +122,7 @@ async fn what_came_while_the_disk_was_full_outlives_a_kill_after_it() {
     handle.clear_faults();
     let bridge = start();
     bridge.learned().await;
-    let reader = Reader::new(at);
-    let until = Instant::now() + PATIENCE;
-    let mut pause = interval(Duration::from_millis(500));
-    loop {
-        pause.tick().await;
-        let lost = lost(&reader, &owed).await;
-        if lost.is_empty() {
-            break;
-        }
-        assert!(Instant::now() < until, "{} of {} are lost", lost.len(), owed.len());
-    }
+    all_arrive(&Reader::new(at), &owed).await;
     let log = bridge.terminate().await;
     assert!(!log.iter().any(|line| line.contains("do not balance")), "{log:#?}");
 }

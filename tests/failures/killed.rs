@@ -68,24 +68,29 @@ async fn nothing_that_was_written_200_ms_before_a_kill_is_lost() {
     let bridge = start();
     // The lives before may have delivered all: then it would be ended before it has begun.
     bridge.learned().await;
-    let until = Instant::now() + PATIENCE;
-    let mut pause = interval(Duration::from_millis(200));
-    loop {
-        pause.tick().await;
-        let lost = lost(&reader, &owed).await;
-        if lost.is_empty() {
-            break;
-        }
-        let few = &lost[..lost.len().min(10)];
-        assert!(Instant::now() < until, "{} of {} are lost: {few:#?}", lost.len(), owed.len());
-    }
+    all_arrive(&reader, &owed).await;
     let log = bridge.terminate().await;
     assert!(log.iter().any(|line| line.contains("ended within")), "{log:#?}");
     assert!(!log.iter().any(|line| line.contains("only in memory")), "{log:#?}");
 }
 
+/// Waits until SiteWise has all that is owed.
+pub(super) async fn all_arrive(reader: &Reader, owed: &[Written]) {
+    let until = Instant::now() + PATIENCE;
+    let mut pause = interval(Duration::from_millis(200));
+    loop {
+        pause.tick().await;
+        let lost = lost(reader, owed).await;
+        if lost.is_empty() {
+            return;
+        }
+        let few = &lost[..lost.len().min(10)];
+        assert!(Instant::now() < until, "{} of {} are lost: {few:#?}", lost.len(), owed.len());
+    }
+}
+
 /// Those values that SiteWise does not have.
-pub(crate) async fn lost(reader: &Reader, owed: &[Written]) -> Vec<Written> {
+async fn lost(reader: &Reader, owed: &[Written]) -> Vec<Written> {
     let properties = reader.properties().await;
     let mut lost = Vec::new();
     for number in 0..MEMBERS {

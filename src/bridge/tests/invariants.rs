@@ -23,11 +23,11 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use self::claims::{Violation, violations};
 use self::plant::change::Change;
 use self::world::{Act, Fate, Spec, What, World};
+use crate::random;
 
 mod claims;
 mod plant;
@@ -106,18 +106,6 @@ fn run((spec, acts): &(Spec, Vec<Act>)) -> (World, Vec<Violation>) {
     (world, found)
 }
 
-fn number(said: Option<&str>, usual: u64) -> u64 {
-    said.and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
-fn runner() -> TestRunner {
-    let cases = number(option_env!("INVARIANT_CASES"), u64::from(CASES)) as u32;
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&number(option_env!("INVARIANT_SEED"), 0).to_le_bytes());
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
-}
-
 /// What the plants reach of themselves and of their surroundings, each in at least so many of a
 /// thousand cases.
 const CORNERS: [(&str, u32); 54] = [
@@ -180,7 +168,8 @@ const CORNERS: [(&str, u32); 54] = [
 #[test]
 fn the_latest_is_the_latest_and_everything_born_is_alive() {
     let reached = RefCell::new(BTreeMap::<&str, u32>::new());
-    let mut runner = runner();
+    let mut runner =
+        random::runner(option_env!("INVARIANT_CASES"), option_env!("INVARIANT_SEED"), CASES);
     let outcome = runner.run(&case(), |case| {
         let (world, found) = run(&case);
         for corner in world.corners.into_keys() {
@@ -192,12 +181,5 @@ fn the_latest_is_the_latest_and_everything_born_is_alive() {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    let reached = reached.into_inner();
-    // Of a few cases nothing can be said.
-    let corners = if runner.config().cases < CASES { &[][..] } else { &CORNERS[..] };
-    for (corner, least) in corners {
-        let cases = reached.get(corner).copied().unwrap_or_default();
-        let least = runner.config().cases * least / 1_000;
-        assert!(cases >= least, "{corner} in {cases} cases, not {least}: {reached:#?}");
-    }
+    random::check_corners(&reached.into_inner(), &CORNERS, &runner, CASES);
 }

@@ -16,9 +16,9 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
-use proptest::test_runner::{RngAlgorithm, TestRng, TestRunner};
 
 use self::world::{Act, What, World};
+use crate::random;
 
 mod world;
 
@@ -71,18 +71,6 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
     (any::<u64>(), prop::collection::vec(act, 0..60))
 }
 
-fn number(said: Option<&str>, usual: u64) -> u64 {
-    said.and_then(|text| text.parse().ok()).unwrap_or(usual)
-}
-
-fn runner() -> TestRunner {
-    let cases = number(option_env!("ACCOUNT_CASES"), u64::from(CASES)) as u32;
-    let config = ProptestConfig { cases, failure_persistence: None, ..ProptestConfig::default() };
-    let mut seed = [0; 32];
-    seed[..8].copy_from_slice(&number(option_env!("ACCOUNT_SEED"), 0).to_le_bytes());
-    TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &seed))
-}
-
 /// What the plants reach, each in at least so many of a thousand cases.
 const CORNERS: [(&str, u32); 16] = [
     ("answered", 500),
@@ -106,7 +94,8 @@ const CORNERS: [(&str, u32); 16] = [
 #[test]
 fn nothing_is_lost_in_silence() {
     let reached = RefCell::new(BTreeMap::<&str, u32>::new());
-    let mut runner = runner();
+    let mut runner =
+        random::runner(option_env!("ACCOUNT_CASES"), option_env!("ACCOUNT_SEED"), CASES);
     let outcome = runner.run(&case(), |(seed, acts)| {
         let mut world = World::new(seed);
         for act in &acts {
@@ -122,11 +111,5 @@ fn nothing_is_lost_in_silence() {
     if let Err(failure) = outcome {
         panic!("{failure}");
     }
-    let reached = reached.into_inner();
-    let corners = if runner.config().cases < CASES { &[][..] } else { &CORNERS[..] };
-    for (corner, least) in corners {
-        let cases = reached.get(corner).copied().unwrap_or_default();
-        let least = runner.config().cases * least / 1_000;
-        assert!(cases >= least, "{corner} in {cases} cases, not {least}: {reached:#?}");
-    }
+    random::check_corners(&reached.into_inner(), &CORNERS, &runner, CASES);
 }
