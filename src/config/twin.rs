@@ -48,9 +48,10 @@ const RULES: Var = Var {
           Turbines/T01/Speed the asset Turbines/T01 with the property Speed: the same that the instance \
           Turbines/T01 of the template WindTurbine would give. {asset} and * stand for one level each, \
           {member} for the rest with its slashes. A level between {asset} and {member} is an asset below, \
-          with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. The first rule that \
-          fits is used, so the narrower comes first. What a flat stream does not carry, such as \
-          parameters, these assets do not have.",
+          with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. It is another on \
+          each level: SiteWise has no model below itself, and an asset of the same one hangs beside \
+          instead. The first rule that fits is used, so the narrower comes first. What a flat stream does \
+          not carry, such as parameters, these assets do not have.",
     secret: false,
     file: false,
 };

@@ -80,6 +80,8 @@ pub(super) struct Layout {
     /// Instances whose asset was made for another template: the asset, and what the template is
     /// called now.
     pub changed: Vec<(AssetIx, String)>,
+    /// The first instance whose asset stands beside the one that it is in, in words.
+    pub beside: Option<String>,
     /// It has tags on a model that machines without any likeness share.
     pub shares: bool,
     /// The first that SiteWise has no form for, in words.
@@ -139,8 +141,8 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         instances: Vec::new(),
         differing: Vec::new(),
         defined: Vec::new(),
-        templates: Vec::new(),
         changed: Vec::new(),
+        beside: None,
         formless: None,
     };
     let model = laying.world.assets.get(asset).model;
@@ -154,10 +156,21 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     for later in std::mem::take(&mut laying.later) {
         laying.attribute(later);
     }
-    let Laying { places, attributes, assets, instances, changed, formless, .. } = laying;
+    let Laying { places, attributes, assets, instances, changed, beside, formless, .. } = laying;
     let own = |place: &Place| matches!(place, Place::Target(target) if target.asset == asset);
     let shares = shared && places.iter().any(own);
-    Ok(Layout { asset, presence, places, attributes, assets, instances, changed, shares, formless })
+    Ok(Layout {
+        asset,
+        presence,
+        places,
+        attributes,
+        assets,
+        instances,
+        changed,
+        beside,
+        shares,
+        formless,
+    })
 }
 
 /// Whether SiteWise has an instance among metrics, or among the members of one.
@@ -202,9 +215,8 @@ struct Laying<'a> {
     differing: Vec<Arc<Differing>>,
     /// The definitions of the instances at hand, outermost first.
     defined: Vec<Option<&'a Definition>>,
-    /// What their models are called.
-    templates: Vec<String>,
     changed: Vec<(AssetIx, String)>,
+    beside: Option<String>,
     formless: Option<String>,
 }
 
@@ -297,10 +309,6 @@ impl<'a> Laying<'a> {
             &instance.template,
             instance.version.as_deref(),
         );
-        if self.templates.contains(&template) {
-            // What closes a ring has no place in SiteWise, where no model is below itself.
-            return self.give_up(&instance.members, Dropped::NotCarried);
-        }
         let mut asset = self.asset_of(above, &asset_path, &template);
         if asset == Err(Cap::Assets)
             && holds_known(self.world, self.source, &asset_path, &instance.members)
@@ -316,9 +324,7 @@ impl<'a> Laying<'a> {
                 self.number(instance, (asset, None));
                 let depth = above.depth + 1;
                 let spot = Spot { asset, model, depth, own, barred: false, differs: false };
-                self.templates.push(template);
                 self.members(spot, &asset_path, instance);
-                self.templates.pop();
             }
             Err(cap) => {
                 let source = self.source;
@@ -362,6 +368,9 @@ impl<'a> Laying<'a> {
             kind: Kind::Instance,
         };
         let asset = self.world.asset(wanted)?;
+        if self.beside.is_none() {
+            self.beside = self.world.beside(asset, above.asset);
+        }
         let own = there && !self.world.is_of(asset, template);
         if own {
             self.changed.push((asset, template.to_owned()));

@@ -14,6 +14,7 @@ mod presence;
 mod provisioning;
 mod refill;
 mod restored;
+mod rings;
 mod start;
 mod times;
 mod upgrade;

@@ -196,6 +196,9 @@ impl Writer {
         for (asset, template) in &layout.changed {
             self.changed_template(source, *asset, template);
         }
+        if let Some(example) = &layout.beside {
+            self.found(&source.edge, Finding::TemplateRing, example.clone());
+        }
         if layout.shares {
             let asset = self.world.assets.get(layout.asset);
             let model = &self.world.models.get(asset.model).name;

@@ -59,8 +59,9 @@ impl Finding {
             Self::DefinitionPlace => "a template definition stands outside NBIRTH",
             Self::Inheritance => "a template definition refers to another",
             Self::TemplateRing => {
-                "a template holds itself, or inherits from itself, by way of the others named: the \
-                 member that closes the ring is left out"
+                "a template holds itself, or inherits from itself, by way of the others named: \
+                 SiteWise has no model below itself, so the member that closes the ring is left \
+                 out of the definition, and an asset of it hangs beside the one that it is in"
             }
             Self::UnknownTemplate => "a template instance has no definition: one is made from it",
             Self::ChangedTemplate => "an instance names another template than before",

@@ -253,28 +253,6 @@ fn definitions_that_disagree_settle_in_one_model() {
 }
 
 #[test]
-fn what_closes_a_ring_is_left_out_and_nothing_else_suffers() {
-    let temp = |slot| leaf(slot, "Temp", DataType::Double, sample(0, Value::Double(1.0)));
-    let self_in_self =
-        instance("S", "Self", vec![temp(0), instance("Inner", "Self", vec![temp(1)])]);
-    let third = instance("C", "One", vec![temp(2)]);
-    let second = instance("B", "Two", vec![temp(3), third]);
-    let ring = instance("A", "One", vec![temp(4), second]);
-    let mut rig = Rig::new();
-    rig.event(birth(node(), Vec::new(), vec![self_in_self, ring]));
-    rig.seconds(60);
-    assert_eq!(rig.twin.plan().problems().count(), 0);
-    for (asset, parent) in [("S", "gw"), ("A", "gw"), ("A/B", "A")] {
-        let path = rig.sitewise.path(asset);
-        assert_eq!(path[path.len() - 2], parent, "{path:?}");
-        assert_eq!(rig.written(asset, "Temp").len(), 1);
-    }
-    let names = rig.sitewise.models.values().map(|model| &*model.name);
-    assert!(names.into_iter().all(|name| !name.contains("more")));
-    rig.check_conservation();
-}
-
-#[test]
 fn a_second_model_that_is_made_later_has_the_properties_of_the_first() {
     let config = Config { assets_per_model: 3, ..config() };
     let farm = |offset, turbines: u32| {

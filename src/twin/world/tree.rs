@@ -26,7 +26,8 @@ impl World {
     }
 
     /// The asset under which one of `model` has a place: `parent`, or else a further level below
-    /// it; `parent` where there is none at all.
+    /// it; where that would close a ring of models, the next one above that is none of it, up to
+    /// the node or device. `parent` where there is none at all.
     pub(super) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
         let mut at = parent;
         loop {
@@ -36,7 +37,14 @@ impl World {
                 match self.try_place(above.model, model) {
                     Ok(()) => return at,
                     Err(TreeFull::Hierarchies) => {}
-                    Err(TreeFull::Models | TreeFull::Cycle) => break,
+                    Err(TreeFull::Cycle) => match self.above_instance(at) {
+                        Some(above) => {
+                            at = above;
+                            continue;
+                        }
+                        None => break,
+                    },
+                    Err(TreeFull::Models) => break,
                 }
             }
             match self.level_below(at) {
@@ -45,6 +53,38 @@ impl World {
             }
         }
         parent
+    }
+
+    /// The asset that a further level was made for; any other is its own.
+    fn without_level(&self, ix: AssetIx) -> AssetIx {
+        match self.assets.get(ix).kind {
+            Kind::Level(base, _) => base,
+            _ => ix,
+        }
+    }
+
+    /// What is above an instance's asset, its further levels left out; none for any other.
+    fn above_instance(&self, ix: AssetIx) -> Option<AssetIx> {
+        let asset = self.assets.get(self.without_level(ix));
+        match asset.kind {
+            Kind::Instance => asset.parent.map(|parent| self.without_level(parent)),
+            _ => None,
+        }
+    }
+
+    /// Tells it in words where an asset does not hang below `above`, which it is in, but beside
+    /// it: in SiteWise no model is below itself.
+    pub(in crate::twin) fn beside(&self, ix: AssetIx, above: AssetIx) -> Option<String> {
+        let asset = self.assets.get(ix);
+        let parent = self.without_level(asset.parent?);
+        (parent != above).then(|| {
+            let model = &self.models.get(asset.model).name;
+            let [own, above, parent] = [ix, above, parent].map(|ix| &self.assets.get(ix).address);
+            format!(
+                "{own} hangs below {parent}, not below {above}: that would put the model {model} \
+                 below itself; where a rule of TWIN_RULES names it, name another model there"
+            )
+        })
     }
 
     /// The further level below an asset, made if there is none; none where SiteWise has no place
