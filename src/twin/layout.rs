@@ -437,7 +437,7 @@ impl<'a> Laying<'a> {
         let Self { config, path, later, .. } = self;
         for sent in statics(config, path, properties) {
             let path = path.iter().copied().chain([&*sent.name]).collect();
-            let none = Said::Default;
+            let none = Said::Null;
             later.push(Later { spot, role: PropertyRole::Property, path, sent, none });
         }
     }
@@ -446,7 +446,7 @@ impl<'a> Laying<'a> {
         for sent in parameters {
             let mut path = self.path.clone();
             path.push(&sent.name);
-            let none = Said::Default;
+            let none = Said::Null;
             self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent, none });
         }
     }

@@ -14,6 +14,8 @@ use crate::twin::world::World;
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::twin) enum Said {
     Value(Value),
+    /// That it has no value, whatever the default is.
+    Null,
     /// Nothing: it is its model's default.
     Default,
     /// Its own definition has no default, whatever another one gave the model.
@@ -21,7 +23,7 @@ pub(in crate::twin) enum Said {
 }
 
 impl Said {
-    /// The value that is sent, or what it means that there is none.
+    /// The value that is sent, or what it means that one is named without any.
     pub(in crate::twin) fn of(value: Option<&Value>, none: Self) -> Self {
         value.map_or(none, |value| Self::Value(value.clone()))
     }

@@ -34,6 +34,65 @@ fn an_attribute_that_returns_to_its_default_is_written() {
     }
 }
 
+/// It showed the default.
+#[test]
+fn a_null_of_its_own_is_null_with_bad_and_not_the_default() {
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::String)));
+    let says = |value: Option<&str>| property("Serial", DataType::String, value.map(text));
+    let born = |value, offset| {
+        let mut metric = turbine("T1", 0, 1.0, 0);
+        if let Content::Instance(instance) = &mut metric.content {
+            instance.parameters = vec![says(value)];
+            instance.number = 1;
+        }
+        birth_at(offset, node(), definitions(), vec![metric])
+    };
+    let mut rig = Rig::new();
+    rig.event(born(None, 0));
+    rig.seconds(30);
+    assert_eq!(rig.shown("T1", "Serial"), null);
+    rig.event(born(None, 40_000));
+    assert_eq!(rig.written("T1", "Serial").len(), 1, "once");
+    let mut rig = rig.restart();
+    rig.event(born(None, rig.offset()));
+    rig.seconds(30);
+    assert_eq!(rig.shown("T1", "Serial"), null);
+    for (value, shown) in [
+        (Some("A-17"), Some((Quality::Good, Variant::String("A-17".into())))),
+        (None, null.clone()),
+    ] {
+        let (holder, time, property) = (Holder::Instance(1), rig.now.wall, says(value));
+        let attributes = vec![Attribute { holder, time, property }];
+        let (samples, order) = (Vec::new(), Order::InOrder);
+        rig.event(Event::Data(Data { source: node(), samples, attributes, order }));
+        rig.seconds(30);
+        assert_eq!(rig.shown("T1", "Serial"), shown);
+    }
+    // One that it does not name is the default.
+    rig.event(with_serial(None, rig.offset()));
+    rig.seconds(30);
+    shows(&rig, "unknown");
+}
+
+/// It showed the default, or nothing.
+#[test]
+fn a_static_property_that_is_null_is_null_with_bad() {
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let high = |value: Option<f64>| property("engHigh", DataType::Double, value.map(Value::Double));
+    for default in [Some(100.0), None] {
+        let mut rig = Rig::new();
+        let mut definitions = definitions();
+        definitions[0].members[0].properties.push(high(default));
+        let mut machine = turbine("T1", 0, 1.0, 0);
+        if let Content::Instance(instance) = &mut machine.content {
+            instance.members[0].properties.push(high(None));
+        }
+        rig.event(birth(node(), definitions, vec![machine]));
+        rig.seconds(30);
+        assert_eq!(rig.shown("T1", "Speed/engHigh"), null);
+    }
+}
+
 #[test]
 fn an_attribute_that_returned_to_its_default_while_the_bridge_was_away_is_written() {
     for back in [Some("unknown"), None] {

@@ -2,7 +2,8 @@
 //!
 //! SiteWise shows an asset's own value where it has one, and else the model's default. So an
 //! asset's own value is written where it differs from the default, and once there is one, it has
-//! to be written over when the machine goes back to the default, or no longer speaks of it.
+//! to be written over when the machine goes back to the default, or no longer speaks of it. One
+//! that is named without a value is null, not the default: a parameter has no other way to be null.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,7 +56,7 @@ impl Twin {
             // One past the cap was told at the birth, or is told at the next.
             if let Ok(place) = world.property(model, wanted) {
                 let target = Target { asset, property: place, form };
-                told.push((target, *time, Said::of(property.value.as_ref(), Said::Default)));
+                told.push((target, *time, Said::of(property.value.as_ref(), Said::Null)));
             }
         }
         // The plan has to know the models before a value asks for its gate.
@@ -214,7 +215,9 @@ fn wanted(said: &Said, default: Option<&str>, form: Form) -> Option<Variant> {
             mapping::convert(Some(value), Sent::Good, form).ok().map(|converted| converted.value)
         }
         (Said::Default, Some(default)) => mapping::of_default(default, form),
-        (Said::Default, None) | (Said::NoDefault, _) => Some(Variant::Null(form.data_type())),
+        (Said::Default, None) | (Said::Null | Said::NoDefault, _) => {
+            Some(Variant::Null(form.data_type()))
+        }
     }
 }
 

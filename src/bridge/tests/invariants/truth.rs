@@ -345,7 +345,11 @@ impl Truth {
         let mut mentioned = BTreeSet::new();
         for Trait { path, name, kind, own, default, reshaped, without } in &speech.traits {
             let place = place(&speech.source, path, name, *kind);
-            let finite = |value: &&Val| !matches!(value, Val::Double(of) if !of.is_finite());
+            let finite = |value: &&Val| match value {
+                Val::Double(of) => of.is_finite(),
+                Val::Null => false,
+                _ => true,
+            };
             let want = match (own, default.as_ref().filter(finite)) {
                 (Some(own), _) if !finite(&own) => Want::Null,
                 (Some(own), _) => Want::Own(own.clone()),

@@ -117,7 +117,7 @@ impl Node {
                     }
                     (Change::Default, _) => return piece.parameters.remove(name).is_some(),
                     _ => {
-                        piece.parameters.insert(name, draw::parameter(rng, *kind));
+                        piece.parameters.insert(name, draw::own_parameter(rng, *kind));
                     }
                 }
             }

@@ -150,8 +150,9 @@ fn statics(rng: &mut Rng) -> BTreeMap<&'static str, Val> {
 }
 
 pub(super) fn static_value(rng: &mut Rng) -> Val {
-    match rng.u8(..3) {
-        0 => Val::Text(["as built", "see manual"][rng.usize(..2)].to_owned()),
+    match rng.u8(..6) {
+        0 => Val::Null,
+        1 | 2 => Val::Text(["as built", "see manual"][rng.usize(..2)].to_owned()),
         _ => Val::Int(rng.i32(0..4)),
     }
 }
@@ -175,13 +176,18 @@ pub(super) fn piece(rng: &mut Rng, name: &str, shapes: &[Shape], of: usize, time
     let mut parameters = BTreeMap::new();
     for (name, kind, _) in &shape.parameters {
         if rng.bool() {
-            parameters.insert(*name, parameter(rng, *kind));
+            parameters.insert(*name, own_parameter(rng, *kind));
         }
     }
     let nested = shape.nested.iter();
     let nested = nested.map(|(name, below)| piece(rng, name, shapes, *below, time)).collect();
     let name = name.to_owned();
     Piece { name, shape: of, members, parameters, nested, hidden: false, reshaped: false }
+}
+
+/// An instance's own value of a parameter; sometimes it has none.
+pub(super) fn own_parameter(rng: &mut Rng, kind: Kind) -> Val {
+    if rng.u8(..8) == 0 { Val::Null } else { parameter(rng, kind) }
 }
 
 /// The value of a parameter: of few, so that it often equals the default.
