@@ -371,6 +371,35 @@ fn a_birth_that_repeats_an_old_change_time_still_shows() {
     );
 }
 
+/// What it said after the gap was taken for late messages of the session before the birth: its
+/// aliases meant nothing, and of one time the first value was repeated by the mark.
+#[test]
+fn what_a_sender_that_dates_back_says_after_a_gap_is_the_latest() {
+    for aliases in [false, true] {
+        let mut plant = Plant::new(|_| {});
+        if aliases {
+            plant.edge = plant.edge.clone().with_aliases();
+        }
+        let metric = |value: i32| Metric::new("a", value);
+        plant.nbirth(0, [metric(1).at(Plant::at(-90_000))]);
+        plant.pass(Duration::from_secs(1));
+        plant.edge.skip(1);
+        for value in [2, 3] {
+            plant.ndata(-60_000, [metric(value)]);
+        }
+        plant.pass(Duration::from_secs(5));
+        let shown = |plant: &Plant| {
+            let written = plant.written("gw", "a").into_iter();
+            written.max_by_key(|(time, ..)| *time).map(|(_, quality, value)| (quality, value))
+        };
+        assert_eq!(shown(&plant), Some((GOOD, Variant::Integer(3))), "{aliases}");
+        let death = plant.edge.ndeath();
+        plant.send(&death);
+        plant.pass(Duration::from_secs(90));
+        assert_eq!(shown(&plant), Some((UNCERTAIN, Variant::Integer(3))), "{aliases}");
+    }
+}
+
 /// It was an INFO when the number was sent, and nothing when SiteWise refused it.
 #[test]
 fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {

@@ -67,6 +67,10 @@ impl Session {
         };
         // One of the same time does if its number says so: the clock may stand still.
         let place = |early: &Message| early.place_after(message);
+        let next = match &self.life {
+            Life::Online(online) => Some(online.next()),
+            Life::Awaited(_) => None,
+        };
         let freed = self.load();
         let unknown = Life::Awaited(Awaited::unknown());
         let Rest { mut waiting, mut untold, devices, past } =
@@ -94,7 +98,7 @@ impl Session {
         sink.room.leaves +=
             freed.leaves.saturating_sub(past.as_ref().map_or(0, |past| past.size()));
         sink.room.bytes += freed.bytes;
-        let before = Before { told: self.told, devices };
+        let before = Before { told: self.told, devices, next };
         let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);
         self.told = online.is_told();
         let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);

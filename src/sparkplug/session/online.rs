@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::claims::Claims;
 use super::devices::{Device, Known};
@@ -44,6 +45,8 @@ pub(super) struct Online {
     pub(super) window: Window<Message>,
     /// Whether what came in order after its birth bears times from before.
     back_dates: bool,
+    /// The number that was next when it was born anew.
+    before: Option<u8>,
     /// The sizes of all its tables.
     pub(super) leaves: usize,
     /// How many devices are not reborn with the node yet.
@@ -82,6 +85,8 @@ pub(super) struct Before {
     pub(super) told: bool,
     /// Its devices that are alive.
     pub(super) devices: Vec<Arc<str>>,
+    /// The number that was next.
+    pub(super) next: Option<u8>,
 }
 
 impl Online {
@@ -112,7 +117,7 @@ impl Online {
         {
             notes.findings.note(Finding::NoRebirth);
         }
-        let Before { told, devices } = before;
+        let Before { told, devices, next } = before;
         let scope = scope(source, message.at.wall, sink);
         let mut definitions = Definitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
@@ -143,6 +148,7 @@ impl Online {
             waiting_bytes: 0,
             window: Window::after(seq),
             back_dates: false,
+            before: next,
             grace,
             doubt: None,
             heard: now,
@@ -311,7 +317,9 @@ impl Online {
         let print = message.print();
         let place = match self.window.place(seq, print) {
             // Data of the session before must not take the place of what is still to come.
-            Place::Early(_) if message.verb == Verb::Data && self.has_overtaken(print, sink) => {
+            Place::Early(_)
+                if message.verb == Verb::Data && self.has_overtaken((seq, print), sink) =>
+            {
                 Place::Past(Order::Late)
             }
             place => place,
@@ -359,10 +367,21 @@ impl Online {
     }
 
     /// Whether the birth has overtaken a message: by the sender's own times, unless those are of
-    /// older values, and only while it may still be on its way.
-    fn has_overtaken(&self, print: Print, sink: &Sink<'_>) -> bool {
-        let age = sink.now.instant.since(self.birth.at);
-        age < sink.config.answer_timeout && !self.back_dates && self.is_before_birth(print)
+    /// older values, and only while it may still be on its way; and by its number, which goes on
+    /// where the session before the birth was, and not where this one is.
+    fn has_overtaken(&self, (seq, print): (u8, Print), sink: &Sink<'_>) -> bool {
+        let sent_before = print
+            .sent
+            .zip(self.birth.print.sent)
+            .map_or(0, |(sent, birth)| birth.as_millis().saturating_sub(sent.as_millis()));
+        let sent_before = Duration::from_millis(u64::try_from(sent_before).unwrap_or_default());
+        let underway = sink.now.instant.since(self.birth.at) + sent_before;
+        // From one that was given up as from one that is still to come.
+        let from = |next: u8| seq.wrapping_sub(next).min(next.wrapping_sub(seq));
+        let ahead = seq.wrapping_sub(self.window.expected());
+        let fits = self.before.is_none_or(|before| from(before) <= ahead);
+        let in_time = !sent_before.is_zero() && underway < sink.config.answer_timeout;
+        in_time && fits && !self.back_dates
     }
 
     fn is_before_birth(&self, print: Print) -> bool {
@@ -399,6 +418,11 @@ impl Online {
             self.apply(&message.incoming().borrow(), notes, sink);
         }
         gaps
+    }
+
+    /// The number that comes next.
+    pub(super) fn next(&self) -> u8 {
+        self.window.expected()
     }
 
     /// The messages that still wait for a missing one.

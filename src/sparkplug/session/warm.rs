@@ -41,7 +41,7 @@ impl Session {
         let Life::Awaited(awaited) = &mut self.life else { return };
         let Some(first) = early.first() else { return };
         let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
-        let expected = Before { told: self.told, devices: awaited.take_devices() };
+        let expected = Before { told: self.told, devices: awaited.take_devices(), next: None };
         let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
         self.born(sink);

@@ -85,6 +85,64 @@ fn a_sender_whose_payloads_bear_the_times_of_older_values_is_asked_after_a_gap()
     }
 }
 
+/// A node with aliases that has said `count` messages after its birth, and is born anew with its
+/// aliases given to others.
+fn reborn(stage: &mut Stage, count: usize) -> Edge {
+    let mut edge = edge().with_aliases();
+    let [a, b] = ["a", "b"].map(|name| Metric::new(name, 0_i32));
+    stage.send(&edge.nbirth(stage.time(), [a.clone(), b.clone()]));
+    for _ in 0..count {
+        stage.send(&node(&mut edge, stage, 1));
+    }
+    stage.pass(secs(5));
+    stage.send(&edge.nbirth(stage.time(), [b, a]));
+    stage.look();
+    edge
+}
+
+/// It was told at once as late, by names alone: aliases are of the session before, if it is.
+#[test]
+fn what_is_dated_back_and_has_a_number_of_the_new_session_waits_in_it() {
+    for (count, back) in [(0, 60_000), (100, 60_000), (100, 3_000), (200, 3_000)] {
+        let mut stage = Stage::new();
+        let mut edge = reborn(&mut stage, count);
+        let old = stage.time().minus(ms(back));
+        edge.skip(1);
+        for value in [2, 3] {
+            stage.send(&edge.ndata(old, [Metric::new("a", value)]));
+        }
+        stage.check(&[]);
+        stage.send(&edge.will());
+        let told = stage.look();
+        let expected = ["after gap data g/n: #3=2", "after gap data g/n: #3=3"];
+        assert_eq!(told[..2], expected, "{count} {back}");
+    }
+}
+
+/// Its number goes on where the session before it was: it takes no place in the new one.
+#[test]
+fn what_was_said_just_before_the_birth_takes_no_place_after_it() {
+    for count in [0, 1, 100, 200] {
+        let mut stage = Stage::new();
+        let mut edge = edge().with_aliases();
+        let [a, b] = ["a", "b"].map(|name| Metric::new(name, 0_i32));
+        stage.send(&edge.nbirth(stage.time(), [a.clone(), b.clone()]));
+        for _ in 0..count {
+            stage.send(&node(&mut edge, &stage, 1));
+        }
+        edge.skip(1);
+        let late = node(&mut edge, &stage, 7);
+        stage.pass(secs(1));
+        stage.send(&edge.nbirth(stage.time(), [b, a]));
+        stage.look();
+        stage.send(&late);
+        stage.send(&node(&mut edge, &stage, 2));
+        stage.send(&node(&mut edge, &stage, 3));
+        stage.check(&["data g/n: #3=2", "data g/n: #3=3"]);
+        stage.check_found_of(Finding::Late, 1);
+    }
+}
+
 #[test]
 fn operational_behavior_host_reordering_param() {
     let mut stage = Stage::with(|config| config.reorder_timeout = Duration::ZERO);
