@@ -105,8 +105,8 @@ const MAX_MODELS: Var = Var {
     default: Default::Value("1000"),
     form: "number",
     doc: "The most models, those included that SiteWise has already and the four of the bridge's own, for \
-          which a place is always kept: less than 4 is as 4. What would need another is told by name and \
-          counted: the machine with the variable, in the log, on the console and in /readyz.",
+          which a place is always kept, made or not: less than 4 is as 4. What would need another is told \
+          by name and counted: the machine with the variable, in the log, on the console and in /readyz.",
     secret: false,
     file: false,
 };

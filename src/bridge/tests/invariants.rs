@@ -39,7 +39,7 @@ const CASES: u32 = 512;
 fn spec() -> impl Strategy<Value = Spec> {
     let caps = prop_oneof![
         3 => Just(None),
-        2 => (3..9usize, 5..24usize, 8..24usize).prop_map(Some),
+        2 => (3..11usize, 5..24usize, 8..24usize).prop_map(Some),
     ];
     (any::<u64>(), 1..4usize, caps, prop::bool::weighted(0.04))
         .prop_map(|(seed, size, caps, wide)| Spec { seed, size, caps, wide })

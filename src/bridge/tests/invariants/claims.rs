@@ -24,6 +24,10 @@ pub(super) struct Violation {
 /// The latest values of a property: those with the highest time.
 type Latest<'a> = Vec<(Quality, &'a Variant)>;
 
+/// The bridge's own models.
+const OWN_MODELS: [&str; 4] =
+    ["Sparkwise Bridge", "Sparkplug Group", "Sparkplug Edge Node", "Sparkplug Device"];
+
 /// What SiteWise shows, to be held against the truth.
 struct Shown<'a> {
     world: &'a World,
@@ -48,6 +52,7 @@ pub(super) fn violations(world: &mut World) -> Vec<Violation> {
     }
     let mut shown = Shown { world, latest, alive: &alive, found: Vec::new(), capped: false };
     shown.nothing_waits();
+    shown.no_more_models_than_allowed();
     for source in &alive {
         shown.alive(source);
     }
@@ -83,6 +88,15 @@ impl<'a> Shown<'a> {
         if stored + held + waiting > 0 {
             let what = format!("{stored} in the outbox, {held} held, {waiting} in delivery");
             self.fail("nothing waits", what);
+        }
+    }
+
+    /// The bridge's own four are there whatever the cap is.
+    fn no_more_models_than_allowed(&mut self) {
+        let models = self.world.sitewise.models.len();
+        let most = self.world.config.twin.max_models.max(OWN_MODELS.len());
+        if models > most {
+            self.fail("cap of models", format!("{models} of {most}"));
         }
     }
 
@@ -221,7 +235,16 @@ impl<'a> Shown<'a> {
 
     fn is_full(&self) -> bool {
         let (twin, sitewise) = (&self.world.config.twin, &self.world.sitewise);
-        sitewise.assets.len() >= twin.max_assets || sitewise.models.len() >= twin.max_models
+        sitewise.assets.len() >= twin.max_assets || self.has_no_model()
+    }
+
+    /// Whether there are as many models as there may be: for the bridge's own there is a place, made
+    /// or not.
+    fn has_no_model(&self) -> bool {
+        let models = &self.world.sitewise.models;
+        let is_there = |own: &&str| models.values().any(|model| model.name == *own);
+        let to_come = OWN_MODELS.iter().filter(|own| !is_there(own)).count();
+        models.len() + to_come >= self.world.config.twin.max_models
     }
 
     /// Whether an asset's model is full, or flat tags have none of their own since there are as
@@ -229,7 +252,7 @@ impl<'a> Shown<'a> {
     fn has_no_room(&self, spot: &Spot) -> bool {
         let (twin, sitewise) = (&self.world.config.twin, &self.world.sitewise);
         let model = &sitewise.models[&sitewise.assets[&self.asset(spot)].model];
-        let no_model = spot.path.is_empty() && sitewise.models.len() >= twin.max_models;
+        let no_model = spot.path.is_empty() && self.has_no_model();
         no_model || model.all_properties().count() >= twin.max_properties
     }
 

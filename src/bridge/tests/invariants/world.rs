@@ -131,7 +131,7 @@ impl World {
         let config = Config { host, twin, delivery: delivery::Config::default() };
         let nodes = plant::plant(spec.seed, spec.size, spec.wide, START);
         let mut world = Self {
-            bridge: drive::bridge(&config, spec.seed),
+            bridge: Bridge::new(config.clone(), spec.seed),
             config,
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
@@ -440,7 +440,7 @@ impl World {
         self.outbox = Memory::new(1 << 24);
         (self.discarded, self.refused_before) = (0, 0);
         self.was_capped.append(&mut self.capped);
-        self.bridge = drive::bridge(&self.config, u64::from(act.seed));
+        self.bridge = Bridge::new(self.config.clone(), u64::from(act.seed));
         self.unheard(rng, 5_000);
         self.reach("restart");
         self.connect();

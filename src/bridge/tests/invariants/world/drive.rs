@@ -3,14 +3,6 @@
 use super::*;
 use crate::bridge::tests::weather::{LOST, Moody};
 
-/// The bridge. It keeps places for the models that nodes and devices share, made or not; they come
-/// on top here, so that whatever a cap keeps out, SiteWise has as many models as are configured.
-pub(super) fn bridge(config: &Config, seed: u64) -> Bridge {
-    let mut config = config.clone();
-    config.twin.max_models += 2;
-    Bridge::new(config, seed)
-}
-
 impl World {
     pub(super) fn drain(&mut self) {
         loop {
