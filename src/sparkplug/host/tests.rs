@@ -12,6 +12,7 @@ use crate::sparkplug::value::Value;
 mod accounts;
 mod births;
 mod bounds;
+mod dated;
 mod deaths;
 mod filters;
 mod flags;
