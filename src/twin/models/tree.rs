@@ -112,7 +112,8 @@ impl Models {
         self.get(above).level.map_or((above, 1), |(base, number)| (base, number + 1))
     }
 
-    fn reaches(&self, from: ModelIx, to: ModelIx) -> bool {
+    /// Whether `to` is `from`, or may be below it.
+    pub fn reaches(&self, from: ModelIx, to: ModelIx) -> bool {
         let mut seen = BTreeSet::new();
         let mut next = vec![from];
         while let Some(ix) = next.pop() {

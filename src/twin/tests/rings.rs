@@ -118,3 +118,22 @@ fn a_flattened_rule_may_name_one_model_on_two_levels() {
     assert_eq!(rig.written("Hall", "Folder/Temp").len(), 1);
     assert_eq!(beside(&rig), [""; 0]);
 }
+
+/// It got a further level of no use, and was told of limits that it had not met.
+#[test]
+fn a_device_of_its_nodes_own_model_is_at_the_root_and_told_why() {
+    let kinds = Kinds::parse("Nordsee/gw => Pump, Nordsee/gw/P* => Pump").unwrap();
+    let mut rig = Rig::with(Config { kinds, ..config() }, FakeSiteWise::default());
+    rig.event(birth(node(), Vec::new(), vec![temp(0, "Temp")]));
+    let within = instance("Inner", "Pump", vec![temp(1, "Temp")]);
+    rig.event(birth(device("P1"), Vec::new(), vec![temp(0, "Temp"), within]));
+    rig.seconds(60);
+    assert_eq!(rig.sitewise.path("P1"), ["P1"]);
+    assert_eq!(rig.written("P1", "Temp").len(), 1);
+    assert_eq!(rig.written("Inner", "Temp").len(), 1);
+    let told: Vec<_> = rig.twin.plan().problems().collect();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told.iter().all(|(_, why)| why.contains("below itself")), "{told:?}");
+    assert!(rig.sitewise.assets.values().all(|asset| !asset.name.contains("more")));
+    rig.check_conservation();
+}

@@ -127,6 +127,13 @@ impl World {
     pub(in crate::twin) fn replace(&mut self, ix: AssetIx, why: &str) {
         let asset = self.assets.get(ix);
         let (parent, model) = (asset.parent, asset.model);
+        if parent.is_some_and(|parent| self.models.reaches(model, self.assets.get(parent).model)) {
+            // No further level helps.
+            let why = "it would put its model below itself, which SiteWise does not allow. It is \
+                       at the root, with all its values; name another model for it, or for what \
+                       it is in, with TWIN_KINDS or in the template's name";
+            return self.plan.at_root(ix, &self.assets, why);
+        }
         let level = parent.and_then(|parent| self.level_below(parent));
         let place = level.map(|level| self.place_below(level, model)).filter(|place| {
             self.models.hierarchy_id(self.assets.get(*place).model, model).is_some()
