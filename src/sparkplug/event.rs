@@ -159,8 +159,19 @@ pub enum Order {
     /// In its order, after messages before it were given up: the newest there is.
     AfterGap,
     /// It came after its own place had been given up and later ones were told: older than
-    /// what is known.
+    /// what is known, unless its sender's time tells otherwise.
     Late,
+    /// It waited for the birth that explains it: older than what that birth says, whatever its
+    /// time.
+    BeforeBirth,
+}
+
+impl Order {
+    /// Whether something that was said later may have been told already.
+    #[must_use]
+    pub fn is_past(self) -> bool {
+        matches!(self, Self::Late | Self::BeforeBirth)
+    }
 }
 
 /// A parameter or static property that data tells.

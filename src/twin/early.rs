@@ -18,7 +18,7 @@ use crate::delivery::point::{Class, Key, Point, Stream};
 use crate::sitewise::api::Tqv;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Content, Data, Event, Instance, Metric};
-use crate::sparkplug::event::{Order, Sample, Slot};
+use crate::sparkplug::event::{Sample, Slot};
 use crate::time::{Now, Timestamp};
 
 /// Where a leaf's values probably go.
@@ -66,7 +66,7 @@ impl Early {
             Event::Data(Data { source, samples, order, .. }) => {
                 let Some(guesses) = self.sources.get(source) else { return Vec::new() };
                 let points = samples.iter().map(|(slot, sample)| {
-                    let past = sample.historical || *order == Order::Late;
+                    let past = sample.historical || order.is_past();
                     let class = if past { Class::History } else { Class::Live };
                     point(guesses, *slot, sample, (sample.time, class), now)
                 });

@@ -131,7 +131,7 @@ impl Twin {
     }
 
     pub(super) fn told(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
-        if !data.attributes.is_empty() && data.order != Order::Late {
+        if !data.attributes.is_empty() && !data.order.is_past() {
             self.attributes_told(data, now);
         }
         let writer = &mut self.writer;
@@ -355,9 +355,14 @@ impl SourceValues {
         lost: &mut Lost,
         now: Now,
     ) {
+        let born = self.born.filter(|born| in_window(*born, now)).unwrap_or(now.wall);
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         // What came late may be the latest that was said of this metric for all that.
-        let past = order == Order::Late && sample.time <= leaf.said();
+        let past = match order {
+            Order::InOrder | Order::AfterGap => false,
+            Order::Late => sample.time <= leaf.said(),
+            Order::BeforeBirth => true,
+        };
         let class = if sample.historical || past { Class::History } else { Class::Live };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         let tqv = tqv(sample.time, converted);
@@ -365,7 +370,11 @@ impl SourceValues {
             lost.out_of_window = Some(tqv.time);
         }
         if class == Class::History {
-            return leaf.remember(writer, tqv, now);
+            leaf.remember(writer, tqv, now);
+            if order == Order::BeforeBirth {
+                leaf.show(writer, born, now);
+            }
+            return;
         }
         let latest = leaf.is_new() || leaf.said() <= tqv.time || is_ahead(leaf.time, now);
         lost.went_back |= !latest && in_window(tqv.time, now);

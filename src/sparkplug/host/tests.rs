@@ -132,6 +132,7 @@ fn told(output: &Output) -> String {
                 Order::InOrder => "",
                 Order::AfterGap => "after gap ",
                 Order::Late => "late ",
+                Order::BeforeBirth => "before birth ",
             };
             let samples = data.samples.iter().map(|(slot, s)| format!("#{}={}", slot.0, said(s)));
             format!("{order}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))

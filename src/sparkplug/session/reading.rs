@@ -56,9 +56,9 @@ pub(super) fn read_until(
     sink: &mut Sink<'_>,
 ) {
     let inherited = Inherited::from_payload(message.time());
-    let (late, order) = (message.order == Order::Late, message.order);
+    let order = message.order;
     // What waited for this birth means by it what it meant before.
-    let unchecked = late && birth.is_none();
+    let unchecked = order == Order::Late;
     let Read { mut samples, attributes, faults, excluded, unread } =
         table.read(message.payload, unchecked, inherited, &mut notes.findings);
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
@@ -66,7 +66,7 @@ pub(super) fn read_until(
             sample.time = sample.time.min(latest);
         }
     }
-    if late && message.own_time().is_none() {
+    if order.is_past() && message.own_time().is_none() {
         // Only its sender's time could tell that it is later than what is known.
         samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
     }

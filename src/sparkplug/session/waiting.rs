@@ -142,7 +142,7 @@ fn read(
             continue;
         }
         if readable {
-            let message = message.with_order(Order::Late);
+            let message = message.with_order(Order::BeforeBirth);
             let message = message.incoming();
             read_until(Some(birth), (source, &mut *table), &message.borrow(), notes, sink);
         } else {

@@ -158,8 +158,11 @@ impl SourceValues {
             None if is_default(&value, default.as_deref(), target.form) => return,
             None => usual,
         };
-        let tqv = Tqv { time, quality, value };
-        self.attributes.insert(place, tqv.clone());
+        self.write_attribute(writer, target, Tqv { time, quality, value });
+    }
+
+    pub(super) fn write_attribute(&mut self, writer: &mut Writer, target: Target, tqv: Tqv) {
+        self.attributes.insert((target.asset, target.property), tqv.clone());
         writer.own(target, tqv, Class::Static);
     }
 
@@ -168,9 +171,7 @@ impl SourceValues {
         let default = writer.default_of(target);
         let value = wanted(&Said::Default, default.as_deref(), target.form);
         let Some(value) = value else { return };
-        let tqv = Tqv { time, quality: quality(&value), value };
-        self.attributes.insert((target.asset, target.property), tqv.clone());
-        writer.own(target, tqv, Class::Static);
+        self.write_attribute(writer, target, Tqv { time, quality: quality(&value), value });
     }
 
     /// SiteWise has something else of an attribute than the machine says.

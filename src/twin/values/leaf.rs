@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::times::later;
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::Slot;
@@ -134,6 +135,15 @@ impl Leaf {
             self.put(time, self.said());
             self.hidden = self.value.is_some() && differs;
         }
+    }
+
+    /// Writes what a birth said once more, at the birth's time, where SiteWise shows something
+    /// that was said before it.
+    pub(super) fn show(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
+        let Some(last) = self.last().filter(|_| self.hidden) else { return };
+        let last = Tqv { time: later(birth, last.time, now), ..last };
+        self.write(last.clone());
+        writer.own(self.target(), last, Class::Birth);
     }
 }
 

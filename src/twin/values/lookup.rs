@@ -329,22 +329,26 @@ impl SourceValues {
                     values.mark_gone(writer, target, found, usual, now);
                 }
                 (What::Gone, _) | (What::Attribute, Some(None)) => {}
-                (What::Attribute, None) => values.insist(writer, target, usual),
+                (What::Attribute, None) => {
+                    values.insist(writer, target, usual.max(now.wall));
+                }
             }
         }
         if leaves.is_empty() {
             return;
         }
-        for leaf in values.slots.iter_mut().filter_map(At::leaf_mut) {
+        // One that was born and is gone by now is told as the last that was said of it all the same.
+        let slots = values.slots.iter_mut().filter_map(At::leaf_mut);
+        for leaf in slots.chain(values.gone.values_mut()) {
             let Some(shown) = leaves.remove(&leaf.target()) else { continue };
             let shown = match shown {
                 Some(Some(shown)) => shown,
                 Some(None) => continue,
-                // It cannot be known: it is written as the last.
+                // It cannot be known: it is written as the last, whatever an earlier process wrote.
                 None => {
-                    let last = leaf.last().filter(|last| last.time < usual);
-                    if let Some(last) = last {
-                        let last = Tqv { time: usual, ..last };
+                    let time = usual.max(now.wall);
+                    if let Some(last) = leaf.last().filter(|last| last.time < time) {
+                        let last = Tqv { time, ..last };
                         leaf.write(last.clone());
                         writer.own(leaf.target(), last, Class::Birth);
                     }
@@ -392,12 +396,16 @@ impl SourceValues {
         writer.own(target, mark, Class::Stale);
     }
 
-    /// What SiteWise has of an attribute cannot be known: what it is to show is written.
-    fn insist(&mut self, writer: &mut Writer, target: Target, usual: Timestamp) {
-        let place = (target.asset, target.property);
-        if self.attribute(place.0, place.1).is_some() {
-            return;
+    /// What SiteWise has of an attribute cannot be known: what it is to show is written as the
+    /// last.
+    fn insist(&mut self, writer: &mut Writer, target: Target, time: Timestamp) {
+        match self.attribute(target.asset, target.property) {
+            Some(last) if last.time < time => {
+                let last = Tqv { time, ..last.clone() };
+                self.write_attribute(writer, target, last);
+            }
+            Some(_) => {}
+            None => self.write_default(writer, target, time),
         }
-        self.write_default(writer, target, usual);
     }
 }

@@ -114,6 +114,7 @@ impl Stage {
                     Order::InOrder => "",
                     Order::AfterGap => "after gap ",
                     Order::Late => "late ",
+                    Order::BeforeBirth => "before birth ",
                 };
                 let name = |slot: &Slot| &self.names[&(data.source.clone(), *slot)];
                 let samples =

@@ -196,6 +196,10 @@ impl<'a> Shown<'a> {
                 (written.map(|(quality, value)| (quality, text(value))), default.clone())
             })
             .collect();
+        if attribute.may_lack && shown.contains(&(None, None)) {
+            // Another instance of the template that it was made for brought it.
+            return;
+        }
         if !shown.iter().any(|shown| attribute.want.iter().any(|want| is_shown(want, shown))) {
             let claim = match attribute.want.first() {
                 Some(Want::Own(_)) => "attribute",

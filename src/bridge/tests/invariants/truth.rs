@@ -6,9 +6,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::plant::{Code, Kind, Manner, Speech, Statement, Trait, Unit, Val, Verb};
+use self::shown::shown;
+use super::plant::{Kind, Manner, Speech, Statement, Trait, Unit, Val, Verb};
 use crate::sitewise::api::{DataType, Quality, Variant};
 use crate::sparkplug::address::Source;
+
+mod shown;
 
 const WEEK: i64 = 7 * 24 * 3_600_000;
 const FIVE_MINUTES: i64 = 5 * 60_000;
@@ -64,7 +67,8 @@ pub(super) struct Fact {
     pub(super) claimed: bool,
     /// In the time of which process it was said.
     pub(super) process: u32,
-    /// Its sender said two qualities for one time.
+    /// An earlier process heard its sender say another quality for the same time. SiteWise keeps
+    /// both, and nobody can read which of them it shows.
     pub(super) tied: bool,
     time: i64,
     /// Since when it was said without another value between. A birth that repeats a value writes
@@ -106,6 +110,8 @@ pub(super) struct Truth {
     /// The instances of the latest birth of each source.
     pub(super) pieces: BTreeMap<Source, BTreeSet<Vec<String>>>,
     pub(super) process: u32,
+    /// The qualities that were said for a time, and to which process.
+    said: BTreeMap<Place, BTreeSet<(i64, u32, Quality)>>,
     /// Nodes of which a message is missing since their birth.
     gaps: BTreeSet<Source>,
     /// Data that may have overtaken a birth, and when it came.
@@ -282,6 +288,8 @@ impl Truth {
             });
             let since = repeated.map_or(own, |before| before.since.min(own));
             let high = before.map_or(i64::MIN, |before| before.high + 1);
+            let said_before = self.said.entry(place.clone()).or_default();
+            said_before.insert((own, self.process, quality));
             let unit = match (&statement.unit, before) {
                 // A unit that is said no more stays; what another process heard may be lost.
                 (Unit::Own(None), Some(before)) if before.process != self.process => Unit::Unsaid,
@@ -296,7 +304,9 @@ impl Truth {
                 unit,
                 claimed: true,
                 process: self.process,
-                tied: false,
+                tied: said_before.iter().any(|(time, process, before)| {
+                    *time == own && *process != self.process && *before != quality
+                }),
                 time: own,
                 since,
                 high: high.max(own).max(birth),
@@ -415,7 +425,8 @@ impl Truth {
             fact.others.push((value, quality));
             return;
         }
-        fact.tied = time == fact.time && (fact.tied || quality != fact.quality);
+        fact.tied &= time == fact.time;
+        self.said.entry(place).or_default().insert((time, self.process, quality));
         (fact.value, fact.quality, fact.time, fact.high) = (value, quality, time, time);
         fact.since = time;
         (fact.claimed, fact.process) = (true, self.process);
@@ -426,6 +437,9 @@ impl Truth {
     pub(super) fn murmur(&mut self, speech: &Speech) {
         for statement in speech.values.iter().filter(|said| said.manner == Manner::Current) {
             let place = place(&speech.source, &statement.path, &statement.member, statement.kind);
+            let (_, quality) = shown(statement);
+            let said = statement.time.map(|time| (time, self.process, quality));
+            self.said.entry(place.clone()).or_default().extend(said);
             for (other, fact) in &mut self.facts {
                 if *other == place {
                     fact.others.push(shown(statement));
@@ -461,39 +475,4 @@ pub(super) fn data_type(kind: Kind) -> DataType {
 
 fn is_taken(time: i64, now: i64) -> bool {
     (now - WEEK..=now + FIVE_MINUTES).contains(&time)
-}
-
-fn shown(statement: &Statement) -> (Variant, Quality) {
-    let quality = statement.quality.map_or(Quality::Good, quality);
-    let null = (Variant::Null(data_type(statement.kind)), Quality::Bad);
-    match &statement.value {
-        Val::Null => null,
-        Val::Int(value) => (Variant::Integer(*value), quality),
-        Val::Long(value) => {
-            let double = *value as f64;
-            let exact = value.unsigned_abs() <= 1 << 53;
-            (Variant::Double(double), if exact { quality } else { quality.max(Quality::Uncertain) })
-        }
-        Val::Double(value) if value.is_finite() => (Variant::Double(*value), quality),
-        Val::Double(_) => null,
-        Val::Bool(value) => (Variant::Boolean(*value), quality),
-        Val::Text(value) => (Variant::String(value.replace('\t', " ").into()), quality),
-    }
-}
-
-/// By the tables of the field: the specification's codes, OPC's eight bits, both of Ignition's
-/// generations, and words.
-fn quality(code: Code) -> Quality {
-    match code {
-        Code::Word("Good") => Quality::Good,
-        Code::Word("Bad") => Quality::Bad,
-        Code::Word(_) => Quality::Uncertain,
-        Code::Number(192..=255) => Quality::Good,
-        Code::Number(0..=63) => Quality::Bad,
-        Code::Number(500 | 516) => Quality::Uncertain,
-        Code::Number(code) if code as u32 >> 30 == 0 => Quality::Uncertain,
-        Code::Number(-2_147_483_132) => Quality::Uncertain,
-        Code::Number(code) if code as u32 >> 30 == 1 => Quality::Uncertain,
-        Code::Number(_) => Quality::Bad,
-    }
 }

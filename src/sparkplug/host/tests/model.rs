@@ -72,7 +72,7 @@ proptest! {
             for (_, sample) in data.samples {
                 let Some(Value::Int(value)) = sample.value else { panic!("{sample:?}") };
                 all.push(value);
-                if data.order != Order::Late {
+                if !data.order.is_past() {
                     current.push(value);
                 }
             }

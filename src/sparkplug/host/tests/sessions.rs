@@ -469,5 +469,5 @@ fn data_of_a_device_before_its_birth_is_read_once_it_is_born() {
     stage.check(&["birth g/n: a#2=1", "rebirth 0 g/n"]);
     stage.send(&edge.nbirth(stage.time(), a(1)));
     stage.send(&edge.dbirth("d", stage.time(), a(3)));
-    stage.check(&["birth g/n: a#2=1", "birth g/n/d: a#0=3", "late data g/n/d: #0=2"]);
+    stage.check(&["birth g/n: a#2=1", "birth g/n/d: a#0=3", "before birth data g/n/d: #0=2"]);
 }

@@ -294,7 +294,7 @@ impl World {
                 }
                 Output::Event(Event::Data(data)) => {
                     let source = data.source.to_string();
-                    if data.order == Order::Late {
+                    if data.order == Order::BeforeBirth {
                         self.corners.insert("read later");
                     }
                     for (slot, sample) in &data.samples {
