@@ -291,7 +291,7 @@ impl Twin {
                     continue;
                 }
                 plan::Output::NoPlace(ix, why) => {
-                    self.writer.world.replace(ix, why);
+                    self.writer.world.replace(ix, why, now.instant);
                     self.writer.world.settle_changes(now.instant);
                     continue;
                 }

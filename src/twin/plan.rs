@@ -7,6 +7,7 @@ mod answers;
 mod calls;
 mod lanes;
 mod learning;
+mod links;
 mod lookups;
 mod needs;
 mod patrol;
@@ -25,9 +26,9 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use self::lanes::{Lane, Lanes};
+pub use self::learning::KnownAsset;
 use self::learning::Learning;
 use self::lookups::LookUps;
-use self::presence::Before;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
@@ -36,9 +37,8 @@ use super::assets::{AssetIx, Assets};
 use super::identity::Namespace;
 use super::models::{ModelIx, Models, PropertyIx};
 use crate::delivery::point::Gate;
-use crate::sitewise::api::{ModelSummary, State, Tqv};
-use crate::sparkplug::address::Source;
-use crate::time::{Instant, Timestamp};
+use crate::sitewise::api::{ModelSummary, Tqv};
+use crate::time::Instant;
 
 /// A model is written once nothing new was wanted of it for so long, or something for so long.
 const SETTLE: Duration = Duration::from_millis(250);
@@ -47,6 +47,8 @@ const SETTLE_MOST: Duration = Duration::from_secs(2);
 const BETWEEN_UPDATES: Duration = Duration::from_secs(60);
 /// After a refusal that time alone does not mend.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
+/// Longest delay of what may fail for ever while all else goes on.
+const RAREST: Duration = Duration::from_secs(3600);
 /// First delay after a failed call; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Longest delay after a failed call.
@@ -100,22 +102,6 @@ pub struct Figures {
     pub reads_given_up: u64,
     /// Units set on single assets.
     pub units_set: u64,
-}
-
-/// An asset that SiteWise had before it was wanted.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownAsset {
-    /// Its name.
-    pub name: String,
-    /// Its model.
-    pub model: Uuid,
-    /// The node or device that it stands for, if it stands for one.
-    source: Option<Source>,
-    /// Whether that was online when last written.
-    online: Before,
-    /// When that was told, if it is known.
-    told: Option<Timestamp>,
-    active: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -208,36 +194,6 @@ impl Plan {
         };
         plan.touch(Job::ListModels);
         plan
-    }
-
-    /// Whether what SiteWise has is known: before, no asset may be wanted.
-    pub fn learned(&self) -> bool {
-        self.learning.done
-    }
-
-    /// The asset with this id, if SiteWise had it at the start.
-    pub fn known_asset(&self, id: Uuid) -> Option<&KnownAsset> {
-        self.known_assets.get(&id)
-    }
-
-    /// All assets that SiteWise had at the start.
-    pub fn known_assets(&self) -> impl Iterator<Item = &KnownAsset> {
-        self.known_assets.values()
-    }
-
-    /// Whether all models that SiteWise had at the start are known.
-    pub fn models_known(&self) -> bool {
-        self.learning.models_done
-    }
-
-    /// Whether SiteWise had a model at the start, ready to be used.
-    pub fn is_known_usable(&self, id: Uuid) -> bool {
-        self.known_models.get(&id).is_some_and(|model| model.state == State::Active)
-    }
-
-    /// The name of a model that SiteWise had at the start.
-    pub fn known_model_name(&self, id: Uuid) -> Option<&str> {
-        self.known_models.get(&id).map(|model| model.name.as_str())
     }
 
     /// What has been done so far.

@@ -7,6 +7,7 @@ use super::state::{AssetStage, Children, Link, Looks, ModelStage, Tries};
 use super::step::{Done, StepId};
 use super::{
     AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Output, Plan,
+    RAREST,
 };
 use crate::sitewise::api::{Fault, FaultKind, Model, Page, State};
 use crate::time::Instant;
@@ -17,7 +18,7 @@ use crate::twin::models::{ModelIx, Models};
 const DESCRIPTIONS: u32 = 5;
 
 /// What can be done about a fault of the control plane.
-enum Remedy {
+pub(super) enum Remedy {
     /// The same again, after a growing delay.
     Again,
     /// It may be there already: look.
@@ -26,7 +27,8 @@ enum Remedy {
     Refused,
 }
 
-fn remedy(fault: &Fault) -> Remedy {
+/// What can be done about this one.
+pub(super) fn remedy(fault: &Fault) -> Remedy {
     match fault.kind {
         FaultKind::Throttled
         | FaultKind::Unavailable
@@ -65,7 +67,7 @@ impl Plan {
             Job::LookUp(part) => self.looked_up(part, answer, now),
             Job::Model(ix) => self.model_answered(ix, answer, models, now),
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
-            Job::Children(ix) => self.children_listed(ix, answer, now),
+            Job::Children(ix) => self.children_listed(ix, answer, assets, now),
             Job::Link(ix) => self.link_answered(ix, answer, assets, now),
             Job::Units(asset) => self.units_read(asset, answer, models, assets, now),
             Job::Unit(asset, property) => {
@@ -342,7 +344,7 @@ impl Plan {
     }
 
     /// A model that should be there may not be: look.
-    fn doubt_model(&mut self, ix: ModelIx, now: Instant) {
+    pub(super) fn doubt_model(&mut self, ix: ModelIx, now: Instant) {
         if let Some(state) = self.models.get_mut(ix.0 as usize)
             && state.stage == ModelStage::Active
         {
@@ -364,107 +366,38 @@ impl Plan {
         }
     }
 
-    /// An asset is gone, and with it its places above and below.
-    fn unlink(&mut self, ix: AssetIx, assets: &Assets) {
-        let gone = assets.get(ix);
-        let above = gone.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
-        if let Some(Children::Known(children)) = above.map(|above| &mut above.children) {
-            children.remove(&gone.id);
-        }
-        let below = assets.iter().filter(|(_, asset)| asset.parent == Some(ix));
-        for ix in below.map(|(child, _)| child).chain([ix]) {
-            if let Some(state) = self.assets.get_mut(ix.0 as usize)
-                && state.link == Link::Done
-            {
-                state.link = Link::Wanted;
-                self.touch(Job::Link(ix));
-            }
-        }
-    }
-
-    fn children_listed(&mut self, ix: AssetIx, answer: Result<Done, Fault>, now: Instant) {
-        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
-            return;
-        };
-        match answer {
-            Ok(Done::Assets(Page { items, next })) => {
-                let Children::Reading { token, found } = &mut state.children else {
-                    return;
-                };
-                found.extend(items.into_iter().map(|asset| asset.id));
-                if next.is_some() {
-                    *token = next;
-                    return;
-                }
-                state.children = Children::Known(std::mem::take(found));
-                self.wake(On::Children(ix));
-            }
-            Ok(_) => {}
-            Err(fault) => {
-                let count = state.link_tries.count;
-                let tries = self.again(Tries { count, at: now }, now);
-                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-                    state.link_tries = tries;
-                }
-                if fault.kind == FaultKind::NotFound {
-                    self.doubt_asset(ix, now);
-                }
-            }
-        }
-    }
-
-    fn link_answered(
-        &mut self,
-        ix: AssetIx,
-        answer: Result<Done, Fault>,
-        assets: &Assets,
-        now: Instant,
-    ) {
-        let child = assets.get(ix);
-        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
-            return;
-        };
-        let fault = match answer {
-            Ok(_) => None,
-            Err(fault) if fault.kind == FaultKind::AlreadyExists => None,
-            Err(fault) => Some(fault),
-        };
-        let Some(fault) = fault else {
-            state.link = Link::Done;
-            state.link_tries = Tries::default();
-            self.problems.remove(&format!("place of asset {}", child.address));
-            self.figures.assets_linked += 1;
-            let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
-            if let Some(Children::Known(children)) = parent.map(|parent| &mut parent.children) {
-                children.insert(child.id);
-            }
-            return;
-        };
-        if fault.kind == FaultKind::Limit {
-            self.unplaced(ix, "SiteWise says that its parent is full");
-            return;
-        }
-        let count = state.link_tries.count;
-        let tries = match remedy(&fault) {
-            Remedy::Refused => Tries { count, at: now + AFTER_REFUSAL },
-            Remedy::Look | Remedy::Again => self.again(Tries { count, at: now }, now),
-        };
-        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link_tries = tries;
-        }
-        self.problem(format!("place of asset {}", child.address), fault.message);
-        if fault.kind == FaultKind::NotFound {
-            self.doubt_asset(ix, now);
-            if let Some(parent) = child.parent {
-                self.doubt_asset(parent, now);
-                self.doubt_model(assets.get(parent).model, now);
-            }
-        }
-    }
-
     /// One more failed try.
     pub(super) fn again(&mut self, tries: Tries, now: Instant) -> Tries {
         let delay = self.delay(tries.count, FIRST_RETRY, LONGEST_RETRY);
+        Tries { count: tries.count.saturating_add(1), at: now + delay }
+    }
+
+    /// One more failed try, ever more rarely where the fault is none that passes by itself.
+    pub(super) fn again_by(&mut self, fault: &Fault, tries: Tries, now: Instant) -> Tries {
+        match fault.kind {
+            FaultKind::Throttled
+            | FaultKind::Unavailable
+            | FaultKind::Conflict
+            | FaultKind::Changed => self.again(tries, now),
+            FaultKind::NotFound
+            | FaultKind::Foreign
+            | FaultKind::Denied
+            | FaultKind::AlreadyExists
+            | FaultKind::Invalid
+            | FaultKind::OutOfRange
+            | FaultKind::Limit => self.rarer(tries, now),
+        }
+    }
+
+    /// One more failed try of what may fail for ever, and what others do not wait for.
+    pub(super) fn rarer(&mut self, tries: Tries, now: Instant) -> Tries {
+        let delay = self.delay(tries.count, FIRST_RETRY, RAREST);
+        Tries { count: tries.count.saturating_add(1), at: now + delay }
+    }
+
+    /// One more try that was refused: ever more rarely.
+    pub(super) fn refused_again(&mut self, tries: Tries, now: Instant) -> Tries {
+        let delay = self.delay(tries.count, AFTER_REFUSAL, RAREST);
         Tries { count: tries.count.saturating_add(1), at: now + delay }
     }
 

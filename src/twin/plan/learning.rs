@@ -9,11 +9,27 @@ use uuid::Uuid;
 use super::presence::{self, Before, PresenceList};
 use super::state::Tries;
 use super::step::Done;
-use super::{Job, KnownAsset, Output, Plan};
+use super::{Job, Output, Plan};
 use crate::sitewise::api::{Asset, Fault, FaultKind, ModelSummary, Page, State};
 use crate::sparkplug::address::Source;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 use crate::twin::models::{ModelIx, Models};
+
+/// An asset that SiteWise had before it was wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownAsset {
+    /// Its name.
+    pub name: String,
+    /// Its model.
+    pub model: Uuid,
+    /// The node or device that it stands for, if it stands for one.
+    pub(super) source: Option<Source>,
+    /// Whether that was online when last written.
+    pub(super) online: Before,
+    /// When that was told, if it is known.
+    pub(super) told: Option<Timestamp>,
+    pub(super) active: bool,
+}
 
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
@@ -44,6 +60,36 @@ pub(super) struct AssetList {
 }
 
 impl Plan {
+    /// Whether what SiteWise has is known: before, no asset may be wanted.
+    pub fn learned(&self) -> bool {
+        self.learning.done
+    }
+
+    /// The asset with this id, if SiteWise had it at the start.
+    pub fn known_asset(&self, id: Uuid) -> Option<&KnownAsset> {
+        self.known_assets.get(&id)
+    }
+
+    /// All assets that SiteWise had at the start.
+    pub fn known_assets(&self) -> impl Iterator<Item = &KnownAsset> {
+        self.known_assets.values()
+    }
+
+    /// Whether all models that SiteWise had at the start are known.
+    pub fn models_known(&self) -> bool {
+        self.learning.models_done
+    }
+
+    /// Whether SiteWise had a model at the start, ready to be used.
+    pub fn is_known_usable(&self, id: Uuid) -> bool {
+        self.known_models.get(&id).is_some_and(|model| model.state == State::Active)
+    }
+
+    /// The name of a model that SiteWise had at the start.
+    pub fn known_model_name(&self, id: Uuid) -> Option<&str> {
+        self.known_models.get(&id).map(|model| model.name.as_str())
+    }
+
     pub(super) fn models_listed(
         &mut self,
         answer: Result<Done, Fault>,

@@ -1,11 +1,10 @@
 //! What each job needs before it can go on: the order of provisioning.
 
 use super::lanes::Lane;
-use super::state::{AssetStage, AssetState, Children, Link, ModelStage, Tries};
+use super::state::{AssetStage, AssetState, Children, ModelStage, Tries};
 use super::{BETWEEN_UPDATES, Job, Next, On, Output, Plan, SETTLE, SETTLE_MOST};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::Hierarchy;
-use crate::sitewise::limits;
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
 use crate::twin::models::{ModelIx, Models};
@@ -50,8 +49,8 @@ impl Plan {
             }
             Job::Asset(ix) => self.next_of_asset(ix, assets, now),
             Job::Children(ix) => match self.assets.get(ix.0 as usize) {
-                Some(AssetState { children: Children::Reading { .. }, link_tries, .. }) => {
-                    after(link_tries, now, Lane::ListChildren)
+                Some(AssetState { children: Children::Reading { tries, .. }, .. }) => {
+                    after(tries, now, Lane::ListChildren)
                 }
                 _ => Next::Nothing,
             },
@@ -182,88 +181,6 @@ impl Plan {
                 Next::Nothing
             }
         }
-    }
-
-    fn next_of_link(
-        &mut self,
-        ix: AssetIx,
-        models: &Models,
-        assets: &Assets,
-        now: Instant,
-    ) -> Next {
-        let asset = assets.get(ix);
-        let (Some(state), Some(above)) = (self.assets.get(ix.0 as usize), asset.parent) else {
-            return Next::Nothing;
-        };
-        if state.link != Link::Wanted {
-            return Next::Nothing;
-        }
-        if state.link_tries.at > now {
-            return Next::At(state.link_tries.at);
-        }
-        if state.stage != AssetStage::Active {
-            return Next::Wait(On::Asset(ix));
-        }
-        let Some(parent) = self.assets.get(above.0 as usize) else {
-            return Next::Nothing;
-        };
-        if parent.stage != AssetStage::Active {
-            return Next::Wait(On::Asset(above));
-        }
-        let model = assets.get(above).model;
-        let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
-            let why = "its parent's model has no place for its model: SiteWise allows 30 \
-                       hierarchies a model and 100 models a tree. It is at the root, with all its \
-                       values; give machines that are alike one model with TWIN_KINDS, or spread \
-                       them over more groups";
-            return self.unplaced(ix, why);
-        };
-        let known = self.models.get(model.0 as usize);
-        if !known.is_some_and(|model| model.hierarchies.contains(&hierarchy)) {
-            return Next::Wait(On::Model(model));
-        }
-        match &parent.children {
-            // SiteWise counts the children itself, and says so if there are too many.
-            Children::Reading { .. } if state.fresh => Next::Call(Lane::Associate),
-            Children::Reading { .. } => {
-                self.touch(Job::Children(above));
-                Next::Wait(On::Children(above))
-            }
-            Children::Known(children) if children.contains(&asset.id) => {
-                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-                    state.link = Link::Done;
-                }
-                self.problems.remove(&format!("place of asset {}", asset.address));
-                Next::Nothing
-            }
-            Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
-                self.unplaced(ix, "its parent has 2,000 children, the most in SiteWise")
-            }
-            Children::Known(_) => Next::Call(Lane::Associate),
-        }
-    }
-
-    /// The twin is asked for another place.
-    pub(super) fn unplaced(&mut self, ix: AssetIx, why: &'static str) -> Next {
-        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link = Link::Unplaced;
-        }
-        self.outputs.push_back(Output::NoPlace(ix, why));
-        Next::Nothing
-    }
-
-    /// An asset hangs under another one than before.
-    pub fn moved(&mut self, ix: AssetIx) {
-        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link = Link::Wanted;
-            self.touch(Job::Link(ix));
-        }
-    }
-
-    /// There is no other place for an asset: it lives on at the root.
-    pub fn at_root(&mut self, ix: AssetIx, assets: &Assets, why: &str) {
-        self.figures.tree_full += 1;
-        self.problem(format!("place of asset {}", assets.get(ix).address), why.to_owned());
     }
 }
 

@@ -27,7 +27,7 @@ pub enum Placing {
     Wanted,
     /// It does.
     Placed,
-    /// The tree has no place for it: it is live at the root.
+    /// The tree has no place for it, or no room: it is live at the root.
     NoPlace,
 }
 
@@ -50,7 +50,7 @@ impl Plan {
             Some(Link::Root) => Placing::Root,
             None | Some(Link::Wanted) => Placing::Wanted,
             Some(Link::Done) => Placing::Placed,
-            Some(Link::Unplaced) => Placing::NoPlace,
+            Some(Link::Full | Link::Unplaced) => Placing::NoPlace,
         }
     }
 

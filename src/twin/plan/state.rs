@@ -193,6 +193,8 @@ pub(super) enum Link {
     Wanted,
     /// It does.
     Done,
+    /// Its parent has no room for it.
+    Full,
     /// The tree has no place for it.
     Unplaced,
 }
@@ -248,7 +250,7 @@ impl Looks {
 #[derive(Debug)]
 pub(super) enum Children {
     /// Being read, from this page on.
-    Reading { token: Option<String>, found: FxHashSet<Uuid> },
+    Reading { token: Option<String>, found: FxHashSet<Uuid>, tries: Tries },
     /// These.
     Known(FxHashSet<Uuid>),
 }
@@ -266,9 +268,11 @@ impl AssetState {
             link: if has_parent { Link::Wanted } else { Link::Root },
             children: match stage {
                 AssetStage::Absent => Children::Known(FxHashSet::default()),
-                AssetStage::Unknown | AssetStage::Active => {
-                    Children::Reading { token: None, found: FxHashSet::default() }
-                }
+                AssetStage::Unknown | AssetStage::Active => Children::Reading {
+                    token: None,
+                    found: FxHashSet::default(),
+                    tries: Tries::default(),
+                },
             },
             tries: Tries::default(),
             link_tries: Tries::default(),

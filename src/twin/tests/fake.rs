@@ -66,6 +66,8 @@ pub(crate) struct FakeSiteWise {
     pub(crate) unwritable: Option<FaultKind>,
     /// Why values cannot be read.
     pub(crate) unreadable: Option<FaultKind>,
+    /// Why assets of a model, or what hangs under an asset, cannot be listed.
+    pub(crate) unlistable: BTreeMap<Uuid, FaultKind>,
     /// Properties whose values alone cannot be.
     pub(crate) unreadable_properties: BTreeSet<(Uuid, Uuid)>,
 }
@@ -198,6 +200,7 @@ impl FakeSiteWise {
                 Ok(Done::Units(page(all.map(|of| (of.id, unit(of))).collect(), token)))
             }
             Step::ListChildren(parent, token) => {
+                self.listable(parent)?;
                 let below = self.assets.iter().filter(|(_, asset)| asset.parent == Some(parent));
                 Ok(Done::Assets(page(below.map(|(id, asset)| asset.tell(*id)).collect(), token)))
             }
@@ -223,6 +226,13 @@ impl FakeSiteWise {
                 child.parent = Some(link.parent);
                 Ok(Done::Accepted)
             }
+        }
+    }
+
+    fn listable(&self, id: Uuid) -> Result<(), Fault> {
+        match self.unlistable.get(&id) {
+            Some(kind) => Err(fault(*kind, "it cannot be listed")),
+            None => Ok(()),
         }
     }
 

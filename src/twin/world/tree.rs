@@ -2,6 +2,7 @@
 
 use super::World;
 use crate::sitewise::limits;
+use crate::time::Instant;
 use crate::twin::assets::{self, AssetIx, Kind};
 use crate::twin::identity::Address;
 use crate::twin::models::{ModelIx, TreeFull};
@@ -124,7 +125,7 @@ impl World {
 
     /// SiteWise has no place for an asset where it was to hang: it goes on to the next level, or
     /// stays at the root.
-    pub(in crate::twin) fn replace(&mut self, ix: AssetIx, why: &str) {
+    pub(in crate::twin) fn replace(&mut self, ix: AssetIx, why: &str, now: Instant) {
         let asset = self.assets.get(ix);
         let (parent, model) = (asset.parent, asset.model);
         if parent.is_some_and(|parent| self.models.reaches(model, self.assets.get(parent).model)) {
@@ -132,7 +133,7 @@ impl World {
             let why = "it would put its model below itself, which SiteWise does not allow. It is \
                        at the root, with all its values; name another model for it, or for what \
                        it is in, with TWIN_KINDS or in the template's name";
-            return self.plan.at_root(ix, &self.assets, why);
+            return self.plan.at_root(ix, &self.models, &self.assets, why, now);
         }
         let level = parent.and_then(|parent| self.level_below(parent));
         let place = level.map(|level| self.place_below(level, model)).filter(|place| {
@@ -147,9 +148,9 @@ impl World {
                 let why = format!(
                     "{why}; or raise TWIN_MAX_MODELS, which leaves none for a further level"
                 );
-                self.plan.at_root(ix, &self.assets, &why);
+                self.plan.at_root(ix, &self.models, &self.assets, &why, now);
             }
-            None => self.plan.at_root(ix, &self.assets, why),
+            None => self.plan.at_root(ix, &self.models, &self.assets, why, now),
         }
     }
 }

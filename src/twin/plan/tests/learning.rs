@@ -3,7 +3,7 @@
 use super::*;
 use crate::sitewise::api::{Asset, Model, ModelSummary, Page, Quality, State, Tqv, Variant};
 use crate::sitewise::limits;
-use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Timestamp;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::Form;

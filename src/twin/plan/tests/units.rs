@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sitewise::api::{AssetProperty, NotificationState};
-use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::Form;
 use crate::twin::plan::units::READS;

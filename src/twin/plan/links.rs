@@ -1,0 +1,248 @@
+//! Where assets hang: under their parents, as far as these take them.
+
+use rustc_hash::FxHashSet;
+
+use super::answers::{Remedy, remedy};
+use super::lanes::Lane;
+use super::state::{AssetStage, Children, Link, Tries};
+use super::step::Done;
+use super::{AFTER_REFUSAL, Job, Next, On, Output, Plan, RAREST};
+use crate::sitewise::api::{Fault, FaultKind, Page};
+use crate::sitewise::limits;
+use crate::time::Instant;
+use crate::twin::assets::{AssetIx, Assets};
+use crate::twin::models::Models;
+
+impl Plan {
+    /// What an asset needs to hang under its parent.
+    pub(super) fn next_of_link(
+        &mut self,
+        ix: AssetIx,
+        models: &Models,
+        assets: &Assets,
+        now: Instant,
+    ) -> Next {
+        let asset = assets.get(ix);
+        let (Some(state), Some(above)) = (self.assets.get(ix.0 as usize), asset.parent) else {
+            return Next::Nothing;
+        };
+        match state.link {
+            Link::Wanted | Link::Full => {}
+            Link::Root | Link::Done | Link::Unplaced => return Next::Nothing,
+        }
+        if state.link_tries.at > now {
+            return Next::At(state.link_tries.at);
+        }
+        if state.stage != AssetStage::Active {
+            return Next::Wait(On::Asset(ix));
+        }
+        let Some(parent) = self.assets.get(above.0 as usize) else {
+            return Next::Nothing;
+        };
+        if parent.stage != AssetStage::Active {
+            return Next::Wait(On::Asset(above));
+        }
+        let model = assets.get(above).model;
+        let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
+            let why = "its parent's model has no place for its model: SiteWise allows 30 \
+                       hierarchies a model and 100 models a tree. It is at the root, with all its \
+                       values; give machines that are alike one model with TWIN_KINDS, or spread \
+                       them over more groups";
+            return self.unplaced(ix, why);
+        };
+        let known = self.models.get(model.0 as usize);
+        if !known.is_some_and(|model| model.hierarchies.contains(&hierarchy)) {
+            return Next::Wait(On::Model(model));
+        }
+        match &parent.children {
+            // Only SiteWise knows whether people have made room.
+            _ if state.link == Link::Full => Next::Call(Lane::Associate),
+            // SiteWise counts the children itself, and says so if there are too many.
+            Children::Reading { .. } if state.fresh => Next::Call(Lane::Associate),
+            Children::Reading { .. } => {
+                self.touch(Job::Children(above));
+                Next::Wait(On::Children(above))
+            }
+            Children::Known(children) if children.contains(&asset.id) => {
+                if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+                    state.link = Link::Done;
+                }
+                self.problems.remove(&format!("place of asset {}", asset.address));
+                Next::Nothing
+            }
+            Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
+                self.unplaced(ix, "its parent has 2,000 children, the most in SiteWise")
+            }
+            Children::Known(_) => Next::Call(Lane::Associate),
+        }
+    }
+
+    /// The twin is asked for another place.
+    pub(super) fn unplaced(&mut self, ix: AssetIx, why: &'static str) -> Next {
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link = Link::Unplaced;
+        }
+        self.outputs.push_back(Output::NoPlace(ix, why));
+        Next::Nothing
+    }
+
+    /// An asset hangs under another one than before.
+    pub fn moved(&mut self, ix: AssetIx) {
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link = Link::Wanted;
+            self.touch(Job::Link(ix));
+        }
+    }
+
+    /// There is no other place for an asset: it lives on at the root.
+    pub fn at_root(
+        &mut self,
+        ix: AssetIx,
+        models: &Models,
+        assets: &Assets,
+        why: &str,
+        now: Instant,
+    ) {
+        self.figures.tree_full += 1;
+        let asset = assets.get(ix);
+        let parent = asset.parent.map(|parent| assets.get(parent).model);
+        // That its parent is full may pass; that there is no place for its model does not.
+        if parent.is_some_and(|parent| models.hierarchy_id(parent, asset.model).is_some()) {
+            self.full(ix, 0, now);
+            let why = format!("{why}; it is at the root, with all its values, until there is room");
+            self.problem(format!("place of asset {}", asset.address), why);
+        } else {
+            self.problem(format!("place of asset {}", asset.address), why.to_owned());
+        }
+    }
+
+    /// There is no room under the parent of an asset: it is tried again, ever more rarely.
+    fn full(&mut self, ix: AssetIx, count: u32, now: Instant) {
+        let at = now + self.delay(count, AFTER_REFUSAL, RAREST);
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link = Link::Full;
+            state.link_tries = Tries { count: count.saturating_add(1), at };
+            self.touch(Job::Link(ix));
+        }
+    }
+
+    /// An asset is gone, and with it its places above and below.
+    pub(super) fn unlink(&mut self, ix: AssetIx, assets: &Assets) {
+        let gone = assets.get(ix);
+        let above = gone.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
+        if let Some(Children::Known(children)) = above.map(|above| &mut above.children) {
+            children.remove(&gone.id);
+        }
+        let below = assets.iter().filter(|(_, asset)| asset.parent == Some(ix));
+        for ix in below.map(|(child, _)| child).chain([ix]) {
+            if let Some(state) = self.assets.get_mut(ix.0 as usize)
+                && matches!(state.link, Link::Done | Link::Full)
+            {
+                state.link = Link::Wanted;
+                state.link_tries = Tries::default();
+                self.touch(Job::Link(ix));
+            }
+        }
+    }
+
+    /// SiteWise has told what hangs under an asset.
+    pub(super) fn children_listed(
+        &mut self,
+        ix: AssetIx,
+        answer: Result<Done, Fault>,
+        assets: &Assets,
+        now: Instant,
+    ) {
+        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
+            return;
+        };
+        match answer {
+            Ok(Done::Assets(Page { items, next })) => {
+                let Children::Reading { token, found, tries } = &mut state.children else {
+                    return;
+                };
+                *tries = Tries::default();
+                found.extend(items.into_iter().map(|asset| asset.id));
+                if next.is_some() {
+                    *token = next;
+                    return;
+                }
+                state.children = Children::Known(std::mem::take(found));
+                self.problems.remove(&format!("children of asset {}", assets.get(ix).address));
+                self.wake(On::Children(ix));
+            }
+            Ok(_) => {}
+            Err(fault) => {
+                let Children::Reading { tries, .. } = &state.children else { return };
+                let count = tries.count;
+                let again = self.again_by(&fault, Tries { count, at: now }, now);
+                if let Some(Children::Reading { tries, .. }) =
+                    self.assets.get_mut(ix.0 as usize).map(|state| &mut state.children)
+                {
+                    *tries = again;
+                }
+                self.problem(
+                    format!("children of asset {}", assets.get(ix).address),
+                    fault.message,
+                );
+                if fault.kind == FaultKind::NotFound {
+                    self.doubt_asset(ix, now);
+                }
+            }
+        }
+    }
+
+    /// SiteWise has put an asset under its parent, or not.
+    pub(super) fn link_answered(
+        &mut self,
+        ix: AssetIx,
+        answer: Result<Done, Fault>,
+        assets: &Assets,
+        now: Instant,
+    ) {
+        let child = assets.get(ix);
+        let Some(state) = self.assets.get_mut(ix.0 as usize) else {
+            return;
+        };
+        let fault = match answer {
+            Ok(_) => None,
+            Err(fault) if fault.kind == FaultKind::AlreadyExists => None,
+            Err(fault) => Some(fault),
+        };
+        let Some(fault) = fault else {
+            state.link = Link::Done;
+            state.link_tries = Tries::default();
+            self.problems.remove(&format!("place of asset {}", child.address));
+            self.figures.assets_linked += 1;
+            let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
+            if let Some(Children::Known(children)) = parent.map(|parent| &mut parent.children) {
+                children.insert(child.id);
+            }
+            return;
+        };
+        if fault.kind == FaultKind::Limit && state.link == Link::Full {
+            let count = state.link_tries.count;
+            return self.full(ix, count, now);
+        }
+        if fault.kind == FaultKind::Limit {
+            self.unplaced(ix, "SiteWise says that its parent is full");
+            return;
+        }
+        let count = state.link_tries.count;
+        let tries = match remedy(&fault) {
+            Remedy::Refused => self.refused_again(Tries { count, at: now }, now),
+            Remedy::Look | Remedy::Again => self.again(Tries { count, at: now }, now),
+        };
+        if let Some(state) = self.assets.get_mut(ix.0 as usize) {
+            state.link_tries = tries;
+        }
+        self.problem(format!("place of asset {}", child.address), fault.message);
+        if fault.kind == FaultKind::NotFound {
+            self.doubt_asset(ix, now);
+            if let Some(parent) = child.parent {
+                self.doubt_asset(parent, now);
+                self.doubt_model(assets.get(parent).model, now);
+            }
+        }
+    }
+}
