@@ -253,6 +253,11 @@ impl Bridge {
                         self.follow_host(now);
                         continue;
                     }
+                    twin::Output::Refresh(edge) => {
+                        self.host.refresh(&edge, now);
+                        self.follow_host(now);
+                        continue;
+                    }
                     twin::Output::Found { edge, finding, example } => {
                         self.host.handle_finding(&edge, finding, &example, now.wall);
                         self.follow_host(now);

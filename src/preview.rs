@@ -262,6 +262,7 @@ impl<S: SiteWise> Survey<S> {
                 // The twin has them all at the end.
                 | Output::Capped { .. }
                 | Output::Hope(_)
+                | Output::Refresh(_)
                 | Output::Expect { .. } => {}
             }
         }

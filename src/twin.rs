@@ -157,6 +157,8 @@ pub enum Output {
     },
     /// SiteWise has this node as offline: it may have come back while nobody heard it.
     Hope(EdgeNode),
+    /// What this node said, or a device of it, was given up: its births would say it again.
+    Refresh(EdgeNode),
 }
 
 /// The twin.
@@ -421,10 +423,13 @@ impl Twin {
         self.writer.world.take_known_names();
         self.begin_beat(now);
         self.early = Early::default();
-        for (event, sent) in std::mem::take(&mut self.held).into_events() {
+        let mut held = std::mem::take(&mut self.held);
+        let behind = held.take_behind();
+        for (event, sent) in held.into_events() {
             self.follow(event, &sent, now);
         }
         self.expect_known();
+        self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
     }
 
     /// Makes instances of the flat metrics that the rules are for.

@@ -17,6 +17,7 @@ use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
 mod attributes;
+mod behind;
 mod definitions;
 mod invariants;
 mod kept;

@@ -328,6 +328,13 @@ impl Host {
         }
     }
 
+    /// What an online node said was given up: it is asked for its births, which say it again.
+    pub fn refresh(&mut self, edge: &EdgeNode, now: Now) {
+        if let Some(index) = self.known(&edge.group, &edge.node) {
+            self.with(index, now, |session, sink| session.refresh(sink));
+        }
+    }
+
     /// The host is about to leave: its STATE death goes to every server that it is connected
     /// to [operational-behavior-host-application-termination]. What arrives afterwards is
     /// still read, but nothing is published any more.

@@ -1,13 +1,14 @@
 //! Events that wait until SiteWise has told what it has.
 //!
 //! Beyond a bound no data is taken, and of each source its latest birth alone is kept: what came
-//! before that birth is read by another one.
+//! before that birth is read by another one. Whose data was given up is asked for its birth
+//! afterwards, so that the latest is the latest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 
 use super::values_in;
 use crate::delivery::point::Key;
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Content, Data, Death, Event, Metric};
 
 /// Parts of events that are held: values, metrics, members and properties.
@@ -21,6 +22,9 @@ pub(super) struct Held {
     events: VecDeque<Waiting>,
     values: usize,
     parts: usize,
+    /// Sources of which data was given up after their latest birth: what is shown of them is older
+    /// than what they said. There are no more than the session has.
+    behind: BTreeSet<Source>,
 }
 
 #[derive(Debug)]
@@ -47,10 +51,20 @@ impl Held {
         let mut gone = Gone::default();
         if self.parts + parts > PARTS {
             match &event {
-                Event::Data(_) => return Gone { lost: values as u64, ..gone },
+                Event::Data(data) => {
+                    self.behind.insert(data.source.clone());
+                    return Gone { lost: values as u64, ..gone };
+                }
                 Event::Birth(birth) => gone = self.forget(&birth.source),
                 Event::Death(_) => {}
             }
+        }
+        match &event {
+            // It says all that its source has; of one that is dead nothing can be asked.
+            Event::Birth(Birth { source, .. }) | Event::Death(Death { source, .. }) => {
+                self.behind.remove(source);
+            }
+            Event::Data(_) => {}
         }
         self.values += values;
         self.parts += parts;
@@ -99,6 +113,11 @@ impl Held {
         let untried = self.events.iter().rev().take_while(|held| held.sent.is_none()).count();
         let tried = self.events.len() - untried;
         self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent))
+    }
+
+    /// The edge nodes that have to say once more what they have, since some of it was given up.
+    pub(super) fn take_behind(&mut self) -> BTreeSet<EdgeNode> {
+        std::mem::take(&mut self.behind).into_iter().map(|source| source.edge).collect()
     }
 
     /// All, each with what of it has been sent.

@@ -136,6 +136,7 @@ impl Rig {
                 Output::Capped { source, cap, example } => {
                     self.capped.push(format!("{source} {}: {example}", cap.label()));
                 }
+                Output::Refresh(edge) => self.expected.push(format!("again {edge}")),
                 Output::Hope(edge) => self.expected.push(format!("perhaps {edge}")),
                 Output::Expect { edge, devices } => {
                     self.expected.push(format!("{edge} {}", devices.join(" ")));

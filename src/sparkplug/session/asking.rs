@@ -99,6 +99,14 @@ impl Session {
         wish
     }
 
+    /// What it said was given up, as if it had not come. One that is not online says all of it when
+    /// it is born.
+    pub(crate) fn refresh(&mut self, sink: &Sink<'_>) {
+        if let Life::Online(_) = &self.life {
+            self.wish(Fault::Gap, sink);
+        }
+    }
+
     /// A birth of the node has come that can be read.
     pub(super) fn born(&mut self, sink: &Sink<'_>) {
         self.requests.answered(&sink.config.rebirth);

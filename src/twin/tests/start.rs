@@ -141,6 +141,47 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
     rig.check_conservation();
 }
 
+/// SiteWise is away, and what was held filled up.
+#[test]
+fn whoever_said_what_was_given_up_is_asked_to_say_it_again() {
+    let machine = |node: &str, device: Option<&str>| Source {
+        edge: EdgeNode::new("Nordsee", node),
+        device: device.map(Into::into),
+    };
+    let speed = |value: f64| vec![leaf(0, "S", DataType::Double, sample(0, Value::Double(value)))];
+    let says = |rig: &mut Rig, source: Source| {
+        let told = data(source, vec![(0, sample(5, Value::Double(2.0)))]);
+        rig.twin.handle_event(told, rig.now);
+    };
+    let mut rig = Rig::new();
+    let all = [
+        machine("calm", None),
+        machine("behind", None),
+        machine("above", None),
+        machine("above", Some("d")),
+        machine("reborn", None),
+        machine("dead", None),
+    ];
+    for source in all.clone() {
+        rig.twin.handle_event(birth(source, Vec::new(), speed(1.0)), rig.now);
+    }
+    // There is room for less than another value.
+    let count = held::PARTS - all.len() * 5 - 4 - 3;
+    let filler = (0..count as u32).map(|slot| (slot, sample(0, Value::Double(0.0))));
+    rig.twin.handle_event(data(machine("filler", None), filler.collect()), rig.now);
+    for source in [&all[1], &all[3], &all[4], &all[5]] {
+        says(&mut rig, source.clone());
+    }
+    let filler = birth(machine("filler", None), Vec::new(), speed(1.0));
+    rig.twin.handle_event(filler, rig.now);
+    rig.twin.handle_event(birth(all[4].clone(), Vec::new(), speed(2.0)), rig.now);
+    rig.twin.handle_event(death(all[5].clone(), 6), rig.now);
+    rig.check_conservation();
+    rig.seconds(60);
+    assert_eq!(rig.expected, ["again Nordsee/above", "again Nordsee/behind"]);
+    rig.check_conservation();
+}
+
 /// A birth repeats a value while SiteWise is learned: the mark came before what had been sent.
 #[test]
 fn a_mark_comes_after_what_was_sent_while_sitewise_was_learned() {
