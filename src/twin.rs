@@ -24,6 +24,7 @@ mod presence;
 mod property;
 mod rules;
 mod tagless;
+mod unsettled;
 mod values;
 pub mod view;
 mod world;
@@ -51,6 +52,7 @@ use self::plan::rates::Rates;
 use self::plan::step::{Done, Step, StepId};
 pub use self::rules::Rules;
 use self::tagless::Tagless;
+use self::unsettled::Unsettled;
 use self::values::{LookUps, Restored, SourceValues};
 use self::world::World;
 use self::writer::Writer;
@@ -178,6 +180,7 @@ pub struct Twin {
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
     held: Held,
+    unsettled: Unsettled,
     early: Early,
     tagless: Tagless,
     lookups: LookUps,
@@ -197,6 +200,7 @@ impl Twin {
             began: None,
             grouped: BTreeSet::new(),
             held: Held::default(),
+            unsettled: Unsettled::default(),
             early: Early::default(),
             tagless: Tagless::default(),
             lookups: LookUps::default(),
@@ -208,14 +212,15 @@ impl Twin {
     pub fn handle_event(&mut self, event: Event, now: Now) {
         self.watch_clock(now);
         self.writer.world.counts.values += values_in(&event) as u64;
-        if self.writer.world.plan.learned() {
+        let learned = self.writer.world.plan.learned();
+        // Once grouped it stays as it is, so that its leaves keep their places.
+        let event = match event {
+            Event::Birth(birth) => Event::Birth(self.group(birth)),
+            Event::Data(_) | Event::Death(_) => event,
+        };
+        if learned && !self.is_to_wait(&event) {
             self.follow(event, &[], now);
         } else {
-            // Once grouped it stays as it is, so that its leaves keep their places.
-            let event = match event {
-                Event::Birth(birth) => Event::Birth(self.group(birth)),
-                Event::Data(_) | Event::Death(_) => event,
-            };
             let Gone { sent, lost } = self.held.keep(event);
             let counts = &mut self.writer.world.counts;
             counts.drop_values(Dropped::Unlearned, lost);
@@ -286,6 +291,10 @@ impl Twin {
                 plan::Output::Open(gate) => Output::Open(gate),
                 plan::Output::Learned => {
                     self.learned(now);
+                    continue;
+                }
+                plan::Output::More => {
+                    self.go_on(now);
                     continue;
                 }
                 plan::Output::Gone(ix) => {
@@ -409,7 +418,7 @@ impl Twin {
     /// Sends what can go before SiteWise has told of its assets.
     fn send_early(&mut self, now: Now) {
         let Self { held, early, writer, config, .. } = self;
-        if !writer.world.plan.models_known() {
+        if !writer.world.plan.models_known() || writer.world.plan.learned() {
             return;
         }
         for (event, sent) in held.untried() {
@@ -423,12 +432,17 @@ impl Twin {
         self.writer.world.take_known_names();
         self.begin_beat(now);
         self.early = Early::default();
-        let mut held = std::mem::take(&mut self.held);
-        let behind = held.take_behind();
-        for (event, sent) in held.into_events() {
-            self.follow(event, &sent, now);
+        let (events, behind) = std::mem::take(&mut self.held).into_events();
+        for (event, sent) in events {
+            match self.is_to_wait(&event) {
+                true => self.held.put_back(event, sent),
+                false => self.follow(event, &sent, now),
+            }
         }
         self.expect_known();
+        self.held.put_behind(behind);
+        let settled = |source: &Source| !self.unsettled.contains(source);
+        let behind = self.held.take_behind(settled);
         self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
     }
 

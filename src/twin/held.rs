@@ -115,18 +115,59 @@ impl Held {
         self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent))
     }
 
-    /// The edge nodes that have to say once more what they have, since some of it was given up.
-    pub(super) fn take_behind(&mut self) -> BTreeSet<EdgeNode> {
-        std::mem::take(&mut self.behind).into_iter().map(|source| source.edge).collect()
+    /// Of these sources, the edge nodes that have to say once more what they have, since some of it
+    /// was given up.
+    pub(super) fn take_behind(&mut self, is_one: impl Fn(&Source) -> bool) -> BTreeSet<EdgeNode> {
+        self.behind.extract_if(.., is_one).map(|source| source.edge).collect()
     }
 
-    /// All, each with what of it has been sent.
-    pub(super) fn into_events(self) -> impl Iterator<Item = (Event, Vec<Option<Key>>)> {
-        self.events.into_iter().map(|held| (held.event, held.sent.unwrap_or_default()))
+    /// The births of a source.
+    pub(super) fn births(&self, source: &Source) -> impl Iterator<Item = &Birth> {
+        self.events.iter().filter_map(move |held| match &held.event {
+            Event::Birth(birth) if birth.source == *source => Some(birth),
+            Event::Birth(_) | Event::Data(_) | Event::Death(_) => None,
+        })
+    }
+
+    /// What these sources said, each with what of it has been sent.
+    pub(super) fn take(&mut self, of: &BTreeSet<Source>) -> Vec<(Event, Vec<Option<Key>>)> {
+        if of.is_empty() {
+            return Vec::new();
+        }
+        let events = std::mem::take(&mut self.events);
+        let (taken, kept): (Vec<_>, Vec<_>) =
+            events.into_iter().partition(|held| of.contains(source_of(&held.event)));
+        self.events = kept.into();
+        for held in &taken {
+            self.values -= values_in(&held.event);
+            self.parts -= parts(&held.event);
+        }
+        taken.into_iter().map(|held| (held.event, held.sent.unwrap_or_default())).collect()
+    }
+
+    /// Keeps on what was held before.
+    pub(super) fn put_back(&mut self, event: Event, sent: Vec<Option<Key>>) {
+        self.values += values_in(&event);
+        self.parts += parts(&event);
+        self.events.push_back(Waiting { event, sent: Some(sent) });
+    }
+
+    /// Keeps on that of these sources something was given up.
+    pub(super) fn put_behind(&mut self, sources: BTreeSet<Source>) {
+        self.behind.extend(sources);
+    }
+
+    /// All, each with what of it has been sent; and of whom something was given up.
+    pub(super) fn into_events(
+        self,
+    ) -> (impl Iterator<Item = (Event, Vec<Option<Key>>)>, BTreeSet<Source>) {
+        let events = self.events.into_iter();
+        (events.map(|held| (held.event, held.sent.unwrap_or_default())), self.behind)
     }
 }
 
-fn source_of(event: &Event) -> &Source {
+/// Who tells of an event.
+pub(super) fn source_of(event: &Event) -> &Source {
     match event {
         Event::Birth(Birth { source, .. })
         | Event::Data(Data { source, .. })

@@ -18,6 +18,7 @@ pub mod standing;
 mod state;
 pub mod step;
 pub mod units;
+mod unread;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
@@ -33,6 +34,7 @@ use self::rates::Rates;
 use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
 use self::step::{Step, StepId};
 use self::units::Units;
+use self::unread::Checks;
 use super::assets::{AssetIx, Assets};
 use super::identity::Namespace;
 use super::models::{ModelIx, Models, PropertyIx};
@@ -71,8 +73,10 @@ pub enum Output {
     NoPlace(AssetIx, &'static str),
     /// Somebody deleted an asset, and its values with it. It is made again.
     Gone(AssetIx),
-    /// What SiteWise has is known now.
+    /// What SiteWise has is known now, but for what cannot be read.
     Learned,
+    /// More of what SiteWise had at the start is known.
+    More,
     /// What SiteWise has as the latest values, in the order of the streams of
     /// [`Plan::look_up`].
     LookedUp {
@@ -109,6 +113,7 @@ enum Job {
     ListModels,
     ListAssets(u32),
     Presence(u32),
+    Check(u64),
     LookUp(u64),
     Model(ModelIx),
     Asset(AssetIx),
@@ -146,6 +151,7 @@ enum Next {
 pub struct Plan {
     namespace: Namespace,
     learning: Learning,
+    checks: Checks,
     look_ups: LookUps,
     units: Units,
     known_models: FxHashMap<Uuid, ModelSummary>,
@@ -173,6 +179,7 @@ impl Plan {
         let mut plan = Self {
             namespace,
             learning: Learning::default(),
+            checks: Checks::default(),
             look_ups: LookUps::default(),
             units: Units::default(),
             known_models: FxHashMap::default(),

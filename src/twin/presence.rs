@@ -4,6 +4,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use uuid::Uuid;
+
 use super::models::Tags;
 use super::plan::presence::Before;
 use super::values::SourceValues;
@@ -14,16 +16,31 @@ use crate::sparkplug::address::{EdgeNode, Source};
 impl Twin {
     /// Asks for whoever was online, and then for who else is known.
     pub(super) fn expect_known(&mut self) {
+        let plan = &self.writer.world.plan;
+        let online = plan.online().cloned().collect();
+        self.expect_of(online, plan.offline_nodes().cloned().collect());
+    }
+
+    /// As well, for assets that became known later.
+    pub(super) fn expect(&mut self, late: &[Uuid]) {
+        let plan = &self.writer.world.plan;
+        let sources = late.iter().filter_map(|id| plan.known_asset(*id)?.stands_for());
+        let (online, offline): (Vec<_>, Vec<_>) =
+            sources.cloned().partition(|source| plan.was_online(source) != Before::Offline);
+        let offline = offline.into_iter().filter(|source| source.device.is_none());
+        self.expect_of(online, offline.map(|source| source.edge).collect());
+    }
+
+    fn expect_of(&mut self, online: Vec<Source>, offline: BTreeSet<EdgeNode>) {
         let mut nodes: BTreeMap<EdgeNode, Vec<Arc<str>>> = BTreeMap::new();
-        for source in self.writer.world.plan.online() {
+        for source in online {
             let devices = nodes.entry(source.edge.clone()).or_default();
-            devices.extend(source.device.clone());
+            devices.extend(source.device);
         }
         for (edge, mut devices) in nodes {
             devices.sort_unstable();
             self.writer.outputs.push_back(Output::Expect { edge, devices });
         }
-        let offline: BTreeSet<_> = self.writer.world.plan.offline_nodes().cloned().collect();
         self.writer.outputs.extend(offline.into_iter().map(Output::Hope));
     }
 

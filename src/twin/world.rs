@@ -125,6 +125,17 @@ impl World {
         }
     }
 
+    /// The assets of SiteWise's that became known after all others; their names are taken.
+    pub(super) fn take_late(&mut self) -> Vec<Uuid> {
+        let late = self.plan.take_late();
+        for known in late.iter().filter_map(|id| self.plan.known_asset(*id)) {
+            if let Some(model) = self.models.by_id(known.model) {
+                self.assets.is_there(model, &known.name);
+            }
+        }
+        late
+    }
+
     /// Tells the plan what changed since the last time.
     pub(super) fn settle_changes(&mut self, now: Instant) {
         for model in std::mem::take(&mut self.changed) {

@@ -202,6 +202,13 @@ impl Models {
         })
     }
 
+    /// The kinds to which a node or device may belong.
+    pub(crate) fn kinds_for(&self, source: &Source) -> impl Iterator<Item = ModelIx> {
+        let of = Of::source(source);
+        let is_one = move |model: &super::Model| model.kind.as_deref().is_some_and(|k| k.of == of);
+        self.iter().filter(move |(_, model)| is_one(model)).map(|(ix, _)| ix)
+    }
+
     /// How many kinds there are of edge nodes.
     pub(crate) fn node_kinds(&self) -> usize {
         let kinds = self.list.iter().filter_map(|model| model.kind.as_deref());

@@ -3,19 +3,16 @@
 use rustc_hash::FxHashSet;
 
 use super::refusals::Search;
-use super::state::{AssetStage, Children, Link, Looks, ModelStage, Tries};
+use super::state::{AssetStage, Children, Looks, ModelStage, Tries};
 use super::step::{Done, StepId};
 use super::{
     AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Output, Plan,
     RAREST,
 };
-use crate::sitewise::api::{Fault, FaultKind, Model, Page, State};
+use crate::sitewise::api::{Fault, FaultKind, Model, State};
 use crate::time::Instant;
 use crate::twin::assets::{AssetIx, Assets};
 use crate::twin::models::{ModelIx, Models};
-
-/// How often a model is described in vain before the start goes on without knowing what it has.
-const DESCRIPTIONS: u32 = 5;
 
 /// What can be done about a fault of the control plane.
 pub(super) enum Remedy {
@@ -62,8 +59,11 @@ impl Plan {
         }
         match job {
             Job::ListModels => self.models_listed(answer, models, now),
-            Job::ListAssets(list) => self.assets_listed(list as usize, answer, now),
+            Job::ListAssets(list) => {
+                self.assets_listed(list as usize, answer, models, assets, now);
+            }
             Job::Presence(list) => self.presence_read(list as usize, answer, now),
+            Job::Check(at) => self.checked(at, answer, assets, now),
             Job::LookUp(part) => self.looked_up(part, answer, now),
             Job::Model(ix) => self.model_answered(ix, answer, models, now),
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
@@ -95,17 +95,27 @@ impl Plan {
             ModelStage::Unknown | ModelStage::Failed => false,
         };
         let creating = state.stage == ModelStage::Absent;
-        let unlearned = self.learning.undescribed.contains(&ix);
-        let told = match &answer {
-            Ok(_) => true,
-            // The lists wait for SiteWise as well, however long it is away.
-            Err(fault) => match fault.kind {
-                FaultKind::Throttled | FaultKind::Unavailable => false,
-                _ => state.tries.count >= DESCRIPTIONS,
-            },
-        };
-        if unlearned && told {
-            self.learning.undescribed.remove(&ix);
+        let undescribed = self.learning.undescribed.contains(&ix);
+        match &answer {
+            Ok(_) if undescribed => {
+                let failed = state.tries.count > 0;
+                self.learning.undescribed.remove(&ix);
+                self.learning.some_read = true;
+                if self.learning.done {
+                    self.tell_more();
+                    if failed {
+                        self.read_again(now);
+                    }
+                }
+            }
+            Err(fault)
+                if undescribed
+                    && !(fault.kind == FaultKind::NotFound
+                        && self.is_missing(models.get(ix).id)) =>
+            {
+                return self.undescribed(ix, fault, models, now);
+            }
+            Ok(_) | Err(_) => {}
         }
         if let Err(Fault { kind: FaultKind::Invalid, message }) = &answer
             && writing
@@ -138,7 +148,10 @@ impl Plan {
                 }
             }
             Err(fault) if fault.kind == FaultKind::NotFound && !writing => {
-                self.learning.undescribed.remove(&ix);
+                self.model_gone(ix, models);
+                let Some(state) = self.models.get_mut(ix.0 as usize) else {
+                    return;
+                };
                 let named = format!("model {}", models.get(ix).name);
                 if state.taken && models.rename_taken(ix) {
                     self.problems.remove(&named);

@@ -29,6 +29,7 @@ impl Plan {
                 Step::ListAssets(list.model, list.token.clone())
             }
             Job::Presence(list) => self.read_presence(list)?,
+            Job::Check(at) => self.check_step(at)?,
             Job::LookUp(part) => self.read_part(part)?,
             Job::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
                 ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),

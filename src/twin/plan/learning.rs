@@ -9,10 +9,13 @@ use uuid::Uuid;
 use super::presence::{self, Before, PresenceList};
 use super::state::Tries;
 use super::step::Done;
+use super::unread::assets_of;
 use super::{Job, Output, Plan};
-use crate::sitewise::api::{Asset, Fault, FaultKind, ModelSummary, Page, State};
+use crate::delivery::point::Gate;
+use crate::sitewise::api::{Asset, Fault, ModelSummary, Page, State};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
+use crate::twin::assets::Assets;
 use crate::twin::models::{ModelIx, Models};
 
 /// An asset that SiteWise had before it was wanted.
@@ -31,6 +34,13 @@ pub struct KnownAsset {
     pub(super) active: bool,
 }
 
+impl KnownAsset {
+    /// The node or device that it stands for, if it stands for one.
+    pub fn stands_for(&self) -> Option<&Source> {
+        self.source.as_ref()
+    }
+}
+
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
 pub(super) struct Learning {
@@ -40,6 +50,12 @@ pub(super) struct Learning {
     /// Models of which it is not known what they have.
     pub(super) undescribed: BTreeSet<ModelIx>,
     pub(super) assets: Vec<AssetList>,
+    /// How many of these were not read to their end when all the rest was, and still are not.
+    pub(super) unlisted: usize,
+    /// Some model was described, or some of its assets listed: SiteWise can be reached.
+    pub(super) some_read: bool,
+    /// Assets that became known after all the rest was.
+    pub(super) late: Vec<Uuid>,
     /// Listed assets that stand for nodes and devices, whose presence is still to be asked for.
     pub(super) unasked: Vec<Uuid>,
     pub(super) presence: Vec<PresenceList>,
@@ -56,6 +72,10 @@ pub(super) struct AssetList {
     /// The page that comes next.
     pub(super) token: Option<String>,
     pub(super) done: bool,
+    /// It is read once more, to see whether the model is still there.
+    pub(super) again: bool,
+    /// SiteWise says that it does not know the model.
+    pub(super) missing: bool,
     pub(super) tries: Tries,
 }
 
@@ -126,70 +146,108 @@ impl Plan {
             self.known_models.insert(model.id, model.clone());
             self.follow_models(ix, models);
             self.learning.undescribed.insert(ix);
-            let list =
-                AssetList { model: model.id, token: None, done: false, tries: Tries::default() };
+            let list = AssetList {
+                model: model.id,
+                token: None,
+                done: false,
+                again: false,
+                missing: false,
+                tries: Tries::default(),
+            };
             self.touch(Job::ListAssets(self.learning.assets.len() as u32));
             self.learning.assets.push(list);
         }
     }
 
-    pub(super) fn assets_listed(&mut self, list: usize, answer: Result<Done, Fault>, now: Instant) {
+    pub(super) fn assets_listed(
+        &mut self,
+        list: usize,
+        answer: Result<Done, Fault>,
+        models: &Models,
+        assets: &Assets,
+        now: Instant,
+    ) {
         let Some(state) = self.learning.assets.get_mut(list) else {
             return;
         };
         match answer {
+            // It is there: what it has was read before.
+            Ok(Done::Assets(_)) if state.done => state.again = false,
             Ok(Done::Assets(Page { items, next })) => {
-                state.tries = Tries::default();
+                let failed = std::mem::take(&mut state.tries).count > 0;
+                (state.missing, state.again) = (false, false);
                 state.done = next.is_none();
                 state.token = next;
-                for Asset { id, name, model, description, state, .. } in items {
-                    // One that its model's growth locks takes values all the same.
-                    let active = matches!(state, State::Active | State::Updating);
-                    let source = presence::source(self.namespace, id, description.as_deref());
-                    let stands = source.is_some();
-                    let of = match stands {
-                        true => None,
-                        false => presence::instance_of(self.namespace, id, description.as_deref()),
-                    };
-                    let online = Before::Offline;
-                    let known = KnownAsset { name, model, source, online, told: None, active };
-                    // A page may repeat what an earlier one told.
-                    if let Entry::Vacant(place) = self.known_assets.entry(id) {
-                        place.insert(known);
-                        self.learning.unasked.extend(stands.then_some(id));
-                        if let Some(of) = of {
-                            self.learning.instances.entry(of).or_default().push(id);
-                        }
+                let (model, done) = (state.model, state.done);
+                for asset in items {
+                    self.know(asset, assets);
+                }
+                self.learning.some_read = true;
+                if failed {
+                    let name = self.known_models.get(&model).map(|model| assets_of(&model.name));
+                    name.map(|subject| self.problems.remove(&subject));
+                    if self.learning.done {
+                        self.read_again(now);
                     }
                 }
-                self.finish_learning();
+                if done || !self.learning.done {
+                    self.finish_learning();
+                }
             }
             Ok(_) => {}
-            // The model has gone meanwhile, and its assets with it.
-            Err(Fault { kind: FaultKind::NotFound, .. }) => {
-                state.done = true;
-                self.finish_learning();
+            Err(fault) => self.unlisted(list, fault, models, now),
+        }
+    }
+
+    /// SiteWise has an asset.
+    pub(super) fn know(&mut self, asset: Asset, assets: &Assets) {
+        let Asset { id, name, model, description, state, .. } = asset;
+        // What was made meanwhile is known.
+        if self.learning.done && assets.by_id(id).is_some() {
+            return;
+        }
+        // One that its model's growth locks takes values all the same.
+        let active = matches!(state, State::Active | State::Updating);
+        let source = presence::source(self.namespace, id, description.as_deref());
+        let stands = source.is_some();
+        let of = match stands {
+            true => None,
+            false => presence::instance_of(self.namespace, id, description.as_deref()),
+        };
+        let online = Before::Offline;
+        let known = KnownAsset { name, model, source, online, told: None, active };
+        // A page may repeat what an earlier one told.
+        if let Entry::Vacant(place) = self.known_assets.entry(id) {
+            place.insert(known);
+            self.learning.unasked.extend(stands.then_some(id));
+            if let Some(of) = of {
+                self.learning.instances.entry(of).or_default().push(id);
             }
-            Err(fault) => {
-                let tries = Tries { count: state.tries.count, at: now };
-                let tries = self.again(tries, now);
-                if let Some(state) = self.learning.assets.get_mut(list) {
-                    state.tries = tries;
-                }
-                self.problem("list assets".into(), fault.message);
+            if self.learning.done {
+                self.learning.late.push(id);
+                // An earlier process may have left values for it.
+                self.outputs.extend(active.then_some(Output::Open(Gate::Asset(id))));
             }
         }
     }
 
+    /// All is known, or all but what cannot be read.
     pub(super) fn finish_learning(&mut self) {
-        let listed = self.learning.assets.iter().all(|list| list.done)
-            && self.learning.undescribed.is_empty();
-        let listed = self.learning.models_done && listed;
-        self.ask_presence(listed);
-        if listed && self.presence_known() && !self.learning.done {
+        let unlisted = || self.learning.assets.iter().filter(|list| !list.done);
+        let mut undescribed =
+            self.learning.undescribed.iter().filter_map(|ix| self.models.get(ix.0 as usize));
+        let listed = self.learning.models_done
+            && unlisted().all(|list| self.is_enough(&list.tries))
+            && undescribed.all(|state| self.is_enough(&state.tries));
+        let count = unlisted().count();
+        self.ask_presence(listed || self.learning.done);
+        if self.learning.done {
+            self.learning.unlisted = count;
+            self.tell_more();
+        } else if listed && self.presence_known() {
             self.learning.done = true;
+            self.learning.unlisted = count;
             self.problems.remove("list asset models");
-            self.problems.remove("list assets");
             self.outputs.push_back(Output::Learned);
         }
     }

@@ -1,7 +1,5 @@
 //! Where assets hang: under their parents, as far as these take them.
 
-use rustc_hash::FxHashSet;
-
 use super::answers::{Remedy, remedy};
 use super::lanes::Lane;
 use super::state::{AssetStage, Children, Link, Tries};
@@ -176,10 +174,12 @@ impl Plan {
                 let Children::Reading { tries, .. } = &state.children else { return };
                 let count = tries.count;
                 let again = self.again_by(&fault, Tries { count, at: now }, now);
-                if let Some(Children::Reading { tries, .. }) =
+                if let Some(Children::Reading { tries, token, .. }) =
                     self.assets.get_mut(ix.0 as usize).map(|state| &mut state.children)
                 {
                     *tries = again;
+                    // SiteWise may not know any more where it was.
+                    token.take_if(|_| count > 5);
                 }
                 self.problem(
                     format!("children of asset {}", assets.get(ix).address),

@@ -22,13 +22,14 @@ impl Plan {
             Job::ListModels if self.learning.models_done => Next::Nothing,
             Job::ListModels => after(&self.learning.tries, now, Lane::ListModels),
             Job::ListAssets(list) => match self.learning.assets.get(list as usize) {
-                Some(list) if !list.done => after(&list.tries, now, Lane::ListAssets),
+                Some(list) if !list.done || list.again => after(&list.tries, now, Lane::ListAssets),
                 _ => Next::Nothing,
             },
             Job::Presence(list) => match self.presence_list(list) {
                 Some(list) if !list.done => after(&list.tries, now, Lane::ReadPresence),
                 _ => Next::Nothing,
             },
+            Job::Check(at) => self.next_of_check(at, now),
             Job::LookUp(part) => match self.look_up_tries(part) {
                 Some(tries) => after(tries, now, Lane::LookUp),
                 None => Next::Nothing,
@@ -97,6 +98,8 @@ impl Plan {
     /// Whether a child's model is on its way, so that its parent's should wait for it.
     fn is_coming(&self, child: ModelIx) -> bool {
         self.models.get(child.0 as usize).is_some_and(|state| match state.stage {
+            // One that cannot be read may never be.
+            ModelStage::Unknown if self.is_undescribed(child) => false,
             ModelStage::Absent | ModelStage::Unknown => true,
             ModelStage::Active | ModelStage::Failed | ModelStage::Mending => false,
         })

@@ -109,7 +109,7 @@ impl Plan {
     }
 
     /// Whether it is known of all assets that are listed.
-    pub(super) fn presence_known(&self) -> bool {
+    pub fn presence_known(&self) -> bool {
         self.learning.unasked.is_empty() && self.learning.presence.iter().all(|list| list.done)
     }
 

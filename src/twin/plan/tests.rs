@@ -57,6 +57,7 @@ impl Rig {
                     }
                     Output::Open(_)
                     | Output::Learned
+                    | Output::More
                     | Output::NoPlace(..)
                     | Output::Gone(_)
                     | Output::LookedUp { .. } => {

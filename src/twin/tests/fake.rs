@@ -66,6 +66,8 @@ pub(crate) struct FakeSiteWise {
     pub(crate) unwritable: Option<FaultKind>,
     /// Why values cannot be read.
     pub(crate) unreadable: Option<FaultKind>,
+    /// Why models or assets cannot be described.
+    pub(crate) undescribable: BTreeMap<Uuid, FaultKind>,
     /// Why assets of a model, or what hangs under an asset, cannot be listed.
     pub(crate) unlistable: BTreeMap<Uuid, FaultKind>,
     /// Properties whose values alone cannot be.
@@ -95,7 +97,10 @@ impl FakeSiteWise {
                 });
                 Ok(Done::Models(page(items.collect(), token)))
             }
-            Step::DescribeModel(id) => self.describe_model(id),
+            Step::DescribeModel(id) => match self.undescribable.get(&id) {
+                Some(kind) => Err(fault(*kind, "it cannot be described")),
+                None => self.describe_model(id),
+            },
             Step::CreateModel(create) => {
                 let taken = self.models.values().any(|model| model.name == create.name);
                 if taken || self.models.contains_key(&create.id) {
@@ -159,6 +164,7 @@ impl FakeSiteWise {
                 self.updated(grow.model, grown)
             }
             Step::ListAssets(model, token) => {
+                self.listable(model)?;
                 let of_model = self.assets.iter().filter(|(_, asset)| asset.model == model);
                 Ok(Done::Assets(page(of_model.map(|(id, asset)| asset.tell(*id)).collect(), token)))
             }
@@ -184,6 +190,9 @@ impl FakeSiteWise {
                 Ok(Done::Accepted)
             }
             Step::DescribeAsset(id) => {
+                if let Some(kind) = self.undescribable.get(&id) {
+                    return Err(fault(*kind, "it cannot be described"));
+                }
                 let asset = self.assets.get_mut(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
                 let told = asset.tell(id);
                 asset.looks = asset.looks.saturating_sub(1);

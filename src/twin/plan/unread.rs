@@ -1,0 +1,295 @@
+//! What SiteWise does not let us read at the start: a model, or the list of its assets.
+//!
+//! All else goes on, and it is asked for ever more rarely. An asset of which the lists do not tell
+//! may be there under the model whose list is missing, so it is looked at alone: until that is
+//! answered nothing is made of it.
+
+use std::collections::BTreeMap;
+
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
+
+use super::lanes::Lane;
+use super::needs::after;
+use super::state::Tries;
+use super::step::{Done, Step};
+use super::{Job, Next, Output, Plan};
+use crate::sitewise::api::{Fault, FaultKind};
+use crate::time::Instant;
+use crate::twin::assets::Assets;
+use crate::twin::models::{ModelIx, Models};
+
+/// How often a model is described, or its assets are listed, in vain before the rest goes on.
+const TRIES: u32 = 5;
+/// So many assets are looked at before it is told what was found, unless there are no more.
+const TOGETHER: usize = 64;
+
+/// Assets that are looked at alone.
+#[derive(Debug, Default)]
+pub(super) struct Checks {
+    checks: BTreeMap<u64, Check>,
+    of: FxHashMap<Uuid, u64>,
+    count: u64,
+    /// How many were not answered at all yet.
+    unanswered: usize,
+}
+
+#[derive(Debug)]
+struct Check {
+    asset: Uuid,
+    /// What it stands for.
+    address: String,
+    answered: bool,
+    /// SiteWise does not have it.
+    absent: bool,
+    tries: Tries,
+}
+
+impl Plan {
+    /// Whether anything is unread that SiteWise had at the start.
+    pub fn has_unread(&self) -> bool {
+        !self.learning.undescribed.is_empty() || self.has_unlisted()
+    }
+
+    /// Whether it is not known what SiteWise has of a model that it had at the start.
+    pub fn is_undescribed(&self, model: ModelIx) -> bool {
+        self.learning.undescribed.contains(&model)
+    }
+
+    fn has_unlisted(&self) -> bool {
+        self.learning.unlisted > 0
+    }
+
+    /// Whether an asset of which SiteWise did not tell may be there all the same.
+    pub fn is_unsure(&self, asset: Uuid) -> bool {
+        let absent = || {
+            let check = self.checks.of.get(&asset).and_then(|at| self.checks.checks.get(at));
+            check.is_some_and(|check| check.absent)
+        };
+        self.has_unlisted() && !self.known_assets.contains_key(&asset) && !absent()
+    }
+
+    /// Looks whether an asset is there, for which nothing may be made before.
+    pub fn check(&mut self, asset: Uuid, address: &str) {
+        if self.checks.of.contains_key(&asset) {
+            return;
+        }
+        let at = self.checks.count;
+        self.checks.count += 1;
+        self.checks.of.insert(asset, at);
+        let address = address.to_owned();
+        let (answered, absent, tries) = (false, false, Tries::default());
+        let check = Check { asset, address, answered, absent, tries };
+        self.checks.unanswered += 1;
+        self.checks.checks.insert(at, check);
+        self.touch(Job::Check(at));
+    }
+
+    /// Nobody needs to know of an asset any more.
+    pub fn forget_check(&mut self, asset: Uuid) {
+        let Some(at) = self.checks.of.remove(&asset) else { return };
+        let Some(check) = self.checks.checks.remove(&at) else { return };
+        self.checks.unanswered -= usize::from(!check.answered);
+        self.problems.remove(&format!("asset {}", check.address));
+    }
+
+    /// The assets that became known since the start, or since this was asked.
+    pub fn take_late(&mut self) -> Vec<Uuid> {
+        std::mem::take(&mut self.learning.late)
+    }
+
+    pub(super) fn next_of_check(&self, at: u64, now: Instant) -> Next {
+        match self.checks.checks.get(&at) {
+            Some(check) if !check.absent && self.is_unsure(check.asset) => {
+                after(&check.tries, now, Lane::DescribeAsset)
+            }
+            _ => Next::Nothing,
+        }
+    }
+
+    pub(super) fn check_step(&self, at: u64) -> Option<Step> {
+        self.checks.checks.get(&at).map(|check| Step::DescribeAsset(check.asset))
+    }
+
+    pub(super) fn checked(
+        &mut self,
+        at: u64,
+        answer: Result<Done, Fault>,
+        assets: &Assets,
+        now: Instant,
+    ) {
+        let Some(check) = self.checks.checks.get_mut(&at) else { return };
+        let first = !std::mem::replace(&mut check.answered, true);
+        self.checks.unanswered -= usize::from(first);
+        // Not for each of ten thousand.
+        let tells = !first || self.checks.unanswered.is_multiple_of(TOGETHER);
+        let subject = format!("asset {}", check.address);
+        match answer {
+            Ok(Done::Asset(asset)) => {
+                self.problems.remove(&subject);
+                self.know(asset, assets);
+            }
+            Ok(_) => {}
+            Err(Fault { kind: FaultKind::NotFound, .. }) => {
+                check.absent = true;
+                self.problems.remove(&subject);
+            }
+            Err(fault) => {
+                let tries = Tries { count: check.tries.count, at: now };
+                let tries = self.rarer(tries, now);
+                if let Some(check) = self.checks.checks.get_mut(&at) {
+                    check.tries = tries;
+                }
+                let why = format!(
+                    "{}; it may be there, of a model whose assets cannot be listed, so that nothing \
+                     is made of its machine, and its values wait as long as there is room; allow \
+                     the bridge iotsitewise:ListAssets or iotsitewise:DescribeAsset for it",
+                    fault.message
+                );
+                self.problem(subject, why);
+            }
+        }
+        if tells {
+            self.finish_learning();
+        }
+    }
+
+    /// Whether the rest goes on without what was tried so often. Where nothing can be read at all
+    /// it is SiteWise that is away.
+    pub(super) fn is_enough(&self, tries: &Tries) -> bool {
+        self.learning.some_read && tries.count >= TRIES
+    }
+
+    /// One more vain try to read what SiteWise has.
+    fn unread_again(&mut self, count: u32, now: Instant) -> Tries {
+        let tries = Tries { count, at: now };
+        if self.learning.done { self.rarer(tries, now) } else { self.again(tries, now) }
+    }
+
+    /// A model could not be described that was never described.
+    pub(super) fn undescribed(
+        &mut self,
+        ix: ModelIx,
+        fault: &Fault,
+        models: &Models,
+        now: Instant,
+    ) {
+        let Some(count) = self.models.get(ix.0 as usize).map(|state| state.tries.count) else {
+            return;
+        };
+        let tries = self.unread_again(count, now);
+        if let Some(state) = self.models.get_mut(ix.0 as usize) {
+            state.tries = tries;
+        }
+        let model = models.get(ix);
+        let why = format!(
+            "{}; nothing is written to it, and values of its machines wait, as do new machines that \
+             may be of its kind, all others go on; allow the bridge iotsitewise:DescribeAssetModel \
+             for it",
+            fault.message
+        );
+        self.problem(format!("model {}", model.name), why);
+        // Gone is what has no list either.
+        let list = self.learning.assets.iter().position(|list| list.model == model.id);
+        if fault.kind == FaultKind::NotFound
+            && let Some(at) = list
+            && let Some(list) = self.learning.assets.get_mut(at)
+        {
+            list.again = true;
+            self.touch(Job::ListAssets(at as u32));
+        }
+    }
+
+    /// The assets of a model could not be listed.
+    pub(super) fn unlisted(&mut self, at: usize, fault: Fault, models: &Models, now: Instant) {
+        let Some(list) = self.learning.assets.get_mut(at) else { return };
+        let first = fault.kind == FaultKind::NotFound && !list.missing;
+        list.again = false;
+        list.missing = fault.kind == FaultKind::NotFound;
+        if list.done && !list.missing {
+            return;
+        }
+        let (count, model) = (list.tries.count, list.model);
+        let tries = self.unread_again(count, now);
+        if let Some(list) = self.learning.assets.get_mut(at) {
+            list.tries = tries;
+            if count >= TRIES {
+                // SiteWise may not know any more where it was.
+                list.token = None;
+            }
+        }
+        let Some(ix) = models.by_id(model) else { return };
+        if first {
+            // It may have gone meanwhile, and its assets with it: look.
+            self.doubt_model(ix, now);
+            if let Some(state) = self.models.get_mut(ix.0 as usize)
+                && self.learning.undescribed.contains(&ix)
+            {
+                state.tries.at = now;
+                self.touch(Job::Model(ix));
+            }
+        }
+        let why = format!(
+            "{}; what hangs on it is looked at one by one, and whose asset cannot be found waits, \
+             all others go on; allow the bridge iotsitewise:ListAssets for it",
+            fault.message
+        );
+        self.problem(assets_of(&models.get(ix).name), why);
+    }
+
+    /// Whether SiteWise says that a model has no list of assets.
+    pub(super) fn is_missing(&self, model: Uuid) -> bool {
+        self.learning.assets.iter().any(|list| list.model == model && list.missing)
+    }
+
+    /// A model has gone, and its assets with it.
+    pub(super) fn model_gone(&mut self, ix: ModelIx, models: &Models) {
+        self.learning.undescribed.remove(&ix);
+        let model = models.get(ix);
+        let mut lists = self.learning.assets.iter_mut();
+        if let Some(list) = lists.find(|list| list.model == model.id && list.missing) {
+            list.done = true;
+            self.problems.remove(&assets_of(&model.name));
+        }
+        self.problems.remove(&format!("model {}", model.name));
+        self.finish_learning();
+    }
+
+    /// A part was read that could not be read before: others may be as well.
+    pub(super) fn read_again(&mut self, now: Instant) {
+        self.learning.some_read = true;
+        for ix in self.learning.undescribed.clone() {
+            if let Some(state) = self.models.get_mut(ix.0 as usize) {
+                state.tries.at = now;
+                self.touch(Job::Model(ix));
+            }
+        }
+        for at in 0..self.learning.assets.len() {
+            if let Some(list) = self.learning.assets.get_mut(at)
+                && !list.done
+            {
+                list.tries.at = now;
+                self.touch(Job::ListAssets(at as u32));
+            }
+        }
+        let checks: Vec<_> = self.checks.checks.keys().copied().collect();
+        for at in checks {
+            if let Some(check) = self.checks.checks.get_mut(&at) {
+                check.tries.at = now;
+            }
+            self.touch(Job::Check(at));
+        }
+    }
+
+    /// More is known than when all the rest was.
+    pub(super) fn tell_more(&mut self) {
+        if !self.outputs.contains(&Output::More) {
+            self.outputs.push_back(Output::More);
+        }
+    }
+}
+
+/// The subject under which people find that the assets of a model cannot be listed.
+pub(super) fn assets_of(model: &str) -> String {
+    format!("assets of model {model}")
+}

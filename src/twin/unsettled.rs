@@ -1,0 +1,188 @@
+//! Nodes and devices that wait although SiteWise is learned: an asset of theirs may be under a
+//! model whose assets cannot be listed, or they may belong to a kind that cannot be described.
+//!
+//! To go on would be to give an asset a model that it does not have, or to make a second model of
+//! their kind. Their events are held, all others are followed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use uuid::Uuid;
+
+use super::held::source_of;
+use super::identity::Address;
+use super::layout;
+use super::models::Founding;
+use super::{Config, Nested, Output, Twin};
+use crate::sparkplug::address::Source;
+use crate::sparkplug::event::{Content, Event, Metric};
+use crate::time::Now;
+
+/// They, with what they wait for; bounded by what is held of them.
+#[derive(Debug, Default)]
+pub(super) struct Unsettled(BTreeMap<Source, Wait>);
+
+#[derive(Debug, Default)]
+struct Wait {
+    /// These assets may be there or not.
+    assets: BTreeSet<Uuid>,
+    /// Its plain metrics are like those of no kind that is known.
+    kinless: bool,
+}
+
+impl Twin {
+    /// Whether an event is to wait.
+    pub(super) fn is_to_wait(&mut self, event: &Event) -> bool {
+        let source = source_of(event);
+        let behind = self.unsettled.holds(source);
+        if !behind && !self.writer.world.plan.has_unread() {
+            return false;
+        }
+        let metrics = match event {
+            Event::Birth(birth) => &*birth.metrics,
+            // Who dies has an asset below that of its node.
+            Event::Death(_) => &[],
+            Event::Data(_) => {
+                if behind {
+                    self.unsettled.0.entry(source.clone()).or_default();
+                }
+                return behind;
+            }
+        };
+        let wait = self.wait_of(source, metrics);
+        let waits = behind || !self.is_over(source, &wait);
+        if waits {
+            self.look_for(source, metrics, &wait);
+            // What is held of it is followed as well.
+            let mut held = Wait::default();
+            if self.unsettled.contains(source) {
+                for birth in self.held.births(source) {
+                    held.assets.extend(self.wait_of(source, &birth.metrics).assets);
+                }
+            }
+            held.assets.extend(wait.assets);
+            held.kinless = match event {
+                Event::Birth(_) => wait.kinless,
+                _ => self.unsettled.0.get(source).is_some_and(|before| before.kinless),
+            };
+            self.unsettled.0.insert(source.clone(), held);
+        }
+        waits
+    }
+
+    /// More is known of what SiteWise had at the start.
+    pub(super) fn go_on(&mut self, now: Now) {
+        // It is told again once it is known who of them was online.
+        if !self.writer.world.plan.presence_known() {
+            return;
+        }
+        let late = self.writer.world.take_late();
+        let mut free = BTreeSet::new();
+        let mut settled = BTreeSet::new();
+        let mut unsettled = std::mem::take(&mut self.unsettled);
+        // A node comes before its devices.
+        for (source, wait) in &mut unsettled.0 {
+            let known = wait.assets.extract_if(.., |asset| !self.is_unsure(*asset));
+            settled.extend(known);
+            let waits_for_node =
+                node_of(source).is_some_and(|node| self.unsettled.0.contains_key(&node));
+            if !waits_for_node && self.is_over(source, wait) {
+                free.insert(source.clone());
+            } else {
+                self.unsettled.0.insert(source.clone(), std::mem::take(wait));
+            }
+        }
+        for (event, sent) in self.held.take(&free) {
+            self.follow(event, &sent, now);
+        }
+        settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
+        let behind = self.held.take_behind(|source| free.contains(source));
+        self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
+        self.expect(&late);
+    }
+
+    fn is_unsure(&self, asset: Uuid) -> bool {
+        !self.writer.world.is_wanted(asset) && self.writer.world.plan.is_unsure(asset)
+    }
+
+    /// Whether there is nothing left to wait for but a node.
+    fn is_over(&self, source: &Source, wait: &Wait) -> bool {
+        let world = &self.writer.world;
+        let may_be_kin = || {
+            let mut kinds = world.models.kinds_for(source);
+            kinds.any(|kind| world.plan.is_undescribed(kind))
+        };
+        wait.assets.is_empty()
+            && world.plan.presence_known()
+            && !(wait.kinless && !world.has_asset(source) && may_be_kin())
+    }
+
+    fn wait_of(&self, source: &Source, metrics: &[Metric]) -> Wait {
+        let all = addresses(source, metrics, &self.config);
+        let ids = all.into_iter().map(|(asset, _)| asset);
+        let tags = layout::tags(&self.config, metrics);
+        let founding = Founding { founder: source, tags: &tags };
+        let kinless = !tags.is_empty()
+            && self.config.kinds.find(source).is_none()
+            && self.writer.world.models.alike(founding).is_none();
+        Wait { assets: ids.filter(|asset| self.is_unsure(*asset)).collect(), kinless }
+    }
+
+    /// Asks SiteWise for the assets that are waited for.
+    fn look_for(&mut self, source: &Source, metrics: &[Metric], wait: &Wait) {
+        for (asset, address) in addresses(source, metrics, &self.config) {
+            if wait.assets.contains(&asset) {
+                self.writer.world.plan.check(asset, &address);
+            }
+        }
+    }
+}
+
+impl Unsettled {
+    /// Whether a source waits.
+    pub(super) fn contains(&self, source: &Source) -> bool {
+        self.0.contains_key(source)
+    }
+
+    /// Whether what a source says waits for what was said before it: by itself or by its node.
+    fn holds(&self, source: &Source) -> bool {
+        self.0.contains_key(source)
+            || node_of(source).is_some_and(|node| self.0.contains_key(&node))
+    }
+}
+
+/// The node of a device.
+fn node_of(source: &Source) -> Option<Source> {
+    source.device.as_ref()?;
+    Some(Source { edge: source.edge.clone(), device: None })
+}
+
+/// The assets of which a source speaks, those above it among them, with what people call them.
+fn addresses(source: &Source, metrics: &[Metric], config: &Config) -> Vec<(Uuid, String)> {
+    let namespace = config.namespace;
+    let group = &source.edge.group;
+    let mut all = vec![(namespace.asset(&Address::Group(group)), group.to_string())];
+    for of in node_of(source).iter().chain([source]) {
+        all.push((namespace.asset(&Address::Source(of)), of.to_string()));
+    }
+    let mut add = |path: &[&str]| {
+        let asset = namespace.asset(&Address::Instance(source, path));
+        all.push((asset, format!("{source}/{}", path.join("/"))));
+    };
+    for metric in metrics {
+        instances(metric, &[], config.nested, &mut add);
+    }
+    all
+}
+
+/// The instance that a metric is, and those within it that have assets of their own.
+fn instances(metric: &Metric, above: &[&str], nested: Nested, add: &mut impl FnMut(&[&str])) {
+    let Content::Instance(instance) = &metric.content else { return };
+    let mut path = above.to_vec();
+    path.push(&metric.name);
+    add(&path);
+    if nested == Nested::Child {
+        for member in &instance.members {
+            instances(member, &path, nested, add);
+        }
+    }
+}
