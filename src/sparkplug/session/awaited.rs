@@ -1,5 +1,6 @@
 //! A node without a birth: one never seen, one that died, one that is expected back.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::past::Past;
@@ -181,7 +182,10 @@ impl Awaited {
     }
 
     pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
-        self.devices = devices.iter().take(limits::DEVICES).cloned().collect();
+        // Those that were heard here stay.
+        let known: BTreeSet<_> = self.devices.iter().cloned().collect();
+        self.devices.extend(devices.iter().filter(|device| !known.contains(*device)).cloned());
+        self.devices.truncate(limits::DEVICES);
         if matches!(self.expectation, Expectation::None | Expectation::Hoped) {
             self.expectation = Expectation::Unasked;
         }

@@ -324,3 +324,21 @@ fn an_expected_node_that_speaks_once_and_then_no_more_is_dead() {
     let outputs = stage.look();
     assert!(outputs.iter().any(|output| output.contains("death g/n silent")), "{outputs:?}");
 }
+
+/// SiteWise tells later than the plant who was online before the start.
+#[test]
+fn a_device_born_here_dies_with_its_node_though_sitewise_has_the_node_alone() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let a = || [Metric::new("a", 1_i32)];
+    stage.send(&edge.nbirth(stage.time(), a()));
+    stage.send(&edge.dbirth("d", stage.time(), a()));
+    let damaged = edge.nbirth(stage.time(), a());
+    stage.send(&Message { payload: vec![0xff], ..damaged });
+    stage.send(&edge.ndeath());
+    stage.host.expect(edge.node(), &[], stage.now);
+    stage.pass(secs(20));
+    let told = stage.look();
+    let died = told.iter().any(|line| line.starts_with("death g/n/d "));
+    assert!(died, "{told:?}");
+}
