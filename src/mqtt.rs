@@ -11,6 +11,7 @@ mod failure;
 mod frames;
 mod inbox;
 mod options;
+mod pauses;
 mod session;
 mod sieve;
 mod tls;

@@ -3,7 +3,6 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use tokio::select;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep};
@@ -12,20 +11,13 @@ use tracing::{debug, info, warn};
 
 use super::inbox::{Figures, Inbox};
 use super::options::{Template, Who};
+use super::pauses::Pauses;
 use super::session::{End, Session};
 use super::{Error, Inbound};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::message::Message;
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
-
-/// The first pause between sessions; jitter up to doubles it.
-const SHORTEST_PAUSE: Duration = Duration::from_millis(250);
-/// The longest pause; jitter up to doubles it.
-const LONGEST_PAUSE: Duration = Duration::from_secs(15);
-/// A session that lasts this long makes the next pause short again. One that is ended over and
-/// over, by another client with the same identifier, does not.
-const STEADY_SESSION: Duration = Duration::from_secs(60);
 
 /// The connection to one MQTT server.
 pub struct Connection {
@@ -106,7 +98,7 @@ impl Connection {
     ) {
         let figures = self.figures.clone();
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
-        let mut pauses = pauses();
+        let mut pauses = Pauses::new(RandomState::new().hash_one(()));
         let mut reported = None;
         let mut last_time = Timestamp::default();
         while discard(&mut outbound) && !shutdown.is_cancelled() {
@@ -133,10 +125,7 @@ impl Connection {
                     return;
                 }
             };
-            if began.elapsed() >= STEADY_SESSION {
-                pauses = self::pauses();
-            }
-            let pause = pauses.next().unwrap_or(LONGEST_PAUSE);
+            let pause = pauses.after(announced.then(|| began.elapsed()));
             let reason = failure.explain(&self.url);
             figures.set_trouble(Some(&reason));
             if announced {
@@ -177,14 +166,4 @@ async fn wait(
         () = discard_all => false,
         () = sleep(pause) => true,
     }
-}
-
-fn pauses() -> ExponentialBackoff {
-    ExponentialBuilder::new()
-        .with_min_delay(SHORTEST_PAUSE)
-        .with_max_delay(LONGEST_PAUSE)
-        .without_max_times()
-        .with_jitter()
-        .with_jitter_seed(RandomState::new().hash_one(()))
-        .build()
 }
