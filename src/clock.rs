@@ -11,49 +11,83 @@ pub(crate) fn wall() -> Timestamp {
 }
 
 /// Both clocks, the one that never goes back from a start of its own.
+///
+/// The wall clock may be stepped at any time. What time it is at SiteWise is therefore carried on
+/// by the other one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: tokio::time::Instant,
+    /// The same moment, for the wall clock to be held against.
+    began: std::time::Instant,
+    /// What the wall clock showed then.
+    first: i64,
+    /// What time it was then by what is known now; none before SiteWise has told the time.
+    base: Option<i64>,
     /// By how many milliseconds the wall clock is ahead of SiteWise's, where that is too much.
     ahead: i64,
+    clocks: Clocks,
 }
 
 /// More than SiteWise's clock and ours may differ, in milliseconds.
 pub(crate) const APART: u64 = 60_000;
 /// What an answer's way may take of that, and the whole seconds that it tells the time in.
 const ROUGHLY: u64 = 5_000;
+/// What two clocks that are read one after the other may differ for that alone.
+const JITTER: u64 = 10;
 
 impl Clock {
     /// Starts now.
     pub(crate) fn start() -> Self {
-        Self { start: tokio::time::Instant::now(), ahead: 0 }
+        let (start, began) = (tokio::time::Instant::now(), std::time::Instant::now());
+        let first = wall().as_millis();
+        Self { start, began, first, base: None, ahead: 0, clocks: Clocks::Agree }
     }
 
     /// What both show.
     pub(crate) fn now(self) -> Now {
-        let wall = Timestamp::from_millis(wall().as_millis().saturating_sub(self.ahead));
+        let wall = match self.base {
+            Some(base) => Timestamp::from_millis(base).plus(self.began.elapsed()),
+            None => wall(),
+        };
         Now { instant: Instant::from_start(self.start.elapsed()), wall }
     }
 
-    /// The wall clock is ahead of SiteWise's by so many milliseconds. Where that is more than a
-    /// minute it is SiteWise's time that goes from here on. Gives back whether they agree, if that
-    /// has changed.
-    pub(crate) fn compare(&mut self, ahead: i64) -> Option<Clocks> {
-        let before = self.ahead;
-        let apart = ahead.unsigned_abs() > APART;
-        if !apart {
-            self.ahead = 0;
-        } else if ahead.abs_diff(before) > ROUGHLY {
-            self.ahead = ahead;
-        }
-        match (before != 0, apart) {
-            (false, true) => Some(Clocks::Differ),
-            (true, false) => Some(Clocks::Agree),
-            _ => None,
-        }
+    /// The wall clock is ahead of SiteWise's by so many milliseconds now; none before SiteWise has
+    /// told the time. Where that is more than a minute it is SiteWise's time that goes from here
+    /// on. Gives back whether they agree, if that has changed.
+    pub(crate) fn compare(&mut self, ahead: Option<i64>) -> Option<Clocks> {
+        self.hold(ahead, wall().minus(self.began.elapsed()).as_millis())
     }
 
-    /// By how many milliseconds the wall clock is ahead of SiteWise's; 0 where they agree.
+    /// As [`compare`](Self::compare), where the wall clock as it stands now showed `shown` at the
+    /// start.
+    fn hold(&mut self, ahead: Option<i64>, shown: i64) -> Option<Clocks> {
+        let before = self.clocks;
+        // Before SiteWise has told the time, a clock that was stepped may be right or wrong by that.
+        let off = ahead.unwrap_or(shown.saturating_sub(self.first));
+        self.clocks = if off.unsigned_abs() > APART { Clocks::Differ } else { Clocks::Agree };
+        if let Some(ahead) = ahead {
+            let (theirs, allowed, ahead) = match self.clocks {
+                Clocks::Agree => (shown, JITTER, 0),
+                Clocks::Differ => (shown.saturating_sub(ahead), ROUGHLY, ahead),
+            };
+            if self.base.is_none_or(|base| base.abs_diff(theirs) > allowed) {
+                self.base = Some(theirs);
+            }
+            if self.clocks == Clocks::Agree || self.ahead.abs_diff(ahead) > ROUGHLY {
+                self.ahead = ahead;
+            }
+        }
+        (self.clocks != before).then_some(self.clocks)
+    }
+
+    /// Whether the wall clock and SiteWise's agree, as far as is known.
+    pub(crate) fn clocks(self) -> Clocks {
+        self.clocks
+    }
+
+    /// By how many milliseconds the wall clock is ahead of SiteWise's; 0 where they agree, or that
+    /// is not known.
     pub(crate) fn ahead(self) -> i64 {
         self.ahead
     }
@@ -68,19 +102,56 @@ impl Clock {
 mod tests {
     use super::*;
 
+    const HOUR: i64 = 3_600_000;
+
     #[tokio::test]
     async fn a_clock_more_than_a_minute_off_shows_sitewise_s_time() {
         let mut clock = Clock::start();
         let off = |clock: Clock| wall().as_millis() - clock.now().wall.as_millis();
-        assert_eq!(clock.compare(59_000), None);
+        assert_eq!(clock.compare(Some(59_000)), None);
         assert!(off(clock).abs() < 1_000);
-        let hour = 3_600_000;
-        assert_eq!(clock.compare(hour), Some(Clocks::Differ));
-        assert!((off(clock) - hour).abs() < 1_000);
+        assert_eq!(clock.compare(Some(HOUR)), Some(Clocks::Differ));
+        assert!((off(clock) - HOUR).abs() < 1_000);
         // An answer that took its time does not step it.
-        assert_eq!((clock.compare(hour - 2_000), clock.ahead()), (None, hour));
-        assert_eq!(clock.compare(-hour), None);
-        assert!((off(clock) + hour).abs() < 1_000);
-        assert_eq!((clock.compare(1_000), clock.ahead()), (Some(Clocks::Agree), 0));
+        assert_eq!((clock.compare(Some(HOUR - 2_000)), clock.ahead()), (None, HOUR));
+        assert!((off(clock) - HOUR).abs() < 1_000);
+        assert_eq!(clock.compare(Some(-HOUR)), None);
+        assert!((off(clock) + HOUR).abs() < 1_000);
+        assert_eq!((clock.compare(Some(1_000)), clock.ahead()), (Some(Clocks::Agree), 0));
+        assert!(off(clock).abs() < 1_000);
+    }
+
+    /// Nine days ahead, and all that waited was too old; twenty minutes back, and all that came was
+    /// ahead of its time.
+    #[tokio::test]
+    async fn a_step_of_the_wall_clock_changes_nothing_in_what_is_judged() {
+        for step in [216 * HOUR, -HOUR / 3] {
+            let mut clock = Clock::start();
+            let right = clock.first;
+            assert_eq!(clock.hold(Some(300), right), None);
+            let before = clock.now().wall.as_millis();
+            // The last answer is carried on, so that the step shows at once.
+            assert_eq!(clock.hold(Some(300 + step), right + step), Some(Clocks::Differ));
+            assert!(clock.now().wall.as_millis() - before < 1_000);
+            assert!((clock.ahead() - step).abs() < 1_000);
+            // Back, or an answer that tells that it was right.
+            let mut back = clock;
+            assert_eq!(back.hold(Some(300), right), Some(Clocks::Agree));
+            assert_eq!(clock.hold(Some(200), right + step), Some(Clocks::Agree));
+            let now = clock.now().wall.as_millis();
+            assert!((now - before - step).abs() < 1_000);
+        }
+    }
+
+    #[tokio::test]
+    async fn after_a_step_before_sitewise_told_the_time_nothing_is_judged() {
+        let mut clock = Clock::start();
+        let first = clock.first;
+        assert_eq!(clock.hold(None, first + 30_000), None);
+        assert_eq!(clock.hold(None, first - HOUR), Some(Clocks::Differ));
+        assert_eq!((clock.clocks(), clock.ahead()), (Clocks::Differ, 0));
+        // The wall clock is all there is.
+        assert!((wall().as_millis() - clock.now().wall.as_millis()).abs() < 1_000);
+        assert_eq!(clock.hold(Some(1_000), first - HOUR), Some(Clocks::Agree));
     }
 }

@@ -33,7 +33,7 @@ use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
-use crate::time::{Instant, Now, Timestamp};
+use crate::time::{Clocks, Instant, Now, Timestamp};
 use crate::twin::plan::step::{Done, StepId};
 
 /// Messages taken from the queue in one turn, and how long a turn of them may take.
@@ -195,7 +195,8 @@ impl<S: SiteWise> Engine<S> {
         while let Some(message) = messages.recv().await {
             self.take_in(message);
         }
-        self.bridge.shut_down(self.clock.now());
+        let now = self.now();
+        self.bridge.shut_down(now);
         self.perform();
         self.servers.close();
         self.bridge.flush(self.clock.now());
@@ -249,7 +250,7 @@ impl<S: SiteWise> Engine<S> {
     }
 
     fn timeout(&mut self) {
-        let now = self.clock.now();
+        let now = self.now();
         self.bridge.handle_timeout(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT;
@@ -310,7 +311,7 @@ impl<S: SiteWise> Engine<S> {
 
     /// Takes one in. Returns when.
     fn take_in(&mut self, inbound: Inbound) -> Now {
-        let now = self.clock.now();
+        let now = self.now();
         if self.learning != Learning::Done {
             self.hear(&inbound, now.wall);
         }
@@ -340,8 +341,7 @@ impl<S: SiteWise> Engine<S> {
 
     fn answered(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
         ready.map_err(|_| Error::Task("put"))?;
-        self.compare_clocks();
-        let now = self.clock.now();
+        let now = self.now();
         while let Some(Answer { id, answer, .. }) = self.senders.next() {
             if let Err(fault) = &answer {
                 debug!(error = %fault, "values were not taken");
@@ -361,14 +361,14 @@ impl<S: SiteWise> Engine<S> {
             Ok(_) => debug!("{tried}"),
             Err(fault) => debug!(error = %fault, "{tried}: {fault}"),
         }
-        self.compare_clocks();
-        self.bridge.handle_done(id, answer, self.clock.now());
+        let now = self.now();
+        self.bridge.handle_done(id, answer, now);
         Ok(())
     }
 
     /// Performs all that the bridge wants, and feeds it from the outbox.
     fn perform(&mut self) {
-        let now = self.clock.now();
+        let now = self.now();
         while let Some(change) = self.outbox.poll() {
             match change {
                 Change::Full => self.note_full(now),
@@ -402,8 +402,8 @@ impl<S: SiteWise> Engine<S> {
         let bridge = &self.bridge;
         let oldest = now.wall.minus(limits::OLDEST_VALUE);
         // One that is too old is refused, whether its asset will ever be there or not.
-        // Before SiteWise has answered anything it is not known what time it is.
-        let judged = self.learning == Learning::Done;
+        // Before SiteWise has answered, or after a step of our clock, the time is not known.
+        let judged = self.learning == Learning::Done && self.clock.clocks() == Clocks::Agree;
         let passage = |point: &Point| match judged && point.time < oldest {
             true => Passage::Open,
             false => bridge.passage(point.stream),

@@ -121,8 +121,8 @@ pub trait SiteWise: Send + Sync + 'static {
         std::future::ready(None)
     }
 
-    /// By how many milliseconds our wall clock is ahead of SiteWise's, by its last answer; none
-    /// where that is not known.
+    /// By how many milliseconds our wall clock is ahead of SiteWise's now: what its last answer told
+    /// is carried on by the clock that nobody sets. None where that is not known.
     fn clock_ahead(&self) -> Option<i64> {
         None
     }

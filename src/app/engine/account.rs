@@ -10,7 +10,7 @@ use super::{Engine, Error, Learning};
 use crate::console::degraded;
 use crate::sitewise::api::{Fault, Quotas};
 use crate::sitewise::client::SiteWise;
-use crate::time::Clocks;
+use crate::time::{Clocks, Now};
 use crate::twin::counts::Dropped;
 
 impl<S: SiteWise> Engine<S> {
@@ -28,7 +28,8 @@ impl<S: SiteWise> Engine<S> {
         });
         self.quotas_told = told != Quotas::default();
         let quotas = self.report.quotas.or(told);
-        self.bridge.handle_quotas(&quotas, self.clock.now());
+        let now = self.now();
+        self.bridge.handle_quotas(&quotas, now);
         for (what, quota) in told.named() {
             if let Some(quota) = quota {
                 info!(quota, "the account's quota of {what} is {quota} a second");
@@ -37,20 +38,28 @@ impl<S: SiteWise> Engine<S> {
         Ok(())
     }
 
+    /// What time it is, after a look at whether the wall clock was stepped.
+    pub(super) fn now(&mut self) -> Now {
+        self.compare_clocks();
+        self.clock.now()
+    }
+
     /// SiteWise judges the times of values by its own clock.
-    pub(super) fn compare_clocks(&mut self) {
-        let Some(clocks) = self.sitewise.clock_ahead().and_then(|by| self.clock.compare(by)) else {
-            return;
-        };
+    fn compare_clocks(&mut self) {
+        let Some(clocks) = self.clock.compare(self.sitewise.clock_ahead()) else { return };
         self.bridge.handle_clocks(clocks);
-        match clocks {
-            Clocks::Differ => warn!(
-                clock.ahead_milliseconds = self.clock.ahead(),
+        match (clocks, self.clock.ahead()) {
+            (Clocks::Differ, 0) => warn!(
+                "this machine's clock was set while the bridge ran: until SiteWise has told the \
+                 time, nothing is refused for its time"
+            ),
+            (Clocks::Differ, ahead) => warn!(
+                clock.ahead_milliseconds = ahead,
                 "this machine's clock is {}: set it; meanwhile SiteWise's time is used, and \
                  nothing is refused for its time but by SiteWise",
-                degraded::off(self.clock.ahead())
+                degraded::off(ahead)
             ),
-            Clocks::Agree => info!("this machine's clock agrees with SiteWise's again"),
+            (Clocks::Agree, _) => info!("this machine's clock agrees with SiteWise's again"),
         }
     }
 

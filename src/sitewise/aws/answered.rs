@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use aws_sdk_iotsitewise::config::interceptors::AfterDeserializationInterceptorContextRef;
 use aws_sdk_iotsitewise::config::{ConfigBag, Intercept, RuntimeComponents};
@@ -18,6 +18,7 @@ use aws_smithy_types::date_time::Format;
 use serde::de::IgnoredAny;
 
 use crate::clock;
+use crate::time::Timestamp;
 
 /// What the answers of each operation have, as far as the bridge goes by it. Source: the API
 /// Reference, "required" members.
@@ -47,27 +48,39 @@ const SERVICE: &str = "IoTSiteWise";
 /// What stands for "not known yet".
 const UNKNOWN: i64 = i64::MIN;
 
-/// Looks at the answers, and keeps by how many milliseconds our clock is ahead of SiteWise's.
+/// Looks at the answers, and keeps what time it is at SiteWise: carried on by the clock that nobody
+/// sets, so that a step of the wall clock shows at once.
 #[derive(Clone, Debug)]
-pub(super) struct Answered(Arc<AtomicI64>);
+pub(super) struct Answered {
+    began: Instant,
+    /// What time it was there at `began`, in milliseconds.
+    theirs: Arc<AtomicI64>,
+}
 
 impl Answered {
     pub(super) fn new() -> Self {
-        Self(Arc::new(AtomicI64::new(UNKNOWN)))
+        Self { began: Instant::now(), theirs: Arc::new(AtomicI64::new(UNKNOWN)) }
     }
 
-    /// By how many milliseconds our clock is ahead; none before the first answer.
+    /// By how many milliseconds our wall clock is ahead now; none before the first answer.
     pub(super) fn ahead(&self) -> Option<i64> {
-        Some(self.0.load(Ordering::Relaxed)).filter(|ahead| *ahead != UNKNOWN)
+        let theirs = Some(self.theirs.load(Ordering::Relaxed)).filter(|known| *known != UNKNOWN)?;
+        Some(ahead_of(theirs, clock::wall(), self.began.elapsed()))
     }
 
     fn read_clock(&self, answer: &HttpResponse) {
         let said = answer.headers().get("date");
         let date = said.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(theirs) = date.and_then(|date| date.to_millis().ok()) {
-            self.0.store(clock::wall().as_millis().saturating_sub(theirs), Ordering::Relaxed);
+            let theirs = Timestamp::from_millis(theirs).minus(self.began.elapsed());
+            self.theirs.store(theirs.as_millis(), Ordering::Relaxed);
         }
     }
+}
+
+/// By how many milliseconds a wall clock is ahead of one that showed `theirs` so long ago.
+fn ahead_of(theirs: i64, wall: Timestamp, since: Duration) -> i64 {
+    wall.minus(since).as_millis().saturating_sub(theirs)
 }
 
 /// Requests are signed with SiteWise's time: one that is minutes off is refused.
@@ -120,4 +133,19 @@ fn check(operation: &str, body: &[u8]) -> Result<(), BoxError> {
 fn required(operation: &str) -> &'static [&'static str] {
     let found = MEMBERS.iter().find(|(name, _)| *name == operation);
     found.map_or(&[], |(_, members)| members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// It was taken from the wall clock once an answer, so that a step was not seen before the next.
+    #[test]
+    fn a_step_of_the_wall_clock_shows_before_the_next_answer() {
+        let wall = Timestamp::from_millis(1_700_000_000_000);
+        let (theirs, hour) = (wall.as_millis() - 400, Duration::from_secs(3_600));
+        assert_eq!(ahead_of(theirs, wall.plus(hour), hour), 400);
+        assert_eq!(ahead_of(theirs, wall.plus(3 * hour), hour), 400 + 7_200_000);
+        assert_eq!(ahead_of(theirs, wall, hour), 400 - 3_600_000);
+    }
 }
