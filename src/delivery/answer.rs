@@ -163,6 +163,17 @@ impl Delivery {
                 self.meet_foreign(&request, now);
                 Whole::Suspect
             }
+            FaultKind::Busy => {
+                self.figures.throttles += 1;
+                self.meet_foreign(&request, now);
+                match request.is_suspect() || self.is_lasting(&request) {
+                    true => Whole::Suspect,
+                    false => {
+                        self.pace.throttled(request.sent, now.instant);
+                        Whole::Back
+                    }
+                }
+            }
             FaultKind::Invalid
             | FaultKind::OutOfRange
             | FaultKind::NotFound
@@ -179,6 +190,12 @@ impl Delivery {
                 Whole::Suspect => self.read_lone(slot, values, fault, now),
             }
         }
+    }
+
+    /// Whether what a request met has been met by one of its properties again and again.
+    fn is_lasting(&self, request: &InFlight) -> bool {
+        let mut states = request.entries.iter().filter_map(|(slot, _)| self.streams.get(*slot));
+        !self.circuit.is_away() && states.any(|state| state.failures >= PATIENCE)
     }
 
     /// Somebody answered a request in SiteWise's place, perhaps for one of its values.
@@ -209,6 +226,7 @@ impl Delivery {
             FaultKind::Invalid
             | FaultKind::OutOfRange
             | FaultKind::Foreign
+            | FaultKind::Busy
             | FaultKind::Unavailable
                 if values.len() > 1 =>
             {
@@ -247,7 +265,7 @@ impl Delivery {
         };
         // What is true of the service is not the stream's fault: its delay does not grow.
         let failures = match kind {
-            FaultKind::Throttled | FaultKind::Limit => state.failures,
+            FaultKind::Throttled | FaultKind::Busy | FaultKind::Limit => state.failures,
             // Others pass: perhaps it is one of these that SiteWise fails at.
             FaultKind::Unavailable if !is_away && state.failures >= PATIENCE => {
                 for value in &mut values {
@@ -303,7 +321,8 @@ impl Delivery {
         let progress = again.len() < state.flying;
         let new = again.iter().any(|(value, _)| value.failures == 0);
         // What somebody else says, or nobody, is about single values and never about the property.
-        let single = matches!(worst, Some(FaultKind::Foreign | FaultKind::Unavailable));
+        let single =
+            matches!(worst, Some(FaultKind::Foreign | FaultKind::Busy | FaultKind::Unavailable));
         match worst {
             Some(_) if single => {}
             Some(worst) if !progress && new => {
@@ -383,6 +402,7 @@ fn outcome<'a>(
         FaultKind::OutOfRange => Outcome::Refused(Refusal::OutOfRange, fault),
         FaultKind::Limit if any_named && value.failures >= crowded => Outcome::Crowded,
         FaultKind::Throttled
+        | FaultKind::Busy
         | FaultKind::Unavailable
         | FaultKind::Conflict
         | FaultKind::AlreadyExists
@@ -400,6 +420,7 @@ fn severity(kind: FaultKind) -> u8 {
         FaultKind::Denied => 2,
         FaultKind::NotFound | FaultKind::Conflict => 1,
         FaultKind::Throttled
+        | FaultKind::Busy
         | FaultKind::Unavailable
         | FaultKind::AlreadyExists
         | FaultKind::Changed

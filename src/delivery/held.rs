@@ -56,7 +56,7 @@ impl Delivery {
     /// A value has failed once more.
     pub(super) fn tell_held(&mut self, stream: Stream, failures: u8, fault: &Fault) {
         let told = match fault.kind {
-            FaultKind::Foreign => TOLD_FOREIGN,
+            FaultKind::Foreign | FaultKind::Busy => TOLD_FOREIGN,
             // The account is too slow, which is told elsewhere.
             FaultKind::Throttled => return,
             _ => TOLD,

@@ -74,7 +74,10 @@ impl Delivery {
         if let Some(slot) = self.ready.pop_suspect(&mut self.streams) {
             self.fill(slot, &mut entries, now);
         } else {
-            while entries.len() < ENTRIES_PER_REQUEST
+            // What asks whether SiteWise is there again is one property's alone: were it always all
+            // of a small plant, one value that nothing comes back for would keep it away.
+            let limit = if probe { 1 } else { ENTRIES_PER_REQUEST };
+            while entries.len() < limit
                 && let Some(slot) = self.ready.pop(&mut self.streams)
             {
                 self.fill(slot, &mut entries, now);

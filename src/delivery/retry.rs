@@ -37,6 +37,7 @@ pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration
         FaultKind::Denied => LONGEST_DELAY,
         FaultKind::Conflict | FaultKind::NotFound => spread(SETTLING_DELAY, failures, random),
         FaultKind::Throttled
+        | FaultKind::Busy
         | FaultKind::Unavailable
         | FaultKind::AlreadyExists
         | FaultKind::Changed

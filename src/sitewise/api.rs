@@ -451,6 +451,9 @@ pub struct Fault {
 pub enum FaultKind {
     /// Too fast (ThrottlingException): slower, and again.
     Throttled,
+    /// Too fast as somebody says (429), but not in SiteWise's words: slower, and perhaps for a part
+    /// of what was sent. Again, and ever rarer.
+    Busy,
     /// No answer, or 5xx: again later.
     Unavailable,
     /// ConflictingOperationException: something is being updated; again in a while.

@@ -165,7 +165,7 @@ fn of_code(code: &str) -> Option<FaultKind> {
 /// firewalls and load balancers. They know nothing of values, models and assets.
 fn of_status(status: u16) -> FaultKind {
     match status {
-        429 => FaultKind::Throttled,
+        429 => FaultKind::Busy,
         401 | 407 => FaultKind::Denied,
         408 => FaultKind::Unavailable,
         400..=499 => FaultKind::Foreign,

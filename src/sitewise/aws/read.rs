@@ -40,7 +40,9 @@ impl AwsSiteWise {
                 let at = error.entry_id().parse::<usize>().ok();
                 match fault.kind {
                     FaultKind::NotFound => {}
-                    FaultKind::Throttled | FaultKind::Unavailable => return Err(fault),
+                    FaultKind::Throttled | FaultKind::Busy | FaultKind::Unavailable => {
+                        return Err(fault);
+                    }
                     FaultKind::Denied
                     | FaultKind::Invalid
                     | FaultKind::OutOfRange

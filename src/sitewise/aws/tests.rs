@@ -57,7 +57,7 @@ async fn errors_that_an_operation_does_not_model_are_understood() {
 #[tokio::test]
 async fn answers_without_a_code_are_judged_by_their_status() {
     for (status, kind) in [
-        (429, FaultKind::Throttled),
+        (429, FaultKind::Busy),
         (500, FaultKind::Unavailable),
         (502, FaultKind::Unavailable),
         (503, FaultKind::Unavailable),

@@ -28,6 +28,7 @@ pub(super) enum Remedy {
 pub(super) fn remedy(fault: &Fault) -> Remedy {
     match fault.kind {
         FaultKind::Throttled
+        | FaultKind::Busy
         | FaultKind::Unavailable
         | FaultKind::Conflict
         | FaultKind::Changed
@@ -182,6 +183,7 @@ impl Plan {
                         // It may have been written all the same, or by somebody else: look.
                         FaultKind::NotFound
                         | FaultKind::Unavailable
+                        | FaultKind::Busy
                         | FaultKind::Conflict
                         | FaultKind::Foreign
                         | FaultKind::Changed

@@ -161,7 +161,10 @@ impl Plan {
                 doubt.tries.at = self.units.reads_rest;
                 self.problem(READ_SUBJECT.into(), format!("{}; {READ_REMEDY}", fault.message));
             }
-            FaultKind::Throttled | FaultKind::Unavailable | FaultKind::Foreign => {
+            FaultKind::Throttled
+            | FaultKind::Busy
+            | FaultKind::Unavailable
+            | FaultKind::Foreign => {
                 doubt.tries = self.again(Tries { count, at: now }, now);
             }
             FaultKind::Invalid
@@ -305,6 +308,7 @@ impl Plan {
             | FaultKind::Limit
             | FaultKind::AlreadyExists => (true, refusal, reason),
             FaultKind::Throttled
+            | FaultKind::Busy
             | FaultKind::Unavailable
             | FaultKind::Conflict
             | FaultKind::Changed
