@@ -134,6 +134,7 @@ mod tests {
                     transient: false,
                     alarm: false,
                     absent: false,
+                    odd: None,
                 },
             },
         };

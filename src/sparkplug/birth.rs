@@ -445,6 +445,7 @@ fn unsaid(inherited: Inherited) -> Sample {
     Sample {
         time: inherited.time,
         value: None,
+        odd: None,
         quality: inherited.quality,
         historical: inherited.historical,
         transient: inherited.transient,

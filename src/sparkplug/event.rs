@@ -201,6 +201,8 @@ pub struct Sample {
     pub time: Timestamp,
     /// The value; none for null and for a value that could not be decoded.
     pub value: Option<Value>,
+    /// What came instead: a value of another type than the metric's, or out of its range.
+    pub odd: Option<Box<Value>>,
     /// What the sender says of it.
     pub quality: Quality,
     /// `is_historical`: never the session's current value.

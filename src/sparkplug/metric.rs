@@ -160,7 +160,7 @@ pub(crate) fn sample(
     let own = inherited.by(metric, findings);
     let alarm = is_alarm(metric);
     let mut quality = own.quality;
-    let mut value = None;
+    let (mut value, mut odd) = (None, None);
     match &metric.value {
         // Null wins over a value [operational-behavior-data-publish-nbirth-values].
         _ if own.null => {}
@@ -174,6 +174,9 @@ pub(crate) fn sample(
                 Err(error) => {
                     findings.note(finding(error));
                     quality = Quality::Bad;
+                    if matches!(error, ValueError::Mismatch | ValueError::OutOfRange) && !alarm {
+                        odd = arm.decode(DataType::Unknown, findings).ok().map(Box::new);
+                    }
                 }
             }
         }
@@ -181,6 +184,7 @@ pub(crate) fn sample(
     Sample {
         time: own.time,
         value,
+        odd,
         quality,
         historical: own.historical,
         transient: own.transient,

@@ -85,7 +85,8 @@ fn point(
     now: Now,
 ) -> Option<Point> {
     let Guess { stream, form } = (*guesses.get(slot.0 as usize)?)?;
-    if sample.absent || sample.alarm || sample.transient || !in_window(time, now) {
+    let unfit = sample.absent || sample.alarm || sample.transient || sample.odd.is_some();
+    if unfit || !in_window(time, now) {
         return None;
     }
     let converted = mapping::convert(sample.value.as_ref(), sample.quality, form).ok()?;

@@ -278,6 +278,7 @@ mod tests {
             transient: false,
             alarm: false,
             absent: false,
+            odd: None,
         };
         let datatype = Some(DataType::Double);
         let content = Content::Leaf { slot: Slot(0), datatype, sample };

@@ -270,6 +270,7 @@ fn sample(offset_ms: i64, value: impl Into<Option<Value>>) -> Sample {
         transient: false,
         alarm: false,
         absent: false,
+        odd: None,
     }
 }
 

@@ -326,7 +326,7 @@ impl SourceValues {
         if leaf.repeats(&converted) && !doubted {
             // While SiteWise was learned, it may have been sent all the same.
             writer.sent_of(leaf.target()).into_iter().for_each(|time| leaf.stands_at(time));
-            return writer.world.counts.drop_value(Dropped::Unchanged);
+            return writer.unchanged();
         }
         let time = match own_time {
             true if leaf.is_new() || sample.time > leaf.time => sample.time,

@@ -1,8 +1,10 @@
 //! Points: where a value goes, with which time and quality, and what is not written.
 
 use std::collections::VecDeque;
+use std::mem;
 
 use super::assets::AssetIx;
+use super::counts::Dropped;
 use super::layout::{Layout, Target};
 use super::mapping::{self, Converted, Form, Unfit};
 use super::models::PropertyIx;
@@ -30,6 +32,8 @@ pub(super) struct Writer {
     pub outputs: VecDeque<Output>,
     /// As what the value at hand has been sent already.
     pub sent: Option<Key>,
+    /// The null at hand stands in for what was refused, and is the bridge's own word.
+    stands_in: bool,
     /// Whether a value's time can be judged.
     pub clocks: Clocks,
 }
@@ -41,17 +45,26 @@ impl Writer {
             points: Vec::new(),
             outputs: VecDeque::new(),
             sent: None,
+            stands_in: false,
             clocks: Clocks::Agree,
         }
     }
 
-    /// A sample's value for its property, at `time`; none if it was refused.
+    /// A sample's value for its property; none if it was refused. What is of another type than its
+    /// metric is refused as it came, and null stands in for it.
     pub(super) fn convert(
         &mut self,
         target: Target,
         sample: &Sample,
         class: Class,
     ) -> Option<Converted> {
+        self.stands_in = sample.odd.is_some();
+        if let Some(odd) = sample.odd.as_deref() {
+            let (time, quality) = (sample.time, mapping::quality(sample.quality));
+            let tqv = Tqv { time, quality, value: mapping::as_it_came(Some(odd)) };
+            let point = self.point(target, tqv, class);
+            self.refuse(point, Refusal::Invalid, OTHER_TYPE);
+        }
         match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
             Ok(converted) => {
                 if let Some(how) = converted.adjusted {
@@ -87,13 +100,24 @@ impl Writer {
             self.world.counts.own_points -= 1;
             return true;
         }
+        let stands_in = mem::take(&mut self.stands_in);
         if taken {
-            self.world.counts.points += 1;
+            match stands_in {
+                true => self.world.counts.own_points += 1,
+                false => self.world.counts.points += 1,
+            }
             self.push(target, point);
-        } else {
+        } else if !stands_in {
             self.refuse(point, Refusal::OutOfRange, OUT_OF_WINDOW);
         }
         taken
+    }
+
+    /// The value at hand is that which its property has already.
+    pub(super) fn unchanged(&mut self) {
+        if !mem::take(&mut self.stands_in) {
+            self.world.counts.drop_value(Dropped::Unchanged);
+        }
     }
 
     /// At which time the value at hand has been sent already, if it went to this property.

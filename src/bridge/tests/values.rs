@@ -305,6 +305,40 @@ fn a_value_that_is_none_of_its_datatype_is_null_with_bad_and_found() {
     );
 }
 
+/// It was counted as delivered, and nobody could see what had come.
+#[test]
+fn a_value_of_another_type_is_kept_as_it_came_and_counted_once() {
+    let mut plant = Plant::new(|_| {});
+    plant.nbirth(0, [Metric::new("a", 1.0_f64), Metric::new("b", "x"), Metric::new("c", 1_i8)]);
+    plant.pass(Duration::from_secs(10));
+    let before = plant.bridge.twin().counts().clone();
+    let hello = || V::StringValue("hello".to_owned().into());
+    plant.ndata(
+        5_000,
+        [
+            wired("a", S::Double, hello()),
+            wired("b", S::String, V::DoubleValue(5.5)),
+            wired("c", S::Int8, V::IntValue(300)),
+        ],
+    );
+    let refused: Vec<_> = plant.refused.iter().map(|(point, why)| (&point.value, &**why)).collect();
+    let why = "it is not of the type that its birth declared";
+    let came = [text("hello"), Variant::Double(5.5), Variant::Integer(300)];
+    assert_eq!(refused, came.each_ref().map(|value| (value, why)));
+    for (name, null) in [("a", DataType::Double), ("b", DataType::String), ("c", DataType::Integer)]
+    {
+        assert_eq!(plant.written("gw", name)[1..], [(5_000, BAD, Variant::Null(null))]);
+    }
+    let counts = plant.bridge.twin().counts().clone();
+    assert_eq!((counts.values, counts.points), (before.values + 3, before.points));
+    assert_eq!(counts.refused.invalid, 3);
+    // A birth that repeats it is refused as well, and null stands there already.
+    plant.nbirth(9_000, [wired("a", S::Double, hello())]);
+    let counts = plant.bridge.twin().counts();
+    assert_eq!((counts.refused.invalid, plant.refused.len()), (4, 4));
+    assert_eq!(counts.values, counts.points + counts.refused.total() + counts.dropped_in_all());
+}
+
 #[test]
 fn alarms_and_transients_are_not_written_to_their_tags() {
     let mut plant = Plant::new(|_| {});
