@@ -330,11 +330,6 @@ impl Bridge {
         self.twin.held() == 0 && self.delivery.waiting() == 0
     }
 
-    /// Whether nothing waits in here that would go before `end`.
-    pub fn is_idle_until(&self, end: Instant) -> bool {
-        self.twin.held() == 0 && (self.delivery.waiting() == 0 || self.delivery.rests_until(end))
-    }
-
     fn follow_host(&mut self, now: Now) {
         while let Some(output) = self.host.poll_output() {
             match output {

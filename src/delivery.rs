@@ -283,6 +283,16 @@ impl Delivery {
             && self.streams.iter().all(|state| state.rests_until(end))
     }
 
+    /// Whether nothing waits but what failed before, or SiteWise is away: where that is on disk as
+    /// well, it can be left to the next process.
+    pub fn has_only_failed(&self) -> bool {
+        let mut flying = self.requests.values().flat_map(|request| &request.entries);
+        self.outputs.is_empty()
+            && (self.is_away()
+                || (flying.all(|(_, values)| values.iter().all(|value| value.failures > 0))
+                    && self.streams.iter().all(stream::StreamState::has_only_failed)))
+    }
+
     /// Whether SiteWise is away: it does not answer, denies access as a whole, or somebody else
     /// answers everything in its place.
     pub fn is_away(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod account;
 mod calls;
+mod disk;
 mod hearing;
 mod tell;
 
@@ -27,7 +28,7 @@ use crate::console::{Link, Look, Question};
 use crate::delivery::point::{Discard, Passage, Point};
 use crate::mqtt::Inbound;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
-use crate::outbox::{Change, Outbox, Passed};
+use crate::outbox::{Outbox, Passed};
 use crate::sitewise::api::{Fault, Quotas};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
@@ -46,8 +47,6 @@ const DEAD_LETTERS: usize = 10_000;
 /// How long the disk may take at the end to have what is left, and where it is wanted at once.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 const HASTY_WRITE: Duration = Duration::from_millis(500);
-/// For so long after values were given up the outbox counts as full.
-const FULL: Duration = Duration::from_secs(60);
 
 /// How the engine ended.
 #[derive(Debug)]
@@ -92,6 +91,8 @@ pub(super) struct Engine<S> {
     letters_told: bool,
     /// Whether the outbox keeps what was heard before that.
     heard: bool,
+    /// It kept not all of that.
+    deaf: bool,
     began: Timestamp,
     clock: Clock,
     next_report: Instant,
@@ -148,6 +149,7 @@ impl<S: SiteWise> Engine<S> {
             learning: Learning::Begun,
             letters_told: false,
             heard: false,
+            deaf: false,
         }
     }
 
@@ -205,7 +207,7 @@ impl<S: SiteWise> Engine<S> {
         tokio::pin!(end);
         let mut patience = Patience::Grace(grace);
         let last = began.instant + grace;
-        while !(self.outbox.is_at_rest() && self.bridge.is_idle_until(last)) {
+        while !self.can_end(last) {
             self.set(&mut timer);
             tokio::select! {
                 () = &mut end => break,
@@ -225,6 +227,7 @@ impl<S: SiteWise> Engine<S> {
             Patience::Grace(_) => LAST_WRITE,
             Patience::None => HASTY_WRITE,
         });
+        self.follow_disk(self.clock.now());
         self.tell_metrics();
         let took = self.clock.now().instant.since(began.instant);
         Ok(Ended { ledger: self.ledger(), took, patience })
@@ -279,6 +282,7 @@ impl<S: SiteWise> Engine<S> {
             clock_ahead: self.clock.ahead(),
             quotas_told: self.quotas_told,
             outbox_full: self.is_full(now),
+            held_saved: self.is_held_saved(),
             ending: self.ending,
             began: self.began,
             now,
@@ -369,12 +373,7 @@ impl<S: SiteWise> Engine<S> {
     /// Performs all that the bridge wants, and feeds it from the outbox.
     fn perform(&mut self) {
         let now = self.now();
-        while let Some(change) = self.outbox.poll() {
-            match change {
-                Change::Full => self.note_full(now),
-                other => tell::disk(&other),
-            }
-        }
+        self.follow_disk(now);
         self.forget();
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
@@ -409,21 +408,6 @@ impl<S: SiteWise> Engine<S> {
             false => bridge.passage(point.stream),
         };
         self.outbox.restore(bridge.room(), &passage)
-    }
-
-    /// The outbox had to give up values. The first time in a while that is told.
-    fn note_full(&mut self, now: Now) {
-        if !self.is_full(now) {
-            warn!(
-                "the outbox is full, values are lost: OUTBOX_MAX_BYTES is met; the oldest history \
-                 goes first, then births, then what is live"
-            );
-        }
-        self.full_at = Some(now.instant);
-    }
-
-    fn is_full(&self, now: Now) -> bool {
-        self.full_at.is_some_and(|at| now.instant.since(at) < FULL)
     }
 
     fn output(&mut self, output: Output, now: Now) {
@@ -492,7 +476,8 @@ impl<S: SiteWise> Engine<S> {
 
     fn ledger(&self) -> Ledger {
         let links = self.links();
-        Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links)
+        let saved = self.is_held_saved();
+        Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links, saved)
     }
 }
 

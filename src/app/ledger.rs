@@ -56,6 +56,8 @@ pub struct Ledger {
     pub values: Counts,
     /// Values held until SiteWise tells what it has.
     pub held: usize,
+    /// Whether these are on disk, as the messages that they came with.
+    pub held_saved: bool,
     /// What became of points on their way.
     pub delivery: delivery::figures::Figures,
     /// Points waiting in the outbox.
@@ -93,6 +95,7 @@ impl Ledger {
         losses: Losses,
         dead_letters: &DeadLetters,
         links: &[Link],
+        held_saved: bool,
     ) -> Self {
         let twin: &twin::Twin = bridge.twin();
         let problems = twin.plan().problems();
@@ -107,6 +110,7 @@ impl Ledger {
             grouped: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
             held: twin.held(),
+            held_saved,
             delivery: bridge.delivery().figures(),
             outbox: outbox.len(),
             parked: outbox.parked(),
@@ -128,7 +132,7 @@ impl Ledger {
     pub fn in_memory_alone(&self) -> usize {
         let points = self.waiting();
         let points = self.disk.as_ref().map_or(points, |disk| disk.unsaved.min(points));
-        points + self.held
+        points + if self.held_saved { 0 } else { self.held }
     }
 
     /// Whether every value is accounted for: in = delivered + refused + discarded + waiting.
@@ -339,6 +343,15 @@ mod tests {
         let more = problems(83);
         let last = "and 73 more of such problems, 83 in all: see the console";
         assert_eq!((more.len(), &*more[10]), (11, last));
+    }
+
+    /// They were told as lost, and are delivered after the next start.
+    #[test]
+    fn what_was_heard_and_is_on_disk_is_not_told_as_lost() {
+        let disk = Some(DiskFigures::default());
+        let ledger = Ledger { held: 492, disk, ..Ledger::default() };
+        assert_eq!(ledger.in_memory_alone(), 492);
+        assert_eq!(Ledger { held_saved: true, ..ledger }.in_memory_alone(), 0);
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub struct Look<'a> {
     pub quotas_told: bool,
     /// The outbox gave up values within the last minute.
     pub outbox_full: bool,
+    /// Values held until SiteWise has told what it has are on disk.
+    pub held_saved: bool,
     /// The process is about to end.
     pub ending: bool,
     /// When the engine began.

@@ -68,7 +68,8 @@ impl Snapshot {
     pub fn take(look: &Look<'_>) -> Self {
         let Look { bridge, outbox, now, .. } = *look;
         let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
-        let ledger = Ledger::new(bridge, outbox, look.losses, look.dead_letters, look.links);
+        let (losses, saved) = (look.losses, look.held_saved);
+        let ledger = Ledger::new(bridge, outbox, losses, look.dead_letters, look.links, saved);
         let handed = ledger.delivery.oldest;
         let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));
         let mut nodes = [0; PHASES.len()];

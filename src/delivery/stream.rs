@@ -292,6 +292,12 @@ impl StreamState {
             && self.rare().aside.front().is_none_or(|(until, _)| *until > end)
     }
 
+    /// Whether all values that wait, those in flight excepted, failed before.
+    pub(super) fn has_only_failed(&self) -> bool {
+        let waiting = self.queued() + self.rare().aside.len();
+        self.seconds.is_empty() && self.failing(1) == waiting
+    }
+
     /// Takes all values out that wait, those in flight excepted.
     pub(super) fn drain(&mut self) -> Vec<Value> {
         let rare = self.rare.take();

@@ -12,6 +12,7 @@ use crate::app::servers::Server;
 use crate::config::Config;
 use crate::console::ask::Questions;
 use crate::mqtt::Connection;
+use crate::outbox::disk::Disk;
 use crate::outbox::memory::Memory;
 use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
@@ -97,6 +98,12 @@ fn config() -> Config {
 
 /// An engine with one server, and what it publishes there.
 fn engine() -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Message>) {
+    engine_with((Box::new(Memory::new(1 << 20)), Arc::new(Notify::new())))
+}
+
+fn engine_with(
+    outbox: (Box<dyn Outbox>, Arc<Notify>),
+) -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Message>) {
     let config = config();
     let url = &config.mqtt.servers[0];
     let (queue, published) = mpsc::channel(1_024);
@@ -111,7 +118,7 @@ fn engine() -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Messag
     };
     let engine = Engine::new(
         Bridge::new(bridge_config(&config, Namespace::new("test")), 1),
-        (Box::new(Memory::new(1 << 20)), Arc::new(Notify::new())),
+        outbox,
         Silent,
         Servers(vec![server]),
         report,
@@ -168,4 +175,36 @@ async fn timers_keep_their_time_while_messages_never_end() {
     questions.ask(|look| look.now).await.unwrap();
     assert!(inbox.capacity() < inbox.max_capacity(), "the question waited for all messages");
     engine.abort();
+}
+
+/// It waited for all of the grace, and told that values were lost that the next start delivers.
+#[tokio::test]
+async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
+    let name = format!("sparkwise-engine-heard-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    let wake = Arc::new(Notify::new());
+    let disk = Disk::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap();
+    let (engine, _published) = engine_with((Box::new(disk), wake));
+    let (inbox, messages) = mpsc::channel(100);
+    let session_time = crate::clock::wall();
+    inbox.try_send(Inbound::Connected { server: 0, session_time }).unwrap();
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    inbox.try_send(inbound(edge.nbirth(session_time, [Metric::new("a", 1.0_f64)]))).unwrap();
+    inbox.try_send(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)]))).unwrap();
+    let (_, answers) = Questions::new("starting");
+    let ended = engine.run(messages, answers, (async {}, pending()), Duration::from_secs(60));
+    let Ended { ledger, took, .. } = ended.await.unwrap();
+    assert!(took < Duration::from_secs(20), "{took:?}");
+    assert!(ledger.held >= 2, "{ledger:?}");
+    assert_eq!(ledger.in_memory_alone(), 0, "{ledger:?}");
+
+    let (mut engine, _published) = engine_with({
+        let wake = Arc::new(Notify::new());
+        (Box::new(Disk::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap()), wake)
+    });
+    engine.hear_again();
+    assert!(engine.bridge.twin().held() >= 2, "the next process hears them");
+    drop(engine);
+    let _ = std::fs::remove_dir_all(&folder);
 }

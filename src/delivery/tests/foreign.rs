@@ -181,6 +181,39 @@ fn an_end_does_not_wait_for_what_is_tried_once_an_hour() {
     assert!(!plant.delivery.rests_until(end(&plant)));
 }
 
+/// One value that is tried every half a minute held up each end for most of the grace.
+#[test]
+fn an_end_does_not_wait_for_what_failed_before_where_that_is_on_disk() {
+    let mut plant = Plant::new(config());
+    plant.give([point(1, 0, Class::Live)]);
+    assert!(!plant.delivery.has_only_failed(), "it was not tried yet");
+    through(&mut plant, 60, |entry| has(entry, 1, 0));
+    plant.delivery.flush(plant.now);
+    plant.drain();
+    assert!(plant.delivery.has_only_failed());
+    // Also while it is on its way.
+    while plant.in_flight.is_empty() {
+        plant.wait(Duration::from_secs(1));
+    }
+    assert!(plant.delivery.has_only_failed());
+    plant.give([point(1, 20_000, Class::Live)]);
+    assert!(!plant.delivery.has_only_failed());
+    while plant.answer(Err(fault(FaultKind::Foreign))) {}
+    through(&mut plant, 1, |entry| has(entry, 1, 0));
+    assert!(plant.delivery.has_only_failed());
+    assert_eq!(plant.delivery.waiting(), 1);
+}
+
+#[test]
+fn an_end_does_not_wait_for_sitewise_where_all_is_on_disk() {
+    let mut plant = Plant::new(config());
+    for second in 0..20 {
+        plant.give((0..5).map(|n| point(n, second * 1000, Class::Live)));
+        through(&mut plant, 1, |_| true);
+    }
+    assert!(plant.delivery.is_away() && plant.delivery.has_only_failed());
+}
+
 #[test]
 fn while_the_clocks_differ_sitewise_alone_refuses_a_time() {
     let mut plant = Plant::new(config());

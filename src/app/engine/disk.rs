@@ -1,0 +1,63 @@
+//! What the outbox's disk has done, and what it has, so that the process can do without.
+
+use std::time::Duration;
+
+use tracing::warn;
+
+use super::{Engine, Learning, tell};
+use crate::outbox::{Change, DiskState};
+use crate::sitewise::client::SiteWise;
+use crate::time::{Instant, Now};
+
+/// For so long after values were given up the outbox counts as full.
+const FULL: Duration = Duration::from_secs(60);
+
+impl<S: SiteWise> Engine<S> {
+    /// Takes in what the disk has done.
+    pub(super) fn follow_disk(&mut self, now: Now) {
+        while let Some(change) = self.outbox.poll() {
+            match change {
+                Change::Full => self.note_full(now),
+                other => {
+                    self.deaf |= other == Change::Deaf;
+                    tell::disk(&other);
+                }
+            }
+        }
+    }
+
+    /// Whether the values held until SiteWise has told what it has are on disk, as the messages
+    /// that they came with: the next process hears these again.
+    pub(super) fn is_held_saved(&self) -> bool {
+        self.learning != Learning::Done && self.outbox.disk().is_some() && !self.deaf
+    }
+
+    /// Whether nothing is left that the process should yet wait for. What is on disk and failed
+    /// before can be left to the next one.
+    pub(super) fn can_end(&self, last: Instant) -> bool {
+        let held = self.bridge.twin().held() > 0 && !self.is_held_saved();
+        let disk = self.outbox.disk();
+        let saved = disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Well);
+        let delivery = self.bridge.delivery();
+        !held
+            && self.outbox.is_at_rest()
+            && (delivery.waiting() == 0
+                || delivery.rests_until(last)
+                || (saved && delivery.has_only_failed()))
+    }
+
+    /// The outbox had to give up values. The first time in a while that is told.
+    pub(super) fn note_full(&mut self, now: Now) {
+        if !self.is_full(now) {
+            warn!(
+                "the outbox is full, values are lost: OUTBOX_MAX_BYTES is met; the oldest history \
+                 goes first, then births, then what is live"
+            );
+        }
+        self.full_at = Some(now.instant);
+    }
+
+    pub(super) fn is_full(&self, now: Now) -> bool {
+        self.full_at.is_some_and(|at| now.instant.since(at) < FULL)
+    }
+}
