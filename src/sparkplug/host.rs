@@ -320,7 +320,7 @@ impl Host {
         }
     }
 
-    /// A node was known before this host was, and not as online: it is asked once for its birth,
+    /// A node was known before this host was, and not as online: it is asked for its birth,
     /// for it may have come back unheard.
     pub fn hope(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {

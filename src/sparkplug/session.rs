@@ -266,6 +266,7 @@ impl Session {
                 if full || (sink.config.reorder_timeout.is_zero() && online.is_waiting()) {
                     self.give_up(sink);
                 }
+                self.settle_doubt();
                 self.wish_faults(sink);
             }
             Life::Awaited(awaited) => {
@@ -322,6 +323,7 @@ impl Session {
         device: Option<&str>,
         sink: &mut Sink<'_>,
     ) {
+        self.heard = Some(sink.now.instant);
         match (verb, device) {
             (Verb::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
             (Verb::Command, _) => {}
@@ -338,6 +340,7 @@ impl Session {
                     Life::Online(online) if online.server() == server => online.speaks(sink),
                     Life::Online(_) => {}
                 }
+                self.settle_doubt();
                 self.wish(Fault::Undecodable, sink);
             }
         }
@@ -363,17 +366,18 @@ impl Session {
     /// Time has passed.
     pub(crate) fn handle_timeout(&mut self, sink: &mut Sink<'_>) {
         let now = sink.now.instant;
+        self.ask_again(sink);
         match &mut self.life {
             Life::Awaited(awaited) => {
                 if awaited.is_silent(now) {
-                    self.end(DeathCause::Silent, None, sink);
+                    self.end_unheard(DeathCause::Silent, sink);
                 } else if awaited.is_overdue(now) {
                     self.overdue(sink);
                 }
             }
             Life::Online(online) => {
                 if let Some(cause) = online.is_dead(now) {
-                    self.end(cause, None, sink);
+                    self.end_unheard(cause, sink);
                 } else {
                     self.online_timeout(sink);
                 }

@@ -20,6 +20,7 @@ mod kinds;
 mod model;
 mod noise;
 mod order;
+mod quiet;
 mod rebirths;
 mod sessions;
 mod states;

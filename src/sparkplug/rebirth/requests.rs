@@ -35,6 +35,8 @@ struct Tried {
     interval: Duration,
     /// When a request for it is due, if one is.
     due: Option<Instant>,
+    /// Whether that is since the last was not answered, and nothing shows it anew.
+    again: bool,
 }
 
 /// What becomes of the wish for a birth.
@@ -62,6 +64,7 @@ impl Requests {
             return Wish::Off;
         }
         let tried = self.faults.entry(fault).or_default();
+        tried.again = false;
         if tried.due.is_none() {
             let jitter = policy.jitter.mul_f64(chance);
             let debounced = tried.last.map(|last| last + tried.interval);
@@ -89,7 +92,9 @@ impl Requests {
         }
         if self.faults.len() >= limits::FAULTS {
             let most = policy.rarest;
-            self.faults.retain(|_, tried| tried.due.is_some() || !tried.is_rested(now, most));
+            let wished = |tried: &Tried| tried.due.is_some() && !tried.again;
+            self.faults.retain(|_, tried| wished(tried) || !tried.is_rested(now, most));
+            self.due = self.earliest();
         }
         self.faults.len() < limits::FAULTS
     }
@@ -99,11 +104,28 @@ impl Requests {
         self.due
     }
 
-    /// A request is sent now, if one is due: for what. It asks for all that is wished.
-    pub(crate) fn send(&mut self, now: Instant, policy: &Policy) -> Option<Fault> {
-        self.due.filter(|due| *due <= now)?;
+    /// For what the next request is, once the last was sent in vain: no birth answers it.
+    pub(crate) fn in_vain(&self, now: Instant, policy: &Policy) -> Option<Fault> {
+        let sent = self.last.filter(|sent| !sent.answered)?;
+        self.next().filter(|_| now.since(sent.at) >= policy.debounce)
+    }
+
+    /// What is asked for next.
+    fn next(&self) -> Option<Fault> {
         let wished = self.faults.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));
-        let (_, fault) = wished.min()?;
+        wished.min().map(|(_, fault)| fault)
+    }
+
+    fn earliest(&self) -> Option<Instant> {
+        self.faults.values().filter_map(|tried| tried.due).min()
+    }
+
+    /// A request is sent now, if one is due: for what. It asks for all that is wished. A request
+    /// may be lost, and who would answer the next may be silent for hours: it is sent again, ever
+    /// more rarely, until a birth comes.
+    pub(crate) fn send(&mut self, now: Instant, chance: f64, policy: &Policy) -> Option<Fault> {
+        self.due.filter(|due| *due <= now)?;
+        let fault = self.next()?;
         let answered = self.last.is_some_and(|sent| sent.answered);
         for (fault, tried) in &mut self.faults {
             if tried.due.take().is_none() {
@@ -117,8 +139,10 @@ impl Requests {
                 false => tried.interval.saturating_mul(2).min(most),
             };
             tried.last = Some(now);
+            tried.due = Some(now + tried.interval + policy.jitter.mul_f64(chance));
+            tried.again = true;
         }
-        self.due = None;
+        self.due = self.earliest();
         self.last = Some(Sent { at: now, answered: false });
         Some(fault)
     }
@@ -154,7 +178,24 @@ impl Requests {
         for fault in over {
             self.faults.remove(&fault);
         }
-        self.due = self.faults.values().filter_map(|tried| tried.due).min();
+        self.due = self.earliest();
+    }
+
+    /// Nothing is to be asked again for this: it has shown what it was asked for.
+    pub(crate) fn settle(&mut self, fault: Fault) {
+        if let Some(tried) = self.faults.get_mut(&fault).filter(|tried| tried.again) {
+            tried.due = None;
+            self.due = self.earliest();
+        }
+    }
+
+    /// It did not answer, and is asked on as one that may be alive, at the pace that it has.
+    pub(crate) fn expect(&mut self) {
+        let asked = self.faults.values().filter(|tried| tried.due.is_some());
+        let Some(rarest) = asked.max_by_key(|tried| tried.interval).copied() else { return };
+        self.cancel();
+        self.faults.insert(Fault::Expected, rarest);
+        self.due = rarest.due;
     }
 
     /// A session of ours begins: what was asked in another is no reason to wait, but for what
@@ -224,7 +265,7 @@ mod tests {
             for fault in faults {
                 requests.wish(*fault, at(second), 0.0, &policy, ANSWER);
             }
-            if requests.send(at(second), &policy).is_some() {
+            if requests.send(at(second), 0.0, &policy).is_some() {
                 sent.push(second);
                 birth(&mut requests);
             }
@@ -260,7 +301,7 @@ mod tests {
         for _ in 0..8 {
             requests.wish(Fault::unborn("d"), at(now), 0.0, &policy, ANSWER);
             now = requests.due().unwrap().since_start().as_secs();
-            assert_eq!(requests.send(at(now), &policy), Some(Fault::unborn("d")));
+            assert_eq!(requests.send(at(now), 0.0, &policy), Some(Fault::unborn("d")));
             requests.answered(&policy);
         }
         let wish = requests.wish(Fault::unborn("d"), at(now), 0.0, &policy, ANSWER);
@@ -273,7 +314,7 @@ mod tests {
     fn a_request_under_way_will_do_for_another_reason() {
         let (mut requests, policy) = (Requests::default(), policy());
         requests.wish(Fault::Gap, at(0), 0.0, &policy, ANSWER);
-        requests.send(at(0), &policy);
+        requests.send(at(0), 0.0, &policy);
         requests.wish(Fault::Probe, at(1), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(5)));
         requests.answered(&policy);
@@ -286,7 +327,7 @@ mod tests {
         let (mut requests, policy) = (Requests::default(), policy());
         for second in 0..1000 {
             requests.wish(Fault::BeforeBirth, at(second), 0.0, &policy, ANSWER);
-            requests.send(at(second), &policy);
+            requests.send(at(second), 0.0, &policy);
         }
         requests.renew();
         requests.wish(Fault::Expected, at(1000), 0.0, &policy, ANSWER);
@@ -305,7 +346,7 @@ mod tests {
         let wish = requests.wish(Fault::BeforeBirth, at(0), 0.0, &policy, ANSWER);
         assert_eq!(wish, Wish::Granted);
         // What was not seen for long makes room.
-        requests.send(at(0), &policy);
+        requests.send(at(0), 0.0, &policy);
         let wish = requests.wish(Fault::UnknownAlias(100), at(3600), 0.0, &policy, ANSWER);
         assert_eq!(wish, Wish::Off);
         let wish = requests.wish(Fault::UnknownAlias(100), at(3601), 0.0, &policy, ANSWER);

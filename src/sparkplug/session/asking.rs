@@ -45,8 +45,8 @@ impl Problem {
                  alive; see that it takes commands (NCMD)"
             }
             Reason::Expected => {
-                "it was online and does not answer a request for its birth; see that it takes \
-                 commands (NCMD)"
+                "it was online and does not answer a request for its birth: it is taken for dead; \
+                 see that it takes commands (NCMD)"
             }
         }
     }
@@ -78,7 +78,9 @@ impl Session {
     pub(super) fn wish_faults(&mut self, sink: &Sink<'_>) {
         for device in std::mem::take(&mut self.notes.born) {
             self.requests.device_born(&device);
-            self.problem = None;
+            if self.requests.due().is_none() {
+                self.problem = None;
+            }
         }
         for fault in std::mem::take(&mut self.notes.faults) {
             self.wish(fault, sink);
@@ -91,12 +93,48 @@ impl Session {
         }
         let (policy, answer) = (&sink.config.rebirth, sink.config.answer_timeout);
         let wish = self.requests.wish(fault, sink.now.instant, sink.chance, policy, answer);
-        if wish == Wish::InVain && self.problem.is_none() {
-            let problem = Problem { reason: fault.reason(), since: sink.now.wall };
-            self.notes.findings.tell(Finding::InVain, || problem.words());
-            self.problem = Some(problem);
+        if wish == Wish::InVain {
+            self.tell_vain(fault, sink);
         }
         wish
+    }
+
+    /// It is a problem by name from the first request in vain on. The silence of who was not online
+    /// says nothing.
+    fn tell_vain(&mut self, fault: Fault, sink: &Sink<'_>) {
+        let silent = match &self.life {
+            Life::Awaited(awaited) => {
+                !awaited.is_expected() && !awaited.is_lost() && awaited.bytes() == 0
+            }
+            Life::Online(_) => false,
+        };
+        if self.problem.is_some() || (fault == Fault::Expected && silent) {
+            return;
+        }
+        let problem = Problem { reason: fault.reason(), since: sink.now.wall };
+        self.notes.findings.tell(Finding::InVain, || problem.words());
+        self.problem = Some(problem);
+    }
+
+    /// It spoke, and needs not be asked again whether it is alive.
+    pub(super) fn settle_doubt(&mut self) {
+        if self.requests.due().is_none() {
+            return;
+        }
+        if matches!(&self.life, Life::Online(online) if !online.is_doubted()) {
+            self.requests.settle(Fault::Probe);
+            self.problem.take_if(|problem| problem.reason == Reason::Probe);
+        }
+    }
+
+    /// What was asked for may be due again, since no birth came.
+    pub(super) fn ask_again(&mut self, sink: &Sink<'_>) {
+        let now = sink.now.instant;
+        if self.requests.due().is_some_and(|due| due <= now)
+            && let Some(fault) = self.requests.in_vain(now, &sink.config.rebirth)
+        {
+            self.tell_vain(fault, sink);
+        }
     }
 
     /// What it said was given up, as if it had not come. One that is not online says all of it when
@@ -146,7 +184,7 @@ impl Session {
             self.requests.cancel();
             return None;
         }
-        let fault = self.requests.send(sink.now.instant, &sink.config.rebirth)?;
+        let fault = self.requests.send(sink.now.instant, sink.chance, &sink.config.rebirth)?;
         self.rebirths += 1;
         self.asked(sink);
         Some(Request { reason: fault.reason(), server })

@@ -24,6 +24,8 @@ pub(super) struct Awaited {
     asked: bool,
     /// Whether they are told to have come before the birth.
     told: bool,
+    /// Whether a death has come that may be another's.
+    doubted: bool,
     /// What it was known by before.
     past: Option<Box<Past>>,
     /// Births that its server has stored, the node's own and those of its devices.
@@ -47,7 +49,7 @@ enum Was {
 enum Expectation {
     /// Nothing.
     None,
-    /// A birth, if it is alive: it is to be asked once, and its silence says nothing.
+    /// A birth, if it is alive: it is to be asked, and its silence says nothing.
     Hoped,
     /// A birth, as soon as it can be asked for.
     Unasked,
@@ -102,6 +104,7 @@ impl Awaited {
             until: None,
             asked: false,
             told: false,
+            doubted: false,
             past: None,
             certificates: Vec::new(),
             certificate_bytes: 0,
@@ -172,6 +175,11 @@ impl Awaited {
         std::mem::take(&mut self.waiting)
     }
 
+    /// Whether it was never born, and no death of it has come.
+    pub(super) fn is_unknown(&self) -> bool {
+        self.was == Was::Unknown
+    }
+
     pub(super) fn is_lost(&self) -> bool {
         self.was == Was::Lost
     }
@@ -219,6 +227,16 @@ impl Awaited {
     pub(super) fn doubts(&self, death: Option<u64>) -> bool {
         let before = self.past.as_ref().and_then(|past| past.bd_seq());
         self.expectation == Expectation::Unread && death.is_none_or(|death| Some(death) == before)
+    }
+
+    /// A death has come that may be another's: it is to be asked.
+    pub(super) fn doubt(&mut self) {
+        self.doubted = true;
+        self.seek(true);
+    }
+
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubted
     }
 
     /// It has been asked, and has until `deadline`.

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::awaited::{Awaited, Rest};
-use super::{Fault, Life, Payload, ServerId, Session, Sink};
+use super::{Fault, Life, Payload, Reason, ServerId, Session, Sink};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::config::BdSeq;
@@ -26,7 +26,7 @@ impl Session {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
                 if may_ask && awaited.doubts(death) {
                     self.notes.findings.note(Finding::StaleDeath);
-                    awaited.seek(true);
+                    awaited.doubt();
                     self.wish(Fault::Probe, sink);
                 } else {
                     self.end(DeathCause::Certificate, None, sink);
@@ -65,7 +65,7 @@ impl Session {
             Life::Awaited(awaited) => {
                 let here = self.server == Some(server);
                 if here {
-                    self.problem = None;
+                    self.problem.take_if(|problem| problem.reason != Reason::Expected);
                     self.notes.findings.add(Finding::BeforeBirth, awaited.tell_waiting());
                     let waiting = awaited.take_waiting();
                     self.notes.give_up(Unread::BeforeBirth, &waiting);
@@ -80,6 +80,23 @@ impl Session {
 
     /// The node is gone, its devices with it: they first.
     pub(super) fn end(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
+        self.bury(cause, lost, sink);
+        self.requests.cancel();
+        self.problem = None;
+    }
+
+    /// It did not answer, and is taken for dead. It may be alive, for a request or its answer can
+    /// be lost: it is asked on, ever more rarely, and stays a problem unless there was a death.
+    pub(super) fn end_unheard(&mut self, cause: DeathCause, sink: &mut Sink<'_>) {
+        let is_doubted = matches!(&self.life, Life::Awaited(awaited) if awaited.is_doubted());
+        self.bury(cause, None, sink);
+        self.requests.expect();
+        if is_doubted || cause == DeathCause::Certificate {
+            self.problem = None;
+        }
+    }
+
+    fn bury(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
         let unknown = Life::Awaited(Awaited::unknown());
         let Rest { waiting, devices, past, .. } = match std::mem::replace(&mut self.life, unknown) {
             Life::Awaited(awaited) => {
@@ -104,8 +121,6 @@ impl Session {
         for device in devices {
             self.died(Some(device), of_device, sink);
         }
-        self.requests.cancel();
-        self.problem = None;
         if self.told {
             self.died(None, cause, sink);
         }

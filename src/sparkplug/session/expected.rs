@@ -20,7 +20,7 @@ impl Session {
         }
     }
 
-    /// The node was known before we were, and not as online: ask once for its birth.
+    /// The node was known before we were, and not as online: ask for its birth.
     pub(crate) fn hope(&mut self, sink: &Sink<'_>) {
         let Life::Awaited(awaited) = &mut self.life else { return };
         awaited.hope();
@@ -40,6 +40,10 @@ impl Session {
             self.ask_expected(sink);
         } else if self.server == Some(server) {
             self.requests.renew();
+            // It spoke, was not understood, and may be quiet from now on.
+            if awaited.is_unknown() && self.heard.is_some() {
+                self.wish(Fault::BeforeBirth, sink);
+            }
         }
     }
 

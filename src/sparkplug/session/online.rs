@@ -242,6 +242,11 @@ impl Online {
             self.doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
     }
 
+    /// Whether it may be dead.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.doubt.is_some()
+    }
+
     pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
         let doubt = self.doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
         doubt.map(|doubt| doubt.cause)

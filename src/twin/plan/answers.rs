@@ -391,6 +391,7 @@ impl Plan {
     pub(super) fn again_by(&mut self, fault: &Fault, tries: Tries, now: Instant) -> Tries {
         match fault.kind {
             FaultKind::Throttled
+            | FaultKind::Busy
             | FaultKind::Unavailable
             | FaultKind::Conflict
             | FaultKind::Changed => self.again(tries, now),

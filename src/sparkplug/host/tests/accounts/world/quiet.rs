@@ -29,7 +29,14 @@ impl World {
             }
         }
         let problems = self.host.problems().filter(|(edge, _)| &*edge.group == "g");
-        let ghosts = problems.filter(|(_, problem)| problem.reason != rebirth::Reason::BeforeBirth);
+        // Who went while nobody heard it is taken for dead, and named.
+        let gone =
+            |edge: &EdgeNode| self.nodes.iter().any(|node| node.edge.node() == edge && !node.alive);
+        let ghosts = problems.filter(|(edge, problem)| match problem.reason {
+            rebirth::Reason::BeforeBirth => false,
+            rebirth::Reason::Expected => !gone(edge),
+            _ => true,
+        });
         self.violations.extend(ghosts.map(|(edge, problem)| format!("{edge}: {problem:?}")));
         self.settle();
     }
