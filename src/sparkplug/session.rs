@@ -141,6 +141,10 @@ pub(crate) struct Session {
     /// When a live message of it came last.
     heard: Option<Instant>,
     made: Instant,
+    /// Whether it ever said anything after a birth, or answered a request.
+    proven: bool,
+    /// Whether it says what cannot be read.
+    speaks: bool,
     requests: Requests,
     problem: Option<Problem>,
     notes: Notes,
@@ -174,6 +178,8 @@ impl Session {
             told: false,
             heard: None,
             made: now,
+            proven: false,
+            speaks: false,
             requests: Requests::default(),
             problem: None,
             notes: Notes::default(),
@@ -262,6 +268,8 @@ impl Session {
                 self.notes.leave(Unread::ForeignServer, &message.payload);
             }
             Life::Online(online) => {
+                self.proven = true;
+                self.speaks = true;
                 let full = online.handle_message(message, &mut self.notes, sink);
                 if full || (sink.config.reorder_timeout.is_zero() && online.is_waiting()) {
                     self.give_up(sink);
@@ -275,6 +283,7 @@ impl Session {
                     return self.warm(vec![message.own()], sink);
                 }
                 awaited.speaks();
+                self.speaks = true;
                 let asked = awaited.was_asked();
                 let room = awaited.has_room(message.bytes, sink);
                 if room {
@@ -335,6 +344,7 @@ impl Session {
                 match &mut self.life {
                     Life::Awaited(awaited) => {
                         self.server = Some(server);
+                        self.speaks = true;
                         awaited.speaks();
                     }
                     Life::Online(online) if online.server() == server => online.speaks(sink),

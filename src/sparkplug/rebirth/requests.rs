@@ -110,6 +110,11 @@ impl Requests {
         self.next().filter(|_| now.since(sent.at) >= policy.debounce)
     }
 
+    /// Whether no birth has answered the last request.
+    pub(crate) fn is_unanswered(&self) -> bool {
+        self.last.is_some_and(|sent| !sent.answered)
+    }
+
     /// What is asked for next.
     fn next(&self) -> Option<Fault> {
         let wished = self.faults.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));

@@ -8,11 +8,17 @@ use crate::time::Instant;
 /// Who is asked before whom.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
+    /// It spoke after a birth, or answered a request, and speaks now.
+    ProvenSpeaks,
+    /// It did, and is silent.
+    Proven,
+    /// It was born once, or is known from before our start, and speaks now.
+    Speaks,
     /// It is online, or was when it was last known.
     Online,
     /// It was born once.
     Known,
-    /// It speaks.
+    /// It speaks and was never born; or it was asked in vain, and is silent: each in its turn.
     Heard,
     /// It speaks, and was asked in vain.
     InVain,
@@ -20,8 +26,8 @@ pub(crate) enum Rank {
     Stored,
 }
 
-/// Requests that are due, evenly spaced, a tenth of a second's worth at once. Who is known goes
-/// first, and then who has waited longest.
+/// Requests that are due, evenly spaced, a tenth of a second's worth at once. Who has shown to be
+/// there goes first, then who is known, and then who has waited longest.
 #[derive(Debug)]
 pub(crate) struct Turns {
     spacing: Duration,

@@ -147,6 +147,9 @@ impl Session {
 
     /// A birth of the node has come that can be read.
     pub(super) fn born(&mut self, sink: &Sink<'_>) {
+        // A birth may be made up, or of long ago; one that is not the first, or an answer, shows more.
+        self.proven |= self.told || self.requests.is_unanswered();
+        self.speaks = false;
         self.requests.answered(&sink.config.rebirth);
         self.problem = None;
     }
@@ -158,14 +161,23 @@ impl Session {
 
     /// Before whom it is asked.
     pub(crate) fn rank(&self) -> Rank {
-        match &self.life {
-            Life::Online(_) => Rank::Online,
-            Life::Awaited(awaited) if awaited.is_expected() || awaited.is_lost() => Rank::Online,
-            Life::Awaited(_) if self.told => Rank::Known,
-            Life::Awaited(awaited) if awaited.is_to_be_asked() => Rank::Known,
-            Life::Awaited(_) if self.problem.is_some() => Rank::InVain,
-            Life::Awaited(_) if self.heard.is_some() => Rank::Heard,
-            Life::Awaited(_) => Rank::Stored,
+        let (is_expected, is_known) = match &self.life {
+            Life::Online(_) => (true, true),
+            Life::Awaited(awaited) => {
+                let is_expected = awaited.is_expected() || awaited.is_lost();
+                (is_expected, is_expected || self.told || awaited.is_to_be_asked())
+            }
+        };
+        match () {
+            () if is_known && self.proven && self.speaks => Rank::ProvenSpeaks,
+            () if is_known && self.speaks => Rank::Speaks,
+            () if is_known && self.requests.is_unanswered() => Rank::Heard,
+            () if is_known && self.proven => Rank::Proven,
+            () if is_expected => Rank::Online,
+            () if is_known => Rank::Known,
+            () if self.problem.is_some() => Rank::InVain,
+            () if self.heard.is_some() => Rank::Heard,
+            () => Rank::Stored,
         }
     }
 

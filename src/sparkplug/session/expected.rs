@@ -34,6 +34,7 @@ impl Session {
         let Life::Awaited(awaited) = &mut self.life else {
             return;
         };
+        self.speaks = false;
         if self.told || awaited.is_to_be_asked() {
             awaited.seek(true);
             self.requests.renew();

@@ -45,6 +45,78 @@ fn who_is_known_is_asked_before_strangers_and_what_is_stored() {
     }
 }
 
+/// The places of the requests to each node of group `g` among all, until all are asked.
+fn places(stage: &mut Stage, seconds: u64) -> Vec<(usize, String)> {
+    stage.pass(secs(seconds));
+    let asked = stage.look().into_iter().filter(|line| line.starts_with("rebirth"));
+    asked.enumerate().filter(|(_, line)| line.starts_with("rebirth 0 g/")).collect()
+}
+
+#[test]
+fn who_was_made_up_and_born_once_is_asked_after_who_ever_spoke() {
+    for honest in ["data", "answer", "again", "speaks now"] {
+        let mut stage = Stage::new();
+        let mut edges: Vec<_> =
+            (0..50).map(|n| Edge::new(EdgeNode::new("g", format!("n{n}")), 0)).collect();
+        let made_up = |stage: &mut Stage, numbers: std::ops::Range<usize>| {
+            for number in numbers {
+                let mut edge = Edge::new(EdgeNode::new("m", number.to_string()), 0);
+                let birth = edge.nbirth(stage.time(), []);
+                stage.send(&birth);
+            }
+        };
+        made_up(&mut stage, 0..3000);
+        if honest == "answer" {
+            for edge in &edges {
+                stage.host.hope(edge.node(), stage.now);
+            }
+            stage.pass(secs(2));
+        }
+        for edge in &mut edges {
+            stage.send(&edge.nbirth(stage.time(), a(1)));
+            match honest {
+                "data" => stage.send(&edge.ndata(stage.time(), a(2))),
+                "again" => {
+                    edge.reconnect();
+                    stage.send(&edge.nbirth(stage.time(), a(2)));
+                }
+                _ => {}
+            }
+        }
+        made_up(&mut stage, 3000..6000);
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.pass(secs(3));
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        if honest == "speaks now" {
+            for edge in &mut edges {
+                stage.send(&edge.ndata(stage.time(), a(3)));
+            }
+        }
+        stage.look();
+        let places = places(&mut stage, 4);
+        assert!(places.len() >= 50 && places[49].0 < 50 + 10, "{honest}: {places:?}");
+    }
+}
+
+#[test]
+fn who_is_dead_does_not_keep_a_new_node_from_being_asked() {
+    let mut stage = Stage::new();
+    for number in 0..2000 {
+        let mut edge = Edge::new(EdgeNode::new("m", number.to_string()), 0);
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        stage.send(&edge.ndata(stage.time(), a(2)));
+    }
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(3));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+    stage.send(&new.ndata(stage.time(), a(1)));
+    stage.look();
+    // Each is asked once, and then it is the turn of the new one before any is asked again.
+    let places = places(&mut stage, 60);
+    assert!(places[0].0 <= 2000 + 10, "{places:?}");
+}
+
 #[test]
 fn strangers_do_not_shut_out_the_next_node() {
     let mut stage = Stage::new();
