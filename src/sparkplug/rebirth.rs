@@ -176,6 +176,11 @@ impl Fault {
         Self::Unreadable(device.map(hash))
     }
 
+    /// Whether what is said is not read for it.
+    pub(crate) fn leaves_unread(self) -> bool {
+        !matches!(self, Self::Gap | Self::Probe | Self::Expected)
+    }
+
     pub(crate) fn reason(self) -> Reason {
         match self {
             Self::Gap => Reason::Gap,

@@ -27,6 +27,7 @@ mod deaths;
 mod devices;
 mod expected;
 mod forgetting;
+mod kept;
 mod message;
 mod online;
 mod past;
@@ -281,6 +282,9 @@ impl Session {
                 self.server = Some(message.server);
                 if awaited.is_warm(message.server) {
                     return self.warm(vec![message.own()], sink);
+                }
+                if let Some(lost) = awaited.take_lost(message.server) {
+                    return self.resume(lost, message, sink);
                 }
                 awaited.speaks();
                 self.speaks = true;

@@ -213,6 +213,11 @@ impl Table {
         }
     }
 
+    /// Its aliases may stand for others now: names alone tell.
+    pub(crate) fn forget_aliases(&mut self) {
+        self.aliases = FxHashMap::default();
+    }
+
     /// The aliases of its metrics.
     pub(crate) fn aliases(&self) -> impl ExactSizeIterator<Item = u64> + '_ {
         self.aliases.keys().copied()

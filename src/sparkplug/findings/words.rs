@@ -99,8 +99,8 @@ impl Finding {
             Self::WrongState => "a STATE payload is none",
             Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
             Self::InVain => {
-                "it is not understood, although it was asked for its birth: it is asked ever rarer, \
-                 once an hour in the end"
+                "it is not understood, although it was asked for its birth, or may not be asked by \
+                 SPARKPLUG_REBIRTH: who may be is asked ever rarer, once an hour in the end"
             }
         }
     }

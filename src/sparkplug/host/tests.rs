@@ -26,6 +26,7 @@ mod sessions;
 mod states;
 mod strangers;
 mod strings;
+mod unasked;
 mod warm;
 
 const SERVER: ServerId = ServerId(0);

@@ -13,12 +13,19 @@ pub struct Problem {
     pub reason: Reason,
     /// Since when it is known to be in vain.
     pub since: Timestamp,
+    /// It may not be asked, by `SPARKPLUG_REBIRTH`.
+    pub off: bool,
 }
 
 impl Problem {
     /// What is wrong and what to do, in words for people.
     pub const fn words(&self) -> &'static str {
         match self.reason {
+            _ if self.off => {
+                "it says what its last birth does not explain, or had none that can be read, and \
+                 SPARKPLUG_REBIRTH does not allow to ask for another: these values are not read \
+                 until it is born anew; set SPARKPLUG_REBIRTH to auto, or restart the edge node"
+            }
             Reason::Gap => {
                 "messages are missing and it does not answer a request for its birth: what it said \
                  in them is not known; see that it takes commands (NCMD)"
@@ -89,6 +96,10 @@ impl Session {
 
     pub(super) fn wish(&mut self, fault: Fault, sink: &Sink<'_>) -> Wish {
         if !self.may_ask(fault, sink) {
+            let reason = fault.reason();
+            if fault.leaves_unread() && !sink.config.rebirth.reasons.contains(reason) {
+                self.tell_problem(Problem { reason, since: sink.now.wall, off: true });
+            }
             return Wish::Off;
         }
         let (policy, answer) = (&sink.config.rebirth, sink.config.answer_timeout);
@@ -108,12 +119,17 @@ impl Session {
             }
             Life::Online(_) => false,
         };
-        if self.problem.is_some() || (fault == Fault::Expected && silent) {
-            return;
+        if fault != Fault::Expected || !silent {
+            let (reason, since) = (fault.reason(), sink.now.wall);
+            self.tell_problem(Problem { reason, since, off: false });
         }
-        let problem = Problem { reason: fault.reason(), since: sink.now.wall };
-        self.notes.findings.tell(Finding::InVain, || problem.words());
-        self.problem = Some(problem);
+    }
+
+    fn tell_problem(&mut self, problem: Problem) {
+        if self.problem.is_none() {
+            self.notes.findings.tell(Finding::InVain, || problem.words());
+            self.problem = Some(problem);
+        }
     }
 
     /// It spoke, and needs not be asked again whether it is alive.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
+use super::kept::Lost;
 use super::past::Past;
 use super::{Message, Phase, Sink};
 use crate::sparkplug::host::ServerId;
@@ -28,6 +29,8 @@ pub(super) struct Awaited {
     doubted: bool,
     /// What it was known by before.
     past: Option<Box<Past>>,
+    /// Its births from before our link was lost, where nobody may be asked for them.
+    lost: Option<Box<Lost>>,
     /// Births that its server has stored, the node's own and those of its devices.
     certificates: Vec<Message>,
     certificate_bytes: usize,
@@ -67,6 +70,8 @@ pub(super) struct Rest {
     pub(super) untold: usize,
     pub(super) devices: Vec<Arc<str>>,
     pub(super) past: Option<Box<Past>>,
+    /// Its births, where nobody may be asked for them.
+    pub(super) lost: Option<Box<Lost>>,
 }
 
 impl Awaited {
@@ -79,6 +84,23 @@ impl Awaited {
         Self { past, ..Self::new(if lost { Was::Lost } else { Was::Dead }) }
     }
 
+    /// Its births are kept until it speaks.
+    pub(super) fn keep_lost(&mut self, lost: Option<Box<Lost>>) {
+        self.lost = lost;
+    }
+
+    /// What it was known by before our link was lost, if it is `server` that it was on.
+    pub(super) fn take_lost(&mut self, server: ServerId) -> Option<Lost> {
+        self.lost.take_if(|lost| lost.is_on(server)).map(|lost| *lost)
+    }
+
+    /// The birth of a device holds no longer.
+    pub(super) fn forget_device(&mut self, device: &str) {
+        if let Some(lost) = &mut self.lost {
+            lost.forget(device);
+        }
+    }
+
     /// It lives, but its birth cannot be read: no table is better than a wrong one. Of what it was
     /// known by its session's number is left.
     pub(super) fn unread(devices: Vec<Arc<str>>, past: Option<Box<Past>>) -> Self {
@@ -88,6 +110,7 @@ impl Awaited {
 
     /// Another birth of it cannot be read.
     pub(super) fn is_unread(&mut self) {
+        self.lost = None;
         self.past = self.past.take().map(|past| past.without_tables());
         if self.is_expected() {
             self.expectation = Expectation::Unread;
@@ -106,6 +129,7 @@ impl Awaited {
             told: false,
             doubted: false,
             past: None,
+            lost: None,
             certificates: Vec::new(),
             certificate_bytes: 0,
         }
@@ -123,7 +147,8 @@ impl Awaited {
     /// How much the messages take that wait for their birth, and the stored births that wait
     /// for a sign of life.
     pub(super) fn bytes(&self) -> usize {
-        self.waiting_bytes + self.certificate_bytes
+        let lost = self.lost.as_ref().map_or(0, |lost| lost.bytes());
+        self.waiting_bytes + self.certificate_bytes + lost
     }
 
     /// How much the tables take that it was known by.
@@ -257,6 +282,7 @@ impl Awaited {
     }
 
     pub(super) fn die(&mut self) {
+        self.lost = None;
         self.was = Was::Dead;
     }
 
@@ -317,7 +343,7 @@ impl Awaited {
     /// What is left of it.
     pub(super) fn into_rest(self) -> Rest {
         let untold = self.untold();
-        Rest { waiting: self.waiting, untold, devices: self.devices, past: self.past }
+        Rest { waiting: self.waiting, untold, devices: self.devices, past: self.past, lost: None }
     }
 
     /// The devices that are expected with the birth.

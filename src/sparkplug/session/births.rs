@@ -22,7 +22,10 @@ impl Session {
                 self.server = Some(server);
                 match device {
                     None => awaited.is_unread(),
-                    Some(_) => awaited.speaks(),
+                    Some(device) => {
+                        awaited.forget_device(device);
+                        awaited.speaks();
+                    }
                 }
             }
             Life::Online(online) if online.server() == server => {
@@ -73,7 +76,7 @@ impl Session {
         };
         let freed = self.load();
         let unknown = Life::Awaited(Awaited::unknown());
-        let Rest { mut waiting, mut untold, devices, past } =
+        let Rest { mut waiting, mut untold, devices, past, .. } =
             match std::mem::replace(&mut self.life, unknown) {
                 Life::Awaited(awaited) => awaited.into_rest(),
                 Life::Online(mut online) => {

@@ -98,22 +98,25 @@ impl Session {
 
     fn bury(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
         let unknown = Life::Awaited(Awaited::unknown());
-        let Rest { waiting, devices, past, .. } = match std::mem::replace(&mut self.life, unknown) {
-            Life::Awaited(awaited) => {
-                let rest = awaited.into_rest();
-                self.notes.findings.add(Finding::BeforeBirth, rest.untold as u64);
-                rest
-            }
-            Life::Online(mut online) => {
-                let early = online.take_early();
-                online.flush(early, &mut self.notes, sink);
-                online.into_rest()
-            }
-        };
+        let Rest { waiting, devices, past, lost: kept, .. } =
+            match std::mem::replace(&mut self.life, unknown) {
+                Life::Awaited(awaited) => {
+                    let rest = awaited.into_rest();
+                    self.notes.findings.add(Finding::BeforeBirth, rest.untold as u64);
+                    rest
+                }
+                Life::Online(mut online) => {
+                    let early = online.take_early();
+                    online.flush(early, &mut self.notes, sink);
+                    online.into_rest()
+                }
+            };
         self.notes.give_up(Unread::BeforeBirth, &waiting);
         self.notes.faults.clear();
         self.notes.born.clear();
-        self.life = Life::Awaited(Awaited::gone(lost.is_some(), past));
+        let mut gone = Awaited::gone(lost.is_some(), past);
+        gone.keep_lost(kept.filter(|_| lost.is_some()));
+        self.life = Life::Awaited(gone);
         let of_device = match cause {
             DeathCause::ConnectionLost => DeathCause::ConnectionLost,
             DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,

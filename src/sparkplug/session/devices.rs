@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::claims::Claims;
 use super::online::Online;
 use super::reading::{scope, tell_birth};
 use super::{Borrowed, Notes, Sink};
@@ -33,6 +34,14 @@ pub(super) enum Known {
 }
 
 impl Device {
+    /// Its aliases may stand for others now.
+    pub(super) fn forget_aliases(&mut self, claims: &mut Claims) {
+        if let Known::Born(table) = &mut self.known {
+            claims.remove(table);
+            table.forget_aliases();
+        }
+    }
+
     pub(super) fn table(&self) -> Option<&Table> {
         match &self.known {
             Known::Born(table) => Some(table),
@@ -134,6 +143,7 @@ impl Online {
             notes.findings.note(Finding::OnlyCase);
         }
         notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
+        self.kept.keep(message, sink);
         self.leaves += table.size();
         sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
         let told = tell_birth(born, told, notes, sink);
@@ -172,6 +182,7 @@ impl Online {
             return;
         };
         self.forget(&device, sink);
+        self.kept.forget(&name);
         if let Some(past) = &mut self.past {
             past.take(Some(&name));
         }
@@ -189,6 +200,7 @@ impl Online {
         notes: &mut Notes,
         sink: &mut Sink<'_>,
     ) {
+        self.kept.forget(name);
         let Some((name, device)) = self.devices.remove_entry(name) else {
             notes.findings.note(Finding::RepeatedDeath);
             return;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::claims::Claims;
 use super::devices::{Device, Known};
+use super::kept::Kept;
 use super::past::Past;
 use super::reading::{read_data, scope, tell_birth};
 use super::{Borrowed, Incoming, Load, Message, Notes, Rest, Sink};
@@ -54,6 +55,8 @@ pub(super) struct Online {
     /// When births have stopped coming: devices that are not reborn with the node are dead then,
     /// and what waits for a birth is given up. None where nothing does.
     pub(super) grace: Option<Instant>,
+    /// Its births, where nobody may be asked for them.
+    pub(super) kept: Kept,
     /// Whether the node is alive.
     doubt: Option<Doubt>,
     /// When it last said anything.
@@ -131,6 +134,7 @@ impl Online {
             (name, Device { source, told: true, known: Known::Awaited })
         };
         let told = tell_birth(born, told, notes, sink);
+        let kept = Kept::of(message, sink);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
@@ -150,6 +154,7 @@ impl Online {
             back_dates: false,
             before: next,
             grace,
+            kept,
             doubt: None,
             heard: now,
         })
@@ -180,7 +185,7 @@ impl Online {
         Load {
             leaves: self.leaves + self.definitions.size() + past,
             past: 0,
-            bytes: self.window.bytes() + self.waiting_bytes,
+            bytes: self.window.bytes() + self.waiting_bytes + self.kept.bytes(),
         }
     }
 
@@ -303,7 +308,8 @@ impl Online {
                 past.keep(name, table);
             }
         }
-        Rest { waiting, untold: 0, devices, past: Some(past) }
+        let lost = self.kept.lost(self.server, self.window.expected());
+        Rest { waiting, untold: 0, devices, past: Some(past), lost }
     }
 
     /// Takes a message in its order. True if too many wait for a missing one now.
@@ -454,7 +460,13 @@ impl Online {
                     read_data((source, table), message, notes, sink);
                 }
                 // Data of a device before its birth [payloads-ddata-order].
-                Some(_) | None => self.wait_for_birth(name, message, notes, sink),
+                Some(_) | None => {
+                    if self.revive_by_name(name, notes, sink) {
+                        self.apply(message, notes, sink);
+                    } else {
+                        self.wait_for_birth(name, message, notes, sink);
+                    }
+                }
             },
             (Verb::Birth, Some(name)) => self.device_born(name, message, notes, sink),
             (Verb::Death, Some(name)) => self.device_died(name, message, notes, sink),

@@ -1,0 +1,153 @@
+//! Where nobody may be asked for births.
+
+use super::*;
+use crate::sparkplug::rebirth::{Reason, Reasons};
+
+fn a(value: i32) -> [Metric; 1] {
+    [Metric::new("a", value)]
+}
+
+/// After births of a node and a device, and a short drop of our link.
+fn dropped(reasons: &str, edge: &mut Edge) -> Stage {
+    let mut stage = Stage::with(|config| config.rebirth.reasons = reasons.parse().unwrap());
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    stage.send(&edge.ndata(stage.time(), a(2)));
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.pass(secs(3));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.look();
+    stage
+}
+
+/// How many values of 60 messages each of the node and its device are told as they are.
+fn told(stage: &mut Stage, edge: &mut Edge) -> (usize, usize) {
+    for value in 10..70 {
+        stage.send(&edge.ndata(stage.time(), a(value)));
+        stage.send(&edge.ddata("d", stage.time(), a(value)));
+        stage.pass(secs(1));
+    }
+    let told = stage.look();
+    let count = |what: &str| told.iter().filter(|line| line.contains(what)).count();
+    assert_eq!(count("rebirth"), 0, "{told:?}");
+    (count("data g/n: #2"), count("data g/n/d: #0"))
+}
+
+#[test]
+fn after_a_drop_what_goes_by_names_is_read_where_nobody_may_be_asked() {
+    for reasons in ["off", "gap", "probe,unknown-alias"] {
+        for missed in [0, 7] {
+            let mut edge = edge();
+            let mut stage = dropped(reasons, &mut edge);
+            edge.skip(missed);
+            assert_eq!(told(&mut stage, &mut edge), (60, 60), "{reasons} {missed}");
+            assert_eq!(stage.host.problems().count(), 0);
+            assert_eq!(stage.host.counters().unread, [0; Unread::ALL.len()]);
+        }
+    }
+}
+
+#[test]
+fn after_a_drop_an_alias_is_read_only_if_the_sequence_goes_on() {
+    for (missed, read) in [(0, 60), (1, 0), (255, 0)] {
+        let mut edge = edge().with_aliases();
+        let mut stage = dropped("off", &mut edge);
+        edge.skip(missed);
+        assert_eq!(told(&mut stage, &mut edge), (read, read), "{missed}");
+        let unread = stage.host.counters().unread[Unread::Unknown as usize];
+        assert_eq!(unread, 120 - 2 * read as u64);
+        let problem = stage.host.problems().next().map(|(_, problem)| *problem);
+        assert_eq!(problem.is_some(), read == 0);
+        let words = problem.map(|problem| problem.words()).unwrap_or("SPARKPLUG_REBIRTH");
+        assert!(words.contains("SPARKPLUG_REBIRTH"));
+        // Any birth that can be read ends it.
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        stage.send(&edge.dbirth("d", stage.time(), a(1)));
+        stage.look();
+        assert_eq!(told(&mut stage, &mut edge), (60, 60));
+        assert_eq!(stage.host.problems().count(), 0);
+    }
+}
+
+#[test]
+fn what_is_known_from_before_a_drop_is_told_as_history() {
+    let mut edge = edge();
+    let mut stage = dropped("off", &mut edge);
+    assert_eq!(stage.host.phase(edge.node()), Phase::Offline);
+    stage.send(&edge.ndata(stage.time(), a(3)));
+    stage.check(&[
+        "birth g/n: a#2=1 historical",
+        "birth g/n/d: a#0=1 historical",
+        "data g/n: #2=3",
+    ]);
+    // Again and again. A device that may have died is known once it speaks.
+    for _ in 0..3 {
+        stage.host.handle_disconnected(SERVER, stage.now);
+        stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        edge.skip(2);
+        stage.look();
+        stage.send(&edge.ndata(stage.time(), a(4)));
+        stage.check(&["birth g/n: a#2=1 historical", "data g/n: #2=4"]);
+        stage.send(&edge.ddata("d", stage.time(), a(5)));
+        stage.check(&["birth g/n/d: a#0=1 historical", "data g/n/d: #0=5"]);
+    }
+}
+
+#[test]
+fn what_a_death_or_a_birth_has_ended_is_not_known_after_a_drop() {
+    let endings: [fn(&mut Edge, &Stage) -> Message; 2] = [
+        |edge, _| edge.will(),
+        |edge, stage| Message { payload: vec![0xff], ..edge.nbirth(stage.time(), a(1)) },
+    ];
+    for ending in endings {
+        let mut edge = edge();
+        let mut stage = dropped("off", &mut edge);
+        let ending = ending(&mut edge, &stage);
+        stage.send(&ending);
+        assert_eq!(told(&mut stage, &mut edge), (0, 0));
+        let (_, problem) = stage.host.problems().next().unwrap();
+        assert!(problem.off && problem.words().contains("SPARKPLUG_REBIRTH"));
+    }
+    // A device that died is not known, and neither is one whose birth cannot be read.
+    for damaged in [false, true] {
+        let mut edge = edge();
+        let mut stage = dropped("off", &mut edge);
+        let ending = match damaged {
+            false => edge.ddeath("d", stage.time()),
+            true => Message { payload: vec![0xff], ..edge.dbirth("d", stage.time(), a(1)) },
+        };
+        stage.send(&ending);
+        assert_eq!(told(&mut stage, &mut edge), (60, 0), "{damaged}");
+        assert_eq!(stage.host.problems().count(), 1);
+    }
+}
+
+#[test]
+fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
+    let mut edge = edge();
+    for (reasons, kept) in
+        [(Reasons::NONE, true), (Reasons::ALL, false), (Reasons::NONE.with(Reason::Gap), true)]
+    {
+        let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
+        for node in 0..3 {
+            let mut edge = Edge::new(EdgeNode::new("g", node.to_string()), 0);
+            for _ in 0..3 {
+                stage.send(&edge.nbirth(stage.time(), a(1)));
+                stage.send(&edge.dbirth("d", stage.time(), a(1)));
+                stage.pass(secs(5));
+            }
+        }
+        let bytes = stage.host.load.bytes;
+        assert_eq!(bytes > 0, kept);
+        assert!(bytes < 6 * 600, "{bytes}");
+    }
+    let mut stage = Stage::with(|config| config.rebirth.reasons = Reasons::NONE);
+    let long = "x".repeat(60_000);
+    for node in 0..60 {
+        edge = Edge::new(EdgeNode::new("g", node.to_string()), 0);
+        let metrics = (0..20).map(|n| Metric::new(&format!("m{n}"), long.as_str()));
+        stage.send(&edge.nbirth(stage.time(), metrics));
+    }
+    let bytes = stage.host.load.bytes;
+    assert!((20 << 20..=limits::TOTAL_WINDOW_BYTES / 2).contains(&bytes), "{bytes}");
+}
