@@ -79,7 +79,8 @@ pub struct CreateModel {
     pub hierarchies: Vec<Hierarchy>,
 }
 
-/// Additions to a model: read with its ETag, merged with all it has, written once.
+/// Additions to a model: read with its ETag, merged with all it has, written once. One that FAILED
+/// is written also where there is nothing to add.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GrowModel {
     /// The model.

@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use aws_sdk_iotsitewise::error::BuildError;
 use aws_sdk_iotsitewise::operation::describe_asset_model::DescribeAssetModelOutput;
-use aws_sdk_iotsitewise::types::{AssetModelHierarchy, AssetModelProperty};
+use aws_sdk_iotsitewise::types::{AssetModelHierarchy, AssetModelProperty, AssetModelState};
 
 use super::api::{GrowModel, Property};
 use super::convert;
@@ -21,7 +21,7 @@ pub(super) struct Grown {
 }
 
 /// The model's lists with those additions whose id and name it has not, and without the
-/// properties named in `without`; none if there is nothing to change.
+/// properties named in `without`; none if there is nothing to change in one that has not FAILED.
 ///
 /// # Errors
 ///
@@ -62,7 +62,11 @@ pub(super) fn merge(
         }
     }
 
-    let changed = changed || properties.len() + hierarchies.len() > before;
+    // One that FAILED is written as it stands: what it failed for may have passed.
+    let state = model.asset_model_status().map(|status| status.state());
+    let changed = changed
+        || properties.len() + hierarchies.len() > before
+        || state == Some(&AssetModelState::Failed);
     Ok(changed.then_some(Grown { properties, hierarchies }))
 }
 

@@ -5,6 +5,7 @@
 
 mod answers;
 mod calls;
+mod failures;
 mod lanes;
 mod learning;
 mod links;
@@ -277,6 +278,7 @@ impl Plan {
         }
         self.touch(Job::Asset(ix));
         self.touch(Job::Link(ix));
+        self.wanted_of(assets.get(ix).model);
     }
 
     /// SiteWise does not know an asset or a property of it, although it should.

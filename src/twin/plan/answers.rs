@@ -66,7 +66,7 @@ impl Plan {
             Job::Presence(list) => self.presence_read(list as usize, answer, now),
             Job::Check(at) => self.checked(at, answer, assets, now),
             Job::LookUp(part) => self.looked_up(part, answer, now),
-            Job::Model(ix) => self.model_answered(ix, answer, models, now),
+            Job::Model(ix) => self.model_answered(ix, answer, models, assets, now),
             Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
             Job::Children(ix) => self.children_listed(ix, answer, assets, now),
             Job::Link(ix) => self.link_answered(ix, answer, assets, now),
@@ -86,13 +86,16 @@ impl Plan {
         ix: ModelIx,
         answer: Result<Done, Fault>,
         models: &mut Models,
+        assets: &Assets,
         now: Instant,
     ) {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return;
         };
         let writing = match state.stage {
-            ModelStage::Absent | ModelStage::Active | ModelStage::Mending => true,
+            ModelStage::Absent | ModelStage::Active | ModelStage::Mending | ModelStage::Again => {
+                true
+            }
             ModelStage::Unknown | ModelStage::Failed => false,
         };
         let creating = state.stage == ModelStage::Absent;
@@ -128,7 +131,7 @@ impl Plan {
             return;
         };
         match answer {
-            Ok(Done::Model(model)) => self.model_described(ix, model, models, now),
+            Ok(Done::Model(model)) => self.model_described(ix, model, models, assets, now),
             Ok(_) => {
                 state.stage = ModelStage::Unknown;
                 state.search.accepted();
@@ -136,6 +139,7 @@ impl Plan {
                 state.taken = false;
                 state.tries = Tries { count: 0, at: now + FIRST_LOOK };
                 state.growth.wanted_since = None;
+                state.ended.written = true;
                 if creating {
                     self.figures.models_created += 1;
                     state.growth.founding = state.unfinished;
@@ -163,7 +167,7 @@ impl Plan {
                     let name = &models.get(ix).name;
                     let reason = "another model has this name; Sparkwise leaves it alone: rename \
                                   it, or set TWIN_MODEL_PREFIX";
-                    self.model_failed(ix, format!("model {name}"), reason.into(), now);
+                    self.model_failed(ix, (format!("model {name}"), reason.into()), assets, now);
                 } else {
                     state.gone();
                 }
@@ -175,7 +179,7 @@ impl Plan {
                 }
                 Remedy::Refused if writing => {
                     let subject = format!("model {}", models.get(ix).name);
-                    self.model_failed(ix, subject, fault.message, now);
+                    self.model_failed(ix, (subject, fault.message), assets, now);
                 }
                 Remedy::Again | Remedy::Refused => {
                     let tries = Tries { count: state.tries.count, at: now };
@@ -205,7 +209,14 @@ impl Plan {
         }
     }
 
-    fn model_described(&mut self, ix: ModelIx, model: Model, models: &mut Models, now: Instant) {
+    fn model_described(
+        &mut self,
+        ix: ModelIx,
+        model: Model,
+        models: &mut Models,
+        assets: &Assets,
+        now: Instant,
+    ) {
         models.learn(ix, &model);
         let models = &*models;
         let subject = format!("model {}", models.get(ix).name);
@@ -224,6 +235,7 @@ impl Plan {
                 state.stage = ModelStage::Active;
                 state.taken = false;
                 state.tries = Tries::default();
+                (state.ended.count, state.ended.again) = (0, None);
                 self.problems.remove(&subject);
                 self.forget_taken(ix, &taken, models);
                 self.wake(On::Model(ix));
@@ -252,7 +264,8 @@ impl Plan {
                     self.problem(subject, reason);
                     self.wake(On::Model(ix));
                 } else {
-                    self.model_failed(ix, subject, reason, now);
+                    self.model_failed(ix, (subject, reason), assets, now);
+                    self.ended_failed(ix, now);
                 }
             }
             State::Creating | State::Updating | State::Deleting => {
@@ -263,16 +276,6 @@ impl Plan {
                 }
             }
         }
-    }
-
-    fn model_failed(&mut self, ix: ModelIx, subject: String, reason: String, now: Instant) {
-        if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            state.stage = ModelStage::Failed;
-            state.search = Search::default();
-            state.tries = Tries { count: 0, at: now + AFTER_REFUSAL };
-        }
-        self.problem(subject, reason);
-        self.wake(On::Model(ix));
     }
 
     fn asset_answered(

@@ -35,6 +35,7 @@ impl Plan {
                 ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),
                 ModelStage::Absent => Step::CreateModel(self.create_model(ix, models)),
                 ModelStage::Active | ModelStage::Mending => self.growth(ix, models)?,
+                ModelStage::Again => self.as_it_stands(ix, models)?,
             },
             Job::Asset(ix) => {
                 let asset = assets.get(ix);
@@ -87,6 +88,14 @@ impl Plan {
                 .collect(),
             hierarchies: places.take(most).map(|(_, hierarchy)| hierarchy.clone()).collect(),
         }
+    }
+
+    /// The write of a model that FAILED, with what it has.
+    fn as_it_stands(&self, ix: ModelIx, models: &Models) -> Option<Step> {
+        let without = self.models.get(ix.0 as usize)?.failed.clone();
+        let (properties, hierarchies) = (Vec::new(), Vec::new());
+        let id = models.get(ix).id;
+        Some(Step::GrowModel(GrowModel { id, properties, hierarchies, without }))
     }
 
     /// The next write of what a model lacks: the root is filled first, then composite models

@@ -81,7 +81,7 @@ impl Plan {
                 }
             }
             ModelStage::Mending if settled > now => Next::At(settled),
-            ModelStage::Mending => Next::Call(Lane::WriteModel),
+            ModelStage::Mending | ModelStage::Again => Next::Call(Lane::WriteModel),
             ModelStage::Active => {
                 if self.lacking(ix, models).next().is_none() && !self.lacks_place(ix, models) {
                     return Next::Nothing;
@@ -101,7 +101,9 @@ impl Plan {
             // One that cannot be read may never be.
             ModelStage::Unknown if self.is_undescribed(child) => false,
             ModelStage::Absent | ModelStage::Unknown => true,
-            ModelStage::Active | ModelStage::Failed | ModelStage::Mending => false,
+            ModelStage::Active | ModelStage::Failed | ModelStage::Mending | ModelStage::Again => {
+                false
+            }
         })
     }
 
@@ -109,7 +111,7 @@ impl Plan {
     pub(super) fn is_usable(&self, ix: ModelIx) -> bool {
         self.models.get(ix.0 as usize).is_some_and(|state| match state.stage {
             ModelStage::Active => true,
-            ModelStage::Failed | ModelStage::Mending => state.usable,
+            ModelStage::Failed | ModelStage::Mending | ModelStage::Again => state.usable,
             ModelStage::Absent | ModelStage::Unknown => false,
         })
     }
@@ -119,7 +121,7 @@ impl Plan {
     fn is_finished(&self, ix: ModelIx) -> bool {
         let follows = self.models.get(ix.0 as usize).is_some_and(|state| match state.stage {
             ModelStage::Active => state.unfinished,
-            ModelStage::Mending => true,
+            ModelStage::Mending | ModelStage::Again => true,
             ModelStage::Absent | ModelStage::Unknown | ModelStage::Failed => false,
         });
         self.is_usable(ix) && !follows

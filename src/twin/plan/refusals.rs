@@ -141,7 +141,8 @@ impl Plan {
             && let Some(state) = self.models.get_mut(ix.0 as usize)
         {
             let (properties, hierarchies) = step.parts();
-            state.unfinished = lacking > properties.len();
+            let as_it_stands = state.stage == ModelStage::Again;
+            state.unfinished = !as_it_stands && lacking > properties.len();
             let parts = properties.iter().map(|property| property.id);
             state.search.sends(parts.chain(hierarchies.iter().map(|place| place.id)).collect());
         }
@@ -162,7 +163,7 @@ impl Plan {
                 ModelStage::Active | ModelStage::Failed | ModelStage::Absent => {
                     self.places.get(&Job::Model(child)) != Some(&Place::Flight)
                 }
-                ModelStage::Unknown | ModelStage::Mending => false,
+                ModelStage::Unknown | ModelStage::Mending | ModelStage::Again => false,
             })
         };
         let hierarchies_move = !below.into_iter().all(at_rest);

@@ -63,7 +63,7 @@ impl Plan {
             ModelStage::Absent => Standing::Wanted,
             ModelStage::Unknown => Standing::Checking,
             ModelStage::Active => Standing::Live,
-            ModelStage::Failed | ModelStage::Mending => Standing::Refused,
+            ModelStage::Failed | ModelStage::Mending | ModelStage::Again => Standing::Refused,
         };
         (standing, state.complete)
     }

@@ -25,6 +25,8 @@ pub(super) enum ModelStage {
     Failed,
     /// FAILED in SiteWise, and more is wanted than what failed: to be written again.
     Mending,
+    /// FAILED in SiteWise for a reason that may have passed: to be written again as it stands.
+    Again,
 }
 
 /// What is known of a model.
@@ -57,6 +59,7 @@ pub(super) struct ModelState {
     pub search: Search,
     pub growth: Growth,
     pub tries: Tries,
+    pub ended: Ended,
 }
 
 /// When a model may be written.
@@ -70,6 +73,21 @@ pub(super) struct Growth {
     pub founding: bool,
     /// When it was updated last.
     pub updated: Option<Instant>,
+}
+
+/// How a model ended FAILED, and when it is written again all the same.
+#[derive(Debug, Default)]
+pub(super) struct Ended {
+    /// An asset of it is wanted.
+    pub wanted: bool,
+    /// It was so when this process came, and nothing was wanted of it.
+    pub found: bool,
+    /// This process has written it.
+    pub written: bool,
+    /// So often in a row.
+    pub count: u32,
+    /// When it is written again, if that is known.
+    pub again: Option<Instant>,
 }
 
 /// Attempts at one thing.
@@ -100,6 +118,7 @@ impl ModelState {
             search: Search::default(),
             growth: Growth::default(),
             tries: Tries::default(),
+            ended: Ended::default(),
         }
     }
 

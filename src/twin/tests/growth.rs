@@ -114,10 +114,10 @@ fn a_model_that_ends_failed_is_written_again_when_its_definition_changes() {
         let mut problems = rig.twin.plan().problems();
         problems.find(|(what, _)| *what == "model Turbine").map(|(_, why)| why.to_owned())
     };
-    assert_eq!(reason(&rig).as_deref(), Some("it failed"));
+    assert_eq!(reason(&rig).as_deref(), Some("it failed; Nordsee/gw/T1 waits for it"));
     let kept = waiting(&rig);
     assert!(kept > 0);
-    rig.seconds(1_000);
+    rig.seconds(100);
     let (_, model) = rig.sitewise.model("Turbine");
     assert_eq!((model.updates, waiting(&rig)), (0, kept));
 
@@ -134,6 +134,58 @@ fn a_model_that_ends_failed_is_written_again_when_its_definition_changes() {
     assert_eq!((model.updates, waiting(&rig)), (1, 0));
     assert_eq!(reason(&rig), None);
     assert!(model.properties.iter().any(|property| property.name == "Pitch"));
+}
+
+/// Nothing of its definition changes. It was never tried again.
+#[test]
+fn a_model_that_failed_once_is_written_again_as_it_stands() {
+    for restarts in [false, true] {
+        let mut rig = Rig::new();
+        rig.sitewise.failing.insert("Turbine".into());
+        let born = || {
+            let turbines = (0..3).map(|n| turbine(&format!("T{n}"), n * 3, 12.0, 0)).collect();
+            birth(node(), definitions(), turbines)
+        };
+        rig.event(born());
+        rig.seconds(20);
+        let why = "it failed; Nordsee/gw/T0 and 2 more wait for it";
+        assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), [("model Turbine", why)]);
+        rig.sitewise.failing.clear();
+        if restarts {
+            rig = rig.restart();
+            rig.seconds(20);
+            assert_eq!(rig.sitewise.writes, [""; 0], "nobody wants it");
+            rig.event(born());
+            rig.seconds(20);
+        } else {
+            rig.event(born());
+            rig.seconds(20);
+            assert!(waiting(&rig) > 0);
+            rig.seconds(300);
+        }
+        let (_, model) = rig.sitewise.model("Turbine");
+        assert_eq!((model.updates, waiting(&rig)), (1, 0), "{restarts}");
+        assert_eq!(rig.twin.plan().problems().count(), 0);
+        assert_eq!(rig.sitewise.path("T2/Gearbox"), ["Nordsee", "gw", "T2", "T2/Gearbox"]);
+        assert_eq!(rig.written("T2", "Speed").len(), 1);
+        rig.check_conservation();
+    }
+}
+
+#[test]
+fn a_model_that_fails_for_ever_is_written_ever_more_rarely() {
+    let mut rig = Rig::new();
+    rig.sitewise.failing.insert("Turbine".into());
+    rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
+    rig.seconds(120);
+    let mut tries = Vec::new();
+    for _ in 0..6 {
+        rig.sitewise.writes.clear();
+        rig.seconds(3_600);
+        tries.push(rig.sitewise.writes.len());
+    }
+    assert!((3..=6).contains(&tries[0]), "{tries:?}");
+    assert!(tries[2..].iter().all(|tries| (1..=2).contains(tries)), "{tries:?}");
 }
 
 /// After a restart as well: what waits is what the refused growth brought, and nothing else.
@@ -170,7 +222,8 @@ fn a_growth_that_failed_holds_up_no_value_of_what_was_there() {
     assert_eq!(speeds, [90_000, 91_000]);
     let problems: Vec<_> = rig.twin.plan().problems().collect();
     assert_eq!(problems, [("model Turbine", "it failed")]);
-    assert_eq!(rig.sitewise.writes, Vec::<String>::new());
+    // Once, for the first birth after the start.
+    assert_eq!(rig.sitewise.writes.len(), 1, "{:?}", rig.sitewise.writes);
 
     // A turbine that comes now is made of what is there.
     rig.event(birth_at(95_000, device("D"), Vec::new(), vec![pitched("T2", 95_000)]));

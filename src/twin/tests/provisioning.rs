@@ -213,7 +213,8 @@ fn a_model_that_sitewise_refuses_is_reported_and_its_values_wait() {
     let mut rig = Rig::with(config(), sitewise);
     rig.event(birth(node(), definitions(), vec![turbine("T1", 0, 12.0, 0)]));
     rig.seconds(20);
-    let problem = ("model Turbine", "this name is not wanted here");
+    let why = "this name is not wanted here; Nordsee/gw/T1 waits for it";
+    let problem = ("model Turbine", why);
     assert!(rig.twin.plan().problems().any(|found| found == problem));
     let waiting = |rig: &Rig| rig.points.iter().filter(|point| point.gate.is_some()).count();
     // Speed and Power; the gearbox has a model of its own and does not wait.

@@ -217,6 +217,34 @@ async fn a_failed_model_is_written_without_what_was_refused_and_never_active() {
     }
 }
 
+/// What it failed for may have passed. One that is well is left alone.
+#[tokio::test]
+async fn a_failed_model_is_written_as_it_stands_where_nothing_is_to_be_added() {
+    for (state, writes) in [("FAILED", 1), ("ACTIVE", 0)] {
+        let stub = Stub::start(move |request| {
+            if request.method == "PUT" {
+                return grown_by_people(request);
+            }
+            let mut model = model_of_people();
+            model["assetModelStatus"]["state"] = json!(state);
+            Reply::json(200, &model).header("etag", ETAG)
+        })
+        .await;
+        let nothing = GrowModel { properties: Vec::new(), hierarchies: Vec::new(), ..growth() };
+        client(&stub).grow_model(nothing).await.unwrap();
+        let requests = stub.requests();
+        let written = requests.iter().filter(|request| request.method == "PUT");
+        let written: Vec<_> = written.map(|request| request.json()).collect();
+        assert_eq!(written.len(), writes, "{state}");
+        for written in written {
+            let before = model_of_people();
+            for part in ["assetModelProperties", "assetModelHierarchies"] {
+                assert_eq!(written[part], before[part]);
+            }
+        }
+    }
+}
+
 /// A property and a hierarchy that the model lacks.
 fn growth() -> GrowModel {
     GrowModel {
