@@ -6,13 +6,13 @@
 
 use std::sync::Arc;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::Config;
 use super::identity::PropertyRole;
 use super::layout::{self, statics};
 use super::mapping;
-use super::models::{ModelIx, Models, Wanted};
+use super::models::{ModelIx, Models, PropertyIx, Wanted};
 use crate::sparkplug::event::{Definition, MemberKind};
 
 /// Definitions that are remembered; then it is begun anew.
@@ -27,6 +27,10 @@ pub(super) struct Differing {
     pub parameters: Vec<usize>,
     /// Places of members and of their static properties whose default is another.
     pub statics: Vec<(usize, usize)>,
+    /// Attributes of the model that it names.
+    pub named: FxHashSet<PropertyIx>,
+    /// Attributes of the model that it does not name, and that have a default by another one.
+    pub unnamed: Vec<PropertyIx>,
 }
 
 impl Differing {
@@ -91,12 +95,14 @@ fn compare(
     config: &Config,
 ) -> Differing {
     let mut differing = Differing::default();
-    let default_differs = |role, path: &[&str], sent: &crate::sparkplug::event::Property| {
+    let mut named = FxHashSet::default();
+    let mut default_differs = |role, path: &[&str], sent: &crate::sparkplug::event::Property| {
         let Some(form) = layout::form(config, sent.datatype) else { return false };
         // One that has no default, while its model has another's, differs as well.
         let said = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
         let wanted = Wanted { role, path, name: None, form, unit: None, default: None };
         let has = models.find(ix, wanted);
+        named.extend(has);
         let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
         has.is_some_and(|has| has.default() != said.as_deref())
     };
@@ -110,7 +116,7 @@ fn compare(
         for (place, property) in member.properties.iter().enumerate() {
             let taken = statics(config, &path, std::slice::from_ref(property)).next().is_some();
             let path = below(above, &[&member.name, &property.name]);
-            if taken && default_differs(PropertyRole::Property, &path, property) {
+            if default_differs(PropertyRole::Property, &path, property) && taken {
                 differing.statics.push((at, place));
             }
         }
@@ -128,5 +134,11 @@ fn compare(
             differing.units.insert(Arc::clone(&member.name), said.into());
         }
     }
+    let others = (0..).map(PropertyIx).zip(&models.get(ix).properties);
+    let others = others.filter(|(place, has)| {
+        has.is_attribute() && has.default().is_some() && !named.contains(place)
+    });
+    differing.unnamed = others.map(|(place, _)| place).collect();
+    differing.named = named;
     differing
 }

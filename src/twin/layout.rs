@@ -15,6 +15,7 @@ use rustc_hash::FxHashMap;
 pub(super) use self::as_defined::Said;
 pub(super) use self::define::define_all;
 use self::define::{Pass, define_pass};
+use self::losses::holds_known;
 use self::tags::unit;
 pub(super) use self::tags::{form, has_instances, said_unit, statics, tags};
 use super::assets::{self, AssetIx, Kind};
@@ -141,6 +142,8 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         instances: Vec::new(),
         differing: Vec::new(),
         defined: Vec::new(),
+        unnamed: Vec::new(),
+        undefined: Vec::new(),
         changed: Vec::new(),
         beside: None,
         formless: None,
@@ -156,6 +159,7 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     for later in std::mem::take(&mut laying.later) {
         laying.attribute(later);
     }
+    laying.say_undefined();
     let Laying { places, attributes, assets, instances, changed, beside, formless, .. } = laying;
     let own = |place: &Place| matches!(place, Place::Target(target) if target.asset == asset);
     let shares = shared && places.iter().any(own);
@@ -170,16 +174,6 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         beside,
         shares,
         formless,
-    })
-}
-
-/// Whether SiteWise has an instance among metrics, or among the members of one.
-fn holds_known(world: &World, source: &Source, above: &[&str], metrics: &[Metric]) -> bool {
-    metrics.iter().any(|metric| {
-        let Content::Instance(instance) = &metric.content else { return false };
-        let path: Vec<_> = above.iter().copied().chain([&*metric.name]).collect();
-        world.is_there(world.assets.id(&Address::Instance(source, &path)))
-            || holds_known(world, source, &path, &instance.members)
     })
 }
 
@@ -215,6 +209,10 @@ struct Laying<'a> {
     differing: Vec<Arc<Differing>>,
     /// The definitions of the instances at hand, outermost first.
     defined: Vec<Option<&'a Definition>>,
+    /// Attributes of the asset at hand that have a default, and that no definition names so far.
+    unnamed: Vec<PropertyIx>,
+    /// Attributes whose default is none of their own definitions'.
+    undefined: Vec<Target>,
     changed: Vec<(AssetIx, String)>,
     beside: Option<String>,
     formless: Option<String>,
@@ -280,6 +278,8 @@ impl<'a> Laying<'a> {
     /// The members and parameters of an instance, with or without an asset of its own.
     fn members(&mut self, spot: Spot, asset_path: &[&'a str], instance: &'a Instance) {
         let differing = self.differing(instance, spot.model);
+        let around = self.begin_unnamed(spot.model, differing.as_deref());
+        let differing = differing.filter(|differing| !differing.is_empty());
         let differs = differing.is_some();
         let spot = Spot { differs, ..spot };
         self.differing.extend(differing);
@@ -292,6 +292,7 @@ impl<'a> Laying<'a> {
         if differs && let Some(differing) = self.differing.pop() {
             self.as_defined(spot, instance, &differing);
         }
+        self.end_unnamed(spot, around);
     }
 
     /// An instance with an asset of its own, under that of the spot.

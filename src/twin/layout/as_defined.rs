@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use super::{Later, Laying, Spot, said_unit};
+use rustc_hash::FxHashSet;
+
+use super::{Attribute, Later, Laying, Spot, Target, said_unit};
 use crate::sparkplug::event::{Instance, Metric};
 use crate::sparkplug::value::Value;
 use crate::twin::defined::Differing;
@@ -30,8 +32,8 @@ impl Said {
 }
 
 impl<'a> Laying<'a> {
-    /// Where the definition of an instance differs from its model, if it does. The path leads to
-    /// it from the asset at hand.
+    /// Where the definition of an instance differs from its model; none where it has none. The path
+    /// leads to it from the asset at hand.
     pub(super) fn differing(
         &mut self,
         instance: &Instance,
@@ -39,8 +41,58 @@ impl<'a> Laying<'a> {
     ) -> Option<Arc<Differing>> {
         let definition = instance.defined.as_ref()?;
         let World { defined, models, .. } = &mut *self.world;
-        let differing = defined.differing(definition, (model, &self.path), models, self.config);
-        (!differing.is_empty()).then_some(differing)
+        Some(defined.differing(definition, (model, &self.path), models, self.config))
+    }
+
+    /// Begins an asset, or an instance within one: what of the asset no definition names so far.
+    /// Gives back that of the asset around it, where it begins one.
+    pub(super) fn begin_unnamed(
+        &mut self,
+        model: ModelIx,
+        differing: Option<&Differing>,
+    ) -> Option<Vec<PropertyIx>> {
+        if self.path.is_empty() {
+            let unnamed = differing.map(|differing| differing.unnamed.clone());
+            return Some(std::mem::replace(&mut self.unnamed, unnamed.unwrap_or_default()));
+        }
+        match differing {
+            Some(differing) => self.unnamed.retain(|place| !differing.named.contains(place)),
+            // What has no definition has no default of its own either: the model's stands.
+            None if self.unnamed.is_empty() => {}
+            None => {
+                let (models, path) = (&self.world.models, &self.path);
+                self.unnamed.retain(|place| {
+                    let has = models.get(model).properties.get(place.0 as usize);
+                    has.is_some_and(|has| {
+                        let mut names = has.path();
+                        !has.learned && !path.iter().all(|name| names.next() == Some(*name))
+                    })
+                });
+            }
+        }
+        None
+    }
+
+    /// Ends an asset: what no definition of its own names has no default.
+    pub(super) fn end_unnamed(&mut self, spot: Spot, around: Option<Vec<PropertyIx>>) {
+        let Some(around) = around else { return };
+        for property in std::mem::replace(&mut self.unnamed, around) {
+            let model = self.world.models.get(spot.model);
+            if let Some(form) = model.properties.get(property.0 as usize).map(|has| has.form) {
+                self.undefined.push(Target { asset: spot.asset, property, form });
+            }
+        }
+    }
+
+    /// Of these the model's default is another's: what the instance does not say itself is null.
+    pub(super) fn say_undefined(&mut self) {
+        if self.undefined.is_empty() {
+            return;
+        }
+        let said: FxHashSet<_> = self.attributes.iter().map(|said| said.target).collect();
+        let unsaid = std::mem::take(&mut self.undefined).into_iter();
+        let unsaid = unsaid.filter(|target| !said.contains(target));
+        self.attributes.extend(unsaid.map(|target| Attribute { target, said: Said::NoDefault }));
     }
 
     /// What an instance does not say is as its own definition says, where its model says

@@ -1,10 +1,12 @@
 //! What of a birth has no place in SiteWise: told by its name.
 
 use super::{Laying, Place, Spot, leaves};
+use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::Metric;
+use crate::sparkplug::event::{Content, Metric};
 use crate::twin::caps::Cap;
 use crate::twin::counts::Dropped;
+use crate::twin::identity::Address;
 use crate::twin::world::World;
 
 impl Laying<'_> {
@@ -40,4 +42,19 @@ impl Laying<'_> {
             self.set(slot, Place::None(why));
         }
     }
+}
+
+/// Whether SiteWise has an instance among metrics, or among the members of one.
+pub(super) fn holds_known(
+    world: &World,
+    source: &Source,
+    above: &[&str],
+    metrics: &[Metric],
+) -> bool {
+    metrics.iter().any(|metric| {
+        let Content::Instance(instance) = &metric.content else { return false };
+        let path: Vec<_> = above.iter().copied().chain([&*metric.name]).collect();
+        world.is_there(world.assets.id(&Address::Instance(source, &path)))
+            || holds_known(world, source, &path, &instance.members)
+    })
 }

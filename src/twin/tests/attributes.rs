@@ -275,3 +275,114 @@ fn what_has_no_form_in_sitewise_is_told_by_name() {
     let unsaid = Sample { absent: true, ..sample(0, None) };
     assert_eq!(born(Vec::new(), vec![leaf(3, "Plan", DataType::File, unsaid)]), [""; 0]);
 }
+
+/// A pump, with these defaults of a parameter, and of a static property of a member; nested in a
+/// station.
+fn station(own: Option<f64>, max: Option<f64>, high: Option<f64>, offset: i64) -> Event {
+    let named = |name: &str, value: Option<f64>| {
+        value.map(|value| property(name, DataType::Double, Value::Double(value)))
+    };
+    let pump = Definition {
+        name: "_types_/Pump".into(),
+        version: None,
+        parent: None,
+        parameters: named("Max", max).into_iter().collect(),
+        members: vec![Member {
+            name: "v".into(),
+            properties: named("hi", high).into_iter().collect(),
+            kind: MemberKind::Leaf(Some(DataType::Double)),
+        }],
+    };
+    let holder = Definition {
+        name: "_types_/Station".into(),
+        parameters: Vec::new(),
+        members: vec![Member {
+            name: "P".into(),
+            properties: Vec::new(),
+            kind: MemberKind::Template {
+                template: "Pump".into(),
+                definition: Some("_types_/Pump".into()),
+            },
+        }],
+        ..pump.clone()
+    };
+    let v = leaf(0, "v", DataType::Double, sample(offset, Value::Double(1.0)));
+    let mut inner = instance("P", "Pump", vec![v]);
+    if let Content::Instance(instance) = &mut inner.content {
+        instance.defined = Some(std::sync::Arc::new(pump.clone()));
+        instance.parameters.extend(named("Max", own));
+    }
+    let mut metric = instance("S", "Station", vec![inner]);
+    if let Content::Instance(instance) = &mut metric.content {
+        instance.defined = Some(std::sync::Arc::new(holder.clone()));
+    }
+    birth_at(offset, node(), vec![holder, pump], vec![metric])
+}
+
+/// The default that came first stood for it, newly written and GOOD.
+#[test]
+fn an_attribute_that_left_its_definition_is_null_with_bad() {
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let good = |value| Some((Quality::Good, Variant::Double(value)));
+    for nested in [Nested::Child, Nested::Flatten] {
+        let config = Config { nested, ..config() };
+        let mut rig = Rig::with(config.clone(), FakeSiteWise::default());
+        let shown = |rig: &Rig| match nested {
+            Nested::Child => [rig.shown("S/P", "Max"), rig.shown("S/P", "v/hi")],
+            Nested::Flatten => [rig.shown("S", "P/Max"), rig.shown("S", "P/v/hi")],
+        };
+        rig.event(station(None, Some(8_000.0), Some(5.0), 0));
+        rig.seconds(30);
+        assert_eq!(shown(&rig), [None, None], "those of the model");
+        rig.event(station(None, Some(9_000.0), Some(7.0), 40_000));
+        assert_eq!(shown(&rig), [good(9_000.0), good(7.0)]);
+        rig.event(station(None, None, None, 50_000));
+        assert_eq!(shown(&rig), [null.clone(), null.clone()], "{nested:?}");
+        let nulls = |rig: &Rig| {
+            let points = rig.points.iter().filter(|waiting| waiting.point.class == Class::Static);
+            points.count()
+        };
+        let written = nulls(&rig);
+        rig.event(station(None, None, None, 50_000));
+        assert_eq!(nulls(&rig), written, "once");
+        rig.event(station(Some(70.0), None, None, 60_000));
+        assert_eq!(shown(&rig), [good(70.0), null.clone()], "its own counts");
+        rig.event(station(None, Some(8_000.0), Some(5.0), 70_000));
+        assert_eq!(shown(&rig), [good(8_000.0), good(5.0)]);
+        // Over a restart nothing is known of them but by SiteWise.
+        rig.event(station(None, None, None, 80_000));
+        let mut rig = rig.restart_with(config);
+        rig.seconds(10);
+        rig.event(station(None, None, None, rig.offset()));
+        rig.seconds(30);
+        assert_eq!(shown(&rig), [null.clone(), null.clone()], "{nested:?}");
+    }
+}
+
+/// Nothing was ever written of them.
+#[test]
+fn a_default_of_another_nodes_definition_is_not_shown_where_ones_own_has_no_such_attribute() {
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    for restarts in [false, true] {
+        let mut rig = Rig::new();
+        rig.event(station(None, Some(8_000.0), Some(5.0), 0));
+        rig.seconds(30);
+        if restarts {
+            rig = rig.restart();
+            rig.seconds(10);
+        }
+        let Event::Birth(birth) = station(None, None, None, rig.offset()) else { panic!() };
+        let source = Source { edge: EdgeNode::new("Nordsee", "gw2"), device: None };
+        rig.event(Event::Birth(Birth { source, ..birth }));
+        rig.seconds(30);
+        let second = rig.sitewise.assets.iter().find(|(_, asset)| {
+            asset.description.as_deref().is_some_and(|about| about.contains("gw2/S/P"))
+        });
+        let name = second.map(|(_, asset)| asset.name.clone()).unwrap();
+        assert_eq!(rig.shown(&name, "Max"), null);
+        assert_eq!(rig.shown(&name, "v/hi"), null);
+        if !restarts {
+            assert_eq!(rig.shown("S/P", "Max"), None, "the first has its default");
+        }
+    }
+}
