@@ -107,6 +107,8 @@ pub struct Delivery {
     figures: Figures,
     what_if: WhatIf,
     held: Held,
+    /// When the latest request was sent that was answered well.
+    passed: Instant,
     /// What the last request met that failed as a whole.
     trouble: Option<String>,
     clocks: Clocks,
@@ -147,6 +149,7 @@ impl Delivery {
             figures: Figures::default(),
             what_if: WhatIf::default(),
             held: Held::default(),
+            passed: Instant::START,
             trouble: None,
             clocks: Clocks::default(),
             settled: Vec::new(),

@@ -18,6 +18,8 @@ use crate::time::Now;
 /// Failures after which a value shares entries only with its like, and stands aside for
 /// others.
 const PATIENCE: u8 = 3;
+/// The same where nobody answers: each costs half a minute.
+const PATIENCE_HUNG: u8 = 1;
 /// Empty lists of values that are kept for reuse.
 const SPARE: usize = 1_024;
 
@@ -58,6 +60,7 @@ impl Delivery {
         match answer {
             Ok(errors) => {
                 self.circuit.answered();
+                self.passed = self.passed.max(request.sent);
                 self.read_entries(request, &errors, now);
             }
             Err(fault) => self.read_fault(request, &fault, now),
@@ -135,12 +138,13 @@ impl Delivery {
         }
         self.figures.billed_messages += billing::messages(taken.iter());
         self.keep_spare(values);
-        self.land(slot, again, now);
+        self.land(slot, again, 1, now);
     }
 
     /// A request that went wrong as a whole.
     fn read_fault(&mut self, request: InFlight, fault: &Fault, now: Now) {
         self.trouble = Some(fault.message.clone());
+        let hung = request.hung(now.instant);
         let whole = match fault.kind {
             FaultKind::Throttled | FaultKind::Limit => {
                 self.circuit.answered();
@@ -150,7 +154,9 @@ impl Delivery {
             }
             FaultKind::Unavailable | FaultKind::AlreadyExists | FaultKind::Changed => {
                 self.circuit.missed(request.probe, &mut self.random, now.instant);
-                match request.is_suspect() && !self.circuit.is_away() {
+                // What was sent after it has been answered since.
+                let overtaken = hung && self.passed > request.sent;
+                match (request.is_suspect() || overtaken) && !self.circuit.is_away() {
                     true => Whole::Suspect,
                     false => Whole::Back,
                 }
@@ -185,9 +191,9 @@ impl Delivery {
         let several = request.entries.len() > 1;
         for (slot, values) in request.entries {
             match whole {
-                Whole::Back => self.put_back(slot, values, fault.kind, now),
+                Whole::Back => self.put_back(slot, values, (fault.kind, hung), now),
                 Whole::Suspect if several => self.suspect(slot, values, Care::Alone, now),
-                Whole::Suspect => self.read_lone(slot, values, fault, now),
+                Whole::Suspect => self.read_lone(slot, values, (fault, hung), now),
             }
         }
     }
@@ -220,7 +226,13 @@ impl Delivery {
     }
 
     /// A lone entry that was the whole request: it or one of its values is wrong.
-    fn read_lone(&mut self, slot: Slot, values: Vec<Value>, fault: &Fault, now: Now) {
+    fn read_lone(
+        &mut self,
+        slot: Slot,
+        values: Vec<Value>,
+        (fault, hung): (&Fault, bool),
+        now: Now,
+    ) {
         let stream = self.streams.get(slot).map(|state| state.stream);
         match fault.kind {
             FaultKind::Invalid
@@ -243,11 +255,12 @@ impl Delivery {
                         self.refuse(stream, value, refusal, reason);
                     }
                 }
-                self.land(slot, Vec::new(), now);
+                self.land(slot, Vec::new(), 1, now);
             }
             kind => {
                 let again = values.into_iter().map(|value| (value, fault));
-                self.land(slot, again.collect(), now);
+                // It held up its property for as long as others take to fail several times.
+                self.land(slot, again.collect(), if hung { 2 } else { 1 }, now);
                 if kind == FaultKind::NotFound
                     && let Some(stream) = stream
                 {
@@ -258,8 +271,15 @@ impl Delivery {
     }
 
     /// Values go back that nothing was wrong with; what was goes for all.
-    fn put_back(&mut self, slot: Slot, mut values: Vec<Value>, kind: FaultKind, now: Now) {
+    fn put_back(
+        &mut self,
+        slot: Slot,
+        mut values: Vec<Value>,
+        (kind, hung): (FaultKind, bool),
+        now: Now,
+    ) {
         let is_away = self.circuit.is_away();
+        let patience = if hung { PATIENCE_HUNG } else { PATIENCE };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
@@ -267,7 +287,7 @@ impl Delivery {
         let failures = match kind {
             FaultKind::Throttled | FaultKind::Busy | FaultKind::Limit => state.failures,
             // Others pass: perhaps it is one of these that SiteWise fails at.
-            FaultKind::Unavailable if !is_away && state.failures >= PATIENCE => {
+            FaultKind::Unavailable if !is_away && state.failures >= patience => {
                 for value in &mut values {
                     value.care = value.care.max(Care::Alone);
                 }
@@ -311,7 +331,7 @@ impl Delivery {
     /// If others were taken, or if it goes on like this, they stand aside: what fails for ever
     /// must not block what would be taken. Nor does what failed before, and fails again, tell
     /// anything of those that were not tried yet.
-    fn land(&mut self, slot: Slot, again: Vec<(Value, &Fault)>, now: Now) {
+    fn land(&mut self, slot: Slot, again: Vec<(Value, &Fault)>, weight: u8, now: Now) {
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
@@ -339,7 +359,7 @@ impl Delivery {
                 return;
             };
             let wait = retry::rarer(fault.kind, value.failures, &mut self.random);
-            value.failures = value.failures.saturating_add(1);
+            value.failures = value.failures.saturating_add(weight);
             value.why = Some(fault.kind);
             if value.failures >= PATIENCE {
                 value.care = value.care.max(Care::Apart);

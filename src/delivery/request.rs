@@ -16,6 +16,9 @@ use crate::time::{Clocks, Instant, Now, Timestamp};
 /// How long an entry waits for others to share its request, at most.
 const FILL_WINDOW: Duration = Duration::from_millis(50);
 
+/// A request that fails after so long hung: what is refused is so at once.
+const HUNG: Duration = Duration::from_secs(5);
+
 /// A request without an answer.
 #[derive(Debug)]
 pub(super) struct InFlight {
@@ -27,6 +30,11 @@ pub(super) struct InFlight {
 }
 
 impl InFlight {
+    /// Whether nobody answered it for long.
+    pub(super) fn hung(&self, now: Instant) -> bool {
+        now.since(self.sent) >= HUNG
+    }
+
     /// Whether it has one entry alone, of which something may be wrong.
     pub(super) fn is_suspect(&self) -> bool {
         match self.entries.as_slice() {

@@ -53,7 +53,9 @@ fn one_value_at_which_requests_hang_or_are_slowed_down_waits_alone_and_is_told()
         for tags in [8, 40] {
             let (mut plant, mut gone) = (Plant::new(config()), Vec::new());
             let bad = |entry: &Entry| has(entry, 3, 5_000);
-            let met = go_on((&mut plant, &mut gone), (tags, 600), fails, bad);
+            let mut met = go_on((&mut plant, &mut gone), (tags, 240), fails, bad);
+            assert_eq!(plant.delivery.held().count(), 1, "{fails:?} {tags}: in four minutes");
+            met += go_on((&mut plant, &mut gone), (tags, 360), fails, bad);
             let (waiting, held) = (plant.delivery.waiting(), plant.delivery.held().count());
             // Those of its own property wait while it is asked for, one request at a time.
             assert!(waiting <= 40 + 2 * usize::from(tags), "{fails:?} {tags}: {waiting} wait");
