@@ -105,6 +105,8 @@ pub enum Finding {
     SpareMember,
     /// A unit or default of a member that is not the one given first for its model.
     DefinitionsDiffer,
+    /// A tag without a unit, whose model shows another machine's.
+    UnitUnsaid,
     /// A value in data whose time is before that of the last.
     ClockBack,
     /// A value in data whose time SiteWise does not take.
@@ -130,7 +132,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 58] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -179,6 +181,7 @@ impl Finding {
         Self::MissingMember,
         Self::SpareMember,
         Self::DefinitionsDiffer,
+        Self::UnitUnsaid,
         Self::ClockBack,
         Self::OutOfWindow,
         Self::FarNumber,
@@ -241,6 +244,7 @@ impl Finding {
             Self::MissingMember => "missing_member",
             Self::SpareMember => "spare_member",
             Self::DefinitionsDiffer => "definitions_differ",
+            Self::UnitUnsaid => "unit_unsaid",
             Self::ClockBack => "clock_back",
             Self::OutOfWindow => "out_of_window",
             Self::FarNumber => "far_number",
@@ -306,6 +310,7 @@ impl Finding {
             | Self::WrongValue
             | Self::OutOfRange
             | Self::DefinitionsDiffer
+            | Self::UnitUnsaid
             | Self::ClockBack
             | Self::OutOfWindow
             | Self::FarNumber
@@ -328,6 +333,7 @@ impl Finding {
                 | Self::OutOfWindow
                 | Self::NumberRefused
                 | Self::NotCarried
+                | Self::UnitUnsaid
                 | Self::SharedModel
                 | Self::InVain
         )

@@ -21,7 +21,7 @@ const REMEMBERED: usize = 1_000;
 /// Where a definition differs from a model.
 #[derive(Debug, Default)]
 pub(super) struct Differing {
-    /// Names of members whose unit is another, by their place among the members.
+    /// The units of its members that it says, those that are as its model's among them.
     pub units: FxHashMap<Arc<str>, Arc<str>>,
     /// Places of parameters whose default is another.
     pub parameters: Vec<usize>,
@@ -31,12 +31,6 @@ pub(super) struct Differing {
     pub named: FxHashSet<PropertyIx>,
     /// Attributes of the model that it does not name, and that have a default by another one.
     pub unnamed: Vec<PropertyIx>,
-}
-
-impl Differing {
-    pub(super) fn is_empty(&self) -> bool {
-        self.units.is_empty() && self.parameters.is_empty() && self.statics.is_empty()
-    }
 }
 
 #[derive(Debug)]
@@ -120,17 +114,9 @@ fn compare(
                 differing.statics.push((at, place));
             }
         }
-        let MemberKind::Leaf(datatype) = &member.kind else { continue };
-        let (Some(form), Some(said)) =
-            (layout::form(config, *datatype), layout::said_unit(&member.properties))
-        else {
-            continue;
-        };
-        let role = PropertyRole::Member;
-        let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
-        let has = models.find(ix, wanted);
-        let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
-        if has.is_some_and(|has| has.unit.as_deref() != Some(said)) {
+        if let MemberKind::Leaf(_) = member.kind
+            && let Some(said) = layout::said_unit(&member.properties)
+        {
             differing.units.insert(Arc::clone(&member.name), said.into());
         }
     }

@@ -29,9 +29,7 @@ use super::world::{Kinship, PresenceProperties, World};
 use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{
-    Birth, Content, Definition, Instance, Metric, Property, Quality, Sample, Slot,
-};
+use crate::sparkplug::event::{Birth, Content, Instance, Metric, Property, Quality, Sample, Slot};
 use crate::sparkplug::value::Value;
 
 /// Where the values of a leaf go.
@@ -141,7 +139,6 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         assets: vec![asset],
         instances: Vec::new(),
         differing: Vec::new(),
-        defined: Vec::new(),
         unnamed: Vec::new(),
         undefined: Vec::new(),
         changed: Vec::new(),
@@ -151,7 +148,7 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     let model = laying.world.assets.get(asset).model;
     let shared = laying.world.is_shared(model);
     let barred = shared && laying.world.models.is_full();
-    let spot = Spot { asset, model, depth: 0, own: false, barred, differs: false };
+    let spot = Spot { asset, model, depth: 0, own: false, barred, there: false };
     for metric in &birth.metrics {
         laying.metric(spot, &[], metric);
     }
@@ -205,10 +202,9 @@ struct Laying<'a> {
     attributes: Vec<Attribute>,
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
-    /// Where the definitions of the instances at hand differ from their models, outermost first.
-    differing: Vec<Arc<Differing>>,
-    /// The definitions of the instances at hand, outermost first.
-    defined: Vec<Option<&'a Definition>>,
+    /// What the definitions of the instances at hand say, outermost first; none where there is no
+    /// definition.
+    differing: Vec<Option<Arc<Differing>>>,
     /// Attributes of the asset at hand that have a default, and that no definition names so far.
     unnamed: Vec<PropertyIx>,
     /// Attributes whose default is none of their own definitions'.
@@ -239,8 +235,8 @@ struct Spot {
     own: bool,
     /// The model is shared, and gets nothing that it does not have.
     barred: bool,
-    /// The definition says something otherwise than the model.
-    differs: bool,
+    /// The asset was there before this birth.
+    there: bool,
 }
 
 impl<'a> Laying<'a> {
@@ -279,17 +275,13 @@ impl<'a> Laying<'a> {
     fn members(&mut self, spot: Spot, asset_path: &[&'a str], instance: &'a Instance) {
         let differing = self.differing(instance, spot.model);
         let around = self.begin_unnamed(spot.model, differing.as_deref());
-        let differing = differing.filter(|differing| !differing.is_empty());
-        let differs = differing.is_some();
-        let spot = Spot { differs, ..spot };
-        self.differing.extend(differing);
-        self.defined.push(instance.defined.as_deref());
+        self.differing.push(differing.clone());
         for member in &instance.members {
             self.metric(spot, asset_path, member);
         }
-        self.defined.pop();
+        self.differing.pop();
         self.parameters(spot, &instance.parameters);
-        if differs && let Some(differing) = self.differing.pop() {
+        if let Some(differing) = differing {
             self.as_defined(spot, instance, &differing);
         }
         self.end_unnamed(spot, around);
@@ -319,12 +311,12 @@ impl<'a> Laying<'a> {
             self.world.assets.admits_all = false;
         }
         match asset {
-            Ok((asset, own)) => {
+            Ok((asset, own, there)) => {
                 self.assets.push(asset);
                 let model = self.world.assets.get(asset).model;
                 self.number(instance, (asset, None));
                 let depth = above.depth + 1;
-                let spot = Spot { asset, model, depth, own, barred: false, differs: false };
+                let spot = Spot { asset, model, depth, own, barred: false, there };
                 self.members(spot, &asset_path, instance);
             }
             Err(cap) => {
@@ -350,13 +342,13 @@ impl<'a> Laying<'a> {
         }
     }
 
-    /// The asset of an instance, and whether it was made for another template.
+    /// The asset of an instance, and whether it was made for another template, and was there before.
     fn asset_of(
         &mut self,
         above: Spot,
         asset_path: &[&str],
         template: &str,
-    ) -> Result<(AssetIx, bool), Cap> {
+    ) -> Result<(AssetIx, bool, bool), Cap> {
         let address = Address::Instance(self.source, asset_path);
         let id = self.world.assets.id(&address);
         let there = self.world.is_there(id);
@@ -376,7 +368,7 @@ impl<'a> Laying<'a> {
         if own {
             self.changed.push((asset, template.to_owned()));
         }
-        Ok((asset, own))
+        Ok((asset, own, there))
     }
 
     fn leaf(
@@ -392,7 +384,6 @@ impl<'a> Laying<'a> {
             }
             return Place::None(Dropped::NotCarried);
         };
-        let said = said_unit(&metric.properties);
         let wanted = Wanted {
             role: PropertyRole::Member,
             path: &self.path,
@@ -415,13 +406,7 @@ impl<'a> Laying<'a> {
                 return Place::None(cap.into());
             }
         };
-        if let Some(said) = said {
-            self.world.doubt_unit(spot.asset, property);
-            self.world.unit(spot.asset, property, said);
-        } else if !(sample.absent && self.world.may_have_own_unit(spot.asset, property)) {
-            // What was said last of one that is absent was said in the unit that it has.
-            self.unit_as_defined(spot, property, &metric.name);
-        }
+        self.unit_of(spot, property, metric, sample.absent);
         if !self.config.rules.is_empty() {
             let first = *self.taken.entry((spot.asset, property)).or_insert(slot);
             if first != slot {

@@ -18,6 +18,7 @@ mod restored;
 mod rings;
 mod start;
 mod times;
+mod units;
 mod unread;
 mod upgrade;
 mod values;

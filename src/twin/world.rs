@@ -1,6 +1,7 @@
 //! The desired world: models, assets and the plan that brings them about, kept in step.
 
 mod tree;
+mod units;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -66,6 +67,7 @@ pub(super) struct World {
     pub doubted: BTreeMap<AssetIx, Vec<PropertyIx>>,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
+    pub unsaid: units::Unsaid,
 }
 
 /// The properties by which a node or device tells that it is alive: those that its model has, or
@@ -113,6 +115,7 @@ impl World {
             defined: Defined::default(),
             doubted: BTreeMap::new(),
             units: FxHashMap::default(),
+            unsaid: units::Unsaid::default(),
         }
     }
 
@@ -421,59 +424,6 @@ impl World {
                 .then(|| has(GAPS, Form::Integer).zip(has(REBIRTHS, Form::Integer)))
                 .flatten(),
         }
-    }
-
-    /// Notes a property whose unit an earlier process may have set on its asset.
-    pub(super) fn doubt_unit(&mut self, asset: AssetIx, property: PropertyIx) {
-        if self.assets.get(asset).known != Known::Unread {
-            return;
-        }
-        let model = self.models.get(self.assets.get(asset).model);
-        let has_unit =
-            model.properties.get(property.0 as usize).is_some_and(|has| has.unit.is_some());
-        if has_unit {
-            self.doubted.entry(asset).or_default().push(property);
-        }
-    }
-
-    /// Whether an asset may show another unit than its model: here, or by an earlier process.
-    pub(super) fn may_have_own_unit(&self, asset: AssetIx, property: PropertyIx) -> bool {
-        self.assets.get(asset).known == Known::Unread
-            || !self.units.is_empty() && self.units.contains_key(&(asset, property))
-    }
-
-    /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.
-    pub(super) fn unit(&mut self, asset: AssetIx, property: PropertyIx, said: &str) {
-        let model = self.assets.get(asset).model;
-        let Some(has) = self.models.get(model).properties.get(property.0 as usize) else { return };
-        let place = (asset, property);
-        let is_models = |said: &str| has.unit.as_deref() == Some(said);
-        if is_models(said) && self.units.is_empty() {
-            return;
-        }
-        let Some(said) = names::unit(said) else { return };
-        let unit = if is_models(&said) {
-            // It has come back to its model's.
-            if self.units.remove(&place).is_none() {
-                return;
-            }
-            Some(said.into_boxed_str())
-        } else if has.unit.is_none()
-            // Others that say none would show it.
-            && self.assets.of_model(model) <= 1
-            && self.plan.is_unwritten(model, property, &self.models)
-        {
-            self.models.take_unit(model, property, said.into());
-            return;
-        } else {
-            let said: Option<Box<str>> = Some(said.into());
-            if self.units.get(&place) == Some(&said) {
-                return;
-            }
-            self.units.insert(place, said.clone());
-            said
-        };
-        self.plan.unit_wanted(asset, property, unit);
     }
 }
 

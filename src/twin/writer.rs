@@ -192,6 +192,9 @@ impl Writer {
     pub(super) fn tell_capped(&mut self, source: &Source) {
         let differences = self.world.models.differences.take().into_iter();
         self.outputs.extend(differences.map(Output::differs));
+        for example in self.world.unsaid.take() {
+            self.found(&source.edge, Finding::UnitUnsaid, example);
+        }
         for (cap, example) in self.world.capped.settle(source) {
             self.outputs.push_back(Output::Capped { source: source.clone(), cap, example });
         }

@@ -297,3 +297,35 @@ fn the_unit_of_a_member_that_is_left_out_stays() {
     let own = plant.sitewise.property(asset, speed).unwrap();
     assert_eq!(own.unit.as_deref(), Some("1/s"));
 }
+
+/// It got the unit of what its instance's definition says now, while its value is of before.
+#[test]
+fn the_unit_of_a_member_that_is_left_out_stays_whatever_its_definition_says_now() {
+    let define = |name: &str, unit: &str| {
+        let speed = Metric::null("Speed", DataType::Double).property("engUnit", unit);
+        let power = Metric::null("Power", DataType::Double);
+        Metric::template(name, Template::definition().member(speed).member(power))
+    };
+    let is = |template: &str, speed: Option<f64>| {
+        let other = Template::instance(template).member(Metric::new("Power", 1.0));
+        let speed = speed.map(|speed| Metric::new("Speed", speed));
+        Metric::template("T1", speed.into_iter().fold(other, Template::member))
+    };
+    for (template, unit) in [("Turbine", "1/s"), ("Motor", "1/min")] {
+        let mut plant = Plant::new(|_| {});
+        let motor = || define("Motor", "1/min");
+        plant.nbirth(0, [define("Turbine", "rpm"), motor(), is("Turbine", Some(12.0))]);
+        plant.pass(Duration::from_secs(30));
+        let shown = |plant: &Plant| {
+            let (asset, _) = plant.sitewise.asset("T1");
+            let speed = plant.property("T1", "Speed").unwrap().id;
+            plant.sitewise.property(asset, speed).unwrap().unit.unwrap()
+        };
+        // The template says another unit now, or it is another template.
+        for (at, speed, shows) in [(40_000, None, "rpm"), (50_000, Some(13.0), unit)] {
+            plant.nbirth(at, [define("Turbine", "1/s"), motor(), is(template, speed)]);
+            plant.pass(Duration::from_secs(90));
+            assert_eq!(shown(&plant), shows, "{template}");
+        }
+    }
+}

@@ -71,6 +71,11 @@ impl Finding {
                 "it gives another unit or default than was given first, which the model keeps: let \
                  the edge nodes agree, or name one of the templates otherwise"
             }
+            Self::UnitUnsaid => {
+                "it says no unit of a tag, and SiteWise, which cannot show none, shows another \
+                 machine's: let the edge send engUnit, or name another model for it, in the \
+                 template's name or with TWIN_KINDS; delete its asset then and restart Sparkwise"
+            }
             Self::ClockBack => {
                 "its clock went back: SiteWise shows the value of the later time until the next \
                  birth; let the edge's clock be kept by NTP"

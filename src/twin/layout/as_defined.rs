@@ -123,22 +123,39 @@ impl<'a> Laying<'a> {
         [&self.path, names].concat()
     }
 
-    /// A member that does not say its unit has that of its own definition.
-    pub(super) fn unit_as_defined(&mut self, spot: Spot, property: PropertyIx, name: &Arc<str>) {
-        let differing = self.differing.last().filter(|_| spot.differs);
-        if let Some(said) = differing.and_then(|all| all.units.get(name)) {
-            self.world.doubt_unit(spot.asset, property);
-            return self.world.unit(spot.asset, property, said);
-        }
-        // Else it is the model's, if the definition says any: what the asset had of its own goes.
-        if !self.world.may_have_own_unit(spot.asset, property) {
-            return;
-        }
-        let Some(Some(definition)) = self.defined.last() else { return };
-        let member = definition.members.iter().find(|member| member.name == *name);
-        if let Some(said) = member.and_then(|member| said_unit(&member.properties)) {
+    /// The unit of a leaf's property: what it says, else what its own definition says.
+    pub(super) fn unit_of(
+        &mut self,
+        spot: Spot,
+        property: PropertyIx,
+        metric: &Metric,
+        absent: bool,
+    ) {
+        if let Some(said) = said_unit(&metric.properties) {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
+        } else if !(absent && spot.there) {
+            // What was said last of one that is absent was said in the unit that it has.
+            let is_defined = self.unit_as_defined(spot, property, &metric.name);
+            if !is_defined && !absent && !self.gave(spot, property) {
+                self.world.no_unit(spot.asset, property);
+            }
         }
+    }
+
+    /// Whether a node's or device's own tag gave the model what it has.
+    fn gave(&self, spot: Spot, property: PropertyIx) -> bool {
+        let has = self.world.models.get(spot.model).properties.get(property.0 as usize);
+        let first = has.and_then(|has| has.source.as_deref());
+        spot.depth == 0 && first == Some(self.source)
+    }
+
+    /// A member that does not say its unit has that of its own definition, if that says any.
+    fn unit_as_defined(&mut self, spot: Spot, property: PropertyIx, name: &Arc<str>) -> bool {
+        let Some(Some(definition)) = self.differing.last() else { return false };
+        let Some(said) = definition.units.get(name) else { return false };
+        self.world.doubt_unit(spot.asset, property);
+        self.world.unit(spot.asset, property, said);
+        true
     }
 }

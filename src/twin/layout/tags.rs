@@ -6,9 +6,9 @@ use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{Birth, Content, Metric, Property};
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
-use crate::twin::Config;
 use crate::twin::mapping::{self, Form};
 use crate::twin::models::Tags;
+use crate::twin::{Config, names};
 
 /// The property that becomes a unit instead of an attribute.
 const UNIT: &str = "engUnit";
@@ -65,11 +65,11 @@ pub(super) fn unit(properties: &[Property], form: Form) -> Option<&str> {
     said_unit(properties).or((form == Form::Seconds).then_some(mapping::SECONDS_UNIT))
 }
 
-/// The unit that the sender says.
+/// The unit that the sender says; a blank one says none.
 pub(in crate::twin) fn said_unit(properties: &[Property]) -> Option<&str> {
     let sent = properties.iter().find(|property| &*property.name == UNIT)?;
     match &sent.value {
-        Some(Value::String(unit)) => Some(unit),
+        Some(Value::String(unit)) if names::unit(unit).is_some() => Some(unit),
         _ => None,
     }
 }

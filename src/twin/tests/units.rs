@@ -1,0 +1,138 @@
+//! A machine that says no unit, on a model that shows another machine's.
+
+use super::flat::{begin, born, tag};
+use super::*;
+
+/// What was told of units that are not said.
+fn unsaid(rig: &Rig) -> Vec<&str> {
+    let unsaid = rig.found.iter().filter(|(finding, _)| *finding == Finding::UnitUnsaid);
+    unsaid.map(|(_, example)| &**example).collect()
+}
+
+fn other(node: &str) -> Source {
+    Source { edge: EdgeNode::new("Nordsee", node), device: None }
+}
+
+/// A definition of one member, and an instance of it that says no unit itself.
+fn defined(instance_name: &str, unit: Option<&str>) -> (Vec<Definition>, Vec<Metric>) {
+    let unit = unit.map(|unit| property("engUnit", DataType::String, text(unit)));
+    let definition = Definition {
+        name: "_types_/P".into(),
+        version: None,
+        parent: None,
+        parameters: Vec::new(),
+        members: vec![Member {
+            name: "v".into(),
+            properties: unit.into_iter().collect(),
+            kind: MemberKind::Leaf(Some(DataType::Double)),
+        }],
+    };
+    let mut metric = instance(instance_name, "P", vec![tag(0, "v", None)]);
+    if let Content::Instance(instance) = &mut metric.content {
+        instance.defined = Some(definition.clone().into());
+    }
+    (vec![definition], vec![metric])
+}
+
+fn node_born(rig: &mut Rig, node: &str, (definitions, metrics): (Vec<Definition>, Vec<Metric>)) {
+    rig.event(birth_at(rig.offset(), other(node), definitions, metrics));
+    rig.seconds(90);
+}
+
+/// It showed that of the first, and nobody was told.
+#[test]
+fn an_instance_whose_definition_says_no_unit_is_told_where_its_model_shows_anothers() {
+    let mut rig = Rig::new();
+    node_born(&mut rig, "A", defined("A1", Some("bar")));
+    assert_eq!(unsaid(&rig), [""; 0], "its own definition says it");
+    node_born(&mut rig, "B", defined("B1", None));
+    node_born(&mut rig, "C", defined("C1", Some("")));
+    let told = |at: &str| {
+        format!(
+            "Nordsee/{at}/v says no unit and shows \"bar\", which was given to the model P by \
+             Nordsee/A"
+        )
+    };
+    assert_eq!(unsaid(&rig), [told("B/B1"), told("C/C1")]);
+    // Once each, however often it is born; and none that says its own.
+    node_born(&mut rig, "B", defined("B1", None));
+    node_born(&mut rig, "D", defined("D1", Some("psi")));
+    assert_eq!(unsaid(&rig).len(), 2);
+    assert!(Finding::UnitUnsaid.is_loss() && Finding::UnitUnsaid.words().contains("engUnit"));
+}
+
+#[test]
+fn an_instance_that_says_no_unit_is_told_where_another_of_its_node_gave_the_model_one() {
+    let mut rig = Rig::new();
+    let (definitions, mut metrics) = defined("M1", None);
+    let Content::Instance(first) = &mut metrics[0].content else { panic!() };
+    first.members = vec![tag(0, "v", Some("bar"))];
+    let (_, mut second) = defined("M2", None);
+    let Content::Instance(of) = &mut second[0].content else { panic!() };
+    of.members = vec![tag(1, "v", None)];
+    metrics.extend(second);
+    node_born(&mut rig, "A", (definitions, metrics));
+    let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
+    assert!(told.starts_with("Nordsee/A/M2/v says no unit and shows \"bar\""), "{told}");
+}
+
+#[test]
+fn a_tag_that_comes_later_without_a_unit_is_told_where_its_kind_has_one() {
+    let mut rig = begin(config());
+    let nine = || (0..8).map(|n| tag(n, &format!("tag {n}"), None)).collect::<Vec<_>>();
+    let with = |unit| nine().into_iter().chain([tag(8, "T", unit)]).collect::<Vec<_>>();
+    born(&mut rig, "D1", with(Some("°C")));
+    born(&mut rig, "D2", nine());
+    rig.seconds(30);
+    assert_eq!(unsaid(&rig), [""; 0]);
+    born(&mut rig, "D2", with(None));
+    rig.seconds(30);
+    let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
+    assert!(told.starts_with("Nordsee/gw/D2/T says no unit and shows \"°C\""), "{told}");
+    // Who said it itself, and does so no more, shows its own.
+    born(&mut rig, "D1", with(None));
+    assert_eq!(unsaid(&rig).len(), 1);
+    // Of what SiteWise had before it is not known what it said.
+    let mut rig = rig.restart();
+    born(&mut rig, "D2", with(None));
+    rig.seconds(30);
+    let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
+    assert!(told.ends_with(", unless it had one of its own before"), "{told}");
+}
+
+#[test]
+fn a_machine_of_a_kind_that_people_named_is_told_where_it_shows_anothers_unit() {
+    let kinds = Kinds::parse("Nordsee/gw/Pump* => Pump").unwrap();
+    let mut rig = begin(Config { kinds, ..config() });
+    born(&mut rig, "Pump1", vec![tag(0, "T", Some("°C")), tag(1, "P", None)]);
+    born(&mut rig, "Pump2", vec![tag(0, "T", None), tag(1, "P", None)]);
+    let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
+    assert!(told.starts_with("Nordsee/gw/Pump2/T says no unit and shows \"°C\""), "{told}");
+}
+
+#[test]
+fn what_rules_make_assets_of_is_told_where_it_shows_anothers_unit() {
+    let rules = Rules::parse("{asset}/{member} => Oven").unwrap();
+    let mut rig = begin(Config { rules, ..config() });
+    born(&mut rig, "D", vec![tag(0, "O1/T", Some("°C")), tag(1, "O2/T", None)]);
+    let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
+    assert!(told.starts_with("Nordsee/gw/D/O2/T says no unit and shows \"°C\""), "{told}");
+}
+
+#[test]
+fn a_flattened_member_without_a_unit_is_told_where_it_shows_anothers() {
+    let mut rig =
+        Rig::with(Config { nested: Nested::Flatten, ..config() }, FakeSiteWise::default());
+    let outer = |name: &str, unit| {
+        let (_, inner) = defined("In", None);
+        let [Metric { content: Content::Instance(inner), .. }] = &inner[..] else { panic!() };
+        let inner = Instance { members: vec![tag(0, "v", unit)], ..inner.clone() };
+        let inner =
+            Metric { name: "In".into(), properties: Vec::new(), content: Content::Instance(inner) };
+        (Vec::new(), vec![instance(name, "Outer", vec![inner])])
+    };
+    node_born(&mut rig, "A", outer("A1", Some("bar")));
+    node_born(&mut rig, "B", outer("B1", None));
+    let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
+    assert!(told.starts_with("Nordsee/B/B1/In/v says no unit and shows \"bar\""), "{told}");
+}

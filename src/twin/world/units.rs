@@ -1,0 +1,105 @@
+//! The units of assets: their model's, or their own.
+
+use rustc_hash::FxHashSet;
+
+use super::World;
+use crate::twin::assets::{AssetIx, Known};
+use crate::twin::mapping::Form;
+use crate::twin::models::PropertyIx;
+use crate::twin::names;
+
+/// Properties of one birth that are told; those beyond are with the next.
+const TOLD: usize = 100;
+
+/// Properties that show their model's unit while their machine says none.
+#[derive(Debug, Default)]
+pub(in crate::twin) struct Unsaid {
+    known: FxHashSet<(AssetIx, PropertyIx)>,
+    fresh: Vec<String>,
+}
+
+impl Unsaid {
+    /// Those that were found since this was last called, in words.
+    pub(in crate::twin) fn take(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.fresh)
+    }
+}
+
+impl World {
+    /// Notes a property whose unit an earlier process may have set on its asset.
+    pub(in crate::twin) fn doubt_unit(&mut self, asset: AssetIx, property: PropertyIx) {
+        if self.assets.get(asset).known != Known::Unread {
+            return;
+        }
+        let model = self.models.get(self.assets.get(asset).model);
+        let has_unit =
+            model.properties.get(property.0 as usize).is_some_and(|has| has.unit.is_some());
+        if has_unit {
+            self.doubted.entry(asset).or_default().push(property);
+        }
+    }
+
+    /// A machine says the unit of a property. Where it is not its model's, its asset gets its own.
+    pub(in crate::twin) fn unit(&mut self, asset: AssetIx, property: PropertyIx, said: &str) {
+        let model = self.assets.get(asset).model;
+        let Some(has) = self.models.get(model).properties.get(property.0 as usize) else { return };
+        let place = (asset, property);
+        let is_models = |said: &str| has.unit.as_deref() == Some(said);
+        if is_models(said) && self.units.is_empty() {
+            return;
+        }
+        let Some(said) = names::unit(said) else { return };
+        let unit = if is_models(&said) {
+            // It has come back to its model's.
+            if self.units.remove(&place).is_none() {
+                return;
+            }
+            Some(said.into_boxed_str())
+        } else if has.unit.is_none()
+            // Others that say none would show it.
+            && self.assets.of_model(model) <= 1
+            && self.plan.is_unwritten(model, property, &self.models)
+        {
+            self.models.take_unit(model, property, said.into());
+            return;
+        } else {
+            let said: Option<Box<str>> = Some(said.into());
+            if self.units.get(&place) == Some(&said) {
+                return;
+            }
+            self.units.insert(place, said.clone());
+            said
+        };
+        self.plan.unit_wanted(asset, property, unit);
+    }
+
+    /// A machine says no unit of a property. Where its model has one, SiteWise cannot show none:
+    /// without a unit of its own an asset has its model's. So people are told, once.
+    pub(in crate::twin) fn no_unit(&mut self, asset: AssetIx, property: PropertyIx) {
+        let place = (asset, property);
+        let of = self.assets.get(asset);
+        let model = self.models.get(of.model);
+        let Some(has) = model.properties.get(property.0 as usize) else { return };
+        let Some(unit) = &has.unit else { return };
+        if has.form == Form::Seconds
+            // What it said last is its own.
+            || self.units.contains_key(&place)
+            || self.unsaid.fresh.len() >= TOLD
+            || !self.unsaid.known.insert(place)
+        {
+            return;
+        }
+        let first = match &has.source {
+            Some(first) => format!(" by {first}"),
+            None => String::new(),
+        };
+        let unless = match of.known {
+            Known::Unread => ", unless it had one of its own before",
+            _ => "",
+        };
+        self.unsaid.fresh.push(format!(
+            "{}/{} says no unit and shows {unit:?}, which was given to the model {}{first}{unless}",
+            of.address, has.name, model.name
+        ));
+    }
+}
