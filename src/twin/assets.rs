@@ -59,7 +59,7 @@ pub enum Kind {
     Group,
     /// An edge node or a device.
     Source(Box<Source>),
-    /// A template instance.
+    /// A template instance, or what a node or device has besides.
     Instance,
     /// The further level of this number below an asset.
     Level(AssetIx, usize),
@@ -310,6 +310,7 @@ pub(super) fn text(address: &Address<'_>) -> String {
         Address::Group(group) => (*group).to_owned(),
         Address::Source(source) => source.to_string(),
         Address::Instance(source, path) => format!("{source}/{}", path.join("/")),
+        Address::Tags(source) => names::tags(&source.to_string()),
         Address::Level(above, number) => names::level(&above.to_string(), *number),
     }
 }

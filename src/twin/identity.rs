@@ -24,6 +24,9 @@ pub enum Address<'a> {
     Source(&'a Source),
     /// A template instance: the metric's name, then the names of the members down to it.
     Instance(&'a Source, &'a [&'a str]),
+    /// The tags of an edge node or device, where they came after its template instances and have no
+    /// place on its own asset.
+    Tags(&'a Source),
     /// The `n`th further level below the asset with this id, for what has no place right below it.
     Level(Uuid, usize),
 }
@@ -128,6 +131,12 @@ impl Namespace {
                     self.0,
                     &["asset", "device", &source.edge.group, &source.edge.node, device],
                 ),
+            },
+            Address::Tags(Source { edge, device }) => match device {
+                None => derive(self.0, &["asset", "node tags", &edge.group, &edge.node]),
+                Some(device) => {
+                    derive(self.0, &["asset", "device tags", &edge.group, &edge.node, device])
+                }
             },
             Address::Instance(source, path) => {
                 let edge = &source.edge;

@@ -6,6 +6,7 @@
 mod as_defined;
 mod define;
 mod losses;
+mod own_tags;
 mod tags;
 
 use std::sync::Arc;
@@ -147,10 +148,11 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     };
     let model = laying.world.assets.get(asset).model;
     let shared = laying.world.is_shared(model);
-    let barred = shared && laying.world.models.is_full();
-    let spot = Spot { asset, model, depth: 0, own: false, barred, there: false };
+    let spot = Spot { asset, model, depth: 0, own: false, barred: false, there: false };
+    let of_tags = if shared { laying.spot_of_tags(spot, birth) } else { spot };
     for metric in &birth.metrics {
-        laying.metric(spot, &[], metric);
+        let is_tag = matches!(metric.content, Content::Leaf { .. });
+        laying.metric(if is_tag { of_tags } else { spot }, &[], metric);
     }
     define_pass(laying.world, config, birth, Pass::Attributes);
     for later in std::mem::take(&mut laying.later) {

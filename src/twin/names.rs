@@ -73,6 +73,15 @@ pub(super) fn level(name: &str, number: usize) -> String {
         1 => ", more".to_owned(),
         number => format!(", more {number}"),
     };
+    behind(name, &suffix)
+}
+
+/// What the asset for the tags of a node or device is called, that are not on its own.
+pub(super) fn tags(name: &str) -> String {
+    behind(name, ", tags")
+}
+
+fn behind(name: &str, suffix: &str) -> String {
     let room = limits::NAME_CHARS.saturating_sub(suffix.chars().count());
     format!("{}{suffix}", cut(name, room, name))
 }

@@ -448,6 +448,14 @@ impl Plan {
         }
     }
 
+    /// People should look at this; without a reason there is nothing any more.
+    pub fn tell(&mut self, subject: &str, reason: Option<String>) {
+        match reason {
+            Some(reason) => self.problem(subject.to_owned(), reason),
+            None => drop(self.problems.remove(subject)),
+        }
+    }
+
     fn problem(&mut self, subject: String, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
             self.problems.insert(subject, reason);

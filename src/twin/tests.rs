@@ -17,6 +17,7 @@ mod refill;
 mod restored;
 mod rings;
 mod start;
+mod tags;
 mod times;
 mod units;
 mod unread;

@@ -164,6 +164,14 @@ fn addresses(source: &Source, metrics: &[Metric], config: &Config) -> Vec<(Uuid,
     for of in node_of(source).iter().chain([source]) {
         all.push((namespace.asset(&Address::Source(of)), of.to_string()));
     }
+    let has = |instance: bool| {
+        let mut all = metrics.iter().map(|metric| matches!(metric.content, Content::Instance(_)));
+        all.any(|is| is == instance)
+    };
+    if has(true) && has(false) {
+        let address = Address::Tags(source);
+        all.push((namespace.asset(&address), super::assets::text(&address)));
+    }
     let mut add = |path: &[&str]| {
         let asset = namespace.asset(&Address::Instance(source, path));
         all.push((asset, format!("{source}/{}", path.join("/"))));

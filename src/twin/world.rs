@@ -1,5 +1,6 @@
 //! The desired world: models, assets and the plan that brings them about, kept in step.
 
+mod shared;
 mod tree;
 mod units;
 
@@ -67,7 +68,10 @@ pub(super) struct World {
     pub doubted: BTreeMap<AssetIx, Vec<PropertyIx>>,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
+    /// Properties that show their model's unit while their machine says none.
     pub unsaid: units::Unsaid,
+    /// Who has tags on a model that many share.
+    sharing: BTreeSet<Source>,
 }
 
 /// The properties by which a node or device tells that it is alive: those that its model has, or
@@ -116,6 +120,7 @@ impl World {
             doubted: BTreeMap::new(),
             units: FxHashMap::default(),
             unsaid: units::Unsaid::default(),
+            sharing: BTreeSet::new(),
         }
     }
 
@@ -398,12 +403,6 @@ impl World {
     fn may_own(&self, source: &Source) -> bool {
         let few = self.models.len() < self.max_models / 2;
         few && (source.device.is_some() || self.models.node_kinds() < OWN_NODE_MODELS)
-    }
-
-    /// Whether a model is one that nodes or devices without any likeness share.
-    pub(super) fn is_shared(&self, model: ModelIx) -> bool {
-        let id = self.models.get(model).id;
-        [NODE_MODEL, DEVICE_MODEL].into_iter().any(|shared| self.models.id_of(shared) == id)
     }
 
     fn group(&mut self, group: &str) -> Result<AssetIx, Cap> {

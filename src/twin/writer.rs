@@ -226,6 +226,7 @@ impl Writer {
         if let Some(example) = &layout.beside {
             self.found(&source.edge, Finding::TemplateRing, example.clone());
         }
+        self.world.shares(source, layout.shares);
         if layout.shares {
             let asset = self.world.assets.get(layout.asset);
             let model = &self.world.models.get(asset.model).name;

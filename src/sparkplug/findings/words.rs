@@ -97,8 +97,8 @@ impl Finding {
                  the edge send it otherwise, or leave it out"
             }
             Self::SharedModel => {
-                "its tags stand on a model that machines without any likeness share, since it was \
-                 first born without tags: delete its asset in SiteWise and restart Sparkwise, and it \
+                "its tags stand on a model that machines without any likeness share, since it \
+                 had no tags when its asset was made, or there was no model more: delete its asset in SiteWise and restart Sparkwise, and it \
                  is made anew on a model of its own kind"
             }
             Self::WrongState => "a STATE payload is none",

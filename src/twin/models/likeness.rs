@@ -188,6 +188,17 @@ impl Models {
         best
     }
 
+    /// Whether a model has any of the tags.
+    pub(crate) fn has_any(&self, ix: ModelIx, tags: &Tags<'_>) -> bool {
+        let mut members = self.get(ix).properties.iter();
+        members.any(|member| {
+            let mut path = member.path();
+            let name = path.next().filter(|_| path.next().is_none());
+            member.role == PropertyRole::Member
+                && name.is_some_and(|name| tags.0.contains_key(&*text::shown(name)))
+        })
+    }
+
     /// Whether all that a model has is among the tags.
     fn has_only(&self, ix: ModelIx, tags: &Tags<'_>) -> bool {
         let members = self.get(ix).properties.iter();

@@ -282,6 +282,10 @@ fn what_came_to_the_shared_model_under_a_cap_is_named_once_that_is_lifted() {
     born(&mut rig, "Stranger");
     let told = "Nordsee/gw/Stranger has its tags on the model Sparkplug Device";
     assert_eq!(named(&rig), [told]);
+    let problems: Vec<_> = rig.twin.plan().problems().collect();
+    let [(what, why)] = problems[..] else { panic!("{problems:?}") };
+    assert_eq!(what, "machines with tags on a model that many share");
+    assert!(why.starts_with("Nordsee/gw/Stranger: ") && why.contains("TWIN_MAX_MODELS"), "{why}");
     assert!(Finding::SharedModel.words().contains("delete its asset"));
     assert_eq!(rig.shown("Stranger", "Stranger 0"), Some((Quality::Good, Variant::Integer(7))));
     assert_eq!(rig.capped, [""; 0]);

@@ -11,6 +11,7 @@ use super::world::World;
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{DataType, Property, PropertyKind, Quality};
 use crate::sparkplug::address::Source;
+use crate::twin::identity::{Address, Namespace};
 
 /// A claim that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -134,7 +135,7 @@ impl<'a> Shown<'a> {
 
     /// Latest is latest.
     fn measurement(&mut self, place: &Place, fact: &Fact, now: bool) {
-        let asset = self.asset(&place.spot);
+        let asset = self.home(&place.spot);
         if !fact.claimed || !self.world.sitewise.assets.contains_key(&asset) {
             return;
         }
@@ -170,7 +171,7 @@ impl<'a> Shown<'a> {
     }
 
     fn attribute(&mut self, place: &Place, attribute: &Attribute) {
-        let asset = self.asset(&place.spot);
+        let asset = self.home(&place.spot);
         if !attribute.claimed || !self.world.sitewise.assets.contains_key(&asset) {
             return;
         }
@@ -255,9 +256,13 @@ impl<'a> Shown<'a> {
     /// many models as there may be.
     fn has_no_room(&self, spot: &Spot) -> bool {
         let (twin, sitewise) = (&self.world.config.twin, &self.world.sitewise);
-        let model = &sitewise.models[&sitewise.assets[&self.asset(spot)].model];
+        let model = &sitewise.models[&sitewise.assets[&self.home(spot)].model];
         let no_model = spot.path.is_empty() && self.has_no_model();
         no_model || model.all_properties().count() >= twin.max_properties
+    }
+
+    fn home(&self, spot: &Spot) -> Uuid {
+        home(self.world.config.twin.namespace, &self.world.sitewise, spot)
     }
 
     fn asset(&self, spot: &Spot) -> Uuid {
@@ -350,6 +355,16 @@ fn is_shown(want: &Want, shown: &(Option<(Quality, String)>, Option<String>)) ->
         Want::Default(value) => is_default || is(&own_text(value)),
         Want::Nothing => is_default || is_null,
         Want::Null => is_null,
+    }
+}
+
+/// The asset of the values of a spot: that of tags that came after instances is below the
+/// machine's own.
+pub(super) fn home(namespace: Namespace, sitewise: &FakeSiteWise, spot: &Spot) -> Uuid {
+    let below = namespace.asset(&Address::Tags(&spot.source));
+    match spot.path.is_empty() && sitewise.assets.contains_key(&below) {
+        true => below,
+        false => namespace.asset(&spot.address(&spot.names())),
     }
 }
 

@@ -428,7 +428,7 @@ impl World {
         let sitewise = &self.sitewise;
         self.truth.restart(wall);
         self.truth.lose(|spot| {
-            let asset = namespace.asset(&spot.address(&spot.names()));
+            let asset = super::claims::home(namespace, sitewise, spot);
             all || lost.contains(&asset) || !sitewise.assets.contains_key(&asset)
         });
         // What was on its way to another place never comes.

@@ -1,0 +1,86 @@
+//! The models that nodes or devices without any likeness share, and where tags go that come later.
+
+use super::{Kinship, World};
+use crate::sparkplug::address::Source;
+use crate::twin::assets::{self, AssetIx, Kind, Known};
+use crate::twin::identity::Address;
+use crate::twin::models::{DEVICE_MODEL, ModelIx, NODE_MODEL};
+use crate::twin::names;
+
+/// Machines that are told by name where many share a model.
+const NAMED: usize = 5;
+/// The subject under which people find them.
+const SUBJECT: &str = "machines with tags on a model that many share";
+
+impl World {
+    /// Notes whether a node or device has tags on a shared model, and tells who all has.
+    pub(in crate::twin) fn shares(&mut self, source: &Source, shares: bool) {
+        let changed = match shares {
+            true => self.sharing.insert(source.clone()),
+            false => self.sharing.remove(source),
+        };
+        if !changed {
+            return;
+        }
+        let named: Vec<_> = self.sharing.iter().take(NAMED).map(ToString::to_string).collect();
+        let all = match self.sharing.len().saturating_sub(named.len()) {
+            0 => named.join(", "),
+            more => format!("{} and {more} more", named.join(", ")),
+        };
+        let reason = format!(
+            "{all}: there were no tags when the asset was made, or no model more under \
+             TWIN_MAX_MODELS, and each shows the tags of all as empty. Delete the asset of one in \
+             SiteWise and restart Sparkwise, and it is made anew on a model of its own kind, \
+             without its history"
+        );
+        self.plan.tell(SUBJECT, (!self.sharing.is_empty()).then_some(reason));
+    }
+
+    /// Whether a model is one that nodes or devices without any likeness share.
+    pub(in crate::twin) fn is_shared(&self, model: ModelIx) -> bool {
+        [NODE_MODEL, DEVICE_MODEL].into_iter().any(|shared| {
+            let shared = self.models.id_of(shared);
+            self.models.get(model).id == shared
+                || self
+                    .models
+                    .by_id(shared)
+                    .is_some_and(|base| self.models.is_part(model, base, self.assets_per_model))
+        })
+    }
+
+    /// The asset for the tags of a node or device whose own asset's model is shared; none where they
+    /// go to its own.
+    ///
+    /// One with template instances alone has its asset at once, for they hang below it, on the
+    /// shared model. There each would show the tags of all others, up to the cap of properties. So
+    /// where its tags come later they get an asset below it, of the model of their kind. What was
+    /// on the shared model before stays there, and so does what finds no room for an asset.
+    pub(in crate::twin) fn asset_of_tags(
+        &mut self,
+        own: AssetIx,
+        source: &Source,
+        kinship: Kinship<'_>,
+        has_instances: bool,
+    ) -> Option<AssetIx> {
+        let address = Address::Tags(source);
+        let there = self.is_there(self.assets.id(&address));
+        let of = self.assets.get(own);
+        let (mut model, known) = (of.model, of.known);
+        if !there {
+            let stays = known != Known::No
+                && matches!(kinship, Kinship::Tags(tags) if self.models.has_any(model, tags));
+            if !has_instances || stays || !self.assets.has_room() {
+                return None;
+            }
+            let name = source.device.as_ref().unwrap_or(&source.edge.node);
+            model = self.model_of(source, name, kinship);
+            if self.is_shared(model) {
+                return None;
+            }
+        }
+        let name = names::tags(source.device.as_ref().unwrap_or(&source.edge.node));
+        let (parent, kind) = (Some(own), Kind::Instance);
+        let wanted = assets::Wanted { address: &address, name: &name, model, parent, kind };
+        self.asset(wanted).ok()
+    }
+}
