@@ -226,6 +226,8 @@ mod tests {
             namespace.kind(&source(Some("T01")), 1),
             namespace.level(model, 1),
             namespace.asset(&Address::Level(model, 1)),
+            namespace.asset(&Address::Tags(&source(None))),
+            namespace.asset(&Address::Tags(&source(Some("T01")))),
         ];
         let text: Vec<_> = ids.iter().map(Uuid::to_string).collect();
         assert_eq!(
@@ -244,6 +246,8 @@ mod tests {
                 "5096b014-818c-55d1-87ee-5a9a2a0e734c",
                 "732461ea-5c91-57c4-8ad5-48fc3598ca54",
                 "e358210f-5e76-5fba-83d2-729b96eee49d",
+                "2ec3bbdf-d689-5946-8117-99d584cb8c21",
+                "68ecea50-98ad-5ebb-acb7-a39da4988efc",
             ]
         );
     }
