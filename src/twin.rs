@@ -263,6 +263,7 @@ impl Twin {
             }
         }
         self.write_hidden(now);
+        self.look_at_dead(now);
         self.give_up_on_tags(now);
         self.beat(now);
     }
@@ -273,7 +274,8 @@ impl Twin {
         let beat = self.beat.as_ref().map(|beat| beat.next);
         let plan = self.writer.world.plan.poll_timeout();
         let hidden = self.restored.due();
-        [stale, beat, hidden, self.tagless.next(), plan].into_iter().flatten().min()
+        let dead = self.lookups.due();
+        [stale, beat, hidden, dead, self.tagless.next(), plan].into_iter().flatten().min()
     }
 
     /// The next thing to do.
@@ -439,7 +441,7 @@ impl Twin {
                 false => self.follow(event, &sent, now),
             }
         }
-        self.expect_known();
+        self.expect_known(now);
         self.held.put_behind(behind);
         let settled = |source: &Source| !self.unsettled.contains(source);
         let behind = self.held.take_behind(settled);

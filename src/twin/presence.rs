@@ -12,21 +12,26 @@ use super::values::SourceValues;
 use super::world::Kinship;
 use super::{Output, Twin};
 use crate::sparkplug::address::{EdgeNode, Source};
+use crate::time::Now;
 
 impl Twin {
     /// Asks for whoever was online, and then for who else is known.
-    pub(super) fn expect_known(&mut self) {
+    pub(super) fn expect_known(&mut self, now: Now) {
         let plan = &self.writer.world.plan;
+        self.lookups.watch(plan.offline().cloned(), now.instant + self.config.stale_after);
         let online = plan.online().cloned().collect();
-        self.expect_of(online, plan.offline_nodes().cloned().collect());
+        let offline = plan.offline().filter(|source| source.device.is_none());
+        self.expect_of(online, offline.map(|source| source.edge.clone()).collect());
     }
 
     /// As well, for assets that became known later.
-    pub(super) fn expect(&mut self, late: &[Uuid]) {
+    pub(super) fn expect(&mut self, late: &[Uuid], now: Now) {
         let plan = &self.writer.world.plan;
         let sources = late.iter().filter_map(|id| plan.known_asset(*id)?.stands_for());
         let (online, offline): (Vec<_>, Vec<_>) =
             sources.cloned().partition(|source| plan.was_online(source) != Before::Offline);
+        let due = now.instant + self.config.stale_after;
+        self.lookups.watch(offline.iter().cloned(), due);
         let offline = offline.into_iter().filter(|source| source.device.is_none());
         self.expect_of(online, offline.map(|source| source.edge).collect());
     }

@@ -97,7 +97,7 @@ impl Twin {
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
         let behind = self.held.take_behind(|source| free.contains(source));
         self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
-        self.expect(&late);
+        self.expect(&late, now);
     }
 
     fn is_unsure(&self, asset: Uuid) -> bool {

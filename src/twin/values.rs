@@ -1,6 +1,7 @@
 //! Values of one node or device: what a birth, data and a death write of them.
 
 mod attributes;
+mod dead;
 mod leaf;
 mod lookup;
 mod lost;
@@ -201,6 +202,10 @@ impl Twin {
                 leaf.write(mark.clone());
                 self.writer.own(leaf.target(), mark, Class::Stale);
             }
+        }
+        if values.born.is_none() {
+            self.lookups.ask_of_dead(source, died);
+            self.look_up();
         }
     }
 

@@ -53,11 +53,15 @@ impl Plan {
         online.filter_map(|asset| asset.source.as_ref())
     }
 
-    /// The nodes that were not online when SiteWise was last written.
-    pub fn offline_nodes(&self) -> impl Iterator<Item = &EdgeNode> {
+    /// The nodes and devices that were not online when SiteWise was last written.
+    pub fn offline(&self) -> impl Iterator<Item = &Source> {
         let offline = self.known_assets.values().filter(|asset| asset.online == Before::Offline);
-        let offline = offline.filter_map(|asset| asset.source.as_ref());
-        offline.filter(|source| source.device.is_none()).map(|source| &source.edge)
+        offline.filter_map(|asset| asset.source.as_ref())
+    }
+
+    /// The instances of a source that SiteWise had at the start, until they are taken.
+    pub fn instances(&self, source: &Source) -> &[Uuid] {
+        self.learning.instances.get(source).map_or(&[], Vec::as_slice)
     }
 
     /// Whether SiteWise has this node or device as online since before the start.

@@ -31,14 +31,13 @@ fn who_was_online_is_expected_after_a_restart() {
 }
 
 #[test]
-fn who_stays_silent_is_written_offline_and_nothing_else_is_changed() {
+fn who_stays_silent_is_written_offline_and_its_last_values_are_marked() {
     let mut rig = left().restart();
     rig.seconds(10);
     rig.event(death(device("mast"), DeathCause::Node, 20_000));
     rig.event(death(device("dead"), DeathCause::Node, 20_000));
     rig.event(death(node(), DeathCause::Silent, 20_000));
     rig.event(death(node(), DeathCause::Silent, 30_000));
-    // Beyond the time after which values that were seen are marked.
     rig.seconds(100);
     let offline = (20_000, Quality::Good, Variant::Boolean(false));
     for name in ["mast", "gw"] {
@@ -46,9 +45,15 @@ fn who_stays_silent_is_written_offline_and_nothing_else_is_changed() {
         assert_eq!(rig.written(name, "Last death").len(), 1, "{name}");
     }
     assert_eq!(rig.written("dead", "Online"), [], "it was offline before");
-    // Beside these four the bridge's own heartbeats alone.
+    // By the death that is known of each: the pump is expected still.
+    for (name, died) in [("mast", 20_000), ("dead", 10_000)] {
+        let mark = (died, Quality::Uncertain, Variant::Double(7.0));
+        assert_eq!(rig.written(name, "Wind"), [mark], "{name}");
+    }
+    assert_eq!(rig.written("pump", "Wind"), []);
+    // Beside these six the bridge's own heartbeats alone.
     let beats = rig.written("sparkwise", "Heartbeat").len();
-    assert_eq!(rig.points.len(), 4 + beats);
+    assert_eq!(rig.points.len(), 6 + beats);
     assert_eq!(rig.sitewise.writes, [""; 0], "no model and no asset is written");
     assert!(rig.points.iter().all(|waiting| waiting.gate.is_none()), "{:?}", rig.points);
     rig.check_conservation();
@@ -158,4 +163,94 @@ fn a_presence_that_cannot_be_read_is_no_others() {
     assert_eq!(rig.written("pump", "Last death").len(), 1, "it is known that it was online");
     let told: Vec<_> = rig.twin.plan().problems().collect();
     assert_eq!(told, [("read who is online", "this one is not for you")]);
+}
+
+/// They stayed GOOD for ever: the process that marks had not seen them.
+#[test]
+fn what_died_shortly_before_a_restart_is_marked() {
+    let wind =
+        |at, value: f64| vec![leaf(0, "Wind", DataType::Double, sample(at, Value::Double(value)))];
+    let machine = |at, value: f64| {
+        let mut metrics = wind(at, value);
+        metrics.push(turbine("T1", 1, value, at));
+        metrics
+    };
+    let mut rig = Rig::new();
+    let other = |device: Option<&str>| Source {
+        edge: EdgeNode::new("Nordsee", "b"),
+        device: device.map(Into::into),
+    };
+    rig.event(birth(node(), definitions(), machine(0, 7.0)));
+    rig.event(birth(device("da"), Vec::new(), wind(0, 7.0)));
+    rig.event(birth(other(None), definitions(), machine(0, 7.0)));
+    rig.event(birth(other(Some("db")), Vec::new(), machine(0, 7.0)));
+    rig.event(birth(other(Some("dc")), Vec::new(), wind(0, 7.0)));
+    rig.seconds(30);
+    for source in [device("da"), node(), other(Some("db")), other(Some("dc"))] {
+        rig.event(death(source, DeathCause::Certificate, 28_000));
+    }
+    rig.seconds(2);
+    let mut rig = rig.restart();
+    rig.seconds(10);
+    let at = rig.offset();
+    rig.event(birth_at(at, other(None), definitions(), machine(0, 7.0)));
+    rig.seconds(45);
+    assert_eq!(rig.written("da", "Wind"), [], "it may be born yet");
+    rig.event(birth_at(at, other(Some("dc")), Vec::new(), wind(0, 7.0)));
+    rig.seconds(30);
+    let good = Some((Quality::Good, Variant::Double(7.0)));
+    let marked = Some((Quality::Uncertain, Variant::Double(7.0)));
+    let mark = (28_000, Quality::Uncertain, Variant::Double(7.0));
+    let below = ["gw", "da", "db"].map(|asset| (asset, "Wind"));
+    let speeds = ["T1", "Nordsee/b/db/T1"].map(|asset| (asset, "Speed"));
+    for (asset, property) in below.into_iter().chain(speeds) {
+        assert_eq!(rig.shown(asset, property), marked, "{asset}");
+        assert_eq!(rig.written(asset, property), std::slice::from_ref(&mark), "{asset}");
+    }
+    assert_eq!(rig.shown("T1/Gearbox", "Temp").unwrap().0, Quality::Uncertain);
+    for (asset, property) in [("b", "Wind"), ("dc", "Wind"), ("Nordsee/b/T1", "Speed")] {
+        assert_eq!(rig.shown(asset, property), good, "{asset}");
+    }
+    // Who comes back is not hidden by it.
+    rig.event(birth_at(rig.offset(), device("da"), Vec::new(), wind(0, 7.0)));
+    rig.seconds(30);
+    assert_eq!(rig.shown("da", "Wind"), good);
+    rig.check_conservation();
+    // What is marked is marked once, and nothing that is known is asked for.
+    let mut rig = rig.restart();
+    rig.seconds(200);
+    assert_eq!(rig.written("db", "Wind"), []);
+}
+
+/// Of who lives nothing is read to find out who is dead.
+#[test]
+fn nothing_is_read_of_who_is_born_in_time() {
+    let mut rig = left().restart();
+    rig.seconds(10);
+    let wind = || vec![leaf(0, "Wind", DataType::Double, sample(0, Value::Double(7.0)))];
+    rig.event(birth_at(20_000, node(), Vec::new(), Vec::new()));
+    for name in ["mast", "pump", "dead"] {
+        rig.event(birth_at(20_000, device(name), Vec::new(), wind()));
+    }
+    rig.seconds(30);
+    let reads = rig.sitewise.reads;
+    rig.seconds(120);
+    assert_eq!(rig.sitewise.reads, reads);
+    for name in ["mast", "pump", "dead"] {
+        assert_eq!(rig.shown(name, "Wind"), Some((Quality::Good, Variant::Double(7.0))), "{name}");
+    }
+}
+
+/// One whose presence could not be read is as any other that is silent.
+#[test]
+fn who_is_silent_and_could_not_be_read_is_marked_once_it_can_be() {
+    let mut rig = left();
+    rig.sitewise.unreadable = Some(FaultKind::Denied);
+    let mut rig = rig.restart();
+    rig.seconds(10);
+    rig.sitewise.unreadable = None;
+    rig.event(death(device("mast"), DeathCause::Silent, 40_000));
+    rig.seconds(90);
+    let mark = (40_000, Quality::Uncertain, Variant::Double(7.0));
+    assert_eq!(rig.written("mast", "Wind"), [mark]);
 }

@@ -316,3 +316,31 @@ fn the_latest_is_the_latest_whatever_lay_on_disk() {
         assert_eq!(rig.shown("gw", "Online"), online, "seed {seed}");
     }
 }
+
+/// The machine died, and what it said last lay on disk longer than its values were looked at.
+#[test]
+fn what_the_dead_said_last_and_lay_on_disk_is_marked() {
+    for underway in [false, true] {
+        let mut rig = Rig::new();
+        born(&mut rig, 80.0, 0);
+        rig.event(data(node(), vec![(0, sample(8_000, Value::Double(81.0)))]));
+        rig.event(death(node(), 20_000));
+        let held = |waiting: &Waiting| waiting.point.value == Variant::Double(81.0);
+        let left: Vec<_> = rig.points.extract_if(.., |waiting| held(waiting)).collect();
+        let left: Vec<_> = left.into_iter().map(|waiting| waiting.point).collect();
+        assert_eq!(left.len(), 1);
+        let mut rig = rig.restart();
+        rig.seconds(10);
+        if underway {
+            leave(&mut rig, &left);
+        }
+        rig.seconds(90);
+        if !underway {
+            assert_eq!(shown(&rig), (Quality::Uncertain, Variant::Double(80.0)));
+            leave(&mut rig, &left);
+        }
+        arrive(&mut rig, &left);
+        rig.seconds(90);
+        assert_eq!(shown(&rig), (Quality::Uncertain, Variant::Double(81.0)), "{underway}");
+    }
+}

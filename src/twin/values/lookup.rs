@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
+use super::dead::{Mark, TheDead, Unborn};
 use super::leaf::{At, Leaf};
 use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Stream};
@@ -45,12 +46,14 @@ pub(in crate::twin) struct LookUps {
     batches: FxHashMap<u64, Batch>,
     /// Calls that the batches take.
     calls: usize,
-    /// Instances that no birth has, with the time of the birth that lacked them: read last.
+    /// Instances that no birth has, with the time of the birth that lacked them: read after that.
     lacked: VecDeque<(Uuid, Timestamp)>,
-    instances: FxHashMap<u64, Vec<(Stream, Timestamp)>>,
-    /// How their values were marked, until a birth has them again: what is read then may be from
+    /// What the dead said before the start: read last.
+    pub(super) dead: TheDead,
+    unborn: FxHashMap<u64, Vec<Unborn>>,
+    /// How these values were marked, until a birth has them again: what is read then may be from
     /// before the mark.
-    marked: FxHashMap<Stream, Tqv>,
+    pub(super) marked: FxHashMap<Stream, Mark>,
     asked: u64,
 }
 
@@ -159,43 +162,28 @@ impl LookUps {
     }
 
     /// The next batch of the measurements of instances that no birth has by now.
-    fn next_lacked(&mut self, world: &World) -> Vec<(Stream, Timestamp)> {
+    fn next_lacked(&mut self, world: &World) -> Vec<Unborn> {
         let mut batch = Vec::new();
         while batch.len() < ENTRIES
             && let Some((asset, usual)) = self.lacked.pop_front()
         {
-            let known = world.plan.known_asset(asset).filter(|_| !world.is_wanted(asset));
-            let model = known.and_then(|known| world.models.by_id(known.model));
-            let Some(model) = model.map(|model| world.models.get(model)) else { continue };
-            let measured =
-                |has: &&Property| has.role == PropertyRole::Member && !has.is_attribute();
-            let members = model.properties.iter().filter(measured);
-            batch.extend(members.map(|has| (Stream { asset, property: has.id }, usual)));
+            if !world.is_wanted(asset) {
+                let of = measurements(world, asset);
+                batch.extend(of.map(|stream| Unborn { stream, usual, of: None }));
+            }
         }
         batch
     }
 }
 
-impl LookUps {
-    /// Marks what SiteWise shows of instances that went while the bridge was away.
-    fn mark_lacked(
-        &mut self,
-        writer: &mut Writer,
-        of: impl Iterator<Item = ((Stream, Timestamp), Option<Option<Tqv>>)>,
-        now: Now,
-    ) {
-        for ((stream, usual), shown) in of {
-            writer.world.counts.unread += u64::from(shown.is_none());
-            // Another birth may have it again by now.
-            let gone = !writer.world.is_wanted(stream.asset);
-            let found = shown.flatten().filter(|found| found.quality == Quality::Good);
-            if let Some(found) = found.filter(|_| gone) {
-                let mark = stale_mark(found, usual, now);
-                self.marked.insert(stream, mark.clone());
-                writer.own_of_gone(stream, mark, Class::Stale);
-            }
-        }
-    }
+/// What SiteWise has of the measurements of an asset that it had at the start.
+pub(super) fn measurements(world: &World, asset: Uuid) -> impl Iterator<Item = Stream> {
+    let known = world.plan.known_asset(asset);
+    let model = known.and_then(|known| world.models.by_id(known.model));
+    let properties = model.map(|model| world.models.get(model).properties.iter());
+    let measured = |has: &&Property| has.role == PropertyRole::Member && !has.is_attribute();
+    let members = properties.into_iter().flatten().filter(measured);
+    members.map(move |has| Stream { asset, property: has.id })
 }
 
 /// The attributes of an asset, or the measurements that nobody speaks of.
@@ -250,15 +238,18 @@ impl Twin {
             lookups.batches.insert(lookups.asked, batch);
             world.plan.look_up(lookups.asked, streams);
         }
-        while lookups.calls < CALLS && !lookups.lacked.is_empty() {
-            let batch = lookups.next_lacked(world);
+        while lookups.calls < CALLS && !(lookups.lacked.is_empty() && lookups.dead.is_empty()) {
+            let batch = match lookups.lacked.is_empty() {
+                false => lookups.next_lacked(world),
+                true => lookups.dead.next(world, sources, ENTRIES),
+            };
             if batch.is_empty() {
                 continue;
             }
-            let streams = batch.iter().map(|(stream, _)| *stream).collect();
+            let streams = batch.iter().map(|unborn| unborn.stream).collect();
             lookups.calls += batch.len().div_ceil(ENTRIES_PER_BATCH_READ);
             lookups.asked += 1;
-            lookups.instances.insert(lookups.asked, batch);
+            lookups.unborn.insert(lookups.asked, batch);
             world.plan.look_up(lookups.asked, streams);
         }
     }
@@ -270,10 +261,11 @@ impl Twin {
         shown: Vec<Option<Option<Tqv>>>,
         now: Now,
     ) {
-        let Self { lookups, sources, writer, .. } = self;
-        if let Some(of) = lookups.instances.remove(&batch) {
+        let Self { lookups, sources, writer, restored, .. } = self;
+        if let Some(of) = lookups.unborn.remove(&batch) {
             lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
-            lookups.mark_lacked(writer, of.into_iter().zip(shown), now);
+            let of = of.into_iter().zip(shown);
+            lookups.mark_unborn(writer, (sources, restored), of, now);
             return self.look_up();
         }
         let Some(Batch { of, sources: whose }) = lookups.batches.remove(&batch) else { return };
@@ -302,7 +294,7 @@ impl SourceValues {
         &mut self,
         writer: &mut Writer,
         of: impl Iterator<Item = ((Target, What), Option<Option<Tqv>>)>,
-        marked: &mut FxHashMap<Stream, Tqv>,
+        marked: &mut FxHashMap<Stream, Mark>,
         usual: Timestamp,
         now: Now,
     ) {
@@ -315,7 +307,8 @@ impl SourceValues {
                     let mark = marked.remove(&writer.world.stream(target));
                     let shown = match (shown, mark) {
                         (Some(shown), Some(mark)) => {
-                            Some(shown.filter(|shown| shown.time > mark.time).or(Some(mark)))
+                            let later = |shown: &Tqv| shown.time > mark.tqv.time;
+                            Some(shown.filter(later).or(Some(mark.tqv.clone())))
                         }
                         (shown, _) => shown,
                     };

@@ -45,6 +45,11 @@ impl Restored {
         self.due
     }
 
+    /// What is on its way of a property that no birth has spoken of.
+    pub(super) fn underway(&self, stream: Stream) -> Option<&Tqv> {
+        self.underway.get(&stream)
+    }
+
     fn hides(&mut self, source: &Source, now: Now) {
         self.hidden.insert(source.clone());
         self.due.get_or_insert(now.instant + GATHER);
@@ -66,7 +71,10 @@ impl Twin {
                         *found = last.tqv();
                     }
                 }
-                None => self.not_spoken_of(last),
+                None => {
+                    self.not_spoken_of(last);
+                    self.lookups.mark_anew(&mut self.writer, last, now);
+                }
             }
         }
         for (source, found) in spoken {

@@ -1,0 +1,175 @@
+//! What the dead said before the start: a machine that died shortly before it, or while the bridge
+//! was away, has values in SiteWise that nobody marked.
+//!
+//! Who is offline and is not born for as long as the dead may look fresh is read in the
+//! background, after all else, and so are its instances. What is GOOD there is marked. Of who is
+//! online nothing is read for that.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
+
+use super::lookup::{LookUps, measurements};
+use super::restored::Restored;
+use super::times::TICK;
+use super::{SourceValues, stale_mark};
+use crate::delivery::point::{Class, Point, Stream};
+use crate::sitewise::api::{Quality, Tqv};
+use crate::sparkplug::address::Source;
+use crate::time::{Instant, Now, Timestamp};
+use crate::twin::identity::Address;
+use crate::twin::plan::presence::Before;
+use crate::twin::world::World;
+use crate::twin::writer::Writer;
+use crate::twin::{Twin, in_window};
+
+/// Those whose values are to be looked at.
+#[derive(Debug, Default)]
+pub(super) struct TheDead {
+    /// Who was offline at the start, and when it is to be looked at if it is not born by then.
+    offline: VecDeque<(Instant, Source)>,
+    /// Who is, and when it died, if that is known.
+    waiting: VecDeque<(Source, Option<Timestamp>)>,
+}
+
+/// A value that is read although no birth speaks of it.
+#[derive(Debug)]
+pub(super) struct Unborn {
+    pub stream: Stream,
+    /// The time of its mark, if that is later than the value.
+    pub usual: Timestamp,
+    /// Who is dead; none for an instance that a birth lacked.
+    pub of: Option<Arc<Source>>,
+}
+
+/// How a value was marked.
+#[derive(Debug)]
+pub(super) struct Mark {
+    pub tqv: Tqv,
+    /// The time of the value.
+    of: Timestamp,
+}
+
+type Sources = FxHashMap<Source, SourceValues>;
+
+fn is_born(sources: &Sources, source: &Source) -> bool {
+    sources.get(source).is_some_and(|values| values.born.is_some())
+}
+
+impl TheDead {
+    pub(super) fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// The next batch of what the dead measured.
+    pub(super) fn next(&mut self, world: &World, sources: &Sources, most: usize) -> Vec<Unborn> {
+        let mut batch = Vec::new();
+        while batch.len() < most
+            && let Some((source, died)) = self.waiting.pop_front()
+        {
+            if is_born(sources, &source) {
+                continue;
+            }
+            let own = world.assets.id(&Address::Source(&source));
+            let instances = world.plan.instances(&source);
+            let source = Arc::new(source);
+            for asset in std::iter::once(&own).chain(instances) {
+                let usual = died.unwrap_or_default();
+                batch.extend(measurements(world, *asset).map(|stream| Unborn {
+                    stream,
+                    usual,
+                    of: Some(Arc::clone(&source)),
+                }));
+            }
+        }
+        batch
+    }
+}
+
+impl LookUps {
+    /// When somebody who was offline at the start is to be looked at.
+    pub(in crate::twin) fn due(&self) -> Option<Instant> {
+        self.dead.offline.front().map(|(due, _)| *due)
+    }
+
+    /// These are offline; they may be born within this time.
+    pub(in crate::twin) fn watch(&mut self, offline: impl Iterator<Item = Source>, due: Instant) {
+        self.dead.offline.extend(offline.map(|source| (due, source)));
+    }
+
+    /// Who was not born here has died.
+    pub(super) fn ask_of_dead(&mut self, source: &Source, died: Timestamp) {
+        self.dead.waiting.push_back((source.clone(), Some(died)));
+    }
+
+    /// Marks what SiteWise shows of what went while the bridge was away, or is dead.
+    pub(super) fn mark_unborn(
+        &mut self,
+        writer: &mut Writer,
+        (sources, restored): (&Sources, &Restored),
+        of: impl Iterator<Item = (Unborn, Option<Option<Tqv>>)>,
+        now: Now,
+    ) {
+        for (Unborn { stream, usual, of }, shown) in of {
+            writer.world.counts.unread += u64::from(shown.is_none());
+            // Another birth may have it again by now.
+            let gone = match &of {
+                Some(source) => !is_born(sources, source),
+                None => !writer.world.is_wanted(stream.asset),
+            };
+            if !gone {
+                continue;
+            }
+            let shown = shown.flatten();
+            let last = shown.iter().chain(restored.underway(stream)).max_by_key(|last| last.time);
+            if let Some(found) = last.filter(|last| last.quality == Quality::Good).cloned() {
+                self.mark(writer, stream, found, usual, now);
+            }
+        }
+    }
+
+    fn mark(
+        &mut self,
+        writer: &mut Writer,
+        stream: Stream,
+        found: Tqv,
+        usual: Timestamp,
+        now: Now,
+    ) {
+        let of = found.time;
+        let usual = if in_window(usual, now) { usual } else { now.wall };
+        let tqv = stale_mark(found, usual, now);
+        self.marked.insert(stream, Mark { tqv: tqv.clone(), of });
+        writer.own_of_gone(stream, tqv, Class::Stale);
+    }
+
+    /// A point that lay on disk goes only now: it may be later than what was marked.
+    pub(super) fn mark_anew(&mut self, writer: &mut Writer, last: &Point, now: Now) {
+        let Some(Mark { tqv, of }) = self.marked.get(&last.stream) else { return };
+        if last.quality == Quality::Good && last.time > *of {
+            let after = tqv.time.plus(TICK);
+            self.mark(writer, last.stream, last.tqv(), after, now);
+        }
+    }
+}
+
+impl Twin {
+    /// Has those read who were offline at the start and were not born since.
+    pub(in crate::twin) fn look_at_dead(&mut self, now: Now) {
+        if self.lookups.due().is_none_or(|due| due > now.instant) {
+            return;
+        }
+        let Self { lookups, sources, writer, .. } = self;
+        let dead = &mut lookups.dead;
+        while let Some((_, source)) = dead.offline.pop_front_if(|(due, _)| *due <= now.instant) {
+            // Who is online by what came from disk is expected, and told dead if it is silent.
+            let plan = &writer.world.plan;
+            if plan.was_online(&source) == Before::Offline && !is_born(sources, &source) {
+                let died = plan.told_before(&source);
+                dead.waiting.push_back((source, died));
+            }
+        }
+        self.look_up();
+    }
+}
