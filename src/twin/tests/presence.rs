@@ -254,3 +254,22 @@ fn who_is_silent_and_could_not_be_read_is_marked_once_it_can_be() {
     let mark = (40_000, Quality::Uncertain, Variant::Double(7.0));
     assert_eq!(rig.written("mast", "Wind"), [mark]);
 }
+
+/// SiteWise was away just then.
+#[test]
+fn the_dead_who_cannot_be_read_are_looked_at_again() {
+    let mut rig = left().restart();
+    rig.seconds(10);
+    rig.sitewise.unreadable = Some(FaultKind::Unavailable);
+    rig.seconds(600);
+    assert_eq!(rig.written("dead", "Wind"), []);
+    rig.sitewise.unreadable = None;
+    rig.seconds(3_600);
+    let mark = (10_000, Quality::Uncertain, Variant::Double(7.0));
+    assert_eq!(rig.written("dead", "Wind"), [mark]);
+    assert_eq!(rig.twin.plan().problems().count(), 0);
+    let reads = rig.sitewise.reads;
+    rig.seconds(7_200);
+    assert_eq!(rig.written("dead", "Wind").len(), 1);
+    assert_eq!(rig.sitewise.reads, reads);
+}

@@ -5,8 +5,9 @@
 //! background, after all else, and so are its instances. What is GOOD there is marked. Of who is
 //! online nothing is read for that.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
@@ -24,11 +25,15 @@ use crate::twin::world::World;
 use crate::twin::writer::Writer;
 use crate::twin::{Twin, in_window};
 
+/// Until who could not be read is looked at again.
+const AGAIN: Duration = Duration::from_secs(3_600);
+
 /// Those whose values are to be looked at.
 #[derive(Debug, Default)]
 pub(super) struct TheDead {
-    /// Who was offline at the start, and when it is to be looked at if it is not born by then.
-    offline: VecDeque<(Instant, Source)>,
+    /// When who is to be looked at, if it is not born by then: who was offline at the start, and
+    /// who could not be read, with its death if that is known.
+    later: BTreeMap<(Instant, Source), Option<Timestamp>>,
     /// Who is, and when it died, if that is known.
     waiting: VecDeque<(Source, Option<Timestamp>)>,
 }
@@ -88,14 +93,14 @@ impl TheDead {
 }
 
 impl LookUps {
-    /// When somebody who was offline at the start is to be looked at.
+    /// When somebody is to be looked at.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
-        self.dead.offline.front().map(|(due, _)| *due)
+        self.dead.later.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// These are offline; they may be born within this time.
     pub(in crate::twin) fn watch(&mut self, offline: impl Iterator<Item = Source>, due: Instant) {
-        self.dead.offline.extend(offline.map(|source| (due, source)));
+        self.dead.later.extend(offline.map(|source| ((due, source), None)));
     }
 
     /// Who was not born here has died.
@@ -119,6 +124,11 @@ impl LookUps {
                 None => !writer.world.is_wanted(stream.asset),
             };
             if !gone {
+                continue;
+            }
+            if let (Some(source), None) = (&of, &shown) {
+                let again = (now.instant + AGAIN, Source::clone(source));
+                self.dead.later.insert(again, Some(usual));
                 continue;
             }
             let shown = shown.flatten();
@@ -155,18 +165,22 @@ impl LookUps {
 }
 
 impl Twin {
-    /// Has those read who were offline at the start and were not born since.
+    /// Has those read who are dead and were not born since the start.
     pub(in crate::twin) fn look_at_dead(&mut self, now: Now) {
         if self.lookups.due().is_none_or(|due| due > now.instant) {
             return;
         }
         let Self { lookups, sources, writer, .. } = self;
         let dead = &mut lookups.dead;
-        while let Some((_, source)) = dead.offline.pop_front_if(|(due, _)| *due <= now.instant) {
-            // Who is online by what came from disk is expected, and told dead if it is silent.
+        while let Some(first) = dead.later.first_entry()
+            && first.key().0 <= now.instant
+        {
+            let ((_, source), died) = first.remove_entry();
             let plan = &writer.world.plan;
-            if plan.was_online(&source) == Before::Offline && !is_born(sources, &source) {
-                let died = plan.told_before(&source);
+            // Who is online by what came from disk is expected, and told dead if it is silent.
+            let is_dead = died.is_some() || plan.was_online(&source) == Before::Offline;
+            if is_dead && !is_born(sources, &source) {
+                let died = died.or_else(|| plan.told_before(&source));
                 dead.waiting.push_back((source, died));
             }
         }
