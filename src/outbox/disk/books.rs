@@ -65,6 +65,8 @@ impl Entry {
 #[derive(Debug)]
 pub(super) struct Books {
     file: File,
+    /// What they said when they were opened.
+    said: Option<Entry>,
     last: Option<Entry>,
     place: u64,
 }
@@ -79,7 +81,14 @@ impl Books {
         let [first, second] = entries(&file)?;
         let batch = |entry: Option<Entry>| entry.map(|entry| entry.batch);
         let place = u64::from(batch(first) > batch(second));
-        Ok(Self { file, last: None, place })
+        let said = latest([first, second]);
+        Ok(Self { file, said, last: None, place })
+    }
+
+    /// Whether there is less than what was said to be safe.
+    pub(super) fn miss(&self, batch: u64, points: u64) -> bool {
+        self.said
+            .is_some_and(|said| batch < said.batch || (batch == said.batch && points < said.points))
     }
 
     /// Enters what is safe, and waits until the books have it.
@@ -103,7 +112,11 @@ impl Books {
 /// A newer version has written them.
 pub(super) fn read(folder: &Path) -> Result<Option<Entry>, Fault> {
     let Ok(file) = File::open(folder.join(NAME)) else { return Ok(None) };
-    Ok(entries(&file)?.into_iter().flatten().max_by_key(|entry| entry.batch))
+    Ok(latest(entries(&file)?))
+}
+
+fn latest(entries: [Option<Entry>; 2]) -> Option<Entry> {
+    entries.into_iter().flatten().max_by_key(|entry| entry.batch)
 }
 
 fn entries(file: &File) -> Result<[Option<Entry>; 2], Fault> {

@@ -16,6 +16,8 @@ use super::store::{FORMAT, Fault, Fjall, Open, Store};
 /// The store's own mark. Another number in it is another version's of the store.
 const MARK: &str = "version";
 const MARKED: &[u8] = b"FJL\x03";
+/// The highest number that a newer version may have given its mark: what is beyond is damage.
+const NEWEST: u8 = 15;
 /// Between two attempts to mend it: one that is damaged again at once would fill the disk with what
 /// is kept of it.
 const PAUSE: Duration = Duration::from_secs(3_600);
@@ -121,6 +123,16 @@ fn found(points: &Path) -> Result<Found, Fault> {
     let mark = std::fs::read(points.join(MARK));
     if mark.as_ref().is_ok_and(|mark| mark == MARKED) {
         return Ok(Found::Store);
+    }
+    // Of a newer version nothing is touched, however much of it can be read.
+    let is_newer = |mark: &[u8]| match (mark, MARKED) {
+        ([name @ .., number], [ours @ .., last]) => {
+            name == ours && (last + 1..=NEWEST).contains(number)
+        }
+        _ => false,
+    };
+    if mark.as_ref().is_ok_and(|mark| is_newer(mark)) {
+        return Err(Fault::Foreign);
     }
     // What the mark says of another version is believed only if all else does not speak for ours.
     let is_ours = raw::look(points).is_ok_and(|(said, _)| said != Said::default());
@@ -230,8 +242,10 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
         Err(fault) => return Err(fault),
     };
     let (found, lost) = guarded(|| salvage::count(folder))?;
-    let blocks = || format!("{lost} values that its books tell of");
-    let damage = damage.or_else(|| (lost > 0).then(blocks));
+    // What an earlier mending could not read is told by the next start.
+    let known = salvage::lost(&points).unwrap_or_default();
+    let blocks = || format!("{} values that its books tell of", lost - known);
+    let damage = damage.or_else(|| (lost > known).then(blocks));
     if damage.is_none() || !repair {
         return Ok(Report { damage, found, lost, kept: None });
     }

@@ -13,6 +13,8 @@ use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use super::store::{self, Stock};
 
 /// Numbers by which the store names its parts, in the order in which they were made.
@@ -79,13 +81,34 @@ pub(super) struct Damage {
 /// The folder cannot be listed.
 pub(super) fn look(folder: &Path) -> io::Result<(Said, Damage)> {
     let mut said = Said::default();
-    let damage = logs(folder, &mut |part, change| {
+    let mut damage = logs(folder, &mut |part, change| {
         if part == META {
             said.hear(change);
         }
     })?;
     tables(folder, META, &mut Vec::new(), &mut |change| said.hear(change));
+    if said != Said::default() {
+        // Only a store whose parts were all made speaks of itself. It would make anew, and empty,
+        // what is not there.
+        damage.places.extend((0..=META).filter_map(|part| beginning(folder, part)));
+    }
     Ok((said, damage))
+}
+
+/// What a part begins with, if it is not as it was written: a file that tells which other lists its
+/// tables, and that one.
+fn beginning(folder: &Path, part: u64) -> Option<(PathBuf, u64)> {
+    let folder = folder.join("keyspaces").join(part.to_string());
+    let current = folder.join("current");
+    let Ok(bytes) = fs::read(&current) else { return Some((current, 0)) };
+    let mut reader = Reader { bytes: &bytes, at: 0 };
+    let Some(number) = reader.number(8) else { return Some((current, 0)) };
+    let list = folder.join(format!("v{number}"));
+    let sum = fs::read(&list).map(|list| xxh3_128(&list).to_le_bytes());
+    match sum.is_ok_and(|sum| reader.take(sum.len()) == Some(&sum)) {
+        true => None,
+        false => Some((list, 0)),
+    }
 }
 
 /// Reads all changes of points, in no order.

@@ -209,6 +209,10 @@ impl Fjall {
             None => Stock::default(),
         };
         let batch = meta.get("batch")?.and_then(|bytes| number_of(&bytes)).unwrap_or_default();
+        let misses = books.as_ref().is_some_and(|books| books.miss(batch, stock.points));
+        if misses || (stock.points > 0 && points.is_empty()?) {
+            return Err(Fault::Damaged("it has fewer points than were safe".to_owned()));
+        }
         if let Some(lost) = salvage::lost(folder) {
             stock.unreadable = lost;
             stock.mended = true;

@@ -169,6 +169,45 @@ fn a_folder_that_is_gone_is_counted() {
     assert_eq!(reopened(&folder).stock(), Stock::default());
 }
 
+fn folders(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let found = entries.filter(|path| path.is_dir());
+    found.flat_map(|path| folders(&path).into_iter().chain([path])).collect()
+}
+
+#[test]
+fn a_part_that_is_gone_costs_what_was_in_it_and_no_more() {
+    let whole = filled();
+    let points = whole.path().join("points");
+    for path in files(&points).into_iter().chain(folders(&points)) {
+        let name = path.strip_prefix(whole.path()).unwrap();
+        let what = name.display().to_string();
+        let folder = Folder::new();
+        copy(whole.path(), folder.path());
+        let gone = folder.path().join(name);
+        if path.is_dir() {
+            fs::remove_dir_all(&gone).unwrap();
+        } else {
+            fs::remove_file(&gone).unwrap();
+        }
+        let report = inspect(folder.path(), false).unwrap();
+        let store = kept_going(&folder);
+        assert_eq!(store.stock().points, report.found, "{what}");
+        let unreadable = is_sound(store, &what);
+        assert_eq!(unreadable, report.lost, "{what}");
+        let holds_points = ["keyspaces", "keyspaces/1", "keyspaces/1/tables"];
+        let holds_points = holds_points.map(|name| Path::new("points").join(name));
+        let is_table = name.parent() == Some(&holds_points[2]);
+        if !is_table && !holds_points.iter().any(|path| path == name) && !what.ends_with("jnl") {
+            assert_eq!(unreadable, 0, "{what}");
+        }
+        let is_part = name.parent() == Some(&holds_points[0]) || name == holds_points[0];
+        if is_part || name.ends_with("current") {
+            assert!(report.damage.is_some(), "{what}");
+        }
+    }
+}
+
 #[test]
 fn a_store_without_its_mark_is_read_all_the_same() {
     for mark in [None, Some("?")] {
@@ -213,6 +252,20 @@ fn what_a_newer_version_left_is_not_touched() {
 }
 
 #[test]
+fn a_newer_mark_is_not_touched_although_all_else_can_be_read() {
+    let whole = filled();
+    for mark in [b"FJL\x04", b"FJL\x09"] {
+        let newer = Folder::new();
+        copy(whole.path(), newer.path());
+        fs::write(newer.path().join("points/version"), mark).unwrap();
+        let before = contents(newer.path());
+        assert_eq!(opener(newer.path())(None).err(), Some(Fault::Foreign));
+        assert_eq!(inspect(newer.path(), true).err(), Some(Fault::Foreign));
+        assert_eq!(contents(newer.path()), before);
+    }
+}
+
+#[test]
 fn a_kill_while_it_is_mended_leaves_the_old_or_the_new() {
     let whole = filled();
     flip(&journal(&whole), late(&whole));
@@ -254,7 +307,12 @@ fn it_is_checked_without_a_change_and_repaired_on_a_copy() {
     let repaired = inspect(folder.path(), true).unwrap();
     assert_eq!((repaired.found, repaired.lost), (report.found, report.lost));
     assert_eq!(contents(&repaired.kept.unwrap()), before);
+    // Then there is nothing left to mend, and the next start tells what was lost.
+    let again = inspect(folder.path(), true).unwrap();
+    assert_eq!((again.damage, again.kept), (None, None));
+    assert!(!folder.path().join("points.aside-2").exists());
     assert_eq!(is_sound(reopened(&folder), "repaired"), report.lost);
+    assert_eq!(inspect(folder.path(), false).unwrap().lost, 0);
 }
 
 #[test]
