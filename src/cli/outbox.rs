@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lexopt::Arg::{Long, Short, Value};
 
-use crate::outbox::disk::folder::{Report, inspect};
+use crate::outbox::disk::folder::{Report, inspect, inspect_heard};
 
 /// What `sparkwise outbox --help` prints.
 pub const HELP: &str = "\
@@ -77,19 +77,31 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<Outcome, String> {
     if !outbox.is_dir() {
         return Err(format!("there is no folder {}", outbox.display()));
     }
-    let report = inspect(outbox, command == Command::Repair)
-        .map_err(|fault| format!("{}: {fault}", outbox.display()))?;
-    Ok(outcome(&report, command))
+    let repair = command == Command::Repair;
+    let why = |fault| format!("{}: {fault}", outbox.display());
+    let points = inspect(outbox, repair).map_err(why)?;
+    let heard = inspect_heard(outbox, repair).map_err(why)?;
+    let Outcome { mut text, is_well } = outcome(&points, "", command);
+    if heard.damage.is_none() && heard.found == 0 {
+        return Ok(Outcome { text, is_well });
+    }
+    let heard = outcome(&heard, " in messages that were read before SiteWise was reached", command);
+    text.push_str(&heard.text);
+    Ok(Outcome { text, is_well: is_well && heard.is_well })
 }
 
-fn outcome(report: &Report, command: Command) -> Outcome {
+fn outcome(report: &Report, which: &str, command: Command) -> Outcome {
     let Report { damage, found, lost, kept } = report;
     let Some(damage) = damage else {
-        let text = format!("nothing is damaged: {found} values wait, and all can be read\n");
+        let mut text =
+            format!("nothing is damaged: {found} values{which} wait, and all can be read\n");
+        if *lost > 0 {
+            text.push_str(&format!("{lost} that were lost before are counted by the next start\n"));
+        }
         return Outcome { text, is_well: true };
     };
     let mut text = format!(
-        "damaged: {damage}\n{found} values can be read, {lost} that the books tell of cannot\n"
+        "damaged: {damage}\n{found} values{which} can be read, {lost} that the books tell of cannot\n"
     );
     if command == Command::Repair {
         text.push_str("repaired: the next start of the bridge delivers what could be read\n");

@@ -136,8 +136,8 @@ pub struct Disk {
     known: bool,
     figures: DiskFigures,
     changes: VecDeque<Change>,
-    /// Files with what earlier processes heard.
-    heard: Vec<PathBuf>,
+    /// What earlier processes heard.
+    heard: Option<heard::Again>,
     jobs: Sender<Job>,
     reports: Receiver<Report>,
     keeper: Option<JoinHandle<()>>,
@@ -167,7 +167,6 @@ impl Disk {
         };
         let letters = Letters::open(&folder.join("dead-letters"));
         let (mut disk, keeper, jobs) = Self::parts(open, store, letters, bound, HEAD, wake);
-        disk.heard = heard::files(&folder.join(HEARD));
         let thread = std::thread::Builder::new().name("outbox".to_owned());
         let thread = thread.spawn(move || keeper.run(&jobs));
         disk.keeper = Some(thread.map_err(|error| Fault::Disk(error.to_string()))?);
@@ -185,6 +184,8 @@ impl Disk {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
+        let heard = letters.folder().with_file_name(HEARD);
+        let heard = heard::Again::new(&heard, done.clone());
         let keeper = Keeper::new(open, store, letters, done, wake);
         let mut disk = Self {
             bound,
@@ -211,7 +212,7 @@ impl Disk {
             known: false,
             figures: DiskFigures::default(),
             changes: VecDeque::new(),
-            heard: Vec::new(),
+            heard: Some(heard),
             jobs,
             reports,
             keeper: None,
@@ -329,6 +330,14 @@ impl Disk {
                 self.found(stock);
             }
             Report::Retry { letters, request } => self.retry(letters, request),
+            Report::Heard { values, lost } => {
+                let _ = self.jobs.send(Job::Heard { values, lost });
+                if lost > 0 {
+                    self.figures.restored += lost;
+                    self.figures.unreadable += lost;
+                    self.changes.push_back(Change::Lost(lost));
+                }
+            }
             Report::Deaf => self.changes.push_back(Change::Deaf),
             Report::Closed => self.closed = true,
         }

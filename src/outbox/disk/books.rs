@@ -74,10 +74,15 @@ pub(super) struct Books {
 impl Books {
     /// Opens the books of a folder, or begins new ones.
     pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
+        Self::at(&folder.join(NAME))
+    }
+
+    /// Opens the books in a file.
+    pub(super) fn at(path: &Path) -> Result<Self, Fault> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true).mode(0o600);
         let disk = |error: io::Error| Fault::Disk(error.to_string());
-        let file = options.open(folder.join(NAME)).map_err(disk)?;
+        let file = options.open(path).map_err(disk)?;
         let [first, second] = entries(&file)?;
         let batch = |entry: Option<Entry>| entry.map(|entry| entry.batch);
         let place = u64::from(batch(first) > batch(second));
@@ -111,7 +116,12 @@ impl Books {
 ///
 /// A newer version has written them.
 pub(super) fn read(folder: &Path) -> Result<Option<Entry>, Fault> {
-    let Ok(file) = File::open(folder.join(NAME)) else { return Ok(None) };
+    at(&folder.join(NAME))
+}
+
+/// What the books in a file say.
+pub(super) fn at(path: &Path) -> Result<Option<Entry>, Fault> {
+    let Ok(file) = File::open(path) else { return Ok(None) };
     Ok(latest(entries(&file)?))
 }
 

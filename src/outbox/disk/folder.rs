@@ -8,7 +8,9 @@ use std::time::{Duration, Instant};
 
 use tracing::{debug, info, warn};
 
+use super::HEARD;
 use super::books::{self, Books};
+use super::heard::{self, Reading};
 use super::raw::{self, Damage, Said};
 use super::salvage::{self, Mended, POINTS};
 use super::store::{FORMAT, Fault, Fjall, Open, Store};
@@ -72,8 +74,10 @@ fn own(folder: &Path) -> Result<File, Fault> {
 /// understand: so first it is looked at without the store.
 pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
     let books = books::read(folder)?;
-    salvage::finish(folder)?;
+    heard::told(&folder.join(HEARD))?;
     let points = folder.join(POINTS);
+    salvage::finish(&points)?;
+    salvage::finish(&folder.join(HEARD))?;
     match found(&points)? {
         Found::Store => {
             let (said, damage) =
@@ -93,7 +97,8 @@ pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
             made.map_err(|error| Fault::Disk(error.to_string()))?;
         }
         Found::Other => {
-            let kept = salvage::set_aside(folder)?;
+            let kept = salvage::set_aside(&points);
+            let kept = kept.map_err(|error| Fault::Disk(error.to_string()))?;
             warn!(
                 "what was in {} is none of the outbox's: it is now {}",
                 points.display(),
@@ -219,9 +224,9 @@ pub struct Report {
 /// See [`Fault`]; the folder is in use, for one.
 pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
     let _owner = own(folder)?;
-    salvage::finish(folder)?;
     let books = books::read(folder)?;
     let points = folder.join(POINTS);
+    salvage::finish(&points)?;
     let damage = match found(&points) {
         Ok(Found::Store) => {
             let looked = raw::look(&points).map_err(|error| Fault::Disk(error.to_string()))?;
@@ -251,4 +256,29 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
     }
     let Mended { found, lost, kept } = guarded(|| salvage::mend(folder))?;
     Ok(Report { damage, found, lost, kept })
+}
+
+/// The same for what was heard before SiteWise was reached, with values for points.
+///
+/// # Errors
+///
+/// As [`inspect`].
+pub fn inspect_heard(folder: &Path, repair: bool) -> Result<Report, Fault> {
+    let _owner = own(folder)?;
+    let folder = folder.join(HEARD);
+    let told = heard::told(&folder)?;
+    salvage::finish(&folder)?;
+    let mut reading = Reading::new(&folder);
+    while reading.next().is_some() {}
+    let (found, lost) = (reading.values, reading.lost(told));
+    let place = reading.places.first();
+    let place = place.map(|(file, at)| format!("{} at byte {at}", file.display()));
+    let known = salvage::lost(&folder).unwrap_or_default();
+    let missing = || format!("{} values that its books tell of", lost - known);
+    let damage = place.or_else(|| (lost > known).then(missing));
+    if damage.is_none() || !repair {
+        return Ok(Report { damage, found, lost, kept: None });
+    }
+    let found = heard::copy(&folder, &salvage::copy_of(&folder))?;
+    Ok(Report { damage, found, lost, kept: salvage::finish(&folder)? })
 }

@@ -2,27 +2,46 @@
 //!
 //! It cannot be decided yet, so the messages themselves are kept: one record each in a file of
 //! this process, waited for with everything else. The next process hears them again, if this one
-//! has not forgotten them by then.
+//! has not forgotten them by then. Each record has a mark and a checksum, so that what lies behind a
+//! damaged one is found; books beside them tell how many values there were.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
+mod ears;
+
+use std::fs::{self, File};
+use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::Sender;
 
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::salvage::make_folder;
+pub(super) use self::ears::Ears;
+use super::books::{self, Entry};
+use super::keeper::Report;
+use super::raw::{WANTED, Window};
+use super::salvage;
+use super::store::Fault;
 use crate::outbox::{Heard, What};
 use crate::time::Timestamp;
 
-/// Bytes of a record before its body: length and checksum.
-const HEAD: usize = 12;
+/// What a record begins with; length and checksum of its body follow.
+const MARK: &[u8] = b"\xffSPH";
+const HEAD: usize = MARK.len() + 4 + 8;
 /// Bytes of a body at most.
 const LARGEST: usize = 256 << 20;
+/// The books, beside the folder: they are there when that is gone.
+const BOOKS: &str = "heard-books";
 
 /// A record as it is written.
-pub(super) fn record(heard: &Heard) -> Vec<u8> {
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Record {
+    pub(super) bytes: Vec<u8>,
+    /// Values in it.
+    values: u64,
+}
+
+/// The record of what was heard.
+pub(super) fn record(heard: &Heard) -> Record {
     let mut body = Vec::new();
     body.extend(heard.at.as_millis().to_be_bytes());
     body.extend(heard.server.to_be_bytes());
@@ -39,10 +58,51 @@ pub(super) fn record(heard: &Heard) -> Vec<u8> {
             body.extend(payload);
         }
     }
-    let mut record = (body.len() as u32).to_be_bytes().to_vec();
-    record.extend(xxh3_64(&body).to_be_bytes());
-    record.append(&mut body);
-    record
+    let mut bytes = MARK.to_vec();
+    bytes.extend((body.len() as u32).to_be_bytes());
+    bytes.extend(xxh3_64(&body).to_be_bytes());
+    bytes.append(&mut body);
+    Record { bytes, values: values(&heard.what) }
+}
+
+/// Values in what was heard: a message's metrics, and one at least.
+fn values(what: &What) -> u64 {
+    match what {
+        What::Message { payload, .. } => metrics(payload).max(1),
+        What::Connected(_) | What::Disconnected => 0,
+    }
+}
+
+/// Counts the metrics of a payload, up to what cannot be read of it.
+fn metrics(mut payload: &[u8]) -> u64 {
+    let mut count = 0;
+    while let Some(tag) = varint(&mut payload) {
+        let length = match tag & 7 {
+            0 => varint(&mut payload).map(|_| 0),
+            1 => Some(8),
+            2 => varint(&mut payload),
+            5 => Some(4),
+            _ => None,
+        };
+        let length = length.and_then(|length| usize::try_from(length).ok());
+        let Some(rest) = length.and_then(|length| payload.get(length..)) else { break };
+        payload = rest;
+        count += u64::from(tag == 2 << 3 | 2);
+    }
+    count
+}
+
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..63).step_by(7) {
+        let (byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        number |= u64::from(byte & 0x7f) << shift;
+        if *byte < 0x80 {
+            return Some(number);
+        }
+    }
+    None
 }
 
 fn heard(body: &[u8]) -> Option<Heard> {
@@ -73,130 +133,145 @@ pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-/// What is in files, one after the other, each up to the first record that is not whole.
-pub(super) fn read(files: Vec<PathBuf>) -> impl Iterator<Item = Heard> {
-    files.into_iter().flat_map(|path| {
-        let mut reader = File::open(path).ok().map(BufReader::new);
-        std::iter::from_fn(move || {
-            let reader = reader.as_mut()?;
-            let mut head = [0; HEAD];
-            reader.read_exact(&mut head).ok()?;
-            let (length, sum) = head.split_first_chunk::<4>()?;
-            let length = u32::from_be_bytes(*length) as usize;
-            let mut body = Vec::new();
-            let limit = length.min(LARGEST) as u64;
-            reader.by_ref().take(limit).read_to_end(&mut body).ok()?;
-            (xxh3_64(&body).to_be_bytes() == *sum).then(|| heard(&body)).flatten()
-        })
-    })
+/// What the books of a folder say; none if there are none.
+///
+/// # Errors
+///
+/// A newer version has written them.
+pub(super) fn told(folder: &Path) -> Result<Option<Entry>, Fault> {
+    books::at(&folder.with_file_name(BOOKS))
 }
 
-/// The file of this process.
+/// Reads what is in a folder: all that is whole, whatever lies before it.
 #[derive(Debug)]
-pub(super) struct Ears {
-    folder: PathBuf,
-    file: Option<File>,
-    /// Bytes of all files.
-    bytes: u64,
-    dirty: bool,
+pub(super) struct Reading {
+    files: std::vec::IntoIter<PathBuf>,
+    open: Option<Opened>,
+    /// Values that were read.
+    pub(super) values: u64,
+    /// Where something else is, with records after it, or what cannot be opened.
+    pub(super) places: Vec<(PathBuf, u64)>,
 }
 
-impl Ears {
-    pub(super) fn new(folder: PathBuf) -> Self {
-        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
-        let bytes = files(&folder).iter().map(size).sum();
-        Self { folder, file: None, bytes, dirty: false }
+#[derive(Debug)]
+struct Opened {
+    path: PathBuf,
+    window: Window,
+    at: u64,
+    /// Since where there is something else than records.
+    flaw: Option<u64>,
+}
+
+impl Reading {
+    pub(super) fn new(folder: &Path) -> Self {
+        let files = files(folder).into_iter();
+        Self { files, open: None, values: 0, places: Vec::new() }
     }
 
-    /// Bytes of all that is kept.
-    pub(super) fn bytes(&self) -> u64 {
-        self.bytes
+    /// Values that were lost, when all was read. Without books each place cost one at least.
+    pub(super) fn lost(&self, told: Option<Entry>) -> u64 {
+        told.map_or(self.places.len() as u64, |told| told.points.saturating_sub(self.values))
     }
+}
 
-    /// Keeps a record; it is safe after the next [`sync`](Self::sync).
-    pub(super) fn keep(&mut self, record: &[u8]) -> io::Result<()> {
-        let file = match &mut self.file {
-            Some(file) => file,
-            None => {
-                make_folder(&self.folder)?;
-                let last = files(&self.folder).pop();
-                let last = last.and_then(|path| path.file_stem()?.to_str()?.parse().ok());
-                let number = last.map_or(1, |last: u64| last + 1);
-                let path = self.folder.join(format!("{number:08}.heard"));
-                let mut options = OpenOptions::new();
-                let file = options.create_new(true).append(true).mode(0o600).open(path)?;
-                self.file.insert(file)
+impl Iterator for Reading {
+    type Item = Heard;
+
+    fn next(&mut self) -> Option<Heard> {
+        loop {
+            let Some(Opened { path, window, at, flaw }) = &mut self.open else {
+                let path = self.files.next()?;
+                match Window::open(&path) {
+                    Ok(window) => self.open = Some(Opened { path, window, at: 0, flaw: None }),
+                    Err(_) => self.places.push((path, 0)),
+                }
+                continue;
+            };
+            if *at >= window.size {
+                // The end of a file may be a write that was cut short: the books tell.
+                self.open = None;
+            } else if let Some((heard, bytes)) = whole(window, *at) {
+                *at += bytes;
+                self.places.extend(flaw.take().map(|flaw| (path.clone(), flaw)));
+                self.values += values(&heard.what);
+                return Some(heard);
+            } else {
+                flaw.get_or_insert(*at);
+                *at = next(window, *at + 1);
             }
-        };
-        self.dirty = true;
-        if let Err(error) = file.write_all(record) {
-            // Part of it may be there: what comes next goes to another file.
-            self.file = None;
-            return Err(error);
         }
-        self.bytes += record.len() as u64;
-        Ok(())
     }
+}
 
-    /// Waits until the disk has all that was kept.
-    pub(super) fn sync(&mut self) -> io::Result<()> {
-        match &self.file {
-            Some(file) if std::mem::take(&mut self.dirty) => file.sync_data(),
-            _ => Ok(()),
-        }
+/// The record at a place, with its bytes, if it is whole.
+fn whole(window: &mut Window, at: u64) -> Option<(Heard, u64)> {
+    let head = window.at(at, HEAD).strip_prefix(MARK)?;
+    let (length, head) = head.split_first_chunk::<4>()?;
+    let sum = u64::from_be_bytes(*head.first_chunk()?);
+    let length = u32::from_be_bytes(*length) as usize;
+    let end = HEAD + length;
+    if length > LARGEST || at + end as u64 > window.size {
+        return None;
     }
+    let body = window.at(at, end).get(HEAD..end)?;
+    (xxh3_64(body) == sum).then(|| heard(body)).flatten().map(|heard| (heard, end as u64))
+}
 
-    /// All of it was decided, and is safe elsewhere.
-    pub(super) fn forget(&mut self) {
-        self.file = None;
-        self.bytes = 0;
-        for path in files(&self.folder) {
-            // What cannot be removed is heard again, which is harmless.
-            let _ = fs::remove_file(path);
-        }
+/// Where the next record may begin.
+fn next(window: &mut Window, at: u64) -> u64 {
+    let size = window.size;
+    let bytes = window.at(at, WANTED);
+    match bytes.windows(MARK.len()).position(|bytes| bytes == MARK) {
+        Some(found) => at + found as u64,
+        None if at + bytes.len() as u64 >= size => size,
+        // A mark may lie across the end of what was looked at.
+        None => at + (bytes.len() - (MARK.len() - 1)) as u64,
     }
+}
+
+/// What earlier processes heard; at its end it tells what was lost.
+#[derive(Debug)]
+pub(super) struct Again {
+    reading: Reading,
+    told: Option<Entry>,
+    reports: Option<Sender<Report>>,
+}
+
+impl Again {
+    pub(super) fn new(folder: &Path, reports: Sender<Report>) -> Self {
+        let told = told(folder).ok().flatten();
+        Self { reading: Reading::new(folder), told, reports: Some(reports) }
+    }
+}
+
+impl Iterator for Again {
+    type Item = Heard;
+
+    fn next(&mut self) -> Option<Heard> {
+        let heard = self.reading.next();
+        if heard.is_none()
+            && let Some(reports) = self.reports.take()
+        {
+            let (values, lost) = (self.reading.values, self.reading.lost(self.told));
+            let _ = reports.send(Report::Heard { values, lost });
+        }
+        heard
+    }
+}
+
+/// Makes another folder of what can be read, whole when this returns; the values in it.
+pub(super) fn copy(folder: &Path, new: &Path) -> Result<u64, Fault> {
+    let disk = |error: std::io::Error| Fault::Disk(error.to_string());
+    salvage::make_folder(new).map_err(disk)?;
+    let mut to = File::create(new.join(format!("{:08}.heard", 1))).map_err(disk)?;
+    let mut reading = Reading::new(folder);
+    for heard in reading.by_ref() {
+        to.write_all(&record(&heard).bytes).map_err(disk)?;
+    }
+    to.sync_all().map_err(disk)?;
+    salvage::is_whole(new, reading.lost(told(folder)?))?;
+    Ok(reading.values)
 }
 
 #[cfg(test)]
-mod tests {
-    use super::super::tests::tempdir::Folder;
-    use super::*;
-
-    fn some(number: i64) -> Heard {
-        let what = match number % 3 {
-            0 => What::Connected(Timestamp::from_millis(number)),
-            1 => What::Message {
-                topic: format!("spBv1.0/g/NDATA/n{number}"),
-                payload: Bytes::from(vec![number as u8; number as usize]),
-                retain: number % 2 == 0,
-            },
-            _ => What::Disconnected,
-        };
-        Heard { at: Timestamp::from_millis(1_000 + number), server: number as u16, what }
-    }
-
-    #[test]
-    fn what_was_heard_is_heard_again_by_the_next_process() {
-        let folder = Folder::new();
-        let path = folder.path().join("heard");
-        for life in 0..2 {
-            let mut ears = Ears::new(path.clone());
-            for number in 0..6 {
-                ears.keep(&record(&some(6 * life + number))).unwrap();
-            }
-            ears.sync().unwrap();
-        }
-        let all: Vec<Heard> = read(files(&path)).collect();
-        assert_eq!(all, (0..12).map(some).collect::<Vec<_>>());
-        // A record that was cut short is none, and hides nothing of the next file.
-        let first = files(&path).remove(0);
-        let bytes = fs::read(&first).unwrap();
-        fs::write(&first, &bytes[..bytes.len() - 1]).unwrap();
-        assert_eq!(read(files(&path)).count(), 11);
-        let mut ears = Ears::new(path.clone());
-        let size = |path: &PathBuf| fs::metadata(path).unwrap().len();
-        assert_eq!(ears.bytes(), files(&path).iter().map(size).sum::<u64>());
-        ears.forget();
-        assert_eq!(read(files(&path)).count(), 0);
-    }
-}
+mod tests;

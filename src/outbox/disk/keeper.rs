@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::HEARD;
-use super::heard::Ears;
+use super::heard::{Ears, Record};
 use super::record::Place;
 use super::store::{Fault, Op, Open, Stock, Store};
+use super::{HEAD, HEARD};
 use crate::delivery::point::Point;
 use crate::outbox::dead_letters::files::{self, Letters};
 use crate::outbox::dead_letters::requests::{self, Request, Wish};
@@ -42,7 +42,9 @@ pub(super) enum Job {
     /// The values of these letters were written again: the request for that is done.
     Retried { letters: Vec<Written>, request: PathBuf },
     /// Keep what was heard, within so many bytes.
-    Hear { record: Vec<u8>, room: u64 },
+    Hear { record: Record, room: u64 },
+    /// So many values of what earlier processes heard could be read, and so many not.
+    Heard { values: u64, lost: u64 },
     /// What was heard is decided.
     Forget,
     /// Save all and end.
@@ -71,7 +73,9 @@ pub(super) enum Report {
     Refused { epoch: u64, fault: Fault },
     /// It takes writes again.
     Opened(Stock),
-    /// What is heard is no longer kept: there is no room, or it cannot be written.
+    /// So many values of what earlier processes heard could be read, and so many not.
+    Heard { values: u64, lost: u64 },
+    /// What is heard is no longer kept: there is no room.
     Deaf,
     /// All is saved, and the store closed.
     Closed,
@@ -240,15 +244,33 @@ impl Keeper {
                 }
             }
             Job::Hear { record, room } => {
-                let fits = self.ears.bytes() + record.len() as u64 <= room;
-                let is_kept = fits && self.ears.keep(&record).is_ok();
-                self.unsynced |= is_kept;
-                if !is_kept && !std::mem::replace(&mut self.is_deaf, true) {
-                    self.report(Report::Deaf);
+                let bytes = record.bytes.len();
+                let fits = self.ears.bytes() + bytes as u64 <= room;
+                let is_open = self.store.is_some();
+                if !fits || (!is_open && self.ears.waiting() + bytes > HEAD) {
+                    if !std::mem::replace(&mut self.is_deaf, true) {
+                        self.report(Report::Deaf);
+                    }
+                    return Go::On;
                 }
+                self.ears.keep(record);
+                // While the disk refuses it is in memory, and saved when it takes writes again.
+                if is_open {
+                    match self.ears.write() {
+                        Ok(()) => self.unsynced = true,
+                        Err(error) => self.failed(Fault::Disk(error.to_string())),
+                    }
+                }
+            }
+            Job::Heard { values, lost } => {
+                self.ears.heard_again(values, lost);
+                self.unsynced |= self.store.is_some() && self.ears.is_due();
             }
             Job::Forget => self.ears.forget(),
             Job::Close => {
+                if self.store.is_none() {
+                    let _ = self.ears.write().and_then(|()| self.ears.sync());
+                }
                 self.sync();
                 self.store = None;
                 self.report(Report::Closed);
@@ -265,10 +287,15 @@ impl Keeper {
             return;
         }
         self.retry = self.retry.saturating_mul(2).min(LONGEST_RETRY);
+        if let Err(error) = self.ears.write() {
+            let fault = Fault::Disk(error.to_string());
+            self.report(Report::Refused { epoch: self.epoch, fault });
+            return;
+        }
         match (self.open)(self.fault.as_ref()) {
             Ok(store) => {
                 let stock = store.stock();
-                self.unsynced = stock.mended;
+                self.unsynced = stock.mended || self.ears.is_due();
                 self.store = Some(store);
                 self.opened = Instant::now();
                 self.report(Report::Opened(stock));
@@ -278,6 +305,11 @@ impl Keeper {
                 self.report(Report::Refused { epoch: self.epoch, fault });
             }
         }
+    }
+
+    #[cfg(test)]
+    pub(super) fn ears(&mut self) -> &mut Ears {
+        &mut self.ears
     }
 
     fn sync(&mut self) {

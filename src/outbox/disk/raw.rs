@@ -22,7 +22,7 @@ const POINTS: u64 = 1;
 const META: u64 = 2;
 /// Bytes that are read at once, that are there for a batch or block, and that one has at most.
 const CHUNK: usize = 1 << 20;
-const WANTED: usize = 1 << 16;
+pub(super) const WANTED: usize = 1 << 16;
 const LARGEST: usize = 64 << 20;
 
 /// One change of one key.
@@ -174,22 +174,23 @@ fn tables(
 }
 
 /// A file through a window that moves forward. What cannot be read is zeroes.
-struct Window {
+#[derive(Debug)]
+pub(super) struct Window {
     file: File,
-    size: u64,
+    pub(super) size: u64,
     start: u64,
     bytes: Vec<u8>,
 }
 
 impl Window {
-    fn open(path: &Path) -> io::Result<Self> {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
         Ok(Self { file, size, start: 0, bytes: Vec::new() })
     }
 
     /// What is there from a place on: at least so much as is wanted, unless the file ends before.
-    fn at(&mut self, at: u64, wanted: usize) -> &[u8] {
+    pub(super) fn at(&mut self, at: u64, wanted: usize) -> &[u8] {
         let end = (at + wanted as u64).min(self.size);
         if at < self.start || self.start + (self.bytes.len() as u64) < end {
             self.start = at;

@@ -18,10 +18,9 @@ use super::store::{self, Fault, Fjall, Stock, Store as _};
 
 /// The store, and what is made beside it: the copy, and what it is sorted in.
 pub(super) const POINTS: &str = "points";
-const COPY: &str = "points.mending";
 const SORTING: &str = "points.sorting";
 /// In a copy: that it is whole, and how many points its books had more. It stays until that is told.
-const LOST: &str = "unreadable";
+pub(super) const LOST: &str = "unreadable";
 /// What is cut off a log, to be looked at.
 const CUT_OFF: &str = "damaged-log";
 /// Bytes of what is cut off that are kept. Logs are allocated ahead: what matters is at the front.
@@ -60,14 +59,14 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 /// Makes a new store of what can be read.
 pub(super) fn mend(folder: &Path) -> Result<Mended, Fault> {
     let (found, lost) = copy(folder)?;
-    Ok(Mended { found, lost, kept: finish(folder)? })
+    Ok(Mended { found, lost, kept: finish(&folder.join(POINTS))? })
 }
 
 /// What can be read, and what the books told of besides, with nothing changed.
 pub(super) fn count(folder: &Path) -> Result<(u64, u64), Fault> {
     let counted = copy(folder);
-    for name in [COPY, SORTING] {
-        remove(&folder.join(name)).map_err(disk)?;
+    for made in [copy_of(&folder.join(POINTS)), folder.join(SORTING)] {
+        remove(&made).map_err(disk)?;
     }
     counted
 }
@@ -75,7 +74,8 @@ pub(super) fn count(folder: &Path) -> Result<(u64, u64), Fault> {
 /// Makes the copy. Nothing but a copy that was not finished is changed.
 pub(super) fn copy(folder: &Path) -> Result<(u64, u64), Fault> {
     let books = books::read(folder)?;
-    let (old, new, sorting) = (folder.join(POINTS), folder.join(COPY), folder.join(SORTING));
+    let (old, new, sorting) =
+        (folder.join(POINTS), copy_of(&folder.join(POINTS)), folder.join(SORTING));
     for unfinished in [&new, &sorting] {
         remove(unfinished).map_err(disk)?;
         make_folder(unfinished).map_err(disk)?;
@@ -97,10 +97,20 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), Fault> {
     let told = said.stock.map(|stock| stock.points);
     let told = books.map(|entry| entry.points).or(told).unwrap_or_default();
     let lost = told.saturating_sub(found);
-    let mut mark = File::create(new.join(LOST)).map_err(disk)?;
-    writeln!(mark, "{lost}").and_then(|()| mark.sync_all()).map_err(disk)?;
-    sync_folder(&new).map_err(disk)?;
+    is_whole(&new, lost)?;
     Ok((found, lost))
+}
+
+/// Marks a copy as whole.
+pub(super) fn is_whole(copy: &Path, lost: u64) -> Result<(), Fault> {
+    let mut mark = File::create(copy.join(LOST)).map_err(disk)?;
+    writeln!(mark, "{lost}").and_then(|()| mark.sync_all()).map_err(disk)?;
+    sync_folder(copy).map_err(disk)
+}
+
+/// The name of a copy that is being made of a folder.
+pub(super) fn copy_of(folder: &Path) -> PathBuf {
+    folder.with_extension("mending")
 }
 
 /// Sorts all changes by key, the newest of each first.
@@ -154,32 +164,35 @@ fn fill(store: &mut Fjall, sorting: &Path) -> Result<(), Fault> {
     store.add(records)
 }
 
-/// Lets a copy that is whole take the name of the store, and keeps the old one under another.
+/// Lets a copy that is whole take the name of what it was made of, and keeps that under another.
 /// One that is not whole is removed.
-pub(super) fn finish(folder: &Path) -> Result<Option<PathBuf>, Fault> {
-    let (old, new) = (folder.join(POINTS), folder.join(COPY));
+pub(super) fn finish(old: &Path) -> Result<Option<PathBuf>, Fault> {
+    let new = copy_of(old);
     if lost(&new).is_none() {
         remove(&new).map_err(disk)?;
-        remove(&folder.join(SORTING)).map_err(disk)?;
+        remove(&old.with_file_name(SORTING)).map_err(disk)?;
         return Ok(None);
     }
     let kept = match old.is_dir() {
-        true => Some(set_aside(folder)?),
+        true => Some(set_aside(old).map_err(disk)?),
         false => None,
     };
-    fs::rename(&new, &old).map_err(disk)?;
-    sync_folder(folder).map_err(disk)?;
+    fs::rename(&new, old).and_then(|()| sync_beside(old)).map_err(disk)?;
     Ok(kept)
 }
 
-/// Moves the store's folder, or what has its name, out of the way; where it is now.
-pub(super) fn set_aside(folder: &Path) -> Result<PathBuf, Fault> {
-    let free = (1..).map(|number| folder.join(format!("{POINTS}.aside-{number}")));
+/// Moves a folder, or what has its name, out of the way; where it is now.
+pub(super) fn set_aside(folder: &Path) -> io::Result<PathBuf> {
+    let free = (1..).map(|number: u64| folder.with_extension(format!("aside-{number}")));
     let mut free = free.filter(|path| path.symlink_metadata().is_err());
-    let path = free.next().unwrap_or_else(|| folder.join("points.aside"));
-    fs::rename(folder.join(POINTS), &path).map_err(disk)?;
-    sync_folder(folder).map_err(disk)?;
+    let path = free.next().unwrap_or_else(|| folder.with_extension("aside"));
+    fs::rename(folder, &path)?;
+    sync_beside(folder)?;
     Ok(path)
+}
+
+fn sync_beside(folder: &Path) -> io::Result<()> {
+    folder.parent().map_or(Ok(()), sync_folder)
 }
 
 /// Cuts off the end of a log: a write that was never waited for. It is kept beside.
@@ -212,7 +225,7 @@ fn remove(folder: &Path) -> io::Result<()> {
     }
 }
 
-fn sync_folder(folder: &Path) -> io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 

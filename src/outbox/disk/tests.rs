@@ -10,6 +10,7 @@ use crate::time::Timestamp;
 
 mod damage;
 mod fjall;
+mod heard;
 mod rounds;
 pub(in crate::outbox) mod tempdir;
 mod world;

@@ -117,7 +117,7 @@ impl Outbox for Disk {
     }
 
     fn heard(&mut self) -> Box<dyn Iterator<Item = Heard> + Send> {
-        Box::new(heard::read(std::mem::take(&mut self.heard)))
+        Box::new(self.heard.take().into_iter().flatten())
     }
 
     fn forget(&mut self) {
@@ -146,6 +146,7 @@ impl Outbox for Disk {
 
     fn close(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
+        self.heard = None;
         self.send();
         let _ = self.jobs.send(Job::Close);
         while !self.closed {

@@ -1,0 +1,202 @@
+//! The file of this process.
+
+use std::collections::VecDeque;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::PathBuf;
+
+use super::super::books::{Books, Entry};
+use super::super::salvage::{self, make_folder, sync_folder};
+use super::{BOOKS, Record, files, told};
+
+/// Keeps what is heard. Until it is safe it is in memory as well, to be written again where the
+/// disk refused.
+#[derive(Debug)]
+pub(in super::super) struct Ears {
+    folder: PathBuf,
+    file: Option<File>,
+    /// Bytes of the file that are safe.
+    safe: u64,
+    /// What is not safe yet, and how many of these are written.
+    waiting: VecDeque<Record>,
+    written: usize,
+    /// Bytes of all files, and of what waits.
+    bytes: u64,
+    books: Option<Books>,
+    /// Number of the last entry in the books, values that earlier processes left, and our own.
+    entry: u64,
+    left: u64,
+    own: u64,
+    /// Whether something is to be entered, and whether what was lost of the earlier is told.
+    is_due: bool,
+    is_told: bool,
+    /// Whether some of it was lost: what is there is kept then, to be looked at.
+    is_damaged: bool,
+}
+
+impl Ears {
+    pub(in super::super) fn new(folder: PathBuf) -> Self {
+        let size = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
+        let bytes = files(&folder).iter().map(size).sum();
+        let Entry { batch: entry, points: left, .. } =
+            told(&folder).ok().flatten().unwrap_or_default();
+        Self {
+            folder,
+            file: None,
+            safe: 0,
+            waiting: VecDeque::new(),
+            written: 0,
+            bytes,
+            books: None,
+            entry,
+            left,
+            own: 0,
+            is_due: false,
+            is_told: false,
+            is_damaged: false,
+        }
+    }
+
+    /// Bytes of all that is kept.
+    pub(in super::super) fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Bytes of what is not safe yet.
+    pub(in super::super) fn waiting(&self) -> usize {
+        self.waiting.iter().map(|record| record.bytes.len()).sum()
+    }
+
+    /// Whether there is something to be waited for.
+    pub(in super::super) fn is_due(&self) -> bool {
+        self.is_due || self.written > 0
+    }
+
+    /// Takes a record, which is to be [written](Self::write).
+    pub(in super::super) fn keep(&mut self, record: Record) {
+        self.bytes += record.bytes.len() as u64;
+        self.waiting.push_back(record);
+    }
+
+    /// Writes what is not written; it is safe after the next [`sync`](Self::sync).
+    pub(in super::super) fn write(&mut self) -> io::Result<()> {
+        let written = self.write_all();
+        if written.is_err() {
+            self.undo();
+        }
+        written
+    }
+
+    fn write_all(&mut self) -> io::Result<()> {
+        while let Some(record) = self.waiting.get(self.written) {
+            let file = match &mut self.file {
+                Some(file) => file,
+                None => {
+                    if self.folder.symlink_metadata().is_ok_and(|found| !found.is_dir()) {
+                        salvage::set_aside(&self.folder)?;
+                    }
+                    make_folder(&self.folder)?;
+                    let last = files(&self.folder).pop();
+                    let last = last.and_then(|path| path.file_stem()?.to_str()?.parse().ok());
+                    let number = last.map_or(1, |last: u64| last + 1);
+                    let path = self.folder.join(format!("{number:08}.heard"));
+                    let mut options = OpenOptions::new();
+                    let file = options.create_new(true).append(true).mode(0o600).open(path)?;
+                    sync_folder(&self.folder)?;
+                    self.safe = 0;
+                    self.file.insert(file)
+                }
+            };
+            file.write_all(&record.bytes)?;
+            self.written += 1;
+        }
+        Ok(())
+    }
+
+    /// What is not safe is to be written again: here, or in another file where this one cannot be
+    /// cut back to what is whole.
+    fn undo(&mut self) {
+        self.written = 0;
+        self.file = self.file.take().filter(|file| file.set_len(self.safe).is_ok());
+    }
+
+    /// Waits until the disk has all that was written.
+    pub(in super::super) fn sync(&mut self) -> io::Result<()> {
+        if self.written > 0 {
+            if let Some(file) = &self.file
+                && let Err(error) = file.sync_data()
+            {
+                self.undo();
+                return Err(error);
+            }
+            for record in self.waiting.drain(..self.written) {
+                self.safe += record.bytes.len() as u64;
+                self.own += record.values;
+            }
+            self.written = 0;
+            self.is_due = true;
+        }
+        if self.is_due {
+            self.enter()?;
+        }
+        Ok(())
+    }
+
+    /// Enters what is safe into the books.
+    fn enter(&mut self) -> io::Result<()> {
+        let books = match &mut self.books {
+            Some(books) => books,
+            None => {
+                let books = Books::at(&self.folder.with_file_name(BOOKS));
+                self.books.insert(books.map_err(|fault| io::Error::other(fault.to_string()))?)
+            }
+        };
+        self.entry += 1;
+        let points = self.left + self.own;
+        books.enter(Entry { batch: self.entry, points, bytes: self.bytes })?;
+        self.is_due = false;
+        if std::mem::take(&mut self.is_told) && salvage::lost(&self.folder).is_some() {
+            salvage::told(&self.folder)?;
+        }
+        Ok(())
+    }
+
+    /// So many values could be read of what earlier processes left, and so many not, which is told.
+    pub(in super::super) fn heard_again(&mut self, values: u64, lost: u64) {
+        self.is_damaged = lost > 0;
+        // Nothing is to be entered where there is nothing.
+        self.is_due |= values != self.left || salvage::lost(&self.folder).is_some();
+        self.is_told = true;
+        self.left = values;
+    }
+
+    /// All of it was decided, and is safe elsewhere.
+    pub(in super::super) fn forget(&mut self) {
+        let (entry, is_damaged) = (self.entry, self.is_damaged);
+        *self = Self { bytes: 0, left: 0, entry, ..Self::new(self.folder.clone()) };
+        // First the books: they must not tell of what is removed.
+        let books = self.folder.with_file_name(BOOKS);
+        let gone = fs::remove_file(&books).and_then(|()| match books.parent() {
+            Some(folder) => sync_folder(folder),
+            None => Ok(()),
+        });
+        if gone.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
+            // What cannot be removed is heard again, which is harmless.
+            return;
+        }
+        if is_damaged && salvage::set_aside(&self.folder).is_ok() {
+            return;
+        }
+        for path in files(&self.folder) {
+            let _ = fs::remove_file(path);
+        }
+        let _ = fs::remove_file(self.folder.join(salvage::LOST));
+    }
+
+    /// Lets what comes next go to another file, which may refuse.
+    #[cfg(test)]
+    pub(in super::super) fn onto(&mut self, file: File) {
+        self.file = Some(file);
+    }
+}
