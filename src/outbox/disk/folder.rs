@@ -1,7 +1,7 @@
 //! The outbox's folder: whose it is, and whether what lies there can be opened.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -20,6 +20,8 @@ const MARK: &str = "version";
 const MARKED: &[u8] = b"FJL\x03";
 /// The highest number that a newer version may have given its mark: what is beyond is damage.
 const NEWEST: u8 = 15;
+/// What a process holds as long as the folder is its own.
+const LOCK: &str = "lock";
 /// Between two attempts to mend it: one that is damaged again at once would fill the disk with what
 /// is kept of it.
 const PAUSE: Duration = Duration::from_secs(3_600);
@@ -35,7 +37,9 @@ pub(super) fn opener(folder: &Path) -> Open {
     let mut owner = None;
     let mut mended: Option<Instant> = None;
     Box::new(move |before| {
-        if owner.is_none() {
+        let lock = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
+        let lock = lock.map(|lock| (lock.dev(), lock.ino()));
+        if lock.is_none() || lock != salvage::identity(&folder.join(LOCK)) {
             owner = Some(own(&folder)?);
         }
         if let Some(Fault::Damaged(reason)) = before {
@@ -58,7 +62,7 @@ pub(super) fn opener(folder: &Path) -> Open {
 fn own(folder: &Path) -> Result<File, Fault> {
     let disk = |error: std::io::Error| Fault::Disk(error.to_string());
     salvage::make_folder(folder).map_err(|error| Fault::Folder(error.to_string()))?;
-    let path = folder.join("lock");
+    let path = folder.join(LOCK);
     // On a disk that is only read, the file can be locked all the same if it is there.
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);

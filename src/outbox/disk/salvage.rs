@@ -6,7 +6,7 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 
 use fjall::PersistMode;
@@ -216,6 +216,11 @@ pub(super) fn told_of(folder: &Path) -> Option<Stock> {
     let books =
         books.map(|entry| Stock { points: entry.points, bytes: entry.bytes, ..Stock::default() });
     books.or_else(|| raw::look(&folder.join(POINTS)).ok()?.0.stock)
+}
+
+/// Which file or folder has a name now.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }
 
 fn remove(folder: &Path) -> io::Result<()> {

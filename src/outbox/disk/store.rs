@@ -121,6 +121,8 @@ pub struct Fjall {
     /// Told beside the store how much is in it; none for a copy that is still being made.
     books: Option<Books>,
     folder: PathBuf,
+    /// Which folder that is: its name may be taken away from it.
+    identity: Option<(u64, u64)>,
 }
 
 impl std::fmt::Debug for Fjall {
@@ -219,8 +221,8 @@ impl Fjall {
         }
         // A disk that takes no writes shows now, not at the first value.
         database.persist(PersistMode::SyncAll)?;
-        let mut store =
-            Self { database, points, meta, stock, batch, books, folder: folder.to_owned() };
+        let (folder, identity) = (folder.to_owned(), salvage::identity(folder));
+        let mut store = Self { database, points, meta, stock, batch, books, folder, identity };
         store.enter()?;
         Ok(store)
     }
@@ -334,6 +336,10 @@ impl Store for Fjall {
 
     fn sync(&mut self) -> Result<(), Fault> {
         self.database.persist(PersistMode::SyncData)?;
+        if self.identity != salvage::identity(&self.folder) {
+            // What is written there is seen by nobody.
+            return Err(Fault::Disk(format!("{} was taken away", self.folder.display())));
+        }
         self.enter()?;
         if std::mem::take(&mut self.stock.mended) {
             // It was told with the first stock.

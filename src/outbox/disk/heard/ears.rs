@@ -124,6 +124,11 @@ impl Ears {
     /// Waits until the disk has all that was written.
     pub(in super::super) fn sync(&mut self) -> io::Result<()> {
         if self.written > 0 {
+            if !self.folder.is_dir() {
+                self.written = 0;
+                (self.file, self.books) = (None, None);
+                return Err(io::Error::other("the folder was taken away"));
+            }
             if let Some(file) = &self.file
                 && let Err(error) = file.sync_data()
             {

@@ -352,6 +352,38 @@ fn what_the_first_version_left_is_delivered() {
     assert_eq!(super::super::folder::told(folder.path()), Some(26));
 }
 
+#[test]
+fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
+    for all in [false, true] {
+        let folder = filled();
+        let mut open = opener(folder.path());
+        let mut store = open(None).unwrap();
+        store.apply(&[save(7, 1)]).unwrap();
+        assert_eq!(store.sync(), Ok(()));
+        let gone = if all { folder.path().to_owned() } else { folder.path().join("points") };
+        fs::remove_dir_all(gone).unwrap();
+        store.apply(&[save(7, 2)]).unwrap();
+        let fault = store.sync().unwrap_err();
+        assert!(matches!(&fault, Fault::Disk(why) if why.contains("taken away")), "{fault:?}");
+        drop(store);
+        let mut fault = Some(fault);
+        let opened = (0..2).find_map(|_| match open(fault.as_ref()) {
+            Ok(store) => Some(store),
+            Err(again) => {
+                fault = Some(again);
+                None
+            }
+        });
+        let mut store = opened.unwrap();
+        // What was safe is counted where the books are left to tell of it.
+        let unreadable = if all { 0 } else { LEFT as u64 + 1 };
+        assert_eq!((store.stock().points, store.stock().unreadable), (0, unreadable));
+        store.apply(&[save(7, 2)]).unwrap();
+        assert_eq!(store.sync(), Ok(()));
+        assert_eq!(opener(folder.path())(None).err(), Some(Fault::Locked));
+    }
+}
+
 fn number(point: &Point) -> f64 {
     super::world::number(point)
 }
