@@ -221,12 +221,13 @@ impl Twin {
         if learned && !self.is_to_wait(&event) {
             self.follow(event, &[], now);
         } else {
-            let Gone { sent, lost } = self.held.keep(event);
+            let Gone { sent, lost } = self.held.keep(event, learned);
             let counts = &mut self.writer.world.counts;
             counts.drop_values(Dropped::Unlearned, lost);
             // What was sent counted as the bridge's own while it was held.
             counts.points += sent;
             counts.own_points -= sent;
+            self.writer.outputs.extend(self.held.take_given_up());
             self.send_early(now);
         }
     }

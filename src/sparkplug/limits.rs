@@ -16,7 +16,8 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
         }
         Finding::TooManyLeaves => {
             "a birth may have 100,000 metrics, templates 16 levels, all births 5,000,000 metrics: \
-             those at its end are left out"
+             those at its end are left out; until it is known what SiteWise has, \
+             births of 1,000,000 metrics are held: the largest of who said nothing since go first"
         }
         _ => return None,
     })

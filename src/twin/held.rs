@@ -1,18 +1,25 @@
 //! Events that wait until SiteWise has told what it has.
 //!
 //! Beyond a bound no data is taken, and of each source its latest birth alone is kept: what came
-//! before that birth is read by another one. Whose data was given up is asked for its birth
-//! afterwards, so that the latest is the latest.
+//! before that birth is read by another one. Beyond a second one births are given up: of those who
+//! said nothing since, for they may be made up, and of these the largest first. Whose data or birth
+//! was given up is asked for its birth afterwards, so that the latest is the latest.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use super::values_in;
+use super::{Output, values_in};
 use crate::delivery::point::Key;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Content, Data, Death, Event, Metric};
+use crate::sparkplug::findings::Finding;
 
 /// Parts of events that are held: values, metrics, members and properties.
 pub(super) const PARTS: usize = 500_000;
+/// Parts of events that are held with births, before it is known what SiteWise has: about 200 MB.
+pub(super) const MOST: usize = 1_000_000;
+/// So much is given up at once, so that each further birth costs little.
+const ROOM: usize = MOST / 8;
 /// What an event takes beside its parts, counted as such.
 const EVENT: usize = 4;
 
@@ -25,6 +32,12 @@ pub(super) struct Held {
     /// Sources of which data was given up after their latest birth: what is shown of them is older
     /// than what they said. There are no more than the session has.
     behind: BTreeSet<Source>,
+    /// Sources that said anything beside births.
+    spoke: BTreeSet<Source>,
+    /// Sources whose latest birth was given up.
+    unborn: BTreeSet<Source>,
+    /// Those that were not told yet.
+    given_up: Vec<Source>,
 }
 
 #[derive(Debug)]
@@ -45,19 +58,34 @@ pub(super) struct Gone {
 }
 
 impl Held {
-    /// Keeps an event. Returns what is given up for it, or of it.
-    pub(super) fn keep(&mut self, event: Event) -> Gone {
+    /// Keeps an event. Returns what is given up for it, or of it; births only where a source has none
+    /// but what is held: before it is `learned` what SiteWise has.
+    pub(super) fn keep(&mut self, event: Event, learned: bool) -> Gone {
         let (values, parts) = (values_in(&event), self::parts(&event));
         let mut gone = Gone::default();
+        if let Event::Data(Data { source, .. }) = &event {
+            if !self.spoke.contains(source) {
+                self.spoke.insert(source.clone());
+            }
+            // No other birth tells what it means.
+            if self.unborn.contains(source) {
+                return Gone { lost: values as u64, ..gone };
+            }
+        }
         if self.parts + parts > PARTS {
             match &event {
                 Event::Data(data) => {
                     self.behind.insert(data.source.clone());
                     return Gone { lost: values as u64, ..gone };
                 }
-                Event::Birth(birth) => gone = self.forget(&birth.source),
+                Event::Birth(birth) => {
+                    gone = self.forget(|event| *source_of(event) == birth.source);
+                }
                 Event::Death(_) => {}
             }
+        }
+        if let Event::Birth(birth) = &event {
+            self.unborn.remove(&birth.source);
         }
         match &event {
             // It says all that its source has; of one that is dead nothing can be asked.
@@ -69,15 +97,63 @@ impl Held {
         self.values += values;
         self.parts += parts;
         self.events.push_back(Waiting { event, sent: None });
+        if !learned && self.parts > MOST {
+            let more = self.make_room();
+            gone = Gone { sent: gone.sent + more.sent, lost: gone.lost + more.lost };
+        }
         gone
     }
 
-    /// Forgets all that a source said.
-    fn forget(&mut self, source: &Source) -> Gone {
+    /// Gives up births, with what was said by them.
+    fn make_room(&mut self) -> Gone {
+        let mut shares: BTreeMap<&Source, usize> = BTreeMap::new();
+        for Waiting { event, .. } in &self.events {
+            *shares.entry(source_of(event)).or_default() += parts(event);
+        }
+        let spoke = |source: &Source| self.spoke.contains(source);
+        let mut order: Vec<_> = shares
+            .into_iter()
+            .map(|(source, share)| (spoke(source), Reverse(share), source))
+            .collect();
+        order.sort_unstable();
+        let mut left = self.parts;
+        let out: BTreeSet<Source> = order
+            .into_iter()
+            .take_while(|(_, Reverse(share), _)| {
+                let more = left > MOST - ROOM;
+                left -= share;
+                more
+            })
+            .map(|(_, _, source)| source.clone())
+            .collect();
+        // A death stays: it tells that there is nobody.
+        let is_out =
+            |event: &Event| !matches!(event, Event::Death(_)) && out.contains(source_of(event));
+        let gone = self.forget(is_out);
+        self.given_up.extend(out.iter().filter(|source| !self.unborn.contains(source)).cloned());
+        self.unborn.extend(out.iter().cloned());
+        self.behind.extend(out);
+        gone
+    }
+
+    /// Tells whose births were given up since this was asked last.
+    pub(super) fn take_given_up(&mut self) -> impl Iterator<Item = Output> {
+        std::mem::take(&mut self.given_up).into_iter().map(|Source { edge, device }| {
+            let of = device.as_deref().unwrap_or("the node");
+            let example = format!(
+                "the birth of {of} is given up: births of {MOST} metrics, members and properties \
+                 are held until it is known what SiteWise has; it is asked again then"
+            );
+            Output::Found { edge, finding: Finding::TooManyLeaves, example }
+        })
+    }
+
+    /// Forgets some of what was said.
+    fn forget(&mut self, is_out: impl Fn(&Event) -> bool) -> Gone {
         let mut gone = Gone::default();
         let (mut values, mut parts) = (0, 0);
         self.events.retain(|Waiting { event, sent }| {
-            if source_of(event) != source {
+            if !is_out(event) {
                 return true;
             }
             values += values_in(event);

@@ -141,6 +141,47 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
     rig.check_conservation();
 }
 
+/// Births alone must not fill the memory while SiteWise is away.
+#[test]
+fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
+    let machine = |node: &str| Source { edge: EdgeNode::new("Nordsee", node), device: None };
+    let metrics = |count: u32| {
+        let leaf =
+            |slot| leaf(slot, &format!("M{slot}"), DataType::Double, sample(0, Value::Double(1.0)));
+        (0..count).map(leaf).collect::<Vec<_>>()
+    };
+    let mut rig = Rig::new();
+    let says = |rig: &mut Rig, node: &str, value: f64| {
+        let told = data(machine(node), vec![(0, sample(5, Value::Double(value)))]);
+        rig.twin.handle_event(told, rig.now);
+    };
+    // One that speaks, one that is quiet, and many that are made up.
+    rig.twin.handle_event(birth(machine("honest"), Vec::new(), metrics(30_000)), rig.now);
+    says(&mut rig, "honest", 7.0);
+    rig.twin.handle_event(birth(machine("quiet"), Vec::new(), metrics(3)), rig.now);
+    let mut told = BTreeSet::new();
+    for made_up in 0..150 {
+        let name = format!("m{made_up}");
+        rig.twin.handle_event(birth(machine(&name), Vec::new(), metrics(20_000)), rig.now);
+        assert!(rig.twin.held() <= held::MOST, "{} values are held", rig.twin.held());
+        while let Some(output) = rig.twin.poll_output(rig.now) {
+            if let Output::Found { edge, finding, .. } = output {
+                assert_eq!(finding, Finding::TooManyLeaves);
+                assert!(told.insert(edge.node.to_string()), "{edge} is told twice");
+            }
+        }
+    }
+    let lost = rig.twin.counts().dropped(Dropped::Unlearned);
+    assert_eq!(rig.twin.held() as u64 + lost, 30_001 + 3 + 150 * 20_000);
+    assert_eq!(told.len() as u64 * 20_000, lost);
+    assert!(told.len() > 100 && !told.contains("honest") && !told.contains("quiet"), "{told:?}");
+    // What one says whose birth was given up can be read by none.
+    let given_up = told.first().unwrap().clone();
+    says(&mut rig, &given_up, 3.0);
+    assert_eq!(rig.twin.counts().dropped(Dropped::Unlearned), lost + 1);
+    rig.check_conservation();
+}
+
 /// SiteWise is away, and what was held filled up.
 #[test]
 fn whoever_said_what_was_given_up_is_asked_to_say_it_again() {
