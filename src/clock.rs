@@ -45,10 +45,11 @@ impl Clock {
 
     /// What both show.
     pub(crate) fn now(self) -> Now {
-        let wall = match self.base {
-            Some(base) => Timestamp::from_millis(base).plus(self.began.elapsed()),
-            None => wall(),
-        };
+        let shown = wall();
+        let carried = self.base.map(|base| Timestamp::from_millis(base).plus(self.began.elapsed()));
+        let jitter =
+            |carried: &Timestamp| carried.as_millis().abs_diff(shown.as_millis()) <= JITTER;
+        let wall = carried.filter(|carried| !jitter(carried)).unwrap_or(shown);
         Now { instant: Instant::from_start(self.start.elapsed()), wall }
     }
 

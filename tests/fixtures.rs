@@ -100,6 +100,7 @@ fn told(output: Output) -> Vec<String> {
                 Order::InOrder => "",
                 Order::AfterGap => "after gap ",
                 Order::Late => "late ",
+                Order::BeforeBirth => "before birth ",
             };
             let samples = data.samples.iter();
             samples.map(|(slot, sample)| format!("{order}#{} {}", slot.0, said(sample))).collect()

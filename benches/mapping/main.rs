@@ -81,6 +81,7 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
             | Output::Found { .. }
             | Output::Capped { .. }
             | Output::Hope(_)
+            | Output::Refresh(_)
             | Output::Expect { .. } => {}
         }
     }

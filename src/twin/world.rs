@@ -9,7 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::assets::{self, AssetIx, Assets, Kind, Known};
+use super::Config;
+use super::assets::{self, AssetIx, Assets, Kind};
 use super::caps::{Cap, Capped};
 use super::counts::Counts;
 use super::defined::Defined;
@@ -21,7 +22,6 @@ use super::models::{
     PropertyIx, Tags,
 };
 use super::plan::Plan;
-use super::{Config, names};
 use crate::delivery::point::Stream;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Instant;

@@ -2,7 +2,6 @@
 
 use rustc_hash::FxHashSet;
 
-use super::refusals::Search;
 use super::state::{AssetStage, Children, Looks, ModelStage, Tries};
 use super::step::{Done, StepId};
 use super::{

@@ -112,7 +112,7 @@ fn tags_that_are_on_the_shared_model_stay_there() {
     rig.seconds(90);
     rig.event(birth_at(rig.offset(), device("E"), Vec::new(), vec![tag(0, "Old", None)]));
     rig.seconds(90);
-    assert_eq!((model_of(&rig, "E"), &*rig.properties("E")[3]), ("Sparkplug Device", "Old"));
+    assert_eq!((model_of(&rig, "E"), rig.properties("E")[3]), ("Sparkplug Device", "Old"));
     let mut rig = rig.restart_with(eleven);
     born(&mut rig, device("E"), &["Old".to_owned(), "New".to_owned()]);
     born(&mut rig, device("D"), &["Other".to_owned()]);

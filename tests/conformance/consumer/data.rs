@@ -139,7 +139,7 @@ judged! {
         let mut edge = edge();
         stage.send(&edge.nbirth(stage.time(), []));
         stage.send(&edge.ddata("d", stage.time(), a(1)));
-        stage.pass(secs(5));
+        stage.pass(secs(4));
         stage.check(&["birth g/n: ", ASKED]);
         assert_eq!(stage.found(Finding::BeforeBirth), 1);
     }

@@ -55,7 +55,8 @@ judged! {
     fn a_death_of_another_birth_is_ignored_verified_or_believed() {
         for (check, expected) in [
             (BdSeq::Strict, &[][..]),
-            (BdSeq::Verify, &[ASKED, "death g/n certificate @1010000"]),
+            // Asked twice, and silent for ten seconds.
+            (BdSeq::Verify, &[ASKED, ASKED, "death g/n certificate @1010000"]),
             (BdSeq::Off, &[DEAD]),
         ] {
             let mut stage = Stage::with(|config| config.bd_seq = check);

@@ -124,7 +124,6 @@ fn what_a_death_or_a_birth_has_ended_is_not_known_after_a_drop() {
 
 #[test]
 fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
-    let mut edge = edge();
     for (reasons, kept) in
         [(Reasons::NONE, true), (Reasons::ALL, false), (Reasons::NONE.with(Reason::Gap), true)]
     {
@@ -144,7 +143,7 @@ fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
     let mut stage = Stage::with(|config| config.rebirth.reasons = Reasons::NONE);
     let long = "x".repeat(60_000);
     for node in 0..60 {
-        edge = Edge::new(EdgeNode::new("g", node.to_string()), 0);
+        let mut edge = Edge::new(EdgeNode::new("g", node.to_string()), 0);
         let metrics = (0..20).map(|n| Metric::new(&format!("m{n}"), long.as_str()));
         stage.send(&edge.nbirth(stage.time(), metrics));
     }
