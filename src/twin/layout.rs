@@ -103,6 +103,8 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         false => tags(config, &birth.metrics),
     };
     let kinship = match kinship {
+        // Its tags had an asset below its own before that could be made.
+        _ if world.has_tags_alone(&birth.source) => Kinship::Instances,
         Some(name) => Kinship::Named(name),
         None if tags.is_empty() && has_instances(birth) => Kinship::Instances,
         None => Kinship::Tags(&tags),

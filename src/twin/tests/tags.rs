@@ -149,3 +149,23 @@ fn who_shares_a_model_is_listed_with_the_number() {
     tagless(&mut rig, 0);
     assert_eq!(told(&rig), [""; 0]);
 }
+
+/// The process ended when the asset of the tags was made, and the one above it was not.
+#[test]
+fn tags_stay_on_their_asset_where_the_one_above_it_was_never_made() {
+    let mut rig = begin(config());
+    let tags: Vec<_> = ["P", "T", "F"].map(String::from).into();
+    born(&mut rig, device("D"), &[]);
+    rig.seconds(60);
+    born(&mut rig, device("D"), &tags);
+    rig.seconds(60);
+    let (own, _) = rig.sitewise.asset("D");
+    rig.sitewise.assets.remove(&own);
+    let mut rig = rig.restart_with(config());
+    born(&mut rig, device("D"), &tags);
+    rig.seconds(120);
+    assert_eq!(rig.properties("D"), ["Online", "Last birth", "Last death"]);
+    assert_eq!(rig.properties("D, tags"), tags);
+    assert_eq!(rig.shown("D, tags", "P"), Some((Quality::Good, Variant::Double(1.0))));
+    rig.check_conservation();
+}

@@ -48,6 +48,11 @@ impl World {
         })
     }
 
+    /// Whether a node or device has an asset for its tags, and none of its own.
+    pub(in crate::twin) fn has_tags_alone(&self, source: &Source) -> bool {
+        !self.has_asset(source) && self.is_there(self.assets.id(&Address::Tags(source)))
+    }
+
     /// The asset for the tags of a node or device whose own asset's model is shared; none where they
     /// go to its own.
     ///

@@ -139,7 +139,8 @@ impl Truth {
                 self.overtaken(speech, arrival);
             }
             Verb::Birth => match self.knows(&node) {
-                Known::No => {}
+                // It may wait for the next birth, and be read by that.
+                Known::No => self.whisper(speech),
                 Known::Yes => self.born(speech, arrival),
                 known @ (Known::Perhaps | Known::Outdated) => {
                     self.known.insert(speech.source.clone(), known);
@@ -435,6 +436,13 @@ impl Truth {
 
     /// What may have been read, or not.
     pub(super) fn murmur(&mut self, speech: &Speech) {
+        self.whisper(speech);
+        if speech.verb == Verb::Birth {
+            self.disclaim(&speech.source);
+        }
+    }
+
+    fn whisper(&mut self, speech: &Speech) {
         for statement in speech.values.iter().filter(|said| said.manner == Manner::Current) {
             let place = place(&speech.source, &statement.path, &statement.member, statement.kind);
             let (_, quality) = shown(statement);
@@ -448,9 +456,6 @@ impl Truth {
                     fact.claimed = false;
                 }
             }
-        }
-        if speech.verb == Verb::Birth {
-            self.disclaim(&speech.source);
         }
     }
 
