@@ -86,3 +86,21 @@ fn what_was_born_and_is_gone_before_sitewise_is_read_is_the_latest() {
     rig.seconds(30);
     assert_eq!(rig.shown("gw", "Temp"), Some((Quality::Uncertain, Variant::Double(4.7))));
 }
+
+/// A birth repeats an old change time, and what waited for it has a later one.
+#[test]
+fn what_waited_for_a_birth_is_never_the_latest_of_what_the_birth_says() {
+    let mut rig = Rig::new();
+    rig.event(birth(node(), Vec::new(), vec![temp(Value::Double(4.0), -60_000)]));
+    for (at, value) in [(-2_000, 8.0), (-1_000, 9.0)] {
+        let Event::Data(waited) = data(node(), vec![(0, sample(at, Value::Double(value)))]) else {
+            unreachable!()
+        };
+        rig.event(Event::Data(Data { order: Order::BeforeBirth, ..waited }));
+    }
+    rig.seconds(30);
+    assert_eq!(rig.shown("gw", "Temp"), Some((Quality::Good, Variant::Double(4.0))));
+    let mut times: Vec<_> = rig.written("gw", "Temp").into_iter().map(|(at, ..)| at).collect();
+    times.sort_unstable();
+    assert_eq!(times, [-60_000, -2_000, -1_000, 0]);
+}
