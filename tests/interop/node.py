@@ -53,13 +53,13 @@ class Node(Twinned):
 
     def stop(self, doubt: int) -> None:
         """Leaves in order, and stays away until its values are marked. Its death may be in doubt
-        for so many milliseconds: then the bridge asks, and takes silence for it."""
+        for so many milliseconds: then the bridge asks twice, and takes silence for it."""
         self.all_die(doubt)
         self.stay_dead()
         self.sender.stop()
         self.settle()
         if doubt:
-            self._ask()
+            self._ask(2)
 
     def kill(self) -> None:
         """The process is killed, and the node stays away until its values are marked."""
@@ -67,9 +67,9 @@ class Node(Twinned):
         self.stay_dead()
         self.sender.kill()
 
-    def _ask(self) -> None:
+    def _ask(self, times: int = 1) -> None:
         """The bridge asks for a birth, and tells so when the birth has come."""
-        self.asked += 1
+        self.asked += times
         self.tells("Rebirths", integer(self.asked))
 
     def _born(self) -> None:
