@@ -1,5 +1,8 @@
 //! What the AWS SDK reads on its own: listed for help, and checked as far as that is possible.
 
+use hyper::Uri;
+use hyper::http::uri::Authority;
+
 use super::parse::text;
 use super::reader::Reader;
 use super::variable::{Default, Section, Var};
@@ -105,10 +108,19 @@ pub(super) fn check(reader: &mut Reader<'_>) {
 
 /// What is no URL would end the SDK with a panic.
 fn url(value: &str) -> Result<String, String> {
-    let rest = value.strip_prefix("http://").or_else(|| value.strip_prefix("https://"));
-    let fits = rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with('/'));
-    match fits && !value.chars().any(|c| c.is_whitespace() || c.is_control()) {
+    let fits = value.parse::<Uri>().is_ok_and(|uri| {
+        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
+        is_http && uri.authority().is_some_and(has_place)
+    });
+    match fits {
         true => Ok(value.to_owned()),
         false => Err("is no URL: write http://host:port or https://host".to_owned()),
     }
+}
+
+/// Whether it names a host, and a port that there can be, if any.
+fn has_place(authority: &Authority) -> bool {
+    let place = authority.as_str().rsplit('@').next().unwrap_or_default();
+    let port = place.strip_prefix(authority.host()).unwrap_or_default();
+    !authority.host().is_empty() && (port.is_empty() || authority.port_u16().is_some_and(|p| p > 0))
 }

@@ -327,7 +327,9 @@ fn a_token_in_an_address_is_never_shown() {
 fn an_empty_endpoint_is_none_and_a_wrong_one_is_told() {
     Given::complete().set("AWS_ENDPOINT_URL_IOTSITEWISE", " ").load();
     Given::complete().set("AWS_ENDPOINT_URL_IOTSITEWISE", "http://x@127.0.0.1:4567/base").load();
-    for wrong in ["localhost:4567", "http://", "https:///x", "http://a b"] {
+    let ports = ["http://127.0.0.1:99999", "http://127.0.0.1:", "http://[::1"];
+    for wrong in ["localhost:4567", "http://", "https:///x", "http://a b"].into_iter().chain(ports)
+    {
         let faults = Given::complete().set("AWS_ENDPOINT_URL_IOTSITEWISE", wrong).faults();
         assert!(faults.contains("AWS_ENDPOINT_URL_IOTSITEWISE"), "{wrong}: {faults}");
     }
