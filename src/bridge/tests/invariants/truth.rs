@@ -112,6 +112,9 @@ pub(super) struct Truth {
     pub(super) process: u32,
     /// The qualities that were said for a time, and to which process.
     said: BTreeMap<Place, BTreeSet<(i64, u32, Quality)>>,
+    /// History that is later than the current value, and shows until the next birth: a process that
+    /// has not heard that birth cannot tell.
+    history: BTreeMap<Place, Vec<(Variant, Quality)>>,
     /// Nodes of which a message is missing since their birth.
     gaps: BTreeSet<Source>,
     /// Data that may have overtaken a birth, and when it came.
@@ -222,6 +225,11 @@ impl Truth {
         self.process += 1;
         self.known.clear();
         self.early.clear();
+        for (place, history) in std::mem::take(&mut self.history) {
+            if let Some(fact) = self.facts.get_mut(&place) {
+                fact.others.extend(history);
+            }
+        }
         for fact in self.facts.values_mut() {
             if fact.mark == Mark::Marked {
                 fact.mark = Mark::Either;
@@ -289,6 +297,7 @@ impl Truth {
             });
             let since = repeated.map_or(own, |before| before.since.min(own));
             let high = before.map_or(i64::MIN, |before| before.high + 1);
+            self.history.remove(&place);
             let said_before = self.said.entry(place.clone()).or_default();
             said_before.insert((own, self.process, quality));
             let unit = match (&statement.unit, before) {
@@ -416,6 +425,10 @@ impl Truth {
         let Some(fact) = self.facts.get_mut(&place).filter(|fact| fact.mark == Mark::Fresh) else {
             return;
         };
+        if statement.manner == Manner::History && time > fact.time {
+            self.history.entry(place).or_default().push(shown(statement));
+            return;
+        }
         if statement.manner != Manner::Current || !is_taken(time, arrival) || time < fact.since {
             return;
         }
