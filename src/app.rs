@@ -63,7 +63,7 @@ pub enum Error {
     #[error("the outbox in OUTBOX_DIR={0} cannot be used: {1}")]
     Outbox(String, DiskFault),
     /// A task ended that should not: a bug.
-    #[error("the task `{0}` ended before its time")]
+    #[error("the task `{0}` stopped unexpectedly")]
     Task(&'static str),
 }
 
@@ -83,7 +83,7 @@ pub async fn run(
     let console = Console::start(listener, "the AWS account and region are not known yet");
     let sitewise = AwsSiteWise::from_env().await?;
     let endpoint = sitewise.endpoint();
-    info!(sitewise.endpoint = %endpoint, "SiteWise is {endpoint}");
+    info!(sitewise.endpoint = %endpoint, "SiteWise endpoint: {endpoint}");
     let namespace = match &config.twin.namespace {
         Some(namespace) => namespace.clone(),
         None => tokio::select! {
@@ -135,8 +135,8 @@ async fn namespace_of(sitewise: &AwsSiteWise) -> String {
         .notify(|fault, delay| {
             warn!(
                 error = %fault,
-                "the AWS account is not known yet, asking again in {delay:.0?}; \
-                 set TWIN_NAMESPACE to do without it"
+                "cannot determine the AWS account, retrying in {delay:.0?}; with TWIN_NAMESPACE \
+                 set it is not needed"
             );
         })
         .await;
@@ -171,7 +171,7 @@ pub async fn run_with_console<S: SiteWise>(
     namespace: &str,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
-    let console = Console::start(listener, "the engine does not run yet");
+    let console = Console::start(listener, "the engine is not running yet");
     run_on(config, console, sitewise, namespace, (shutdown, std::future::pending())).await
 }
 
@@ -202,7 +202,10 @@ async fn run_on<S: SiteWise>(
     }
     drop(inbound);
 
-    info!(twin.namespace = namespace, "twins are named in the namespace {namespace}");
+    info!(
+        twin.namespace = namespace,
+        "ids of models and assets are derived from the namespace {namespace}"
+    );
     let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
     let report = Report {
         host_id: config.sparkplug.host_id.clone(),
@@ -252,12 +255,12 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
         Some(DiskState::Unreadable(_)) => {
             let told = books_tell(folder);
             let told =
-                told.map_or_else(|| "nobody knows how many".to_owned(), |told| told.to_string());
-            info!("the outbox is in {name}: {told} values wait there by its books");
+                told.map_or_else(|| "an unknown number of".to_owned(), |told| told.to_string());
+            info!("outbox on disk in {name}: {told} values queued, by its own counts");
         }
         _ => {
             let left = disk.len();
-            info!("the outbox is in {name}: {left} values wait there since an earlier start");
+            info!("outbox on disk in {name}: {left} values queued by an earlier run");
         }
     }
     Ok((Box::new(disk), wake))
@@ -275,8 +278,8 @@ async fn once_let_go<T, P: Future<Output = ()>>(
             Err(DiskFault::Locked) if waited < LOCK_PATIENCE => {
                 if waited.is_zero() {
                     warn!(
-                        "the outbox in {name} belongs to another process: waiting for it to let \
-                         go, for {LOCK_PATIENCE:.0?} at most"
+                        "the outbox in {name} is locked by another process: waiting up to \
+                         {LOCK_PATIENCE:.0?} for the lock"
                     );
                 }
                 pause(LOCK_LOOK).await;

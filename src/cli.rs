@@ -46,32 +46,32 @@ const LISTEN: Duration = Duration::from_secs(30);
 
 /// Subcommands with their meaning in a line, for `--help`.
 const COMMANDS: [(&str, &str); 5] = [
-    ("(none)", "bridge until SIGTERM or SIGINT"),
-    ("plan", "tell what the bridge would do in SiteWise, without doing it: see plan --help"),
-    ("dead-letters", "list, show, send again or forget values that SiteWise refused"),
-    ("outbox", "check whether the outbox on disk can be read, or repair it"),
-    ("healthcheck", "exit with 0 if the bridge that runs at CONSOLE_ADDR lives, else with 1"),
+    ("(none)", "run the bridge until SIGTERM or SIGINT"),
+    ("plan", "dry run: print what the bridge would change in SiteWise (see plan --help)"),
+    ("dead-letters", "list, show, retry or drop values that SiteWise rejected"),
+    ("outbox", "check the outbox on disk for damage, or repair it"),
+    ("healthcheck", "exit 0 if the bridge at CONSOLE_ADDR is alive, else 1"),
 ];
 
 /// What `sparkwise plan --help` prints.
 const PLAN: &str = "\
-sparkwise plan: what the bridge would do in SiteWise, without doing it
+sparkwise plan: a dry run that prints what the bridge would change in SiteWise
 
 Usage: sparkwise plan [--for 30s] [--rebirth] [--json]
        sparkwise plan [--json] CAPTURE...
 
-It is configured by the same variables as the bridge, listens under a client identifier of its own
-without STATE and without a will, reads SiteWise and writes nothing there.
+It uses the same variables as the bridge, connects with a client identifier of its own, without STATE
+and without a will, reads SiteWise and writes nothing there.
 
   --for DURATION  how long to listen for births and data (30s)
-  --rebirth       ask nodes that speak for their births; without it nothing is published
-  --json          one line of JSON
-  CAPTURE         instead of listening, files of captured messages or folders of such files: a line
-                  for each message, `TOPIC PAYLOAD` or `TIME TOPIC PAYLOAD`, the payload in hex or
-                  base64, as mosquitto_sub -t 'spBv1.0/#' -F '%U %t %x' prints them
+  --rebirth       request rebirths of nodes that send data; without it nothing is published
+  --json          print JSON, on one line
+  CAPTURE         read captured messages instead of listening: files, or folders of files, with one
+                  message a line, `TOPIC PAYLOAD` or `TIME TOPIC PAYLOAD`, the payload in hex or
+                  base64, as printed by mosquitto_sub -t 'spBv1.0/#' -F '%U %t %x'
 
-Exit codes: 0 if nothing would change, 2 if something would, 1 after a failure, 64 for wrong
-arguments or a wrong environment.
+Exit codes: 0 if nothing would change, 2 if something would, 1 after a failure, 64 for invalid
+arguments or an invalid configuration.
 ";
 
 /// Reads the arguments, the program's own name left out.
@@ -94,7 +94,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
             Ok(Command::DeadLetters(dead_letters::parse(&mut parser)?))
         }
         Some(Value(word)) if word == "outbox" => Ok(Command::Outbox(outbox::parse(&mut parser)?)),
-        Some(Value(word)) => Err(format!("there is no command {word:?}").into()),
+        Some(Value(word)) => Err(format!("unknown command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }
 }
@@ -116,7 +116,7 @@ fn plan(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let from = if captures.is_empty() {
         From::Plant { listen: listen.unwrap_or(LISTEN), rebirth }
     } else if listen.is_some() || rebirth {
-        return Err("a capture is read, not listened to: leave out --for and --rebirth".into());
+        return Err("--for and --rebirth have no meaning with a capture".into());
     } else {
         From::Captures(captures)
     };
@@ -160,7 +160,7 @@ mod tests {
         assert_eq!(of(&["--version"]), Ok(Command::Version));
         assert_eq!(of(&["healthcheck"]), Ok(Command::Healthcheck));
         assert!(of(&["healthcheck", "now"]).is_err());
-        assert_eq!(of(&["runn"]), Err("there is no command \"runn\"".into()));
+        assert_eq!(of(&["runn"]), Err("unknown command \"runn\"".into()));
         let plan = |from, json| Ok(Command::Plan(preview::Options { from, json }));
         let listen = From::Plant { listen: LISTEN, rebirth: false };
         assert_eq!(of(&["plan"]), plan(listen, false));

@@ -172,7 +172,10 @@ impl Delivery {
                 self.what_if.count(stream, &point.value, now.instant);
                 let value = Value::new(point, now.instant);
                 if self.clocks == Clocks::Agree && (time < oldest || time > newest) {
-                    let reason = format!("time outside what SiteWise takes at {}", now.wall);
+                    let reason = format!(
+                        "timestamp outside the range that SiteWise accepts at {}",
+                        now.wall
+                    );
                     self.refuse(stream, value, Refusal::OutOfRange, reason);
                     continue;
                 }

@@ -34,7 +34,7 @@ impl Globs {
         let mut patterns = Vec::new();
         let glob = |pattern: &str| {
             Glob::new(pattern)
-                .map_err(|error| format!("has a wrong glob `{pattern}`: {}", error.kind()))
+                .map_err(|error| format!("has an invalid glob `{pattern}`: {}", error.kind()))
         };
         for pattern in split(text).map(str::trim).filter(|pattern| !pattern.is_empty()) {
             set.add(glob(pattern)?);

@@ -90,7 +90,7 @@ fn start() -> ExitCode {
     match runtime.block_on(run) {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => {
-            tracing::error!(%error, "ended by a failure: {error}");
+            tracing::error!(%error, "stopped by a failure: {error}");
             ExitCode::FAILURE
         }
     }
@@ -128,7 +128,7 @@ fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
     telemetry::announce(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| {
-        complain(&format!("sparkwise: no runtime: {error}"));
+        complain(&format!("sparkwise: cannot start the runtime: {error}"));
         ExitCode::FAILURE
     })?;
     Ok((config, runtime))

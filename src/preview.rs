@@ -76,7 +76,8 @@ pub enum Error {
     NotConnected,
     /// Nothing to plan for.
     #[error(
-        "no birth was heard: listen longer (--for 5m), ask for births (--rebirth), or read a capture"
+        "no birth was received: listen longer (--for 5m), request rebirths (--rebirth), or read a \
+         capture"
     )]
     NoBirth,
     /// A capture cannot be read.

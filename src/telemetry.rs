@@ -48,7 +48,7 @@ pub fn write_line(line: &str) {
 /// defaults.
 pub fn announce(config: &Config) {
     let version = env!("CARGO_PKG_VERSION");
-    info!(version, "sparkwise {version}");
+    info!(service.version = version, "sparkwise {version}");
     for item in &config.effective {
         match item.origin {
             Origin::Default => debug!("{item}"),

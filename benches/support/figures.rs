@@ -23,7 +23,7 @@ pub(crate) fn judged(what: &str, number: f64, holds: bool, wanted: &str) {
 #[expect(clippy::print_stdout, reason = "the figures")]
 pub(crate) fn complaints(log: &[String]) {
     for line in log {
-        if ["WARN", "ERROR", "ended within"].iter().any(|word| line.contains(word)) {
+        if ["WARN", "ERROR", "shutdown took"].iter().any(|word| line.contains(word)) {
             println!("  {line}");
         }
     }

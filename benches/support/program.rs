@@ -55,10 +55,10 @@ impl Bridge {
         let kept = Arc::clone(&lines);
         tokio::spawn(async move {
             while let Ok(Some(line)) = log.next_line().await {
-                if line.contains("what SiteWise has is known") {
+                if line.contains("initial sync with SiteWise complete") {
                     learns.send_replace(Some(Instant::now()));
                 }
-                if let Some((_, address)) = line.split_once("the console is at http://") {
+                if let Some((_, address)) = line.split_once("console listening on http://") {
                     let address = address.split_whitespace().next().unwrap_or_default();
                     listens.send_replace(Some(address.to_owned()));
                 }

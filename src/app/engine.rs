@@ -190,7 +190,10 @@ impl<S: SiteWise> Engine<S> {
         }
 
         // What has been read is kept; nothing more is read.
-        info!("ending: telling the plant, then delivering what waits, for {grace:.0?} at most");
+        info!(
+            "shutting down: publishing STATE offline, then flushing the outbox for up to \
+             {grace:.0?}"
+        );
         let began = self.clock.now();
         self.ending = true;
         messages.close();
@@ -348,7 +351,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         while let Some(Answer { id, answer, .. }) = self.senders.next() {
             if let Err(fault) = &answer {
-                debug!(error = %fault, "values were not taken");
+                debug!(error = %fault, "a write of values failed");
             }
             self.bridge.handle_answer(id, answer, now);
         }
@@ -442,7 +445,7 @@ impl<S: SiteWise> Engine<S> {
                 debug!(
                     sitewise.asset_id = %point.stream.asset,
                     sitewise.property_id = %point.stream.property,
-                    "a value was refused: {reason}"
+                    "value rejected, kept as a dead letter: {reason}"
                 );
                 let (asset, property) = self.bridge.twin().names(point.stream);
                 let names = (asset.map(str::to_owned), property.map(str::to_owned));
@@ -452,7 +455,10 @@ impl<S: SiteWise> Engine<S> {
                 self.dead_letters.push(letter);
                 if self.dead_letters.len() == DEAD_LETTERS && !self.letters_told {
                     self.letters_told = true;
-                    warn!("{DEAD_LETTERS} dead letters are kept: from now on the oldest go");
+                    warn!(
+                        "{DEAD_LETTERS} dead letters are kept, which is the limit: the oldest are \
+                         dropped from now on"
+                    );
                 }
                 if stored {
                     self.outbox.settle(&[key]);

@@ -71,7 +71,7 @@ impl Servers {
         let Publish { server: ServerId(place), message } = publish;
         let Some(server) = self.0.get_mut(usize::from(place)) else { return };
         let Some(queue) = &server.queue else { return };
-        debug!(mqtt.topic = message.topic, "publishing");
+        debug!(messaging.destination.name = message.topic, "publishing");
         if queue.try_send(message).is_err() {
             server.unpublished += 1;
             warn!("a message to MQTT server {place} was dropped: its queue is full");
@@ -88,11 +88,11 @@ impl Servers {
             if !server.is_losing(now) {
                 let new = lost - server.lost.0;
                 warn!(
-                    mqtt.server = server.url,
-                    mqtt.messages = new,
-                    "messages of {} are lost, {new} so far: they come faster than they can be \
-                     read; each node that lost one is asked for its birth; if this goes on, look \
-                     for one that floods, or give the bridge more CPU",
+                    server.address = server.url,
+                    mqtt.messages_dropped = new,
+                    "{new} messages of {} were dropped: they arrive faster than the engine reads \
+                     them; a rebirth is requested from each edge node that lost one; if this \
+                     continues, look for a node that floods, or give the bridge more CPU",
                     server.url
                 );
             }
@@ -107,11 +107,11 @@ impl Servers {
         let topic: String = topic.chars().take(TOPIC_CHARS).collect();
         if !server.is_oversized(now) {
             warn!(
-                mqtt.server = server.url,
-                mqtt.topic = topic,
-                "a message on {topic} was left out: its packet has {size} bytes; raise \
-                 MQTT_MAX_PACKET if it is meant for us, else delete it from the server or do not \
-                 let this user read it"
+                server.address = server.url,
+                messaging.destination.name = topic,
+                "skipped a message on {topic}: its packet has {size} bytes; raise MQTT_MAX_PACKET \
+                 if it is meant for us, else delete it from the server or do not let this user \
+                 read it"
             );
         }
         server.oversized = Some((now, topic));

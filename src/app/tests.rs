@@ -61,7 +61,7 @@ async fn a_folder_that_cannot_be_made_is_no_start() {
     fs::write(&folder.0, "").unwrap();
     let below = Folder(folder.0.join("outbox"));
     let refused = outbox(&below.config()).await.err().map(|error| error.to_string());
-    assert!(refused.is_some_and(|why| why.contains("the folder cannot be made")));
+    assert!(refused.is_some_and(|why| why.contains("cannot create the folder")));
     fs::remove_file(&folder.0).unwrap();
 }
 

@@ -11,7 +11,7 @@ use crate::time::Timestamp;
 
 /// What `sparkwise dead-letters --help` prints.
 pub const HELP: &str = "\
-sparkwise dead-letters: values that SiteWise refused for ever
+sparkwise dead-letters: values that SiteWise rejected for good
 
 Usage:
   sparkwise dead-letters list [--json]
@@ -20,12 +20,12 @@ Usage:
   sparkwise dead-letters drop ID... | --all
 
 They are in OUTBOX_DIR, which has to be set as for the bridge; without it they are only in the
-memory of the running bridge. list and show read them whether the bridge runs or not. retry sends
-the values again and drop forgets them: the bridge that owns the folder does it within two
-seconds, and where none runs, the next one does it as it starts.
+memory of the running bridge. list and show work whether the bridge runs or not. retry sends the
+values again and drop deletes them: the running bridge does so within two seconds, and where none
+runs, the next one does so when it starts.
 
-  --json    for machines: an array of letters, or one letter
-  --all     every letter there is now
+  --json    print JSON: an array of dead letters, or one
+  --all     every dead letter there is now
 ";
 
 /// What is asked.
@@ -64,24 +64,25 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Value(text) if word.is_none() => word = Some(text.to_string_lossy().into_owned()),
             Value(text) => {
                 let text = text.to_string_lossy();
-                let id = text.parse().map_err(|_| format!("{text:?} is no id of a letter"))?;
+                let id =
+                    text.parse().map_err(|_| format!("{text:?} is not the id of a dead letter"))?;
                 ids.push(id);
             }
             argument => return Err(argument.unexpected()),
         }
     }
     let wish = |wish| match (ids.is_empty(), all) {
-        (true, false) => Err("which letters? Name their ids, or --all".into()),
-        (false, true) => Err("either ids or --all".into()),
+        (true, false) => Err("which dead letters? Give their ids, or --all".into()),
+        (false, true) => Err("ids and --all exclude each other".into()),
         _ => Ok(Command::Ask(wish, ids.clone())),
     };
     match (word.as_deref(), ids.as_slice()) {
         (Some("list"), []) => Ok(Command::List { json }),
         (Some("show"), [id]) => Ok(Command::Show { id: *id, json }),
-        (Some("show"), _) => Err("show takes one id".into()),
+        (Some("show"), _) => Err("show takes exactly one id".into()),
         (Some("retry"), _) => wish(Wish::Retry),
         (Some("drop"), _) => wish(Wish::Drop),
-        (Some(word), _) => Err(format!("there is no command \"dead-letters {word}\"").into()),
+        (Some(word), _) => Err(format!("unknown command \"dead-letters {word}\"").into()),
         (None, _) => Ok(Command::Help),
     }
 }
@@ -95,14 +96,16 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
     if *command == Command::Help {
         return Ok(HELP.to_owned());
     }
-    let outbox = outbox.ok_or("OUTBOX_DIR is not set: the dead letters are in memory alone")?;
+    let outbox = outbox.ok_or(
+        "OUTBOX_DIR is not set: the dead letters are only in the memory of the running bridge",
+    )?;
     let outbox = Path::new(outbox);
     if !outbox.is_dir() {
-        return Err(format!("there is no folder {}", outbox.display()));
+        return Err(format!("folder {} does not exist", outbox.display()));
     }
     let folder = outbox.join("dead-letters");
     let letters = files::read(&folder);
-    let missing = |id: &u64| format!("there is no dead letter {id}");
+    let missing = |id: &u64| format!("no dead letter has the id {id}");
     match command {
         Command::Help => Ok(HELP.to_owned()),
         Command::List { json: true } => json(&letters.values().collect::<Vec<_>>()),
@@ -121,12 +124,12 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             requests::ask(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
             let what = match wish {
-                Wish::Retry => "are sent again",
-                Wish::Drop => "are forgotten",
+                Wish::Retry => "are retried",
+                Wish::Drop => "are dropped",
             };
             Ok(format!(
-                "asked: {count} dead letters {what} within two seconds by the bridge that runs, or \
-                 else as the next one starts\n"
+                "requested: {count} dead letters {what} within two seconds by the running bridge, \
+                 else when the next one starts\n"
             ))
         }
     }
@@ -166,7 +169,7 @@ fn page(letter: &Written) -> String {
         ("quality", letter.quality.clone()),
         ("type", letter.data_type.clone()),
         ("value", letter.value.clone().unwrap_or_else(|| "null".to_owned())),
-        ("refused as", letter.refusal.clone()),
+        ("rejected as", letter.refusal.clone()),
         ("reason", letter.reason.clone()),
         ("first attempt", time(letter.first_attempt)),
         ("last attempt", time(letter.last_attempt)),

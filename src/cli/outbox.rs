@@ -8,19 +8,19 @@ use crate::outbox::disk::folder::{Report, inspect, inspect_heard};
 
 /// What `sparkwise outbox --help` prints.
 pub const HELP: &str = "\
-sparkwise outbox: what waits on disk, looked through and mended
+sparkwise outbox: check or repair the queue of values on disk
 
 Usage:
   sparkwise outbox check
   sparkwise outbox repair
 
-It is in OUTBOX_DIR, which has to be set as for the bridge, and the bridge must not run. check reads
-all that can be read, compares it with the books and changes nothing. repair makes a whole outbox of
-what can be read, beside the damaged one, and then gives it its name; what was damaged is kept as
-points.aside-1, or the next number that is free. The bridge does the same by itself where it finds
-damage. Both need room on the disk for a copy of what can be read, twice for a while.
+OUTBOX_DIR has to be set as for the bridge, and the bridge must not run. check reads the whole
+outbox, compares it with the outbox's own counts and changes nothing. repair copies what is readable
+into a new outbox, which then replaces the damaged one by a rename; the damaged files are kept as
+points.aside-1, or the next free number. The bridge does the same by itself when it finds damage.
+Both need disk space for a copy of what is readable, temporarily twice as much.
 
-Exit codes: 0 if all can be read, or now can; 2 if check finds damage; 1 after a failure.
+Exit codes: 0 if there is no damage, or it was repaired; 2 if check finds damage; 1 after a failure.
 ";
 
 /// What is asked.
@@ -49,7 +49,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             argument => return Err(argument.unexpected()),
         };
         if command.replace(meant).is_some() {
-            return Err("either check or repair".into());
+            return Err("expected check or repair".into());
         }
     }
     Ok(command.unwrap_or(Command::Help))
@@ -73,9 +73,9 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<Outcome, String> {
     if command == Command::Help {
         return Ok(Outcome { text: HELP.to_owned(), is_well: true });
     }
-    let outbox = Path::new(outbox.ok_or("OUTBOX_DIR is not set: nothing waits on disk")?);
+    let outbox = Path::new(outbox.ok_or("OUTBOX_DIR is not set: there is no outbox on disk")?);
     if !outbox.is_dir() {
-        return Err(format!("there is no folder {}", outbox.display()));
+        return Err(format!("folder {} does not exist", outbox.display()));
     }
     let repair = command == Command::Repair;
     let why = |fault| format!("{}: {fault}", outbox.display());
@@ -85,7 +85,7 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<Outcome, String> {
     if heard.damage.is_none() && heard.found == 0 {
         return Ok(Outcome { text, is_well });
     }
-    let heard = outcome(&heard, " in messages that were read before SiteWise was reached", command);
+    let heard = outcome(&heard, " in messages stored before SiteWise was first reached", command);
     text.push_str(&heard.text);
     Ok(Outcome { text, is_well: is_well && heard.is_well })
 }
@@ -94,22 +94,25 @@ fn outcome(report: &Report, which: &str, command: Command) -> Outcome {
     let Report { damage, found, lost, kept } = report;
     let Some(damage) = damage else {
         let mut text =
-            format!("nothing is damaged: {found} values{which} wait, and all can be read\n");
+            format!("no damage: {found} values{which} are queued, and all are readable\n");
         if *lost > 0 {
-            text.push_str(&format!("{lost} that were lost before are counted by the next start\n"));
+            text.push_str(&format!("{lost} that were lost before are counted at the next start\n"));
         }
         return Outcome { text, is_well: true };
     };
     let mut text = format!(
-        "damaged: {damage}\n{found} values{which} can be read, {lost} that the books tell of cannot\n"
+        "damaged: {damage}\n{found} values{which} are readable, {lost} that the outbox's counts \
+         include are not\n"
     );
     if command == Command::Repair {
-        text.push_str("repaired: the next start of the bridge delivers what could be read\n");
+        text.push_str("repaired: the bridge delivers what was readable after its next start\n");
         if let Some(kept) = kept {
-            text.push_str(&format!("what was damaged is in {}\n", kept.display()));
+            text.push_str(&format!("the damaged files are kept in {}\n", kept.display()));
         }
     } else {
-        text.push_str("`sparkwise outbox repair` mends it, as the bridge does when it starts\n");
+        text.push_str(
+            "`sparkwise outbox repair` repairs it; the bridge does the same when it starts\n",
+        );
     }
     Outcome { text, is_well: command == Command::Repair }
 }

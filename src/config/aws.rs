@@ -20,9 +20,9 @@ const CREDENTIALS: Var = Var {
     name: "AWS_ACCESS_KEY_ID",
     default: Default::Words("the SDK's credential chain"),
     form: "text",
-    doc: "With AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN one way to give credentials. A container's or \
-          an instance's role, web identity, and profiles with keys, another role or a credential_process \
-          work as well; profiles of sso and of aws login do not.",
+    doc: "Static credentials, with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. A container's or \
+          an instance's role, web identity, and profiles with keys, another role or a \
+          credential_process work as well; profiles of sso and of aws login do not.",
     secret: true,
     file: false,
 };
@@ -49,8 +49,8 @@ const CA_BUNDLE: Var = Var {
     name: "AWS_CA_BUNDLE",
     default: Default::Words("the system's certificate authorities"),
     form: "path of a PEM file",
-    doc: "Certificate authorities that AWS's certificates must come from, in the place of the system's: \
-          those of a proxy that looks into TLS, for example.",
+    doc: "Certificate authorities to trust for AWS, replacing the system's: for example those of \
+          a TLS-intercepting proxy.",
     secret: false,
     file: false,
 };
@@ -59,8 +59,8 @@ const HTTPS_PROXY: Var = Var {
     name: "HTTPS_PROXY",
     default: Default::Words("none"),
     form: "http://host:port",
-    doc: "Proxy on the way to AWS; for an endpoint without TLS it is HTTP_PROXY. A name and a password may \
-          stand in the URL. MQTT does not go through it.",
+    doc: "Proxy on the way to AWS; for an endpoint without TLS it is HTTP_PROXY. User name and \
+          password may be part of the URL. MQTT does not use the proxy.",
     secret: false,
     file: false,
 };
@@ -69,15 +69,15 @@ const NO_PROXY: Var = Var {
     name: "NO_PROXY",
     default: Default::Words("none"),
     form: "names, addresses and networks, separated by commas",
-    doc: "What is reached without the proxy. Where HTTP_PROXY is set, the addresses that containers and \
-          instances get their credentials from belong here: 169.254.170.2 and 169.254.169.254.",
+    doc: "Hosts that are reached without the proxy. Where HTTP_PROXY is set, list the credential \
+          endpoints of containers and instances here: 169.254.170.2 and 169.254.169.254.",
     secret: false,
     file: false,
 };
 
 pub(super) const SECTION: Section = Section {
     title: "AWS",
-    doc: "Read by the AWS SDK itself, which knows many more.",
+    doc: "Read by the AWS SDK itself, which supports many more.",
     vars: &[&REGION, &CREDENTIALS, &PROFILE, &ENDPOINT, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY],
 };
 
@@ -91,7 +91,7 @@ pub(super) fn check(reader: &mut Reader<'_>) {
     if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
         match reader.text_of(&path) {
             Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {}
-            Ok(_) => reader.fault(&CA_BUNDLE, format!("(`{path}`) holds no certificate as PEM")),
+            Ok(_) => reader.fault(&CA_BUNDLE, format!("(`{path}`) contains no PEM certificate")),
             Err(error) => reader.fault(&CA_BUNDLE, format!("(`{path}`) cannot be read: {error}")),
         }
     }
@@ -114,7 +114,7 @@ fn url(value: &str) -> Result<String, String> {
     });
     match fits {
         true => Ok(value.to_owned()),
-        false => Err("is no URL: write http://host:port or https://host".to_owned()),
+        false => Err("is not a URL: write http://host:port or https://host".to_owned()),
     }
 }
 

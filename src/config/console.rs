@@ -16,8 +16,8 @@ const ADDR: Var = Var {
     name: "CONSOLE_ADDR",
     default: Default::Value("127.0.0.1:8080"),
     form: "address:port, or off",
-    doc: "Where the console listens: the page, /livez, /readyz, /metrics. Port 0 takes a free one, which \
-          the log tells. An address that is not a loopback one needs CONSOLE_TOKEN.",
+    doc: "Where the console listens: the page, /livez, /readyz, /metrics. Port 0 picks a free \
+          port, which is logged. An address other than loopback requires CONSOLE_TOKEN.",
     secret: false,
     file: false,
 };
@@ -26,9 +26,9 @@ const TOKEN: Var = Var {
     name: "CONSOLE_TOKEN",
     default: Default::Words("none"),
     form: "text of 16 characters or more",
-    doc: "What the console asks for, as a bearer token or as the password of any user name; /livez and \
-          /readyz answer without it. It travels as it is: put TLS in front of the console where \
-          the network is not trusted.",
+    doc: "Token that the console requires, as a bearer token or as the password of any user name; \
+          /livez and /readyz need none. It is sent unencrypted: put TLS in front of the console \
+          where the network is not trusted.",
     secret: true,
     file: true,
 };
@@ -37,15 +37,15 @@ const EMF: Var = Var {
     name: "METRICS_EMF",
     default: Default::Value("off"),
     form: "on or off",
-    doc: "Whether a line in CloudWatch's embedded metric format is written once a minute, to stderr as the \
-          log: metrics and alarms without an agent. Meant for LOG_FORMAT=json.",
+    doc: "Whether metrics are logged to stderr once a minute in CloudWatch's embedded metric \
+          format (EMF), for metrics and alarms without an agent. Meant for LOG_FORMAT=json.",
     secret: false,
     file: false,
 };
 
 pub(super) const SECTION: Section = Section {
     title: "Console",
-    doc: "What the process shows of itself. Nothing there changes anything.",
+    doc: "Health, metrics and the web page. The console is read-only.",
     vars: &[&ADDR, &TOKEN, &EMF],
 };
 
@@ -80,7 +80,7 @@ impl Console {
         if let (Some(Some(addr)), Some(None)) = (&addr, &token)
             && !addr.ip().is_loopback()
         {
-            reader.fault(&ADDR, "is not a loopback address: that needs CONSOLE_TOKEN");
+            reader.fault(&ADDR, "is not a loopback address: it requires CONSOLE_TOKEN");
         }
         Some(Self { addr: addr?, token: token?, emf: emf? })
     }
@@ -102,7 +102,7 @@ fn token(text: &str) -> Result<Secret, String> {
         return Err(format!("is shorter than {SHORTEST_TOKEN} characters"));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("may hold only visible ASCII characters, no blanks".to_owned());
+        return Err("must be visible ASCII characters without blanks".to_owned());
     }
     Ok(Secret::new(text))
 }

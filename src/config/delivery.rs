@@ -11,8 +11,9 @@ const LINGER: Var = Var {
     name: "INGEST_LINGER",
     default: Default::Value("1s"),
     form: "duration",
-    doc: "How long a value waits for others of its property. SiteWise bills ten values of one property like \
-          one, so more patience costs less. 0s sends at once.",
+    doc: "How long a value waits for others of the same property, to be sent as one entry. \
+          SiteWise bills up to ten values of one property as one message, so a longer linger \
+          costs less. 0s sends immediately.",
     secret: false,
     file: false,
 };
@@ -21,8 +22,9 @@ const REQUESTS_PER_SECOND: Var = Var {
     name: "INGEST_REQUESTS_PER_SECOND",
     default: Default::Value("1000"),
     form: "number",
-    doc: "The account's quota of BatchPutAssetPropertyValue requests a second. Where it is not set and the \
-          role may ask Service Quotas, the account's own.",
+    doc: "Rate limit of BatchPutAssetPropertyValue requests a second: the account's quota. Where \
+          it is not set and the role may call Service Quotas, the account's quota is read from \
+          there.",
     secret: false,
     file: false,
 };
@@ -31,7 +33,7 @@ const VALUES_PER_SECOND: Var = Var {
     name: "INGEST_VALUES_PER_SECOND",
     default: Default::Value("5000"),
     form: "number",
-    doc: "The account's quota of values a second, by the same rule.",
+    doc: "Rate limit of values a second: the account's quota, determined in the same way.",
     secret: false,
     file: false,
 };
@@ -40,14 +42,14 @@ const IN_FLIGHT: Var = Var {
     name: "INGEST_IN_FLIGHT",
     default: Default::Value("64"),
     form: "number",
-    doc: "The most requests that wait for their answer at one time.",
+    doc: "Maximum number of requests in flight.",
     secret: false,
     file: false,
 };
 
 pub(super) const SECTION: Section = Section {
     title: "Delivery",
-    doc: "How values travel to SiteWise.",
+    doc: "Batching and rate limits of writes to SiteWise.",
     vars: &[&LINGER, &REQUESTS_PER_SECOND, &VALUES_PER_SECOND, &IN_FLIGHT],
 };
 

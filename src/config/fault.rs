@@ -39,7 +39,7 @@ impl Fault {
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Missing { name, hint } => write!(f, "{name} is missing: {hint}"),
+            Self::Missing { name, hint } => write!(f, "{name} is not set: {hint}"),
             Self::Wrong { name, reason } => write!(f, "{name} {reason}"),
         }
     }
@@ -47,7 +47,7 @@ impl fmt::Display for Fault {
 
 impl fmt::Display for Faults {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "sparkwise cannot start with this environment:\n")?;
+        writeln!(f, "sparkwise cannot start, the configuration is invalid:\n")?;
         for fault in &self.0 {
             writeln!(f, "  {fault}")?;
         }

@@ -9,9 +9,10 @@ const WIDTH: usize = 92;
 /// All variables, as `sparkwise --help` prints them below the commands.
 pub fn help() -> String {
     let mut out = String::from(
-        "It is configured by the environment alone. Durations are written 250ms, 5s, 2m or 1h, sizes\n\
-         64KiB, 16MiB or 1GiB. An empty variable is as good as none. Where NAME(_FILE) is listed, the\n\
-         value can be put into a file and its path into NAME_FILE.\n",
+        "It is configured by environment variables only. Durations are written 250ms, 5s, 2m or \
+         1h,\n\
+         sizes 64KiB, 16MiB or 1GiB. An empty variable counts as unset. Where NAME(_FILE) is\n\
+         listed, NAME_FILE can name a file that holds the value.\n",
     );
     for section in sections() {
         let _ = write!(out, "\n{}: {}\n", section.title, section.doc);
@@ -24,7 +25,8 @@ pub fn help() -> String {
         }
     }
     out.push_str(
-        "\nExit codes: 0 after an orderly end, 1 after a failure, 64 for a wrong environment.\n",
+        "\nExit codes: 0 after a clean shutdown, 1 after a failure, 64 for an invalid \
+         configuration.\n",
     );
     out
 }
@@ -32,13 +34,17 @@ pub fn help() -> String {
 /// `docs/configuration.md`.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Configuration\n\n\
-         <!-- Made from src/config/ by a test: UPDATE=1 cargo test config -->\n\n\
-         Sparkwise is configured by the environment alone. All variables are read and checked before\n\
-         anything starts, all faults are reported together, and the exit code is then 64. Durations are\n\
-         written `250ms`, `5s`, `2m` or `1h`, sizes `64KiB`, `16MiB` or `1GiB`. An empty variable is as\n\
-         good as none. Where `_FILE` is listed beside a name, the value can be put into a file and its\n\
-         path into that variable.\n",
+        "# Configuration\n\
+         \n\
+         <!-- Made from src/config/ by a test: UPDATE=1 cargo test config -->\n\
+         \n\
+         Sparkwise is configured by environment variables only. All are read and checked before \
+         anything\n\
+         starts; all errors are reported together, and the exit code is then 64. Durations are \
+         written\n\
+         `250ms`, `5s`, `2m` or `1h`, sizes `64KiB`, `16MiB` or `1GiB`. An empty variable counts \
+         as\n\
+         unset. Where a `_FILE` variable is listed, it can name a file that holds the value.\n",
     );
     for section in sections() {
         let _ = write!(out, "\n## {}\n\n{}\n\n", section.title, section.doc);

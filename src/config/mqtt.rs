@@ -34,7 +34,7 @@ const PASSWORD: Var = Var {
     name: "MQTT_PASSWORD",
     default: Default::Words("none"),
     form: "text",
-    doc: "Password for the servers. A file is read anew for each connection.",
+    doc: "Password for the servers. A file is read again for each connection.",
     secret: true,
     file: true,
 };
@@ -43,8 +43,8 @@ const CLIENT_ID: Var = Var {
     name: "MQTT_CLIENT_ID",
     default: Default::Words("SPARKPLUG_HOST_ID"),
     form: "text",
-    doc: "Client identifier at the servers. A server ends the older of two connections with the same one, \
-          so that of two bridges started by mistake only one works.",
+    doc: "Client identifier at the servers. A server closes the older of two connections with the \
+          same identifier, so that of two bridges started by mistake only one works.",
     secret: false,
     file: false,
 };
@@ -53,8 +53,8 @@ const CA: Var = Var {
     name: "MQTT_CA",
     default: Default::Words("the system's certificate authorities"),
     form: "PEM",
-    doc: "Certificate authorities that the servers' certificates must come from, for mqtts and wss. A file \
-          is read anew for each connection.",
+    doc: "Certificate authorities to trust for mqtts and wss, replacing the system's. A file is \
+          read again for each connection.",
     secret: false,
     file: true,
 };
@@ -63,8 +63,8 @@ const CERT: Var = Var {
     name: "MQTT_CERT",
     default: Default::Words("none"),
     form: "PEM",
-    doc: "Client certificate with its chain, together with MQTT_KEY. Files are read anew for each \
-          connection.",
+    doc: "Client certificate with its chain, together with MQTT_KEY. Files are read again for \
+          each connection.",
     secret: false,
     file: true,
 };
@@ -82,8 +82,8 @@ const KEEP_ALIVE: Var = Var {
     name: "MQTT_KEEP_ALIVE",
     default: Default::Value("30s"),
     form: "duration in whole seconds",
-    doc: "How long a connection may be silent before a ping; after one and a half times as long the server \
-          calls the bridge dead.",
+    doc: "Keep-alive interval: how long a connection may be idle before a ping. The server drops \
+          the connection after one and a half times as long.",
     secret: false,
     file: false,
 };
@@ -92,8 +92,8 @@ const MAX_PACKET: Var = Var {
     name: "MQTT_MAX_PACKET",
     default: Default::Value("16MiB"),
     form: "size",
-    doc: "Largest packet that is accepted: a larger message is left out, counted and told. Births of \
-          large gateways take megabytes. AWS IoT Core itself stops at 128KiB.",
+    doc: "Largest packet that is accepted: larger messages are skipped, counted and logged. \
+          Births of large gateways take megabytes. AWS IoT Core itself stops at 128KiB.",
     secret: false,
     file: false,
 };
@@ -163,7 +163,7 @@ impl Mqtt {
         if let (Some(None), Some(Some(_))) = (&username, &password) {
             reader.fault(
                 &PASSWORD,
-                "needs MQTT_USERNAME: MQTT 3.1.1 has no password without a user name",
+                "requires MQTT_USERNAME: MQTT 3.1.1 has no password without a user name",
             );
         }
         let client = match (cert?, key?) {

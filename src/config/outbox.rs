@@ -14,8 +14,9 @@ const DIR: Var = Var {
     name: "OUTBOX_DIR",
     default: Default::Words("in memory"),
     form: "path of a folder",
-    doc: "Where values wait on disk: what was read is then not lost when the process is killed or the \
-          machine fails. The folder is made if it is not there, and belongs to one process at a time.",
+    doc: "Folder of the queue on disk: values that were read then survive a crash of the process \
+          or the loss of the host. It is created if missing, and is locked by one process at a \
+          time.",
     secret: false,
     file: false,
 };
@@ -24,16 +25,20 @@ const MAX_BYTES: Var = Var {
     name: "OUTBOX_MAX_BYTES",
     default: Default::Words("256MiB in memory, 8GiB on disk"),
     form: "size",
-    doc: "The most that waiting values take, in memory or as records on disk, some 60 bytes a number there. \
-          When it is full the oldest values go first, in memory the oldest history, counted. Values on their \
-          way to SiteWise, at most 200,000, are in memory beside that. The store on disk needs room beside it \
-          as well: up to 128MiB of logs, and space to merge its files.",
+    doc: "Size limit of the queue, in memory or as records on disk, where a number takes about 60 \
+          bytes. When it is full the oldest values are dropped first (in memory the oldest \
+          history) and counted. Up to 200,000 values in flight to SiteWise take memory in \
+          addition. The store on disk also needs up to 128MiB for logs, and space to compact its \
+          files.",
     secret: false,
     file: false,
 };
 
-pub(super) const SECTION: Section =
-    Section { title: "Outbox", doc: "Where values wait for SiteWise.", vars: &[&DIR, &MAX_BYTES] };
+pub(super) const SECTION: Section = Section {
+    title: "Outbox",
+    doc: "The queue of values that SiteWise does not have yet.",
+    vars: &[&DIR, &MAX_BYTES],
+};
 
 /// Where values wait.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,8 +12,8 @@ const SHUTDOWN_GRACE: Var = Var {
     name: "SHUTDOWN_GRACE",
     default: Default::Value("20s"),
     form: "duration",
-    doc: "How long the process may take to deliver what waits after SIGTERM or Ctrl-C. Keep it below the \
-          orchestrator's own patience: 30s on Fargate and Kubernetes unless set otherwise.",
+    doc: "How long the process may take after SIGTERM or Ctrl-C to flush the outbox. Keep it \
+          below the orchestrator's own grace period: 30s on Fargate and Kubernetes by default.",
     secret: false,
     file: false,
 };
@@ -22,7 +22,7 @@ const LOG_FORMAT: Var = Var {
     name: "LOG_FORMAT",
     default: Default::Value("text"),
     form: "text or json",
-    doc: "How log lines are written, to stderr.",
+    doc: "Format of the log, which goes to stderr.",
     secret: false,
     file: false,
 };
@@ -31,7 +31,7 @@ const RUST_LOG: Var = Var {
     name: "RUST_LOG",
     default: Default::Value("info"),
     form: "level, or target=level separated by commas",
-    doc: "What is logged: error, warn, info, debug, trace or off, for all or for a part, as in \
+    doc: "Log level: error, warn, info, debug, trace or off, for everything or per target, as in \
           info,sparkwise::mqtt=debug.",
     secret: false,
     file: false,

@@ -10,8 +10,8 @@ const MODEL_WRITES: Var = Var {
     name: "TWIN_MODEL_WRITES_PER_SECOND",
     default: Default::Value("10"),
     form: "number",
-    doc: "The account's quota of CreateAssetModel, UpdateAssetModel and their like, each, a second, and of \
-          ListAssetModels.",
+    doc: "Rate limit a second of CreateAssetModel, UpdateAssetModel and similar operations, each, \
+          and of ListAssetModels.",
     secret: false,
     file: false,
 };
@@ -20,7 +20,7 @@ const ASSET_CREATIONS: Var = Var {
     name: "TWIN_ASSET_CREATIONS_PER_SECOND",
     default: Default::Value("50"),
     form: "number",
-    doc: "The account's quota of CreateAsset a second.",
+    doc: "Rate limit of CreateAsset a second.",
     secret: false,
     file: false,
 };
@@ -29,7 +29,7 @@ const ASSOCIATIONS: Var = Var {
     name: "TWIN_ASSOCIATIONS_PER_SECOND",
     default: Default::Value("100"),
     form: "number",
-    doc: "The account's quota of AssociateAssets a second.",
+    doc: "Rate limit of AssociateAssets a second.",
     secret: false,
     file: false,
 };
@@ -38,7 +38,7 @@ const DESCRIBES: Var = Var {
     name: "TWIN_DESCRIBES_PER_SECOND",
     default: Default::Value("150"),
     form: "number",
-    doc: "The account's quota of DescribeAsset and DescribeAssetModel, each, a second.",
+    doc: "Rate limit a second of DescribeAsset and DescribeAssetModel, each.",
     secret: false,
     file: false,
 };
@@ -47,15 +47,16 @@ const LISTS: Var = Var {
     name: "TWIN_LISTS_PER_SECOND",
     default: Default::Value("30"),
     form: "number",
-    doc: "The account's quota of ListAssets and ListAssociatedAssets, each, a second.",
+    doc: "Rate limit a second of ListAssets and ListAssociatedAssets, each.",
     secret: false,
     file: false,
 };
 
 pub(super) const SECTION: Section = Section {
     title: "Provisioning",
-    doc: "How fast models and assets are made. What is set here stands above what Service Quotas tells of the \
-          account, where the role may ask it; else these are what AWS gives at first.",
+    doc: "Rate limits for creating models and assets. A variable that is set takes precedence \
+          over the account's quotas, which are read from Service Quotas where the role may call \
+          it; the defaults are AWS's.",
     vars: &[&MODEL_WRITES, &ASSET_CREATIONS, &ASSOCIATIONS, &DESCRIBES, &LISTS],
 };
 

@@ -151,7 +151,7 @@ impl<'a> Reader<'a> {
         });
         unknown.sort();
         for name in unknown {
-            self.warn(format!("{name} is set but unknown to this version, and ignored"));
+            self.warn(format!("{name} is set but unknown to this version: ignored"));
         }
     }
 

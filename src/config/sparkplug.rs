@@ -15,7 +15,7 @@ const HOST_ID: Var = Var {
     default: Default::Value("sparkwise"),
     form: "text without / + #",
     doc: "Id of this host application: its STATE topic, and the name of the bridge's own asset. \
-          Unique among the hosts of an infrastructure.",
+          It must be unique among the host applications of an infrastructure.",
     secret: false,
     file: false,
 };
@@ -24,8 +24,8 @@ const GROUPS: Var = Var {
     name: "SPARKPLUG_GROUPS",
     default: Default::Words("all"),
     form: "group ids separated by commas",
-    doc: "Groups to subscribe to, each with a filter of its own. What is not subscribed costs nothing. A \
-          comma within an id is written `\\,`.",
+    doc: "Groups to subscribe to, each with its own topic filter. Other groups are never \
+          received. A comma within an id is written `\\,`.",
     secret: false,
     file: false,
 };
@@ -34,10 +34,11 @@ const INCLUDE: Var = Var {
     name: "SPARKPLUG_INCLUDE",
     default: Default::Words("everything"),
     form: "globs separated by commas",
-    doc: "Which part of the plant is taken, matched against group/node/device/metric, and group/node/metric \
-          for what is the node's own; members of an instance follow behind slashes. * also matches slashes. A \
-          glob takes what it matches with all below it: Nordsee/*, */Temp*. A node or device shows \
-          whether it is alive where it is matched itself, or something of it is taken.",
+    doc: "Which part of the plant is bridged, matched against group/node/device/metric, and \
+          group/node/metric for an edge node's own metrics; members of a template instance follow \
+          after slashes. * also matches slashes. A glob includes everything below what it \
+          matches: Nordsee/*, */Temp*. A node or device shows whether it is online where it is \
+          matched itself, or anything of it is included.",
     secret: false,
     file: false,
 };
@@ -46,8 +47,8 @@ const EXCLUDE: Var = Var {
     name: "SPARKPLUG_EXCLUDE",
     default: Default::Words("nothing"),
     form: "globs separated by commas",
-    doc: "Which part is not taken even where it is included, matched in the same way: Nordsee/Test*, \
-          */Diagnostics. It makes no model, asset, property or value, and is counted.",
+    doc: "What to exclude from the included part, matched in the same way: Nordsee/Test*, \
+          */Diagnostics. It creates no model, asset, property or value, and is counted.",
     secret: false,
     file: false,
 };
@@ -66,10 +67,11 @@ const REBIRTH: Var = Var {
     name: "SPARKPLUG_REBIRTH",
     default: Default::Value("auto"),
     form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected",
-    doc: "For which reasons edge nodes are asked for a rebirth: auto is all of them. gap: messages are \
-          missing. before-birth: data of a node or device without a birth. unknown-metric, unknown-alias: \
-          data that the latest birth does not explain. undecodable: bytes that are no payload. probe: it may \
-          be dead. expected: it was online before the bridge was away. With off the bridge publishes \
+    doc: "For which reasons edge nodes are asked for a rebirth: auto is all of them. gap: \
+          messages are missing. before-birth: data of a node or device without a birth. \
+          unknown-metric, unknown-alias: data with a name or alias that the latest birth lacks. \
+          undecodable: bytes that are not a payload. probe: it may be dead. expected: it was \
+          online when the bridge stopped or lost its connection. With off the bridge publishes \
           nothing but its STATE.",
     secret: false,
     file: false,
@@ -79,9 +81,10 @@ const BDSEQ: Var = Var {
     name: "SPARKPLUG_BDSEQ",
     default: Default::Value("verify"),
     form: "verify, strict or off",
-    doc: "What an NDEATH whose bdSeq is not that of the birth means. verify: perhaps a late will of an \
-          earlier session; the node is asked for a rebirth, and is dead if it stays silent. strict: a late \
-          will, ignored. off: a death. Where either tells no bdSeq, every NDEATH counts.",
+    doc: "What an NDEATH whose bdSeq is not that of the birth means. verify: perhaps a late will \
+          of an earlier session; the node is asked for a rebirth, and is dead if it stays silent. \
+          strict: a late will, ignored. off: a death. Where either has no bdSeq, every NDEATH \
+          counts.",
     secret: false,
     file: false,
 };
@@ -101,9 +104,9 @@ const CERTIFICATES: Var = Var {
     name: "SPARKPLUG_CERTIFICATES",
     default: Default::Value("off"),
     form: "on or off",
-    doc: "Whether the births that a Sparkplug-aware server has stored are subscribed to. With them an edge \
-          node that speaks after a start of the bridge is understood without being asked for its births. \
-          Servers that are not aware of Sparkplug store none, and some refuse the subscription.",
+    doc: "Whether to subscribe to the birth certificates that a Sparkplug-aware server stores. \
+          With them, data of an edge node is understood right after a start of the bridge, \
+          without a rebirth request. Other servers store none, and some refuse the subscription.",
     secret: false,
     file: false,
 };

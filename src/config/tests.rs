@@ -113,7 +113,7 @@ fn all_faults_are_named_at_once() {
         "MQTT_KEEP_ALIVE (`1500ms`) must be whole seconds",
         "SPARKPLUG_HOST_ID (`a/b`)",
         "SPARKPLUG_REBIRTH (`on`) must be auto, off, or some of: gap, before-birth",
-        "SPARKPLUG_EXCLUDE (`[`) has a wrong glob `[`",
+        "SPARKPLUG_EXCLUDE (`[`) has an invalid glob `[`",
         "has a rule `Turbines/{asset} => WindTurbine` whose path does not end with /{member}",
         "has a kind `Pump* => Pump` with 1 levels in its pattern",
         "TWIN_STATIC",
@@ -212,7 +212,7 @@ fn unknown_variables_are_pointed_out() {
         .set("MQTT_PORT_1883_TCP", "tcp://10.0.0.1:1883")
         .set("PATH", "/bin")
         .load();
-    assert_eq!(config.warnings, ["MQTT_PASSWROD is set but unknown to this version, and ignored"]);
+    assert_eq!(config.warnings, ["MQTT_PASSWROD is set but unknown to this version: ignored"]);
 }
 
 #[test]
@@ -340,7 +340,7 @@ fn a_bundle_of_authorities_that_is_none_is_told_before_anything_starts() {
     let given = Given::complete().set("AWS_CA_BUNDLE", "/ca.pem");
     assert!(given.faults().contains("AWS_CA_BUNDLE (`/ca.pem`) cannot be read"));
     let given = given.file("/ca.pem", "nothing");
-    assert!(given.faults().contains("AWS_CA_BUNDLE (`/ca.pem`) holds no certificate"));
+    assert!(given.faults().contains("AWS_CA_BUNDLE (`/ca.pem`) contains no PEM certificate"));
     given.file("/ca.pem", "-----BEGIN CERTIFICATE-----\n").load();
 }
 

@@ -14,8 +14,9 @@ const NAMESPACE: Var = Var {
     name: "TWIN_NAMESPACE",
     default: Default::Words("the AWS account and region"),
     form: "text",
-    doc: "What the ids of all models and assets are derived from. Two plants in one account and region need \
-          two namespaces. Changing it makes everything anew beside the old.",
+    doc: "What the ids of all models and assets are derived from. Two plants in one account and \
+          region need two namespaces. Changing it creates all models and assets again beside the \
+          old ones.",
     secret: false,
     file: false,
 };
@@ -24,8 +25,8 @@ const MODEL_PREFIX: Var = Var {
     name: "TWIN_MODEL_PREFIX",
     default: Default::Words("none"),
     form: "text, up to 64 characters",
-    doc: "Put before the name of every model. SiteWise keeps model names unique in the account, so a second \
-          plant needs one.",
+    doc: "Put before the name of every model. SiteWise keeps model names unique in the account, \
+          so a second plant in the account needs one.",
     secret: false,
     file: false,
 };
@@ -34,8 +35,8 @@ const NESTED: Var = Var {
     name: "TWIN_NESTED",
     default: Default::Value("child"),
     form: "child or flatten",
-    doc: "What a template inside a template becomes: an asset of its own below its parent's, or properties \
-          of the parent named member/member.",
+    doc: "How nested templates are mapped: to an asset of their own below the parent's, or to \
+          properties of the parent named member/member.",
     secret: false,
     file: false,
 };
@@ -44,14 +45,15 @@ const RULES: Var = Var {
     name: "TWIN_RULES",
     default: Default::Words("none"),
     form: "path => model, separated by commas or line ends",
-    doc: "How flat metrics become assets. Turbines/{asset}/{member} => WindTurbine makes of \
-          Turbines/T01/Speed the asset Turbines/T01 with the property Speed: the same that the instance \
-          Turbines/T01 of the template WindTurbine would give. {asset} and * stand for one level each, \
-          {member} for the rest with its slashes. A level between {asset} and {member} is an asset below, \
-          with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. It is another on \
-          each level: SiteWise has no model below itself, and an asset of the same one hangs beside \
-          instead. The first rule that fits is used, so the narrower comes first. What a flat stream does \
-          not carry, such as parameters, these assets do not have.",
+    doc: "How flat metrics are grouped into assets. Turbines/{asset}/{member} => WindTurbine \
+          makes of Turbines/T01/Speed the asset Turbines/T01 with the property Speed: the same \
+          that the instance Turbines/T01 of the template WindTurbine would give. {asset} and * \
+          stand for one level each, {member} for the rest with its slashes. A level between \
+          {asset} and {member} is an asset below, with its own model: \
+          Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. It is another on each \
+          level: SiteWise does not allow a model below itself, and an asset of the same model is \
+          placed beside its parent instead. The first rule that fits is used, so list the more \
+          specific first. These assets lack what flat metrics do not carry, such as parameters.",
     secret: false,
     file: false,
 };
@@ -60,12 +62,12 @@ const KINDS: Var = Var {
     name: "TWIN_KINDS",
     default: Default::Words("none"),
     form: "pattern => model, separated by commas or line ends",
-    doc: "Which model an edge node or device of plain metrics is given: Nordsee/*/Pump* => Pump. A pattern \
-          group/node is for edge nodes, group/node/device for devices; * and ? stay within their level. The \
-          first that fits counts, so the narrower comes first, and it stands above likeness, by which \
-          devices share a model otherwise. An asset keeps its model for ever: what stands in SiteWise \
-          already stays as it is. A backslash stands before a comma, *, ?, = or a blank that belongs to a \
-          name: Halle 1\\, Nord/*/Pump* => Pump.",
+    doc: "Which model an edge node or device of plain metrics is given: Nordsee/*/Pump* => Pump. \
+          A pattern group/node is for edge nodes, group/node/device for devices; * and ? stay \
+          within their level. The first match wins, so list the more specific first. Without a \
+          match, devices with similar metrics share a model. An asset keeps its model for ever: \
+          existing assets are not changed. Escape a comma, *, ?, = or blank that belongs to a \
+          name with a backslash: Halle 1\\, Nord/*/Pump* => Pump.",
     secret: false,
     file: false,
 };
@@ -74,8 +76,8 @@ const INT64: Var = Var {
     name: "TWIN_INT64",
     default: Default::Value("double"),
     form: "double or string",
-    doc: "What Int64 and UInt64 become: numbers, which past 2^53 are rounded, marked UNCERTAIN and \
-          counted, or strings with every digit.",
+    doc: "How Int64 and UInt64 are stored: as numbers, which past 2^53 are rounded, marked \
+          UNCERTAIN and counted, or as strings with every digit.",
     secret: false,
     file: false,
 };
@@ -94,8 +96,9 @@ const STALE_AFTER: Var = Var {
     name: "TWIN_STALE_AFTER",
     default: Default::Value("60s"),
     form: "duration",
-    doc: "How long a node or device may be gone before its values are repeated with the quality UNCERTAIN. \
-          Each time bills two messages a metric, so a short interruption should not cause it.",
+    doc: "How long a node or device may be offline before its last values are written again with \
+          quality UNCERTAIN. Each time costs two billed messages a metric, so a short \
+          interruption should not trigger it.",
     secret: false,
     file: false,
 };
@@ -104,9 +107,10 @@ const MAX_MODELS: Var = Var {
     name: "TWIN_MAX_MODELS",
     default: Default::Value("1000"),
     form: "number",
-    doc: "The most models, those included that SiteWise has already and the four of the bridge's own, for \
-          which a place is always kept, made or not: less than 4 is as 4. What would need another is told \
-          by name and counted: the machine with the variable, in the log, on the console and in /readyz.",
+    doc: "Maximum number of models, including those that exist in SiteWise and the bridge's own \
+          four, for which room is always reserved: less than 4 counts as 4. What would need \
+          another is dropped and counted, and the machine is named with this variable in the log, \
+          on the console and in /readyz.",
     secret: false,
     file: false,
 };
@@ -115,8 +119,8 @@ const MAX_ASSETS: Var = Var {
     name: "TWIN_MAX_ASSETS",
     default: Default::Value("100000"),
     form: "number",
-    doc: "The most assets, those included that SiteWise has already. What would need another is told by \
-          name and counted, in the same places.",
+    doc: "Maximum number of assets, including those that exist in SiteWise. What would need \
+          another is dropped, counted and named in the same places.",
     secret: false,
     file: false,
 };
@@ -125,9 +129,10 @@ const MAX_PROPERTIES: Var = Var {
     name: "TWIN_MAX_PROPERTIES",
     default: Default::Value("5000"),
     form: "number up to 5000",
-    doc: "The most properties of one model. Presence comes first, then measurements, then attributes; what \
-          lies past it is told by name and counted, and takes nothing with it. SiteWise has room for 500 \
-          at a model's root; more go into composite models of 100 each.",
+    doc: "Maximum number of properties of one model. Presence has priority, then measurements, \
+          then attributes; what exceeds it is dropped, counted and named, and the rest is \
+          unaffected. SiteWise allows 500 at a model's root; more go into composite models of 100 \
+          each.",
     secret: false,
     file: false,
 };
@@ -136,15 +141,15 @@ const ASSETS_PER_MODEL: Var = Var {
     name: "TWIN_ASSETS_PER_MODEL",
     default: Default::Value("10000"),
     form: "number",
-    doc: "The account's quota of assets of one model. For more, a second model is made, named after the \
-          first with the number of its first asset.",
+    doc: "The account's quota of assets of one model. Beyond it a second model is created, named \
+          after the first with the number of its first asset.",
     secret: false,
     file: false,
 };
 
 pub(super) const SECTION: Section = Section {
     title: "Twin",
-    doc: "How the plant becomes models and assets.",
+    doc: "How Sparkplug is mapped to models and assets.",
     vars: &[
         &NAMESPACE,
         &MODEL_PREFIX,

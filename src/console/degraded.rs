@@ -157,7 +157,7 @@ impl Degraded {
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
             Self::Capped { machine, .. } => machine,
-            Self::Clock { .. } => "the machine's clock",
+            Self::Clock { .. } => "the host's clock",
             Self::Held { subject, .. } | Self::Problem { subject, .. } => subject,
         }
     }
@@ -168,40 +168,42 @@ impl Degraded {
             Self::NotConnected { trouble: None, .. } => "is not connected yet".to_owned(),
             Self::NotConnected { trouble: Some(why), .. } => format!("is not connected: {why}"),
             Self::MessagesLost { messages, .. } => format!(
-                "sends faster than can be read: {messages} messages lost since the start; look for \
-                 a node that floods, or give the bridge more CPU"
+                "sends faster than the engine reads: {messages} messages dropped since the start; \
+                 look for a node that floods, or give the bridge more CPU"
             ),
             Self::Oversized { topic, messages, .. } => format!(
-                "has messages larger than MQTT_MAX_PACKET, which are left out: {messages} since the \
-                 start, the latest on {topic}; raise it, or delete them from the server"
+                "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since \
+                 the start, the latest on {topic}; raise it, or delete them from the server"
             ),
-            Self::Foreign { topic, .. } => format!("brings topics like {topic:?}: {FOREIGN}"),
+            Self::Foreign { topic, .. } => format!("delivers topics like {topic:?}: {FOREIGN}"),
             Self::NotUnderstood { reason, .. } => (*reason).to_owned(),
-            Self::OutboxFull => "gives up values, the oldest history first".to_owned(),
+            Self::OutboxFull => "is full (OUTBOX_MAX_BYTES) and drops values, the oldest history \
+                                 first"
+                .to_owned(),
             Self::OutboxRefuses(why) => {
-                format!("cannot be written to its disk: {why}; values wait in memory alone")
+                format!("cannot be written to its disk: {why}; values are queued in memory only")
             }
             Self::OutboxUnreadable(why) => format!(
-                "cannot be read, its disk is damaged: {why}; what can be read is being saved, and \
-                 values wait in memory alone"
+                "is damaged on disk: {why}; it is being repaired, and values are queued in memory \
+                 only"
             ),
             Self::OutboxLost(values) => format!(
-                "has lost {values} values to damage of its disk; what was damaged is kept in \
+                "has lost {values} values to damage on its disk; the damaged files are kept in \
                  OUTBOX_DIR"
             ),
             Self::Capped { cap, example, values, .. } => format!(
-                "has met {}: no room for `{example}`, {values} values given up; {}",
+                "exceeds {}: `{example}` is dropped, {values} values so far; {}",
                 cap.variable(),
                 cap.remedy()
             ),
             Self::Clock { ahead } => format!(
-                "is {}: set it; meanwhile SiteWise's time is used, and nothing is refused for its \
-                 time but by SiteWise",
+                "is {}: synchronize it (NTP); meanwhile SiteWise's time is used, and only \
+                 SiteWise rejects values for their timestamps",
                 off(*ahead)
             ),
             Self::Held { values, reason, .. } => format!(
-                "has values that are not taken while others are, {values} now: {reason}; they are \
-                 tried ever rarer, to once an hour; {HELD_REMEDY}"
+                "has values that SiteWise does not accept while it accepts others, {values} now: \
+                 {reason}; they are retried with backoff, up to an hour apart; {HELD_REMEDY}"
             ),
             Self::Problem { reason, .. } => reason.clone(),
         }
@@ -273,7 +275,7 @@ impl Degraded {
 
 /// What to do about values that are not taken.
 pub(crate) const HELD_REMEDY: &str =
-    "see who answers so: a proxy or firewall on the way, or a lack of rights";
+    "find out who answers so: a proxy or firewall on the way, or missing permissions";
 
 /// How far a clock is off, in words.
 pub(crate) fn off(ahead: i64) -> String {

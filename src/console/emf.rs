@@ -20,22 +20,22 @@ pub(super) const MARKDOWN: &str = "
 
 With `METRICS_EMF=on` a line in CloudWatch's embedded metric format goes to stderr once a minute,
 and one at the end. In a log group of CloudWatch Logs it becomes metrics in the namespace
-`Sparkwise` with the dimension `HostId`, which is `SPARKPLUG_HOST_ID`. Counts are those since the
-line before.
+`Sparkwise` with the dimension `HostId`, which is `SPARKPLUG_HOST_ID`. Counts are
+deltas since the previous line.
 
 | Metric | Unit | Meaning |
 |---|---|---|
-| `Ready` | None | 1 if the bridge does what it is for, else 0; the reasons stand beside it in `notReady` |
-| `Degraded` | Count | servers, machines, models and assets that something is wrong with although the bridge works; the reasons stand beside it in `degraded` |
-| `OldestValueAgeSeconds` | Seconds | age of the value that has waited longest |
-| `ValuesRead` | Count | values that came in |
-| `ValuesDelivered` | Count | points that SiteWise has taken |
-| `ValuesWaiting` | Count | points not decided yet |
-| `ValuesLost` | Count | values given up for lack of room or because SiteWise's rate for one property was passed; MQTT messages dropped count as one each |
-| `DeadLetters` | Count | values that SiteWise refused or would refuse |
-| `Throttled` | Count | answers that told to go slower |
+| `Ready` | None | 1 if the bridge is ready, else 0; the reasons are in `notReady` on the same line |
+| `Degraded` | Count | MQTT servers, machines, models and assets with a problem while the bridge is ready; the reasons are in `degraded` on the same line |
+| `OldestValueAgeSeconds` | Seconds | age of the oldest queued value |
+| `ValuesRead` | Count | values received |
+| `ValuesDelivered` | Count | points that SiteWise has accepted |
+| `ValuesWaiting` | Count | points queued or in flight |
+| `ValuesLost` | Count | values dropped because the outbox was full or damaged, or because SiteWise's rate limit of one property was exceeded; dropped MQTT messages count as one each |
+| `DeadLetters` | Count | dead letters: values that SiteWise rejected or would reject |
+| `Throttled` | Count | throttled responses |
 | `BilledMessages` | Count | messages that SiteWise bills |
-| `AssetsLive` | Count | assets that are usable |
+| `AssetsLive` | Count | assets that are ACTIVE |
 ";
 
 /// What the line before has counted.

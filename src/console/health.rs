@@ -93,20 +93,20 @@ impl fmt::Display for NotReady {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting(why) => write!(f, "starting: {why}"),
-            Self::Ending => f.write_str("the process is ending"),
-            Self::Silent => f.write_str("the engine does not answer in time"),
+            Self::Ending => f.write_str("the process is shutting down"),
+            Self::Silent => f.write_str("the engine does not respond in time"),
             Self::NotConnected { url, trouble: None } => write!(f, "{url} is not connected yet"),
             Self::NotConnected { url, trouble: Some(why) } => {
                 write!(f, "{url} is not connected: {why}")
             }
             Self::Foreign { url, topic } => {
-                write!(f, "{url} brings topics like {topic:?}: {FOREIGN}")
+                write!(f, "{url} delivers topics like {topic:?}: {FOREIGN}")
             }
-            Self::NotLearned => f.write_str("SiteWise has not told yet what it has"),
+            Self::NotLearned => f.write_str("the initial sync with SiteWise is not complete yet"),
             Self::SiteWiseAway(said) => write!(
                 f,
-                "SiteWise does not answer, denies access, or somebody else answers in its place: \
-                 values wait{}{said}",
+                "SiteWise is unreachable, denies access, or something else answers in its place: \
+                 values are queued{}{said}",
                 if said.is_empty() { "" } else { "; " }
             ),
         }

@@ -55,7 +55,7 @@ impl std::fmt::Debug for Look<'_> {
 
 /// What is to be done about a server that brings other topics than were subscribed.
 pub(super) const FOREIGN: &str =
-    "none of Sparkplug's comes; RabbitMQ needs its setting `mqtt.sparkplug = true`";
+    "no Sparkplug topic arrives; RabbitMQ needs its setting `mqtt.sparkplug = true`";
 
 impl Look<'_> {
     /// Each server, with a topic that it brings where it brings none of Sparkplug's.

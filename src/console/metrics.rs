@@ -101,20 +101,26 @@ fn labels(label: Label, snapshot: &Snapshot) -> Box<dyn Iterator<Item = String>>
 /// `docs/metrics.md`.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Metrics\n\n\
-         <!-- Made from src/console/metrics/ by a test: UPDATE=1 cargo test metrics -->\n\n\
-         `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. Counters\n\
-         begin at zero with the process. A label takes the listed words and no others, so the\n\
-         number of series is fixed.\n\n\
-         Values that came in: `read = points + refused by the twin + dropped + held`. Points, with\n\
-         those that the bridge made itself: `delivered + refused + discarded + waiting`.\n\n\
-         | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
+        "# Metrics\n\
+         \n\
+         <!-- Made from src/console/metrics/ by a test: UPDATE=1 cargo test metrics -->\n\
+         \n\
+         `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. \
+         Counters\n\
+         start at zero with the process. A label takes only the listed values, so the number of\n\
+         series is fixed.\n\
+         \n\
+         Values received: `read = points + refused by the twin + dropped + held`. Points, with\n\
+         those that the bridge generated: `delivered + refused + discarded + waiting`.\n\
+         \n\
+         | Metric | Kind | Label | Meaning |\n\
+         |---|---|---|---|\n",
     );
     for Metric { name, kind, help, label, .. } in TABLE {
         let label = match label {
             Label::None => String::new(),
             Label::Words(name, words) => format!("`{name}`: {}", words().join(", ")),
-            Label::Server => "`server`: place in `MQTT_URL`, the first is 0".to_owned(),
+            Label::Server => "`server`: index in `MQTT_URL`, starting at 0".to_owned(),
         };
         let help = help.replace('|', "\\|");
         let _ = writeln!(out, "| `{name}` | {} | {label} | {help} |", kind.word());

@@ -13,10 +13,10 @@ const ANSWER: u64 = 4_096;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// Nobody could know where it listens.
-    #[error("CONSOLE_ADDR is off or has port 0: there is nothing to ask")]
+    #[error("CONSOLE_ADDR is off or has port 0: no address to check")]
     Nowhere,
     /// It cannot be reached.
-    #[error("{0} does not answer: {1}")]
+    #[error("{0} does not respond: {1}")]
     Unreachable(SocketAddr, io::Error),
     /// It says that it does not live.
     #[error("{0}")]

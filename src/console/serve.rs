@@ -38,7 +38,7 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// Answers until `end` is cancelled.
 pub async fn serve(listener: Listener, questions: Questions, end: CancellationToken) {
     let Listener { listener, guard, addr } = listener;
-    info!(console.addr = %addr, "the console is at http://{addr}");
+    info!(server.address = %addr, "console listening on http://{addr}");
     let routes = Arc::new(Routes::new(guard, questions));
     let mut tasks = JoinSet::new();
     let mut oldest: VecDeque<AbortHandle> = VecDeque::new();
@@ -69,7 +69,7 @@ async fn accept(listener: &TcpListener) -> TcpStream {
         match listener.accept().await {
             Ok((stream, _)) => return stream,
             Err(error) => {
-                debug!(%error, "a connection to the console was not accepted: {error}");
+                debug!(%error, "cannot accept a connection to the console: {error}");
                 sleep(PAUSE).await;
             }
         }

@@ -394,7 +394,7 @@ fn reason(value: &Value, fault: &Fault) -> String {
                 true => "; TWIN_INT64=string carries large integers as text",
                 false => "",
             };
-            format!("{}; SiteWise may take no number past 1e10{remedy}", fault.message)
+            format!("{}; SiteWise may not accept numbers past ±1e10{remedy}", fault.message)
         }
         _ => fault.message.clone(),
     }

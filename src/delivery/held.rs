@@ -26,7 +26,7 @@ impl Held {
     /// Why a value of this property was never taken.
     pub(super) fn reason_at_end(&self, stream: Stream, why: Option<FaultKind>) -> String {
         let end = match why {
-            Some(FaultKind::Denied) => "denied until it was too old",
+            Some(FaultKind::Denied) => "access denied until the value was too old",
             _ => "not delivered within seven days",
         };
         match self.0.get(&stream) {

@@ -117,11 +117,11 @@ impl Connection {
             let failure = match end {
                 End::Failed(failure) => failure,
                 End::Closed => {
-                    info!(mqtt.server = %self.url, "disconnected from {}", self.url);
+                    info!(server.address = %self.url, "disconnected from {}", self.url);
                     return;
                 }
                 End::Abandoned => {
-                    warn!(mqtt.server = %self.url, "{} did not acknowledge the last messages in time", self.url);
+                    warn!(server.address = %self.url, "{} did not acknowledge the last messages in time", self.url);
                     return;
                 }
             };
@@ -129,15 +129,17 @@ impl Connection {
             let reason = failure.explain(&self.url);
             figures.set_trouble(Some(&reason));
             if announced {
-                warn!(mqtt.server = %self.url, error = %failure, "lost {}: {reason}", self.url);
+                warn!(server.address = %self.url, error = %failure, "connection to {} lost: \
+                                                                     {reason}", self.url);
                 select! {
                     () = inbox.disconnected(reason.clone()) => {}
                     () = shutdown.cancelled() => return,
                 }
             } else if reported.as_ref() != Some(&reason) {
-                warn!(mqtt.server = %self.url, error = %failure, "not connected: {reason}; trying on");
+                warn!(server.address = %self.url, error = %failure, "not connected: {reason}; \
+                                                                     retrying with backoff");
             } else {
-                debug!(mqtt.server = %self.url, error = %failure, "still not connected: {reason}");
+                debug!(server.address = %self.url, error = %failure, "still not connected: {reason}");
             }
             reported = Some(reason);
             if !wait(pause, &mut outbound, &shutdown).await {

@@ -32,7 +32,9 @@ impl Failure {
                 filters.join(", ")
             ),
             Self::Unanswered => "the server does not answer the subscriptions".to_owned(),
-            Self::Stuck => "the server does not take what is sent".to_owned(),
+            Self::Stuck => {
+                "the connection is stalled: the server does not read what is sent".to_owned()
+            }
         }
     }
 }
@@ -56,7 +58,7 @@ fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
         }
         ConnectionError::MqttState(StateError::ConnectionAborted) => closed(),
         ConnectionError::MqttState(StateError::Deserialization(error)) => {
-            format!("{url} sent what is not MQTT ({error}): check scheme and port in MQTT_URL")
+            format!("{url} does not speak MQTT ({error}): check scheme and port in MQTT_URL")
         }
         ConnectionError::Websocket(error) => {
             format!("no WebSocket at {url} ({error}): check scheme, port and path in MQTT_URL")
@@ -74,7 +76,7 @@ fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
 fn explain_io(error: &io::Error, url: &ServerUrl) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
-            format!("nobody listens at {url}: check MQTT_URL, and that the server runs")
+            format!("connection refused by {url}: check MQTT_URL, and that the server runs")
         }
         io::ErrorKind::ConnectionReset
         | io::ErrorKind::UnexpectedEof
@@ -100,7 +102,7 @@ fn explain_refusal(code: ConnectReturnCode) -> String {
         ConnectReturnCode::BadClientId => "the server refuses the client identifier: set another in MQTT_CLIENT_ID",
         ConnectReturnCode::RefusedProtocolVersion => "the server does not speak MQTT 3.1.1",
         ConnectReturnCode::ServiceUnavailable => "the server says that it is unavailable",
-        ConnectReturnCode::Success => "the server accepted the connection and yet did not",
+        ConnectReturnCode::Success => "the server refused the connection with a success code",
     }
     .to_owned()
 }
@@ -109,13 +111,14 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
     match error {
         rustls::Error::InvalidCertificate(CertificateError::UnknownIssuer) => {
             format!(
-                "the certificate of {url} comes from an authority that is not trusted here: set MQTT_CA"
+                "the certificate of {url} is signed by an authority that is not trusted: set \
+                 MQTT_CA"
             )
         }
         // Two authorities of one name: one was made anew, say.
         rustls::Error::InvalidCertificate(CertificateError::BadSignature) => {
             format!(
-                "the certificate of {url} comes from an authority that is not trusted here, though \
+                "the certificate of {url} is signed by an authority that is not trusted, although \
                  one of the same name is: set MQTT_CA"
             )
         }
@@ -184,7 +187,7 @@ impl fmt::Display for Failure {
             Self::Client(error) => error.fmt(f),
             Self::Refused(_) => f.write_str("subscription refused"),
             Self::Unanswered => f.write_str("subscriptions unanswered"),
-            Self::Stuck => f.write_str("requests not taken"),
+            Self::Stuck => f.write_str("requests stalled"),
         }
     }
 }

@@ -82,7 +82,8 @@ impl Template {
             Ok(Self { options, ..self.clone() })
         });
         made.unwrap_or_else(|reason| {
-            warn!(mqtt.server = %url, "{reason}; what was read before is used for {url}");
+            warn!(server.address = %url, "{reason}; the version read before stays in use for \
+                                          {url}");
             self.clone()
         })
     }

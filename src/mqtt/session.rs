@@ -239,7 +239,7 @@ impl Session<'_> {
         progress.deadline = None;
         let connected = Inbound::Connected { server: self.server, session_time: progress.time };
         if self.inbox.announce(connected) {
-            info!(mqtt.server = %self.url, "connected to {}", self.url);
+            info!(server.address = %self.url, "connected to {}", self.url);
             progress.phase = Phase::Open;
         } else {
             progress.phase = Phase::Announcing;
@@ -270,7 +270,10 @@ impl Session<'_> {
     ) -> Result<(), End> {
         progress.born |= self.filters.first() == Some(&message.topic);
         if !progress.born {
-            debug!(mqtt.topic = message.topic, "dropped a message of an earlier session");
+            debug!(
+                messaging.destination.name = message.topic,
+                "dropped an outgoing message of an earlier session"
+            );
             return Ok(());
         }
         let qos = match message.qos {

@@ -38,7 +38,7 @@ pub struct Line<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotALine {
     /// There is no topic.
-    #[error("there is no topic")]
+    #[error("the line has no topic")]
     NoTopic,
     /// The payload is neither hex nor base64.
     #[error("the payload is neither hex nor base64")]
@@ -189,7 +189,9 @@ impl Told {
     pub(super) fn is_full(&self) -> bool {
         let full = self.parts >= PARTS;
         if full {
-            warn!("so many metrics and values came that the plan counts no more of them");
+            warn!(
+                "the plan's limit of metrics and values is reached: further ones are not counted"
+            );
         }
         full
     }

@@ -70,7 +70,7 @@ pub(super) async fn listen(
                 host.handle_disconnected(ServerId(server), now);
             }
             Some(Inbound::Oversized { server, topic, size, retain }) => {
-                warn!("a message on {topic} was left out: its packet has {size} bytes");
+                warn!("skipped a message on {topic}: its packet has {size} bytes");
                 host.handle_oversized(ServerId(server), &topic, retain, now);
             }
             Some(Inbound::Message { server, topic, payload, retain, .. }) => {
@@ -82,7 +82,10 @@ pub(super) async fn listen(
                 Output::Publish(publish) => {
                     let server = servers.get(usize::from(publish.server.0));
                     if let Some(server) = server.filter(|_| is_rebirth(&publish.message)) {
-                        info!(mqtt.topic = publish.message.topic, "asking for a birth");
+                        info!(
+                            messaging.destination.name = publish.message.topic,
+                            "requesting a rebirth"
+                        );
                         // A full queue asks later.
                         let _ = server.try_send(publish.message);
                     }

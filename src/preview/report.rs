@@ -109,7 +109,7 @@ impl Report {
             twin.plan().problems().map(|(what, why)| (what.to_owned(), why.to_owned())).collect();
         conflicts.extend(twin.capped().map(|(machine, cap, lost)| {
             let (variable, remedy) = (cap.variable(), cap.remedy());
-            let why = format!("past {variable}: no room for `{}`; {remedy}", lost.example);
+            let why = format!("exceeds {variable}: `{}` would be dropped; {remedy}", lost.example);
             (machine.to_string(), why)
         }));
         conflicts.extend(found.iter().map(|(what, words)| (what.clone(), (*words).to_owned())));

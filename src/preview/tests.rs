@@ -278,7 +278,7 @@ async fn edge_nodes_that_disagree_about_a_unit_are_a_conflict() {
     let report = planned(&lines, FakeSiteWise::default()).await;
     let [(what, why)] = report.conflicts.as_slice() else { panic!("{report}") };
     assert_eq!(what, "Nordsee/gw2 gives Pump/Speed the unit \"1/min\", Nordsee/gw1 gave \"rpm\"");
-    assert!(why.contains("let the edge nodes agree"), "{why}");
+    assert!(why.contains("make the edge nodes agree"), "{why}");
 }
 
 #[test]
@@ -319,7 +319,7 @@ async fn what_has_no_place_in_the_tree_is_foretold_by_name() {
     assert!(text.contains("+ 1 of gw (edge node), more: gw, more\n"), "{text}");
     for (what, why) in &report.conflicts {
         assert!(what.starts_with("place of asset Nordsee/gw/D"), "{what}: {why}");
-        assert!(why.contains("100 models a tree"), "{what}: {why}");
+        assert!(why.contains("100 models in a tree"), "{what}: {why}");
     }
     // The gateway under its group, its further levels, and all devices but those that are named.
     let levels = text.matches("+ 1 of gw (edge node), more").count();

@@ -18,12 +18,12 @@ impl fmt::Display for Report {
         let Heard { nodes, devices, unborn } = &self.heard;
         writeln!(
             f,
-            "Heard the births of {} and {}.",
+            "Received the births of {} and {}.",
             count(*nodes, "edge node"),
             count(*devices, "device")
         )?;
         if !unborn.is_empty() {
-            writeln!(f, "Without a birth, and so without a plan: {}", names(unborn))?;
+            writeln!(f, "No birth received, so not part of the plan: {}", names(unborn))?;
         }
         self.write_changes(f)?;
         if !self.shared.is_empty() {
@@ -71,7 +71,7 @@ impl Report {
                 writeln!(f, "      {} of these in composite models", model.in_composites)?;
             }
             if !model.places.is_empty() {
-                writeln!(f, "      + places for assets of {}", names(&model.places))?;
+                writeln!(f, "      + hierarchies for assets of {}", names(&model.places))?;
             }
         }
         if !self.assets.is_empty() {
@@ -82,33 +82,37 @@ impl Report {
         }
         if self.units > 0 {
             let units = count(self.units, "unit");
-            writeln!(f, "  + {units} of single assets, other than their models'")?;
+            writeln!(f, "  + {units} set on single assets, different from their models'")?;
         }
         let models = count(self.models.len(), "model");
         let assets = count(self.assets.iter().map(|(_, names)| names.len()).sum(), "asset");
         let places = count(self.associations, "association");
         writeln!(
             f,
-            "\n{models}, {assets} and {places}: {} at the account's rates.",
+            "\n{models}, {assets} and {places}: {} at the account's rate limits.",
             Span(self.takes)
         )
     }
 
     fn write_cost(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(cost) = &self.cost else {
-            return writeln!(f, "\nThe capture has no times: what ingest costs cannot be told.");
+            return writeln!(
+                f,
+                "\nThe capture has no timestamps: the cost of ingest cannot be estimated."
+            );
         };
         let listened = Span(cost.listened);
         let Some(monthly) = cost.monthly() else {
             let heard = count(usize::try_from(cost.values).unwrap_or(usize::MAX), "value");
             return writeln!(
                 f,
-                "\n{heard} within {listened}: too little to tell what ingest costs."
+                "\n{heard} within {listened}: too little to estimate the cost of ingest."
             );
         };
         writeln!(
             f,
-            "\nIngest, from {:.1} values a second heard for {listened}, in messages of 30 days:",
+            "\nIngest at {:.1} values a second, measured for {listened}, in billed messages per \
+             30 days:",
             cost.rate()
         )?;
         for (linger, messages) in LINGERS.iter().zip(monthly) {

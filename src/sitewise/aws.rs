@@ -375,8 +375,7 @@ async fn ask_for_account(
         message: format!("learn the AWS account and region: {why}"),
     };
     let region = config.region().ok_or_else(|| denied("no region"))?;
-    let provider =
-        config.credentials_provider().ok_or_else(|| denied("no source of credentials"))?;
+    let provider = config.credentials_provider().ok_or_else(|| denied("no credentials found"))?;
     let credentials =
         provider.provide_credentials().await.map_err(|error| fault::of_credentials(&error))?;
     let account = match credentials.account_id() {
@@ -387,7 +386,7 @@ async fn ask_for_account(
             .await
             .map_err(|error| fault::of_call("ask STS for the AWS account", &error))?
             .account
-            .ok_or_else(|| denied("STS answered without an account"))?,
+            .ok_or_else(|| denied("the answer of STS has no account"))?,
     };
     Ok((account, region.as_ref().to_owned()))
 }

@@ -43,7 +43,7 @@ pub enum BdSeq {
 
 /// A word that is no way to check bdSeq.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is none of strict, verify, off")]
+#[error("{0:?} is not one of strict, verify, off")]
 pub struct UnknownBdSeq(String);
 
 impl std::str::FromStr for BdSeq {

@@ -7,17 +7,18 @@ use super::findings::Finding;
 pub const fn rule(finding: Finding) -> Option<&'static str> {
     Some(match finding {
         Finding::TooLarge => {
-            "a payload may have 16 MiB and 500,000 parts once it is inflated, its packet \
-             MQTT_MAX_PACKET: the whole message is left out; send less at once"
+            "the limits are 16 MiB and 500,000 fields of a decompressed payload, and \
+             MQTT_MAX_PACKET of a packet: the whole message is skipped; send less at once"
         }
-        Finding::TooManyNodes => "20,000 edge nodes are remembered: what others say is left out",
+        Finding::TooManyNodes => "the limit is 20,000 edge nodes: messages of others are skipped",
         Finding::TooManyDevices => {
-            "an edge node may have 10,000 devices: those that are born later are left out"
+            "the limit is 10,000 devices of an edge node: those born later are skipped"
         }
         Finding::TooManyLeaves => {
-            "a birth may have 100,000 metrics, templates 16 levels, all births 5,000,000 metrics: \
-             those at its end are left out; until it is known what SiteWise has, \
-             births of 1,000,000 metrics are held: the largest of who said nothing since go first"
+            "the limits are 100,000 metrics of a birth, 16 levels of templates and 5,000,000 \
+             metrics of all births: the last ones are skipped; until the initial sync with \
+             SiteWise is complete, births with 1,000,000 metrics are buffered: the largest of \
+             silent senders are dropped first"
         }
         _ => return None,
     })

@@ -26,13 +26,13 @@ const ALGORITHM: &str = "algorithm";
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum DecodeError {
     /// No protobuf of this schema.
-    #[error("the payload is no Sparkplug B protobuf")]
+    #[error("the payload is not Sparkplug B protobuf")]
     Malformed,
     /// More bytes or more parts than are taken.
     #[error("the payload is too large")]
     TooLarge,
     /// A compressed payload without a body, of an unknown algorithm, or damaged.
-    #[error("the compressed payload cannot be inflated")]
+    #[error("the compressed payload cannot be decompressed")]
     Compression,
     /// A compressed payload within a compressed payload.
     #[error("the payload is compressed twice")]

@@ -103,7 +103,7 @@ impl Reasons {
 
 /// A word that is no reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{word:?} is no reason for a rebirth: auto, off, or some of {reasons}")]
+#[error("{word:?} is not a reason for a rebirth: write auto, off, or some of {reasons}")]
 pub struct UnknownReason {
     word: String,
     reasons: String,

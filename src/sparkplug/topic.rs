@@ -57,7 +57,7 @@ pub enum TopicError {
     #[error("the topic is of another namespace")]
     Namespace,
     /// A word that is no kind of message, or one that does not go with this many levels.
-    #[error("the topic has no kind of message that goes with its levels")]
+    #[error("the topic's message type does not match its levels")]
     Verb,
     /// Too few or too many levels.
     #[error("the topic has too few or too many levels")]

@@ -50,13 +50,13 @@ pub struct DataSet {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// The value stands in an arm that does not belong to its datatype.
-    #[error("the value's arm does not belong to its datatype")]
+    #[error("the value's field does not match its datatype")]
     Mismatch,
     /// An integer does not fit the declared width.
     #[error("the integer does not fit its datatype")]
     OutOfRange,
     /// An array's bytes do not divide into elements.
-    #[error("the bytes are no array of this datatype")]
+    #[error("the bytes are not an array of this datatype")]
     NoArray,
     /// A data set whose columns, types and rows do not agree.
     #[error("the data set's columns, types and rows do not agree")]

@@ -40,10 +40,10 @@ impl Cap {
         match self {
             Self::Models => "raise it, or let devices of one kind share a model with TWIN_KINDS",
             Self::Properties => {
-                "raise it up to 5000, leave out what needs no twin with SPARKPLUG_EXCLUDE, or make \
-                 assets of its folders with TWIN_RULES"
+                "raise it up to 5000, exclude what needs no twin with SPARKPLUG_EXCLUDE, or group \
+                 its folders into assets with TWIN_RULES"
             }
-            Self::Assets => "raise it, or leave out what needs no twin with SPARKPLUG_EXCLUDE",
+            Self::Assets => "raise it, or exclude what needs no twin with SPARKPLUG_EXCLUDE",
         }
     }
 

@@ -141,8 +141,9 @@ impl Held {
         std::mem::take(&mut self.given_up).into_iter().map(|Source { edge, device }| {
             let of = device.as_deref().unwrap_or("the node");
             let example = format!(
-                "the birth of {of} is given up: births of {MOST} metrics, members and properties \
-                 are held until it is known what SiteWise has; it is asked again then"
+                "the birth of {of} is dropped: at most {MOST} metrics, members and properties of \
+                 births are buffered until the initial sync with SiteWise is complete; a rebirth \
+                 is requested then"
             );
             Output::Found { edge, finding: Finding::TooManyLeaves, example }
         })

@@ -51,8 +51,8 @@ impl Kinds {
             if let Some(first) = kinds.iter().find(|first| first.covers(&kind)) {
                 let first = &first.text;
                 return Err(format!(
-                    "has a kind `{text}` that is never used, since `{first}` before it takes the \
-                     same addresses: put the narrower pattern first"
+                    "has a kind `{text}` that is never used, since `{first}` before it matches \
+                     the same addresses: put the more specific pattern first"
                 ));
             }
             kinds.push(kind);
@@ -83,7 +83,7 @@ impl Kind {
             return Err("without `=>` between pattern and model".to_owned());
         };
         if arrows.next().is_some() {
-            return Err("with two `=>`: a comma or line end stands between kinds".to_owned());
+            return Err("with two `=>`: separate kinds by a comma or line end".to_owned());
         }
         let levels: Vec<Vec<Symbol>> =
             split(trim(pattern), &['/']).map(symbols).collect::<Result<_, _>>()?;
@@ -92,8 +92,8 @@ impl Kind {
         }
         if levels.len() != NODE && levels.len() != DEVICE {
             return Err(format!(
-                "with {} levels in its pattern: group/node names edge nodes, group/node/device \
-                 names devices",
+                "with {} levels in its pattern: write group/node for edge nodes, \
+                 group/node/device for devices",
                 levels.len()
             ));
         }
@@ -208,7 +208,7 @@ fn symbols(level: &str) -> Result<Vec<Symbol>, String> {
     while let Some(c) = chars.next() {
         symbols.push(match c {
             '*' if symbols.last() == Some(&Symbol::Many) => {
-                return Err("with `**`: a star never crosses a slash".to_owned());
+                return Err("with `**`: a star stays within one level".to_owned());
             }
             '*' => Symbol::Many,
             '?' => Symbol::One,
@@ -231,8 +231,7 @@ fn words(text: &str) -> Result<String, String> {
 
 fn escaped(c: Option<char>) -> Result<char, String> {
     c.filter(|c| ESCAPED.contains(c)).ok_or_else(|| {
-        "with a backslash that does not stand before a comma, *, ?, =, blank or backslash"
-            .to_owned()
+        "with a backslash that is not followed by a comma, *, ?, =, blank or backslash".to_owned()
     })
 }
 

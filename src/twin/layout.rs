@@ -127,7 +127,7 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         .inspect_err(|cap| world.capped.meet(*cap, || format!("the asset of {}", birth.source)))?;
     if presence.online.and(presence.last_birth).and(presence.last_death).is_none() {
         let source = &birth.source;
-        world.capped.meet(Cap::Properties, || format!("what tells whether {source} is alive"));
+        world.capped.meet(Cap::Properties, || format!("the presence of {source}"));
     }
     define_pass(world, config, birth, Pass::Members);
     let mut laying = Laying {

@@ -60,8 +60,8 @@ impl Rules {
             if let Some(first) = rules.iter().find(|first| first.covers(&rule)) {
                 let first = &first.text;
                 return Err(format!(
-                    "has a rule `{text}` that is never used, since `{first}` before it takes the \
-                     same metrics: put the narrower rule first"
+                    "has a rule `{text}` that is never used, since `{first}` before it matches \
+                     the same metrics: put the more specific rule first"
                 ));
             }
             rules.push(rule);

@@ -20,8 +20,8 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::text::shown;
 use crate::time::{Clocks, Now, Timestamp};
 
-const OUT_OF_WINDOW: &str = "its time is not within seven days back and five minutes ahead";
-const TOO_LONG: &str = "its JSON is longer than a string in SiteWise may be";
+const OUT_OF_WINDOW: &str = "its timestamp is more than seven days old or five minutes ahead";
+const TOO_LONG: &str = "its JSON is longer than SiteWise's limit of a string";
 const OTHER_TYPE: &str = "it is not of the type that its birth declared";
 
 /// Makes points of values.
@@ -255,8 +255,8 @@ impl Writer {
     fn changed_template(&mut self, source: &Source, asset: AssetIx, template: &str) {
         let asset = self.world.assets.get(asset);
         let example = format!(
-            "{} is of the template {template} now, but its asset keeps the model {}: to have \
-             another, delete the asset in SiteWise and restart Sparkwise",
+            "{} has the template {template} now, but its asset keeps the model {}: to change it, \
+             delete the asset in SiteWise and restart Sparkwise",
             asset.address,
             self.world.models.get(asset.model).name,
         );

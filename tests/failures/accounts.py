@@ -1,4 +1,4 @@
-"""What the bridge says at its end of every value it has read."""
+"""What the bridge logs at shutdown about every value it has read."""
 
 import json
 from collections import Counter
@@ -15,7 +15,7 @@ class Accounts:
         self.given_up: dict[str, Counter[str]] = {}
         for line in lines:
             if "values.count" in line:
-                reasons = self.given_up.setdefault(line["became"], Counter())
+                reasons = self.given_up.setdefault(line["outcome"], Counter())
                 reasons[line["reason"]] += line["values.count"]
 
     def __getitem__(self, name: str) -> Any:

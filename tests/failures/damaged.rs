@@ -190,7 +190,7 @@ async fn what_can_be_read_of_a_damaged_outbox_is_delivered_and_the_rest_counted(
     assert!(used < IDLE, "{used} of a core burns");
 
     let log = bridge.terminate().await;
-    let told = log.iter().filter(|line| line.contains("could not be read and are lost")).count();
+    let told = log.iter().filter(|line| line.contains("were unreadable and are lost")).count();
     assert_eq!(told, 1, "{log:#?}");
     assert!(!log.iter().any(|line| line.contains("do not balance")), "{log:#?}");
     println!("{delivered} of {} delivered, {unreadable} counted as unreadable", owed.len());

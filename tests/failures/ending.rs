@@ -32,12 +32,13 @@ async fn a_second_signal_ends_at_once_and_says_what_is_left() {
         pause.tick().await;
     }
     bridge.signal("INT").await;
-    while !bridge.log().await.iter().any(|line| line.contains("ending:")) {
+    while !bridge.log().await.iter().any(|line| line.contains("shutting down:")) {
         pause.tick().await;
     }
     let second = Instant::now();
     let log = bridge.terminate().await;
     assert!(second.elapsed() < Duration::from_secs(10), "it took {:?}", second.elapsed());
-    let last = log.iter().find(|line| line.contains("ended at once")).expect("it says nothing");
+    let last =
+        log.iter().find(|line| line.contains("stopped immediately")).expect("it says nothing");
     assert!(last.contains("values that were only in memory"), "{last}");
 }

@@ -95,12 +95,12 @@ async fn what_came_while_the_disk_was_full_outlives_a_kill_after_it() {
     let filler = disk.path().join("filler");
     let mut file = fs::File::create(&filler).unwrap();
     while file.write_all(&[0; 4_096]).is_ok() {}
-    logged(&bridge, "the outbox cannot be written").await;
+    logged(&bridge, "cannot write the outbox").await;
     // It stays full while values come.
     tokio::time::sleep_until((Instant::now() + Duration::from_secs(2)).into()).await;
     drop(file);
     fs::remove_file(&filler).unwrap();
-    logged(&bridge, "the outbox is written again").await;
+    logged(&bridge, "the outbox is writable again").await;
     // All that came is saved, also what delivery has: no more is in memory alone than comes in a
     // second.
     let until = Instant::now() + PATIENCE;

@@ -22,8 +22,8 @@ impl<S: SiteWise> Engine<S> {
         let told = told.map_err(|_| Error::Task("quotas"))?;
         let Some(told) = told else { return Ok(()) };
         let told = told.unwrap_or_else(|fault| {
-            info!(error = %fault, "the account's quotas are not known, those that AWS gives at first \
-                   are kept to: allow servicequotas:ListServiceQuotas, or set INGEST_* and TWIN_*");
+            info!(error = %fault, "cannot read the account's quotas, using AWS's defaults: allow \
+                                   servicequotas:ListServiceQuotas, or set INGEST_* and TWIN_*");
             Quotas::default()
         });
         self.quotas_told = told != Quotas::default();
@@ -50,16 +50,16 @@ impl<S: SiteWise> Engine<S> {
         self.bridge.handle_clocks(clocks);
         match (clocks, self.clock.ahead()) {
             (Clocks::Differ, 0) => warn!(
-                "this machine's clock was set while the bridge ran: until SiteWise has told the \
-                 time, nothing is refused for its time"
+                "this host's clock was changed while the bridge ran: until SiteWise's next answer \
+                 shows its time, no value is rejected here for its timestamp"
             ),
             (Clocks::Differ, ahead) => warn!(
-                clock.ahead_milliseconds = ahead,
-                "this machine's clock is {}: set it; meanwhile SiteWise's time is used, and \
-                 nothing is refused for its time but by SiteWise",
+                clock.offset_ms = ahead,
+                "this host's clock is {}: synchronize it (NTP); meanwhile SiteWise's time is \
+                 used, and only SiteWise rejects values for their timestamps",
                 degraded::off(ahead)
             ),
-            (Clocks::Agree, _) => info!("this machine's clock agrees with SiteWise's again"),
+            (Clocks::Agree, _) => info!("this host's clock agrees with SiteWise's again"),
         }
     }
 
@@ -73,13 +73,14 @@ impl<S: SiteWise> Engine<S> {
             self.learning = Learning::Done;
             let sitewise = Arc::clone(&self.sitewise);
             self.quotas.spawn(async move { sitewise.quotas().await });
-            info!("what SiteWise has is known: values go from here on");
+            info!("initial sync with SiteWise complete: delivering values");
         } else if self.learning == Learning::Begun && twin.counts().dropped(Dropped::Unlearned) > 0
         {
             self.learning = Learning::Full;
             warn!(
-                "values are lost: so many came before it is known what SiteWise has that no more \
-                 are kept; of each node and device the latest birth stays"
+                "values are being dropped: the buffer for values that arrive before the initial \
+                 sync with SiteWise is full; the latest birth of each edge node and device is \
+                 kept"
             );
         }
     }

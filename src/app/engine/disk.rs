@@ -50,8 +50,8 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn note_full(&mut self, now: Now) {
         if !self.is_full(now) {
             warn!(
-                "the outbox is full, values are lost: OUTBOX_MAX_BYTES is met; the oldest history \
-                 goes first, then births, then what is live"
+                "the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: the oldest \
+                 history first, then values from births, then live values"
             );
         }
         self.full_at = Some(now.instant);

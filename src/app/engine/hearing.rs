@@ -44,7 +44,10 @@ impl<S: SiteWise> Engine<S> {
             self.bridge.handle_disconnected(ServerId(server), now);
         }
         if count > 0 {
-            info!("{count} messages that were read before SiteWise was reached are followed now");
+            info!(
+                "replaying {count} messages that were stored on disk before SiteWise was first \
+                 reached"
+            );
         }
         self.heard = count > 0;
     }

@@ -13,9 +13,12 @@ use crate::twin::caps::Cap;
 /// What goes first where a cap is met.
 const fn first(cap: Cap) -> &'static str {
     match cap {
-        Cap::Models => "whose model is there has all that it had, the others are alive",
-        Cap::Properties => "presence comes first, then measurements, then attributes",
-        Cap::Assets => "whose asset is there keeps it",
+        Cap::Models => {
+            "machines whose model exists keep all they had, the others only show whether they are \
+             online"
+        }
+        Cap::Properties => "presence has priority, then measurements, then attributes",
+        Cap::Assets => "existing assets stay",
     }
 }
 
@@ -23,23 +26,24 @@ const fn first(cap: Cap) -> &'static str {
 pub(super) fn disk(change: &Change) {
     match change {
         Change::Refused(reason) => error!(
-            "the outbox cannot be written: {reason}; values wait in memory alone until it can"
+            "cannot write the outbox: {reason}; values are queued in memory only, and writing is \
+             retried"
         ),
         Change::Unreadable(reason) => error!(
-            "the outbox cannot be read: what lies there is damaged: {reason}; what can be read is \
-             being saved, and values wait in memory alone until it is"
+            "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued \
+             in memory only"
         ),
         Change::Lost(points) => warn!(
             outbox.unreadable = points,
-            "{points} values in the outbox could not be read and are lost; what was damaged is \
-             kept in OUTBOX_DIR: see `sparkwise outbox check`, and look after the disk"
+            "{points} values in the outbox were unreadable and are lost; the damaged files are \
+             kept in OUTBOX_DIR: run `sparkwise outbox check`, and check the disk"
         ),
         Change::Deaf => warn!(
-            "what is read before SiteWise is reached has no room on the outbox's disk any more: \
-             from here on it is in memory alone; raise OUTBOX_MAX_BYTES or look at the disk"
+            "no room on disk for messages that arrive before SiteWise is first reached: further \
+             ones are kept in memory only; raise OUTBOX_MAX_BYTES or free disk space"
         ),
-        Change::Behind => warn!("the outbox's disk is too slow: values wait in memory alone"),
-        Change::Well => info!("the outbox is written again"),
+        Change::Behind => warn!("the outbox's disk is too slow: values are queued in memory only"),
+        Change::Well => info!("the outbox is writable again"),
         Change::Full => {}
     }
 }
@@ -50,8 +54,9 @@ pub(super) fn held(stream: Stream, names: (Option<&str>, Option<&str>), reason: 
     warn!(
         sitewise.asset_id = %stream.asset,
         sitewise.property_id = %stream.property,
-        "values of {asset} / {property}, and perhaps of more of its properties, are not taken while \
-         others are: {reason}; they wait and are tried ever rarer, to once an hour; {}",
+        "SiteWise does not accept values of {asset} / {property}, and perhaps of other properties \
+         of this asset, while it accepts others: {reason}; they stay queued and are retried with \
+         backoff, up to an hour apart; {}",
         degraded::HELD_REMEDY
     );
 }
@@ -73,26 +78,26 @@ pub(super) fn tell(output: Output) {
             }
         }
         Output::Grouped(edge) => info!(
-            sparkplug.edge = %edge,
-            "{edge} sends flat metrics: TWIN_RULES made assets of them, without the \
-             parameters and definitions that such a stream does not carry"
+            sparkplug.edge_node = %edge,
+            "{edge} sends flat metrics, which TWIN_RULES group into assets; these have no \
+             parameters and no definitions, which flat metrics do not carry"
         ),
         Output::Capped { source, cap, example } => warn!(
             sparkplug.source = %source,
             sitewise.cap = cap.label(),
             example,
-            "{source} has met {}: no room for `{example}` and perhaps more; {}; {}",
+            "{source} exceeds {}: `{example}` and perhaps more is dropped; {}; {}",
             cap.variable(),
             first(cap),
             cap.remedy()
         ),
-        Output::Born(source) => info!(sparkplug.source = %source, "{source} was born"),
+        Output::Born(source) => info!(sparkplug.source = %source, "{source} is online"),
         Output::Died(source, cause) => {
             let how = match cause {
-                DeathCause::Certificate => "its death certificate came",
-                DeathCause::Node => "its edge node died",
-                DeathCause::ConnectionLost => "the MQTT server cannot be reached",
-                DeathCause::Silent => "it did not answer",
+                DeathCause::Certificate => "death certificate received",
+                DeathCause::Node => "its edge node is offline",
+                DeathCause::ConnectionLost => "connection to the MQTT server lost",
+                DeathCause::Silent => "no answer to a rebirth request",
             };
             info!(sparkplug.source = %source, "{source} is offline: {how}");
         }

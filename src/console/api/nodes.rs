@@ -47,7 +47,7 @@ pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Ro
         None => (false, false),
         Some("findings") => (true, false),
         Some("offline") => (false, true),
-        Some(_) => return Err(Error::Wrong("only is findings or offline")),
+        Some(_) => return Err(Error::Wrong("`only` must be findings or offline")),
     };
     let page = questions.ask(move |look| {
         let (host, twin) = (look.bridge.host(), look.bridge.twin());

@@ -26,12 +26,13 @@ impl Query {
     }
 
     pub(super) fn id(&self, name: &'static str) -> Result<Option<Uuid>, Error> {
-        let parse = |text: &str| text.parse().map_err(|_| Error::Wrong("an id is a UUID"));
+        let parse = |text: &str| text.parse().map_err(|_| Error::Wrong("an id must be a UUID"));
         self.get(name).map(parse).transpose()
     }
 
     pub(super) fn number(&self, name: &'static str) -> Result<Option<usize>, Error> {
-        let parse = |text: &str| text.parse().map_err(|_| Error::Wrong("a place is a number"));
+        let parse =
+            |text: &str| text.parse().map_err(|_| Error::Wrong("a position must be a number"));
         self.get(name).map(parse).transpose()
     }
 

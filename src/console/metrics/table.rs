@@ -37,13 +37,13 @@ const fn each(
 
 /// Every metric there is.
 pub const TABLE: &[Metric] = &[
-    gauge("sparkwise_ready", "Whether the bridge does what it is for: 1 or 0.", |s| {
+    gauge("sparkwise_ready", "1 if the bridge is ready, else 0.", |s| {
         f64::from(u8::from(s.not_ready.is_empty()))
     }),
     each(
         Kind::Gauge,
         "sparkwise_not_ready",
-        "Why the bridge is not ready: 1 for each reason that holds.",
+        "1 for each reason why the bridge is not ready.",
         Label::Words("reason", || NotReady::LABELS.to_vec()),
         |s| {
             let holds = |label: &&str| s.not_ready.iter().any(|why| why.label() == *label);
@@ -53,19 +53,21 @@ pub const TABLE: &[Metric] = &[
     each(
         Kind::Gauge,
         "sparkwise_degraded",
-        "What does not go as it should although the bridge works: how often each reason holds now. A reason \
-         is an MQTT server, a machine, a model or an asset.",
+        "Problems while the bridge is ready, by reason: the number of MQTT servers, machines, \
+         models and assets affected now.",
         Label::Words("reason", || Degraded::LABELS.to_vec()),
         |s| s.degraded.counts().map(|(_, count)| count as f64).collect(),
     ),
-    gauge("sparkwise_started_seconds", "When the engine began, in seconds of the epoch.", |s| {
-        s.began.as_millis() as f64 / 1_000.0
-    }),
+    gauge(
+        "sparkwise_started_seconds",
+        "Start time of the engine, in seconds since the epoch.",
+        |s| s.began.as_millis() as f64 / 1_000.0,
+    ),
     // MQTT.
     each(
         Kind::Gauge,
         "sparkwise_mqtt_connected",
-        "Whether there is a session with the server, all subscriptions granted: 1 or 0.",
+        "1 if the session with the server is up and all subscriptions are granted, else 0.",
         Label::Server,
         |s| s.links.iter().map(|link| f64::from(u8::from(link.since.is_some()))).collect(),
     ),
@@ -79,34 +81,35 @@ pub const TABLE: &[Metric] = &[
     each(
         Kind::Counter,
         "sparkwise_mqtt_messages_dropped_total",
-        "Messages lost because the engine's queue was full. Each leaves a gap in its node's sequence, \
-         which asks for a rebirth.",
+        "Messages dropped because the engine's queue was full. Each leaves a gap in its node's \
+         sequence, which triggers a rebirth request.",
         Label::Server,
         |s| s.links.iter().map(|link| link.dropped as f64).collect(),
     ),
     each(
         Kind::Counter,
         "sparkwise_mqtt_topics_malformed_total",
-        "Messages thrown away because their topic is not UTF-8.",
+        "Messages dropped because their topic is not UTF-8.",
         Label::Server,
         |s| s.links.iter().map(|link| link.malformed as f64).collect(),
     ),
     each(
         Kind::Counter,
         "sparkwise_mqtt_messages_oversized_total",
-        "Messages left out because their packet is larger than MQTT_MAX_PACKET.",
+        "Messages skipped because their packet is larger than MQTT_MAX_PACKET.",
         Label::Server,
         |s| s.links.iter().map(|link| link.oversized as f64).collect(),
     ),
     each(
         Kind::Counter,
         "sparkwise_mqtt_publishes_dropped_total",
-        "Messages to the server, rebirth requests mostly, lost because its queue was full.",
+        "Outgoing messages, mostly rebirth requests, dropped because the queue to the server was \
+         full.",
         Label::Server,
         |s| s.links.iter().map(|link| link.unpublished as f64).collect(),
     ),
     // Sparkplug.
-    counter("sparkwise_sparkplug_messages_total", "Messages that the engine has handled.", |s| {
+    counter("sparkwise_sparkplug_messages_total", "Messages processed by the engine.", |s| {
         s.plant.messages as f64
     }),
     counter("sparkwise_sparkplug_births_total", "Births of nodes and devices.", |s| {
@@ -118,80 +121,82 @@ pub const TABLE: &[Metric] = &[
     each(
         Kind::Counter,
         "sparkwise_sparkplug_rebirths_total",
-        "Births asked for.",
+        "Rebirth requests sent.",
         Label::Words("reason", || Reason::ALL.map(Reason::name).to_vec()),
         |s| s.plant.rebirths.iter().map(|count| *count as f64).collect(),
     ),
     each(
         Kind::Counter,
         "sparkwise_sparkplug_findings_total",
-        "What senders did otherwise than the specification says; docs/semantics.md explains each.",
+        "Findings: deviations of senders from the Sparkplug specification. docs/semantics.md \
+         explains each.",
         Label::Words("finding", || Finding::ALL.map(Finding::name).to_vec()),
         |s| Finding::ALL.map(|finding| s.plant.findings.count(finding) as f64).to_vec(),
     ),
     each(
         Kind::Counter,
         "sparkwise_sparkplug_values_unread_total",
-        "Values in messages that were not read: before the birth that explains them, by a name or alias \
-         that it lacks, in a message that came twice, in a birth that came too late, stored, from \
-         another server than the node's session is on, past a limit.",
+        "Values skipped because they could not be interpreted: before the birth that defines \
+         them, with a name or alias that it lacks, in a duplicate message, in a birth that came \
+         too late, in a retained message, from another server than the node's session is on, or \
+         past a limit.",
         Label::Words("reason", || Unread::ALL.map(Unread::label).to_vec()),
         |s| s.plant.unread.iter().map(|count| *count as f64).collect(),
     ),
     each(
         Kind::Gauge,
         "sparkwise_edge_nodes",
-        "Edge nodes that are remembered, by where they stand.",
+        "Edge nodes known to the bridge, by phase of their session.",
         Label::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
         |s| s.nodes.iter().map(|count| *count as f64).collect(),
     ),
     // Values.
-    counter("sparkwise_values_read_total", "Values that came in from the plant.", |s| {
+    counter("sparkwise_values_read_total", "Values received from the plant.", |s| {
         s.ledger.values.values as f64
     }),
-    counter("sparkwise_values_points_total", "Values of these that became points.", |s| {
+    counter("sparkwise_values_points_total", "Values received that became points.", |s| {
         s.ledger.values.points as f64
     }),
     counter(
         "sparkwise_values_own_total",
-        "Points that the bridge made itself: presence, attributes, stale marks, heartbeats.",
+        "Points generated by the bridge: presence, attributes, stale marks, heartbeats.",
         |s| s.ledger.values.own_points as f64,
     ),
     each(
         Kind::Counter,
         "sparkwise_values_dropped_total",
-        "Values that were not carried, by rule.",
+        "Values dropped on purpose, by rule.",
         Label::Words("reason", || Dropped::ALL.map(Dropped::label).to_vec()),
         |s| Dropped::ALL.map(|why| s.ledger.values.dropped(why) as f64).to_vec(),
     ),
     each(
         Kind::Counter,
         "sparkwise_values_adjusted_total",
-        "Values that were carried otherwise than sent: rounded past 2^53, infinite, cleaned of control \
-         characters, cut at 1,024 bytes.",
+        "Values that were changed to fit SiteWise: rounded past 2^53, not finite, control \
+         characters replaced, cut at 1,024 bytes.",
         Label::Words("how", || Adjustment::ALL.map(Adjustment::label).to_vec()),
         |s| Adjustment::ALL.map(|how| s.ledger.values.adjusted(how) as f64).to_vec(),
     ),
     each(
         Kind::Counter,
         "sparkwise_values_refused_total",
-        "Values that SiteWise refused or would refuse, each a dead letter: outside its window of time, \
-         invalid, access denied.",
+        "Values that SiteWise rejected or would reject, each a dead letter: timestamp out of \
+         range, invalid, access denied.",
         Label::Words("reason", || Refusal::ALL.map(Refusal::label).to_vec()),
         |s| s.ledger.refused.named().map(|(_, count)| count as f64).to_vec(),
     ),
-    gauge("sparkwise_dead_letters_kept", "Dead letters that can still be looked at.", |s| {
+    gauge("sparkwise_dead_letters_kept", "Dead letters that are kept.", |s| {
         s.dead_letters_kept as f64
     }),
-    counter("sparkwise_values_delivered_total", "Points that SiteWise has taken.", |s| {
+    counter("sparkwise_values_delivered_total", "Points that SiteWise has accepted.", |s| {
         s.ledger.delivery.delivered as f64
     }),
     each(
         Kind::Counter,
         "sparkwise_values_discarded_total",
-        "Points given up: overwritten by a later one of the same time and quality, more than ten a second \
-         of one property, the outbox was full, they were sent early to a property that SiteWise has \
-         elsewhere, or the outbox's disk was damaged.",
+        "Points dropped: overwritten by a later one of the same time and quality, more than ten a \
+         second of one property, the outbox was full, sent early to a property that the asset \
+         turned out not to have, or unreadable on the outbox's damaged disk.",
         Label::Words("reason", || DISCARDED.to_vec()),
         |s| {
             let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
@@ -206,8 +211,8 @@ pub const TABLE: &[Metric] = &[
     each(
         Kind::Gauge,
         "sparkwise_values_waiting",
-        "Points not decided yet: in the outbox, there behind an asset or property that is missing, on \
-         their way.",
+        "Points queued: in the outbox, of these waiting for an asset or property that does not \
+         exist yet, and in delivery.",
         Label::Words("place", || WAITING.to_vec()),
         |s| {
             let Snapshot { ledger, .. } = s;
@@ -215,28 +220,28 @@ pub const TABLE: &[Metric] = &[
             [outbox, ledger.parked, ledger.delivery.waiting].map(|n| n as f64).to_vec()
         },
     ),
-    gauge("sparkwise_values_held", "Values held until SiteWise has told what it has.", |s| {
-        s.ledger.held as f64
-    }),
+    gauge(
+        "sparkwise_values_held",
+        "Values buffered until the initial sync with SiteWise is complete.",
+        |s| s.ledger.held as f64,
+    ),
     gauge(
         "sparkwise_oldest_value_age_seconds",
-        "Age of the value that has waited longest; 0 if none waits.",
+        "Age of the oldest queued value; 0 if none is queued.",
         Snapshot::oldest_age_seconds,
     ),
-    gauge("sparkwise_outbox_bytes", "Bytes that the waiting values take.", |s| {
-        s.outbox_bytes as f64
-    }),
-    gauge("sparkwise_outbox_max_bytes", "Bytes that they may take: OUTBOX_MAX_BYTES.", |s| {
+    gauge("sparkwise_outbox_bytes", "Bytes used by queued values.", |s| s.outbox_bytes as f64),
+    gauge("sparkwise_outbox_max_bytes", "Limit of these bytes: OUTBOX_MAX_BYTES.", |s| {
         s.outbox_max_bytes as f64
     }),
     counter(
         "sparkwise_outbox_restored_total",
-        "Points found in OUTBOX_DIR that an earlier process had left.",
+        "Points restored from OUTBOX_DIR at the start.",
         |s| s.ledger.disk.as_ref().map_or(0, |disk| disk.restored) as f64,
     ),
     gauge(
         "sparkwise_outbox_unsaved",
-        "Points waiting that are lost if the process is: with OUTBOX_DIR those not on disk yet.",
+        "Queued points that a crash would lose: with OUTBOX_DIR those not yet flushed to disk.",
         |s| s.ledger.in_memory_alone() as f64,
     ),
     // Delivery.
@@ -244,35 +249,35 @@ pub const TABLE: &[Metric] = &[
         s.ledger.delivery.requests as f64
     }),
     counter("sparkwise_put_entries_total", "Entries sent.", |s| s.ledger.delivery.entries as f64),
-    counter("sparkwise_put_values_total", "Values sent, those sent again included.", |s| {
+    counter("sparkwise_put_values_total", "Values sent, retries included.", |s| {
         s.ledger.delivery.values as f64
     }),
-    counter("sparkwise_put_retries_total", "Points that went back to be sent again.", |s| {
+    counter("sparkwise_put_retries_total", "Points queued again for a retry.", |s| {
         s.ledger.delivery.retries as f64
     }),
     counter(
         "sparkwise_put_throttles_total",
-        "Answers, of requests and of entries, that told to go slower.",
+        "Throttled responses, of requests and of single entries.",
         |s| s.ledger.delivery.throttles as f64,
     ),
     counter(
         "sparkwise_billed_messages_total",
-        "Messages that SiteWise bills for what it has taken.",
+        "Messages that SiteWise bills for the values it accepted.",
         |s| s.ledger.delivery.billed_messages as f64,
     ),
-    gauge("sparkwise_put_in_flight", "Requests without an answer yet.", |s| {
-        s.ledger.delivery.in_flight as f64
-    }),
+    gauge("sparkwise_put_in_flight", "Requests in flight.", |s| s.ledger.delivery.in_flight as f64),
     gauge(
         "sparkwise_quota_share",
-        "Share of INGEST_REQUESTS_PER_SECOND and INGEST_VALUES_PER_SECOND that is used: halved by \
-         throttling, rising slowly to 1.",
+        "Share of INGEST_REQUESTS_PER_SECOND and INGEST_VALUES_PER_SECOND that the rate limiter \
+         allows now: halved by throttling, then rising slowly to 1.",
         |s| s.quota_share,
     ),
     // Provisioning.
-    gauge("sparkwise_models_wanted", "Models that the plant wants.", |s| s.ledger.size.0 as f64),
-    gauge("sparkwise_assets_wanted", "Assets that the plant wants.", |s| s.ledger.size.1 as f64),
-    gauge("sparkwise_assets_live", "Assets of these that are usable.", |s| s.assets_live as f64),
+    gauge("sparkwise_models_wanted", "Models desired by the plant.", |s| s.ledger.size.0 as f64),
+    gauge("sparkwise_assets_wanted", "Assets desired by the plant.", |s| s.ledger.size.1 as f64),
+    gauge("sparkwise_assets_live", "Desired assets that are ACTIVE in SiteWise.", |s| {
+        s.assets_live as f64
+    }),
     counter("sparkwise_models_created_total", "Models created.", |s| {
         s.ledger.provisioning.models_created as f64
     }),
@@ -282,12 +287,12 @@ pub const TABLE: &[Metric] = &[
     counter("sparkwise_assets_created_total", "Assets created.", |s| {
         s.ledger.provisioning.assets_created as f64
     }),
-    counter("sparkwise_assets_linked_total", "Assets put under their parent.", |s| {
+    counter("sparkwise_assets_linked_total", "Assets associated with their parent.", |s| {
         s.ledger.provisioning.assets_linked as f64
     }),
     counter(
         "sparkwise_tree_full_total",
-        "Places that SiteWise's tree did not have: the assets are live at the root.",
+        "Associations that SiteWise's limits did not allow: these assets are live at the root.",
         |s| s.ledger.provisioning.tree_full as f64,
     ),
     counter("sparkwise_units_set_total", "Units set on single assets.", |s| {
@@ -295,30 +300,30 @@ pub const TABLE: &[Metric] = &[
     }),
     counter(
         "sparkwise_latest_values_unread_total",
-        "Latest values that could not be read after a start, of what births speak of: whether SiteWise \
-         shows what was written is not known.",
+        "Latest values of properties named by births that could not be read after a start: it is \
+         unknown whether SiteWise shows the value that was written.",
         |s| s.ledger.values.unread as f64,
     ),
     counter(
         "sparkwise_reads_given_up_total",
-        "Latest values whose reading was given up after several tries.",
+        "Latest values whose reading was abandoned after several retries.",
         |s| s.ledger.provisioning.reads_given_up as f64,
     ),
     counter("sparkwise_provisioning_failures_total", "Control plane calls that failed.", |s| {
         s.ledger.provisioning.failures as f64
     }),
-    gauge("sparkwise_provisioning_pending", "Control plane jobs that are not done.", |s| {
+    gauge("sparkwise_provisioning_pending", "Control plane jobs pending.", |s| {
         s.provisioning_pending as f64
     }),
     each(
         Kind::Gauge,
         "sparkwise_capped_machines",
-        "Edge nodes and devices that a cap keeps from a part of their twin: TWIN_MAX_MODELS, \
+        "Edge nodes and devices whose twin is incomplete because of a cap: TWIN_MAX_MODELS, \
          TWIN_MAX_PROPERTIES or TWIN_MAX_ASSETS.",
         Label::Words("cap", || Cap::ALL.map(Cap::label).to_vec()),
         |s| Cap::ALL.map(|cap| s.degraded.capped(cap) as f64).to_vec(),
     ),
-    gauge("sparkwise_problems", "Models and assets that people should look at.", |s| {
+    gauge("sparkwise_problems", "Models and assets with a problem that needs attention.", |s| {
         s.ledger.problems.len() as f64
     }),
 ];

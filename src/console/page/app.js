@@ -89,10 +89,10 @@ function showHealth() {
   const reasons = current?.not_ready ?? [];
   const degraded = current?.degraded ?? [];
   const [kind, picture, words, more] = lost !== null
-    ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not answer, or the network is gone. What is shown is old.']
+    ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not respond, or the network is down. The page shows old data.']
     : current === null ? ['', 'unknown', 'Connecting', '']
       : reasons.length === 0 && degraded.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise takes values.']
-        : reasons.length === 0 ? ['not', 'warning', 'Degraded', `It works, but: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}. The problems name each.`]
+        : reasons.length === 0 ? ['not', 'warning', 'Degraded', `Working, with problems: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}. See Problems for each.`]
         : ['not', 'warning', NOT_READY[reasons[0][0]] ?? 'Not ready', reasons.map(([, sentence]) => sentence).join('; ')];
   if (health.dataset.words === words + more) return;
   health.dataset.words = words + more;

@@ -40,7 +40,7 @@ export function models(main) {
     if (!page) return;
     rows = page.rows;
     more.hidden = !page.next || limit >= MOST;
-    set(none, words ? `No model is called “${words}”.` : 'There is no model yet: the first birth brings one.');
+    set(none, words ? `No model matches “${words}”.` : 'There is no model yet: the first birth creates one.');
     none.hidden = rows.length > 0;
     show();
   });

@@ -19,14 +19,14 @@ export function nodes(main) {
   const none = h('p', { class: 'empty', hidden: true });
   const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); feed.now(); } } });
   main.append(h('section', { class: 'panel' },
-    h('div', { class: 'title' }, h('h1', { text: 'Edge nodes' }), h('p', { class: 'soft', text: 'What each does otherwise than the Sparkplug 3.0 specification says. Values are read all the same, wherever that is possible.' })),
+    h('div', { class: 'title' }, h('h1', { text: 'Edge nodes' }), h('p', { class: 'soft', text: 'How each deviates from the Sparkplug 3.0 specification. Values are read nevertheless, wherever possible.' })),
     h('div', { class: 'search', role: 'search' }, h('label', {}, spoken('Search edge nodes'), input), choice),
     none, list, more));
 
   const feed = new Feed(() => `/api/nodes?limit=${limit}${only ? `&only=${only}` : ''}${words ? `&q=${encodeURIComponent(words)}` : ''}`, 3000, (page) => {
     if (!page) return;
     keyed(list, page.rows, (row) => `${row.group}/${row.node}`, make, update);
-    set(none, words || only ? 'No edge node is like that.' : 'No edge node has been heard yet.');
+    set(none, words || only ? 'No edge node matches.' : 'No edge node has been seen yet.');
     none.hidden = page.rows.length > 0;
     more.hidden = !page.next || limit >= MOST;
   });
@@ -48,7 +48,7 @@ function update(node, row) {
   swapIcon(who.firstChild, shape(row.phase));
   const since = row.phase === 'online' ? row.born : row.phase === 'offline' ? row.died : null;
   set(state, `${PHASES[row.phase]}${since === null ? '' : ` since ${time(since)}`}`);
-  set(counts, `${plural(row.gaps, 'sequence gap')}, ${plural(row.rebirths, 'rebirth')} asked for`);
+  set(counts, `${plural(row.gaps, 'sequence gap')}, ${plural(row.rebirths, 'rebirth')} requested`);
   attr(list, 'hidden', row.findings.length === 0);
   keyed(list, row.findings, (finding) => finding.name, (finding) => h('li', {},
     h('span', { class: 'times' }),

@@ -198,7 +198,7 @@ class Tree {
       const before = from ? this.found.rows : [];
       this.found = { rows: [...before, ...page.rows], next: page.next };
       const many = this.found.rows.length;
-      set(this.note, many === 0 ? `Nothing is called “${words}”.` : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`);
+      set(this.note, many === 0 ? `Nothing matches “${words}”.` : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`);
       this.note.hidden = false;
       this.show();
     } catch (error) {
@@ -432,7 +432,7 @@ class Detail {
     const troubles = [];
     if (data.standing === 'refused') troubles.push('SiteWise refused it; it is tried again. The reason stands under Problems.');
     if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
-    if (presence?.online === false) troubles.push(`${presence.speaker} does not speak: these are its last values.`);
+    if (presence?.online === false) troubles.push(`${presence.speaker} is offline: these are its last values.`);
     set(this.notice.lastChild, troubles.join(' '));
     this.notice.hidden = troubles.length === 0;
   }

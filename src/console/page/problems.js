@@ -1,4 +1,4 @@
-// What does not go as it should: machines past a cap, what SiteWise does not take, and single values.
+// Problems: machines past a cap, what SiteWise does not take, and single values.
 
 import { h, icon, keyed, set } from '/dom.js';
 import { Feed } from '/feed.js';
@@ -11,21 +11,21 @@ const MOST = 500;
 export function problems(main) {
   let limit = PAGE;
   const subjects = h('tbody');
-  const allWell = h('p', { class: 'empty', text: 'Every machine has its twin, and SiteWise has taken every model and asset so far.', hidden: true });
+  const allWell = h('p', { class: 'empty', text: 'Every machine has its twin, and SiteWise has accepted every model and asset so far.', hidden: true });
   const table = h('div', { class: 'table', hidden: true });
   const rows = h('tbody');
   const refused = h('div', { class: 'table', hidden: true });
-  const noneRefused = h('p', { class: 'empty', text: 'No value was refused since the start.', hidden: true });
+  const noneRefused = h('p', { class: 'empty', text: 'No value was rejected since the start.', hidden: true });
   const total = h('p', { class: 'soft small right' });
   const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); letters.now(); } } });
   const column = (text, kind) => h('th', { scope: 'col', class: kind, text });
-  table.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'What does not go as it should' }),
+  table.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Problems' }),
     h('thead', {}, h('tr', {}, column('What'), column('Why'))), subjects));
-  refused.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Refused values' }),
-    h('thead', {}, h('tr', {}, column('Refused at'), column('Property'), column('Value', 'number'), column('Its time'), column('Why'))), rows));
+  refused.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Rejected values (dead letters)' }),
+    h('thead', {}, h('tr', {}, column('Rejected at'), column('Property'), column('Value', 'number'), column('Its time'), column('Why'))), rows));
   main.append(h('h1', { class: 'spoken', text: 'Problems' }),
-    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else waits for them; each is tried again.' })), allWell, table),
-    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Refused values' }), total), noneRefused, refused, more));
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else is blocked by them; each is retried.' })), allWell, table),
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Rejected values (dead letters)' }), total), noneRefused, refused, more));
 
   const feed = new Feed(() => `/api/problems?limit=${MOST}`, 4000, (page) => {
     if (!page) return;

@@ -1,19 +1,19 @@
 // Plain words for what the bridge calls by short names.
 
-export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'further level' };
+export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'overflow level' };
 
 export const STANDING = {
-  live: 'live in SiteWise',
+  live: 'ACTIVE in SiteWise',
   wanted: 'being created in SiteWise',
   checking: 'being looked up in SiteWise',
-  refused: 'refused by SiteWise, tried again later',
+  refused: 'rejected by SiteWise, retried with backoff',
 };
 
 export const PLACING = {
   root: null,
   placed: null,
-  wanted: 'not yet under its parent in SiteWise',
-  no_place: 'SiteWise’s tree has no place for it: it is live at the root',
+  wanted: 'not yet associated with its parent in SiteWise',
+  no_place: 'SiteWise’s limits leave no place for it in the tree: it is at the root',
 };
 
 export const QUALITY = { GOOD: 'good', UNCERTAIN: 'uncertain', BAD: 'bad' };
@@ -22,68 +22,68 @@ export const ROLES = {
   member: 'metric',
   parameter: 'parameter',
   property: 'static property',
-  presence: 'told by Sparkwise',
+  presence: 'written by Sparkwise',
 };
 
 export const NOT_READY = {
   starting: 'Starting',
-  ending: 'Ending',
-  silent: 'Engine silent',
+  ending: 'Shutting down',
+  silent: 'Engine not responding',
   mqtt_not_connected: 'MQTT not connected',
-  mqtt_foreign_topics: 'MQTT server brings other topics',
-  sitewise_not_learned: 'Learning what SiteWise has',
-  sitewise_away: 'SiteWise away',
+  mqtt_foreign_topics: 'MQTT server delivers no Sparkplug topics',
+  sitewise_not_learned: 'Initial sync with SiteWise',
+  sitewise_away: 'SiteWise unreachable',
 };
 
 export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
-  mqtt_messages_lost: 'messages came too fast to be read',
-  mqtt_packet_too_large: 'messages too large to be taken',
-  mqtt_foreign_topics: 'a server brings other topics',
-  not_understood: 'an edge node is not understood',
+  mqtt_messages_lost: 'messages dropped: they arrive too fast',
+  mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
+  mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
+  not_understood: 'an edge node cannot be interpreted',
   outbox_full: 'outbox full',
-  outbox_refuses: 'outbox’s disk refuses',
+  outbox_refuses: 'outbox’s disk not writable',
   outbox_unreadable: 'outbox’s disk is damaged',
   outbox_lost: 'values lost on the outbox’s disk',
-  capped_models: 'past TWIN_MAX_MODELS',
-  capped_properties: 'past TWIN_MAX_PROPERTIES',
-  capped_assets: 'past TWIN_MAX_ASSETS',
-  clock: 'the clock is not SiteWise’s',
-  held: 'values that are not taken',
-  problem: 'not as wanted in SiteWise',
+  capped_models: 'TWIN_MAX_MODELS exceeded',
+  capped_properties: 'TWIN_MAX_PROPERTIES exceeded',
+  capped_assets: 'TWIN_MAX_ASSETS exceeded',
+  clock: 'the host’s clock differs from SiteWise’s',
+  held: 'values that SiteWise does not accept',
+  problem: 'cannot be created or updated in SiteWise',
 };
 
 export const PHASES = {
   online: 'online',
   offline: 'offline',
   awaited: 'waiting for its birth',
-  unknown: 'not known',
+  unknown: 'unknown',
 };
 
 export const DROPPED = {
   unchanged: 'a birth repeated what was written already',
-  control: 'belongs to the session, not to the plant (bdSeq, Node Control)',
+  control: 'part of the Sparkplug session, not a value (bdSeq, Node Control)',
   transient: 'marked transient by the sender',
   alarm: 'an alarm under the name of its tag',
-  not_carried: 'bytes, files and types that nobody told',
-  capped_models: 'past TWIN_MAX_MODELS',
-  capped_properties: 'past TWIN_MAX_PROPERTIES',
-  capped_assets: 'past TWIN_MAX_ASSETS',
-  unlearned: 'too much came before SiteWise told what it has',
+  not_carried: 'bytes, files and unknown types',
+  capped_models: 'TWIN_MAX_MODELS exceeded',
+  capped_properties: 'TWIN_MAX_PROPERTIES exceeded',
+  capped_assets: 'TWIN_MAX_ASSETS exceeded',
+  unlearned: 'buffer full before the initial sync with SiteWise',
 };
 
 export const REFUSED = {
-  out_of_range: 'its time is outside SiteWise’s window, seven days back to five minutes ahead',
-  invalid: 'SiteWise calls it invalid',
-  denied: 'SiteWise denies access',
+  out_of_range: 'timestamp out of range: more than seven days old or five minutes ahead',
+  invalid: 'invalid for SiteWise',
+  denied: 'access denied by SiteWise',
 };
 
 export const DISCARDED = {
-  overwritten: 'a later value of the same time and quality took its place',
+  overwritten: 'overwritten by a later value of the same time and quality',
   rate: 'more than ten of one property and quality in one second',
   outbox_full: 'no room in the outbox',
-  outbox_unreadable: 'damage of the outbox’s disk',
-  mqtt_queue_full: 'messages lost between MQTT and the engine',
+  outbox_unreadable: 'unreadable on the outbox’s damaged disk',
+  mqtt_queue_full: 'MQTT messages dropped before the engine read them',
 };
 
 export const ADJUSTED = {

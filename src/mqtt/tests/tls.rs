@@ -158,8 +158,8 @@ async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
     let broker = Broker::start(0).await.unwrap();
     for (server, hint) in [
         (authority.issue("elsewhere"), "is for another name"),
-        (stranger.issue("localhost"), "comes from an authority that is not trusted here: set"),
-        (successor.issue("localhost"), "though one of the same name is: set MQTT_CA"),
+        (stranger.issue("localhost"), "is signed by an authority that is not trusted: set"),
+        (successor.issue("localhost"), "although one of the same name is: set MQTT_CA"),
         (authority.issue_until("localhost", 2001), "has expired"),
     ] {
         let port = serve_tls(broker.addr, &server, None).await;

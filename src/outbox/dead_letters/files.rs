@@ -149,7 +149,7 @@ impl Letters {
         if let Ok(mut line) = serde_json::to_vec(entry) {
             line.push(b'\n');
             if self.waiting.len() + line.len() > WAITING {
-                warn!("a dead letter is not kept: the disk refuses");
+                warn!("cannot write a dead letter to disk, it is only counted");
                 return;
             }
             self.waiting.append(&mut line);
@@ -200,7 +200,9 @@ impl Letters {
             all -= size(path);
             let letters = entries(path).filter(|entry| matches!(entry, Entry::Letter(_))).count();
             fs::remove_file(path)?;
-            warn!("the dead letters are full: the {letters} oldest are no longer kept");
+            warn!(
+                "the dead letters on disk reached their limit: the {letters} oldest were dropped"
+            );
         }
         Ok(())
     }

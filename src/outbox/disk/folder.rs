@@ -90,11 +90,11 @@ pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
             if let Some((log, whole)) = damage.torn {
                 let cut = salvage::cut_off(&log, whole);
                 let cut = cut.map_err(|error| Fault::Disk(error.to_string()))?;
-                debug!("the last write to the outbox's log was cut short: {cut} bytes are none");
+                debug!("the last write to the outbox's log is incomplete: {cut} bytes discarded");
             }
         }
         Found::Nothing if books.is_some_and(|books| books.points > 0) => {
-            return Err(Fault::Damaged("the folder of its points is gone".to_owned()));
+            return Err(Fault::Damaged("the folder with its points is missing".to_owned()));
         }
         Found::Nothing => {
             let made = salvage::make_folder(&points);
@@ -104,7 +104,7 @@ pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
             let kept = salvage::set_aside(&points);
             let kept = kept.map_err(|error| Fault::Disk(error.to_string()))?;
             warn!(
-                "what was in {} is none of the outbox's: it is now {}",
+                "{} did not belong to the outbox: it was moved to {}",
                 points.display(),
                 kept.display()
             );
@@ -150,7 +150,7 @@ fn found(points: &Path) -> Result<Found, Fault> {
         return Err(Fault::Foreign);
     }
     match is_ours || points.join("keyspaces").is_dir() {
-        true => Err(Fault::Damaged("the mark of the store is missing or wrong".to_owned())),
+        true => Err(Fault::Damaged("the store's version file is missing or invalid".to_owned())),
         false => Ok(Found::Other),
     }
 }
@@ -162,12 +162,12 @@ fn check(said: &Said, damage: &Damage, books: Option<books::Entry>) -> Result<()
     }
     if let Some((file, at)) = damage.places.first() {
         let others = damage.places.len() - 1;
-        let more = if others > 0 { format!(", and {others} places more") } else { String::new() };
+        let more = if others > 0 { format!(", and {others} more places") } else { String::new() };
         return Err(Fault::Damaged(format!("{} at byte {at}{more}", file.display())));
     }
     let safe = books.map_or(0, |books| books.batch);
     if said.batch.unwrap_or_default() < safe {
-        return Err(Fault::Damaged("the end of what was written is gone".to_owned()));
+        return Err(Fault::Damaged("the end of the log is missing".to_owned()));
     }
     Ok(())
 }
@@ -183,7 +183,7 @@ fn read_all(store: &mut Fjall) -> Result<(), Fault> {
     }
     match count == store.stock().points {
         true => Ok(()),
-        false => Err(Fault::Damaged("its points are not as many as it says".to_owned())),
+        false => Err(Fault::Damaged("its number of points is not the one it states".to_owned())),
     }
 }
 
@@ -194,12 +194,13 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
 }
 
 fn tell(Mended { found, lost, kept }: &Mended, reason: &str) {
-    let kept = kept.as_ref().map(|kept| format!("; what is damaged is kept in {}", kept.display()));
+    let kept =
+        kept.as_ref().map(|kept| format!("; the damaged files are kept in {}", kept.display()));
     let kept = kept.unwrap_or_default();
     info!(
         outbox.found = found,
         outbox.unreadable = lost,
-        "the outbox is mended ({reason}): {found} values could be read, {lost} could not{kept}"
+        "the outbox was repaired ({reason}): {found} values were readable, {lost} were not{kept}"
     );
 }
 
@@ -241,19 +242,19 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
             }
         }
         Ok(Found::Nothing) if books.is_some_and(|books| books.points > 0) => {
-            Some("the folder of its points is gone".to_owned())
+            Some("the folder with its points is missing".to_owned())
         }
         Ok(Found::Nothing) => {
             return Ok(Report { damage: None, found: 0, lost: 0, kept: None });
         }
-        Ok(Found::Other) => Some("what is there is none of the outbox's".to_owned()),
+        Ok(Found::Other) => Some("what is there does not belong to the outbox".to_owned()),
         Err(Fault::Damaged(reason)) => Some(reason),
         Err(fault) => return Err(fault),
     };
     let (found, lost) = guarded(|| salvage::count(folder))?;
     // What an earlier mending could not read is told by the next start.
     let known = salvage::lost(&points).unwrap_or_default();
-    let blocks = || format!("{} values that its books tell of", lost - known);
+    let blocks = || format!("{} values that its own counts include", lost - known);
     let damage = damage.or_else(|| (lost > known).then(blocks));
     if damage.is_none() || !repair {
         return Ok(Report { damage, found, lost, kept: None });
@@ -278,7 +279,7 @@ pub fn inspect_heard(folder: &Path, repair: bool) -> Result<Report, Fault> {
     let place = reading.places.first();
     let place = place.map(|(file, at)| format!("{} at byte {at}", file.display()));
     let known = salvage::lost(&folder).unwrap_or_default();
-    let missing = || format!("{} values that its books tell of", lost - known);
+    let missing = || format!("{} values that its own counts include", lost - known);
     let damage = place.or_else(|| (lost > known).then(missing));
     if damage.is_none() || !repair {
         return Ok(Report { damage, found, lost, kept: None });

@@ -63,10 +63,10 @@ pub enum Fault {
     #[error("another process is using it")]
     Locked,
     /// A newer version has written it.
-    #[error("it was written by a newer version of sparkwise; nothing in it was touched")]
+    #[error("it was written by a newer version of sparkwise; nothing in it was changed")]
     Foreign,
     /// The folder cannot be made.
-    #[error("the folder cannot be made: {0}")]
+    #[error("cannot create the folder: {0}")]
     Folder(String),
     /// A thread of the store failed: the disk refused, or what lies on it is damaged.
     #[error("an earlier write failed")]
@@ -75,7 +75,7 @@ pub enum Fault {
     #[error("{0}")]
     Disk(String),
     /// What lies on it.
-    #[error("what lies there is damaged: {0}")]
+    #[error("the store is damaged: {0}")]
     Damaged(String),
 }
 
@@ -213,7 +213,7 @@ impl Fjall {
         let batch = meta.get("batch")?.and_then(|bytes| number_of(&bytes)).unwrap_or_default();
         let misses = books.as_ref().is_some_and(|books| books.miss(batch, stock.points));
         if misses || (stock.points > 0 && points.is_empty()?) {
-            return Err(Fault::Damaged("it has fewer points than were safe".to_owned()));
+            return Err(Fault::Damaged("it has fewer points than were flushed".to_owned()));
         }
         if let Some(lost) = salvage::lost(folder) {
             stock.unreadable = lost;
@@ -338,7 +338,7 @@ impl Store for Fjall {
         self.database.persist(PersistMode::SyncData)?;
         if self.identity != salvage::identity(&self.folder) {
             // What is written there is seen by nobody.
-            return Err(Fault::Disk(format!("{} was taken away", self.folder.display())));
+            return Err(Fault::Disk(format!("{} was removed", self.folder.display())));
         }
         self.enter()?;
         if std::mem::take(&mut self.stock.mended) {
@@ -359,7 +359,7 @@ impl Store for Fjall {
         for record in self.points.range::<&[u8], _>((from, Bound::Unbounded)).take(limit) {
             let (place, value) = record.into_inner().map_err(unreadable)?;
             let point = record::point(&place, &value)
-                .ok_or_else(|| Fault::Damaged("a record is none".to_owned()))?;
+                .ok_or_else(|| Fault::Damaged("a record is invalid".to_owned()))?;
             found.push((point, (place.len() + value.len()) as u64));
         }
         Ok(found)

@@ -172,7 +172,7 @@ impl Answer {
             };
             let refusals = refused.errors.unwrap_or_default();
             if refusals.is_empty() {
-                let fault = fault::of_entry("no error code", "the entry was not taken");
+                let fault = fault::of_entry("no error code", "the entry was rejected");
                 errors.push(EntryError { entry, fault, times: Vec::new() });
             }
             errors.extend(refusals.into_iter().map(|refusal| EntryError {

@@ -8,104 +8,112 @@ impl Finding {
         match self {
             Self::WrongTopic => "a topic is not one of Sparkplug's",
             Self::Undecodable => "a payload cannot be decoded",
-            Self::TooLarge => "a payload is larger than is taken",
-            Self::TooManyNodes => "there are more edge nodes than are remembered",
-            Self::TooManyDevices => "an edge node has more devices than are remembered",
-            Self::TooManyLeaves => "a birth has more metrics, or deeper ones, than are taken",
-            Self::TooLong => "a name or value is too long: it is cut or left out",
-            Self::Retained => {
-                "a message is retained, so that it may be old: it is not taken as live"
+            Self::TooLarge => "a payload is larger than the limit",
+            Self::TooManyNodes => "there are more edge nodes than the limit",
+            Self::TooManyDevices => "an edge node has more devices than the limit",
+            Self::TooManyLeaves => {
+                "a birth has more metrics, or more deeply nested ones, than the limit"
             }
+            Self::TooLong => "a name or value is too long: it is cut or skipped",
+            Self::Retained => "a message is retained and may be old: it does not count as live",
             Self::WrongQos => "births, data and deaths of devices belong at QoS 0",
-            Self::ForeignServer => "it speaks on another server than the one its session is on",
+            Self::ForeignServer => "it publishes on another server than the one its session is on",
             Self::TwoSenders => {
-                "two senders publish as this edge node, each taking the other's place: give each an \
-                 id of its own"
+                "two senders publish under this edge node id and replace each other's births: \
+                 give each an id of its own"
             }
-            Self::NotZero => "the sequence of an NBIRTH does not begin at 0",
-            Self::NoSeq => "a message has no sequence number from 0 to 255",
+            Self::NotZero => "the seq of an NBIRTH is not 0",
+            Self::NoSeq => "a message has no seq from 0 to 255",
             Self::Gap => "messages are missing in the sequence",
-            Self::Duplicate => "a message came twice",
-            Self::Late => "a message came after its place in the sequence was given up",
-            Self::BeforeBirth => "it speaks before its birth",
+            Self::Duplicate => "a message was received twice",
+            Self::Late => "a message arrived after the timeout for its place in the sequence",
+            Self::BeforeBirth => "data arrived before its birth",
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
             Self::StaleDeath => "a death carries another bdSeq than the latest birth",
-            Self::RepeatedDeath => "a death of what is dead already",
+            Self::RepeatedDeath => "a death of something that is offline already",
             Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
             Self::NoTime => "a payload has no timestamp: the time of its arrival is taken",
             Self::Nameless => "a metric has no name",
             Self::UnknownMetric => "data has a metric that the latest birth lacks",
             Self::UnknownAlias => "data has an alias that the latest birth lacks",
             Self::AliasCollision => "an alias stands for several metrics",
-            Self::SharedAlias => "an alias is used by another device of the node, or by itself",
-            Self::OnlyCase => "an id or a metric's name differs from another in its case alone",
+            Self::SharedAlias => {
+                "an alias is used by another device of the node too, or by the node itself"
+            }
+            Self::OnlyCase => {
+                "an id or a metric's name differs from another only in upper and lower case"
+            }
             Self::RepeatedMetric => "a birth has two metrics or definitions of one name",
-            Self::NoDatatype => "a metric of a birth has no datatype: it is told from the value",
-            Self::UnknownDatatype => "a datatype is none of Sparkplug's",
+            Self::NoDatatype => {
+                "a metric of a birth has no datatype: it is inferred from the value"
+            }
+            Self::UnknownDatatype => "a datatype is not one of Sparkplug's",
             Self::ChangedDatatype => "data has another datatype than the birth",
-            Self::WrongValue => "a value does not go with its datatype",
+            Self::WrongValue => "a value does not match its datatype",
             Self::OutOfRange => "an integer does not fit its datatype",
             Self::NoValue => "a metric has no value and does not say that it is null",
-            Self::PropertyCount => "a property set has not as many values as keys",
-            Self::WrongQuality => "a Quality property is no integer",
-            Self::UnknownQuality => {
-                "a Quality is none that is known: its value is taken for uncertain"
-            }
+            Self::PropertyCount => "a property set has a different number of keys and values",
+            Self::WrongQuality => "a Quality property is not an integer",
+            Self::UnknownQuality => "a Quality is unknown: its value counts as UNCERTAIN",
             Self::NotUtf8 => {
-                "a string is not UTF-8, and what cannot be read of it shows as U+FFFD: let the edge \
-                 node send UTF-8"
+                "a string is not UTF-8; invalid bytes show as U+FFFD: let the edge node send \
+                 UTF-8"
             }
             Self::NamelessParameter => "a template parameter has no name",
-            Self::DefinitionPlace => "a template definition stands outside NBIRTH",
+            Self::DefinitionPlace => "a template definition is outside of NBIRTH",
             Self::Inheritance => "a template definition refers to another",
             Self::TemplateRing => {
-                "a template holds itself, or inherits from itself, by way of the others named: \
-                 SiteWise has no model below itself, so the member that closes the ring is left \
-                 out of the definition, and an asset of it hangs beside the one that it is in"
+                "a template contains itself, or inherits from itself, through the others named: \
+                 SiteWise does not allow a model below itself, so the member that closes the \
+                 cycle is left out of the definition, and an asset of it is placed beside the one \
+                 that contains it"
             }
-            Self::UnknownTemplate => "a template instance has no definition: one is made from it",
+            Self::UnknownTemplate => {
+                "a template instance has no definition: one is derived from the instance"
+            }
             Self::ChangedTemplate => "an instance names another template than before",
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
             Self::SpareMember => "a template instance has members that its definition lacks",
             Self::DefinitionsDiffer => {
-                "it gives another unit or default than was given first, which the model keeps: let \
-                 the edge nodes agree, or name one of the templates otherwise"
+                "its unit or default differs from the first one given, which the model keeps: \
+                 make the edge nodes agree, or rename one of the templates"
             }
             Self::UnitUnsaid => {
-                "it says no unit of a tag, and SiteWise, which cannot show none, shows another \
-                 machine's: let the edge send engUnit, or name another model for it, in the \
-                 template's name or with TWIN_KINDS; delete its asset then and restart Sparkwise"
+                "a tag has no unit here, and SiteWise shows the unit that another machine gave \
+                 the shared model: let the edge send engUnit, or give it another model, by the \
+                 template's name or with TWIN_KINDS, then delete its asset and restart Sparkwise"
             }
             Self::ClockBack => {
-                "its clock went back: SiteWise shows the value of the later time until the next \
-                 birth; let the edge's clock be kept by NTP"
+                "its clock went back: SiteWise shows the value with the later time until the next \
+                 birth; synchronize the edge's clock (NTP)"
             }
             Self::OutOfWindow => {
-                "its values are dead letters, for SiteWise takes no time more than five minutes \
-                 ahead or seven days old: let the edge's clock be kept by NTP"
+                "its values become dead letters, since SiteWise accepts no timestamp more than \
+                 five minutes ahead or seven days old: synchronize the edge's clock (NTP)"
             }
             Self::FarNumber => {
-                "a number is past 10^10, which the API reference of SiteWise does not allow: if it \
-                 is refused and is an integer, set TWIN_INT64=string"
+                "a number is past ±10^10, which SiteWise's API reference does not allow: if it is \
+                 rejected and is an integer, set TWIN_INT64=string"
             }
             Self::NumberRefused => {
-                "SiteWise did not take a number past 10^10: such are dead letters; set \
-                 TWIN_INT64=string where they are integers, or let the edge send another unit"
+                "SiteWise rejected a number past ±10^10, which became a dead letter; set \
+                 TWIN_INT64=string for integers, or let the edge send another unit"
             }
             Self::NotCarried => {
-                "SiteWise has no form for what is of this type, or so long: it is not carried; let \
-                 the edge send it otherwise, or leave it out"
+                "SiteWise cannot store this type, or a text this long: it is dropped; let the \
+                 edge send it differently, or exclude it"
             }
             Self::SharedModel => {
-                "its tags stand on a model that machines without any likeness share, since it \
-                 had no tags when its asset was made, or there was no model more: delete its asset in SiteWise and restart Sparkwise, and it \
-                 is made anew on a model of its own kind"
+                "its tags are on a model that unrelated machines share, since it had no tags when \
+                 its asset was created, or TWIN_MAX_MODELS was reached: delete its asset in \
+                 SiteWise and restart Sparkwise, and it is created again on a model of its own \
+                 kind"
             }
-            Self::WrongState => "a STATE payload is none",
-            Self::HostConflict => "another host application goes by our SPARKPLUG_HOST_ID",
+            Self::WrongState => "a STATE payload is invalid",
+            Self::HostConflict => "another host application uses our SPARKPLUG_HOST_ID",
             Self::InVain => {
-                "it is not understood, although it was asked for its birth, or may not be asked by \
-                 SPARKPLUG_REBIRTH: who may be is asked ever rarer, once an hour in the end"
+                "it cannot be interpreted although a rebirth was requested, or SPARKPLUG_REBIRTH \
+                 forbids to request one: requests are repeated with backoff, up to an hour apart"
             }
         }
     }

@@ -22,38 +22,39 @@ impl Problem {
     pub const fn words(&self) -> &'static str {
         match self.reason {
             _ if self.off => {
-                "it says what its last birth does not explain, or had none that can be read, and \
-                 SPARKPLUG_REBIRTH does not allow to ask for another: these values are not read \
-                 until it is born anew; set SPARKPLUG_REBIRTH to auto, or restart the edge node"
+                "its data does not match its last birth, or no birth of it was readable, and \
+                 SPARKPLUG_REBIRTH forbids to request another: these values are skipped until its \
+                 next birth; set SPARKPLUG_REBIRTH to auto, or restart the edge node"
             }
             Reason::Gap => {
-                "messages are missing and it does not answer a request for its birth: what it said \
-                 in them is not known; see that it takes commands (NCMD)"
+                "messages are missing and it does not answer rebirth requests: their values are \
+                 lost; check that it accepts commands (NCMD)"
             }
             Reason::BeforeBirth => {
-                "it, or a device of it, sends data without a birth, although it was asked for one: \
-                 its values are not read; see that it takes commands (NCMD) and that our user may \
-                 read its births, or restart it"
+                "it, or a device of it, sends data without a birth although a rebirth was \
+                 requested: its values are skipped; check that it accepts commands (NCMD) and \
+                 that our user may read its births, or restart it"
             }
             Reason::UnknownMetric => {
-                "it sends metrics that its birth lacks, although it was asked for a new one: their \
-                 values are not read; let the edge node name them in its birth"
+                "it sends metrics that its birth lacks although a rebirth was requested: their \
+                 values are skipped; let the edge node include them in its birth"
             }
             Reason::UnknownAlias => {
-                "it sends aliases that its birth lacks, although it was asked for a new one: their \
-                 values are not read; let the edge node name them in its birth"
+                "it sends aliases that its birth lacks although a rebirth was requested: their \
+                 values are skipped; let the edge node include them in its birth"
             }
             Reason::Undecodable => {
-                "its messages cannot be read, although it was asked for a new birth: they are \
-                 damaged or too large; look at what the edge node sends, and let it send less in one"
+                "its messages cannot be decoded although a rebirth was requested: they are \
+                 damaged or too large; check what the edge node sends, and let it send less in \
+                 one message"
             }
             Reason::Probe => {
-                "it does not answer a request for its birth, with which it would show that it is \
-                 alive; see that it takes commands (NCMD)"
+                "it does not answer rebirth requests, so it may be dead; check that it accepts \
+                 commands (NCMD)"
             }
             Reason::Expected => {
-                "it was online and does not answer a request for its birth: it is taken for dead; \
-                 see that it takes commands (NCMD)"
+                "it was online and does not answer rebirth requests: it counts as offline; check \
+                 that it accepts commands (NCMD)"
             }
         }
     }

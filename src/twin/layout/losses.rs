@@ -30,7 +30,7 @@ impl Laying<'_> {
         let path = [path, names].concat().join("/");
         formless.get_or_insert_with(|| match datatype {
             Some(datatype) => format!("{address}/{path} is of the type {datatype:?}"),
-            None => format!("{address}/{path} is of no type that is known"),
+            None => format!("{address}/{path} has an unknown type"),
         });
     }
 

@@ -94,7 +94,7 @@ impl Models {
         }
         let ix = known.unwrap_or_else(|| {
             let name = names::level(&self.get(base).name, number);
-            let about = format!("What assets of {} have no place for", self.get(base).name);
+            let about = format!("Overflow level for child assets of {}", self.get(base).name);
             self.insert(id, name, names::description(&about))
         });
         self.get_mut(ix).level = Some((base, number));

@@ -164,8 +164,8 @@ impl Plan {
                     state.tries = Tries::default();
                 } else if state.taken {
                     let name = &models.get(ix).name;
-                    let reason = "another model has this name; Sparkwise leaves it alone: rename \
-                                  it, or set TWIN_MODEL_PREFIX";
+                    let reason = "a model that Sparkwise did not create has this name and is not \
+                                  touched: rename it, or set TWIN_MODEL_PREFIX";
                     self.model_failed(ix, (format!("model {name}"), reason.into()), assets, now);
                 } else {
                     state.gone();

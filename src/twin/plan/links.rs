@@ -42,9 +42,9 @@ impl Plan {
         }
         let model = assets.get(above).model;
         let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
-            let why = "its parent's model has no place for its model: SiteWise allows 30 \
-                       hierarchies a model and 100 models a tree. It is at the root, with all its \
-                       values; give machines that are alike one model with TWIN_KINDS, or spread \
+            let why = "its parent's model has no room for another hierarchy: SiteWise allows 30 \
+                       hierarchies in a model and 100 models in a tree. It is at the root, with \
+                       all its values; give similar machines one model with TWIN_KINDS, or spread \
                        them over more groups";
             return self.unplaced(ix, why);
         };

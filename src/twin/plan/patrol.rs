@@ -29,9 +29,9 @@ impl Plan {
     pub(super) fn no_room(&mut self, ix: ModelIx, models: &Models) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
         state.unfinished = false;
-        let reason = "it has no room for all of its properties: what people added, composite \
-                      models among it, takes what SiteWise allows; values of those that it lacks \
-                      wait until there is room";
+        let reason = "it has no room for all of its properties: what people added, including \
+                      composite models, uses up SiteWise's limits; values of the missing ones are \
+                      queued until there is room";
         self.problem(format!("model {}", models.get(ix).name), reason.to_owned());
         self.wake(On::Model(ix));
     }

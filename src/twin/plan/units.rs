@@ -296,7 +296,7 @@ impl Plan {
         unit.stage = Stage::Unknown;
         let (shown, count) = (of_model.unit.as_deref().unwrap_or("none"), unit.tries.count);
         let meant = unit.unit.as_deref().unwrap_or(shown);
-        let reason = format!("it is {meant}, and SiteWise shows {shown}: {}", fault.message);
+        let reason = format!("it should be {meant}, SiteWise shows {shown}: {}", fault.message);
         let refusal = Tries { count: 0, at: now + AFTER_REFUSAL };
         let (refused, tries, reason) = match fault.kind {
             FaultKind::Denied => {

@@ -141,9 +141,9 @@ impl Plan {
                     check.tries = tries;
                 }
                 let why = format!(
-                    "{}; it may be there, of a model whose assets cannot be listed, so that nothing \
-                     is made of its machine, and its values wait as long as there is room; allow \
-                     the bridge iotsitewise:ListAssets or iotsitewise:DescribeAsset for it",
+                    "{}; it may exist, of a model whose assets cannot be listed, so nothing is \
+                     created for its machine, and its values are queued as long as there is room; \
+                     allow the bridge iotsitewise:ListAssets or iotsitewise:DescribeAsset for it",
                     fault.message
                 );
                 self.problem(subject, why);
@@ -183,9 +183,9 @@ impl Plan {
         }
         let model = models.get(ix);
         let why = format!(
-            "{}; nothing is written to it, and values of its machines wait, as do new machines that \
-             may be of its kind, all others go on; allow the bridge iotsitewise:DescribeAssetModel \
-             for it",
+            "{}; it is not written, and values of its machines are queued, as are new machines \
+             that may be of its kind; all others are unaffected; allow the bridge \
+             iotsitewise:DescribeAssetModel for it",
             fault.message
         );
         self.problem(format!("model {}", model.name), why);
@@ -230,8 +230,8 @@ impl Plan {
             }
         }
         let why = format!(
-            "{}; what hangs on it is looked at one by one, and whose asset cannot be found waits, \
-             all others go on; allow the bridge iotsitewise:ListAssets for it",
+            "{}; its assets are described one by one, and machines whose asset cannot be found \
+             wait; all others are unaffected; allow the bridge iotsitewise:ListAssets for it",
             fault.message
         );
         self.problem(assets_of(&models.get(ix).name), why);

@@ -284,7 +284,7 @@ fn what_came_to_the_shared_model_under_a_cap_is_named_once_that_is_lifted() {
     assert_eq!(named(&rig), [told]);
     let problems: Vec<_> = rig.twin.plan().problems().collect();
     let [(what, why)] = problems[..] else { panic!("{problems:?}") };
-    assert_eq!(what, "machines with tags on a model that many share");
+    assert_eq!(what, "machines with tags on a model that unrelated machines share");
     assert!(why.starts_with("Nordsee/gw/Stranger: ") && why.contains("TWIN_MAX_MODELS"), "{why}");
     assert!(Finding::SharedModel.words().contains("delete its asset"));
     assert_eq!(rig.shown("Stranger", "Stranger 0"), Some((Quality::Good, Variant::Integer(7))));
@@ -328,7 +328,7 @@ fn a_machine_on_a_model_that_grew_full_tells_that_it_is_alive() {
     born(&mut rig);
     assert_eq!(rig.properties("P1").len(), 5_000);
     assert_eq!(rig.shown("P1", "M0000"), Some((Quality::Good, Variant::Integer(2))));
-    let told = "Nordsee/gw/P1 properties: what tells whether Nordsee/gw/P1 is alive";
+    let told = "Nordsee/gw/P1 properties: the presence of Nordsee/gw/P1";
     assert!(rig.capped.contains(&told.to_owned()), "{:?}", rig.capped);
     assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 0);
 }

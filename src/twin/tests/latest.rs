@@ -341,7 +341,7 @@ fn an_instance_that_changes_its_template_is_told_and_adds_only_what_it_says() {
     let changed: Vec<_> =
         rig.found.iter().filter(|(finding, _)| *finding == Finding::ChangedTemplate).collect();
     let (_, example) = changed.first().unwrap();
-    assert!(example.starts_with("Nordsee/gw/T1 is of the template Pump now"), "{example}");
+    assert!(example.starts_with("Nordsee/gw/T1 has the template Pump now"), "{example}");
 }
 
 #[test]

@@ -49,8 +49,7 @@ fn an_instance_whose_definition_says_no_unit_is_told_where_its_model_shows_anoth
     node_born(&mut rig, "C", defined("C1", Some("")));
     let told = |at: &str| {
         format!(
-            "Nordsee/{at}/v says no unit and shows \"bar\", which was given to the model P by \
-             Nordsee/A"
+            "Nordsee/{at}/v has no unit and shows \"bar\", which the model P got from Nordsee/A"
         )
     };
     assert_eq!(unsaid(&rig), [told("B/B1"), told("C/C1")]);
@@ -73,7 +72,7 @@ fn an_instance_that_says_no_unit_is_told_where_another_of_its_node_gave_the_mode
     metrics.extend(second);
     node_born(&mut rig, "A", (definitions, metrics));
     let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
-    assert!(told.starts_with("Nordsee/A/M2/v says no unit and shows \"bar\""), "{told}");
+    assert!(told.starts_with("Nordsee/A/M2/v has no unit and shows \"bar\""), "{told}");
 }
 
 #[test]
@@ -88,7 +87,7 @@ fn a_tag_that_comes_later_without_a_unit_is_told_where_its_kind_has_one() {
     born(&mut rig, "D2", with(None));
     rig.seconds(30);
     let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
-    assert!(told.starts_with("Nordsee/gw/D2/T says no unit and shows \"°C\""), "{told}");
+    assert!(told.starts_with("Nordsee/gw/D2/T has no unit and shows \"°C\""), "{told}");
     // Who said it itself, and does so no more, shows its own.
     born(&mut rig, "D1", with(None));
     assert_eq!(unsaid(&rig).len(), 1);
@@ -107,7 +106,7 @@ fn a_machine_of_a_kind_that_people_named_is_told_where_it_shows_anothers_unit() 
     born(&mut rig, "Pump1", vec![tag(0, "T", Some("°C")), tag(1, "P", None)]);
     born(&mut rig, "Pump2", vec![tag(0, "T", None), tag(1, "P", None)]);
     let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
-    assert!(told.starts_with("Nordsee/gw/Pump2/T says no unit and shows \"°C\""), "{told}");
+    assert!(told.starts_with("Nordsee/gw/Pump2/T has no unit and shows \"°C\""), "{told}");
 }
 
 #[test]
@@ -116,7 +115,7 @@ fn what_rules_make_assets_of_is_told_where_it_shows_anothers_unit() {
     let mut rig = begin(Config { rules, ..config() });
     born(&mut rig, "D", vec![tag(0, "O1/T", Some("°C")), tag(1, "O2/T", None)]);
     let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
-    assert!(told.starts_with("Nordsee/gw/D/O2/T says no unit and shows \"°C\""), "{told}");
+    assert!(told.starts_with("Nordsee/gw/D/O2/T has no unit and shows \"°C\""), "{told}");
 }
 
 #[test]
@@ -134,5 +133,5 @@ fn a_flattened_member_without_a_unit_is_told_where_it_shows_anothers() {
     node_born(&mut rig, "A", outer("A1", Some("bar")));
     node_born(&mut rig, "B", outer("B1", None));
     let [told] = unsaid(&rig)[..] else { panic!("{:?}", unsaid(&rig)) };
-    assert!(told.starts_with("Nordsee/B/B1/In/v says no unit and shows \"bar\""), "{told}");
+    assert!(told.starts_with("Nordsee/B/B1/In/v has no unit and shows \"bar\""), "{told}");
 }

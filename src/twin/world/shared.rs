@@ -10,7 +10,7 @@ use crate::twin::names;
 /// Machines that are told by name where many share a model.
 const NAMED: usize = 5;
 /// The subject under which people find them.
-const SUBJECT: &str = "machines with tags on a model that many share";
+const SUBJECT: &str = "machines with tags on a model that unrelated machines share";
 
 impl World {
     /// Notes whether a node or device has tags on a shared model, and tells who all has.
@@ -28,9 +28,9 @@ impl World {
             more => format!("{} and {more} more", named.join(", ")),
         };
         let reason = format!(
-            "{all}: there were no tags when the asset was made, or no model more under \
-             TWIN_MAX_MODELS, and each shows the tags of all as empty. Delete the asset of one in \
-             SiteWise and restart Sparkwise, and it is made anew on a model of its own kind, \
+            "{all}: they had no tags when their asset was created, or TWIN_MAX_MODELS was \
+             reached, and each shows the tags of all others as empty. Delete the asset of one in \
+             SiteWise and restart Sparkwise, and it is created again on a model of its own kind, \
              without its history"
         );
         self.plan.tell(SUBJECT, (!self.sharing.is_empty()).then_some(reason));

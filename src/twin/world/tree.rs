@@ -82,8 +82,9 @@ impl World {
             let model = &self.models.get(asset.model).name;
             let [own, above, parent] = [ix, above, parent].map(|ix| &self.assets.get(ix).address);
             format!(
-                "{own} hangs below {parent}, not below {above}: that would put the model {model} \
-                 below itself; where a rule of TWIN_RULES names it, name another model there"
+                "{own} is placed below {parent}, not below {above}: that would put the model \
+                 {model} below itself; where a rule of TWIN_RULES names it, name another model \
+                 there"
             )
         })
     }
@@ -130,9 +131,9 @@ impl World {
         let (parent, model) = (asset.parent, asset.model);
         if parent.is_some_and(|parent| self.models.reaches(model, self.assets.get(parent).model)) {
             // No further level helps.
-            let why = "it would put its model below itself, which SiteWise does not allow. It is \
-                       at the root, with all its values; name another model for it, or for what \
-                       it is in, with TWIN_KINDS or in the template's name";
+            let why = "its model would be below itself, which SiteWise does not allow. It is at \
+                       the root, with all its values; give it, or what contains it, another model \
+                       with TWIN_KINDS or by the template's name";
             return self.plan.at_root(ix, &self.models, &self.assets, why, now);
         }
         let level = parent.and_then(|parent| self.level_below(parent));
@@ -146,7 +147,7 @@ impl World {
             }
             None if self.models.is_full() => {
                 let why = format!(
-                    "{why}; or raise TWIN_MAX_MODELS, which leaves none for a further level"
+                    "{why}; or raise TWIN_MAX_MODELS, which allows no model for an overflow level"
                 );
                 self.plan.at_root(ix, &self.models, &self.assets, &why, now);
             }

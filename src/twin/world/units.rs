@@ -90,7 +90,7 @@ impl World {
             return;
         }
         let first = match &has.source {
-            Some(first) => format!(" by {first}"),
+            Some(first) => format!(" from {first}"),
             None => String::new(),
         };
         let unless = match of.known {
@@ -98,7 +98,7 @@ impl World {
             _ => "",
         };
         self.unsaid.fresh.push(format!(
-            "{}/{} says no unit and shows {unit:?}, which was given to the model {}{first}{unless}",
+            "{}/{} has no unit and shows {unit:?}, which the model {} got{first}{unless}",
             of.address, has.name, model.name
         ));
     }

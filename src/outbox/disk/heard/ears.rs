@@ -127,7 +127,7 @@ impl Ears {
             if !self.folder.is_dir() {
                 self.written = 0;
                 (self.file, self.books) = (None, None);
-                return Err(io::Error::other("the folder was taken away"));
+                return Err(io::Error::other("the folder was removed"));
             }
             if let Some(file) = &self.file
                 && let Err(error) = file.sync_data()

@@ -364,7 +364,7 @@ fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
         fs::remove_dir_all(gone).unwrap();
         store.apply(&[save(7, 2)]).unwrap();
         let fault = store.sync().unwrap_err();
-        assert!(matches!(&fault, Fault::Disk(why) if why.contains("taken away")), "{fault:?}");
+        assert!(matches!(&fault, Fault::Disk(why) if why.contains("removed")), "{fault:?}");
         drop(store);
         let mut fault = Some(fault);
         let opened = (0..2).find_map(|_| match open(fault.as_ref()) {

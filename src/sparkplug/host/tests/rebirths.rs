@@ -149,7 +149,7 @@ fn reasons_are_read_and_written() {
         assert_eq!(text.parse::<Reasons>().unwrap().to_string(), text);
     }
     let error = "gap,often".parse::<Reasons>().unwrap_err().to_string();
-    assert!(error.starts_with("\"often\" is no reason"), "{error}");
+    assert!(error.starts_with("\"often\" is not a reason"), "{error}");
 }
 
 #[test]
