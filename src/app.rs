@@ -1,7 +1,7 @@
 //! The shell: reads the clocks, moves bytes, and does what the bridge decides.
 //!
-//! A task for each MQTT server, the engine, and the calls it has in flight: all are started
-//! here, watched, and ended in order. The console outlives the others: it tells of the end.
+//! A task for each MQTT server, the engine, and the calls it has in flight: all are started and
+//! supervised here, and stopped in order. The console stops last, so that it shows the shutdown.
 
 mod engine;
 mod ledger;
@@ -38,36 +38,36 @@ use crate::twin::identity::Namespace;
 use crate::twin::plan::rates::Rates;
 use crate::{delivery, mqtt, twin};
 
-/// Messages from all servers that wait for the engine; beyond, they are dropped and counted,
-/// and the gap in the sequence asks for a rebirth.
+/// Messages from all servers queued for the engine; further ones are dropped and counted, and the
+/// gap in the sequence triggers a rebirth request.
 const INBOUND: usize = 16_384;
-/// Messages to one server that wait for its connection.
+/// Messages queued for one server's connection.
 const OUTBOUND: usize = 1_024;
-/// How long a folder that another process owns is waited for, and between two looks.
+/// How long to wait for a folder that another process has locked, and between two attempts.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 const LOCK_LOOK: Duration = Duration::from_secs(1);
 
-/// Why the bridge could not start or had to end.
+/// Why the bridge could not start or had to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nothing says where SiteWise is, or whom to trust on the way.
+    /// The endpoint of SiteWise, or the certificate authorities to trust, cannot be determined.
     #[error(transparent)]
     SiteWise(#[from] NoClient),
-    /// The MQTT connection cannot even be tried.
+    /// The MQTT connection cannot be configured.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
-    /// The console's address cannot be had.
+    /// The console's address cannot be bound.
     #[error("CONSOLE_ADDR: {0}")]
     Console(#[source] std::io::Error),
-    /// The outbox on disk is not ours to open.
+    /// The outbox on disk cannot be opened.
     #[error("the outbox in OUTBOX_DIR={0} cannot be used: {1}")]
     Outbox(String, DiskFault),
-    /// A task ended that should not: a bug.
+    /// A task stopped unexpectedly: a bug.
     #[error("the task `{0}` stopped unexpectedly")]
     Task(&'static str),
 }
 
-/// Runs the bridge against AWS, until `shutdown`. Then it delivers what waits, until `hurry` at
+/// Runs the bridge against AWS, until `shutdown`. Then it flushes the outbox, until `hurry` at
 /// most.
 ///
 /// # Errors
@@ -94,17 +94,17 @@ pub async fn run(
     run_on(config, console, sitewise, &namespace, (shutdown, hurry)).await
 }
 
-/// The console's task, and the engine's end of its questions.
+/// The console's task, and the engine's end of its query channel.
 struct Console {
     answers: Answers,
     /// None where it is switched off.
     task: Option<JoinHandle<()>>,
-    /// It ends when this is dropped.
+    /// The task ends when this is dropped.
     end: DropGuard,
 }
 
 impl Console {
-    /// Starts it; until the engine runs it tells `reason`.
+    /// Starts it; until the engine runs it answers with `reason`.
     fn start(listener: Option<Listener>, reason: &'static str) -> Self {
         let (questions, answers) = Questions::new(reason);
         let end = CancellationToken::new();
@@ -114,14 +114,14 @@ impl Console {
     }
 }
 
-/// The end was asked for before anything was read.
+/// The shutdown was requested before anything was read.
 fn ended_early() -> Ledger {
     let ledger = Ledger::default();
     ledger.report(Duration::ZERO, Patience::None);
     ledger
 }
 
-/// Account and region, asked for until there is an answer: without them no id can be told.
+/// Account and region, retried until there is an answer: without them no id can be derived.
 async fn namespace_of(sitewise: &AwsSiteWise) -> String {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
@@ -144,7 +144,7 @@ async fn namespace_of(sitewise: &AwsSiteWise) -> String {
     answer.map(|(account, region)| format!("{account}/{region}")).unwrap_or_default()
 }
 
-/// Runs the bridge against any SiteWise, until `shutdown`, and tells what became of everything.
+/// Runs the bridge against any SiteWise, until `shutdown`, and returns the ledger.
 ///
 /// # Errors
 ///
@@ -238,8 +238,9 @@ async fn run_on<S: SiteWise>(
     Ok(ledger)
 }
 
-/// The outbox, and what tells when it has something to be polled. A folder that another process
-/// owns is waited for: on a network file system the lock of a host that died stands for a while.
+/// The outbox, and the notification that it has something to be polled. It waits for a folder that
+/// another process has locked: on a network file system the lock of a host that died is held for a
+/// while.
 async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>), Error> {
     let wake = Arc::new(Notify::new());
     let Some(folder) = &config.dir else {
@@ -266,7 +267,7 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
     Ok((Box::new(disk), wake))
 }
 
-/// What `open` gives, tried again after each pause while another process owns the folder.
+/// The result of `open`, retried after each pause while another process has locked the folder.
 async fn once_let_go<T, P: Future<Output = ()>>(
     name: &str,
     mut open: impl FnMut() -> Result<T, DiskFault>,

@@ -1,8 +1,8 @@
 //! The bridge, pure: the session, the twin and delivery together, behind `handle_*` and
 //! `poll_*`.
 //!
-//! It does no I/O and reads no clock. A shell performs what it asks for, tries each thing once
-//! and tells how it went; so a whole plant runs in a test, at any speed, the same way twice.
+//! It does no I/O and reads no clock. A shell performs its outputs, tries each call once and hands
+//! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
 use std::collections::VecDeque;
 
@@ -21,7 +21,7 @@ use crate::twin::caps::Cap;
 use crate::twin::plan::step::{Done, Step, StepId};
 use crate::twin::{self, Twin};
 
-/// Everything the bridge decides by.
+/// Configuration of all that the bridge decides.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// As a Sparkplug host application.
@@ -37,13 +37,13 @@ pub struct Config {
 pub enum Output {
     /// Publish this on a server.
     Publish(Publish),
-    /// Make this call to the control plane once, and tell the answer.
+    /// Make this call to the control plane once, and hand back the result.
     Step(StepId, Step),
-    /// Send these entries once, and tell the answer.
+    /// Send these entries once, and hand back the response.
     Send(RequestId, Vec<Entry>),
     /// Keep these points in the outbox.
     Store(Vec<Waiting>),
-    /// What the outbox parked behind this gate can be taken.
+    /// The points parked behind this gate can be taken from the outbox.
     Open(Gate),
     /// The outbox can forget these points.
     Settled(Vec<Key>),
@@ -60,11 +60,10 @@ pub enum Output {
     },
     /// A point was given up by a stated rule.
     Discarded(Key, Discard),
-    /// The rules made assets of an edge node's flat metrics, for the first time: they lack
-    /// what such a stream does not carry.
+    /// The rules grouped an edge node's flat metrics into assets for the first time: these lack
+    /// what flat metrics do not carry.
     Grouped(EdgeNode),
-    /// A machine wants something that a configured cap keeps away, for the first time since it
-    /// fitted.
+    /// A machine exceeds a configured cap, for the first time since it fitted.
     Capped {
         /// The node or device.
         source: Source,
@@ -77,15 +76,15 @@ pub enum Output {
     Born(Source),
     /// A node or device died.
     Died(Source, DeathCause),
-    /// Values of a property are not taken again and again while others are; they wait. Told once
-    /// for its asset.
+    /// SiteWise keeps rejecting values of a property while it accepts others; they are retried.
+    /// Emitted once for its asset.
     Held {
         /// The property.
         stream: Stream,
-        /// What was said against them.
+        /// The last error.
         reason: String,
     },
-    /// Something is not as it should be, for the first time with this sender.
+    /// A finding, for the first time with this sender.
     Found {
         /// The edge node; none for what no edge node sent.
         edge: Option<EdgeNode>,
@@ -110,7 +109,7 @@ pub struct Bridge {
 }
 
 impl Bridge {
-    /// Begins by learning what SiteWise has; `seed` spreads the delays of all retries.
+    /// Begins with the initial sync; `seed` is for the jitter of all retries.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             host: Host::new(config.host, seed),
@@ -145,7 +144,7 @@ impl Bridge {
         self.follow_host(now);
     }
 
-    /// A message has arrived whose packet is larger than is taken.
+    /// An oversized message has arrived.
     pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
         self.host.handle_oversized(server, topic, retain, now);
         self.follow_host(now);
@@ -178,19 +177,19 @@ impl Bridge {
         self.delivery.handle_clocks(clocks);
     }
 
-    /// The account's quotas are known; what is not among them stays as it is.
+    /// The account's quotas; those that are unknown stay unchanged.
     pub fn handle_quotas(&mut self, quotas: &Quotas, now: Now) {
         self.twin.handle_quotas(quotas);
         self.delivery.handle_quotas(quotas, now.instant);
     }
 
-    /// Takes points out of the outbox on their way.
+    /// Takes points from the outbox for delivery.
     pub fn handle_points(&mut self, points: Vec<Point>, now: Now) {
         self.delivery.handle_points(points, now);
     }
 
-    /// Points that are on disk alone are about to be handed over: what an earlier process left may
-    /// hide what this one wrote.
+    /// Points that are only on disk are about to be handed over: values that an earlier process
+    /// left may hide what this one wrote.
     pub fn handle_restored(&mut self, points: &[Point], now: Now) {
         self.twin.handle_restored(points, now);
     }
@@ -205,7 +204,7 @@ impl Bridge {
         self.delivery.room()
     }
 
-    /// Does what is due.
+    /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
         self.host.handle_timeout(now);
         self.follow_host(now);
@@ -213,25 +212,25 @@ impl Bridge {
         self.delivery.handle_timeout(now);
     }
 
-    /// When something is due.
+    /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let deadlines =
             [self.host.poll_timeout(), self.twin.poll_timeout(), self.delivery.poll_timeout()];
         deadlines.into_iter().flatten().min()
     }
 
-    /// Tells all servers that the host goes offline, on purpose.
+    /// Publishes STATE offline on all servers.
     pub fn shut_down(&mut self, now: Now) {
         self.host.shutdown(now);
         self.follow_host(now);
     }
 
-    /// Sends what waits without lingering: the process is about to end.
+    /// Flushes without lingering: the process is about to stop.
     pub fn flush(&mut self, now: Now) {
         self.delivery.flush(now);
     }
 
-    /// The next thing to do.
+    /// The next output.
     pub fn poll_output(&mut self, now: Now) -> Option<Output> {
         loop {
             if let Some(output) = self.outputs.pop_front() {
@@ -325,7 +324,7 @@ impl Bridge {
         &self.delivery
     }
 
-    /// Whether nothing waits in here.
+    /// Whether nothing is queued or in flight here.
     pub fn is_idle(&self) -> bool {
         self.twin.held() == 0 && self.delivery.waiting() == 0
     }

@@ -1,4 +1,4 @@
-//! The command line: what is asked of the process. How it is done is the environment's matter.
+//! The command line. Everything else is configured by environment variables.
 
 pub mod dead_letters;
 pub mod outbox;
@@ -13,26 +13,26 @@ use lexopt::ValueExt;
 use crate::config;
 use crate::preview::{self, From};
 
-/// What the process is asked to do.
+/// The subcommand.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Command {
-    /// Bridge, until it is told to end.
+    /// Run the bridge until SIGTERM or SIGINT.
     Run,
-    /// Ask the bridge that runs with the same environment whether it lives.
+    /// Check that the bridge with the same configuration is alive.
     Healthcheck,
-    /// Tell what the bridge would do in SiteWise, without doing it.
+    /// Dry run: print what the bridge would change in SiteWise.
     Plan(preview::Options),
-    /// Look at what SiteWise refused, or decide on it.
+    /// List, show, retry or drop dead letters.
     DeadLetters(dead_letters::Command),
-    /// Look whether the outbox on disk can be read, or mend it.
+    /// Check or repair the outbox on disk.
     Outbox(outbox::Command),
-    /// Tell what there is, and end.
+    /// Print help.
     Help(Page),
-    /// Tell the version, and end.
+    /// Print the version.
     Version,
 }
 
-/// What there is to be told.
+/// Which help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Page {
     /// All commands and variables.
@@ -123,7 +123,7 @@ fn plan(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     Ok(Command::Plan(preview::Options { from, json }))
 }
 
-/// What the process tells of itself.
+/// A help text.
 pub fn page(page: Page) -> String {
     match page {
         Page::All => help(),

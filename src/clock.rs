@@ -1,4 +1,4 @@
-//! Both clocks, read. All that decides gets its time as an argument.
+//! The clocks. All pure modules get the time as an argument.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,29 +10,29 @@ pub(crate) fn wall() -> Timestamp {
     Timestamp::from_millis(i64::try_from(since_epoch.as_millis()).unwrap_or(i64::MAX))
 }
 
-/// Both clocks, the one that never goes back from a start of its own.
+/// The monotonic clock and the wall clock.
 ///
-/// The wall clock may be stepped at any time. What time it is at SiteWise is therefore carried on
-/// by the other one.
+/// The wall clock may be stepped at any time, so SiteWise's time is carried forward by the
+/// monotonic one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Clock {
     start: tokio::time::Instant,
-    /// The same moment, for the wall clock to be held against.
+    /// The same moment on the system's monotonic clock, to detect steps of the wall clock.
     began: std::time::Instant,
-    /// What the wall clock showed then.
+    /// What the wall clock showed at the start.
     first: i64,
-    /// What time it was then by what is known now; none before SiteWise has told the time.
+    /// SiteWise's time at the start; none before its first response.
     base: Option<i64>,
     /// By how many milliseconds the wall clock is ahead of SiteWise's, where that is too much.
     ahead: i64,
     clocks: Clocks,
 }
 
-/// More than SiteWise's clock and ours may differ, in milliseconds.
+/// Largest tolerated difference between SiteWise's clock and ours, in milliseconds.
 pub(crate) const APART: u64 = 60_000;
-/// What an answer's way may take of that, and the whole seconds that it tells the time in.
+/// Part of that for network latency and the whole seconds of the Date header.
 const ROUGHLY: u64 = 5_000;
-/// What two clocks that are read one after the other may differ for that alone.
+/// Difference that comes from reading two clocks one after the other.
 const JITTER: u64 = 10;
 
 impl Clock {

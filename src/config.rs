@@ -49,33 +49,33 @@ use std::num::NonZeroU32;
 use crate::sitewise::api::Quotas;
 use reader::Reader;
 
-/// Everything the environment says, checked.
+/// The validated configuration.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Connections to the MQTT servers.
     pub mqtt: Mqtt,
     /// Behaviour as a Sparkplug host application.
     pub sparkplug: Sparkplug,
-    /// How the plant becomes models and assets.
+    /// How Sparkplug is mapped to models and assets.
     pub twin: Twin,
-    /// How fast models and assets are made.
+    /// Rate limits of provisioning.
     pub provisioning: Provisioning,
-    /// How values travel to SiteWise.
+    /// Batching and rate limits of delivery.
     pub delivery: Delivery,
-    /// Where values wait.
+    /// The outbox: where values are queued.
     pub outbox: Outbox,
-    /// What the process shows of itself.
+    /// The console: health, metrics and the web page.
     pub console: Console,
     /// The process itself.
     pub process: Process,
-    /// What holds for each variable and where it comes from; secrets are masked.
+    /// The effective value of each variable and its origin; secrets are masked.
     pub effective: Vec<Effective>,
-    /// What is allowed but hardly meant, one sentence each, to be logged at the start.
+    /// Warnings about suspicious settings, to be logged at the start.
     pub warnings: Vec<String>,
 }
 
 impl Config {
-    /// Quotas that are set, and stand above the account's.
+    /// Quotas that are set, which take precedence over the account's.
     pub fn quotas(&self) -> Quotas {
         let set = |name: &str| {
             let found = self.effective.iter().find(|item| item.name == name);

@@ -1,8 +1,8 @@
-//! What the process shows of itself over HTTP: health, metrics, and a page for people.
+//! The console over HTTP: health, metrics, and a web page.
 //!
-//! Only GET and HEAD, and nothing that changes anything. What is shown is read by the engine
-//! between two of its inputs: a [question](ask::Questions) is a small piece of reading that
-//! runs there, a page at most, so that the pure middle needs no locks.
+//! Read-only: GET and HEAD only. The engine reads the data between two of its inputs: a
+//! [query](ask::Questions) is a closure that runs there and reads a page at most, so that the pure
+//! middle needs no locks.
 
 mod api;
 pub mod ask;
@@ -30,7 +30,7 @@ pub use serve::serve;
 
 use crate::config;
 
-/// A console whose address is taken, but which does not answer yet.
+/// A console that is bound to its address, but does not serve yet.
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
@@ -39,7 +39,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// Takes the address of `console`; none if it is switched off.
+    /// Binds the address of `console`; none if it is off.
     ///
     /// # Errors
     ///

@@ -1,9 +1,9 @@
-//! Delivery, pure: waiting points become entries, entries requests, answers outcomes.
+//! Delivery, pure: batches points into entries and requests, and reads the responses.
 //!
-//! A property collects values until it has ten, or until the first has lingered; ten such
-//! entries fill a request; requests go as fast as the quotas, SiteWise's throttling and the
-//! number in flight allow. Each value of an answer has its own outcome. What fails is tried
-//! again, later and later, until it is taken, refused for good, or too old for SiteWise.
+//! A property collects values until it has ten, or until the first has lingered; ten such entries
+//! fill a request; requests are limited by the quotas, SiteWise's throttling and the number in
+//! flight. Each value of a response has its own outcome. What fails is retried with backoff, until
+//! it is accepted, rejected for good, or too old for SiteWise.
 
 mod answer;
 mod billing;
@@ -45,17 +45,16 @@ use crate::sitewise::api::{EntryError, Fault, Quotas};
 use crate::sitewise::limits;
 use crate::time::{Clocks, Instant, Now};
 
-/// Points in delivery at once, some 20 MB: enough to fill requests, few enough to be lost
-/// cheaply with the process.
+/// Points in delivery at once, some 20 MB: enough to fill requests, few enough that a crash loses
+/// little.
 const WORKING_SET: usize = 200_000;
 /// Points of history among them.
 const HISTORY_SET: usize = 100_000;
 
-/// Points whose streams are looked up one after the other before the first is queued: memory is
-/// slow, and answers several questions in the time of one.
+/// Points whose streams are looked up together before the first is queued: memory latency overlaps.
 const LOT: usize = 64;
 
-/// How points are collected and how fast they go.
+/// Batching and rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Config {
     /// How long a property collects values before a partly filled entry leaves.
@@ -64,7 +63,7 @@ pub struct Config {
     pub requests_per_second: u32,
     /// Values a second at most.
     pub values_per_second: u32,
-    /// Requests without an answer at most.
+    /// Maximum number of requests in flight.
     pub in_flight: usize,
 }
 
@@ -98,29 +97,29 @@ pub struct Delivery {
     next_request: u64,
     /// At most [`Config::in_flight`].
     requests: FxHashMap<RequestId, InFlight>,
-    /// When sending is to be tried again.
+    /// When to try to send again.
     send_due: Option<Instant>,
     outputs: VecDeque<Output>,
-    /// Points not decided yet, and those of history among them.
+    /// Points queued or in flight, and those of history among them.
     waiting: usize,
     waiting_history: usize,
     figures: Figures,
     what_if: WhatIf,
     held: Held,
-    /// When the latest request was sent that was answered well.
+    /// When the latest successful request was sent.
     passed: Instant,
-    /// What the last request met that failed as a whole.
+    /// The error of the last request that failed as a whole.
     trouble: Option<String>,
     clocks: Clocks,
-    /// What the answer that is being read has settled.
+    /// Keys settled by the response at hand.
     settled: Vec<Key>,
-    /// Empty lists for the values of entries.
+    /// Empty lists, kept for reuse.
     spare: Vec<Vec<Value>>,
     /// Values with the places of their streams.
     lot: Vec<(Slot, Value)>,
 }
 
-/// Whether values wait for others.
+/// Whether values are batched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Linger {
     Yes,
@@ -128,7 +127,7 @@ enum Linger {
 }
 
 impl Delivery {
-    /// Nothing on its way; `seed` spreads the delays of retries.
+    /// Empty; `seed` is for the jitter of retries.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
             config: Config { in_flight: config.in_flight.max(1), ..config },
@@ -186,7 +185,7 @@ impl Delivery {
         self.advance(now);
     }
 
-    /// Queues the values of a lot, whose streams are at hand by now.
+    /// Queues the values of a batch, whose streams are in the cache by now.
     fn take_in(&mut self, now: Now) {
         let linger = self.linger();
         let mut lot = std::mem::take(&mut self.lot);
@@ -208,7 +207,7 @@ impl Delivery {
         self.lot = lot;
     }
 
-    /// Takes the answer to a request; one to an unknown request is ignored.
+    /// Handles the response to a request; one to an unknown request is ignored.
     pub fn handle_answer(
         &mut self,
         id: RequestId,
@@ -219,18 +218,18 @@ impl Delivery {
         self.advance(now);
     }
 
-    /// Does what is due.
+    /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
         self.advance(now);
     }
 
-    /// Whether our clock and SiteWise's show the same: while they do not, nothing is refused for
-    /// its time but by SiteWise.
+    /// Whether our clock and SiteWise's agree: while they do not, only SiteWise rejects values for
+    /// their timestamps.
     pub fn handle_clocks(&mut self, clocks: Clocks) {
         self.clocks = clocks;
     }
 
-    /// The account's quotas are known; what is not among them stays as it is.
+    /// The account's quotas; those that are unknown stay unchanged.
     pub fn handle_quotas(&mut self, quotas: &Quotas, now: Instant) {
         let Config { requests_per_second, values_per_second, .. } = &mut self.config;
         *requests_per_second = quotas.requests.unwrap_or(*requests_per_second);
@@ -243,7 +242,7 @@ impl Delivery {
         (self.config.requests_per_second, self.config.values_per_second)
     }
 
-    /// Ends every linger, now and from now on: the process is about to end.
+    /// Flushes: no value lingers from now on, since the process is about to stop.
     pub fn flush(&mut self, now: Now) {
         self.linger = Linger::No;
         for slot in self.streams.slots() {
@@ -252,35 +251,35 @@ impl Delivery {
         self.advance(now);
     }
 
-    /// When something is due.
+    /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.timers.next().into_iter().chain(self.send_due).min()
     }
 
-    /// The next thing to do or to know.
+    /// The next output.
     pub fn poll_output(&mut self) -> Option<Output> {
         self.outputs.pop_front()
     }
 
-    /// How many more points the bounded working set takes.
+    /// How many more points fit into the working set.
     pub fn room(&self) -> Room {
         let points = WORKING_SET.saturating_sub(self.waiting);
         let history = HISTORY_SET.saturating_sub(self.waiting_history);
         Room { points, history: history.min(points) }
     }
 
-    /// Points not decided yet, those in flight included.
+    /// Points queued or in flight.
     pub fn waiting(&self) -> usize {
         self.waiting
     }
 
-    /// Whether no point is undecided and no output left to poll.
+    /// Whether nothing is queued or in flight, and no output is left to poll.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0 && self.outputs.is_empty()
     }
 
-    /// Whether nothing that waits would be sent before `end`: what fails again and again is tried
-    /// too rarely to be waited for.
+    /// Whether nothing would be sent before `end`: what keeps failing is retried too rarely to wait
+    /// for it.
     pub fn rests_until(&self, end: Instant) -> bool {
         self.requests.is_empty()
             && self.ready.len() == 0
@@ -289,8 +288,8 @@ impl Delivery {
             && self.streams.iter().all(|state| state.rests_until(end))
     }
 
-    /// Whether nothing waits but what failed before, or SiteWise is away: where that is on disk as
-    /// well, it can be left to the next process.
+    /// Whether only values that failed before are queued, or SiteWise is unreachable: what is on
+    /// disk can be left to the next process.
     pub fn has_only_failed(&self) -> bool {
         let mut flying = self.requests.values().flat_map(|request| &request.entries);
         self.outputs.is_empty()
@@ -299,18 +298,18 @@ impl Delivery {
                     && self.streams.iter().all(stream::StreamState::has_only_failed)))
     }
 
-    /// Whether SiteWise is away: it does not answer, denies access as a whole, or somebody else
-    /// answers everything in its place.
+    /// Whether SiteWise is unreachable: it does not respond, denies access as a whole, or something
+    /// else answers in its place.
     pub fn is_away(&self) -> bool {
         self.circuit.is_away()
     }
 
-    /// What was said last to a request as a whole, while SiteWise is away.
+    /// The last error of a whole request, while SiteWise is unreachable.
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref().filter(|_| self.is_away())
     }
 
-    /// Share of the quotas that is used, from 0 to 1: less than 1 after throttling.
+    /// Share of the quotas that the rate limiter allows, from 0 to 1: less than 1 after throttling.
     pub fn share(&self, now: Instant) -> f64 {
         self.pace.share(now)
     }
@@ -329,7 +328,7 @@ impl Delivery {
         }
     }
 
-    /// Looks at the streams whose time has come, and sends what can be sent.
+    /// Handles the streams whose timer has expired, and sends what can be sent.
     fn advance(&mut self, now: Now) {
         while let Some(slot) = self.timers.pop(now.instant, &mut self.streams) {
             self.look_at(slot, now);
@@ -368,7 +367,7 @@ impl Delivery {
         }
     }
 
-    /// The entry of a stream that was in flight is answered and read.
+    /// A stream's entry is no longer in flight: its response was read.
     fn landed(&mut self, slot: Slot, now: Now) {
         if let Some(state) = self.streams.get_mut(slot) {
             state.flying = 0;
@@ -400,7 +399,7 @@ impl Delivery {
         self.outputs.push_back(Output::Discarded { key, why });
     }
 
-    /// What waits for a property that SiteWise will never have is given up.
+    /// Drops what is queued for a property that SiteWise will never have.
     pub fn withdraw(&mut self, stream: Stream, now: Now) {
         let Some(slot) = self.streams.find(stream) else { return };
         let values = self.streams.get_mut(slot).map(stream::StreamState::drain);
@@ -411,7 +410,7 @@ impl Delivery {
         self.look_at(slot, now);
     }
 
-    /// A value that came back found its place taken by a later one.
+    /// A returned value was overwritten by a later one meanwhile.
     fn overwritten(&mut self, slot: Slot, value: Option<Value>) {
         let stream = self.streams.get(slot).map(|state| state.stream);
         if let (Some(stream), Some(value)) = (stream, value) {
@@ -419,7 +418,7 @@ impl Delivery {
         }
     }
 
-    /// A point waits no longer.
+    /// A point is decided.
     fn decided(&mut self, class: Class) {
         self.waiting -= 1;
         self.waiting_history -= usize::from(class == Class::History);

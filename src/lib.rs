@@ -1,8 +1,7 @@
 //! Sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise.
 //!
-//! The modules stand in the order of a value's way. `sparkplug`, `twin`, `delivery` and
-//! `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md`
-//! tells how they meet.
+//! The modules are in the order of the data flow. `sparkplug`, `twin`, `delivery` and `bridge` are
+//! pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md` tells how they meet.
 
 #![warn(missing_docs)]
 

@@ -1,4 +1,4 @@
-//! The process: environment, telemetry, run, exit code.
+//! The process: configuration, telemetry, run, exit code.
 
 use std::process::ExitCode;
 
@@ -9,7 +9,7 @@ use sparkwise::{app, preview, telemetry};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// EX_USAGE of sysexits.h: the environment is wrong, and starting again will not help.
+/// EX_USAGE of sysexits.h: the configuration is invalid, and a restart will not help.
 const WRONG_ENVIRONMENT: u8 = 64;
 /// What `sparkwise plan` ends with where the bridge would change something.
 const SOMETHING_CHANGES: u8 = 2;
@@ -117,7 +117,7 @@ fn plan(options: &preview::Options) -> ExitCode {
     }
 }
 
-/// What every command needs: the environment checked, a log, a runtime.
+/// What every command needs: validated configuration, a log, a runtime.
 fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
     let wrong = |reason: String| {
         complain(&reason);
@@ -134,8 +134,8 @@ fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
     Ok((config, runtime))
 }
 
-/// SIGTERM, as ECS and Docker send it, or SIGINT, so many times. From this call on, so that one
-/// that comes while the bridge still starts ends it in order as well.
+/// SIGTERM, as ECS and Docker send it, or SIGINT, so many times. From this call on, so that a
+/// signal during the start shuts down gracefully as well.
 fn signalled(times: u32) -> impl Future<Output = ()> {
     let signals = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()));
     async move {

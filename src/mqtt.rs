@@ -1,8 +1,8 @@
-//! The connections to the MQTT servers, and the only place that names the MQTT client.
+//! The connections to the MQTT servers, and the only place that uses the MQTT client.
 //!
 //! Each [`Connection`] is one task with one server. It keeps a session as a Sparkplug host
-//! application needs it: a clean one, with a will of its own time, subscribed before anything
-//! else. What it hears goes into a queue that is never waited for; it decides nothing, not even
+//! application needs it: clean, with a will that has the session's timestamp, subscribed before
+//! anything else. Messages go into a queue that is never waited for; it decides nothing, not even
 //! when STATE is published.
 
 mod connection;
@@ -46,11 +46,11 @@ pub enum Inbound {
         payload: Bytes,
         /// The quality of service that it travelled at.
         qos: u8,
-        /// It was stored by the server: it is not live.
+        /// It is retained: not live.
         retain: bool,
     },
-    /// A message, at the same time, whose packet is larger than is taken: it was left out on the
-    /// way, and acknowledged where it had to be.
+    /// An oversized message: its payload was skipped while reading, and it was acknowledged at QoS
+    /// 1.
     Oversized {
         /// The server's place in `MQTT_URL`.
         server: u16,
@@ -58,7 +58,7 @@ pub enum Inbound {
         topic: String,
         /// The size of the packet.
         size: u64,
-        /// It was stored by the server: it is not live.
+        /// It is retained: not live.
         retain: bool,
     },
     /// The session has ended; another is being tried, unless the process ends.

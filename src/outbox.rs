@@ -1,4 +1,5 @@
-//! Waiting points: bounded, ordered by class, parked while their asset or property is missing.
+//! The queue of points: bounded, ordered by class, parked while their asset or property does not
+//! exist.
 
 pub mod dead_letters;
 pub mod disk;
@@ -13,7 +14,7 @@ use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
 use crate::outbox::dead_letters::DeadLetter;
 use crate::time::Timestamp;
 
-/// A point to keep.
+/// A point to queue.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Waiting {
     /// The point.
@@ -22,19 +23,19 @@ pub struct Waiting {
     pub gate: Option<Gate>,
 }
 
-/// The store of waiting points, in memory or on disk.
+/// The queue of points, in memory or on disk.
 ///
 /// A point is keyed as SiteWise keys values: one that is put takes the place of one with the
 /// same key, unless that one has been taken already.
 pub trait Outbox: Send {
-    /// Keeps points, and gives back those that had to go for it: overwritten ones, and beyond
-    /// the bound in bytes the oldest history, then the oldest of the lowest class that is
-    /// there; parked points count and go like others.
+    /// Queues points, and returns those that were dropped for it: overwritten ones, and beyond the
+    /// size limit the oldest history, then the oldest of the lowest class; parked points count as
+    /// well.
     #[must_use = "points given back are to be counted"]
     fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)>;
 
-    /// Keeps points as [`put`](Self::put) does, and takes at once those that nothing waits
-    /// before, as far as there is room: most points need not be kept at all.
+    /// Queues points as [`put`](Self::put) does, and takes those at the head of the queue at once,
+    /// as far as there is room: most points need not be queued at all.
     #[must_use = "points given back are to be counted, points taken to be delivered"]
     fn pass(&mut self, points: Vec<Waiting>, _room: Room) -> Passed {
         Passed { gone: self.put(points), taken: Vec::new() }
@@ -50,18 +51,18 @@ pub trait Outbox: Send {
     /// [settled](Self::settle), and does not give out its key again before.
     fn take(&mut self, room: Room) -> Vec<Point>;
 
-    /// Takes points that are on disk alone, a property's together, as
-    /// [history](crate::delivery::point::Class::History): they waited for long, or come from an
+    /// Takes points that are only on disk, those of a property together, as
+    /// [history](crate::delivery::point::Class::History): they were queued for long, or by an
     /// earlier process. `passage` tells which of them can go.
     fn restore(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
         Vec::new()
     }
 
-    /// Forgets points that were taken and are decided: delivered, refused, or discarded for
-    /// another reason than [`Discard::Overwritten`].
+    /// Deletes points that were taken and are decided: delivered, refused, or discarded for another
+    /// reason than [`Discard::Overwritten`].
     fn settle(&mut self, keys: &[Key]);
 
-    /// Points waiting, parked ones included, taken ones not.
+    /// Points queued, including parked ones, without taken ones.
     fn len(&self) -> usize;
 
     /// Whether no point waits.
@@ -69,7 +70,7 @@ pub trait Outbox: Send {
         self.len() == 0
     }
 
-    /// Bytes that the waiting points occupy, by a fixed estimate for each.
+    /// Bytes of the queued points, by a fixed estimate for each.
     fn bytes(&self) -> usize;
 
     /// Points waiting behind a gate.
@@ -78,27 +79,27 @@ pub trait Outbox: Send {
     /// Time of the point that was put first among those waiting.
     fn oldest(&self) -> Option<Timestamp>;
 
-    /// Keeps a refused point where it survives the process, before it is settled.
+    /// Stores a dead letter where it survives the process, before the point is settled.
     fn bury(&mut self, _letter: &DeadLetter) {}
 
-    /// Keeps what was heard where it survives the process, until it is [forgotten](Self::forget).
+    /// Stores an inbound message where it survives the process, until all are
+    /// [deleted](Self::forget).
     fn hear(&mut self, _heard: &Heard) {}
 
-    /// What earlier processes heard and did not forget, the oldest first.
+    /// Inbound messages that earlier processes stored and did not delete, the oldest first.
     fn heard(&mut self) -> Box<dyn Iterator<Item = Heard> + Send> {
         Box::new(std::iter::empty())
     }
 
-    /// All that was heard became points, and these are safe.
+    /// Deletes the stored messages: they became points, and these are flushed.
     fn forget(&mut self) {}
 
-    /// Takes in what the disk has done meanwhile, and tells the next thing that people should
-    /// know of it.
+    /// Handles reports of the disk writer, and returns the next event to log.
     fn poll(&mut self) -> Option<Change> {
         None
     }
 
-    /// Whether all that still waits can be left: nothing could be taken, or it is on disk.
+    /// Whether everything queued can be left: nothing could be taken, or it is on disk.
     fn is_at_rest(&self) -> bool {
         self.is_empty()
     }
@@ -106,13 +107,13 @@ pub trait Outbox: Send {
     /// Writes what is not yet on disk and closes it. Blocks for at most `patience`.
     fn close(&mut self, _patience: Duration) {}
 
-    /// How the disk does; none in memory.
+    /// State of the disk; none in memory.
     fn disk(&self) -> Option<DiskFigures> {
         None
     }
 }
 
-/// What came from an MQTT server before it was known what SiteWise has.
+/// An MQTT event that arrived before SiteWise was first reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// When, by our clock.
@@ -123,7 +124,7 @@ pub struct Heard {
     pub what: What,
 }
 
-/// What came from an MQTT server.
+/// The kind of event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum What {
     /// A session began, at this time of its own.
@@ -141,7 +142,7 @@ pub enum What {
     },
 }
 
-/// What became of points that were kept and taken in one step.
+/// Result of queueing and taking points in one step.
 #[derive(Debug, Default)]
 pub struct Passed {
     /// Those that had to go, as of [`put`](Outbox::put).
@@ -150,58 +151,57 @@ pub struct Passed {
     pub taken: Vec<Point>,
 }
 
-/// What people should know of the disk.
+/// An event of the disk, to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Change {
-    /// It takes no more writes, for this reason: points are in memory alone.
+    /// It is not writable, for this reason: points are in memory only.
     Refused(String),
-    /// What lies there cannot be read, for this reason: it is being mended, and points are in
-    /// memory alone.
+    /// The store is damaged, for this reason: it is being repaired, and points are in memory only.
     Unreadable(String),
-    /// So many points that its books tell of could not be read.
+    /// So many points in the outbox's own counts were unreadable.
     Lost(u64),
-    /// It does not keep up: points are in memory alone.
+    /// It is too slow: points are in memory only.
     Behind,
-    /// What is heard before SiteWise is reached takes all the room: from now on it is in memory
-    /// alone.
+    /// Messages stored before SiteWise is first reached take all the room: further ones are in
+    /// memory only.
     Deaf,
-    /// It takes writes again, and all that it can have is there.
+    /// It is writable again, and everything queued is saved.
     Well,
-    /// It is full to its bound: the oldest values go.
+    /// It is full: the oldest values are dropped.
     Full,
 }
 
-/// Whether the disk does its work.
+/// State of the disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum DiskState {
     /// It does.
     #[default]
     Well,
-    /// It refuses, with this reason; it is tried again and again.
+    /// It is not writable, for this reason; writing is retried.
     Refuses(String),
-    /// What lies there is damaged, in these words; what can be read is being saved.
+    /// The store is damaged, as described; it is being repaired.
     Unreadable(String),
     /// It is too slow for what is put.
     Behind,
 }
 
-/// How an outbox on disk does.
+/// Figures of an outbox on disk.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DiskFigures {
     /// Whether it takes writes.
     pub state: DiskState,
     /// Bytes of all records, without what the store needs for itself.
     pub bytes: u64,
-    /// Points found that an earlier process had left, and those of dead letters sent again.
+    /// Points restored from an earlier process, and those of retried dead letters.
     pub restored: u64,
     /// Points on disk alone that were overwritten there.
     pub overwritten: u64,
-    /// Points on disk alone that were given up because it was full.
+    /// Points only on disk that were dropped because it was full.
     pub full: u64,
     /// Points that could not be read back from a damaged disk.
     pub unreadable: u64,
     /// Points that are on disk alone now.
     pub cold: usize,
-    /// Points undecided that are not on disk now: lost if the process is.
+    /// Undecided points that are not on disk now: a crash loses them.
     pub unsaved: usize,
 }

@@ -1,9 +1,8 @@
-//! `sparkwise plan`: what the bridge would do in SiteWise, without doing it.
+//! `sparkwise plan`: a dry run that reports what the bridge would change in SiteWise.
 //!
-//! Births are listened for, or read from captured payloads. They go through the same session
-//! and the same twin as in the bridge; what the twin asks of SiteWise is read for real and
-//! written nowhere. Time does not pass meanwhile but is computed: so the report tells how long
-//! the work takes at the account's rates.
+//! Births are listened for, or read from captured payloads. They go through the same session and
+//! the same twin as in the bridge; reads from SiteWise are real, writes are only recorded. Time is
+//! simulated: so the report says how long provisioning takes at the account's rate limits.
 
 mod capture;
 mod folders;
@@ -34,15 +33,15 @@ use crate::time::{Instant, Now};
 use crate::twin::identity::Namespace;
 use crate::twin::{Output, Twin};
 
-/// What there is to do is done, as far as it can be, once nothing is due for so long: models
-/// grow once a minute at most, and a refusal is looked at again after five.
+/// Everything is done, as far as possible, once nothing is due for so long: models are updated once
+/// a minute at most, and a rejection is retried after five.
 const QUIET: Duration = Duration::from_secs(120);
-/// Who is born without tags is waited for so long, until its first tags come. Nobody waits here.
+/// How long the bridge waits for the first tags of one born without; not waited for here.
 const TAGLESS: Duration = Duration::from_secs(60);
-/// Chance spreads retries alone; the report is the same each time.
+/// Only retries use randomness; the report is deterministic.
 const SEED: u64 = 0;
 
-/// What is asked for.
+/// Options of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Where the births come from.
@@ -68,7 +67,7 @@ pub enum From {
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The MQTT connection cannot even be tried.
+    /// The MQTT connection cannot be configured.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
     /// No session with any server.
@@ -119,7 +118,7 @@ struct Told {
     unborn: Vec<String>,
 }
 
-/// The environment of somebody who reads captures: no MQTT server has to be named.
+/// A source of variables for captures: MQTT_URL is not required.
 #[derive(Clone, Copy, Debug)]
 pub struct WithoutServer<S>(pub S);
 
@@ -209,7 +208,7 @@ pub async fn run<S: SiteWise>(
     Ok(survey.report(&told, began))
 }
 
-/// The twin, and SiteWise as it would become.
+/// The twin, and a dry-run SiteWise.
 struct Survey<S> {
     twin: Twin,
     rehearsal: Rehearsal<S>,
@@ -234,7 +233,7 @@ impl<S: SiteWise> Survey<S> {
         self.drain();
     }
 
-    /// Lets time pass in which nothing is heard.
+    /// Advances simulated time without messages.
     fn let_pass(&mut self, time: Duration) {
         self.is_data = false;
         self.now = self.now.plus(time);
@@ -269,7 +268,7 @@ impl<S: SiteWise> Survey<S> {
         }
     }
 
-    /// Goes on until nothing is left to do.
+    /// Runs until nothing is left to do.
     async fn settle(&mut self) -> Result<(), Error> {
         loop {
             self.drain();

@@ -1,4 +1,4 @@
-//! The log: what is written, how, and what it begins with.
+//! Set-up of the log, and its first lines.
 
 use std::io::{self, IsTerminal, Write as _};
 
@@ -44,7 +44,7 @@ pub fn write_line(line: &str) {
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 
-/// Logs what the process is and what it goes by: variables that are set, and at `debug` the
+/// Logs the version and the effective configuration: variables that are set, and at `debug` the
 /// defaults.
 pub fn announce(config: &Config) {
     let version = env!("CARGO_PKG_VERSION");

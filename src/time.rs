@@ -92,13 +92,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Whether our clock and SiteWise's show the same, to a minute.
+/// Whether our clock and SiteWise's agree, to a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Clocks {
     /// They do, as far as is known.
     #[default]
     Agree,
-    /// They do not: what our clock says of a value's age is worth nothing.
+    /// They do not: a value's age by our clock is unreliable.
     Differ,
 }
 

@@ -1,8 +1,8 @@
 //! The twin, pure: births become models and assets, data becomes points.
 //!
-//! What the plant says comes in as [`Event`]s; what leaves are points for the outbox, gates
-//! that open, and single calls to the control plane. Until SiteWise has told what it has
-//! already, events are held.
+//! What the plant says comes in as [`Event`]s; what leaves are points for the outbox, gates that
+//! open, and single calls to the control plane. Until the initial sync with SiteWise, events are
+//! buffered.
 
 mod account;
 mod assets;
@@ -66,7 +66,7 @@ use crate::sparkplug::event::{Birth, Data, Death, Event};
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
-/// What becomes of nested templates.
+/// How nested templates are mapped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Nested {
     /// An asset of their own, under the parent's.
@@ -76,7 +76,7 @@ pub enum Nested {
     Flatten,
 }
 
-/// How the plant becomes twins.
+/// Configuration of the twin.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Namespace of all ids.
@@ -85,7 +85,7 @@ pub struct Config {
     pub model_prefix: String,
     /// The bridge's own name in SiteWise.
     pub host_id: String,
-    /// What becomes of nested templates.
+    /// How nested templates are mapped.
     pub nested: Nested,
     /// How flat metrics are grouped into assets.
     pub rules: Rules,
@@ -95,7 +95,7 @@ pub struct Config {
     pub int64: Int64,
     /// Which static properties become attributes, as `<member>/<property>`; none means all.
     pub statics: Option<Globs>,
-    /// How long a node or device is dead before its values are marked.
+    /// How long a node or device is offline before its values are marked stale.
     pub stale_after: Duration,
     /// Models at most.
     pub max_models: usize,
@@ -105,20 +105,20 @@ pub struct Config {
     pub max_properties: usize,
     /// Assets of a model at most: for more there is a second model, and so on.
     pub assets_per_model: usize,
-    /// How fast models and assets are made.
+    /// Rate limits of provisioning.
     pub rates: Rates,
 }
 
-/// What the twin wants done.
+/// An output of the twin.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Keep these points. They come before any gate that one of them waits for opens.
     Store(Vec<Waiting>),
-    /// Make this call to the control plane once, and tell the answer.
+    /// Make this call to the control plane once, and hand back the result.
     Step(StepId, Step),
-    /// What waits behind this gate can go.
+    /// Points behind this gate can be sent.
     Open(Gate),
-    /// A value that SiteWise would refuse, for the dead letters.
+    /// A value that SiteWise would reject: a dead letter.
     Refused {
         /// The value.
         point: Point,
@@ -130,7 +130,7 @@ pub enum Output {
     /// The rules made assets of an edge node's flat metrics, for the first time. Such a stream
     /// has no parameters and no definitions, so these assets lack the attributes of those.
     Grouped(EdgeNode),
-    /// Something that a sender says is not as it should be, or not what another one says.
+    /// A finding about a birth or data.
     Found {
         /// The edge node.
         edge: EdgeNode,
@@ -139,8 +139,7 @@ pub enum Output {
         /// In words.
         example: String,
     },
-    /// A machine wants something that a configured cap keeps away, for the first time since it
-    /// fitted.
+    /// A machine exceeds a configured cap, for the first time since it fitted.
     Capped {
         /// The node or device.
         source: Source,
@@ -149,17 +148,17 @@ pub enum Output {
         /// The first thing that it did not get.
         example: String,
     },
-    /// This node was online before the start, and these devices of it: whether they still are is
-    /// to be found out.
+    /// This node was online before the start, and these devices of it: check whether they still
+    /// are.
     Expect {
         /// The node.
         edge: EdgeNode,
         /// Its devices.
         devices: Vec<Arc<str>>,
     },
-    /// SiteWise has this node as offline: it may have come back while nobody heard it.
+    /// SiteWise shows this node as offline: it may have come back while the bridge was not running.
     Hope(EdgeNode),
-    /// What this node said, or a device of it, was given up: its births would say it again.
+    /// Data of this node, or a device of it, was dropped: a rebirth brings it again.
     Refresh(EdgeNode),
 }
 
@@ -174,8 +173,8 @@ pub struct Twin {
     sources: FxHashMap<Source, SourceValues>,
     stale: BTreeSet<(Instant, Source)>,
     beat: Option<Beat>,
-    /// What the wall clock showed when the other began, in milliseconds since the epoch: another
-    /// value than a moment ago, and it was stepped.
+    /// Wall clock minus monotonic clock, in milliseconds since the epoch: if it changes, the wall
+    /// clock was stepped.
     began: Option<i64>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
@@ -188,7 +187,7 @@ pub struct Twin {
 }
 
 impl Twin {
-    /// Knows nothing yet; `seed` spreads the delays of retries.
+    /// Empty; `seed` is for the jitter of retries.
     pub fn new(config: Config, seed: u64) -> Self {
         let world = World::new(&config, seed);
         Self {
@@ -208,7 +207,7 @@ impl Twin {
         }
     }
 
-    /// Takes what happened in the plant.
+    /// Handles an event of the plant.
     pub fn handle_event(&mut self, event: Event, now: Now) {
         self.watch_clock(now);
         self.writer.world.counts.values += values_in(&event) as u64;
@@ -232,7 +231,7 @@ impl Twin {
         }
     }
 
-    /// Takes the answer to a step.
+    /// Handles the result of a call.
     pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
         let World { models, assets, plan, .. } = &mut self.writer.world;
         plan.handle_done(id, answer, models, assets, now.instant);
@@ -241,19 +240,19 @@ impl Twin {
         }
     }
 
-    /// SiteWise does not know an asset or one of its properties, although it should.
+    /// SiteWise does not know an asset or one of its properties that should exist.
     pub fn handle_missing(&mut self, asset: Uuid, now: Now) {
         if let Some(ix) = self.writer.world.assets.by_id(asset) {
             self.writer.world.plan.missing(ix, &self.writer.world.assets, now.instant);
         }
     }
 
-    /// SiteWise refused a value for good.
+    /// SiteWise rejected a value for good.
     pub fn handle_refused(&mut self, point: &Point) {
         self.writer.refused(point);
     }
 
-    /// Does what is due.
+    /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
         self.watch_clock(now);
         while let Some((at, _)) = self.stale.first()
@@ -269,7 +268,7 @@ impl Twin {
         self.beat(now);
     }
 
-    /// When something is due.
+    /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let stale = self.stale.first().map(|(at, _)| *at);
         let beat = self.beat.as_ref().map(|beat| beat.next);
@@ -279,7 +278,7 @@ impl Twin {
         [stale, beat, hidden, dead, self.tagless.next(), plan].into_iter().flatten().min()
     }
 
-    /// The next thing to do.
+    /// The next output.
     pub fn poll_output(&mut self, now: Now) -> Option<Output> {
         loop {
             if !self.writer.points.is_empty() {
@@ -317,12 +316,12 @@ impl Twin {
         }
     }
 
-    /// What became of the values.
+    /// Counters of values.
     pub fn counts(&self) -> &Counts {
         &self.writer.world.counts
     }
 
-    /// Values held until SiteWise has told what it has.
+    /// Values buffered until the initial sync with SiteWise.
     pub fn held(&self) -> usize {
         self.held.values()
     }
@@ -337,7 +336,7 @@ impl Twin {
         self.grouped.iter()
     }
 
-    /// What has been done in SiteWise so far.
+    /// The provisioning plan.
     pub fn plan(&self) -> &plan::Plan {
         &self.writer.world.plan
     }
@@ -418,7 +417,7 @@ impl Twin {
         (self.writer.world.models.iter().count(), self.writer.world.assets.len())
     }
 
-    /// Sends what can go before SiteWise has told of its assets.
+    /// Sends what can be sent before the assets are listed.
     fn send_early(&mut self, now: Now) {
         let Self { held, early, writer, config, .. } = self;
         if !writer.world.plan.models_known() || writer.world.plan.learned() {
@@ -459,7 +458,7 @@ impl Twin {
         Birth { metrics, ..birth }
     }
 
-    /// Follows an event of whose values those in `sent` have been sent already.
+    /// Processes an event; values in `sent` have been sent already.
     fn follow(&mut self, event: Event, sent: &[Option<Key>], now: Now) {
         match event {
             Event::Birth(birth) => {

@@ -1,4 +1,4 @@
-//! What became of every value, in one place.
+//! The ledger: all counters in one place, which must add up.
 
 use std::time::Duration;
 
@@ -15,10 +15,10 @@ use crate::twin::counts::{Counts, Dropped};
 use crate::twin::plan;
 use crate::{delivery, twin};
 
-/// Problems that are told in words each time; beyond, they are counted.
+/// Problems that are logged each time; further ones are counted.
 const PROBLEMS: usize = 10;
 
-/// Points that the outbox gave up.
+/// Points that the outbox dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Losses {
     /// A later point with the same property, time and quality took their place.
@@ -47,30 +47,30 @@ pub struct Messages {
     pub unpublished: u64,
 }
 
-/// All counts of the bridge at one moment.
+/// Snapshot of all counters of the bridge.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
-    /// What MQTT brought, and what was lost there.
+    /// Messages received, and those dropped before the engine.
     pub mqtt: Messages,
-    /// What became of the plant's values.
+    /// Counters of the plant's values.
     pub values: Counts,
-    /// Values held until SiteWise tells what it has.
+    /// Values buffered until the initial sync with SiteWise.
     pub held: usize,
-    /// Whether these are on disk, as the messages that they came with.
+    /// Whether these are on disk, as the messages they arrived in.
     pub held_saved: bool,
-    /// What became of points on their way.
+    /// Counters of delivery.
     pub delivery: delivery::figures::Figures,
-    /// Points waiting in the outbox.
+    /// Points queued in the outbox.
     pub outbox: usize,
     /// Of these: behind a gate.
     pub parked: usize,
-    /// Points that the outbox gave up.
+    /// Points that the outbox dropped.
     pub losses: Losses,
-    /// How the outbox on disk does; none with one in memory.
+    /// State of the outbox on disk; none with one in memory.
     pub disk: Option<DiskFigures>,
-    /// Values refused, by SiteWise or before it was asked.
+    /// Values rejected, by SiteWise or before sending.
     pub refused: Refused,
-    /// What was done in SiteWise.
+    /// Counters of provisioning.
     pub provisioning: plan::Figures,
     /// Models and assets wanted.
     pub size: (usize, usize),
@@ -78,13 +78,13 @@ pub struct Ledger {
     pub excluded_values: u64,
     /// Messages of edge nodes that they leave out whole.
     pub excluded_messages: u64,
-    /// Values of messages that were not read, by why.
+    /// Values of messages that were skipped, by reason.
     pub unread: [u64; Unread::ALL.len()],
     /// Edge nodes whose assets TWIN_RULES made of flat metrics: those have no parameters.
     pub grouped: Vec<String>,
-    /// What senders did otherwise than Sparkplug says, and how often.
+    /// Findings and their counts.
     pub findings: Vec<(&'static str, u64)>,
-    /// What people should look at.
+    /// Problems: subject and reason.
     pub problems: Vec<(String, String)>,
 }
 
@@ -123,20 +123,20 @@ impl Ledger {
         }
     }
 
-    /// Points not yet decided.
+    /// Points queued or in flight.
     pub fn waiting(&self) -> usize {
         self.outbox + self.delivery.waiting
     }
 
-    /// Values not yet decided that are lost with the process: not those on disk.
+    /// Values that a crash would lose: queued or buffered, and not on disk.
     pub fn in_memory_alone(&self) -> usize {
         let points = self.waiting();
         let points = self.disk.as_ref().map_or(points, |disk| disk.unsaved.min(points));
         points + if self.held_saved { 0 } else { self.held }
     }
 
-    /// Whether every value is accounted for: in = delivered + refused + discarded + waiting.
-    /// What an earlier process left on disk came in as well.
+    /// Whether every value is accounted for: in = delivered + refused + discarded + waiting. What
+    /// an earlier process left on disk counts as input as well.
     pub fn balances(&self) -> bool {
         let Counts { values, points, refused, own_points, .. } = self.values;
         let refused = refused.total();
@@ -153,7 +153,7 @@ impl Ledger {
             && points + own_points + disk.restored == decided + self.waiting() as u64
     }
 
-    /// One line about how things go.
+    /// One status line.
     pub(super) fn log(&self) {
         let (models, assets) = self.size;
         info!(
@@ -184,7 +184,7 @@ impl Ledger {
         }
     }
 
-    /// What people should look at: the first in words, and how many more there are.
+    /// The problems to log: the first by name, and how many more there are.
     fn problem_lines(&self) -> Vec<String> {
         let all = self.problems.len();
         let told = self.problems.iter().take(PROBLEMS);
@@ -197,7 +197,7 @@ impl Ledger {
         lines
     }
 
-    /// What became of every value: the sums, and one line for each reason to give values up.
+    /// The totals, and one line for each reason why values were dropped.
     fn log_accounts(&self) {
         info!(
             values.read = self.values.values,
@@ -222,7 +222,7 @@ impl Ledger {
         }
     }
 
-    /// Values that did not reach SiteWise and never will: what became of them, why, how many.
+    /// Values that did not reach SiteWise and never will: outcome, reason, count.
     fn given_up(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let discarded = self.delivery.discarded;
         let early = self.values.refused.named().map(|(why, count)| ("refused_early", why, count));
@@ -243,7 +243,7 @@ impl Ledger {
         ])
     }
 
-    /// The last lines: what was done, and what is left.
+    /// The last lines of the log: what was done, and what is left.
     pub(super) fn report(&self, took: Duration, patience: Patience) {
         self.log();
         self.log_accounts();

@@ -1,7 +1,7 @@
 //! The tasks that send values.
 //!
-//! There may be thousands of requests a second, and the future of one is larger than what an
-//! allocator keeps at hand. So a task does not end with its request, but waits for the next.
+//! There may be thousands of requests a second, and the future of one is too large to allocate each
+//! time. So a task does not end with its request, but waits for the next.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::sitewise::client::SiteWise;
 /// Answers that are taken at once.
 const LOT: usize = 64;
 
-/// What became of a request.
+/// The response to a request.
 #[derive(Debug)]
 pub(super) struct Answer {
     pub id: RequestId,
@@ -24,7 +24,7 @@ pub(super) struct Answer {
     sender: usize,
 }
 
-/// As many tasks as there were ever requests on their way at once.
+/// As many tasks as the most requests that were ever in flight.
 pub(super) struct Senders<S> {
     sitewise: Arc<S>,
     tasks: JoinSet<()>,

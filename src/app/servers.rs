@@ -1,4 +1,4 @@
-//! The engine's side of the MQTT servers: what is published there, and how each stands.
+//! The engine's side of the MQTT servers: publishing, and the status of each.
 
 use std::time::Duration;
 
@@ -11,9 +11,9 @@ use crate::sparkplug::host::{Publish, ServerId};
 use crate::sparkplug::message::Message;
 use crate::time::{Instant, Timestamp};
 
-/// For so long after a message was lost the server counts as faster than we are.
+/// For so long after a dropped message the server is reported as too fast.
 const LOSING: Duration = Duration::from_secs(60);
-/// For so long after a message was too large that is told.
+/// For so long an oversized message is reported.
 const OVERSIZED: Duration = Duration::from_secs(3600);
 /// Characters kept of a topic.
 const TOPIC_CHARS: usize = 200;
@@ -27,7 +27,7 @@ pub(super) struct Server {
     figures: mqtt::Figures,
     since: Option<Timestamp>,
     unpublished: u64,
-    /// Messages known to be lost, and when the last was found to be.
+    /// Messages known to be dropped, and when the last was noticed.
     lost: (u64, Option<Instant>),
     /// The latest message that was too large, and when it came.
     oversized: Option<(Instant, String)>,
@@ -78,7 +78,7 @@ impl Servers {
         }
     }
 
-    /// Looks whether messages were lost since it last did; tells of the first in a while.
+    /// Logs dropped messages, at most once in a while.
     pub(super) fn notice_losses(&mut self, now: Instant) {
         for server in &mut self.0 {
             let lost = server.figures.dropped();
@@ -100,8 +100,8 @@ impl Servers {
         }
     }
 
-    /// A message of a server was left out, for its packet is larger than is taken. The first in a
-    /// while is told.
+    /// A message of a server was skipped, since its packet is too large. Logged at most once in a
+    /// while.
     pub(super) fn oversized(&mut self, server: u16, topic: &str, size: u64, now: Instant) {
         let Some(server) = self.0.get_mut(usize::from(server)) else { return };
         let topic: String = topic.chars().take(TOPIC_CHARS).collect();
@@ -124,7 +124,7 @@ impl Servers {
         }
     }
 
-    /// How each stands.
+    /// The status of each.
     pub(super) fn links(&self, now: Instant) -> Vec<Link> {
         let link = |server: &Server| Link {
             url: server.url.clone(),

@@ -1,4 +1,4 @@
-//! `sparkwise dead-letters`: what SiteWise will never have, to be looked at and decided on.
+//! `sparkwise dead-letters`: list, show, retry or drop what SiteWise rejected for good.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -35,14 +35,14 @@ pub enum Command {
     Help,
     /// All letters.
     List {
-        /// For machines.
+        /// Print JSON.
         json: bool,
     },
-    /// One letter with all that is known of it.
+    /// One dead letter with all its fields.
     Show {
         /// Which.
         id: u64,
-        /// For machines.
+        /// Print JSON.
         json: bool,
     },
     /// A request to the bridge; no ids means all letters.
@@ -140,7 +140,7 @@ fn json(value: &impl serde::Serialize) -> Result<String, String> {
     Ok(text + "\n")
 }
 
-/// A letter in a line.
+/// A dead letter in a line.
 fn line(letter: &Written) -> String {
     let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
     let property = letter.property_name.as_deref().unwrap_or(&letter.property);
@@ -154,7 +154,7 @@ fn line(letter: &Written) -> String {
     )
 }
 
-/// All that is known of a letter.
+/// A dead letter with all its fields.
 fn page(letter: &Written) -> String {
     let time = |millis| Timestamp::from_millis(millis).to_string();
     let named = |name: &Option<String>, id: &str| match name {

@@ -1,4 +1,4 @@
-//! `sparkwise outbox`: whether what waits on disk can be read, and what to do if not.
+//! `sparkwise outbox`: check or repair the outbox on disk.
 
 use std::path::Path;
 
@@ -28,9 +28,9 @@ Exit codes: 0 if there is no damage, or it was repaired; 2 if check finds damage
 pub enum Command {
     /// How it is used.
     Help,
-    /// Whether all can be read.
+    /// Check for damage.
     Check,
-    /// Mend it.
+    /// Repair it.
     Repair,
 }
 
@@ -55,12 +55,12 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     Ok(command.unwrap_or(Command::Help))
 }
 
-/// What was found, in words, and whether all is well now.
+/// What was found, as text, and whether there is no damage now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outcome {
     /// To be printed.
     pub text: String,
-    /// Whether all can be read.
+    /// Check for damage.
     pub is_well: bool,
 }
 

@@ -81,7 +81,7 @@ pub(super) const SECTION: Section = Section {
     vars: &[&REGION, &CREDENTIALS, &PROFILE, &ENDPOINT, &CA_BUNDLE, &HTTPS_PROXY, &NO_PROXY],
 };
 
-/// Variables that others read as well: they are told of, and no more.
+/// Variables that others read as well: only documented and logged.
 #[cfg(test)]
 pub(super) const OTHERS: [&str; 2] = [HTTPS_PROXY.name, NO_PROXY.name];
 
@@ -106,7 +106,7 @@ pub(super) fn check(reader: &mut Reader<'_>) {
     }
 }
 
-/// What is no URL would end the SDK with a panic.
+/// An invalid URL would panic in the SDK.
 fn url(value: &str) -> Result<String, String> {
     let fits = value.parse::<Uri>().is_ok_and(|uri| {
         let is_http = matches!(uri.scheme_str(), Some("http" | "https"));

@@ -1,4 +1,4 @@
-//! What the process shows of itself: page, health, metrics.
+//! The console: web page, health, metrics.
 
 use std::net::SocketAddr;
 
@@ -49,12 +49,12 @@ pub(super) const SECTION: Section = Section {
     vars: &[&ADDR, &TOKEN, &EMF],
 };
 
-/// What the process shows of itself.
+/// The console: health, metrics and the web page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Console {
     /// Where it listens; none means nowhere.
     pub addr: Option<SocketAddr>,
-    /// What has to be shown to be let in.
+    /// The token that requests must carry.
     pub token: Option<Secret>,
     /// Whether metrics are written to the log.
     pub emf: bool,

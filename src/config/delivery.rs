@@ -1,4 +1,4 @@
-//! How values travel to SiteWise.
+//! Batching and rate limits of delivery.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -53,7 +53,7 @@ pub(super) const SECTION: Section = Section {
     vars: &[&LINGER, &REQUESTS_PER_SECOND, &VALUES_PER_SECOND, &IN_FLIGHT],
 };
 
-/// How values travel to SiteWise.
+/// Batching and rate limits of delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Delivery {
     /// How long a value waits for others of its property.

@@ -1,8 +1,8 @@
-//! What keeps the process from starting.
+//! Configuration errors that prevent the start.
 
 use std::fmt;
 
-/// One thing that is missing or wrong.
+/// A missing or invalid variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Fault {
     /// A required variable is not set.
@@ -21,7 +21,7 @@ pub enum Fault {
     },
 }
 
-/// All that is missing or wrong.
+/// All missing and invalid variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Faults(pub Vec<Fault>);
 

@@ -120,17 +120,17 @@ pub struct Mqtt {
     pub client_id: Option<String>,
     /// Certificate authorities as PEM; none means the system's.
     pub ca: Option<String>,
-    /// What the bridge shows of itself in TLS.
+    /// The client certificate.
     pub client: Option<ClientCertificate>,
-    /// Silence before a ping, in whole seconds.
+    /// Keep-alive interval, in whole seconds.
     pub keep_alive: Duration,
     /// Bytes of the largest packet that is accepted.
     pub max_packet: usize,
-    /// Where what may change came from.
+    /// The files that values were read from.
     files: Files,
 }
 
-/// Files that hold what may change while the process runs.
+/// Files that are read again for each connection.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 struct Files {
     password: Option<PathBuf>,
@@ -201,7 +201,7 @@ impl Mqtt {
         })
     }
 
-    /// The same with what its files hold now; none where nothing came from a file.
+    /// The same with the current content of its files; none where nothing came from a file.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Where values wait.
+//! The outbox: where values are queued.
 
 use std::path::PathBuf;
 
@@ -40,12 +40,12 @@ pub(super) const SECTION: Section = Section {
     vars: &[&DIR, &MAX_BYTES],
 };
 
-/// Where values wait.
+/// The outbox: where values are queued.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outbox {
     /// The folder on disk; none for memory.
     pub dir: Option<PathBuf>,
-    /// The most bytes that waiting values take.
+    /// Size limit in bytes.
     pub max_bytes: u64,
 }
 

@@ -46,7 +46,7 @@ pub(super) const SECTION: Section = Section {
 /// The process itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Process {
-    /// How long an orderly end may take.
+    /// Time limit of the shutdown.
     pub shutdown_grace: Duration,
     /// How log lines are written.
     pub log_format: LogFormat,

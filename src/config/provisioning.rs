@@ -1,4 +1,4 @@
-//! How fast models and assets are made.
+//! Rate limits of provisioning.
 
 use std::num::NonZeroU32;
 

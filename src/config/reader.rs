@@ -8,7 +8,7 @@ use super::fault::{Fault, Faults};
 use super::source::{NotUnicode, Source};
 use super::variable::{Default, Var, sections};
 
-/// What holds for one variable.
+/// The effective value of one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Effective {
     /// The variable.
@@ -36,7 +36,7 @@ pub(super) struct Reader<'a> {
     report: Report,
 }
 
-/// What remains of reading beside the values.
+/// The effective values and warnings left after reading.
 #[derive(Default)]
 pub(super) struct Report {
     pub(super) effective: Vec<Effective>,
@@ -195,7 +195,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// An empty value is as good as none: compose files and templates leave them behind.
+    /// An empty value counts as unset: compose files and templates leave them behind.
     fn raw(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         Ok(self.source.get(name)?.filter(|value| !value.trim().is_empty()))
     }

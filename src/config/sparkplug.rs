@@ -134,7 +134,7 @@ pub struct Sparkplug {
     pub host_id: String,
     /// Groups to subscribe to; none means all.
     pub groups: Option<Vec<String>>,
-    /// Which part of the plant is taken.
+    /// The include and exclude filter.
     pub filter: Filter,
     /// How long a gap in a sequence may stay open.
     pub reorder_timeout: Duration,

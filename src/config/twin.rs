@@ -1,4 +1,4 @@
-//! How the plant becomes models and assets.
+//! How Sparkplug is mapped to models and assets.
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -166,7 +166,7 @@ pub(super) const SECTION: Section = Section {
     ],
 };
 
-/// How the plant becomes models and assets.
+/// How Sparkplug is mapped to models and assets.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Twin {
     /// What ids are derived from; none means account and region.

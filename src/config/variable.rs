@@ -1,4 +1,4 @@
-//! What is declared of a variable, and the registry of all.
+//! Declaration of a variable, and the registry of all.
 
 use super::{aws, console, delivery, mqtt, outbox, process, provisioning, sparkplug, twin};
 
@@ -7,7 +7,7 @@ use super::{aws, console, delivery, mqtt, outbox, process, provisioning, sparkpl
 pub struct Var {
     /// Its name.
     pub name: &'static str,
-    /// What holds where it is not set.
+    /// Its default.
     pub default: Default,
     /// How its value is written.
     pub form: &'static str,
@@ -19,14 +19,14 @@ pub struct Var {
     pub file: bool,
 }
 
-/// What holds where a variable is not set.
+/// The default of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Default {
     /// The process does not start.
     Required,
     /// This text, read like a value of the environment.
     Value(&'static str),
-    /// What these words say.
+    /// Described by these words.
     Words(&'static str),
 }
 

@@ -21,12 +21,12 @@ use query::Query;
 /// Rows of a page at most.
 const MOST_ROWS: usize = 500;
 
-/// Why there is no data.
+/// An error response of the API.
 #[derive(Debug)]
 pub(super) enum Error {
     /// There is no such thing.
     NotFound,
-    /// The question cannot be understood.
+    /// The query is invalid.
     Wrong(&'static str),
     /// The engine does not answer.
     NoAnswer(NoAnswer),

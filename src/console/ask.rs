@@ -1,4 +1,4 @@
-//! Questions to the engine, which alone sees the bridge.
+//! Queries to the engine, which owns all state.
 
 use std::time::Duration;
 
@@ -7,15 +7,15 @@ use tokio::time::timeout;
 
 use super::look::Look;
 
-/// Questions that wait for the engine; whoever asks one more is told to come again.
+/// Queries queued for the engine; further ones are rejected as busy.
 const WAITING: usize = 64;
 /// How long the engine may take: it is never that busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// A piece of reading, done by the engine between two inputs. It looks at a page at most.
+/// A query: a closure that the engine runs between two inputs. It reads a page at most.
 pub type Question = Box<dyn FnOnce(&Look<'_>) + Send>;
 
-/// Where the process is in its life.
+/// Lifecycle of the engine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Life {
     /// The engine does not run yet, for this reason.
@@ -51,7 +51,7 @@ pub struct Answers {
 }
 
 impl Questions {
-    /// A pair that is connected. Until [`Answers::begin`] everybody is told `reason`.
+    /// A connected pair. Until [`Answers::begin`] every query fails with `reason`.
     pub fn new(reason: &'static str) -> (Self, Answers) {
         let (queue, questions) = mpsc::channel(WAITING);
         let (begin, life) = watch::channel(Life::Starting(reason));

@@ -1,7 +1,6 @@
-//! What does not go as it should although the bridge works: each reason with what to do.
+//! Reasons for `degraded`: problems while the bridge is ready, each with a remedy.
 //!
-//! A bridge with such reasons is ready all the same, so that one machine never stops the
-//! deployment of all.
+//! The bridge stays ready, so that a single machine never blocks a deployment.
 
 use std::fmt;
 use std::sync::Arc;
@@ -10,10 +9,10 @@ use super::look::{FOREIGN, Look};
 use crate::outbox::DiskState;
 use crate::twin::caps::Cap;
 
-/// Reasons that are told in words; beyond, they are counted.
+/// Reasons that are listed by name; further ones are counted.
 const TOLD: usize = 100;
 
-/// Something that does not go as it should.
+/// One reason for `degraded`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Degraded {
     /// There is no session with one of several MQTT servers.
@@ -23,14 +22,15 @@ pub enum Degraded {
         /// Why, if that is known.
         trouble: Option<Arc<str>>,
     },
-    /// Messages of this server came faster than they could be read, within the last minute.
+    /// Messages of this server were dropped because the engine was too slow, within the last
+    /// minute.
     MessagesLost {
         /// The server.
         url: String,
         /// How many since the start.
         messages: u64,
     },
-    /// Messages of this server were larger than is taken, within the last hour.
+    /// Oversized messages of this server were skipped within the last hour.
     Oversized {
         /// The server.
         url: String,
@@ -39,54 +39,54 @@ pub enum Degraded {
         /// How many since the start.
         messages: u64,
     },
-    /// One of several MQTT servers does not bring what was subscribed.
+    /// One of several MQTT servers delivers no subscribed topics.
     Foreign {
         /// The server.
         url: String,
-        /// A topic that it brings instead.
+        /// A topic that it delivers instead.
         topic: String,
     },
-    /// An edge node is not understood, although it was asked for its birth.
+    /// An edge node cannot be interpreted, although a rebirth was requested.
     NotUnderstood {
         /// Its address.
         edge: String,
         /// Why, and what to do.
         reason: &'static str,
     },
-    /// The outbox gave up values within the last minute.
+    /// The outbox was full and dropped values within the last minute.
     OutboxFull,
-    /// The outbox's disk takes no writes, for this reason.
+    /// The outbox's disk is not writable, for this reason.
     OutboxRefuses(String),
-    /// What lies on the outbox's disk is damaged, in these words, and is being mended.
+    /// The outbox on disk is damaged, as described, and is being repaired.
     OutboxUnreadable(String),
-    /// So many values could not be read from the outbox's disk since the start.
+    /// So many values on the outbox's disk were unreadable since the start.
     OutboxLost(u64),
-    /// A machine has met a cap.
+    /// A machine exceeds a cap.
     Capped {
         /// Its address.
         machine: String,
         /// The cap.
         cap: Cap,
-        /// The first that has no room.
+        /// The first thing that was dropped.
         example: String,
-        /// Values given up for it so far.
+        /// Values dropped for it so far.
         values: u64,
     },
-    /// The machine's clock is not SiteWise's.
+    /// The host's clock differs from SiteWise's.
     Clock {
         /// By how many milliseconds it is ahead.
         ahead: i64,
     },
-    /// Values of a property are not taken again and again while others are.
+    /// SiteWise keeps rejecting values of a property while it accepts others.
     Held {
         /// The asset and the property.
         subject: String,
         /// How many there are.
         values: usize,
-        /// What was said against them.
+        /// The last error.
         reason: String,
     },
-    /// SiteWise does not take a model, or an asset, or has no place for it.
+    /// SiteWise rejects a model or an asset, or its limits leave no place for it.
     Problem {
         /// The model or asset.
         subject: String,
@@ -209,7 +209,7 @@ impl Degraded {
         }
     }
 
-    /// All that hold now.
+    /// All current reasons.
     pub(super) fn all<'a>(look: &'a Look<'a>) -> impl Iterator<Item = Self> + 'a {
         // Where none is connected the bridge is not ready.
         let some_up = look.is_any_server_of_use();
@@ -273,11 +273,11 @@ impl Degraded {
     }
 }
 
-/// What to do about values that are not taken.
+/// What to do about values that SiteWise does not accept.
 pub(crate) const HELD_REMEDY: &str =
     "find out who answers so: a proxy or firewall on the way, or missing permissions";
 
-/// How far a clock is off, in words.
+/// The offset of a clock, as text.
 pub(crate) fn off(ahead: i64) -> String {
     let seconds = ahead.unsigned_abs() / 1_000;
     let which = if ahead > 0 { "ahead of" } else { "behind" };
@@ -295,7 +295,7 @@ impl fmt::Display for Degraded {
     }
 }
 
-/// All reasons at one moment: how many of each kind, and the first in words.
+/// Snapshot of all reasons: counts by label, and the first ones in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Degradation {
     told: Vec<Degraded>,
@@ -303,12 +303,12 @@ pub struct Degradation {
 }
 
 impl Degradation {
-    /// All that hold now.
+    /// All current reasons.
     pub fn of(look: &Look<'_>) -> Self {
         Degraded::all(look).collect()
     }
 
-    /// Those that are told in words.
+    /// Those that are listed by name.
     pub fn told(&self) -> &[Degraded] {
         &self.told
     }
@@ -323,7 +323,7 @@ impl Degradation {
         self.counts().find(|(of, _)| *of == label).map_or(0, |(_, count)| count)
     }
 
-    /// How many machines have met this cap.
+    /// How many machines exceed this cap.
     pub fn capped(&self, cap: Cap) -> u64 {
         self.count(Degraded::capped(cap))
     }
@@ -333,8 +333,8 @@ impl Degradation {
         self.counts.iter().sum()
     }
 
-    /// Lines for people, each with its label; the last says how many more there are. What names
-    /// hold of control characters is written out, so that a line is a line.
+    /// Lines for people, each with its label; the last says how many more there are. Control
+    /// characters in names are escaped, so that each reason stays on one line.
     pub fn lines(&self) -> Vec<String> {
         let line = |why: &Degraded| {
             let line = format!("{}: {why}", why.label());

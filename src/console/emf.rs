@@ -1,7 +1,7 @@
-//! The same figures for CloudWatch, as lines of its embedded metric format.
+//! The same metrics for CloudWatch, as lines of its embedded metric format.
 //!
-//! CloudWatch Logs makes metrics of such lines by itself: no agent, no further right. Counts
-//! are those since the line before, so that they can be summed and alarmed on.
+//! CloudWatch Logs makes metrics of such lines by itself: no agent, no further right. Counts are
+//! deltas since the previous line, so that they can be summed and alarmed on.
 //!
 //! Source: "Specification: Embedded metric format", CloudWatch user guide.
 
@@ -38,7 +38,7 @@ deltas since the previous line.
 | `AssetsLive` | Count | assets that are ACTIVE |
 ";
 
-/// What the line before has counted.
+/// Totals at the previous line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Emf {
     told: Counts,

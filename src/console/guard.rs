@@ -1,4 +1,4 @@
-//! Who is let in, and with what kind of request.
+//! Authentication, and which requests are allowed.
 
 use std::net::SocketAddr;
 

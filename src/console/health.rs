@@ -1,7 +1,7 @@
-//! Whether the bridge does what it is for, and if not, why.
+//! Readiness, and the reasons if not ready.
 //!
-//! It does not where it works for no MQTT server or cannot reach SiteWise. What is wrong with a part
-//! of the plant is [`Degraded`](super::degraded::Degraded).
+//! Not ready: no usable MQTT server, or SiteWise is unreachable. Problems with a part of the plant
+//! are [`Degraded`](super::degraded::Degraded).
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +11,11 @@ use super::look::{FOREIGN, Link, Look};
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReady {
-    /// It has not begun.
+    /// The engine is not running yet.
     Starting(&'static str),
-    /// It is about to end.
+    /// It is shutting down.
     Ending,
-    /// It does not answer questions in time.
+    /// The engine does not respond in time.
     Silent,
     /// There is no session with any MQTT server; this one is one of them.
     NotConnected {
@@ -24,17 +24,17 @@ pub enum NotReady {
         /// Why, if that is known.
         trouble: Option<Arc<str>>,
     },
-    /// No MQTT server brings what was subscribed; this one is one of them.
+    /// No MQTT server delivers subscribed topics; this is one of them.
     Foreign {
         /// The server.
         url: String,
-        /// A topic that it brings instead.
+        /// A topic that it delivers instead.
         topic: String,
     },
-    /// SiteWise has not told yet what it has.
+    /// The initial sync with SiteWise is not complete.
     NotLearned,
-    /// SiteWise does not answer, denies access as a whole, or somebody else answers everything in
-    /// its place; with what was said last.
+    /// SiteWise is unreachable, denies access as a whole, or something else answers in its place;
+    /// with the last error.
     SiteWiseAway(String),
 }
 
@@ -63,7 +63,7 @@ impl NotReady {
         }
     }
 
-    /// Why a server is of no use.
+    /// Why a server is not usable.
     fn of(link: &Link, foreign: Option<&str>) -> Option<Self> {
         let url = link.url.clone();
         if link.since.is_none() {
@@ -72,7 +72,7 @@ impl NotReady {
         foreign.map(|topic| Self::Foreign { url, topic: topic.to_owned() })
     }
 
-    /// All reasons that hold now.
+    /// All current reasons.
     pub fn all(look: &Look<'_>) -> Vec<Self> {
         let mut reasons: Vec<Self> = match look.is_any_server_of_use() {
             true => Vec::new(),

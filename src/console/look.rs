@@ -1,4 +1,4 @@
-//! What the engine lets be looked at.
+//! The engine's state, as console and metrics read it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::outbox::dead_letters::DeadLetters;
 use crate::sparkplug::host::ServerId;
 use crate::time::{Now, Timestamp};
 
-/// Everything the engine has, for the time of one question.
+/// A read-only view of the engine's state, for one query.
 #[derive(Clone, Copy)]
 pub struct Look<'a> {
     /// Id of this host application.
@@ -29,13 +29,13 @@ pub struct Look<'a> {
     pub dead_letters: &'a DeadLetters,
     /// The MQTT servers.
     pub links: &'a [Link],
-    /// What the engine itself had to give up.
+    /// What the outbox dropped.
     pub losses: Losses,
     /// By how many milliseconds the machine's clock is ahead of SiteWise's; 0 where they agree.
     pub clock_ahead: i64,
-    /// Whether the quotas are the account's own, as Service Quotas tells them.
+    /// Whether the quotas were read from Service Quotas.
     pub quotas_told: bool,
-    /// The outbox gave up values within the last minute.
+    /// The outbox was full and dropped values within the last minute.
     pub outbox_full: bool,
     /// Values held until SiteWise has told what it has are on disk.
     pub held_saved: bool,
@@ -53,24 +53,24 @@ impl std::fmt::Debug for Look<'_> {
     }
 }
 
-/// What is to be done about a server that brings other topics than were subscribed.
+/// What to do about a server that delivers none of the subscribed topics.
 pub(super) const FOREIGN: &str =
     "no Sparkplug topic arrives; RabbitMQ needs its setting `mqtt.sparkplug = true`";
 
 impl Look<'_> {
-    /// Each server, with a topic that it brings where it brings none of Sparkplug's.
+    /// Each server, with an example topic where it delivers none of Sparkplug's.
     pub(super) fn servers(&self) -> impl Iterator<Item = (&Link, Option<&str>)> {
         let host = self.bridge.host();
         self.links.iter().zip(0..).map(|(link, place)| (link, host.foreign(ServerId(place))))
     }
 
-    /// Whether any server is connected and brings what was subscribed.
+    /// Whether any server is connected and delivers subscribed topics.
     pub(super) fn is_any_server_of_use(&self) -> bool {
         self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())
     }
 }
 
-/// How the connection to one MQTT server stands.
+/// Status of the connection to one MQTT server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Link {
     /// Its address as in `MQTT_URL`, without credentials.

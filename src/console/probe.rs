@@ -9,16 +9,16 @@ const PATIENCE: Duration = Duration::from_secs(8);
 /// Bytes of the answer that are looked at.
 const ANSWER: u64 = 4_096;
 
-/// Why the bridge is not known to live.
+/// Why the health check failed.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// Nobody could know where it listens.
+    /// Its address is unknown.
     #[error("CONSOLE_ADDR is off or has port 0: no address to check")]
     Nowhere,
     /// It cannot be reached.
     #[error("{0} does not respond: {1}")]
     Unreachable(SocketAddr, io::Error),
-    /// It says that it does not live.
+    /// It reports that it is not alive.
     #[error("{0}")]
     Unwell(String),
 }

@@ -1,4 +1,4 @@
-//! What is where.
+//! Routing.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,7 +15,7 @@ use super::reply::{self, Reply};
 use super::snapshot::Snapshot;
 use super::{api, metrics, page};
 
-/// How long figures are shown again before they are taken anew.
+/// How long a snapshot is reused.
 const FRESH: Duration = Duration::from_millis(900);
 
 /// Answers requests.
@@ -23,7 +23,7 @@ const FRESH: Duration = Duration::from_millis(900);
 pub(super) struct Routes {
     guard: Guard,
     pub(super) questions: Questions,
-    /// The last figures: however many look, the engine is asked once a second.
+    /// The last snapshot: the engine is queried at most once a second.
     snapshot: Mutex<Option<(Instant, Arc<Snapshot>)>>,
 }
 
@@ -74,7 +74,7 @@ impl Routes {
         }
     }
 
-    /// Lives: the process answers, and so does its engine once it has begun.
+    /// Liveness: the process responds, and so does its engine once it runs.
     async fn livez(&self) -> Reply {
         match self.questions.ask(|_| ()).await {
             Ok(()) | Err(NoAnswer::Starting(_) | NoAnswer::Busy) => {
@@ -84,8 +84,8 @@ impl Routes {
         }
     }
 
-    /// Ready, degraded with the reasons, or not ready with the reasons. One machine that is not
-    /// well does not make the bridge unready: that would stop a deployment.
+    /// Ready, degraded with the reasons, or not ready with the reasons. A problem with one machine
+    /// does not make the bridge unready: that would block a deployment.
     async fn readyz(&self) -> Reply {
         let snapshot = match self.snapshot().await {
             Ok(snapshot) => snapshot,

@@ -1,4 +1,4 @@
-//! All figures at one moment: what metrics, readiness and the page's numbers are made of.
+//! Snapshot of all figures, for metrics, readiness and the web page.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use super::degraded::Degradation;
 use super::health::NotReady;
 use super::look::{Link, Look};
 
-/// All figures at one moment.
+/// Snapshot of all figures.
 #[derive(Clone, Debug)]
 pub struct Snapshot {
     /// Id of this host application.
@@ -32,19 +32,19 @@ pub struct Snapshot {
     pub links: Vec<Link>,
     /// Why the bridge is not ready.
     pub not_ready: Vec<NotReady>,
-    /// What does not go as it should although the bridge works.
+    /// Problems while the bridge is ready.
     pub degraded: Degradation,
-    /// The time of the value that has waited longest.
+    /// When the oldest queued value was queued.
     pub oldest: Option<Timestamp>,
-    /// Bytes that the waiting values take.
+    /// Bytes used by queued values.
     pub outbox_bytes: u64,
     /// Bytes that they may take.
     pub outbox_max_bytes: u64,
-    /// Dead letters that can still be looked at.
+    /// Dead letters that are kept.
     pub dead_letters_kept: u64,
     /// Requests and values a second that are kept to.
     pub quotas: (u32, u32),
-    /// Whether these are the account's own, as Service Quotas tells them.
+    /// Whether these were read from Service Quotas.
     pub quotas_told: bool,
     /// Share of the quotas that is used; less than 1 after throttling.
     pub quota_share: f64,
@@ -54,7 +54,7 @@ pub struct Snapshot {
     pub provisioning_pending: u64,
 }
 
-/// Where an edge node can stand, with a label.
+/// Phases of an edge node, with their labels.
 pub const PHASES: [(Phase, &str); 4] = [
     (Phase::Unknown, "unknown"),
     (Phase::Awaited, "awaited"),

@@ -1,4 +1,4 @@
-//! Reading answers: each value of each entry has its own outcome.
+//! Reading responses: each value of each entry has its own outcome.
 
 use std::mem;
 
@@ -15,34 +15,34 @@ use crate::sitewise::api::{EntryError, Fault, FaultKind, Variant};
 use crate::sitewise::limits;
 use crate::time::Now;
 
-/// Failures after which a value shares entries only with its like, and stands aside for
-/// others.
+/// Failures after which a value is isolated: it shares entries only with other failed ones, and is
+/// set aside.
 const PATIENCE: u8 = 3;
-/// The same where nobody answers: each costs half a minute.
+/// The same for hanging requests: each costs half a minute.
 const PATIENCE_HUNG: u8 = 1;
 /// Empty lists of values that are kept for reuse.
 const SPARE: usize = 1_024;
 
-/// Failures after which a value of which SiteWise says that there are too many is given up: its
-/// second is full. No limit of entries lasts so long.
+/// Rejections for too many values in a second after which a value is dropped: its second is full.
+/// No limit of entries lasts so long.
 const CROWDED: u8 = 5;
-/// The same while the process is about to end.
+/// The same during shutdown.
 const CROWDED_AT_END: u8 = 1;
 
 /// What is to happen to a value that was sent.
 enum Outcome<'a> {
     Settled,
     Again(&'a Fault),
-    /// There are ten of its second already.
+    /// Its second already has ten values.
     Crowded,
     Refused(Refusal, &'a Fault),
 }
 
-/// How the answer to a whole request is to be taken.
+/// How to handle a request that failed as a whole.
 enum Whole {
-    /// All go back: nothing was wrong with any of them.
+    /// Retry all: none of them is at fault.
     Back,
-    /// One of them is wrong, and which is to be found out.
+    /// One of them is at fault, to be found by splitting.
     Suspect,
 }
 
@@ -67,7 +67,7 @@ impl Delivery {
         }
     }
 
-    /// An answer that went well as a whole.
+    /// A successful response, perhaps with errors of entries.
     fn read_entries(&mut self, request: InFlight, errors: &[EntryError], now: Now) {
         let throttled = errors
             .iter()
@@ -141,7 +141,7 @@ impl Delivery {
         self.land(slot, again, 1, now);
     }
 
-    /// A request that went wrong as a whole.
+    /// A request that failed as a whole.
     fn read_fault(&mut self, request: InFlight, fault: &Fault, now: Now) {
         self.trouble = Some(fault.message.clone());
         let hung = request.hung(now.instant);
@@ -198,13 +198,13 @@ impl Delivery {
         }
     }
 
-    /// Whether what a request met has been met by one of its properties again and again.
+    /// Whether one of the request's properties has had this failure repeatedly.
     fn is_lasting(&self, request: &InFlight) -> bool {
         let mut states = request.entries.iter().filter_map(|(slot, _)| self.streams.get(*slot));
         !self.circuit.is_away() && states.any(|state| state.failures >= PATIENCE)
     }
 
-    /// Somebody answered a request in SiteWise's place, perhaps for one of its values.
+    /// Something other than SiteWise answered, perhaps because of one of the values.
     fn meet_foreign(&mut self, request: &InFlight, now: Now) {
         let first = request.entries.first().and_then(|(slot, _)| self.streams.get(*slot));
         let Some(stream) = first.map(|state| state.stream) else { return };
@@ -225,7 +225,7 @@ impl Delivery {
         }
     }
 
-    /// A lone entry that was the whole request: it or one of its values is wrong.
+    /// A request with a single entry failed: the entry or one of its values is at fault.
     fn read_lone(
         &mut self,
         slot: Slot,
@@ -270,7 +270,7 @@ impl Delivery {
         }
     }
 
-    /// Values go back that nothing was wrong with; what was goes for all.
+    /// Queues values again that are not at fault; the failure applies to all.
     fn put_back(
         &mut self,
         slot: Slot,
@@ -307,7 +307,7 @@ impl Delivery {
         self.return_values(slot, values, now);
     }
 
-    /// Values go back that are to be sent with more care.
+    /// Queues values again, isolated.
     fn suspect(&mut self, slot: Slot, mut values: Vec<Value>, care: Care, now: Now) {
         for value in &mut values {
             value.care = value.care.max(care);
@@ -325,12 +325,11 @@ impl Delivery {
         self.landed(slot, now);
     }
 
-    /// An entry is answered; `again` are those of its values that were not taken and may be
-    /// another time.
+    /// An entry is answered; `again` are those of its values that failed and can be retried.
     ///
-    /// If others were taken, or if it goes on like this, they stand aside: what fails for ever
-    /// must not block what would be taken. Nor does what failed before, and fails again, tell
-    /// anything of those that were not tried yet.
+    /// If others were accepted, or if the failures continue, they are set aside: what fails for
+    /// ever must not block what would be accepted. A repeated failure also says nothing of values
+    /// that were not tried yet.
     fn land(&mut self, slot: Slot, again: Vec<(Value, &Fault)>, weight: u8, now: Now) {
         let Some(state) = self.streams.get_mut(slot) else {
             return;
@@ -383,7 +382,7 @@ impl Delivery {
     }
 }
 
-/// SiteWise's words, and what to do where they may be about a number that is too large.
+/// SiteWise's error, with a remedy where it may be about a number that is too large.
 fn reason(value: &Value, fault: &Fault) -> String {
     match value.tqv.value {
         Variant::Double(number)
@@ -405,8 +404,8 @@ fn names(error: &EntryError, value: &Value) -> bool {
     error.times.is_empty() || error.times.contains(&value.tqv.time)
 }
 
-/// The outcome of a value by what SiteWise says against its entry. If that names times that
-/// are none of the entry's, it is against all of it.
+/// The outcome of a value by the errors of its entry. An error whose times are not the entry's
+/// applies to the whole entry.
 fn outcome<'a>(
     value: &Value,
     errors: &[&'a EntryError],
@@ -434,7 +433,7 @@ fn outcome<'a>(
     }
 }
 
-/// Which of several faults decides how long a stream waits.
+/// Which of several faults decides the stream's backoff.
 fn severity(kind: FaultKind) -> u8 {
     match kind {
         FaultKind::Denied => 2,

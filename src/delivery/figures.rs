@@ -1,39 +1,39 @@
-//! What delivery has counted since its start.
+//! Counters of delivery since its start.
 
 use super::point::{Discard, Refusal};
 use super::whatif::LINGERS;
 use crate::time::Instant;
 
-/// Counts since the start, and how things stand.
+/// Counters since the start, and current figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Figures {
     /// Points handed in.
     pub handled: u64,
-    /// Points that SiteWise has taken.
+    /// Points that SiteWise accepted.
     pub delivered: u64,
     /// Points refused, by reason.
     pub refused: Refused,
     /// Points discarded, by rule.
     pub discarded: Discarded,
-    /// Points not decided yet, those in flight included.
+    /// Points queued or in flight.
     pub waiting: usize,
-    /// When the point that has waited longest was handed in.
+    /// When the oldest undecided point was handed in.
     pub oldest: Option<Instant>,
     /// Requests sent.
     pub requests: u64,
     /// Entries sent.
     pub entries: u64,
-    /// Values sent, those sent again included.
+    /// Values sent, retries included.
     pub values: u64,
-    /// Messages that SiteWise bills for what it has taken.
+    /// Messages that SiteWise bills for the values it accepted.
     pub billed_messages: u64,
     /// Messages that the points handed in would have been at each of [`LINGERS`], estimated.
     pub messages_at: [u64; LINGERS.len()],
-    /// Points that went back to be sent again.
+    /// Points queued again for a retry.
     pub retries: u64,
-    /// Answers, of requests and of entries, that told to go slower.
+    /// Throttled responses, of requests and of entries.
     pub throttles: u64,
-    /// Requests without an answer yet.
+    /// Requests in flight.
     pub in_flight: usize,
 }
 

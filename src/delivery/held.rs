@@ -1,5 +1,5 @@
-//! What is not taken again and again while others are: it waits by itself, ever rarer, and is told
-//! by name.
+//! Values that SiteWise keeps rejecting while it accepts others: they are retried alone with
+//! backoff, and their property is named.
 
 use std::collections::BTreeMap;
 
@@ -11,19 +11,19 @@ use super::point::Stream;
 use super::streams::Slot;
 use crate::sitewise::api::{Fault, FaultKind};
 
-/// Failures of a value after which it is told.
+/// Failures of a value after which its property is named.
 const TOLD: u8 = 6;
-/// The same where somebody answers in SiteWise's place: that does not end by itself.
+/// The same where something other than SiteWise answers: that does not end by itself.
 pub(super) const TOLD_FOREIGN: u8 = 3;
-/// Properties that are named; values of more wait all the same.
+/// Properties that are named; values of further ones are retried as well.
 const NAMED: usize = 10_000;
 
-/// Properties with values that are not taken, and the words to that.
+/// Properties whose values are not accepted, with the last error.
 #[derive(Debug, Default)]
 pub(super) struct Held(BTreeMap<Stream, String>);
 
 impl Held {
-    /// Why a value of this property was never taken.
+    /// The reason for the dead letter of a value that was never accepted.
     pub(super) fn reason_at_end(&self, stream: Stream, why: Option<FaultKind>) -> String {
         let end = match why {
             Some(FaultKind::Denied) => "access denied until the value was too old",
@@ -43,8 +43,8 @@ impl Held {
 }
 
 impl Delivery {
-    /// Properties with values that are not taken although others are, how many these are, and
-    /// what was said last against them.
+    /// Properties whose values are not accepted although others are, how many values, and the last
+    /// error.
     pub fn held(&self) -> impl Iterator<Item = (Stream, usize, &str)> {
         self.held.0.iter().map(|(stream, words)| {
             let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
@@ -75,7 +75,7 @@ impl Delivery {
         }
     }
 
-    /// Names a property no longer that has no such value any more.
+    /// Stops naming a property once it has no such value any more.
     pub(super) fn settle_held(&mut self, slot: Slot) {
         if self.held.0.is_empty() {
             return;

@@ -1,4 +1,4 @@
-//! What delivery asks its shell to do, and what it tells of points.
+//! Outputs of delivery: calls to make, and outcomes of points.
 
 use super::point::{Discard, Key, Point, Refusal, Stream};
 use crate::sitewise::api::Entry;
@@ -18,10 +18,9 @@ pub enum Output {
         /// At most [`ENTRIES_PER_REQUEST`](crate::sitewise::limits::ENTRIES_PER_REQUEST).
         entries: Vec<Entry>,
     },
-    /// SiteWise has these points: the outbox can forget them.
+    /// SiteWise accepted these points: the outbox can delete them.
     Settled(Vec<Key>),
-    /// SiteWise will never have this point: it belongs to the dead letters, and the outbox can
-    /// forget it.
+    /// This point is rejected for good: a dead letter, and the outbox can delete it.
     Refused {
         /// The point.
         point: Point,
@@ -30,27 +29,27 @@ pub enum Output {
         /// Why, in the service's words or ours.
         reason: String,
     },
-    /// A point was given up by a stated rule. The outbox can forget it, except where it was
-    /// overwritten: then the point of the same key that took its place is still to come.
+    /// A point was dropped by a named rule. The outbox can delete it, except if it was overwritten:
+    /// then the newer point of the same key is still queued.
     Discarded {
         /// The point.
         key: Key,
         /// The rule.
         why: Discard,
     },
-    /// The point with this key, just discarded, was one too many in its second and may be the
-    /// latest all the same: whoever knows whether it is writes it at another time.
+    /// The point with this key was just discarded because its second is full, but may be the
+    /// latest: if so, the twin writes it with another timestamp.
     Late(Key),
-    /// Values of this property, the first of its asset, are not taken although others are. They
-    /// wait and are tried ever rarer.
+    /// Values of this property, the first of its asset, are not accepted although others are. They
+    /// are retried with backoff.
     Held {
         /// The property.
         stream: Stream,
-        /// What was said against them.
+        /// The last error.
         reason: String,
     },
-    /// SiteWise does not know the assets of these, or the properties: somebody should look. Their
-    /// points wait meanwhile, and are tried again.
+    /// SiteWise does not know these assets or properties: to be re-checked. Their points are
+    /// retried meanwhile.
     Missing(Vec<Stream>),
 }
 

@@ -1,23 +1,23 @@
-//! How fast requests and values go: at the account's quotas, less when SiteWise throttles.
+//! The rate limiter: the account's quotas, less when SiteWise throttles.
 
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// Part of a second that may go at once after a pause. More would exceed the quota within a
-/// second; less would make the shell wake up more often than it can.
+/// Burst after a pause, in seconds' worth. More would exceed the quota within a second; less would
+/// wake the shell more often than it can handle.
 const BURST: f64 = 0.05;
-/// Values that a full request carries: what a bucket of values must be able to hold.
+/// Values of a full request: the least capacity of the bucket of values.
 const FULL_REQUEST: f64 = 100.0;
 /// Least share of the quotas that throttling leaves.
 const LEAST_SHARE: f64 = 1.0 / 128.0;
-/// Share of the quotas that comes back in a second without throttling.
+/// Share of the quotas regained per second without throttling.
 const RISE_PER_SECOND: f64 = 0.02;
 /// How much later than computed a bucket is asked again, so that rounding never makes it ask
 /// twice.
 const ROUNDING: Duration = Duration::from_micros(1);
 
-/// Tokens that come back at a rate; taking more than there are makes a debt.
+/// A token bucket; taking more tokens than there are makes a debt.
 #[derive(Clone, Debug)]
 struct TokenBucket {
     tokens: f64,
@@ -47,7 +47,7 @@ impl TokenBucket {
     }
 }
 
-/// The rates, and the share of them that SiteWise lets us have.
+/// The rates, and the share of them after throttling.
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
     requests: TokenBucket,

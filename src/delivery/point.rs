@@ -14,7 +14,7 @@ pub struct Stream {
     pub property: Uuid,
 }
 
-/// What SiteWise keys a value by: a second write with the same key overwrites the first.
+/// SiteWise's key of a value: a second write with the same key overwrites the first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
     /// The property.
@@ -25,7 +25,7 @@ pub struct Key {
     pub quality: Quality,
 }
 
-/// Why a point is sent, which is also who goes first.
+/// Why a point is sent, which decides its priority.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Class {
     /// A value as it changes, presence included.
@@ -34,7 +34,7 @@ pub enum Class {
     Birth,
     /// The value of an attribute, which SiteWise takes less often; it goes with the births.
     Static,
-    /// A mark that a value is no longer fresh.
+    /// A stale mark.
     Stale,
     /// A value of the past.
     History,
@@ -77,10 +77,10 @@ impl Point {
     }
 }
 
-/// What a point waits for before it can be sent.
+/// What a queued point waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Gate {
-    /// Its asset is not there yet.
+    /// Its asset does not exist yet.
     Asset(Uuid),
     /// Its model lacks the property yet.
     Property(Uuid),
@@ -91,13 +91,13 @@ pub enum Gate {
 pub enum Passage {
     /// Its asset and property are there, as far as is known.
     Open,
-    /// A gate is closed before it; it will be told when it opens.
+    /// Its gate is closed; an event follows when it opens.
     Closed,
-    /// It is not known yet what SiteWise has.
+    /// Unknown until the initial sync with SiteWise.
     Unknown,
 }
 
-/// Why a point was given up by a stated rule.
+/// The rule by which a point was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Discard {
     /// A later point with the same property, time and quality took its place.
@@ -106,17 +106,16 @@ pub enum Discard {
     Rate,
     /// The outbox is full; the oldest history goes first.
     Full,
-    /// It was sent before it was known where SiteWise has its property, and SiteWise has it
-    /// elsewhere, or nowhere.
+    /// It was sent before the initial sync, to a property that the asset turned out not to have.
     Astray,
 }
 
-/// Why a point was refused: it goes to the dead letters.
+/// Why a point was rejected: it becomes a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Refusal {
-    /// Its time lies outside what SiteWise takes.
+    /// Its timestamp is outside SiteWise's window.
     OutOfRange,
-    /// SiteWise calls it invalid, or would: it is of another type than its property.
+    /// SiteWise rejects it as invalid, or would: its type is not the property's.
     Invalid,
     /// SiteWise denies access to the property.
     Denied,

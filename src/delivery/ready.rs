@@ -1,4 +1,4 @@
-//! Streams whose next entry may leave, in lanes by its class.
+//! The queue of streams whose next entry may be sent, in lanes by class.
 
 use std::collections::VecDeque;
 
@@ -12,7 +12,7 @@ use crate::time::Instant;
 pub(super) enum Lane {
     /// With the entries of a class.
     Class(Class),
-    /// With entries that need a request of their own.
+    /// With entries that are sent in a request of their own.
     Suspect,
 }
 
@@ -72,7 +72,7 @@ impl Ready {
         self.suspects.pop(Lane::Suspect, streams)
     }
 
-    /// A request has taken what it could.
+    /// A request was filled.
     pub(super) fn taken(&mut self, now: Instant) {
         self.since = (self.len() > 0).then_some(now);
     }
@@ -84,12 +84,12 @@ impl Ready {
         queued + self.suspects.queued
     }
 
-    /// Whether an entry waits that would not be joined by others anyway.
+    /// Whether an entry is queued that is sent in a request of its own.
     pub(super) fn has_suspects(&self) -> bool {
         self.suspects.queued > 0
     }
 
-    /// Since when something waits to be joined by others.
+    /// Since when entries wait for others to fill a request.
     pub(super) fn since(&self) -> Option<Instant> {
         self.since
     }
@@ -118,7 +118,7 @@ impl Queue {
 }
 
 impl Lane {
-    /// A suspect stays one until it has gone: a better class would not share its request.
+    /// A suspect stays one until it is sent, whatever its class.
     fn is_at_least(self, other: Self) -> bool {
         match (self, other) {
             (Self::Suspect, _) => true,

@@ -1,5 +1,4 @@
-//! Filling requests: ten entries each, as fast as the pace, the circuit and the number in
-//! flight allow.
+//! Filling requests: ten entries each, limited by rate, circuit breaker and number in flight.
 
 use std::time::Duration;
 
@@ -16,7 +15,7 @@ use crate::time::{Clocks, Instant, Now, Timestamp};
 /// How long an entry waits for others to share its request, at most.
 const FILL_WINDOW: Duration = Duration::from_millis(50);
 
-/// A request that fails after so long hung: what is refused is so at once.
+/// A request that fails after so long was hanging: a rejection comes at once.
 const HUNG: Duration = Duration::from_secs(5);
 
 /// A request without an answer.
@@ -25,12 +24,12 @@ pub(super) struct InFlight {
     /// In the order of the request.
     pub(super) entries: Vec<(Slot, Vec<Value>)>,
     pub(super) sent: Instant,
-    /// Whether it asks if SiteWise is there again.
+    /// Whether it probes whether SiteWise is reachable again.
     pub(super) probe: bool,
 }
 
 impl InFlight {
-    /// Whether nobody answered it for long.
+    /// Whether it was hanging.
     pub(super) fn hung(&self, now: Instant) -> bool {
         now.since(self.sent) >= HUNG
     }
@@ -50,7 +49,7 @@ pub(super) fn fill_window(linger: Duration) -> Duration {
 }
 
 impl Delivery {
-    /// Sends what can be sent, and notes when that is to be tried again.
+    /// Sends what can be sent, and sets the time of the next attempt.
     pub(super) fn send_requests(&mut self, now: Now) {
         self.send_due = None;
         while self.ready.len() > 0 && self.requests.len() < self.config.in_flight {

@@ -1,5 +1,4 @@
-//! How long to wait before trying again: each stream and value for itself, and all together
-//! while SiteWise is away.
+//! Backoff, per stream and value; and the circuit breaker for all while SiteWise is unreachable.
 
 use std::time::Duration;
 
@@ -15,23 +14,23 @@ pub(super) const FIRST_DELAY: Duration = Duration::from_millis(500);
 const SETTLING_DELAY: Duration = Duration::from_secs(2);
 /// Longest delay, spread included.
 const LONGEST_DELAY: Duration = Duration::from_secs(30);
-/// The longest delay of what goes on failing: once an hour.
+/// The longest delay of what keeps failing: one hour.
 const RAREST: Duration = Duration::from_secs(3_600);
-/// So often something fails at [`LONGEST_DELAY`] at most; then it is tried ever rarer.
+/// So many failures with [`LONGEST_DELAY`] at most; then the backoff grows further.
 const SOON: u8 = 10;
 /// The same where access is denied, which begins with that delay.
 const SOON_DENIED: u8 = 6;
-/// For so long all answers are somebody else's before SiteWise counts as away: where others pass,
+/// SiteWise counts as unreachable if all responses are foreign for so long: if other requests pass,
 /// they do within that time.
 const FOREIGN_FOR: Duration = Duration::from_secs(5);
-/// Unavailable answers without another answer between them, after which SiteWise is away: one
-/// in three may fail all day without that.
+/// Consecutive unavailable responses after which SiteWise counts as unreachable: one in three may
+/// fail all day without that.
 const AWAY_AFTER: u32 = 6;
 /// First delay of all while access is denied as a whole.
 const DENIED_DELAY: Duration = Duration::from_secs(5);
 
-/// The delay before a stream or value is tried again that failed `failures` times before, in
-/// this way the last time: doubled by each failure, and up to half as long again.
+/// Exponential backoff after `failures` failures, the last one of this kind, with up to half of it
+/// as jitter.
 pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration {
     match kind {
         FaultKind::Denied => LONGEST_DELAY,
@@ -48,8 +47,8 @@ pub(super) fn delay(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration
     }
 }
 
-/// The delay of something that fails by itself while others pass: as [`delay`], and after some
-/// minutes ever longer, up to an hour.
+/// The backoff of something that fails while others pass: as [`delay`], and after some minutes
+/// growing up to an hour.
 pub(super) fn rarer(kind: FaultKind, failures: u8, random: &mut Rng) -> Duration {
     let soon = match kind {
         FaultKind::Throttled => return delay(kind, failures, random),
@@ -70,7 +69,7 @@ fn spread(first: Duration, failures: u8, random: &mut Rng) -> Duration {
     least + least.mul_f64(random.f64() / 2.0)
 }
 
-/// Keeps all requests back while SiteWise is away, but for one at a time that asks.
+/// The circuit breaker: while SiteWise is unreachable, one request at a time probes it.
 #[derive(Clone, Debug)]
 pub(super) struct Circuit {
     state: State,
@@ -78,9 +77,9 @@ pub(super) struct Circuit {
 
 #[derive(Clone, Copy, Debug)]
 enum State {
-    /// SiteWise is there, but for so many answers in a row.
+    /// Closed: SiteWise is reachable, with so many failures in a row.
     There { missed: u32, foreign: Option<Row> },
-    /// SiteWise is away.
+    /// Open: SiteWise is unreachable.
     Away {
         /// Probes that failed.
         failures: u8,
@@ -89,14 +88,14 @@ enum State {
     },
 }
 
-/// Answers of somebody else's in a row.
+/// Consecutive foreign responses.
 #[derive(Clone, Copy, Debug)]
 struct Row {
     count: u32,
     since: Instant,
-    /// Who met the first of them.
+    /// The stream of the first.
     first: Stream,
-    /// Whether others did as well: one alone is no reason to keep the others back.
+    /// Whether other streams got them as well: a single one does not open the circuit.
     several: bool,
 }
 
@@ -143,7 +142,7 @@ impl Circuit {
         self.state = State::There { missed: 0, foreign: None };
     }
 
-    /// SiteWise has not answered, or not as itself.
+    /// A request failed: no response, or not SiteWise's.
     pub(super) fn missed(&mut self, probe: bool, random: &mut Rng, now: Instant) {
         self.state = match self.state {
             State::There { missed, foreign } if missed + 1 < AWAY_AFTER => {
@@ -161,8 +160,8 @@ impl Circuit {
         };
     }
 
-    /// Somebody answered in SiteWise's place. As long as other requests pass it is that one's own
-    /// affair. Gives back whether SiteWise has just turned out to be away.
+    /// A foreign response. As long as other requests pass it concerns that stream alone. Returns
+    /// whether the circuit has just opened.
     pub(super) fn foreign(
         &mut self,
         (stream, several): (Stream, bool),

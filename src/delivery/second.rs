@@ -1,4 +1,4 @@
-//! Ten values of one property, quality and second of timestamps: SiteWise takes no more.
+//! Ten values of one property, quality and second of timestamps: SiteWise accepts no more.
 //!
 //! The first nine of a second go at once. The tenth place waits for the end of the second and
 //! takes the last value, so that what stays visible is what the second ended with; those
@@ -50,7 +50,7 @@ struct Held {
     release: Instant,
 }
 
-/// What becomes of a value.
+/// Whether a value may be sent.
 #[derive(Debug)]
 pub(super) enum Admission {
     /// It goes.

@@ -1,4 +1,4 @@
-//! The values of one property that are not decided yet, and what the next entry takes of them.
+//! The queued values of one property, and which of them the next entry takes.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -23,7 +23,7 @@ const FEW: usize = 4;
 /// Values of a stream that may stand aside; more of them go back into the queue.
 const ASIDE: usize = 128;
 
-/// A value on its way.
+/// A value in delivery.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
     pub(super) tqv: Tqv,
@@ -31,18 +31,18 @@ pub(super) struct Value {
     /// When it was handed in.
     pub(super) since: Instant,
     pub(super) care: Care,
-    /// How often it went in vain by its own fault.
+    /// Failures of its own.
     pub(super) failures: u8,
-    /// Why it did so last.
+    /// The last of them.
     pub(super) why: Option<FaultKind>,
 }
 
-/// Whom a value may be sent together with, after what happened to it.
+/// With which others a value may be sent, after its failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Care {
     /// With any other.
     Shared,
-    /// In an entry with its like: it failed several times.
+    /// In an entry with others that failed several times.
     Apart,
     /// In an entry with its like that is a request's only one: the whole request was refused.
     Alone,
@@ -56,12 +56,12 @@ pub(super) struct StreamState {
     pub(super) stream: Stream,
     /// Live values, births and stale marks in the order of their times.
     urgent: VecDeque<Value>,
-    /// None while both are empty, as for most streams at most times.
+    /// None while both are empty, as for most streams.
     rare: Option<Box<Rare>>,
     /// The last key among the urgent ones, or one after it: most values come after it, and are
     /// queued without a look at those before.
     latest: (Timestamp, Quality),
-    /// Whether there may be a value in the queues that not any other may go with.
+    /// Whether there may be an isolated value in the queues.
     careful: bool,
     /// Whether it is an attribute's.
     is_static: bool,
@@ -70,7 +70,7 @@ pub(super) struct StreamState {
     first: Instant,
     /// No entry leaves before.
     not_before: Instant,
-    /// Entries in a row of which nothing was taken.
+    /// Consecutive entries of which nothing was accepted.
     pub(super) failures: u8,
     /// Values in flight, all in one entry: there are never two.
     pub(super) flying: usize,
@@ -83,7 +83,7 @@ pub(super) struct StreamState {
     pub(super) listed: bool,
 }
 
-/// What became of a value that was handed in, and of others by it.
+/// The effect of queueing a value.
 #[derive(Debug)]
 pub(super) enum Offered {
     /// It waits.
@@ -99,7 +99,7 @@ pub(super) enum Offered {
 struct Rare {
     /// History in the order of its times.
     history: VecDeque<Value>,
-    /// Failed values that stand aside until their time, so that they block no others.
+    /// Failed values set aside until their backoff has passed, so that they block no others.
     aside: VecDeque<(Instant, Value)>,
 }
 
@@ -156,7 +156,7 @@ impl StreamState {
         }
     }
 
-    /// Takes back a value that was sent in vain. Gives it up if a later one has its place.
+    /// Queues a failed value again. Drops it if a later one has its key.
     pub(super) fn put_back(&mut self, value: Value) -> Option<Value> {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         let taken = self.seconds.find(time, quality).is_some()
@@ -168,8 +168,7 @@ impl StreamState {
         None
     }
 
-    /// Takes back a value that was sent in vain, to stand aside until its time, if that is
-    /// not too much.
+    /// Sets a failed value aside until its backoff has passed, if there is room.
     pub(super) fn put_aside(&mut self, value: Value, until: Instant) -> Option<Value> {
         if self.rare().aside.len() >= ASIDE {
             self.keep_back(until);
@@ -266,7 +265,7 @@ impl StreamState {
         self.keep_back(now + spacing);
     }
 
-    /// It was not the values: they may go with any others again.
+    /// The values are not at fault: they are no longer isolated.
     pub(super) fn trust(&mut self) {
         let aside = self.rare.iter_mut().flat_map(|rare| {
             let Rare { history, aside } = &mut **rare;

@@ -1,4 +1,4 @@
-//! All streams that have values, or had some a moment ago.
+//! All streams with queued values, or with some a moment ago.
 
 use std::collections::{BTreeSet, VecDeque};
 use std::hash::BuildHasher;

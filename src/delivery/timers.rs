@@ -1,4 +1,4 @@
-//! When which stream is to be looked at.
+//! Timers of streams.
 
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};

@@ -1,13 +1,12 @@
-//! Whose turn it is: the best class first, and none starved.
+//! Scheduling of classes: by priority, and none starved.
 
 use super::point::Class;
 
 /// All classes that have turns, the best first.
 pub(crate) const CLASSES: [Class; 4] = [Class::Live, Class::Birth, Class::Stale, Class::History];
 
-/// How often a class that has something is passed over before it has its turn all the same:
-/// births get every fourth turn at least, stale marks and history every eighth each, and so
-/// live values half of all.
+/// How often a waiting class is passed over before its turn: births get at least every fourth turn,
+/// stale marks and history every eighth each, and so live values half of all.
 const PATIENCE: [u8; 4] = [0, 3, 7, 7];
 
 /// One value for each class.
@@ -36,7 +35,7 @@ impl<T> ByClass<T> {
     }
 }
 
-/// Who was passed over how often.
+/// How often each class was passed over.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Turns {
     passed: ByClass<u8>,

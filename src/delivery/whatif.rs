@@ -1,4 +1,4 @@
-//! What another linger would have cost: the messages that the same values would be billed as.
+//! What-if: the billed messages at other values of INGEST_LINGER.
 //!
 //! A property's values are one message until there are ten of them, a kilobyte, or the linger
 //! has passed since the first. Values that are sent again, or given up because a second has

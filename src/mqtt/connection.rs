@@ -1,4 +1,4 @@
-//! One server: a session, and after it the next.
+//! One server: one session after the other.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! The way to a server: TCP, TLS around it where the scheme says so, and the sieve on top.
+//! Opening a connection: TCP, TLS where the scheme says so, and the sieve on top.
 //!
 //! TLS is made here and not by the client, so that the sieve reads what is within. A WebSocket is
 //! the client's, so there the sieve stands below it.
@@ -20,7 +20,7 @@ use crate::config::ServerUrl;
 
 /// Read from the socket at once.
 const CHUNK: usize = 16 << 10;
-/// Chunks that are left out before somebody else has a turn.
+/// Chunks that are skipped before yielding.
 const CHUNKS_A_TURN: usize = 32;
 
 /// How one server is reached.

@@ -1,5 +1,5 @@
-//! The sieve within a WebSocket: what the server sends in frames is taken out of them, sieved, and
-//! put into frames again, so that the client never has to hold a whole frame.
+//! The sieve within a WebSocket: unpacks the server's frames, sieves their content and packs it
+//! into frames again, so that the client never has to hold a whole frame.
 
 use super::sieve::{Mark, Sieve};
 
@@ -25,7 +25,7 @@ enum State {
     Data(u64),
     /// Within a frame that passes.
     Passing(u64),
-    /// Nothing that a server should send: the client will say so.
+    /// Invalid: passed on, so that the client reports it.
     Lost,
 }
 

@@ -1,4 +1,4 @@
-//! What a session is opened with.
+//! Options of a session.
 
 use std::time::Duration;
 
@@ -22,16 +22,16 @@ pub(super) struct Template {
     options: MqttOptions,
     /// Where the will goes; none for an observer, who leaves no trace.
     state_topic: Option<String>,
-    /// What stands in the place of a payload that was left out.
+    /// The marker that replaces a skipped payload.
     mark: Mark,
 }
 
-/// As what a client connects.
+/// The role of a client.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Who<'a> {
     /// The host application of this id, with STATE as its will.
     Host(&'a str),
-    /// Somebody who listens, under this client identifier, without a will.
+    /// An observer with this client identifier, without a will.
     Observer(&'a str),
 }
 
@@ -70,8 +70,8 @@ impl Template {
         self.mark
     }
 
-    /// With the certificates and the password that stand in their files now; as it is where none
-    /// came from a file, or what stands there cannot be used.
+    /// With the certificates and the password read again from their files; unchanged where none
+    /// came from a file, or a file is unusable.
     pub(super) fn again(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
         let Some(read) = mqtt.again(&Environment) else { return self.clone() };
         let made = read.and_then(|mqtt| {

@@ -1,4 +1,4 @@
-//! How long to wait before a server is connected again.
+//! Backoff between connection attempts.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 const SHORTEST: Duration = Duration::from_millis(250);
 /// The longest pause; jitter up to doubles it.
 const LONGEST: Duration = Duration::from_secs(15);
-/// The longest pause after a session: the server is there, and what the plant says meanwhile is
-/// lost. With jitter.
+/// The longest pause after a session, with jitter: the server is reachable, and data is lost
+/// meanwhile.
 const LONGEST_AFTER_SESSION: Duration = Duration::from_secs(5);
-/// A session that lasts this long makes the next pause short again. One that is ended over and
-/// over, by another client with the same identifier, does not: each asks the plant for its births.
+/// A session that lasts this long resets the backoff. One that is closed repeatedly, by another
+/// client with the same identifier, does not: each session requests rebirths.
 const STEADY: Duration = Duration::from_secs(10);
 
 /// The pauses between the sessions with one server.

@@ -1,7 +1,7 @@
 //! One session: from CONNECT to whatever ends it.
 //!
-//! The client is made anew for each session, so that nothing of an old one is ever sent in a
-//! new one. Its poll is never cancelled before the end.
+//! Each session has a new client, so that nothing of an old session is ever sent in a new one. Its
+//! poll is never cancelled before the end.
 
 use std::collections::VecDeque;
 use std::pin::pin;
@@ -31,9 +31,9 @@ use crate::time::Timestamp;
 const CONNECT_TIMEOUT_SECS: u64 = 10;
 /// From CONNACK to the last SUBACK.
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
-/// From the wish to end to the last PUBACK and DISCONNECT.
+/// From the shutdown request to the last PUBACK and DISCONNECT.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
-/// AWS IoT Core takes no more in one SUBSCRIBE.
+/// AWS IoT Core's limit of filters in one SUBSCRIBE.
 const FILTERS_PER_SUBSCRIBE: usize = 8;
 
 /// How a session ended.
@@ -69,7 +69,7 @@ fn state_time(now: Timestamp, last: Timestamp) -> Timestamp {
 /// What the present session has reached.
 struct Progress {
     time: Timestamp,
-    /// What stands in the place of a payload that was left out.
+    /// The marker that replaces a skipped payload.
     mark: Mark,
     phase: Phase,
     deadline: Option<Instant>,
@@ -139,7 +139,7 @@ impl Session<'_> {
         }
     }
 
-    /// The client's next event; meanwhile everything else is attended to.
+    /// The client's next event; everything else is handled meanwhile.
     async fn next(
         &mut self,
         client: &AsyncClient,

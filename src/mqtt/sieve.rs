@@ -1,17 +1,17 @@
-//! What stands between the socket and the MQTT client: it takes the payload out of each message
-//! that is larger than is taken, and lets all else pass as it is.
+//! A filter between the socket and the MQTT client: it cuts the payload out of each oversized
+//! message, and passes everything else unchanged.
 //!
-//! The client knows one maximum, and a packet past it ends the connection: one such message that
-//! a server has stored would keep us off it for good. Of a message that is too large the client
-//! gets the topic, the packet identifier and a [`Mark`] in the place of the payload, so that it is
-//! acknowledged like any other. No more of it than a chunk is ever in memory.
+//! The client has one maximum, and a packet past it closes the connection: one retained message of
+//! that size would lock us out for good. Of an oversized message the client gets the topic, the
+//! packet identifier and a [`Mark`] in place of the payload, so that it is acknowledged like any
+//! other. No more than a chunk of it is ever in memory.
 
 use std::hash::{BuildHasher, RandomState};
 
 /// What a packet that is cut may have beyond the largest that is taken: its topic, and the mark.
 pub(super) const MORE: usize = 128 << 10;
-/// So much of a packet is left out, and the server counts as alive: what it answers to a ping
-/// comes behind that packet.
+/// After so many skipped bytes the server counts as alive: its ping response comes after the
+/// packet.
 const SIGN_OF_LIFE: usize = 1 << 20;
 
 const PUBLISH: u8 = 3;
@@ -19,8 +19,8 @@ const PING_RESPONSE: [u8; 2] = [0xd0, 0];
 /// A fixed header: a byte, and a length of up to four.
 const LONGEST_HEADER: usize = 5;
 
-/// What takes the place of a payload, followed by the size of the packet. Nobody but us knows it,
-/// so that no sender can write it.
+/// Replaces a payload, followed by the size of the packet. It is secret, so that no sender can
+/// forge it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Mark([u8; 16]);
 
@@ -67,7 +67,7 @@ enum State {
     /// Within a payload that is taken out: how much is left of it, and for how much more of it
     /// the server counts as alive.
     Skipping { left: usize, alive: usize },
-    /// No MQTT: the client will say so.
+    /// Not MQTT: passed on, so that the client reports it.
     Lost,
 }
 

@@ -1,4 +1,4 @@
-//! Points that SiteWise will never have, kept to be looked at.
+//! Dead letters: points that SiteWise rejected for good.
 
 pub mod files;
 pub mod requests;
@@ -17,7 +17,7 @@ use crate::delivery::point::{Class, Key, Point, Refusal, Stream};
 use crate::sitewise::api::{DataType, Quality, Variant};
 use crate::time::Timestamp;
 
-/// Makes a folder that is nobody else's.
+/// Creates a folder for the process's user only (0700).
 fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }

@@ -1,4 +1,4 @@
-//! The outbox in memory: what it holds ends with the process.
+//! The outbox in memory: lost when the process ends.
 
 use std::collections::BTreeMap;
 use std::mem::size_of;

@@ -20,7 +20,7 @@ use crate::sparkplug::topic::{CERTIFICATES, Topic};
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin;
 
-/// Metrics and values that are taken: enough to tell a rate, and they are all in memory.
+/// Limit of metrics and values, which are all in memory: enough to estimate a rate.
 const PARTS: usize = 2_000_000;
 
 /// A captured message.

@@ -1,4 +1,4 @@
-//! Flat metrics that look like machines: folders side by side with the same members.
+//! Suggests TWIN_RULES: flat metrics in sibling folders with the same members.
 
 use std::collections::{BTreeMap, BTreeSet};
 

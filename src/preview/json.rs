@@ -1,4 +1,4 @@
-//! The report for machines.
+//! The report as JSON.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! SiteWise as it would become: reads are made, writes remembered.
+//! A dry-run SiteWise: reads are made, writes only recorded.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What is told.
+//! The report's data.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use crate::twin::Twin;
 use crate::twin::plan::step::Step;
 use crate::twin::view::{Kind, ModelIx};
 
-/// A rate heard for less than this is not worth a month's bill.
+/// A rate measured for less than this is not extrapolated to a month.
 const LEAST: Duration = Duration::from_secs(10);
 /// The month that costs are told for.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -35,7 +35,7 @@ pub struct Report {
     pub units: usize,
     /// How long that takes at the account's rates.
     pub takes: Duration,
-    /// What stands in the way: a model, an asset or a value, and why.
+    /// Conflicts: a model, an asset or a value, and why.
     pub conflicts: Vec<(String, String)>,
     /// Rules that would turn further flat metrics into assets.
     pub rules: Vec<Suggestion>,

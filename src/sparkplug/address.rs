@@ -1,4 +1,4 @@
-//! Who speaks: group, edge node, device.
+//! Addresses: group, edge node, device.
 
 use std::fmt;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! A birth payload becomes a tree with numbered leaves, and a table for the data to come.
+//! Parses a birth payload into a tree with numbered leaves, and a table for the data that follows.
 
 mod declared;
 
@@ -27,23 +27,23 @@ use super::text;
 use super::value::Arm;
 use crate::time::Timestamp;
 
-/// What a birth payload gives.
+/// A parsed birth payload.
 #[derive(Debug)]
 pub(crate) struct Born {
     pub(crate) birth: Birth,
     /// Values of leaves that the payload names more than once: those after the first.
     pub(crate) more: Vec<(Slot, Sample)>,
-    /// Whether anything of it is taken, if only that its source is alive.
+    /// Whether anything of it is included by the filter, if only its presence.
     pub(crate) taken: bool,
-    /// How many of its values are not.
+    /// How many of its values the filter excludes.
     pub(crate) excluded: u64,
-    /// How many of its values cannot be read, or have no room.
+    /// How many of its values are skipped: unreadable or past a limit.
     pub(crate) unread: u64,
     /// Whether definitions are among its metrics.
     pub(crate) defines: bool,
 }
 
-/// What a birth is read for.
+/// Inputs for parsing a birth.
 #[derive(Debug)]
 pub(crate) struct Scope<'a> {
     pub(crate) source: Source,
@@ -272,7 +272,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Another value of a leaf that the payload has named before.
+    /// A further value of a leaf that occurred before in the payload.
     fn again(&mut self, known: Target, wire: &wire::Metric, inherited: Inherited) {
         if let Some(alias) = wire.alias
             && matches!(known, Target::Leaf(_) | Target::Excluded)
@@ -440,7 +440,7 @@ fn without_members(template: &str) -> wire::Template {
     }
 }
 
-/// The sample of a member that the birth does not name: null where its instance is, else none.
+/// The sample of a member that the birth lacks: null if its instance is null, else absent.
 fn unsaid(inherited: Inherited) -> Sample {
     Sample {
         time: inherited.time,

@@ -1,4 +1,4 @@
-//! What can be set of a host application's side.
+//! Configuration of the host application.
 
 use std::time::Duration;
 
@@ -10,31 +10,32 @@ use super::rebirth;
 pub struct Config {
     /// Its id [operational-behavior-host-application-host-id].
     pub host_id: String,
-    /// Which part of the plant it takes.
+    /// The include and exclude filter.
     pub filter: Filter,
-    /// How long messages that came too early wait for the missing ones; with zero they do not
-    /// wait [operational-behavior-host-reordering-param].
+    /// How long out-of-order messages wait for missing ones; zero for no wait
+    /// [operational-behavior-host-reordering-param].
     pub reorder_timeout: Duration,
-    /// After how long without a further birth of the node or a device of it a device that is not
-    /// reborn with its node is dead.
+    /// A device that is not reborn with its node is offline after so long without a further birth
+    /// of the node or its devices.
     pub device_grace: Duration,
-    /// Which deaths are believed.
+    /// How deaths are verified.
     pub bd_seq: BdSeq,
-    /// How births are asked for.
+    /// The policy of rebirth requests.
     pub rebirth: rebirth::Policy,
-    /// How long a node may take to answer such a request where its life depends on it.
+    /// How long a node may take to answer a rebirth request before it counts as offline.
     pub answer_timeout: Duration,
     /// After how long without a message a node is asked whether it is alive; none for never.
     pub silence: Option<Duration>,
 }
 
-/// Which deaths of an edge node are believed, where birth and death both tell a bdSeq
+/// How deaths of an edge node are verified, where birth and death both have a bdSeq
 /// [payloads-ndeath-bdseq].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BdSeq {
     /// Only those of the latest birth.
     Strict,
-    /// Those of the latest birth; of any other, the node is asked whether it is alive.
+    /// Those of the latest birth; for any other, a rebirth is requested to see whether the node is
+    /// alive.
     #[default]
     Verify,
     /// All.

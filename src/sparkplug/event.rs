@@ -1,7 +1,7 @@
-//! What the plant says, once sequence, aliases and types are resolved.
+//! Events of the plant, with sequence, aliases and types resolved.
 //!
-//! A birth lays its metrics out as a tree whose leaves are numbered; data names leaves by
-//! that number alone. Numbers hold until the next birth of the same source.
+//! A birth is a tree of metrics whose leaves are numbered; data refers to leaves by that number.
+//! Numbers hold until the next birth of the same source.
 
 use std::sync::Arc;
 
@@ -10,14 +10,14 @@ use super::datatype::DataType;
 use super::value::Value;
 use crate::time::Timestamp;
 
-/// One thing that happened in the plant.
+/// An event of the plant.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// A node or a device was born, or born again.
     Birth(Birth),
     /// Values arrived.
     Data(Data),
-    /// A node or a device died, or can no longer be seen.
+    /// A node or a device died, or is unreachable.
     Death(Death),
 }
 
@@ -82,7 +82,7 @@ pub struct Instance {
     pub members: Vec<Metric>,
     /// Its number in data.
     pub number: u32,
-    /// The definition itself: what the instance does not say is as it says.
+    /// The definition itself: it provides what the instance lacks.
     pub defined: Option<Arc<Definition>>,
 }
 
@@ -144,30 +144,29 @@ pub struct Data {
     pub source: Source,
     /// In the payload's order.
     pub samples: Vec<(Slot, Sample)>,
-    /// Parameters and static properties that it tells anew.
+    /// Parameters and static properties with new values.
     pub attributes: Vec<Attribute>,
-    /// How they stand to what was told before.
+    /// Their order relative to earlier data.
     pub order: Order,
 }
 
-/// Where a message stands in its session's sequence, as against those that were told before it.
+/// A message's place in its session's sequence, relative to those emitted before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Order {
     /// In its place of the sequence.
     #[default]
     InOrder,
-    /// In its order, after messages before it were given up: the newest there is.
+    /// In order, after missing messages timed out: the newest data.
     AfterGap,
-    /// It came after its own place had been given up and later ones were told: older than
-    /// what is known, unless its sender's time tells otherwise.
+    /// It arrived after its place had timed out and later ones were emitted: older than known data,
+    /// unless the sender's timestamp says otherwise.
     Late,
-    /// It waited for the birth that explains it: older than what that birth says, whatever its
-    /// time.
+    /// It was buffered until its birth: older than the birth's values, whatever its timestamp.
     BeforeBirth,
 }
 
 impl Order {
-    /// Whether something that was said later may have been told already.
+    /// Whether later data may have been emitted already.
     #[must_use]
     pub fn is_past(self) -> bool {
         matches!(self, Self::Late | Self::BeforeBirth)
@@ -179,7 +178,7 @@ impl Order {
 pub struct Attribute {
     /// What has it.
     pub holder: Holder,
-    /// When it was so.
+    /// Its timestamp.
     pub time: Timestamp,
     /// Its name and value.
     pub property: Property,
@@ -201,9 +200,9 @@ pub struct Sample {
     pub time: Timestamp,
     /// The value; none for null and for a value that could not be decoded.
     pub value: Option<Value>,
-    /// What came instead: a value of another type than the metric's, or out of its range.
+    /// The rejected value, if its type or range does not match the metric.
     pub odd: Option<Box<Value>>,
-    /// What the sender says of it.
+    /// The sender's quality.
     pub quality: Quality,
     /// `is_historical`: never the session's current value.
     pub historical: bool,
@@ -227,7 +226,7 @@ pub enum Quality {
     Bad,
 }
 
-/// The end of a life.
+/// A death.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Death {
     /// Who died. The death of a node comes with one event for each of its devices, first.
@@ -236,7 +235,7 @@ pub struct Death {
     pub time: Timestamp,
     /// Whose time that is.
     pub clock: Clock,
-    /// How it is known.
+    /// Its cause.
     pub cause: DeathCause,
 }
 
@@ -249,7 +248,7 @@ pub enum Clock {
     Host,
 }
 
-/// How a death is known.
+/// The cause of a death.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DeathCause {
     /// NDEATH or DDEATH.
@@ -258,7 +257,7 @@ pub enum DeathCause {
     Node,
     /// Our own connection to the server is lost.
     ConnectionLost,
-    /// Nobody answered after our own absence.
+    /// No answer to a rebirth request.
     Silent,
 }
 

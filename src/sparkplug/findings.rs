@@ -1,11 +1,11 @@
-//! What senders do wrong, counted by a closed list of names and by the statement of the
-//! specification that it is held against.
+//! Findings: deviations of senders, counted by a closed list of names, each with the
+//! specification's statement.
 
 mod words;
 
 use super::text;
 
-/// A way in which a message is not as it should be. None of them stops anything else.
+/// A finding. None of them stops anything else.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Finding {
@@ -117,7 +117,7 @@ pub enum Finding {
     NumberRefused,
     /// A value or attribute that SiteWise has no form for.
     NotCarried,
-    /// Tags on a model that machines without any likeness share.
+    /// Tags on a model that unrelated machines share.
     SharedModel,
     /// A STATE payload that is none.
     WrongState,
@@ -257,7 +257,7 @@ impl Finding {
         }
     }
 
-    /// The statement of the specification that it is held against, where there is one.
+    /// The specification's statement that is violated, if any.
     pub const fn tck_id(self) -> Option<&'static str> {
         match self {
             Self::WrongTopic => Some("topic-structure"),
@@ -320,7 +320,7 @@ impl Finding {
         }
     }
 
-    /// Whether something of the plant is lost, or stands where it should not, until people act.
+    /// Whether data is lost or misplaced until people act.
     pub const fn is_loss(self) -> bool {
         matches!(
             self,
@@ -340,7 +340,7 @@ impl Finding {
     }
 }
 
-/// How often each finding was made.
+/// Counts of findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Findings {
     counts: [u64; Finding::COUNT],
@@ -383,7 +383,7 @@ impl Findings {
         }
     }
 
-    /// Notes what words tell better than the message's topic alone.
+    /// Counts a finding with a description that is better than the message's topic.
     pub(crate) fn tell<S: Into<Box<str>>>(&mut self, finding: Finding, words: impl FnOnce() -> S) {
         self.note(finding);
         if !self.words.iter().any(|(told, _)| *told == finding) {

@@ -1,4 +1,4 @@
-//! Names that differ in their case alone: people take them for one
+//! Names that differ only in upper and lower case: people confuse them
 //! [case-sensitivity-sparkplug-ids, case-sensitivity-metric-names].
 
 use std::hash::{Hash, Hasher};

@@ -1,9 +1,10 @@
-//! How much of one message, one birth and one node is taken; past each limit a counted
-//! finding, and the rest goes on.
+//! Limits of messages, births and nodes; past each limit there is a counted finding, and the rest
+//! is processed.
 
 use super::findings::Finding;
 
-/// What is lost past a limit, and what goes first at it, where `finding` is that one was met.
+/// What is lost past a limit, and what is dropped first, if `finding` says that a limit was
+/// exceeded.
 pub const fn rule(finding: Finding) -> Option<&'static str> {
     Some(match finding {
         Finding::TooLarge => {
@@ -55,13 +56,13 @@ pub const BLOB_BYTES: usize = 64 * 1024;
 /// Elements of an array, and cells of a data set.
 pub const ELEMENTS: usize = 10_000;
 
-/// Edge nodes that are remembered.
+/// Edge nodes at most.
 pub const NODES: usize = 20_000;
 
 /// Devices of one edge node.
 pub const DEVICES: usize = 10_000;
 
-/// Messages of one edge node that wait for a missing one.
+/// Messages of one edge node buffered behind a gap.
 pub const WINDOW_MESSAGES: usize = 128;
 
 /// Messages of one edge node that wait for a birth.
@@ -73,5 +74,5 @@ pub const WINDOW_BYTES: usize = 4 * 1024 * 1024;
 /// Bytes of all messages that wait for a missing one.
 pub const TOTAL_WINDOW_BYTES: usize = 64 * 1024 * 1024;
 
-/// Faults of one edge node that are remembered, so that it is not asked for ever to cure them.
+/// Triggers of rebirth requests kept per edge node, so that requests back off.
 pub const FAULTS: usize = 64;

@@ -1,4 +1,4 @@
-//! What births and data read from a metric alike: names, datatypes, properties, samples.
+//! Parsing of metrics, shared by births and data: names, datatypes, properties, samples.
 
 use std::borrow::Cow;
 use std::sync::Arc;

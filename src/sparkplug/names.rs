@@ -1,5 +1,4 @@
-//! Names that many metrics bear: those of a template's members, those of devices that are alike.
-//! Each is kept once, however many births repeat it.
+//! Interns names of metrics, which repeat over instances and devices.
 
 use std::sync::Arc;
 

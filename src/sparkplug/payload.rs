@@ -1,6 +1,6 @@
 //! Payloads: bytes to messages and back, compressed ones included, within limits.
 //!
-//! Values stay in their arms; whoever knows the datatypes reads them.
+//! Values stay undecoded in their protobuf fields until the datatype is known.
 
 use std::io::{Read, Write};
 
@@ -22,7 +22,7 @@ pub const COMPRESSED: &str = "SPBV1.0_COMPRESSED";
 /// The metric that says how the body is compressed.
 const ALGORITHM: &str = "algorithm";
 
-/// Why bytes are no payload.
+/// Why a payload cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
 pub enum DecodeError {
     /// No protobuf of this schema.

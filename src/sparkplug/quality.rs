@@ -10,7 +10,7 @@ use super::value::Arm;
 /// [payloads-propertyset-quality-value-type].
 pub const QUALITY: &str = "Quality";
 
-/// A silent source: its last value is no lie.
+/// Stale codes: the last value is not wrong, so UNCERTAIN.
 const STALE: [u32; 2] = [500, 516];
 
 /// The bits of a code that tell Ignition's levels from each other.

@@ -1,8 +1,8 @@
-//! Asking for births: for which reasons, how often, how many at once.
+//! Rebirth requests: for which reasons, how often, how many at once.
 //!
-//! A fleet that asks for births whenever something is odd can bring a plant down. So requests
-//! are debounced per node and reason with a growing interval, limited in total, spread by chance,
-//! and ever rarer for a fault that they do not cure.
+//! Requesting rebirths at every irregularity can bring a plant down. So requests are debounced per
+//! node and reason with a growing interval, rate limited in total, jittered, and back off further
+//! if they do not help.
 
 use std::fmt;
 use std::hash::{Hash, Hasher};
@@ -28,7 +28,7 @@ mod turns;
 pub(crate) use requests::{Requests, Wish};
 pub(crate) use turns::{Rank, Turns};
 
-/// Why a node is asked for its births. Each reason can be switched off.
+/// The reason of a rebirth request. Each can be switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Reason {
@@ -42,9 +42,9 @@ pub enum Reason {
     UnknownAlias,
     /// Bytes that are no payload.
     Undecodable,
-    /// Is it still alive? A death that belongs to another birth, or silence.
+    /// A liveness check: after a death that belongs to another birth, or silence.
     Probe,
-    /// Known to have been online before our own absence.
+    /// It was online before the bridge stopped or lost its connection.
     Expected,
 }
 
@@ -142,7 +142,7 @@ impl fmt::Display for Reasons {
     }
 }
 
-/// A reason with what it is about.
+/// What triggers a rebirth request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fault {
     Gap,
@@ -176,7 +176,7 @@ impl Fault {
         Self::Unreadable(device.map(hash))
     }
 
-    /// Whether what is said is not read for it.
+    /// Whether values are skipped because of it.
     pub(crate) fn leaves_unread(self) -> bool {
         !matches!(self, Self::Gap | Self::Probe | Self::Expected)
     }
@@ -200,7 +200,7 @@ fn hash(name: &str) -> u64 {
     hasher.finish()
 }
 
-/// How births are asked for.
+/// The policy of rebirth requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Policy {
     /// For which reasons.
@@ -208,11 +208,11 @@ pub struct Policy {
     /// The least time between two requests to a node for one reason; it doubles while they keep
     /// coming.
     pub debounce: Duration,
-    /// The longest that the interval grows while births answer.
+    /// The longest interval while births answer.
     pub longest: Duration,
-    /// The longest that it grows while they do not, or do not cure.
+    /// The longest interval while they do not, or do not help.
     pub rarest: Duration,
-    /// Requests are delayed by up to this, by chance.
+    /// Jitter: requests are delayed by up to this.
     pub jitter: Duration,
     /// Requests to all nodes together, in a second; at least one.
     pub per_second: u32,

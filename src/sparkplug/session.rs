@@ -1,7 +1,7 @@
-//! The session of one edge node with its devices, as a host sees it.
+//! The session of one edge node and its devices, on the host's side.
 //!
-//! A node is unknown, awaited, online or offline; only while it is online are there tables
-//! that data can be read by. What the session decides goes to a [`Sink`].
+//! A node is unknown, awaited, online or offline; only while it is online there are tables to read
+//! data with. Outputs go to a [`Sink`].
 
 use std::sync::Arc;
 
@@ -45,13 +45,13 @@ use senders::Senders;
 
 pub(crate) use message::Incoming;
 
-/// What a session is told with every input, and where it puts what it decides.
+/// The context of every input to a session, and the receiver of its outputs.
 pub(crate) struct Sink<'a> {
     pub(crate) now: Now,
     pub(crate) config: &'a Config,
     /// A number from the whole range, drawn for this input.
     pub(crate) chance: f64,
-    /// What is left for this session's tables and window.
+    /// Memory left for this session's tables and buffers.
     pub(crate) room: Load,
     pub(crate) servers: &'a Servers,
     pub(crate) names: &'a mut Names,
@@ -63,7 +63,7 @@ impl Sink<'_> {
         (self.events)(event);
     }
 
-    /// Whether a device, or its node, may have anything that is taken.
+    /// Whether the filter may include anything of a device, or its node.
     fn may_take(&self, edge: &EdgeNode, device: Option<&str>) -> bool {
         let filter = &self.config.filter;
         match device {
@@ -74,17 +74,17 @@ impl Sink<'_> {
     }
 }
 
-/// What a session finds in its messages.
+/// Findings and counts of a session's messages.
 #[derive(Debug, Default)]
 struct Notes {
     findings: Findings,
-    /// What a birth may cure; empty between inputs.
+    /// Triggers of rebirth requests; empty between inputs.
     faults: Vec<Fault>,
     /// Devices that were born; empty between inputs.
     born: Vec<Arc<str>>,
-    /// Values that are not taken.
+    /// Values excluded by the filter.
     excluded: u64,
-    /// Values that are not read, by why.
+    /// Values skipped, by reason.
     unread: [u64; Unread::ALL.len()],
 }
 
@@ -108,7 +108,7 @@ impl Notes {
     }
 }
 
-/// What a session takes, or what is left for it.
+/// Memory that a session uses, or that is left for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
     /// Leaves and instances of births.
@@ -119,16 +119,16 @@ pub(crate) struct Load {
     pub(crate) bytes: usize,
 }
 
-/// Where a node stands.
+/// The phase of a node's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Phase {
     /// Nothing is known of it.
     Unknown,
-    /// It speaks, or is expected to, but its birth is not known.
+    /// It sends data, or is expected to, but its birth is not known.
     Awaited,
     /// Its birth is known.
     Online,
-    /// It died, or cannot be seen.
+    /// It died, or is unreachable.
     Offline,
 }
 
@@ -137,14 +137,14 @@ pub enum Phase {
 pub(crate) struct Session {
     source: Source,
     life: Life,
-    /// Whether a birth of it was ever told.
+    /// Whether a birth of it was ever emitted.
     told: bool,
     /// When a live message of it came last.
     heard: Option<Instant>,
     made: Instant,
-    /// Whether it ever said anything after a birth, or answered a request.
+    /// Whether it ever sent data after a birth, or answered a request.
     proven: bool,
-    /// Whether it says what cannot be read.
+    /// Whether it sends data that cannot be interpreted.
     speaks: bool,
     requests: Requests,
     problem: Option<Problem>,
@@ -153,7 +153,7 @@ pub(crate) struct Session {
     senders: Senders,
     gaps: u64,
     rebirths: u64,
-    /// The server that spoke last of it.
+    /// The server of its last message.
     server: Option<ServerId>,
 }
 
@@ -217,7 +217,7 @@ impl Session {
         &self.notes.findings
     }
 
-    /// What was found, for people to read.
+    /// Its findings, for the console.
     pub(crate) fn found(&self) -> impl Iterator<Item = Found<'_>> + '_ {
         self.seen.found(Some(self.edge()), &self.notes.findings)
     }
@@ -227,12 +227,12 @@ impl Session {
         self.seen.look(&mut self.notes.findings, topic, at)
     }
 
-    /// Values that were not taken.
+    /// Values excluded by the filter.
     pub(crate) fn excluded(&self) -> u64 {
         self.notes.excluded
     }
 
-    /// Values that were not read, by why.
+    /// Values skipped, by reason.
     pub(crate) fn unread(&self) -> [u64; Unread::ALL.len()] {
         self.notes.unread
     }

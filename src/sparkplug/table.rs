@@ -1,5 +1,4 @@
-//! What a birth leaves behind for the data that follows: names and aliases of its leaves,
-//! and their types.
+//! The table that a birth leaves for the data that follows: names, aliases and types of its leaves.
 
 use std::hash::Hash;
 use std::ops::Range;
@@ -35,7 +34,7 @@ pub(crate) struct Table {
     names: Names,
     /// None: several metrics share the alias.
     aliases: FxHashMap<u64, Option<Target>>,
-    /// Leaves that are not taken. They have no number.
+    /// Leaves excluded by the filter. They have no number.
     excluded: usize,
     /// How many leaves and instances there may be.
     room: usize,
@@ -58,7 +57,7 @@ pub(crate) enum Target {
     Excluded,
 }
 
-/// What a data payload gives.
+/// A parsed data payload.
 #[derive(Debug, Default)]
 pub(crate) struct Read {
     pub(crate) samples: Vec<(Slot, Sample)>,
@@ -66,7 +65,7 @@ pub(crate) struct Read {
     pub(crate) faults: Vec<Fault>,
     /// Parameters and static properties that it tells.
     pub(crate) attributes: Vec<Attribute>,
-    /// Values that are not taken.
+    /// Values excluded by the filter.
     pub(crate) excluded: u64,
     /// Values that cannot be read.
     pub(crate) unread: u64,

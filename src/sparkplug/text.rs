@@ -1,4 +1,4 @@
-//! Strings as senders write them: UTF-8, or nearly so.
+//! Strings that may not be valid UTF-8.
 //!
 //! In a value, what is not UTF-8 shows as U+FFFD. A name is what a value is found by, in every
 //! birth and in all data: it keeps its bytes, as characters of a private plane that nobody is

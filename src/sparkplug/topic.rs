@@ -1,4 +1,4 @@
-//! Topics: taken strictly apart, put together byte for byte.
+//! Topics: strict parsing, exact formatting.
 
 use std::fmt::Write;
 
@@ -50,7 +50,7 @@ pub enum Verb {
     Command,
 }
 
-/// Why a topic is none of Sparkplug's.
+/// Why a topic is not Sparkplug's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TopicError {
     /// Another namespace.

@@ -1,4 +1,4 @@
-//! Typed values, read from whichever arm the sender chose, as their datatype says.
+//! Typed values, decoded by their datatype from whichever protobuf field the sender used.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -46,7 +46,7 @@ pub struct DataSet {
     pub rows: Vec<Vec<Option<Value>>>,
 }
 
-/// Why bytes on the wire are no value of the type they are declared to be.
+/// Why a value cannot be decoded as its declared type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ValueError {
     /// The value stands in an arm that does not belong to its datatype.
@@ -72,7 +72,7 @@ pub enum ValueError {
 /// Bytes of a text that an example shows.
 const EXAMPLE_BYTES: usize = 100;
 
-/// What stands in a value's arm on the wire, whichever message it is from.
+/// A value's protobuf field, from whichever message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Arm<'a> {
     /// `int_value`.

@@ -8,9 +8,9 @@ use super::event::Order;
 use super::limits;
 use crate::time::{Instant, Timestamp};
 
-/// Nothing is known of a sequence number.
+/// Nothing was received with a sequence number.
 const EMPTY: u64 = 0;
-/// Its place was given up.
+/// Its place timed out.
 const MISSING: u64 = 1;
 
 /// The sequence of one session of an edge node. Messages are counted on without wrapping, so
@@ -53,14 +53,14 @@ impl Print {
     }
 }
 
-/// Where a message belongs.
+/// The place of a message in the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Place {
     /// It is the next.
     Next,
-    /// It was here before.
+    /// It was received before.
     Duplicate,
-    /// Its place was given up, or another message has it.
+    /// Its place timed out, or another message has it.
     Past(Order),
     /// Others are missing before it.
     Early(u64),
@@ -125,8 +125,8 @@ impl<T> Window<T> {
         }
     }
 
-    /// Keeps a message that came too early. False if the window is full now: then it is to be
-    /// given up.
+    /// Buffers a message that arrived too early. False if the window is full now: then the gap
+    /// times out.
     pub(crate) fn keep(&mut self, place: u64, early: Early<T>) -> bool {
         self.early_bytes += early.bytes;
         self.early.insert(place, early);
@@ -156,8 +156,8 @@ impl<T> Window<T> {
         self.early.values().map(|early| early.at).min().map(|at| at + timeout)
     }
 
-    /// Gives up what is missing: the messages that waited, in order, and in how many places
-    /// others are missing before them.
+    /// Ends the wait for missing messages: returns the buffered ones, in order, and how many gaps
+    /// there are.
     pub(crate) fn give_up(&mut self) -> (Vec<T>, u64) {
         let mut gaps = 0;
         let early = std::mem::take(&mut self.early);

@@ -1,4 +1,4 @@
-//! What is learned of the account while the bridge runs: its quotas, and what time it is there.
+//! What is known of the account while the bridge runs: its quotas, and SiteWise's time.
 
 use super::Twin;
 use super::plan::rates::Rates;
@@ -6,13 +6,13 @@ use crate::sitewise::api::Quotas;
 use crate::time::Clocks;
 
 impl Twin {
-    /// Whether our clock and SiteWise's show the same: while they do not, nothing is refused for
-    /// its time but by SiteWise.
+    /// Whether our clock and SiteWise's agree: while they do not, only SiteWise rejects values for
+    /// their timestamps.
     pub fn handle_clocks(&mut self, clocks: Clocks) {
         self.writer.clocks = clocks;
     }
 
-    /// The account's quotas are known; what is not among them stays as it is.
+    /// The account's quotas; those that are unknown stay unchanged.
     pub fn handle_quotas(&mut self, quotas: &Quotas) {
         let rates = &mut self.config.rates;
         let known = [

@@ -75,7 +75,7 @@ impl Kind {
     }
 }
 
-/// An asset to be had.
+/// A request for an asset.
 #[derive(Clone, Debug)]
 pub struct Wanted<'a> {
     /// What it stands for.

@@ -1,4 +1,4 @@
-//! What the bridge tells and knows of itself: its heartbeat, and whether its clock was stepped.
+//! The bridge's own asset: its heartbeat, and detection of clock steps.
 
 use std::time::Duration;
 

@@ -1,17 +1,17 @@
-//! What lies past a configured cap: counted, and told by the name of the machine.
+//! What exceeds a configured cap: counted, and the machine is named.
 //!
-//! A cap takes nothing with it that fits. What does not fit is given up at once, and whoever looks
-//! at the machine learns which cap it met and what was the first that it lost.
+//! A cap does not affect what fits. What does not fit is dropped at once, and the machine is shown
+//! with the cap and the first thing that was dropped.
 
 use std::collections::BTreeMap;
 
 use crate::sparkplug::address::Source;
 use crate::sparkplug::text::shown;
 
-/// Machines that are told by name; beyond, what they lose is counted alone.
+/// Machines that are named; further ones are only counted.
 const MACHINES: usize = 10_000;
 
-/// Why something wanted is not had: a configured cap.
+/// A configured cap.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cap {
     /// `TWIN_MAX_MODELS`.
@@ -57,31 +57,32 @@ impl Cap {
     }
 }
 
-/// What a machine lost at a cap.
+/// What was dropped of a machine at a cap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Lost {
-    /// The first thing that its latest birth wanted and did not get.
+    /// The first thing of its latest birth that was dropped.
     pub example: String,
-    /// Values given up since it met the cap.
+    /// Values dropped since it exceeded the cap.
     pub values: u64,
 }
 
-/// Which machines met which cap at their latest birth.
+/// Which machines exceeded which cap with their latest birth.
 #[derive(Debug, Default)]
 pub(super) struct Capped {
     machines: BTreeMap<(Source, Cap), Lost>,
-    /// Those that the birth at hand has met.
+    /// Caps that the birth at hand exceeded.
     met: [Option<String>; Cap::ALL.len()],
 }
 
 impl Capped {
-    /// The birth at hand wants `what` and does not get it.
+    /// The birth at hand exceeds a cap with `what`.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub(super) fn meet(&mut self, cap: Cap, what: impl FnOnce() -> String) {
         self.met[cap as usize].get_or_insert_with(|| shown(&what()).into_owned());
     }
 
-    /// The birth of `source` is laid out. Gives back the caps that it met and that were not told.
+    /// The birth of `source` is laid out. Returns the caps that it exceeded and that were not
+    /// reported.
     pub(super) fn settle(&mut self, source: &Source) -> Vec<(Cap, String)> {
         let mut told = Vec::new();
         for (cap, met) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.met)) {

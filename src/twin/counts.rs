@@ -1,10 +1,10 @@
-//! What became of every value that came in.
+//! Counters of every value received.
 
 use super::caps::Cap;
 use super::mapping::Adjustment;
 use crate::delivery::figures::Refused;
 
-/// Why a value was given up before it became a point.
+/// Why a value was dropped before it became a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Dropped {
     /// `is_transient`: not for a historian.
@@ -21,7 +21,7 @@ pub enum Dropped {
     CappedAssets,
     /// A birth repeated what was written already.
     Unchanged,
-    /// Too much came in before SiteWise told what it has.
+    /// The buffer was full before the initial sync.
     Unlearned,
     /// A control metric such as `bdSeq`: the session's, not the plant's.
     Control,

@@ -1,4 +1,4 @@
-//! What an instance's own definition says otherwise than its model.
+//! Where an instance's own definition differs from its model.
 //!
 //! SiteWise has one unit and one default for all assets of a model, those that came first. An
 //! instance whose definition says another gets it as its own. Most definitions agree with their

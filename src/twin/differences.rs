@@ -1,8 +1,8 @@
-//! Units and defaults that one birth says otherwise than another.
+//! Units and defaults that differ between births.
 //!
 //! SiteWise has one unit and one default of a property for all assets of its model. They are set
-//! when the property is made, and stay: another birth would turn them back. So who speaks later,
-//! or from another node, is not heard, and people are told.
+//! when the property is made, and stay: another birth would turn them back. So a later birth, or
+//! another node's, does not change them, and the difference is a finding.
 
 use std::fmt;
 

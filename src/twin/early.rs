@@ -1,10 +1,10 @@
-//! Values of template instances before SiteWise has told of its assets.
+//! Sends values of template instances before the assets are listed.
 //!
-//! Learning what SiteWise has takes a page for every 250 assets. The ids of an instance follow
-//! from its address and its template alone, so that its values need not wait so long: they go
-//! as soon as it is known that SiteWise has the model. That is a guess, for the asset may be
-//! missing, or have kept another model. So the events are held as well and followed once all
-//! is known: what went to the right place is then not written again, what did not is.
+//! The initial sync takes a page for every 250 assets. The ids of an instance follow from its
+//! address and its template alone, so that its values need not wait so long: they are sent as soon
+//! as the model is known to exist. That is a guess: the asset may not exist, or have kept another
+//! model. So the events are buffered as well and processed after the sync: values that went to the
+//! right property are not written again, the others are.
 
 use rustc_hash::FxHashMap;
 

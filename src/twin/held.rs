@@ -1,9 +1,9 @@
-//! Events that wait until SiteWise has told what it has.
+//! The buffer of events until the initial sync.
 //!
-//! Beyond a bound no data is taken, and of each source its latest birth alone is kept: what came
-//! before that birth is read by another one. Beyond a second one births are given up: of those who
-//! said nothing since, for they may be made up, and of these the largest first. Whose data or birth
-//! was given up is asked for its birth afterwards, so that the latest is the latest.
+//! Beyond a limit data is dropped, and of each source only its latest birth is kept, with the data
+//! after it. Beyond a second limit births are dropped: of silent sources first, for they may be
+//! made up, and of these the largest first. A rebirth is requested afterwards of every source of
+//! which something was dropped, so that the latest is the latest.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};

@@ -1,7 +1,7 @@
 //! A birth laid out over assets: which leaf is which property of which asset.
 //!
-//! First comes what tells that the machine is alive, then its measurements, then its attributes,
-//! leaf by leaf: what a cap keeps away takes nothing with it that fits.
+//! Presence has priority, then measurements, then attributes, leaf by leaf: a cap does not affect
+//! what fits.
 
 mod as_defined;
 mod define;
@@ -51,7 +51,7 @@ pub(super) struct Attribute {
 /// Where an instance is: its asset, and the names of the members from there down to it.
 pub(super) type InstancePlace = (AssetIx, Option<Box<[Box<str>]>>);
 
-/// What becomes of a leaf's values.
+/// Where a leaf's values go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Place {
     /// They go here.
@@ -82,14 +82,14 @@ pub(super) struct Layout {
     pub changed: Vec<(AssetIx, String)>,
     /// The first instance whose asset stands beside the one that it is in, in words.
     pub beside: Option<String>,
-    /// It has tags on a model that machines without any likeness share.
+    /// It has tags on a model that unrelated machines share.
     pub shares: bool,
     /// The first that SiteWise has no form for, in words.
     pub formless: Option<String>,
 }
 
-/// Lays out a birth, and makes the world want what it describes. What does not fit is told to
-/// [`capped`](World::capped).
+/// Lays out a birth, and adds what it describes to the desired world. What does not fit is reported
+/// to [`capped`](World::capped).
 ///
 /// # Errors
 ///

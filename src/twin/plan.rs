@@ -1,7 +1,8 @@
-//! Provisioning: what is desired against what SiteWise has, call by call as needs are met.
+//! Provisioning: compares the desired state with what exists, and emits single calls as their
+//! dependencies are met.
 //!
-//! A job looks at one model, asset, list or link and says what it needs next. Nothing is ever
-//! deleted or retyped.
+//! A job is about one model, asset, list or link and decides what it needs next. Nothing is ever
+//! deleted, no type is changed.
 
 mod answers;
 mod calls;
@@ -48,7 +49,7 @@ const SETTLE: Duration = Duration::from_millis(250);
 const SETTLE_MOST: Duration = Duration::from_secs(2);
 /// Between two updates of a model: each locks all its assets while it propagates.
 const BETWEEN_UPDATES: Duration = Duration::from_secs(60);
-/// After a refusal that time alone does not mend.
+/// After a rejection that does not pass by itself.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
 /// Longest delay of what may fail for ever while all else goes on.
 const RAREST: Duration = Duration::from_secs(3600);
@@ -56,27 +57,27 @@ const RAREST: Duration = Duration::from_secs(3600);
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// Longest delay after a failed call.
 const LONGEST_RETRY: Duration = Duration::from_secs(30);
-/// First delay before an asynchronous state is looked at; doubled each time.
+/// First delay before an asynchronous state is polled; doubled each time.
 const FIRST_LOOK: Duration = Duration::from_millis(200);
-/// Longest delay before an asynchronous state is looked at.
+/// Longest delay before an asynchronous state is polled.
 const LONGEST_LOOK: Duration = Duration::from_secs(5);
 /// Problems kept for people to read.
 const PROBLEMS: usize = 1_000;
 
-/// What the plan asks for or tells.
+/// An output of the plan.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
-    /// Make this call once and tell the answer.
+    /// Make this call once and hand back the result.
     Step(StepId, Step),
-    /// What waited behind this gate can go.
+    /// Points behind this gate can be sent.
     Open(Gate),
     /// An asset has no place under the one above it, and why.
     NoPlace(AssetIx, &'static str),
-    /// Somebody deleted an asset, and its values with it. It is made again.
+    /// Somebody deleted an asset, and its values with it. It is created again.
     Gone(AssetIx),
-    /// What SiteWise has is known now, but for what cannot be read.
+    /// The initial sync is complete, except for what cannot be read.
     Learned,
-    /// More of what SiteWise had at the start is known.
+    /// More of what existed at the start is known.
     More,
     /// What SiteWise has as the latest values, in the order of the streams of
     /// [`Plan::look_up`].
@@ -170,12 +171,13 @@ pub struct Plan {
     problems: BTreeMap<String, String>,
     figures: Figures,
     rng: fastrand::Rng,
-    /// When those are looked at again that have no values, which would tell that they are gone.
+    /// When assets without values are checked again, since no failing value would show that they
+    /// are gone.
     patrol: Instant,
 }
 
 impl Plan {
-    /// Nothing known; begins by learning what SiteWise has.
+    /// Empty; begins with the initial sync.
     pub fn new(namespace: Namespace, rates: Rates, seed: u64) -> Self {
         let mut plan = Self {
             namespace,
@@ -214,7 +216,7 @@ impl Plan {
         self.problems.iter().map(|(subject, reason)| (subject.as_str(), reason.as_str()))
     }
 
-    /// Jobs that are not done: zero once SiteWise is as wanted, failures excepted.
+    /// Pending jobs: zero once SiteWise is as desired, except for failures.
     pub fn pending(&self) -> usize {
         self.lanes.pending() + self.dirty.len() + self.timers.len() + self.waiters.len()
     }
@@ -337,14 +339,14 @@ impl Plan {
             && model.is_some_and(|model| model.properties.contains(&property))
     }
 
-    /// When something is due.
+    /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
         let patrol = (!self.assets.is_empty()).then_some(self.patrol);
         [timer, self.lanes.poll_timeout(), patrol].into_iter().flatten().min()
     }
 
-    /// The next thing to do or to know.
+    /// The next output.
     pub fn poll_output(
         &mut self,
         models: &Models,
@@ -375,7 +377,7 @@ impl Plan {
         }
     }
 
-    /// Looks at a job again, wherever it is; what is in flight is looked at when answered.
+    /// Marks a job to be decided again, wherever it is; one in flight is decided when answered.
     fn touch(&mut self, job: Job) {
         match self.places.get(&job) {
             Some(Place::Dirty | Place::Lane | Place::Flight) => return,

@@ -1,5 +1,5 @@
-//! Nodes and devices that SiteWise has as online since before the start: they are asked for, and
-//! their deaths are told even though nobody heard of their lives.
+//! Nodes and devices that were online before the start: rebirths are requested, and their deaths
+//! are written even if they were never born since.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

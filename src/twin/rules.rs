@@ -1,4 +1,4 @@
-//! Rules that make assets of flat metrics: `Turbines/{asset}/{member} => WindTurbine`.
+//! Rules that group flat metrics into assets: `Turbines/{asset}/{member} => WindTurbine`.
 //!
 //! Many senders publish the members of their templates as plain metrics whose names are paths.
 //! Grouped by a rule, they become what a template's instance would have given: the asset's

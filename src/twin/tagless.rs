@@ -1,4 +1,4 @@
-//! Nodes and devices that were born without a single tag.
+//! Nodes and devices that were born without tags.
 //!
 //! Many are born empty and again a moment later, with what their driver has found meanwhile. An
 //! asset keeps its model for ever, so theirs waits for the first tags, or for a minute.

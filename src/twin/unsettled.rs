@@ -1,8 +1,8 @@
-//! Nodes and devices that wait although SiteWise is learned: an asset of theirs may be under a
-//! model whose assets cannot be listed, or they may belong to a kind that cannot be described.
+//! Nodes and devices that wait after the initial sync: an asset of theirs may belong to a model
+//! whose assets cannot be listed, or they may be of a kind that cannot be described.
 //!
-//! To go on would be to give an asset a model that it does not have, or to make a second model of
-//! their kind. Their events are held, all others are followed.
+//! Otherwise an asset could get a second model, or their kind a second one. Their events are
+//! buffered, all others are processed.
 
 use std::collections::{BTreeMap, BTreeSet};
 

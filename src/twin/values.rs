@@ -1,4 +1,4 @@
-//! Values of one node or device: what a birth, data and a death write of them.
+//! Values of one node or device: what births, data and deaths write.
 
 mod attributes;
 mod dead;

@@ -1,4 +1,4 @@
-//! The twin as people look at it: read, never changed.
+//! A read-only view of the twin, for the console.
 
 use rustc_hash::FxHashMap;
 use uuid::Uuid;

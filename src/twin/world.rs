@@ -1,4 +1,4 @@
-//! The desired world: models, assets and the plan that brings them about, kept in step.
+//! The desired world: models, assets and the plan that provisions them, kept consistent.
 
 mod shared;
 mod tree;

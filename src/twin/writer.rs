@@ -1,4 +1,4 @@
-//! Points: where a value goes, with which time and quality, and what is not written.
+//! Writing points: target, timestamp and quality of a value, and what is not written.
 
 use std::collections::VecDeque;
 use std::mem;
@@ -90,7 +90,7 @@ impl Writer {
         }
     }
 
-    /// A value of the plant; false if its time is not one that SiteWise takes.
+    /// Writes a value of the plant; false if its timestamp is outside SiteWise's window.
     pub(super) fn plant(&mut self, target: Target, tqv: Tqv, class: Class, now: Now) -> bool {
         let taken = self.clocks == Clocks::Differ || in_window(tqv.time, now);
         let point = self.point(target, tqv, class);
@@ -126,7 +126,7 @@ impl Writer {
         self.sent.take().filter(|sent| sent.stream == stream).map(|sent| sent.time)
     }
 
-    /// A value that the bridge tells by itself.
+    /// Writes a value of the bridge's own.
     pub(super) fn own(&mut self, target: Target, tqv: Tqv, class: Class) {
         let point = self.point(target, tqv, class);
         self.world.counts.own_points += 1;
@@ -149,7 +149,7 @@ impl Writer {
         }
     }
 
-    /// What the bridge knows of a machine, or of itself.
+    /// Writes presence, or the heartbeat.
     pub(super) fn tell(
         &mut self,
         asset: AssetIx,
@@ -200,7 +200,7 @@ impl Writer {
         }
     }
 
-    /// Something is not as it should be.
+    /// Emits a finding.
     pub(super) fn found(&mut self, edge: &EdgeNode, finding: Finding, example: String) {
         let example = shown(&example).into_owned();
         self.outputs.push_back(Output::Found { edge: edge.clone(), finding, example });
@@ -218,7 +218,7 @@ impl Writer {
         }
     }
 
-    /// Tells what people should know of a birth that was laid out.
+    /// Emits the findings of a birth that was laid out.
     pub(super) fn tell_layout(&mut self, source: &Source, layout: &Layout) {
         for (asset, template) in &layout.changed {
             self.changed_template(source, *asset, template);
@@ -238,7 +238,7 @@ impl Writer {
         }
     }
 
-    /// SiteWise refused a value for good.
+    /// SiteWise rejected a value for good.
     pub(super) fn refused(&mut self, point: &Point) {
         let Variant::Double(number) = point.value else { return };
         let Some(ix) = self.world.assets.by_id(point.stream.asset) else { return };

@@ -80,7 +80,7 @@ struct Delivery {
     /// Requests and values a second that are kept to.
     requests_quota: u32,
     values_quota: u32,
-    /// Whether they are the account's own, as Service Quotas tells them.
+    /// Whether these were read from Service Quotas.
     quotas_told: bool,
     /// In percent.
     quota_share: u32,

@@ -1,4 +1,4 @@
-//! Models: what they have, whence, and how far they are.
+//! Models: properties, where they come from, provisioning status.
 
 use serde::Serialize;
 use uuid::Uuid;
@@ -58,7 +58,7 @@ struct Property {
     data_type: &'static str,
     unit: Option<String>,
     default: Option<String>,
-    /// Whose birth asked for it first.
+    /// The first sender whose birth has it.
     source: Option<String>,
     /// It is there in SiteWise.
     live: bool,

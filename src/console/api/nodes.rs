@@ -1,4 +1,4 @@
-//! Edge nodes, with what they do otherwise than the specification says.
+//! Edge nodes, with their findings.
 
 use serde::Serialize;
 

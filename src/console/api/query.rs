@@ -1,4 +1,4 @@
-//! What stands behind the question mark.
+//! The query string.
 
 use uuid::Uuid;
 

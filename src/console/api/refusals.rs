@@ -1,4 +1,4 @@
-//! What SiteWise refused, and what a cap keeps away: values, models, assets.
+//! Problems, and rejected values.
 
 use serde::Serialize;
 use serde_json::Value;
@@ -28,7 +28,7 @@ pub(super) struct Refused {
     value: Value,
 }
 
-/// What people should look at.
+/// Problems: subject and reason.
 #[derive(Debug, Serialize)]
 pub(super) struct Problem {
     /// The label of the reason.
@@ -63,7 +63,7 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
     Ok(page.await?)
 }
 
-/// What does not go as it should: machines, models, assets, servers, the outbox.
+/// All problems: machines, models, assets, servers, the outbox.
 pub(super) async fn problems(questions: &Questions, query: &Query) -> Result<Page<Problem>, Error> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = questions.ask(move |look| {

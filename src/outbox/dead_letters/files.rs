@@ -1,8 +1,7 @@
-//! Dead letters on disk, for this process to write and for any to read.
+//! Dead letters on disk, written by this process and read by any.
 //!
-//! One line of JSON for each letter, and one for each that is gone, in files that are only
-//! ever appended to; the oldest file goes when all together are too large. A torn last line
-//! is no letter.
+//! One line of JSON for each letter, and one for each that is gone, in files that are only ever
+//! appended to; the oldest file goes when all together are too large. A torn last line is ignored.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -16,14 +15,13 @@ use tracing::warn;
 use super::{DeadLetter, Written, make_folder};
 use crate::delivery::point::Key;
 
-/// Bytes of one file, and of all together: what is refused for ever is kept to be looked at,
-/// not for ever.
+/// Bytes of one file, and of all together: dead letters are kept for analysis, not for ever.
 const FILE: u64 = 4 << 20;
 const FILES: u64 = 64 << 20;
 /// Bytes of lines that wait for a disk that refuses.
 const WAITING: usize = 4 << 20;
-/// Letters that are remembered after their value was sent again; of others the first attempt is
-/// forgotten.
+/// Letters that are remembered after their value was retried; for others the time of the first
+/// attempt is lost.
 const AGAIN: usize = 100_000;
 /// A line is not longer: what is, is none of ours.
 const LINE: u64 = 64 << 10;

@@ -1,4 +1,4 @@
-//! What people ask of a running bridge: to send dead letters' values again, or to forget them.
+//! Requests of the command line to a running bridge: retry or drop dead letters.
 //!
 //! A request is a file, put in place whole; the process that owns the outbox looks for them
 //! once a second, and takes them away when it has done them.
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 const AT_ONCE: usize = 64;
 const BYTES: u64 = 1 << 20;
 
-/// What is to become of letters.
+/// What to do with dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Wish {

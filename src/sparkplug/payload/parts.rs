@@ -1,5 +1,5 @@
-//! Counts the parts of a large payload before they are given memory: an empty part takes two
-//! bytes on the wire and fifty times that once decoded.
+//! Counts the parts of a large payload before decoding: an empty part takes two bytes encoded and
+//! fifty times that decoded.
 
 use prost::encoding::{WireType, decode_key, decode_varint};
 

@@ -1,4 +1,4 @@
-//! The requests to one node: when one is due, and for what.
+//! The rebirth requests to one node: when one is due, and for what.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -7,8 +7,7 @@ use super::{Fault, Policy};
 use crate::sparkplug::limits;
 use crate::time::Instant;
 
-/// An interval is forgotten after so many times itself without a request, or the longest that it
-/// may grow.
+/// An interval is reset after so many times itself without a request.
 const REST: u32 = 4;
 
 /// The requests to one node.
@@ -28,30 +27,31 @@ struct Sent {
     answered: bool,
 }
 
-/// A fault that a birth is, or was, asked for.
+/// State of one trigger.
 #[derive(Clone, Copy, Debug, Default)]
 struct Tried {
     last: Option<Instant>,
     interval: Duration,
     /// When a request for it is due, if one is.
     due: Option<Instant>,
-    /// Whether that is since the last was not answered, and nothing shows it anew.
+    /// Whether it is due only because the last was not answered.
     again: bool,
 }
 
-/// What becomes of the wish for a birth.
+/// The result of asking for a rebirth request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Wish {
-    /// A request will be sent, or is under way.
+    /// A request is scheduled or in flight.
     Granted,
-    /// As well, but one for the same fault was sent in vain.
+    /// As well, but an earlier one for the same trigger was not answered.
     InVain,
-    /// The reason is switched off, or the node has too many faults.
+    /// The reason is switched off, or the node has too many triggers.
     Off,
 }
 
 impl Requests {
-    /// Wishes for a birth; `chance` is a number from 0 to 1, `answer` how long a birth may take.
+    /// Schedules a request; `chance` is a random number from 0 to 1, `answer` how long a birth may
+    /// take.
     pub(crate) fn wish(
         &mut self,
         fault: Fault,
@@ -152,7 +152,7 @@ impl Requests {
         Some(fault)
     }
 
-    /// Nobody can be asked at present, or nobody needs to be.
+    /// Cancels all requests.
     pub(crate) fn cancel(&mut self) {
         self.due = None;
         for tried in self.faults.values_mut() {
@@ -186,7 +186,7 @@ impl Requests {
         self.due = self.earliest();
     }
 
-    /// Nothing is to be asked again for this: it has shown what it was asked for.
+    /// Cancels the requests for this trigger: it is resolved.
     pub(crate) fn settle(&mut self, fault: Fault) {
         if let Some(tried) = self.faults.get_mut(&fault).filter(|tried| tried.again) {
             tried.due = None;

@@ -1,11 +1,11 @@
-//! Requests to all nodes together: whose turn is next.
+//! Rate limit and priority of rebirth requests over all nodes.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use crate::time::Instant;
 
-/// Who is asked before whom.
+/// The priority of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
     /// It spoke after a birth, or answered a request, and speaks now.
@@ -26,8 +26,8 @@ pub(crate) enum Rank {
     Stored,
 }
 
-/// Requests that are due, evenly spaced, a tenth of a second's worth at once. Who has shown to be
-/// there goes first, then who is known, and then who has waited longest.
+/// Requests that are due, evenly spaced, a tenth of a second's worth at once. Proven nodes first,
+/// then known ones, then those that have waited longest.
 #[derive(Debug)]
 pub(crate) struct Turns {
     spacing: Duration,

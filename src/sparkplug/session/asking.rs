@@ -1,24 +1,23 @@
-//! Asking the node for its birth: whether, for what, and what is told where it is in vain.
+//! Rebirth requests of a session: whether, for what, and the problem if they are not answered.
 
 use super::{Fault, Life, Reason, Request, Session, Sink};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::rebirth::{Rank, Wish};
 use crate::time::{Instant, Timestamp};
 
-/// A node that is not understood, although it was asked for its birth. It ends with any birth that
-/// can be read.
+/// A node that cannot be interpreted although a rebirth was requested. Any readable birth ends it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Problem {
-    /// Why it was asked.
+    /// Why the rebirth was requested.
     pub reason: Reason,
-    /// Since when it is known to be in vain.
+    /// Since when the request is known to be unanswered.
     pub since: Timestamp,
     /// It may not be asked, by `SPARKPLUG_REBIRTH`.
     pub off: bool,
 }
 
 impl Problem {
-    /// What is wrong and what to do, in words for people.
+    /// What is wrong and what to do, for people.
     pub const fn words(&self) -> &'static str {
         match self.reason {
             _ if self.off => {
@@ -61,7 +60,7 @@ impl Problem {
 }
 
 impl Session {
-    /// What people should know of it now.
+    /// Its current problem, if any.
     pub(crate) fn problem(&self) -> Option<&Problem> {
         self.problem.as_ref()
     }
@@ -82,7 +81,7 @@ impl Session {
         }
     }
 
-    /// Wishes for a birth for what was found in the messages at hand.
+    /// Schedules rebirth requests for the triggers of the current message.
     pub(super) fn wish_faults(&mut self, sink: &Sink<'_>) {
         for device in std::mem::take(&mut self.notes.born) {
             self.requests.device_born(&device);

@@ -1,4 +1,4 @@
-//! A node without a birth: one never seen, one that died, one that is expected back.
+//! A node without a birth: never seen, died, or expected.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -16,7 +16,7 @@ pub(super) struct Awaited {
     expectation: Expectation,
     /// Its devices that were online when last known.
     devices: Vec<Arc<str>>,
-    /// Messages that wait for the birth, which they may have overtaken.
+    /// Messages buffered until the birth, which they may have overtaken.
     waiting: Vec<Message>,
     waiting_bytes: usize,
     /// Until when they do.
@@ -27,16 +27,16 @@ pub(super) struct Awaited {
     told: bool,
     /// Whether a death has come that may be another's.
     doubted: bool,
-    /// What it was known by before.
+    /// Its tables from before.
     past: Option<Box<Past>>,
-    /// Its births from before our link was lost, where nobody may be asked for them.
+    /// Its births from before our connection was lost, where rebirths may not be requested.
     lost: Option<Box<Lost>>,
     /// Births that its server has stored, the node's own and those of its devices.
     certificates: Vec<Message>,
     certificate_bytes: usize,
 }
 
-/// How it came to be without a birth.
+/// Why it has no birth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Was {
     /// Never seen.
@@ -47,7 +47,7 @@ enum Was {
     Lost,
 }
 
-/// What is expected of it.
+/// What it is expected to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expectation {
     /// Nothing.
@@ -62,7 +62,7 @@ enum Expectation {
     Unread,
 }
 
-/// What is left of it once it is born, or gone.
+/// What remains once it is born, or offline.
 #[derive(Debug)]
 pub(super) struct Rest {
     pub(super) waiting: Vec<Message>,

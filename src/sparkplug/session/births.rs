@@ -1,4 +1,4 @@
-//! A node is born, or so that nobody can read it.
+//! Births of a node, readable or not.
 
 use std::collections::BTreeSet;
 
@@ -9,8 +9,8 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::Unread;
 
 impl Session {
-    /// A birth that cannot be read: no table is better than a wrong one. Who is born so lives, and
-    /// is not known.
+    /// An undecodable birth: no table is better than a wrong one. Its sender is alive, but its data
+    /// cannot be interpreted.
     pub(super) fn handle_unreadable_birth(
         &mut self,
         server: ServerId,

@@ -1,4 +1,4 @@
-//! Which aliases the sources of a node use [payloads-alias-uniqueness].
+//! Detects aliases that several sources of a node use [payloads-alias-uniqueness].
 
 use rustc_hash::{FxHashMap, FxHashSet};
 

@@ -1,4 +1,4 @@
-//! A node dies, may have died, or cannot be seen.
+//! A node dies, may have died, or becomes unreachable.
 
 use std::sync::Arc;
 

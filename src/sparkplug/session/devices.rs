@@ -1,4 +1,4 @@
-//! The devices of a node that is online: reborn with it or not, born, dead.
+//! The devices of an online node.
 
 use std::sync::Arc;
 
@@ -23,7 +23,7 @@ pub(super) struct Device {
     pub(super) known: Known,
 }
 
-/// What is known of a device that is not dead.
+/// The state of a device that is not dead.
 #[derive(Debug)]
 pub(super) enum Known {
     /// It has not been reborn with its node.

@@ -1,4 +1,4 @@
-//! A node whose birth we have not heard: what was online before we were, or while we were away.
+//! Nodes that were online before the start, or while we were disconnected.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use super::{Fault, Life, ServerId, Session, Sink};
 use crate::sparkplug::rebirth::Wish;
 
 impl Session {
-    /// The node was online before we were: ask for its birth, and take silence for death.
+    /// The node was online before the start: request a rebirth, and count silence as offline.
     pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
         let awaited = match &mut self.life {
             Life::Awaited(awaited) => awaited,
@@ -20,7 +20,7 @@ impl Session {
         }
     }
 
-    /// The node was known before we were, and not as online: ask for its birth.
+    /// The node was known before the start, and not as online: request a rebirth.
     pub(crate) fn hope(&mut self, sink: &Sink<'_>) {
         let Life::Awaited(awaited) = &mut self.life else { return };
         awaited.hope();

@@ -1,4 +1,4 @@
-//! Who is forgotten: whoever was never born first, and who is offline for long.
+//! Eviction: nodes that were never born first, and those that are offline for long.
 
 use std::time::Duration;
 

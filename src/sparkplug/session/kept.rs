@@ -1,8 +1,8 @@
-//! Births that are kept where nobody may be asked for them: what names meant before a drop of our
-//! own link is what they mean after it.
+//! Births that are kept across a lost connection, where rebirths may not be requested: names mean
+//! the same afterwards.
 //!
-//! An alias means the same only if the node's sequence goes on where it was; a name does anyway. The
-//! values are of before: they are told as history, and a metric is known again once it speaks.
+//! An alias means the same only if the node's sequence continues; a name does in any case. The kept
+//! values are old: they are emitted as history, and a metric is current again once it is sent.
 
 use super::message::{Borrowed, Incoming, Message};
 use super::online::{Before, Online};
@@ -22,7 +22,7 @@ pub(super) struct Kept {
     bytes: usize,
 }
 
-/// What is kept of a node that was lost with our link.
+/// What is kept of a node across a lost connection.
 #[derive(Debug)]
 pub(super) struct Lost {
     kept: Kept,

@@ -1,5 +1,5 @@
-//! A message of an edge node or a device on its way through the session: decoded while it is
-//! looked at, as it came on the wire while it waits.
+//! A message of an edge node or a device in its session: decoded while it is processed, encoded
+//! while it is buffered.
 
 use std::hash::{Hash, Hasher};
 use std::ops::Deref;
@@ -47,8 +47,8 @@ pub(crate) struct Decoded<'a> {
     wire: &'a [u8],
 }
 
-/// A payload that waits. It is decoded again when it is its turn: a few bytes may become
-/// megabytes, and many may wait.
+/// A buffered payload. It is decoded again when it is processed: a few bytes may become megabytes,
+/// and many may be buffered.
 #[derive(Debug)]
 pub(crate) struct Kept {
     wire: Box<[u8]>,
@@ -57,7 +57,7 @@ pub(crate) struct Kept {
     metrics: usize,
 }
 
-/// What is to be known of a payload without decoding it.
+/// What is needed of a payload without decoding it.
 pub(crate) trait Head {
     fn seq(&self) -> Option<u64>;
     fn timestamp(&self) -> Option<u64>;

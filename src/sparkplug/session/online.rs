@@ -63,7 +63,7 @@ pub(super) struct Online {
     pub(super) heard: Instant,
 }
 
-/// What a birth is known again by.
+/// Identifies a birth.
 #[derive(Debug)]
 struct BirthMark {
     at: Instant,
@@ -81,7 +81,7 @@ struct Doubt {
     until: Option<Instant>,
 }
 
-/// What was told of a node before its birth.
+/// What was emitted of a node before its birth.
 #[derive(Debug, Default)]
 pub(super) struct Before {
     /// Whether a birth of it was.

@@ -1,5 +1,5 @@
-//! What a node's names and aliases meant before it was lost: what it says until its next birth is
-//! read once that says that it means the same.
+//! What a node's names and aliases meant before it went offline: data before its next birth is read
+//! if the birth says the same.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

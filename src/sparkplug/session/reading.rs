@@ -1,4 +1,4 @@
-//! What a message of one source says, told.
+//! Emits events of one source's messages.
 
 use std::time::Duration;
 

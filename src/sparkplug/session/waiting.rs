@@ -1,5 +1,5 @@
-//! What is said before the birth that explains it: it waits, and is read once the birth says that
-//! it means the same as before, or where it goes by names.
+//! Data before its birth: it is buffered, and read if the birth means the same as before, or where
+//! it uses names.
 
 use std::sync::Arc;
 

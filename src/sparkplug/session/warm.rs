@@ -1,7 +1,7 @@
-//! Births that a Sparkplug-aware server has stored: a start without asking for births.
+//! Births stored by a Sparkplug-aware server: a start without rebirth requests.
 //!
-//! A stored birth tells of metrics and aliases, not of life: a server keeps it when its node
-//! dies. So it waits until the node says something, and only then counts.
+//! A stored birth defines metrics and aliases, but does not prove that the node is alive: the
+//! server keeps it after its death. So it is used only once the node sends something.
 
 use super::online::Before;
 use super::{Incoming, Life, Message, Online, Session, Sink};

@@ -1,4 +1,4 @@
-//! What was said by one table, and whether it can be read by the next.
+//! Whether data sent by one birth's table can be read with the next.
 
 use rustc_hash::FxHashMap;
 

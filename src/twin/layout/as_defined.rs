@@ -1,4 +1,4 @@
-//! What an instance does not say is as its own definition says, where its model says otherwise.
+//! What an instance lacks is taken from its own definition, where that differs from its model.
 
 use std::sync::Arc;
 
@@ -95,8 +95,7 @@ impl<'a> Laying<'a> {
         self.attributes.extend(unsaid.map(|target| Attribute { target, said: Said::NoDefault }));
     }
 
-    /// What an instance does not say is as its own definition says, where its model says
-    /// otherwise.
+    /// What an instance lacks is taken from its own definition, where that differs from its model.
     pub(super) fn as_defined(&mut self, spot: Spot, instance: &'a Instance, differing: &Differing) {
         let Some(definition) = instance.defined.as_deref() else { return };
         for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {

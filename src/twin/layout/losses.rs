@@ -1,4 +1,4 @@
-//! What of a birth has no place in SiteWise: told by its name.
+//! What of a birth does not fit into SiteWise, by name.
 
 use super::{Laying, Place, Spot, leaves};
 use crate::sparkplug::address::Source;

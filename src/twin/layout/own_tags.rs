@@ -1,4 +1,4 @@
-//! The tags of a node or device whose own asset stands on a model that many share.
+//! The tags of a node or device whose own asset is on a model that many share.
 
 use super::{Laying, Spot, has_instances, tags};
 use crate::sparkplug::event::Birth;

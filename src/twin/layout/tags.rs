@@ -1,4 +1,4 @@
-//! What a metric says of itself: its form, its unit, its static properties.
+//! Form, unit and static properties of a metric.
 
 use super::is_control;
 use crate::globs::Globs;

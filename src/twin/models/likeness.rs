@@ -1,9 +1,9 @@
-//! Which devices of plain metrics are of one kind.
+//! Which devices of plain metrics are of one kind (share a model).
 //!
-//! Nobody at the plant says that two devices are alike, so their tags have to: a device joins the
-//! model that another one founded where at least four fifths of the tags are common, counted
-//! against the larger of the two sets. Names, types and units are what is compared. A unit is
-//! shown for all assets of a model, so one that differs keeps a device away.
+//! Nothing in Sparkplug says that two devices are alike, so it is inferred from their tags: a
+//! device joins the model that another one founded where at least four fifths of the tags are
+//! common, counted against the larger of the two sets. Names, types and units are what is compared.
+//! A unit is shown for all assets of a model, so one that differs keeps a device away.
 //!
 //! The founder may have lacked optional tags of its kind. So the model's set is what its founder
 //! had, or that with the first of what others brought, as many as make the founder's four fifths of

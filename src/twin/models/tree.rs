@@ -1,4 +1,4 @@
-//! Which models' assets hang under which: within SiteWise's limits of a tree.
+//! Which models' assets are below which: within SiteWise's limits of a tree.
 
 use std::collections::BTreeSet;
 
@@ -11,7 +11,7 @@ use crate::sitewise::limits;
 use crate::twin::caps::Cap;
 use crate::twin::names;
 
-/// Why a child model gets no place under a parent model.
+/// Why a model cannot be below another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TreeFull {
     /// The parent's model has 30 hierarchies, or 29 and the last is for a further level.

@@ -1,4 +1,4 @@
-//! What answers change, those beside that tell what SiteWise had at the start.
+//! Results of calls, except those of the initial sync.
 
 use rustc_hash::FxHashSet;
 
@@ -15,9 +15,9 @@ use crate::twin::models::{ModelIx, Models};
 
 /// What can be done about a fault of the control plane.
 pub(super) enum Remedy {
-    /// The same again, after a growing delay.
+    /// Retry, with backoff.
     Again,
-    /// It may be there already: look.
+    /// It may exist already: describe it.
     Look,
     /// Time alone will not help.
     Refused,

@@ -1,5 +1,5 @@
-//! Models that SiteWise refused, or that ended FAILED: for whom they are wanted, and when they are
-//! written again.
+//! Models that SiteWise rejected, or that ended FAILED: who needs them, and when they are written
+//! again.
 
 use super::refusals::Search;
 use super::state::{AssetStage, ModelStage, Tries};

@@ -1,4 +1,4 @@
-//! What SiteWise has, read by page at the start.
+//! The initial sync: what exists in SiteWise, read in pages.
 
 use std::collections::BTreeSet;
 use std::collections::hash_map::Entry;

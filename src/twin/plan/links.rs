@@ -1,4 +1,4 @@
-//! Where assets hang: under their parents, as far as these take them.
+//! Associations: assets under their parents, as far as these have room.
 
 use super::answers::{Remedy, remedy};
 use super::lanes::Lane;

@@ -1,4 +1,4 @@
-//! What SiteWise has as the latest values, looked up for the twin where a birth has to know.
+//! Reads the latest values from SiteWise where a birth needs them.
 //!
 //! A batch is read in calls of as many entries as SiteWise takes, and told once all of them are
 //! in. What cannot be read after some tries is told as unread: nothing waits for ever.

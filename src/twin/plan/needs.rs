@@ -1,4 +1,4 @@
-//! What each job needs before it can go on: the order of provisioning.
+//! What each job needs next: the order of provisioning.
 
 use super::lanes::Lane;
 use super::state::{AssetStage, AssetState, Children, ModelStage, Tries};

@@ -1,4 +1,4 @@
-//! What SiteWise has lost or has no room for, and nothing tells of.
+//! Periodic checks for assets that were deleted, and models without room.
 
 use std::time::Duration;
 

@@ -1,5 +1,5 @@
-//! Who was online when SiteWise was last written: read once, while the assets are listed, so that
-//! presence does not lie because we were away.
+//! Who was online when SiteWise was last written: read once during the initial sync, so that
+//! presence is right after a restart.
 
 use uuid::Uuid;
 

@@ -1,10 +1,11 @@
-//! What of a model SiteWise refuses: found by narrower writes, named, and left out of the rest.
+//! Parts of a model that SiteWise rejects: found by bisection, named, and left out of further
+//! writes.
 //!
-//! SiteWise refuses a write as a whole and does not say for which of its parts. So half of them
-//! go, and so on down to a single one, which alone is refused then. A refusal that has nothing to
-//! do with the parts must not be searched for in them: a creation is tried without any first, and
-//! where single parts from many places, or three that are all, are refused and none was taken, it is
-//! the model's.
+//! SiteWise rejects a write as a whole and does not say for which of its parts. So half of them are
+//! written, and so on down to a single one, which alone is rejected then. A refusal that has
+//! nothing to do with the parts must not be searched for in them: a creation is tried without any
+//! first, and where single parts from many places, or three that are all, are refused and none was
+//! taken, it is the model's.
 
 use std::time::Duration;
 

@@ -1,11 +1,11 @@
-//! How far things are, for people.
+//! Provisioning status, for the console.
 
 use super::Plan;
 use super::state::{AssetStage, Link, ModelStage};
 use crate::twin::assets::AssetIx;
 use crate::twin::models::ModelIx;
 
-/// How far a model or an asset is in SiteWise.
+/// Provisioning status of a model or an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Standing {
     /// Not there yet.

@@ -1,4 +1,4 @@
-//! What is known of SiteWise's models and assets, and what is being done about them.
+//! State of each model and asset in SiteWise.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Units that an asset's properties have otherwise than their model: set on the asset.
+//! Units of an asset's properties that differ from their model's: set on the asset.
 //!
 //! UpdateAssetProperty overwrites the alias and the notification as well, so that each property
 //! is read first, and what was read goes back with it. The lane is slow: nothing waits for it.

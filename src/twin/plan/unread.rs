@@ -1,8 +1,8 @@
-//! What SiteWise does not let us read at the start: a model, or the list of its assets.
+//! What cannot be read during the initial sync: a model, or the list of its assets.
 //!
-//! All else goes on, and it is asked for ever more rarely. An asset of which the lists do not tell
-//! may be there under the model whose list is missing, so it is looked at alone: until that is
-//! answered nothing is made of it.
+//! Everything else goes on, and the read is retried with backoff. An asset that is not listed may
+//! belong to the model whose list is missing, so it is described alone: until that is answered it
+//! is not created.
 
 use std::collections::BTreeMap;
 

@@ -49,9 +49,9 @@ fn what_closes_a_ring_of_models_hangs_beside_it_with_all_its_values() {
         ("O/P", "gw"),
     ];
     check(&rig, &places);
-    let told = "Nordsee/gw/S/In hangs below Nordsee/gw, not below Nordsee/gw/S: that would put the \
-                model Self below itself; where a rule of TWIN_RULES names it, name another model \
-                there";
+    let told = "Nordsee/gw/S/In is placed below Nordsee/gw, not below Nordsee/gw/S: that would put \
+                the model Self below itself; where a rule of TWIN_RULES names it, name another \
+                model there";
     assert_eq!(beside(&rig), [told]);
 }
 

@@ -141,7 +141,7 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
     rig.check_conservation();
 }
 
-/// Births alone must not fill the memory while SiteWise is away.
+/// Births alone must not fill the memory while Open: SiteWise is unreachable.
 #[test]
 fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
     let machine = |node: &str| Source { edge: EdgeNode::new("Nordsee", node), device: None };

@@ -1,4 +1,4 @@
-//! Attributes: what an instance, or a metric, is rather than what it measures.
+//! Attributes: static values of an instance or a metric.
 //!
 //! SiteWise shows an asset's own value where it has one, and else the model's default. So an
 //! asset's own value is written where it differs from the default, and once there is one, it has

@@ -1,9 +1,9 @@
-//! What the dead said before the start: a machine that died shortly before it, or while the bridge
-//! was away, has values in SiteWise that nobody marked.
+//! Stale marks for machines that died shortly before the start, or while the bridge was not
+//! running: their values in SiteWise are unmarked.
 //!
-//! Who is offline and is not born for as long as the dead may look fresh is read in the
-//! background, after all else, and so are its instances. What is GOOD there is marked. Of who is
-//! online nothing is read for that.
+//! If a source is offline and not born within `TWIN_STALE_AFTER`, its values and those of its
+//! instances are read in the background, after everything else. What is GOOD there is marked stale.
+//! Nothing is read for this of sources that are online.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

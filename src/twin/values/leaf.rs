@@ -1,4 +1,4 @@
-//! A leaf and what SiteWise has of it as the latest.
+//! A leaf and the latest value that was written of it.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -1,4 +1,4 @@
-//! What SiteWise shows of a machine that another process of the bridge wrote.
+//! Reads what SiteWise shows of a machine after a restart.
 //!
 //! The first birth after a start is written as any other. Whether it is what SiteWise then shows,
 //! only SiteWise can tell: a mark may have come after the change that the birth repeats, or
@@ -34,8 +34,8 @@ use crate::twin::writer::Writer;
 const CALLS: usize = 64;
 /// What waits is asked for in batches of so many entries or a little more, so that calls are full.
 const ENTRIES: usize = 8 * ENTRIES_PER_BATCH_READ;
-/// A model that machines without any likeness share is read with so many properties at most: five
-/// calls a machine.
+/// A model that unrelated machines share is read with so many properties at most: five calls a
+/// machine.
 const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
 
 /// What is being read, and what is to be.
@@ -195,7 +195,7 @@ fn besides(
 ) -> impl Iterator<Item = (Target, What)> {
     let ix = world.assets.get(asset).model;
     let properties = &world.models.get(ix).properties;
-    // What machines without any likeness share may have thousands that were never its own.
+    // What unrelated machines share may have thousands that were never its own.
     let shared = world.is_shared(ix) && properties.len() > SHARED_PROPERTIES;
     let properties = (0..).map(PropertyIx).zip(properties);
     let besides = properties.filter(move |(property, has)| match what {

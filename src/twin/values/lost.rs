@@ -1,4 +1,4 @@
-//! What the values of a message tell besides: what is lost, and how its sender's clock goes.
+//! What the values of a message show besides: losses at caps, and the sender's clock.
 
 use std::time::Duration;
 

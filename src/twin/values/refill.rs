@@ -1,5 +1,5 @@
-//! What was written and SiteWise does not have: that of an asset which somebody deleted, and the
-//! last value of a second that was full.
+//! Rewrites values that SiteWise does not have: of an asset that somebody deleted, and the last
+//! value of a second that was full.
 
 use super::later;
 use super::leaf::{At, Leaf};

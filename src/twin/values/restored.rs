@@ -1,4 +1,4 @@
-//! Values that were on disk alone and go to SiteWise only now: mostly what an earlier process left.
+//! Values that were only on disk and are sent only now: mostly from an earlier process.
 //!
 //! One of them may be later than what a birth has repeated since, and is then what SiteWise shows:
 //! the mark of a death, another value, an attribute's own, that somebody was offline. SiteWise
@@ -40,7 +40,7 @@ pub(in crate::twin) struct Restored {
 }
 
 impl Restored {
-    /// When something is due.
+    /// When the next timer expires.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
         self.due
     }

@@ -1,4 +1,4 @@
-//! Times of values against one another and against our clock.
+//! Comparing timestamps with each other and with our clock.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! The models that nodes or devices without any likeness share, and where tags go that come later.
+//! The models that unrelated nodes or devices share, and where later tags go.
 
 use super::{Kinship, World};
 use crate::sparkplug::address::Source;
@@ -36,7 +36,7 @@ impl World {
         self.plan.tell(SUBJECT, (!self.sharing.is_empty()).then_some(reason));
     }
 
-    /// Whether a model is one that nodes or devices without any likeness share.
+    /// Whether a model is one that nodes or unrelated devices share.
     pub(in crate::twin) fn is_shared(&self, model: ModelIx) -> bool {
         [NODE_MODEL, DEVICE_MODEL].into_iter().any(|shared| {
             let shared = self.models.id_of(shared);

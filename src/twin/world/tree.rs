@@ -1,4 +1,4 @@
-//! Where an asset hangs: under its node or device, or on a further level below it.
+//! The place of an asset in the tree: under its node or device, or on an overflow level below it.
 
 use super::World;
 use crate::sitewise::limits;
