@@ -67,12 +67,12 @@ const REBIRTH: Var = Var {
     name: "SPARKPLUG_REBIRTH",
     default: Default::Value("auto"),
     form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected",
-    doc: "For which reasons edge nodes are asked for a rebirth: auto is all of them. gap: \
-          messages are missing. before-birth: data of a node or device without a birth. \
-          unknown-metric, unknown-alias: data with a name or alias that the latest birth lacks. \
-          undecodable: bytes that are not a payload. probe: it may be dead. expected: it was \
-          online when the bridge stopped or lost its connection. With off the bridge publishes \
-          nothing but its STATE.",
+    doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
+          missing. before-birth: data of a node or device without a birth. unknown-metric, \
+          unknown-alias: data with a name or alias that the latest birth lacks. undecodable: \
+          bytes that are not a payload. probe: it may be dead. expected: it was online when the \
+          bridge stopped or lost its connection. With off the bridge publishes nothing but its \
+          STATE.",
     secret: false,
     file: false,
 };
@@ -81,10 +81,10 @@ const BDSEQ: Var = Var {
     name: "SPARKPLUG_BDSEQ",
     default: Default::Value("verify"),
     form: "verify, strict or off",
-    doc: "What an NDEATH whose bdSeq is not that of the birth means. verify: perhaps a late will \
-          of an earlier session; the node is asked for a rebirth, and is dead if it stays silent. \
-          strict: a late will, ignored. off: a death. Where either has no bdSeq, every NDEATH \
-          counts.",
+    doc: "How to treat an NDEATH whose bdSeq is not that of the birth. verify: it may be a late \
+          will of an earlier session, so a rebirth is requested, and the node counts as offline \
+          if it does not answer. strict: ignored as a late will. off: a death. Where either has \
+          no bdSeq, every NDEATH counts.",
     secret: false,
     file: false,
 };
@@ -93,9 +93,9 @@ const SILENCE: Var = Var {
     name: "SPARKPLUG_SILENCE",
     default: Default::Words("none"),
     form: "duration",
-    doc: "How long an edge node may be silent before it is asked for a rebirth, and is dead if it does not \
-          answer within ten seconds. For plants whose server publishes no wills: Sparkplug itself asks no node \
-          to speak while nothing changes.",
+    doc: "How long an edge node may be silent before a rebirth is requested; it counts as offline \
+          if it does not answer within ten seconds. For plants whose server publishes no wills: \
+          Sparkplug has no heartbeat, so a healthy node may be silent for long.",
     secret: false,
     file: false,
 };

@@ -46,14 +46,14 @@ const RULES: Var = Var {
     default: Default::Words("none"),
     form: "path => model, separated by commas or line ends",
     doc: "How flat metrics are grouped into assets. Turbines/{asset}/{member} => WindTurbine \
-          makes of Turbines/T01/Speed the asset Turbines/T01 with the property Speed: the same \
-          that the instance Turbines/T01 of the template WindTurbine would give. {asset} and * \
-          stand for one level each, {member} for the rest with its slashes. A level between \
-          {asset} and {member} is an asset below, with its own model: \
-          Turbines/{asset}/Gearbox/{member} => WindTurbine > Gearbox. It is another on each \
-          level: SiteWise does not allow a model below itself, and an asset of the same model is \
-          placed beside its parent instead. The first rule that fits is used, so list the more \
-          specific first. These assets lack what flat metrics do not carry, such as parameters.",
+          turns Turbines/T01/Speed into the property Speed of the asset Turbines/T01: the same as \
+          an instance Turbines/T01 of a template WindTurbine would. {asset} and * match one level \
+          each, {member} the rest with its slashes. A level between {asset} and {member} is a \
+          child asset with its own model: Turbines/{asset}/Gearbox/{member} => WindTurbine > \
+          Gearbox. Use a different model on each level: SiteWise does not allow a model below \
+          itself, and an asset of the same model is placed beside its parent instead. The first \
+          match wins, so list the more specific first. These assets lack what flat metrics do not \
+          carry, such as parameters.",
     secret: false,
     file: false,
 };
@@ -62,10 +62,10 @@ const KINDS: Var = Var {
     name: "TWIN_KINDS",
     default: Default::Words("none"),
     form: "pattern => model, separated by commas or line ends",
-    doc: "Which model an edge node or device of plain metrics is given: Nordsee/*/Pump* => Pump. \
-          A pattern group/node is for edge nodes, group/node/device for devices; * and ? stay \
-          within their level. The first match wins, so list the more specific first. Without a \
-          match, devices with similar metrics share a model. An asset keeps its model for ever: \
+    doc: "The model of an edge node or device with plain metrics, by its address: Nordsee/*/Pump* \
+          => Pump. A pattern group/node is for edge nodes, group/node/device for devices; * and ? \
+          stay within their level. The first match wins, so list the more specific first. Without \
+          a match, devices with similar metrics share a model. An asset keeps its model for ever: \
           existing assets are not changed. Escape a comma, *, ?, = or blank that belongs to a \
           name with a backslash: Halle 1\\, Nord/*/Pump* => Pump.",
     secret: false,

@@ -19,7 +19,7 @@ pub(super) const MARKDOWN: &str = "
 ## CloudWatch
 
 With `METRICS_EMF=on` a line in CloudWatch's embedded metric format goes to stderr once a minute,
-and one at the end. In a log group of CloudWatch Logs it becomes metrics in the namespace
+and one at shutdown. In a log group of CloudWatch Logs it becomes metrics in the namespace
 `Sparkwise` with the dimension `HostId`, which is `SPARKPLUG_HOST_ID`. Counts are
 deltas since the previous line.
 

@@ -101,7 +101,7 @@ fn explain_refusal(code: ConnectReturnCode) -> String {
         }
         ConnectReturnCode::BadClientId => "the server refuses the client identifier: set another in MQTT_CLIENT_ID",
         ConnectReturnCode::RefusedProtocolVersion => "the server does not speak MQTT 3.1.1",
-        ConnectReturnCode::ServiceUnavailable => "the server says that it is unavailable",
+        ConnectReturnCode::ServiceUnavailable => "the server reports that it is unavailable",
         ConnectReturnCode::Success => "the server refused the connection with a success code",
     }
     .to_owned()

@@ -205,7 +205,7 @@ const scenes = {
     await eventually('stale marks', async () => (await api(`/api/assets/${node.id}?q=torque`)).values.rows[0].quality === 'UNCERTAIN');
     const page = await open(`#/plant/${node.id}`);
     await page.getByText('offline since').waitFor();
-    await page.getByText('does not speak').waitFor();
+    await page.getByText('these are its last values').waitFor();
     // Never by colour alone.
     check((await page.locator('[role=treeitem][aria-selected=true]').textContent()).includes('offline'), 'the tree does not say in words that the node is offline');
     const told = page.locator('tr', { hasText: 'Last death' }).first();
@@ -215,18 +215,18 @@ const scenes = {
     await look(page, 'dead');
     // Each refusal stands once, where it happened.
     await page.goto(`${base}/#/stream`);
-    await page.locator('table.account .part', { hasText: 'outside SiteWise’s window' }).waitFor();
-    check((await page.locator('table.account .part', { hasText: 'outside SiteWise’s window' }).count()) === 1, 'a refusal is told twice');
+    await page.locator('table.account .part', { hasText: 'timestamp out of range' }).waitFor();
+    check((await page.locator('table.account .part', { hasText: 'timestamp out of range' }).count()) === 1, 'a refusal is told twice');
     await look(page, 'stream-refused');
     await page.goto(`${base}/#/problems`);
-    await page.getByText('outside SiteWise’s window').first().waitFor();
+    await page.getByText('timestamp out of range').first().waitFor();
     await look(page, 'problems');
     await page.goto(`${base}/#/nodes`);
     await page.locator('article.node').nth(2).waitFor();
     await look(page, 'nodes-dead');
     await page.context().close();
     const phone = await open('#/problems', { width: 390, height: 844 });
-    await phone.getByText('outside SiteWise’s window').first().waitFor();
+    await phone.getByText('timestamp out of range').first().waitFor();
     await look(phone, 'phone-problems');
     await phone.context().close();
   },

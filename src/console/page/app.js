@@ -70,7 +70,7 @@ function showStrip(now) {
     ['Assets live', count(now.assets_live), ` of ${count(now.assets)}`],
     ['Values in', rate(now.rates.read), ' a second'],
     ['Delivered', rate(now.rates.delivered), ' a second'],
-    ['Waiting', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],
+    ['Queued', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],
     ['Billed messages', now.rates.billed === null ? '–' : compact(Math.round(now.rates.billed * 3600)), ' an hour'],
   ];
   keyed(strip, items, ([label]) => label,
@@ -91,7 +91,7 @@ function showHealth() {
   const [kind, picture, words, more] = lost !== null
     ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not respond, or the network is down. The page shows old data.']
     : current === null ? ['', 'unknown', 'Connecting', '']
-      : reasons.length === 0 && degraded.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise takes values.']
+      : reasons.length === 0 && degraded.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise accepts values.']
         : reasons.length === 0 ? ['not', 'warning', 'Degraded', `Working, with problems: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}. See Problems for each.`]
         : ['not', 'warning', NOT_READY[reasons[0][0]] ?? 'Not ready', reasons.map(([, sentence]) => sentence).join('; ')];
   if (health.dataset.words === words + more) return;
@@ -109,7 +109,7 @@ function showFoot(now) {
     h('span', { text: `host id ${now.host_id}` }),
     h('span', {}, 'running since ', h('time', { datetime: moment(now.began), text: time(now.began) })),
     h('span', {}, h('a', { href: '/metrics', text: 'metrics' }), ' · ', h('a', { href: '/readyz', text: 'readiness' })),
-    h('span', { text: 'This page only reads.' }),
+    h('span', { text: 'This page is read-only.' }),
   );
 }
 

@@ -1,4 +1,4 @@
-// Edge nodes, and what each does otherwise than the Sparkplug specification says.
+// Edge nodes with their findings.
 
 import { attr, h, icon, keyed, set, spoken, swapIcon } from '/dom.js';
 import { Feed } from '/feed.js';

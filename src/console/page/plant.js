@@ -69,7 +69,7 @@ class Welcome {
     this.text = h('p', { class: 'soft' });
     this.list = h('ul', { class: 'plain', 'aria-label': 'Edge nodes' });
     place.append(h('div', { class: 'title' }, h('h1', { text: 'The plant' }), this.text), this.list,
-      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin to see its values as they come.' }));
+      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin to see its live values.' }));
     this.feeds = ['offline', ''].map((only, place) => new Feed(() => `/api/nodes?limit=12${only ? `&only=${only}` : ''}`, 4000, (page) => {
       if (!page) return;
       (this.pages ??= [])[place] = page.rows;
@@ -360,7 +360,7 @@ class Detail {
 
   gone() {
     this.place.replaceChildren(h('a', { class: 'back', href: '#/plant', text: '← All of the plant' }),
-      h('p', { class: 'empty', text: 'There is no such asset here: perhaps nobody has spoken of it since the bridge began.' }));
+      h('p', { class: 'empty', text: 'No such asset: perhaps no birth since the start of the bridge has it.' }));
     this.built = false;
   }
 
@@ -414,7 +414,7 @@ class Detail {
     if (presence) {
       if (presence.online === true) parts.push(['online', 'online since', presence.born]);
       else if (presence.online === false) parts.push(['offline', 'offline since', presence.died]);
-      else parts.push(['unknown', 'never heard']);
+      else parts.push(['unknown', 'not seen since the start']);
     }
     parts.push(['standing', STANDING[data.standing]]);
     keyed(this.state, parts, ([key, words]) => key + words, ([key, words, since]) => {
@@ -430,7 +430,7 @@ class Detail {
     }
     if (this.state.lastChild !== this.model) this.state.append(this.model);
     const troubles = [];
-    if (data.standing === 'refused') troubles.push('SiteWise refused it; it is tried again. The reason stands under Problems.');
+    if (data.standing === 'refused') troubles.push('SiteWise rejected it; it is retried. The reason is under Problems.');
     if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
     if (presence?.online === false) troubles.push(`${presence.speaker} is offline: these are its last values.`);
     set(this.notice.lastChild, troubles.join(' '));

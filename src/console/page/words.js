@@ -1,4 +1,4 @@
-// Plain words for what the bridge calls by short names.
+// Texts for the labels of the API.
 
 export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'overflow level' };
 

@@ -32,11 +32,11 @@ impl Finding {
             Self::StaleDeath => "a death carries another bdSeq than the latest birth",
             Self::RepeatedDeath => "a death of something that is offline already",
             Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
-            Self::NoTime => "a payload has no timestamp: the time of its arrival is taken",
+            Self::NoTime => "a payload has no timestamp: its time of arrival is used",
             Self::Nameless => "a metric has no name",
             Self::UnknownMetric => "data has a metric that the latest birth lacks",
             Self::UnknownAlias => "data has an alias that the latest birth lacks",
-            Self::AliasCollision => "an alias stands for several metrics",
+            Self::AliasCollision => "an alias refers to several metrics",
             Self::SharedAlias => {
                 "an alias is used by another device of the node too, or by the node itself"
             }
