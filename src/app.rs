@@ -159,7 +159,7 @@ pub async fn run_with<S: SiteWise>(
     run_with_console(config, listener, sitewise, namespace, shutdown).await
 }
 
-/// Runs the bridge as [`run_with`] does, with a console whose address the caller has taken.
+/// Runs the bridge as [`run_with`] does, with a console that the caller has bound.
 ///
 /// # Errors
 ///

@@ -58,7 +58,7 @@ pub enum Output {
         /// Whether the outbox has it: false for what the twin refused before it was stored.
         stored: bool,
     },
-    /// A point was given up by a stated rule.
+    /// A point was dropped by a named rule.
     Discarded(Key, Discard),
     /// The rules grouped an edge node's flat metrics into assets for the first time: these lack
     /// what flat metrics do not carry.
@@ -309,17 +309,17 @@ impl Bridge {
         }
     }
 
-    /// The Sparkplug side, to be looked at.
+    /// The Sparkplug host, read-only.
     pub fn host(&self) -> &Host {
         &self.host
     }
 
-    /// The twin, to be looked at.
+    /// The twin, read-only.
     pub fn twin(&self) -> &Twin {
         &self.twin
     }
 
-    /// Delivery, to be looked at.
+    /// Delivery, read-only.
     pub fn delivery(&self) -> &Delivery {
         &self.delivery
     }

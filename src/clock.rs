@@ -53,9 +53,9 @@ impl Clock {
         Now { instant: Instant::from_start(self.start.elapsed()), wall }
     }
 
-    /// The wall clock is ahead of SiteWise's by so many milliseconds now; none before SiteWise has
-    /// told the time. Where that is more than a minute it is SiteWise's time that goes from here
-    /// on. Gives back whether they agree, if that has changed.
+    /// The wall clock is ahead of SiteWise's by so many milliseconds now; none before SiteWise's
+    /// first response. If that is more than a minute, SiteWise's time is used from here on. Returns
+    /// whether they agree, if that has changed.
     pub(crate) fn compare(&mut self, ahead: Option<i64>) -> Option<Clocks> {
         self.hold(ahead, wall().minus(self.began.elapsed()).as_millis())
     }
@@ -64,7 +64,8 @@ impl Clock {
     /// start.
     fn hold(&mut self, ahead: Option<i64>, shown: i64) -> Option<Clocks> {
         let before = self.clocks;
-        // Before SiteWise has told the time, a clock that was stepped may be right or wrong by that.
+        // Before SiteWise's first response it is unknown whether a step made the clock right or
+        // wrong.
         let off = ahead.unwrap_or(shown.saturating_sub(self.first));
         self.clocks = if off.unsigned_abs() > APART { Clocks::Differ } else { Clocks::Agree };
         if let Some(ahead) = ahead {

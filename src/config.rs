@@ -1,9 +1,9 @@
 //! Configuration, from the environment alone.
 //!
-//! Every variable stands once, in the file of its section: name, default, form and meaning.
-//! All are read and checked before anything starts, and all faults are reported together,
-//! by name and never by a secret's value. `--help` and `docs/configuration.md` are made from
-//! the same declarations.
+//! Every variable is declared once, in the file of its section: name, default, form and meaning.
+//! All are read and checked before anything starts, and all faults are reported together, by name
+//! and never by a secret's value. `--help` and `docs/configuration.md` are made from the same
+//! declarations.
 
 mod parse;
 mod reader;

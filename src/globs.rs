@@ -51,8 +51,8 @@ impl Globs {
         Ok(Self { patterns, set })
     }
 
-    /// Whether any of them may match something below `path`, as far as what stands before its first
-    /// wildcard tells.
+    /// Whether any of them may match something below `path`, judged by the text before its first
+    /// wildcard.
     pub fn may_match_below(&self, path: &str) -> bool {
         self.patterns.iter().any(|pattern| {
             let wildcard = pattern.find(['*', '?', '[', '{', '\\']);
@@ -70,7 +70,7 @@ impl Globs {
     }
 }
 
-/// At its commas, those excepted that a backslash stands before: to a glob such a comma is one.
+/// Splits at commas, except escaped ones: within a glob an escaped comma is a comma.
 fn split(text: &str) -> impl Iterator<Item = &str> {
     let mut escaped = false;
     text.split(move |c| {

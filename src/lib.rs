@@ -1,7 +1,7 @@
 //! Sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise.
 //!
 //! The modules are in the order of the data flow. `sparkplug`, `twin`, `delivery` and `bridge` are
-//! pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md` tells how they meet.
+//! pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md` says how they interact.
 
 #![warn(missing_docs)]
 

@@ -41,8 +41,7 @@ pub trait Outbox: Send {
         Passed { gone: self.put(points), taken: Vec::new() }
     }
 
-    /// Makes the points parked behind a gate takeable, those excepted for which `next` tells
-    /// that another gate is closed before them.
+    /// Unparks the points behind a gate, except those for which `next` returns another closed gate.
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>);
 
     /// Takes points to be delivered, live values first with no class starved, the oldest
@@ -53,13 +52,13 @@ pub trait Outbox: Send {
 
     /// Takes points that are only on disk, those of a property together, as
     /// [history](crate::delivery::point::Class::History): they were queued for long, or by an
-    /// earlier process. `passage` tells which of them can go.
+    /// earlier process. `passage` says which of them can be sent.
     fn restore(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
         Vec::new()
     }
 
-    /// Deletes points that were taken and are decided: delivered, refused, or discarded for another
-    /// reason than [`Discard::Overwritten`].
+    /// Deletes points that were taken and are decided: delivered, rejected, or discarded for
+    /// another reason than [`Discard::Overwritten`].
     fn settle(&mut self, keys: &[Key]);
 
     /// Points queued, including parked ones, without taken ones.

@@ -57,7 +57,7 @@ pub enum From {
     Plant {
         /// For so long.
         listen: Duration,
-        /// Whether nodes that speak without a known birth are asked for one.
+        /// Whether to request rebirths of nodes that send data without a known birth.
         rebirth: bool,
     },
     /// Files of captured payloads.
@@ -87,7 +87,7 @@ pub enum Error {
         /// Why.
         error: std::io::Error,
     },
-    /// A line of a capture is none.
+    /// A line of a capture is invalid.
     #[error("{path}, line {number}: {error}")]
     Line {
         /// Where the capture is.
@@ -105,7 +105,7 @@ pub enum Error {
     SiteWise(#[from] Fault),
 }
 
-/// What the plant said.
+/// What was received from the plant.
 #[derive(Debug, Default)]
 struct Told {
     /// With the time of arrival.
@@ -200,7 +200,7 @@ pub async fn run<S: SiteWise>(
     let done = survey.now.instant;
     survey.let_pass(TAGLESS);
     survey.settle().await?;
-    // What nobody waits for here is not told as the time that it takes.
+    // Waiting that is only simulated does not count as provisioning time.
     let began = match survey.rehearsal.last_write() {
         Some(last) if last > done => learned + TAGLESS,
         Some(_) | None => learned,

@@ -13,7 +13,7 @@ use crate::delivery::output::RequestId;
 use crate::sitewise::api::{Entry, EntryError, Fault};
 use crate::sitewise::client::SiteWise;
 
-/// Answers that are taken at once.
+/// Responses that are read in one batch.
 const LOT: usize = 64;
 
 /// The response to a request.

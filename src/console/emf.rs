@@ -11,7 +11,7 @@ use super::snapshot::Snapshot;
 
 /// Where CloudWatch keeps the metrics.
 const NAMESPACE: &str = "Sparkwise";
-/// By what they are told apart: the host id.
+/// The dimension: the host id.
 const DIMENSION: &str = "HostId";
 
 /// For `docs/metrics.md`.

@@ -22,7 +22,7 @@ impl Guard {
         Self { loopback: addr.ip().is_loopback(), token }
     }
 
-    /// Whether a request is of a kind that is answered at all, whoever sends it.
+    /// Whether a request is allowed at all, before authentication.
     ///
     /// # Errors
     ///
@@ -35,8 +35,8 @@ impl Guard {
         if target > URI_BYTES {
             return Err(StatusCode::URI_TOO_LONG);
         }
-        // A page elsewhere can make its own name lead to this machine; that name then stands in
-        // `Host`, where only our own may stand. Beyond loopback the token keeps it out.
+        // DNS rebinding: a foreign page can make its own name resolve to this machine; that name is
+        // then in `Host`, where only ours are allowed. Beyond loopback the token protects.
         if self.loopback && !names_this_machine(request) {
             return Err(StatusCode::MISDIRECTED_REQUEST);
         }
@@ -87,7 +87,7 @@ fn is_local(host: &str) -> bool {
     loopback || host == "localhost" || host.ends_with(".localhost")
 }
 
-/// Whether both are the same, in a time that tells nothing but the length of `shown`.
+/// Constant-time comparison: the time depends only on the length of `shown`.
 fn same(shown: &[u8], secret: &[u8]) -> bool {
     let mut differ = u8::from(shown.len() != secret.len());
     for (place, byte) in shown.iter().enumerate() {
@@ -97,7 +97,7 @@ fn same(shown: &[u8], secret: &[u8]) -> bool {
     std::hint::black_box(differ) == 0
 }
 
-/// What padded base64 stands for.
+/// Decodes padded base64.
 fn base64(text: &str) -> Option<Vec<u8>> {
     let text = text.trim_end_matches('=');
     let mut bytes = Vec::with_capacity(text.len() * 3 / 4);

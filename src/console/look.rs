@@ -37,7 +37,7 @@ pub struct Look<'a> {
     pub quotas_told: bool,
     /// The outbox was full and dropped values within the last minute.
     pub outbox_full: bool,
-    /// Values held until SiteWise has told what it has are on disk.
+    /// Values buffered until the initial sync are on disk.
     pub held_saved: bool,
     /// The process is about to end.
     pub ending: bool,
@@ -77,7 +77,7 @@ pub struct Link {
     pub url: String,
     /// Since when there is a session, in epoch milliseconds; none while there is none.
     pub since: Option<i64>,
-    /// Why there is none, in words.
+    /// Why there is none.
     pub trouble: Option<Arc<str>>,
     /// Messages received.
     pub received: u64,
@@ -87,7 +87,7 @@ pub struct Link {
     pub losing: bool,
     /// Messages of these whose topic is not UTF-8.
     pub malformed: u64,
-    /// Messages of these that were left out because they are larger than is taken.
+    /// Messages of these that were skipped because they are too large.
     pub oversized: u64,
     /// The topic of the latest of them, if it came within the last hour.
     pub oversized_topic: Option<String>,

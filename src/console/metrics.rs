@@ -43,7 +43,7 @@ pub struct Metric {
     pub name: &'static str,
     /// What it does.
     pub kind: Kind,
-    /// What it tells.
+    /// Its help text.
     pub help: &'static str,
     /// Its label.
     pub label: Label,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 /// For connecting, and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Bytes of the answer that are looked at.
+/// Bytes of the response that are read.
 const ANSWER: u64 = 4_096;
 
 /// Why the health check failed.

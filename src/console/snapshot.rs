@@ -24,7 +24,7 @@ pub struct Snapshot {
     pub began: Timestamp,
     /// What became of every value.
     pub ledger: Ledger,
-    /// What the plant said.
+    /// What was received from the plant.
     pub plant: Counters,
     /// Edge nodes by phase, in the order of [`PHASES`].
     pub nodes: [u64; PHASES.len()],

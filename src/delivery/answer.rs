@@ -208,7 +208,7 @@ impl Delivery {
     fn meet_foreign(&mut self, request: &InFlight, now: Now) {
         let first = request.entries.first().and_then(|(slot, _)| self.streams.get(*slot));
         let Some(stream) = first.map(|state| state.stream) else { return };
-        // What is told by name already says nothing new of the others.
+        // A value that is named already says nothing new of the others.
         let mut values = request.entries.iter().flat_map(|(_, values)| values);
         if !self.circuit.is_away() && values.all(|value| value.failures >= held::TOLD_FOREIGN) {
             return;

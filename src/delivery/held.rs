@@ -57,7 +57,7 @@ impl Delivery {
     pub(super) fn tell_held(&mut self, stream: Stream, failures: u8, fault: &Fault) {
         let told = match fault.kind {
             FaultKind::Foreign | FaultKind::Busy => TOLD_FOREIGN,
-            // The account is too slow, which is told elsewhere.
+            // The account is throttled, which is reported elsewhere.
             FaultKind::Throttled => return,
             _ => TOLD,
         };

@@ -81,8 +81,8 @@ impl Delivery {
         if let Some(slot) = self.ready.pop_suspect(&mut self.streams) {
             self.fill(slot, &mut entries, now);
         } else {
-            // What asks whether SiteWise is there again is one property's alone: were it always all
-            // of a small plant, one value that nothing comes back for would keep it away.
+            // A probe has one property's values only: if it always took all of a small plant, one
+            // value that hangs would keep the circuit open.
             let limit = if probe { 1 } else { ENTRIES_PER_REQUEST };
             while entries.len() < limit
                 && let Some(slot) = self.ready.pop(&mut self.streams)

@@ -20,7 +20,7 @@ const SPACING: Duration = Duration::from_millis(1100 / MEASUREMENT_ENTRIES_PER_S
 const STATIC_SPACING: Duration = Duration::from_millis(1100 / ATTRIBUTE_ENTRIES_PER_SECOND as u64);
 /// Values that a queue has room for once it has more than one.
 const FEW: usize = 4;
-/// Values of a stream that may stand aside; more of them go back into the queue.
+/// Values of a stream that may be set aside; further ones go back into the queue.
 const ASIDE: usize = 128;
 
 /// A value in delivery.
@@ -90,7 +90,7 @@ pub(super) enum Offered {
     Taken,
     /// It waits in place of this one; or this is the one that was handed in, and others are later.
     Instead(Value, Discard),
-    /// It is one too many in its second, and may be the latest all the same.
+    /// Its second is full, but it may be the latest.
     Late(Value),
 }
 

@@ -15,7 +15,7 @@ pub(super) struct Timers {
 }
 
 impl Timers {
-    /// Has a stream looked at, at `at` or before.
+    /// Sets a stream's timer to `at`, unless it expires before.
     pub(super) fn set(&mut self, slot: Slot, at: Instant, streams: &mut Streams) {
         let Some(state) = streams.get_mut(slot) else {
             return;
@@ -45,7 +45,7 @@ impl Timers {
         }
     }
 
-    /// When the next stream is to be looked at, or before.
+    /// When the next timer expires, or before.
     pub(super) fn next(&self) -> Option<Instant> {
         let in_order = self.in_order.front().map(|(at, _)| *at);
         let other = self.others.peek().map(|Reverse((at, _))| *at);

@@ -1,8 +1,8 @@
 //! What-if: the billed messages at other values of INGEST_LINGER.
 //!
-//! A property's values are one message until there are ten of them, a kilobyte, or the linger
-//! has passed since the first. Values that are sent again, or given up because a second has
-//! too many, are not told apart here: these are estimates, exact while nothing goes wrong.
+//! A property's values are one message until there are ten of them, a kilobyte, or the linger has
+//! passed since the first. Retried values, and values dropped because their second is full, are not
+//! distinguished: these are estimates, exact while nothing fails.
 
 use std::time::Duration;
 
@@ -17,18 +17,17 @@ use crate::time::Instant;
 /// The lingers that are compared.
 pub const LINGERS: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(10), Duration::from_secs(60)];
-/// Properties that are followed: enough for an estimate, few enough to stay in the processor's
-/// cache. Where there are more, the values of every second one stand for all, then those of every
-/// fourth, and so on.
+/// Properties that are sampled: enough for an estimate, few enough to stay in the processor's
+/// cache. Where there are more, every second one represents all, then every fourth, and so on.
 const STREAMS: usize = 1_024;
 
 /// Messages at each of [`LINGERS`].
 #[derive(Debug, Default)]
 pub struct WhatIf {
     streams: FxHashMap<Stream, [Entry; LINGERS.len()]>,
-    /// A property is followed if its ids end in so many zeros.
+    /// A property is sampled if its ids end in so many zeros.
     zeros: u32,
-    /// Values that came, those that the followed properties stand for, and the messages of these.
+    /// Values in total, values represented by the sampled properties, and the messages of these.
     values: u64,
     followed: u64,
     messages: [u64; LINGERS.len()],

@@ -1,7 +1,7 @@
 //! Opening a connection: TCP, TLS where the scheme says so, and the sieve on top.
 //!
 //! TLS is made here and not by the client, so that the sieve reads what is within. A WebSocket is
-//! the client's, so there the sieve stands below it.
+//! the client's, so there the sieve is below it.
 
 use std::io;
 use std::pin::Pin;
@@ -28,7 +28,7 @@ const CHUNKS_A_TURN: usize = 32;
 pub(super) struct Dial {
     pub(super) url: ServerUrl,
     pub(super) tls: Option<Arc<ClientConfig>>,
-    /// The largest packet that is taken.
+    /// The largest packet that is accepted.
     pub(super) largest: usize,
     pub(super) mark: Mark,
 }

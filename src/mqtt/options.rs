@@ -41,7 +41,7 @@ impl Template {
         mqtt: &config::Mqtt,
         who: Who<'_>,
     ) -> Result<Self, tls::Error> {
-        // TLS is made below the client, by whoever dials.
+        // TLS is set up below the client, when the connection is opened.
         let (broker, transport) = match url.scheme {
             Scheme::Mqtt | Scheme::Mqtts => (tcp(url), Transport::tcp()),
             Scheme::Ws | Scheme::Wss => (websocket(url)?, Transport::ws()),

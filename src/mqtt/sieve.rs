@@ -8,7 +8,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-/// What a packet that is cut may have beyond the largest that is taken: its topic, and the mark.
+/// How much larger than the limit a cut packet may be: its topic, and the mark.
 pub(super) const MORE: usize = 128 << 10;
 /// After so many skipped bytes the server counts as alive: its ping response comes after the
 /// packet.
@@ -35,7 +35,7 @@ impl Mark {
         Self(mark)
     }
 
-    /// The size of the packet whose payload was taken out; none if `payload` is one.
+    /// The size of the packet whose payload was cut; none if `payload` is a real one.
     pub(super) fn read(&self, payload: &[u8]) -> Option<u64> {
         let size = payload.strip_prefix(&self.0)?;
         Some(u64::from_be_bytes(size.try_into().ok()?))

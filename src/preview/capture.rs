@@ -26,7 +26,7 @@ const PARTS: usize = 2_000_000;
 /// A captured message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Line<'a> {
-    /// Seconds since 1970, if told.
+    /// Seconds since 1970, if the line has a time.
     pub time: Option<f64>,
     /// Its topic.
     pub topic: &'a str,
@@ -185,7 +185,7 @@ impl Told {
         self.events.push((now, event));
     }
 
-    /// Whether enough was told: what came until then counts.
+    /// Whether the limit is reached: what came until then counts.
     pub(super) fn is_full(&self) -> bool {
         let full = self.parts >= PARTS;
         if full {

@@ -14,13 +14,13 @@ use crate::twin::view::{Kind, ModelIx};
 
 /// A rate measured for less than this is not extrapolated to a month.
 const LEAST: Duration = Duration::from_secs(10);
-/// The month that costs are told for.
+/// The month that costs are estimated for.
 const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the bridge would do, and what it would cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
-    /// What the plant said.
+    /// What was received from the plant.
     pub heard: Heard,
     /// Models that would be created or grow, in the order of the writes.
     pub models: Vec<ModelChange>,
@@ -43,7 +43,7 @@ pub struct Report {
     pub cost: Option<Cost>,
 }
 
-/// What the plant said.
+/// What was received from the plant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heard {
     /// Edge nodes that were born.
@@ -144,7 +144,8 @@ impl Report {
 }
 
 impl Cost {
-    /// Messages a month at each of [`LINGERS`]; none if too little was heard to tell.
+    /// Messages a month at each of [`LINGERS`]; none if too little data was received for an
+    /// estimate.
     pub fn monthly(&self) -> Option<[u64; LINGERS.len()]> {
         (self.listened >= LEAST && self.values > 0).then(|| {
             let scale = MONTH.as_secs_f64() / self.listened.as_secs_f64();

@@ -321,7 +321,7 @@ async fn what_has_no_place_in_the_tree_is_foretold_by_name() {
         assert!(what.starts_with("place of asset Nordsee/gw/D"), "{what}: {why}");
         assert!(why.contains("100 models in a tree"), "{what}: {why}");
     }
-    // The gateway under its group, its further levels, and all devices but those that are named.
+    // The gateway under its group, its overflow levels, and all devices but those that are named.
     let levels = text.matches("+ 1 of gw (edge node), more").count();
     assert_eq!(report.associations, 1 + levels + names.len() - report.conflicts.len());
     assert!((1..60).contains(&report.conflicts.len()), "{text}");

@@ -107,7 +107,7 @@ pub(crate) fn bd_seq(payload: &Payload, alias: Option<u64>) -> Option<(u64, Opti
     Some((value, metric.alias))
 }
 
-/// Where in the tree the reader stands.
+/// The reader's position in the tree.
 #[derive(Clone, Copy)]
 struct Place {
     /// The instance whose members are read; none for the payload's own metrics.
@@ -119,7 +119,7 @@ struct Reader<'a> {
     definitions: &'a Definitions,
     findings: &'a mut Findings,
     names: &'a mut Names,
-    /// None where everything is taken.
+    /// None if everything is included.
     filter: Option<&'a Filter>,
     /// What the filter knows the source, or the instance at hand, by.
     path: String,
@@ -188,7 +188,7 @@ impl Reader<'_> {
         metrics
     }
 
-    /// A metric; none within where it is not taken, and none past the limits.
+    /// A metric; the inner none if it is excluded, the outer none past the limits.
     fn metric(
         &mut self,
         place: Place,
@@ -205,7 +205,7 @@ impl Reader<'_> {
         Some(content.map(|content| Metric { name, properties, content }))
     }
 
-    /// Whether a metric, or a member of the instance at hand, is taken.
+    /// Whether a metric, or a member of the instance at hand, is included.
     fn takes(&mut self, name: &str) -> bool {
         let Some(filter) = self.filter else {
             return true;
@@ -226,7 +226,7 @@ impl Reader<'_> {
         before
     }
 
-    /// What a metric stands for, and what it holds if it is taken; none past the limits.
+    /// A metric's target, and its content if it is included; none past the limits.
     fn content(
         &mut self,
         place: Place,
@@ -380,7 +380,7 @@ impl Reader<'_> {
 
 impl Definitions {
     /// What instances among `metrics` use of the definitions: of each its parameters, and the
-    /// members that are taken.
+    /// included members.
     fn used(&self, metrics: &[Metric]) -> Vec<Definition> {
         let mut members = BTreeMap::new();
         collect_members(metrics, &mut members);

@@ -140,7 +140,7 @@ pub struct Property {
 /// Values of one source.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Data {
-    /// Who speaks.
+    /// The sender.
     pub source: Source,
     /// In the payload's order.
     pub samples: Vec<(Slot, Sample)>,
@@ -173,7 +173,7 @@ impl Order {
     }
 }
 
-/// A parameter or static property that data tells.
+/// A parameter or static property in data.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Attribute {
     /// What has it.

@@ -21,7 +21,7 @@ pub enum Finding {
     TooManyDevices,
     /// A metric past the limit of a birth, in number or in depth.
     TooManyLeaves,
-    /// A name that is not taken, or a value that is cut or not taken, for its length.
+    /// A name that is rejected, or a value that is cut or rejected, for its length.
     TooLong,
     /// A stored message where a live one belongs.
     Retained,
@@ -35,11 +35,11 @@ pub enum Finding {
     NotZero,
     /// A message without a sequence number, or with one past 255.
     NoSeq,
-    /// Messages that never came, or came after their place was given up.
+    /// Messages that never arrived, or arrived after their place timed out.
     Gap,
     /// A message that came twice.
     Duplicate,
-    /// A message that came after its place in the sequence was given up.
+    /// A message that arrived after its place in the sequence timed out.
     Late,
     /// A message of a node or device before its birth.
     BeforeBirth,
@@ -81,7 +81,7 @@ pub enum Finding {
     NoValue,
     /// A property set with more keys than values, or fewer.
     PropertyCount,
-    /// A quality that is no integer: it is read all the same.
+    /// A quality that is no integer: it is read nevertheless.
     WrongQuality,
     /// A quality that means nothing known: its value is uncertain.
     UnknownQuality,

@@ -1,4 +1,4 @@
-//! An MQTT message to be published, whoever publishes it.
+//! An MQTT message to be published, by host or edge.
 
 /// The two qualities of service that Sparkplug uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

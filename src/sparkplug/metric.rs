@@ -12,7 +12,7 @@ use super::value::{Arm, ValueError};
 use super::{quality, text};
 use crate::time::Timestamp;
 
-/// `name` where it is one that can be taken [payloads-name-requirement].
+/// `name` if it is valid [payloads-name-requirement].
 pub(crate) fn name<'a>(name: Option<&'a [u8]>, findings: &mut Findings) -> Option<Cow<'a, str>> {
     match name {
         None | Some([]) => {

@@ -28,7 +28,7 @@ pub enum DecodeError {
     /// No protobuf of this schema.
     #[error("the payload is not Sparkplug B protobuf")]
     Malformed,
-    /// More bytes or more parts than are taken.
+    /// More bytes or more parts than the limit.
     #[error("the payload is too large")]
     TooLarge,
     /// A compressed payload without a body, of an unknown algorithm, or damaged.
@@ -97,7 +97,7 @@ fn inflate(payload: &Payload) -> Result<Vec<u8>, DecodeError> {
     }
 }
 
-/// DEFLATE is wrapped in zlib by the known senders; the bare stream is taken too.
+/// DEFLATE is wrapped in zlib by the known senders; the bare stream is accepted too.
 fn deflated(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
     match body {
         // zlib: method 8, and a header that divides by 31.

@@ -61,7 +61,7 @@ pub enum Kind {
     Source(Box<Source>),
     /// A template instance, or what a node or device has besides.
     Instance,
-    /// The further level of this number below an asset.
+    /// The overflow level of this number below an asset.
     Level(AssetIx, usize),
 }
 

@@ -27,7 +27,7 @@ pub enum Address<'a> {
     /// The tags of an edge node or device, where they came after its template instances and have no
     /// place on its own asset.
     Tags(&'a Source),
-    /// The `n`th further level below the asset with this id, for what has no place right below it.
+    /// The `n`th overflow level below the asset with this id, for what has no place right below it.
     Level(Uuid, usize),
 }
 
@@ -291,7 +291,7 @@ mod tests {
             let fit = ends.iter().flatten().all(char::is_ascii_alphanumeric);
             assert!(fit, "{words:?} became {external}");
         }
-        // One that was made before is known again all the same.
+        // One that was made before is known again nevertheless.
         let before = format!("_types_-Motor.{}", namespace.mark(id));
         assert!(namespace.owns(id, Some(&before)));
     }

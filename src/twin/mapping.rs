@@ -390,8 +390,8 @@ fn push_display(json: &mut String, value: &impl std::fmt::Display) {
     let _ = write!(json, "{value}");
 }
 
-/// A JSON string without any control character: SiteWise refuses them even escaped as text,
-/// so they travel as `\u00xx`.
+/// A JSON string without any control character: SiteWise rejects them even escaped as text, so they
+/// travel as `\u00xx`.
 fn push_text(json: &mut String, text: &str) {
     json.push_str(&serde_json::Value::from(text).to_string().replace('\u{7f}', "\\u007f"));
 }

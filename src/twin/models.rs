@@ -72,7 +72,7 @@ pub struct Model {
     presence: usize,
     /// How many of its base's properties it has surely, where it is [part](Models::part) of one.
     copied: usize,
-    /// The model whose assets it is a further level for, and which.
+    /// The model whose assets it is a overflow level for, and which.
     level: Option<(ModelIx, usize)>,
     /// What its assets have in common, where they were put together by their tags.
     kind: Option<Box<likeness::Kind>>,

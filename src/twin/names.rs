@@ -8,9 +8,9 @@ use crate::sparkplug::text;
 
 /// The folder that many senders put their definitions into; not part of a model's name.
 const TYPES_FOLDER: &str = "_types_/";
-/// Digits at most of the bytes that tell names apart; instead of more there is a short hash.
+/// Hex digits that distinguish names at most; beyond there is a short hash.
 const BYTES: usize = 16;
-/// Characters at least of what names share and what tells people something.
+/// Characters at least of a shared part that is meaningful.
 const SHARED: usize = 3;
 
 /// A name as SiteWise takes it: no control characters, not empty, at most 256 characters.
@@ -67,7 +67,7 @@ pub(super) fn model(definition: Option<&str>, reference: &str, version: Option<&
     fit(name.strip_prefix(TYPES_FOLDER).unwrap_or(name))
 }
 
-/// The name of the `number`th further level of what is called `name`: `Gateway Nord, more`.
+/// The name of the `number`th overflow level of what is called `name`: `Gateway Nord, more`.
 pub(super) fn level(name: &str, number: usize) -> String {
     let suffix = match number {
         1 => ", more".to_owned(),
@@ -92,7 +92,7 @@ pub(super) fn shared(one: &str, other: &str) -> Option<String> {
     let apart = |c: char| !c.is_alphabetic();
     let begin: String =
         one.chars().zip(other.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a).collect();
-    // A word that both begin with and that goes on in one of them is none that they share.
+    // A common prefix that ends within a word of one of them is not shared.
     let goes_on = |name: &str| {
         let next = name.chars().nth(begin.chars().count());
         begin.ends_with(char::is_alphabetic) && next.is_some_and(char::is_alphabetic)

@@ -51,7 +51,7 @@ const SETTLE_MOST: Duration = Duration::from_secs(2);
 const BETWEEN_UPDATES: Duration = Duration::from_secs(60);
 /// After a rejection that does not pass by itself.
 const AFTER_REFUSAL: Duration = Duration::from_secs(300);
-/// Longest delay of what may fail for ever while all else goes on.
+/// Longest delay of what may fail for ever without affecting the rest.
 const RAREST: Duration = Duration::from_secs(3600);
 /// First delay after a failed call; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -84,7 +84,7 @@ pub enum Output {
     LookedUp {
         /// As the twin called it.
         batch: u64,
-        /// The outer is none where it could not be read, the inner where SiteWise has no value.
+        /// The outer is none if it could not be read, the inner if SiteWise has no value.
         values: Vec<Option<Option<Tqv>>>,
     },
 }
@@ -221,14 +221,14 @@ impl Plan {
         self.lanes.pending() + self.dirty.len() + self.timers.len() + self.waiters.len()
     }
 
-    /// Whether SiteWise has not heard of a model yet.
+    /// Whether a model was never sent to SiteWise.
     pub fn is_unheard_of(&self, ix: ModelIx) -> bool {
         let absent =
             self.models.get(ix.0 as usize).is_none_or(|state| state.stage == ModelStage::Absent);
         absent && self.places.get(&Job::Model(ix)) != Some(&Place::Flight)
     }
 
-    /// Whether SiteWise has not heard of a property of a model yet.
+    /// Whether a property of a model was never sent to SiteWise.
     pub fn is_unwritten(&self, ix: ModelIx, property: PropertyIx, models: &Models) -> bool {
         let Some(state) = self.models.get(ix.0 as usize) else { return true };
         let id = models.get(ix).property_id(property);
@@ -285,8 +285,8 @@ impl Plan {
 
     /// SiteWise does not know an asset or a property of it, although it should.
     ///
-    /// Where looking did not help it is not looked again and again: somebody may have taken a
-    /// property away that values still come for.
+    /// If a re-check did not help it is not repeated endlessly: somebody may have deleted a
+    /// property that values still arrive for.
     pub fn missing(&mut self, ix: AssetIx, assets: &Assets, now: Instant) {
         let model = assets.get(ix).model;
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
@@ -401,7 +401,7 @@ impl Plan {
         match self.next(job, models, assets, now) {
             Next::Call(lane) => {
                 self.places.insert(job, Place::Lane);
-                // From the top down: what hangs under an asset can be put there only then.
+                // From the top down: children can be associated only then.
                 match job {
                     Job::Asset(ix) if assets.get(ix).children > 0 => {
                         self.lanes.push_first(lane, job)

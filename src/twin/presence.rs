@@ -15,7 +15,7 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Now;
 
 impl Twin {
-    /// Asks for whoever was online, and then for who else is known.
+    /// Expects those that were online, and then the others that are known.
     pub(super) fn expect_known(&mut self, now: Now) {
         let plan = &self.writer.world.plan;
         self.lookups.watch(plan.offline().cloned(), now.instant + self.config.stale_after);

@@ -73,7 +73,7 @@ impl Property {
         name.into_iter().chain(path.unwrap_or_default().iter().map(|name| &**name))
     }
 
-    /// As SiteWise is told of it when it becomes part of the model called `model`.
+    /// As it is sent to SiteWise, as part of the model called `model`.
     pub(super) fn for_model(&self, model: &str, namespace: Namespace) -> api::Property {
         let default = self.default().map(str::to_owned);
         api::Property {

@@ -71,7 +71,7 @@ impl Twin {
 
     /// More is known of what SiteWise had at the start.
     pub(super) fn go_on(&mut self, now: Now) {
-        // It is told again once it is known who of them was online.
+        // It is emitted again once it is known who of them was online.
         if !self.writer.world.plan.presence_known() {
             return;
         }
@@ -143,7 +143,7 @@ impl Unsettled {
         self.0.contains_key(source)
     }
 
-    /// Whether what a source says waits for what was said before it: by itself or by its node.
+    /// Whether an event waits for earlier ones of its source, or of its node.
     fn holds(&self, source: &Source) -> bool {
         self.0.contains_key(source)
             || node_of(source).is_some_and(|node| self.0.contains_key(&node))
@@ -156,7 +156,7 @@ fn node_of(source: &Source) -> Option<Source> {
     Some(Source { edge: source.edge.clone(), device: None })
 }
 
-/// The assets of which a source speaks, those above it among them, with what people call them.
+/// The assets of a source's metrics, and those above, with their names.
 fn addresses(source: &Source, metrics: &[Metric], config: &Config) -> Vec<(Uuid, String)> {
     let namespace = config.namespace;
     let group = &source.edge.group;

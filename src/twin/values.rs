@@ -45,9 +45,9 @@ pub(super) struct SourceValues {
     told: Option<Timestamp>,
     /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
     doubted: bool,
-    /// Whether people were told since its birth that its clock went back.
+    /// Whether the finding about its clock was emitted since its birth.
     went_back: bool,
-    /// Whether they were told that SiteWise does not take the times that it says.
+    /// Whether the finding about timestamps outside the window was emitted since its birth.
     out_of_window: bool,
     gaps: u64,
     rebirths: u64,
@@ -57,10 +57,10 @@ pub(super) struct SourceValues {
     attributes: Attributes,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
-    /// When it was born and when it died, as told.
+    /// When it was born and when it died, as written.
     born: Option<Timestamp>,
     died: Option<Timestamp>,
-    /// How far its clock is behind ours, as far as its messages tell.
+    /// How far its clock is behind ours, estimated from its messages.
     behind: Duration,
     /// When its values are to be marked, and the time of death.
     death: Option<(Instant, Timestamp)>,
@@ -182,7 +182,7 @@ impl Twin {
         let due = now.instant + self.config.stale_after;
         // By the sender's own clock: what it says next must not be hidden by the mark.
         let by_its_clock = match death.clock {
-            // A device tells the time of its death itself.
+            // A device's death has a timestamp.
             Clock::Sender => usual,
             Clock::Host if values.behind.is_zero() => usual,
             Clock::Host => usual.min(now.wall.minus(values.behind)),
@@ -191,8 +191,7 @@ impl Twin {
         self.stale.insert((due, death.source.clone()));
     }
 
-    /// Marks what a dead node or device said last as no longer fresh. What was BAD does not
-    /// become better by it.
+    /// Writes the stale marks of a dead node or device. What was BAD does not become better by it.
     pub(super) fn mark_stale(&mut self, source: &Source, now: Now) {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((_, died)) = values.death.take() else { return };
@@ -274,7 +273,7 @@ impl SourceValues {
         leaves.filter_map(|leaf| Some((leaf.property, leaf.last()?)))
     }
 
-    /// What the bridge itself tells of the asset.
+    /// The presence values of the asset.
     pub(super) fn told_of(&self) -> Vec<(PropertyIx, Tqv)> {
         let Some(time) = self.told else { return Vec::new() };
         let PresenceProperties { online, last_birth, last_death, session } = self.presence;
@@ -329,7 +328,7 @@ impl SourceValues {
         }
         let own_time = in_window(sample.time, now);
         if leaf.repeats(&converted) && !doubted {
-            // While SiteWise was learned, it may have been sent all the same.
+            // During the initial sync it may have been sent nevertheless.
             writer.sent_of(leaf.target()).into_iter().for_each(|time| leaf.stands_at(time));
             return writer.unchanged();
         }
@@ -340,7 +339,7 @@ impl SourceValues {
         };
         let tqv = tqv(time, converted);
         if writer.plant(leaf.target(), tqv.clone(), class, now) {
-            // A clock that stands still is no clock that goes back.
+            // A clock that stands still has not gone back.
             let said = match leaf.said() {
                 _ if own_time && time == sample.time => time,
                 before if before <= usual.plus(STILL) => usual,
@@ -362,7 +361,7 @@ impl SourceValues {
     ) {
         let born = self.born.filter(|born| in_window(*born, now)).unwrap_or(now.wall);
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
-        // What came late may be the latest that was said of this metric for all that.
+        // A late value may nevertheless be the latest of this metric.
         let past = match order {
             Order::InOrder | Order::AfterGap => false,
             Order::Late => sample.time <= leaf.said(),
@@ -438,8 +437,8 @@ impl SourceValues {
         }
     }
 
-    /// The time of the next presence value: never before the one told last, unless a clock has
-    /// gone back so far that SiteWise would not take that.
+    /// The time of the next presence value: never before the last one, unless a clock has gone back
+    /// so far that SiteWise would not take that.
     fn presence_time(&mut self, usual: Timestamp, now: Now) -> Timestamp {
         let time = self.told.map_or(usual, |told| later(usual, told, now));
         self.told = Some(time);

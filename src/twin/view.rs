@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// Whether a node or device is alive.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Presence {
-    /// None before anything was heard of it.
+    /// None before its first event.
     pub online: Option<bool>,
     /// Its last birth.
     pub born: Option<Timestamp>,
@@ -87,7 +87,7 @@ impl Twin {
         self.writer.world.models.iter()
     }
 
-    /// The node or device that speaks for an asset; none for a group and the bridge itself.
+    /// The node or device that an asset belongs to; none for a group and the bridge itself.
     pub fn speaker(&self, ix: AssetIx) -> Option<&Source> {
         let mut asset = self.asset_at(ix);
         loop {
@@ -98,7 +98,7 @@ impl Twin {
         }
     }
 
-    /// Whether whoever speaks for an asset is alive.
+    /// Presence of the node or device that an asset belongs to.
     pub fn presence(&self, ix: AssetIx) -> Option<Presence> {
         self.speaker(ix).map(|source| self.presence_of(source))
     }

@@ -28,7 +28,7 @@ use crate::time::Instant;
 
 /// Edge nodes without plain metrics that get a model of their own. A tree has 100 models at most.
 const OWN_NODE_MODELS: usize = 20;
-/// The property by which a node or device tells that it is alive.
+/// The presence property.
 pub(super) const ONLINE: &str = "Online";
 const LAST_BIRTH: &str = "Last birth";
 const LAST_DEATH: &str = "Last death";
@@ -36,8 +36,7 @@ const GAPS: &str = "Sequence gaps";
 const REBIRTHS: &str = "Rebirths";
 const HEARTBEAT: &str = "Heartbeat";
 
-/// All properties by which the bridge tells what it knows itself, those of an earlier version
-/// included.
+/// All presence properties, including those of an earlier version.
 pub(super) const PRESENCE: [(&str, Form); 9] = [
     (ONLINE, Form::Boolean),
     (LAST_BIRTH, Form::Seconds),
@@ -74,9 +73,8 @@ pub(super) struct World {
     sharing: BTreeSet<Source>,
 }
 
-/// The properties by which a node or device tells that it is alive: those that its model has, or
-/// has room for. One that was full already, in an earlier version or by what people added, may lack
-/// some.
+/// The presence properties of a node or device: those that its model has, or has room for. One that
+/// was full already, in an earlier version or by what people added, may lack some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PresenceProperties {
     pub online: Option<PropertyIx>,
@@ -86,7 +84,7 @@ pub(super) struct PresenceProperties {
     pub session: Option<(PropertyIx, PropertyIx)>,
 }
 
-/// What tells the model of a node or device that has no asset yet.
+/// How to choose the model of a node or device that has no asset yet.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kinship<'a> {
     /// `TWIN_KINDS` says it.
@@ -133,7 +131,7 @@ impl World {
         }
     }
 
-    /// The assets of SiteWise's that became known after all others; their names are taken.
+    /// Existing assets that became known late; their names are reserved.
     pub(super) fn take_late(&mut self) -> Vec<Uuid> {
         let late = self.plan.take_late();
         for known in late.iter().filter_map(|id| self.plan.known_asset(*id)) {
@@ -185,7 +183,7 @@ impl World {
         Ok(property)
     }
 
-    /// Whether what SiteWise refused of a property is now wanted otherwise.
+    /// Whether what SiteWise rejected of a property is now wanted otherwise.
     fn corrects(
         &mut self,
         model: ModelIx,
@@ -197,7 +195,7 @@ impl World {
             && self.models.correct(model, property, wanted)
     }
 
-    /// A property by which the bridge tells what it knows itself.
+    /// A property of the bridge's own.
     pub(super) fn presence(
         &mut self,
         model: ModelIx,
@@ -291,7 +289,7 @@ impl World {
         Stream { asset: asset.id, property }
     }
 
-    /// Whether a birth speaks of an asset, or has.
+    /// Whether a birth has or had an asset.
     pub(super) fn is_wanted(&self, id: Uuid) -> bool {
         self.assets.by_id(id).is_some()
     }
@@ -361,8 +359,8 @@ impl World {
         self.asset(assets::Wanted { address: &address, name, model, parent, kind })
     }
 
-    /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one
-    /// that tells of its presence alone.
+    /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one for
+    /// its presence only.
     fn model_of(&mut self, source: &Source, name: &str, kinship: Kinship<'_>) -> ModelIx {
         let shared = shared(source);
         let made = match kinship {
@@ -398,8 +396,8 @@ impl World {
         self.built_in(shared(source), None)
     }
 
-    /// Whether there are models enough for one that nobody else would use. A tree has few, so
-    /// that of edge nodes, below which all others hang, is shared sooner.
+    /// Whether there are models enough for one that nobody else would use. A tree has few, so that
+    /// of edge nodes, which have all others below them, is shared sooner.
     fn may_own(&self, source: &Source) -> bool {
         let few = self.models.len() < self.max_models / 2;
         few && (source.device.is_some() || self.models.node_kinds() < OWN_NODE_MODELS)

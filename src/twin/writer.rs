@@ -32,7 +32,7 @@ pub(super) struct Writer {
     pub outputs: VecDeque<Output>,
     /// As what the value at hand has been sent already.
     pub sent: Option<Key>,
-    /// The null at hand stands in for what was refused, and is the bridge's own word.
+    /// The null at hand replaces a rejected value, and counts as the bridge's own.
     stands_in: bool,
     /// Whether a value's time can be judged.
     pub clocks: Clocks,
@@ -50,8 +50,8 @@ impl Writer {
         }
     }
 
-    /// A sample's value for its property; none if it was refused. What is of another type than its
-    /// metric is refused as it came, and null stands in for it.
+    /// A sample's value for its property; none if it was refused. A value of another type than its
+    /// metric is rejected unchanged, and null is written instead.
     pub(super) fn convert(
         &mut self,
         target: Target,
@@ -133,7 +133,7 @@ impl Writer {
         self.push(target, point);
     }
 
-    /// As [`own`](Self::own), of an asset that SiteWise has and no birth speaks of.
+    /// As [`own`](Self::own), of an existing asset that no birth has.
     pub(super) fn own_of_gone(&mut self, stream: Stream, tqv: Tqv, class: Class) {
         let Tqv { time, quality, value } = tqv;
         self.world.counts.own_points += 1;
@@ -188,7 +188,7 @@ impl Writer {
         property.default().map(str::to_owned)
     }
 
-    /// Tells what the birth at hand met, and what it said otherwise than others.
+    /// Emits the caps that the birth at hand exceeded, and its differences from others.
     pub(super) fn tell_capped(&mut self, source: &Source) {
         let differences = self.world.models.differences.take().into_iter();
         self.outputs.extend(differences.map(Output::differs));
@@ -206,7 +206,7 @@ impl Writer {
         self.outputs.push_back(Output::Found { edge: edge.clone(), finding, example });
     }
 
-    /// SiteWise may not take a number, or has not.
+    /// SiteWise may not accept a number, or has not.
     fn tell_number(&mut self, target: Target, number: f64, finding: Finding) {
         let asset = self.world.assets.get(target.asset);
         let property =

@@ -434,7 +434,7 @@ fn what_a_sender_that_dates_back_says_after_a_gap_is_the_latest() {
     }
 }
 
-/// It was an INFO when the number was sent, and nothing when SiteWise refused it.
+/// It was an INFO when the number was sent, and nothing when SiteWise rejected it.
 #[test]
 fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {
     let mut plant = Plant::new(|_| {});

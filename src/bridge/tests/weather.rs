@@ -4,7 +4,7 @@ use super::*;
 use crate::delivery::point::Stream;
 use crate::twin::plan::step::{Done, Step};
 
-/// What is said of a call that was carried out all the same.
+/// What is said of a call that was carried out nevertheless.
 pub(super) const LOST: &str = "the answer is lost";
 
 /// How SiteWise behaves, in percent of the calls.

@@ -38,8 +38,8 @@ struct Finding {
     example: String,
 }
 
-/// Edge nodes in the order in which they were first heard of; with `only=findings` those that
-/// have any, with `only=offline` those that do not speak.
+/// Edge nodes in the order in which they were first seen; with `only=findings` those that have any,
+/// with `only=offline` those that are not online.
 pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);

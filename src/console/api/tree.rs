@@ -18,7 +18,7 @@ use crate::twin::view::{Asset, AssetIx, Held, Kind, Presence};
 const ROWS: usize = 100;
 /// Assets that one question of a search looks at: about a millisecond.
 const SEARCHED: usize = 5_000;
-/// Nodes of a group that are looked at to tell how many live.
+/// Nodes of a group that are counted at most.
 const COUNTED: usize = 2_000;
 
 /// An asset in a list.
@@ -67,7 +67,7 @@ struct Link {
 
 #[derive(Debug, Serialize)]
 struct Alive {
-    /// Who speaks for it.
+    /// The node or device that it belongs to.
     speaker: String,
     online: Option<bool>,
     born: Option<i64>,

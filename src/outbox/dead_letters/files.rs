@@ -23,7 +23,7 @@ const WAITING: usize = 4 << 20;
 /// Letters that are remembered after their value was retried; for others the time of the first
 /// attempt is lost.
 const AGAIN: usize = 100_000;
-/// A line is not longer: what is, is none of ours.
+/// Bytes of a line at most: longer ones are not ours.
 const LINE: u64 = 64 << 10;
 
 /// What happened to a letter.
@@ -58,7 +58,7 @@ pub struct Letters {
 }
 
 impl Letters {
-    /// Opens the files in a folder. What cannot be read or made is told by the next
+    /// Opens the files in a folder. What cannot be read or created is reported by the next
     /// [`sync`](Self::sync).
     pub fn open(folder: &Path) -> Self {
         let mut letters = Self {
@@ -153,7 +153,7 @@ impl Letters {
             self.waiting.append(&mut line);
         }
         self.dirty = true;
-        // What fails now is told by `sync`.
+        // A failure is reported by `sync`.
         let _ = self.flush();
     }
 

@@ -1,7 +1,7 @@
 //! Requests of the command line to a running bridge: retry or drop dead letters.
 //!
-//! A request is a file, put in place whole; the process that owns the outbox looks for them
-//! once a second, and takes them away when it has done them.
+//! A request is a file, put in place whole; the process that owns the outbox looks for them once a
+//! second, and deletes them when they are done.
 
 use std::fs;
 use std::io::{self, Write};
@@ -10,7 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-/// Requests that are looked at together, and bytes of one.
+/// Requests per poll, and bytes of one.
 const AT_ONCE: usize = 64;
 const BYTES: u64 = 1 << 20;
 
@@ -54,7 +54,7 @@ pub fn ask(letters: &Path, request: &Request) -> io::Result<()> {
     fs::rename(unfinished, folder.join(format!("{name}.json")))
 }
 
-/// The requests that stand, the oldest first. One that is none is taken away.
+/// Pending requests, the oldest first. An invalid one is deleted.
 pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, Request)> {
     let entries = fs::read_dir(folder(letters)).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
@@ -76,8 +76,8 @@ pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, Request)> {
     requests
 }
 
-/// Takes a request away that is done.
+/// Deletes a request that is done.
 pub(in crate::outbox) fn done(path: &Path) {
-    // What cannot be taken away is done again, which is harmless.
+    // A request that cannot be deleted is done again, which is harmless.
     let _ = fs::remove_file(path);
 }

@@ -45,7 +45,7 @@ impl Message {
     }
 }
 
-/// Whether `payload` has no more parts than are taken.
+/// Whether the parts of `payload` are within the limit.
 pub(super) fn check(payload: &[u8]) -> Result<(), DecodeError> {
     if payload.len() < UNCHECKED_BYTES {
         return Ok(());

@@ -85,7 +85,7 @@ impl Requests {
         }
     }
 
-    /// Whether another fault can be remembered. A node without a table is never given up.
+    /// Whether another fault can be remembered. A node without a table is always asked.
     fn has_room(&mut self, fault: Fault, now: Instant, policy: &Policy) -> bool {
         if !fault.is_one_of_many() || self.faults.contains_key(&fault) {
             return true;
@@ -126,8 +126,8 @@ impl Requests {
     }
 
     /// A request is sent now, if one is due: for what. It asks for all that is wished. A request
-    /// may be lost, and who would answer the next may be silent for hours: it is sent again, ever
-    /// more rarely, until a birth comes.
+    /// may be lost, and who would answer the next may be silent for hours: it is sent again, with
+    /// backoff, until a birth comes.
     pub(crate) fn send(&mut self, now: Instant, chance: f64, policy: &Policy) -> Option<Fault> {
         self.due.filter(|due| *due <= now)?;
         let fault = self.next()?;
@@ -138,7 +138,7 @@ impl Requests {
             }
             let cured = answered && !fault.may_persist();
             let most = if cured { policy.longest } else { policy.rarest };
-            // The interval grows while requests follow each other, and begins anew after a rest.
+            // The interval grows while requests follow each other, and is reset after a pause.
             tried.interval = match tried.is_rested(now, most) {
                 true => policy.debounce,
                 false => tried.interval.saturating_mul(2).min(most),
@@ -160,7 +160,7 @@ impl Requests {
         }
     }
 
-    /// A birth of the node has come, whoever asked for it.
+    /// A birth of the node has arrived, requested or not.
     pub(crate) fn answered(&mut self, policy: &Policy) {
         self.cancel();
         if let Some(sent) = &mut self.last {

@@ -8,19 +8,19 @@ use crate::time::Instant;
 /// The priority of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Rank {
-    /// It spoke after a birth, or answered a request, and speaks now.
+    /// It has sent data after a birth, or answered a request, and sends data now.
     ProvenSpeaks,
     /// It did, and is silent.
     Proven,
-    /// It was born once, or is known from before our start, and speaks now.
+    /// It was born once, or is known from before our start, and sends data now.
     Speaks,
     /// It is online, or was when it was last known.
     Online,
     /// It was born once.
     Known,
-    /// It speaks and was never born; or it was asked in vain, and is silent: each in its turn.
+    /// It sends data and was never born; or it did not answer before, and is silent: each in turn.
     Heard,
-    /// It speaks, and was asked in vain.
+    /// It sends data, and did not answer before.
     InVain,
     /// A server has stored something of it, which may be of long ago.
     Stored,

@@ -72,7 +72,8 @@ impl Session {
             && (sink.config.filter.is_open() || self.is_included(fault, sink))
     }
 
-    /// Whether anything of it is taken, or may be. What is not included is not commanded.
+    /// Whether anything of it is or may be included. Nodes that are not included are never sent a
+    /// command.
     fn is_included(&self, fault: Fault, sink: &Sink<'_>) -> bool {
         let of_device = matches!(fault, Fault::Unborn(_) | Fault::Unreadable(Some(_)));
         match &self.life {
@@ -153,8 +154,7 @@ impl Session {
         }
     }
 
-    /// What it said was given up, as if it had not come. One that is not online says all of it when
-    /// it is born.
+    /// Data of it was dropped. One that is not online sends all of it with its birth.
     pub(crate) fn refresh(&mut self, sink: &Sink<'_>) {
         if let Life::Online(_) = &self.life {
             self.wish(Fault::Gap, sink);

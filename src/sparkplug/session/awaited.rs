@@ -23,7 +23,7 @@ pub(super) struct Awaited {
     until: Option<Instant>,
     /// Whether the node was asked since the first of them came.
     asked: bool,
-    /// Whether they are told to have come before the birth.
+    /// Whether they count as before-birth.
     told: bool,
     /// Whether a death has come that may be another's.
     doubted: bool,
@@ -66,7 +66,7 @@ enum Expectation {
 #[derive(Debug)]
 pub(super) struct Rest {
     pub(super) waiting: Vec<Message>,
-    /// How many of these are not told to have come before the birth.
+    /// How many of these do not count as before-birth yet.
     pub(super) untold: usize,
     pub(super) devices: Vec<Arc<str>>,
     pub(super) past: Option<Box<Past>>,
@@ -84,7 +84,7 @@ impl Awaited {
         Self { past, ..Self::new(if lost { Was::Lost } else { Was::Dead }) }
     }
 
-    /// Its births are kept until it speaks.
+    /// Its births are kept until it sends data.
     pub(super) fn keep_lost(&mut self, lost: Option<Box<Lost>>) {
         self.lost = lost;
     }
@@ -209,13 +209,13 @@ impl Awaited {
         self.was == Was::Lost
     }
 
-    /// Whether it was online when last known, and its end has not been told.
+    /// Whether it was online when last known, and no death was emitted since.
     pub(super) fn is_expected(&self) -> bool {
         !matches!(self.expectation, Expectation::None | Expectation::Hoped)
     }
 
     pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
-        // Those that were heard here stay.
+        // Devices seen by this process stay.
         let known: BTreeSet<_> = self.devices.iter().cloned().collect();
         self.devices.extend(devices.iter().filter(|device| !known.contains(*device)).cloned());
         self.devices.truncate(limits::DEVICES);
@@ -286,7 +286,7 @@ impl Awaited {
         self.was = Was::Dead;
     }
 
-    /// It speaks. Whether it still is there once it is asked again, it has to show.
+    /// It sends data. Whether it is still alive when asked again is open.
     pub(super) fn speaks(&mut self) {
         if let Expectation::Until(_) = self.expectation {
             self.expectation = Expectation::Unasked;
@@ -319,14 +319,14 @@ impl Awaited {
         self.asked
     }
 
-    /// How many messages have not been told yet to have come before the birth; from now on they are.
+    /// How many messages do not count as before-birth yet; from now on they do.
     pub(super) fn tell_waiting(&mut self) -> u64 {
         let untold = self.untold() as u64;
         self.told = !self.waiting.is_empty();
         untold
     }
 
-    /// Whether what comes is told to come before the birth.
+    /// Whether further messages count as before-birth.
     pub(super) fn is_told(&self) -> bool {
         self.told
     }

@@ -29,7 +29,7 @@ impl Session {
                 }
             }
             Life::Online(online) if online.server() == server => {
-                // What waits was said by the tables that are there still.
+                // What is buffered was sent with the tables that are still there.
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, sink);
                 online.speaks(sink);

@@ -85,8 +85,8 @@ impl Session {
         self.problem = None;
     }
 
-    /// It did not answer, and is taken for dead. It may be alive, for a request or its answer can
-    /// be lost: it is asked on, ever more rarely, and stays a problem unless there was a death.
+    /// It did not answer, and counts as offline. It may be alive, since a request or its answer can
+    /// be lost: requests go on with backoff, and it stays a problem unless there was a death.
     pub(super) fn end_unheard(&mut self, cause: DeathCause, sink: &mut Sink<'_>) {
         let is_doubted = matches!(&self.life, Life::Awaited(awaited) if awaited.is_doubted());
         self.bury(cause, None, sink);

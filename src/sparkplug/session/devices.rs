@@ -18,7 +18,7 @@ use crate::time::Instant;
 #[derive(Debug)]
 pub(super) struct Device {
     pub(super) source: Source,
-    /// Whether its birth was told.
+    /// Whether its birth was emitted.
     pub(super) told: bool,
     pub(super) known: Known,
 }
@@ -34,7 +34,7 @@ pub(super) enum Known {
 }
 
 impl Device {
-    /// Its aliases may stand for others now.
+    /// Its aliases may refer to other metrics now.
     pub(super) fn forget_aliases(&mut self, claims: &mut Claims) {
         if let Known::Born(table) = &mut self.known {
             claims.remove(table);
@@ -95,8 +95,8 @@ impl Online {
         self.grace.get_or_insert(sink.now.instant + sink.config.device_grace);
     }
 
-    /// Births have stopped coming: what waits for one is given up. The devices that have not been
-    /// reborn; they are forgotten.
+    /// No further birth arrives: what is buffered for one is dropped. The devices that have not
+    /// been reborn; they are forgotten.
     pub(super) fn not_reborn(&mut self, now: Instant, notes: &mut Notes) -> Vec<Arc<str>> {
         if self.grace.is_none_or(|grace| grace > now) {
             return Vec::new();
@@ -166,7 +166,7 @@ impl Online {
         }
     }
 
-    /// A birth has come: what waits for others has its time anew.
+    /// A birth arrived: the wait for others starts again.
     pub(super) fn births_come(&mut self, sink: &Sink<'_>) {
         let some = self.unborn > 0 || !self.waiting.is_empty();
         if !some {
@@ -175,8 +175,8 @@ impl Online {
         self.grace = some.then(|| sink.now.instant + sink.config.device_grace);
     }
 
-    /// A birth of this device cannot be read, or came too late: what the one before it said of
-    /// names and aliases holds no longer, and no table is better than a wrong one. The device lives.
+    /// A birth of this device is undecodable, or too late: names and aliases of the one before are
+    /// invalid, and no table is better than a wrong one. The device is alive.
     pub(super) fn forget_table(&mut self, device: Option<&str>, sink: &mut Sink<'_>) {
         let Some((name, mut device)) = device.and_then(|d| self.devices.remove_entry(d)) else {
             return;

@@ -29,7 +29,7 @@ impl Session {
         }
     }
 
-    /// A connection is up: whoever was known may be behind it, and is asked as after a start.
+    /// A connection is up: known nodes may be behind it, and are asked as after a start.
     pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &Sink<'_>) {
         let Life::Awaited(awaited) = &mut self.life else {
             return;

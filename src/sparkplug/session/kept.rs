@@ -101,8 +101,8 @@ fn may_be_asked(config: &Config) -> bool {
 }
 
 impl Session {
-    /// The node speaks after our link was lost, and may not be asked: it is known by what it was
-    /// known by before.
+    /// The node sends data after our connection was lost, and may not be asked: its kept births
+    /// apply.
     pub(super) fn resume(&mut self, lost: Lost, message: Incoming<'_>, sink: &mut Sink<'_>) {
         let Lost { kept: Kept { own, devices, .. }, next, .. } = lost;
         let Some(own) = own else { return };
@@ -121,7 +121,7 @@ impl Session {
                 let birth = device.incoming();
                 online.revive(&birth.borrow(), notes, sink);
             } else {
-                // It may be dead. It is known once it speaks.
+                // It may be dead. Its birth applies once it sends data.
                 online.kept.keep(&device.incoming().borrow(), sink);
             }
         }
@@ -142,7 +142,7 @@ impl Online {
         }
     }
 
-    /// A device speaks that has no table. True if it is known by what it was known by before.
+    /// A device without a table sends data. True if its kept birth applies.
     pub(super) fn revive_by_name(
         &mut self,
         device: &str,
@@ -162,7 +162,7 @@ impl Online {
     }
 }
 
-/// Births of before are told as what they are: the source lives, and its values are history.
+/// Emits kept births: the source is online, and its values are history.
 fn told_again<T>(sink: &mut Sink<'_>, act: impl FnOnce(&mut Sink<'_>) -> T) -> T {
     let Sink { now, config, chance, room, servers, .. } = *sink;
     let events = &mut *sink.events;

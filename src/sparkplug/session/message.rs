@@ -30,11 +30,11 @@ pub(crate) struct Message<D = Arc<str>, P = Kept> {
     /// What it takes where it waits.
     pub(crate) bytes: usize,
     pub(crate) at: Now,
-    /// How it stands to those before it.
+    /// Its order relative to those before it.
     pub(crate) order: Order,
 }
 
-/// A message whose device stands in its topic.
+/// A message whose device is borrowed from its topic.
 pub(crate) type Incoming<'a> = Message<&'a str, Decoded<'a>>;
 
 /// A message that is only read.
@@ -169,7 +169,7 @@ impl Message {
         Some(u8::try_from(self.seq()?).ok()?.wrapping_sub(birth).wrapping_sub(1))
     }
 
-    /// The message as it came.
+    /// The message as it was received.
     pub(super) fn incoming(&self) -> Incoming<'_> {
         let wire = &*self.payload.wire;
         Message {

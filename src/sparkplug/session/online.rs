@@ -31,7 +31,7 @@ pub(super) struct Online {
     pub(super) source: Source,
     pub(super) server: ServerId,
     birth: BirthMark,
-    /// Whether its birth was told.
+    /// Whether its birth was emitted.
     pub(super) told: bool,
     pub(super) definitions: Definitions,
     pub(super) table: Table,
@@ -40,26 +40,26 @@ pub(super) struct Online {
     pub(super) past: Option<Box<Past>>,
     pub(super) waiting: Vec<Message>,
     pub(super) waiting_bytes: usize,
-    /// Names of devices, to be told apart by more than their case.
+    /// Names of devices, to detect those that differ only in case.
     pub(super) folded: Folded,
     pub(super) claims: Claims,
     pub(super) window: Window<Message>,
     /// Whether what came in order after its birth bears times from before.
     back_dates: bool,
-    /// The number that was next when it was born anew.
+    /// The next number of the session before.
     before: Option<u8>,
     /// The sizes of all its tables.
     pub(super) leaves: usize,
     /// How many devices are not reborn with the node yet.
     pub(super) unborn: usize,
     /// When births have stopped coming: devices that are not reborn with the node are dead then,
-    /// and what waits for a birth is given up. None where nothing does.
+    /// and what is buffered for a birth is dropped. None where nothing is.
     pub(super) grace: Option<Instant>,
     /// Its births, where nobody may be asked for them.
     pub(super) kept: Kept,
     /// Whether the node is alive.
     doubt: Option<Doubt>,
-    /// When it last said anything.
+    /// When its last message arrived.
     pub(super) heard: Instant,
 }
 
@@ -239,7 +239,7 @@ impl Online {
         }
     }
 
-    /// It speaks, later than any message can be that was sent before the doubt.
+    /// A message arrived, too late to have been sent before the doubt.
     pub(super) fn speaks(&mut self, sink: &Sink<'_>) {
         let now = sink.now.instant;
         self.heard = now;
@@ -280,18 +280,18 @@ impl Online {
         [self.window_deadline(config), self.grace, doubt, silence].into_iter().flatten().min()
     }
 
-    /// Whether its birth was told.
+    /// Whether its birth was emitted.
     pub(super) fn is_told(&self) -> bool {
         self.told
     }
 
-    /// Whether anything of it was told, its devices with it.
+    /// Whether anything of it or its devices was emitted.
     pub(super) fn is_taken(&self) -> bool {
         self.told || self.devices.values().any(|device| device.told)
     }
 
-    /// What is left of it: all devices that were told alive and not dead, and what its names and
-    /// theirs meant.
+    /// What is left of it: all devices that are online by the emitted events, and what its names
+    /// and theirs meant.
     pub(super) fn into_rest(mut self) -> Rest {
         let bd_seq = self.bd_seq();
         let waiting = self.take_waiting();

@@ -17,8 +17,8 @@ pub(super) fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<
     Scope { source: source.clone(), arrival, filter, names: sink.names, room }
 }
 
-/// Tells a birth of which something is taken, or was when it was `told` before. True if it is
-/// told.
+/// Emits a birth if anything of it is included, or was when it was `told` before. True if it was
+/// emitted.
 pub(super) fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) -> bool {
     notes.excluded += born.excluded;
     notes.unread(Unread::Limits, born.unread);
@@ -47,7 +47,7 @@ pub(super) fn read_data(
     read_until(None, reading, message, notes, sink);
 }
 
-/// Reads data that was said before `birth`: no value of it has a time that is not before that.
+/// Reads data that was sent before `birth`: all its values get earlier timestamps.
 pub(super) fn read_until(
     birth: Option<Timestamp>,
     (source, table): (&Source, &mut Table),
@@ -67,7 +67,7 @@ pub(super) fn read_until(
         }
     }
     if order.is_past() && message.own_time().is_none() {
-        // Only its sender's time could tell that it is later than what is known.
+        // Only its sender's timestamp could show that it is later than what is known.
         samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
     }
     notes.faults.extend(faults);

@@ -256,7 +256,7 @@ impl Models {
         Ok(ix)
     }
 
-    /// Calls a kind what its machines share, as long as SiteWise has not heard of it.
+    /// Names a kind after what its machines' names share, as long as it is not in SiteWise.
     pub(crate) fn rename_kind(&mut self, ix: ModelIx, joined: &str) -> bool {
         let model = self.get(ix);
         let Some(of) = model.kind.as_deref().map(|kind| kind.of) else { return false };
@@ -306,8 +306,7 @@ impl Models {
         if taken { names::marked(&name, id) } else { name }
     }
 
-    /// What kind a model is that SiteWise has, as its description tells; its tags are not known
-    /// yet.
+    /// The kind of an existing model, by its description; its tags are not known yet.
     pub(super) fn known_kind(
         &self,
         id: Uuid,

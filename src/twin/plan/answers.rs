@@ -183,7 +183,7 @@ impl Plan {
                 Remedy::Again | Remedy::Refused => {
                     let tries = Tries { count: state.tries.count, at: now };
                     let stage = match fault.kind {
-                        // It may have been written all the same, or by somebody else: look.
+                        // It may have been written nevertheless, or by somebody else: re-check.
                         FaultKind::NotFound
                         | FaultKind::Unavailable
                         | FaultKind::Busy
@@ -389,7 +389,7 @@ impl Plan {
         Tries { count: tries.count.saturating_add(1), at: now + delay }
     }
 
-    /// One more failed try, ever more rarely where the fault is none that passes by itself.
+    /// One more failed try; slower backoff if the fault does not pass by itself.
     pub(super) fn again_by(&mut self, fault: &Fault, tries: Tries, now: Instant) -> Tries {
         match fault.kind {
             FaultKind::Throttled
@@ -413,7 +413,7 @@ impl Plan {
         Tries { count: tries.count.saturating_add(1), at: now + delay }
     }
 
-    /// One more try that was refused: ever more rarely.
+    /// One more rejected try: slow backoff.
     pub(super) fn refused_again(&mut self, tries: Tries, now: Instant) -> Tries {
         let delay = self.delay(tries.count, AFTER_REFUSAL, RAREST);
         Tries { count: tries.count.saturating_add(1), at: now + delay }

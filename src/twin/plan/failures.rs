@@ -9,7 +9,7 @@ use crate::twin::assets::Assets;
 use crate::twin::models::ModelIx;
 
 impl Plan {
-    /// A model is refused, or FAILED: it is looked at again after a while.
+    /// A model was rejected, or is FAILED: it is checked again after a while.
     pub(super) fn model_failed(
         &mut self,
         ix: ModelIx,
@@ -45,8 +45,8 @@ impl Plan {
     }
 
     /// A model ended FAILED, and nothing more is wanted of it. Its reason may pass: it is written
-    /// again, ever more rarely; where an earlier process wrote it, at once for the first asset that
-    /// is wanted of it.
+    /// again, with backoff; where an earlier process wrote it, at once for the first asset that is
+    /// wanted of it.
     pub(super) fn ended_failed(&mut self, ix: ModelIx, now: Instant) {
         let Some(state) = self.models.get(ix.0 as usize) else { return };
         let at = match state.ended.again {

@@ -169,8 +169,7 @@ impl<J> Lanes<J> {
         }
     }
 
-    /// The next job whose lane has its turn. [`sent`](Self::sent) is to be told if it led to
-    /// a call.
+    /// The next job whose lane has its turn. Call [`sent`](Self::sent) if it led to a call.
     pub(super) fn pop(&mut self, now: Instant) -> Option<J> {
         if self.in_flight >= IN_FLIGHT {
             return None;

@@ -29,7 +29,7 @@ pub struct KnownAsset {
     pub(super) source: Option<Source>,
     /// Whether that was online when last written.
     pub(super) online: Before,
-    /// When that was told, if it is known.
+    /// When that was written, if known.
     pub(super) told: Option<Timestamp>,
     pub(super) active: bool,
 }
@@ -56,10 +56,10 @@ pub(super) struct Learning {
     pub(super) some_read: bool,
     /// Assets that became known after all the rest was.
     pub(super) late: Vec<Uuid>,
-    /// Listed assets that stand for nodes and devices, whose presence is still to be asked for.
+    /// Listed assets of nodes and devices whose presence is still to be read.
     pub(super) unasked: Vec<Uuid>,
     pub(super) presence: Vec<PresenceList>,
-    /// Listed assets that stand for instances, until the first birth of their node or device.
+    /// Listed assets of instances, until the first birth of their node or device.
     pub(super) instances: FxHashMap<Source, Vec<Uuid>>,
     pub(super) done: bool,
     pub(super) tries: Tries,
@@ -206,7 +206,7 @@ impl Plan {
         if self.learning.done && assets.by_id(id).is_some() {
             return;
         }
-        // One that its model's growth locks takes values all the same.
+        // An asset that is locked by an update of its model accepts values nevertheless.
         let active = matches!(state, State::Active | State::Updating);
         let source = presence::source(self.namespace, id, description.as_deref());
         let stands = source.is_some();
@@ -216,7 +216,7 @@ impl Plan {
         };
         let online = Before::Offline;
         let known = KnownAsset { name, model, source, online, told: None, active };
-        // A page may repeat what an earlier one told.
+        // A page may repeat items of an earlier one.
         if let Entry::Vacant(place) = self.known_assets.entry(id) {
             place.insert(known);
             self.learning.unasked.extend(stands.then_some(id));

@@ -12,7 +12,7 @@ use crate::twin::assets::{AssetIx, Assets};
 use crate::twin::models::Models;
 
 impl Plan {
-    /// What an asset needs to hang under its parent.
+    /// What an asset needs to be associated with its parent.
     pub(super) fn next_of_link(
         &mut self,
         ix: AssetIx,
@@ -84,7 +84,7 @@ impl Plan {
         Next::Nothing
     }
 
-    /// An asset hangs under another one than before.
+    /// An asset's desired parent changed.
     pub fn moved(&mut self, ix: AssetIx) {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link = Link::Wanted;
@@ -114,7 +114,7 @@ impl Plan {
         }
     }
 
-    /// There is no room under the parent of an asset: it is tried again, ever more rarely.
+    /// There is no room under the parent of an asset: retried with backoff.
     fn full(&mut self, ix: AssetIx, count: u32, now: Instant) {
         let at = now + self.delay(count, AFTER_REFUSAL, RAREST);
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
@@ -143,7 +143,7 @@ impl Plan {
         }
     }
 
-    /// SiteWise has told what hangs under an asset.
+    /// The children of an asset were listed.
     pub(super) fn children_listed(
         &mut self,
         ix: AssetIx,

@@ -1,7 +1,7 @@
 //! Reads the latest values from SiteWise where a birth needs them.
 //!
-//! A batch is read in calls of as many entries as SiteWise takes, and told once all of them are
-//! in. What cannot be read after some tries is told as unread: nothing waits for ever.
+//! A batch is read in calls of as many entries as SiteWise allows, and emitted once all are
+//! answered. What cannot be read after some tries counts as unread: nothing waits for ever.
 
 use std::collections::BTreeMap;
 
@@ -49,8 +49,8 @@ struct Part {
 }
 
 impl Plan {
-    /// Reads the latest values of these properties, and tells them as
-    /// [`Output::LookedUp`] under the name of the batch.
+    /// Reads the latest values of these properties, and emits them as [`Output::LookedUp`] under
+    /// the name of the batch.
     pub fn look_up(&mut self, batch: u64, streams: Vec<Stream>) {
         let parts = streams.chunks(limits::ENTRIES_PER_BATCH_READ);
         if streams.is_empty() {

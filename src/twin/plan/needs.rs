@@ -40,7 +40,7 @@ impl Plan {
                 if let Next::Nothing = next
                     && let Some(state) = self.models.get_mut(ix.0 as usize)
                 {
-                    // It has what it was asked for: what comes next is collected anew.
+                    // It has what was wanted: the next growth is collected again.
                     state.growth.wanted_since = None;
                 }
                 match (next, again) {

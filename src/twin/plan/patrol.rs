@@ -25,7 +25,8 @@ impl Plan {
         }
     }
 
-    /// SiteWise has no room for what a model lacks. What it has goes on, and its assets are made.
+    /// SiteWise has no room for what a model lacks. Its existing properties work, and its assets
+    /// are created.
     pub(super) fn no_room(&mut self, ix: ModelIx, models: &Models) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
         state.unfinished = false;

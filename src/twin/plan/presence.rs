@@ -15,7 +15,7 @@ use crate::twin::identity::{Address, Namespace, PropertyRole};
 use crate::twin::mapping::Form;
 use crate::twin::world::ONLINE;
 
-/// How often a read is tried before the bridge goes on without knowing.
+/// How often a read is tried before the sync goes on without it.
 const TRIES: u32 = 5;
 /// The subject under which people find that it did.
 const SUBJECT: &str = "read who is online";
@@ -36,13 +36,13 @@ pub enum Before {
 pub(super) struct PresenceList {
     assets: Vec<Uuid>,
     pub(super) done: bool,
-    /// The bridge goes on without knowing.
+    /// The sync goes on without it.
     given_up: bool,
     pub(super) tries: Tries,
 }
 
 impl Plan {
-    /// The instances of a source that SiteWise had at the start. They are told once.
+    /// The instances of a source that SiteWise had at the start. They are returned once.
     pub fn take_instances(&mut self, source: &Source) -> Vec<Uuid> {
         self.learning.instances.remove(source).unwrap_or_default()
     }
@@ -70,15 +70,15 @@ impl Plan {
         self.known_assets.get(&id).map_or(Before::Offline, |asset| asset.online)
     }
 
-    /// When SiteWise was told last whether a node or device is online: what is told of it next has
-    /// to be later. None where SiteWise has nothing of it, or could not be read.
+    /// The timestamp of the last presence value in SiteWise: the next one has to be later. None
+    /// where SiteWise has nothing of it, or could not be read.
     pub fn told_before(&self, source: &Source) -> Option<Timestamp> {
         let id = self.namespace.asset(&Address::Source(source));
         self.known_assets.get(&id)?.told
     }
 
-    /// What an earlier process left is on its way, and tells whether a node or device was online.
-    /// Gives it back if it may have been, and SiteWise did not say so.
+    /// A restored point says whether a node or device was online. Returns it if it may have been,
+    /// and SiteWise did not show so.
     pub fn presence_restored(
         &mut self,
         stream: Stream,
@@ -188,8 +188,8 @@ impl Plan {
     }
 }
 
-/// The node or device that an asset stands for, read from its description, which people may
-/// have changed: its id tells whether it is true.
+/// The node or device that an asset stands for, read from its description, which people may have
+/// changed: the id verifies it.
 pub(super) fn source(namespace: Namespace, id: Uuid, description: Option<&str>) -> Option<Source> {
     let mut parts = description?.split('/');
     let (group, node, device) = (parts.next()?, parts.next()?, parts.next());
@@ -197,8 +197,8 @@ pub(super) fn source(namespace: Namespace, id: Uuid, description: Option<&str>) 
     (namespace.asset(&Address::Source(&source)) == id).then_some(source)
 }
 
-/// The node or device of whose instances an asset is one, by its description. Of one that has a
-/// slash in its name that cannot be told.
+/// The node or device of whose instances an asset is one, by its description. Unknown for one with
+/// a slash in its name.
 pub(super) fn instance_of(
     namespace: Namespace,
     id: Uuid,

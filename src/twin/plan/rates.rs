@@ -16,8 +16,8 @@ pub struct Rates {
     pub describes: u32,
     /// Of ListAssets.
     pub lists: u32,
-    /// Of ListAssociatedAssets: whether assets that were there before hang where they should
-    /// is looked up in the background, and nothing waits for it.
+    /// Of ListAssociatedAssets: associations of existing assets are verified in the background, and
+    /// nothing waits for it.
     pub verifications: u32,
     /// Of BatchGetAssetPropertyValue for the latest values that births have to know: a part of
     /// the quota, since the account's other readers share it.

@@ -23,12 +23,13 @@ use crate::twin::models::{ModelIx, Models};
 const FIRST_WAIT: Duration = Duration::from_secs(3_600);
 /// The longest of these times.
 const LONGEST_WAIT: Duration = Duration::from_secs(24 * 3_600);
-/// So many single parts refused, and none taken, although others are left: it is not they.
+/// If so many single parts are rejected and none accepted, although others are left, the parts are
+/// not the cause.
 const TOO_MANY: usize = 8;
 /// So many that are all.
 const ALL: usize = 3;
 
-/// A property or hierarchy that SiteWise refuses.
+/// A property or hierarchy that SiteWise rejects.
 #[derive(Debug)]
 pub(super) struct Refused {
     /// SiteWise's words.
@@ -50,10 +51,10 @@ pub(super) struct Search {
     sent: Vec<Uuid>,
     /// So many of the first parts are suspect: together they were refused.
     suspects: usize,
-    /// The model was looked at since a single part was refused: what people put there meanwhile, such as
-    /// a property of the same name, is known.
+    /// The model was described since a single part was rejected: what people put there meanwhile,
+    /// such as a property of the same name, is known.
     looked: bool,
-    /// Some part was taken since the search began.
+    /// Some part was accepted since the search began.
     fruitful: bool,
     /// Single parts that were refused since the search began.
     found: Vec<Uuid>,
@@ -124,7 +125,7 @@ impl Search {
 }
 
 impl Plan {
-    /// Whether SiteWise refuses anything of a model.
+    /// Whether SiteWise rejects anything of a model.
     pub fn has_refused(&self, model: ModelIx) -> bool {
         self.models.get(model.0 as usize).is_some_and(|state| !state.refused.is_empty())
     }

@@ -10,7 +10,7 @@ use crate::twin::models::ModelIx;
 pub enum Standing {
     /// Not there yet.
     Wanted,
-    /// There, or perhaps: being looked at.
+    /// There, or perhaps: being checked.
     Checking,
     /// Usable.
     Live,
@@ -18,7 +18,7 @@ pub enum Standing {
     Refused,
 }
 
-/// Whether an asset hangs under the one above it.
+/// Whether an asset is associated with its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Placing {
     /// It has none above it.
@@ -44,7 +44,7 @@ impl Plan {
         }
     }
 
-    /// Where an asset hangs.
+    /// The place of an asset in the tree.
     pub fn placing(&self, ix: AssetIx) -> Placing {
         match self.assets.get(ix.0 as usize).map(|state| state.link) {
             Some(Link::Root) => Placing::Root,

@@ -12,7 +12,7 @@ use crate::sitewise::api::{Composite, Model, State, Usable};
 use crate::time::Instant;
 use crate::twin::property::Property;
 
-/// Where a model stands.
+/// The state of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum ModelStage {
     /// Not in SiteWise.
@@ -25,7 +25,7 @@ pub(super) enum ModelStage {
     Failed,
     /// FAILED in SiteWise, and more is wanted than what failed: to be written again.
     Mending,
-    /// FAILED in SiteWise for a reason that may have passed: to be written again as it stands.
+    /// FAILED in SiteWise for a reason that may have passed: to be written again unchanged.
     Again,
 }
 
@@ -52,7 +52,7 @@ pub(super) struct ModelState {
     pub complete: usize,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub taken: bool,
-    /// Properties and hierarchies that SiteWise refuses.
+    /// Properties and hierarchies that SiteWise rejects.
     pub refused: FxHashMap<Uuid, Refused>,
     /// Of these, what the version that FAILED has, and none before it.
     pub failed: Vec<Uuid>,
@@ -75,7 +75,7 @@ pub(super) struct Growth {
     pub updated: Option<Instant>,
 }
 
-/// How a model ended FAILED, and when it is written again all the same.
+/// How a model ended FAILED, and when it is written again nevertheless.
 #[derive(Debug, Default)]
 pub(super) struct Ended {
     /// An asset of it is wanted.
@@ -122,7 +122,7 @@ impl ModelState {
         }
     }
 
-    /// Takes what a description tells, against what is wanted.
+    /// Applies a description, compared with what is desired.
     ///
     /// Where the version that is written next has FAILED, an update adds to that one, but what
     /// the model has is what the last usable one had. Gives back the gates that open with it.
@@ -180,7 +180,7 @@ impl ModelState {
         self.properties.contains(&property) || complete.into_iter().any(|has| has.id == property)
     }
 
-    /// Whether a part is left out of writes, since SiteWise refuses it.
+    /// Whether a part is left out of writes, since SiteWise rejects it.
     pub(super) fn leaves_out(&self, part: Uuid) -> bool {
         self.refused.get(&part).is_some_and(|refused| !refused.trying)
     }
@@ -192,7 +192,7 @@ impl ModelState {
     }
 }
 
-/// Where an asset stands.
+/// The state of an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum AssetStage {
     /// Not in SiteWise.
@@ -203,7 +203,7 @@ pub(super) enum AssetStage {
     Active,
 }
 
-/// Whether an asset hangs under its parent.
+/// Whether an asset is associated with its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Link {
     /// It has no parent.
@@ -226,11 +226,11 @@ pub(super) struct AssetState {
     pub open: bool,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub taken: bool,
-    /// It was made a moment ago, so that it hangs nowhere yet.
+    /// It was just created, so it has no parent yet.
     pub fresh: bool,
     /// It was there once, and its values with it.
     pub filled: bool,
-    /// It is to be looked at whether it is still there.
+    /// To be checked whether it still exists.
     pub look: bool,
     pub link: Link,
     pub children: Children,
@@ -239,7 +239,7 @@ pub(super) struct AssetState {
     pub looks: Looks,
 }
 
-/// How often SiteWise said that it does not know what it has.
+/// Consecutive not-found errors of an existing asset.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Looks {
     count: u8,
@@ -249,7 +249,7 @@ pub(super) struct Looks {
 impl Looks {
     /// So many in a row.
     const ROW: u8 = 2;
-    /// After this time a row begins anew.
+    /// After this time the count is reset.
     const REST: Duration = Duration::from_secs(6 * 3_600);
 
     /// Whether it is worth one more look.

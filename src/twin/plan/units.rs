@@ -26,7 +26,7 @@ const READ_REMEDY: &str = "allow the bridge iotsitewise:ListAssetProperties";
 const READ_SUBJECT: &str = "read the units of assets";
 
 /// How often the units of an asset are read in vain, for a reason that does not pass by itself,
-/// before they are taken for its model's.
+/// before its model's are assumed.
 pub(super) const READS: u32 = 5;
 
 /// How far an asset's own unit is.
@@ -36,7 +36,7 @@ pub enum UnitStanding {
     Wanted,
     /// As it should be.
     Done,
-    /// SiteWise refused it; tried again later.
+    /// SiteWise rejected it; tried again later.
     Refused,
 }
 

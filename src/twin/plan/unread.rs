@@ -19,12 +19,12 @@ use crate::time::Instant;
 use crate::twin::assets::Assets;
 use crate::twin::models::{ModelIx, Models};
 
-/// How often a model is described, or its assets are listed, in vain before the rest goes on.
+/// Failed tries to describe a model, or list its assets, before the sync goes on without it.
 const TRIES: u32 = 5;
-/// So many assets are looked at before it is told what was found, unless there are no more.
+/// Assets that are checked before results are emitted, unless there are no more.
 const TOGETHER: usize = 64;
 
-/// Assets that are looked at alone.
+/// Assets that are checked one by one.
 #[derive(Debug, Default)]
 pub(super) struct Checks {
     checks: BTreeMap<u64, Check>,
@@ -60,7 +60,7 @@ impl Plan {
         self.learning.unlisted > 0
     }
 
-    /// Whether an asset of which SiteWise did not tell may be there all the same.
+    /// Whether an asset that was not listed may exist nevertheless.
     pub fn is_unsure(&self, asset: Uuid) -> bool {
         let absent = || {
             let check = self.checks.of.get(&asset).and_then(|at| self.checks.checks.get(at));
@@ -154,8 +154,8 @@ impl Plan {
         }
     }
 
-    /// Whether the rest goes on without what was tried so often. Where nothing can be read at all
-    /// it is SiteWise that is away.
+    /// Whether the sync goes on without what was tried so often. If nothing can be read at all,
+    /// SiteWise is unreachable.
     pub(super) fn is_enough(&self, tries: &Tries) -> bool {
         self.learning.some_read && tries.count >= TRIES
     }

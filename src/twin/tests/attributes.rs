@@ -217,8 +217,8 @@ fn an_attribute_that_cannot_be_read_is_written_as_the_birth_says() {
     }
 }
 
-/// The clock of a machine went back while the bridge was away: what SiteWise has is later than
-/// what its birth says, and nobody can read that.
+/// The clock of a machine went back while the bridge was not running: what SiteWise has is later
+/// than what its birth says, and nobody can read that.
 #[test]
 fn a_clock_that_went_back_hides_nothing_where_sitewise_cannot_be_read() {
     for (says, shown) in [(Some("A-17"), "A-17"), (None, "unknown")] {

@@ -320,7 +320,7 @@ fn a_machine_on_a_model_that_grew_full_tells_that_it_is_alive() {
     assert_eq!(rig.shown("P1", "Online"), Some((Quality::Good, Variant::Boolean(true))));
     assert_eq!(rig.shown("P1", "M0000"), Some((Quality::Good, Variant::Integer(2))));
 
-    // One that was full before anybody had named it has no room: what fits is shown all the same.
+    // One that was full before anybody had named it has no room: what fits is shown nevertheless.
     let mut rig = Rig::with(big, FakeSiteWise::default());
     rig.event(birth(node(), vec![definition()], vec![]));
     rig.seconds(600);

@@ -296,7 +296,7 @@ fn what_has_no_place_among_the_children_goes_to_a_further_level() {
 }
 
 /// The asset had a unit of its own, and its machine came back to its model's while the bridge was
-/// away.
+/// not running.
 #[test]
 fn a_unit_of_its_own_is_taken_back_after_a_restart() {
     let unit_of = |rig: &Rig| {

@@ -48,7 +48,7 @@ fn a_full_parent_read_from_sitewise_is_not_tried_for_ever() {
         rig.sitewise.writes.clear();
         farm(&mut rig, 4);
         rig.seconds(3_600);
-        // A further level has no room there either: its assets are alive below it, at the root.
+        // A overflow level has no room there either: its assets are alive below it, at the root.
         for turbine in ["T1", "T2", "T3"] {
             assert_eq!(rig.sitewise.path(turbine), ["gw, more", turbine]);
             assert_eq!(rig.written(turbine, "Speed").len(), 1);

@@ -91,8 +91,8 @@ fn nan_is_null_with_bad_and_written_once() {
     assert_eq!(rig.written("gw", "Temp"), [(0, Quality::Bad, null)]);
 }
 
-/// The node died, its values were marked, and it came back while the bridge was away: its birth
-/// repeats the old time of change.
+/// The node died, its values were marked, and it came back while the bridge was not running: its
+/// birth repeats the old time of change.
 #[test]
 fn a_mark_of_an_earlier_process_is_written_over() {
     let mut rig = Rig::new();

@@ -1,4 +1,4 @@
-//! What SiteWise refuses of a model is named, and nothing else waits for it.
+//! What SiteWise rejects of a model is named, and nothing else waits for it.
 
 use super::*;
 

@@ -25,7 +25,7 @@ use crate::twin::{Twin, in_window};
 pub(super) type Attributes = BTreeMap<(AssetIx, PropertyIx), Tqv>;
 
 impl Twin {
-    /// Data tells attributes anew. Of those that it does not tell it says nothing.
+    /// Attributes in data. Those that it lacks are unchanged.
     pub(super) fn attributes_told(&mut self, data: &Data, now: Now) {
         let Self { config, writer, sources, .. } = self;
         let Some(values) = sources.get_mut(&data.source) else { return };
@@ -53,7 +53,7 @@ impl Twin {
             let path: Vec<_> = path.iter().map(|name| &**name).collect();
             let model = world.assets.get(asset).model;
             let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
-            // One past the cap was told at the birth, or is told at the next.
+            // One past the cap was reported with the birth, or is with the next.
             if let Ok(place) = world.property(model, wanted) {
                 let target = Target { asset, property: place, form };
                 told.push((target, *time, Said::of(property.value.as_ref(), Said::Null)));
@@ -105,7 +105,7 @@ impl SourceValues {
         self.attributes.get(&(asset, property))
     }
 
-    /// A birth speaks of these attributes of its assets, and of no others.
+    /// The attributes in a birth, all others of its assets being absent.
     pub(super) fn attributes_born(
         &mut self,
         writer: &mut Writer,
@@ -135,7 +135,7 @@ impl SourceValues {
         }
     }
 
-    /// The machine says the value of an attribute, or that there is none.
+    /// Writes an attribute's value, or that there is none, if it differs.
     pub(super) fn settle(
         &mut self,
         writer: &mut Writer,
@@ -166,7 +166,7 @@ impl SourceValues {
         writer.own(target, tqv, Class::Static);
     }
 
-    /// Writes what shows of an attribute that the machine does not speak of, whatever is there.
+    /// Writes the default of an attribute that the machine lacks, in any case.
     pub(super) fn write_default(&mut self, writer: &mut Writer, target: Target, time: Timestamp) {
         let default = writer.default_of(target);
         let value = wanted(&Said::Default, default.as_deref(), target.form);
@@ -208,8 +208,8 @@ impl SourceValues {
     }
 }
 
-/// The value that an attribute is to show: what is said of it, else the default, else null. None
-/// for what has no form in SiteWise.
+/// The value that an attribute should show: its own, else the default, else null. None for what has
+/// no form in SiteWise.
 fn wanted(said: &Said, default: Option<&str>, form: Form) -> Option<Variant> {
     match (said, default) {
         (Said::Value(value), _) => {

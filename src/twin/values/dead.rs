@@ -25,20 +25,20 @@ use crate::twin::world::World;
 use crate::twin::writer::Writer;
 use crate::twin::{Twin, in_window};
 
-/// Until who could not be read is looked at again.
+/// Delay before a failed read is retried.
 const AGAIN: Duration = Duration::from_secs(3_600);
 
-/// Those whose values are to be looked at.
+/// Sources whose values are to be read.
 #[derive(Debug, Default)]
 pub(super) struct TheDead {
-    /// When who is to be looked at, if it is not born by then: who was offline at the start, and
-    /// who could not be read, with its death if that is known.
+    /// When to read a source, if it is not born by then: those offline at the start, and failed
+    /// reads, with the time of death if known.
     later: BTreeMap<(Instant, Source), Option<Timestamp>>,
     /// Who is, and when it died, if that is known.
     waiting: VecDeque<(Source, Option<Timestamp>)>,
 }
 
-/// A value that is read although no birth speaks of it.
+/// A value that is read although no birth has it.
 #[derive(Debug)]
 pub(super) struct Unborn {
     pub stream: Stream,
@@ -93,7 +93,7 @@ impl TheDead {
 }
 
 impl LookUps {
-    /// When somebody is to be looked at.
+    /// When the next source is due.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
         self.dead.later.first_key_value().map(|((due, _), _)| *due)
     }
@@ -108,7 +108,7 @@ impl LookUps {
         self.dead.waiting.push_back((source.clone(), Some(died)));
     }
 
-    /// Marks what SiteWise shows of what went while the bridge was away, or is dead.
+    /// Writes stale marks for what was removed while the bridge was not running, or is offline.
     pub(super) fn mark_unborn(
         &mut self,
         writer: &mut Writer,
@@ -154,7 +154,7 @@ impl LookUps {
         writer.own_of_gone(stream, tqv, Class::Stale);
     }
 
-    /// A point that lay on disk goes only now: it may be later than what was marked.
+    /// A restored point is sent only now: it may be later than the stale mark.
     pub(super) fn mark_anew(&mut self, writer: &mut Writer, last: &Point, now: Now) {
         let Some(Mark { tqv, of }) = self.marked.get(&last.stream) else { return };
         if last.quality == Quality::Good && last.time > *of {
@@ -177,7 +177,8 @@ impl Twin {
         {
             let ((_, source), died) = first.remove_entry();
             let plan = &writer.world.plan;
-            // Who is online by what came from disk is expected, and told dead if it is silent.
+            // A source that is online by a restored point is expected, and written offline if it
+            // stays silent.
             let is_dead = died.is_some() || plan.was_online(&source) == Before::Offline;
             if is_dead && !is_born(sources, &source) {
                 let died = died.or_else(|| plan.told_before(&source));

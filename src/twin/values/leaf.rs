@@ -15,7 +15,7 @@ use crate::twin::mapping::{Converted, Form};
 use crate::twin::models::PropertyIx;
 use crate::twin::writer::Writer;
 
-/// What stands at a slot.
+/// The content of a slot.
 #[derive(Debug)]
 pub(super) enum At {
     /// A leaf.
@@ -42,8 +42,8 @@ impl At {
     }
 }
 
-/// A leaf and the latest value that was written of it. There is one for each metric, so its parts
-/// stand side by side where a [`Target`] and a [`Tqv`] would leave gaps.
+/// A leaf and the latest value that was written of it. There is one for each metric, so its fields
+/// are flat, since a [`Target`] and a [`Tqv`] would leave padding.
 #[derive(Debug)]
 pub(super) struct Leaf {
     pub asset: AssetIx,
@@ -51,8 +51,8 @@ pub(super) struct Leaf {
     pub form: Form,
     pub quality: Quality,
     pub time: Timestamp,
-    /// By how many milliseconds it stands behind the time that its sender said last: it was put
-    /// behind another value, or marked.
+    /// Milliseconds after the sender's own timestamp: it was moved after another value, or marked
+    /// stale.
     pub behind: u32,
     /// History came later than the current value, so that SiteWise shows that.
     pub hidden: bool,
@@ -88,19 +88,19 @@ impl Leaf {
         self.value.is_none() && self.time == Timestamp::default()
     }
 
-    /// Whether a mark has to tell that it is no longer fresh: what was BAD does not become better.
+    /// Whether it needs a stale mark: what was BAD stays BAD.
     pub(super) fn looks_fresh(&self) -> bool {
         self.value.is_some() && (self.quality == Quality::Good || self.hidden)
     }
 
-    /// Takes what SiteWise has as the latest by a word of the bridge's own: what its sender said
-    /// last does not become later by it.
+    /// Records a value of the bridge's own as the latest: the sender's last timestamp does not
+    /// change.
     pub(super) fn write(&mut self, last: Tqv) {
         let said = if self.is_new() { last.time } else { self.said() };
         self.write_said(last, said);
     }
 
-    /// As [`write`](Self::write), for what the sender said at a time of its own.
+    /// As [`write`](Self::write), for a value with the sender's timestamp.
     pub(super) fn write_said(&mut self, last: Tqv, said: Timestamp) {
         let Tqv { time, quality, value } = last;
         (self.quality, self.value) = (quality, Some(value));
@@ -127,7 +127,7 @@ impl Leaf {
     }
 
     /// Writes a value of the past, which never becomes the current one. If nothing later was
-    /// written, SiteWise shows it all the same, and the next birth has to know that.
+    /// written, SiteWise shows it nevertheless, and the next birth has to know that.
     pub(super) fn remember(&mut self, writer: &mut Writer, tqv: Tqv, now: Now) {
         let (time, shown) = (tqv.time, self.time <= tqv.time);
         let differs = (Some(&tqv.value), tqv.quality) != (self.value.as_ref(), self.quality);
@@ -137,8 +137,8 @@ impl Leaf {
         }
     }
 
-    /// Writes what a birth said once more, at the birth's time, where SiteWise shows something
-    /// that was said before it.
+    /// Writes a birth's value once more, with the birth's timestamp, where SiteWise shows an older
+    /// one.
     pub(super) fn show(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
         let Some(last) = self.last().filter(|_| self.hidden) else { return };
         let last = Tqv { time: later(birth, last.time, now), ..last };

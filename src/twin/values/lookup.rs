@@ -48,7 +48,7 @@ pub(in crate::twin) struct LookUps {
     calls: usize,
     /// Instances that no birth has, with the time of the birth that lacked them: read after that.
     lacked: VecDeque<(Uuid, Timestamp)>,
-    /// What the dead said before the start: read last.
+    /// Values of sources that were offline at the start: read last.
     pub(super) dead: TheDead,
     unborn: FxHashMap<u64, Vec<Unborn>>,
     /// How these values were marked, until a birth has them again: what is read then may be from
@@ -89,13 +89,13 @@ enum What {
     Gone,
 }
 
-/// The measurements that a source speaks of.
+/// The measurements in a source's birth.
 type Born = FxHashSet<(AssetIx, PropertyIx)>;
 
 impl LookUps {
     /// Has read what SiteWise shows of those assets that it had at the start: of `leaves` that are
     /// born for the first time since then, and once of their attributes and of the measurements
-    /// that the source does not speak of.
+    /// that the source's birth lacks.
     pub(super) fn ask(
         &mut self,
         world: &mut World,
@@ -186,7 +186,7 @@ pub(super) fn measurements(world: &World, asset: Uuid) -> impl Iterator<Item = S
     members.map(move |has| Stream { asset, property: has.id })
 }
 
-/// The attributes of an asset, or the measurements that nobody speaks of.
+/// The attributes of an asset, or the measurements that no birth has.
 fn besides(
     world: &World,
     asset: AssetIx,
@@ -208,8 +208,7 @@ fn besides(
                 && !born.contains(&(asset, *property))
         }
     });
-    // A point in time has been told in seconds since 0.1.0. What it had in milliseconds is
-    // written no more.
+    // Since 0.1.0 points in time are in seconds. Properties in milliseconds are no longer written.
     let in_seconds = move |has: &&Property| {
         let path: Vec<_> = has.path().collect();
         let (role, form) = (has.role, Form::Seconds);
@@ -283,7 +282,7 @@ impl Twin {
 }
 
 impl SourceValues {
-    /// The measurements that it speaks of.
+    /// The measurements in its birth.
     fn speaks_of(&self) -> Born {
         let leaves = self.slots.iter().filter_map(At::leaf);
         leaves.map(|leaf| (leaf.asset, leaf.property)).collect()
@@ -317,7 +316,7 @@ impl SourceValues {
                 (What::Attribute, Some(Some(found))) => {
                     values.correct(writer, target, &found, usual, now);
                 }
-                // A metric that went while the bridge was away.
+                // A metric that was removed while the bridge was not running.
                 (What::Gone, Some(Some(found))) if found.quality == Quality::Good => {
                     values.mark_gone(writer, target, found, usual, now);
                 }
@@ -330,7 +329,7 @@ impl SourceValues {
         if leaves.is_empty() {
             return;
         }
-        // One that was born and is gone by now is told as the last that was said of it all the same.
+        // One that was born and is gone by now still gets its last value.
         let slots = values.slots.iter_mut().filter_map(At::leaf_mut);
         for leaf in slots.chain(values.gone.values_mut()) {
             let Some(shown) = leaves.remove(&leaf.target()) else { continue };

@@ -7,7 +7,7 @@ use crate::time::Timestamp;
 use crate::twin::counts::Dropped;
 use crate::twin::writer::Writer;
 
-/// What a message lost at caps, by cap, and what its values' times tell.
+/// What a message lost at caps, by cap, and what its values' timestamps show.
 #[derive(Debug)]
 pub(super) struct Lost {
     values: Vec<(Dropped, u64)>,

@@ -12,7 +12,7 @@ use crate::twin::{Twin, in_window};
 
 impl Twin {
     /// Writes once more what an asset shows, as far as it is known: no birth may come for weeks,
-    /// and data tells what changes alone.
+    /// and data has only changes.
     pub(in crate::twin) fn refill(&mut self, asset: AssetIx, now: Now) {
         let Self { writer, sources, .. } = self;
         let Some(values) = writer.world.source_of(asset).and_then(|of| sources.get_mut(of)) else {

@@ -1,8 +1,8 @@
 //! Values that were only on disk and are sent only now: mostly from an earlier process.
 //!
 //! One of them may be later than what a birth has repeated since, and is then what SiteWise shows:
-//! the mark of a death, another value, an attribute's own, that somebody was offline. SiteWise
-//! could not tell of it when it was looked up. So what it hides is written once more, behind it.
+//! the mark of a death, another value, an attribute's own, that somebody was offline. SiteWise did
+//! not show it yet when it was read. So the value that it hides is written once more, after it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -193,7 +193,7 @@ impl SourceValues {
         self.slots.iter_mut().filter_map(At::leaf_mut).chain(self.gone.values_mut())
     }
 
-    /// SiteWise will have this of what the bridge itself tells of the asset.
+    /// Applies a restored presence value.
     fn presence_overlaid(
         &mut self,
         writer: &mut Writer,

@@ -9,7 +9,7 @@ use crate::time::{Now, Timestamp};
 /// The smallest step of time: a later value needs a later time.
 pub(super) const TICK: Duration = Duration::from_millis(1);
 
-/// A clock that is so little behind what was written stands still.
+/// A clock that is so little behind the last value counts as standing still.
 pub(super) const STILL: Duration = Duration::from_secs(1);
 /// A clock that is less behind than this counts as right: messages may have been on their way.
 const UNDERWAY: Duration = Duration::from_secs(10);

@@ -7,13 +7,14 @@ use crate::twin::identity::Address;
 use crate::twin::models::{DEVICE_MODEL, ModelIx, NODE_MODEL};
 use crate::twin::names;
 
-/// Machines that are told by name where many share a model.
+/// Machines that are named where many share a model.
 const NAMED: usize = 5;
 /// The subject under which people find them.
 const SUBJECT: &str = "machines with tags on a model that unrelated machines share";
 
 impl World {
-    /// Notes whether a node or device has tags on a shared model, and tells who all has.
+    /// Notes whether a node or device has tags on a shared model, and updates the problem that
+    /// lists all.
     pub(in crate::twin) fn shares(&mut self, source: &Source, shares: bool) {
         let changed = match shares {
             true => self.sharing.insert(source.clone()),
@@ -56,8 +57,8 @@ impl World {
     /// The asset for the tags of a node or device whose own asset's model is shared; none where they
     /// go to its own.
     ///
-    /// One with template instances alone has its asset at once, for they hang below it, on the
-    /// shared model. There each would show the tags of all others, up to the cap of properties. So
+    /// One with template instances only has its asset at once, on the shared model, since they are
+    /// below it. There each would show the tags of all others, up to the cap of properties. So
     /// where its tags come later they get an asset below it, of the model of their kind. What was
     /// on the shared model before stays there, and so does what finds no room for an asset.
     pub(in crate::twin) fn asset_of_tags(

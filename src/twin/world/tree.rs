@@ -20,20 +20,20 @@ impl World {
 
     fn try_place(&mut self, above: ModelIx, below: ModelIx) -> Result<(), TreeFull> {
         if self.models.hierarchy(above, below)? {
-            // The one below is looked at as well, for the other waits until it is usable.
+            // The model below is updated as well, since the other waits until it is usable.
             self.changed.extend([above, below]);
         }
         Ok(())
     }
 
-    /// The asset under which one of `model` has a place: `parent`, or else a further level below
+    /// The asset under which one of `model` has a place: `parent`, or else a overflow level below
     /// it; where that would close a ring of models, the next one above that is none of it, up to
     /// the node or device. `parent` where there is none at all.
     pub(super) fn place_below(&mut self, parent: AssetIx, model: ModelIx) -> AssetIx {
         let mut at = parent;
         loop {
             let above = self.assets.get(at);
-            // The last child is kept for a further level.
+            // The last child is kept for a overflow level.
             if (above.children as usize) + 1 < limits::CHILDREN_PER_ASSET {
                 match self.try_place(above.model, model) {
                     Ok(()) => return at,
@@ -56,7 +56,7 @@ impl World {
         parent
     }
 
-    /// The asset that a further level was made for; any other is its own.
+    /// The asset that a overflow level was made for; any other is its own.
     fn without_level(&self, ix: AssetIx) -> AssetIx {
         match self.assets.get(ix).kind {
             Kind::Level(base, _) => base,
@@ -64,7 +64,7 @@ impl World {
         }
     }
 
-    /// What is above an instance's asset, its further levels left out; none for any other.
+    /// What is above an instance's asset, its overflow levels left out; none for any other.
     fn above_instance(&self, ix: AssetIx) -> Option<AssetIx> {
         let asset = self.assets.get(self.without_level(ix));
         match asset.kind {
@@ -73,8 +73,8 @@ impl World {
         }
     }
 
-    /// Tells it in words where an asset does not hang below `above`, which it is in, but beside
-    /// it: in SiteWise no model is below itself.
+    /// Describes where an asset is placed beside `above`, which contains it: SiteWise does not
+    /// allow a model below itself.
     pub(in crate::twin) fn beside(&self, ix: AssetIx, above: AssetIx) -> Option<String> {
         let asset = self.assets.get(ix);
         let parent = self.without_level(asset.parent?);
@@ -89,7 +89,7 @@ impl World {
         })
     }
 
-    /// The further level below an asset, made if there is none; none where SiteWise has no place
+    /// The overflow level below an asset, made if there is none; none where SiteWise has no place
     /// for it.
     fn level_below(&mut self, at: AssetIx) -> Option<AssetIx> {
         let above = self.assets.get(at);
@@ -124,13 +124,13 @@ impl World {
         Some(ix)
     }
 
-    /// SiteWise has no place for an asset where it was to hang: it goes on to the next level, or
+    /// SiteWise has no place for an asset under its parent: it goes to the next overflow level, or
     /// stays at the root.
     pub(in crate::twin) fn replace(&mut self, ix: AssetIx, why: &str, now: Instant) {
         let asset = self.assets.get(ix);
         let (parent, model) = (asset.parent, asset.model);
         if parent.is_some_and(|parent| self.models.reaches(model, self.assets.get(parent).model)) {
-            // No further level helps.
+            // No overflow level helps.
             let why = "its model would be below itself, which SiteWise does not allow. It is at \
                        the root, with all its values; give it, or what contains it, another model \
                        with TWIN_KINDS or by the template's name";

@@ -8,7 +8,7 @@ use crate::twin::mapping::Form;
 use crate::twin::models::PropertyIx;
 use crate::twin::names;
 
-/// Properties of one birth that are told; those beyond are with the next.
+/// Properties of one birth that are reported; further ones are with the next.
 const TOLD: usize = 100;
 
 /// Properties that show their model's unit while their machine says none.
@@ -74,7 +74,7 @@ impl World {
     }
 
     /// A machine says no unit of a property. Where its model has one, SiteWise cannot show none:
-    /// without a unit of its own an asset has its model's. So people are told, once.
+    /// without a unit of its own an asset has its model's. So it is reported, once.
     pub(in crate::twin) fn no_unit(&mut self, asset: AssetIx, property: PropertyIx) {
         let place = (asset, property);
         let of = self.assets.get(asset);
@@ -82,7 +82,7 @@ impl World {
         let Some(has) = model.properties.get(property.0 as usize) else { return };
         let Some(unit) = &has.unit else { return };
         if has.form == Form::Seconds
-            // What it said last is its own.
+            // Its last unit is its own.
             || self.units.contains_key(&place)
             || self.unsaid.fresh.len() >= TOLD
             || !self.unsaid.known.insert(place)

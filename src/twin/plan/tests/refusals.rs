@@ -1,4 +1,4 @@
-//! How the part that SiteWise refuses is found, and when it is not looked for.
+//! How the part that SiteWise rejects is found, and when it is not looked for.
 
 use std::collections::BTreeSet;
 
