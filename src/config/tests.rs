@@ -107,9 +107,9 @@ fn all_faults_are_named_at_once() {
         .set("RUST_LOG", "sparkwise=loud")
         .faults();
     for name in [
-        "MQTT_URL is missing",
-        "AWS_REGION is missing",
-        "MQTT_PASSWORD needs MQTT_USERNAME",
+        "MQTT_URL is not set",
+        "AWS_REGION is not set",
+        "MQTT_PASSWORD requires MQTT_USERNAME",
         "MQTT_KEEP_ALIVE (`1500ms`) must be whole seconds",
         "SPARKPLUG_HOST_ID (`a/b`)",
         "SPARKPLUG_REBIRTH (`on`) must be auto, off, or some of: gap, before-birth",
@@ -191,7 +191,7 @@ fn certificates_need_their_keys_and_a_secure_server() {
 #[test]
 fn the_region_may_come_from_a_profile() {
     let no_region = Given::complete().without("AWS_REGION");
-    assert!(no_region.faults().contains("AWS_REGION is missing"));
+    assert!(no_region.faults().contains("AWS_REGION is not set"));
     let with_home = no_region.set("HOME", "/home/ada").file("/home/ada/.aws/config", "[default]");
     assert!(with_home.load().warnings[0].contains("AWS_REGION"));
     assert!(

@@ -263,7 +263,7 @@ async fn what_lies_past_a_cap_is_foretold_by_machine_and_cap() {
     let report = planned_with(&most, &lines, FakeSiteWise::default()).await;
     let [(machine, why)] = report.conflicts.as_slice() else { panic!("{report}") };
     assert_eq!(machine, "Nordsee/gw/P3");
-    assert!(why.contains("past TWIN_MAX_ASSETS") && why.contains("raise it"), "{why}");
+    assert!(why.contains("exceeds TWIN_MAX_ASSETS") && why.contains("raise it"), "{why}");
 }
 
 #[tokio::test]
