@@ -2,6 +2,7 @@
 
 pub mod dead_letters;
 pub mod outbox;
+pub mod status;
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -11,6 +12,7 @@ use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 
 use crate::config;
+use crate::doctor;
 use crate::preview::{self, From};
 
 /// The subcommand.
@@ -20,9 +22,13 @@ pub enum Command {
     Run,
     /// Check that the bridge with the same configuration is alive.
     Healthcheck,
+    /// Print the status of the bridge with the same configuration.
+    Status(status::Command),
     /// Dry run: print what the bridge would change in SiteWise.
     Plan(preview::Options),
-    /// List, show, retry or drop dead letters.
+    /// Check MQTT, AWS, disk and clock without changing anything.
+    Doctor(doctor::Options),
+    /// List, count, show, retry or drop dead letters.
     DeadLetters(dead_letters::Command),
     /// Check or repair the outbox on disk.
     Outbox(outbox::Command),
@@ -39,16 +45,20 @@ pub enum Page {
     All,
     /// `sparkwise plan`.
     Plan,
+    /// `sparkwise doctor`.
+    Doctor,
 }
 
 /// How long `sparkwise plan` listens.
 const LISTEN: Duration = Duration::from_secs(30);
 
 /// Subcommands with their meaning in a line, for `--help`.
-const COMMANDS: [(&str, &str); 5] = [
+const COMMANDS: [(&str, &str); 7] = [
     ("(none)", "run the bridge until SIGTERM or SIGINT"),
+    ("doctor", "check MQTT, AWS, disk and clock without changing anything (see doctor --help)"),
     ("plan", "dry run: print what the bridge would change in SiteWise (see plan --help)"),
-    ("dead-letters", "list, show, retry or drop values that SiteWise rejected"),
+    ("status", "print the status and the problems of the bridge at CONSOLE_ADDR"),
+    ("dead-letters", "count, list, show, retry or drop values that SiteWise rejected"),
     ("outbox", "check the outbox on disk for damage, or repair it"),
     ("healthcheck", "exit 0 if the bridge at CONSOLE_ADDR is alive, else 1"),
 ];
@@ -74,6 +84,25 @@ Exit codes: 0 if nothing would change, 2 if something would, 1 after a failure, 
 arguments or an invalid configuration.
 ";
 
+/// What `sparkwise doctor --help` prints.
+const DOCTOR: &str = "\
+sparkwise doctor: checks whether the bridge could run with this configuration
+
+Usage: sparkwise doctor [--take-over] [--json]
+
+It uses the same variables as the bridge and changes nothing: it connects to each MQTT server,
+subscribes as the bridge does and publishes an empty message to sparkwise/doctor/CLIENT; checks the
+AWS credentials, and each permission with a call on a resource that does not exist; writes, flushes
+and deletes a small file in OUTBOX_DIR; and compares the clocks. Each line is ok, wrong with a
+remedy, or not checked with the reason.
+
+  --take-over  use the bridge's own MQTT client identifier; disconnects a running bridge
+  --json       print JSON, on one line
+
+Exit codes: 0 if nothing is wrong, 1 if something is, 64 for invalid arguments or an invalid
+configuration.
+";
+
 /// Reads the arguments, the program's own name left out.
 ///
 /// # Errors
@@ -90,6 +119,8 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
             Some(argument) => Err(argument.unexpected()),
         },
         Some(Value(word)) if word == "plan" => plan(&mut parser),
+        Some(Value(word)) if word == "doctor" => doctor_options(&mut parser),
+        Some(Value(word)) if word == "status" => Ok(Command::Status(status::parse(&mut parser)?)),
         Some(Value(word)) if word == "dead-letters" => {
             Ok(Command::DeadLetters(dead_letters::parse(&mut parser)?))
         }
@@ -97,6 +128,19 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
         Some(Value(word)) => Err(format!("unknown command {word:?}").into()),
         Some(argument) => Err(argument.unexpected()),
     }
+}
+
+fn doctor_options(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut options = doctor::Options { take_over: false, json: false };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("take-over") => options.take_over = true,
+            Long("json") => options.json = true,
+            Long("help") | Short('h') => return Ok(Command::Help(Page::Doctor)),
+            argument => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Command::Doctor(options))
 }
 
 fn plan(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
@@ -128,6 +172,7 @@ pub fn page(page: Page) -> String {
     match page {
         Page::All => help(),
         Page::Plan => PLAN.to_owned(),
+        Page::Doctor => DOCTOR.to_owned(),
     }
 }
 
@@ -171,6 +216,12 @@ mod tests {
             plan(From::Captures(vec!["a".into(), "b".into()]), false)
         );
         assert!(of(&["plan", "a", "--rebirth"]).is_err());
+        let options = doctor::Options { take_over: true, json: false };
+        assert_eq!(of(&["doctor", "--take-over"]), Ok(Command::Doctor(options)));
+        assert_eq!(of(&["doctor", "-h"]), Ok(Command::Help(Page::Doctor)));
+        assert!(of(&["doctor", "now"]).is_err() && of(&["status", "now"]).is_err());
+        let json = status::Command::Show { json: true };
+        assert_eq!(of(&["status", "--json"]), Ok(Command::Status(json)));
         assert_eq!(of(&["--linger"]), Err("invalid option '--linger'".into()));
     }
 }

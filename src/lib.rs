@@ -10,6 +10,7 @@ pub mod config;
 pub mod telemetry;
 
 pub mod app;
+pub mod doctor;
 pub mod preview;
 
 mod clock;

@@ -2,10 +2,11 @@
 
 use std::process::ExitCode;
 
+use sparkwise::cli::status::Health;
 use sparkwise::cli::{self, Command};
 use sparkwise::config::{self, Config, Environment, Source};
 use sparkwise::console::probe;
-use sparkwise::{app, preview, telemetry};
+use sparkwise::{app, doctor, preview, telemetry};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -15,14 +16,18 @@ const WRONG_ENVIRONMENT: u8 = 64;
 const SOMETHING_CHANGES: u8 = 2;
 /// What `sparkwise outbox check` ends with where something is damaged.
 const DAMAGED: u8 = 2;
+/// What `sparkwise status` ends with where the bridge works and something is wrong.
+const DEGRADED: u8 = 2;
 
 fn main() -> ExitCode {
     match cli::parse(std::env::args_os().skip(1)) {
         Ok(Command::Run) => start(),
         Ok(Command::Plan(options)) => plan(&options),
+        Ok(Command::Doctor(options)) => doctor(options),
         Ok(Command::DeadLetters(command)) => dead_letters(&command),
         Ok(Command::Outbox(command)) => outbox(command),
         Ok(Command::Healthcheck) => healthcheck(),
+        Ok(Command::Status(command)) => status(command),
         Ok(Command::Help(page)) => {
             print(&cli::page(page));
             ExitCode::SUCCESS
@@ -81,6 +86,31 @@ fn healthcheck() -> ExitCode {
     }
 }
 
+/// How the bridge is that runs beside with the same environment.
+fn status(command: cli::status::Command) -> ExitCode {
+    let console = match config::Console::load(&Environment) {
+        Ok(console) => console,
+        Err(faults) => {
+            complain(&faults.to_string());
+            return ExitCode::from(WRONG_ENVIRONMENT);
+        }
+    };
+    match cli::status::run(command, &console) {
+        Ok(outcome) => {
+            print(&outcome.text);
+            match outcome.health {
+                Health::Ready => ExitCode::SUCCESS,
+                Health::Degraded => ExitCode::from(DEGRADED),
+                Health::NotReady => ExitCode::FAILURE,
+            }
+        }
+        Err(reason) => {
+            complain(&format!("sparkwise status: {reason}"));
+            ExitCode::FAILURE
+        }
+    }
+}
+
 fn start() -> ExitCode {
     let (config, runtime) = match begin(&Environment) {
         Ok(begun) => begun,
@@ -94,6 +124,36 @@ fn start() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+/// Whether what the environment names can be used.
+fn doctor(options: doctor::Options) -> ExitCode {
+    let config = match Config::load(&Environment) {
+        Ok(config) => config,
+        Err(faults) => {
+            complain(&faults.to_string());
+            return ExitCode::from(WRONG_ENVIRONMENT);
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            complain(&format!("sparkwise: no runtime: {error}"));
+            return ExitCode::FAILURE;
+        }
+    };
+    // Checks take a while: each is printed as soon as it is known.
+    let tell = |check: &doctor::Check| {
+        if !options.json {
+            print(&format!("{check}\n"));
+        }
+    };
+    let report = runtime.block_on(async { Box::pin(doctor::run(&config, options, tell)).await });
+    match options.json {
+        true => print(&(report.json() + "\n")),
+        false => print(&report.summary()),
+    }
+    if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
 fn plan(options: &preview::Options) -> ExitCode {

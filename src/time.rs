@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::ops::{Add, Sub};
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// A point on the process's own monotonic clock, counted from its start; to the nanosecond, for
 /// five centuries.
@@ -50,6 +50,9 @@ const fn nanos(duration: Duration) -> u64 {
     if nanos > u64::MAX as u128 { u64::MAX } else { nanos as u64 }
 }
 
+/// The last millisecond of the year 9999.
+const LAST_OF_9999: i64 = 253_402_300_799_999;
+
 /// Milliseconds since the Unix epoch, UTC: the unit of every Sparkplug timestamp.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -58,6 +61,13 @@ impl Timestamp {
     /// From milliseconds since the epoch.
     pub const fn from_millis(millis: i64) -> Self {
         Self(millis)
+    }
+
+    /// From a time in UTC as RFC 3339 writes it; none if it is not one, or before 1970.
+    pub fn parse(text: &str) -> Option<Self> {
+        let moment = humantime::parse_rfc3339(text.trim()).ok()?;
+        let since = moment.duration_since(UNIX_EPOCH).ok()?;
+        i64::try_from(since.as_millis()).ok().map(Self)
     }
 
     /// Milliseconds since the epoch.
@@ -88,7 +98,15 @@ impl Timestamp {
 
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}ms", self.0)
+        // RFC 3339 has four digits for the year.
+        let moment = match u64::try_from(self.0) {
+            Ok(millis) if self.0 <= LAST_OF_9999 => UNIX_EPOCH + Duration::from_millis(millis),
+            _ => return write!(f, "{} ms after 1970", self.0),
+        };
+        match self.0 % 1_000 {
+            0 => write!(f, "{}", humantime::format_rfc3339_seconds(moment)),
+            _ => write!(f, "{}", humantime::format_rfc3339_millis(moment)),
+        }
     }
 }
 
@@ -115,5 +133,25 @@ impl Now {
     /// Both clocks, `duration` later.
     pub fn plus(self, duration: Duration) -> Self {
         Self { instant: self.instant + duration, wall: self.wall.plus(duration) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_written_as_people_write_them() {
+        let text = |millis| Timestamp::from_millis(millis).to_string();
+        assert_eq!(text(1_764_370_801_000), "2025-11-28T23:00:01Z");
+        assert_eq!(text(1_764_370_801_020), "2025-11-28T23:00:01.020Z");
+        assert_eq!(text(LAST_OF_9999), "9999-12-31T23:59:59.999Z");
+        for far in [LAST_OF_9999 + 1, -1, i64::MIN, i64::MAX] {
+            assert_eq!(text(far), format!("{far} ms after 1970"));
+        }
+        for millis in [0, 1_764_370_801_020] {
+            assert_eq!(Timestamp::parse(&text(millis)), Some(Timestamp::from_millis(millis)));
+        }
+        assert_eq!(Timestamp::parse("yesterday"), None);
     }
 }

@@ -1,9 +1,12 @@
 //! `sparkwise dead-letters`: list, show, retry or drop what SiteWise rejected for good.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
 
 use lexopt::Arg::{Long, Short, Value};
+use lexopt::ValueExt;
+use serde::Serialize;
 
 use crate::outbox::dead_letters::requests::{self, Request, Wish};
 use crate::outbox::dead_letters::{Written, files};
@@ -14,17 +17,23 @@ pub const HELP: &str = "\
 sparkwise dead-letters: values that SiteWise rejected for good
 
 Usage:
-  sparkwise dead-letters list [--json]
+  sparkwise dead-letters count [FILTER...] [--json]
+  sparkwise dead-letters list [FILTER...] [--json]
   sparkwise dead-letters show ID [--json]
-  sparkwise dead-letters retry ID... | --all
-  sparkwise dead-letters drop ID... | --all
+  sparkwise dead-letters retry ID... | FILTER... | --all
+  sparkwise dead-letters drop ID... | FILTER... | --all
 
 They are in OUTBOX_DIR, which has to be set as for the bridge; without it they are only in the
-memory of the running bridge. list and show work whether the bridge runs or not. retry sends the
-values again and drop deletes them: the running bridge does so within two seconds, and where none
-runs, the next one does so when it starts.
+memory of the running bridge. count, list and show work whether the bridge runs or not; count groups
+by asset and reason. retry sends the values again and drop deletes them: the running bridge does so
+within two seconds, and where none runs, the next one does so when it starts.
 
-  --json    print JSON: an array of dead letters, or one
+  FILTER    any of these; all of them must match:
+    --asset TEXT    substring of the asset's or property's name or id, case-insensitive
+    --reason TEXT   out_of_range, invalid or denied, or a substring of the reason
+    --since TIME    rejected last at this time or later, such as 2026-01-31T08:00:00Z
+    --until TIME    rejected last before this time
+  --json    print JSON: an array of dead letters or of counts, or one dead letter
   --all     every dead letter there is now
 ";
 
@@ -33,8 +42,17 @@ runs, the next one does so when it starts.
 pub enum Command {
     /// How it is used.
     Help,
-    /// All letters.
+    /// How many dead letters there are, by asset and reason.
+    Count {
+        /// Which.
+        filter: Filter,
+        /// Print JSON.
+        json: bool,
+    },
+    /// All dead letters that match.
     List {
+        /// Which.
+        filter: Filter,
         /// Print JSON.
         json: bool,
     },
@@ -45,8 +63,43 @@ pub enum Command {
         /// Print JSON.
         json: bool,
     },
-    /// A request to the bridge; no ids means all letters.
-    Ask(Wish, Vec<u64>),
+    /// A request to the bridge.
+    Ask(Wish, Which),
+}
+
+/// The dead letters of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Which {
+    /// These.
+    Ids(Vec<u64>),
+    /// All that match.
+    Passing(Filter),
+}
+
+/// Selects dead letters: all that is set must match.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filter {
+    asset: Option<String>,
+    reason: Option<String>,
+    since: Option<Timestamp>,
+    until: Option<Timestamp>,
+}
+
+impl Filter {
+    fn passes(&self, letter: &Written) -> bool {
+        let has = |text: &str, part: &str| text.to_lowercase().contains(part);
+        let last = Timestamp::from_millis(letter.last_attempt);
+        let named = |part: &String| {
+            let names = [letter.asset_name.as_deref(), letter.property_name.as_deref()];
+            let ids = [Some(letter.asset.as_str()), Some(letter.property.as_str())];
+            names.into_iter().chain(ids).flatten().any(|name| has(name, part))
+        };
+        let meant = |part: &String| letter.refusal == *part || has(&letter.reason, part);
+        self.asset.as_ref().is_none_or(named)
+            && self.reason.as_ref().is_none_or(meant)
+            && self.since.is_none_or(|since| last >= since)
+            && self.until.is_none_or(|until| last < until)
+    }
 }
 
 /// Reads the arguments after `dead-letters`.
@@ -56,11 +109,16 @@ pub enum Command {
 /// An argument that there is not, or a value that is wrong or missing.
 pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut word, mut ids, mut json, mut all) = (None, Vec::new(), false, false);
+    let mut filter = Filter::default();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(Command::Help),
             Long("json") => json = true,
             Long("all") => all = true,
+            Long("asset") => filter.asset = Some(parser.value()?.string()?.to_lowercase()),
+            Long("reason") => filter.reason = Some(parser.value()?.string()?.to_lowercase()),
+            Long("since") => filter.since = Some(parser.value()?.parse_with(moment)?),
+            Long("until") => filter.until = Some(parser.value()?.parse_with(moment)?),
             Value(text) if word.is_none() => word = Some(text.to_string_lossy().into_owned()),
             Value(text) => {
                 let text = text.to_string_lossy();
@@ -71,20 +129,29 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             argument => return Err(argument.unexpected()),
         }
     }
-    let wish = |wish| match (ids.is_empty(), all) {
-        (true, false) => Err("which dead letters? Give their ids, or --all".into()),
-        (false, true) => Err("ids and --all exclude each other".into()),
-        _ => Ok(Command::Ask(wish, ids.clone())),
+    let filters = filter != Filter::default();
+    let which = match (ids.is_empty(), filters, all) {
+        (true, false, false) => Err("which dead letters? Give their ids, a filter, or --all"),
+        (false, false, false) => Ok(Which::Ids(ids.clone())),
+        (true, _, _) if !(filters && all) => Ok(Which::Passing(filter.clone())),
+        _ => Err("ids, a filter and --all exclude each other"),
     };
+    let ask = |wish| Ok(Command::Ask(wish, which?));
     match (word.as_deref(), ids.as_slice()) {
-        (Some("list"), []) => Ok(Command::List { json }),
-        (Some("show"), [id]) => Ok(Command::Show { id: *id, json }),
+        (Some("count"), []) => Ok(Command::Count { filter, json }),
+        (Some("list"), []) => Ok(Command::List { filter, json }),
+        (Some("show"), [id]) if !filters => Ok(Command::Show { id: *id, json }),
         (Some("show"), _) => Err("show takes exactly one id".into()),
-        (Some("retry"), _) => wish(Wish::Retry),
-        (Some("drop"), _) => wish(Wish::Drop),
+        (Some("retry"), _) => ask(Wish::Retry),
+        (Some("drop"), _) => ask(Wish::Drop),
         (Some(word), _) => Err(format!("unknown command \"dead-letters {word}\"").into()),
         (None, _) => Ok(Command::Help),
     }
+}
+
+fn moment(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "is not a time: write it as in 2026-01-31T08:00:00Z".to_owned())
 }
 
 /// Does what is asked, with the value of `OUTBOX_DIR`; gives back what to print.
@@ -108,18 +175,37 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
     let missing = |id: &u64| format!("no dead letter has the id {id}");
     match command {
         Command::Help => Ok(HELP.to_owned()),
-        Command::List { json: true } => json(&letters.values().collect::<Vec<_>>()),
-        Command::List { json: false } => Ok(letters.values().map(line).collect()),
+        Command::Count { filter, json: as_json } => {
+            let counts = counts(letters.values().filter(|letter| filter.passes(letter)));
+            if *as_json { json(&counts) } else { Ok(counts.iter().map(Count::line).collect()) }
+        }
+        Command::List { filter, json: as_json } => {
+            let letters = letters.values().filter(|letter| filter.passes(letter));
+            if *as_json {
+                json(&letters.collect::<Vec<_>>())
+            } else {
+                Ok(letters.map(line).collect())
+            }
+        }
         Command::Show { id, json: as_json } => {
             let letter = letters.get(id).ok_or_else(|| missing(id))?;
             if *as_json { json(letter) } else { Ok(page(letter)) }
         }
-        Command::Ask(wish, ids) => {
+        Command::Ask(wish, which) => {
+            let ids = match which {
+                Which::Ids(ids) => ids.clone(),
+                Which::Passing(filter) => {
+                    let passing = letters.iter().filter(|(_, letter)| filter.passes(letter));
+                    passing.map(|(id, _)| *id).collect()
+                }
+            };
             if let Some(id) = ids.iter().find(|id| !letters.contains_key(id)) {
                 return Err(missing(id));
             }
-            let ids = if ids.is_empty() { letters.into_keys().collect() } else { ids.clone() };
             let count = ids.len();
+            if count == 0 {
+                return Ok("no dead letter matches\n".to_owned());
+            }
             let request = Request { wish: *wish, ids };
             requests::ask(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
@@ -133,6 +219,56 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             ))
         }
     }
+}
+
+/// Dead letters of one asset with one reason.
+#[derive(Debug, Serialize)]
+struct Count<'a> {
+    letters: u64,
+    asset: &'a str,
+    refusal: &'a str,
+    reason: &'a str,
+    /// When one of them was rejected first and last, in milliseconds since the epoch.
+    first_attempt: i64,
+    last_attempt: i64,
+}
+
+impl Count<'_> {
+    fn line(&self) -> String {
+        let time = Timestamp::from_millis;
+        format!(
+            "{:>7}  {}  {}  {}  from {} to {}\n",
+            self.letters,
+            self.asset,
+            self.refusal,
+            self.reason,
+            time(self.first_attempt),
+            time(self.last_attempt)
+        )
+    }
+}
+
+/// The number of dead letters by asset and reason, the largest first.
+fn counts<'a>(letters: impl Iterator<Item = &'a Written>) -> Vec<Count<'a>> {
+    let mut counts: BTreeMap<(&str, &str, &str), Count<'_>> = BTreeMap::new();
+    for letter in letters {
+        let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
+        let key = (asset, letter.refusal.as_str(), letter.reason.as_str());
+        let count = counts.entry(key).or_insert(Count {
+            letters: 0,
+            asset,
+            refusal: &letter.refusal,
+            reason: &letter.reason,
+            first_attempt: letter.first_attempt,
+            last_attempt: letter.last_attempt,
+        });
+        count.letters += 1;
+        count.first_attempt = count.first_attempt.min(letter.first_attempt);
+        count.last_attempt = count.last_attempt.max(letter.last_attempt);
+    }
+    let mut counts: Vec<_> = counts.into_values().collect();
+    counts.sort_by_key(|count| std::cmp::Reverse(count.letters));
+    counts
 }
 
 fn json(value: &impl serde::Serialize) -> Result<String, String> {
@@ -191,21 +327,88 @@ mod tests {
         parse(&mut parser).map_err(|error| error.to_string())
     }
 
+    fn letter(id: u64, asset: &str, reason: &str, at: i64) -> Written {
+        Written {
+            id,
+            asset: format!("id-of-{asset}"),
+            property: "p".into(),
+            asset_name: Some(asset.into()),
+            property_name: Some("Speed".into()),
+            time: at,
+            quality: "GOOD".into(),
+            data_type: "DOUBLE".into(),
+            value: None,
+            refusal: "invalid".into(),
+            reason: reason.into(),
+            first_attempt: at,
+            last_attempt: at,
+            attempts: 1,
+        }
+    }
+
     #[test]
     fn letters_are_named_or_all() {
-        assert_eq!(of(&["list", "--json"]), Ok(Command::List { json: true }));
+        let all = Filter::default();
+        assert_eq!(of(&["list", "--json"]), Ok(Command::List { filter: all.clone(), json: true }));
         assert_eq!(of(&["show", "7"]), Ok(Command::Show { id: 7, json: false }));
-        assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Ask(Wish::Retry, vec![7, 9])));
-        assert_eq!(of(&["drop", "--all"]), Ok(Command::Ask(Wish::Drop, vec![])));
+        let ids = Which::Ids(vec![7, 9]);
+        assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Ask(Wish::Retry, ids)));
+        let passing = Which::Passing(all);
+        assert_eq!(of(&["drop", "--all"]), Ok(Command::Ask(Wish::Drop, passing)));
         assert_eq!(of(&[]), Ok(Command::Help));
-        for wrong in [&["drop"][..], &["drop", "1", "--all"], &["show"], &["lis"], &["show", "x"]] {
+        for wrong in [
+            &["drop"][..],
+            &["drop", "1", "--all"],
+            &["drop", "1", "--asset", "a"],
+            &["drop", "--all", "--asset", "a"],
+            &["show"],
+            &["lis"],
+            &["show", "x"],
+            &["list", "--since", "yesterday"],
+        ] {
             assert!(of(wrong).is_err(), "{wrong:?}");
         }
     }
 
     #[test]
+    fn a_filter_finds_by_asset_reason_and_time() {
+        let letters = [letter(1, "Turbine 7", "a", 1_000), letter(2, "Turbine 8", "b", 3_000)];
+        let found = |arguments: &[&str]| match of(&[&["list"], arguments].concat()) {
+            Ok(Command::List { filter, .. }) => {
+                let passing = letters.iter().filter(|letter| filter.passes(letter));
+                passing.map(|letter| letter.id).collect::<Vec<_>>()
+            }
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(found(&[]), [1, 2]);
+        assert_eq!(found(&["--asset", "turbine 8"]), [2]);
+        assert_eq!(found(&["--asset", "ID-OF-turbine 7"]), [1]);
+        assert_eq!(found(&["--reason", "invalid"]), [1, 2]);
+        assert_eq!(found(&["--reason", "b"]), [2]);
+        assert_eq!(found(&["--since", "1970-01-01T00:00:02Z"]), [2]);
+        assert_eq!(found(&["--until", "1970-01-01T00:00:03Z"]), [1]);
+        assert_eq!(found(&["--asset", "turbine", "--reason", "c"]), [0; 0]);
+    }
+
+    #[test]
+    fn counts_group_what_has_one_cause() {
+        let letters = [
+            letter(1, "A", "clock", 5_000),
+            letter(2, "B", "type", 2_000),
+            letter(3, "B", "type", 1_000),
+        ];
+        let lines: Vec<_> = counts(letters.iter()).iter().map(Count::line).collect();
+        let [first, second] = &lines[..] else { panic!("{lines:?}") };
+        assert_eq!(
+            first.trim(),
+            "2  B  invalid  type  from 1970-01-01T00:00:01Z to 1970-01-01T00:00:02Z"
+        );
+        assert!(second.contains("1  A  invalid  clock"), "{second}");
+    }
+
+    #[test]
     fn without_a_folder_it_says_where_they_are() {
-        let list = Command::List { json: false };
+        let list = Command::List { filter: Filter::default(), json: false };
         assert!(run(&list, None).unwrap_err().contains("OUTBOX_DIR"));
         assert!(run(&list, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere/at/all"));
     }

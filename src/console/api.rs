@@ -7,6 +7,7 @@ mod models;
 mod nodes;
 mod query;
 mod refusals;
+mod search;
 mod tree;
 
 use hyper::header::HeaderMap;
@@ -72,7 +73,7 @@ pub(super) async fn answer(
     match (first, id) {
         ("overview", None) => Ok(reply::json(asked, &figures::overview(routes).await?)),
         ("children", None) => Ok(reply::json(asked, &tree::children(questions, &query).await?)),
-        ("search", None) => Ok(reply::json(asked, &tree::search(questions, &query).await?)),
+        ("search", None) => Ok(reply::json(asked, &search::search(questions, &query).await?)),
         ("assets", Some(id)) => Ok(reply::json(asked, &tree::asset(questions, id, &query).await?)),
         ("models", None) => Ok(reply::json(asked, &models::list(questions, &query).await?)),
         ("models", Some(id)) => {

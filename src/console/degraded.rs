@@ -2,11 +2,14 @@
 //!
 //! The bridge stays ready, so that a single machine never blocks a deployment.
 
+mod gather;
+
 use std::fmt;
 use std::sync::Arc;
 
 use super::look::{FOREIGN, Look};
-use crate::outbox::DiskState;
+use crate::delivery::point::Refusal;
+use crate::time::Timestamp;
 use crate::twin::caps::Cap;
 
 /// Reasons that are listed by name; further ones are counted.
@@ -72,6 +75,24 @@ pub enum Degraded {
         /// Values dropped for it so far.
         values: u64,
     },
+    /// An edge node is offline, or was before the bridge started and has not come back.
+    Offline {
+        /// Its address.
+        edge: String,
+        /// Since when, if that is known.
+        since: Option<Timestamp>,
+    },
+    /// Values of a machine were rejected within the last hour.
+    Refused {
+        /// The machine's address, or the asset.
+        machine: String,
+        /// Why.
+        refusal: Refusal,
+        /// How many of those in the dead letters.
+        values: u64,
+        /// Asset, property and reason of the latest.
+        example: String,
+    },
     /// The host's clock differs from SiteWise's.
     Clock {
         /// By how many milliseconds it is ahead.
@@ -97,12 +118,14 @@ pub enum Degraded {
 
 impl Degraded {
     /// All labels.
-    pub const LABELS: [&'static str; 15] = [
+    pub const LABELS: [&'static str; 17] = [
         "mqtt_not_connected",
         "mqtt_messages_lost",
         "mqtt_packet_too_large",
         "mqtt_foreign_topics",
         "not_understood",
+        "node_offline",
+        "values_rejected",
         "outbox_full",
         "outbox_refuses",
         "outbox_unreadable",
@@ -123,6 +146,8 @@ impl Degraded {
             Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::Foreign { .. } => "mqtt_foreign_topics",
             Self::NotUnderstood { .. } => "not_understood",
+            Self::Offline { .. } => "node_offline",
+            Self::Refused { .. } => "values_rejected",
             Self::OutboxFull => "outbox_full",
             Self::OutboxRefuses(_) => "outbox_refuses",
             Self::OutboxUnreadable(_) => "outbox_unreadable",
@@ -151,12 +176,12 @@ impl Degraded {
             | Self::MessagesLost { url, .. }
             | Self::Oversized { url, .. }
             | Self::Foreign { url, .. } => url,
-            Self::NotUnderstood { edge, .. } => edge,
+            Self::NotUnderstood { edge, .. } | Self::Offline { edge, .. } => edge,
             Self::OutboxFull
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
-            Self::Capped { machine, .. } => machine,
+            Self::Capped { machine, .. } | Self::Refused { machine, .. } => machine,
             Self::Clock { .. } => "the host's clock",
             Self::Held { subject, .. } | Self::Problem { subject, .. } => subject,
         }
@@ -177,6 +202,18 @@ impl Degraded {
             ),
             Self::Foreign { topic, .. } => format!("delivers topics like {topic:?}: {FOREIGN}"),
             Self::NotUnderstood { reason, .. } => (*reason).to_owned(),
+            Self::Offline { since, .. } => {
+                let since = since.map_or_else(
+                    || "since before the bridge started".to_owned(),
+                    |since| format!("since {since}"),
+                );
+                format!("is offline {since}: {OFFLINE_REMEDY}")
+            }
+            Self::Refused { refusal, values, example, .. } => format!(
+                "had {values} values rejected within the last hour ({}), the latest of {example}; {}",
+                refusal.label(),
+                refused_remedy(*refusal)
+            ),
             Self::OutboxFull => "is full (OUTBOX_MAX_BYTES) and drops values, the oldest history \
                                  first"
                 .to_owned(),
@@ -208,68 +245,23 @@ impl Degraded {
             Self::Problem { reason, .. } => reason.clone(),
         }
     }
+}
 
-    /// All current reasons.
-    pub(super) fn all<'a>(look: &'a Look<'a>) -> impl Iterator<Item = Self> + 'a {
-        // Where none is connected the bridge is not ready.
-        let some_up = look.is_any_server_of_use();
-        let down = look.links.iter().filter(move |link| some_up && link.since.is_none());
-        let losing = look.links.iter().filter(|link| link.losing);
-        let losing =
-            losing.map(|link| Self::MessagesLost { url: link.url.clone(), messages: link.dropped });
-        let oversized = look.links.iter().filter_map(|link| {
-            let (url, topic) = (link.url.clone(), link.oversized_topic.clone()?);
-            Some(Self::Oversized { url, topic, messages: link.oversized })
-        });
-        let foreign = look.servers().filter(move |(link, _)| some_up && link.since.is_some());
-        let foreign = foreign.filter_map(|(link, topic)| {
-            Some(Self::Foreign { url: link.url.clone(), topic: topic?.to_owned() })
-        });
-        let strange = look.bridge.host().problems().map(|(edge, problem)| Self::NotUnderstood {
-            edge: edge.to_string(),
-            reason: problem.words(),
-        });
-        let disk = look.outbox.disk();
-        let lost = disk.as_ref().map(|disk| disk.unreadable).filter(|lost| *lost > 0);
-        let disk = match disk.map(|disk| disk.state) {
-            Some(DiskState::Refuses(why)) => Some(Self::OutboxRefuses(why)),
-            Some(DiskState::Unreadable(why)) => Some(Self::OutboxUnreadable(why)),
-            Some(DiskState::Behind) => Some(Self::OutboxRefuses("it is too slow".to_owned())),
-            Some(DiskState::Well) | None => None,
-        };
-        let twin = look.bridge.twin();
-        let capped = twin.capped().map(|(machine, cap, lost)| Self::Capped {
-            machine: machine.to_string(),
-            cap,
-            example: lost.example.clone(),
-            values: lost.values,
-        });
-        let problems = twin.plan().problems().map(|(subject, reason)| Self::Problem {
-            subject: subject.to_owned(),
-            reason: reason.to_owned(),
-        });
-        let clock = (look.clock_ahead != 0).then_some(Self::Clock { ahead: look.clock_ahead });
-        let held = look.bridge.delivery().held().map(move |(stream, values, reason)| {
-            let (asset, property) = twin.names(stream);
-            let (asset, property) = (
-                asset.map_or_else(|| stream.asset.to_string(), str::to_owned),
-                property.map_or_else(|| stream.property.to_string(), str::to_owned),
-            );
-            let subject = format!("{asset} / {property}");
-            Self::Held { subject, values, reason: reason.to_owned() }
-        });
-        down.map(|link| Self::NotConnected { url: link.url.clone(), trouble: link.trouble.clone() })
-            .chain(losing)
-            .chain(oversized)
-            .chain(foreign)
-            .chain(look.outbox_full.then_some(Self::OutboxFull))
-            .chain(disk)
-            .chain(lost.map(Self::OutboxLost))
-            .chain(clock)
-            .chain(capped)
-            .chain(held)
-            .chain(problems)
-            .chain(strange)
+/// What to do about an edge node that is offline.
+const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if it is gone for \
+                              good, delete its asset in SiteWise or exclude it with SPARKPLUG_EXCLUDE";
+
+/// What to do about values that are rejected.
+const fn refused_remedy(refusal: Refusal) -> &'static str {
+    match refusal {
+        Refusal::OutOfRange => {
+            "check the sender's clock: SiteWise accepts values of the last 7 days and the next 5 minutes"
+        }
+        Refusal::Invalid => "see sparkwise dead-letters count, then retry or drop them",
+        Refusal::Denied => {
+            "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset, then \
+             sparkwise dead-letters retry --all"
+        }
     }
 }
 
@@ -305,7 +297,7 @@ pub struct Degradation {
 impl Degradation {
     /// All current reasons.
     pub fn of(look: &Look<'_>) -> Self {
-        Degraded::all(look).collect()
+        Degraded::all(look).into_iter().collect()
     }
 
     /// Those that are listed by name.
@@ -418,6 +410,13 @@ mod tests {
             Degraded::Oversized { url, topic: String::new(), messages: 1 },
             Degraded::Foreign { url: String::new(), topic: String::new() },
             Degraded::NotUnderstood { edge: String::new(), reason: "" },
+            Degraded::Offline { edge: String::new(), since: None },
+            Degraded::Refused {
+                machine: String::new(),
+                refusal: Refusal::Invalid,
+                values: 1,
+                example: String::new(),
+            },
             Degraded::OutboxFull,
             Degraded::OutboxRefuses(String::new()),
             Degraded::OutboxUnreadable(String::new()),

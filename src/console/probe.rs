@@ -1,4 +1,4 @@
-//! `sparkwise healthcheck`: asks a running bridge whether it lives.
+//! Asks the bridge that runs with the same environment: whether it lives, and what its console says.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -6,8 +6,8 @@ use std::time::Duration;
 
 /// For connecting, and for each read and write.
 const PATIENCE: Duration = Duration::from_secs(8);
-/// Bytes of the response that are read.
-const ANSWER: u64 = 4_096;
+/// Bytes of an answer that are read at most.
+const ANSWER: u64 = 4 << 20;
 
 /// Why the health check failed.
 #[derive(Debug, thiserror::Error)]
@@ -23,12 +23,27 @@ pub enum Error {
     Unwell(String),
 }
 
+/// What the console answers: the status, and the body.
+pub type Answer = (u16, String);
+
 /// Asks `/livez` at the console's address.
 ///
 /// # Errors
 ///
 /// It does not answer, or not that it lives.
 pub fn ask(addr: Option<SocketAddr>) -> Result<(), Error> {
+    match get(addr, "/livez", None)? {
+        (200, _) => Ok(()),
+        (status, body) => Err(Error::Unwell(format!("it answers {status}: {}", body.trim()))),
+    }
+}
+
+/// Asks the console at an address for a path, with the token that it wants.
+///
+/// # Errors
+///
+/// It cannot be reached, or does not answer in HTTP.
+pub fn get(addr: Option<SocketAddr>, path: &str, token: Option<&str>) -> Result<Answer, Error> {
     let addr = addr.filter(|addr| addr.port() != 0).ok_or(Error::Nowhere)?;
     // Who listens everywhere listens here.
     let ip = match addr.ip() {
@@ -37,20 +52,23 @@ pub fn ask(addr: Option<SocketAddr>) -> Result<(), Error> {
         ip => ip,
     };
     let addr = SocketAddr::new(ip, addr.port());
-    let answer = exchange(addr).map_err(|error| Error::Unreachable(addr, error))?;
-    let status = answer.split(' ').nth(1).unwrap_or_default();
-    if answer.starts_with("HTTP/1.1 ") && status == "200" {
-        return Ok(());
-    }
-    let body = answer.split_once("\r\n\r\n").map_or("", |(_, body)| body);
-    Err(Error::Unwell(format!("{addr} answers {status}: {}", body.trim())))
+    let text = exchange(addr, path, token).map_err(|error| Error::Unreachable(addr, error))?;
+    let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
+    let (Some(status), Some((_, body))) = (status, text.split_once("\r\n\r\n")) else {
+        return Err(Error::Unwell(format!("{addr} does not answer in HTTP: is it the console?")));
+    };
+    Ok((status, body.to_owned()))
 }
 
-fn exchange(addr: SocketAddr) -> io::Result<String> {
+fn exchange(addr: SocketAddr, path: &str, token: Option<&str>) -> io::Result<String> {
     let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
     stream.set_read_timeout(Some(PATIENCE))?;
     stream.set_write_timeout(Some(PATIENCE))?;
-    stream.write_all(b"GET /livez HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n")?;
+    let token =
+        token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
+    let request =
+        format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n");
+    stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
     stream.take(ANSWER).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())

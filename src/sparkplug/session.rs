@@ -203,6 +203,14 @@ impl Session {
         }
     }
 
+    /// Whether it was born once and is gone. Who cannot be seen may live.
+    pub(crate) fn is_dead(&self) -> bool {
+        match &self.life {
+            Life::Awaited(awaited) => awaited.phase() == Phase::Offline && !awaited.is_lost(),
+            Life::Online(_) => false,
+        }
+    }
+
     pub(crate) fn load(&self) -> Load {
         match &self.life {
             Life::Awaited(awaited) => {

@@ -99,7 +99,17 @@ pub(super) fn tell(output: Output) {
                 DeathCause::ConnectionLost => "connection to the MQTT server lost",
                 DeathCause::Silent => "no answer to a rebirth request",
             };
-            info!(sparkplug.source = %source, "{source} is offline: {how}");
+            // A dead gateway is for somebody to see to; what our own connection hides is told once,
+            // by its server.
+            if source.device.is_none() && cause != DeathCause::ConnectionLost {
+                warn!(
+                    sparkplug.source = %source,
+                    "{source} is offline: {how}; its values stay as they were, marked UNCERTAIN \
+                     after TWIN_STALE_AFTER"
+                );
+            } else {
+                info!(sparkplug.source = %source, "{source} is offline: {how}");
+            }
         }
         _ => {}
     }

@@ -67,7 +67,7 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
 pub(super) async fn problems(questions: &Questions, query: &Query) -> Result<Page<Problem>, Error> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = questions.ask(move |look| {
-        let rows = Degraded::all(look).map(|why| Problem {
+        let rows = Degraded::all(look).into_iter().map(|why| Problem {
             kind: why.label(),
             subject: why.subject().to_owned(),
             reason: why.reason(),

@@ -16,8 +16,6 @@ use crate::twin::view::{Asset, AssetIx, Held, Kind, Presence};
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 100;
-/// Assets that one question of a search looks at: about a millisecond.
-const SEARCHED: usize = 5_000;
 /// Nodes of a group that are counted at most.
 const COUNTED: usize = 2_000;
 
@@ -36,7 +34,10 @@ pub(super) struct Row {
     standing: &'static str,
     /// In a search: where it is.
     #[serde(skip_serializing_if = "Option::is_none")]
-    address: Option<String>,
+    pub(super) address: Option<String>,
+    /// In a search: the property that was found, where it is not the asset itself.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) property: Option<Link>,
 }
 
 /// All about one asset.
@@ -59,10 +60,11 @@ pub(super) struct Detail {
     values: Page<Shown>,
 }
 
+/// Something with an id.
 #[derive(Debug, Serialize)]
-struct Link {
-    id: Uuid,
-    name: String,
+pub(super) struct Link {
+    pub(super) id: Uuid,
+    pub(super) name: String,
 }
 
 #[derive(Debug, Serialize)]
@@ -115,45 +117,6 @@ pub(super) async fn children(questions: &Questions, query: &Query) -> Result<Pag
         Some(Page { next: below.next().and(last), rows })
     });
     page.await?.ok_or(Error::NotFound)
-}
-
-/// Assets whose name or address holds some words, a page from a place on.
-pub(super) async fn search(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
-    let words: Vec<String> =
-        query.get("q").unwrap_or_default().split_whitespace().map(str::to_lowercase).collect();
-    let limit = query.limit(ROWS)?;
-    let mut from = query.number("from")?.unwrap_or_default();
-    let mut rows = Vec::new();
-    // Each part is a question of its own: others, and the plant, come in between.
-    loop {
-        let (words, room) = (words.clone(), limit - rows.len());
-        let part = questions.ask(move |look| {
-            let twin = look.bridge.twin();
-            let mut found = Vec::new();
-            let start = u32::try_from(from).unwrap_or(u32::MAX);
-            for (ix, asset) in twin.assets_from(start).take(SEARCHED) {
-                from = ix.0 as usize + 1;
-                let address = asset.address.to_lowercase();
-                let name = asset.name.to_lowercase();
-                if words.iter().all(|word| address.contains(word) || name.contains(word)) {
-                    let address = Some(asset.address.to_string());
-                    found.push(Row { address, ..row(twin, ix, asset) });
-                }
-                if found.len() == room {
-                    break;
-                }
-            }
-            (found, from, twin.size().1)
-        });
-        let (found, reached, all) = part.await?;
-        rows.extend(found);
-        from = reached;
-        let over = from >= all;
-        if over || rows.len() >= limit {
-            let next = (!over).then(|| from.to_string());
-            return Ok(Page { rows, next });
-        }
-    }
 }
 
 /// All about an asset.
@@ -216,7 +179,7 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
     detail.await?.ok_or(Error::NotFound)
 }
 
-fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> Row {
+pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> Row {
     let nodes = (asset.kind == Kind::Group && asset.children as usize <= COUNTED).then(|| {
         let online = |(ix, _): &(AssetIx, &Asset)| alive(twin, *ix) == Some(true);
         (twin.children(Some(ix), None).filter(online).count(), asset.children as usize)
@@ -231,6 +194,7 @@ fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> Row {
         children: asset.children,
         standing: standing(twin.plan().asset_standing(ix)),
         address: None,
+        property: None,
     }
 }
 

@@ -36,7 +36,13 @@ function aside(row) {
 }
 
 export function plant(main) {
-  const tree = new Tree((id) => { location.hash = `#/plant/${id}`; });
+  // The property that a search found, for the page of its asset.
+  let property = '';
+  const tree = new Tree((chosen, name = '') => {
+    property = name;
+    if (chosen === id) shown?.only?.(name);
+    location.hash = `#/plant/${chosen}`;
+  });
   const side = h('section', { class: 'panel side', 'aria-label': 'Plant tree' }, tree.search, tree.body);
   const detail = h('section', { class: 'panel main needs', 'aria-label': 'What is selected', 'aria-live': 'off' });
   const panes = h('div', { class: 'panes' }, side, detail);
@@ -51,7 +57,8 @@ export function plant(main) {
       tree.mark(id);
       panes.classList.toggle('chosen', id !== null);
       detail.replaceChildren();
-      shown = id ? new Detail(detail, id) : new Welcome(detail);
+      shown = id ? new Detail(detail, id, property) : new Welcome(detail);
+      property = '';
     },
     figures(now) {
       shown?.figures?.(now);
@@ -114,7 +121,7 @@ class Tree {
     this.open = new Set(['']);
     this.unfolded = 0;
     this.active = null;
-    this.input = h('input', { type: 'search', placeholder: 'Search by name or address', autocomplete: 'off', spellcheck: 'false', on: { input: () => this.type() } });
+    this.input = h('input', { type: 'search', placeholder: 'Search tags, assets, topics, ids', autocomplete: 'off', spellcheck: 'false', on: { input: () => this.type() } });
     this.search = h('div', { class: 'search', role: 'search' }, h('label', {}, spoken('Search the plant'), this.input));
     this.list = h('div', { role: 'tree', 'aria-label': 'Plant', on: { keydown: (event) => this.key(event), click: (event) => this.click(event) } });
     this.note = h('p', { class: 'hint', role: 'status', hidden: true });
@@ -209,7 +216,7 @@ class Tree {
   /** The rows that are seen, from the first to the last. */
   lines() {
     if (this.found) {
-      const lines = this.found.rows.map((row, place) => ({ key: row.id, row, level: 1, place, of: null, flat: true }));
+      const lines = this.found.rows.map((row, place) => ({ key: row.property ? `${row.id}/${row.property.id}` : row.id, row, level: 1, place, of: null, flat: true }));
       if (this.found.next) lines.push({ key: 'more:search', more: 'search', level: 1, place: lines.length });
       return lines;
     }
@@ -264,6 +271,7 @@ class Tree {
     swapIcon(node.querySelector('.twisty').nextSibling, presenceOf(row));
     const [parent] = line.flat ? [''] : row.name.split('/').slice(0, -1).slice(-1);
     set(node.querySelector('.name'), parent !== undefined && line.level > 1 && row.kind === 'twin' ? row.name.split('/').at(-1) : row.name);
+    if (line.flat && row.property) set(node.querySelector('.name'), `${row.name} / ${row.property.name}`);
     set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? row.address : node.querySelector('.name').textContent);
     set(node.querySelector('.aside'), aside(row));
     const alive = row.nodes || row.online === null || row.online === false ? null : 'online';
@@ -286,7 +294,7 @@ class Tree {
     if (line.more !== undefined) this.moreOf(line);
     else if (event.target.closest('[data-twisty]') && line.row.children > 0 && !line.flat) this.toggle(line.row.id);
     else {
-      this.choose(line.row.id);
+      this.choose(line.row.id, line.row.property?.name);
       if (line.row.children > 0 && !line.flat && !this.open.has(line.row.id)) this.unfold(line.row.id);
     }
     this.show();
@@ -318,8 +326,8 @@ class Tree {
         if (inner && this.open.has(line.row.id)) this.toggle(line.row.id);
         else if (line.of) this.go(this.shown.findIndex((one) => one.key === line.of));
       },
-      Enter: () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id)),
-      ' ': () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id)),
+      Enter: () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id, line.row.property?.name)),
+      ' ': () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id, line.row.property?.name)),
     };
     const move = moves[event.key] ?? (event.key.length === 1 && /\S/.test(event.key) ? () => this.jump(at, event.key) : null);
     if (!move) return;
@@ -349,13 +357,20 @@ class Tree {
 
 /** Everything about one asset, as it changes. */
 class Detail {
-  constructor(place, id) {
+  constructor(place, id, words = '') {
     this.place = place;
     this.recent = remembered(id);
     this.limit = PAGE;
-    this.words = '';
+    this.words = words;
     const url = () => `/api/assets/${id}?limit=${this.limit}${this.words ? `&q=${encodeURIComponent(this.words)}` : ''}`;
     this.feed = new Feed(url, 1000, (data) => this.came(data), () => this.gone());
+  }
+
+  /** Shows only properties whose name holds some words. */
+  only(words) {
+    this.words = words;
+    if (this.filter) this.filter.value = words;
+    this.feed.now();
   }
 
   gone() {
@@ -369,7 +384,7 @@ class Detail {
     this.crumbs = h('ol', { class: 'crumbs', 'aria-label': 'Where it is' });
     this.state = h('p');
     this.notice = h('div', { class: 'notice', hidden: true }, icon('warning'), h('span'));
-    this.filter = h('input', { type: 'search', placeholder: 'Filter properties', autocomplete: 'off', on: { input: () => { this.words = this.filter.value.trim(); this.feed.now(); } } });
+    this.filter = h('input', { type: 'search', placeholder: 'Filter properties', value: this.words, autocomplete: 'off', on: { input: () => { this.words = this.filter.value.trim(); this.feed.now(); } } });
     this.filterBar = h('div', { class: 'search', hidden: true }, h('label', {}, spoken('Filter the properties'), this.filter));
     this.measured = h('tbody');
     this.measures = h('div', { class: 'table' }, h('table', { class: 'stack values' },
@@ -442,7 +457,7 @@ class Detail {
     const old = data.presence?.online === false;
     const measured = rows.filter((property) => !property.attribute);
     const fixed = rows.filter((property) => property.attribute);
-    this.filterBar.hidden = data.total <= 25;
+    this.filterBar.hidden = data.total <= 25 && !this.words;
     this.measures.hidden = measured.length === 0;
     keyed(this.measured, measured, (property) => property.id, (property) => h('tr', {},
       h('td', { class: 'name', text: property.name, title: ROLES[property.role] }),

@@ -41,6 +41,8 @@ export const DEGRADED = {
   mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
   not_understood: 'an edge node cannot be interpreted',
+  node_offline: 'an edge node is offline',
+  values_rejected: 'values of a machine are rejected',
   outbox_full: 'outbox full',
   outbox_refuses: 'outbox’s disk not writable',
   outbox_unreadable: 'outbox’s disk is damaged',

@@ -68,6 +68,16 @@ impl Host {
         self.remembered().filter_map(|session| Some((session.edge(), session.problem()?)))
     }
 
+    /// The nodes that are dead: born once, and gone. Those whose server is lost are not among them.
+    pub fn dead(&self) -> impl Iterator<Item = &EdgeNode> + '_ {
+        self.remembered().filter(|session| session.is_dead()).map(Session::edge)
+    }
+
+    /// Whether anything of a node is taken.
+    pub fn may_take(&self, edge: &EdgeNode) -> bool {
+        self.config.filter.is_open() || self.config.filter.may_take(&edge.to_string())
+    }
+
     fn remembered(&self) -> impl Iterator<Item = &Session> + '_ {
         // Nobody's group is empty.
         self.sessions.iter().filter(|session| !session.edge().group.is_empty())

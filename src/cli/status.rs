@@ -1,0 +1,387 @@
+//! `sparkwise status`: the console's overview and problems, for a terminal.
+
+use std::fmt::Write;
+
+use lexopt::Arg::{Long, Short};
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::config::Console;
+use crate::console::probe::{self, Error};
+use crate::time::Timestamp;
+
+/// What `sparkwise status --help` prints.
+pub const HELP: &str = "\
+sparkwise status: prints the status of the running bridge
+
+Usage: sparkwise status [--json]
+
+It queries the console at CONSOLE_ADDR, with CONSOLE_TOKEN where that is set, and prints whether the
+bridge is ready, its counters, and its problems, the most costly first, each with a remedy. In a
+container: docker exec, kubectl exec or aws ecs execute-command ... sparkwise status
+
+  --json  print JSON, on one line: the console's overview and its problems
+
+Exit codes: 0 if it is ready, 2 if it is degraded, 1 if it is not ready or does not respond, 64 for
+invalid arguments or an invalid configuration.
+";
+
+/// What is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// How it is used.
+    Help,
+    /// How the bridge is.
+    Show {
+        /// As JSON.
+        json: bool,
+    },
+}
+
+/// The bridge's health.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Health {
+    /// Nothing is wrong.
+    Ready,
+    /// It works, and something is wrong.
+    Degraded,
+    /// It does not do what it is for.
+    NotReady,
+}
+
+/// What there is to print, and what it means.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outcome {
+    /// What to print.
+    pub text: String,
+    /// How the bridge is.
+    pub health: Health,
+}
+
+/// Reads the arguments after `status`.
+///
+/// # Errors
+///
+/// An argument that there is not.
+pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
+    let mut json = false;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Long("help") | Short('h') => return Ok(Command::Help),
+            Long("json") => json = true,
+            argument => return Err(argument.unexpected()),
+        }
+    }
+    Ok(Command::Show { json })
+}
+
+/// Asks the console.
+///
+/// # Errors
+///
+/// It cannot be asked, in a sentence.
+pub fn run(command: Command, console: &Console) -> Result<Outcome, String> {
+    let Command::Show { json } = command else {
+        return Ok(Outcome { text: HELP.to_owned(), health: Health::Ready });
+    };
+    let token = console.token.as_ref().map(|token| token.expose());
+    let get = |path: &str| probe::get(console.addr, path, token).map_err(|error| said(&error));
+    let (status, ready) = get("/readyz")?;
+    let health = match status {
+        200 if ready.starts_with("degraded") => Health::Degraded,
+        200 => Health::Ready,
+        503 => Health::NotReady,
+        status => return Err(format!("/readyz answers {status}: {}", ready.trim())),
+    };
+    let overview = match get("/api/overview")? {
+        (200, text) => text,
+        (401, _) => return Err("the console wants CONSOLE_TOKEN, and not this one".to_owned()),
+        // The engine does not run yet: what is known stands in `/readyz`.
+        (_, _) => return Ok(starting(&ready, json)),
+    };
+    let problems = match get("/api/problems?limit=500")? {
+        (200, text) => text,
+        (status, text) => return Err(format!("/api/problems answers {status}: {}", text.trim())),
+    };
+    let wrong = |error: serde_json::Error| {
+        format!(
+            "the console answers what this program does not know: is it of the same version? {error}"
+        )
+    };
+    let problems: Page = serde_json::from_str(&problems).map_err(wrong)?;
+    if json {
+        let overview: Value = serde_json::from_str(&overview).map_err(wrong)?;
+        let value = serde_json::json!({
+            "health": health.word(), "overview": overview, "problems": problems.raw(),
+        });
+        return Ok(Outcome { text: format!("{value}\n"), health });
+    }
+    let overview: Overview = serde_json::from_str(&overview).map_err(wrong)?;
+    Ok(Outcome { text: page(health, &overview, &problems), health })
+}
+
+fn said(error: &Error) -> String {
+    match error {
+        Error::Unreachable(addr, why) => format!(
+            "{addr} does not respond: {why}: no bridge runs here, or it has another CONSOLE_ADDR"
+        ),
+        error => error.to_string(),
+    }
+}
+
+fn starting(ready: &str, json: bool) -> Outcome {
+    let text = match json {
+        true => {
+            format!("{}\n", serde_json::json!({ "health": "not ready", "reason": ready.trim() }))
+        }
+        false => format!("not ready\n{ready}\n"),
+    };
+    Outcome { text, health: Health::NotReady }
+}
+
+impl Health {
+    const fn word(self) -> &'static str {
+        match self {
+            Self::Ready => "ready",
+            Self::Degraded => "degraded",
+            Self::NotReady => "not ready",
+        }
+    }
+}
+
+/// A number of each of some labels.
+type Counts = Vec<(String, u64)>;
+
+#[derive(Debug, Deserialize)]
+struct Overview {
+    version: String,
+    host_id: String,
+    not_ready: Vec<(String, String)>,
+    began: i64,
+    links: Vec<Link>,
+    nodes: Counts,
+    models: usize,
+    assets: usize,
+    assets_live: u64,
+    provisioning_pending: u64,
+    values: Values,
+    oldest: Option<i64>,
+    delivery: Delivery,
+}
+
+#[derive(Debug, Deserialize)]
+struct Link {
+    url: String,
+    since: Option<i64>,
+    trouble: Option<String>,
+    received: u64,
+}
+
+#[derive(Debug, Deserialize)]
+struct Values {
+    points: u64,
+    restored: u64,
+    held: u64,
+    in_outbox: u64,
+    behind_gates: u64,
+    on_the_way: u64,
+    delivered: u64,
+    refused_early: Counts,
+    refused: Counts,
+    discarded: Counts,
+    dropped: Counts,
+}
+
+#[derive(Debug, Deserialize)]
+struct Delivery {
+    requests: u64,
+    throttles: u64,
+    billed_messages: u64,
+    values_quota: u64,
+    quotas_told: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Page {
+    rows: Vec<Problem>,
+    next: Option<String>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Problem {
+    kind: String,
+    subject: String,
+    reason: String,
+}
+
+impl Page {
+    fn raw(&self) -> Vec<Value> {
+        let row = |row: &Problem| serde_json::json!({ "kind": row.kind, "subject": row.subject, "reason": row.reason });
+        self.rows.iter().map(row).collect()
+    }
+}
+
+fn page(health: Health, now: &Overview, problems: &Page) -> String {
+    let mut text = format!("{}\n", health.word());
+    for (_, reason) in &now.not_ready {
+        let _ = writeln!(text, "  {reason}");
+    }
+    let mut row = |name: &str, what: String| {
+        let _ = writeln!(text, "{name:<10}{what}");
+    };
+    let since = Timestamp::from_millis(now.began);
+    row("bridge", format!("sparkwise {} as {}, since {since}", now.version, now.host_id));
+    for link in &now.links {
+        let how = match (link.since, &link.trouble) {
+            (Some(since), _) => format!("connected since {}", Timestamp::from_millis(since)),
+            (None, Some(trouble)) => format!("not connected: {trouble}"),
+            (None, None) => "not connected yet".to_owned(),
+        };
+        row("mqtt", format!("{}: {how}, {} messages received", link.url, number(link.received)));
+    }
+    row("nodes", list(&now.nodes).unwrap_or_else(|| "none yet".to_owned()));
+    let pending = match now.provisioning_pending {
+        0 => String::new(),
+        calls => format!(", {} calls pending", number(calls)),
+    };
+    let (live, assets) = (number(now.assets_live), number(now.assets as u64));
+    row("twins", format!("{} models, {live} of {assets} assets live{pending}", now.models));
+    let values = &now.values;
+    let waiting = values.held + values.in_outbox + values.behind_gates + values.on_the_way;
+    let oldest = now.oldest.filter(|_| waiting > 0).map(|oldest| {
+        format!(" (the oldest of {})", Timestamp::from_millis(oldest.saturating_mul(1_000)))
+    });
+    row(
+        "values",
+        format!(
+            "{} in, {} delivered, {} waiting{}",
+            number(values.points + values.restored),
+            number(values.delivered),
+            number(waiting),
+            oldest.unwrap_or_default()
+        ),
+    );
+    for (name, counts) in [
+        ("rejected", [&values.refused_early[..], &values.refused[..]].concat()),
+        ("discarded", values.discarded.clone()),
+        ("dropped", values.dropped.clone()),
+    ] {
+        if let Some(list) = list(&counts) {
+            row(name, list);
+        }
+    }
+    let delivery = &now.delivery;
+    let told = if delivery.quotas_told { "the account's" } else { "configured, or AWS's first" };
+    row(
+        "sitewise",
+        format!(
+            "{} requests, {} billed messages, {} throttled; quota {} values/s ({told})",
+            number(delivery.requests),
+            number(delivery.billed_messages),
+            number(delivery.throttles),
+            number(delivery.values_quota),
+        ),
+    );
+    if !problems.rows.is_empty() {
+        text.push_str("\nproblems, the most costly first\n");
+    }
+    for problem in &problems.rows {
+        let line = format!("{}: {} {}", problem.kind, problem.subject, problem.reason);
+        let _ = writeln!(text, "  {}", clean(&line));
+    }
+    if problems.next.is_some() {
+        text.push_str("  and more: see the console's page\n");
+    }
+    text
+}
+
+/// What is not zero of some counts; the same label twice is one.
+fn list(counts: &[(String, u64)]) -> Option<String> {
+    let mut sums: Vec<(&str, u64)> = Vec::new();
+    for (label, count) in counts.iter().filter(|(_, count)| *count > 0) {
+        match sums.iter_mut().find(|(of, _)| *of == label.as_str()) {
+            Some((_, sum)) => *sum += count,
+            None => sums.push((label, *count)),
+        }
+    }
+    let words: Vec<String> =
+        sums.iter().map(|(label, count)| format!("{} {label}", number(*count))).collect();
+    (!words.is_empty()).then(|| words.join(", "))
+}
+
+/// With a comma between thousands.
+fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() * 4 / 3);
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What names hold of control characters is written out: a terminal would obey them.
+fn clean(line: &str) -> String {
+    let mut text = String::with_capacity(line.len());
+    for c in line.chars() {
+        match c.is_control() {
+            true => text.extend(c.escape_default()),
+            false => text.push(c),
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn overview() -> Overview {
+        let text = r#"{"version":"1.2.3","host_id":"sparkwise","not_ready":[],"began":1764370800000,
+            "links":[{"url":"mqtt://h:1883","since":1764370801500,"trouble":null,"received":12345}],
+            "nodes":[["unknown",0],["online",46],["offline",1]],"models":8,"assets":1047,
+            "assets_live":1046,"provisioning_pending":3,"oldest":1764370800,
+            "values":{"points":1234567,"restored":0,"held":0,"in_outbox":5,"behind_gates":0,
+            "on_the_way":2,"delivered":1234550,"refused_early":[["invalid",1]],
+            "refused":[["invalid",9],["denied",0]],"discarded":[["rate",0]],"dropped":[]},
+            "delivery":{"requests":10,"throttles":0,"billed_messages":99,"values_quota":5000,
+            "quotas_told":false}}"#;
+        serde_json::from_str(text).unwrap()
+    }
+
+    #[test]
+    fn what_is_wrong_and_what_to_do_stands_in_the_terminal() {
+        let problem = Problem {
+            kind: "node_offline".into(),
+            subject: "Nordsee/g\u{1b}[2Jw".into(),
+            reason: "is offline since 2025-11-28T23:00:00Z: see to its power".into(),
+        };
+        let problems = Page { rows: vec![problem], next: None };
+        let text = page(Health::Degraded, &overview(), &problems);
+        for line in [
+            "degraded\n",
+            "bridge    sparkwise 1.2.3 as sparkwise, since 2025-11-28T23:00:00Z\n",
+            "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01.500Z, 12,345 messages received\n",
+            "nodes     46 online, 1 offline\n",
+            "twins     8 models, 1,046 of 1,047 assets live, 3 calls pending\n",
+            "values    1,234,567 in, 1,234,550 delivered, 7 waiting (the oldest of 2025-11-28T23:00:00Z)\n",
+            "rejected  10 invalid\n",
+            "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",
+        ] {
+            assert!(text.contains(line), "{line:?} is not in:\n{text}");
+        }
+        assert!(!text.contains("discarded"), "{text}");
+    }
+
+    #[test]
+    fn nobody_there_is_told_with_what_to_do() {
+        let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let console = Console { addr: Some(free), token: None, emf: false };
+        let error = run(Command::Show { json: false }, &console).unwrap_err();
+        assert!(error.contains("no bridge runs here"), "{error}");
+        let console = Console { addr: None, token: None, emf: false };
+        assert!(run(Command::Show { json: true }, &console).is_err());
+    }
+}

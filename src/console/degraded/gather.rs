@@ -1,0 +1,181 @@
+//! Collects the reasons for `degraded`, the most costly first.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use super::{Degraded, Look};
+use crate::delivery::point::Refusal;
+use crate::outbox::DiskState;
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::host::Phase;
+use crate::twin::Twin;
+
+/// How long a rejected value is a reason.
+const REFUSED_FOR: Duration = Duration::from_secs(3600);
+/// How long a node that is offline in SiteWise has to answer the first rebirth request.
+const ANSWER_FOR: Duration = Duration::from_secs(20);
+
+impl Degraded {
+    /// All current reasons, the most costly first.
+    pub(in crate::console) fn all(look: &Look<'_>) -> Vec<Self> {
+        let mut all = Vec::new();
+        servers(look, &mut all);
+        outbox(look, &mut all);
+        if look.clock_ahead != 0 {
+            all.push(Self::Clock { ahead: look.clock_ahead });
+        }
+        nodes(look, &mut all);
+        values(look, &mut all);
+        all.sort_by_cached_key(|why| (why.rank(), u64::MAX - why.values()));
+        all
+    }
+
+    /// Sort key: what affects many machines comes before what affects one.
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::NotConnected { .. } | Self::Foreign { .. } => 0,
+            Self::MessagesLost { .. } => 1,
+            Self::OutboxFull
+            | Self::OutboxRefuses(_)
+            | Self::OutboxUnreadable(_)
+            | Self::OutboxLost(_) => 2,
+            Self::Clock { .. } => 3,
+            Self::NotUnderstood { .. } => 4,
+            Self::Offline { .. } => 5,
+            Self::Oversized { .. } => 6,
+            Self::Refused { .. } => 7,
+            Self::Capped { .. } => 8,
+            Self::Held { .. } => 9,
+            Self::Problem { .. } => 10,
+        }
+    }
+
+    /// How many values it affects, where that is counted.
+    const fn values(&self) -> u64 {
+        match self {
+            Self::Refused { values, .. } | Self::Capped { values, .. } => *values,
+            Self::Held { values, .. } => *values as u64,
+            _ => 0,
+        }
+    }
+}
+
+fn servers(look: &Look<'_>, all: &mut Vec<Degraded>) {
+    // Where none is connected the bridge is not ready.
+    let some_up = look.is_any_server_of_use();
+    for (link, foreign) in look.servers() {
+        let url = || link.url.clone();
+        if some_up && link.since.is_none() {
+            all.push(Degraded::NotConnected { url: url(), trouble: link.trouble.clone() });
+        }
+        if link.losing {
+            all.push(Degraded::MessagesLost { url: url(), messages: link.dropped });
+        }
+        if let Some(topic) = link.oversized_topic.clone() {
+            all.push(Degraded::Oversized { url: url(), topic, messages: link.oversized });
+        }
+        if let Some(topic) = foreign.filter(|_| some_up && link.since.is_some()) {
+            all.push(Degraded::Foreign { url: url(), topic: topic.to_owned() });
+        }
+    }
+}
+
+fn outbox(look: &Look<'_>, all: &mut Vec<Degraded>) {
+    if look.outbox_full {
+        all.push(Degraded::OutboxFull);
+    }
+    let Some(disk) = look.outbox.disk() else { return };
+    match disk.state {
+        DiskState::Refuses(why) => all.push(Degraded::OutboxRefuses(why)),
+        DiskState::Unreadable(why) => all.push(Degraded::OutboxUnreadable(why)),
+        DiskState::Behind => all.push(Degraded::OutboxRefuses("it is too slow".to_owned())),
+        DiskState::Well => {}
+    }
+    if disk.unreadable > 0 {
+        all.push(Degraded::OutboxLost(disk.unreadable));
+    }
+}
+
+/// Edge nodes that cannot be interpreted, or are offline.
+fn nodes(look: &Look<'_>, all: &mut Vec<Degraded>) {
+    let (host, twin) = (look.bridge.host(), look.bridge.twin());
+    let strange: BTreeSet<&EdgeNode> = host
+        .problems()
+        .map(|(edge, problem)| {
+            all.push(Degraded::NotUnderstood { edge: edge.to_string(), reason: problem.words() });
+            edge
+        })
+        .collect();
+    let offline = |edge: &EdgeNode| {
+        let source = Source { edge: edge.clone(), device: None };
+        let since = twin.presence_of(&source).died.or_else(|| twin.plan().told_before(&source));
+        Degraded::Offline { edge: edge.to_string(), since }
+    };
+    let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
+    all.extend(dead.iter().map(|edge| offline(edge)));
+    let long_up = |since: i64| {
+        let up = look.now.wall.as_millis().saturating_sub(since);
+        u128::try_from(up).is_ok_and(|up| up >= ANSWER_FOR.as_millis())
+    };
+    if !twin.plan().learned() || !look.links.iter().filter_map(|link| link.since).any(long_up) {
+        return;
+    }
+    let before = twin.plan().offline().filter(|source| source.device.is_none());
+    let before = before.map(|source| &source.edge).filter(|edge| {
+        !dead.contains(edge)
+            && !strange.contains(edge)
+            && host.phase(edge) == Phase::Unknown
+            && host.may_take(edge)
+    });
+    all.extend(before.map(offline));
+}
+
+fn values(look: &Look<'_>, all: &mut Vec<Degraded>) {
+    let twin = look.bridge.twin();
+    all.extend(twin.capped().map(|(machine, cap, lost)| Degraded::Capped {
+        machine: machine.to_string(),
+        cap,
+        example: lost.example.clone(),
+        values: lost.values,
+    }));
+    all.extend(look.bridge.delivery().held().map(|(stream, values, reason)| {
+        let (asset, property) = twin.names(stream);
+        let (asset, property) = (
+            asset.map_or_else(|| stream.asset.to_string(), str::to_owned),
+            property.map_or_else(|| stream.property.to_string(), str::to_owned),
+        );
+        let subject = format!("{asset} / {property}");
+        Degraded::Held { subject, values, reason: reason.to_owned() }
+    }));
+    refused(look, twin, all);
+    all.extend(twin.plan().problems().map(|(subject, reason)| Degraded::Problem {
+        subject: subject.to_owned(),
+        reason: reason.to_owned(),
+    }));
+}
+
+/// Recently rejected values: one reason for each machine and kind.
+fn refused(look: &Look<'_>, twin: &Twin, all: &mut Vec<Degraded>) {
+    let since = look.now.wall.minus(REFUSED_FOR);
+    let mut rows: BTreeMap<(String, &'static str), (Refusal, u64, String)> = BTreeMap::new();
+    for letter in look.dead_letters.iter().rev().take_while(|letter| letter.at >= since) {
+        let stream = letter.point.stream;
+        let machine = twin.asset(stream.asset).and_then(|(ix, _)| twin.speaker(ix));
+        let (asset, property) = &letter.names;
+        let asset = asset.clone().unwrap_or_else(|| stream.asset.to_string());
+        let machine = machine.map_or_else(|| asset.clone(), ToString::to_string);
+        let example = || {
+            let property = property.clone().unwrap_or_else(|| stream.property.to_string());
+            format!("{asset} / {property}: {}", letter.reason)
+        };
+        let row = rows.entry((machine, letter.refusal.label()));
+        row.or_insert_with(|| (letter.refusal, 0, example())).1 += 1;
+    }
+    let rows = rows.into_iter();
+    all.extend(rows.map(|((machine, _), (refusal, values, example))| Degraded::Refused {
+        machine,
+        refusal,
+        values,
+        example,
+    }));
+}

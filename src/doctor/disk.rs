@@ -1,0 +1,89 @@
+//! The outbox's disk: whether it can be written, and how long a flush takes.
+
+use std::fs::{self, File};
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::Check;
+use crate::config;
+
+/// A flush that takes longer holds up what shall survive a crash: it is made every 50 ms.
+const SLOW: Duration = Duration::from_millis(200);
+
+pub(super) fn check(outbox: &config::Outbox, take: &mut impl FnMut(Check)) {
+    let Some(folder) = &outbox.dir else {
+        let what = "OUTBOX_DIR is not set";
+        let text = "values wait in memory alone: an outage of SiteWise longer than the memory \
+                    holds, or a crash, loses them";
+        return take(Check::ok(what, text));
+    };
+    let what = format!("OUTBOX_DIR={}", folder.display());
+    if !folder.exists() {
+        // Nothing is changed, so it is not made.
+        return take(Check::not_checked(what, "it is not there yet; the bridge makes it"));
+    }
+    take(match flush(folder) {
+        Ok(took) if took > SLOW => Check::wrong(
+            what,
+            format!(
+                "a flush (fsync) takes {} ms: at a crash values of as long may be lost, and under \
+                 load the disk does not keep up; use a faster disk",
+                took.as_millis()
+            ),
+        ),
+        Ok(took) => Check::ok(what, format!("writable, a flush takes {:.1?}", took)),
+        Err(error) => Check::wrong(
+            what,
+            format!("cannot be written: {error}; give the bridge's user the folder, and room"),
+        ),
+    });
+}
+
+/// How long it takes until a small file is safe.
+fn flush(folder: &Path) -> io::Result<Duration> {
+    if !folder.is_dir() {
+        return Err(io::Error::new(io::ErrorKind::NotADirectory, "it is not a folder"));
+    }
+    let path = folder.join(format!(".doctor-{}", std::process::id()));
+    let began = Instant::now();
+    let written = File::create_new(&path).and_then(|mut file| {
+        file.write_all(&[0; 4_096])?;
+        file.sync_all()
+    });
+    let took = began.elapsed();
+    let removed = fs::remove_file(&path);
+    written?;
+    removed?;
+    Ok(took)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Verdict;
+    use super::*;
+
+    fn of(dir: Option<&Path>) -> Verdict {
+        let outbox = config::Outbox { dir: dir.map(Path::to_owned), max_bytes: 0 };
+        let mut checks = Vec::new();
+        check(&outbox, &mut |check| checks.push(check));
+        let [check] = checks.try_into().unwrap();
+        check.verdict
+    }
+
+    #[test]
+    fn a_disk_is_tried_and_nothing_is_left_on_it() {
+        let folder = std::env::temp_dir().join(format!("doctor-{}", std::process::id()));
+        assert!(matches!(of(Some(&folder)), Verdict::NotChecked(_)));
+        assert!(!folder.exists());
+        fs::create_dir(&folder).unwrap();
+        // A slow machine may take longer for a flush, and then says so.
+        assert!(!matches!(of(Some(&folder)), Verdict::NotChecked(_)));
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
+        let file = folder.join("file");
+        fs::write(&file, "").unwrap();
+        assert!(matches!(of(Some(&file)), Verdict::Wrong(_)));
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(matches!(of(None), Verdict::Ok(_)));
+    }
+}
