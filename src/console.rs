@@ -14,6 +14,7 @@ mod look;
 pub mod metrics;
 mod page;
 pub mod probe;
+pub mod process;
 mod reply;
 mod routes;
 mod serve;

@@ -7,6 +7,7 @@
 
 mod answer;
 mod billing;
+pub mod durations;
 pub mod figures;
 mod held;
 pub mod output;

@@ -65,8 +65,6 @@ const LIVE: f64 = 400.0;
 const STEP: Duration = Duration::from_secs(3);
 /// How long ago the plant was born: all times of the backlog lie between then and now.
 const AGE: Duration = Duration::from_secs(3_600);
-/// Messages that the bridge read and had no room for.
-const DROPPED: &str = "sparkwise_mqtt_messages_dropped_total{server=\"0\"}";
 /// How long anything may take in which nothing moves.
 const STUCK: Duration = Duration::from_secs(60);
 
@@ -148,7 +146,12 @@ async fn run(plan: &Plan) {
     report(stamps, backlog, [back, first, last], memory::peak(bridge.id()));
     figure("CPU seconds of the program meanwhile", seconds(cpu_used));
     figure("requests in all", stamps.requests() as f64);
-    let (rebirths, lost) = (link.rebirths(), bridge.metric(DROPPED).await);
+    // Messages that the bridge read and had no room for.
+    let dropped = format!(
+        "sparkwise_mqtt_messages_dropped_total{{server=\"mqtt://127.0.0.1:{}\"}}",
+        world.mqtt
+    );
+    let (rebirths, lost) = (link.rebirths(), bridge.metric(&dropped).await);
     judged("messages lost before the engine", lost, lost == 0.0 && rebirths == 0, "none");
     complaints(&bridge.terminate().await);
 }

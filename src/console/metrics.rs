@@ -4,7 +4,9 @@ mod table;
 
 use std::fmt::Write as _;
 
+use super::process::Process;
 use super::snapshot::Snapshot;
+use crate::delivery::durations::Durations;
 pub use table::TABLE;
 
 /// What a metric's value does.
@@ -14,6 +16,8 @@ pub enum Kind {
     Counter,
     /// It goes up and down.
     Gauge,
+    /// How often something took how long.
+    Histogram,
 }
 
 /// The label of a metric, with all that it can be.
@@ -23,8 +27,10 @@ pub enum Label {
     None,
     /// One of these words.
     Words(&'static str, fn() -> Vec<&'static str>),
-    /// A server's place in `MQTT_URL`, the first is 0.
+    /// A server's address in `MQTT_URL`.
     Server,
+    /// The program's version.
+    Version,
 }
 
 /// What a metric is at a moment.
@@ -34,6 +40,10 @@ pub enum Read {
     One(fn(&Snapshot) -> f64),
     /// A number for each word of its label, in their order.
     Each(fn(&Snapshot) -> Vec<f64>),
+    /// How often it took how long.
+    Durations(fn(&Snapshot) -> Durations),
+    /// One number of the process; none where the system does not tell it.
+    Process(fn(&Process) -> Option<f64>),
 }
 
 /// A metric.
@@ -62,65 +72,96 @@ impl Kind {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
+            Self::Histogram => "histogram",
         }
     }
 }
 
 /// All metrics in the text format of Prometheus.
-pub fn text(snapshot: &Snapshot) -> String {
+pub fn text(snapshot: &Snapshot, process: &Process) -> String {
     let mut out = String::with_capacity(16 << 10);
     for metric in TABLE {
         let Metric { name, kind, help, .. } = metric;
-        let _ = write!(out, "# HELP {name} {help}\n# TYPE {name} {}\n", kind.word());
-        match metric.read {
-            Read::One(read) => {
-                let _ = writeln!(out, "{name} {}", read(snapshot));
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.word());
+        let values = match metric.read {
+            Read::Durations(read) => {
+                out.push_str(&head);
+                histogram(&mut out, name, &read(snapshot));
+                continue;
             }
-            Read::Each(read) => {
-                for (labels, value) in labels(metric.label, snapshot).zip(read(snapshot)) {
-                    let _ = writeln!(out, "{name}{{{labels}}} {value}");
-                }
-            }
+            Read::One(read) => vec![read(snapshot)],
+            Read::Each(read) => read(snapshot),
+            Read::Process(read) => match read(process) {
+                Some(value) => vec![value],
+                None => continue,
+            },
+        };
+        out.push_str(&head);
+        for (labels, value) in labels(metric.label, snapshot).iter().zip(values) {
+            let _ = writeln!(out, "{name}{labels} {value}");
         }
     }
     out
 }
 
-fn labels(label: Label, snapshot: &Snapshot) -> Box<dyn Iterator<Item = String>> {
-    match label {
-        Label::None => Box::new(std::iter::empty()),
-        Label::Words(name, words) => {
-            Box::new(words().into_iter().map(move |word| format!("{name}=\"{word}\"")))
-        }
-        Label::Server => {
-            Box::new((0..snapshot.links.len()).map(|place| format!("server=\"{place}\"")))
-        }
+fn histogram(out: &mut String, name: &str, durations: &Durations) {
+    let counts = durations.up_to();
+    let bounds = Durations::BOUNDS.iter().map(|bound| (*bound as f64 / 1_000.0).to_string());
+    for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(counts) {
+        let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {count}");
     }
+    let _ = writeln!(out, "{name}_sum {}", durations.sum().as_secs_f64());
+    let _ = writeln!(out, "{name}_count {}", counts.last().copied().unwrap_or_default());
+}
+
+/// The labels of each value of a metric, as they stand behind its name.
+fn labels(label: Label, snapshot: &Snapshot) -> Vec<String> {
+    let set = |name: &str, value: &str| format!("{{{name}=\"{}\"}}", escaped(value));
+    match label {
+        Label::None => vec![String::new()],
+        Label::Words(name, words) => words().into_iter().map(|word| set(name, word)).collect(),
+        Label::Server => servers(snapshot).iter().map(|server| set("server", server)).collect(),
+        Label::Version => vec![set("version", env!("CARGO_PKG_VERSION"))],
+    }
+}
+
+/// The servers' addresses. Two that differ in their path alone are told apart by a number.
+fn servers(snapshot: &Snapshot) -> Vec<String> {
+    let mut names: Vec<String> = Vec::with_capacity(snapshot.links.len());
+    for link in &snapshot.links {
+        let numbered = (2..).map(|number| format!("{} ({number})", link.url));
+        let mut candidates = std::iter::once(link.url.clone()).chain(numbered);
+        names.extend(candidates.find(|name| !names.contains(name)));
+    }
+    names
+}
+
+/// A label's value as the text format wants it.
+fn escaped(value: &str) -> String {
+    value.replace('\\', "\\\\").replace('"', "\\\"").replace('\n', "\\n")
 }
 
 /// `docs/metrics.md`.
 pub fn markdown() -> String {
     let mut out = String::from(
-        "# Metrics\n\
-         \n\
-         <!-- Made from src/console/metrics/ by a test: UPDATE=1 cargo test metrics -->\n\
-         \n\
-         `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. \
-         Counters\n\
-         start at zero with the process. A label takes only the listed values, so the number of\n\
-         series is fixed.\n\
-         \n\
-         Values received: `read = points + refused by the twin + dropped + held`. Points, with\n\
-         those that the bridge generated: `delivered + refused + discarded + waiting`.\n\
-         \n\
-         | Metric | Kind | Label | Meaning |\n\
-         |---|---|---|---|\n",
+        "# Metrics\n\n\
+         <!-- Made from src/console/metrics/ by a test: UPDATE=1 cargo test metrics -->\n\n\
+         `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. Counters\n\
+         begin at zero with the process. A label takes the listed words and no others, so the\n\
+         number of series is fixed. The names follow Prometheus' conventions, as\n\
+         `promtool check metrics` wants them; those of `process_` are what its own client\n\
+         libraries tell, read from `/proc` and absent where there is none.\n\n\
+         A dashboard for Grafana and alert rules: [infra/grafana](../infra/grafana/README.md).\n\n\
+         Values that came in: `read = points + refused by the twin + dropped + held`. Points, with\n\
+         those that the bridge made itself: `delivered + refused + discarded + waiting`.\n\n\
+         | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
     );
     for Metric { name, kind, help, label, .. } in TABLE {
         let label = match label {
             Label::None => String::new(),
             Label::Words(name, words) => format!("`{name}`: {}", words().join(", ")),
-            Label::Server => "`server`: index in `MQTT_URL`, starting at 0".to_owned(),
+            Label::Server => "`server`: address in `MQTT_URL`, without path".to_owned(),
+            Label::Version => "`version`: the program's".to_owned(),
         };
         let help = help.replace('|', "\\|");
         let _ = writeln!(out, "| `{name}` | {} | {label} | {help} |", kind.word());

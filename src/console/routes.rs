@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::ask::{NoAnswer, Questions};
 use super::guard::Guard;
 use super::health::NotReady;
+use super::process::Process;
 use super::reply::{self, Reply};
 use super::snapshot::Snapshot;
 use super::{api, metrics, page};
@@ -53,7 +54,7 @@ impl Routes {
                 Ok(snapshot) => reply::reply(
                     StatusCode::OK,
                     "text/plain; version=0.0.4; charset=utf-8",
-                    metrics::text(&snapshot),
+                    metrics::text(&snapshot, &Process::read()),
                 ),
                 Err(why) => Self::no_answer(why),
             };

@@ -6,7 +6,7 @@ use super::{Delivery, Linger, held};
 
 use super::billing;
 use super::output::{Output, RequestId};
-use super::point::{Discard, Key, Refusal};
+use super::point::{Class, Discard, Key, Refusal};
 use super::request::InFlight;
 use super::retry;
 use super::stream::{Care, Value};
@@ -57,6 +57,7 @@ impl Delivery {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
+        self.figures.answered.count(now.instant.since(request.sent));
         match answer {
             Ok(errors) => {
                 self.circuit.answered();
@@ -123,6 +124,9 @@ impl Delivery {
                         quality: value.tqv.quality,
                     });
                     self.figures.delivered += 1;
+                    if value.class == Class::Live {
+                        self.figures.took.count(now.instant.since(value.since));
+                    }
                     self.decided(value.class);
                     if !errors.is_empty() {
                         taken.push(value.tqv.value);

@@ -1,5 +1,6 @@
 //! Counters of delivery since its start.
 
+use super::durations::Durations;
 use super::point::{Discard, Refusal};
 use super::whatif::LINGERS;
 use crate::time::Instant;
@@ -11,6 +12,11 @@ pub struct Figures {
     pub handled: u64,
     /// Points that SiteWise accepted.
     pub delivered: u64,
+    /// How long live values of these were here: from when they were handed in until SiteWise had
+    /// taken them.
+    pub took: Durations,
+    /// How long requests went without an answer, whatever it was.
+    pub answered: Durations,
     /// Points refused, by reason.
     pub refused: Refused,
     /// Points discarded, by rule.

@@ -23,6 +23,22 @@ fn a_lone_value_leaves_after_its_linger() {
 }
 
 #[test]
+fn how_long_live_values_and_requests_take_is_counted() {
+    let mut plant = Plant::new(config());
+    plant.give([point(1, 0, Class::Live), point(2, 0, Class::History)]);
+    plant.wait(Duration::from_secs(2));
+    plant.wait(Duration::from_millis(80));
+    while plant.answer(Ok(Vec::new())) {}
+    let figures = plant.delivery.figures();
+    assert_eq!(figures.delivered, 2);
+    // The history takes no part; the live value lingered for a second.
+    assert_eq!(figures.took.up_to().last(), Some(&1));
+    assert!(figures.took.sum() > Duration::from_secs(1), "{figures:?}");
+    assert_eq!(figures.answered.up_to().first(), Some(&0));
+    assert!(figures.answered.sum() >= Duration::from_millis(80), "{figures:?}");
+}
+
+#[test]
 fn ten_values_do_not_linger() {
     let mut plant = Plant::new(config());
     plant.give((0..10).map(|n| point(1, n * 1000, Class::Live)));

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Checks infra/sparkwise.yaml: cfn-lint, the rules in infra/rules.guard with AWS's own cfn-guard,
-# and a deployment to moto. Ends with the line "N passed, N failed" of each part.
+# and a deployment to moto; infra/kubernetes against the schemas of Kubernetes, and infra/systemd with
+# systemd's own tools. Ends with the line "N passed, N failed" of each part.
 #
 #   tests/infra/run.sh
 #
@@ -36,6 +37,11 @@ fi
 chmod +x "$guard"
 export PYTHONDONTWRITEBYTECODE=1 NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 unset AWS_PROFILE AWS_ENDPOINT_URL AWS_REGION
+
+as_root() { if [[ $(id -u) == 0 ]]; then "$@"; else sudo "$@"; fi; }
+command -v systemd-analyze >/dev/null ||
+  { as_root apt-get update -qq && as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends systemd >/dev/null; }
+"$cache/venv/bin/python" "$here/manifests.py"
 
 "$cache/venv/bin/cfn-lint" --include-checks W I --ignore-checks I3042 -- "$root/infra/sparkwise.yaml"
 echo "cfn-lint: no finding"

@@ -14,7 +14,9 @@ fn read(path: &str) -> String {
 /// Every document of the repository, as path from its root.
 fn documents() -> Vec<String> {
     let mut found = vec![];
-    for folder in ["", "docs", "docs/decisions", "infra", "localstack", "localstack/sitewise"] {
+    let folders = ["", "docs", "docs/decisions", "infra", "infra/grafana", "infra/kubernetes"];
+    let others = ["infra/systemd", "localstack", "localstack/sitewise"];
+    for folder in folders.into_iter().chain(others) {
         for entry in fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap() {
             let name = entry.unwrap().file_name().into_string().unwrap();
             if name.ends_with(".md") {
@@ -26,7 +28,17 @@ fn documents() -> Vec<String> {
     found
 }
 
-/// Every file that a document links to is there.
+/// What a link into a document can name: its headings, as GitHub makes anchors of them.
+fn anchors(text: &str) -> BTreeSet<String> {
+    let headings = text.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' '));
+    let kept = |letter: &char| letter.is_alphanumeric() || matches!(letter, ' ' | '-' | '_');
+    let anchor = |heading: &str| -> String {
+        heading.to_lowercase().chars().filter(kept).collect::<String>().replace(' ', "-")
+    };
+    headings.map(anchor).collect()
+}
+
+/// Every file, and every heading in it, that a document links to is there.
 #[test]
 fn links_between_documents_lead_somewhere() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -34,11 +46,16 @@ fn links_between_documents_lead_somewhere() {
         let text = read(&document);
         let folder = root.join(&document).parent().unwrap().to_owned();
         for link in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
-            let target = link.split('#').next().unwrap_or_default();
-            if target.is_empty() || target.contains("://") {
+            let (target, anchor) = link.split_once('#').unwrap_or((link, ""));
+            if target.contains("://") {
                 continue;
             }
-            assert!(folder.join(target).exists(), "{document} links to {target}, not there");
+            let path = if target.is_empty() { root.join(&document) } else { folder.join(target) };
+            assert!(path.exists(), "{document} links to {target}, not there");
+            if path.extension().is_some_and(|extension| extension == "md") && !anchor.is_empty() {
+                let there = anchors(&fs::read_to_string(&path).unwrap());
+                assert!(there.contains(anchor), "{document} links to {link}: no such heading");
+            }
         }
     }
 }

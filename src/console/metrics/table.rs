@@ -3,7 +3,9 @@
 use super::{Kind, Label, Metric, Read};
 use crate::console::degraded::Degraded;
 use crate::console::health::NotReady;
+use crate::console::process::Process;
 use crate::console::snapshot::{PHASES, Snapshot};
+use crate::delivery::durations::Durations;
 use crate::delivery::point::Refusal;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::Unread;
@@ -35,6 +37,23 @@ const fn each(
     Metric { name, kind, help, label, read: Read::Each(read) }
 }
 
+const fn histogram(
+    name: &'static str,
+    help: &'static str,
+    read: fn(&Snapshot) -> Durations,
+) -> Metric {
+    Metric { name, kind: Kind::Histogram, help, label: Label::None, read: Read::Durations(read) }
+}
+
+const fn process(
+    kind: Kind,
+    name: &'static str,
+    help: &'static str,
+    read: fn(&Process) -> Option<f64>,
+) -> Metric {
+    Metric { name, kind, help, label: Label::None, read: Read::Process(read) }
+}
+
 /// Every metric there is.
 pub const TABLE: &[Metric] = &[
     gauge("sparkwise_ready", "1 if the bridge is ready, else 0.", |s| {
@@ -58,11 +77,16 @@ pub const TABLE: &[Metric] = &[
         Label::Words("reason", || Degraded::LABELS.to_vec()),
         |s| s.degraded.counts().map(|(_, count)| count as f64).collect(),
     ),
-    gauge(
-        "sparkwise_started_seconds",
-        "Start time of the engine, in seconds since the epoch.",
-        |s| s.began.as_millis() as f64 / 1_000.0,
-    ),
+    gauge("sparkwise_start_time_seconds", "When the engine began, in seconds of the epoch.", |s| {
+        s.began.as_millis() as f64 / 1_000.0
+    }),
+    Metric {
+        name: "sparkwise_build_info",
+        kind: Kind::Gauge,
+        help: "Which version runs: always 1.",
+        label: Label::Version,
+        read: Read::One(|_| 1.0),
+    },
     // MQTT.
     each(
         Kind::Gauge,
@@ -265,11 +289,24 @@ pub const TABLE: &[Metric] = &[
         "Messages that SiteWise bills for the values it accepted.",
         |s| s.ledger.delivery.billed_messages as f64,
     ),
-    gauge("sparkwise_put_in_flight", "Requests in flight.", |s| s.ledger.delivery.in_flight as f64),
+    histogram(
+        "sparkwise_put_duration_seconds",
+        "How long requests went without an answer, whatever it was.",
+        |s| s.ledger.delivery.answered,
+    ),
+    histogram(
+        "sparkwise_delivery_duration_seconds",
+        "How long live values were on their way, from their arrival until SiteWise had taken them, \
+         INGEST_LINGER and retries included; without the time of those that the outbox had to hold back.",
+        |s| s.ledger.delivery.took,
+    ),
+    gauge("sparkwise_put_in_flight", "Requests without an answer yet.", |s| {
+        s.ledger.delivery.in_flight as f64
+    }),
     gauge(
-        "sparkwise_quota_share",
-        "Share of INGEST_REQUESTS_PER_SECOND and INGEST_VALUES_PER_SECOND that the rate limiter \
-         allows now: halved by throttling, then rising slowly to 1.",
+        "sparkwise_quota_allowed_ratio",
+        "Part of INGEST_REQUESTS_PER_SECOND and INGEST_VALUES_PER_SECOND that the bridge lets itself \
+         use: halved by throttling, rising slowly to 1.",
         |s| s.quota_share,
     ),
     // Provisioning.
@@ -326,4 +363,35 @@ pub const TABLE: &[Metric] = &[
     gauge("sparkwise_problems", "Models and assets with a problem that needs attention.", |s| {
         s.ledger.problems.len() as f64
     }),
+    // The process.
+    process(
+        Kind::Counter,
+        "process_cpu_seconds_total",
+        "Seconds of processor time that the process has used.",
+        |p| p.cpu_seconds,
+    ),
+    process(
+        Kind::Gauge,
+        "process_resident_memory_bytes",
+        "Bytes of memory that the process has in RAM.",
+        |p| p.resident_bytes,
+    ),
+    process(
+        Kind::Gauge,
+        "process_virtual_memory_bytes",
+        "Bytes of address space that the process has.",
+        |p| p.virtual_bytes,
+    ),
+    process(Kind::Gauge, "process_open_fds", "Files and sockets that the process has open.", |p| {
+        p.open_files
+    }),
+    process(Kind::Gauge, "process_max_fds", "Files and sockets that it may have open.", |p| {
+        p.max_files
+    }),
+    process(
+        Kind::Gauge,
+        "process_start_time_seconds",
+        "When the process began, in seconds of the epoch.",
+        |p| p.start_time_seconds,
+    ),
 ];

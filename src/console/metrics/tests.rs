@@ -33,7 +33,10 @@ fn snapshot() -> Snapshot {
         ledger,
         plant: crate::sparkplug::host::Counters::default(),
         nodes: [0, 0, 3, 1],
-        links: vec![link.clone(), Link { since: None, dropped: 4, ..link }],
+        links: vec![
+            link.clone(),
+            Link { url: "mqtt://b:1883".into(), since: None, dropped: 4, ..link },
+        ],
         not_ready: vec![NotReady::NotLearned],
         degraded: [capped].into_iter().collect(),
         oldest: Some(Timestamp::from_millis(7_500)),
@@ -57,12 +60,14 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
         assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{metric:?}");
         assert!(!metric.help.contains(['\n', '\\']), "{metric:?}");
         let words = match metric.label {
-            Label::None => 0,
+            Label::None | Label::Version => 1,
             Label::Words(_, words) => words().len(),
             Label::Server => snapshot.links.len(),
         };
         match metric.read {
-            Read::One(_) => assert_eq!(words, 0, "{metric:?}"),
+            Read::One(_) | Read::Process(_) | Read::Durations(_) => {
+                assert_eq!(words, 1, "{metric:?}")
+            }
             Read::Each(read) => assert_eq!(words, read(&snapshot).len(), "{metric:?}"),
         }
     }
@@ -70,7 +75,7 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
 
 #[test]
 fn the_text_is_what_prometheus_reads() {
-    let text = text(&snapshot());
+    let text = text(&snapshot(), &Process::default());
     for line in [
         "# TYPE sparkwise_values_read_total counter",
         "sparkwise_values_read_total 7",
@@ -81,17 +86,46 @@ fn the_text_is_what_prometheus_reads() {
         "sparkwise_degraded{reason=\"outbox_full\"} 0",
         "sparkwise_capped_machines{cap=\"properties\"} 1",
         "sparkwise_capped_machines{cap=\"models\"} 0",
-        "sparkwise_mqtt_connected{server=\"1\"} 0",
-        "sparkwise_mqtt_messages_dropped_total{server=\"1\"} 4",
+        "sparkwise_mqtt_connected{server=\"mqtt://b:1883\"} 0",
+        "sparkwise_mqtt_messages_dropped_total{server=\"mqtt://b:1883\"} 4",
         "sparkwise_values_refused_total{reason=\"invalid\"} 2",
         "sparkwise_edge_nodes{phase=\"online\"} 3",
         "sparkwise_oldest_value_age_seconds 2.5",
         "sparkwise_latest_values_unread_total 6",
         "sparkwise_reads_given_up_total 8",
         "sparkwise_units_set_total 9",
+        "# TYPE sparkwise_put_duration_seconds histogram",
+        "sparkwise_put_duration_seconds_bucket{le=\"0.05\"} 0",
+        "sparkwise_put_duration_seconds_bucket{le=\"+Inf\"} 0",
+        "sparkwise_put_duration_seconds_sum 0",
+        "sparkwise_put_duration_seconds_count 0",
+        "sparkwise_start_time_seconds 1.5",
+        "sparkwise_quota_allowed_ratio 0.5",
+        concat!("sparkwise_build_info{version=\"", env!("CARGO_PKG_VERSION"), "\"} 1"),
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is missing in\n{text}");
     }
+}
+
+#[test]
+fn servers_that_differ_in_their_path_alone_are_two_series() {
+    let mut snapshot = snapshot();
+    let link = Link { url: "wss://a:443".into(), ..Link::default() };
+    snapshot.links = vec![link.clone(), link];
+    assert_eq!(servers(&snapshot), ["wss://a:443", "wss://a:443 (2)"]);
+}
+
+#[test]
+fn labels_are_escaped_as_prometheus_reads_them() {
+    assert_eq!(escaped("a\\b\"c\nd"), "a\\\\b\\\"c\\nd");
+}
+
+#[test]
+fn what_the_system_does_not_tell_of_the_process_is_left_out() {
+    let told = Process { open_files: Some(12.0), ..Process::default() };
+    let text = text(&snapshot(), &told);
+    assert!(text.contains("\n# TYPE process_open_fds gauge\nprocess_open_fds 12\n"), "{text}");
+    assert!(!text.contains("process_cpu_seconds_total"), "{text}");
 }
 
 #[test]
