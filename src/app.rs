@@ -87,7 +87,7 @@ pub async fn run(
     let namespace = match &config.twin.namespace {
         Some(namespace) => namespace.clone(),
         None => tokio::select! {
-            namespace = namespace_of(&sitewise) => namespace,
+            namespace = namespace_of(&sitewise, &console.answers) => namespace,
             () = &mut shutdown => return Ok(ended_early()),
         },
     };
@@ -105,7 +105,7 @@ struct Console {
 
 impl Console {
     /// Starts it; until the engine runs it answers with `reason`.
-    fn start(listener: Option<Listener>, reason: &'static str) -> Self {
+    fn start(listener: Option<Listener>, reason: &str) -> Self {
         let (questions, answers) = Questions::new(reason);
         let end = CancellationToken::new();
         let task =
@@ -122,7 +122,7 @@ fn ended_early() -> Ledger {
 }
 
 /// Account and region, retried until there is an answer: without them no id can be derived.
-async fn namespace_of(sitewise: &AwsSiteWise) -> String {
+async fn namespace_of(sitewise: &AwsSiteWise, answers: &Answers) -> String {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(60))
@@ -133,10 +133,11 @@ async fn namespace_of(sitewise: &AwsSiteWise) -> String {
         .retry(backoff)
         .sleep(tokio::time::sleep)
         .notify(|fault, delay| {
+            let reason = format!("cannot determine the AWS account: {}", fault.explain());
+            answers.wait_for(&reason);
             warn!(
-                error = %fault,
-                "cannot determine the AWS account, retrying in {delay:.0?}; with TWIN_NAMESPACE \
-                 set it is not needed"
+                sitewise.cause = fault.cause.label(),
+                "{reason}; retrying in {delay:.0?}; with TWIN_NAMESPACE set it is not needed"
             );
         })
         .await;

@@ -4,13 +4,18 @@
 //! It does no I/O and reads no clock. A shell performs its outputs, tries each call once and hands
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
+pub mod reach;
+
 use std::collections::VecDeque;
+
+use reach::{Reach, Told};
 
 use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{Discard, Gate, Key, Passage, Point, Refusal, Stream};
 use crate::delivery::{self, Delivery};
 use crate::outbox::Waiting;
 use crate::sitewise::api::{Entry, EntryError, Fault, Quotas};
+use crate::sitewise::cause::Plane;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::{DeathCause, Event};
@@ -84,6 +89,8 @@ pub enum Output {
         /// The last error.
         reason: String,
     },
+    /// Calls to SiteWise begin to fail, or succeed again.
+    SiteWise(Told),
     /// A finding, for the first time with this sender.
     Found {
         /// The edge node; none for what no edge node sent.
@@ -105,6 +112,7 @@ pub struct Bridge {
     host: Host,
     twin: Twin,
     delivery: Delivery,
+    reach: Reach,
     outputs: VecDeque<Output>,
 }
 
@@ -115,6 +123,7 @@ impl Bridge {
             host: Host::new(config.host, seed),
             twin: Twin::new(config.twin, seed.wrapping_add(1)),
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
+            reach: Reach::default(),
             outputs: VecDeque::new(),
         }
     }
@@ -158,6 +167,9 @@ impl Bridge {
 
     /// A call to the control plane was answered.
     pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
+        for plane in [Plane::Control, Plane::Read] {
+            self.reach.answered(plane, id.0, answer.as_ref().err(), now);
+        }
         self.twin.handle_done(id, answer, now);
     }
 
@@ -168,6 +180,7 @@ impl Bridge {
         answer: Result<Vec<EntryError>, Fault>,
         now: Now,
     ) {
+        self.reach.put(id.number(), &answer, now);
         self.delivery.handle_answer(id, answer, now);
     }
 
@@ -210,12 +223,17 @@ impl Bridge {
         self.follow_host(now);
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
+        self.reach.handle_timeout(now);
     }
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let deadlines =
-            [self.host.poll_timeout(), self.twin.poll_timeout(), self.delivery.poll_timeout()];
+        let deadlines = [
+            self.host.poll_timeout(),
+            self.twin.poll_timeout(),
+            self.delivery.poll_timeout(),
+            self.reach.poll_timeout(),
+        ];
         deadlines.into_iter().flatten().min()
     }
 
@@ -236,10 +254,16 @@ impl Bridge {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
+            if let Some(told) = self.reach.poll() {
+                return Some(Output::SiteWise(told));
+            }
             if let Some(output) = self.twin.poll_output(now) {
                 return Some(match output {
                     twin::Output::Store(points) => Output::Store(points),
-                    twin::Output::Step(id, step) => Output::Step(id, step),
+                    twin::Output::Step(id, step) => {
+                        self.reach.called(step.plane(), id.0, now);
+                        Output::Step(id, step)
+                    }
                     twin::Output::Open(gate) => Output::Open(gate),
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
                     twin::Output::Expect { edge, devices } => {
@@ -272,7 +296,10 @@ impl Bridge {
                 });
             }
             return Some(match self.delivery.poll_output()? {
-                delivery::output::Output::Send { id, entries } => Output::Send(id, entries),
+                delivery::output::Output::Send { id, entries } => {
+                    self.reach.called(Plane::Write, id.number(), now);
+                    Output::Send(id, entries)
+                }
                 delivery::output::Output::Settled(keys) => {
                     self.twin.handle_decided(&keys);
                     Output::Settled(keys)
@@ -322,6 +349,11 @@ impl Bridge {
     /// Delivery, read-only.
     pub fn delivery(&self) -> &Delivery {
         &self.delivery
+    }
+
+    /// How calls to SiteWise succeed.
+    pub fn reach(&self) -> &Reach {
+        &self.reach
     }
 
     /// Whether nothing is queued or in flight here.

@@ -47,7 +47,13 @@ impl Listener {
     /// The address cannot be had.
     pub async fn bind(console: &config::Console) -> Result<Option<Self>, io::Error> {
         let Some(addr) = console.addr else { return Ok(None) };
-        let listener = TcpListener::bind(addr).await?;
+        let listener = TcpListener::bind(addr).await.map_err(|error| {
+            let remedy = match error.kind() {
+                io::ErrorKind::AddrInUse => "; another process has it: set another in CONSOLE_ADDR",
+                _ => "",
+            };
+            io::Error::new(error.kind(), format!("{addr} cannot be listened at: {error}{remedy}"))
+        })?;
         let addr = listener.local_addr()?;
         let guard = guard::Guard::new(addr, console.token.clone());
         Ok(Some(Self { listener, guard, addr }))

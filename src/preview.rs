@@ -27,6 +27,7 @@ use crate::delivery::whatif::WhatIf;
 use crate::mqtt;
 use crate::sitewise::api::Fault;
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
+use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::event::{Birth, Event};
 use crate::time::{Instant, Now};
@@ -101,7 +102,7 @@ pub enum Error {
     #[error(transparent)]
     Client(#[from] NoClient),
     /// SiteWise cannot be read.
-    #[error("SiteWise cannot be read: {0}")]
+    #[error("SiteWise cannot be read: {}", .0.explain())]
     SiteWise(#[from] Fault),
 }
 
@@ -118,14 +119,20 @@ struct Told {
     unborn: Vec<String>,
 }
 
-/// A source of variables for captures: MQTT_URL is not required.
+/// A source of variables for captures: neither MQTT_URL nor a region is required.
 #[derive(Clone, Copy, Debug)]
 pub struct WithoutServer<S>(pub S);
 
 impl<S: Source> Source for WithoutServer<S> {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         let found = self.0.get(name)?;
-        Ok(found.or_else(|| (name == "MQTT_URL").then(|| "mqtt://localhost".to_owned())))
+        let instead = match name {
+            "MQTT_URL" => Some("mqtt://localhost"),
+            // The SDK looks for it by itself, and without one nothing is asked of AWS.
+            "AWS_REGION" => Some("none"),
+            _ => None,
+        };
+        Ok(found.or_else(|| instead.map(str::to_owned)))
     }
 
     fn file(&self, path: &Path) -> std::io::Result<String> {
@@ -141,21 +148,53 @@ impl<S: Source> Source for WithoutServer<S> {
     }
 }
 
-/// Finds out what the bridge would do in the account that the environment names.
+/// Finds out what the bridge would do in the account that the environment names. From captures also
+/// without one: then as if it had nothing in it.
 ///
 /// # Errors
 ///
 /// See [`Error`].
 pub async fn against_aws(config: &Config, options: &Options) -> Result<Report, Error> {
+    match (account(config).await, &options.from) {
+        (Ok((sitewise, namespace)), _) => {
+            Box::pin(run(config, options, sitewise, &namespace)).await
+        }
+        (Err(error), From::Captures(_)) if error.is_without_aws() => {
+            let namespace = config.twin.namespace.as_deref().unwrap_or_default();
+            let report = Box::pin(survey::<AwsSiteWise>(config, options, None, namespace));
+            Ok(Report { without_aws: Some(error.to_string()), ..report.await? })
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// SiteWise, and the namespace of the twins there.
+async fn account(config: &Config) -> Result<(AwsSiteWise, String), Error> {
     let sitewise = AwsSiteWise::from_env().await?;
     let namespace = match &config.twin.namespace {
-        Some(namespace) => namespace.clone(),
+        Some(namespace) => {
+            sitewise.find_credentials().await?;
+            namespace.clone()
+        }
         None => {
             let (account, region) = sitewise.account_and_region().await?;
             format!("{account}/{region}")
         }
     };
-    Box::pin(run(config, options, sitewise, &namespace)).await
+    Ok((sitewise, namespace))
+}
+
+impl Error {
+    /// Whether nothing says which account is meant.
+    fn is_without_aws(&self) -> bool {
+        match self {
+            Self::Client(error) => matches!(error, NoClient::Region(_)),
+            Self::SiteWise(fault) => {
+                matches!(fault.cause, Cause::NoCredentials | Cause::CredentialSource)
+            }
+            _ => false,
+        }
+    }
 }
 
 /// Finds out what the bridge would do.
@@ -167,6 +206,15 @@ pub async fn run<S: SiteWise>(
     config: &Config,
     options: &Options,
     sitewise: S,
+    namespace: &str,
+) -> Result<Report, Error> {
+    survey(config, options, Some(sitewise), namespace).await
+}
+
+async fn survey<S: SiteWise>(
+    config: &Config,
+    options: &Options,
+    sitewise: Option<S>,
     namespace: &str,
 ) -> Result<Report, Error> {
     let bridge = app::bridge_config(config, Namespace::new(namespace));

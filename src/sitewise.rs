@@ -5,6 +5,7 @@
 pub mod api;
 pub mod aws;
 mod cache;
+pub mod cause;
 pub mod client;
 mod convert;
 pub mod endpoint;

@@ -1,5 +1,6 @@
 //! Set-up of the log, and its first lines.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal, Write as _};
 
 use tracing::{debug, info, warn};
@@ -8,6 +9,7 @@ use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 
 use crate::config::{Config, LogFormat, Origin, Process};
+use crate::sitewise::aws::CREDENTIALS;
 
 /// The log cannot be set up.
 #[derive(Debug, thiserror::Error)]
@@ -26,16 +28,61 @@ pub enum Error {
 ///
 /// The filter is wrong, or another log is set up.
 pub fn init(process: &Process) -> Result<(), Error> {
-    let filter = EnvFilter::try_new(&process.log_filter)?;
+    let mut filter = EnvFilter::try_new(&process.log_filter)?;
+    // Sources of credentials that fail are told by us, in words.
+    if !process.log_filter.contains(CREDENTIALS) && process.log_filter != "off" {
+        filter = filter.add_directive(format!("{CREDENTIALS}=error").parse()?);
+    }
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| Escaping(io::stderr()))
         .with_ansi(io::stderr().is_terminal());
     match process.log_format {
         LogFormat::Text => log.finish().try_init()?,
         LogFormat::Json => log.json().flatten_event(true).finish().try_init()?,
     }
     Ok(())
+}
+
+/// Writes what the network sent in a way that cannot look like other lines or other words.
+struct Escaping<W>(W);
+
+/// Marks that break a line, or turn the direction of what follows.
+fn misleads(c: char) -> bool {
+    matches!(
+        c,
+        '\u{61c}' | '\u{85}' | '\u{200e}' | '\u{200f}' | '\u{2028}' | '\u{2029}'
+            | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'
+    )
+}
+
+/// The same with those as JSON would have them, which people read as well.
+fn escaped(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() || !text.contains(misleads) {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        if misleads(c) {
+            out.push_str(&format!("\\u{:04x}", u32::from(c)));
+        } else {
+            out.push(c);
+        }
+    }
+    Cow::Owned(out)
+}
+
+impl<W: io::Write> io::Write for Escaping<W> {
+    /// A line comes in one piece.
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(line);
+        self.0.write_all(escaped(&text).as_bytes())?;
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
 }
 
 /// Writes a line as it is among those of the log: one that others read, not people.
@@ -57,5 +104,20 @@ pub fn announce(config: &Config) {
     }
     for warning in &config.warnings {
         warn!("{warning}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// One sender's name could begin a line of its own, or turn the rest of it around.
+    #[test]
+    fn marks_that_mislead_are_escaped() {
+        let mut out = Vec::new();
+        let line = "gw\u{2028}ERROR all is lost \u{202e}desrever\u{2066} läuft °C\n";
+        Escaping(&mut out).write_all(line.as_bytes()).unwrap();
+        let seen = String::from_utf8(out).unwrap();
+        assert_eq!(seen, "gw\\u2028ERROR all is lost \\u202edesrever\\u2066 läuft °C\n");
     }
 }

@@ -219,6 +219,7 @@ impl World {
             | Output::Capped { .. }
             | Output::Born(_)
             | Output::Died(..)
+            | Output::SiteWise(_)
             | Output::Found { .. } => {}
         }
     }

@@ -472,6 +472,7 @@ impl<S: SiteWise> Engine<S> {
             Output::Held { stream, reason } => {
                 tell::held(stream, self.bridge.twin().names(stream), &reason);
             }
+            Output::SiteWise(told) => self.tell_sitewise(&told, now),
             told @ (Output::Found { .. }
             | Output::Grouped(_)
             | Output::Capped { .. }

@@ -263,6 +263,7 @@ impl World {
             Output::Grouped(_)
             | Output::Capped { .. }
             | Output::Held { .. }
+            | Output::SiteWise(_)
             | Output::Born(_)
             | Output::Died(..)
             | Output::Found { .. } => {}

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::LevelFilter;
 
 use super::parse::{duration_within, word};
 use super::reader::Reader;
@@ -79,8 +80,25 @@ impl Process {
 }
 
 fn log_filter(value: &str) -> Result<String, String> {
+    // A word alone would be the name of a part, and nothing would be logged but of that.
+    let mut words = value.split(',').map(str::trim);
+    let unknown = words.find(|word| {
+        let is_name = word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
+        !word.is_empty() && is_name && *word != "sparkwise" && !is_level(word)
+    });
+    if let Some(word) = unknown {
+        return Err(format!(
+            "has `{word}`, which is no level: use error, warn, info, debug, trace or off, or name a \
+             part with its level, as in `{word}=debug`"
+        ));
+    }
     match EnvFilter::try_new(value) {
         Ok(_) => Ok(value.to_owned()),
         Err(error) => Err(format!("is not a log filter: {error}")),
     }
+}
+
+/// Whether a word is a level, as the filter reads them.
+fn is_level(word: &str) -> bool {
+    word.parse::<LevelFilter>().is_ok()
 }

@@ -379,3 +379,20 @@ fn quotas_that_are_set_stand_above_the_account_s() {
     assert_eq!((quotas.values, quotas.requests), (Some(5_000), Some(2_000)));
     assert_eq!((quotas.lists, quotas.describes), (Some(7), None));
 }
+
+/// A word that is no level is the name of a part, so that nothing else was logged.
+#[test]
+fn a_log_level_that_is_none_is_refused_with_those_there_are() {
+    let with = |filter: &str| {
+        let set = [("MQTT_URL", "mqtt://h"), ("AWS_REGION", "eu-west-1"), ("RUST_LOG", filter)];
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        Config::load(&set.into_iter().map(own).collect::<std::collections::BTreeMap<_, _>>())
+    };
+    for wrong in ["verbose", "info,chatty", "warning"] {
+        let said = with(wrong).unwrap_err().to_string();
+        assert!(said.contains("error, warn, info, debug, trace or off"), "{said}");
+    }
+    for right in ["info", "WARN", "off", "info,sparkwise::mqtt=debug", "sparkwise", "hyper=trace"] {
+        assert!(with(right).is_ok(), "{right}");
+    }
+}

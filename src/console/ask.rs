@@ -1,5 +1,6 @@
 //! Queries to the engine, which owns all state.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::{mpsc, oneshot, watch};
@@ -16,19 +17,19 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub type Question = Box<dyn FnOnce(&Look<'_>) + Send>;
 
 /// Lifecycle of the engine.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Life {
     /// The engine does not run yet, for this reason.
-    Starting(&'static str),
+    Starting(Arc<str>),
     /// The engine answers questions.
     Running,
 }
 
 /// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NoAnswer {
     /// The engine does not run yet.
-    Starting(&'static str),
+    Starting(Arc<str>),
     /// Too many ask.
     Busy,
     /// The engine does not answer in time, or no more.
@@ -52,9 +53,9 @@ pub struct Answers {
 
 impl Questions {
     /// A connected pair. Until [`Answers::begin`] every query fails with `reason`.
-    pub fn new(reason: &'static str) -> (Self, Answers) {
+    pub fn new(reason: &str) -> (Self, Answers) {
         let (queue, questions) = mpsc::channel(WAITING);
-        let (begin, life) = watch::channel(Life::Starting(reason));
+        let (begin, life) = watch::channel(Life::Starting(reason.into()));
         (Self { queue, life }, Answers { questions, life: begin })
     }
 
@@ -67,8 +68,8 @@ impl Questions {
         &self,
         read: impl FnOnce(&Look<'_>) -> T + Send + 'static,
     ) -> Result<T, NoAnswer> {
-        if let Life::Starting(reason) = *self.life.borrow() {
-            return Err(NoAnswer::Starting(reason));
+        if let Life::Starting(reason) = &*self.life.borrow() {
+            return Err(NoAnswer::Starting(Arc::clone(reason)));
         }
         let (tell, told) = oneshot::channel();
         let question: Question = Box::new(move |look| {
@@ -87,6 +88,11 @@ impl Questions {
 }
 
 impl Answers {
+    /// Until then everybody is told this reason.
+    pub fn wait_for(&self, reason: &str) {
+        self.life.send_replace(Life::Starting(reason.into()));
+    }
+
     /// From now on questions are answered.
     pub fn begin(&self) {
         self.life.send_replace(Life::Running);

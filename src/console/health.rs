@@ -7,12 +7,13 @@ use std::fmt;
 use std::sync::Arc;
 
 use super::look::{FOREIGN, Link, Look};
+use crate::sitewise::cause::Plane;
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotReady {
     /// The engine is not running yet.
-    Starting(&'static str),
+    Starting(Arc<str>),
     /// It is shutting down.
     Ending,
     /// The engine does not respond in time.
@@ -31,11 +32,11 @@ pub enum NotReady {
         /// A topic that it delivers instead.
         topic: String,
     },
-    /// The initial sync with SiteWise is not complete.
-    NotLearned,
+    /// The initial sync with SiteWise is not complete; with the cause, if it fails.
+    NotLearned(Option<String>),
     /// SiteWise is unreachable, denies access as a whole, or something else answers in its place;
     /// with the last error.
-    SiteWiseAway(String),
+    SiteWiseAway(Option<String>),
 }
 
 impl NotReady {
@@ -58,7 +59,7 @@ impl NotReady {
             Self::Silent => "silent",
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::Foreign { .. } => "mqtt_foreign_topics",
-            Self::NotLearned => "sitewise_not_learned",
+            Self::NotLearned(_) => "sitewise_not_learned",
             Self::SiteWiseAway(_) => "sitewise_away",
         }
     }
@@ -78,12 +79,17 @@ impl NotReady {
             true => Vec::new(),
             false => look.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
-        let others =
-            [(look.ending, Self::Ending), (!look.bridge.twin().plan().learned(), Self::NotLearned)];
+        let reach = look.bridge.reach();
+        let not_learned = Self::NotLearned(reach.trouble(Plane::Control));
         let delivery = look.bridge.delivery();
-        let trouble = delivery.trouble().unwrap_or_default().to_owned();
-        let away = (delivery.is_away(), Self::SiteWiseAway(trouble));
-        let others = others.into_iter().chain([away]);
+        let said = reach.trouble(Plane::Write);
+        let said = said.or_else(|| delivery.trouble().map(str::to_owned));
+        let others = [
+            (look.ending, Self::Ending),
+            (!look.bridge.twin().plan().learned(), not_learned),
+            (delivery.is_away(), Self::SiteWiseAway(said)),
+        ];
+        let others = others.into_iter();
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
         reasons
     }
@@ -102,12 +108,16 @@ impl fmt::Display for NotReady {
             Self::Foreign { url, topic } => {
                 write!(f, "{url} delivers topics like {topic:?}: {FOREIGN}")
             }
-            Self::NotLearned => f.write_str("the initial sync with SiteWise is not complete yet"),
+            Self::NotLearned(None) => {
+                f.write_str("the initial sync with SiteWise is not complete yet")
+            }
+            Self::NotLearned(Some(why)) => {
+                write!(f, "the initial sync with SiteWise is not complete yet: {why}")
+            }
             Self::SiteWiseAway(said) => write!(
                 f,
-                "SiteWise is unreachable, denies access, or something else answers in its place: \
-                 values are queued{}{said}",
-                if said.is_empty() { "" } else { "; " }
+                "values are queued: {}",
+                said.as_deref().unwrap_or("SiteWise is unreachable, or denies access")
             ),
         }
     }

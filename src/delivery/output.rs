@@ -7,6 +7,13 @@ use crate::sitewise::api::Entry;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestId(pub(super) u64);
 
+impl RequestId {
+    /// Larger than that of any request before.
+    pub(crate) fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// One thing to do or to know.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {

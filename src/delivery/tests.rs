@@ -358,5 +358,5 @@ impl Plant {
 }
 
 fn fault(kind: FaultKind) -> Fault {
-    Fault { kind, message: format!("{kind:?}") }
+    Fault::new(kind, format!("{kind:?}"))
 }

@@ -168,7 +168,7 @@ mod tests {
     #[test]
     fn what_is_not_there_is_allowed_and_what_is_denied_is_named_with_what_to_do() {
         let of = |kind| {
-            let fault = Fault { kind, message: "said so".to_owned() };
+            let fault = Fault::new(kind, "said so");
             judge("iotsitewise:CreateAsset".to_owned(), &fault).verdict
         };
         assert_eq!(of(FaultKind::NotFound), Verdict::Ok(String::new()));

@@ -7,13 +7,13 @@ use std::io;
 use rumqttc::tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
 
-use crate::config::ServerUrl;
+use crate::config::{Scheme, ServerUrl};
 
 /// Why a session ended.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// The client says so.
-    Client(Box<ConnectionError>),
+    /// The client says so, at this moment of the session.
+    Client(Box<ConnectionError>, Moment),
     /// The server refused these filters.
     Refused(Vec<String>),
     /// The server did not answer the subscriptions in time.
@@ -22,11 +22,25 @@ pub(super) enum Failure {
     Stuck,
 }
 
+/// How far a session was when it failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) enum Moment {
+    /// CONNECT was not answered.
+    #[default]
+    Connecting,
+    /// The subscriptions were not answered.
+    Subscribing,
+    /// A message on this topic had just been sent.
+    Published(String),
+    /// Nothing in particular.
+    Open,
+}
+
 impl Failure {
     /// One sentence for people, for the server at `url`.
     pub(super) fn explain(&self, url: &ServerUrl) -> String {
         match self {
-            Self::Client(error) => explain(error, url),
+            Self::Client(error, moment) => explain(error, moment, url),
             Self::Refused(filters) => format!(
                 "the server refuses the subscription to {}: allow it for this client in the server's access rules",
                 filters.join(", ")
@@ -39,7 +53,7 @@ impl Failure {
     }
 }
 
-fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
+fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String {
     if let Some(tls) = find::<rustls::Error>(error) {
         return explain_tls(tls, url);
     }
@@ -56,10 +70,22 @@ fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
             "the server no longer answers pings".to_owned()
         }
-        ConnectionError::MqttState(StateError::ConnectionAborted) => closed(),
-        ConnectionError::MqttState(StateError::Deserialization(error)) => {
-            format!("{url} does not speak MQTT ({error}): check scheme and port in MQTT_URL")
+        ConnectionError::MqttState(StateError::ConnectionAborted) => closed(moment, url),
+        // The connection ended in the middle of a packet.
+        ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::Io(error))) => {
+            match error.kind() {
+                io::ErrorKind::Other => closed(moment, url),
+                _ => explain_io(error, moment, url),
+            }
         }
+        ConnectionError::MqttState(StateError::Deserialization(error)) => match moment {
+            Moment::Connecting => {
+                format!("{url} does not speak MQTT ({error}): check scheme and port in MQTT_URL")
+            }
+            _ => format!(
+                "{url} sent a packet that MQTT 3.1.1 does not have ({error}): look at the server"
+            ),
+        },
         ConnectionError::Websocket(error) => {
             format!("no WebSocket at {url} ({error}): check scheme, port and path in MQTT_URL")
         }
@@ -67,20 +93,21 @@ fn explain(error: &ConnectionError, url: &ServerUrl) -> String {
             format!("the WebSocket at {url} does not speak MQTT: check the path in MQTT_URL")
         }
         _ => match find::<io::Error>(error) {
-            Some(error) => explain_io(error, url),
+            Some(error) => explain_io(error, moment, url),
             None => error.to_string(),
         },
     }
 }
 
-fn explain_io(error: &io::Error, url: &ServerUrl) -> String {
+fn explain_io(error: &io::Error, moment: &Moment, url: &ServerUrl) -> String {
     match error.kind() {
         io::ErrorKind::ConnectionRefused => {
             format!("connection refused by {url}: check MQTT_URL, and that the server runs")
         }
         io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
         | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::BrokenPipe => closed(),
+        | io::ErrorKind::BrokenPipe => closed(moment, url),
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::TimedOut => {
@@ -155,8 +182,33 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
     }
 }
 
-fn closed() -> String {
-    "the server closed the connection; if this repeats, another client may use the same MQTT_CLIENT_ID".to_owned()
+/// The server closed the connection. It gives no reason: what there is is the moment.
+fn closed(moment: &Moment, url: &ServerUrl) -> String {
+    let tls = matches!(url.scheme, Scheme::Mqtts | Scheme::Wss);
+    match moment {
+        Moment::Connecting if tls => format!(
+            "{url} closes the connection before CONNECT is answered: its port may be one without \
+             TLS, or it refuses this client: check scheme and port in MQTT_URL, then the \
+             certificate or password and the server's access rules"
+        ),
+        Moment::Connecting => format!(
+            "{url} closes the connection before CONNECT is answered: its port may be one with TLS, \
+             or it refuses this client: check scheme and port in MQTT_URL, then MQTT_USERNAME and \
+             MQTT_PASSWORD and the server's access rules"
+        ),
+        Moment::Subscribing => {
+            "the server closed the connection at the subscription: allow it for \
+                                this client in the server's access rules"
+                .to_owned()
+        }
+        Moment::Published(topic) => format!(
+            "the server closed the connection right after a message on {topic} was sent: allow \
+             that for this client in the server's access rules"
+        ),
+        Moment::Open => "the server closed the connection: it may have been restarted; if this \
+                         repeats, another client may use the same MQTT_CLIENT_ID"
+            .to_owned(),
+    }
 }
 
 /// The first error of type `T` on the way to the root cause. An I/O error hides what it wraps
@@ -175,16 +227,10 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-impl From<ConnectionError> for Failure {
-    fn from(error: ConnectionError) -> Self {
-        Self::Client(Box::new(error))
-    }
-}
-
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Client(error) => error.fmt(f),
+            Self::Client(error, _) => error.fmt(f),
             Self::Refused(_) => f.write_str("subscription refused"),
             Self::Unanswered => f.write_str("subscriptions unanswered"),
             Self::Stuck => f.write_str("requests stalled"),
@@ -195,16 +241,19 @@ impl fmt::Display for Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::Scheme;
 
     fn explained(error: ConnectionError) -> String {
+        explained_at(error, Moment::Connecting)
+    }
+
+    fn explained_at(error: ConnectionError, moment: Moment) -> String {
         let url = ServerUrl {
             scheme: Scheme::Mqtts,
             host: "broker.example".to_owned(),
             port: 8883,
             path: "/mqtt".to_owned(),
         };
-        Failure::from(error).explain(&url)
+        Failure::Client(Box::new(error), moment).explain(&url)
     }
 
     fn tls(error: rustls::Error) -> ConnectionError {
@@ -251,6 +300,31 @@ mod tests {
         ] {
             let text = explained(error);
             assert!(text.contains(hint), "{hint} is not in: {text}");
+        }
+    }
+
+    /// A restart was told as "sent what is not MQTT: check scheme and port".
+    #[test]
+    fn a_connection_that_ends_is_told_by_its_moment() {
+        let cut = || {
+            let remaining = io::Error::other("bytes remaining on stream");
+            ConnectionError::MqttState(StateError::Deserialization(remaining.into()))
+        };
+        let reset = || {
+            let reset = io::Error::from(io::ErrorKind::ConnectionReset);
+            ConnectionError::MqttState(StateError::Deserialization(reset.into()))
+        };
+        let closed = || ConnectionError::MqttState(StateError::ConnectionAborted);
+        for error in [cut, reset, closed] {
+            let text = explained_at(error(), Moment::Open);
+            assert!(text.contains("restarted") && !text.contains("scheme"), "{text}");
+            let text = explained_at(error(), Moment::Connecting);
+            assert!(text.contains("without TLS") && !text.contains("MQTT_CLIENT_ID"), "{text}");
+            let text = explained_at(error(), Moment::Subscribing);
+            assert!(text.contains("at the subscription"), "{text}");
+            let text = explained_at(error(), Moment::Published("spBv1.0/STATE/h".into()));
+            assert!(text.contains("spBv1.0/STATE/h") && text.contains("access rules"), "{text}");
+            assert!(!text.contains("MQTT_CLIENT_ID"), "{text}");
         }
     }
 }

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Inbound;
-use super::failure::Failure;
+use super::failure::{Failure, Moment};
 use super::inbox::Inbox;
 use super::options::{REQUEST_CAPACITY, Template};
 use super::sieve::Mark;
@@ -33,6 +33,8 @@ const CONNECT_TIMEOUT_SECS: u64 = 10;
 const SUBSCRIBE_TIMEOUT: Duration = Duration::from_secs(10);
 /// From the shutdown request to the last PUBACK and DISCONNECT.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// A server that closes this soon after a publish may not allow it.
+const AFTER_PUBLISH: Duration = Duration::from_secs(2);
 /// AWS IoT Core's limit of filters in one SUBSCRIBE.
 const FILTERS_PER_SUBSCRIBE: usize = 8;
 
@@ -83,6 +85,8 @@ struct Progress {
     /// Publishes handed to the client and not yet written, and those written and not acknowledged.
     unsent: usize,
     unacknowledged: usize,
+    /// The latest message that was sent and that nothing says was taken, and when.
+    published: Option<(Instant, String)>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -124,6 +128,7 @@ impl Session<'_> {
             withdrawals: 0,
             unsent: 0,
             unacknowledged: 0,
+            published: None,
         };
         self.inbox.hold();
         let mut announced = false;
@@ -178,7 +183,9 @@ impl Session<'_> {
                 }
                 result = &mut poll => return match result {
                     Err(_) if progress.phase == Phase::Disconnecting => Err(End::Closed),
-                    Err(error) => Err(End::Failed(error.into())),
+                    Err(error) => {
+                        Err(End::Failed(Failure::Client(Box::new(error), progress.moment())))
+                    }
                     Ok(event) => Ok(event),
                 },
             }
@@ -229,6 +236,9 @@ impl Session<'_> {
             }
             Event::Incoming(Packet::PubAck(_)) => {
                 progress.unacknowledged = progress.unacknowledged.saturating_sub(1);
+                if progress.unsent + progress.unacknowledged == 0 {
+                    progress.published = None;
+                }
             }
             Event::Incoming(_) | Event::Outgoing(_) => {}
         }
@@ -281,8 +291,10 @@ impl Session<'_> {
             Qos::AtLeastOnce => QoS::AtLeastOnce,
         };
         let options = PublishOptions::new(qos).retain(message.retain);
+        let topic = message.topic.clone();
         match client.try_publish(message.topic, message.payload, options) {
             Ok(()) => {
+                progress.published = Some((Instant::now(), topic));
                 progress.unsent += 1;
                 Ok(())
             }
@@ -308,6 +320,18 @@ impl Progress {
             .map(|(filter, _)| filter)
             .collect();
         if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused)) }
+    }
+
+    /// What may be why the server closes the connection now.
+    fn moment(&self) -> Moment {
+        match (self.phase, &self.published) {
+            (Phase::Connecting, _) => Moment::Connecting,
+            (Phase::Subscribing, _) => Moment::Subscribing,
+            (_, Some((at, topic))) if at.elapsed() < AFTER_PUBLISH => {
+                Moment::Published(topic.clone())
+            }
+            _ => Moment::Open,
+        }
     }
 
     /// Nothing more is on its way, in either direction.

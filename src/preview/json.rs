@@ -12,6 +12,7 @@ use crate::twin::mapping;
 pub(super) fn of(report: &Report) -> Value {
     json!({
         "changes": report.changes(),
+        "withoutAws": report.without_aws,
         "heard": {
             "nodes": report.heard.nodes,
             "devices": report.heard.devices,

@@ -20,7 +20,8 @@ const PATIENCE: u32 = 8;
 const PAUSE: Duration = Duration::from_millis(500);
 
 pub(super) struct Rehearsal<S> {
-    sitewise: S,
+    /// None for an account with nothing in it.
+    sitewise: Option<S>,
     queue: VecDeque<(StepId, Step, Instant)>,
     /// Names of all models there are.
     names: BTreeMap<String, Uuid>,
@@ -33,7 +34,7 @@ pub(super) struct Rehearsal<S> {
 }
 
 impl<S: SiteWise> Rehearsal<S> {
-    pub(super) fn new(sitewise: S) -> Self {
+    pub(super) fn new(sitewise: Option<S>) -> Self {
         Self {
             sitewise,
             queue: VecDeque::new(),
@@ -97,27 +98,30 @@ impl<S: SiteWise> Rehearsal<S> {
         match step {
             Step::ListModels(token) => {
                 pace(limits::MODEL_CALLS_PER_SECOND).await;
-                let page = self.sitewise.list_models(token).await?;
+                let Some(sitewise) = &self.sitewise else {
+                    return Ok(Done::Models(Page { items: Vec::new(), next: None }));
+                };
+                let page = sitewise.list_models(token).await?;
                 self.names.extend(page.items.iter().map(|model| (model.name.clone(), model.id)));
                 Ok(Done::Models(page))
             }
             Step::DescribeModel(id) => self.model(id).await.map(Done::Model),
             Step::ListAssets(model, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
-                self.sitewise.list_assets(model, token).await.map(Done::Assets)
+                self.account()?.list_assets(model, token).await.map(Done::Assets)
             }
             Step::ListChildren(parent, _) if self.assets.contains_key(&parent) => {
                 Ok(Done::Assets(Page { items: Vec::new(), next: None }))
             }
             Step::ListChildren(parent, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
-                self.sitewise.list_children(parent, token).await.map(Done::Assets)
+                self.account()?.list_children(parent, token).await.map(Done::Assets)
             }
             Step::DescribeAsset(id) => match self.assets.get(&id) {
                 Some(asset) => Ok(Done::Asset(asset.clone())),
                 None => {
                     pace(limits::DESCRIBES_PER_SECOND).await;
-                    self.sitewise.describe_asset(id).await.map(Done::Asset)
+                    self.account()?.describe_asset(id).await.map(Done::Asset)
                 }
             },
             Step::DescribeProperty { asset, property } => {
@@ -144,7 +148,11 @@ impl<S: SiteWise> Rehearsal<S> {
     async fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
         if !self.assets.contains_key(&asset) {
             pace(limits::DESCRIBES_PER_SECOND).await;
-            match self.sitewise.describe_property(asset, property).await {
+            let answer = match self.account() {
+                Ok(sitewise) => sitewise.describe_property(asset, property).await,
+                Err(fault) => Err(fault),
+            };
+            match answer {
                 // The property would be made, or it cannot be known.
                 Err(Fault { kind: FaultKind::NotFound | FaultKind::Denied, .. }) => {}
                 answer => return answer,
@@ -159,7 +167,12 @@ impl<S: SiteWise> Rehearsal<S> {
             return Ok(model.clone());
         }
         pace(limits::DESCRIBES_PER_SECOND).await;
-        self.sitewise.describe_model(id).await
+        self.account()?.describe_model(id).await
+    }
+
+    fn account(&self) -> Result<&S, Fault> {
+        let none = || Fault::new(FaultKind::NotFound, "the account has nothing");
+        self.sitewise.as_ref().ok_or_else(none)
     }
 
     async fn write(&mut self, step: Step) -> Result<Done, Fault> {
@@ -167,7 +180,7 @@ impl<S: SiteWise> Rehearsal<S> {
             Step::CreateModel(create) => {
                 if self.names.contains_key(&create.name) {
                     let message = format!("another model is called {:?}", create.name);
-                    return Err(Fault { kind: FaultKind::AlreadyExists, message });
+                    return Err(Fault::new(FaultKind::AlreadyExists, message));
                 }
                 self.names.insert(create.name.clone(), create.id);
                 let model = Model {

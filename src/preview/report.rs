@@ -20,6 +20,8 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 /// What the bridge would do, and what it would cost.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Report {
+    /// Why no account was read: the plan is then for an empty one.
+    pub without_aws: Option<String>,
     /// What was received from the plant.
     pub heard: Heard,
     /// Models that would be created or grow, in the order of the writes.
@@ -119,6 +121,7 @@ impl Report {
             sources.len()
         };
         Self {
+            without_aws: None,
             heard: Heard { nodes: born(false), devices: born(true), unborn: told.unborn.clone() },
             models: changes.models,
             assets: changes.assets,

@@ -15,6 +15,9 @@ const MACHINES: usize = 200;
 
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(why) = &self.without_aws {
+            writeln!(f, "Planned without AWS, for an account with nothing in it: {why}.\n")?;
+        }
         let Heard { nodes, devices, unborn } = &self.heard;
         writeln!(
             f,

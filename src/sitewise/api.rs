@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
+use super::cause::Cause;
 use crate::time::Timestamp;
 
 /// Type of a property's values.
@@ -445,6 +446,15 @@ pub struct Fault {
     pub kind: FaultKind,
     /// The service's or the client's own words.
     pub message: String,
+    /// What lies behind it.
+    pub cause: Cause,
+}
+
+impl Fault {
+    /// One of whose cause nothing is known but its kind.
+    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+        Self { kind, message: message.into(), cause: Cause::of(kind) }
+    }
 }
 
 /// Faults by what can be done about them.

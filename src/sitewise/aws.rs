@@ -2,6 +2,7 @@
 
 mod answered;
 mod body;
+mod credentials;
 mod models;
 mod property;
 mod quotas;
@@ -13,12 +14,15 @@ use std::time::Duration;
 
 use aws_config::retry::RetryConfig;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{AppName, BehaviorVersion, SdkConfig};
-use aws_credential_types::provider::ProvideCredentials;
+use aws_config::{AppName, BehaviorVersion, Region, SdkConfig};
+use aws_credential_types::Credentials;
+use aws_credential_types::provider::error::CredentialsError;
+use aws_credential_types::provider::{ProvideCredentials, SharedCredentialsProvider};
 use aws_sdk_iotsitewise::Client;
 use aws_sdk_iotsitewise::config::Builder;
 use aws_sdk_iotsitewise::types::{ListAssetPropertiesFilter, ListAssetsFilter, TraversalDirection};
 use aws_smithy_async::time::SharedTimeSource;
+use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 use uuid::Uuid;
 
 use super::api::{
@@ -27,6 +31,7 @@ use super::api::{
     UpdateProperty,
 };
 use super::cache::Models;
+use super::cause::{self, Cause, Plane};
 use super::client::SiteWise;
 use super::convert::{self, NotAnId};
 use super::endpoint::Endpoint;
@@ -35,12 +40,17 @@ use super::host_prefix::NoHostPrefix;
 use super::http;
 use super::limits::PAGE_ITEMS;
 use answered::Answered;
+use credentials::{Make, Renewed};
 use values::PutValues;
 
 /// How long a connection may take to stand.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take as a whole, loading credentials included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long credentials may take that are asked for by themselves.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The part of the SDK that looks for credentials, as the log names it.
+pub const CREDENTIALS: &str = "aws_config";
 /// How the calls name themselves to AWS.
 const APP_NAME: &str = "sparkwise";
 
@@ -79,16 +89,31 @@ impl AwsSiteWise {
     /// Without a region, or with authorities that are none. Credentials are looked for by the
     /// first call.
     pub async fn from_env() -> Result<Self, NoClient> {
-        let mut loader = aws_config::defaults(BehaviorVersion::latest());
+        let mut trusting = None;
         if let Some(path) =
             std::env::var("AWS_CA_BUNDLE").ok().filter(|path| !path.trim().is_empty())
         {
             let read = std::fs::read_to_string(&path).map_err(|error| error.to_string());
             let client = read.and_then(|pem| http::trusting(&pem));
-            loader = loader.http_client(client.map_err(|why| NoClient::Authorities(path, why))?);
+            trusting = Some(client.map_err(|why| NoClient::Authorities(path, why))?);
         }
-        let config = Box::pin(loader.load()).await;
-        Ok(Self::new(&config)?)
+        let load = move |region: Option<Region>| {
+            let mut loader = aws_config::defaults(BehaviorVersion::latest());
+            if let Some(trusting) = &trusting {
+                loader = loader.http_client(trusting.clone());
+            }
+            if let Some(region) = region {
+                loader = loader.region(region);
+            }
+            Box::pin(loader.load())
+        };
+        let config = load(None).await;
+        let region = config.region().cloned();
+        let make: Make = Box::new(move || {
+            let config = load(region.clone());
+            Box::pin(async move { config.await.credentials_provider() })
+        });
+        Ok(Self::with(&config, CALL_TIMEOUT, Some(make))?)
     }
 
     /// From a configuration of the SDK, whose retries, timeouts and behaviour version are
@@ -98,20 +123,27 @@ impl AwsSiteWise {
     ///
     /// Without a region.
     pub fn new(config: &SdkConfig) -> Result<Self, NoRegion> {
-        Self::with_call_timeout(config, CALL_TIMEOUT)
+        Self::with(config, CALL_TIMEOUT, None)
     }
 
-    fn with_call_timeout(config: &SdkConfig, call_timeout: Duration) -> Result<Self, NoRegion> {
-        let endpoint = Endpoint::of(config).ok_or(NoRegion)?;
+    fn with(
+        before: &SdkConfig,
+        call_timeout: Duration,
+        make: Option<Make>,
+    ) -> Result<Self, NoRegion> {
+        let endpoint = Endpoint::of(before).ok_or(NoRegion)?;
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT_TIMEOUT)
             .operation_timeout(call_timeout)
             .build();
-        let mut config = config
+        let mut config = before
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.clone());
-        let answered = Answered::new();
+        let renewed = Renewed::new(before.credentials_provider(), make);
+        let answered = Answered::new(Some(renewed.clone()));
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
+        config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));
         config.set_time_source(Some(SharedTimeSource::new(answered.clone())));
         config.set_app_name(AppName::new(APP_NAME).ok());
         config.set_behavior_version(Some(BehaviorVersion::latest()));
@@ -131,6 +163,16 @@ impl AwsSiteWise {
     /// Where the calls go.
     pub fn endpoint(&self) -> &Endpoint {
         &self.endpoint
+    }
+
+    /// Whether there are credentials.
+    ///
+    /// # Errors
+    ///
+    /// Why there are none.
+    pub async fn find_credentials(&self) -> Result<(), Fault> {
+        let Some(provider) = self.config.credentials_provider() else { return Ok(()) };
+        load_credentials(&provider).await.map(drop)
     }
 
     /// The AWS account and region, which name the twin.
@@ -314,7 +356,7 @@ impl SiteWise for AwsSiteWise {
         let tried = "write values";
         let body = body::batch_put(&entries).map_err(inexpressible(tried))?;
         let answer = self.values.send(body).await;
-        let answer = answer.map_err(|error| fault::of_call(tried, &error))?;
+        let answer = answer.map_err(|error| fault::of_operation(cause::WRITE, tried, &error))?;
         let errors = answer.errors();
         let errors =
             errors.map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))?;
@@ -340,6 +382,10 @@ impl SiteWise for AwsSiteWise {
         self.answered.ahead()
     }
 
+    fn host(&self, plane: Plane) -> String {
+        self.endpoint.host(plane)
+    }
+
     async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Reading>, Fault> {
         Box::pin(self.read(&of)).await
     }
@@ -363,7 +409,7 @@ impl AwsSiteWise {
 /// [`Denied`](FaultKind::Denied) without credentials or region, or what STS answered.
 /// Source: [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
 pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), Fault> {
-    ask_for_account(config, &Answered::new()).await
+    ask_for_account(config, &Answered::new(None)).await
 }
 
 async fn ask_for_account(
@@ -371,13 +417,13 @@ async fn ask_for_account(
     answered: &Answered,
 ) -> Result<(String, String), Fault> {
     let denied = |why: &str| Fault {
-        kind: FaultKind::Denied,
-        message: format!("learn the AWS account and region: {why}"),
+        cause: Cause::NoCredentials,
+        ..Fault::new(FaultKind::Denied, format!("learn the AWS account and region: {why}"))
     };
     let region = config.region().ok_or_else(|| denied("no region"))?;
-    let provider = config.credentials_provider().ok_or_else(|| denied("no credentials found"))?;
-    let credentials =
-        provider.provide_credentials().await.map_err(|error| fault::of_credentials(&error))?;
+    let provider =
+        config.credentials_provider().ok_or_else(|| denied("no source of credentials"))?;
+    let credentials = load_credentials(&provider).await?;
     let account = match credentials.account_id() {
         Some(account) => account.as_str().to_owned(),
         None => sts(config, answered)
@@ -391,6 +437,13 @@ async fn ask_for_account(
     Ok((account, region.as_ref().to_owned()))
 }
 
+/// What a source gives, within a time: one that hangs has no other end.
+async fn load_credentials(provider: &SharedCredentialsProvider) -> Result<Credentials, Fault> {
+    let loaded = tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await;
+    let late = |_| CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT);
+    loaded.map_err(late).flatten().map_err(|error| fault::of_credentials(&error))
+}
+
 fn sts(config: &SdkConfig, answered: &Answered) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
     aws_sdk_sts::Client::from_conf(config.build())
@@ -398,7 +451,7 @@ fn sts(config: &SdkConfig, answered: &Answered) -> aws_sdk_sts::Client {
 
 /// Something that SiteWise's API has no way to say.
 fn inexpressible<E: Display>(tried: impl Display) -> impl FnOnce(E) -> Fault {
-    move |error| Fault { kind: FaultKind::Invalid, message: format!("{tried}: {error}") }
+    move |error| Fault::new(FaultKind::Invalid, format!("{tried}: {error}"))
 }
 
 fn unreadable(tried: impl Display) -> impl FnOnce(NotAnId) -> Fault {

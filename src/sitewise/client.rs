@@ -10,6 +10,7 @@ use super::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
     Fault, GrowComposite, GrowModel, Model, ModelSummary, Page, Quotas, Reading, UpdateProperty,
 };
+use super::cause::Plane;
 
 /// SiteWise, as far as the bridge uses it.
 ///
@@ -125,6 +126,12 @@ pub trait SiteWise: Send + Sync + 'static {
     /// is carried on by the clock that nobody sets. None where that is not known.
     fn clock_ahead(&self) -> Option<i64> {
         None
+    }
+
+    /// Where calls go; for people.
+    fn host(&self, plane: Plane) -> String {
+        let _ = plane;
+        String::new()
     }
 
     /// Reads the latest values of properties, each an asset's, at most

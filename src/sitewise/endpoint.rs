@@ -5,6 +5,8 @@ use std::fmt;
 use aws_config::SdkConfig;
 use aws_types::service_config::ServiceConfigKey;
 
+use super::cause::Plane;
+
 /// Where the client's calls go; for people.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Endpoint {
@@ -37,6 +39,20 @@ impl Endpoint {
                 .or(common)
         };
         Some(Self { region: config.region()?.as_ref().to_owned(), url })
+    }
+
+    /// The host of calls; for people.
+    pub fn host(&self, plane: Plane) -> String {
+        let region = &self.region;
+        let domain = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
+        let label = match plane {
+            Plane::Control => "api",
+            Plane::Write | Plane::Read => "data",
+        };
+        match &self.url {
+            Some(url) => url.clone(),
+            None => format!("{label}.iotsitewise.{region}.{domain}"),
+        }
     }
 }
 

@@ -9,6 +9,7 @@ use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::{Map, Value};
 
 use super::api::{Fault, FaultKind};
+use super::cause::Cause;
 
 /// Where an error says its code, before a colon and a URL.
 const ERROR_TYPE: &str = "x-amzn-errortype";
@@ -57,61 +58,106 @@ pub(super) fn of_call<E>(tried: impl Display, error: &SdkError<E, HttpResponse>)
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
-    let (kind, why) = match error {
+    of_operation(operation::<E>(), tried, error)
+}
+
+/// The same of an operation that is named.
+pub(super) fn of_operation<E>(
+    operation: &'static str,
+    tried: impl Display,
+    error: &SdkError<E, HttpResponse>,
+) -> Fault
+where
+    E: ProvideErrorMetadata + Error + 'static,
+{
+    let ((kind, cause), why) = match error {
         SdkError::ServiceError(answer) => {
             let said = Said::of(answer.raw());
             let status = answer.raw().status().as_u16();
             let error = answer.err();
             let code = said.code.as_deref().or(error.code());
-            let kind = code.and_then(of_code).unwrap_or(of_status(status));
+            let judged = judge(code, status, operation);
             let code = code.map_or(format!("status {status}"), str::to_owned);
             match error.message().or(said.message.as_deref()) {
-                Some(message) => (kind, format!("{code}: {message}")),
-                None => (kind, code),
+                Some(message) => (judged, format!("{code}: {message}")),
+                None => (judged, code),
             }
         }
-        SdkError::TimeoutError(_) => (FaultKind::Unavailable, "no answer in time".to_owned()),
+        SdkError::TimeoutError(_) => {
+            ((FaultKind::Unavailable, Cause::Silence), "no answer in time".to_owned())
+        }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status();
             let said = Said::of(answer.raw());
-            match said.code.filter(|_| !status.is_success()) {
-                Some(code) => {
-                    let kind = of_code(&code).unwrap_or(of_status(status.as_u16()));
-                    (kind, format!("{code}: {}", said.message.unwrap_or_default()))
-                }
+            let code = said.code.filter(|_| !status.is_success());
+            let judged = judge(code.as_deref(), status.as_u16(), operation);
+            let why = match code {
+                Some(code) => format!("{code}: {}", said.message.unwrap_or_default()),
                 None => {
                     let status = status.as_u16();
-                    let why = format!("unreadable answer with status {status}: {}", chain(error));
-                    (of_status(status), why)
+                    format!("unreadable answer with status {status}: {}", chain(error))
                 }
-            }
+            };
+            (judged, why)
         }
         SdkError::ConstructionFailure(_) => (of_local(error, FaultKind::Invalid), chain(error)),
         // `SdkError` may get variants: all there are left here are failures to ask.
         _ => (of_local(error, FaultKind::Unavailable), chain(error)),
     };
-    Fault { kind, message: format!("{tried}: {why}") }
+    Fault { kind, message: format!("{tried}: {why}"), cause }
+}
+
+/// An operation, by the name of its error: `…::ListAssetModelsError`. For words alone.
+fn operation<E>() -> &'static str {
+    let name = std::any::type_name::<E>().rsplit("::").next().unwrap_or_default();
+    name.strip_suffix("Error").unwrap_or(name)
+}
+
+/// What an answer's code means, or its status where it has none that does.
+fn judge(code: Option<&str>, status: u16, operation: &'static str) -> (FaultKind, Cause) {
+    let known = code.and_then(of_code);
+    let kind = known.unwrap_or(of_status(status));
+    let cause = match (kind, known, code) {
+        (FaultKind::Denied, Some(_), Some(code)) if is_of_rights(code) => Cause::Action(operation),
+        (FaultKind::Denied, None, _) => Cause::Foreign,
+        _ => Cause::of(kind),
+    };
+    (kind, cause)
+}
+
+/// Whether AWS does not take the credentials that a call was signed with.
+pub(super) fn is_of_credentials(answer: &HttpResponse) -> bool {
+    let code = Said::of(answer).code;
+    code.is_some_and(|code| of_code(&code) == Some(FaultKind::Denied) && !is_of_rights(&code))
+}
+
+/// Whether who asks is known and may not.
+fn is_of_rights(code: &str) -> bool {
+    [
+        "AccessDeniedException",
+        "AccessDenied",
+        "UnauthorizedException",
+        "NotAuthorized",
+        "OptInRequired",
+    ]
+    .contains(&code)
 }
 
 /// The fault of one entry of an answer that went well as a whole.
 pub(super) fn of_entry(code: &str, message: &str) -> Fault {
-    Fault {
-        kind: of_code(code).unwrap_or(FaultKind::Unavailable),
-        message: format!("{code}: {message}"),
-    }
+    let kind = of_code(code).unwrap_or(FaultKind::Unavailable);
+    Fault::new(kind, format!("{code}: {message}"))
 }
 
 /// An answer that went well but cannot be understood.
 pub(super) fn of_answer(tried: impl Display, why: impl Display) -> Fault {
-    Fault { kind: FaultKind::Unavailable, message: format!("{tried}: unreadable answer: {why}") }
+    Fault::new(FaultKind::Unavailable, format!("{tried}: unreadable answer: {why}"))
 }
 
 /// The fault of missing or failing credentials.
 pub(super) fn of_credentials(error: &CredentialsError) -> Fault {
-    Fault {
-        kind: credentials_kind(error),
-        message: format!("load AWS credentials: {}", chain(error)),
-    }
+    let (kind, cause) = of_source(error);
+    Fault { kind, message: format!("load AWS credentials: {}", chain(error)), cause }
 }
 
 /// Kind by error code; none for codes without a meaning of their own.
@@ -173,26 +219,39 @@ fn of_status(status: u16) -> FaultKind {
     }
 }
 
-/// Kind of a call that never became a request: missing credentials, or `otherwise`.
-fn of_local(error: &(dyn Error + 'static), otherwise: FaultKind) -> FaultKind {
+/// Why a call never became a request: missing credentials, no connection, or `otherwise`.
+fn of_local(error: &(dyn Error + 'static), otherwise: FaultKind) -> (FaultKind, Cause) {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
-            return credentials_kind(error);
+            return of_source(error);
         }
         cause = error.source();
     }
-    otherwise
+    if otherwise != FaultKind::Unavailable {
+        return (otherwise, Cause::of(otherwise));
+    }
+    let words = chain(error);
+    let says = |any: &[&str]| any.iter().any(|part| words.contains(part));
+    let cause = if says(&["dns error", "failed to lookup"]) {
+        Cause::Name
+    } else if says(&["certificate", "TLS", "tls", "corrupt message"]) {
+        Cause::Tls
+    } else {
+        Cause::Connection
+    };
+    (otherwise, cause)
 }
 
 /// A source of credentials that is slow or away comes back by itself; one that has none does
 /// not.
-fn credentials_kind(error: &CredentialsError) -> FaultKind {
+fn of_source(error: &CredentialsError) -> (FaultKind, Cause) {
     match error {
         CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
-            FaultKind::Unavailable
+            (FaultKind::Unavailable, Cause::CredentialSource)
         }
-        _ => FaultKind::Denied,
+        CredentialsError::CredentialsNotLoaded(_) => (FaultKind::Denied, Cause::NoCredentials),
+        _ => (FaultKind::Denied, Cause::CredentialSource),
     }
 }
 

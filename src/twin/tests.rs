@@ -163,7 +163,7 @@ impl Rig {
         if kind == FaultKind::Unavailable && rng.bool() {
             let _ = self.sitewise.call(step);
         }
-        Err(Fault { kind, message: "bad weather".into() })
+        Err(Fault::new(kind, "bad weather"))
     }
 
     /// What waited for a gate waits no longer; what is stored afterwards would wait for ever.

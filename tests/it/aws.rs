@@ -15,7 +15,7 @@ use rumqttc::tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use sitewise_local::Options;
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, copy_bidirectional};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, copy_bidirectional};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use windfarm::Broker;
@@ -333,4 +333,138 @@ async fn answered_by_somebody_else(status: &'static str, body: &'static str) {
     let ledger = bridge.stop().await;
     assert_eq!(ledger.refused.total(), 0, "{status} {body}: {ledger:?}");
     broker.stop().await;
+}
+
+/// The program itself, and what it writes.
+struct Program {
+    lines: tokio::io::Lines<BufReader<tokio::process::ChildStderr>>,
+    said: Vec<String>,
+    _process: tokio::process::Child,
+}
+
+impl Program {
+    fn start(broker: &Broker, folder: &Folder, variables: &[(&str, &str)]) -> Self {
+        let url = broker.url();
+        let mut all = BTreeMap::from([
+            ("HOME", folder.0.to_str().unwrap()),
+            ("AWS_REGION", "eu-west-1"),
+            ("AWS_EC2_METADATA_DISABLED", "true"),
+            ("CONSOLE_ADDR", "127.0.0.1:0"),
+            ("MQTT_URL", &url),
+        ]);
+        all.extend(variables.iter().copied());
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sparkwise"));
+        command.env_clear().envs(all).stderr(std::process::Stdio::piped()).kill_on_drop(true);
+        let mut process = command.spawn().unwrap();
+        let lines = BufReader::new(process.stderr.take().unwrap()).lines();
+        Self { lines, said: Vec::new(), _process: process }
+    }
+
+    /// The next line with these words.
+    async fn says(&mut self, words: &str) -> String {
+        let wait = async {
+            while let Some(line) = self.lines.next_line().await.unwrap() {
+                self.said.push(line.clone());
+                if line.contains(words) {
+                    return Some(line);
+                }
+            }
+            None
+        };
+        let found = tokio::time::timeout(Duration::from_secs(15), wait).await;
+        found.ok().flatten().unwrap_or_else(|| panic!("no {words:?} in {:#?}", self.said))
+    }
+
+    async fn console(&mut self) -> String {
+        let line = self.says("console listening on http://").await;
+        line.split("http://").nth(1).unwrap().split_whitespace().next().unwrap().to_owned()
+    }
+}
+
+async fn ready_at(console: &str) -> String {
+    let mut stream = TcpStream::connect(console).await.unwrap();
+    let request = format!("GET /readyz HTTP/1.1\r\nHost: {console}\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await.unwrap();
+    answer
+}
+
+/// There was no line for two minutes, and no reason at `/readyz`.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sitewise_away_is_told_at_once_and_so_is_its_return() {
+    let (broker, folder) = (Broker::start(0).await.unwrap(), Folder::new("away"));
+    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let url = format!("http://127.0.0.1:{port}");
+    let keys = [("AWS_ACCESS_KEY_ID", "id"), ("AWS_SECRET_ACCESS_KEY", "secret")];
+    let variables =
+        [keys[0], keys[1], ("AWS_ENDPOINT_URL_IOTSITEWISE", &url), ("TWIN_NAMESPACE", "test")];
+    let mut program = Program::start(&broker, &folder, &variables);
+    let console = program.console().await;
+    let line = program.says("SiteWise cannot be reached").await;
+    assert!(line.contains("WARN") && line.contains(&url), "{line}");
+    let answer = ready_at(&console).await;
+    assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    assert!(answer.contains("sitewise_not_learned") && answer.contains("cannot be reached"));
+
+    let emulator = sitewise_local::Server::bind(([127, 0, 0, 1], port).into(), Options::default());
+    let emulator = tokio::spawn(emulator.unwrap().run(std::future::pending()));
+    let line = program.says("SiteWise is back").await;
+    assert!(line.contains("INFO") && line.contains("pass again after"), "{line}");
+    emulator.abort();
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_credentials_readyz_says_so() {
+    let (broker, folder) = (Broker::start(0).await.unwrap(), Folder::new("none"));
+    for namespace in ["", "test"] {
+        let mut variables = vec![("AWS_ENDPOINT_URL_IOTSITEWISE", "http://127.0.0.1:1")];
+        if !namespace.is_empty() {
+            variables.push(("TWIN_NAMESPACE", namespace));
+        }
+        let mut program = Program::start(&broker, &folder, &variables);
+        let console = program.console().await;
+        program.says("no AWS credentials were found").await;
+        let answer = ready_at(&console).await;
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+        assert!(answer.contains("no AWS credentials were found"), "{namespace:?}: {answer}");
+    }
+    broker.stop().await;
+}
+
+/// Keys that are written into the file later, and keys that are rotated there.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn keys_are_read_from_the_file_when_it_changes() {
+    let (broker, folder) = (Broker::start(0).await.unwrap(), Folder::new("rotated"));
+    let emulator = Emulator::start(Options::default());
+    let file = folder.0.join("credentials").to_str().unwrap().to_owned();
+    let variables = [
+        ("AWS_SHARED_CREDENTIALS_FILE", file.as_str()),
+        ("AWS_ENDPOINT_URL_IOTSITEWISE", &emulator.endpoint),
+        ("TWIN_NAMESPACE", "test"),
+    ];
+    let mut program = Program::start(&broker, &folder, &variables);
+    program.says("no AWS credentials were found").await;
+    folder
+        .file("credentials", "[default]\naws_access_key_id = id\naws_secret_access_key = secret\n");
+    program.says("initial sync with SiteWise complete").await;
+    broker.stop().await;
+}
+
+/// It asked for credentials, and waited for them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_capture_is_planned_without_aws() {
+    let folder = Folder::new("capture");
+    let keys = [("AWS_ACCESS_KEY_ID", "(unset)"), ("AWS_SECRET_ACCESS_KEY", "(unset)")];
+    for more in [("TWIN_NAMESPACE", "(unset)"), ("TWIN_NAMESPACE", "test")] {
+        let output = plan(&folder, &[keys[0], keys[1], more]).await;
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let report = String::from_utf8_lossy(&output.stdout);
+        assert!(report.starts_with("Planned without AWS"), "{report}");
+        assert!(report.contains("no AWS credentials were found"), "{report}");
+        assert!(report.contains("Nordsee"), "{report}");
+    }
+    let output = plan(&folder, &[keys[0], keys[1], ("AWS_REGION", "(unset)")]).await;
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }

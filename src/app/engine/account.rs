@@ -7,6 +7,7 @@ use tokio::task::JoinError;
 use tracing::{info, warn};
 
 use super::{Engine, Error, Learning};
+use crate::bridge::reach::Told;
 use crate::console::degraded;
 use crate::sitewise::api::{Fault, Quotas};
 use crate::sitewise::client::SiteWise;
@@ -60,6 +61,40 @@ impl<S: SiteWise> Engine<S> {
                 degraded::off(ahead)
             ),
             (Clocks::Agree, _) => info!("this host's clock agrees with SiteWise's again"),
+        }
+    }
+
+    /// Calls to SiteWise begin to fail, or pass again.
+    pub(super) fn tell_sitewise(&self, told: &Told, now: Now) {
+        let waiting =
+            self.outbox.len() + self.bridge.delivery().waiting() + self.bridge.twin().held();
+        match told {
+            Told::Failing { plane, cause, said, since } => {
+                let host = self.sitewise.host(*plane);
+                let since = match (now.wall.seconds() - since.seconds()).max(0) {
+                    0 => String::new(),
+                    seconds => format!(" since {seconds} s"),
+                };
+                warn!(
+                    sitewise.host = host,
+                    sitewise.cause = cause.label(),
+                    values.waiting = waiting,
+                    "{}: {} at {host} fail{since}: {said}; {waiting} values wait; {}",
+                    cause.words(),
+                    plane.words(),
+                    cause.remedy()
+                );
+            }
+            Told::Passing { plane, away } => {
+                let host = self.sitewise.host(*plane);
+                info!(
+                    sitewise.host = host,
+                    values.waiting = waiting,
+                    "SiteWise is back: {} at {host} pass again after {:.0?}; {waiting} values wait",
+                    plane.words(),
+                    away
+                );
+            }
         }
     }
 

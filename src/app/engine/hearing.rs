@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 use tracing::info;
 
 use super::{Engine, Learning};
+use crate::bridge::Output;
 use crate::mqtt::Inbound;
 use crate::outbox::{Heard, What};
 use crate::sitewise::client::SiteWise;
@@ -20,6 +21,7 @@ impl<S: SiteWise> Engine<S> {
         let mut count = 0_u64;
         let now = self.clock.now();
         let servers = self.servers.0.len();
+        let state = self.bridge.host().state_topic();
         for Heard { at, server, what } in self.outbox.heard() {
             if usize::from(server) >= servers {
                 continue;
@@ -35,6 +37,8 @@ impl<S: SiteWise> Engine<S> {
                     open.remove(&server);
                     self.bridge.handle_disconnected(id, then);
                 }
+                // What earlier processes said of themselves is over, and no other host's word.
+                What::Message { topic, .. } if topic == state => {}
                 What::Message { topic, payload, retain } => {
                     self.bridge.handle_message(id, &topic, &payload, retain, then);
                 }
@@ -42,6 +46,13 @@ impl<S: SiteWise> Engine<S> {
         }
         for server in open {
             self.bridge.handle_disconnected(ServerId(server), now);
+        }
+        // Nobody waits any more for what was to be published then, and a STATE of that time would
+        // come back as another host's.
+        while let Some(output) = self.bridge.poll_output(now) {
+            if !matches!(output, Output::Publish(_)) {
+                self.output(output, now);
+            }
         }
         if count > 0 {
             info!(

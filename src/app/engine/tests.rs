@@ -20,6 +20,7 @@ use crate::sitewise::api::{
 };
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric};
+use crate::sparkplug::findings::Finding;
 use crate::sparkplug::message::Message;
 use crate::twin::identity::Namespace;
 
@@ -206,5 +207,44 @@ async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
     engine.hear_again();
     assert!(engine.bridge.twin().held() >= 2, "the next process hears them");
     drop(engine);
+    let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// What the former process said of itself was published once more, with its time, and came back as
+/// another host's.
+#[tokio::test]
+async fn what_earlier_processes_said_of_themselves_is_no_other_host() {
+    let name = format!("sparkwise-engine-state-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    let state = |online, time: Timestamp| {
+        let payload = format!(r#"{{"online":{online},"timestamp":{}}}"#, time.as_millis());
+        let qos = crate::sparkplug::message::Qos::AtLeastOnce;
+        let topic = "spBv1.0/STATE/sparkwise".to_owned();
+        inbound(Message { topic, payload: payload.into_bytes(), qos, retain: true })
+    };
+    // Killed again and again before SiteWise was reached: each finds what those before left.
+    let mut last_time = crate::clock::wall();
+    for process in 0..4 {
+        let wake = Arc::new(Notify::new());
+        let disk = Disk::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap();
+        let (mut engine, mut published) = engine_with((Box::new(disk), wake));
+        engine.hear_again();
+        engine.perform();
+        assert_eq!(published.try_recv().ok(), None, "process {process}");
+        let found = &engine.bridge.host().counters().findings;
+        assert_eq!(found.count(Finding::HostConflict), 0, "process {process}");
+
+        let session_time = last_time.plus(Duration::from_secs(1));
+        engine.take_in(Inbound::Connected { server: 0, session_time });
+        assert_eq!(engine.bridge.host().state_topic(), "spBv1.0/STATE/sparkwise");
+        engine.take_in(state(true, last_time));
+        let mut edge = Edge::new(EdgeNode::new("g", "n"), process);
+        engine.take_in(inbound(edge.nbirth(session_time, [Metric::new("a", 1.0_f64)])));
+        engine.take_in(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)])));
+        engine.take_in(state(false, session_time));
+        engine.outbox.close(Duration::from_secs(5));
+        last_time = session_time;
+    }
     let _ = std::fs::remove_dir_all(&folder);
 }

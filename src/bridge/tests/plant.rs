@@ -111,6 +111,7 @@ impl Plant {
                 | Output::Discarded(..)
                 | Output::Capped { .. }
                 | Output::Held { .. }
+                | Output::SiteWise(_)
                 | Output::Born(_)
                 | Output::Died(..)
                 | Output::Found { .. } => {}

@@ -453,7 +453,7 @@ fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {
         let Some(Output::Send(request, entries)) = plant.bridge.poll_output(plant.now) else {
             panic!("nothing is sent");
         };
-        let fault = Fault { kind: FaultKind::Invalid, message: "no".into() };
+        let fault = Fault::new(FaultKind::Invalid, "no");
         let times = entries[0].values.iter().map(|tqv| tqv.time).collect();
         let error = EntryError { entry: 0, fault, times };
         plant.bridge.handle_answer(request, Ok(vec![error]), plant.now);

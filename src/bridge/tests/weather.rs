@@ -108,5 +108,5 @@ impl Moody<'_> {
 }
 
 fn fault(kind: FaultKind, message: &str) -> Fault {
-    Fault { kind, message: message.into() }
+    Fault::new(kind, message)
 }

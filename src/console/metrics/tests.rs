@@ -37,7 +37,7 @@ fn snapshot() -> Snapshot {
             link.clone(),
             Link { url: "mqtt://b:1883".into(), since: None, dropped: 4, ..link },
         ],
-        not_ready: vec![NotReady::NotLearned],
+        not_ready: vec![NotReady::NotLearned(None)],
         degraded: [capped].into_iter().collect(),
         oldest: Some(Timestamp::from_millis(7_500)),
         outbox_bytes: 0,

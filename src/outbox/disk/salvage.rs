@@ -25,8 +25,11 @@ pub(super) const LOST: &str = "unreadable";
 const CUT_OFF: &str = "damaged-log";
 /// Bytes of what is cut off that are kept. Logs are allocated ahead: what matters is at the front.
 const TORN: u64 = 4 << 20;
-/// Records that are written at once.
+/// Records that are sorted at once.
 const BATCH: usize = 4_096;
+/// Records of the new store that are written at once: what is damaged of a log is lost with its
+/// whole batch.
+const WRITTEN: usize = 64;
 
 /// What became of a store that was mended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -157,7 +160,7 @@ fn fill(store: &mut Fjall, sorting: &Path) -> Result<(), Fault> {
         if !value.is_empty() {
             records.push((*place, value.to_vec()));
         }
-        if records.len() >= BATCH {
+        if records.len() >= WRITTEN {
             store.add(std::mem::take(&mut records))?;
         }
     }

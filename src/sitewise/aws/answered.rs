@@ -17,7 +17,9 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde::de::IgnoredAny;
 
+use super::credentials::Renewed;
 use crate::clock;
+use crate::sitewise::fault;
 use crate::time::Timestamp;
 
 /// What the answers of each operation have, as far as the bridge goes by it. Source: the API
@@ -52,14 +54,17 @@ const UNKNOWN: i64 = i64::MIN;
 /// sets, so that a step of the wall clock shows at once.
 #[derive(Clone, Debug)]
 pub(super) struct Answered {
+    /// Told where the credentials are not taken.
+    credentials: Option<Renewed>,
     began: Instant,
     /// What time it was there at `began`, in milliseconds.
     theirs: Arc<AtomicI64>,
 }
 
 impl Answered {
-    pub(super) fn new() -> Self {
-        Self { began: Instant::now(), theirs: Arc::new(AtomicI64::new(UNKNOWN)) }
+    pub(super) fn new(credentials: Option<Renewed>) -> Self {
+        let theirs = Arc::new(AtomicI64::new(UNKNOWN));
+        Self { credentials, began: Instant::now(), theirs }
     }
 
     /// By how many milliseconds our wall clock is ahead now; none before the first answer.
@@ -110,6 +115,11 @@ impl Intercept for Answered {
         let metadata = config.load::<Metadata>();
         if let Some(metadata) = metadata.filter(|of| taken && of.service() == SERVICE) {
             check(metadata.name(), answer.body().bytes().unwrap_or_default())?;
+        }
+        if let Some(credentials) = self.credentials.as_ref().filter(|_| !taken)
+            && fault::is_of_credentials(answer)
+        {
+            credentials.refused();
         }
         if taken || answer.headers().get(REQUEST_ID).is_some() {
             self.read_clock(answer);

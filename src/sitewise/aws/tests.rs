@@ -1,13 +1,11 @@
+mod causes;
 mod foreign;
 mod models;
 mod properties;
 mod quotas;
 mod values;
 
-use aws_config::Region;
-use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::{SharedCredentialsProvider, future};
-use aws_sdk_iotsitewise::config::Credentials;
+use aws_credential_types::provider::future;
 use serde_json::{Value, json};
 
 use super::*;
@@ -289,7 +287,7 @@ fn config(url: &str) -> aws_types::sdk_config::Builder {
 
 fn client(stub: &Stub) -> AwsSiteWise {
     let config = config(&stub.url()).build();
-    AwsSiteWise::with_call_timeout(&config, Duration::from_millis(500)).unwrap()
+    AwsSiteWise::with(&config, Duration::from_millis(500), None).unwrap()
 }
 
 #[derive(Debug)]

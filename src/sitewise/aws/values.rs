@@ -132,6 +132,7 @@ pub(super) fn signed(
     if let Some(credentials) = config.credentials_provider() {
         components.set_identity_resolver(SCHEME_ID, credentials);
     }
+    components.set_identity_cache(config.identity_cache());
     (layer, components)
 }
 

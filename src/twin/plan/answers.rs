@@ -120,7 +120,7 @@ impl Plan {
             }
             Ok(_) | Err(_) => {}
         }
-        if let Err(Fault { kind: FaultKind::Invalid, message }) = &answer
+        if let Err(Fault { kind: FaultKind::Invalid, message, .. }) = &answer
             && writing
             && self.narrow(ix, message, models, now)
         {

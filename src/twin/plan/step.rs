@@ -8,6 +8,7 @@ use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
     GrowModel, Hierarchy, Model, ModelSummary, Page, Property, Reading, UpdateProperty,
 };
+use crate::sitewise::cause::Plane;
 
 /// Number of a step, for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -93,6 +94,14 @@ impl Step {
             | Self::ListChildren(..)
             | Self::DescribeProperty { .. }
             | Self::ReadValues(_) => false,
+        }
+    }
+
+    /// Which calls it is one of.
+    pub fn plane(&self) -> Plane {
+        match self {
+            Self::ReadValues(_) => Plane::Read,
+            _ => Plane::Control,
         }
     }
 

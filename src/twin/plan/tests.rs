@@ -84,7 +84,7 @@ impl Rig {
 }
 
 pub(super) fn fault(kind: FaultKind) -> Fault {
-    Fault { kind, message: format!("{kind:?}, it says") }
+    Fault::new(kind, format!("{kind:?}, it says"))
 }
 
 /// So many streams, each of its own.

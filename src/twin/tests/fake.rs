@@ -75,7 +75,7 @@ pub(crate) struct FakeSiteWise {
 }
 
 fn fault(kind: FaultKind, message: impl Into<String>) -> Fault {
-    Fault { kind, message: message.into() }
+    Fault::new(kind, message)
 }
 
 impl FakeSiteWise {

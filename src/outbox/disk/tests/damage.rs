@@ -387,3 +387,19 @@ fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
 fn number(point: &Point) -> f64 {
     super::world::number(point)
 }
+
+/// It cost four thousand values: what was mended was written in batches of so many.
+#[test]
+fn a_second_flip_costs_no_more_than_the_first() {
+    let folder = filled();
+    flip(&journal(&folder), late(&folder));
+    let mut store = kept_going(&folder);
+    let left = store.stock().points;
+    assert_eq!(all(&mut *store).len() as u64, left);
+    drop(store);
+    let log = journal(&folder);
+    flip(&log, super::fjall::written(&log).len() as u64 / 2);
+    let mut store = kept_going(&folder);
+    let found = all(&mut *store).len() as u64;
+    assert!(found < left && left - found <= 160, "{found} of {left}");
+}

@@ -30,6 +30,7 @@ impl World {
             }
             Output::Grouped(_)
             | Output::Held { .. }
+            | Output::SiteWise(_)
             | Output::Born(_)
             | Output::Died(..)
             | Output::Found { .. } => {}

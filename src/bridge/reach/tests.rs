@@ -1,0 +1,188 @@
+//! What is told of calls that fail, and when.
+
+use super::*;
+
+struct World {
+    reach: Reach,
+    now: Now,
+    next: u64,
+    told: Vec<(Duration, Told)>,
+}
+
+impl World {
+    fn new() -> Self {
+        let now = Now { instant: Instant::START, wall: Timestamp::from_millis(1_790_000_000_000) };
+        Self { reach: Reach::default(), now, next: 0, told: Vec::new() }
+    }
+
+    fn call(&mut self) -> u64 {
+        self.next += 1;
+        self.reach.called(Plane::Write, self.next, self.now);
+        self.next
+    }
+
+    fn answer(&mut self, id: u64, cause: Option<Cause>) {
+        let fault = cause.map(|cause| Fault {
+            cause,
+            ..Fault::new(FaultKind::Unavailable, format!("it says {}", cause.label()))
+        });
+        self.reach.answered(Plane::Write, id, fault.as_ref(), self.now);
+        self.drain();
+    }
+
+    /// A call that takes 10 ms.
+    fn round(&mut self, cause: Option<Cause>) {
+        let id = self.call();
+        self.wait(Duration::from_millis(10));
+        self.answer(id, cause);
+    }
+
+    /// Lets time pass, and what is due be done.
+    fn wait(&mut self, time: Duration) {
+        let end = self.now.plus(time);
+        while let Some(due) = self.reach.poll_timeout().filter(|due| *due <= end.instant) {
+            self.now = self.now.plus(due.since(self.now.instant));
+            self.reach.handle_timeout(self.now);
+            self.drain();
+            assert!(self.reach.poll_timeout().is_none_or(|next| next > due), "it spins");
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        while let Some(told) = self.reach.poll() {
+            self.told.push((self.now.instant.since(Instant::START), told));
+        }
+    }
+
+    /// When what was told, in short.
+    fn told(&mut self) -> Vec<(u64, String)> {
+        let told = self.told.drain(..).map(|(at, told)| match told {
+            Told::Failing { cause, .. } => (at.as_secs(), cause.label().to_owned()),
+            Told::Passing { away, .. } => {
+                (at.as_secs(), format!("passing after {}", away.as_secs()))
+            }
+        });
+        told.collect()
+    }
+}
+
+fn told(of: &[(u64, &str)]) -> Vec<(u64, String)> {
+    of.iter().map(|(at, what)| (*at, (*what).to_owned())).collect()
+}
+
+const SECOND: Duration = Duration::from_secs(1);
+
+/// There was not one line for two minutes.
+#[test]
+fn an_outage_is_told_at_its_first_fault_and_so_is_its_end() {
+    let mut world = World::new();
+    world.round(None);
+    world.wait(10 * SECOND);
+    for _ in 0..60 {
+        world.round(Some(Cause::Connection));
+        world.wait(SECOND);
+    }
+    assert_eq!(world.told(), told(&[(10, "connection")]));
+    assert!(world.reach.trouble(Plane::Write).unwrap().contains("it says connection"));
+    for _ in 0..60 {
+        world.round(None);
+        world.wait(SECOND);
+    }
+    assert_eq!(world.told(), told(&[(72, "passing after 60")]));
+    assert_eq!(world.reach.trouble(Plane::Write), None);
+}
+
+#[test]
+fn each_cause_is_told_once_and_apart() {
+    let mut world = World::new();
+    let causes =
+        [Cause::Name, Cause::Connection, Cause::Failing, Cause::NoCredentials, Cause::Throttled];
+    for cause in causes.into_iter().cycle().take(50) {
+        world.round(Some(cause));
+    }
+    let labels = causes.map(|cause| (0, cause.label()));
+    assert_eq!(world.told(), told(&labels));
+}
+
+#[test]
+fn a_call_that_is_not_answered_is_told_before_it_ends() {
+    let mut world = World::new();
+    world.wait(SECOND);
+    let id = world.call();
+    let other = world.call();
+    world.wait(29 * SECOND);
+    assert_eq!(world.told(), told(&[(6, "no_answer")]));
+    world.answer(id, Some(Cause::Silence));
+    world.answer(other, None);
+    world.wait(10 * SECOND);
+    assert_eq!(world.told(), told(&[(32, "passing after 24")]));
+}
+
+#[test]
+fn a_call_that_hangs_among_a_thousand_is_told() {
+    let mut world = World::new();
+    let id = world.call();
+    for _ in 0..1_000 {
+        world.round(None);
+    }
+    assert_eq!(world.told(), told(&[(5, "no_answer"), (7, "passing after 0")]));
+    world.answer(id, Some(Cause::Silence));
+    world.wait(60 * SECOND);
+    assert_eq!(world.told(), []);
+}
+
+/// One in a hundred fails all day.
+#[test]
+fn what_fails_now_and_then_is_told_once_an_hour() {
+    let mut world = World::new();
+    for second in 0..3 * 3_600 {
+        world.round((second % 100 == 0).then_some(Cause::Failing));
+        world.wait(SECOND);
+    }
+    assert!((3..=4).contains(&(world.told().len() / 2)));
+}
+
+#[test]
+fn a_second_outage_in_an_hour_is_told_within_seconds() {
+    let mut world = World::new();
+    for _ in 0..2 {
+        for _ in 0..30 {
+            world.round(Some(Cause::Failing));
+            world.wait(SECOND);
+        }
+        for _ in 0..60 {
+            world.round(None);
+            world.wait(SECOND);
+        }
+    }
+    let at: Vec<u64> = world.told().into_iter().map(|(at, _)| at).collect();
+    assert_eq!(at, [0, 32, 95, 123]);
+}
+
+#[test]
+fn a_right_that_is_missing_is_told_though_other_calls_pass() {
+    let mut world = World::new();
+    let action = Cause::Action("iotsitewise:DescribeAsset");
+    for n in 0..600 {
+        world.round((n % 2 == 0).then_some(action));
+        world.wait(SECOND);
+    }
+    assert_eq!(world.told(), told(&[(0, "denied")]));
+    let mut world = World::new();
+    world.round(Some(Cause::Action(cause::WRITE)));
+    world.round(None);
+    world.wait(10 * SECOND);
+    assert_eq!(world.told(), told(&[(0, "denied"), (2, "passing after 0")]));
+}
+
+#[test]
+fn values_that_are_throttled_within_an_answer_are_told() {
+    let mut world = World::new();
+    let id = world.call();
+    let fault = Fault::new(FaultKind::Throttled, "slower");
+    let error = EntryError { entry: 0, fault, times: Vec::new() };
+    world.reach.put(id, &Ok(vec![error]), world.now);
+    world.drain();
+    assert_eq!(world.told(), told(&[(0, "throttled")]));
+}

@@ -1,0 +1,84 @@
+//! Servers that close the connection, and what is said of it.
+
+use super::*;
+
+/// A session that is open, and its server's end.
+async fn open(listener: &TcpListener) -> (Bridge, TcpStream) {
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    let mut bridge = Bridge::start(&url, &[]);
+    let (mut socket, [high, low]) = subscribed(listener).await;
+    socket.write_all(&[0x90, 4, high, low, 1, 1]).await.unwrap();
+    bridge.connected().await;
+    (bridge, socket)
+}
+
+async fn lost(bridge: &mut Bridge) -> String {
+    match bridge.next().await {
+        Inbound::Disconnected { reason, .. } => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// It was "sent what is not MQTT: check scheme and port".
+#[tokio::test]
+async fn a_server_that_stops_within_a_packet_was_restarted() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (mut bridge, mut socket) = open(&listener).await;
+    // Half of a PUBLISH.
+    socket.write_all(&[0x30, 100, 0, 1, b'a']).await.unwrap();
+    drop(socket);
+    let reason = lost(&mut bridge).await;
+    assert!(reason.contains("restarted") && !reason.contains("scheme"), "{reason}");
+    bridge.task.abort();
+}
+
+/// It was "another client may use the same MQTT_CLIENT_ID".
+#[tokio::test]
+async fn a_server_that_closes_at_a_message_does_not_allow_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (mut bridge, mut socket) = open(&listener).await;
+    bridge.publish(STATE, "online", Qos::AtLeastOnce).await;
+    assert!(socket.read(&mut [0; 512]).await.unwrap() > 0);
+    drop(socket);
+    let reason = lost(&mut bridge).await;
+    assert!(reason.contains(STATE) && reason.contains("access rules"), "{reason}");
+    assert!(!reason.contains("MQTT_CLIENT_ID"), "{reason}");
+    bridge.task.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_took_a_message_does_not_close_for_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (mut bridge, mut socket) = open(&listener).await;
+    bridge.publish(STATE, "online", Qos::AtLeastOnce).await;
+    let mut packet = [0; 512];
+    assert!(socket.read(&mut packet).await.unwrap() > 0);
+    let id = 2 + 2 + STATE.len();
+    socket.write_all(&[0x40, 2, packet[id], packet[id + 1]]).await.unwrap();
+    // A message shows that the acknowledgement was read.
+    socket.write_all(&[0x30, 4, 0, 1, b'a', b'x']).await.unwrap();
+    assert_eq!(bridge.message().await.payload, "x");
+    drop(socket);
+    let reason = lost(&mut bridge).await;
+    assert!(reason.contains("restarted") && reason.contains("MQTT_CLIENT_ID"), "{reason}");
+    bridge.task.abort();
+}
+
+#[tokio::test]
+async fn a_server_that_closes_at_connect_or_at_the_subscription_is_told_so() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        let (mut socket, _) = listener.accept().await.unwrap();
+        let _ = socket.read(&mut [0; 512]).await;
+    });
+    let reason = failure(&url, &[]).await;
+    assert!(reason.contains("before CONNECT is answered"), "{reason}");
+    assert!(reason.contains("scheme and port"), "{reason}");
+
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("mqtt://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move { drop(subscribed(&listener).await) });
+    let reason = failure(&url, &[]).await;
+    assert!(reason.contains("at the subscription"), "{reason}");
+}

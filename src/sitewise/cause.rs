@@ -1,0 +1,159 @@
+//! What lies behind a call that failed, as far as people have to do different things about it.
+
+use super::api::{Fault, FaultKind};
+
+/// Which calls: each has a host and rights of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Plane {
+    /// Those that read and change models and assets.
+    Control,
+    /// Those that write values.
+    Write,
+    /// Those that read values.
+    Read,
+}
+
+impl Plane {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Control, Self::Write, Self::Read];
+
+    /// What the calls do, in words.
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Control => "calls for models and assets",
+            Self::Write => "calls that write values",
+            Self::Read => "calls that read values",
+        }
+    }
+}
+
+/// The operation that writes values.
+pub const WRITE: &str = "BatchPutAssetPropertyValue";
+
+/// Why a call failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Cause {
+    /// SiteWise's own answer to what was asked: the way there is well.
+    Answer,
+    /// The host's name cannot be resolved.
+    Name,
+    /// There is no connection.
+    Connection,
+    /// TLS fails.
+    Tls,
+    /// No answer in time.
+    Silence,
+    /// 5xx, or what is no answer.
+    Failing,
+    /// There are no credentials.
+    NoCredentials,
+    /// Where credentials come from fails.
+    CredentialSource,
+    /// AWS does not take the credentials, or the signature made with them.
+    Credentials,
+    /// This operation is not allowed.
+    Action(&'static str),
+    /// Too fast for the account.
+    Throttled,
+    /// Somebody else answers in SiteWise's place.
+    Foreign,
+}
+
+impl Cause {
+    /// What is known of it by the kind of a fault alone.
+    pub fn of(kind: FaultKind) -> Self {
+        match kind {
+            FaultKind::Throttled => Self::Throttled,
+            FaultKind::Busy | FaultKind::Foreign => Self::Foreign,
+            FaultKind::Unavailable => Self::Failing,
+            FaultKind::Denied => Self::Credentials,
+            FaultKind::Conflict
+            | FaultKind::AlreadyExists
+            | FaultKind::NotFound
+            | FaultKind::Changed
+            | FaultKind::Limit
+            | FaultKind::Invalid
+            | FaultKind::OutOfRange => Self::Answer,
+        }
+    }
+
+    /// Its label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Answer => "answer",
+            Self::Name => "dns",
+            Self::Connection => "connection",
+            Self::Tls => "tls",
+            Self::Silence => "no_answer",
+            Self::Failing => "failing",
+            Self::NoCredentials => "no_credentials",
+            Self::CredentialSource => "credential_source",
+            Self::Credentials => "credentials",
+            Self::Action(_) => "denied",
+            Self::Throttled => "throttled",
+            Self::Foreign => "foreign",
+        }
+    }
+
+    /// What is wrong, in words.
+    pub fn words(self) -> String {
+        let words = match self {
+            Self::Action(operation) => return format!("SiteWise denies iotsitewise:{operation}"),
+            Self::Answer => "SiteWise refuses what was asked",
+            Self::Name => "the name of SiteWise's host cannot be resolved",
+            Self::Connection => "SiteWise cannot be reached",
+            Self::Tls => "TLS with SiteWise fails",
+            Self::Silence => "SiteWise does not answer",
+            Self::Failing => "SiteWise fails",
+            Self::NoCredentials => "no AWS credentials were found",
+            Self::CredentialSource => "the source of AWS credentials fails",
+            Self::Credentials => "AWS does not take the credentials",
+            Self::Throttled => "SiteWise throttles",
+            Self::Foreign => "somebody else answers in SiteWise's place",
+        };
+        words.to_owned()
+    }
+
+    /// In a sentence, with what was said, and with what to do.
+    pub fn explain(self, said: &str) -> String {
+        format!("{}: {said}; {}", self.words(), self.remedy())
+    }
+
+    /// What to do about it.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Self::Answer => "see what it says",
+            Self::Name => {
+                "check AWS_REGION, AWS_ENDPOINT_URL, DNS, and the VPC endpoint's private names"
+            }
+            Self::Connection => {
+                "check routes, security groups and firewalls, the proxy and AWS_ENDPOINT_URL"
+            }
+            Self::Tls => "check proxies on the way, AWS_CA_BUNDLE and the scheme of the endpoint",
+            Self::Silence | Self::Failing => {
+                "it is tried again by itself; see the AWS Health Dashboard, and proxies on the way"
+            }
+            Self::NoCredentials => {
+                "give the task or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
+                 AWS_SECRET_ACCESS_KEY"
+            }
+            Self::CredentialSource => "look after where they come from",
+            Self::Credentials => {
+                "renew them where they come from, and look at this machine's clock"
+            }
+            Self::Action(_) => "allow it in the policy of the role or user",
+            Self::Throttled => {
+                "it goes on slower; if this lasts, ask AWS for higher quotas, or lower INGEST_* and \
+                 TWIN_*_PER_SECOND"
+            }
+            Self::Foreign => "see who answers so: a proxy or firewall on the way",
+        }
+    }
+}
+
+impl Fault {
+    /// In a sentence, with what to do.
+    pub fn explain(&self) -> String {
+        self.cause.explain(&self.message)
+    }
+}
