@@ -44,6 +44,8 @@ pub enum Inbound {
         topic: String,
         /// Its payload. The queue counts its bytes until the last copy is dropped.
         payload: Bytes,
+        /// When it came.
+        arrived: tokio::time::Instant,
         /// The quality of service that it travelled at.
         qos: u8,
         /// It is retained: not live.

@@ -98,9 +98,9 @@ pub trait Outbox: Send {
         None
     }
 
-    /// Whether everything queued can be left: nothing could be taken, or it is on disk.
+    /// Whether nothing that is queued can be taken, except what is on disk.
     fn is_at_rest(&self) -> bool {
-        self.is_empty()
+        self.len() == self.parked()
     }
 
     /// Writes what is not yet on disk and closes it. Blocks for at most `patience`.

@@ -23,6 +23,8 @@ pub mod value;
 
 mod birth;
 mod folded;
+mod inflated;
+mod memory;
 mod metric;
 mod names;
 mod session;

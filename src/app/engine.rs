@@ -331,7 +331,8 @@ impl<S: SiteWise> Engine<S> {
                 self.servers.disconnected(server);
                 self.bridge.handle_disconnected(ServerId(server), now);
             }
-            Inbound::Message { server, topic, payload, qos, retain } => {
+            Inbound::Message { server, topic, payload, arrived, qos, retain } => {
+                self.servers.read(server, arrived.elapsed(), now.instant);
                 let server = ServerId(server);
                 self.bridge.handle_message(server, &topic, &payload, retain, now);
                 if qos > 0 {

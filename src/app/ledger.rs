@@ -291,14 +291,18 @@ impl Ledger {
         }
         if lost > 0 {
             let when = match patience {
-                Patience::Grace(grace) => format!("after SHUTDOWN_GRACE of {grace:.0?}"),
+                Patience::Grace(grace) => {
+                    format!("after {took:.1?}, of a SHUTDOWN_GRACE of {grace:.0?},")
+                }
                 Patience::None => "immediately on a second signal".to_owned(),
             };
             warn!(
                 values.lost = lost,
                 "stopped {when} and lost {lost} values that were only in memory; {} of all queued \
-                 values were waiting for models or assets",
-                self.parked
+                 values were waiting for models or assets, {} for what SiteWise does not let the \
+                 bridge read",
+                self.parked,
+                self.held
             );
         }
         if left + lost == 0 {

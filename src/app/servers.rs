@@ -13,6 +13,11 @@ use crate::time::{Instant, Timestamp};
 
 /// For so long after a dropped message the server is reported as too fast.
 const LOSING: Duration = Duration::from_secs(60);
+/// A message that is queued for so long is late, and for so long after one that is reported.
+const LATE: Duration = Duration::from_secs(5);
+const LATE_FOR: Duration = Duration::from_secs(60);
+/// So long after the last message was read the queue counts as empty.
+const IDLE: Duration = Duration::from_secs(2);
 /// For so long an oversized message is reported.
 const OVERSIZED: Duration = Duration::from_secs(3600);
 /// Characters kept of a topic.
@@ -29,6 +34,10 @@ pub(super) struct Server {
     unpublished: u64,
     /// Messages known to be dropped, and when the last was noticed.
     lost: (u64, Option<Instant>),
+    /// How long the latest message had waited when it was read, and when that was.
+    waited: (Duration, Instant),
+    /// The same of the latest that was late.
+    late: Option<(Duration, Instant)>,
     /// The latest message that was too large, and when it came.
     oversized: Option<(Instant, String)>,
 }
@@ -39,14 +48,33 @@ pub(super) struct Servers(pub(super) Vec<Server>);
 
 impl Server {
     pub(super) fn new(url: String, queue: mpsc::Sender<Message>, figures: mqtt::Figures) -> Self {
-        let lost = (0, None);
-        let queue = Some(queue);
-        Self { url, queue, figures, since: None, unpublished: 0, lost, oversized: None }
+        Self {
+            url,
+            queue: Some(queue),
+            figures,
+            since: None,
+            unpublished: 0,
+            lost: (0, None),
+            waited: (Duration::ZERO, Instant::START),
+            late: None,
+            oversized: None,
+        }
     }
 
     /// Whether a message was too large of late.
     fn is_oversized(&self, now: Instant) -> bool {
         self.oversized.as_ref().is_some_and(|(last, _)| now.since(*last) < OVERSIZED)
+    }
+
+    /// How long the latest late message had waited, if one was of late.
+    fn late(&self, now: Instant) -> Option<Duration> {
+        self.late.filter(|(_, last)| now.since(*last) < LATE_FOR).map(|(waited, _)| waited)
+    }
+
+    /// How old the oldest message is that waits to be read, as far as the latest that was tells.
+    fn message_age(&self, now: Instant) -> Duration {
+        let (waited, read) = self.waited;
+        if now.since(read) < IDLE { waited } else { Duration::ZERO }
     }
 
     fn is_losing(&self, now: Instant) -> bool {
@@ -100,6 +128,27 @@ impl Servers {
         }
     }
 
+    /// A message of a server is read that was queued for `waited`. The first late one in a while is
+    /// logged.
+    pub(super) fn read(&mut self, server: u16, waited: Duration, now: Instant) {
+        let Some(server) = self.0.get_mut(usize::from(server)) else { return };
+        server.waited = (waited, now);
+        if waited < LATE {
+            return;
+        }
+        if server.late(now).is_none() {
+            warn!(
+                server.address = server.url,
+                mqtt.message_age_seconds = waited.as_secs(),
+                "messages of {} are read {} s after they came: the values of all its nodes are \
+                 late; look for one that floods, or give the bridge more CPU",
+                server.url,
+                waited.as_secs()
+            );
+        }
+        server.late = Some((waited, now));
+    }
+
     /// A message of a server was skipped, since its packet is too large. Logged at most once in a
     /// while.
     pub(super) fn oversized(&mut self, server: u16, topic: &str, size: u64, now: Instant) {
@@ -133,6 +182,8 @@ impl Servers {
             received: server.figures.received(),
             dropped: server.figures.dropped(),
             losing: server.is_losing(now),
+            message_age: u64::try_from(server.message_age(now).as_millis()).unwrap_or(u64::MAX),
+            late: server.late(now).map(|waited| waited.as_secs()),
             malformed: server.figures.malformed(),
             oversized: server.figures.oversized(),
             oversized_topic: server

@@ -33,6 +33,13 @@ pub enum Degraded {
         /// How many since the start.
         messages: u64,
     },
+    /// Messages of this server were queued for long, within the last minute.
+    MessagesLate {
+        /// The server.
+        url: String,
+        /// How long the latest of them was queued, in seconds.
+        seconds: u64,
+    },
     /// Oversized messages of this server were skipped within the last hour.
     Oversized {
         /// The server.
@@ -118,9 +125,10 @@ pub enum Degraded {
 
 impl Degraded {
     /// All labels.
-    pub const LABELS: [&'static str; 17] = [
+    pub const LABELS: [&'static str; 18] = [
         "mqtt_not_connected",
         "mqtt_messages_lost",
+        "mqtt_messages_late",
         "mqtt_packet_too_large",
         "mqtt_foreign_topics",
         "not_understood",
@@ -143,6 +151,7 @@ impl Degraded {
         match self {
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::MessagesLost { .. } => "mqtt_messages_lost",
+            Self::MessagesLate { .. } => "mqtt_messages_late",
             Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::Foreign { .. } => "mqtt_foreign_topics",
             Self::NotUnderstood { .. } => "not_understood",
@@ -174,6 +183,7 @@ impl Degraded {
         match self {
             Self::NotConnected { url, .. }
             | Self::MessagesLost { url, .. }
+            | Self::MessagesLate { url, .. }
             | Self::Oversized { url, .. }
             | Self::Foreign { url, .. } => url,
             Self::NotUnderstood { edge, .. } | Self::Offline { edge, .. } => edge,
@@ -195,6 +205,10 @@ impl Degraded {
             Self::MessagesLost { messages, .. } => format!(
                 "sends faster than the engine reads: {messages} messages dropped since the start; \
                  look for a node that floods, or give the bridge more CPU"
+            ),
+            Self::MessagesLate { seconds, .. } => format!(
+                "has messages that are read {seconds} s after they came: the values of all its nodes \
+                 are late; look for a node that floods, or give the bridge more CPU"
             ),
             Self::Oversized { topic, messages, .. } => format!(
                 "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since \
@@ -407,6 +421,7 @@ mod tests {
         let others = [
             Degraded::NotConnected { url: url.clone(), trouble },
             Degraded::MessagesLost { url: url.clone(), messages: 1 },
+            Degraded::MessagesLate { url: url.clone(), seconds: 5 },
             Degraded::Oversized { url, topic: String::new(), messages: 1 },
             Degraded::Foreign { url: String::new(), topic: String::new() },
             Degraded::NotUnderstood { edge: String::new(), reason: "" },

@@ -85,6 +85,10 @@ pub struct Link {
     pub dropped: u64,
     /// Some were dropped within the last minute.
     pub losing: bool,
+    /// How long the oldest that waits to be read has waited, in milliseconds.
+    pub message_age: u64,
+    /// How long one had waited that was late, within the last minute, in seconds.
+    pub late: Option<u64>,
     /// Messages of these whose topic is not UTF-8.
     pub malformed: u64,
     /// Messages of these that were skipped because they are too large.

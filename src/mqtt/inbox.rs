@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use bytes::Bytes;
 use tokio::sync::mpsc;
 use tokio::sync::mpsc::error::TrySendError;
+use tokio::time::Instant;
 
 use super::Inbound;
 
@@ -136,7 +137,8 @@ impl Inbox {
             self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        self.take(Inbound::Message { server: self.server, topic, payload, qos, retain });
+        let (server, arrived) = (self.server, Instant::now());
+        self.take(Inbound::Message { server, topic, payload, arrived, qos, retain });
     }
 
     /// A message whose payload was left out.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::filter::Filter;
+use super::limits;
 use super::rebirth;
 
 /// How a [`Host`](super::host::Host) behaves.
@@ -26,6 +27,10 @@ pub struct Config {
     pub answer_timeout: Duration,
     /// After how long without a message a node is asked whether it is alive; none for never.
     pub silence: Option<Duration>,
+    /// Bytes that may be kept of what births leave: names, aliases, types, definitions, devices.
+    pub table_bytes: usize,
+    /// Bytes of these of nodes that said nothing after a birth yet.
+    pub unproven_table_bytes: usize,
 }
 
 /// How deaths of an edge node are verified, where birth and death both have a bdSeq
@@ -72,6 +77,8 @@ impl Config {
             rebirth: rebirth::Policy::default(),
             answer_timeout: Duration::from_secs(10),
             silence: None,
+            table_bytes: limits::TABLE_BYTES,
+            unproven_table_bytes: limits::UNPROVEN_TABLE_BYTES,
         }
     }
 }

@@ -15,12 +15,16 @@ pub enum Finding {
     Undecodable,
     /// A payload past the limits of size.
     TooLarge,
+    /// A compressed payload that is not read, for its sender has had too much inflated.
+    TooCostly,
     /// A message of one edge node more than are remembered.
     TooManyNodes,
     /// A birth of one device more than a node may have.
     TooManyDevices,
     /// A metric past the limit of a birth, in number or in depth.
     TooManyLeaves,
+    /// A birth's tables are evicted: those of all births take too much memory.
+    NoRoom,
     /// A name that is rejected, or a value that is cut or rejected, for its length.
     TooLong,
     /// A stored message where a live one belongs.
@@ -132,13 +136,15 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 58] = [
+    pub const ALL: [Self; 60] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
+        Self::TooCostly,
         Self::TooManyNodes,
         Self::TooManyDevices,
         Self::TooManyLeaves,
+        Self::NoRoom,
         Self::TooLong,
         Self::Retained,
         Self::WrongQos,
@@ -199,9 +205,11 @@ impl Finding {
             Self::WrongTopic => "wrong_topic",
             Self::Undecodable => "undecodable",
             Self::TooLarge => "too_large",
+            Self::TooCostly => "too_costly",
             Self::TooManyNodes => "too_many_nodes",
             Self::TooManyDevices => "too_many_devices",
             Self::TooManyLeaves => "too_many_leaves",
+            Self::NoRoom => "no_room",
             Self::TooLong => "too_long",
             Self::Retained => "retained",
             Self::WrongQos => "wrong_qos",
@@ -296,9 +304,11 @@ impl Finding {
             Self::InVain => Some("operational-behavior-data-commands-rebirth-action-2"),
             Self::Undecodable
             | Self::TooLarge
+            | Self::TooCostly
             | Self::TooManyNodes
             | Self::TooManyDevices
             | Self::TooManyLeaves
+            | Self::NoRoom
             | Self::TooLong
             | Self::ForeignServer
             | Self::Duplicate
@@ -326,9 +336,11 @@ impl Finding {
             self,
             Self::Undecodable
                 | Self::TooLarge
+                | Self::TooCostly
                 | Self::TooManyNodes
                 | Self::TooManyDevices
                 | Self::TooManyLeaves
+                | Self::NoRoom
                 | Self::TooLong
                 | Self::OutOfWindow
                 | Self::NumberRefused

@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 
 use rustc_hash::{FxHashMap, FxHasher};
 
-use super::limits;
+use super::{limits, memory};
 
 /// Names remembered; past it all are forgotten.
 const NAMES: usize = 2 * limits::LEAVES;
@@ -39,6 +39,11 @@ impl Folded {
         };
         let exact = hash(name);
         *self.known.entry(hash(&self.folded)).or_insert(exact) != exact
+    }
+
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        memory::map(&self.known)
     }
 
     /// Makes room for so many names more.

@@ -33,20 +33,20 @@ use super::config::Config;
 use super::event::Event;
 use super::findings::Finding;
 use super::folded::Folded;
+use super::inflated::Debt;
 use super::limits;
 use super::message::{Message, Qos};
-use super::metric;
 use super::names::Names;
-use super::payload::{self, DecodeError};
 use super::rebirth::{self, Turns};
-use super::session::{Incoming, Load, Request, Session, Sink};
+use super::session::{Load, Request, Session, Sink};
 pub use super::session::{Phase, Problem};
-use super::topic::{self, Topic, TopicError};
+use super::topic;
 use crate::time::{Instant, Now, Timestamp};
 
 mod counters;
 mod forgetting;
 pub(crate) mod found;
+mod incoming;
 mod look;
 pub(crate) mod state;
 
@@ -109,11 +109,15 @@ pub struct Host {
     /// Who is forgotten next, and since when each is silent.
     leaving: Vec<(usize, Instant)>,
     looked_out: Option<Instant>,
+    /// When no more room for tables could be made.
+    roomed: Option<Instant>,
     swept: Instant,
     /// Of the metrics of all sessions.
     names: Names,
     /// What all sessions take together.
     load: Load,
+    /// What those had inflated who are not known.
+    unknown_debt: Debt,
     /// Whether a topic of another namespace ever came.
     any_foreign: bool,
     outputs: VecDeque<Output>,
@@ -137,9 +141,11 @@ impl Host {
             free: Vec::new(),
             leaving: Vec::new(),
             looked_out: None,
+            roomed: None,
             swept: Instant::START,
             names: Names::default(),
             load: Load::default(),
+            unknown_debt: Debt::default(),
             any_foreign: false,
             outputs: VecDeque::new(),
             counters: Counters::default(),
@@ -172,104 +178,6 @@ impl Host {
             self.with(index, now, |session, sink| session.handle_disconnected(server, sink));
             self.look(Some(index), "", now.wall);
         }
-    }
-
-    /// A message has arrived on one of the subscriptions.
-    pub fn handle_message(
-        &mut self,
-        server: ServerId,
-        topic: &str,
-        payload: &[u8],
-        retain: bool,
-        now: Now,
-    ) {
-        self.counters.messages += 1;
-        let of = self.take_message(server, topic, Ok(payload), retain, now);
-        self.look(of, topic, now.wall);
-    }
-
-    /// A message has arrived that was too large to be given: of a birth it is known that there
-    /// was one.
-    pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
-        self.counters.messages += 1;
-        let of = self.take_message(server, topic, Err(DecodeError::TooLarge), retain, now);
-        self.look(of, topic, now.wall);
-    }
-
-    /// Returns where the session is that the message belongs to, if it does to any.
-    fn take_message(
-        &mut self,
-        server: ServerId,
-        topic: &str,
-        payload: Result<&[u8], DecodeError>,
-        retain: bool,
-        now: Now,
-    ) -> Option<usize> {
-        let (topic, stored) = match topic.strip_prefix(topic::CERTIFICATES) {
-            Some(topic) => (topic, true),
-            None => (topic, false),
-        };
-        let edge = match Topic::parse(topic) {
-            Ok(Topic::Edge(edge)) => edge,
-            Ok(Topic::State { host_id }) => {
-                self.servers.came(server);
-                if host_id == self.config.host_id {
-                    self.handle_state(server, payload.unwrap_or_default(), now);
-                }
-                return None;
-            }
-            Err(error) => {
-                self.counters.findings.note(Finding::WrongTopic);
-                if error == TopicError::Namespace {
-                    self.servers.came_foreign(server, topic);
-                    self.any_foreign = true;
-                }
-                return None;
-            }
-        };
-        if self.any_foreign {
-            self.servers.came(server);
-        }
-        if edge.verb == topic::Verb::Command {
-            return None;
-        }
-        if self.known(edge.group, edge.node).is_none()
-            && !self.config.filter.is_open()
-            && !self.config.filter.may_take(&format!("{}/{}", edge.group, edge.node))
-        {
-            self.counters.excluded_messages += 1;
-            return None;
-        }
-        let Some(index) = self.place(edge.group, edge.node, now.instant) else {
-            self.leave(payload.unwrap_or_default());
-            return None;
-        };
-        let decoded = payload.and_then(|wire| Ok((payload::decode(wire)?, wire)));
-        self.with(index, now, |session, sink| match decoded {
-            Ok((decoded, payload)) => {
-                let of = (server, edge.verb, edge.device);
-                let message = Incoming::new(of, decoded, payload, now);
-                if stored {
-                    session.handle_certificate(message, sink);
-                } else if retain {
-                    session.handle_retained(&message, sink);
-                } else {
-                    session.handle_message(message, sink);
-                }
-            }
-            Err(error) => {
-                session.note(match error {
-                    DecodeError::TooLarge => Finding::TooLarge,
-                    DecodeError::Malformed | DecodeError::Compression | DecodeError::Nested => {
-                        Finding::Undecodable
-                    }
-                });
-                if !retain && !stored {
-                    session.handle_undecodable(server, edge.verb, edge.device, sink);
-                }
-            }
-        });
-        Some(index)
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
@@ -379,15 +287,6 @@ impl Host {
         Some(index)
     }
 
-    /// A message of a node that there is no place for.
-    fn leave(&mut self, payload: &[u8]) {
-        let values = payload::decode(payload)
-            .map_or(0, |payload| payload.metrics.iter().map(metric::values).sum());
-        if let Some(count) = self.counters.unread.get_mut(Unread::Limits as usize) {
-            *count += values;
-        }
-    }
-
     /// Lets a session act, then sets its timer anew.
     fn with<T>(
         &mut self,
@@ -395,19 +294,18 @@ impl Host {
         now: Now,
         act: impl FnOnce(&mut Session, &mut Sink<'_>) -> T,
     ) -> Option<T> {
-        if self.load.past > 0 && self.load.leaves + limits::LEAVES > limits::TOTAL_LEAVES {
-            self.forget_pasts();
-        }
         let session = self.sessions.get_mut(index)?;
         let before = session.load();
         let rest = Load {
-            leaves: self.load.leaves.saturating_sub(before.leaves),
+            tables: self.load.tables.saturating_sub(before.tables),
             past: self.load.past.saturating_sub(before.past),
+            unproven: self.load.unproven.saturating_sub(before.unproven),
             bytes: self.load.bytes.saturating_sub(before.bytes),
         };
         let room = Load {
-            leaves: limits::TOTAL_LEAVES.saturating_sub(self.load.leaves),
+            tables: self.config.table_bytes.saturating_sub(self.load.tables),
             past: 0,
+            unproven: 0,
             bytes: limits::TOTAL_WINDOW_BYTES.saturating_sub(self.load.bytes),
         };
         let (outputs, counters) = (&mut self.outputs, &mut self.counters);
@@ -431,8 +329,9 @@ impl Host {
         let done = act(session, &mut sink);
         let after = session.load();
         self.load = Load {
-            leaves: rest.leaves + after.leaves,
+            tables: rest.tables + after.tables,
             past: rest.past + after.past,
+            unproven: rest.unproven + after.unproven,
             bytes: rest.bytes + after.bytes,
         };
         let mut due = session.deadline(&self.config);

@@ -2,6 +2,7 @@
 //! is processed.
 
 use super::findings::Finding;
+use super::inflated::Bound;
 
 /// What is lost past a limit, and what is dropped first, if `finding` says that a limit was
 /// exceeded.
@@ -11,15 +12,25 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
             "the limits are 16 MiB and 500,000 fields of a decompressed payload, and \
              MQTT_MAX_PACKET of a packet: the whole message is skipped; send less at once"
         }
+        Finding::TooCostly => {
+            "the limit of compressed payloads that inflate to more than 32 times their size is 4 MiB a \
+             second of an edge node, and 8 MiB of all unproven ones: further ones are skipped, and a \
+             rebirth is requested; check the sender, or let the edge send less at once"
+        }
         Finding::TooManyNodes => "the limit is 20,000 edge nodes: messages of others are skipped",
         Finding::TooManyDevices => {
             "the limit is 10,000 devices of an edge node: those born later are skipped"
         }
         Finding::TooManyLeaves => {
-            "the limits are 100,000 metrics of a birth, 16 levels of templates and 5,000,000 \
-             metrics of all births: the last ones are skipped; until the initial sync with \
-             SiteWise is complete, births with 1,000,000 metrics are buffered: the largest of \
-             silent senders are dropped first"
+            "the limits are 100,000 metrics of a birth, 16 levels of templates and 512 MiB of all \
+             births: the last ones are skipped; until the initial sync with SiteWise is complete, \
+             births with 1,000,000 metrics are buffered: the largest of silent senders are dropped \
+             first"
+        }
+        Finding::NoRoom => {
+            "names and aliases of all births may take 512 MiB, those of nodes that said nothing after \
+             their birth 128 MiB: these are let go first, the silent longest before others, then who \
+             said nothing for ten minutes; who is let go is asked for its birth once it speaks"
         }
         _ => return None,
     })
@@ -32,11 +43,28 @@ pub const PAYLOAD_BYTES: usize = 16 * 1024 * 1024;
 /// properties, cells. An empty part is two bytes on the wire and a hundred in memory.
 pub const PAYLOAD_PARTS: usize = 500_000;
 
+/// A compressed payload may inflate to so many times its size before it counts as costly: honest
+/// ones do to ten or twenty times.
+pub(crate) const INFLATED_FREE: usize = 32;
+
+/// What one edge node may have inflated beyond that: two of the largest payloads at once, then one
+/// in four seconds.
+pub(crate) const INFLATED: Bound = Bound { most: 32 << 20, per_second: 4 << 20 };
+
+/// What all those may together who said nothing after a birth yet: they may be made up.
+pub(crate) const INFLATED_OF_UNKNOWN: Bound = Bound { most: 64 << 20, per_second: 8 << 20 };
+
 /// Leaves and instances of one birth, and members of one definition.
 pub const LEAVES: usize = 100_000;
 
-/// Leaves and instances of all births that are kept.
-pub const TOTAL_LEAVES: usize = 5_000_000;
+/// Bytes that may be kept of what all births leave.
+pub const TABLE_BYTES: usize = 512 << 20;
+
+/// Bytes of these of nodes that said nothing after a birth yet: they may be made up.
+pub const UNPROVEN_TABLE_BYTES: usize = 128 << 20;
+
+/// What a leaf or instance takes of these at most, where its name is not long.
+pub(crate) const LEAF_BYTES: usize = 128;
 
 /// Template definitions of one edge node.
 pub const DEFINITIONS: usize = 10_000;

@@ -9,6 +9,7 @@ use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use prost::Message;
 
+use super::inflated::Inflate;
 use super::limits;
 use super::proto::Payload;
 use super::proto::payload::Metric;
@@ -21,6 +22,9 @@ pub const COMPRESSED: &str = "SPBV1.0_COMPRESSED";
 
 /// The metric that says how the body is compressed.
 const ALGORITHM: &str = "algorithm";
+
+/// What a part of an inflated payload counts at least, in bytes.
+const PART_WORK: usize = 16;
 
 /// Why a payload cannot be decoded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, thiserror::Error)]
@@ -37,6 +41,9 @@ pub enum DecodeError {
     /// A compressed payload within a compressed payload.
     #[error("the payload is compressed twice")]
     Nested,
+    /// A compressed payload whose sender has had too much inflated.
+    #[error("the payload is compressed, and its sender has had too much inflated")]
+    Costly,
 }
 
 /// How a payload may be compressed.
@@ -64,14 +71,46 @@ impl Compression {
 ///
 /// [`DecodeError`] says what the bytes are instead.
 pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
+    decode_counted(bytes, Inflate::Yes).0
+}
+
+/// As [`decode`], and what it took to inflate the payload, in bytes; nothing where it is not
+/// compressed, or not to be inflated.
+pub(crate) fn decode_counted(
+    bytes: &[u8],
+    inflate: Inflate,
+) -> (Result<Payload, DecodeError>, usize) {
+    let mut work = 0;
+    (read(bytes, inflate, &mut work), work)
+}
+
+fn read(bytes: &[u8], may: Inflate, work: &mut usize) -> Result<Payload, DecodeError> {
     if bytes.len() > limits::PAYLOAD_BYTES {
         return Err(DecodeError::TooLarge);
     }
+    parts::check(bytes)?;
     let payload = decode_plain(Bytes::copy_from_slice(bytes))?;
     if payload.uuid.as_deref() != Some(COMPRESSED.as_bytes()) {
         return Ok(payload);
     }
-    let inflated = inflate(&payload)?;
+    if may == Inflate::No {
+        return Err(DecodeError::Costly);
+    }
+    let mut inflated = Vec::new();
+    let is_whole = inflate(&payload, &mut inflated);
+    *work = inflated.len();
+    is_whole?;
+    let parts = parts::count(&inflated);
+    // Parts without bytes of their own take time as well.
+    *work = (*work).max(
+        PART_WORK
+            * match parts {
+                Ok(parts) => parts,
+                Err(DecodeError::TooLarge) => limits::PAYLOAD_PARTS,
+                Err(_) => 0,
+            },
+    );
+    parts?;
     let mut inner = decode_plain(inflated.into())?;
     if inner.uuid.as_deref() == Some(COMPRESSED.as_bytes()) {
         return Err(DecodeError::Nested);
@@ -82,40 +121,38 @@ pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
 }
 
 fn decode_plain(bytes: Bytes) -> Result<Payload, DecodeError> {
-    parts::check(&bytes)?;
     Payload::decode(bytes).map_err(|_| DecodeError::Malformed)
 }
 
-fn inflate(payload: &Payload) -> Result<Vec<u8>, DecodeError> {
+fn inflate(payload: &Payload, into: &mut Vec<u8>) -> Result<(), DecodeError> {
     let body = payload.body.as_deref().ok_or(DecodeError::Compression)?;
     match algorithm(payload) {
-        Some(name) if name.eq_ignore_ascii_case(b"GZIP") => bounded(GzDecoder::new(body)),
-        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body),
+        Some(name) if name.eq_ignore_ascii_case(b"GZIP") => bounded(GzDecoder::new(body), into),
+        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body, into),
         Some(_) => Err(DecodeError::Compression),
-        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body)),
-        None => deflated(body),
+        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body), into),
+        None => deflated(body, into),
     }
 }
 
 /// DEFLATE is wrapped in zlib by the known senders; the bare stream is accepted too.
-fn deflated(body: &[u8]) -> Result<Vec<u8>, DecodeError> {
+fn deflated(body: &[u8], into: &mut Vec<u8>) -> Result<(), DecodeError> {
     match body {
         // zlib: method 8, and a header that divides by 31.
         [cmf, flg, ..]
             if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31) =>
         {
-            bounded(ZlibDecoder::new(body))
+            bounded(ZlibDecoder::new(body), into)
         }
-        _ => bounded(DeflateDecoder::new(body)),
+        _ => bounded(DeflateDecoder::new(body), into),
     }
 }
 
-fn bounded(reader: impl Read) -> Result<Vec<u8>, DecodeError> {
+fn bounded(reader: impl Read, inflated: &mut Vec<u8>) -> Result<(), DecodeError> {
     let limit = limits::PAYLOAD_BYTES as u64;
-    let mut inflated = Vec::new();
-    match reader.take(limit + 1).read_to_end(&mut inflated) {
+    match reader.take(limit + 1).read_to_end(inflated) {
         Ok(_) if inflated.len() > limits::PAYLOAD_BYTES => Err(DecodeError::TooLarge),
-        Ok(_) => Ok(inflated),
+        Ok(_) => Ok(()),
         Err(_) => Err(DecodeError::Compression),
     }
 }

@@ -12,6 +12,7 @@ use super::findings::{Finding, Findings};
 use super::host::found::{Found, Seen};
 use super::host::state::Servers;
 use super::host::{ServerId, Unread};
+use super::inflated::Debt;
 use super::metric;
 use super::names::Names;
 use super::proto::Payload;
@@ -111,10 +112,12 @@ impl Notes {
 /// Memory that a session uses, or that is left for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Load {
-    /// Leaves and instances of births.
-    pub(crate) leaves: usize,
+    /// Bytes of what births left: names, aliases, types, definitions, devices.
+    pub(crate) tables: usize,
     /// Of these, what is only kept for what may come before the next birth.
     pub(crate) past: usize,
+    /// Of these, what is of nodes that said nothing after a birth yet.
+    pub(crate) unproven: usize,
     /// Bytes of messages that wait for others.
     pub(crate) bytes: usize,
 }
@@ -146,6 +149,8 @@ pub(crate) struct Session {
     proven: bool,
     /// Whether it sends data that cannot be interpreted.
     speaks: bool,
+    /// What it had inflated.
+    debt: Debt,
     requests: Requests,
     problem: Option<Problem>,
     notes: Notes,
@@ -181,6 +186,7 @@ impl Session {
             made: now,
             proven: false,
             speaks: false,
+            debt: Debt::default(),
             requests: Requests::default(),
             problem: None,
             notes: Notes::default(),
@@ -194,6 +200,15 @@ impl Session {
 
     pub(crate) fn edge(&self) -> &EdgeNode {
         &self.source.edge
+    }
+
+    /// Whether it ever said anything after a birth, or answered a request.
+    pub(crate) fn is_proven(&self) -> bool {
+        self.proven
+    }
+
+    pub(crate) fn debt(&mut self) -> &mut Debt {
+        &mut self.debt
     }
 
     pub(crate) fn phase(&self) -> Phase {
@@ -212,13 +227,15 @@ impl Session {
     }
 
     pub(crate) fn load(&self) -> Load {
-        match &self.life {
+        let load = match &self.life {
             Life::Awaited(awaited) => {
-                let past = awaited.leaves();
-                Load { leaves: past, past, bytes: awaited.bytes() }
+                let (past, names) = (awaited.tables(), awaited.names());
+                Load { tables: past + names, past, unproven: 0, bytes: awaited.bytes() }
             }
             Life::Online(online) => online.load(),
-        }
+        };
+        let unproven = if self.proven { 0 } else { load.tables };
+        Load { unproven, ..load }
     }
 
     pub(crate) fn findings(&self) -> &Findings {
@@ -277,7 +294,7 @@ impl Session {
                 self.notes.leave(Unread::ForeignServer, &message.payload);
             }
             Life::Online(online) => {
-                self.proven = true;
+                self.proven |= message.verb == Verb::Data;
                 self.speaks = true;
                 let full = online.handle_message(message, &mut self.notes, sink);
                 if full || (sink.config.reorder_timeout.is_zero() && online.is_waiting()) {

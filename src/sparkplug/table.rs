@@ -10,6 +10,7 @@ use super::datatype::DataType;
 use super::event::{Attribute, Holder, Property, Sample, Slot};
 use super::findings::{Finding, Findings};
 use super::limits;
+use super::memory;
 use super::metric::{self, Inherited};
 use super::proto::Payload;
 use super::proto::payload as wire;
@@ -23,6 +24,9 @@ type Names = FxHashMap<Arc<str>, Target>;
 
 /// How many ways to take a path apart are tried before it counts as unknown.
 const PATH_STEPS: usize = 256;
+
+/// What a path takes that is kept, beside its text.
+const PATH_BYTES: usize = 64;
 
 /// The metrics of the latest birth of one source. Replaced as a whole by the next.
 #[derive(Debug, Default)]
@@ -42,6 +46,12 @@ pub(crate) struct Table {
     truncated: bool,
     /// The birth's own time.
     pub(crate) born: Option<Timestamp>,
+    /// Bytes of texts and of members that no other instance shares.
+    own: usize,
+    /// Bytes that it takes, those for paths included.
+    bytes: usize,
+    /// Bytes that paths into instances may take yet.
+    spare_paths: usize,
 }
 
 /// What a name or an alias stands for.
@@ -113,6 +123,18 @@ impl Table {
     pub(crate) fn trim(&mut self) {
         trim(&mut self.names);
         trim(&mut self.aliases);
+        let instances = self.instances.capacity() * size_of::<Members>();
+        // Each alias is kept once more, for the node as a whole.
+        let maps = memory::map(&self.names) + 2 * memory::map(&self.aliases);
+        let bytes = self.own + self.leaves.capacity() + instances + maps;
+        // Data may name members by their paths, which are kept then.
+        self.spare_paths = if self.instances.is_empty() { 0 } else { bytes };
+        self.bytes = bytes + self.spare_paths;
+    }
+
+    /// Bytes that it takes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// How many names and aliases it has room for.
@@ -174,6 +196,8 @@ impl Table {
         match self.shapes.get(&members.template) {
             Some(shape) if *shape == members.names => members.names = Arc::clone(shape),
             _ => {
+                let texts = members.names.keys().map(|name| memory::text(name));
+                self.own += texts.sum::<usize>() + memory::map(&members.names);
                 self.shapes.insert(Arc::clone(&members.template), Arc::clone(&members.names));
             }
         }
@@ -183,6 +207,7 @@ impl Table {
     pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: Target) {
         match owner {
             None => {
+                self.own += memory::text(&name);
                 self.names.insert(name, to);
             }
             Some(id) => {
@@ -264,7 +289,9 @@ impl Table {
             return Some(target);
         }
         let target = self.find_path(owner, name, &mut { PATH_STEPS })?;
-        if owner.is_none() {
+        let bytes = memory::text(name) + PATH_BYTES;
+        if owner.is_none() && bytes <= self.spare_paths {
+            self.spare_paths -= bytes;
             self.names.insert(name.into(), target);
         }
         Some(target)

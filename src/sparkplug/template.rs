@@ -9,7 +9,7 @@ use super::datatype::DataType;
 use super::event::{Definition, Member, MemberKind, Property};
 use super::findings::{Finding, Findings};
 use super::proto::payload as wire;
-use super::{limits, metric, text};
+use super::{limits, memory, metric, text};
 
 pub(crate) mod ring;
 
@@ -20,7 +20,7 @@ const FOLDER: &str = "_types_/";
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Definitions {
     by_name: BTreeMap<Arc<str>, Arc<Definition>>,
-    size: usize,
+    bytes: usize,
 }
 
 impl Definitions {
@@ -76,14 +76,15 @@ impl Definitions {
             self.by_name.insert(Arc::clone(&definition.name), Arc::new(definition));
         }
         self.break_rings(&names, findings);
-        self.size = self.by_name.values().map(|definition| size(definition)).sum();
+        let all = self.by_name.values().map(|definition| memory::definition(definition));
+        self.bytes = all.sum();
         let read = names.iter().filter_map(|name| self.by_name.get(name));
         read.map(|definition| Definition::clone(definition)).collect()
     }
 
-    /// How many members and parameters they have.
-    pub(crate) fn size(&self) -> usize {
-        self.size
+    /// Bytes that they take.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The definition that `reference` means: the name itself, the name within or without

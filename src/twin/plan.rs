@@ -221,6 +221,19 @@ impl Plan {
         self.lanes.pending() + self.dirty.len() + self.timers.len() + self.waiters.len()
     }
 
+    /// Whether nothing that values are queued for can become known or be created until `end`.
+    pub fn rests_until(&self, end: Instant) -> bool {
+        !self.places.iter().any(|(job, place)| match (job, place) {
+            // No value is queued for these.
+            (
+                Job::LookUp(_) | Job::Children(_) | Job::Link(_) | Job::Unit(..) | Job::Units(_),
+                _,
+            ) => false,
+            (_, Place::Timer(at)) => *at <= end,
+            (_, Place::Dirty | Place::Lane | Place::Flight) => true,
+        })
+    }
+
     /// Whether a model was never sent to SiteWise.
     pub fn is_unheard_of(&self, ix: ModelIx) -> bool {
         let absent =

@@ -32,14 +32,17 @@ impl<S: SiteWise> Engine<S> {
         self.learning != Learning::Done && self.outbox.disk().is_some() && !self.deaf
     }
 
-    /// Whether nothing is left that the process should yet wait for. What is on disk and failed
-    /// before can be left to the next one.
+    /// Whether nothing is left that could be delivered until `last`. What is on disk and failed
+    /// before can be left to the next process.
     pub(super) fn can_end(&self, last: Instant) -> bool {
-        let held = self.bridge.twin().held() > 0 && !self.is_held_saved();
+        let twin = self.bridge.twin();
         let disk = self.outbox.disk();
+        let held = twin.held() > 0 && !self.is_held_saved();
+        let parked = self.outbox.parked() > 0 && disk.is_none();
+        let undecided = (held || parked) && !twin.plan().rests_until(last);
         let saved = disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Well);
         let delivery = self.bridge.delivery();
-        !held
+        !undecided
             && self.outbox.is_at_rest()
             && (delivery.waiting() == 0
                 || delivery.rests_until(last)

@@ -11,12 +11,13 @@ use crate::app::bridge_config;
 use crate::app::servers::Server;
 use crate::config::Config;
 use crate::console::ask::Questions;
+use crate::console::degraded::{Degradation, Degraded};
 use crate::mqtt::Connection;
 use crate::outbox::disk::Disk;
 use crate::outbox::memory::Memory;
 use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
+    FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
 };
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric};
@@ -84,7 +85,8 @@ impl SiteWise for Silent {
 
 fn inbound(message: Message) -> Inbound {
     let (topic, payload) = (message.topic, Bytes::from(message.payload));
-    Inbound::Message { server: 0, topic, payload, qos: 0, retain: false }
+    let arrived = tokio::time::Instant::now();
+    Inbound::Message { server: 0, topic, payload, arrived, qos: 0, retain: false }
 }
 
 fn config() -> Config {
@@ -247,4 +249,55 @@ async fn what_earlier_processes_said_of_themselves_is_no_other_host() {
         last_time = session_time;
     }
     let _ = std::fs::remove_dir_all(&folder);
+}
+
+/// It waited for all of the grace for what it had said would be tried later.
+#[tokio::test]
+async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
+    let (mut engine, _published) = engine();
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    let birth = edge.nbirth(crate::clock::wall(), [Metric::new("a", 1.0_f64)]);
+    engine.take_in(inbound(birth));
+    let mut now = engine.clock.now();
+    let fault = Fault::new(FaultKind::Denied, "not yours");
+    for tries in 0..60 {
+        while let Some(output) = engine.bridge.poll_output(now) {
+            if let Output::Step(id, _) = output {
+                assert!(!engine.can_end(now.instant), "it is under way");
+                engine.bridge.handle_done(id, Err(fault.clone()), now);
+            }
+        }
+        if tries < 59 {
+            now.instant = engine.bridge.poll_timeout().unwrap();
+            engine.bridge.handle_timeout(now);
+        }
+    }
+    assert!(engine.bridge.twin().held() > 0);
+    let end = |seconds| now.instant + Duration::from_secs(seconds);
+    assert!(!engine.can_end(end(3_600)));
+    assert!(engine.can_end(end(1)));
+}
+
+/// Values came 50 s late, and the bridge was ready and had no problem.
+#[tokio::test]
+async fn messages_that_wait_long_to_be_read_are_told() {
+    let (mut engine, _published) = engine();
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    let mut told = |engine: &mut Engine<Silent>, waited: u64| {
+        let message = inbound(edge.nbirth(crate::clock::wall(), [Metric::new("a", 1.0_f64)]));
+        let Inbound::Message { server, topic, payload, arrived, qos, retain } = message else {
+            panic!("a message")
+        };
+        let arrived = arrived - Duration::from_secs(waited);
+        engine.take_in(Inbound::Message { server, topic, payload, arrived, qos, retain });
+        let link = engine.links().remove(0);
+        let links = [link.clone()];
+        let degraded = Degradation::of(&engine.look(&links));
+        let labels: Vec<_> = degraded.told().iter().map(Degraded::label).collect();
+        (link.message_age / 1_000, labels.contains(&"mqtt_messages_late"))
+    };
+    assert_eq!(told(&mut engine, 1), (1, false));
+    assert_eq!(told(&mut engine, 7), (7, true));
+    // For a minute.
+    assert_eq!(told(&mut engine, 0), (0, true));
 }

@@ -34,7 +34,7 @@ impl Degraded {
     const fn rank(&self) -> u8 {
         match self {
             Self::NotConnected { .. } | Self::Foreign { .. } => 0,
-            Self::MessagesLost { .. } => 1,
+            Self::MessagesLost { .. } | Self::MessagesLate { .. } => 1,
             Self::OutboxFull
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
@@ -70,6 +70,9 @@ fn servers(look: &Look<'_>, all: &mut Vec<Degraded>) {
         }
         if link.losing {
             all.push(Degraded::MessagesLost { url: url(), messages: link.dropped });
+        }
+        if let Some(seconds) = link.late {
+            all.push(Degraded::MessagesLate { url: url(), seconds });
         }
         if let Some(topic) = link.oversized_topic.clone() {
             all.push(Degraded::Oversized { url: url(), topic, messages: link.oversized });

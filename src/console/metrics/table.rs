@@ -111,6 +111,13 @@ pub const TABLE: &[Metric] = &[
         |s| s.links.iter().map(|link| link.dropped as f64).collect(),
     ),
     each(
+        Kind::Gauge,
+        "sparkwise_mqtt_message_age_seconds",
+        "How long the oldest message that waits to be read has waited.",
+        Label::Server,
+        |s| s.links.iter().map(|link| link.message_age as f64 / 1_000.0).collect(),
+    ),
+    each(
         Kind::Counter,
         "sparkwise_mqtt_topics_malformed_total",
         "Messages dropped because their topic is not UTF-8.",

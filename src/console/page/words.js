@@ -38,6 +38,7 @@ export const NOT_READY = {
 export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
   mqtt_messages_lost: 'messages dropped: they arrive too fast',
+  mqtt_messages_late: 'messages are read late',
   mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
   not_understood: 'an edge node cannot be interpreted',

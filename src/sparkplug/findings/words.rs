@@ -9,6 +9,13 @@ impl Finding {
             Self::WrongTopic => "a topic is not one of Sparkplug's",
             Self::Undecodable => "a payload cannot be decoded",
             Self::TooLarge => "a payload is larger than the limit",
+            Self::TooCostly => {
+                "a compressed payload is skipped, because this sender's payloads inflate to far more than \
+                 their size"
+            }
+            Self::NoRoom => {
+                "its births are evicted, because those of all nodes take too much memory"
+            }
             Self::TooManyNodes => "there are more edge nodes than the limit",
             Self::TooManyDevices => "an edge node has more devices than the limit",
             Self::TooManyLeaves => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::Host;
 use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::config::Config;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
 use crate::sparkplug::session::Session;
@@ -12,6 +13,8 @@ use crate::time::{Instant, Now};
 
 /// How many are looked out at once, so that each further one costs little.
 const BATCH: usize = 1024;
+/// Between two tries to make room for tables where there is none to be made.
+const BETWEEN: Duration = Duration::from_secs(1);
 /// How often those that are silent for long are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -82,8 +85,9 @@ impl Host {
         }
         self.count(&session);
         let load = session.load();
-        self.load.leaves = self.load.leaves.saturating_sub(load.leaves);
+        self.load.tables = self.load.tables.saturating_sub(load.tables);
         self.load.past = self.load.past.saturating_sub(load.past);
+        self.load.unproven = self.load.unproven.saturating_sub(load.unproven);
         self.load.bytes = self.load.bytes.saturating_sub(load.bytes);
         self.turns.set(index, None);
         if let Some(due) = self.armed.get_mut(index).and_then(Option::take) {
@@ -93,13 +97,51 @@ impl Host {
     }
 
     /// Drops what is only kept for what may come before a next birth.
-    pub(super) fn forget_pasts(&mut self) {
+    fn forget_pasts(&mut self) {
         for session in &mut self.sessions {
-            let before = session.load().leaves;
+            let before = session.load();
             session.forget_past();
-            self.load.leaves -= before.saturating_sub(session.load().leaves);
+            let after = session.load();
+            self.load.tables -= before.tables.saturating_sub(after.tables);
+            self.load.unproven -= before.unproven.saturating_sub(after.unproven);
         }
         self.load.past = 0;
+    }
+
+    /// Lets go of tables where all together take more than they may: of who died first, then of who
+    /// said nothing after its birth, then of who is silent for long; of these the silent longest.
+    /// Who is `speaking` keeps its own.
+    pub(super) fn make_room(&mut self, speaking: Option<usize>, now: Now) {
+        let Config { table_bytes: all, unproven_table_bytes: unproven, .. } = self.config;
+        // An eighth at once, so that each further birth costs little.
+        let most = |of: usize| of - of / 8;
+        let is_full = self.load.tables > most(all);
+        if !is_full && self.load.unproven <= unproven {
+            return;
+        }
+        if self.roomed.is_some_and(|at| now.instant.since(at) < BETWEEN) {
+            return;
+        }
+        if is_full && self.load.past > 0 {
+            self.forget_pasts();
+        }
+        let sessions = self.sessions.iter().enumerate();
+        let mut order: Vec<_> = sessions
+            .filter(|(index, _)| Some(*index) != speaking)
+            .filter_map(|(index, session)| Some((session.may_be_let_go(now.instant)?, index)))
+            .collect();
+        order.sort_unstable();
+        for ((proven, ..), index) in order {
+            let full = self.load.tables > most(most(all));
+            let many = self.load.unproven > most(unproven);
+            if !(is_full && full || !proven && many) {
+                continue;
+            }
+            self.with(index, now, Session::let_go);
+            self.look(Some(index), "", now.wall);
+        }
+        let still = self.load.tables > most(all) || self.load.unproven > unproven;
+        self.roomed = still.then_some(now.instant);
     }
 
     /// Keeps the counts of a session that is forgotten.

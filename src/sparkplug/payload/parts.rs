@@ -50,6 +50,11 @@ pub(super) fn check(payload: &[u8]) -> Result<(), DecodeError> {
     if payload.len() < UNCHECKED_BYTES {
         return Ok(());
     }
+    count(payload).map(|_| ())
+}
+
+/// How many parts `payload` has, if these are no more than are taken.
+pub(super) fn count(payload: &[u8]) -> Result<usize, DecodeError> {
     let mut parts = 0;
     // The messages still open, with what is left of their bytes.
     let mut open = vec![(Message::Payload, payload)];
@@ -88,5 +93,5 @@ pub(super) fn check(payload: &[u8]) -> Result<(), DecodeError> {
             }
         }
     }
-    Ok(())
+    Ok(parts)
 }

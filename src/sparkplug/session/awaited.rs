@@ -8,6 +8,7 @@ use super::past::Past;
 use super::{Message, Phase, Sink};
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
+use crate::sparkplug::memory;
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -16,6 +17,8 @@ pub(super) struct Awaited {
     expectation: Expectation,
     /// Its devices that were online when last known.
     devices: Vec<Arc<str>>,
+    /// Bytes that they take.
+    devices_bytes: usize,
     /// Messages buffered until the birth, which they may have overtaken.
     waiting: Vec<Message>,
     waiting_bytes: usize,
@@ -105,7 +108,9 @@ impl Awaited {
     /// known by its session's number is left.
     pub(super) fn unread(devices: Vec<Arc<str>>, past: Option<Box<Past>>) -> Self {
         let past = past.map(|past| past.without_tables());
-        Self { devices, past, expectation: Expectation::Unread, ..Self::new(Was::Dead) }
+        let devices_bytes = bytes_of(&devices);
+        let expectation = Expectation::Unread;
+        Self { devices, devices_bytes, past, expectation, ..Self::new(Was::Dead) }
     }
 
     /// Another birth of it cannot be read.
@@ -122,6 +127,7 @@ impl Awaited {
             was,
             expectation: Expectation::None,
             devices: Vec::new(),
+            devices_bytes: 0,
             waiting: Vec::new(),
             waiting_bytes: 0,
             until: None,
@@ -152,8 +158,13 @@ impl Awaited {
     }
 
     /// How much the tables take that it was known by.
-    pub(super) fn leaves(&self) -> usize {
-        self.past.as_ref().map_or(0, |past| past.size())
+    pub(super) fn tables(&self) -> usize {
+        self.past.as_ref().map_or(0, |past| past.bytes())
+    }
+
+    /// How much the names take of devices that were online.
+    pub(super) fn names(&self) -> usize {
+        self.devices_bytes
     }
 
     /// There is no more room for the tables that it was known by.
@@ -219,6 +230,7 @@ impl Awaited {
         let known: BTreeSet<_> = self.devices.iter().cloned().collect();
         self.devices.extend(devices.iter().filter(|device| !known.contains(*device)).cloned());
         self.devices.truncate(limits::DEVICES);
+        self.devices_bytes = bytes_of(&self.devices);
         if matches!(self.expectation, Expectation::None | Expectation::Hoped) {
             self.expectation = Expectation::Unasked;
         }
@@ -348,6 +360,7 @@ impl Awaited {
 
     /// The devices that are expected with the birth.
     pub(super) fn take_devices(&mut self) -> Vec<Arc<str>> {
+        self.devices_bytes = 0;
         std::mem::take(&mut self.devices)
     }
 
@@ -360,4 +373,9 @@ impl Awaited {
         };
         [silence, self.until].into_iter().flatten().min()
     }
+}
+
+fn bytes_of(devices: &[Arc<str>]) -> usize {
+    let each = devices.iter().map(|name| size_of::<Arc<str>>() + memory::text(name));
+    each.sum()
 }

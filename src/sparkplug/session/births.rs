@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::awaited::{Awaited, Rest};
 use super::online::{Before, Online};
 use super::{Incoming, Life, Message, ServerId, Session, Sink};
+use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::Unread;
 
@@ -36,14 +37,40 @@ impl Session {
                 if device.is_some() {
                     return online.forget_table(device, sink);
                 }
-                let unknown = Life::Awaited(Awaited::unknown());
-                if let Life::Online(online) = std::mem::replace(&mut self.life, unknown) {
-                    let Rest { waiting, devices, past, .. } = online.into_rest();
-                    self.notes.give_up(Unread::BeforeBirth, &waiting);
-                    self.life = Life::Awaited(Awaited::unread(devices, past));
-                }
+                self.forget_tables();
             }
             Life::Online(_) => {}
+        }
+    }
+
+    /// It lives, and is not known any more.
+    fn forget_tables(&mut self) {
+        let unknown = Life::Awaited(Awaited::unknown());
+        if let Life::Online(online) = std::mem::replace(&mut self.life, unknown) {
+            let Rest { waiting, devices, past, .. } = online.into_rest();
+            self.notes.give_up(Unread::BeforeBirth, &waiting);
+            self.life = Life::Awaited(Awaited::unread(devices, past));
+        }
+    }
+
+    /// There is no more room for what its births left: it is asked for them once it speaks. One that
+    /// had been let go so, and never said anything, is taken for dead, for its devices take room too.
+    pub(crate) fn let_go(&mut self, sink: &mut Sink<'_>) {
+        self.note(Finding::NoRoom);
+        match &mut self.life {
+            Life::Awaited(awaited) => {
+                awaited.forget_tables();
+                if !self.proven && awaited.is_expected() {
+                    self.end_unheard(DeathCause::Silent, sink);
+                }
+            }
+            Life::Online(online) => {
+                let early = online.take_early();
+                online.flush(early, &mut self.notes, sink);
+                self.notes.faults.clear();
+                self.notes.born.clear();
+                self.forget_tables();
+            }
         }
     }
 
@@ -97,9 +124,9 @@ impl Session {
                 }
             };
         // Where nothing waits, nothing of the past is asked for.
-        let past = past.filter(|past| !waiting.is_empty() && past.size() <= sink.room.leaves);
-        sink.room.leaves +=
-            freed.leaves.saturating_sub(past.as_ref().map_or(0, |past| past.size()));
+        let past = past.filter(|past| !waiting.is_empty() && past.bytes() <= sink.room.tables);
+        sink.room.tables +=
+            freed.tables.saturating_sub(past.as_ref().map_or(0, |past| past.bytes()));
         sink.room.bytes += freed.bytes;
         let before = Before { told: self.told, devices, next };
         let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);

@@ -12,6 +12,7 @@ use crate::sparkplug::event::{Clock, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::Unread;
 use crate::sparkplug::limits;
+use crate::sparkplug::memory;
 use crate::sparkplug::table::Table;
 use crate::time::Instant;
 
@@ -60,6 +61,7 @@ impl Online {
                 let name = Arc::clone(name);
                 let source =
                     Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
+                self.longest = self.longest.max(name.len());
                 self.devices.insert(name, Device { source, told: true, known: Known::Awaited });
                 self.unborn += 1;
                 self.grace = Some(sink.now.instant + sink.config.device_grace);
@@ -125,7 +127,7 @@ impl Online {
                 self.forget(&before, sink);
                 (name, before.told)
             }
-            None if self.devices.len() >= limits::DEVICES => {
+            None if self.devices.len() >= limits::DEVICES || sink.room.tables < memory::SOURCE => {
                 notes.findings.note(Finding::TooManyDevices);
                 notes.leave(Unread::Limits, message.payload);
                 return;
@@ -144,8 +146,9 @@ impl Online {
         }
         notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
         self.kept.keep(message, sink);
-        self.leaves += table.size();
-        sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
+        self.tables += table.bytes();
+        sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
+        self.longest = self.longest.max(name.len());
         let told = tell_birth(born, told, notes, sink);
         self.devices.insert(Arc::clone(&name), Device { source, told, known: Known::Born(table) });
         notes.born.push(Arc::clone(&name));
@@ -157,9 +160,9 @@ impl Online {
     fn forget(&mut self, device: &Device, sink: &mut Sink<'_>) {
         match &device.known {
             Known::Born(table) => {
-                self.leaves = self.leaves.saturating_sub(table.size());
+                self.tables = self.tables.saturating_sub(table.bytes());
                 self.claims.remove(table);
-                sink.room.leaves += table.size();
+                sink.room.tables += table.bytes();
             }
             Known::Unread => {}
             Known::Awaited => self.unborn = self.unborn.saturating_sub(1),

@@ -10,6 +10,9 @@ const UNKNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
 /// Who died is forgotten after so long without one.
 const OFFLINE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
+/// Who spoke keeps its tables for so long without a message.
+const SILENT_FOR: Duration = Duration::from_secs(600);
+
 /// Who is forgotten first, where some must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Forgettable {
@@ -29,6 +32,16 @@ impl Session {
         }
         let kind = if self.told { Forgettable::Offline } else { Forgettable::Unknown };
         Some((kind, self.heard.unwrap_or(self.made)))
+    }
+
+    /// Whether what its births left may be let go: who said anything after them, whose tables are gone
+    /// already, and since when it is silent. Before others go who said nothing.
+    pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
+        let heard = self.heard.unwrap_or(self.made);
+        let long = !self.proven || now.since(heard) >= SILENT_FOR;
+        let gone = matches!(self.life, Life::Awaited(_));
+        let some = self.load().tables > 0 && !(self.proven && gone);
+        (long && some).then_some((self.proven, gone, heard))
     }
 
     /// Whether it has been silent for so long that it is forgotten.

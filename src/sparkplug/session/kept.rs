@@ -108,7 +108,7 @@ impl Session {
         let Some(own) = own else { return };
         let birth = own.incoming();
         let freed = self.load();
-        sink.room.leaves += freed.leaves;
+        sink.room.tables += freed.tables;
         let before = Before { told: self.told, ..Before::default() };
         let (source, notes) = (&self.source, &mut self.notes);
         let mut online = told_again(sink, |sink| Online::born(source, &birth, before, notes, sink));

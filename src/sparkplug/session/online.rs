@@ -18,6 +18,7 @@ use crate::sparkplug::event::{DeathCause, Order};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::folded::Folded;
 use crate::sparkplug::host::{ServerId, Unread};
+use crate::sparkplug::memory;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::rebirth::Fault;
 use crate::sparkplug::table::Table;
@@ -48,8 +49,10 @@ pub(super) struct Online {
     back_dates: bool,
     /// The next number of the session before.
     before: Option<u8>,
-    /// The sizes of all its tables.
-    pub(super) leaves: usize,
+    /// Bytes that its tables take.
+    pub(super) tables: usize,
+    /// The longest name that a device of it had.
+    pub(super) longest: usize,
     /// How many devices are not reborn with the node yet.
     pub(super) unborn: usize,
     /// When births have stopped coming: devices that are not reborn with the node are dead then,
@@ -124,7 +127,7 @@ impl Online {
         let scope = scope(source, message.at.wall, sink);
         let mut definitions = Definitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
-        sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
+        sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
         let mut claims = Claims::default();
@@ -141,11 +144,12 @@ impl Online {
             birth: BirthMark { at: now, print: message.print(), bd_seq },
             told,
             definitions,
-            leaves: table.size(),
+            tables: table.bytes(),
             table,
             folded: Folded::default(),
             claims,
             unborn: devices.len(),
+            longest: devices.iter().map(|name| name.len()).max().unwrap_or_default(),
             devices: devices.into_iter().map(device).collect(),
             past: None,
             waiting: Vec::new(),
@@ -181,10 +185,13 @@ impl Online {
 
     /// What its tables, definitions and window take.
     pub(super) fn load(&self) -> Load {
-        let past = self.past.as_ref().map_or(0, |past| past.size());
+        let past = self.past.as_ref().map_or(0, |past| past.bytes());
+        let devices = self.devices.len() * (memory::SOURCE + self.longest);
+        let tables = self.tables + self.definitions.bytes() + past + devices;
         Load {
-            leaves: self.leaves + self.definitions.size() + past,
+            tables: tables + self.folded.bytes(),
             past: 0,
+            unproven: 0,
             bytes: self.window.bytes() + self.waiting_bytes + self.kept.bytes(),
         }
     }

@@ -15,29 +15,29 @@ pub(super) struct Past {
     bd_seq: Option<u64>,
     own: Table,
     devices: BTreeMap<Arc<str>, Table>,
-    size: usize,
+    bytes: usize,
 }
 
 impl Past {
     pub(super) fn new(server: ServerId, bd_seq: Option<u64>, own: Table) -> Self {
-        Self { server, bd_seq, size: own.size(), own, devices: BTreeMap::new() }
+        Self { server, bd_seq, bytes: own.bytes(), own, devices: BTreeMap::new() }
     }
 
     /// With the node's own table.
     pub(super) fn with_own(mut self: Box<Self>, own: Table) -> Box<Self> {
-        self.size = self.size - self.own.size() + own.size();
+        self.bytes = self.bytes - self.own.bytes() + own.bytes();
         self.own = own;
         self
     }
 
-    /// How many leaves and instances it holds.
-    pub(super) fn size(&self) -> usize {
-        self.size
+    /// Bytes that it takes.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The same without any name: a birth that cannot be read has ended them.
     pub(super) fn without_tables(self) -> Box<Self> {
-        Box::new(Self { own: Table::default(), devices: BTreeMap::new(), size: 0, ..self })
+        Box::new(Self { own: Table::default(), devices: BTreeMap::new(), bytes: 0, ..self })
     }
 
     /// Whether a birth of `server` with this bdSeq is of the same session.
@@ -52,9 +52,9 @@ impl Past {
 
     /// Keeps the table of a device that died.
     pub(super) fn keep(&mut self, device: Arc<str>, table: Table) {
-        self.size += table.size();
+        self.bytes += table.bytes();
         if let Some(before) = self.devices.insert(device, table) {
-            self.size -= before.size();
+            self.bytes -= before.bytes();
         }
     }
 
@@ -64,7 +64,7 @@ impl Past {
             None => std::mem::take(&mut self.own),
             Some(device) => self.devices.remove(device)?,
         };
-        self.size -= table.size();
+        self.bytes -= table.bytes();
         Some(table)
     }
 

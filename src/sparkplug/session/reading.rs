@@ -8,12 +8,13 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::birth::{Born, Scope};
 use crate::sparkplug::event::{Data, Event, Order};
 use crate::sparkplug::host::Unread;
+use crate::sparkplug::limits;
 use crate::sparkplug::metric::Inherited;
 use crate::sparkplug::table::{Read, Table};
 use crate::time::Timestamp;
 
 pub(super) fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<'_>) -> Scope<'a> {
-    let (filter, room) = (&sink.config.filter, sink.room.leaves);
+    let (filter, room) = (&sink.config.filter, sink.room.tables / limits::LEAF_BYTES);
     Scope { source: source.clone(), arrival, filter, names: sink.names, room }
 }
 

@@ -119,7 +119,7 @@ impl Online {
         let past =
             self.past.get_or_insert_with(|| Box::new(Past::new(server, bd_seq, Table::default())));
         if past.devices() < limits::DEVICES {
-            sink.room.leaves = sink.room.leaves.saturating_sub(table.size());
+            sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
             past.keep(device, table);
         }
         self.await_births(sink);

@@ -46,7 +46,7 @@ impl Session {
         self.server = Some(birth.server);
         self.born(sink);
         let freed = self.load();
-        sink.room.leaves += freed.leaves;
+        sink.room.tables += freed.tables;
         sink.room.bytes += freed.bytes;
         let birth = birth.incoming();
         let mut online = Online::born(&self.source, &birth, expected, &mut self.notes, sink);

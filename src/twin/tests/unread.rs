@@ -172,6 +172,32 @@ fn who_may_have_an_asset_that_cannot_be_found_waits_alone_and_nothing_is_made_of
     }
 }
 
+/// The end of the process waited all its grace for one that was tried once an hour.
+#[test]
+fn what_is_tried_again_only_after_the_grace_is_not_waited_for() {
+    let mut rig = restarted();
+    let (model, _) = rig.sitewise.model("Pump");
+    let (asset, _) = rig.sitewise.asset("P0");
+    rig.sitewise.unlistable.insert(model, FaultKind::Denied);
+    rig.sitewise.undescribable.insert(asset, FaultKind::Denied);
+    let grace = Duration::from_secs(20);
+    assert!(!rig.twin.plan().rests_until(rig.now.instant + grace), "it is being read");
+    born(&mut rig);
+    rig.seconds(2 * 3_600);
+    let due = (0..7_200).find(|_| {
+        let rests = rig.twin.plan().rests_until(rig.now.instant + grace);
+        rig.seconds(1);
+        rests
+    });
+    assert!(due.is_some() && rig.twin.held() > 0, "{due:?}");
+    assert!(!rig.twin.plan().rests_until(rig.now.instant + Duration::from_secs(7_200)));
+    // A machine that is being made is waited for.
+    let (at, new) = (rig.offset(), Source { edge: EdgeNode::new("Nordsee", "new"), device: None });
+    let valve = leaf(0, "Open", DataType::Boolean, sample(at, Value::Boolean(true)));
+    rig.event(birth_at(at, new, Vec::new(), vec![instance("V1", "Valve", vec![valve])]));
+    assert!(!rig.twin.plan().rests_until(rig.now.instant + grace));
+}
+
 /// What is beyond the bound of what is held of it is given up; it is asked for its birth.
 #[test]
 fn who_waited_too_long_is_asked_for_its_birth() {

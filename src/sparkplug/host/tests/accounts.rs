@@ -18,6 +18,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use self::world::{Act, What, World};
+use super::{Config, Finding, Host};
 use crate::random;
 
 mod world;
@@ -72,7 +73,7 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
 }
 
 /// What the plants reach, each in at least so many of a thousand cases.
-const CORNERS: [(&str, u32); 16] = [
+const CORNERS: [(&str, u32); 17] = [
     ("answered", 500),
     ("asked in vain", 10),
     ("damaged birth", 100),
@@ -82,6 +83,7 @@ const CORNERS: [(&str, u32); 16] = [
     ("flood", 100),
     ("gap", 100),
     ("late will", 100),
+    ("let go", 50),
     ("made up", 100),
     ("moved", 50),
     ("oversized birth", 50),
@@ -90,6 +92,24 @@ const CORNERS: [(&str, u32); 16] = [
     ("turned", 100),
     ("unread", 100),
 ];
+
+/// In some plants there is little room for what births leave of who said nothing since.
+fn host(seed: u64) -> Host {
+    let mut config = Config::new("h");
+    if seed.is_multiple_of(4) {
+        config.unproven_table_bytes = 512;
+    }
+    Host::new(config, seed)
+}
+
+/// What was reached where this was found.
+fn corner(finding: Finding) -> Option<&'static str> {
+    match finding {
+        Finding::InVain => Some("asked in vain"),
+        Finding::NoRoom => Some("let go"),
+        _ => None,
+    }
+}
 
 #[test]
 fn nothing_is_lost_in_silence() {

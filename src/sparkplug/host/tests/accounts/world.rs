@@ -122,7 +122,7 @@ impl World {
         });
         let nodes = nodes.collect();
         let mut world = Self {
-            host: Host::new(Config::new("h"), seed),
+            host: super::host(seed),
             now,
             up: [false; SERVERS as usize],
             nodes,
@@ -166,7 +166,7 @@ impl World {
         self.corners.insert("restart");
         self.settle();
         let online: Vec<_> = self.host.phases().map(|(e, p)| (e.clone(), p)).collect();
-        self.host = Host::new(Config::new("h"), self.chance.u64(..));
+        self.host = super::host(self.chance.u64(..));
         self.account = Account::default();
         self.slots.clear();
         for server in 0..SERVERS {
@@ -313,10 +313,8 @@ impl World {
                         }
                     }
                 }
-                Output::Found { finding: Finding::InVain, .. } => {
-                    self.corners.insert("asked in vain");
-                }
-                Output::Found { .. } | Output::Event(Event::Death(_)) => {}
+                Output::Found { finding, .. } => self.corners.extend(super::corner(finding)),
+                Output::Event(Event::Death(_)) => {}
             }
         }
     }

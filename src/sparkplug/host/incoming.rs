@@ -1,0 +1,142 @@
+//! A message that arrives: whose it is, whether it is read, what it says to its session.
+
+use super::{Finding, Host, ServerId, Unread};
+use crate::sparkplug::limits;
+use crate::sparkplug::metric;
+use crate::sparkplug::payload::{self, DecodeError};
+use crate::sparkplug::proto::Payload;
+use crate::sparkplug::session::Incoming;
+use crate::sparkplug::topic::{self, Topic, TopicError};
+use crate::time::{Instant, Now};
+
+impl Host {
+    /// A message has arrived on one of the subscriptions.
+    pub fn handle_message(
+        &mut self,
+        server: ServerId,
+        topic: &str,
+        payload: &[u8],
+        retain: bool,
+        now: Now,
+    ) {
+        self.counters.messages += 1;
+        let of = self.take_message(server, topic, Ok(payload), retain, now);
+        self.look(of, topic, now.wall);
+    }
+
+    /// A message has arrived that was too large to be given: of a birth it is known that there
+    /// was one.
+    pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
+        self.counters.messages += 1;
+        let of = self.take_message(server, topic, Err(DecodeError::TooLarge), retain, now);
+        self.look(of, topic, now.wall);
+    }
+
+    /// Returns where the session is that the message belongs to, if it does to any.
+    fn take_message(
+        &mut self,
+        server: ServerId,
+        topic: &str,
+        payload: Result<&[u8], DecodeError>,
+        retain: bool,
+        now: Now,
+    ) -> Option<usize> {
+        let (topic, stored) = match topic.strip_prefix(topic::CERTIFICATES) {
+            Some(topic) => (topic, true),
+            None => (topic, false),
+        };
+        let edge = match Topic::parse(topic) {
+            Ok(Topic::Edge(edge)) => edge,
+            Ok(Topic::State { host_id }) => {
+                self.servers.came(server);
+                if host_id == self.config.host_id {
+                    self.handle_state(server, payload.unwrap_or_default(), now);
+                }
+                return None;
+            }
+            Err(error) => {
+                self.counters.findings.note(Finding::WrongTopic);
+                if error == TopicError::Namespace {
+                    self.servers.came_foreign(server, topic);
+                    self.any_foreign = true;
+                }
+                return None;
+            }
+        };
+        if self.any_foreign {
+            self.servers.came(server);
+        }
+        if edge.verb == topic::Verb::Command {
+            return None;
+        }
+        if self.known(edge.group, edge.node).is_none()
+            && !self.config.filter.is_open()
+            && !self.config.filter.may_take(&format!("{}/{}", edge.group, edge.node))
+        {
+            self.counters.excluded_messages += 1;
+            return None;
+        }
+        self.make_room(self.known(edge.group, edge.node), now);
+        let Some(index) = self.place(edge.group, edge.node, now.instant) else {
+            self.leave(payload.unwrap_or_default(), now.instant);
+            return None;
+        };
+        let decoded =
+            payload.and_then(|wire| Ok((self.decode(Some(index), wire, now.instant)?, wire)));
+        self.with(index, now, |session, sink| match decoded {
+            Ok((decoded, payload)) => {
+                let of = (server, edge.verb, edge.device);
+                let message = Incoming::new(of, decoded, payload, now);
+                if stored {
+                    session.handle_certificate(message, sink);
+                } else if retain {
+                    session.handle_retained(&message, sink);
+                } else {
+                    session.handle_message(message, sink);
+                }
+            }
+            Err(error) => {
+                session.note(match error {
+                    DecodeError::TooLarge => Finding::TooLarge,
+                    DecodeError::Costly => Finding::TooCostly,
+                    DecodeError::Malformed | DecodeError::Compression | DecodeError::Nested => {
+                        Finding::Undecodable
+                    }
+                });
+                if !retain && !stored {
+                    session.handle_undecodable(server, edge.verb, edge.device, sink);
+                }
+            }
+        });
+        Some(index)
+    }
+
+    /// Decodes a message of the session at `index`, if that may have so much inflated.
+    fn decode(
+        &mut self,
+        index: Option<usize>,
+        wire: &[u8],
+        now: Instant,
+    ) -> Result<Payload, DecodeError> {
+        let session = index.and_then(|index| self.sessions.get_mut(index));
+        let (debt, bound) = match session.filter(|session| session.is_proven()) {
+            Some(session) => (session.debt(), limits::INFLATED),
+            None => (&mut self.unknown_debt, limits::INFLATED_OF_UNKNOWN),
+        };
+        let (payload, work) = payload::decode_counted(wire, debt.inflate(bound, now));
+        debt.add(wire.len(), work);
+        payload
+    }
+
+    /// A message of a node that there is no place for.
+    fn leave(&mut self, payload: &[u8], now: Instant) {
+        let values = match self.decode(None, payload, now) {
+            Ok(payload) => payload.metrics.iter().map(metric::values).sum(),
+            Err(DecodeError::Costly) => return self.counters.findings.note(Finding::TooCostly),
+            Err(_) => 0,
+        };
+        if let Some(count) = self.counters.unread.get_mut(Unread::Limits as usize) {
+            *count += values;
+        }
+    }
+}

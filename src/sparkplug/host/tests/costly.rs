@@ -1,0 +1,104 @@
+//! Senders whose payloads become far larger than they came: they do not take the others' turn.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::sparkplug::payload::{COMPRESSED, Compression};
+use crate::sparkplug::proto::Payload;
+
+/// 15 MiB in a few kilobytes; no payload, once it is inflated.
+fn bomb(edge: &str) -> Message {
+    let mut body = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    body.write_all(&vec![0; 15 << 20]).unwrap();
+    let payload = payload::encode(&Payload {
+        uuid: Some(COMPRESSED.into()),
+        body: Some(body.finish().unwrap()),
+        ..Payload::default()
+    });
+    let topic = format!("spBv1.0/g/NDATA/{edge}");
+    Message { topic, payload, qos: Qos::AtMostOnce, retain: false }
+}
+
+/// A node that is born and said something.
+fn spoken(stage: &mut Stage, mut edge: Edge) -> Edge {
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.pass(secs(1));
+    stage.look();
+    edge
+}
+
+fn found(stage: &Stage) -> [u64; 2] {
+    [Finding::Undecodable, Finding::TooCostly].map(|f| stage.host.counters().findings.count(f))
+}
+
+#[test]
+fn one_sender_of_bombs_is_limited_for_itself_and_asked_ever_rarer() {
+    let mut stage = Stage::new();
+    let mut n = spoken(&mut stage, edge());
+    let other = Edge::new(EdgeNode::new("g", "other"), 0).with_compression(Compression::Gzip);
+    let mut other = spoken(&mut stage, other);
+    let bomb = bomb("n");
+    for _ in 0..1_000 {
+        stage.send(&bomb);
+    }
+    // Two fit into what it may, the third goes past it.
+    assert_eq!(found(&stage), [3, 997]);
+    let told: Vec<_> = std::iter::from_fn(|| stage.host.poll_output()).collect();
+    let costly: Vec<_> = told
+        .iter()
+        .filter(|o| matches!(o, Output::Found { finding: Finding::TooCostly, .. }))
+        .collect();
+    assert_eq!(costly.len(), 1, "told once");
+    assert!(matches!(costly[0], Output::Found { edge: Some(edge), .. } if *edge == *n.node()));
+    // Others are read, compressed or not, and so is what it says without compression.
+    stage.send(&other.ndata(stage.time(), [Metric::new("a", 3_i32)]));
+    stage.send(&n.ndata(stage.time(), [Metric::new("a", 4_i32)]));
+    stage.check(&["data g/other: #2=3", "data g/n: #2=4"]);
+    // It does not answer, and is asked ever rarer.
+    let mut asked = 0;
+    for _ in 0..20 {
+        stage.pass(secs(1));
+        stage.send(&bomb);
+        asked += stage.look().iter().filter(|line| *line == "rebirth 0 g/n").count();
+    }
+    assert_eq!(asked, 3);
+    // One in four seconds.
+    assert_eq!(found(&stage), [8, 1_012]);
+}
+
+#[test]
+fn bombs_of_made_up_nodes_take_from_what_the_unknown_have_together() {
+    let mut stage = Stage::new();
+    let known = Edge::new(EdgeNode::new("g", "known"), 0).with_compression(Compression::Gzip);
+    let mut known = spoken(&mut stage, known);
+    let mut bomb = bomb("x");
+    for number in 0..200 {
+        bomb.topic = format!("spBv1.0/g/NDATA/x{number}");
+        stage.send(&bomb);
+    }
+    assert_eq!(found(&stage), [5, 195]);
+    stage.look();
+    stage.send(&known.ndata(stage.time(), [Metric::new("a", 3_i32)]));
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+    stage.send(&new.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.check(&["data g/known: #2=3", "birth g/new: a#2=1"]);
+}
+
+/// A birth that is not read may have given its aliases anew.
+#[test]
+fn a_birth_that_is_too_costly_leaves_no_table_behind() {
+    let mut stage = Stage::new();
+    let mut n = spoken(&mut stage, edge());
+    let bomb = bomb("n");
+    for _ in 0..3 {
+        stage.send(&bomb);
+    }
+    stage.look();
+    stage.send(&Message { topic: "spBv1.0/g/NBIRTH/n".into(), ..bomb });
+    assert_eq!(stage.host.phase(n.node()), Phase::Awaited);
+    stage.send(&n.ndata(stage.time(), [Metric::new("a", 5_i32)]));
+    assert_eq!(stage.look(), Vec::<String>::new());
+    stage.pass(secs(1));
+    assert_eq!(stage.look(), ["rebirth 0 g/n"]);
+}

@@ -1,0 +1,139 @@
+//! What births leave takes memory: who may be made up lets go of it first.
+
+use super::*;
+
+const ALL: usize = 1 << 20;
+const UNPROVEN: usize = 256 << 10;
+/// More than one of these births takes.
+const ONE: usize = 40 << 10;
+
+fn stage() -> Stage {
+    Stage::with(|config| {
+        config.table_bytes = ALL;
+        config.unproven_table_bytes = UNPROVEN;
+    })
+}
+
+fn metrics() -> impl Iterator<Item = Metric> {
+    (0..100).map(|n| Metric::new(&format!("metric {n}"), n))
+}
+
+fn node(name: impl std::fmt::Display) -> Edge {
+    Edge::new(EdgeNode::new("g", name.to_string()), 0).with_aliases()
+}
+
+/// Born, and it said something since.
+fn spoken(stage: &mut Stage, name: impl std::fmt::Display) -> Edge {
+    let mut edge = node(name);
+    stage.send(&edge.nbirth(stage.time(), metrics()));
+    stage.send(&edge.ndata(stage.time(), [Metric::new("metric 1", 5)]));
+    edge
+}
+
+fn is_read(stage: &mut Stage, edge: &mut Edge) -> bool {
+    stage.look();
+    stage.send(&edge.ndata(stage.time(), [Metric::new("metric 1", 7)]));
+    stage.look().iter().any(|line| line.ends_with("=7"))
+}
+
+#[test]
+fn births_of_made_up_nodes_take_no_room_from_who_spoke() {
+    let mut stage = stage();
+    let mut honest: Vec<_> = (0..10).map(|n| spoken(&mut stage, n)).collect();
+    let mut made_up: Vec<_> = (0..200).map(|n| node(format!("x{n}"))).collect();
+    for edge in &mut made_up {
+        stage.pass(ms(1));
+        stage.send(&edge.nbirth(stage.time(), metrics()));
+        assert!(stage.host.load.unproven <= UNPROVEN + ONE, "{:?}", stage.host.load);
+    }
+    assert!(honest.iter_mut().all(|edge| is_read(&mut stage, edge)));
+    // Of each that is let go it is told once, by name.
+    let gone = stage.host.nodes().filter(|node| {
+        node.found.iter().any(|found| found.finding == Finding::NoRoom && found.count == 1)
+    });
+    assert!((150..200).contains(&gone.count()));
+    assert_eq!(stage.host.phase(made_up[0].node()), Phase::Awaited);
+    // The silent longest goes first, and is asked for its birth once it speaks.
+    assert!(is_read(&mut stage, &mut made_up[199]));
+    assert!(!is_read(&mut stage, &mut made_up[0]));
+    stage.pass(secs(3));
+    assert!(stage.look().contains(&"rebirth 0 g/x0".to_owned()));
+    stage.send(&made_up[0].nbirth(stage.time(), metrics()));
+    assert!(is_read(&mut stage, &mut made_up[0]));
+}
+
+/// Devices without a metric take room as well.
+#[test]
+fn devices_of_made_up_nodes_take_no_room_from_who_spoke() {
+    let mut stage = stage();
+    let mut honest = spoken(&mut stage, "honest");
+    for number in 0..100 {
+        let mut edge = node(format!("x{number}"));
+        stage.send(&edge.nbirth(stage.time(), []));
+        for device in 0..100 {
+            stage.pass(ms(1));
+            stage.send(&edge.dbirth(&format!("device {device}"), stage.time(), []));
+            assert!(stage.host.load.unproven <= UNPROVEN + ONE, "{:?}", stage.host.load);
+        }
+        if number >= 50 {
+            // These say something, and are taken for what they say they are.
+            stage.send(&edge.ndata(stage.time(), []));
+        }
+        assert!(stage.host.load.tables <= ALL + ONE, "{:?}", stage.host.load);
+    }
+    assert!(is_read(&mut stage, &mut honest));
+}
+
+/// They are all honest, and more than there is room for: who speaks stays.
+#[test]
+fn who_spoke_is_let_go_only_after_ten_silent_minutes() {
+    let mut stage = stage();
+    let mut silent: Vec<_> = (0..20).map(|n| spoken(&mut stage, n)).collect();
+    let mut edges = Vec::new();
+    while stage.host.load.tables <= ALL - ALL / 8 {
+        assert!(edges.len() < 1_000);
+        edges.push(spoken(&mut stage, format!("n{}", edges.len())));
+    }
+    stage.pass(secs(500));
+    assert!(edges.iter_mut().all(|edge| is_read(&mut stage, edge)));
+    assert_eq!(stage.host.counters().findings.count(Finding::NoRoom), 0);
+    stage.pass(secs(101));
+    assert!(edges.iter_mut().all(|edge| is_read(&mut stage, edge)));
+    let read = silent.iter_mut().map(|edge| usize::from(is_read(&mut stage, edge))).sum::<usize>();
+    assert!(
+        (1..20).contains(&read),
+        "the silent longest go first, and no more than needed: {read}"
+    );
+    assert!(stage.host.load.tables <= ALL - ALL / 8, "{:?}", stage.host.load);
+    // Where there is no room at all a birth is cut.
+    let mut last: Vec<_> = (0..100).map(|n| spoken(&mut stage, format!("last {n}"))).collect();
+    for edge in &mut last {
+        stage.send(&edge.nbirth(stage.time(), metrics()));
+    }
+    assert!(stage.host.load.tables <= ALL + ONE, "{:?}", stage.host.load);
+}
+
+/// Data may call a member by its path, which is kept; what it sends must not make a table grow.
+#[test]
+fn paths_into_instances_are_kept_within_a_bound() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let name = |n: usize| format!("{n:0>900}");
+    let members = |n: usize| (0..n).map(|n| Metric::new(&name(n), 1_i32));
+    let inner = Template::instance("Inner").members(members(100));
+    let outer = (0..100).map(|n| Metric::template(&n.to_string(), Template::clone(&inner)));
+    let outer = Template::instance("Outer").members(outer);
+    stage.send(&edge.nbirth(stage.time(), [Metric::template("i", outer)]));
+    let born = stage.host.load.tables;
+    let paths: Vec<_> =
+        (0..100).flat_map(|o| (0..100).map(move |n| format!("i/{o}/{}", name(n)))).collect();
+    let mut wire: Vec<_> = Vec::new();
+    for path in &paths {
+        wire.push(Metric::new(path, 2_i32));
+    }
+    stage.look();
+    stage.send(&edge.ndata(stage.time(), wire.iter().cloned()));
+    let read = stage.look().join("").matches("=2").count();
+    assert_eq!((read, stage.host.load.tables), (10_000, born));
+    assert!(born < 4 << 20, "{born}");
+}

@@ -1,0 +1,67 @@
+//! What is kept of births, in bytes: estimates, so that it can be bounded.
+
+use std::collections::hash_map::HashMap;
+
+use super::event::{Definition, Member, MemberKind, Property};
+use super::value::Value;
+
+/// What a text takes beside its bytes: counts of who holds it, what the allocator adds.
+const TEXT: usize = 32;
+/// What an edge node or device takes beside its tables and its name.
+pub(crate) const SOURCE: usize = 512;
+
+/// A hash map with its entries: an eighth of it is never used, and each place has a mark.
+pub(crate) fn map<K, V, S>(map: &HashMap<K, V, S>) -> usize {
+    map.capacity() * 8 / 7 * (size_of::<(K, V)>() + 1)
+}
+
+/// A text.
+pub(crate) fn text(text: &str) -> usize {
+    TEXT + text.len()
+}
+
+/// A definition with its members.
+pub(crate) fn definition(definition: &Definition) -> usize {
+    let members = definition.members.iter().map(member);
+    let kept = size_of::<Definition>() + text(&definition.name);
+    kept + properties(&definition.parameters) + members.sum::<usize>()
+}
+
+fn member(member: &Member) -> usize {
+    let kind = match &member.kind {
+        MemberKind::Leaf(_) => 0,
+        MemberKind::Template { template, .. } => text(template),
+    };
+    size_of::<Member>() + text(&member.name) + properties(&member.properties) + kind
+}
+
+fn properties(properties: &[Property]) -> usize {
+    let each = properties.iter().map(|property| {
+        size_of::<Property>() + text(&property.name) + property.value.as_ref().map_or(0, value)
+    });
+    each.sum()
+}
+
+/// What a value takes outside of itself.
+fn value(of: &Value) -> usize {
+    match of {
+        Value::String(value) => text(value),
+        Value::Bytes(bytes) => TEXT + bytes.len(),
+        Value::Array(elements) => {
+            let each = elements.iter().map(|element| size_of::<Value>() + value(element));
+            TEXT + each.sum::<usize>()
+        }
+        Value::DataSet(table) => {
+            let columns = table.columns.iter().map(|column| text(column));
+            let cell = |cell: &Option<Value>| size_of::<Value>() + cell.as_ref().map_or(0, value);
+            let rows = table.rows.iter().map(|row| TEXT + row.iter().map(cell).sum::<usize>());
+            TEXT + columns.sum::<usize>() + rows.sum::<usize>()
+        }
+        Value::Int(_)
+        | Value::UInt(_)
+        | Value::Float(_)
+        | Value::Double(_)
+        | Value::Boolean(_)
+        | Value::DateTime(_) => 0,
+    }
+}
