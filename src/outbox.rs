@@ -4,6 +4,7 @@
 pub mod dead_letters;
 pub mod disk;
 pub mod memory;
+mod queues;
 
 use std::time::Duration;
 

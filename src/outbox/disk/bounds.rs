@@ -1,37 +1,60 @@
 //! What is done when memory or disk is full.
 
-use rustc_hash::FxHashSet;
-
-use super::keeper::{Job, Why};
+use super::asked::Asked;
+use super::keeper::Why;
 use super::record::Place;
-use super::{Arrived, BACKLOG, Disk, OLDEST, WARM};
-use crate::delivery::point::Point;
-use crate::outbox::{Change, Outbox, Waiting};
+use super::store::Stock;
+use super::{Disk, OLDEST, WARM};
+use crate::delivery::point::{Key, Point};
+use crate::outbox::{Change, Waiting};
+
+/// How much may be on disk, and is.
+#[derive(Debug)]
+pub(super) struct Bounds {
+    /// Bytes that the records may take.
+    bound: u64,
+    /// What is there, as of the last that is known.
+    pub(super) stock: Stock,
+    /// The oldest points, which were asked for to be given up.
+    oldest: Asked,
+    /// The write that removes the last of them.
+    given_up_by: u64,
+}
+
+impl Bounds {
+    pub(super) fn new(bound: u64) -> Self {
+        Self { bound, stock: Stock::default(), oldest: Asked::default(), given_up_by: 0 }
+    }
+
+    /// Bytes that there is room for.
+    pub(super) fn room(&self) -> u64 {
+        self.bound.saturating_sub(self.stock.bytes)
+    }
+
+    /// Bytes that are too much.
+    fn excess(&self) -> u64 {
+        self.stock.bytes.saturating_sub(self.bound)
+    }
+
+    /// A point is decided: it may be among the oldest that were asked for.
+    pub(super) fn decide(&mut self, key: &Key) {
+        self.oldest.decide(key);
+    }
+
+    /// The disk takes no writes: nothing that was asked for comes.
+    pub(super) fn stop(&mut self) {
+        self.oldest.answer();
+    }
+}
 
 impl Disk {
     /// Leaves on disk alone what is safe there and too much for the head, the oldest first.
     pub(super) fn leave_cold(&mut self) {
         let before = self.cold.len();
-        while let Some(Arrived { write, arrival, key }) = self.order.front().copied() {
-            let here = arrival.is_some() && self.head.arrival(&key) == arrival;
-            if here && self.head.bytes() <= self.head_bound / WARM {
-                break;
-            }
-            let safe = write <= self.saved
-                && !self.unsaved.contains_key(&key)
-                && !self.rewritten.contains_key(&key);
-            if (here && !safe) || write > self.saved {
-                break;
-            }
-            self.order.pop_front();
-            if here && let Some(Waiting { point, gate }) = self.head.extract(&key) {
-                self.cold.left_one(&point, gate);
-            }
-        }
-        if self.order.len() > 2 * self.head.len() + 2 * BACKLOG {
-            let (head, saved) = (&self.head, self.saved);
-            let is_here = |of: &Arrived| head.arrival(&of.key) == of.arrival;
-            self.order.retain(|arrived| arrived.write > saved || is_here(arrived));
+        while self.held.bytes() > self.head_bound / WARM
+            && let Some(Waiting { point, gate }) = self.held.leave(self.writer.saved())
+        {
+            self.cold.left_one(&point, gate);
         }
         if self.cold.len() > before {
             self.give_up();
@@ -40,31 +63,33 @@ impl Disk {
 
     /// Asks for the oldest points if the records take too much.
     pub(super) fn give_up(&mut self) {
-        let too_much = self.stock.bytes > self.bound && self.saved >= self.given_up_by;
-        if too_much && self.is_well() && self.giving_up.is_none() {
+        let Bounds { oldest, given_up_by, .. } = &self.bounds;
+        let is_idle = !oldest.is_waited_for() && self.writer.saved() >= *given_up_by;
+        if self.bounds.excess() > 0 && self.writer.is_well() && is_idle {
             self.ask_oldest(None);
         }
     }
 
     fn ask_oldest(&mut self, after: Option<Place>) {
-        self.giving_up = Some(FxHashSet::default());
+        self.bounds.oldest.ask();
         self.send();
-        let (epoch, limit) = (self.epoch, OLDEST);
-        let _ = self.jobs.send(Job::Read { epoch, after, limit, why: Why::GiveUp });
+        // If it falls behind with that, nothing is waited for any more.
+        if self.writer.is_well() {
+            self.writer.read(after, OLDEST, Why::GiveUp);
+        }
     }
 
     /// Gives up the oldest cold points.
     pub(super) fn given_up(&mut self, points: Vec<(Point, u64)>) {
-        let Some(decided) = self.giving_up.take() else { return };
-        let mut too_much = self.stock.bytes.saturating_sub(self.bound);
-        let before = self.figures.full;
+        let Some(decided) = self.bounds.oldest.answer() else { return };
+        let mut too_much = self.bounds.excess();
+        let before = self.tally.full;
         let more = points.len() == OLDEST;
         let mut last = None;
         for (point, bytes) in points {
             let key = point.key();
             last = Some(Place::of(key));
-            let is_here = self.head.get(&key).is_some() || self.taken.contains_key(&key);
-            if is_here || decided.contains(&key) {
+            if self.held.has(&key) || decided.contains(&key) {
                 continue;
             }
             if too_much == 0 {
@@ -72,15 +97,15 @@ impl Disk {
             }
             too_much = too_much.saturating_sub(bytes);
             self.cold.gone(&key);
-            self.figures.full += 1;
-            self.forget(key);
+            self.tally.full += 1;
+            self.writer.remove(key);
         }
-        if self.figures.full > before {
+        if self.tally.full > before {
             self.changes.push_back(Change::Full);
-            self.given_up_by = self.next_write();
+            self.bounds.given_up_by = self.writer.next();
         }
         self.send();
-        if too_much > 0 && more && self.figures.full == before {
+        if too_much > 0 && more && self.tally.full == before {
             self.ask_oldest(last);
         }
     }

@@ -4,9 +4,8 @@ mod parked;
 
 use std::collections::BTreeMap;
 
-use rustc_hash::FxHashSet;
-
 use self::parked::Parked;
+use super::asked::Asked;
 use super::record::Place;
 use crate::delivery::point::{Class, Gate, Key, Passage, Point};
 
@@ -32,8 +31,8 @@ pub(super) struct Cold {
     /// The spans that the next round is to go over; none if there is nothing to take.
     next: Option<Spans>,
     parked: Parked,
-    /// Keys that changed since a page was asked for; none while none is.
-    touched: Option<FxHashSet<Key>>,
+    /// The page that was asked for.
+    asked: Asked,
     /// Rounds over all in which points were left behind, one after the other: they did not show
     /// whether points are counted that are not there.
     futile: u8,
@@ -137,23 +136,20 @@ impl Cold {
     /// Reads no further, and forgets what was read: the disk is gone.
     pub(super) fn stop(&mut self) {
         self.page.clear();
-        self.touched = None;
+        self.asked.answer();
         self.round = None;
         self.futile = 0;
         self.counted = false;
         self.again(Spans::ALL);
     }
 
-    /// The point with this key is not what is on its way from the disk.
-    pub(super) fn touch(&mut self, key: &Key) {
-        if let Some(touched) = &mut self.touched {
-            touched.insert(*key);
-        }
+    /// The point with this key is decided: it may be on its way from the disk.
+    pub(super) fn decide(&mut self, key: &Key) {
+        self.asked.decide(key);
     }
 
     /// A point with this key comes; true if it overwrites one that was read ahead.
     pub(super) fn overwrite(&mut self, key: &Key) -> bool {
-        self.touch(key);
         let on_page = self.page.remove(&Place::of(*key)).is_some();
         self.points -= usize::from(on_page);
         on_page
@@ -168,7 +164,7 @@ impl Cold {
 
     /// A point is given up.
     pub(super) fn gone(&mut self, key: &Key) {
-        self.touch(key);
+        self.decide(key);
         self.page.remove(&Place::of(*key));
         self.points = self.points.saturating_sub(1);
     }
@@ -176,7 +172,7 @@ impl Cold {
     /// After which place to read how many points; none if nothing is wanted, or something is
     /// on its way.
     pub(super) fn wanted(&mut self) -> Option<(Option<Place>, usize)> {
-        if self.touched.is_some() || self.page.len() > LOW || self.points == 0 {
+        if self.asked.is_waited_for() || self.page.len() > LOW || self.points == 0 {
             return None;
         }
         let is_over = self.round.is_none_or(|round| round.read);
@@ -190,7 +186,7 @@ impl Cold {
             self.round = Some(Round { spans, after, disturbed: false, read: false });
         }
         let round = self.round.filter(|round| !round.read)?;
-        self.touched = Some(FxHashSet::default());
+        self.asked.ask();
         Some((round.after, PAGE))
     }
 
@@ -200,7 +196,7 @@ impl Cold {
         points: impl ExactSizeIterator<Item = Point>,
         is_here: impl Fn(&Key) -> bool,
     ) {
-        let Some(touched) = self.touched.take() else { return };
+        let Some(decided) = self.asked.answer() else { return };
         let Some(round) = &mut self.round else { return };
         round.read = points.len() < PAGE;
         for point in points {
@@ -211,7 +207,7 @@ impl Cold {
                 break;
             }
             round.after = Some(place);
-            if !touched.contains(&key) && !is_here(&key) {
+            if !decided.contains(&key) && !is_here(&key) {
                 self.page.insert(place, point);
             }
         }
@@ -261,15 +257,15 @@ impl Cold {
     }
 
     /// After a whole round in which nothing happened, what is there is what was passed over.
-    /// Gives back how many points are not there although they were counted: a store that
-    /// failed in between could not tell that they were overwritten.
-    pub(super) fn reconcile(&mut self) -> u64 {
-        if !std::mem::take(&mut self.counted) || self.next.is_some() || self.touched.is_some() {
-            return 0;
+    /// Gives back how many points are not there although they were counted: a store that failed in
+    /// between could not tell that they were overwritten, or lost them. None after no such round.
+    pub(super) fn reconcile(&mut self) -> Option<u64> {
+        if !std::mem::take(&mut self.counted) || self.next.is_some() || self.asked.is_waited_for() {
+            return None;
         }
         self.futile = 0;
         let missing = self.points.saturating_sub(self.parked.len());
         self.points -= missing;
-        missing as u64
+        Some(missing as u64)
     }
 }

@@ -95,6 +95,8 @@ pub(super) struct Keeper {
     written: u64,
     unsynced: bool,
     overwritten: u64,
+    /// The last changes that were safe, and how many points there were then.
+    safe: (u64, u64),
     /// Why the store failed last.
     fault: Option<Fault>,
     retry: Duration,
@@ -125,6 +127,7 @@ impl Keeper {
         wake: Arc<Notify>,
     ) -> Self {
         let mended = store.as_ref().is_ok_and(|store| store.stock().mended);
+        let safe = store.as_ref().map_or((0, 0), |store| (store.batch(), store.stock().points));
         let (store, fault) = match store {
             Ok(store) => (Some(store), None),
             Err(fault) => (None, Some(fault)),
@@ -143,6 +146,7 @@ impl Keeper {
             written: 0,
             unsynced: mended,
             overwritten: 0,
+            safe,
             retry: FIRST_RETRY,
         }
     }
@@ -294,7 +298,13 @@ impl Keeper {
         }
         match (self.open)(self.fault.as_ref()) {
             Ok(store) => {
-                let stock = store.stock();
+                let mut stock = store.stock();
+                let (batch, points) = self.safe;
+                if store.batch() < batch {
+                    // The folder was taken away with its books: this is another store.
+                    stock.unreadable += points.saturating_sub(stock.points);
+                }
+                self.safe = (store.batch(), stock.points);
                 self.unsynced = stock.mended || self.ears.is_due();
                 self.store = Some(store);
                 self.opened = Instant::now();
@@ -320,6 +330,7 @@ impl Keeper {
             Ok(()) => {
                 let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
                 self.unsynced = false;
+                self.safe = (store.batch(), stock.points);
                 // One that fails again and again is not tried ever faster.
                 if self.opened.elapsed() > LONGEST_RETRY {
                     self.retry = FIRST_RETRY;

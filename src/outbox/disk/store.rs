@@ -105,6 +105,9 @@ pub trait Store: Send {
 
     /// What is there.
     fn stock(&self) -> Stock;
+
+    /// Number of the last changes, which grows for as long as it is the same store.
+    fn batch(&self) -> u64;
 }
 
 /// Opens the store: at the start, and again after each fault, which is told.
@@ -367,6 +370,10 @@ impl Store for Fjall {
 
     fn stock(&self) -> Stock {
         self.stock
+    }
+
+    fn batch(&self) -> u64 {
+        self.batch
     }
 }
 

@@ -2,8 +2,10 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use self::world::{World, on_platter, point, size};
+use super::store::Op;
 use super::*;
-use crate::delivery::point::{Class, Gate, Passage};
+use crate::delivery::point::{Class, Gate, Key, Passage, Point};
+use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::sitewise::api::{DataType, Variant};
 use crate::time::Timestamp;
@@ -11,9 +13,10 @@ use crate::time::Timestamp;
 mod damage;
 mod fjall;
 mod heard;
+mod lost;
 mod rounds;
 pub(in crate::outbox) mod tempdir;
-mod world;
+pub(super) mod world;
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -85,8 +88,13 @@ fn run(world: &mut World, steps: Vec<Step>) {
     }
 }
 
+/// Cases of each property, until `OUTBOX_CASES` says another number when this is built.
+fn cases() -> u32 {
+    option_env!("OUTBOX_CASES").and_then(|text| text.parse().ok()).unwrap_or(512)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 512, max_shrink_iters: 3_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), max_shrink_iters: 3_000, ..ProptestConfig::default() })]
 
     /// Whatever happens to disk and process, at whatever moment: what was safe is delivered,
     /// the last value of a key last, and nothing is handed out twice at a time.
@@ -114,7 +122,7 @@ proptest! {
         world.platter.platter().refuses = false;
         world.rest();
         world.rest();
-        let in_memory = (world.disk.head.len() + world.taken.len()) as u64;
+        let in_memory = (world.disk.held.waiting() + world.taken.len()) as u64;
         let bytes = world.platter.platter().last().values().map(size).sum::<u64>();
         prop_assert!(bytes <= bound + in_memory * 60, "{} of {}", bytes, bound);
         world.drain();
@@ -195,6 +203,30 @@ fn a_disk_that_was_far_behind_makes_up_for_it_once() {
 }
 
 #[test]
+fn what_was_decided_does_not_come_back_after_the_disk_fell_behind() {
+    let mut world = World::new(u64::MAX, usize::MAX);
+    world.put(vec![(2, 1), (3, 1)]);
+    world.rest();
+    world.crash(0);
+    let points = (0..2_100).map(|number| point(1, number * 100, 1.0));
+    let _ = world.disk.put(points.map(|point| Waiting { point, gate: None }).collect());
+    // A page is asked for, and what is sent before it is too much.
+    assert_eq!(world.disk.restore(0.into(), &|_| Passage::Open), []);
+    world.work(1);
+    world.keeper.handle_timeout();
+    let changes: Vec<Change> = std::iter::from_fn(|| world.disk.poll()).collect();
+    assert_eq!(changes, [Change::Behind, Change::Well]);
+    let decided: Vec<Key> = world.disk.take(1.into()).iter().map(Point::key).collect();
+    world.disk.settle(&decided);
+    // Another page is asked for.
+    assert_eq!(world.disk.restore(0.into(), &|_| Passage::Open), []);
+    world.rest();
+    let points = world.disk.restore(9.into(), &|_| Passage::Open);
+    assert_eq!(points.len(), 2);
+    assert!(points.iter().all(|point| !decided.contains(&point.key())));
+}
+
+#[test]
 fn dead_letters_go_again_or_for_ever_as_asked() {
     use crate::delivery::point::Refusal;
     use crate::outbox::dead_letters::files;
@@ -261,6 +293,6 @@ fn a_backlog_is_not_held_in_memory() {
     world.rest();
     let figures = world.disk.disk().unwrap();
     assert!(world.disk.bytes() <= 10_000, "{}", world.disk.bytes());
-    assert_eq!(figures.cold + world.disk.head.len(), 2_000);
-    assert_eq!(world.disk.order.len(), world.disk.head.len());
+    assert_eq!(figures.cold + world.disk.held.waiting(), 2_000);
+    assert_eq!(world.disk.held.keys(), world.disk.held.waiting());
 }

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use super::held::{Record, Settled};
 use super::keeper::{Job, Why};
-use super::{Attempt, BATCH, Disk, Taken, Write, heard};
+use super::{Disk, REMOVES, heard};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
 use crate::outbox::dead_letters::DeadLetter;
@@ -14,106 +15,98 @@ impl Outbox for Disk {
     fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)> {
         let mut gone = Vec::new();
         for waiting in points {
-            self.keep(waiting, &mut gone);
+            let overwritten = self.keep(waiting);
+            gone.extend(overwritten.map(|point| (point, Discard::Overwritten)));
         }
-        if self.outgoing.len() >= BATCH {
+        if self.writer.is_full() {
             self.send();
         }
         self.leave_cold();
-        if !self.is_well() && self.head.bytes() > self.head_bound {
-            for point in self.head.shed(self.head_bound) {
-                match self.unsaved.remove(&point.key()) {
-                    None => self.cold.left(1),
-                    Some(attempt) => {
-                        if attempt == Attempt::Sent {
-                            self.removes.push(point.key());
-                        }
-                        gone.push((point, Discard::Full));
-                    }
-                }
+        while !self.writer.is_well()
+            && self.held.bytes() > self.head_bound
+            && let Some((point, record)) = self.held.shed()
+        {
+            if record.is_safe(self.writer.saved()) {
+                self.cold.left(1);
+                continue;
             }
+            if record != Record::UNSENT {
+                self.writer.remove(point.key());
+            }
+            gone.push((point, Discard::Full));
         }
         gone
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
-        self.head.open(gate, next);
+        self.held.open(gate, next);
         self.cold.open(gate);
     }
 
     fn take(&mut self, room: Room) -> Vec<Point> {
-        let points = self.head.take(room);
-        for point in &points {
-            let is_unsaved = !self.unsaved.is_empty() && self.unsaved.contains_key(&point.key());
-            let unsaved = is_unsaved.then(|| Box::new(point.clone()));
-            self.taken.insert(point.key(), Taken { unsaved, ..Taken::default() });
-        }
-        points
+        self.held.take(room)
     }
 
     fn restore(&mut self, room: Room, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
-        if self.is_busy() {
+        if self.writer.is_busy() {
             return Vec::new();
         }
         let points = self.cold.take(room.points.min(room.history), passage);
         for point in &points {
-            self.taken.insert(point.key(), Taken::default());
+            self.held.restore(point.key());
         }
-        if self.is_well()
+        if self.writer.is_well()
             && let Some((after, limit)) = self.cold.wanted()
         {
             self.send();
-            let read = Job::Read { epoch: self.epoch, after, limit, why: Why::Deliver };
-            let _ = self.jobs.send(read);
+            // If it falls behind with that, nothing is waited for any more.
+            if self.writer.is_well() {
+                self.writer.read(after, limit, Why::Deliver);
+            }
         }
         points
     }
 
     fn settle(&mut self, keys: &[Key]) {
         for key in keys {
-            let Some(taken) = self.taken.remove(key) else { continue };
-            self.cold.touch(key);
-            if let Some(decided) = &mut self.giving_up {
-                decided.insert(*key);
+            let settled = self.held.settle(*key);
+            if settled == Settled::Unknown {
+                continue;
             }
-            match taken.successor {
-                // Its record took the place of the one that is decided.
-                Some(waiting) => {
-                    self.successors -= 1;
-                    let _ = self.head.put(vec![*waiting]);
-                    self.arrived(*key);
-                }
-                None => self.forget(*key),
+            self.cold.decide(key);
+            self.bounds.decide(key);
+            // The record of one that followed took the place of the one that is decided.
+            if let Settled::Gone(record) = settled {
+                self.remove(*key, record);
             }
         }
-        if self.outgoing.len() >= BATCH {
+        if self.writer.is_full() {
             self.send();
         }
     }
 
     fn len(&self) -> usize {
-        self.head.len() + self.successors + self.cold.len()
+        self.held.waiting() + self.held.successors() + self.cold.len()
     }
 
     fn bytes(&self) -> usize {
-        self.head.bytes()
+        self.held.bytes()
     }
 
     fn parked(&self) -> usize {
-        self.head.parked() + self.cold.passed_over()
+        self.held.parked() + self.cold.passed_over()
     }
 
     fn oldest(&self) -> Option<Timestamp> {
-        self.head.oldest()
+        self.held.oldest()
     }
 
     fn bury(&mut self, letter: &DeadLetter) {
-        let _ = self.jobs.send(Job::Bury(Box::new(letter.clone())));
+        self.writer.tell(Job::Bury(Box::new(letter.clone())));
     }
 
     fn hear(&mut self, heard: &Heard) {
-        let room = self.bound.saturating_sub(self.stock.bytes);
-        let _ = self.jobs.send(Job::Hear { record: heard::record(heard), room });
+        self.writer.tell(Job::Hear { record: heard::record(heard), room: self.bounds.room() });
     }
 
     fn heard(&mut self) -> Box<dyn Iterator<Item = Heard> + Send> {
@@ -121,54 +114,73 @@ impl Outbox for Disk {
     }
 
     fn forget(&mut self) {
-        let _ = self.jobs.send(Job::Forget);
+        self.writer.tell(Job::Forget);
     }
 
     fn poll(&mut self) -> Option<Change> {
-        while let Ok(report) = self.reports.try_recv() {
+        while let Some(report) = self.thread.report() {
             self.take_in(report);
         }
         self.send();
         // Before that, the keeper may still tell of points that were overwritten.
-        if self.unsaved_writes.is_empty() && self.is_well() {
-            let missing = self.cold.reconcile();
-            let unreadable = missing.min(std::mem::take(&mut self.missing));
-            self.figures.unreadable += unreadable;
-            self.figures.overwritten += missing - unreadable;
+        if self.writer.is_done()
+            && self.writer.is_well()
+            && let Some(points) = self.cold.reconcile()
+        {
+            self.tally.not_there(points);
         }
         self.changes.pop_front()
     }
 
     fn is_at_rest(&self) -> bool {
-        let is_safe = self.is_well() || self.unsaved.is_empty();
-        self.head.len() == self.head.parked() && self.successors == 0 && is_safe
+        let is_safe = self.writer.is_well() || self.held.lacking() == 0;
+        let is_takeable = self.held.waiting() > self.held.parked();
+        !is_takeable && self.held.successors() == 0 && is_safe
     }
 
     fn close(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
         self.heard = None;
         self.send();
-        let _ = self.jobs.send(Job::Close);
-        while !self.closed {
-            let left = until.saturating_duration_since(Instant::now());
-            let Ok(report) = self.reports.recv_timeout(left) else { break };
+        self.writer.tell(Job::Close);
+        while let Some(report) = self.thread.report_until(until) {
             self.take_in(report);
         }
-        if self.closed
-            && let Some(keeper) = self.keeper.take()
-        {
-            let _ = keeper.join();
-        }
+        self.thread.end();
     }
 
     fn disk(&self) -> Option<DiskFigures> {
-        let waiting: usize = self.unsaved_writes.iter().map(|Write { ops, .. }| ops.len()).sum();
         Some(DiskFigures {
-            state: self.state.clone(),
-            bytes: self.stock.bytes,
+            state: self.writer.state().clone(),
+            bytes: self.bounds.stock.bytes,
             cold: self.cold.len(),
-            unsaved: self.unsaved.len() + waiting + self.outgoing.len(),
-            ..self.figures.clone()
+            unsaved: self.held.lacking() + self.writer.unsaved(),
+            ..self.tally.figures()
         })
+    }
+}
+
+impl Disk {
+    /// Keeps a point; gives back one that it overwrote.
+    pub(super) fn keep(&mut self, waiting: Waiting) -> Option<Point> {
+        let Self { held, cold, tally, writer, .. } = self;
+        let put = held.put(waiting, writer.open(), |key| {
+            let is_cold = cold.overwrite(key);
+            tally.overwritten += u64::from(is_cold);
+            is_cold
+        });
+        if let Some(op) = put.save {
+            writer.add(op);
+        }
+        put.overwritten
+    }
+
+    /// Removes a record, if there is one.
+    fn remove(&mut self, key: Key, record: Record) {
+        // One that was not sent may have overwritten one that is on disk alone.
+        let may_hide = self.cold.len() > 0 && self.writer.owed() < REMOVES;
+        if record != Record::UNSENT || may_hide {
+            self.writer.remove(key);
+        }
     }
 }

@@ -5,7 +5,9 @@ use uuid::Uuid;
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::sitewise::api::Quality;
+use crate::delivery::turns::CLASSES;
+use crate::outbox::queues::cost;
+use crate::sitewise::api::{Quality, Variant};
 
 #[test]
 fn the_oldest_of_the_best_class_is_taken_first() {

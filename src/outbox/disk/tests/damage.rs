@@ -384,6 +384,21 @@ fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
     }
 }
 
+#[test]
+fn a_store_that_begins_anew_is_told_from_the_same_by_its_batches() {
+    let folder = filled();
+    let mut open = opener(folder.path());
+    let store = open(None).unwrap();
+    let batch = store.batch();
+    drop(store);
+    let fault = Fault::Disk("it was taken away".to_owned());
+    let store = open(Some(&fault)).unwrap();
+    assert_eq!(store.batch(), batch);
+    drop(store);
+    fs::remove_dir_all(folder.path()).unwrap();
+    assert!(open(Some(&fault)).unwrap().batch() < batch);
+}
+
 fn number(point: &Point) -> f64 {
     super::world::number(point)
 }

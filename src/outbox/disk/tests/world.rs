@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use uuid::Uuid;
 
-use super::super::store::Store;
+use super::super::store::{Op, Store};
 use super::super::*;
 use super::tempdir;
-use crate::delivery::point::{Class, Gate, Passage, Stream};
+use crate::delivery::point::{Class, Discard, Gate, Key, Passage, Point, Stream};
+use crate::outbox::{DiskFigures, Outbox};
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::Timestamp;
 
@@ -20,6 +21,9 @@ pub(super) struct Platter {
     /// What was written since, after each batch.
     pub(super) written: Vec<BTreeMap<record::Place, Point>>,
     pub(super) refuses: bool,
+    /// Points that were lost and are not yet told of, and the number of the last batch.
+    pub(super) unreadable: u64,
+    pub(super) batch: u64,
 }
 
 impl Platter {
@@ -74,11 +78,13 @@ impl Store for Faulty {
             }
         }
         platter.written.push(next);
+        platter.batch += 1;
         Ok(overwritten)
     }
 
     fn sync(&mut self) -> Result<(), Fault> {
         let mut platter = self.working()?;
+        platter.unreadable = 0;
         if let Some(last) = platter.written.pop() {
             platter.safe = last;
             platter.written.clear();
@@ -99,7 +105,13 @@ impl Store for Faulty {
     fn stock(&self) -> Stock {
         let platter = self.platter();
         let points = platter.last().len() as u64;
-        Stock { points, bytes: platter.last().values().map(size).sum(), ..Stock::default() }
+        let bytes = platter.last().values().map(size).sum();
+        let unreadable = platter.unreadable;
+        Stock { points, bytes, unreadable, mended: unreadable > 0 }
+    }
+
+    fn batch(&self) -> u64 {
+        self.platter().batch
     }
 }
 
@@ -283,7 +295,7 @@ pub(super) fn on_platter(points: &BTreeMap<record::Place, Point>) -> BTreeMap<Ke
     points.values().map(|point| (point.key(), number(point))).collect()
 }
 
-pub(super) fn point(asset: u8, time: i64, value: f64) -> Point {
+pub(in crate::outbox::disk) fn point(asset: u8, time: i64, value: f64) -> Point {
     Point {
         stream: Stream { asset: Uuid::from_u128(asset.into()), property: Uuid::from_u128(1) },
         time: Timestamp::from_millis(time),
@@ -293,7 +305,7 @@ pub(super) fn point(asset: u8, time: i64, value: f64) -> Point {
     }
 }
 
-pub(super) fn number(point: &Point) -> f64 {
+pub(in crate::outbox::disk) fn number(point: &Point) -> f64 {
     match point.value {
         Variant::Double(value) => value,
         _ => f64::NAN,

@@ -1,0 +1,318 @@
+//! The points in memory: those of the head, which wait, and those that delivery has.
+//!
+//! Each key that has one has one state, and this is all that changes it:
+//!
+//! | what happens | no state | waits | taken | taken, with a successor |
+//! |---|---|---|---|---|
+//! | a point comes: [`put`](Held::put) | waits | waits* | taken, with a successor | the same* |
+//! | delivery takes what waits: [`take`](Held::take) | | taken | | |
+//! | delivery takes it from disk: [`restore`](Held::restore) | taken | | | |
+//! | delivery has decided: [`settle`](Held::settle) | | | no state | waits |
+//! | memory is full: [`leave`](Held::leave), [`shed`](Held::shed) | | no state | | |
+//! | the disk refuses: [`refuse`](Held::refuse) | | waits | taken, kept itself | the same |
+//! | the disk lost some: [`doubt`](Held::doubt) | | waits | taken | the same |
+//! | the disk takes writes again: [`make_up`](Held::make_up) | | waits | taken | the same |
+//!
+//! (*) What it overwrites goes. A point that is on disk alone, *cold*, has no state: its record is
+//! all that there is of it, and memory does not grow with those.
+//!
+//! Beside that a state has the [record](Record) of the last point of its key.
+
+mod record;
+
+use std::collections::hash_map::Entry;
+
+use rustc_hash::FxHashMap;
+
+pub(super) use self::record::Record;
+use super::store::Op;
+use crate::delivery::output::Room;
+use crate::delivery::point::{Gate, Key, Point};
+use crate::outbox::Waiting;
+use crate::outbox::queues::{Place, Queues};
+use crate::time::Timestamp;
+
+/// What is known of a key.
+#[derive(Debug)]
+enum State {
+    /// It waits in the head.
+    Waits { place: Place, record: Record },
+    /// Delivery has it. The record is its successor's if there is one.
+    Taken { record: Record, with: Option<Box<With>> },
+}
+
+/// What is kept with a point that delivery has.
+#[derive(Debug)]
+enum With {
+    /// Itself: it is not on disk, and delivery does not give it back.
+    Own(Point),
+    /// A later one with the same key: it waits until this one is decided.
+    Successor(Waiting),
+}
+
+/// What a point that came makes necessary.
+#[derive(Debug, Default)]
+pub(super) struct Put {
+    /// It is to be saved so, if the disk takes writes.
+    pub(super) save: Option<Op>,
+    /// It overwrote this one.
+    pub(super) overwritten: Option<Point>,
+}
+
+/// All points in memory.
+#[derive(Debug, Default)]
+pub(super) struct Held {
+    head: Queues,
+    states: FxHashMap<Key, State>,
+    /// States with a successor, and with a record that is in no write.
+    successors: usize,
+    lacking: usize,
+}
+
+impl Held {
+    /// Points that wait in the head.
+    pub(super) fn waiting(&self) -> usize {
+        self.head.len()
+    }
+
+    /// Points that wait for another with their key to be decided.
+    pub(super) fn successors(&self) -> usize {
+        self.successors
+    }
+
+    /// Points that are in no write since the disk takes none.
+    pub(super) fn lacking(&self) -> usize {
+        self.lacking
+    }
+
+    /// Points that wait behind a gate.
+    pub(super) fn parked(&self) -> usize {
+        self.head.parked()
+    }
+
+    /// Bytes of what waits in the head.
+    pub(super) fn bytes(&self) -> usize {
+        self.head.bytes()
+    }
+
+    /// Time of the point that came to the head first.
+    pub(super) fn oldest(&self) -> Option<Timestamp> {
+        self.head.oldest().map(|(_, point)| point.time)
+    }
+
+    /// Keys that have a state.
+    #[cfg(test)]
+    pub(super) fn keys(&self) -> usize {
+        self.states.len()
+    }
+
+    /// Whether a point with this key waits, or delivery has one.
+    pub(super) fn has(&self, key: &Key) -> bool {
+        self.states.contains_key(key)
+    }
+
+    /// A point comes. It goes into this write, if the disk takes any; `is_cold` tells whether there
+    /// is a safe one with its key that is not in memory.
+    pub(super) fn put(
+        &mut self,
+        waiting: Waiting,
+        write: Option<u64>,
+        is_cold: impl FnOnce(&Key) -> bool,
+    ) -> Put {
+        let key = waiting.point.key();
+        let save = |point: &Point, fresh| write.map(|_| Op::Save { point: point.clone(), fresh });
+        match self.states.entry(key) {
+            Entry::Vacant(entry) => {
+                let before = is_cold(&key).then_some(Record::SAFE);
+                let save = save(&waiting.point, before.is_none());
+                let record = Record::of_next(write, before);
+                self.lacking += usize::from(record.is_lacking());
+                entry.insert(State::Waits { place: self.head.push(waiting), record });
+                Put { save, overwritten: None }
+            }
+            Entry::Occupied(mut entry) => {
+                let save = save(&waiting.point, false);
+                let state = entry.get_mut();
+                let record = state.record_mut();
+                self.lacking -= usize::from(record.is_lacking());
+                *record = Record::of_next(write, Some(*record));
+                self.lacking += usize::from(record.is_lacking());
+                let overwritten = match state {
+                    State::Waits { place, .. } => {
+                        let (now, overwritten) = self.head.overwrite(*place, waiting);
+                        *place = now;
+                        overwritten
+                    }
+                    State::Taken { with, .. } => {
+                        match with.replace(Box::new(With::Successor(waiting))).map(|with| *with) {
+                            Some(With::Successor(before)) => Some(before.point),
+                            Some(With::Own(_)) | None => {
+                                self.successors += 1;
+                                None
+                            }
+                        }
+                    }
+                };
+                Put { save, overwritten }
+            }
+        }
+    }
+
+    /// A gate opens.
+    pub(super) fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
+        let states = &mut self.states;
+        self.head.open(gate, next, |key| {
+            if let Some(State::Waits { place, .. }) = states.get_mut(&key) {
+                place.free();
+            }
+        });
+    }
+
+    /// Delivery takes what waits and can go.
+    pub(super) fn take(&mut self, room: Room) -> Vec<Point> {
+        let points = self.head.take(room);
+        for point in &points {
+            if let Some(state) = self.states.get_mut(&point.key()) {
+                let record = *state.record_mut();
+                let with = record.is_lacking().then(|| Box::new(With::Own(point.clone())));
+                *state = State::Taken { record, with };
+            }
+        }
+        points
+    }
+
+    /// Delivery takes a cold point, which has this key.
+    pub(super) fn restore(&mut self, key: Key) {
+        self.states.insert(key, State::Taken { record: Record::SAFE, with: None });
+    }
+
+    /// A point that delivery had is decided.
+    pub(super) fn settle(&mut self, key: Key) -> Settled {
+        let Entry::Occupied(mut entry) = self.states.entry(key) else { return Settled::Unknown };
+        let State::Taken { record, with } = entry.get_mut() else { return Settled::Unknown };
+        let record = *record;
+        match with.take().map(|with| *with) {
+            Some(With::Successor(waiting)) => {
+                self.successors -= 1;
+                entry.insert(State::Waits { place: self.head.push(waiting), record });
+                Settled::Followed
+            }
+            Some(With::Own(_)) | None => {
+                entry.remove();
+                self.lacking -= usize::from(record.is_lacking());
+                Settled::Gone(record)
+            }
+        }
+    }
+
+    /// Leaves the point that came to the head first on disk alone, if it is safe there.
+    pub(super) fn leave(&mut self, saved: u64) -> Option<Waiting> {
+        let (place, point) = self.head.oldest()?;
+        let Entry::Occupied(mut entry) = self.states.entry(point.key()) else { return None };
+        if !entry.get_mut().record_mut().is_safe(saved) {
+            return None;
+        }
+        entry.remove();
+        self.head.remove(place)
+    }
+
+    /// Takes the oldest history out of the head, or else the oldest of the lowest class that is
+    /// there, with its record.
+    pub(super) fn shed(&mut self) -> Option<(Point, Record)> {
+        let point = self.head.shed()?;
+        let record = *self.states.remove(&point.key())?.record_mut();
+        self.lacking -= usize::from(record.is_lacking());
+        Some((point, record))
+    }
+
+    /// The disk refuses: what is not safe is in no write any more. These are all changes that are
+    /// not, the newest first.
+    pub(super) fn refuse<'a>(&mut self, saved: u64, newest_first: impl Iterator<Item = &'a Op>) {
+        for op in newest_first {
+            let Op::Save { point, .. } = op else { continue };
+            let Some(state) = self.states.get_mut(&point.key()) else { continue };
+            let record = state.record_mut();
+            let before = std::mem::replace(record, record.of_refused(saved));
+            if before == *record {
+                continue;
+            }
+            self.lacking += 1;
+            // What delivery has does not come back to be saved: it is kept from the writes.
+            if let State::Taken { with: with @ None, .. } = state {
+                *with = Some(Box::new(With::Own(point.clone())));
+            }
+        }
+    }
+
+    /// The disk has lost some of what was safe, nobody knows which: all that waits is to be saved
+    /// again. What delivery has is not here to be.
+    pub(super) fn doubt(&mut self) {
+        for state in self.states.values_mut() {
+            let waits = match state {
+                State::Waits { .. } => true,
+                State::Taken { with, .. } => with.is_some(),
+            };
+            let record = state.record_mut();
+            if waits && !record.is_lacking() {
+                *record = Record::UNSURE;
+                self.lacking += 1;
+            }
+        }
+    }
+
+    /// The disk takes writes again. What is in none is given to `write`, which tells the number of
+    /// the one that it goes into.
+    pub(super) fn make_up(&mut self, mut write: impl FnMut(Op) -> u64) {
+        if self.lacking == 0 {
+            return;
+        }
+        for state in self.states.values_mut() {
+            let record = *state.record_mut();
+            if !record.is_lacking() {
+                continue;
+            }
+            let point = match state {
+                State::Waits { place, .. } => self.head.get(*place).cloned(),
+                State::Taken { with, .. } => match with.as_deref() {
+                    Some(With::Successor(waiting)) => Some(waiting.point.clone()),
+                    Some(With::Own(_)) | None => with.take().and_then(|with| with.own()),
+                },
+            };
+            let fresh = record == Record::UNSENT;
+            let write = point.map(|point| write(Op::Save { point, fresh }));
+            *state.record_mut() = write.map_or(Record::SAFE, Record::in_write);
+        }
+        self.lacking = 0;
+    }
+}
+
+/// What became of a key whose point was decided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Settled {
+    /// Delivery did not have it.
+    Unknown,
+    /// Its successor waits now, with its record in the place of the other's.
+    Followed,
+    /// Nothing with this key is left in memory; what the record tells of is to be removed.
+    Gone(Record),
+}
+
+impl State {
+    fn record_mut(&mut self) -> &mut Record {
+        match self {
+            Self::Waits { record, .. } | Self::Taken { record, .. } => record,
+        }
+    }
+}
+
+impl With {
+    fn own(self) -> Option<Point> {
+        match self {
+            Self::Own(point) => Some(point),
+            Self::Successor(_) => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

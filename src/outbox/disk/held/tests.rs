@@ -1,0 +1,195 @@
+use super::*;
+use crate::outbox::disk::tests::world::{number, point};
+
+/// The write that takes changes in these tests.
+const WRITE: u64 = 7;
+
+fn came(value: f64) -> Waiting {
+    Waiting { point: point(1, 1, value), gate: None }
+}
+
+fn key() -> Key {
+    came(0.0).point.key()
+}
+
+/// What is known of the key, in the words of the table.
+fn state(held: &Held) -> &'static str {
+    let state = match held.states.get(&key()) {
+        None => "no state",
+        Some(State::Waits { .. }) => "waits",
+        Some(State::Taken { with, .. }) => match with.as_deref() {
+            None => "taken",
+            Some(With::Own(_)) => "taken, kept itself",
+            Some(With::Successor(_)) => "taken, with a successor",
+        },
+    };
+    let (waiting, successors, lacking) = match held.states.get(&key()) {
+        None => (0, 0, false),
+        Some(State::Waits { record, .. }) => (1, 0, record.is_lacking()),
+        Some(State::Taken { record, with }) => {
+            let successor = matches!(with.as_deref(), Some(With::Successor(_)));
+            (0, usize::from(successor), record.is_lacking())
+        }
+    };
+    let counted = (held.waiting(), held.successors(), held.lacking());
+    assert_eq!(counted, (waiting, successors, usize::from(lacking)), "{state}");
+    state
+}
+
+/// A key in each of the states, its last point with the value 1 or 2.
+fn all(write: Option<u64>) -> [Held; 4] {
+    let none = Held::default;
+    let waits = || {
+        let mut held = none();
+        assert!(held.put(came(1.0), write, |_| false).overwritten.is_none());
+        held
+    };
+    let taken = || {
+        let mut held = waits();
+        assert_eq!(held.take(9.into()).len(), 1);
+        held
+    };
+    let followed = || {
+        let mut held = taken();
+        assert!(held.put(came(2.0), write, |_| false).overwritten.is_none());
+        held
+    };
+    [none(), waits(), taken(), followed()]
+}
+
+fn after<T>(write: Option<u64>, mut happens: impl FnMut(&mut Held) -> T) -> Vec<(&'static str, T)> {
+    all(write)
+        .into_iter()
+        .map(|mut held| {
+            let given = happens(&mut held);
+            (state(&held), given)
+        })
+        .collect()
+}
+
+#[test]
+fn a_state_changes_as_the_table_says() {
+    use Settled::{Followed, Gone, Unknown};
+
+    let states = after(Some(WRITE), |_| ()).into_iter().map(|(state, ())| state);
+    assert!(states.eq(["no state", "waits", "taken", "taken, with a successor"]));
+
+    let put = |held: &mut Held| {
+        held.put(came(3.0), Some(WRITE), |_| false).overwritten.as_ref().map(number)
+    };
+    let successor = "taken, with a successor";
+    let (one, two) = (Some(1.0), Some(2.0));
+    let expected = [("waits", None), ("waits", one), (successor, None), (successor, two)];
+    assert_eq!(after(Some(WRITE), put), expected);
+
+    let take = |held: &mut Held| held.take(9.into()).first().map(number);
+    let expected = [("no state", None), ("taken", one), ("taken", None), (successor, None)];
+    assert_eq!(after(Some(WRITE), take), expected);
+
+    let settle = |held: &mut Held| held.settle(key());
+    let gone = Gone(Record::in_write(WRITE));
+    let expected =
+        [("no state", Unknown), ("waits", Unknown), ("no state", gone), ("waits", Followed)];
+    assert_eq!(after(Some(WRITE), settle), expected);
+
+    let leave = |held: &mut Held| held.leave(WRITE).map(|left| number(&left.point));
+    let expected = [("no state", None), ("no state", one), ("taken", None), (successor, None)];
+    assert_eq!(after(Some(WRITE), leave), expected);
+    assert!(
+        after(Some(WRITE), |held| held.leave(WRITE - 1)).iter().all(|(_, left)| left.is_none())
+    );
+
+    let shed = |held: &mut Held| held.shed().map(|(point, _)| number(&point));
+    assert_eq!(after(Some(WRITE), shed), expected);
+
+    let mut held = Held::default();
+    held.restore(key());
+    assert_eq!(state(&held), "taken");
+    assert_eq!(held.settle(key()), Gone(Record::SAFE));
+}
+
+/// What is saved when the disk takes writes again: the value, and whether it is fresh.
+fn made_up(held: &mut Held) -> Vec<(f64, bool)> {
+    let mut saved = Vec::new();
+    held.make_up(|op| {
+        if let Op::Save { point, fresh } = op {
+            saved.push((number(&point), fresh));
+        }
+        WRITE + 1
+    });
+    assert_eq!(held.lacking(), 0);
+    assert!(!state(held).ends_with("kept itself"));
+    saved
+}
+
+#[test]
+fn what_a_refusal_leaves_unsafe_is_made_up_for() {
+    let lost = |value| Op::Save { point: came(value).point, fresh: false };
+    // The disk had the one before last.
+    let refuse = |held: &mut Held| {
+        let ops = match held.successors() {
+            0 => vec![lost(1.0), lost(0.0)],
+            _ => vec![lost(2.0), lost(1.0)],
+        };
+        held.refuse(WRITE - 1, ops.iter());
+        state(held)
+    };
+    let (own, successor) = ("taken, kept itself", "taken, with a successor");
+    let states = after(Some(WRITE), refuse).into_iter().map(|(state, _)| state);
+    assert!(states.eq(["no state", "waits", own, successor]));
+    let again = after(Some(WRITE), |held| {
+        refuse(held);
+        made_up(held)
+    });
+    let again = again.into_iter().map(|(_, saved)| saved);
+    assert!(again.eq([vec![], vec![(1.0, false)], vec![(1.0, false)], vec![(2.0, false)]]));
+    // What was safe is not written again.
+    let safe = after(Some(WRITE), |held| {
+        held.refuse(WRITE, [lost(0.0)].iter());
+        made_up(held)
+    });
+    assert!(safe.iter().all(|(_, saved)| saved.is_empty()));
+}
+
+#[test]
+fn what_comes_while_the_disk_takes_none_is_made_up_for() {
+    let again = after(None, made_up).into_iter().map(|(_, saved)| saved);
+    assert!(again.eq([vec![], vec![(1.0, true)], vec![(1.0, true)], vec![(2.0, true)]]));
+    // It overwrites what the disk may have.
+    let again = after(Some(WRITE), |held| {
+        let put = held.put(came(3.0), None, |_| false);
+        assert!(put.save.is_none());
+        made_up(held)
+    });
+    let unsure = vec![(3.0, false)];
+    let again = again.into_iter().map(|(_, saved)| saved);
+    assert!(again.eq([vec![(3.0, true)], unsure.clone(), unsure.clone(), unsure]));
+}
+
+#[test]
+fn what_delivery_has_is_kept_as_it_was_last() {
+    // The one that the disk has not saved was overwritten while it took no writes, and taken.
+    let mut held = Held::default();
+    let _ = held.put(came(1.0), Some(WRITE), |_| false);
+    let _ = held.put(came(2.0), None, |_| false);
+    let _ = held.take(9.into());
+    let lost = Op::Save { point: came(1.0).point, fresh: true };
+    held.refuse(WRITE - 1, [lost].iter());
+    assert_eq!(state(&held), "taken, kept itself");
+    assert_eq!(made_up(&mut held), [(2.0, false)]);
+}
+
+#[test]
+fn a_point_over_a_cold_one_is_not_fresh() {
+    let mut held = Held::default();
+    let put = held.put(came(1.0), Some(WRITE), |_| true);
+    assert!(matches!(put.save, Some(Op::Save { fresh: false, .. })));
+    let put = Held::default().put(came(1.0), Some(WRITE), |_| false);
+    assert!(matches!(put.save, Some(Op::Save { fresh: true, .. })));
+}
+
+#[test]
+fn a_state_is_small() {
+    // There is one for each point in memory.
+    assert!(size_of::<(Key, State)>() <= 72, "{}", size_of::<(Key, State)>());
+}

@@ -1,0 +1,65 @@
+//! The outbox's own part of the books: what became of points that nobody but it knows of.
+
+use super::store::Stock;
+use crate::outbox::DiskFigures;
+
+/// What is counted.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Points that came without being put.
+    pub(super) restored: u64,
+    /// Points on disk alone that went: overwritten, given up since it was full, or unreadable.
+    pub(super) overwritten: u64,
+    pub(super) full: u64,
+    pub(super) unreadable: u64,
+    /// Points that could not be read back from a store that was damaged meanwhile.
+    missing: u64,
+    /// Whether the store has been open once.
+    is_known: bool,
+}
+
+impl Tally {
+    /// The store is open, and was so with `before` if it was. Gives back how many points are on
+    /// disk alone that were not known of.
+    ///
+    /// What is in it for the first time was left by an earlier process; so was what its books say
+    /// and nobody can read.
+    pub(super) fn found(&mut self, before: Stock, stock: Stock) -> u64 {
+        if !std::mem::replace(&mut self.is_known, true) {
+            self.restored += stock.points + stock.unreadable;
+            self.unreadable += stock.unreadable;
+            stock.points
+        } else if stock.unreadable > 0 {
+            // Which they were shows when all is read: some may be in memory as well.
+            self.missing += stock.unreadable;
+            0
+        } else if stock.mended && stock.points > before.points {
+            // What had been removed came up again where the damage hides its removal.
+            let more = stock.points - before.points;
+            self.restored += more;
+            more
+        } else {
+            0
+        }
+    }
+
+    /// So many values of what earlier processes heard could not be read.
+    pub(super) fn unheard(&mut self, lost: u64) {
+        self.restored += lost;
+        self.unreadable += lost;
+    }
+
+    /// All on disk was read, and so many points are not there although they were counted: lost with
+    /// what was damaged as far as some were, else overwritten while nobody could tell.
+    pub(super) fn not_there(&mut self, points: u64) {
+        let unreadable = points.min(std::mem::take(&mut self.missing));
+        self.unreadable += unreadable;
+        self.overwritten += points - unreadable;
+    }
+
+    /// All counts as they are told.
+    pub(super) fn figures(&self) -> DiskFigures {
+        let Self { restored, overwritten, full, unreadable, .. } = *self;
+        DiskFigures { restored, overwritten, full, unreadable, ..DiskFigures::default() }
+    }
+}

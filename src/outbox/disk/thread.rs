@@ -1,0 +1,56 @@
+//! The keeper's thread, and what it reports.
+
+use std::io;
+use std::sync::mpsc::Receiver;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use super::keeper::{Job, Keeper, Report};
+
+/// The keeper at work, once it is started.
+#[derive(Debug)]
+pub(super) struct Thread {
+    reports: Receiver<Report>,
+    keeper: Option<JoinHandle<()>>,
+    is_closed: bool,
+}
+
+impl Thread {
+    pub(super) fn new(reports: Receiver<Report>) -> Self {
+        Self { reports, keeper: None, is_closed: false }
+    }
+
+    /// Lets the keeper do its jobs.
+    pub(super) fn start(&mut self, keeper: Keeper, jobs: Receiver<Job>) -> io::Result<()> {
+        let thread = std::thread::Builder::new().name("outbox".to_owned());
+        self.keeper = Some(thread.spawn(move || keeper.run(&jobs))?);
+        Ok(())
+    }
+
+    /// What it reports next, if it has.
+    pub(super) fn report(&self) -> Option<Report> {
+        self.reports.try_recv().ok()
+    }
+
+    /// What it reports next, up to its last and for no longer than this.
+    pub(super) fn report_until(&self, until: Instant) -> Option<Report> {
+        if self.is_closed {
+            return None;
+        }
+        self.reports.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
+    }
+
+    /// It has told that it is at its end.
+    pub(super) fn closed(&mut self) {
+        self.is_closed = true;
+    }
+
+    /// Waits for it if it has told so.
+    pub(super) fn end(&mut self) {
+        if self.is_closed
+            && let Some(keeper) = self.keeper.take()
+        {
+            let _ = keeper.join();
+        }
+    }
+}

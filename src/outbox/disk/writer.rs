@@ -1,0 +1,222 @@
+//! What is told to the keeper, and how much of it is safe.
+//!
+//! Changes gather until they are handed over as a write, which has a number. While the disk takes
+//! none, because it refuses or does not keep up, no change is taken here but what is to be removed:
+//! that is made up for when it does again.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::sync::mpsc::Sender;
+
+use super::keeper::{Job, Why};
+use super::record::Place;
+use super::store::Op;
+use super::{BACKLOG, BATCH};
+use crate::delivery::point::Key;
+use crate::outbox::DiskState;
+
+/// A write that is not yet safe.
+#[derive(Debug)]
+struct Write {
+    number: u64,
+    ops: Arc<Vec<Op>>,
+    /// How many of them remove something.
+    removes: usize,
+}
+
+/// The way to the keeper.
+#[derive(Debug)]
+pub(super) struct Writer {
+    jobs: Sender<Job>,
+    state: DiskState,
+    /// What goes into the next write.
+    next: Vec<Op>,
+    /// Numbers of the last write that was handed over and of the last that is safe.
+    sent: u64,
+    saved: u64,
+    epoch: u64,
+    unsaved: VecDeque<Write>,
+    /// The last write of those that make up for what the disk lacked: however many they are, they
+    /// do not mean that it falls behind again.
+    made_up_by: u64,
+    /// What is to be removed when the disk takes writes again.
+    owed: Vec<Key>,
+}
+
+impl Writer {
+    pub(super) fn new(jobs: Sender<Job>) -> Self {
+        Self {
+            jobs,
+            state: DiskState::Well,
+            next: Vec::new(),
+            sent: 0,
+            saved: 0,
+            epoch: 0,
+            unsaved: VecDeque::new(),
+            made_up_by: 0,
+            owed: Vec::new(),
+        }
+    }
+
+    pub(super) fn state(&self) -> &DiskState {
+        &self.state
+    }
+
+    /// Whether the disk takes writes.
+    pub(super) fn is_well(&self) -> bool {
+        self.state == DiskState::Well
+    }
+
+    /// Number of the write that the next change goes into.
+    pub(super) fn next(&self) -> u64 {
+        self.sent + 1
+    }
+
+    /// The same while the disk takes writes.
+    pub(super) fn open(&self) -> Option<u64> {
+        self.is_well().then(|| self.next())
+    }
+
+    /// Number of the last write that is safe.
+    pub(super) fn saved(&self) -> u64 {
+        self.saved
+    }
+
+    /// Whether all that was handed over is safe.
+    pub(super) fn is_done(&self) -> bool {
+        self.unsaved.is_empty()
+    }
+
+    /// Changes that are not safe.
+    pub(super) fn unsaved(&self) -> usize {
+        self.unsaved.iter().map(|write| write.ops.len()).sum::<usize>() + self.next.len()
+    }
+
+    /// Whether so many points are not yet saved that the disk does not keep up. Those to be removed
+    /// may wait: if the process ends before, they are delivered twice.
+    pub(super) fn falls_behind(&self) -> bool {
+        let (saves, _) = self.ahead();
+        saves > BACKLOG
+    }
+
+    /// Whether the disk has enough to do: what is delivered is to be removed, so that a backlog
+    /// drains no faster than that.
+    pub(super) fn is_busy(&self) -> bool {
+        let (saves, removes) = self.ahead();
+        saves + removes > BACKLOG / 2
+    }
+
+    /// Points that the keeper has not yet saved, and not yet removed.
+    fn ahead(&self) -> (usize, usize) {
+        let writes = self.unsaved.iter().rev();
+        let writes = writes.take_while(|write| write.number > self.made_up_by);
+        let sizes = writes.map(|write| (write.ops.len() - write.removes, write.removes));
+        sizes.fold((0, 0), |sum, of| (sum.0 + of.0, sum.1 + of.1))
+    }
+
+    /// Adds a change to the next write.
+    pub(super) fn add(&mut self, op: Op) {
+        self.next.push(op);
+    }
+
+    /// Removes a record: now, or when the disk takes writes again.
+    pub(super) fn remove(&mut self, key: Key) {
+        match self.is_well() {
+            true => self.next.push(Op::Remove(key)),
+            false => self.owed.push(key),
+        }
+    }
+
+    /// What is to be removed when the disk takes writes again.
+    pub(super) fn owed(&self) -> usize {
+        self.owed.len()
+    }
+
+    /// Whether so many changes have gathered that they are to be sent.
+    pub(super) fn is_full(&self) -> bool {
+        self.next.len() >= BATCH
+    }
+
+    /// Hands over what has gathered, while the disk takes writes. Whether something was.
+    pub(super) fn send(&mut self) -> bool {
+        let is_due = self.is_well() && !self.next.is_empty();
+        if is_due {
+            self.hand_over();
+        }
+        is_due
+    }
+
+    fn hand_over(&mut self) {
+        let ops = Arc::new(std::mem::take(&mut self.next));
+        let removes = ops.iter().filter(|op| matches!(op, Op::Remove(_))).count();
+        self.sent += 1;
+        let number = self.sent;
+        self.unsaved.push_back(Write { number, ops: Arc::clone(&ops), removes });
+        self.tell(Job::Write { epoch: self.epoch, number, ops });
+    }
+
+    /// Reads points after a place.
+    pub(super) fn read(&self, after: Option<Place>, limit: usize, why: Why) {
+        self.tell(Job::Read { epoch: self.epoch, after, limit, why });
+    }
+
+    /// Gives the keeper another job.
+    pub(super) fn tell(&self, job: Job) {
+        // A keeper that is gone shows at the latest when the outbox is closed.
+        let _ = self.jobs.send(job);
+    }
+
+    /// Whether this is the epoch that reports are to be of.
+    pub(super) fn is_of_now(&self, epoch: u64) -> bool {
+        epoch == self.epoch
+    }
+
+    /// All writes up to this number are safe.
+    pub(super) fn saved_up_to(&mut self, number: u64) {
+        self.saved = number;
+        while self.unsaved.front().is_some_and(|write| write.number <= number) {
+            self.unsaved.pop_front();
+        }
+    }
+
+    /// The disk does not keep up: it takes no more for now, and saves what it has.
+    pub(super) fn fall_behind(&mut self) {
+        self.state = DiskState::Behind;
+    }
+
+    /// The disk refuses, in this state and a new epoch. Gives back the changes that are not safe,
+    /// in their order; what they remove is removed when it takes writes again. Whether they were
+    /// done is not known: to do them again is harmless.
+    pub(super) fn refuse(&mut self, state: DiskState, epoch: u64) -> Vec<Arc<Vec<Op>>> {
+        (self.state, self.epoch) = (state, epoch);
+        let mut lost: Vec<_> = self.unsaved.drain(..).map(|write| write.ops).collect();
+        lost.push(Arc::new(std::mem::take(&mut self.next)));
+        let ops = lost.iter().flat_map(|ops| ops.iter());
+        self.owed.extend(ops.filter_map(|op| match op {
+            Op::Remove(key) => Some(*key),
+            Op::Save { .. } => None,
+        }));
+        lost
+    }
+
+    /// The disk takes writes again. What is to be removed goes first.
+    pub(super) fn begin_again(&mut self) {
+        self.state = DiskState::Well;
+        self.next.extend(self.owed.drain(..).map(Op::Remove));
+    }
+
+    /// Adds a change that makes up for what the disk lacked; gives back the number of its write.
+    pub(super) fn make_up(&mut self, op: Op) -> u64 {
+        if self.is_full() {
+            self.hand_over();
+        }
+        self.next.push(op);
+        self.next()
+    }
+
+    /// Hands over the last of what makes up.
+    pub(super) fn made_up(&mut self) {
+        let _ = self.send();
+        self.made_up_by = self.sent;
+    }
+}

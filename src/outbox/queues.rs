@@ -1,0 +1,206 @@
+//! Points in memory in the order in which they go. Who finds them by key is another's to know.
+
+use std::collections::BTreeMap;
+use std::mem::size_of;
+
+use rustc_hash::FxHashMap;
+
+use super::Waiting;
+use crate::delivery::output::Room;
+use crate::delivery::point::{Class, Gate, Key, Point};
+use crate::delivery::turns::{ByClass, CLASSES, Turns};
+use crate::sitewise::api::Variant;
+
+/// What a point occupies besides itself, in its queue and in the indexes; measured.
+const OVERHEAD: usize = 200;
+
+/// Where a point is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    arrival: u64,
+    class: Class,
+    is_parked: bool,
+}
+
+/// Waiting points by class and arrival, takeable or behind a gate.
+#[derive(Debug, Default)]
+pub(super) struct Queues {
+    len: usize,
+    bytes: usize,
+    /// Number of points that ever came: the order of arrival.
+    arrivals: u64,
+    /// Takeable points by arrival.
+    takeable: ByClass<BTreeMap<u64, Point>>,
+    /// Points behind a gate by arrival.
+    parked: FxHashMap<Gate, BTreeMap<u64, Point>>,
+    /// The gates of the parked points, by arrival.
+    gates: ByClass<BTreeMap<u64, Gate>>,
+    turns: Turns,
+}
+
+impl Queues {
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Points behind a gate.
+    pub(super) fn parked(&self) -> usize {
+        CLASSES.iter().map(|&class| self.gates.get(class).len()).sum()
+    }
+
+    pub(super) fn has_takeable(&self) -> bool {
+        CLASSES.into_iter().any(|class| !self.takeable.get(class).is_empty())
+    }
+
+    /// Adds a point.
+    pub(super) fn push(&mut self, Waiting { point, gate }: Waiting) -> Place {
+        let arrival = self.arrivals;
+        self.arrivals += 1;
+        self.insert(point, arrival, gate)
+    }
+
+    /// Puts a point in the place of another: its arrival, and the better class of both.
+    pub(super) fn overwrite(
+        &mut self,
+        before: Place,
+        Waiting { mut point, gate }: Waiting,
+    ) -> (Place, Option<Point>) {
+        let overwritten = self.remove(before).map(|waiting| waiting.point);
+        point.class = before.class.min(point.class);
+        (self.insert(point, before.arrival, gate), overwritten)
+    }
+
+    fn insert(&mut self, point: Point, arrival: u64, gate: Option<Gate>) -> Place {
+        self.len += 1;
+        self.bytes += cost(&point);
+        let class = point.class;
+        match gate {
+            None => {
+                self.takeable.get_mut(class).insert(arrival, point);
+            }
+            Some(gate) => {
+                self.parked.entry(gate).or_default().insert(arrival, point);
+                self.gates.get_mut(class).insert(arrival, gate);
+            }
+        }
+        Place { arrival, class, is_parked: gate.is_some() }
+    }
+
+    /// Takes one point out, with what it waits for.
+    pub(super) fn remove(&mut self, place: Place) -> Option<Waiting> {
+        let Place { arrival, class, is_parked } = place;
+        let waiting = match is_parked {
+            false => Waiting { point: self.takeable.get_mut(class).remove(&arrival)?, gate: None },
+            true => {
+                let gate = self.gates.get_mut(class).remove(&arrival)?;
+                let parked = self.parked.get_mut(&gate)?;
+                let point = parked.remove(&arrival);
+                if parked.is_empty() {
+                    self.parked.remove(&gate);
+                }
+                Waiting { point: point?, gate: Some(gate) }
+            }
+        };
+        self.len -= 1;
+        self.bytes -= cost(&waiting.point);
+        Some(waiting)
+    }
+
+    /// Takes out the oldest history, or else the oldest of the lowest class that is there.
+    pub(super) fn shed(&mut self) -> Option<Point> {
+        let lowest = CLASSES.into_iter().rev();
+        let place = lowest.filter_map(|class| self.oldest_of(class)).next()?;
+        self.remove(place).map(|waiting| waiting.point)
+    }
+
+    /// Lets the points behind a gate go on, to the gate that `next` tells for some of them. Calls
+    /// `freed` with those that are takeable now.
+    pub(super) fn open(
+        &mut self,
+        gate: Gate,
+        next: &dyn Fn(&Point) -> Option<Gate>,
+        mut freed: impl FnMut(Key),
+    ) {
+        for (arrival, point) in self.parked.remove(&gate).unwrap_or_default() {
+            match next(&point) {
+                None => {
+                    freed(point.key());
+                    self.gates.get_mut(point.class).remove(&arrival);
+                    self.takeable.get_mut(point.class).insert(arrival, point);
+                }
+                Some(gate) => {
+                    self.gates.get_mut(point.class).insert(arrival, gate);
+                    self.parked.entry(gate).or_default().insert(arrival, point);
+                }
+            }
+        }
+    }
+
+    /// Takes out what goes next.
+    pub(super) fn take(&mut self, room: Room) -> Vec<Point> {
+        let mut taken = Vec::new();
+        let mut history = 0;
+        while taken.len() < room.points {
+            let takeable = &self.takeable;
+            let next = self.turns.next(|class| {
+                !takeable.get(class).is_empty()
+                    && (class != Class::History || history < room.history)
+            });
+            let Some(class) = next else {
+                break;
+            };
+            let Some((_, point)) = self.takeable.get_mut(class).pop_first() else {
+                break;
+            };
+            history += usize::from(class == Class::History);
+            self.len -= 1;
+            self.bytes -= cost(&point);
+            taken.push(point);
+        }
+        taken
+    }
+
+    /// The point that came first, takeable or parked, and where it is.
+    pub(super) fn oldest(&self) -> Option<(Place, &Point)> {
+        let oldest = CLASSES.into_iter().filter_map(|class| self.oldest_of(class));
+        let place = oldest.min_by_key(|place| place.arrival)?;
+        Some((place, self.get(place)?))
+    }
+
+    fn oldest_of(&self, class: Class) -> Option<Place> {
+        let place = |arrival, is_parked| Place { arrival, class, is_parked };
+        let takeable = self.takeable.get(class).first_key_value();
+        let takeable = takeable.map(|(&arrival, _)| place(arrival, false));
+        let parked = self.gates.get(class).first_key_value();
+        let parked = parked.map(|(&arrival, _)| place(arrival, true));
+        takeable.into_iter().chain(parked).min_by_key(|place| place.arrival)
+    }
+
+    pub(super) fn get(&self, place: Place) -> Option<&Point> {
+        let Place { arrival, class, is_parked } = place;
+        match is_parked {
+            false => self.takeable.get(class).get(&arrival),
+            true => self.parked.get(self.gates.get(class).get(&arrival)?)?.get(&arrival),
+        }
+    }
+}
+
+impl Place {
+    /// The gate before it opened.
+    pub(super) fn free(&mut self) {
+        self.is_parked = false;
+    }
+}
+
+/// Bytes that a point occupies here.
+pub(super) fn cost(point: &Point) -> usize {
+    let text = match &point.value {
+        Variant::String(text) => text.len(),
+        Variant::Integer(_) | Variant::Double(_) | Variant::Boolean(_) | Variant::Null(_) => 0,
+    };
+    size_of::<Point>() + OVERHEAD + text
+}
