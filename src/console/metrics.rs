@@ -5,8 +5,9 @@ mod table;
 use std::fmt::Write as _;
 
 use super::process::Process;
-use super::snapshot::Snapshot;
+use super::snapshot::{NAMED, Snapshot};
 use crate::delivery::durations::Durations;
+use crate::sparkplug::address::EdgeNode;
 pub use table::TABLE;
 
 /// What a metric's value does.
@@ -29,6 +30,8 @@ pub enum Label {
     Words(&'static str, fn() -> Vec<&'static str>),
     /// A server's address in `MQTT_URL`.
     Server,
+    /// An edge node's address.
+    Node,
     /// The program's version.
     Version,
 }
@@ -121,6 +124,14 @@ fn labels(label: Label, snapshot: &Snapshot) -> Vec<String> {
         Label::None => vec![String::new()],
         Label::Words(name, words) => words().into_iter().map(|word| set(name, word)).collect(),
         Label::Server => servers(snapshot).iter().map(|server| set("server", server)).collect(),
+        Label::Node => {
+            let nodes = snapshot.nodes_named.iter().map(|(edge, _)| edge);
+            let address = |edge: &EdgeNode| {
+                let (group, node) = (escaped(&edge.group), escaped(&edge.node));
+                format!("{{group=\"{group}\",node=\"{node}\"}}")
+            };
+            nodes.map(address).collect()
+        }
         Label::Version => vec![set("version", env!("CARGO_PKG_VERSION"))],
     }
 }
@@ -148,7 +159,7 @@ pub fn markdown() -> String {
          <!-- Made from src/console/metrics/ by a test: UPDATE=1 cargo test metrics -->\n\n\
          `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. Counters\n\
          begin at zero with the process. A label takes the listed words and no others, so the\n\
-         number of series is fixed. The names follow Prometheus' conventions, as\n\
+         number of series is bounded. The names follow Prometheus' conventions, as\n\
          `promtool check metrics` wants them; those of `process_` are what its own client\n\
          libraries tell, read from `/proc` and absent where there is none.\n\n\
          A dashboard for Grafana and alert rules: [infra/grafana](../infra/grafana/README.md).\n\n\
@@ -161,6 +172,7 @@ pub fn markdown() -> String {
             Label::None => String::new(),
             Label::Words(name, words) => format!("`{name}`: {}", words().join(", ")),
             Label::Server => "`server`: address in `MQTT_URL`, without path".to_owned(),
+            Label::Node => format!("`group`, `node`: its address; {NAMED} of them at most"),
             Label::Version => "`version`: the program's".to_owned(),
         };
         let help = help.replace('|', "\\|");

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::Ledger;
+use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::{Counters, Phase};
 use crate::time::Timestamp;
 use crate::twin::plan::standing::Standing;
@@ -28,6 +29,8 @@ pub struct Snapshot {
     pub plant: Counters,
     /// Edge nodes by phase, in the order of [`PHASES`].
     pub nodes: [u64; PHASES.len()],
+    /// Whether each edge node is online: of the first [`NAMED`] by name.
+    pub nodes_named: Vec<(EdgeNode, bool)>,
     /// The MQTT servers.
     pub links: Vec<Link>,
     /// Why the bridge is not ready.
@@ -54,6 +57,9 @@ pub struct Snapshot {
     pub provisioning_pending: u64,
 }
 
+/// Edge nodes with a metric of their own: more would be too many series for Prometheus.
+pub const NAMED: usize = 1_000;
+
 /// Phases of an edge node, with their labels.
 pub const PHASES: [(Phase, &str); 4] = [
     (Phase::Unknown, "unknown"),
@@ -61,6 +67,17 @@ pub const PHASES: [(Phase, &str); 4] = [
     (Phase::Online, "online"),
     (Phase::Offline, "offline"),
 ];
+
+/// The first by name, whichever order they come in, so that they are the same ones each time.
+fn named<'a>(nodes: impl Iterator<Item = (&'a EdgeNode, Phase)>) -> Vec<(EdgeNode, bool)> {
+    let known = nodes.filter(|(_, phase)| *phase != Phase::Unknown);
+    let mut known: Vec<_> = known.map(|(node, phase)| (node, phase == Phase::Online)).collect();
+    if known.len() > NAMED {
+        known.select_nth_unstable(NAMED);
+        known.truncate(NAMED);
+    }
+    known.into_iter().map(|(node, online)| (node.clone(), online)).collect()
+}
 
 impl Snapshot {
     /// Takes all figures. Walks over all assets, nodes and waiting streams: once a second is
@@ -86,6 +103,7 @@ impl Snapshot {
             began: look.began,
             plant: host.counters(),
             nodes,
+            nodes_named: named(host.phases()),
             links: look.links.to_vec(),
             not_ready: NotReady::all(look),
             degraded: Degradation::of(look),
@@ -106,5 +124,25 @@ impl Snapshot {
     pub fn oldest_age_seconds(&self) -> f64 {
         let age = self.oldest.map_or(0, |oldest| self.at.as_millis() - oldest.as_millis());
         age.max(0) as f64 / 1_000.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn so_many_nodes_are_named_and_always_the_same() {
+        let nodes: Vec<EdgeNode> =
+            (0..NAMED + 10).map(|n| EdgeNode::new("Nordsee", format!("gw{n:05}"))).collect();
+        let phases = nodes.iter().map(|node| (node, Phase::Offline));
+        let (mut there, mut back) = (named(phases.clone()), named(phases.rev()));
+        there.sort_unstable();
+        back.sort_unstable();
+        assert_eq!(there.len(), NAMED);
+        assert_eq!(there, back);
+        assert!(there.iter().all(|(node, online)| *node.node < *"gw01000" && !online));
+        let unknown = named(nodes.iter().map(|node| (node, Phase::Unknown)));
+        assert_eq!(unknown, []);
     }
 }

@@ -76,9 +76,9 @@ def documented():
     found = {}
     text = (ROOT / "docs/metrics.md").read_text()
     for name, kind, label in re.findall(r"^\| `([a-z_]+)` \| (counter|gauge|histogram) \| (.*?) \|", text, re.M):
-        key, _, words = label.partition(": ")
-        free = key in ("`server`", "`version`")
-        found[name] = {key.strip("`"): None if free else set(words.split(", "))} if key else {}
+        keys, _, words = label.partition(": ")
+        free = keys in ("`server`", "`version`", "`group`, `node`")
+        found[name] = {key: None if free else set(words.split(", ")) for key in re.findall(r"`(\w+)`", keys)}
         if "histogram" in kind:
             found |= {f"{name}_bucket": {"le": None}, f"{name}_sum": {}, f"{name}_count": {}}
     assert len(found) > 50, found

@@ -181,6 +181,14 @@ pub const TABLE: &[Metric] = &[
         Label::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
         |s| s.nodes.iter().map(|count| *count as f64).collect(),
     ),
+    each(
+        Kind::Gauge,
+        "sparkwise_node_online",
+        "Whether an edge node is online: 1 or 0. Of the first thousand by name; sparkwise_edge_nodes \
+         counts all.",
+        Label::Node,
+        |s| s.nodes_named.iter().map(|(_, online)| f64::from(u8::from(*online))).collect(),
+    ),
     // Values.
     counter("sparkwise_values_read_total", "Values received from the plant.", |s| {
         s.ledger.values.values as f64

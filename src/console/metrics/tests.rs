@@ -33,6 +33,10 @@ fn snapshot() -> Snapshot {
         ledger,
         plant: crate::sparkplug::host::Counters::default(),
         nodes: [0, 0, 3, 1],
+        nodes_named: vec![
+            (EdgeNode::new("Nord \"1\"", "gw"), true),
+            (EdgeNode::new("Ost", "gw"), false),
+        ],
         links: vec![
             link.clone(),
             Link { url: "mqtt://b:1883".into(), since: None, dropped: 4, ..link },
@@ -63,6 +67,7 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
             Label::None | Label::Version => 1,
             Label::Words(_, words) => words().len(),
             Label::Server => snapshot.links.len(),
+            Label::Node => snapshot.nodes_named.len(),
         };
         match metric.read {
             Read::One(_) | Read::Process(_) | Read::Durations(_) => {
@@ -90,6 +95,8 @@ fn the_text_is_what_prometheus_reads() {
         "sparkwise_mqtt_messages_dropped_total{server=\"mqtt://b:1883\"} 4",
         "sparkwise_values_refused_total{reason=\"invalid\"} 2",
         "sparkwise_edge_nodes{phase=\"online\"} 3",
+        "sparkwise_node_online{group=\"Nord \\\"1\\\"\",node=\"gw\"} 1",
+        "sparkwise_node_online{group=\"Ost\",node=\"gw\"} 0",
         "sparkwise_oldest_value_age_seconds 2.5",
         "sparkwise_latest_values_unread_total 6",
         "sparkwise_reads_given_up_total 8",
