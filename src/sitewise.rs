@@ -1,4 +1,4 @@
-//! AWS IoT SiteWise: the API in our own words, and the client that speaks it.
+//! AWS IoT SiteWise: the API as our own types, and the client.
 //!
 //! Nothing outside this module names the AWS SDK.
 

@@ -37,83 +37,83 @@ use crate::telemetry;
 use crate::time::{Clocks, Instant, Now, Timestamp};
 use crate::twin::plan::step::{Done, StepId};
 
-/// Messages taken from the queue in one turn, and how long a turn of them may take.
+/// Messages processed in one time slice, and its longest duration.
 const BATCH: usize = 32;
 const TURN: Duration = Duration::from_millis(10);
-/// Between two lines about how things go.
+/// Interval of the status line.
 const REPORT: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
-/// How long the disk may take at the end to have what is left, and where it is wanted at once.
+/// How long the disk may take at shutdown to save what is left, and at an immediate shutdown.
 const LAST_WRITE: Duration = Duration::from_secs(5);
 const HASTY_WRITE: Duration = Duration::from_millis(500);
 
-/// How the engine ended.
+/// The result of the engine.
 #[derive(Debug)]
 pub(super) struct Ended {
     pub ledger: Ledger,
-    /// From the request to end until it ended.
+    /// From the shutdown request until it stopped.
     pub took: Duration,
     pub patience: Patience,
 }
 
-/// How long what waits at the end is waited for.
+/// How long the shutdown may take to flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Patience {
     /// For so long.
     Grace(Duration),
-    /// The end was asked for once more.
+    /// A second signal: stop immediately.
     None,
 }
 
 pub(super) struct Engine<S> {
     bridge: Bridge,
     outbox: Box<dyn Outbox>,
-    /// Told when the outbox has something to be polled.
+    /// Notified when the outbox has something to be polled.
     wake: Arc<Notify>,
     dead_letters: DeadLetters,
     sitewise: Arc<S>,
     servers: Servers,
     steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
-    /// The question for the account's quotas.
+    /// The call that reads the account's quotas.
     quotas: JoinSet<Option<Result<Quotas, Fault>>>,
-    /// Whether they are the account's own.
+    /// Whether they were read from Service Quotas.
     quotas_told: bool,
     senders: Senders<S>,
     losses: Losses,
-    /// When the outbox gave up values last.
+    /// When the outbox dropped values last.
     full_at: Option<Instant>,
     report: Report,
-    /// What is on disk alone stays there.
+    /// Shutting down: what is only on disk stays there.
     ending: bool,
     learning: Learning,
-    /// It was told that the oldest dead letters go.
+    /// Whether it was logged that the oldest dead letters are dropped.
     letters_told: bool,
-    /// Whether the outbox keeps what was heard before that.
+    /// Whether inbound messages are stored until the initial sync.
     heard: bool,
-    /// It kept not all of that.
+    /// Not all of these could be stored.
     deaf: bool,
     began: Timestamp,
     clock: Clock,
     next_report: Instant,
 }
 
-/// Whether it is known what SiteWise has.
+/// Progress of the initial sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Learning {
     Begun,
-    /// Values were given up meanwhile.
+    /// The buffer is full, values are being dropped.
     Full,
     Done,
 }
 
-/// What the engine tells of itself once a minute, and how much may wait.
+/// Settings of the status line, and limits.
 #[derive(Debug)]
 pub(super) struct Report {
     pub host_id: String,
     pub outbox_max_bytes: u64,
     pub linger: Duration,
-    /// Those that stand above the account's.
+    /// Quotas that are set, which take precedence over the account's.
     pub quotas: Quotas,
     /// None without `METRICS_EMF`.
     pub emf: Option<Emf>,
@@ -170,8 +170,8 @@ impl<S: SiteWise> Engine<S> {
         self.perform();
         loop {
             self.set(&mut timer);
-            // Whichever is ready, none before the others: any of them may never end. Each does a
-            // bounded piece of its work, and what is due comes after each such turn.
+            // Whichever is ready, without priority: any of them may be ready for ever. Each does a
+            // bounded piece of work, and timers are handled after each.
             tokio::select! {
                 () = &mut shutdown => break,
                 ready = self.senders.ready() => self.answered(ready)?,
@@ -189,7 +189,7 @@ impl<S: SiteWise> Engine<S> {
             self.perform();
         }
 
-        // What has been read is kept; nothing more is read.
+        // What was read is processed; nothing more is read.
         info!(
             "shutting down: publishing STATE offline, then flushing the outbox for up to \
              {grace:.0?}"
@@ -248,7 +248,7 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    /// Does what is due, however much else there is.
+    /// Handles expired timers, however much else there is to do.
     fn catch_up(&mut self) {
         if self.due() <= self.clock.now().instant {
             self.timeout();
@@ -265,7 +265,7 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    /// Lets somebody look, at a page at most.
+    /// Runs a query of the console.
     fn show(&self, question: Question) {
         let links = self.links();
         question(&self.look(&links));
@@ -304,7 +304,7 @@ impl<S: SiteWise> Engine<S> {
         self.report.emf = Some(emf);
     }
 
-    /// Takes messages in until none waits or the turn is over; each that leaves the queue.
+    /// Processes queued messages until none is left or the time slice is over.
     fn take_turn(&mut self, first: Inbound, messages: &mut mpsc::Receiver<Inbound>) {
         let end = self.clock.now().instant + TURN;
         let mut now = self.take_in(first);
@@ -316,7 +316,7 @@ impl<S: SiteWise> Engine<S> {
         self.servers.notice_losses(self.clock.now().instant);
     }
 
-    /// Takes one in. Returns when.
+    /// Processes one. Returns the time.
     fn take_in(&mut self, inbound: Inbound) -> Now {
         let now = self.now();
         if self.learning != Learning::Done {
@@ -374,7 +374,7 @@ impl<S: SiteWise> Engine<S> {
         Ok(())
     }
 
-    /// Performs all that the bridge wants, and feeds it from the outbox.
+    /// Performs the bridge's outputs, and feeds it from the outbox.
     fn perform(&mut self) {
         let now = self.now();
         self.follow_disk(now);
@@ -400,7 +400,7 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    /// Points that are on disk alone, for the room that those in memory leave.
+    /// Points that are only on disk, for the room that those in memory leave.
     fn restore(&mut self, now: Now) -> Vec<Point> {
         let bridge = &self.bridge;
         let oldest = now.wall.minus(limits::OLDEST_VALUE);

@@ -1,4 +1,4 @@
-//! Why a session could not begin or had to end, in words that say what to do.
+//! Why a session could not begin or had to end, with a remedy.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -18,7 +18,7 @@ pub(super) enum Failure {
     Refused(Vec<String>),
     /// The server did not answer the subscriptions in time.
     Unanswered,
-    /// A request did not fit into the client: it is not being served.
+    /// The client's request queue is full: the connection is stalled.
     Stuck,
 }
 

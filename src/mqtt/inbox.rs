@@ -1,4 +1,4 @@
-//! The queue towards the core: full is full, and what does not fit is counted.
+//! The queue to the engine: bounded, and what does not fit is dropped and counted.
 //!
 //! Data travels at QoS 0, so a reader who waits makes the server drop instead, where nobody
 //! counts. A message dropped here leaves a gap in its node's sequence, which is noticed.
@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use super::Inbound;
 
-/// Payload bytes that may wait in a queue, the largest packet beside.
+/// Payload bytes in a queue at most, plus the largest packet.
 const QUEUED_BYTES: usize = 64 << 20;
 /// Messages kept between the first granted subscription and the last.
 const EARLY_MESSAGES: usize = 1_000;
@@ -47,12 +47,12 @@ impl Figures {
         self.0.malformed.load(Ordering::Relaxed)
     }
 
-    /// Messages of these that were left out because they are larger than is taken.
+    /// Messages of these that were skipped because they are too large.
     pub fn oversized(&self) -> u64 {
         self.0.oversized.load(Ordering::Relaxed)
     }
 
-    /// Why there is no session, in words; none while there is one or the first is tried.
+    /// Why there is no session; none while there is one or the first is tried.
     pub fn trouble(&self) -> Option<Arc<str>> {
         self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -103,7 +103,7 @@ impl Inbox {
         }
     }
 
-    /// Holds messages back until the session is announced.
+    /// Buffers messages until the session is announced.
     pub(super) fn hold(&mut self) {
         self.early = Some(Vec::new());
     }
@@ -141,7 +141,7 @@ impl Inbox {
         self.take(Inbound::Message { server, topic, payload, arrived, qos, retain });
     }
 
-    /// A message whose payload was left out.
+    /// A message whose payload was skipped.
     pub(super) fn oversized(&mut self, topic: Bytes, size: u64, retain: bool) {
         self.figures.0.received.fetch_add(1, Ordering::Relaxed);
         self.figures.0.oversized.fetch_add(1, Ordering::Relaxed);
@@ -160,7 +160,7 @@ impl Inbox {
         }
     }
 
-    /// Ends what was announced. Nothing is being polled now, so waiting harms nobody.
+    /// Announces the end of the session. Nothing is being polled now, so waiting is harmless.
     pub(super) async fn disconnected(&mut self, reason: String) {
         self.early = None;
         let server = self.server;

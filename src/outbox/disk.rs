@@ -1,15 +1,13 @@
-//! The outbox on disk: what waits survives the process.
+//! The outbox on disk: the queue survives the process.
 //!
-//! Every point goes to disk within some tens of milliseconds, and stays there until it is
-//! decided. Beside that it goes its way through memory: the last points wait in the *head*,
-//! an outbox in memory, from which delivery takes them at once. What the head has no room for
-//! is left on disk alone, *cold*; so is what an earlier process left. Cold points are read
-//! back in their order on disk as delivery has room, page by page: memory does not grow with
-//! the backlog.
+//! Every point goes to disk within some tens of milliseconds, and stays there until it is decided.
+//! Beside that it goes its way through memory: the last points wait in the *head*, an outbox in
+//! memory, from which delivery takes them at once. What the head has no room for is only on disk,
+//! *cold*; so is what an earlier process left. Cold points are read back in their order on disk as
+//! delivery has room, page by page: memory does not grow with the backlog.
 //!
-//! A thread of its own, the keeper, does all that touches the disk. When that refuses, or
-//! does not keep up, the head goes on alone within its bound, and what is there is saved as
-//! soon as the disk takes writes again.
+//! A separate thread, the keeper, does all disk I/O. If the disk is not writable, or too slow, the
+//! head continues alone within its limit, and is saved as soon as the disk is writable again.
 
 mod asked;
 mod books;
@@ -48,25 +46,24 @@ use super::dead_letters::Written;
 use super::dead_letters::files::Letters;
 use super::{Change, DiskState, Waiting};
 
-/// Bytes that points in memory may take while the disk refuses.
+/// Bytes of points in memory while the disk is not writable.
 const HEAD: usize = 64 << 20;
 /// Points that are on disk as well stay in memory up to the bound divided by this. They go first
 /// when SiteWise is back, and what is said then should not wait for many.
 const WARM: usize = 4;
-/// Points that the keeper has not yet saved at most; beyond, the disk does not keep up. Tests make
-/// do with fewer.
+/// Points that are not flushed yet at most; beyond, the disk counts as too slow. Fewer in tests.
 const BACKLOG: usize = if cfg!(test) { 2_000 } else { 200_000 };
 /// Changes that are handed to the keeper at once at most.
 const BATCH: usize = 4_096;
 /// Keys without a record that are removed all the same after the disk refused, at most.
 const REMOVES: usize = 100_000;
-/// Points that are looked at together when the oldest have to go.
+/// Points that are read together when the oldest have to be dropped.
 const OLDEST: usize = 10_000;
 
-/// The folder of what is heard before SiteWise is reached.
+/// The folder of messages stored before SiteWise is first reached.
 const HEARD: &str = "heard";
 
-/// Waiting points on disk.
+/// The queue on disk.
 pub struct Disk {
     /// Bytes that the head may take.
     head_bound: usize,
@@ -98,7 +95,7 @@ impl Disk {
     /// Opens the outbox in a folder, which is made if it is not there. Its records take at
     /// most `bound` bytes. `wake` is told when [`poll`](super::Outbox::poll) has something to take in.
     ///
-    /// A disk that refuses is no fault, nor is damage: the outbox begins in memory and tells so.
+    /// An unwritable disk or damage is not an error: the outbox starts in memory and reports it.
     ///
     /// # Errors
     ///

@@ -379,7 +379,7 @@ pub struct Entry {
     pub values: Vec<Tqv>,
 }
 
-/// What SiteWise says against values of one entry.
+/// SiteWise's error for values of one entry.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EntryError {
     /// Place of the entry in the request.
@@ -438,11 +438,11 @@ impl Quotas {
     }
 }
 
-/// A call that did not do what it was asked.
+/// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind:?}: {message}")]
 pub struct Fault {
-    /// What the caller can do about it.
+    /// Its kind, by what the caller can do.
     pub kind: FaultKind,
     /// The service's or the client's own words.
     pub message: String,
@@ -462,8 +462,8 @@ impl Fault {
 pub enum FaultKind {
     /// Too fast (ThrottlingException): slower, and again.
     Throttled,
-    /// Too fast as somebody says (429), but not in SiteWise's words: slower, and perhaps for a part
-    /// of what was sent. Again, and ever rarer.
+    /// 429, but not from SiteWise: slow down; perhaps for a part of what was sent. Retry with
+    /// backoff.
     Busy,
     /// No answer, or 5xx: again later.
     Unavailable,
@@ -483,7 +483,7 @@ pub enum FaultKind {
     OutOfRange,
     /// AccessDeniedException or missing credentials: again once somebody has acted.
     Denied,
-    /// Refused, but not by SiteWise's judgement: by a proxy or a firewall, or with a code that
-    /// says nothing of what was sent. Perhaps for a part of it; again, and ever rarer.
+    /// Rejected, but not by SiteWise: by a proxy or a firewall, or with an unrelated code. Perhaps
+    /// for a part of what was sent. Retry with backoff.
     Foreign,
 }

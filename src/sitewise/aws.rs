@@ -1,4 +1,4 @@
-//! The client: one call, one try, one answer in our words.
+//! The client: one call, one try, the response as our own types.
 
 mod answered;
 mod body;
@@ -150,7 +150,7 @@ impl AwsSiteWise {
         let config = config.build();
         let service = Builder::from(&config).interceptor(NoHostPrefix);
         let mut service = service.interceptor(answered.clone());
-        // An empty variable is as good as none: templates leave them behind.
+        // An empty variable counts as unset: templates leave them behind.
         service.set_endpoint_url(endpoint.url.clone());
         let service = service.build();
         let client = Client::from_conf(service);

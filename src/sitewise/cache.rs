@@ -1,4 +1,4 @@
-//! Models as they were described: asked for once at a time, kept while they are at rest.
+//! Cache of described models: single-flight, only ACTIVE ones.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

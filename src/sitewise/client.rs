@@ -1,4 +1,4 @@
-//! What the bridge asks of SiteWise.
+//! The interface to SiteWise.
 //!
 //! Each call is tried once, with a timeout, and tells how it ended; whether and when it is
 //! tried again is decided by whoever asked. The only real implementation is

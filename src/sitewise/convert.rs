@@ -1,4 +1,4 @@
-//! Our words to the SDK's, and back.
+//! Conversion between our types and the SDK's.
 
 use aws_sdk_iotsitewise::error::BuildError;
 use aws_sdk_iotsitewise::operation::describe_asset::DescribeAssetOutput;

@@ -1,4 +1,4 @@
-//! Where SiteWise is.
+//! The endpoint of SiteWise.
 
 use std::fmt;
 
@@ -20,7 +20,7 @@ impl Endpoint {
     /// Where a client built from `config` goes, by the rules of the SDK: the service's own
     /// setting before the common one. None without a region.
     pub(super) fn of(config: &SdkConfig) -> Option<Self> {
-        // An empty variable is as good as none: templates leave them behind.
+        // An empty variable counts as unset: templates leave them behind.
         let set = |url: &String| !url.trim().is_empty();
         let common = config.endpoint_url().map(str::to_owned).filter(set);
         let url = if config.get_origin("endpoint_url").is_client_config() {

@@ -1,4 +1,4 @@
-//! The one place where an error of the SDK is judged.
+//! Classification of the SDK's errors, in one place.
 
 use std::error::Error;
 use std::fmt::Display;
@@ -14,10 +14,10 @@ use super::cause::Cause;
 /// Where an error says its code, before a colon and a URL.
 const ERROR_TYPE: &str = "x-amzn-errortype";
 
-/// What an answer says of its failure: the code in a header or in the body, the words in the
-/// body. Whoever stands in between may have written it, so that it is read as far as it can be.
-/// Source:
-/// [AWS restJson1](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
+/// Details of an error response: the code in a header or in the body, the words in the body.
+/// Whoever stands in between may have written it, so that it is read as far as it can be. Source:
+/// [AWS
+/// restJson1](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
 #[derive(Debug, Default)]
 pub(super) struct Said {
     pub(super) code: Option<String>,

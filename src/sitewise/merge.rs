@@ -1,4 +1,4 @@
-//! An update of a model that keeps all it has.
+//! Merging an update into a model, keeping all it has.
 //!
 //! UpdateAssetModel replaces the definition: what is left out is deleted, with its data. The
 //! merge therefore happens in the SDK's own types, so that transforms, metrics, alarms and

@@ -62,7 +62,7 @@ use state::Servers;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ServerId(pub u16);
 
-/// What the host wants done, or tells.
+/// An output of the host.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Something happened in the plant.
@@ -171,7 +171,7 @@ impl Host {
         }
     }
 
-    /// A connection is down: nobody behind it can be seen any more.
+    /// A connection is down: all nodes behind it are unreachable.
     pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
         self.servers.disconnected(server);
         for index in 0..self.sessions.len() {

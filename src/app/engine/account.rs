@@ -1,5 +1,5 @@
-//! What is learned of the account while the bridge runs: what it has, its quotas, and what time it
-//! is there.
+//! What is learned of the account while the bridge runs: the initial sync, its quotas, and
+//! SiteWise's time.
 
 use std::sync::Arc;
 
@@ -15,7 +15,7 @@ use crate::time::{Clocks, Now};
 use crate::twin::counts::Dropped;
 
 impl<S: SiteWise> Engine<S> {
-    /// The account may have other quotas than AWS gives at first.
+    /// Handles the account's quotas, read from Service Quotas.
     pub(super) fn told_quotas(
         &mut self,
         told: Result<Option<Result<Quotas, Fault>>, JoinError>,
@@ -39,7 +39,7 @@ impl<S: SiteWise> Engine<S> {
         Ok(())
     }
 
-    /// What time it is, after a look at whether the wall clock was stepped.
+    /// The current time, after checking for a step of the wall clock.
     pub(super) fn now(&mut self) -> Now {
         self.compare_clocks();
         self.clock.now()
@@ -98,7 +98,7 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    /// Tells once what SiteWise has is known, and asks for the quotas: values go from here on.
+    /// Logs the end of the initial sync, and reads the quotas: values are delivered from here on.
     pub(super) fn tell_learning(&mut self) {
         let twin = self.bridge.twin();
         if self.learning == Learning::Done {

@@ -1,4 +1,4 @@
-//! What the outbox's disk has done, and what it has, so that the process can do without.
+//! Events of the outbox's disk, and whether the process may stop.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use crate::outbox::{Change, DiskState};
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
 
-/// For so long after values were given up the outbox counts as full.
+/// For so long after values were dropped the outbox counts as full.
 const FULL: Duration = Duration::from_secs(60);
 
 impl<S: SiteWise> Engine<S> {
-    /// Takes in what the disk has done.
+    /// Handles the disk's events.
     pub(super) fn follow_disk(&mut self, now: Now) {
         while let Some(change) = self.outbox.poll() {
             match change {
@@ -26,8 +26,8 @@ impl<S: SiteWise> Engine<S> {
         }
     }
 
-    /// Whether the values held until SiteWise has told what it has are on disk, as the messages
-    /// that they came with: the next process hears these again.
+    /// Whether the values buffered until the initial sync are on disk, as the messages they arrived
+    /// in: the next process replays these.
     pub(super) fn is_held_saved(&self) -> bool {
         self.learning != Learning::Done && self.outbox.disk().is_some() && !self.deaf
     }
@@ -49,7 +49,7 @@ impl<S: SiteWise> Engine<S> {
                 || (saved && delivery.has_only_failed()))
     }
 
-    /// The outbox had to give up values. The first time in a while that is told.
+    /// The outbox dropped values. Logged at most once in a while.
     pub(super) fn note_full(&mut self, now: Now) {
         if !self.is_full(now) {
             warn!(

@@ -1,5 +1,5 @@
-//! What is read before it is known what SiteWise has: kept on disk, and followed by the next process
-//! if this one ends before.
+//! Messages that arrive before the initial sync: stored on disk, and replayed by the next process
+//! if this one stops before.
 
 use std::collections::BTreeSet;
 
@@ -14,8 +14,8 @@ use crate::sparkplug::host::ServerId;
 use crate::time::{Now, Timestamp};
 
 impl<S: SiteWise> Engine<S> {
-    /// Follows what earlier processes read and could not decide, as if they had read it now; at
-    /// its end their sessions are over.
+    /// Replays messages that earlier processes stored, as if they had just arrived; afterwards
+    /// their sessions are over.
     pub(super) fn hear_again(&mut self) {
         let mut open = BTreeSet::new();
         let mut count = 0_u64;
@@ -63,7 +63,7 @@ impl<S: SiteWise> Engine<S> {
         self.heard = count > 0;
     }
 
-    /// Keeps what comes before it is known what SiteWise has.
+    /// Stores a message that arrives before the initial sync.
     pub(super) fn hear(&mut self, inbound: &Inbound, at: Timestamp) {
         let (server, what) = match inbound {
             Inbound::Connected { server, session_time } => {
@@ -80,7 +80,7 @@ impl<S: SiteWise> Engine<S> {
         self.heard = true;
     }
 
-    /// What was heard is forgotten once it became points and these are safe.
+    /// Deletes the stored messages once they became points and these are flushed.
     pub(super) fn forget(&mut self) {
         if !self.heard || self.learning != Learning::Done || self.bridge.twin().held() > 0 {
             return;

@@ -1,4 +1,4 @@
-//! What the bridge tells of the plant and of the outbox's disk, in the log.
+//! Log lines about the plant and the outbox's disk.
 
 use tracing::{error, info, warn};
 
@@ -10,7 +10,7 @@ use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
 
-/// What goes first where a cap is met.
+/// What has priority where a cap is exceeded.
 const fn first(cap: Cap) -> &'static str {
     match cap {
         Cap::Models => {
@@ -22,7 +22,7 @@ const fn first(cap: Cap) -> &'static str {
     }
 }
 
-/// Writes what the outbox's disk does.
+/// Logs an event of the outbox's disk.
 pub(super) fn disk(change: &Change) {
     match change {
         Change::Refused(reason) => error!(
@@ -48,7 +48,7 @@ pub(super) fn disk(change: &Change) {
     }
 }
 
-/// Values of a property are not taken again and again.
+/// Logs a property whose values keep being rejected.
 pub(super) fn held(stream: Stream, names: (Option<&str>, Option<&str>), reason: &str) {
     let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
     warn!(
@@ -61,14 +61,14 @@ pub(super) fn held(stream: Stream, names: (Option<&str>, Option<&str>), reason: 
     );
 }
 
-/// Writes it; what is to be done and not told is passed over.
+/// Logs an output; those that are only to be performed are ignored.
 pub(super) fn tell(output: Output) {
     match output {
         Output::Found { edge, finding, example } => {
             let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
             let (name, words) = (finding.name(), finding.words());
             let tck_id = finding.tck_id().unwrap_or("-");
-            // What the network does is no fault of the sender's.
+            // Effects of the network are not the sender's fault.
             if let Some(rule) = limits::rule(finding) {
                 warn!(sparkplug.finding = name, example, "{who}: {words}: {rule}");
             } else if finding.tck_id().is_some() || finding.is_loss() {

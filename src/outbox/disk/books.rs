@@ -1,8 +1,8 @@
-//! The books: how much is in the store, written beside it.
+//! The books: the outbox's own counts, in a file beside the store.
 //!
-//! A file of two places, written in turns and waited for after the store's own data. What it says
-//! was safe in the store when it was written: what is not there any more was lost to damage, and
-//! can be counted.
+//! A file of two places, written in turns and waited for after the store's own data. The points it
+//! counts were flushed to the store before: those that are missing were lost to damage, and can be
+//! counted.
 
 use std::fs::{File, OpenOptions};
 use std::io;
@@ -21,7 +21,7 @@ const FORMAT: u8 = 1;
 const BYTES: usize = 16 + 1 + 24 + 8;
 const PLACE: u64 = 4_096;
 
-/// What the books say.
+/// An entry of the books.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Entry {
     /// Number of the last batch of changes that was safe.
@@ -90,13 +90,13 @@ impl Books {
         Ok(Self { file, said, last: None, place })
     }
 
-    /// Whether there is less than what was said to be safe.
+    /// Whether there is less than what the books count.
     pub(super) fn miss(&self, batch: u64, points: u64) -> bool {
         self.said
             .is_some_and(|said| batch < said.batch || (batch == said.batch && points < said.points))
     }
 
-    /// Enters what is safe, and waits until the books have it.
+    /// Writes an entry, and flushes it.
     pub(super) fn enter(&mut self, entry: Entry) -> io::Result<()> {
         if self.last == Some(entry) {
             return Ok(());

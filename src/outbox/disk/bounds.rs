@@ -1,4 +1,4 @@
-//! What is done when memory or disk is full.
+//! What happens when memory or disk is full.
 
 use super::asked::Asked;
 use super::keeper::Why;
@@ -48,7 +48,7 @@ impl Bounds {
 }
 
 impl Disk {
-    /// Leaves on disk alone what is safe there and too much for the head, the oldest first.
+    /// Removes from the head what is flushed and exceeds its limit, the oldest first.
     pub(super) fn leave_cold(&mut self) {
         let before = self.cold.len();
         while self.held.bytes() > self.head_bound / WARM
@@ -79,7 +79,7 @@ impl Disk {
         }
     }
 
-    /// Gives up the oldest cold points.
+    /// Drops the oldest cold points.
     pub(super) fn given_up(&mut self, points: Vec<(Point, u64)>) {
         let Some(decided) = self.bounds.oldest.answer() else { return };
         let mut too_much = self.bounds.excess();

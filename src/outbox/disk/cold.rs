@@ -1,4 +1,4 @@
-//! Points that are on disk alone, and the way back.
+//! Points that are only on disk, and how they are read back.
 
 mod parked;
 

@@ -1,4 +1,4 @@
-//! The outbox's folder: whose it is, and whether what lies there can be opened.
+//! The outbox's folder: its lock, and opening or repairing the store.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
@@ -22,8 +22,7 @@ const MARKED: &[u8] = b"FJL\x03";
 const NEWEST: u8 = 15;
 /// What a process holds as long as the folder is its own.
 const LOCK: &str = "lock";
-/// Between two attempts to mend it: one that is damaged again at once would fill the disk with what
-/// is kept of it.
+/// Between two repairs: repeated damage would fill the disk with kept copies.
 const PAUSE: Duration = Duration::from_secs(3_600);
 /// Points that are read at once to see whether all can be read.
 const PAGE: usize = 10_000;
@@ -114,7 +113,7 @@ pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
     Fjall::open(&points, Some(Books::open(folder)?))
 }
 
-/// What stands where the store should be.
+/// What is at the store's path.
 enum Found {
     Store,
     Nothing,
@@ -187,7 +186,7 @@ fn read_all(store: &mut Fjall) -> Result<(), Fault> {
     }
 }
 
-/// What lies on a damaged disk can make the store panic.
+/// A damaged store can panic.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Fault::Damaged("the store cannot read it".to_owned())))
@@ -204,7 +203,7 @@ fn tell(Mended { found, lost, kept }: &Mended, reason: &str) {
     );
 }
 
-/// How many points wait in a folder, as its books say; none if nobody knows.
+/// How many points are queued in a folder, by its books; none if unknown.
 pub fn told(folder: &Path) -> Option<u64> {
     salvage::told_of(folder).map(|stock| stock.points)
 }
@@ -222,7 +221,7 @@ pub struct Report {
     pub kept: Option<PathBuf>,
 }
 
-/// Looks whether what lies in a folder can be read, and mends it if that is wished.
+/// Checks a folder for damage, and repairs it on request.
 ///
 /// # Errors
 ///

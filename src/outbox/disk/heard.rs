@@ -1,4 +1,4 @@
-//! What was heard before it was known what SiteWise has.
+//! Stored messages that arrived before the initial sync.
 //!
 //! It cannot be decided yet, so the messages themselves are kept: one record each in a file of
 //! this process, waited for with everything else. The next process hears them again, if this one

@@ -46,7 +46,7 @@ enum State {
 enum With {
     /// Itself: it is not on disk, and delivery does not give it back.
     Own(Point),
-    /// A later one with the same key: it waits until this one is decided.
+    /// A later one with the same key, queued until this one is decided.
     Successor(Waiting),
 }
 

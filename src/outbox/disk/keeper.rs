@@ -1,7 +1,7 @@
-//! The thread that does the disk's work: the engine never waits for it.
+//! The thread that does the disk I/O: the engine never waits for it.
 //!
-//! Jobs are done in their order. What they change is written at once and waited for together,
-//! every [`COMMIT`]; only then it is told as saved.
+//! Jobs are done in their order. Changes are written immediately and flushed together, every
+//! [`COMMIT`] (group commit); only then they are reported as saved.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
@@ -23,7 +23,7 @@ use crate::outbox::dead_letters::{DeadLetter, Written};
 /// Between two waits for the disk. With what the disk itself takes, and the way from the
 /// socket, far below the 200 ms after which a value is to be safe.
 pub(super) const COMMIT: Duration = Duration::from_millis(50);
-/// Between two looks for what people ask of the dead letters.
+/// Interval of polling for requests about dead letters.
 const LOOK: Duration = Duration::from_secs(1);
 /// First delay before a store that failed is opened again; doubled each time.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -51,7 +51,7 @@ pub(super) enum Job {
     Close,
 }
 
-/// What is read for.
+/// The purpose of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Why {
     /// To be delivered.
@@ -60,7 +60,7 @@ pub(super) enum Why {
     GiveUp,
 }
 
-/// What the keeper has done.
+/// A report of the keeper.
 #[derive(Debug)]
 pub(super) enum Report {
     /// All writes up to this number are safe.
@@ -104,7 +104,7 @@ pub(super) struct Keeper {
     opened: Instant,
 }
 
-/// What lies on a damaged disk can make the store panic.
+/// A damaged store can panic.
 fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(Fault::Damaged("the store cannot read it".to_owned())))
@@ -341,7 +341,7 @@ impl Keeper {
         }
     }
 
-    /// The store is of no more use.
+    /// Closes a store that failed.
     fn failed(&mut self, fault: Fault) {
         self.store = None;
         self.unsynced = false;

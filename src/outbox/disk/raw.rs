@@ -1,5 +1,4 @@
-//! What lies in the store's files, read without the store: all that is whole, whatever lies
-//! before it.
+//! Reads the store's files without the store: all intact records, also behind damage.
 //!
 //! The store stops at the first byte that is not as it should be. But each batch in its logs and
 //! each block in its tables carries a checksum, and so can be found and believed by itself. Each

@@ -1,4 +1,4 @@
-//! How a point lies on disk.
+//! The record of a point on disk.
 
 use uuid::Uuid;
 
@@ -20,8 +20,8 @@ const TYPES: [DataType; 4] =
 /// Bytes of a [`Place`].
 pub(super) const PLACE: usize = 49;
 
-/// Where a point lies: by the span of its time, then as SiteWise keys values. A function of
-/// the key, so that the same key overwrites; ordered as its bytes are.
+/// The key of a record: the span of its time, then SiteWise's key. A function of the key, so that
+/// the same key overwrites; ordered as its bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Place {
     span: i64,

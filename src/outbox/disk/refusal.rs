@@ -1,4 +1,4 @@
-//! What is done while the disk refuses, or does not keep up.
+//! What happens while the disk is not writable, or too slow.
 
 use super::Disk;
 use super::store::Fault;
@@ -42,7 +42,7 @@ impl Disk {
         self.bounds.stop();
     }
 
-    /// The disk takes writes again: it gets what it lacks.
+    /// The disk is writable again: saves what it lacks.
     pub(super) fn well_again(&mut self) {
         self.writer.begin_again();
         self.held.make_up(|op| self.writer.make_up(op));

@@ -1,4 +1,4 @@
-//! A store that is damaged: what can be read of it becomes another.
+//! Repair: copies the readable part of a damaged store into a new one.
 //!
 //! The new one is made beside the old, whole and waited for, and then takes its name; the old one
 //! is kept under another. Nothing is removed but copies of our own that were not finished. A kill
@@ -31,7 +31,7 @@ const BATCH: usize = 4_096;
 /// whole batch.
 const WRITTEN: usize = 64;
 
-/// What became of a store that was mended.
+/// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Mended {
     /// Points that could be read.
@@ -59,7 +59,7 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)
 }
 
-/// Makes a new store of what can be read.
+/// Repairs a store.
 pub(super) fn mend(folder: &Path) -> Result<Mended, Fault> {
     let (found, lost) = copy(folder)?;
     Ok(Mended { found, lost, kept: finish(&folder.join(POINTS))? })

@@ -1,4 +1,4 @@
-//! What the outbox needs of a store, and the one it has.
+//! The interface of the store, and its implementation with fjall.
 
 use std::io;
 use std::ops::Bound;
@@ -56,7 +56,7 @@ pub struct Stock {
     pub mended: bool,
 }
 
-/// Why a store does not do what it should.
+/// Errors of a store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Fault {
     /// Another process has it.

@@ -12,7 +12,7 @@ pub(super) struct Tally {
     pub(super) overwritten: u64,
     pub(super) full: u64,
     pub(super) unreadable: u64,
-    /// Points that could not be read back from a store that was damaged meanwhile.
+    /// Points that were unreadable in a store that was damaged meanwhile.
     missing: u64,
     /// Whether the store has been open once.
     is_known: bool,

@@ -15,7 +15,7 @@ use super::{BACKLOG, BATCH};
 use crate::delivery::point::Key;
 use crate::outbox::DiskState;
 
-/// A write that is not yet safe.
+/// A write that is not flushed yet.
 #[derive(Debug)]
 struct Write {
     number: u64,

@@ -1,7 +1,7 @@
-//! What is looked at in every answer: whether it is one at all, and what time it is there.
+//! Validation of every response, and tracking of SiteWise's clock.
 //!
-//! The SDK takes an answer without what the API promises for one with nothing in it: `{}` would
-//! be an account without models. And a proxy's page would be a call that was carried out.
+//! The SDK accepts a response without required members as an empty one: `{}` would be an account
+//! without models, and a proxy's page a successful call.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -1,4 +1,4 @@
-//! Models: read with all their parts, and grown without losing what others put there.
+//! Models: described with all their parts, and updated without losing what others added.
 
 use std::fmt::Display;
 

@@ -1,4 +1,4 @@
-//! The account's quotas, as Service Quotas tells them: one call, signed as every other.
+//! The account's quotas, read from Service Quotas by one signed call.
 //!
 //! What the quotas are called there was never compared with the service, so that they are matched by
 //! the operations in their names, and what is not found is left to what AWS gives at first.

@@ -1,9 +1,9 @@
-//! What a host counts.
+//! Counters of a host.
 
 use crate::sparkplug::findings::Findings;
 use crate::sparkplug::rebirth::Reason;
 
-/// What has passed through the host since its start.
+/// Counters since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Messages handled.
@@ -26,7 +26,7 @@ pub struct Counters {
     pub findings: Findings,
 }
 
-/// Why values of messages are not read.
+/// Why values of messages are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
 pub enum Unread {

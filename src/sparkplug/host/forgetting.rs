@@ -1,5 +1,5 @@
-//! Room for edge nodes: at the limit those that were never born go first, and then who is offline
-//! for longest.
+//! Eviction of edge nodes: at the limit those that were never born first, then those that are
+//! offline longest.
 
 use std::time::Duration;
 

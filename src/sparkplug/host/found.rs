@@ -1,4 +1,4 @@
-//! What senders do otherwise than the specification says, kept for people to read.
+//! Findings by sender, kept for the console.
 
 use std::collections::BTreeMap;
 
@@ -12,7 +12,7 @@ use crate::time::Timestamp;
 /// Characters kept of an example.
 const EXAMPLE_CHARS: usize = 200;
 
-/// Something that was not as it should be, of one sender.
+/// A finding of one sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Found<'a> {
     /// The edge node; none for what no edge node sent.

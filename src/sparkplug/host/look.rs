@@ -1,11 +1,11 @@
-//! The host, to be looked at.
+//! A read-only view of the host.
 
 use super::{Counters, Found, Host, Phase, Problem, ServerId};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::event::SessionFigures;
 use crate::sparkplug::session::Session;
 
-/// An edge node, to be looked at.
+/// A read-only view of an edge node.
 #[derive(Clone, Debug)]
 pub struct Node<'a> {
     /// Who.

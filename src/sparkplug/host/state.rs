@@ -1,4 +1,4 @@
-//! STATE: what this host says of itself on each server.
+//! STATE of this host on each server.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -36,7 +36,7 @@ struct Server {
     topics: Topics,
 }
 
-/// What topics a server brings.
+/// Which topics a server delivers.
 #[derive(Debug, Default)]
 enum Topics {
     /// None yet.

@@ -31,7 +31,7 @@ pub(super) enum Known {
     Awaited,
     /// Its birth cannot be read.
     Unread,
-    Born(Table),
+    Born(Box<Table>),
 }
 
 impl Device {
@@ -150,7 +150,7 @@ impl Online {
         sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
         self.longest = self.longest.max(name.len());
         let told = tell_birth(born, told, notes, sink);
-        self.devices.insert(Arc::clone(&name), Device { source, told, known: Known::Born(table) });
+        self.devices.insert(Arc::clone(&name), Device { source, told, known: Known::Born(Box::new(table)) });
         notes.born.push(Arc::clone(&name));
         self.read_waiting(&name, message.time(), notes, sink);
         self.births_come(sink);
@@ -210,7 +210,7 @@ impl Online {
         };
         self.forget(&device, sink);
         if let Known::Born(table) = device.known {
-            self.keep_past(name, table, sink);
+            self.keep_past(name, *table, sink);
         }
         if !device.told {
             return;

@@ -312,7 +312,7 @@ impl Online {
                 devices.push(Arc::clone(&name));
             }
             if let Known::Born(table) = device.known {
-                past.keep(name, table);
+                past.keep(name, *table);
             }
         }
         let lost = self.kept.lost(self.server, self.window.expected());

@@ -1,4 +1,4 @@
-//! What waits on disk behind closed gates: where it lies, and for what.
+//! Index of points on disk behind closed gates.
 
 use std::collections::BTreeMap;
 
