@@ -12,8 +12,8 @@ use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_mai
 use sparkwise::delivery::output::{Output, Room};
 use sparkwise::delivery::point::{Class, Gate, Point, Stream};
 use sparkwise::delivery::{Config, Delivery};
-use sparkwise::outbox::memory::Memory;
-use sparkwise::outbox::{Outbox, Waiting};
+use sparkwise::outbox::memory::MemoryOutbox;
+use sparkwise::outbox::{Outbox, QueuedPoint};
 use sparkwise::sitewise::api::{Quality, Variant};
 use sparkwise::time::{Instant, Now, Timestamp};
 use uuid::Uuid;
@@ -59,12 +59,12 @@ fn points(rounds: u32, now: Now) -> Vec<Point> {
     points
 }
 
-fn waiting(points: Vec<Point>) -> Vec<Waiting> {
-    points.into_iter().map(|point| Waiting { point, gate: None }).collect()
+fn waiting(points: Vec<Point>) -> Vec<QueuedPoint> {
+    points.into_iter().map(|point| QueuedPoint { point, gate: None }).collect()
 }
 
 /// Answers every request as soon as it leaves; tells how many points are settled.
-fn answer(delivery: &mut Delivery, outbox: &mut Memory, now: Now) -> usize {
+fn answer(delivery: &mut Delivery, outbox: &mut MemoryOutbox, now: Now) -> usize {
     let mut settled = 0;
     while let Some(output) = delivery.poll_output() {
         match output {
@@ -95,7 +95,7 @@ fn deliver(criterion: &mut Criterion) {
         let values = STREAMS * rounds as usize;
         group.throughput(Throughput::Elements(values as u64));
         let mut delivery = Delivery::new(config(linger), 1);
-        let mut outbox = Memory::new(BOUND);
+        let mut outbox = MemoryOutbox::new(BOUND);
         let mut now = start();
         group.bench_function(format!("{name} entries"), |bencher| {
             bencher.iter_batched(
@@ -142,7 +142,7 @@ fn outbox(criterion: &mut Criterion) {
     group.throughput(Throughput::Elements(values as u64)).sample_size(20);
     group.bench_function("put and take", |bencher| {
         bencher.iter_batched(
-            || (Memory::new(BOUND), waiting(points.clone())),
+            || (MemoryOutbox::new(BOUND), waiting(points.clone())),
             |(mut outbox, waiting)| {
                 assert!(outbox.put(waiting).is_empty());
                 let taken = outbox.take(all);
@@ -155,11 +155,11 @@ fn outbox(criterion: &mut Criterion) {
     group.bench_function("put behind gates, open and take", |bencher| {
         bencher.iter_batched(
             || {
-                let parked = points
-                    .iter()
-                    .cloned()
-                    .map(|point| Waiting { gate: Some(Gate::Asset(point.stream.asset)), point });
-                (Memory::new(BOUND), parked.collect::<Vec<_>>())
+                let parked = points.iter().cloned().map(|point| QueuedPoint {
+                    gate: Some(Gate::Asset(point.stream.asset)),
+                    point,
+                });
+                (MemoryOutbox::new(BOUND), parked.collect::<Vec<_>>())
             },
             |(mut outbox, waiting)| {
                 assert!(outbox.put(waiting).is_empty());

@@ -17,18 +17,18 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use self::engine::{Ended, Engine, Patience, Report};
-pub use self::ledger::{Ledger, Losses, Messages};
-use self::servers::{Server, Servers};
+use self::engine::{Engine, EngineResult, Reporting, ShutdownPatience};
+pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
+use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
 use crate::config::{self, Config};
-use crate::console::ask::{Answers, Questions};
+use crate::console::ask::{EngineQueries, QueryReceiver};
 use crate::console::emf::Emf;
 use crate::console::{self, Listener};
-use crate::outbox::disk::Disk;
-use crate::outbox::disk::folder::told as books_tell;
-use crate::outbox::disk::store::Fault as DiskFault;
-use crate::outbox::memory::Memory;
+use crate::outbox::disk::DiskOutbox;
+use crate::outbox::disk::folder::recorded_count as books_tell;
+use crate::outbox::disk::store::StoreError as DiskFault;
+use crate::outbox::memory::MemoryOutbox;
 use crate::outbox::{DiskState, Outbox};
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
 use crate::sitewise::client::SiteWise;
@@ -80,7 +80,7 @@ pub async fn run(
 ) -> Result<Ledger, Error> {
     tokio::pin!(shutdown);
     let listener = Listener::bind(&config.console).await.map_err(Error::Console)?;
-    let console = Console::start(listener, "the AWS account and region are not known yet");
+    let console = ConsoleTask::start(listener, "the AWS account and region are not known yet");
     let sitewise = AwsSiteWise::from_env().await?;
     let endpoint = sitewise.endpoint();
     info!(sitewise.endpoint = %endpoint, "SiteWise endpoint: {endpoint}");
@@ -88,25 +88,25 @@ pub async fn run(
         Some(namespace) => namespace.clone(),
         None => tokio::select! {
             namespace = namespace_of(&sitewise, &console.answers) => namespace,
-            () = &mut shutdown => return Ok(ended_early()),
+            () = &mut shutdown => return Ok(ledger_of_early_shutdown()),
         },
     };
-    run_on(config, console, sitewise, &namespace, (shutdown, hurry)).await
+    run_engine(config, console, sitewise, &namespace, (shutdown, hurry)).await
 }
 
 /// The console's task, and the engine's end of its query channel.
-struct Console {
-    answers: Answers,
+struct ConsoleTask {
+    answers: QueryReceiver,
     /// None where it is switched off.
     task: Option<JoinHandle<()>>,
     /// The task ends when this is dropped.
     end: DropGuard,
 }
 
-impl Console {
+impl ConsoleTask {
     /// Starts it; until the engine runs it answers with `reason`.
     fn start(listener: Option<Listener>, reason: &str) -> Self {
-        let (questions, answers) = Questions::new(reason);
+        let (questions, answers) = EngineQueries::new(reason);
         let end = CancellationToken::new();
         let task =
             listener.map(|listener| tokio::spawn(console::serve(listener, questions, end.clone())));
@@ -115,14 +115,14 @@ impl Console {
 }
 
 /// The shutdown was requested before anything was read.
-fn ended_early() -> Ledger {
+fn ledger_of_early_shutdown() -> Ledger {
     let ledger = Ledger::default();
-    ledger.report(Duration::ZERO, Patience::None);
+    ledger.log_final(Duration::ZERO, ShutdownPatience::None);
     ledger
 }
 
 /// Account and region, retried until there is an answer: without them no id can be derived.
-async fn namespace_of(sitewise: &AwsSiteWise, answers: &Answers) -> String {
+async fn namespace_of(sitewise: &AwsSiteWise, answers: &QueryReceiver) -> String {
     let backoff = ExponentialBuilder::default()
         .with_min_delay(Duration::from_secs(1))
         .with_max_delay(Duration::from_secs(60))
@@ -172,24 +172,24 @@ pub async fn run_with_console<S: SiteWise>(
     namespace: &str,
     shutdown: impl Future<Output = ()>,
 ) -> Result<Ledger, Error> {
-    let console = Console::start(listener, "the engine is not running yet");
-    run_on(config, console, sitewise, namespace, (shutdown, std::future::pending())).await
+    let console = ConsoleTask::start(listener, "the engine is not running yet");
+    run_engine(config, console, sitewise, namespace, (shutdown, std::future::pending())).await
 }
 
-async fn run_on<S: SiteWise>(
+async fn run_engine<S: SiteWise>(
     config: Config,
-    console: Console,
+    console: ConsoleTask,
     sitewise: S,
     namespace: &str,
     end: (impl Future<Output = ()>, impl Future<Output = ()>),
 ) -> Result<Ledger, Error> {
-    let Console { answers, task, end: console } = console;
+    let ConsoleTask { answers, task, end: console } = console;
     let grace = config.process.shutdown_grace;
     let (shutdown, hurry) = end;
     tokio::pin!(shutdown);
     let outbox = tokio::select! {
         outbox = outbox(&config.outbox) => outbox?,
-        () = &mut shutdown => return Ok(ended_early()),
+        () = &mut shutdown => return Ok(ledger_of_early_shutdown()),
     };
     let (inbound, messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
@@ -198,7 +198,7 @@ async fn run_on<S: SiteWise>(
     for (server, url) in (0..).zip(&config.mqtt.servers) {
         let connection = mqtt::Connection::new(server, url, &config.mqtt, &config.sparkplug)?;
         let (outbound, publishes) = mpsc::channel(OUTBOUND);
-        servers.push(Server::new(url.to_string(), outbound, connection.figures()));
+        servers.push(ServerState::new(url.to_string(), outbound, connection.figures()));
         connections.spawn(connection.run(inbound.clone(), publishes, cancel.clone()));
     }
     drop(inbound);
@@ -208,23 +208,23 @@ async fn run_on<S: SiteWise>(
         "ids of models and assets are derived from the namespace {namespace}"
     );
     let bridge = Bridge::new(bridge_config(&config, Namespace::new(namespace)), rand_seed());
-    let report = Report {
+    let report = Reporting {
         host_id: config.sparkplug.host_id.clone(),
         outbox_max_bytes: config.outbox.max_bytes,
         linger: config.delivery.linger,
         quotas: config.quotas(),
         emf: config.console.emf.then(Emf::default),
     };
-    let engine = Engine::new(bridge, outbox, sitewise, Servers(servers), report);
+    let engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
     let mut engine = Box::pin(engine.run(messages, answers, (shutdown, hurry), grace));
-    let Ended { ledger, took, patience } = loop {
+    let EngineResult { ledger, took, patience } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
             // Connections end once the engine has dropped its ends of their queues.
             Some(ended) = connections.join_next() => ended.map_err(|_| Error::Task("mqtt"))?,
         }
     };
-    if patience == Patience::None {
+    if patience == ShutdownPatience::None {
         // The servers publish our will.
         connections.shutdown().await;
     }
@@ -235,7 +235,7 @@ async fn run_on<S: SiteWise>(
     if let Some(task) = task {
         task.await.map_err(|_| Error::Task("console"))?;
     }
-    ledger.report(took, patience);
+    ledger.log_final(took, patience);
     Ok(ledger)
 }
 
@@ -246,11 +246,11 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
     let wake = Arc::new(Notify::new());
     let Some(folder) = &config.dir else {
         let bound = usize::try_from(config.max_bytes).unwrap_or(usize::MAX);
-        return Ok((Box::new(Memory::new(bound)), wake));
+        return Ok((Box::new(MemoryOutbox::new(bound)), wake));
     };
     let name = folder.display();
-    let open = || Disk::open(folder, config.max_bytes, Arc::clone(&wake));
-    let disk = once_let_go(&name.to_string(), open, tokio::time::sleep)
+    let open = || DiskOutbox::open(folder, config.max_bytes, Arc::clone(&wake));
+    let disk = retry_while_locked(&name.to_string(), open, tokio::time::sleep)
         .await
         .map_err(|fault| Error::Outbox(name.to_string(), fault))?;
     match disk.disk().map(|disk| disk.state) {
@@ -269,7 +269,7 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
 }
 
 /// The result of `open`, retried after each pause while another process has locked the folder.
-async fn once_let_go<T, P: Future<Output = ()>>(
+async fn retry_while_locked<T, P: Future<Output = ()>>(
     name: &str,
     mut open: impl FnMut() -> Result<T, DiskFault>,
     mut pause: impl FnMut(Duration) -> P,
@@ -300,7 +300,7 @@ pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Co
             filter: sparkplug.filter.clone(),
             reorder_timeout: sparkplug.reorder_timeout,
             bd_seq: sparkplug.bdseq,
-            rebirth: rebirth::Policy { reasons: sparkplug.rebirth, ..usual.rebirth },
+            rebirth: rebirth::RebirthPolicy { reasons: sparkplug.rebirth, ..usual.rebirth },
             silence: sparkplug.silence,
             ..usual
         },

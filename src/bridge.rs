@@ -11,19 +11,19 @@ use std::collections::VecDeque;
 use reach::{Reach, Told};
 
 use crate::delivery::output::{RequestId, Room};
-use crate::delivery::point::{Discard, Gate, Key, Passage, Point, Refusal, Stream};
+use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point, RejectReason, Stream};
 use crate::delivery::{self, Delivery};
-use crate::outbox::Waiting;
-use crate::sitewise::api::{Entry, EntryError, Fault, Quotas};
+use crate::outbox::QueuedPoint;
+use crate::sitewise::api::{ApiFault, Entry, EntryError, Quotas};
 use crate::sitewise::cause::Plane;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::{DeathCause, Event};
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::{self, Host, Publish, ServerId};
-use crate::time::{Clocks, Instant, Now, Timestamp};
+use crate::sparkplug::host::{self, Host, OutgoingMessage, ServerId};
+use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::caps::Cap;
-use crate::twin::plan::step::{Done, Step, StepId};
+use crate::twin::plan::step::{CallId, CallResult, Step};
 use crate::twin::{self, Twin};
 
 /// Configuration of all that the bridge decides.
@@ -41,13 +41,13 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Publish this on a server.
-    Publish(Publish),
+    Publish(OutgoingMessage),
     /// Make this call to the control plane once, and hand back the result.
-    Step(StepId, Step),
+    Step(CallId, Step),
     /// Send these entries once, and hand back the response.
     Send(RequestId, Vec<Entry>),
     /// Keep these points in the outbox.
-    Store(Vec<Waiting>),
+    Store(Vec<QueuedPoint>),
     /// The points parked behind this gate can be taken from the outbox.
     Open(Gate),
     /// The outbox can forget these points.
@@ -57,14 +57,14 @@ pub enum Output {
         /// The point.
         point: Point,
         /// What kind of refusal.
-        refusal: Refusal,
+        refusal: RejectReason,
         /// In words.
         reason: String,
         /// Whether the outbox has it: false for what the twin refused before it was stored.
         stored: bool,
     },
     /// A point was dropped by a named rule.
-    Discarded(Key, Discard),
+    Discarded(Key, DiscardReason),
     /// The rules grouped an edge node's flat metrics into assets for the first time: these lack
     /// what flat metrics do not carry.
     Grouped(EdgeNode),
@@ -131,13 +131,13 @@ impl Bridge {
     /// A session with a server has begun, all subscriptions granted.
     pub fn handle_connected(&mut self, server: ServerId, session_time: Timestamp, now: Now) {
         self.host.handle_connected(server, session_time, now);
-        self.follow_host(now);
+        self.drain_host(now);
     }
 
     /// A session with a server has ended.
     pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
         self.host.handle_disconnected(server, now);
-        self.follow_host(now);
+        self.drain_host(now);
     }
 
     /// A message has arrived.
@@ -150,23 +150,23 @@ impl Bridge {
         now: Now,
     ) {
         self.host.handle_message(server, topic, payload, retain, now);
-        self.follow_host(now);
+        self.drain_host(now);
     }
 
     /// An oversized message has arrived.
     pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
         self.host.handle_oversized(server, topic, retain, now);
-        self.follow_host(now);
+        self.drain_host(now);
     }
 
     /// The message that has just arrived on `topic` travelled at this quality of service.
     pub fn handle_qos(&mut self, topic: &str, qos: u8, now: Now) {
         self.host.handle_qos(topic, qos, now.wall);
-        self.follow_host(now);
+        self.drain_host(now);
     }
 
     /// A call to the control plane was answered.
-    pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
+    pub fn handle_done(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
         for plane in [Plane::Control, Plane::Read] {
             self.reach.answered(plane, id.0, answer.as_ref().err(), now);
         }
@@ -177,7 +177,7 @@ impl Bridge {
     pub fn handle_answer(
         &mut self,
         id: RequestId,
-        answer: Result<Vec<EntryError>, Fault>,
+        answer: Result<Vec<EntryError>, ApiFault>,
         now: Now,
     ) {
         self.reach.put(id.number(), &answer, now);
@@ -185,7 +185,7 @@ impl Bridge {
     }
 
     /// Our clock and SiteWise's show the same time again, or no longer.
-    pub fn handle_clocks(&mut self, clocks: Clocks) {
+    pub fn handle_clocks(&mut self, clocks: ClockAgreement) {
         self.twin.handle_clocks(clocks);
         self.delivery.handle_clocks(clocks);
     }
@@ -208,8 +208,8 @@ impl Bridge {
     }
 
     /// Whether a point that an earlier process left can be handed over.
-    pub fn passage(&self, stream: Stream) -> Passage {
-        self.twin.passage(stream)
+    pub fn gate_state(&self, stream: Stream) -> GateState {
+        self.twin.gate_state(stream)
     }
 
     /// How many points can be taken out of the outbox.
@@ -220,7 +220,7 @@ impl Bridge {
     /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
         self.host.handle_timeout(now);
-        self.follow_host(now);
+        self.drain_host(now);
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
         self.reach.handle_timeout(now);
@@ -240,7 +240,7 @@ impl Bridge {
     /// Publishes STATE offline on all servers.
     pub fn shut_down(&mut self, now: Now) {
         self.host.shutdown(now);
-        self.follow_host(now);
+        self.drain_host(now);
     }
 
     /// Flushes without lingering: the process is about to stop.
@@ -267,23 +267,23 @@ impl Bridge {
                     twin::Output::Open(gate) => Output::Open(gate),
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
                     twin::Output::Expect { edge, devices } => {
-                        self.host.expect(&edge, &devices, now);
-                        self.follow_host(now);
+                        self.host.expect_online(&edge, &devices, now);
+                        self.drain_host(now);
                         continue;
                     }
                     twin::Output::Hope(edge) => {
-                        self.host.hope(&edge, now);
-                        self.follow_host(now);
+                        self.host.expect_maybe(&edge, now);
+                        self.drain_host(now);
                         continue;
                     }
                     twin::Output::Refresh(edge) => {
-                        self.host.refresh(&edge, now);
-                        self.follow_host(now);
+                        self.host.request_refresh(&edge, now);
+                        self.drain_host(now);
                         continue;
                     }
                     twin::Output::Found { edge, finding, example } => {
                         self.host.handle_finding(&edge, finding, &example, now.wall);
-                        self.follow_host(now);
+                        self.drain_host(now);
                         continue;
                     }
                     twin::Output::Capped { source, cap, example } => {
@@ -305,7 +305,7 @@ impl Bridge {
                     Output::Settled(keys)
                 }
                 delivery::output::Output::Refused { point, refusal, reason } => {
-                    if refusal == Refusal::Invalid {
+                    if refusal == RejectReason::Invalid {
                         self.twin.handle_refused(&point);
                     }
                     self.twin.handle_decided(&[point.key()]);
@@ -325,7 +325,7 @@ impl Bridge {
                 delivery::output::Output::Missing(streams) => {
                     for stream in streams {
                         if self.twin.is_astray(stream) {
-                            self.delivery.withdraw(stream, now);
+                            self.delivery.drop_stream(stream, now);
                         } else {
                             self.twin.handle_missing(stream.asset, now);
                         }
@@ -361,13 +361,13 @@ impl Bridge {
         self.twin.held() == 0 && self.delivery.waiting() == 0
     }
 
-    fn follow_host(&mut self, now: Now) {
+    fn drain_host(&mut self, now: Now) {
         while let Some(output) = self.host.poll_output() {
             match output {
                 host::Output::Publish(publish) => {
                     self.outputs.push_back(Output::Publish(publish));
                 }
-                host::Output::Event(event) => self.follow(event, now),
+                host::Output::Event(event) => self.handle_event(event, now),
                 host::Output::Found { edge, finding, example } => {
                     self.outputs.push_back(Output::Found { edge, finding, example });
                 }
@@ -375,7 +375,7 @@ impl Bridge {
         }
     }
 
-    fn follow(&mut self, event: Event, now: Now) {
+    fn handle_event(&mut self, event: Event, now: Now) {
         let born = match &event {
             Event::Birth(birth) => Some(birth.source.clone()),
             Event::Data(_) => None,

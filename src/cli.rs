@@ -13,7 +13,7 @@ use lexopt::ValueExt;
 
 use crate::config;
 use crate::doctor;
-use crate::preview::{self, From};
+use crate::preview::{self, PlanSource};
 
 /// The subcommand.
 #[derive(Clone, Debug, PartialEq)]
@@ -25,7 +25,7 @@ pub enum Command {
     /// Print the status of the bridge with the same configuration.
     Status(status::Command),
     /// Dry run: print what the bridge would change in SiteWise.
-    Plan(preview::Options),
+    Plan(preview::PlanOptions),
     /// Check MQTT, AWS, disk and clock without changing anything.
     Doctor(doctor::Options),
     /// List, count, show, retry or drop dead letters.
@@ -33,14 +33,14 @@ pub enum Command {
     /// Check or repair the outbox on disk.
     Outbox(outbox::Command),
     /// Print help.
-    Help(Page),
+    Help(HelpPage),
     /// Print the version.
     Version,
 }
 
 /// Which help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Page {
+pub enum HelpPage {
     /// All commands and variables.
     All,
     /// `sparkwise plan`.
@@ -112,7 +112,7 @@ pub fn parse(arguments: impl IntoIterator<Item = OsString>) -> Result<Command, l
     let mut parser = lexopt::Parser::from_args(arguments);
     match parser.next()? {
         None => Ok(Command::Run),
-        Some(Long("help") | Short('h')) => Ok(Command::Help(Page::All)),
+        Some(Long("help") | Short('h')) => Ok(Command::Help(HelpPage::All)),
         Some(Long("version") | Short('V')) => Ok(Command::Version),
         Some(Value(word)) if word == "healthcheck" => match parser.next()? {
             None => Ok(Command::Healthcheck),
@@ -136,7 +136,7 @@ fn doctor_options(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error>
         match argument {
             Long("take-over") => options.take_over = true,
             Long("json") => options.json = true,
-            Long("help") | Short('h') => return Ok(Command::Help(Page::Doctor)),
+            Long("help") | Short('h') => return Ok(Command::Help(HelpPage::Doctor)),
             argument => return Err(argument.unexpected()),
         }
     }
@@ -152,27 +152,27 @@ fn plan(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             Long("for") => listen = Some(parser.value()?.parse_with(config::duration)?),
             Long("rebirth") => rebirth = true,
             Long("json") => json = true,
-            Long("help") | Short('h') => return Ok(Command::Help(Page::Plan)),
+            Long("help") | Short('h') => return Ok(Command::Help(HelpPage::Plan)),
             Value(path) => captures.push(path.into()),
             argument => return Err(argument.unexpected()),
         }
     }
     let from = if captures.is_empty() {
-        From::Plant { listen: listen.unwrap_or(LISTEN), rebirth }
+        PlanSource::Plant { listen: listen.unwrap_or(LISTEN), rebirth }
     } else if listen.is_some() || rebirth {
         return Err("--for and --rebirth have no meaning with a capture".into());
     } else {
-        From::Captures(captures)
+        PlanSource::Captures(captures)
     };
-    Ok(Command::Plan(preview::Options { from, json }))
+    Ok(Command::Plan(preview::PlanOptions { from, json }))
 }
 
 /// A help text.
-pub fn page(page: Page) -> String {
+pub fn page(page: HelpPage) -> String {
     match page {
-        Page::All => help(),
-        Page::Plan => PLAN.to_owned(),
-        Page::Doctor => DOCTOR.to_owned(),
+        HelpPage::All => help(),
+        HelpPage::Plan => PLAN.to_owned(),
+        HelpPage::Doctor => DOCTOR.to_owned(),
     }
 }
 
@@ -201,24 +201,24 @@ mod tests {
     #[test]
     fn the_first_argument_says_what_to_do() {
         assert_eq!(of(&[]), Ok(Command::Run));
-        assert_eq!(of(&["-h"]), Ok(Command::Help(Page::All)));
+        assert_eq!(of(&["-h"]), Ok(Command::Help(HelpPage::All)));
         assert_eq!(of(&["--version"]), Ok(Command::Version));
         assert_eq!(of(&["healthcheck"]), Ok(Command::Healthcheck));
         assert!(of(&["healthcheck", "now"]).is_err());
         assert_eq!(of(&["runn"]), Err("unknown command \"runn\"".into()));
-        let plan = |from, json| Ok(Command::Plan(preview::Options { from, json }));
-        let listen = From::Plant { listen: LISTEN, rebirth: false };
+        let plan = |from, json| Ok(Command::Plan(preview::PlanOptions { from, json }));
+        let listen = PlanSource::Plant { listen: LISTEN, rebirth: false };
         assert_eq!(of(&["plan"]), plan(listen, false));
-        let listen = From::Plant { listen: Duration::from_secs(5), rebirth: true };
+        let listen = PlanSource::Plant { listen: Duration::from_secs(5), rebirth: true };
         assert_eq!(of(&["plan", "--rebirth", "--json", "--for=5s"]), plan(listen, true));
         assert_eq!(
             of(&["plan", "a", "b"]),
-            plan(From::Captures(vec!["a".into(), "b".into()]), false)
+            plan(PlanSource::Captures(vec!["a".into(), "b".into()]), false)
         );
         assert!(of(&["plan", "a", "--rebirth"]).is_err());
         let options = doctor::Options { take_over: true, json: false };
         assert_eq!(of(&["doctor", "--take-over"]), Ok(Command::Doctor(options)));
-        assert_eq!(of(&["doctor", "-h"]), Ok(Command::Help(Page::Doctor)));
+        assert_eq!(of(&["doctor", "-h"]), Ok(Command::Help(HelpPage::Doctor)));
         assert!(of(&["doctor", "now"]).is_err() && of(&["status", "now"]).is_err());
         let json = status::Command::Show { json: true };
         assert_eq!(of(&["status", "--json"]), Ok(Command::Status(json)));

@@ -2,7 +2,7 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use crate::time::{Clocks, Instant, Now, Timestamp};
+use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 
 /// What the wall clock shows.
 pub(crate) fn wall() -> Timestamp {
@@ -18,37 +18,46 @@ pub(crate) fn wall() -> Timestamp {
 pub(crate) struct Clock {
     start: tokio::time::Instant,
     /// The same moment on the system's monotonic clock, to detect steps of the wall clock.
-    began: std::time::Instant,
+    monotonic_start: std::time::Instant,
     /// What the wall clock showed at the start.
-    first: i64,
+    wall_at_start: i64,
     /// SiteWise's time at the start; none before its first response.
-    base: Option<i64>,
+    sitewise_at_start: Option<i64>,
     /// By how many milliseconds the wall clock is ahead of SiteWise's, where that is too much.
-    ahead: i64,
-    clocks: Clocks,
+    offset_ms: i64,
+    clocks: ClockAgreement,
 }
 
 /// Largest tolerated difference between SiteWise's clock and ours, in milliseconds.
-pub(crate) const APART: u64 = 60_000;
+pub(crate) const MAX_OFFSET: u64 = 60_000;
 /// Part of that for network latency and the whole seconds of the Date header.
-const ROUGHLY: u64 = 5_000;
+const TOLERANCE: u64 = 5_000;
 /// Difference that comes from reading two clocks one after the other.
-const JITTER: u64 = 10;
+const READ_JITTER: u64 = 10;
 
 impl Clock {
     /// Starts now.
     pub(crate) fn start() -> Self {
         let (start, began) = (tokio::time::Instant::now(), std::time::Instant::now());
         let first = wall().as_millis();
-        Self { start, began, first, base: None, ahead: 0, clocks: Clocks::Agree }
+        Self {
+            start,
+            monotonic_start: began,
+            wall_at_start: first,
+            sitewise_at_start: None,
+            offset_ms: 0,
+            clocks: ClockAgreement::Agree,
+        }
     }
 
     /// What both show.
     pub(crate) fn now(self) -> Now {
         let shown = wall();
-        let carried = self.base.map(|base| Timestamp::from_millis(base).plus(self.began.elapsed()));
+        let carried = self
+            .sitewise_at_start
+            .map(|base| Timestamp::from_millis(base).plus(self.monotonic_start.elapsed()));
         let jitter =
-            |carried: &Timestamp| carried.as_millis().abs_diff(shown.as_millis()) <= JITTER;
+            |carried: &Timestamp| carried.as_millis().abs_diff(shown.as_millis()) <= READ_JITTER;
         let wall = carried.filter(|carried| !jitter(carried)).unwrap_or(shown);
         Now { instant: Instant::from_start(self.start.elapsed()), wall }
     }
@@ -56,42 +65,46 @@ impl Clock {
     /// The wall clock is ahead of SiteWise's by so many milliseconds now; none before SiteWise's
     /// first response. If that is more than a minute, SiteWise's time is used from here on. Returns
     /// whether they agree, if that has changed.
-    pub(crate) fn compare(&mut self, ahead: Option<i64>) -> Option<Clocks> {
-        self.hold(ahead, wall().minus(self.began.elapsed()).as_millis())
+    pub(crate) fn compare(&mut self, ahead: Option<i64>) -> Option<ClockAgreement> {
+        self.hold(ahead, wall().minus(self.monotonic_start.elapsed()).as_millis())
     }
 
     /// As [`compare`](Self::compare), where the wall clock as it stands now showed `shown` at the
     /// start.
-    fn hold(&mut self, ahead: Option<i64>, shown: i64) -> Option<Clocks> {
+    fn hold(&mut self, ahead: Option<i64>, shown: i64) -> Option<ClockAgreement> {
         let before = self.clocks;
         // Before SiteWise's first response it is unknown whether a step made the clock right or
         // wrong.
-        let off = ahead.unwrap_or(shown.saturating_sub(self.first));
-        self.clocks = if off.unsigned_abs() > APART { Clocks::Differ } else { Clocks::Agree };
+        let off = ahead.unwrap_or(shown.saturating_sub(self.wall_at_start));
+        self.clocks = if off.unsigned_abs() > MAX_OFFSET {
+            ClockAgreement::Differ
+        } else {
+            ClockAgreement::Agree
+        };
         if let Some(ahead) = ahead {
             let (theirs, allowed, ahead) = match self.clocks {
-                Clocks::Agree => (shown, JITTER, 0),
-                Clocks::Differ => (shown.saturating_sub(ahead), ROUGHLY, ahead),
+                ClockAgreement::Agree => (shown, READ_JITTER, 0),
+                ClockAgreement::Differ => (shown.saturating_sub(ahead), TOLERANCE, ahead),
             };
-            if self.base.is_none_or(|base| base.abs_diff(theirs) > allowed) {
-                self.base = Some(theirs);
+            if self.sitewise_at_start.is_none_or(|base| base.abs_diff(theirs) > allowed) {
+                self.sitewise_at_start = Some(theirs);
             }
-            if self.clocks == Clocks::Agree || self.ahead.abs_diff(ahead) > ROUGHLY {
-                self.ahead = ahead;
+            if self.clocks == ClockAgreement::Agree || self.offset_ms.abs_diff(ahead) > TOLERANCE {
+                self.offset_ms = ahead;
             }
         }
         (self.clocks != before).then_some(self.clocks)
     }
 
     /// Whether the wall clock and SiteWise's agree, as far as is known.
-    pub(crate) fn clocks(self) -> Clocks {
+    pub(crate) fn clocks(self) -> ClockAgreement {
         self.clocks
     }
 
     /// By how many milliseconds the wall clock is ahead of SiteWise's; 0 where they agree, or that
     /// is not known.
     pub(crate) fn ahead(self) -> i64 {
-        self.ahead
+        self.offset_ms
     }
 
     /// A moment of this clock, to be waited for.
@@ -112,14 +125,14 @@ mod tests {
         let off = |clock: Clock| wall().as_millis() - clock.now().wall.as_millis();
         assert_eq!(clock.compare(Some(59_000)), None);
         assert!(off(clock).abs() < 1_000);
-        assert_eq!(clock.compare(Some(HOUR)), Some(Clocks::Differ));
+        assert_eq!(clock.compare(Some(HOUR)), Some(ClockAgreement::Differ));
         assert!((off(clock) - HOUR).abs() < 1_000);
         // An answer that took its time does not step it.
         assert_eq!((clock.compare(Some(HOUR - 2_000)), clock.ahead()), (None, HOUR));
         assert!((off(clock) - HOUR).abs() < 1_000);
         assert_eq!(clock.compare(Some(-HOUR)), None);
         assert!((off(clock) + HOUR).abs() < 1_000);
-        assert_eq!((clock.compare(Some(1_000)), clock.ahead()), (Some(Clocks::Agree), 0));
+        assert_eq!((clock.compare(Some(1_000)), clock.ahead()), (Some(ClockAgreement::Agree), 0));
         assert!(off(clock).abs() < 1_000);
     }
 
@@ -129,17 +142,17 @@ mod tests {
     async fn a_step_of_the_wall_clock_changes_nothing_in_what_is_judged() {
         for step in [216 * HOUR, -HOUR / 3] {
             let mut clock = Clock::start();
-            let right = clock.first;
+            let right = clock.wall_at_start;
             assert_eq!(clock.hold(Some(300), right), None);
             let before = clock.now().wall.as_millis();
             // The last answer is carried on, so that the step shows at once.
-            assert_eq!(clock.hold(Some(300 + step), right + step), Some(Clocks::Differ));
+            assert_eq!(clock.hold(Some(300 + step), right + step), Some(ClockAgreement::Differ));
             assert!(clock.now().wall.as_millis() - before < 1_000);
             assert!((clock.ahead() - step).abs() < 1_000);
             // Back, or an answer that tells that it was right.
             let mut back = clock;
-            assert_eq!(back.hold(Some(300), right), Some(Clocks::Agree));
-            assert_eq!(clock.hold(Some(200), right + step), Some(Clocks::Agree));
+            assert_eq!(back.hold(Some(300), right), Some(ClockAgreement::Agree));
+            assert_eq!(clock.hold(Some(200), right + step), Some(ClockAgreement::Agree));
             let now = clock.now().wall.as_millis();
             assert!((now - before - step).abs() < 1_000);
         }
@@ -148,12 +161,12 @@ mod tests {
     #[tokio::test]
     async fn after_a_step_before_sitewise_told_the_time_nothing_is_judged() {
         let mut clock = Clock::start();
-        let first = clock.first;
+        let first = clock.wall_at_start;
         assert_eq!(clock.hold(None, first + 30_000), None);
-        assert_eq!(clock.hold(None, first - HOUR), Some(Clocks::Differ));
-        assert_eq!((clock.clocks(), clock.ahead()), (Clocks::Differ, 0));
+        assert_eq!(clock.hold(None, first - HOUR), Some(ClockAgreement::Differ));
+        assert_eq!((clock.clocks(), clock.ahead()), (ClockAgreement::Differ, 0));
         // The wall clock is all there is.
         assert!((wall().as_millis() - clock.now().wall.as_millis()).abs() < 1_000);
-        assert_eq!(clock.hold(Some(1_000), first - HOUR), Some(Clocks::Agree));
+        assert_eq!(clock.hold(Some(1_000), first - HOUR), Some(ClockAgreement::Agree));
     }
 }

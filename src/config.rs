@@ -29,25 +29,25 @@ mod help;
 
 pub use console::Console;
 pub use delivery::Delivery;
-pub use fault::{Fault, Faults};
+pub use fault::{ConfigError, ConfigErrors};
 pub use help::{help, markdown};
 pub use mqtt::{ClientCertificate, Mqtt};
 pub use outbox::Outbox;
 pub use parse::duration;
 pub use process::{LogFormat, Process};
 pub use provisioning::Provisioning;
-pub use reader::{Effective, Origin};
+pub use reader::{EffectiveVariable, Origin};
 pub use secret::Secret;
-pub use source::{Environment, NotUnicode, Source};
+pub use source::{Environment, NotUnicode, VariableSource};
 pub use sparkplug::Sparkplug;
 pub use twin::Twin;
 pub use url::{Scheme, ServerUrl};
-pub use variable::{Default, Section, Var, sections};
+pub use variable::{DefaultValue, Section, Variable, sections};
 
 use std::num::NonZeroU32;
 
 use crate::sitewise::api::Quotas;
-use reader::Reader;
+use reader::VariableReader;
 
 /// The validated configuration.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ pub struct Config {
     /// The process itself.
     pub process: Process,
     /// The effective value of each variable and its origin; secrets are masked.
-    pub effective: Vec<Effective>,
+    pub effective: Vec<EffectiveVariable>,
     /// Warnings about suspicious settings, to be logged at the start.
     pub warnings: Vec<String>,
 }
@@ -100,8 +100,8 @@ impl Config {
     /// # Errors
     ///
     /// All that is missing or wrong, at once.
-    pub fn load(source: &impl Source) -> Result<Self, Faults> {
-        let mut reader = Reader::new(source);
+    pub fn load(source: &impl VariableSource) -> Result<Self, ConfigErrors> {
+        let mut reader = VariableReader::new(source);
         let mqtt = Mqtt::read(&mut reader);
         let sparkplug = Sparkplug::read(&mut reader);
         let twin = Twin::read(&mut reader);
@@ -137,7 +137,7 @@ impl Config {
                 warnings: report.warnings,
             }),
             // A section is absent only where one of its variables left a fault.
-            _ => Err(Faults::default()),
+            _ => Err(ConfigErrors::default()),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The console over HTTP: health, metrics, and a web page.
 //!
 //! Read-only: GET and HEAD only. The engine reads the data between two of its inputs: a
-//! [query](ask::Questions) is a closure that runs there and reads a page at most, so that the pure
+//! [query](ask::EngineQueries) is a closure that runs there and reads a page at most, so that the pure
 //! middle needs no locks.
 
 mod api;
@@ -25,8 +25,8 @@ use std::net::SocketAddr;
 
 use tokio::net::TcpListener;
 
-pub use ask::{Question, Questions};
-pub use look::{Link, Look};
+pub use ask::{EngineQueries, EngineQuery};
+pub use look::{EngineView, ServerStatus};
 pub use serve::serve;
 
 use crate::config;

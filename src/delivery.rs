@@ -28,23 +28,23 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use figures::Figures;
-use held::Held;
+use figures::DeliveryFigures;
+use held::FailingProperties;
 use output::{Output, RequestId, Room};
 use pacing::Pace;
-use point::{Class, Discard, Key, Point, Refusal, Stream};
-use ready::Ready;
+use point::{Class, DiscardReason, Key, Point, RejectReason, Stream};
+use ready::ReadyQueue;
 use request::InFlight;
-use retry::Circuit;
-use second::Any;
-use stream::{Offered, Value};
-use streams::{Slot, Streams};
+use retry::CircuitBreaker;
+use second::ReleaseScope;
+use stream::{OfferResult, PendingValue};
+use streams::{StreamSlot, Streams};
 use timers::Timers;
 use whatif::WhatIf;
 
-use crate::sitewise::api::{EntryError, Fault, Quotas};
+use crate::sitewise::api::{ApiFault, EntryError, Quotas};
 use crate::sitewise::limits;
-use crate::time::{Clocks, Instant, Now};
+use crate::time::{ClockAgreement, Instant, Now};
 
 /// Points in delivery at once, some 20 MB: enough to fill requests, few enough that a crash loses
 /// little.
@@ -53,7 +53,7 @@ const WORKING_SET: usize = 200_000;
 const HISTORY_SET: usize = 100_000;
 
 /// Points whose streams are looked up together before the first is queued: memory latency overlaps.
-const LOT: usize = 64;
+const LOOKUP_BATCH: usize = 64;
 
 /// Batching and rate limits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,12 +88,12 @@ impl Default for Config {
 pub struct Delivery {
     config: Config,
     fill_window: Duration,
-    linger: Linger,
+    linger: LingerMode,
     streams: Streams,
     timers: Timers,
-    ready: Ready,
+    ready: ReadyQueue,
     pace: Pace,
-    circuit: Circuit,
+    circuit: CircuitBreaker,
     random: fastrand::Rng,
     next_request: u64,
     /// At most [`Config::in_flight`].
@@ -104,25 +104,25 @@ pub struct Delivery {
     /// Points queued or in flight, and those of history among them.
     waiting: usize,
     waiting_history: usize,
-    figures: Figures,
+    figures: DeliveryFigures,
     what_if: WhatIf,
-    held: Held,
+    failing: FailingProperties,
     /// When the latest successful request was sent.
-    passed: Instant,
+    last_success_sent: Instant,
     /// The error of the last request that failed as a whole.
-    trouble: Option<String>,
-    clocks: Clocks,
+    last_error: Option<String>,
+    clocks: ClockAgreement,
     /// Keys settled by the response at hand.
     settled: Vec<Key>,
     /// Empty lists, kept for reuse.
-    spare: Vec<Vec<Value>>,
+    spare_lists: Vec<Vec<PendingValue>>,
     /// Values with the places of their streams.
-    lot: Vec<(Slot, Value)>,
+    lookup_batch: Vec<(StreamSlot, PendingValue)>,
 }
 
 /// Whether values are batched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Linger {
+enum LingerMode {
     Yes,
     No,
 }
@@ -133,12 +133,12 @@ impl Delivery {
         Self {
             config: Config { in_flight: config.in_flight.max(1), ..config },
             fill_window: request::fill_window(config.linger),
-            linger: Linger::Yes,
+            linger: LingerMode::Yes,
             streams: Streams::default(),
             timers: Timers::default(),
-            ready: Ready::default(),
+            ready: ReadyQueue::default(),
             pace: Pace::new(config.requests_per_second, config.values_per_second),
-            circuit: Circuit::new(),
+            circuit: CircuitBreaker::new(),
             random: fastrand::Rng::with_seed(seed),
             next_request: 0,
             requests: FxHashMap::default(),
@@ -146,15 +146,15 @@ impl Delivery {
             outputs: VecDeque::new(),
             waiting: 0,
             waiting_history: 0,
-            figures: Figures::default(),
+            figures: DeliveryFigures::default(),
             what_if: WhatIf::default(),
-            held: Held::default(),
-            passed: Instant::START,
-            trouble: None,
-            clocks: Clocks::default(),
+            failing: FailingProperties::default(),
+            last_success_sent: Instant::START,
+            last_error: None,
+            clocks: ClockAgreement::default(),
             settled: Vec::new(),
-            spare: Vec::new(),
-            lot: Vec::with_capacity(LOT),
+            spare_lists: Vec::new(),
+            lookup_batch: Vec::with_capacity(LOOKUP_BATCH),
         }
     }
 
@@ -164,55 +164,55 @@ impl Delivery {
         let newest = now.wall.plus(limits::NEWEST_VALUE);
         let mut points = points.into_iter();
         while let Some(first) = points.next() {
-            for point in std::iter::once(first).chain(points.by_ref().take(LOT - 1)) {
+            for point in std::iter::once(first).chain(points.by_ref().take(LOOKUP_BATCH - 1)) {
                 self.figures.handled += 1;
                 self.waiting += 1;
                 self.waiting_history += usize::from(point.class == Class::History);
                 let (stream, time) = (point.stream, point.time);
                 self.what_if.count(stream, &point.value, now.instant);
-                let value = Value::new(point, now.instant);
-                if self.clocks == Clocks::Agree && (time < oldest || time > newest) {
+                let value = PendingValue::new(point, now.instant);
+                if self.clocks == ClockAgreement::Agree && (time < oldest || time > newest) {
                     let reason = format!(
                         "timestamp outside the range that SiteWise accepts at {}",
                         now.wall
                     );
-                    self.refuse(stream, value, Refusal::OutOfRange, reason);
+                    self.refuse(stream, value, RejectReason::OutOfRange, reason);
                     continue;
                 }
-                self.lot.push((self.streams.place(stream, now.instant), value));
+                self.lookup_batch.push((self.streams.place(stream, now.instant), value));
             }
-            self.take_in(now);
+            self.enqueue_lot(now);
         }
         self.advance(now);
     }
 
     /// Queues the values of a batch, whose streams are in the cache by now.
-    fn take_in(&mut self, now: Now) {
+    fn enqueue_lot(&mut self, now: Now) {
         let linger = self.linger();
-        let mut lot = std::mem::take(&mut self.lot);
+        let mut lot = std::mem::take(&mut self.lookup_batch);
         for (slot, value) in lot.drain(..) {
             if let Some(state) = self.streams.get_mut(slot) {
                 let stream = state.stream;
-                match state.offer(value, linger, now) {
-                    Offered::Taken => {}
-                    Offered::Instead(gone, why) => self.discard(stream, &gone, why),
-                    Offered::Late(gone) => {
-                        self.discard(stream, &gone, Discard::Rate);
+                match state.push(value, linger, now) {
+                    OfferResult::Taken => {}
+                    OfferResult::Instead(gone, why) => self.discard(stream, &gone, why),
+                    OfferResult::Late(gone) => {
+                        self.discard(stream, &gone, DiscardReason::Rate);
                         let key = Key { stream, time: gone.tqv.time, quality: gone.tqv.quality };
                         self.outputs.push_back(Output::Late(key));
                     }
                 }
             }
-            self.look_at(slot, now);
+            self.schedule(slot, now);
         }
-        self.lot = lot;
+        self.lookup_batch = lot;
     }
 
     /// Handles the response to a request; one to an unknown request is ignored.
     pub fn handle_answer(
         &mut self,
         id: RequestId,
-        answer: Result<Vec<EntryError>, Fault>,
+        answer: Result<Vec<EntryError>, ApiFault>,
         now: Now,
     ) {
         self.read_answer(id, answer, now);
@@ -226,7 +226,7 @@ impl Delivery {
 
     /// Whether our clock and SiteWise's agree: while they do not, only SiteWise rejects values for
     /// their timestamps.
-    pub fn handle_clocks(&mut self, clocks: Clocks) {
+    pub fn handle_clocks(&mut self, clocks: ClockAgreement) {
         self.clocks = clocks;
     }
 
@@ -245,9 +245,9 @@ impl Delivery {
 
     /// Flushes: no value lingers from now on, since the process is about to stop.
     pub fn flush(&mut self, now: Now) {
-        self.linger = Linger::No;
+        self.linger = LingerMode::No;
         for slot in self.streams.slots() {
-            self.look_at(slot, now);
+            self.schedule(slot, now);
         }
         self.advance(now);
     }
@@ -281,11 +281,11 @@ impl Delivery {
 
     /// Whether nothing would be sent before `end`: what keeps failing is retried too rarely to wait
     /// for it.
-    pub fn rests_until(&self, end: Instant) -> bool {
+    pub fn sends_nothing_before(&self, end: Instant) -> bool {
         self.requests.is_empty()
             && self.ready.len() == 0
             && self.outputs.is_empty()
-            && !self.is_away()
+            && !self.is_unreachable()
             && self.streams.iter().all(|state| state.rests_until(end))
     }
 
@@ -294,20 +294,20 @@ impl Delivery {
     pub fn has_only_failed(&self) -> bool {
         let mut flying = self.requests.values().flat_map(|request| &request.entries);
         self.outputs.is_empty()
-            && (self.is_away()
+            && (self.is_unreachable()
                 || (flying.all(|(_, values)| values.iter().all(|value| value.failures > 0))
                     && self.streams.iter().all(stream::StreamState::has_only_failed)))
     }
 
     /// Whether SiteWise is unreachable: it does not respond, denies access as a whole, or something
     /// else answers in its place.
-    pub fn is_away(&self) -> bool {
+    pub fn is_unreachable(&self) -> bool {
         self.circuit.is_away()
     }
 
     /// The last error of a whole request, while SiteWise is unreachable.
-    pub fn trouble(&self) -> Option<&str> {
-        self.trouble.as_deref().filter(|_| self.is_away())
+    pub fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref().filter(|_| self.is_unreachable())
     }
 
     /// Share of the quotas that the rate limiter allows, from 0 to 1: less than 1 after throttling.
@@ -316,11 +316,11 @@ impl Delivery {
     }
 
     /// What was counted since the start; walks over all waiting streams.
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> DeliveryFigures {
         let flying = self.requests.values().flat_map(|request| &request.entries);
-        let flying = flying.flat_map(|(_, values)| values).map(|value| value.since);
+        let flying = flying.flat_map(|(_, values)| values).map(|value| value.queued_at);
         let waiting = self.streams.iter().filter_map(|state| state.oldest());
-        Figures {
+        DeliveryFigures {
             waiting: self.waiting,
             oldest: flying.chain(waiting).min(),
             in_flight: self.requests.len(),
@@ -332,26 +332,26 @@ impl Delivery {
     /// Handles the streams whose timer has expired, and sends what can be sent.
     fn advance(&mut self, now: Now) {
         while let Some(slot) = self.timers.pop(now.instant, &mut self.streams) {
-            self.look_at(slot, now);
+            self.schedule(slot, now);
         }
         self.send_requests(now);
         self.streams.forget(now.instant);
     }
 
     /// Queues a stream whose next entry may leave, else sets its timer.
-    fn look_at(&mut self, slot: Slot, now: Now) {
+    fn schedule(&mut self, slot: StreamSlot, now: Now) {
         let linger = self.linger();
         let any = match self.linger {
-            Linger::Yes => Any::No,
-            Linger::No => Any::Yes,
+            LingerMode::Yes => ReleaseScope::No,
+            LingerMode::No => ReleaseScope::Yes,
         };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
-        state.used = now.instant;
+        state.last_used = now.instant;
         state.release(now.instant, any);
         let mut wake = state.release_due();
-        if state.flying == 0 {
+        if state.in_flight == 0 {
             match state.entry_due(linger) {
                 Some(due) if due > now.instant => wake = wake.into_iter().chain([due]).min(),
                 Some(_) => {
@@ -369,22 +369,28 @@ impl Delivery {
     }
 
     /// A stream's entry is no longer in flight: its response was read.
-    fn landed(&mut self, slot: Slot, now: Now) {
+    fn entry_answered(&mut self, slot: StreamSlot, now: Now) {
         if let Some(state) = self.streams.get_mut(slot) {
-            state.flying = 0;
+            state.in_flight = 0;
         }
-        self.look_at(slot, now);
+        self.schedule(slot, now);
     }
 
     fn linger(&self) -> Duration {
         match self.linger {
-            Linger::Yes => self.config.linger,
-            Linger::No => Duration::ZERO,
+            LingerMode::Yes => self.config.linger,
+            LingerMode::No => Duration::ZERO,
         }
     }
 
-    fn refuse(&mut self, stream: Stream, value: Value, refusal: Refusal, reason: String) {
-        self.decided(value.class);
+    fn refuse(
+        &mut self,
+        stream: Stream,
+        value: PendingValue,
+        refusal: RejectReason,
+        reason: String,
+    ) {
+        self.point_decided(value.class);
         self.figures.refused.count(refusal);
         self.outputs.push_back(Output::Refused {
             point: value.into_point(stream),
@@ -393,34 +399,34 @@ impl Delivery {
         });
     }
 
-    fn discard(&mut self, stream: Stream, value: &Value, why: Discard) {
-        self.decided(value.class);
+    fn discard(&mut self, stream: Stream, value: &PendingValue, why: DiscardReason) {
+        self.point_decided(value.class);
         self.figures.discarded.count(why);
         let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
         self.outputs.push_back(Output::Discarded { key, why });
     }
 
     /// Drops what is queued for a property that SiteWise will never have.
-    pub fn withdraw(&mut self, stream: Stream, now: Now) {
+    pub fn drop_stream(&mut self, stream: Stream, now: Now) {
         let Some(slot) = self.streams.find(stream) else { return };
         let values = self.streams.get_mut(slot).map(stream::StreamState::drain);
         for value in values.into_iter().flatten() {
-            self.discard(stream, &value, Discard::Astray);
+            self.discard(stream, &value, DiscardReason::Astray);
         }
-        self.settle_held(slot);
-        self.look_at(slot, now);
+        self.clear_failing(slot);
+        self.schedule(slot, now);
     }
 
     /// A returned value was overwritten by a later one meanwhile.
-    fn overwritten(&mut self, slot: Slot, value: Option<Value>) {
+    fn overwritten(&mut self, slot: StreamSlot, value: Option<PendingValue>) {
         let stream = self.streams.get(slot).map(|state| state.stream);
         if let (Some(stream), Some(value)) = (stream, value) {
-            self.discard(stream, &value, Discard::Overwritten);
+            self.discard(stream, &value, DiscardReason::Overwritten);
         }
     }
 
     /// A point is decided.
-    fn decided(&mut self, class: Class) {
+    fn point_decided(&mut self, class: Class) {
         self.waiting -= 1;
         self.waiting_history -= usize::from(class == Class::History);
     }

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use sparkwise::cli::status::Health;
 use sparkwise::cli::{self, Command};
-use sparkwise::config::{self, Config, Environment, Source};
+use sparkwise::config::{self, Config, Environment, VariableSource};
 use sparkwise::console::probe;
 use sparkwise::{app, doctor, preview, telemetry};
 use tokio::runtime::Runtime;
@@ -156,10 +156,10 @@ fn doctor(options: doctor::Options) -> ExitCode {
     if report.is_well() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-fn plan(options: &preview::Options) -> ExitCode {
+fn plan(options: &preview::PlanOptions) -> ExitCode {
     let begun = match &options.from {
-        preview::From::Plant { .. } => begin(&Environment),
-        preview::From::Captures(_) => begin(&preview::WithoutServer(Environment)),
+        preview::PlanSource::Plant { .. } => begin(&Environment),
+        preview::PlanSource::Captures(_) => begin(&preview::WithoutServer(Environment)),
     };
     let (config, runtime) = match begun {
         Ok(begun) => begun,
@@ -178,7 +178,7 @@ fn plan(options: &preview::Options) -> ExitCode {
 }
 
 /// What every command needs: validated configuration, a log, a runtime.
-fn begin(source: &impl Source) -> Result<(Config, Runtime), ExitCode> {
+fn begin(source: &impl VariableSource) -> Result<(Config, Runtime), ExitCode> {
     let wrong = |reason: String| {
         complain(&reason);
         ExitCode::from(WRONG_ENVIRONMENT)

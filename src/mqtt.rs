@@ -21,7 +21,7 @@ use bytes::Bytes;
 use crate::time::Timestamp;
 
 pub use connection::Connection;
-pub use inbox::Figures;
+pub use inbox::ConnectionStats;
 pub use tls::Error;
 
 /// What happens on a connection.

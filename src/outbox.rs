@@ -11,13 +11,13 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use crate::delivery::output::Room;
-use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
+use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
 use crate::time::Timestamp;
 
 /// A point to queue.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Waiting {
+pub struct QueuedPoint {
     /// The point.
     pub point: Point,
     /// What it waits for; none if it can be taken at once.
@@ -33,13 +33,13 @@ pub trait Outbox: Send {
     /// size limit the oldest history, then the oldest of the lowest class; parked points count as
     /// well.
     #[must_use = "points given back are to be counted"]
-    fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)>;
+    fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)>;
 
     /// Queues points as [`put`](Self::put) does, and takes those at the head of the queue at once,
     /// as far as there is room: most points need not be queued at all.
     #[must_use = "points given back are to be counted, points taken to be delivered"]
-    fn pass(&mut self, points: Vec<Waiting>, _room: Room) -> Passed {
-        Passed { gone: self.put(points), taken: Vec::new() }
+    fn put_and_take(&mut self, points: Vec<QueuedPoint>, _room: Room) -> PutResult {
+        PutResult { gone: self.put(points), taken: Vec::new() }
     }
 
     /// Unparks the points behind a gate, except those for which `next` returns another closed gate.
@@ -54,12 +54,12 @@ pub trait Outbox: Send {
     /// Takes points that are only on disk, those of a property together, as
     /// [history](crate::delivery::point::Class::History): they were queued for long, or by an
     /// earlier process. `passage` says which of them can be sent.
-    fn restore(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
+    fn take_cold(&mut self, _room: Room, _passage: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
         Vec::new()
     }
 
     /// Deletes points that were taken and are decided: delivered, rejected, or discarded for
-    /// another reason than [`Discard::Overwritten`].
+    /// another reason than [`DiscardReason::Overwritten`].
     fn settle(&mut self, keys: &[Key]);
 
     /// Points queued, including parked ones, without taken ones.
@@ -80,27 +80,27 @@ pub trait Outbox: Send {
     fn oldest(&self) -> Option<Timestamp>;
 
     /// Stores a dead letter where it survives the process, before the point is settled.
-    fn bury(&mut self, _letter: &DeadLetter) {}
+    fn store_dead_letter(&mut self, _letter: &DeadLetter) {}
 
     /// Stores an inbound message where it survives the process, until all are
-    /// [deleted](Self::forget).
-    fn hear(&mut self, _heard: &Heard) {}
+    /// [deleted](Self::clear_inbound).
+    fn store_inbound(&mut self, _heard: &StoredInbound) {}
 
     /// Inbound messages that earlier processes stored and did not delete, the oldest first.
-    fn heard(&mut self) -> Box<dyn Iterator<Item = Heard> + Send> {
+    fn stored_inbound(&mut self) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
         Box::new(std::iter::empty())
     }
 
     /// Deletes the stored messages: they became points, and these are flushed.
-    fn forget(&mut self) {}
+    fn clear_inbound(&mut self) {}
 
     /// Handles reports of the disk writer, and returns the next event to log.
-    fn poll(&mut self) -> Option<Change> {
+    fn poll_event(&mut self) -> Option<DiskEvent> {
         None
     }
 
     /// Whether nothing that is queued can be taken, except what is on disk.
-    fn is_at_rest(&self) -> bool {
+    fn is_flushed(&self) -> bool {
         self.len() == self.parked()
     }
 
@@ -115,18 +115,18 @@ pub trait Outbox: Send {
 
 /// An MQTT event that arrived before SiteWise was first reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct StoredInbound {
     /// When, by our clock.
     pub at: Timestamp,
     /// The server's place in `MQTT_URL`.
     pub server: u16,
     /// What came.
-    pub what: What,
+    pub what: InboundKind,
 }
 
 /// The kind of event.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum What {
+pub enum InboundKind {
     /// A session began, at this time of its own.
     Connected(Timestamp),
     /// It ended.
@@ -144,16 +144,16 @@ pub enum What {
 
 /// Result of queueing and taking points in one step.
 #[derive(Debug, Default)]
-pub struct Passed {
+pub struct PutResult {
     /// Those that had to go, as of [`put`](Outbox::put).
-    pub gone: Vec<(Point, Discard)>,
+    pub gone: Vec<(Point, DiscardReason)>,
     /// Those to be delivered, as of [`take`](Outbox::take).
     pub taken: Vec<Point>,
 }
 
 /// An event of the disk, to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change {
+pub enum DiskEvent {
     /// It is not writable, for this reason: points are in memory only.
     Refused(String),
     /// The store is damaged, for this reason: it is being repaired, and points are in memory only.

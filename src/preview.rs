@@ -18,14 +18,14 @@ use std::time::Duration;
 
 use tracing::info;
 
-pub use self::capture::{Line, NotALine, line};
-use self::rehearsal::Rehearsal;
-pub use self::report::{Cost, Heard, ModelChange, Report, Suggestion};
+pub use self::capture::{CaptureLine, CaptureLineError, line};
+use self::rehearsal::DryRun;
+pub use self::report::{BirthsReceived, IngestCost, ModelChange, PlanReport, RuleSuggestion};
 use crate::app;
-use crate::config::{Config, NotUnicode, Source};
+use crate::config::{Config, NotUnicode, VariableSource};
 use crate::delivery::whatif::WhatIf;
 use crate::mqtt;
-use crate::sitewise::api::Fault;
+use crate::sitewise::api::ApiFault;
 use crate::sitewise::aws::{AwsSiteWise, NoClient};
 use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
@@ -36,24 +36,24 @@ use crate::twin::{Output, Twin};
 
 /// Everything is done, as far as possible, once nothing is due for so long: models are updated once
 /// a minute at most, and a rejection is retried after five.
-const QUIET: Duration = Duration::from_secs(120);
+const IDLE_MEANS_DONE: Duration = Duration::from_secs(120);
 /// How long the bridge waits for the first tags of one born without; not waited for here.
-const TAGLESS: Duration = Duration::from_secs(60);
+const TAGS_TIMEOUT: Duration = Duration::from_secs(60);
 /// Only retries use randomness; the report is deterministic.
 const SEED: u64 = 0;
 
 /// Options of the command.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Options {
+pub struct PlanOptions {
     /// Where the births come from.
-    pub from: From,
+    pub from: PlanSource,
     /// The report as JSON.
     pub json: bool,
 }
 
 /// Where the births come from.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum From {
+pub enum PlanSource {
     /// The MQTT servers.
     Plant {
         /// For so long.
@@ -67,7 +67,7 @@ pub enum From {
 
 /// Why there is no report.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum PlanError {
     /// The MQTT connection cannot be configured.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
@@ -96,19 +96,19 @@ pub enum Error {
         /// Which line, from 1.
         number: usize,
         /// Why.
-        error: NotALine,
+        error: CaptureLineError,
     },
     /// Nothing says where SiteWise is.
     #[error(transparent)]
     Client(#[from] NoClient),
     /// SiteWise cannot be read.
     #[error("SiteWise cannot be read: {}", .0.explain())]
-    SiteWise(#[from] Fault),
+    SiteWise(#[from] ApiFault),
 }
 
 /// What was received from the plant.
 #[derive(Debug, Default)]
-struct Told {
+struct CapturedEvents {
     /// With the time of arrival.
     events: Vec<(Now, Event)>,
     /// What they take.
@@ -123,7 +123,7 @@ struct Told {
 #[derive(Clone, Copy, Debug)]
 pub struct WithoutServer<S>(pub S);
 
-impl<S: Source> Source for WithoutServer<S> {
+impl<S: VariableSource> VariableSource for WithoutServer<S> {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         let found = self.0.get(name)?;
         let instead = match name {
@@ -153,23 +153,23 @@ impl<S: Source> Source for WithoutServer<S> {
 ///
 /// # Errors
 ///
-/// See [`Error`].
-pub async fn against_aws(config: &Config, options: &Options) -> Result<Report, Error> {
+/// See [`PlanError`].
+pub async fn against_aws(config: &Config, options: &PlanOptions) -> Result<PlanReport, PlanError> {
     match (account(config).await, &options.from) {
         (Ok((sitewise, namespace)), _) => {
             Box::pin(run(config, options, sitewise, &namespace)).await
         }
-        (Err(error), From::Captures(_)) if error.is_without_aws() => {
+        (Err(error), PlanSource::Captures(_)) if error.is_without_aws() => {
             let namespace = config.twin.namespace.as_deref().unwrap_or_default();
             let report = Box::pin(survey::<AwsSiteWise>(config, options, None, namespace));
-            Ok(Report { without_aws: Some(error.to_string()), ..report.await? })
+            Ok(PlanReport { without_aws: Some(error.to_string()), ..report.await? })
         }
         (Err(error), _) => Err(error),
     }
 }
 
 /// SiteWise, and the namespace of the twins there.
-async fn account(config: &Config) -> Result<(AwsSiteWise, String), Error> {
+async fn account(config: &Config) -> Result<(AwsSiteWise, String), PlanError> {
     let sitewise = AwsSiteWise::from_env().await?;
     let namespace = match &config.twin.namespace {
         Some(namespace) => {
@@ -184,7 +184,7 @@ async fn account(config: &Config) -> Result<(AwsSiteWise, String), Error> {
     Ok((sitewise, namespace))
 }
 
-impl Error {
+impl PlanError {
     /// Whether nothing says which account is meant.
     fn is_without_aws(&self) -> bool {
         match self {
@@ -201,89 +201,89 @@ impl Error {
 ///
 /// # Errors
 ///
-/// See [`Error`].
+/// See [`PlanError`].
 pub async fn run<S: SiteWise>(
     config: &Config,
-    options: &Options,
+    options: &PlanOptions,
     sitewise: S,
     namespace: &str,
-) -> Result<Report, Error> {
+) -> Result<PlanReport, PlanError> {
     survey(config, options, Some(sitewise), namespace).await
 }
 
 async fn survey<S: SiteWise>(
     config: &Config,
-    options: &Options,
+    options: &PlanOptions,
     sitewise: Option<S>,
     namespace: &str,
-) -> Result<Report, Error> {
+) -> Result<PlanReport, PlanError> {
     let bridge = app::bridge_config(config, Namespace::new(namespace));
     let told = match &options.from {
-        From::Plant { listen, rebirth } => {
+        PlanSource::Plant { listen, rebirth } => {
             info!("listening for {listen:.0?}");
             listen::listen(config, &bridge.host, *listen, *rebirth).await?
         }
-        From::Captures(paths) => capture::read(&bridge.host, paths)?,
+        PlanSource::Captures(paths) => capture::read(&bridge.host, paths)?,
     };
     if !told.events.iter().any(|(_, event)| matches!(event, Event::Birth(_))) {
-        return Err(Error::NoBirth);
+        return Err(PlanError::NoBirth);
     }
-    let mut survey = Survey {
+    let mut survey = PlanRun {
         twin: Twin::new(bridge.twin, SEED),
-        rehearsal: Rehearsal::new(sitewise),
+        rehearsal: DryRun::new(sitewise),
         what_if: WhatIf::default(),
         values: 0,
-        found: BTreeSet::new(),
-        is_data: false,
+        findings: BTreeSet::new(),
+        counting_data: false,
         arrival: Instant::START,
         now: told.events.first().map_or(Now::default(), |(at, _)| *at),
     };
     survey.now.instant = Instant::START;
-    survey.settle().await?;
+    survey.run_to_completion().await?;
     let learned = survey.now.instant;
     for (at, event) in &told.events {
-        survey.tell(*at, event.clone());
+        survey.feed(*at, event.clone());
     }
-    survey.settle().await?;
+    survey.run_to_completion().await?;
     let done = survey.now.instant;
-    survey.let_pass(TAGLESS);
-    survey.settle().await?;
+    survey.advance_time(TAGS_TIMEOUT);
+    survey.run_to_completion().await?;
     // Waiting that is only simulated does not count as provisioning time.
     let began = match survey.rehearsal.last_write() {
-        Some(last) if last > done => learned + TAGLESS,
+        Some(last) if last > done => learned + TAGS_TIMEOUT,
         Some(_) | None => learned,
     };
     Ok(survey.report(&told, began))
 }
 
 /// The twin, and a dry-run SiteWise.
-struct Survey<S> {
+struct PlanRun<S> {
     twin: Twin,
-    rehearsal: Rehearsal<S>,
+    rehearsal: DryRun<S>,
     what_if: WhatIf,
     values: u64,
     /// What births say otherwise than the models keep, and other births; and what to do.
-    found: BTreeSet<(String, &'static str)>,
+    findings: BTreeSet<(String, &'static str)>,
     /// Whether the event that is being followed is data.
-    is_data: bool,
+    counting_data: bool,
     /// When the event that is being followed arrived.
     arrival: Instant,
     /// Computed time.
     now: Now,
 }
 
-impl<S: SiteWise> Survey<S> {
-    fn tell(&mut self, at: Now, event: Event) {
+impl<S: SiteWise> PlanRun<S> {
+    fn feed(&mut self, at: Now, event: Event) {
         self.arrival = at.instant;
-        self.is_data = matches!(event, Event::Data(_));
+        self.counting_data = matches!(event, Event::Data(_));
         let now = Now { instant: self.now.instant, wall: at.wall };
         self.twin.handle_event(event, now);
         self.drain();
     }
 
     /// Advances simulated time without messages.
-    fn let_pass(&mut self, time: Duration) {
-        self.is_data = false;
+    fn advance_time(&mut self, time: Duration) {
+        self.counting_data = false;
         self.now = self.now.plus(time);
         self.twin.handle_timeout(self.now);
         self.drain();
@@ -296,13 +296,13 @@ impl<S: SiteWise> Survey<S> {
                 Output::Step(id, step) => self.rehearsal.queue(id, step, self.now.instant),
                 Output::Store(points) => {
                     // What a birth brings comes once, not by the second.
-                    for point in points.into_iter().filter(|_| self.is_data).map(|w| w.point) {
+                    for point in points.into_iter().filter(|_| self.counting_data).map(|w| w.point) {
                         self.values += 1;
                         self.what_if.count(point.stream, &point.value, self.arrival);
                     }
                 }
                 Output::Found { finding, example, .. } => {
-                    self.found.insert((example, finding.words()));
+                    self.findings.insert((example, finding.words()));
                 }
                 Output::Open(_)
                 | Output::Refused { .. }
@@ -317,7 +317,7 @@ impl<S: SiteWise> Survey<S> {
     }
 
     /// Runs until nothing is left to do.
-    async fn settle(&mut self) -> Result<(), Error> {
+    async fn run_to_completion(&mut self) -> Result<(), PlanError> {
         loop {
             self.drain();
             if let Some((id, answer)) = self.rehearsal.next().await? {
@@ -325,7 +325,7 @@ impl<S: SiteWise> Survey<S> {
                 continue;
             }
             match self.twin.plan().poll_timeout() {
-                Some(at) if at <= self.now.instant + QUIET => {
+                Some(at) if at <= self.now.instant + IDLE_MEANS_DONE => {
                     self.now = self.now.plus(at.since(self.now.instant));
                 }
                 _ => return Ok(()),
@@ -333,20 +333,20 @@ impl<S: SiteWise> Survey<S> {
         }
     }
 
-    fn report(self, told: &Told, began: Instant) -> Report {
+    fn report(self, told: &CapturedEvents, began: Instant) -> PlanReport {
         let takes = self.rehearsal.last_write().map(|last| last.since(began));
-        let cost = told.listened.map(|listened| Cost {
+        let cost = told.listened.map(|listened| IngestCost {
             listened,
             values: self.values,
             messages: self.what_if.messages(),
         });
         let takes = takes.unwrap_or_default();
         let writes = self.rehearsal.writes();
-        Report::new(told, &self.twin, writes, &self.found, takes, cost)
+        PlanReport::new(told, &self.twin, writes, &self.findings, takes, cost)
     }
 }
 
-impl Told {
+impl CapturedEvents {
     /// Its births, in order.
     fn births(&self) -> impl Iterator<Item = &Birth> {
         self.events.iter().filter_map(|(_, event)| match event {

@@ -112,7 +112,7 @@ impl fmt::Display for Timestamp {
 
 /// Whether our clock and SiteWise's agree, to a minute.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Clocks {
+pub enum ClockAgreement {
     /// They do, as far as is known.
     #[default]
     Agree,

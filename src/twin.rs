@@ -37,29 +37,29 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use self::beat::Beat;
-use self::caps::{Cap, Lost};
-use self::counts::{Counts, Dropped};
-pub use self::differences::{Difference, Part};
-use self::early::Early;
+use self::beat::Heartbeat;
+use self::caps::{Cap, CapLoss};
+use self::counts::{DropReason, ValueCounts};
+pub use self::differences::{DiffPart, Difference};
+use self::early::EarlySender;
 pub(crate) use self::held::parts;
-use self::held::{Gone, Held};
+use self::held::{BufferLoss, EventBuffer};
 use self::identity::Namespace;
 pub use self::kinds::Kinds;
 pub use self::layout::is_control;
 pub use self::mapping::Int64;
 use self::plan::rates::Rates;
-use self::plan::step::{Done, Step, StepId};
+use self::plan::step::{CallId, CallResult, Step};
 pub use self::rules::Rules;
-use self::tagless::Tagless;
-use self::unsettled::Unsettled;
-use self::values::{LookUps, Restored, SourceValues};
-use self::world::World;
-use self::writer::Writer;
-use crate::delivery::point::{Gate, Key, Passage, Point, Refusal, Stream};
+use self::tagless::AwaitingTags;
+use self::unsettled::BlockedSources;
+use self::values::{RestoredValues, ShownValueReads, SourceValues};
+use self::world::DesiredWorld;
+use self::writer::PointWriter;
+use crate::delivery::point::{Gate, GateState, Key, Point, RejectReason, Stream};
 use crate::globs::Globs;
-use crate::outbox::Waiting;
-use crate::sitewise::api::Fault;
+use crate::outbox::QueuedPoint;
+use crate::sitewise::api::ApiFault;
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{Birth, Data, Death, Event};
@@ -113,9 +113,9 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Keep these points. They come before any gate that one of them waits for opens.
-    Store(Vec<Waiting>),
+    Store(Vec<QueuedPoint>),
     /// Make this call to the control plane once, and hand back the result.
-    Step(StepId, Step),
+    Step(CallId, Step),
     /// Points behind this gate can be sent.
     Open(Gate),
     /// A value that SiteWise would reject: a dead letter.
@@ -123,7 +123,7 @@ pub enum Output {
         /// The value.
         point: Point,
         /// What kind of refusal.
-        refusal: Refusal,
+        refusal: RejectReason,
         /// In words.
         reason: &'static str,
     },
@@ -169,41 +169,41 @@ pub enum Output {
 #[derive(Debug)]
 pub struct Twin {
     config: Config,
-    writer: Writer,
+    writer: PointWriter,
     sources: FxHashMap<Source, SourceValues>,
     stale: BTreeSet<(Instant, Source)>,
-    beat: Option<Beat>,
+    beat: Option<Heartbeat>,
     /// Wall clock minus monotonic clock, in milliseconds since the epoch: if it changes, the wall
     /// clock was stepped.
     began: Option<i64>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
-    held: Held,
-    unsettled: Unsettled,
-    early: Early,
-    tagless: Tagless,
-    lookups: LookUps,
-    restored: Restored,
+    held: EventBuffer,
+    unsettled: BlockedSources,
+    early: EarlySender,
+    tagless: AwaitingTags,
+    lookups: ShownValueReads,
+    restored: RestoredValues,
 }
 
 impl Twin {
     /// Empty; `seed` is for the jitter of retries.
     pub fn new(config: Config, seed: u64) -> Self {
-        let world = World::new(&config, seed);
+        let world = DesiredWorld::new(&config, seed);
         Self {
             config,
-            writer: Writer::new(world),
+            writer: PointWriter::new(world),
             sources: FxHashMap::default(),
             stale: BTreeSet::new(),
             beat: None,
             began: None,
             grouped: BTreeSet::new(),
-            held: Held::default(),
-            unsettled: Unsettled::default(),
-            early: Early::default(),
-            tagless: Tagless::default(),
-            lookups: LookUps::default(),
-            restored: Restored::default(),
+            held: EventBuffer::default(),
+            unsettled: BlockedSources::default(),
+            early: EarlySender::default(),
+            tagless: AwaitingTags::default(),
+            lookups: ShownValueReads::default(),
+            restored: RestoredValues::default(),
         }
     }
 
@@ -211,29 +211,29 @@ impl Twin {
     pub fn handle_event(&mut self, event: Event, now: Now) {
         self.watch_clock(now);
         self.writer.world.counts.values += values_in(&event) as u64;
-        let learned = self.writer.world.plan.learned();
+        let learned = self.writer.world.plan.is_synced();
         // Once grouped it stays as it is, so that its leaves keep their places.
         let event = match event {
             Event::Birth(birth) => Event::Birth(self.group(birth)),
             Event::Data(_) | Event::Death(_) => event,
         };
-        if learned && !self.is_to_wait(&event) {
-            self.follow(event, &[], now);
+        if learned && !self.should_block(&event) {
+            self.apply_event(event, &[], now);
         } else {
-            let Gone { sent, lost } = self.held.keep(event, learned);
+            let BufferLoss { sent, lost } = self.held.push(event, learned);
             let counts = &mut self.writer.world.counts;
-            counts.drop_values(Dropped::Unlearned, lost);
+            counts.drop_values(DropReason::Unlearned, lost);
             // What was sent counted as the bridge's own while it was held.
             counts.points += sent;
             counts.own_points -= sent;
-            self.writer.outputs.extend(self.held.take_given_up());
+            self.writer.outputs.extend(self.held.take_dropped());
             self.send_early(now);
         }
     }
 
     /// Handles the result of a call.
-    pub fn handle_done(&mut self, id: StepId, answer: Result<Done, Fault>, now: Now) {
-        let World { models, assets, plan, .. } = &mut self.writer.world;
+    pub fn handle_done(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
+        let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
         plan.handle_done(id, answer, models, assets, now.instant);
         if self.held.is_untried() {
             self.send_early(now);
@@ -243,7 +243,7 @@ impl Twin {
     /// SiteWise does not know an asset or one of its properties that should exist.
     pub fn handle_missing(&mut self, asset: Uuid, now: Now) {
         if let Some(ix) = self.writer.world.assets.by_id(asset) {
-            self.writer.world.plan.missing(ix, &self.writer.world.assets, now.instant);
+            self.writer.world.plan.asset_not_found(ix, &self.writer.world.assets, now.instant);
         }
     }
 
@@ -263,9 +263,9 @@ impl Twin {
             }
         }
         self.write_hidden(now);
-        self.look_at_dead(now);
+        self.read_offline(now);
         self.give_up_on_tags(now);
-        self.beat(now);
+        self.write_heartbeat(now);
     }
 
     /// When the next timer expires.
@@ -287,24 +287,24 @@ impl Twin {
             if let Some(output) = self.writer.outputs.pop_front() {
                 return Some(output);
             }
-            let World { models, assets, plan, .. } = &mut self.writer.world;
+            let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
             return Some(match plan.poll_output(models, assets, now.instant)? {
                 plan::Output::Step(id, step) => Output::Step(id, step),
                 plan::Output::Open(gate) => Output::Open(gate),
                 plan::Output::Learned => {
-                    self.learned(now);
+                    self.sync_complete(now);
                     continue;
                 }
                 plan::Output::More => {
-                    self.go_on(now);
+                    self.release_ready(now);
                     continue;
                 }
                 plan::Output::Gone(ix) => {
-                    self.refill(ix, now);
+                    self.rewrite_asset(ix, now);
                     continue;
                 }
                 plan::Output::NoPlace(ix, why) => {
-                    self.writer.world.replace(ix, why, now.instant);
+                    self.writer.world.place_elsewhere(ix, why, now.instant);
                     self.writer.world.settle_changes(now.instant);
                     continue;
                 }
@@ -317,7 +317,7 @@ impl Twin {
     }
 
     /// Counters of values.
-    pub fn counts(&self) -> &Counts {
+    pub fn counts(&self) -> &ValueCounts {
         &self.writer.world.counts
     }
 
@@ -351,29 +351,29 @@ impl Twin {
     ///
     /// An asset that SiteWise had at the start takes values before any birth speaks of it; one
     /// that is not there yet gets them once its birth has brought it about.
-    pub fn passage(&self, stream: Stream) -> Passage {
-        let World { models, assets, plan, .. } = &self.writer.world;
-        if !plan.learned() {
-            return Passage::Unknown;
+    pub fn gate_state(&self, stream: Stream) -> GateState {
+        let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
+        if !plan.is_synced() {
+            return GateState::Unknown;
         }
         let Some(ix) = assets.by_id(stream.asset) else {
             return match plan.known_asset(stream.asset) {
-                Some(_) => Passage::Open,
-                None => Passage::Closed,
+                Some(_) => GateState::Open,
+                None => GateState::Closed,
             };
         };
         let closed = match models.get(assets.get(ix).model).property_ix(stream.property) {
             Some(property) => plan.gate(ix, property, models, assets).is_some(),
             None => !plan.has(ix, stream.property, assets),
         };
-        if closed { Passage::Closed } else { Passage::Open }
+        if closed { GateState::Closed } else { GateState::Open }
     }
 
     /// Whether values of an asset's property were sent early to where nothing is: SiteWise has been
     /// learned, and neither it nor the plant knows such a property.
     pub fn is_astray(&self, stream: Stream) -> bool {
-        let World { models, assets, plan, .. } = &self.writer.world;
-        if !plan.learned() || !self.held.is_empty() {
+        let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
+        if !plan.is_synced() || !self.held.is_empty() {
             return false;
         }
         match assets.by_id(stream.asset) {
@@ -388,15 +388,15 @@ impl Twin {
 
     /// The gate that is closed before values of an asset's property, if one is.
     pub fn gate(&self, stream: Stream) -> Option<Gate> {
-        let World { models, assets, plan, .. } = &self.writer.world;
+        let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
         let ix = assets.by_id(stream.asset)?;
         let property = models.get(assets.get(ix).model).property_ix(stream.property)?;
         plan.gate(ix, property, models, assets)
     }
 
     /// What people call an asset and a property of it, where that is known.
-    pub fn names(&self, stream: Stream) -> (Option<&str>, Option<&str>) {
-        let World { models, assets, plan, .. } = &self.writer.world;
+    pub fn display_names(&self, stream: Stream) -> (Option<&str>, Option<&str>) {
+        let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
         let Some(ix) = assets.by_id(stream.asset) else {
             return (plan.known_asset(stream.asset).map(|asset| asset.name.as_str()), None);
         };
@@ -408,7 +408,7 @@ impl Twin {
     }
 
     /// Machines that want something which a configured cap keeps away, and what they lost.
-    pub fn capped(&self) -> impl Iterator<Item = (&Source, Cap, &Lost)> {
+    pub fn capped(&self) -> impl Iterator<Item = (&Source, Cap, &CapLoss)> {
         self.writer.world.capped.iter()
     }
 
@@ -420,7 +420,7 @@ impl Twin {
     /// Sends what can be sent before the assets are listed.
     fn send_early(&mut self, now: Now) {
         let Self { held, early, writer, config, .. } = self;
-        if !writer.world.plan.models_known() || writer.world.plan.learned() {
+        if !writer.world.plan.models_known() || writer.world.plan.is_synced() {
             return;
         }
         for (event, sent) in held.untried() {
@@ -430,21 +430,21 @@ impl Twin {
         }
     }
 
-    fn learned(&mut self, now: Now) {
+    fn sync_complete(&mut self, now: Now) {
         self.writer.world.take_known_names();
-        self.begin_beat(now);
-        self.early = Early::default();
+        self.start_heartbeat(now);
+        self.early = EarlySender::default();
         let (events, behind) = std::mem::take(&mut self.held).into_events();
         for (event, sent) in events {
-            match self.is_to_wait(&event) {
+            match self.should_block(&event) {
                 true => self.held.put_back(event, sent),
-                false => self.follow(event, &sent, now),
+                false => self.apply_event(event, &sent, now),
             }
         }
         self.expect_known(now);
-        self.held.put_behind(behind);
+        self.held.put_incomplete(behind);
         let settled = |source: &Source| !self.unsettled.contains(source);
-        let behind = self.held.take_behind(settled);
+        let behind = self.held.take_incomplete(settled);
         self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
     }
 
@@ -459,16 +459,16 @@ impl Twin {
     }
 
     /// Processes an event; values in `sent` have been sent already.
-    fn follow(&mut self, event: Event, sent: &[Option<Key>], now: Now) {
+    fn apply_event(&mut self, event: Event, sent: &[Option<Key>], now: Now) {
         match event {
             Event::Birth(birth) => {
                 let birth = self.group(birth);
                 if let Some(birth) = self.wait_for_tags(birth, now) {
-                    self.born(&birth, sent, now);
+                    self.birth_received(&birth, sent, now);
                 }
             }
             Event::Data(data) => self.told(&data, sent, now),
-            Event::Death(death) => self.died(&death, now),
+            Event::Death(death) => self.death_received(&death, now),
         }
         self.writer.world.settle_changes(now.instant);
     }
@@ -480,7 +480,7 @@ fn values_in(event: &Event) -> usize {
         Event::Birth(Birth { metrics, .. }) => {
             let mut leaves = Vec::new();
             layout::leaves(metrics, &mut leaves);
-            leaves.iter().filter(|(_, sample)| !sample.absent).count()
+            leaves.iter().filter(|(_, sample)| !sample.without_value).count()
         }
         Event::Data(Data { samples, .. }) => samples.len(),
         Event::Death(Death { .. }) => 0,

@@ -10,7 +10,7 @@ use serde_json::Value as Json;
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::config::Config;
 use sparkwise::sparkplug::edge::Edge;
-use sparkwise::sparkplug::event::{Content, Event, Metric, Order, Quality, Sample};
+use sparkwise::sparkplug::event::{Content, Event, Metric, Quality, Sample, SequenceOrder};
 use sparkwise::sparkplug::findings::Finding;
 use sparkwise::sparkplug::host::{Host, Output, ServerId};
 use sparkwise::sparkplug::payload;
@@ -97,10 +97,10 @@ fn told(output: Output) -> Vec<String> {
         }
         Output::Event(Event::Data(data)) => {
             let order = match data.order {
-                Order::InOrder => "",
-                Order::AfterGap => "after gap ",
-                Order::Late => "late ",
-                Order::BeforeBirth => "before birth ",
+                SequenceOrder::InOrder => "",
+                SequenceOrder::AfterGap => "after gap ",
+                SequenceOrder::Late => "late ",
+                SequenceOrder::BeforeBirth => "before birth ",
             };
             let samples = data.samples.iter();
             samples.map(|(slot, sample)| format!("{order}#{} {}", slot.0, said(sample))).collect()
@@ -134,7 +134,7 @@ fn leaves(path: &str, metric: &Metric, lines: &mut Vec<String>) {
 
 fn said(sample: &Sample) -> String {
     let value = match &sample.value {
-        _ if sample.absent => "absent".to_owned(),
+        _ if sample.without_value => "absent".to_owned(),
         None => "null".to_owned(),
         Some(value) => format!("{value:?}"),
     };

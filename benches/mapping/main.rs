@@ -17,7 +17,7 @@ mod twin;
 use std::time::Duration;
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
-use sparkwise::outbox::Waiting;
+use sparkwise::outbox::QueuedPoint;
 use sparkwise::sparkplug::event::{Data, Event};
 use sparkwise::sparkplug::host;
 use sparkwise::time::Now;
@@ -88,7 +88,7 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
 }
 
 /// The points just made: they come before anything else.
-fn stored(twin: &mut Twin, now: Now) -> Vec<Waiting> {
+fn stored(twin: &mut Twin, now: Now) -> Vec<QueuedPoint> {
     match twin.poll_output(now) {
         Some(Output::Store(points)) => points,
         _ => Vec::new(),

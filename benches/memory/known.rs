@@ -8,10 +8,10 @@ use std::time::Duration;
 use sparkwise::bridge::{Bridge, Config, Output};
 use sparkwise::delivery;
 use sparkwise::delivery::point::{Gate, Point};
-use sparkwise::outbox::Waiting;
+use sparkwise::outbox::QueuedPoint;
 use sparkwise::sparkplug::config as host;
 use sparkwise::time::Now;
-use sparkwise::twin::counts::Dropped;
+use sparkwise::twin::counts::DropReason;
 
 use super::control_plane::ControlPlane;
 use super::frame::{self, Frame};
@@ -195,7 +195,7 @@ impl World {
             }
             Output::Send(id, _) => self.bridge.handle_answer(id, Ok(Vec::new()), self.now),
             Output::Store(points) if self.extent == Extent::Whole => {
-                for Waiting { point, gate } in points {
+                for QueuedPoint { point, gate } in points {
                     match gate {
                         None => self.ready.push_back(point),
                         Some(gate) => {
@@ -227,7 +227,7 @@ impl World {
     /// Every value became a point, the session's own metrics excepted, and every point arrived.
     fn check(&self) {
         let counts = self.bridge.twin().counts();
-        let controls = counts.dropped(Dropped::Control);
+        let controls = counts.dropped(DropReason::Control);
         assert_eq!(counts.points + controls, counts.values);
         if self.extent == Extent::Whole {
             // The last heartbeat may still linger.

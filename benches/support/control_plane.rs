@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use sparkwise::sitewise::api::{
-    Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, Page, PropertyKind, State,
+    Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, Page, PropertyKind, ResourceState,
 };
-use sparkwise::twin::plan::step::{Done, Step};
+use sparkwise::twin::plan::step::{CallResult, Step};
 use sparkwise::twin::{Twin, view};
 use uuid::Uuid;
 
@@ -28,37 +28,37 @@ struct Written {
 
 impl ControlPlane {
     /// Carries out a call of the twin.
-    pub(crate) fn answer(&mut self, step: Step, twin: &Twin) -> Done {
+    pub(crate) fn answer(&mut self, step: Step, twin: &Twin) -> CallResult {
         match step {
-            Step::ListModels(_) => Done::Models(Page { items: Vec::new(), next: None }),
+            Step::ListModels(_) => CallResult::Models(Page { items: Vec::new(), next: None }),
             Step::ListAssets(..) | Step::ListChildren(..) => {
-                Done::Assets(Page { items: Vec::new(), next: None })
+                CallResult::Assets(Page { items: Vec::new(), next: None })
             }
-            Step::DescribeModel(id) => Done::Model(self.model(id, twin)),
-            Step::DescribeAsset(id) => Done::Asset(asset(id)),
+            Step::DescribeModel(id) => CallResult::Model(self.model(id, twin)),
+            Step::DescribeAsset(id) => CallResult::Asset(asset(id)),
             Step::CreateModel(model) => {
                 self.write(model.id, model.properties.len(), &model.hierarchies)
             }
             Step::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
-            Step::ReadUnits(..) => Done::Units(Page { items: Vec::new(), next: None }),
+            Step::ReadUnits(..) => CallResult::Units(Page { items: Vec::new(), next: None }),
             Step::DescribeProperty { .. } => {
                 unreachable!("no asset here has a unit of its own")
             }
-            Step::ReadValues(of) => Done::Values(vec![Ok(None); of.len()]),
+            Step::ReadValues(of) => CallResult::Values(vec![Ok(None); of.len()]),
             Step::CreateComposite(_) | Step::GrowComposite(_) => {
                 unreachable!("no model here has more members than its root")
             }
             Step::CreateAsset(_) => {
                 self.assets += 1;
-                Done::Accepted
+                CallResult::Accepted
             }
-            Step::Associate(_) | Step::UpdateProperty(_) => Done::Accepted,
+            Step::Associate(_) | Step::UpdateProperty(_) => CallResult::Accepted,
         }
     }
 
-    fn write(&mut self, id: Uuid, properties: usize, hierarchies: &[Hierarchy]) -> Done {
+    fn write(&mut self, id: Uuid, properties: usize, hierarchies: &[Hierarchy]) -> CallResult {
         let written = self.models.entry(id).or_default();
         written.properties += properties;
         written.hierarchies.extend(hierarchies.iter().map(|place| ModelHierarchy {
@@ -66,7 +66,7 @@ impl ControlPlane {
             name: place.name.clone(),
             child_model: place.child_model,
         }));
-        Done::Accepted
+        CallResult::Accepted
     }
 
     fn model(&self, id: Uuid, twin: &Twin) -> Model {
@@ -77,7 +77,7 @@ impl ControlPlane {
             id,
             external_id: Some(wanted.external_id.clone()),
             name: wanted.name.clone(),
-            state: State::Active,
+            state: ResourceState::Active,
             properties: written.map(described).collect(),
             root: *properties,
             composites: Vec::new(),
@@ -87,7 +87,7 @@ impl ControlPlane {
     }
 }
 
-fn described(property: &view::Property) -> ModelProperty {
+fn described(property: &view::DesiredProperty) -> ModelProperty {
     ModelProperty {
         id: property.id,
         external_id: None,
@@ -106,6 +106,6 @@ fn asset(id: Uuid) -> Asset {
         name: String::new(),
         description: None,
         model: Uuid::nil(),
-        state: State::Active,
+        state: ResourceState::Active,
     }
 }

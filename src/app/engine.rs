@@ -16,50 +16,50 @@ use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info, warn};
 
 use super::Error;
-use super::ledger::{Ledger, Losses};
-use super::senders::{Answer, Senders};
-use super::servers::Servers;
+use super::ledger::{Ledger, OutboxLosses};
+use super::senders::{PutResponse, RequestWorkers};
+use super::servers::ServerStates;
 use crate::bridge::{Bridge, Output};
 use crate::clock::Clock;
-use crate::console::ask::Answers;
+use crate::console::ask::QueryReceiver;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
-use crate::console::{Link, Look, Question};
-use crate::delivery::point::{Discard, Passage, Point};
+use crate::console::{EngineQuery, EngineView, ServerStatus};
+use crate::delivery::point::{DiscardReason, GateState, Point};
 use crate::mqtt::Inbound;
 use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
-use crate::outbox::{Outbox, Passed};
-use crate::sitewise::api::{Fault, Quotas};
+use crate::outbox::{Outbox, PutResult};
+use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
-use crate::time::{Clocks, Instant, Now, Timestamp};
-use crate::twin::plan::step::{Done, StepId};
+use crate::time::{ClockAgreement, Instant, Now, Timestamp};
+use crate::twin::plan::step::{CallId, CallResult};
 
 /// Messages processed in one time slice, and its longest duration.
-const BATCH: usize = 32;
-const TURN: Duration = Duration::from_millis(10);
+const MESSAGES_PER_SLICE: usize = 32;
+const TIME_SLICE: Duration = Duration::from_millis(10);
 /// Interval of the status line.
-const REPORT: Duration = Duration::from_secs(60);
+const REPORT_INTERVAL: Duration = Duration::from_secs(60);
 /// Dead letters kept.
 const DEAD_LETTERS: usize = 10_000;
 /// How long the disk may take at shutdown to save what is left, and at an immediate shutdown.
-const LAST_WRITE: Duration = Duration::from_secs(5);
-const HASTY_WRITE: Duration = Duration::from_millis(500);
+const SHUTDOWN_WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+const IMMEDIATE_WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 
 /// The result of the engine.
 #[derive(Debug)]
-pub(super) struct Ended {
+pub(super) struct EngineResult {
     pub ledger: Ledger,
     /// From the shutdown request until it stopped.
     pub took: Duration,
-    pub patience: Patience,
+    pub patience: ShutdownPatience,
 }
 
 /// How long the shutdown may take to flush.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Patience {
+pub(super) enum ShutdownPatience {
     /// For so long.
     Grace(Duration),
     /// A second signal: stop immediately.
@@ -70,37 +70,37 @@ pub(super) struct Engine<S> {
     bridge: Bridge,
     outbox: Box<dyn Outbox>,
     /// Notified when the outbox has something to be polled.
-    wake: Arc<Notify>,
+    outbox_event: Arc<Notify>,
     dead_letters: DeadLetters,
     sitewise: Arc<S>,
-    servers: Servers,
-    steps: JoinSet<(StepId, String, Result<Done, Fault>)>,
+    servers: ServerStates,
+    calls: JoinSet<(CallId, String, Result<CallResult, ApiFault>)>,
     /// The call that reads the account's quotas.
-    quotas: JoinSet<Option<Result<Quotas, Fault>>>,
+    quota_request: JoinSet<Option<Result<Quotas, ApiFault>>>,
     /// Whether they were read from Service Quotas.
     quotas_told: bool,
-    senders: Senders<S>,
-    losses: Losses,
+    senders: RequestWorkers<S>,
+    losses: OutboxLosses,
     /// When the outbox dropped values last.
-    full_at: Option<Instant>,
-    report: Report,
+    last_full: Option<Instant>,
+    reporting: Reporting,
     /// Shutting down: what is only on disk stays there.
-    ending: bool,
-    learning: Learning,
+    shutting_down: bool,
+    learning: SyncState,
     /// Whether it was logged that the oldest dead letters are dropped.
-    letters_told: bool,
+    dead_letter_limit_logged: bool,
     /// Whether inbound messages are stored until the initial sync.
-    heard: bool,
+    stores_inbound: bool,
     /// Not all of these could be stored.
-    deaf: bool,
-    began: Timestamp,
+    inbound_incomplete: bool,
+    started_at: Timestamp,
     clock: Clock,
     next_report: Instant,
 }
 
 /// Progress of the initial sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Learning {
+enum SyncState {
     Begun,
     /// The buffer is full, values are being dropped.
     Full,
@@ -109,7 +109,7 @@ enum Learning {
 
 /// Settings of the status line, and limits.
 #[derive(Debug)]
-pub(super) struct Report {
+pub(super) struct Reporting {
     pub host_id: String,
     pub outbox_max_bytes: u64,
     pub linger: Duration,
@@ -124,32 +124,32 @@ impl<S: SiteWise> Engine<S> {
         bridge: Bridge,
         (outbox, wake): (Box<dyn Outbox>, Arc<Notify>),
         sitewise: S,
-        servers: Servers,
-        report: Report,
+        servers: ServerStates,
+        report: Reporting,
     ) -> Self {
         let (clock, sitewise) = (Clock::start(), Arc::new(sitewise));
         Self {
             bridge,
             outbox,
-            wake,
+            outbox_event: wake,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
-            senders: Senders::new(Arc::clone(&sitewise)),
+            senders: RequestWorkers::new(Arc::clone(&sitewise)),
             sitewise,
             servers,
-            steps: JoinSet::new(),
-            quotas: JoinSet::new(),
+            calls: JoinSet::new(),
+            quota_request: JoinSet::new(),
             quotas_told: false,
-            losses: Losses::default(),
-            full_at: None,
-            report,
-            ending: false,
-            began: clock.now().wall,
+            losses: OutboxLosses::default(),
+            last_full: None,
+            reporting: report,
+            shutting_down: false,
+            started_at: clock.now().wall,
             clock,
-            next_report: Instant::START + REPORT,
-            learning: Learning::Begun,
-            letters_told: false,
-            heard: false,
-            deaf: false,
+            next_report: Instant::START + REPORT_INTERVAL,
+            learning: SyncState::Begun,
+            dead_letter_limit_logged: false,
+            stores_inbound: false,
+            inbound_incomplete: false,
         }
     }
 
@@ -157,36 +157,36 @@ impl<S: SiteWise> Engine<S> {
     pub(super) async fn run(
         mut self,
         mut messages: mpsc::Receiver<Inbound>,
-        answers: Answers,
+        answers: QueryReceiver,
         (shutdown, hurry): (impl Future<Output = ()>, impl Future<Output = ()>),
         grace: Duration,
-    ) -> Result<Ended, Error> {
+    ) -> Result<EngineResult, Error> {
         tokio::pin!(shutdown, hurry);
         answers.begin();
         let mut questions = answers.questions;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
-        let wake = Arc::clone(&self.wake);
-        self.hear_again();
-        self.perform();
+        let wake = Arc::clone(&self.outbox_event);
+        self.replay_stored();
+        self.drain_outputs();
         loop {
-            self.set(&mut timer);
+            self.reset_timer(&mut timer);
             // Whichever is ready, without priority: any of them may be ready for ever. Each does a
             // bounded piece of work, and timers are handled after each.
             tokio::select! {
                 () = &mut shutdown => break,
-                ready = self.senders.ready() => self.answered(ready)?,
-                Some(done) = self.steps.join_next() => self.done(done)?,
-                Some(told) = self.quotas.join_next() => self.told_quotas(told)?,
-                Some(question) = questions.recv() => self.show(question),
+                ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
+                Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
+                Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
+                Some(question) = questions.recv() => self.answer_query(question),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
-                    self.take_turn(first, &mut messages);
+                    self.handle_batch(first, &mut messages);
                 }
                 () = wake.notified() => {}
                 () = &mut timer => {}
             }
-            self.catch_up();
-            self.perform();
+            self.run_due();
+            self.drain_outputs();
         }
 
         // What was read is processed; nothing more is read.
@@ -195,62 +195,62 @@ impl<S: SiteWise> Engine<S> {
              {grace:.0?}"
         );
         let began = self.clock.now();
-        self.ending = true;
+        self.shutting_down = true;
         messages.close();
         while let Some(message) = messages.recv().await {
-            self.take_in(message);
+            self.handle_inbound(message);
         }
         let now = self.now();
         self.bridge.shut_down(now);
-        self.perform();
+        self.drain_outputs();
         self.servers.close();
         self.bridge.flush(self.clock.now());
-        self.perform();
+        self.drain_outputs();
         let end = sleep_until(self.clock.when(began.instant + grace));
         tokio::pin!(end);
-        let mut patience = Patience::Grace(grace);
+        let mut patience = ShutdownPatience::Grace(grace);
         let last = began.instant + grace;
-        while !self.can_end(last) {
-            self.set(&mut timer);
+        while !self.can_stop(last) {
+            self.reset_timer(&mut timer);
             tokio::select! {
                 () = &mut end => break,
                 () = &mut hurry => {
-                    patience = Patience::None;
+                    patience = ShutdownPatience::None;
                     break;
                 }
-                ready = self.senders.ready() => self.answered(ready)?,
-                Some(done) = self.steps.join_next() => self.done(done)?,
-                Some(question) = questions.recv() => self.show(question),
+                ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
+                Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
+                Some(question) = questions.recv() => self.answer_query(question),
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
-            self.perform();
+            self.drain_outputs();
         }
         self.outbox.close(match patience {
-            Patience::Grace(_) => LAST_WRITE,
-            Patience::None => HASTY_WRITE,
+            ShutdownPatience::Grace(_) => SHUTDOWN_WRITE_TIMEOUT,
+            ShutdownPatience::None => IMMEDIATE_WRITE_TIMEOUT,
         });
-        self.follow_disk(self.clock.now());
-        self.tell_metrics();
+        self.handle_disk_events(self.clock.now());
+        self.log_metrics();
         let took = self.clock.now().instant.since(began.instant);
-        Ok(Ended { ledger: self.ledger(), took, patience })
+        Ok(EngineResult { ledger: self.ledger(), took, patience })
     }
 
     /// When something is due.
-    fn due(&self) -> Instant {
+    fn next_deadline(&self) -> Instant {
         self.bridge.poll_timeout().unwrap_or(self.next_report).min(self.next_report)
     }
 
-    fn set(&self, timer: &mut Pin<Box<Sleep>>) {
-        let due = self.clock.when(self.due());
+    fn reset_timer(&self, timer: &mut Pin<Box<Sleep>>) {
+        let due = self.clock.when(self.next_deadline());
         if timer.deadline() != due {
             timer.as_mut().reset(due);
         }
     }
 
     /// Handles expired timers, however much else there is to do.
-    fn catch_up(&mut self) {
-        if self.due() <= self.clock.now().instant {
+    fn run_due(&mut self) {
+        if self.next_deadline() <= self.clock.now().instant {
             self.timeout();
         }
     }
@@ -259,26 +259,26 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         self.bridge.handle_timeout(now);
         if self.next_report <= now.instant {
-            self.next_report = now.instant + REPORT;
+            self.next_report = now.instant + REPORT_INTERVAL;
             self.ledger().log();
-            self.tell_metrics();
+            self.log_metrics();
         }
     }
 
     /// Runs a query of the console.
-    fn show(&self, question: Question) {
-        let links = self.links();
-        question(&self.look(&links));
+    fn answer_query(&self, question: EngineQuery) {
+        let links = self.server_statuses();
+        question(&self.view(&links));
     }
 
-    fn look<'a>(&'a self, links: &'a [Link]) -> Look<'a> {
+    fn view<'a>(&'a self, links: &'a [ServerStatus]) -> EngineView<'a> {
         let now = self.clock.now();
-        Look {
-            host_id: &self.report.host_id,
-            linger: self.report.linger,
+        EngineView {
+            host_id: &self.reporting.host_id,
+            linger: self.reporting.linger,
             bridge: &self.bridge,
             outbox: &*self.outbox,
-            outbox_max_bytes: self.report.outbox_max_bytes,
+            outbox_max_bytes: self.reporting.outbox_max_bytes,
             dead_letters: &self.dead_letters,
             links,
             losses: self.losses,
@@ -286,41 +286,41 @@ impl<S: SiteWise> Engine<S> {
             quotas_told: self.quotas_told,
             outbox_full: self.is_full(now),
             held_saved: self.is_held_saved(),
-            ending: self.ending,
-            began: self.began,
+            ending: self.shutting_down,
+            began: self.started_at,
             now,
         }
     }
 
-    fn links(&self) -> Vec<Link> {
+    fn server_statuses(&self) -> Vec<ServerStatus> {
         self.servers.links(self.clock.now().instant)
     }
 
-    fn tell_metrics(&mut self) {
-        let Some(mut emf) = self.report.emf.take() else { return };
-        let links = self.links();
-        let snapshot = Snapshot::take(&self.look(&links));
+    fn log_metrics(&mut self) {
+        let Some(mut emf) = self.reporting.emf.take() else { return };
+        let links = self.server_statuses();
+        let snapshot = Snapshot::take(&self.view(&links));
         telemetry::write_line(&emf.line(&snapshot));
-        self.report.emf = Some(emf);
+        self.reporting.emf = Some(emf);
     }
 
     /// Processes queued messages until none is left or the time slice is over.
-    fn take_turn(&mut self, first: Inbound, messages: &mut mpsc::Receiver<Inbound>) {
-        let end = self.clock.now().instant + TURN;
-        let mut now = self.take_in(first);
-        for _ in 1..BATCH {
+    fn handle_batch(&mut self, first: Inbound, messages: &mut mpsc::Receiver<Inbound>) {
+        let end = self.clock.now().instant + TIME_SLICE;
+        let mut now = self.handle_inbound(first);
+        for _ in 1..MESSAGES_PER_SLICE {
             let message = if now.instant < end { messages.try_recv().ok() } else { None };
             let Some(message) = message else { break };
-            now = self.take_in(message);
+            now = self.handle_inbound(message);
         }
-        self.servers.notice_losses(self.clock.now().instant);
+        self.servers.log_dropped(self.clock.now().instant);
     }
 
     /// Processes one. Returns the time.
-    fn take_in(&mut self, inbound: Inbound) -> Now {
+    fn handle_inbound(&mut self, inbound: Inbound) -> Now {
         let now = self.now();
-        if self.learning != Learning::Done {
-            self.hear(&inbound, now.wall);
+        if self.learning != SyncState::Done {
+            self.store_inbound(&inbound, now.wall);
         }
         match inbound {
             Inbound::Connected { server, session_time } => {
@@ -347,10 +347,10 @@ impl<S: SiteWise> Engine<S> {
         now
     }
 
-    fn answered(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
+    fn handle_responses(&mut self, ready: Result<(), JoinError>) -> Result<(), Error> {
         ready.map_err(|_| Error::Task("put"))?;
         let now = self.now();
-        while let Some(Answer { id, answer, .. }) = self.senders.next() {
+        while let Some(PutResponse { id, answer, .. }) = self.senders.next() {
             if let Err(fault) = &answer {
                 debug!(error = %fault, "a write of values failed");
             }
@@ -359,13 +359,13 @@ impl<S: SiteWise> Engine<S> {
         Ok(())
     }
 
-    fn done(
+    fn handle_step_result(
         &mut self,
-        done: Result<(StepId, String, Result<Done, Fault>), JoinError>,
+        done: Result<(CallId, String, Result<CallResult, ApiFault>), JoinError>,
     ) -> Result<(), Error> {
         let (id, tried, answer) = done.map_err(|_| Error::Task("provision"))?;
         match &answer {
-            Ok(Done::Accepted) => info!("{tried}"),
+            Ok(CallResult::Accepted) => info!("{tried}"),
             Ok(_) => debug!("{tried}"),
             Err(fault) => debug!(error = %fault, "{tried}: {fault}"),
         }
@@ -375,21 +375,21 @@ impl<S: SiteWise> Engine<S> {
     }
 
     /// Performs the bridge's outputs, and feeds it from the outbox.
-    fn perform(&mut self) {
+    fn drain_outputs(&mut self) {
         let now = self.now();
-        self.follow_disk(now);
-        self.forget();
+        self.handle_disk_events(now);
+        self.discard_stored();
         loop {
             while let Some(output) = self.bridge.poll_output(now) {
-                self.output(output, now);
+                self.handle_output(output, now);
             }
-            self.tell_learning();
+            self.log_sync_progress();
             let room = self.bridge.room();
             if room.is_empty() || self.outbox.is_empty() {
                 return;
             }
             let mut points = self.outbox.take(room);
-            if points.is_empty() && !self.ending {
+            if points.is_empty() && !self.shutting_down {
                 points = self.restore(now);
                 self.bridge.handle_restored(&points, now);
             }
@@ -406,32 +406,34 @@ impl<S: SiteWise> Engine<S> {
         let oldest = now.wall.minus(limits::OLDEST_VALUE);
         // One that is too old is refused, whether its asset will ever be there or not.
         // Before SiteWise has answered, or after a step of our clock, the time is not known.
-        let judged = self.learning == Learning::Done && self.clock.clocks() == Clocks::Agree;
+        let judged =
+            self.learning == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
         let passage = |point: &Point| match judged && point.time < oldest {
-            true => Passage::Open,
-            false => bridge.passage(point.stream),
+            true => GateState::Open,
+            false => bridge.gate_state(point.stream),
         };
-        self.outbox.restore(bridge.room(), &passage)
+        self.outbox.take_cold(bridge.room(), &passage)
     }
 
-    fn output(&mut self, output: Output, now: Now) {
+    fn handle_output(&mut self, output: Output, now: Now) {
         match output {
             Output::Publish(publish) => self.servers.publish(publish),
             Output::Step(id, step) => {
                 let sitewise = Arc::clone(&self.sitewise);
-                self.steps.spawn(async move {
+                self.calls.spawn(async move {
                     let tried = step.to_string();
                     (id, tried, calls::carry_out(&*sitewise, step).await)
                 });
             }
             Output::Send(id, entries) => self.senders.send(id, entries),
             Output::Store(points) => {
-                let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
-                let full = gone.iter().filter(|(_, why)| *why == Discard::Full).count();
+                let PutResult { gone, taken } =
+                    self.outbox.put_and_take(points, self.bridge.room());
+                let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
                 self.losses.full += full as u64;
                 self.losses.overwritten += (gone.len() - full) as u64;
                 if full > 0 {
-                    self.note_full(now);
+                    self.note_outbox_full(now);
                 }
                 if !taken.is_empty() {
                     self.bridge.handle_points(taken, now);
@@ -448,14 +450,14 @@ impl<S: SiteWise> Engine<S> {
                     sitewise.property_id = %point.stream.property,
                     "value rejected, kept as a dead letter: {reason}"
                 );
-                let (asset, property) = self.bridge.twin().names(point.stream);
+                let (asset, property) = self.bridge.twin().display_names(point.stream);
                 let names = (asset.map(str::to_owned), property.map(str::to_owned));
                 let key = point.key();
                 let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
-                self.outbox.bury(&letter);
+                self.outbox.store_dead_letter(&letter);
                 self.dead_letters.push(letter);
-                if self.dead_letters.len() == DEAD_LETTERS && !self.letters_told {
-                    self.letters_told = true;
+                if self.dead_letters.len() == DEAD_LETTERS && !self.dead_letter_limit_logged {
+                    self.dead_letter_limit_logged = true;
                     warn!(
                         "{DEAD_LETTERS} dead letters are kept, which is the limit: the oldest are \
                          dropped from now on"
@@ -466,24 +468,28 @@ impl<S: SiteWise> Engine<S> {
                 }
             }
             Output::Discarded(key, why) => {
-                if why != Discard::Overwritten {
+                if why != DiscardReason::Overwritten {
                     self.outbox.settle(&[key]);
                 }
             }
             Output::Held { stream, reason } => {
-                tell::held(stream, self.bridge.twin().names(stream), &reason);
+                tell::log_failing_property(
+                    stream,
+                    self.bridge.twin().display_names(stream),
+                    &reason,
+                );
             }
             Output::SiteWise(told) => self.tell_sitewise(&told, now),
             told @ (Output::Found { .. }
             | Output::Grouped(_)
             | Output::Capped { .. }
             | Output::Born(_)
-            | Output::Died(..)) => tell::tell(told),
+            | Output::Died(..)) => tell::log_output(told),
         }
     }
 
     fn ledger(&self) -> Ledger {
-        let links = self.links();
+        let links = self.server_statuses();
         let saved = self.is_held_saved();
         Ledger::new(&self.bridge, &*self.outbox, self.losses, &self.dead_letters, &links, saved)
     }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use tracing::{error, info, warn};
 
-use super::engine::Patience;
+use super::engine::ShutdownPatience;
 use crate::bridge::Bridge;
-use crate::console::Link;
-use crate::delivery::figures::Refused;
+use crate::console::ServerStatus;
+use crate::delivery::figures::RejectedCounts;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::outbox::{DiskFigures, DiskState, Outbox};
-use crate::sparkplug::host::Unread;
-use crate::twin::counts::{Counts, Dropped};
+use crate::sparkplug::host::SkipReason;
+use crate::twin::counts::{DropReason, ValueCounts};
 use crate::twin::plan;
 use crate::{delivery, twin};
 
@@ -20,14 +20,14 @@ const PROBLEMS: usize = 10;
 
 /// Points that the outbox dropped.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Losses {
+pub struct OutboxLosses {
     /// A later point with the same property, time and quality took their place.
     pub overwritten: u64,
     /// There was no room.
     pub full: u64,
 }
 
-impl Losses {
+impl OutboxLosses {
     /// Over all reasons.
     pub fn total(self) -> u64 {
         self.overwritten + self.full
@@ -36,7 +36,7 @@ impl Losses {
 
 /// Messages that never reached the engine, or never left it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Messages {
+pub struct MessageCounts {
     /// Received from all servers.
     pub received: u64,
     /// Of these: the engine's queue was full.
@@ -51,37 +51,37 @@ pub struct Messages {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Ledger {
     /// Messages received, and those dropped before the engine.
-    pub mqtt: Messages,
+    pub mqtt: MessageCounts,
     /// Counters of the plant's values.
-    pub values: Counts,
+    pub values: ValueCounts,
     /// Values buffered until the initial sync with SiteWise.
-    pub held: usize,
+    pub buffered: usize,
     /// Whether these are on disk, as the messages they arrived in.
-    pub held_saved: bool,
+    pub buffered_saved: bool,
     /// Counters of delivery.
-    pub delivery: delivery::figures::Figures,
+    pub delivery: delivery::figures::DeliveryFigures,
     /// Points queued in the outbox.
-    pub outbox: usize,
+    pub outbox_points: usize,
     /// Of these: behind a gate.
-    pub parked: usize,
+    pub parked_points: usize,
     /// Points that the outbox dropped.
-    pub losses: Losses,
+    pub losses: OutboxLosses,
     /// State of the outbox on disk; none with one in memory.
     pub disk: Option<DiskFigures>,
     /// Values rejected, by SiteWise or before sending.
-    pub refused: Refused,
+    pub refused: RejectedCounts,
     /// Counters of provisioning.
-    pub provisioning: plan::Figures,
+    pub provisioning: plan::ProvisioningFigures,
     /// Models and assets wanted.
-    pub size: (usize, usize),
+    pub desired: (usize, usize),
     /// Values that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out.
     pub excluded_values: u64,
     /// Messages of edge nodes that they leave out whole.
     pub excluded_messages: u64,
     /// Values of messages that were skipped, by reason.
-    pub unread: [u64; Unread::ALL.len()],
+    pub unread: [u64; SkipReason::ALL.len()],
     /// Edge nodes whose assets TWIN_RULES made of flat metrics: those have no parameters.
-    pub grouped: Vec<String>,
+    pub grouped_nodes: Vec<String>,
     /// Findings and their counts.
     pub findings: Vec<(&'static str, u64)>,
     /// Problems: subject and reason.
@@ -92,9 +92,9 @@ impl Ledger {
     pub(crate) fn new(
         bridge: &Bridge,
         outbox: &dyn Outbox,
-        losses: Losses,
+        losses: OutboxLosses,
         dead_letters: &DeadLetters,
-        links: &[Link],
+        links: &[ServerStatus],
         held_saved: bool,
     ) -> Self {
         let twin: &twin::Twin = bridge.twin();
@@ -102,43 +102,43 @@ impl Ledger {
         let host = bridge.host().counters();
         let findings = host.findings.iter().filter(|(_, count)| *count > 0);
         Self {
-            mqtt: Messages::of(links),
+            mqtt: MessageCounts::of(links),
             findings: findings.map(|(finding, count)| (finding.name(), count)).collect(),
             excluded_values: host.excluded_values,
             excluded_messages: host.excluded_messages,
             unread: host.unread,
-            grouped: twin.grouped().map(ToString::to_string).collect(),
+            grouped_nodes: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
-            held: twin.held(),
-            held_saved,
+            buffered: twin.held(),
+            buffered_saved: held_saved,
             delivery: bridge.delivery().figures(),
-            outbox: outbox.len(),
-            parked: outbox.parked(),
+            outbox_points: outbox.len(),
+            parked_points: outbox.parked(),
             losses,
             disk: outbox.disk(),
             refused: dead_letters.refused(),
             provisioning: twin.plan().figures(),
-            size: twin.size(),
+            desired: twin.size(),
             problems: problems.map(|(what, why)| (what.to_owned(), why.to_owned())).collect(),
         }
     }
 
     /// Points queued or in flight.
     pub fn waiting(&self) -> usize {
-        self.outbox + self.delivery.waiting
+        self.outbox_points + self.delivery.waiting
     }
 
     /// Values that a crash would lose: queued or buffered, and not on disk.
-    pub fn in_memory_alone(&self) -> usize {
+    pub fn lost_in_crash(&self) -> usize {
         let points = self.waiting();
         let points = self.disk.as_ref().map_or(points, |disk| disk.unsaved.min(points));
-        points + if self.held_saved { 0 } else { self.held }
+        points + if self.buffered_saved { 0 } else { self.buffered }
     }
 
     /// Whether every value is accounted for: in = delivered + refused + discarded + waiting. What
     /// an earlier process left on disk counts as input as well.
     pub fn balances(&self) -> bool {
-        let Counts { values, points, refused, own_points, .. } = self.values;
+        let ValueCounts { values, points, refused, own_points, .. } = self.values;
         let refused = refused.total();
         let delivery = &self.delivery;
         let disk = self.disk.clone().unwrap_or_default();
@@ -149,13 +149,13 @@ impl Ledger {
             + disk.overwritten
             + disk.full
             + disk.unreadable;
-        values == points + refused + self.values.dropped_in_all() + self.held as u64
+        values == points + refused + self.values.dropped_in_all() + self.buffered as u64
             && points + own_points + disk.restored == decided + self.waiting() as u64
     }
 
     /// One status line.
     pub(super) fn log(&self) {
-        let (models, assets) = self.size;
+        let (models, assets) = self.desired;
         info!(
             values.read = self.values.values,
             values.delivered = self.delivery.delivered,
@@ -205,12 +205,12 @@ impl Ledger {
             values.own = self.values.own_points,
             values.delivered = self.delivery.delivered,
             values.waiting = self.waiting(),
-            values.held = self.held,
+            values.held = self.buffered,
             "{} of the values read became points, {} further points were generated by the bridge",
             self.values.points,
             self.values.own_points,
         );
-        for (became, reason, count) in self.given_up() {
+        for (became, reason, count) in self.dropped_by_reason() {
             if count > 0 {
                 info!(
                     outcome = became,
@@ -223,13 +223,13 @@ impl Ledger {
     }
 
     /// Values that did not reach SiteWise and never will: outcome, reason, count.
-    fn given_up(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
+    fn dropped_by_reason(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let discarded = self.delivery.discarded;
         let early = self.values.refused.named().map(|(why, count)| ("refused_early", why, count));
         let refused = self.delivery.refused.named().map(|(why, count)| ("refused", why, count));
-        let unread = Unread::ALL.into_iter().zip(self.unread);
+        let unread = SkipReason::ALL.into_iter().zip(self.unread);
         let unread = unread.map(|(why, count)| ("not_read", why.label(), count));
-        let dropped = Dropped::ALL.into_iter();
+        let dropped = DropReason::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
         let disk = self.disk.as_ref();
         let on_disk = |count: fn(&DiskFigures) -> u64| disk.map_or(0, count);
@@ -244,7 +244,7 @@ impl Ledger {
     }
 
     /// The last lines of the log: what was done, and what is left.
-    pub(super) fn report(&self, took: Duration, patience: Patience) {
+    pub(super) fn log_final(&self, took: Duration, patience: ShutdownPatience) {
         self.log();
         self.log_accounts();
         for (count, what) in
@@ -255,11 +255,11 @@ impl Ledger {
                 info!(reason = "excluded", "{count} {what} were filtered out by {by}");
             }
         }
-        if !self.grouped.is_empty() {
-            let nodes = self.grouped.len();
+        if !self.grouped_nodes.is_empty() {
+            let nodes = self.grouped_nodes.len();
             info!("{nodes} edge nodes sent flat metrics: their assets have no parameters");
         }
-        let Messages { dropped, malformed, unpublished, .. } = self.mqtt;
+        let MessageCounts { dropped, malformed, unpublished, .. } = self.mqtt;
         for (count, what) in [
             (dropped, "messages were dropped: they arrived faster than the engine could read them"),
             (malformed, "messages had a topic that is not UTF-8"),
@@ -272,16 +272,16 @@ impl Ledger {
         for (finding, count) in &self.findings {
             info!(sparkplug.finding = finding, "finding {finding}: {count} times");
         }
-        self.report_left(took, patience);
+        self.log_remaining(took, patience);
         if !self.balances() {
             error!("the counts do not balance, this is a bug: {self:?}");
         }
     }
 
     /// What is left, and where.
-    fn report_left(&self, took: Duration, patience: Patience) {
-        let lost = self.in_memory_alone();
-        let left = self.waiting() + self.held - lost;
+    fn log_remaining(&self, took: Duration, patience: ShutdownPatience) {
+        let lost = self.lost_in_crash();
+        let left = self.waiting() + self.buffered - lost;
         if left > 0 {
             info!(
                 values.left = left,
@@ -291,18 +291,18 @@ impl Ledger {
         }
         if lost > 0 {
             let when = match patience {
-                Patience::Grace(grace) => {
+                ShutdownPatience::Grace(grace) => {
                     format!("after {took:.1?}, of a SHUTDOWN_GRACE of {grace:.0?},")
                 }
-                Patience::None => "immediately on a second signal".to_owned(),
+                ShutdownPatience::None => "immediately on a second signal".to_owned(),
             };
             warn!(
                 values.lost = lost,
                 "stopped {when} and lost {lost} values that were only in memory; {} of all queued \
                  values were waiting for models or assets, {} for what SiteWise does not let the \
                  bridge read",
-                self.parked,
-                self.held
+                self.parked_points,
+                self.buffered
             );
         }
         if left + lost == 0 {
@@ -321,9 +321,9 @@ impl Ledger {
     }
 }
 
-impl Messages {
-    fn of(links: &[Link]) -> Self {
-        let sum = |count: fn(&Link) -> u64| links.iter().map(count).sum();
+impl MessageCounts {
+    fn of(links: &[ServerStatus]) -> Self {
+        let sum = |count: fn(&ServerStatus) -> u64| links.iter().map(count).sum();
         Self {
             received: sum(|link| link.received),
             dropped: sum(|link| link.dropped),
@@ -336,7 +336,7 @@ impl Messages {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::figures::{Discarded, Figures};
+    use crate::delivery::figures::{DeliveryFigures, DiscardedCounts};
 
     /// Ten of 83 places in the tree were named, and nobody knew of the others.
     #[test]
@@ -358,24 +358,24 @@ mod tests {
     #[test]
     fn what_was_heard_and_is_on_disk_is_not_told_as_lost() {
         let disk = Some(DiskFigures::default());
-        let ledger = Ledger { held: 492, disk, ..Ledger::default() };
-        assert_eq!(ledger.in_memory_alone(), 492);
-        assert_eq!(Ledger { held_saved: true, ..ledger }.in_memory_alone(), 0);
+        let ledger = Ledger { buffered: 492, disk, ..Ledger::default() };
+        assert_eq!(ledger.lost_in_crash(), 492);
+        assert_eq!(Ledger { buffered_saved: true, ..ledger }.lost_in_crash(), 0);
     }
 
     #[test]
     fn every_value_given_up_has_its_reason() {
-        let mut values = Counts::default();
+        let mut values = ValueCounts::default();
         values.refused.invalid = 1;
         let ledger = Ledger {
             values,
             unread: [1024, 0, 0, 0, 0, 0, 2048],
-            delivery: Figures {
-                refused: Refused { out_of_range: 2, invalid: 4, denied: 8 },
-                discarded: Discarded { overwritten: 16, rate: 32, astray: 0 },
-                ..Figures::default()
+            delivery: DeliveryFigures {
+                refused: RejectedCounts { out_of_range: 2, invalid: 4, denied: 8 },
+                discarded: DiscardedCounts { overwritten: 16, rate: 32, astray: 0 },
+                ..DeliveryFigures::default()
             },
-            losses: Losses { overwritten: 64, full: 128 },
+            losses: OutboxLosses { overwritten: 64, full: 128 },
             disk: Some(DiskFigures {
                 overwritten: 256,
                 full: 512,
@@ -384,7 +384,8 @@ mod tests {
             }),
             ..Ledger::default()
         };
-        let counted: Vec<_> = ledger.given_up().filter(|(_, _, count)| *count > 0).collect();
+        let counted: Vec<_> =
+            ledger.dropped_by_reason().filter(|(_, _, count)| *count > 0).collect();
         let expected = [
             ("not_read", "before_birth", 1024),
             ("not_read", "limits", 2048),

@@ -10,33 +10,33 @@ use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinSet};
 
 use crate::delivery::output::RequestId;
-use crate::sitewise::api::{Entry, EntryError, Fault};
+use crate::sitewise::api::{ApiFault, Entry, EntryError};
 use crate::sitewise::client::SiteWise;
 
 /// Responses that are read in one batch.
-const LOT: usize = 64;
+const RESPONSE_BATCH: usize = 64;
 
 /// The response to a request.
 #[derive(Debug)]
-pub(super) struct Answer {
+pub(super) struct PutResponse {
     pub id: RequestId,
-    pub answer: Result<Vec<EntryError>, Fault>,
+    pub answer: Result<Vec<EntryError>, ApiFault>,
     sender: usize,
 }
 
 /// As many tasks as the most requests that were ever in flight.
-pub(super) struct Senders<S> {
+pub(super) struct RequestWorkers<S> {
     sitewise: Arc<S>,
     tasks: JoinSet<()>,
     queues: Vec<mpsc::Sender<(RequestId, Vec<Entry>)>>,
     /// Those without a request; the last one that had one is the next that gets one.
-    idle: Vec<usize>,
-    answered: mpsc::UnboundedSender<Answer>,
-    answers: mpsc::UnboundedReceiver<Answer>,
-    lot: Vec<Answer>,
+    idle_workers: Vec<usize>,
+    answered: mpsc::UnboundedSender<PutResponse>,
+    answers: mpsc::UnboundedReceiver<PutResponse>,
+    response_batch: Vec<PutResponse>,
 }
 
-impl<S: SiteWise> Senders<S> {
+impl<S: SiteWise> RequestWorkers<S> {
     /// No task yet.
     pub(super) fn new(sitewise: Arc<S>) -> Self {
         let (answered, answers) = mpsc::unbounded_channel();
@@ -44,16 +44,16 @@ impl<S: SiteWise> Senders<S> {
             sitewise,
             tasks: JoinSet::new(),
             queues: Vec::new(),
-            idle: Vec::new(),
+            idle_workers: Vec::new(),
             answered,
             answers,
-            lot: Vec::with_capacity(LOT),
+            response_batch: Vec::with_capacity(RESPONSE_BATCH),
         }
     }
 
     /// Makes a request, once.
     pub(super) fn send(&mut self, id: RequestId, entries: Vec<Entry>) {
-        let sender = self.idle.pop().unwrap_or_else(|| self.start());
+        let sender = self.idle_workers.pop().unwrap_or_else(|| self.start());
         if let Some(queue) = self.queues.get(sender) {
             // An idle task's queue is empty; one that failed shows in `ready`.
             let _ = queue.try_send((id, entries));
@@ -65,18 +65,18 @@ impl<S: SiteWise> Senders<S> {
     /// # Errors
     ///
     /// A task failed: a bug.
-    pub(super) async fn ready(&mut self) -> Result<(), JoinError> {
+    pub(super) async fn wait_for_responses(&mut self) -> Result<(), JoinError> {
         select! {
             biased;
-            _ = self.answers.recv_many(&mut self.lot, LOT) => Ok(()),
+            _ = self.answers.recv_many(&mut self.response_batch, RESPONSE_BATCH) => Ok(()),
             Some(ended) = self.tasks.join_next() => ended,
         }
     }
 
     /// The next answer of those that are there.
-    pub(super) fn next(&mut self) -> Option<Answer> {
-        let answer = self.lot.pop()?;
-        self.idle.push(answer.sender);
+    pub(super) fn next(&mut self) -> Option<PutResponse> {
+        let answer = self.response_batch.pop()?;
+        self.idle_workers.push(answer.sender);
         Some(answer)
     }
 
@@ -88,7 +88,7 @@ impl<S: SiteWise> Senders<S> {
         self.tasks.spawn(async move {
             while let Some((id, entries)) = requests.recv().await {
                 let answer = sitewise.put(entries).await;
-                if answered.send(Answer { id, answer, sender }).is_err() {
+                if answered.send(PutResponse { id, answer, sender }).is_err() {
                     return;
                 }
             }

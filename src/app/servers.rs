@@ -5,35 +5,35 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
-use crate::console::Link;
+use crate::console::ServerStatus;
 use crate::mqtt;
-use crate::sparkplug::host::{Publish, ServerId};
+use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::sparkplug::message::Message;
 use crate::time::{Instant, Timestamp};
 
 /// For so long after a dropped message the server is reported as too fast.
-const LOSING: Duration = Duration::from_secs(60);
+const DROPPING_FOR: Duration = Duration::from_secs(60);
 /// A message that is queued for so long is late, and for so long after one that is reported.
 const LATE: Duration = Duration::from_secs(5);
 const LATE_FOR: Duration = Duration::from_secs(60);
 /// So long after the last message was read the queue counts as empty.
 const IDLE: Duration = Duration::from_secs(2);
 /// For so long an oversized message is reported.
-const OVERSIZED: Duration = Duration::from_secs(3600);
+const OVERSIZED_FOR: Duration = Duration::from_secs(3600);
 /// Characters kept of a topic.
 const TOPIC_CHARS: usize = 200;
 
 /// A server, as the engine knows it.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(super) struct ServerState {
     url: String,
     /// None once nothing more is published.
     queue: Option<mpsc::Sender<Message>>,
-    figures: mqtt::Figures,
-    since: Option<Timestamp>,
-    unpublished: u64,
+    figures: mqtt::ConnectionStats,
+    connected_since: Option<Timestamp>,
+    publish_dropped: u64,
     /// Messages known to be dropped, and when the last was noticed.
-    lost: (u64, Option<Instant>),
+    dropped_seen: (u64, Option<Instant>),
     /// How long the latest message had waited when it was read, and when that was.
     waited: (Duration, Instant),
     /// The same of the latest that was late.
@@ -44,17 +44,21 @@ pub(super) struct Server {
 
 /// All servers, in the order of `MQTT_URL`.
 #[derive(Debug)]
-pub(super) struct Servers(pub(super) Vec<Server>);
+pub(super) struct ServerStates(pub(super) Vec<ServerState>);
 
-impl Server {
-    pub(super) fn new(url: String, queue: mpsc::Sender<Message>, figures: mqtt::Figures) -> Self {
+impl ServerState {
+    pub(super) fn new(
+        url: String,
+        queue: mpsc::Sender<Message>,
+        figures: mqtt::ConnectionStats,
+    ) -> Self {
         Self {
             url,
             queue: Some(queue),
             figures,
-            since: None,
-            unpublished: 0,
-            lost: (0, None),
+            connected_since: None,
+            publish_dropped: 0,
+            dropped_seen: (0, None),
             waited: (Duration::ZERO, Instant::START),
             late: None,
             oversized: None,
@@ -63,7 +67,7 @@ impl Server {
 
     /// Whether a message was too large of late.
     fn is_oversized(&self, now: Instant) -> bool {
-        self.oversized.as_ref().is_some_and(|(last, _)| now.since(*last) < OVERSIZED)
+        self.oversized.as_ref().is_some_and(|(last, _)| now.since(*last) < OVERSIZED_FOR)
     }
 
     /// How long the latest late message had waited, if one was of late.
@@ -78,43 +82,43 @@ impl Server {
     }
 
     fn is_losing(&self, now: Instant) -> bool {
-        self.lost.1.is_some_and(|last| now.since(last) < LOSING)
+        self.dropped_seen.1.is_some_and(|last| now.since(last) < DROPPING_FOR)
     }
 }
 
-impl Servers {
+impl ServerStates {
     pub(super) fn connected(&mut self, server: u16, now: Timestamp) {
         if let Some(server) = self.0.get_mut(usize::from(server)) {
-            server.since = Some(now);
+            server.connected_since = Some(now);
         }
     }
 
     pub(super) fn disconnected(&mut self, server: u16) {
         if let Some(server) = self.0.get_mut(usize::from(server)) {
-            server.since = None;
+            server.connected_since = None;
         }
     }
 
-    pub(super) fn publish(&mut self, publish: Publish) {
-        let Publish { server: ServerId(place), message } = publish;
+    pub(super) fn publish(&mut self, publish: OutgoingMessage) {
+        let OutgoingMessage { server: ServerId(place), message } = publish;
         let Some(server) = self.0.get_mut(usize::from(place)) else { return };
         let Some(queue) = &server.queue else { return };
         debug!(messaging.destination.name = message.topic, "publishing");
         if queue.try_send(message).is_err() {
-            server.unpublished += 1;
+            server.publish_dropped += 1;
             warn!("a message to MQTT server {place} was dropped: its queue is full");
         }
     }
 
     /// Logs dropped messages, at most once in a while.
-    pub(super) fn notice_losses(&mut self, now: Instant) {
+    pub(super) fn log_dropped(&mut self, now: Instant) {
         for server in &mut self.0 {
             let lost = server.figures.dropped();
-            if lost == server.lost.0 {
+            if lost == server.dropped_seen.0 {
                 continue;
             }
             if !server.is_losing(now) {
-                let new = lost - server.lost.0;
+                let new = lost - server.dropped_seen.0;
                 warn!(
                     server.address = server.url,
                     mqtt.messages_dropped = new,
@@ -124,7 +128,7 @@ impl Servers {
                     server.url
                 );
             }
-            server.lost = (lost, Some(now));
+            server.dropped_seen = (lost, Some(now));
         }
     }
 
@@ -174,10 +178,10 @@ impl Servers {
     }
 
     /// The status of each.
-    pub(super) fn links(&self, now: Instant) -> Vec<Link> {
-        let link = |server: &Server| Link {
+    pub(super) fn links(&self, now: Instant) -> Vec<ServerStatus> {
+        let link = |server: &ServerState| ServerStatus {
             url: server.url.clone(),
-            since: server.since.map(Timestamp::as_millis),
+            since: server.connected_since.map(Timestamp::as_millis),
             trouble: server.figures.trouble(),
             received: server.figures.received(),
             dropped: server.figures.dropped(),
@@ -191,7 +195,7 @@ impl Servers {
                 .as_ref()
                 .filter(|_| server.is_oversized(now))
                 .map(|(_, topic)| topic.clone()),
-            unpublished: server.unpublished,
+            unpublished: server.publish_dropped,
         };
         self.0.iter().map(link).collect()
     }

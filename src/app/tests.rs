@@ -32,8 +32,8 @@ async fn after(lets_go: Option<u32>) -> (Result<(), DiskFault>, u32) {
     owner.lock().unwrap();
     let mut owner = Some(owner);
     let mut waited = 0;
-    let open = || Disk::open(&folder.0, 1 << 20, Arc::new(Notify::new())).map(drop);
-    let opened = once_let_go("it", open, |pause| {
+    let open = || DiskOutbox::open(&folder.0, 1 << 20, Arc::new(Notify::new())).map(drop);
+    let opened = retry_while_locked("it", open, |pause| {
         assert_eq!(pause, Duration::from_secs(1));
         waited += 1;
         if lets_go == Some(waited) {

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::sitewise::api::{EntryError, Fault, FaultKind};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError};
 use crate::sitewise::cause::{self, Cause, Plane};
 use crate::time::{Instant, Now, Timestamp};
 
@@ -98,16 +98,16 @@ impl Reach {
     }
 
     /// A call for values was answered.
-    pub(super) fn put(&mut self, id: u64, answer: &Result<Vec<EntryError>, Fault>, now: Now) {
+    pub(super) fn put(&mut self, id: u64, answer: &Result<Vec<EntryError>, ApiFault>, now: Now) {
         let throttled = answer.as_ref().ok().and_then(|errors| {
             let mut errors = errors.iter().map(|error| &error.fault);
-            errors.find(|fault| fault.kind == FaultKind::Throttled)
+            errors.find(|fault| fault.kind == ApiFaultKind::Throttled)
         });
         self.answered(Plane::Write, id, answer.as_ref().err().or(throttled), now);
     }
 
     /// A call was answered, with this fault if with any.
-    pub(super) fn answered(&mut self, plane: Plane, id: u64, fault: Option<&Fault>, now: Now) {
+    pub(super) fn answered(&mut self, plane: Plane, id: u64, fault: Option<&ApiFault>, now: Now) {
         let Some(calls) = self.planes.get_mut(&plane) else { return };
         let Some(sent) = calls.flying.remove(&id) else { return };
         match fault.map(|fault| (fault.cause, &fault.message)) {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
-use crate::outbox::memory::Memory;
-use crate::outbox::{Outbox, Passed};
-use crate::sitewise::api::{FaultKind, Tqv, Variant};
+use crate::outbox::memory::MemoryOutbox;
+use crate::outbox::{Outbox, PutResult};
+use crate::sitewise::api::{ApiFaultKind, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
@@ -95,7 +95,7 @@ fn act() -> impl Strategy<Value = Act> {
 /// A plant, the bridge, its outbox and SiteWise, on one clock.
 struct World {
     bridge: Bridge,
-    outbox: Memory,
+    outbox: MemoryOutbox,
     sitewise: FakeSiteWise,
     /// What SiteWise has of values, keyed as it keys them.
     written: BTreeMap<Key, Variant>,
@@ -125,7 +125,7 @@ impl World {
         let edges = ["gw1", "gw2"].map(|node| Edge::new(EdgeNode::new("Nordsee", node), 0));
         let mut world = Self {
             bridge: Bridge::new(config, seed),
-            outbox: Memory::new(1 << 20),
+            outbox: MemoryOutbox::new(1 << 20),
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
             in_flight: Vec::new(),
@@ -270,7 +270,8 @@ impl World {
             Output::Store(points) => {
                 let points_kept = points.iter().map(|waiting| waiting.point.clone());
                 self.kept.extend(points_kept.map(|point| (point.key(), point)));
-                let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
+                let PutResult { gone, taken } =
+                    self.outbox.put_and_take(points, self.bridge.room());
                 self.discarded += gone.len() as u64;
                 self.bridge.handle_points(taken, self.now);
             }
@@ -288,7 +289,7 @@ impl World {
                 self.outbox.settle(&[point.key()]);
             }
             Output::Discarded(key, why) => {
-                if why != Discard::Overwritten {
+                if why != DiscardReason::Overwritten {
                     self.kept.remove(&key);
                     self.outbox.settle(&[key]);
                 }

@@ -8,8 +8,8 @@ use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 use serde::Serialize;
 
-use crate::outbox::dead_letters::requests::{self, Request, Wish};
-use crate::outbox::dead_letters::{Written, files};
+use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
+use crate::outbox::dead_letters::{DeadLetterRecord, files};
 use crate::time::Timestamp;
 
 /// What `sparkwise dead-letters --help` prints.
@@ -64,7 +64,7 @@ pub enum Command {
         json: bool,
     },
     /// A request to the bridge.
-    Ask(Wish, Which),
+    Ask(DeadLetterAction, Which),
 }
 
 /// The dead letters of a request.
@@ -86,7 +86,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    fn passes(&self, letter: &Written) -> bool {
+    fn passes(&self, letter: &DeadLetterRecord) -> bool {
         let has = |text: &str, part: &str| text.to_lowercase().contains(part);
         let last = Timestamp::from_millis(letter.last_attempt);
         let named = |part: &String| {
@@ -142,8 +142,8 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
         (Some("list"), []) => Ok(Command::List { filter, json }),
         (Some("show"), [id]) if !filters => Ok(Command::Show { id: *id, json }),
         (Some("show"), _) => Err("show takes exactly one id".into()),
-        (Some("retry"), _) => ask(Wish::Retry),
-        (Some("drop"), _) => ask(Wish::Drop),
+        (Some("retry"), _) => ask(DeadLetterAction::Retry),
+        (Some("drop"), _) => ask(DeadLetterAction::Drop),
         (Some(word), _) => Err(format!("unknown command \"dead-letters {word}\"").into()),
         (None, _) => Ok(Command::Help),
     }
@@ -206,12 +206,12 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             if count == 0 {
                 return Ok("no dead letter matches\n".to_owned());
             }
-            let request = Request { wish: *wish, ids };
+            let request = DeadLetterRequest { wish: *wish, ids };
             requests::ask(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
             let what = match wish {
-                Wish::Retry => "are retried",
-                Wish::Drop => "are dropped",
+                DeadLetterAction::Retry => "are retried",
+                DeadLetterAction::Drop => "are dropped",
             };
             Ok(format!(
                 "requested: {count} dead letters {what} within two seconds by the running bridge, \
@@ -249,7 +249,7 @@ impl Count<'_> {
 }
 
 /// The number of dead letters by asset and reason, the largest first.
-fn counts<'a>(letters: impl Iterator<Item = &'a Written>) -> Vec<Count<'a>> {
+fn counts<'a>(letters: impl Iterator<Item = &'a DeadLetterRecord>) -> Vec<Count<'a>> {
     let mut counts: BTreeMap<(&str, &str, &str), Count<'_>> = BTreeMap::new();
     for letter in letters {
         let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
@@ -277,7 +277,7 @@ fn json(value: &impl serde::Serialize) -> Result<String, String> {
 }
 
 /// A dead letter in a line.
-fn line(letter: &Written) -> String {
+fn line(letter: &DeadLetterRecord) -> String {
     let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
     let property = letter.property_name.as_deref().unwrap_or(&letter.property);
     let value = letter.value.as_deref().unwrap_or("null");
@@ -291,7 +291,7 @@ fn line(letter: &Written) -> String {
 }
 
 /// A dead letter with all its fields.
-fn page(letter: &Written) -> String {
+fn page(letter: &DeadLetterRecord) -> String {
     let time = |millis| Timestamp::from_millis(millis).to_string();
     let named = |name: &Option<String>, id: &str| match name {
         Some(name) => format!("{name} ({id})"),
@@ -327,8 +327,8 @@ mod tests {
         parse(&mut parser).map_err(|error| error.to_string())
     }
 
-    fn letter(id: u64, asset: &str, reason: &str, at: i64) -> Written {
-        Written {
+    fn letter(id: u64, asset: &str, reason: &str, at: i64) -> DeadLetterRecord {
+        DeadLetterRecord {
             id,
             asset: format!("id-of-{asset}"),
             property: "p".into(),
@@ -352,9 +352,9 @@ mod tests {
         assert_eq!(of(&["list", "--json"]), Ok(Command::List { filter: all.clone(), json: true }));
         assert_eq!(of(&["show", "7"]), Ok(Command::Show { id: 7, json: false }));
         let ids = Which::Ids(vec![7, 9]);
-        assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Ask(Wish::Retry, ids)));
+        assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Ask(DeadLetterAction::Retry, ids)));
         let passing = Which::Passing(all);
-        assert_eq!(of(&["drop", "--all"]), Ok(Command::Ask(Wish::Drop, passing)));
+        assert_eq!(of(&["drop", "--all"]), Ok(Command::Ask(DeadLetterAction::Drop, passing)));
         assert_eq!(of(&[]), Ok(Command::Help));
         for wrong in [
             &["drop"][..],

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lexopt::Arg::{Long, Short, Value};
 
-use crate::outbox::disk::folder::{Report, inspect, inspect_heard};
+use crate::outbox::disk::folder::{CheckReport, inspect, inspect_heard};
 
 /// What `sparkwise outbox --help` prints.
 pub const HELP: &str = "\
@@ -57,7 +57,7 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
 
 /// What was found, as text, and whether there is no damage now.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct CheckOutcome {
     /// To be printed.
     pub text: String,
     /// Check for damage.
@@ -69,9 +69,9 @@ pub struct Outcome {
 /// # Errors
 ///
 /// Why it cannot be done, in a sentence.
-pub fn run(command: Command, outbox: Option<&str>) -> Result<Outcome, String> {
+pub fn run(command: Command, outbox: Option<&str>) -> Result<CheckOutcome, String> {
     if command == Command::Help {
-        return Ok(Outcome { text: HELP.to_owned(), is_well: true });
+        return Ok(CheckOutcome { text: HELP.to_owned(), is_well: true });
     }
     let outbox = Path::new(outbox.ok_or("OUTBOX_DIR is not set: there is no outbox on disk")?);
     if !outbox.is_dir() {
@@ -81,24 +81,24 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<Outcome, String> {
     let why = |fault| format!("{}: {fault}", outbox.display());
     let points = inspect(outbox, repair).map_err(why)?;
     let heard = inspect_heard(outbox, repair).map_err(why)?;
-    let Outcome { mut text, is_well } = outcome(&points, "", command);
+    let CheckOutcome { mut text, is_well } = outcome(&points, "", command);
     if heard.damage.is_none() && heard.found == 0 {
-        return Ok(Outcome { text, is_well });
+        return Ok(CheckOutcome { text, is_well });
     }
     let heard = outcome(&heard, " in messages stored before SiteWise was first reached", command);
     text.push_str(&heard.text);
-    Ok(Outcome { text, is_well: is_well && heard.is_well })
+    Ok(CheckOutcome { text, is_well: is_well && heard.is_well })
 }
 
-fn outcome(report: &Report, which: &str, command: Command) -> Outcome {
-    let Report { damage, found, lost, kept } = report;
+fn outcome(report: &CheckReport, which: &str, command: Command) -> CheckOutcome {
+    let CheckReport { damage, found, lost, kept } = report;
     let Some(damage) = damage else {
         let mut text =
             format!("no damage: {found} values{which} are queued, and all are readable\n");
         if *lost > 0 {
             text.push_str(&format!("{lost} that were lost before are counted at the next start\n"));
         }
-        return Outcome { text, is_well: true };
+        return CheckOutcome { text, is_well: true };
     };
     let mut text = format!(
         "damaged: {damage}\n{found} values{which} are readable, {lost} that the outbox's counts \
@@ -114,7 +114,7 @@ fn outcome(report: &Report, which: &str, command: Command) -> Outcome {
             "`sparkwise outbox repair` repairs it; the bridge does the same when it starts\n",
         );
     }
-    Outcome { text, is_well: command == Command::Repair }
+    CheckOutcome { text, is_well: command == Command::Repair }
 }
 
 #[cfg(test)]

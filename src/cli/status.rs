@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::config::Console;
-use crate::console::probe::{self, Error};
+use crate::console::probe::{self, HealthcheckError};
 use crate::time::Timestamp;
 
 /// What `sparkwise status --help` prints.
@@ -120,9 +120,9 @@ pub fn run(command: Command, console: &Console) -> Result<Outcome, String> {
     Ok(Outcome { text: page(health, &overview, &problems), health })
 }
 
-fn said(error: &Error) -> String {
+fn said(error: &HealthcheckError) -> String {
     match error {
-        Error::Unreachable(addr, why) => format!(
+        HealthcheckError::Unreachable(addr, why) => format!(
             "{addr} does not respond: {why}: no bridge runs here, or it has another CONSOLE_ADDR"
         ),
         error => error.to_string(),

@@ -4,21 +4,21 @@ use hyper::Uri;
 use hyper::http::uri::Authority;
 
 use super::parse::text;
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 
-const REGION: Var = Var {
+const REGION: Variable = Variable {
     name: "AWS_REGION",
-    default: Default::Words("the profile's"),
+    default: DefaultValue::Words("the profile's"),
     form: "eu-central-1, or another region with AWS IoT SiteWise",
     doc: "Region of SiteWise. Required, unless the shared configuration file has one.",
     secret: false,
     file: false,
 };
 
-const CREDENTIALS: Var = Var {
+const CREDENTIALS: Variable = Variable {
     name: "AWS_ACCESS_KEY_ID",
-    default: Default::Words("the SDK's credential chain"),
+    default: DefaultValue::Words("the SDK's credential chain"),
     form: "text",
     doc: "Static credentials, with AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. A container's or \
           an instance's role, web identity, and profiles with keys, another role or a \
@@ -27,27 +27,27 @@ const CREDENTIALS: Var = Var {
     file: false,
 };
 
-const PROFILE: Var = Var {
+const PROFILE: Variable = Variable {
     name: "AWS_PROFILE",
-    default: Default::Words("default"),
+    default: DefaultValue::Words("default"),
     form: "text",
     doc: "Profile in the shared configuration file.",
     secret: false,
     file: false,
 };
 
-const ENDPOINT: Var = Var {
+const ENDPOINT: Variable = Variable {
     name: "AWS_ENDPOINT_URL_IOTSITEWISE",
-    default: Default::Words("AWS"),
+    default: DefaultValue::Words("AWS"),
     form: "URL",
     doc: "Another address for SiteWise: an emulator, or a VPC endpoint.",
     secret: false,
     file: false,
 };
 
-const CA_BUNDLE: Var = Var {
+const CA_BUNDLE: Variable = Variable {
     name: "AWS_CA_BUNDLE",
-    default: Default::Words("the system's certificate authorities"),
+    default: DefaultValue::Words("the system's certificate authorities"),
     form: "path of a PEM file",
     doc: "Certificate authorities to trust for AWS, replacing the system's: for example those of \
           a TLS-intercepting proxy.",
@@ -55,9 +55,9 @@ const CA_BUNDLE: Var = Var {
     file: false,
 };
 
-const HTTPS_PROXY: Var = Var {
+const HTTPS_PROXY: Variable = Variable {
     name: "HTTPS_PROXY",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "http://host:port",
     doc: "Proxy on the way to AWS; for an endpoint without TLS it is HTTP_PROXY. User name and \
           password may be part of the URL. MQTT does not use the proxy.",
@@ -65,9 +65,9 @@ const HTTPS_PROXY: Var = Var {
     file: false,
 };
 
-const NO_PROXY: Var = Var {
+const NO_PROXY: Variable = Variable {
     name: "NO_PROXY",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "names, addresses and networks, separated by commas",
     doc: "Hosts that are reached without the proxy. Where HTTP_PROXY is set, list the credential \
           endpoints of containers and instances here: 169.254.170.2 and 169.254.169.254.",
@@ -86,7 +86,7 @@ pub(super) const SECTION: Section = Section {
 pub(super) const OTHERS: [&str; 2] = [HTTPS_PROXY.name, NO_PROXY.name];
 
 /// A region that is missing would otherwise show only after everything else has started.
-pub(super) fn check(reader: &mut Reader<'_>) {
+pub(super) fn check(reader: &mut VariableReader<'_>) {
     reader.optional(&ENDPOINT, url);
     if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
         match reader.text_of(&path) {

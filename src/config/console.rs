@@ -2,19 +2,19 @@
 
 use std::net::SocketAddr;
 
-use super::fault::Faults;
+use super::fault::ConfigErrors;
 use super::parse::word;
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::secret::Secret;
-use super::source::Source;
-use super::variable::{Default, Section, Var};
+use super::source::VariableSource;
+use super::variable::{DefaultValue, Section, Variable};
 
 /// Shorter tokens can be guessed.
 const SHORTEST_TOKEN: usize = 16;
 
-const ADDR: Var = Var {
+const ADDR: Variable = Variable {
     name: "CONSOLE_ADDR",
-    default: Default::Value("127.0.0.1:8080"),
+    default: DefaultValue::Value("127.0.0.1:8080"),
     form: "address:port, or off",
     doc: "Where the console listens: the page, /livez, /readyz, /metrics. Port 0 picks a free \
           port, which is logged. An address other than loopback requires CONSOLE_TOKEN.",
@@ -22,9 +22,9 @@ const ADDR: Var = Var {
     file: false,
 };
 
-const TOKEN: Var = Var {
+const TOKEN: Variable = Variable {
     name: "CONSOLE_TOKEN",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "text of 16 characters or more",
     doc: "Token that the console requires, as a bearer token or as the password of any user name; \
           /livez and /readyz need none. It is sent unencrypted: put TLS in front of the console \
@@ -33,9 +33,9 @@ const TOKEN: Var = Var {
     file: true,
 };
 
-const EMF: Var = Var {
+const EMF: Variable = Variable {
     name: "METRICS_EMF",
-    default: Default::Value("off"),
+    default: DefaultValue::Value("off"),
     form: "on or off",
     doc: "Whether metrics are logged to stderr once a minute in CloudWatch's embedded metric \
           format (EMF), for metrics and alarms without an agent. Meant for LOG_FORMAT=json.",
@@ -66,14 +66,14 @@ impl Console {
     /// # Errors
     ///
     /// What is wrong in it.
-    pub fn load(source: &impl Source) -> Result<Self, Faults> {
-        let mut reader = Reader::new(source);
+    pub fn load(source: &impl VariableSource) -> Result<Self, ConfigErrors> {
+        let mut reader = VariableReader::new(source);
         let console = Self::read(&mut reader);
         reader.finish()?;
-        console.ok_or_else(Faults::default)
+        console.ok_or_else(ConfigErrors::default)
     }
 
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let addr = reader.value(&ADDR, addr);
         let token = reader.optional(&TOKEN, token);
         let emf = reader.value(&EMF, word(&[("on", true), ("off", false)]));

@@ -4,12 +4,12 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::parse::{count_up_to, duration_within};
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 
-const LINGER: Var = Var {
+const LINGER: Variable = Variable {
     name: "INGEST_LINGER",
-    default: Default::Value("1s"),
+    default: DefaultValue::Value("1s"),
     form: "duration",
     doc: "How long a value waits for others of the same property, to be sent as one entry. \
           SiteWise bills up to ten values of one property as one message, so a longer linger \
@@ -18,9 +18,9 @@ const LINGER: Var = Var {
     file: false,
 };
 
-const REQUESTS_PER_SECOND: Var = Var {
+const REQUESTS_PER_SECOND: Variable = Variable {
     name: "INGEST_REQUESTS_PER_SECOND",
-    default: Default::Value("1000"),
+    default: DefaultValue::Value("1000"),
     form: "number",
     doc: "Rate limit of BatchPutAssetPropertyValue requests a second: the account's quota. Where \
           it is not set and the role may call Service Quotas, the account's quota is read from \
@@ -29,18 +29,18 @@ const REQUESTS_PER_SECOND: Var = Var {
     file: false,
 };
 
-const VALUES_PER_SECOND: Var = Var {
+const VALUES_PER_SECOND: Variable = Variable {
     name: "INGEST_VALUES_PER_SECOND",
-    default: Default::Value("5000"),
+    default: DefaultValue::Value("5000"),
     form: "number",
     doc: "Rate limit of values a second: the account's quota, determined in the same way.",
     secret: false,
     file: false,
 };
 
-const IN_FLIGHT: Var = Var {
+const IN_FLIGHT: Variable = Variable {
     name: "INGEST_IN_FLIGHT",
-    default: Default::Value("64"),
+    default: DefaultValue::Value("64"),
     form: "number",
     doc: "Maximum number of requests in flight.",
     secret: false,
@@ -67,7 +67,7 @@ pub struct Delivery {
 }
 
 impl Delivery {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let linger =
             reader.value(&LINGER, duration_within(Duration::ZERO, Duration::from_secs(3600)));
         let requests_per_second = reader.value(&REQUESTS_PER_SECOND, count_up_to(1_000_000));

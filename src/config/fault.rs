@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A missing or invalid variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum ConfigError {
     /// A required variable is not set.
     Missing {
         /// The variable.
@@ -23,11 +23,11 @@ pub enum Fault {
 
 /// All missing and invalid variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Faults(pub Vec<Fault>);
+pub struct ConfigErrors(pub Vec<ConfigError>);
 
-impl std::error::Error for Faults {}
+impl std::error::Error for ConfigErrors {}
 
-impl Fault {
+impl ConfigError {
     /// The variable at fault.
     pub fn name(&self) -> &str {
         match self {
@@ -36,7 +36,7 @@ impl Fault {
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Missing { name, hint } => write!(f, "{name} is not set: {hint}"),
@@ -45,7 +45,7 @@ impl fmt::Display for Fault {
     }
 }
 
-impl fmt::Display for Faults {
+impl fmt::Display for ConfigErrors {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "sparkwise cannot start, the configuration is invalid:\n")?;
         for fault in &self.0 {

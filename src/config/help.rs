@@ -2,7 +2,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::variable::{Default, Var, sections};
+use super::variable::{DefaultValue, Variable, sections};
 
 const WIDTH: usize = 92;
 
@@ -63,29 +63,29 @@ pub fn markdown() -> String {
     out
 }
 
-fn explanation(var: &Var) -> String {
+fn explanation(var: &Variable) -> String {
     format!("{} Form: {}.", var.doc, var.form)
 }
 
-struct Plain(Default);
+struct Plain(DefaultValue);
 
 impl fmt::Display for Plain {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Default::Required => f.write_str("required"),
-            Default::Value(text) | Default::Words(text) => write!(f, "default: {text}"),
+            DefaultValue::Required => f.write_str("required"),
+            DefaultValue::Value(text) | DefaultValue::Words(text) => write!(f, "default: {text}"),
         }
     }
 }
 
-struct Markdown(Default);
+struct Markdown(DefaultValue);
 
 impl fmt::Display for Markdown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.0 {
-            Default::Required => f.write_str("required"),
-            Default::Value(text) => write!(f, "`{text}`"),
-            Default::Words(words) => f.write_str(words),
+            DefaultValue::Required => f.write_str("required"),
+            DefaultValue::Value(text) => write!(f, "`{text}`"),
+            DefaultValue::Words(words) => f.write_str(words),
         }
     }
 }

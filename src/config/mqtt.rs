@@ -5,15 +5,15 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::parse::{duration_within, list, size_within, text};
-use super::reader::Reader;
+use super::reader::VariableReader;
 use super::secret::Secret;
-use super::source::Source;
+use super::source::VariableSource;
 use super::url::ServerUrl;
-use super::variable::{Default, Section, Var};
+use super::variable::{DefaultValue, Section, Variable};
 
-const URL: Var = Var {
+const URL: Variable = Variable {
     name: "MQTT_URL",
-    default: Default::Required,
+    default: DefaultValue::Required,
     form: "mqtt://host:1883, or mqtts, ws, wss; several separated by commas",
     doc: "The MQTT servers of one Sparkplug infrastructure. Sparkwise connects to all of them at once. \
           Ports default to 1883, 8883, 80 and 443, the path of a WebSocket to /mqtt.",
@@ -21,27 +21,27 @@ const URL: Var = Var {
     file: false,
 };
 
-const USERNAME: Var = Var {
+const USERNAME: Variable = Variable {
     name: "MQTT_USERNAME",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "text",
     doc: "User name for the servers.",
     secret: false,
     file: false,
 };
 
-const PASSWORD: Var = Var {
+const PASSWORD: Variable = Variable {
     name: "MQTT_PASSWORD",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "text",
     doc: "Password for the servers. A file is read again for each connection.",
     secret: true,
     file: true,
 };
 
-const CLIENT_ID: Var = Var {
+const CLIENT_ID: Variable = Variable {
     name: "MQTT_CLIENT_ID",
-    default: Default::Words("SPARKPLUG_HOST_ID"),
+    default: DefaultValue::Words("SPARKPLUG_HOST_ID"),
     form: "text",
     doc: "Client identifier at the servers. A server closes the older of two connections with the \
           same identifier, so that of two bridges started by mistake only one works.",
@@ -49,9 +49,9 @@ const CLIENT_ID: Var = Var {
     file: false,
 };
 
-const CA: Var = Var {
+const CA: Variable = Variable {
     name: "MQTT_CA",
-    default: Default::Words("the system's certificate authorities"),
+    default: DefaultValue::Words("the system's certificate authorities"),
     form: "PEM",
     doc: "Certificate authorities to trust for mqtts and wss, replacing the system's. A file is \
           read again for each connection.",
@@ -59,9 +59,9 @@ const CA: Var = Var {
     file: true,
 };
 
-const CERT: Var = Var {
+const CERT: Variable = Variable {
     name: "MQTT_CERT",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "PEM",
     doc: "Client certificate with its chain, together with MQTT_KEY. Files are read again for \
           each connection.",
@@ -69,18 +69,18 @@ const CERT: Var = Var {
     file: true,
 };
 
-const KEY: Var = Var {
+const KEY: Variable = Variable {
     name: "MQTT_KEY",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "PEM",
     doc: "Private key of the client certificate.",
     secret: true,
     file: true,
 };
 
-const KEEP_ALIVE: Var = Var {
+const KEEP_ALIVE: Variable = Variable {
     name: "MQTT_KEEP_ALIVE",
-    default: Default::Value("30s"),
+    default: DefaultValue::Value("30s"),
     form: "duration in whole seconds",
     doc: "Keep-alive interval: how long a connection may be idle before a ping. The server drops \
           the connection after one and a half times as long.",
@@ -88,9 +88,9 @@ const KEEP_ALIVE: Var = Var {
     file: false,
 };
 
-const MAX_PACKET: Var = Var {
+const MAX_PACKET: Variable = Variable {
     name: "MQTT_MAX_PACKET",
-    default: Default::Value("16MiB"),
+    default: DefaultValue::Value("16MiB"),
     form: "size",
     doc: "Largest packet that is accepted: larger messages are skipped, counted and logged. \
           Births of large gateways take megabytes. AWS IoT Core itself stops at 128KiB.",
@@ -149,7 +149,7 @@ pub struct ClientCertificate {
 }
 
 impl Mqtt {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let servers = reader.value(&URL, list(ServerUrl::from_str));
         let username = reader.optional(&USERNAME, text);
         let password = reader.optional(&PASSWORD, secret);
@@ -206,13 +206,13 @@ impl Mqtt {
     /// # Errors
     ///
     /// A file cannot be read, or holds what cannot be used.
-    pub fn again(&self, source: &impl Source) -> Option<Result<Self, String>> {
+    pub fn reload(&self, source: &impl VariableSource) -> Option<Result<Self, String>> {
         (self.files != Files::default()).then(|| self.read_again(source))
     }
 
-    fn read_again(&self, source: &impl Source) -> Result<Self, String> {
+    fn read_again(&self, source: &impl VariableSource) -> Result<Self, String> {
         let read =
-            |var: &Var, path: &Option<PathBuf>, parse: fn(&str) -> Result<String, String>| {
+            |var: &Variable, path: &Option<PathBuf>, parse: fn(&str) -> Result<String, String>| {
                 let Some(path) = path else { return Ok(None) };
                 let text = source.file(path).map_err(|error| format!("cannot be read: {error}"));
                 let parsed = text.and_then(|text| parse(text.trim_end_matches(['\r', '\n'])));

@@ -3,16 +3,16 @@
 use std::path::PathBuf;
 
 use super::parse::{size_within, text};
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 
 /// Bytes at most where none are set: in memory, and on disk.
 const IN_MEMORY: u64 = 256 << 20;
 const ON_DISK: u64 = 8 << 30;
 
-const DIR: Var = Var {
+const DIR: Variable = Variable {
     name: "OUTBOX_DIR",
-    default: Default::Words("in memory"),
+    default: DefaultValue::Words("in memory"),
     form: "path of a folder",
     doc: "Folder of the queue on disk: values that were read then survive a crash of the process \
           or the loss of the host. It is created if missing, and is locked by one process at a \
@@ -21,9 +21,9 @@ const DIR: Var = Var {
     file: false,
 };
 
-const MAX_BYTES: Var = Var {
+const MAX_BYTES: Variable = Variable {
     name: "OUTBOX_MAX_BYTES",
-    default: Default::Words("256MiB in memory, 8GiB on disk"),
+    default: DefaultValue::Words("256MiB in memory, 8GiB on disk"),
     form: "size",
     doc: "Size limit of the queue, in memory or as records on disk, where a number takes about 60 \
           bytes. When it is full the oldest values are dropped first (in memory the oldest \
@@ -50,7 +50,7 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let dir = reader.optional(&DIR, text);
         let max_bytes = reader.optional(&MAX_BYTES, size_within(1 << 20, 1 << 40));
         let dir = dir?.map(PathBuf::from);

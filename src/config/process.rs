@@ -6,12 +6,12 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::filter::LevelFilter;
 
 use super::parse::{duration_within, word};
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 
-const SHUTDOWN_GRACE: Var = Var {
+const SHUTDOWN_GRACE: Variable = Variable {
     name: "SHUTDOWN_GRACE",
-    default: Default::Value("20s"),
+    default: DefaultValue::Value("20s"),
     form: "duration",
     doc: "How long the process may take after SIGTERM or Ctrl-C to flush the outbox. Keep it \
           below the orchestrator's own grace period: 30s on Fargate and Kubernetes by default.",
@@ -19,18 +19,18 @@ const SHUTDOWN_GRACE: Var = Var {
     file: false,
 };
 
-const LOG_FORMAT: Var = Var {
+const LOG_FORMAT: Variable = Variable {
     name: "LOG_FORMAT",
-    default: Default::Value("text"),
+    default: DefaultValue::Value("text"),
     form: "text or json",
     doc: "Format of the log, which goes to stderr.",
     secret: false,
     file: false,
 };
 
-const RUST_LOG: Var = Var {
+const RUST_LOG: Variable = Variable {
     name: "RUST_LOG",
-    default: Default::Value("info"),
+    default: DefaultValue::Value("info"),
     form: "level, or target=level separated by commas",
     doc: "Log level: error, warn, info, debug, trace or off, for everything or per target, as in \
           info,sparkwise::mqtt=debug.",
@@ -65,7 +65,7 @@ pub enum LogFormat {
 }
 
 impl Process {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let shutdown_grace = reader
             .value(&SHUTDOWN_GRACE, duration_within(Duration::ZERO, Duration::from_secs(3600)));
         let log_format = reader

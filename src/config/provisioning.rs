@@ -3,12 +3,12 @@
 use std::num::NonZeroU32;
 
 use super::parse::count_up_to;
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 
-const MODEL_WRITES: Var = Var {
+const MODEL_WRITES: Variable = Variable {
     name: "TWIN_MODEL_WRITES_PER_SECOND",
-    default: Default::Value("10"),
+    default: DefaultValue::Value("10"),
     form: "number",
     doc: "Rate limit a second of CreateAssetModel, UpdateAssetModel and similar operations, each, \
           and of ListAssetModels.",
@@ -16,36 +16,36 @@ const MODEL_WRITES: Var = Var {
     file: false,
 };
 
-const ASSET_CREATIONS: Var = Var {
+const ASSET_CREATIONS: Variable = Variable {
     name: "TWIN_ASSET_CREATIONS_PER_SECOND",
-    default: Default::Value("50"),
+    default: DefaultValue::Value("50"),
     form: "number",
     doc: "Rate limit of CreateAsset a second.",
     secret: false,
     file: false,
 };
 
-const ASSOCIATIONS: Var = Var {
+const ASSOCIATIONS: Variable = Variable {
     name: "TWIN_ASSOCIATIONS_PER_SECOND",
-    default: Default::Value("100"),
+    default: DefaultValue::Value("100"),
     form: "number",
     doc: "Rate limit of AssociateAssets a second.",
     secret: false,
     file: false,
 };
 
-const DESCRIBES: Var = Var {
+const DESCRIBES: Variable = Variable {
     name: "TWIN_DESCRIBES_PER_SECOND",
-    default: Default::Value("150"),
+    default: DefaultValue::Value("150"),
     form: "number",
     doc: "Rate limit a second of DescribeAsset and DescribeAssetModel, each.",
     secret: false,
     file: false,
 };
 
-const LISTS: Var = Var {
+const LISTS: Variable = Variable {
     name: "TWIN_LISTS_PER_SECOND",
-    default: Default::Value("30"),
+    default: DefaultValue::Value("30"),
     form: "number",
     doc: "Rate limit a second of ListAssets and ListAssociatedAssets, each.",
     secret: false,
@@ -76,7 +76,7 @@ pub struct Provisioning {
 }
 
 impl Provisioning {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let mut rate = |var| reader.value(var, count_up_to(100_000));
         let model_writes = rate(&MODEL_WRITES);
         let asset_creations = rate(&ASSET_CREATIONS);

@@ -4,13 +4,13 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::fault::{Fault, Faults};
-use super::source::{NotUnicode, Source};
-use super::variable::{Default, Var, sections};
+use super::fault::{ConfigError, ConfigErrors};
+use super::source::{NotUnicode, VariableSource};
+use super::variable::{DefaultValue, Variable, sections};
 
 /// The effective value of one variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Effective {
+pub struct EffectiveVariable {
     /// The variable.
     pub name: &'static str,
     /// Its value, `***` for a secret, words in brackets where there is none.
@@ -30,28 +30,28 @@ pub enum Origin {
     Default,
 }
 
-pub(super) struct Reader<'a> {
-    source: &'a dyn Source,
-    faults: Vec<Fault>,
-    report: Report,
+pub(super) struct VariableReader<'a> {
+    source: &'a dyn VariableSource,
+    faults: Vec<ConfigError>,
+    report: ReadResult,
 }
 
 /// The effective values and warnings left after reading.
 #[derive(Default)]
-pub(super) struct Report {
-    pub(super) effective: Vec<Effective>,
+pub(super) struct ReadResult {
+    pub(super) effective: Vec<EffectiveVariable>,
     pub(super) warnings: Vec<String>,
 }
 
-impl<'a> Reader<'a> {
-    pub(super) fn new(source: &'a dyn Source) -> Self {
-        Self { source, faults: Vec::new(), report: Report::default() }
+impl<'a> VariableReader<'a> {
+    pub(super) fn new(source: &'a dyn VariableSource) -> Self {
+        Self { source, faults: Vec::new(), report: ReadResult::default() }
     }
 
     /// The value of a variable that always has one; none leaves a fault.
     pub(super) fn value<T>(
         &mut self,
-        var: &'static Var,
+        var: &'static Variable,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<T> {
         self.optional(var, parse).flatten()
@@ -60,20 +60,20 @@ impl<'a> Reader<'a> {
     /// The value of a variable that need not have one; the outer none leaves a fault.
     pub(super) fn optional<T>(
         &mut self,
-        var: &'static Var,
+        var: &'static Variable,
         parse: impl Fn(&str) -> Result<T, String>,
     ) -> Option<Option<T>> {
         let (raw, origin) = match self.find(var) {
             Err(()) => return None,
             Ok(Some(found)) => found,
             Ok(None) => match var.default {
-                Default::Required => {
+                DefaultValue::Required => {
                     self.missing(var);
                     return None;
                 }
-                Default::Value(text) => (text.to_owned(), Origin::Default),
-                Default::Words(words) => {
-                    self.note(var, format!("({words})"), Origin::Default);
+                DefaultValue::Value(text) => (text.to_owned(), Origin::Default),
+                DefaultValue::Words(words) => {
+                    self.record_effective(var, format!("({words})"), Origin::Default);
                     return Some(None);
                 }
             },
@@ -84,7 +84,7 @@ impl<'a> Reader<'a> {
                     true => "***".to_owned(),
                     false => without_queries(raw),
                 };
-                self.note(var, shown, origin);
+                self.record_effective(var, shown, origin);
                 Some(Some(value))
             }
             Err(reason) => {
@@ -97,13 +97,14 @@ impl<'a> Reader<'a> {
     }
 
     /// The variable has to be set.
-    pub(super) fn missing(&mut self, var: &'static Var) {
-        self.faults.push(Fault::Missing { name: var.name.to_owned(), hint: var.form.to_owned() });
+    pub(super) fn missing(&mut self, var: &'static Variable) {
+        self.faults
+            .push(ConfigError::Missing { name: var.name.to_owned(), hint: var.form.to_owned() });
     }
 
     /// A fault that shows only when several variables are seen together.
-    pub(super) fn fault(&mut self, var: &'static Var, reason: impl Into<String>) {
-        self.faults.push(Fault::Wrong { name: var.name.to_owned(), reason: reason.into() });
+    pub(super) fn fault(&mut self, var: &'static Variable, reason: impl Into<String>) {
+        self.faults.push(ConfigError::Wrong { name: var.name.to_owned(), reason: reason.into() });
     }
 
     /// A sentence for the log.
@@ -113,7 +114,7 @@ impl<'a> Reader<'a> {
 
     /// Whether one of these is set to more than nothing.
     pub(super) fn is_any_set(&self, names: &[&str]) -> bool {
-        names.iter().any(|name| matches!(self.raw(name), Ok(Some(_))))
+        names.iter().any(|name| matches!(self.nonempty_value(name), Ok(Some(_))))
     }
 
     /// The text of a file that a variable names.
@@ -122,7 +123,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The file that a variable's value came from, if it did.
-    pub(super) fn file_of(&self, var: &'static Var) -> Option<PathBuf> {
+    pub(super) fn file_of(&self, var: &'static Variable) -> Option<PathBuf> {
         let found = self.report.effective.iter().find(|item| item.name == var.name);
         match &found?.origin {
             Origin::File(path) => Some(path.clone()),
@@ -132,7 +133,7 @@ impl<'a> Reader<'a> {
 
     /// Whether `path` below the home directory is a file.
     pub(super) fn home_has_file(&self, path: &str) -> bool {
-        matches!(self.raw("HOME"), Ok(Some(home)) if self.source.has_file(&Path::new(&home).join(path)))
+        matches!(self.nonempty_value("HOME"), Ok(Some(home)) if self.source.has_file(&Path::new(&home).join(path)))
     }
 
     /// Warns of variables that look like ours and are not: a slip in a name is silent otherwise.
@@ -155,20 +156,20 @@ impl<'a> Reader<'a> {
         }
     }
 
-    pub(super) fn finish(self) -> Result<Report, Faults> {
-        if self.faults.is_empty() { Ok(self.report) } else { Err(Faults(self.faults)) }
+    pub(super) fn finish(self) -> Result<ReadResult, ConfigErrors> {
+        if self.faults.is_empty() { Ok(self.report) } else { Err(ConfigErrors(self.faults)) }
     }
 
     /// Value and origin as set; a fault is left where they cannot be had.
-    fn find(&mut self, var: &'static Var) -> Result<Option<(String, Origin)>, ()> {
-        let direct = match self.raw(var.name) {
+    fn find(&mut self, var: &'static Variable) -> Result<Option<(String, Origin)>, ()> {
+        let direct = match self.nonempty_value(var.name) {
             Ok(direct) => direct,
             Err(NotUnicode) => {
                 self.fault(var, "is not valid Unicode");
                 return Err(());
             }
         };
-        let path = match self.raw(&var.file_name()) {
+        let path = match self.nonempty_value(&var.file_name()) {
             Ok(path) => path.filter(|_| var.file),
             Err(NotUnicode) => None,
         };
@@ -184,7 +185,7 @@ impl<'a> Reader<'a> {
                     Origin::File(path.into()),
                 ))),
                 Err(error) => {
-                    self.faults.push(Fault::Wrong {
+                    self.faults.push(ConfigError::Wrong {
                         name: var.file_name(),
                         reason: format!("(`{path}`) cannot be read: {error}"),
                     });
@@ -196,16 +197,16 @@ impl<'a> Reader<'a> {
     }
 
     /// An empty value counts as unset: compose files and templates leave them behind.
-    fn raw(&self, name: &str) -> Result<Option<String>, NotUnicode> {
+    fn nonempty_value(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         Ok(self.source.get(name)?.filter(|value| !value.trim().is_empty()))
     }
 
-    fn note(&mut self, var: &'static Var, value: String, origin: Origin) {
-        self.report.effective.push(Effective { name: var.name, value, origin });
+    fn record_effective(&mut self, var: &'static Variable, value: String, origin: Origin) {
+        self.report.effective.push(EffectiveVariable { name: var.name, value, origin });
     }
 }
 
-impl fmt::Display for Effective {
+impl fmt::Display for EffectiveVariable {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}={} [{}]", self.name, self.value, self.origin)
     }
@@ -235,7 +236,7 @@ fn without_queries(value: String) -> String {
 
 /// A wrong value helps the reader of a fault, unless a credential could be in it: in a URL's
 /// user part or query.
-fn may_be_quoted(var: &Var, value: &str) -> bool {
+fn may_be_quoted(var: &Variable, value: &str) -> bool {
     !var.secret
         && value.len() <= 80
         && !value.contains(['@', '?'])

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::{env, fs, io};
 
 /// A set of named values, and the files they point to.
-pub trait Source {
+pub trait VariableSource {
     /// The value of `name`.
     ///
     /// # Errors
@@ -35,7 +35,7 @@ pub struct NotUnicode;
 #[derive(Clone, Copy, Debug)]
 pub struct Environment;
 
-impl Source for Environment {
+impl VariableSource for Environment {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         env::var_os(name).map(|value| value.into_string().map_err(|_| NotUnicode)).transpose()
     }
@@ -54,7 +54,7 @@ impl Source for Environment {
 }
 
 /// For programs that carry their configuration in themselves: it has no files.
-impl Source for BTreeMap<String, String> {
+impl VariableSource for BTreeMap<String, String> {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         Ok(BTreeMap::get(self, name).cloned())
     }

@@ -3,16 +3,16 @@
 use std::time::Duration;
 
 use super::parse::{duration_within, list, topic_level, word};
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
 use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::filter::Filter;
-use crate::sparkplug::rebirth::{Reason, Reasons};
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
-const HOST_ID: Var = Var {
+const HOST_ID: Variable = Variable {
     name: "SPARKPLUG_HOST_ID",
-    default: Default::Value("sparkwise"),
+    default: DefaultValue::Value("sparkwise"),
     form: "text without / + #",
     doc: "Id of this host application: its STATE topic, and the name of the bridge's own asset. \
           It must be unique among the host applications of an infrastructure.",
@@ -20,9 +20,9 @@ const HOST_ID: Var = Var {
     file: false,
 };
 
-const GROUPS: Var = Var {
+const GROUPS: Variable = Variable {
     name: "SPARKPLUG_GROUPS",
-    default: Default::Words("all"),
+    default: DefaultValue::Words("all"),
     form: "group ids separated by commas",
     doc: "Groups to subscribe to, each with its own topic filter. Other groups are never \
           received. A comma within an id is written `\\,`.",
@@ -30,9 +30,9 @@ const GROUPS: Var = Var {
     file: false,
 };
 
-const INCLUDE: Var = Var {
+const INCLUDE: Variable = Variable {
     name: "SPARKPLUG_INCLUDE",
-    default: Default::Words("everything"),
+    default: DefaultValue::Words("everything"),
     form: "globs separated by commas",
     doc: "Which part of the plant is bridged, matched against group/node/device/metric, and \
           group/node/metric for an edge node's own metrics; members of a template instance follow \
@@ -43,9 +43,9 @@ const INCLUDE: Var = Var {
     file: false,
 };
 
-const EXCLUDE: Var = Var {
+const EXCLUDE: Variable = Variable {
     name: "SPARKPLUG_EXCLUDE",
-    default: Default::Words("nothing"),
+    default: DefaultValue::Words("nothing"),
     form: "globs separated by commas",
     doc: "What to exclude from the included part, matched in the same way: Nordsee/Test*, \
           */Diagnostics. It creates no model, asset, property or value, and is counted.",
@@ -53,9 +53,9 @@ const EXCLUDE: Var = Var {
     file: false,
 };
 
-const REORDER_TIMEOUT: Var = Var {
+const REORDER_TIMEOUT: Variable = Variable {
     name: "SPARKPLUG_REORDER_TIMEOUT",
-    default: Default::Value("2s"),
+    default: DefaultValue::Value("2s"),
     form: "duration",
     doc: "How long to wait for a message that is missing in an edge node's sequence before a rebirth is \
           requested. 0s does not wait.",
@@ -63,9 +63,9 @@ const REORDER_TIMEOUT: Var = Var {
     file: false,
 };
 
-const REBIRTH: Var = Var {
+const REBIRTH: Variable = Variable {
     name: "SPARKPLUG_REBIRTH",
-    default: Default::Value("auto"),
+    default: DefaultValue::Value("auto"),
     form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected",
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
           missing. before-birth: data of a node or device without a birth. unknown-metric, \
@@ -77,9 +77,9 @@ const REBIRTH: Var = Var {
     file: false,
 };
 
-const BDSEQ: Var = Var {
+const BDSEQ: Variable = Variable {
     name: "SPARKPLUG_BDSEQ",
-    default: Default::Value("verify"),
+    default: DefaultValue::Value("verify"),
     form: "verify, strict or off",
     doc: "How to treat an NDEATH whose bdSeq is not that of the birth. verify: it may be a late \
           will of an earlier session, so a rebirth is requested, and the node counts as offline \
@@ -89,9 +89,9 @@ const BDSEQ: Var = Var {
     file: false,
 };
 
-const SILENCE: Var = Var {
+const SILENCE: Variable = Variable {
     name: "SPARKPLUG_SILENCE",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "duration",
     doc: "How long an edge node may be silent before a rebirth is requested; it counts as offline \
           if it does not answer within ten seconds. For plants whose server publishes no wills: \
@@ -100,9 +100,9 @@ const SILENCE: Var = Var {
     file: false,
 };
 
-const CERTIFICATES: Var = Var {
+const CERTIFICATES: Variable = Variable {
     name: "SPARKPLUG_CERTIFICATES",
-    default: Default::Value("off"),
+    default: DefaultValue::Value("off"),
     form: "on or off",
     doc: "Whether to subscribe to the birth certificates that a Sparkplug-aware server stores. \
           With them, data of an edge node is understood right after a start of the bridge, \
@@ -139,7 +139,7 @@ pub struct Sparkplug {
     /// How long a gap in a sequence may stay open.
     pub reorder_timeout: Duration,
     /// For which reasons rebirths are requested.
-    pub rebirth: Reasons,
+    pub rebirth: RebirthReasons,
     /// How deaths are matched to births.
     pub bdseq: BdSeq,
     /// How long a node may be silent; none for ever.
@@ -149,7 +149,7 @@ pub struct Sparkplug {
 }
 
 impl Sparkplug {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let host_id = reader.value(&HOST_ID, topic_level);
         let groups = reader.optional(&GROUPS, list(topic_level));
         let include = reader.optional(&INCLUDE, Globs::parse_trees);
@@ -179,9 +179,9 @@ impl Sparkplug {
     }
 }
 
-fn reasons(text: &str) -> Result<Reasons, String> {
+fn reasons(text: &str) -> Result<RebirthReasons, String> {
     text.parse().map_err(|_| {
-        let names = Reason::ALL.map(Reason::name).join(", ");
+        let names = RebirthReason::ALL.map(RebirthReason::name).join(", ");
         format!("must be auto, off, or some of: {names}")
     })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::sparkplug::config::BdSeq;
-use crate::sparkplug::rebirth::{Reason, Reasons};
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
 /// Variables and files of a test.
@@ -46,7 +46,7 @@ impl Given {
     }
 }
 
-impl Source for Given {
+impl VariableSource for Given {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
         match self.variables.get(name).map(String::as_str) {
             Some("\u{fffd}") => Err(NotUnicode),
@@ -78,7 +78,10 @@ fn the_least_is_a_server_and_a_region() {
     assert_eq!(config.mqtt.max_packet, 16 << 20);
     assert_eq!(config.sparkplug.host_id, "sparkwise");
     assert_eq!(config.sparkplug.reorder_timeout, Duration::from_secs(2));
-    assert_eq!((config.sparkplug.rebirth, config.sparkplug.bdseq), (Reasons::ALL, BdSeq::Verify));
+    assert_eq!(
+        (config.sparkplug.rebirth, config.sparkplug.bdseq),
+        (RebirthReasons::ALL, BdSeq::Verify)
+    );
     assert_eq!((config.twin.nested, config.twin.int64), (Nested::Child, Int64::Double));
     assert_eq!(config.twin.stale_after, Duration::from_secs(60));
     let twin = &config.twin;
@@ -259,7 +262,7 @@ fn choices() {
         .load();
     assert_eq!(config.sparkplug.groups, Some(vec!["Nordsee".to_owned(), "Alpen Süd".to_owned()]));
     assert_eq!(config.sparkplug.bdseq, BdSeq::Strict);
-    let reasons = Reasons::NONE.with(Reason::Gap).with(Reason::Probe);
+    let reasons = RebirthReasons::NONE.with(RebirthReason::Gap).with(RebirthReason::Probe);
     assert_eq!(config.sparkplug.rebirth, reasons);
     assert_eq!(config.sparkplug.silence, Some(Duration::from_secs(600)));
     let filter = &config.sparkplug.filter;
@@ -357,15 +360,15 @@ fn what_came_from_files_is_read_again_from_there() {
         .file("/key", PEM);
     let mqtt = given.load().mqtt;
     let later = given.file("/password", "hunter3\n").file("/cert", &format!("{PEM}2"));
-    let again = mqtt.again(&later).unwrap().unwrap();
+    let again = mqtt.reload(&later).unwrap().unwrap();
     assert_eq!(again.password, Some(Secret::new("hunter3")));
     assert_eq!(again.client.unwrap().cert, format!("{PEM}2"));
     assert_eq!(again.servers, mqtt.servers);
     let broken = later.file("/key", "half a k");
-    let why = mqtt.again(&broken).unwrap().unwrap_err();
+    let why = mqtt.reload(&broken).unwrap().unwrap_err();
     assert!(why.contains("MQTT_KEY_FILE (`/key`)") && !why.contains("half"), "{why}");
     // What came from the environment stays.
-    assert!(Given::complete().load().mqtt.again(&broken).is_none());
+    assert!(Given::complete().load().mqtt.reload(&broken).is_none());
 }
 
 #[test]

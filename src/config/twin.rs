@@ -4,15 +4,15 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use super::parse::{count_up_to, duration_within, text, word};
-use super::reader::Reader;
-use super::variable::{Default, Section, Var};
+use super::reader::VariableReader;
+use super::variable::{DefaultValue, Section, Variable};
 use crate::globs::Globs;
 use crate::sitewise::limits;
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
-const NAMESPACE: Var = Var {
+const NAMESPACE: Variable = Variable {
     name: "TWIN_NAMESPACE",
-    default: Default::Words("the AWS account and region"),
+    default: DefaultValue::Words("the AWS account and region"),
     form: "text",
     doc: "What the ids of all models and assets are derived from. Two plants in one account and \
           region need two namespaces. Changing it creates all models and assets again beside the \
@@ -21,9 +21,9 @@ const NAMESPACE: Var = Var {
     file: false,
 };
 
-const MODEL_PREFIX: Var = Var {
+const MODEL_PREFIX: Variable = Variable {
     name: "TWIN_MODEL_PREFIX",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "text, up to 64 characters",
     doc: "Put before the name of every model. SiteWise keeps model names unique in the account, \
           so a second plant in the account needs one.",
@@ -31,9 +31,9 @@ const MODEL_PREFIX: Var = Var {
     file: false,
 };
 
-const NESTED: Var = Var {
+const NESTED: Variable = Variable {
     name: "TWIN_NESTED",
-    default: Default::Value("child"),
+    default: DefaultValue::Value("child"),
     form: "child or flatten",
     doc: "How nested templates are mapped: to an asset of their own below the parent's, or to \
           properties of the parent named member/member.",
@@ -41,9 +41,9 @@ const NESTED: Var = Var {
     file: false,
 };
 
-const RULES: Var = Var {
+const RULES: Variable = Variable {
     name: "TWIN_RULES",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "path => model, separated by commas or line ends",
     doc: "How flat metrics are grouped into assets. Turbines/{asset}/{member} => WindTurbine \
           turns Turbines/T01/Speed into the property Speed of the asset Turbines/T01: the same as \
@@ -58,9 +58,9 @@ const RULES: Var = Var {
     file: false,
 };
 
-const KINDS: Var = Var {
+const KINDS: Variable = Variable {
     name: "TWIN_KINDS",
-    default: Default::Words("none"),
+    default: DefaultValue::Words("none"),
     form: "pattern => model, separated by commas or line ends",
     doc: "The model of an edge node or device with plain metrics, by its address: Nordsee/*/Pump* \
           => Pump. A pattern group/node is for edge nodes, group/node/device for devices; * and ? \
@@ -72,9 +72,9 @@ const KINDS: Var = Var {
     file: false,
 };
 
-const INT64: Var = Var {
+const INT64: Variable = Variable {
     name: "TWIN_INT64",
-    default: Default::Value("double"),
+    default: DefaultValue::Value("double"),
     form: "double or string",
     doc: "How Int64 and UInt64 are stored: as numbers, which past 2^53 are rounded, marked \
           UNCERTAIN and counted, or as strings with every digit.",
@@ -82,9 +82,9 @@ const INT64: Var = Var {
     file: false,
 };
 
-const STATIC: Var = Var {
+const STATIC: Variable = Variable {
     name: "TWIN_STATIC",
-    default: Default::Words("all"),
+    default: DefaultValue::Words("all"),
     form: "globs separated by commas",
     doc: "Which static properties of metrics become attributes, matched against member/property: \
           */engHigh,*/documentation. * also matches slashes.",
@@ -92,9 +92,9 @@ const STATIC: Var = Var {
     file: false,
 };
 
-const STALE_AFTER: Var = Var {
+const STALE_AFTER: Variable = Variable {
     name: "TWIN_STALE_AFTER",
-    default: Default::Value("60s"),
+    default: DefaultValue::Value("60s"),
     form: "duration",
     doc: "How long a node or device may be offline before its last values are written again with \
           quality UNCERTAIN. Each time costs two billed messages a metric, so a short \
@@ -103,9 +103,9 @@ const STALE_AFTER: Var = Var {
     file: false,
 };
 
-const MAX_MODELS: Var = Var {
+const MAX_MODELS: Variable = Variable {
     name: "TWIN_MAX_MODELS",
-    default: Default::Value("1000"),
+    default: DefaultValue::Value("1000"),
     form: "number",
     doc: "Maximum number of models, including those that exist in SiteWise and the bridge's own \
           four, for which room is always reserved: less than 4 counts as 4. What would need \
@@ -115,9 +115,9 @@ const MAX_MODELS: Var = Var {
     file: false,
 };
 
-const MAX_ASSETS: Var = Var {
+const MAX_ASSETS: Variable = Variable {
     name: "TWIN_MAX_ASSETS",
-    default: Default::Value("100000"),
+    default: DefaultValue::Value("100000"),
     form: "number",
     doc: "Maximum number of assets, including those that exist in SiteWise. What would need \
           another is dropped, counted and named in the same places.",
@@ -125,9 +125,9 @@ const MAX_ASSETS: Var = Var {
     file: false,
 };
 
-const MAX_PROPERTIES: Var = Var {
+const MAX_PROPERTIES: Variable = Variable {
     name: "TWIN_MAX_PROPERTIES",
-    default: Default::Value("5000"),
+    default: DefaultValue::Value("5000"),
     form: "number up to 5000",
     doc: "Maximum number of properties of one model. Presence has priority, then measurements, \
           then attributes; what exceeds it is dropped, counted and named, and the rest is \
@@ -137,9 +137,9 @@ const MAX_PROPERTIES: Var = Var {
     file: false,
 };
 
-const ASSETS_PER_MODEL: Var = Var {
+const ASSETS_PER_MODEL: Variable = Variable {
     name: "TWIN_ASSETS_PER_MODEL",
-    default: Default::Value("10000"),
+    default: DefaultValue::Value("10000"),
     form: "number",
     doc: "The account's quota of assets of one model. Beyond it a second model is created, named \
           after the first with the number of its first asset.",
@@ -196,7 +196,7 @@ pub struct Twin {
 }
 
 impl Twin {
-    pub(super) fn read(reader: &mut Reader<'_>) -> Option<Self> {
+    pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Self> {
         let namespace = reader.optional(&NAMESPACE, text);
         let model_prefix = reader.optional(&MODEL_PREFIX, model_prefix);
         let nested =

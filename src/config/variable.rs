@@ -4,11 +4,11 @@ use super::{aws, console, delivery, mqtt, outbox, process, provisioning, sparkpl
 
 /// A variable of the environment.
 #[derive(Debug)]
-pub struct Var {
+pub struct Variable {
     /// Its name.
     pub name: &'static str,
     /// Its default.
-    pub default: Default,
+    pub default: DefaultValue,
     /// How its value is written.
     pub form: &'static str,
     /// What it does.
@@ -21,7 +21,7 @@ pub struct Var {
 
 /// The default of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Default {
+pub enum DefaultValue {
     /// The process does not start.
     Required,
     /// This text, read like a value of the environment.
@@ -38,10 +38,10 @@ pub struct Section {
     /// What its variables are about.
     pub doc: &'static str,
     /// In the order in which they are listed.
-    pub vars: &'static [&'static Var],
+    pub vars: &'static [&'static Variable],
 }
 
-impl Var {
+impl Variable {
     /// The name of the variable that holds a path to a file with the value.
     pub(super) fn file_name(&self) -> String {
         format!("{}_FILE", self.name)

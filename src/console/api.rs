@@ -14,7 +14,7 @@ use hyper::header::HeaderMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::ask::NoAnswer;
+use super::ask::QueryError;
 use super::reply::{self, Reply};
 use super::routes::Routes;
 use query::Query;
@@ -24,30 +24,30 @@ const MOST_ROWS: usize = 500;
 
 /// An error response of the API.
 #[derive(Debug)]
-pub(super) enum Error {
+pub(super) enum ApiError {
     /// There is no such thing.
     NotFound,
     /// The query is invalid.
     Wrong(&'static str),
     /// The engine does not answer.
-    NoAnswer(NoAnswer),
+    NoAnswer(QueryError),
 }
 
-impl From<NoAnswer> for Error {
-    fn from(why: NoAnswer) -> Self {
+impl From<QueryError> for ApiError {
+    fn from(why: QueryError) -> Self {
         Self::NoAnswer(why)
     }
 }
 
 /// Part of a list.
 #[derive(Debug, Serialize)]
-struct Page<T> {
+struct RowPage<T> {
     rows: Vec<T>,
     /// What `from` or `after` has to be for the next page; none on the last.
     next: Option<String>,
 }
 
-impl<T> Page<T> {
+impl<T> RowPage<T> {
     /// The rows from a place on, and where to go on.
     fn cut(rows: impl Iterator<Item = T>, from: usize, limit: usize) -> Self {
         let mut rows = rows.skip(from);
@@ -63,11 +63,11 @@ pub(super) async fn answer(
     name: &str,
     query: &str,
     asked: &HeaderMap,
-) -> Result<Reply, Error> {
-    let query = Query::parse(query).ok_or(Error::Wrong("the query is not URL-encoded"))?;
+) -> Result<Reply, ApiError> {
+    let query = Query::parse(query).ok_or(ApiError::Wrong("the query is not URL-encoded"))?;
     let questions = &routes.questions;
     let (first, id) = match name.split_once('/') {
-        Some((first, id)) => (first, Some(id.parse::<Uuid>().map_err(|_| Error::NotFound)?)),
+        Some((first, id)) => (first, Some(id.parse::<Uuid>().map_err(|_| ApiError::NotFound)?)),
         None => (name, None),
     };
     match (first, id) {
@@ -82,6 +82,6 @@ pub(super) async fn answer(
         ("nodes", None) => Ok(reply::json(asked, &nodes::list(questions, &query).await?)),
         ("problems", None) => Ok(reply::json(asked, &refusals::problems(questions, &query).await?)),
         ("refusals", None) => Ok(reply::json(asked, &refusals::refusals(questions, &query).await?)),
-        _ => Err(Error::NotFound),
+        _ => Err(ApiError::NotFound),
     }
 }

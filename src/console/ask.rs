@@ -6,19 +6,19 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::timeout;
 
-use super::look::Look;
+use super::look::EngineView;
 
 /// Queries queued for the engine; further ones are rejected as busy.
-const WAITING: usize = 64;
+const MAX_QUERIES: usize = 64;
 /// How long the engine may take: it is never that busy.
-const PATIENCE: Duration = Duration::from_secs(5);
+const QUERY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A query: a closure that the engine runs between two inputs. It reads a page at most.
-pub type Question = Box<dyn FnOnce(&Look<'_>) + Send>;
+pub type EngineQuery = Box<dyn FnOnce(&EngineView<'_>) + Send>;
 
 /// Lifecycle of the engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Life {
+pub enum EngineLifecycle {
     /// The engine does not run yet, for this reason.
     Starting(Arc<str>),
     /// The engine answers questions.
@@ -27,7 +27,7 @@ pub enum Life {
 
 /// Why there is no answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NoAnswer {
+pub enum QueryError {
     /// The engine does not run yet.
     Starting(Arc<str>),
     /// Too many ask.
@@ -38,25 +38,25 @@ pub enum NoAnswer {
 
 /// Asks the engine. Clones ask the same one.
 #[derive(Clone, Debug)]
-pub struct Questions {
-    queue: mpsc::Sender<Question>,
-    life: watch::Receiver<Life>,
+pub struct EngineQueries {
+    queue: mpsc::Sender<EngineQuery>,
+    life: watch::Receiver<EngineLifecycle>,
 }
 
 /// The engine's end of the questions.
 #[derive(Debug)]
-pub struct Answers {
+pub struct QueryReceiver {
     /// What is asked.
-    pub questions: mpsc::Receiver<Question>,
-    life: watch::Sender<Life>,
+    pub questions: mpsc::Receiver<EngineQuery>,
+    life: watch::Sender<EngineLifecycle>,
 }
 
-impl Questions {
-    /// A connected pair. Until [`Answers::begin`] every query fails with `reason`.
-    pub fn new(reason: &str) -> (Self, Answers) {
-        let (queue, questions) = mpsc::channel(WAITING);
-        let (begin, life) = watch::channel(Life::Starting(reason.into()));
-        (Self { queue, life }, Answers { questions, life: begin })
+impl EngineQueries {
+    /// A connected pair. Until [`QueryReceiver::begin`] every query fails with `reason`.
+    pub fn new(reason: &str) -> (Self, QueryReceiver) {
+        let (queue, questions) = mpsc::channel(MAX_QUERIES);
+        let (begin, life) = watch::channel(EngineLifecycle::Starting(reason.into()));
+        (Self { queue, life }, QueryReceiver { questions, life: begin })
     }
 
     /// Reads something off the engine.
@@ -66,35 +66,35 @@ impl Questions {
     /// It does not answer.
     pub async fn ask<T: Send + 'static>(
         &self,
-        read: impl FnOnce(&Look<'_>) -> T + Send + 'static,
-    ) -> Result<T, NoAnswer> {
-        if let Life::Starting(reason) = &*self.life.borrow() {
-            return Err(NoAnswer::Starting(Arc::clone(reason)));
+        read: impl FnOnce(&EngineView<'_>) -> T + Send + 'static,
+    ) -> Result<T, QueryError> {
+        if let EngineLifecycle::Starting(reason) = &*self.life.borrow() {
+            return Err(QueryError::Starting(Arc::clone(reason)));
         }
         let (tell, told) = oneshot::channel();
-        let question: Question = Box::new(move |look| {
+        let question: EngineQuery = Box::new(move |look| {
             // Whoever asked may be gone.
             let _ = tell.send(read(look));
         });
         self.queue.try_send(question).map_err(|error| match error {
-            mpsc::error::TrySendError::Full(_) => NoAnswer::Busy,
-            mpsc::error::TrySendError::Closed(_) => NoAnswer::Silent,
+            mpsc::error::TrySendError::Full(_) => QueryError::Busy,
+            mpsc::error::TrySendError::Closed(_) => QueryError::Silent,
         })?;
-        match timeout(PATIENCE, told).await {
+        match timeout(QUERY_TIMEOUT, told).await {
             Ok(Ok(answer)) => Ok(answer),
-            Ok(Err(_)) | Err(_) => Err(NoAnswer::Silent),
+            Ok(Err(_)) | Err(_) => Err(QueryError::Silent),
         }
     }
 }
 
-impl Answers {
+impl QueryReceiver {
     /// Until then everybody is told this reason.
     pub fn wait_for(&self, reason: &str) {
-        self.life.send_replace(Life::Starting(reason.into()));
+        self.life.send_replace(EngineLifecycle::Starting(reason.into()));
     }
 
     /// From now on questions are answered.
     pub fn begin(&self) {
-        self.life.send_replace(Life::Running);
+        self.life.send_replace(EngineLifecycle::Running);
     }
 }

@@ -7,23 +7,23 @@ mod gather;
 use std::fmt;
 use std::sync::Arc;
 
-use super::look::{FOREIGN, Look};
-use crate::delivery::point::Refusal;
+use super::look::{EngineView, FOREIGN};
+use crate::delivery::point::RejectReason;
 use crate::time::Timestamp;
 use crate::twin::caps::Cap;
 
 /// Reasons that are listed by name; further ones are counted.
-const TOLD: usize = 100;
+const MAX_NAMED: usize = 100;
 
 /// One reason for `degraded`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Degraded {
+pub enum DegradedReason {
     /// There is no session with one of several MQTT servers.
     NotConnected {
         /// The server.
         url: String,
         /// Why, if that is known.
-        trouble: Option<Arc<str>>,
+        error: Option<Arc<str>>,
     },
     /// Messages of this server were dropped because the engine was too slow, within the last
     /// minute.
@@ -94,7 +94,7 @@ pub enum Degraded {
         /// The machine's address, or the asset.
         machine: String,
         /// Why.
-        refusal: Refusal,
+        refusal: RejectReason,
         /// How many of those in the dead letters.
         values: u64,
         /// Asset, property and reason of the latest.
@@ -123,7 +123,7 @@ pub enum Degraded {
     },
 }
 
-impl Degraded {
+impl DegradedReason {
     /// All labels.
     pub const LABELS: [&'static str; 18] = [
         "mqtt_not_connected",
@@ -200,8 +200,8 @@ impl Degraded {
     /// Why, without the subject.
     pub fn reason(&self) -> String {
         match self {
-            Self::NotConnected { trouble: None, .. } => "is not connected yet".to_owned(),
-            Self::NotConnected { trouble: Some(why), .. } => format!("is not connected: {why}"),
+            Self::NotConnected { error: None, .. } => "is not connected yet".to_owned(),
+            Self::NotConnected { error: Some(why), .. } => format!("is not connected: {why}"),
             Self::MessagesLost { messages, .. } => format!(
                 "sends faster than the engine reads: {messages} messages dropped since the start; \
                  look for a node that floods, or give the bridge more CPU"
@@ -250,7 +250,7 @@ impl Degraded {
             Self::Clock { ahead } => format!(
                 "is {}: synchronize it (NTP); meanwhile SiteWise's time is used, and only \
                  SiteWise rejects values for their timestamps",
-                off(*ahead)
+                clock_offset_text(*ahead)
             ),
             Self::Held { values, reason, .. } => format!(
                 "has values that SiteWise does not accept while it accepts others, {values} now: \
@@ -266,13 +266,13 @@ const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connecti
                               good, delete its asset in SiteWise or exclude it with SPARKPLUG_EXCLUDE";
 
 /// What to do about values that are rejected.
-const fn refused_remedy(refusal: Refusal) -> &'static str {
+const fn refused_remedy(refusal: RejectReason) -> &'static str {
     match refusal {
-        Refusal::OutOfRange => {
+        RejectReason::OutOfRange => {
             "check the sender's clock: SiteWise accepts values of the last 7 days and the next 5 minutes"
         }
-        Refusal::Invalid => "see sparkwise dead-letters count, then retry or drop them",
-        Refusal::Denied => {
+        RejectReason::Invalid => "see sparkwise dead-letters count, then retry or drop them",
+        RejectReason::Denied => {
             "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset, then \
              sparkwise dead-letters retry --all"
         }
@@ -284,13 +284,13 @@ pub(crate) const HELD_REMEDY: &str =
     "find out who answers so: a proxy or firewall on the way, or missing permissions";
 
 /// The offset of a clock, as text.
-pub(crate) fn off(ahead: i64) -> String {
+pub(crate) fn clock_offset_text(ahead: i64) -> String {
     let seconds = ahead.unsigned_abs() / 1_000;
     let which = if ahead > 0 { "ahead of" } else { "behind" };
     format!("{seconds} s {which} SiteWise's")
 }
 
-impl fmt::Display for Degraded {
+impl fmt::Display for DegradedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let colon = if matches!(self, Self::Problem { .. } | Self::NotUnderstood { .. }) {
             ":"
@@ -303,25 +303,25 @@ impl fmt::Display for Degraded {
 
 /// Snapshot of all reasons: counts by label, and the first ones in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Degradation {
-    told: Vec<Degraded>,
-    counts: [u64; Degraded::LABELS.len()],
+pub struct DegradedReasons {
+    told: Vec<DegradedReason>,
+    counts: [u64; DegradedReason::LABELS.len()],
 }
 
-impl Degradation {
+impl DegradedReasons {
     /// All current reasons.
-    pub fn of(look: &Look<'_>) -> Self {
-        Degraded::all(look).into_iter().collect()
+    pub fn of(look: &EngineView<'_>) -> Self {
+        DegradedReason::all(look).into_iter().collect()
     }
 
     /// Those that are listed by name.
-    pub fn told(&self) -> &[Degraded] {
+    pub fn named(&self) -> &[DegradedReason] {
         &self.told
     }
 
     /// How many there are of each label.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        Degraded::LABELS.into_iter().zip(self.counts)
+        DegradedReason::LABELS.into_iter().zip(self.counts)
     }
 
     /// How many have this label.
@@ -331,7 +331,7 @@ impl Degradation {
 
     /// How many machines exceed this cap.
     pub fn capped(&self, cap: Cap) -> u64 {
-        self.count(Degraded::capped(cap))
+        self.count(DegradedReason::capped(cap))
     }
 
     /// How many there are in all.
@@ -342,7 +342,7 @@ impl Degradation {
     /// Lines for people, each with its label; the last says how many more there are. Control
     /// characters in names are escaped, so that each reason stays on one line.
     pub fn lines(&self) -> Vec<String> {
-        let line = |why: &Degraded| {
+        let line = |why: &DegradedReason| {
             let line = format!("{}: {why}", why.label());
             let clean = |c: char| match c.is_control() {
                 true => c.escape_default().to_string(),
@@ -356,15 +356,15 @@ impl Degradation {
     }
 }
 
-impl FromIterator<Degraded> for Degradation {
-    fn from_iter<T: IntoIterator<Item = Degraded>>(reasons: T) -> Self {
+impl FromIterator<DegradedReason> for DegradedReasons {
+    fn from_iter<T: IntoIterator<Item = DegradedReason>>(reasons: T) -> Self {
         let mut all = Self::default();
         for why in reasons {
-            let counts = Degraded::LABELS.iter().zip(&mut all.counts);
+            let counts = DegradedReason::LABELS.iter().zip(&mut all.counts);
             for (_, count) in counts.filter(|(label, _)| **label == why.label()) {
                 *count += 1;
             }
-            if all.told.len() < TOLD {
+            if all.told.len() < MAX_NAMED {
                 all.told.push(why);
             }
         }
@@ -376,8 +376,8 @@ impl FromIterator<Degraded> for Degradation {
 mod tests {
     use super::*;
 
-    fn capped(machine: usize) -> Degraded {
-        Degraded::Capped {
+    fn capped(machine: usize) -> DegradedReason {
+        DegradedReason::Capped {
             machine: format!("Nordsee/gw/P{machine}"),
             cap: Cap::Assets,
             example: "T\n1".to_owned(),
@@ -387,7 +387,7 @@ mod tests {
 
     #[test]
     fn a_capped_machine_is_told_with_its_cap_and_what_to_do() {
-        let all: Degradation = [capped(1)].into_iter().collect();
+        let all: DegradedReasons = [capped(1)].into_iter().collect();
         let [line] = &all.lines()[..] else { panic!("{all:?}") };
         for part in
             ["capped_assets: Nordsee/gw/P1", "TWIN_MAX_ASSETS", "`T\\n1`", "3 values", "raise"]
@@ -402,15 +402,16 @@ mod tests {
 
     #[test]
     fn more_reasons_than_anybody_reads_are_counted() {
-        let all: Degradation = (0..250).map(capped).chain([Degraded::OutboxFull]).collect();
-        assert_eq!((all.lines().len(), all.told().len()), (101, 100));
+        let all: DegradedReasons =
+            (0..250).map(capped).chain([DegradedReason::OutboxFull]).collect();
+        assert_eq!((all.lines().len(), all.named().len()), (101, 100));
         assert_eq!(all.lines().last().unwrap(), "and 151 more");
         assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
     }
 
     #[test]
     fn every_label_is_one_that_is_declared() {
-        let caps = Cap::ALL.map(|cap| Degraded::Capped {
+        let caps = Cap::ALL.map(|cap| DegradedReason::Capped {
             machine: String::new(),
             cap,
             example: String::new(),
@@ -419,28 +420,28 @@ mod tests {
         let (url, trouble) = (String::new(), None);
         let (subject, reason) = (String::new(), String::new());
         let others = [
-            Degraded::NotConnected { url: url.clone(), trouble },
-            Degraded::MessagesLost { url: url.clone(), messages: 1 },
-            Degraded::MessagesLate { url: url.clone(), seconds: 5 },
-            Degraded::Oversized { url, topic: String::new(), messages: 1 },
-            Degraded::Foreign { url: String::new(), topic: String::new() },
-            Degraded::NotUnderstood { edge: String::new(), reason: "" },
-            Degraded::Offline { edge: String::new(), since: None },
-            Degraded::Refused {
+            DegradedReason::NotConnected { url: url.clone(), error: trouble },
+            DegradedReason::MessagesLost { url: url.clone(), messages: 1 },
+            DegradedReason::MessagesLate { url: url.clone(), seconds: 5 },
+            DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
+            DegradedReason::Foreign { url: String::new(), topic: String::new() },
+            DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
+            DegradedReason::Offline { edge: String::new(), since: None },
+            DegradedReason::Refused {
                 machine: String::new(),
-                refusal: Refusal::Invalid,
+                refusal: RejectReason::Invalid,
                 values: 1,
                 example: String::new(),
             },
-            Degraded::OutboxFull,
-            Degraded::OutboxRefuses(String::new()),
-            Degraded::OutboxUnreadable(String::new()),
-            Degraded::OutboxLost(0),
-            Degraded::Clock { ahead: 1 },
-            Degraded::Held { subject: String::new(), values: 1, reason: String::new() },
-            Degraded::Problem { subject, reason },
+            DegradedReason::OutboxFull,
+            DegradedReason::OutboxRefuses(String::new()),
+            DegradedReason::OutboxUnreadable(String::new()),
+            DegradedReason::OutboxLost(0),
+            DegradedReason::Clock { ahead: 1 },
+            DegradedReason::Held { subject: String::new(), values: 1, reason: String::new() },
+            DegradedReason::Problem { subject, reason },
         ];
-        let all: Degradation = caps.into_iter().chain(others).collect();
+        let all: DegradedReasons = caps.into_iter().chain(others).collect();
         assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
     }
 }

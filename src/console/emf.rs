@@ -41,11 +41,11 @@ deltas since the previous line.
 /// Totals at the previous line.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Emf {
-    told: Counts,
+    previous: EmfCounts,
 }
 
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+struct EmfCounts {
     read: u64,
     delivered: u64,
     lost: u64,
@@ -57,8 +57,8 @@ struct Counts {
 impl Emf {
     /// The next line, without a line feed.
     pub fn line(&mut self, snapshot: &Snapshot) -> String {
-        let is = Counts::of(snapshot);
-        let was = std::mem::replace(&mut self.told, is);
+        let is = EmfCounts::of(snapshot);
+        let was = std::mem::replace(&mut self.previous, is);
         let metrics: [(&str, &str, Value); 11] = [
             ("Ready", "None", json!(u8::from(snapshot.not_ready.is_empty()))),
             ("Degraded", "Count", json!(snapshot.degraded.total())),
@@ -97,7 +97,7 @@ impl Emf {
     }
 }
 
-impl Counts {
+impl EmfCounts {
     fn of(snapshot: &Snapshot) -> Self {
         let ledger = &snapshot.ledger;
         let on_disk = ledger.disk.as_ref().map_or(0, |disk| disk.full + disk.unreadable);

@@ -1,17 +1,17 @@
 //! Readiness, and the reasons if not ready.
 //!
 //! Not ready: no usable MQTT server, or SiteWise is unreachable. Problems with a part of the plant
-//! are [`Degraded`](super::degraded::Degraded).
+//! are [`Degraded`](super::degraded::DegradedReason).
 
 use std::fmt;
 use std::sync::Arc;
 
-use super::look::{FOREIGN, Link, Look};
+use super::look::{EngineView, FOREIGN, ServerStatus};
 use crate::sitewise::cause::Plane;
 
 /// Why the bridge is not ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NotReady {
+pub enum NotReadyReason {
     /// The engine is not running yet.
     Starting(Arc<str>),
     /// It is shutting down.
@@ -39,7 +39,7 @@ pub enum NotReady {
     SiteWiseAway(Option<String>),
 }
 
-impl NotReady {
+impl NotReadyReason {
     /// All labels.
     pub const LABELS: [&'static str; 7] = [
         "starting",
@@ -65,7 +65,7 @@ impl NotReady {
     }
 
     /// Why a server is not usable.
-    fn of(link: &Link, foreign: Option<&str>) -> Option<Self> {
+    fn of(link: &ServerStatus, foreign: Option<&str>) -> Option<Self> {
         let url = link.url.clone();
         if link.since.is_none() {
             return Some(Self::NotConnected { url, trouble: link.trouble.clone() });
@@ -74,8 +74,8 @@ impl NotReady {
     }
 
     /// All current reasons.
-    pub fn all(look: &Look<'_>) -> Vec<Self> {
-        let mut reasons: Vec<Self> = match look.is_any_server_of_use() {
+    pub fn all(look: &EngineView<'_>) -> Vec<Self> {
+        let mut reasons: Vec<Self> = match look.has_usable_server() {
             true => Vec::new(),
             false => look.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
@@ -83,11 +83,11 @@ impl NotReady {
         let not_learned = Self::NotLearned(reach.trouble(Plane::Control));
         let delivery = look.bridge.delivery();
         let said = reach.trouble(Plane::Write);
-        let said = said.or_else(|| delivery.trouble().map(str::to_owned));
+        let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
             (look.ending, Self::Ending),
-            (!look.bridge.twin().plan().learned(), not_learned),
-            (delivery.is_away(), Self::SiteWiseAway(said)),
+            (!look.bridge.twin().plan().is_synced(), not_learned),
+            (delivery.is_unreachable(), Self::SiteWiseAway(said)),
         ];
         let others = others.into_iter();
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
@@ -95,7 +95,7 @@ impl NotReady {
     }
 }
 
-impl fmt::Display for NotReady {
+impl fmt::Display for NotReadyReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Starting(why) => write!(f, "starting: {why}"),

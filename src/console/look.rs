@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use crate::app::Losses;
+use crate::app::OutboxLosses;
 use crate::bridge::Bridge;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
@@ -14,7 +14,7 @@ use crate::time::{Now, Timestamp};
 
 /// A read-only view of the engine's state, for one query.
 #[derive(Clone, Copy)]
-pub struct Look<'a> {
+pub struct EngineView<'a> {
     /// Id of this host application.
     pub host_id: &'a str,
     /// How long a value waits for others of its property.
@@ -28,9 +28,9 @@ pub struct Look<'a> {
     /// What was refused.
     pub dead_letters: &'a DeadLetters,
     /// The MQTT servers.
-    pub links: &'a [Link],
+    pub links: &'a [ServerStatus],
     /// What the outbox dropped.
-    pub losses: Losses,
+    pub losses: OutboxLosses,
     /// By how many milliseconds the machine's clock is ahead of SiteWise's; 0 where they agree.
     pub clock_ahead: i64,
     /// Whether the quotas were read from Service Quotas.
@@ -47,7 +47,7 @@ pub struct Look<'a> {
     pub now: Now,
 }
 
-impl std::fmt::Debug for Look<'_> {
+impl std::fmt::Debug for EngineView<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Look").field("now", &self.now).finish_non_exhaustive()
     }
@@ -57,22 +57,22 @@ impl std::fmt::Debug for Look<'_> {
 pub(super) const FOREIGN: &str =
     "no Sparkplug topic arrives; RabbitMQ needs its setting `mqtt.sparkplug = true`";
 
-impl Look<'_> {
+impl EngineView<'_> {
     /// Each server, with an example topic where it delivers none of Sparkplug's.
-    pub(super) fn servers(&self) -> impl Iterator<Item = (&Link, Option<&str>)> {
+    pub(super) fn servers(&self) -> impl Iterator<Item = (&ServerStatus, Option<&str>)> {
         let host = self.bridge.host();
         self.links.iter().zip(0..).map(|(link, place)| (link, host.foreign(ServerId(place))))
     }
 
     /// Whether any server is connected and delivers subscribed topics.
-    pub(super) fn is_any_server_of_use(&self) -> bool {
+    pub(super) fn has_usable_server(&self) -> bool {
         self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())
     }
 }
 
 /// Status of the connection to one MQTT server.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
-pub struct Link {
+pub struct ServerStatus {
     /// Its address as in `MQTT_URL`, without credentials.
     pub url: String,
     /// Since when there is a session, in epoch milliseconds; none while there is none.

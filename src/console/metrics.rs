@@ -12,7 +12,7 @@ pub use table::TABLE;
 
 /// What a metric's value does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum MetricKind {
     /// It only grows while the process lives.
     Counter,
     /// It goes up and down.
@@ -23,7 +23,7 @@ pub enum Kind {
 
 /// The label of a metric, with all that it can be.
 #[derive(Clone, Copy, Debug)]
-pub enum Label {
+pub enum MetricLabel {
     /// There is none.
     None,
     /// One of these words.
@@ -38,7 +38,7 @@ pub enum Label {
 
 /// What a metric is at a moment.
 #[derive(Clone, Copy, Debug)]
-pub enum Read {
+pub enum MetricReader {
     /// One number.
     One(fn(&Snapshot) -> f64),
     /// A number for each word of its label, in their order.
@@ -51,26 +51,26 @@ pub enum Read {
 
 /// A metric.
 #[derive(Clone, Copy)]
-pub struct Metric {
+pub struct MetricDef {
     /// Its name.
     pub name: &'static str,
     /// What it does.
-    pub kind: Kind,
+    pub kind: MetricKind,
     /// Its help text.
     pub help: &'static str,
     /// Its label.
-    pub label: Label,
+    pub label: MetricLabel,
     /// Where it comes from.
-    pub read: Read,
+    pub read: MetricReader,
 }
 
-impl std::fmt::Debug for Metric {
+impl std::fmt::Debug for MetricDef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Metric").field("name", &self.name).finish_non_exhaustive()
     }
 }
 
-impl Kind {
+impl MetricKind {
     fn word(self) -> &'static str {
         match self {
             Self::Counter => "counter",
@@ -84,17 +84,17 @@ impl Kind {
 pub fn text(snapshot: &Snapshot, process: &Process) -> String {
     let mut out = String::with_capacity(16 << 10);
     for metric in TABLE {
-        let Metric { name, kind, help, .. } = metric;
+        let MetricDef { name, kind, help, .. } = metric;
         let head = format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.word());
         let values = match metric.read {
-            Read::Durations(read) => {
+            MetricReader::Durations(read) => {
                 out.push_str(&head);
                 histogram(&mut out, name, &read(snapshot));
                 continue;
             }
-            Read::One(read) => vec![read(snapshot)],
-            Read::Each(read) => read(snapshot),
-            Read::Process(read) => match read(process) {
+            MetricReader::One(read) => vec![read(snapshot)],
+            MetricReader::Each(read) => read(snapshot),
+            MetricReader::Process(read) => match read(process) {
                 Some(value) => vec![value],
                 None => continue,
             },
@@ -118,13 +118,17 @@ fn histogram(out: &mut String, name: &str, durations: &Durations) {
 }
 
 /// The labels of each value of a metric, as they stand behind its name.
-fn labels(label: Label, snapshot: &Snapshot) -> Vec<String> {
+fn labels(label: MetricLabel, snapshot: &Snapshot) -> Vec<String> {
     let set = |name: &str, value: &str| format!("{{{name}=\"{}\"}}", escaped(value));
     match label {
-        Label::None => vec![String::new()],
-        Label::Words(name, words) => words().into_iter().map(|word| set(name, word)).collect(),
-        Label::Server => servers(snapshot).iter().map(|server| set("server", server)).collect(),
-        Label::Node => {
+        MetricLabel::None => vec![String::new()],
+        MetricLabel::Words(name, words) => {
+            words().into_iter().map(|word| set(name, word)).collect()
+        }
+        MetricLabel::Server => {
+            servers(snapshot).iter().map(|server| set("server", server)).collect()
+        }
+        MetricLabel::Node => {
             let nodes = snapshot.nodes_named.iter().map(|(edge, _)| edge);
             let address = |edge: &EdgeNode| {
                 let (group, node) = (escaped(&edge.group), escaped(&edge.node));
@@ -132,7 +136,7 @@ fn labels(label: Label, snapshot: &Snapshot) -> Vec<String> {
             };
             nodes.map(address).collect()
         }
-        Label::Version => vec![set("version", env!("CARGO_PKG_VERSION"))],
+        MetricLabel::Version => vec![set("version", env!("CARGO_PKG_VERSION"))],
     }
 }
 
@@ -167,13 +171,13 @@ pub fn markdown() -> String {
          those that the bridge made itself: `delivered + refused + discarded + waiting`.\n\n\
          | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
     );
-    for Metric { name, kind, help, label, .. } in TABLE {
+    for MetricDef { name, kind, help, label, .. } in TABLE {
         let label = match label {
-            Label::None => String::new(),
-            Label::Words(name, words) => format!("`{name}`: {}", words().join(", ")),
-            Label::Server => "`server`: address in `MQTT_URL`, without path".to_owned(),
-            Label::Node => format!("`group`, `node`: its address; {NAMED} of them at most"),
-            Label::Version => "`version`: the program's".to_owned(),
+            MetricLabel::None => String::new(),
+            MetricLabel::Words(name, words) => format!("`{name}`: {}", words().join(", ")),
+            MetricLabel::Server => "`server`: address in `MQTT_URL`, without path".to_owned(),
+            MetricLabel::Node => format!("`group`, `node`: its address; {NAMED} of them at most"),
+            MetricLabel::Version => "`version`: the program's".to_owned(),
         };
         let help = help.replace('|', "\\|");
         let _ = writeln!(out, "| `{name}` | {} | {label} | {help} |", kind.word());

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 /// A file of the page.
 #[derive(Clone, Debug)]
-pub(super) struct File {
+pub(super) struct StaticFile {
     pub(super) content_type: &'static str,
     pub(super) content: Bytes,
 }
@@ -33,9 +33,9 @@ const FILES: &[(&str, &str, &str)] = &[
 ];
 
 /// The file at a path.
-pub(super) fn file(path: &str) -> Option<File> {
+pub(super) fn file(path: &str) -> Option<StaticFile> {
     let (_, content_type, text) = FILES.iter().find(|(at, ..)| *at == path)?;
-    Some(File { content_type, content: Bytes::from_static(text.as_bytes()) })
+    Some(StaticFile { content_type, content: Bytes::from_static(text.as_bytes()) })
 }
 
 #[cfg(test)]

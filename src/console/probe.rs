@@ -5,13 +5,13 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// For connecting, and for each read and write.
-const PATIENCE: Duration = Duration::from_secs(8);
+const TIMEOUT: Duration = Duration::from_secs(8);
 /// Bytes of an answer that are read at most.
-const ANSWER: u64 = 4 << 20;
+const MAX_RESPONSE: u64 = 4 << 20;
 
 /// Why the health check failed.
 #[derive(Debug, thiserror::Error)]
-pub enum Error {
+pub enum HealthcheckError {
     /// Its address is unknown.
     #[error("CONSOLE_ADDR is off or has port 0: no address to check")]
     Nowhere,
@@ -31,10 +31,12 @@ pub type Answer = (u16, String);
 /// # Errors
 ///
 /// It does not answer, or not that it lives.
-pub fn ask(addr: Option<SocketAddr>) -> Result<(), Error> {
+pub fn ask(addr: Option<SocketAddr>) -> Result<(), HealthcheckError> {
     match get(addr, "/livez", None)? {
         (200, _) => Ok(()),
-        (status, body) => Err(Error::Unwell(format!("it answers {status}: {}", body.trim()))),
+        (status, body) => {
+            Err(HealthcheckError::Unwell(format!("it answers {status}: {}", body.trim())))
+        }
     }
 }
 
@@ -43,8 +45,12 @@ pub fn ask(addr: Option<SocketAddr>) -> Result<(), Error> {
 /// # Errors
 ///
 /// It cannot be reached, or does not answer in HTTP.
-pub fn get(addr: Option<SocketAddr>, path: &str, token: Option<&str>) -> Result<Answer, Error> {
-    let addr = addr.filter(|addr| addr.port() != 0).ok_or(Error::Nowhere)?;
+pub fn get(
+    addr: Option<SocketAddr>,
+    path: &str,
+    token: Option<&str>,
+) -> Result<Answer, HealthcheckError> {
+    let addr = addr.filter(|addr| addr.port() != 0).ok_or(HealthcheckError::Nowhere)?;
     // Who listens everywhere listens here.
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -52,24 +58,27 @@ pub fn get(addr: Option<SocketAddr>, path: &str, token: Option<&str>) -> Result<
         ip => ip,
     };
     let addr = SocketAddr::new(ip, addr.port());
-    let text = exchange(addr, path, token).map_err(|error| Error::Unreachable(addr, error))?;
+    let text =
+        exchange(addr, path, token).map_err(|error| HealthcheckError::Unreachable(addr, error))?;
     let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
     let (Some(status), Some((_, body))) = (status, text.split_once("\r\n\r\n")) else {
-        return Err(Error::Unwell(format!("{addr} does not answer in HTTP: is it the console?")));
+        return Err(HealthcheckError::Unwell(format!(
+            "{addr} does not answer in HTTP: is it the console?"
+        )));
     };
     Ok((status, body.to_owned()))
 }
 
 fn exchange(addr: SocketAddr, path: &str, token: Option<&str>) -> io::Result<String> {
-    let mut stream = TcpStream::connect_timeout(&addr, PATIENCE)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    stream.set_write_timeout(Some(PATIENCE))?;
+    let mut stream = TcpStream::connect_timeout(&addr, TIMEOUT)?;
+    stream.set_read_timeout(Some(TIMEOUT))?;
+    stream.set_write_timeout(Some(TIMEOUT))?;
     let token =
         token.map_or_else(String::new, |token| format!("Authorization: Bearer {token}\r\n"));
     let request =
         format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n{token}Connection: close\r\n\r\n");
     stream.write_all(request.as_bytes())?;
     let mut answer = Vec::new();
-    stream.take(ANSWER).read_to_end(&mut answer)?;
+    stream.take(MAX_RESPONSE).read_to_end(&mut answer)?;
     Ok(String::from_utf8_lossy(&answer).into_owned())
 }

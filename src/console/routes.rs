@@ -8,28 +8,28 @@ use hyper::{Request, StatusCode};
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use super::ask::{NoAnswer, Questions};
+use super::ask::{EngineQueries, QueryError};
 use super::guard::Guard;
-use super::health::NotReady;
+use super::health::NotReadyReason;
 use super::process::Process;
 use super::reply::{self, Reply};
 use super::snapshot::Snapshot;
 use super::{api, metrics, page};
 
 /// How long a snapshot is reused.
-const FRESH: Duration = Duration::from_millis(900);
+const SNAPSHOT_TTL: Duration = Duration::from_millis(900);
 
 /// Answers requests.
 #[derive(Debug)]
 pub(super) struct Routes {
     guard: Guard,
-    pub(super) questions: Questions,
+    pub(super) questions: EngineQueries,
     /// The last snapshot: the engine is queried at most once a second.
     snapshot: Mutex<Option<(Instant, Arc<Snapshot>)>>,
 }
 
 impl Routes {
-    pub(super) fn new(guard: Guard, questions: Questions) -> Self {
+    pub(super) fn new(guard: Guard, questions: EngineQueries) -> Self {
         Self { guard, questions, snapshot: Mutex::new(None) }
     }
 
@@ -69,19 +69,19 @@ impl Routes {
     async fn api(&self, name: &str, query: &str, headers: &HeaderMap) -> Reply {
         match api::answer(self, name, query, headers).await {
             Ok(reply) => reply,
-            Err(api::Error::NotFound) => reply::status(StatusCode::NOT_FOUND),
-            Err(api::Error::Wrong(what)) => reply::text(StatusCode::BAD_REQUEST, what),
-            Err(api::Error::NoAnswer(why)) => Self::no_answer(why),
+            Err(api::ApiError::NotFound) => reply::status(StatusCode::NOT_FOUND),
+            Err(api::ApiError::Wrong(what)) => reply::text(StatusCode::BAD_REQUEST, what),
+            Err(api::ApiError::NoAnswer(why)) => Self::no_answer(why),
         }
     }
 
     /// Liveness: the process responds, and so does its engine once it runs.
     async fn livez(&self) -> Reply {
         match self.questions.ask(|_| ()).await {
-            Ok(()) | Err(NoAnswer::Starting(_) | NoAnswer::Busy) => {
+            Ok(()) | Err(QueryError::Starting(_) | QueryError::Busy) => {
                 reply::text(StatusCode::OK, "ok")
             }
-            Err(NoAnswer::Silent) => Self::no_answer(NoAnswer::Silent),
+            Err(QueryError::Silent) => Self::no_answer(QueryError::Silent),
         }
     }
 
@@ -102,17 +102,17 @@ impl Routes {
         reply::text(StatusCode::OK, format!("degraded\n{}", degraded.join("\n")))
     }
 
-    fn not_ready(reasons: &[NotReady]) -> Reply {
+    fn not_ready(reasons: &[NotReadyReason]) -> Reply {
         let lines: Vec<String> =
             reasons.iter().map(|why| format!("{}: {why}", why.label())).collect();
         reply::text(StatusCode::SERVICE_UNAVAILABLE, lines.join("\n"))
     }
 
     /// The figures of this second.
-    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, NoAnswer> {
+    pub(super) async fn snapshot(&self) -> Result<Arc<Snapshot>, QueryError> {
         let mut last = self.snapshot.lock().await;
         if let Some((at, snapshot)) = &*last
-            && at.elapsed() < FRESH
+            && at.elapsed() < SNAPSHOT_TTL
         {
             return Ok(Arc::clone(snapshot));
         }
@@ -121,16 +121,16 @@ impl Routes {
         Ok(snapshot)
     }
 
-    fn no_answer(why: NoAnswer) -> Reply {
-        reply::text(StatusCode::SERVICE_UNAVAILABLE, NotReady::from(why).to_string())
+    fn no_answer(why: QueryError) -> Reply {
+        reply::text(StatusCode::SERVICE_UNAVAILABLE, NotReadyReason::from(why).to_string())
     }
 }
 
-impl From<NoAnswer> for NotReady {
-    fn from(why: NoAnswer) -> Self {
+impl From<QueryError> for NotReadyReason {
+    fn from(why: QueryError) -> Self {
         match why {
-            NoAnswer::Starting(reason) => Self::Starting(reason),
-            NoAnswer::Busy | NoAnswer::Silent => Self::Silent,
+            QueryError::Starting(reason) => Self::Starting(reason),
+            QueryError::Busy | QueryError::Silent => Self::Silent,
         }
     }
 }

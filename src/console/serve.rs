@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
 use super::Listener;
-use super::ask::Questions;
+use super::ask::EngineQueries;
 use super::routes::Routes;
 
 /// Connections at one time. One more ends the oldest, so that nobody can keep others out by
@@ -36,7 +36,7 @@ const HEADERS: usize = 64;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Answers until `end` is cancelled.
-pub async fn serve(listener: Listener, questions: Questions, end: CancellationToken) {
+pub async fn serve(listener: Listener, questions: EngineQueries, end: CancellationToken) {
     let Listener { listener, guard, addr } = listener;
     info!(server.address = %addr, "console listening on http://{addr}");
     let routes = Arc::new(Routes::new(guard, questions));

@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::app::Ledger;
 use crate::sparkplug::address::EdgeNode;
-use crate::sparkplug::host::{Counters, Phase};
+use crate::sparkplug::host::{HostCounters, NodePhase};
 use crate::time::Timestamp;
-use crate::twin::plan::standing::Standing;
+use crate::twin::plan::standing::ProvisioningStatus;
 
-use super::degraded::Degradation;
-use super::health::NotReady;
-use super::look::{Link, Look};
+use super::degraded::DegradedReasons;
+use super::health::NotReadyReason;
+use super::look::{EngineView, ServerStatus};
 
 /// Snapshot of all figures.
 #[derive(Clone, Debug)]
@@ -26,17 +26,17 @@ pub struct Snapshot {
     /// What became of every value.
     pub ledger: Ledger,
     /// What was received from the plant.
-    pub plant: Counters,
+    pub plant: HostCounters,
     /// Edge nodes by phase, in the order of [`PHASES`].
     pub nodes: [u64; PHASES.len()],
     /// Whether each edge node is online: of the first [`NAMED`] by name.
     pub nodes_named: Vec<(EdgeNode, bool)>,
     /// The MQTT servers.
-    pub links: Vec<Link>,
+    pub links: Vec<ServerStatus>,
     /// Why the bridge is not ready.
-    pub not_ready: Vec<NotReady>,
+    pub not_ready: Vec<NotReadyReason>,
     /// Problems while the bridge is ready.
-    pub degraded: Degradation,
+    pub degraded: DegradedReasons,
     /// When the oldest queued value was queued.
     pub oldest: Option<Timestamp>,
     /// Bytes used by queued values.
@@ -61,17 +61,17 @@ pub struct Snapshot {
 pub const NAMED: usize = 1_000;
 
 /// Phases of an edge node, with their labels.
-pub const PHASES: [(Phase, &str); 4] = [
-    (Phase::Unknown, "unknown"),
-    (Phase::Awaited, "awaited"),
-    (Phase::Online, "online"),
-    (Phase::Offline, "offline"),
+pub const PHASES: [(NodePhase, &str); 4] = [
+    (NodePhase::Unknown, "unknown"),
+    (NodePhase::Awaited, "awaited"),
+    (NodePhase::Online, "online"),
+    (NodePhase::Offline, "offline"),
 ];
 
 /// The first by name, whichever order they come in, so that they are the same ones each time.
-fn named<'a>(nodes: impl Iterator<Item = (&'a EdgeNode, Phase)>) -> Vec<(EdgeNode, bool)> {
-    let known = nodes.filter(|(_, phase)| *phase != Phase::Unknown);
-    let mut known: Vec<_> = known.map(|(node, phase)| (node, phase == Phase::Online)).collect();
+fn named<'a>(nodes: impl Iterator<Item = (&'a EdgeNode, NodePhase)>) -> Vec<(EdgeNode, bool)> {
+    let known = nodes.filter(|(_, phase)| *phase != NodePhase::Unknown);
+    let mut known: Vec<_> = known.map(|(node, phase)| (node, phase == NodePhase::Online)).collect();
     if known.len() > NAMED {
         known.select_nth_unstable(NAMED);
         known.truncate(NAMED);
@@ -82,8 +82,8 @@ fn named<'a>(nodes: impl Iterator<Item = (&'a EdgeNode, Phase)>) -> Vec<(EdgeNod
 impl Snapshot {
     /// Takes all figures. Walks over all assets, nodes and waiting streams: once a second is
     /// often enough.
-    pub fn take(look: &Look<'_>) -> Self {
-        let Look { bridge, outbox, now, .. } = *look;
+    pub fn take(look: &EngineView<'_>) -> Self {
+        let EngineView { bridge, outbox, now, .. } = *look;
         let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
         let (losses, saved) = (look.losses, look.held_saved);
         let ledger = Ledger::new(bridge, outbox, losses, look.dead_letters, look.links, saved);
@@ -95,7 +95,7 @@ impl Snapshot {
                 *count += u64::from(*of == phase);
             }
         }
-        let live = |ix| twin.plan().asset_standing(ix) == Standing::Live;
+        let live = |ix| twin.plan().asset_standing(ix) == ProvisioningStatus::Live;
         Self {
             host_id: look.host_id.to_owned(),
             linger: look.linger,
@@ -105,8 +105,8 @@ impl Snapshot {
             nodes,
             nodes_named: named(host.phases()),
             links: look.links.to_vec(),
-            not_ready: NotReady::all(look),
-            degraded: Degradation::of(look),
+            not_ready: NotReadyReason::all(look),
+            degraded: DegradedReasons::of(look),
             oldest: [handed, outbox.oldest()].into_iter().flatten().min(),
             outbox_bytes: outbox.bytes() as u64,
             outbox_max_bytes: look.outbox_max_bytes,
@@ -135,14 +135,14 @@ mod tests {
     fn so_many_nodes_are_named_and_always_the_same() {
         let nodes: Vec<EdgeNode> =
             (0..NAMED + 10).map(|n| EdgeNode::new("Nordsee", format!("gw{n:05}"))).collect();
-        let phases = nodes.iter().map(|node| (node, Phase::Offline));
+        let phases = nodes.iter().map(|node| (node, NodePhase::Offline));
         let (mut there, mut back) = (named(phases.clone()), named(phases.rev()));
         there.sort_unstable();
         back.sort_unstable();
         assert_eq!(there.len(), NAMED);
         assert_eq!(there, back);
         assert!(there.iter().all(|(node, online)| *node.node < *"gw01000" && !online));
-        let unknown = named(nodes.iter().map(|node| (node, Phase::Unknown)));
+        let unknown = named(nodes.iter().map(|node| (node, NodePhase::Unknown)));
         assert_eq!(unknown, []);
     }
 }

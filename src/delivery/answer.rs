@@ -2,44 +2,44 @@
 
 use std::mem;
 
-use super::{Delivery, Linger, held};
+use super::{Delivery, LingerMode, held};
 
 use super::billing;
 use super::output::{Output, RequestId};
-use super::point::{Class, Discard, Key, Refusal};
+use super::point::{Class, DiscardReason, Key, RejectReason};
 use super::request::InFlight;
 use super::retry;
-use super::stream::{Care, Value};
-use super::streams::Slot;
-use crate::sitewise::api::{EntryError, Fault, FaultKind, Variant};
+use super::stream::{Isolation, PendingValue};
+use super::streams::StreamSlot;
+use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError, Variant};
 use crate::sitewise::limits;
 use crate::time::Now;
 
 /// Failures after which a value is isolated: it shares entries only with other failed ones, and is
 /// set aside.
-const PATIENCE: u8 = 3;
+const FAILURES_BEFORE_ISOLATION: u8 = 3;
 /// The same for hanging requests: each costs half a minute.
-const PATIENCE_HUNG: u8 = 1;
+const HANGS_BEFORE_ISOLATION: u8 = 1;
 /// Empty lists of values that are kept for reuse.
-const SPARE: usize = 1_024;
+const SPARE_LISTS: usize = 1_024;
 
 /// Rejections for too many values in a second after which a value is dropped: its second is full.
 /// No limit of entries lasts so long.
-const CROWDED: u8 = 5;
+const SECOND_FULL_TRIES: u8 = 5;
 /// The same during shutdown.
-const CROWDED_AT_END: u8 = 1;
+const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
 
 /// What is to happen to a value that was sent.
-enum Outcome<'a> {
+enum ValueOutcome<'a> {
     Settled,
-    Again(&'a Fault),
+    Again(&'a ApiFault),
     /// Its second already has ten values.
     Crowded,
-    Refused(Refusal, &'a Fault),
+    Refused(RejectReason, &'a ApiFault),
 }
 
 /// How to handle a request that failed as a whole.
-enum Whole {
+enum RequestFailure {
     /// Retry all: none of them is at fault.
     Back,
     /// One of them is at fault, to be found by splitting.
@@ -51,17 +51,17 @@ impl Delivery {
     pub(super) fn read_answer(
         &mut self,
         id: RequestId,
-        answer: Result<Vec<EntryError>, Fault>,
+        answer: Result<Vec<EntryError>, ApiFault>,
         now: Now,
     ) {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
-        self.figures.answered.count(now.instant.since(request.sent));
+        self.figures.answered.count(now.instant.since(request.sent_at));
         match answer {
             Ok(errors) => {
-                self.circuit.answered();
-                self.passed = self.passed.max(request.sent);
+                self.circuit.record_success();
+                self.last_success_sent = self.last_success_sent.max(request.sent_at);
                 self.read_entries(request, &errors, now);
             }
             Err(fault) => self.read_fault(request, &fault, now),
@@ -70,21 +70,21 @@ impl Delivery {
 
     /// A successful response, perhaps with errors of entries.
     fn read_entries(&mut self, request: InFlight, errors: &[EntryError], now: Now) {
-        let throttled = errors
-            .iter()
-            .filter(|error| matches!(error.fault.kind, FaultKind::Throttled | FaultKind::Limit));
+        let throttled = errors.iter().filter(|error| {
+            matches!(error.fault.kind, ApiFaultKind::Throttled | ApiFaultKind::Limit)
+        });
         let throttled = throttled.count();
         self.figures.throttles += throttled as u64;
         // A few entries are their properties' own limit; most of them are the account's.
         if throttled > 0 && throttled * 2 >= request.entries.len() {
-            self.pace.throttled(request.sent, now.instant);
+            self.pace.throttled(request.sent_at, now.instant);
         }
         self.settled.reserve(request.entries.iter().map(|(_, values)| values.len()).sum());
         let mut missing = Vec::new();
         for (place, (slot, values)) in request.entries.into_iter().enumerate() {
             let of_entry = errors.iter().filter(|error| error.entry == place);
             let of_entry: Vec<&EntryError> = of_entry.collect();
-            if of_entry.iter().any(|error| error.fault.kind == FaultKind::NotFound)
+            if of_entry.iter().any(|error| error.fault.kind == ApiFaultKind::NotFound)
                 && let Some(state) = self.streams.get(slot)
             {
                 missing.push(state.stream);
@@ -99,7 +99,13 @@ impl Delivery {
         }
     }
 
-    fn read_entry(&mut self, slot: Slot, mut values: Vec<Value>, errors: &[&EntryError], now: Now) {
+    fn read_entry(
+        &mut self,
+        slot: StreamSlot,
+        mut values: Vec<PendingValue>,
+        errors: &[&EntryError],
+        now: Now,
+    ) {
         let Some(state) = self.streams.get(slot) else {
             return;
         };
@@ -108,16 +114,16 @@ impl Delivery {
             let taken = values.iter().map(|value| &value.tqv.value);
             self.figures.billed_messages += billing::messages(taken);
         }
-        let mut again: Vec<(Value, &Fault)> = Vec::new();
+        let mut again: Vec<(PendingValue, &ApiFault)> = Vec::new();
         let crowded = match self.linger {
-            Linger::Yes => CROWDED,
-            Linger::No => CROWDED_AT_END,
+            LingerMode::Yes => SECOND_FULL_TRIES,
+            LingerMode::No => SECOND_FULL_TRIES_AT_SHUTDOWN,
         };
         let mut taken = Vec::new();
         let any_named = values.iter().any(|value| errors.iter().any(|error| names(error, value)));
         for value in values.drain(..) {
             match outcome(&value, errors, any_named, crowded) {
-                Outcome::Settled => {
+                ValueOutcome::Settled => {
                     self.settled.push(Key {
                         stream,
                         time: value.tqv.time,
@@ -125,133 +131,137 @@ impl Delivery {
                     });
                     self.figures.delivered += 1;
                     if value.class == Class::Live {
-                        self.figures.took.count(now.instant.since(value.since));
+                        self.figures.took.count(now.instant.since(value.queued_at));
                     }
-                    self.decided(value.class);
+                    self.point_decided(value.class);
                     if !errors.is_empty() {
                         taken.push(value.tqv.value);
                     }
                 }
-                Outcome::Again(fault) => again.push((value, fault)),
-                Outcome::Crowded => self.discard(stream, &value, Discard::Rate),
-                Outcome::Refused(refusal, fault) => {
+                ValueOutcome::Again(fault) => again.push((value, fault)),
+                ValueOutcome::Crowded => self.discard(stream, &value, DiscardReason::Rate),
+                ValueOutcome::Refused(refusal, fault) => {
                     let reason = reason(&value, fault);
                     self.refuse(stream, value, refusal, reason);
                 }
             }
         }
         self.figures.billed_messages += billing::messages(taken.iter());
-        self.keep_spare(values);
-        self.land(slot, again, 1, now);
+        self.recycle(values);
+        self.finish_entry(slot, again, 1, now);
     }
 
     /// A request that failed as a whole.
-    fn read_fault(&mut self, request: InFlight, fault: &Fault, now: Now) {
-        self.trouble = Some(fault.message.clone());
-        let hung = request.hung(now.instant);
+    fn read_fault(&mut self, request: InFlight, fault: &ApiFault, now: Now) {
+        self.last_error = Some(fault.message.clone());
+        let hung = request.is_hung(now.instant);
         let whole = match fault.kind {
-            FaultKind::Throttled | FaultKind::Limit => {
-                self.circuit.answered();
+            ApiFaultKind::Throttled | ApiFaultKind::Limit => {
+                self.circuit.record_success();
                 self.figures.throttles += 1;
-                self.pace.throttled(request.sent, now.instant);
-                Whole::Back
+                self.pace.throttled(request.sent_at, now.instant);
+                RequestFailure::Back
             }
-            FaultKind::Unavailable | FaultKind::AlreadyExists | FaultKind::Changed => {
-                self.circuit.missed(request.probe, &mut self.random, now.instant);
+            ApiFaultKind::Unavailable | ApiFaultKind::AlreadyExists | ApiFaultKind::Changed => {
+                self.circuit.record_failure(request.is_probe, &mut self.random, now.instant);
                 // What was sent after it has been answered since.
-                let overtaken = hung && self.passed > request.sent;
+                let overtaken = hung && self.last_success_sent > request.sent_at;
                 match (request.is_suspect() || overtaken) && !self.circuit.is_away() {
-                    true => Whole::Suspect,
-                    false => Whole::Back,
+                    true => RequestFailure::Suspect,
+                    false => RequestFailure::Back,
                 }
             }
-            FaultKind::Denied => {
-                self.circuit.denied(request.probe, &mut self.random, now.instant);
-                Whole::Back
+            ApiFaultKind::Denied => {
+                self.circuit.denied(request.is_probe, &mut self.random, now.instant);
+                RequestFailure::Back
             }
-            FaultKind::Foreign => {
-                self.meet_foreign(&request, now);
-                Whole::Suspect
+            ApiFaultKind::Foreign => {
+                self.foreign_response(&request, now);
+                RequestFailure::Suspect
             }
-            FaultKind::Busy => {
+            ApiFaultKind::Busy => {
                 self.figures.throttles += 1;
-                self.meet_foreign(&request, now);
-                match request.is_suspect() || self.is_lasting(&request) {
-                    true => Whole::Suspect,
+                self.foreign_response(&request, now);
+                match request.is_suspect() || self.is_persistent(&request) {
+                    true => RequestFailure::Suspect,
                     false => {
-                        self.pace.throttled(request.sent, now.instant);
-                        Whole::Back
+                        self.pace.throttled(request.sent_at, now.instant);
+                        RequestFailure::Back
                     }
                 }
             }
-            FaultKind::Invalid
-            | FaultKind::OutOfRange
-            | FaultKind::NotFound
-            | FaultKind::Conflict => {
-                self.circuit.answered();
-                Whole::Suspect
+            ApiFaultKind::Invalid
+            | ApiFaultKind::OutOfRange
+            | ApiFaultKind::NotFound
+            | ApiFaultKind::Conflict => {
+                self.circuit.record_success();
+                RequestFailure::Suspect
             }
         };
         let several = request.entries.len() > 1;
         for (slot, values) in request.entries {
             match whole {
-                Whole::Back => self.put_back(slot, values, (fault.kind, hung), now),
-                Whole::Suspect if several => self.suspect(slot, values, Care::Alone, now),
-                Whole::Suspect => self.read_lone(slot, values, (fault, hung), now),
+                RequestFailure::Back => self.requeue(slot, values, (fault.kind, hung), now),
+                RequestFailure::Suspect if several => {
+                    self.isolate(slot, values, Isolation::Alone, now)
+                }
+                RequestFailure::Suspect => self.read_single_entry(slot, values, (fault, hung), now),
             }
         }
     }
 
     /// Whether one of the request's properties has had this failure repeatedly.
-    fn is_lasting(&self, request: &InFlight) -> bool {
+    fn is_persistent(&self, request: &InFlight) -> bool {
         let mut states = request.entries.iter().filter_map(|(slot, _)| self.streams.get(*slot));
-        !self.circuit.is_away() && states.any(|state| state.failures >= PATIENCE)
+        !self.circuit.is_away() && states.any(|state| state.failures >= FAILURES_BEFORE_ISOLATION)
     }
 
     /// Something other than SiteWise answered, perhaps because of one of the values.
-    fn meet_foreign(&mut self, request: &InFlight, now: Now) {
+    fn foreign_response(&mut self, request: &InFlight, now: Now) {
         let first = request.entries.first().and_then(|(slot, _)| self.streams.get(*slot));
         let Some(stream) = first.map(|state| state.stream) else { return };
         // A value that is named already says nothing new of the others.
         let mut values = request.entries.iter().flat_map(|(_, values)| values);
-        if !self.circuit.is_away() && values.all(|value| value.failures >= held::TOLD_FOREIGN) {
+        if !self.circuit.is_away()
+            && values.all(|value| value.failures >= held::FOREIGN_FAILURES_BEFORE_REPORT)
+        {
             return;
         }
         let several = request.entries.len() > 1;
-        let (probe, random) = (request.probe, &mut self.random);
-        if self.circuit.foreign((stream, several), probe, random, now.instant) {
+        let (probe, random) = (request.is_probe, &mut self.random);
+        if self.circuit.record_foreign((stream, several), probe, random, now.instant) {
             // It was not they, as it seems now.
             for slot in self.streams.slots() {
                 if let Some(state) = self.streams.get_mut(slot) {
-                    state.trust();
+                    state.clear_isolation();
                 }
             }
         }
     }
 
     /// A request with a single entry failed: the entry or one of its values is at fault.
-    fn read_lone(
+    fn read_single_entry(
         &mut self,
-        slot: Slot,
-        values: Vec<Value>,
-        (fault, hung): (&Fault, bool),
+        slot: StreamSlot,
+        values: Vec<PendingValue>,
+        (fault, hung): (&ApiFault, bool),
         now: Now,
     ) {
         let stream = self.streams.get(slot).map(|state| state.stream);
         match fault.kind {
-            FaultKind::Invalid
-            | FaultKind::OutOfRange
-            | FaultKind::Foreign
-            | FaultKind::Busy
-            | FaultKind::Unavailable
+            ApiFaultKind::Invalid
+            | ApiFaultKind::OutOfRange
+            | ApiFaultKind::Foreign
+            | ApiFaultKind::Busy
+            | ApiFaultKind::Unavailable
                 if values.len() > 1 =>
             {
-                self.suspect(slot, values, Care::Single, now);
+                self.isolate(slot, values, Isolation::Single, now);
             }
-            FaultKind::Invalid | FaultKind::OutOfRange => {
+            ApiFaultKind::Invalid | ApiFaultKind::OutOfRange => {
                 let refusal = match fault.kind {
-                    FaultKind::OutOfRange => Refusal::OutOfRange,
-                    _ => Refusal::Invalid,
+                    ApiFaultKind::OutOfRange => RejectReason::OutOfRange,
+                    _ => RejectReason::Invalid,
                 };
                 for value in values {
                     if let Some(stream) = stream {
@@ -259,13 +269,13 @@ impl Delivery {
                         self.refuse(stream, value, refusal, reason);
                     }
                 }
-                self.land(slot, Vec::new(), 1, now);
+                self.finish_entry(slot, Vec::new(), 1, now);
             }
             kind => {
                 let again = values.into_iter().map(|value| (value, fault));
                 // It held up its property for as long as others take to fail several times.
-                self.land(slot, again.collect(), if hung { 2 } else { 1 }, now);
-                if kind == FaultKind::NotFound
+                self.finish_entry(slot, again.collect(), if hung { 2 } else { 1 }, now);
+                if kind == ApiFaultKind::NotFound
                     && let Some(stream) = stream
                 {
                     self.outputs.push_back(Output::Missing(vec![stream]));
@@ -275,58 +285,64 @@ impl Delivery {
     }
 
     /// Queues values again that are not at fault; the failure applies to all.
-    fn put_back(
+    fn requeue(
         &mut self,
-        slot: Slot,
-        mut values: Vec<Value>,
-        (kind, hung): (FaultKind, bool),
+        slot: StreamSlot,
+        mut values: Vec<PendingValue>,
+        (kind, hung): (ApiFaultKind, bool),
         now: Now,
     ) {
         let is_away = self.circuit.is_away();
-        let patience = if hung { PATIENCE_HUNG } else { PATIENCE };
+        let patience = if hung { HANGS_BEFORE_ISOLATION } else { FAILURES_BEFORE_ISOLATION };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
         // What is true of the service is not the stream's fault: its delay does not grow.
         let failures = match kind {
-            FaultKind::Throttled | FaultKind::Busy | FaultKind::Limit => state.failures,
+            ApiFaultKind::Throttled | ApiFaultKind::Busy | ApiFaultKind::Limit => state.failures,
             // Others pass: perhaps it is one of these that SiteWise fails at.
-            FaultKind::Unavailable if !is_away && state.failures >= patience => {
+            ApiFaultKind::Unavailable if !is_away && state.failures >= patience => {
                 for value in &mut values {
-                    value.care = value.care.max(Care::Alone);
+                    value.isolation = value.isolation.max(Isolation::Alone);
                 }
                 0
             }
             _ => 0,
         };
         let wait = match kind {
-            FaultKind::Denied => retry::FIRST_DELAY,
+            ApiFaultKind::Denied => retry::FIRST_DELAY,
             kind => retry::delay(kind, failures, &mut self.random),
         };
         state.failures = match kind {
-            FaultKind::Unavailable => state.failures.saturating_add(1),
+            ApiFaultKind::Unavailable => state.failures.saturating_add(1),
             _ => failures.saturating_add(1),
         };
-        state.keep_back(now.instant + wait);
-        self.return_values(slot, values, now);
+        state.delay_until(now.instant + wait);
+        self.requeue_all(slot, values, now);
     }
 
     /// Queues values again, isolated.
-    fn suspect(&mut self, slot: Slot, mut values: Vec<Value>, care: Care, now: Now) {
+    fn isolate(
+        &mut self,
+        slot: StreamSlot,
+        mut values: Vec<PendingValue>,
+        care: Isolation,
+        now: Now,
+    ) {
         for value in &mut values {
-            value.care = value.care.max(care);
+            value.isolation = value.isolation.max(care);
         }
-        self.return_values(slot, values, now);
+        self.requeue_all(slot, values, now);
     }
 
-    fn return_values(&mut self, slot: Slot, mut values: Vec<Value>, now: Now) {
+    fn requeue_all(&mut self, slot: StreamSlot, mut values: Vec<PendingValue>, now: Now) {
         self.figures.retries += values.len() as u64;
         for value in values.drain(..) {
             let overwritten = self.streams.get_mut(slot).and_then(|state| state.put_back(value));
             self.overwritten(slot, overwritten);
         }
-        self.keep_spare(values);
-        self.landed(slot, now);
+        self.recycle(values);
+        self.entry_answered(slot, now);
     }
 
     /// An entry is answered; `again` are those of its values that failed and can be retried.
@@ -334,63 +350,74 @@ impl Delivery {
     /// If others were accepted, or if the failures continue, they are set aside: what fails for
     /// ever must not block what would be accepted. A repeated failure also says nothing of values
     /// that were not tried yet.
-    fn land(&mut self, slot: Slot, again: Vec<(Value, &Fault)>, weight: u8, now: Now) {
+    fn finish_entry(
+        &mut self,
+        slot: StreamSlot,
+        again: Vec<(PendingValue, &ApiFault)>,
+        weight: u8,
+        now: Now,
+    ) {
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
         let stream = state.stream;
         self.figures.retries += again.len() as u64;
         let worst = again.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| severity(*kind));
-        let progress = again.len() < state.flying;
+        let progress = again.len() < state.in_flight;
         let new = again.iter().any(|(value, _)| value.failures == 0);
         // What somebody else says, or nobody, is about single values and never about the property.
-        let single =
-            matches!(worst, Some(FaultKind::Foreign | FaultKind::Busy | FaultKind::Unavailable));
+        let single = matches!(
+            worst,
+            Some(ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable)
+        );
         match worst {
             Some(_) if single => {}
             Some(worst) if !progress && new => {
-                let wait = retry::rarer(worst, state.failures, &mut self.random);
+                let wait = retry::capped_backoff(worst, state.failures, &mut self.random);
                 state.failures = state.failures.saturating_add(1);
-                state.keep_back(now.instant + wait);
+                state.delay_until(now.instant + wait);
             }
             Some(_) if !progress => {}
             _ => state.failures = 0,
         }
-        let aside = single || progress || !new || (state.failures > PATIENCE && state.has_others());
+        let aside = single
+            || progress
+            || !new
+            || (state.failures > FAILURES_BEFORE_ISOLATION && state.has_others());
         for (mut value, fault) in again {
             let Some(state) = self.streams.get_mut(slot) else {
                 return;
             };
-            let wait = retry::rarer(fault.kind, value.failures, &mut self.random);
+            let wait = retry::capped_backoff(fault.kind, value.failures, &mut self.random);
             value.failures = value.failures.saturating_add(weight);
-            value.why = Some(fault.kind);
-            if value.failures >= PATIENCE {
-                value.care = value.care.max(Care::Apart);
+            value.last_failure = Some(fault.kind);
+            if value.failures >= FAILURES_BEFORE_ISOLATION {
+                value.isolation = value.isolation.max(Isolation::Apart);
             }
             let failures = value.failures;
             let overwritten = match aside {
-                true => state.put_aside(value, now.instant + wait),
+                true => state.set_aside(value, now.instant + wait),
                 false => state.put_back(value),
             };
             self.overwritten(slot, overwritten);
-            self.tell_held(stream, failures, fault);
+            self.report_failing(stream, failures, fault);
         }
-        self.landed(slot, now);
-        self.settle_held(slot);
+        self.entry_answered(slot, now);
+        self.clear_failing(slot);
     }
 
-    fn keep_spare(&mut self, values: Vec<Value>) {
-        if self.spare.len() < SPARE {
-            self.spare.push(values);
+    fn recycle(&mut self, values: Vec<PendingValue>) {
+        if self.spare_lists.len() < SPARE_LISTS {
+            self.spare_lists.push(values);
         }
     }
 }
 
 /// SiteWise's error, with a remedy where it may be about a number that is too large.
-fn reason(value: &Value, fault: &Fault) -> String {
+fn reason(value: &PendingValue, fault: &ApiFault) -> String {
     match value.tqv.value {
         Variant::Double(number)
-            if fault.kind == FaultKind::Invalid
+            if fault.kind == ApiFaultKind::Invalid
                 && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL =>
         {
             let remedy = match number.fract() == 0.0 {
@@ -404,52 +431,52 @@ fn reason(value: &Value, fault: &Fault) -> String {
 }
 
 /// Whether an error names a value.
-fn names(error: &EntryError, value: &Value) -> bool {
+fn names(error: &EntryError, value: &PendingValue) -> bool {
     error.times.is_empty() || error.times.contains(&value.tqv.time)
 }
 
 /// The outcome of a value by the errors of its entry. An error whose times are not the entry's
 /// applies to the whole entry.
 fn outcome<'a>(
-    value: &Value,
+    value: &PendingValue,
     errors: &[&'a EntryError],
     any_named: bool,
     crowded: u8,
-) -> Outcome<'a> {
+) -> ValueOutcome<'a> {
     let error = errors.iter().find(|error| !any_named || names(error, value));
     let Some(fault) = error.map(|error| &error.fault) else {
-        return Outcome::Settled;
+        return ValueOutcome::Settled;
     };
     match fault.kind {
-        FaultKind::Invalid => Outcome::Refused(Refusal::Invalid, fault),
-        FaultKind::OutOfRange => Outcome::Refused(Refusal::OutOfRange, fault),
-        FaultKind::Limit if any_named && value.failures >= crowded => Outcome::Crowded,
-        FaultKind::Throttled
-        | FaultKind::Busy
-        | FaultKind::Unavailable
-        | FaultKind::Conflict
-        | FaultKind::AlreadyExists
-        | FaultKind::NotFound
-        | FaultKind::Changed
-        | FaultKind::Limit
-        | FaultKind::Foreign
-        | FaultKind::Denied => Outcome::Again(fault),
+        ApiFaultKind::Invalid => ValueOutcome::Refused(RejectReason::Invalid, fault),
+        ApiFaultKind::OutOfRange => ValueOutcome::Refused(RejectReason::OutOfRange, fault),
+        ApiFaultKind::Limit if any_named && value.failures >= crowded => ValueOutcome::Crowded,
+        ApiFaultKind::Throttled
+        | ApiFaultKind::Busy
+        | ApiFaultKind::Unavailable
+        | ApiFaultKind::Conflict
+        | ApiFaultKind::AlreadyExists
+        | ApiFaultKind::NotFound
+        | ApiFaultKind::Changed
+        | ApiFaultKind::Limit
+        | ApiFaultKind::Foreign
+        | ApiFaultKind::Denied => ValueOutcome::Again(fault),
     }
 }
 
 /// Which of several faults decides the stream's backoff.
-fn severity(kind: FaultKind) -> u8 {
+fn severity(kind: ApiFaultKind) -> u8 {
     match kind {
-        FaultKind::Denied => 2,
-        FaultKind::NotFound | FaultKind::Conflict => 1,
-        FaultKind::Throttled
-        | FaultKind::Busy
-        | FaultKind::Unavailable
-        | FaultKind::AlreadyExists
-        | FaultKind::Changed
-        | FaultKind::Limit
-        | FaultKind::Foreign
-        | FaultKind::Invalid
-        | FaultKind::OutOfRange => 0,
+        ApiFaultKind::Denied => 2,
+        ApiFaultKind::NotFound | ApiFaultKind::Conflict => 1,
+        ApiFaultKind::Throttled
+        | ApiFaultKind::Busy
+        | ApiFaultKind::Unavailable
+        | ApiFaultKind::AlreadyExists
+        | ApiFaultKind::Changed
+        | ApiFaultKind::Limit
+        | ApiFaultKind::Foreign
+        | ApiFaultKind::Invalid
+        | ApiFaultKind::OutOfRange => 0,
     }
 }

@@ -1,13 +1,13 @@
 //! Counters of delivery since its start.
 
 use super::durations::Durations;
-use super::point::{Discard, Refusal};
+use super::point::{DiscardReason, RejectReason};
 use super::whatif::LINGERS;
 use crate::time::Instant;
 
 /// Counters since the start, and current figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct DeliveryFigures {
     /// Points handed in.
     pub handled: u64,
     /// Points that SiteWise accepted.
@@ -18,9 +18,9 @@ pub struct Figures {
     /// How long requests went without an answer, whatever it was.
     pub answered: Durations,
     /// Points refused, by reason.
-    pub refused: Refused,
+    pub refused: RejectedCounts,
     /// Points discarded, by rule.
-    pub discarded: Discarded,
+    pub discarded: DiscardedCounts,
     /// Points queued or in flight.
     pub waiting: usize,
     /// When the oldest undecided point was handed in.
@@ -45,66 +45,66 @@ pub struct Figures {
 
 /// Refused points by reason.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Refused {
-    /// [`Refusal::OutOfRange`].
+pub struct RejectedCounts {
+    /// [`RejectReason::OutOfRange`].
     pub out_of_range: u64,
-    /// [`Refusal::Invalid`].
+    /// [`RejectReason::Invalid`].
     pub invalid: u64,
-    /// [`Refusal::Denied`].
+    /// [`RejectReason::Denied`].
     pub denied: u64,
 }
 
-impl Refused {
+impl RejectedCounts {
     /// Over all reasons.
     pub fn total(&self) -> u64 {
         self.out_of_range + self.invalid + self.denied
     }
 
-    /// By the reasons' names, in the order of [`Refusal::ALL`].
-    pub fn named(&self) -> [(&'static str, u64); Refusal::ALL.len()] {
-        Refusal::ALL.map(|refusal| {
+    /// By the reasons' names, in the order of [`RejectReason::ALL`].
+    pub fn named(&self) -> [(&'static str, u64); RejectReason::ALL.len()] {
+        RejectReason::ALL.map(|refusal| {
             let count = match refusal {
-                Refusal::OutOfRange => self.out_of_range,
-                Refusal::Invalid => self.invalid,
-                Refusal::Denied => self.denied,
+                RejectReason::OutOfRange => self.out_of_range,
+                RejectReason::Invalid => self.invalid,
+                RejectReason::Denied => self.denied,
             };
             (refusal.label(), count)
         })
     }
 
-    pub(crate) fn count(&mut self, refusal: Refusal) {
+    pub(crate) fn count(&mut self, refusal: RejectReason) {
         *match refusal {
-            Refusal::OutOfRange => &mut self.out_of_range,
-            Refusal::Invalid => &mut self.invalid,
-            Refusal::Denied => &mut self.denied,
+            RejectReason::OutOfRange => &mut self.out_of_range,
+            RejectReason::Invalid => &mut self.invalid,
+            RejectReason::Denied => &mut self.denied,
         } += 1;
     }
 }
 
 /// Discarded points by rule.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Discarded {
-    /// [`Discard::Overwritten`].
+pub struct DiscardedCounts {
+    /// [`DiscardReason::Overwritten`].
     pub overwritten: u64,
-    /// [`Discard::Rate`].
+    /// [`DiscardReason::Rate`].
     pub rate: u64,
-    /// [`Discard::Astray`].
+    /// [`DiscardReason::Astray`].
     pub astray: u64,
 }
 
-impl Discarded {
+impl DiscardedCounts {
     /// Over all rules.
     pub fn total(&self) -> u64 {
         self.overwritten + self.rate + self.astray
     }
 
-    pub(super) fn count(&mut self, why: Discard) {
+    pub(super) fn count(&mut self, why: DiscardReason) {
         match why {
-            Discard::Overwritten => self.overwritten += 1,
-            Discard::Rate => self.rate += 1,
-            Discard::Astray => self.astray += 1,
+            DiscardReason::Overwritten => self.overwritten += 1,
+            DiscardReason::Rate => self.rate += 1,
+            DiscardReason::Astray => self.astray += 1,
             // Not by delivery.
-            Discard::Full => {}
+            DiscardReason::Full => {}
         }
     }
 }

@@ -8,25 +8,25 @@ use uuid::Uuid;
 use super::Delivery;
 use super::output::Output;
 use super::point::Stream;
-use super::streams::Slot;
-use crate::sitewise::api::{Fault, FaultKind};
+use super::streams::StreamSlot;
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
 
 /// Failures of a value after which its property is named.
-const TOLD: u8 = 6;
+const FAILURES_BEFORE_REPORT: u8 = 6;
 /// The same where something other than SiteWise answers: that does not end by itself.
-pub(super) const TOLD_FOREIGN: u8 = 3;
+pub(super) const FOREIGN_FAILURES_BEFORE_REPORT: u8 = 3;
 /// Properties that are named; values of further ones are retried as well.
 const NAMED: usize = 10_000;
 
 /// Properties whose values are not accepted, with the last error.
 #[derive(Debug, Default)]
-pub(super) struct Held(BTreeMap<Stream, String>);
+pub(super) struct FailingProperties(BTreeMap<Stream, String>);
 
-impl Held {
+impl FailingProperties {
     /// The reason for the dead letter of a value that was never accepted.
-    pub(super) fn reason_at_end(&self, stream: Stream, why: Option<FaultKind>) -> String {
+    pub(super) fn reason_at_end(&self, stream: Stream, why: Option<ApiFaultKind>) -> String {
         let end = match why {
-            Some(FaultKind::Denied) => "access denied until the value was too old",
+            Some(ApiFaultKind::Denied) => "access denied until the value was too old",
             _ => "not delivered within seven days",
         };
         match self.0.get(&stream) {
@@ -46,45 +46,45 @@ impl Delivery {
     /// Properties whose values are not accepted although others are, how many values, and the last
     /// error.
     pub fn held(&self) -> impl Iterator<Item = (Stream, usize, &str)> {
-        self.held.0.iter().map(|(stream, words)| {
+        self.failing.0.iter().map(|(stream, words)| {
             let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
-            let values = state.map_or(0, |state| state.failing(TOLD_FOREIGN));
+            let values = state.map_or(0, |state| state.failing(FOREIGN_FAILURES_BEFORE_REPORT));
             (*stream, values.max(1), words.as_str())
         })
     }
 
     /// A value has failed once more.
-    pub(super) fn tell_held(&mut self, stream: Stream, failures: u8, fault: &Fault) {
+    pub(super) fn report_failing(&mut self, stream: Stream, failures: u8, fault: &ApiFault) {
         let told = match fault.kind {
-            FaultKind::Foreign | FaultKind::Busy => TOLD_FOREIGN,
+            ApiFaultKind::Foreign | ApiFaultKind::Busy => FOREIGN_FAILURES_BEFORE_REPORT,
             // The account is throttled, which is reported elsewhere.
-            FaultKind::Throttled => return,
-            _ => TOLD,
+            ApiFaultKind::Throttled => return,
+            _ => FAILURES_BEFORE_REPORT,
         };
         if failures < told || self.circuit.is_away() {
             return;
         }
-        if let Some(words) = self.held.0.get_mut(&stream) {
+        if let Some(words) = self.failing.0.get_mut(&stream) {
             words.clone_from(&fault.message);
-        } else if self.held.0.len() < NAMED {
-            if !self.held.has_asset(stream.asset) {
+        } else if self.failing.0.len() < NAMED {
+            if !self.failing.has_asset(stream.asset) {
                 let reason = fault.message.clone();
                 self.outputs.push_back(Output::Held { stream, reason });
             }
-            self.held.0.insert(stream, fault.message.clone());
+            self.failing.0.insert(stream, fault.message.clone());
         }
     }
 
     /// Stops naming a property once it has no such value any more.
-    pub(super) fn settle_held(&mut self, slot: Slot) {
-        if self.held.0.is_empty() {
+    pub(super) fn clear_failing(&mut self, slot: StreamSlot) {
+        if self.failing.0.is_empty() {
             return;
         }
         if let Some(state) = self.streams.get(slot)
-            && state.flying == 0
-            && state.failing(TOLD_FOREIGN) == 0
+            && state.in_flight == 0
+            && state.failing(FOREIGN_FAILURES_BEFORE_REPORT) == 0
         {
-            self.held.0.remove(&state.stream);
+            self.failing.0.remove(&state.stream);
         }
     }
 }

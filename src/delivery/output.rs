@@ -1,6 +1,6 @@
 //! Outputs of delivery: calls to make, and outcomes of points.
 
-use super::point::{Discard, Key, Point, Refusal, Stream};
+use super::point::{DiscardReason, Key, Point, RejectReason, Stream};
 use crate::sitewise::api::Entry;
 
 /// Names a request between [`Output::Send`] and its answer; never used twice.
@@ -32,7 +32,7 @@ pub enum Output {
         /// The point.
         point: Point,
         /// Why, by kind.
-        refusal: Refusal,
+        refusal: RejectReason,
         /// Why, in the service's words or ours.
         reason: String,
     },
@@ -42,7 +42,7 @@ pub enum Output {
         /// The point.
         key: Key,
         /// The rule.
-        why: Discard,
+        why: DiscardReason,
     },
     /// The point with this key was just discarded because its second is full, but may be the
     /// latest: if so, the twin writes it with another timestamp.

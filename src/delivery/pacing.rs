@@ -23,27 +23,27 @@ struct TokenBucket {
     tokens: f64,
     capacity: f64,
     per_second: f64,
-    filled: Instant,
+    filled_at: Instant,
 }
 
 impl TokenBucket {
     fn new(per_second: f64, capacity: f64) -> Self {
-        Self { tokens: capacity, capacity, per_second, filled: Instant::START }
+        Self { tokens: capacity, capacity, per_second, filled_at: Instant::START }
     }
 
     fn fill(&mut self, share: f64, now: Instant) {
-        let came = now.since(self.filled).as_secs_f64() * self.per_second * share;
+        let came = now.since(self.filled_at).as_secs_f64() * self.per_second * share;
         self.tokens = (self.tokens + came).min(self.capacity);
-        self.filled = now.max(self.filled);
+        self.filled_at = now.max(self.filled_at);
     }
 
     /// When there is a token.
     fn ready(&self, share: f64) -> Instant {
         if self.tokens >= 1.0 {
-            return self.filled;
+            return self.filled_at;
         }
         let wait = (1.0 - self.tokens) / (self.per_second * share);
-        self.filled + Duration::from_secs_f64(wait) + ROUNDING
+        self.filled_at + Duration::from_secs_f64(wait) + ROUNDING
     }
 }
 
@@ -54,9 +54,9 @@ pub(super) struct Pace {
     values: TokenBucket,
     /// At [`changed`](Self::changed); it rises since.
     share: f64,
-    changed: Instant,
+    share_changed_at: Instant,
     /// When the share fell last.
-    fell: Option<Instant>,
+    last_throttled: Option<Instant>,
 }
 
 impl Pace {
@@ -67,8 +67,8 @@ impl Pace {
             requests: TokenBucket::new(requests, (requests * BURST).max(1.0)),
             values: TokenBucket::new(values, (values * BURST).max(FULL_REQUEST)),
             share: 1.0,
-            changed: Instant::START,
-            fell: None,
+            share_changed_at: Instant::START,
+            last_throttled: None,
         }
     }
 
@@ -82,7 +82,7 @@ impl Pace {
 
     /// Share of the quotas that is used.
     pub(super) fn share(&self, now: Instant) -> f64 {
-        let risen = now.since(self.changed).as_secs_f64() * RISE_PER_SECOND;
+        let risen = now.since(self.share_changed_at).as_secs_f64() * RISE_PER_SECOND;
         (self.share + risen).min(1.0)
     }
 
@@ -94,7 +94,7 @@ impl Pace {
     }
 
     /// A request goes with so many values.
-    pub(super) fn spend(&mut self, values: usize) {
+    pub(super) fn consume(&mut self, values: usize) {
         self.requests.tokens -= 1.0;
         self.values.tokens -= values as f64;
     }
@@ -102,13 +102,13 @@ impl Pace {
     /// SiteWise throttled a request that was sent at `sent`. The share falls by half, once
     /// for all that were on their way together.
     pub(super) fn throttled(&mut self, sent: Instant, now: Instant) {
-        if self.fell.is_some_and(|fell| sent <= fell) {
+        if self.last_throttled.is_some_and(|fell| sent <= fell) {
             return;
         }
         let share = self.fill(now);
         self.share = (share / 2.0).max(LEAST_SHARE);
-        self.changed = now;
-        self.fell = Some(now);
+        self.share_changed_at = now;
+        self.last_throttled = Some(now);
     }
 
     fn fill(&mut self, now: Instant) -> f64 {
@@ -179,7 +179,7 @@ mod tests {
             if now.since(Instant::START + from) > length {
                 return sent;
             }
-            pace.spend(values);
+            pace.consume(values);
             sent += 1;
         }
     }

@@ -88,7 +88,7 @@ pub enum Gate {
 
 /// Whether a point that was left on disk can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Passage {
+pub enum GateState {
     /// Its asset and property are there, as far as is known.
     Open,
     /// Its gate is closed; an event follows when it opens.
@@ -99,7 +99,7 @@ pub enum Passage {
 
 /// The rule by which a point was dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Discard {
+pub enum DiscardReason {
     /// A later point with the same property, time and quality took its place.
     Overwritten,
     /// More than ten values of one property, quality and second: those between.
@@ -112,7 +112,7 @@ pub enum Discard {
 
 /// Why a point was rejected: it becomes a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Refusal {
+pub enum RejectReason {
     /// Its timestamp is outside SiteWise's window.
     OutOfRange,
     /// SiteWise rejects it as invalid, or would: its type is not the property's.
@@ -121,7 +121,7 @@ pub enum Refusal {
     Denied,
 }
 
-impl Refusal {
+impl RejectReason {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::OutOfRange, Self::Invalid, Self::Denied];
 

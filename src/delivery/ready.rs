@@ -3,13 +3,13 @@
 use std::collections::VecDeque;
 
 use super::point::Class;
-use super::streams::{Slot, Streams};
-use super::turns::{ByClass, Turns};
+use super::streams::{StreamSlot, Streams};
+use super::turns::{ByClass, ClassScheduler};
 use crate::time::Instant;
 
 /// Where a stream is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Lane {
+pub(super) enum SendLane {
     /// With the entries of a class.
     Class(Class),
     /// With entries that are sent in a request of their own.
@@ -18,27 +18,33 @@ pub(super) enum Lane {
 
 /// Queued streams.
 #[derive(Debug, Default)]
-pub(super) struct Ready {
-    lanes: ByClass<Queue>,
-    suspects: Queue,
-    turns: Turns,
+pub(super) struct ReadyQueue {
+    lanes: ByClass<LaneQueue>,
+    suspects: LaneQueue,
+    turns: ClassScheduler,
     /// Whether the last request was a suspect's: they have every second.
-    suspect_last: bool,
+    last_was_suspect: bool,
     /// Since when something is queued, or since the last request if that left something.
-    since: Option<Instant>,
+    ready_since: Option<Instant>,
 }
 
 /// One lane. A stream that changed to another lane leaves its slot behind.
 #[derive(Debug, Default)]
-struct Queue {
-    slots: VecDeque<Slot>,
+struct LaneQueue {
+    slots: VecDeque<StreamSlot>,
     /// Streams that are really queued here.
     queued: usize,
 }
 
-impl Ready {
+impl ReadyQueue {
     /// Queues a stream, or moves it to a better lane.
-    pub(super) fn push(&mut self, slot: Slot, lane: Lane, streams: &mut Streams, now: Instant) {
+    pub(super) fn push(
+        &mut self,
+        slot: StreamSlot,
+        lane: SendLane,
+        streams: &mut Streams,
+        now: Instant,
+    ) {
         let Some(state) = streams.get_mut(slot) else {
             return;
         };
@@ -48,33 +54,33 @@ impl Ready {
             None => {}
         }
         state.lane = Some(lane);
-        self.since.get_or_insert(now);
+        self.ready_since.get_or_insert(now);
         let queue = self.queue(lane);
         queue.queued += 1;
         queue.slots.push_back(slot);
     }
 
     /// The next stream with an entry that shares a request.
-    pub(super) fn pop(&mut self, streams: &mut Streams) -> Option<Slot> {
+    pub(super) fn pop(&mut self, streams: &mut Streams) -> Option<StreamSlot> {
         let lanes = &self.lanes;
         let class = self.turns.next(|class| lanes.get(class).queued > 0)?;
-        self.lanes.get_mut(class).pop(Lane::Class(class), streams)
+        self.lanes.get_mut(class).pop(SendLane::Class(class), streams)
     }
 
     /// The next stream with an entry that needs a request of its own, if it is its turn.
-    pub(super) fn pop_suspect(&mut self, streams: &mut Streams) -> Option<Slot> {
+    pub(super) fn pop_suspect(&mut self, streams: &mut Streams) -> Option<StreamSlot> {
         let others = self.len() > self.suspects.queued;
-        if self.suspects.queued == 0 || (others && self.suspect_last) {
-            self.suspect_last = false;
+        if self.suspects.queued == 0 || (others && self.last_was_suspect) {
+            self.last_was_suspect = false;
             return None;
         }
-        self.suspect_last = true;
-        self.suspects.pop(Lane::Suspect, streams)
+        self.last_was_suspect = true;
+        self.suspects.pop(SendLane::Suspect, streams)
     }
 
     /// A request was filled.
-    pub(super) fn taken(&mut self, now: Instant) {
-        self.since = (self.len() > 0).then_some(now);
+    pub(super) fn request_filled(&mut self, now: Instant) {
+        self.ready_since = (self.len() > 0).then_some(now);
     }
 
     /// Streams queued.
@@ -91,19 +97,19 @@ impl Ready {
 
     /// Since when entries wait for others to fill a request.
     pub(super) fn since(&self) -> Option<Instant> {
-        self.since
+        self.ready_since
     }
 
-    fn queue(&mut self, lane: Lane) -> &mut Queue {
+    fn queue(&mut self, lane: SendLane) -> &mut LaneQueue {
         match lane {
-            Lane::Class(class) => self.lanes.get_mut(class),
-            Lane::Suspect => &mut self.suspects,
+            SendLane::Class(class) => self.lanes.get_mut(class),
+            SendLane::Suspect => &mut self.suspects,
         }
     }
 }
 
-impl Queue {
-    fn pop(&mut self, lane: Lane, streams: &mut Streams) -> Option<Slot> {
+impl LaneQueue {
+    fn pop(&mut self, lane: SendLane, streams: &mut Streams) -> Option<StreamSlot> {
         loop {
             let slot = self.slots.pop_front()?;
             if let Some(state) = streams.get_mut(slot)
@@ -117,7 +123,7 @@ impl Queue {
     }
 }
 
-impl Lane {
+impl SendLane {
     /// A suspect stays one until it is sent, whatever its class.
     fn is_at_least(self, other: Self) -> bool {
         match (self, other) {

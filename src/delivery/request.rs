@@ -3,14 +3,14 @@
 use std::time::Duration;
 
 use super::output::{Output, RequestId};
-use super::point::Refusal;
-use super::retry::Permit;
-use super::stream::{Care, Value};
-use super::streams::Slot;
-use super::{Delivery, Linger};
-use crate::sitewise::api::{Entry, FaultKind};
+use super::point::RejectReason;
+use super::retry::SendPermit;
+use super::stream::{Isolation, PendingValue};
+use super::streams::StreamSlot;
+use super::{Delivery, LingerMode};
+use crate::sitewise::api::{ApiFaultKind, Entry};
 use crate::sitewise::limits::{ENTRIES_PER_REQUEST, OLDEST_VALUE};
-use crate::time::{Clocks, Instant, Now, Timestamp};
+use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 
 /// How long an entry waits for others to share its request, at most.
 const FILL_WINDOW: Duration = Duration::from_millis(50);
@@ -22,22 +22,22 @@ const HUNG: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(super) struct InFlight {
     /// In the order of the request.
-    pub(super) entries: Vec<(Slot, Vec<Value>)>,
-    pub(super) sent: Instant,
+    pub(super) entries: Vec<(StreamSlot, Vec<PendingValue>)>,
+    pub(super) sent_at: Instant,
     /// Whether it probes whether SiteWise is reachable again.
-    pub(super) probe: bool,
+    pub(super) is_probe: bool,
 }
 
 impl InFlight {
     /// Whether it was hanging.
-    pub(super) fn hung(&self, now: Instant) -> bool {
-        now.since(self.sent) >= HUNG
+    pub(super) fn is_hung(&self, now: Instant) -> bool {
+        now.since(self.sent_at) >= HUNG
     }
 
     /// Whether it has one entry alone, of which something may be wrong.
     pub(super) fn is_suspect(&self) -> bool {
         match self.entries.as_slice() {
-            [(_, values)] => values.iter().any(|value| value.care >= Care::Alone),
+            [(_, values)] => values.iter().any(|value| value.isolation >= Isolation::Alone),
             _ => false,
         }
     }
@@ -55,15 +55,17 @@ impl Delivery {
         while self.ready.len() > 0 && self.requests.len() < self.config.in_flight {
             let permit = self.circuit.permit(now.instant);
             let due = match permit {
-                Permit::Waiting => return,
-                Permit::NotBefore(due) => due,
-                Permit::Probe | Permit::Many => self.pace.ready(now.instant).max(self.fill_due()),
+                SendPermit::Waiting => return,
+                SendPermit::NotBefore(due) => due,
+                SendPermit::Probe | SendPermit::Many => {
+                    self.pace.ready(now.instant).max(self.fill_due())
+                }
             };
             if due > now.instant {
                 self.send_due = Some(due);
                 return;
             }
-            self.send_request(permit == Permit::Probe, now);
+            self.send_request(permit == SendPermit::Probe, now);
         }
     }
 
@@ -71,7 +73,7 @@ impl Delivery {
     fn fill_due(&self) -> Instant {
         let full = self.ready.len() >= ENTRIES_PER_REQUEST || self.ready.has_suspects();
         match self.ready.since() {
-            Some(since) if !full && self.linger == Linger::Yes => since + self.fill_window,
+            Some(since) if !full && self.linger == LingerMode::Yes => since + self.fill_window,
             _ => Instant::START,
         }
     }
@@ -90,7 +92,7 @@ impl Delivery {
                 self.fill(slot, &mut entries, now);
             }
         }
-        self.ready.taken(now.instant);
+        self.ready.request_filled(now.instant);
         if entries.is_empty() {
             return;
         }
@@ -108,48 +110,53 @@ impl Delivery {
             })
             .collect();
         let values = outgoing.iter().map(|entry| entry.values.len()).sum();
-        self.pace.spend(values);
+        self.pace.consume(values);
         if probe {
             self.circuit.probe();
         }
         self.figures.requests += 1;
         self.figures.entries += outgoing.len() as u64;
         self.figures.values += values as u64;
-        let request = InFlight { entries, sent: now.instant, probe };
+        let request = InFlight { entries, sent_at: now.instant, is_probe: probe };
         self.requests.insert(id, request);
         self.outputs.push_back(Output::Send { id, entries: outgoing });
     }
 
     /// Takes a stream's next entry into a request.
-    fn fill(&mut self, slot: Slot, entries: &mut Vec<(Slot, Vec<Value>)>, now: Now) {
+    fn fill(
+        &mut self,
+        slot: StreamSlot,
+        entries: &mut Vec<(StreamSlot, Vec<PendingValue>)>,
+        now: Now,
+    ) {
         let Some(state) = self.streams.get_mut(slot) else {
             return;
         };
-        let mut entry = self.spare.pop().unwrap_or_default();
+        let mut entry = self.spare_lists.pop().unwrap_or_default();
         let mut expired = Vec::new();
         let oldest = match self.clocks {
-            Clocks::Agree => now.wall.minus(OLDEST_VALUE),
-            Clocks::Differ => Timestamp::from_millis(i64::MIN),
+            ClockAgreement::Agree => now.wall.minus(OLDEST_VALUE),
+            ClockAgreement::Differ => Timestamp::from_millis(i64::MIN),
         };
         state.take(oldest, &mut entry, &mut expired);
         let stream = state.stream;
-        let suspect = entry.first().is_some_and(|value| value.care >= Care::Alone);
+        let suspect = entry.first().is_some_and(|value| value.isolation >= Isolation::Alone);
         debug_assert!(!suspect || entries.is_empty(), "suspects share no request");
         if entry.is_empty() {
-            self.spare.push(entry);
+            self.spare_lists.push(entry);
         } else {
-            state.depart(entry.len(), now.instant);
+            state.entry_sent(entry.len(), now.instant);
             entries.push((slot, entry));
         }
         for value in expired {
-            let refusal = match value.why {
-                Some(FaultKind::Denied) => Refusal::Denied,
-                _ => Refusal::OutOfRange,
+            let refusal = match value.last_failure {
+                Some(ApiFaultKind::Denied) => RejectReason::Denied,
+                _ => RejectReason::OutOfRange,
             };
-            let reason = self.held.reason_at_end(stream, value.why);
+            let reason = self.failing.reason_at_end(stream, value.last_failure);
             self.refuse(stream, value, refusal, reason);
         }
-        self.settle_held(slot);
-        self.look_at(slot, now);
+        self.clear_failing(slot);
+        self.schedule(slot, now);
     }
 }

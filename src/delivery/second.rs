@@ -6,17 +6,17 @@
 
 use std::time::Duration;
 
-use super::point::Discard;
-use super::stream::Value;
+use super::point::DiscardReason;
+use super::stream::PendingValue;
 use crate::sitewise::api::Quality;
 use crate::sitewise::limits::VALUES_PER_SECOND_AND_QUALITY;
 use crate::time::{Instant, Now, Timestamp};
 
 /// Seconds that a stream remembers. A value of a forgotten one counts as its first: SiteWise
 /// then refuses what is too much, and it is tried again.
-const REMEMBERED: usize = 4;
+const REMEMBERED_SECONDS: usize = 4;
 /// Values of one second and quality at most.
-const TEN: u8 = VALUES_PER_SECOND_AND_QUALITY as u8;
+const MAX_PER_SECOND: u8 = VALUES_PER_SECOND_AND_QUALITY as u8;
 /// A second of the sender's takes a second of ours, however wrong its clock is.
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -24,127 +24,127 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug, Default)]
 pub(super) struct Seconds {
     /// The last used first.
-    recent: [Second; REMEMBERED],
+    recent: [SecondCount; REMEMBERED_SECONDS],
     /// At most one for each second; allocated for streams that are too fast.
-    held: Vec<Held>,
+    tenth_values: Vec<TenthValue>,
 }
 
 /// How many values of one second and quality have gone.
 #[derive(Clone, Copy, Debug)]
-struct Second {
+struct SecondCount {
     second: i64,
     quality: Quality,
-    gone: u8,
+    sent: u8,
 }
 
-impl Default for Second {
+impl Default for SecondCount {
     fn default() -> Self {
-        Self { second: i64::MIN, quality: Quality::Good, gone: 0 }
+        Self { second: i64::MIN, quality: Quality::Good, sent: 0 }
     }
 }
 
 /// A value in the tenth place.
 #[derive(Debug)]
-struct Held {
-    value: Value,
-    release: Instant,
+struct TenthValue {
+    value: PendingValue,
+    release_at: Instant,
 }
 
 /// Whether a value may be sent.
 #[derive(Debug)]
 pub(super) enum Admission {
     /// It goes.
-    Now(Value),
+    Now(PendingValue),
     /// It waits in the tenth place.
     Held,
     /// It waits in the tenth place, and the value that was there is discarded; or that one
     /// stays and this one is discarded.
-    Instead(Value, Discard),
+    Instead(PendingValue, DiscardReason),
     /// It comes when the tenth place has gone: it is discarded, though it may be the latest.
-    Late(Value),
+    Late(PendingValue),
 }
 
 impl Seconds {
     /// Decides on a value whose key waits nowhere else; the tenth place is held for `linger`
     /// at least, as long as other values may still come, and for a second at most.
-    pub(super) fn admit(&mut self, value: Value, linger: Duration, now: Now) -> Admission {
+    pub(super) fn admit(&mut self, value: PendingValue, linger: Duration, now: Now) -> Admission {
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
-        let seen = self.recall(second, quality, now.instant);
-        if seen.gone < TEN - 1 {
-            seen.gone += 1;
+        let seen = self.count_of(second, quality, now.instant);
+        if seen.sent < MAX_PER_SECOND - 1 {
+            seen.sent += 1;
             return Admission::Now(value);
         }
-        if seen.gone >= TEN {
+        if seen.sent >= MAX_PER_SECOND {
             return Admission::Late(value);
         }
-        let there = self.held.iter_mut().find(|held| held.is_of(second, quality));
+        let there = self.tenth_values.iter_mut().find(|held| held.is_of(second, quality));
         let Some(there) = there else {
             let end = Timestamp::from_millis((second + 1).saturating_mul(1000));
             let left = end.as_millis().saturating_sub(now.wall.as_millis());
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
             let release = now.instant + left.max(linger).min(SECOND);
-            self.held.push(Held { value, release });
+            self.tenth_values.push(TenthValue { value, release_at: release });
             return Admission::Held;
         };
         match value.tqv.time.cmp(&there.value.tqv.time) {
-            std::cmp::Ordering::Less => Admission::Instead(value, Discard::Rate),
+            std::cmp::Ordering::Less => Admission::Instead(value, DiscardReason::Rate),
             std::cmp::Ordering::Equal => {
-                Admission::Instead(there.value.replace(value), Discard::Overwritten)
+                Admission::Instead(there.value.replace(value), DiscardReason::Overwritten)
             }
             std::cmp::Ordering::Greater => {
-                Admission::Instead(there.value.replace(value), Discard::Rate)
+                Admission::Instead(there.value.replace(value), DiscardReason::Rate)
             }
         }
     }
 
     /// A value that waits in a tenth place.
-    pub(super) fn find(&mut self, time: Timestamp, quality: Quality) -> Option<&mut Value> {
-        let mut values = self.held.iter_mut().map(|held| &mut held.value);
+    pub(super) fn find(&mut self, time: Timestamp, quality: Quality) -> Option<&mut PendingValue> {
+        let mut values = self.tenth_values.iter_mut().map(|held| &mut held.value);
         values.find(|value| value.tqv.time == time && value.tqv.quality == quality)
     }
 
     /// Takes a value out of a tenth place whose second is over, or out of any.
-    pub(super) fn release(&mut self, now: Instant, any: Any) -> Option<Value> {
-        let over = |held: &Held| any == Any::Yes || held.release <= now;
-        let at = self.held.iter().position(over)?;
-        let value = self.held.swap_remove(at).value;
+    pub(super) fn release(&mut self, now: Instant, any: ReleaseScope) -> Option<PendingValue> {
+        let over = |held: &TenthValue| any == ReleaseScope::Yes || held.release_at <= now;
+        let at = self.tenth_values.iter().position(over)?;
+        let value = self.tenth_values.swap_remove(at).value;
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
-        self.recall(second, quality, now).gone = TEN;
+        self.count_of(second, quality, now).sent = MAX_PER_SECOND;
         Some(value)
     }
 
     /// When the next tenth place is to be released.
     pub(super) fn due(&self) -> Option<Instant> {
-        self.held.iter().map(|held| held.release).min()
+        self.tenth_values.iter().map(|held| held.release_at).min()
     }
 
     /// When the value that has waited longest in a tenth place was handed in.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        self.held.iter().map(|held| held.value.since).min()
+        self.tenth_values.iter().map(|held| held.value.queued_at).min()
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.held.is_empty()
+        self.tenth_values.is_empty()
     }
 
     /// The count of a second, which becomes the last used; the least used is forgotten, and
     /// what waits in its tenth place goes.
-    fn recall(&mut self, second: i64, quality: Quality, now: Instant) -> &mut Second {
-        let is_it = |seen: &Second| seen.second == second && seen.quality == quality;
+    fn count_of(&mut self, second: i64, quality: Quality, now: Instant) -> &mut SecondCount {
+        let is_it = |seen: &SecondCount| seen.second == second && seen.quality == quality;
         let place = self.recent.iter().position(is_it);
-        let last = REMEMBERED - 1;
+        let last = REMEMBERED_SECONDS - 1;
         if let Some(used) = self.recent.get_mut(..=place.unwrap_or(last)) {
             used.rotate_right(1);
         }
         let [first, ..] = &mut self.recent;
         if place.is_none() {
             let forgotten = *first;
-            for held in &mut self.held {
+            for held in &mut self.tenth_values {
                 if held.is_of(forgotten.second, forgotten.quality) {
-                    held.release = now;
+                    held.release_at = now;
                 }
             }
-            *first = Second { second, quality, gone: 0 };
+            *first = SecondCount { second, quality, sent: 0 };
         }
         first
     }
@@ -152,12 +152,12 @@ impl Seconds {
 
 /// Whether tenth places are released before their second is over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Any {
+pub(super) enum ReleaseScope {
     Yes,
     No,
 }
 
-impl Held {
+impl TenthValue {
     fn is_of(&self, second: i64, quality: Quality) -> bool {
         self.value.tqv.time.seconds() == second && self.value.tqv.quality == quality
     }
@@ -167,7 +167,7 @@ impl Held {
 mod tests {
     use super::*;
     use crate::delivery::point::Class;
-    use crate::delivery::stream::Care;
+    use crate::delivery::stream::Isolation;
     use crate::sitewise::api::{Tqv, Variant};
 
     /// The first moment of a second, some time ago.
@@ -180,8 +180,8 @@ mod tests {
         assert_eq!(admitted[..9], ["now"; 9]);
         assert_eq!(admitted[9..], ["held", "instead of 450", "instead of 500"]);
         assert_eq!(seconds.due(), Some(at(1000)));
-        assert!(seconds.release(at(999), Any::No).is_none());
-        let last = seconds.release(at(1000), Any::No).unwrap();
+        assert!(seconds.release(at(999), ReleaseScope::No).is_none());
+        let last = seconds.release(at(1000), ReleaseScope::No).unwrap();
         assert_eq!(last.tqv.time.as_millis(), START + 550);
         assert!(seconds.is_empty());
         assert_eq!(admit(&mut seconds, 990), "instead of 990", "the second is full");
@@ -236,10 +236,10 @@ mod tests {
         for n in 0..10 {
             admit(&mut seconds, n);
         }
-        for second in 1..=REMEMBERED as i64 {
+        for second in 1..=REMEMBERED_SECONDS as i64 {
             admit(&mut seconds, second * 1000);
         }
-        assert!(seconds.release(at(0), Any::No).is_some());
+        assert!(seconds.release(at(0), ReleaseScope::No).is_some());
     }
 
     fn at(millis: u64) -> Instant {
@@ -250,18 +250,18 @@ mod tests {
         Now { instant: at(millis), wall: Timestamp::from_millis(START + millis as i64) }
     }
 
-    fn value(millis: i64) -> Value {
-        Value {
+    fn value(millis: i64) -> PendingValue {
+        PendingValue {
             tqv: Tqv {
                 time: Timestamp::from_millis(START + millis),
                 quality: Quality::Good,
                 value: Variant::Boolean(true),
             },
             class: Class::Live,
-            since: at(0),
-            care: Care::Shared,
+            queued_at: at(0),
+            isolation: Isolation::Shared,
             failures: 0,
-            why: None,
+            last_failure: None,
         }
     }
 

@@ -1,13 +1,14 @@
 //! The queued values of one property, and which of them the next entry takes.
 
+mod value;
+
 use std::collections::VecDeque;
-use std::mem;
 use std::time::Duration;
 
-use super::point::{Class, Discard, Point, Stream};
-use super::ready::Lane;
-use super::second::{Admission, Any, Seconds};
-use crate::sitewise::api::{FaultKind, Quality, Tqv};
+use super::point::{Class, DiscardReason, Stream};
+use super::ready::SendLane;
+use super::second::{Admission, ReleaseScope, Seconds};
+use crate::sitewise::api::{ApiFaultKind, Quality, Tqv};
 use crate::sitewise::limits::{
     ATTRIBUTE_ENTRIES_PER_SECOND, MEASUREMENT_ENTRIES_PER_SECOND, VALUES_PER_ENTRY,
 };
@@ -25,21 +26,21 @@ const ASIDE: usize = 128;
 
 /// A value in delivery.
 #[derive(Clone, Debug)]
-pub(super) struct Value {
+pub(super) struct PendingValue {
     pub(super) tqv: Tqv,
     pub(super) class: Class,
     /// When it was handed in.
-    pub(super) since: Instant,
-    pub(super) care: Care,
+    pub(super) queued_at: Instant,
+    pub(super) isolation: Isolation,
     /// Failures of its own.
     pub(super) failures: u8,
     /// The last of them.
-    pub(super) why: Option<FaultKind>,
+    pub(super) last_failure: Option<ApiFaultKind>,
 }
 
 /// With which others a value may be sent, after its failures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Care {
+pub(super) enum Isolation {
     /// With any other.
     Shared,
     /// In an entry with others that failed several times.
@@ -55,59 +56,59 @@ pub(super) enum Care {
 pub(super) struct StreamState {
     pub(super) stream: Stream,
     /// Live values, births and stale marks in the order of their times.
-    urgent: VecDeque<Value>,
+    main_queue: VecDeque<PendingValue>,
     /// None while both are empty, as for most streams.
-    rare: Option<Box<Rare>>,
+    secondary: Option<Box<SecondaryQueues>>,
     /// The last key among the urgent ones, or one after it: most values come after it, and are
     /// queued without a look at those before.
-    latest: (Timestamp, Quality),
+    last_key: (Timestamp, Quality),
     /// Whether there may be an isolated value in the queues.
-    careful: bool,
+    has_isolated: bool,
     /// Whether it is an attribute's.
     is_static: bool,
     seconds: Seconds,
     /// When the value that waits longest in the two queues was handed in, or before.
-    first: Instant,
+    oldest_queued_at: Instant,
     /// No entry leaves before.
     not_before: Instant,
     /// Consecutive entries of which nothing was accepted.
     pub(super) failures: u8,
     /// Values in flight, all in one entry: there are never two.
-    pub(super) flying: usize,
+    pub(super) in_flight: usize,
     /// The lane it is queued in.
-    pub(super) lane: Option<Lane>,
+    pub(super) lane: Option<SendLane>,
     /// The timer that counts.
-    pub(super) wake: Option<Instant>,
+    pub(super) timer: Option<Instant>,
     /// When it was needed last, and whether it is listed to be forgotten.
-    pub(super) used: Instant,
-    pub(super) listed: bool,
+    pub(super) last_used: Instant,
+    pub(super) listed_empty: bool,
 }
 
 /// The effect of queueing a value.
 #[derive(Debug)]
-pub(super) enum Offered {
+pub(super) enum OfferResult {
     /// It waits.
     Taken,
     /// It waits in place of this one; or this is the one that was handed in, and others are later.
-    Instead(Value, Discard),
+    Instead(PendingValue, DiscardReason),
     /// Its second is full, but it may be the latest.
-    Late(Value),
+    Late(PendingValue),
 }
 
 /// The values of a stream that wait beside the urgent ones.
 #[derive(Debug)]
-struct Rare {
+struct SecondaryQueues {
     /// History in the order of its times.
-    history: VecDeque<Value>,
+    history: VecDeque<PendingValue>,
     /// Failed values set aside until their backoff has passed, so that they block no others.
-    aside: VecDeque<(Instant, Value)>,
+    set_aside: VecDeque<(Instant, PendingValue)>,
 }
 
-static NONE: Rare = Rare::new();
+static NONE: SecondaryQueues = SecondaryQueues::new();
 
-impl Rare {
+impl SecondaryQueues {
     const fn new() -> Self {
-        Self { history: VecDeque::new(), aside: VecDeque::new() }
+        Self { history: VecDeque::new(), set_aside: VecDeque::new() }
     }
 }
 
@@ -115,49 +116,49 @@ impl StreamState {
     pub(super) fn new(stream: Stream, now: Instant) -> Self {
         Self {
             stream,
-            urgent: VecDeque::new(),
-            rare: None,
-            latest: (Timestamp::from_millis(i64::MIN), Quality::Good),
-            careful: false,
+            main_queue: VecDeque::new(),
+            secondary: None,
+            last_key: (Timestamp::from_millis(i64::MIN), Quality::Good),
+            has_isolated: false,
             is_static: false,
             seconds: Seconds::default(),
-            first: Instant::START,
+            oldest_queued_at: Instant::START,
             not_before: Instant::START,
             failures: 0,
-            flying: 0,
+            in_flight: 0,
             lane: None,
-            wake: None,
-            used: now,
-            listed: false,
+            timer: None,
+            last_used: now,
+            listed_empty: false,
         }
     }
 
     /// Takes a value in. Another may go for it: the one before with the same time and quality,
     /// or one too many in its second.
-    pub(super) fn offer(&mut self, value: Value, linger: Duration, now: Now) -> Offered {
+    pub(super) fn push(&mut self, value: PendingValue, linger: Duration, now: Now) -> OfferResult {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         if let Some(before) = self.seconds.find(time, quality) {
-            return Offered::Instead(before.replace(value), Discard::Overwritten);
+            return OfferResult::Instead(before.replace(value), DiscardReason::Overwritten);
         }
         if let Some(place) = self.find_waiting(time, quality) {
             return match self.overwrite(place, value) {
-                Some((before, why)) => Offered::Instead(before, why),
-                None => Offered::Taken,
+                Some((before, why)) => OfferResult::Instead(before, why),
+                None => OfferResult::Taken,
             };
         }
         match self.seconds.admit(value, linger, now) {
             Admission::Now(value) => {
                 self.enqueue(value);
-                Offered::Taken
+                OfferResult::Taken
             }
-            Admission::Held => Offered::Taken,
-            Admission::Instead(value, why) => Offered::Instead(value, why),
-            Admission::Late(value) => Offered::Late(value),
+            Admission::Held => OfferResult::Taken,
+            Admission::Instead(value, why) => OfferResult::Instead(value, why),
+            Admission::Late(value) => OfferResult::Late(value),
         }
     }
 
     /// Queues a failed value again. Drops it if a later one has its key.
-    pub(super) fn put_back(&mut self, value: Value) -> Option<Value> {
+    pub(super) fn put_back(&mut self, value: PendingValue) -> Option<PendingValue> {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         let taken = self.seconds.find(time, quality).is_some()
             || self.find_waiting(time, quality).is_some();
@@ -169,9 +170,13 @@ impl StreamState {
     }
 
     /// Sets a failed value aside until its backoff has passed, if there is room.
-    pub(super) fn put_aside(&mut self, value: Value, until: Instant) -> Option<Value> {
-        if self.rare().aside.len() >= ASIDE {
-            self.keep_back(until);
+    pub(super) fn set_aside(
+        &mut self,
+        value: PendingValue,
+        until: Instant,
+    ) -> Option<PendingValue> {
+        if self.rare().set_aside.len() >= ASIDE {
+            self.delay_until(until);
             return self.put_back(value);
         }
         let (time, quality) = (value.tqv.time, value.tqv.quality);
@@ -180,19 +185,19 @@ impl StreamState {
         if taken {
             return Some(value);
         }
-        let aside = &mut self.rare_mut().aside;
+        let aside = &mut self.rare_mut().set_aside;
         let place = aside.partition_point(|(other, _)| *other <= until);
         aside.insert(place, (until, value));
         None
     }
 
     /// Moves to the queues what has waited for a time that has come.
-    pub(super) fn release(&mut self, now: Instant, any: Any) {
+    pub(super) fn release(&mut self, now: Instant, any: ReleaseScope) {
         while let Some(value) = self.seconds.release(now, any) {
             self.enqueue(value);
         }
-        while let Some(rare) = &mut self.rare
-            && let Some((_, value)) = rare.aside.pop_front_if(|(until, _)| *until <= now)
+        while let Some(rare) = &mut self.secondary
+            && let Some((_, value)) = rare.set_aside.pop_front_if(|(until, _)| *until <= now)
         {
             self.enqueue(value);
         }
@@ -200,7 +205,7 @@ impl StreamState {
 
     /// When [`release`](Self::release) has something to move.
     pub(super) fn release_due(&self) -> Option<Instant> {
-        let aside = self.rare().aside.front().map(|(until, _)| *until);
+        let aside = self.rare().set_aside.front().map(|(until, _)| *until);
         aside.into_iter().chain(self.seconds.due()).min()
     }
 
@@ -210,22 +215,23 @@ impl StreamState {
         if queued == 0 {
             return None;
         }
-        let apart = self.careful && self.front().is_some_and(|front| front.care != Care::Shared);
+        let apart = self.has_isolated
+            && self.front().is_some_and(|front| front.isolation != Isolation::Shared);
         Some(if queued >= VALUES_PER_ENTRY || apart {
             self.not_before
         } else {
-            self.not_before.max(self.first + linger)
+            self.not_before.max(self.oldest_queued_at + linger)
         })
     }
 
     /// The lane of the next entry: that of its best value.
-    pub(super) fn next_lane(&self) -> Option<Lane> {
+    pub(super) fn next_lane(&self) -> Option<SendLane> {
         let front = self.front()?;
-        if front.care >= Care::Alone {
-            return Some(Lane::Suspect);
+        if front.isolation >= Isolation::Alone {
+            return Some(SendLane::Suspect);
         }
-        let best = self.urgent.iter().take(VALUES_PER_ENTRY).map(|value| value.class).min();
-        Some(Lane::Class(best.unwrap_or(Class::History).turn()))
+        let best = self.main_queue.iter().take(VALUES_PER_ENTRY).map(|value| value.class).min();
+        Some(SendLane::Class(best.unwrap_or(Class::History).turn()))
     }
 
     /// Takes the next entry: values from the front that may go together. Those whose time is
@@ -233,88 +239,89 @@ impl StreamState {
     pub(super) fn take(
         &mut self,
         oldest: Timestamp,
-        entry: &mut Vec<Value>,
-        expired: &mut Vec<Value>,
+        entry: &mut Vec<PendingValue>,
+        expired: &mut Vec<PendingValue>,
     ) {
-        let Some(care) = self.front().map(|value| value.care) else {
+        let Some(care) = self.front().map(|value| value.isolation) else {
             return;
         };
         let limit = match care {
-            Care::Single => 1,
-            Care::Shared | Care::Apart | Care::Alone => VALUES_PER_ENTRY,
+            Isolation::Single => 1,
+            Isolation::Shared | Isolation::Apart | Isolation::Alone => VALUES_PER_ENTRY,
         };
-        let history = self.rare.as_mut().map(|rare| &mut rare.history);
-        for queue in [Some(&mut self.urgent), history].into_iter().flatten() {
+        let history = self.secondary.as_mut().map(|rare| &mut rare.history);
+        for queue in [Some(&mut self.main_queue), history].into_iter().flatten() {
             while entry.len() < limit {
-                let Some(value) = queue.pop_front_if(|value| value.care == care) else {
+                let Some(value) = queue.pop_front_if(|value| value.isolation == care) else {
                     break;
                 };
                 let to = if value.tqv.time < oldest { &mut *expired } else { &mut *entry };
                 to.push(value);
             }
         }
-        self.rare.take_if(|rare| rare.history.is_empty() && rare.aside.is_empty());
-        self.first = self.first_of_queues();
-        self.careful = self.careful && self.has_others();
+        self.secondary.take_if(|rare| rare.history.is_empty() && rare.set_aside.is_empty());
+        self.oldest_queued_at = self.first_of_queues();
+        self.has_isolated = self.has_isolated && self.has_others();
     }
 
     /// An entry leaves with so many values.
-    pub(super) fn depart(&mut self, values: usize, now: Instant) {
-        self.flying = values;
+    pub(super) fn entry_sent(&mut self, values: usize, now: Instant) {
+        self.in_flight = values;
         let spacing = if self.is_static { STATIC_SPACING } else { SPACING };
-        self.keep_back(now + spacing);
+        self.delay_until(now + spacing);
     }
 
     /// The values are not at fault: they are no longer isolated.
-    pub(super) fn trust(&mut self) {
-        let aside = self.rare.iter_mut().flat_map(|rare| {
-            let Rare { history, aside } = &mut **rare;
+    pub(super) fn clear_isolation(&mut self) {
+        let aside = self.secondary.iter_mut().flat_map(|rare| {
+            let SecondaryQueues { history, set_aside: aside } = &mut **rare;
             history.iter_mut().chain(aside.iter_mut().map(|(_, value)| value))
         });
-        for value in self.urgent.iter_mut().chain(aside) {
-            value.care = value.care.min(Care::Apart);
+        for value in self.main_queue.iter_mut().chain(aside) {
+            value.isolation = value.isolation.min(Isolation::Apart);
         }
     }
 
     /// How many of the values that wait have failed so often.
     pub(super) fn failing(&self, least: u8) -> usize {
-        let Rare { history, aside } = self.rare();
-        let waiting = self.urgent.iter().chain(history).chain(aside.iter().map(|(_, value)| value));
+        let SecondaryQueues { history, set_aside: aside } = self.rare();
+        let waiting =
+            self.main_queue.iter().chain(history).chain(aside.iter().map(|(_, value)| value));
         waiting.filter(|value| value.failures >= least).count()
     }
 
     /// Whether nothing is to be sent before `end`.
     pub(super) fn rests_until(&self, end: Instant) -> bool {
-        self.flying == 0
+        self.in_flight == 0
             && self.seconds.is_empty()
             && (self.queued() == 0 || self.not_before > end)
-            && self.rare().aside.front().is_none_or(|(until, _)| *until > end)
+            && self.rare().set_aside.front().is_none_or(|(until, _)| *until > end)
     }
 
     /// Whether all values that wait, those in flight excepted, failed before.
     pub(super) fn has_only_failed(&self) -> bool {
-        let waiting = self.queued() + self.rare().aside.len();
+        let waiting = self.queued() + self.rare().set_aside.len();
         self.seconds.is_empty() && self.failing(1) == waiting
     }
 
     /// Takes all values out that wait, those in flight excepted.
-    pub(super) fn drain(&mut self) -> Vec<Value> {
-        let rare = self.rare.take();
-        let (history, aside) = rare.map(|rare| (rare.history, rare.aside)).unwrap_or_default();
+    pub(super) fn drain(&mut self) -> Vec<PendingValue> {
+        let rare = self.secondary.take();
+        let (history, aside) = rare.map(|rare| (rare.history, rare.set_aside)).unwrap_or_default();
         let aside = aside.into_iter().map(|(_, value)| value);
-        std::mem::take(&mut self.urgent).into_iter().chain(history).chain(aside).collect()
+        std::mem::take(&mut self.main_queue).into_iter().chain(history).chain(aside).collect()
     }
 
     /// No entry leaves before `until`.
-    pub(super) fn keep_back(&mut self, until: Instant) {
+    pub(super) fn delay_until(&mut self, until: Instant) {
         self.not_before = self.not_before.max(until);
     }
 
     /// Whether no value waits or is in flight.
     pub(super) fn is_empty(&self) -> bool {
-        self.flying == 0
+        self.in_flight == 0
             && self.queued() == 0
-            && self.rare().aside.is_empty()
+            && self.rare().set_aside.is_empty()
             && self.seconds.is_empty()
     }
 
@@ -326,40 +333,40 @@ impl StreamState {
     /// When the value that waits longest was handed in, or before; those in flight not
     /// counted.
     pub(super) fn oldest(&self) -> Option<Instant> {
-        let queued = self.front().map(|_| self.first);
-        let aside = self.rare().aside.iter().map(|(_, value)| value.since);
+        let queued = self.front().map(|_| self.oldest_queued_at);
+        let aside = self.rare().set_aside.iter().map(|(_, value)| value.queued_at);
         aside.chain(queued).chain(self.seconds.oldest()).min()
     }
 
-    fn front(&self) -> Option<&Value> {
-        self.urgent.front().or(self.rare().history.front())
+    fn front(&self) -> Option<&PendingValue> {
+        self.main_queue.front().or(self.rare().history.front())
     }
 
     fn queued(&self) -> usize {
-        self.urgent.len() + self.rare().history.len()
+        self.main_queue.len() + self.rare().history.len()
     }
 
-    fn rare(&self) -> &Rare {
-        self.rare.as_deref().unwrap_or(&NONE)
+    fn rare(&self) -> &SecondaryQueues {
+        self.secondary.as_deref().unwrap_or(&NONE)
     }
 
-    fn rare_mut(&mut self) -> &mut Rare {
-        self.rare.get_or_insert_with(|| Box::new(Rare::new()))
+    fn rare_mut(&mut self) -> &mut SecondaryQueues {
+        self.secondary.get_or_insert_with(|| Box::new(SecondaryQueues::new()))
     }
 
-    fn enqueue(&mut self, value: Value) {
-        self.first = match self.has_others() {
-            true => self.first.min(value.since),
-            false => value.since,
+    fn enqueue(&mut self, value: PendingValue) {
+        self.oldest_queued_at = match self.has_others() {
+            true => self.oldest_queued_at.min(value.queued_at),
+            false => value.queued_at,
         };
-        self.careful |= value.care != Care::Shared;
+        self.has_isolated |= value.isolation != Isolation::Shared;
         self.is_static |= value.class == Class::Static;
         let key = value.key();
         let (queue, is_last) = match value.class {
             Class::Live | Class::Birth | Class::Static | Class::Stale => {
                 let is_last = self.is_after_urgent(key);
-                self.latest = if is_last { key } else { self.latest };
-                (&mut self.urgent, is_last)
+                self.last_key = if is_last { key } else { self.last_key };
+                (&mut self.main_queue, is_last)
             }
             Class::History => {
                 let history = &mut self.rare_mut().history;
@@ -385,50 +392,56 @@ impl StreamState {
     }
 
     fn is_after_urgent(&self, key: (Timestamp, Quality)) -> bool {
-        self.urgent.is_empty() || self.latest < key
+        self.main_queue.is_empty() || self.last_key < key
     }
 
     /// Where a value of this time and quality waits, tenth places aside.
-    fn find_waiting(&self, time: Timestamp, quality: Quality) -> Option<Waits> {
+    fn find_waiting(&self, time: Timestamp, quality: Quality) -> Option<QueuePosition> {
         let key = (time, quality);
         if !self.is_after_urgent(key)
-            && let Some(at) = find(&self.urgent, key)
+            && let Some(at) = find(&self.main_queue, key)
         {
-            return Some(Waits::Urgent(at));
+            return Some(QueuePosition::Urgent(at));
         }
         if let Some(at) = find(&self.rare().history, key) {
-            return Some(Waits::History(at));
+            return Some(QueuePosition::History(at));
         }
-        let mut aside = self.rare().aside.iter();
+        let mut aside = self.rare().set_aside.iter();
         let at = aside.position(|(_, value)| value.key() == key)?;
-        Some(Waits::Aside(at))
+        Some(QueuePosition::Aside(at))
     }
 
     /// Puts a value in the place of one with the same time and quality, which is given back.
-    fn overwrite(&mut self, place: Waits, value: Value) -> Option<(Value, Discard)> {
+    fn overwrite(
+        &mut self,
+        place: QueuePosition,
+        value: PendingValue,
+    ) -> Option<(PendingValue, DiscardReason)> {
         let (mut value, mut before) = (
             value,
             match place {
-                Waits::Urgent(at) => self.urgent.remove(at),
-                Waits::History(at) => self.rare_mut().history.remove(at),
-                Waits::Aside(at) => self.rare_mut().aside.remove(at).map(|(_, value)| value),
+                QueuePosition::Urgent(at) => self.main_queue.remove(at),
+                QueuePosition::History(at) => self.rare_mut().history.remove(at),
+                QueuePosition::Aside(at) => {
+                    self.rare_mut().set_aside.remove(at).map(|(_, value)| value)
+                }
             }?,
         );
-        before.hand_over(&mut value);
+        before.inherit_priority(&mut value);
         self.enqueue(value);
-        Some((before, Discard::Overwritten))
+        Some((before, DiscardReason::Overwritten))
     }
 
     /// The time of the value that waits longest, unless there are so many that none lingers:
     /// then the time of those in front.
     fn first_of_queues(&self) -> Instant {
         let history = &self.rare().history;
-        let queues = self.urgent.iter().chain(history);
+        let queues = self.main_queue.iter().chain(history);
         let first = if self.queued() < VALUES_PER_ENTRY {
-            queues.map(|value| value.since).min()
+            queues.map(|value| value.queued_at).min()
         } else {
-            let fronts = self.urgent.front().into_iter().chain(history.front());
-            fronts.map(|value| value.since).min()
+            let fronts = self.main_queue.front().into_iter().chain(history.front());
+            fronts.map(|value| value.queued_at).min()
         };
         first.unwrap_or(Instant::START)
     }
@@ -436,58 +449,16 @@ impl StreamState {
 
 /// Where a value waits.
 #[derive(Clone, Copy, Debug)]
-enum Waits {
+enum QueuePosition {
     Urgent(usize),
     History(usize),
     Aside(usize),
 }
 
 /// Place of a key in a queue. Nearly always it is later than all that are there.
-fn find(queue: &VecDeque<Value>, key: (Timestamp, Quality)) -> Option<usize> {
+fn find(queue: &VecDeque<PendingValue>, key: (Timestamp, Quality)) -> Option<usize> {
     if queue.back().is_none_or(|last| last.key() < key) {
         return None;
     }
-    queue.binary_search_by_key(&key, Value::key).ok()
-}
-
-impl Value {
-    pub(super) fn new(point: Point, now: Instant) -> Self {
-        Self {
-            tqv: Tqv { time: point.time, quality: point.quality, value: point.value },
-            class: point.class,
-            since: now,
-            care: Care::Shared,
-            failures: 0,
-            why: None,
-        }
-    }
-
-    pub(super) fn into_point(self, stream: Stream) -> Point {
-        Point {
-            stream,
-            time: self.tqv.time,
-            quality: self.tqv.quality,
-            value: self.tqv.value,
-            class: self.class,
-        }
-    }
-
-    /// Order in a queue, and identity in a stream.
-    fn key(&self) -> (Timestamp, Quality) {
-        (self.tqv.time, self.tqv.quality)
-    }
-
-    /// Puts a value in this one's place, which it gives back.
-    pub(super) fn replace(&mut self, mut value: Self) -> Self {
-        self.hand_over(&mut value);
-        mem::replace(self, value)
-    }
-
-    /// Gives a value that takes this one's place the better turn of both, and the longer wait.
-    fn hand_over(&mut self, value: &mut Self) {
-        if self.class < value.class {
-            mem::swap(&mut self.class, &mut value.class);
-        }
-        value.since = value.since.min(self.since);
-    }
+    queue.binary_search_by_key(&key, PendingValue::key).ok()
 }

@@ -20,48 +20,49 @@ const FEW: usize = 1_024;
 
 /// Place of a stream. It may become another's once the stream is forgotten.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Slot(u32);
+pub(super) struct StreamSlot(u32);
 
 /// Streams by place.
 #[derive(Debug, Default)]
 pub(super) struct Streams {
     /// By the stream in the slot: four bytes each, so that the table stays in the processor's
     /// cache.
-    places: HashTable<Slot>,
+    places: HashTable<StreamSlot>,
     slots: Vec<StreamState>,
     /// Places of forgotten streams. The first is taken first, so that the last of all become
     /// free after a burst, and their room can be given back.
-    free: BTreeSet<Slot>,
+    free: BTreeSet<StreamSlot>,
     /// Streams that became empty, with the time when they were listed here.
-    empty: VecDeque<(Instant, Slot)>,
+    empty: VecDeque<(Instant, StreamSlot)>,
 }
 
 impl Streams {
     /// The place of a stream that is needed now, made if there is none.
-    pub(super) fn place(&mut self, stream: Stream, now: Instant) -> Slot {
+    pub(super) fn place(&mut self, stream: Stream, now: Instant) -> StreamSlot {
         let slots = &self.slots;
-        let is_it = |slot: &Slot| slot.of(slots).is_some_and(|state| state.stream == stream);
+        let is_it = |slot: &StreamSlot| slot.of(slots).is_some_and(|state| state.stream == stream);
         if let Some(slot) = self.places.find(hash(&stream), is_it).copied() {
             if let Some(state) = self.get_mut(slot) {
-                state.used = now;
+                state.last_used = now;
             }
             return slot;
         }
         let slot = self.put(StreamState::new(stream, now));
         let slots = &self.slots;
-        let again = |slot: &Slot| slot.of(slots).map_or(0, |state| hash(&state.stream));
+        let again = |slot: &StreamSlot| slot.of(slots).map_or(0, |state| hash(&state.stream));
         self.places.insert_unique(hash(&stream), slot, again);
         slot
     }
 
     /// The place of a stream that is known.
-    pub(super) fn find(&self, stream: Stream) -> Option<Slot> {
-        let is_it = |slot: &Slot| slot.of(&self.slots).is_some_and(|state| state.stream == stream);
+    pub(super) fn find(&self, stream: Stream) -> Option<StreamSlot> {
+        let is_it =
+            |slot: &StreamSlot| slot.of(&self.slots).is_some_and(|state| state.stream == stream);
         self.places.find(hash(&stream), is_it).copied()
     }
 
     /// Into a place that is free.
-    fn put(&mut self, state: StreamState) -> Slot {
+    fn put(&mut self, state: StreamState) -> StreamSlot {
         if let Some(slot) = self.free.pop_first()
             && let Some(vacant) = self.slots.get_mut(slot.0 as usize)
         {
@@ -69,22 +70,22 @@ impl Streams {
             return slot;
         }
         // There are never 2^32 streams: each has a value, or is one of the empty ones.
-        let slot = Slot(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
+        let slot = StreamSlot(u32::try_from(self.slots.len()).unwrap_or(u32::MAX));
         self.slots.push(state);
         slot
     }
 
-    pub(super) fn get(&self, slot: Slot) -> Option<&StreamState> {
+    pub(super) fn get(&self, slot: StreamSlot) -> Option<&StreamState> {
         slot.of(&self.slots)
     }
 
-    pub(super) fn get_mut(&mut self, slot: Slot) -> Option<&mut StreamState> {
+    pub(super) fn get_mut(&mut self, slot: StreamSlot) -> Option<&mut StreamState> {
         self.slots.get_mut(slot.0 as usize)
     }
 
     /// All places, those of forgotten streams included.
-    pub(super) fn slots(&self) -> impl Iterator<Item = Slot> + use<> {
-        (0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX)).map(Slot)
+    pub(super) fn slots(&self) -> impl Iterator<Item = StreamSlot> + use<> {
+        (0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX)).map(StreamSlot)
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &StreamState> {
@@ -92,11 +93,11 @@ impl Streams {
     }
 
     /// Notes that a stream has no values.
-    pub(super) fn list_empty(&mut self, slot: Slot, now: Instant) {
+    pub(super) fn list_empty(&mut self, slot: StreamSlot, now: Instant) {
         if let Some(state) = self.get_mut(slot)
-            && !state.listed
+            && !state.listed_empty
         {
-            state.listed = true;
+            state.listed_empty = true;
             self.empty.push_back((now, slot));
         }
     }
@@ -112,7 +113,7 @@ impl Streams {
 
     /// Gives back the room behind the last stream, once it is most of all.
     fn shrink(&mut self) {
-        let is_last = |slot: &&Slot, slots: &[_]| slot.0 as usize + 1 == slots.len();
+        let is_last = |slot: &&StreamSlot, slots: &[_]| slot.0 as usize + 1 == slots.len();
         while self.free.last().filter(|slot| is_last(slot, &self.slots)).is_some() {
             self.free.pop_last();
             self.slots.pop();
@@ -126,7 +127,7 @@ impl Streams {
     fn forget_due(&mut self, now: Instant) {
         loop {
             let full = self.empty.len() > EMPTY;
-            let due = |(listed, _): &mut (Instant, Slot)| full || *listed + REMEMBERED <= now;
+            let due = |(listed, _): &mut (Instant, StreamSlot)| full || *listed + REMEMBERED <= now;
             let Some((_, slot)) = self.empty.pop_front_if(due) else {
                 return;
             };
@@ -134,14 +135,14 @@ impl Streams {
                 return;
             };
             if !state.is_empty() {
-                state.listed = false;
-            } else if now < state.used + REMEMBERED && !full {
+                state.listed_empty = false;
+            } else if now < state.last_used + REMEMBERED && !full {
                 self.empty.push_back((now, slot));
             } else {
                 // Its queues give back their memory. It stays listed, so that nobody lists it again.
                 let stream = state.stream;
                 *state = StreamState::new(stream, now);
-                state.listed = true;
+                state.listed_empty = true;
                 let found = self.places.find_entry(hash(&stream), |place| *place == slot);
                 if let Ok(found) = found {
                     found.remove();
@@ -152,7 +153,7 @@ impl Streams {
     }
 }
 
-impl Slot {
+impl StreamSlot {
     fn of(self, slots: &[StreamState]) -> Option<&StreamState> {
         slots.get(self.0 as usize)
     }
@@ -187,7 +188,7 @@ mod tests {
         assert!(streams.slots.capacity() <= 4 * FEW, "{}", streams.slots.capacity());
         assert_eq!(streams.place(stream(3), now), kept);
         // The places before it come first.
-        assert_eq!(streams.place(stream(7), now), Slot(0));
-        assert_eq!(streams.get(Slot(0)).map(|state| state.stream), Some(stream(7)));
+        assert_eq!(streams.place(stream(7), now), StreamSlot(0));
+        assert_eq!(streams.get(StreamSlot(0)).map(|state| state.stream), Some(stream(7)));
     }
 }

@@ -7,7 +7,7 @@ mod silent;
 use uuid::Uuid;
 
 use super::*;
-use crate::sitewise::api::{Entry, FaultKind, Quality, Variant};
+use crate::sitewise::api::{ApiFaultKind, Entry, Quality, Variant};
 use crate::time::Timestamp;
 
 #[test]
@@ -72,7 +72,7 @@ fn the_same_time_and_quality_again_overwrites_what_waits() {
     other_quality.quality = Quality::Bad;
     plant.give([point(1, 0, Class::Live), second, other_quality]);
     let key = point(1, 0, Class::Live).key();
-    let why = Discard::Overwritten;
+    let why = DiscardReason::Overwritten;
     assert_eq!(plant.told, [Output::Discarded { key, why }]);
     plant.wait(Duration::from_secs(2));
     let sent = plant.sent();
@@ -145,7 +145,8 @@ fn a_live_value_does_not_wait_behind_the_history_of_its_stream() {
 fn values_too_many_for_their_second_are_discarded_but_the_last() {
     let mut plant = Plant::new(config());
     plant.give((0..15).map(|n| point(1, n, Class::Live)));
-    let rate = |output: &&Output| matches!(output, Output::Discarded { why: Discard::Rate, .. });
+    let rate =
+        |output: &&Output| matches!(output, Output::Discarded { why: DiscardReason::Rate, .. });
     assert_eq!(plant.told.iter().filter(rate).count(), 5);
     plant.wait(Duration::from_secs(2));
     let sent = plant.sent();
@@ -324,7 +325,7 @@ impl Plant {
     }
 
     /// Answers the request that has been in flight for longest.
-    fn answer(&mut self, answer: Result<Vec<EntryError>, Fault>) -> bool {
+    fn answer(&mut self, answer: Result<Vec<EntryError>, ApiFault>) -> bool {
         let Some((id, _)) = self.in_flight.pop_front() else {
             return false;
         };
@@ -349,7 +350,7 @@ impl Plant {
         self.new.drain(..).collect()
     }
 
-    fn refused(&self) -> impl Iterator<Item = (Point, Refusal)> {
+    fn refused(&self) -> impl Iterator<Item = (Point, RejectReason)> {
         self.told.iter().filter_map(|output| match output {
             Output::Refused { point, refusal, .. } => Some((point.clone(), *refusal)),
             _ => None,
@@ -357,6 +358,6 @@ impl Plant {
     }
 }
 
-fn fault(kind: FaultKind) -> Fault {
-    Fault::new(kind, format!("{kind:?}"))
+fn fault(kind: ApiFaultKind) -> ApiFault {
+    ApiFault::new(kind, format!("{kind:?}"))
 }

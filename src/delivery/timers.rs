@@ -3,27 +3,27 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, VecDeque};
 
-use super::streams::{Slot, Streams};
+use super::streams::{StreamSlot, Streams};
 use crate::time::Instant;
 
 /// Timers of streams; one of a stream counts, the one that its state names.
 #[derive(Debug, Default)]
 pub(super) struct Timers {
     /// Most delays are equal, so most timers come in order.
-    in_order: VecDeque<(Instant, Slot)>,
-    others: BinaryHeap<Reverse<(Instant, Slot)>>,
+    in_order: VecDeque<(Instant, StreamSlot)>,
+    others: BinaryHeap<Reverse<(Instant, StreamSlot)>>,
 }
 
 impl Timers {
     /// Sets a stream's timer to `at`, unless it expires before.
-    pub(super) fn set(&mut self, slot: Slot, at: Instant, streams: &mut Streams) {
+    pub(super) fn set(&mut self, slot: StreamSlot, at: Instant, streams: &mut Streams) {
         let Some(state) = streams.get_mut(slot) else {
             return;
         };
-        if state.wake.is_some_and(|wake| wake <= at) {
+        if state.timer.is_some_and(|wake| wake <= at) {
             return;
         }
-        state.wake = Some(at);
+        state.timer = Some(at);
         if self.in_order.back().is_none_or(|(last, _)| *last <= at) {
             self.in_order.push_back((at, slot));
         } else {
@@ -32,14 +32,14 @@ impl Timers {
     }
 
     /// A stream whose time has come.
-    pub(super) fn pop(&mut self, now: Instant, streams: &mut Streams) -> Option<Slot> {
+    pub(super) fn pop(&mut self, now: Instant, streams: &mut Streams) -> Option<StreamSlot> {
         loop {
             let (at, slot) = self.pop_any(now)?;
             // A place may be another stream's by now: looking at that does no harm.
             if let Some(state) = streams.get_mut(slot)
-                && state.wake == Some(at)
+                && state.timer == Some(at)
             {
-                state.wake = None;
+                state.timer = None;
                 return Some(slot);
             }
         }
@@ -52,7 +52,7 @@ impl Timers {
         in_order.into_iter().chain(other).min()
     }
 
-    fn pop_any(&mut self, now: Instant) -> Option<(Instant, Slot)> {
+    fn pop_any(&mut self, now: Instant) -> Option<(Instant, StreamSlot)> {
         if let Some(first) = self.in_order.pop_front_if(|(at, _)| *at <= now) {
             return Some(first);
         }

@@ -7,7 +7,7 @@ pub(crate) const CLASSES: [Class; 4] = [Class::Live, Class::Birth, Class::Stale,
 
 /// How often a waiting class is passed over before its turn: births get at least every fourth turn,
 /// stale marks and history every eighth each, and so live values half of all.
-const PATIENCE: [u8; 4] = [0, 3, 7, 7];
+const MAX_PASSED_OVER: [u8; 4] = [0, 3, 7, 7];
 
 /// One value for each class.
 #[derive(Clone, Debug, Default)]
@@ -37,21 +37,21 @@ impl<T> ByClass<T> {
 
 /// How often each class was passed over.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Turns {
-    passed: ByClass<u8>,
+pub(crate) struct ClassScheduler {
+    passed_over: ByClass<u8>,
 }
 
-impl Turns {
+impl ClassScheduler {
     /// The class whose turn it is among those that `has` something.
     pub(crate) fn next(&mut self, has: impl Fn(Class) -> bool) -> Option<Class> {
         let best = CLASSES.into_iter().find(|&class| has(class))?;
-        let patience = ByClass(PATIENCE);
+        let patience = ByClass(MAX_PASSED_OVER);
         let starved = CLASSES.into_iter().find(|&class| {
-            class != best && has(class) && self.passed.get(class) >= patience.get(class)
+            class != best && has(class) && self.passed_over.get(class) >= patience.get(class)
         });
         let chosen = starved.unwrap_or(best);
         for class in CLASSES {
-            let passed = self.passed.get_mut(class);
+            let passed = self.passed_over.get_mut(class);
             *passed = match class != chosen && has(class) {
                 true => passed.saturating_add(1),
                 false => 0,
@@ -67,7 +67,7 @@ mod tests {
 
     #[test]
     fn every_class_has_its_share() {
-        let mut turns = Turns::default();
+        let mut turns = ClassScheduler::default();
         let mut taken = ByClass::<u32>::default();
         for _ in 0..800 {
             *taken.get_mut(turns.next(|_| true).unwrap()) += 1;
@@ -80,7 +80,7 @@ mod tests {
 
     #[test]
     fn history_has_at_least_every_eighth_turn_beside_live() {
-        let mut turns = Turns::default();
+        let mut turns = ClassScheduler::default();
         let order: Vec<Class> = (0..16)
             .filter_map(|_| turns.next(|class| matches!(class, Class::Live | Class::History)))
             .collect();

@@ -24,18 +24,18 @@ const STREAMS: usize = 1_024;
 /// Messages at each of [`LINGERS`].
 #[derive(Debug, Default)]
 pub struct WhatIf {
-    streams: FxHashMap<Stream, [Entry; LINGERS.len()]>,
+    streams: FxHashMap<Stream, [WhatIfEntry; LINGERS.len()]>,
     /// A property is sampled if its ids end in so many zeros.
-    zeros: u32,
+    sampling_zeros: u32,
     /// Values in total, values represented by the sampled properties, and the messages of these.
     values: u64,
-    followed: u64,
+    sampled_values: u64,
     messages: [u64; LINGERS.len()],
 }
 
 /// The entry that a property's values would be collected in.
 #[derive(Clone, Copy, Debug, Default)]
-struct Entry {
+struct WhatIfEntry {
     since: Instant,
     values: usize,
     bytes: usize,
@@ -52,15 +52,15 @@ impl WhatIf {
 
     fn follow(&mut self, stream: Stream, value: &Variant, now: Instant) {
         if self.streams.len() >= STREAMS && !self.streams.contains_key(&stream) {
-            self.zeros += 1;
-            let zeros = self.zeros;
+            self.sampling_zeros += 1;
+            let zeros = self.sampling_zeros;
             self.streams.retain(|stream, _| ends_in(zeros, stream));
             if !self.follows(&stream) {
                 return;
             }
         }
-        let stands_for = 1 << self.zeros;
-        self.followed += stands_for;
+        let stands_for = 1 << self.sampling_zeros;
+        self.sampled_values += stands_for;
         let entries = self.streams.entry(stream).or_default();
         for ((entry, linger), messages) in entries.iter_mut().zip(LINGERS).zip(&mut self.messages) {
             *messages += stands_for * entry.add(billing::bytes(value), linger, now);
@@ -69,12 +69,12 @@ impl WhatIf {
 
     /// Messages so far, at each of [`LINGERS`].
     pub fn messages(&self) -> [u64; LINGERS.len()] {
-        let share = self.values as f64 / self.followed.max(1) as f64;
+        let share = self.values as f64 / self.sampled_values.max(1) as f64;
         self.messages.map(|messages| (messages as f64 * share).round() as u64)
     }
 
     fn follows(&self, stream: &Stream) -> bool {
-        ends_in(self.zeros, stream)
+        ends_in(self.sampling_zeros, stream)
     }
 }
 
@@ -83,7 +83,7 @@ fn ends_in(zeros: u32, stream: &Stream) -> bool {
     (stream.asset.as_u128() ^ stream.property.as_u128()).trailing_zeros() >= zeros
 }
 
-impl Entry {
+impl WhatIfEntry {
     /// Takes a value; how many messages it adds.
     fn add(&mut self, bytes: usize, linger: Duration, now: Instant) -> u64 {
         if self.values == VALUES_PER_MESSAGE || now.since(self.since) > linger {

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{Check, PATIENCE};
 use crate::config::Config;
 use crate::sitewise::api::{
-    Associate, CreateAsset, Entry, Fault, FaultKind, NotificationState, Quality, Tqv,
+    ApiFault, ApiFaultKind, Associate, CreateAsset, Entry, NotificationState, Quality, Tqv,
     UpdateProperty, Variant,
 };
 use crate::sitewise::client::SiteWise;
@@ -25,7 +25,7 @@ const OFF: i64 = 60_000;
 pub(super) async fn account(
     config: &Config,
     endpoint: &str,
-    ask: impl Future<Output = Result<(String, String), Fault>>,
+    ask: impl Future<Output = Result<(String, String), ApiFault>>,
     take: &mut impl FnMut(Check),
 ) {
     let what = format!("AWS credentials for {endpoint}");
@@ -102,7 +102,7 @@ pub(super) async fn check(client: &impl SiteWise, take: &mut impl FnMut(Check)) 
     });
 }
 
-async fn put(client: &impl SiteWise) -> Result<(), Fault> {
+async fn put(client: &impl SiteWise) -> Result<(), ApiFault> {
     let value = Tqv {
         value: Variant::Integer(0),
         // Long past what SiteWise takes: it could not be written even if there were such a property.
@@ -116,7 +116,7 @@ async fn put(client: &impl SiteWise) -> Result<(), Fault> {
     }
 }
 
-async fn get(client: &impl SiteWise) -> Result<(), Fault> {
+async fn get(client: &impl SiteWise) -> Result<(), ApiFault> {
     match client.read_values(vec![(NOBODY, NOBODY)]).await?.into_iter().next() {
         Some(Err(fault)) => Err(fault),
         Some(Ok(_)) | None => Ok(()),
@@ -126,7 +126,7 @@ async fn get(client: &impl SiteWise) -> Result<(), Fault> {
 /// Whether a call is allowed: what it says of the thing that is not there does not matter.
 async fn right<T>(
     action: &str,
-    call: impl Future<Output = Result<T, Fault>>,
+    call: impl Future<Output = Result<T, ApiFault>>,
     take: &mut impl FnMut(Check),
 ) {
     let what = format!("iotsitewise:{action}");
@@ -137,23 +137,23 @@ async fn right<T>(
     });
 }
 
-fn judge(what: String, fault: &Fault) -> Check {
+fn judge(what: String, fault: &ApiFault) -> Check {
     match fault.kind {
-        FaultKind::NotFound
-        | FaultKind::Invalid
-        | FaultKind::OutOfRange
-        | FaultKind::Conflict
-        | FaultKind::Changed
-        | FaultKind::Limit
-        | FaultKind::AlreadyExists => Check::ok(what, ""),
-        FaultKind::Throttled | FaultKind::Busy => {
+        ApiFaultKind::NotFound
+        | ApiFaultKind::Invalid
+        | ApiFaultKind::OutOfRange
+        | ApiFaultKind::Conflict
+        | ApiFaultKind::Changed
+        | ApiFaultKind::Limit
+        | ApiFaultKind::AlreadyExists => Check::ok(what, ""),
+        ApiFaultKind::Throttled | ApiFaultKind::Busy => {
             Check::not_checked(what, format!("throttled: {fault}"))
         }
-        FaultKind::Denied => Check::wrong(
+        ApiFaultKind::Denied => Check::wrong(
             what,
             format!("{fault}; let the bridge have credentials whose role allows it, as in infra/"),
         ),
-        FaultKind::Unavailable | FaultKind::Foreign => Check::wrong(
+        ApiFaultKind::Unavailable | ApiFaultKind::Foreign => Check::wrong(
             what,
             format!("{fault}; see to the way to SiteWise (DNS, proxy, VPC endpoint, region)"),
         ),
@@ -168,14 +168,14 @@ mod tests {
     #[test]
     fn what_is_not_there_is_allowed_and_what_is_denied_is_named_with_what_to_do() {
         let of = |kind| {
-            let fault = Fault::new(kind, "said so");
+            let fault = ApiFault::new(kind, "said so");
             judge("iotsitewise:CreateAsset".to_owned(), &fault).verdict
         };
-        assert_eq!(of(FaultKind::NotFound), Verdict::Ok(String::new()));
-        let Verdict::Wrong(text) = of(FaultKind::Denied) else { panic!() };
+        assert_eq!(of(ApiFaultKind::NotFound), Verdict::Ok(String::new()));
+        let Verdict::Wrong(text) = of(ApiFaultKind::Denied) else { panic!() };
         assert!(text.contains("said so") && text.contains("role"), "{text}");
-        assert!(matches!(of(FaultKind::Unavailable), Verdict::Wrong(_)));
-        assert!(matches!(of(FaultKind::Throttled), Verdict::NotChecked(_)));
+        assert!(matches!(of(ApiFaultKind::Unavailable), Verdict::Wrong(_)));
+        assert!(matches!(of(ApiFaultKind::Throttled), Verdict::NotChecked(_)));
         assert_eq!(NOBODY.get_version_num(), 8);
     }
 }

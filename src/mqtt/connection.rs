@@ -9,10 +9,10 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::inbox::{Figures, Inbox};
-use super::options::{Template, Who};
-use super::pauses::Pauses;
-use super::session::{End, Session};
+use super::inbox::{ConnectionStats, Inbox};
+use super::options::{ClientRole, SessionOptions};
+use super::pauses::ReconnectBackoff;
+use super::session::{MqttSession, SessionEnd};
 use super::{Error, Inbound};
 use crate::config::{self, ServerUrl};
 use crate::sparkplug::message::Message;
@@ -25,9 +25,9 @@ pub struct Connection {
     url: ServerUrl,
     filters: Vec<String>,
     mqtt: config::Mqtt,
-    template: Template,
+    template: SessionOptions,
     max_packet: usize,
-    figures: Figures,
+    figures: ConnectionStats,
 }
 
 impl std::fmt::Debug for Connection {
@@ -48,7 +48,7 @@ impl Connection {
         mqtt: &config::Mqtt,
         sparkplug: &config::Sparkplug,
     ) -> Result<Self, Error> {
-        let who = Who::Host(&sparkplug.host_id);
+        let who = ClientRole::Host(&sparkplug.host_id);
         Ok(Self {
             server,
             url: url.clone(),
@@ -58,9 +58,9 @@ impl Connection {
                 sparkplug.certificates,
             ),
             mqtt: mqtt.clone(),
-            template: Template::new(url, mqtt, who)?,
+            template: SessionOptions::new(url, mqtt, who)?,
             max_packet: mqtt.max_packet,
-            figures: Figures::default(),
+            figures: ConnectionStats::default(),
         })
     }
 
@@ -77,12 +77,12 @@ impl Connection {
         sparkplug: &config::Sparkplug,
         client_id: &str,
     ) -> Result<Self, Error> {
-        let template = Template::new(url, mqtt, Who::Observer(client_id))?;
+        let template = SessionOptions::new(url, mqtt, ClientRole::Observer(client_id))?;
         Ok(Self { template, ..Self::new(server, url, mqtt, sparkplug)? })
     }
 
     /// What this connection counts.
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> ConnectionStats {
         self.figures.clone()
     }
 
@@ -98,34 +98,34 @@ impl Connection {
     ) {
         let figures = self.figures.clone();
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
-        let mut pauses = Pauses::new(RandomState::new().hash_one(()));
+        let mut pauses = ReconnectBackoff::new(RandomState::new().hash_one(()));
         let mut reported = None;
         let mut last_time = Timestamp::default();
         while discard(&mut outbound) && !shutdown.is_cancelled() {
             let began = Instant::now();
-            let template = self.template.again(&self.url, &self.mqtt);
-            let mut session = Session {
+            let template = self.template.reload(&self.url, &self.mqtt);
+            let mut session = MqttSession {
                 server: self.server,
                 url: &self.url,
                 filters: &self.filters,
                 inbox: &mut inbox,
                 outbound: &mut outbound,
                 shutdown: &shutdown,
-                last_time: &mut last_time,
+                last_state_time: &mut last_time,
             };
             let (end, announced) = session.run(&template).await;
             let failure = match end {
-                End::Failed(failure) => failure,
-                End::Closed => {
+                SessionEnd::Failed(failure) => failure,
+                SessionEnd::Closed => {
                     info!(server.address = %self.url, "disconnected from {}", self.url);
                     return;
                 }
-                End::Abandoned => {
+                SessionEnd::Abandoned => {
                     warn!(server.address = %self.url, "{} did not acknowledge the last messages in time", self.url);
                     return;
                 }
             };
-            let pause = pauses.after(announced.then(|| began.elapsed()));
+            let pause = pauses.next_delay(announced.then(|| began.elapsed()));
             let reason = failure.explain(&self.url);
             figures.set_trouble(Some(&reason));
             if announced {

@@ -14,8 +14,8 @@ use rumqttc::tokio_rustls::rustls::pki_types::ServerName;
 use rumqttc::{NetworkOptions, default_socket_connect};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use super::frames::Frames;
-use super::sieve::{Mark, Sieve};
+use super::frames::WebSocketSieve;
+use super::sieve::{CutMarker, Sieve};
 use crate::config::ServerUrl;
 
 /// Read from the socket at once.
@@ -25,12 +25,12 @@ const CHUNKS_A_TURN: usize = 32;
 
 /// How one server is reached.
 #[derive(Clone)]
-pub(super) struct Dial {
+pub(super) struct Connector {
     pub(super) url: ServerUrl,
     pub(super) tls: Option<Arc<ClientConfig>>,
     /// The largest packet that is accepted.
-    pub(super) largest: usize,
-    pub(super) mark: Mark,
+    pub(super) max_packet: usize,
+    pub(super) mark: CutMarker,
 }
 
 /// A stream in both directions.
@@ -38,10 +38,10 @@ pub(super) trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
-impl Dial {
+impl Connector {
     /// Opens a connection.
-    pub(super) async fn open(self, network: NetworkOptions) -> io::Result<Sieved> {
-        let Self { url, tls, largest, mark } = self;
+    pub(super) async fn open(self, network: NetworkOptions) -> io::Result<SievedStream> {
+        let Self { url, tls, max_packet: largest, mark } = self;
         let address = match url.host.contains(':') {
             true => format!("[{}]:{}", url.host, url.port),
             false => format!("{}:{}", url.host, url.port),
@@ -55,45 +55,51 @@ impl Dial {
             None => Box::new(socket),
         };
         let sieve = match url.scheme.is_websocket() {
-            true => Way::WebSocket(Frames::new(largest, mark)),
-            false => Way::Plain(Sieve::new(largest, mark)),
+            true => SievedTransport::WebSocket(WebSocketSieve::new(largest, mark)),
+            false => SievedTransport::Plain(Sieve::new(largest, mark)),
         };
-        Ok(Sieved::new(socket, sieve))
+        Ok(SievedStream::new(socket, sieve))
     }
 }
 
 #[derive(Debug)]
-enum Way {
+enum SievedTransport {
     Plain(Sieve),
-    WebSocket(Frames),
+    WebSocket(WebSocketSieve),
 }
 
 /// A connection whose server's messages are sieved.
-pub(super) struct Sieved {
+pub(super) struct SievedStream {
     socket: Box<dyn Duplex>,
-    way: Way,
+    transport: SievedTransport,
     chunk: Box<[u8]>,
     /// What has passed, and how much of it was read.
-    passed: Vec<u8>,
-    read: usize,
+    passed_bytes: Vec<u8>,
+    read_offset: usize,
 }
 
-impl Sieved {
-    fn new(socket: Box<dyn Duplex>, way: Way) -> Self {
-        Self { socket, way, chunk: vec![0; CHUNK].into(), passed: Vec::new(), read: 0 }
+impl SievedStream {
+    fn new(socket: Box<dyn Duplex>, way: SievedTransport) -> Self {
+        Self {
+            socket,
+            transport: way,
+            chunk: vec![0; CHUNK].into(),
+            passed_bytes: Vec::new(),
+            read_offset: 0,
+        }
     }
 
     /// Gives what has passed. False if there is nothing.
     fn give(&mut self, to: &mut ReadBuf<'_>) -> bool {
-        let there = self.passed.get(self.read..).unwrap_or_default();
+        let there = self.passed_bytes.get(self.read_offset..).unwrap_or_default();
         let part = there.get(..to.remaining()).unwrap_or(there);
         to.put_slice(part);
-        self.read += part.len();
+        self.read_offset += part.len();
         !part.is_empty()
     }
 }
 
-impl AsyncRead for Sieved {
+impl AsyncRead for SievedStream {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -104,15 +110,17 @@ impl AsyncRead for Sieved {
             if this.give(to) || to.remaining() == 0 {
                 return Poll::Ready(Ok(()));
             }
-            this.passed.clear();
-            this.read = 0;
+            this.passed_bytes.clear();
+            this.read_offset = 0;
             let mut chunk = ReadBuf::new(&mut this.chunk);
             ready!(Pin::new(&mut *this.socket).poll_read(cx, &mut chunk))?;
-            match (chunk.filled(), &mut this.way) {
+            match (chunk.filled(), &mut this.transport) {
                 // The end.
                 ([], _) => return Poll::Ready(Ok(())),
-                (bytes, Way::Plain(sieve)) => sieve.push(bytes, &mut this.passed),
-                (bytes, Way::WebSocket(frames)) => frames.push(bytes, &mut this.passed),
+                (bytes, SievedTransport::Plain(sieve)) => sieve.feed(bytes, &mut this.passed_bytes),
+                (bytes, SievedTransport::WebSocket(frames)) => {
+                    frames.push(bytes, &mut this.passed_bytes)
+                }
             }
         }
         cx.waker().wake_by_ref();
@@ -120,7 +128,7 @@ impl AsyncRead for Sieved {
     }
 }
 
-impl AsyncWrite for Sieved {
+impl AsyncWrite for SievedStream {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,

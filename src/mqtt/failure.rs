@@ -11,7 +11,7 @@ use crate::config::{Scheme, ServerUrl};
 
 /// Why a session ended.
 #[derive(Debug)]
-pub(super) enum Failure {
+pub(super) enum SessionError {
     /// The client says so, at this moment of the session.
     Client(Box<ConnectionError>, Moment),
     /// The server refused these filters.
@@ -36,7 +36,7 @@ pub(super) enum Moment {
     Open,
 }
 
-impl Failure {
+impl SessionError {
     /// One sentence for people, for the server at `url`.
     pub(super) fn explain(&self, url: &ServerUrl) -> String {
         match self {
@@ -227,7 +227,7 @@ fn find<'a, T: StdError + 'static>(error: &'a (dyn StdError + 'static)) -> Optio
     None
 }
 
-impl fmt::Display for Failure {
+impl fmt::Display for SessionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Client(error, _) => error.fmt(f),
@@ -253,7 +253,7 @@ mod tests {
             port: 8883,
             path: "/mqtt".to_owned(),
         };
-        Failure::Client(Box::new(error), moment).explain(&url)
+        SessionError::Client(Box::new(error), moment).explain(&url)
     }
 
     fn tls(error: rustls::Error) -> ConnectionError {

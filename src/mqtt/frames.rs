@@ -1,7 +1,7 @@
 //! The sieve within a WebSocket: unpacks the server's frames, sieves their content and packs it
 //! into frames again, so that the client never has to hold a whole frame.
 
-use super::sieve::{Mark, Sieve};
+use super::sieve::{CutMarker, Sieve};
 
 const END_OF_ANSWER: &[u8] = b"\r\n\r\n";
 const BINARY: u8 = 2;
@@ -10,13 +10,13 @@ const WHOLE: u8 = 0x80;
 
 /// What the server sends on one connection.
 #[derive(Debug)]
-pub(super) struct Frames {
+pub(super) struct WebSocketSieve {
     sieve: Sieve,
-    state: State,
+    state: FrameState,
 }
 
 #[derive(Debug)]
-enum State {
+enum FrameState {
     /// Within the answer to the handshake, and how much of its end was seen.
     Answer(usize),
     /// Between frames, or within the header of one: what there is of it.
@@ -29,9 +29,9 @@ enum State {
     Lost,
 }
 
-impl Frames {
-    pub(super) fn new(largest: usize, mark: Mark) -> Self {
-        Self { sieve: Sieve::new(largest, mark), state: State::Answer(0) }
+impl WebSocketSieve {
+    pub(super) fn new(largest: usize, mark: CutMarker) -> Self {
+        Self { sieve: Sieve::new(largest, mark), state: FrameState::Answer(0) }
     }
 
     /// Takes what came, and appends to `out` what is to go on.
@@ -44,7 +44,7 @@ impl Frames {
     /// Returns what is left of the input.
     fn step<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         match &mut self.state {
-            State::Answer(seen) => {
+            FrameState::Answer(seen) => {
                 let Some((byte, rest)) = input.split_first() else { return &[] };
                 out.push(*byte);
                 *seen = match END_OF_ANSWER.get(*seen) {
@@ -52,49 +52,49 @@ impl Frames {
                     Some(_) | None => usize::from(*byte == b'\r'),
                 };
                 if *seen == END_OF_ANSWER.len() {
-                    self.state = State::Header(Vec::new());
+                    self.state = FrameState::Header(Vec::new());
                 }
                 rest
             }
-            State::Header(header) => {
+            FrameState::Header(header) => {
                 let Some((byte, rest)) = input.split_first() else { return &[] };
                 header.push(*byte);
                 let Some(length) = length(header) else { return rest };
                 let header = std::mem::take(header);
                 self.state = match header.first().map_or(0, |first| first & 0x0f) {
                     // Data, and more of it; nothing of a server's is masked.
-                    0 | BINARY if is_plain(&header) => after(length, State::Data(length)),
+                    0 | BINARY if is_plain(&header) => after(length, FrameState::Data(length)),
                     8..=10 if is_plain(&header) => {
                         out.extend(header);
-                        after(length, State::Passing(length))
+                        after(length, FrameState::Passing(length))
                     }
                     _ => {
                         out.extend(header);
-                        State::Lost
+                        FrameState::Lost
                     }
                 };
                 rest
             }
-            State::Data(left) => {
+            FrameState::Data(left) => {
                 let (part, rest) = split(input, *left);
                 let mut sieved = Vec::with_capacity(part.len());
-                self.sieve.push(part, &mut sieved);
+                self.sieve.feed(part, &mut sieved);
                 if !sieved.is_empty() {
                     put_header(sieved.len(), out);
                     out.append(&mut sieved);
                 }
                 let left = *left - part.len() as u64;
-                self.state = after(left, State::Data(left));
+                self.state = after(left, FrameState::Data(left));
                 rest
             }
-            State::Passing(left) => {
+            FrameState::Passing(left) => {
                 let (part, rest) = split(input, *left);
                 out.extend(part);
                 let left = *left - part.len() as u64;
-                self.state = after(left, State::Passing(left));
+                self.state = after(left, FrameState::Passing(left));
                 rest
             }
-            State::Lost => {
+            FrameState::Lost => {
                 out.extend(input);
                 &[]
             }
@@ -102,8 +102,8 @@ impl Frames {
     }
 }
 
-fn after(left: u64, within: State) -> State {
-    if left == 0 { State::Header(Vec::new()) } else { within }
+fn after(left: u64, within: FrameState) -> FrameState {
+    if left == 0 { FrameState::Header(Vec::new()) } else { within }
 }
 
 /// Whether a header has neither a mask nor bits of an extension.
@@ -185,9 +185,9 @@ mod tests {
         let answer = b"HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\r\n\r\n";
         let small = publish(&[7; 300]);
         let packets = [small.clone(), publish(&[8; 9_000]), small.clone()].concat();
-        let mark = Mark::new();
+        let mark = CutMarker::new();
         let mut expected = Vec::new();
-        Sieve::new(1_000, mark).push(&packets, &mut expected);
+        Sieve::new(1_000, mark).feed(&packets, &mut expected);
         assert!(expected.len() < 700);
         // In one frame, in three parts of a message with a ping between, and in many.
         let (first, rest) = packets.split_at(5);
@@ -199,7 +199,7 @@ mod tests {
             [(frame(0x82, &packets), vec![]), (parts.concat(), vec![ping]), (many.concat(), vec![])]
         {
             for chunk in [1, 2, 3, 1_000, 100_000] {
-                let mut sieve = Frames::new(1_000, mark);
+                let mut sieve = WebSocketSieve::new(1_000, mark);
                 let mut out = Vec::new();
                 for part in [&answer[..], &frames].concat().chunks(chunk) {
                     sieve.push(part, &mut out);
@@ -212,7 +212,7 @@ mod tests {
 
     #[test]
     fn a_frame_as_long_as_can_be_takes_no_memory() {
-        let mut sieve = Frames::new(1_000, Mark::new());
+        let mut sieve = WebSocketSieve::new(1_000, CutMarker::new());
         let mut out = Vec::new();
         sieve.push(b"\r\n\r\n", &mut out);
         out.clear();
@@ -233,7 +233,7 @@ mod tests {
     fn what_no_server_should_send_passes_as_it_is() {
         let masked = [vec![0x82, 0x82, 1, 2, 3, 4], vec![5, 6]].concat();
         for bytes in [frame(0x81, b"text"), masked, frame(0xc2, b"compressed"), frame(0x83, b"?")] {
-            let mut sieve = Frames::new(10, Mark::new());
+            let mut sieve = WebSocketSieve::new(10, CutMarker::new());
             let mut out = Vec::new();
             sieve.push(&[b"\r\n\r\n", &bytes[..], &bytes[..]].concat(), &mut out);
             assert_eq!(out, [b"\r\n\r\n", &bytes[..], &bytes[..]].concat());

@@ -20,18 +20,18 @@ const EARLY_MESSAGES: usize = 1_000;
 
 /// What a connection counts. Clones show the same numbers.
 #[derive(Clone, Debug, Default)]
-pub struct Figures(Arc<Counters>);
+pub struct ConnectionStats(Arc<ConnectionCounters>);
 
 #[derive(Debug, Default)]
-struct Counters {
+struct ConnectionCounters {
     received: AtomicU64,
     dropped: AtomicU64,
     malformed: AtomicU64,
     oversized: AtomicU64,
-    trouble: Mutex<Option<Arc<str>>>,
+    last_error: Mutex<Option<Arc<str>>>,
 }
 
-impl Figures {
+impl ConnectionStats {
     /// Messages received.
     pub fn received(&self) -> u64 {
         self.0.received.load(Ordering::Relaxed)
@@ -54,11 +54,11 @@ impl Figures {
 
     /// Why there is no session; none while there is one or the first is tried.
     pub fn trouble(&self) -> Option<Arc<str>> {
-        self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     pub(super) fn set_trouble(&self, trouble: Option<&str>) {
-        *self.0.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble.map(Arc::from);
+        *self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner) = trouble.map(Arc::from);
     }
 }
 
@@ -67,9 +67,9 @@ impl Figures {
 pub(super) struct Inbox {
     server: u16,
     queue: mpsc::Sender<Inbound>,
-    figures: Figures,
+    figures: ConnectionStats,
     budget: Arc<Budget>,
-    early: Option<Vec<Inbound>>,
+    before_announcement: Option<Vec<Inbound>>,
 }
 
 #[derive(Debug)]
@@ -79,7 +79,7 @@ struct Budget {
 }
 
 /// A payload's share of the budget, given back when the payload is no longer needed.
-struct Leased {
+struct LeasedPayload {
     payload: Bytes,
     budget: Arc<Budget>,
 }
@@ -88,7 +88,7 @@ impl Inbox {
     pub(super) fn new(
         server: u16,
         queue: mpsc::Sender<Inbound>,
-        figures: Figures,
+        figures: ConnectionStats,
         max_packet: usize,
     ) -> Self {
         Self {
@@ -99,13 +99,13 @@ impl Inbox {
                 used: AtomicUsize::new(0),
                 limit: QUEUED_BYTES.saturating_add(max_packet),
             }),
-            early: None,
+            before_announcement: None,
         }
     }
 
     /// Buffers messages until the session is announced.
-    pub(super) fn hold(&mut self) {
-        self.early = Some(Vec::new());
+    pub(super) fn buffer_until_announced(&mut self) {
+        self.before_announcement = Some(Vec::new());
     }
 
     /// Announces the session, then what has arrived in it already. False if there is no room
@@ -115,8 +115,8 @@ impl Inbox {
             return false;
         }
         self.figures.set_trouble(None);
-        for message in self.early.take().unwrap_or_default() {
-            self.offer(message);
+        for message in self.before_announcement.take().unwrap_or_default() {
+            self.try_send(message);
         }
         true
     }
@@ -138,7 +138,7 @@ impl Inbox {
             return;
         };
         let (server, arrived) = (self.server, Instant::now());
-        self.take(Inbound::Message { server, topic, payload, arrived, qos, retain });
+        self.accept(Inbound::Message { server, topic, payload, arrived, qos, retain });
     }
 
     /// A message whose payload was skipped.
@@ -149,25 +149,25 @@ impl Inbox {
             self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
             return;
         };
-        self.take(Inbound::Oversized { server: self.server, topic, size, retain });
+        self.accept(Inbound::Oversized { server: self.server, topic, size, retain });
     }
 
-    fn take(&mut self, message: Inbound) {
-        match &mut self.early {
+    fn accept(&mut self, message: Inbound) {
+        match &mut self.before_announcement {
             Some(early) if early.len() < EARLY_MESSAGES => early.push(message),
             Some(_) => self.drop_one(),
-            None => self.offer(message),
+            None => self.try_send(message),
         }
     }
 
     /// Announces the end of the session. Nothing is being polled now, so waiting is harmless.
     pub(super) async fn disconnected(&mut self, reason: String) {
-        self.early = None;
+        self.before_announcement = None;
         let server = self.server;
         let _ = self.queue.send(Inbound::Disconnected { server, reason }).await;
     }
 
-    fn offer(&self, message: Inbound) {
+    fn try_send(&self, message: Inbound) {
         // A closed queue loses nothing that was to be read: the process is about to end.
         if let Err(TrySendError::Full(_)) = self.queue.try_send(message) {
             self.drop_one();
@@ -187,17 +187,17 @@ impl Budget {
             self.used.fetch_sub(bytes, Ordering::Relaxed);
             return None;
         }
-        Some(Bytes::from_owner(Leased { payload, budget: Arc::clone(self) }))
+        Some(Bytes::from_owner(LeasedPayload { payload, budget: Arc::clone(self) }))
     }
 }
 
-impl AsRef<[u8]> for Leased {
+impl AsRef<[u8]> for LeasedPayload {
     fn as_ref(&self) -> &[u8] {
         &self.payload
     }
 }
 
-impl Drop for Leased {
+impl Drop for LeasedPayload {
     fn drop(&mut self) {
         self.budget.used.fetch_sub(self.payload.len(), Ordering::Relaxed);
     }
@@ -207,8 +207,8 @@ impl Drop for Leased {
 mod tests {
     use super::*;
 
-    fn inbox(queue: mpsc::Sender<Inbound>) -> (Inbox, Figures) {
-        let figures = Figures::default();
+    fn inbox(queue: mpsc::Sender<Inbound>) -> (Inbox, ConnectionStats) {
+        let figures = ConnectionStats::default();
         (Inbox::new(7, queue, figures.clone(), 1024), figures)
     }
 
@@ -252,7 +252,7 @@ mod tests {
     fn the_announcement_goes_first_and_is_never_dropped() {
         let (queue, mut received) = mpsc::channel(3);
         let (mut inbox, figures) = inbox(queue.clone());
-        inbox.hold();
+        inbox.buffer_until_announced();
         for topic in ["a", "b", "c"] {
             inbox.message(topic.into(), Bytes::new(), 0, false);
         }

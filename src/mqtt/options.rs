@@ -6,8 +6,8 @@ use bytes::Bytes;
 use rumqttc::{Broker, LastWill, MqttOptions, QoS, Transport};
 use tracing::warn;
 
-use super::dial::Dial;
-use super::sieve::{self, Mark};
+use super::dial::Connector;
+use super::sieve::{self, CutMarker};
 use super::tls;
 use crate::config::{self, Environment, Scheme, Secret, ServerUrl};
 use crate::sparkplug::topic;
@@ -18,46 +18,48 @@ pub(super) const REQUEST_CAPACITY: usize = 128;
 
 /// Everything that is the same in all sessions with one server.
 #[derive(Clone)]
-pub(super) struct Template {
+pub(super) struct SessionOptions {
     options: MqttOptions,
     /// Where the will goes; none for an observer, who leaves no trace.
     state_topic: Option<String>,
     /// The marker that replaces a skipped payload.
-    mark: Mark,
+    mark: CutMarker,
 }
 
 /// The role of a client.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Who<'a> {
+pub(super) enum ClientRole<'a> {
     /// The host application of this id, with STATE as its will.
     Host(&'a str),
     /// An observer with this client identifier, without a will.
     Observer(&'a str),
 }
 
-impl Template {
+impl SessionOptions {
     pub(super) fn new(
         url: &ServerUrl,
         mqtt: &config::Mqtt,
-        who: Who<'_>,
+        who: ClientRole<'_>,
     ) -> Result<Self, tls::Error> {
         // TLS is set up below the client, when the connection is opened.
         let (broker, transport) = match url.scheme {
             Scheme::Mqtt | Scheme::Mqtts => (tcp(url), Transport::tcp()),
             Scheme::Ws | Scheme::Wss => (websocket(url)?, Transport::ws()),
         };
-        let (largest, mark) = (mqtt.max_packet, Mark::new());
+        let (largest, mark) = (mqtt.max_packet, CutMarker::new());
         let dial = dial(url, mqtt, mark)?;
         let (client_id, state_topic) = match who {
-            Who::Host(id) => (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id))),
-            Who::Observer(client_id) => (client_id, None),
+            ClientRole::Host(id) => {
+                (mqtt.client_id.as_deref().unwrap_or(id), Some(topic::state(id)))
+            }
+            ClientRole::Observer(client_id) => (client_id, None),
         };
         let mut options = MqttOptions::new(client_id, broker);
         options
             .set_transport(transport)
             .set_keep_alive(u16::try_from(mqtt.keep_alive.as_secs()).unwrap_or(u16::MAX))
             .set_socket_connector(move |_, network| dial.clone().open(network))
-            .set_max_packet_size(largest.saturating_add(sieve::MORE), largest)
+            .set_max_packet_size(largest.saturating_add(sieve::CUT_PACKET_EXTRA), largest)
             .set_request_channel_capacity(REQUEST_CAPACITY)
             .set_pending_throttle(Duration::ZERO)
             // [message-flow-phid-sparkplug-clean-session-311]
@@ -66,14 +68,14 @@ impl Template {
         Ok(Self { options, state_topic, mark })
     }
 
-    pub(super) fn mark(&self) -> Mark {
+    pub(super) fn mark(&self) -> CutMarker {
         self.mark
     }
 
     /// With the certificates and the password read again from their files; unchanged where none
     /// came from a file, or a file is unusable.
-    pub(super) fn again(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
-        let Some(read) = mqtt.again(&Environment) else { return self.clone() };
+    pub(super) fn reload(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
+        let Some(read) = mqtt.reload(&Environment) else { return self.clone() };
         let made = read.and_then(|mqtt| {
             let dial = dial(url, &mqtt, self.mark).map_err(|error| error.to_string())?;
             let mut options = self.options.clone();
@@ -103,9 +105,9 @@ impl Template {
     }
 }
 
-fn dial(url: &ServerUrl, mqtt: &config::Mqtt, mark: Mark) -> Result<Dial, tls::Error> {
+fn dial(url: &ServerUrl, mqtt: &config::Mqtt, mark: CutMarker) -> Result<Connector, tls::Error> {
     let tls = url.scheme.is_secure().then(|| tls::configuration(mqtt)).transpose()?;
-    Ok(Dial { url: url.clone(), tls, largest: mqtt.max_packet, mark })
+    Ok(Connector { url: url.clone(), tls, max_packet: mqtt.max_packet, mark })
 }
 
 fn set_credentials(options: &mut MqttOptions, mqtt: &config::Mqtt) {

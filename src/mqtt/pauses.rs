@@ -13,15 +13,15 @@ const LONGEST: Duration = Duration::from_secs(15);
 const LONGEST_AFTER_SESSION: Duration = Duration::from_secs(5);
 /// A session that lasts this long resets the backoff. One that is closed repeatedly, by another
 /// client with the same identifier, does not: each session requests rebirths.
-const STEADY: Duration = Duration::from_secs(10);
+const STABLE_SESSION: Duration = Duration::from_secs(10);
 
 /// The pauses between the sessions with one server.
-pub(super) struct Pauses {
+pub(super) struct ReconnectBackoff {
     seed: u64,
     backoff: ExponentialBackoff,
 }
 
-impl Pauses {
+impl ReconnectBackoff {
     /// `seed` is that of the jitter.
     pub(super) fn new(seed: u64) -> Self {
         Self { seed, backoff: backoff(seed) }
@@ -29,8 +29,8 @@ impl Pauses {
 
     /// The next pause, after a session that lasted so long; none if the server could not be
     /// connected.
-    pub(super) fn after(&mut self, session: Option<Duration>) -> Duration {
-        if session.is_some_and(|lasted| lasted >= STEADY) {
+    pub(super) fn next_delay(&mut self, session: Option<Duration>) -> Duration {
+        if session.is_some_and(|lasted| lasted >= STABLE_SESSION) {
             self.seed = self.seed.wrapping_add(1);
             self.backoff = backoff(self.seed);
         }
@@ -55,8 +55,8 @@ mod tests {
 
     #[test]
     fn a_server_that_cannot_be_connected_is_tried_ever_more_rarely() {
-        let mut pauses = Pauses::new(7);
-        let all: Vec<_> = (0..12).map(|_| pauses.after(None)).collect();
+        let mut pauses = ReconnectBackoff::new(7);
+        let all: Vec<_> = (0..12).map(|_| pauses.next_delay(None)).collect();
         assert!(all[0] <= 2 * SHORTEST, "{all:?}");
         assert!(all[11] >= LONGEST && all[11] <= 2 * LONGEST, "{all:?}");
     }
@@ -64,21 +64,22 @@ mod tests {
     /// Messages at QoS 0 that nobody hears are gone.
     #[test]
     fn drops_that_come_one_after_another_do_not_make_us_deaf() {
-        let mut pauses = Pauses::new(7);
+        let mut pauses = ReconnectBackoff::new(7);
         for _ in 0..50 {
-            let pause = pauses.after(Some(Duration::from_secs(35)));
+            let pause = pauses.next_delay(Some(Duration::from_secs(35)));
             assert!(pause <= 2 * SHORTEST, "{pause:?}");
         }
         for _ in 0..50 {
-            let pause = pauses.after(Some(Duration::from_secs(2)));
+            let pause = pauses.next_delay(Some(Duration::from_secs(2)));
             assert!(pause <= LONGEST_AFTER_SESSION, "{pause:?}");
         }
     }
 
     #[test]
     fn a_client_that_takes_our_identifier_over_and_over_is_met_ever_more_rarely() {
-        let mut pauses = Pauses::new(7);
-        let all: Vec<_> = (0..8).map(|_| pauses.after(Some(Duration::from_millis(300)))).collect();
+        let mut pauses = ReconnectBackoff::new(7);
+        let all: Vec<_> =
+            (0..8).map(|_| pauses.next_delay(Some(Duration::from_millis(300)))).collect();
         assert_eq!(all[7], LONGEST_AFTER_SESSION, "{all:?}");
     }
 }

@@ -18,10 +18,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
 use super::Inbound;
-use super::failure::{Failure, Moment};
+use super::failure::{Moment, SessionError};
 use super::inbox::Inbox;
-use super::options::{REQUEST_CAPACITY, Template};
-use super::sieve::Mark;
+use super::options::{REQUEST_CAPACITY, SessionOptions};
+use super::sieve::CutMarker;
 use crate::clock;
 use crate::config::ServerUrl;
 use crate::sparkplug::message::{Message, Qos};
@@ -40,17 +40,17 @@ const FILTERS_PER_SUBSCRIBE: usize = 8;
 
 /// How a session ended.
 #[derive(Debug)]
-pub(super) enum End {
+pub(super) enum SessionEnd {
     /// As asked for, with DISCONNECT.
     Closed,
     /// As asked for, but the server did not acknowledge everything in time.
     Abandoned,
     /// Otherwise.
-    Failed(Failure),
+    Failed(SessionError),
 }
 
 /// What a session is given.
-pub(super) struct Session<'a> {
+pub(super) struct MqttSession<'a> {
     pub(super) server: u16,
     pub(super) url: &'a ServerUrl,
     /// The own STATE topic is the first.
@@ -59,7 +59,7 @@ pub(super) struct Session<'a> {
     pub(super) outbound: &'a mut mpsc::Receiver<Message>,
     pub(super) shutdown: &'a CancellationToken,
     /// The time of the STATE of the session before.
-    pub(super) last_time: &'a mut Timestamp,
+    pub(super) last_state_time: &'a mut Timestamp,
 }
 
 /// The time of a session's STATE. Edge nodes ignore one that is older than the last, so it does not
@@ -69,19 +69,19 @@ fn state_time(now: Timestamp, last: Timestamp) -> Timestamp {
 }
 
 /// What the present session has reached.
-struct Progress {
+struct SessionProgress {
     time: Timestamp,
     /// The marker that replaces a skipped payload.
-    mark: Mark,
-    phase: Phase,
+    mark: CutMarker,
+    phase: SessionPhase,
     deadline: Option<Instant>,
     /// STATE is published: other messages may follow.
-    born: bool,
+    state_published: bool,
     /// Filters of SUBSCRIBE packets that are not yet sent, and of those sent with their packet id.
     unsent_filters: VecDeque<Vec<String>>,
-    asked_filters: Vec<(u16, Vec<String>)>,
+    pending_filters: Vec<(u16, Vec<String>)>,
     /// UNSUBSCRIBE packets not yet answered.
-    withdrawals: usize,
+    pending_unsubscribes: usize,
     /// Publishes handed to the client and not yet written, and those written and not acknowledged.
     unsent: usize,
     unacknowledged: usize,
@@ -90,7 +90,7 @@ struct Progress {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Phase {
+enum SessionPhase {
     /// CONNECT is on its way.
     Connecting,
     /// SUBSCRIBE is on its way.
@@ -105,32 +105,32 @@ enum Phase {
     Disconnecting,
 }
 
-impl Session<'_> {
+impl MqttSession<'_> {
     /// Runs to the end. The flag tells whether the session has been announced.
-    pub(super) async fn run(&mut self, template: &Template) -> (End, bool) {
-        let time = state_time(clock::wall(), *self.last_time);
-        *self.last_time = time;
+    pub(super) async fn run(&mut self, template: &SessionOptions) -> (SessionEnd, bool) {
+        let time = state_time(clock::wall(), *self.last_state_time);
+        *self.last_state_time = time;
         let (client, mut eventloop) = AsyncClient::builder(template.at(time)).build();
         let mut network = NetworkOptions::new();
         network.set_connection_timeout(CONNECT_TIMEOUT_SECS);
         network.set_tcp_nodelay(true);
         eventloop.set_network_options(network);
 
-        let mut progress = Progress {
+        let mut progress = SessionProgress {
             time,
             mark: template.mark(),
-            phase: Phase::Connecting,
+            phase: SessionPhase::Connecting,
             deadline: None,
             // An observer has no STATE to publish first.
-            born: template.is_observer(),
+            state_published: template.is_observer(),
             unsent_filters: VecDeque::new(),
-            asked_filters: Vec::new(),
-            withdrawals: 0,
+            pending_filters: Vec::new(),
+            pending_unsubscribes: 0,
             unsent: 0,
             unacknowledged: 0,
             published: None,
         };
-        self.inbox.hold();
+        self.inbox.buffer_until_announced();
         let mut announced = false;
         loop {
             let event = match self.next(&client, &mut eventloop, &mut progress).await {
@@ -138,9 +138,9 @@ impl Session<'_> {
                 Err(end) => return (end, announced),
             };
             if let Err(failure) = self.handle(event, &client, &mut progress) {
-                return (End::Failed(failure), announced);
+                return (SessionEnd::Failed(failure), announced);
             }
-            announced |= progress.phase == Phase::Open;
+            announced |= progress.phase == SessionPhase::Open;
         }
     }
 
@@ -149,17 +149,18 @@ impl Session<'_> {
         &mut self,
         client: &AsyncClient,
         eventloop: &mut EventLoop,
-        progress: &mut Progress,
-    ) -> Result<Event, End> {
+        progress: &mut SessionProgress,
+    ) -> Result<Event, SessionEnd> {
         let mut poll = pin!(eventloop.poll());
         loop {
-            if progress.phase == Phase::Closing && progress.is_quiet() {
-                client.try_disconnect().map_err(|_| End::Failed(Failure::Stuck))?;
-                progress.phase = Phase::Disconnecting;
+            if progress.phase == SessionPhase::Closing && progress.is_drained() {
+                client.try_disconnect().map_err(|_| SessionEnd::Failed(SessionError::Stuck))?;
+                progress.phase = SessionPhase::Disconnecting;
             }
             let deadline = progress.deadline;
-            let open = progress.phase == Phase::Open;
-            let listening = progress.phase <= Phase::Open && progress.unsent < REQUEST_CAPACITY;
+            let open = progress.phase == SessionPhase::Open;
+            let listening =
+                progress.phase <= SessionPhase::Open && progress.unsent < REQUEST_CAPACITY;
             select! {
                 biased;
                 () = self.shutdown.cancelled(), if !self.outbound.is_closed() => {
@@ -170,21 +171,21 @@ impl Session<'_> {
                     Some(message) if open => self.publish(client, message, progress)?,
                     Some(_) => {}
                     None if open => self.close(client, progress)?,
-                    None => return Err(End::Closed),
+                    None => return Err(SessionEnd::Closed),
                 },
-                () = self.inbox.room(), if progress.phase == Phase::Announcing => self.announce(progress),
+                () = self.inbox.room(), if progress.phase == SessionPhase::Announcing => self.announce(progress),
                 // Before what comes in, which may never end.
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    return Err(if progress.phase >= Phase::Closing {
-                        End::Abandoned
+                    return Err(if progress.phase >= SessionPhase::Closing {
+                        SessionEnd::Abandoned
                     } else {
-                        End::Failed(Failure::Unanswered)
+                        SessionEnd::Failed(SessionError::Unanswered)
                     });
                 }
                 result = &mut poll => return match result {
-                    Err(_) if progress.phase == Phase::Disconnecting => Err(End::Closed),
+                    Err(_) if progress.phase == SessionPhase::Disconnecting => Err(SessionEnd::Closed),
                     Err(error) => {
-                        Err(End::Failed(Failure::Client(Box::new(error), progress.moment())))
+                        Err(SessionEnd::Failed(SessionError::Client(Box::new(error), progress.moment())))
                     }
                     Ok(event) => Ok(event),
                 },
@@ -196,8 +197,8 @@ impl Session<'_> {
         &mut self,
         event: Event,
         client: &AsyncClient,
-        progress: &mut Progress,
-    ) -> Result<(), Failure> {
+        progress: &mut SessionProgress,
+    ) -> Result<(), SessionError> {
         match event {
             Event::Incoming(Packet::Publish(publish)) => {
                 let (qos, retain) = (publish.qos as u8, publish.retain);
@@ -207,7 +208,7 @@ impl Session<'_> {
                 }
             }
             Event::Incoming(Packet::ConnAck(_)) => {
-                progress.phase = Phase::Subscribing;
+                progress.phase = SessionPhase::Subscribing;
                 progress.deadline = Some(Instant::now() + SUBSCRIBE_TIMEOUT);
                 for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {
                     subscribe(client, filters)?;
@@ -216,7 +217,7 @@ impl Session<'_> {
             }
             Event::Outgoing(Outgoing::Subscribe(id)) => {
                 if let Some(filters) = progress.unsent_filters.pop_front() {
-                    progress.asked_filters.push((id, filters));
+                    progress.pending_filters.push((id, filters));
                 }
             }
             Event::Incoming(Packet::SubAck(answer)) => {
@@ -232,7 +233,7 @@ impl Session<'_> {
                 }
             }
             Event::Incoming(Packet::UnsubAck(_)) => {
-                progress.withdrawals = progress.withdrawals.saturating_sub(1);
+                progress.pending_unsubscribes = progress.pending_unsubscribes.saturating_sub(1);
             }
             Event::Incoming(Packet::PubAck(_)) => {
                 progress.unacknowledged = progress.unacknowledged.saturating_sub(1);
@@ -245,27 +246,31 @@ impl Session<'_> {
         Ok(())
     }
 
-    fn announce(&mut self, progress: &mut Progress) {
+    fn announce(&mut self, progress: &mut SessionProgress) {
         progress.deadline = None;
         let connected = Inbound::Connected { server: self.server, session_time: progress.time };
         if self.inbox.announce(connected) {
             info!(server.address = %self.url, "connected to {}", self.url);
-            progress.phase = Phase::Open;
+            progress.phase = SessionPhase::Open;
         } else {
-            progress.phase = Phase::Announcing;
+            progress.phase = SessionPhase::Announcing;
         }
     }
 
     /// Withdraws the subscriptions, so that nothing is left unread when the socket closes: the
     /// system would reset the connection, and DISCONNECT could be lost with what is unread.
-    fn close(&self, client: &AsyncClient, progress: &mut Progress) -> Result<(), End> {
+    fn close(
+        &self,
+        client: &AsyncClient,
+        progress: &mut SessionProgress,
+    ) -> Result<(), SessionEnd> {
         for filters in self.filters.chunks(FILTERS_PER_SUBSCRIBE) {
             client
                 .try_unsubscribe_many(filters.iter().map(String::as_str))
-                .map_err(|_| End::Failed(Failure::Stuck))?;
-            progress.withdrawals += 1;
+                .map_err(|_| SessionEnd::Failed(SessionError::Stuck))?;
+            progress.pending_unsubscribes += 1;
         }
-        progress.phase = Phase::Closing;
+        progress.phase = SessionPhase::Closing;
         progress.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
         Ok(())
     }
@@ -276,10 +281,10 @@ impl Session<'_> {
         &self,
         client: &AsyncClient,
         message: Message,
-        progress: &mut Progress,
-    ) -> Result<(), End> {
-        progress.born |= self.filters.first() == Some(&message.topic);
-        if !progress.born {
+        progress: &mut SessionProgress,
+    ) -> Result<(), SessionEnd> {
+        progress.state_published |= self.filters.first() == Some(&message.topic);
+        if !progress.state_published {
             debug!(
                 messaging.destination.name = message.topic,
                 "dropped an outgoing message of an earlier session"
@@ -302,31 +307,31 @@ impl Session<'_> {
                 warn!("a message with an invalid topic was not published");
                 Ok(())
             }
-            Err(_) => Err(End::Failed(Failure::Stuck)),
+            Err(_) => Err(SessionEnd::Failed(SessionError::Stuck)),
         }
     }
 }
 
-impl Progress {
-    fn granted(&mut self, id: u16, codes: &[SubscribeReasonCode]) -> Result<(), Failure> {
-        let Some(index) = self.asked_filters.iter().position(|(asked, _)| *asked == id) else {
+impl SessionProgress {
+    fn granted(&mut self, id: u16, codes: &[SubscribeReasonCode]) -> Result<(), SessionError> {
+        let Some(index) = self.pending_filters.iter().position(|(asked, _)| *asked == id) else {
             return Ok(());
         };
-        let (_, filters) = self.asked_filters.swap_remove(index);
+        let (_, filters) = self.pending_filters.swap_remove(index);
         let refused: Vec<String> = filters
             .into_iter()
             .zip(codes)
             .filter(|(_, code)| matches!(code, SubscribeReasonCode::Failure))
             .map(|(filter, _)| filter)
             .collect();
-        if refused.is_empty() { Ok(()) } else { Err(Failure::Refused(refused)) }
+        if refused.is_empty() { Ok(()) } else { Err(SessionError::Refused(refused)) }
     }
 
     /// What may be why the server closes the connection now.
     fn moment(&self) -> Moment {
         match (self.phase, &self.published) {
-            (Phase::Connecting, _) => Moment::Connecting,
-            (Phase::Subscribing, _) => Moment::Subscribing,
+            (SessionPhase::Connecting, _) => Moment::Connecting,
+            (SessionPhase::Subscribing, _) => Moment::Subscribing,
             (_, Some((at, topic))) if at.elapsed() < AFTER_PUBLISH => {
                 Moment::Published(topic.clone())
             }
@@ -335,21 +340,21 @@ impl Progress {
     }
 
     /// Nothing more is on its way, in either direction.
-    fn is_quiet(&self) -> bool {
-        self.unsent == 0 && self.unacknowledged == 0 && self.withdrawals == 0
+    fn is_drained(&self) -> bool {
+        self.unsent == 0 && self.unacknowledged == 0 && self.pending_unsubscribes == 0
     }
 
     fn is_subscribed(&self) -> bool {
-        self.phase == Phase::Subscribing
+        self.phase == SessionPhase::Subscribing
             && self.unsent_filters.is_empty()
-            && self.asked_filters.is_empty()
+            && self.pending_filters.is_empty()
     }
 }
 
-fn subscribe(client: &AsyncClient, filters: &[String]) -> Result<(), Failure> {
+fn subscribe(client: &AsyncClient, filters: &[String]) -> Result<(), SessionError> {
     let filters =
         filters.iter().map(|filter| SubscribeFilter::new(filter.clone(), QoS::AtLeastOnce));
-    client.try_subscribe_many(filters).map_err(|_| Failure::Stuck)
+    client.try_subscribe_many(filters).map_err(|_| SessionError::Stuck)
 }
 
 #[cfg(test)]

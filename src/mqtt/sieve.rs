@@ -9,10 +9,10 @@
 use std::hash::{BuildHasher, RandomState};
 
 /// How much larger than the limit a cut packet may be: its topic, and the mark.
-pub(super) const MORE: usize = 128 << 10;
+pub(super) const CUT_PACKET_EXTRA: usize = 128 << 10;
 /// After so many skipped bytes the server counts as alive: its ping response comes after the
 /// packet.
-const SIGN_OF_LIFE: usize = 1 << 20;
+const KEEP_ALIVE_BYTES: usize = 1 << 20;
 
 const PUBLISH: u8 = 3;
 const PING_RESPONSE: [u8; 2] = [0xd0, 0];
@@ -22,9 +22,9 @@ const LONGEST_HEADER: usize = 5;
 /// Replaces a payload, followed by the size of the packet. It is secret, so that no sender can
 /// forge it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Mark([u8; 16]);
+pub(super) struct CutMarker([u8; 16]);
 
-impl Mark {
+impl CutMarker {
     /// A mark that cannot be guessed.
     pub(super) fn new() -> Self {
         let half = |half: u8| RandomState::new().hash_one(half).to_be_bytes();
@@ -52,12 +52,12 @@ impl Mark {
 #[derive(Debug)]
 pub(super) struct Sieve {
     largest: usize,
-    mark: Mark,
-    state: State,
+    mark: CutMarker,
+    state: SieveState,
 }
 
 #[derive(Debug)]
-enum State {
+enum SieveState {
     /// Between packets, or within a fixed header: what there is of it.
     Header(Vec<u8>),
     /// Within a packet that passes, and how much is left of it.
@@ -73,12 +73,12 @@ enum State {
 
 impl Sieve {
     /// For packets whose length is `largest` at most.
-    pub(super) fn new(largest: usize, mark: Mark) -> Self {
-        Self { largest, mark, state: State::Header(Vec::new()) }
+    pub(super) fn new(largest: usize, mark: CutMarker) -> Self {
+        Self { largest, mark, state: SieveState::Header(Vec::new()) }
     }
 
     /// Takes what came, and appends to `out` what is to go on.
-    pub(super) fn push(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
+    pub(super) fn feed(&mut self, mut input: &[u8], out: &mut Vec<u8>) {
         while !input.is_empty() {
             input = self.step(input, out);
         }
@@ -87,7 +87,7 @@ impl Sieve {
     /// Returns what is left of the input.
     fn step<'a>(&mut self, input: &'a [u8], out: &mut Vec<u8>) -> &'a [u8] {
         match &mut self.state {
-            State::Header(header) => {
+            SieveState::Header(header) => {
                 let (first, rest) = split(input, 1);
                 header.extend(first);
                 let length = match remaining_length(header) {
@@ -95,28 +95,28 @@ impl Sieve {
                     Length::Unfinished => return rest,
                     Length::Malformed => {
                         out.append(header);
-                        self.state = State::Lost;
+                        self.state = SieveState::Lost;
                         return rest;
                     }
                 };
                 let bytes = std::mem::take(header);
                 let publish = bytes.first().is_some_and(|first| first >> 4 == PUBLISH);
                 if publish && length > self.largest {
-                    self.state = State::Head { header: bytes.len(), bytes, length };
+                    self.state = SieveState::Head { header: bytes.len(), bytes, length };
                 } else {
                     out.extend(bytes);
                     self.pass(length);
                 }
                 rest
             }
-            State::Passing(left) => {
+            SieveState::Passing(left) => {
                 let (part, rest) = split(input, *left);
                 out.extend(part);
                 let left = *left - part.len();
                 self.pass(left);
                 rest
             }
-            State::Head { bytes, header, length } => {
+            SieveState::Head { bytes, header, length } => {
                 let wanted = head(bytes, *header);
                 if wanted > *length {
                     // The client finds it malformed.
@@ -137,11 +137,11 @@ impl Sieve {
                     put_length(head.len() + mark.len(), out);
                     out.extend(head);
                     out.extend(mark);
-                    self.state = State::Skipping { left, alive: SIGN_OF_LIFE };
+                    self.state = SieveState::Skipping { left, alive: KEEP_ALIVE_BYTES };
                 }
                 rest
             }
-            State::Skipping { left, alive } => {
+            SieveState::Skipping { left, alive } => {
                 let (part, rest) = split(input, *left);
                 *left -= part.len();
                 *alive = alive.saturating_sub(part.len());
@@ -149,11 +149,11 @@ impl Sieve {
                     self.pass(0);
                 } else if *alive == 0 {
                     out.extend(PING_RESPONSE);
-                    *alive = SIGN_OF_LIFE;
+                    *alive = KEEP_ALIVE_BYTES;
                 }
                 rest
             }
-            State::Lost => {
+            SieveState::Lost => {
                 out.extend(input);
                 &[]
             }
@@ -161,7 +161,8 @@ impl Sieve {
     }
 
     fn pass(&mut self, left: usize) {
-        self.state = if left == 0 { State::Header(Vec::new()) } else { State::Passing(left) };
+        self.state =
+            if left == 0 { SieveState::Header(Vec::new()) } else { SieveState::Passing(left) };
     }
 }
 

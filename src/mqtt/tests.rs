@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use windfarm::Broker;
 
 use super::*;
-use crate::config::{Config, Environment, NotUnicode, Source};
+use crate::config::{Config, Environment, NotUnicode, VariableSource};
 use crate::sparkplug::message::{Message, Qos};
 
 const STATE: &str = "spBv1.0/STATE/tester";
@@ -306,7 +306,7 @@ fn unusable_certificates_are_named() {
 struct Bridge {
     inbound: mpsc::Receiver<Inbound>,
     outbound: mpsc::Sender<Message>,
-    figures: Figures,
+    figures: ConnectionStats,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
 }
@@ -437,20 +437,22 @@ impl Watcher {
 async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
     let config = config(url, variables);
     let url = &config.mqtt.servers[0];
-    let template = options::Template::new(url, &config.mqtt, options::Who::Host("tester")).unwrap();
+    let template =
+        options::SessionOptions::new(url, &config.mqtt, options::ClientRole::Host("tester"))
+            .unwrap();
     let (inbound, _received) = mpsc::channel(1);
     let (_sender, mut outbound) = mpsc::channel(1);
-    let mut session = session::Session {
+    let mut session = session::MqttSession {
         server: 0,
         url,
         filters: &[STATE.to_owned()],
-        inbox: &mut inbox::Inbox::new(0, inbound, Figures::default(), 0),
+        inbox: &mut inbox::Inbox::new(0, inbound, ConnectionStats::default(), 0),
         outbound: &mut outbound,
         shutdown: &CancellationToken::new(),
-        last_time: &mut Timestamp::default(),
+        last_state_time: &mut Timestamp::default(),
     };
     match timeout(PATIENCE, session.run(&template)).await.unwrap() {
-        (session::End::Failed(failure), false) => failure.explain(url),
+        (session::SessionEnd::Failed(failure), false) => failure.explain(url),
         other => panic!("expected a failure, got {other:?}"),
     }
 }
@@ -458,9 +460,9 @@ async fn failure(url: &str, variables: &[(&str, &str)]) -> String {
 /// Variables of a test; files are those of the system.
 struct Given(BTreeMap<String, String>);
 
-impl Source for Given {
+impl VariableSource for Given {
     fn get(&self, name: &str) -> Result<Option<String>, NotUnicode> {
-        Source::get(&self.0, name)
+        VariableSource::get(&self.0, name)
     }
 
     fn names(&self) -> Vec<String> {

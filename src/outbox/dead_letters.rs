@@ -12,8 +12,8 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::delivery::figures::Refused;
-use crate::delivery::point::{Class, Key, Point, Refusal, Stream};
+use crate::delivery::figures::RejectedCounts;
+use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
 use crate::sitewise::api::{DataType, Quality, Variant};
 use crate::time::Timestamp;
 
@@ -31,7 +31,7 @@ pub struct DeadLetter {
     /// The point.
     pub point: Point,
     /// Why, by kind.
-    pub refusal: Refusal,
+    pub refusal: RejectReason,
     /// Why, in words.
     pub reason: String,
     /// When it was refused.
@@ -42,7 +42,7 @@ pub struct DeadLetter {
 
 /// A dead letter as it is written and read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Written {
+pub struct DeadLetterRecord {
     /// Names it.
     pub id: u64,
     /// The asset's id.
@@ -75,7 +75,7 @@ pub struct Written {
     pub attempts: u32,
 }
 
-impl Written {
+impl DeadLetterRecord {
     /// A letter as it is written; `before` is the same value's letter of an earlier attempt.
     fn new(id: u64, letter: DeadLetter, before: Option<&Self>) -> Self {
         let DeadLetter { point, refusal, reason, at, names } = letter;
@@ -161,13 +161,13 @@ fn cut(mut reason: String) -> String {
 pub struct DeadLetters {
     bound: usize,
     letters: VecDeque<DeadLetter>,
-    refused: Refused,
+    refused: RejectedCounts,
 }
 
 impl DeadLetters {
     /// Empty; keeps at most `bound` letters, the oldest go first.
     pub fn new(bound: usize) -> Self {
-        Self { bound, letters: VecDeque::new(), refused: Refused::default() }
+        Self { bound, letters: VecDeque::new(), refused: RejectedCounts::default() }
     }
 
     /// Keeps a letter and counts it.
@@ -196,7 +196,7 @@ impl DeadLetters {
     }
 
     /// All letters since the start by reason, those included that are no longer kept.
-    pub fn refused(&self) -> Refused {
+    pub fn refused(&self) -> RejectedCounts {
         self.refused
     }
 }
@@ -213,7 +213,7 @@ mod tests {
     fn the_oldest_letters_go_but_stay_counted() {
         let mut letters = DeadLetters::new(2);
         for (at, refusal) in
-            [(1, Refusal::Invalid), (2, Refusal::OutOfRange), (3, Refusal::Invalid)]
+            [(1, RejectReason::Invalid), (2, RejectReason::OutOfRange), (3, RejectReason::Invalid)]
         {
             letters.push(letter(at, refusal));
         }
@@ -228,12 +228,12 @@ mod tests {
         let mut letters = DeadLetters::new(1);
         letters.push(DeadLetter {
             reason: "ü".repeat(REASON_CHARS + 1),
-            ..letter(1, Refusal::Invalid)
+            ..letter(1, RejectReason::Invalid)
         });
         assert_eq!(letters.iter().next().unwrap().reason, "ü".repeat(REASON_CHARS));
     }
 
-    fn letter(at: i64, refusal: Refusal) -> DeadLetter {
+    fn letter(at: i64, refusal: RejectReason) -> DeadLetter {
         DeadLetter {
             point: Point {
                 stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },

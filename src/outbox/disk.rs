@@ -35,42 +35,42 @@ use std::sync::mpsc::{self, Receiver};
 use tokio::sync::Notify;
 
 use self::bounds::Bounds;
-use self::cold::Cold;
+use self::cold::ColdPoints;
 use self::held::Held;
-use self::keeper::{Job, Keeper, Report, Why};
-use self::store::{Fault, Open, Stock};
+use self::keeper::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
+use self::store::{StoreError, StoreOpener, StoreStats};
 use self::tally::Tally;
 use self::thread::Thread;
 use self::writer::Writer;
-use super::dead_letters::Written;
-use super::dead_letters::files::Letters;
-use super::{Change, DiskState, Waiting};
+use super::dead_letters::DeadLetterRecord;
+use super::dead_letters::files::DeadLetterFiles;
+use super::{DiskEvent, DiskState, QueuedPoint};
 
 /// Bytes of points in memory while the disk is not writable.
-const HEAD: usize = 64 << 20;
+const HEAD_BYTES_WHILE_FAILING: usize = 64 << 20;
 /// Points that are on disk as well stay in memory up to the bound divided by this. They go first
 /// when SiteWise is back, and what is said then should not wait for many.
-const WARM: usize = 4;
+const HEAD_SHARE: usize = 4;
 /// Points that are not flushed yet at most; beyond, the disk counts as too slow. Fewer in tests.
-const BACKLOG: usize = if cfg!(test) { 2_000 } else { 200_000 };
+const MAX_UNSAVED: usize = if cfg!(test) { 2_000 } else { 200_000 };
 /// Changes that are handed to the keeper at once at most.
 const BATCH: usize = 4_096;
 /// Keys without a record that are removed all the same after the disk refused, at most.
-const REMOVES: usize = 100_000;
+const MAX_UNSAVED_REMOVES: usize = 100_000;
 /// Points that are read together when the oldest have to be dropped.
-const OLDEST: usize = 10_000;
+const EVICT_BATCH: usize = 10_000;
 
 /// The folder of messages stored before SiteWise is first reached.
 const HEARD: &str = "heard";
 
 /// The queue on disk.
-pub struct Disk {
+pub struct DiskOutbox {
     /// Bytes that the head may take.
     head_bound: usize,
     /// The points in memory, and what is known of each of their keys.
     held: Held,
     /// Those on disk alone.
-    cold: Cold,
+    cold: ColdPoints,
     /// What is told to the keeper, and how much of it is safe.
     writer: Writer,
     /// How much may be on disk.
@@ -78,59 +78,62 @@ pub struct Disk {
     /// What nobody else counts.
     tally: Tally,
     /// What people are to be told.
-    changes: VecDeque<Change>,
+    changes: VecDeque<DiskEvent>,
     /// What earlier processes heard.
-    heard: Option<heard::Again>,
+    heard: Option<heard::InboundReplay>,
     /// The keeper, at work.
     thread: Thread,
 }
 
-impl std::fmt::Debug for Disk {
+impl std::fmt::Debug for DiskOutbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Disk").field("tally", &self.tally).finish_non_exhaustive()
     }
 }
 
-impl Disk {
+impl DiskOutbox {
     /// Opens the outbox in a folder, which is made if it is not there. Its records take at
-    /// most `bound` bytes. `wake` is told when [`poll`](super::Outbox::poll) has something to take in.
+    /// most `bound` bytes. `wake` is told when [`poll`](super::Outbox::poll_event) has something to take in.
     ///
     /// An unwritable disk or damage is not an error: the outbox starts in memory and reports it.
     ///
     /// # Errors
     ///
     /// The folder cannot be made, or belongs to another process, or to a newer sparkwise.
-    pub fn open(folder: &Path, bound: u64, wake: Arc<Notify>) -> Result<Self, Fault> {
+    pub fn open(folder: &Path, bound: u64, wake: Arc<Notify>) -> Result<Self, StoreError> {
         let mut open = folder::opener(folder);
         let store = match open(None) {
-            Err(fault @ (Fault::Locked | Fault::Foreign | Fault::Folder(_))) => return Err(fault),
+            Err(fault @ (StoreError::Locked | StoreError::Foreign | StoreError::Folder(_))) => {
+                return Err(fault);
+            }
             opened => opened,
         };
-        let letters = Letters::open(&folder.join("dead-letters"));
-        let (mut disk, keeper, jobs) = Self::parts(open, store, letters, bound, HEAD, wake);
+        let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
+        let (mut disk, keeper, jobs) =
+            Self::parts(open, store, letters, bound, HEAD_BYTES_WHILE_FAILING, wake);
         let started = disk.thread.start(keeper, jobs);
-        started.map_err(|error| Fault::Disk(error.to_string()))?;
+        started.map_err(|error| StoreError::Disk(error.to_string()))?;
         Ok(disk)
     }
 
     fn parts(
-        open: Open,
-        store: Result<Box<dyn store::Store>, Fault>,
-        letters: Letters,
+        open: StoreOpener,
+        store: Result<Box<dyn store::Store>, StoreError>,
+        letters: DeadLetterFiles,
         bound: u64,
         head_bound: usize,
-        wake: Arc<Notify>,
-    ) -> (Self, Keeper, Receiver<Job>) {
+        outbox_event: Arc<Notify>,
+    ) -> (Self, DiskWriter, Receiver<DiskJob>) {
         let (jobs, to_do) = mpsc::channel();
         let (done, reports) = mpsc::channel();
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
         let heard = letters.folder().with_file_name(HEARD);
-        let heard = heard::Again::new(&heard, done.clone());
-        let keeper = Keeper::new(open, store, letters, done, wake);
+        let heard = heard::InboundReplay::new(&heard, done.clone());
+        let keeper = DiskWriter::new(open, store, letters, done, outbox_event);
         let mut disk = Self {
             head_bound,
             held: Held::default(),
-            cold: Cold::default(),
+            cold: ColdPoints::default(),
             writer: Writer::new(jobs),
             bounds: Bounds::new(bound),
             tally: Tally::default(),
@@ -139,75 +142,75 @@ impl Disk {
             thread: Thread::new(reports),
         };
         match stock {
-            Ok(stock) => disk.found(stock),
+            Ok(stock) => disk.store_opened(stock),
             Err(fault) => disk.refused(1, fault),
         }
         (disk, keeper, to_do)
     }
 
     /// The store is open.
-    fn found(&mut self, stock: Stock) {
+    fn store_opened(&mut self, stock: StoreStats) {
         let before = std::mem::replace(&mut self.bounds.stock, stock);
         if stock.unreadable > 0 {
-            self.changes.push_back(Change::Lost(stock.unreadable));
+            self.changes.push_back(DiskEvent::Lost(stock.unreadable));
         }
         let cold = self.tally.found(before, stock);
-        self.cold.left(usize::try_from(cold).unwrap_or(usize::MAX));
-        self.give_up();
+        self.cold.add(usize::try_from(cold).unwrap_or(usize::MAX));
+        self.evict();
     }
 
-    fn take_in(&mut self, report: Report) {
+    fn handle_report(&mut self, report: DiskReport) {
         match report {
-            Report::Saved { number, overwritten, stock } => {
+            DiskReport::Saved { number, overwritten, stock } => {
                 self.writer.saved_up_to(number);
                 self.bounds.stock = stock;
                 self.tally.overwritten += self.cold.overwritten(overwritten);
                 if *self.writer.state() == DiskState::Behind && self.writer.is_done() {
-                    self.well_again();
+                    self.writable_again();
                 }
-                self.leave_cold();
-                self.give_up();
+                self.spill();
+                self.evict();
             }
-            Report::Read { epoch, .. }
+            DiskReport::Read { epoch, .. }
                 if !self.writer.is_of_now(epoch) || !self.writer.is_well() => {}
-            Report::Read { points, why: Why::GiveUp, .. } => self.given_up(points),
-            Report::Read { points, why: Why::Deliver, .. } => {
+            DiskReport::Read { points, why: ReadPurpose::GiveUp, .. } => self.evicted(points),
+            DiskReport::Read { points, why: ReadPurpose::Deliver, .. } => {
                 let points = points.into_iter().map(|(point, _)| point);
                 self.cold.read(points, |key| self.held.has(key));
             }
-            Report::Refused { epoch, fault } => self.refused(epoch, fault),
-            Report::Opened(stock) => {
+            DiskReport::Refused { epoch, fault } => self.refused(epoch, fault),
+            DiskReport::Opened(stock) => {
                 if stock.unreadable > 0 {
                     self.held.doubt();
                 }
-                self.well_again();
-                self.found(stock);
+                self.writable_again();
+                self.store_opened(stock);
             }
-            Report::Retry { letters, request } => self.retry(letters, request),
-            Report::Heard { values, lost } => {
-                self.writer.tell(Job::Heard { values, lost });
+            DiskReport::Retry { letters, request } => self.retry(letters, request),
+            DiskReport::Heard { values, lost } => {
+                self.writer.tell(DiskJob::Heard { values, lost });
                 if lost > 0 {
                     self.tally.unheard(lost);
-                    self.changes.push_back(Change::Lost(lost));
+                    self.changes.push_back(DiskEvent::Lost(lost));
                 }
             }
-            Report::Deaf => self.changes.push_back(Change::Deaf),
-            Report::Closed => self.thread.closed(),
+            DiskReport::Deaf => self.changes.push_back(DiskEvent::Deaf),
+            DiskReport::Closed => self.thread.closed(),
         }
     }
 
     /// Puts the values of dead letters back. While the disk refuses they stay where they are.
-    fn retry(&mut self, letters: Vec<Written>, request: PathBuf) {
+    fn retry(&mut self, letters: Vec<DeadLetterRecord>, request: PathBuf) {
         if !self.writer.is_well() {
             return;
         }
-        for point in letters.iter().filter_map(Written::point) {
+        for point in letters.iter().filter_map(DeadLetterRecord::point) {
             self.tally.restored += 1;
-            let overwritten = self.keep(Waiting { point, gate: None });
+            let overwritten = self.keep(QueuedPoint { point, gate: None });
             self.tally.overwritten += u64::from(overwritten.is_some());
         }
         self.send();
-        self.writer.tell(Job::Retried { letters, request });
+        self.writer.tell(DiskJob::Retried { letters, request });
     }
 }
 

@@ -5,35 +5,35 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 
 use super::queues::{Place, Queues};
-use super::{Outbox, Passed, Waiting};
+use super::{Outbox, PutResult, QueuedPoint};
 use crate::delivery::output::Room;
-use crate::delivery::point::{Class, Discard, Gate, Key, Point};
+use crate::delivery::point::{Class, DiscardReason, Gate, Key, Point};
 use crate::time::Timestamp;
 
 /// Waiting points in memory.
 #[derive(Debug)]
-pub struct Memory {
+pub struct MemoryOutbox {
     bound: usize,
     queues: Queues,
-    places: FxHashMap<Key, Place>,
+    positions: FxHashMap<Key, Place>,
 }
 
-impl Memory {
+impl MemoryOutbox {
     /// Empty, and bounded to `bound` bytes.
     pub fn new(bound: usize) -> Self {
-        Self { bound, queues: Queues::default(), places: FxHashMap::default() }
+        Self { bound, queues: Queues::default(), positions: FxHashMap::default() }
     }
 }
 
-impl Outbox for Memory {
-    fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)> {
+impl Outbox for MemoryOutbox {
+    fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
         let mut gone = Vec::new();
         for waiting in points {
-            match self.places.entry(waiting.point.key()) {
+            match self.positions.entry(waiting.point.key()) {
                 Entry::Occupied(mut place) => {
                     let (now, overwritten) = self.queues.overwrite(*place.get(), waiting);
                     place.insert(now);
-                    gone.extend(overwritten.map(|point| (point, Discard::Overwritten)));
+                    gone.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
                 }
                 Entry::Vacant(place) => {
                     place.insert(self.queues.push(waiting));
@@ -43,22 +43,23 @@ impl Outbox for Memory {
         while self.queues.bytes() > self.bound
             && let Some(point) = self.queues.shed()
         {
-            self.places.remove(&point.key());
-            gone.push((point, Discard::Full));
+            self.positions.remove(&point.key());
+            gone.push((point, DiscardReason::Full));
         }
         gone
     }
 
-    fn pass(&mut self, points: Vec<Waiting>, mut room: Room) -> Passed {
+    fn put_and_take(&mut self, points: Vec<QueuedPoint>, mut room: Room) -> PutResult {
         // Without room for all, those go first whose turn it is.
         if self.queues.has_takeable() || points.len() > room.points {
-            return Passed { gone: self.put(points), taken: Vec::new() };
+            return PutResult { gone: self.put(points), taken: Vec::new() };
         }
         let mut taken = Vec::with_capacity(points.len());
         let mut rest = Vec::new();
         for waiting in points {
             let history = usize::from(waiting.point.class == Class::History);
-            let is_only = self.places.is_empty() || !self.places.contains_key(&waiting.point.key());
+            let is_only =
+                self.positions.is_empty() || !self.positions.contains_key(&waiting.point.key());
             if waiting.gate.is_none() && room.history >= history && is_only {
                 room.history -= history;
                 taken.push(waiting.point);
@@ -66,11 +67,11 @@ impl Outbox for Memory {
                 rest.push(waiting);
             }
         }
-        Passed { gone: self.put(rest), taken }
+        PutResult { gone: self.put(rest), taken }
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
-        let places = &mut self.places;
+        let places = &mut self.positions;
         self.queues.open(gate, next, |key| {
             if let Some(place) = places.get_mut(&key) {
                 place.free();
@@ -81,7 +82,7 @@ impl Outbox for Memory {
     fn take(&mut self, room: Room) -> Vec<Point> {
         let taken = self.queues.take(room);
         for point in &taken {
-            self.places.remove(&point.key());
+            self.positions.remove(&point.key());
         }
         taken
     }

@@ -5,10 +5,10 @@ use std::mem::size_of;
 
 use rustc_hash::FxHashMap;
 
-use super::Waiting;
+use super::QueuedPoint;
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, Gate, Key, Point};
-use crate::delivery::turns::{ByClass, CLASSES, Turns};
+use crate::delivery::turns::{ByClass, CLASSES, ClassScheduler};
 use crate::sitewise::api::Variant;
 
 /// What a point occupies besides itself, in its queue and in the indexes; measured.
@@ -35,7 +35,7 @@ pub(super) struct Queues {
     parked: FxHashMap<Gate, BTreeMap<u64, Point>>,
     /// The gates of the parked points, by arrival.
     gates: ByClass<BTreeMap<u64, Gate>>,
-    turns: Turns,
+    turns: ClassScheduler,
 }
 
 impl Queues {
@@ -57,7 +57,7 @@ impl Queues {
     }
 
     /// Adds a point.
-    pub(super) fn push(&mut self, Waiting { point, gate }: Waiting) -> Place {
+    pub(super) fn push(&mut self, QueuedPoint { point, gate }: QueuedPoint) -> Place {
         let arrival = self.arrivals;
         self.arrivals += 1;
         self.insert(point, arrival, gate)
@@ -67,7 +67,7 @@ impl Queues {
     pub(super) fn overwrite(
         &mut self,
         before: Place,
-        Waiting { mut point, gate }: Waiting,
+        QueuedPoint { mut point, gate }: QueuedPoint,
     ) -> (Place, Option<Point>) {
         let overwritten = self.remove(before).map(|waiting| waiting.point);
         point.class = before.class.min(point.class);
@@ -91,10 +91,12 @@ impl Queues {
     }
 
     /// Takes one point out, with what it waits for.
-    pub(super) fn remove(&mut self, place: Place) -> Option<Waiting> {
+    pub(super) fn remove(&mut self, place: Place) -> Option<QueuedPoint> {
         let Place { arrival, class, is_parked } = place;
         let waiting = match is_parked {
-            false => Waiting { point: self.takeable.get_mut(class).remove(&arrival)?, gate: None },
+            false => {
+                QueuedPoint { point: self.takeable.get_mut(class).remove(&arrival)?, gate: None }
+            }
             true => {
                 let gate = self.gates.get_mut(class).remove(&arrival)?;
                 let parked = self.parked.get_mut(&gate)?;
@@ -102,7 +104,7 @@ impl Queues {
                 if parked.is_empty() {
                     self.parked.remove(&gate);
                 }
-                Waiting { point: point?, gate: Some(gate) }
+                QueuedPoint { point: point?, gate: Some(gate) }
             }
         };
         self.len -= 1;

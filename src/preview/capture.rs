@@ -11,11 +11,11 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{Error, Told};
+use super::{CapturedEvents, PlanError};
 use crate::clock;
 use crate::sparkplug::config::Config;
 use crate::sparkplug::event::Event;
-use crate::sparkplug::host::{Host, Output, Phase, ServerId};
+use crate::sparkplug::host::{Host, NodePhase, Output, ServerId};
 use crate::sparkplug::topic::{CERTIFICATES, Topic};
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin;
@@ -25,7 +25,7 @@ const PARTS: usize = 2_000_000;
 
 /// A captured message.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Line<'a> {
+pub struct CaptureLine<'a> {
     /// Seconds since 1970, if the line has a time.
     pub time: Option<f64>,
     /// Its topic.
@@ -36,7 +36,7 @@ pub struct Line<'a> {
 
 /// A line that is no captured message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum NotALine {
+pub enum CaptureLineError {
     /// There is no topic.
     #[error("the line has no topic")]
     NoTopic,
@@ -50,7 +50,7 @@ pub enum NotALine {
 /// # Errors
 ///
 /// It is no captured message.
-pub fn line(text: &str) -> Result<Line<'_>, NotALine> {
+pub fn line(text: &str) -> Result<CaptureLine<'_>, CaptureLineError> {
     let text = text.trim();
     let timed = text.split_once(char::is_whitespace);
     let timed = timed.and_then(|(time, rest)| Some((time.parse().ok()?, rest.trim())));
@@ -58,18 +58,18 @@ pub fn line(text: &str) -> Result<Line<'_>, NotALine> {
     let Some((topic, payload)) = text.rsplit_once(char::is_whitespace) else {
         let (topic, payload) = (text, Vec::new());
         return if is_topic(text) {
-            Ok(Line { time, topic, payload })
+            Ok(CaptureLine { time, topic, payload })
         } else {
-            Err(NotALine::NoTopic)
+            Err(CaptureLineError::NoTopic)
         };
     };
     let topic = topic.trim();
     // A topic may have blanks in it, and nothing behind.
     if is_topic(text) && !is_topic(topic) {
-        return Ok(Line { time, topic: text, payload: Vec::new() });
+        return Ok(CaptureLine { time, topic: text, payload: Vec::new() });
     }
-    let payload = hex(payload).or_else(|| base64(payload)).ok_or(NotALine::NotEncoded)?;
-    Ok(Line { time, topic, payload })
+    let payload = hex(payload).or_else(|| base64(payload)).ok_or(CaptureLineError::NotEncoded)?;
+    Ok(CaptureLine { time, topic, payload })
 }
 
 /// Whether it is a whole topic of Sparkplug.
@@ -108,9 +108,9 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 }
 
 /// Reads captures through a session of their own.
-pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<Told, Error> {
+pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, PlanError> {
     let mut host = Host::new(host.clone(), super::SEED);
-    let mut told = Told::default();
+    let mut told = CapturedEvents::default();
     let mut now = Now { instant: Instant::START, wall: clock::wall() };
     let (mut first, mut last) = (None, None);
     host.handle_connected(ServerId(0), now.wall, now);
@@ -120,7 +120,7 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<Told, Error> {
             if text.trim().is_empty() || text.starts_with('#') {
                 continue;
             }
-            let fault = |error| Error::Line { path: path.clone(), number, error };
+            let fault = |error| PlanError::Line { path: path.clone(), number, error };
             let line = line(text).map_err(fault)?;
             if let Some(time) = line.time {
                 let first = *first.get_or_insert(time);
@@ -145,13 +145,13 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<Told, Error> {
     }
     told.listened =
         first.zip(last).and_then(|(first, last)| Duration::try_from_secs_f64(last - first).ok());
-    told.note_unborn(&host);
+    told.record_unborn(&host);
     Ok(told)
 }
 
 /// A file's text, or that of all files in a folder, by name.
-fn text_of(path: &Path) -> Result<String, Error> {
-    let fault = |error| Error::Capture { path: path.to_owned(), error };
+fn text_of(path: &Path) -> Result<String, PlanError> {
+    let fault = |error| PlanError::Capture { path: path.to_owned(), error };
     if !path.is_dir() {
         return fs::read_to_string(path).map_err(fault);
     }
@@ -168,19 +168,19 @@ fn text_of(path: &Path) -> Result<String, Error> {
     Ok(all)
 }
 
-impl Told {
+impl CapturedEvents {
     /// Takes the host's events; what it would publish is not published.
     pub(super) fn take(&mut self, host: &mut Host, now: Now) {
         while let Some(output) = host.poll_output() {
             match output {
                 // Deaths change nothing in what is planned.
                 Output::Event(Event::Death(_)) | Output::Publish(_) | Output::Found { .. } => {}
-                Output::Event(event) => self.note(now, event),
+                Output::Event(event) => self.push_event(now, event),
             }
         }
     }
 
-    pub(super) fn note(&mut self, now: Now, event: Event) {
+    pub(super) fn push_event(&mut self, now: Now, event: Event) {
         self.parts += twin::parts(&event);
         self.events.push((now, event));
     }
@@ -196,10 +196,11 @@ impl Told {
         full
     }
 
-    pub(super) fn note_unborn(&mut self, host: &Host) {
+    pub(super) fn record_unborn(&mut self, host: &Host) {
         let born: Vec<_> = self.births().map(|birth| birth.source.edge.clone()).collect();
-        let unborn =
-            host.phases().filter(|(edge, phase)| *phase != Phase::Online && !born.contains(edge));
+        let unborn = host
+            .phases()
+            .filter(|(edge, phase)| *phase != NodePhase::Online && !born.contains(edge));
         self.unborn = unborn.map(|(edge, _)| format!("{}/{}", edge.group, edge.node)).collect();
         self.unborn.sort();
     }

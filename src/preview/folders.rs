@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::report::Suggestion;
+use super::report::RuleSuggestion;
 use crate::sparkplug::event::{Birth, Content};
 use crate::sparkplug::text::shown;
 use crate::twin::{Rules, is_control};
@@ -20,7 +20,7 @@ type Folders<'a> = BTreeMap<Vec<&'a str>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
 pub(super) fn suggestions<'a>(
     births: impl Iterator<Item = &'a Birth>,
     rules: &Rules,
-) -> Vec<Suggestion> {
+) -> Vec<RuleSuggestion> {
     let folders = folders(births, rules);
     let mut shortest_first: Vec<_> = folders.iter().collect();
     shortest_first.sort_by_key(|(around, _)| around.len());
@@ -36,7 +36,7 @@ pub(super) fn suggestions<'a>(
             [] => format!("{{asset}}/{rest}"),
             around => format!("{}/{{asset}}/{rest}", around.join("/")),
         };
-        found.push(Suggestion {
+        found.push(RuleSuggestion {
             rule: shown(&format!("{} => {model}", way("{member}"))).into_owned(),
             assets: names.len(),
             members: members.len(),
@@ -44,7 +44,7 @@ pub(super) fn suggestions<'a>(
         found.extend(nested(&folders, around, &names).into_iter().map(
             |(part, assets, members)| {
                 let rule = format!("{} => {model} > {part}", way(&format!("{part}/{{member}}")));
-                Suggestion { rule: shown(&rule).into_owned(), assets, members }
+                RuleSuggestion { rule: shown(&rule).into_owned(), assets, members }
             },
         ));
         covered.push(around.clone());
@@ -56,7 +56,7 @@ fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folder
     let mut folders = Folders::new();
     for metric in births.flat_map(|birth| &birth.metrics) {
         let is_plain = matches!(metric.content, Content::Leaf { .. }) && !is_control(&metric.name);
-        if !is_plain || rules.takes(metric) {
+        if !is_plain || rules.matches(metric) {
             continue;
         }
         let parts: Vec<&str> = metric.name.split('/').collect();
@@ -133,8 +133,8 @@ mod tests {
                     historical: false,
                     transient: false,
                     alarm: false,
-                    absent: false,
-                    odd: None,
+                    without_value: false,
+                    rejected_value: None,
                 },
             },
         };

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::report::{Cost, ModelChange, Report};
+use super::report::{IngestCost, ModelChange, PlanReport};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
 
-pub(super) fn of(report: &Report) -> Value {
+pub(super) fn of(report: &PlanReport) -> Value {
     json!({
         "changes": report.changes(),
         "withoutAws": report.without_aws,
@@ -67,7 +67,7 @@ fn property(property: &Property) -> Value {
     })
 }
 
-fn cost(cost: &Cost) -> Value {
+fn cost(cost: &IngestCost) -> Value {
     let monthly = cost.monthly().map(|monthly| {
         let each = LINGERS.iter().zip(monthly);
         each.map(|(linger, messages)| (format!("{}s", linger.as_secs()), json!(messages)))

@@ -8,7 +8,7 @@ use tokio::time::{Instant as Moment, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
-use super::{Error, Told};
+use super::{CapturedEvents, PlanError};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::mqtt::{self, Inbound};
@@ -27,9 +27,10 @@ pub(super) async fn listen(
     host: &host_config::Config,
     listen: Duration,
     rebirth: bool,
-) -> Result<Told, Error> {
-    let reasons = if rebirth { rebirth::Reasons::ALL } else { rebirth::Reasons::NONE };
-    let policy = rebirth::Policy { reasons, ..host.rebirth };
+) -> Result<CapturedEvents, PlanError> {
+    let reasons =
+        if rebirth { rebirth::RebirthReasons::ALL } else { rebirth::RebirthReasons::NONE };
+    let policy = rebirth::RebirthPolicy { reasons, ..host.rebirth };
     let mut host = Host::new(host_config::Config { rebirth: policy, ..host.clone() }, super::SEED);
     let (inbound, mut messages) = mpsc::channel(INBOUND);
     let cancel = CancellationToken::new();
@@ -48,7 +49,7 @@ pub(super) async fn listen(
     let clock = Clock::start();
     let start = clock.now().instant;
     let end = clock.when(start + listen);
-    let mut told = Told::default();
+    let mut told = CapturedEvents::default();
     let mut connected = false;
     while !told.is_full() {
         let due = host.poll_timeout().map_or(end, |at| clock.when(at).min(end));
@@ -91,7 +92,7 @@ pub(super) async fn listen(
                     }
                 }
                 Output::Event(Event::Death(_)) | Output::Found { .. } => {}
-                Output::Event(event) => told.note(now, event),
+                Output::Event(event) => told.push_event(now, event),
             }
         }
         if due >= end && Moment::now() >= end {
@@ -99,18 +100,18 @@ pub(super) async fn listen(
         }
     }
     told.listened = Some(clock.now().instant.since(start));
-    told.note_unborn(&host);
+    told.record_unborn(&host);
     cancel.cancel();
     drop(servers);
     drop(messages);
     connections.join_all().await;
-    if connected { Ok(told) } else { Err(Error::NotConnected) }
+    if connected { Ok(told) } else { Err(PlanError::NotConnected) }
 }
 
 /// Of all that a host application publishes, an observer publishes requests for births alone.
 fn is_rebirth(message: &Message) -> bool {
     matches!(
         topic::Topic::parse(&message.topic),
-        Ok(topic::Topic::Edge(edge)) if edge.verb == topic::Verb::Command
+        Ok(topic::Topic::Edge(edge)) if edge.verb == topic::MessageType::Command
     )
 }

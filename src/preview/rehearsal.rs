@@ -6,23 +6,23 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelHierarchy,
-    ModelProperty, NotificationState, Page, Property, State,
+    ApiFault, ApiFaultKind, Asset, AssetProperty, Composite, Hierarchy, Model, ModelHierarchy,
+    ModelProperty, NotificationState, Page, Property, ResourceState,
 };
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::time::Instant;
-use crate::twin::plan::step::{Done, Step, StepId};
+use crate::twin::plan::step::{CallId, CallResult, Step};
 
 /// Reads in a row that may fail.
 const PATIENCE: u32 = 8;
 /// After a read that failed; doubled each time.
 const PAUSE: Duration = Duration::from_millis(500);
 
-pub(super) struct Rehearsal<S> {
+pub(super) struct DryRun<S> {
     /// None for an account with nothing in it.
     sitewise: Option<S>,
-    queue: VecDeque<(StepId, Step, Instant)>,
+    queue: VecDeque<(CallId, Step, Instant)>,
     /// Names of all models there are.
     names: BTreeMap<String, Uuid>,
     /// What would be there, or would be other than it is.
@@ -33,7 +33,7 @@ pub(super) struct Rehearsal<S> {
     failures: u32,
 }
 
-impl<S: SiteWise> Rehearsal<S> {
+impl<S: SiteWise> DryRun<S> {
     pub(super) fn new(sitewise: Option<S>) -> Self {
         Self {
             sitewise,
@@ -47,7 +47,7 @@ impl<S: SiteWise> Rehearsal<S> {
         }
     }
 
-    pub(super) fn queue(&mut self, id: StepId, step: Step, at: Instant) {
+    pub(super) fn queue(&mut self, id: CallId, step: Step, at: Instant) {
         self.queue.push_back((id, step, at));
     }
 
@@ -56,7 +56,9 @@ impl<S: SiteWise> Rehearsal<S> {
     /// # Errors
     ///
     /// SiteWise denies reading, or does not answer for long.
-    pub(super) async fn next(&mut self) -> Result<Option<(StepId, Result<Done, Fault>)>, Fault> {
+    pub(super) async fn next(
+        &mut self,
+    ) -> Result<Option<(CallId, Result<CallResult, ApiFault>)>, ApiFault> {
         let Some((id, step, at)) = self.queue.pop_front() else {
             return Ok(None);
         };
@@ -72,8 +74,8 @@ impl<S: SiteWise> Rehearsal<S> {
         match &answer {
             Ok(_) => self.failures = 0,
             Err(fault) => match fault.kind {
-                FaultKind::NotFound => self.failures = 0,
-                FaultKind::Denied | FaultKind::Invalid => return Err(fault.clone()),
+                ApiFaultKind::NotFound => self.failures = 0,
+                ApiFaultKind::Denied | ApiFaultKind::Invalid => return Err(fault.clone()),
                 _ if self.failures >= PATIENCE => return Err(fault.clone()),
                 _ => {
                     tokio::time::sleep(PAUSE * (1 << self.failures)).await;
@@ -94,44 +96,44 @@ impl<S: SiteWise> Rehearsal<S> {
         self.last_write
     }
 
-    async fn read(&mut self, step: Step) -> Result<Done, Fault> {
+    async fn read(&mut self, step: Step) -> Result<CallResult, ApiFault> {
         match step {
             Step::ListModels(token) => {
                 pace(limits::MODEL_CALLS_PER_SECOND).await;
                 let Some(sitewise) = &self.sitewise else {
-                    return Ok(Done::Models(Page { items: Vec::new(), next: None }));
+                    return Ok(CallResult::Models(Page { items: Vec::new(), next: None }));
                 };
                 let page = sitewise.list_models(token).await?;
                 self.names.extend(page.items.iter().map(|model| (model.name.clone(), model.id)));
-                Ok(Done::Models(page))
+                Ok(CallResult::Models(page))
             }
-            Step::DescribeModel(id) => self.model(id).await.map(Done::Model),
+            Step::DescribeModel(id) => self.model(id).await.map(CallResult::Model),
             Step::ListAssets(model, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
-                self.account()?.list_assets(model, token).await.map(Done::Assets)
+                self.account()?.list_assets(model, token).await.map(CallResult::Assets)
             }
             Step::ListChildren(parent, _) if self.assets.contains_key(&parent) => {
-                Ok(Done::Assets(Page { items: Vec::new(), next: None }))
+                Ok(CallResult::Assets(Page { items: Vec::new(), next: None }))
             }
             Step::ListChildren(parent, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
-                self.account()?.list_children(parent, token).await.map(Done::Assets)
+                self.account()?.list_children(parent, token).await.map(CallResult::Assets)
             }
             Step::DescribeAsset(id) => match self.assets.get(&id) {
-                Some(asset) => Ok(Done::Asset(asset.clone())),
+                Some(asset) => Ok(CallResult::Asset(asset.clone())),
                 None => {
                     pace(limits::DESCRIBES_PER_SECOND).await;
-                    self.account()?.describe_asset(id).await.map(Done::Asset)
+                    self.account()?.describe_asset(id).await.map(CallResult::Asset)
                 }
             },
             Step::DescribeProperty { asset, property } => {
                 let answer = self.property(asset, property).await;
-                answer.map(Done::Property)
+                answer.map(CallResult::Property)
             }
             // What assets have of their own shows where a unit differs.
-            Step::ReadUnits(..) => Ok(Done::Units(Page { items: Vec::new(), next: None })),
+            Step::ReadUnits(..) => Ok(CallResult::Units(Page { items: Vec::new(), next: None })),
             // What values there are is not an observer's business.
-            Step::ReadValues(of) => Ok(Done::Values(vec![Ok(None); of.len()])),
+            Step::ReadValues(of) => Ok(CallResult::Values(vec![Ok(None); of.len()])),
             // Told apart by `is_write`.
             Step::CreateModel(_)
             | Step::GrowModel(_)
@@ -139,13 +141,13 @@ impl<S: SiteWise> Rehearsal<S> {
             | Step::GrowComposite(_)
             | Step::CreateAsset(_)
             | Step::Associate(_)
-            | Step::UpdateProperty(_) => Ok(Done::Accepted),
+            | Step::UpdateProperty(_) => Ok(CallResult::Accepted),
         }
     }
 
     /// What an asset's property has; of one that would be made, what its model has, so that
     /// its own unit would have to be set.
-    async fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
+    async fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, ApiFault> {
         if !self.assets.contains_key(&asset) {
             pace(limits::DESCRIBES_PER_SECOND).await;
             let answer = match self.account() {
@@ -154,7 +156,7 @@ impl<S: SiteWise> Rehearsal<S> {
             };
             match answer {
                 // The property would be made, or it cannot be known.
-                Err(Fault { kind: FaultKind::NotFound | FaultKind::Denied, .. }) => {}
+                Err(ApiFault { kind: ApiFaultKind::NotFound | ApiFaultKind::Denied, .. }) => {}
                 answer => return answer,
             }
         }
@@ -162,7 +164,7 @@ impl<S: SiteWise> Rehearsal<S> {
     }
 
     /// A model as it would be.
-    async fn model(&self, id: Uuid) -> Result<Model, Fault> {
+    async fn model(&self, id: Uuid) -> Result<Model, ApiFault> {
         if let Some(model) = self.models.get(&id) {
             return Ok(model.clone());
         }
@@ -170,24 +172,24 @@ impl<S: SiteWise> Rehearsal<S> {
         self.account()?.describe_model(id).await
     }
 
-    fn account(&self) -> Result<&S, Fault> {
-        let none = || Fault::new(FaultKind::NotFound, "the account has nothing");
+    fn account(&self) -> Result<&S, ApiFault> {
+        let none = || ApiFault::new(ApiFaultKind::NotFound, "the account has nothing");
         self.sitewise.as_ref().ok_or_else(none)
     }
 
-    async fn write(&mut self, step: Step) -> Result<Done, Fault> {
+    async fn write(&mut self, step: Step) -> Result<CallResult, ApiFault> {
         match step {
             Step::CreateModel(create) => {
                 if self.names.contains_key(&create.name) {
                     let message = format!("another model is called {:?}", create.name);
-                    return Err(Fault::new(FaultKind::AlreadyExists, message));
+                    return Err(ApiFault::new(ApiFaultKind::AlreadyExists, message));
                 }
                 self.names.insert(create.name.clone(), create.id);
                 let model = Model {
                     id: create.id,
                     external_id: Some(create.external_id),
                     name: create.name,
-                    state: State::Active,
+                    state: ResourceState::Active,
                     root: create.properties.len(),
                     properties: described(&create.properties),
                     composites: Vec::new(),
@@ -227,7 +229,7 @@ impl<S: SiteWise> Rehearsal<S> {
                     name: create.name,
                     description: create.description,
                     model: create.model,
-                    state: State::Active,
+                    state: ResourceState::Active,
                 };
                 self.assets.insert(create.id, asset);
             }
@@ -242,7 +244,7 @@ impl<S: SiteWise> Rehearsal<S> {
             | Step::ListChildren(..)
             | Step::ReadValues(_) => {}
         }
-        Ok(Done::Accepted)
+        Ok(CallResult::Accepted)
     }
 }
 

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{Told, folders, json};
+use super::{CapturedEvents, folders, json};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
 use crate::twin::plan::step::Step;
-use crate::twin::view::{Kind, ModelIx};
+use crate::twin::view::{AssetKind, ModelIx};
 
 /// A rate measured for less than this is not extrapolated to a month.
 const LEAST: Duration = Duration::from_secs(10);
@@ -19,11 +19,11 @@ const MONTH: Duration = Duration::from_secs(30 * 24 * 3600);
 
 /// What the bridge would do, and what it would cost.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Report {
+pub struct PlanReport {
     /// Why no account was read: the plan is then for an empty one.
     pub without_aws: Option<String>,
     /// What was received from the plant.
-    pub heard: Heard,
+    pub heard: BirthsReceived,
     /// Models that would be created or grow, in the order of the writes.
     pub models: Vec<ModelChange>,
     /// Assets that would be created: the names by model, in the order of the writes.
@@ -40,14 +40,14 @@ pub struct Report {
     /// Conflicts: a model, an asset or a value, and why.
     pub conflicts: Vec<(String, String)>,
     /// Rules that would turn further flat metrics into assets.
-    pub rules: Vec<Suggestion>,
+    pub rules: Vec<RuleSuggestion>,
     /// What ingest would cost; none where the capture has no times.
-    pub cost: Option<Cost>,
+    pub cost: Option<IngestCost>,
 }
 
 /// What was received from the plant.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Heard {
+pub struct BirthsReceived {
     /// Edge nodes that were born.
     pub nodes: usize,
     /// Devices that were born.
@@ -73,7 +73,7 @@ pub struct ModelChange {
 
 /// A rule for `TWIN_RULES`.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Suggestion {
+pub struct RuleSuggestion {
     /// Ready to paste.
     pub rule: String,
     /// How many assets it would make.
@@ -84,7 +84,7 @@ pub struct Suggestion {
 
 /// What ingest costs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cost {
+pub struct IngestCost {
     /// How long was listened.
     pub listened: Duration,
     /// Values that came as data meanwhile.
@@ -93,14 +93,14 @@ pub struct Cost {
     pub messages: [u64; LINGERS.len()],
 }
 
-impl Report {
+impl PlanReport {
     pub(super) fn new(
-        told: &Told,
+        told: &CapturedEvents,
         twin: &Twin,
         writes: &[Step],
         found: &BTreeSet<(String, &'static str)>,
         takes: Duration,
-        cost: Option<Cost>,
+        cost: Option<IngestCost>,
     ) -> Self {
         let name_of = |id: Uuid| twin.model_name(id).unwrap_or_default().to_owned();
         let mut changes = Changes::default();
@@ -122,7 +122,11 @@ impl Report {
         };
         Self {
             without_aws: None,
-            heard: Heard { nodes: born(false), devices: born(true), unborn: told.unborn.clone() },
+            heard: BirthsReceived {
+                nodes: born(false),
+                devices: born(true),
+                unborn: told.unborn.clone(),
+            },
             models: changes.models,
             assets: changes.assets,
             shared: shared(twin),
@@ -146,7 +150,7 @@ impl Report {
     }
 }
 
-impl Cost {
+impl IngestCost {
     /// Messages a month at each of [`LINGERS`]; none if too little data was received for an
     /// estimate.
     pub fn monthly(&self) -> Option<[u64; LINGERS.len()]> {
@@ -166,7 +170,7 @@ impl Cost {
 fn shared(twin: &Twin) -> Vec<(String, Vec<String>)> {
     let mut models: BTreeMap<ModelIx, Vec<String>> = BTreeMap::new();
     for (_, asset) in twin.assets_from(0) {
-        if let Kind::Source(source) = &asset.kind {
+        if let AssetKind::Source(source) = &asset.kind {
             models.entry(asset.model).or_default().push(source.to_string());
         }
     }

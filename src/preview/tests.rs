@@ -9,7 +9,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::message::Message;
 use crate::time::Timestamp;
-use crate::twin::plan::step::{Done, Step};
+use crate::twin::plan::step::{CallResult, Step};
 use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
 const START: i64 = 1_790_000_000_000;
@@ -18,57 +18,57 @@ const START: i64 = 1_790_000_000_000;
 struct ReadOnly(Mutex<FakeSiteWise>);
 
 impl ReadOnly {
-    fn read(&self, step: Step) -> Result<Done, Fault> {
+    fn read(&self, step: Step) -> Result<CallResult, ApiFault> {
         assert!(!step.is_write(), "{step}");
         self.0.lock().unwrap().call(step)
     }
 
-    fn page(&self, step: Step) -> Result<Page<Asset>, Fault> {
+    fn page(&self, step: Step) -> Result<Page<Asset>, ApiFault> {
         match self.read(step)? {
-            Done::Assets(page) => Ok(page),
+            CallResult::Assets(page) => Ok(page),
             done => panic!("{done:?}"),
         }
     }
 }
 
 impl SiteWise for ReadOnly {
-    async fn create_model(&self, model: CreateModel) -> Result<(), Fault> {
+    async fn create_model(&self, model: CreateModel) -> Result<(), ApiFault> {
         self.read(Step::CreateModel(model)).map(drop)
     }
 
-    async fn grow_model(&self, growth: GrowModel) -> Result<(), Fault> {
+    async fn grow_model(&self, growth: GrowModel) -> Result<(), ApiFault> {
         self.read(Step::GrowModel(growth)).map(drop)
     }
 
-    async fn create_composite(&self, composite: CreateComposite) -> Result<(), Fault> {
+    async fn create_composite(&self, composite: CreateComposite) -> Result<(), ApiFault> {
         self.read(Step::CreateComposite(composite)).map(drop)
     }
 
-    async fn grow_composite(&self, growth: GrowComposite) -> Result<(), Fault> {
+    async fn grow_composite(&self, growth: GrowComposite) -> Result<(), ApiFault> {
         self.read(Step::GrowComposite(growth)).map(drop)
     }
 
-    async fn describe_model(&self, id: uuid::Uuid) -> Result<Model, Fault> {
+    async fn describe_model(&self, id: uuid::Uuid) -> Result<Model, ApiFault> {
         match self.read(Step::DescribeModel(id))? {
-            Done::Model(model) => Ok(model),
+            CallResult::Model(model) => Ok(model),
             done => panic!("{done:?}"),
         }
     }
 
-    async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, Fault> {
+    async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, ApiFault> {
         match self.read(Step::ListModels(token))? {
-            Done::Models(page) => Ok(page),
+            CallResult::Models(page) => Ok(page),
             done => panic!("{done:?}"),
         }
     }
 
-    async fn create_asset(&self, asset: CreateAsset) -> Result<(), Fault> {
+    async fn create_asset(&self, asset: CreateAsset) -> Result<(), ApiFault> {
         self.read(Step::CreateAsset(asset)).map(drop)
     }
 
-    async fn describe_asset(&self, id: uuid::Uuid) -> Result<Asset, Fault> {
+    async fn describe_asset(&self, id: uuid::Uuid) -> Result<Asset, ApiFault> {
         match self.read(Step::DescribeAsset(id))? {
-            Done::Asset(asset) => Ok(asset),
+            CallResult::Asset(asset) => Ok(asset),
             done => panic!("{done:?}"),
         }
     }
@@ -77,7 +77,7 @@ impl SiteWise for ReadOnly {
         &self,
         model: uuid::Uuid,
         token: Option<String>,
-    ) -> Result<Page<Asset>, Fault> {
+    ) -> Result<Page<Asset>, ApiFault> {
         self.page(Step::ListAssets(model, token))
     }
 
@@ -85,9 +85,9 @@ impl SiteWise for ReadOnly {
         &self,
         asset: uuid::Uuid,
         token: Option<String>,
-    ) -> Result<Page<(uuid::Uuid, Option<String>)>, Fault> {
+    ) -> Result<Page<(uuid::Uuid, Option<String>)>, ApiFault> {
         match self.read(Step::ReadUnits(asset, token))? {
-            Done::Units(units) => Ok(units),
+            CallResult::Units(units) => Ok(units),
             done => panic!("{done:?}"),
         }
     }
@@ -96,22 +96,25 @@ impl SiteWise for ReadOnly {
         &self,
         asset: uuid::Uuid,
         property: uuid::Uuid,
-    ) -> Result<AssetProperty, Fault> {
+    ) -> Result<AssetProperty, ApiFault> {
         match self.read(Step::DescribeProperty { asset, property })? {
-            Done::Property(property) => Ok(property),
+            CallResult::Property(property) => Ok(property),
             done => panic!("{done:?}"),
         }
     }
 
-    async fn update_property(&self, update: UpdateProperty) -> Result<(), Fault> {
+    async fn update_property(&self, update: UpdateProperty) -> Result<(), ApiFault> {
         self.read(Step::UpdateProperty(update)).map(drop)
     }
 
-    async fn read_values(&self, of: Vec<(uuid::Uuid, uuid::Uuid)>) -> Result<Vec<Reading>, Fault> {
+    async fn read_values(
+        &self,
+        of: Vec<(uuid::Uuid, uuid::Uuid)>,
+    ) -> Result<Vec<LatestValue>, ApiFault> {
         panic!("an observer asks for no values: {of:?}")
     }
 
-    async fn associate(&self, association: Associate) -> Result<(), Fault> {
+    async fn associate(&self, association: Associate) -> Result<(), ApiFault> {
         self.read(Step::Associate(association)).map(drop)
     }
 
@@ -119,11 +122,11 @@ impl SiteWise for ReadOnly {
         &self,
         parent: uuid::Uuid,
         token: Option<String>,
-    ) -> Result<Page<Asset>, Fault> {
+    ) -> Result<Page<Asset>, ApiFault> {
         self.page(Step::ListChildren(parent, token))
     }
 
-    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
+    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, ApiFault> {
         panic!("values were written: {entries:?}");
     }
 }
@@ -162,11 +165,15 @@ fn captured() -> String {
     lines
 }
 
-async fn planned(lines: &str, sitewise: FakeSiteWise) -> Report {
+async fn planned(lines: &str, sitewise: FakeSiteWise) -> PlanReport {
     planned_with(&[], lines, sitewise).await
 }
 
-async fn planned_with(variables: &[(&str, &str)], lines: &str, sitewise: FakeSiteWise) -> Report {
+async fn planned_with(
+    variables: &[(&str, &str)],
+    lines: &str,
+    sitewise: FakeSiteWise,
+) -> PlanReport {
     let name = format!("sparkwise-plan-{:016x}.txt", fastrand::u64(..));
     let path = std::env::temp_dir().join(name);
     std::fs::write(&path, lines).unwrap();
@@ -177,7 +184,7 @@ async fn planned_with(variables: &[(&str, &str)], lines: &str, sitewise: FakeSit
         .map(|(name, value)| ((*name).to_owned(), (*value).to_owned()))
         .collect();
     let config = Config::load(&variables).unwrap();
-    let options = Options { from: From::Captures(vec![path.clone()]), json: false };
+    let options = PlanOptions { from: PlanSource::Captures(vec![path.clone()]), json: false };
     let report = run(&config, &options, ReadOnly(Mutex::new(sitewise)), "test").await;
     std::fs::remove_file(path).unwrap();
     report.unwrap()
@@ -290,7 +297,7 @@ fn lines_are_read_as_people_capture_them() {
         ("1790000000.25 spBv1.0/Nord see/NDATA/gw 08FF", Some(1_790_000_000.25)),
         ("spBv1.0/Nord see/NDATA/gw\tCP8=", None),
     ] {
-        assert_eq!(line(text), Ok(Line { time, topic, payload: payload.clone() }), "{text}");
+        assert_eq!(line(text), Ok(CaptureLine { time, topic, payload: payload.clone() }), "{text}");
     }
     // An NDEATH of Tahu's C library has no payload, and an editor takes the blank behind it.
     for (text, time, topic) in [
@@ -298,10 +305,10 @@ fn lines_are_read_as_people_capture_them() {
         ("1790000000 spBv1.0/a/NDEATH/b", Some(1_790_000_000.0), "spBv1.0/a/NDEATH/b"),
         ("spBv1.0/Nord see/NDEATH/gw ", None, "spBv1.0/Nord see/NDEATH/gw"),
     ] {
-        assert_eq!(line(text), Ok(Line { time, topic, payload: Vec::new() }), "{text}");
+        assert_eq!(line(text), Ok(CaptureLine { time, topic, payload: Vec::new() }), "{text}");
     }
-    assert_eq!(line("08ff"), Err(NotALine::NoTopic));
-    assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(NotALine::NotEncoded));
+    assert_eq!(line("08ff"), Err(CaptureLineError::NoTopic));
+    assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(CaptureLineError::NotEncoded));
 }
 
 #[tokio::test]

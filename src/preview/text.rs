@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::report::{Heard, Report, Suggestion};
+use super::report::{BirthsReceived, PlanReport, RuleSuggestion};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Property, PropertyKind};
 use crate::twin::mapping;
@@ -13,12 +13,12 @@ const NAMES: usize = 10;
 /// Those of machines that share a model: all of an ordinary plant.
 const MACHINES: usize = 200;
 
-impl fmt::Display for Report {
+impl fmt::Display for PlanReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(why) = &self.without_aws {
             writeln!(f, "Planned without AWS, for an account with nothing in it: {why}.\n")?;
         }
-        let Heard { nodes, devices, unborn } = &self.heard;
+        let BirthsReceived { nodes, devices, unborn } = &self.heard;
         writeln!(
             f,
             "Received the births of {} and {}.",
@@ -43,7 +43,7 @@ impl fmt::Display for Report {
         }
         if !self.rules.is_empty() {
             writeln!(f, "\nFlat metrics that look like machines; as rules for TWIN_RULES:")?;
-            for Suggestion { rule, assets, members } in &self.rules {
+            for RuleSuggestion { rule, assets, members } in &self.rules {
                 writeln!(f, "  {rule}")?;
                 let (assets, members) = (count(*assets, "asset"), count(*members, "member"));
                 writeln!(f, "    {assets} of {members}")?;
@@ -53,7 +53,7 @@ impl fmt::Display for Report {
     }
 }
 
-impl Report {
+impl PlanReport {
     fn write_changes(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if !self.changes() {
             return writeln!(f, "\nNothing would change in SiteWise.");
@@ -65,7 +65,7 @@ impl Report {
             let (sign, what) = if model.is_new { ('+', "created") } else { ('~', "grows") };
             writeln!(f, "  {sign} {} ({what})", model.name)?;
             for property in model.properties.iter().take(NAMES) {
-                writeln!(f, "      + {}", Shown(property))?;
+                writeln!(f, "      + {}", PropertyLine(property))?;
             }
             if let Some(more) = model.properties.len().checked_sub(NAMES).filter(|more| *more > 0) {
                 writeln!(f, "      + {more} more")?;
@@ -93,7 +93,7 @@ impl Report {
         writeln!(
             f,
             "\n{models}, {assets} and {places}: {} at the account's rate limits.",
-            Span(self.takes)
+            HumanDuration(self.takes)
         )
     }
 
@@ -104,7 +104,7 @@ impl Report {
                 "\nThe capture has no timestamps: the cost of ingest cannot be estimated."
             );
         };
-        let listened = Span(cost.listened);
+        let listened = HumanDuration(cost.listened);
         let Some(monthly) = cost.monthly() else {
             let heard = count(usize::try_from(cost.values).unwrap_or(usize::MAX), "value");
             return writeln!(
@@ -131,9 +131,9 @@ impl Report {
 }
 
 /// A property in a line.
-struct Shown<'a>(&'a Property);
+struct PropertyLine<'a>(&'a Property);
 
-impl fmt::Display for Shown<'_> {
+impl fmt::Display for PropertyLine<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self(property) = self;
         write!(f, "{} {}", property.name, mapping::type_name(property.data_type))?;
@@ -151,9 +151,9 @@ impl fmt::Display for Shown<'_> {
 }
 
 /// A span of time as people say it.
-struct Span(Duration);
+struct HumanDuration(Duration);
 
-impl fmt::Display for Span {
+impl fmt::Display for HumanDuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let seconds = self.0.as_secs_f64();
         match seconds {

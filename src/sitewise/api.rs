@@ -185,7 +185,7 @@ pub struct UpdateProperty {
 
 /// State of a model or an asset.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum State {
+pub enum ResourceState {
     /// Being created.
     Creating,
     /// Usable.
@@ -208,7 +208,7 @@ pub struct Model {
     /// Its name.
     pub name: String,
     /// Its state.
-    pub state: State,
+    pub state: ResourceState,
     /// All its properties, those of composite models included.
     pub properties: Vec<ModelProperty>,
     /// How many of these stand at its root.
@@ -219,7 +219,7 @@ pub struct Model {
     pub hierarchies: Vec<ModelHierarchy>,
     /// What its assets still have where it is FAILED: its last version that became ACTIVE; none
     /// if there is no such version.
-    pub usable: Option<Usable>,
+    pub usable: Option<ActiveVersion>,
 }
 
 /// A property as DescribeAssetModel tells it.
@@ -252,7 +252,7 @@ pub struct ModelHierarchy {
 
 /// The version of a FAILED model that its assets go on with.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Usable {
+pub struct ActiveVersion {
     /// Ids of all its properties, those of composite models included.
     pub properties: Vec<Uuid>,
     /// Ids of its hierarchies.
@@ -278,7 +278,7 @@ pub struct ModelSummary {
     /// Its name.
     pub name: String,
     /// Its state.
-    pub state: State,
+    pub state: ResourceState,
     /// For people.
     pub description: Option<String>,
 }
@@ -297,7 +297,7 @@ pub struct Asset {
     /// For people; ours hold the address that the asset stands for.
     pub description: Option<String>,
     /// Its state.
-    pub state: State,
+    pub state: ResourceState,
 }
 
 /// One page of a list.
@@ -366,7 +366,7 @@ pub struct Tqv {
 }
 
 /// What reading the latest value of a property gave; none where it has no value, or is not there.
-pub type Reading = Result<Option<Tqv>, Fault>;
+pub type LatestValue = Result<Option<Tqv>, ApiFault>;
 
 /// Values of one property; its place in the request is its entry id.
 #[derive(Clone, Debug, PartialEq)]
@@ -385,7 +385,7 @@ pub struct EntryError {
     /// Place of the entry in the request.
     pub entry: usize,
     /// What kind of refusal.
-    pub fault: Fault,
+    pub fault: ApiFault,
     /// The values meant, by time; all of the entry's where empty.
     pub times: Vec<Timestamp>,
 }
@@ -441,25 +441,25 @@ impl Quotas {
 /// A failed call.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{kind:?}: {message}")]
-pub struct Fault {
+pub struct ApiFault {
     /// Its kind, by what the caller can do.
-    pub kind: FaultKind,
+    pub kind: ApiFaultKind,
     /// The service's or the client's own words.
     pub message: String,
     /// What lies behind it.
     pub cause: Cause,
 }
 
-impl Fault {
+impl ApiFault {
     /// One of whose cause nothing is known but its kind.
-    pub fn new(kind: FaultKind, message: impl Into<String>) -> Self {
+    pub fn new(kind: ApiFaultKind, message: impl Into<String>) -> Self {
         Self { kind, message: message.into(), cause: Cause::of(kind) }
     }
 }
 
 /// Faults by what can be done about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum FaultKind {
+pub enum ApiFaultKind {
     /// Too fast (ThrottlingException): slower, and again.
     Throttled,
     /// 429, but not from SiteWise: slow down; perhaps for a part of what was sent. Retry with

@@ -26,11 +26,11 @@ use aws_smithy_runtime_api::client::identity::SharedIdentityCache;
 use uuid::Uuid;
 
 use super::api::{
-    Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    Fault, FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Quotas, Reading,
-    UpdateProperty,
+    ApiFault, ApiFaultKind, Asset, AssetProperty, Associate, CreateAsset, CreateComposite,
+    CreateModel, Entry, EntryError, GrowComposite, GrowModel, LatestValue, Model, ModelSummary,
+    Page, Quotas, UpdateProperty,
 };
-use super::cache::Models;
+use super::cache::ModelCache;
 use super::cause::{self, Cause, Plane};
 use super::client::SiteWise;
 use super::convert::{self, NotAnId};
@@ -39,7 +39,7 @@ use super::fault;
 use super::host_prefix::NoHostPrefix;
 use super::http;
 use super::limits::PAGE_ITEMS;
-use answered::Answered;
+use answered::ResponseInspector;
 use credentials::{Make, Renewed};
 use values::PutValues;
 
@@ -61,8 +61,8 @@ pub struct AwsSiteWise {
     values: PutValues,
     config: SdkConfig,
     endpoint: Endpoint,
-    models: Models,
-    answered: Answered,
+    models: ModelCache,
+    answered: ResponseInspector,
 }
 
 /// There is no AWS region in the environment, nor in a profile.
@@ -141,7 +141,7 @@ impl AwsSiteWise {
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.clone());
         let renewed = Renewed::new(before.credentials_provider(), make);
-        let answered = Answered::new(Some(renewed.clone()));
+        let answered = ResponseInspector::new(Some(renewed.clone()));
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
         config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));
         config.set_time_source(Some(SharedTimeSource::new(answered.clone())));
@@ -157,7 +157,7 @@ impl AwsSiteWise {
         // All that the rules of endpoints can miss is the region.
         let values = PutValues::new(&config, &endpoint, timeouts, answered.clone());
         let values = values.map_err(|_| NoRegion)?;
-        Ok(Self { client, values, config, endpoint, models: Models::new(), answered })
+        Ok(Self { client, values, config, endpoint, models: ModelCache::new(), answered })
     }
 
     /// Where the calls go.
@@ -170,7 +170,7 @@ impl AwsSiteWise {
     /// # Errors
     ///
     /// Why there are none.
-    pub async fn find_credentials(&self) -> Result<(), Fault> {
+    pub async fn find_credentials(&self) -> Result<(), ApiFault> {
         let Some(provider) = self.config.credentials_provider() else { return Ok(()) };
         load_credentials(&provider).await.map(drop)
     }
@@ -180,13 +180,13 @@ impl AwsSiteWise {
     /// # Errors
     ///
     /// See [`account_and_region`].
-    pub async fn account_and_region(&self) -> Result<(String, String), Fault> {
+    pub async fn account_and_region(&self) -> Result<(String, String), ApiFault> {
         ask_for_account(&self.config, &self.answered).await
     }
 }
 
 impl SiteWise for AwsSiteWise {
-    async fn create_model(&self, model: CreateModel) -> Result<(), Fault> {
+    async fn create_model(&self, model: CreateModel) -> Result<(), ApiFault> {
         let tried = || format!("create asset model {:?}", model.name);
         let properties = model.properties.iter().map(convert::new_property);
         let hierarchies = model.hierarchies.iter().map(convert::new_hierarchy);
@@ -208,31 +208,31 @@ impl SiteWise for AwsSiteWise {
         Ok(())
     }
 
-    async fn grow_model(&self, growth: GrowModel) -> Result<(), Fault> {
+    async fn grow_model(&self, growth: GrowModel) -> Result<(), ApiFault> {
         let updated = Box::pin(self.update(&growth)).await;
         self.models.forget(growth.id).await;
         updated
     }
 
-    async fn create_composite(&self, composite: CreateComposite) -> Result<(), Fault> {
+    async fn create_composite(&self, composite: CreateComposite) -> Result<(), ApiFault> {
         let model = composite.model;
         let created = Box::pin(self.add_composite(composite)).await;
         self.models.forget(model).await;
         created
     }
 
-    async fn grow_composite(&self, growth: GrowComposite) -> Result<(), Fault> {
+    async fn grow_composite(&self, growth: GrowComposite) -> Result<(), ApiFault> {
         let updated = Box::pin(self.update_composite(&growth)).await;
         self.models.forget(growth.model).await;
         updated
     }
 
-    async fn describe_model(&self, id: Uuid) -> Result<Model, Fault> {
+    async fn describe_model(&self, id: Uuid) -> Result<Model, ApiFault> {
         let describe = Box::pin(self.describe_whole(id));
         self.models.get(id, describe).await
     }
 
-    async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, Fault> {
+    async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, ApiFault> {
         let tried = "list asset models";
         let page = self
             .client
@@ -247,7 +247,7 @@ impl SiteWise for AwsSiteWise {
         Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
-    async fn create_asset(&self, asset: CreateAsset) -> Result<(), Fault> {
+    async fn create_asset(&self, asset: CreateAsset) -> Result<(), ApiFault> {
         self.client
             .create_asset()
             .asset_id(asset.id.to_string())
@@ -259,12 +259,12 @@ impl SiteWise for AwsSiteWise {
             .await
             .map_err(|error| {
                 let tried = format_args!("create asset {:?}", asset.name);
-                self.doubted(fault::of_call(tried, &error))
+                self.invalidate_on_not_found(fault::of_call(tried, &error))
             })?;
         Ok(())
     }
 
-    async fn describe_asset(&self, id: Uuid) -> Result<Asset, Fault> {
+    async fn describe_asset(&self, id: Uuid) -> Result<Asset, ApiFault> {
         let tried = format!("describe asset {id}");
         let output = self
             .client
@@ -281,7 +281,7 @@ impl SiteWise for AwsSiteWise {
         &self,
         asset: Uuid,
         token: Option<String>,
-    ) -> Result<Page<(Uuid, Option<String>)>, Fault> {
+    ) -> Result<Page<(Uuid, Option<String>)>, ApiFault> {
         let tried = format!("read the units of asset {asset}");
         let page = self
             .client
@@ -298,7 +298,11 @@ impl SiteWise for AwsSiteWise {
         Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
-    async fn list_assets(&self, model: Uuid, token: Option<String>) -> Result<Page<Asset>, Fault> {
+    async fn list_assets(
+        &self,
+        model: Uuid,
+        token: Option<String>,
+    ) -> Result<Page<Asset>, ApiFault> {
         let tried = format!("list assets of model {model}");
         let page = self
             .client
@@ -315,7 +319,7 @@ impl SiteWise for AwsSiteWise {
         Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
-    async fn associate(&self, association: Associate) -> Result<(), Fault> {
+    async fn associate(&self, association: Associate) -> Result<(), ApiFault> {
         let Associate { parent, hierarchy, child } = association;
         self.client
             .associate_assets()
@@ -326,7 +330,7 @@ impl SiteWise for AwsSiteWise {
             .await
             .map_err(|error| {
                 let tried = format_args!("put asset {child} under {parent}");
-                self.doubted(fault::of_call(tried, &error))
+                self.invalidate_on_not_found(fault::of_call(tried, &error))
             })?;
         Ok(())
     }
@@ -335,7 +339,7 @@ impl SiteWise for AwsSiteWise {
         &self,
         parent: Uuid,
         token: Option<String>,
-    ) -> Result<Page<Asset>, Fault> {
+    ) -> Result<Page<Asset>, ApiFault> {
         let tried = format!("list children of asset {parent}");
         let page = self
             .client
@@ -352,7 +356,7 @@ impl SiteWise for AwsSiteWise {
         Ok(Page { items: items.map_err(unreadable(tried))?, next: page.next_token })
     }
 
-    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
+    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, ApiFault> {
         let tried = "write values";
         let body = body::batch_put(&entries).map_err(inexpressible(tried))?;
         let answer = self.values.send(body).await;
@@ -360,21 +364,25 @@ impl SiteWise for AwsSiteWise {
         let errors = answer.errors();
         let errors =
             errors.map_err(|id| fault::of_answer(tried, format_args!("unknown entry {id:?}")))?;
-        if errors.iter().any(|error| error.fault.kind == FaultKind::NotFound) {
+        if errors.iter().any(|error| error.fault.kind == ApiFaultKind::NotFound) {
             self.models.forget_all();
         }
         Ok(errors)
     }
 
-    async fn describe_property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
+    async fn describe_property(
+        &self,
+        asset: Uuid,
+        property: Uuid,
+    ) -> Result<AssetProperty, ApiFault> {
         Box::pin(self.property(asset, property)).await
     }
 
-    async fn update_property(&self, update: UpdateProperty) -> Result<(), Fault> {
-        Box::pin(self.overwrite(update)).await
+    async fn update_property(&self, update: UpdateProperty) -> Result<(), ApiFault> {
+        Box::pin(self.write_property(update)).await
     }
 
-    async fn quotas(&self) -> Option<Result<Quotas, Fault>> {
+    async fn quotas(&self) -> Option<Result<Quotas, ApiFault>> {
         Box::pin(quotas::ask(&self.config, &self.endpoint)).await
     }
 
@@ -386,7 +394,7 @@ impl SiteWise for AwsSiteWise {
         self.endpoint.host(plane)
     }
 
-    async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<Reading>, Fault> {
+    async fn read_values(&self, of: Vec<(Uuid, Uuid)>) -> Result<Vec<LatestValue>, ApiFault> {
         Box::pin(self.read(&of)).await
     }
 }
@@ -394,8 +402,8 @@ impl SiteWise for AwsSiteWise {
 impl AwsSiteWise {
     /// Where something is not found that should be there, what is remembered of models may be
     /// wrong as well.
-    fn doubted(&self, fault: Fault) -> Fault {
-        if fault.kind == FaultKind::NotFound {
+    fn invalidate_on_not_found(&self, fault: ApiFault) -> ApiFault {
+        if fault.kind == ApiFaultKind::NotFound {
             self.models.forget_all();
         }
         fault
@@ -406,19 +414,19 @@ impl AwsSiteWise {
 ///
 /// # Errors
 ///
-/// [`Denied`](FaultKind::Denied) without credentials or region, or what STS answered.
+/// [`Denied`](ApiFaultKind::Denied) without credentials or region, or what STS answered.
 /// Source: [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
-pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), Fault> {
-    ask_for_account(config, &Answered::new(None)).await
+pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), ApiFault> {
+    ask_for_account(config, &ResponseInspector::new(None)).await
 }
 
 async fn ask_for_account(
     config: &SdkConfig,
-    answered: &Answered,
-) -> Result<(String, String), Fault> {
-    let denied = |why: &str| Fault {
+    answered: &ResponseInspector,
+) -> Result<(String, String), ApiFault> {
+    let denied = |why: &str| ApiFault {
         cause: Cause::NoCredentials,
-        ..Fault::new(FaultKind::Denied, format!("learn the AWS account and region: {why}"))
+        ..ApiFault::new(ApiFaultKind::Denied, format!("learn the AWS account and region: {why}"))
     };
     let region = config.region().ok_or_else(|| denied("no region"))?;
     let provider =
@@ -438,23 +446,23 @@ async fn ask_for_account(
 }
 
 /// What a source gives, within a time: one that hangs has no other end.
-async fn load_credentials(provider: &SharedCredentialsProvider) -> Result<Credentials, Fault> {
+async fn load_credentials(provider: &SharedCredentialsProvider) -> Result<Credentials, ApiFault> {
     let loaded = tokio::time::timeout(CREDENTIALS_TIMEOUT, provider.provide_credentials()).await;
     let late = |_| CredentialsError::provider_timed_out(CREDENTIALS_TIMEOUT);
     loaded.map_err(late).flatten().map_err(|error| fault::of_credentials(&error))
 }
 
-fn sts(config: &SdkConfig, answered: &Answered) -> aws_sdk_sts::Client {
+fn sts(config: &SdkConfig, answered: &ResponseInspector) -> aws_sdk_sts::Client {
     let config = aws_sdk_sts::config::Builder::from(config).interceptor(answered.clone());
     aws_sdk_sts::Client::from_conf(config.build())
 }
 
 /// Something that SiteWise's API has no way to say.
-fn inexpressible<E: Display>(tried: impl Display) -> impl FnOnce(E) -> Fault {
-    move |error| Fault::new(FaultKind::Invalid, format!("{tried}: {error}"))
+fn inexpressible<E: Display>(tried: impl Display) -> impl FnOnce(E) -> ApiFault {
+    move |error| ApiFault::new(ApiFaultKind::Invalid, format!("{tried}: {error}"))
 }
 
-fn unreadable(tried: impl Display) -> impl FnOnce(NotAnId) -> Fault {
+fn unreadable(tried: impl Display) -> impl FnOnce(NotAnId) -> ApiFault {
     move |error| fault::of_answer(tried, error)
 }
 

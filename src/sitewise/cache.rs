@@ -7,7 +7,7 @@ use moka::future::Cache;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::api::{Fault, Model, State};
+use super::api::{ApiFault, Model, ResourceState};
 
 /// How long other people's changes to a model may go unseen.
 const FRESH: Duration = Duration::from_secs(300);
@@ -19,7 +19,7 @@ const WEIGHT: u64 = 200_000;
 /// A key holds the number of writes to its model: what a description that began before a
 /// write brings back lands under a key that nobody asks for any more.
 #[derive(Debug)]
-pub(super) struct Models {
+pub(super) struct ModelCache {
     described: Cache<(Uuid, u64), Model>,
     /// Bounded by the models that this process writes.
     writes: Mutex<FxHashMap<Uuid, u64>>,
@@ -27,12 +27,12 @@ pub(super) struct Models {
 
 /// Why a description was not kept.
 enum NotKept {
-    Fault(Fault),
+    Fault(ApiFault),
     /// Its state is about to change, or needs somebody to look.
     NotActive(Model),
 }
 
-impl Models {
+impl ModelCache {
     pub(super) fn new() -> Self {
         let described = Cache::builder()
             .name("models")
@@ -50,12 +50,12 @@ impl Models {
     pub(super) async fn get(
         &self,
         id: Uuid,
-        describe: impl Future<Output = Result<Model, Fault>>,
-    ) -> Result<Model, Fault> {
+        describe: impl Future<Output = Result<Model, ApiFault>>,
+    ) -> Result<Model, ApiFault> {
         let key = (id, self.writes_to(id));
         let describe = async {
             match describe.await {
-                Ok(model) if model.state == State::Active => Ok(model),
+                Ok(model) if model.state == ResourceState::Active => Ok(model),
                 Ok(model) => Err(NotKept::NotActive(model)),
                 Err(fault) => Err(NotKept::Fault(fault)),
             }
@@ -97,7 +97,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_description_from_before_a_write_is_not_kept() {
-        let models = Models::new();
+        let models = ModelCache::new();
         let id = Uuid::from_u128(1);
         let (answer, answered) = tokio::sync::oneshot::channel();
         let slow = models.get(id, async { Ok(answered.await.unwrap()) });
@@ -113,7 +113,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_not_found_is_not_told_from_before() {
-        let models = Models::new();
+        let models = ModelCache::new();
         let id = Uuid::from_u128(1);
         let before = models.get(id, async { Ok(model(id, "before")) }).await;
         assert_eq!(before.unwrap().name, "before");
@@ -127,7 +127,7 @@ mod tests {
             id,
             external_id: None,
             name: name.to_owned(),
-            state: State::Active,
+            state: ResourceState::Active,
             properties: Vec::new(),
             root: 0,
             composites: Vec::new(),

@@ -1,6 +1,6 @@
 //! What lies behind a call that failed, as far as people have to do different things about it.
 
-use super::api::{Fault, FaultKind};
+use super::api::{ApiFault, ApiFaultKind};
 
 /// Which calls: each has a host and rights of its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -61,19 +61,19 @@ pub enum Cause {
 
 impl Cause {
     /// What is known of it by the kind of a fault alone.
-    pub fn of(kind: FaultKind) -> Self {
+    pub fn of(kind: ApiFaultKind) -> Self {
         match kind {
-            FaultKind::Throttled => Self::Throttled,
-            FaultKind::Busy | FaultKind::Foreign => Self::Foreign,
-            FaultKind::Unavailable => Self::Failing,
-            FaultKind::Denied => Self::Credentials,
-            FaultKind::Conflict
-            | FaultKind::AlreadyExists
-            | FaultKind::NotFound
-            | FaultKind::Changed
-            | FaultKind::Limit
-            | FaultKind::Invalid
-            | FaultKind::OutOfRange => Self::Answer,
+            ApiFaultKind::Throttled => Self::Throttled,
+            ApiFaultKind::Busy | ApiFaultKind::Foreign => Self::Foreign,
+            ApiFaultKind::Unavailable => Self::Failing,
+            ApiFaultKind::Denied => Self::Credentials,
+            ApiFaultKind::Conflict
+            | ApiFaultKind::AlreadyExists
+            | ApiFaultKind::NotFound
+            | ApiFaultKind::Changed
+            | ApiFaultKind::Limit
+            | ApiFaultKind::Invalid
+            | ApiFaultKind::OutOfRange => Self::Answer,
         }
     }
 
@@ -151,7 +151,7 @@ impl Cause {
     }
 }
 
-impl Fault {
+impl ApiFault {
     /// In a sentence, with what to do.
     pub fn explain(&self) -> String {
         self.cause.explain(&self.message)

@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::api::{
     Asset, DataType, Hierarchy, Model, ModelHierarchy, ModelProperty, ModelSummary, Property,
-    PropertyKind, State,
+    PropertyKind, ResourceState,
 };
 
 /// Something in an answer that should be an id of SiteWise, and is none.
@@ -117,29 +117,29 @@ fn reason(error: Option<&sdk::ErrorDetails>) -> String {
 }
 
 /// A model without a status, or with one that came later than this SDK, is in motion.
-fn model_state(status: Option<&sdk::AssetModelStatus>) -> State {
+fn model_state(status: Option<&sdk::AssetModelStatus>) -> ResourceState {
     let Some(status) = status else {
-        return State::Updating;
+        return ResourceState::Updating;
     };
     match status.state() {
-        sdk::AssetModelState::Creating => State::Creating,
-        sdk::AssetModelState::Active => State::Active,
-        sdk::AssetModelState::Deleting => State::Deleting,
-        sdk::AssetModelState::Failed => State::Failed(reason(status.error())),
-        _ => State::Updating,
+        sdk::AssetModelState::Creating => ResourceState::Creating,
+        sdk::AssetModelState::Active => ResourceState::Active,
+        sdk::AssetModelState::Deleting => ResourceState::Deleting,
+        sdk::AssetModelState::Failed => ResourceState::Failed(reason(status.error())),
+        _ => ResourceState::Updating,
     }
 }
 
-fn asset_state(status: Option<&sdk::AssetStatus>) -> State {
+fn asset_state(status: Option<&sdk::AssetStatus>) -> ResourceState {
     let Some(status) = status else {
-        return State::Updating;
+        return ResourceState::Updating;
     };
     match status.state() {
-        sdk::AssetState::Creating => State::Creating,
-        sdk::AssetState::Active => State::Active,
-        sdk::AssetState::Deleting => State::Deleting,
-        sdk::AssetState::Failed => State::Failed(reason(status.error())),
-        _ => State::Updating,
+        sdk::AssetState::Creating => ResourceState::Creating,
+        sdk::AssetState::Active => ResourceState::Active,
+        sdk::AssetState::Deleting => ResourceState::Deleting,
+        sdk::AssetState::Failed => ResourceState::Failed(reason(status.error())),
+        _ => ResourceState::Updating,
     }
 }
 

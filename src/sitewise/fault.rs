@@ -8,7 +8,7 @@ use aws_sdk_iotsitewise::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use serde_json::{Map, Value};
 
-use super::api::{Fault, FaultKind};
+use super::api::{ApiFault, ApiFaultKind};
 use super::cause::Cause;
 
 /// Where an error says its code, before a colon and a URL.
@@ -19,12 +19,12 @@ const ERROR_TYPE: &str = "x-amzn-errortype";
 /// [AWS
 /// restJson1](https://smithy.io/2.0/aws/protocols/aws-restjson1-protocol.html#operation-error-serialization).
 #[derive(Debug, Default)]
-pub(super) struct Said {
+pub(super) struct ErrorDetails {
     pub(super) code: Option<String>,
     pub(super) message: Option<String>,
 }
 
-impl Said {
+impl ErrorDetails {
     pub(super) fn of(answer: &HttpResponse) -> Self {
         let body = answer.body().bytes().unwrap_or_default();
         // Of a name that stands there twice the last counts.
@@ -54,7 +54,7 @@ fn bare(code: &str) -> String {
 ///
 /// Judged by the error's code and never by its variant: not every operation models every
 /// error that it can answer with.
-pub(super) fn of_call<E>(tried: impl Display, error: &SdkError<E, HttpResponse>) -> Fault
+pub(super) fn of_call<E>(tried: impl Display, error: &SdkError<E, HttpResponse>) -> ApiFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
@@ -66,13 +66,13 @@ pub(super) fn of_operation<E>(
     operation: &'static str,
     tried: impl Display,
     error: &SdkError<E, HttpResponse>,
-) -> Fault
+) -> ApiFault
 where
     E: ProvideErrorMetadata + Error + 'static,
 {
     let ((kind, cause), why) = match error {
         SdkError::ServiceError(answer) => {
-            let said = Said::of(answer.raw());
+            let said = ErrorDetails::of(answer.raw());
             let status = answer.raw().status().as_u16();
             let error = answer.err();
             let code = said.code.as_deref().or(error.code());
@@ -84,11 +84,11 @@ where
             }
         }
         SdkError::TimeoutError(_) => {
-            ((FaultKind::Unavailable, Cause::Silence), "no answer in time".to_owned())
+            ((ApiFaultKind::Unavailable, Cause::Silence), "no answer in time".to_owned())
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status();
-            let said = Said::of(answer.raw());
+            let said = ErrorDetails::of(answer.raw());
             let code = said.code.filter(|_| !status.is_success());
             let judged = judge(code.as_deref(), status.as_u16(), operation);
             let why = match code {
@@ -100,11 +100,11 @@ where
             };
             (judged, why)
         }
-        SdkError::ConstructionFailure(_) => (of_local(error, FaultKind::Invalid), chain(error)),
+        SdkError::ConstructionFailure(_) => (of_local(error, ApiFaultKind::Invalid), chain(error)),
         // `SdkError` may get variants: all there are left here are failures to ask.
-        _ => (of_local(error, FaultKind::Unavailable), chain(error)),
+        _ => (of_local(error, ApiFaultKind::Unavailable), chain(error)),
     };
-    Fault { kind, message: format!("{tried}: {why}"), cause }
+    ApiFault { kind, message: format!("{tried}: {why}"), cause }
 }
 
 /// An operation, by the name of its error: `…::ListAssetModelsError`. For words alone.
@@ -114,12 +114,14 @@ fn operation<E>() -> &'static str {
 }
 
 /// What an answer's code means, or its status where it has none that does.
-fn judge(code: Option<&str>, status: u16, operation: &'static str) -> (FaultKind, Cause) {
+fn judge(code: Option<&str>, status: u16, operation: &'static str) -> (ApiFaultKind, Cause) {
     let known = code.and_then(of_code);
     let kind = known.unwrap_or(of_status(status));
     let cause = match (kind, known, code) {
-        (FaultKind::Denied, Some(_), Some(code)) if is_of_rights(code) => Cause::Action(operation),
-        (FaultKind::Denied, None, _) => Cause::Foreign,
+        (ApiFaultKind::Denied, Some(_), Some(code)) if is_of_rights(code) => {
+            Cause::Action(operation)
+        }
+        (ApiFaultKind::Denied, None, _) => Cause::Foreign,
         _ => Cause::of(kind),
     };
     (kind, cause)
@@ -127,8 +129,8 @@ fn judge(code: Option<&str>, status: u16, operation: &'static str) -> (FaultKind
 
 /// Whether AWS does not take the credentials that a call was signed with.
 pub(super) fn is_of_credentials(answer: &HttpResponse) -> bool {
-    let code = Said::of(answer).code;
-    code.is_some_and(|code| of_code(&code) == Some(FaultKind::Denied) && !is_of_rights(&code))
+    let code = ErrorDetails::of(answer).code;
+    code.is_some_and(|code| of_code(&code) == Some(ApiFaultKind::Denied) && !is_of_rights(&code))
 }
 
 /// Whether who asks is known and may not.
@@ -144,24 +146,24 @@ fn is_of_rights(code: &str) -> bool {
 }
 
 /// The fault of one entry of an answer that went well as a whole.
-pub(super) fn of_entry(code: &str, message: &str) -> Fault {
-    let kind = of_code(code).unwrap_or(FaultKind::Unavailable);
-    Fault::new(kind, format!("{code}: {message}"))
+pub(super) fn of_entry(code: &str, message: &str) -> ApiFault {
+    let kind = of_code(code).unwrap_or(ApiFaultKind::Unavailable);
+    ApiFault::new(kind, format!("{code}: {message}"))
 }
 
 /// An answer that went well but cannot be understood.
-pub(super) fn of_answer(tried: impl Display, why: impl Display) -> Fault {
-    Fault::new(FaultKind::Unavailable, format!("{tried}: unreadable answer: {why}"))
+pub(super) fn of_answer(tried: impl Display, why: impl Display) -> ApiFault {
+    ApiFault::new(ApiFaultKind::Unavailable, format!("{tried}: unreadable answer: {why}"))
 }
 
 /// The fault of missing or failing credentials.
-pub(super) fn of_credentials(error: &CredentialsError) -> Fault {
+pub(super) fn of_credentials(error: &CredentialsError) -> ApiFault {
     let (kind, cause) = of_source(error);
-    Fault { kind, message: format!("load AWS credentials: {}", chain(error)), cause }
+    ApiFault { kind, message: format!("load AWS credentials: {}", chain(error)), cause }
 }
 
 /// Kind by error code; none for codes without a meaning of their own.
-fn of_code(code: &str) -> Option<FaultKind> {
+fn of_code(code: &str) -> Option<ApiFaultKind> {
     Some(match code {
         "ThrottlingException"
         | "Throttling"
@@ -170,21 +172,21 @@ fn of_code(code: &str) -> Option<FaultKind> {
         | "RequestLimitExceeded"
         | "RequestThrottled"
         | "RequestThrottledException"
-        | "SlowDown" => FaultKind::Throttled,
+        | "SlowDown" => ApiFaultKind::Throttled,
         "InternalFailureException"
         | "InternalFailure"
         | "InternalServerError"
         | "ServiceUnavailableException"
         | "ServiceUnavailable"
         | "RequestTimeout"
-        | "RequestTimeoutException" => FaultKind::Unavailable,
-        "ConflictingOperationException" => FaultKind::Conflict,
-        "ResourceAlreadyExistsException" => FaultKind::AlreadyExists,
-        "ResourceNotFoundException" => FaultKind::NotFound,
-        "PreconditionFailedException" => FaultKind::Changed,
-        "LimitExceededException" => FaultKind::Limit,
-        "InvalidRequestException" | "ValidationException" => FaultKind::Invalid,
-        "TimestampOutOfRangeException" => FaultKind::OutOfRange,
+        | "RequestTimeoutException" => ApiFaultKind::Unavailable,
+        "ConflictingOperationException" => ApiFaultKind::Conflict,
+        "ResourceAlreadyExistsException" => ApiFaultKind::AlreadyExists,
+        "ResourceNotFoundException" => ApiFaultKind::NotFound,
+        "PreconditionFailedException" => ApiFaultKind::Changed,
+        "LimitExceededException" => ApiFaultKind::Limit,
+        "InvalidRequestException" | "ValidationException" => ApiFaultKind::Invalid,
+        "TimestampOutOfRangeException" => ApiFaultKind::OutOfRange,
         // A stepped clock shows as a signature that is too old: somebody has to act as well.
         "AccessDeniedException"
         | "AccessDenied"
@@ -202,25 +204,25 @@ fn of_code(code: &str) -> Option<FaultKind> {
         | "IncompleteSignatureException"
         | "MissingAuthenticationToken"
         | "MissingAuthenticationTokenException"
-        | "OptInRequired" => FaultKind::Denied,
+        | "OptInRequired" => ApiFaultKind::Denied,
         _ => return None,
     })
 }
 
 /// Kind by HTTP status, for answers without a code that means something: those of proxies,
 /// firewalls and load balancers. They know nothing of values, models and assets.
-fn of_status(status: u16) -> FaultKind {
+fn of_status(status: u16) -> ApiFaultKind {
     match status {
-        429 => FaultKind::Busy,
-        401 | 407 => FaultKind::Denied,
-        408 => FaultKind::Unavailable,
-        400..=499 => FaultKind::Foreign,
-        _ => FaultKind::Unavailable,
+        429 => ApiFaultKind::Busy,
+        401 | 407 => ApiFaultKind::Denied,
+        408 => ApiFaultKind::Unavailable,
+        400..=499 => ApiFaultKind::Foreign,
+        _ => ApiFaultKind::Unavailable,
     }
 }
 
 /// Why a call never became a request: missing credentials, no connection, or `otherwise`.
-fn of_local(error: &(dyn Error + 'static), otherwise: FaultKind) -> (FaultKind, Cause) {
+fn of_local(error: &(dyn Error + 'static), otherwise: ApiFaultKind) -> (ApiFaultKind, Cause) {
     let mut cause = Some(error);
     while let Some(error) = cause {
         if let Some(error) = error.downcast_ref::<CredentialsError>() {
@@ -228,7 +230,7 @@ fn of_local(error: &(dyn Error + 'static), otherwise: FaultKind) -> (FaultKind, 
         }
         cause = error.source();
     }
-    if otherwise != FaultKind::Unavailable {
+    if otherwise != ApiFaultKind::Unavailable {
         return (otherwise, Cause::of(otherwise));
     }
     let words = chain(error);
@@ -245,13 +247,13 @@ fn of_local(error: &(dyn Error + 'static), otherwise: FaultKind) -> (FaultKind, 
 
 /// A source of credentials that is slow or away comes back by itself; one that has none does
 /// not.
-fn of_source(error: &CredentialsError) -> (FaultKind, Cause) {
+fn of_source(error: &CredentialsError) -> (ApiFaultKind, Cause) {
     match error {
         CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
-            (FaultKind::Unavailable, Cause::CredentialSource)
+            (ApiFaultKind::Unavailable, Cause::CredentialSource)
         }
-        CredentialsError::CredentialsNotLoaded(_) => (FaultKind::Denied, Cause::NoCredentials),
-        _ => (FaultKind::Denied, Cause::CredentialSource),
+        CredentialsError::CredentialsNotLoaded(_) => (ApiFaultKind::Denied, Cause::NoCredentials),
+        _ => (ApiFaultKind::Denied, Cause::CredentialSource),
     }
 }
 

@@ -15,7 +15,7 @@ use super::convert;
 
 /// The lists of a model with what it lacked.
 #[derive(Debug)]
-pub(super) struct Grown {
+pub(super) struct MergedModel {
     pub(super) properties: Vec<AssetModelProperty>,
     pub(super) hierarchies: Vec<AssetModelHierarchy>,
 }
@@ -30,7 +30,7 @@ pub(super) fn merge(
     model: &DescribeAssetModelOutput,
     growth: &GrowModel,
     without: &[String],
-) -> Result<Option<Grown>, BuildError> {
+) -> Result<Option<MergedModel>, BuildError> {
     let all = model.asset_model_properties();
     let stays = |property: &&AssetModelProperty| match property.id() {
         Some(id) => !without.iter().any(|without| without == id),
@@ -67,7 +67,7 @@ pub(super) fn merge(
     let changed = changed
         || properties.len() + hierarchies.len() > before
         || state == Some(&AssetModelState::Failed);
-    Ok(changed.then_some(Grown { properties, hierarchies }))
+    Ok(changed.then_some(MergedModel { properties, hierarchies }))
 }
 
 /// The properties that are there with those additions whose id and name none of them has, nor

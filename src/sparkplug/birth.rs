@@ -7,79 +7,79 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use self::declared::Declared;
+use self::declared::DeclaredMembers;
 use super::address::Source;
 use super::datatype::DataType;
 use super::event::{
     Birth, Content, Definition, Instance, Member, MemberKind, Metric, Sample, Slot,
 };
 use super::filter::Filter;
-use super::findings::{Finding, Findings};
-use super::folded::Folded;
+use super::findings::{Finding, FindingCounts};
+use super::folded::CaseFoldedNames;
 use super::limits;
 use super::metric::{self, Inherited};
-use super::names::Names;
+use super::names::NameInterner;
 use super::proto::Payload;
 use super::proto::payload as wire;
-use super::table::{InstanceId, Table, Target};
-use super::template::{self, Definitions};
+use super::table::{BirthTable, InstanceId, NameTarget};
+use super::template::{self, TemplateDefinitions};
 use super::text;
-use super::value::Arm;
+use super::value::WireField;
 use crate::time::Timestamp;
 
 /// A parsed birth payload.
 #[derive(Debug)]
-pub(crate) struct Born {
+pub(crate) struct ParsedBirth {
     pub(crate) birth: Birth,
     /// Values of leaves that the payload names more than once: those after the first.
-    pub(crate) more: Vec<(Slot, Sample)>,
+    pub(crate) repeated_values: Vec<(Slot, Sample)>,
     /// Whether anything of it is included by the filter, if only its presence.
-    pub(crate) taken: bool,
+    pub(crate) included: bool,
     /// How many of its values the filter excludes.
-    pub(crate) excluded: u64,
+    pub(crate) excluded_values: u64,
     /// How many of its values are skipped: unreadable or past a limit.
-    pub(crate) unread: u64,
+    pub(crate) skipped_values: u64,
     /// Whether definitions are among its metrics.
     pub(crate) defines: bool,
 }
 
 /// Inputs for parsing a birth.
 #[derive(Debug)]
-pub(crate) struct Scope<'a> {
+pub(crate) struct BirthScope<'a> {
     pub(crate) source: Source,
     pub(crate) arrival: Timestamp,
     pub(crate) filter: &'a Filter,
-    pub(crate) names: &'a mut Names,
+    pub(crate) names: &'a mut NameInterner,
     /// How many leaves and instances it may have.
     pub(crate) room: usize,
 }
 
 /// Reads a birth, no more of it than there is room for; definitions among its metrics join `definitions`.
 pub(crate) fn read(
-    scope: Scope<'_>,
+    scope: BirthScope<'_>,
     payload: &Payload,
-    definitions: &mut Definitions,
-    findings: &mut Findings,
-) -> (Born, Table) {
-    let Scope { source, arrival, filter, names, room } = scope;
+    definitions: &mut TemplateDefinitions,
+    findings: &mut FindingCounts,
+) -> (ParsedBirth, BirthTable) {
+    let BirthScope { source, arrival, filter, names, room } = scope;
     let time = metric::time(payload.timestamp).unwrap_or(arrival);
     let read = definitions.read(&payload.metrics, room, findings);
-    let mut reader = Reader {
+    let mut reader = BirthReader {
         definitions,
         findings,
         names,
         filter: Some(filter).filter(|filter| !filter.is_open()),
         path: source.to_string(),
-        folded: Folded::default(),
-        table: Table::with_room(room),
+        folded: CaseFoldedNames::default(),
+        table: BirthTable::with_room(room),
         more: Vec::new(),
         excluded: 0,
         unread: 0,
         within: Vec::new(),
     };
-    let top = Place { owner: None, inherited: Inherited::from_payload(time) };
+    let top = TreePosition { owner: None, inherited: Inherited::from_payload(time) };
     let metrics = reader.metrics(top, &payload.metrics, None);
-    let Reader { filter, path, mut table, more, excluded, unread, .. } = reader;
+    let BirthReader { filter, path, mut table, more, excluded, unread, .. } = reader;
     table.trim();
     table.born = metric::time(payload.timestamp);
     let slots = table.slots();
@@ -90,7 +90,17 @@ pub(crate) fn read(
     };
     let taken = slots > 0 || filter.is_none_or(|filter| filter.takes(&path));
     let birth = Birth { source, time, definitions: read, metrics, slots };
-    (Born { birth, more, taken, excluded, unread, defines }, table)
+    (
+        ParsedBirth {
+            birth,
+            repeated_values: more,
+            included: taken,
+            excluded_values: excluded,
+            skipped_values: unread,
+            defines,
+        },
+        table,
+    )
 }
 
 /// The bdSeq among the metrics of a birth or death, whatever its type
@@ -102,29 +112,29 @@ pub(crate) fn bd_seq(payload: &Payload, alias: Option<u64>) -> Option<(u64, Opti
     let metrics = &payload.metrics;
     let metric = metrics.iter().find(by_name);
     let metric = metric.or_else(|| alias.and_then(|_| metrics.iter().find(by_alias)))?;
-    let value = Arm::of_metric(metric.value.as_ref()?).integer()?;
+    let value = WireField::of_metric(metric.value.as_ref()?).integer()?;
     // A byte that counts around; the type and the arm differ between senders.
     Some((value, metric.alias))
 }
 
 /// The reader's position in the tree.
 #[derive(Clone, Copy)]
-struct Place {
+struct TreePosition {
     /// The instance whose members are read; none for the payload's own metrics.
     owner: Option<InstanceId>,
     inherited: Inherited,
 }
 
-struct Reader<'a> {
-    definitions: &'a Definitions,
-    findings: &'a mut Findings,
-    names: &'a mut Names,
+struct BirthReader<'a> {
+    definitions: &'a TemplateDefinitions,
+    findings: &'a mut FindingCounts,
+    names: &'a mut NameInterner,
     /// None if everything is included.
     filter: Option<&'a Filter>,
     /// What the filter knows the source, or the instance at hand, by.
     path: String,
-    folded: Folded,
-    table: Table,
+    folded: CaseFoldedNames,
+    table: BirthTable,
     more: Vec<(Slot, Sample)>,
     excluded: u64,
     unread: u64,
@@ -132,21 +142,21 @@ struct Reader<'a> {
     within: Vec<Arc<str>>,
 }
 
-impl Reader<'_> {
+impl BirthReader<'_> {
     /// The metrics of a payload, or the members of an instance with what its definition has
     /// beyond them.
     fn metrics(
         &mut self,
-        place: Place,
+        place: TreePosition,
         wired: &[wire::Metric],
         defined: Option<&[Member]>,
     ) -> Vec<Metric> {
-        let room = wired.len().min(self.table.spare());
+        let room = wired.len().min(self.table.room_left());
         let aliases = wired.iter().take(room).filter(|metric| metric.alias.is_some()).count();
         self.table.reserve(place.owner, room, aliases);
         self.folded.reserve(room);
         let mut metrics = Vec::with_capacity(room);
-        let mut declared = defined.map(Declared::new);
+        let mut declared = defined.map(DeclaredMembers::new);
         // Alarms go by the name of their tag, and must not take its place.
         let values = wired.iter().filter(|metric| !metric::is_alarm(metric));
         let alarms = wired.iter().filter(|metric| metric::is_alarm(metric));
@@ -166,7 +176,7 @@ impl Reader<'_> {
             };
             let name = self.names.get(&name);
             if let Some(known) = self.table.named(place.owner, &name) {
-                self.again(known, wire, place.inherited);
+                self.repeated_leaf(known, wire, place.inherited);
                 continue;
             }
             if self.folded.clashes(place.owner, &name) {
@@ -183,7 +193,7 @@ impl Reader<'_> {
             }
         }
         if let Some(declared) = declared {
-            self.fill(place, &mut metrics, declared.rest());
+            self.add_missing_members(place, &mut metrics, declared.rest());
         }
         metrics
     }
@@ -191,7 +201,7 @@ impl Reader<'_> {
     /// A metric; the inner none if it is excluded, the outer none past the limits.
     fn metric(
         &mut self,
-        place: Place,
+        place: TreePosition,
         name: Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
@@ -229,32 +239,32 @@ impl Reader<'_> {
     /// A metric's target, and its content if it is included; none past the limits.
     fn content(
         &mut self,
-        place: Place,
+        place: TreePosition,
         name: &Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
-    ) -> Option<(Target, Option<Content>)> {
+    ) -> Option<(NameTarget, Option<Content>)> {
         if !self.table.has_room() {
             self.findings.note(Finding::TooManyLeaves);
             return None;
         }
         match holds(wire, defined) {
-            Holds::Instance(value) => {
+            MetricContent::Instance(value) => {
                 let inherited = place.inherited.by(wire, self.findings);
                 self.instance(name, value, inherited)
             }
-            Holds::Bare(template) => {
+            MetricContent::Bare(template) => {
                 if wire.value.is_some() && wire.is_null != Some(true) {
                     self.findings.note(Finding::WrongValue);
                 }
                 let inherited = place.inherited.by(wire, self.findings);
                 self.instance(name, &without_members(template), inherited)
             }
-            Holds::Leaf if !self.takes(name) => {
+            MetricContent::Leaf if !self.takes(name) => {
                 self.excluded += 1;
                 Some((self.table.exclude_leaf(), None))
             }
-            Holds::Leaf => {
+            MetricContent::Leaf => {
                 let datatype = match defined {
                     // What the definition says comes before what the arm suggests.
                     Some(MemberKind::Leaf(Some(defined)))
@@ -267,22 +277,22 @@ impl Reader<'_> {
                 };
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
-                Some((Target::Leaf(slot), Some(Content::Leaf { slot, datatype, sample })))
+                Some((NameTarget::Leaf(slot), Some(Content::Leaf { slot, datatype, sample })))
             }
         }
     }
 
     /// A further value of a leaf that occurred before in the payload.
-    fn again(&mut self, known: Target, wire: &wire::Metric, inherited: Inherited) {
+    fn repeated_leaf(&mut self, known: NameTarget, wire: &wire::Metric, inherited: Inherited) {
         if let Some(alias) = wire.alias
-            && matches!(known, Target::Leaf(_) | Target::Excluded)
+            && matches!(known, NameTarget::Leaf(_) | NameTarget::Excluded)
         {
             self.table.add_alias(alias, known, self.findings);
         }
         let slot = match known {
-            Target::Leaf(slot) => slot,
-            Target::Excluded => return self.excluded += 1,
-            Target::Instance(_) | Target::Ambiguous => {
+            NameTarget::Leaf(slot) => slot,
+            NameTarget::Excluded => return self.excluded += 1,
+            NameTarget::Instance(_) | NameTarget::Ambiguous => {
                 self.unread += metric::values(wire);
                 return self.findings.note(Finding::RepeatedMetric);
             }
@@ -297,7 +307,7 @@ impl Reader<'_> {
         name: &Arc<str>,
         value: &wire::Template,
         inherited: Inherited,
-    ) -> Option<(Target, Option<Content>)> {
+    ) -> Option<(NameTarget, Option<Content>)> {
         if self.within.len() >= limits::TEMPLATE_DEPTH {
             self.findings.note(Finding::TooManyLeaves);
             self.table.truncate();
@@ -319,20 +329,22 @@ impl Reader<'_> {
         let around = self.within.contains(&kind);
         if around {
             let path = self.within.iter().map(|name| &**name);
-            self.findings.tell(Finding::TemplateRing, || template::ring::words(path, &kind));
+            self.findings
+                .note_with_words(Finding::TemplateRing, || template::ring::words(path, &kind));
         }
         let defined = definition.filter(|_| !around).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
         self.within.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
-        let members = self.metrics(Place { owner: Some(id), inherited }, &value.metrics, defined);
+        let members =
+            self.metrics(TreePosition { owner: Some(id), inherited }, &value.metrics, defined);
         self.within.pop();
         self.table.close_instance(id);
         let empty = self.table.slots() == leaves;
         let excluded = empty && self.filter.is_some_and(|filter| !filter.takes(&self.path));
         self.path.truncate(before);
         if excluded {
-            return Some((Target::Instance(id), None));
+            return Some((NameTarget::Instance(id), None));
         }
         let instance = Instance {
             definition: definition.map(|found| Arc::clone(&found.name)),
@@ -343,12 +355,17 @@ impl Reader<'_> {
             number: id.0,
             defined: definition.cloned(),
         };
-        Some((Target::Instance(id), Some(Content::Instance(instance))))
+        Some((NameTarget::Instance(id), Some(Content::Instance(instance))))
     }
 
     /// Adds what the definition has and the instance lacks: leaves without a sample, so that
     /// later data finds them [payloads-template-instance-members-birth].
-    fn fill(&mut self, place: Place, metrics: &mut Vec<Metric>, defined: &[Member]) {
+    fn add_missing_members(
+        &mut self,
+        place: TreePosition,
+        metrics: &mut Vec<Metric>,
+        defined: &[Member],
+    ) {
         for member in defined {
             if self.table.named(place.owner, &member.name).is_some() || !self.table.has_room() {
                 continue;
@@ -367,7 +384,7 @@ impl Reader<'_> {
                     let slot = self.table.add_leaf(*datatype);
                     let sample = unsaid(place.inherited);
                     let content = Content::Leaf { slot, datatype: *datatype, sample };
-                    (Target::Leaf(slot), Some(content))
+                    (NameTarget::Leaf(slot), Some(content))
                 }
             };
             self.table.add_name(place.owner, Arc::clone(&name), target);
@@ -378,7 +395,7 @@ impl Reader<'_> {
     }
 }
 
-impl Definitions {
+impl TemplateDefinitions {
     /// What instances among `metrics` use of the definitions: of each its parameters, and the
     /// included members.
     fn used(&self, metrics: &[Metric]) -> Vec<Definition> {
@@ -409,7 +426,7 @@ fn collect_members<'a>(
 }
 
 /// What a metric of a birth holds.
-enum Holds<'a> {
+enum MetricContent<'a> {
     Instance(&'a wire::Template),
     /// An instance of this template, of which the birth says nothing but that it is there.
     Bare(&'a str),
@@ -418,17 +435,17 @@ enum Holds<'a> {
 
 /// The datatype decides, the metric's own before that of its `defined` member; the arm only
 /// where there is none.
-fn holds<'a>(wire: &'a wire::Metric, defined: Option<&'a MemberKind>) -> Holds<'a> {
+fn holds<'a>(wire: &'a wire::Metric, defined: Option<&'a MemberKind>) -> MetricContent<'a> {
     let datatype = DataType::declared(wire.datatype).or(match defined {
         Some(MemberKind::Leaf(datatype)) => *datatype,
         Some(MemberKind::Template { .. }) => Some(DataType::Template),
         None => None,
     });
     match (&wire.value, defined) {
-        _ if datatype.is_some_and(|datatype| datatype != DataType::Template) => Holds::Leaf,
-        (Some(wire::metric::Value::TemplateValue(value)), _) => Holds::Instance(value),
-        (_, Some(MemberKind::Template { template, .. })) => Holds::Bare(template),
-        (_, Some(MemberKind::Leaf(_)) | None) => Holds::Leaf,
+        _ if datatype.is_some_and(|datatype| datatype != DataType::Template) => MetricContent::Leaf,
+        (Some(wire::metric::Value::TemplateValue(value)), _) => MetricContent::Instance(value),
+        (_, Some(MemberKind::Template { template, .. })) => MetricContent::Bare(template),
+        (_, Some(MemberKind::Leaf(_)) | None) => MetricContent::Leaf,
     }
 }
 
@@ -445,11 +462,11 @@ fn unsaid(inherited: Inherited) -> Sample {
     Sample {
         time: inherited.time,
         value: None,
-        odd: None,
+        rejected_value: None,
         quality: inherited.quality,
         historical: inherited.historical,
         transient: inherited.transient,
         alarm: false,
-        absent: !inherited.null,
+        without_value: !inherited.null,
     }
 }

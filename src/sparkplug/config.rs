@@ -22,7 +22,7 @@ pub struct Config {
     /// How deaths are verified.
     pub bd_seq: BdSeq,
     /// The policy of rebirth requests.
-    pub rebirth: rebirth::Policy,
+    pub rebirth: rebirth::RebirthPolicy,
     /// How long a node may take to answer a rebirth request before it counts as offline.
     pub answer_timeout: Duration,
     /// After how long without a message a node is asked whether it is alive; none for never.
@@ -74,7 +74,7 @@ impl Config {
             reorder_timeout: Duration::from_secs(2),
             device_grace: Duration::from_secs(10),
             bd_seq: BdSeq::default(),
-            rebirth: rebirth::Policy::default(),
+            rebirth: rebirth::RebirthPolicy::default(),
             answer_timeout: Duration::from_secs(10),
             silence: None,
             table_bytes: limits::TABLE_BYTES,

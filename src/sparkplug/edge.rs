@@ -30,7 +30,7 @@ use super::message::{Message, Qos};
 use super::payload::{self, Compression};
 use super::proto::Payload;
 use super::proto::payload as wire;
-use super::topic::{self, Topic, Verb};
+use super::topic::{self, MessageType, Topic};
 use crate::time::Timestamp;
 
 mod metric;
@@ -115,7 +115,7 @@ impl Edge {
     pub fn will(&self) -> Message {
         let payload = Payload { metrics: vec![self.bd_seq_metric()], ..Payload::default() };
         Message {
-            topic: topic::of_source(&self.source(None), Verb::Death),
+            topic: topic::of_source(&self.source(None), MessageType::Death),
             payload: payload::encode(&payload),
             qos: Qos::AtLeastOnce,
             retain: false,
@@ -141,7 +141,7 @@ impl Edge {
         }
         let mut all = vec![self.bd_seq_metric(), Metric::new(REBIRTH, false).into_wire()];
         all.extend(self.with_alias_names(None, metrics));
-        self.numbered(None, Verb::Birth, time, all)
+        self.numbered(None, MessageType::Birth, time, all)
     }
 
     /// DBIRTH of `device` with `metrics`.
@@ -152,13 +152,13 @@ impl Edge {
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Message {
         let metrics = self.with_alias_names(Some(device), metrics);
-        self.numbered(Some(device), Verb::Birth, time, metrics)
+        self.numbered(Some(device), MessageType::Birth, time, metrics)
     }
 
     /// NDATA with `metrics`.
     pub fn ndata(&mut self, time: Timestamp, metrics: impl IntoIterator<Item = Metric>) -> Message {
         let metrics = self.of_data(None, metrics);
-        self.numbered(None, Verb::Data, time, metrics)
+        self.numbered(None, MessageType::Data, time, metrics)
     }
 
     /// DDATA of `device` with `metrics`.
@@ -169,12 +169,12 @@ impl Edge {
         metrics: impl IntoIterator<Item = Metric>,
     ) -> Message {
         let metrics = self.of_data(Some(device), metrics);
-        self.numbered(Some(device), Verb::Data, time, metrics)
+        self.numbered(Some(device), MessageType::Data, time, metrics)
     }
 
     /// DDEATH of `device`.
     pub fn ddeath(&mut self, device: &str, time: Timestamp) -> Message {
-        self.numbered(Some(device), Verb::Death, time, Vec::new())
+        self.numbered(Some(device), MessageType::Death, time, Vec::new())
     }
 
     /// The topic to subscribe to for commands to this node.
@@ -186,7 +186,7 @@ impl Edge {
     pub fn is_rebirth(&self, topic: &str, payload: &[u8]) -> bool {
         let to_us = match Topic::parse(topic) {
             Ok(Topic::Edge(to)) => {
-                to.verb == Verb::Command
+                to.verb == MessageType::Command
                     && to.device.is_none()
                     && to.group == &*self.node.group
                     && to.node == &*self.node.node
@@ -251,7 +251,7 @@ impl Edge {
     fn numbered(
         &mut self,
         device: Option<&str>,
-        verb: Verb,
+        verb: MessageType,
         time: Timestamp,
         metrics: Vec<wire::Metric>,
     ) -> Message {

@@ -46,7 +46,7 @@ pub struct Metric {
     /// The name as sent, slashes included.
     pub name: Arc<str>,
     /// Static properties, in order; `Quality` is not among them.
-    pub properties: Vec<Property>,
+    pub properties: Vec<StaticProperty>,
     /// A value or a template instance.
     pub content: Content,
 }
@@ -77,7 +77,7 @@ pub struct Instance {
     /// `version`, where sent.
     pub version: Option<Arc<str>>,
     /// The instance's own parameters.
-    pub parameters: Vec<Property>,
+    pub parameters: Vec<StaticProperty>,
     /// Its members.
     pub members: Vec<Metric>,
     /// Its number in data.
@@ -96,7 +96,7 @@ pub struct Definition {
     /// The definition it inherits from (Ignition sends it as `template_ref`).
     pub parent: Option<Arc<str>>,
     /// Parameters with their defaults.
-    pub parameters: Vec<Property>,
+    pub parameters: Vec<StaticProperty>,
     /// Members with their defaults.
     pub members: Vec<Member>,
 }
@@ -107,7 +107,7 @@ pub struct Member {
     /// The member's name.
     pub name: Arc<str>,
     /// Static properties, `Quality` excepted.
-    pub properties: Vec<Property>,
+    pub properties: Vec<StaticProperty>,
     /// What it holds.
     pub kind: MemberKind,
 }
@@ -128,7 +128,7 @@ pub enum MemberKind {
 
 /// A named static value: a template parameter, or a property of a metric.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Property {
+pub struct StaticProperty {
     /// Its name.
     pub name: Arc<str>,
     /// Declared or inferred type.
@@ -145,14 +145,14 @@ pub struct Data {
     /// In the payload's order.
     pub samples: Vec<(Slot, Sample)>,
     /// Parameters and static properties with new values.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<AttributeSample>,
     /// Their order relative to earlier data.
-    pub order: Order,
+    pub order: SequenceOrder,
 }
 
 /// A message's place in its session's sequence, relative to those emitted before.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Order {
+pub enum SequenceOrder {
     /// In its place of the sequence.
     #[default]
     InOrder,
@@ -165,7 +165,7 @@ pub enum Order {
     BeforeBirth,
 }
 
-impl Order {
+impl SequenceOrder {
     /// Whether later data may have been emitted already.
     #[must_use]
     pub fn is_past(self) -> bool {
@@ -175,18 +175,18 @@ impl Order {
 
 /// A parameter or static property in data.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Attribute {
+pub struct AttributeSample {
     /// What has it.
-    pub holder: Holder,
+    pub holder: AttributeHolder,
     /// Its timestamp.
     pub time: Timestamp,
     /// Its name and value.
-    pub property: Property,
+    pub property: StaticProperty,
 }
 
 /// What has a parameter or a static property.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Holder {
+pub enum AttributeHolder {
     /// The leaf of this number.
     Leaf(Slot),
     /// The instance of this number.
@@ -201,7 +201,7 @@ pub struct Sample {
     /// The value; none for null and for a value that could not be decoded.
     pub value: Option<Value>,
     /// The rejected value, if its type or range does not match the metric.
-    pub odd: Option<Box<Value>>,
+    pub rejected_value: Option<Box<Value>>,
     /// The sender's quality.
     pub quality: Quality,
     /// `is_historical`: never the session's current value.
@@ -211,7 +211,7 @@ pub struct Sample {
     /// `metadata.content_type` is `Alarm`: Ignition's alarms share the tag's name.
     pub alarm: bool,
     /// A member that the birth lists without a value of any kind, null included.
-    pub absent: bool,
+    pub without_value: bool,
 }
 
 /// Quality as the sender gives it, by the table of Sparkplug and of Ignition's codes.
@@ -234,14 +234,14 @@ pub struct Death {
     /// DDEATH: the payload's time, if it has one; else the host's own.
     pub time: Timestamp,
     /// Whose time that is.
-    pub clock: Clock,
+    pub clock: ClockSource,
     /// Its cause.
     pub cause: DeathCause,
 }
 
 /// Whose clock a time is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Clock {
+pub enum ClockSource {
     /// The sender's.
     Sender,
     /// Ours.

@@ -354,7 +354,7 @@ impl Finding {
 
 /// Counts of findings.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Findings {
+pub struct FindingCounts {
     counts: [u64; Finding::COUNT],
     /// One bit for each finding that was made since they were last taken.
     fresh: u64,
@@ -365,13 +365,13 @@ pub struct Findings {
 /// Each finding has a bit.
 const _: () = assert!(Finding::COUNT <= u64::BITS as usize);
 
-impl Default for Findings {
+impl Default for FindingCounts {
     fn default() -> Self {
         Self { counts: [0; Finding::COUNT], fresh: 0, words: Vec::new() }
     }
 }
 
-impl Findings {
+impl FindingCounts {
     /// How often `finding` was made.
     pub fn count(&self, finding: Finding) -> u64 {
         self.counts.get(finding as usize).copied().unwrap_or_default()
@@ -396,7 +396,11 @@ impl Findings {
     }
 
     /// Counts a finding with a description that is better than the message's topic.
-    pub(crate) fn tell<S: Into<Box<str>>>(&mut self, finding: Finding, words: impl FnOnce() -> S) {
+    pub(crate) fn note_with_words<S: Into<Box<str>>>(
+        &mut self,
+        finding: Finding,
+        words: impl FnOnce() -> S,
+    ) {
         self.note(finding);
         if !self.words.iter().any(|(told, _)| *told == finding) {
             self.words.push((finding, text::shown(&words().into()).into()));

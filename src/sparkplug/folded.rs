@@ -12,24 +12,24 @@ const NAMES: usize = 2 * limits::LEAVES;
 
 /// Hashes of names, by the hash of the name without its case.
 #[derive(Debug, Default)]
-pub(crate) struct Folded {
-    known: FxHashMap<u64, u64>,
+pub(crate) struct CaseFoldedNames {
+    hashes: FxHashMap<u64, u64>,
     /// The name at hand without its case.
-    folded: String,
+    buffer: String,
 }
 
-impl Folded {
+impl CaseFoldedNames {
     /// Remembers `name` in `scope`. True if there was one that differs in case alone.
     pub(crate) fn clashes(&mut self, scope: impl Hash, name: &str) -> bool {
-        if self.known.len() >= NAMES {
-            self.known.clear();
+        if self.hashes.len() >= NAMES {
+            self.hashes.clear();
         }
-        self.folded.clear();
+        self.buffer.clear();
         if name.is_ascii() {
-            self.folded.push_str(name);
-            self.folded.make_ascii_lowercase();
+            self.buffer.push_str(name);
+            self.buffer.make_ascii_lowercase();
         } else {
-            self.folded.extend(name.chars().flat_map(char::to_lowercase));
+            self.buffer.extend(name.chars().flat_map(char::to_lowercase));
         }
         let hash = |name: &str| {
             let mut hasher = FxHasher::default();
@@ -38,17 +38,17 @@ impl Folded {
             hasher.finish()
         };
         let exact = hash(name);
-        *self.known.entry(hash(&self.folded)).or_insert(exact) != exact
+        *self.hashes.entry(hash(&self.buffer)).or_insert(exact) != exact
     }
 
     /// Bytes that they take.
     pub(crate) fn bytes(&self) -> usize {
-        memory::map(&self.known)
+        memory::map(&self.hashes)
     }
 
     /// Makes room for so many names more.
     pub(crate) fn reserve(&mut self, names: usize) {
-        self.known.reserve(names);
+        self.hashes.reserve(names);
     }
 }
 
@@ -58,7 +58,7 @@ mod tests {
 
     #[test]
     fn only_names_of_one_scope_that_differ_in_case_alone_clash() {
-        let mut folded = Folded::default();
+        let mut folded = CaseFoldedNames::default();
         for (scope, name, clashes) in [
             (1, "Größe", false),
             (1, "Größe", false),
@@ -76,10 +76,10 @@ mod tests {
 
     #[test]
     fn they_are_bounded() {
-        let mut folded = Folded::default();
+        let mut folded = CaseFoldedNames::default();
         for name in 0..=NAMES {
             folded.clashes(0, &name.to_string());
         }
-        assert_eq!(folded.known.len(), 1);
+        assert_eq!(folded.hashes.len(), 1);
     }
 }

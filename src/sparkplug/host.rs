@@ -32,14 +32,14 @@ use super::address::EdgeNode;
 use super::config::Config;
 use super::event::Event;
 use super::findings::Finding;
-use super::folded::Folded;
+use super::folded::CaseFoldedNames;
 use super::inflated::Debt;
 use super::limits;
 use super::message::{Message, Qos};
-use super::names::Names;
-use super::rebirth::{self, Turns};
-use super::session::{Load, Request, Session, Sink};
-pub use super::session::{Phase, Problem};
+use super::names::NameInterner;
+use super::rebirth::{self, RequestScheduler};
+use super::session::{EdgeSession, MemoryUse, RebirthToSend, SessionContext};
+pub use super::session::{NodePhase, NodeProblem};
 use super::topic;
 use crate::time::{Instant, Now, Timestamp};
 
@@ -50,13 +50,13 @@ mod incoming;
 mod look;
 pub(crate) mod state;
 
-pub use counters::{Counters, Unread};
-pub use found::Found;
-pub use look::Node;
+pub use counters::{HostCounters, SkipReason};
+pub use found::FindingRecord;
+pub use look::NodeView;
 pub use state::state_payload;
 
-use found::Seen;
-use state::Servers;
+use found::FindingLog;
+use state::ConnectedServers;
 
 /// One of the MQTT servers that together carry one Sparkplug infrastructure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -68,7 +68,7 @@ pub enum Output {
     /// Something happened in the plant.
     Event(Event),
     /// A message is to be published.
-    Publish(Publish),
+    Publish(OutgoingMessage),
     /// Something is not as it should be, for the first time with this sender.
     Found {
         /// The edge node; none for what no edge node sent.
@@ -82,7 +82,7 @@ pub enum Output {
 
 /// A message to be published on one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Publish {
+pub struct OutgoingMessage {
     /// Where.
     pub server: ServerId,
     /// What.
@@ -93,63 +93,63 @@ pub struct Publish {
 #[derive(Debug)]
 pub struct Host {
     config: Config,
-    chance: fastrand::Rng,
-    servers: Servers,
-    sessions: Vec<Session>,
+    random: fastrand::Rng,
+    servers: ConnectedServers,
+    sessions: Vec<EdgeSession>,
     /// Where a session stands, by group and node.
-    places: FxHashMap<Arc<str>, FxHashMap<Arc<str>, usize>>,
-    folded: Folded,
+    index_of_node: FxHashMap<Arc<str>, FxHashMap<Arc<str>, usize>>,
+    folded: CaseFoldedNames,
     /// When a session has something to do, each at most once.
     timers: BTreeSet<(Instant, usize)>,
     /// The timer that each session has in `timers`.
-    armed: Vec<Option<Instant>>,
-    turns: Turns,
+    armed_timers: Vec<Option<Instant>>,
+    turns: RequestScheduler,
     /// Places of `sessions` that nobody has.
     free: Vec<usize>,
     /// Who is forgotten next, and since when each is silent.
-    leaving: Vec<(usize, Instant)>,
-    looked_out: Option<Instant>,
+    evictable: Vec<(usize, Instant)>,
+    last_evictable_search: Option<Instant>,
     /// When no more room for tables could be made.
     roomed: Option<Instant>,
-    swept: Instant,
+    last_sweep: Instant,
     /// Of the metrics of all sessions.
-    names: Names,
+    names: NameInterner,
     /// What all sessions take together.
-    load: Load,
+    memory_use: MemoryUse,
     /// What those had inflated who are not known.
     unknown_debt: Debt,
     /// Whether a topic of another namespace ever came.
-    any_foreign: bool,
+    saw_foreign_topic: bool,
     outputs: VecDeque<Output>,
-    counters: Counters,
+    counters: HostCounters,
     /// What was found of no edge node.
-    seen: Seen,
+    unattributed_findings: FindingLog,
 }
 
 impl Host {
     /// A host that knows no server and no node yet. `seed` spreads its requests in time.
     pub fn new(config: Config, seed: u64) -> Self {
         Self {
-            chance: fastrand::Rng::with_seed(seed),
-            servers: Servers::default(),
+            random: fastrand::Rng::with_seed(seed),
+            servers: ConnectedServers::default(),
             sessions: Vec::new(),
-            places: FxHashMap::default(),
-            folded: Folded::default(),
+            index_of_node: FxHashMap::default(),
+            folded: CaseFoldedNames::default(),
             timers: BTreeSet::new(),
-            armed: Vec::new(),
-            turns: Turns::new(config.rebirth.per_second),
+            armed_timers: Vec::new(),
+            turns: RequestScheduler::new(config.rebirth.per_second),
             free: Vec::new(),
-            leaving: Vec::new(),
-            looked_out: None,
+            evictable: Vec::new(),
+            last_evictable_search: None,
             roomed: None,
-            swept: Instant::START,
-            names: Names::default(),
-            load: Load::default(),
+            last_sweep: Instant::START,
+            names: NameInterner::default(),
+            memory_use: MemoryUse::default(),
             unknown_debt: Debt::default(),
-            any_foreign: false,
+            saw_foreign_topic: false,
             outputs: VecDeque::new(),
-            counters: Counters::default(),
-            seen: Seen::default(),
+            counters: HostCounters::default(),
+            unattributed_findings: FindingLog::default(),
             config,
         }
     }
@@ -167,7 +167,7 @@ impl Host {
         let birth = self.servers.connected(server, session_time);
         self.publish_state(server, birth);
         for index in 0..self.sessions.len() {
-            self.with(index, now, |session, sink| session.handle_connected(server, sink));
+            self.update_session(index, now, |session, sink| session.handle_connected(server, sink));
         }
     }
 
@@ -175,7 +175,9 @@ impl Host {
     pub fn handle_disconnected(&mut self, server: ServerId, now: Now) {
         self.servers.disconnected(server);
         for index in 0..self.sessions.len() {
-            self.with(index, now, |session, sink| session.handle_disconnected(server, sink));
+            self.update_session(index, now, |session, sink| {
+                session.handle_disconnected(server, sink)
+            });
             self.look(Some(index), "", now.wall);
         }
     }
@@ -192,16 +194,16 @@ impl Host {
                 break;
             }
             self.timers.pop_first();
-            if let Some(armed) = self.armed.get_mut(index) {
+            if let Some(armed) = self.armed_timers.get_mut(index) {
                 *armed = None;
             }
-            self.with(index, now, Session::handle_timeout);
+            self.update_session(index, now, EdgeSession::handle_timeout);
             self.look(Some(index), "", now.wall);
         }
         while let Some(index) = self.turns.first(now.instant) {
             self.turns.set(index, None);
-            if let Some(request) = self.with(index, now, Session::ask).flatten() {
-                self.turns.sent(now.instant);
+            if let Some(request) = self.update_session(index, now, EdgeSession::ask).flatten() {
+                self.turns.request_sent(now.instant);
                 self.publish_request(index, request, now);
             }
         }
@@ -222,24 +224,24 @@ impl Host {
     /// A node was online before this host was, and these devices of it: it is asked for its
     /// births. If it stays silent its death is told, and those of its devices before; so is that
     /// of a device that is not born with it.
-    pub fn expect(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
+    pub fn expect_online(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
         if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {
-            self.with(index, now, |session, sink| session.expect(devices, sink));
+            self.update_session(index, now, |session, sink| session.expect(devices, sink));
         }
     }
 
     /// A node was known before this host was, and not as online: it is asked for its birth,
     /// for it may have come back unheard.
-    pub fn hope(&mut self, edge: &EdgeNode, now: Now) {
+    pub fn expect_maybe(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {
-            self.with(index, now, |session, sink| session.hope(sink));
+            self.update_session(index, now, |session, sink| session.hope(sink));
         }
     }
 
     /// What an online node said was given up: it is asked for its births, which say it again.
-    pub fn refresh(&mut self, edge: &EdgeNode, now: Now) {
+    pub fn request_refresh(&mut self, edge: &EdgeNode, now: Now) {
         if let Some(index) = self.known(&edge.group, &edge.node) {
-            self.with(index, now, |session, sink| session.refresh(sink));
+            self.update_session(index, now, |session, sink| session.refresh(sink));
         }
     }
 
@@ -254,7 +256,7 @@ impl Host {
 
     /// Where the session of a node stands, if there is one.
     fn known(&self, group: &str, node: &str) -> Option<usize> {
-        self.places.get(group)?.get(node).copied()
+        self.index_of_node.get(group)?.get(node).copied()
     }
 
     /// Where the session of a node stands; it is made if there is room.
@@ -264,16 +266,16 @@ impl Host {
         }
         let index = self.free_place(now)?;
         // Nodes of one group share its name.
-        let group = match self.places.get_key_value(group) {
+        let group = match self.index_of_node.get_key_value(group) {
             Some((group, _)) => Arc::clone(group),
             None => group.into(),
         };
         let edge = EdgeNode::new(group, node);
-        let nodes = self.places.entry(Arc::clone(&edge.group)).or_default();
+        let nodes = self.index_of_node.entry(Arc::clone(&edge.group)).or_default();
         nodes.insert(Arc::clone(&edge.node), index);
         let clash =
             self.folded.clashes((), &edge.group) | self.folded.clashes(&edge.group, &edge.node);
-        let mut session = Session::new(edge, now);
+        let mut session = EdgeSession::new(edge, now);
         if clash {
             session.note(Finding::OnlyCase);
         }
@@ -281,32 +283,32 @@ impl Host {
             Some(free) => *free = session,
             None => {
                 self.sessions.push(session);
-                self.armed.push(None);
+                self.armed_timers.push(None);
             }
         }
         Some(index)
     }
 
     /// Lets a session act, then sets its timer anew.
-    fn with<T>(
+    fn update_session<T>(
         &mut self,
         index: usize,
         now: Now,
-        act: impl FnOnce(&mut Session, &mut Sink<'_>) -> T,
+        act: impl FnOnce(&mut EdgeSession, &mut SessionContext<'_>) -> T,
     ) -> Option<T> {
         let session = self.sessions.get_mut(index)?;
         let before = session.load();
-        let rest = Load {
-            tables: self.load.tables.saturating_sub(before.tables),
-            past: self.load.past.saturating_sub(before.past),
-            unproven: self.load.unproven.saturating_sub(before.unproven),
-            bytes: self.load.bytes.saturating_sub(before.bytes),
+        let rest = MemoryUse {
+            tables: self.memory_use.tables.saturating_sub(before.tables),
+            past_leaves: self.memory_use.past_leaves.saturating_sub(before.past_leaves),
+            unproven: self.memory_use.unproven.saturating_sub(before.unproven),
+            bytes: self.memory_use.bytes.saturating_sub(before.bytes),
         };
-        let room = Load {
-            tables: self.config.table_bytes.saturating_sub(self.load.tables),
-            past: 0,
+        let room = MemoryUse {
+            tables: self.config.table_bytes.saturating_sub(self.memory_use.tables),
+            past_leaves: 0,
             unproven: 0,
-            bytes: limits::TOTAL_WINDOW_BYTES.saturating_sub(self.load.bytes),
+            bytes: limits::TOTAL_WINDOW_BYTES.saturating_sub(self.memory_use.bytes),
         };
         let (outputs, counters) = (&mut self.outputs, &mut self.counters);
         let mut events = |event: Event| {
@@ -317,20 +319,20 @@ impl Host {
             }
             outputs.push_back(Output::Event(event));
         };
-        let mut sink = Sink {
+        let mut sink = SessionContext {
             now,
             config: &self.config,
-            chance: self.chance.f64(),
-            room,
+            random: self.random.f64(),
+            room_left: room,
             servers: &self.servers,
             names: &mut self.names,
             events: &mut events,
         };
         let done = act(session, &mut sink);
         let after = session.load();
-        self.load = Load {
+        self.memory_use = MemoryUse {
             tables: rest.tables + after.tables,
-            past: rest.past + after.past,
+            past_leaves: rest.past_leaves + after.past_leaves,
             unproven: rest.unproven + after.unproven,
             bytes: rest.bytes + after.bytes,
         };
@@ -341,7 +343,7 @@ impl Host {
             due = due.into_iter().chain(ask).min();
         }
         self.turns.set(index, want);
-        let armed = self.armed.get_mut(index)?;
+        let armed = self.armed_timers.get_mut(index)?;
         if *armed != due {
             if let Some(old) = armed.take() {
                 self.timers.remove(&(old, index));
@@ -354,7 +356,7 @@ impl Host {
         Some(done)
     }
 
-    fn publish_request(&mut self, index: usize, request: Request, now: Now) {
+    fn publish_request(&mut self, index: usize, request: RebirthToSend, now: Now) {
         let Some(session) = self.sessions.get(index) else {
             return;
         };
@@ -362,7 +364,7 @@ impl Host {
         if let Some(count) = self.counters.rebirths.get_mut(request.reason as usize) {
             *count += 1;
         }
-        for server in self.servers.up() {
+        for server in self.servers.connected_servers() {
             if request.server.is_none_or(|only| only == server) {
                 self.outputs.push_back(publish(server, message.clone()));
             }
@@ -386,7 +388,7 @@ impl Host {
 }
 
 fn publish(server: ServerId, message: Message) -> Output {
-    Output::Publish(Publish { server, message })
+    Output::Publish(OutgoingMessage { server, message })
 }
 
 #[cfg(test)]

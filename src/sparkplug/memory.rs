@@ -2,7 +2,7 @@
 
 use std::collections::hash_map::HashMap;
 
-use super::event::{Definition, Member, MemberKind, Property};
+use super::event::{Definition, Member, MemberKind, StaticProperty};
 use super::value::Value;
 
 /// What a text takes beside its bytes: counts of who holds it, what the allocator adds.
@@ -35,9 +35,11 @@ fn member(member: &Member) -> usize {
     size_of::<Member>() + text(&member.name) + properties(&member.properties) + kind
 }
 
-fn properties(properties: &[Property]) -> usize {
+fn properties(properties: &[StaticProperty]) -> usize {
     let each = properties.iter().map(|property| {
-        size_of::<Property>() + text(&property.name) + property.value.as_ref().map_or(0, value)
+        size_of::<StaticProperty>()
+            + text(&property.name)
+            + property.value.as_ref().map_or(0, value)
     });
     each.sum()
 }

@@ -4,16 +4,19 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::datatype::DataType;
-use super::event::{Property, Quality, Sample};
-use super::findings::{Finding, Findings};
+use super::event::{Quality, Sample, StaticProperty};
+use super::findings::{Finding, FindingCounts};
 use super::limits;
 use super::proto::payload as wire;
-use super::value::{Arm, ValueError};
+use super::value::{ValueError, WireField};
 use super::{quality, text};
 use crate::time::Timestamp;
 
 /// `name` if it is valid [payloads-name-requirement].
-pub(crate) fn name<'a>(name: Option<&'a [u8]>, findings: &mut Findings) -> Option<Cow<'a, str>> {
+pub(crate) fn name<'a>(
+    name: Option<&'a [u8]>,
+    findings: &mut FindingCounts,
+) -> Option<Cow<'a, str>> {
     match name {
         None | Some([]) => {
             findings.note(Finding::Nameless);
@@ -38,7 +41,7 @@ pub(crate) fn values(metric: &wire::Metric) -> u64 {
 
 /// The datatype that a birth's metric declares, or that its arm suggests
 /// [payloads-metric-datatype-req].
-pub(crate) fn datatype(metric: &wire::Metric, findings: &mut Findings) -> Option<DataType> {
+pub(crate) fn datatype(metric: &wire::Metric, findings: &mut FindingCounts) -> Option<DataType> {
     match metric.datatype {
         None | Some(0) => findings.note(Finding::NoDatatype),
         Some(number) => match DataType::try_from(number) {
@@ -46,18 +49,21 @@ pub(crate) fn datatype(metric: &wire::Metric, findings: &mut Findings) -> Option
             Err(_) => findings.note(Finding::UnknownDatatype),
         },
     }
-    metric.value.as_ref().and_then(|value| Arm::of_metric(value).inferred())
+    metric.value.as_ref().and_then(|value| WireField::of_metric(value).inferred())
 }
 
 /// The properties of a metric, `Quality` excepted.
-pub(crate) fn properties(metric: &wire::Metric, findings: &mut Findings) -> Vec<Property> {
+pub(crate) fn properties(
+    metric: &wire::Metric,
+    findings: &mut FindingCounts,
+) -> Vec<StaticProperty> {
     let Some(set) = &metric.properties else {
         return Vec::new();
     };
     if set.keys.len() != set.values.len() {
         findings.note(Finding::PropertyCount);
     }
-    let mut properties: Vec<Property> = Vec::new();
+    let mut properties: Vec<StaticProperty> = Vec::new();
     for (key, wire) in set.keys.iter().zip(&set.values) {
         if key == quality::QUALITY.as_bytes() {
             continue;
@@ -65,7 +71,7 @@ pub(crate) fn properties(metric: &wire::Metric, findings: &mut Findings) -> Vec<
         let Some(name) = name(Some(key), findings) else {
             continue;
         };
-        let arm = wire.value.as_ref().map(Arm::of_property);
+        let arm = wire.value.as_ref().map(WireField::of_property);
         let arm = arm.filter(|_| wire.is_null != Some(true));
         properties.push(property(name.into(), wire.r#type, arm, findings));
     }
@@ -76,13 +82,15 @@ pub(crate) fn properties(metric: &wire::Metric, findings: &mut Findings) -> Vec<
 pub(crate) fn property(
     name: Arc<str>,
     declared: Option<u32>,
-    arm: Option<Arm<'_>>,
-    findings: &mut Findings,
-) -> Property {
-    let datatype = DataType::declared(declared).or_else(|| arm.and_then(Arm::inferred));
+    arm: Option<WireField<'_>>,
+    findings: &mut FindingCounts,
+) -> StaticProperty {
+    let datatype = DataType::declared(declared).or_else(|| arm.and_then(WireField::inferred));
     let value = match (arm, datatype) {
         // Sets of properties within properties have no value of their own.
-        (Some(Arm::PropertySet | Arm::PropertySetList), _) | (None, _) | (_, None) => None,
+        (Some(WireField::PropertySet | WireField::PropertySetList), _) | (None, _) | (_, None) => {
+            None
+        }
         (Some(arm), Some(datatype)) => match arm.decode(datatype, findings) {
             Ok(value) => Some(value),
             Err(error) => {
@@ -91,7 +99,7 @@ pub(crate) fn property(
             }
         },
     };
-    Property { name, datatype, value }
+    StaticProperty { name, datatype, value }
 }
 
 /// `millis` where it is a time; zero is none [payloads-metric-timestamp-in-UTC].
@@ -122,7 +130,7 @@ impl Inherited {
     }
 
     /// What the members of `metric` inherit.
-    pub(crate) fn by(self, metric: &wire::Metric, findings: &mut Findings) -> Self {
+    pub(crate) fn by(self, metric: &wire::Metric, findings: &mut FindingCounts) -> Self {
         let quality = quality::of_properties(metric.properties.as_deref(), findings);
         Self {
             time: time(metric.timestamp).unwrap_or(self.time),
@@ -155,7 +163,7 @@ pub(crate) fn sample(
     metric: &wire::Metric,
     datatype: Option<DataType>,
     inherited: Inherited,
-    findings: &mut Findings,
+    findings: &mut FindingCounts,
 ) -> Sample {
     let own = inherited.by(metric, findings);
     let alarm = is_alarm(metric);
@@ -166,7 +174,7 @@ pub(crate) fn sample(
         _ if own.null => {}
         None => findings.note(Finding::NoValue),
         Some(wire) => {
-            let arm = Arm::of_metric(wire);
+            let arm = WireField::of_metric(wire);
             // An alarm shares the name of its tag, not the type.
             let known = if alarm { DataType::declared(metric.datatype) } else { datatype };
             match arm.decode(known.unwrap_or(DataType::Unknown), findings) {
@@ -184,12 +192,12 @@ pub(crate) fn sample(
     Sample {
         time: own.time,
         value,
-        odd,
+        rejected_value: odd,
         quality,
         historical: own.historical,
         transient: own.transient,
         alarm,
-        absent: false,
+        without_value: false,
     }
 }
 

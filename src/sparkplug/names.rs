@@ -9,13 +9,13 @@ const FEW: usize = 1024;
 
 /// Names of metrics. Those that nobody uses any more are forgotten once they may be half of all.
 #[derive(Debug, Default)]
-pub(crate) struct Names {
+pub(crate) struct NameInterner {
     known: FxHashSet<Arc<str>>,
     /// How many were in use when that was looked at last.
     used: usize,
 }
 
-impl Names {
+impl NameInterner {
     /// `name`, the same one for all who ask.
     pub(crate) fn get(&mut self, name: &str) -> Arc<str> {
         if let Some(known) = self.known.get(name) {
@@ -37,14 +37,14 @@ mod tests {
 
     #[test]
     fn a_name_is_kept_once() {
-        let mut names = Names::default();
+        let mut names = NameInterner::default();
         assert!(Arc::ptr_eq(&names.get("Speed"), &names.get("Speed")));
         assert!(!Arc::ptr_eq(&names.get("Speed"), &names.get("Pitch")));
     }
 
     #[test]
     fn names_that_nobody_uses_are_forgotten() {
-        let mut names = Names::default();
+        let mut names = NameInterner::default();
         let used: Vec<_> = (0..FEW).map(|number| names.get(&format!("used {number}"))).collect();
         for number in 0..100 * FEW {
             names.get(&format!("gone {number}"));

@@ -1,10 +1,10 @@
 //! Quality codes: those of the specification, of Ignition, and of OPC DA.
 
 use super::event::Quality;
-use super::findings::{Finding, Findings};
+use super::findings::{Finding, FindingCounts};
 use super::proto::payload::{PropertySet, PropertyValue};
 use super::text;
-use super::value::Arm;
+use super::value::WireField;
 
 /// The property that holds a metric's quality, in this spelling alone
 /// [payloads-propertyset-quality-value-type].
@@ -104,37 +104,40 @@ fn bits(integer: u64) -> Option<u32> {
 }
 
 /// The quality among `properties`; good where there is none.
-pub(crate) fn of_properties(properties: Option<&PropertySet>, findings: &mut Findings) -> Quality {
+pub(crate) fn of_properties(
+    properties: Option<&PropertySet>,
+    findings: &mut FindingCounts,
+) -> Quality {
     let place = |set: &PropertySet| set.keys.iter().position(|key| key == QUALITY.as_bytes());
     let property = properties.and_then(|set| set.values.get(place(set)?));
     property.map_or(Quality::Good, |property| of_property(property, findings))
 }
 
-fn of_property(property: &PropertyValue, findings: &mut Findings) -> Quality {
+fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> Quality {
     let arm = match &property.value {
-        Some(value) if property.is_null != Some(true) => Arm::of_property(value),
+        Some(value) if property.is_null != Some(true) => WireField::of_property(value),
         Some(_) | None => return Quality::Good,
     };
     let (known, integer) = match arm {
-        Arm::Int(code) => (of_code(code), true),
-        Arm::Long(code) => (bits(code).and_then(of_code), true),
-        Arm::Float(number) => (whole(f64::from(number)).and_then(of_code), false),
-        Arm::Double(number) => (whole(number).and_then(of_code), false),
-        Arm::Boolean(true) => (Some(Quality::Good), false),
-        Arm::Boolean(false) => (Some(Quality::Bad), false),
-        Arm::String(bytes) => (of_text(&text::read(bytes, findings)), false),
-        Arm::Bytes(_)
-        | Arm::DataSet(_)
-        | Arm::Template
-        | Arm::PropertySet
-        | Arm::PropertySetList
-        | Arm::Extension => (None, false),
+        WireField::Int(code) => (of_code(code), true),
+        WireField::Long(code) => (bits(code).and_then(of_code), true),
+        WireField::Float(number) => (whole(f64::from(number)).and_then(of_code), false),
+        WireField::Double(number) => (whole(number).and_then(of_code), false),
+        WireField::Boolean(true) => (Some(Quality::Good), false),
+        WireField::Boolean(false) => (Some(Quality::Bad), false),
+        WireField::String(bytes) => (of_text(&text::read(bytes, findings)), false),
+        WireField::Bytes(_)
+        | WireField::DataSet(_)
+        | WireField::Template
+        | WireField::PropertySet
+        | WireField::PropertySetList
+        | WireField::Extension => (None, false),
     };
     if !integer {
         findings.note(Finding::WrongQuality);
     }
     known.unwrap_or_else(|| {
-        findings.tell(Finding::UnknownQuality, || arm.words());
+        findings.note_with_words(Finding::UnknownQuality, || arm.words());
         Quality::Uncertain
     })
 }

@@ -25,13 +25,13 @@ use crate::time::{Now, Timestamp};
 mod requests;
 mod turns;
 
-pub(crate) use requests::{Requests, Wish};
-pub(crate) use turns::{Rank, Turns};
+pub(crate) use requests::{RebirthRequests, RequestResult};
+pub(crate) use turns::{RequestRank, RequestScheduler};
 
 /// The reason of a rebirth request. Each can be switched off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Reason {
+pub enum RebirthReason {
     /// Messages are missing [operational-behavior-host-reordering-rebirth].
     Gap,
     /// Something arrived before the birth that would explain it.
@@ -48,7 +48,7 @@ pub enum Reason {
     Expected,
 }
 
-impl Reason {
+impl RebirthReason {
     /// All reasons, in order.
     pub const ALL: [Self; 7] = [
         Self::Gap,
@@ -76,9 +76,9 @@ impl Reason {
 
 /// A set of reasons, written `auto`, `off`, or as names with commas between.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Reasons(u8);
+pub struct RebirthReasons(u8);
 
-impl Reasons {
+impl RebirthReasons {
     /// Every reason.
     pub const ALL: Self = Self(u8::MAX);
 
@@ -86,17 +86,17 @@ impl Reasons {
     pub const NONE: Self = Self(0);
 
     /// Whether births are asked for because of `reason`.
-    pub const fn contains(self, reason: Reason) -> bool {
+    pub const fn contains(self, reason: RebirthReason) -> bool {
         self.0 & (1 << reason as u8) != 0
     }
 
     /// The set with `reason`.
-    pub const fn with(self, reason: Reason) -> Self {
+    pub const fn with(self, reason: RebirthReason) -> Self {
         Self(self.0 | 1 << reason as u8)
     }
 
     /// The set without `reason`.
-    pub const fn without(self, reason: Reason) -> Self {
+    pub const fn without(self, reason: RebirthReason) -> Self {
         Self(self.0 & !(1 << reason as u8))
     }
 }
@@ -111,11 +111,14 @@ pub struct UnknownReason {
 
 impl UnknownReason {
     fn new(word: &str) -> Self {
-        Self { word: word.to_owned(), reasons: Reason::ALL.map(Reason::name).join(",") }
+        Self {
+            word: word.to_owned(),
+            reasons: RebirthReason::ALL.map(RebirthReason::name).join(","),
+        }
     }
 }
 
-impl FromStr for Reasons {
+impl FromStr for RebirthReasons {
     type Err = UnknownReason;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -123,20 +126,23 @@ impl FromStr for Reasons {
             "auto" => Ok(Self::ALL),
             "off" => Ok(Self::NONE),
             _ => text.split(',').map(str::trim).try_fold(Self::NONE, |set, word| {
-                let reason = Reason::ALL.into_iter().find(|reason| reason.name() == word);
+                let reason = RebirthReason::ALL.into_iter().find(|reason| reason.name() == word);
                 reason.map(|r| set.with(r)).ok_or_else(|| UnknownReason::new(word))
             }),
         }
     }
 }
 
-impl fmt::Display for Reasons {
+impl fmt::Display for RebirthReasons {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names: Vec<_> =
-            Reason::ALL.into_iter().filter(|r| self.contains(*r)).map(Reason::name).collect();
+        let names: Vec<_> = RebirthReason::ALL
+            .into_iter()
+            .filter(|r| self.contains(*r))
+            .map(RebirthReason::name)
+            .collect();
         match names.len() {
             0 => f.write_str("off"),
-            n if n == Reason::ALL.len() => f.write_str("auto"),
+            n if n == RebirthReason::ALL.len() => f.write_str("auto"),
             _ => f.write_str(&names.join(",")),
         }
     }
@@ -144,7 +150,7 @@ impl fmt::Display for Reasons {
 
 /// What triggers a rebirth request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Fault {
+pub(crate) enum RebirthTrigger {
     Gap,
     /// The node was not born.
     BeforeBirth,
@@ -161,7 +167,7 @@ pub(crate) enum Fault {
     Expected,
 }
 
-impl Fault {
+impl RebirthTrigger {
     pub(crate) fn metric(name: &str) -> Self {
         Self::UnknownMetric(hash(name))
     }
@@ -181,15 +187,15 @@ impl Fault {
         !matches!(self, Self::Gap | Self::Probe | Self::Expected)
     }
 
-    pub(crate) fn reason(self) -> Reason {
+    pub(crate) fn reason(self) -> RebirthReason {
         match self {
-            Self::Gap => Reason::Gap,
-            Self::BeforeBirth | Self::Unborn(_) => Reason::BeforeBirth,
-            Self::UnknownMetric(_) => Reason::UnknownMetric,
-            Self::UnknownAlias(_) => Reason::UnknownAlias,
-            Self::Unreadable(_) | Self::Undecodable => Reason::Undecodable,
-            Self::Probe => Reason::Probe,
-            Self::Expected => Reason::Expected,
+            Self::Gap => RebirthReason::Gap,
+            Self::BeforeBirth | Self::Unborn(_) => RebirthReason::BeforeBirth,
+            Self::UnknownMetric(_) => RebirthReason::UnknownMetric,
+            Self::UnknownAlias(_) => RebirthReason::UnknownAlias,
+            Self::Unreadable(_) | Self::Undecodable => RebirthReason::Undecodable,
+            Self::Probe => RebirthReason::Probe,
+            Self::Expected => RebirthReason::Expected,
         }
     }
 }
@@ -202,9 +208,9 @@ fn hash(name: &str) -> u64 {
 
 /// The policy of rebirth requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Policy {
+pub struct RebirthPolicy {
     /// For which reasons.
-    pub reasons: Reasons,
+    pub reasons: RebirthReasons,
     /// The least time between two requests to a node for one reason; it doubles while they keep
     /// coming.
     pub debounce: Duration,
@@ -218,10 +224,10 @@ pub struct Policy {
     pub per_second: u32,
 }
 
-impl Default for Policy {
+impl Default for RebirthPolicy {
     fn default() -> Self {
         Self {
-            reasons: Reasons::ALL,
+            reasons: RebirthReasons::ALL,
             debounce: Duration::from_secs(5),
             longest: Duration::from_secs(300),
             rarest: Duration::from_secs(3600),

@@ -7,17 +7,17 @@ use std::sync::Arc;
 
 use super::address::{EdgeNode, Source};
 use super::config::Config;
-use super::event::{Clock, Death, DeathCause, Event, SessionFigures};
-use super::findings::{Finding, Findings};
-use super::host::found::{Found, Seen};
-use super::host::state::Servers;
-use super::host::{ServerId, Unread};
+use super::event::{ClockSource, Death, DeathCause, Event, SessionFigures};
+use super::findings::{Finding, FindingCounts};
+use super::host::found::{FindingLog, FindingRecord};
+use super::host::state::ConnectedServers;
+use super::host::{ServerId, SkipReason};
 use super::inflated::Debt;
 use super::metric;
-use super::names::Names;
+use super::names::NameInterner;
 use super::proto::Payload;
-use super::rebirth::{Fault, Reason, Requests};
-use super::topic::Verb;
+use super::rebirth::{RebirthReason, RebirthRequests, RebirthTrigger};
+use super::topic::MessageType;
 use crate::time::{Instant, Now, Timestamp};
 
 mod asking;
@@ -28,6 +28,7 @@ mod deaths;
 mod devices;
 mod expected;
 mod forgetting;
+mod gaps;
 mod kept;
 mod message;
 mod online;
@@ -37,29 +38,29 @@ mod senders;
 mod waiting;
 mod warm;
 
-pub use asking::Problem;
+pub use asking::NodeProblem;
 
-use awaited::{Awaited, Rest};
-use message::{Borrowed, Message};
-use online::Online;
-use senders::Senders;
+use awaited::{AwaitingBirth, Leftovers};
+use message::{Borrowed, SessionMessage};
+use online::OnlineSession;
+use senders::BdSeqSeries;
 
 pub(crate) use message::Incoming;
 
 /// The context of every input to a session, and the receiver of its outputs.
-pub(crate) struct Sink<'a> {
+pub(crate) struct SessionContext<'a> {
     pub(crate) now: Now,
     pub(crate) config: &'a Config,
     /// A number from the whole range, drawn for this input.
-    pub(crate) chance: f64,
+    pub(crate) random: f64,
     /// Memory left for this session's tables and buffers.
-    pub(crate) room: Load,
-    pub(crate) servers: &'a Servers,
-    pub(crate) names: &'a mut Names,
+    pub(crate) room_left: MemoryUse,
+    pub(crate) servers: &'a ConnectedServers,
+    pub(crate) names: &'a mut NameInterner,
     pub(crate) events: &'a mut dyn FnMut(Event),
 }
 
-impl Sink<'_> {
+impl SessionContext<'_> {
     fn emit(&mut self, event: Event) {
         (self.events)(event);
     }
@@ -77,45 +78,45 @@ impl Sink<'_> {
 
 /// Findings and counts of a session's messages.
 #[derive(Debug, Default)]
-struct Notes {
-    findings: Findings,
+struct SessionNotes {
+    findings: FindingCounts,
     /// Triggers of rebirth requests; empty between inputs.
-    faults: Vec<Fault>,
+    faults: Vec<RebirthTrigger>,
     /// Devices that were born; empty between inputs.
     born: Vec<Arc<str>>,
     /// Values excluded by the filter.
     excluded: u64,
     /// Values skipped, by reason.
-    unread: [u64; Unread::ALL.len()],
+    unread: [u64; SkipReason::ALL.len()],
 }
 
-impl Notes {
+impl SessionNotes {
     /// The values of a message are not read.
-    fn leave(&mut self, why: Unread, payload: &Payload) {
+    fn skip_payload(&mut self, why: SkipReason, payload: &Payload) {
         self.unread(why, payload.metrics.iter().map(metric::values).sum());
     }
 
-    fn unread(&mut self, why: Unread, values: u64) {
+    fn unread(&mut self, why: SkipReason, values: u64) {
         if let Some(count) = self.unread.get_mut(why as usize) {
             *count += values;
         }
     }
 
     /// Messages that waited in vain.
-    fn give_up(&mut self, why: Unread, messages: &[Message]) {
+    fn give_up(&mut self, why: SkipReason, messages: &[SessionMessage]) {
         for message in messages {
-            self.leave(why, &message.incoming().payload);
+            self.skip_payload(why, &message.incoming().payload);
         }
     }
 }
 
 /// Memory that a session uses, or that is left for it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Load {
+pub(crate) struct MemoryUse {
     /// Bytes of what births left: names, aliases, types, definitions, devices.
     pub(crate) tables: usize,
     /// Of these, what is only kept for what may come before the next birth.
-    pub(crate) past: usize,
+    pub(crate) past_leaves: usize,
     /// Of these, what is of nodes that said nothing after a birth yet.
     pub(crate) unproven: usize,
     /// Bytes of messages that wait for others.
@@ -124,7 +125,7 @@ pub(crate) struct Load {
 
 /// The phase of a node's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Phase {
+pub enum NodePhase {
     /// Nothing is known of it.
     Unknown,
     /// It sends data, or is expected to, but its birth is not known.
@@ -137,25 +138,25 @@ pub enum Phase {
 
 /// One edge node.
 #[derive(Debug)]
-pub(crate) struct Session {
+pub(crate) struct EdgeSession {
     source: Source,
-    life: Life,
+    life: SessionState,
     /// Whether a birth of it was ever emitted.
-    told: bool,
+    birth_emitted: bool,
     /// When a live message of it came last.
-    heard: Option<Instant>,
-    made: Instant,
+    last_heard: Option<Instant>,
+    created: Instant,
     /// Whether it ever sent data after a birth, or answered a request.
-    proven: bool,
+    has_answered: bool,
     /// Whether it sends data that cannot be interpreted.
-    speaks: bool,
+    sends_unreadable: bool,
     /// What it had inflated.
     debt: Debt,
-    requests: Requests,
-    problem: Option<Problem>,
-    notes: Notes,
-    seen: Seen,
-    senders: Senders,
+    requests: RebirthRequests,
+    problem: Option<NodeProblem>,
+    notes: SessionNotes,
+    finding_log: FindingLog,
+    senders: BdSeqSeries,
     gaps: u64,
     rebirths: u64,
     /// The server of its last message.
@@ -163,35 +164,35 @@ pub(crate) struct Session {
 }
 
 #[derive(Debug)]
-enum Life {
-    Awaited(Awaited),
-    Online(Box<Online>),
+enum SessionState {
+    Awaited(AwaitingBirth),
+    Online(Box<OnlineSession>),
 }
 
 /// A request for births that is to be published now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Request {
-    pub(crate) reason: Reason,
+pub(crate) struct RebirthToSend {
+    pub(crate) reason: RebirthReason,
     /// The server the node is known on; none for all.
     pub(crate) server: Option<ServerId>,
 }
 
-impl Session {
+impl EdgeSession {
     pub(crate) fn new(edge: EdgeNode, now: Instant) -> Self {
         Self {
             source: Source { edge, device: None },
-            life: Life::Awaited(Awaited::unknown()),
-            told: false,
-            heard: None,
-            made: now,
-            proven: false,
-            speaks: false,
+            life: SessionState::Awaited(AwaitingBirth::unknown()),
+            birth_emitted: false,
+            last_heard: None,
+            created: now,
+            has_answered: false,
+            sends_unreadable: false,
             debt: Debt::default(),
-            requests: Requests::default(),
+            requests: RebirthRequests::default(),
             problem: None,
-            notes: Notes::default(),
-            seen: Seen::default(),
-            senders: Senders::default(),
+            notes: SessionNotes::default(),
+            finding_log: FindingLog::default(),
+            senders: BdSeqSeries::default(),
             gaps: 0,
             rebirths: 0,
             server: None,
@@ -204,52 +205,63 @@ impl Session {
 
     /// Whether it ever said anything after a birth, or answered a request.
     pub(crate) fn is_proven(&self) -> bool {
-        self.proven
+        self.has_answered
     }
 
     pub(crate) fn debt(&mut self) -> &mut Debt {
         &mut self.debt
     }
 
-    pub(crate) fn phase(&self) -> Phase {
+    pub(crate) fn phase(&self) -> NodePhase {
         match &self.life {
-            Life::Awaited(awaited) => awaited.phase(),
-            Life::Online(_) => Phase::Online,
+            SessionState::Awaited(awaited) => awaited.phase(),
+            SessionState::Online(_) => NodePhase::Online,
         }
     }
 
     /// Whether it was born once and is gone. Who cannot be seen may live.
     pub(crate) fn is_dead(&self) -> bool {
         match &self.life {
-            Life::Awaited(awaited) => awaited.phase() == Phase::Offline && !awaited.is_lost(),
-            Life::Online(_) => false,
+            SessionState::Awaited(awaited) => {
+                awaited.phase() == NodePhase::Offline && !awaited.is_lost()
+            }
+            SessionState::Online(_) => false,
         }
     }
 
-    pub(crate) fn load(&self) -> Load {
+    pub(crate) fn load(&self) -> MemoryUse {
         let load = match &self.life {
-            Life::Awaited(awaited) => {
+            SessionState::Awaited(awaited) => {
                 let (past, names) = (awaited.tables(), awaited.names());
-                Load { tables: past + names, past, unproven: 0, bytes: awaited.bytes() }
+                MemoryUse {
+                    tables: past + names,
+                    past_leaves: past,
+                    unproven: 0,
+                    bytes: awaited.bytes(),
+                }
             }
-            Life::Online(online) => online.load(),
+            SessionState::Online(online) => online.load(),
         };
-        let unproven = if self.proven { 0 } else { load.tables };
-        Load { unproven, ..load }
+        let unproven = if self.has_answered { 0 } else { load.tables };
+        MemoryUse { unproven, ..load }
     }
 
-    pub(crate) fn findings(&self) -> &Findings {
+    pub(crate) fn findings(&self) -> &FindingCounts {
         &self.notes.findings
     }
 
     /// Its findings, for the console.
-    pub(crate) fn found(&self) -> impl Iterator<Item = Found<'_>> + '_ {
-        self.seen.found(Some(self.edge()), &self.notes.findings)
+    pub(crate) fn found(&self) -> impl Iterator<Item = FindingRecord<'_>> + '_ {
+        self.finding_log.found(Some(self.edge()), &self.notes.findings)
     }
 
     /// Remembers what was found lately, and gives back what was found for the first time.
-    pub(crate) fn look(&mut self, topic: &str, at: Timestamp) -> Vec<(Finding, String)> {
-        self.seen.look(&mut self.notes.findings, topic, at)
+    pub(crate) fn take_new_findings(
+        &mut self,
+        topic: &str,
+        at: Timestamp,
+    ) -> Vec<(Finding, String)> {
+        self.finding_log.look(&mut self.notes.findings, topic, at)
     }
 
     /// Values excluded by the filter.
@@ -258,7 +270,7 @@ impl Session {
     }
 
     /// Values skipped, by reason.
-    pub(crate) fn unread(&self) -> [u64; Unread::ALL.len()] {
+    pub(crate) fn unread(&self) -> [u64; SkipReason::ALL.len()] {
         self.notes.unread
     }
 
@@ -275,44 +287,44 @@ impl Session {
     }
 
     /// A live message.
-    pub(crate) fn handle_message(&mut self, message: Incoming<'_>, sink: &mut Sink<'_>) {
-        self.heard = Some(sink.now.instant);
+    pub(crate) fn handle_message(&mut self, message: Incoming<'_>, sink: &mut SessionContext<'_>) {
+        self.last_heard = Some(sink.now.instant);
         match (message.verb, message.device) {
-            (Verb::Birth, None) => return self.handle_node_birth(&message, sink),
-            (Verb::Death, None) => {
+            (MessageType::Birth, None) => return self.handle_node_birth(&message, sink),
+            (MessageType::Death, None) => {
                 return self.handle_node_death(message.server, &message.payload, sink);
             }
-            (Verb::Birth | Verb::Death | Verb::Data, _) => {}
-            (Verb::Command, _) => return,
+            (MessageType::Birth | MessageType::Death | MessageType::Data, _) => {}
+            (MessageType::Command, _) => return,
         }
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
         }
         match &mut self.life {
-            Life::Online(online) if online.server() != message.server => {
+            SessionState::Online(online) if online.server() != message.server => {
                 self.note(Finding::ForeignServer);
-                self.notes.leave(Unread::ForeignServer, &message.payload);
+                self.notes.skip_payload(SkipReason::ForeignServer, &message.payload);
             }
-            Life::Online(online) => {
-                self.proven |= message.verb == Verb::Data;
-                self.speaks = true;
+            SessionState::Online(online) => {
+                self.has_answered |= message.verb == MessageType::Data;
+                self.sends_unreadable = true;
                 let full = online.handle_message(message, &mut self.notes, sink);
                 if full || (sink.config.reorder_timeout.is_zero() && online.is_waiting()) {
                     self.give_up(sink);
                 }
-                self.settle_doubt();
-                self.wish_faults(sink);
+                self.clear_doubt();
+                self.request_for_faults(sink);
             }
-            Life::Awaited(awaited) => {
+            SessionState::Awaited(awaited) => {
                 self.server = Some(message.server);
                 if awaited.is_warm(message.server) {
-                    return self.warm(vec![message.own()], sink);
+                    return self.apply_stored_births(vec![message.own()], sink);
                 }
                 if let Some(lost) = awaited.take_lost(message.server) {
                     return self.resume(lost, message, sink);
                 }
-                awaited.speaks();
-                self.speaks = true;
+                awaited.sign_of_life();
+                self.sends_unreadable = true;
                 let asked = awaited.was_asked();
                 let room = awaited.has_room(message.bytes, sink);
                 if room {
@@ -322,10 +334,10 @@ impl Session {
                     awaited.keep(message.own(), sink);
                 } else {
                     self.notes.findings.note(Finding::BeforeBirth);
-                    self.notes.leave(Unread::BeforeBirth, &message.payload);
+                    self.notes.skip_payload(SkipReason::BeforeBirth, &message.payload);
                 }
                 if asked || !room {
-                    self.wish(Fault::BeforeBirth, sink);
+                    self.request(RebirthTrigger::BeforeBirth, sink);
                 }
             }
         }
@@ -333,22 +345,30 @@ impl Session {
 
     /// A message that the server had stored. It is not live: a birth may be outdated, data has
     /// no place in the sequence [payloads-ndata-retain].
-    pub(crate) fn handle_retained(&mut self, message: &Incoming<'_>, sink: &mut Sink<'_>) {
+    pub(crate) fn handle_retained(
+        &mut self,
+        message: &Incoming<'_>,
+        sink: &mut SessionContext<'_>,
+    ) {
         self.note(Finding::Retained);
-        if message.verb != Verb::Death {
-            self.notes.leave(Unread::Retained, &message.payload);
+        if message.verb != MessageType::Death {
+            self.notes.skip_payload(SkipReason::Retained, &message.payload);
         }
         match (message.verb, message.device, &self.life) {
-            (Verb::Death, None, Life::Online(online)) => {
+            (MessageType::Death, None, SessionState::Online(online)) => {
                 if online.server() == message.server && online.is_own_death(&message.payload) {
                     self.handle_node_death(message.server, &message.payload, sink);
                 }
             }
-            (Verb::Birth, None, Life::Awaited(_)) => {
+            (MessageType::Birth, None, SessionState::Awaited(_)) => {
                 self.server = Some(message.server);
-                self.wish(Fault::BeforeBirth, sink);
+                self.request(RebirthTrigger::BeforeBirth, sink);
             }
-            (Verb::Birth | Verb::Death | Verb::Data | Verb::Command, _, _) => {}
+            (
+                MessageType::Birth | MessageType::Death | MessageType::Data | MessageType::Command,
+                _,
+                _,
+            ) => {}
         }
     }
 
@@ -357,66 +377,68 @@ impl Session {
     pub(crate) fn handle_undecodable(
         &mut self,
         server: ServerId,
-        verb: Verb,
+        verb: MessageType,
         device: Option<&str>,
-        sink: &mut Sink<'_>,
+        sink: &mut SessionContext<'_>,
     ) {
-        self.heard = Some(sink.now.instant);
+        self.last_heard = Some(sink.now.instant);
         match (verb, device) {
-            (Verb::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
-            (Verb::Command, _) => {}
-            (Verb::Birth, _) => {
+            (MessageType::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
+            (MessageType::Command, _) => {}
+            (MessageType::Birth, _) => {
                 self.handle_unreadable_birth(server, device, sink);
-                self.wish(Fault::unreadable(device), sink);
+                self.request(RebirthTrigger::unreadable(device), sink);
             }
-            (Verb::Data | Verb::Death, _) => {
+            (MessageType::Data | MessageType::Death, _) => {
                 match &mut self.life {
-                    Life::Awaited(awaited) => {
+                    SessionState::Awaited(awaited) => {
                         self.server = Some(server);
-                        self.speaks = true;
-                        awaited.speaks();
+                        self.sends_unreadable = true;
+                        awaited.sign_of_life();
                     }
-                    Life::Online(online) if online.server() == server => online.speaks(sink),
-                    Life::Online(_) => {}
+                    SessionState::Online(online) if online.server() == server => {
+                        online.speaks(sink)
+                    }
+                    SessionState::Online(_) => {}
                 }
-                self.settle_doubt();
-                self.wish(Fault::Undecodable, sink);
+                self.clear_doubt();
+                self.request(RebirthTrigger::Undecodable, sink);
             }
         }
     }
 
     /// The missing messages have not come [operational-behavior-host-reordering-rebirth].
-    fn give_up(&mut self, sink: &mut Sink<'_>) {
-        let Life::Online(online) = &mut self.life else { return };
+    fn give_up(&mut self, sink: &mut SessionContext<'_>) {
+        let SessionState::Online(online) = &mut self.life else { return };
         let gaps = online.give_up(&mut self.notes, sink);
         self.gaps += gaps;
         self.notes.findings.add(Finding::Gap, gaps);
-        self.notes.faults.push(Fault::Gap);
+        self.notes.faults.push(RebirthTrigger::Gap);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
         match &self.life {
-            Life::Awaited(awaited) => awaited.deadline(),
-            Life::Online(online) => online.deadline(config),
+            SessionState::Awaited(awaited) => awaited.deadline(),
+            SessionState::Online(online) => online.deadline(config),
         }
     }
 
     /// Time has passed.
-    pub(crate) fn handle_timeout(&mut self, sink: &mut Sink<'_>) {
+    pub(crate) fn handle_timeout(&mut self, sink: &mut SessionContext<'_>) {
         let now = sink.now.instant;
         self.ask_again(sink);
         match &mut self.life {
-            Life::Awaited(awaited) => {
+            SessionState::Awaited(awaited) => {
                 if awaited.is_silent(now) {
-                    self.end_unheard(DeathCause::Silent, sink);
+                    self.go_offline_silent(DeathCause::Silent, sink);
                 } else if awaited.is_overdue(now) {
-                    self.overdue(sink);
+                    self.birth_wait_expired(sink);
                 }
             }
-            Life::Online(online) => {
+            SessionState::Online(online) => {
                 if let Some(cause) = online.is_dead(now) {
-                    self.end_unheard(cause, sink);
+                    self.go_offline_silent(cause, sink);
                 } else {
                     self.online_timeout(sink);
                 }
@@ -426,41 +448,41 @@ impl Session {
 
     /// Messages have waited for their birth. They wait on for the answer to a request, if one is
     /// sent soon.
-    fn overdue(&mut self, sink: &mut Sink<'_>) {
+    fn birth_wait_expired(&mut self, sink: &mut SessionContext<'_>) {
         let until = sink.now.instant + sink.config.answer_timeout;
-        let asked = matches!(&self.life, Life::Awaited(awaited) if awaited.was_asked());
+        let asked = matches!(&self.life, SessionState::Awaited(awaited) if awaited.was_asked());
         if !asked {
-            self.wish(Fault::BeforeBirth, sink);
+            self.request(RebirthTrigger::BeforeBirth, sink);
         }
         let soon = !asked && self.requests.due().is_some_and(|due| due <= until);
-        let Life::Awaited(awaited) = &mut self.life else { return };
+        let SessionState::Awaited(awaited) = &mut self.life else { return };
         self.notes.findings.add(Finding::BeforeBirth, awaited.tell_waiting());
         if soon {
-            return awaited.wait_on(until);
+            return awaited.extend_wait(until);
         }
         let waiting = awaited.take_waiting();
-        self.notes.give_up(Unread::BeforeBirth, &waiting);
+        self.notes.give_up(SkipReason::BeforeBirth, &waiting);
     }
 
-    fn online_timeout(&mut self, sink: &mut Sink<'_>) {
+    fn online_timeout(&mut self, sink: &mut SessionContext<'_>) {
         let now = sink.now.instant;
-        let may_ask = self.may_ask(Fault::Probe, sink);
-        let Life::Online(online) = &mut self.life else {
+        let may_ask = self.may_ask(RebirthTrigger::Probe, sink);
+        let SessionState::Online(online) = &mut self.life else {
             return;
         };
         for device in online.not_reborn(now, &mut self.notes) {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
-            let (time, clock, cause) = (sink.now.wall, Clock::Host, DeathCause::Node);
+            let (time, clock, cause) = (sink.now.wall, ClockSource::Host, DeathCause::Node);
             sink.emit(Event::Death(Death { source, time, clock, cause }));
         }
         let silent = may_ask && online.is_silent(sink.config, now);
         if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {
             self.give_up(sink);
         }
-        if silent && let Life::Online(online) = &mut self.life {
+        if silent && let SessionState::Online(online) = &mut self.life {
             online.doubt(DeathCause::Silent, now);
-            self.notes.faults.push(Fault::Probe);
+            self.notes.faults.push(RebirthTrigger::Probe);
         }
-        self.wish_faults(sink);
+        self.request_for_faults(sink);
     }
 }

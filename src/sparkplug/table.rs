@@ -7,20 +7,23 @@ use std::sync::Arc;
 use rustc_hash::FxHashMap;
 
 use super::datatype::DataType;
-use super::event::{Attribute, Holder, Property, Sample, Slot};
-use super::findings::{Finding, Findings};
+use super::event::{AttributeHolder, AttributeSample, Sample, Slot, StaticProperty};
+use super::findings::{Finding, FindingCounts};
 use super::limits;
 use super::memory;
 use super::metric::{self, Inherited};
 use super::proto::Payload;
 use super::proto::payload as wire;
-use super::rebirth::Fault;
+use super::rebirth::RebirthTrigger;
 use super::{template, text};
 use crate::time::Timestamp;
 
 mod agree;
+mod data;
 
-type Names = FxHashMap<Arc<str>, Target>;
+use data::DataReader;
+
+type NameTargets = FxHashMap<Arc<str>, NameTarget>;
 
 /// How many ways to take a path apart are tried before it counts as unknown.
 const PATH_STEPS: usize = 256;
@@ -30,18 +33,18 @@ const PATH_BYTES: usize = 64;
 
 /// The metrics of the latest birth of one source. Replaced as a whole by the next.
 #[derive(Debug, Default)]
-pub(crate) struct Table {
+pub(crate) struct BirthTable {
     leaves: Vec<Option<DataType>>,
-    instances: Vec<Members>,
+    instances: Vec<InstanceMembers>,
     /// The members of the last instance of each template.
-    shapes: FxHashMap<Arc<str>, Arc<Names>>,
-    names: Names,
+    members_by_template: FxHashMap<Arc<str>, Arc<NameTargets>>,
+    names: NameTargets,
     /// None: several metrics share the alias.
-    aliases: FxHashMap<u64, Option<Target>>,
+    aliases: FxHashMap<u64, Option<NameTarget>>,
     /// Leaves excluded by the filter. They have no number.
     excluded: usize,
     /// How many leaves and instances there may be.
-    room: usize,
+    capacity_left: usize,
     /// The birth had more than there was room for, so that what is unknown is no fault.
     truncated: bool,
     /// The birth's own time.
@@ -56,7 +59,7 @@ pub(crate) struct Table {
 
 /// What a name or an alias stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Target {
+pub(crate) enum NameTarget {
     /// A value.
     Leaf(Slot),
     /// A template instance.
@@ -69,12 +72,12 @@ pub(crate) enum Target {
 
 /// A parsed data payload.
 #[derive(Debug, Default)]
-pub(crate) struct Read {
+pub(crate) struct DataRead {
     pub(crate) samples: Vec<(Slot, Sample)>,
     /// What the birth does not have, to be judged by whoever may ask for a new one.
-    pub(crate) faults: Vec<Fault>,
+    pub(crate) faults: Vec<RebirthTrigger>,
     /// Parameters and static properties that it tells.
-    pub(crate) attributes: Vec<Attribute>,
+    pub(crate) attributes: Vec<AttributeSample>,
     /// Values excluded by the filter.
     pub(crate) excluded: u64,
     /// Values that cannot be read.
@@ -86,19 +89,19 @@ pub(crate) struct Read {
 pub(crate) struct InstanceId(pub(crate) u32);
 
 #[derive(Debug, Default)]
-struct Members {
+struct InstanceMembers {
     template: Arc<str>,
     /// What they stand for is counted from the instance's first leaf, and from the instance
     /// itself: so all instances with the same members share them.
-    names: Arc<Names>,
+    names: Arc<NameTargets>,
     /// Leaves are numbered depth first, so an instance's own stand together.
     leaves: Range<u32>,
 }
 
-impl Table {
+impl BirthTable {
     /// An empty table with room for so many leaves and instances.
     pub(crate) fn with_room(room: usize) -> Self {
-        Self { room: room.min(limits::LEAVES), ..Self::default() }
+        Self { capacity_left: room.min(limits::LEAVES), ..Self::default() }
     }
 
     /// Makes room for so many metrics, or members of `owner`, and for so many aliases.
@@ -115,15 +118,15 @@ impl Table {
     }
 
     /// How many more leaves and instances there may be.
-    pub(crate) fn spare(&self) -> usize {
-        self.room.saturating_sub(self.size())
+    pub(crate) fn room_left(&self) -> usize {
+        self.capacity_left.saturating_sub(self.size())
     }
 
     /// Gives back room that was made for metrics which turned out to be none.
     pub(crate) fn trim(&mut self) {
         trim(&mut self.names);
         trim(&mut self.aliases);
-        let instances = self.instances.capacity() * size_of::<Members>();
+        let instances = self.instances.capacity() * size_of::<InstanceMembers>();
         // Each alias is kept once more, for the node as a whole.
         let maps = memory::map(&self.names) + 2 * memory::map(&self.aliases);
         let bytes = self.own + self.leaves.capacity() + instances + maps;
@@ -157,7 +160,7 @@ impl Table {
     /// Whether there is room for another leaf or instance. Once there is none, the birth is
     /// not read whole.
     pub(crate) fn has_room(&mut self) -> bool {
-        self.truncated |= self.size() >= self.room;
+        self.truncated |= self.size() >= self.capacity_left;
         !self.truncated
     }
 
@@ -173,16 +176,16 @@ impl Table {
     }
 
     /// Takes note of a leaf that is not taken.
-    pub(crate) fn exclude_leaf(&mut self) -> Target {
+    pub(crate) fn exclude_leaf(&mut self) -> NameTarget {
         self.excluded += 1;
-        Target::Excluded
+        NameTarget::Excluded
     }
 
     /// Opens an instance; what is numbered until it is closed belongs to it.
     pub(crate) fn open_instance(&mut self, template: Arc<str>) -> InstanceId {
         let id = InstanceId(self.instances.len() as u32);
         let leaves = self.slots()..self.slots();
-        self.instances.push(Members { template, names: Arc::default(), leaves });
+        self.instances.push(InstanceMembers { template, names: Arc::default(), leaves });
         id
     }
 
@@ -193,18 +196,19 @@ impl Table {
         if is_loose(&members.names) {
             trim(Arc::make_mut(&mut members.names));
         }
-        match self.shapes.get(&members.template) {
+        match self.members_by_template.get(&members.template) {
             Some(shape) if *shape == members.names => members.names = Arc::clone(shape),
             _ => {
                 let texts = members.names.keys().map(|name| memory::text(name));
                 self.own += texts.sum::<usize>() + memory::map(&members.names);
-                self.shapes.insert(Arc::clone(&members.template), Arc::clone(&members.names));
+                self.members_by_template
+                    .insert(Arc::clone(&members.template), Arc::clone(&members.names));
             }
         }
     }
 
     /// Names a metric, or a member of `owner`.
-    pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: Target) {
+    pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: NameTarget) {
         match owner {
             None => {
                 self.own += memory::text(&name);
@@ -220,7 +224,7 @@ impl Table {
     }
 
     /// Whether a metric, or a member of `owner`, has this name already.
-    pub(crate) fn named(&self, owner: Option<InstanceId>, name: &str) -> Option<Target> {
+    pub(crate) fn named(&self, owner: Option<InstanceId>, name: &str) -> Option<NameTarget> {
         match owner {
             None => self.names.get(name).copied(),
             Some(id) => self.instances.get(id.0 as usize)?.named(id, name),
@@ -229,7 +233,7 @@ impl Table {
 
     /// Gives `to` an alias; one that stands for something else already stands for nothing
     /// from now on [payloads-alias-uniqueness].
-    pub(crate) fn add_alias(&mut self, alias: u64, to: Target, findings: &mut Findings) {
+    pub(crate) fn add_alias(&mut self, alias: u64, to: NameTarget, findings: &mut FindingCounts) {
         let known = self.aliases.entry(alias).or_insert(Some(to));
         if *known != Some(to) {
             *known = None;
@@ -259,13 +263,19 @@ impl Table {
         payload: &Payload,
         late: bool,
         inherited: Inherited,
-        findings: &mut Findings,
-    ) -> Read {
+        findings: &mut FindingCounts,
+    ) -> DataRead {
         let samples = Vec::with_capacity(payload.metrics.len());
-        let read = Read { samples, ..Read::default() };
+        let read = DataRead { samples, ..DataRead::default() };
         let sent = metric::time(payload.timestamp).zip(self.born);
         let before = late && sent.is_some_and(|(sent, born)| sent < born);
-        let mut reading = Reading { table: self, findings, read, nulls: limits::LEAVES, before };
+        let mut reading = DataReader {
+            table: self,
+            findings,
+            read,
+            nulls_left: limits::LEAVES,
+            sent_before_birth: before,
+        };
         for metric in &payload.metrics {
             reading.metric(metric, inherited);
         }
@@ -277,14 +287,14 @@ impl Table {
         &mut self,
         owner: Option<InstanceId>,
         bytes: &[u8],
-        findings: &mut Findings,
-    ) -> Option<Target> {
+        findings: &mut FindingCounts,
+    ) -> Option<NameTarget> {
         self.find_name(owner, &text::name(bytes, findings))
     }
 
     /// The leaf or instance that a name means: one of the birth's own, or a path into an
     /// instance, which then gets a name of its own.
-    fn find_name(&mut self, owner: Option<InstanceId>, name: &str) -> Option<Target> {
+    fn find_name(&mut self, owner: Option<InstanceId>, name: &str) -> Option<NameTarget> {
         if let Some(target) = self.named(owner, name) {
             return Some(target);
         }
@@ -303,11 +313,11 @@ impl Table {
         owner: Option<InstanceId>,
         path: &str,
         steps: &mut usize,
-    ) -> Option<Target> {
+    ) -> Option<NameTarget> {
         path.rmatch_indices('/').find_map(|(at, _)| {
             *steps = steps.checked_sub(1)?;
             let (first, rest) = path.split_at_checked(at)?;
-            let Some(Target::Instance(id)) = self.named(owner, first) else {
+            let Some(NameTarget::Instance(id)) = self.named(owner, first) else {
                 return None;
             };
             let rest = rest.get(1..)?;
@@ -316,159 +326,26 @@ impl Table {
     }
 }
 
-impl Members {
+impl InstanceMembers {
     /// What a member of the instance `id` stands for.
-    fn named(&self, id: InstanceId, name: &str) -> Option<Target> {
+    fn named(&self, id: InstanceId, name: &str) -> Option<NameTarget> {
         Some(match *self.names.get(name)? {
-            Target::Leaf(Slot(leaf)) => Target::Leaf(Slot(self.leaves.start + leaf)),
-            Target::Instance(InstanceId(below)) => Target::Instance(InstanceId(id.0 + below)),
-            other @ (Target::Ambiguous | Target::Excluded) => other,
+            NameTarget::Leaf(Slot(leaf)) => NameTarget::Leaf(Slot(self.leaves.start + leaf)),
+            NameTarget::Instance(InstanceId(below)) => {
+                NameTarget::Instance(InstanceId(id.0 + below))
+            }
+            other @ (NameTarget::Ambiguous | NameTarget::Excluded) => other,
         })
     }
 
     /// What `target` is, counted from the instance `id`, which comes before it.
-    fn counted_from(&self, id: InstanceId, target: Target) -> Target {
+    fn counted_from(&self, id: InstanceId, target: NameTarget) -> NameTarget {
         match target {
-            Target::Leaf(Slot(leaf)) => Target::Leaf(Slot(leaf - self.leaves.start)),
-            Target::Instance(InstanceId(below)) => Target::Instance(InstanceId(below - id.0)),
-            other @ (Target::Ambiguous | Target::Excluded) => other,
-        }
-    }
-}
-
-struct Reading<'a> {
-    table: &'a mut Table,
-    findings: &'a mut Findings,
-    read: Read,
-    /// How many leaves may yet be null because an instance of theirs is: each costs the sender
-    /// nothing.
-    nulls: usize,
-    /// It was sent before the birth, so that aliases mean nothing.
-    before: bool,
-}
-
-impl Reading<'_> {
-    fn metric(&mut self, metric: &wire::Metric, inherited: Inherited) {
-        if template::definition(metric).is_some() {
-            self.findings.note(Finding::DefinitionPlace);
-            return;
-        }
-        let named = metric.name.as_deref().filter(|name| !name.is_empty());
-        let target = named.and_then(|name| self.table.find(None, name, self.findings));
-        self.found(target, metric, inherited);
-    }
-
-    /// Goes on with what a metric's name means, else with what its alias does.
-    fn found(&mut self, named: Option<Target>, metric: &wire::Metric, inherited: Inherited) {
-        let alias = metric.alias.filter(|_| !self.before);
-        let target = named.or_else(|| {
-            let aliased = *self.table.aliases.get(&alias?)?;
-            if aliased.is_none() {
-                self.findings.note(Finding::AliasCollision);
+            NameTarget::Leaf(Slot(leaf)) => NameTarget::Leaf(Slot(leaf - self.leaves.start)),
+            NameTarget::Instance(InstanceId(below)) => {
+                NameTarget::Instance(InstanceId(below - id.0))
             }
-            Some(aliased.unwrap_or(Target::Ambiguous))
-        });
-        let name = metric.name.as_deref().filter(|name| !name.is_empty());
-        match (target, name, metric.alias) {
-            (Some(Target::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
-            (Some(Target::Instance(id)), _, _) => self.instance(id, metric, inherited),
-            (Some(Target::Ambiguous), _, _) => self.read.unread += metric::values(metric),
-            (Some(Target::Excluded), _, _) => self.read.excluded += 1,
-            (None, Some(name), _) => {
-                self.read.unread += metric::values(metric);
-                self.unknown(Finding::UnknownMetric, Fault::metric(&String::from_utf8_lossy(name)))
-            }
-            (None, None, Some(_)) if self.before => {
-                self.read.unread += metric::values(metric);
-                self.findings.note(Finding::BeforeBirth);
-            }
-            (None, None, Some(alias)) => {
-                self.read.unread += metric::values(metric);
-                self.unknown(Finding::UnknownAlias, Fault::UnknownAlias(alias));
-            }
-            (None, None, None) => {
-                self.read.unread += metric::values(metric);
-                self.findings.note(Finding::Nameless);
-            }
-        }
-    }
-
-    fn leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
-        let declared = DataType::declared(metric.datatype);
-        let born = self.table.datatype(slot);
-        if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
-            self.findings.note(Finding::ChangedDatatype);
-        }
-        let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
-        if metric.properties.is_some() && !sample.alarm && !sample.historical {
-            let properties = metric::properties(metric, self.findings);
-            self.tell(Holder::Leaf(slot), sample.time, properties);
-        }
-        self.read.samples.push((slot, sample));
-    }
-
-    /// Takes note of parameters or static properties.
-    fn tell(&mut self, holder: Holder, time: Timestamp, properties: Vec<Property>) {
-        let attributes = properties.into_iter();
-        let attributes = attributes.map(|property| Attribute { holder, time, property });
-        self.read.attributes.extend(attributes);
-    }
-
-    fn instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
-        let Some(members) = self.table.instances.get(id.0 as usize) else {
-            return;
-        };
-        match &metric.value {
-            // A null instance is null in every leaf.
-            _ if metric.is_null == Some(true) => {
-                let Some(left) = self.nulls.checked_sub(members.leaves.len()) else {
-                    return self.findings.note(Finding::TooManyLeaves);
-                };
-                self.nulls = left;
-                let null = wire::Metric { value: None, ..shallow(metric) };
-                for slot in members.leaves.clone().map(Slot) {
-                    let sample = metric::sample(&null, None, inherited, self.findings);
-                    self.read.samples.push((slot, sample));
-                }
-            }
-            Some(wire::metric::Value::TemplateValue(value)) => {
-                let reference = template::reference(value, self.findings);
-                if reference.is_some_and(|name| *name != *members.template) {
-                    self.findings.note(Finding::ChangedTemplate);
-                }
-                let own = inherited.by(metric, self.findings);
-                if !value.parameters.is_empty() && !own.historical {
-                    let parameters = template::parameters(value, self.findings);
-                    self.tell(Holder::Instance(id.0), own.time, parameters);
-                }
-                self.read.samples.reserve(value.metrics.len());
-                for member in &value.metrics {
-                    self.member(id, member, own);
-                }
-            }
-            Some(_) => {
-                self.read.unread += 1;
-                self.findings.note(Finding::WrongValue);
-            }
-            None => {
-                self.read.unread += 1;
-                self.findings.note(Finding::NoValue);
-            }
-        }
-    }
-
-    fn member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
-        let named = member.name.as_deref().filter(|name| !name.is_empty());
-        let target = named.and_then(|name| self.table.find(Some(owner), name, self.findings));
-        self.found(target, member, inherited);
-    }
-
-    fn unknown(&mut self, finding: Finding, fault: Fault) {
-        self.findings.note(finding);
-        let faults = &mut self.read.faults;
-        let room = faults.len() < limits::FAULTS && !self.table.truncated;
-        if room && !faults.contains(&fault) {
-            faults.push(fault);
+            other @ (NameTarget::Ambiguous | NameTarget::Excluded) => other,
         }
     }
 }
@@ -481,17 +358,5 @@ fn is_loose<K, V>(map: &FxHashMap<K, V>) -> bool {
 fn trim<K: Eq + Hash, V>(map: &mut FxHashMap<K, V>) {
     if is_loose(map) {
         map.shrink_to_fit();
-    }
-}
-
-/// A metric without what is nested in it.
-fn shallow(metric: &wire::Metric) -> wire::Metric {
-    wire::Metric {
-        timestamp: metric.timestamp,
-        is_historical: metric.is_historical,
-        is_transient: metric.is_transient,
-        is_null: metric.is_null,
-        properties: metric.properties.clone(),
-        ..wire::Metric::default()
     }
 }

@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::datatype::DataType;
-use super::event::{Definition, Member, MemberKind, Property};
-use super::findings::{Finding, Findings};
+use super::event::{Definition, Member, MemberKind, StaticProperty};
+use super::findings::{Finding, FindingCounts};
 use super::proto::payload as wire;
 use super::{limits, memory, metric, text};
 
@@ -18,12 +18,12 @@ const FOLDER: &str = "_types_/";
 
 /// The definitions of an edge node.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Definitions {
+pub(crate) struct TemplateDefinitions {
     by_name: BTreeMap<Arc<str>, Arc<Definition>>,
     bytes: usize,
 }
 
-impl Definitions {
+impl TemplateDefinitions {
     /// Takes in the definitions among a birth's `metrics` and returns them complete: with
     /// what they inherit, and with the names that their nested members resolve to. Those for whose
     /// members there is no `room` are left out.
@@ -31,7 +31,7 @@ impl Definitions {
         &mut self,
         metrics: &[wire::Metric],
         room: usize,
-        findings: &mut Findings,
+        findings: &mut FindingCounts,
     ) -> Vec<Definition> {
         let (mut names, mut seen) = (Vec::new(), BTreeSet::new());
         let mut spare = room;
@@ -121,7 +121,7 @@ impl Definitions {
         &self,
         name: &str,
         room: &mut usize,
-        findings: &mut Findings,
+        findings: &mut FindingCounts,
     ) -> Option<Definition> {
         let mut definition = Definition::clone(self.by_name.get(name)?);
         let mut seen = vec![Arc::clone(&definition.name)];
@@ -131,7 +131,8 @@ impl Definitions {
             // Told once for all that are in it.
             if ancestor.name == definition.name && seen.iter().min() == Some(&ancestor.name) {
                 let path = seen.iter().map(|name| &**name);
-                findings.tell(Finding::TemplateRing, || ring::words(path, &ancestor.name));
+                findings
+                    .note_with_words(Finding::TemplateRing, || ring::words(path, &ancestor.name));
             }
             seen.push(Arc::clone(&ancestor.name));
             if known || seen.len() > limits::TEMPLATE_DEPTH || *room == 0 {
@@ -164,18 +165,18 @@ pub(crate) fn definition(metric: &wire::Metric) -> Option<&wire::Template> {
 /// `template_ref` where it says anything.
 pub(crate) fn reference<'a>(
     template: &'a wire::Template,
-    findings: &mut Findings,
+    findings: &mut FindingCounts,
 ) -> Option<Cow<'a, str>> {
     let reference = template.template_ref.as_deref().filter(|reference| !reference.is_empty());
     reference.map(|reference| text::name(reference, findings))
 }
 
 /// `version`, where there is one.
-pub(crate) fn version(template: &wire::Template, findings: &mut Findings) -> Option<Arc<str>> {
+pub(crate) fn version(template: &wire::Template, findings: &mut FindingCounts) -> Option<Arc<str>> {
     template.version.as_deref().map(|version| text::name(version, findings).into())
 }
 
-fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> Definition {
+fn read(name: Arc<str>, template: &wire::Template, findings: &mut FindingCounts) -> Definition {
     let parent = reference(template, findings);
     if parent.is_some() {
         findings.note(Finding::Inheritance);
@@ -206,7 +207,7 @@ fn read(name: Arc<str>, template: &wire::Template, findings: &mut Findings) -> D
     }
 }
 
-fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut Findings) -> Member {
+fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut FindingCounts) -> Member {
     let kind = match metric::template(wire) {
         Some(nested) => MemberKind::Template {
             template: reference(nested, findings).map_or_else(|| Arc::clone(&name), Into::into),
@@ -222,7 +223,10 @@ fn member(name: Arc<str>, wire: &wire::Metric, findings: &mut Findings) -> Membe
 }
 
 /// The parameters of a template [payloads-template-definition-parameters].
-pub(crate) fn parameters(template: &wire::Template, findings: &mut Findings) -> Vec<Property> {
+pub(crate) fn parameters(
+    template: &wire::Template,
+    findings: &mut FindingCounts,
+) -> Vec<StaticProperty> {
     let mut parameters = Vec::with_capacity(template.parameters.len());
     for wire in &template.parameters {
         let Some(name) = wire.name.as_deref().filter(|name| !name.is_empty()) else {
@@ -232,7 +236,7 @@ pub(crate) fn parameters(template: &wire::Template, findings: &mut Findings) -> 
         let Some(name) = metric::name(Some(name), findings) else {
             continue;
         };
-        let arm = wire.value.as_ref().map(super::value::Arm::of_parameter);
+        let arm = wire.value.as_ref().map(super::value::WireField::of_parameter);
         parameters.push(metric::property(name.into(), wire.r#type, arm, findings));
     }
     parameters

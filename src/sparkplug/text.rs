@@ -6,7 +6,7 @@
 
 use std::borrow::Cow;
 
-use super::findings::{Finding, Findings};
+use super::findings::{Finding, FindingCounts};
 
 /// Stands for the first of bytes that are no character, with the byte added.
 const FIRST: u32 = 0x10_fe00;
@@ -16,23 +16,23 @@ const NEXT: u32 = 0x10_ff00;
 const PLANE: u8 = 0xf4;
 
 /// The text in `bytes`. What is not UTF-8 of it shows as U+FFFD and is noted.
-pub(crate) fn read<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
+pub(crate) fn read<'a>(bytes: &'a [u8], findings: &mut FindingCounts) -> Cow<'a, str> {
     match std::str::from_utf8(bytes) {
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
             let text = String::from_utf8_lossy(bytes);
-            findings.tell(Finding::NotUtf8, || &*text);
+            findings.note_with_words(Finding::NotUtf8, || &*text);
             text
         }
     }
 }
 
 /// The name in `bytes`: no other bytes give the same. People are shown it by [`shown`].
-pub(crate) fn name<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
+pub(crate) fn name<'a>(bytes: &'a [u8], findings: &mut FindingCounts) -> Cow<'a, str> {
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
-    findings.tell(Finding::NotUtf8, || String::from_utf8_lossy(bytes));
+    findings.note_with_words(Finding::NotUtf8, || String::from_utf8_lossy(bytes));
     let mut name = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         name.push_str(chunk.valid());
@@ -100,7 +100,7 @@ mod tests {
             "T °".as_bytes(),
             b"plain",
         ];
-        let mut findings = Findings::default();
+        let mut findings = FindingCounts::default();
         let names = cases.map(|bytes| name(bytes, &mut findings));
         for (place, (bytes, name)) in cases.iter().zip(&names).enumerate() {
             assert_eq!(shown(name), String::from_utf8_lossy(bytes), "{bytes:x?}");

@@ -16,7 +16,7 @@ pub const CERTIFICATES: &str = "$sparkplug/certificates/";
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic<'a> {
     /// A message of, or to, an edge node or one of its devices.
-    Edge(Edge<'a>),
+    Edge(EdgeTopic<'a>),
     /// A host application's state.
     State {
         /// Whose.
@@ -26,7 +26,7 @@ pub enum Topic<'a> {
 
 /// The parts of an edge node's or device's topic.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Edge<'a> {
+pub struct EdgeTopic<'a> {
     /// Group id.
     pub group: &'a str,
     /// Edge node id.
@@ -34,12 +34,12 @@ pub struct Edge<'a> {
     /// Device id; none in the node's own messages.
     pub device: Option<&'a str>,
     /// What kind of message.
-    pub verb: Verb,
+    pub verb: MessageType,
 }
 
 /// The kinds of message; whether of a node or of a device, the topic's device id says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Verb {
+pub enum MessageType {
     /// NBIRTH, DBIRTH.
     Birth,
     /// NDEATH, DDEATH.
@@ -89,13 +89,13 @@ impl<'a> Topic<'a> {
             };
         };
         let verb = match (kind, device) {
-            ("NDATA", None) | ("DDATA", Some(_)) => Verb::Data,
-            ("NBIRTH", None) | ("DBIRTH", Some(_)) => Verb::Birth,
-            ("NDEATH", None) | ("DDEATH", Some(_)) => Verb::Death,
-            ("NCMD", None) | ("DCMD", Some(_)) => Verb::Command,
+            ("NDATA", None) | ("DDATA", Some(_)) => MessageType::Data,
+            ("NBIRTH", None) | ("DBIRTH", Some(_)) => MessageType::Birth,
+            ("NDEATH", None) | ("DDEATH", Some(_)) => MessageType::Death,
+            ("NCMD", None) | ("DCMD", Some(_)) => MessageType::Command,
             _ => return Err(TopicError::Verb),
         };
-        Ok(Self::Edge(Edge {
+        Ok(Self::Edge(EdgeTopic {
             group: id(group)?,
             node: id(node)?,
             device: device.map(id).transpose()?,
@@ -113,16 +113,16 @@ fn id(text: &str) -> Result<&str, TopicError> {
 }
 
 /// The topic of a `verb` of `source`.
-pub fn of_source(source: &Source, verb: Verb) -> String {
+pub fn of_source(source: &Source, verb: MessageType) -> String {
     let kind = match (verb, &source.device) {
-        (Verb::Birth, None) => "NBIRTH",
-        (Verb::Birth, Some(_)) => "DBIRTH",
-        (Verb::Death, None) => "NDEATH",
-        (Verb::Death, Some(_)) => "DDEATH",
-        (Verb::Data, None) => "NDATA",
-        (Verb::Data, Some(_)) => "DDATA",
-        (Verb::Command, None) => "NCMD",
-        (Verb::Command, Some(_)) => "DCMD",
+        (MessageType::Birth, None) => "NBIRTH",
+        (MessageType::Birth, Some(_)) => "DBIRTH",
+        (MessageType::Death, None) => "NDEATH",
+        (MessageType::Death, Some(_)) => "DDEATH",
+        (MessageType::Data, None) => "NDATA",
+        (MessageType::Data, Some(_)) => "DDATA",
+        (MessageType::Command, None) => "NCMD",
+        (MessageType::Command, Some(_)) => "DCMD",
     };
     let mut topic = of_node(&source.edge, kind);
     if let Some(device) = &source.device {
@@ -171,19 +171,23 @@ mod tests {
 
     #[test]
     fn topic_structure() {
-        let edge = |group, verb, node, device| Ok(Topic::Edge(Edge { group, node, device, verb }));
+        let edge =
+            |group, verb, node, device| Ok(Topic::Edge(EdgeTopic { group, node, device, verb }));
         let cases = [
-            ("spBv1.0/g/NBIRTH/n", edge("g", Verb::Birth, "n", None)),
-            ("spBv1.0/g/NDATA/n", edge("g", Verb::Data, "n", None)),
-            ("spBv1.0/g/NDEATH/n", edge("g", Verb::Death, "n", None)),
-            ("spBv1.0/g/NCMD/n", edge("g", Verb::Command, "n", None)),
-            ("spBv1.0/g/DBIRTH/n/d", edge("g", Verb::Birth, "n", Some("d"))),
-            ("spBv1.0/g/DDATA/n/d", edge("g", Verb::Data, "n", Some("d"))),
-            ("spBv1.0/g/DDEATH/n/d", edge("g", Verb::Death, "n", Some("d"))),
-            ("spBv1.0/g/DCMD/n/d", edge("g", Verb::Command, "n", Some("d"))),
-            ("spBv1.0/Plant 1.ü/DDATA/$n/d 1", edge("Plant 1.ü", Verb::Data, "$n", Some("d 1"))),
+            ("spBv1.0/g/NBIRTH/n", edge("g", MessageType::Birth, "n", None)),
+            ("spBv1.0/g/NDATA/n", edge("g", MessageType::Data, "n", None)),
+            ("spBv1.0/g/NDEATH/n", edge("g", MessageType::Death, "n", None)),
+            ("spBv1.0/g/NCMD/n", edge("g", MessageType::Command, "n", None)),
+            ("spBv1.0/g/DBIRTH/n/d", edge("g", MessageType::Birth, "n", Some("d"))),
+            ("spBv1.0/g/DDATA/n/d", edge("g", MessageType::Data, "n", Some("d"))),
+            ("spBv1.0/g/DDEATH/n/d", edge("g", MessageType::Death, "n", Some("d"))),
+            ("spBv1.0/g/DCMD/n/d", edge("g", MessageType::Command, "n", Some("d"))),
+            (
+                "spBv1.0/Plant 1.ü/DDATA/$n/d 1",
+                edge("Plant 1.ü", MessageType::Data, "$n", Some("d 1")),
+            ),
             ("spBv1.0/STATE/h 1", Ok(Topic::State { host_id: "h 1" })),
-            ("spBv1.0/STATE/NDATA/n", edge("STATE", Verb::Data, "n", None)),
+            ("spBv1.0/STATE/NDATA/n", edge("STATE", MessageType::Data, "n", None)),
             ("STATE/h", Err(TopicError::Namespace)),
             ("spAv1.0/g/NDATA/n", Err(TopicError::Namespace)),
             ("", Err(TopicError::Namespace)),
@@ -217,11 +221,13 @@ mod tests {
     #[test]
     fn topics_are_put_together_as_they_are_taken_apart() {
         let edge = EdgeNode::new("g", "n");
-        for verb in [Verb::Birth, Verb::Death, Verb::Data, Verb::Command] {
+        for verb in
+            [MessageType::Birth, MessageType::Death, MessageType::Data, MessageType::Command]
+        {
             for device in [None, Some("d")] {
                 let source = Source { edge: edge.clone(), device: device.map(Into::into) };
                 let topic = of_source(&source, verb);
-                let parts = Edge { group: "g", node: "n", device, verb };
+                let parts = EdgeTopic { group: "g", node: "n", device, verb };
                 assert_eq!(Topic::parse(&topic), Ok(Topic::Edge(parts)));
             }
         }

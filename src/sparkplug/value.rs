@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::datatype::DataType;
-use super::findings::{Finding, Findings};
+use super::findings::{Finding, FindingCounts};
 use super::proto::payload as wire;
 use super::{limits, text};
 
@@ -74,7 +74,7 @@ const EXAMPLE_BYTES: usize = 100;
 
 /// A value's protobuf field, from whichever message.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Arm<'a> {
+pub(crate) enum WireField<'a> {
     /// `int_value`.
     Int(u32),
     /// `long_value`.
@@ -101,7 +101,7 @@ pub(crate) enum Arm<'a> {
     Extension,
 }
 
-impl<'a> Arm<'a> {
+impl<'a> WireField<'a> {
     /// The arm of a metric.
     pub(crate) fn of_metric(value: &'a wire::metric::Value) -> Self {
         use wire::metric::Value as V;
@@ -223,7 +223,7 @@ impl<'a> Arm<'a> {
     pub(crate) fn decode(
         self,
         datatype: DataType,
-        findings: &mut Findings,
+        findings: &mut FindingCounts,
     ) -> Result<Value, ValueError> {
         match datatype {
             DataType::Int8 => self.signed(8),
@@ -328,7 +328,7 @@ impl<'a> Arm<'a> {
     }
 }
 
-fn string(bytes: &[u8], findings: &mut Findings) -> Arc<str> {
+fn string(bytes: &[u8], findings: &mut FindingCounts) -> Arc<str> {
     match cut(bytes, findings) {
         Cow::Borrowed(text) => text.into(),
         Cow::Owned(text) => text.into(),
@@ -336,7 +336,7 @@ fn string(bytes: &[u8], findings: &mut Findings) -> Arc<str> {
 }
 
 /// The text in `bytes`, no more of it than is taken.
-fn cut<'a>(bytes: &'a [u8], findings: &mut Findings) -> Cow<'a, str> {
+fn cut<'a>(bytes: &'a [u8], findings: &mut FindingCounts) -> Cow<'a, str> {
     let taken = text::cut(bytes, limits::STRING_BYTES);
     if taken.len() < bytes.len() {
         findings.note(Finding::TooLong);
@@ -365,7 +365,7 @@ fn is_uuid(text: &str) -> bool {
 }
 
 /// A data set, each cell by the type of its column [payloads-template-dataset-value].
-fn table(wire: &wire::DataSet, findings: &mut Findings) -> Result<DataSet, ValueError> {
+fn table(wire: &wire::DataSet, findings: &mut FindingCounts) -> Result<DataSet, ValueError> {
     let columns = wire.columns.len();
     let agreed = wire.num_of_columns.is_none_or(|n| usize::try_from(n) == Ok(columns));
     if !agreed || wire.types.len() != columns {
@@ -383,7 +383,7 @@ fn table(wire: &wire::DataSet, findings: &mut Findings) -> Result<DataSet, Value
                 return Ok(None);
             };
             let datatype = DataType::declared(Some(*number)).unwrap_or(DataType::Unknown);
-            Arm::of_cell(value).decode(datatype, findings).map(Some)
+            WireField::of_cell(value).decode(datatype, findings).map(Some)
         });
         cells.collect()
     });

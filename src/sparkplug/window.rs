@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::event::Order;
+use super::event::SequenceOrder;
 use super::limits;
 use crate::time::{Instant, Timestamp};
 
@@ -16,37 +16,37 @@ const MISSING: u64 = 1;
 /// The sequence of one session of an edge node. Messages are counted on without wrapping, so
 /// that the window has an order.
 #[derive(Debug)]
-pub(crate) struct Window<T> {
-    next: u64,
+pub(crate) struct ReorderWindow<T> {
+    next_number: u64,
     /// By sequence number: what came with it last.
-    memory: Box<[u64; 256]>,
-    early: BTreeMap<u64, Early<T>>,
+    seen: Box<[u64; 256]>,
+    buffered: BTreeMap<u64, BufferedMessage<T>>,
     early_bytes: usize,
     /// The latest of the times that its messages bear.
-    newest: Option<Timestamp>,
+    newest_time: Option<Timestamp>,
 }
 
 /// A message that came before others that it follows.
 #[derive(Debug)]
-pub(crate) struct Early<T> {
+pub(crate) struct BufferedMessage<T> {
     /// When it came.
     pub(crate) at: Instant,
     /// How much it takes.
     pub(crate) bytes: usize,
     /// What it is known again by.
-    pub(crate) print: Print,
+    pub(crate) print: Fingerprint,
     pub(crate) message: T,
 }
 
 /// Tells one message from another with the same sequence number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Print {
+pub(crate) struct Fingerprint {
     pub(crate) hash: u64,
     /// The message's own time.
     pub(crate) sent: Option<Timestamp>,
 }
 
-impl Print {
+impl Fingerprint {
     fn mark(self) -> u64 {
         // Clear of the marks for nothing and for missing.
         self.hash | 2
@@ -55,87 +55,87 @@ impl Print {
 
 /// The place of a message in the sequence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum SequencePlace {
     /// It is the next.
     Next,
     /// It was received before.
     Duplicate,
     /// Its place timed out, or another message has it.
-    Past(Order),
+    Past(SequenceOrder),
     /// Others are missing before it.
     Early(u64),
 }
 
-impl<T> Window<T> {
+impl<T> ReorderWindow<T> {
     /// A sequence that begins after a birth numbered `birth`.
     pub(crate) fn after(birth: u8) -> Self {
         // Room for a message from before the birth to stand below it.
         let next = 256 + u64::from(birth) + 1;
         let (memory, early) = (Box::new([EMPTY; 256]), BTreeMap::new());
-        Self { next, memory, early, early_bytes: 0, newest: None }
+        Self { next_number: next, seen: memory, buffered: early, early_bytes: 0, newest_time: None }
     }
 
     /// The sequence number that comes next.
     pub(crate) fn expected(&self) -> u8 {
-        self.next as u8
+        self.next_number as u8
     }
 
     /// Where a message numbered `seq` belongs, by its distance modulo 256
     /// [operational-behavior-host-reordering-start].
-    pub(crate) fn place(&self, seq: u8, print: Print) -> Place {
+    pub(crate) fn position_of(&self, seq: u8, print: Fingerprint) -> SequencePlace {
         let distance = seq.wrapping_sub(self.expected());
         if distance == 0 {
-            return Place::Next;
+            return SequencePlace::Next;
         }
-        let known = self.memory.get(usize::from(seq)).copied().unwrap_or(EMPTY);
+        let known = self.seen.get(usize::from(seq)).copied().unwrap_or(EMPTY);
         // From half a round on, a number that was given up is behind rather than ahead, unless
         // its message was sent after all others.
-        let ahead = self.newest.zip(print.sent).is_some_and(|(newest, sent)| sent > newest);
+        let ahead = self.newest_time.zip(print.sent).is_some_and(|(newest, sent)| sent > newest);
         if known == MISSING && distance >= 128 && !ahead {
-            return Place::Past(Order::Late);
+            return SequencePlace::Past(SequenceOrder::Late);
         }
-        let place = self.next + u64::from(distance);
-        match self.early.get(&place) {
-            Some(early) if early.print == print => Place::Duplicate,
+        let place = self.next_number + u64::from(distance);
+        match self.buffered.get(&place) {
+            Some(early) if early.print == print => SequencePlace::Duplicate,
             // Two messages with one number: the first has the place. Nothing later was told.
-            Some(_) => Place::Past(Order::AfterGap),
+            Some(_) => SequencePlace::Past(SequenceOrder::AfterGap),
             // Without a time of its own one message is like another of a round before.
             None if known == print.mark() && (print.sent.is_some() || distance >= 128) => {
-                Place::Duplicate
+                SequencePlace::Duplicate
             }
-            None => Place::Early(place),
+            None => SequencePlace::Early(place),
         }
     }
 
     /// The message that is next has come.
-    pub(crate) fn advance(&mut self, print: Print) {
+    pub(crate) fn advance(&mut self, print: Fingerprint) {
         self.remember(self.expected(), print.mark());
-        self.newest = self.newest.max(print.sent);
-        self.next += 1;
+        self.newest_time = self.newest_time.max(print.sent);
+        self.next_number += 1;
     }
 
     /// A late message has come after all; another with its number is a duplicate.
-    pub(crate) fn late(&mut self, seq: u8, print: Print) {
+    pub(crate) fn mark_received_late(&mut self, seq: u8, print: Fingerprint) {
         self.remember(seq, print.mark());
     }
 
     fn remember(&mut self, seq: u8, mark: u64) {
-        if let Some(place) = self.memory.get_mut(usize::from(seq)) {
+        if let Some(place) = self.seen.get_mut(usize::from(seq)) {
             *place = mark;
         }
     }
 
     /// Buffers a message that arrived too early. False if the window is full now: then the gap
     /// times out.
-    pub(crate) fn keep(&mut self, place: u64, early: Early<T>) -> bool {
+    pub(crate) fn keep(&mut self, place: u64, early: BufferedMessage<T>) -> bool {
         self.early_bytes += early.bytes;
-        self.early.insert(place, early);
-        self.early.len() < limits::WINDOW_MESSAGES && self.early_bytes < limits::WINDOW_BYTES
+        self.buffered.insert(place, early);
+        self.buffered.len() < limits::WINDOW_MESSAGES && self.early_bytes < limits::WINDOW_BYTES
     }
 
     /// The next message, if it has come early [operational-behavior-host-reordering-success].
     pub(crate) fn take_next(&mut self) -> Option<T> {
-        let early = self.early.remove(&self.next)?;
+        let early = self.buffered.remove(&self.next_number)?;
         self.early_bytes -= early.bytes;
         self.advance(early.print);
         Some(early.message)
@@ -148,28 +148,28 @@ impl<T> Window<T> {
 
     /// Whether messages wait for a missing one.
     pub(crate) fn is_waiting(&self) -> bool {
-        !self.early.is_empty()
+        !self.buffered.is_empty()
     }
 
     /// When the messages that came early have waited for `timeout`.
     pub(crate) fn deadline(&self, timeout: Duration) -> Option<Instant> {
-        self.early.values().map(|early| early.at).min().map(|at| at + timeout)
+        self.buffered.values().map(|early| early.at).min().map(|at| at + timeout)
     }
 
     /// Ends the wait for missing messages: returns the buffered ones, in order, and how many gaps
     /// there are.
     pub(crate) fn give_up(&mut self) -> (Vec<T>, u64) {
         let mut gaps = 0;
-        let early = std::mem::take(&mut self.early);
+        let early = std::mem::take(&mut self.buffered);
         self.early_bytes = 0;
         let mut messages = Vec::with_capacity(early.len());
         for (place, early) in early {
-            if place > self.next {
+            if place > self.next_number {
                 gaps += 1;
             }
-            while self.next < place {
+            while self.next_number < place {
                 self.remember(self.expected(), MISSING);
-                self.next += 1;
+                self.next_number += 1;
             }
             self.advance(early.print);
             messages.push(early.message);

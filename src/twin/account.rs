@@ -3,12 +3,12 @@
 use super::Twin;
 use super::plan::rates::Rates;
 use crate::sitewise::api::Quotas;
-use crate::time::Clocks;
+use crate::time::ClockAgreement;
 
 impl Twin {
     /// Whether our clock and SiteWise's agree: while they do not, only SiteWise rejects values for
     /// their timestamps.
-    pub fn handle_clocks(&mut self, clocks: Clocks) {
+    pub fn handle_clocks(&mut self, clocks: ClockAgreement) {
         self.writer.clocks = clocks;
     }
 

@@ -32,16 +32,16 @@ pub struct Asset {
     /// The asset above it.
     pub parent: Option<AssetIx>,
     /// What it stands for.
-    pub kind: Kind,
+    pub kind: AssetKind,
     /// How many assets are right below it.
     pub children: u32,
     /// Whether SiteWise had it at the start.
-    pub known: Known,
+    pub known: AtStart,
 }
 
 /// Whether SiteWise had an asset at the start.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
+pub enum AtStart {
     /// It is made here.
     No,
     /// It had, and what it shows of its attributes has not been read.
@@ -52,7 +52,7 @@ pub enum Known {
 
 /// What an asset stands for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub enum AssetKind {
     /// The bridge itself.
     Bridge,
     /// A Sparkplug group.
@@ -65,7 +65,7 @@ pub enum Kind {
     Level(AssetIx, usize),
 }
 
-impl Kind {
+impl AssetKind {
     /// Whether no value is ever written to it.
     pub fn is_without_values(&self) -> bool {
         match self {
@@ -77,7 +77,7 @@ impl Kind {
 
 /// A request for an asset.
 #[derive(Clone, Debug)]
-pub struct Wanted<'a> {
+pub struct AssetRequest<'a> {
     /// What it stands for.
     pub address: &'a Address<'a>,
     /// What people call it.
@@ -87,18 +87,18 @@ pub struct Wanted<'a> {
     /// The asset above it.
     pub parent: Option<AssetIx>,
     /// What it stands for.
-    pub kind: Kind,
+    pub kind: AssetKind,
 }
 
 /// All desired assets.
 #[derive(Debug)]
-pub struct Assets {
+pub struct DesiredAssets {
     namespace: Namespace,
     max: usize,
     /// How many SiteWise has, or will have.
-    there: usize,
+    existing: usize,
     /// What is above an asset that is there is let in, whatever the cap.
-    pub admits_all: bool,
+    pub ignore_cap: bool,
     list: Vec<Asset>,
     by_id: FxHashMap<Uuid, AssetIx>,
     of_model: BTreeSet<(ModelIx, Arc<str>)>,
@@ -108,14 +108,14 @@ pub struct Assets {
     of_parent: BTreeSet<(Option<AssetIx>, Arc<str>, AssetIx)>,
 }
 
-impl Assets {
+impl DesiredAssets {
     /// None yet; at most `max`.
     pub fn new(namespace: Namespace, max: usize) -> Self {
         Self {
             namespace,
             max,
-            there: 0,
-            admits_all: false,
+            existing: 0,
+            ignore_cap: false,
             list: Vec::new(),
             by_id: FxHashMap::default(),
             of_model: BTreeSet::new(),
@@ -135,15 +135,15 @@ impl Assets {
     }
 
     /// Remembers that SiteWise has an asset of `model` already that is called `name`.
-    pub fn is_there(&mut self, model: ModelIx, name: &str) {
+    pub fn note_existing(&mut self, model: ModelIx, name: &str) {
         *self.count.entry(model).or_default() += 1;
-        self.there += 1;
+        self.existing += 1;
         self.of_model.insert((model, name.into()));
     }
 
     /// Whether another one can be made: what SiteWise had at the start counts as well.
     pub fn has_room(&self) -> bool {
-        self.admits_all || self.there < self.max
+        self.ignore_cap || self.existing < self.max
     }
 
     /// The asset for an address, made if there is none; true if it was made.
@@ -153,9 +153,9 @@ impl Assets {
     /// # Errors
     ///
     /// `TWIN_MAX_ASSETS` is reached.
-    pub fn want(
+    pub fn get_or_create(
         &mut self,
-        wanted: Wanted<'_>,
+        wanted: AssetRequest<'_>,
         existing: Option<&str>,
     ) -> Result<(AssetIx, bool), Cap> {
         let id = self.id(wanted.address);
@@ -166,14 +166,14 @@ impl Assets {
             return Err(Cap::Assets);
         }
         let address = match wanted.kind {
-            Kind::Level(above, number) => names::level(&self.get(above).address, number),
+            AssetKind::Level(above, number) => names::level(&self.get(above).address, number),
             _ => shown(&text(wanted.address)).into_owned(),
         };
         let name: Arc<str> = match existing {
             Some(name) => name.into(),
             None => {
                 *self.count.entry(wanted.model).or_default() += 1;
-                self.there += 1;
+                self.existing += 1;
                 self.free_name(&wanted, &address, id).into()
             }
         };
@@ -191,7 +191,7 @@ impl Assets {
             parent: wanted.parent,
             kind: wanted.kind,
             children: 0,
-            known: if existing.is_some() { Known::Unread } else { Known::No },
+            known: if existing.is_some() { AtStart::Unread } else { AtStart::No },
         });
         self.by_id.insert(id, ix);
         Ok((ix, true))
@@ -283,7 +283,7 @@ impl Assets {
 
     /// SiteWise's scope of unique asset names is not documented: among siblings and within a
     /// model is assumed, and kept.
-    fn free_name(&self, wanted: &Wanted<'_>, address: &str, id: Uuid) -> String {
+    fn free_name(&self, wanted: &AssetRequest<'_>, address: &str, id: Uuid) -> String {
         let free = |name: &String| {
             !self.of_model.contains(&(wanted.model, name.as_str().into()))
                 && !wanted.parent.is_some_and(|ix| self.has_child(ix, name))
@@ -292,7 +292,7 @@ impl Assets {
         let hashed = || names::with_suffix(&names::clean(address), &short_hash(&[&id.to_string()]));
         [
             Some(names::clean(wanted.name)),
-            names::broken(wanted.name, taken),
+            names::with_hex_bytes(wanted.name, taken),
             Some(names::clean(address)),
         ]
         .into_iter()
@@ -322,25 +322,25 @@ mod tests {
 
     #[test]
     fn a_name_that_is_taken_gets_its_address_and_then_a_hash() {
-        let mut assets = Assets::new(Namespace::new("test"), 10);
+        let mut assets = DesiredAssets::new(Namespace::new("test"), 10);
         let model = ModelIx(0);
         let sources =
             ["a", "b", "c"].map(|node| Source { edge: EdgeNode::new("farm", node), device: None });
-        assets.is_there(model, "farm/c/T1");
+        assets.note_existing(model, "farm/c/T1");
         let names: Vec<_> = sources
             .iter()
             .map(|source| {
                 let address = Address::Instance(source, &["T1"]);
-                let wanted = Wanted {
+                let wanted = AssetRequest {
                     address: &address,
                     name: "T1",
                     model,
                     parent: None,
-                    kind: Kind::Instance,
+                    kind: AssetKind::Instance,
                 };
-                let (ix, made) = assets.want(wanted.clone(), None).unwrap();
+                let (ix, made) = assets.get_or_create(wanted.clone(), None).unwrap();
                 assert!(made);
-                assert_eq!(assets.want(wanted, None), Ok((ix, false)));
+                assert_eq!(assets.get_or_create(wanted, None), Ok((ix, false)));
                 assets.get(ix).name.clone()
             })
             .collect();
@@ -350,20 +350,30 @@ mod tests {
 
     #[test]
     fn a_sibling_of_another_model_keeps_its_name_to_itself() {
-        let mut assets = Assets::new(Namespace::new("test"), 10);
+        let mut assets = DesiredAssets::new(Namespace::new("test"), 10);
         let parents = ["one", "two"].map(|group| {
             let (address, model) = (Address::Group(group), ModelIx(0));
-            let wanted =
-                Wanted { address: &address, name: group, model, parent: None, kind: Kind::Group };
-            assets.want(wanted, None).unwrap().0
+            let wanted = AssetRequest {
+                address: &address,
+                name: group,
+                model,
+                parent: None,
+                kind: AssetKind::Group,
+            };
+            assets.get_or_create(wanted, None).unwrap().0
         });
         let source = Source { edge: EdgeNode::new("farm", "gw"), device: None };
         let mut name = |path: &[&str], model, parent| {
             let address = Address::Instance(&source, path);
             let (model, parent) = (ModelIx(model), Some(parent));
-            let wanted =
-                Wanted { address: &address, name: "T1", model, parent, kind: Kind::Instance };
-            let (ix, _) = assets.want(wanted, None).unwrap();
+            let wanted = AssetRequest {
+                address: &address,
+                name: "T1",
+                model,
+                parent,
+                kind: AssetKind::Instance,
+            };
+            let (ix, _) = assets.get_or_create(wanted, None).unwrap();
             assets.get(ix).name.to_string()
         };
         assert_eq!(name(&["a"], 1, parents[0]), "T1");
@@ -373,11 +383,12 @@ mod tests {
 
     #[test]
     fn an_asset_that_moves_is_a_child_of_its_new_parent_alone() {
-        let mut assets = Assets::new(Namespace::new("test"), 10);
+        let mut assets = DesiredAssets::new(Namespace::new("test"), 10);
         let mut want = |name: &str, parent| {
             let (address, model) = (Address::Group(name), ModelIx(0));
-            let wanted = Wanted { address: &address, name, model, parent, kind: Kind::Group };
-            assets.want(wanted, None).unwrap().0
+            let wanted =
+                AssetRequest { address: &address, name, model, parent, kind: AssetKind::Group };
+            assets.get_or_create(wanted, None).unwrap().0
         };
         let parents @ [old, new] = ["old", "new"].map(|name| want(name, None));
         let moves = want("moves", Some(old));
@@ -393,31 +404,36 @@ mod tests {
 
     #[test]
     fn a_refused_name_is_changed_twice() {
-        let mut assets = Assets::new(Namespace::new("test"), 1);
+        let mut assets = DesiredAssets::new(Namespace::new("test"), 1);
         let address = Address::Group("Nordsee");
-        let wanted = Wanted {
+        let wanted = AssetRequest {
             address: &address,
             name: "N",
             model: ModelIx(0),
             parent: None,
-            kind: Kind::Group,
+            kind: AssetKind::Group,
         };
-        let (ix, _) = assets.want(wanted.clone(), None).unwrap();
+        let (ix, _) = assets.get_or_create(wanted.clone(), None).unwrap();
         assets.rename(ix);
         assert_eq!(&*assets.get(ix).name, "Nordsee");
         assets.rename(ix);
         assert!(assets.get(ix).name.starts_with("Nordsee "));
         let other = Address::Group("Alpen");
-        let other = Wanted { address: &other, ..wanted };
-        assert_eq!(assets.want(other.clone(), None), Err(Cap::Assets));
+        let other = AssetRequest { address: &other, ..wanted };
+        assert_eq!(assets.get_or_create(other.clone(), None), Err(Cap::Assets));
         // What SiteWise has is never shut out, and counts.
-        assert!(assets.want(other, Some("Alpen")).is_ok());
-        let mut assets = Assets::new(Namespace::new("test"), 2);
-        assets.is_there(ModelIx(0), "a");
-        assets.is_there(ModelIx(0), "b");
+        assert!(assets.get_or_create(other, Some("Alpen")).is_ok());
+        let mut assets = DesiredAssets::new(Namespace::new("test"), 2);
+        assets.note_existing(ModelIx(0), "a");
+        assets.note_existing(ModelIx(0), "b");
         let new = Address::Group("new");
-        let new =
-            Wanted { address: &new, name: "n", model: ModelIx(0), parent: None, kind: Kind::Group };
-        assert_eq!(assets.want(new, None), Err(Cap::Assets));
+        let new = AssetRequest {
+            address: &new,
+            name: "n",
+            model: ModelIx(0),
+            parent: None,
+            kind: AssetKind::Group,
+        };
+        assert_eq!(assets.get_or_create(new, None), Err(Cap::Assets));
     }
 }

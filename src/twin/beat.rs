@@ -14,7 +14,7 @@ const STEP: Duration = Duration::from_secs(60);
 
 /// The heartbeat of the bridge.
 #[derive(Debug)]
-pub(super) struct Beat {
+pub(super) struct Heartbeat {
     asset: AssetIx,
     property: PropertyIx,
     pub next: Instant,
@@ -22,23 +22,23 @@ pub(super) struct Beat {
 
 impl Twin {
     /// Makes the bridge's own asset, and lets its heart beat.
-    pub(super) fn begin_beat(&mut self, now: Now) {
+    pub(super) fn start_heartbeat(&mut self, now: Now) {
         // Without room for its own asset the bridge goes on without a heartbeat.
         if let Ok((asset, property)) = self.writer.world.bridge(&self.config.host_id) {
-            self.beat = Some(Beat { asset, property, next: now.instant });
+            self.beat = Some(Heartbeat { asset, property, next: now.instant });
         }
         self.writer.world.settle_changes(now.instant);
-        self.beat(now);
+        self.write_heartbeat(now);
     }
 
     /// Writes the heartbeat that is due.
-    pub(super) fn beat(&mut self, now: Now) {
+    pub(super) fn write_heartbeat(&mut self, now: Now) {
         if let Some(beat) = &mut self.beat
             && beat.next <= now.instant
         {
             beat.next = now.instant + BEAT;
             let value = mapping::seconds(now.wall);
-            self.writer.tell(beat.asset, beat.property, now.wall, value);
+            self.writer.write_presence(beat.asset, beat.property, now.wall, value);
         }
     }
 
@@ -50,7 +50,7 @@ impl Twin {
         let before = self.began.replace(began);
         if before.is_some_and(|before| before.abs_diff(began) > STEP.as_millis() as u64) {
             for values in self.sources.values_mut() {
-                values.doubt(&mut self.writer, now);
+                values.rewrite_after_clock_step(&mut self.writer, now);
             }
         }
     }

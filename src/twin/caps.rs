@@ -59,7 +59,7 @@ impl Cap {
 
 /// What was dropped of a machine at a cap.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Lost {
+pub struct CapLoss {
     /// The first thing of its latest birth that was dropped.
     pub example: String,
     /// Values dropped since it exceeded the cap.
@@ -68,22 +68,22 @@ pub struct Lost {
 
 /// Which machines exceeded which cap with their latest birth.
 #[derive(Debug, Default)]
-pub(super) struct Capped {
-    machines: BTreeMap<(Source, Cap), Lost>,
+pub(super) struct CappedMachines {
+    machines: BTreeMap<(Source, Cap), CapLoss>,
     /// Caps that the birth at hand exceeded.
     met: [Option<String>; Cap::ALL.len()],
 }
 
-impl Capped {
+impl CappedMachines {
     /// The birth at hand exceeds a cap with `what`.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
-    pub(super) fn meet(&mut self, cap: Cap, what: impl FnOnce() -> String) {
+    pub(super) fn exceed(&mut self, cap: Cap, what: impl FnOnce() -> String) {
         self.met[cap as usize].get_or_insert_with(|| shown(&what()).into_owned());
     }
 
     /// The birth of `source` is laid out. Returns the caps that it exceeded and that were not
     /// reported.
-    pub(super) fn settle(&mut self, source: &Source) -> Vec<(Cap, String)> {
+    pub(super) fn finish_birth(&mut self, source: &Source) -> Vec<(Cap, String)> {
         let mut told = Vec::new();
         for (cap, met) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.met)) {
             let Some(example) = met else {
@@ -97,7 +97,7 @@ impl Capped {
                 Some(lost) => lost.example = example,
                 None if full => {}
                 None => {
-                    let lost = Lost { example: example.clone(), values: 0 };
+                    let lost = CapLoss { example: example.clone(), values: 0 };
                     self.machines.insert((source.clone(), cap), lost);
                     told.push((cap, example));
                 }
@@ -107,7 +107,7 @@ impl Capped {
     }
 
     /// So many values of a machine were given up.
-    pub(super) fn lose(&mut self, source: &Source, cap: Cap, values: u64) {
+    pub(super) fn count_lost(&mut self, source: &Source, cap: Cap, values: u64) {
         if values > 0
             && let Some(lost) = self.machines.get_mut(&(source.clone(), cap))
         {
@@ -116,7 +116,7 @@ impl Capped {
     }
 
     /// All that met a cap.
-    pub(super) fn iter(&self) -> impl Iterator<Item = (&Source, Cap, &Lost)> {
+    pub(super) fn iter(&self) -> impl Iterator<Item = (&Source, Cap, &CapLoss)> {
         self.machines.iter().map(|((source, cap), lost)| (source, *cap, lost))
     }
 }
@@ -132,30 +132,30 @@ mod tests {
 
     #[test]
     fn a_machine_is_told_once_until_it_fits_again() {
-        let mut capped = Capped::default();
+        let mut capped = CappedMachines::default();
         let pump = machine(1);
-        let meet = |capped: &mut Capped, what: &str| {
-            capped.meet(Cap::Properties, || what.to_owned());
-            capped.meet(Cap::Properties, || unreachable!("the first is the example"));
-            capped.settle(&pump)
+        let meet = |capped: &mut CappedMachines, what: &str| {
+            capped.exceed(Cap::Properties, || what.to_owned());
+            capped.exceed(Cap::Properties, || unreachable!("the first is the example"));
+            capped.finish_birth(&pump)
         };
         assert_eq!(meet(&mut capped, "a"), [(Cap::Properties, "a".to_owned())]);
-        capped.lose(&pump, Cap::Properties, 3);
-        capped.lose(&pump, Cap::Assets, 3);
+        capped.count_lost(&pump, Cap::Properties, 3);
+        capped.count_lost(&pump, Cap::Assets, 3);
         assert_eq!(meet(&mut capped, "b"), []);
-        let lost = Lost { example: "b".to_owned(), values: 3 };
+        let lost = CapLoss { example: "b".to_owned(), values: 3 };
         assert_eq!(capped.iter().collect::<Vec<_>>(), [(&pump, Cap::Properties, &lost)]);
-        assert_eq!(capped.settle(&pump), []);
+        assert_eq!(capped.finish_birth(&pump), []);
         assert_eq!(capped.iter().count(), 0);
         assert_eq!(meet(&mut capped, "c").len(), 1);
     }
 
     #[test]
     fn memory_is_bounded() {
-        let mut capped = Capped::default();
+        let mut capped = CappedMachines::default();
         for number in 0..MACHINES + 5 {
-            capped.meet(Cap::Assets, || "x".to_owned());
-            capped.settle(&machine(number));
+            capped.exceed(Cap::Assets, || "x".to_owned());
+            capped.finish_birth(&machine(number));
         }
         assert_eq!(capped.iter().count(), MACHINES);
     }

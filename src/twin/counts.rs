@@ -2,11 +2,11 @@
 
 use super::caps::Cap;
 use super::mapping::Adjustment;
-use crate::delivery::figures::Refused;
+use crate::delivery::figures::RejectedCounts;
 
 /// Why a value was dropped before it became a point.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Dropped {
+pub enum DropReason {
     /// `is_transient`: not for a historian.
     Transient,
     /// An alarm under the name of its tag.
@@ -27,7 +27,7 @@ pub enum Dropped {
     Control,
 }
 
-impl Dropped {
+impl DropReason {
     /// All reasons.
     pub const ALL: [Self; 9] = [
         Self::Transient,
@@ -74,31 +74,31 @@ impl Dropped {
 
 /// Counts since the start. `values = points + refused + dropped + held`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counts {
+pub struct ValueCounts {
     /// Values that came in.
     pub values: u64,
     /// Of these: became points.
     pub points: u64,
     /// Of these: refused, and handed to the dead letters.
-    pub refused: Refused,
+    pub refused: RejectedCounts,
     /// Points that the bridge made by itself: presence, attributes, stale marks, heartbeats.
     pub own_points: u64,
     /// Latest values that could not be read after a start, so that it is not known whether what
     /// was written is what SiteWise shows.
     pub unread: u64,
-    dropped: [u64; Dropped::ALL.len()],
+    dropped: [u64; DropReason::ALL.len()],
     adjusted: [u64; 4],
 }
 
-impl Counts {
+impl ValueCounts {
     /// One more value was given up.
-    pub(super) fn drop_value(&mut self, why: Dropped) {
+    pub(super) fn drop_value(&mut self, why: DropReason) {
         self.drop_values(why, 1);
     }
 
     /// So many more values were given up.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
-    pub(super) fn drop_values(&mut self, why: Dropped, values: u64) {
+    pub(super) fn drop_values(&mut self, why: DropReason, values: u64) {
         self.dropped[why as usize] += values;
     }
 
@@ -110,7 +110,7 @@ impl Counts {
 
     /// Values given up for this reason.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
-    pub fn dropped(&self, why: Dropped) -> u64 {
+    pub fn dropped(&self, why: DropReason) -> u64 {
         self.dropped[why as usize]
     }
 
@@ -126,7 +126,7 @@ impl Counts {
     }
 }
 
-impl From<Cap> for Dropped {
+impl From<Cap> for DropReason {
     fn from(cap: Cap) -> Self {
         match cap {
             Cap::Models => Self::CappedModels,

@@ -12,7 +12,7 @@ use super::Config;
 use super::identity::PropertyRole;
 use super::layout::{self, statics};
 use super::mapping;
-use super::models::{ModelIx, Models, PropertyIx, Wanted};
+use super::models::{DesiredModels, ModelIx, PropertyIx, PropertyRequest};
 use crate::sparkplug::event::{Definition, MemberKind};
 
 /// Definitions that are remembered; then it is begun anew.
@@ -20,7 +20,7 @@ const REMEMBERED: usize = 1_000;
 
 /// Where a definition differs from a model.
 #[derive(Debug, Default)]
-pub(super) struct Differing {
+pub(super) struct DefinitionDiff {
     /// The units of its members that it says, those that are as its model's among them.
     pub units: FxHashMap<Arc<str>, Arc<str>>,
     /// Places of parameters whose default is another.
@@ -39,23 +39,23 @@ struct Compared {
     definition: Arc<Definition>,
     /// How many properties the model had, and how many units and defaults had changed.
     state: (usize, u32),
-    differing: Arc<Differing>,
+    differing: Arc<DefinitionDiff>,
 }
 
 /// Definitions that were compared with models.
 #[derive(Debug, Default)]
-pub(super) struct Defined(FxHashMap<(usize, ModelIx, Box<str>), Compared>);
+pub(super) struct DefinitionCache(FxHashMap<(usize, ModelIx, Box<str>), Compared>);
 
-impl Defined {
+impl DefinitionCache {
     /// Where a definition differs from a model, whose properties it is about from `above` on: the
     /// names of the members down to an instance that has no asset of its own.
     pub(super) fn differing(
         &mut self,
         definition: &Arc<Definition>,
         (ix, above): (ModelIx, &[&str]),
-        models: &Models,
+        models: &DesiredModels,
         config: &Config,
-    ) -> Arc<Differing> {
+    ) -> Arc<DefinitionDiff> {
         let key = (Arc::as_ptr(definition).addr(), ix, above.join("\0").into());
         let state = (models.get(ix).properties.len(), models.corrections);
         if let Some(compared) = self.0.get(&key)
@@ -85,21 +85,23 @@ fn below<'a>(above: &[&'a str], names: &[&'a str]) -> Vec<&'a str> {
 fn compare(
     definition: &Definition,
     (ix, above): (ModelIx, &[&str]),
-    models: &Models,
+    models: &DesiredModels,
     config: &Config,
-) -> Differing {
-    let mut differing = Differing::default();
+) -> DefinitionDiff {
+    let mut differing = DefinitionDiff::default();
     let mut named = FxHashSet::default();
-    let mut default_differs = |role, path: &[&str], sent: &crate::sparkplug::event::Property| {
-        let Some(form) = layout::form(config, sent.datatype) else { return false };
-        // One that has no default, while its model has another's, differs as well.
-        let said = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
-        let wanted = Wanted { role, path, name: None, form, unit: None, default: None };
-        let has = models.find(ix, wanted);
-        named.extend(has);
-        let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
-        has.is_some_and(|has| has.default() != said.as_deref())
-    };
+    let mut default_differs =
+        |role, path: &[&str], sent: &crate::sparkplug::event::StaticProperty| {
+            let Some(form) = layout::form(config, sent.datatype) else { return false };
+            // One that has no default, while its model has another's, differs as well.
+            let said = sent.value.as_ref().and_then(|value| mapping::default_text(value, form));
+            let wanted =
+                PropertyRequest { role, path, name: None, form, unit: None, default: None };
+            let has = models.find(ix, wanted);
+            named.extend(has);
+            let has = has.and_then(|place| models.get(ix).properties.get(place.0 as usize));
+            has.is_some_and(|has| has.default() != said.as_deref())
+        };
     for (at, parameter) in definition.parameters.iter().enumerate() {
         if default_differs(PropertyRole::Parameter, &below(above, &[&parameter.name]), parameter) {
             differing.parameters.push(at);

@@ -7,7 +7,7 @@
 use std::fmt;
 
 use super::identity::PropertyRole;
-use super::models::{ModelIx, Models, PropertyIx, Wanted};
+use super::models::{DesiredModels, ModelIx, PropertyIx, PropertyRequest};
 use super::{Output, names};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::findings::Finding;
@@ -17,7 +17,7 @@ const TOLD: usize = 100;
 
 /// What two births say differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
+pub enum DiffPart {
     /// The engineering unit.
     Unit,
     /// The default of a parameter or static property.
@@ -32,7 +32,7 @@ pub struct Difference {
     /// The model and its property, a slash between.
     pub of: String,
     /// What it says otherwise.
-    pub part: Part,
+    pub part: DiffPart,
     /// What it says.
     pub said: String,
     /// What was said first, and stays; none where nothing was.
@@ -43,7 +43,7 @@ pub struct Difference {
 
 impl Output {
     /// A difference, as it is told.
-    pub(super) fn differs(difference: Difference) -> Self {
+    pub(super) fn output_of(difference: Difference) -> Self {
         let example = difference.to_string();
         Self::Found { edge: difference.edge, finding: Finding::DefinitionsDiffer, example }
     }
@@ -53,8 +53,8 @@ impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { edge, of, part, said, kept, first } = self;
         let part = match part {
-            Part::Unit => "unit",
-            Part::Default => "default",
+            DiffPart::Unit => "unit",
+            DiffPart::Default => "default",
         };
         write!(f, "{edge} gives {of} the {part} {said:?}, ")?;
         match first {
@@ -68,27 +68,32 @@ impl fmt::Display for Difference {
     }
 }
 
-impl Models {
+impl DesiredModels {
     /// Notes what `wanted` says otherwise than the property that is there.
     ///
     /// To say nothing is no difference: an instance need not repeat its definition. That a node
     /// says more in one place than in another is none either.
-    pub(super) fn compare(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) {
+    pub(super) fn compare(
+        &mut self,
+        ix: ModelIx,
+        property: PropertyIx,
+        wanted: PropertyRequest<'_>,
+    ) {
         let model = self.get(ix);
         let Some(has) = model.properties.get(property.0 as usize) else { return };
-        let Some(speaker) = &self.speaker else { return };
+        let Some(speaker) = &self.current_source else { return };
         let first = has.source.as_deref();
         let (part, said, kept) = match wanted.default {
-            Some(_) => (Part::Default, wanted.default, has.default()),
-            None => (Part::Unit, wanted.unit, has.unit.as_deref()),
+            Some(_) => (DiffPart::Default, wanted.default, has.default()),
+            None => (DiffPart::Unit, wanted.unit, has.unit.as_deref()),
         };
         let own = first.is_none_or(|first| first.edge == speaker.edge);
         if has.role == PropertyRole::Presence || said == kept || kept.is_none() && own {
             return;
         }
         let said = match part {
-            Part::Unit => said.and_then(names::unit),
-            Part::Default => said.map(str::to_owned),
+            DiffPart::Unit => said.and_then(names::unit),
+            DiffPart::Default => said.map(str::to_owned),
         };
         let Some(said) = said.filter(|said| Some(said.as_str()) != kept) else { return };
         self.differences.note(Difference {

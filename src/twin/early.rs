@@ -10,8 +10,8 @@ use rustc_hash::FxHashMap;
 
 use super::identity::{Address, Namespace, PropertyRole};
 use super::layout::{self, form};
-use super::mapping::{self, Form};
-use super::models::Models;
+use super::mapping::{self, ValueForm};
+use super::models::DesiredModels;
 use super::plan::Plan;
 use super::{Config, Nested, in_window, names};
 use crate::delivery::point::{Class, Key, Point, Stream};
@@ -23,19 +23,19 @@ use crate::time::{Now, Timestamp};
 
 /// Where a leaf's values probably go.
 #[derive(Clone, Copy, Debug)]
-struct Guess {
+struct GuessedTarget {
     stream: Stream,
-    form: Form,
+    form: ValueForm,
 }
 
 /// What is guessed of the sources that were born already.
 #[derive(Debug, Default)]
-pub(super) struct Early {
+pub(super) struct EarlySender {
     /// By slot.
-    sources: FxHashMap<Source, Vec<Option<Guess>>>,
+    sources: FxHashMap<Source, Vec<Option<GuessedTarget>>>,
 }
 
-impl Early {
+impl EarlySender {
     /// The points of an event that can go now, each at the place of its sample.
     pub(super) fn points(
         &mut self,
@@ -78,14 +78,15 @@ impl Early {
 }
 
 fn point(
-    guesses: &[Option<Guess>],
+    guesses: &[Option<GuessedTarget>],
     slot: Slot,
     sample: &Sample,
     (time, class): (Timestamp, Class),
     now: Now,
 ) -> Option<Point> {
-    let Guess { stream, form } = (*guesses.get(slot.0 as usize)?)?;
-    let unfit = sample.absent || sample.alarm || sample.transient || sample.odd.is_some();
+    let GuessedTarget { stream, form } = (*guesses.get(slot.0 as usize)?)?;
+    let unfit =
+        sample.without_value || sample.alarm || sample.transient || sample.rejected_value.is_some();
     if unfit || !in_window(time, now) {
         return None;
     }
@@ -99,12 +100,12 @@ struct Guessing<'a> {
     config: &'a Config,
     plan: &'a Plan,
     source: &'a Source,
-    guesses: Vec<Option<Guess>>,
+    guesses: Vec<Option<GuessedTarget>>,
 }
 
 /// An instance's asset and model.
 #[derive(Clone, Copy)]
-struct Place<'a> {
+struct GuessedAsset<'a> {
     asset: uuid::Uuid,
     model: uuid::Uuid,
     /// From the source to the asset.
@@ -112,7 +113,7 @@ struct Place<'a> {
 }
 
 impl<'a> Guessing<'a> {
-    fn of(birth: &'a Birth, config: &'a Config, plan: &'a Plan) -> Vec<Option<Guess>> {
+    fn of(birth: &'a Birth, config: &'a Config, plan: &'a Plan) -> Vec<Option<GuessedTarget>> {
         let guesses = vec![None; birth.slots as usize];
         let mut guessing = Self { config, plan, source: &birth.source, guesses };
         for metric in &birth.metrics {
@@ -133,21 +134,21 @@ impl<'a> Guessing<'a> {
         let reference = &instance.template;
         let name =
             names::model(instance.definition.as_deref(), reference, instance.version.as_deref());
-        let name = names::fit(&format!("{}{name}", self.config.model_prefix));
+        let name = names::fit_bytes(&format!("{}{name}", self.config.model_prefix));
         let model = self.namespace().model(&name);
         let name = self.plan.known_model_name(model).unwrap_or(&name);
         // Where there is a second model, the address does not tell which one an asset has.
-        let second = Models::part_name(name, 2, self.config.assets_per_model);
+        let second = DesiredModels::part_name(name, 2, self.config.assets_per_model);
         let usable = self.plan.is_known_usable(model)
             && self.plan.known_model_name(self.namespace().model(&second)).is_none();
         let asset = self.namespace().asset(&Address::Instance(self.source, &asset_path));
-        let place = Place { asset, model, asset_path: &asset_path };
+        let place = GuessedAsset { asset, model, asset_path: &asset_path };
         for member in &instance.members {
             self.member(place, &[], member, usable);
         }
     }
 
-    fn member(&mut self, place: Place<'_>, path: &[&str], metric: &Metric, usable: bool) {
+    fn member(&mut self, place: GuessedAsset<'_>, path: &[&str], metric: &Metric, usable: bool) {
         let mut path = path.to_vec();
         path.push(&metric.name);
         match &metric.content {
@@ -157,7 +158,7 @@ impl<'a> Guessing<'a> {
                 let property = self.namespace().property(place.model, role, &path, form);
                 if let Some(guess) = self.guesses.get_mut(slot.0 as usize) {
                     let stream = Stream { asset: place.asset, property };
-                    *guess = Some(Guess { stream, form });
+                    *guess = Some(GuessedTarget { stream, form });
                 }
             }
             Content::Leaf { .. } => {}

@@ -25,23 +25,23 @@ const EVENT: usize = 4;
 
 /// They, in the order in which they came.
 #[derive(Debug, Default)]
-pub(super) struct Held {
-    events: VecDeque<Waiting>,
+pub(super) struct EventBuffer {
+    events: VecDeque<BufferedEvent>,
     values: usize,
     parts: usize,
     /// Sources of which data was given up after their latest birth: what is shown of them is older
     /// than what they said. There are no more than the session has.
-    behind: BTreeSet<Source>,
+    incomplete_sources: BTreeSet<Source>,
     /// Sources that said anything beside births.
-    spoke: BTreeSet<Source>,
+    active_sources: BTreeSet<Source>,
     /// Sources whose latest birth was given up.
-    unborn: BTreeSet<Source>,
+    birthless_sources: BTreeSet<Source>,
     /// Those that were not told yet.
-    given_up: Vec<Source>,
+    unreported_drops: Vec<Source>,
 }
 
 #[derive(Debug)]
-struct Waiting {
+struct BufferedEvent {
     event: Event,
     /// What of its values has been sent already, at the places of its samples; none where that
     /// was not tried yet.
@@ -50,33 +50,33 @@ struct Waiting {
 
 /// Values that are held no longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Gone {
+pub(super) struct BufferLoss {
     /// They had been sent already.
     pub(super) sent: u64,
     /// They are lost.
     pub(super) lost: u64,
 }
 
-impl Held {
+impl EventBuffer {
     /// Keeps an event. Returns what is given up for it, or of it; births only where a source has none
     /// but what is held: before it is `learned` what SiteWise has.
-    pub(super) fn keep(&mut self, event: Event, learned: bool) -> Gone {
+    pub(super) fn push(&mut self, event: Event, learned: bool) -> BufferLoss {
         let (values, parts) = (values_in(&event), self::parts(&event));
-        let mut gone = Gone::default();
+        let mut gone = BufferLoss::default();
         if let Event::Data(Data { source, .. }) = &event {
-            if !self.spoke.contains(source) {
-                self.spoke.insert(source.clone());
+            if !self.active_sources.contains(source) {
+                self.active_sources.insert(source.clone());
             }
             // No other birth tells what it means.
-            if self.unborn.contains(source) {
-                return Gone { lost: values as u64, ..gone };
+            if self.birthless_sources.contains(source) {
+                return BufferLoss { lost: values as u64, ..gone };
             }
         }
         if self.parts + parts > PARTS {
             match &event {
                 Event::Data(data) => {
-                    self.behind.insert(data.source.clone());
-                    return Gone { lost: values as u64, ..gone };
+                    self.incomplete_sources.insert(data.source.clone());
+                    return BufferLoss { lost: values as u64, ..gone };
                 }
                 Event::Birth(birth) => {
                     gone = self.forget(|event| *source_of(event) == birth.source);
@@ -85,32 +85,32 @@ impl Held {
             }
         }
         if let Event::Birth(birth) = &event {
-            self.unborn.remove(&birth.source);
+            self.birthless_sources.remove(&birth.source);
         }
         match &event {
             // It says all that its source has; of one that is dead nothing can be asked.
             Event::Birth(Birth { source, .. }) | Event::Death(Death { source, .. }) => {
-                self.behind.remove(source);
+                self.incomplete_sources.remove(source);
             }
             Event::Data(_) => {}
         }
         self.values += values;
         self.parts += parts;
-        self.events.push_back(Waiting { event, sent: None });
+        self.events.push_back(BufferedEvent { event, sent: None });
         if !learned && self.parts > MOST {
             let more = self.make_room();
-            gone = Gone { sent: gone.sent + more.sent, lost: gone.lost + more.lost };
+            gone = BufferLoss { sent: gone.sent + more.sent, lost: gone.lost + more.lost };
         }
         gone
     }
 
     /// Gives up births, with what was said by them.
-    fn make_room(&mut self) -> Gone {
+    fn make_room(&mut self) -> BufferLoss {
         let mut shares: BTreeMap<&Source, usize> = BTreeMap::new();
-        for Waiting { event, .. } in &self.events {
+        for BufferedEvent { event, .. } in &self.events {
             *shares.entry(source_of(event)).or_default() += parts(event);
         }
-        let spoke = |source: &Source| self.spoke.contains(source);
+        let spoke = |source: &Source| self.active_sources.contains(source);
         let mut order: Vec<_> = shares
             .into_iter()
             .map(|(source, share)| (spoke(source), Reverse(share), source))
@@ -130,15 +130,16 @@ impl Held {
         let is_out =
             |event: &Event| !matches!(event, Event::Death(_)) && out.contains(source_of(event));
         let gone = self.forget(is_out);
-        self.given_up.extend(out.iter().filter(|source| !self.unborn.contains(source)).cloned());
-        self.unborn.extend(out.iter().cloned());
-        self.behind.extend(out);
+        self.unreported_drops
+            .extend(out.iter().filter(|source| !self.birthless_sources.contains(source)).cloned());
+        self.birthless_sources.extend(out.iter().cloned());
+        self.incomplete_sources.extend(out);
         gone
     }
 
     /// Tells whose births were given up since this was asked last.
-    pub(super) fn take_given_up(&mut self) -> impl Iterator<Item = Output> {
-        std::mem::take(&mut self.given_up).into_iter().map(|Source { edge, device }| {
+    pub(super) fn take_dropped(&mut self) -> impl Iterator<Item = Output> {
+        std::mem::take(&mut self.unreported_drops).into_iter().map(|Source { edge, device }| {
             let of = device.as_deref().unwrap_or("the node");
             let example = format!(
                 "the birth of {of} is dropped: at most {MOST} metrics, members and properties of \
@@ -150,10 +151,10 @@ impl Held {
     }
 
     /// Forgets some of what was said.
-    fn forget(&mut self, is_out: impl Fn(&Event) -> bool) -> Gone {
-        let mut gone = Gone::default();
+    fn forget(&mut self, is_out: impl Fn(&Event) -> bool) -> BufferLoss {
+        let mut gone = BufferLoss::default();
         let (mut values, mut parts) = (0, 0);
-        self.events.retain(|Waiting { event, sent }| {
+        self.events.retain(|BufferedEvent { event, sent }| {
             if !is_out(event) {
                 return true;
             }
@@ -194,8 +195,11 @@ impl Held {
 
     /// Of these sources, the edge nodes that have to say once more what they have, since some of it
     /// was given up.
-    pub(super) fn take_behind(&mut self, is_one: impl Fn(&Source) -> bool) -> BTreeSet<EdgeNode> {
-        self.behind.extract_if(.., is_one).map(|source| source.edge).collect()
+    pub(super) fn take_incomplete(
+        &mut self,
+        is_one: impl Fn(&Source) -> bool,
+    ) -> BTreeSet<EdgeNode> {
+        self.incomplete_sources.extract_if(.., is_one).map(|source| source.edge).collect()
     }
 
     /// The births of a source.
@@ -226,12 +230,12 @@ impl Held {
     pub(super) fn put_back(&mut self, event: Event, sent: Vec<Option<Key>>) {
         self.values += values_in(&event);
         self.parts += parts(&event);
-        self.events.push_back(Waiting { event, sent: Some(sent) });
+        self.events.push_back(BufferedEvent { event, sent: Some(sent) });
     }
 
     /// Keeps on that of these sources something was given up.
-    pub(super) fn put_behind(&mut self, sources: BTreeSet<Source>) {
-        self.behind.extend(sources);
+    pub(super) fn put_incomplete(&mut self, sources: BTreeSet<Source>) {
+        self.incomplete_sources.extend(sources);
     }
 
     /// All, each with what of it has been sent; and of whom something was given up.
@@ -239,7 +243,7 @@ impl Held {
         self,
     ) -> (impl Iterator<Item = (Event, Vec<Option<Key>>)>, BTreeSet<Source>) {
         let events = self.events.into_iter();
-        (events.map(|held| (held.event, held.sent.unwrap_or_default())), self.behind)
+        (events.map(|held| (held.event, held.sent.unwrap_or_default())), self.incomplete_sources)
     }
 }
 

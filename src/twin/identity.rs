@@ -5,7 +5,7 @@
 
 use uuid::Uuid;
 
-use super::mapping::Form;
+use super::mapping::ValueForm;
 use super::names;
 use crate::sitewise::limits;
 use crate::sparkplug::address::Source;
@@ -72,7 +72,7 @@ impl Namespace {
     }
 
     /// Id of a property of a model.
-    pub fn property(self, model: Uuid, role: PropertyRole, path: &[&str], form: Form) -> Uuid {
+    pub fn property(self, model: Uuid, role: PropertyRole, path: &[&str], form: ValueForm) -> Uuid {
         let mut parts = Vec::with_capacity(path.len() + 3);
         parts.extend_from_slice(&["property", role.word(), form.word()]);
         parts.extend_from_slice(path);
@@ -214,14 +214,14 @@ mod tests {
         let model = namespace.model("WindTurbine");
         let ids = [
             model,
-            namespace.property(model, PropertyRole::Member, &["Rotor Speed"], Form::Double),
+            namespace.property(model, PropertyRole::Member, &["Rotor Speed"], ValueForm::Double),
             namespace.hierarchy(model, namespace.model("Gearbox")),
             namespace.asset(&Address::Group("Nordsee")),
             namespace.asset(&Address::Source(&source(None))),
             namespace.asset(&Address::Source(&source(Some("T01")))),
             namespace.asset(&Address::Instance(&source(None), &["T01", "Gearbox"])),
             namespace.asset(&Address::Bridge("sparkwise")),
-            namespace.property(model, PropertyRole::Presence, &["Last birth"], Form::Seconds),
+            namespace.property(model, PropertyRole::Presence, &["Last birth"], ValueForm::Seconds),
             namespace.kind(&source(None), 1),
             namespace.kind(&source(Some("T01")), 1),
             namespace.level(model, 1),

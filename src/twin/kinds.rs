@@ -15,10 +15,10 @@ const ESCAPED: [char; 6] = [',', '*', '?', '=', '\\', ' '];
 
 /// Kinds, of which the first that fits an address counts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Kinds(Vec<Kind>);
+pub struct Kinds(Vec<KindRule>);
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Kind {
+struct KindRule {
     text: String,
     /// One pattern for each level of the address.
     levels: Vec<Vec<Symbol>>,
@@ -44,10 +44,10 @@ impl Kinds {
     ///
     /// Which kind is wrong and why.
     pub fn parse(text: &str) -> Result<Self, String> {
-        let mut kinds: Vec<Kind> = Vec::new();
+        let mut kinds: Vec<KindRule> = Vec::new();
         for text in split(text, &[',', '\n']).map(trim).filter(|text| !text.is_empty()) {
             let kind =
-                Kind::parse(text).map_err(|reason| format!("has a kind `{text}` {reason}"))?;
+                KindRule::parse(text).map_err(|reason| format!("has a kind `{text}` {reason}"))?;
             if let Some(first) = kinds.iter().find(|first| first.covers(&kind)) {
                 let first = &first.text;
                 return Err(format!(
@@ -74,7 +74,7 @@ impl Kinds {
     }
 }
 
-impl Kind {
+impl KindRule {
     fn parse(text: &str) -> Result<Self, String> {
         let mut arrows = plain(text)
             .filter(|(place, _)| text.get(*place..).is_some_and(|rest| rest.starts_with("=>")));
@@ -157,16 +157,16 @@ fn fits(pattern: &[Symbol], mut word: impl Iterator<Item = Symbol> + Clone) -> b
 
 /// Whether a backslash stands before a character.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
+enum Escaping {
     Plain,
     Escaped,
 }
 
 /// All characters, with their places.
-fn standing(text: &str) -> impl Iterator<Item = (usize, char, Standing)> {
+fn standing(text: &str) -> impl Iterator<Item = (usize, char, Escaping)> {
     let mut escaping = false;
     text.char_indices().map(move |(place, c)| {
-        let standing = if escaping { Standing::Escaped } else { Standing::Plain };
+        let standing = if escaping { Escaping::Escaped } else { Escaping::Plain };
         escaping = c == '\\' && !escaping;
         (place, c, standing)
     })
@@ -175,7 +175,7 @@ fn standing(text: &str) -> impl Iterator<Item = (usize, char, Standing)> {
 /// The places of the characters that no backslash stands before.
 fn plain(text: &str) -> impl Iterator<Item = (usize, char)> {
     standing(text)
-        .filter(|(_, _, standing)| *standing == Standing::Plain)
+        .filter(|(_, _, standing)| *standing == Escaping::Plain)
         .map(|(place, c, _)| (place, c))
 }
 
@@ -195,7 +195,7 @@ fn split<'a>(text: &'a str, separators: &'static [char]) -> impl Iterator<Item =
 fn trim(text: &str) -> &str {
     let text = text.trim_start();
     let last = standing(text)
-        .filter(|(_, c, standing)| *standing == Standing::Escaped || !c.is_whitespace())
+        .filter(|(_, c, standing)| *standing == Escaping::Escaped || !c.is_whitespace())
         .last();
     let end = last.map_or(0, |(place, c, _)| place + c.len_utf8());
     text.get(..end).unwrap_or(text)

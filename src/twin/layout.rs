@@ -4,6 +4,7 @@
 //! what fits.
 
 mod as_defined;
+mod attributes;
 mod define;
 mod losses;
 mod own_tags;
@@ -15,36 +16,38 @@ use rustc_hash::FxHashMap;
 
 pub(super) use self::as_defined::Said;
 pub(super) use self::define::define_all;
-use self::define::{Pass, define_pass};
+use self::define::{DefinePass, define_pass};
 use self::losses::holds_known;
 use self::tags::unit;
 pub(super) use self::tags::{form, has_instances, said_unit, statics, tags};
-use super::assets::{self, AssetIx, Kind};
+use super::assets::{self, AssetIx, AssetKind};
 use super::caps::Cap;
-use super::counts::Dropped;
-use super::defined::Differing;
+use super::counts::DropReason;
+use super::defined::DefinitionDiff;
 use super::identity::{Address, PropertyRole};
-use super::mapping::{self, Form};
-use super::models::{ModelIx, PropertyIx, Tags, Wanted};
-use super::world::{Kinship, PresenceProperties, World};
+use super::mapping::{self, ValueForm};
+use super::models::{ModelIx, PropertyIx, PropertyRequest, Tags};
+use super::world::{DesiredWorld, ModelHint, PresenceProperties};
 use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{Birth, Content, Instance, Metric, Property, Quality, Sample, Slot};
+use crate::sparkplug::event::{
+    Birth, Content, Instance, Metric, Quality, Sample, Slot, StaticProperty,
+};
 use crate::sparkplug::value::Value;
 
 /// Where the values of a leaf go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Target {
+pub(super) struct LeafTarget {
     pub asset: AssetIx,
     pub property: PropertyIx,
-    pub form: Form,
+    pub form: ValueForm,
 }
 
 /// An attribute of which a birth speaks.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Attribute {
-    pub target: Target,
+pub(super) struct AttributeTarget {
+    pub target: LeafTarget,
     pub said: Said,
 }
 
@@ -53,13 +56,13 @@ pub(super) type InstancePlace = (AssetIx, Option<Box<[Box<str>]>>);
 
 /// Where a leaf's values go.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum LeafPlace {
     /// They go here.
-    Target(Target),
+    Target(LeafTarget),
     /// They go where those of another leaf go: the birth has it twice.
     Same(Slot),
     /// They go nowhere.
-    None(Dropped),
+    None(DropReason),
 }
 
 /// A birth, laid out.
@@ -69,9 +72,9 @@ pub(super) struct Layout {
     pub asset: AssetIx,
     pub presence: PresenceProperties,
     /// By slot.
-    pub places: Vec<Place>,
+    pub places: Vec<LeafPlace>,
     /// Every attribute of which it speaks.
-    pub attributes: Vec<Attribute>,
+    pub attributes: Vec<AttributeTarget>,
     /// Its assets, its own first.
     pub assets: Vec<AssetIx>,
     /// By the number of an instance: its asset, and the names of the members down to it where it
@@ -79,13 +82,13 @@ pub(super) struct Layout {
     pub instances: Vec<Option<InstancePlace>>,
     /// Instances whose asset was made for another template: the asset, and what the template is
     /// called now.
-    pub changed: Vec<(AssetIx, String)>,
+    pub template_changed: Vec<(AssetIx, String)>,
     /// The first instance whose asset stands beside the one that it is in, in words.
-    pub beside: Option<String>,
+    pub placed_beside: Option<String>,
     /// It has tags on a model that unrelated machines share.
-    pub shares: bool,
+    pub on_shared_model: bool,
     /// The first that SiteWise has no form for, in words.
-    pub formless: Option<String>,
+    pub unmappable: Option<String>,
 }
 
 /// Lays out a birth, and adds what it describes to the desired world. What does not fit is reported
@@ -94,8 +97,12 @@ pub(super) struct Layout {
 /// # Errors
 ///
 /// The source has no asset: nothing of it can be carried.
-pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Result<Layout, Cap> {
-    world.models.listen_to(&birth.source);
+pub(super) fn lay_out(
+    world: &mut DesiredWorld,
+    config: &Config,
+    birth: &Birth,
+) -> Result<Layout, Cap> {
+    world.models.set_speaker(&birth.source);
     let kinship = config.kinds.find(&birth.source);
     // What has its asset keeps its model, whatever its tags are now.
     let tags = match world.has_asset(&birth.source) {
@@ -104,12 +111,12 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     };
     let kinship = match kinship {
         // Its tags had an asset below its own before that could be made.
-        _ if world.has_tags_alone(&birth.source) => Kinship::Instances,
-        Some(name) => Kinship::Named(name),
-        None if tags.is_empty() && has_instances(birth) => Kinship::Instances,
-        None => Kinship::Tags(&tags),
+        _ if world.has_tags_asset_only(&birth.source) => ModelHint::Instances,
+        Some(name) => ModelHint::Named(name),
+        None if tags.is_empty() && has_instances(birth) => ModelHint::Instances,
+        None => ModelHint::Tags(&tags),
     };
-    let own = |world: &mut World| {
+    let own = |world: &mut DesiredWorld| {
         let asset = world.source(&birth.source, kinship)?;
         Ok::<_, Cap>((asset, world.presence_of(asset, birth.source.device.is_none())))
     };
@@ -119,23 +126,24 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
             || holds_known(world, &birth.source, &[], &birth.metrics))
     {
         // What SiteWise has is not shut out because the one above it was never made.
-        world.assets.admits_all = true;
+        world.assets.ignore_cap = true;
         own_asset = own(world);
-        world.assets.admits_all = false;
+        world.assets.ignore_cap = false;
     }
-    let (asset, presence) = own_asset
-        .inspect_err(|cap| world.capped.meet(*cap, || format!("the asset of {}", birth.source)))?;
+    let (asset, presence) = own_asset.inspect_err(|cap| {
+        world.capped.exceed(*cap, || format!("the asset of {}", birth.source))
+    })?;
     if presence.online.and(presence.last_birth).and(presence.last_death).is_none() {
         let source = &birth.source;
-        world.capped.meet(Cap::Properties, || format!("the presence of {source}"));
+        world.capped.exceed(Cap::Properties, || format!("the presence of {source}"));
     }
-    define_pass(world, config, birth, Pass::Members);
-    let mut laying = Laying {
+    define_pass(world, config, birth, DefinePass::Members);
+    let mut laying = LayoutBuilder {
         world,
         config,
         source: &birth.source,
-        places: vec![Place::None(Dropped::NotCarried); birth.slots as usize],
-        taken: FxHashMap::default(),
+        places: vec![LeafPlace::None(DropReason::NotCarried); birth.slots as usize],
+        leaf_of_property: FxHashMap::default(),
         path: Vec::new(),
         later: Vec::new(),
         attributes: Vec::new(),
@@ -150,19 +158,22 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
     };
     let model = laying.world.assets.get(asset).model;
     let shared = laying.world.is_shared(model);
-    let spot = Spot { asset, model, depth: 0, own: false, barred: false, there: false };
+    let spot =
+        Spot { asset, model, depth: 0, other_template: false, shared_model: false, existed: false };
     let of_tags = if shared { laying.spot_of_tags(spot, birth) } else { spot };
     for metric in &birth.metrics {
         let is_tag = matches!(metric.content, Content::Leaf { .. });
         laying.metric(if is_tag { of_tags } else { spot }, &[], metric);
     }
-    define_pass(laying.world, config, birth, Pass::Attributes);
+    define_pass(laying.world, config, birth, DefinePass::Attributes);
     for later in std::mem::take(&mut laying.later) {
         laying.attribute(later);
     }
     laying.say_undefined();
-    let Laying { places, attributes, assets, instances, changed, beside, formless, .. } = laying;
-    let own = |place: &Place| matches!(place, Place::Target(target) if target.asset == asset);
+    let LayoutBuilder { places, attributes, assets, instances, changed, beside, formless, .. } =
+        laying;
+    let own =
+        |place: &LeafPlace| matches!(place, LeafPlace::Target(target) if target.asset == asset);
     let shares = shared && places.iter().any(own);
     Ok(Layout {
         asset,
@@ -171,10 +182,10 @@ pub(super) fn lay_out(world: &mut World, config: &Config, birth: &Birth) -> Resu
         attributes,
         assets,
         instances,
-        changed,
-        beside,
-        shares,
-        formless,
+        template_changed: changed,
+        placed_beside: beside,
+        on_shared_model: shares,
+        unmappable: formless,
     })
 }
 
@@ -193,37 +204,37 @@ pub fn is_control(name: &str) -> bool {
     name == "bdSeq" || name.starts_with("Node Control/") || name.starts_with("Device Control/")
 }
 
-struct Laying<'a> {
-    world: &'a mut World,
+struct LayoutBuilder<'a> {
+    world: &'a mut DesiredWorld,
     config: &'a Config,
     source: &'a Source,
-    places: Vec<Place>,
+    places: Vec<LeafPlace>,
     /// Which leaf an asset's property belongs to, where rules may have two of them.
-    taken: FxHashMap<(AssetIx, PropertyIx), Slot>,
+    leaf_of_property: FxHashMap<(AssetIx, PropertyIx), Slot>,
     /// From the asset at hand to the metric at hand.
     path: Vec<&'a str>,
-    later: Vec<Later<'a>>,
-    attributes: Vec<Attribute>,
+    later: Vec<PendingAttribute<'a>>,
+    attributes: Vec<AttributeTarget>,
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
     /// What the definitions of the instances at hand say, outermost first; none where there is no
     /// definition.
-    differing: Vec<Option<Arc<Differing>>>,
+    differing: Vec<Option<Arc<DefinitionDiff>>>,
     /// Attributes of the asset at hand that have a default, and that no definition names so far.
     unnamed: Vec<PropertyIx>,
     /// Attributes whose default is none of their own definitions'.
-    undefined: Vec<Target>,
+    undefined: Vec<LeafTarget>,
     changed: Vec<(AssetIx, String)>,
     beside: Option<String>,
     formless: Option<String>,
 }
 
 /// An attribute that gets its place once all measurements have theirs.
-struct Later<'a> {
+struct PendingAttribute<'a> {
     spot: Spot,
     role: PropertyRole,
     path: Vec<&'a str>,
-    sent: &'a Property,
+    sent: &'a StaticProperty,
     /// What it means that it is sent without a value.
     none: Said,
 }
@@ -236,21 +247,21 @@ struct Spot {
     /// Instances with an asset of their own down to here.
     depth: usize,
     /// The asset was made for another template: of this one it gets what it says itself alone.
-    own: bool,
+    other_template: bool,
     /// The model is shared, and gets nothing that it does not have.
-    barred: bool,
+    shared_model: bool,
     /// The asset was there before this birth.
-    there: bool,
+    existed: bool,
 }
 
-impl<'a> Laying<'a> {
+impl<'a> LayoutBuilder<'a> {
     /// A metric at a spot: a value, or an instance with an asset of its own or flattened.
     /// `asset_path` leads from the source to the spot's asset.
     fn metric(&mut self, spot: Spot, asset_path: &[&'a str], metric: &'a Metric) {
         let top = spot.depth == 0 && self.path.is_empty();
         if top && is_control(&metric.name) {
             if let Content::Leaf { slot, .. } = &metric.content {
-                self.set(*slot, Place::None(Dropped::Control));
+                self.set(*slot, LeafPlace::None(DropReason::Control));
             }
             return;
         }
@@ -268,7 +279,7 @@ impl<'a> Laying<'a> {
             }
             Content::Instance(instance) => {
                 let path = self.path.iter().map(|name| Box::from(*name)).collect();
-                self.number(instance, (spot.asset, Some(path)));
+                self.record_instance(instance, (spot.asset, Some(path)));
                 self.members(spot, asset_path, instance);
             }
         }
@@ -310,29 +321,36 @@ impl<'a> Laying<'a> {
         if asset == Err(Cap::Assets)
             && holds_known(self.world, self.source, &asset_path, &instance.members)
         {
-            self.world.assets.admits_all = true;
+            self.world.assets.ignore_cap = true;
             asset = self.asset_of(above, &asset_path, &template);
-            self.world.assets.admits_all = false;
+            self.world.assets.ignore_cap = false;
         }
         match asset {
             Ok((asset, own, there)) => {
                 self.assets.push(asset);
                 let model = self.world.assets.get(asset).model;
-                self.number(instance, (asset, None));
+                self.record_instance(instance, (asset, None));
                 let depth = above.depth + 1;
-                let spot = Spot { asset, model, depth, own, barred: false, there };
+                let spot = Spot {
+                    asset,
+                    model,
+                    depth,
+                    other_template: own,
+                    shared_model: false,
+                    existed: there,
+                };
                 self.members(spot, &asset_path, instance);
             }
             Err(cap) => {
                 let source = self.source;
-                self.world.capped.meet(cap, || format!("{source}/{}", asset_path.join("/")));
-                self.give_up(&instance.members, cap.into());
+                self.world.capped.exceed(cap, || format!("{source}/{}", asset_path.join("/")));
+                self.drop_members(&instance.members, cap.into());
             }
         }
     }
 
     /// Notes where an instance is.
-    fn number(&mut self, instance: &Instance, place: InstancePlace) {
+    fn record_instance(&mut self, instance: &Instance, place: InstancePlace) {
         let at = instance.number as usize;
         // What rules made has no number.
         if instance.number == u32::MAX {
@@ -356,19 +374,19 @@ impl<'a> Laying<'a> {
         let address = Address::Instance(self.source, asset_path);
         let id = self.world.assets.id(&address);
         let there = self.world.is_there(id);
-        let wanted = assets::Wanted {
+        let wanted = assets::AssetRequest {
             address: &address,
             name: &asset_path.join("/"),
             // One that is there keeps the model it was made with.
             model: if there { above.model } else { self.world.model(template, None)? },
             parent: Some(above.asset),
-            kind: Kind::Instance,
+            kind: AssetKind::Instance,
         };
         let asset = self.world.asset(wanted)?;
         if self.beside.is_none() {
-            self.beside = self.world.beside(asset, above.asset);
+            self.beside = self.world.placed_beside(asset, above.asset);
         }
-        let own = there && !self.world.is_of(asset, template);
+        let own = there && !self.world.has_template(asset, template);
         if own {
             self.changed.push((asset, template.to_owned()));
         }
@@ -381,14 +399,14 @@ impl<'a> Laying<'a> {
         slot: Slot,
         metric: &Metric,
         (datatype, sample): (Option<SparkplugType>, &Sample),
-    ) -> Place {
+    ) -> LeafPlace {
         let Some(form) = form(self.config, datatype) else {
-            if !sample.absent {
+            if !sample.without_value {
                 self.lacks_form(spot, &[], datatype);
             }
-            return Place::None(Dropped::NotCarried);
+            return LeafPlace::None(DropReason::NotCarried);
         };
-        let wanted = Wanted {
+        let wanted = PropertyRequest {
             role: PropertyRole::Member,
             path: &self.path,
             name: Some(&metric.name),
@@ -396,88 +414,31 @@ impl<'a> Laying<'a> {
             unit: unit(&metric.properties, form),
             default: None,
         };
-        let unsaid = spot.own && sample.absent;
+        let unsaid = spot.other_template && sample.without_value;
         let lacks = || self.world.models.find(spot.model, wanted).is_none();
-        let property = match (unsaid || spot.barred) && lacks() {
-            true if unsaid => return Place::None(Dropped::NotCarried),
+        let property = match (unsaid || spot.shared_model) && lacks() {
+            true if unsaid => return LeafPlace::None(DropReason::NotCarried),
             true => Err(Cap::Models),
             false => self.world.property(spot.model, wanted),
         };
         let property = match property {
             Ok(property) => property,
             Err(cap) => {
-                self.meet(spot, cap);
-                return Place::None(cap.into());
+                self.exceed_cap(spot, cap);
+                return LeafPlace::None(cap.into());
             }
         };
-        self.unit_of(spot, property, metric, sample.absent);
+        self.unit_of(spot, property, metric, sample.without_value);
         if !self.config.rules.is_empty() {
-            let first = *self.taken.entry((spot.asset, property)).or_insert(slot);
+            let first = *self.leaf_of_property.entry((spot.asset, property)).or_insert(slot);
             if first != slot {
-                return Place::Same(first);
+                return LeafPlace::Same(first);
             }
         }
-        Place::Target(Target { asset: spot.asset, property, form })
+        LeafPlace::Target(LeafTarget { asset: spot.asset, property, form })
     }
 
-    fn statics(&mut self, spot: Spot, properties: &'a [Property]) {
-        if properties.is_empty() {
-            return;
-        }
-        let Self { config, path, later, .. } = self;
-        for sent in statics(config, path, properties) {
-            let path = path.iter().copied().chain([&*sent.name]).collect();
-            let none = Said::Null;
-            later.push(Later { spot, role: PropertyRole::Property, path, sent, none });
-        }
-    }
-
-    fn parameters(&mut self, spot: Spot, parameters: &'a [Property]) {
-        for sent in parameters {
-            let mut path = self.path.clone();
-            path.push(&sent.name);
-            let none = Said::Null;
-            self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent, none });
-        }
-    }
-
-    /// An attribute. The default is the definition's alone: an instance that came first would
-    /// otherwise speak for all that follow.
-    fn attribute(&mut self, Later { spot, role, path, sent, none }: Later<'a>) {
-        let long = |value: &Value| match value {
-            Value::DataSet(_) | Value::Array(_) => {
-                mapping::convert(Some(value), Quality::Good, Form::String).is_err()
-            }
-            _ => false,
-        };
-        let form = form(self.config, sent.datatype);
-        if form.is_none() && (sent.datatype.is_some() || sent.value.is_some())
-            || sent.value.as_ref().is_some_and(long)
-        {
-            self.path.clear();
-            self.lacks_form(spot, &path, sent.datatype);
-        }
-        let Some(form) = form else { return };
-        let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
-        let lacks = || self.world.models.find(spot.model, wanted).is_none();
-        let property = match spot.barred && lacks() {
-            true => Err(Cap::Models),
-            false => self.world.property(spot.model, wanted),
-        };
-        match property {
-            Ok(property) => {
-                let target = Target { asset: spot.asset, property, form };
-                let said = Said::of(sent.value.as_ref(), none);
-                self.attributes.push(Attribute { target, said });
-            }
-            Err(cap) => {
-                self.path = path;
-                self.meet(spot, cap);
-            }
-        }
-    }
-
-    fn set(&mut self, slot: Slot, place: Place) {
+    fn set(&mut self, slot: Slot, place: LeafPlace) {
         if let Some(at) = self.places.get_mut(slot.0 as usize) {
             *at = place;
         }

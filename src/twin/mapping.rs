@@ -59,7 +59,7 @@ pub struct Converted {
 
 /// A value that has no form in SiteWise.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Unfit {
+pub enum Unmappable {
     /// A data set or array whose JSON is longer than a string may be: the JSON.
     TooLong(String),
     /// The value is not of the type that the property was made for.
@@ -71,7 +71,7 @@ pub const SECONDS_UNIT: &str = "s";
 
 /// In which form a property holds what the plant says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Form {
+pub enum ValueForm {
     /// As an integer.
     Integer,
     /// As a double.
@@ -85,7 +85,7 @@ pub enum Form {
     Seconds,
 }
 
-impl Form {
+impl ValueForm {
     /// The type of the property.
     pub fn data_type(self) -> DataType {
         match self {
@@ -105,7 +105,7 @@ impl Form {
     }
 }
 
-impl From<DataType> for Form {
+impl From<DataType> for ValueForm {
     fn from(data_type: DataType) -> Self {
         match data_type {
             DataType::Integer => Self::Integer,
@@ -122,19 +122,19 @@ pub fn seconds(time: Timestamp) -> Variant {
 }
 
 /// The form of the property for a Sparkplug type; none for what is not carried.
-pub fn form(datatype: SparkplugType, int64: Int64) -> Option<Form> {
+pub fn form(datatype: SparkplugType, int64: Int64) -> Option<ValueForm> {
     use SparkplugType as S;
     Some(match datatype {
-        S::Int8 | S::Int16 | S::Int32 | S::UInt8 | S::UInt16 => Form::Integer,
-        S::UInt32 => Form::Double,
+        S::Int8 | S::Int16 | S::Int32 | S::UInt8 | S::UInt16 => ValueForm::Integer,
+        S::UInt32 => ValueForm::Double,
         S::Int64 | S::UInt64 => match int64 {
-            Int64::Double => Form::Double,
-            Int64::String => Form::String,
+            Int64::Double => ValueForm::Double,
+            Int64::String => ValueForm::String,
         },
-        S::Float | S::Double => Form::Double,
-        S::DateTime => Form::Seconds,
-        S::Boolean => Form::Boolean,
-        S::String | S::Text | S::Uuid | S::DataSet => Form::String,
+        S::Float | S::Double => ValueForm::Double,
+        S::DateTime => ValueForm::Seconds,
+        S::Boolean => ValueForm::Boolean,
+        S::String | S::Text | S::Uuid | S::DataSet => ValueForm::String,
         S::Int8Array
         | S::Int16Array
         | S::Int32Array
@@ -147,7 +147,7 @@ pub fn form(datatype: SparkplugType, int64: Int64) -> Option<Form> {
         | S::DoubleArray
         | S::BooleanArray
         | S::StringArray
-        | S::DateTimeArray => Form::String,
+        | S::DateTimeArray => ValueForm::String,
         S::Unknown | S::Bytes | S::File | S::Template | S::PropertySet | S::PropertySetList => {
             return None;
         }
@@ -171,8 +171,8 @@ pub fn quality(quality: SparkplugQuality) -> Quality {
 pub fn convert(
     value: Option<&Value>,
     quality: SparkplugQuality,
-    form: Form,
-) -> Result<Converted, Unfit> {
+    form: ValueForm,
+) -> Result<Converted, Unmappable> {
     let quality = self::quality(quality);
     let Some(value) = value else {
         return Ok(Converted {
@@ -183,21 +183,21 @@ pub fn convert(
     };
     let as_is = |value| Ok(Converted { value, quality, adjusted: None });
     match form {
-        Form::Integer => match integer(value).and_then(|number| i32::try_from(number).ok()) {
+        ValueForm::Integer => match integer(value).and_then(|number| i32::try_from(number).ok()) {
             Some(number) => as_is(Variant::Integer(number)),
-            None => Err(Unfit::OtherType),
+            None => Err(Unmappable::OtherType),
         },
-        Form::Boolean => match value {
+        ValueForm::Boolean => match value {
             Value::Boolean(flag) => as_is(Variant::Boolean(*flag)),
-            _ => Err(Unfit::OtherType),
+            _ => Err(Unmappable::OtherType),
         },
-        Form::Double => double(value, quality),
-        Form::Seconds => {
+        ValueForm::Double => double(value, quality),
+        ValueForm::Seconds => {
             let millis = integer(value).and_then(|millis| i64::try_from(millis).ok());
-            let millis = millis.ok_or(Unfit::OtherType)?;
+            let millis = millis.ok_or(Unmappable::OtherType)?;
             as_is(seconds(Timestamp::from_millis(millis)))
         }
-        Form::String => string(value, quality),
+        ValueForm::String => string(value, quality),
     }
 }
 
@@ -227,7 +227,7 @@ pub fn as_it_came(value: Option<&Value>) -> Variant {
 
 /// An attribute's default, as the text that SiteWise parses by the type of `form`; none for what
 /// is null, or would be.
-pub fn default_text(value: &Value, form: Form) -> Option<String> {
+pub fn default_text(value: &Value, form: ValueForm) -> Option<String> {
     let text = match convert(Some(value), SparkplugQuality::Good, form).ok()?.value {
         Variant::Integer(number) => number.to_string(),
         Variant::Double(number) => number.to_string(),
@@ -239,7 +239,7 @@ pub fn default_text(value: &Value, form: Form) -> Option<String> {
 }
 
 /// What a default shows, as SiteWise parses it; none for what is no value of that type.
-pub fn of_default(text: &str, form: Form) -> Option<Variant> {
+pub fn of_default(text: &str, form: ValueForm) -> Option<Variant> {
     Some(match form.data_type() {
         DataType::Integer => Variant::Integer(text.parse().ok()?),
         DataType::Double => Variant::Double(text.parse().ok()?),
@@ -266,12 +266,12 @@ fn integer(value: &Value) -> Option<i128> {
     }
 }
 
-fn double(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
+fn double(value: &Value, quality: Quality) -> Result<Converted, Unmappable> {
     let (number, adjusted) = match value {
         Value::Float(number) => (f64::from(*number), None),
         Value::Double(number) => (*number, None),
         _ => {
-            let exact = integer(value).ok_or(Unfit::OtherType)?;
+            let exact = integer(value).ok_or(Unmappable::OtherType)?;
             let number = exact as f64;
             (number, (number as i128 != exact).then_some(Adjustment::Rounded))
         }
@@ -290,7 +290,7 @@ fn double(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
     Ok(Converted { value: Variant::Double(number), quality, adjusted })
 }
 
-fn string(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
+fn string(value: &Value, quality: Quality) -> Result<Converted, Unmappable> {
     let plain =
         |text: String| Converted { value: Variant::String(text.into()), quality, adjusted: None };
     match value {
@@ -303,7 +303,7 @@ fn string(value: &Value, quality: Quality) -> Result<Converted, Unfit> {
         Value::DataSet(set) => json_that_fits(json_of_data_set(set)).map(plain),
         Value::Array(elements) => json_that_fits(json_of_array(elements)).map(plain),
         Value::Float(_) | Value::Double(_) | Value::Boolean(_) | Value::Bytes(_) => {
-            Err(Unfit::OtherType)
+            Err(Unmappable::OtherType)
         }
     }
 }
@@ -326,8 +326,8 @@ fn fit(text: &str) -> (Text, Option<Adjustment>) {
     (fit.into(), Some(adjusted))
 }
 
-fn json_that_fits(json: String) -> Result<String, Unfit> {
-    if json.len() > limits::STRING_BYTES { Err(Unfit::TooLong(json)) } else { Ok(json) }
+fn json_that_fits(json: String) -> Result<String, Unmappable> {
+    if json.len() > limits::STRING_BYTES { Err(Unmappable::TooLong(json)) } else { Ok(json) }
 }
 
 /// `{"columns":[..],"rows":[[..],..]}`.

@@ -12,14 +12,14 @@ use std::sync::Arc;
 use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
-use self::index::Index;
-pub(super) use self::likeness::{Founding, Tags};
+use self::index::PropertyIndex;
+pub(super) use self::likeness::{KindCandidate, Tags};
 pub(super) use self::tree::TreeFull;
 use super::caps::Cap;
 use super::differences::Differences;
 use super::identity::{Namespace, PropertyRole, short_hash};
-use super::mapping::Form;
-use super::property::{Property, Rare};
+use super::mapping::ValueForm;
+use super::property::{DesiredProperty, UncommonParts};
 use super::{mapping, names};
 use crate::sitewise::api::{self, Hierarchy};
 use crate::sitewise::limits;
@@ -43,14 +43,14 @@ const PRESENCE: usize = 5;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelIx(pub u32);
 
-/// Place of a property in its [`Model`]: properties are appended, so a model that has the
+/// Place of a property in its [`DesiredModel`]: properties are appended, so a model that has the
 /// first `n` has all that was wanted when it had `n`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PropertyIx(pub u32);
 
 /// A model as wanted.
 #[derive(Debug)]
-pub struct Model {
+pub struct DesiredModel {
     /// Its id.
     pub id: Uuid,
     /// Its name, prefix included.
@@ -60,27 +60,27 @@ pub struct Model {
     /// What it is, for people.
     pub description: Option<String>,
     /// In the order in which they were first wanted.
-    pub properties: Vec<Property>,
+    pub properties: Vec<DesiredProperty>,
     /// In the order in which they were first wanted.
     pub hierarchies: Vec<(ModelIx, Hierarchy)>,
-    index: Index,
+    index: PropertyIndex,
     /// What properties are called that SiteWise has and that are none of ours.
     foreign_names: FxHashSet<Box<str>>,
     /// Properties and hierarchies that SiteWise has and that are none of ours.
-    foreign: (u32, u32),
+    foreign_counts: (u32, u32),
     /// How many of its properties tell that a machine is alive.
     presence: usize,
     /// How many of its base's properties it has surely, where it is [part](Models::part) of one.
-    copied: usize,
+    copied_properties: usize,
     /// The model whose assets it is a overflow level for, and which.
-    level: Option<(ModelIx, usize)>,
+    overflow_of: Option<(ModelIx, usize)>,
     /// What its assets have in common, where they were put together by their tags.
-    kind: Option<Box<likeness::Kind>>,
+    kind: Option<Box<likeness::DeviceKind>>,
 }
 
 /// A property as a birth or definition asks for it.
 #[derive(Clone, Copy, Debug)]
-pub struct Wanted<'a> {
+pub struct PropertyRequest<'a> {
     /// Why it is there.
     pub role: PropertyRole,
     /// Names of the members down to it; of a static property, its own name last.
@@ -88,7 +88,7 @@ pub struct Wanted<'a> {
     /// The last of these names as the session has it, to be shared.
     pub name: Option<&'a Arc<str>>,
     /// The form of its values.
-    pub form: Form,
+    pub form: ValueForm,
     /// Its unit as sent.
     pub unit: Option<&'a str>,
     /// Default of an attribute.
@@ -97,24 +97,24 @@ pub struct Wanted<'a> {
 
 /// All desired models.
 #[derive(Debug)]
-pub struct Models {
+pub struct DesiredModels {
     namespace: Namespace,
     prefix: String,
     max_models: usize,
     max_properties: usize,
-    list: Vec<Model>,
+    list: Vec<DesiredModel>,
     by_id: FxHashMap<Uuid, ModelIx>,
     /// Models that nodes and devices may come to by name: they keep room for their presence.
-    hosts: FxHashSet<Uuid>,
+    presence_models: FxHashSet<Uuid>,
     /// How often a unit or default became another one.
     pub(super) corrections: u32,
     /// Whose birth is being laid out.
-    pub(super) speaker: Option<Arc<Source>>,
+    pub(super) current_source: Option<Arc<Source>>,
     /// What that birth says otherwise than one before it.
     pub(super) differences: Differences,
 }
 
-impl Models {
+impl DesiredModels {
     /// None yet.
     pub fn new(
         namespace: Namespace,
@@ -129,21 +129,21 @@ impl Models {
             max_properties: max_properties.min(limits::PROPERTIES_PER_MODEL),
             list: Vec::new(),
             by_id: FxHashMap::default(),
-            hosts: FxHashSet::default(),
+            presence_models: FxHashSet::default(),
             corrections: 0,
-            speaker: None,
+            current_source: None,
             differences: Differences::default(),
         }
     }
 
     /// Nodes and devices may come to the models of these names.
-    pub fn host<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
-        self.hosts = names.map(|name| self.id_of(name)).collect();
+    pub fn reserve_presence<'a>(&mut self, names: impl Iterator<Item = &'a str>) {
+        self.presence_models = names.map(|name| self.id_of(name)).collect();
     }
 
     /// From now on properties are wanted by the birth of `source`.
-    pub fn listen_to(&mut self, source: &Source) {
-        self.speaker = Some(Arc::new(source.clone()));
+    pub fn set_speaker(&mut self, source: &Source) {
+        self.current_source = Some(Arc::new(source.clone()));
     }
 
     /// The model called `name`, made if there is none.
@@ -163,7 +163,7 @@ impl Models {
         let taken = |name: &str| self.list.iter().any(|model| model.name == name);
         let shown = names::clean(&name);
         // Of those that look alike the first is called as it looks.
-        let other = names::broken(&name, taken).filter(|_| taken(&shown));
+        let other = names::with_hex_bytes(&name, taken).filter(|_| taken(&shown));
         let name = other.unwrap_or(shown);
         Ok(self.insert(id, name, description.and_then(names::description)))
     }
@@ -203,7 +203,7 @@ impl Models {
     /// # Errors
     ///
     /// `TWIN_MAX_MODELS` is reached. It keeps none like the bridge's own away.
-    pub fn part(
+    pub fn overflow_model(
         &mut self,
         base: ModelIx,
         number: usize,
@@ -216,14 +216,14 @@ impl Models {
             None if self.is_full() && !self.is_built_in(base) => return Err(Cap::Models),
             None => (self.insert(id, name, self.get(base).description.clone()), true),
         };
-        let copied = self.get(part).copied;
+        let copied = self.get(part).copied_properties;
         let has = &self.get(base).properties;
         // Of what was learned and nobody has asked for yet, the path is not known.
         let known = has.iter().position(|property| property.learned).unwrap_or(has.len());
         let properties: Vec<_> = has.iter().skip(copied).cloned().collect();
-        self.get_mut(part).copied = known;
+        self.get_mut(part).copied_properties = known;
         for property in properties.into_iter().filter(|property| !property.learned) {
-            let wanted = Wanted {
+            let wanted = PropertyRequest {
                 role: property.role,
                 path: &property.path().collect::<Vec<_>>(),
                 name: Some(&property.name),
@@ -259,7 +259,7 @@ impl Models {
 
     /// The id of the model called `name`.
     pub fn id_of(&self, name: &str) -> Uuid {
-        self.namespace.model(&names::fit(&format!("{}{name}", self.prefix)))
+        self.namespace.model(&names::fit_bytes(&format!("{}{name}", self.prefix)))
     }
 
     /// Gives a property its unit, before SiteWise has the property.
@@ -272,7 +272,12 @@ impl Models {
 
     /// Takes the unit and the default that are wanted now of a property that SiteWise does not
     /// have; true if they are others. What is not said stays as it was said before.
-    pub fn correct(&mut self, ix: ModelIx, property: PropertyIx, wanted: Wanted<'_>) -> bool {
+    pub fn correct(
+        &mut self,
+        ix: ModelIx,
+        property: PropertyIx,
+        wanted: PropertyRequest<'_>,
+    ) -> bool {
         let Some(has) = self.get_mut(ix).properties.get_mut(property.0 as usize) else {
             return false;
         };
@@ -287,7 +292,7 @@ impl Models {
         }
         if let Some(default) = default {
             let path = has.rare.take().and_then(|rare| rare.path);
-            has.rare = Rare::of(Some(default.into()), path);
+            has.rare = UncommonParts::of(Some(default.into()), path);
         }
         self.corrections += 1;
         true
@@ -295,19 +300,19 @@ impl Models {
 
     fn insert(&mut self, id: Uuid, name: String, description: Option<String>) -> ModelIx {
         let ix = ModelIx(self.list.len() as u32);
-        self.list.push(Model {
+        self.list.push(DesiredModel {
             id,
             external_id: self.namespace.external_id(&name, id),
             name,
             description,
             properties: Vec::new(),
             hierarchies: Vec::new(),
-            index: Index::default(),
+            index: PropertyIndex::default(),
             foreign_names: FxHashSet::default(),
-            foreign: (0, 0),
+            foreign_counts: (0, 0),
             presence: 0,
-            copied: 0,
-            level: None,
+            copied_properties: 0,
+            overflow_of: None,
             kind: None,
         });
         self.by_id.insert(id, ix);
@@ -315,13 +320,13 @@ impl Models {
     }
 
     /// The model at `ix`.
-    pub fn get(&self, ix: ModelIx) -> &Model {
+    pub fn get(&self, ix: ModelIx) -> &DesiredModel {
         // An index comes from this list alone, and nothing is ever taken out of it.
         #[expect(clippy::indexing_slicing, reason = "the list only grows")]
         &self.list[ix.0 as usize]
     }
 
-    fn get_mut(&mut self, ix: ModelIx) -> &mut Model {
+    fn get_mut(&mut self, ix: ModelIx) -> &mut DesiredModel {
         #[expect(clippy::indexing_slicing, reason = "the list only grows")]
         &mut self.list[ix.0 as usize]
     }
@@ -337,17 +342,17 @@ impl Models {
     }
 
     /// All models, in the order in which they were first wanted.
-    pub fn iter(&self) -> impl Iterator<Item = (ModelIx, &Model)> {
+    pub fn iter(&self) -> impl Iterator<Item = (ModelIx, &DesiredModel)> {
         self.list.iter().enumerate().map(|(ix, model)| (ModelIx(ix as u32), model))
     }
 
     /// The property `wanted` of a model, if there is one.
-    pub fn find(&self, ix: ModelIx, wanted: Wanted<'_>) -> Option<PropertyIx> {
+    pub fn find(&self, ix: ModelIx, wanted: PropertyRequest<'_>) -> Option<PropertyIx> {
         self.look_up(ix, wanted).ok()
     }
 
     /// The property `wanted` of a model, or the id that it would have.
-    fn look_up(&self, ix: ModelIx, wanted: Wanted<'_>) -> Result<PropertyIx, Uuid> {
+    fn look_up(&self, ix: ModelIx, wanted: PropertyRequest<'_>) -> Result<PropertyIx, Uuid> {
         let model = self.get(ix);
         if let Some(property) = model.index.by_path(wanted, &model.properties) {
             return Ok(property);
@@ -361,7 +366,11 @@ impl Models {
     /// # Errors
     ///
     /// `TWIN_MAX_PROPERTIES` is reached.
-    pub fn property(&mut self, ix: ModelIx, wanted: Wanted<'_>) -> Result<(PropertyIx, bool), Cap> {
+    pub fn property(
+        &mut self,
+        ix: ModelIx,
+        wanted: PropertyRequest<'_>,
+    ) -> Result<(PropertyIx, bool), Cap> {
         let id = match self.look_up(ix, wanted) {
             Ok(property) => {
                 self.confirm(ix, property, wanted);
@@ -375,20 +384,20 @@ impl Models {
         let max = match wanted.role {
             PropertyRole::Presence => limits::PROPERTIES_PER_MODEL,
             PropertyRole::Member | PropertyRole::Parameter | PropertyRole::Property => {
-                let kept = match self.hosts.contains(&model.id) {
+                let kept = match self.presence_models.contains(&model.id) {
                     true => PRESENCE.saturating_sub(model.presence),
                     false => 0,
                 };
                 self.max_properties.min(limits::PROPERTIES_PER_MODEL - kept)
             }
         };
-        if model.properties.len() + model.foreign.0 as usize >= max {
+        if model.properties.len() + model.foreign_counts.0 as usize >= max {
             return Err(Cap::Properties);
         }
         let source = match wanted.role {
             PropertyRole::Presence => None,
             PropertyRole::Member | PropertyRole::Parameter | PropertyRole::Property => {
-                self.speaker.clone()
+                self.current_source.clone()
             }
         };
         let model = self.get_mut(ix);
@@ -399,11 +408,11 @@ impl Models {
         };
         let is_name = *wanted.path == [&*name];
         let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();
-        let property = model.append(Property {
+        let property = model.append(DesiredProperty {
             id,
             name,
             unit: wanted.unit.and_then(names::unit).map(Into::into),
-            rare: Rare::of(wanted.default.map(Into::into), (!is_name).then(path)),
+            rare: UncommonParts::of(wanted.default.map(Into::into), (!is_name).then(path)),
             source,
             role: wanted.role,
             form: wanted.form,
@@ -413,7 +422,7 @@ impl Models {
     }
 
     /// A property of a model as SiteWise is told of it.
-    pub fn for_sitewise(&self, ix: ModelIx, property: &Property) -> api::Property {
+    pub fn for_sitewise(&self, ix: ModelIx, property: &DesiredProperty) -> api::Property {
         property.for_model(&self.get(ix).name, self.namespace)
     }
 
@@ -423,7 +432,7 @@ impl Models {
     }
 }
 
-impl Model {
+impl DesiredModel {
     /// The wanted property with this id.
     pub fn property_ix(&self, id: Uuid) -> Option<PropertyIx> {
         self.index.by_id(id, &self.properties)
@@ -435,7 +444,7 @@ impl Model {
         self.properties[ix.0 as usize].id
     }
 
-    fn append(&mut self, property: Property) -> PropertyIx {
+    fn append(&mut self, property: DesiredProperty) -> PropertyIx {
         let ix = PropertyIx(self.properties.len() as u32);
         self.presence += usize::from(property.role == PropertyRole::Presence);
         self.properties.push(property);
@@ -449,19 +458,19 @@ impl Model {
     }
 
     /// A name that no other property of the model has.
-    fn free_name(&self, wanted: &Wanted<'_>, id: Uuid) -> String {
+    fn free_name(&self, wanted: &PropertyRequest<'_>, id: Uuid) -> String {
         let path = wanted.path.join("/");
         let name = names::clean(&path);
         if !self.has_named(&name) {
             return name;
         }
         // Another one looks alike.
-        if let Some(told) = names::broken(&path, |name| self.has_named(name)) {
+        if let Some(told) = names::with_hex_bytes(&path, |name| self.has_named(name)) {
             return told;
         }
         let word = match wanted.role {
             // Those of an earlier version told the time in milliseconds.
-            PropertyRole::Member | PropertyRole::Presence if wanted.form == Form::Seconds => {
+            PropertyRole::Member | PropertyRole::Presence if wanted.form == ValueForm::Seconds => {
                 mapping::SECONDS_UNIT
             }
             PropertyRole::Member => wanted.form.word(),

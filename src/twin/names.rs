@@ -18,11 +18,11 @@ const SHARED: usize = 3;
 /// What had to be cut ends with a short hash of the whole, so that two long names with the
 /// same beginning stay apart. Two that differ in a byte alone that is not UTF-8 become one here.
 pub(super) fn clean(name: &str) -> String {
-    fit(&text::shown(name))
+    fit_bytes(&text::shown(name))
 }
 
 /// What [`clean`] does, but that a byte that is not UTF-8 is kept: what ids are made of.
-pub(super) fn fit(name: &str) -> String {
+pub(super) fn fit_bytes(name: &str) -> String {
     let text: String = name.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
     let text = text.trim();
     if text.is_empty() {
@@ -33,7 +33,7 @@ pub(super) fn fit(name: &str) -> String {
 
 /// A name for people of what another one is called like: with the bytes that cannot be shown.
 /// None where all can, or where that is `taken` as well.
-pub(super) fn broken(name: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
+pub(super) fn with_hex_bytes(name: &str, taken: impl Fn(&str) -> bool) -> Option<String> {
     let bytes = text::broken(name)?;
     let word = if bytes.len() > BYTES { short_hash(&["name", name]) } else { bytes };
     let told = with_suffix(&clean(name), &format!("({word})"));
@@ -47,7 +47,7 @@ pub(super) fn with_suffix(name: &str, suffix: &str) -> String {
 }
 
 /// `name` with a short hash of `id` behind it: nobody else is called so.
-pub(super) fn marked(name: &str, id: Uuid) -> String {
+pub(super) fn with_hash(name: &str, id: Uuid) -> String {
     let hash = short_hash(&[&id.to_string()]);
     if name.ends_with(&hash) { name.to_owned() } else { with_suffix(name, &hash) }
 }
@@ -64,7 +64,7 @@ pub(super) fn model(definition: Option<&str>, reference: &str, version: Option<&
             .filter(|name| !name.is_empty())
             .unwrap_or(reference)
     });
-    fit(name.strip_prefix(TYPES_FOLDER).unwrap_or(name))
+    fit_bytes(name.strip_prefix(TYPES_FOLDER).unwrap_or(name))
 }
 
 /// The name of the `number`th overflow level of what is called `name`: `Gateway Nord, more`.
@@ -73,15 +73,15 @@ pub(super) fn level(name: &str, number: usize) -> String {
         1 => ", more".to_owned(),
         number => format!(", more {number}"),
     };
-    behind(name, &suffix)
+    append(name, &suffix)
 }
 
 /// What the asset for the tags of a node or device is called, that are not on its own.
 pub(super) fn tags(name: &str) -> String {
-    behind(name, ", tags")
+    append(name, ", tags")
 }
 
-fn behind(name: &str, suffix: &str) -> String {
+fn append(name: &str, suffix: &str) -> String {
     let room = limits::NAME_CHARS.saturating_sub(suffix.chars().count());
     format!("{}{suffix}", cut(name, room, name))
 }

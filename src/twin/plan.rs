@@ -14,6 +14,7 @@ mod lookups;
 mod needs;
 mod patrol;
 pub mod presence;
+mod problems;
 pub mod rates;
 mod refusals;
 pub mod standing;
@@ -28,18 +29,18 @@ use std::time::Duration;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use self::lanes::{Lane, Lanes};
+use self::lanes::{CallLane, Lanes};
+use self::learning::InitialSync;
 pub use self::learning::KnownAsset;
-use self::learning::Learning;
-use self::lookups::LookUps;
+use self::lookups::LatestValueReads;
 use self::rates::Rates;
-use self::state::{AssetStage, AssetState, ModelStage, ModelState, Tries};
-use self::step::{Step, StepId};
+use self::state::{AssetStage, AssetState, Backoff, ModelStage, ModelState};
+use self::step::{CallId, Step};
 use self::units::Units;
-use self::unread::Checks;
-use super::assets::{AssetIx, Assets};
+use self::unread::AssetChecks;
+use super::assets::{AssetIx, DesiredAssets};
 use super::identity::Namespace;
-use super::models::{ModelIx, Models, PropertyIx};
+use super::models::{DesiredModels, ModelIx, PropertyIx};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::{ModelSummary, Tqv};
 use crate::time::Instant;
@@ -68,7 +69,7 @@ const PROBLEMS: usize = 1_000;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Make this call once and hand back the result.
-    Step(StepId, Step),
+    Step(CallId, Step),
     /// Points behind this gate can be sent.
     Open(Gate),
     /// An asset has no place under the one above it, and why.
@@ -91,7 +92,7 @@ pub enum Output {
 
 /// What has been done so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Figures {
+pub struct ProvisioningFigures {
     /// Models created.
     pub models_created: u64,
     /// Updates of models.
@@ -111,7 +112,7 @@ pub struct Figures {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-enum Job {
+enum ProvisioningJob {
     ListModels,
     ListAssets(u32),
     Presence(u32),
@@ -127,23 +128,23 @@ enum Job {
 
 /// What a job waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum On {
+enum WaitsFor {
     Model(ModelIx),
     Asset(AssetIx),
     Children(AssetIx),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Place {
+enum JobPlace {
     Dirty,
     Lane,
     Timer(Instant),
     Flight,
 }
 
-enum Next {
-    Call(Lane),
-    Wait(On),
+enum NextNeed {
+    Call(CallLane),
+    Wait(WaitsFor),
     At(Instant),
     Nothing,
 }
@@ -152,28 +153,28 @@ enum Next {
 #[derive(Debug)]
 pub struct Plan {
     namespace: Namespace,
-    learning: Learning,
-    checks: Checks,
-    look_ups: LookUps,
+    learning: InitialSync,
+    checks: AssetChecks,
+    look_ups: LatestValueReads,
     units: Units,
     known_models: FxHashMap<Uuid, ModelSummary>,
     known_assets: FxHashMap<Uuid, KnownAsset>,
     models: Vec<ModelState>,
     assets: Vec<AssetState>,
-    places: FxHashMap<Job, Place>,
-    dirty: VecDeque<Job>,
-    lanes: Lanes<Job>,
-    timers: BTreeSet<(Instant, Job)>,
-    waiters: BTreeMap<On, Vec<Job>>,
-    flights: BTreeMap<StepId, Job>,
-    steps: u64,
+    places: FxHashMap<ProvisioningJob, JobPlace>,
+    dirty: VecDeque<ProvisioningJob>,
+    lanes: Lanes<ProvisioningJob>,
+    timers: BTreeSet<(Instant, ProvisioningJob)>,
+    waiters: BTreeMap<WaitsFor, Vec<ProvisioningJob>>,
+    in_flight: BTreeMap<CallId, ProvisioningJob>,
+    next_call_id: u64,
     outputs: VecDeque<Output>,
     problems: BTreeMap<String, String>,
-    figures: Figures,
+    figures: ProvisioningFigures,
     rng: fastrand::Rng,
     /// When assets without values are checked again, since no failing value would show that they
     /// are gone.
-    patrol: Instant,
+    next_patrol: Instant,
 }
 
 impl Plan {
@@ -181,9 +182,9 @@ impl Plan {
     pub fn new(namespace: Namespace, rates: Rates, seed: u64) -> Self {
         let mut plan = Self {
             namespace,
-            learning: Learning::default(),
-            checks: Checks::default(),
-            look_ups: LookUps::default(),
+            learning: InitialSync::default(),
+            checks: AssetChecks::default(),
+            look_ups: LatestValueReads::default(),
             units: Units::default(),
             known_models: FxHashMap::default(),
             known_assets: FxHashMap::default(),
@@ -194,26 +195,21 @@ impl Plan {
             lanes: Lanes::new(rates),
             timers: BTreeSet::new(),
             waiters: BTreeMap::new(),
-            flights: BTreeMap::new(),
-            steps: 0,
+            in_flight: BTreeMap::new(),
+            next_call_id: 0,
             outputs: VecDeque::new(),
             problems: BTreeMap::new(),
-            figures: Figures::default(),
+            figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
-            patrol: Instant::START + patrol::EVERY,
+            next_patrol: Instant::START + patrol::EVERY,
         };
-        plan.touch(Job::ListModels);
+        plan.mark_dirty(ProvisioningJob::ListModels);
         plan
     }
 
     /// What has been done so far.
-    pub fn figures(&self) -> Figures {
+    pub fn figures(&self) -> ProvisioningFigures {
         self.figures
-    }
-
-    /// What people should look at: a model or asset, and SiteWise's reason.
-    pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.problems.iter().map(|(subject, reason)| (subject.as_str(), reason.as_str()))
     }
 
     /// Pending jobs: zero once SiteWise is as desired, except for failures.
@@ -226,11 +222,15 @@ impl Plan {
         !self.places.iter().any(|(job, place)| match (job, place) {
             // No value is queued for these.
             (
-                Job::LookUp(_) | Job::Children(_) | Job::Link(_) | Job::Unit(..) | Job::Units(_),
+                ProvisioningJob::LookUp(_)
+                | ProvisioningJob::Children(_)
+                | ProvisioningJob::Link(_)
+                | ProvisioningJob::Unit(..)
+                | ProvisioningJob::Units(_),
                 _,
             ) => false,
-            (_, Place::Timer(at)) => *at <= end,
-            (_, Place::Dirty | Place::Lane | Place::Flight) => true,
+            (_, JobPlace::Timer(at)) => *at <= end,
+            (_, JobPlace::Dirty | JobPlace::Lane | JobPlace::Flight) => true,
         })
     }
 
@@ -238,22 +238,22 @@ impl Plan {
     pub fn is_unheard_of(&self, ix: ModelIx) -> bool {
         let absent =
             self.models.get(ix.0 as usize).is_none_or(|state| state.stage == ModelStage::Absent);
-        absent && self.places.get(&Job::Model(ix)) != Some(&Place::Flight)
+        absent && self.places.get(&ProvisioningJob::Model(ix)) != Some(&JobPlace::Flight)
     }
 
     /// Whether a property of a model was never sent to SiteWise.
-    pub fn is_unwritten(&self, ix: ModelIx, property: PropertyIx, models: &Models) -> bool {
+    pub fn is_unwritten(&self, ix: ModelIx, property: PropertyIx, models: &DesiredModels) -> bool {
         let Some(state) = self.models.get(ix.0 as usize) else { return true };
         let id = models.get(ix).property_id(property);
         // One that was just written may have it already.
         state.stage != ModelStage::Unknown
             && property.0 as usize >= state.complete
             && !state.properties.contains(&id)
-            && self.places.get(&Job::Model(ix)) != Some(&Place::Flight)
+            && self.places.get(&ProvisioningJob::Model(ix)) != Some(&JobPlace::Flight)
     }
 
     /// Something is wanted of a model that it may lack.
-    pub fn model_wanted(&mut self, ix: ModelIx, models: &Models, now: Instant) {
+    pub fn model_wanted(&mut self, ix: ModelIx, models: &DesiredModels, now: Instant) {
         self.follow_models(ix, models);
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.growth.wanted_since.get_or_insert(now);
@@ -264,11 +264,11 @@ impl Plan {
             }
         }
         self.forget_changed(ix, models);
-        self.touch(Job::Model(ix));
+        self.mark_dirty(ProvisioningJob::Model(ix));
     }
 
     /// Has a state for each model up to this one.
-    fn follow_models(&mut self, ix: ModelIx, models: &Models) {
+    fn follow_models(&mut self, ix: ModelIx, models: &DesiredModels) {
         while self.models.len() <= ix.0 as usize {
             let id = models.get(ModelIx(self.models.len() as u32)).id;
             let stage = if self.known_models.contains_key(&id) {
@@ -281,7 +281,7 @@ impl Plan {
     }
 
     /// An asset is wanted that was not.
-    pub fn asset_wanted(&mut self, ix: AssetIx, assets: &Assets) {
+    pub fn asset_wanted(&mut self, ix: AssetIx, assets: &DesiredAssets) {
         while self.assets.len() <= ix.0 as usize {
             let asset = assets.get(AssetIx(self.assets.len() as u32));
             let stage = match self.known_assets.get(&asset.id) {
@@ -291,20 +291,20 @@ impl Plan {
             };
             self.assets.push(AssetState::new(stage, asset.parent.is_some()));
         }
-        self.touch(Job::Asset(ix));
-        self.touch(Job::Link(ix));
-        self.wanted_of(assets.get(ix).model);
+        self.mark_dirty(ProvisioningJob::Asset(ix));
+        self.mark_dirty(ProvisioningJob::Link(ix));
+        self.asset_requested(assets.get(ix).model);
     }
 
     /// SiteWise does not know an asset or a property of it, although it should.
     ///
     /// If a re-check did not help it is not repeated endlessly: somebody may have deleted a
     /// property that values still arrive for.
-    pub fn missing(&mut self, ix: AssetIx, assets: &Assets, now: Instant) {
+    pub fn asset_not_found(&mut self, ix: AssetIx, assets: &DesiredAssets, now: Instant) {
         let model = assets.get(ix).model;
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
             && state.stage == AssetStage::Active
-            && !state.looks.one_more(now)
+            && !state.looks.allow_one_more(now)
         {
             return;
         }
@@ -312,16 +312,16 @@ impl Plan {
             && state.stage == AssetStage::Active
         {
             state.stage = AssetStage::Unknown;
-            state.open = false;
-            state.tries = Tries { count: 2, at: now };
-            self.touch(Job::Asset(ix));
+            state.gate_open = false;
+            state.tries = Backoff { count: 2, at: now };
+            self.mark_dirty(ProvisioningJob::Asset(ix));
         }
         if let Some(state) = self.models.get_mut(model.0 as usize)
             && state.stage == ModelStage::Active
         {
             state.stage = ModelStage::Unknown;
-            state.tries = Tries { count: 2, at: now };
-            self.touch(Job::Model(model));
+            state.tries = Backoff { count: 2, at: now };
+            self.mark_dirty(ProvisioningJob::Model(model));
         }
     }
 
@@ -330,11 +330,11 @@ impl Plan {
         &self,
         ix: AssetIx,
         property: PropertyIx,
-        models: &Models,
-        assets: &Assets,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
     ) -> Option<Gate> {
         let asset = assets.get(ix);
-        if !self.assets.get(ix.0 as usize).is_some_and(|state| state.open) {
+        if !self.assets.get(ix.0 as usize).is_some_and(|state| state.gate_open) {
             return Some(Gate::Asset(asset.id));
         }
         let model = self.models.get(asset.model.0 as usize)?;
@@ -346,24 +346,24 @@ impl Plan {
     }
 
     /// Whether an asset takes values of a property that nothing has asked for so far.
-    pub fn has(&self, ix: AssetIx, property: Uuid, assets: &Assets) -> bool {
+    pub fn has(&self, ix: AssetIx, property: Uuid, assets: &DesiredAssets) -> bool {
         let model = self.models.get(assets.get(ix).model.0 as usize);
-        self.assets.get(ix.0 as usize).is_some_and(|asset| asset.open)
+        self.assets.get(ix.0 as usize).is_some_and(|asset| asset.gate_open)
             && model.is_some_and(|model| model.properties.contains(&property))
     }
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let timer = self.timers.first().map(|(at, _)| *at);
-        let patrol = (!self.assets.is_empty()).then_some(self.patrol);
+        let patrol = (!self.assets.is_empty()).then_some(self.next_patrol);
         [timer, self.lanes.poll_timeout(), patrol].into_iter().flatten().min()
     }
 
     /// The next output.
     pub fn poll_output(
         &mut self,
-        models: &Models,
-        assets: &mut Assets,
+        models: &DesiredModels,
+        assets: &mut DesiredAssets,
         now: Instant,
     ) -> Option<Output> {
         loop {
@@ -373,17 +373,17 @@ impl Plan {
             while let Some((at, job)) = self.timers.first().copied()
                 && at <= now
             {
-                self.touch(job);
+                self.mark_dirty(job);
             }
-            if self.patrol <= now {
+            if self.next_patrol <= now {
                 self.patrol(assets, now);
             }
             if let Some(job) = self.dirty.pop_front() {
                 self.places.remove(&job);
-                self.look(job, models, assets, now);
+                self.advance_job(job, models, assets, now);
             } else if let Some(job) = self.lanes.pop(now) {
                 self.places.remove(&job);
-                self.call(job, models, assets, now);
+                self.start_call(job, models, assets, now);
             } else {
                 return None;
             }
@@ -391,89 +391,89 @@ impl Plan {
     }
 
     /// Marks a job to be decided again, wherever it is; one in flight is decided when answered.
-    fn touch(&mut self, job: Job) {
+    fn mark_dirty(&mut self, job: ProvisioningJob) {
         match self.places.get(&job) {
-            Some(Place::Dirty | Place::Lane | Place::Flight) => return,
-            Some(Place::Timer(at)) => {
+            Some(JobPlace::Dirty | JobPlace::Lane | JobPlace::Flight) => return,
+            Some(JobPlace::Timer(at)) => {
                 self.timers.remove(&(*at, job));
             }
             None => {}
         }
-        self.places.insert(job, Place::Dirty);
+        self.places.insert(job, JobPlace::Dirty);
         self.dirty.push_back(job);
     }
 
-    fn wake(&mut self, on: On) {
+    fn wake_waiters(&mut self, on: WaitsFor) {
         for job in self.waiters.remove(&on).unwrap_or_default() {
-            self.touch(job);
+            self.mark_dirty(job);
         }
     }
 
     /// Decides what a job needs next.
-    fn look(&mut self, job: Job, models: &Models, assets: &Assets, now: Instant) {
+    fn advance_job(
+        &mut self,
+        job: ProvisioningJob,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
+        now: Instant,
+    ) {
         match self.next(job, models, assets, now) {
-            Next::Call(lane) => {
-                self.places.insert(job, Place::Lane);
+            NextNeed::Call(lane) => {
+                self.places.insert(job, JobPlace::Lane);
                 // From the top down: children can be associated only then.
                 match job {
-                    Job::Asset(ix) if assets.get(ix).children > 0 => {
+                    ProvisioningJob::Asset(ix) if assets.get(ix).children > 0 => {
                         self.lanes.push_first(lane, job)
                     }
-                    Job::Unit(asset, property) if self.has_read_unit(asset, property) => {
+                    ProvisioningJob::Unit(asset, property)
+                        if self.has_read_unit(asset, property) =>
+                    {
                         self.lanes.push_first(lane, job);
                     }
                     _ => self.lanes.push(lane, job),
                 }
             }
-            Next::Wait(on) => {
+            NextNeed::Wait(on) => {
                 let waiting = self.waiters.entry(on).or_default();
                 if !waiting.contains(&job) {
                     waiting.push(job);
                 }
             }
-            Next::At(at) => {
-                self.places.insert(job, Place::Timer(at));
+            NextNeed::At(at) => {
+                self.places.insert(job, JobPlace::Timer(at));
                 self.timers.insert((at, job));
             }
-            Next::Nothing => {}
+            NextNeed::Nothing => {}
         }
     }
 
     /// A job has its lane's turn: things may have changed since it was queued.
-    fn call(&mut self, job: Job, models: &Models, assets: &mut Assets, now: Instant) {
+    fn start_call(
+        &mut self,
+        job: ProvisioningJob,
+        models: &DesiredModels,
+        assets: &mut DesiredAssets,
+        now: Instant,
+    ) {
         match self.next(job, models, assets, now) {
-            Next::Call(lane) => {
-                let Some(step) = self.step(job, models, assets) else {
-                    if let Job::Model(ix) = job {
+            NextNeed::Call(lane) => {
+                let Some(step) = self.call_of(job, models, assets) else {
+                    if let ProvisioningJob::Model(ix) = job {
                         self.no_room(ix, models);
                     }
                     return;
                 };
-                if let Job::Model(ix) = job {
+                if let ProvisioningJob::Model(ix) = job {
                     self.note_write(ix, &step, models);
                 }
-                let id = StepId(self.steps);
-                self.steps += 1;
-                self.flights.insert(id, job);
-                self.places.insert(job, Place::Flight);
+                let id = CallId(self.next_call_id);
+                self.next_call_id += 1;
+                self.in_flight.insert(id, job);
+                self.places.insert(job, JobPlace::Flight);
                 self.lanes.sent(lane, now);
                 self.outputs.push_back(Output::Step(id, step));
             }
-            Next::Wait(_) | Next::At(_) | Next::Nothing => self.touch(job),
-        }
-    }
-
-    /// People should look at this; without a reason there is nothing any more.
-    pub fn tell(&mut self, subject: &str, reason: Option<String>) {
-        match reason {
-            Some(reason) => self.problem(subject.to_owned(), reason),
-            None => drop(self.problems.remove(subject)),
-        }
-    }
-
-    fn problem(&mut self, subject: String, reason: String) {
-        if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
-            self.problems.insert(subject, reason);
+            NextNeed::Wait(_) | NextNeed::At(_) | NextNeed::Nothing => self.mark_dirty(job),
         }
     }
 

@@ -7,9 +7,9 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::models::Tags;
-use super::plan::presence::Before;
+use super::plan::presence::PriorPresence;
 use super::values::SourceValues;
-use super::world::Kinship;
+use super::world::ModelHint;
 use super::{Output, Twin};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Now;
@@ -18,7 +18,7 @@ impl Twin {
     /// Expects those that were online, and then the others that are known.
     pub(super) fn expect_known(&mut self, now: Now) {
         let plan = &self.writer.world.plan;
-        self.lookups.watch(plan.offline().cloned(), now.instant + self.config.stale_after);
+        self.lookups.watch_offline(plan.offline().cloned(), now.instant + self.config.stale_after);
         let online = plan.online().cloned().collect();
         let offline = plan.offline().filter(|source| source.device.is_none());
         self.expect_of(online, offline.map(|source| source.edge.clone()).collect());
@@ -29,9 +29,9 @@ impl Twin {
         let plan = &self.writer.world.plan;
         let sources = late.iter().filter_map(|id| plan.known_asset(*id)?.stands_for());
         let (online, offline): (Vec<_>, Vec<_>) =
-            sources.cloned().partition(|source| plan.was_online(source) != Before::Offline);
+            sources.cloned().partition(|source| plan.was_online(source) != PriorPresence::Offline);
         let due = now.instant + self.config.stale_after;
-        self.lookups.watch(offline.iter().cloned(), due);
+        self.lookups.watch_offline(offline.iter().cloned(), due);
         let offline = offline.into_iter().filter(|source| source.device.is_none());
         self.expect_of(online, offline.map(|source| source.edge).collect());
     }
@@ -51,14 +51,14 @@ impl Twin {
 
     /// What is known of a source: of one that SiteWise has as online, and that was never born
     /// here, its presence alone.
-    pub(super) fn recall(&mut self, source: &Source) -> Option<&mut SourceValues> {
+    pub(super) fn restore_presence(&mut self, source: &Source) -> Option<&mut SourceValues> {
         let world = &mut self.writer.world;
         let (before, told) = (world.plan.was_online(source), world.plan.told_before(source));
-        if !self.sources.contains_key(source) && before != Before::Offline {
+        if !self.sources.contains_key(source) && before != PriorPresence::Offline {
             // It is there, whatever was never made above it.
-            world.assets.admits_all = true;
-            let asset = world.source(source, Kinship::Tags(&Tags::default()));
-            world.assets.admits_all = false;
+            world.assets.ignore_cap = true;
+            let asset = world.source(source, ModelHint::Tags(&Tags::default()));
+            world.assets.ignore_cap = false;
             let asset = asset.ok()?;
             let presence = world.presence_of(asset, source.device.is_none());
             let values = SourceValues::remembered(asset, presence, before, told);

@@ -6,13 +6,13 @@ use std::sync::Arc;
 use uuid::Uuid;
 
 use super::identity::{Namespace, PropertyRole};
-use super::mapping::Form;
+use super::mapping::ValueForm;
 use crate::sitewise::api::{self, PropertyKind};
 use crate::sparkplug::address::Source;
 
 /// A property as wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Property {
+pub struct DesiredProperty {
     /// Its id.
     pub id: Uuid,
     /// For people; no other property of the model is called so.
@@ -20,13 +20,13 @@ pub struct Property {
     /// Unit of its values.
     pub unit: Option<Box<str>>,
     /// What few properties have.
-    pub(super) rare: Option<Box<Rare>>,
+    pub(super) rare: Option<Box<UncommonParts>>,
     /// Whose birth asked for it first; none for what the bridge adds by itself.
     pub source: Option<Arc<Source>>,
     /// Why it is there.
     pub role: PropertyRole,
     /// Form of its values.
-    pub form: Form,
+    pub form: ValueForm,
     /// SiteWise has it, and nobody has asked for it since the start: its role is a guess, and its
     /// path is not known.
     pub(super) learned: bool,
@@ -34,14 +34,14 @@ pub struct Property {
 
 /// What a property has beyond what most have.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rare {
+pub(super) struct UncommonParts {
     /// Default of an attribute.
     pub default: Option<Box<str>>,
     /// The path, where it is not the name alone.
     pub path: Option<Box<[Box<str>]>>,
 }
 
-impl Rare {
+impl UncommonParts {
     /// None where there is nothing.
     pub(super) fn of(
         default: Option<Box<str>>,
@@ -52,7 +52,7 @@ impl Rare {
     }
 }
 
-impl Property {
+impl DesiredProperty {
     /// Default of an attribute that has one.
     pub fn default(&self) -> Option<&str> {
         self.rare.as_ref()?.default.as_deref()

@@ -91,12 +91,12 @@ impl Rules {
                 None => kept.push(metric),
             }
         }
-        let made = join(&mut kept, groups);
+        let made = merge(&mut kept, groups);
         (kept, made)
     }
 
     /// Whether a rule makes this metric part of an asset.
-    pub fn takes(&self, metric: &Metric) -> bool {
+    pub fn matches(&self, metric: &Metric) -> bool {
         self.find(metric).is_some()
     }
 
@@ -105,7 +105,7 @@ impl Rules {
         if is_control(&metric.name) || matches!(metric.content, Content::Instance(_)) {
             return None;
         }
-        self.0.iter().find_map(|rule| Some((rule, rule.take_apart(&metric.name)?)))
+        self.0.iter().find_map(|rule| Some((rule, rule.split_name(&metric.name)?)))
     }
 }
 
@@ -177,7 +177,7 @@ impl Rule {
 
     /// The parts of a metric's name, if the rule is for it. The member takes the rest, slashes
     /// included.
-    fn take_apart(&self, name: &str) -> Option<Path> {
+    fn split_name(&self, name: &str) -> Option<Path> {
         let mut rest = name;
         let mut end = 0;
         let mut names = Vec::with_capacity(self.models.len());
@@ -234,18 +234,18 @@ impl Group {
 
 /// Adds the groups to the instances among `metrics` that are called like them, and makes
 /// instances of the others. Returns how many were made.
-fn join(metrics: &mut Vec<Metric>, mut groups: Groups) -> usize {
+fn merge(metrics: &mut Vec<Metric>, mut groups: Groups) -> usize {
     let mut made = 0;
     for metric in metrics.iter_mut() {
         if let Content::Instance(instance) = &mut metric.content
             && let Some(group) = groups.remove(&metric.name)
         {
             instance.members.extend(group.members);
-            made += join(&mut instance.members, group.below);
+            made += merge(&mut instance.members, group.below);
         }
     }
     for (name, Group { model, mut members, below }) in groups {
-        made += 1 + join(&mut members, below);
+        made += 1 + merge(&mut members, below);
         let instance = Instance {
             template: model,
             definition: None,
@@ -265,7 +265,7 @@ mod tests {
     use super::*;
     use crate::sparkplug::datatype::DataType;
     use crate::sparkplug::event::{Quality, Sample, Slot};
-    use crate::sparkplug::findings::Findings;
+    use crate::sparkplug::findings::FindingCounts;
     use crate::sparkplug::text;
     use crate::time::Timestamp;
 
@@ -277,8 +277,8 @@ mod tests {
             historical: false,
             transient: false,
             alarm: false,
-            absent: false,
-            odd: None,
+            without_value: false,
+            rejected_value: None,
         };
         let datatype = Some(DataType::Double);
         let content = Content::Leaf { slot: Slot(0), datatype, sample };
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_folder_that_is_not_utf8_is_named_as_it_shows() {
-        let name = |bytes| text::name(bytes, &mut Findings::default()).into_owned();
+        let name = |bytes| text::name(bytes, &mut FindingCounts::default()).into_owned();
         let names = [name(b"\xd6fen/O1/T"), name(b"\xd6fen/O2/T")];
         let (told, made) = flat("\u{fffd}fen/{asset}/{member} => Ofen", &[&names[0], &names[1]]);
         assert_eq!((&*shown(&told), made), ("\u{fffd}fen/O1:Ofen{T} \u{fffd}fen/O2:Ofen{T}", 2));

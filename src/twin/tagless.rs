@@ -7,24 +7,24 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::layout::{self, is_control};
-use super::writer::Writer;
+use super::writer::PointWriter;
 use super::{Config, Twin};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Content};
 use crate::time::{Instant, Now};
-use crate::twin::counts::Dropped;
+use crate::twin::counts::DropReason;
 
 /// How long tags are waited for.
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Births that wait. Their number is bounded by that of nodes and devices in the session.
 #[derive(Debug, Default)]
-pub(super) struct Tagless {
+pub(super) struct AwaitingTags {
     births: BTreeMap<Source, (Instant, Birth)>,
     due: BTreeSet<(Instant, Source)>,
 }
 
-impl Tagless {
+impl AwaitingTags {
     pub(super) fn contains(&self, source: &Source) -> bool {
         self.births.contains_key(source)
     }
@@ -57,7 +57,7 @@ impl Tagless {
 }
 
 /// Whether a birth is to wait for tags: it has none, and no asset either.
-fn waits(birth: &Birth, config: &Config, writer: &Writer) -> bool {
+fn awaits_tags(birth: &Birth, config: &Config, writer: &PointWriter) -> bool {
     !writer.world.has_asset(&birth.source)
         && !layout::has_instances(birth)
         && layout::tags(config, &birth.metrics).is_empty()
@@ -67,13 +67,13 @@ fn waits(birth: &Birth, config: &Config, writer: &Writer) -> bool {
 impl Twin {
     /// Gives back a birth that is to be followed now; one without tags waits for them.
     pub(super) fn wait_for_tags(&mut self, birth: Birth, now: Now) -> Option<Birth> {
-        if !waits(&birth, &self.config, &self.writer) {
+        if !awaits_tags(&birth, &self.config, &self.writer) {
             self.tagless.forget(&birth.source);
             if birth.source.device.is_some() {
                 // What is above comes first.
                 let node = Source { edge: birth.source.edge.clone(), device: None };
                 if let Some(node) = self.tagless.forget(&node) {
-                    self.born(&node, &[], now);
+                    self.birth_received(&node, &[], now);
                 }
             }
             return Some(birth);
@@ -86,11 +86,11 @@ impl Twin {
         writer.tell_capped(&birth.source);
         for metric in std::mem::take(&mut birth.metrics) {
             if let Content::Leaf { sample, .. } = &metric.content
-                && !sample.absent
+                && !sample.without_value
             {
                 let why = match is_control(&metric.name) {
-                    true => Dropped::Control,
-                    false => Dropped::NotCarried,
+                    true => DropReason::Control,
+                    false => DropReason::NotCarried,
                 };
                 self.writer.world.counts.drop_value(why);
             }
@@ -102,7 +102,7 @@ impl Twin {
     /// Follows the births that have waited long enough.
     pub(super) fn give_up_on_tags(&mut self, now: Now) {
         while let Some(birth) = self.tagless.take_due(now.instant) {
-            self.born(&birth, &[], now);
+            self.birth_received(&birth, &[], now);
             self.writer.world.settle_changes(now.instant);
         }
     }

@@ -30,12 +30,12 @@ use std::time::Duration;
 use self::fake::FakeSiteWise;
 use super::*;
 use crate::delivery::point::Class;
-use crate::sitewise::api::{FaultKind, Quality, Tqv, Variant};
+use crate::sitewise::api::{ApiFaultKind, Quality, Tqv, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
-    Clock, Content, DeathCause, Definition, Instance, Member, MemberKind, Metric, Order, Property,
-    Quality as Sent, Sample, SessionFigures, Slot,
+    ClockSource, Content, DeathCause, Definition, Instance, Member, MemberKind, Metric,
+    Quality as Sent, Sample, SequenceOrder, SessionFigures, Slot, StaticProperty,
 };
 use crate::sparkplug::value::Value;
 
@@ -65,7 +65,7 @@ struct Rig {
     twin: Twin,
     sitewise: FakeSiteWise,
     now: Now,
-    points: Vec<Waiting>,
+    points: Vec<QueuedPoint>,
     opened: Vec<Gate>,
     refused: Vec<(Point, &'static str)>,
     grouped: Vec<EdgeNode>,
@@ -108,7 +108,9 @@ impl Rig {
         let mut sitewise = self.sitewise;
         sitewise.writes.clear();
         sitewise.reads = 0;
-        for Waiting { point, .. } in self.points.into_iter().filter(|point| point.gate.is_none()) {
+        for QueuedPoint { point, .. } in
+            self.points.into_iter().filter(|point| point.gate.is_none())
+        {
             let Point { stream, time, quality, value, .. } = point;
             sitewise.put(stream.asset, stream.property, Tqv { time, quality, value });
         }
@@ -148,22 +150,22 @@ impl Rig {
         }
     }
 
-    fn call(&mut self, step: Step) -> Result<Done, Fault> {
+    fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
         let Some((percent, rng)) = &mut self.weather else { return self.sitewise.call(step) };
         if rng.u8(..100) >= *percent {
             return self.sitewise.call(step);
         }
         let kind = match rng.u8(..4) {
-            0 => FaultKind::Throttled,
-            1 => FaultKind::Changed,
-            2 => FaultKind::Conflict,
-            _ => FaultKind::Unavailable,
+            0 => ApiFaultKind::Throttled,
+            1 => ApiFaultKind::Changed,
+            2 => ApiFaultKind::Conflict,
+            _ => ApiFaultKind::Unavailable,
         };
         // An answer that is lost says nothing about what was done.
-        if kind == FaultKind::Unavailable && rng.bool() {
+        if kind == ApiFaultKind::Unavailable && rng.bool() {
             let _ = self.sitewise.call(step);
         }
-        Err(Fault::new(kind, "bad weather"))
+        Err(ApiFault::new(kind, "bad weather"))
     }
 
     /// What waited for a gate waits no longer; what is stored afterwards would wait for ever.
@@ -271,8 +273,8 @@ fn sample(offset_ms: i64, value: impl Into<Option<Value>>) -> Sample {
         historical: false,
         transient: false,
         alarm: false,
-        absent: false,
-        odd: None,
+        without_value: false,
+        rejected_value: None,
     }
 }
 
@@ -280,8 +282,8 @@ fn text(text: &str) -> Value {
     Value::String(text.into())
 }
 
-fn property(name: &str, datatype: DataType, value: impl Into<Option<Value>>) -> Property {
-    Property { name: name.into(), datatype: Some(datatype), value: value.into() }
+fn property(name: &str, datatype: DataType, value: impl Into<Option<Value>>) -> StaticProperty {
+    StaticProperty { name: name.into(), datatype: Some(datatype), value: value.into() }
 }
 
 fn leaf(slot: u32, name: &str, datatype: DataType, sample: Sample) -> Metric {
@@ -374,11 +376,11 @@ fn birth_at(
 
 fn data(source: Source, samples: Vec<(u32, Sample)>) -> Event {
     let samples = samples.into_iter().map(|(slot, sample)| (Slot(slot), sample)).collect();
-    Event::Data(Data { source, samples, attributes: Vec::new(), order: Order::InOrder })
+    Event::Data(Data { source, samples, attributes: Vec::new(), order: SequenceOrder::InOrder })
 }
 
 fn death(source: Source, offset_ms: i64) -> Event {
     let time = Timestamp::from_millis(START + offset_ms);
-    let clock = source.device.as_ref().map_or(Clock::Host, |_| Clock::Sender);
+    let clock = source.device.as_ref().map_or(ClockSource::Host, |_| ClockSource::Sender);
     Event::Death(Death { source, time, clock, cause: DeathCause::Certificate })
 }

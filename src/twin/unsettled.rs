@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::held::source_of;
 use super::identity::Address;
 use super::layout;
-use super::models::Founding;
+use super::models::KindCandidate;
 use super::{Config, Nested, Output, Twin};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Content, Event, Metric};
@@ -19,21 +19,21 @@ use crate::time::Now;
 
 /// They, with what they wait for; bounded by what is held of them.
 #[derive(Debug, Default)]
-pub(super) struct Unsettled(BTreeMap<Source, Wait>);
+pub(super) struct BlockedSources(BTreeMap<Source, BlockReason>);
 
 #[derive(Debug, Default)]
-struct Wait {
+struct BlockReason {
     /// These assets may be there or not.
     assets: BTreeSet<Uuid>,
     /// Its plain metrics are like those of no kind that is known.
-    kinless: bool,
+    no_known_kind: bool,
 }
 
 impl Twin {
     /// Whether an event is to wait.
-    pub(super) fn is_to_wait(&mut self, event: &Event) -> bool {
+    pub(super) fn should_block(&mut self, event: &Event) -> bool {
         let source = source_of(event);
-        let behind = self.unsettled.holds(source);
+        let behind = self.unsettled.is_blocked(source);
         if !behind && !self.writer.world.plan.has_unread() {
             return false;
         }
@@ -53,16 +53,16 @@ impl Twin {
         if waits {
             self.look_for(source, metrics, &wait);
             // What is held of it is followed as well.
-            let mut held = Wait::default();
+            let mut held = BlockReason::default();
             if self.unsettled.contains(source) {
                 for birth in self.held.births(source) {
                     held.assets.extend(self.wait_of(source, &birth.metrics).assets);
                 }
             }
             held.assets.extend(wait.assets);
-            held.kinless = match event {
-                Event::Birth(_) => wait.kinless,
-                _ => self.unsettled.0.get(source).is_some_and(|before| before.kinless),
+            held.no_known_kind = match event {
+                Event::Birth(_) => wait.no_known_kind,
+                _ => self.unsettled.0.get(source).is_some_and(|before| before.no_known_kind),
             };
             self.unsettled.0.insert(source.clone(), held);
         }
@@ -70,7 +70,7 @@ impl Twin {
     }
 
     /// More is known of what SiteWise had at the start.
-    pub(super) fn go_on(&mut self, now: Now) {
+    pub(super) fn release_ready(&mut self, now: Now) {
         // It is emitted again once it is known who of them was online.
         if !self.writer.world.plan.presence_known() {
             return;
@@ -92,10 +92,10 @@ impl Twin {
             }
         }
         for (event, sent) in self.held.take(&free) {
-            self.follow(event, &sent, now);
+            self.apply_event(event, &sent, now);
         }
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
-        let behind = self.held.take_behind(|source| free.contains(source));
+        let behind = self.held.take_incomplete(|source| free.contains(source));
         self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
         self.expect(&late, now);
     }
@@ -105,7 +105,7 @@ impl Twin {
     }
 
     /// Whether there is nothing left to wait for but a node.
-    fn is_over(&self, source: &Source, wait: &Wait) -> bool {
+    fn is_over(&self, source: &Source, wait: &BlockReason) -> bool {
         let world = &self.writer.world;
         let may_be_kin = || {
             let mut kinds = world.models.kinds_for(source);
@@ -113,38 +113,41 @@ impl Twin {
         };
         wait.assets.is_empty()
             && world.plan.presence_known()
-            && !(wait.kinless && !world.has_asset(source) && may_be_kin())
+            && !(wait.no_known_kind && !world.has_asset(source) && may_be_kin())
     }
 
-    fn wait_of(&self, source: &Source, metrics: &[Metric]) -> Wait {
+    fn wait_of(&self, source: &Source, metrics: &[Metric]) -> BlockReason {
         let all = addresses(source, metrics, &self.config);
         let ids = all.into_iter().map(|(asset, _)| asset);
         let tags = layout::tags(&self.config, metrics);
-        let founding = Founding { founder: source, tags: &tags };
+        let founding = KindCandidate { founder: source, tags: &tags };
         let kinless = !tags.is_empty()
             && self.config.kinds.find(source).is_none()
-            && self.writer.world.models.alike(founding).is_none();
-        Wait { assets: ids.filter(|asset| self.is_unsure(*asset)).collect(), kinless }
+            && self.writer.world.models.find_kind(founding).is_none();
+        BlockReason {
+            assets: ids.filter(|asset| self.is_unsure(*asset)).collect(),
+            no_known_kind: kinless,
+        }
     }
 
     /// Asks SiteWise for the assets that are waited for.
-    fn look_for(&mut self, source: &Source, metrics: &[Metric], wait: &Wait) {
+    fn look_for(&mut self, source: &Source, metrics: &[Metric], wait: &BlockReason) {
         for (asset, address) in addresses(source, metrics, &self.config) {
             if wait.assets.contains(&asset) {
-                self.writer.world.plan.check(asset, &address);
+                self.writer.world.plan.check_asset(asset, &address);
             }
         }
     }
 }
 
-impl Unsettled {
+impl BlockedSources {
     /// Whether a source waits.
     pub(super) fn contains(&self, source: &Source) -> bool {
         self.0.contains_key(source)
     }
 
     /// Whether an event waits for earlier ones of its source, or of its node.
-    fn holds(&self, source: &Source) -> bool {
+    fn is_blocked(&self, source: &Source) -> bool {
         self.0.contains_key(source)
             || node_of(source).is_some_and(|node| self.0.contains_key(&node))
     }

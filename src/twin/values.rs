@@ -13,25 +13,27 @@ use std::cmp::Ordering;
 use std::time::Duration;
 
 use self::attributes::Attributes;
-use self::leaf::{At, Gone, Leaf};
-pub(super) use self::lookup::LookUps;
-use self::lost::Lost;
-pub(super) use self::restored::Restored;
+use self::leaf::{Leaf, LeafSlotState, MissingLeaves};
+pub(super) use self::lookup::ShownValueReads;
+use self::lost::MessageLosses;
+pub(super) use self::restored::RestoredValues;
 use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
-use super::assets::{AssetIx, Known};
-use super::counts::Dropped;
+use super::assets::{AssetIx, AtStart};
+use super::counts::DropReason;
 use super::layout::{self, InstancePlace, Layout};
 use super::mapping::{self, Converted};
 use super::models::PropertyIx;
-use super::plan::presence::Before;
+use super::plan::presence::PriorPresence;
 use super::view::Presence;
 use super::world::PresenceProperties;
-use super::writer::Writer;
+use super::writer::PointWriter;
 use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Clock, Data, Death, Order, Sample, SessionFigures, Slot};
+use crate::sparkplug::event::{
+    Birth, ClockSource, Data, Death, Sample, SequenceOrder, SessionFigures, Slot,
+};
 use crate::sparkplug::findings::Finding;
 use crate::time::{Instant, Now, Timestamp};
 
@@ -42,18 +44,18 @@ pub(super) struct SourceValues {
     presence: PresenceProperties,
     online: Option<bool>,
     /// Time of the latest presence value.
-    told: Option<Timestamp>,
+    last_presence_time: Option<Timestamp>,
     /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
-    doubted: bool,
+    presence_doubted: bool,
     /// Whether the finding about its clock was emitted since its birth.
-    went_back: bool,
+    clock_back_reported: bool,
     /// Whether the finding about timestamps outside the window was emitted since its birth.
-    out_of_window: bool,
+    out_of_window_reported: bool,
     gaps: u64,
     rebirths: u64,
-    slots: Vec<At>,
+    slots: Vec<LeafSlotState>,
     /// Leaves that the last birth does not have, with what was written of them.
-    gone: Gone,
+    missing_leaves: MissingLeaves,
     attributes: Attributes,
     /// Where its instances are, by their numbers.
     instances: Vec<Option<InstancePlace>>,
@@ -61,13 +63,13 @@ pub(super) struct SourceValues {
     born: Option<Timestamp>,
     died: Option<Timestamp>,
     /// How far its clock is behind ours, estimated from its messages.
-    behind: Duration,
+    clock_lag: Duration,
     /// When its values are to be marked, and the time of death.
     death: Option<(Instant, Timestamp)>,
 }
 
 impl Twin {
-    pub(super) fn born(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
+    pub(super) fn birth_received(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
         let Self { config, writer, sources, stale, lookups, .. } = self;
         let source = &birth.source;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
@@ -86,48 +88,48 @@ impl Twin {
                 layout
             }
             Err(cap) => {
-                let lost = leaves.iter().filter(|(_, sample)| !sample.absent).count() as u64;
+                let lost = leaves.iter().filter(|(_, sample)| !sample.without_value).count() as u64;
                 writer.world.counts.drop_values(cap.into(), lost);
-                writer.world.capped.lose(source, cap, lost);
+                writer.world.capped.count_lost(source, cap, lost);
                 return;
             }
         };
         let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
-        values.told = writer.world.plan.told_before(source);
+        values.last_presence_time = writer.world.plan.told_before(source);
         values.instances = instances;
-        values.behind = behind(birth.time, now);
+        values.clock_lag = behind(birth.time, now);
         values.take_over(places, old);
-        for leaf in values.gone.values_mut().filter(|leaf| leaf.looks_fresh()) {
+        for leaf in values.missing_leaves.values_mut().filter(|leaf| leaf.needs_mark()) {
             // A metric of the last birth that is missing from this one.
             if let Some(last) = leaf.last() {
                 let mark = stale_mark(last, usual, now);
                 leaf.write(mark.clone());
-                writer.own(leaf.target(), mark, Class::Stale);
+                writer.write_own(leaf.target(), mark, Class::Stale);
             }
         }
-        let (mut lost, mut first) = (Lost::default(), Vec::new());
+        let (mut lost, mut first) = (MessageLosses::default(), Vec::new());
         for (place, (slot, sample)) in leaves.into_iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
-            if !sample.absent {
+            if !sample.without_value {
                 let leaf = values.leaf_at(slot).filter(|leaf| leaf.is_new());
-                let known = |leaf: &&Leaf| writer.world.assets.get(leaf.asset).known != Known::No;
+                let known = |leaf: &&Leaf| writer.world.assets.get(leaf.asset).known != AtStart::No;
                 first.extend(leaf.filter(known).map(Leaf::target));
-                values.born_with(writer, (slot, sample), usual, &mut lost, now);
+                values.write_birth_value(writer, (slot, sample), usual, &mut lost, now);
             }
         }
         writer.sent = None;
-        lost.settle(writer, source);
+        lost.apply(writer, source);
         values.attributes_born(writer, attributes, &assets, usual, now);
         values.tell_birth(writer, birth.time, now);
-        values.doubted = false;
-        for (asset, of) in std::mem::take(&mut writer.world.doubted) {
+        values.presence_doubted = false;
+        for (asset, of) in std::mem::take(&mut writer.world.doubted_units) {
             writer.world.plan.units_doubted(asset, of);
         }
-        lookups.ask(&mut writer.world, source, first, &assets, usual);
+        lookups.request_reads(&mut writer.world, source, first, &assets, usual);
         lookups.ask_after_instances(&mut writer.world.plan, source, usual);
         sources.insert(source.clone(), values);
-        self.born_after(source, &assets, now);
+        self.apply_after_birth(source, &assets, now);
         self.look_up();
     }
 
@@ -136,39 +138,39 @@ impl Twin {
             self.attributes_told(data, now);
         }
         let writer = &mut self.writer;
-        let mut lost = Lost::default();
+        let mut lost = MessageLosses::default();
         let Some(values) = self.sources.get_mut(&data.source) else {
             let why = match self.tagless.contains(&data.source) {
-                true => Dropped::NotCarried,
+                true => DropReason::NotCarried,
                 // Whoever was born has its asset, unless there were too many.
-                false => Dropped::CappedAssets,
+                false => DropReason::CappedAssets,
             };
             lost.add(why, data.samples.len() as u64);
             writer.world.counts.drop_values(why, data.samples.len() as u64);
-            return lost.settle(writer, &data.source);
+            return lost.apply(writer, &data.source);
         };
         for (place, (slot, sample)) in data.samples.iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
             values.told(writer, (*slot, sample), data.order, &mut lost, now);
         }
         writer.sent = None;
-        lost.settle(writer, &data.source);
-        values.behind = values.behind.min(lost.behind);
-        if lost.went_back && !std::mem::replace(&mut values.went_back, true) {
+        lost.apply(writer, &data.source);
+        values.clock_lag = values.clock_lag.min(lost.behind);
+        if lost.went_back && !std::mem::replace(&mut values.clock_back_reported, true) {
             let example = format!("{} sent a value older than the one before", data.source);
             writer.found(&data.source.edge, Finding::ClockBack, example);
         }
         if let Some(time) = lost.out_of_window
-            && !std::mem::replace(&mut values.out_of_window, true)
+            && !std::mem::replace(&mut values.out_of_window_reported, true)
         {
             let example = format!("{} sent a value of {time}", data.source);
             writer.found(&data.source.edge, Finding::OutOfWindow, example);
         }
     }
 
-    pub(super) fn died(&mut self, death: &Death, now: Now) {
+    pub(super) fn death_received(&mut self, death: &Death, now: Now) {
         self.tagless.forget(&death.source);
-        if self.recall(&death.source).is_none() {
+        if self.restore_presence(&death.source).is_none() {
             return;
         }
         // The plan has to know the models before a value asks for its gate.
@@ -183,9 +185,9 @@ impl Twin {
         // By the sender's own clock: what it says next must not be hidden by the mark.
         let by_its_clock = match death.clock {
             // A device's death has a timestamp.
-            Clock::Sender => usual,
-            Clock::Host if values.behind.is_zero() => usual,
-            Clock::Host => usual.min(now.wall.minus(values.behind)),
+            ClockSource::Sender => usual,
+            ClockSource::Host if values.clock_lag.is_zero() => usual,
+            ClockSource::Host => usual.min(now.wall.minus(values.clock_lag)),
         };
         values.death = Some((due, by_its_clock));
         self.stale.insert((due, death.source.clone()));
@@ -195,15 +197,15 @@ impl Twin {
     pub(super) fn mark_stale(&mut self, source: &Source, now: Now) {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((_, died)) = values.death.take() else { return };
-        for leaf in values.slots.iter_mut().filter_map(At::leaf_mut) {
-            if let Some(last) = leaf.last().filter(|_| leaf.looks_fresh()) {
+        for leaf in values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut) {
+            if let Some(last) = leaf.last().filter(|_| leaf.needs_mark()) {
                 let mark = stale_mark(last, died, now);
                 leaf.write(mark.clone());
-                self.writer.own(leaf.target(), mark, Class::Stale);
+                self.writer.write_own(leaf.target(), mark, Class::Stale);
             }
         }
         if values.born.is_none() {
-            self.lookups.ask_of_dead(source, died);
+            self.lookups.queue_offline(source, died);
             self.look_up();
         }
     }
@@ -219,7 +221,7 @@ impl Twin {
             if *told != is {
                 *told = is;
                 let count = Variant::Integer(i32::try_from(is).unwrap_or(i32::MAX));
-                self.writer.tell(values.asset, property, now.wall, count);
+                self.writer.write_presence(values.asset, property, now.wall, count);
             }
         }
     }
@@ -230,11 +232,11 @@ impl SourceValues {
     pub(super) fn remembered(
         asset: AssetIx,
         presence: PresenceProperties,
-        before: Before,
+        before: PriorPresence,
         told: Option<Timestamp>,
     ) -> Self {
-        let online = (before == Before::Online).then_some(true);
-        Self { online, told, ..Self::new(asset, presence) }
+        let online = (before == PriorPresence::Online).then_some(true);
+        Self { online, last_presence_time: told, ..Self::new(asset, presence) }
     }
 
     fn new(asset: AssetIx, presence: PresenceProperties) -> Self {
@@ -242,19 +244,19 @@ impl SourceValues {
             asset,
             presence,
             online: None,
-            told: None,
-            doubted: false,
-            went_back: false,
-            out_of_window: false,
+            last_presence_time: None,
+            presence_doubted: false,
+            clock_back_reported: false,
+            out_of_window_reported: false,
             gaps: 0,
             rebirths: 0,
             slots: Vec::new(),
-            gone: Gone::new(),
+            missing_leaves: MissingLeaves::new(),
             attributes: Attributes::default(),
             instances: Vec::new(),
             born: None,
             died: None,
-            behind: Duration::ZERO,
+            clock_lag: Duration::ZERO,
             death: None,
         }
     }
@@ -267,15 +269,15 @@ impl SourceValues {
     }
 
     /// What was written last of an asset's properties, the bridge's own excepted.
-    pub(super) fn last_of(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, Tqv)> {
-        let leaves = self.slots.iter().filter_map(At::leaf);
+    pub(super) fn last_values(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, Tqv)> {
+        let leaves = self.slots.iter().filter_map(LeafSlotState::leaf);
         let leaves = leaves.filter(move |leaf| leaf.asset == asset);
         leaves.filter_map(|leaf| Some((leaf.property, leaf.last()?)))
     }
 
     /// The presence values of the asset.
-    pub(super) fn told_of(&self) -> Vec<(PropertyIx, Tqv)> {
-        let Some(time) = self.told else { return Vec::new() };
+    pub(super) fn presence_values(&self) -> Vec<(PropertyIx, Tqv)> {
+        let Some(time) = self.last_presence_time else { return Vec::new() };
         let PresenceProperties { online, last_birth, last_death, session } = self.presence;
         let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
         let mut told = Vec::new();
@@ -290,46 +292,46 @@ impl SourceValues {
     }
 
     /// Takes over what was written before this birth.
-    fn take_over(&mut self, places: Vec<layout::Place>, old: Option<Self>) {
+    fn take_over(&mut self, places: Vec<layout::LeafPlace>, old: Option<Self>) {
         let mut slots = Vec::new();
         if let Some(old) = old {
             self.online = old.online;
-            self.told = old.told;
-            self.doubted = old.doubted;
+            self.last_presence_time = old.last_presence_time;
+            self.presence_doubted = old.presence_doubted;
             self.born = old.born;
             self.died = old.died;
             self.gaps = old.gaps;
             self.rebirths = old.rebirths;
             self.attributes = old.attributes;
-            self.gone = old.gone;
+            self.missing_leaves = old.missing_leaves;
             slots = old.slots;
         }
-        leaf::take_over(&mut self.slots, &mut self.gone, places, slots)
+        leaf::take_over(&mut self.slots, &mut self.missing_leaves, places, slots)
     }
 
     /// A value in a birth is written if it says something new.
     ///
     /// Its own time is used if SiteWise takes it and it is later than what was written last;
     /// else that of the birth: births repeat old change times, some weeks old.
-    fn born_with(
+    fn write_birth_value(
         &mut self,
-        writer: &mut Writer,
+        writer: &mut PointWriter,
         (slot, sample): (Slot, &Sample),
         usual: Timestamp,
-        lost: &mut Lost,
+        lost: &mut MessageLosses,
         now: Now,
     ) {
-        let doubted = self.doubted;
+        let doubted = self.presence_doubted;
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
         if sample.historical {
-            return leaf.remember(writer, tqv(sample.time, converted), now);
+            return leaf.write_history(writer, tqv(sample.time, converted), now);
         }
         let own_time = in_window(sample.time, now);
         if leaf.repeats(&converted) && !doubted {
             // During the initial sync it may have been sent nevertheless.
-            writer.sent_of(leaf.target()).into_iter().for_each(|time| leaf.stands_at(time));
+            writer.early_time_of(leaf.target()).into_iter().for_each(|time| leaf.shown_at(time));
             return writer.unchanged();
         }
         let time = match own_time {
@@ -338,9 +340,9 @@ impl SourceValues {
             true | false => later(usual, leaf.time, now),
         };
         let tqv = tqv(time, converted);
-        if writer.plant(leaf.target(), tqv.clone(), class, now) {
+        if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
             // A clock that stands still has not gone back.
-            let said = match leaf.said() {
+            let said = match leaf.sender_time() {
                 _ if own_time && time == sample.time => time,
                 before if before <= usual.plus(STILL) => usual,
                 before => before,
@@ -353,19 +355,19 @@ impl SourceValues {
     /// history, or it is older than the one that is known.
     fn told(
         &mut self,
-        writer: &mut Writer,
+        writer: &mut PointWriter,
         (slot, sample): (Slot, &Sample),
-        order: Order,
-        lost: &mut Lost,
+        order: SequenceOrder,
+        lost: &mut MessageLosses,
         now: Now,
     ) {
         let born = self.born.filter(|born| in_window(*born, now)).unwrap_or(now.wall);
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         // A late value may nevertheless be the latest of this metric.
         let past = match order {
-            Order::InOrder | Order::AfterGap => false,
-            Order::Late => sample.time <= leaf.said(),
-            Order::BeforeBirth => true,
+            SequenceOrder::InOrder | SequenceOrder::AfterGap => false,
+            SequenceOrder::Late => sample.time <= leaf.sender_time(),
+            SequenceOrder::BeforeBirth => true,
         };
         let class = if sample.historical || past { Class::History } else { Class::Live };
         let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
@@ -374,17 +376,17 @@ impl SourceValues {
             lost.out_of_window = Some(tqv.time);
         }
         if class == Class::History {
-            leaf.remember(writer, tqv, now);
-            if order == Order::BeforeBirth {
-                leaf.show(writer, born, now);
+            leaf.write_history(writer, tqv, now);
+            if order == SequenceOrder::BeforeBirth {
+                leaf.rewrite(writer, born, now);
             }
             return;
         }
-        let latest = leaf.is_new() || leaf.said() <= tqv.time || is_ahead(leaf.time, now);
+        let latest = leaf.is_new() || leaf.sender_time() <= tqv.time || is_ahead(leaf.time, now);
         lost.went_back |= !latest && in_window(tqv.time, now);
         lost.behind = lost.behind.min(behind(tqv.time, now));
         if !latest {
-            writer.plant(leaf.target(), tqv, class, now);
+            writer.write_plant_value(leaf.target(), tqv, class, now);
             return;
         }
         // Of one time, SiteWise keeps a value for each quality: the later one needs a later time.
@@ -396,14 +398,14 @@ impl SourceValues {
             Ordering::Equal | Ordering::Greater => leaf.time.plus(TICK),
         };
         let tqv = Tqv { time, ..tqv };
-        if writer.plant(leaf.target(), tqv.clone(), class, now) {
+        if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
             leaf.write_said(tqv, said);
         }
     }
 
-    fn tell_birth(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
+    fn tell_birth(&mut self, writer: &mut PointWriter, birth: Timestamp, now: Now) {
         let time = self.presence_time(now.wall, now);
-        if self.online != Some(true) || self.doubted {
+        if self.online != Some(true) || self.presence_doubted {
             self.online = Some(true);
             writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(true));
         }
@@ -411,7 +413,7 @@ impl SourceValues {
         writer.tell_presence(self.asset, self.presence.last_birth, time, mapping::seconds(birth));
     }
 
-    fn tell_death(&mut self, writer: &mut Writer, death: Timestamp, now: Now) {
+    fn tell_death(&mut self, writer: &mut PointWriter, death: Timestamp, now: Now) {
         let was = self.online.replace(false);
         let time = self.presence_time(death, now);
         writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(false));
@@ -429,8 +431,8 @@ impl SourceValues {
 
     /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
     /// next birth write every value.
-    pub(super) fn doubt(&mut self, writer: &mut Writer, now: Now) {
-        self.doubted = true;
+    pub(super) fn rewrite_after_clock_step(&mut self, writer: &mut PointWriter, now: Now) {
+        self.presence_doubted = true;
         if let Some(online) = self.online {
             let time = self.presence_time(now.wall, now);
             writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(online));
@@ -440,15 +442,15 @@ impl SourceValues {
     /// The time of the next presence value: never before the last one, unless a clock has gone back
     /// so far that SiteWise would not take that.
     fn presence_time(&mut self, usual: Timestamp, now: Now) -> Timestamp {
-        let time = self.told.map_or(usual, |told| later(usual, told, now));
-        self.told = Some(time);
+        let time = self.last_presence_time.map_or(usual, |told| later(usual, told, now));
+        self.last_presence_time = Some(time);
         time
     }
 
     /// The leaf at a slot.
     fn leaf_at(&self, slot: Slot) -> Option<&Leaf> {
         match self.slots.get(slot.0 as usize)? {
-            At::Same(slot) => self.slots.get(slot.0 as usize)?.leaf(),
+            LeafSlotState::Same(slot) => self.slots.get(slot.0 as usize)?.leaf(),
             at => at.leaf(),
         }
     }
@@ -456,21 +458,21 @@ impl SourceValues {
     /// The leaf of a sample that is to be written.
     fn leaf(
         &mut self,
-        writer: &mut Writer,
+        writer: &mut PointWriter,
         slot: Slot,
         sample: &Sample,
-        lost: &mut Lost,
+        lost: &mut MessageLosses,
     ) -> Option<&mut Leaf> {
         let slot = match self.slots.get(slot.0 as usize) {
-            Some(At::Same(slot)) => *slot,
+            Some(LeafSlotState::Same(slot)) => *slot,
             _ => slot,
         };
         let why = match self.slots.get_mut(slot.0 as usize) {
-            Some(At::Leaf(_)) if sample.alarm => Dropped::Alarm,
-            Some(At::Leaf(_)) if sample.transient => Dropped::Transient,
-            Some(At::Leaf(leaf)) => return Some(leaf),
-            Some(At::None(why)) => *why,
-            Some(At::Same(_)) | None => Dropped::NotCarried,
+            Some(LeafSlotState::Leaf(_)) if sample.alarm => DropReason::Alarm,
+            Some(LeafSlotState::Leaf(_)) if sample.transient => DropReason::Transient,
+            Some(LeafSlotState::Leaf(leaf)) => return Some(leaf),
+            Some(LeafSlotState::None(why)) => *why,
+            Some(LeafSlotState::Same(_)) | None => DropReason::NotCarried,
         };
         writer.world.counts.drop_value(why);
         lost.add(why, 1);

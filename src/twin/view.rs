@@ -4,9 +4,9 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::Twin;
-pub use super::assets::{Asset, AssetIx, Kind};
-pub use super::models::{Model, ModelIx, PropertyIx};
-pub use super::property::Property;
+pub use super::assets::{Asset, AssetIx, AssetKind};
+pub use super::models::{DesiredModel, ModelIx, PropertyIx};
+pub use super::property::DesiredProperty;
 use super::values::SourceValues;
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::Source;
@@ -27,7 +27,7 @@ pub struct Presence {
 
 /// What a property holds.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Held<'a> {
+pub enum ShownValue<'a> {
     /// Nothing was written yet.
     Nothing,
     /// The model's default.
@@ -72,18 +72,18 @@ impl Twin {
     }
 
     /// The model at a place.
-    pub fn model_at(&self, ix: ModelIx) -> &Model {
+    pub fn model_at(&self, ix: ModelIx) -> &DesiredModel {
         self.writer.world.models.get(ix)
     }
 
     /// The model with this id.
-    pub fn model(&self, id: Uuid) -> Option<(ModelIx, &Model)> {
+    pub fn model(&self, id: Uuid) -> Option<(ModelIx, &DesiredModel)> {
         let models = &self.writer.world.models;
         models.by_id(id).map(|ix| (ix, models.get(ix)))
     }
 
     /// All models, in the order in which they were first wanted.
-    pub fn models(&self) -> impl Iterator<Item = (ModelIx, &Model)> {
+    pub fn models(&self) -> impl Iterator<Item = (ModelIx, &DesiredModel)> {
         self.writer.world.models.iter()
     }
 
@@ -91,7 +91,7 @@ impl Twin {
     pub fn speaker(&self, ix: AssetIx) -> Option<&Source> {
         let mut asset = self.asset_at(ix);
         loop {
-            if let Kind::Source(source) = &asset.kind {
+            if let AssetKind::Source(source) = &asset.kind {
                 return Some(source);
             }
             asset = self.asset_at(asset.parent?);
@@ -110,26 +110,26 @@ impl Twin {
 
     /// What each property of an asset holds, in the order of its model. Looks at every leaf of
     /// the asset's node or device.
-    pub fn held_by(&self, ix: AssetIx) -> Vec<(PropertyIx, &Property, Held<'_>)> {
+    pub fn held_by(&self, ix: AssetIx) -> Vec<(PropertyIx, &DesiredProperty, ShownValue<'_>)> {
         let asset = self.asset_at(ix);
         let model = self.model_at(asset.model);
-        let mut held: FxHashMap<PropertyIx, Held<'_>> = FxHashMap::default();
+        let mut held: FxHashMap<PropertyIx, ShownValue<'_>> = FxHashMap::default();
         if let Some(values) = self.speaker(ix).and_then(|source| self.sources.get(source)) {
-            if matches!(asset.kind, Kind::Source(_)) {
-                let told = values.told_of().into_iter();
-                held.extend(told.map(|(property, tqv)| (property, Held::Told(tqv))));
+            if matches!(asset.kind, AssetKind::Source(_)) {
+                let told = values.presence_values().into_iter();
+                held.extend(told.map(|(property, tqv)| (property, ShownValue::Told(tqv))));
             }
             let own = values.attributes_of(ix);
-            held.extend(own.map(|(property, value)| (property, Held::Own(value))));
-            let last = values.last_of(ix);
-            held.extend(last.map(|(property, tqv)| (property, Held::Last(tqv))));
+            held.extend(own.map(|(property, value)| (property, ShownValue::Own(value))));
+            let last = values.last_values(ix);
+            held.extend(last.map(|(property, tqv)| (property, ShownValue::Last(tqv))));
         }
         let properties = (0..).map(PropertyIx).zip(&model.properties);
         properties
             .map(|(place, property)| {
                 let held = held.remove(&place).unwrap_or(match property.default() {
-                    Some(default) => Held::Default(default),
-                    None => Held::Nothing,
+                    Some(default) => ShownValue::Default(default),
+                    None => ShownValue::Nothing,
                 });
                 (place, property, held)
             })
@@ -137,7 +137,7 @@ impl Twin {
     }
 
     /// The property of an asset with this id.
-    pub fn property(&self, asset: &Asset, id: Uuid) -> Option<&Property> {
+    pub fn property(&self, asset: &Asset, id: Uuid) -> Option<&DesiredProperty> {
         let properties = &self.model_at(asset.model).properties;
         properties.iter().find(|property| property.id == id)
     }

@@ -10,16 +10,16 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::Config;
-use super::assets::{self, AssetIx, Assets, Kind};
-use super::caps::{Cap, Capped};
-use super::counts::Counts;
-use super::defined::Defined;
+use super::assets::{self, AssetIx, AssetKind, DesiredAssets};
+use super::caps::{Cap, CappedMachines};
+use super::counts::ValueCounts;
+use super::defined::DefinitionCache;
 use super::identity::{Address, PropertyRole};
-use super::layout::Target;
-use super::mapping::{Form, SECONDS_UNIT};
+use super::layout::LeafTarget;
+use super::mapping::{SECONDS_UNIT, ValueForm};
 use super::models::{
-    self, BRIDGE_MODEL, DEVICE_MODEL, Founding, GROUP_MODEL, ModelIx, Models, NODE_MODEL,
-    PropertyIx, Tags,
+    self, BRIDGE_MODEL, DEVICE_MODEL, DesiredModels, GROUP_MODEL, KindCandidate, ModelIx,
+    NODE_MODEL, PropertyIx, Tags,
 };
 use super::plan::Plan;
 use crate::delivery::point::Stream;
@@ -37,40 +37,40 @@ const REBIRTHS: &str = "Rebirths";
 const HEARTBEAT: &str = "Heartbeat";
 
 /// All presence properties, including those of an earlier version.
-pub(super) const PRESENCE: [(&str, Form); 9] = [
-    (ONLINE, Form::Boolean),
-    (LAST_BIRTH, Form::Seconds),
-    (LAST_DEATH, Form::Seconds),
-    (GAPS, Form::Integer),
-    (REBIRTHS, Form::Integer),
-    (HEARTBEAT, Form::Seconds),
-    (LAST_BIRTH, Form::Double),
-    (LAST_DEATH, Form::Double),
-    (HEARTBEAT, Form::Double),
+pub(super) const PRESENCE: [(&str, ValueForm); 9] = [
+    (ONLINE, ValueForm::Boolean),
+    (LAST_BIRTH, ValueForm::Seconds),
+    (LAST_DEATH, ValueForm::Seconds),
+    (GAPS, ValueForm::Integer),
+    (REBIRTHS, ValueForm::Integer),
+    (HEARTBEAT, ValueForm::Seconds),
+    (LAST_BIRTH, ValueForm::Double),
+    (LAST_DEATH, ValueForm::Double),
+    (HEARTBEAT, ValueForm::Double),
 ];
 
 /// Desired models and assets, and the plan.
 #[derive(Debug)]
-pub(super) struct World {
-    pub models: Models,
-    pub assets: Assets,
+pub(super) struct DesiredWorld {
+    pub models: DesiredModels,
+    pub assets: DesiredAssets,
     pub plan: Plan,
-    pub counts: Counts,
-    pub capped: Capped,
+    pub counts: ValueCounts,
+    pub capped: CappedMachines,
     assets_per_model: usize,
     /// The number of the first model like it that has room, where it has none itself.
-    room: FxHashMap<ModelIx, usize>,
+    first_with_room: FxHashMap<ModelIx, usize>,
     max_models: usize,
-    changed: BTreeSet<ModelIx>,
-    pub defined: Defined,
+    changed_models: BTreeSet<ModelIx>,
+    pub defined: DefinitionCache,
     /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
-    pub doubted: BTreeMap<AssetIx, Vec<PropertyIx>>,
+    pub doubted_units: BTreeMap<AssetIx, Vec<PropertyIx>>,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
     /// Properties that show their model's unit while their machine says none.
-    pub unsaid: units::Unsaid,
+    pub unset_units: units::UnsetUnits,
     /// Who has tags on a model that many share.
-    sharing: BTreeSet<Source>,
+    sources_on_shared_model: BTreeSet<Source>,
 }
 
 /// The presence properties of a node or device: those that its model has, or has room for. One that
@@ -86,7 +86,7 @@ pub(super) struct PresenceProperties {
 
 /// How to choose the model of a node or device that has no asset yet.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Kinship<'a> {
+pub(super) enum ModelHint<'a> {
     /// `TWIN_KINDS` says it.
     Named(&'a str),
     /// Its plain metrics; it may have none.
@@ -95,30 +95,30 @@ pub(super) enum Kinship<'a> {
     Instances,
 }
 
-impl World {
+impl DesiredWorld {
     pub(super) fn new(config: &Config, seed: u64) -> Self {
-        let mut models = Models::new(
+        let mut models = DesiredModels::new(
             config.namespace,
             config.model_prefix.clone(),
             config.max_models,
             config.max_properties,
         );
-        models.host(config.kinds.models());
+        models.reserve_presence(config.kinds.models());
         Self {
             models,
-            assets: Assets::new(config.namespace, config.max_assets),
+            assets: DesiredAssets::new(config.namespace, config.max_assets),
             plan: Plan::new(config.namespace, config.rates, seed),
-            counts: Counts::default(),
-            capped: Capped::default(),
+            counts: ValueCounts::default(),
+            capped: CappedMachines::default(),
             assets_per_model: config.assets_per_model,
-            room: FxHashMap::default(),
+            first_with_room: FxHashMap::default(),
             max_models: config.max_models,
-            changed: BTreeSet::new(),
-            defined: Defined::default(),
-            doubted: BTreeMap::new(),
+            changed_models: BTreeSet::new(),
+            defined: DefinitionCache::default(),
+            doubted_units: BTreeMap::new(),
             units: FxHashMap::default(),
-            unsaid: units::Unsaid::default(),
-            sharing: BTreeSet::new(),
+            unset_units: units::UnsetUnits::default(),
+            sources_on_shared_model: BTreeSet::new(),
         }
     }
 
@@ -126,7 +126,7 @@ impl World {
     pub(super) fn take_known_names(&mut self) {
         for asset in self.plan.known_assets() {
             if let Some(model) = self.models.by_id(asset.model) {
-                self.assets.is_there(model, &asset.name);
+                self.assets.note_existing(model, &asset.name);
             }
         }
     }
@@ -136,7 +136,7 @@ impl World {
         let late = self.plan.take_late();
         for known in late.iter().filter_map(|id| self.plan.known_asset(*id)) {
             if let Some(model) = self.models.by_id(known.model) {
-                self.assets.is_there(model, &known.name);
+                self.assets.note_existing(model, &known.name);
             }
         }
         late
@@ -144,7 +144,7 @@ impl World {
 
     /// Tells the plan what changed since the last time.
     pub(super) fn settle_changes(&mut self, now: Instant) {
-        for model in std::mem::take(&mut self.changed) {
+        for model in std::mem::take(&mut self.changed_models) {
             self.models.shrink(model);
             self.plan.model_wanted(model, &self.models, now);
         }
@@ -155,7 +155,7 @@ impl World {
         let models = self.models.len();
         let ix = self.models.named(name, description)?;
         if ix.0 as usize >= models {
-            self.changed.insert(ix);
+            self.changed_models.insert(ix);
         }
         Ok(ix)
     }
@@ -165,7 +165,7 @@ impl World {
         let models = self.models.len();
         let ix = self.models.built_in(name, description);
         if ix.0 as usize >= models {
-            self.changed.insert(ix);
+            self.changed_models.insert(ix);
         }
         ix
     }
@@ -174,11 +174,11 @@ impl World {
     pub(super) fn property(
         &mut self,
         model: ModelIx,
-        wanted: models::Wanted<'_>,
+        wanted: models::PropertyRequest<'_>,
     ) -> Result<PropertyIx, Cap> {
         let (property, made) = self.models.property(model, wanted)?;
         if made || self.plan.has_refused(model) && self.corrects(model, property, wanted) {
-            self.changed.insert(model);
+            self.changed_models.insert(model);
         }
         Ok(property)
     }
@@ -188,7 +188,7 @@ impl World {
         &mut self,
         model: ModelIx,
         property: PropertyIx,
-        wanted: models::Wanted<'_>,
+        wanted: models::PropertyRequest<'_>,
     ) -> bool {
         let id = self.models.get(model).property_id(property);
         self.plan.refused_property(model, id).is_some()
@@ -200,16 +200,19 @@ impl World {
         &mut self,
         model: ModelIx,
         name: &str,
-        form: Form,
+        form: ValueForm,
     ) -> Result<PropertyIx, Cap> {
         let path = &[name];
         let role = PropertyRole::Presence;
-        let unit = (form == Form::Seconds).then_some(SECONDS_UNIT);
-        self.property(model, models::Wanted { role, path, name: None, form, unit, default: None })
+        let unit = (form == ValueForm::Seconds).then_some(SECONDS_UNIT);
+        self.property(
+            model,
+            models::PropertyRequest { role, path, name: None, form, unit, default: None },
+        )
     }
 
     /// An asset, below its parent if the tree has a place for it.
-    pub(super) fn asset(&mut self, wanted: assets::Wanted<'_>) -> Result<AssetIx, Cap> {
+    pub(super) fn asset(&mut self, wanted: assets::AssetRequest<'_>) -> Result<AssetIx, Cap> {
         let id = self.assets.id(wanted.address);
         if let Some(ix) = self.assets.by_id(id) {
             return Ok(ix);
@@ -219,41 +222,41 @@ impl World {
         match &known {
             Some((model, _)) => {
                 let name = self.plan.known_model_name(*model).unwrap_or("");
-                wanted.model = self.models.known(*model, name, None);
-                self.changed.insert(wanted.model);
+                wanted.model = self.models.get_or_import(*model, name, None);
+                self.changed_models.insert(wanted.model);
             }
-            None if self.assets.has_room() => wanted.model = self.roomy(wanted.model)?,
+            None if self.assets.has_room() => wanted.model = self.model_with_room(wanted.model)?,
             None => return Err(Cap::Assets),
         }
         wanted.parent = wanted.parent.map(|parent| self.place_below(parent, wanted.model));
         let name = known.as_ref().map(|(_, name)| name.as_str());
-        let (ix, _) = self.assets.want(wanted, name)?;
+        let (ix, _) = self.assets.get_or_create(wanted, name)?;
         self.plan.asset_wanted(ix, &self.assets);
         Ok(ix)
     }
 
     /// The model, or the first one like it that has room for another asset.
-    fn roomy(&mut self, base: ModelIx) -> Result<ModelIx, Cap> {
+    fn model_with_room(&mut self, base: ModelIx) -> Result<ModelIx, Cap> {
         let each = self.assets_per_model;
         // Those before it are full, and stay so.
-        let mut number = self.room.get(&base).copied().unwrap_or(1);
+        let mut number = self.first_with_room.get(&base).copied().unwrap_or(1);
         let mut model = match number {
             1 => base,
-            _ => self.models.part(base, number, each)?.0,
+            _ => self.models.overflow_model(base, number, each)?.0,
         };
         while self.assets.of_model(model) >= each {
             number += 1;
-            let (part, made) = self.models.part(base, number, each)?;
+            let (part, made) = self.models.overflow_model(base, number, each)?;
             if made {
-                self.changed.insert(part);
+                self.changed_models.insert(part);
                 let below: Vec<_> =
                     self.models.get(base).hierarchies.iter().map(|(child, _)| *child).collect();
                 for child in below {
-                    self.place(part, child);
+                    self.ensure_hierarchy(part, child);
                 }
             }
             model = part;
-            self.room.insert(base, number);
+            self.first_with_room.insert(base, number);
         }
         Ok(model)
     }
@@ -269,11 +272,12 @@ impl World {
         let about = "Sparkwise bridges; the heartbeat is written once a minute";
         let model = self.built_in(BRIDGE_MODEL, Some(about));
         let address = Address::Bridge(host_id);
-        let kind = Kind::Bridge;
-        let wanted = assets::Wanted { address: &address, name: host_id, model, parent: None, kind };
+        let kind = AssetKind::Bridge;
+        let wanted =
+            assets::AssetRequest { address: &address, name: host_id, model, parent: None, kind };
         let asset = self.asset(wanted)?;
         let model = self.assets.get(asset).model;
-        let heartbeat = self.presence(model, HEARTBEAT, Form::Seconds)?;
+        let heartbeat = self.presence(model, HEARTBEAT, ValueForm::Seconds)?;
         Ok((asset, heartbeat))
     }
 
@@ -283,7 +287,7 @@ impl World {
     }
 
     /// What SiteWise calls a place for values.
-    pub(super) fn stream(&self, target: Target) -> Stream {
+    pub(super) fn stream(&self, target: LeafTarget) -> Stream {
         let asset = self.assets.get(target.asset);
         let property = self.models.get(asset.model).property_id(target.property);
         Stream { asset: asset.id, property }
@@ -308,7 +312,7 @@ impl World {
     pub(super) fn source_of(&self, ix: AssetIx) -> Option<&Source> {
         let mut asset = self.assets.get(ix);
         loop {
-            if let Kind::Source(source) = &asset.kind {
+            if let AssetKind::Source(source) = &asset.kind {
                 return Some(source);
             }
             asset = self.assets.get(asset.parent?);
@@ -316,7 +320,7 @@ impl World {
     }
 
     /// Whether an asset was made for the template whose model is called `name`.
-    pub(super) fn is_of(&self, asset: AssetIx, name: &str) -> bool {
+    pub(super) fn has_template(&self, asset: AssetIx, name: &str) -> bool {
         let model = self.assets.get(asset).model;
         let base = self.models.id_of(name);
         self.models.get(model).id == base
@@ -327,12 +331,16 @@ impl World {
     }
 
     /// The asset of an edge node or device, with all that is above it.
-    pub(super) fn source(&mut self, source: &Source, kinship: Kinship<'_>) -> Result<AssetIx, Cap> {
+    pub(super) fn source(
+        &mut self,
+        source: &Source,
+        kinship: ModelHint<'_>,
+    ) -> Result<AssetIx, Cap> {
         let (parent, name) = match &source.device {
             None => (self.group(&source.edge.group)?, &source.edge.node),
             Some(device) => {
                 let node = Source { edge: source.edge.clone(), device: None };
-                (self.source(&node, Kinship::Tags(&Tags::default()))?, device)
+                (self.source(&node, ModelHint::Tags(&Tags::default()))?, device)
             }
         };
         let address = Address::Source(source);
@@ -343,70 +351,76 @@ impl World {
             (None, Some(known)) => {
                 let model = known.model;
                 let name = self.plan.known_model_name(model).unwrap_or("");
-                self.models.known(model, name, None)
+                self.models.get_or_import(model, name, None)
             }
             (None, None) if !self.assets.has_room() => return Err(Cap::Assets),
             (None, None) => {
                 let model = self.model_of(source, name, kinship);
-                match self.roomy(model) {
+                match self.model_with_room(model) {
                     Ok(model) => model,
-                    Err(cap) => self.model_past(cap, source),
+                    Err(cap) => self.model_beyond_cap(cap, source),
                 }
             }
         };
-        let kind = Kind::Source(Box::new(source.clone()));
+        let kind = AssetKind::Source(Box::new(source.clone()));
         let parent = Some(parent);
-        self.asset(assets::Wanted { address: &address, name, model, parent, kind })
+        self.asset(assets::AssetRequest { address: &address, name, model, parent, kind })
     }
 
     /// The model for a node or device that has no asset yet. Past `TWIN_MAX_MODELS` it is one for
     /// its presence only.
-    fn model_of(&mut self, source: &Source, name: &str, kinship: Kinship<'_>) -> ModelIx {
+    fn model_of(&mut self, source: &Source, name: &str, kinship: ModelHint<'_>) -> ModelIx {
         let shared = shared(source);
         let made = match kinship {
-            Kinship::Named(name) => self.model(name, None),
-            Kinship::Instances => return self.built_in(shared, None),
-            Kinship::Tags(tags) => {
-                let founding = Founding { founder: source, tags };
-                if let Some(ix) = self.models.alike(founding) {
+            ModelHint::Named(name) => self.model(name, None),
+            ModelHint::Instances => return self.built_in(shared, None),
+            ModelHint::Tags(tags) => {
+                let founding = KindCandidate { founder: source, tags };
+                if let Some(ix) = self.models.find_kind(founding) {
                     if self.plan.is_unheard_of(ix) {
                         self.models.rename_kind(ix, name);
                     }
                     return ix;
                 }
-                if tags.is_empty() && !self.may_own(source) {
+                if tags.is_empty() && !self.may_have_own_model(source) {
                     return self.built_in(shared, None);
                 }
                 let models = self.models.len();
-                let made = self.models.found(founding, name);
+                let made = self.models.create_kind(founding, name);
                 if let Ok(ix) = made
                     && ix.0 as usize >= models
                 {
-                    self.changed.insert(ix);
+                    self.changed_models.insert(ix);
                 }
                 made
             }
         };
-        made.unwrap_or_else(|cap| self.model_past(cap, source))
+        made.unwrap_or_else(|cap| self.model_beyond_cap(cap, source))
     }
 
     /// The model for a node or device that a cap keeps from one of its own.
-    fn model_past(&mut self, cap: Cap, source: &Source) -> ModelIx {
-        self.capped.meet(cap, || format!("the model of {source}"));
+    fn model_beyond_cap(&mut self, cap: Cap, source: &Source) -> ModelIx {
+        self.capped.exceed(cap, || format!("the model of {source}"));
         self.built_in(shared(source), None)
     }
 
     /// Whether there are models enough for one that nobody else would use. A tree has few, so that
     /// of edge nodes, which have all others below them, is shared sooner.
-    fn may_own(&self, source: &Source) -> bool {
+    fn may_have_own_model(&self, source: &Source) -> bool {
         let few = self.models.len() < self.max_models / 2;
         few && (source.device.is_some() || self.models.node_kinds() < OWN_NODE_MODELS)
     }
 
     fn group(&mut self, group: &str) -> Result<AssetIx, Cap> {
         let model = self.built_in(GROUP_MODEL, None);
-        let (address, kind) = (Address::Group(group), Kind::Group);
-        self.asset(assets::Wanted { address: &address, name: group, model, parent: None, kind })
+        let (address, kind) = (Address::Group(group), AssetKind::Group);
+        self.asset(assets::AssetRequest {
+            address: &address,
+            name: group,
+            model,
+            parent: None,
+            kind,
+        })
     }
 
     /// The presence of a node's or device's asset.
@@ -414,11 +428,11 @@ impl World {
         let model = self.assets.get(asset).model;
         let mut has = |name, form| self.presence(model, name, form).ok();
         PresenceProperties {
-            online: has(ONLINE, Form::Boolean),
-            last_birth: has(LAST_BIRTH, Form::Seconds),
-            last_death: has(LAST_DEATH, Form::Seconds),
+            online: has(ONLINE, ValueForm::Boolean),
+            last_birth: has(LAST_BIRTH, ValueForm::Seconds),
+            last_death: has(LAST_DEATH, ValueForm::Seconds),
             session: is_node
-                .then(|| has(GAPS, Form::Integer).zip(has(REBIRTHS, Form::Integer)))
+                .then(|| has(GAPS, ValueForm::Integer).zip(has(REBIRTHS, ValueForm::Integer)))
                 .flatten(),
         }
     }

@@ -4,21 +4,21 @@ use std::collections::VecDeque;
 use std::mem;
 
 use super::assets::AssetIx;
-use super::counts::Dropped;
-use super::layout::{Layout, Target};
-use super::mapping::{self, Converted, Form, Unfit};
+use super::counts::DropReason;
+use super::layout::{Layout, LeafTarget};
+use super::mapping::{self, Converted, Unmappable, ValueForm};
 use super::models::PropertyIx;
-use super::world::World;
+use super::world::DesiredWorld;
 use super::{Output, in_window};
-use crate::delivery::point::{Class, Key, Point, Refusal, Stream};
-use crate::outbox::Waiting;
+use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
+use crate::outbox::QueuedPoint;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::Sample;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::text::shown;
-use crate::time::{Clocks, Now, Timestamp};
+use crate::time::{ClockAgreement, Now, Timestamp};
 
 const OUT_OF_WINDOW: &str = "its timestamp is more than seven days old or five minutes ahead";
 const TOO_LONG: &str = "its JSON is longer than SiteWise's limit of a string";
@@ -26,27 +26,27 @@ const OTHER_TYPE: &str = "it is not of the type that its birth declared";
 
 /// Makes points of values.
 #[derive(Debug)]
-pub(super) struct Writer {
-    pub world: World,
-    pub points: Vec<Waiting>,
+pub(super) struct PointWriter {
+    pub world: DesiredWorld,
+    pub points: Vec<QueuedPoint>,
     pub outputs: VecDeque<Output>,
     /// As what the value at hand has been sent already.
     pub sent: Option<Key>,
     /// The null at hand replaces a rejected value, and counts as the bridge's own.
-    stands_in: bool,
+    replaces_rejected: bool,
     /// Whether a value's time can be judged.
-    pub clocks: Clocks,
+    pub clocks: ClockAgreement,
 }
 
-impl Writer {
-    pub(super) fn new(world: World) -> Self {
+impl PointWriter {
+    pub(super) fn new(world: DesiredWorld) -> Self {
         Self {
             world,
             points: Vec::new(),
             outputs: VecDeque::new(),
             sent: None,
-            stands_in: false,
-            clocks: Clocks::Agree,
+            replaces_rejected: false,
+            clocks: ClockAgreement::Agree,
         }
     }
 
@@ -54,16 +54,16 @@ impl Writer {
     /// metric is rejected unchanged, and null is written instead.
     pub(super) fn convert(
         &mut self,
-        target: Target,
+        target: LeafTarget,
         sample: &Sample,
         class: Class,
     ) -> Option<Converted> {
-        self.stands_in = sample.odd.is_some();
-        if let Some(odd) = sample.odd.as_deref() {
+        self.replaces_rejected = sample.rejected_value.is_some();
+        if let Some(odd) = sample.rejected_value.as_deref() {
             let (time, quality) = (sample.time, mapping::quality(sample.quality));
             let tqv = Tqv { time, quality, value: mapping::as_it_came(Some(odd)) };
             let point = self.point(target, tqv, class);
-            self.refuse(point, Refusal::Invalid, OTHER_TYPE);
+            self.refuse(point, RejectReason::Invalid, OTHER_TYPE);
         }
         match mapping::convert(sample.value.as_ref(), sample.quality, target.form) {
             Ok(converted) => {
@@ -79,20 +79,28 @@ impl Writer {
             }
             Err(unfit) => {
                 let (value, reason) = match unfit {
-                    Unfit::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
-                    Unfit::OtherType => (mapping::as_it_came(sample.value.as_ref()), OTHER_TYPE),
+                    Unmappable::TooLong(json) => (Variant::String(json.into()), TOO_LONG),
+                    Unmappable::OtherType => {
+                        (mapping::as_it_came(sample.value.as_ref()), OTHER_TYPE)
+                    }
                 };
                 let quality = mapping::quality(sample.quality);
                 let point = self.point(target, Tqv { time: sample.time, quality, value }, class);
-                self.refuse(point, Refusal::Invalid, reason);
+                self.refuse(point, RejectReason::Invalid, reason);
                 None
             }
         }
     }
 
     /// Writes a value of the plant; false if its timestamp is outside SiteWise's window.
-    pub(super) fn plant(&mut self, target: Target, tqv: Tqv, class: Class, now: Now) -> bool {
-        let taken = self.clocks == Clocks::Differ || in_window(tqv.time, now);
+    pub(super) fn write_plant_value(
+        &mut self,
+        target: LeafTarget,
+        tqv: Tqv,
+        class: Class,
+        now: Now,
+    ) -> bool {
+        let taken = self.clocks == ClockAgreement::Differ || in_window(tqv.time, now);
         let point = self.point(target, tqv, class);
         if self.sent.take().is_some_and(|sent| sent == point.key()) {
             // It counted as the bridge's own, for its value was still held.
@@ -100,7 +108,7 @@ impl Writer {
             self.world.counts.own_points -= 1;
             return true;
         }
-        let stands_in = mem::take(&mut self.stands_in);
+        let stands_in = mem::take(&mut self.replaces_rejected);
         if taken {
             match stands_in {
                 true => self.world.counts.own_points += 1,
@@ -108,49 +116,49 @@ impl Writer {
             }
             self.push(target, point);
         } else if !stands_in {
-            self.refuse(point, Refusal::OutOfRange, OUT_OF_WINDOW);
+            self.refuse(point, RejectReason::OutOfRange, OUT_OF_WINDOW);
         }
         taken
     }
 
     /// The value at hand is that which its property has already.
     pub(super) fn unchanged(&mut self) {
-        if !mem::take(&mut self.stands_in) {
-            self.world.counts.drop_value(Dropped::Unchanged);
+        if !mem::take(&mut self.replaces_rejected) {
+            self.world.counts.drop_value(DropReason::Unchanged);
         }
     }
 
     /// At which time the value at hand has been sent already, if it went to this property.
-    pub(super) fn sent_of(&mut self, target: Target) -> Option<Timestamp> {
+    pub(super) fn early_time_of(&mut self, target: LeafTarget) -> Option<Timestamp> {
         let stream = self.world.stream(target);
         self.sent.take().filter(|sent| sent.stream == stream).map(|sent| sent.time)
     }
 
     /// Writes a value of the bridge's own.
-    pub(super) fn own(&mut self, target: Target, tqv: Tqv, class: Class) {
+    pub(super) fn write_own(&mut self, target: LeafTarget, tqv: Tqv, class: Class) {
         let point = self.point(target, tqv, class);
         self.world.counts.own_points += 1;
         self.push(target, point);
     }
 
     /// As [`own`](Self::own), of an existing asset that no birth has.
-    pub(super) fn own_of_gone(&mut self, stream: Stream, tqv: Tqv, class: Class) {
+    pub(super) fn write_own_without_birth(&mut self, stream: Stream, tqv: Tqv, class: Class) {
         let Tqv { time, quality, value } = tqv;
         self.world.counts.own_points += 1;
         let point = Point { stream, time, quality, value, class };
-        self.points.push(Waiting { point, gate: None });
+        self.points.push(QueuedPoint { point, gate: None });
     }
 
     /// Values of the plant that are sent before their event is followed.
     pub(super) fn send_early(&mut self, points: impl Iterator<Item = Point>) {
         for point in points {
             self.world.counts.own_points += 1;
-            self.points.push(Waiting { point, gate: None });
+            self.points.push(QueuedPoint { point, gate: None });
         }
     }
 
     /// Writes presence, or the heartbeat.
-    pub(super) fn tell(
+    pub(super) fn write_presence(
         &mut self,
         asset: AssetIx,
         property: PropertyIx,
@@ -158,14 +166,14 @@ impl Writer {
         value: Variant,
     ) {
         let form = match &value {
-            Variant::Boolean(_) => Form::Boolean,
-            Variant::Integer(_) => Form::Integer,
-            Variant::Double(_) => Form::Seconds,
-            Variant::String(_) => Form::String,
+            Variant::Boolean(_) => ValueForm::Boolean,
+            Variant::Integer(_) => ValueForm::Integer,
+            Variant::Double(_) => ValueForm::Seconds,
+            Variant::String(_) => ValueForm::String,
             Variant::Null(data_type) => (*data_type).into(),
         };
-        let target = Target { asset, property, form };
-        self.own(target, Tqv { time, quality: Quality::Good, value }, Class::Live);
+        let target = LeafTarget { asset, property, form };
+        self.write_own(target, Tqv { time, quality: Quality::Good, value }, Class::Live);
     }
 
     /// What the bridge knows of a machine, if its model has a place for it.
@@ -177,12 +185,12 @@ impl Writer {
         value: Variant,
     ) {
         if let Some(property) = property {
-            self.tell(asset, property, time, value);
+            self.write_presence(asset, property, time, value);
         }
     }
 
     /// The default that an attribute shows where an asset has no value of its own.
-    pub(super) fn default_of(&self, target: Target) -> Option<String> {
+    pub(super) fn default_of(&self, target: LeafTarget) -> Option<String> {
         let model = self.world.models.get(self.world.assets.get(target.asset).model);
         let property = model.properties.get(target.property.0 as usize)?;
         property.default().map(str::to_owned)
@@ -191,11 +199,11 @@ impl Writer {
     /// Emits the caps that the birth at hand exceeded, and its differences from others.
     pub(super) fn tell_capped(&mut self, source: &Source) {
         let differences = self.world.models.differences.take().into_iter();
-        self.outputs.extend(differences.map(Output::differs));
-        for example in self.world.unsaid.take() {
+        self.outputs.extend(differences.map(Output::output_of));
+        for example in self.world.unset_units.take() {
             self.found(&source.edge, Finding::UnitUnsaid, example);
         }
-        for (cap, example) in self.world.capped.settle(source) {
+        for (cap, example) in self.world.capped.finish_birth(source) {
             self.outputs.push_back(Output::Capped { source: source.clone(), cap, example });
         }
     }
@@ -207,7 +215,7 @@ impl Writer {
     }
 
     /// SiteWise may not accept a number, or has not.
-    fn tell_number(&mut self, target: Target, number: f64, finding: Finding) {
+    fn tell_number(&mut self, target: LeafTarget, number: f64, finding: Finding) {
         let asset = self.world.assets.get(target.asset);
         let property =
             self.world.models.get(asset.model).properties.get(target.property.0 as usize);
@@ -220,20 +228,20 @@ impl Writer {
 
     /// Emits the findings of a birth that was laid out.
     pub(super) fn tell_layout(&mut self, source: &Source, layout: &Layout) {
-        for (asset, template) in &layout.changed {
+        for (asset, template) in &layout.template_changed {
             self.changed_template(source, *asset, template);
         }
-        if let Some(example) = &layout.beside {
+        if let Some(example) = &layout.placed_beside {
             self.found(&source.edge, Finding::TemplateRing, example.clone());
         }
-        self.world.shares(source, layout.shares);
-        if layout.shares {
+        self.world.note_sharing(source, layout.on_shared_model);
+        if layout.on_shared_model {
             let asset = self.world.assets.get(layout.asset);
             let model = &self.world.models.get(asset.model).name;
             let example = format!("{source} has its tags on the model {model}");
             self.found(&source.edge, Finding::SharedModel, example);
         }
-        if let Some(example) = &layout.formless {
+        if let Some(example) = &layout.unmappable {
             self.found(&source.edge, Finding::NotCarried, example.clone());
         }
     }
@@ -246,7 +254,7 @@ impl Writer {
         if number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
             && let Some(property) = model.property_ix(point.stream.property)
         {
-            let target = Target { asset: ix, property, form: Form::Double };
+            let target = LeafTarget { asset: ix, property, form: ValueForm::Double };
             self.tell_number(target, number, Finding::NumberRefused);
         }
     }
@@ -263,18 +271,18 @@ impl Writer {
         self.found(&source.edge, Finding::ChangedTemplate, example);
     }
 
-    fn push(&mut self, target: Target, point: Point) {
-        let World { models, assets, plan, .. } = &self.world;
+    fn push(&mut self, target: LeafTarget, point: Point) {
+        let DesiredWorld { models, assets, plan, .. } = &self.world;
         let gate = plan.gate(target.asset, target.property, models, assets);
-        self.points.push(Waiting { point, gate });
+        self.points.push(QueuedPoint { point, gate });
     }
 
-    fn refuse(&mut self, point: Point, refusal: Refusal, reason: &'static str) {
+    fn refuse(&mut self, point: Point, refusal: RejectReason, reason: &'static str) {
         self.world.counts.refused.count(refusal);
         self.outputs.push_back(Output::Refused { point, refusal, reason });
     }
 
-    fn point(&self, target: Target, tqv: Tqv, class: Class) -> Point {
+    fn point(&self, target: LeafTarget, tqv: Tqv, class: Class) -> Point {
         let asset = self.world.assets.get(target.asset);
         let property = self.world.models.get(asset.model).property_id(target.property);
         let Tqv { time, quality, value } = tqv;

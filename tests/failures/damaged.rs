@@ -9,8 +9,8 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sitewise_local::{Options, Server as SiteWise};
 use sparkwise::delivery::point::{Class, Point, Stream};
-use sparkwise::outbox::disk::Disk;
-use sparkwise::outbox::{Outbox, Waiting};
+use sparkwise::outbox::disk::DiskOutbox;
+use sparkwise::outbox::{Outbox, QueuedPoint};
 use sparkwise::sitewise::api::{Quality, Variant};
 use sparkwise::time::Timestamp;
 use tokio::sync::Notify;
@@ -43,7 +43,7 @@ async fn fill(
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
     let first = i64::try_from(now.as_millis()).unwrap() - 86_400_000;
     let asset = Uuid::parse_str(asset).unwrap();
-    let mut disk = Disk::open(folder, 8 << 30, Arc::new(Notify::new())).unwrap();
+    let mut disk = DiskOutbox::open(folder, 8 << 30, Arc::new(Notify::new())).unwrap();
     let before = disk.len();
     let mut pause = interval(Duration::from_millis(5));
     let mut times = BTreeSet::new();
@@ -58,18 +58,18 @@ async fn fill(
                 value: Variant::Double(number as f64),
                 class: Class::Live,
             };
-            Waiting { point, gate: None }
+            QueuedPoint { point, gate: None }
         });
         assert!(disk.put(points.collect()).is_empty());
-        while disk.poll().is_some() {}
+        while disk.poll_event().is_some() {}
         while disk.disk().unwrap().unsaved > 20_000 {
             pause.tick().await;
-            while disk.poll().is_some() {}
+            while disk.poll_event().is_some() {}
         }
     }
     while disk.disk().unwrap().unsaved > 0 {
         pause.tick().await;
-        while disk.poll().is_some() {}
+        while disk.poll_event().is_some() {}
     }
     disk.close(Duration::from_secs(30));
     (times, before)

@@ -248,7 +248,7 @@ async fn after_a_failed_growth_and_a_restart_the_values_of_what_was_there_arrive
     // The growth is written again after a start, and what it brings arrives.
     has(&reader, &["Speed", "Pitch"]).await;
     let ledger = bridge.stop().await;
-    assert_eq!((ledger.parked, ledger.problems), (0, Vec::new()));
+    assert_eq!((ledger.parked_points, ledger.problems), (0, Vec::new()));
     broker.stop().await;
 }
 

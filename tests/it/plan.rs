@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sitewise_local::Options;
 use sparkwise::config::Config;
-use sparkwise::preview::{self, From, Report};
+use sparkwise::preview::{self, PlanReport, PlanSource};
 use sparkwise::sitewise::aws::AwsSiteWise;
 use windfarm::model::Company;
 use windfarm::{Broker, Fleet};
@@ -13,7 +13,7 @@ use windfarm::{Broker, Fleet};
 use crate::sdk;
 use crate::support::{Bridge, Emulator, eventually};
 
-async fn planned(broker: &Broker, emulator: &Emulator) -> Report {
+async fn planned(broker: &Broker, emulator: &Emulator) -> PlanReport {
     let variables = BTreeMap::from([
         ("MQTT_URL".to_owned(), broker.url()),
         ("AWS_REGION".to_owned(), "eu-west-1".to_owned()),
@@ -21,7 +21,8 @@ async fn planned(broker: &Broker, emulator: &Emulator) -> Report {
     let config = Config::load(&variables).unwrap();
     let sitewise = AwsSiteWise::new(&sdk::config(&emulator.endpoint)).unwrap();
     let listen = Duration::from_secs(11);
-    let options = preview::Options { from: From::Plant { listen, rebirth: true }, json: false };
+    let options =
+        preview::PlanOptions { from: PlanSource::Plant { listen, rebirth: true }, json: false };
     Box::pin(preview::run(&config, &options, sitewise, "test")).await.unwrap()
 }
 

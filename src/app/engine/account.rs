@@ -6,19 +6,19 @@ use std::sync::Arc;
 use tokio::task::JoinError;
 use tracing::{info, warn};
 
-use super::{Engine, Error, Learning};
+use super::{Engine, Error, SyncState};
 use crate::bridge::reach::Told;
 use crate::console::degraded;
-use crate::sitewise::api::{Fault, Quotas};
+use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::client::SiteWise;
-use crate::time::{Clocks, Now};
-use crate::twin::counts::Dropped;
+use crate::time::{ClockAgreement, Now};
+use crate::twin::counts::DropReason;
 
 impl<S: SiteWise> Engine<S> {
     /// Handles the account's quotas, read from Service Quotas.
-    pub(super) fn told_quotas(
+    pub(super) fn handle_quotas(
         &mut self,
-        told: Result<Option<Result<Quotas, Fault>>, JoinError>,
+        told: Result<Option<Result<Quotas, ApiFault>>, JoinError>,
     ) -> Result<(), Error> {
         let told = told.map_err(|_| Error::Task("quotas"))?;
         let Some(told) = told else { return Ok(()) };
@@ -28,7 +28,7 @@ impl<S: SiteWise> Engine<S> {
             Quotas::default()
         });
         self.quotas_told = told != Quotas::default();
-        let quotas = self.report.quotas.or(told);
+        let quotas = self.reporting.quotas.or(told);
         let now = self.now();
         self.bridge.handle_quotas(&quotas, now);
         for (what, quota) in told.named() {
@@ -50,17 +50,17 @@ impl<S: SiteWise> Engine<S> {
         let Some(clocks) = self.clock.compare(self.sitewise.clock_ahead()) else { return };
         self.bridge.handle_clocks(clocks);
         match (clocks, self.clock.ahead()) {
-            (Clocks::Differ, 0) => warn!(
+            (ClockAgreement::Differ, 0) => warn!(
                 "this host's clock was changed while the bridge ran: until SiteWise's next answer \
                  shows its time, no value is rejected here for its timestamp"
             ),
-            (Clocks::Differ, ahead) => warn!(
+            (ClockAgreement::Differ, ahead) => warn!(
                 clock.offset_ms = ahead,
                 "this host's clock is {}: synchronize it (NTP); meanwhile SiteWise's time is \
                  used, and only SiteWise rejects values for their timestamps",
-                degraded::off(ahead)
+                degraded::clock_offset_text(ahead)
             ),
-            (Clocks::Agree, _) => info!("this host's clock agrees with SiteWise's again"),
+            (ClockAgreement::Agree, _) => info!("this host's clock agrees with SiteWise's again"),
         }
     }
 
@@ -99,19 +99,20 @@ impl<S: SiteWise> Engine<S> {
     }
 
     /// Logs the end of the initial sync, and reads the quotas: values are delivered from here on.
-    pub(super) fn tell_learning(&mut self) {
+    pub(super) fn log_sync_progress(&mut self) {
         let twin = self.bridge.twin();
-        if self.learning == Learning::Done {
+        if self.learning == SyncState::Done {
             return;
         }
-        if twin.plan().learned() {
-            self.learning = Learning::Done;
+        if twin.plan().is_synced() {
+            self.learning = SyncState::Done;
             let sitewise = Arc::clone(&self.sitewise);
-            self.quotas.spawn(async move { sitewise.quotas().await });
+            self.quota_request.spawn(async move { sitewise.quotas().await });
             info!("initial sync with SiteWise complete: delivering values");
-        } else if self.learning == Learning::Begun && twin.counts().dropped(Dropped::Unlearned) > 0
+        } else if self.learning == SyncState::Begun
+            && twin.counts().dropped(DropReason::Unlearned) > 0
         {
-            self.learning = Learning::Full;
+            self.learning = SyncState::Full;
             warn!(
                 "values are being dropped: the buffer for values that arrive before the initial \
                  sync with SiteWise is full; the latest birth of each edge node and device is \

@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use super::{Engine, Learning, tell};
-use crate::outbox::{Change, DiskState};
+use super::{Engine, SyncState, tell};
+use crate::outbox::{DiskEvent, DiskState};
 use crate::sitewise::client::SiteWise;
 use crate::time::{Instant, Now};
 
@@ -14,13 +14,13 @@ const FULL: Duration = Duration::from_secs(60);
 
 impl<S: SiteWise> Engine<S> {
     /// Handles the disk's events.
-    pub(super) fn follow_disk(&mut self, now: Now) {
-        while let Some(change) = self.outbox.poll() {
+    pub(super) fn handle_disk_events(&mut self, now: Now) {
+        while let Some(change) = self.outbox.poll_event() {
             match change {
-                Change::Full => self.note_full(now),
+                DiskEvent::Full => self.note_outbox_full(now),
                 other => {
-                    self.deaf |= other == Change::Deaf;
-                    tell::disk(&other);
+                    self.inbound_incomplete |= other == DiskEvent::Deaf;
+                    tell::log_disk_event(&other);
                 }
             }
         }
@@ -29,12 +29,12 @@ impl<S: SiteWise> Engine<S> {
     /// Whether the values buffered until the initial sync are on disk, as the messages they arrived
     /// in: the next process replays these.
     pub(super) fn is_held_saved(&self) -> bool {
-        self.learning != Learning::Done && self.outbox.disk().is_some() && !self.deaf
+        self.learning != SyncState::Done && self.outbox.disk().is_some() && !self.inbound_incomplete
     }
 
     /// Whether nothing is left that could be delivered until `last`. What is on disk and failed
     /// before can be left to the next process.
-    pub(super) fn can_end(&self, last: Instant) -> bool {
+    pub(super) fn can_stop(&self, last: Instant) -> bool {
         let twin = self.bridge.twin();
         let disk = self.outbox.disk();
         let held = twin.held() > 0 && !self.is_held_saved();
@@ -43,24 +43,24 @@ impl<S: SiteWise> Engine<S> {
         let saved = disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Well);
         let delivery = self.bridge.delivery();
         !undecided
-            && self.outbox.is_at_rest()
+            && self.outbox.is_flushed()
             && (delivery.waiting() == 0
-                || delivery.rests_until(last)
+                || delivery.sends_nothing_before(last)
                 || (saved && delivery.has_only_failed()))
     }
 
     /// The outbox dropped values. Logged at most once in a while.
-    pub(super) fn note_full(&mut self, now: Now) {
+    pub(super) fn note_outbox_full(&mut self, now: Now) {
         if !self.is_full(now) {
             warn!(
                 "the outbox is full (OUTBOX_MAX_BYTES), values are being dropped: the oldest \
                  history first, then values from births, then live values"
             );
         }
-        self.full_at = Some(now.instant);
+        self.last_full = Some(now.instant);
     }
 
     pub(super) fn is_full(&self, now: Now) -> bool {
-        self.full_at.is_some_and(|at| now.instant.since(at) < FULL)
+        self.last_full.is_some_and(|at| now.instant.since(at) < FULL)
     }
 }

@@ -5,10 +5,10 @@ use std::collections::BTreeSet;
 
 use tracing::info;
 
-use super::{Engine, Learning};
+use super::{Engine, SyncState};
 use crate::bridge::Output;
 use crate::mqtt::Inbound;
-use crate::outbox::{Heard, What};
+use crate::outbox::{InboundKind, StoredInbound};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::host::ServerId;
 use crate::time::{Now, Timestamp};
@@ -16,30 +16,30 @@ use crate::time::{Now, Timestamp};
 impl<S: SiteWise> Engine<S> {
     /// Replays messages that earlier processes stored, as if they had just arrived; afterwards
     /// their sessions are over.
-    pub(super) fn hear_again(&mut self) {
+    pub(super) fn replay_stored(&mut self) {
         let mut open = BTreeSet::new();
         let mut count = 0_u64;
         let now = self.clock.now();
         let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
-        for Heard { at, server, what } in self.outbox.heard() {
+        for StoredInbound { at, server, what } in self.outbox.stored_inbound() {
             if usize::from(server) >= servers {
                 continue;
             }
             count += 1;
             let (id, then) = (ServerId(server), Now { wall: at, ..now });
             match what {
-                What::Connected(session_time) => {
+                InboundKind::Connected(session_time) => {
                     open.insert(server);
                     self.bridge.handle_connected(id, session_time, then);
                 }
-                What::Disconnected => {
+                InboundKind::Disconnected => {
                     open.remove(&server);
                     self.bridge.handle_disconnected(id, then);
                 }
                 // What earlier processes said of themselves is over, and no other host's word.
-                What::Message { topic, .. } if topic == state => {}
-                What::Message { topic, payload, retain } => {
+                InboundKind::Message { topic, .. } if topic == state => {}
+                InboundKind::Message { topic, payload, retain } => {
                     self.bridge.handle_message(id, &topic, &payload, retain, then);
                 }
             }
@@ -51,7 +51,7 @@ impl<S: SiteWise> Engine<S> {
         // come back as another host's.
         while let Some(output) = self.bridge.poll_output(now) {
             if !matches!(output, Output::Publish(_)) {
-                self.output(output, now);
+                self.handle_output(output, now);
             }
         }
         if count > 0 {
@@ -60,34 +60,35 @@ impl<S: SiteWise> Engine<S> {
                  reached"
             );
         }
-        self.heard = count > 0;
+        self.stores_inbound = count > 0;
     }
 
     /// Stores a message that arrives before the initial sync.
-    pub(super) fn hear(&mut self, inbound: &Inbound, at: Timestamp) {
+    pub(super) fn store_inbound(&mut self, inbound: &Inbound, at: Timestamp) {
         let (server, what) = match inbound {
             Inbound::Connected { server, session_time } => {
-                (*server, What::Connected(*session_time))
+                (*server, InboundKind::Connected(*session_time))
             }
-            Inbound::Disconnected { server, .. } => (*server, What::Disconnected),
+            Inbound::Disconnected { server, .. } => (*server, InboundKind::Disconnected),
             Inbound::Message { server, topic, payload, retain, .. } => {
                 let (topic, payload) = (topic.clone(), payload.clone());
-                (*server, What::Message { topic, payload, retain: *retain })
+                (*server, InboundKind::Message { topic, payload, retain: *retain })
             }
             Inbound::Oversized { .. } => return,
         };
-        self.outbox.hear(&Heard { at, server, what });
-        self.heard = true;
+        self.outbox.store_inbound(&StoredInbound { at, server, what });
+        self.stores_inbound = true;
     }
 
     /// Deletes the stored messages once they became points and these are flushed.
-    pub(super) fn forget(&mut self) {
-        if !self.heard || self.learning != Learning::Done || self.bridge.twin().held() > 0 {
+    pub(super) fn discard_stored(&mut self) {
+        if !self.stores_inbound || self.learning != SyncState::Done || self.bridge.twin().held() > 0
+        {
             return;
         }
         if self.outbox.disk().is_none_or(|disk| disk.unsaved == 0) {
-            self.heard = false;
-            self.outbox.forget();
+            self.stores_inbound = false;
+            self.outbox.clear_inbound();
         }
     }
 }

@@ -5,13 +5,13 @@ use tracing::{error, info, warn};
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
-use crate::outbox::Change;
+use crate::outbox::DiskEvent;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
 
 /// What has priority where a cap is exceeded.
-const fn first(cap: Cap) -> &'static str {
+const fn priority_at_cap(cap: Cap) -> &'static str {
     match cap {
         Cap::Models => {
             "machines whose model exists keep all they had, the others only show whether they are \
@@ -23,33 +23,39 @@ const fn first(cap: Cap) -> &'static str {
 }
 
 /// Logs an event of the outbox's disk.
-pub(super) fn disk(change: &Change) {
+pub(super) fn log_disk_event(change: &DiskEvent) {
     match change {
-        Change::Refused(reason) => error!(
+        DiskEvent::Refused(reason) => error!(
             "cannot write the outbox: {reason}; values are queued in memory only, and writing is \
              retried"
         ),
-        Change::Unreadable(reason) => error!(
+        DiskEvent::Unreadable(reason) => error!(
             "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued \
              in memory only"
         ),
-        Change::Lost(points) => warn!(
+        DiskEvent::Lost(points) => warn!(
             outbox.unreadable = points,
             "{points} values in the outbox were unreadable and are lost; the damaged files are \
              kept in OUTBOX_DIR: run `sparkwise outbox check`, and check the disk"
         ),
-        Change::Deaf => warn!(
+        DiskEvent::Deaf => warn!(
             "no room on disk for messages that arrive before SiteWise is first reached: further \
              ones are kept in memory only; raise OUTBOX_MAX_BYTES or free disk space"
         ),
-        Change::Behind => warn!("the outbox's disk is too slow: values are queued in memory only"),
-        Change::Well => info!("the outbox is writable again"),
-        Change::Full => {}
+        DiskEvent::Behind => {
+            warn!("the outbox's disk is too slow: values are queued in memory only")
+        }
+        DiskEvent::Well => info!("the outbox is writable again"),
+        DiskEvent::Full => {}
     }
 }
 
 /// Logs a property whose values keep being rejected.
-pub(super) fn held(stream: Stream, names: (Option<&str>, Option<&str>), reason: &str) {
+pub(super) fn log_failing_property(
+    stream: Stream,
+    names: (Option<&str>, Option<&str>),
+    reason: &str,
+) {
     let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
     warn!(
         sitewise.asset_id = %stream.asset,
@@ -62,7 +68,7 @@ pub(super) fn held(stream: Stream, names: (Option<&str>, Option<&str>), reason: 
 }
 
 /// Logs an output; those that are only to be performed are ignored.
-pub(super) fn tell(output: Output) {
+pub(super) fn log_output(output: Output) {
     match output {
         Output::Found { edge, finding, example } => {
             let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
@@ -88,7 +94,7 @@ pub(super) fn tell(output: Output) {
             example,
             "{source} exceeds {}: `{example}` and perhaps more is dropped; {}; {}",
             cap.variable(),
-            first(cap),
+            priority_at_cap(cap),
             cap.remedy()
         ),
         Output::Born(source) => info!(sparkplug.source = %source, "{source} is online"),

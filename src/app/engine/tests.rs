@@ -8,16 +8,17 @@ use uuid::Uuid;
 
 use super::*;
 use crate::app::bridge_config;
-use crate::app::servers::Server;
+use crate::app::servers::ServerState;
 use crate::config::Config;
-use crate::console::ask::Questions;
-use crate::console::degraded::{Degradation, Degraded};
+use crate::console::ask::EngineQueries;
+use crate::console::degraded::{DegradedReason, DegradedReasons};
 use crate::mqtt::Connection;
-use crate::outbox::disk::Disk;
-use crate::outbox::memory::Memory;
+use crate::outbox::disk::DiskOutbox;
+use crate::outbox::memory::MemoryOutbox;
 use crate::sitewise::api::{
-    Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, Entry, EntryError,
-    FaultKind, GrowComposite, GrowModel, Model, ModelSummary, Page, Reading, UpdateProperty,
+    ApiFaultKind, Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel,
+    Entry, EntryError, GrowComposite, GrowModel, LatestValue, Model, ModelSummary, Page,
+    UpdateProperty,
 };
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric};
@@ -29,56 +30,56 @@ use crate::twin::identity::Namespace;
 struct Silent;
 
 impl SiteWise for Silent {
-    async fn create_model(&self, _: CreateModel) -> Result<(), Fault> {
+    async fn create_model(&self, _: CreateModel) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn grow_model(&self, _: GrowModel) -> Result<(), Fault> {
+    async fn grow_model(&self, _: GrowModel) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn create_composite(&self, _: CreateComposite) -> Result<(), Fault> {
+    async fn create_composite(&self, _: CreateComposite) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn grow_composite(&self, _: GrowComposite) -> Result<(), Fault> {
+    async fn grow_composite(&self, _: GrowComposite) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn describe_model(&self, _: Uuid) -> Result<Model, Fault> {
+    async fn describe_model(&self, _: Uuid) -> Result<Model, ApiFault> {
         pending().await
     }
-    async fn list_models(&self, _: Option<String>) -> Result<Page<ModelSummary>, Fault> {
+    async fn list_models(&self, _: Option<String>) -> Result<Page<ModelSummary>, ApiFault> {
         pending().await
     }
-    async fn create_asset(&self, _: CreateAsset) -> Result<(), Fault> {
+    async fn create_asset(&self, _: CreateAsset) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn describe_asset(&self, _: Uuid) -> Result<Asset, Fault> {
+    async fn describe_asset(&self, _: Uuid) -> Result<Asset, ApiFault> {
         pending().await
     }
-    async fn list_assets(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, Fault> {
+    async fn list_assets(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, ApiFault> {
         pending().await
     }
-    async fn associate(&self, _: Associate) -> Result<(), Fault> {
+    async fn associate(&self, _: Associate) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn list_children(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, Fault> {
+    async fn list_children(&self, _: Uuid, _: Option<String>) -> Result<Page<Asset>, ApiFault> {
         pending().await
     }
     async fn read_units(
         &self,
         _: Uuid,
         _: Option<String>,
-    ) -> Result<Page<(Uuid, Option<String>)>, Fault> {
+    ) -> Result<Page<(Uuid, Option<String>)>, ApiFault> {
         pending().await
     }
-    async fn describe_property(&self, _: Uuid, _: Uuid) -> Result<AssetProperty, Fault> {
+    async fn describe_property(&self, _: Uuid, _: Uuid) -> Result<AssetProperty, ApiFault> {
         pending().await
     }
-    async fn update_property(&self, _: UpdateProperty) -> Result<(), Fault> {
+    async fn update_property(&self, _: UpdateProperty) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn put(&self, _: Vec<Entry>) -> Result<Vec<EntryError>, Fault> {
+    async fn put(&self, _: Vec<Entry>) -> Result<Vec<EntryError>, ApiFault> {
         pending().await
     }
-    async fn read_values(&self, _: Vec<(Uuid, Uuid)>) -> Result<Vec<Reading>, Fault> {
+    async fn read_values(&self, _: Vec<(Uuid, Uuid)>) -> Result<Vec<LatestValue>, ApiFault> {
         pending().await
     }
 }
@@ -101,7 +102,7 @@ fn config() -> Config {
 
 /// An engine with one server, and what it publishes there.
 fn engine() -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Message>) {
-    engine_with((Box::new(Memory::new(1 << 20)), Arc::new(Notify::new())))
+    engine_with((Box::new(MemoryOutbox::new(1 << 20)), Arc::new(Notify::new())))
 }
 
 fn engine_with(
@@ -111,8 +112,8 @@ fn engine_with(
     let url = &config.mqtt.servers[0];
     let (queue, published) = mpsc::channel(1_024);
     let connection = Connection::new(0, url, &config.mqtt, &config.sparkplug).unwrap();
-    let server = Server::new(url.to_string(), queue, connection.figures());
-    let report = Report {
+    let server = ServerState::new(url.to_string(), queue, connection.figures());
+    let report = Reporting {
         host_id: "host".into(),
         outbox_max_bytes: 1 << 20,
         linger: Duration::from_secs(1),
@@ -123,7 +124,7 @@ fn engine_with(
         Bridge::new(bridge_config(&config, Namespace::new("test")), 1),
         outbox,
         Silent,
-        Servers(vec![server]),
+        ServerStates(vec![server]),
         report,
     );
     (engine, published)
@@ -142,7 +143,7 @@ async fn every_message_of_many_turns_is_taken_in() {
         inbox.try_send(inbound(edge.ndata(time, metric()))).unwrap();
     }
     while let Ok(first) = messages.try_recv() {
-        engine.take_turn(first, &mut messages);
+        engine.handle_batch(first, &mut messages);
     }
     assert_eq!(engine.bridge.host().counters().messages, 1_000);
 }
@@ -168,7 +169,7 @@ async fn timers_keep_their_time_while_messages_never_end() {
     let round: Vec<_> = (0..256).map(|_| inbound(other.ndata(session_time, metrics()))).collect();
     while inbox.try_send(round[inbox.capacity() % 256].clone()).is_ok() {}
 
-    let (questions, answers) = Questions::new("starting");
+    let (questions, answers) = EngineQueries::new("starting");
     answers.begin();
     let engine =
         tokio::spawn(engine.run(messages, answers, (pending(), pending()), Duration::ZERO));
@@ -187,7 +188,7 @@ async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
     let folder = std::env::temp_dir().join(name);
     let _ = std::fs::remove_dir_all(&folder);
     let wake = Arc::new(Notify::new());
-    let disk = Disk::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap();
+    let disk = DiskOutbox::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap();
     let (engine, _published) = engine_with((Box::new(disk), wake));
     let (inbox, messages) = mpsc::channel(100);
     let session_time = crate::clock::wall();
@@ -195,18 +196,18 @@ async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
     let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
     inbox.try_send(inbound(edge.nbirth(session_time, [Metric::new("a", 1.0_f64)]))).unwrap();
     inbox.try_send(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)]))).unwrap();
-    let (_, answers) = Questions::new("starting");
+    let (_, answers) = EngineQueries::new("starting");
     let ended = engine.run(messages, answers, (async {}, pending()), Duration::from_secs(60));
-    let Ended { ledger, took, .. } = ended.await.unwrap();
+    let EngineResult { ledger, took, .. } = ended.await.unwrap();
     assert!(took < Duration::from_secs(20), "{took:?}");
-    assert!(ledger.held >= 2, "{ledger:?}");
-    assert_eq!(ledger.in_memory_alone(), 0, "{ledger:?}");
+    assert!(ledger.buffered >= 2, "{ledger:?}");
+    assert_eq!(ledger.lost_in_crash(), 0, "{ledger:?}");
 
     let (mut engine, _published) = engine_with({
         let wake = Arc::new(Notify::new());
-        (Box::new(Disk::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap()), wake)
+        (Box::new(DiskOutbox::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap()), wake)
     });
-    engine.hear_again();
+    engine.replay_stored();
     assert!(engine.bridge.twin().held() >= 2, "the next process hears them");
     drop(engine);
     let _ = std::fs::remove_dir_all(&folder);
@@ -229,22 +230,22 @@ async fn what_earlier_processes_said_of_themselves_is_no_other_host() {
     let mut last_time = crate::clock::wall();
     for process in 0..4 {
         let wake = Arc::new(Notify::new());
-        let disk = Disk::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap();
+        let disk = DiskOutbox::open(&folder, 1 << 20, Arc::clone(&wake)).unwrap();
         let (mut engine, mut published) = engine_with((Box::new(disk), wake));
-        engine.hear_again();
-        engine.perform();
+        engine.replay_stored();
+        engine.drain_outputs();
         assert_eq!(published.try_recv().ok(), None, "process {process}");
         let found = &engine.bridge.host().counters().findings;
         assert_eq!(found.count(Finding::HostConflict), 0, "process {process}");
 
         let session_time = last_time.plus(Duration::from_secs(1));
-        engine.take_in(Inbound::Connected { server: 0, session_time });
+        engine.handle_inbound(Inbound::Connected { server: 0, session_time });
         assert_eq!(engine.bridge.host().state_topic(), "spBv1.0/STATE/sparkwise");
-        engine.take_in(state(true, last_time));
+        engine.handle_inbound(state(true, last_time));
         let mut edge = Edge::new(EdgeNode::new("g", "n"), process);
-        engine.take_in(inbound(edge.nbirth(session_time, [Metric::new("a", 1.0_f64)])));
-        engine.take_in(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)])));
-        engine.take_in(state(false, session_time));
+        engine.handle_inbound(inbound(edge.nbirth(session_time, [Metric::new("a", 1.0_f64)])));
+        engine.handle_inbound(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)])));
+        engine.handle_inbound(state(false, session_time));
         engine.outbox.close(Duration::from_secs(5));
         last_time = session_time;
     }
@@ -257,13 +258,13 @@ async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
     let (mut engine, _published) = engine();
     let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
     let birth = edge.nbirth(crate::clock::wall(), [Metric::new("a", 1.0_f64)]);
-    engine.take_in(inbound(birth));
+    engine.handle_inbound(inbound(birth));
     let mut now = engine.clock.now();
-    let fault = Fault::new(FaultKind::Denied, "not yours");
+    let fault = ApiFault::new(ApiFaultKind::Denied, "not yours");
     for tries in 0..60 {
         while let Some(output) = engine.bridge.poll_output(now) {
             if let Output::Step(id, _) = output {
-                assert!(!engine.can_end(now.instant), "it is under way");
+                assert!(!engine.can_stop(now.instant), "it is under way");
                 engine.bridge.handle_done(id, Err(fault.clone()), now);
             }
         }
@@ -274,8 +275,8 @@ async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
     }
     assert!(engine.bridge.twin().held() > 0);
     let end = |seconds| now.instant + Duration::from_secs(seconds);
-    assert!(!engine.can_end(end(3_600)));
-    assert!(engine.can_end(end(1)));
+    assert!(!engine.can_stop(end(3_600)));
+    assert!(engine.can_stop(end(1)));
 }
 
 /// Values came 50 s late, and the bridge was ready and had no problem.
@@ -289,11 +290,11 @@ async fn messages_that_wait_long_to_be_read_are_told() {
             panic!("a message")
         };
         let arrived = arrived - Duration::from_secs(waited);
-        engine.take_in(Inbound::Message { server, topic, payload, arrived, qos, retain });
-        let link = engine.links().remove(0);
+        engine.handle_inbound(Inbound::Message { server, topic, payload, arrived, qos, retain });
+        let link = engine.server_statuses().remove(0);
         let links = [link.clone()];
-        let degraded = Degradation::of(&engine.look(&links));
-        let labels: Vec<_> = degraded.told().iter().map(Degraded::label).collect();
+        let degraded = DegradedReasons::of(&engine.view(&links));
+        let labels: Vec<_> = degraded.named().iter().map(DegradedReason::label).collect();
         (link.message_age / 1_000, labels.contains(&"mqtt_messages_late"))
     };
     assert_eq!(told(&mut engine, 1), (1, false));

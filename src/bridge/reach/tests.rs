@@ -22,9 +22,9 @@ impl World {
     }
 
     fn answer(&mut self, id: u64, cause: Option<Cause>) {
-        let fault = cause.map(|cause| Fault {
+        let fault = cause.map(|cause| ApiFault {
             cause,
-            ..Fault::new(FaultKind::Unavailable, format!("it says {}", cause.label()))
+            ..ApiFault::new(ApiFaultKind::Unavailable, format!("it says {}", cause.label()))
         });
         self.reach.answered(Plane::Write, id, fault.as_ref(), self.now);
         self.drain();
@@ -180,7 +180,7 @@ fn a_right_that_is_missing_is_told_though_other_calls_pass() {
 fn values_that_are_throttled_within_an_answer_are_told() {
     let mut world = World::new();
     let id = world.call();
-    let fault = Fault::new(FaultKind::Throttled, "slower");
+    let fault = ApiFault::new(ApiFaultKind::Throttled, "slower");
     let error = EntryError { entry: 0, fault, times: Vec::new() };
     world.reach.put(id, &Ok(vec![error]), world.now);
     world.drain();

@@ -15,7 +15,7 @@ impl World {
             delivery: delivery::Config::default(),
         };
         self.bridge = Bridge::new(config, self.rng.u64(..));
-        self.outbox = Memory::new(1 << 20);
+        self.outbox = MemoryOutbox::new(1 << 20);
         self.in_flight.clear();
         (self.discarded, self.refused_before, self.restored) = (0, 0, 0);
         self.bridge.handle_connected(SERVER, self.now.wall, self.now);
@@ -25,7 +25,7 @@ impl World {
     /// What can go of what lies on disk.
     pub(super) fn restore(&mut self) -> Vec<Point> {
         let bridge = &self.bridge;
-        let can_go = |point: &mut Point| bridge.passage(point.stream) == Passage::Open;
+        let can_go = |point: &mut Point| bridge.gate_state(point.stream) == GateState::Open;
         let mut points: Vec<_> = self.disk.extract_if(.., can_go).collect();
         for point in &mut points {
             point.class = Class::History;

@@ -5,7 +5,7 @@ use super::*;
 use crate::globs::Globs;
 use crate::sitewise::api::Quality;
 use crate::sparkplug::datatype::DataType;
-use crate::twin::counts::Dropped;
+use crate::twin::counts::DropReason;
 use crate::twin::{Nested, Rules};
 
 const RULES: &str = "
@@ -131,7 +131,7 @@ fn lived(spelling: Spelling, nested: Nested) -> Plant {
     plant.edge.reconnect();
     be_born(&mut plant, spelling, 130_000);
     plant.pass(Duration::from_secs(90));
-    assert_eq!(plant.bridge.twin().counts().dropped(Dropped::NotCarried), 0);
+    assert_eq!(plant.bridge.twin().counts().dropped(DropReason::NotCarried), 0);
     plant
 }
 

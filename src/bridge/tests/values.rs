@@ -9,7 +9,7 @@ use crate::sparkplug::payload::Compression;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::proto::payload::metric::Value as V;
 use crate::twin::Int64;
-use crate::twin::counts::Dropped;
+use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
 const GOOD: Quality = Quality::Good;
@@ -235,7 +235,7 @@ fn what_has_no_form_in_sitewise_is_counted_and_makes_no_property() {
         assert_eq!(plant.property("gw", name), None);
     }
     assert_eq!(plant.written("gw", "good").len(), 2);
-    assert_eq!(plant.bridge.twin().counts().dropped(Dropped::NotCarried), 4);
+    assert_eq!(plant.bridge.twin().counts().dropped(DropReason::NotCarried), 4);
 }
 
 #[test]
@@ -350,7 +350,7 @@ fn alarms_and_transients_are_not_written_to_their_tags() {
     );
     assert_eq!(plant.written("gw", "a"), [(0, GOOD, Variant::Integer(1))]);
     let counts = plant.bridge.twin().counts();
-    assert_eq!((counts.dropped(Dropped::Alarm), counts.dropped(Dropped::Transient)), (1, 1));
+    assert_eq!((counts.dropped(DropReason::Alarm), counts.dropped(DropReason::Transient)), (1, 1));
 }
 
 #[test]
@@ -453,7 +453,7 @@ fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {
         let Some(Output::Send(request, entries)) = plant.bridge.poll_output(plant.now) else {
             panic!("nothing is sent");
         };
-        let fault = Fault::new(FaultKind::Invalid, "no");
+        let fault = ApiFault::new(ApiFaultKind::Invalid, "no");
         let times = entries[0].values.iter().map(|tqv| tqv.time).collect();
         let error = EntryError { entry: 0, fault, times };
         plant.bridge.handle_answer(request, Ok(vec![error]), plant.now);

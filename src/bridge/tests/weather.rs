@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::twin::plan::step::{Done, Step};
+use crate::twin::plan::step::{CallResult, Step};
 
 /// What is said of a call that was carried out nevertheless.
 pub(super) const LOST: &str = "the answer is lost";
@@ -33,15 +33,19 @@ impl Moody<'_> {
     }
 
     /// Answers a call to the control plane.
-    pub(super) fn call(&mut self, step: Step) -> Result<Done, Fault> {
+    pub(super) fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
         if !self.chance(self.weather.steps) {
             return self.sitewise.call(step);
         }
-        let kinds =
-            [FaultKind::Throttled, FaultKind::Unavailable, FaultKind::Conflict, FaultKind::Changed];
+        let kinds = [
+            ApiFaultKind::Throttled,
+            ApiFaultKind::Unavailable,
+            ApiFaultKind::Conflict,
+            ApiFaultKind::Changed,
+        ];
         let kind = kinds[self.rng.usize(..kinds.len())];
         // An answer that is lost says nothing about what was done.
-        let lost = kind == FaultKind::Unavailable && self.rng.bool();
+        let lost = kind == ApiFaultKind::Unavailable && self.rng.bool();
         if lost {
             let _ = self.sitewise.call(step);
         }
@@ -53,13 +57,13 @@ impl Moody<'_> {
         &mut self,
         entries: &[Entry],
         clock: Timestamp,
-    ) -> Result<Vec<EntryError>, Fault> {
+    ) -> Result<Vec<EntryError>, ApiFault> {
         if !self.chance(self.weather.requests) {
             return Ok(self.write(entries, clock));
         }
-        let kinds = [FaultKind::Throttled, FaultKind::Unavailable];
+        let kinds = [ApiFaultKind::Throttled, ApiFaultKind::Unavailable];
         let kind = kinds[self.rng.usize(..kinds.len())];
-        if kind == FaultKind::Unavailable && self.rng.bool() {
+        if kind == ApiFaultKind::Unavailable && self.rng.bool() {
             self.write(entries, clock);
         }
         Err(fault(kind, "weather"))
@@ -76,9 +80,9 @@ impl Moody<'_> {
             let known =
                 model.is_some_and(|model| model.all_properties().any(|p| p.id == entry.property));
             let kind = if !known {
-                Some(FaultKind::NotFound)
+                Some(ApiFaultKind::NotFound)
             } else if self.chance(self.weather.entries) {
-                Some(FaultKind::Throttled)
+                Some(ApiFaultKind::Throttled)
             } else {
                 None
             };
@@ -91,7 +95,7 @@ impl Moody<'_> {
             let (taken, outside): (Vec<_>, Vec<_>) =
                 entry.values.iter().partition(|tqv| window.contains(&tqv.time));
             if !outside.is_empty() {
-                let fault = fault(FaultKind::OutOfRange, "weather");
+                let fault = fault(ApiFaultKind::OutOfRange, "weather");
                 let times = outside.into_iter().map(|tqv| tqv.time).collect();
                 errors.push(EntryError { entry: place, fault, times });
             }
@@ -107,6 +111,6 @@ impl Moody<'_> {
     }
 }
 
-fn fault(kind: FaultKind, message: &str) -> Fault {
-    Fault::new(kind, message)
+fn fault(kind: ApiFaultKind, message: &str) -> ApiFault {
+    ApiFault::new(kind, message)
 }

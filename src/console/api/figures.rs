@@ -2,12 +2,12 @@
 
 use serde::Serialize;
 
-use super::Error;
-use crate::console::look::Link;
+use super::ApiError;
+use crate::console::look::ServerStatus;
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
 use crate::delivery::whatif::LINGERS;
-use crate::twin::counts::Dropped;
+use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
 /// All numbers of the page's head and of its stream.
@@ -20,7 +20,7 @@ pub(super) struct Overview {
     /// What does not go as it should although the bridge works: labels, and how often.
     degraded: Vec<(&'static str, u64)>,
     began: i64,
-    links: Vec<Link>,
+    links: Vec<ServerStatus>,
     /// Edge nodes by phase.
     nodes: Vec<(&'static str, u64)>,
     models: usize,
@@ -30,27 +30,27 @@ pub(super) struct Overview {
     problems: u64,
     dead_letters: u64,
     findings: u64,
-    values: Values,
+    values: ValueStats,
     /// The time of the value that has waited longest, in whole seconds of the epoch.
     oldest: Option<i64>,
     outbox_bytes: u64,
     outbox_max_bytes: u64,
     /// Waiting values that are lost if the process is.
     unsaved: usize,
-    delivery: Delivery,
+    delivery: DeliveryStats,
     linger_seconds: f64,
     /// What the same values would have been billed as at other lingers.
-    lingers: Vec<Linger>,
+    lingers: Vec<LingerCost>,
 }
 
 #[derive(Debug, Serialize)]
-struct Linger {
+struct LingerCost {
     seconds: u64,
     messages: u64,
 }
 
 #[derive(Debug, Serialize)]
-struct Values {
+struct ValueStats {
     read: u64,
     own: u64,
     points: u64,
@@ -70,7 +70,7 @@ struct Values {
 }
 
 #[derive(Debug, Serialize)]
-struct Delivery {
+struct DeliveryStats {
     requests: u64,
     values: u64,
     retries: u64,
@@ -86,7 +86,7 @@ struct Delivery {
     quota_share: u32,
 }
 
-pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
+pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
     let snapshot = routes.snapshot().await?;
     let ledger = &snapshot.ledger;
     let delivery = ledger.delivery;
@@ -99,22 +99,22 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
         began: snapshot.began.as_millis(),
         links: snapshot.links.clone(),
         nodes: PHASES.iter().zip(snapshot.nodes).map(|((_, label), n)| (*label, n)).collect(),
-        models: ledger.size.0,
-        assets: ledger.size.1,
+        models: ledger.desired.0,
+        assets: ledger.desired.1,
         assets_live: snapshot.assets_live,
         provisioning_pending: snapshot.provisioning_pending,
         degraded: snapshot.degraded.counts().filter(|(_, count)| *count > 0).collect(),
         problems: snapshot.degraded.total(),
         dead_letters: ledger.refused.total(),
         findings: ledger.findings.iter().map(|(_, count)| count).sum(),
-        values: Values {
+        values: ValueStats {
             read: ledger.values.values,
             own: ledger.values.own_points,
             points: ledger.values.points,
             restored: disk.restored,
-            held: ledger.held,
-            in_outbox: ledger.outbox.saturating_sub(ledger.parked),
-            behind_gates: ledger.parked,
+            held: ledger.buffered,
+            in_outbox: ledger.outbox_points.saturating_sub(ledger.parked_points),
+            behind_gates: ledger.parked_points,
             on_the_way: delivery.waiting,
             delivered: delivery.delivered,
             refused_early: ledger.values.refused.named().to_vec(),
@@ -130,7 +130,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
                 ("outbox_unreadable", disk.unreadable),
                 ("mqtt_queue_full", ledger.mqtt.dropped),
             ],
-            dropped: Dropped::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),
+            dropped: DropReason::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),
             adjusted: Adjustment::ALL
                 .map(|how| (how.label(), ledger.values.adjusted(how)))
                 .to_vec(),
@@ -138,8 +138,8 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
         oldest: snapshot.oldest.map(|time| time.seconds()),
         outbox_bytes: snapshot.outbox_bytes,
         outbox_max_bytes: snapshot.outbox_max_bytes,
-        unsaved: ledger.in_memory_alone(),
-        delivery: Delivery {
+        unsaved: ledger.lost_in_crash(),
+        delivery: DeliveryStats {
             requests: delivery.requests,
             values: delivery.values,
             retries: delivery.retries,
@@ -155,7 +155,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, Error> {
         lingers: LINGERS
             .iter()
             .zip(delivery.messages_at)
-            .map(|(linger, messages)| Linger { seconds: linger.as_secs(), messages })
+            .map(|(linger, messages)| LingerCost { seconds: linger.as_secs(), messages })
             .collect(),
     })
 }

@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::query::Query;
 use super::tree::standing;
-use super::{Error, Page};
-use crate::console::ask::Questions;
+use super::{ApiError, RowPage};
+use crate::console::ask::EngineQueries;
 use crate::twin::mapping::type_name;
 
 /// Rows of a page unless asked otherwise.
@@ -14,7 +14,7 @@ const ROWS: usize = 100;
 
 /// A model in a list.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
+pub(super) struct ModelRow {
     id: Uuid,
     name: String,
     description: Option<String>,
@@ -27,7 +27,7 @@ pub(super) struct Row {
 
 /// All about one model.
 #[derive(Debug, Serialize)]
-pub(super) struct Detail {
+pub(super) struct ModelDetail {
     id: Uuid,
     external_id: String,
     name: String,
@@ -35,22 +35,22 @@ pub(super) struct Detail {
     standing: &'static str,
     assets: usize,
     /// Models of the assets that can be below its own.
-    below: Vec<Link>,
+    below: Vec<ModelLink>,
     /// What SiteWise has against it.
     problem: Option<String>,
     total: usize,
     complete: usize,
-    properties: Page<Property>,
+    properties: RowPage<PropertyRow>,
 }
 
 #[derive(Debug, Serialize)]
-struct Link {
+struct ModelLink {
     id: Uuid,
     name: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Property {
+struct PropertyRow {
     id: Uuid,
     name: String,
     role: &'static str,
@@ -65,7 +65,10 @@ struct Property {
 }
 
 /// All models, in the order in which they were first wanted.
-pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
+pub(super) async fn list(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<ModelRow>, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = questions.ask(move |look| {
@@ -79,7 +82,7 @@ pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Ro
         let named = twin.models().filter(|(_, model)| model.name.to_lowercase().contains(&words));
         let rows = named.map(|(ix, model)| {
             let (stands, complete) = twin.plan().model_standing(ix);
-            Row {
+            ModelRow {
                 id: model.id,
                 name: model.name.clone(),
                 description: model.description.clone(),
@@ -89,13 +92,17 @@ pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Ro
                 standing: standing(stands),
             }
         });
-        Page::cut(rows, from, limit)
+        RowPage::cut(rows, from, limit)
     });
     Ok(page.await?)
 }
 
 /// All about a model.
-pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Result<Detail, Error> {
+pub(super) async fn model(
+    questions: &EngineQueries,
+    id: Uuid,
+    query: &Query,
+) -> Result<ModelDetail, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let detail = questions.ask(move |look| {
@@ -107,7 +114,7 @@ pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Res
         let properties = model.properties.iter().enumerate();
         let named =
             properties.filter(|(_, property)| property.name.to_lowercase().contains(&words));
-        let shown = named.map(|(place, property)| Property {
+        let shown = named.map(|(place, property)| PropertyRow {
             id: property.id,
             name: property.name.to_string(),
             role: property.role.word(),
@@ -118,19 +125,21 @@ pub(super) async fn model(questions: &Questions, id: Uuid, query: &Query) -> Res
             source: property.source.as_ref().map(ToString::to_string),
             live: place < complete,
         });
-        Some(Detail {
+        Some(ModelDetail {
             id,
             external_id: model.external_id.clone(),
             name: model.name.clone(),
             description: model.description.clone(),
             standing: standing(stands),
             assets: twin.assets_from(0).filter(|(_, asset)| asset.model == ix).count(),
-            below: below.map(|child| Link { id: child.id, name: child.name.clone() }).collect(),
+            below: below
+                .map(|child| ModelLink { id: child.id, name: child.name.clone() })
+                .collect(),
             problem: problem.map(|(_, reason)| reason.to_owned()),
             total: model.properties.len(),
             complete,
-            properties: Page::cut(shown, from, limit),
+            properties: RowPage::cut(shown, from, limit),
         })
     });
-    detail.await?.ok_or(Error::NotFound)
+    detail.await?.ok_or(ApiError::NotFound)
 }

@@ -3,18 +3,18 @@
 use serde::Serialize;
 
 use super::query::Query;
-use super::{Error, Page};
-use crate::console::ask::Questions;
+use super::{ApiError, RowPage};
+use crate::console::ask::EngineQueries;
 use crate::console::snapshot::PHASES;
 use crate::sparkplug::address::Source;
-use crate::sparkplug::host::{Found, Phase};
+use crate::sparkplug::host::{FindingRecord, NodePhase};
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 100;
 
 /// An edge node.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
+pub(super) struct NodeRow {
     group: String,
     node: String,
     phase: &'static str,
@@ -22,11 +22,11 @@ pub(super) struct Row {
     died: Option<i64>,
     gaps: u64,
     rebirths: u64,
-    findings: Vec<Finding>,
+    findings: Vec<FindingRow>,
 }
 
 #[derive(Debug, Serialize)]
-struct Finding {
+struct FindingRow {
     name: &'static str,
     /// What it means, in words for people.
     words: &'static str,
@@ -40,27 +40,30 @@ struct Finding {
 
 /// Edge nodes in the order in which they were first seen; with `only=findings` those that have any,
 /// with `only=offline` those that are not online.
-pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
+pub(super) async fn list(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<NodeRow>, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let (findings, offline) = match query.get("only") {
         None => (false, false),
         Some("findings") => (true, false),
         Some("offline") => (false, true),
-        Some(_) => return Err(Error::Wrong("`only` must be findings or offline")),
+        Some(_) => return Err(ApiError::Wrong("`only` must be findings or offline")),
     };
     let page = questions.ask(move |look| {
         let (host, twin) = (look.bridge.host(), look.bridge.twin());
         let nodes = host.nodes().filter(|node| {
             (!findings || !node.found.is_empty())
-                && (!offline || node.phase != Phase::Online)
+                && (!offline || node.phase != NodePhase::Online)
                 && (words.is_empty() || node.edge.to_string().to_lowercase().contains(&words))
         });
         let rows = nodes.map(|node| {
             let source = Source { edge: node.edge.clone(), device: None };
             let presence = twin.presence_of(&source);
             let phase = PHASES.iter().find(|(phase, _)| *phase == node.phase);
-            Row {
+            NodeRow {
                 group: node.edge.group.to_string(),
                 node: node.edge.node.to_string(),
                 phase: phase.map_or("unknown", |(_, label)| label),
@@ -71,13 +74,13 @@ pub(super) async fn list(questions: &Questions, query: &Query) -> Result<Page<Ro
                 findings: node.found.iter().map(finding).collect(),
             }
         });
-        Page::cut(rows, from, limit)
+        RowPage::cut(rows, from, limit)
     });
     Ok(page.await?)
 }
 
-fn finding(found: &Found<'_>) -> Finding {
-    Finding {
+fn finding(found: &FindingRecord<'_>) -> FindingRow {
+    FindingRow {
         name: found.finding.name(),
         words: found.finding.words(),
         statement: found.finding.tck_id(),

@@ -2,7 +2,7 @@
 
 use uuid::Uuid;
 
-use super::{Error, MOST_ROWS};
+use super::{ApiError, MOST_ROWS};
 
 /// Names and values.
 #[derive(Debug, PartialEq, Eq)]
@@ -25,19 +25,19 @@ impl Query {
         Some(found.1.as_str()).filter(|value| !value.is_empty())
     }
 
-    pub(super) fn id(&self, name: &'static str) -> Result<Option<Uuid>, Error> {
-        let parse = |text: &str| text.parse().map_err(|_| Error::Wrong("an id must be a UUID"));
+    pub(super) fn id(&self, name: &'static str) -> Result<Option<Uuid>, ApiError> {
+        let parse = |text: &str| text.parse().map_err(|_| ApiError::Wrong("an id must be a UUID"));
         self.get(name).map(parse).transpose()
     }
 
-    pub(super) fn number(&self, name: &'static str) -> Result<Option<usize>, Error> {
+    pub(super) fn number(&self, name: &'static str) -> Result<Option<usize>, ApiError> {
         let parse =
-            |text: &str| text.parse().map_err(|_| Error::Wrong("a position must be a number"));
+            |text: &str| text.parse().map_err(|_| ApiError::Wrong("a position must be a number"));
         self.get(name).map(parse).transpose()
     }
 
     /// How many rows are wanted.
-    pub(super) fn limit(&self, usual: usize) -> Result<usize, Error> {
+    pub(super) fn limit(&self, usual: usize) -> Result<usize, ApiError> {
         Ok(self.number("limit")?.unwrap_or(usual).clamp(1, MOST_ROWS))
     }
 }

@@ -6,16 +6,16 @@ use uuid::Uuid;
 
 use super::query::Query;
 use super::tree::{quality, variant};
-use super::{Error, Page};
-use crate::console::ask::Questions;
-use crate::console::degraded::Degraded;
+use super::{ApiError, RowPage};
+use crate::console::ask::EngineQueries;
+use crate::console::degraded::DegradedReason;
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 50;
 
 /// A refused value.
 #[derive(Debug, Serialize)]
-pub(super) struct Refused {
+pub(super) struct RejectedValueRow {
     at: i64,
     asset: Uuid,
     /// None where the asset or the property is not known any more.
@@ -30,7 +30,7 @@ pub(super) struct Refused {
 
 /// Problems: subject and reason.
 #[derive(Debug, Serialize)]
-pub(super) struct Problem {
+pub(super) struct ProblemRow {
     /// The label of the reason.
     kind: &'static str,
     subject: String,
@@ -38,7 +38,10 @@ pub(super) struct Problem {
 }
 
 /// Refused values, the last first.
-pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Page<Refused>, Error> {
+pub(super) async fn refusals(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<RejectedValueRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = questions.ask(move |look| {
         let twin = look.bridge.twin();
@@ -46,7 +49,7 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
             let point = &letter.point;
             let asset = twin.asset(point.stream.asset).map(|(_, asset)| asset);
             let property = asset.and_then(|asset| twin.property(asset, point.stream.property));
-            Refused {
+            RejectedValueRow {
                 at: letter.at.as_millis(),
                 asset: point.stream.asset,
                 asset_name: asset.map(|asset| asset.name.to_string()),
@@ -58,21 +61,24 @@ pub(super) async fn refusals(questions: &Questions, query: &Query) -> Result<Pag
                 value: variant(&point.value),
             }
         });
-        Page::cut(rows, from, limit)
+        RowPage::cut(rows, from, limit)
     });
     Ok(page.await?)
 }
 
 /// All problems: machines, models, assets, servers, the outbox.
-pub(super) async fn problems(questions: &Questions, query: &Query) -> Result<Page<Problem>, Error> {
+pub(super) async fn problems(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<ProblemRow>, ApiError> {
     let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
     let page = questions.ask(move |look| {
-        let rows = Degraded::all(look).into_iter().map(|why| Problem {
+        let rows = DegradedReason::all(look).into_iter().map(|why| ProblemRow {
             kind: why.label(),
             subject: why.subject().to_owned(),
             reason: why.reason(),
         });
-        Page::cut(rows, from, limit)
+        RowPage::cut(rows, from, limit)
     });
     Ok(page.await?)
 }

@@ -4,11 +4,11 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::query::Query;
-use super::tree::{Link, Row, row};
-use super::{Error, Page};
-use crate::console::ask::Questions;
+use super::tree::{AssetLink, AssetRow, row};
+use super::{ApiError, RowPage};
+use crate::console::ask::EngineQueries;
 use crate::twin::Twin;
-use crate::twin::view::{AssetIx, ModelIx, Property};
+use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 100;
@@ -53,14 +53,17 @@ fn word(text: &str) -> String {
 
 /// What is found in a stretch of assets.
 struct Part {
-    rows: Vec<Row>,
+    rows: Vec<AssetRow>,
     /// The place after the last asset that was looked at, and how many there are.
     reached: usize,
     all: usize,
 }
 
 /// Assets and properties that some words name, a page from a place on.
-pub(super) async fn search(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
+pub(super) async fn search(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<AssetRow>, ApiError> {
     let wanted = Wanted::of(query.get("q").unwrap_or_default());
     let limit = query.limit(ROWS)?;
     let mut from = query.number("from")?.unwrap_or_default();
@@ -74,7 +77,7 @@ pub(super) async fn search(questions: &Questions, query: &Query) -> Result<Page<
         let over = from >= part.all;
         if over || rows.len() >= limit {
             let next = (!over).then(|| from.to_string());
-            return Ok(Page { rows, next });
+            return Ok(RowPage { rows, next });
         }
     }
 }
@@ -137,7 +140,7 @@ impl Names {
         self.of.entry(model).or_insert_with(|| {
             let properties = &twin.model_at(model).properties;
             self.looked += properties.len();
-            let lacks = |property: &Property| match wanted {
+            let lacks = |property: &DesiredProperty| match wanted {
                 Wanted::Id(id) => (property.id == *id).then_some(0),
                 Wanted::Words(words) => {
                     let name = property.name.to_lowercase();
@@ -151,12 +154,12 @@ impl Names {
     }
 }
 
-fn found(twin: &Twin, ix: AssetIx, property: Option<&Property>) -> Row {
+fn found(twin: &Twin, ix: AssetIx, property: Option<&DesiredProperty>) -> AssetRow {
     let asset = twin.asset_at(ix);
     let mut row = row(twin, ix, asset);
     row.address = Some(asset.address.to_string());
     row.property =
-        property.map(|property| Link { id: property.id, name: property.name.to_string() });
+        property.map(|property| AssetLink { id: property.id, name: property.name.to_string() });
     row
 }
 

@@ -5,14 +5,14 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::query::Query;
-use super::{Error, Page};
-use crate::console::ask::Questions;
+use super::{ApiError, RowPage};
+use crate::console::ask::EngineQueries;
 use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::time::Timestamp;
 use crate::twin::Twin;
 use crate::twin::mapping::type_name;
-use crate::twin::plan::standing::{Placing, Standing};
-use crate::twin::view::{Asset, AssetIx, Held, Kind, Presence};
+use crate::twin::plan::standing::{ProvisioningStatus, TreePlacement};
+use crate::twin::view::{Asset, AssetIx, AssetKind, Presence, ShownValue};
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 100;
@@ -21,7 +21,7 @@ const COUNTED: usize = 2_000;
 
 /// An asset in a list.
 #[derive(Debug, Serialize)]
-pub(super) struct Row {
+pub(super) struct AssetRow {
     id: Uuid,
     name: String,
     kind: &'static str,
@@ -37,38 +37,38 @@ pub(super) struct Row {
     pub(super) address: Option<String>,
     /// In a search: the property that was found, where it is not the asset itself.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) property: Option<Link>,
+    pub(super) property: Option<AssetLink>,
 }
 
 /// All about one asset.
 #[derive(Debug, Serialize)]
-pub(super) struct Detail {
+pub(super) struct AssetDetail {
     id: Uuid,
     external_id: String,
     name: String,
     address: String,
     kind: &'static str,
     /// What is above it, from the root on.
-    path: Vec<Link>,
-    model: Link,
+    path: Vec<AssetLink>,
+    model: AssetLink,
     children: u32,
     standing: &'static str,
     placing: &'static str,
-    presence: Option<Alive>,
+    presence: Option<PresenceRow>,
     /// Its properties in all.
     total: usize,
-    values: Page<Shown>,
+    values: RowPage<PropertyValueRow>,
 }
 
 /// Something with an id.
 #[derive(Debug, Serialize)]
-pub(super) struct Link {
+pub(super) struct AssetLink {
     pub(super) id: Uuid,
     pub(super) name: String,
 }
 
 #[derive(Debug, Serialize)]
-struct Alive {
+struct PresenceRow {
     /// The node or device that it belongs to.
     speaker: String,
     online: Option<bool>,
@@ -80,7 +80,7 @@ struct Alive {
 
 /// A property with what it holds.
 #[derive(Debug, Serialize)]
-struct Shown {
+struct PropertyValueRow {
     id: Uuid,
     name: String,
     role: &'static str,
@@ -96,7 +96,10 @@ struct Shown {
 }
 
 /// What is right below an asset, or at the root.
-pub(super) async fn children(questions: &Questions, query: &Query) -> Result<Page<Row>, Error> {
+pub(super) async fn children(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<AssetRow>, ApiError> {
     let (of, after) = (query.id("of")?, query.id("after")?);
     let limit = query.limit(ROWS)?;
     let page = questions.ask(move |look| {
@@ -111,16 +114,20 @@ pub(super) async fn children(questions: &Questions, query: &Query) -> Result<Pag
             None => None,
         };
         let mut below = twin.children(parent, after);
-        let rows: Vec<Row> =
+        let rows: Vec<AssetRow> =
             below.by_ref().take(limit).map(|(ix, asset)| row(twin, ix, asset)).collect();
         let last = rows.last().map(|row| row.id.to_string());
-        Some(Page { next: below.next().and(last), rows })
+        Some(RowPage { next: below.next().and(last), rows })
     });
-    page.await?.ok_or(Error::NotFound)
+    page.await?.ok_or(ApiError::NotFound)
 }
 
 /// All about an asset.
-pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Result<Detail, Error> {
+pub(super) async fn asset(
+    questions: &EngineQueries,
+    id: Uuid,
+    query: &Query,
+) -> Result<AssetDetail, ApiError> {
     let words = query.get("q").unwrap_or_default().to_lowercase();
     let from = query.number("from")?.unwrap_or_default();
     let limit = query.limit(ROWS)?;
@@ -134,9 +141,9 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
             .into_iter()
             .filter(|(_, property, _)| property.name.to_lowercase().contains(&words))
             .map(|(_, property, held)| {
-                let default = matches!(held, Held::Default(_));
-                let (value, quality, time) = told(held);
-                Shown {
+                let default = matches!(held, ShownValue::Default(_));
+                let (value, quality, time) = shown_value(held);
+                PropertyValueRow {
                     id: property.id,
                     name: property.name.to_string(),
                     role: property.role.word(),
@@ -149,21 +156,21 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
                     default,
                 }
             });
-        Some(Detail {
+        Some(AssetDetail {
             id,
             external_id: twin.external_id(asset),
             name: asset.name.to_string(),
             address: asset.address.to_string(),
             kind: kind(asset),
             path: path(twin, asset),
-            model: Link { id: model.id, name: model.name.clone() },
+            model: AssetLink { id: model.id, name: model.name.clone() },
             children: asset.children,
             standing: standing(twin.plan().asset_standing(ix)),
             placing: placing(twin.plan().placing(ix)),
             presence: twin.speaker(ix).map(|speaker| {
                 let Presence { online, born, died, session } = twin.presence_of(speaker);
-                let session = session.filter(|_| matches!(asset.kind, Kind::Source(_)));
-                Alive {
+                let session = session.filter(|_| matches!(asset.kind, AssetKind::Source(_)));
+                PresenceRow {
                     speaker: speaker.to_string(),
                     online,
                     born: born.map(Timestamp::as_millis),
@@ -173,18 +180,18 @@ pub(super) async fn asset(questions: &Questions, id: Uuid, query: &Query) -> Res
                 }
             }),
             total,
-            values: Page::cut(shown, from, limit),
+            values: RowPage::cut(shown, from, limit),
         })
     });
-    detail.await?.ok_or(Error::NotFound)
+    detail.await?.ok_or(ApiError::NotFound)
 }
 
-pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> Row {
-    let nodes = (asset.kind == Kind::Group && asset.children as usize <= COUNTED).then(|| {
+pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> AssetRow {
+    let nodes = (asset.kind == AssetKind::Group && asset.children as usize <= COUNTED).then(|| {
         let online = |(ix, _): &(AssetIx, &Asset)| alive(twin, *ix) == Some(true);
         (twin.children(Some(ix), None).filter(online).count(), asset.children as usize)
     });
-    Row {
+    AssetRow {
         id: asset.id,
         name: asset.name.to_string(),
         kind: kind(asset),
@@ -202,12 +209,12 @@ fn alive(twin: &Twin, ix: AssetIx) -> Option<bool> {
     twin.presence(ix).and_then(|presence| presence.online)
 }
 
-fn path(twin: &Twin, asset: &Asset) -> Vec<Link> {
+fn path(twin: &Twin, asset: &Asset) -> Vec<AssetLink> {
     let mut path = Vec::new();
     let mut above = asset.parent;
     while let Some(ix) = above {
         let asset = twin.asset_at(ix);
-        path.push(Link { id: asset.id, name: asset.name.to_string() });
+        path.push(AssetLink { id: asset.id, name: asset.name.to_string() });
         above = asset.parent;
     }
     path.reverse();
@@ -216,40 +223,40 @@ fn path(twin: &Twin, asset: &Asset) -> Vec<Link> {
 
 fn kind(asset: &Asset) -> &'static str {
     match &asset.kind {
-        Kind::Bridge => "bridge",
-        Kind::Group => "group",
-        Kind::Source(source) if source.device.is_some() => "device",
-        Kind::Source(_) => "node",
-        Kind::Instance => "twin",
-        Kind::Level(..) => "level",
+        AssetKind::Bridge => "bridge",
+        AssetKind::Group => "group",
+        AssetKind::Source(source) if source.device.is_some() => "device",
+        AssetKind::Source(_) => "node",
+        AssetKind::Instance => "twin",
+        AssetKind::Level(..) => "level",
     }
 }
 
-pub(super) fn standing(standing: Standing) -> &'static str {
+pub(super) fn standing(standing: ProvisioningStatus) -> &'static str {
     match standing {
-        Standing::Wanted => "wanted",
-        Standing::Checking => "checking",
-        Standing::Live => "live",
-        Standing::Refused => "refused",
+        ProvisioningStatus::Wanted => "wanted",
+        ProvisioningStatus::Checking => "checking",
+        ProvisioningStatus::Live => "live",
+        ProvisioningStatus::Refused => "refused",
     }
 }
 
-fn placing(placing: Placing) -> &'static str {
+fn placing(placing: TreePlacement) -> &'static str {
     match placing {
-        Placing::Root => "root",
-        Placing::Wanted => "wanted",
-        Placing::Placed => "placed",
-        Placing::NoPlace => "no_place",
+        TreePlacement::Root => "root",
+        TreePlacement::Wanted => "wanted",
+        TreePlacement::Placed => "placed",
+        TreePlacement::NoPlace => "no_place",
     }
 }
 
 /// Value, quality and time.
-fn told(held: Held<'_>) -> (Value, Option<&'static str>, Option<i64>) {
+fn shown_value(held: ShownValue<'_>) -> (Value, Option<&'static str>, Option<i64>) {
     match held {
-        Held::Nothing => (Value::Null, None, None),
-        Held::Default(text) => (text.into(), None, None),
-        Held::Own(value) => (variant(value), Some("GOOD"), None),
-        Held::Last(tqv) | Held::Told(tqv) => of_tqv(&tqv),
+        ShownValue::Nothing => (Value::Null, None, None),
+        ShownValue::Default(text) => (text.into(), None, None),
+        ShownValue::Own(value) => (variant(value), Some("GOOD"), None),
+        ShownValue::Last(tqv) | ShownValue::Told(tqv) => of_tqv(&tqv),
     }
 }
 

@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{Degraded, Look};
-use crate::delivery::point::Refusal;
+use super::{DegradedReason, EngineView};
+use crate::delivery::point::RejectReason;
 use crate::outbox::DiskState;
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::sparkplug::host::Phase;
+use crate::sparkplug::host::NodePhase;
 use crate::twin::Twin;
 
 /// How long a rejected value is a reason.
@@ -15,9 +15,9 @@ const REFUSED_FOR: Duration = Duration::from_secs(3600);
 /// How long a node that is offline in SiteWise has to answer the first rebirth request.
 const ANSWER_FOR: Duration = Duration::from_secs(20);
 
-impl Degraded {
+impl DegradedReason {
     /// All current reasons, the most costly first.
-    pub(in crate::console) fn all(look: &Look<'_>) -> Vec<Self> {
+    pub(in crate::console) fn all(look: &EngineView<'_>) -> Vec<Self> {
         let mut all = Vec::new();
         servers(look, &mut all);
         outbox(look, &mut all);
@@ -60,59 +60,62 @@ impl Degraded {
     }
 }
 
-fn servers(look: &Look<'_>, all: &mut Vec<Degraded>) {
+fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     // Where none is connected the bridge is not ready.
-    let some_up = look.is_any_server_of_use();
+    let some_up = look.has_usable_server();
     for (link, foreign) in look.servers() {
         let url = || link.url.clone();
         if some_up && link.since.is_none() {
-            all.push(Degraded::NotConnected { url: url(), trouble: link.trouble.clone() });
+            all.push(DegradedReason::NotConnected { url: url(), error: link.trouble.clone() });
         }
         if link.losing {
-            all.push(Degraded::MessagesLost { url: url(), messages: link.dropped });
+            all.push(DegradedReason::MessagesLost { url: url(), messages: link.dropped });
         }
         if let Some(seconds) = link.late {
-            all.push(Degraded::MessagesLate { url: url(), seconds });
+            all.push(DegradedReason::MessagesLate { url: url(), seconds });
         }
         if let Some(topic) = link.oversized_topic.clone() {
-            all.push(Degraded::Oversized { url: url(), topic, messages: link.oversized });
+            all.push(DegradedReason::Oversized { url: url(), topic, messages: link.oversized });
         }
         if let Some(topic) = foreign.filter(|_| some_up && link.since.is_some()) {
-            all.push(Degraded::Foreign { url: url(), topic: topic.to_owned() });
+            all.push(DegradedReason::Foreign { url: url(), topic: topic.to_owned() });
         }
     }
 }
 
-fn outbox(look: &Look<'_>, all: &mut Vec<Degraded>) {
+fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     if look.outbox_full {
-        all.push(Degraded::OutboxFull);
+        all.push(DegradedReason::OutboxFull);
     }
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {
-        DiskState::Refuses(why) => all.push(Degraded::OutboxRefuses(why)),
-        DiskState::Unreadable(why) => all.push(Degraded::OutboxUnreadable(why)),
-        DiskState::Behind => all.push(Degraded::OutboxRefuses("it is too slow".to_owned())),
+        DiskState::Refuses(why) => all.push(DegradedReason::OutboxRefuses(why)),
+        DiskState::Unreadable(why) => all.push(DegradedReason::OutboxUnreadable(why)),
+        DiskState::Behind => all.push(DegradedReason::OutboxRefuses("it is too slow".to_owned())),
         DiskState::Well => {}
     }
     if disk.unreadable > 0 {
-        all.push(Degraded::OutboxLost(disk.unreadable));
+        all.push(DegradedReason::OutboxLost(disk.unreadable));
     }
 }
 
 /// Edge nodes that cannot be interpreted, or are offline.
-fn nodes(look: &Look<'_>, all: &mut Vec<Degraded>) {
+fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let (host, twin) = (look.bridge.host(), look.bridge.twin());
     let strange: BTreeSet<&EdgeNode> = host
         .problems()
         .map(|(edge, problem)| {
-            all.push(Degraded::NotUnderstood { edge: edge.to_string(), reason: problem.words() });
+            all.push(DegradedReason::NotUnderstood {
+                edge: edge.to_string(),
+                reason: problem.words(),
+            });
             edge
         })
         .collect();
     let offline = |edge: &EdgeNode| {
         let source = Source { edge: edge.clone(), device: None };
         let since = twin.presence_of(&source).died.or_else(|| twin.plan().told_before(&source));
-        Degraded::Offline { edge: edge.to_string(), since }
+        DegradedReason::Offline { edge: edge.to_string(), since }
     };
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
@@ -120,47 +123,47 @@ fn nodes(look: &Look<'_>, all: &mut Vec<Degraded>) {
         let up = look.now.wall.as_millis().saturating_sub(since);
         u128::try_from(up).is_ok_and(|up| up >= ANSWER_FOR.as_millis())
     };
-    if !twin.plan().learned() || !look.links.iter().filter_map(|link| link.since).any(long_up) {
+    if !twin.plan().is_synced() || !look.links.iter().filter_map(|link| link.since).any(long_up) {
         return;
     }
     let before = twin.plan().offline().filter(|source| source.device.is_none());
     let before = before.map(|source| &source.edge).filter(|edge| {
         !dead.contains(edge)
             && !strange.contains(edge)
-            && host.phase(edge) == Phase::Unknown
+            && host.phase(edge) == NodePhase::Unknown
             && host.may_take(edge)
     });
     all.extend(before.map(offline));
 }
 
-fn values(look: &Look<'_>, all: &mut Vec<Degraded>) {
+fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let twin = look.bridge.twin();
-    all.extend(twin.capped().map(|(machine, cap, lost)| Degraded::Capped {
+    all.extend(twin.capped().map(|(machine, cap, lost)| DegradedReason::Capped {
         machine: machine.to_string(),
         cap,
         example: lost.example.clone(),
         values: lost.values,
     }));
     all.extend(look.bridge.delivery().held().map(|(stream, values, reason)| {
-        let (asset, property) = twin.names(stream);
+        let (asset, property) = twin.display_names(stream);
         let (asset, property) = (
             asset.map_or_else(|| stream.asset.to_string(), str::to_owned),
             property.map_or_else(|| stream.property.to_string(), str::to_owned),
         );
         let subject = format!("{asset} / {property}");
-        Degraded::Held { subject, values, reason: reason.to_owned() }
+        DegradedReason::Held { subject, values, reason: reason.to_owned() }
     }));
     refused(look, twin, all);
-    all.extend(twin.plan().problems().map(|(subject, reason)| Degraded::Problem {
+    all.extend(twin.plan().problems().map(|(subject, reason)| DegradedReason::Problem {
         subject: subject.to_owned(),
         reason: reason.to_owned(),
     }));
 }
 
 /// Recently rejected values: one reason for each machine and kind.
-fn refused(look: &Look<'_>, twin: &Twin, all: &mut Vec<Degraded>) {
+fn refused(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
     let since = look.now.wall.minus(REFUSED_FOR);
-    let mut rows: BTreeMap<(String, &'static str), (Refusal, u64, String)> = BTreeMap::new();
+    let mut rows: BTreeMap<(String, &'static str), (RejectReason, u64, String)> = BTreeMap::new();
     for letter in look.dead_letters.iter().rev().take_while(|letter| letter.at >= since) {
         let stream = letter.point.stream;
         let machine = twin.asset(stream.asset).and_then(|(ix, _)| twin.speaker(ix));
@@ -175,7 +178,7 @@ fn refused(look: &Look<'_>, twin: &Twin, all: &mut Vec<Degraded>) {
         row.or_insert_with(|| (letter.refusal, 0, example())).1 += 1;
     }
     let rows = rows.into_iter();
-    all.extend(rows.map(|((machine, _), (refusal, values, example))| Degraded::Refused {
+    all.extend(rows.map(|((machine, _), (refusal, values, example))| DegradedReason::Refused {
         machine,
         refusal,
         values,

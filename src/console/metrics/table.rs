@@ -1,17 +1,17 @@
 //! The table.
 
-use super::{Kind, Label, Metric, Read};
-use crate::console::degraded::Degraded;
-use crate::console::health::NotReady;
+use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
+use crate::console::degraded::DegradedReason;
+use crate::console::health::NotReadyReason;
 use crate::console::process::Process;
 use crate::console::snapshot::{PHASES, Snapshot};
 use crate::delivery::durations::Durations;
-use crate::delivery::point::Refusal;
+use crate::delivery::point::RejectReason;
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::Unread;
-use crate::sparkplug::rebirth::Reason;
+use crate::sparkplug::host::SkipReason;
+use crate::sparkplug::rebirth::RebirthReason;
 use crate::twin::caps::Cap;
-use crate::twin::counts::Dropped;
+use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
 /// By which rule a point is discarded: the words of `reason`.
@@ -19,124 +19,142 @@ const DISCARDED: [&str; 5] = ["overwritten", "rate", "outbox_full", "astray", "o
 /// Where a point waits: the words of `place`.
 const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
 
-const fn counter(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> Metric {
-    Metric { name, kind: Kind::Counter, help, label: Label::None, read: Read::One(read) }
+const fn counter(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> MetricDef {
+    MetricDef {
+        name,
+        kind: MetricKind::Counter,
+        help,
+        label: MetricLabel::None,
+        read: MetricReader::One(read),
+    }
 }
 
-const fn gauge(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> Metric {
-    Metric { name, kind: Kind::Gauge, help, label: Label::None, read: Read::One(read) }
+const fn gauge(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> MetricDef {
+    MetricDef {
+        name,
+        kind: MetricKind::Gauge,
+        help,
+        label: MetricLabel::None,
+        read: MetricReader::One(read),
+    }
 }
 
 const fn each(
-    kind: Kind,
+    kind: MetricKind,
     name: &'static str,
     help: &'static str,
-    label: Label,
+    label: MetricLabel,
     read: fn(&Snapshot) -> Vec<f64>,
-) -> Metric {
-    Metric { name, kind, help, label, read: Read::Each(read) }
+) -> MetricDef {
+    MetricDef { name, kind, help, label, read: MetricReader::Each(read) }
 }
 
 const fn histogram(
     name: &'static str,
     help: &'static str,
     read: fn(&Snapshot) -> Durations,
-) -> Metric {
-    Metric { name, kind: Kind::Histogram, help, label: Label::None, read: Read::Durations(read) }
+) -> MetricDef {
+    MetricDef {
+        name,
+        kind: MetricKind::Histogram,
+        help,
+        label: MetricLabel::None,
+        read: MetricReader::Durations(read),
+    }
 }
 
 const fn process(
-    kind: Kind,
+    kind: MetricKind,
     name: &'static str,
     help: &'static str,
     read: fn(&Process) -> Option<f64>,
-) -> Metric {
-    Metric { name, kind, help, label: Label::None, read: Read::Process(read) }
+) -> MetricDef {
+    MetricDef { name, kind, help, label: MetricLabel::None, read: MetricReader::Process(read) }
 }
 
 /// Every metric there is.
-pub const TABLE: &[Metric] = &[
+pub const TABLE: &[MetricDef] = &[
     gauge("sparkwise_ready", "1 if the bridge is ready, else 0.", |s| {
         f64::from(u8::from(s.not_ready.is_empty()))
     }),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_not_ready",
         "1 for each reason why the bridge is not ready.",
-        Label::Words("reason", || NotReady::LABELS.to_vec()),
+        MetricLabel::Words("reason", || NotReadyReason::LABELS.to_vec()),
         |s| {
             let holds = |label: &&str| s.not_ready.iter().any(|why| why.label() == *label);
-            NotReady::LABELS.iter().map(|label| f64::from(u8::from(holds(label)))).collect()
+            NotReadyReason::LABELS.iter().map(|label| f64::from(u8::from(holds(label)))).collect()
         },
     ),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_degraded",
         "Problems while the bridge is ready, by reason: the number of MQTT servers, machines, \
          models and assets affected now.",
-        Label::Words("reason", || Degraded::LABELS.to_vec()),
+        MetricLabel::Words("reason", || DegradedReason::LABELS.to_vec()),
         |s| s.degraded.counts().map(|(_, count)| count as f64).collect(),
     ),
     gauge("sparkwise_start_time_seconds", "When the engine began, in seconds of the epoch.", |s| {
         s.began.as_millis() as f64 / 1_000.0
     }),
-    Metric {
+    MetricDef {
         name: "sparkwise_build_info",
-        kind: Kind::Gauge,
+        kind: MetricKind::Gauge,
         help: "Which version runs: always 1.",
-        label: Label::Version,
-        read: Read::One(|_| 1.0),
+        label: MetricLabel::Version,
+        read: MetricReader::One(|_| 1.0),
     },
     // MQTT.
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_mqtt_connected",
         "1 if the session with the server is up and all subscriptions are granted, else 0.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| f64::from(u8::from(link.since.is_some()))).collect(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_mqtt_messages_received_total",
         "Messages received.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| link.received as f64).collect(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_mqtt_messages_dropped_total",
         "Messages dropped because the engine's queue was full. Each leaves a gap in its node's \
          sequence, which triggers a rebirth request.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| link.dropped as f64).collect(),
     ),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_mqtt_message_age_seconds",
         "How long the oldest message that waits to be read has waited.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| link.message_age as f64 / 1_000.0).collect(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_mqtt_topics_malformed_total",
         "Messages dropped because their topic is not UTF-8.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| link.malformed as f64).collect(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_mqtt_messages_oversized_total",
         "Messages skipped because their packet is larger than MQTT_MAX_PACKET.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| link.oversized as f64).collect(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_mqtt_publishes_dropped_total",
         "Outgoing messages, mostly rebirth requests, dropped because the queue to the server was \
          full.",
-        Label::Server,
+        MetricLabel::Server,
         |s| s.links.iter().map(|link| link.unpublished as f64).collect(),
     ),
     // Sparkplug.
@@ -150,43 +168,43 @@ pub const TABLE: &[Metric] = &[
         s.plant.deaths as f64
     }),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_sparkplug_rebirths_total",
         "Rebirth requests sent.",
-        Label::Words("reason", || Reason::ALL.map(Reason::name).to_vec()),
+        MetricLabel::Words("reason", || RebirthReason::ALL.map(RebirthReason::name).to_vec()),
         |s| s.plant.rebirths.iter().map(|count| *count as f64).collect(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_sparkplug_findings_total",
         "Findings: deviations of senders from the Sparkplug specification. docs/semantics.md \
          explains each.",
-        Label::Words("finding", || Finding::ALL.map(Finding::name).to_vec()),
+        MetricLabel::Words("finding", || Finding::ALL.map(Finding::name).to_vec()),
         |s| Finding::ALL.map(|finding| s.plant.findings.count(finding) as f64).to_vec(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_sparkplug_values_unread_total",
         "Values skipped because they could not be interpreted: before the birth that defines \
          them, with a name or alias that it lacks, in a duplicate message, in a birth that came \
          too late, in a retained message, from another server than the node's session is on, or \
          past a limit.",
-        Label::Words("reason", || Unread::ALL.map(Unread::label).to_vec()),
+        MetricLabel::Words("reason", || SkipReason::ALL.map(SkipReason::label).to_vec()),
         |s| s.plant.unread.iter().map(|count| *count as f64).collect(),
     ),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_edge_nodes",
         "Edge nodes known to the bridge, by phase of their session.",
-        Label::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
+        MetricLabel::Words("phase", || PHASES.map(|(_, label)| label).to_vec()),
         |s| s.nodes.iter().map(|count| *count as f64).collect(),
     ),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_node_online",
         "Whether an edge node is online: 1 or 0. Of the first thousand by name; sparkwise_edge_nodes \
          counts all.",
-        Label::Node,
+        MetricLabel::Node,
         |s| s.nodes_named.iter().map(|(_, online)| f64::from(u8::from(*online))).collect(),
     ),
     // Values.
@@ -202,26 +220,26 @@ pub const TABLE: &[Metric] = &[
         |s| s.ledger.values.own_points as f64,
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_values_dropped_total",
         "Values dropped on purpose, by rule.",
-        Label::Words("reason", || Dropped::ALL.map(Dropped::label).to_vec()),
-        |s| Dropped::ALL.map(|why| s.ledger.values.dropped(why) as f64).to_vec(),
+        MetricLabel::Words("reason", || DropReason::ALL.map(DropReason::label).to_vec()),
+        |s| DropReason::ALL.map(|why| s.ledger.values.dropped(why) as f64).to_vec(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_values_adjusted_total",
         "Values that were changed to fit SiteWise: rounded past 2^53, not finite, control \
          characters replaced, cut at 1,024 bytes.",
-        Label::Words("how", || Adjustment::ALL.map(Adjustment::label).to_vec()),
+        MetricLabel::Words("how", || Adjustment::ALL.map(Adjustment::label).to_vec()),
         |s| Adjustment::ALL.map(|how| s.ledger.values.adjusted(how) as f64).to_vec(),
     ),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_values_refused_total",
         "Values that SiteWise rejected or would reject, each a dead letter: timestamp out of \
          range, invalid, access denied.",
-        Label::Words("reason", || Refusal::ALL.map(Refusal::label).to_vec()),
+        MetricLabel::Words("reason", || RejectReason::ALL.map(RejectReason::label).to_vec()),
         |s| s.ledger.refused.named().map(|(_, count)| count as f64).to_vec(),
     ),
     gauge("sparkwise_dead_letters_kept", "Dead letters that are kept.", |s| {
@@ -231,12 +249,12 @@ pub const TABLE: &[Metric] = &[
         s.ledger.delivery.delivered as f64
     }),
     each(
-        Kind::Counter,
+        MetricKind::Counter,
         "sparkwise_values_discarded_total",
         "Points dropped: overwritten by a later one of the same time and quality, more than ten a \
          second of one property, the outbox was full, sent early to a property that the asset \
          turned out not to have, or unreadable on the outbox's damaged disk.",
-        Label::Words("reason", || DISCARDED.to_vec()),
+        MetricLabel::Words("reason", || DISCARDED.to_vec()),
         |s| {
             let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
             let disk = s.ledger.disk.clone().unwrap_or_default();
@@ -248,21 +266,21 @@ pub const TABLE: &[Metric] = &[
         },
     ),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_values_waiting",
         "Points queued: in the outbox, of these waiting for an asset or property that does not \
          exist yet, and in delivery.",
-        Label::Words("place", || WAITING.to_vec()),
+        MetricLabel::Words("place", || WAITING.to_vec()),
         |s| {
             let Snapshot { ledger, .. } = s;
-            let outbox = ledger.outbox.saturating_sub(ledger.parked);
-            [outbox, ledger.parked, ledger.delivery.waiting].map(|n| n as f64).to_vec()
+            let outbox = ledger.outbox_points.saturating_sub(ledger.parked_points);
+            [outbox, ledger.parked_points, ledger.delivery.waiting].map(|n| n as f64).to_vec()
         },
     ),
     gauge(
         "sparkwise_values_held",
         "Values buffered until the initial sync with SiteWise is complete.",
-        |s| s.ledger.held as f64,
+        |s| s.ledger.buffered as f64,
     ),
     gauge(
         "sparkwise_oldest_value_age_seconds",
@@ -281,7 +299,7 @@ pub const TABLE: &[Metric] = &[
     gauge(
         "sparkwise_outbox_unsaved",
         "Queued points that a crash would lose: with OUTBOX_DIR those not yet flushed to disk.",
-        |s| s.ledger.in_memory_alone() as f64,
+        |s| s.ledger.lost_in_crash() as f64,
     ),
     // Delivery.
     counter("sparkwise_put_requests_total", "BatchPutAssetPropertyValue requests sent.", |s| {
@@ -325,8 +343,8 @@ pub const TABLE: &[Metric] = &[
         |s| s.quota_share,
     ),
     // Provisioning.
-    gauge("sparkwise_models_wanted", "Models desired by the plant.", |s| s.ledger.size.0 as f64),
-    gauge("sparkwise_assets_wanted", "Assets desired by the plant.", |s| s.ledger.size.1 as f64),
+    gauge("sparkwise_models_wanted", "Models desired by the plant.", |s| s.ledger.desired.0 as f64),
+    gauge("sparkwise_assets_wanted", "Assets desired by the plant.", |s| s.ledger.desired.1 as f64),
     gauge("sparkwise_assets_live", "Desired assets that are ACTIVE in SiteWise.", |s| {
         s.assets_live as f64
     }),
@@ -368,11 +386,11 @@ pub const TABLE: &[Metric] = &[
         s.provisioning_pending as f64
     }),
     each(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "sparkwise_capped_machines",
         "Edge nodes and devices whose twin is incomplete because of a cap: TWIN_MAX_MODELS, \
          TWIN_MAX_PROPERTIES or TWIN_MAX_ASSETS.",
-        Label::Words("cap", || Cap::ALL.map(Cap::label).to_vec()),
+        MetricLabel::Words("cap", || Cap::ALL.map(Cap::label).to_vec()),
         |s| Cap::ALL.map(|cap| s.degraded.capped(cap) as f64).to_vec(),
     ),
     gauge("sparkwise_problems", "Models and assets with a problem that needs attention.", |s| {
@@ -380,31 +398,37 @@ pub const TABLE: &[Metric] = &[
     }),
     // The process.
     process(
-        Kind::Counter,
+        MetricKind::Counter,
         "process_cpu_seconds_total",
         "Seconds of processor time that the process has used.",
         |p| p.cpu_seconds,
     ),
     process(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "process_resident_memory_bytes",
         "Bytes of memory that the process has in RAM.",
         |p| p.resident_bytes,
     ),
     process(
-        Kind::Gauge,
+        MetricKind::Gauge,
         "process_virtual_memory_bytes",
         "Bytes of address space that the process has.",
         |p| p.virtual_bytes,
     ),
-    process(Kind::Gauge, "process_open_fds", "Files and sockets that the process has open.", |p| {
-        p.open_files
-    }),
-    process(Kind::Gauge, "process_max_fds", "Files and sockets that it may have open.", |p| {
-        p.max_files
-    }),
     process(
-        Kind::Gauge,
+        MetricKind::Gauge,
+        "process_open_fds",
+        "Files and sockets that the process has open.",
+        |p| p.open_files,
+    ),
+    process(
+        MetricKind::Gauge,
+        "process_max_fds",
+        "Files and sockets that it may have open.",
+        |p| p.max_files,
+    ),
+    process(
+        MetricKind::Gauge,
         "process_start_time_seconds",
         "When the process began, in seconds of the epoch.",
         |p| p.start_time_seconds,

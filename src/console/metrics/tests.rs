@@ -3,16 +3,17 @@ use std::path::Path;
 
 use super::*;
 use crate::app::Ledger;
-use crate::console::Link;
-use crate::console::degraded::{Degradation, Degraded};
+use crate::console::ServerStatus;
+use crate::console::degraded::{DegradedReason, DegradedReasons};
 use crate::console::emf::Emf;
-use crate::console::health::NotReady;
+use crate::console::health::NotReadyReason;
 use crate::time::Timestamp;
 use crate::twin::caps::Cap;
 
 fn snapshot() -> Snapshot {
-    let link = Link { url: "mqtt://a:1883".into(), since: Some(1), ..Link::default() };
-    let capped = Degraded::Capped {
+    let link =
+        ServerStatus { url: "mqtt://a:1883".into(), since: Some(1), ..ServerStatus::default() };
+    let capped = DegradedReason::Capped {
         machine: "Nordsee/gw/P1".into(),
         cap: Cap::Properties,
         example: "Speed".into(),
@@ -31,7 +32,7 @@ fn snapshot() -> Snapshot {
         at: Timestamp::from_millis(10_000),
         began: Timestamp::from_millis(1_500),
         ledger,
-        plant: crate::sparkplug::host::Counters::default(),
+        plant: crate::sparkplug::host::HostCounters::default(),
         nodes: [0, 0, 3, 1],
         nodes_named: vec![
             (EdgeNode::new("Nord \"1\"", "gw"), true),
@@ -39,9 +40,9 @@ fn snapshot() -> Snapshot {
         ],
         links: vec![
             link.clone(),
-            Link { url: "mqtt://b:1883".into(), since: None, dropped: 4, ..link },
+            ServerStatus { url: "mqtt://b:1883".into(), since: None, dropped: 4, ..link },
         ],
-        not_ready: vec![NotReady::NotLearned(None)],
+        not_ready: vec![NotReadyReason::NotLearned(None)],
         degraded: [capped].into_iter().collect(),
         oldest: Some(Timestamp::from_millis(7_500)),
         outbox_bytes: 0,
@@ -61,19 +62,23 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
     let names: BTreeSet<&str> = TABLE.iter().map(|metric| metric.name).collect();
     assert_eq!(names.len(), TABLE.len());
     for metric in TABLE {
-        assert_eq!(metric.name.ends_with("_total"), metric.kind == Kind::Counter, "{metric:?}");
+        assert_eq!(
+            metric.name.ends_with("_total"),
+            metric.kind == MetricKind::Counter,
+            "{metric:?}"
+        );
         assert!(!metric.help.contains(['\n', '\\']), "{metric:?}");
         let words = match metric.label {
-            Label::None | Label::Version => 1,
-            Label::Words(_, words) => words().len(),
-            Label::Server => snapshot.links.len(),
-            Label::Node => snapshot.nodes_named.len(),
+            MetricLabel::None | MetricLabel::Version => 1,
+            MetricLabel::Words(_, words) => words().len(),
+            MetricLabel::Server => snapshot.links.len(),
+            MetricLabel::Node => snapshot.nodes_named.len(),
         };
         match metric.read {
-            Read::One(_) | Read::Process(_) | Read::Durations(_) => {
+            MetricReader::One(_) | MetricReader::Process(_) | MetricReader::Durations(_) => {
                 assert_eq!(words, 1, "{metric:?}")
             }
-            Read::Each(read) => assert_eq!(words, read(&snapshot).len(), "{metric:?}"),
+            MetricReader::Each(read) => assert_eq!(words, read(&snapshot).len(), "{metric:?}"),
         }
     }
 }
@@ -117,7 +122,7 @@ fn the_text_is_what_prometheus_reads() {
 #[test]
 fn servers_that_differ_in_their_path_alone_are_two_series() {
     let mut snapshot = snapshot();
-    let link = Link { url: "wss://a:443".into(), ..Link::default() };
+    let link = ServerStatus { url: "wss://a:443".into(), ..ServerStatus::default() };
     snapshot.links = vec![link.clone(), link];
     assert_eq!(servers(&snapshot), ["wss://a:443", "wss://a:443 (2)"]);
 }
@@ -155,7 +160,7 @@ fn lines_for_cloudwatch_declare_what_they_carry_and_count_since_the_line_before(
     let first: serde_json::Value = serde_json::from_str(&emf.line(&snapshot)).unwrap();
     snapshot.ledger.delivery.delivered += 3;
     snapshot.not_ready.clear();
-    snapshot.degraded = Degradation::default();
+    snapshot.degraded = DegradedReasons::default();
     let second: serde_json::Value = serde_json::from_str(&emf.line(&snapshot)).unwrap();
     assert_eq!((&first["ValuesDelivered"], &second["ValuesDelivered"]), (&5.into(), &3.into()));
     assert_eq!((&first["DeadLetters"], &second["DeadLetters"]), (&2.into(), &0.into()));

@@ -5,7 +5,7 @@ use super::*;
 #[test]
 fn only_the_values_named_are_sent_again() {
     let mut plant = sent_ten();
-    plant.answer(Ok(vec![error(0, FaultKind::Throttled, &[3_000, 7_000])]));
+    plant.answer(Ok(vec![error(0, ApiFaultKind::Throttled, &[3_000, 7_000])]));
     assert_eq!(settled(&plant), [0, 1, 2, 4, 5, 6, 8, 9]);
     plant.wait(Duration::from_secs(3));
     let sent = plant.sent();
@@ -19,11 +19,12 @@ fn only_the_values_named_are_sent_again() {
 fn final_errors_refuse_the_values_named() {
     let mut plant = sent_ten();
     plant.answer(Ok(vec![
-        error(0, FaultKind::Invalid, &[3_000]),
-        error(0, FaultKind::OutOfRange, &[4_000]),
+        error(0, ApiFaultKind::Invalid, &[3_000]),
+        error(0, ApiFaultKind::OutOfRange, &[4_000]),
     ]));
-    let refused: Vec<(i64, Refusal)> = plant.refused().map(|(p, why)| (millis(&p), why)).collect();
-    assert_eq!(refused, [(3_000, Refusal::Invalid), (4_000, Refusal::OutOfRange)]);
+    let refused: Vec<(i64, RejectReason)> =
+        plant.refused().map(|(p, why)| (millis(&p), why)).collect();
+    assert_eq!(refused, [(3_000, RejectReason::Invalid), (4_000, RejectReason::OutOfRange)]);
     assert_eq!(settled(&plant), [0, 1, 2, 5, 6, 7, 8, 9]);
     assert_eq!(plant.delivery.waiting(), 0);
 }
@@ -32,7 +33,7 @@ fn final_errors_refuse_the_values_named() {
 fn an_error_without_times_or_with_foreign_ones_is_against_the_whole_entry() {
     for times in [&[][..], &[99_000]] {
         let mut plant = sent_ten();
-        plant.answer(Ok(vec![error(0, FaultKind::Invalid, times)]));
+        plant.answer(Ok(vec![error(0, ApiFaultKind::Invalid, times)]));
         assert_eq!(plant.refused().count(), 10);
     }
 }
@@ -48,7 +49,7 @@ fn a_value_that_fails_for_ever_blocks_nobody_and_ends_out_of_range() {
             // An entry that holds the bad value fails as a whole, without telling why.
             let bad = point(1, 0, Class::Live).time;
             let fails = entries[0].values.iter().any(|value| value.time == bad);
-            let errors = fails.then(|| error(0, FaultKind::Unavailable, &[]));
+            let errors = fails.then(|| error(0, ApiFaultKind::Unavailable, &[]));
             plant.answer(Ok(errors.into_iter().collect()));
         }
     }
@@ -57,22 +58,24 @@ fn a_value_that_fails_for_ever_blocks_nobody_and_ends_out_of_range() {
     plant.now = plant.now.plus(limits::OLDEST_VALUE);
     plant.wait(Duration::from_secs(60));
     while plant.answer(Ok(Vec::new())) {}
-    assert!(plant.refused().any(|(point, why)| millis(&point) == 0 && why == Refusal::OutOfRange));
+    assert!(
+        plant.refused().any(|(point, why)| millis(&point) == 0 && why == RejectReason::OutOfRange)
+    );
     assert_eq!(plant.delivery.waiting(), 0);
 }
 
 #[test]
 fn what_is_denied_until_it_is_too_old_is_refused_as_denied() {
     let mut plant = sent_ten();
-    plant.answer(Ok(vec![error(0, FaultKind::Denied, &[])]));
+    plant.answer(Ok(vec![error(0, ApiFaultKind::Denied, &[])]));
     plant.wait(Duration::from_secs(29));
     assert_eq!(plant.in_flight.len(), 0);
     plant.wait(Duration::from_secs(2));
     assert_eq!(plant.in_flight.len(), 1);
-    plant.answer(Ok(vec![error(0, FaultKind::Denied, &[])]));
+    plant.answer(Ok(vec![error(0, ApiFaultKind::Denied, &[])]));
     plant.now = plant.now.plus(limits::OLDEST_VALUE);
     plant.wait(Duration::from_secs(60));
-    assert_eq!(plant.refused().filter(|(_, why)| *why == Refusal::Denied).count(), 10);
+    assert_eq!(plant.refused().filter(|(_, why)| *why == RejectReason::Denied).count(), 10);
 }
 
 #[test]
@@ -86,7 +89,7 @@ fn a_missing_asset_is_told_once_and_its_values_wait() {
     let entries = plant.sent().remove(0);
     let of_asset = |entry: &Entry| entry.asset == Uuid::from_u128(1);
     let errors = (0..4).filter(|&at| of_asset(&entries[at]));
-    plant.answer(Ok(errors.map(|at| error(at, FaultKind::NotFound, &[])).collect()));
+    plant.answer(Ok(errors.map(|at| error(at, ApiFaultKind::NotFound, &[])).collect()));
     let of = |asset, property| Stream {
         asset: Uuid::from_u128(asset),
         property: Uuid::from_u128(property),
@@ -117,7 +120,7 @@ fn one_bad_value_does_not_take_the_rest_of_its_request_along() {
             requests += 1;
             let invalid = entries.iter().any(|e| e.values.iter().any(|v| bad(e, v)));
             plant.answer(match invalid {
-                true => Err(fault(FaultKind::Invalid)),
+                true => Err(fault(ApiFaultKind::Invalid)),
                 false => Ok(Vec::new()),
             });
         }
@@ -134,7 +137,7 @@ fn throttling_slows_down_and_loses_nothing() {
     plant.give((0..200).map(|n| point(n, 0, Class::Live)));
     plant.wait(Duration::from_millis(1_001));
     for _ in 0..5 {
-        assert!(plant.answer(Err(fault(FaultKind::Throttled))));
+        assert!(plant.answer(Err(fault(ApiFaultKind::Throttled))));
     }
     let share = plant.delivery.pace.share(plant.now.instant);
     assert!((share - 0.5).abs() < 0.01, "all went before the first answer: {share}");
@@ -161,7 +164,7 @@ fn a_tenth_of_the_quota_is_used_well() {
             let values = entries.iter().map(|entry| entry.values.len()).sum::<usize>() as f64;
             let taken = tokens >= values;
             tokens -= if taken { values } else { 0.0 };
-            plant.answer(if taken { Ok(Vec::new()) } else { Err(fault(FaultKind::Throttled)) });
+            plant.answer(if taken { Ok(Vec::new()) } else { Err(fault(ApiFaultKind::Throttled)) });
         }
     }
     assert!(seconds < 60.0, "40 s would be the best: {seconds}");
@@ -172,7 +175,7 @@ fn a_few_throttled_entries_are_their_own_affair() {
     let mut plant = Plant::new(config());
     plant.give((0..10).map(|n| point(n, 0, Class::Birth)));
     plant.wait(Duration::from_millis(1_001));
-    let errors = (0..4).map(|at| error(at, FaultKind::Throttled, &[]));
+    let errors = (0..4).map(|at| error(at, ApiFaultKind::Throttled, &[]));
     plant.answer(Ok(errors.collect()));
     assert!(plant.delivery.pace.share(plant.now.instant) > 0.99);
     assert_eq!(plant.delivery.figures().throttles, 4);
@@ -184,7 +187,7 @@ fn while_sitewise_is_away_one_request_asks_and_then_all_go_on() {
     plant.give((0..100).map(|n| point(n, 0, Class::Live)));
     for _ in 0..600 {
         plant.wait(Duration::from_millis(100));
-        while plant.answer(Err(fault(FaultKind::Unavailable))) {}
+        while plant.answer(Err(fault(ApiFaultKind::Unavailable))) {}
     }
     let asked = plant.sent().len();
     assert!(asked < 25, "{asked} in a minute");
@@ -208,7 +211,7 @@ fn one_failure_in_three_keeps_nobody_away() {
         while !plant.in_flight.is_empty() {
             answers += 1;
             plant.answer(match answers % 3 {
-                0 => Err(fault(FaultKind::Unavailable)),
+                0 => Err(fault(ApiFaultKind::Unavailable)),
                 _ => Ok(Vec::new()),
             });
         }
@@ -224,8 +227,8 @@ fn a_value_that_comes_back_gives_way_to_a_later_one() {
     let mut second = point(1, 0, Class::Live);
     second.value = Variant::Integer(2);
     plant.give([second.clone()]);
-    plant.answer(Ok(vec![error(0, FaultKind::Conflict, &[])]));
-    let (key, why) = (second.key(), Discard::Overwritten);
+    plant.answer(Ok(vec![error(0, ApiFaultKind::Conflict, &[])]));
+    let (key, why) = (second.key(), DiscardReason::Overwritten);
     assert_eq!(plant.told, [Output::Discarded { key, why }]);
     plant.wait(Duration::from_secs(4));
     let sent = plant.sent();
@@ -238,7 +241,7 @@ fn answers_to_unknown_requests_and_entries_are_ignored() {
     plant.delivery.handle_answer(RequestId(99), Ok(Vec::new()), plant.now);
     assert_eq!(plant.delivery.waiting(), 10);
     let (id, _) = plant.in_flight[0];
-    plant.answer(Ok(vec![error(7, FaultKind::Invalid, &[])]));
+    plant.answer(Ok(vec![error(7, ApiFaultKind::Invalid, &[])]));
     plant.delivery.handle_answer(id, Ok(Vec::new()), plant.now);
     assert_eq!(plant.delivery.figures().delivered, 10);
 }
@@ -252,7 +255,7 @@ fn sent_ten() -> Plant {
     plant
 }
 
-fn error(entry: usize, kind: FaultKind, millis: &[i64]) -> EntryError {
+fn error(entry: usize, kind: ApiFaultKind, millis: &[i64]) -> EntryError {
     let time = |millis: &i64| Timestamp::from_millis(WALL + millis);
     EntryError { entry, fault: fault(kind), times: millis.iter().map(time).collect() }
 }
@@ -283,7 +286,8 @@ fn a_refused_number_past_what_the_api_model_takes_comes_with_the_remedy() {
         [(past, remedy), (-past, remedy), (past + 0.5, large), (1e10, "Invalid"), (7.0, "Invalid")]
     {
         // As an entry's error, and as the whole request's.
-        for answer in [Ok(vec![error(0, FaultKind::Invalid, &[])]), Err(fault(FaultKind::Invalid))]
+        for answer in
+            [Ok(vec![error(0, ApiFaultKind::Invalid, &[])]), Err(fault(ApiFaultKind::Invalid))]
         {
             let mut plant = Plant::new(config());
             plant.give([Point { value: Variant::Double(number), ..point(1, 0, Class::Live) }]);

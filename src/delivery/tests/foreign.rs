@@ -11,7 +11,7 @@ fn through(plant: &mut Plant, seconds: u32, meets: impl Fn(&Entry) -> bool) -> u
             let foreign = entries.iter().any(&meets);
             met += usize::from(foreign);
             plant.answer(match foreign {
-                true => Err(fault(FaultKind::Foreign)),
+                true => Err(fault(ApiFaultKind::Foreign)),
                 false => Ok(Vec::new()),
             });
         }
@@ -32,7 +32,7 @@ fn a_value_that_a_firewall_stops_waits_alone_and_is_told_by_name() {
     assert_eq!(plant.delivery.figures().delivered, 99);
     assert_eq!((plant.refused().count(), plant.delivery.waiting()), (0, 1));
     assert!(met <= 7, "the request, the entry, the value, and then ever rarer: {met}");
-    assert!(!plant.delivery.is_away());
+    assert!(!plant.delivery.is_unreachable());
     let stream = point(4, 0, Class::Live).stream;
     let told = Output::Held { stream, reason: "Foreign".to_owned() };
     assert_eq!(plant.told.iter().filter(|output| **output == told).count(), 1);
@@ -52,7 +52,7 @@ fn one_value_that_is_stopped_in_a_quiet_plant_does_not_make_sitewise_away() {
     plant.give([point(1, 0, Class::Live)]);
     for _ in 0..60 {
         through(&mut plant, 1, |_| true);
-        assert!(!plant.delivery.is_away());
+        assert!(!plant.delivery.is_unreachable());
     }
     assert_eq!(plant.delivery.held().count(), 1);
 }
@@ -65,13 +65,13 @@ fn where_nothing_passes_sitewise_is_away_and_nothing_is_lost() {
         plant.give((0..20).map(|n| point(n, second * 1000, Class::Live)));
         met += through(&mut plant, 1, |_| true);
     }
-    assert!(plant.delivery.is_away());
-    assert_eq!(plant.delivery.trouble(), Some("Foreign"));
+    assert!(plant.delivery.is_unreachable());
+    assert_eq!(plant.delivery.last_error(), Some("Foreign"));
     assert_eq!((plant.delivery.waiting(), plant.refused().count()), (20 * 60, 0));
     assert!(met < 1_000, "{met} requests");
     // As soon as somebody mends it all of it goes.
     through(&mut plant, 120, |_| false);
-    assert_eq!((plant.delivery.waiting(), plant.delivery.is_away()), (0, false));
+    assert_eq!((plant.delivery.waiting(), plant.delivery.is_unreachable()), (0, false));
     assert_eq!(plant.delivery.figures().delivered, 20 * 60);
 }
 
@@ -82,9 +82,9 @@ fn while_sitewise_is_away_a_value_that_is_always_stopped_is_not_all_that_asks() 
         plant.give((0..5).map(|n| point(n, second * 1000, Class::Live)));
         through(&mut plant, 1, |_| true);
     }
-    assert!(plant.delivery.is_away());
+    assert!(plant.delivery.is_unreachable());
     through(&mut plant, 300, |entry| has(entry, 0, 0) || has(entry, 3, 5_000));
-    assert!(!plant.delivery.is_away());
+    assert!(!plant.delivery.is_unreachable());
     assert_eq!(plant.delivery.waiting(), 2);
 }
 
@@ -96,7 +96,11 @@ fn a_value_that_sitewise_itself_fails_at_takes_no_others_along() {
         plant.wait(Duration::from_secs(1));
         while let Some((_, entries)) = plant.in_flight.front() {
             let fails = entries.iter().any(|entry| has(entry, 3, 7_000));
-            plant.answer(if fails { Err(fault(FaultKind::Unavailable)) } else { Ok(Vec::new()) });
+            plant.answer(if fails {
+                Err(fault(ApiFaultKind::Unavailable))
+            } else {
+                Ok(Vec::new())
+            });
         }
     }
     let figures = plant.delivery.figures();
@@ -107,7 +111,12 @@ fn a_value_that_sitewise_itself_fails_at_takes_no_others_along() {
 
 #[test]
 fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
-    for kind in [FaultKind::NotFound, FaultKind::Conflict, FaultKind::Denied, FaultKind::Foreign] {
+    for kind in [
+        ApiFaultKind::NotFound,
+        ApiFaultKind::Conflict,
+        ApiFaultKind::Denied,
+        ApiFaultKind::Foreign,
+    ] {
         let mut plant = Plant::new(config());
         plant.give([point(1, 0, Class::Live)]);
         let hour = |plant: &mut Plant| {
@@ -117,7 +126,7 @@ fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
                 while !plant.in_flight.is_empty() {
                     tries += 1;
                     plant.answer(match kind {
-                        FaultKind::Foreign => Err(fault(kind)),
+                        ApiFaultKind::Foreign => Err(fault(kind)),
                         _ => Ok(vec![EntryError { entry: 0, fault: fault(kind), times: vec![] }]),
                     });
                 }
@@ -131,8 +140,8 @@ fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
         assert_eq!(held, [point(1, 0, Class::Live).stream], "{kind:?}");
         (0..3).for_each(|_| _ = hour(&mut plant));
         let refusal = match kind {
-            FaultKind::Denied => Refusal::Denied,
-            _ => Refusal::OutOfRange,
+            ApiFaultKind::Denied => RejectReason::Denied,
+            _ => RejectReason::OutOfRange,
         };
         let refused: Vec<_> = plant.refused().map(|(_, why)| why).collect();
         assert_eq!(refused, [refusal], "{kind:?}");
@@ -148,14 +157,14 @@ fn a_value_beyond_the_ten_of_its_second_ends_and_delays_no_end() {
         plant.wait(Duration::from_secs(1));
         let time = point(1, 0, Class::Birth).time;
         while !plant.in_flight.is_empty() {
-            let fault = fault(FaultKind::Limit);
+            let fault = fault(ApiFaultKind::Limit);
             plant.answer(Ok(vec![EntryError { entry: 0, fault, times: vec![time] }]));
         }
     };
     for _ in 0..30 {
         full(&mut plant);
     }
-    let (key, why) = (point(1, 0, Class::Birth).key(), Discard::Rate);
+    let (key, why) = (point(1, 0, Class::Birth).key(), DiscardReason::Rate);
     assert_eq!(plant.told.last(), Some(&Output::Discarded { key, why }));
     assert_eq!((plant.delivery.waiting(), plant.delivery.figures().discarded.rate), (0, 1));
 
@@ -174,11 +183,11 @@ fn an_end_does_not_wait_for_what_is_tried_once_an_hour() {
     let mut plant = Plant::new(config());
     plant.give([point(1, 0, Class::Live)]);
     let end = |plant: &Plant| plant.now.instant + Duration::from_secs(20);
-    assert!(!plant.delivery.rests_until(end(&plant)));
+    assert!(!plant.delivery.sends_nothing_before(end(&plant)));
     through(&mut plant, 900, |entry| has(entry, 1, 0));
-    assert!(plant.delivery.rests_until(end(&plant)));
+    assert!(plant.delivery.sends_nothing_before(end(&plant)));
     plant.give([point(2, 0, Class::Live)]);
-    assert!(!plant.delivery.rests_until(end(&plant)));
+    assert!(!plant.delivery.sends_nothing_before(end(&plant)));
 }
 
 /// One value that is tried every half a minute held up each end for most of the grace.
@@ -198,7 +207,7 @@ fn an_end_does_not_wait_for_what_failed_before_where_that_is_on_disk() {
     assert!(plant.delivery.has_only_failed());
     plant.give([point(1, 20_000, Class::Live)]);
     assert!(!plant.delivery.has_only_failed());
-    while plant.answer(Err(fault(FaultKind::Foreign))) {}
+    while plant.answer(Err(fault(ApiFaultKind::Foreign))) {}
     through(&mut plant, 1, |entry| has(entry, 1, 0));
     assert!(plant.delivery.has_only_failed());
     assert_eq!(plant.delivery.waiting(), 1);
@@ -211,20 +220,21 @@ fn an_end_does_not_wait_for_sitewise_where_all_is_on_disk() {
         plant.give((0..5).map(|n| point(n, second * 1000, Class::Live)));
         through(&mut plant, 1, |_| true);
     }
-    assert!(plant.delivery.is_away() && plant.delivery.has_only_failed());
+    assert!(plant.delivery.is_unreachable() && plant.delivery.has_only_failed());
 }
 
 #[test]
 fn while_the_clocks_differ_sitewise_alone_refuses_a_time() {
     let mut plant = Plant::new(config());
-    plant.delivery.handle_clocks(Clocks::Differ);
+    plant.delivery.handle_clocks(ClockAgreement::Differ);
     let year = 365 * 24 * 3_600 * 1_000;
     plant.give([point(1, -year, Class::Live), point(2, year, Class::Live)]);
     plant.wait(Duration::from_secs(2));
     assert_eq!((shape(&plant.sent()), plant.refused().count()), (vec![vec![1, 1]], 0));
-    let errors = vec![EntryError { entry: 0, fault: fault(FaultKind::OutOfRange), times: vec![] }];
+    let errors =
+        vec![EntryError { entry: 0, fault: fault(ApiFaultKind::OutOfRange), times: vec![] }];
     plant.answer(Ok(errors));
     let refused: Vec<_> = plant.refused().map(|(point, why)| (millis(&point), why)).collect();
-    assert_eq!(refused, [(-year, Refusal::OutOfRange)]);
+    assert_eq!(refused, [(-year, RejectReason::OutOfRange)]);
     assert_eq!(plant.delivery.figures().delivered, 1);
 }

@@ -19,23 +19,23 @@ enum Step {
 #[derive(Clone, Debug)]
 enum Reply {
     Well,
-    Fault(FaultKind),
+    Fault(ApiFaultKind),
     /// Entries with their faults and the values meant, by place; none for no times at all.
-    Entries(Vec<(usize, FaultKind, Option<Vec<usize>>)>),
+    Entries(Vec<(usize, ApiFaultKind, Option<Vec<usize>>)>),
 }
 
-fn kinds() -> impl Strategy<Value = FaultKind> {
+fn kinds() -> impl Strategy<Value = ApiFaultKind> {
     prop::sample::select(vec![
-        FaultKind::Throttled,
-        FaultKind::Unavailable,
-        FaultKind::Conflict,
-        FaultKind::AlreadyExists,
-        FaultKind::NotFound,
-        FaultKind::Changed,
-        FaultKind::Limit,
-        FaultKind::Invalid,
-        FaultKind::OutOfRange,
-        FaultKind::Denied,
+        ApiFaultKind::Throttled,
+        ApiFaultKind::Unavailable,
+        ApiFaultKind::Conflict,
+        ApiFaultKind::AlreadyExists,
+        ApiFaultKind::NotFound,
+        ApiFaultKind::Changed,
+        ApiFaultKind::Limit,
+        ApiFaultKind::Invalid,
+        ApiFaultKind::OutOfRange,
+        ApiFaultKind::Denied,
     ])
 }
 

@@ -10,7 +10,7 @@ type Gone = Vec<(Instant, RequestId)>;
 fn go_on(
     (plant, gone): (&mut Plant, &mut Gone),
     (tags, seconds): (u8, u32),
-    (kind, after): (FaultKind, Duration),
+    (kind, after): (ApiFaultKind, Duration),
     meets: impl Fn(&Entry) -> bool,
 ) -> usize {
     let mut met = 0;
@@ -43,8 +43,8 @@ fn has(entry: &Entry, stream: u8, millis: i64) -> bool {
     entry.asset == bad.stream.asset && entry.values.iter().any(|value| value.time == bad.time)
 }
 
-const HANGS: (FaultKind, Duration) = (FaultKind::Unavailable, Duration::from_secs(30));
-const BUSY: (FaultKind, Duration) = (FaultKind::Busy, Duration::from_millis(100));
+const HANGS: (ApiFaultKind, Duration) = (ApiFaultKind::Unavailable, Duration::from_secs(30));
+const BUSY: (ApiFaultKind, Duration) = (ApiFaultKind::Busy, Duration::from_millis(100));
 
 /// It took the others of its request along, for good where they were all of a plant.
 #[test]
@@ -60,7 +60,7 @@ fn one_value_at_which_requests_hang_or_are_slowed_down_waits_alone_and_is_told()
             // Those of its own property wait while it is asked for, one request at a time.
             assert!(waiting <= 40 + 2 * usize::from(tags), "{fails:?} {tags}: {waiting} wait");
             assert_eq!((held, plant.refused().count()), (1, 0), "{fails:?} {tags}");
-            assert!(!plant.delivery.is_away(), "{fails:?} {tags}");
+            assert!(!plant.delivery.is_unreachable(), "{fails:?} {tags}");
             assert!(met < 40, "{fails:?} {tags}: {met}");
             // Once it passes, it is named no longer.
             go_on((&mut plant, &mut gone), (0, 3_700), fails, |_| false);
@@ -74,7 +74,7 @@ fn where_all_hang_or_are_slowed_down_sitewise_is_away_and_all_goes_on() {
     for fails in [HANGS, BUSY] {
         let (mut plant, mut gone) = (Plant::new(config()), Vec::new());
         let met = go_on((&mut plant, &mut gone), (40, 600), fails, |_| true);
-        assert!(plant.delivery.is_away(), "{fails:?}");
+        assert!(plant.delivery.is_unreachable(), "{fails:?}");
         assert!(met < 250, "{fails:?}: {met}");
         assert_eq!(plant.delivery.held().count(), 0, "{fails:?}");
         let before = plant.delivery.figures().requests;

@@ -12,18 +12,18 @@ fn publish(topic: &str, id: Option<u16>, payload: &[u8]) -> Vec<u8> {
     bytes
 }
 
-fn sieved(bytes: &[u8], mark: Mark, chunk: usize) -> Vec<u8> {
+fn sieved(bytes: &[u8], mark: CutMarker, chunk: usize) -> Vec<u8> {
     let mut sieve = Sieve::new(100, mark);
     let mut out = Vec::new();
     for part in bytes.chunks(chunk) {
-        sieve.push(part, &mut out);
+        sieve.feed(part, &mut out);
     }
     out
 }
 
 #[test]
 fn a_message_that_is_too_large_loses_its_payload_and_all_else_passes() {
-    let mark = Mark::new();
+    let mark = CutMarker::new();
     let (ack, ping) = ([0x40, 2, 0, 9], [0xd0, 0]);
     let fits = publish("a/b", None, &[1; 95]);
     let (large, stored) = (publish("a/b", None, &[2; 96]), publish("c", Some(7), &[3; 70_000]));
@@ -38,7 +38,7 @@ fn a_message_that_is_too_large_loses_its_payload_and_all_else_passes() {
 
 #[test]
 fn the_mark_tells_the_size_and_is_nobody_elses() {
-    let (mark, other) = (Mark::new(), Mark::new());
+    let (mark, other) = (CutMarker::new(), CutMarker::new());
     assert_eq!(mark.read(&mark.write(17 << 20)), Some(17 << 20));
     assert_eq!(other.read(&mark.write(17 << 20)), None);
     assert_eq!(mark.read(&[]), None);
@@ -47,20 +47,20 @@ fn the_mark_tells_the_size_and_is_nobody_elses() {
 
 #[test]
 fn the_longest_topic_passes_in_chunks() {
-    let mark = Mark::new();
+    let mark = CutMarker::new();
     let topic = "t".repeat(65_535);
     let large = publish(&topic, Some(1), b"payload");
     for chunk in [1, 10_000] {
         let expected = publish(&topic, Some(1), &mark.write(large.len()));
         assert_eq!(sieved(&large, mark, chunk), expected);
-        assert!(expected.len() < MORE);
+        assert!(expected.len() < CUT_PACKET_EXTRA);
     }
 }
 
 #[test]
 fn a_server_that_sends_for_long_is_alive() {
-    let mark = Mark::new();
-    let large = publish("a", None, &vec![0; 10 * SIGN_OF_LIFE]);
+    let mark = CutMarker::new();
+    let large = publish("a", None, &vec![0; 10 * KEEP_ALIVE_BYTES]);
     let out = sieved(&large, mark, 1 << 14);
     let rest = out.strip_prefix(&publish("a", None, &mark.write(large.len()))[..]).unwrap();
     assert!(rest.chunks(2).all(|pair| pair == PING_RESPONSE));
@@ -75,10 +75,10 @@ fn what_is_no_mqtt_passes_as_it_is() {
     let http = b"HTTP/1.1 400 Bad Request\r\n\r\n".repeat(50);
     for bytes in [endless, beyond] {
         for chunk in [1, 4, 1_000] {
-            assert_eq!(sieved(&bytes, Mark::new(), chunk), bytes);
+            assert_eq!(sieved(&bytes, CutMarker::new(), chunk), bytes);
         }
     }
-    assert!(sieved(&http, Mark::new(), 5).starts_with(b"HT"));
+    assert!(sieved(&http, CutMarker::new(), 5).starts_with(b"HT"));
 }
 
 /// Nothing that can be sent makes it panic, hold much, or pass a packet that is too large.
@@ -97,7 +97,7 @@ fn nothing_that_passes_is_too_large() {
                 }
             }
         }
-        let mark = Mark::new();
+        let mark = CutMarker::new();
         let whole = sieved(&bytes, mark, bytes.len().max(1));
         assert_eq!(sieved(&bytes, mark, 1 + random.usize(..50)), whole);
         assert!(whole.len() <= bytes.len() + 20 * 40);

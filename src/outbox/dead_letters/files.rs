@@ -12,26 +12,26 @@ use rustc_hash::FxHashMap;
 use serde::{Deserialize, Serialize};
 use tracing::warn;
 
-use super::{DeadLetter, Written, make_folder};
+use super::{DeadLetter, DeadLetterRecord, make_folder};
 use crate::delivery::point::Key;
 
 /// Bytes of one file, and of all together: dead letters are kept for analysis, not for ever.
 const FILE: u64 = 4 << 20;
 const FILES: u64 = 64 << 20;
 /// Bytes of lines that wait for a disk that refuses.
-const WAITING: usize = 4 << 20;
+const MAX_UNWRITTEN: usize = 4 << 20;
 /// Letters that are remembered after their value was retried; for others the time of the first
 /// attempt is lost.
-const AGAIN: usize = 100_000;
+const MAX_RETRIED: usize = 100_000;
 /// Bytes of a line at most: longer ones are not ours.
 const LINE: u64 = 64 << 10;
 
 /// What happened to a letter.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-enum Entry {
+enum DeadLetterLine {
     /// It was written.
-    Letter(Box<Written>),
+    Letter(Box<DeadLetterRecord>),
     /// It is no longer there: somebody dropped it, or its value was sent again.
     Gone {
         /// Its id.
@@ -43,7 +43,7 @@ enum Entry {
 
 /// The files, opened to be written.
 #[derive(Debug)]
-pub struct Letters {
+pub struct DeadLetterFiles {
     folder: PathBuf,
     file: Option<File>,
     /// Number of the file that is written, and its bytes.
@@ -52,12 +52,12 @@ pub struct Letters {
     next_id: u64,
     dirty: bool,
     /// Letters whose value was sent again: it may come back.
-    again: FxHashMap<Key, Written>,
+    again: FxHashMap<Key, DeadLetterRecord>,
     /// Lines that could not be written yet.
     waiting: Vec<u8>,
 }
 
-impl Letters {
+impl DeadLetterFiles {
     /// Opens the files in a folder. What cannot be read or created is reported by the next
     /// [`sync`](Self::sync).
     pub fn open(folder: &Path) -> Self {
@@ -76,12 +76,12 @@ impl Letters {
             letters.number = letters.number.max(number);
             for entry in entries(&path) {
                 match entry {
-                    Entry::Letter(letter) => {
+                    DeadLetterLine::Letter(letter) => {
                         letters.next_id = letters.next_id.max(letter.id + 1);
                         letter.key().and_then(|key| letters.again.remove(&key));
                         all.insert(letter.id, *letter);
                     }
-                    Entry::Gone { id, retried } => {
+                    DeadLetterLine::Gone { id, retried } => {
                         if let Some(letter) = all.remove(&id).filter(|_| retried) {
                             letters.remember(letter);
                         }
@@ -97,23 +97,23 @@ impl Letters {
     /// Writes a letter; it is safe after the next [`sync`](Self::sync).
     pub fn push(&mut self, letter: DeadLetter) {
         let before = self.again.remove(&letter.point.key());
-        let letter = Written::new(self.next_id, letter, before.as_ref());
+        let letter = DeadLetterRecord::new(self.next_id, letter, before.as_ref());
         self.next_id += 1;
-        self.write(&Entry::Letter(Box::new(letter)));
+        self.write(&DeadLetterLine::Letter(Box::new(letter)));
     }
 
     /// A letter is no longer there: dropped, or its value was sent again.
-    pub fn gone(&mut self, letter: Written, retried: bool) {
+    pub fn record_removed(&mut self, letter: DeadLetterRecord, retried: bool) {
         let id = letter.id;
         if retried {
             self.remember(letter);
         }
-        self.write(&Entry::Gone { id, retried });
+        self.write(&DeadLetterLine::Gone { id, retried });
     }
 
     /// Its value may be refused again.
-    fn remember(&mut self, letter: Written) {
-        if self.again.len() < AGAIN
+    fn remember(&mut self, letter: DeadLetterRecord) {
+        if self.again.len() < MAX_RETRIED
             && let Some(key) = letter.key()
         {
             self.again.insert(key, letter);
@@ -142,11 +142,11 @@ impl Letters {
         Ok(())
     }
 
-    fn write(&mut self, entry: &Entry) {
+    fn write(&mut self, entry: &DeadLetterLine) {
         // A value of our own types always has a form in JSON.
         if let Ok(mut line) = serde_json::to_vec(entry) {
             line.push(b'\n');
-            if self.waiting.len() + line.len() > WAITING {
+            if self.waiting.len() + line.len() > MAX_UNWRITTEN {
                 warn!("cannot write a dead letter to disk, it is only counted");
                 return;
             }
@@ -196,7 +196,8 @@ impl Letters {
                 break;
             }
             all -= size(path);
-            let letters = entries(path).filter(|entry| matches!(entry, Entry::Letter(_))).count();
+            let letters =
+                entries(path).filter(|entry| matches!(entry, DeadLetterLine::Letter(_))).count();
             fs::remove_file(path)?;
             warn!(
                 "the dead letters on disk reached their limit: the {letters} oldest were dropped"
@@ -208,15 +209,15 @@ impl Letters {
 
 /// The letters in a folder, by id. Files that are written meanwhile are read as far as they
 /// are whole.
-pub fn read(folder: &Path) -> BTreeMap<u64, Written> {
+pub fn read(folder: &Path) -> BTreeMap<u64, DeadLetterRecord> {
     let mut letters = BTreeMap::new();
     for (_, path) in files(folder) {
         for entry in entries(&path) {
             match entry {
-                Entry::Letter(letter) => {
+                DeadLetterLine::Letter(letter) => {
                     letters.insert(letter.id, *letter);
                 }
-                Entry::Gone { id, .. } => {
+                DeadLetterLine::Gone { id, .. } => {
                     letters.remove(&id);
                 }
             }
@@ -240,7 +241,7 @@ fn files(folder: &Path) -> Vec<(u64, PathBuf)> {
 }
 
 /// What a file says, line by line; lines that are none are skipped.
-fn entries(path: &Path) -> impl Iterator<Item = Entry> {
+fn entries(path: &Path) -> impl Iterator<Item = DeadLetterLine> {
     let mut reader = File::open(path).ok().map(BufReader::new);
     let mut line = Vec::new();
     std::iter::from_fn(move || {

@@ -17,7 +17,7 @@ const BYTES: u64 = 1 << 20;
 /// What to do with dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Wish {
+pub enum DeadLetterAction {
     /// Their values are sent again.
     Retry,
     /// They are forgotten.
@@ -26,9 +26,9 @@ pub enum Wish {
 
 /// A request.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
+pub struct DeadLetterRequest {
     /// What is to be done.
-    pub wish: Wish,
+    pub wish: DeadLetterAction,
     /// With which letters.
     pub ids: Vec<u64>,
 }
@@ -42,7 +42,7 @@ fn folder(letters: &Path) -> PathBuf {
 /// # Errors
 ///
 /// The folder of the dead letters cannot be written.
-pub fn ask(letters: &Path, request: &Request) -> io::Result<()> {
+pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<()> {
     let folder = folder(letters);
     super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -55,7 +55,7 @@ pub fn ask(letters: &Path, request: &Request) -> io::Result<()> {
 }
 
 /// Pending requests, the oldest first. An invalid one is deleted.
-pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, Request)> {
+pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, DeadLetterRequest)> {
     let entries = fs::read_dir(folder(letters)).into_iter().flatten().flatten();
     let paths = entries.map(|entry| entry.path());
     let is_whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");

@@ -11,7 +11,7 @@ use std::path::Path;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::store::Fault;
+use super::store::StoreError;
 
 const NAME: &str = "books";
 const MARK: &[u8] = b"sparkwise outbox";
@@ -23,7 +23,7 @@ const PLACE: u64 = 4_096;
 
 /// An entry of the books.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct CountEntry {
     /// Number of the last batch of changes that was safe.
     pub(super) batch: u64,
     /// Points.
@@ -32,7 +32,7 @@ pub(super) struct Entry {
     pub(super) bytes: u64,
 }
 
-impl Entry {
+impl CountEntry {
     fn written(self) -> Vec<u8> {
         let mut bytes = MARK.to_vec();
         bytes.push(FORMAT);
@@ -44,14 +44,14 @@ impl Entry {
     }
 
     /// An entry as it was written; none if it is not whole.
-    fn read(bytes: &[u8]) -> Result<Option<Self>, Fault> {
+    fn read(bytes: &[u8]) -> Result<Option<Self>, StoreError> {
         let Some((said, sum)) = bytes.split_at_checked(BYTES - 8) else { return Ok(None) };
         if xxh3_64(said).to_be_bytes() != *sum {
             return Ok(None);
         }
         let Some([format, rest @ ..]) = said.strip_prefix(MARK) else { return Ok(None) };
         if *format > FORMAT {
-            return Err(Fault::Foreign);
+            return Err(StoreError::Foreign);
         }
         let mut numbers = rest
             .chunks_exact(8)
@@ -66,45 +66,45 @@ impl Entry {
 pub(super) struct Books {
     file: File,
     /// What they said when they were opened.
-    said: Option<Entry>,
-    last: Option<Entry>,
-    place: u64,
+    initial: Option<CountEntry>,
+    last: Option<CountEntry>,
+    slot: u64,
 }
 
 impl Books {
     /// Opens the books of a folder, or begins new ones.
-    pub(super) fn open(folder: &Path) -> Result<Self, Fault> {
+    pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
         Self::at(&folder.join(NAME))
     }
 
     /// Opens the books in a file.
-    pub(super) fn at(path: &Path) -> Result<Self, Fault> {
+    pub(super) fn at(path: &Path) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true).mode(0o600);
-        let disk = |error: io::Error| Fault::Disk(error.to_string());
+        let disk = |error: io::Error| StoreError::Disk(error.to_string());
         let file = options.open(path).map_err(disk)?;
         let [first, second] = entries(&file)?;
-        let batch = |entry: Option<Entry>| entry.map(|entry| entry.batch);
+        let batch = |entry: Option<CountEntry>| entry.map(|entry| entry.batch);
         let place = u64::from(batch(first) > batch(second));
         let said = latest([first, second]);
-        Ok(Self { file, said, last: None, place })
+        Ok(Self { file, initial: said, last: None, slot: place })
     }
 
     /// Whether there is less than what the books count.
     pub(super) fn miss(&self, batch: u64, points: u64) -> bool {
-        self.said
+        self.initial
             .is_some_and(|said| batch < said.batch || (batch == said.batch && points < said.points))
     }
 
     /// Writes an entry, and flushes it.
-    pub(super) fn enter(&mut self, entry: Entry) -> io::Result<()> {
+    pub(super) fn enter(&mut self, entry: CountEntry) -> io::Result<()> {
         if self.last == Some(entry) {
             return Ok(());
         }
-        self.file.write_all_at(&entry.written(), self.place * PLACE)?;
+        self.file.write_all_at(&entry.written(), self.slot * PLACE)?;
         self.file.sync_data()?;
         // The other place has what was before: a write that is cut short spoils one.
-        self.place = 1 - self.place;
+        self.slot = 1 - self.slot;
         self.last = Some(entry);
         Ok(())
     }
@@ -115,25 +115,25 @@ impl Books {
 /// # Errors
 ///
 /// A newer version has written them.
-pub(super) fn read(folder: &Path) -> Result<Option<Entry>, Fault> {
+pub(super) fn read(folder: &Path) -> Result<Option<CountEntry>, StoreError> {
     at(&folder.join(NAME))
 }
 
 /// What the books in a file say.
-pub(super) fn at(path: &Path) -> Result<Option<Entry>, Fault> {
+pub(super) fn at(path: &Path) -> Result<Option<CountEntry>, StoreError> {
     let Ok(file) = File::open(path) else { return Ok(None) };
     Ok(latest(entries(&file)?))
 }
 
-fn latest(entries: [Option<Entry>; 2]) -> Option<Entry> {
+fn latest(entries: [Option<CountEntry>; 2]) -> Option<CountEntry> {
     entries.into_iter().flatten().max_by_key(|entry| entry.batch)
 }
 
-fn entries(file: &File) -> Result<[Option<Entry>; 2], Fault> {
+fn entries(file: &File) -> Result<[Option<CountEntry>; 2], StoreError> {
     let entry = |place: u64| {
         let mut bytes = [0; BYTES];
         match file.read_exact_at(&mut bytes, place * PLACE) {
-            Ok(()) => Entry::read(&bytes),
+            Ok(()) => CountEntry::read(&bytes),
             Err(_) => Ok(None),
         }
     };
@@ -147,8 +147,8 @@ mod tests {
     use super::super::tests::tempdir::Folder;
     use super::*;
 
-    fn entry(batch: u64) -> Entry {
-        Entry { batch, points: 10 * batch, bytes: 590 * batch }
+    fn entry(batch: u64) -> CountEntry {
+        CountEntry { batch, points: 10 * batch, bytes: 590 * batch }
     }
 
     #[test]
@@ -176,6 +176,6 @@ mod tests {
         let sum = xxh3_64(&bytes[..BYTES - 8]).to_be_bytes();
         bytes[BYTES - 8..].copy_from_slice(&sum);
         fs::write(folder.path().join(NAME), bytes).unwrap();
-        assert_eq!(read(folder.path()), Err(Fault::Foreign));
+        assert_eq!(read(folder.path()), Err(StoreError::Foreign));
     }
 }

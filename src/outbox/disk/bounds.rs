@@ -1,12 +1,12 @@
 //! What happens when memory or disk is full.
 
 use super::asked::Asked;
-use super::keeper::Why;
-use super::record::Place;
-use super::store::Stock;
-use super::{Disk, OLDEST, WARM};
+use super::keeper::ReadPurpose;
+use super::record::RecordKey;
+use super::store::StoreStats;
+use super::{DiskOutbox, EVICT_BATCH, HEAD_SHARE};
 use crate::delivery::point::{Key, Point};
-use crate::outbox::{Change, Waiting};
+use crate::outbox::{DiskEvent, QueuedPoint};
 
 /// How much may be on disk, and is.
 #[derive(Debug)]
@@ -14,7 +14,7 @@ pub(super) struct Bounds {
     /// Bytes that the records may take.
     bound: u64,
     /// What is there, as of the last that is known.
-    pub(super) stock: Stock,
+    pub(super) stock: StoreStats,
     /// The oldest points, which were asked for to be given up.
     oldest: Asked,
     /// The write that removes the last of them.
@@ -23,7 +23,7 @@ pub(super) struct Bounds {
 
 impl Bounds {
     pub(super) fn new(bound: u64) -> Self {
-        Self { bound, stock: Stock::default(), oldest: Asked::default(), given_up_by: 0 }
+        Self { bound, stock: StoreStats::default(), oldest: Asked::default(), given_up_by: 0 }
     }
 
     /// Bytes that there is room for.
@@ -47,48 +47,48 @@ impl Bounds {
     }
 }
 
-impl Disk {
+impl DiskOutbox {
     /// Removes from the head what is flushed and exceeds its limit, the oldest first.
-    pub(super) fn leave_cold(&mut self) {
+    pub(super) fn spill(&mut self) {
         let before = self.cold.len();
-        while self.held.bytes() > self.head_bound / WARM
-            && let Some(Waiting { point, gate }) = self.held.leave(self.writer.saved())
+        while self.held.bytes() > self.head_bound / HEAD_SHARE
+            && let Some(QueuedPoint { point, gate }) = self.held.leave(self.writer.saved())
         {
-            self.cold.left_one(&point, gate);
+            self.cold.add_point(&point, gate);
         }
         if self.cold.len() > before {
-            self.give_up();
+            self.evict();
         }
     }
 
     /// Asks for the oldest points if the records take too much.
-    pub(super) fn give_up(&mut self) {
+    pub(super) fn evict(&mut self) {
         let Bounds { oldest, given_up_by, .. } = &self.bounds;
         let is_idle = !oldest.is_waited_for() && self.writer.saved() >= *given_up_by;
         if self.bounds.excess() > 0 && self.writer.is_well() && is_idle {
-            self.ask_oldest(None);
+            self.request_oldest(None);
         }
     }
 
-    fn ask_oldest(&mut self, after: Option<Place>) {
+    fn request_oldest(&mut self, after: Option<RecordKey>) {
         self.bounds.oldest.ask();
         self.send();
         // If it falls behind with that, nothing is waited for any more.
         if self.writer.is_well() {
-            self.writer.read(after, OLDEST, Why::GiveUp);
+            self.writer.read(after, EVICT_BATCH, ReadPurpose::GiveUp);
         }
     }
 
     /// Drops the oldest cold points.
-    pub(super) fn given_up(&mut self, points: Vec<(Point, u64)>) {
+    pub(super) fn evicted(&mut self, points: Vec<(Point, u64)>) {
         let Some(decided) = self.bounds.oldest.answer() else { return };
         let mut too_much = self.bounds.excess();
         let before = self.tally.full;
-        let more = points.len() == OLDEST;
+        let more = points.len() == EVICT_BATCH;
         let mut last = None;
         for (point, bytes) in points {
             let key = point.key();
-            last = Some(Place::of(key));
+            last = Some(RecordKey::of(key));
             if self.held.has(&key) || decided.contains(&key) {
                 continue;
             }
@@ -101,12 +101,12 @@ impl Disk {
             self.writer.remove(key);
         }
         if self.tally.full > before {
-            self.changes.push_back(Change::Full);
+            self.changes.push_back(DiskEvent::Full);
             self.bounds.given_up_by = self.writer.next();
         }
         self.send();
         if too_much > 0 && more && self.tally.full == before {
-            self.ask_oldest(last);
+            self.request_oldest(last);
         }
     }
 }

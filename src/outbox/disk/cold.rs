@@ -4,17 +4,17 @@ mod parked;
 
 use std::collections::BTreeMap;
 
-use self::parked::Parked;
+use self::parked::ParkedPoints;
 use super::asked::Asked;
-use super::record::Place;
-use crate::delivery::point::{Class, Gate, Key, Passage, Point};
+use super::record::RecordKey;
+use crate::delivery::point::{Class, Gate, GateState, Key, Point};
 
 /// Points that are read at once.
 const PAGE: usize = 10_000;
 /// Points that were read ahead of which more are read.
-const LOW: usize = 10_000;
+const READ_AHEAD: usize = 10_000;
 /// Rounds over all one after the other, for as long as each is disturbed.
-const ROUNDS: u8 = 8;
+const MAX_FUTILE_ROUNDS: u8 = 8;
 
 /// How many points are on disk alone, and those of them that were read ahead.
 ///
@@ -23,32 +23,32 @@ const ROUNDS: u8 = 8;
 /// take: where points were left whose gate is open, where points wait for the gate that opened,
 /// and where those that were passed over have become too old.
 #[derive(Debug, Default)]
-pub(super) struct Cold {
+pub(super) struct ColdPoints {
     points: usize,
     /// Read ahead; none of them is anywhere else in memory.
-    page: BTreeMap<Place, Point>,
-    round: Option<Round>,
+    read_ahead: BTreeMap<RecordKey, Point>,
+    round: Option<ReadRound>,
     /// The spans that the next round is to go over; none if there is nothing to take.
-    next: Option<Spans>,
-    parked: Parked,
+    next: Option<SpanRange>,
+    parked: ParkedPoints,
     /// The page that was asked for.
     asked: Asked,
     /// Rounds over all in which points were left behind, one after the other: they did not show
     /// whether points are counted that are not there.
-    futile: u8,
+    futile_rounds: u8,
     /// Whether a round over all has ended in which nothing was left behind: then what is there is
     /// what was passed over.
-    counted: bool,
+    count_verified: bool,
 }
 
 /// Spans from one to another, all without a bound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Spans {
+pub(super) struct SpanRange {
     from: Option<i64>,
     to: Option<i64>,
 }
 
-impl Spans {
+impl SpanRange {
     const ALL: Self = Self { from: None, to: None };
 
     pub(super) fn from(span: i64) -> Self {
@@ -69,17 +69,17 @@ impl Spans {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Round {
-    spans: Spans,
+struct ReadRound {
+    spans: SpanRange,
     /// The next page begins after this place.
-    after: Option<Place>,
+    after: Option<RecordKey>,
     /// Whether points were left behind since it began.
     disturbed: bool,
     /// Whether all of it was read.
     read: bool,
 }
 
-impl Cold {
+impl ColdPoints {
     pub(super) fn len(&self) -> usize {
         self.points
     }
@@ -90,57 +90,57 @@ impl Cold {
     }
 
     /// More points are on disk alone, of which no more is known.
-    pub(super) fn left(&mut self, points: usize) {
+    pub(super) fn add(&mut self, points: usize) {
         if points == 0 {
             return;
         }
         self.points = self.points.saturating_add(points);
-        self.disturb();
-        self.again(Spans::ALL);
+        self.mark_disturbed();
+        self.rescan(SpanRange::ALL);
     }
 
     /// One more point is on disk alone. If it waits behind a gate it is read when that opens.
-    pub(super) fn left_one(&mut self, point: &Point, gate: Option<Gate>) {
+    pub(super) fn add_point(&mut self, point: &Point, gate: Option<Gate>) {
         self.points = self.points.saturating_add(1);
-        self.disturb();
+        self.mark_disturbed();
         match gate {
             Some(_) => self.parked.add(point),
-            None => self.again(Spans::from(Place::of(point.key()).span())),
+            None => self.rescan(SpanRange::from(RecordKey::of(point.key()).span())),
         }
     }
 
-    fn disturb(&mut self) {
-        self.counted = false;
+    fn mark_disturbed(&mut self) {
+        self.count_verified = false;
         if let Some(round) = &mut self.round {
             round.disturbed = true;
         }
     }
 
     /// There may be points to take where none were.
-    fn again(&mut self, spans: Spans) {
+    fn rescan(&mut self, spans: SpanRange) {
         self.next = Some(self.next.map_or(spans, |before| before.and(spans)));
     }
 
     /// The disk is there again: all is looked through.
-    pub(super) fn again_all(&mut self) {
-        self.again(Spans::ALL);
+    pub(super) fn rescan_all(&mut self) {
+        self.rescan(SpanRange::ALL);
     }
 
     /// A gate opened: what waits for it is to be read.
     pub(super) fn open(&mut self, gate: Gate) {
         if let Some(spans) = self.parked.behind(gate) {
-            self.again(spans);
+            self.rescan(spans);
         }
     }
 
     /// Reads no further, and forgets what was read: the disk is gone.
     pub(super) fn stop(&mut self) {
-        self.page.clear();
+        self.read_ahead.clear();
         self.asked.answer();
         self.round = None;
-        self.futile = 0;
-        self.counted = false;
-        self.again(Spans::ALL);
+        self.futile_rounds = 0;
+        self.count_verified = false;
+        self.rescan(SpanRange::ALL);
     }
 
     /// The point with this key is decided: it may be on its way from the disk.
@@ -150,7 +150,7 @@ impl Cold {
 
     /// A point with this key comes; true if it overwrites one that was read ahead.
     pub(super) fn overwrite(&mut self, key: &Key) -> bool {
-        let on_page = self.page.remove(&Place::of(*key)).is_some();
+        let on_page = self.read_ahead.remove(&RecordKey::of(*key)).is_some();
         self.points -= usize::from(on_page);
         on_page
     }
@@ -165,25 +165,25 @@ impl Cold {
     /// A point is given up.
     pub(super) fn gone(&mut self, key: &Key) {
         self.decide(key);
-        self.page.remove(&Place::of(*key));
+        self.read_ahead.remove(&RecordKey::of(*key));
         self.points = self.points.saturating_sub(1);
     }
 
     /// After which place to read how many points; none if nothing is wanted, or something is
     /// on its way.
-    pub(super) fn wanted(&mut self) -> Option<(Option<Place>, usize)> {
-        if self.asked.is_waited_for() || self.page.len() > LOW || self.points == 0 {
+    pub(super) fn wanted(&mut self) -> Option<(Option<RecordKey>, usize)> {
+        if self.asked.is_waited_for() || self.read_ahead.len() > READ_AHEAD || self.points == 0 {
             return None;
         }
         let is_over = self.round.is_none_or(|round| round.read);
         if is_over
-            && self.page.is_empty()
+            && self.read_ahead.is_empty()
             && let Some(spans) = self.next.take()
         {
             self.parked.forget(spans);
-            self.counted = false;
-            let after = spans.from.map(Place::before);
-            self.round = Some(Round { spans, after, disturbed: false, read: false });
+            self.count_verified = false;
+            let after = spans.from.map(RecordKey::before);
+            self.round = Some(ReadRound { spans, after, disturbed: false, read: false });
         }
         let round = self.round.filter(|round| !round.read)?;
         self.asked.ask();
@@ -201,38 +201,42 @@ impl Cold {
         round.read = points.len() < PAGE;
         for point in points {
             let key = point.key();
-            let place = Place::of(key);
+            let place = RecordKey::of(key);
             if round.spans.to.is_some_and(|to| place.span() > to) {
                 round.read = true;
                 break;
             }
             round.after = Some(place);
             if !decided.contains(&key) && !is_here(&key) {
-                self.page.insert(place, point);
+                self.read_ahead.insert(place, point);
             }
         }
     }
 
     /// Takes points that were read and can go.
-    pub(super) fn take(&mut self, room: usize, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
+    pub(super) fn take(
+        &mut self,
+        room: usize,
+        passage: &dyn Fn(&Point) -> GateState,
+    ) -> Vec<Point> {
         // What is too old goes, whatever it waits for.
         if room > 0
             && let Some((span, latest)) = self.parked.oldest()
-            && passage(latest) == Passage::Open
+            && passage(latest) == GateState::Open
         {
-            self.parked.forget(Spans::to(span));
-            self.again(Spans::to(span));
+            self.parked.forget(SpanRange::to(span));
+            self.rescan(SpanRange::to(span));
         }
         let mut taken = Vec::new();
         while taken.len() < room {
-            let Some((place, mut point)) = self.page.pop_first() else { break };
+            let Some((place, mut point)) = self.read_ahead.pop_first() else { break };
             match passage(&point) {
-                Passage::Unknown => {
-                    self.page.insert(place, point);
+                GateState::Unknown => {
+                    self.read_ahead.insert(place, point);
                     break;
                 }
-                Passage::Closed => self.parked.add(&point),
-                Passage::Open => {
+                GateState::Closed => self.parked.add(&point),
+                GateState::Open => {
                     self.points = self.points.saturating_sub(1);
                     if point.class != Class::Static {
                         point.class = Class::History;
@@ -241,16 +245,16 @@ impl Cold {
                 }
             }
         }
-        if self.page.is_empty()
+        if self.read_ahead.is_empty()
             && let Some(round) = self.round.filter(|round| round.read)
         {
             self.round = None;
-            self.counted = round.spans == Spans::ALL && !round.disturbed;
+            self.count_verified = round.spans == SpanRange::ALL && !round.disturbed;
             // More are counted than are known of: a round over all shows whether they are there.
             let is_missing = self.next.is_none() && self.parked.len() < self.points;
-            if !self.counted && is_missing && self.futile < ROUNDS {
-                self.futile += u8::from(round.spans == Spans::ALL);
-                self.again(Spans::ALL);
+            if !self.count_verified && is_missing && self.futile_rounds < MAX_FUTILE_ROUNDS {
+                self.futile_rounds += u8::from(round.spans == SpanRange::ALL);
+                self.rescan(SpanRange::ALL);
             }
         }
         taken
@@ -260,10 +264,13 @@ impl Cold {
     /// Gives back how many points are not there although they were counted: a store that failed in
     /// between could not tell that they were overwritten, or lost them. None after no such round.
     pub(super) fn reconcile(&mut self) -> Option<u64> {
-        if !std::mem::take(&mut self.counted) || self.next.is_some() || self.asked.is_waited_for() {
+        if !std::mem::take(&mut self.count_verified)
+            || self.next.is_some()
+            || self.asked.is_waited_for()
+        {
             return None;
         }
-        self.futile = 0;
+        self.futile_rounds = 0;
         let missing = self.points.saturating_sub(self.parked.len());
         self.points -= missing;
         Some(missing as u64)

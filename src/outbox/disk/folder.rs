@@ -10,10 +10,10 @@ use tracing::{debug, info, warn};
 
 use super::HEARD;
 use super::books::{self, Books};
-use super::heard::{self, Reading};
-use super::raw::{self, Damage, Said};
-use super::salvage::{self, Mended, POINTS};
-use super::store::{FORMAT, Fault, Fjall, Open, Store};
+use super::heard::{self, InboundReader};
+use super::raw::{self, Damage, StoreMeta};
+use super::salvage::{self, POINTS, RepairResult};
+use super::store::{FORMAT, FjallStore, Store, StoreError, StoreOpener};
 
 /// The store's own mark. Another number in it is another version's of the store.
 const MARK: &str = "version";
@@ -31,25 +31,25 @@ const PAGE: usize = 10_000;
 /// belongs to this process, until the opener is dropped.
 ///
 /// One that is damaged is told as such; the next time it is asked, it mends it first.
-pub(super) fn opener(folder: &Path) -> Open {
+pub(super) fn opener(folder: &Path) -> StoreOpener {
     let folder = folder.to_owned();
     let mut owner = None;
     let mut mended: Option<Instant> = None;
     Box::new(move |before| {
-        let lock = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
-        let lock = lock.map(|lock| (lock.dev(), lock.ino()));
-        if lock.is_none() || lock != salvage::identity(&folder.join(LOCK)) {
-            owner = Some(own(&folder)?);
+        let held = owner.as_ref().and_then(|lock: &File| lock.metadata().ok());
+        let held = held.map(|lock| (lock.dev(), lock.ino()));
+        if held.is_none() || held != salvage::identity(&folder.join(LOCK)) {
+            owner = Some(lock(&folder)?);
         }
-        if let Some(Fault::Damaged(reason)) = before {
+        if let Some(StoreError::Damaged(reason)) = before {
             if mended.is_some_and(|last| last.elapsed() < PAUSE) {
-                return Err(Fault::Damaged(reason.clone()));
+                return Err(StoreError::Damaged(reason.clone()));
             }
             mended = Some(Instant::now());
-            tell(&guarded(|| salvage::mend(&folder))?, reason);
+            log_repair(&guarded(|| salvage::repair(&folder))?, reason);
         }
         let mut store = guarded(|| open(&folder))?;
-        if before == Some(&Fault::Poisoned) {
+        if before == Some(&StoreError::Poisoned) {
             // Its own threads failed: perhaps over something that only they have read so far.
             guarded(|| read_all(&mut store))?;
         }
@@ -58,9 +58,9 @@ pub(super) fn opener(folder: &Path) -> Open {
 }
 
 /// Takes the lock by which one process owns the folder; it ends with the file.
-fn own(folder: &Path) -> Result<File, Fault> {
-    let disk = |error: std::io::Error| Fault::Disk(error.to_string());
-    salvage::make_folder(folder).map_err(|error| Fault::Folder(error.to_string()))?;
+fn lock(folder: &Path) -> Result<File, StoreError> {
+    let disk = |error: std::io::Error| StoreError::Disk(error.to_string());
+    salvage::make_folder(folder).map_err(|error| StoreError::Folder(error.to_string()))?;
     let path = folder.join(LOCK);
     // On a disk that is only read, the file can be locked all the same if it is there.
     let mut options = OpenOptions::new();
@@ -68,40 +68,40 @@ fn own(folder: &Path) -> Result<File, Fault> {
     let file = options.open(&path).or_else(|_| File::open(&path)).map_err(disk)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(Fault::Locked),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked),
         Err(TryLockError::Error(error)) => Err(disk(error)),
     }
 }
 
 /// Opens what can be opened as it is. The store itself cuts off and removes what it does not
 /// understand: so first it is looked at without the store.
-pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
+pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     let books = books::read(folder)?;
-    heard::told(&folder.join(HEARD))?;
+    heard::recorded_counts(&folder.join(HEARD))?;
     let points = folder.join(POINTS);
     salvage::finish(&points)?;
     salvage::finish(&folder.join(HEARD))?;
     match found(&points)? {
-        Found::Store => {
+        StoreFound::Store => {
             let (said, damage) =
-                raw::look(&points).map_err(|error| Fault::Disk(error.to_string()))?;
+                raw::scan(&points).map_err(|error| StoreError::Disk(error.to_string()))?;
             check(&said, &damage, books)?;
             if let Some((log, whole)) = damage.torn {
                 let cut = salvage::cut_off(&log, whole);
-                let cut = cut.map_err(|error| Fault::Disk(error.to_string()))?;
+                let cut = cut.map_err(|error| StoreError::Disk(error.to_string()))?;
                 debug!("the last write to the outbox's log is incomplete: {cut} bytes discarded");
             }
         }
-        Found::Nothing if books.is_some_and(|books| books.points > 0) => {
-            return Err(Fault::Damaged("the folder with its points is missing".to_owned()));
+        StoreFound::Nothing if books.is_some_and(|books| books.points > 0) => {
+            return Err(StoreError::Damaged("the folder with its points is missing".to_owned()));
         }
-        Found::Nothing => {
+        StoreFound::Nothing => {
             let made = salvage::make_folder(&points);
-            made.map_err(|error| Fault::Disk(error.to_string()))?;
+            made.map_err(|error| StoreError::Disk(error.to_string()))?;
         }
-        Found::Other => {
+        StoreFound::Other => {
             let kept = salvage::set_aside(&points);
-            let kept = kept.map_err(|error| Fault::Disk(error.to_string()))?;
+            let kept = kept.map_err(|error| StoreError::Disk(error.to_string()))?;
             warn!(
                 "{} did not belong to the outbox: it was moved to {}",
                 points.display(),
@@ -110,27 +110,31 @@ pub(super) fn open(folder: &Path) -> Result<Fjall, Fault> {
             return open(folder);
         }
     }
-    Fjall::open(&points, Some(Books::open(folder)?))
+    FjallStore::open(&points, Some(Books::open(folder)?))
 }
 
 /// What is at the store's path.
-enum Found {
+enum StoreFound {
     Store,
     Nothing,
     /// Something that is not ours.
     Other,
 }
 
-fn found(points: &Path) -> Result<Found, Fault> {
+fn found(points: &Path) -> Result<StoreFound, StoreError> {
     let Ok(mut entries) = points.read_dir() else {
-        return Ok(if points.symlink_metadata().is_ok() { Found::Other } else { Found::Nothing });
+        return Ok(if points.symlink_metadata().is_ok() {
+            StoreFound::Other
+        } else {
+            StoreFound::Nothing
+        });
     };
     if entries.next().is_none() {
-        return Ok(Found::Nothing);
+        return Ok(StoreFound::Nothing);
     }
     let mark = std::fs::read(points.join(MARK));
     if mark.as_ref().is_ok_and(|mark| mark == MARKED) {
-        return Ok(Found::Store);
+        return Ok(StoreFound::Store);
     }
     // Of a newer version nothing is touched, however much of it can be read.
     let is_newer = |mark: &[u8]| match (mark, MARKED) {
@@ -140,59 +144,67 @@ fn found(points: &Path) -> Result<Found, Fault> {
         _ => false,
     };
     if mark.as_ref().is_ok_and(|mark| is_newer(mark)) {
-        return Err(Fault::Foreign);
+        return Err(StoreError::Foreign);
     }
     // What the mark says of another version is believed only if all else does not speak for ours.
-    let is_ours = raw::look(points).is_ok_and(|(said, _)| said != Said::default());
+    let is_ours = raw::scan(points).is_ok_and(|(said, _)| said != StoreMeta::default());
     let is_another = mark.is_ok_and(|mark| mark.len() == 4 && mark.starts_with(b"FJL"));
     if is_another && !is_ours {
-        return Err(Fault::Foreign);
+        return Err(StoreError::Foreign);
     }
     match is_ours || points.join("keyspaces").is_dir() {
-        true => Err(Fault::Damaged("the store's version file is missing or invalid".to_owned())),
-        false => Ok(Found::Other),
+        true => {
+            Err(StoreError::Damaged("the store's version file is missing or invalid".to_owned()))
+        }
+        false => Ok(StoreFound::Other),
     }
 }
 
 /// Whether what lies there is all that was safe, and of our making.
-fn check(said: &Said, damage: &Damage, books: Option<books::Entry>) -> Result<(), Fault> {
+fn check(
+    said: &StoreMeta,
+    damage: &Damage,
+    books: Option<books::CountEntry>,
+) -> Result<(), StoreError> {
     if said.format.as_deref().is_some_and(|format| format != FORMAT) {
-        return Err(Fault::Foreign);
+        return Err(StoreError::Foreign);
     }
     if let Some((file, at)) = damage.places.first() {
         let others = damage.places.len() - 1;
         let more = if others > 0 { format!(", and {others} more places") } else { String::new() };
-        return Err(Fault::Damaged(format!("{} at byte {at}{more}", file.display())));
+        return Err(StoreError::Damaged(format!("{} at byte {at}{more}", file.display())));
     }
     let safe = books.map_or(0, |books| books.batch);
     if said.batch.unwrap_or_default() < safe {
-        return Err(Fault::Damaged("the end of the log is missing".to_owned()));
+        return Err(StoreError::Damaged("the end of the log is missing".to_owned()));
     }
     Ok(())
 }
 
-fn read_all(store: &mut Fjall) -> Result<(), Fault> {
+fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
     let mut after = None;
     let mut count = 0;
     loop {
         let points = store.read(after, PAGE)?;
         let Some((last, _)) = points.last() else { break };
-        after = Some(super::record::Place::of(last.key()));
+        after = Some(super::record::RecordKey::of(last.key()));
         count += points.len() as u64;
     }
     match count == store.stock().points {
         true => Ok(()),
-        false => Err(Fault::Damaged("its number of points is not the one it states".to_owned())),
+        false => {
+            Err(StoreError::Damaged("its number of points is not the one it states".to_owned()))
+        }
     }
 }
 
 /// A damaged store can panic.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Fault::Damaged("the store cannot read it".to_owned())))
+        .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
 
-fn tell(Mended { found, lost, kept }: &Mended, reason: &str) {
+fn log_repair(RepairResult { found, lost, kept }: &RepairResult, reason: &str) {
     let kept =
         kept.as_ref().map(|kept| format!("; the damaged files are kept in {}", kept.display()));
     let kept = kept.unwrap_or_default();
@@ -204,13 +216,13 @@ fn tell(Mended { found, lost, kept }: &Mended, reason: &str) {
 }
 
 /// How many points are queued in a folder, by its books; none if unknown.
-pub fn told(folder: &Path) -> Option<u64> {
-    salvage::told_of(folder).map(|stock| stock.points)
+pub fn recorded_count(folder: &Path) -> Option<u64> {
+    salvage::recorded_stats(folder).map(|stock| stock.points)
 }
 
 /// What `sparkwise outbox` has found.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Report {
+pub struct CheckReport {
     /// What is damaged, in words; none if nothing is.
     pub damage: Option<String>,
     /// Points that can be read.
@@ -225,29 +237,29 @@ pub struct Report {
 ///
 /// # Errors
 ///
-/// See [`Fault`]; the folder is in use, for one.
-pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
-    let _owner = own(folder)?;
+/// See [`StoreError`]; the folder is in use, for one.
+pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
+    let _owner = lock(folder)?;
     let books = books::read(folder)?;
     let points = folder.join(POINTS);
     salvage::finish(&points)?;
     let damage = match found(&points) {
-        Ok(Found::Store) => {
-            let looked = raw::look(&points).map_err(|error| Fault::Disk(error.to_string()))?;
+        Ok(StoreFound::Store) => {
+            let looked = raw::scan(&points).map_err(|error| StoreError::Disk(error.to_string()))?;
             match check(&looked.0, &looked.1, books) {
                 Ok(()) => None,
-                Err(Fault::Damaged(reason)) => Some(reason),
+                Err(StoreError::Damaged(reason)) => Some(reason),
                 Err(fault) => return Err(fault),
             }
         }
-        Ok(Found::Nothing) if books.is_some_and(|books| books.points > 0) => {
+        Ok(StoreFound::Nothing) if books.is_some_and(|books| books.points > 0) => {
             Some("the folder with its points is missing".to_owned())
         }
-        Ok(Found::Nothing) => {
-            return Ok(Report { damage: None, found: 0, lost: 0, kept: None });
+        Ok(StoreFound::Nothing) => {
+            return Ok(CheckReport { damage: None, found: 0, lost: 0, kept: None });
         }
-        Ok(Found::Other) => Some("what is there does not belong to the outbox".to_owned()),
-        Err(Fault::Damaged(reason)) => Some(reason),
+        Ok(StoreFound::Other) => Some("what is there does not belong to the outbox".to_owned()),
+        Err(StoreError::Damaged(reason)) => Some(reason),
         Err(fault) => return Err(fault),
     };
     let (found, lost) = guarded(|| salvage::count(folder))?;
@@ -256,10 +268,10 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
     let blocks = || format!("{} values that its own counts include", lost - known);
     let damage = damage.or_else(|| (lost > known).then(blocks));
     if damage.is_none() || !repair {
-        return Ok(Report { damage, found, lost, kept: None });
+        return Ok(CheckReport { damage, found, lost, kept: None });
     }
-    let Mended { found, lost, kept } = guarded(|| salvage::mend(folder))?;
-    Ok(Report { damage, found, lost, kept })
+    let RepairResult { found, lost, kept } = guarded(|| salvage::repair(folder))?;
+    Ok(CheckReport { damage, found, lost, kept })
 }
 
 /// The same for what was heard before SiteWise was reached, with values for points.
@@ -267,22 +279,22 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<Report, Fault> {
 /// # Errors
 ///
 /// As [`inspect`].
-pub fn inspect_heard(folder: &Path, repair: bool) -> Result<Report, Fault> {
-    let _owner = own(folder)?;
+pub fn inspect_heard(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
+    let _owner = lock(folder)?;
     let folder = folder.join(HEARD);
-    let told = heard::told(&folder)?;
+    let recorded = heard::recorded_counts(&folder)?;
     salvage::finish(&folder)?;
-    let mut reading = Reading::new(&folder);
+    let mut reading = InboundReader::new(&folder);
     while reading.next().is_some() {}
-    let (found, lost) = (reading.values, reading.lost(told));
+    let (found, lost) = (reading.values, reading.lost(recorded));
     let place = reading.places.first();
     let place = place.map(|(file, at)| format!("{} at byte {at}", file.display()));
     let known = salvage::lost(&folder).unwrap_or_default();
     let missing = || format!("{} values that its own counts include", lost - known);
     let damage = place.or_else(|| (lost > known).then(missing));
     if damage.is_none() || !repair {
-        return Ok(Report { damage, found, lost, kept: None });
+        return Ok(CheckReport { damage, found, lost, kept: None });
     }
     let found = heard::copy(&folder, &salvage::copy_of(&folder))?;
-    Ok(Report { damage, found, lost, kept: salvage::finish(&folder)? })
+    Ok(CheckReport { damage, found, lost, kept: salvage::finish(&folder)? })
 }

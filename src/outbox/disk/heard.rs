@@ -15,13 +15,13 @@ use std::sync::mpsc::Sender;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
-pub(super) use self::ears::Ears;
-use super::books::{self, Entry};
-use super::keeper::Report;
-use super::raw::{WANTED, Window};
+pub(super) use self::ears::InboundLog;
+use super::books::{self, CountEntry};
+use super::keeper::DiskReport;
+use super::raw::{FileWindow, WANTED};
 use super::salvage;
-use super::store::Fault;
-use crate::outbox::{Heard, What};
+use super::store::StoreError;
+use crate::outbox::{InboundKind, StoredInbound};
 use crate::time::Timestamp;
 
 /// What a record begins with; length and checksum of its body follow.
@@ -34,24 +34,24 @@ const BOOKS: &str = "heard-books";
 
 /// A record as it is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Record {
+pub(super) struct InboundRecord {
     pub(super) bytes: Vec<u8>,
     /// Values in it.
     values: u64,
 }
 
 /// The record of what was heard.
-pub(super) fn record(heard: &Heard) -> Record {
+pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     let mut body = Vec::new();
     body.extend(heard.at.as_millis().to_be_bytes());
     body.extend(heard.server.to_be_bytes());
     match &heard.what {
-        What::Connected(session_time) => {
+        InboundKind::Connected(session_time) => {
             body.push(0);
             body.extend(session_time.as_millis().to_be_bytes());
         }
-        What::Disconnected => body.push(1),
-        What::Message { topic, payload, retain } => {
+        InboundKind::Disconnected => body.push(1),
+        InboundKind::Message { topic, payload, retain } => {
             body.extend([2, u8::from(*retain)]);
             body.extend((topic.len() as u32).to_be_bytes());
             body.extend(topic.as_bytes());
@@ -62,14 +62,14 @@ pub(super) fn record(heard: &Heard) -> Record {
     bytes.extend((body.len() as u32).to_be_bytes());
     bytes.extend(xxh3_64(&body).to_be_bytes());
     bytes.append(&mut body);
-    Record { bytes, values: values(&heard.what) }
+    InboundRecord { bytes, values: values(&heard.what) }
 }
 
 /// Values in what was heard: a message's metrics, and one at least.
-fn values(what: &What) -> u64 {
+fn values(what: &InboundKind) -> u64 {
     match what {
-        What::Message { payload, .. } => metrics(payload).max(1),
-        What::Connected(_) | What::Disconnected => 0,
+        InboundKind::Message { payload, .. } => metrics(payload).max(1),
+        InboundKind::Connected(_) | InboundKind::Disconnected => 0,
     }
 }
 
@@ -105,23 +105,23 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
     None
 }
 
-fn heard(body: &[u8]) -> Option<Heard> {
+fn heard(body: &[u8]) -> Option<StoredInbound> {
     let (at, rest) = body.split_first_chunk::<8>()?;
     let (server, rest) = rest.split_first_chunk::<2>()?;
     let time = |bytes: &[u8; 8]| Timestamp::from_millis(i64::from_be_bytes(*bytes));
     let what = match rest {
-        [0, rest @ ..] => What::Connected(time(rest.first_chunk()?)),
-        [1] => What::Disconnected,
+        [0, rest @ ..] => InboundKind::Connected(time(rest.first_chunk()?)),
+        [1] => InboundKind::Disconnected,
         [2, retain, rest @ ..] => {
             let (length, rest) = rest.split_first_chunk::<4>()?;
             let (topic, payload) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
             let topic = std::str::from_utf8(topic).ok()?.to_owned();
             let payload = Bytes::copy_from_slice(payload);
-            What::Message { topic, payload, retain: *retain != 0 }
+            InboundKind::Message { topic, payload, retain: *retain != 0 }
         }
         _ => return None,
     };
-    Some(Heard { at: time(at), server: u16::from_be_bytes(*server), what })
+    Some(StoredInbound { at: time(at), server: u16::from_be_bytes(*server), what })
 }
 
 /// The files in a folder, the oldest first.
@@ -138,15 +138,15 @@ pub(super) fn files(folder: &Path) -> Vec<PathBuf> {
 /// # Errors
 ///
 /// A newer version has written them.
-pub(super) fn told(folder: &Path) -> Result<Option<Entry>, Fault> {
+pub(super) fn recorded_counts(folder: &Path) -> Result<Option<CountEntry>, StoreError> {
     books::at(&folder.with_file_name(BOOKS))
 }
 
 /// Reads what is in a folder: all that is whole, whatever lies before it.
 #[derive(Debug)]
-pub(super) struct Reading {
+pub(super) struct InboundReader {
     files: std::vec::IntoIter<PathBuf>,
-    open: Option<Opened>,
+    open: Option<OpenInboundFile>,
     /// Values that were read.
     pub(super) values: u64,
     /// Where something else is, with records after it, or what cannot be opened.
@@ -154,35 +154,37 @@ pub(super) struct Reading {
 }
 
 #[derive(Debug)]
-struct Opened {
+struct OpenInboundFile {
     path: PathBuf,
-    window: Window,
+    window: FileWindow,
     at: u64,
     /// Since where there is something else than records.
     flaw: Option<u64>,
 }
 
-impl Reading {
+impl InboundReader {
     pub(super) fn new(folder: &Path) -> Self {
         let files = files(folder).into_iter();
         Self { files, open: None, values: 0, places: Vec::new() }
     }
 
     /// Values that were lost, when all was read. Without books each place cost one at least.
-    pub(super) fn lost(&self, told: Option<Entry>) -> u64 {
+    pub(super) fn lost(&self, told: Option<CountEntry>) -> u64 {
         told.map_or(self.places.len() as u64, |told| told.points.saturating_sub(self.values))
     }
 }
 
-impl Iterator for Reading {
-    type Item = Heard;
+impl Iterator for InboundReader {
+    type Item = StoredInbound;
 
-    fn next(&mut self) -> Option<Heard> {
+    fn next(&mut self) -> Option<StoredInbound> {
         loop {
-            let Some(Opened { path, window, at, flaw }) = &mut self.open else {
+            let Some(OpenInboundFile { path, window, at, flaw }) = &mut self.open else {
                 let path = self.files.next()?;
-                match Window::open(&path) {
-                    Ok(window) => self.open = Some(Opened { path, window, at: 0, flaw: None }),
+                match FileWindow::open(&path) {
+                    Ok(window) => {
+                        self.open = Some(OpenInboundFile { path, window, at: 0, flaw: None })
+                    }
                     Err(_) => self.places.push((path, 0)),
                 }
                 continue;
@@ -204,7 +206,7 @@ impl Iterator for Reading {
 }
 
 /// The record at a place, with its bytes, if it is whole.
-fn whole(window: &mut Window, at: u64) -> Option<(Heard, u64)> {
+fn whole(window: &mut FileWindow, at: u64) -> Option<(StoredInbound, u64)> {
     let head = window.at(at, HEAD).strip_prefix(MARK)?;
     let (length, head) = head.split_first_chunk::<4>()?;
     let sum = u64::from_be_bytes(*head.first_chunk()?);
@@ -218,7 +220,7 @@ fn whole(window: &mut Window, at: u64) -> Option<(Heard, u64)> {
 }
 
 /// Where the next record may begin.
-fn next(window: &mut Window, at: u64) -> u64 {
+fn next(window: &mut FileWindow, at: u64) -> u64 {
     let size = window.size;
     let bytes = window.at(at, WANTED);
     match bytes.windows(MARK.len()).position(|bytes| bytes == MARK) {
@@ -231,45 +233,45 @@ fn next(window: &mut Window, at: u64) -> u64 {
 
 /// What earlier processes heard; at its end it tells what was lost.
 #[derive(Debug)]
-pub(super) struct Again {
-    reading: Reading,
-    told: Option<Entry>,
-    reports: Option<Sender<Report>>,
+pub(super) struct InboundReplay {
+    reading: InboundReader,
+    told: Option<CountEntry>,
+    reports: Option<Sender<DiskReport>>,
 }
 
-impl Again {
-    pub(super) fn new(folder: &Path, reports: Sender<Report>) -> Self {
-        let told = told(folder).ok().flatten();
-        Self { reading: Reading::new(folder), told, reports: Some(reports) }
+impl InboundReplay {
+    pub(super) fn new(folder: &Path, reports: Sender<DiskReport>) -> Self {
+        let told = recorded_counts(folder).ok().flatten();
+        Self { reading: InboundReader::new(folder), told, reports: Some(reports) }
     }
 }
 
-impl Iterator for Again {
-    type Item = Heard;
+impl Iterator for InboundReplay {
+    type Item = StoredInbound;
 
-    fn next(&mut self) -> Option<Heard> {
+    fn next(&mut self) -> Option<StoredInbound> {
         let heard = self.reading.next();
         if heard.is_none()
             && let Some(reports) = self.reports.take()
         {
             let (values, lost) = (self.reading.values, self.reading.lost(self.told));
-            let _ = reports.send(Report::Heard { values, lost });
+            let _ = reports.send(DiskReport::Heard { values, lost });
         }
         heard
     }
 }
 
 /// Makes another folder of what can be read, whole when this returns; the values in it.
-pub(super) fn copy(folder: &Path, new: &Path) -> Result<u64, Fault> {
-    let disk = |error: std::io::Error| Fault::Disk(error.to_string());
+pub(super) fn copy(folder: &Path, new: &Path) -> Result<u64, StoreError> {
+    let disk = |error: std::io::Error| StoreError::Disk(error.to_string());
     salvage::make_folder(new).map_err(disk)?;
     let mut to = File::create(new.join(format!("{:08}.heard", 1))).map_err(disk)?;
-    let mut reading = Reading::new(folder);
+    let mut reading = InboundReader::new(folder);
     for heard in reading.by_ref() {
         to.write_all(&record(&heard).bytes).map_err(disk)?;
     }
     to.sync_all().map_err(disk)?;
-    salvage::is_whole(new, reading.lost(told(folder)?))?;
+    salvage::mark_complete(new, reading.lost(recorded_counts(folder)?))?;
     Ok(reading.values)
 }
 

@@ -25,10 +25,10 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 
 pub(super) use self::record::Record;
-use super::store::Op;
+use super::store::StoreOp;
 use crate::delivery::output::Room;
 use crate::delivery::point::{Gate, Key, Point};
-use crate::outbox::Waiting;
+use crate::outbox::QueuedPoint;
 use crate::outbox::queues::{Place, Queues};
 use crate::time::Timestamp;
 
@@ -47,14 +47,14 @@ enum With {
     /// Itself: it is not on disk, and delivery does not give it back.
     Own(Point),
     /// A later one with the same key, queued until this one is decided.
-    Successor(Waiting),
+    Successor(QueuedPoint),
 }
 
 /// What a point that came makes necessary.
 #[derive(Debug, Default)]
 pub(super) struct Put {
     /// It is to be saved so, if the disk takes writes.
-    pub(super) save: Option<Op>,
+    pub(super) save: Option<StoreOp>,
     /// It overwrote this one.
     pub(super) overwritten: Option<Point>,
 }
@@ -115,12 +115,13 @@ impl Held {
     /// is a safe one with its key that is not in memory.
     pub(super) fn put(
         &mut self,
-        waiting: Waiting,
+        waiting: QueuedPoint,
         write: Option<u64>,
         is_cold: impl FnOnce(&Key) -> bool,
     ) -> Put {
         let key = waiting.point.key();
-        let save = |point: &Point, fresh| write.map(|_| Op::Save { point: point.clone(), fresh });
+        let save =
+            |point: &Point, fresh| write.map(|_| StoreOp::Save { point: point.clone(), fresh });
         match self.states.entry(key) {
             Entry::Vacant(entry) => {
                 let before = is_cold(&key).then_some(Record::SAFE);
@@ -206,7 +207,7 @@ impl Held {
     }
 
     /// Leaves the point that came to the head first on disk alone, if it is safe there.
-    pub(super) fn leave(&mut self, saved: u64) -> Option<Waiting> {
+    pub(super) fn leave(&mut self, saved: u64) -> Option<QueuedPoint> {
         let (place, point) = self.head.oldest()?;
         let Entry::Occupied(mut entry) = self.states.entry(point.key()) else { return None };
         if !entry.get_mut().record_mut().is_safe(saved) {
@@ -227,9 +228,13 @@ impl Held {
 
     /// The disk refuses: what is not safe is in no write any more. These are all changes that are
     /// not, the newest first.
-    pub(super) fn refuse<'a>(&mut self, saved: u64, newest_first: impl Iterator<Item = &'a Op>) {
+    pub(super) fn refuse<'a>(
+        &mut self,
+        saved: u64,
+        newest_first: impl Iterator<Item = &'a StoreOp>,
+    ) {
         for op in newest_first {
-            let Op::Save { point, .. } = op else { continue };
+            let StoreOp::Save { point, .. } = op else { continue };
             let Some(state) = self.states.get_mut(&point.key()) else { continue };
             let record = state.record_mut();
             let before = std::mem::replace(record, record.of_refused(saved));
@@ -262,7 +267,7 @@ impl Held {
 
     /// The disk takes writes again. What is in none is given to `write`, which tells the number of
     /// the one that it goes into.
-    pub(super) fn make_up(&mut self, mut write: impl FnMut(Op) -> u64) {
+    pub(super) fn make_up(&mut self, mut write: impl FnMut(StoreOp) -> u64) {
         if self.lacking == 0 {
             return;
         }
@@ -279,7 +284,7 @@ impl Held {
                 },
             };
             let fresh = record == Record::UNSENT;
-            let write = point.map(|point| write(Op::Save { point, fresh }));
+            let write = point.map(|point| write(StoreOp::Save { point, fresh }));
             *state.record_mut() = write.map_or(Record::SAFE, Record::in_write);
         }
         self.lacking = 0;

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 
-use super::heard::{Ears, Record};
-use super::record::Place;
-use super::store::{Fault, Op, Open, Stock, Store};
-use super::{HEAD, HEARD};
+use super::heard::{InboundLog, InboundRecord};
+use super::record::RecordKey;
+use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};
+use super::{HEAD_BYTES_WHILE_FAILING, HEARD};
 use crate::delivery::point::Point;
-use crate::outbox::dead_letters::files::{self, Letters};
-use crate::outbox::dead_letters::requests::{self, Request, Wish};
-use crate::outbox::dead_letters::{DeadLetter, Written};
+use crate::outbox::dead_letters::files::{self, DeadLetterFiles};
+use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
+use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
 
 /// Between two waits for the disk. With what the disk itself takes, and the way from the
 /// socket, far below the 200 ms after which a value is to be safe.
@@ -32,17 +32,17 @@ const LONGEST_RETRY: Duration = Duration::from_secs(15);
 
 /// What the keeper is to do.
 #[derive(Debug)]
-pub(super) enum Job {
+pub(super) enum DiskJob {
     /// Change the store. Jobs of an epoch that a fault has ended are ignored.
-    Write { epoch: u64, number: u64, ops: Arc<Vec<Op>> },
+    Write { epoch: u64, number: u64, ops: Arc<Vec<StoreOp>> },
     /// Read points in their order after a place.
-    Read { epoch: u64, after: Option<Place>, limit: usize, why: Why },
+    Read { epoch: u64, after: Option<RecordKey>, limit: usize, why: ReadPurpose },
     /// Keep a refused point.
     Bury(Box<DeadLetter>),
     /// The values of these letters were written again: the request for that is done.
-    Retried { letters: Vec<Written>, request: PathBuf },
+    Retried { letters: Vec<DeadLetterRecord>, request: PathBuf },
     /// Keep what was heard, within so many bytes.
-    Hear { record: Record, room: u64 },
+    Hear { record: InboundRecord, room: u64 },
     /// So many values of what earlier processes heard could be read, and so many not.
     Heard { values: u64, lost: u64 },
     /// What was heard is decided.
@@ -53,7 +53,7 @@ pub(super) enum Job {
 
 /// The purpose of a read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Why {
+pub(super) enum ReadPurpose {
     /// To be delivered.
     Deliver,
     /// To be given up: the store is full.
@@ -62,17 +62,17 @@ pub(super) enum Why {
 
 /// A report of the keeper.
 #[derive(Debug)]
-pub(super) enum Report {
+pub(super) enum DiskReport {
     /// All writes up to this number are safe.
-    Saved { number: u64, overwritten: u64, stock: Stock },
+    Saved { number: u64, overwritten: u64, stock: StoreStats },
     /// Points as asked for, with the bytes of their records; fewer than asked for at the end.
-    Read { epoch: u64, points: Vec<(Point, u64)>, why: Why },
+    Read { epoch: u64, points: Vec<(Point, u64)>, why: ReadPurpose },
     /// The values of these letters are to be sent again, as this request asks.
-    Retry { letters: Vec<Written>, request: PathBuf },
+    Retry { letters: Vec<DeadLetterRecord>, request: PathBuf },
     /// The disk refuses, or what lies there is damaged; a new epoch begins.
-    Refused { epoch: u64, fault: Fault },
+    Refused { epoch: u64, fault: StoreError },
     /// It takes writes again.
-    Opened(Stock),
+    Opened(StoreStats),
     /// So many values of what earlier processes heard could be read, and so many not.
     Heard { values: u64, lost: u64 },
     /// What is heard is no longer kept: there is no room.
@@ -82,48 +82,48 @@ pub(super) enum Report {
 }
 
 /// Does jobs, one after the other.
-pub(super) struct Keeper {
-    open: Open,
+pub(super) struct DiskWriter {
+    open: StoreOpener,
     store: Option<Box<dyn Store>>,
-    letters: Letters,
-    ears: Ears,
-    is_deaf: bool,
-    reports: Sender<Report>,
+    letters: DeadLetterFiles,
+    inbound_log: InboundLog,
+    inbound_full: bool,
+    reports: Sender<DiskReport>,
     wake: Arc<Notify>,
     epoch: u64,
     /// Number of the last write, and whether it waits for the disk.
-    written: u64,
-    unsynced: bool,
+    last_write: u64,
+    needs_sync: bool,
     overwritten: u64,
     /// The last changes that were safe, and how many points there were then.
     safe: (u64, u64),
     /// Why the store failed last.
-    fault: Option<Fault>,
-    retry: Duration,
+    fault: Option<StoreError>,
+    retry_delay: Duration,
     /// Since when it is open.
-    opened: Instant,
+    opened_at: Instant,
 }
 
 /// A damaged store can panic.
-fn guarded<T>(work: impl FnOnce() -> Result<T, Fault>) -> Result<T, Fault> {
+fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
-        .unwrap_or_else(|_| Err(Fault::Damaged("the store cannot read it".to_owned())))
+        .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
 
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Go {
+pub(super) enum LoopControl {
     On,
     Home,
 }
 
-impl Keeper {
+impl DiskWriter {
     /// Begins with a store, or with the fault that opening it gave.
     pub(super) fn new(
-        open: Open,
-        store: Result<Box<dyn Store>, Fault>,
-        letters: Letters,
-        reports: Sender<Report>,
+        open: StoreOpener,
+        store: Result<Box<dyn Store>, StoreError>,
+        letters: DeadLetterFiles,
+        reports: Sender<DiskReport>,
         wake: Arc<Notify>,
     ) -> Self {
         let mended = store.as_ref().is_ok_and(|store| store.stock().mended);
@@ -137,40 +137,40 @@ impl Keeper {
             epoch: u64::from(store.is_none()),
             store,
             fault,
-            opened: Instant::now(),
-            ears: Ears::new(letters.folder().with_file_name(HEARD)),
-            is_deaf: false,
+            opened_at: Instant::now(),
+            inbound_log: InboundLog::new(letters.folder().with_file_name(HEARD)),
+            inbound_full: false,
             letters,
             reports,
             wake,
-            written: 0,
-            unsynced: mended,
+            last_write: 0,
+            needs_sync: mended,
             overwritten: 0,
             safe,
-            retry: FIRST_RETRY,
+            retry_delay: FIRST_RETRY,
         }
     }
 
     /// Works until the outbox is closed or gone.
-    pub(super) fn run(mut self, jobs: &Receiver<Job>) {
+    pub(super) fn run(mut self, jobs: &Receiver<DiskJob>) {
         let mut due: Option<Instant> = None;
         let mut look = Instant::now();
         loop {
-            let timer = match (self.store.is_some(), self.unsynced) {
+            let timer = match (self.store.is_some(), self.needs_sync) {
                 (true, false) => None,
                 (true, true) => Some(*due.get_or_insert_with(|| Instant::now() + COMMIT)),
-                (false, _) => Some(*due.get_or_insert_with(|| Instant::now() + self.retry)),
+                (false, _) => Some(*due.get_or_insert_with(|| Instant::now() + self.retry_delay)),
             };
             let until = timer.map_or(look, |timer| timer.min(look));
             match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(job) => {
-                    if self.handle(job) == Go::Home {
+                    if self.handle(job) == LoopControl::Home {
                         return;
                     }
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => {
-                    self.handle(Job::Close);
+                    self.handle(DiskJob::Close);
                     return;
                 }
             }
@@ -193,95 +193,101 @@ impl Keeper {
             return;
         }
         let mut all = files::read(self.letters.folder());
-        for (path, Request { wish, ids }) in requests {
-            let letters: Vec<Written> = ids.iter().filter_map(|id| all.remove(id)).collect();
+        for (path, DeadLetterRequest { wish, ids }) in requests {
+            let letters: Vec<DeadLetterRecord> =
+                ids.iter().filter_map(|id| all.remove(id)).collect();
             match wish {
-                Wish::Drop => {
+                DeadLetterAction::Drop => {
                     for letter in letters {
-                        self.letters.gone(letter, false);
+                        self.letters.record_removed(letter, false);
                     }
                     // If the disk refuses, the next write tells it.
                     let _ = self.letters.sync();
                     requests::done(&path);
                 }
-                Wish::Retry => self.report(Report::Retry { letters, request: path }),
+                DeadLetterAction::Retry => {
+                    self.report(DiskReport::Retry { letters, request: path })
+                }
             }
         }
     }
 
     /// Does one job.
-    pub(super) fn handle(&mut self, job: Job) -> Go {
+    pub(super) fn handle(&mut self, job: DiskJob) -> LoopControl {
         match job {
-            Job::Write { epoch, number, ops } if epoch == self.epoch => {
-                let Some(store) = &mut self.store else { return Go::On };
+            DiskJob::Write { epoch, number, ops } if epoch == self.epoch => {
+                let Some(store) = &mut self.store else { return LoopControl::On };
                 // Until a letter is safe, its point is not forgotten.
-                let letters = self.letters.sync().map_err(|error| Fault::Disk(error.to_string()));
+                let letters =
+                    self.letters.sync().map_err(|error| StoreError::Disk(error.to_string()));
                 match letters.and_then(|()| guarded(|| store.apply(&ops))) {
                     Ok(overwritten) => {
                         self.overwritten += overwritten;
-                        self.written = number;
-                        self.unsynced = true;
+                        self.last_write = number;
+                        self.needs_sync = true;
                     }
-                    Err(fault) => self.failed(fault),
+                    Err(fault) => self.store_failed(fault),
                 }
             }
-            Job::Read { epoch, after, limit, why } if epoch == self.epoch => {
-                let Some(store) = &mut self.store else { return Go::On };
+            DiskJob::Read { epoch, after, limit, why } if epoch == self.epoch => {
+                let Some(store) = &mut self.store else { return LoopControl::On };
                 match guarded(|| store.read(after, limit)) {
-                    Ok(points) => self.report(Report::Read { epoch, points, why }),
-                    Err(fault) => self.failed(fault),
+                    Ok(points) => self.report(DiskReport::Read { epoch, points, why }),
+                    Err(fault) => self.store_failed(fault),
                 }
             }
-            Job::Write { .. } | Job::Read { .. } => {}
-            Job::Bury(letter) => {
+            DiskJob::Write { .. } | DiskJob::Read { .. } => {}
+            DiskJob::Bury(letter) => {
                 self.letters.push(*letter);
             }
-            Job::Retried { letters, request } => {
+            DiskJob::Retried { letters, request } => {
                 // Until its value is safe, a letter is not forgotten.
                 self.sync();
                 if self.store.is_some() {
                     for letter in letters {
-                        self.letters.gone(letter, true);
+                        self.letters.record_removed(letter, true);
                     }
                     let _ = self.letters.sync();
                     requests::done(&request);
                 }
             }
-            Job::Hear { record, room } => {
+            DiskJob::Hear { record, room } => {
                 let bytes = record.bytes.len();
-                let fits = self.ears.bytes() + bytes as u64 <= room;
+                let fits = self.inbound_log.bytes() + bytes as u64 <= room;
                 let is_open = self.store.is_some();
-                if !fits || (!is_open && self.ears.waiting() + bytes > HEAD) {
-                    if !std::mem::replace(&mut self.is_deaf, true) {
-                        self.report(Report::Deaf);
+                if !fits
+                    || (!is_open && self.inbound_log.waiting() + bytes > HEAD_BYTES_WHILE_FAILING)
+                {
+                    if !std::mem::replace(&mut self.inbound_full, true) {
+                        self.report(DiskReport::Deaf);
                     }
-                    return Go::On;
+                    return LoopControl::On;
                 }
-                self.ears.keep(record);
+                self.inbound_log.keep(record);
                 // While the disk refuses it is in memory, and saved when it takes writes again.
                 if is_open {
-                    match self.ears.write() {
-                        Ok(()) => self.unsynced = true,
-                        Err(error) => self.failed(Fault::Disk(error.to_string())),
+                    match self.inbound_log.write() {
+                        Ok(()) => self.needs_sync = true,
+                        Err(error) => self.store_failed(StoreError::Disk(error.to_string())),
                     }
                 }
             }
-            Job::Heard { values, lost } => {
-                self.ears.heard_again(values, lost);
-                self.unsynced |= self.store.is_some() && self.ears.is_due();
+            DiskJob::Heard { values, lost } => {
+                self.inbound_log.replay_finished(values, lost);
+                self.needs_sync |= self.store.is_some() && self.inbound_log.is_due();
             }
-            Job::Forget => self.ears.forget(),
-            Job::Close => {
+            DiskJob::Forget => self.inbound_log.forget(),
+            DiskJob::Close => {
                 if self.store.is_none() {
-                    let _ = self.ears.write().and_then(|()| self.ears.sync());
+                    let _ = self.inbound_log.write().and_then(|()| self.inbound_log.sync());
                 }
                 self.sync();
                 self.store = None;
-                self.report(Report::Closed);
-                return Go::Home;
+                self.report(DiskReport::Closed);
+                return LoopControl::Home;
             }
         }
-        Go::On
+        LoopControl::On
     }
 
     /// Waits for the disk, or opens it again.
@@ -290,10 +296,10 @@ impl Keeper {
             self.sync();
             return;
         }
-        self.retry = self.retry.saturating_mul(2).min(LONGEST_RETRY);
-        if let Err(error) = self.ears.write() {
-            let fault = Fault::Disk(error.to_string());
-            self.report(Report::Refused { epoch: self.epoch, fault });
+        self.retry_delay = self.retry_delay.saturating_mul(2).min(LONGEST_RETRY);
+        if let Err(error) = self.inbound_log.write() {
+            let fault = StoreError::Disk(error.to_string());
+            self.report(DiskReport::Refused { epoch: self.epoch, fault });
             return;
         }
         match (self.open)(self.fault.as_ref()) {
@@ -305,53 +311,53 @@ impl Keeper {
                     stock.unreadable += points.saturating_sub(stock.points);
                 }
                 self.safe = (store.batch(), stock.points);
-                self.unsynced = stock.mended || self.ears.is_due();
+                self.needs_sync = stock.mended || self.inbound_log.is_due();
                 self.store = Some(store);
-                self.opened = Instant::now();
-                self.report(Report::Opened(stock));
+                self.opened_at = Instant::now();
+                self.report(DiskReport::Opened(stock));
             }
             Err(fault) => {
                 self.fault = Some(fault.clone());
-                self.report(Report::Refused { epoch: self.epoch, fault });
+                self.report(DiskReport::Refused { epoch: self.epoch, fault });
             }
         }
     }
 
     #[cfg(test)]
-    pub(super) fn ears(&mut self) -> &mut Ears {
-        &mut self.ears
+    pub(super) fn ears(&mut self) -> &mut InboundLog {
+        &mut self.inbound_log
     }
 
     fn sync(&mut self) {
-        let Some(store) = self.store.as_mut().filter(|_| self.unsynced) else { return };
-        let ears = &mut self.ears;
-        let mut heard = || ears.sync().map_err(|error| Fault::Disk(error.to_string()));
+        let Some(store) = self.store.as_mut().filter(|_| self.needs_sync) else { return };
+        let ears = &mut self.inbound_log;
+        let mut heard = || ears.sync().map_err(|error| StoreError::Disk(error.to_string()));
         match guarded(|| heard().and_then(|()| store.sync())) {
             Ok(()) => {
                 let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
-                self.unsynced = false;
+                self.needs_sync = false;
                 self.safe = (store.batch(), stock.points);
                 // One that fails again and again is not tried ever faster.
-                if self.opened.elapsed() > LONGEST_RETRY {
-                    self.retry = FIRST_RETRY;
+                if self.opened_at.elapsed() > LONGEST_RETRY {
+                    self.retry_delay = FIRST_RETRY;
                 }
-                self.report(Report::Saved { number: self.written, overwritten, stock });
+                self.report(DiskReport::Saved { number: self.last_write, overwritten, stock });
             }
-            Err(fault) => self.failed(fault),
+            Err(fault) => self.store_failed(fault),
         }
     }
 
     /// Closes a store that failed.
-    fn failed(&mut self, fault: Fault) {
+    fn store_failed(&mut self, fault: StoreError) {
         self.store = None;
-        self.unsynced = false;
+        self.needs_sync = false;
         self.overwritten = 0;
         self.epoch += 1;
         self.fault = Some(fault.clone());
-        self.report(Report::Refused { epoch: self.epoch, fault });
+        self.report(DiskReport::Refused { epoch: self.epoch, fault });
     }
 
-    fn report(&self, report: Report) {
+    fn report(&self, report: DiskReport) {
         // Nobody listens any more only when the outbox is gone.
         let _ = self.reports.send(report);
         self.wake.notify_one();

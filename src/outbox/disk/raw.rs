@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::store::{self, Stock};
+use super::store::{self, StoreStats};
 
 /// Numbers by which the store names its parts, in the order in which they were made.
 const POINTS: u64 = 1;
@@ -26,7 +26,7 @@ const LARGEST: usize = 64 << 20;
 
 /// One change of one key.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Change<'a> {
+pub(super) struct RawChange<'a> {
     /// Its number: it grows.
     pub(super) seqno: u64,
     pub(super) key: &'a [u8],
@@ -36,15 +36,15 @@ pub(super) struct Change<'a> {
 
 /// What the store said of itself last.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Said {
+pub(super) struct StoreMeta {
     pub(super) format: Option<Vec<u8>>,
-    pub(super) stock: Option<Stock>,
+    pub(super) stock: Option<StoreStats>,
     pub(super) batch: Option<u64>,
     at: [u64; 3],
 }
 
-impl Said {
-    fn hear(&mut self, change: Change<'_>) {
+impl StoreMeta {
+    fn apply(&mut self, change: RawChange<'_>) {
         let Some(value) = change.value else { return };
         let [format, stock, batch] = &mut self.at;
         match change.key {
@@ -78,15 +78,15 @@ pub(super) struct Damage {
 /// # Errors
 ///
 /// The folder cannot be listed.
-pub(super) fn look(folder: &Path) -> io::Result<(Said, Damage)> {
-    let mut said = Said::default();
+pub(super) fn scan(folder: &Path) -> io::Result<(StoreMeta, Damage)> {
+    let mut said = StoreMeta::default();
     let mut damage = logs(folder, &mut |part, change| {
         if part == META {
-            said.hear(change);
+            said.apply(change);
         }
     })?;
-    tables(folder, META, &mut Vec::new(), &mut |change| said.hear(change));
-    if said != Said::default() {
+    tables(folder, META, &mut Vec::new(), &mut |change| said.apply(change));
+    if said != StoreMeta::default() {
         // Only a store whose parts were all made speaks of itself. It would make anew, and empty,
         // what is not there.
         damage.places.extend((0..=META).filter_map(|part| beginning(folder, part)));
@@ -100,7 +100,7 @@ fn beginning(folder: &Path, part: u64) -> Option<(PathBuf, u64)> {
     let folder = folder.join("keyspaces").join(part.to_string());
     let current = folder.join("current");
     let Ok(bytes) = fs::read(&current) else { return Some((current, 0)) };
-    let mut reader = Reader { bytes: &bytes, at: 0 };
+    let mut reader = ByteReader { bytes: &bytes, at: 0 };
     let Some(number) = reader.number(8) else { return Some((current, 0)) };
     let list = folder.join(format!("v{number}"));
     let sum = fs::read(&list).map(|list| xxh3_128(&list).to_le_bytes());
@@ -115,7 +115,7 @@ fn beginning(folder: &Path, part: u64) -> Option<(PathBuf, u64)> {
 /// # Errors
 ///
 /// The folder cannot be listed.
-pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(Change<'_>)) -> io::Result<Damage> {
+pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(RawChange<'_>)) -> io::Result<Damage> {
     let mut damage = logs(folder, &mut |part, change| {
         if part == POINTS {
             visit(change);
@@ -125,7 +125,7 @@ pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(Change<'_>)) -> io::Re
     Ok(damage)
 }
 
-fn logs(folder: &Path, visit: &mut dyn FnMut(u64, Change<'_>)) -> io::Result<Damage> {
+fn logs(folder: &Path, visit: &mut dyn FnMut(u64, RawChange<'_>)) -> io::Result<Damage> {
     let mut logs: Vec<(u64, PathBuf)> = fs::read_dir(folder)?
         .filter_map(|entry| {
             let path = entry.ok()?.path();
@@ -138,7 +138,7 @@ fn logs(folder: &Path, visit: &mut dyn FnMut(u64, Change<'_>)) -> io::Result<Dam
     let mut damage = Damage::default();
     let count = logs.len();
     for (at, (_, path)) in logs.into_iter().enumerate() {
-        let Ok(window) = Window::open(&path) else {
+        let Ok(window) = FileWindow::open(&path) else {
             damage.places.push((path, 0));
             continue;
         };
@@ -157,12 +157,12 @@ fn tables(
     folder: &Path,
     part: u64,
     places: &mut Vec<(PathBuf, u64)>,
-    visit: &mut dyn FnMut(Change<'_>),
+    visit: &mut dyn FnMut(RawChange<'_>),
 ) {
     let folder = folder.join("keyspaces").join(part.to_string()).join("tables");
     for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
         let path = entry.path();
-        match Window::open(&path) {
+        match FileWindow::open(&path) {
             Ok(window) => {
                 let flaws = table::read(window, visit).into_iter();
                 places.extend(flaws.map(|flaw| (path.clone(), flaw)));
@@ -174,14 +174,14 @@ fn tables(
 
 /// A file through a window that moves forward. What cannot be read is zeroes.
 #[derive(Debug)]
-pub(super) struct Window {
+pub(super) struct FileWindow {
     file: File,
     pub(super) size: u64,
     start: u64,
     bytes: Vec<u8>,
 }
 
-impl Window {
+impl FileWindow {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let size = file.metadata()?.len();
@@ -215,12 +215,12 @@ impl Window {
 }
 
 /// Numbers as the store writes them.
-struct Reader<'a> {
+struct ByteReader<'a> {
     bytes: &'a [u8],
     at: usize,
 }
 
-impl<'a> Reader<'a> {
+impl<'a> ByteReader<'a> {
     fn take(&mut self, count: usize) -> Option<&'a [u8]> {
         let taken = self.bytes.get(self.at..self.at.checked_add(count)?)?;
         self.at += count;

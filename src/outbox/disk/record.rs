@@ -23,12 +23,12 @@ pub(super) const PLACE: usize = 49;
 /// The key of a record: the span of its time, then SiteWise's key. A function of the key, so that
 /// the same key overwrites; ordered as its bytes are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
+pub struct RecordKey {
     span: i64,
     key: Key,
 }
 
-impl Place {
+impl RecordKey {
     pub(super) fn of(key: Key) -> Self {
         Self { span: key.time.as_millis().div_euclid(SPAN), key }
     }
@@ -159,7 +159,7 @@ mod tests {
     proptest! {
         #[test]
         fn what_is_read_is_what_was_written(point in any_point()) {
-            let place = Place::of(point.key()).bytes();
+            let place = RecordKey::of(point.key()).bytes();
             let read = super::point(&place, &value(&point)).unwrap();
             // NaN is not equal to itself: its bits are.
             prop_assert_eq!(value(&read), value(&point));
@@ -168,7 +168,7 @@ mod tests {
 
         #[test]
         fn bytes_sort_as_places_do(one in any_point(), other in any_point()) {
-            let (one, other) = (Place::of(one.key()), Place::of(other.key()));
+            let (one, other) = (RecordKey::of(one.key()), RecordKey::of(other.key()));
             prop_assert_eq!(one.cmp(&other), one.bytes().cmp(&other.bytes()));
         }
 

@@ -1,28 +1,28 @@
 //! What happens while the disk is not writable, or too slow.
 
-use super::Disk;
-use super::store::Fault;
-use crate::outbox::{Change, DiskState};
+use super::DiskOutbox;
+use super::store::StoreError;
+use crate::outbox::{DiskEvent, DiskState};
 
-impl Disk {
+impl DiskOutbox {
     /// Hands over what has gathered, unless the disk does not keep up with it.
     pub(super) fn send(&mut self) {
         if self.writer.send() && self.writer.falls_behind() {
             self.writer.fall_behind();
             self.stop_reading();
-            self.changes.push_back(Change::Behind);
+            self.changes.push_back(DiskEvent::Behind);
         }
     }
 
     /// The disk refuses, or what lies there cannot be read: points are in memory alone.
-    pub(super) fn refused(&mut self, epoch: u64, fault: Fault) {
+    pub(super) fn refused(&mut self, epoch: u64, fault: StoreError) {
         let (state, change) = match fault {
-            Fault::Damaged(reason) => {
-                (DiskState::Unreadable(reason.clone()), Change::Unreadable(reason))
+            StoreError::Damaged(reason) => {
+                (DiskState::Unreadable(reason.clone()), DiskEvent::Unreadable(reason))
             }
             fault => {
                 let reason = fault.to_string();
-                (DiskState::Refuses(reason.clone()), Change::Refused(reason))
+                (DiskState::Refuses(reason.clone()), DiskEvent::Refused(reason))
             }
         };
         if *self.writer.state() == state {
@@ -43,11 +43,11 @@ impl Disk {
     }
 
     /// The disk is writable again: saves what it lacks.
-    pub(super) fn well_again(&mut self) {
+    pub(super) fn writable_again(&mut self) {
         self.writer.begin_again();
         self.held.make_up(|op| self.writer.make_up(op));
         self.writer.made_up();
-        self.cold.again_all();
-        self.changes.push_back(Change::Well);
+        self.cold.rescan_all();
+        self.changes.push_back(DiskEvent::Well);
     }
 }

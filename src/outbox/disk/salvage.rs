@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use fjall::PersistMode;
 
 use super::books;
-use super::raw::{self, Change};
+use super::raw::{self, RawChange};
 use super::record::{self, PLACE};
-use super::store::{self, Fault, Fjall, Stock, Store as _};
+use super::store::{self, FjallStore, Store as _, StoreError, StoreStats};
 
 /// The store, and what is made beside it: the copy, and what it is sorted in.
 pub(super) const POINTS: &str = "points";
@@ -33,7 +33,7 @@ const WRITTEN: usize = 64;
 
 /// The result of a repair.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Mended {
+pub(super) struct RepairResult {
     /// Points that could be read.
     pub(super) found: u64,
     /// Points that the books told of and that could not.
@@ -49,7 +49,7 @@ pub(super) fn lost(points: &Path) -> Option<u64> {
 }
 
 /// That was told.
-pub(super) fn told(points: &Path) -> io::Result<()> {
+pub(super) fn mark_reported(points: &Path) -> io::Result<()> {
     fs::remove_file(points.join(LOST))?;
     sync_folder(points)
 }
@@ -60,13 +60,13 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Repairs a store.
-pub(super) fn mend(folder: &Path) -> Result<Mended, Fault> {
+pub(super) fn repair(folder: &Path) -> Result<RepairResult, StoreError> {
     let (found, lost) = copy(folder)?;
-    Ok(Mended { found, lost, kept: finish(&folder.join(POINTS))? })
+    Ok(RepairResult { found, lost, kept: finish(&folder.join(POINTS))? })
 }
 
 /// What can be read, and what the books told of besides, with nothing changed.
-pub(super) fn count(folder: &Path) -> Result<(u64, u64), Fault> {
+pub(super) fn count(folder: &Path) -> Result<(u64, u64), StoreError> {
     let counted = copy(folder);
     for made in [copy_of(&folder.join(POINTS)), folder.join(SORTING)] {
         remove(&made).map_err(disk)?;
@@ -75,7 +75,7 @@ pub(super) fn count(folder: &Path) -> Result<(u64, u64), Fault> {
 }
 
 /// Makes the copy. Nothing but a copy that was not finished is changed.
-pub(super) fn copy(folder: &Path) -> Result<(u64, u64), Fault> {
+pub(super) fn copy(folder: &Path) -> Result<(u64, u64), StoreError> {
     let books = books::read(folder)?;
     let (old, new, sorting) =
         (folder.join(POINTS), copy_of(&folder.join(POINTS)), folder.join(SORTING));
@@ -86,26 +86,26 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), Fault> {
     let said = match old.is_dir() {
         true => {
             sort(&old, &sorting)?;
-            raw::look(&old).map_err(disk)?.0
+            raw::scan(&old).map_err(disk)?.0
         }
-        false => raw::Said::default(),
+        false => raw::StoreMeta::default(),
     };
-    let mut store = Fjall::open(&new, None)?;
+    let mut store = FjallStore::open(&new, None)?;
     fill(&mut store, &sorting)?;
     let last = books.map_or(0, |entry| entry.batch).max(said.batch.unwrap_or_default());
-    store.follow(last)?;
+    store.set_batch(last)?;
     let found = store.stock().points;
     drop(store);
     remove(&sorting).map_err(disk)?;
     let told = said.stock.map(|stock| stock.points);
     let told = books.map(|entry| entry.points).or(told).unwrap_or_default();
     let lost = told.saturating_sub(found);
-    is_whole(&new, lost)?;
+    mark_complete(&new, lost)?;
     Ok((found, lost))
 }
 
 /// Marks a copy as whole.
-pub(super) fn is_whole(copy: &Path, lost: u64) -> Result<(), Fault> {
+pub(super) fn mark_complete(copy: &Path, lost: u64) -> Result<(), StoreError> {
     let mut mark = File::create(copy.join(LOST)).map_err(disk)?;
     writeln!(mark, "{lost}").and_then(|()| mark.sync_all()).map_err(disk)?;
     sync_folder(copy).map_err(disk)
@@ -117,12 +117,12 @@ pub(super) fn copy_of(folder: &Path) -> PathBuf {
 }
 
 /// Sorts all changes by key, the newest of each first.
-fn sort(old: &Path, sorting: &Path) -> Result<(), Fault> {
+fn sort(old: &Path, sorting: &Path) -> Result<(), StoreError> {
     let database = store::database(sorting)?;
     let changes = database.keyspace("changes", store::options)?;
     let mut batch = database.batch();
     let mut outcome = Ok(());
-    let mut keep = |Change { seqno, key, value }: Change<'_>| {
+    let mut keep = |RawChange { seqno, key, value }: RawChange<'_>| {
         let is_point = value.is_none_or(|value| record::point(key, value).is_some());
         if outcome.is_err() || key.len() != PLACE || !is_point {
             return;
@@ -134,7 +134,7 @@ fn sort(old: &Path, sorting: &Path) -> Result<(), Fault> {
         if batch.len() >= BATCH {
             let full = std::mem::replace(&mut batch, database.batch());
             outcome = store::wait_for_room(&database, &changes)
-                .and_then(|()| full.commit().map_err(Fault::from));
+                .and_then(|()| full.commit().map_err(StoreError::from));
         }
     };
     raw::points(old, &mut keep).map_err(disk)?;
@@ -145,7 +145,7 @@ fn sort(old: &Path, sorting: &Path) -> Result<(), Fault> {
 }
 
 /// Writes of each key what its newest change says.
-fn fill(store: &mut Fjall, sorting: &Path) -> Result<(), Fault> {
+fn fill(store: &mut FjallStore, sorting: &Path) -> Result<(), StoreError> {
     let database = store::database(sorting)?;
     let changes = database.keyspace("changes", store::options)?;
     let mut last = [0; PLACE];
@@ -169,7 +169,7 @@ fn fill(store: &mut Fjall, sorting: &Path) -> Result<(), Fault> {
 
 /// Lets a copy that is whole take the name of what it was made of, and keeps that under another.
 /// One that is not whole is removed.
-pub(super) fn finish(old: &Path) -> Result<Option<PathBuf>, Fault> {
+pub(super) fn finish(old: &Path) -> Result<Option<PathBuf>, StoreError> {
     let new = copy_of(old);
     if lost(&new).is_none() {
         remove(&new).map_err(disk)?;
@@ -214,11 +214,14 @@ pub(super) fn cut_off(log: &Path, whole: u64) -> io::Result<u64> {
 }
 
 /// What the books say, or the store itself where it has none.
-pub(super) fn told_of(folder: &Path) -> Option<Stock> {
+pub(super) fn recorded_stats(folder: &Path) -> Option<StoreStats> {
     let books = books::read(folder).ok().flatten();
-    let books =
-        books.map(|entry| Stock { points: entry.points, bytes: entry.bytes, ..Stock::default() });
-    books.or_else(|| raw::look(&folder.join(POINTS)).ok()?.0.stock)
+    let books = books.map(|entry| StoreStats {
+        points: entry.points,
+        bytes: entry.bytes,
+        ..StoreStats::default()
+    });
+    books.or_else(|| raw::scan(&folder.join(POINTS)).ok()?.0.stock)
 }
 
 /// Which file or folder has a name now.
@@ -237,6 +240,6 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-fn disk(error: io::Error) -> Fault {
-    Fault::Disk(error.to_string())
+fn disk(error: io::Error) -> StoreError {
+    StoreError::Disk(error.to_string())
 }

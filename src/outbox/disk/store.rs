@@ -9,8 +9,8 @@ use fjall::config::PartitioningPolicy;
 use fjall::{Database, Keyspace, KeyspaceCreateOptions, PersistMode};
 use rustc_hash::FxHashMap;
 
-use super::books::{Books, Entry};
-use super::record::{self, PLACE, Place};
+use super::books::{Books, CountEntry};
+use super::record::{self, PLACE, RecordKey};
 use super::salvage;
 use crate::delivery::point::{Key, Point};
 
@@ -30,7 +30,7 @@ pub(super) const FORMAT: &[u8] = b"1";
 
 /// One change.
 #[derive(Clone, Debug)]
-pub enum Op {
+pub enum StoreOp {
     /// Keeps a point; `fresh` if nobody outside the store knows of another with its key.
     Save {
         /// The point.
@@ -44,7 +44,7 @@ pub enum Op {
 
 /// What a store has.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Stock {
+pub struct StoreStats {
     /// Points.
     pub points: u64,
     /// Bytes of their records.
@@ -58,7 +58,7 @@ pub struct Stock {
 
 /// Errors of a store.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Fault {
+pub enum StoreError {
     /// Another process has it.
     #[error("another process is using it")]
     Locked,
@@ -87,38 +87,43 @@ pub trait Store: Send {
     /// # Errors
     ///
     /// After any, the store is of no more use: it is to be opened again.
-    fn apply(&mut self, ops: &[Op]) -> Result<u64, Fault>;
+    fn apply(&mut self, ops: &[StoreOp]) -> Result<u64, StoreError>;
 
     /// Waits until the disk has all changes.
     ///
     /// # Errors
     ///
     /// As [`apply`](Self::apply).
-    fn sync(&mut self) -> Result<(), Fault>;
+    fn sync(&mut self) -> Result<(), StoreError>;
 
     /// Reads points in their order after a place, with the bytes of their records.
     ///
     /// # Errors
     ///
     /// As [`apply`](Self::apply).
-    fn read(&mut self, after: Option<Place>, limit: usize) -> Result<Vec<(Point, u64)>, Fault>;
+    fn read(
+        &mut self,
+        after: Option<RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<(Point, u64)>, StoreError>;
 
     /// What is there.
-    fn stock(&self) -> Stock;
+    fn stock(&self) -> StoreStats;
 
     /// Number of the last changes, which grows for as long as it is the same store.
     fn batch(&self) -> u64;
 }
 
 /// Opens the store: at the start, and again after each fault, which is told.
-pub type Open = Box<dyn FnMut(Option<&Fault>) -> Result<Box<dyn Store>, Fault> + Send>;
+pub type StoreOpener =
+    Box<dyn FnMut(Option<&StoreError>) -> Result<Box<dyn Store>, StoreError> + Send>;
 
 /// The store in fjall.
-pub struct Fjall {
+pub struct FjallStore {
     database: Database,
     points: Keyspace,
     meta: Keyspace,
-    stock: Stock,
+    stock: StoreStats,
     /// Number of the last batch.
     batch: u64,
     /// Told beside the store how much is in it; none for a copy that is still being made.
@@ -128,13 +133,13 @@ pub struct Fjall {
     identity: Option<(u64, u64)>,
 }
 
-impl std::fmt::Debug for Fjall {
+impl std::fmt::Debug for FjallStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fjall").field("stock", &self.stock).finish_non_exhaustive()
     }
 }
 
-impl From<fjall::Error> for Fault {
+impl From<fjall::Error> for StoreError {
     fn from(error: fjall::Error) -> Self {
         match error {
             fjall::Error::Locked => Self::Locked,
@@ -148,7 +153,7 @@ impl From<fjall::Error> for Fault {
     }
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
         use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
         match error.kind() {
@@ -160,7 +165,7 @@ impl From<io::Error> for Fault {
 }
 
 /// Opens the database of a folder, which is made if it is not there.
-pub(super) fn database(folder: &Path) -> Result<Database, Fault> {
+pub(super) fn database(folder: &Path) -> Result<Database, StoreError> {
     Ok(Database::builder(folder)
         .cache_size(CACHE)
         .max_journaling_size(LOGS)
@@ -183,7 +188,7 @@ pub(super) fn options() -> KeyspaceCreateOptions {
 }
 
 /// Waits here, where a failure of the store's threads is seen, rather than inside it.
-pub(super) fn wait_for_room(database: &Database, keyspace: &Keyspace) -> Result<(), Fault> {
+pub(super) fn wait_for_room(database: &Database, keyspace: &Keyspace) -> Result<(), StoreError> {
     while keyspace.sealed_memtable_count() >= SEALED || keyspace.l0_table_count() >= UNMERGED {
         database.persist(PersistMode::Buffer)?;
         // The store tells nobody when it is done.
@@ -192,31 +197,30 @@ pub(super) fn wait_for_room(database: &Database, keyspace: &Keyspace) -> Result<
     Ok(())
 }
 
-impl Fjall {
+impl FjallStore {
     /// Opens the store in a folder, made if it is not there.
     ///
     /// # Errors
     ///
     /// See [`Fault`].
-    pub(super) fn open(folder: &Path, books: Option<Books>) -> Result<Self, Fault> {
+    pub(super) fn open(folder: &Path, books: Option<Books>) -> Result<Self, StoreError> {
         let database = database(folder)?;
         let points = database.keyspace("points", options)?;
         let meta = database.keyspace("meta", options)?;
         match meta.get("format")? {
             Some(format) if *format == *FORMAT => {}
-            Some(_) => return Err(Fault::Foreign),
+            Some(_) => return Err(StoreError::Foreign),
             None => meta.insert("format", FORMAT)?,
         }
         let mut stock = match meta.get("stock")? {
-            Some(bytes) => {
-                stock_of(&bytes).ok_or_else(|| Fault::Damaged("its count of points".to_owned()))?
-            }
-            None => Stock::default(),
+            Some(bytes) => stock_of(&bytes)
+                .ok_or_else(|| StoreError::Damaged("its count of points".to_owned()))?,
+            None => StoreStats::default(),
         };
         let batch = meta.get("batch")?.and_then(|bytes| number_of(&bytes)).unwrap_or_default();
         let misses = books.as_ref().is_some_and(|books| books.miss(batch, stock.points));
         if misses || (stock.points > 0 && points.is_empty()?) {
-            return Err(Fault::Damaged("it has fewer points than were flushed".to_owned()));
+            return Err(StoreError::Damaged("it has fewer points than were flushed".to_owned()));
         }
         if let Some(lost) = salvage::lost(folder) {
             stock.unreadable = lost;
@@ -226,15 +230,15 @@ impl Fjall {
         database.persist(PersistMode::SyncAll)?;
         let (folder, identity) = (folder.to_owned(), salvage::identity(folder));
         let mut store = Self { database, points, meta, stock, batch, books, folder, identity };
-        store.enter()?;
+        store.write_counts()?;
         Ok(store)
     }
 
     /// Enters what is safe into the books.
-    fn enter(&mut self) -> Result<(), Fault> {
-        let Stock { points, bytes, .. } = self.stock;
+    fn write_counts(&mut self) -> Result<(), StoreError> {
+        let StoreStats { points, bytes, .. } = self.stock;
         let Some(books) = &mut self.books else { return Ok(()) };
-        books.enter(Entry { batch: self.batch, points, bytes }).map_err(disk)
+        books.enter(CountEntry { batch: self.batch, points, bytes }).map_err(disk)
     }
 
     /// Makes a table of what is in memory.
@@ -245,7 +249,7 @@ impl Fjall {
     }
 
     /// Adds records to a store that has none of them.
-    pub(super) fn add(&mut self, records: Vec<([u8; PLACE], Vec<u8>)>) -> Result<(), Fault> {
+    pub(super) fn add(&mut self, records: Vec<([u8; PLACE], Vec<u8>)>) -> Result<(), StoreError> {
         wait_for_room(&self.database, &self.points)?;
         let mut batch = self.database.batch();
         let mut stock = self.stock;
@@ -258,13 +262,17 @@ impl Fjall {
     }
 
     /// Makes changes safe up to here, with the number that follows another store's last batch.
-    pub(super) fn follow(&mut self, batch: u64) -> Result<(), Fault> {
+    pub(super) fn set_batch(&mut self, batch: u64) -> Result<(), StoreError> {
         self.batch = self.batch.max(batch);
         self.commit(self.database.batch(), self.stock)?;
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }
 
-    fn commit(&mut self, mut batch: fjall::OwnedWriteBatch, stock: Stock) -> Result<(), Fault> {
+    fn commit(
+        &mut self,
+        mut batch: fjall::OwnedWriteBatch,
+        stock: StoreStats,
+    ) -> Result<(), StoreError> {
         let number = self.batch + 1;
         batch.insert(&self.meta, "stock", stock_bytes(stock));
         batch.insert(&self.meta, "batch", number.to_be_bytes());
@@ -274,48 +282,48 @@ impl Fjall {
     }
 
     /// Bytes of the value under a key.
-    fn size(&self, place: &[u8]) -> Result<Option<u64>, Fault> {
+    fn size(&self, place: &[u8]) -> Result<Option<u64>, StoreError> {
         Ok(self.points.size_of(place).map_err(unreadable)?.map(u64::from))
     }
 }
 
 /// What a batch makes of one key.
-struct Changed {
+struct KeyChange {
     /// Bytes of its value before, and after all changes so far.
     before: Option<u64>,
     now: Option<Vec<u8>>,
 }
 
-impl Store for Fjall {
-    fn apply(&mut self, ops: &[Op]) -> Result<u64, Fault> {
+impl Store for FjallStore {
+    fn apply(&mut self, ops: &[StoreOp]) -> Result<u64, StoreError> {
         wait_for_room(&self.database, &self.points)?;
         let mut overwritten = 0;
-        let mut changed: FxHashMap<[u8; PLACE], Changed> = FxHashMap::default();
+        let mut changed: FxHashMap<[u8; PLACE], KeyChange> = FxHashMap::default();
         for op in ops {
             let key = match op {
-                Op::Save { point, .. } => point.key(),
-                Op::Remove(key) => *key,
+                StoreOp::Save { point, .. } => point.key(),
+                StoreOp::Remove(key) => *key,
             };
-            let place = Place::of(key).bytes();
+            let place = RecordKey::of(key).bytes();
             // In one batch all changes to a key have the same place in time: the last counts.
             let entry = match changed.entry(place) {
                 std::collections::hash_map::Entry::Occupied(entry) => entry.into_mut(),
                 std::collections::hash_map::Entry::Vacant(entry) => {
                     let before = self.size(&place)?;
-                    if let Op::Save { fresh: true, .. } = op {
+                    if let StoreOp::Save { fresh: true, .. } = op {
                         overwritten += u64::from(before.is_some());
                     }
-                    entry.insert(Changed { before, now: None })
+                    entry.insert(KeyChange { before, now: None })
                 }
             };
             entry.now = match op {
-                Op::Save { point, .. } => Some(record::value(point)),
-                Op::Remove(_) => None,
+                StoreOp::Save { point, .. } => Some(record::value(point)),
+                StoreOp::Remove(_) => None,
             };
         }
         let mut batch = self.database.batch();
-        let Stock { mut points, mut bytes, .. } = self.stock;
-        for (place, Changed { before, now }) in changed {
+        let StoreStats { mut points, mut bytes, .. } = self.stock;
+        for (place, KeyChange { before, now }) in changed {
             if let Some(size) = before {
                 points = points.saturating_sub(1);
                 bytes = bytes.saturating_sub(PLACE as u64 + size);
@@ -333,27 +341,31 @@ impl Store for Fjall {
         if batch.is_empty() {
             return Ok(overwritten);
         }
-        self.commit(batch, Stock { points, bytes, ..self.stock })?;
+        self.commit(batch, StoreStats { points, bytes, ..self.stock })?;
         Ok(overwritten)
     }
 
-    fn sync(&mut self) -> Result<(), Fault> {
+    fn sync(&mut self) -> Result<(), StoreError> {
         self.database.persist(PersistMode::SyncData)?;
         if self.identity != salvage::identity(&self.folder) {
             // What is written there is seen by nobody.
-            return Err(Fault::Disk(format!("{} was removed", self.folder.display())));
+            return Err(StoreError::Disk(format!("{} was removed", self.folder.display())));
         }
-        self.enter()?;
+        self.write_counts()?;
         if std::mem::take(&mut self.stock.mended) {
             // It was told with the first stock.
             self.stock.unreadable = 0;
-            salvage::told(&self.folder).map_err(disk)?;
+            salvage::mark_reported(&self.folder).map_err(disk)?;
         }
         Ok(())
     }
 
-    fn read(&mut self, after: Option<Place>, limit: usize) -> Result<Vec<(Point, u64)>, Fault> {
-        let after = after.map(Place::bytes);
+    fn read(
+        &mut self,
+        after: Option<RecordKey>,
+        limit: usize,
+    ) -> Result<Vec<(Point, u64)>, StoreError> {
+        let after = after.map(RecordKey::bytes);
         let from = match &after {
             Some(place) => Bound::Excluded(place.as_slice()),
             None => Bound::Unbounded,
@@ -362,13 +374,13 @@ impl Store for Fjall {
         for record in self.points.range::<&[u8], _>((from, Bound::Unbounded)).take(limit) {
             let (place, value) = record.into_inner().map_err(unreadable)?;
             let point = record::point(&place, &value)
-                .ok_or_else(|| Fault::Damaged("a record is invalid".to_owned()))?;
+                .ok_or_else(|| StoreError::Damaged("a record is invalid".to_owned()))?;
             found.push((point, (place.len() + value.len()) as u64));
         }
         Ok(found)
     }
 
-    fn stock(&self) -> Stock {
+    fn stock(&self) -> StoreStats {
         self.stock
     }
 
@@ -378,24 +390,28 @@ impl Store for Fjall {
 }
 
 /// What a disk does not give back is damaged.
-fn unreadable(error: fjall::Error) -> Fault {
+fn unreadable(error: fjall::Error) -> StoreError {
     match error.into() {
-        Fault::Disk(reason) => Fault::Damaged(reason),
+        StoreError::Disk(reason) => StoreError::Damaged(reason),
         fault => fault,
     }
 }
 
-fn disk(error: io::Error) -> Fault {
-    Fault::Disk(error.to_string())
+fn disk(error: io::Error) -> StoreError {
+    StoreError::Disk(error.to_string())
 }
 
-fn stock_bytes(stock: Stock) -> Vec<u8> {
+fn stock_bytes(stock: StoreStats) -> Vec<u8> {
     [stock.points.to_be_bytes(), stock.bytes.to_be_bytes()].concat()
 }
 
-pub(super) fn stock_of(bytes: &[u8]) -> Option<Stock> {
+pub(super) fn stock_of(bytes: &[u8]) -> Option<StoreStats> {
     let (points, bytes) = bytes.split_at_checked(8)?;
-    Some(Stock { points: number_of(points)?, bytes: number_of(bytes)?, ..Stock::default() })
+    Some(StoreStats {
+        points: number_of(points)?,
+        bytes: number_of(bytes)?,
+        ..StoreStats::default()
+    })
 }
 
 pub(super) fn number_of(bytes: &[u8]) -> Option<u64> {

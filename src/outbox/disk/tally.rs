@@ -1,6 +1,6 @@
 //! The outbox's own part of the books: what became of points that nobody but it knows of.
 
-use super::store::Stock;
+use super::store::StoreStats;
 use crate::outbox::DiskFigures;
 
 /// What is counted.
@@ -24,7 +24,7 @@ impl Tally {
     ///
     /// What is in it for the first time was left by an earlier process; so was what its books say
     /// and nobody can read.
-    pub(super) fn found(&mut self, before: Stock, stock: Stock) -> u64 {
+    pub(super) fn found(&mut self, before: StoreStats, stock: StoreStats) -> u64 {
         if !std::mem::replace(&mut self.is_known, true) {
             self.restored += stock.points + stock.unreadable;
             self.unreadable += stock.unreadable;

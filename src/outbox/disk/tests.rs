@@ -2,9 +2,9 @@ use proptest::prelude::*;
 use uuid::Uuid;
 
 use self::world::{World, on_platter, point, size};
-use super::store::Op;
+use super::store::StoreOp;
 use super::*;
-use crate::delivery::point::{Class, Gate, Key, Passage, Point};
+use crate::delivery::point::{Class, Gate, GateState, Key, Point};
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::sitewise::api::{DataType, Variant};
@@ -135,10 +135,10 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     let mut world = World::new(u64::MAX, 100_000);
     world.platter.platter().refuses = true;
     world.put(vec![(1, 1)]);
-    assert_eq!(world.disk.poll(), None);
+    assert_eq!(world.disk.poll_event(), None);
     world.work(1);
-    let refused = Change::Refused("no space left on device".to_owned());
-    assert_eq!(world.disk.poll(), Some(refused));
+    let refused = DiskEvent::Refused("no space left on device".to_owned());
+    assert_eq!(world.disk.poll_event(), Some(refused));
     assert_eq!(world.disk.disk().unwrap().unsaved, 1);
     world.put(vec![(2, 2)]);
     // Values still go their way.
@@ -146,7 +146,7 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     assert_eq!(world.taken.len(), 1);
     world.platter.platter().refuses = false;
     world.keeper.handle_timeout();
-    assert_eq!(world.disk.poll(), Some(Change::Well));
+    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Well));
     world.rest();
     // What came meanwhile is safe, also what delivery has.
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
@@ -178,26 +178,26 @@ fn a_disk_that_was_far_behind_makes_up_for_it_once() {
     let mut world = World::new(u64::MAX, usize::MAX);
     let points = |from: i64| {
         let points = (from..from + 1_500).map(|number| point(1, number * 100, 1.0));
-        points.map(|point| Waiting { point, gate: None }).collect::<Vec<_>>()
+        points.map(|point| QueuedPoint { point, gate: None }).collect::<Vec<_>>()
     };
     let mut changes = Vec::new();
     for from in [0, 1_500, 3_000] {
         let _ = world.disk.put(points(from));
-        changes.extend(world.disk.poll());
+        changes.extend(world.disk.poll_event());
     }
-    assert_eq!(changes, [Change::Behind]);
+    assert_eq!(changes, [DiskEvent::Behind]);
     for later in 5_000..5_003 {
         while let Ok(job) = world.jobs.try_recv() {
             world.keeper.handle(job);
         }
         world.keeper.handle_timeout();
-        changes.extend(std::iter::from_fn(|| world.disk.poll()));
+        changes.extend(std::iter::from_fn(|| world.disk.poll_event()));
         let point = point(1, later * 100, 1.0);
-        let _ = world.disk.put(vec![Waiting { point, gate: None }]);
-        changes.extend(world.disk.poll());
+        let _ = world.disk.put(vec![QueuedPoint { point, gate: None }]);
+        changes.extend(world.disk.poll_event());
     }
     world.rest();
-    assert_eq!(changes, [Change::Behind, Change::Well]);
+    assert_eq!(changes, [DiskEvent::Behind, DiskEvent::Well]);
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
     assert_eq!(world.platter.platter().safe.len(), 4_503);
 }
@@ -209,28 +209,28 @@ fn what_was_decided_does_not_come_back_after_the_disk_fell_behind() {
     world.rest();
     world.crash(0);
     let points = (0..2_100).map(|number| point(1, number * 100, 1.0));
-    let _ = world.disk.put(points.map(|point| Waiting { point, gate: None }).collect());
+    let _ = world.disk.put(points.map(|point| QueuedPoint { point, gate: None }).collect());
     // A page is asked for, and what is sent before it is too much.
-    assert_eq!(world.disk.restore(0.into(), &|_| Passage::Open), []);
+    assert_eq!(world.disk.take_cold(0.into(), &|_| GateState::Open), []);
     world.work(1);
     world.keeper.handle_timeout();
-    let changes: Vec<Change> = std::iter::from_fn(|| world.disk.poll()).collect();
-    assert_eq!(changes, [Change::Behind, Change::Well]);
+    let changes: Vec<DiskEvent> = std::iter::from_fn(|| world.disk.poll_event()).collect();
+    assert_eq!(changes, [DiskEvent::Behind, DiskEvent::Well]);
     let decided: Vec<Key> = world.disk.take(1.into()).iter().map(Point::key).collect();
     world.disk.settle(&decided);
     // Another page is asked for.
-    assert_eq!(world.disk.restore(0.into(), &|_| Passage::Open), []);
+    assert_eq!(world.disk.take_cold(0.into(), &|_| GateState::Open), []);
     world.rest();
-    let points = world.disk.restore(9.into(), &|_| Passage::Open);
+    let points = world.disk.take_cold(9.into(), &|_| GateState::Open);
     assert_eq!(points.len(), 2);
     assert!(points.iter().all(|point| !decided.contains(&point.key())));
 }
 
 #[test]
 fn dead_letters_go_again_or_for_ever_as_asked() {
-    use crate::delivery::point::Refusal;
+    use crate::delivery::point::RejectReason;
     use crate::outbox::dead_letters::files;
-    use crate::outbox::dead_letters::requests::{self, Request, Wish};
+    use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
 
     let mut world = World::new(u64::MAX, 100_000);
     let folder = world.folder.path().join("dead-letters");
@@ -239,9 +239,9 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     world.take(2);
     let points = [point(1, 200_000, 1.0), point(2, 400_000, 2.0)];
     for point in points.clone() {
-        world.disk.bury(&DeadLetter {
+        world.disk.store_dead_letter(&DeadLetter {
             point,
-            refusal: Refusal::Invalid,
+            refusal: RejectReason::Invalid,
             reason: "because".to_owned(),
             at: Timestamp::from_millis(1),
             names: (None, None),
@@ -251,8 +251,10 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     world.settle(0);
     world.rest();
     assert_eq!(files::read(&folder).len(), 2);
-    requests::ask(&folder, &Request { wish: Wish::Retry, ids: vec![1, 9] }).unwrap();
-    requests::ask(&folder, &Request { wish: Wish::Drop, ids: vec![2] }).unwrap();
+    requests::ask(&folder, &DeadLetterRequest { wish: DeadLetterAction::Retry, ids: vec![1, 9] })
+        .unwrap();
+    requests::ask(&folder, &DeadLetterRequest { wish: DeadLetterAction::Drop, ids: vec![2] })
+        .unwrap();
     world.keeper.handle_requests();
     world.rest();
     assert_eq!(files::read(&folder).len(), 0);
@@ -271,10 +273,10 @@ fn points_of_an_earlier_process_fill_entries() {
     world.rest();
     world.crash(0);
     world.rest();
-    world.disk.restore(9.into(), &|_| Passage::Unknown);
+    world.disk.take_cold(9.into(), &|_| GateState::Unknown);
     world.rest();
-    assert_eq!(world.disk.restore(9.into(), &|_| Passage::Unknown), []);
-    let points = world.disk.restore(9.into(), &|_| Passage::Open);
+    assert_eq!(world.disk.take_cold(9.into(), &|_| GateState::Unknown), []);
+    let points = world.disk.take_cold(9.into(), &|_| GateState::Open);
     let assets: Vec<u128> = points.iter().map(|point| point.stream.asset.as_u128()).collect();
     assert_eq!(assets, [1, 1, 1, 2, 2, 2, 3, 3, 3]);
     assert!(points.iter().all(|point| point.class == Class::History));
@@ -285,7 +287,7 @@ fn a_backlog_is_not_held_in_memory() {
     let mut world = World::new(u64::MAX, 10_000);
     for value in 0..2_000i64 {
         let point = point(1, value * 100, value as f64);
-        let _ = world.disk.put(vec![Waiting { point, gate: None }]);
+        let _ = world.disk.put(vec![QueuedPoint { point, gate: None }]);
         if value % 100 == 0 {
             world.rest();
         }

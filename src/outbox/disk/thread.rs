@@ -5,35 +5,35 @@ use std::sync::mpsc::Receiver;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
-use super::keeper::{Job, Keeper, Report};
+use super::keeper::{DiskJob, DiskReport, DiskWriter};
 
 /// The keeper at work, once it is started.
 #[derive(Debug)]
 pub(super) struct Thread {
-    reports: Receiver<Report>,
+    reports: Receiver<DiskReport>,
     keeper: Option<JoinHandle<()>>,
     is_closed: bool,
 }
 
 impl Thread {
-    pub(super) fn new(reports: Receiver<Report>) -> Self {
+    pub(super) fn new(reports: Receiver<DiskReport>) -> Self {
         Self { reports, keeper: None, is_closed: false }
     }
 
     /// Lets the keeper do its jobs.
-    pub(super) fn start(&mut self, keeper: Keeper, jobs: Receiver<Job>) -> io::Result<()> {
+    pub(super) fn start(&mut self, keeper: DiskWriter, jobs: Receiver<DiskJob>) -> io::Result<()> {
         let thread = std::thread::Builder::new().name("outbox".to_owned());
         self.keeper = Some(thread.spawn(move || keeper.run(&jobs))?);
         Ok(())
     }
 
     /// What it reports next, if it has.
-    pub(super) fn report(&self) -> Option<Report> {
+    pub(super) fn report(&self) -> Option<DiskReport> {
         self.reports.try_recv().ok()
     }
 
     /// What it reports next, up to its last and for no longer than this.
-    pub(super) fn report_until(&self, until: Instant) -> Option<Report> {
+    pub(super) fn report_until(&self, until: Instant) -> Option<DiskReport> {
         if self.is_closed {
             return None;
         }

@@ -3,37 +3,37 @@
 use std::time::{Duration, Instant};
 
 use super::held::{Record, Settled};
-use super::keeper::{Job, Why};
-use super::{Disk, REMOVES, heard};
+use super::keeper::{DiskJob, ReadPurpose};
+use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
 use crate::delivery::output::Room;
-use crate::delivery::point::{Discard, Gate, Key, Passage, Point};
+use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
-use crate::outbox::{Change, DiskFigures, Heard, Outbox, Waiting};
+use crate::outbox::{DiskEvent, DiskFigures, Outbox, QueuedPoint, StoredInbound};
 use crate::time::Timestamp;
 
-impl Outbox for Disk {
-    fn put(&mut self, points: Vec<Waiting>) -> Vec<(Point, Discard)> {
+impl Outbox for DiskOutbox {
+    fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
         let mut gone = Vec::new();
         for waiting in points {
             let overwritten = self.keep(waiting);
-            gone.extend(overwritten.map(|point| (point, Discard::Overwritten)));
+            gone.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
         }
         if self.writer.is_full() {
             self.send();
         }
-        self.leave_cold();
+        self.spill();
         while !self.writer.is_well()
             && self.held.bytes() > self.head_bound
             && let Some((point, record)) = self.held.shed()
         {
             if record.is_safe(self.writer.saved()) {
-                self.cold.left(1);
+                self.cold.add(1);
                 continue;
             }
             if record != Record::UNSENT {
                 self.writer.remove(point.key());
             }
-            gone.push((point, Discard::Full));
+            gone.push((point, DiscardReason::Full));
         }
         gone
     }
@@ -47,7 +47,7 @@ impl Outbox for Disk {
         self.held.take(room)
     }
 
-    fn restore(&mut self, room: Room, passage: &dyn Fn(&Point) -> Passage) -> Vec<Point> {
+    fn take_cold(&mut self, room: Room, passage: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
         if self.writer.is_busy() {
             return Vec::new();
         }
@@ -61,7 +61,7 @@ impl Outbox for Disk {
             self.send();
             // If it falls behind with that, nothing is waited for any more.
             if self.writer.is_well() {
-                self.writer.read(after, limit, Why::Deliver);
+                self.writer.read(after, limit, ReadPurpose::Deliver);
             }
         }
         points
@@ -101,25 +101,25 @@ impl Outbox for Disk {
         self.held.oldest()
     }
 
-    fn bury(&mut self, letter: &DeadLetter) {
-        self.writer.tell(Job::Bury(Box::new(letter.clone())));
+    fn store_dead_letter(&mut self, letter: &DeadLetter) {
+        self.writer.tell(DiskJob::Bury(Box::new(letter.clone())));
     }
 
-    fn hear(&mut self, heard: &Heard) {
-        self.writer.tell(Job::Hear { record: heard::record(heard), room: self.bounds.room() });
+    fn store_inbound(&mut self, heard: &StoredInbound) {
+        self.writer.tell(DiskJob::Hear { record: heard::record(heard), room: self.bounds.room() });
     }
 
-    fn heard(&mut self) -> Box<dyn Iterator<Item = Heard> + Send> {
+    fn stored_inbound(&mut self) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
         Box::new(self.heard.take().into_iter().flatten())
     }
 
-    fn forget(&mut self) {
-        self.writer.tell(Job::Forget);
+    fn clear_inbound(&mut self) {
+        self.writer.tell(DiskJob::Forget);
     }
 
-    fn poll(&mut self) -> Option<Change> {
+    fn poll_event(&mut self) -> Option<DiskEvent> {
         while let Some(report) = self.thread.report() {
-            self.take_in(report);
+            self.handle_report(report);
         }
         self.send();
         // Before that, the keeper may still tell of points that were overwritten.
@@ -132,7 +132,7 @@ impl Outbox for Disk {
         self.changes.pop_front()
     }
 
-    fn is_at_rest(&self) -> bool {
+    fn is_flushed(&self) -> bool {
         let is_safe = self.writer.is_well() || self.held.lacking() == 0;
         let is_takeable = self.held.waiting() > self.held.parked();
         !is_takeable && self.held.successors() == 0 && is_safe
@@ -142,9 +142,9 @@ impl Outbox for Disk {
         let until = Instant::now() + patience;
         self.heard = None;
         self.send();
-        self.writer.tell(Job::Close);
+        self.writer.tell(DiskJob::Close);
         while let Some(report) = self.thread.report_until(until) {
-            self.take_in(report);
+            self.handle_report(report);
         }
         self.thread.end();
     }
@@ -160,9 +160,9 @@ impl Outbox for Disk {
     }
 }
 
-impl Disk {
+impl DiskOutbox {
     /// Keeps a point; gives back one that it overwrote.
-    pub(super) fn keep(&mut self, waiting: Waiting) -> Option<Point> {
+    pub(super) fn keep(&mut self, waiting: QueuedPoint) -> Option<Point> {
         let Self { held, cold, tally, writer, .. } = self;
         let put = held.put(waiting, writer.open(), |key| {
             let is_cold = cold.overwrite(key);
@@ -178,7 +178,7 @@ impl Disk {
     /// Removes a record, if there is one.
     fn remove(&mut self, key: Key, record: Record) {
         // One that was not sent may have overwritten one that is on disk alone.
-        let may_hide = self.cold.len() > 0 && self.writer.owed() < REMOVES;
+        let may_hide = self.cold.len() > 0 && self.writer.owed() < MAX_UNSAVED_REMOVES;
         if record != Record::UNSENT || may_hide {
             self.writer.remove(key);
         }

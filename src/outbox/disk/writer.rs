@@ -8,10 +8,10 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
 
-use super::keeper::{Job, Why};
-use super::record::Place;
-use super::store::Op;
-use super::{BACKLOG, BATCH};
+use super::keeper::{DiskJob, ReadPurpose};
+use super::record::RecordKey;
+use super::store::StoreOp;
+use super::{BATCH, MAX_UNSAVED};
 use crate::delivery::point::Key;
 use crate::outbox::DiskState;
 
@@ -19,7 +19,7 @@ use crate::outbox::DiskState;
 #[derive(Debug)]
 struct Write {
     number: u64,
-    ops: Arc<Vec<Op>>,
+    ops: Arc<Vec<StoreOp>>,
     /// How many of them remove something.
     removes: usize,
 }
@@ -27,10 +27,10 @@ struct Write {
 /// The way to the keeper.
 #[derive(Debug)]
 pub(super) struct Writer {
-    jobs: Sender<Job>,
+    jobs: Sender<DiskJob>,
     state: DiskState,
     /// What goes into the next write.
-    next: Vec<Op>,
+    next: Vec<StoreOp>,
     /// Numbers of the last write that was handed over and of the last that is safe.
     sent: u64,
     saved: u64,
@@ -44,7 +44,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn new(jobs: Sender<Job>) -> Self {
+    pub(super) fn new(jobs: Sender<DiskJob>) -> Self {
         Self {
             jobs,
             state: DiskState::Well,
@@ -96,14 +96,14 @@ impl Writer {
     /// may wait: if the process ends before, they are delivered twice.
     pub(super) fn falls_behind(&self) -> bool {
         let (saves, _) = self.ahead();
-        saves > BACKLOG
+        saves > MAX_UNSAVED
     }
 
     /// Whether the disk has enough to do: what is delivered is to be removed, so that a backlog
     /// drains no faster than that.
     pub(super) fn is_busy(&self) -> bool {
         let (saves, removes) = self.ahead();
-        saves + removes > BACKLOG / 2
+        saves + removes > MAX_UNSAVED / 2
     }
 
     /// Points that the keeper has not yet saved, and not yet removed.
@@ -115,14 +115,14 @@ impl Writer {
     }
 
     /// Adds a change to the next write.
-    pub(super) fn add(&mut self, op: Op) {
+    pub(super) fn add(&mut self, op: StoreOp) {
         self.next.push(op);
     }
 
     /// Removes a record: now, or when the disk takes writes again.
     pub(super) fn remove(&mut self, key: Key) {
         match self.is_well() {
-            true => self.next.push(Op::Remove(key)),
+            true => self.next.push(StoreOp::Remove(key)),
             false => self.owed.push(key),
         }
     }
@@ -148,20 +148,20 @@ impl Writer {
 
     fn hand_over(&mut self) {
         let ops = Arc::new(std::mem::take(&mut self.next));
-        let removes = ops.iter().filter(|op| matches!(op, Op::Remove(_))).count();
+        let removes = ops.iter().filter(|op| matches!(op, StoreOp::Remove(_))).count();
         self.sent += 1;
         let number = self.sent;
         self.unsaved.push_back(Write { number, ops: Arc::clone(&ops), removes });
-        self.tell(Job::Write { epoch: self.epoch, number, ops });
+        self.tell(DiskJob::Write { epoch: self.epoch, number, ops });
     }
 
     /// Reads points after a place.
-    pub(super) fn read(&self, after: Option<Place>, limit: usize, why: Why) {
-        self.tell(Job::Read { epoch: self.epoch, after, limit, why });
+    pub(super) fn read(&self, after: Option<RecordKey>, limit: usize, why: ReadPurpose) {
+        self.tell(DiskJob::Read { epoch: self.epoch, after, limit, why });
     }
 
     /// Gives the keeper another job.
-    pub(super) fn tell(&self, job: Job) {
+    pub(super) fn tell(&self, job: DiskJob) {
         // A keeper that is gone shows at the latest when the outbox is closed.
         let _ = self.jobs.send(job);
     }
@@ -187,14 +187,14 @@ impl Writer {
     /// The disk refuses, in this state and a new epoch. Gives back the changes that are not safe,
     /// in their order; what they remove is removed when it takes writes again. Whether they were
     /// done is not known: to do them again is harmless.
-    pub(super) fn refuse(&mut self, state: DiskState, epoch: u64) -> Vec<Arc<Vec<Op>>> {
+    pub(super) fn refuse(&mut self, state: DiskState, epoch: u64) -> Vec<Arc<Vec<StoreOp>>> {
         (self.state, self.epoch) = (state, epoch);
         let mut lost: Vec<_> = self.unsaved.drain(..).map(|write| write.ops).collect();
         lost.push(Arc::new(std::mem::take(&mut self.next)));
         let ops = lost.iter().flat_map(|ops| ops.iter());
         self.owed.extend(ops.filter_map(|op| match op {
-            Op::Remove(key) => Some(*key),
-            Op::Save { .. } => None,
+            StoreOp::Remove(key) => Some(*key),
+            StoreOp::Save { .. } => None,
         }));
         lost
     }
@@ -202,11 +202,11 @@ impl Writer {
     /// The disk takes writes again. What is to be removed goes first.
     pub(super) fn begin_again(&mut self) {
         self.state = DiskState::Well;
-        self.next.extend(self.owed.drain(..).map(Op::Remove));
+        self.next.extend(self.owed.drain(..).map(StoreOp::Remove));
     }
 
     /// Adds a change that makes up for what the disk lacked; gives back the number of its write.
-    pub(super) fn make_up(&mut self, op: Op) -> u64 {
+    pub(super) fn make_up(&mut self, op: StoreOp) -> u64 {
         if self.is_full() {
             self.hand_over();
         }

@@ -11,7 +11,7 @@ use crate::sitewise::api::{Quality, Variant};
 
 #[test]
 fn the_oldest_of_the_best_class_is_taken_first() {
-    let mut outbox = Memory::new(1_000_000);
+    let mut outbox = MemoryOutbox::new(1_000_000);
     let points = [
         point(1, 10, Class::History),
         point(1, 11, Class::Live),
@@ -27,7 +27,7 @@ fn the_oldest_of_the_best_class_is_taken_first() {
 
 #[test]
 fn history_waits_while_there_is_no_room_for_it() {
-    let mut outbox = Memory::new(1_000_000);
+    let mut outbox = MemoryOutbox::new(1_000_000);
     let points = [point(1, 1, Class::History), point(1, 2, Class::Live)];
     let _ = outbox.put(points.map(free).to_vec());
     let room = Room { points: 5, history: 0 };
@@ -37,9 +37,9 @@ fn history_waits_while_there_is_no_room_for_it() {
 
 #[test]
 fn a_point_behind_a_gate_is_taken_in_its_old_place_once_the_gate_opens() {
-    let mut outbox = Memory::new(1_000_000);
+    let mut outbox = MemoryOutbox::new(1_000_000);
     let gate = Gate::Asset(Uuid::from_u128(7));
-    let parked = Waiting { point: point(1, 1, Class::Live), gate: Some(gate) };
+    let parked = QueuedPoint { point: point(1, 1, Class::Live), gate: Some(gate) };
     let _ = outbox.put(vec![parked, free(point(2, 2, Class::Live))]);
     assert_eq!((outbox.len(), outbox.parked()), (2, 1));
     outbox.open(Gate::Property(Uuid::from_u128(7)), &|_| None);
@@ -51,9 +51,9 @@ fn a_point_behind_a_gate_is_taken_in_its_old_place_once_the_gate_opens() {
 
 #[test]
 fn a_point_behind_two_gates_waits_for_both() {
-    let mut outbox = Memory::new(1_000_000);
+    let mut outbox = MemoryOutbox::new(1_000_000);
     let (asset, property) = (Gate::Asset(Uuid::from_u128(7)), Gate::Property(Uuid::from_u128(8)));
-    let parked = |time| Waiting { point: point(1, time, Class::Live), gate: Some(asset) };
+    let parked = |time| QueuedPoint { point: point(1, time, Class::Live), gate: Some(asset) };
     let _ = outbox.put(vec![parked(1), parked(2)]);
     outbox.open(asset, &|point| (point.time.as_millis() == 1).then_some(property));
     assert_eq!((outbox.len(), outbox.parked()), (2, 1));
@@ -67,42 +67,42 @@ fn a_point_behind_two_gates_waits_for_both() {
 
 #[test]
 fn a_point_that_nothing_waits_before_passes_through() {
-    let mut outbox = Memory::new(1_000_000);
+    let mut outbox = MemoryOutbox::new(1_000_000);
     let room = Room { points: 5, history: 1 };
     let gate = Some(Gate::Asset(Uuid::from_u128(7)));
     let points = vec![
         free(point(1, 1, Class::History)),
         free(point(1, 2, Class::History)),
-        Waiting { point: point(2, 3, Class::Live), gate },
+        QueuedPoint { point: point(2, 3, Class::Live), gate },
         free(point(2, 3, Class::Live)),
         free(point(1, 4, Class::Live)),
     ];
-    let Passed { gone, taken } = outbox.pass(points, room);
+    let PutResult { gone, taken } = outbox.put_and_take(points, room);
     assert_eq!((gone, times(&taken)), (vec![], vec![1, 3, 4]));
     assert_eq!((outbox.len(), outbox.parked()), (2, 1));
     // Now history waits: a later point waits behind it for its turn.
     let later = vec![free(point(1, 5, Class::Live))];
-    assert!(outbox.pass(later, room).taken.is_empty());
+    assert!(outbox.put_and_take(later, room).taken.is_empty());
     assert_eq!(times(&outbox.take(room)), [5, 2]);
     // The same key is parked: it takes that one's place and does not overtake it.
-    let Passed { gone, taken } = outbox.pass(vec![free(point(2, 3, Class::Live))], room);
+    let PutResult { gone, taken } = outbox.put_and_take(vec![free(point(2, 3, Class::Live))], room);
     assert_eq!((gone.len(), taken.len(), outbox.len()), (1, 0, 1));
     assert_eq!(times(&outbox.take(room)), [3]);
     // Without room for all, none passes.
     let points = (10..16).map(|time| free(point(1, time, Class::Live))).collect();
-    assert!(outbox.pass(points, room).taken.is_empty());
+    assert!(outbox.put_and_take(points, room).taken.is_empty());
     assert_eq!(outbox.len(), 6);
 }
 
 #[test]
 fn the_same_key_again_takes_the_place_of_the_first() {
-    let mut outbox = Memory::new(1_000_000);
+    let mut outbox = MemoryOutbox::new(1_000_000);
     let first = point(1, 1, Class::Live);
     let _ = outbox.put(vec![free(first.clone()), free(point(1, 2, Class::Live))]);
     let mut second = point(1, 1, Class::History);
     second.value = Variant::Integer(2);
     let gone = outbox.put(vec![free(second)]);
-    assert_eq!(gone, [(first, Discard::Overwritten)]);
+    assert_eq!(gone, [(first, DiscardReason::Overwritten)]);
     let taken = outbox.take(9.into());
     assert_eq!(times(&taken), [1, 2]);
     assert_eq!(taken[0].value, Variant::Integer(2));
@@ -112,15 +112,17 @@ fn the_same_key_again_takes_the_place_of_the_first() {
 #[test]
 fn a_full_outbox_gives_up_the_oldest_history_and_then_the_lowest_class() {
     let one = cost(&point(1, 1, Class::Live));
-    let mut outbox = Memory::new(3 * one);
-    let parked =
-        Waiting { point: point(1, 1, Class::History), gate: Some(Gate::Asset(Uuid::from_u128(1))) };
+    let mut outbox = MemoryOutbox::new(3 * one);
+    let parked = QueuedPoint {
+        point: point(1, 1, Class::History),
+        gate: Some(Gate::Asset(Uuid::from_u128(1))),
+    };
     let points = [point(1, 2, Class::Live), point(1, 3, Class::History)];
     assert_eq!(outbox.put(points.map(free).to_vec()), []);
     assert_eq!(outbox.put(vec![parked]), []);
-    let gone = |outbox: &mut Memory, time, class| {
+    let gone = |outbox: &mut MemoryOutbox, time, class| {
         let gone = outbox.put(vec![free(point(1, time, class))]);
-        assert!(gone.iter().all(|(_, why)| *why == Discard::Full));
+        assert!(gone.iter().all(|(_, why)| *why == DiscardReason::Full));
         gone.iter().map(|(point, _)| point.time.as_millis()).collect::<Vec<_>>()
     };
     assert_eq!(gone(&mut outbox, 4, Class::Live), [3]);
@@ -153,19 +155,19 @@ proptest! {
     /// bound in bytes holds; only points without a gate are taken.
     #[test]
     fn nothing_is_lost_and_the_bound_holds(steps in steps(), bound in 0..8_000_usize) {
-        let mut outbox = Memory::new(bound);
+        let mut outbox = MemoryOutbox::new(bound);
         // Keys that wait, with the bytes of their value and their gate.
         let mut waiting: BTreeMap<Key, (usize, Option<Gate>)> = BTreeMap::new();
         for step in steps {
             match step {
                 Step::Put(points) => {
-                    let points: Vec<Waiting> = points.into_iter().map(|(stream, time, class, gate, text)| {
+                    let points: Vec<QueuedPoint> = points.into_iter().map(|(stream, time, class, gate, text)| {
                         let mut point = point(stream, i64::from(time), class);
                         point.value = Variant::String("x".repeat(text).into());
-                        Waiting { point, gate: gate.map(gate_number) }
+                        QueuedPoint { point, gate: gate.map(gate_number) }
                     }).collect();
                     let mut put: Vec<Key> = Vec::new();
-                    for Waiting { point, gate } in &points {
+                    for QueuedPoint { point, gate } in &points {
                         put.push(point.key());
                         waiting.insert(point.key(), (cost(point), *gate));
                     }
@@ -174,8 +176,8 @@ proptest! {
                     prop_assert_eq!(before + put.len(), outbox.len() + gone.len());
                     for (point, why) in gone {
                         match why {
-                            Discard::Full => prop_assert!(waiting.remove(&point.key()).is_some()),
-                            Discard::Overwritten => prop_assert!(put.contains(&point.key())),
+                            DiscardReason::Full => prop_assert!(waiting.remove(&point.key()).is_some()),
+                            DiscardReason::Overwritten => prop_assert!(put.contains(&point.key())),
                             other => prop_assert!(false, "{:?}", other),
                         }
                     }
@@ -222,8 +224,8 @@ fn point(stream: u8, time: i64, class: Class) -> Point {
     }
 }
 
-fn free(point: Point) -> Waiting {
-    Waiting { point, gate: None }
+fn free(point: Point) -> QueuedPoint {
+    QueuedPoint { point, gate: None }
 }
 
 fn times(points: &[Point]) -> Vec<i64> {

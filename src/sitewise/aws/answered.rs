@@ -53,32 +53,33 @@ const UNKNOWN: i64 = i64::MIN;
 /// Looks at the answers, and keeps what time it is at SiteWise: carried on by the clock that nobody
 /// sets, so that a step of the wall clock shows at once.
 #[derive(Clone, Debug)]
-pub(super) struct Answered {
+pub(super) struct ResponseInspector {
     /// Told where the credentials are not taken.
     credentials: Option<Renewed>,
-    began: Instant,
+    started: Instant,
     /// What time it was there at `began`, in milliseconds.
-    theirs: Arc<AtomicI64>,
+    sitewise_time_at_start: Arc<AtomicI64>,
 }
 
-impl Answered {
+impl ResponseInspector {
     pub(super) fn new(credentials: Option<Renewed>) -> Self {
         let theirs = Arc::new(AtomicI64::new(UNKNOWN));
-        Self { credentials, began: Instant::now(), theirs }
+        Self { credentials, started: Instant::now(), sitewise_time_at_start: theirs }
     }
 
     /// By how many milliseconds our wall clock is ahead now; none before the first answer.
     pub(super) fn ahead(&self) -> Option<i64> {
-        let theirs = Some(self.theirs.load(Ordering::Relaxed)).filter(|known| *known != UNKNOWN)?;
-        Some(ahead_of(theirs, clock::wall(), self.began.elapsed()))
+        let theirs = Some(self.sitewise_time_at_start.load(Ordering::Relaxed))
+            .filter(|known| *known != UNKNOWN)?;
+        Some(ahead_of(theirs, clock::wall(), self.started.elapsed()))
     }
 
     fn read_clock(&self, answer: &HttpResponse) {
         let said = answer.headers().get("date");
         let date = said.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok());
         if let Some(theirs) = date.and_then(|date| date.to_millis().ok()) {
-            let theirs = Timestamp::from_millis(theirs).minus(self.began.elapsed());
-            self.theirs.store(theirs.as_millis(), Ordering::Relaxed);
+            let theirs = Timestamp::from_millis(theirs).minus(self.started.elapsed());
+            self.sitewise_time_at_start.store(theirs.as_millis(), Ordering::Relaxed);
         }
     }
 }
@@ -89,9 +90,9 @@ fn ahead_of(theirs: i64, wall: Timestamp, since: Duration) -> i64 {
 }
 
 /// Requests are signed with SiteWise's time: one that is minutes off is refused.
-impl TimeSource for Answered {
+impl TimeSource for ResponseInspector {
     fn now(&self) -> SystemTime {
-        let ahead = self.ahead().filter(|ahead| ahead.unsigned_abs() > clock::APART);
+        let ahead = self.ahead().filter(|ahead| ahead.unsigned_abs() > clock::MAX_OFFSET);
         let (now, ahead) = (SystemTime::now(), ahead.unwrap_or(0));
         let by = Duration::from_millis(ahead.unsigned_abs());
         let corrected = if ahead > 0 { now.checked_sub(by) } else { now.checked_add(by) };
@@ -99,7 +100,7 @@ impl TimeSource for Answered {
     }
 }
 
-impl Intercept for Answered {
+impl Intercept for ResponseInspector {
     fn name(&self) -> &'static str {
         "Answered"
     }

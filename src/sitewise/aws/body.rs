@@ -115,38 +115,38 @@ fn infinite(value: f64) -> &'static str {
 /// What SiteWise says of a request that it took. Without this list it is no answer of SiteWise's.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub(super) struct Answer {
-    error_entries: Vec<Refused>,
+pub(super) struct PutResponseBody {
+    error_entries: Vec<ErrorEntryBody>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Refused {
+struct ErrorEntryBody {
     entry_id: String,
     #[serde(default)]
-    errors: Option<Vec<Refusal>>,
+    errors: Option<Vec<EntryErrorBody>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Refusal {
+struct EntryErrorBody {
     #[serde(default)]
     error_code: Option<String>,
     #[serde(default)]
     error_message: Option<String>,
     #[serde(default)]
-    timestamps: Option<Vec<Time>>,
+    timestamps: Option<Vec<TimestampBody>>,
 }
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct Time {
+struct TimestampBody {
     time_in_seconds: i64,
     #[serde(default)]
     offset_in_nanos: Option<i32>,
 }
 
-impl Answer {
+impl PutResponseBody {
     /// Reads it as far as it can be read: a name that stands there twice counts once, the last.
     ///
     /// # Errors
@@ -181,14 +181,14 @@ impl Answer {
                     refusal.error_code.as_deref().unwrap_or("no error code"),
                     refusal.error_message.as_deref().unwrap_or_default(),
                 ),
-                times: refusal.timestamps.iter().flatten().map(Time::timestamp).collect(),
+                times: refusal.timestamps.iter().flatten().map(TimestampBody::timestamp).collect(),
             }));
         }
         Ok(errors)
     }
 }
 
-impl Time {
+impl TimestampBody {
     /// To the millisecond, which is as exact as a value was written.
     fn timestamp(&self) -> Timestamp {
         let millis = i64::from(self.offset_in_nanos.unwrap_or_default()) / 1_000_000;

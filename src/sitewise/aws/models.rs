@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible, unreadable};
 use crate::sitewise::api::{
-    Composite, CreateComposite, Fault, FaultKind, GrowComposite, GrowModel, Model, State, Usable,
+    ActiveVersion, ApiFault, ApiFaultKind, Composite, CreateComposite, GrowComposite, GrowModel,
+    Model, ResourceState,
 };
 use crate::sitewise::limits::PAGE_ITEMS;
 use crate::sitewise::{convert, fault, merge};
@@ -27,7 +28,7 @@ impl AwsSiteWise {
         &self,
         id: Uuid,
         version: &'static str,
-    ) -> Result<DescribeAssetModelOutput, Fault> {
+    ) -> Result<DescribeAssetModelOutput, ApiFault> {
         self.client
             .describe_asset_model()
             .asset_model_id(id.to_string())
@@ -38,22 +39,22 @@ impl AwsSiteWise {
     }
 
     /// A model as it is written next, and of one that FAILED what its assets go on with.
-    pub(super) async fn describe_whole(&self, id: Uuid) -> Result<Model, Fault> {
+    pub(super) async fn describe_whole(&self, id: Uuid) -> Result<Model, ApiFault> {
         let mut model = self.describe_version(id, LATEST).await?;
-        if let State::Failed(_) = model.state {
+        if let ResourceState::Failed(_) = model.state {
             model.usable = match self.describe_version(id, ACTIVE).await {
-                Ok(Model { properties, hierarchies, .. }) => Some(Usable {
+                Ok(Model { properties, hierarchies, .. }) => Some(ActiveVersion {
                     properties: properties.into_iter().map(|property| property.id).collect(),
                     hierarchies: hierarchies.into_iter().map(|place| place.id).collect(),
                 }),
-                Err(Fault { kind: FaultKind::NotFound, .. }) => None,
+                Err(ApiFault { kind: ApiFaultKind::NotFound, .. }) => None,
                 Err(fault) => return Err(fault),
             };
         }
         Ok(model)
     }
 
-    async fn describe_version(&self, id: Uuid, version: &'static str) -> Result<Model, Fault> {
+    async fn describe_version(&self, id: Uuid, version: &'static str) -> Result<Model, ApiFault> {
         let output = self.describe(id, version).await?;
         let tried = || format!("describe asset model {id}");
         let mut model = convert::model(&output).map_err(unreadable(tried()))?;
@@ -71,7 +72,11 @@ impl AwsSiteWise {
     }
 
     /// Puts in the ids and names of all properties, those of custom composite models included.
-    async fn list_properties(&self, model: &mut Model, version: &'static str) -> Result<(), Fault> {
+    async fn list_properties(
+        &self,
+        model: &mut Model,
+        version: &'static str,
+    ) -> Result<(), ApiFault> {
         let id = model.id;
         let tried = || format!("list properties of asset model {id}");
         model.properties.clear();
@@ -105,7 +110,7 @@ impl AwsSiteWise {
         }
     }
 
-    pub(super) async fn update(&self, growth: &GrowModel) -> Result<(), Fault> {
+    pub(super) async fn update(&self, growth: &GrowModel) -> Result<(), ApiFault> {
         let model = self.describe(growth.id, LATEST).await?;
         let tried = || format!("update asset model {:?}", model.asset_model_name());
         let without = self.never_active(&model, &growth.without).await?;
@@ -137,7 +142,7 @@ impl AwsSiteWise {
         &self,
         model: &DescribeAssetModelOutput,
         properties: &[Uuid],
-    ) -> Result<Vec<String>, Fault> {
+    ) -> Result<Vec<String>, ApiFault> {
         let state = model.asset_model_status().map(|status| status.state());
         if properties.is_empty() || state != Some(&AssetModelState::Failed) {
             return Ok(Vec::new());
@@ -146,14 +151,14 @@ impl AwsSiteWise {
         let id = id.map_err(unreadable("describe an asset model"))?;
         let active = match self.describe_version(id, ACTIVE).await {
             Ok(model) => model.properties.into_iter().map(|told| told.id).collect(),
-            Err(Fault { kind: FaultKind::NotFound, .. }) => Vec::new(),
+            Err(ApiFault { kind: ApiFaultKind::NotFound, .. }) => Vec::new(),
             Err(fault) => return Err(fault),
         };
         let never = properties.iter().filter(|property| !active.contains(property));
         Ok(never.map(Uuid::to_string).collect())
     }
 
-    pub(super) async fn add_composite(&self, composite: CreateComposite) -> Result<(), Fault> {
+    pub(super) async fn add_composite(&self, composite: CreateComposite) -> Result<(), ApiFault> {
         let tried = || {
             format!("add composite model {:?} to asset model {}", composite.name, composite.model)
         };
@@ -175,7 +180,7 @@ impl AwsSiteWise {
         Ok(())
     }
 
-    pub(super) async fn update_composite(&self, growth: &GrowComposite) -> Result<(), Fault> {
+    pub(super) async fn update_composite(&self, growth: &GrowComposite) -> Result<(), ApiFault> {
         let tried = || format!("update composite model {} of {}", growth.id, growth.model);
         // The tag first: what is written between the two reads is then seen.
         let model = self.describe(growth.model, LATEST).await?;
@@ -216,6 +221,6 @@ impl AwsSiteWise {
     }
 }
 
-fn etag(model: &DescribeAssetModelOutput, tried: impl Display) -> Result<&str, Fault> {
+fn etag(model: &DescribeAssetModelOutput, tried: impl Display) -> Result<&str, ApiFault> {
     model.e_tag().ok_or_else(|| fault::of_answer(tried, "described without an ETag"))
 }

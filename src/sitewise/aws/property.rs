@@ -4,7 +4,7 @@ use aws_sdk_iotsitewise::types::PropertyNotificationState;
 use uuid::Uuid;
 
 use super::AwsSiteWise;
-use crate::sitewise::api::{AssetProperty, Fault, NotificationState, UpdateProperty};
+use crate::sitewise::api::{ApiFault, AssetProperty, NotificationState, UpdateProperty};
 use crate::sitewise::fault;
 
 impl AwsSiteWise {
@@ -12,7 +12,7 @@ impl AwsSiteWise {
         &self,
         asset: Uuid,
         property: Uuid,
-    ) -> Result<AssetProperty, Fault> {
+    ) -> Result<AssetProperty, ApiFault> {
         let tried = format!("describe property {property} of asset {asset}");
         let output = self
             .client
@@ -36,7 +36,7 @@ impl AwsSiteWise {
         })
     }
 
-    pub(super) async fn overwrite(&self, update: UpdateProperty) -> Result<(), Fault> {
+    pub(super) async fn write_property(&self, update: UpdateProperty) -> Result<(), ApiFault> {
         let UpdateProperty { asset, property, alias, notification, unit } = update;
         self.client
             .update_asset_property()

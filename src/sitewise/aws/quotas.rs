@@ -18,7 +18,7 @@ use aws_types::service_config::ServiceConfigKey;
 use serde::Deserialize;
 
 use super::values;
-use crate::sitewise::api::{Fault, Quotas};
+use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::endpoint::Endpoint;
 use crate::sitewise::fault;
 
@@ -31,7 +31,7 @@ const QUESTION: &str = r#"{"ServiceCode":"iotsitewise","MaxResults":100}"#;
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
-struct Answer {
+struct QuotasBody {
     quotas: Vec<Quota>,
 }
 
@@ -70,7 +70,10 @@ fn url(config: &SdkConfig, endpoint: &Endpoint) -> Option<String> {
 }
 
 /// Asks; none where there is nobody to ask.
-pub(super) async fn ask(config: &SdkConfig, endpoint: &Endpoint) -> Option<Result<Quotas, Fault>> {
+pub(super) async fn ask(
+    config: &SdkConfig,
+    endpoint: &Endpoint,
+) -> Option<Result<Quotas, ApiFault>> {
     Some(ask_at(&url(config, endpoint)?, config, endpoint).await)
 }
 
@@ -78,7 +81,7 @@ pub(super) async fn ask_at(
     url: &str,
     config: &SdkConfig,
     endpoint: &Endpoint,
-) -> Result<Quotas, Fault> {
+) -> Result<Quotas, ApiFault> {
     let tried = "read the account's quotas";
     let operation =
         operation(config, endpoint, url).map_err(|error| fault::of_answer(tried, error))?;
@@ -90,7 +93,7 @@ fn operation(
     config: &SdkConfig,
     endpoint: &Endpoint,
     url: &str,
-) -> Result<Operation<(), Answer, ErrorMetadata>, BoxError> {
+) -> Result<Operation<(), QuotasBody, ErrorMetadata>, BoxError> {
     let timeouts = TimeoutConfig::builder().operation_timeout(PATIENCE).build();
     let mut operation = Operation::builder()
         .service_name(SERVICE)
@@ -124,7 +127,7 @@ fn question() -> Result<HttpRequest, BoxError> {
     Ok(request)
 }
 
-fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
+fn answer(response: &HttpResponse) -> Result<QuotasBody, OrchestratorError<ErrorMetadata>> {
     if !response.status().is_success() {
         return Err(OrchestratorError::operation(values::error(response)));
     }

@@ -4,21 +4,21 @@ use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible};
-use crate::sitewise::api::{DataType, Fault, FaultKind, Quality, Reading, Tqv, Variant};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, DataType, LatestValue, Quality, Tqv, Variant};
 use crate::sitewise::{convert, fault};
 use crate::time::Timestamp;
 
 impl AwsSiteWise {
     /// The latest value of each property, in order; none where there is none, a fault where it
     /// cannot be read. A fault that passes by itself is the call's: all of it can be tried again.
-    pub(super) async fn read(&self, of: &[(Uuid, Uuid)]) -> Result<Vec<Reading>, Fault> {
+    pub(super) async fn read(&self, of: &[(Uuid, Uuid)]) -> Result<Vec<LatestValue>, ApiFault> {
         let tried = "read values";
         let entries = of.iter().enumerate();
         let entries: Result<Vec<_>, _> = entries
             .map(|(at, (asset, property))| convert::reading(at, *asset, *property))
             .collect();
         let entries = entries.map_err(inexpressible(tried))?;
-        let mut values: Vec<Reading> = vec![Ok(None); of.len()];
+        let mut values: Vec<LatestValue> = vec![Ok(None); of.len()];
         let mut token = None;
         loop {
             let page = self
@@ -39,18 +39,18 @@ impl AwsSiteWise {
                 let fault = fault::of_entry(error.error_code().as_str(), error.error_message());
                 let at = error.entry_id().parse::<usize>().ok();
                 match fault.kind {
-                    FaultKind::NotFound => {}
-                    FaultKind::Throttled | FaultKind::Busy | FaultKind::Unavailable => {
+                    ApiFaultKind::NotFound => {}
+                    ApiFaultKind::Throttled | ApiFaultKind::Busy | ApiFaultKind::Unavailable => {
                         return Err(fault);
                     }
-                    FaultKind::Denied
-                    | FaultKind::Invalid
-                    | FaultKind::OutOfRange
-                    | FaultKind::Conflict
-                    | FaultKind::Changed
-                    | FaultKind::Foreign
-                    | FaultKind::Limit
-                    | FaultKind::AlreadyExists => {
+                    ApiFaultKind::Denied
+                    | ApiFaultKind::Invalid
+                    | ApiFaultKind::OutOfRange
+                    | ApiFaultKind::Conflict
+                    | ApiFaultKind::Changed
+                    | ApiFaultKind::Foreign
+                    | ApiFaultKind::Limit
+                    | ApiFaultKind::AlreadyExists => {
                         if let Some(place) = at.and_then(|at| values.get_mut(at)) {
                             *place = Err(fault);
                         }

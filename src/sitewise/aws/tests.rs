@@ -16,25 +16,25 @@ use crate::time::Timestamp;
 #[tokio::test]
 async fn errors_are_judged_by_their_code() {
     let cases = [
-        (429, "ThrottlingException", FaultKind::Throttled),
-        (500, "InternalFailureException", FaultKind::Unavailable),
-        (503, "ServiceUnavailableException", FaultKind::Unavailable),
-        (409, "ConflictingOperationException", FaultKind::Conflict),
-        (409, "ResourceAlreadyExistsException", FaultKind::AlreadyExists),
-        (404, "ResourceNotFoundException", FaultKind::NotFound),
-        (412, "PreconditionFailedException", FaultKind::Changed),
-        (410, "LimitExceededException", FaultKind::Limit),
-        (400, "InvalidRequestException", FaultKind::Invalid),
-        (403, "AccessDeniedException", FaultKind::Denied),
-        (403, "UnrecognizedClientException", FaultKind::Denied),
-        (403, "ExpiredToken", FaultKind::Denied),
-        (403, "SignatureDoesNotMatch", FaultKind::Denied),
-        (400, "ThrottlingException", FaultKind::Throttled),
-        (400, "ValidationException", FaultKind::Invalid),
-        (400, "SomethingNewException", FaultKind::Foreign),
-        (400, "RequestAbortedException", FaultKind::Foreign),
-        (413, "RequestEntityTooLargeException", FaultKind::Foreign),
-        (500, "SomethingNewException", FaultKind::Unavailable),
+        (429, "ThrottlingException", ApiFaultKind::Throttled),
+        (500, "InternalFailureException", ApiFaultKind::Unavailable),
+        (503, "ServiceUnavailableException", ApiFaultKind::Unavailable),
+        (409, "ConflictingOperationException", ApiFaultKind::Conflict),
+        (409, "ResourceAlreadyExistsException", ApiFaultKind::AlreadyExists),
+        (404, "ResourceNotFoundException", ApiFaultKind::NotFound),
+        (412, "PreconditionFailedException", ApiFaultKind::Changed),
+        (410, "LimitExceededException", ApiFaultKind::Limit),
+        (400, "InvalidRequestException", ApiFaultKind::Invalid),
+        (403, "AccessDeniedException", ApiFaultKind::Denied),
+        (403, "UnrecognizedClientException", ApiFaultKind::Denied),
+        (403, "ExpiredToken", ApiFaultKind::Denied),
+        (403, "SignatureDoesNotMatch", ApiFaultKind::Denied),
+        (400, "ThrottlingException", ApiFaultKind::Throttled),
+        (400, "ValidationException", ApiFaultKind::Invalid),
+        (400, "SomethingNewException", ApiFaultKind::Foreign),
+        (400, "RequestAbortedException", ApiFaultKind::Foreign),
+        (413, "RequestEntityTooLargeException", ApiFaultKind::Foreign),
+        (500, "SomethingNewException", ApiFaultKind::Unavailable),
     ];
     for (status, code, kind) in cases {
         let stub = Stub::start(move |_| Reply::error(status, code)).await;
@@ -48,24 +48,24 @@ async fn errors_are_judged_by_their_code() {
 async fn errors_that_an_operation_does_not_model_are_understood() {
     let stub = Stub::start(|_| Reply::error(409, "ConflictingOperationException")).await;
     let fault = client(&stub).list_models(None).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Conflict);
+    assert_eq!(fault.kind, ApiFaultKind::Conflict);
     assert_eq!(fault.message, "list asset models: ConflictingOperationException: because");
 }
 
 #[tokio::test]
 async fn answers_without_a_code_are_judged_by_their_status() {
     for (status, kind) in [
-        (429, FaultKind::Busy),
-        (500, FaultKind::Unavailable),
-        (502, FaultKind::Unavailable),
-        (503, FaultKind::Unavailable),
-        (400, FaultKind::Foreign),
-        (403, FaultKind::Foreign),
-        (404, FaultKind::Foreign),
-        (407, FaultKind::Denied),
-        (409, FaultKind::Foreign),
-        (413, FaultKind::Foreign),
-        (421, FaultKind::Foreign),
+        (429, ApiFaultKind::Busy),
+        (500, ApiFaultKind::Unavailable),
+        (502, ApiFaultKind::Unavailable),
+        (503, ApiFaultKind::Unavailable),
+        (400, ApiFaultKind::Foreign),
+        (403, ApiFaultKind::Foreign),
+        (404, ApiFaultKind::Foreign),
+        (407, ApiFaultKind::Denied),
+        (409, ApiFaultKind::Foreign),
+        (413, ApiFaultKind::Foreign),
+        (421, ApiFaultKind::Foreign),
     ] {
         for body in ["", "<html>busy</html>"] {
             let stub = Stub::start(move |_| Reply::text(status, body)).await;
@@ -84,12 +84,12 @@ async fn a_service_that_does_not_answer_is_unavailable() {
         let answer = reply.clone();
         let stub = Stub::start(move |_| answer.clone()).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Unavailable, "{reply:?}: {fault}");
+        assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{reply:?}: {fault}");
         assert_eq!(stub.requests().len(), 1, "{reply:?} is tried once");
     }
     let config = config("http://127.0.0.1:1").build();
     let fault = AwsSiteWise::new(&config).unwrap().list_models(None).await;
-    assert_eq!(fault.unwrap_err().kind, FaultKind::Unavailable);
+    assert_eq!(fault.unwrap_err().kind, ApiFaultKind::Unavailable);
 }
 
 #[tokio::test]
@@ -99,9 +99,9 @@ async fn missing_credentials_are_denied() {
     config.set_credentials_provider(Some(SharedCredentialsProvider::new(NotLoaded)));
     let client = AwsSiteWise::new(&config.build()).unwrap();
     let fault = client.put(Vec::new()).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
+    assert_eq!(fault.kind, ApiFaultKind::Denied, "{fault}");
     let fault = client.account_and_region().await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Denied, "{fault}");
+    assert_eq!(fault.kind, ApiFaultKind::Denied, "{fault}");
     assert!(stub.requests().is_empty());
 }
 
@@ -168,10 +168,10 @@ async fn errors_of_entries_are_told_with_their_times() {
     assert_eq!(
         seen,
         [
-            (3, FaultKind::OutOfRange, at(1_690_000_000_005)),
-            (3, FaultKind::Invalid, at(1_790_000_000_000)),
-            (0, FaultKind::Throttled, vec![]),
-            (1, FaultKind::Unavailable, vec![]),
+            (3, ApiFaultKind::OutOfRange, at(1_690_000_000_005)),
+            (3, ApiFaultKind::Invalid, at(1_790_000_000_000)),
+            (0, ApiFaultKind::Throttled, vec![]),
+            (1, ApiFaultKind::Unavailable, vec![]),
         ]
     );
     assert_eq!(errors[1].fault.message, "InvalidRequestException: because");

@@ -23,10 +23,10 @@ use aws_smithy_types::body::SdkBody;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_types::SigningName;
 
-use super::answered::Answered;
-use super::body::Answer;
+use super::answered::ResponseInspector;
+use super::body::PutResponseBody;
 use crate::sitewise::endpoint::Endpoint;
-use crate::sitewise::fault::Said;
+use crate::sitewise::fault::ErrorDetails;
 
 /// The service, as signatures name it.
 const SERVICE: &str = "iotsitewise";
@@ -39,7 +39,7 @@ pub(super) const USER_AGENT: &str = concat!("app/sparkwise sparkwise/", env!("CA
 
 /// The call, ready to be made.
 #[derive(Debug)]
-pub(super) struct PutValues(Operation<Vec<u8>, Answer, ErrorMetadata>);
+pub(super) struct PutValues(Operation<Vec<u8>, PutResponseBody, ErrorMetadata>);
 
 impl PutValues {
     /// With the credentials and the HTTP client of `config`, and the region and URL of
@@ -52,7 +52,7 @@ impl PutValues {
         config: &SdkConfig,
         endpoint: &Endpoint,
         timeouts: TimeoutConfig,
-        answered: Answered,
+        answered: ResponseInspector,
     ) -> Result<Self, BoxError> {
         let mut operation = Operation::builder()
             .service_name(SERVICE)
@@ -83,7 +83,7 @@ impl PutValues {
     pub(super) async fn send(
         &self,
         body: Vec<u8>,
-    ) -> Result<Answer, SdkError<ErrorMetadata, HttpResponse>> {
+    ) -> Result<PutResponseBody, SdkError<ErrorMetadata, HttpResponse>> {
         self.0.invoke(body).await
     }
 }
@@ -148,16 +148,16 @@ fn request(body: Vec<u8>) -> Result<HttpRequest, BoxError> {
     Ok(request)
 }
 
-fn answer(response: &HttpResponse) -> Result<Answer, OrchestratorError<ErrorMetadata>> {
+fn answer(response: &HttpResponse) -> Result<PutResponseBody, OrchestratorError<ErrorMetadata>> {
     let body = response.body().bytes().unwrap_or_default();
     if !response.status().is_success() {
         return Err(OrchestratorError::operation(error(response)));
     }
-    Answer::read(body).map_err(|error| OrchestratorError::response(error.into()))
+    PutResponseBody::read(body).map_err(|error| OrchestratorError::response(error.into()))
 }
 
 pub(super) fn error(response: &HttpResponse) -> ErrorMetadata {
-    let said = Said::of(response);
+    let said = ErrorDetails::of(response);
     let mut error = ErrorMetadata::builder();
     if let Some(code) = said.code {
         error = error.code(code);

@@ -6,7 +6,7 @@ use crate::sparkplug::event::{Member, MemberKind};
 
 /// The members of a definition, of which no two have the same name.
 #[derive(Debug)]
-pub(super) struct Declared<'a> {
+pub(super) struct DeclaredMembers<'a> {
     members: &'a [Member],
     /// So many of the first were found: most instances have all of them, in the same order.
     found: usize,
@@ -14,7 +14,7 @@ pub(super) struct Declared<'a> {
     by_name: FxHashMap<&'a str, &'a MemberKind>,
 }
 
-impl<'a> Declared<'a> {
+impl<'a> DeclaredMembers<'a> {
     pub(super) fn new(members: &'a [Member]) -> Self {
         Self { members, found: 0, by_name: FxHashMap::default() }
     }

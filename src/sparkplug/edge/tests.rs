@@ -1,7 +1,7 @@
 use super::*;
 use crate::sparkplug::datatype::DataType;
-use crate::sparkplug::findings::Findings;
-use crate::sparkplug::value::{Arm, Value};
+use crate::sparkplug::findings::FindingCounts;
+use crate::sparkplug::value::{Value, WireField};
 
 fn time(millis: i64) -> Timestamp {
     Timestamp::from_millis(millis)
@@ -91,8 +91,8 @@ fn what_is_built_is_read_again() {
     for typed in values {
         let metric = Metric::new("m", typed.clone()).into_wire();
         let datatype = DataType::try_from(metric.datatype.unwrap()).unwrap();
-        let read = Arm::of_metric(metric.value.as_ref().unwrap())
-            .decode(datatype, &mut Findings::default());
+        let read = WireField::of_metric(metric.value.as_ref().unwrap())
+            .decode(datatype, &mut FindingCounts::default());
         assert_eq!(Typed { datatype, value: read.ok() }, typed);
     }
 }

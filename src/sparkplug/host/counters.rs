@@ -1,11 +1,11 @@
 //! Counters of a host.
 
-use crate::sparkplug::findings::Findings;
-use crate::sparkplug::rebirth::Reason;
+use crate::sparkplug::findings::FindingCounts;
+use crate::sparkplug::rebirth::RebirthReason;
 
 /// Counters since the start.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Counters {
+pub struct HostCounters {
     /// Messages handled.
     pub messages: u64,
     /// Births told.
@@ -18,18 +18,18 @@ pub struct Counters {
     pub excluded_values: u64,
     /// Messages of edge nodes that it leaves out whole.
     pub excluded_messages: u64,
-    /// Values of messages that were not read, those of births counted; by [`Unread`].
-    pub unread: [u64; Unread::ALL.len()],
+    /// Values of messages that were not read, those of births counted; by [`SkipReason`].
+    pub unread: [u64; SkipReason::ALL.len()],
     /// Births asked for, by reason.
-    pub rebirths: [u64; Reason::ALL.len()],
+    pub rebirths: [u64; RebirthReason::ALL.len()],
     /// Everything that was not as it should be.
-    pub findings: Findings,
+    pub findings: FindingCounts,
 }
 
 /// Why values of messages are skipped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[repr(u8)]
-pub enum Unread {
+pub enum SkipReason {
     /// They came before the birth that would explain them.
     BeforeBirth,
     /// By no name or alias that the birth has, or by one that stands for several.
@@ -46,7 +46,7 @@ pub enum Unread {
     Limits,
 }
 
-impl Unread {
+impl SkipReason {
     /// All of them, in order.
     pub const ALL: [Self; 7] = [
         Self::BeforeBirth,

@@ -8,7 +8,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config::Config;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
-use crate::sparkplug::session::Session;
+use crate::sparkplug::session::EdgeSession;
 use crate::time::{Instant, Now};
 
 /// How many are looked out at once, so that each further one costs little.
@@ -28,11 +28,11 @@ impl Host {
             return Some(self.sessions.len());
         }
         self.counters.findings.note(Finding::TooManyNodes);
-        if self.leaving.is_empty() {
-            self.look_out(now);
+        if self.evictable.is_empty() {
+            self.find_evictable(now);
         }
-        while let Some((index, heard)) = self.leaving.pop() {
-            let forgettable = self.sessions.get(index).and_then(Session::forgettable);
+        while let Some((index, heard)) = self.evictable.pop() {
+            let forgettable = self.sessions.get(index).and_then(EdgeSession::forgettable);
             if forgettable.is_some_and(|(_, since)| since == heard) {
                 self.forget(index);
                 return self.free.pop();
@@ -42,27 +42,27 @@ impl Host {
     }
 
     /// Finds who may be forgotten: the last is the first to go.
-    fn look_out(&mut self, now: Instant) {
-        if self.looked_out.is_some_and(|at| at == now) {
+    fn find_evictable(&mut self, now: Instant) {
+        if self.last_evictable_search.is_some_and(|at| at == now) {
             return;
         }
-        self.looked_out = Some(now);
+        self.last_evictable_search = Some(now);
         let sessions = self.sessions.iter().enumerate();
         let mut all: Vec<_> =
             sessions.filter_map(|(index, session)| Some((session.forgettable()?, index))).collect();
         all.sort_unstable();
         all.truncate(BATCH);
-        self.leaving = all.into_iter().rev().map(|((_, since), index)| (index, since)).collect();
+        self.evictable = all.into_iter().rev().map(|((_, since), index)| (index, since)).collect();
     }
 
     /// Forgets who has been silent for long, now and then.
     pub(super) fn sweep(&mut self, now: Now) {
-        if now.instant.since(self.swept) < SWEEP {
+        if now.instant.since(self.last_sweep) < SWEEP {
             return;
         }
-        self.swept = now.instant;
+        self.last_sweep = now.instant;
         for index in 0..self.sessions.len() {
-            let bygone = |session: &Session| {
+            let bygone = |session: &EdgeSession| {
                 !session.edge().group.is_empty() && session.is_bygone(now.instant)
             };
             if self.sessions.get(index).is_some_and(bygone) {
@@ -74,23 +74,23 @@ impl Host {
     /// Forgets a node. What it was counted for stays counted.
     fn forget(&mut self, index: usize) {
         let Some(session) = self.sessions.get_mut(index) else { return };
-        let nobody = Session::new(EdgeNode::new("", ""), Instant::START);
+        let nobody = EdgeSession::new(EdgeNode::new("", ""), Instant::START);
         let session = std::mem::replace(session, nobody);
         let edge = session.edge();
-        if let Some(nodes) = self.places.get_mut(&*edge.group) {
+        if let Some(nodes) = self.index_of_node.get_mut(&*edge.group) {
             nodes.remove(&*edge.node);
             if nodes.is_empty() {
-                self.places.remove(&*edge.group);
+                self.index_of_node.remove(&*edge.group);
             }
         }
         self.count(&session);
         let load = session.load();
-        self.load.tables = self.load.tables.saturating_sub(load.tables);
-        self.load.past = self.load.past.saturating_sub(load.past);
-        self.load.unproven = self.load.unproven.saturating_sub(load.unproven);
-        self.load.bytes = self.load.bytes.saturating_sub(load.bytes);
+        self.memory_use.tables = self.memory_use.tables.saturating_sub(load.tables);
+        self.memory_use.past_leaves = self.memory_use.past_leaves.saturating_sub(load.past_leaves);
+        self.memory_use.unproven = self.memory_use.unproven.saturating_sub(load.unproven);
+        self.memory_use.bytes = self.memory_use.bytes.saturating_sub(load.bytes);
         self.turns.set(index, None);
-        if let Some(due) = self.armed.get_mut(index).and_then(Option::take) {
+        if let Some(due) = self.armed_timers.get_mut(index).and_then(Option::take) {
             self.timers.remove(&(due, index));
         }
         self.free.push(index);
@@ -102,10 +102,10 @@ impl Host {
             let before = session.load();
             session.forget_past();
             let after = session.load();
-            self.load.tables -= before.tables.saturating_sub(after.tables);
-            self.load.unproven -= before.unproven.saturating_sub(after.unproven);
+            self.memory_use.tables -= before.tables.saturating_sub(after.tables);
+            self.memory_use.unproven -= before.unproven.saturating_sub(after.unproven);
         }
-        self.load.past = 0;
+        self.memory_use.past_leaves = 0;
     }
 
     /// Lets go of tables where all together take more than they may: of who died first, then of who
@@ -115,14 +115,14 @@ impl Host {
         let Config { table_bytes: all, unproven_table_bytes: unproven, .. } = self.config;
         // An eighth at once, so that each further birth costs little.
         let most = |of: usize| of - of / 8;
-        let is_full = self.load.tables > most(all);
-        if !is_full && self.load.unproven <= unproven {
+        let is_full = self.memory_use.tables > most(all);
+        if !is_full && self.memory_use.unproven <= unproven {
             return;
         }
         if self.roomed.is_some_and(|at| now.instant.since(at) < BETWEEN) {
             return;
         }
-        if is_full && self.load.past > 0 {
+        if is_full && self.memory_use.past_leaves > 0 {
             self.forget_pasts();
         }
         let sessions = self.sessions.iter().enumerate();
@@ -132,20 +132,20 @@ impl Host {
             .collect();
         order.sort_unstable();
         for ((proven, ..), index) in order {
-            let full = self.load.tables > most(most(all));
-            let many = self.load.unproven > most(unproven);
+            let full = self.memory_use.tables > most(most(all));
+            let many = self.memory_use.unproven > most(unproven);
             if !(is_full && full || !proven && many) {
                 continue;
             }
-            self.with(index, now, Session::let_go);
+            self.update_session(index, now, EdgeSession::let_go);
             self.look(Some(index), "", now.wall);
         }
-        let still = self.load.tables > most(all) || self.load.unproven > unproven;
+        let still = self.memory_use.tables > most(all) || self.memory_use.unproven > unproven;
         self.roomed = still.then_some(now.instant);
     }
 
     /// Keeps the counts of a session that is forgotten.
-    fn count(&mut self, session: &Session) {
+    fn count(&mut self, session: &EdgeSession) {
         self.counters.findings.merge(session.findings());
         self.counters.excluded_values += session.excluded();
         for (total, count) in self.counters.unread.iter_mut().zip(session.unread()) {

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Host, Output};
 use crate::sparkplug::address::EdgeNode;
-use crate::sparkplug::findings::{Finding, Findings};
-use crate::sparkplug::session::Session;
+use crate::sparkplug::findings::{Finding, FindingCounts};
+use crate::sparkplug::session::EdgeSession;
 use crate::sparkplug::topic::{self, Topic};
 use crate::time::Timestamp;
 
@@ -14,7 +14,7 @@ const EXAMPLE_CHARS: usize = 200;
 
 /// A finding of one sender.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Found<'a> {
+pub struct FindingRecord<'a> {
     /// The edge node; none for what no edge node sent.
     pub edge: Option<&'a EdgeNode>,
     /// What; its [`tck_id`](Finding::tck_id) is the statement that it is held against.
@@ -30,14 +30,14 @@ pub struct Found<'a> {
 /// When each finding of one sender was made last, and by what first. Bounded by the closed
 /// list of findings.
 #[derive(Debug, Default)]
-pub(crate) struct Seen(BTreeMap<Finding, (Timestamp, Box<str>)>);
+pub(crate) struct FindingLog(BTreeMap<Finding, (Timestamp, Box<str>)>);
 
-impl Seen {
+impl FindingLog {
     /// Takes what was found in the message with this topic. Gives back what was never found
     /// before.
     pub(crate) fn look(
         &mut self,
-        findings: &mut Findings,
+        findings: &mut FindingCounts,
         topic: &str,
         at: Timestamp,
     ) -> Vec<(Finding, String)> {
@@ -63,9 +63,9 @@ impl Seen {
     pub(crate) fn found<'a>(
         &'a self,
         edge: Option<&'a EdgeNode>,
-        findings: &'a Findings,
-    ) -> impl Iterator<Item = Found<'a>> + 'a {
-        self.0.iter().map(move |(finding, (last, example))| Found {
+        findings: &'a FindingCounts,
+    ) -> impl Iterator<Item = FindingRecord<'a>> + 'a {
+        self.0.iter().map(move |(finding, (last, example))| FindingRecord {
             edge,
             finding: *finding,
             count: findings.count(*finding),
@@ -81,14 +81,15 @@ impl Host {
     pub fn handle_qos(&mut self, topic: &str, qos: u8, at: Timestamp) {
         let Ok(Topic::Edge(edge)) = Topic::parse(topic) else { return };
         let free = match edge.verb {
-            topic::Verb::Command => true,
-            topic::Verb::Death => edge.device.is_none(),
-            topic::Verb::Birth | topic::Verb::Data => false,
+            topic::MessageType::Command => true,
+            topic::MessageType::Death => edge.device.is_none(),
+            topic::MessageType::Birth | topic::MessageType::Data => false,
         };
         if qos == 0 || free {
             return;
         }
-        let place = self.places.get(edge.group).and_then(|nodes| nodes.get(edge.node)).copied();
+        let place =
+            self.index_of_node.get(edge.group).and_then(|nodes| nodes.get(edge.node)).copied();
         if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
             session.note(Finding::WrongQos);
             self.look(place, topic, at);
@@ -103,7 +104,8 @@ impl Host {
         example: &str,
         at: Timestamp,
     ) {
-        let place = self.places.get(&*edge.group).and_then(|nodes| nodes.get(&*edge.node)).copied();
+        let place =
+            self.index_of_node.get(&*edge.group).and_then(|nodes| nodes.get(&*edge.node)).copied();
         if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
             session.note(finding);
             self.look(place, example, at);
@@ -112,9 +114,9 @@ impl Host {
 
     /// What was not as it should be, by sender. Bounded by the nodes and by the closed list of
     /// findings.
-    pub fn findings(&self) -> impl Iterator<Item = Found<'_>> + '_ {
-        let own = self.seen.found(None, &self.counters.findings);
-        own.chain(self.sessions.iter().flat_map(Session::found))
+    pub fn findings(&self) -> impl Iterator<Item = FindingRecord<'_>> + '_ {
+        let own = self.unattributed_findings.found(None, &self.counters.findings);
+        own.chain(self.sessions.iter().flat_map(EdgeSession::found))
     }
 
     /// Remembers what was found lately, and tells what was found for the first time.
@@ -122,10 +124,10 @@ impl Host {
         let session = of.and_then(|index| self.sessions.get_mut(index));
         let (edge, first) = match session {
             Some(session) => {
-                let first = session.look(topic, at);
+                let first = session.take_new_findings(topic, at);
                 (Some(session.edge()), first)
             }
-            None => (None, self.seen.look(&mut self.counters.findings, topic, at)),
+            None => (None, self.unattributed_findings.look(&mut self.counters.findings, topic, at)),
         };
         for (finding, example) in first {
             let edge = edge.cloned();

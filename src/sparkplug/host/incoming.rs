@@ -1,6 +1,6 @@
 //! A message that arrives: whose it is, whether it is read, what it says to its session.
 
-use super::{Finding, Host, ServerId, Unread};
+use super::{Finding, Host, ServerId, SkipReason};
 use crate::sparkplug::limits;
 use crate::sparkplug::metric;
 use crate::sparkplug::payload::{self, DecodeError};
@@ -48,7 +48,7 @@ impl Host {
         let edge = match Topic::parse(topic) {
             Ok(Topic::Edge(edge)) => edge,
             Ok(Topic::State { host_id }) => {
-                self.servers.came(server);
+                self.servers.saw_sparkplug_topic(server);
                 if host_id == self.config.host_id {
                     self.handle_state(server, payload.unwrap_or_default(), now);
                 }
@@ -57,16 +57,16 @@ impl Host {
             Err(error) => {
                 self.counters.findings.note(Finding::WrongTopic);
                 if error == TopicError::Namespace {
-                    self.servers.came_foreign(server, topic);
-                    self.any_foreign = true;
+                    self.servers.saw_foreign_topic(server, topic);
+                    self.saw_foreign_topic = true;
                 }
                 return None;
             }
         };
-        if self.any_foreign {
-            self.servers.came(server);
+        if self.saw_foreign_topic {
+            self.servers.saw_sparkplug_topic(server);
         }
-        if edge.verb == topic::Verb::Command {
+        if edge.verb == topic::MessageType::Command {
             return None;
         }
         if self.known(edge.group, edge.node).is_none()
@@ -83,7 +83,7 @@ impl Host {
         };
         let decoded =
             payload.and_then(|wire| Ok((self.decode(Some(index), wire, now.instant)?, wire)));
-        self.with(index, now, |session, sink| match decoded {
+        self.update_session(index, now, |session, sink| match decoded {
             Ok((decoded, payload)) => {
                 let of = (server, edge.verb, edge.device);
                 let message = Incoming::new(of, decoded, payload, now);
@@ -135,7 +135,7 @@ impl Host {
             Err(DecodeError::Costly) => return self.counters.findings.note(Finding::TooCostly),
             Err(_) => 0,
         };
-        if let Some(count) = self.counters.unread.get_mut(Unread::Limits as usize) {
+        if let Some(count) = self.counters.unread.get_mut(SkipReason::Limits as usize) {
             *count += values;
         }
     }

@@ -1,26 +1,26 @@
 //! A read-only view of the host.
 
-use super::{Counters, Found, Host, Phase, Problem, ServerId};
+use super::{FindingRecord, Host, HostCounters, NodePhase, NodeProblem, ServerId};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::event::SessionFigures;
-use crate::sparkplug::session::Session;
+use crate::sparkplug::session::EdgeSession;
 
 /// A read-only view of an edge node.
 #[derive(Clone, Debug)]
-pub struct Node<'a> {
+pub struct NodeView<'a> {
     /// Who.
     pub edge: &'a EdgeNode,
     /// Where it stands.
-    pub phase: Phase,
+    pub phase: NodePhase,
     /// What its session counted.
     pub figures: SessionFigures,
     /// What was not as it should be.
-    pub found: Vec<Found<'a>>,
+    pub found: Vec<FindingRecord<'a>>,
 }
 
 impl Host {
     /// What has passed through, with all findings of all nodes.
-    pub fn counters(&self) -> Counters {
+    pub fn counters(&self) -> HostCounters {
         let mut counters = self.counters.clone();
         for session in &self.sessions {
             counters.findings.merge(session.findings());
@@ -34,18 +34,18 @@ impl Host {
 
     /// Figures of an edge node's session; none for a node that was never heard of.
     pub fn figures(&self, edge: &EdgeNode) -> Option<SessionFigures> {
-        self.session(edge).map(Session::figures)
+        self.session(edge).map(EdgeSession::figures)
     }
 
     /// Where an edge node stands.
-    pub fn phase(&self, edge: &EdgeNode) -> Phase {
-        self.session(edge).map_or(Phase::Unknown, Session::phase)
+    pub fn phase(&self, edge: &EdgeNode) -> NodePhase {
+        self.session(edge).map_or(NodePhase::Unknown, EdgeSession::phase)
     }
 
     /// All edge nodes that are remembered, in the order in which they were first heard of; one
     /// that takes the place of another that was forgotten stands where that one did.
-    pub fn nodes(&self) -> impl Iterator<Item = Node<'_>> + '_ {
-        self.remembered().map(|session| Node {
+    pub fn nodes(&self) -> impl Iterator<Item = NodeView<'_>> + '_ {
+        self.remembered().map(|session| NodeView {
             edge: session.edge(),
             phase: session.phase(),
             figures: session.figures(),
@@ -54,7 +54,7 @@ impl Host {
     }
 
     /// How many edge nodes stand where.
-    pub fn phases(&self) -> impl Iterator<Item = (&EdgeNode, Phase)> + '_ {
+    pub fn phases(&self) -> impl Iterator<Item = (&EdgeNode, NodePhase)> + '_ {
         self.remembered().map(|session| (session.edge(), session.phase()))
     }
 
@@ -64,13 +64,13 @@ impl Host {
     }
 
     /// The nodes that are not understood, although they were asked for their births.
-    pub fn problems(&self) -> impl Iterator<Item = (&EdgeNode, &Problem)> + '_ {
+    pub fn problems(&self) -> impl Iterator<Item = (&EdgeNode, &NodeProblem)> + '_ {
         self.remembered().filter_map(|session| Some((session.edge(), session.problem()?)))
     }
 
     /// The nodes that are dead: born once, and gone. Those whose server is lost are not among them.
     pub fn dead(&self) -> impl Iterator<Item = &EdgeNode> + '_ {
-        self.remembered().filter(|session| session.is_dead()).map(Session::edge)
+        self.remembered().filter(|session| session.is_dead()).map(EdgeSession::edge)
     }
 
     /// Whether anything of a node is taken.
@@ -78,12 +78,12 @@ impl Host {
         self.config.filter.is_open() || self.config.filter.may_take(&edge.to_string())
     }
 
-    fn remembered(&self) -> impl Iterator<Item = &Session> + '_ {
+    fn remembered(&self) -> impl Iterator<Item = &EdgeSession> + '_ {
         // Nobody's group is empty.
         self.sessions.iter().filter(|session| !session.edge().group.is_empty())
     }
 
-    fn session(&self, edge: &EdgeNode) -> Option<&Session> {
+    fn session(&self, edge: &EdgeNode) -> Option<&EdgeSession> {
         self.sessions.get(self.known(&edge.group, &edge.node)?)
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::ServerId;
-use crate::sparkplug::findings::{Finding, Findings};
+use crate::sparkplug::findings::{Finding, FindingCounts};
 use crate::time::{Instant, Timestamp};
 
 /// How many contradictions are answered at once within [`ANSWER_PERIOD`]. Two hosts that go by
@@ -22,10 +22,10 @@ pub fn state_payload(online: bool, time: Timestamp) -> Vec<u8> {
 
 /// The servers that the host is connected to.
 #[derive(Debug, Default)]
-pub(crate) struct Servers(BTreeMap<ServerId, Server>);
+pub(crate) struct ConnectedServers(BTreeMap<ServerId, ConnectedServer>);
 
 #[derive(Debug)]
-struct Server {
+struct ConnectedServer {
     /// The time in the will of this connection, and so in its births; each server has its own
     /// [operational-behavior-host-application-multi-server-timestamp].
     session_time: Timestamp,
@@ -33,12 +33,12 @@ struct Server {
     answered: VecDeque<Instant>,
     /// When a contradiction that came too soon is answered.
     due: Option<Instant>,
-    topics: Topics,
+    topics: TopicsSeen,
 }
 
 /// Which topics a server delivers.
 #[derive(Debug, Default)]
-enum Topics {
+enum TopicsSeen {
     /// None yet.
     #[default]
     Unknown,
@@ -48,12 +48,14 @@ enum Topics {
     Sparkplug,
 }
 
-impl Servers {
+impl ConnectedServers {
     /// The STATE birth of a new connection.
     pub(super) fn connected(&mut self, server: ServerId, session_time: Timestamp) -> Vec<u8> {
         let answered = VecDeque::new();
-        self.0
-            .insert(server, Server { session_time, answered, due: None, topics: Topics::Unknown });
+        self.0.insert(
+            server,
+            ConnectedServer { session_time, answered, due: None, topics: TopicsSeen::Unknown },
+        );
         state_payload(true, session_time)
     }
 
@@ -62,29 +64,31 @@ impl Servers {
     }
 
     /// A message came with a topic of another namespace than was subscribed.
-    pub(super) fn came_foreign(&mut self, server: ServerId, topic: &str) {
-        if let Some(Server { topics: topics @ Topics::Unknown, .. }) = self.0.get_mut(&server) {
-            *topics = Topics::Foreign(topic.into());
+    pub(super) fn saw_foreign_topic(&mut self, server: ServerId, topic: &str) {
+        if let Some(ConnectedServer { topics: topics @ TopicsSeen::Unknown, .. }) =
+            self.0.get_mut(&server)
+        {
+            *topics = TopicsSeen::Foreign(topic.into());
         }
     }
 
     /// A message came with a topic of Sparkplug's.
-    pub(super) fn came(&mut self, server: ServerId) {
+    pub(super) fn saw_sparkplug_topic(&mut self, server: ServerId) {
         if let Some(server) = self.0.get_mut(&server) {
-            server.topics = Topics::Sparkplug;
+            server.topics = TopicsSeen::Sparkplug;
         }
     }
 
     /// A topic that a server brings, where it brings none of Sparkplug's.
     pub(super) fn foreign(&self, server: ServerId) -> Option<&str> {
         match &self.0.get(&server)?.topics {
-            Topics::Foreign(topic) => Some(topic),
-            Topics::Unknown | Topics::Sparkplug => None,
+            TopicsSeen::Foreign(topic) => Some(topic),
+            TopicsSeen::Unknown | TopicsSeen::Sparkplug => None,
         }
     }
 
     /// The servers that are connected.
-    pub(super) fn up(&self) -> impl Iterator<Item = ServerId> + '_ {
+    pub(super) fn connected_servers(&self) -> impl Iterator<Item = ServerId> + '_ {
         self.0.keys().copied()
     }
 
@@ -110,7 +114,7 @@ impl Servers {
         server: ServerId,
         payload: &[u8],
         now: Instant,
-        findings: &mut Findings,
+        findings: &mut FindingCounts,
     ) -> Option<Vec<u8>> {
         let state = self.0.get(&server)?;
         let Some((online, time)) = parse(payload) else {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born};
-use crate::sparkplug::event::{Order, Quality, Sample};
+use crate::sparkplug::event::{Quality, Sample, SequenceOrder};
 use crate::sparkplug::payload;
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
@@ -134,10 +134,10 @@ fn told(output: &Output) -> String {
         Output::Event(Event::Birth(birth)) => told_birth(birth),
         Output::Event(Event::Data(data)) => {
             let order = match data.order {
-                Order::InOrder => "",
-                Order::AfterGap => "after gap ",
-                Order::Late => "late ",
-                Order::BeforeBirth => "before birth ",
+                SequenceOrder::InOrder => "",
+                SequenceOrder::AfterGap => "after gap ",
+                SequenceOrder::Late => "late ",
+                SequenceOrder::BeforeBirth => "before birth ",
             };
             let samples = data.samples.iter().map(|(slot, s)| format!("#{}={}", slot.0, said(s)));
             format!("{order}data {}: {}", data.source, samples.collect::<Vec<_>>().join(", "))
@@ -184,7 +184,7 @@ fn told_metric(metric: &Born) -> String {
 
 fn said(sample: &Sample) -> String {
     let value = match &sample.value {
-        _ if sample.absent => "absent".to_owned(),
+        _ if sample.without_value => "absent".to_owned(),
         None => "null".to_owned(),
         Some(Value::Int(v)) => v.to_string(),
         Some(Value::UInt(v)) => v.to_string(),
@@ -205,8 +205,8 @@ fn said(sample: &Sample) -> String {
     format!("{value}{quality}{historical}{transient}{alarm}")
 }
 
-fn told_publish(publish: &Publish) -> String {
-    let Publish { server, message: Message { topic, payload, qos, retain } } = publish;
+fn told_publish(publish: &OutgoingMessage) -> String {
+    let OutgoingMessage { server, message: Message { topic, payload, qos, retain } } = publish;
     if topic == "spBv1.0/STATE/h" {
         assert_eq!((*qos, *retain), (Qos::AtLeastOnce, true));
         let json: serde_json::Value = serde_json::from_slice(payload).unwrap();

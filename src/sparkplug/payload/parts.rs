@@ -11,7 +11,7 @@ const UNCHECKED_BYTES: usize = 64 * 1024;
 
 /// The messages that hold parts.
 #[derive(Clone, Copy)]
-enum Message {
+enum PartKind {
     Payload,
     Metric,
     Template,
@@ -24,7 +24,7 @@ enum Message {
     Leaf,
 }
 
-impl Message {
+impl PartKind {
     /// The message in field `tag`; none for a field whose bytes are not parts.
     fn part(self, tag: u32) -> Option<Self> {
         match (self, tag) {
@@ -57,7 +57,7 @@ pub(super) fn check(payload: &[u8]) -> Result<(), DecodeError> {
 pub(super) fn count(payload: &[u8]) -> Result<usize, DecodeError> {
     let mut parts = 0;
     // The messages still open, with what is left of their bytes.
-    let mut open = vec![(Message::Payload, payload)];
+    let mut open = vec![(PartKind::Payload, payload)];
     while let Some((message, mut bytes)) = open.pop() {
         while !bytes.is_empty() {
             let (tag, wire_type) = decode_key(&mut bytes).map_err(|_| DecodeError::Malformed)?;
@@ -85,10 +85,10 @@ pub(super) fn count(payload: &[u8]) -> Result<usize, DecodeError> {
                 if parts > limits::PAYLOAD_PARTS {
                     return Err(DecodeError::TooLarge);
                 }
-                if !field.is_empty() && !matches!(part, Message::Leaf) {
+                if !field.is_empty() && !matches!(part, PartKind::Leaf) {
                     open.push((part, field));
                 }
-            } else if matches!((message, tag), (Message::DataSet, 3)) {
+            } else if matches!((message, tag), (PartKind::DataSet, 3)) {
                 parts += field.len() / 16;
             }
         }

@@ -4,7 +4,7 @@ use crate::sparkplug::edge::{Metric, Typed};
 /// The quality of a metric with this property, and whether it was found to be no integer or
 /// unknown.
 fn read(quality: impl Into<Typed>) -> (Quality, bool, bool) {
-    let mut findings = Findings::default();
+    let mut findings = FindingCounts::default();
     let wire = Metric::new("m", 1_i32).property(QUALITY, quality).into_wire();
     let quality = of_properties(wire.properties.as_deref(), &mut findings);
     let found = |finding| findings.count(finding) == 1;
@@ -153,7 +153,7 @@ fn a_quality_that_means_nothing_known_is_uncertain_and_told() {
     for integer in [(1_i64 << 32) + 192, i64::MIN + 192, i64::MAX] {
         assert_eq!(read(integer), (Quality::Uncertain, false, true), "{integer}");
     }
-    let mut findings = Findings::default();
+    let mut findings = FindingCounts::default();
     let wire = Metric::new("m", 1_i32).quality(777).into_wire();
     of_properties(wire.properties.as_deref(), &mut findings);
     assert_eq!(findings.take_words(), [(Finding::UnknownQuality, "777".into())]);
@@ -161,7 +161,7 @@ fn a_quality_that_means_nothing_known_is_uncertain_and_told() {
 
 #[test]
 fn absent_quality_is_good() {
-    let mut findings = Findings::default();
+    let mut findings = FindingCounts::default();
     let mut good = |metric: Metric| {
         let wire = metric.into_wire();
         assert_eq!(of_properties(wire.properties.as_deref(), &mut findings), Quality::Good);
@@ -177,5 +177,5 @@ fn absent_quality_is_good() {
     let mut keys_alone = Metric::new("m", 1_i32).quality(0).into_wire();
     keys_alone.properties.as_mut().unwrap().values.clear();
     good(Metric::from(keys_alone));
-    assert_eq!(findings, Findings::default());
+    assert_eq!(findings, FindingCounts::default());
 }

@@ -3,25 +3,25 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Fault, Policy};
+use super::{RebirthPolicy, RebirthTrigger};
 use crate::sparkplug::limits;
 use crate::time::Instant;
 
 /// An interval is reset after so many times itself without a request.
-const REST: u32 = 4;
+const INTERVAL_RESET: u32 = 4;
 
 /// The requests to one node.
 #[derive(Debug, Default)]
-pub(crate) struct Requests {
+pub(crate) struct RebirthRequests {
     /// When the next is due.
-    due: Option<Instant>,
+    due_at: Option<Instant>,
     /// The last that was sent.
-    last: Option<Sent>,
-    faults: BTreeMap<Fault, Tried>,
+    last_sent: Option<LastRequest>,
+    faults: BTreeMap<RebirthTrigger, TriggerState>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Sent {
+struct LastRequest {
     at: Instant,
     /// Whether a birth has come since.
     answered: bool,
@@ -29,18 +29,18 @@ struct Sent {
 
 /// State of one trigger.
 #[derive(Clone, Copy, Debug, Default)]
-struct Tried {
+struct TriggerState {
     last: Option<Instant>,
     interval: Duration,
     /// When a request for it is due, if one is.
     due: Option<Instant>,
     /// Whether it is due only because the last was not answered.
-    again: bool,
+    retrying: bool,
 }
 
 /// The result of asking for a rebirth request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wish {
+pub(crate) enum RequestResult {
     /// A request is scheduled or in flight.
     Granted,
     /// As well, but an earlier one for the same trigger was not answered.
@@ -49,74 +49,81 @@ pub(crate) enum Wish {
     Off,
 }
 
-impl Requests {
+impl RebirthRequests {
     /// Schedules a request; `chance` is a random number from 0 to 1, `answer` how long a birth may
     /// take.
-    pub(crate) fn wish(
+    pub(crate) fn request(
         &mut self,
-        fault: Fault,
+        fault: RebirthTrigger,
         now: Instant,
         chance: f64,
-        policy: &Policy,
+        policy: &RebirthPolicy,
         answer: Duration,
-    ) -> Wish {
+    ) -> RequestResult {
         if !policy.reasons.contains(fault.reason()) || !self.has_room(fault, now, policy) {
-            return Wish::Off;
+            return RequestResult::Off;
         }
         let tried = self.faults.entry(fault).or_default();
-        tried.again = false;
+        tried.retrying = false;
         if tried.due.is_none() {
             let jitter = policy.jitter.mul_f64(chance);
             let debounced = tried.last.map(|last| last + tried.interval);
             // What is under way will do, if it is answered.
-            let under_way = self.last.filter(|sent| !sent.answered).map(|s| s.at + policy.debounce);
+            let under_way =
+                self.last_sent.filter(|sent| !sent.answered).map(|s| s.at + policy.debounce);
             let due = debounced.max(under_way).unwrap_or(now).max(now + jitter);
             tried.due = Some(due);
-            self.due = Some(self.due.map_or(due, |other| other.min(due)));
+            self.due_at = Some(self.due_at.map_or(due, |other| other.min(due)));
         }
-        let answered = self.last.is_none_or(|sent| sent.answered);
-        let rested = tried.is_rested(now, policy.rarest);
+        let answered = self.last_sent.is_none_or(|sent| sent.answered);
+        let rested = tried.is_reset(now, policy.rarest);
         match tried.last {
             // The answer cannot be read either.
-            Some(_) if matches!(fault, Fault::Unreadable(_)) && !rested => Wish::InVain,
-            Some(_) if answered && fault.may_persist() && !rested => Wish::InVain,
-            Some(last) if !answered && now.since(last) >= answer => Wish::InVain,
-            Some(_) | None => Wish::Granted,
+            Some(_) if matches!(fault, RebirthTrigger::Unreadable(_)) && !rested => {
+                RequestResult::InVain
+            }
+            Some(_) if answered && fault.may_persist() && !rested => RequestResult::InVain,
+            Some(last) if !answered && now.since(last) >= answer => RequestResult::InVain,
+            Some(_) | None => RequestResult::Granted,
         }
     }
 
     /// Whether another fault can be remembered. A node without a table is always asked.
-    fn has_room(&mut self, fault: Fault, now: Instant, policy: &Policy) -> bool {
+    fn has_room(&mut self, fault: RebirthTrigger, now: Instant, policy: &RebirthPolicy) -> bool {
         if !fault.is_one_of_many() || self.faults.contains_key(&fault) {
             return true;
         }
         if self.faults.len() >= limits::FAULTS {
             let most = policy.rarest;
-            let wished = |tried: &Tried| tried.due.is_some() && !tried.again;
-            self.faults.retain(|_, tried| wished(tried) || !tried.is_rested(now, most));
-            self.due = self.earliest();
+            let wished = |tried: &TriggerState| tried.due.is_some() && !tried.retrying;
+            self.faults.retain(|_, tried| wished(tried) || !tried.is_reset(now, most));
+            self.due_at = self.earliest();
         }
         self.faults.len() < limits::FAULTS
     }
 
     /// When a request is due.
     pub(crate) fn due(&self) -> Option<Instant> {
-        self.due
+        self.due_at
     }
 
     /// For what the next request is, once the last was sent in vain: no birth answers it.
-    pub(crate) fn in_vain(&self, now: Instant, policy: &Policy) -> Option<Fault> {
-        let sent = self.last.filter(|sent| !sent.answered)?;
+    pub(crate) fn unanswered(
+        &self,
+        now: Instant,
+        policy: &RebirthPolicy,
+    ) -> Option<RebirthTrigger> {
+        let sent = self.last_sent.filter(|sent| !sent.answered)?;
         self.next().filter(|_| now.since(sent.at) >= policy.debounce)
     }
 
     /// Whether no birth has answered the last request.
     pub(crate) fn is_unanswered(&self) -> bool {
-        self.last.is_some_and(|sent| !sent.answered)
+        self.last_sent.is_some_and(|sent| !sent.answered)
     }
 
     /// What is asked for next.
-    fn next(&self) -> Option<Fault> {
+    fn next(&self) -> Option<RebirthTrigger> {
         let wished = self.faults.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));
         wished.min().map(|(_, fault)| fault)
     }
@@ -128,10 +135,15 @@ impl Requests {
     /// A request is sent now, if one is due: for what. It asks for all that is wished. A request
     /// may be lost, and who would answer the next may be silent for hours: it is sent again, with
     /// backoff, until a birth comes.
-    pub(crate) fn send(&mut self, now: Instant, chance: f64, policy: &Policy) -> Option<Fault> {
-        self.due.filter(|due| *due <= now)?;
+    pub(crate) fn send(
+        &mut self,
+        now: Instant,
+        chance: f64,
+        policy: &RebirthPolicy,
+    ) -> Option<RebirthTrigger> {
+        self.due_at.filter(|due| *due <= now)?;
         let fault = self.next()?;
-        let answered = self.last.is_some_and(|sent| sent.answered);
+        let answered = self.last_sent.is_some_and(|sent| sent.answered);
         for (fault, tried) in &mut self.faults {
             if tried.due.take().is_none() {
                 continue;
@@ -139,31 +151,31 @@ impl Requests {
             let cured = answered && !fault.may_persist();
             let most = if cured { policy.longest } else { policy.rarest };
             // The interval grows while requests follow each other, and is reset after a pause.
-            tried.interval = match tried.is_rested(now, most) {
+            tried.interval = match tried.is_reset(now, most) {
                 true => policy.debounce,
                 false => tried.interval.saturating_mul(2).min(most),
             };
             tried.last = Some(now);
             tried.due = Some(now + tried.interval + policy.jitter.mul_f64(chance));
-            tried.again = true;
+            tried.retrying = true;
         }
-        self.due = self.earliest();
-        self.last = Some(Sent { at: now, answered: false });
+        self.due_at = self.earliest();
+        self.last_sent = Some(LastRequest { at: now, answered: false });
         Some(fault)
     }
 
     /// Cancels all requests.
     pub(crate) fn cancel(&mut self) {
-        self.due = None;
+        self.due_at = None;
         for tried in self.faults.values_mut() {
             tried.due = None;
         }
     }
 
     /// A birth of the node has arrived, requested or not.
-    pub(crate) fn answered(&mut self, policy: &Policy) {
+    pub(crate) fn answered(&mut self, policy: &RebirthPolicy) {
         self.cancel();
-        if let Some(sent) = &mut self.last {
+        if let Some(sent) = &mut self.last_sent {
             sent.answered = true;
         }
         self.faults.retain(|fault, tried| {
@@ -179,18 +191,18 @@ impl Requests {
         if self.faults.is_empty() {
             return;
         }
-        let over = [Fault::unborn(device), Fault::unreadable(Some(device))];
+        let over = [RebirthTrigger::unborn(device), RebirthTrigger::unreadable(Some(device))];
         for fault in over {
             self.faults.remove(&fault);
         }
-        self.due = self.earliest();
+        self.due_at = self.earliest();
     }
 
     /// Cancels the requests for this trigger: it is resolved.
-    pub(crate) fn settle(&mut self, fault: Fault) {
-        if let Some(tried) = self.faults.get_mut(&fault).filter(|tried| tried.again) {
+    pub(crate) fn resolve(&mut self, fault: RebirthTrigger) {
+        if let Some(tried) = self.faults.get_mut(&fault).filter(|tried| tried.retrying) {
             tried.due = None;
-            self.due = self.earliest();
+            self.due_at = self.earliest();
         }
     }
 
@@ -199,28 +211,28 @@ impl Requests {
         let asked = self.faults.values().filter(|tried| tried.due.is_some());
         let Some(rarest) = asked.max_by_key(|tried| tried.interval).copied() else { return };
         self.cancel();
-        self.faults.insert(Fault::Expected, rarest);
-        self.due = rarest.due;
+        self.faults.insert(RebirthTrigger::Expected, rarest);
+        self.due_at = rarest.due;
     }
 
     /// A session of ours begins: what was asked in another is no reason to wait, but for what
     /// births did not cure.
-    pub(crate) fn renew(&mut self) {
+    pub(crate) fn reset_for_session(&mut self) {
         self.cancel();
-        self.last = None;
+        self.last_sent = None;
         self.faults.retain(|fault, _| fault.may_persist());
     }
 }
 
-impl Tried {
+impl TriggerState {
     /// Whether it is as if nothing had been asked; `most` is the longest that the interval grows.
-    fn is_rested(&self, now: Instant, most: Duration) -> bool {
-        let rest = self.interval.saturating_mul(REST).max(most);
+    fn is_reset(&self, now: Instant, most: Duration) -> bool {
+        let rest = self.interval.saturating_mul(INTERVAL_RESET).max(most);
         self.last.is_none_or(|last| now.since(last) > rest)
     }
 }
 
-impl Fault {
+impl RebirthTrigger {
     /// Whether a birth of the node may leave it as it was.
     fn may_persist(self) -> bool {
         match self {
@@ -254,8 +266,8 @@ mod tests {
 
     const ANSWER: Duration = Duration::from_secs(10);
 
-    fn policy() -> Policy {
-        Policy { jitter: Duration::ZERO, ..Policy::default() }
+    fn policy() -> RebirthPolicy {
+        RebirthPolicy { jitter: Duration::ZERO, ..RebirthPolicy::default() }
     }
 
     fn at(secs: u64) -> Instant {
@@ -263,12 +275,12 @@ mod tests {
     }
 
     /// When requests are sent in a day in which there is always a reason.
-    fn asked(faults: &[Fault], mut birth: impl FnMut(&mut Requests)) -> Vec<u64> {
-        let (mut requests, policy) = (Requests::default(), policy());
+    fn asked(faults: &[RebirthTrigger], mut birth: impl FnMut(&mut RebirthRequests)) -> Vec<u64> {
+        let (mut requests, policy) = (RebirthRequests::default(), policy());
         let mut sent = Vec::new();
         for second in 0..24 * 3600 {
             for fault in faults {
-                requests.wish(*fault, at(second), 0.0, &policy, ANSWER);
+                requests.request(*fault, at(second), 0.0, &policy, ANSWER);
             }
             if requests.send(at(second), 0.0, &policy).is_some() {
                 sent.push(second);
@@ -280,81 +292,88 @@ mod tests {
 
     #[test]
     fn what_is_not_cured_is_asked_ever_rarer_and_never_given_up() {
-        for fault in [Fault::BeforeBirth, Fault::Unreadable(None), Fault::unborn("d")] {
+        for fault in [
+            RebirthTrigger::BeforeBirth,
+            RebirthTrigger::Unreadable(None),
+            RebirthTrigger::unborn("d"),
+        ] {
             let sent = asked(&[fault], |_| {});
             let between: Vec<_> = sent.windows(2).map(|pair| pair[1] - pair[0]).collect();
             assert_eq!(between[..10], [5, 10, 20, 40, 80, 160, 320, 640, 1280, 2560], "{fault:?}");
             assert!(between[10..].iter().all(|between| *between == 3600), "{fault:?} {between:?}");
         }
         // Births that do not cure are no better than none.
-        let sent = asked(&[Fault::unborn("d")], |requests| requests.answered(&policy()));
+        let sent = asked(&[RebirthTrigger::unborn("d")], |requests| requests.answered(&policy()));
         assert_eq!(sent.len(), 33);
-        let sent = asked(&[Fault::Gap], |requests| requests.answered(&policy()));
+        let sent = asked(&[RebirthTrigger::Gap], |requests| requests.answered(&policy()));
         assert_eq!(sent.len(), 293, "a gap is cured, and then there is another");
     }
 
     #[test]
     fn one_request_is_for_all_reasons() {
-        let faults = [Fault::BeforeBirth, Fault::Undecodable, Fault::unborn("d")];
+        let faults =
+            [RebirthTrigger::BeforeBirth, RebirthTrigger::Undecodable, RebirthTrigger::unborn("d")];
         assert_eq!(asked(&faults, |_| {}).len(), 33);
     }
 
     #[test]
     fn a_reason_does_not_wait_for_another() {
-        let (mut requests, policy) = (Requests::default(), policy());
+        let (mut requests, policy) = (RebirthRequests::default(), policy());
         let mut now = 0;
         for _ in 0..8 {
-            requests.wish(Fault::unborn("d"), at(now), 0.0, &policy, ANSWER);
+            requests.request(RebirthTrigger::unborn("d"), at(now), 0.0, &policy, ANSWER);
             now = requests.due().unwrap().since_start().as_secs();
-            assert_eq!(requests.send(at(now), 0.0, &policy), Some(Fault::unborn("d")));
+            assert_eq!(requests.send(at(now), 0.0, &policy), Some(RebirthTrigger::unborn("d")));
             requests.answered(&policy);
         }
-        let wish = requests.wish(Fault::unborn("d"), at(now), 0.0, &policy, ANSWER);
-        assert_eq!((wish, requests.due()), (Wish::InVain, Some(at(now + 640))));
-        requests.wish(Fault::Gap, at(now + 1), 0.0, &policy, ANSWER);
+        let wish = requests.request(RebirthTrigger::unborn("d"), at(now), 0.0, &policy, ANSWER);
+        assert_eq!((wish, requests.due()), (RequestResult::InVain, Some(at(now + 640))));
+        requests.request(RebirthTrigger::Gap, at(now + 1), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(now + 1)));
     }
 
     #[test]
     fn a_request_under_way_will_do_for_another_reason() {
-        let (mut requests, policy) = (Requests::default(), policy());
-        requests.wish(Fault::Gap, at(0), 0.0, &policy, ANSWER);
+        let (mut requests, policy) = (RebirthRequests::default(), policy());
+        requests.request(RebirthTrigger::Gap, at(0), 0.0, &policy, ANSWER);
         requests.send(at(0), 0.0, &policy);
-        requests.wish(Fault::Probe, at(1), 0.0, &policy, ANSWER);
+        requests.request(RebirthTrigger::Probe, at(1), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(5)));
         requests.answered(&policy);
-        requests.wish(Fault::Probe, at(2), 0.0, &policy, ANSWER);
+        requests.request(RebirthTrigger::Probe, at(2), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(2)));
     }
 
     #[test]
     fn a_session_of_ours_waits_for_nothing_that_was_asked_in_another() {
-        let (mut requests, policy) = (Requests::default(), policy());
+        let (mut requests, policy) = (RebirthRequests::default(), policy());
         for second in 0..1000 {
-            requests.wish(Fault::BeforeBirth, at(second), 0.0, &policy, ANSWER);
+            requests.request(RebirthTrigger::BeforeBirth, at(second), 0.0, &policy, ANSWER);
             requests.send(at(second), 0.0, &policy);
         }
-        requests.renew();
-        requests.wish(Fault::Expected, at(1000), 0.0, &policy, ANSWER);
+        requests.reset_for_session();
+        requests.request(RebirthTrigger::Expected, at(1000), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(1000)));
     }
 
     #[test]
     fn faults_are_bounded_but_a_node_without_a_table_is_never_given_up() {
-        let (mut requests, policy) = (Requests::default(), policy());
+        let (mut requests, policy) = (RebirthRequests::default(), policy());
         for alias in 0..100 {
-            requests.wish(Fault::UnknownAlias(alias), at(0), 0.0, &policy, ANSWER);
+            requests.request(RebirthTrigger::UnknownAlias(alias), at(0), 0.0, &policy, ANSWER);
         }
         assert_eq!(requests.faults.len(), limits::FAULTS);
-        let wish = requests.wish(Fault::UnknownAlias(100), at(0), 0.0, &policy, ANSWER);
-        assert_eq!(wish, Wish::Off);
-        let wish = requests.wish(Fault::BeforeBirth, at(0), 0.0, &policy, ANSWER);
-        assert_eq!(wish, Wish::Granted);
+        let wish = requests.request(RebirthTrigger::UnknownAlias(100), at(0), 0.0, &policy, ANSWER);
+        assert_eq!(wish, RequestResult::Off);
+        let wish = requests.request(RebirthTrigger::BeforeBirth, at(0), 0.0, &policy, ANSWER);
+        assert_eq!(wish, RequestResult::Granted);
         // What was not seen for long makes room.
         requests.send(at(0), 0.0, &policy);
-        let wish = requests.wish(Fault::UnknownAlias(100), at(3600), 0.0, &policy, ANSWER);
-        assert_eq!(wish, Wish::Off);
-        let wish = requests.wish(Fault::UnknownAlias(100), at(3601), 0.0, &policy, ANSWER);
-        assert_eq!(wish, Wish::Granted);
+        let wish =
+            requests.request(RebirthTrigger::UnknownAlias(100), at(3600), 0.0, &policy, ANSWER);
+        assert_eq!(wish, RequestResult::Off);
+        let wish =
+            requests.request(RebirthTrigger::UnknownAlias(100), at(3601), 0.0, &policy, ANSWER);
+        assert_eq!(wish, RequestResult::Granted);
     }
 }

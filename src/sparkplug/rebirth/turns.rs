@@ -7,7 +7,7 @@ use crate::time::Instant;
 
 /// The priority of a node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Rank {
+pub(crate) enum RequestRank {
     /// It has sent data after a birth, or answered a request, and sends data now.
     ProvenSpeaks,
     /// It did, and is silent.
@@ -29,16 +29,16 @@ pub(crate) enum Rank {
 /// Requests that are due, evenly spaced, a tenth of a second's worth at once. Proven nodes first,
 /// then known ones, then those that have waited longest.
 #[derive(Debug)]
-pub(crate) struct Turns {
+pub(crate) struct RequestScheduler {
     spacing: Duration,
     /// When there is place for the next.
     next: Instant,
-    due: BTreeSet<(Rank, Instant, usize)>,
+    due: BTreeSet<(RequestRank, Instant, usize)>,
     /// What each node has in `due`.
-    of: Vec<Option<(Rank, Instant)>>,
+    of: Vec<Option<(RequestRank, Instant)>>,
 }
 
-impl Turns {
+impl RequestScheduler {
     pub(crate) fn new(per_second: u32) -> Self {
         Self {
             spacing: Duration::from_secs(1) / per_second.max(1),
@@ -49,7 +49,7 @@ impl Turns {
     }
 
     /// What the node at `index` wants to ask now, and since when.
-    pub(crate) fn set(&mut self, index: usize, want: Option<(Rank, Instant)>) {
+    pub(crate) fn set(&mut self, index: usize, want: Option<(RequestRank, Instant)>) {
         if self.of.len() <= index {
             if want.is_none() {
                 return;
@@ -75,7 +75,7 @@ impl Turns {
     }
 
     /// A request was sent.
-    pub(crate) fn sent(&mut self, now: Instant) {
+    pub(crate) fn request_sent(&mut self, now: Instant) {
         let burst = Duration::from_millis(100).saturating_sub(self.spacing);
         self.next = self.next.max(now - burst) + self.spacing;
     }

@@ -3,45 +3,45 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::kept::Lost;
-use super::past::Past;
-use super::{Message, Phase, Sink};
+use super::kept::BirthsBeforeDrop;
+use super::past::PriorTables;
+use super::{NodePhase, SessionContext, SessionMessage};
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::sparkplug::memory;
 use crate::time::Instant;
 
 #[derive(Debug)]
-pub(super) struct Awaited {
-    was: Was,
+pub(super) struct AwaitingBirth {
+    prior: PriorState,
     expectation: Expectation,
     /// Its devices that were online when last known.
     devices: Vec<Arc<str>>,
     /// Bytes that they take.
     devices_bytes: usize,
     /// Messages buffered until the birth, which they may have overtaken.
-    waiting: Vec<Message>,
+    waiting: Vec<SessionMessage>,
     waiting_bytes: usize,
     /// Until when they do.
-    until: Option<Instant>,
+    wait_until: Option<Instant>,
     /// Whether the node was asked since the first of them came.
-    asked: bool,
+    asked_since: bool,
     /// Whether they count as before-birth.
     told: bool,
     /// Whether a death has come that may be another's.
-    doubted: bool,
+    death_doubted: bool,
     /// Its tables from before.
-    past: Option<Box<Past>>,
+    prior_tables: Option<Box<PriorTables>>,
     /// Its births from before our connection was lost, where rebirths may not be requested.
-    lost: Option<Box<Lost>>,
+    births_before_drop: Option<Box<BirthsBeforeDrop>>,
     /// Births that its server has stored, the node's own and those of its devices.
-    certificates: Vec<Message>,
+    certificates: Vec<SessionMessage>,
     certificate_bytes: usize,
 }
 
 /// Why it has no birth.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Was {
+enum PriorState {
     /// Never seen.
     Unknown,
     /// Known to have died.
@@ -67,99 +67,108 @@ enum Expectation {
 
 /// What remains once it is born, or offline.
 #[derive(Debug)]
-pub(super) struct Rest {
-    pub(super) waiting: Vec<Message>,
+pub(super) struct Leftovers {
+    pub(super) waiting: Vec<SessionMessage>,
     /// How many of these do not count as before-birth yet.
     pub(super) untold: usize,
     pub(super) devices: Vec<Arc<str>>,
-    pub(super) past: Option<Box<Past>>,
+    pub(super) past: Option<Box<PriorTables>>,
     /// Its births, where nobody may be asked for them.
-    pub(super) lost: Option<Box<Lost>>,
+    pub(super) lost: Option<Box<BirthsBeforeDrop>>,
 }
 
-impl Awaited {
+impl AwaitingBirth {
     pub(super) fn unknown() -> Self {
-        Self::new(Was::Unknown)
+        Self::new(PriorState::Unknown)
     }
 
     /// It died, or its server was lost.
-    pub(super) fn gone(lost: bool, past: Option<Box<Past>>) -> Self {
-        Self { past, ..Self::new(if lost { Was::Lost } else { Was::Dead }) }
+    pub(super) fn after_death(lost: bool, past: Option<Box<PriorTables>>) -> Self {
+        Self {
+            prior_tables: past,
+            ..Self::new(if lost { PriorState::Lost } else { PriorState::Dead })
+        }
     }
 
     /// Its births are kept until it sends data.
-    pub(super) fn keep_lost(&mut self, lost: Option<Box<Lost>>) {
-        self.lost = lost;
+    pub(super) fn keep_lost(&mut self, lost: Option<Box<BirthsBeforeDrop>>) {
+        self.births_before_drop = lost;
     }
 
     /// What it was known by before our link was lost, if it is `server` that it was on.
-    pub(super) fn take_lost(&mut self, server: ServerId) -> Option<Lost> {
-        self.lost.take_if(|lost| lost.is_on(server)).map(|lost| *lost)
+    pub(super) fn take_lost(&mut self, server: ServerId) -> Option<BirthsBeforeDrop> {
+        self.births_before_drop.take_if(|lost| lost.is_on(server)).map(|lost| *lost)
     }
 
     /// The birth of a device holds no longer.
     pub(super) fn forget_device(&mut self, device: &str) {
-        if let Some(lost) = &mut self.lost {
+        if let Some(lost) = &mut self.births_before_drop {
             lost.forget(device);
         }
     }
 
     /// It lives, but its birth cannot be read: no table is better than a wrong one. Of what it was
     /// known by its session's number is left.
-    pub(super) fn unread(devices: Vec<Arc<str>>, past: Option<Box<Past>>) -> Self {
+    pub(super) fn unread(devices: Vec<Arc<str>>, past: Option<Box<PriorTables>>) -> Self {
         let past = past.map(|past| past.without_tables());
         let devices_bytes = bytes_of(&devices);
         let expectation = Expectation::Unread;
-        Self { devices, devices_bytes, past, expectation, ..Self::new(Was::Dead) }
+        Self {
+            devices,
+            devices_bytes,
+            prior_tables: past,
+            expectation,
+            ..Self::new(PriorState::Dead)
+        }
     }
 
     /// Another birth of it cannot be read.
     pub(super) fn is_unread(&mut self) {
-        self.lost = None;
-        self.past = self.past.take().map(|past| past.without_tables());
+        self.births_before_drop = None;
+        self.prior_tables = self.prior_tables.take().map(|past| past.without_tables());
         if self.is_expected() {
             self.expectation = Expectation::Unread;
         }
     }
 
-    fn new(was: Was) -> Self {
+    fn new(was: PriorState) -> Self {
         Self {
-            was,
+            prior: was,
             expectation: Expectation::None,
             devices: Vec::new(),
             devices_bytes: 0,
             waiting: Vec::new(),
             waiting_bytes: 0,
-            until: None,
-            asked: false,
+            wait_until: None,
+            asked_since: false,
             told: false,
-            doubted: false,
-            past: None,
-            lost: None,
+            death_doubted: false,
+            prior_tables: None,
+            births_before_drop: None,
             certificates: Vec::new(),
             certificate_bytes: 0,
         }
     }
 
-    pub(super) fn phase(&self) -> Phase {
+    pub(super) fn phase(&self) -> NodePhase {
         let expected = self.is_expected();
-        match self.was {
-            _ if expected || !self.waiting.is_empty() => Phase::Awaited,
-            Was::Unknown => Phase::Unknown,
-            Was::Dead | Was::Lost => Phase::Offline,
+        match self.prior {
+            _ if expected || !self.waiting.is_empty() => NodePhase::Awaited,
+            PriorState::Unknown => NodePhase::Unknown,
+            PriorState::Dead | PriorState::Lost => NodePhase::Offline,
         }
     }
 
     /// How much the messages take that wait for their birth, and the stored births that wait
     /// for a sign of life.
     pub(super) fn bytes(&self) -> usize {
-        let lost = self.lost.as_ref().map_or(0, |lost| lost.bytes());
+        let lost = self.births_before_drop.as_ref().map_or(0, |lost| lost.bytes());
         self.waiting_bytes + self.certificate_bytes + lost
     }
 
     /// How much the tables take that it was known by.
     pub(super) fn tables(&self) -> usize {
-        self.past.as_ref().map_or(0, |past| past.bytes())
+        self.prior_tables.as_ref().map_or(0, |past| past.bytes())
     }
 
     /// How much the names take of devices that were online.
@@ -169,16 +178,17 @@ impl Awaited {
 
     /// There is no more room for the tables that it was known by.
     pub(super) fn forget_tables(&mut self) {
-        self.past = self.past.take().map(|past| past.without_tables());
+        self.prior_tables = self.prior_tables.take().map(|past| past.without_tables());
     }
 
     /// Keeps a stored birth in the place of an older one, if there is room.
-    pub(super) fn keep_certificate(&mut self, message: Message, sink: &Sink<'_>) {
-        let other =
-            |kept: &Message| (kept.server, &kept.device) != (message.server, &message.device);
+    pub(super) fn keep_certificate(&mut self, message: SessionMessage, sink: &SessionContext<'_>) {
+        let other = |kept: &SessionMessage| {
+            (kept.server, &kept.device) != (message.server, &message.device)
+        };
         self.certificates.retain(other);
         self.certificate_bytes = self.certificates.iter().map(|kept| kept.bytes).sum();
-        let room = message.bytes <= sink.room.bytes.saturating_sub(self.bytes());
+        let room = message.bytes <= sink.room_left.bytes.saturating_sub(self.bytes());
         if room && self.certificates.len() <= limits::DEVICES {
             self.certificate_bytes += message.bytes;
             self.certificates.push(message);
@@ -194,7 +204,7 @@ impl Awaited {
     pub(super) fn take_certificates(
         &mut self,
         server: ServerId,
-    ) -> Option<(Message, Vec<Message>)> {
+    ) -> Option<(SessionMessage, Vec<SessionMessage>)> {
         let mut kept = std::mem::take(&mut self.certificates);
         self.certificate_bytes = 0;
         kept.retain(|kept| kept.server == server);
@@ -203,21 +213,21 @@ impl Awaited {
     }
 
     /// The messages that wait for their birth.
-    pub(super) fn take_waiting(&mut self) -> Vec<Message> {
+    pub(super) fn take_waiting(&mut self) -> Vec<SessionMessage> {
         self.waiting_bytes = 0;
-        self.until = None;
-        self.asked = false;
+        self.wait_until = None;
+        self.asked_since = false;
         self.told = false;
         std::mem::take(&mut self.waiting)
     }
 
     /// Whether it was never born, and no death of it has come.
     pub(super) fn is_unknown(&self) -> bool {
-        self.was == Was::Unknown
+        self.prior == PriorState::Unknown
     }
 
     pub(super) fn is_lost(&self) -> bool {
-        self.was == Was::Lost
+        self.prior == PriorState::Lost
     }
 
     /// Whether it was online when last known, and no death was emitted since.
@@ -237,7 +247,7 @@ impl Awaited {
     }
 
     /// It is not known to be alive, but may have come back unheard.
-    pub(super) fn hope(&mut self) {
+    pub(super) fn expect_maybe(&mut self) {
         if self.expectation == Expectation::None {
             self.expectation = Expectation::Hoped;
         }
@@ -249,7 +259,7 @@ impl Awaited {
     }
 
     /// Nobody knows whether it is alive: ask, if it was online or may have come back unheard.
-    pub(super) fn seek(&mut self, known: bool) {
+    pub(super) fn should_ask(&mut self, known: bool) {
         match self.expectation {
             Expectation::None if known => self.expectation = Expectation::Hoped,
             Expectation::None | Expectation::Hoped | Expectation::Unasked => {}
@@ -262,18 +272,18 @@ impl Awaited {
     /// Whether a death is to be asked about: it may be that of the session before the birth that
     /// could not be read.
     pub(super) fn doubts(&self, death: Option<u64>) -> bool {
-        let before = self.past.as_ref().and_then(|past| past.bd_seq());
+        let before = self.prior_tables.as_ref().and_then(|past| past.bd_seq());
         self.expectation == Expectation::Unread && death.is_none_or(|death| Some(death) == before)
     }
 
     /// A death has come that may be another's: it is to be asked.
     pub(super) fn doubt(&mut self) {
-        self.doubted = true;
-        self.seek(true);
+        self.death_doubted = true;
+        self.should_ask(true);
     }
 
     pub(super) fn is_doubted(&self) -> bool {
-        self.doubted
+        self.death_doubted
     }
 
     /// It has been asked, and has until `deadline`.
@@ -284,8 +294,8 @@ impl Awaited {
             Expectation::None | Expectation::Until(_) | Expectation::Unread => {}
         }
         if !self.waiting.is_empty() {
-            self.asked = true;
-            self.until = Some(deadline);
+            self.asked_since = true;
+            self.wait_until = Some(deadline);
         }
     }
 
@@ -294,28 +304,28 @@ impl Awaited {
     }
 
     pub(super) fn die(&mut self) {
-        self.lost = None;
-        self.was = Was::Dead;
+        self.births_before_drop = None;
+        self.prior = PriorState::Dead;
     }
 
     /// It sends data. Whether it is still alive when asked again is open.
-    pub(super) fn speaks(&mut self) {
+    pub(super) fn sign_of_life(&mut self) {
         if let Expectation::Until(_) = self.expectation {
             self.expectation = Expectation::Unasked;
         }
     }
 
     /// Whether there is room for a message that is to wait for its birth.
-    pub(super) fn has_room(&self, bytes: usize, sink: &Sink<'_>) -> bool {
+    pub(super) fn has_room(&self, bytes: usize, sink: &SessionContext<'_>) -> bool {
         self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + bytes <= limits::WINDOW_BYTES
-            && bytes <= sink.room.bytes
+            && bytes <= sink.room_left.bytes
     }
 
     /// Keeps a message for its birth.
-    pub(super) fn keep(&mut self, message: Message, sink: &Sink<'_>) {
+    pub(super) fn keep(&mut self, message: SessionMessage, sink: &SessionContext<'_>) {
         if self.waiting.is_empty() {
-            self.until = Some(sink.now.instant + sink.config.reorder_timeout);
+            self.wait_until = Some(sink.now.instant + sink.config.reorder_timeout);
         }
         self.waiting_bytes += message.bytes;
         self.waiting.push(message);
@@ -323,12 +333,12 @@ impl Awaited {
 
     /// Whether messages have waited for their birth long enough.
     pub(super) fn is_overdue(&self, now: Instant) -> bool {
-        self.until.is_some_and(|until| until <= now)
+        self.wait_until.is_some_and(|until| until <= now)
     }
 
     /// Whether the node was asked since the first of them came.
     pub(super) fn was_asked(&self) -> bool {
-        self.asked
+        self.asked_since
     }
 
     /// How many messages do not count as before-birth yet; from now on they do.
@@ -348,14 +358,20 @@ impl Awaited {
     }
 
     /// They wait on, for the answer to what is about to be asked.
-    pub(super) fn wait_on(&mut self, until: Instant) {
-        self.until = Some(until);
+    pub(super) fn extend_wait(&mut self, until: Instant) {
+        self.wait_until = Some(until);
     }
 
     /// What is left of it.
-    pub(super) fn into_rest(self) -> Rest {
+    pub(super) fn into_rest(self) -> Leftovers {
         let untold = self.untold();
-        Rest { waiting: self.waiting, untold, devices: self.devices, past: self.past, lost: None }
+        Leftovers {
+            waiting: self.waiting,
+            untold,
+            devices: self.devices,
+            past: self.prior_tables,
+            lost: None,
+        }
     }
 
     /// The devices that are expected with the birth.
@@ -371,7 +387,7 @@ impl Awaited {
                 None
             }
         };
-        [silence, self.until].into_iter().flatten().min()
+        [silence, self.wait_until].into_iter().flatten().min()
     }
 }
 

@@ -2,34 +2,34 @@
 
 use std::collections::BTreeSet;
 
-use super::awaited::{Awaited, Rest};
-use super::online::{Before, Online};
-use super::{Incoming, Life, Message, ServerId, Session, Sink};
+use super::awaited::{AwaitingBirth, Leftovers};
+use super::online::{Before, OnlineSession};
+use super::{EdgeSession, Incoming, ServerId, SessionContext, SessionMessage, SessionState};
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::Unread;
+use crate::sparkplug::host::SkipReason;
 
-impl Session {
+impl EdgeSession {
     /// An undecodable birth: no table is better than a wrong one. Its sender is alive, but its data
     /// cannot be interpreted.
     pub(super) fn handle_unreadable_birth(
         &mut self,
         server: ServerId,
         device: Option<&str>,
-        sink: &mut Sink<'_>,
+        sink: &mut SessionContext<'_>,
     ) {
         match &mut self.life {
-            Life::Awaited(awaited) => {
+            SessionState::Awaited(awaited) => {
                 self.server = Some(server);
                 match device {
                     None => awaited.is_unread(),
                     Some(device) => {
                         awaited.forget_device(device);
-                        awaited.speaks();
+                        awaited.sign_of_life();
                     }
                 }
             }
-            Life::Online(online) if online.server() == server => {
+            SessionState::Online(online) if online.server() == server => {
                 // What is buffered was sent with the tables that are still there.
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, sink);
@@ -39,32 +39,32 @@ impl Session {
                 }
                 self.forget_tables();
             }
-            Life::Online(_) => {}
+            SessionState::Online(_) => {}
         }
     }
 
     /// It lives, and is not known any more.
     fn forget_tables(&mut self) {
-        let unknown = Life::Awaited(Awaited::unknown());
-        if let Life::Online(online) = std::mem::replace(&mut self.life, unknown) {
-            let Rest { waiting, devices, past, .. } = online.into_rest();
-            self.notes.give_up(Unread::BeforeBirth, &waiting);
-            self.life = Life::Awaited(Awaited::unread(devices, past));
+        let unknown = SessionState::Awaited(AwaitingBirth::unknown());
+        if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
+            let Leftovers { waiting, devices, past, .. } = online.into_rest();
+            self.notes.give_up(SkipReason::BeforeBirth, &waiting);
+            self.life = SessionState::Awaited(AwaitingBirth::unread(devices, past));
         }
     }
 
     /// There is no more room for what its births left: it is asked for them once it speaks. One that
     /// had been let go so, and never said anything, is taken for dead, for its devices take room too.
-    pub(crate) fn let_go(&mut self, sink: &mut Sink<'_>) {
+    pub(crate) fn let_go(&mut self, sink: &mut SessionContext<'_>) {
         self.note(Finding::NoRoom);
         match &mut self.life {
-            Life::Awaited(awaited) => {
+            SessionState::Awaited(awaited) => {
                 awaited.forget_tables();
-                if !self.proven && awaited.is_expected() {
-                    self.end_unheard(DeathCause::Silent, sink);
+                if !self.has_answered && awaited.is_expected() {
+                    self.go_offline_silent(DeathCause::Silent, sink);
                 }
             }
-            Life::Online(online) => {
+            SessionState::Online(online) => {
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, sink);
                 self.notes.faults.clear();
@@ -74,12 +74,16 @@ impl Session {
         }
     }
 
-    pub(super) fn handle_node_birth(&mut self, message: &Incoming<'_>, sink: &mut Sink<'_>) {
-        if let Life::Online(online) = &self.life
+    pub(super) fn handle_node_birth(
+        &mut self,
+        message: &Incoming<'_>,
+        sink: &mut SessionContext<'_>,
+    ) {
+        if let SessionState::Online(online) = &self.life
             && online.is_repeated(message, sink.config)
         {
             self.note(Finding::Duplicate);
-            self.notes.leave(Unread::Duplicate, &message.payload);
+            self.notes.skip_payload(SkipReason::Duplicate, &message.payload);
             return;
         }
         self.server = Some(message.server);
@@ -89,31 +93,31 @@ impl Session {
         }
         // Messages that overtook the birth go on where it leaves off.
         let reorder = sink.config.reorder_timeout;
-        let follows = |early: &Message| match (early.own_time(), message.own_time()) {
+        let follows = |early: &SessionMessage| match (early.own_time(), message.own_time()) {
             (Some(sent), Some(birth)) => {
                 sent >= birth && message.at.instant.since(early.at.instant) < reorder
             }
             (None, _) | (_, None) => false,
         };
         // One of the same time does if its number says so: the clock may stand still.
-        let place = |early: &Message| early.place_after(message);
+        let place = |early: &SessionMessage| early.place_after(message);
         let next = match &self.life {
-            Life::Online(online) => Some(online.next()),
-            Life::Awaited(_) => None,
+            SessionState::Online(online) => Some(online.next()),
+            SessionState::Awaited(_) => None,
         };
         let freed = self.load();
-        let unknown = Life::Awaited(Awaited::unknown());
-        let Rest { mut waiting, mut untold, devices, past, .. } =
+        let unknown = SessionState::Awaited(AwaitingBirth::unknown());
+        let Leftovers { mut waiting, mut untold, devices, past, .. } =
             match std::mem::replace(&mut self.life, unknown) {
-                Life::Awaited(awaited) => awaited.into_rest(),
-                Life::Online(mut online) => {
+                SessionState::Awaited(awaited) => awaited.into_rest(),
+                SessionState::Online(mut online) => {
                     let early = online.take_early();
                     let places: BTreeSet<_> = early.iter().filter_map(place).collect();
                     let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
-                    let later = |early: &Message| early.own_time() > message.own_time();
-                    let goes_on = |early: &Message| place(early).as_ref().is_some_and(next);
+                    let later = |early: &SessionMessage| early.own_time() > message.own_time();
+                    let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
                     let after =
-                        |early: &Message| follows(early) && (later(early) || goes_on(early));
+                        |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
                     let (after, before) = early.into_iter().partition(after);
                     online.flush(before, &mut self.notes, sink);
                     let mut rest = online.into_rest();
@@ -124,18 +128,18 @@ impl Session {
                 }
             };
         // Where nothing waits, nothing of the past is asked for.
-        let past = past.filter(|past| !waiting.is_empty() && past.bytes() <= sink.room.tables);
-        sink.room.tables +=
+        let past = past.filter(|past| !waiting.is_empty() && past.bytes() <= sink.room_left.tables);
+        sink.room_left.tables +=
             freed.tables.saturating_sub(past.as_ref().map_or(0, |past| past.bytes()));
-        sink.room.bytes += freed.bytes;
-        let before = Before { told: self.told, devices, next };
-        let mut online = Online::born(&self.source, message, before, &mut self.notes, sink);
-        self.told = online.is_told();
+        sink.room_left.bytes += freed.bytes;
+        let before = Before { told: self.birth_emitted, devices, next };
+        let mut online = OnlineSession::born(&self.source, message, before, &mut self.notes, sink);
+        self.birth_emitted = online.is_told();
         let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
         if online.bd_seq().is_some_and(two) {
             self.notes.findings.note(Finding::TwoSenders);
         }
-        let next = |message: &Message| follows(message) && online.is_next(message);
+        let next = |message: &SessionMessage| follows(message) && online.is_next(message);
         let mut place = waiting.iter().position(next);
         while let Some(next) = place {
             online.handle_next(&waiting.remove(next), &mut self.notes, sink);
@@ -145,10 +149,10 @@ impl Session {
         let (waiting, foreign): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|early| early.server == message.server);
         self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
-        self.notes.give_up(Unread::ForeignServer, &foreign);
+        self.notes.give_up(SkipReason::ForeignServer, &foreign);
         self.notes.findings.add(Finding::BeforeBirth, untold as u64);
         online.take_over(waiting, past, message.time(), &mut self.notes, sink);
-        self.life = Life::Online(online);
-        self.wish_faults(sink);
+        self.life = SessionState::Online(online);
+        self.request_for_faults(sink);
     }
 }

@@ -2,19 +2,19 @@
 
 use rustc_hash::{FxHashMap, FxHashSet};
 
-use crate::sparkplug::table::Table;
+use crate::sparkplug::table::BirthTable;
 
 /// The aliases that sources of a node use. Bounded by what their tables hold.
 #[derive(Debug, Default)]
-pub(super) struct Claims {
+pub(super) struct AliasUse {
     used: FxHashSet<u64>,
     /// How many use an alias beyond the first, where there are any: there should be none.
     beyond: FxHashMap<u64, u32>,
 }
 
-impl Claims {
+impl AliasUse {
     /// Adds a source's aliases. Returns how many of them another source uses.
-    pub(super) fn add(&mut self, table: &Table) -> u64 {
+    pub(super) fn add(&mut self, table: &BirthTable) -> u64 {
         let mut shared = 0;
         self.used.reserve(table.aliases().len());
         for alias in table.aliases().filter(|alias| !self.used.insert(*alias)) {
@@ -25,7 +25,7 @@ impl Claims {
     }
 
     /// Takes a source's aliases away.
-    pub(super) fn remove(&mut self, table: &Table) {
+    pub(super) fn remove(&mut self, table: &BirthTable) {
         for alias in table.aliases() {
             match self.beyond.get_mut(&alias) {
                 Some(users) if *users > 1 => *users -= 1,

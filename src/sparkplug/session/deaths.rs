@@ -2,76 +2,78 @@
 
 use std::sync::Arc;
 
-use super::awaited::{Awaited, Rest};
-use super::{Fault, Life, Payload, Reason, ServerId, Session, Sink};
+use super::awaited::{AwaitingBirth, Leftovers};
+use super::{
+    EdgeSession, Payload, RebirthReason, RebirthTrigger, ServerId, SessionContext, SessionState,
+};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::config::BdSeq;
-use crate::sparkplug::event::{Clock, Death, DeathCause, Event};
+use crate::sparkplug::event::{ClockSource, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::Unread;
+use crate::sparkplug::host::SkipReason;
 
-impl Session {
+impl EdgeSession {
     /// NDEATH, or a will that the server publishes. Its own time is that of a CONNECT long ago
     /// [operational-behavior-edge-node-termination-host-action-ndeath-node-offline].
     pub(super) fn handle_node_death(
         &mut self,
         server: ServerId,
         payload: &Payload,
-        sink: &mut Sink<'_>,
+        sink: &mut SessionContext<'_>,
     ) {
-        let may_ask = self.may_ask(Fault::Probe, sink);
+        let may_ask = self.may_ask(RebirthTrigger::Probe, sink);
         match &mut self.life {
-            Life::Awaited(awaited) if awaited.is_expected() => {
+            SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
                 if may_ask && awaited.doubts(death) {
                     self.notes.findings.note(Finding::StaleDeath);
                     awaited.doubt();
-                    self.wish(Fault::Probe, sink);
+                    self.request(RebirthTrigger::Probe, sink);
                 } else {
-                    self.end(DeathCause::Certificate, None, sink);
+                    self.go_offline(DeathCause::Certificate, None, sink);
                 }
             }
-            Life::Awaited(awaited) => {
+            SessionState::Awaited(awaited) => {
                 awaited.die();
                 self.requests.cancel();
                 self.problem = None;
                 self.note(Finding::RepeatedDeath);
             }
-            Life::Online(online) if online.server() != server => {
+            SessionState::Online(online) if online.server() != server => {
                 self.note(Finding::ForeignServer);
             }
-            Life::Online(online) if online.is_death(payload, sink.config) => {
-                self.end(DeathCause::Certificate, None, sink);
+            SessionState::Online(online) if online.is_death(payload, sink.config) => {
+                self.go_offline(DeathCause::Certificate, None, sink);
             }
-            Life::Online(online) => {
+            SessionState::Online(online) => {
                 self.notes.findings.note(Finding::StaleDeath);
                 // Who may not be asked is not doubted.
                 if may_ask && sink.config.bd_seq == BdSeq::Verify {
                     online.doubt(DeathCause::Certificate, sink.now.instant);
-                    self.wish(Fault::Probe, sink);
+                    self.request(RebirthTrigger::Probe, sink);
                 }
             }
         }
     }
 
     /// The connection that the node was seen through is down.
-    pub(crate) fn handle_disconnected(&mut self, server: ServerId, sink: &mut Sink<'_>) {
+    pub(crate) fn handle_disconnected(&mut self, server: ServerId, sink: &mut SessionContext<'_>) {
         match &mut self.life {
-            Life::Online(online) if online.server() == server => {
-                self.end(DeathCause::ConnectionLost, Some(server), sink);
+            SessionState::Online(online) if online.server() == server => {
+                self.go_offline(DeathCause::ConnectionLost, Some(server), sink);
             }
-            Life::Online(_) => {}
-            Life::Awaited(awaited) => {
+            SessionState::Online(_) => {}
+            SessionState::Awaited(awaited) => {
                 let here = self.server == Some(server);
                 if here {
-                    self.problem.take_if(|problem| problem.reason != Reason::Expected);
+                    self.problem.take_if(|problem| problem.reason != RebirthReason::Expected);
                     self.notes.findings.add(Finding::BeforeBirth, awaited.tell_waiting());
                     let waiting = awaited.take_waiting();
-                    self.notes.give_up(Unread::BeforeBirth, &waiting);
+                    self.notes.give_up(SkipReason::BeforeBirth, &waiting);
                 }
                 if here || !sink.servers.is_any_up() {
-                    awaited.seek(false);
+                    awaited.should_ask(false);
                     self.requests.cancel();
                 }
             }
@@ -79,44 +81,55 @@ impl Session {
     }
 
     /// The node is gone, its devices with it: they first.
-    pub(super) fn end(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
-        self.bury(cause, lost, sink);
+    pub(super) fn go_offline(
+        &mut self,
+        cause: DeathCause,
+        lost: Option<ServerId>,
+        sink: &mut SessionContext<'_>,
+    ) {
+        self.finish_offline(cause, lost, sink);
         self.requests.cancel();
         self.problem = None;
     }
 
     /// It did not answer, and counts as offline. It may be alive, since a request or its answer can
     /// be lost: requests go on with backoff, and it stays a problem unless there was a death.
-    pub(super) fn end_unheard(&mut self, cause: DeathCause, sink: &mut Sink<'_>) {
-        let is_doubted = matches!(&self.life, Life::Awaited(awaited) if awaited.is_doubted());
-        self.bury(cause, None, sink);
+    pub(super) fn go_offline_silent(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
+        let is_doubted =
+            matches!(&self.life, SessionState::Awaited(awaited) if awaited.is_doubted());
+        self.finish_offline(cause, None, sink);
         self.requests.expect();
         if is_doubted || cause == DeathCause::Certificate {
             self.problem = None;
         }
     }
 
-    fn bury(&mut self, cause: DeathCause, lost: Option<ServerId>, sink: &mut Sink<'_>) {
-        let unknown = Life::Awaited(Awaited::unknown());
-        let Rest { waiting, devices, past, lost: kept, .. } =
+    fn finish_offline(
+        &mut self,
+        cause: DeathCause,
+        lost: Option<ServerId>,
+        sink: &mut SessionContext<'_>,
+    ) {
+        let unknown = SessionState::Awaited(AwaitingBirth::unknown());
+        let Leftovers { waiting, devices, past, lost: kept, .. } =
             match std::mem::replace(&mut self.life, unknown) {
-                Life::Awaited(awaited) => {
+                SessionState::Awaited(awaited) => {
                     let rest = awaited.into_rest();
                     self.notes.findings.add(Finding::BeforeBirth, rest.untold as u64);
                     rest
                 }
-                Life::Online(mut online) => {
+                SessionState::Online(mut online) => {
                     let early = online.take_early();
                     online.flush(early, &mut self.notes, sink);
                     online.into_rest()
                 }
             };
-        self.notes.give_up(Unread::BeforeBirth, &waiting);
+        self.notes.give_up(SkipReason::BeforeBirth, &waiting);
         self.notes.faults.clear();
         self.notes.born.clear();
-        let mut gone = Awaited::gone(lost.is_some(), past);
+        let mut gone = AwaitingBirth::after_death(lost.is_some(), past);
         gone.keep_lost(kept.filter(|_| lost.is_some()));
-        self.life = Life::Awaited(gone);
+        self.life = SessionState::Awaited(gone);
         let of_device = match cause {
             DeathCause::ConnectionLost => DeathCause::ConnectionLost,
             DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
@@ -124,14 +137,19 @@ impl Session {
         for device in devices {
             self.died(Some(device), of_device, sink);
         }
-        if self.told {
+        if self.birth_emitted {
             self.died(None, cause, sink);
         }
     }
 
-    pub(super) fn died(&self, device: Option<Arc<str>>, cause: DeathCause, sink: &mut Sink<'_>) {
+    pub(super) fn died(
+        &self,
+        device: Option<Arc<str>>,
+        cause: DeathCause,
+        sink: &mut SessionContext<'_>,
+    ) {
         let source = Source { edge: self.source.edge.clone(), device };
-        let (time, clock) = (sink.now.wall, Clock::Host);
+        let (time, clock) = (sink.now.wall, ClockSource::Host);
         sink.emit(Event::Death(Death { source, time, clock, cause }));
     }
 }

@@ -2,59 +2,59 @@
 
 use std::sync::Arc;
 
-use super::claims::Claims;
-use super::online::Online;
-use super::reading::{scope, tell_birth};
-use super::{Borrowed, Notes, Sink};
+use super::claims::AliasUse;
+use super::online::OnlineSession;
+use super::reading::{emit_birth, scope};
+use super::{Borrowed, SessionContext, SessionNotes};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
-use crate::sparkplug::event::{Clock, Death, DeathCause, Event};
+use crate::sparkplug::event::{ClockSource, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::Unread;
+use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::limits;
 use crate::sparkplug::memory;
-use crate::sparkplug::table::Table;
+use crate::sparkplug::table::BirthTable;
 use crate::time::Instant;
 
 #[derive(Debug)]
-pub(super) struct Device {
+pub(super) struct DeviceSession {
     pub(super) source: Source,
     /// Whether its birth was emitted.
     pub(super) told: bool,
-    pub(super) known: Known,
+    pub(super) known: DeviceState,
 }
 
 /// The state of a device that is not dead.
 #[derive(Debug)]
-pub(super) enum Known {
+pub(super) enum DeviceState {
     /// It has not been reborn with its node.
     Awaited,
     /// Its birth cannot be read.
     Unread,
-    Born(Box<Table>),
+    Born(Box<BirthTable>),
 }
 
-impl Device {
+impl DeviceSession {
     /// Its aliases may refer to other metrics now.
-    pub(super) fn forget_aliases(&mut self, claims: &mut Claims) {
-        if let Known::Born(table) = &mut self.known {
+    pub(super) fn forget_aliases(&mut self, claims: &mut AliasUse) {
+        if let DeviceState::Born(table) = &mut self.known {
             claims.remove(table);
             table.forget_aliases();
         }
     }
 
-    pub(super) fn table(&self) -> Option<&Table> {
+    pub(super) fn table(&self) -> Option<&BirthTable> {
         match &self.known {
-            Known::Born(table) => Some(table),
-            Known::Awaited | Known::Unread => None,
+            DeviceState::Born(table) => Some(table),
+            DeviceState::Awaited | DeviceState::Unread => None,
         }
     }
 }
 
-impl Online {
+impl OnlineSession {
     /// These devices were online when last known: those that are not born yet have the time
     /// that they would have after a birth of the node.
-    pub(super) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
+    pub(super) fn expect(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
         for name in devices {
             let room = self.devices.len() < limits::DEVICES;
             if room && !self.devices.contains_key(name) {
@@ -62,9 +62,12 @@ impl Online {
                 let source =
                     Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
                 self.longest = self.longest.max(name.len());
-                self.devices.insert(name, Device { source, told: true, known: Known::Awaited });
-                self.unborn += 1;
-                self.grace = Some(sink.now.instant + sink.config.device_grace);
+                self.devices.insert(
+                    name,
+                    DeviceSession { source, told: true, known: DeviceState::Awaited },
+                );
+                self.devices_unborn += 1;
+                self.birth_grace_until = Some(sink.now.instant + sink.config.device_grace);
             }
         }
     }
@@ -76,39 +79,39 @@ impl Online {
 
     /// Whether a device is to be reborn with the node.
     pub(super) fn is_awaited(&self, device: &str) -> bool {
-        self.devices.get(device).is_some_and(|device| matches!(device.known, Known::Awaited))
+        self.devices.get(device).is_some_and(|device| matches!(device.known, DeviceState::Awaited))
     }
 
     /// What the node's own data is read by.
-    pub(super) fn own_reading(&mut self) -> (&Source, &mut Table) {
+    pub(super) fn own_reading(&mut self) -> (&Source, &mut BirthTable) {
         (&self.source, &mut self.table)
     }
 
     /// What the data of a device is read by.
-    pub(super) fn reading_of(&mut self, device: &str) -> Option<(&Source, &mut Table)> {
+    pub(super) fn reading_of(&mut self, device: &str) -> Option<(&Source, &mut BirthTable)> {
         match self.devices.get_mut(device)? {
-            Device { source, known: Known::Born(table), .. } => Some((source, table)),
+            DeviceSession { source, known: DeviceState::Born(table), .. } => Some((source, table)),
             _ => None,
         }
     }
 
     /// Something waits for births from now on.
-    pub(super) fn await_births(&mut self, sink: &Sink<'_>) {
-        self.grace.get_or_insert(sink.now.instant + sink.config.device_grace);
+    pub(super) fn await_births(&mut self, sink: &SessionContext<'_>) {
+        self.birth_grace_until.get_or_insert(sink.now.instant + sink.config.device_grace);
     }
 
     /// No further birth arrives: what is buffered for one is dropped. The devices that have not
     /// been reborn; they are forgotten.
-    pub(super) fn not_reborn(&mut self, now: Instant, notes: &mut Notes) -> Vec<Arc<str>> {
-        if self.grace.is_none_or(|grace| grace > now) {
+    pub(super) fn not_reborn(&mut self, now: Instant, notes: &mut SessionNotes) -> Vec<Arc<str>> {
+        if self.birth_grace_until.is_none_or(|grace| grace > now) {
             return Vec::new();
         }
-        self.grace = None;
-        self.unborn = 0;
+        self.birth_grace_until = None;
+        self.devices_unborn = 0;
         self.past = None;
         let waiting = self.take_waiting();
-        notes.give_up(Unread::BeforeBirth, &waiting);
-        let is_awaited = |device: &Device| matches!(device.known, Known::Awaited);
+        notes.give_up(SkipReason::BeforeBirth, &waiting);
+        let is_awaited = |device: &DeviceSession| matches!(device.known, DeviceState::Awaited);
         let unborn = self.devices.iter().filter(|(_, device)| is_awaited(device));
         let unborn: Vec<_> = unborn.map(|(name, _)| Arc::clone(name)).collect();
         self.devices.retain(|_, device| !is_awaited(device));
@@ -119,17 +122,19 @@ impl Online {
         &mut self,
         name: &str,
         message: &Borrowed<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
         let (name, told): (Arc<str>, bool) = match self.devices.remove_entry(name) {
             Some((name, before)) => {
                 self.forget(&before, sink);
                 (name, before.told)
             }
-            None if self.devices.len() >= limits::DEVICES || sink.room.tables < memory::SOURCE => {
+            None if self.devices.len() >= limits::DEVICES
+                || sink.room_left.tables < memory::SOURCE =>
+            {
                 notes.findings.note(Finding::TooManyDevices);
-                notes.leave(Unread::Limits, message.payload);
+                notes.skip_payload(SkipReason::Limits, message.payload);
                 return;
             }
             None => (name.into(), false),
@@ -145,53 +150,56 @@ impl Online {
             notes.findings.note(Finding::OnlyCase);
         }
         notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
-        self.kept.keep(message, sink);
+        self.kept_births.keep(message, sink);
         self.tables += table.bytes();
-        sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
+        sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
         self.longest = self.longest.max(name.len());
-        let told = tell_birth(born, told, notes, sink);
-        self.devices.insert(Arc::clone(&name), Device { source, told, known: Known::Born(Box::new(table)) });
+        let told = emit_birth(born, told, notes, sink);
+        self.devices.insert(
+            Arc::clone(&name),
+            DeviceSession { source, told, known: DeviceState::Born(Box::new(table)) },
+        );
         notes.born.push(Arc::clone(&name));
         self.read_waiting(&name, message.time(), notes, sink);
-        self.births_come(sink);
+        self.extend_grace(sink);
     }
 
     /// What a device was before its birth or death no longer counts.
-    fn forget(&mut self, device: &Device, sink: &mut Sink<'_>) {
+    fn forget(&mut self, device: &DeviceSession, sink: &mut SessionContext<'_>) {
         match &device.known {
-            Known::Born(table) => {
+            DeviceState::Born(table) => {
                 self.tables = self.tables.saturating_sub(table.bytes());
                 self.claims.remove(table);
-                sink.room.tables += table.bytes();
+                sink.room_left.tables += table.bytes();
             }
-            Known::Unread => {}
-            Known::Awaited => self.unborn = self.unborn.saturating_sub(1),
+            DeviceState::Unread => {}
+            DeviceState::Awaited => self.devices_unborn = self.devices_unborn.saturating_sub(1),
         }
     }
 
     /// A birth arrived: the wait for others starts again.
-    pub(super) fn births_come(&mut self, sink: &Sink<'_>) {
-        let some = self.unborn > 0 || !self.waiting.is_empty();
+    pub(super) fn extend_grace(&mut self, sink: &SessionContext<'_>) {
+        let some = self.devices_unborn > 0 || !self.waiting.is_empty();
         if !some {
             self.past = None;
         }
-        self.grace = some.then(|| sink.now.instant + sink.config.device_grace);
+        self.birth_grace_until = some.then(|| sink.now.instant + sink.config.device_grace);
     }
 
     /// A birth of this device is undecodable, or too late: names and aliases of the one before are
     /// invalid, and no table is better than a wrong one. The device is alive.
-    pub(super) fn forget_table(&mut self, device: Option<&str>, sink: &mut Sink<'_>) {
+    pub(super) fn forget_table(&mut self, device: Option<&str>, sink: &mut SessionContext<'_>) {
         let Some((name, mut device)) = device.and_then(|d| self.devices.remove_entry(d)) else {
             return;
         };
         self.forget(&device, sink);
-        self.kept.forget(&name);
+        self.kept_births.forget(&name);
         if let Some(past) = &mut self.past {
             past.take(Some(&name));
         }
-        device.known = Known::Unread;
+        device.known = DeviceState::Unread;
         self.devices.insert(name, device);
-        self.births_come(sink);
+        self.extend_grace(sink);
     }
 
     /// DDEATH, by its own time
@@ -200,22 +208,22 @@ impl Online {
         &mut self,
         name: &str,
         message: &Borrowed<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
-        self.kept.forget(name);
+        self.kept_births.forget(name);
         let Some((name, device)) = self.devices.remove_entry(name) else {
             notes.findings.note(Finding::RepeatedDeath);
             return;
         };
         self.forget(&device, sink);
-        if let Known::Born(table) = device.known {
+        if let DeviceState::Born(table) = device.known {
             self.keep_past(name, *table, sink);
         }
         if !device.told {
             return;
         }
-        let clock = message.own_time().map_or(Clock::Host, |_| Clock::Sender);
+        let clock = message.own_time().map_or(ClockSource::Host, |_| ClockSource::Sender);
         let (source, time, cause) = (device.source, message.time(), DeathCause::Certificate);
         sink.emit(Event::Death(Death { source, time, clock, cause }));
     }

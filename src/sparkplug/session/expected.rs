@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use super::{Fault, Life, ServerId, Session, Sink};
-use crate::sparkplug::rebirth::Wish;
+use super::{EdgeSession, RebirthTrigger, ServerId, SessionContext, SessionState};
+use crate::sparkplug::rebirth::RequestResult;
 
-impl Session {
+impl EdgeSession {
     /// The node was online before the start: request a rebirth, and count silence as offline.
-    pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &Sink<'_>) {
+    pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
         let awaited = match &mut self.life {
-            Life::Awaited(awaited) => awaited,
-            Life::Online(online) => return online.expect(devices, sink),
+            SessionState::Awaited(awaited) => awaited,
+            SessionState::Online(online) => return online.expect(devices, sink),
         };
         awaited.expect(devices);
-        self.told = true;
+        self.birth_emitted = true;
         // Otherwise it is asked once there is a connection.
         if sink.servers.is_any_up() {
             self.ask_expected(sink);
@@ -21,35 +21,35 @@ impl Session {
     }
 
     /// The node was known before the start, and not as online: request a rebirth.
-    pub(crate) fn hope(&mut self, sink: &Sink<'_>) {
-        let Life::Awaited(awaited) = &mut self.life else { return };
-        awaited.hope();
+    pub(crate) fn hope(&mut self, sink: &SessionContext<'_>) {
+        let SessionState::Awaited(awaited) = &mut self.life else { return };
+        awaited.expect_maybe();
         if sink.servers.is_any_up() {
             self.ask_expected(sink);
         }
     }
 
     /// A connection is up: known nodes may be behind it, and are asked as after a start.
-    pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &Sink<'_>) {
-        let Life::Awaited(awaited) = &mut self.life else {
+    pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &SessionContext<'_>) {
+        let SessionState::Awaited(awaited) = &mut self.life else {
             return;
         };
-        self.speaks = false;
-        if self.told || awaited.is_to_be_asked() {
-            awaited.seek(true);
-            self.requests.renew();
+        self.sends_unreadable = false;
+        if self.birth_emitted || awaited.is_to_be_asked() {
+            awaited.should_ask(true);
+            self.requests.reset_for_session();
             self.ask_expected(sink);
         } else if self.server == Some(server) {
-            self.requests.renew();
+            self.requests.reset_for_session();
             // It spoke, was not understood, and may be quiet from now on.
-            if awaited.is_unknown() && self.heard.is_some() {
-                self.wish(Fault::BeforeBirth, sink);
+            if awaited.is_unknown() && self.last_heard.is_some() {
+                self.request(RebirthTrigger::BeforeBirth, sink);
             }
         }
     }
 
-    fn ask_expected(&mut self, sink: &Sink<'_>) {
-        if self.wish(Fault::Expected, sink) == Wish::Off {
+    fn ask_expected(&mut self, sink: &SessionContext<'_>) {
+        if self.request(RebirthTrigger::Expected, sink) == RequestResult::Off {
             self.asked(sink);
         }
     }

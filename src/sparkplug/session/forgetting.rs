@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Life, Session};
+use super::{EdgeSession, SessionState};
 use crate::time::Instant;
 
 /// Who was never born is forgotten after so long without a message.
@@ -15,41 +15,41 @@ const SILENT_FOR: Duration = Duration::from_secs(600);
 
 /// Who is forgotten first, where some must be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Forgettable {
+pub(crate) enum EvictionClass {
     /// It was never born.
     Unknown,
     /// It died.
     Offline,
 }
 
-impl Session {
+impl EdgeSession {
     /// Whether it may be forgotten, and since when it is silent. Who is online, expected, or behind
     /// a server that is lost is not.
-    pub(crate) fn forgettable(&self) -> Option<(Forgettable, Instant)> {
-        let Life::Awaited(awaited) = &self.life else { return None };
+    pub(crate) fn forgettable(&self) -> Option<(EvictionClass, Instant)> {
+        let SessionState::Awaited(awaited) = &self.life else { return None };
         if awaited.is_to_be_asked() || awaited.is_lost() {
             return None;
         }
-        let kind = if self.told { Forgettable::Offline } else { Forgettable::Unknown };
-        Some((kind, self.heard.unwrap_or(self.made)))
+        let kind = if self.birth_emitted { EvictionClass::Offline } else { EvictionClass::Unknown };
+        Some((kind, self.last_heard.unwrap_or(self.created)))
     }
 
     /// Whether what its births left may be let go: who said anything after them, whose tables are gone
     /// already, and since when it is silent. Before others go who said nothing.
     pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
-        let heard = self.heard.unwrap_or(self.made);
-        let long = !self.proven || now.since(heard) >= SILENT_FOR;
-        let gone = matches!(self.life, Life::Awaited(_));
-        let some = self.load().tables > 0 && !(self.proven && gone);
-        (long && some).then_some((self.proven, gone, heard))
+        let heard = self.last_heard.unwrap_or(self.created);
+        let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
+        let gone = matches!(self.life, SessionState::Awaited(_));
+        let some = self.load().tables > 0 && !(self.has_answered && gone);
+        (long && some).then_some((self.has_answered, gone, heard))
     }
 
     /// Whether it has been silent for so long that it is forgotten.
     pub(crate) fn is_bygone(&self, now: Instant) -> bool {
         self.forgettable().is_some_and(|(kind, since)| {
             let long = match kind {
-                Forgettable::Unknown => UNKNOWN_FOR,
-                Forgettable::Offline => OFFLINE_FOR,
+                EvictionClass::Unknown => UNKNOWN_FOR,
+                EvictionClass::Offline => OFFLINE_FOR,
             };
             now.since(since) >= long
         })

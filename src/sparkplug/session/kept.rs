@@ -4,36 +4,36 @@
 //! An alias means the same only if the node's sequence continues; a name does in any case. The kept
 //! values are old: they are emitted as history, and a metric is current again once it is sent.
 
-use super::message::{Borrowed, Incoming, Message};
-use super::online::{Before, Online};
-use super::{Life, Notes, Session, Sink};
+use super::message::{Borrowed, Incoming, SessionMessage};
+use super::online::{Before, OnlineSession};
+use super::{EdgeSession, SessionContext, SessionNotes, SessionState};
 use crate::sparkplug::config::Config;
 use crate::sparkplug::event::{Birth, Content, Event, Metric};
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
-use crate::sparkplug::rebirth::Reason;
+use crate::sparkplug::rebirth::RebirthReason;
 
 /// The births of a node and its devices as they came on the wire.
 #[derive(Debug, Default)]
-pub(super) struct Kept {
+pub(super) struct KeptBirths {
     /// The node's own, if there was room for it.
-    own: Option<Message>,
-    devices: Vec<Message>,
+    own: Option<SessionMessage>,
+    devices: Vec<SessionMessage>,
     bytes: usize,
 }
 
 /// What is kept of a node across a lost connection.
 #[derive(Debug)]
-pub(super) struct Lost {
-    kept: Kept,
+pub(super) struct BirthsBeforeDrop {
+    kept: KeptBirths,
     server: ServerId,
     /// The number that was next.
     next: u8,
 }
 
-impl Kept {
+impl KeptBirths {
     /// The birth of the node: whatever was before is over.
-    pub(super) fn of(message: &Incoming<'_>, sink: &mut Sink<'_>) -> Self {
+    pub(super) fn of(message: &Incoming<'_>, sink: &mut SessionContext<'_>) -> Self {
         let room = has_room(message.bytes, sink);
         let own = room.then(|| message.borrow().to_owned());
         let bytes = own.as_ref().map_or(0, |own| own.bytes);
@@ -41,7 +41,7 @@ impl Kept {
     }
 
     /// The birth of a device.
-    pub(super) fn keep(&mut self, message: &Borrowed<'_>, sink: &mut Sink<'_>) {
+    pub(super) fn keep(&mut self, message: &Borrowed<'_>, sink: &mut SessionContext<'_>) {
         if let Some(device) = message.device {
             self.forget(device);
         }
@@ -52,8 +52,8 @@ impl Kept {
     }
 
     /// The device died, or its birth holds no longer.
-    pub(super) fn forget(&mut self, device: &str) -> Option<Message> {
-        let of = |kept: &Message| kept.device.as_deref() == Some(device);
+    pub(super) fn forget(&mut self, device: &str) -> Option<SessionMessage> {
+        let of = |kept: &SessionMessage| kept.device.as_deref() == Some(device);
         let birth = self.devices.swap_remove(self.devices.iter().position(of)?);
         self.bytes -= birth.bytes;
         Some(birth)
@@ -64,12 +64,12 @@ impl Kept {
     }
 
     /// What is left of it when our link is lost.
-    pub(super) fn lost(self, server: ServerId, next: u8) -> Option<Box<Lost>> {
-        self.own.is_some().then(|| Box::new(Lost { kept: self, server, next }))
+    pub(super) fn lost(self, server: ServerId, next: u8) -> Option<Box<BirthsBeforeDrop>> {
+        self.own.is_some().then(|| Box::new(BirthsBeforeDrop { kept: self, server, next }))
     }
 }
 
-impl Lost {
+impl BirthsBeforeDrop {
     pub(super) fn bytes(&self) -> usize {
         self.kept.bytes
     }
@@ -85,33 +85,39 @@ impl Lost {
 }
 
 /// Where a birth can be asked for, none is kept. They take half of what all that waits may.
-fn has_room(bytes: usize, sink: &mut Sink<'_>) -> bool {
+fn has_room(bytes: usize, sink: &mut SessionContext<'_>) -> bool {
     let left = sink
-        .room
+        .room_left
         .bytes
         .checked_sub(bytes)
         .filter(|left| !may_be_asked(sink.config) && *left >= limits::TOTAL_WINDOW_BYTES / 2);
-    sink.room.bytes = left.unwrap_or(sink.room.bytes);
+    sink.room_left.bytes = left.unwrap_or(sink.room_left.bytes);
     left.is_some()
 }
 
 fn may_be_asked(config: &Config) -> bool {
     let reasons = config.rebirth.reasons;
-    reasons.contains(Reason::Expected) || reasons.contains(Reason::BeforeBirth)
+    reasons.contains(RebirthReason::Expected) || reasons.contains(RebirthReason::BeforeBirth)
 }
 
-impl Session {
+impl EdgeSession {
     /// The node sends data after our connection was lost, and may not be asked: its kept births
     /// apply.
-    pub(super) fn resume(&mut self, lost: Lost, message: Incoming<'_>, sink: &mut Sink<'_>) {
-        let Lost { kept: Kept { own, devices, .. }, next, .. } = lost;
+    pub(super) fn resume(
+        &mut self,
+        lost: BirthsBeforeDrop,
+        message: Incoming<'_>,
+        sink: &mut SessionContext<'_>,
+    ) {
+        let BirthsBeforeDrop { kept: KeptBirths { own, devices, .. }, next, .. } = lost;
         let Some(own) = own else { return };
         let birth = own.incoming();
         let freed = self.load();
-        sink.room.tables += freed.tables;
-        let before = Before { told: self.told, ..Before::default() };
+        sink.room_left.tables += freed.tables;
+        let before = Before { told: self.birth_emitted, ..Before::default() };
         let (source, notes) = (&self.source, &mut self.notes);
-        let mut online = told_again(sink, |sink| Online::born(source, &birth, before, notes, sink));
+        let mut online =
+            emit_as_history(sink, |sink| OnlineSession::born(source, &birth, before, notes, sink));
         let seq = message.seq().and_then(|seq| u8::try_from(seq).ok());
         if let Some(seq) = seq {
             online.resume(seq);
@@ -119,38 +125,43 @@ impl Session {
         for device in &devices {
             if seq == Some(next) {
                 let birth = device.incoming();
-                online.revive(&birth.borrow(), notes, sink);
+                online.restore_device(&birth.borrow(), notes, sink);
             } else {
                 // It may be dead. Its birth applies once it sends data.
-                online.kept.keep(&device.incoming().borrow(), sink);
+                online.kept_births.keep(&device.incoming().borrow(), sink);
             }
         }
         if seq != Some(next) {
             online.forget_aliases();
         }
-        self.told = online.is_told();
-        self.life = Life::Online(online);
+        self.birth_emitted = online.is_told();
+        self.life = SessionState::Online(online);
         self.handle_message(message, sink);
     }
 }
 
-impl Online {
+impl OnlineSession {
     /// The birth of a device from before our link was lost.
-    fn revive(&mut self, birth: &Borrowed<'_>, notes: &mut Notes, sink: &mut Sink<'_>) {
+    fn restore_device(
+        &mut self,
+        birth: &Borrowed<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
+    ) {
         if let Some(device) = birth.device {
-            told_again(sink, |sink| self.device_born(device, birth, notes, sink));
+            emit_as_history(sink, |sink| self.device_born(device, birth, notes, sink));
         }
     }
 
     /// A device without a table sends data. True if its kept birth applies.
-    pub(super) fn revive_by_name(
+    pub(super) fn restore_device_by_name(
         &mut self,
         device: &str,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) -> bool {
-        let Some(birth) = self.kept.forget(device) else { return false };
-        self.revive(&birth.incoming().borrow(), notes, sink);
+        let Some(birth) = self.kept_births.forget(device) else { return false };
+        self.restore_device(&birth.incoming().borrow(), notes, sink);
         let Some(known) = self.devices.get_mut(device) else { return false };
         known.forget_aliases(&mut self.claims);
         known.table().is_some()
@@ -163,13 +174,16 @@ impl Online {
 }
 
 /// Emits kept births: the source is online, and its values are history.
-fn told_again<T>(sink: &mut Sink<'_>, act: impl FnOnce(&mut Sink<'_>) -> T) -> T {
-    let Sink { now, config, chance, room, servers, .. } = *sink;
+fn emit_as_history<T>(
+    sink: &mut SessionContext<'_>,
+    act: impl FnOnce(&mut SessionContext<'_>) -> T,
+) -> T {
+    let SessionContext { now, config, random: chance, room_left: room, servers, .. } = *sink;
     let events = &mut *sink.events;
     let mut again = |event| {
         events(match event {
             Event::Birth(Birth { source, definitions, mut metrics, slots, .. }) => {
-                past(&mut metrics);
+                mark_history(&mut metrics);
                 Event::Birth(Birth { source, time: now.wall, definitions, metrics, slots })
             }
             Event::Data(mut data) => {
@@ -180,17 +194,25 @@ fn told_again<T>(sink: &mut Sink<'_>, act: impl FnOnce(&mut Sink<'_>) -> T) -> T
         });
     };
     let names = &mut *sink.names;
-    let mut inner = Sink { now, config, chance, room, servers, names, events: &mut again };
+    let mut inner = SessionContext {
+        now,
+        config,
+        random: chance,
+        room_left: room,
+        servers,
+        names,
+        events: &mut again,
+    };
     let done = act(&mut inner);
-    sink.room = inner.room;
+    sink.room_left = inner.room_left;
     done
 }
 
-fn past(metrics: &mut [Metric]) {
+fn mark_history(metrics: &mut [Metric]) {
     for metric in metrics {
         match &mut metric.content {
             Content::Leaf { sample, .. } => sample.historical = true,
-            Content::Instance(instance) => past(&mut instance.members),
+            Content::Instance(instance) => mark_history(&mut instance.members),
         }
     }
 }

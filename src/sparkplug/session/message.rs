@@ -7,13 +7,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHasher;
 
-use crate::sparkplug::event::Order;
+use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::metric;
 use crate::sparkplug::payload;
 use crate::sparkplug::proto::Payload;
-use crate::sparkplug::topic::Verb;
-use crate::sparkplug::window::Print;
+use crate::sparkplug::topic::MessageType;
+use crate::sparkplug::window::Fingerprint;
 use crate::time::{Now, Timestamp};
 
 /// What a message that waits takes beside the bytes of its payload and of its device's name: the
@@ -22,27 +22,27 @@ const OVERHEAD: usize = 256;
 
 /// A message of an edge node or a device; `D` owns or borrows its device, `P` is its payload.
 #[derive(Debug)]
-pub(crate) struct Message<D = Arc<str>, P = Kept> {
+pub(crate) struct SessionMessage<D = Arc<str>, P = EncodedPayload> {
     pub(crate) server: ServerId,
-    pub(crate) verb: Verb,
+    pub(crate) verb: MessageType,
     pub(crate) device: Option<D>,
     pub(crate) payload: P,
     /// What it takes where it waits.
     pub(crate) bytes: usize,
     pub(crate) at: Now,
     /// Its order relative to those before it.
-    pub(crate) order: Order,
+    pub(crate) order: SequenceOrder,
 }
 
 /// A message whose device is borrowed from its topic.
-pub(crate) type Incoming<'a> = Message<&'a str, Decoded<'a>>;
+pub(crate) type Incoming<'a> = SessionMessage<&'a str, DecodedPayload<'a>>;
 
 /// A message that is only read.
-pub(super) type Borrowed<'a> = Message<&'a str, &'a Decoded<'a>>;
+pub(super) type Borrowed<'a> = SessionMessage<&'a str, &'a DecodedPayload<'a>>;
 
 /// A payload and the bytes that it was read from.
 #[derive(Debug)]
-pub(crate) struct Decoded<'a> {
+pub(crate) struct DecodedPayload<'a> {
     payload: Payload,
     wire: &'a [u8],
 }
@@ -50,7 +50,7 @@ pub(crate) struct Decoded<'a> {
 /// A buffered payload. It is decoded again when it is processed: a few bytes may become megabytes,
 /// and many may be buffered.
 #[derive(Debug)]
-pub(crate) struct Kept {
+pub(crate) struct EncodedPayload {
     wire: Box<[u8]>,
     seq: Option<u64>,
     timestamp: Option<u64>,
@@ -58,7 +58,7 @@ pub(crate) struct Kept {
 }
 
 /// What is needed of a payload without decoding it.
-pub(crate) trait Head {
+pub(crate) trait PayloadHeader {
     fn seq(&self) -> Option<u64>;
     fn timestamp(&self) -> Option<u64>;
     /// How many metrics it has.
@@ -67,7 +67,7 @@ pub(crate) trait Head {
     fn wire(&self) -> &[u8];
 }
 
-impl Head for Decoded<'_> {
+impl PayloadHeader for DecodedPayload<'_> {
     fn seq(&self) -> Option<u64> {
         self.payload.seq
     }
@@ -85,7 +85,7 @@ impl Head for Decoded<'_> {
     }
 }
 
-impl<P: Head> Head for &P {
+impl<P: PayloadHeader> PayloadHeader for &P {
     fn seq(&self) -> Option<u64> {
         (**self).seq()
     }
@@ -103,7 +103,7 @@ impl<P: Head> Head for &P {
     }
 }
 
-impl Head for Kept {
+impl PayloadHeader for EncodedPayload {
     fn seq(&self) -> Option<u64> {
         self.seq
     }
@@ -121,7 +121,7 @@ impl Head for Kept {
     }
 }
 
-impl Deref for Decoded<'_> {
+impl Deref for DecodedPayload<'_> {
     type Target = Payload;
 
     fn deref(&self) -> &Payload {
@@ -129,27 +129,27 @@ impl Deref for Decoded<'_> {
     }
 }
 
-impl<D: AsRef<str>, P: Head> Message<D, P> {
+impl<D: AsRef<str>, P: PayloadHeader> SessionMessage<D, P> {
     /// Its sequence number.
     pub(super) fn seq(&self) -> Option<u64> {
         self.payload.seq()
     }
 
-    pub(super) fn with_order(self, order: Order) -> Self {
+    pub(super) fn with_order(self, order: SequenceOrder) -> Self {
         Self { order, ..self }
     }
 
     /// Tells this message from another with the same sequence number, without looking into
     /// its metrics where it has a time of its own. A clock that stands still makes births alike.
-    pub(super) fn print(&self) -> Print {
+    pub(super) fn fingerprint(&self) -> Fingerprint {
         let mut hasher = FxHasher::default();
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
         (self.payload.timestamp(), self.payload.metrics(), self.bytes).hash(&mut hasher);
         let sent = self.own_time();
-        if sent.is_none() || self.verb == Verb::Birth {
+        if sent.is_none() || self.verb == MessageType::Birth {
             self.payload.wire().hash(&mut hasher);
         }
-        Print { hash: hasher.finish(), sent }
+        Fingerprint { hash: hasher.finish(), sent }
     }
 
     /// The payload's time, or that of its arrival.
@@ -162,7 +162,7 @@ impl<D: AsRef<str>, P: Head> Message<D, P> {
     }
 }
 
-impl Message {
+impl SessionMessage {
     /// How many others its number leaves room for between a birth and itself.
     pub(super) fn place_after(&self, birth: &Incoming<'_>) -> Option<u8> {
         let birth = u8::try_from(birth.seq()?).ok()?;
@@ -172,12 +172,12 @@ impl Message {
     /// The message as it was received.
     pub(super) fn incoming(&self) -> Incoming<'_> {
         let wire = &*self.payload.wire;
-        Message {
+        SessionMessage {
             server: self.server,
             verb: self.verb,
             device: self.device.as_deref(),
             // It was a payload before.
-            payload: Decoded { payload: payload::decode(wire).unwrap_or_default(), wire },
+            payload: DecodedPayload { payload: payload::decode(wire).unwrap_or_default(), wire },
             bytes: self.bytes,
             at: self.at,
             order: self.order,
@@ -188,23 +188,23 @@ impl Message {
 impl<'a> Incoming<'a> {
     /// A message that has just come, in its order until that is known better.
     pub(crate) fn new(
-        (server, verb, device): (ServerId, Verb, Option<&'a str>),
+        (server, verb, device): (ServerId, MessageType, Option<&'a str>),
         payload: Payload,
         wire: &'a [u8],
         at: Now,
     ) -> Self {
         let bytes = wire.len() + device.map_or(0, str::len) + OVERHEAD;
-        let payload = Decoded { payload, wire };
-        Self { server, verb, device, payload, bytes, at, order: Order::InOrder }
+        let payload = DecodedPayload { payload, wire };
+        Self { server, verb, device, payload, bytes, at, order: SequenceOrder::InOrder }
     }
 
     /// The message to be kept.
-    pub(super) fn own(self) -> Message {
+    pub(super) fn own(self) -> SessionMessage {
         self.borrow().to_owned()
     }
 
     pub(super) fn borrow(&self) -> Borrowed<'_> {
-        Message {
+        SessionMessage {
             server: self.server,
             verb: self.verb,
             device: self.device,
@@ -218,14 +218,14 @@ impl<'a> Incoming<'a> {
 
 impl Borrowed<'_> {
     /// The message to be kept.
-    pub(super) fn to_owned(&self) -> Message {
+    pub(super) fn to_owned(&self) -> SessionMessage {
         let (seq, timestamp) = (self.payload.seq, self.payload.timestamp);
         let (wire, metrics) = (self.payload.wire.into(), self.payload.metrics.len());
-        Message {
+        SessionMessage {
             server: self.server,
             verb: self.verb,
             device: self.device.map(Into::into),
-            payload: Kept { wire, seq, timestamp, metrics },
+            payload: EncodedPayload { wire, seq, timestamp, metrics },
             bytes: self.bytes,
             at: self.at,
             order: self.order,

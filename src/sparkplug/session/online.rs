@@ -4,80 +4,82 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims::Claims;
-use super::devices::{Device, Known};
-use super::kept::Kept;
-use super::past::Past;
-use super::reading::{read_data, scope, tell_birth};
-use super::{Borrowed, Incoming, Load, Message, Notes, Rest, Sink};
+use super::claims::AliasUse;
+use super::devices::{DeviceSession, DeviceState};
+use super::kept::KeptBirths;
+use super::past::PriorTables;
+use super::reading::{emit_birth, read_data, scope};
+use super::{
+    Borrowed, Incoming, Leftovers, MemoryUse, SessionContext, SessionMessage, SessionNotes,
+};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
-use crate::sparkplug::event::{DeathCause, Order};
+use crate::sparkplug::event::{DeathCause, SequenceOrder};
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::folded::Folded;
-use crate::sparkplug::host::{ServerId, Unread};
+use crate::sparkplug::folded::CaseFoldedNames;
+use crate::sparkplug::host::{ServerId, SkipReason};
 use crate::sparkplug::memory;
 use crate::sparkplug::proto::Payload;
-use crate::sparkplug::rebirth::Fault;
-use crate::sparkplug::table::Table;
-use crate::sparkplug::template::Definitions;
-use crate::sparkplug::topic::Verb;
-use crate::sparkplug::window::{Early, Place, Print, Window};
+use crate::sparkplug::rebirth::RebirthTrigger;
+use crate::sparkplug::table::BirthTable;
+use crate::sparkplug::template::TemplateDefinitions;
+use crate::sparkplug::topic::MessageType;
+use crate::sparkplug::window::{BufferedMessage, Fingerprint, ReorderWindow, SequencePlace};
 use crate::time::Instant;
 
 #[derive(Debug)]
-pub(super) struct Online {
+pub(super) struct OnlineSession {
     pub(super) source: Source,
     pub(super) server: ServerId,
-    birth: BirthMark,
+    birth: BirthFingerprint,
     /// Whether its birth was emitted.
     pub(super) told: bool,
-    pub(super) definitions: Definitions,
-    pub(super) table: Table,
-    pub(super) devices: BTreeMap<Arc<str>, Device>,
+    pub(super) definitions: TemplateDefinitions,
+    pub(super) table: BirthTable,
+    pub(super) devices: BTreeMap<Arc<str>, DeviceSession>,
     /// What devices without a birth were known by before, and what they say.
-    pub(super) past: Option<Box<Past>>,
-    pub(super) waiting: Vec<Message>,
+    pub(super) past: Option<Box<PriorTables>>,
+    pub(super) waiting: Vec<SessionMessage>,
     pub(super) waiting_bytes: usize,
     /// Names of devices, to detect those that differ only in case.
-    pub(super) folded: Folded,
-    pub(super) claims: Claims,
-    pub(super) window: Window<Message>,
+    pub(super) folded: CaseFoldedNames,
+    pub(super) claims: AliasUse,
+    pub(super) window: ReorderWindow<SessionMessage>,
     /// Whether what came in order after its birth bears times from before.
-    back_dates: bool,
+    sends_old_times: bool,
     /// The next number of the session before.
-    before: Option<u8>,
+    prior_next_seq: Option<u8>,
     /// Bytes that its tables take.
     pub(super) tables: usize,
     /// The longest name that a device of it had.
     pub(super) longest: usize,
     /// How many devices are not reborn with the node yet.
-    pub(super) unborn: usize,
+    pub(super) devices_unborn: usize,
     /// When births have stopped coming: devices that are not reborn with the node are dead then,
     /// and what is buffered for a birth is dropped. None where nothing is.
-    pub(super) grace: Option<Instant>,
+    pub(super) birth_grace_until: Option<Instant>,
     /// Its births, where nobody may be asked for them.
-    pub(super) kept: Kept,
+    pub(super) kept_births: KeptBirths,
     /// Whether the node is alive.
-    doubt: Option<Doubt>,
+    death_doubt: Option<DeathDoubt>,
     /// When its last message arrived.
-    pub(super) heard: Instant,
+    pub(super) last_heard: Instant,
 }
 
 /// Identifies a birth.
 #[derive(Debug)]
-struct BirthMark {
+struct BirthFingerprint {
     at: Instant,
-    print: Print,
+    print: Fingerprint,
     /// Its bdSeq, with the alias that a death may carry instead of the name.
     bd_seq: Option<(u64, Option<u64>)>,
 }
 
 /// The node may be dead.
 #[derive(Clone, Copy, Debug)]
-struct Doubt {
+struct DeathDoubt {
     cause: DeathCause,
     since: Instant,
     /// It has been asked, and is dead then unless it gives a sign of life.
@@ -95,14 +97,14 @@ pub(super) struct Before {
     pub(super) next: Option<u8>,
 }
 
-impl Online {
+impl OnlineSession {
     /// The node is born, or born again.
     pub(super) fn born(
         source: &Source,
         message: &Incoming<'_>,
         before: Before,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) -> Box<Self> {
         let payload = &message.payload;
         let seq = match payload.seq.map(u8::try_from) {
@@ -125,56 +127,56 @@ impl Online {
         }
         let Before { told, devices, next } = before;
         let scope = scope(source, message.at.wall, sink);
-        let mut definitions = Definitions::default();
+        let mut definitions = TemplateDefinitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
-        sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
+        sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
-        let mut claims = Claims::default();
+        let mut claims = AliasUse::default();
         claims.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
-            (name, Device { source, told: true, known: Known::Awaited })
+            (name, DeviceSession { source, told: true, known: DeviceState::Awaited })
         };
-        let told = tell_birth(born, told, notes, sink);
-        let kept = Kept::of(message, sink);
+        let told = emit_birth(born, told, notes, sink);
+        let kept = KeptBirths::of(message, sink);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
-            birth: BirthMark { at: now, print: message.print(), bd_seq },
+            birth: BirthFingerprint { at: now, print: message.fingerprint(), bd_seq },
             told,
             definitions,
             tables: table.bytes(),
             table,
-            folded: Folded::default(),
+            folded: CaseFoldedNames::default(),
             claims,
-            unborn: devices.len(),
+            devices_unborn: devices.len(),
             longest: devices.iter().map(|name| name.len()).max().unwrap_or_default(),
             devices: devices.into_iter().map(device).collect(),
             past: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
-            window: Window::after(seq),
-            back_dates: false,
-            before: next,
-            grace,
-            kept,
-            doubt: None,
-            heard: now,
+            window: ReorderWindow::after(seq),
+            sends_old_times: false,
+            prior_next_seq: next,
+            birth_grace_until: grace,
+            kept_births: kept,
+            death_doubt: None,
+            last_heard: now,
         })
     }
 
     /// Goes on with the message of this number.
     pub(super) fn resume(&mut self, seq: u8) {
-        self.window = Window::after(seq.wrapping_sub(1));
+        self.window = ReorderWindow::after(seq.wrapping_sub(1));
     }
 
     /// The birth of a device as the server has stored it, if it is the first that is known.
     pub(super) fn handle_certificate(
         &mut self,
         message: &Borrowed<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
         let born =
             |device: &str| self.devices.get(device).is_some_and(|known| known.table().is_some());
@@ -184,15 +186,15 @@ impl Online {
     }
 
     /// What its tables, definitions and window take.
-    pub(super) fn load(&self) -> Load {
+    pub(super) fn load(&self) -> MemoryUse {
         let past = self.past.as_ref().map_or(0, |past| past.bytes());
         let devices = self.devices.len() * (memory::SOURCE + self.longest);
         let tables = self.tables + self.definitions.bytes() + past + devices;
-        Load {
+        MemoryUse {
             tables: tables + self.folded.bytes(),
-            past: 0,
+            past_leaves: 0,
             unproven: 0,
-            bytes: self.window.bytes() + self.waiting_bytes + self.kept.bytes(),
+            bytes: self.window.bytes() + self.waiting_bytes + self.kept_births.bytes(),
         }
     }
 
@@ -204,9 +206,9 @@ impl Online {
     pub(super) fn is_repeated(&self, message: &Incoming<'_>, config: &Config) -> bool {
         self.server == message.server
             && message.own_time().is_some()
-            && self.birth.print == message.print()
+            && self.birth.print == message.fingerprint()
             && message.at.instant.since(self.birth.at) < config.reorder_timeout
-            && self.doubt.is_none()
+            && self.death_doubt.is_none()
     }
 
     /// Whether a death is to be believed [payloads-ndeath-bdseq].
@@ -236,31 +238,31 @@ impl Online {
 
     /// The node may be dead: once it is asked, it is unless it gives a sign of life in time.
     pub(super) fn doubt(&mut self, cause: DeathCause, now: Instant) {
-        self.doubt.get_or_insert(Doubt { cause, since: now, until: None });
+        self.death_doubt.get_or_insert(DeathDoubt { cause, since: now, until: None });
     }
 
     /// It has been asked, and has until `deadline`.
     pub(super) fn asked(&mut self, deadline: Instant) {
-        if let Some(doubt) = &mut self.doubt {
+        if let Some(doubt) = &mut self.death_doubt {
             doubt.until.get_or_insert(deadline);
         }
     }
 
     /// A message arrived, too late to have been sent before the doubt.
-    pub(super) fn speaks(&mut self, sink: &Sink<'_>) {
+    pub(super) fn speaks(&mut self, sink: &SessionContext<'_>) {
         let now = sink.now.instant;
-        self.heard = now;
-        self.doubt =
-            self.doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
+        self.last_heard = now;
+        self.death_doubt =
+            self.death_doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
     }
 
     /// Whether it may be dead.
     pub(super) fn is_doubted(&self) -> bool {
-        self.doubt.is_some()
+        self.death_doubt.is_some()
     }
 
     pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
-        let doubt = self.doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
+        let doubt = self.death_doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
         doubt.map(|doubt| doubt.cause)
     }
 
@@ -269,7 +271,10 @@ impl Online {
     }
 
     fn silence_deadline(&self, config: &Config) -> Option<Instant> {
-        config.silence.filter(|_| self.doubt.is_none()).map(|silence| self.heard + silence)
+        config
+            .silence
+            .filter(|_| self.death_doubt.is_none())
+            .map(|silence| self.last_heard + silence)
     }
 
     /// Whether messages wait for a missing one.
@@ -282,9 +287,12 @@ impl Online {
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let doubt = self.doubt.and_then(|doubt| doubt.until);
+        let doubt = self.death_doubt.and_then(|doubt| doubt.until);
         let silence = self.silence_deadline(config);
-        [self.window_deadline(config), self.grace, doubt, silence].into_iter().flatten().min()
+        [self.window_deadline(config), self.birth_grace_until, doubt, silence]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// Whether its birth was emitted.
@@ -299,32 +307,32 @@ impl Online {
 
     /// What is left of it: all devices that are online by the emitted events, and what its names
     /// and theirs meant.
-    pub(super) fn into_rest(mut self) -> Rest {
+    pub(super) fn into_rest(mut self) -> Leftovers {
         let bd_seq = self.bd_seq();
         let waiting = self.take_waiting();
         let mut past = match self.past.take() {
             Some(past) => past.with_own(self.table),
-            None => Box::new(Past::new(self.server, bd_seq, self.table)),
+            None => Box::new(PriorTables::new(self.server, bd_seq, self.table)),
         };
         let mut devices = Vec::new();
         for (name, device) in self.devices {
             if device.told {
                 devices.push(Arc::clone(&name));
             }
-            if let Known::Born(table) = device.known {
+            if let DeviceState::Born(table) = device.known {
                 past.keep(name, *table);
             }
         }
-        let lost = self.kept.lost(self.server, self.window.expected());
-        Rest { waiting, untold: 0, devices, past: Some(past), lost }
+        let lost = self.kept_births.lost(self.server, self.window.expected());
+        Leftovers { waiting, untold: 0, devices, past: Some(past), lost }
     }
 
     /// Takes a message in its order. True if too many wait for a missing one now.
     pub(super) fn handle_message(
         &mut self,
         message: Incoming<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) -> bool {
         self.speaks(sink);
         let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) else {
@@ -332,54 +340,56 @@ impl Online {
             self.apply(&message.borrow(), notes, sink);
             return false;
         };
-        let print = message.print();
-        let place = match self.window.place(seq, print) {
+        let print = message.fingerprint();
+        let place = match self.window.position_of(seq, print) {
             // Data of the session before must not take the place of what is still to come.
-            Place::Early(_)
-                if message.verb == Verb::Data && self.has_overtaken((seq, print), sink) =>
+            SequencePlace::Early(_)
+                if message.verb == MessageType::Data && self.has_overtaken((seq, print), sink) =>
             {
-                Place::Past(Order::Late)
+                SequencePlace::Past(SequenceOrder::Late)
             }
             place => place,
         };
         match place {
-            Place::Next => {
+            SequencePlace::Next => {
                 // A sign of life that no earlier message can be mistaken for.
-                self.doubt = None;
-                self.back_dates |= self.is_before_birth(print);
+                self.death_doubt = None;
+                self.sends_old_times |= self.is_before_birth(print);
                 self.window.advance(print);
                 self.apply(&message.borrow(), notes, sink);
                 self.drain(notes, sink);
                 false
             }
-            Place::Duplicate => {
+            SequencePlace::Duplicate => {
                 notes.findings.note(Finding::Duplicate);
-                notes.leave(Unread::Duplicate, &message.payload);
+                notes.skip_payload(SkipReason::Duplicate, &message.payload);
                 false
             }
-            Place::Past(order) => {
+            SequencePlace::Past(order) => {
                 notes.findings.note(Finding::Late);
-                self.window.late(seq, print);
+                self.window.mark_received_late(seq, print);
                 let message = message.with_order(order);
                 // A birth or death out of its order says nothing of the present, but that what the
                 // device was known by may hold no longer.
                 match message.verb {
-                    Verb::Data => self.apply(&message.borrow(), notes, sink),
-                    Verb::Birth => {
-                        notes.leave(Unread::Late, &message.payload);
+                    MessageType::Data => self.apply(&message.borrow(), notes, sink),
+                    MessageType::Birth => {
+                        notes.skip_payload(SkipReason::Late, &message.payload);
                         if !self.is_before_birth(print) {
                             self.forget_table(message.device, sink);
-                            notes.faults.push(Fault::Gap);
+                            notes.faults.push(RebirthTrigger::Gap);
                         }
                     }
-                    Verb::Death | Verb::Command => {}
+                    MessageType::Death | MessageType::Command => {}
                 }
                 false
             }
-            Place::Early(place) => {
+            SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
-                let full = bytes > sink.room.bytes;
-                full | !self.window.keep(place, Early { at, bytes, print, message: message.own() })
+                let full = bytes > sink.room_left.bytes;
+                full | !self
+                    .window
+                    .keep(place, BufferedMessage { at, bytes, print, message: message.own() })
             }
         }
     }
@@ -387,7 +397,7 @@ impl Online {
     /// Whether the birth has overtaken a message: by the sender's own times, unless those are of
     /// older values, and only while it may still be on its way; and by its number, which goes on
     /// where the session before the birth was, and not where this one is.
-    fn has_overtaken(&self, (seq, print): (u8, Print), sink: &Sink<'_>) -> bool {
+    fn has_overtaken(&self, (seq, print): (u8, Fingerprint), sink: &SessionContext<'_>) -> bool {
         let sent_before = print
             .sent
             .zip(self.birth.print.sent)
@@ -397,87 +407,64 @@ impl Online {
         // From one that was given up as from one that is still to come.
         let from = |next: u8| seq.wrapping_sub(next).min(next.wrapping_sub(seq));
         let ahead = seq.wrapping_sub(self.window.expected());
-        let fits = self.before.is_none_or(|before| from(before) <= ahead);
+        let fits = self.prior_next_seq.is_none_or(|before| from(before) <= ahead);
         let in_time = !sent_before.is_zero() && underway < sink.config.answer_timeout;
-        in_time && fits && !self.back_dates
+        in_time && fits && !self.sends_old_times
     }
 
-    fn is_before_birth(&self, print: Print) -> bool {
+    fn is_before_birth(&self, print: Fingerprint) -> bool {
         print.sent.zip(self.birth.print.sent).is_some_and(|(sent, birth)| sent < birth)
     }
 
     /// Whether a message that came early is the next.
-    pub(super) fn is_next(&self, message: &Message) -> bool {
+    pub(super) fn is_next(&self, message: &SessionMessage) -> bool {
         message.seq() == Some(u64::from(self.window.expected()))
     }
 
-    /// Takes a message that is known to be the next.
+    /// Takes a message that came before its birth and is the next by its number.
     pub(super) fn handle_next(
         &mut self,
-        message: &Message,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        message: &SessionMessage,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
-        self.window.advance(message.print());
+        self.window.advance(message.fingerprint());
         self.apply(&message.incoming().borrow(), notes, sink);
     }
 
-    fn drain(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) {
+    fn drain(&mut self, notes: &mut SessionNotes, sink: &mut SessionContext<'_>) {
         while let Some(message) = self.window.take_next() {
             self.apply(&message.incoming().borrow(), notes, sink);
         }
     }
 
-    /// Goes on without the missing messages. Returns in how many places some were missing.
-    pub(super) fn give_up(&mut self, notes: &mut Notes, sink: &mut Sink<'_>) -> u64 {
-        let (messages, gaps) = self.window.give_up();
-        for message in messages {
-            let message = message.with_order(Order::AfterGap);
-            self.apply(&message.incoming().borrow(), notes, sink);
-        }
-        gaps
-    }
-
-    /// The number that comes next.
-    pub(super) fn next(&self) -> u8 {
-        self.window.expected()
-    }
-
-    /// The messages that still wait for a missing one.
-    pub(super) fn take_early(&mut self) -> Vec<Message> {
-        self.window.give_up().0
-    }
-
-    /// The births of devices and the values among messages that never found their place.
-    pub(super) fn flush(&mut self, messages: Vec<Message>, notes: &mut Notes, sink: &mut Sink<'_>) {
-        for message in messages.into_iter().filter(|message| message.verb != Verb::Death) {
-            let message = message.with_order(Order::AfterGap);
-            self.apply(&message.incoming().borrow(), notes, sink);
-        }
-    }
-
-    fn apply(&mut self, message: &Borrowed<'_>, notes: &mut Notes, sink: &mut Sink<'_>) {
+    pub(super) fn apply(
+        &mut self,
+        message: &Borrowed<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
+    ) {
         match (message.verb, message.device) {
-            (Verb::Data, None) => {
+            (MessageType::Data, None) => {
                 let reading = (&self.source, &mut self.table);
                 read_data(reading, message, notes, sink);
             }
-            (Verb::Data, Some(name)) => match self.devices.get_mut(name) {
-                Some(Device { source, known: Known::Born(table), .. }) => {
+            (MessageType::Data, Some(name)) => match self.devices.get_mut(name) {
+                Some(DeviceSession { source, known: DeviceState::Born(table), .. }) => {
                     read_data((source, table), message, notes, sink);
                 }
                 // Data of a device before its birth [payloads-ddata-order].
                 Some(_) | None => {
-                    if self.revive_by_name(name, notes, sink) {
+                    if self.restore_device_by_name(name, notes, sink) {
                         self.apply(message, notes, sink);
                     } else {
                         self.wait_for_birth(name, message, notes, sink);
                     }
                 }
             },
-            (Verb::Birth, Some(name)) => self.device_born(name, message, notes, sink),
-            (Verb::Death, Some(name)) => self.device_died(name, message, notes, sink),
-            (Verb::Birth | Verb::Death, None) | (Verb::Command, _) => {}
+            (MessageType::Birth, Some(name)) => self.device_born(name, message, notes, sink),
+            (MessageType::Death, Some(name)) => self.device_died(name, message, notes, sink),
+            (MessageType::Birth | MessageType::Death, None) | (MessageType::Command, _) => {}
         }
     }
 }

@@ -4,27 +4,27 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::Message;
+use super::SessionMessage;
 use crate::sparkplug::host::ServerId;
-use crate::sparkplug::table::Table;
+use crate::sparkplug::table::BirthTable;
 
 /// The tables of a node that is not online, or not born as a whole.
 #[derive(Debug)]
-pub(super) struct Past {
+pub(super) struct PriorTables {
     server: ServerId,
     bd_seq: Option<u64>,
-    own: Table,
-    devices: BTreeMap<Arc<str>, Table>,
+    own: BirthTable,
+    devices: BTreeMap<Arc<str>, BirthTable>,
     bytes: usize,
 }
 
-impl Past {
-    pub(super) fn new(server: ServerId, bd_seq: Option<u64>, own: Table) -> Self {
+impl PriorTables {
+    pub(super) fn new(server: ServerId, bd_seq: Option<u64>, own: BirthTable) -> Self {
         Self { server, bd_seq, bytes: own.bytes(), own, devices: BTreeMap::new() }
     }
 
     /// With the node's own table.
-    pub(super) fn with_own(mut self: Box<Self>, own: Table) -> Box<Self> {
+    pub(super) fn with_own(mut self: Box<Self>, own: BirthTable) -> Box<Self> {
         self.bytes = self.bytes - self.own.bytes() + own.bytes();
         self.own = own;
         self
@@ -37,7 +37,7 @@ impl Past {
 
     /// The same without any name: a birth that cannot be read has ended them.
     pub(super) fn without_tables(self) -> Box<Self> {
-        Box::new(Self { own: Table::default(), devices: BTreeMap::new(), bytes: 0, ..self })
+        Box::new(Self { own: BirthTable::default(), devices: BTreeMap::new(), bytes: 0, ..self })
     }
 
     /// Whether a birth of `server` with this bdSeq is of the same session.
@@ -51,7 +51,7 @@ impl Past {
     }
 
     /// Keeps the table of a device that died.
-    pub(super) fn keep(&mut self, device: Arc<str>, table: Table) {
+    pub(super) fn keep(&mut self, device: Arc<str>, table: BirthTable) {
         self.bytes += table.bytes();
         if let Some(before) = self.devices.insert(device, table) {
             self.bytes -= before.bytes();
@@ -59,7 +59,7 @@ impl Past {
     }
 
     /// Takes the node's own table, or that of a device.
-    pub(super) fn take(&mut self, device: Option<&str>) -> Option<Table> {
+    pub(super) fn take(&mut self, device: Option<&str>) -> Option<BirthTable> {
         let table = match device {
             None => std::mem::take(&mut self.own),
             Some(device) => self.devices.remove(device)?,
@@ -76,12 +76,12 @@ impl Past {
 /// Which of `messages`, sent before `now` was there, can be read by it: all, if the session is the
 /// same and they mean the same by it as by the table `before`; else those that go by names alone.
 pub(super) fn readable(
-    messages: &[Message],
-    (before, is_same): (Option<&Table>, bool),
-    now: &Table,
+    messages: &[SessionMessage],
+    (before, is_same): (Option<&BirthTable>, bool),
+    now: &BirthTable,
 ) -> Vec<bool> {
     let agrees =
-        |before: &Table| messages.iter().all(|m| now.agrees(before, &m.incoming().payload));
+        |before: &BirthTable| messages.iter().all(|m| now.agrees(before, &m.incoming().payload));
     if is_same && before.is_some_and(agrees) {
         return vec![true; messages.len()];
     }

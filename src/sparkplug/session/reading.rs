@@ -3,47 +3,56 @@
 use std::time::Duration;
 
 use super::message::Borrowed;
-use super::{Notes, Sink};
+use super::{SessionContext, SessionNotes};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::birth::{Born, Scope};
-use crate::sparkplug::event::{Data, Event, Order};
-use crate::sparkplug::host::Unread;
+use crate::sparkplug::birth::{BirthScope, ParsedBirth};
+use crate::sparkplug::event::{Data, Event, SequenceOrder};
+use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::limits;
 use crate::sparkplug::metric::Inherited;
-use crate::sparkplug::table::{Read, Table};
+use crate::sparkplug::table::{BirthTable, DataRead};
 use crate::time::Timestamp;
 
-pub(super) fn scope<'a>(source: &Source, arrival: Timestamp, sink: &'a mut Sink<'_>) -> Scope<'a> {
-    let (filter, room) = (&sink.config.filter, sink.room.tables / limits::LEAF_BYTES);
-    Scope { source: source.clone(), arrival, filter, names: sink.names, room }
+pub(super) fn scope<'a>(
+    source: &Source,
+    arrival: Timestamp,
+    sink: &'a mut SessionContext<'_>,
+) -> BirthScope<'a> {
+    let (filter, room) = (&sink.config.filter, sink.room_left.tables / limits::LEAF_BYTES);
+    BirthScope { source: source.clone(), arrival, filter, names: sink.names, room }
 }
 
 /// Emits a birth if anything of it is included, or was when it was `told` before. True if it was
 /// emitted.
-pub(super) fn tell_birth(born: Born, told: bool, notes: &mut Notes, sink: &mut Sink<'_>) -> bool {
-    notes.excluded += born.excluded;
-    notes.unread(Unread::Limits, born.unread);
-    if !(born.taken || told) {
+pub(super) fn emit_birth(
+    born: ParsedBirth,
+    told: bool,
+    notes: &mut SessionNotes,
+    sink: &mut SessionContext<'_>,
+) -> bool {
+    notes.excluded += born.excluded_values;
+    notes.unread(SkipReason::Limits, born.skipped_values);
+    if !(born.included || told) {
         return false;
     }
     let source = born.birth.source.clone();
     sink.emit(Event::Birth(born.birth));
-    if !born.more.is_empty() {
+    if !born.repeated_values.is_empty() {
         sink.emit(Event::Data(Data {
             source,
-            samples: born.more,
+            samples: born.repeated_values,
             attributes: Vec::new(),
-            order: Order::InOrder,
+            order: SequenceOrder::InOrder,
         }));
     }
     true
 }
 
 pub(super) fn read_data(
-    reading: (&Source, &mut Table),
+    reading: (&Source, &mut BirthTable),
     message: &Borrowed<'_>,
-    notes: &mut Notes,
-    sink: &mut Sink<'_>,
+    notes: &mut SessionNotes,
+    sink: &mut SessionContext<'_>,
 ) {
     read_until(None, reading, message, notes, sink);
 }
@@ -51,16 +60,16 @@ pub(super) fn read_data(
 /// Reads data that was sent before `birth`: all its values get earlier timestamps.
 pub(super) fn read_until(
     birth: Option<Timestamp>,
-    (source, table): (&Source, &mut Table),
+    (source, table): (&Source, &mut BirthTable),
     message: &Borrowed<'_>,
-    notes: &mut Notes,
-    sink: &mut Sink<'_>,
+    notes: &mut SessionNotes,
+    sink: &mut SessionContext<'_>,
 ) {
     let inherited = Inherited::from_payload(message.time());
     let order = message.order;
     // What waited for this birth means by it what it meant before.
-    let unchecked = order == Order::Late;
-    let Read { mut samples, attributes, faults, excluded, unread } =
+    let unchecked = order == SequenceOrder::Late;
+    let DataRead { mut samples, attributes, faults, excluded, unread } =
         table.read(message.payload, unchecked, inherited, &mut notes.findings);
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
         for (_, sample) in &mut samples {
@@ -73,7 +82,7 @@ pub(super) fn read_until(
     }
     notes.faults.extend(faults);
     notes.excluded += excluded;
-    notes.unread(Unread::Unknown, unread);
+    notes.unread(SkipReason::Unknown, unread);
     if !(samples.is_empty() && attributes.is_empty()) {
         let source = source.clone();
         sink.emit(Event::Data(Data { source, samples, attributes, order }));

@@ -9,51 +9,51 @@ use std::time::Duration;
 use crate::time::Instant;
 
 /// A sender goes on by this much at most: some count twice for a connection.
-const STEP: u64 = 2;
+const MAX_STEP: u64 = 2;
 /// Births that alternate within this time are of two senders that are there at once. Gateways
 /// that stand in for each other alternate as well, but not so often.
-const WITHIN: Duration = Duration::from_secs(600);
+const ALTERNATION_WINDOW: Duration = Duration::from_secs(600);
 /// Turns from one series to the other and back that tell that there are two.
-const TURNS: u8 = 2;
+const ALTERNATIONS: u8 = 2;
 
 /// The series of bdSeq that the births of an edge node make.
 #[derive(Debug, Default)]
-pub(super) struct Senders {
+pub(super) struct BdSeqSeries {
     /// That of the last birth.
-    last: Option<u64>,
+    last_bd_seq: Option<u64>,
     /// That of the last birth before the series was left.
-    other: Option<u64>,
+    other_bd_seq: Option<u64>,
     /// How often the one series was left for the other since.
     turns: u8,
     since: Instant,
 }
 
-impl Senders {
+impl BdSeqSeries {
     /// The node is born with this bdSeq; true if there are two of it.
     pub(super) fn born(&mut self, bd_seq: u64, now: Instant) -> bool {
-        let Some(last) = self.last.replace(bd_seq) else { return false };
-        if goes_on(last, bd_seq) {
+        let Some(last) = self.last_bd_seq.replace(bd_seq) else { return false };
+        if continues(last, bd_seq) {
             return false;
         }
-        let before = self.other.replace(last);
-        if before.is_none_or(|before| !goes_on(before, bd_seq)) {
+        let before = self.other_bd_seq.replace(last);
+        if before.is_none_or(|before| !continues(before, bd_seq)) {
             self.turns = 0;
             self.since = now;
             return false;
         }
-        if now.since(self.since) > WITHIN {
+        if now.since(self.since) > ALTERNATION_WINDOW {
             self.turns = 0;
             self.since = now;
         }
         self.turns = self.turns.saturating_add(1);
-        self.turns >= TURNS
+        self.turns >= ALTERNATIONS
     }
 }
 
 /// Whether a sender whose last birth had `before` may have `after` now. Both are bytes that
 /// count around, but some senders count on.
-fn goes_on(before: u64, after: u64) -> bool {
-    after.wrapping_sub(before) % 256 <= STEP
+fn continues(before: u64, after: u64) -> bool {
+    after.wrapping_sub(before) % 256 <= MAX_STEP
 }
 
 #[cfg(test)]
@@ -62,7 +62,7 @@ mod tests {
 
     /// How many of these births, so many seconds apart, tell of two senders.
     fn told(seconds: u64, births: &[u64]) -> usize {
-        let mut senders = Senders::default();
+        let mut senders = BdSeqSeries::default();
         let mut now = Instant::START;
         let mut told = 0;
         for bd_seq in births {

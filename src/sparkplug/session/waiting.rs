@@ -3,30 +3,30 @@
 
 use std::sync::Arc;
 
-use super::online::Online;
-use super::past::{Past, readable};
+use super::online::OnlineSession;
+use super::past::{PriorTables, readable};
 use super::reading::read_until;
-use super::{Borrowed, Message, Notes, Sink};
+use super::{Borrowed, SessionContext, SessionMessage, SessionNotes};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::Order;
+use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::Unread;
+use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::limits;
-use crate::sparkplug::rebirth::Fault;
-use crate::sparkplug::table::Table;
-use crate::sparkplug::topic::Verb;
+use crate::sparkplug::rebirth::RebirthTrigger;
+use crate::sparkplug::table::BirthTable;
+use crate::sparkplug::topic::MessageType;
 use crate::time::Timestamp;
 
-impl Online {
+impl OnlineSession {
     /// The node is born: what waited for that is read, or waits for the births of its devices.
     /// `past` is what it was known by before.
     pub(super) fn take_over(
         &mut self,
-        waiting: Vec<Message>,
-        past: Option<Box<Past>>,
+        waiting: Vec<SessionMessage>,
+        past: Option<Box<PriorTables>>,
         birth: Timestamp,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
         let (own, of_devices): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|message| message.device.is_none());
@@ -44,7 +44,7 @@ impl Online {
         for device in born {
             self.read_waiting(&device, birth, notes, sink);
         }
-        self.births_come(sink);
+        self.extend_grace(sink);
     }
 
     /// Whether what is known of the past is of the session that the birth belongs to.
@@ -57,8 +57,8 @@ impl Online {
         &mut self,
         device: &str,
         birth: Timestamp,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
         let is_same = self.is_same();
         let before = self.past.as_mut().and_then(|past| past.take(Some(device)));
@@ -82,44 +82,50 @@ impl Online {
         &mut self,
         device: &str,
         message: &Borrowed<'_>,
-        notes: &mut Notes,
-        sink: &mut Sink<'_>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
     ) {
         notes.findings.note(Finding::BeforeBirth);
         if !self.is_awaited(device) && sink.may_take(&self.source.edge, Some(device)) {
-            notes.faults.push(Fault::unborn(device));
+            notes.faults.push(RebirthTrigger::unborn(device));
         }
         let room = self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES
-            && message.bytes <= sink.room.bytes;
+            && message.bytes <= sink.room_left.bytes;
         if !room {
-            notes.leave(Unread::BeforeBirth, message.payload);
+            notes.skip_payload(SkipReason::BeforeBirth, message.payload);
             return;
         }
-        sink.room.bytes -= message.bytes;
+        sink.room_left.bytes -= message.bytes;
         if self.waiting.is_empty() {
             self.await_births(sink);
         }
         self.hold(message.to_owned());
     }
 
-    fn hold(&mut self, message: Message) {
+    fn hold(&mut self, message: SessionMessage) {
         self.waiting_bytes += message.bytes;
         self.waiting.push(message);
     }
 
-    pub(super) fn take_waiting(&mut self) -> Vec<Message> {
+    pub(super) fn take_waiting(&mut self) -> Vec<SessionMessage> {
         self.waiting_bytes = 0;
         std::mem::take(&mut self.waiting)
     }
 
     /// A device died: what its names meant is kept for what it may say before its next birth.
-    pub(super) fn keep_past(&mut self, device: Arc<str>, table: Table, sink: &mut Sink<'_>) {
+    pub(super) fn keep_past(
+        &mut self,
+        device: Arc<str>,
+        table: BirthTable,
+        sink: &mut SessionContext<'_>,
+    ) {
         let (server, bd_seq) = (self.server(), self.bd_seq());
-        let past =
-            self.past.get_or_insert_with(|| Box::new(Past::new(server, bd_seq, Table::default())));
+        let past = self.past.get_or_insert_with(|| {
+            Box::new(PriorTables::new(server, bd_seq, BirthTable::default()))
+        });
         if past.devices() < limits::DEVICES {
-            sink.room.tables = sink.room.tables.saturating_sub(table.bytes());
+            sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
             past.keep(device, table);
         }
         self.await_births(sink);
@@ -129,24 +135,24 @@ impl Online {
 /// Reads messages that waited for their birth, as far as it explains them. What they say is older
 /// than what the birth does.
 fn read(
-    (source, table): (&Source, &mut Table),
-    messages: Vec<Message>,
-    before: (Option<&Table>, bool),
+    (source, table): (&Source, &mut BirthTable),
+    messages: Vec<SessionMessage>,
+    before: (Option<&BirthTable>, bool),
     birth: Timestamp,
-    notes: &mut Notes,
-    sink: &mut Sink<'_>,
+    notes: &mut SessionNotes,
+    sink: &mut SessionContext<'_>,
 ) {
     let readable = readable(&messages, before, table);
     for (message, readable) in messages.into_iter().zip(readable) {
-        if message.verb == Verb::Death {
+        if message.verb == MessageType::Death {
             continue;
         }
         if readable {
-            let message = message.with_order(Order::BeforeBirth);
+            let message = message.with_order(SequenceOrder::BeforeBirth);
             let message = message.incoming();
             read_until(Some(birth), (source, &mut *table), &message.borrow(), notes, sink);
         } else {
-            notes.leave(Unread::BeforeBirth, &message.incoming().payload);
+            notes.skip_payload(SkipReason::BeforeBirth, &message.incoming().payload);
         }
     }
 }

@@ -2,13 +2,13 @@
 
 use rustc_hash::FxHashMap;
 
-use super::{InstanceId, Table, Target};
+use super::{BirthTable, InstanceId, NameTarget};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::proto::Payload;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::template;
 
-impl Table {
+impl BirthTable {
     /// Whether every name and alias of a payload that was sent by `before` means the same here,
     /// the type included.
     pub(crate) fn agrees(&self, before: &Self, payload: &Payload) -> bool {
@@ -50,16 +50,16 @@ impl Table {
         })
     }
 
-    fn aliased(&self, alias: u64) -> Option<Target> {
+    fn aliased(&self, alias: u64) -> Option<NameTarget> {
         self.aliases.get(&alias).copied().flatten()
     }
 
-    fn target(&self, path: &str) -> Option<Target> {
+    fn target(&self, path: &str) -> Option<NameTarget> {
         self.named(None, path).or_else(|| self.find_path(None, path, &mut { super::PATH_STEPS }))
     }
 
     /// Finds what is called how, members by their path.
-    fn find_paths(&self, paths: &mut FxHashMap<Target, Option<String>>) {
+    fn find_paths(&self, paths: &mut FxHashMap<NameTarget, Option<String>>) {
         for (name, target) in &self.names {
             if let Some(path) = paths.get_mut(target) {
                 *path = Some(name.to_string());
@@ -72,7 +72,7 @@ impl Table {
         // An instance comes before those within it.
         let mut called: FxHashMap<InstanceId, String> = FxHashMap::default();
         for (name, target) in &self.names {
-            if let Target::Instance(id) = target {
+            if let NameTarget::Instance(id) = target {
                 called.insert(*id, name.to_string());
             }
         }
@@ -85,7 +85,7 @@ impl Table {
                 if let Some(found @ None) = paths.get_mut(&target) {
                     *found = Some(path());
                 }
-                if let Target::Instance(below) = target {
+                if let NameTarget::Instance(below) = target {
                     called.entry(below).or_insert_with(path);
                 }
             }
@@ -93,32 +93,42 @@ impl Table {
     }
 
     /// Whether a metric that meant `then` is the same as `now`.
-    fn is_alike(&self, now: Target, before: &Self, then: Target, metric: &wire::Metric) -> bool {
+    fn is_alike(
+        &self,
+        now: NameTarget,
+        before: &Self,
+        then: NameTarget,
+        metric: &wire::Metric,
+    ) -> bool {
         match (then, now) {
-            (Target::Leaf(then), Target::Leaf(now)) => before.datatype(then) == self.datatype(now),
-            (Target::Instance(then), Target::Instance(now)) => members(metric).all(|member| {
-                let Some(name) = name(member) else { return false };
-                let pair = before.named(Some(then), name).zip(self.named(Some(now), name));
-                pair.is_some_and(|(then, now)| self.is_alike(now, before, then, member))
-            }),
-            (Target::Excluded, Target::Excluded) => true,
+            (NameTarget::Leaf(then), NameTarget::Leaf(now)) => {
+                before.datatype(then) == self.datatype(now)
+            }
+            (NameTarget::Instance(then), NameTarget::Instance(now)) => {
+                members(metric).all(|member| {
+                    let Some(name) = name(member) else { return false };
+                    let pair = before.named(Some(then), name).zip(self.named(Some(now), name));
+                    pair.is_some_and(|(then, now)| self.is_alike(now, before, then, member))
+                })
+            }
+            (NameTarget::Excluded, NameTarget::Excluded) => true,
             _ => false,
         }
     }
 
     /// Whether a metric goes with what its name stands for, by the type that it declares itself.
-    fn takes(&self, target: Target, metric: &wire::Metric) -> bool {
+    fn takes(&self, target: NameTarget, metric: &wire::Metric) -> bool {
         match target {
-            Target::Leaf(slot) => {
+            NameTarget::Leaf(slot) => {
                 let declared = DataType::declared(metric.datatype);
                 declared.is_none() || declared == self.datatype(slot)
             }
-            Target::Instance(id) => members(metric).all(|member| {
+            NameTarget::Instance(id) => members(metric).all(|member| {
                 let target = name(member).and_then(|name| self.named(Some(id), name));
                 target.is_some_and(|target| self.takes(target, member))
             }),
-            Target::Excluded => true,
-            Target::Ambiguous => false,
+            NameTarget::Excluded => true,
+            NameTarget::Ambiguous => false,
         }
     }
 }

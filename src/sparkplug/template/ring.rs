@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::Definitions;
+use super::TemplateDefinitions;
 use crate::sparkplug::event::MemberKind;
-use crate::sparkplug::findings::{Finding, Findings};
+use crate::sparkplug::findings::{Finding, FindingCounts};
 
 /// Names that the words for a ring show.
 const SHOWN: usize = 8;
 
-impl Definitions {
+impl TemplateDefinitions {
     /// Takes the members that close a ring out of the definitions `names` and of those that they
     /// hold.
-    pub(super) fn break_rings(&mut self, names: &[Arc<str>], findings: &mut Findings) {
+    pub(super) fn break_rings(&mut self, names: &[Arc<str>], findings: &mut FindingCounts) {
         let (mut done, mut within) = (FxHashSet::default(), FxHashSet::default());
         let mut closing = BTreeSet::new();
         for name in names {
@@ -41,7 +41,7 @@ impl Definitions {
                 };
                 if within.contains(inner) {
                     let whole = path.iter().map(|(name, _)| &**name);
-                    findings.tell(Finding::TemplateRing, || words(whole, inner));
+                    findings.note_with_words(Finding::TemplateRing, || words(whole, inner));
                     closing.insert((at, place));
                 } else if !done.contains(inner) {
                     within.insert(Arc::clone(inner));

@@ -1,10 +1,10 @@
 use super::*;
 use crate::sparkplug::edge::{Metric, Template};
 
-fn read(metrics: impl IntoIterator<Item = Metric>) -> (Definitions, Vec<Definition>) {
+fn read(metrics: impl IntoIterator<Item = Metric>) -> (TemplateDefinitions, Vec<Definition>) {
     let wired: Vec<_> = metrics.into_iter().map(Metric::into_wire).collect();
-    let mut definitions = Definitions::default();
-    let read = definitions.read(&wired, limits::LEAVES, &mut Findings::default());
+    let mut definitions = TemplateDefinitions::default();
+    let read = definitions.read(&wired, limits::LEAVES, &mut FindingCounts::default());
     (definitions, read)
 }
 
@@ -107,8 +107,8 @@ fn payloads_template_parameter_name_required() {
     if let Some(wire::metric::Value::TemplateValue(template)) = &mut wire.value {
         template.parameters.push(wire::template::Parameter::default());
     }
-    let mut findings = Findings::default();
-    let read = Definitions::default().read(&[wire], limits::LEAVES, &mut findings);
+    let mut findings = FindingCounts::default();
+    let read = TemplateDefinitions::default().read(&[wire], limits::LEAVES, &mut findings);
     assert_eq!(read[0].parameters, []);
     assert_eq!(findings.count(Finding::NamelessParameter), 2);
 }
@@ -121,7 +121,8 @@ fn definitions_take_no_more_room_than_is_left() {
         Metric::template(name, Template::definition().members(members)).into_wire()
     };
     let wired = ["One", "Two"].map(definition);
-    let (mut definitions, mut findings) = (Definitions::default(), Findings::default());
+    let (mut definitions, mut findings) =
+        (TemplateDefinitions::default(), FindingCounts::default());
     let read = definitions.read(&wired, 3, &mut findings);
     let members: usize = read.iter().map(|read| read.members.len()).sum();
     assert_eq!((read.len(), members), (1, 2));

@@ -3,14 +3,14 @@
 
 use super::{Value, ValueError};
 use crate::sparkplug::datatype::DataType;
-use crate::sparkplug::findings::Findings;
+use crate::sparkplug::findings::FindingCounts;
 use crate::sparkplug::{limits, text};
 
 /// The elements of an array of type `datatype`.
 pub(crate) fn decode(
     datatype: DataType,
     bytes: &[u8],
-    findings: &mut Findings,
+    findings: &mut FindingCounts,
 ) -> Result<Vec<Value>, ValueError> {
     match datatype {
         DataType::Int8Array => fixed(bytes, |[b]: [u8; 1]| Value::Int(i64::from(b as i8))),
@@ -62,7 +62,7 @@ fn booleans(bytes: &[u8]) -> Result<Vec<Value>, ValueError> {
 }
 
 /// Strings, each ended by a zero byte.
-fn strings(bytes: &[u8], findings: &mut Findings) -> Result<Vec<Value>, ValueError> {
+fn strings(bytes: &[u8], findings: &mut FindingCounts) -> Result<Vec<Value>, ValueError> {
     if bytes.is_empty() {
         return Ok(Vec::new());
     }

@@ -4,13 +4,13 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::{Attribute, Later, Laying, Spot, Target, said_unit};
+use super::{AttributeTarget, LayoutBuilder, LeafTarget, PendingAttribute, Spot, said_unit};
 use crate::sparkplug::event::{Instance, Metric};
 use crate::sparkplug::value::Value;
-use crate::twin::defined::Differing;
+use crate::twin::defined::DefinitionDiff;
 use crate::twin::identity::PropertyRole;
 use crate::twin::models::{ModelIx, PropertyIx};
-use crate::twin::world::World;
+use crate::twin::world::DesiredWorld;
 
 /// What is said of an attribute.
 #[derive(Clone, Debug, PartialEq)]
@@ -31,16 +31,16 @@ impl Said {
     }
 }
 
-impl<'a> Laying<'a> {
+impl<'a> LayoutBuilder<'a> {
     /// Where the definition of an instance differs from its model; none where it has none. The path
     /// leads to it from the asset at hand.
     pub(super) fn differing(
         &mut self,
         instance: &Instance,
         model: ModelIx,
-    ) -> Option<Arc<Differing>> {
+    ) -> Option<Arc<DefinitionDiff>> {
         let definition = instance.defined.as_ref()?;
-        let World { defined, models, .. } = &mut *self.world;
+        let DesiredWorld { defined, models, .. } = &mut *self.world;
         Some(defined.differing(definition, (model, &self.path), models, self.config))
     }
 
@@ -49,7 +49,7 @@ impl<'a> Laying<'a> {
     pub(super) fn begin_unnamed(
         &mut self,
         model: ModelIx,
-        differing: Option<&Differing>,
+        differing: Option<&DefinitionDiff>,
     ) -> Option<Vec<PropertyIx>> {
         if self.path.is_empty() {
             let unnamed = differing.map(|differing| differing.unnamed.clone());
@@ -79,7 +79,7 @@ impl<'a> Laying<'a> {
         for property in std::mem::replace(&mut self.unnamed, around) {
             let model = self.world.models.get(spot.model);
             if let Some(form) = model.properties.get(property.0 as usize).map(|has| has.form) {
-                self.undefined.push(Target { asset: spot.asset, property, form });
+                self.undefined.push(LeafTarget { asset: spot.asset, property, form });
             }
         }
     }
@@ -92,16 +92,28 @@ impl<'a> Laying<'a> {
         let said: FxHashSet<_> = self.attributes.iter().map(|said| said.target).collect();
         let unsaid = std::mem::take(&mut self.undefined).into_iter();
         let unsaid = unsaid.filter(|target| !said.contains(target));
-        self.attributes.extend(unsaid.map(|target| Attribute { target, said: Said::NoDefault }));
+        self.attributes
+            .extend(unsaid.map(|target| AttributeTarget { target, said: Said::NoDefault }));
     }
 
     /// What an instance lacks is taken from its own definition, where that differs from its model.
-    pub(super) fn as_defined(&mut self, spot: Spot, instance: &'a Instance, differing: &Differing) {
+    pub(super) fn as_defined(
+        &mut self,
+        spot: Spot,
+        instance: &'a Instance,
+        differing: &DefinitionDiff,
+    ) {
         let Some(definition) = instance.defined.as_deref() else { return };
         for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
             if instance.parameters.iter().all(|own| own.name != sent.name) {
                 let (path, none) = (self.below(&[&sent.name]), Said::NoDefault);
-                self.later.push(Later { spot, role: PropertyRole::Parameter, path, sent, none });
+                self.later.push(PendingAttribute {
+                    spot,
+                    role: PropertyRole::Parameter,
+                    path,
+                    sent,
+                    none,
+                });
             }
         }
         for (at, place) in &differing.statics {
@@ -112,7 +124,13 @@ impl<'a> Laying<'a> {
             if own.is_some_and(|own| !says(own)) {
                 let path = self.below(&[&member.name, &sent.name]);
                 let none = Said::NoDefault;
-                self.later.push(Later { spot, role: PropertyRole::Property, path, sent, none });
+                self.later.push(PendingAttribute {
+                    spot,
+                    role: PropertyRole::Property,
+                    path,
+                    sent,
+                    none,
+                });
             }
         }
     }
@@ -133,7 +151,7 @@ impl<'a> Laying<'a> {
         if let Some(said) = said_unit(&metric.properties) {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
-        } else if !(absent && spot.there) {
+        } else if !(absent && spot.existed) {
             // What was said last of one that is absent was said in the unit that it has.
             let is_defined = self.unit_as_defined(spot, property, &metric.name);
             if !is_defined && !absent && !self.gave(spot, property) {

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::{form, statics, unit};
 use crate::sitewise::limits;
-use crate::sparkplug::event::{Birth, Definition, MemberKind, Property};
+use crate::sparkplug::event::{Birth, Definition, MemberKind, StaticProperty};
 use crate::sparkplug::limits::TEMPLATE_DEPTH;
 use crate::twin::identity::PropertyRole;
-use crate::twin::mapping::Form;
-use crate::twin::models::{ModelIx, Wanted};
-use crate::twin::world::World;
+use crate::twin::mapping::ValueForm;
+use crate::twin::models::{ModelIx, PropertyRequest};
+use crate::twin::world::DesiredWorld;
 use crate::twin::{Config, Nested, mapping, names};
 
 /// Members and attributes of a definition that are looked at, those of nested ones that are
@@ -18,19 +18,24 @@ const ROOM: usize = 2 * limits::PROPERTIES_PER_MODEL;
 
 /// What a definition is gone through for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pass {
+pub(super) enum DefinePass {
     Members,
     Attributes,
 }
 
 /// Makes the world want what a birth defines.
-pub(in crate::twin) fn define_all(world: &mut World, config: &Config, birth: &Birth) {
-    world.models.listen_to(&birth.source);
-    define_pass(world, config, birth, Pass::Members);
-    define_pass(world, config, birth, Pass::Attributes);
+pub(in crate::twin) fn define_all(world: &mut DesiredWorld, config: &Config, birth: &Birth) {
+    world.models.set_speaker(&birth.source);
+    define_pass(world, config, birth, DefinePass::Members);
+    define_pass(world, config, birth, DefinePass::Attributes);
 }
 
-pub(super) fn define_pass(world: &mut World, config: &Config, birth: &Birth, pass: Pass) {
+pub(super) fn define_pass(
+    world: &mut DesiredWorld,
+    config: &Config,
+    birth: &Birth,
+    pass: DefinePass,
+) {
     for definition in &birth.definitions {
         define(world, config, (definition, &birth.definitions), pass);
     }
@@ -38,10 +43,10 @@ pub(super) fn define_pass(world: &mut World, config: &Config, birth: &Birth, pas
 
 /// Makes a definition part of its model, and of those like it.
 fn define(
-    world: &mut World,
+    world: &mut DesiredWorld,
     config: &Config,
     (definition, all): (&Definition, &[Definition]),
-    pass: Pass,
+    pass: DefinePass,
 ) {
     let name = names::model(Some(&definition.name), &definition.name, None);
     match world.model(&name, None) {
@@ -53,18 +58,18 @@ fn define(
                 defining.define(definition);
             }
         }
-        Err(cap) => world.capped.meet(cap, || format!("the model of {name}")),
+        Err(cap) => world.capped.exceed(cap, || format!("the model of {name}")),
     }
 }
 
 /// A definition that becomes part of a model.
 struct Defining<'a> {
-    world: &'a mut World,
+    world: &'a mut DesiredWorld,
     config: &'a Config,
     /// All that the birth defines.
     all: &'a [Definition],
     model: ModelIx,
-    pass: Pass,
+    pass: DefinePass,
     /// The members down to the definition at hand, where nested ones are flattened.
     path: Vec<&'a str>,
     /// How many members and attributes are still looked at.
@@ -79,7 +84,7 @@ impl<'a> Defining<'a> {
             }
             self.path.push(&member.name);
             match &member.kind {
-                MemberKind::Leaf(datatype) if self.pass == Pass::Members => {
+                MemberKind::Leaf(datatype) if self.pass == DefinePass::Members => {
                     if let Some(form) = form(self.config, *datatype) {
                         let unit = unit(&member.properties, form);
                         self.want(PropertyRole::Member, Some(&member.name), form, unit, None);
@@ -98,7 +103,7 @@ impl<'a> Defining<'a> {
             }
             self.path.pop();
         }
-        if self.pass == Pass::Attributes {
+        if self.pass == DefinePass::Attributes {
             for parameter in &definition.parameters {
                 self.attribute(PropertyRole::Parameter, parameter);
             }
@@ -115,11 +120,11 @@ impl<'a> Defining<'a> {
     /// parameters.
     fn nested(&mut self, template: &str, definition: Option<&str>) {
         match self.config.nested {
-            Nested::Child if self.pass == Pass::Members => {
+            Nested::Child if self.pass == DefinePass::Members => {
                 // One past the cap is met again at each of its instances.
                 if let Ok(child) = self.world.model(&names::model(definition, template, None), None)
                 {
-                    self.world.place(self.model, child);
+                    self.world.ensure_hierarchy(self.model, child);
                 }
             }
             Nested::Child => {}
@@ -133,7 +138,7 @@ impl<'a> Defining<'a> {
         }
     }
 
-    fn attribute(&mut self, role: PropertyRole, sent: &'a Property) {
+    fn attribute(&mut self, role: PropertyRole, sent: &'a StaticProperty) {
         let Some(form) = form(self.config, sent.datatype).filter(|_| self.goes_on()) else {
             return;
         };
@@ -148,15 +153,15 @@ impl<'a> Defining<'a> {
         &mut self,
         role: PropertyRole,
         name: Option<&Arc<str>>,
-        form: Form,
+        form: ValueForm,
         unit: Option<&str>,
         default: Option<&str>,
     ) {
         let Self { world, path, model, .. } = self;
-        let wanted = Wanted { role, path, name, form, unit, default };
+        let wanted = PropertyRequest { role, path, name, form, unit, default };
         if let Err(cap) = world.property(*model, wanted) {
-            let World { models, capped, .. } = &mut **world;
-            capped.meet(cap, || format!("{}/{}", models.get(*model).name, path.join("/")));
+            let DesiredWorld { models, capped, .. } = &mut **world;
+            capped.exceed(cap, || format!("{}/{}", models.get(*model).name, path.join("/")));
         }
     }
 }

@@ -1,21 +1,21 @@
 //! What of a birth does not fit into SiteWise, by name.
 
-use super::{Laying, Place, Spot, leaves};
+use super::{LayoutBuilder, LeafPlace, Spot, leaves};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 use crate::sparkplug::event::{Content, Metric};
 use crate::twin::caps::Cap;
-use crate::twin::counts::Dropped;
+use crate::twin::counts::DropReason;
 use crate::twin::identity::Address;
-use crate::twin::world::World;
+use crate::twin::world::DesiredWorld;
 
-impl Laying<'_> {
+impl LayoutBuilder<'_> {
     /// What the path leads to does not fit.
-    pub(super) fn meet(&mut self, spot: Spot, cap: Cap) {
+    pub(super) fn exceed_cap(&mut self, spot: Spot, cap: Cap) {
         let Self { world, path, .. } = self;
-        let World { assets, capped, .. } = &mut **world;
+        let DesiredWorld { assets, capped, .. } = &mut **world;
         let address = &assets.get(spot.asset).address;
-        capped.meet(cap, || format!("{address}/{}", path.join("/")));
+        capped.exceed(cap, || format!("{address}/{}", path.join("/")));
     }
 
     /// SiteWise has no form for what the path, with these names behind it, leads to.
@@ -35,18 +35,18 @@ impl Laying<'_> {
     }
 
     /// Nothing of an instance has a place.
-    pub(super) fn give_up(&mut self, members: &[Metric], why: Dropped) {
+    pub(super) fn drop_members(&mut self, members: &[Metric], why: DropReason) {
         let mut found = Vec::new();
         leaves(members, &mut found);
         for (slot, _) in found {
-            self.set(slot, Place::None(why));
+            self.set(slot, LeafPlace::None(why));
         }
     }
 }
 
 /// Whether SiteWise has an instance among metrics, or among the members of one.
 pub(super) fn holds_known(
-    world: &World,
+    world: &DesiredWorld,
     source: &Source,
     above: &[&str],
     metrics: &[Metric],

@@ -3,10 +3,10 @@
 use super::is_control;
 use crate::globs::Globs;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{Birth, Content, Metric, Property};
+use crate::sparkplug::event::{Birth, Content, Metric, StaticProperty};
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
-use crate::twin::mapping::{self, Form};
+use crate::twin::mapping::{self, ValueForm};
 use crate::twin::models::Tags;
 use crate::twin::{Config, names};
 
@@ -39,7 +39,7 @@ const NOISE: [&str; 20] = [
 ];
 
 /// The form of a metric's values; none for what is not carried.
-pub(in crate::twin) fn form(config: &Config, datatype: Option<SparkplugType>) -> Option<Form> {
+pub(in crate::twin) fn form(config: &Config, datatype: Option<SparkplugType>) -> Option<ValueForm> {
     mapping::form(datatype?, config.int64)
 }
 
@@ -61,12 +61,12 @@ pub(in crate::twin) fn has_instances(birth: &Birth) -> bool {
 }
 
 /// The unit of a metric: what the sender says, else that of its form.
-pub(super) fn unit(properties: &[Property], form: Form) -> Option<&str> {
-    said_unit(properties).or((form == Form::Seconds).then_some(mapping::SECONDS_UNIT))
+pub(super) fn unit(properties: &[StaticProperty], form: ValueForm) -> Option<&str> {
+    said_unit(properties).or((form == ValueForm::Seconds).then_some(mapping::SECONDS_UNIT))
 }
 
 /// The unit that the sender says; a blank one says none.
-pub(in crate::twin) fn said_unit(properties: &[Property]) -> Option<&str> {
+pub(in crate::twin) fn said_unit(properties: &[StaticProperty]) -> Option<&str> {
     let sent = properties.iter().find(|property| &*property.name == UNIT)?;
     match &sent.value {
         Some(Value::String(unit)) if names::unit(unit).is_some() => Some(unit),
@@ -78,8 +78,8 @@ pub(in crate::twin) fn said_unit(properties: &[Property]) -> Option<&str> {
 pub(in crate::twin) fn statics<'a, 'p>(
     config: &'p Config,
     path: &'p [&'p str],
-    properties: &'a [Property],
-) -> impl Iterator<Item = &'a Property> + use<'a, 'p> {
+    properties: &'a [StaticProperty],
+) -> impl Iterator<Item = &'a StaticProperty> + use<'a, 'p> {
     properties.iter().filter(move |property| {
         let name = &*property.name;
         name != UNIT && !NOISE.contains(&name) && takes(config.statics.as_ref(), path, name)

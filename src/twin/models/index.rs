@@ -10,23 +10,23 @@ use hashbrown::HashTable;
 use rustc_hash::FxBuildHasher;
 use uuid::Uuid;
 
-use super::{PropertyIx, Wanted};
+use super::{PropertyIx, PropertyRequest};
 use crate::twin::identity::PropertyRole;
-use crate::twin::mapping::Form;
-use crate::twin::property::Property;
+use crate::twin::mapping::ValueForm;
+use crate::twin::property::DesiredProperty;
 
 /// Places of a model's properties, which every method is told.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(super) struct PropertyIndex {
     ids: HashTable<PropertyIx>,
     names: HashTable<PropertyIx>,
     /// By role, form and path: those whose path is known.
     paths: HashTable<PropertyIx>,
 }
 
-impl Index {
+impl PropertyIndex {
     /// Takes in the property at `ix`.
-    pub(super) fn add(&mut self, ix: PropertyIx, properties: &[Property]) {
+    pub(super) fn add(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         let Some(property) = ix.of(properties) else { return };
         add(&mut self.ids, ix, properties, |property| hash(property.id));
         add(&mut self.names, ix, properties, |property| hash(&*property.name));
@@ -36,27 +36,27 @@ impl Index {
     }
 
     /// Takes in the path of the property at `ix`, which was not known.
-    pub(super) fn add_path(&mut self, ix: PropertyIx, properties: &[Property]) {
+    pub(super) fn add_path(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         add(&mut self.paths, ix, properties, |property| {
             hash_of_path(property.role, property.form, property.path())
         });
     }
 
     /// The property with this id.
-    pub(super) fn by_id(&self, id: Uuid, properties: &[Property]) -> Option<PropertyIx> {
+    pub(super) fn by_id(&self, id: Uuid, properties: &[DesiredProperty]) -> Option<PropertyIx> {
         find(&self.ids, hash(id), properties, |property| property.id == id)
     }
 
     /// Whether a property is called so.
-    pub(super) fn is_named(&self, name: &str, properties: &[Property]) -> bool {
+    pub(super) fn is_named(&self, name: &str, properties: &[DesiredProperty]) -> bool {
         find(&self.names, hash(name), properties, |property| *property.name == *name).is_some()
     }
 
     /// The property that a birth asks for, if its path is known.
     pub(super) fn by_path(
         &self,
-        Wanted { role, form, path, .. }: Wanted<'_>,
-        properties: &[Property],
+        PropertyRequest { role, form, path, .. }: PropertyRequest<'_>,
+        properties: &[DesiredProperty],
     ) -> Option<PropertyIx> {
         let path = path.iter().copied();
         find(&self.paths, hash_of_path(role, form, path.clone()), properties, |property| {
@@ -66,7 +66,7 @@ impl Index {
 }
 
 impl PropertyIx {
-    fn of(self, properties: &[Property]) -> Option<&Property> {
+    fn of(self, properties: &[DesiredProperty]) -> Option<&DesiredProperty> {
         properties.get(self.0 as usize)
     }
 }
@@ -74,8 +74,8 @@ impl PropertyIx {
 fn add(
     table: &mut HashTable<PropertyIx>,
     ix: PropertyIx,
-    properties: &[Property],
-    hash: impl Fn(&Property) -> u64,
+    properties: &[DesiredProperty],
+    hash: impl Fn(&DesiredProperty) -> u64,
 ) {
     let again = |ix: &PropertyIx| ix.of(properties).map_or(0, &hash);
     table.insert_unique(again(&ix), ix, again);
@@ -84,8 +84,8 @@ fn add(
 fn find(
     table: &HashTable<PropertyIx>,
     hash: u64,
-    properties: &[Property],
-    is_it: impl Fn(&Property) -> bool,
+    properties: &[DesiredProperty],
+    is_it: impl Fn(&DesiredProperty) -> bool,
 ) -> Option<PropertyIx> {
     table.find(hash, |ix| ix.of(properties).is_some_and(&is_it)).copied()
 }
@@ -94,7 +94,11 @@ fn hash(of: impl Hash) -> u64 {
     FxBuildHasher.hash_one(of)
 }
 
-fn hash_of_path<'a>(role: PropertyRole, form: Form, path: impl Iterator<Item = &'a str>) -> u64 {
+fn hash_of_path<'a>(
+    role: PropertyRole,
+    form: ValueForm,
+    path: impl Iterator<Item = &'a str>,
+) -> u64 {
     let mut hasher = FxBuildHasher.build_hasher();
     (role, form).hash(&mut hasher);
     for name in path {
@@ -113,9 +117,9 @@ mod tests {
         let roles = [PropertyRole::Member, PropertyRole::Property];
         let hashes = paths.iter().flat_map(|path| {
             let of = move |role, form| hash_of_path(role, form, path.iter().copied());
-            roles
-                .into_iter()
-                .flat_map(move |role| [Form::Double, Form::Seconds].map(|form| of(role, form)))
+            roles.into_iter().flat_map(move |role| {
+                [ValueForm::Double, ValueForm::Seconds].map(|form| of(role, form))
+            })
         });
         assert_eq!(hashes.collect::<std::collections::BTreeSet<_>>().len(), 12);
         assert_ne!(hash("Speed"), hash("Power"));

@@ -6,16 +6,16 @@
 
 use uuid::Uuid;
 
-use super::{ModelIx, Models, Wanted};
+use super::{DesiredModels, ModelIx, PropertyRequest};
 use crate::sitewise::api::{self, Hierarchy, PropertyKind};
 use crate::twin::identity::PropertyRole;
-use crate::twin::mapping::{Form, SECONDS_UNIT};
-use crate::twin::property::{Property, Rare};
+use crate::twin::mapping::{SECONDS_UNIT, ValueForm};
+use crate::twin::property::{DesiredProperty, UncommonParts};
 use crate::twin::world::PRESENCE;
 
-impl Models {
+impl DesiredModels {
     /// The model that SiteWise has under `id`, whatever it is called there by now.
-    pub fn known(&mut self, id: Uuid, name: &str, description: Option<&str>) -> ModelIx {
+    pub fn get_or_import(&mut self, id: Uuid, name: &str, description: Option<&str>) -> ModelIx {
         match self.by_id.get(&id) {
             Some(ix) => *ix,
             None => {
@@ -27,12 +27,12 @@ impl Models {
     }
 
     /// Takes what SiteWise has of a model.
-    pub fn learn(&mut self, ix: ModelIx, described: &api::Model) {
+    pub fn import(&mut self, ix: ModelIx, described: &api::Model) {
         let (namespace, model_id) = (self.namespace, self.get(ix).id);
         let role = |property: &api::ModelProperty| match &property.kind {
             PropertyKind::Attribute { .. } => PropertyRole::Property,
             PropertyKind::Measurement => {
-                let of = |(name, form): &(&str, Form)| {
+                let of = |(name, form): &(&str, ValueForm)| {
                     namespace.property(model_id, PropertyRole::Presence, &[*name], *form)
                 };
                 match PRESENCE.iter().map(of).any(|id| id == property.id) {
@@ -51,7 +51,7 @@ impl Models {
                 continue;
             }
             if known {
-                self.agree(ix, property);
+                self.import_property(ix, property);
                 continue;
             }
             let role = role(property);
@@ -65,11 +65,11 @@ impl Models {
                 PropertyKind::Attribute { default } => default.as_deref().map(Into::into),
                 PropertyKind::Measurement => None,
             };
-            self.get_mut(ix).append(Property {
+            self.get_mut(ix).append(DesiredProperty {
                 id: property.id,
                 name: property.name.as_str().into(),
                 unit: property.unit.as_deref().map(Into::into),
-                rare: Rare::of(default, None),
+                rare: UncommonParts::of(default, None),
                 source: None,
                 role,
                 form,
@@ -98,14 +98,14 @@ impl Models {
                 None => foreign.1 += 1,
             }
         }
-        self.get_mut(ix).foreign = foreign;
+        self.get_mut(ix).foreign_counts = foreign;
         self.learn_kind(ix);
         self.shrink(ix);
     }
 
     /// What SiteWise has of a property is what its assets show, whatever was asked for: another
     /// birth may have come between a creation and its answer.
-    fn agree(&mut self, ix: ModelIx, described: &api::ModelProperty) {
+    fn import_property(&mut self, ix: ModelIx, described: &api::ModelProperty) {
         let Some(place) = self.get(ix).property_ix(described.id) else { return };
         let Some(has) = self.get_mut(ix).properties.get_mut(place.0 as usize) else { return };
         let mut changed = has.unit.as_deref() != described.unit.as_deref();
@@ -116,14 +116,19 @@ impl Models {
             && has.default() != default.as_deref()
         {
             let path = has.rare.take().and_then(|rare| rare.path);
-            has.rare = Rare::of(default.as_deref().map(Into::into), path);
+            has.rare = UncommonParts::of(default.as_deref().map(Into::into), path);
             changed = true;
         }
         self.corrections += u32::from(changed);
     }
 
     /// A birth asks for what was learned: from now on it is known what it stands for.
-    pub(super) fn confirm(&mut self, ix: ModelIx, property: super::PropertyIx, wanted: Wanted<'_>) {
+    pub(super) fn confirm(
+        &mut self,
+        ix: ModelIx,
+        property: super::PropertyIx,
+        wanted: PropertyRequest<'_>,
+    ) {
         let model = self.get_mut(ix);
         let Some(has) = model.properties.get_mut(property.0 as usize) else { return };
         if !has.learned {
@@ -135,7 +140,7 @@ impl Models {
         let path = || wanted.path.iter().map(|name| Box::from(*name)).collect();
         let default = has.default().map(Box::from);
         let is_name = *wanted.path == [&*has.name];
-        has.rare = Rare::of(default, (!is_name).then(path));
+        has.rare = UncommonParts::of(default, (!is_name).then(path));
         model.index.add_path(property, &model.properties);
     }
 }
@@ -147,7 +152,7 @@ fn seconds_or_double(
     model: Uuid,
     role: PropertyRole,
     property: &api::ModelProperty,
-) -> Form {
-    let id = namespace.property(model, role, &[&property.name], Form::Seconds);
-    if id == property.id { Form::Seconds } else { Form::Double }
+) -> ValueForm {
+    let id = namespace.property(model, role, &[&property.name], ValueForm::Seconds);
+    if id == property.id { ValueForm::Seconds } else { ValueForm::Double }
 }

@@ -15,28 +15,28 @@ use std::ops::RangeInclusive;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::{ModelIx, Models};
+use super::{DesiredModels, ModelIx};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::text;
 use crate::twin::caps::Cap;
 use crate::twin::identity::{Address, PropertyRole};
-use crate::twin::mapping::Form;
+use crate::twin::mapping::ValueForm;
 use crate::twin::{assets, names};
 
 /// Places of a [`Sketch`].
 const PLACES: usize = 64;
 /// What an earlier version put before the hash that it called a kind's model.
-const OLD_NAMES: [(&str, Of); 2] =
-    [("Sparkplug Edge Node ", Of::Node), ("Sparkplug Device ", Of::Device)];
+const OLD_NAMES: [(&str, KindScope); 2] =
+    [("Sparkplug Edge Node ", KindScope::Node), ("Sparkplug Device ", KindScope::Device)];
 
 /// Whose kind it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Of {
+enum KindScope {
     Node,
     Device,
 }
 
-impl Of {
+impl KindScope {
     fn source(source: &Source) -> Self {
         if source.device.is_some() { Self::Device } else { Self::Node }
     }
@@ -51,14 +51,14 @@ impl Of {
 
 /// What the assets of a model have in common.
 #[derive(Clone, Debug)]
-pub(super) struct Kind {
-    of: Of,
+pub(super) struct DeviceKind {
+    of: KindScope,
     /// How many tags its founder had: the first members of the model.
     core: usize,
-    sketch: Sketch,
+    sketch: NameSketch,
 }
 
-impl Kind {
+impl DeviceKind {
     /// How many tags the largest set has that a device is compared with, of a model with so many
     /// members.
     fn largest(&self, members: usize) -> usize {
@@ -73,9 +73,9 @@ fn needed(one: usize, other: usize) -> usize {
 
 /// How many names fall on each place: two sets differ by at least as much as their sketches.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Sketch([u16; PLACES]);
+struct NameSketch([u16; PLACES]);
 
-impl Sketch {
+impl NameSketch {
     fn of<'a>(names: impl Iterator<Item = &'a str>) -> Self {
         let mut places = [0_u16; PLACES];
         for name in names {
@@ -91,18 +91,18 @@ impl Sketch {
         Self(places)
     }
 
-    fn apart(&self, other: &Self) -> usize {
+    fn distance(&self, other: &Self) -> usize {
         self.0.iter().zip(&other.0).map(|(a, b)| usize::from(a.abs_diff(*b))).sum()
     }
 }
 
 /// The plain metrics of a node or device: what its kind is told by.
 #[derive(Debug, Default)]
-pub(crate) struct Tags<'a>(FxHashMap<Cow<'a, str>, (Form, Option<String>)>);
+pub(crate) struct Tags<'a>(FxHashMap<Cow<'a, str>, (ValueForm, Option<String>)>);
 
 impl<'a> Tags<'a> {
     /// Of names, forms and units, the first of a name.
-    pub(crate) fn new(tags: impl Iterator<Item = (&'a str, Form, Option<&'a str>)>) -> Self {
+    pub(crate) fn new(tags: impl Iterator<Item = (&'a str, ValueForm, Option<&'a str>)>) -> Self {
         let mut all = FxHashMap::default();
         for (name, form, unit) in tags {
             // After a restart the name that people see is all that is known of those in the model.
@@ -126,16 +126,19 @@ const FOUNDED: usize = 16;
 
 /// Who founds a kind.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Founding<'a> {
+pub(crate) struct KindCandidate<'a> {
     pub(crate) founder: &'a Source,
     pub(crate) tags: &'a Tags<'a>,
 }
 
-impl Models {
+impl DesiredModels {
     /// The model of the kind that a node or device belongs to, if there is one.
-    pub(crate) fn alike(&self, Founding { founder, tags }: Founding<'_>) -> Option<ModelIx> {
-        let (of, count) = (Of::source(founder), tags.0.len());
-        let sketch = Sketch::of(tags.0.keys().map(|name| &**name));
+    pub(crate) fn find_kind(
+        &self,
+        KindCandidate { founder, tags }: KindCandidate<'_>,
+    ) -> Option<ModelIx> {
+        let (of, count) = (KindScope::source(founder), tags.0.len());
+        let sketch = NameSketch::of(tags.0.keys().map(|name| &**name));
         let mut best = None;
         for (ix, model) in self.iter() {
             let Some(kind) = model.kind.as_deref().filter(|kind| kind.of == of) else { continue };
@@ -147,7 +150,7 @@ impl Models {
             let most = kind.largest(model.properties.len());
             let least = needed(most, count).saturating_sub(most - kind.core);
             if kind.core.min(count) < least
-                || kind.sketch.apart(&sketch) > kind.core + count - 2 * least
+                || kind.sketch.distance(&sketch) > kind.core + count - 2 * least
             {
                 continue;
             }
@@ -215,15 +218,16 @@ impl Models {
 
     /// The kinds to which a node or device may belong.
     pub(crate) fn kinds_for(&self, source: &Source) -> impl Iterator<Item = ModelIx> {
-        let of = Of::source(source);
-        let is_one = move |model: &super::Model| model.kind.as_deref().is_some_and(|k| k.of == of);
+        let of = KindScope::source(source);
+        let is_one =
+            move |model: &super::DesiredModel| model.kind.as_deref().is_some_and(|k| k.of == of);
         self.iter().filter(move |(_, model)| is_one(model)).map(|(ix, _)| ix)
     }
 
     /// How many kinds there are of edge nodes.
     pub(crate) fn node_kinds(&self) -> usize {
         let kinds = self.list.iter().filter_map(|model| model.kind.as_deref());
-        kinds.filter(|kind| kind.of == Of::Node).count()
+        kinds.filter(|kind| kind.of == KindScope::Node).count()
     }
 
     /// A model of a kind of its own for `founder`.
@@ -231,11 +235,18 @@ impl Models {
     /// # Errors
     ///
     /// `TWIN_MAX_MODELS` is reached.
-    pub(crate) fn found(&mut self, founding: Founding<'_>, name: &str) -> Result<ModelIx, Cap> {
-        let Founding { founder, tags } = founding;
-        let of = Of::source(founder);
-        let kind =
-            Kind { of, core: tags.0.len(), sketch: Sketch::of(tags.0.keys().map(|name| &**name)) };
+    pub(crate) fn create_kind(
+        &mut self,
+        founding: KindCandidate<'_>,
+        name: &str,
+    ) -> Result<ModelIx, Cap> {
+        let KindCandidate { founder, tags } = founding;
+        let of = KindScope::source(founder);
+        let kind = DeviceKind {
+            of,
+            core: tags.0.len(),
+            sketch: NameSketch::of(tags.0.keys().map(|name| &**name)),
+        };
         // It may have been here before, and have founded one. With other tags it is of another kind.
         let mut id = self.namespace.kind(founder, 1);
         for number in 2.. {
@@ -267,7 +278,7 @@ impl Models {
             return false;
         };
         let name = self.kind_name(of, &shared, model.id);
-        self.call(ix, name);
+        self.rename(ix, name);
         true
     }
 
@@ -275,16 +286,16 @@ impl Models {
     /// that is no kind, or has such a name already.
     pub(crate) fn rename_taken(&mut self, ix: ModelIx) -> bool {
         let model = self.get(ix);
-        let marked = names::marked(&model.name, model.id);
+        let marked = names::with_hash(&model.name, model.id);
         if model.kind.is_none() || model.name == marked {
             return false;
         }
-        self.call(ix, marked);
+        self.rename(ix, marked);
         true
     }
 
     /// Gives a model that is not in SiteWise another name, and the places for its assets with it.
-    fn call(&mut self, ix: ModelIx, name: String) {
+    fn rename(&mut self, ix: ModelIx, name: String) {
         let external_id = self.namespace.external_id(&name, self.get(ix).id);
         for parent in &mut self.list {
             let taken = parent.hierarchies.iter().any(|(of, has)| *of != ix && has.name == name);
@@ -299,11 +310,11 @@ impl Models {
     }
 
     /// A name for a kind that no other model has, as far as is known.
-    fn kind_name(&self, of: Of, name: &str, id: Uuid) -> String {
+    fn kind_name(&self, of: KindScope, name: &str, id: Uuid) -> String {
         let word = format!("({})", of.word());
         let name = names::with_suffix(&names::clean(&format!("{}{name}", self.prefix)), &word);
         let taken = self.list.iter().any(|model| model.name == name && model.id != id);
-        if taken { names::marked(&name, id) } else { name }
+        if taken { names::with_hash(&name, id) } else { name }
     }
 
     /// The kind of an existing model, by its description; its tags are not known yet.
@@ -312,8 +323,8 @@ impl Models {
         id: Uuid,
         name: &str,
         description: Option<&str>,
-    ) -> Option<Kind> {
-        let sketch = Sketch([0; PLACES]);
+    ) -> Option<DeviceKind> {
+        let sketch = NameSketch([0; PLACES]);
         if let Some(told) = description.and_then(|text| text.strip_prefix(FOUNDER)) {
             let (address, count) = told.strip_suffix(" tags")?.rsplit_once(" with ")?;
             let mut parts = address.split('/');
@@ -321,7 +332,7 @@ impl Models {
             let founder =
                 Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
             let core = count.parse().ok()?;
-            let kind = Kind { of: Of::source(&founder), core, sketch };
+            let kind = DeviceKind { of: KindScope::source(&founder), core, sketch };
             let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
             return founded.into_iter().any(|founded| founded == id).then_some(kind);
         }
@@ -332,7 +343,7 @@ impl Models {
                 hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
             })
         })?;
-        let kind = Kind { of, core: usize::MAX, sketch };
+        let kind = DeviceKind { of, core: usize::MAX, sketch };
         (self.namespace.model(name) == id).then_some(kind)
     }
 
@@ -343,7 +354,7 @@ impl Models {
         let members = model.properties.iter();
         let members = members.filter(|property| property.role == PropertyRole::Member);
         kind.core = kind.core.min(members.clone().count());
-        kind.sketch = Sketch::of(members.take(kind.core).map(|property| &*property.name));
+        kind.sketch = NameSketch::of(members.take(kind.core).map(|property| &*property.name));
     }
 }
 
@@ -351,47 +362,48 @@ impl Models {
 mod tests {
     use super::*;
     use crate::twin::identity::Namespace;
-    use crate::twin::models::Wanted;
+    use crate::twin::models::PropertyRequest;
 
     /// Most kinds are passed over by their sketch: names are not looked up in them.
     #[test]
     fn sketches_of_different_tags_are_apart_and_never_further_than_their_tags() {
         let names: Vec<_> = (0..200).map(|n| format!("Tag {n}")).collect();
-        let of = |range: std::ops::Range<usize>| Sketch::of(names[range].iter().map(|n| &**n));
-        assert_eq!(of(0..50).apart(&of(0..50)), 0);
-        assert_eq!(of(0..50).apart(&of(0..57)), 7);
-        let apart = of(0..50).apart(&of(100..150));
+        let of = |range: std::ops::Range<usize>| NameSketch::of(names[range].iter().map(|n| &**n));
+        assert_eq!(of(0..50).distance(&of(0..50)), 0);
+        assert_eq!(of(0..50).distance(&of(0..57)), 7);
+        let apart = of(0..50).distance(&of(100..150));
         assert!((40..=100).contains(&apart), "{apart}");
         let places = of(0..200).0.iter().filter(|count| **count > 0).count();
         assert!(places > PLACES * 3 / 4, "{places}");
     }
 
     fn doubles(names: [&str; 5]) -> Tags<'_> {
-        Tags::new(names.into_iter().map(|name| (name, Form::Double, None)))
+        Tags::new(names.into_iter().map(|name| (name, ValueForm::Double, None)))
     }
 
     /// Not even where their names fall on the same places as those that are missing.
     #[test]
     fn what_a_kind_got_later_is_not_taken_for_what_its_founder_had() {
-        let place = |name: &str| Sketch::of(std::iter::once(name));
+        let place = |name: &str| NameSketch::of(std::iter::once(name));
         let like = |name: &str| {
             let mut names = (0..10_000).map(|n| format!("x{n}"));
             names.find(|other| place(other) == place(name)).unwrap()
         };
         let (later, other) = (like("d"), like("e"));
-        let mut models = Models::new(Namespace::new("test"), String::new(), 10, 10);
+        let mut models = DesiredModels::new(Namespace::new("test"), String::new(), 10, 10);
         let founder = Source { edge: EdgeNode::new("Nordsee", "gw"), device: Some("one".into()) };
         let founded = doubles(["a", "b", "c", "d", "e"]);
-        let founding = Founding { founder: &founder, tags: &founded };
-        let ix = models.found(founding, "one").unwrap();
+        let founding = KindCandidate { founder: &founder, tags: &founded };
+        let ix = models.create_kind(founding, "one").unwrap();
         for name in ["a", "b", "c", "d", "e", &later] {
             let (role, path) = (PropertyRole::Member, &[name]);
-            let form = Form::Double;
-            let wanted = Wanted { role, path, name: None, form, unit: None, default: None };
+            let form = ValueForm::Double;
+            let wanted =
+                PropertyRequest { role, path, name: None, form, unit: None, default: None };
             models.property(ix, wanted).unwrap();
         }
         let tags = doubles(["a", "b", "c", &later, &other]);
-        assert_eq!(models.alike(Founding { founder: &founder, tags: &tags }), None);
-        assert_eq!(models.alike(founding), Some(ix));
+        assert_eq!(models.find_kind(KindCandidate { founder: &founder, tags: &tags }), None);
+        assert_eq!(models.find_kind(founding), Some(ix));
     }
 }

@@ -4,15 +4,15 @@ use super::*;
 use crate::sitewise::api::PropertyKind;
 use crate::sparkplug::address::EdgeNode;
 
-fn models() -> Models {
-    Models::new(Namespace::new("test"), String::new(), 200, 500)
+fn models() -> DesiredModels {
+    DesiredModels::new(Namespace::new("test"), String::new(), 200, 500)
 }
 
-fn wanted<'a>(role: PropertyRole, path: &'a [&'a str], form: Form) -> Wanted<'a> {
-    Wanted { role, path, name: None, form, unit: None, default: None }
+fn wanted<'a>(role: PropertyRole, path: &'a [&'a str], form: ValueForm) -> PropertyRequest<'a> {
+    PropertyRequest { role, path, name: None, form, unit: None, default: None }
 }
 
-fn names_of(models: &Models, ix: ModelIx) -> Vec<&str> {
+fn names_of(models: &DesiredModels, ix: ModelIx) -> Vec<&str> {
     models.get(ix).properties.iter().map(|property| &*property.name).collect()
 }
 
@@ -20,7 +20,7 @@ fn names_of(models: &Models, ix: ModelIx) -> Vec<&str> {
 fn a_model_is_the_union_of_all_that_was_wanted() {
     let mut models = models();
     let turbine = models.named("WindTurbine", None).unwrap();
-    let member = wanted(PropertyRole::Member, &["Speed"], Form::Double);
+    let member = wanted(PropertyRole::Member, &["Speed"], ValueForm::Double);
     assert_eq!(models.property(turbine, member), Ok((PropertyIx(0), true)));
     assert_eq!(models.named("WindTurbine", None), Ok(turbine));
     assert_eq!(models.property(turbine, member), Ok((PropertyIx(0), false)));
@@ -31,11 +31,11 @@ fn a_changed_type_and_clashing_names_get_their_own_property() {
     let mut models = models();
     let ix = models.named("M", None).unwrap();
     for (role, form) in [
-        (PropertyRole::Member, Form::Double),
-        (PropertyRole::Member, Form::String),
-        (PropertyRole::Parameter, Form::String),
-        (PropertyRole::Parameter, Form::Double),
-        (PropertyRole::Presence, Form::Boolean),
+        (PropertyRole::Member, ValueForm::Double),
+        (PropertyRole::Member, ValueForm::String),
+        (PropertyRole::Parameter, ValueForm::String),
+        (PropertyRole::Parameter, ValueForm::Double),
+        (PropertyRole::Presence, ValueForm::Boolean),
     ] {
         let (_, made) = models.property(ix, wanted(role, &["Speed"], form)).unwrap();
         assert!(made);
@@ -45,7 +45,7 @@ fn a_changed_type_and_clashing_names_get_their_own_property() {
     assert!(names[3].starts_with("Speed (parameter "), "{names:?}");
     assert_eq!(names[4], "Speed (presence)");
     models
-        .property(ix, wanted(PropertyRole::Property, &["Speed", "engHigh"], Form::Double))
+        .property(ix, wanted(PropertyRole::Property, &["Speed", "engHigh"], ValueForm::Double))
         .unwrap();
     assert_eq!(names_of(&models, ix)[5], "Speed/engHigh");
 }
@@ -87,7 +87,7 @@ fn the_tree_keeps_its_limits() {
 
 #[test]
 fn caps_are_kept() {
-    let mut models = Models::new(Namespace::new("test"), "WF ".into(), 5, 1);
+    let mut models = DesiredModels::new(Namespace::new("test"), "WF ".into(), 5, 1);
     let ix = models.named("A", None).unwrap();
     assert_eq!(models.get(ix).name, "WF A");
     assert_eq!(models.named("B", None), Err(Cap::Models));
@@ -97,8 +97,8 @@ fn caps_are_kept() {
         assert_eq!((models.len(), models.is_full()), (made, true));
     }
     assert_eq!(models.len(), 5);
-    models.property(ix, wanted(PropertyRole::Member, &["a"], Form::Double)).unwrap();
-    let second = models.property(ix, wanted(PropertyRole::Member, &["b"], Form::Double));
+    models.property(ix, wanted(PropertyRole::Member, &["a"], ValueForm::Double)).unwrap();
+    let second = models.property(ix, wanted(PropertyRole::Member, &["b"], ValueForm::Double));
     assert_eq!(second, Err(Cap::Properties));
 }
 
@@ -128,7 +128,7 @@ fn model(id: Uuid, properties: Vec<api::ModelProperty>) -> api::Model {
         id,
         external_id: None,
         name: "M".into(),
-        state: api::State::Active,
+        state: api::ResourceState::Active,
         root: properties.len(),
         properties,
         composites: Vec::new(),
@@ -139,13 +139,13 @@ fn model(id: Uuid, properties: Vec<api::ModelProperty>) -> api::Model {
 
 #[test]
 fn what_people_added_to_a_model_takes_room_below_its_cap() {
-    let mut models = Models::new(Namespace::new("test"), String::new(), 9, 3);
+    let mut models = DesiredModels::new(Namespace::new("test"), String::new(), 9, 3);
     let ix = models.named("M", None).unwrap();
-    models.property(ix, wanted(PropertyRole::Member, &["a"], Form::Double)).unwrap();
+    models.property(ix, wanted(PropertyRole::Member, &["a"], ValueForm::Double)).unwrap();
     let theirs = described(Uuid::from_u128(1), "theirs", PropertyKind::Measurement);
-    models.learn(ix, &model(models.get(ix).id, vec![theirs]));
-    models.property(ix, wanted(PropertyRole::Member, &["b"], Form::Double)).unwrap();
-    let third = models.property(ix, wanted(PropertyRole::Member, &["c"], Form::Double));
+    models.import(ix, &model(models.get(ix).id, vec![theirs]));
+    models.property(ix, wanted(PropertyRole::Member, &["b"], ValueForm::Double)).unwrap();
+    let third = models.property(ix, wanted(PropertyRole::Member, &["c"], ValueForm::Double));
     assert_eq!(third, Err(Cap::Properties));
 }
 
@@ -153,13 +153,13 @@ fn what_people_added_to_a_model_takes_room_below_its_cap() {
 fn a_default_that_sitewise_has_otherwise_is_that_of_the_model() {
     let mut models = models();
     let ix = models.named("M", None).unwrap();
-    let attribute = wanted(PropertyRole::Parameter, &["Serial"], Form::Double);
-    let one = Wanted { default: Some("1"), ..attribute };
+    let attribute = wanted(PropertyRole::Parameter, &["Serial"], ValueForm::Double);
+    let one = PropertyRequest { default: Some("1"), ..attribute };
     let (place, _) = models.property(ix, one).unwrap();
     let id = models.get(ix).property_id(place);
     for (default, corrections) in [("1", 0), ("2", 1), ("2", 1)] {
         let has = PropertyKind::Attribute { default: Some(default.into()) };
-        models.learn(ix, &model(models.get(ix).id, vec![described(id, "Serial", has)]));
+        models.import(ix, &model(models.get(ix).id, vec![described(id, "Serial", has)]));
         assert_eq!(models.get(ix).properties[0].default(), Some(default));
         assert_eq!(models.corrections, corrections);
     }
@@ -169,15 +169,15 @@ fn a_default_that_sitewise_has_otherwise_is_that_of_the_model() {
 /// has under an id, a name and a description.
 fn is_kind(founder: &Source, id: Uuid, name: &str, description: Option<&str>) -> bool {
     let (mut models, namespace) = (models(), Namespace::new("test"));
-    let ix = models.known(id, name, description);
-    let flow = namespace.property(id, PropertyRole::Member, &["Flow"], Form::Double);
+    let ix = models.get_or_import(id, name, description);
+    let flow = namespace.property(id, PropertyRole::Member, &["Flow"], ValueForm::Double);
     let ours = api::ModelProperty {
         external_id: Some(namespace.external_id("Flow", flow)),
         ..described(flow, "Flow", PropertyKind::Measurement)
     };
-    models.learn(ix, &model(id, vec![ours]));
-    let tags = Tags::new([("Flow", Form::Double, None)].into_iter());
-    models.alike(Founding { founder, tags: &tags }) == Some(ix)
+    models.import(ix, &model(id, vec![ours]));
+    let tags = Tags::new([("Flow", ValueForm::Double, None)].into_iter());
+    models.find_kind(KindCandidate { founder, tags: &tags }) == Some(ix)
 }
 
 #[test]
@@ -226,7 +226,7 @@ fn the_tree_that_sitewise_has_counts_and_is_not_made_again() {
     let foreign = place(Uuid::from_u128(2), Uuid::from_u128(3));
     has.hierarchies = vec![ours(ids[0]), place(Uuid::from_u128(1), ids[1]), foreign];
     for _ in 0..2 {
-        models.learn(root, &has);
+        models.import(root, &has);
         assert_eq!(models.hierarchy(root, children[0]), Ok(false));
     }
     assert_eq!(models.hierarchy_id(root, children[1]), None);
@@ -244,14 +244,16 @@ fn a_property_shares_its_name_with_the_session_and_is_found_without_an_id() {
     let mut models = models();
     let ix = models.named("M", None).unwrap();
     let name: Arc<str> = "Speed".into();
-    let speed =
-        Wanted { name: Some(&name), ..wanted(PropertyRole::Member, &["Speed"], Form::Double) };
+    let speed = PropertyRequest {
+        name: Some(&name),
+        ..wanted(PropertyRole::Member, &["Speed"], ValueForm::Double)
+    };
     let (place, _) = models.property(ix, speed).unwrap();
     assert!(Arc::ptr_eq(&models.get(ix).properties[0].name, &name));
     let model = models.get(ix);
     assert_eq!(model.index.by_path(speed, &model.properties), Some(place));
     for member in ["a", "b", "c", "d", "e"] {
-        models.property(ix, wanted(PropertyRole::Member, &[member], Form::Double)).unwrap();
+        models.property(ix, wanted(PropertyRole::Member, &[member], ValueForm::Double)).unwrap();
     }
     models.shrink(ix);
     assert_eq!(models.get(ix).properties.capacity(), 6);
@@ -261,18 +263,18 @@ fn a_property_shares_its_name_with_the_session_and_is_found_without_an_id() {
 fn a_refused_property_takes_another_unit_and_default_and_only_those() {
     let mut models = models();
     let ix = models.named("M", None).unwrap();
-    let first = Wanted {
+    let first = PropertyRequest {
         unit: Some("kW"),
         default: Some("1"),
-        ..wanted(PropertyRole::Parameter, &["Speed", "Low"], Form::Double)
+        ..wanted(PropertyRole::Parameter, &["Speed", "Low"], ValueForm::Double)
     };
     let (place, _) = models.property(ix, first).unwrap();
     let mut corrections = 0;
     for (other, is) in [
         (first, false),
-        (Wanted { unit: Some("MW"), ..first }, true),
-        (Wanted { unit: Some("MW"), default: Some("2"), ..first }, true),
-        (Wanted { unit: Some("MW"), default: Some("2"), ..first }, false),
+        (PropertyRequest { unit: Some("MW"), ..first }, true),
+        (PropertyRequest { unit: Some("MW"), default: Some("2"), ..first }, true),
+        (PropertyRequest { unit: Some("MW"), default: Some("2"), ..first }, false),
     ] {
         assert_eq!(models.correct(ix, place, other), is, "{other:?}");
         corrections += u32::from(is);
@@ -282,7 +284,7 @@ fn a_refused_property_takes_another_unit_and_default_and_only_those() {
         assert!(has.path().eq(["Speed", "Low"]));
     }
     // A birth that says neither takes neither away.
-    assert!(!models.correct(ix, place, Wanted { unit: None, default: None, ..first }));
+    assert!(!models.correct(ix, place, PropertyRequest { unit: None, default: None, ..first }));
     let has = &models.get(ix).properties[0];
     assert_eq!((has.unit.as_deref(), has.default()), (Some("MW"), Some("2")));
 }
@@ -293,7 +295,7 @@ fn a_part_is_known_by_its_name() {
     let base = models.named("M", None).unwrap();
     let other = models.named("N", None).unwrap();
     for number in [2, 3, 40] {
-        let (part, _) = models.part(base, number, 500).unwrap();
+        let (part, _) = models.overflow_model(base, number, 500).unwrap();
         assert!(models.is_part(part, base, 500));
         assert!(!models.is_part(part, other, 500) && !models.is_part(base, part, 500));
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::{ModelIx, Models};
+use super::{DesiredModels, ModelIx};
 use crate::sitewise::api::Hierarchy;
 use crate::sitewise::limits;
 use crate::twin::caps::Cap;
@@ -22,7 +22,7 @@ pub enum TreeFull {
     Cycle,
 }
 
-impl Models {
+impl DesiredModels {
     /// Makes a place for children of `child` under assets of `parent`; true if it was made.
     ///
     /// # Errors
@@ -32,7 +32,8 @@ impl Models {
         if self.hierarchy_id(parent, child).is_some() {
             return Ok(false);
         }
-        let (has, foreign) = (&self.get(parent).hierarchies, self.get(parent).foreign.1 as usize);
+        let (has, foreign) =
+            (&self.get(parent).hierarchies, self.get(parent).foreign_counts.1 as usize);
         let level = self.known_level(parent);
         let kept = match level {
             Some(level) if child == level || self.hierarchy_id(parent, level).is_some() => 0,
@@ -58,7 +59,7 @@ impl Models {
         // A child's model may have been called otherwise when its place was made.
         let taken = |name: &str| parent.hierarchies.iter().any(|(_, has)| has.name == name);
         let child_name = match taken(&child_name) {
-            true => names::marked(&child_name, id),
+            true => names::with_hash(&child_name, id),
             false => child_name,
         };
         parent.hierarchies.push((
@@ -97,7 +98,7 @@ impl Models {
             let about = format!("Overflow level for child assets of {}", self.get(base).name);
             self.insert(id, name, names::description(&about))
         });
-        self.get_mut(ix).level = Some((base, number));
+        self.get_mut(ix).overflow_of = Some((base, number));
         Ok((ix, known.is_none()))
     }
 
@@ -109,7 +110,7 @@ impl Models {
 
     /// The model that the levels below `above` began with, and the number of the next.
     fn level_below(&self, above: ModelIx) -> (ModelIx, usize) {
-        self.get(above).level.map_or((above, 1), |(base, number)| (base, number + 1))
+        self.get(above).overflow_of.map_or((above, 1), |(base, number)| (base, number + 1))
     }
 
     /// Whether `to` is `from`, or may be below it.

@@ -2,19 +2,19 @@
 
 use rustc_hash::FxHashSet;
 
-use super::state::{AssetStage, Children, Looks, ModelStage, Tries};
-use super::step::{Done, StepId};
+use super::state::{AssetStage, Backoff, Children, ModelStage, NotFoundCount};
+use super::step::{CallId, CallResult};
 use super::{
-    AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, Job, LONGEST_LOOK, LONGEST_RETRY, On, Output, Plan,
-    RAREST,
+    AFTER_REFUSAL, FIRST_LOOK, FIRST_RETRY, LONGEST_LOOK, LONGEST_RETRY, Output, Plan,
+    ProvisioningJob, RAREST, WaitsFor,
 };
-use crate::sitewise::api::{Fault, FaultKind, Model, State};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, Model, ResourceState};
 use crate::time::Instant;
-use crate::twin::assets::{AssetIx, Assets};
-use crate::twin::models::{ModelIx, Models};
+use crate::twin::assets::{AssetIx, DesiredAssets};
+use crate::twin::models::{DesiredModels, ModelIx};
 
 /// What can be done about a fault of the control plane.
-pub(super) enum Remedy {
+pub(super) enum FailureAction {
     /// Retry, with backoff.
     Again,
     /// It may exist already: describe it.
@@ -24,18 +24,20 @@ pub(super) enum Remedy {
 }
 
 /// What can be done about this one.
-pub(super) fn remedy(fault: &Fault) -> Remedy {
+pub(super) fn remedy(fault: &ApiFault) -> FailureAction {
     match fault.kind {
-        FaultKind::Throttled
-        | FaultKind::Busy
-        | FaultKind::Unavailable
-        | FaultKind::Conflict
-        | FaultKind::Changed
-        | FaultKind::NotFound
-        | FaultKind::Foreign
-        | FaultKind::Denied => Remedy::Again,
-        FaultKind::AlreadyExists => Remedy::Look,
-        FaultKind::Invalid | FaultKind::OutOfRange | FaultKind::Limit => Remedy::Refused,
+        ApiFaultKind::Throttled
+        | ApiFaultKind::Busy
+        | ApiFaultKind::Unavailable
+        | ApiFaultKind::Conflict
+        | ApiFaultKind::Changed
+        | ApiFaultKind::NotFound
+        | ApiFaultKind::Foreign
+        | ApiFaultKind::Denied => FailureAction::Again,
+        ApiFaultKind::AlreadyExists => FailureAction::Look,
+        ApiFaultKind::Invalid | ApiFaultKind::OutOfRange | ApiFaultKind::Limit => {
+            FailureAction::Refused
+        }
     }
 }
 
@@ -43,13 +45,13 @@ impl Plan {
     /// Takes the answer to a step; one to an unknown step is ignored.
     pub fn handle_done(
         &mut self,
-        id: StepId,
-        answer: Result<Done, Fault>,
-        models: &mut Models,
-        assets: &mut Assets,
+        id: CallId,
+        answer: Result<CallResult, ApiFault>,
+        models: &mut DesiredModels,
+        assets: &mut DesiredAssets,
         now: Instant,
     ) {
-        let Some(job) = self.flights.remove(&id) else {
+        let Some(job) = self.in_flight.remove(&id) else {
             return;
         };
         self.lanes.answered();
@@ -58,34 +60,34 @@ impl Plan {
             self.figures.failures += 1;
         }
         match job {
-            Job::ListModels => self.models_listed(answer, models, now),
-            Job::ListAssets(list) => {
+            ProvisioningJob::ListModels => self.models_listed(answer, models, now),
+            ProvisioningJob::ListAssets(list) => {
                 self.assets_listed(list as usize, answer, models, assets, now);
             }
-            Job::Presence(list) => self.presence_read(list as usize, answer, now),
-            Job::Check(at) => self.checked(at, answer, assets, now),
-            Job::LookUp(part) => self.looked_up(part, answer, now),
-            Job::Model(ix) => self.model_answered(ix, answer, models, assets, now),
-            Job::Asset(ix) => self.asset_answered(ix, answer, assets, now),
-            Job::Children(ix) => self.children_listed(ix, answer, assets, now),
-            Job::Link(ix) => self.link_answered(ix, answer, assets, now),
-            Job::Units(asset) => self.units_read(asset, answer, models, assets, now),
-            Job::Unit(asset, property) => {
+            ProvisioningJob::Presence(list) => self.presence_read(list as usize, answer, now),
+            ProvisioningJob::Check(at) => self.checked(at, answer, assets, now),
+            ProvisioningJob::LookUp(part) => self.part_read(part, answer, now),
+            ProvisioningJob::Model(ix) => self.model_answered(ix, answer, models, assets, now),
+            ProvisioningJob::Asset(ix) => self.asset_answered(ix, answer, assets, now),
+            ProvisioningJob::Children(ix) => self.children_listed(ix, answer, assets, now),
+            ProvisioningJob::Link(ix) => self.link_answered(ix, answer, assets, now),
+            ProvisioningJob::Units(asset) => self.units_read(asset, answer, models, assets, now),
+            ProvisioningJob::Unit(asset, property) => {
                 self.unit_answered((asset, property), answer, models, assets, now);
             }
         }
         if !self.learning.done {
             self.finish_learning();
         }
-        self.touch(job);
+        self.mark_dirty(job);
     }
 
     fn model_answered(
         &mut self,
         ix: ModelIx,
-        answer: Result<Done, Fault>,
-        models: &mut Models,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        models: &mut DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let Some(state) = self.models.get(ix.0 as usize) else {
@@ -103,7 +105,7 @@ impl Plan {
             Ok(_) if undescribed => {
                 let failed = state.tries.count > 0;
                 self.learning.undescribed.remove(&ix);
-                self.learning.some_read = true;
+                self.learning.any_read = true;
                 if self.learning.done {
                     self.tell_more();
                     if failed {
@@ -113,14 +115,14 @@ impl Plan {
             }
             Err(fault)
                 if undescribed
-                    && !(fault.kind == FaultKind::NotFound
+                    && !(fault.kind == ApiFaultKind::NotFound
                         && self.is_missing(models.get(ix).id)) =>
             {
                 return self.undescribed(ix, fault, models, now);
             }
             Ok(_) | Err(_) => {}
         }
-        if let Err(Fault { kind: FaultKind::Invalid, message, .. }) = &answer
+        if let Err(ApiFault { kind: ApiFaultKind::Invalid, message, .. }) = &answer
             && writing
             && self.narrow(ix, message, models, now)
         {
@@ -130,79 +132,79 @@ impl Plan {
             return;
         };
         match answer {
-            Ok(Done::Model(model)) => self.model_described(ix, model, models, assets, now),
+            Ok(CallResult::Model(model)) => self.model_described(ix, model, models, assets, now),
             Ok(_) => {
                 state.stage = ModelStage::Unknown;
-                state.search.accepted();
+                state.search.record_accepted();
                 state.failed.clear();
-                state.taken = false;
-                state.tries = Tries { count: 0, at: now + FIRST_LOOK };
+                state.name_taken = false;
+                state.tries = Backoff { count: 0, at: now + FIRST_LOOK };
                 state.growth.wanted_since = None;
                 state.ended.written = true;
                 if creating {
                     self.figures.models_created += 1;
-                    state.growth.founding = state.unfinished;
+                    state.growth.creation_unfinished = state.unfinished;
                 } else {
                     self.figures.models_updated += 1;
                 }
                 // What needs several writes is one growth, or still the creation.
                 if !creating && !state.unfinished {
-                    let founded = std::mem::take(&mut state.growth.founding);
+                    let founded = std::mem::take(&mut state.growth.creation_unfinished);
                     state.growth.updated = if founded { None } else { Some(now) };
                 }
             }
-            Err(fault) if fault.kind == FaultKind::NotFound && !writing => {
+            Err(fault) if fault.kind == ApiFaultKind::NotFound && !writing => {
                 self.model_gone(ix, models);
                 let Some(state) = self.models.get_mut(ix.0 as usize) else {
                     return;
                 };
                 let named = format!("model {}", models.get(ix).name);
-                if state.taken && models.rename_taken(ix) {
+                if state.name_taken && models.rename_taken(ix) {
                     self.problems.remove(&named);
-                    state.taken = false;
+                    state.name_taken = false;
                     state.stage = ModelStage::Absent;
-                    state.tries = Tries::default();
-                } else if state.taken {
+                    state.tries = Backoff::default();
+                } else if state.name_taken {
                     let name = &models.get(ix).name;
                     let reason = "a model that Sparkwise did not create has this name and is not \
                                   touched: rename it, or set TWIN_MODEL_PREFIX";
                     self.model_failed(ix, (format!("model {name}"), reason.into()), assets, now);
                 } else {
-                    state.gone();
+                    state.clear();
                 }
             }
             Err(fault) => match remedy(&fault) {
-                Remedy::Look => {
-                    state.taken = true;
+                FailureAction::Look => {
+                    state.name_taken = true;
                     state.stage = ModelStage::Unknown;
                 }
-                Remedy::Refused if writing => {
+                FailureAction::Refused if writing => {
                     let subject = format!("model {}", models.get(ix).name);
                     self.model_failed(ix, (subject, fault.message), assets, now);
                 }
-                Remedy::Again | Remedy::Refused => {
-                    let tries = Tries { count: state.tries.count, at: now };
+                FailureAction::Again | FailureAction::Refused => {
+                    let tries = Backoff { count: state.tries.count, at: now };
                     let stage = match fault.kind {
                         // It may have been written nevertheless, or by somebody else: re-check.
-                        FaultKind::NotFound
-                        | FaultKind::Unavailable
-                        | FaultKind::Busy
-                        | FaultKind::Conflict
-                        | FaultKind::Foreign
-                        | FaultKind::Changed
+                        ApiFaultKind::NotFound
+                        | ApiFaultKind::Unavailable
+                        | ApiFaultKind::Busy
+                        | ApiFaultKind::Conflict
+                        | ApiFaultKind::Foreign
+                        | ApiFaultKind::Changed
                             if writing && !creating =>
                         {
                             ModelStage::Unknown
                         }
-                        FaultKind::NotFound if writing => ModelStage::Unknown,
+                        ApiFaultKind::NotFound if writing => ModelStage::Unknown,
                         _ => state.stage,
                     };
-                    let tries = self.again(tries, now);
+                    let tries = self.backoff(tries, now);
                     if let Some(state) = self.models.get_mut(ix.0 as usize) {
                         state.stage = stage;
                         state.tries = tries;
                     }
-                    self.problem(format!("model {}", models.get(ix).name), fault.message);
+                    self.add_problem(format!("model {}", models.get(ix).name), fault.message);
                 }
             },
         }
@@ -212,11 +214,11 @@ impl Plan {
         &mut self,
         ix: ModelIx,
         model: Model,
-        models: &mut Models,
-        assets: &Assets,
+        models: &mut DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
-        models.learn(ix, &model);
+        models.import(ix, &model);
         let models = &*models;
         let subject = format!("model {}", models.get(ix).name);
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
@@ -224,52 +226,52 @@ impl Plan {
         };
         let mut taken = FxHashSet::default();
         match model.state {
-            State::Active => {
+            ResourceState::Active => {
                 if !state.refused.is_empty() {
                     let properties = model.properties.iter().map(|property| property.id);
                     let places = model.hierarchies.iter().map(|place| place.id);
                     taken.extend(properties.chain(places));
                 }
-                self.outputs.extend(state.take(model, &models.get(ix).properties));
+                self.outputs.extend(state.apply_description(model, &models.get(ix).properties));
                 state.stage = ModelStage::Active;
-                state.taken = false;
-                state.tries = Tries::default();
-                (state.ended.count, state.ended.again) = (0, None);
+                state.name_taken = false;
+                state.tries = Backoff::default();
+                (state.ended.count, state.ended.retry_at) = (0, None);
                 self.problems.remove(&subject);
                 self.forget_taken(ix, &taken, models);
-                self.wake(On::Model(ix));
+                self.wake_waiters(WaitsFor::Model(ix));
                 let parents = models
                     .iter()
                     .filter(|(_, parent)| parent.hierarchies.iter().any(|(child, _)| *child == ix));
                 for (parent, _) in parents {
                     if (parent.0 as usize) < self.models.len() {
-                        self.touch(Job::Model(parent));
+                        self.mark_dirty(ProvisioningJob::Model(parent));
                     }
                 }
             }
-            State::Failed(ref reason) => {
+            ResourceState::Failed(ref reason) => {
                 let reason = reason.clone();
                 let tried: FxHashSet<_> =
                     model.properties.iter().map(|property| property.id).collect();
                 let wanted = &models.get(ix).properties;
-                self.outputs.extend(state.take(model, wanted));
+                self.outputs.extend(state.apply_description(model, wanted));
                 let more = wanted.iter().any(|property| {
                     !tried.contains(&property.id) && !state.leaves_out(property.id)
                 });
                 if self.refuse_named(ix, (&reason, &tried), models, now) || more {
                     let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
                     state.stage = ModelStage::Mending;
-                    state.tries = Tries::default();
-                    self.problem(subject, reason);
-                    self.wake(On::Model(ix));
+                    state.tries = Backoff::default();
+                    self.add_problem(subject, reason);
+                    self.wake_waiters(WaitsFor::Model(ix));
                 } else {
                     self.model_failed(ix, (subject, reason), assets, now);
-                    self.ended_failed(ix, now);
+                    self.retry_failed(ix, now);
                 }
             }
-            State::Creating | State::Updating | State::Deleting => {
-                let tries = Tries { count: state.tries.count, at: now };
-                let tries = self.look_again(tries, now);
+            ResourceState::Creating | ResourceState::Updating | ResourceState::Deleting => {
+                let tries = Backoff { count: state.tries.count, at: now };
+                let tries = self.backoff_poll(tries, now);
                 if let Some(state) = self.models.get_mut(ix.0 as usize) {
                     state.tries = tries;
                 }
@@ -280,56 +282,56 @@ impl Plan {
     fn asset_answered(
         &mut self,
         ix: AssetIx,
-        answer: Result<Done, Fault>,
-        assets: &mut Assets,
+        answer: Result<CallResult, ApiFault>,
+        assets: &mut DesiredAssets,
         now: Instant,
     ) {
         let Some(state) = self.assets.get_mut(ix.0 as usize) else {
             return;
         };
         let creating = state.stage == AssetStage::Absent;
-        state.look = false;
+        state.recheck = false;
         let subject = format!("asset {}", assets.get(ix).address);
         match answer {
-            Ok(Done::Asset(asset)) => match asset.state {
-                State::Active | State::Updating => {
+            Ok(CallResult::Asset(asset)) => match asset.state {
+                ResourceState::Active | ResourceState::Updating => {
                     state.stage = AssetStage::Active;
                     state.taken = false;
-                    state.filled = true;
-                    state.tries = Tries::default();
+                    state.had_values = true;
+                    state.tries = Backoff::default();
                     self.problems.remove(&subject);
-                    self.wake(On::Asset(ix));
+                    self.wake_waiters(WaitsFor::Asset(ix));
                 }
-                State::Creating | State::Deleting => {
-                    let tries = Tries { count: state.tries.count, at: now };
-                    let tries = self.look_again(tries, now);
+                ResourceState::Creating | ResourceState::Deleting => {
+                    let tries = Backoff { count: state.tries.count, at: now };
+                    let tries = self.backoff_poll(tries, now);
                     if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                         state.tries = tries;
                     }
                 }
-                State::Failed(reason) => {
-                    state.tries = Tries { count: 0, at: now + AFTER_REFUSAL };
-                    self.problem(subject, reason);
+                ResourceState::Failed(reason) => {
+                    state.tries = Backoff { count: 0, at: now + AFTER_REFUSAL };
+                    self.add_problem(subject, reason);
                 }
             },
             Ok(_) => {
                 state.stage = AssetStage::Unknown;
                 state.taken = false;
-                state.tries = Tries { count: 0, at: now + FIRST_LOOK };
+                state.tries = Backoff { count: 0, at: now + FIRST_LOOK };
                 state.children = Children::Known(FxHashSet::default());
-                state.fresh = true;
+                state.just_created = true;
                 self.figures.assets_created += 1;
             }
-            Err(fault) if fault.kind == FaultKind::NotFound && !creating => {
+            Err(fault) if fault.kind == ApiFaultKind::NotFound && !creating => {
                 if state.taken {
                     assets.rename(ix);
                 }
                 state.taken = false;
-                state.fresh = false;
-                state.looks = Looks::default();
+                state.just_created = false;
+                state.looks = NotFoundCount::default();
                 state.stage = AssetStage::Absent;
-                state.tries = Tries::default();
-                if std::mem::take(&mut state.filled) {
+                state.tries = Backoff::default();
+                if std::mem::take(&mut state.had_values) {
                     self.outputs.push_back(Output::Gone(ix));
                 }
                 self.unlink(ix, assets);
@@ -338,90 +340,95 @@ impl Plan {
             Err(fault) => {
                 let count = state.tries.count;
                 // Somebody deleted what it was to be made of.
-                let model =
-                    (creating && fault.kind == FaultKind::NotFound).then(|| assets.get(ix).model);
+                let model = (creating && fault.kind == ApiFaultKind::NotFound)
+                    .then(|| assets.get(ix).model);
                 let tries = match remedy(&fault) {
-                    Remedy::Look => {
+                    FailureAction::Look => {
                         state.taken = true;
                         state.stage = AssetStage::Unknown;
-                        Tries { count, at: now }
+                        Backoff { count, at: now }
                     }
-                    Remedy::Refused => Tries { count, at: now + AFTER_REFUSAL },
-                    Remedy::Again => self.again(Tries { count, at: now }, now),
+                    FailureAction::Refused => Backoff { count, at: now + AFTER_REFUSAL },
+                    FailureAction::Again => self.backoff(Backoff { count, at: now }, now),
                 };
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.tries = tries;
                 }
-                self.problem(subject, fault.message);
+                self.add_problem(subject, fault.message);
                 if let Some(model) = model {
-                    self.doubt_model(model, now);
+                    self.recheck_model(model, now);
                 }
             }
         }
     }
 
     /// A model that should be there may not be: look.
-    pub(super) fn doubt_model(&mut self, ix: ModelIx, now: Instant) {
+    pub(super) fn recheck_model(&mut self, ix: ModelIx, now: Instant) {
         if let Some(state) = self.models.get_mut(ix.0 as usize)
             && state.stage == ModelStage::Active
         {
             state.stage = ModelStage::Unknown;
-            state.tries = Tries { count: 0, at: now };
-            self.touch(Job::Model(ix));
+            state.tries = Backoff { count: 0, at: now };
+            self.mark_dirty(ProvisioningJob::Model(ix));
         }
     }
 
     /// An asset that should be there may not be: look. Its values wait meanwhile.
-    pub(super) fn doubt_asset(&mut self, ix: AssetIx, now: Instant) {
+    pub(super) fn recheck_asset(&mut self, ix: AssetIx, now: Instant) {
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
             && state.stage == AssetStage::Active
         {
             state.stage = AssetStage::Unknown;
-            state.open = false;
-            state.tries = Tries { count: 0, at: now };
-            self.touch(Job::Asset(ix));
+            state.gate_open = false;
+            state.tries = Backoff { count: 0, at: now };
+            self.mark_dirty(ProvisioningJob::Asset(ix));
         }
     }
 
     /// One more failed try.
-    pub(super) fn again(&mut self, tries: Tries, now: Instant) -> Tries {
+    pub(super) fn backoff(&mut self, tries: Backoff, now: Instant) -> Backoff {
         let delay = self.delay(tries.count, FIRST_RETRY, LONGEST_RETRY);
-        Tries { count: tries.count.saturating_add(1), at: now + delay }
+        Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 
     /// One more failed try; slower backoff if the fault does not pass by itself.
-    pub(super) fn again_by(&mut self, fault: &Fault, tries: Tries, now: Instant) -> Tries {
+    pub(super) fn backoff_for(
+        &mut self,
+        fault: &ApiFault,
+        tries: Backoff,
+        now: Instant,
+    ) -> Backoff {
         match fault.kind {
-            FaultKind::Throttled
-            | FaultKind::Busy
-            | FaultKind::Unavailable
-            | FaultKind::Conflict
-            | FaultKind::Changed => self.again(tries, now),
-            FaultKind::NotFound
-            | FaultKind::Foreign
-            | FaultKind::Denied
-            | FaultKind::AlreadyExists
-            | FaultKind::Invalid
-            | FaultKind::OutOfRange
-            | FaultKind::Limit => self.rarer(tries, now),
+            ApiFaultKind::Throttled
+            | ApiFaultKind::Busy
+            | ApiFaultKind::Unavailable
+            | ApiFaultKind::Conflict
+            | ApiFaultKind::Changed => self.backoff(tries, now),
+            ApiFaultKind::NotFound
+            | ApiFaultKind::Foreign
+            | ApiFaultKind::Denied
+            | ApiFaultKind::AlreadyExists
+            | ApiFaultKind::Invalid
+            | ApiFaultKind::OutOfRange
+            | ApiFaultKind::Limit => self.backoff_slow(tries, now),
         }
     }
 
     /// One more failed try of what may fail for ever, and what others do not wait for.
-    pub(super) fn rarer(&mut self, tries: Tries, now: Instant) -> Tries {
+    pub(super) fn backoff_slow(&mut self, tries: Backoff, now: Instant) -> Backoff {
         let delay = self.delay(tries.count, FIRST_RETRY, RAREST);
-        Tries { count: tries.count.saturating_add(1), at: now + delay }
+        Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 
     /// One more rejected try: slow backoff.
-    pub(super) fn refused_again(&mut self, tries: Tries, now: Instant) -> Tries {
+    pub(super) fn backoff_rejected(&mut self, tries: Backoff, now: Instant) -> Backoff {
         let delay = self.delay(tries.count, AFTER_REFUSAL, RAREST);
-        Tries { count: tries.count.saturating_add(1), at: now + delay }
+        Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 
     /// Not there yet.
-    fn look_again(&mut self, tries: Tries, now: Instant) -> Tries {
+    fn backoff_poll(&mut self, tries: Backoff, now: Instant) -> Backoff {
         let delay = self.delay(tries.count.saturating_add(1), FIRST_LOOK, LONGEST_LOOK);
-        Tries { count: tries.count.saturating_add(1), at: now + delay }
+        Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 }

@@ -2,42 +2,47 @@
 
 use super::state::{AssetStage, Children, ModelStage};
 use super::step::Step;
-use super::{Job, Plan};
+use super::{Plan, ProvisioningJob};
 use crate::sitewise::api::{
     Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Hierarchy,
     Property,
 };
 use crate::sitewise::limits;
-use crate::twin::assets::Assets;
+use crate::twin::assets::DesiredAssets;
 use crate::twin::identity::short_hash;
-use crate::twin::models::{ModelIx, Models};
+use crate::twin::models::{DesiredModels, ModelIx};
 use crate::twin::names;
 
 /// What a write may add to a model.
-enum Part {
+enum WritePart {
     Property(Property),
     Place(Hierarchy),
 }
 
 impl Plan {
     /// The call that a job makes; none if there is nothing to do after all.
-    pub(super) fn step(&self, job: Job, models: &Models, assets: &Assets) -> Option<Step> {
+    pub(super) fn call_of(
+        &self,
+        job: ProvisioningJob,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
+    ) -> Option<Step> {
         Some(match job {
-            Job::ListModels => Step::ListModels(self.learning.models.clone()),
-            Job::ListAssets(list) => {
+            ProvisioningJob::ListModels => Step::ListModels(self.learning.models.clone()),
+            ProvisioningJob::ListAssets(list) => {
                 let list = self.learning.assets.get(list as usize)?;
                 Step::ListAssets(list.model, list.token.clone())
             }
-            Job::Presence(list) => self.read_presence(list)?,
-            Job::Check(at) => self.check_step(at)?,
-            Job::LookUp(part) => self.read_part(part)?,
-            Job::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
+            ProvisioningJob::Presence(list) => self.read_presence(list)?,
+            ProvisioningJob::Check(at) => self.check_step(at)?,
+            ProvisioningJob::LookUp(part) => self.read_part(part)?,
+            ProvisioningJob::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
                 ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),
                 ModelStage::Absent => Step::CreateModel(self.create_model(ix, models)),
-                ModelStage::Active | ModelStage::Mending => self.growth(ix, models)?,
-                ModelStage::Again => self.as_it_stands(ix, models)?,
+                ModelStage::Active | ModelStage::Mending => self.next_update(ix, models)?,
+                ModelStage::Again => self.rewrite_failed(ix, models)?,
             },
-            Job::Asset(ix) => {
+            ProvisioningJob::Asset(ix) => {
                 let asset = assets.get(ix);
                 match self.assets.get(ix.0 as usize)?.stage {
                     AssetStage::Absent => Step::CreateAsset(CreateAsset {
@@ -50,15 +55,17 @@ impl Plan {
                     AssetStage::Unknown | AssetStage::Active => Step::DescribeAsset(asset.id),
                 }
             }
-            Job::Children(ix) => match &self.assets.get(ix.0 as usize)?.children {
+            ProvisioningJob::Children(ix) => match &self.assets.get(ix.0 as usize)?.children {
                 Children::Reading { token, .. } => {
                     Step::ListChildren(assets.get(ix).id, token.clone())
                 }
                 Children::Known(_) => return None,
             },
-            Job::Units(asset) => self.read_units(asset, assets)?,
-            Job::Unit(asset, property) => self.write_unit((asset, property), models, assets)?,
-            Job::Link(ix) => {
+            ProvisioningJob::Units(asset) => self.read_units(asset, assets)?,
+            ProvisioningJob::Unit(asset, property) => {
+                self.write_unit((asset, property), models, assets)?
+            }
+            ProvisioningJob::Link(ix) => {
                 let child = assets.get(ix);
                 let parent = assets.get(child.parent?);
                 Step::Associate(Associate {
@@ -70,7 +77,7 @@ impl Plan {
         })
     }
 
-    fn create_model(&self, ix: ModelIx, models: &Models) -> CreateModel {
+    fn create_model(&self, ix: ModelIx, models: &DesiredModels) -> CreateModel {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize));
         let places = model.hierarchies.iter().filter(|(child, _)| self.is_usable(*child));
         let bare = state.is_some_and(|state| state.search.is_bare());
@@ -91,7 +98,7 @@ impl Plan {
     }
 
     /// The write of a model that FAILED, with what it has.
-    fn as_it_stands(&self, ix: ModelIx, models: &Models) -> Option<Step> {
+    fn rewrite_failed(&self, ix: ModelIx, models: &DesiredModels) -> Option<Step> {
         let without = self.models.get(ix.0 as usize)?.failed.clone();
         let (properties, hierarchies) = (Vec::new(), Vec::new());
         let id = models.get(ix).id;
@@ -100,23 +107,23 @@ impl Plan {
 
     /// The next write of what a model lacks: the root is filled first, then composite models
     /// in their order. None if it has no room left.
-    fn growth(&self, ix: ModelIx, models: &Models) -> Option<Step> {
+    fn next_update(&self, ix: ModelIx, models: &DesiredModels) -> Option<Step> {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
         let room = limits::ROOT_PROPERTIES.saturating_sub(state.root);
         let properties = self.lacking_properties(ix, models, room);
         // Under names that nobody else has taken on it meanwhile.
         let places = self.lacking_places(ix, models).cloned().map(|mut place| {
             if state.place_names.get(&place.name).is_some_and(|id| *id != place.id) {
-                place.name = names::marked(&place.name, place.id);
+                place.name = names::with_hash(&place.name, place.id);
             }
-            Part::Place(place)
+            WritePart::Place(place)
         });
-        let parts = properties.into_iter().map(Part::Property).chain(places).collect();
+        let parts = properties.into_iter().map(WritePart::Property).chain(places).collect();
         let (mut properties, mut hierarchies) = (Vec::new(), Vec::new());
-        for part in state.search.choose(parts) {
+        for part in state.search.next_subset(parts) {
             match part {
-                Part::Property(property) => properties.push(property),
-                Part::Place(place) => hierarchies.push(place),
+                WritePart::Property(property) => properties.push(property),
+                WritePart::Place(place) => hierarchies.push(place),
             }
         }
         let without = state.failed.clone();
@@ -124,7 +131,7 @@ impl Plan {
             let id = model.id;
             return Some(Step::GrowModel(GrowModel { id, properties, hierarchies, without }));
         }
-        let within = |room| state.search.choose(self.lacking_properties(ix, models, room));
+        let within = |room| state.search.next_subset(self.lacking_properties(ix, models, room));
         for number in 1..=limits::COMPOSITES_PER_MODEL {
             let id = self.namespace.composite(model.id, number);
             let Some(known) = state.composites.iter().find(|composite| composite.id == id) else {
@@ -153,7 +160,12 @@ impl Plan {
 
     /// The first `room` properties that a model lacks, under names that nobody else has taken
     /// on it meanwhile.
-    fn lacking_properties(&self, ix: ModelIx, models: &Models, room: usize) -> Vec<Property> {
+    fn lacking_properties(
+        &self,
+        ix: ModelIx,
+        models: &DesiredModels,
+        room: usize,
+    ) -> Vec<Property> {
         let (model, Some(state)) = (models.get(ix), self.models.get(ix.0 as usize)) else {
             return Vec::new();
         };

@@ -13,7 +13,7 @@ const SECOND: Duration = Duration::from_secs(1);
 
 /// Operations that share a rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) enum Lane {
+pub(super) enum CallLane {
     /// ListAssetModels.
     ListModels,
     /// CreateAssetModel, UpdateAssetModel, and those of composite models.
@@ -40,7 +40,7 @@ pub(super) enum Lane {
     ReadUnits,
 }
 
-impl Lane {
+impl CallLane {
     /// All lanes, in the order in which their calls should go.
     pub(super) const ALL: [Self; 12] = [
         Self::ListModels,
@@ -96,13 +96,13 @@ impl Lane {
 /// Jobs that wait for their lane's turn.
 #[derive(Debug)]
 pub(super) struct Lanes<J> {
-    lanes: Vec<Queue<J>>,
+    lanes: Vec<CallQueue<J>>,
     in_flight: usize,
 }
 
 #[derive(Debug)]
-struct Queue<J> {
-    lane: Lane,
+struct CallQueue<J> {
+    lane: CallLane,
     jobs: VecDeque<J>,
     /// Between two calls.
     gap: Duration,
@@ -116,7 +116,7 @@ struct Queue<J> {
     recent: VecDeque<Instant>,
 }
 
-impl<J> Queue<J> {
+impl<J> CallQueue<J> {
     fn sent(&mut self, now: Instant) {
         self.next = self.next.max(now - self.burst) + self.gap;
         self.recent.push_back(now);
@@ -134,7 +134,7 @@ impl<J> Queue<J> {
 impl<J> Lanes<J> {
     /// Empty, at these rates.
     pub(super) fn new(rates: Rates) -> Self {
-        let queue = |lane: Lane| Queue {
+        let queue = |lane: CallLane| CallQueue {
             lane,
             jobs: VecDeque::new(),
             gap: SECOND / lane.per_second(&rates).max(1),
@@ -143,7 +143,7 @@ impl<J> Lanes<J> {
             most: (lane.per_second(&rates) as usize).saturating_mul(11).div_ceil(10),
             recent: VecDeque::new(),
         };
-        Self { lanes: Lane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
+        Self { lanes: CallLane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
     }
 
     /// Other rates hold from now on.
@@ -156,14 +156,14 @@ impl<J> Lanes<J> {
     }
 
     /// Queues a job.
-    pub(super) fn push(&mut self, lane: Lane, job: J) {
+    pub(super) fn push(&mut self, lane: CallLane, job: J) {
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
             queue.jobs.push_back(job);
         }
     }
 
     /// Puts a job before all that wait in its lane.
-    pub(super) fn push_first(&mut self, lane: Lane, job: J) {
+    pub(super) fn push_first(&mut self, lane: CallLane, job: J) {
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
             queue.jobs.push_front(job);
         }
@@ -182,7 +182,7 @@ impl<J> Lanes<J> {
     }
 
     /// A call of this lane was sent.
-    pub(super) fn sent(&mut self, lane: Lane, now: Instant) {
+    pub(super) fn sent(&mut self, lane: CallLane, now: Instant) {
         self.in_flight += 1;
         if let Some(queue) = self.lanes.iter_mut().find(|queue| queue.lane == lane) {
             queue.sent(now);
@@ -215,9 +215,11 @@ mod tests {
     #[test]
     fn no_second_has_more_calls_than_the_quota_and_a_tenth() {
         // Without a pause, and where nobody looks at the clock for most of each second.
-        for (lane, quota, blind) in
-            [(Lane::CreateAsset, 50, 0), (Lane::ListAssets, 30, 0), (Lane::ListAssets, 30, 800)]
-        {
+        for (lane, quota, blind) in [
+            (CallLane::CreateAsset, 50, 0),
+            (CallLane::ListAssets, 30, 0),
+            (CallLane::ListAssets, 30, 800),
+        ] {
             let mut lanes = Lanes::new(Rates::default());
             for job in 0..10 * quota {
                 lanes.push(lane, job);
@@ -247,12 +249,12 @@ mod tests {
     fn a_slow_answer_holds_back_the_rest() {
         let mut lanes = Lanes::new(Rates::default());
         for job in 0..100 {
-            lanes.push(Lane::DescribeAsset, job);
+            lanes.push(CallLane::DescribeAsset, job);
         }
         let now = Instant::from_start(Duration::from_secs(60));
         let mut later = now;
         while let Some(_job) = lanes.pop(later) {
-            lanes.sent(Lane::DescribeAsset, later);
+            lanes.sent(CallLane::DescribeAsset, later);
             later = later + Duration::from_secs(1);
         }
         assert_eq!(lanes.pending(), 100);

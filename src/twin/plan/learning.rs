@@ -6,17 +6,17 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::presence::{self, Before, PresenceList};
-use super::state::Tries;
-use super::step::Done;
+use super::presence::{self, PresenceRead, PriorPresence};
+use super::state::Backoff;
+use super::step::CallResult;
 use super::unread::assets_of;
-use super::{Job, Output, Plan};
+use super::{Output, Plan, ProvisioningJob};
 use crate::delivery::point::Gate;
-use crate::sitewise::api::{Asset, Fault, ModelSummary, Page, State};
+use crate::sitewise::api::{ApiFault, Asset, ModelSummary, Page, ResourceState};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
-use crate::twin::assets::Assets;
-use crate::twin::models::{ModelIx, Models};
+use crate::twin::assets::DesiredAssets;
+use crate::twin::models::{DesiredModels, ModelIx};
 
 /// An asset that SiteWise had before it was wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,9 +28,9 @@ pub struct KnownAsset {
     /// The node or device that it stands for, if it stands for one.
     pub(super) source: Option<Source>,
     /// Whether that was online when last written.
-    pub(super) online: Before,
+    pub(super) online: PriorPresence,
     /// When that was written, if known.
-    pub(super) told: Option<Timestamp>,
+    pub(super) presence_time: Option<Timestamp>,
     pub(super) active: bool,
 }
 
@@ -43,7 +43,7 @@ impl KnownAsset {
 
 /// The pages that are read at the start.
 #[derive(Debug, Default)]
-pub(super) struct Learning {
+pub(super) struct InitialSync {
     /// The page of models that comes next.
     pub(super) models: Option<String>,
     pub(super) models_done: bool,
@@ -53,16 +53,16 @@ pub(super) struct Learning {
     /// How many of these were not read to their end when all the rest was, and still are not.
     pub(super) unlisted: usize,
     /// Some model was described, or some of its assets listed: SiteWise can be reached.
-    pub(super) some_read: bool,
+    pub(super) any_read: bool,
     /// Assets that became known after all the rest was.
-    pub(super) late: Vec<Uuid>,
+    pub(super) known_late: Vec<Uuid>,
     /// Listed assets of nodes and devices whose presence is still to be read.
-    pub(super) unasked: Vec<Uuid>,
-    pub(super) presence: Vec<PresenceList>,
+    pub(super) presence_unread: Vec<Uuid>,
+    pub(super) presence: Vec<PresenceRead>,
     /// Listed assets of instances, until the first birth of their node or device.
     pub(super) instances: FxHashMap<Source, Vec<Uuid>>,
     pub(super) done: bool,
-    pub(super) tries: Tries,
+    pub(super) tries: Backoff,
 }
 
 /// The assets of one model.
@@ -76,12 +76,12 @@ pub(super) struct AssetList {
     pub(super) again: bool,
     /// SiteWise says that it does not know the model.
     pub(super) missing: bool,
-    pub(super) tries: Tries,
+    pub(super) tries: Backoff,
 }
 
 impl Plan {
     /// Whether what SiteWise has is known: before, no asset may be wanted.
-    pub fn learned(&self) -> bool {
+    pub fn is_synced(&self) -> bool {
         self.learning.done
     }
 
@@ -102,7 +102,7 @@ impl Plan {
 
     /// Whether SiteWise had a model at the start, ready to be used.
     pub fn is_known_usable(&self, id: Uuid) -> bool {
-        self.known_models.get(&id).is_some_and(|model| model.state == State::Active)
+        self.known_models.get(&id).is_some_and(|model| model.state == ResourceState::Active)
     }
 
     /// The name of a model that SiteWise had at the start.
@@ -112,13 +112,13 @@ impl Plan {
 
     pub(super) fn models_listed(
         &mut self,
-        answer: Result<Done, Fault>,
-        models: &mut Models,
+        answer: Result<CallResult, ApiFault>,
+        models: &mut DesiredModels,
         now: Instant,
     ) {
         match answer {
-            Ok(Done::Models(Page { items, next })) => {
-                self.learning.tries = Tries::default();
+            Ok(CallResult::Models(Page { items, next })) => {
+                self.learning.tries = Backoff::default();
                 self.learning.models_done = next.is_none();
                 self.learning.models = next;
                 for model in items {
@@ -127,22 +127,22 @@ impl Plan {
                 if self.learning.models_done {
                     // Once all are known: a hierarchy is ours if its child is.
                     let listed: Vec<_> = self.learning.undescribed.iter().copied().collect();
-                    listed.into_iter().for_each(|ix| self.touch(Job::Model(ix)));
+                    listed.into_iter().for_each(|ix| self.mark_dirty(ProvisioningJob::Model(ix)));
                 }
                 self.finish_learning();
             }
             Ok(_) => {}
             Err(fault) => {
-                let tries = Tries { count: self.learning.tries.count, at: now };
-                self.learning.tries = self.again(tries, now);
-                self.problem("list asset models".into(), fault.message);
+                let tries = Backoff { count: self.learning.tries.count, at: now };
+                self.learning.tries = self.backoff(tries, now);
+                self.add_problem("list asset models".into(), fault.message);
             }
         }
     }
 
-    fn model_learned(&mut self, model: ModelSummary, models: &mut Models) {
+    fn model_learned(&mut self, model: ModelSummary, models: &mut DesiredModels) {
         if self.namespace.owns(model.id, model.external_id.as_deref()) {
-            let ix = models.known(model.id, &model.name, model.description.as_deref());
+            let ix = models.get_or_import(model.id, &model.name, model.description.as_deref());
             self.known_models.insert(model.id, model.clone());
             self.follow_models(ix, models);
             self.learning.undescribed.insert(ix);
@@ -152,9 +152,9 @@ impl Plan {
                 done: false,
                 again: false,
                 missing: false,
-                tries: Tries::default(),
+                tries: Backoff::default(),
             };
-            self.touch(Job::ListAssets(self.learning.assets.len() as u32));
+            self.mark_dirty(ProvisioningJob::ListAssets(self.learning.assets.len() as u32));
             self.learning.assets.push(list);
         }
     }
@@ -162,9 +162,9 @@ impl Plan {
     pub(super) fn assets_listed(
         &mut self,
         list: usize,
-        answer: Result<Done, Fault>,
-        models: &Models,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let Some(state) = self.learning.assets.get_mut(list) else {
@@ -172,17 +172,17 @@ impl Plan {
         };
         match answer {
             // It is there: what it has was read before.
-            Ok(Done::Assets(_)) if state.done => state.again = false,
-            Ok(Done::Assets(Page { items, next })) => {
+            Ok(CallResult::Assets(_)) if state.done => state.again = false,
+            Ok(CallResult::Assets(Page { items, next })) => {
                 let failed = std::mem::take(&mut state.tries).count > 0;
                 (state.missing, state.again) = (false, false);
                 state.done = next.is_none();
                 state.token = next;
                 let (model, done) = (state.model, state.done);
                 for asset in items {
-                    self.know(asset, assets);
+                    self.import_asset(asset, assets);
                 }
-                self.learning.some_read = true;
+                self.learning.any_read = true;
                 if failed {
                     let name = self.known_models.get(&model).map(|model| assets_of(&model.name));
                     name.map(|subject| self.problems.remove(&subject));
@@ -200,31 +200,31 @@ impl Plan {
     }
 
     /// SiteWise has an asset.
-    pub(super) fn know(&mut self, asset: Asset, assets: &Assets) {
+    pub(super) fn import_asset(&mut self, asset: Asset, assets: &DesiredAssets) {
         let Asset { id, name, model, description, state, .. } = asset;
         // What was made meanwhile is known.
         if self.learning.done && assets.by_id(id).is_some() {
             return;
         }
         // An asset that is locked by an update of its model accepts values nevertheless.
-        let active = matches!(state, State::Active | State::Updating);
+        let active = matches!(state, ResourceState::Active | ResourceState::Updating);
         let source = presence::source(self.namespace, id, description.as_deref());
         let stands = source.is_some();
         let of = match stands {
             true => None,
             false => presence::instance_of(self.namespace, id, description.as_deref()),
         };
-        let online = Before::Offline;
-        let known = KnownAsset { name, model, source, online, told: None, active };
+        let online = PriorPresence::Offline;
+        let known = KnownAsset { name, model, source, online, presence_time: None, active };
         // A page may repeat items of an earlier one.
         if let Entry::Vacant(place) = self.known_assets.entry(id) {
             place.insert(known);
-            self.learning.unasked.extend(stands.then_some(id));
+            self.learning.presence_unread.extend(stands.then_some(id));
             if let Some(of) = of {
                 self.learning.instances.entry(of).or_default().push(id);
             }
             if self.learning.done {
-                self.learning.late.push(id);
+                self.learning.known_late.push(id);
                 // An earlier process may have left values for it.
                 self.outputs.extend(active.then_some(Output::Open(Gate::Asset(id))));
             }
@@ -237,8 +237,8 @@ impl Plan {
         let mut undescribed =
             self.learning.undescribed.iter().filter_map(|ix| self.models.get(ix.0 as usize));
         let listed = self.learning.models_done
-            && unlisted().all(|list| self.is_enough(&list.tries))
-            && undescribed.all(|state| self.is_enough(&state.tries));
+            && unlisted().all(|list| self.tried_enough(&list.tries))
+            && undescribed.all(|state| self.tried_enough(&state.tries));
         let count = unlisted().count();
         self.ask_presence(listed || self.learning.done);
         if self.learning.done {

@@ -1,44 +1,44 @@
 //! Associations: assets under their parents, as far as these have room.
 
-use super::answers::{Remedy, remedy};
-use super::lanes::Lane;
-use super::state::{AssetStage, Children, Link, Tries};
-use super::step::Done;
-use super::{AFTER_REFUSAL, Job, Next, On, Output, Plan, RAREST};
-use crate::sitewise::api::{Fault, FaultKind, Page};
+use super::answers::{FailureAction, remedy};
+use super::lanes::CallLane;
+use super::state::{AssetStage, Backoff, Children, ParentLink};
+use super::step::CallResult;
+use super::{AFTER_REFUSAL, NextNeed, Output, Plan, ProvisioningJob, RAREST, WaitsFor};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, Page};
 use crate::sitewise::limits;
 use crate::time::Instant;
-use crate::twin::assets::{AssetIx, Assets};
-use crate::twin::models::Models;
+use crate::twin::assets::{AssetIx, DesiredAssets};
+use crate::twin::models::DesiredModels;
 
 impl Plan {
     /// What an asset needs to be associated with its parent.
     pub(super) fn next_of_link(
         &mut self,
         ix: AssetIx,
-        models: &Models,
-        assets: &Assets,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
-    ) -> Next {
+    ) -> NextNeed {
         let asset = assets.get(ix);
         let (Some(state), Some(above)) = (self.assets.get(ix.0 as usize), asset.parent) else {
-            return Next::Nothing;
+            return NextNeed::Nothing;
         };
         match state.link {
-            Link::Wanted | Link::Full => {}
-            Link::Root | Link::Done | Link::Unplaced => return Next::Nothing,
+            ParentLink::Wanted | ParentLink::Full => {}
+            ParentLink::Root | ParentLink::Done | ParentLink::Unplaced => return NextNeed::Nothing,
         }
         if state.link_tries.at > now {
-            return Next::At(state.link_tries.at);
+            return NextNeed::At(state.link_tries.at);
         }
         if state.stage != AssetStage::Active {
-            return Next::Wait(On::Asset(ix));
+            return NextNeed::Wait(WaitsFor::Asset(ix));
         }
         let Some(parent) = self.assets.get(above.0 as usize) else {
-            return Next::Nothing;
+            return NextNeed::Nothing;
         };
         if parent.stage != AssetStage::Active {
-            return Next::Wait(On::Asset(above));
+            return NextNeed::Wait(WaitsFor::Asset(above));
         }
         let model = assets.get(above).model;
         let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
@@ -46,58 +46,58 @@ impl Plan {
                        hierarchies in a model and 100 models in a tree. It is at the root, with \
                        all its values; give similar machines one model with TWIN_KINDS, or spread \
                        them over more groups";
-            return self.unplaced(ix, why);
+            return self.no_place(ix, why);
         };
         let known = self.models.get(model.0 as usize);
         if !known.is_some_and(|model| model.hierarchies.contains(&hierarchy)) {
-            return Next::Wait(On::Model(model));
+            return NextNeed::Wait(WaitsFor::Model(model));
         }
         match &parent.children {
             // Only SiteWise knows whether people have made room.
-            _ if state.link == Link::Full => Next::Call(Lane::Associate),
+            _ if state.link == ParentLink::Full => NextNeed::Call(CallLane::Associate),
             // SiteWise counts the children itself, and says so if there are too many.
-            Children::Reading { .. } if state.fresh => Next::Call(Lane::Associate),
+            Children::Reading { .. } if state.just_created => NextNeed::Call(CallLane::Associate),
             Children::Reading { .. } => {
-                self.touch(Job::Children(above));
-                Next::Wait(On::Children(above))
+                self.mark_dirty(ProvisioningJob::Children(above));
+                NextNeed::Wait(WaitsFor::Children(above))
             }
             Children::Known(children) if children.contains(&asset.id) => {
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-                    state.link = Link::Done;
+                    state.link = ParentLink::Done;
                 }
                 self.problems.remove(&format!("place of asset {}", asset.address));
-                Next::Nothing
+                NextNeed::Nothing
             }
             Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
-                self.unplaced(ix, "its parent has 2,000 children, the most in SiteWise")
+                self.no_place(ix, "its parent has 2,000 children, the most in SiteWise")
             }
-            Children::Known(_) => Next::Call(Lane::Associate),
+            Children::Known(_) => NextNeed::Call(CallLane::Associate),
         }
     }
 
     /// The twin is asked for another place.
-    pub(super) fn unplaced(&mut self, ix: AssetIx, why: &'static str) -> Next {
+    pub(super) fn no_place(&mut self, ix: AssetIx, why: &'static str) -> NextNeed {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link = Link::Unplaced;
+            state.link = ParentLink::Unplaced;
         }
         self.outputs.push_back(Output::NoPlace(ix, why));
-        Next::Nothing
+        NextNeed::Nothing
     }
 
     /// An asset's desired parent changed.
-    pub fn moved(&mut self, ix: AssetIx) {
+    pub fn parent_changed(&mut self, ix: AssetIx) {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link = Link::Wanted;
-            self.touch(Job::Link(ix));
+            state.link = ParentLink::Wanted;
+            self.mark_dirty(ProvisioningJob::Link(ix));
         }
     }
 
     /// There is no other place for an asset: it lives on at the root.
-    pub fn at_root(
+    pub fn stay_at_root(
         &mut self,
         ix: AssetIx,
-        models: &Models,
-        assets: &Assets,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         why: &str,
         now: Instant,
     ) {
@@ -106,26 +106,26 @@ impl Plan {
         let parent = asset.parent.map(|parent| assets.get(parent).model);
         // That its parent is full may pass; that there is no place for its model does not.
         if parent.is_some_and(|parent| models.hierarchy_id(parent, asset.model).is_some()) {
-            self.full(ix, 0, now);
+            self.parent_full(ix, 0, now);
             let why = format!("{why}; it is at the root, with all its values, until there is room");
-            self.problem(format!("place of asset {}", asset.address), why);
+            self.add_problem(format!("place of asset {}", asset.address), why);
         } else {
-            self.problem(format!("place of asset {}", asset.address), why.to_owned());
+            self.add_problem(format!("place of asset {}", asset.address), why.to_owned());
         }
     }
 
     /// There is no room under the parent of an asset: retried with backoff.
-    fn full(&mut self, ix: AssetIx, count: u32, now: Instant) {
+    fn parent_full(&mut self, ix: AssetIx, count: u32, now: Instant) {
         let at = now + self.delay(count, AFTER_REFUSAL, RAREST);
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link = Link::Full;
-            state.link_tries = Tries { count: count.saturating_add(1), at };
-            self.touch(Job::Link(ix));
+            state.link = ParentLink::Full;
+            state.link_tries = Backoff { count: count.saturating_add(1), at };
+            self.mark_dirty(ProvisioningJob::Link(ix));
         }
     }
 
     /// An asset is gone, and with it its places above and below.
-    pub(super) fn unlink(&mut self, ix: AssetIx, assets: &Assets) {
+    pub(super) fn unlink(&mut self, ix: AssetIx, assets: &DesiredAssets) {
         let gone = assets.get(ix);
         let above = gone.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
         if let Some(Children::Known(children)) = above.map(|above| &mut above.children) {
@@ -134,11 +134,11 @@ impl Plan {
         let below = assets.iter().filter(|(_, asset)| asset.parent == Some(ix));
         for ix in below.map(|(child, _)| child).chain([ix]) {
             if let Some(state) = self.assets.get_mut(ix.0 as usize)
-                && matches!(state.link, Link::Done | Link::Full)
+                && matches!(state.link, ParentLink::Done | ParentLink::Full)
             {
-                state.link = Link::Wanted;
-                state.link_tries = Tries::default();
-                self.touch(Job::Link(ix));
+                state.link = ParentLink::Wanted;
+                state.link_tries = Backoff::default();
+                self.mark_dirty(ProvisioningJob::Link(ix));
             }
         }
     }
@@ -147,19 +147,19 @@ impl Plan {
     pub(super) fn children_listed(
         &mut self,
         ix: AssetIx,
-        answer: Result<Done, Fault>,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let Some(state) = self.assets.get_mut(ix.0 as usize) else {
             return;
         };
         match answer {
-            Ok(Done::Assets(Page { items, next })) => {
+            Ok(CallResult::Assets(Page { items, next })) => {
                 let Children::Reading { token, found, tries } = &mut state.children else {
                     return;
                 };
-                *tries = Tries::default();
+                *tries = Backoff::default();
                 found.extend(items.into_iter().map(|asset| asset.id));
                 if next.is_some() {
                     *token = next;
@@ -167,13 +167,13 @@ impl Plan {
                 }
                 state.children = Children::Known(std::mem::take(found));
                 self.problems.remove(&format!("children of asset {}", assets.get(ix).address));
-                self.wake(On::Children(ix));
+                self.wake_waiters(WaitsFor::Children(ix));
             }
             Ok(_) => {}
             Err(fault) => {
                 let Children::Reading { tries, .. } = &state.children else { return };
                 let count = tries.count;
-                let again = self.again_by(&fault, Tries { count, at: now }, now);
+                let again = self.backoff_for(&fault, Backoff { count, at: now }, now);
                 if let Some(Children::Reading { tries, token, .. }) =
                     self.assets.get_mut(ix.0 as usize).map(|state| &mut state.children)
                 {
@@ -181,12 +181,12 @@ impl Plan {
                     // SiteWise may not know any more where it was.
                     token.take_if(|_| count > 5);
                 }
-                self.problem(
+                self.add_problem(
                     format!("children of asset {}", assets.get(ix).address),
                     fault.message,
                 );
-                if fault.kind == FaultKind::NotFound {
-                    self.doubt_asset(ix, now);
+                if fault.kind == ApiFaultKind::NotFound {
+                    self.recheck_asset(ix, now);
                 }
             }
         }
@@ -196,8 +196,8 @@ impl Plan {
     pub(super) fn link_answered(
         &mut self,
         ix: AssetIx,
-        answer: Result<Done, Fault>,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let child = assets.get(ix);
@@ -206,12 +206,12 @@ impl Plan {
         };
         let fault = match answer {
             Ok(_) => None,
-            Err(fault) if fault.kind == FaultKind::AlreadyExists => None,
+            Err(fault) if fault.kind == ApiFaultKind::AlreadyExists => None,
             Err(fault) => Some(fault),
         };
         let Some(fault) = fault else {
-            state.link = Link::Done;
-            state.link_tries = Tries::default();
+            state.link = ParentLink::Done;
+            state.link_tries = Backoff::default();
             self.problems.remove(&format!("place of asset {}", child.address));
             self.figures.assets_linked += 1;
             let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
@@ -220,28 +220,30 @@ impl Plan {
             }
             return;
         };
-        if fault.kind == FaultKind::Limit && state.link == Link::Full {
+        if fault.kind == ApiFaultKind::Limit && state.link == ParentLink::Full {
             let count = state.link_tries.count;
-            return self.full(ix, count, now);
+            return self.parent_full(ix, count, now);
         }
-        if fault.kind == FaultKind::Limit {
-            self.unplaced(ix, "SiteWise says that its parent is full");
+        if fault.kind == ApiFaultKind::Limit {
+            self.no_place(ix, "SiteWise says that its parent is full");
             return;
         }
         let count = state.link_tries.count;
         let tries = match remedy(&fault) {
-            Remedy::Refused => self.refused_again(Tries { count, at: now }, now),
-            Remedy::Look | Remedy::Again => self.again(Tries { count, at: now }, now),
+            FailureAction::Refused => self.backoff_rejected(Backoff { count, at: now }, now),
+            FailureAction::Look | FailureAction::Again => {
+                self.backoff(Backoff { count, at: now }, now)
+            }
         };
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link_tries = tries;
         }
-        self.problem(format!("place of asset {}", child.address), fault.message);
-        if fault.kind == FaultKind::NotFound {
-            self.doubt_asset(ix, now);
+        self.add_problem(format!("place of asset {}", child.address), fault.message);
+        if fault.kind == ApiFaultKind::NotFound {
+            self.recheck_asset(ix, now);
             if let Some(parent) = child.parent {
-                self.doubt_asset(parent, now);
-                self.doubt_model(assets.get(parent).model, now);
+                self.recheck_asset(parent, now);
+                self.recheck_model(assets.get(parent).model, now);
             }
         }
     }

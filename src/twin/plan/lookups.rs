@@ -7,11 +7,11 @@ use std::collections::BTreeMap;
 
 use uuid::Uuid;
 
-use super::state::Tries;
-use super::step::{Done, Step};
-use super::{Job, Output, Plan};
+use super::state::Backoff;
+use super::step::{CallResult, Step};
+use super::{Output, Plan, ProvisioningJob};
 use crate::delivery::point::Stream;
-use crate::sitewise::api::{Fault, FaultKind, Tqv};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, Tqv};
 use crate::sitewise::limits;
 use crate::time::Instant;
 
@@ -22,30 +22,30 @@ const SUBJECT: &str = "read latest values";
 
 /// What is being looked up: as much as was asked for, and no more.
 #[derive(Debug, Default)]
-pub(super) struct LookUps {
-    batches: BTreeMap<u64, Batch>,
-    parts: BTreeMap<u64, Part>,
+pub(super) struct LatestValueReads {
+    batches: BTreeMap<u64, ReadBatch>,
+    parts: BTreeMap<u64, ReadPart>,
     /// Batches and parts so far, which numbers them.
-    asked: u64,
+    next_number: u64,
 }
 
 #[derive(Debug)]
-struct Batch {
+struct ReadBatch {
     /// What the twin calls it.
-    name: u64,
+    caller_id: u64,
     values: Vec<Option<Option<Tqv>>>,
     /// Parts that are not in.
-    missing: usize,
+    parts_missing: usize,
 }
 
 /// What one call reads.
 #[derive(Debug)]
-struct Part {
+struct ReadPart {
     batch: u64,
     /// The place of its first stream in the batch.
-    first: usize,
+    offset: usize,
     of: Vec<(Uuid, Uuid)>,
-    tries: Tries,
+    tries: Backoff,
 }
 
 impl Plan {
@@ -59,20 +59,24 @@ impl Plan {
         }
         let number = self.look_ups.number();
         let (values, missing) = (vec![None; streams.len()], parts.len());
-        self.look_ups.batches.insert(number, Batch { name: batch, values, missing });
+        self.look_ups
+            .batches
+            .insert(number, ReadBatch { caller_id: batch, values, parts_missing: missing });
         let mut first = 0;
         for part in parts {
             let of = part.iter().map(|stream| (stream.asset, stream.property)).collect();
             let part_number = self.look_ups.number();
-            let tries = Tries::default();
-            self.look_ups.parts.insert(part_number, Part { batch: number, first, of, tries });
-            self.touch(Job::LookUp(part_number));
+            let tries = Backoff::default();
+            self.look_ups
+                .parts
+                .insert(part_number, ReadPart { batch: number, offset: first, of, tries });
+            self.mark_dirty(ProvisioningJob::LookUp(part_number));
             first += part.len();
         }
     }
 
     /// How often a part was tried, and when it may be again; none once it is in.
-    pub(super) fn look_up_tries(&self, part: u64) -> Option<&Tries> {
+    pub(super) fn look_up_tries(&self, part: u64) -> Option<&Backoff> {
         self.look_ups.parts.get(&part).map(|part| &part.tries)
     }
 
@@ -80,18 +84,23 @@ impl Plan {
         Some(Step::ReadValues(self.look_ups.parts.get(&part)?.of.clone()))
     }
 
-    pub(super) fn looked_up(&mut self, number: u64, answer: Result<Done, Fault>, now: Instant) {
+    pub(super) fn part_read(
+        &mut self,
+        number: u64,
+        answer: Result<CallResult, ApiFault>,
+        now: Instant,
+    ) {
         let Some(part) = self.look_ups.parts.get(&number) else {
             return;
         };
         let read = match answer {
-            Ok(Done::Values(values)) => values,
+            Ok(CallResult::Values(values)) => values,
             Ok(_) => Vec::new(),
             Err(fault) => {
                 let tried = part.tries.count;
-                self.problem(SUBJECT.into(), fault.message);
-                if fault.kind != FaultKind::Denied && tried + 1 < TRIES {
-                    let tries = self.again(Tries { count: tried, at: now }, now);
+                self.add_problem(SUBJECT.into(), fault.message);
+                if fault.kind != ApiFaultKind::Denied && tried + 1 < TRIES {
+                    let tries = self.backoff(Backoff { count: tried, at: now }, now);
                     if let Some(part) = self.look_ups.parts.get_mut(&number) {
                         part.tries = tries;
                     }
@@ -107,7 +116,7 @@ impl Plan {
         let Some(batch) = self.look_ups.batches.get_mut(&part.batch) else {
             return;
         };
-        let places = batch.values.iter_mut().skip(part.first).take(part.of.len());
+        let places = batch.values.iter_mut().skip(part.offset).take(part.of.len());
         let mut why = None;
         for (place, reading) in places.zip(read) {
             match reading {
@@ -119,13 +128,16 @@ impl Plan {
                 }
             }
         }
-        batch.missing -= 1;
-        let done = batch.missing == 0;
+        batch.parts_missing -= 1;
+        let done = batch.parts_missing == 0;
         let batch = part.batch;
         if let Some(why) = why {
-            self.problem(SUBJECT.into(), why);
+            self.add_problem(SUBJECT.into(), why);
         }
-        if done && let Some(Batch { name, values, .. }) = self.look_ups.batches.remove(&batch) {
+        if done
+            && let Some(ReadBatch { caller_id: name, values, .. }) =
+                self.look_ups.batches.remove(&batch)
+        {
             if values.iter().all(Option::is_some) {
                 self.problems.remove(SUBJECT);
             }
@@ -134,9 +146,9 @@ impl Plan {
     }
 }
 
-impl LookUps {
+impl LatestValueReads {
     fn number(&mut self) -> u64 {
-        self.asked += 1;
-        self.asked
+        self.next_number += 1;
+        self.next_number
     }
 }

@@ -1,95 +1,103 @@
 //! What each job needs next: the order of provisioning.
 
-use super::lanes::Lane;
-use super::state::{AssetStage, AssetState, Children, ModelStage, Tries};
-use super::{BETWEEN_UPDATES, Job, Next, On, Output, Plan, SETTLE, SETTLE_MOST};
+use super::lanes::CallLane;
+use super::state::{AssetStage, AssetState, Backoff, Children, ModelStage};
+use super::{
+    BETWEEN_UPDATES, NextNeed, Output, Plan, ProvisioningJob, SETTLE, SETTLE_MOST, WaitsFor,
+};
 use crate::delivery::point::Gate;
 use crate::sitewise::api::Hierarchy;
 use crate::time::Instant;
-use crate::twin::assets::{AssetIx, Assets};
-use crate::twin::models::{ModelIx, Models};
+use crate::twin::assets::{AssetIx, DesiredAssets};
+use crate::twin::models::{DesiredModels, ModelIx};
 
 impl Plan {
     /// What a job needs next.
     pub(super) fn next(
         &mut self,
-        job: Job,
-        models: &Models,
-        assets: &Assets,
+        job: ProvisioningJob,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
-    ) -> Next {
+    ) -> NextNeed {
         match job {
-            Job::ListModels if self.learning.models_done => Next::Nothing,
-            Job::ListModels => after(&self.learning.tries, now, Lane::ListModels),
-            Job::ListAssets(list) => match self.learning.assets.get(list as usize) {
-                Some(list) if !list.done || list.again => after(&list.tries, now, Lane::ListAssets),
-                _ => Next::Nothing,
+            ProvisioningJob::ListModels if self.learning.models_done => NextNeed::Nothing,
+            ProvisioningJob::ListModels => {
+                not_before(&self.learning.tries, now, CallLane::ListModels)
+            }
+            ProvisioningJob::ListAssets(list) => match self.learning.assets.get(list as usize) {
+                Some(list) if !list.done || list.again => {
+                    not_before(&list.tries, now, CallLane::ListAssets)
+                }
+                _ => NextNeed::Nothing,
             },
-            Job::Presence(list) => match self.presence_list(list) {
-                Some(list) if !list.done => after(&list.tries, now, Lane::ReadPresence),
-                _ => Next::Nothing,
+            ProvisioningJob::Presence(list) => match self.presence_list(list) {
+                Some(list) if !list.done => not_before(&list.tries, now, CallLane::ReadPresence),
+                _ => NextNeed::Nothing,
             },
-            Job::Check(at) => self.next_of_check(at, now),
-            Job::LookUp(part) => match self.look_up_tries(part) {
-                Some(tries) => after(tries, now, Lane::LookUp),
-                None => Next::Nothing,
+            ProvisioningJob::Check(at) => self.next_of_check(at, now),
+            ProvisioningJob::LookUp(part) => match self.look_up_tries(part) {
+                Some(tries) => not_before(tries, now, CallLane::LookUp),
+                None => NextNeed::Nothing,
             },
-            Job::Model(ix) => {
+            ProvisioningJob::Model(ix) => {
                 let again = self.retry_refused(ix, now);
                 let next = self.next_of_model(ix, models, now);
-                if let Next::Nothing = next
+                if let NextNeed::Nothing = next
                     && let Some(state) = self.models.get_mut(ix.0 as usize)
                 {
                     // It has what was wanted: the next growth is collected again.
                     state.growth.wanted_since = None;
                 }
                 match (next, again) {
-                    (Next::Nothing, Some(at)) => Next::At(at),
+                    (NextNeed::Nothing, Some(at)) => NextNeed::At(at),
                     (next, _) => next,
                 }
             }
-            Job::Asset(ix) => self.next_of_asset(ix, assets, now),
-            Job::Children(ix) => match self.assets.get(ix.0 as usize) {
+            ProvisioningJob::Asset(ix) => self.next_of_asset(ix, assets, now),
+            ProvisioningJob::Children(ix) => match self.assets.get(ix.0 as usize) {
                 Some(AssetState { children: Children::Reading { tries, .. }, .. }) => {
-                    after(tries, now, Lane::ListChildren)
+                    not_before(tries, now, CallLane::ListChildren)
                 }
-                _ => Next::Nothing,
+                _ => NextNeed::Nothing,
             },
-            Job::Link(ix) => self.next_of_link(ix, models, assets, now),
-            Job::Units(asset) => self.next_of_units(asset, now),
-            Job::Unit(asset, property) => self.next_of_unit((asset, property), models, assets, now),
+            ProvisioningJob::Link(ix) => self.next_of_link(ix, models, assets, now),
+            ProvisioningJob::Units(asset) => self.next_of_units(asset, now),
+            ProvisioningJob::Unit(asset, property) => {
+                self.next_of_unit((asset, property), models, assets, now)
+            }
         }
     }
 
-    fn next_of_model(&self, ix: ModelIx, models: &Models, now: Instant) -> Next {
+    fn next_of_model(&self, ix: ModelIx, models: &DesiredModels, now: Instant) -> NextNeed {
         let Some(state) = self.models.get(ix.0 as usize) else {
-            return Next::Nothing;
+            return NextNeed::Nothing;
         };
         if state.tries.at > now {
-            return Next::At(state.tries.at);
+            return NextNeed::At(state.tries.at);
         }
         let settled = (state.growth.wanted_last + SETTLE)
             .min(state.growth.wanted_since.unwrap_or(now) + SETTLE_MOST);
         match state.stage {
-            ModelStage::Unknown | ModelStage::Failed => Next::Call(Lane::DescribeModel),
+            ModelStage::Unknown | ModelStage::Failed => NextNeed::Call(CallLane::DescribeModel),
             ModelStage::Absent => {
                 let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
                 match below.into_iter().find(|child| self.is_coming(*child)) {
-                    _ if settled > now => Next::At(settled),
-                    Some(child) => Next::Wait(On::Model(child)),
-                    None => Next::Call(Lane::WriteModel),
+                    _ if settled > now => NextNeed::At(settled),
+                    Some(child) => NextNeed::Wait(WaitsFor::Model(child)),
+                    None => NextNeed::Call(CallLane::WriteModel),
                 }
             }
-            ModelStage::Mending if settled > now => Next::At(settled),
-            ModelStage::Mending | ModelStage::Again => Next::Call(Lane::WriteModel),
+            ModelStage::Mending if settled > now => NextNeed::At(settled),
+            ModelStage::Mending | ModelStage::Again => NextNeed::Call(CallLane::WriteModel),
             ModelStage::Active => {
                 if self.lacking(ix, models).next().is_none() && !self.lacks_place(ix, models) {
-                    return Next::Nothing;
+                    return NextNeed::Nothing;
                 }
                 let spaced = state.growth.updated.map_or(now, |last| last + BETWEEN_UPDATES);
                 match settled.max(spaced) {
-                    at if at > now => Next::At(at),
-                    _ => Next::Call(Lane::WriteModel),
+                    at if at > now => NextNeed::At(at),
+                    _ => NextNeed::Call(CallLane::WriteModel),
                 }
             }
         }
@@ -131,7 +139,7 @@ impl Plan {
     pub(super) fn lacking<'a>(
         &'a self,
         ix: ModelIx,
-        models: &'a Models,
+        models: &'a DesiredModels,
     ) -> impl Iterator<Item = usize> + 'a {
         let state = self.models.get(ix.0 as usize);
         let start = state.map_or(0, |state| state.complete);
@@ -145,7 +153,7 @@ impl Plan {
             .map(|(place, _)| place)
     }
 
-    fn lacks_place(&self, ix: ModelIx, models: &Models) -> bool {
+    fn lacks_place(&self, ix: ModelIx, models: &DesiredModels) -> bool {
         self.lacking_places(ix, models).next().is_some()
     }
 
@@ -153,7 +161,7 @@ impl Plan {
     pub(super) fn lacking_places<'a>(
         &'a self,
         ix: ModelIx,
-        models: &'a Models,
+        models: &'a DesiredModels,
     ) -> impl Iterator<Item = &'a Hierarchy> + 'a {
         let state = self.models.get(ix.0 as usize);
         let lacking = models.get(ix).hierarchies.iter().filter(move |(child, place)| {
@@ -165,30 +173,30 @@ impl Plan {
         lacking.map(|(_, place)| place)
     }
 
-    fn next_of_asset(&mut self, ix: AssetIx, assets: &Assets, now: Instant) -> Next {
+    fn next_of_asset(&mut self, ix: AssetIx, assets: &DesiredAssets, now: Instant) -> NextNeed {
         let model = assets.get(ix).model;
         let Some(state) = self.assets.get(ix.0 as usize) else {
-            return Next::Nothing;
+            return NextNeed::Nothing;
         };
         match state.stage {
-            _ if state.tries.at > now => Next::At(state.tries.at),
-            AssetStage::Absent if self.is_finished(model) => Next::Call(Lane::CreateAsset),
-            AssetStage::Absent => Next::Wait(On::Model(model)),
-            AssetStage::Unknown => Next::Call(Lane::DescribeAsset),
-            AssetStage::Active if state.look => Next::Call(Lane::DescribeAsset),
-            AssetStage::Active if state.open => Next::Nothing,
-            AssetStage::Active if !self.is_usable(model) => Next::Wait(On::Model(model)),
+            _ if state.tries.at > now => NextNeed::At(state.tries.at),
+            AssetStage::Absent if self.is_finished(model) => NextNeed::Call(CallLane::CreateAsset),
+            AssetStage::Absent => NextNeed::Wait(WaitsFor::Model(model)),
+            AssetStage::Unknown => NextNeed::Call(CallLane::DescribeAsset),
+            AssetStage::Active if state.recheck => NextNeed::Call(CallLane::DescribeAsset),
+            AssetStage::Active if state.gate_open => NextNeed::Nothing,
+            AssetStage::Active if !self.is_usable(model) => NextNeed::Wait(WaitsFor::Model(model)),
             AssetStage::Active => {
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-                    state.open = true;
+                    state.gate_open = true;
                 }
                 self.outputs.push_back(Output::Open(Gate::Asset(assets.get(ix).id)));
-                Next::Nothing
+                NextNeed::Nothing
             }
         }
     }
 }
 
-pub(super) fn after(tries: &Tries, now: Instant, lane: Lane) -> Next {
-    if tries.at > now { Next::At(tries.at) } else { Next::Call(lane) }
+pub(super) fn not_before(tries: &Backoff, now: Instant, lane: CallLane) -> NextNeed {
+    if tries.at > now { NextNeed::At(tries.at) } else { NextNeed::Call(lane) }
 }

@@ -3,16 +3,16 @@
 
 use uuid::Uuid;
 
-use super::state::Tries;
-use super::step::{Done, Step};
-use super::{Job, Plan};
+use super::state::Backoff;
+use super::step::{CallResult, Step};
+use super::{Plan, ProvisioningJob};
 use crate::delivery::point::Stream;
-use crate::sitewise::api::{Fault, FaultKind, Variant};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::{Instant, Timestamp};
 use crate::twin::identity::{Address, Namespace, PropertyRole};
-use crate::twin::mapping::Form;
+use crate::twin::mapping::ValueForm;
 use crate::twin::world::ONLINE;
 
 /// How often a read is tried before the sync goes on without it.
@@ -22,7 +22,7 @@ const SUBJECT: &str = "read who is online";
 
 /// What a node or device was when SiteWise was last written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Before {
+pub enum PriorPresence {
     /// Online.
     Online,
     /// Offline, or not there.
@@ -33,12 +33,12 @@ pub enum Before {
 
 /// Assets whose presence is read at once.
 #[derive(Debug, Default)]
-pub(super) struct PresenceList {
+pub(super) struct PresenceRead {
     assets: Vec<Uuid>,
     pub(super) done: bool,
     /// The sync goes on without it.
     given_up: bool,
-    pub(super) tries: Tries,
+    pub(super) tries: Backoff,
 }
 
 impl Plan {
@@ -49,13 +49,15 @@ impl Plan {
 
     /// The nodes and devices that were online when SiteWise was last written, or may have been.
     pub fn online(&self) -> impl Iterator<Item = &Source> {
-        let online = self.known_assets.values().filter(|asset| asset.online != Before::Offline);
+        let online =
+            self.known_assets.values().filter(|asset| asset.online != PriorPresence::Offline);
         online.filter_map(|asset| asset.source.as_ref())
     }
 
     /// The nodes and devices that were not online when SiteWise was last written.
     pub fn offline(&self) -> impl Iterator<Item = &Source> {
-        let offline = self.known_assets.values().filter(|asset| asset.online == Before::Offline);
+        let offline =
+            self.known_assets.values().filter(|asset| asset.online == PriorPresence::Offline);
         offline.filter_map(|asset| asset.source.as_ref())
     }
 
@@ -65,16 +67,16 @@ impl Plan {
     }
 
     /// Whether SiteWise has this node or device as online since before the start.
-    pub fn was_online(&self, source: &Source) -> Before {
+    pub fn was_online(&self, source: &Source) -> PriorPresence {
         let id = self.namespace.asset(&Address::Source(source));
-        self.known_assets.get(&id).map_or(Before::Offline, |asset| asset.online)
+        self.known_assets.get(&id).map_or(PriorPresence::Offline, |asset| asset.online)
     }
 
     /// The timestamp of the last presence value in SiteWise: the next one has to be later. None
     /// where SiteWise has nothing of it, or could not be read.
     pub fn told_before(&self, source: &Source) -> Option<Timestamp> {
         let id = self.namespace.asset(&Address::Source(source));
-        self.known_assets.get(&id)?.told
+        self.known_assets.get(&id)?.presence_time
     }
 
     /// A restored point says whether a node or device was online. Returns it if it may have been,
@@ -88,36 +90,37 @@ impl Plan {
         let known = self.known_assets.get_mut(&stream.asset)?;
         let source = known.source.as_ref()?;
         let role = PropertyRole::Presence;
-        let is_it = self.namespace.property(known.model, role, &[ONLINE], Form::Boolean);
-        if stream.property != is_it || known.told.is_some_and(|told| told >= time) {
+        let is_it = self.namespace.property(known.model, role, &[ONLINE], ValueForm::Boolean);
+        if stream.property != is_it || known.presence_time.is_some_and(|told| told >= time) {
             return None;
         }
-        known.told = Some(time);
+        known.presence_time = Some(time);
         let before = std::mem::replace(
             &mut known.online,
-            if online { Before::Online } else { Before::Offline },
+            if online { PriorPresence::Online } else { PriorPresence::Offline },
         );
-        (online && before == Before::Offline).then(|| source.clone())
+        (online && before == PriorPresence::Offline).then(|| source.clone())
     }
 
     /// Asks for the presence of assets that are listed: as soon as a call is full, and for the
     /// rest once all are.
     pub(super) fn ask_presence(&mut self, all_listed: bool) {
         let least = if all_listed { 1 } else { limits::ENTRIES_PER_BATCH_READ };
-        while self.learning.unasked.len() >= least {
-            let count = self.learning.unasked.len().min(limits::ENTRIES_PER_BATCH_READ);
-            let assets = self.learning.unasked.drain(..count).collect();
-            self.touch(Job::Presence(self.learning.presence.len() as u32));
-            self.learning.presence.push(PresenceList { assets, ..Default::default() });
+        while self.learning.presence_unread.len() >= least {
+            let count = self.learning.presence_unread.len().min(limits::ENTRIES_PER_BATCH_READ);
+            let assets = self.learning.presence_unread.drain(..count).collect();
+            self.mark_dirty(ProvisioningJob::Presence(self.learning.presence.len() as u32));
+            self.learning.presence.push(PresenceRead { assets, ..Default::default() });
         }
     }
 
     /// Whether it is known of all assets that are listed.
     pub fn presence_known(&self) -> bool {
-        self.learning.unasked.is_empty() && self.learning.presence.iter().all(|list| list.done)
+        self.learning.presence_unread.is_empty()
+            && self.learning.presence.iter().all(|list| list.done)
     }
 
-    pub(super) fn presence_list(&self, list: u32) -> Option<&PresenceList> {
+    pub(super) fn presence_list(&self, list: u32) -> Option<&PresenceRead> {
         self.learning.presence.get(list as usize)
     }
 
@@ -125,37 +128,42 @@ impl Plan {
         let online = |id: &Uuid| {
             let model = self.known_assets.get(id)?.model;
             let role = PropertyRole::Presence;
-            Some((*id, self.namespace.property(model, role, &[ONLINE], Form::Boolean)))
+            Some((*id, self.namespace.property(model, role, &[ONLINE], ValueForm::Boolean)))
         };
         let assets = &self.presence_list(list)?.assets;
         Some(Step::ReadValues(assets.iter().filter_map(online).collect()))
     }
 
-    pub(super) fn presence_read(&mut self, at: usize, answer: Result<Done, Fault>, now: Instant) {
+    pub(super) fn presence_read(
+        &mut self,
+        at: usize,
+        answer: Result<CallResult, ApiFault>,
+        now: Instant,
+    ) {
         let Some(tried) = self.presence_list(at as u32).map(|list| list.tries.count) else {
             return;
         };
         let (mut done, mut given_up) = (true, false);
-        let mut tries = Tries::default();
+        let mut tries = Backoff::default();
         match answer {
-            Ok(Done::Values(values)) => {
+            Ok(CallResult::Values(values)) => {
                 let assets = self.learning.presence.get_mut(at);
                 let assets = assets.map(|list| std::mem::take(&mut list.assets));
                 for (id, read) in assets.unwrap_or_default().iter().zip(values) {
                     let Some(known) = self.known_assets.get_mut(id) else { continue };
                     match read {
                         Ok(read) => {
-                            known.told = read.as_ref().map(|read| read.time);
+                            known.presence_time = read.as_ref().map(|read| read.time);
                             let value = read.map(|read| read.value);
                             known.online = match value == Some(Variant::Boolean(true)) {
-                                true => Before::Online,
-                                false => Before::Offline,
+                                true => PriorPresence::Online,
+                                false => PriorPresence::Offline,
                             };
                         }
                         Err(fault) => {
                             given_up = true;
-                            known.online = Before::Unread;
-                            self.problem(SUBJECT.into(), fault.message);
+                            known.online = PriorPresence::Unread;
+                            self.add_problem(SUBJECT.into(), fault.message);
                         }
                     }
                 }
@@ -163,16 +171,16 @@ impl Plan {
             Ok(_) => {}
             // Whoever may have been online is asked, and is offline if it stays silent.
             Err(fault) => {
-                given_up = fault.kind == FaultKind::Denied || tried + 1 >= TRIES;
+                given_up = fault.kind == ApiFaultKind::Denied || tried + 1 >= TRIES;
                 done = given_up;
                 let assets = self.learning.presence.get(at).filter(|_| given_up);
                 for id in assets.map(|list| &list.assets).into_iter().flatten() {
                     if let Some(known) = self.known_assets.get_mut(id) {
-                        known.online = Before::Unread;
+                        known.online = PriorPresence::Unread;
                     }
                 }
-                tries = self.again(Tries { count: tried, at: now }, now);
-                self.problem(SUBJECT.into(), fault.message);
+                tries = self.backoff(Backoff { count: tried, at: now }, now);
+                self.add_problem(SUBJECT.into(), fault.message);
             }
         }
         if let Some(list) = self.learning.presence.get_mut(at) {

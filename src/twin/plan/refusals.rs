@@ -12,12 +12,12 @@ use std::time::Duration;
 use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
-use super::state::{ModelStage, Tries};
+use super::state::{Backoff, ModelStage};
 use super::step::Step;
-use super::{AFTER_REFUSAL, Job, On, Place, Plan};
+use super::{AFTER_REFUSAL, JobPlace, Plan, ProvisioningJob, WaitsFor};
 use crate::sitewise::api;
 use crate::time::Instant;
-use crate::twin::models::{ModelIx, Models};
+use crate::twin::models::{DesiredModels, ModelIx};
 
 /// When a part that was refused twice is tried again; doubled each time.
 const FIRST_WAIT: Duration = Duration::from_secs(3_600);
@@ -31,7 +31,7 @@ const ALL: usize = 3;
 
 /// A property or hierarchy that SiteWise rejects.
 #[derive(Debug)]
-pub(super) struct Refused {
+pub(super) struct RejectedPart {
     /// SiteWise's words.
     pub reason: String,
     /// What was refused; none of a hierarchy.
@@ -45,26 +45,26 @@ pub(super) struct Refused {
 
 /// The search for the part for which a model's write was refused.
 #[derive(Debug, Default)]
-pub(super) struct Search {
-    extent: Extent,
+pub(super) struct RejectionSearch {
+    extent: WriteExtent,
     /// The parts of the last write.
-    sent: Vec<Uuid>,
+    last_parts: Vec<Uuid>,
     /// So many of the first parts are suspect: together they were refused.
-    suspects: usize,
+    suspect_count: usize,
     /// The model was described since a single part was rejected: what people put there meanwhile,
     /// such as a property of the same name, is known.
-    looked: bool,
+    redescribed: bool,
     /// Some part was accepted since the search began.
-    fruitful: bool,
+    any_accepted: bool,
     /// Single parts that were refused since the search began.
-    found: Vec<Uuid>,
+    rejected_parts: Vec<Uuid>,
     /// Refusals that may be for what a child's model did meanwhile.
-    moved: u32,
+    concurrent_changes: u32,
 }
 
 /// What the next write holds of what the model lacks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Extent {
+enum WriteExtent {
     #[default]
     All,
     /// The model alone.
@@ -74,18 +74,18 @@ enum Extent {
     Single,
 }
 
-impl Search {
+impl RejectionSearch {
     /// Those of the lacking parts that go with the next write of a model that is there.
-    pub(super) fn choose<T>(&self, mut parts: Vec<T>) -> Vec<T> {
+    pub(super) fn next_subset<T>(&self, mut parts: Vec<T>) -> Vec<T> {
         let count = parts.len();
         let (from, to) = match self.extent {
             // The model alone is there meanwhile: somebody else made it.
-            Extent::All | Extent::Nothing => (0, count),
-            Extent::First(most) => (0, most.min(count)),
-            Extent::Last => (count.saturating_sub(1), count),
-            Extent::Single => {
+            WriteExtent::All | WriteExtent::Nothing => (0, count),
+            WriteExtent::First(most) => (0, most.min(count)),
+            WriteExtent::Last => (count.saturating_sub(1), count),
+            WriteExtent::Single => {
                 // Each time elsewhere, spread over all, the first in the middle.
-                let times = self.found.len().saturating_sub(2);
+                let times = self.rejected_parts.len().saturating_sub(2);
                 let place = count * ((500 + times * 618) % 1_000) / 1_000;
                 (place, (place + 1).min(count))
             }
@@ -96,28 +96,29 @@ impl Search {
 
     /// Whether it is created alone.
     pub(super) fn is_bare(&self) -> bool {
-        self.extent == Extent::Nothing
+        self.extent == WriteExtent::Nothing
     }
 
-    pub(super) fn sends(&mut self, parts: Vec<Uuid>) {
-        self.sent = parts;
+    pub(super) fn record_sent(&mut self, parts: Vec<Uuid>) {
+        self.last_parts = parts;
     }
 
     /// SiteWise took the last write.
-    pub(super) fn accepted(&mut self) {
-        let sent = std::mem::take(&mut self.sent).len();
+    pub(super) fn record_accepted(&mut self) {
+        let sent = std::mem::take(&mut self.last_parts).len();
         match self.extent {
-            Extent::All => *self = Self::default(),
+            WriteExtent::All => *self = Self::default(),
             // It is not the model: it is the parts.
-            Extent::Nothing | Extent::Last | Extent::Single => {
-                (self.extent, self.fruitful, self.looked) = (Extent::All, true, false);
+            WriteExtent::Nothing | WriteExtent::Last | WriteExtent::Single => {
+                (self.extent, self.any_accepted, self.redescribed) =
+                    (WriteExtent::All, true, false);
             }
-            Extent::First(_) => {
-                (self.fruitful, self.looked) = (true, false);
-                self.suspects = self.suspects.saturating_sub(sent);
-                self.extent = match self.suspects {
-                    0 => Extent::All,
-                    suspects => Extent::First(suspects.div_ceil(2)),
+            WriteExtent::First(_) => {
+                (self.any_accepted, self.redescribed) = (true, false);
+                self.suspect_count = self.suspect_count.saturating_sub(sent);
+                self.extent = match self.suspect_count {
+                    0 => WriteExtent::All,
+                    suspects => WriteExtent::First(suspects.div_ceil(2)),
                 };
             }
         }
@@ -137,7 +138,7 @@ impl Plan {
     }
 
     /// Notes what a write holds, and whether it leaves properties for another one.
-    pub(super) fn note_write(&mut self, ix: ModelIx, step: &Step, models: &Models) {
+    pub(super) fn note_write(&mut self, ix: ModelIx, step: &Step, models: &DesiredModels) {
         let lacking = self.lacking(ix, models).count();
         if step.is_write()
             && let Some(state) = self.models.get_mut(ix.0 as usize)
@@ -146,7 +147,9 @@ impl Plan {
             let as_it_stands = state.stage == ModelStage::Again;
             state.unfinished = !as_it_stands && lacking > properties.len();
             let parts = properties.iter().map(|property| property.id);
-            state.search.sends(parts.chain(hierarchies.iter().map(|place| place.id)).collect());
+            state
+                .search
+                .record_sent(parts.chain(hierarchies.iter().map(|place| place.id)).collect());
         }
     }
 
@@ -155,7 +158,7 @@ impl Plan {
         &mut self,
         ix: ModelIx,
         reason: &str,
-        models: &Models,
+        models: &DesiredModels,
         now: Instant,
     ) -> bool {
         let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
@@ -163,7 +166,7 @@ impl Plan {
             let state = self.models.get(child.0 as usize);
             state.is_none_or(|state| match state.stage {
                 ModelStage::Active | ModelStage::Failed | ModelStage::Absent => {
-                    self.places.get(&Job::Model(child)) != Some(&Place::Flight)
+                    self.places.get(&ProvisioningJob::Model(child)) != Some(&JobPlace::Flight)
                 }
                 ModelStage::Unknown | ModelStage::Mending | ModelStage::Again => false,
             })
@@ -174,43 +177,43 @@ impl Plan {
             return false;
         };
         let search = &mut state.search;
-        let sent = std::mem::take(&mut search.sent);
+        let sent = std::mem::take(&mut search.last_parts);
         if state.stage == ModelStage::Absent {
             let narrower = !sent.is_empty();
-            search.extent = if narrower { Extent::Nothing } else { Extent::All };
+            search.extent = if narrower { WriteExtent::Nothing } else { WriteExtent::All };
             return narrower;
         }
         // What a child's model does meanwhile is no fault of the parts.
         if hierarchies_move {
-            let count = search.moved;
-            search.moved = count.saturating_add(1);
+            let count = search.concurrent_changes;
+            search.concurrent_changes = count.saturating_add(1);
             state.stage = ModelStage::Unknown;
-            let tries = self.again(Tries { count, at: now }, now);
+            let tries = self.backoff(Backoff { count, at: now }, now);
             if let Some(state) = self.models.get_mut(ix.0 as usize) {
                 state.tries = tries;
             }
             return true;
         }
         let is_new = sent.iter().any(|part| !state.refused.contains_key(part));
-        if state.stage == ModelStage::Active && sent.len() == 1 && is_new && !search.looked {
-            search.looked = true;
+        if state.stage == ModelStage::Active && sent.len() == 1 && is_new && !search.redescribed {
+            search.redescribed = true;
             state.stage = ModelStage::Unknown;
             return true;
         }
         match sent.as_slice() {
             [] => return false,
             [single] => {
-                search.looked = false;
-                search.found.push(*single);
-                let found = search.found.len();
+                search.redescribed = false;
+                search.rejected_parts.push(*single);
+                let found = search.rejected_parts.len();
                 search.extent = match found {
-                    2.. if !search.fruitful => Extent::Single,
-                    _ => Extent::All,
+                    2.. if !search.any_accepted => WriteExtent::Single,
+                    _ => WriteExtent::All,
                 };
                 // The one at hand is among those that are left.
                 let enough = if left > 1 { TOO_MANY } else { ALL };
-                if !search.fruitful && found >= enough {
-                    for part in std::mem::take(search).found {
+                if !search.any_accepted && found >= enough {
+                    for part in std::mem::take(search).rejected_parts {
                         state.refused.remove(&part);
                         if let Some((subject, _)) = part_of(ix, part, models) {
                             self.problems.remove(&subject);
@@ -221,20 +224,27 @@ impl Plan {
                 self.refuse(ix, *single, reason, models, now);
             }
             // All but the one that was found: perhaps it was not for that one.
-            several if !search.fruitful && !search.found.is_empty() => {
-                search.suspects = several.len();
-                search.extent = Extent::Last;
+            several if !search.any_accepted && !search.rejected_parts.is_empty() => {
+                search.suspect_count = several.len();
+                search.extent = WriteExtent::Last;
             }
             several => {
-                search.suspects = several.len();
-                search.extent = Extent::First(several.len() / 2);
+                search.suspect_count = several.len();
+                search.extent = WriteExtent::First(several.len() / 2);
             }
         }
         true
     }
 
     /// Leaves a part out of all writes, for a while.
-    fn refuse(&mut self, ix: ModelIx, part: Uuid, reason: &str, models: &Models, now: Instant) {
+    fn refuse(
+        &mut self,
+        ix: ModelIx,
+        part: Uuid,
+        reason: &str,
+        models: &DesiredModels,
+        now: Instant,
+    ) {
         let Some((subject, definition)) = part_of(ix, part, models) else {
             return;
         };
@@ -244,19 +254,19 @@ impl Plan {
             let wait =
                 before.map_or(AFTER_REFUSAL, |wait| (wait * 2).clamp(FIRST_WAIT, LONGEST_WAIT));
             let (reason, at) = (reason.to_owned(), now + wait);
-            let refused = Refused { reason, definition, trying: false, at, wait };
+            let refused = RejectedPart { reason, definition, trying: false, at, wait };
             state.refused.insert(part, refused);
         }
-        self.problem(subject, reason.to_owned());
+        self.add_problem(subject, reason.to_owned());
         let unfinished = self.lacking(ix, models).next().is_some();
         let over = !unfinished && self.lacking_places(ix, models).next().is_none();
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.unfinished = unfinished;
             if over {
-                state.search = Search::default();
+                state.search = RejectionSearch::default();
             }
         }
-        self.wake(On::Model(ix));
+        self.wake_waiters(WaitsFor::Model(ix));
     }
 
     /// Refused parts that are due become part of the next write; when the next one is due.
@@ -274,11 +284,11 @@ impl Plan {
     }
 
     /// What is wanted otherwise than it was refused is tried at once.
-    pub(super) fn forget_changed(&mut self, ix: ModelIx, models: &Models) {
+    pub(super) fn forget_changed(&mut self, ix: ModelIx, models: &DesiredModels) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
-        let changed = |part: &Uuid, refused: &mut Refused| match part_of(ix, *part, models) {
+        let changed = |part: &Uuid, refused: &mut RejectedPart| match part_of(ix, *part, models) {
             Some((_, definition)) => definition != refused.definition,
             None => true,
         };
@@ -289,7 +299,12 @@ impl Plan {
     }
 
     /// What the model has is not refused.
-    pub(super) fn forget_taken(&mut self, ix: ModelIx, has: &FxHashSet<Uuid>, models: &Models) {
+    pub(super) fn forget_taken(
+        &mut self,
+        ix: ModelIx,
+        has: &FxHashSet<Uuid>,
+        models: &DesiredModels,
+    ) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return;
         };
@@ -306,7 +321,7 @@ impl Plan {
         &mut self,
         ix: ModelIx,
         (reason, tried): (&str, &FxHashSet<Uuid>),
-        models: &Models,
+        models: &DesiredModels,
         now: Instant,
     ) -> bool {
         let Some(state) = self.models.get(ix.0 as usize) else {
@@ -339,7 +354,11 @@ impl Plan {
 }
 
 /// How people find a property or hierarchy of a model, and what it is.
-fn part_of(ix: ModelIx, part: Uuid, models: &Models) -> Option<(String, Option<api::Property>)> {
+fn part_of(
+    ix: ModelIx,
+    part: Uuid,
+    models: &DesiredModels,
+) -> Option<(String, Option<api::Property>)> {
     let model = models.get(ix);
     if let Some(place) = model.property_ix(part) {
         let property = model.properties.get(place.0 as usize)?;

@@ -1,13 +1,13 @@
 //! Provisioning status, for the console.
 
 use super::Plan;
-use super::state::{AssetStage, Link, ModelStage};
+use super::state::{AssetStage, ModelStage, ParentLink};
 use crate::twin::assets::AssetIx;
 use crate::twin::models::ModelIx;
 
 /// Provisioning status of a model or an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Standing {
+pub enum ProvisioningStatus {
     /// Not there yet.
     Wanted,
     /// There, or perhaps: being checked.
@@ -20,7 +20,7 @@ pub enum Standing {
 
 /// Whether an asset is associated with its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Placing {
+pub enum TreePlacement {
     /// It has none above it.
     Root,
     /// Not yet.
@@ -33,37 +33,39 @@ pub enum Placing {
 
 impl Plan {
     /// How far an asset is.
-    pub fn asset_standing(&self, ix: AssetIx) -> Standing {
+    pub fn asset_standing(&self, ix: AssetIx) -> ProvisioningStatus {
         match self.assets.get(ix.0 as usize) {
-            None => Standing::Wanted,
-            Some(state) if state.open => Standing::Live,
+            None => ProvisioningStatus::Wanted,
+            Some(state) if state.gate_open => ProvisioningStatus::Live,
             Some(state) => match state.stage {
-                AssetStage::Absent => Standing::Wanted,
-                AssetStage::Unknown | AssetStage::Active => Standing::Checking,
+                AssetStage::Absent => ProvisioningStatus::Wanted,
+                AssetStage::Unknown | AssetStage::Active => ProvisioningStatus::Checking,
             },
         }
     }
 
     /// The place of an asset in the tree.
-    pub fn placing(&self, ix: AssetIx) -> Placing {
+    pub fn placing(&self, ix: AssetIx) -> TreePlacement {
         match self.assets.get(ix.0 as usize).map(|state| state.link) {
-            Some(Link::Root) => Placing::Root,
-            None | Some(Link::Wanted) => Placing::Wanted,
-            Some(Link::Done) => Placing::Placed,
-            Some(Link::Full | Link::Unplaced) => Placing::NoPlace,
+            Some(ParentLink::Root) => TreePlacement::Root,
+            None | Some(ParentLink::Wanted) => TreePlacement::Wanted,
+            Some(ParentLink::Done) => TreePlacement::Placed,
+            Some(ParentLink::Full | ParentLink::Unplaced) => TreePlacement::NoPlace,
         }
     }
 
     /// How far a model is, and how many of its wanted properties, from the first on, it has.
-    pub fn model_standing(&self, ix: ModelIx) -> (Standing, usize) {
+    pub fn model_standing(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
         let Some(state) = self.models.get(ix.0 as usize) else {
-            return (Standing::Wanted, 0);
+            return (ProvisioningStatus::Wanted, 0);
         };
         let standing = match state.stage {
-            ModelStage::Absent => Standing::Wanted,
-            ModelStage::Unknown => Standing::Checking,
-            ModelStage::Active => Standing::Live,
-            ModelStage::Failed | ModelStage::Mending | ModelStage::Again => Standing::Refused,
+            ModelStage::Absent => ProvisioningStatus::Wanted,
+            ModelStage::Unknown => ProvisioningStatus::Checking,
+            ModelStage::Active => ProvisioningStatus::Live,
+            ModelStage::Failed | ModelStage::Mending | ModelStage::Again => {
+                ProvisioningStatus::Refused
+            }
         };
         (standing, state.complete)
     }

@@ -6,11 +6,11 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use uuid::Uuid;
 
 use super::Output;
-use super::refusals::{Refused, Search};
+use super::refusals::{RejectedPart, RejectionSearch};
 use crate::delivery::point::Gate;
-use crate::sitewise::api::{Composite, Model, State, Usable};
+use crate::sitewise::api::{ActiveVersion, Composite, Model, ResourceState};
 use crate::time::Instant;
-use crate::twin::property::Property;
+use crate::twin::property::DesiredProperty;
 
 /// The state of a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,48 +51,48 @@ pub(super) struct ModelState {
     /// How many of the wanted properties, from the first on, it has.
     pub complete: usize,
     /// SiteWise said that its id or name is taken when it was to be created.
-    pub taken: bool,
+    pub name_taken: bool,
     /// Properties and hierarchies that SiteWise rejects.
-    pub refused: FxHashMap<Uuid, Refused>,
+    pub refused: FxHashMap<Uuid, RejectedPart>,
     /// Of these, what the version that FAILED has, and none before it.
     pub failed: Vec<Uuid>,
-    pub search: Search,
-    pub growth: Growth,
-    pub tries: Tries,
-    pub ended: Ended,
+    pub search: RejectionSearch,
+    pub growth: UpdateTiming,
+    pub tries: Backoff,
+    pub ended: FailedState,
 }
 
 /// When a model may be written.
 #[derive(Debug, Default)]
-pub(super) struct Growth {
+pub(super) struct UpdateTiming {
     /// Since when something is wanted that it lacks.
     pub wanted_since: Option<Instant>,
     /// When something was wanted last.
     pub wanted_last: Instant,
     /// Its creation needs further writes.
-    pub founding: bool,
+    pub creation_unfinished: bool,
     /// When it was updated last.
     pub updated: Option<Instant>,
 }
 
 /// How a model ended FAILED, and when it is written again nevertheless.
 #[derive(Debug, Default)]
-pub(super) struct Ended {
+pub(super) struct FailedState {
     /// An asset of it is wanted.
     pub wanted: bool,
     /// It was so when this process came, and nothing was wanted of it.
-    pub found: bool,
+    pub failed_at_start: bool,
     /// This process has written it.
     pub written: bool,
     /// So often in a row.
     pub count: u32,
     /// When it is written again, if that is known.
-    pub again: Option<Instant>,
+    pub retry_at: Option<Instant>,
 }
 
 /// Attempts at one thing.
 #[derive(Debug, Default)]
-pub(super) struct Tries {
+pub(super) struct Backoff {
     /// Failed or premature ones in a row.
     pub count: u32,
     /// Not before.
@@ -112,13 +112,13 @@ impl ModelState {
             composites: Vec::new(),
             unfinished: false,
             complete: 0,
-            taken: false,
+            name_taken: false,
             refused: FxHashMap::default(),
             failed: Vec::new(),
-            search: Search::default(),
-            growth: Growth::default(),
-            tries: Tries::default(),
-            ended: Ended::default(),
+            search: RejectionSearch::default(),
+            growth: UpdateTiming::default(),
+            tries: Backoff::default(),
+            ended: FailedState::default(),
         }
     }
 
@@ -126,17 +126,24 @@ impl ModelState {
     ///
     /// Where the version that is written next has FAILED, an update adds to that one, but what
     /// the model has is what the last usable one had. Gives back the gates that open with it.
-    pub(super) fn take(&mut self, model: Model, wanted: &[Property]) -> Vec<Output> {
+    pub(super) fn apply_description(
+        &mut self,
+        model: Model,
+        wanted: &[DesiredProperty],
+    ) -> Vec<Output> {
         let (had, complete) = (std::mem::take(&mut self.properties), self.complete);
         let usable = match model.state {
-            State::Failed(_) => model.usable,
-            State::Creating | State::Active | State::Updating | State::Deleting => Some(Usable {
+            ResourceState::Failed(_) => model.usable,
+            ResourceState::Creating
+            | ResourceState::Active
+            | ResourceState::Updating
+            | ResourceState::Deleting => Some(ActiveVersion {
                 properties: model.properties.iter().map(|property| property.id).collect(),
                 hierarchies: model.hierarchies.iter().map(|place| place.id).collect(),
             }),
         };
         self.usable = usable.is_some();
-        let Usable { properties, hierarchies } = usable.unwrap_or_default();
+        let ActiveVersion { properties, hierarchies } = usable.unwrap_or_default();
         self.root = model.root;
         self.composites = model.composites;
         self.properties = properties.into_iter().collect();
@@ -161,7 +168,7 @@ impl ModelState {
     }
 
     /// It is not in SiteWise: nothing of what it had is.
-    pub(super) fn gone(&mut self) {
+    pub(super) fn clear(&mut self) {
         self.stage = ModelStage::Absent;
         self.usable = false;
         self.complete = 0;
@@ -171,11 +178,11 @@ impl ModelState {
         self.hierarchies.clear();
         self.place_names.clear();
         self.composites.clear();
-        self.tries = Tries::default();
+        self.tries = Backoff::default();
     }
 
     /// Whether it has a property, in a version that came through.
-    pub(super) fn has(&self, property: Uuid, wanted: &[Property]) -> bool {
+    pub(super) fn has(&self, property: Uuid, wanted: &[DesiredProperty]) -> bool {
         let complete = wanted.iter().take(self.complete);
         self.properties.contains(&property) || complete.into_iter().any(|has| has.id == property)
     }
@@ -186,7 +193,7 @@ impl ModelState {
     }
 
     /// Counts on over the wanted properties that the model has.
-    pub(super) fn count_complete(&mut self, wanted: &[Property]) {
+    pub(super) fn count_complete(&mut self, wanted: &[DesiredProperty]) {
         let more = wanted.iter().skip(self.complete);
         self.complete += more.take_while(|more| self.properties.remove(&more.id)).count();
     }
@@ -205,7 +212,7 @@ pub(super) enum AssetStage {
 
 /// Whether an asset is associated with its parent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Link {
+pub(super) enum ParentLink {
     /// It has no parent.
     Root,
     /// To be looked up, or to be made.
@@ -223,41 +230,41 @@ pub(super) enum Link {
 pub(super) struct AssetState {
     pub stage: AssetStage,
     /// Its values may go, each as soon as the model has its property.
-    pub open: bool,
+    pub gate_open: bool,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub taken: bool,
     /// It was just created, so it has no parent yet.
-    pub fresh: bool,
+    pub just_created: bool,
     /// It was there once, and its values with it.
-    pub filled: bool,
+    pub had_values: bool,
     /// To be checked whether it still exists.
-    pub look: bool,
-    pub link: Link,
+    pub recheck: bool,
+    pub link: ParentLink,
     pub children: Children,
-    pub tries: Tries,
-    pub link_tries: Tries,
-    pub looks: Looks,
+    pub tries: Backoff,
+    pub link_tries: Backoff,
+    pub looks: NotFoundCount,
 }
 
 /// Consecutive not-found errors of an existing asset.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Looks {
+pub(super) struct NotFoundCount {
     count: u8,
     last: Instant,
 }
 
-impl Looks {
+impl NotFoundCount {
     /// So many in a row.
-    const ROW: u8 = 2;
+    const NOT_FOUND_LIMIT: u8 = 2;
     /// After this time the count is reset.
-    const REST: Duration = Duration::from_secs(6 * 3_600);
+    const NOT_FOUND_RESET: Duration = Duration::from_secs(6 * 3_600);
 
     /// Whether it is worth one more look.
-    pub(super) fn one_more(&mut self, now: Instant) -> bool {
-        if now.since(self.last) >= Self::REST {
+    pub(super) fn allow_one_more(&mut self, now: Instant) -> bool {
+        if now.since(self.last) >= Self::NOT_FOUND_RESET {
             self.count = 0;
         }
-        let worth = self.count < Self::ROW;
+        let worth = self.count < Self::NOT_FOUND_LIMIT;
         if worth {
             *self = Self { count: self.count + 1, last: now };
         }
@@ -269,7 +276,7 @@ impl Looks {
 #[derive(Debug)]
 pub(super) enum Children {
     /// Being read, from this page on.
-    Reading { token: Option<String>, found: FxHashSet<Uuid>, tries: Tries },
+    Reading { token: Option<String>, found: FxHashSet<Uuid>, tries: Backoff },
     /// These.
     Known(FxHashSet<Uuid>),
 }
@@ -279,23 +286,23 @@ impl AssetState {
         Self {
             stage,
             // Nothing waits yet behind a gate of its own, so that none has to be opened.
-            open: stage == AssetStage::Active,
+            gate_open: stage == AssetStage::Active,
             taken: false,
-            fresh: false,
-            filled: stage == AssetStage::Active,
-            look: false,
-            link: if has_parent { Link::Wanted } else { Link::Root },
+            just_created: false,
+            had_values: stage == AssetStage::Active,
+            recheck: false,
+            link: if has_parent { ParentLink::Wanted } else { ParentLink::Root },
             children: match stage {
                 AssetStage::Absent => Children::Known(FxHashSet::default()),
                 AssetStage::Unknown | AssetStage::Active => Children::Reading {
                     token: None,
                     found: FxHashSet::default(),
-                    tries: Tries::default(),
+                    tries: Backoff::default(),
                 },
             },
-            tries: Tries::default(),
-            link_tries: Tries::default(),
-            looks: Looks::default(),
+            tries: Backoff::default(),
+            link_tries: Backoff::default(),
+            looks: NotFoundCount::default(),
         }
     }
 }

@@ -6,13 +6,13 @@ use uuid::Uuid;
 
 use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
-    GrowModel, Hierarchy, Model, ModelSummary, Page, Property, Reading, UpdateProperty,
+    GrowModel, Hierarchy, LatestValue, Model, ModelSummary, Page, Property, UpdateProperty,
 };
 use crate::sitewise::cause::Plane;
 
 /// Number of a step, for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct StepId(pub u64);
+pub struct CallId(pub u64);
 
 /// A call to be made once.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub enum Step {
 
 /// What a step gave.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Done {
+pub enum CallResult {
     /// Of [`Step::ListModels`].
     Models(Page<ModelSummary>),
     /// Of [`Step::DescribeModel`].
@@ -70,7 +70,7 @@ pub enum Done {
     /// Of [`Step::DescribeProperty`].
     Property(AssetProperty),
     /// Of [`Step::ReadValues`], in its order.
-    Values(Vec<Reading>),
+    Values(Vec<LatestValue>),
     /// Of the others: SiteWise accepted it.
     Accepted,
 }

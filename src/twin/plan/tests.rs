@@ -8,8 +8,8 @@ mod units;
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::sitewise::api::{Fault, FaultKind};
-use crate::twin::plan::step::Done;
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
+use crate::twin::plan::step::CallResult;
 use crate::twin::plan::units::UnitStanding;
 
 pub(super) fn namespace() -> Namespace {
@@ -19,12 +19,12 @@ pub(super) fn namespace() -> Namespace {
 /// A plan, what it wants, and the calls that are on their way.
 pub(super) struct Rig {
     pub(super) plan: Plan,
-    pub(super) models: Models,
-    pub(super) assets: Assets,
+    pub(super) models: DesiredModels,
+    pub(super) assets: DesiredAssets,
     pub(super) now: Instant,
     /// How long an answer takes.
     latency: Duration,
-    answers: BTreeMap<(Instant, StepId), Result<Done, Fault>>,
+    answers: BTreeMap<(Instant, CallId), Result<CallResult, ApiFault>>,
     pub(super) told: Vec<Output>,
 }
 
@@ -32,8 +32,8 @@ impl Rig {
     pub(super) fn new(latency: Duration) -> Self {
         Self {
             plan: Plan::new(namespace(), Rates::default(), 7),
-            models: Models::new(namespace(), String::new(), 100, 500),
-            assets: Assets::new(namespace(), 100_000),
+            models: DesiredModels::new(namespace(), String::new(), 100, 500),
+            assets: DesiredAssets::new(namespace(), 100_000),
             now: Instant::START,
             latency,
             answers: BTreeMap::new(),
@@ -45,7 +45,7 @@ impl Rig {
     pub(super) fn pass(
         &mut self,
         duration: Duration,
-        sitewise: &mut dyn FnMut(Step) -> Result<Done, Fault>,
+        sitewise: &mut dyn FnMut(Step) -> Result<CallResult, ApiFault>,
     ) {
         let end = self.now + duration;
         loop {
@@ -83,8 +83,8 @@ impl Rig {
     }
 }
 
-pub(super) fn fault(kind: FaultKind) -> Fault {
-    Fault::new(kind, format!("{kind:?}, it says"))
+pub(super) fn fault(kind: ApiFaultKind) -> ApiFault {
+    ApiFault::new(kind, format!("{kind:?}, it says"))
 }
 
 /// So many streams, each of its own.

@@ -7,15 +7,15 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::lanes::Lane;
-use super::needs::after;
-use super::state::{AssetStage, Tries};
-use super::step::{Done, Step};
-use super::{AFTER_REFUSAL, Job, Next, On, Plan};
-use crate::sitewise::api::{AssetProperty, Fault, FaultKind, Page, UpdateProperty};
+use super::lanes::CallLane;
+use super::needs::not_before;
+use super::state::{AssetStage, Backoff};
+use super::step::{CallResult, Step};
+use super::{AFTER_REFUSAL, NextNeed, Plan, ProvisioningJob, WaitsFor};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, AssetProperty, Page, UpdateProperty};
 use crate::time::Instant;
-use crate::twin::assets::{AssetIx, Assets};
-use crate::twin::models::{ModelIx, Models, PropertyIx};
+use crate::twin::assets::{AssetIx, DesiredAssets};
+use crate::twin::models::{DesiredModels, ModelIx, PropertyIx};
 
 /// What somebody has to do where it is refused.
 const REMEDY: &str = "allow the bridge iotsitewise:DescribeAssetProperty and \
@@ -43,35 +43,35 @@ pub enum UnitStanding {
 /// The units that are wanted, and when the lane may go on.
 #[derive(Debug, Default)]
 pub(super) struct Units {
-    wanted: BTreeMap<(AssetIx, PropertyIx), Unit>,
+    wanted: BTreeMap<(AssetIx, PropertyIx), DesiredUnit>,
     /// Assets of which another process may have set units, and the properties whose unit should
     /// be their model's.
-    doubted: BTreeMap<AssetIx, Doubt>,
+    doubted: BTreeMap<AssetIx, UnitDoubt>,
     /// Denied once, nothing is asked until then.
-    rest: Instant,
+    write_paused_until: Instant,
     /// The same for reading what is doubted.
-    reads_rest: Instant,
+    read_paused_until: Instant,
 }
 
 #[derive(Debug)]
-struct Doubt {
+struct UnitDoubt {
     of: Vec<PropertyIx>,
     /// The page that comes next.
     token: Option<String>,
-    tries: Tries,
+    tries: Backoff,
 }
 
 #[derive(Debug)]
-struct Unit {
+struct DesiredUnit {
     /// None: the model's.
     unit: Option<Box<str>>,
-    stage: Stage,
+    stage: UnitStage,
     refused: bool,
-    tries: Tries,
+    tries: Backoff,
 }
 
 #[derive(Debug)]
-enum Stage {
+enum UnitStage {
     /// To be read.
     Unknown,
     /// To be written, with what was read.
@@ -87,33 +87,33 @@ impl Plan {
         if wanted.get(&(asset, property)).is_some_and(|had| had.unit == unit) {
             return;
         }
-        let (stage, tries) = (Stage::Unknown, Tries::default());
-        wanted.insert((asset, property), Unit { unit, stage, refused: false, tries });
-        self.touch(Job::Unit(asset, property));
+        let (stage, tries) = (UnitStage::Unknown, Backoff::default());
+        wanted.insert((asset, property), DesiredUnit { unit, stage, refused: false, tries });
+        self.mark_dirty(ProvisioningJob::Unit(asset, property));
     }
 
     /// An asset that SiteWise had at the start should have its model's units for these properties:
     /// an earlier process may have given it others.
     pub fn units_doubted(&mut self, asset: AssetIx, of: Vec<PropertyIx>) {
-        let (token, tries) = (None, Tries::default());
-        self.units.doubted.insert(asset, Doubt { of, token, tries });
-        self.touch(Job::Units(asset));
+        let (token, tries) = (None, Backoff::default());
+        self.units.doubted.insert(asset, UnitDoubt { of, token, tries });
+        self.mark_dirty(ProvisioningJob::Units(asset));
     }
 
-    pub(super) fn next_of_units(&self, asset: AssetIx, now: Instant) -> Next {
-        let Some(Doubt { tries, .. }) = self.units.doubted.get(&asset) else {
-            return Next::Nothing;
+    pub(super) fn next_of_units(&self, asset: AssetIx, now: Instant) -> NextNeed {
+        let Some(UnitDoubt { tries, .. }) = self.units.doubted.get(&asset) else {
+            return NextNeed::Nothing;
         };
-        if self.units.reads_rest > now {
-            return Next::At(self.units.reads_rest);
+        if self.units.read_paused_until > now {
+            return NextNeed::At(self.units.read_paused_until);
         }
         match self.assets.get(asset.0 as usize).map(|state| state.stage) {
-            Some(AssetStage::Active) => after(tries, now, Lane::ReadUnits),
-            _ => Next::Wait(On::Asset(asset)),
+            Some(AssetStage::Active) => not_before(tries, now, CallLane::ReadUnits),
+            _ => NextNeed::Wait(WaitsFor::Asset(asset)),
         }
     }
 
-    pub(super) fn read_units(&self, asset: AssetIx, assets: &Assets) -> Option<Step> {
+    pub(super) fn read_units(&self, asset: AssetIx, assets: &DesiredAssets) -> Option<Step> {
         let doubt = self.units.doubted.get(&asset)?;
         Some(Step::ReadUnits(assets.get(asset).id, doubt.token.clone()))
     }
@@ -121,16 +121,16 @@ impl Plan {
     pub(super) fn units_read(
         &mut self,
         asset: AssetIx,
-        answer: Result<Done, Fault>,
-        models: &Models,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let Some(mut doubt) = self.units.doubted.remove(&asset) else { return };
         let of = assets.get(asset);
         let subject = || format!("units of {}", of.address);
         let fault = match answer {
-            Ok(Done::Units(Page { items, next })) => {
+            Ok(CallResult::Units(Page { items, next })) => {
                 let model = models.get(of.model);
                 let shown: FxHashMap<_, _> = items.into_iter().collect();
                 for property in &doubt.of {
@@ -144,7 +144,7 @@ impl Plan {
                 self.problems.remove(READ_SUBJECT);
                 self.problems.remove(&subject());
                 if next.is_some() {
-                    (doubt.token, doubt.tries) = (next, Tries::default());
+                    (doubt.token, doubt.tries) = (next, Backoff::default());
                     self.units.doubted.insert(asset, doubt);
                 }
                 return;
@@ -155,28 +155,28 @@ impl Plan {
         let count = doubt.tries.count;
         match fault.kind {
             // What is made in its place has its model's.
-            FaultKind::NotFound => return,
-            FaultKind::Denied => {
-                self.units.reads_rest = now + AFTER_REFUSAL;
-                doubt.tries.at = self.units.reads_rest;
-                self.problem(READ_SUBJECT.into(), format!("{}; {READ_REMEDY}", fault.message));
+            ApiFaultKind::NotFound => return,
+            ApiFaultKind::Denied => {
+                self.units.read_paused_until = now + AFTER_REFUSAL;
+                doubt.tries.at = self.units.read_paused_until;
+                self.add_problem(READ_SUBJECT.into(), format!("{}; {READ_REMEDY}", fault.message));
             }
-            FaultKind::Throttled
-            | FaultKind::Busy
-            | FaultKind::Unavailable
-            | FaultKind::Foreign => {
-                doubt.tries = self.again(Tries { count, at: now }, now);
+            ApiFaultKind::Throttled
+            | ApiFaultKind::Busy
+            | ApiFaultKind::Unavailable
+            | ApiFaultKind::Foreign => {
+                doubt.tries = self.backoff(Backoff { count, at: now }, now);
             }
-            FaultKind::Invalid
-            | FaultKind::OutOfRange
-            | FaultKind::Limit
-            | FaultKind::AlreadyExists
-            | FaultKind::Conflict
-            | FaultKind::Changed => {
+            ApiFaultKind::Invalid
+            | ApiFaultKind::OutOfRange
+            | ApiFaultKind::Limit
+            | ApiFaultKind::AlreadyExists
+            | ApiFaultKind::Conflict
+            | ApiFaultKind::Changed => {
                 // A page of an earlier list may be none of this one.
                 doubt.token = None;
-                doubt.tries = self.again(Tries { count, at: now }, now);
-                self.problem(subject(), fault.message);
+                doubt.tries = self.backoff(Backoff { count, at: now }, now);
+                self.add_problem(subject(), fault.message);
                 if count + 1 >= READS {
                     return;
                 }
@@ -189,40 +189,40 @@ impl Plan {
     pub fn unit_standing(&self, asset: AssetIx, property: PropertyIx) -> Option<UnitStanding> {
         let unit = self.units.wanted.get(&(asset, property))?;
         Some(match unit.stage {
-            Stage::Done => UnitStanding::Done,
-            Stage::Unknown | Stage::Other(_) if unit.refused => UnitStanding::Refused,
-            Stage::Unknown | Stage::Other(_) => UnitStanding::Wanted,
+            UnitStage::Done => UnitStanding::Done,
+            UnitStage::Unknown | UnitStage::Other(_) if unit.refused => UnitStanding::Refused,
+            UnitStage::Unknown | UnitStage::Other(_) => UnitStanding::Wanted,
         })
     }
 
     pub(super) fn next_of_unit(
         &self,
         (asset, property): (AssetIx, PropertyIx),
-        models: &Models,
-        assets: &Assets,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
-    ) -> Next {
+    ) -> NextNeed {
         let Some(unit) = self.units.wanted.get(&(asset, property)) else {
-            return Next::Nothing;
+            return NextNeed::Nothing;
         };
-        if matches!(unit.stage, Stage::Done) {
-            return Next::Nothing;
+        if matches!(unit.stage, UnitStage::Done) {
+            return NextNeed::Nothing;
         }
-        if self.units.rest > now {
-            return Next::At(self.units.rest);
+        if self.units.write_paused_until > now {
+            return NextNeed::At(self.units.write_paused_until);
         }
         let there = self.assets.get(asset.0 as usize).map(|state| state.stage);
         let model = assets.get(asset).model;
         if there != Some(AssetStage::Active) {
-            Next::Wait(On::Asset(asset))
+            NextNeed::Wait(WaitsFor::Asset(asset))
         } else if !self.has_property(model, property, models) {
-            Next::Wait(On::Model(model))
+            NextNeed::Wait(WaitsFor::Model(model))
         } else {
-            after(&unit.tries, now, Lane::Unit)
+            not_before(&unit.tries, now, CallLane::Unit)
         }
     }
 
-    fn has_property(&self, model: ModelIx, property: PropertyIx, models: &Models) -> bool {
+    fn has_property(&self, model: ModelIx, property: PropertyIx, models: &DesiredModels) -> bool {
         let place = property.0 as usize;
         let wanted = models.get(model).properties.get(place).map(|property| property.id);
         self.models.get(model.0 as usize).is_some_and(|state| {
@@ -233,15 +233,15 @@ impl Plan {
     pub(super) fn write_unit(
         &self,
         (asset, property): (AssetIx, PropertyIx),
-        models: &Models,
-        assets: &Assets,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
     ) -> Option<Step> {
         let unit = self.units.wanted.get(&(asset, property))?;
         let of = assets.get(asset);
         let (asset, property) = (of.id, models.get(of.model).property_id(property));
         match &unit.stage {
-            Stage::Unknown => Some(Step::DescribeProperty { asset, property }),
-            Stage::Other(AssetProperty { alias, notification, .. }) => {
+            UnitStage::Unknown => Some(Step::DescribeProperty { asset, property }),
+            UnitStage::Other(AssetProperty { alias, notification, .. }) => {
                 Some(Step::UpdateProperty(UpdateProperty {
                     asset,
                     property,
@@ -250,16 +250,16 @@ impl Plan {
                     unit: unit.unit.as_deref().map(str::to_owned),
                 }))
             }
-            Stage::Done => None,
+            UnitStage::Done => None,
         }
     }
 
     pub(super) fn unit_answered(
         &mut self,
         (asset, property): (AssetIx, PropertyIx),
-        answer: Result<Done, Fault>,
-        models: &Models,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        models: &DesiredModels,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let of = assets.get(asset);
@@ -271,19 +271,19 @@ impl Plan {
             return;
         };
         let fault = match (answer, &unit.stage) {
-            (Ok(Done::Property(read)), Stage::Unknown) => {
+            (Ok(CallResult::Property(read)), UnitStage::Unknown) => {
                 let wanted = unit.unit.as_deref().or(of_model.unit.as_deref());
-                unit.tries = Tries::default();
+                unit.tries = Backoff::default();
                 if read.unit.as_deref() == wanted {
-                    unit.stage = Stage::Done;
+                    unit.stage = UnitStage::Done;
                     self.problems.remove(&subject);
                 } else {
-                    unit.stage = Stage::Other(read);
+                    unit.stage = UnitStage::Other(read);
                 }
                 return;
             }
-            (Ok(Done::Accepted), Stage::Other(_)) => {
-                unit.stage = Stage::Done;
+            (Ok(CallResult::Accepted), UnitStage::Other(_)) => {
+                unit.stage = UnitStage::Done;
                 self.figures.units_set += 1;
                 self.problems.remove(&subject);
                 return;
@@ -293,36 +293,36 @@ impl Plan {
             (Err(fault), _) => fault,
         };
         // Whatever is written then is what is read then.
-        unit.stage = Stage::Unknown;
+        unit.stage = UnitStage::Unknown;
         let (shown, count) = (of_model.unit.as_deref().unwrap_or("none"), unit.tries.count);
         let meant = unit.unit.as_deref().unwrap_or(shown);
         let reason = format!("it should be {meant}, SiteWise shows {shown}: {}", fault.message);
-        let refusal = Tries { count: 0, at: now + AFTER_REFUSAL };
+        let refusal = Backoff { count: 0, at: now + AFTER_REFUSAL };
         let (refused, tries, reason) = match fault.kind {
-            FaultKind::Denied => {
-                self.units.rest = refusal.at;
+            ApiFaultKind::Denied => {
+                self.units.write_paused_until = refusal.at;
                 (true, refusal, format!("{reason}; {REMEDY}"))
             }
-            FaultKind::Invalid
-            | FaultKind::OutOfRange
-            | FaultKind::Limit
-            | FaultKind::AlreadyExists => (true, refusal, reason),
-            FaultKind::Throttled
-            | FaultKind::Busy
-            | FaultKind::Unavailable
-            | FaultKind::Conflict
-            | FaultKind::Changed
-            | FaultKind::Foreign
-            | FaultKind::NotFound => {
+            ApiFaultKind::Invalid
+            | ApiFaultKind::OutOfRange
+            | ApiFaultKind::Limit
+            | ApiFaultKind::AlreadyExists => (true, refusal, reason),
+            ApiFaultKind::Throttled
+            | ApiFaultKind::Busy
+            | ApiFaultKind::Unavailable
+            | ApiFaultKind::Conflict
+            | ApiFaultKind::Changed
+            | ApiFaultKind::Foreign
+            | ApiFaultKind::NotFound => {
                 let refused = unit.refused;
-                (refused, self.again(Tries { count, at: now }, now), reason)
+                (refused, self.backoff(Backoff { count, at: now }, now), reason)
             }
         };
         if let Some(unit) = self.units.wanted.get_mut(&(asset, property)) {
             unit.refused = refused;
             unit.tries = tries;
         }
-        self.problem(subject, reason);
+        self.add_problem(subject, reason);
     }
 
     /// An asset is gone: what is made in its place has its model's units.
@@ -330,17 +330,17 @@ impl Plan {
         let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
         let mut again = Vec::new();
         for (of, unit) in self.units.wanted.range_mut(all) {
-            unit.stage = Stage::Unknown;
+            unit.stage = UnitStage::Unknown;
             again.push(*of);
         }
         for (asset, property) in again {
-            self.touch(Job::Unit(asset, property));
+            self.mark_dirty(ProvisioningJob::Unit(asset, property));
         }
     }
 
     /// Whether the next call writes what was just read: nothing goes in between.
     pub(super) fn has_read_unit(&self, asset: AssetIx, property: PropertyIx) -> bool {
         let unit = self.units.wanted.get(&(asset, property));
-        unit.is_some_and(|unit| matches!(unit.stage, Stage::Other(_)))
+        unit.is_some_and(|unit| matches!(unit.stage, UnitStage::Other(_)))
     }
 }

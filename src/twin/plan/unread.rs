@@ -9,15 +9,15 @@ use std::collections::BTreeMap;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::lanes::Lane;
-use super::needs::after;
-use super::state::Tries;
-use super::step::{Done, Step};
-use super::{Job, Next, Output, Plan};
-use crate::sitewise::api::{Fault, FaultKind};
+use super::lanes::CallLane;
+use super::needs::not_before;
+use super::state::Backoff;
+use super::step::{CallResult, Step};
+use super::{NextNeed, Output, Plan, ProvisioningJob};
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::time::Instant;
-use crate::twin::assets::Assets;
-use crate::twin::models::{ModelIx, Models};
+use crate::twin::assets::DesiredAssets;
+use crate::twin::models::{DesiredModels, ModelIx};
 
 /// Failed tries to describe a model, or list its assets, before the sync goes on without it.
 const TRIES: u32 = 5;
@@ -26,7 +26,7 @@ const TOGETHER: usize = 64;
 
 /// Assets that are checked one by one.
 #[derive(Debug, Default)]
-pub(super) struct Checks {
+pub(super) struct AssetChecks {
     checks: BTreeMap<u64, Check>,
     of: FxHashMap<Uuid, u64>,
     count: u64,
@@ -42,7 +42,7 @@ struct Check {
     answered: bool,
     /// SiteWise does not have it.
     absent: bool,
-    tries: Tries,
+    tries: Backoff,
 }
 
 impl Plan {
@@ -70,7 +70,7 @@ impl Plan {
     }
 
     /// Looks whether an asset is there, for which nothing may be made before.
-    pub fn check(&mut self, asset: Uuid, address: &str) {
+    pub fn check_asset(&mut self, asset: Uuid, address: &str) {
         if self.checks.of.contains_key(&asset) {
             return;
         }
@@ -78,11 +78,11 @@ impl Plan {
         self.checks.count += 1;
         self.checks.of.insert(asset, at);
         let address = address.to_owned();
-        let (answered, absent, tries) = (false, false, Tries::default());
+        let (answered, absent, tries) = (false, false, Backoff::default());
         let check = Check { asset, address, answered, absent, tries };
         self.checks.unanswered += 1;
         self.checks.checks.insert(at, check);
-        self.touch(Job::Check(at));
+        self.mark_dirty(ProvisioningJob::Check(at));
     }
 
     /// Nobody needs to know of an asset any more.
@@ -95,15 +95,15 @@ impl Plan {
 
     /// The assets that became known since the start, or since this was asked.
     pub fn take_late(&mut self) -> Vec<Uuid> {
-        std::mem::take(&mut self.learning.late)
+        std::mem::take(&mut self.learning.known_late)
     }
 
-    pub(super) fn next_of_check(&self, at: u64, now: Instant) -> Next {
+    pub(super) fn next_of_check(&self, at: u64, now: Instant) -> NextNeed {
         match self.checks.checks.get(&at) {
             Some(check) if !check.absent && self.is_unsure(check.asset) => {
-                after(&check.tries, now, Lane::DescribeAsset)
+                not_before(&check.tries, now, CallLane::DescribeAsset)
             }
-            _ => Next::Nothing,
+            _ => NextNeed::Nothing,
         }
     }
 
@@ -114,8 +114,8 @@ impl Plan {
     pub(super) fn checked(
         &mut self,
         at: u64,
-        answer: Result<Done, Fault>,
-        assets: &Assets,
+        answer: Result<CallResult, ApiFault>,
+        assets: &DesiredAssets,
         now: Instant,
     ) {
         let Some(check) = self.checks.checks.get_mut(&at) else { return };
@@ -125,18 +125,18 @@ impl Plan {
         let tells = !first || self.checks.unanswered.is_multiple_of(TOGETHER);
         let subject = format!("asset {}", check.address);
         match answer {
-            Ok(Done::Asset(asset)) => {
+            Ok(CallResult::Asset(asset)) => {
                 self.problems.remove(&subject);
-                self.know(asset, assets);
+                self.import_asset(asset, assets);
             }
             Ok(_) => {}
-            Err(Fault { kind: FaultKind::NotFound, .. }) => {
+            Err(ApiFault { kind: ApiFaultKind::NotFound, .. }) => {
                 check.absent = true;
                 self.problems.remove(&subject);
             }
             Err(fault) => {
-                let tries = Tries { count: check.tries.count, at: now };
-                let tries = self.rarer(tries, now);
+                let tries = Backoff { count: check.tries.count, at: now };
+                let tries = self.backoff_slow(tries, now);
                 if let Some(check) = self.checks.checks.get_mut(&at) {
                     check.tries = tries;
                 }
@@ -146,7 +146,7 @@ impl Plan {
                      allow the bridge iotsitewise:ListAssets or iotsitewise:DescribeAsset for it",
                     fault.message
                 );
-                self.problem(subject, why);
+                self.add_problem(subject, why);
             }
         }
         if tells {
@@ -156,28 +156,28 @@ impl Plan {
 
     /// Whether the sync goes on without what was tried so often. If nothing can be read at all,
     /// SiteWise is unreachable.
-    pub(super) fn is_enough(&self, tries: &Tries) -> bool {
-        self.learning.some_read && tries.count >= TRIES
+    pub(super) fn tried_enough(&self, tries: &Backoff) -> bool {
+        self.learning.any_read && tries.count >= TRIES
     }
 
     /// One more vain try to read what SiteWise has.
-    fn unread_again(&mut self, count: u32, now: Instant) -> Tries {
-        let tries = Tries { count, at: now };
-        if self.learning.done { self.rarer(tries, now) } else { self.again(tries, now) }
+    fn retry_unread(&mut self, count: u32, now: Instant) -> Backoff {
+        let tries = Backoff { count, at: now };
+        if self.learning.done { self.backoff_slow(tries, now) } else { self.backoff(tries, now) }
     }
 
     /// A model could not be described that was never described.
     pub(super) fn undescribed(
         &mut self,
         ix: ModelIx,
-        fault: &Fault,
-        models: &Models,
+        fault: &ApiFault,
+        models: &DesiredModels,
         now: Instant,
     ) {
         let Some(count) = self.models.get(ix.0 as usize).map(|state| state.tries.count) else {
             return;
         };
-        let tries = self.unread_again(count, now);
+        let tries = self.retry_unread(count, now);
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.tries = tries;
         }
@@ -188,29 +188,35 @@ impl Plan {
              iotsitewise:DescribeAssetModel for it",
             fault.message
         );
-        self.problem(format!("model {}", model.name), why);
+        self.add_problem(format!("model {}", model.name), why);
         // Gone is what has no list either.
         let list = self.learning.assets.iter().position(|list| list.model == model.id);
-        if fault.kind == FaultKind::NotFound
+        if fault.kind == ApiFaultKind::NotFound
             && let Some(at) = list
             && let Some(list) = self.learning.assets.get_mut(at)
         {
             list.again = true;
-            self.touch(Job::ListAssets(at as u32));
+            self.mark_dirty(ProvisioningJob::ListAssets(at as u32));
         }
     }
 
     /// The assets of a model could not be listed.
-    pub(super) fn unlisted(&mut self, at: usize, fault: Fault, models: &Models, now: Instant) {
+    pub(super) fn unlisted(
+        &mut self,
+        at: usize,
+        fault: ApiFault,
+        models: &DesiredModels,
+        now: Instant,
+    ) {
         let Some(list) = self.learning.assets.get_mut(at) else { return };
-        let first = fault.kind == FaultKind::NotFound && !list.missing;
+        let first = fault.kind == ApiFaultKind::NotFound && !list.missing;
         list.again = false;
-        list.missing = fault.kind == FaultKind::NotFound;
+        list.missing = fault.kind == ApiFaultKind::NotFound;
         if list.done && !list.missing {
             return;
         }
         let (count, model) = (list.tries.count, list.model);
-        let tries = self.unread_again(count, now);
+        let tries = self.retry_unread(count, now);
         if let Some(list) = self.learning.assets.get_mut(at) {
             list.tries = tries;
             if count >= TRIES {
@@ -221,12 +227,12 @@ impl Plan {
         let Some(ix) = models.by_id(model) else { return };
         if first {
             // It may have gone meanwhile, and its assets with it: look.
-            self.doubt_model(ix, now);
+            self.recheck_model(ix, now);
             if let Some(state) = self.models.get_mut(ix.0 as usize)
                 && self.learning.undescribed.contains(&ix)
             {
                 state.tries.at = now;
-                self.touch(Job::Model(ix));
+                self.mark_dirty(ProvisioningJob::Model(ix));
             }
         }
         let why = format!(
@@ -234,7 +240,7 @@ impl Plan {
              wait; all others are unaffected; allow the bridge iotsitewise:ListAssets for it",
             fault.message
         );
-        self.problem(assets_of(&models.get(ix).name), why);
+        self.add_problem(assets_of(&models.get(ix).name), why);
     }
 
     /// Whether SiteWise says that a model has no list of assets.
@@ -243,7 +249,7 @@ impl Plan {
     }
 
     /// A model has gone, and its assets with it.
-    pub(super) fn model_gone(&mut self, ix: ModelIx, models: &Models) {
+    pub(super) fn model_gone(&mut self, ix: ModelIx, models: &DesiredModels) {
         self.learning.undescribed.remove(&ix);
         let model = models.get(ix);
         let mut lists = self.learning.assets.iter_mut();
@@ -257,11 +263,11 @@ impl Plan {
 
     /// A part was read that could not be read before: others may be as well.
     pub(super) fn read_again(&mut self, now: Instant) {
-        self.learning.some_read = true;
+        self.learning.any_read = true;
         for ix in self.learning.undescribed.clone() {
             if let Some(state) = self.models.get_mut(ix.0 as usize) {
                 state.tries.at = now;
-                self.touch(Job::Model(ix));
+                self.mark_dirty(ProvisioningJob::Model(ix));
             }
         }
         for at in 0..self.learning.assets.len() {
@@ -269,7 +275,7 @@ impl Plan {
                 && !list.done
             {
                 list.tries.at = now;
-                self.touch(Job::ListAssets(at as u32));
+                self.mark_dirty(ProvisioningJob::ListAssets(at as u32));
             }
         }
         let checks: Vec<_> = self.checks.checks.keys().copied().collect();
@@ -277,7 +283,7 @@ impl Plan {
             if let Some(check) = self.checks.checks.get_mut(&at) {
                 check.tries.at = now;
             }
-            self.touch(Job::Check(at));
+            self.mark_dirty(ProvisioningJob::Check(at));
         }
     }
 

@@ -1,7 +1,7 @@
 //! Attributes: an instance's own, or the default.
 
 use super::*;
-use crate::sparkplug::event::{Attribute, Holder};
+use crate::sparkplug::event::{AttributeHolder, AttributeSample};
 
 fn with_serial(serial: Option<&str>, offset: i64) -> Event {
     let mut metric = turbine("T1", 0, 1.0, 0);
@@ -61,9 +61,9 @@ fn a_null_of_its_own_is_null_with_bad_and_not_the_default() {
         (Some("A-17"), Some((Quality::Good, Variant::String("A-17".into())))),
         (None, null.clone()),
     ] {
-        let (holder, time, property) = (Holder::Instance(1), rig.now.wall, says(value));
-        let attributes = vec![Attribute { holder, time, property }];
-        let (samples, order) = (Vec::new(), Order::InOrder);
+        let (holder, time, property) = (AttributeHolder::Instance(1), rig.now.wall, says(value));
+        let attributes = vec![AttributeSample { holder, time, property }];
+        let (samples, order) = (Vec::new(), SequenceOrder::InOrder);
         rig.event(Event::Data(Data { source: node(), samples, attributes, order }));
         rig.seconds(30);
         assert_eq!(rig.shown("T1", "Serial"), shown);
@@ -192,8 +192,9 @@ fn an_attribute_of_a_flattened_tag_changes_in_data_after_a_restart() {
         }
         let property = property("engHigh", DataType::Double, Value::Double(high));
         let time = rig.now.wall;
-        let attributes = vec![Attribute { holder: Holder::Leaf(Slot(0)), time, property }];
-        let order = Order::InOrder;
+        let attributes =
+            vec![AttributeSample { holder: AttributeHolder::Leaf(Slot(0)), time, property }];
+        let order = SequenceOrder::InOrder;
         rig.event(Event::Data(Data { source: node(), samples: Vec::new(), attributes, order }));
         rig.seconds(90);
         let shown = rig.shown("T1", "Box/Heat/engHigh");
@@ -208,7 +209,7 @@ fn an_attribute_that_cannot_be_read_is_written_as_the_birth_says() {
         let mut rig = Rig::new();
         rig.event(with_serial(Some("B-18"), 0));
         rig.seconds(30);
-        rig.sitewise.unreadable = Some(FaultKind::Denied);
+        rig.sitewise.unreadable = Some(ApiFaultKind::Denied);
         let mut rig = rig.restart();
         let offset = rig.offset();
         rig.event(with_serial(says, offset));
@@ -234,7 +235,7 @@ fn a_clock_that_went_back_hides_nothing_where_sitewise_cannot_be_read() {
         };
         rig.event(spoken(Some("B-18"), 20_000));
         rig.seconds(30);
-        rig.sitewise.unreadable = Some(FaultKind::Denied);
+        rig.sitewise.unreadable = Some(ApiFaultKind::Denied);
         let mut rig = rig.restart();
         rig.event(spoken(says, -60_000));
         rig.seconds(30);
@@ -251,7 +252,7 @@ fn what_has_no_form_in_sitewise_is_told_by_name() {
         Value::DataSet(crate::sparkplug::value::DataSet { columns: vec!["c".into()], rows }.into())
     };
     let bytes = || Value::Bytes(vec![1, 2].into());
-    let born = |parameters: Vec<Property>, metrics: Vec<Metric>| {
+    let born = |parameters: Vec<StaticProperty>, metrics: Vec<Metric>| {
         let mut machine = turbine("T1", 0, 1.0, 0);
         let Content::Instance(instance) = &mut machine.content else { panic!() };
         instance.parameters = parameters;
@@ -272,7 +273,7 @@ fn what_has_no_form_in_sitewise_is_told_by_name() {
     assert_eq!(born(firmware, Vec::new()), ["Nordsee/gw/T1/Firmware is of the type Bytes"]);
     let file = leaf(3, "Plan", DataType::File, sample(0, bytes()));
     assert_eq!(born(Vec::new(), vec![file]), ["Nordsee/gw/Plan is of the type File"]);
-    let unsaid = Sample { absent: true, ..sample(0, None) };
+    let unsaid = Sample { without_value: true, ..sample(0, None) };
     assert_eq!(born(Vec::new(), vec![leaf(3, "Plan", DataType::File, unsaid)]), [""; 0]);
 }
 

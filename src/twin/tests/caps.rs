@@ -33,7 +33,7 @@ fn a_machine_at_the_cap_of_properties_is_alive_with_all_that_fits() {
         assert_eq!(rig.shown("D", &last), Some((Quality::Good, Variant::Integer(1))), "{count}");
         assert_eq!(rig.written("T1", "Speed").len(), 1);
         let lost = u64::from(count - fit);
-        assert_eq!(rig.twin.counts().dropped(Dropped::CappedProperties), lost);
+        assert_eq!(rig.twin.counts().dropped(DropReason::CappedProperties), lost);
         let told = (lost > 0).then(|| "Nordsee/gw/D properties: Nordsee/gw/D/M0497".to_owned());
         assert_eq!(rig.capped, Vec::from_iter(told), "{count}");
         rig.check_conservation();
@@ -148,7 +148,7 @@ fn a_machine_past_the_cap_of_models_is_alive_and_those_of_a_known_kind_have_all(
             "Nordsee/gw/Other models: Nordsee/gw/Other/F1",
         ]
     );
-    assert_eq!(rig.twin.counts().dropped(Dropped::CappedModels), 4);
+    assert_eq!(rig.twin.counts().dropped(DropReason::CappedModels), 4);
     let mut rig = rig.restart_with(config);
     let offset = rig.offset();
     rig.event(pump("Pump 3", offset));
@@ -330,7 +330,7 @@ fn a_machine_on_a_model_that_grew_full_tells_that_it_is_alive() {
     assert_eq!(rig.shown("P1", "M0000"), Some((Quality::Good, Variant::Integer(2))));
     let told = "Nordsee/gw/P1 properties: the presence of Nordsee/gw/P1";
     assert!(rig.capped.contains(&told.to_owned()), "{:?}", rig.capped);
-    assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 0);
+    assert_eq!(rig.twin.counts().dropped(DropReason::CappedAssets), 0);
 }
 
 /// A kind's model has as many assets as SiteWise allows, and there may be no further one.

@@ -5,12 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use uuid::Uuid;
 
 use crate::sitewise::api::{
-    Asset, AssetProperty, Composite, Fault, FaultKind, Hierarchy, Model, ModelHierarchy,
-    ModelProperty, ModelSummary, NotificationState, Page, Property, Reading, State, Tqv,
-    UpdateProperty, Usable,
+    ActiveVersion, ApiFault, ApiFaultKind, Asset, AssetProperty, Composite, Hierarchy, LatestValue,
+    Model, ModelHierarchy, ModelProperty, ModelSummary, NotificationState, Page, Property,
+    ResourceState, Tqv, UpdateProperty,
 };
 use crate::sitewise::limits;
-use crate::twin::plan::step::{Done, Step};
+use crate::twin::plan::step::{CallResult, Step};
 
 /// A model as it stands in SiteWise.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,7 +26,7 @@ pub(crate) struct FakeModel {
     /// Why it is FAILED.
     pub(crate) failed: Option<String>,
     /// What its last ACTIVE version has, while it is FAILED.
-    pub(crate) usable: Option<Usable>,
+    pub(crate) usable: Option<ActiveVersion>,
 }
 
 /// An asset as it stands in SiteWise.
@@ -63,24 +63,24 @@ pub(crate) struct FakeSiteWise {
     /// What properties of single assets have beyond their models'.
     pub(crate) properties: BTreeMap<(Uuid, Uuid), AssetProperty>,
     /// Why properties of assets cannot be written.
-    pub(crate) unwritable: Option<FaultKind>,
+    pub(crate) unwritable: Option<ApiFaultKind>,
     /// Why values cannot be read.
-    pub(crate) unreadable: Option<FaultKind>,
+    pub(crate) unreadable: Option<ApiFaultKind>,
     /// Why models or assets cannot be described.
-    pub(crate) undescribable: BTreeMap<Uuid, FaultKind>,
+    pub(crate) undescribable: BTreeMap<Uuid, ApiFaultKind>,
     /// Why assets of a model, or what hangs under an asset, cannot be listed.
-    pub(crate) unlistable: BTreeMap<Uuid, FaultKind>,
+    pub(crate) unlistable: BTreeMap<Uuid, ApiFaultKind>,
     /// Properties whose values alone cannot be.
     pub(crate) unreadable_properties: BTreeSet<(Uuid, Uuid)>,
 }
 
-fn fault(kind: FaultKind, message: impl Into<String>) -> Fault {
-    Fault::new(kind, message)
+fn fault(kind: ApiFaultKind, message: impl Into<String>) -> ApiFault {
+    ApiFault::new(kind, message)
 }
 
 impl FakeSiteWise {
     /// Carries out a call.
-    pub(crate) fn call(&mut self, step: Step) -> Result<Done, Fault> {
+    pub(crate) fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
         if step.is_write() {
             self.writes.push(step.to_string());
         } else {
@@ -92,10 +92,13 @@ impl FakeSiteWise {
                     id: *id,
                     external_id: model.external_id.clone(),
                     name: model.name.clone(),
-                    state: model.failed.clone().map_or(State::Active, State::Failed),
+                    state: model
+                        .failed
+                        .clone()
+                        .map_or(ResourceState::Active, ResourceState::Failed),
                     description: model.description.clone(),
                 });
-                Ok(Done::Models(page(items.collect(), token)))
+                Ok(CallResult::Models(page(items.collect(), token)))
             }
             Step::DescribeModel(id) => match self.undescribable.get(&id) {
                 Some(kind) => Err(fault(*kind, "it cannot be described")),
@@ -104,11 +107,11 @@ impl FakeSiteWise {
             Step::CreateModel(create) => {
                 let taken = self.models.values().any(|model| model.name == create.name);
                 if taken || self.models.contains_key(&create.id) {
-                    return Err(fault(FaultKind::AlreadyExists, "model"));
+                    return Err(fault(ApiFaultKind::AlreadyExists, "model"));
                 }
                 self.check_model(&create.properties, &create.hierarchies)?;
                 if self.refused.contains(&create.name) {
-                    return Err(fault(FaultKind::Invalid, "this name is not wanted here"));
+                    return Err(fault(ApiFaultKind::Invalid, "this name is not wanted here"));
                 }
                 let model = FakeModel {
                     failed: self.failure(&create.name, &create.properties),
@@ -123,7 +126,7 @@ impl FakeSiteWise {
                     looks: self.slowness,
                 };
                 self.models.insert(create.id, model);
-                Ok(Done::Accepted)
+                Ok(CallResult::Accepted)
             }
             Step::GrowModel(grow) => {
                 let mut grown = self.at_rest(grow.id)?;
@@ -149,7 +152,7 @@ impl FakeSiteWise {
                 let named = |(name, _): &(String, Vec<Property>)| *name == create.name;
                 if grown.composites.values().any(named) || grown.composites.contains_key(&create.id)
                 {
-                    return Err(fault(FaultKind::AlreadyExists, "composite model"));
+                    return Err(fault(ApiFaultKind::AlreadyExists, "composite model"));
                 }
                 self.check_composite(&create.properties)?;
                 grown.composites.insert(create.id, (create.name, create.properties));
@@ -158,7 +161,8 @@ impl FakeSiteWise {
             Step::GrowComposite(grow) => {
                 let mut grown = self.at_rest(grow.model)?;
                 let composite = grown.composites.get_mut(&grow.id);
-                let (_, properties) = composite.ok_or(fault(FaultKind::NotFound, "composite"))?;
+                let (_, properties) =
+                    composite.ok_or(fault(ApiFaultKind::NotFound, "composite"))?;
                 properties.extend(grow.properties);
                 self.check_composite(properties)?;
                 self.updated(grow.model, grown)
@@ -166,18 +170,21 @@ impl FakeSiteWise {
             Step::ListAssets(model, token) => {
                 self.listable(model)?;
                 let of_model = self.assets.iter().filter(|(_, asset)| asset.model == model);
-                Ok(Done::Assets(page(of_model.map(|(id, asset)| asset.tell(*id)).collect(), token)))
+                Ok(CallResult::Assets(page(
+                    of_model.map(|(id, asset)| asset.tell(*id)).collect(),
+                    token,
+                )))
             }
             Step::CreateAsset(create) => self.create_asset(create),
             Step::ReadValues(of) => match self.unreadable {
                 Some(kind) => Err(fault(kind, "values cannot be read")),
                 None => {
                     let read = of.iter().map(|(asset, property)| self.read(*asset, *property));
-                    Ok(Done::Values(read.collect()))
+                    Ok(CallResult::Values(read.collect()))
                 }
             },
             Step::DescribeProperty { asset, property } => {
-                self.property(asset, property).map(Done::Property)
+                self.property(asset, property).map(CallResult::Property)
             }
             Step::UpdateProperty(update) => {
                 let UpdateProperty { asset, property, alias, notification, unit } = update;
@@ -187,58 +194,64 @@ impl FakeSiteWise {
                 }
                 let written = AssetProperty { alias, notification, unit: unit.or(of_model) };
                 self.properties.insert((asset, property), written);
-                Ok(Done::Accepted)
+                Ok(CallResult::Accepted)
             }
             Step::DescribeAsset(id) => {
                 if let Some(kind) = self.undescribable.get(&id) {
                     return Err(fault(*kind, "it cannot be described"));
                 }
-                let asset = self.assets.get_mut(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
+                let asset =
+                    self.assets.get_mut(&id).ok_or(fault(ApiFaultKind::NotFound, "asset"))?;
                 let told = asset.tell(id);
                 asset.looks = asset.looks.saturating_sub(1);
-                Ok(Done::Asset(told))
+                Ok(CallResult::Asset(told))
             }
             Step::ReadUnits(id, token) => {
-                let asset = self.assets.get(&id).ok_or(fault(FaultKind::NotFound, "asset"))?;
+                let asset = self.assets.get(&id).ok_or(fault(ApiFaultKind::NotFound, "asset"))?;
                 let model = self.models.get(&asset.model);
                 let all = model.into_iter().flat_map(FakeModel::all_properties);
                 let unit = |of: &Property| match self.properties.get(&(id, of.id)) {
                     Some(own) => own.unit.clone(),
                     None => of.unit.clone(),
                 };
-                Ok(Done::Units(page(all.map(|of| (of.id, unit(of))).collect(), token)))
+                Ok(CallResult::Units(page(all.map(|of| (of.id, unit(of))).collect(), token)))
             }
             Step::ListChildren(parent, token) => {
                 self.listable(parent)?;
                 let below = self.assets.iter().filter(|(_, asset)| asset.parent == Some(parent));
-                Ok(Done::Assets(page(below.map(|(id, asset)| asset.tell(*id)).collect(), token)))
+                Ok(CallResult::Assets(page(
+                    below.map(|(id, asset)| asset.tell(*id)).collect(),
+                    token,
+                )))
             }
             Step::Associate(link) => {
                 let parent = self.assets.get(&link.parent).map(|asset| asset.model);
                 let parent = parent.and_then(|model| self.models.get(&model));
                 let place = parent
                     .and_then(|model| model.hierarchies.iter().find(|h| h.id == link.hierarchy))
-                    .ok_or(fault(FaultKind::NotFound, "hierarchy"))?
+                    .ok_or(fault(ApiFaultKind::NotFound, "hierarchy"))?
                     .child_model;
                 let below = self.assets.values().filter(|asset| asset.parent == Some(link.parent));
                 if below.count() >= limits::CHILDREN_PER_ASSET {
-                    return Err(fault(FaultKind::Limit, "children"));
+                    return Err(fault(ApiFaultKind::Limit, "children"));
                 }
-                let child =
-                    self.assets.get_mut(&link.child).ok_or(fault(FaultKind::NotFound, "child"))?;
+                let child = self
+                    .assets
+                    .get_mut(&link.child)
+                    .ok_or(fault(ApiFaultKind::NotFound, "child"))?;
                 if child.model != place {
-                    return Err(fault(FaultKind::Invalid, "model of child"));
+                    return Err(fault(ApiFaultKind::Invalid, "model of child"));
                 }
                 if child.parent.is_some() {
-                    return Err(fault(FaultKind::AlreadyExists, "association"));
+                    return Err(fault(ApiFaultKind::AlreadyExists, "association"));
                 }
                 child.parent = Some(link.parent);
-                Ok(Done::Accepted)
+                Ok(CallResult::Accepted)
             }
         }
     }
 
-    fn listable(&self, id: Uuid) -> Result<(), Fault> {
+    fn listable(&self, id: Uuid) -> Result<(), ApiFault> {
         match self.unlistable.get(&id) {
             Some(kind) => Err(fault(*kind, "it cannot be listed")),
             None => Ok(()),
@@ -254,24 +267,24 @@ impl FakeSiteWise {
     }
 
     /// What an asset's property has.
-    pub(crate) fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, Fault> {
+    pub(crate) fn property(&self, asset: Uuid, property: Uuid) -> Result<AssetProperty, ApiFault> {
         let unit = self.model_unit(asset, property)?;
         let own = self.properties.get(&(asset, property)).cloned();
         let notification = NotificationState::Disabled;
         Ok(own.unwrap_or(AssetProperty { alias: None, notification, unit }))
     }
 
-    fn model_unit(&self, asset: Uuid, property: Uuid) -> Result<Option<String>, Fault> {
+    fn model_unit(&self, asset: Uuid, property: Uuid) -> Result<Option<String>, ApiFault> {
         let model = self.assets.get(&asset).and_then(|asset| self.models.get(&asset.model));
         let property =
             model.and_then(|model| model.all_properties().find(|has| has.id == property));
-        Ok(property.ok_or(fault(FaultKind::NotFound, "property"))?.unit.clone())
+        Ok(property.ok_or(fault(ApiFaultKind::NotFound, "property"))?.unit.clone())
     }
 
     /// The latest value of a property that an asset has.
-    fn read(&self, asset: Uuid, property: Uuid) -> Reading {
+    fn read(&self, asset: Uuid, property: Uuid) -> LatestValue {
         if self.unreadable_properties.contains(&(asset, property)) {
-            return Err(fault(FaultKind::Denied, "this one is not for you"));
+            return Err(fault(ApiFaultKind::Denied, "this one is not for you"));
         }
         let model = self.assets.get(&asset).and_then(|asset| self.models.get(&asset.model));
         let there = model.is_some_and(|model| model.all_properties().any(|has| has.id == property));
@@ -304,15 +317,15 @@ impl FakeSiteWise {
     }
 
     /// A model that can be written.
-    fn at_rest(&self, id: Uuid) -> Result<FakeModel, Fault> {
-        let model = self.models.get(&id).ok_or(fault(FaultKind::NotFound, "model"))?;
+    fn at_rest(&self, id: Uuid) -> Result<FakeModel, ApiFault> {
+        let model = self.models.get(&id).ok_or(fault(ApiFaultKind::NotFound, "model"))?;
         if model.looks > 0 {
-            return Err(fault(FaultKind::Conflict, "model is busy"));
+            return Err(fault(ApiFaultKind::Conflict, "model is busy"));
         }
         Ok(model.clone())
     }
 
-    fn updated(&mut self, id: Uuid, mut model: FakeModel) -> Result<Done, Fault> {
+    fn updated(&mut self, id: Uuid, mut model: FakeModel) -> Result<CallResult, ApiFault> {
         model.updates += 1;
         model.looks = self.slowness;
         model.failed = self.failure(&model.name, &model.properties);
@@ -322,7 +335,7 @@ impl FakeSiteWise {
             Some(_) => before.usable.clone(),
         });
         self.models.insert(id, model);
-        Ok(Done::Accepted)
+        Ok(CallResult::Accepted)
     }
 
     /// Why a model of this name with these properties ends FAILED, if it does.
@@ -335,15 +348,15 @@ impl FakeSiteWise {
         Some(format!("VALIDATION_ERROR: the default of \"{named}\" is no number"))
     }
 
-    fn describe_model(&mut self, id: Uuid) -> Result<Done, Fault> {
-        let model = self.models.get_mut(&id).ok_or(fault(FaultKind::NotFound, "model"))?;
+    fn describe_model(&mut self, id: Uuid) -> Result<CallResult, ApiFault> {
+        let model = self.models.get_mut(&id).ok_or(fault(ApiFaultKind::NotFound, "model"))?;
         let state = match &model.failed {
-            _ if model.looks > 0 => State::Updating,
-            Some(reason) => State::Failed(reason.clone()),
-            None => State::Active,
+            _ if model.looks > 0 => ResourceState::Updating,
+            Some(reason) => ResourceState::Failed(reason.clone()),
+            None => ResourceState::Active,
         };
         model.looks = model.looks.saturating_sub(1);
-        Ok(Done::Model(Model {
+        Ok(CallResult::Model(Model {
             id,
             external_id: model.external_id.clone(),
             name: model.name.clone(),
@@ -360,17 +373,20 @@ impl FakeSiteWise {
         }))
     }
 
-    fn create_asset(&mut self, create: crate::sitewise::api::CreateAsset) -> Result<Done, Fault> {
+    fn create_asset(
+        &mut self,
+        create: crate::sitewise::api::CreateAsset,
+    ) -> Result<CallResult, ApiFault> {
         match self.models.get(&create.model) {
-            None => return Err(fault(FaultKind::NotFound, "model")),
+            None => return Err(fault(ApiFaultKind::NotFound, "model")),
             Some(model) if model.looks > 0 || model.failed.is_some() && model.usable.is_none() => {
-                return Err(fault(FaultKind::Conflict, "model"));
+                return Err(fault(ApiFaultKind::Conflict, "model"));
             }
             Some(_) => {}
         }
         let twin = |asset: &FakeAsset| asset.model == create.model && asset.name == create.name;
         if self.assets.contains_key(&create.id) || self.assets.values().any(twin) {
-            return Err(fault(FaultKind::AlreadyExists, "asset"));
+            return Err(fault(ApiFaultKind::AlreadyExists, "asset"));
         }
         let asset = FakeAsset {
             name: create.name,
@@ -381,37 +397,37 @@ impl FakeSiteWise {
             looks: self.slowness,
         };
         self.assets.insert(create.id, asset);
-        Ok(Done::Accepted)
+        Ok(CallResult::Accepted)
     }
 
-    fn check_model(&self, properties: &[Property], places: &[Hierarchy]) -> Result<(), Fault> {
+    fn check_model(&self, properties: &[Property], places: &[Hierarchy]) -> Result<(), ApiFault> {
         let names = properties.iter().map(|property| &property.name);
         let mut all = names.chain(places.iter().map(|place| &place.name));
         if all.any(|name| self.refused_properties.contains(name)) {
-            return Err(fault(FaultKind::Invalid, "something is not valid"));
+            return Err(fault(ApiFaultKind::Invalid, "something is not valid"));
         }
         let ids: BTreeSet<_> = properties.iter().map(|property| property.id).collect();
         let names: BTreeSet<_> = properties.iter().map(|property| &property.name).collect();
         if ids.len() < properties.len() || names.len() < properties.len() {
-            return Err(fault(FaultKind::Invalid, "two properties of one name or id"));
+            return Err(fault(ApiFaultKind::Invalid, "two properties of one name or id"));
         }
         if properties.len() > limits::ROOT_PROPERTIES {
-            return Err(fault(FaultKind::Limit, "properties"));
+            return Err(fault(ApiFaultKind::Limit, "properties"));
         }
         for place in places {
             if self.models.get(&place.child_model).is_none_or(|model| model.looks > 0) {
-                return Err(fault(FaultKind::Invalid, "the child's model is not active"));
+                return Err(fault(ApiFaultKind::Invalid, "the child's model is not active"));
             }
         }
         Ok(())
     }
 
-    fn check_composite(&self, properties: &[Property]) -> Result<(), Fault> {
+    fn check_composite(&self, properties: &[Property]) -> Result<(), ApiFault> {
         if properties.len() > limits::PROPERTIES_PER_COMPOSITE {
-            return Err(fault(FaultKind::Limit, "properties of a composite model"));
+            return Err(fault(ApiFaultKind::Limit, "properties of a composite model"));
         }
         if properties.iter().any(|property| self.refused_properties.contains(&property.name)) {
-            return Err(fault(FaultKind::Invalid, "something is not valid"));
+            return Err(fault(ApiFaultKind::Invalid, "something is not valid"));
         }
         Ok(())
     }
@@ -438,8 +454,8 @@ impl FakeModel {
         self.properties.iter().chain(self.composites.values().flat_map(|(_, part)| part))
     }
 
-    fn version(&self) -> Usable {
-        Usable {
+    fn version(&self) -> ActiveVersion {
+        ActiveVersion {
             properties: self.all_properties().map(|property| property.id).collect(),
             hierarchies: self.hierarchies.iter().map(|place| place.id).collect(),
         }
@@ -454,7 +470,7 @@ impl FakeAsset {
             name: self.name.clone(),
             model: self.model,
             description: self.description.clone(),
-            state: if self.looks > 0 { State::Creating } else { State::Active },
+            state: if self.looks > 0 { ResourceState::Creating } else { ResourceState::Active },
         }
     }
 }

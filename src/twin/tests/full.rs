@@ -90,7 +90,7 @@ fn children_that_cannot_be_listed_are_told_and_asked_for_ever_more_rarely() {
     rig.seconds(60);
     let (parent, _) = rig.sitewise.asset("gw");
     let mut rig = rig.restart();
-    rig.sitewise.unlistable.insert(parent, FaultKind::Denied);
+    rig.sitewise.unlistable.insert(parent, ApiFaultKind::Denied);
     farm(&mut rig, 2);
     rig.seconds(3_600);
     let told = ("children of asset Nordsee/gw".into(), "it cannot be listed".into());

@@ -62,7 +62,7 @@ fn a_model_takes_no_more_than_sitewise_has_room_for() {
     let (root, composites) = sizes(&rig, "Wide");
     assert_eq!((root, composites.len()), (500, 45));
     assert!(composites.iter().all(|(_, size)| *size == 100), "{composites:?}");
-    assert_eq!(rig.twin.counts().dropped(Dropped::CappedProperties), 1);
+    assert_eq!(rig.twin.counts().dropped(DropReason::CappedProperties), 1);
     rig.check_conservation();
 }
 

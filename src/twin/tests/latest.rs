@@ -1,7 +1,7 @@
 //! SiteWise shows what the plant said last.
 
 use super::*;
-use crate::sparkplug::event::Order;
+use crate::sparkplug::event::SequenceOrder;
 
 pub(super) fn temp(value: impl Into<Option<Value>>, offset: i64) -> Metric {
     leaf(0, "Temp", DataType::Double, sample(offset, value))
@@ -21,7 +21,7 @@ pub(super) fn shown(rig: &Rig) -> (Quality, Variant) {
 /// metric if its time says so.
 #[test]
 fn a_mark_after_a_gap_repeats_the_last_value() {
-    for order in [Order::AfterGap, Order::Late] {
+    for order in [SequenceOrder::AfterGap, SequenceOrder::Late] {
         let mut rig = Rig::new();
         born(&mut rig, 80.0, 0);
         rig.seconds(10);
@@ -152,7 +152,7 @@ fn what_sitewise_shows_and_cannot_be_read_is_written_as_the_last_and_counted() {
     born(&mut rig, 80.0, 0);
     rig.event(data(node(), vec![(0, sample(10_000, Value::Double(95.0)))]));
     rig.seconds(30);
-    rig.sitewise.unreadable = Some(FaultKind::Denied);
+    rig.sitewise.unreadable = Some(ApiFaultKind::Denied);
     let mut rig = rig.restart();
     born(&mut rig, 80.0, 0);
     rig.seconds(30);
@@ -195,7 +195,7 @@ fn history_later_than_the_current_value_is_written_over_by_the_next_birth() {
 #[test]
 fn history_that_came_before_the_first_value_does_not_hide_it() {
     let mut rig = Rig::new();
-    let nothing = Sample { absent: true, ..sample(0, None) };
+    let nothing = Sample { without_value: true, ..sample(0, None) };
     let metrics = vec![leaf(0, "Temp", DataType::Double, nothing)];
     rig.event(birth(node(), Vec::new(), metrics));
     rig.seconds(10);
@@ -249,7 +249,7 @@ fn history_that_repeats_the_current_value_does_not_have_it_written_again() {
     rig.event(data(node(), vec![(0, past)]));
     born(&mut rig, 80.0, 0);
     assert_eq!(rig.written("gw", "Temp").len(), 2);
-    assert_eq!(rig.twin.counts().dropped(Dropped::Unchanged), 1);
+    assert_eq!(rig.twin.counts().dropped(DropReason::Unchanged), 1);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn an_instance_that_changes_its_template_is_told_and_adds_only_what_it_says() {
         vec![leaf(0, "Flow", DataType::Double, sample(40_000, Value::Double(3.0)))],
     );
     if let Content::Instance(instance) = &mut pump.content {
-        let spare = Sample { absent: true, ..sample(40_000, None) };
+        let spare = Sample { without_value: true, ..sample(40_000, None) };
         instance.members.push(leaf(1, "Head", DataType::Double, spare));
     }
     for _ in 0..2 {
@@ -396,7 +396,7 @@ fn a_device_that_tells_no_time_of_its_death_is_marked_by_its_clock_all_the_same(
     rig.event(birth_at(-hour, source(), Vec::new(), vec![temp(Value::Double(8.0), -hour)]));
     rig.seconds(30);
     let (time, cause) = (rig.now.wall, DeathCause::Certificate);
-    rig.event(Event::Death(Death { source: source(), time, clock: Clock::Host, cause }));
+    rig.event(Event::Death(Death { source: source(), time, clock: ClockSource::Host, cause }));
     rig.seconds(70);
     assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Uncertain, Variant::Double(8.0))));
     let at = rig.offset() - hour;

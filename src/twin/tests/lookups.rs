@@ -96,7 +96,7 @@ fn what_waited_for_a_birth_is_never_the_latest_of_what_the_birth_says() {
         let Event::Data(waited) = data(node(), vec![(0, sample(at, Value::Double(value)))]) else {
             unreachable!()
         };
-        rig.event(Event::Data(Data { order: Order::BeforeBirth, ..waited }));
+        rig.event(Event::Data(Data { order: SequenceOrder::BeforeBirth, ..waited }));
     }
     rig.seconds(30);
     assert_eq!(rig.shown("gw", "Temp"), Some((Quality::Good, Variant::Double(4.0))));

@@ -1,7 +1,7 @@
 //! Presence after our own absence.
 
 use super::*;
-use crate::sitewise::api::FaultKind;
+use crate::sitewise::api::ApiFaultKind;
 
 /// SiteWise as a bridge left it that was away since: a node and two of its three devices were
 /// online.
@@ -19,7 +19,7 @@ fn left() -> Rig {
 
 fn death(source: Source, cause: DeathCause, offset_ms: i64) -> Event {
     let time = Timestamp::from_millis(START + offset_ms);
-    Event::Death(Death { source, time, clock: Clock::Host, cause })
+    Event::Death(Death { source, time, clock: ClockSource::Host, cause })
 }
 
 #[test]
@@ -81,7 +81,7 @@ fn who_comes_back_is_as_any_other() {
 #[test]
 fn what_could_be_read_in_the_end_is_no_problem() {
     let mut rig = left();
-    rig.sitewise.unreadable = Some(FaultKind::Throttled);
+    rig.sitewise.unreadable = Some(ApiFaultKind::Throttled);
     let mut rig = rig.restart();
     rig.seconds(1);
     assert_eq!(rig.twin.plan().problems().count(), 1);
@@ -93,12 +93,12 @@ fn what_could_be_read_in_the_end_is_no_problem() {
 
 #[test]
 fn what_cannot_be_read_holds_nothing_up() {
-    for (kind, patience) in [(FaultKind::Denied, 1), (FaultKind::Unavailable, 60)] {
+    for (kind, patience) in [(ApiFaultKind::Denied, 1), (ApiFaultKind::Unavailable, 60)] {
         let mut rig = left();
         rig.sitewise.unreadable = Some(kind);
         let mut rig = rig.restart();
         rig.seconds(patience);
-        assert!(rig.twin.plan().learned());
+        assert!(rig.twin.plan().is_synced());
         assert_eq!(rig.expected, ["Nordsee/gw dead mast pump"], "who is silent is offline");
         let problems: Vec<_> = rig.twin.plan().problems().collect();
         assert_eq!(problems, [("read who is online", "values cannot be read")]);
@@ -134,7 +134,7 @@ fn who_died_by_a_clock_that_is_ahead_is_online_after_a_restart() {
     let death = Death {
         source: device("mast"),
         time: rig.at(180_000),
-        clock: Clock::Sender,
+        clock: ClockSource::Sender,
         cause: DeathCause::Certificate,
     };
     rig.event(Event::Death(death));
@@ -245,7 +245,7 @@ fn nothing_is_read_of_who_is_born_in_time() {
 #[test]
 fn who_is_silent_and_could_not_be_read_is_marked_once_it_can_be() {
     let mut rig = left();
-    rig.sitewise.unreadable = Some(FaultKind::Denied);
+    rig.sitewise.unreadable = Some(ApiFaultKind::Denied);
     let mut rig = rig.restart();
     rig.seconds(10);
     rig.sitewise.unreadable = None;
@@ -260,7 +260,7 @@ fn who_is_silent_and_could_not_be_read_is_marked_once_it_can_be() {
 fn the_dead_who_cannot_be_read_are_looked_at_again() {
     let mut rig = left().restart();
     rig.seconds(10);
-    rig.sitewise.unreadable = Some(FaultKind::Unavailable);
+    rig.sitewise.unreadable = Some(ApiFaultKind::Unavailable);
     rig.seconds(600);
     assert_eq!(rig.written("dead", "Wind"), []);
     rig.sitewise.unreadable = None;

@@ -342,9 +342,9 @@ fn caps_discard_and_count_and_never_wait() {
     rig.seconds(10);
     // The bridge, the group, the node and one turbine: no gearbox, no second turbine.
     assert_eq!(rig.sitewise.assets.len(), 4);
-    assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 4);
+    assert_eq!(rig.twin.counts().dropped(DropReason::CappedAssets), 4);
     rig.event(data(node(), vec![(3, sample(1, Value::Double(1.0)))]));
-    assert_eq!(rig.twin.counts().dropped(Dropped::CappedAssets), 5);
+    assert_eq!(rig.twin.counts().dropped(DropReason::CappedAssets), 5);
     rig.check_conservation();
 }
 

@@ -325,7 +325,7 @@ fn what_the_dead_said_last_and_lay_on_disk_is_marked() {
         born(&mut rig, 80.0, 0);
         rig.event(data(node(), vec![(0, sample(8_000, Value::Double(81.0)))]));
         rig.event(death(node(), 20_000));
-        let held = |waiting: &Waiting| waiting.point.value == Variant::Double(81.0);
+        let held = |waiting: &QueuedPoint| waiting.point.value == Variant::Double(81.0);
         let left: Vec<_> = rig.points.extract_if(.., |waiting| held(waiting)).collect();
         let left: Vec<_> = left.into_iter().map(|waiting| waiting.point).collect();
         assert_eq!(left.len(), 1);

@@ -20,7 +20,7 @@ fn restarted(config: &Config, count: u32) -> Rig {
     while !rig.twin.plan().models_known() {
         rig.pass(Duration::from_millis(10));
     }
-    assert!(!rig.twin.plan().learned());
+    assert!(!rig.twin.plan().is_synced());
     rig
 }
 
@@ -38,7 +38,7 @@ fn values_of_instances_do_not_wait_until_all_assets_are_learned() {
     rig.check_conservation();
 
     rig.seconds(600);
-    assert!(rig.twin.plan().learned());
+    assert!(rig.twin.plan().is_synced());
     // Nothing was written twice, and nothing is wanted.
     assert_eq!(rig.written("T0", "Speed"), told);
     assert_eq!(rig.written("T39/Gearbox", "Temp").len(), 1);
@@ -124,7 +124,7 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
         let metrics = sensor(f64::from(round), 1_000);
         rig.twin.handle_event(birth(device("busy"), Vec::new(), metrics), rig.now);
         rig.twin.handle_event(death(device("busy"), 1), rig.now);
-        let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(Dropped::Unlearned));
+        let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(DropReason::Unlearned));
         assert!(held <= held::PARTS + 1_000, "{held} values are held");
         assert_eq!(held as u64 + lost, 2 + 1_000 * (u64::from(round as u32) + 1));
         given_up = lost;
@@ -171,14 +171,14 @@ fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
             }
         }
     }
-    let lost = rig.twin.counts().dropped(Dropped::Unlearned);
+    let lost = rig.twin.counts().dropped(DropReason::Unlearned);
     assert_eq!(rig.twin.held() as u64 + lost, 30_001 + 3 + 150 * 20_000);
     assert_eq!(told.len() as u64 * 20_000, lost);
     assert!(told.len() > 100 && !told.contains("honest") && !told.contains("quiet"), "{told:?}");
     // What one says whose birth was given up can be read by none.
     let given_up = told.first().unwrap().clone();
     says(&mut rig, &given_up, 3.0);
-    assert_eq!(rig.twin.counts().dropped(Dropped::Unlearned), lost + 1);
+    assert_eq!(rig.twin.counts().dropped(DropReason::Unlearned), lost + 1);
     rig.check_conservation();
 }
 

@@ -10,7 +10,7 @@ fn the_last_value_of_a_full_second_is_shown() {
     rig.seconds(10);
     let tell = |rig: &mut Rig, value: f64, at: i64| {
         rig.event(data(node(), vec![(0, sample(at, Value::Double(value)))]));
-        let Waiting { point, .. } = rig.points.last().unwrap().clone();
+        let QueuedPoint { point, .. } = rig.points.last().unwrap().clone();
         rig.twin.handle_crowded_out(point.key(), rig.now);
         rig.drain();
     };
@@ -22,7 +22,7 @@ fn the_last_value_of_a_full_second_is_shown() {
     let written = rig.written("gw", "Temp");
     assert_eq!(written.last().unwrap().0, 13_000, "{written:?}");
     // One that is not the latest any more is discarded and that is all.
-    let Waiting { point, .. } = rig.points.first().unwrap().clone();
+    let QueuedPoint { point, .. } = rig.points.first().unwrap().clone();
     let before = rig.points.len();
     rig.twin.handle_crowded_out(point.key(), rig.now);
     rig.drain();

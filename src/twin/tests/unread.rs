@@ -2,12 +2,12 @@
 
 use super::*;
 
-const KINDS: [FaultKind; 5] = [
-    FaultKind::Denied,
-    FaultKind::Unavailable,
-    FaultKind::NotFound,
-    FaultKind::Throttled,
-    FaultKind::Invalid,
+const KINDS: [ApiFaultKind; 5] = [
+    ApiFaultKind::Denied,
+    ApiFaultKind::Unavailable,
+    ApiFaultKind::NotFound,
+    ApiFaultKind::Throttled,
+    ApiFaultKind::Invalid,
 ];
 
 fn pumps() -> Source {
@@ -82,7 +82,7 @@ fn a_model_that_cannot_be_described_holds_up_its_own_sources_alone() {
         rig.seconds(6 * 3_600);
         // Beside the look at the group, once an hour.
         let tries = rig.sitewise.reads - reads - 6;
-        let list = if kind == FaultKind::NotFound { 2 } else { 1 };
+        let list = if kind == ApiFaultKind::NotFound { 2 } else { 1 };
         assert!((3..=12 * list).contains(&tries), "{tries} {kind:?}");
         // A new node with a model of its own goes on, with a pump below it that waits.
         let at = rig.offset();
@@ -142,7 +142,7 @@ fn where_assets_of_a_model_cannot_be_listed_they_are_looked_at_one_by_one() {
 /// Neither in the list of its model's assets nor alone.
 #[test]
 fn who_may_have_an_asset_that_cannot_be_found_waits_alone_and_nothing_is_made_of_it() {
-    for kind in [FaultKind::Denied, FaultKind::Unavailable] {
+    for kind in [ApiFaultKind::Denied, ApiFaultKind::Unavailable] {
         let mut rig = restarted();
         let (model, _) = rig.sitewise.model("Pump");
         let (asset, _) = rig.sitewise.asset("P0");
@@ -178,8 +178,8 @@ fn what_is_tried_again_only_after_the_grace_is_not_waited_for() {
     let mut rig = restarted();
     let (model, _) = rig.sitewise.model("Pump");
     let (asset, _) = rig.sitewise.asset("P0");
-    rig.sitewise.unlistable.insert(model, FaultKind::Denied);
-    rig.sitewise.undescribable.insert(asset, FaultKind::Denied);
+    rig.sitewise.unlistable.insert(model, ApiFaultKind::Denied);
+    rig.sitewise.undescribable.insert(asset, ApiFaultKind::Denied);
     let grace = Duration::from_secs(20);
     assert!(!rig.twin.plan().rests_until(rig.now.instant + grace), "it is being read");
     born(&mut rig);
@@ -204,13 +204,13 @@ fn who_waited_too_long_is_asked_for_its_birth() {
     let mut rig = restarted();
     let (model, _) = rig.sitewise.model("Pump");
     let (asset, _) = rig.sitewise.asset("P0");
-    rig.sitewise.unlistable.insert(model, FaultKind::Denied);
-    rig.sitewise.undescribable.insert(asset, FaultKind::Denied);
+    rig.sitewise.unlistable.insert(model, ApiFaultKind::Denied);
+    rig.sitewise.undescribable.insert(asset, ApiFaultKind::Denied);
     born(&mut rig);
     rig.seconds(60);
     let many = (0..held::PARTS as u32).map(|_| (0, sample(0, Value::Double(0.0))));
     rig.event(data(pumps(), many.collect()));
-    assert_eq!(rig.twin.counts().dropped(Dropped::Unlearned), held::PARTS as u64);
+    assert_eq!(rig.twin.counts().dropped(DropReason::Unlearned), held::PARTS as u64);
     rig.expected.clear();
     rig.sitewise.undescribable.clear();
     rig.seconds(3_600);
@@ -236,7 +236,7 @@ fn a_device_that_may_be_of_a_kind_that_cannot_be_described_waits_for_it() {
     let mut rig = rig.restart();
     let (kind, _) = rig.sitewise.asset("oven 1");
     let kind = rig.sitewise.assets[&kind].model;
-    rig.sitewise.undescribable.insert(kind, FaultKind::Denied);
+    rig.sitewise.undescribable.insert(kind, ApiFaultKind::Denied);
     let models = rig.sitewise.models.len();
     let at = rig.offset();
     rig.event(birth_at(at, node(), Vec::new(), vec![turbine("T1", 0, 12.0, at)]));
@@ -260,9 +260,9 @@ fn who_became_known_late_is_expected_as_after_a_start() {
     let mut rig = restarted();
     let (_, asset) = rig.sitewise.asset("pumps");
     let model = asset.model;
-    rig.sitewise.unlistable.insert(model, FaultKind::Denied);
+    rig.sitewise.unlistable.insert(model, ApiFaultKind::Denied);
     rig.seconds(60);
-    assert!(rig.twin.plan().learned());
+    assert!(rig.twin.plan().is_synced());
     assert!(!rig.expected.iter().any(|line| line.contains("pumps")), "{:?}", rig.expected);
     rig.sitewise.unlistable.clear();
     rig.seconds(3_600);
@@ -274,16 +274,16 @@ fn where_nothing_can_be_read_all_wait_and_sitewise_is_asked_at_the_usual_pace() 
     let mut rig = restarted();
     let models: Vec<_> = rig.sitewise.models.keys().copied().collect();
     for model in &models {
-        rig.sitewise.undescribable.insert(*model, FaultKind::Unavailable);
-        rig.sitewise.unlistable.insert(*model, FaultKind::Unavailable);
+        rig.sitewise.undescribable.insert(*model, ApiFaultKind::Unavailable);
+        rig.sitewise.unlistable.insert(*model, ApiFaultKind::Unavailable);
     }
     born(&mut rig);
     rig.seconds(3_600);
-    assert!(!rig.twin.plan().learned());
+    assert!(!rig.twin.plan().is_synced());
     rig.sitewise.undescribable.clear();
     rig.sitewise.unlistable.clear();
     rig.seconds(31);
-    assert!(rig.twin.plan().learned());
+    assert!(rig.twin.plan().is_synced());
     rig.seconds(31);
     assert_eq!(problems(&rig), Vec::<String>::new());
     assert_eq!(rig.sitewise.writes, Vec::<String>::new());
@@ -320,8 +320,8 @@ fn a_node_whose_asset_is_not_listed_keeps_its_model_when_a_device_of_it_dies() {
     let mut rig = rig.restart();
     let (asset, of) = rig.sitewise.asset("gw");
     let model = of.model;
-    rig.sitewise.unlistable.insert(model, FaultKind::Denied);
-    rig.sitewise.undescribable.insert(asset, FaultKind::Denied);
+    rig.sitewise.unlistable.insert(model, ApiFaultKind::Denied);
+    rig.sitewise.undescribable.insert(asset, ApiFaultKind::Denied);
     rig.seconds(60);
     let at = rig.offset();
     rig.event(death(device("d"), at));

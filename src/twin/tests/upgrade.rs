@@ -5,7 +5,7 @@ use uuid::Uuid;
 use super::*;
 use crate::sitewise::api::{DataType as Type, Property as Has, PropertyKind};
 use crate::twin::identity::{Address, PropertyRole};
-use crate::twin::mapping::Form;
+use crate::twin::mapping::ValueForm;
 use crate::twin::tests::fake::{FakeAsset, FakeModel};
 
 const OLD: &str = "Sparkplug Device 61e2a8d2";
@@ -15,14 +15,14 @@ fn namespace() -> Namespace {
 }
 
 /// A measurement of a model, as 0.1.0 made it: it told points in time in milliseconds.
-fn had(model: Uuid, role: PropertyRole, path: &str, name: &str, form: Form) -> Has {
+fn had(model: Uuid, role: PropertyRole, path: &str, name: &str, form: ValueForm) -> Has {
     let id = namespace().property(model, role, &[path], form);
     let data_type = match form {
-        Form::Boolean => Type::Boolean,
-        Form::Integer => Type::Integer,
+        ValueForm::Boolean => Type::Boolean,
+        ValueForm::Integer => Type::Integer,
         _ => Type::Double,
     };
-    let is_time = form == Form::Double && name != "Wind";
+    let is_time = form == ValueForm::Double && name != "Wind";
     Has {
         id,
         external_id: namespace().external_id(name, id),
@@ -37,7 +37,7 @@ fn had(model: Uuid, role: PropertyRole, path: &str, name: &str, form: Form) -> H
 fn add_model(
     sitewise: &mut FakeSiteWise,
     name: &str,
-    tags: &[(&str, Form)],
+    tags: &[(&str, ValueForm)],
     is_node: bool,
 ) -> Uuid {
     let id = namespace().model(name);
@@ -49,13 +49,13 @@ fn add_model(
         had(id, PropertyRole::Presence, path, &name, form)
     };
     let mut own = vec![
-        presence("Online", Form::Boolean),
-        presence("Last birth", Form::Double),
-        presence("Last death", Form::Double),
+        presence("Online", ValueForm::Boolean),
+        presence("Last birth", ValueForm::Double),
+        presence("Last death", ValueForm::Double),
     ];
     if is_node {
-        own.push(presence("Sequence gaps", Form::Integer));
-        own.push(presence("Rebirths", Form::Integer));
+        own.push(presence("Sequence gaps", ValueForm::Integer));
+        own.push(presence("Rebirths", ValueForm::Integer));
     }
     properties.append(&mut own);
     let model = FakeModel {
@@ -91,7 +91,11 @@ fn add_asset(sitewise: &mut FakeSiteWise, address: &Address<'_>, name: &str, mod
 /// A node with a device that has a tag of its own called Online.
 fn left() -> FakeSiteWise {
     let mut sitewise = FakeSiteWise::default();
-    let tags = [("Online", Form::Boolean), ("Started", Form::Double), ("Wind", Form::Double)];
+    let tags = [
+        ("Online", ValueForm::Boolean),
+        ("Started", ValueForm::Double),
+        ("Wind", ValueForm::Double),
+    ];
     let mast = add_model(&mut sitewise, OLD, &tags, false);
     let gateway = add_model(&mut sitewise, "Sparkplug Edge Node", &[], true);
     add_asset(&mut sitewise, &Address::Source(&node()), "gw", gateway);
@@ -115,7 +119,7 @@ fn what_0_1_0_left_goes_on_and_its_times_in_milliseconds_are_written_no_more() {
     let mut sitewise = sitewise;
     let (mast_id, of) =
         (namespace().asset(&Address::Source(&device("mast"))), namespace().model(OLD));
-    let started = namespace().property(of, PropertyRole::Member, &["Started"], Form::Double);
+    let started = namespace().property(of, PropertyRole::Member, &["Started"], ValueForm::Double);
     let millis = Variant::Double((START - 250) as f64);
     let last =
         Tqv { time: Timestamp::from_millis(START - 1), quality: Quality::Good, value: millis };

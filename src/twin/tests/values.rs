@@ -47,7 +47,7 @@ fn a_birth_that_repeats_what_was_written_writes_nothing() {
     let mut rig = mast();
     rig.event(mast_birth(20_000, -5_000, 7.0));
     assert_eq!(rig.written("mast", "Wind").len(), 1);
-    assert_eq!(rig.twin.counts().dropped(Dropped::Unchanged), 1);
+    assert_eq!(rig.twin.counts().dropped(DropReason::Unchanged), 1);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn history_is_written_and_never_current() {
     assert_eq!((point.class, point.time), (Class::History, rig.at(-60_000)));
     // The birth repeats the current value: still nothing new.
     rig.event(mast_birth(20_000, 0, 7.0));
-    assert_eq!(rig.twin.counts().dropped(Dropped::Unchanged), 1);
+    assert_eq!(rig.twin.counts().dropped(DropReason::Unchanged), 1);
 }
 
 #[test]
@@ -102,7 +102,7 @@ fn values_out_of_the_window_alarms_and_transients_are_counted() {
     ));
     assert_eq!(rig.refused.len(), 2);
     let counts = rig.twin.counts();
-    for why in [Dropped::Alarm, Dropped::Transient, Dropped::NotCarried] {
+    for why in [DropReason::Alarm, DropReason::Transient, DropReason::NotCarried] {
         assert_eq!(counts.dropped(why), 1, "{why:?}");
     }
     rig.check_conservation();

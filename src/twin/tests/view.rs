@@ -1,7 +1,7 @@
 //! The twin as people look at it.
 
 use super::*;
-use crate::twin::view::{AssetIx, Held, Presence};
+use crate::twin::view::{AssetIx, Presence, ShownValue};
 
 fn place(rig: &Rig, name: &str) -> AssetIx {
     let mut all = rig.twin.assets_from(0);
@@ -14,11 +14,11 @@ fn held(rig: &Rig, asset: &str) -> Vec<(String, String)> {
     let all = rig.twin.held_by(place(rig, asset)).into_iter();
     all.map(|(_, property, held)| {
         let held = match held {
-            Held::Nothing => "nothing".to_owned(),
-            Held::Default(text) => format!("default {text}"),
-            Held::Own(value) => format!("own {value:?}"),
-            Held::Last(tqv) => format!("last {}", good(tqv)),
-            Held::Told(tqv) => format!("told {}", good(tqv)),
+            ShownValue::Nothing => "nothing".to_owned(),
+            ShownValue::Default(text) => format!("default {text}"),
+            ShownValue::Own(value) => format!("own {value:?}"),
+            ShownValue::Last(tqv) => format!("last {}", good(tqv)),
+            ShownValue::Told(tqv) => format!("told {}", good(tqv)),
         };
         (property.name.to_string(), held)
     })

@@ -10,15 +10,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{SourceValues, later};
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
-use crate::sparkplug::event::{Attribute as Told, Data, Holder, Quality as Sent};
+use crate::sparkplug::event::{AttributeHolder, AttributeSample as Told, Data, Quality as Sent};
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
-use crate::twin::layout::{self, Attribute, Said, Target};
-use crate::twin::mapping::{self, Form};
-use crate::twin::models::{PropertyIx, Wanted};
-use crate::twin::world::World;
-use crate::twin::writer::Writer;
+use crate::twin::layout::{self, AttributeTarget, LeafTarget, Said};
+use crate::twin::mapping::{self, ValueForm};
+use crate::twin::models::{PropertyIx, PropertyRequest};
+use crate::twin::world::DesiredWorld;
+use crate::twin::writer::PointWriter;
 use crate::twin::{Twin, in_window};
 
 /// What was written last of attributes; what has its model's default was never written.
@@ -29,12 +29,12 @@ impl Twin {
     pub(super) fn attributes_told(&mut self, data: &Data, now: Now) {
         let Self { config, writer, sources, .. } = self;
         let Some(values) = sources.get_mut(&data.source) else { return };
-        writer.world.models.listen_to(&data.source);
+        writer.world.models.set_speaker(&data.source);
         let mut told = Vec::new();
         for Told { holder, time, property } in &data.attributes {
             let world = &mut writer.world;
             let Some((asset, role, mut path)) = values.holder(*holder, world) else { continue };
-            if let (Holder::Leaf(slot), Some(said)) =
+            if let (AttributeHolder::Leaf(slot), Some(said)) =
                 (holder, layout::said_unit(std::slice::from_ref(property)))
             {
                 if let Some(leaf) = values.leaf_at(*slot) {
@@ -52,10 +52,11 @@ impl Twin {
             path.push((*property.name).into());
             let path: Vec<_> = path.iter().map(|name| &**name).collect();
             let model = world.assets.get(asset).model;
-            let wanted = Wanted { role, path: &path, name: None, form, unit: None, default: None };
+            let wanted =
+                PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
             // One past the cap was reported with the birth, or is with the next.
             if let Ok(place) = world.property(model, wanted) {
-                let target = Target { asset, property: place, form };
+                let target = LeafTarget { asset, property: place, form };
                 told.push((target, *time, Said::of(property.value.as_ref(), Said::Null)));
             }
         }
@@ -63,7 +64,7 @@ impl Twin {
         writer.world.settle_changes(now.instant);
         for (target, time, value) in told {
             let time = if in_window(time, now) { time } else { now.wall };
-            values.settle(writer, target, &value, time, now);
+            values.write_if_changed(writer, target, &value, time, now);
         }
     }
 }
@@ -72,18 +73,18 @@ impl SourceValues {
     /// The asset of what has an attribute, the attribute's role, and the names down to it.
     fn holder(
         &self,
-        holder: Holder,
-        world: &World,
+        holder: AttributeHolder,
+        world: &DesiredWorld,
     ) -> Option<(AssetIx, PropertyRole, Vec<Box<str>>)> {
         match holder {
-            Holder::Leaf(slot) => {
+            AttributeHolder::Leaf(slot) => {
                 let leaf = self.leaf_at(slot)?;
                 let model = world.models.get(world.assets.get(leaf.asset).model);
                 let path = model.properties.get(leaf.property.0 as usize)?.path();
                 let path = path.into_iter().map(Box::from).collect();
                 Some((leaf.asset, PropertyRole::Property, path))
             }
-            Holder::Instance(number) => {
+            AttributeHolder::Instance(number) => {
                 let (asset, path) = self.instances.get(number as usize)?.as_ref()?;
                 let path = path.as_deref().map(<[_]>::to_vec).unwrap_or_default();
                 Some((*asset, PropertyRole::Parameter, path))
@@ -108,8 +109,8 @@ impl SourceValues {
     /// The attributes in a birth, all others of its assets being absent.
     pub(super) fn attributes_born(
         &mut self,
-        writer: &mut Writer,
-        attributes: Vec<Attribute>,
+        writer: &mut PointWriter,
+        attributes: Vec<AttributeTarget>,
         assets: &[AssetIx],
         usual: Timestamp,
         now: Now,
@@ -121,25 +122,25 @@ impl SourceValues {
                 silent.extend(self.attributes.range(all).map(|(place, _)| *place));
             }
         }
-        for Attribute { target, said } in attributes {
+        for AttributeTarget { target, said } in attributes {
             silent.remove(&(target.asset, target.property));
-            self.settle(writer, target, &said, usual, now);
+            self.write_if_changed(writer, target, &said, usual, now);
         }
         for (asset, property) in silent {
             let model = writer.world.assets.get(asset).model;
             let properties = &writer.world.models.get(model).properties;
             if let Some(form) = properties.get(property.0 as usize).map(|has| has.form) {
-                let target = Target { asset, property, form };
-                self.settle(writer, target, &Said::Default, usual, now);
+                let target = LeafTarget { asset, property, form };
+                self.write_if_changed(writer, target, &Said::Default, usual, now);
             }
         }
     }
 
     /// Writes an attribute's value, or that there is none, if it differs.
-    pub(super) fn settle(
+    pub(super) fn write_if_changed(
         &mut self,
-        writer: &mut Writer,
-        target: Target,
+        writer: &mut PointWriter,
+        target: LeafTarget,
         said: &Said,
         usual: Timestamp,
         now: Now,
@@ -161,13 +162,23 @@ impl SourceValues {
         self.write_attribute(writer, target, Tqv { time, quality, value });
     }
 
-    pub(super) fn write_attribute(&mut self, writer: &mut Writer, target: Target, tqv: Tqv) {
+    pub(super) fn write_attribute(
+        &mut self,
+        writer: &mut PointWriter,
+        target: LeafTarget,
+        tqv: Tqv,
+    ) {
         self.attributes.insert((target.asset, target.property), tqv.clone());
-        writer.own(target, tqv, Class::Static);
+        writer.write_own(target, tqv, Class::Static);
     }
 
     /// Writes the default of an attribute that the machine lacks, in any case.
-    pub(super) fn write_default(&mut self, writer: &mut Writer, target: Target, time: Timestamp) {
+    pub(super) fn write_default(
+        &mut self,
+        writer: &mut PointWriter,
+        target: LeafTarget,
+        time: Timestamp,
+    ) {
         let default = writer.default_of(target);
         let value = wanted(&Said::Default, default.as_deref(), target.form);
         let Some(value) = value else { return };
@@ -175,10 +186,10 @@ impl SourceValues {
     }
 
     /// SiteWise has something else of an attribute than the machine says.
-    pub(super) fn correct(
+    pub(super) fn correct_shown(
         &mut self,
-        writer: &mut Writer,
-        target: Target,
+        writer: &mut PointWriter,
+        target: LeafTarget,
         found: &Tqv,
         usual: Timestamp,
         now: Now,
@@ -200,7 +211,7 @@ impl SourceValues {
             false => {
                 let time = later(usual, found.time, now);
                 let tqv = Tqv { time, quality: quality(&value), value };
-                writer.own(target, tqv.clone(), Class::Static);
+                writer.write_own(target, tqv.clone(), Class::Static);
                 tqv
             }
         };
@@ -210,7 +221,7 @@ impl SourceValues {
 
 /// The value that an attribute should show: its own, else the default, else null. None for what has
 /// no form in SiteWise.
-fn wanted(said: &Said, default: Option<&str>, form: Form) -> Option<Variant> {
+fn wanted(said: &Said, default: Option<&str>, form: ValueForm) -> Option<Variant> {
     match (said, default) {
         (Said::Value(value), _) => {
             mapping::convert(Some(value), Sent::Good, form).ok().map(|converted| converted.value)
@@ -222,7 +233,7 @@ fn wanted(said: &Said, default: Option<&str>, form: Form) -> Option<Variant> {
     }
 }
 
-fn is_default(value: &Variant, default: Option<&str>, form: Form) -> bool {
+fn is_default(value: &Variant, default: Option<&str>, form: ValueForm) -> bool {
     default.is_some_and(|default| mapping::of_default(default, form).as_ref() == Some(value))
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::lookup::{LookUps, measurements};
-use super::restored::Restored;
+use super::lookup::{ShownValueReads, measurements};
+use super::restored::RestoredValues;
 use super::times::TICK;
 use super::{SourceValues, stale_mark};
 use crate::delivery::point::{Class, Point, Stream};
@@ -20,9 +20,9 @@ use crate::sitewise::api::{Quality, Tqv};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::identity::Address;
-use crate::twin::plan::presence::Before;
-use crate::twin::world::World;
-use crate::twin::writer::Writer;
+use crate::twin::plan::presence::PriorPresence;
+use crate::twin::world::DesiredWorld;
+use crate::twin::writer::PointWriter;
 use crate::twin::{Twin, in_window};
 
 /// Delay before a failed read is retried.
@@ -30,7 +30,7 @@ const AGAIN: Duration = Duration::from_secs(3_600);
 
 /// Sources whose values are to be read.
 #[derive(Debug, Default)]
-pub(super) struct TheDead {
+pub(super) struct OfflineAtStart {
     /// When to read a source, if it is not born by then: those offline at the start, and failed
     /// reads, with the time of death if known.
     later: BTreeMap<(Instant, Source), Option<Timestamp>>,
@@ -40,7 +40,7 @@ pub(super) struct TheDead {
 
 /// A value that is read although no birth has it.
 #[derive(Debug)]
-pub(super) struct Unborn {
+pub(super) struct OrphanValue {
     pub stream: Stream,
     /// The time of its mark, if that is later than the value.
     pub usual: Timestamp,
@@ -50,7 +50,7 @@ pub(super) struct Unborn {
 
 /// How a value was marked.
 #[derive(Debug)]
-pub(super) struct Mark {
+pub(super) struct StaleMark {
     pub tqv: Tqv,
     /// The time of the value.
     of: Timestamp,
@@ -62,13 +62,18 @@ fn is_born(sources: &Sources, source: &Source) -> bool {
     sources.get(source).is_some_and(|values| values.born.is_some())
 }
 
-impl TheDead {
+impl OfflineAtStart {
     pub(super) fn is_empty(&self) -> bool {
         self.waiting.is_empty()
     }
 
     /// The next batch of what the dead measured.
-    pub(super) fn next(&mut self, world: &World, sources: &Sources, most: usize) -> Vec<Unborn> {
+    pub(super) fn next(
+        &mut self,
+        world: &DesiredWorld,
+        sources: &Sources,
+        most: usize,
+    ) -> Vec<OrphanValue> {
         let mut batch = Vec::new();
         while batch.len() < most
             && let Some((source, died)) = self.waiting.pop_front()
@@ -81,7 +86,7 @@ impl TheDead {
             let source = Arc::new(source);
             for asset in std::iter::once(&own).chain(instances) {
                 let usual = died.unwrap_or_default();
-                batch.extend(measurements(world, *asset).map(|stream| Unborn {
+                batch.extend(measurements(world, *asset).map(|stream| OrphanValue {
                     stream,
                     usual,
                     of: Some(Arc::clone(&source)),
@@ -92,31 +97,35 @@ impl TheDead {
     }
 }
 
-impl LookUps {
+impl ShownValueReads {
     /// When the next source is due.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
         self.dead.later.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// These are offline; they may be born within this time.
-    pub(in crate::twin) fn watch(&mut self, offline: impl Iterator<Item = Source>, due: Instant) {
+    pub(in crate::twin) fn watch_offline(
+        &mut self,
+        offline: impl Iterator<Item = Source>,
+        due: Instant,
+    ) {
         self.dead.later.extend(offline.map(|source| ((due, source), None)));
     }
 
     /// Who was not born here has died.
-    pub(super) fn ask_of_dead(&mut self, source: &Source, died: Timestamp) {
+    pub(super) fn queue_offline(&mut self, source: &Source, died: Timestamp) {
         self.dead.waiting.push_back((source.clone(), Some(died)));
     }
 
     /// Writes stale marks for what was removed while the bridge was not running, or is offline.
     pub(super) fn mark_unborn(
         &mut self,
-        writer: &mut Writer,
-        (sources, restored): (&Sources, &Restored),
-        of: impl Iterator<Item = (Unborn, Option<Option<Tqv>>)>,
+        writer: &mut PointWriter,
+        (sources, restored): (&Sources, &RestoredValues),
+        of: impl Iterator<Item = (OrphanValue, Option<Option<Tqv>>)>,
         now: Now,
     ) {
-        for (Unborn { stream, usual, of }, shown) in of {
+        for (OrphanValue { stream, usual, of }, shown) in of {
             writer.world.counts.unread += u64::from(shown.is_none());
             // Another birth may have it again by now.
             let gone = match &of {
@@ -141,7 +150,7 @@ impl LookUps {
 
     fn mark(
         &mut self,
-        writer: &mut Writer,
+        writer: &mut PointWriter,
         stream: Stream,
         found: Tqv,
         usual: Timestamp,
@@ -150,13 +159,13 @@ impl LookUps {
         let of = found.time;
         let usual = if in_window(usual, now) { usual } else { now.wall };
         let tqv = stale_mark(found, usual, now);
-        self.marked.insert(stream, Mark { tqv: tqv.clone(), of });
-        writer.own_of_gone(stream, tqv, Class::Stale);
+        self.marked.insert(stream, StaleMark { tqv: tqv.clone(), of });
+        writer.write_own_without_birth(stream, tqv, Class::Stale);
     }
 
     /// A restored point is sent only now: it may be later than the stale mark.
-    pub(super) fn mark_anew(&mut self, writer: &mut Writer, last: &Point, now: Now) {
-        let Some(Mark { tqv, of }) = self.marked.get(&last.stream) else { return };
+    pub(super) fn remark(&mut self, writer: &mut PointWriter, last: &Point, now: Now) {
+        let Some(StaleMark { tqv, of }) = self.marked.get(&last.stream) else { return };
         if last.quality == Quality::Good && last.time > *of {
             let after = tqv.time.plus(TICK);
             self.mark(writer, last.stream, last.tqv(), after, now);
@@ -166,7 +175,7 @@ impl LookUps {
 
 impl Twin {
     /// Has those read who are dead and were not born since the start.
-    pub(in crate::twin) fn look_at_dead(&mut self, now: Now) {
+    pub(in crate::twin) fn read_offline(&mut self, now: Now) {
         if self.lookups.due().is_none_or(|due| due > now.instant) {
             return;
         }
@@ -179,7 +188,7 @@ impl Twin {
             let plan = &writer.world.plan;
             // A source that is online by a restored point is expected, and written offline if it
             // stays silent.
-            let is_dead = died.is_some() || plan.was_online(&source) == Before::Offline;
+            let is_dead = died.is_some() || plan.was_online(&source) == PriorPresence::Offline;
             if is_dead && !is_born(sources, &source) {
                 let died = died.or_else(|| plan.told_before(&source));
                 dead.waiting.push_back((source, died));

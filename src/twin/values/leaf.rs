@@ -9,24 +9,24 @@ use crate::sitewise::api::{Quality, Tqv, Variant};
 use crate::sparkplug::event::Slot;
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
-use crate::twin::counts::Dropped;
-use crate::twin::layout::{Place, Target};
-use crate::twin::mapping::{Converted, Form};
+use crate::twin::counts::DropReason;
+use crate::twin::layout::{LeafPlace, LeafTarget};
+use crate::twin::mapping::{Converted, ValueForm};
 use crate::twin::models::PropertyIx;
-use crate::twin::writer::Writer;
+use crate::twin::writer::PointWriter;
 
 /// The content of a slot.
 #[derive(Debug)]
-pub(super) enum At {
+pub(super) enum LeafSlotState {
     /// A leaf.
     Leaf(Leaf),
     /// The leaf of another slot: the birth has it twice.
     Same(Slot),
     /// Nothing that is written.
-    None(Dropped),
+    None(DropReason),
 }
 
-impl At {
+impl LeafSlotState {
     pub(super) fn leaf(&self) -> Option<&Leaf> {
         match self {
             Self::Leaf(leaf) => Some(leaf),
@@ -48,27 +48,36 @@ impl At {
 pub(super) struct Leaf {
     pub asset: AssetIx,
     pub property: PropertyIx,
-    pub form: Form,
+    pub form: ValueForm,
     pub quality: Quality,
     pub time: Timestamp,
     /// Milliseconds after the sender's own timestamp: it was moved after another value, or marked
     /// stale.
-    pub behind: u32,
+    pub shifted_ms: u32,
     /// History came later than the current value, so that SiteWise shows that.
-    pub hidden: bool,
+    pub hidden_by_history: bool,
     /// None where nothing was written.
     pub value: Option<Variant>,
 }
 
 impl Leaf {
-    pub(super) fn new(target: Target) -> Self {
-        let Target { asset, property, form } = target;
+    pub(super) fn new(target: LeafTarget) -> Self {
+        let LeafTarget { asset, property, form } = target;
         let (time, quality) = (Timestamp::default(), Quality::Good);
-        Self { asset, property, form, quality, time, behind: 0, hidden: false, value: None }
+        Self {
+            asset,
+            property,
+            form,
+            quality,
+            time,
+            shifted_ms: 0,
+            hidden_by_history: false,
+            value: None,
+        }
     }
 
-    pub(super) fn target(&self) -> Target {
-        Target { asset: self.asset, property: self.property, form: self.form }
+    pub(super) fn target(&self) -> LeafTarget {
+        LeafTarget { asset: self.asset, property: self.property, form: self.form }
     }
 
     pub(super) fn last(&self) -> Option<Tqv> {
@@ -78,7 +87,7 @@ impl Leaf {
 
     /// Whether a birth says nothing new.
     pub(super) fn repeats(&self, converted: &Converted) -> bool {
-        !self.hidden
+        !self.hidden_by_history
             && self.quality == converted.quality
             && self.value.as_ref() == Some(&converted.value)
     }
@@ -89,14 +98,14 @@ impl Leaf {
     }
 
     /// Whether it needs a stale mark: what was BAD stays BAD.
-    pub(super) fn looks_fresh(&self) -> bool {
-        self.value.is_some() && (self.quality == Quality::Good || self.hidden)
+    pub(super) fn needs_mark(&self) -> bool {
+        self.value.is_some() && (self.quality == Quality::Good || self.hidden_by_history)
     }
 
     /// Records a value of the bridge's own as the latest: the sender's last timestamp does not
     /// change.
     pub(super) fn write(&mut self, last: Tqv) {
-        let said = if self.is_new() { last.time } else { self.said() };
+        let said = if self.is_new() { last.time } else { self.sender_time() };
         self.write_said(last, said);
     }
 
@@ -104,82 +113,89 @@ impl Leaf {
     pub(super) fn write_said(&mut self, last: Tqv, said: Timestamp) {
         let Tqv { time, quality, value } = last;
         (self.quality, self.value) = (quality, Some(value));
-        self.hidden = false;
-        self.put(time, said);
+        self.hidden_by_history = false;
+        self.set_time(time, said);
     }
 
-    pub(super) fn put(&mut self, time: Timestamp, said: Timestamp) {
+    pub(super) fn set_time(&mut self, time: Timestamp, said: Timestamp) {
         self.time = time;
         let behind = time.as_millis().saturating_sub(said.as_millis()).max(0);
-        self.behind = u32::try_from(behind).unwrap_or(u32::MAX);
+        self.shifted_ms = u32::try_from(behind).unwrap_or(u32::MAX);
     }
 
     /// SiteWise has what is known as the latest at this time as well.
-    pub(super) fn stands_at(&mut self, time: Timestamp) {
+    pub(super) fn shown_at(&mut self, time: Timestamp) {
         if time > self.time {
-            self.put(time, self.said());
+            self.set_time(time, self.sender_time());
         }
     }
 
     /// The sender's own time of what was written last.
-    pub(super) fn said(&self) -> Timestamp {
-        self.time.minus(Duration::from_millis(u64::from(self.behind)))
+    pub(super) fn sender_time(&self) -> Timestamp {
+        self.time.minus(Duration::from_millis(u64::from(self.shifted_ms)))
     }
 
     /// Writes a value of the past, which never becomes the current one. If nothing later was
     /// written, SiteWise shows it nevertheless, and the next birth has to know that.
-    pub(super) fn remember(&mut self, writer: &mut Writer, tqv: Tqv, now: Now) {
+    pub(super) fn write_history(&mut self, writer: &mut PointWriter, tqv: Tqv, now: Now) {
         let (time, shown) = (tqv.time, self.time <= tqv.time);
         let differs = (Some(&tqv.value), tqv.quality) != (self.value.as_ref(), self.quality);
-        if writer.plant(self.target(), tqv, Class::History, now) && shown {
-            self.put(time, self.said());
-            self.hidden = self.value.is_some() && differs;
+        if writer.write_plant_value(self.target(), tqv, Class::History, now) && shown {
+            self.set_time(time, self.sender_time());
+            self.hidden_by_history = self.value.is_some() && differs;
         }
     }
 
     /// Writes a birth's value once more, with the birth's timestamp, where SiteWise shows an older
     /// one.
-    pub(super) fn show(&mut self, writer: &mut Writer, birth: Timestamp, now: Now) {
-        let Some(last) = self.last().filter(|_| self.hidden) else { return };
+    pub(super) fn rewrite(&mut self, writer: &mut PointWriter, birth: Timestamp, now: Now) {
+        let Some(last) = self.last().filter(|_| self.hidden_by_history) else { return };
         let last = Tqv { time: later(birth, last.time, now), ..last };
         self.write(last.clone());
-        writer.own(self.target(), last, Class::Birth);
+        writer.write_own(self.target(), last, Class::Birth);
     }
 }
 
 /// Leaves that a birth does not have, and one before it had.
-pub(super) type Gone = BTreeMap<Target, Leaf>;
+pub(super) type MissingLeaves = BTreeMap<LeafTarget, Leaf>;
 
 /// Puts leaves at all places, with what was written of them before; those that have no place any
 /// more are gone, until another birth has them again.
-pub(super) fn take_over(slots: &mut Vec<At>, gone: &mut Gone, places: Vec<Place>, old: Vec<At>) {
+pub(super) fn take_over(
+    slots: &mut Vec<LeafSlotState>,
+    gone: &mut MissingLeaves,
+    places: Vec<LeafPlace>,
+    old: Vec<LeafSlotState>,
+) {
     let mut old: Vec<_> = old
         .into_iter()
         .map(|at| match at {
-            At::Leaf(leaf) => Some(leaf),
-            At::Same(_) | At::None(_) => None,
+            LeafSlotState::Leaf(leaf) => Some(leaf),
+            LeafSlotState::Same(_) | LeafSlotState::None(_) => None,
         })
         .collect();
     slots.reserve_exact(places.len());
     let mut new = false;
     for (at, place) in places.into_iter().enumerate() {
         slots.push(match place {
-            Place::None(why) => At::None(why),
-            Place::Same(slot) => At::Same(slot),
-            Place::Target(target) => {
+            LeafPlace::None(why) => LeafSlotState::None(why),
+            LeafPlace::Same(slot) => LeafSlotState::Same(slot),
+            LeafPlace::Target(target) => {
                 // Most births say the same in the same order.
                 let same = |leaf: &&mut Option<Leaf>| {
                     leaf.as_ref().is_some_and(|leaf| leaf.target() == target)
                 };
                 let same = old.get_mut(at).filter(same).and_then(Option::take);
                 new |= same.is_none();
-                At::Leaf(same.unwrap_or_else(|| Leaf::new(target)))
+                LeafSlotState::Leaf(same.unwrap_or_else(|| Leaf::new(target)))
             }
         });
     }
     gone.extend(old.into_iter().flatten().map(|leaf| (leaf.target(), leaf)));
     if new && !gone.is_empty() {
-        for leaf in slots.iter_mut().filter_map(At::leaf_mut).filter(|leaf| leaf.is_new()) {
+        for leaf in
+            slots.iter_mut().filter_map(LeafSlotState::leaf_mut).filter(|leaf| leaf.is_new())
+        {
             if let Some(had) = gone.remove(&leaf.target()) {
                 *leaf = had;
             }

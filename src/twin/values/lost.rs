@@ -4,13 +4,13 @@ use std::time::Duration;
 
 use crate::sparkplug::address::Source;
 use crate::time::Timestamp;
-use crate::twin::counts::Dropped;
-use crate::twin::writer::Writer;
+use crate::twin::counts::DropReason;
+use crate::twin::writer::PointWriter;
 
 /// What a message lost at caps, by cap, and what its values' timestamps show.
 #[derive(Debug)]
-pub(super) struct Lost {
-    values: Vec<(Dropped, u64)>,
+pub(super) struct MessageLosses {
+    values: Vec<(DropReason, u64)>,
     pub went_back: bool,
     /// One that SiteWise does not take.
     pub out_of_window: Option<Timestamp>,
@@ -18,14 +18,14 @@ pub(super) struct Lost {
     pub behind: Duration,
 }
 
-impl Default for Lost {
+impl Default for MessageLosses {
     fn default() -> Self {
         Self { values: Vec::new(), went_back: false, out_of_window: None, behind: Duration::MAX }
     }
 }
 
-impl Lost {
-    pub(super) fn add(&mut self, why: Dropped, values: u64) {
+impl MessageLosses {
+    pub(super) fn add(&mut self, why: DropReason, values: u64) {
         match self.values.iter_mut().find(|(had, _)| *had == why) {
             Some((_, count)) => *count += values,
             None if why.cap().is_some() => self.values.push((why, values)),
@@ -33,10 +33,10 @@ impl Lost {
         }
     }
 
-    pub(super) fn settle(&self, writer: &mut Writer, source: &Source) {
+    pub(super) fn apply(&self, writer: &mut PointWriter, source: &Source) {
         for (why, values) in &self.values {
             if let Some(cap) = why.cap() {
-                writer.world.capped.lose(source, cap, *values);
+                writer.world.capped.count_lost(source, cap, *values);
             }
         }
     }

@@ -2,56 +2,67 @@
 //! value of a second that was full.
 
 use super::later;
-use super::leaf::{At, Leaf};
+use super::leaf::{Leaf, LeafSlotState};
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::Tqv;
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
-use crate::twin::layout::Target;
+use crate::twin::layout::LeafTarget;
 use crate::twin::{Twin, in_window};
 
 impl Twin {
     /// Writes once more what an asset shows, as far as it is known: no birth may come for weeks,
     /// and data has only changes.
-    pub(in crate::twin) fn refill(&mut self, asset: AssetIx, now: Now) {
+    pub(in crate::twin) fn rewrite_asset(&mut self, asset: AssetIx, now: Now) {
         let Self { writer, sources, .. } = self;
         let Some(values) = writer.world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
             return;
         };
         // By the sender's own clock: what it says next must not be hidden by it.
-        let usual = now.wall.minus(values.behind);
+        let usual = now.wall.minus(values.clock_lag);
         let taken = |last: Tqv| match in_window(last.time, now) {
             true => last,
             false => Tqv { time: later(usual, last.time, now), ..last },
         };
-        let leaves = values.slots.iter_mut().filter_map(At::leaf_mut);
-        for leaf in leaves.chain(values.gone.values_mut()).filter(|leaf| leaf.asset == asset) {
+        let leaves = values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut);
+        for leaf in
+            leaves.chain(values.missing_leaves.values_mut()).filter(|leaf| leaf.asset == asset)
+        {
             let Some(last) = leaf.last().map(taken) else { continue };
             if last.time != leaf.time {
-                leaf.write_said(last.clone(), leaf.said());
+                leaf.write_said(last.clone(), leaf.sender_time());
             }
-            leaf.hidden = false;
-            writer.own(leaf.target(), last, Class::Birth);
+            leaf.hidden_by_history = false;
+            writer.write_own(leaf.target(), last, Class::Birth);
         }
         let model = writer.world.assets.get(asset).model;
         for ((of, property), last) in &mut values.attributes {
             let has = writer.world.models.get(model).properties.get(property.0 as usize);
             let Some(form) = has.map(|has| has.form).filter(|_| *of == asset) else { continue };
             *last = taken(last.clone());
-            writer.own(Target { asset, property: *property, form }, last.clone(), Class::Static);
+            writer.write_own(
+                LeafTarget { asset, property: *property, form },
+                last.clone(),
+                Class::Static,
+            );
         }
         if values.asset != asset {
             return;
         }
-        let told = values.told_of();
-        values.told = values.told.map(|told| match in_window(told, now) {
-            true => told,
-            false => later(now.wall, told, now),
-        });
+        let told = values.presence_values();
+        values.last_presence_time =
+            values.last_presence_time.map(|told| match in_window(told, now) {
+                true => told,
+                false => later(now.wall, told, now),
+            });
         for (property, last) in told {
             let has = writer.world.models.get(model).properties.get(property.0 as usize);
-            if let (Some(form), Some(time)) = (has.map(|has| has.form), values.told) {
-                writer.own(Target { asset, property, form }, Tqv { time, ..last }, Class::Live);
+            if let (Some(form), Some(time)) = (has.map(|has| has.form), values.last_presence_time) {
+                writer.write_own(
+                    LeafTarget { asset, property, form },
+                    Tqv { time, ..last },
+                    Class::Live,
+                );
             }
         }
     }
@@ -68,16 +79,18 @@ impl Twin {
             return;
         };
         let is_it = |leaf: &&mut Leaf| leaf.asset == asset && leaf.property == property;
-        let Some(leaf) = values.slots.iter_mut().filter_map(At::leaf_mut).find(is_it) else {
+        let Some(leaf) = values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut).find(is_it)
+        else {
             return;
         };
-        let latest = !leaf.hidden && (leaf.time, leaf.quality) == (key.time, key.quality);
+        let latest =
+            !leaf.hidden_by_history && (leaf.time, leaf.quality) == (key.time, key.quality);
         let Some(last) = leaf.last().filter(|_| latest) else { return };
         let next = Timestamp::from_millis((key.time.seconds() + 1).saturating_mul(1000));
         let last = Tqv { time: next, ..last };
         if in_window(next, now) {
-            leaf.write_said(last.clone(), leaf.said());
-            writer.own(leaf.target(), last, Class::Live);
+            leaf.write_said(last.clone(), leaf.sender_time());
+            writer.write_own(leaf.target(), last, Class::Live);
         }
     }
 }

@@ -9,16 +9,16 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::leaf::{At, Leaf};
+use super::leaf::{Leaf, LeafSlotState};
 use super::{SourceValues, later};
 use crate::delivery::point::{Class, Key, Point, Stream};
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::Source;
 use crate::time::{Instant, Now};
 use crate::twin::assets::AssetIx;
-use crate::twin::layout::Target;
+use crate::twin::layout::LeafTarget;
 use crate::twin::models::PropertyIx;
-use crate::twin::writer::Writer;
+use crate::twin::writer::PointWriter;
 use crate::twin::{Output, Twin, in_window};
 
 /// So long after the first of them what measurements hide is written: others come meanwhile, and
@@ -26,20 +26,20 @@ use crate::twin::{Output, Twin, in_window};
 const GATHER: Duration = Duration::from_secs(60);
 
 /// The latest that came of properties.
-type Found = FxHashMap<(AssetIx, PropertyIx), Tqv>;
+type LatestRestored = FxHashMap<(AssetIx, PropertyIx), Tqv>;
 
 /// What has come from disk.
 #[derive(Debug, Default)]
-pub(in crate::twin) struct Restored {
+pub(in crate::twin) struct RestoredValues {
     /// The latest on its way of each property that no birth has spoken of: no more than delivery
     /// has in hand.
-    underway: FxHashMap<Stream, Tqv>,
+    in_flight_unnamed: FxHashMap<Stream, Tqv>,
     /// Who has something that is hidden, and when that is written once more.
-    hidden: BTreeSet<Source>,
+    hidden_sources: BTreeSet<Source>,
     due: Option<Instant>,
 }
 
-impl Restored {
+impl RestoredValues {
     /// When the next timer expires.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
         self.due
@@ -47,11 +47,11 @@ impl Restored {
 
     /// What is on its way of a property that no birth has spoken of.
     pub(super) fn underway(&self, stream: Stream) -> Option<&Tqv> {
-        self.underway.get(&stream)
+        self.in_flight_unnamed.get(&stream)
     }
 
-    fn hides(&mut self, source: &Source, now: Now) {
-        self.hidden.insert(source.clone());
+    fn note_hidden(&mut self, source: &Source, now: Now) {
+        self.hidden_sources.insert(source.clone());
         self.due.get_or_insert(now.instant + GATHER);
     }
 }
@@ -59,7 +59,7 @@ impl Restored {
 impl Twin {
     /// Points that were on disk alone are about to go.
     pub fn handle_restored(&mut self, points: &[Point], now: Now) {
-        let mut spoken: BTreeMap<Source, Found> = BTreeMap::new();
+        let mut spoken: BTreeMap<Source, LatestRestored> = BTreeMap::new();
         for points in points.chunk_by(|one, next| one.stream == next.stream) {
             let taken = points.iter().filter(|point| in_window(point.time, now));
             let Some(last) = taken.max_by_key(|point| point.time) else { continue };
@@ -72,19 +72,19 @@ impl Twin {
                     }
                 }
                 None => {
-                    self.not_spoken_of(last);
-                    self.lookups.mark_anew(&mut self.writer, last, now);
+                    self.track_unnamed(last);
+                    self.lookups.remark(&mut self.writer, last, now);
                 }
             }
         }
         for (source, found) in spoken {
-            self.overlay(&source, found, now);
+            self.apply_restored(&source, found, now);
         }
     }
 
     /// These points are on their way no longer.
     pub fn handle_decided(&mut self, keys: &[Key]) {
-        let underway = &mut self.restored.underway;
+        let underway = &mut self.restored.in_flight_unnamed;
         for key in keys {
             if underway.is_empty() {
                 return;
@@ -102,34 +102,34 @@ impl Twin {
         }
         self.restored.due = None;
         let Self { restored, sources, writer, .. } = self;
-        for source in std::mem::take(&mut restored.hidden) {
+        for source in std::mem::take(&mut restored.hidden_sources) {
             let Some(values) = sources.get_mut(&source) else { continue };
-            for leaf in values.all_leaves().filter(|leaf| leaf.hidden) {
+            for leaf in values.all_leaves().filter(|leaf| leaf.hidden_by_history) {
                 let Some(last) = leaf.last() else { continue };
                 let last = Tqv { time: later(last.time, last.time, now), ..last };
                 leaf.write(last.clone());
-                writer.own(leaf.target(), last, Class::Birth);
+                writer.write_own(leaf.target(), last, Class::Birth);
             }
         }
     }
 
     /// What came of a source's properties before its birth, and is still on its way.
-    pub(super) fn born_after(&mut self, source: &Source, assets: &[AssetIx], now: Now) {
-        if self.restored.underway.is_empty() {
+    pub(super) fn apply_after_birth(&mut self, source: &Source, assets: &[AssetIx], now: Now) {
+        if self.restored.in_flight_unnamed.is_empty() {
             return;
         }
         let world = &self.writer.world;
-        let mut found = Found::default();
+        let mut found = LatestRestored::default();
         for asset in assets {
             let of = world.assets.get(*asset);
             for (property, has) in (0..).map(PropertyIx).zip(&world.models.get(of.model).properties)
             {
                 let stream = Stream { asset: of.id, property: has.id };
-                let came = self.restored.underway.remove(&stream);
+                let came = self.restored.in_flight_unnamed.remove(&stream);
                 found.extend(came.map(|came| ((*asset, property), came)));
             }
         }
-        self.overlay(source, found, now);
+        self.apply_restored(source, found, now);
     }
 
     /// Who was born and has this property.
@@ -144,8 +144,9 @@ impl Twin {
     }
 
     /// A point comes of which no birth has spoken so far.
-    fn not_spoken_of(&mut self, last: &Point) {
-        let underway = self.restored.underway.entry(last.stream).or_insert_with(|| last.tqv());
+    fn track_unnamed(&mut self, last: &Point) {
+        let underway =
+            self.restored.in_flight_unnamed.entry(last.stream).or_insert_with(|| last.tqv());
         if underway.time < last.time {
             *underway = last.tqv();
         }
@@ -161,7 +162,7 @@ impl Twin {
     }
 
     /// SiteWise will have these besides what a source wrote.
-    fn overlay(&mut self, source: &Source, mut found: Found, now: Now) {
+    fn apply_restored(&mut self, source: &Source, mut found: LatestRestored, now: Now) {
         let Self { sources, writer, restored, .. } = self;
         let Some(values) = sources.get_mut(source).filter(|_| !found.is_empty()) else { return };
         let mut hides = false;
@@ -171,7 +172,7 @@ impl Twin {
             }
         }
         if hides {
-            restored.hides(source, now);
+            restored.note_hidden(source, now);
         }
         let mut rest: Vec<_> = found.into_iter().collect();
         rest.sort_unstable_by_key(|(place, _)| *place);
@@ -179,8 +180,8 @@ impl Twin {
             let model = writer.world.models.get(writer.world.assets.get(asset).model);
             let Some(has) = model.properties.get(property.0 as usize) else { continue };
             if has.is_attribute() {
-                let target = Target { asset, property, form: has.form };
-                values.correct(writer, target, &found, found.time, now);
+                let target = LeafTarget { asset, property, form: has.form };
+                values.correct_shown(writer, target, &found, found.time, now);
             } else if asset == values.asset {
                 values.presence_overlaid(writer, property, &found, now);
             }
@@ -190,24 +191,27 @@ impl Twin {
 
 impl SourceValues {
     fn all_leaves(&mut self) -> impl Iterator<Item = &mut Leaf> {
-        self.slots.iter_mut().filter_map(At::leaf_mut).chain(self.gone.values_mut())
+        self.slots
+            .iter_mut()
+            .filter_map(LeafSlotState::leaf_mut)
+            .chain(self.missing_leaves.values_mut())
     }
 
     /// Applies a restored presence value.
     fn presence_overlaid(
         &mut self,
-        writer: &mut Writer,
+        writer: &mut PointWriter,
         property: PropertyIx,
         found: &Tqv,
         now: Now,
     ) {
-        let told = self.told_of().into_iter().find(|(of, _)| *of == property);
+        let told = self.presence_values().into_iter().find(|(of, _)| *of == property);
         let Some((_, told)) = told.filter(|(_, told)| told.time <= found.time) else { return };
         if told.value == found.value {
-            self.told = Some(found.time);
+            self.last_presence_time = Some(found.time);
         } else {
             let time = self.presence_time(found.time, now);
-            writer.tell(self.asset, property, time, told.value);
+            writer.write_presence(self.asset, property, time, told.value);
         }
     }
 }
@@ -221,8 +225,8 @@ impl Leaf {
             return false;
         }
         let differs = (Some(&found.value), found.quality) != (self.value.as_ref(), self.quality);
-        self.put(found.time, self.said());
-        self.hidden = self.value.is_some() && differs;
-        self.hidden
+        self.set_time(found.time, self.sender_time());
+        self.hidden_by_history = self.value.is_some() && differs;
+        self.hidden_by_history
     }
 }

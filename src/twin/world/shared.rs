@@ -1,8 +1,8 @@
 //! The models that unrelated nodes or devices share, and where later tags go.
 
-use super::{Kinship, World};
+use super::{DesiredWorld, ModelHint};
 use crate::sparkplug::address::Source;
-use crate::twin::assets::{self, AssetIx, Kind, Known};
+use crate::twin::assets::{self, AssetIx, AssetKind, AtStart};
 use crate::twin::identity::Address;
 use crate::twin::models::{DEVICE_MODEL, ModelIx, NODE_MODEL};
 use crate::twin::names;
@@ -12,19 +12,20 @@ const NAMED: usize = 5;
 /// The subject under which people find them.
 const SUBJECT: &str = "machines with tags on a model that unrelated machines share";
 
-impl World {
+impl DesiredWorld {
     /// Notes whether a node or device has tags on a shared model, and updates the problem that
     /// lists all.
-    pub(in crate::twin) fn shares(&mut self, source: &Source, shares: bool) {
+    pub(in crate::twin) fn note_sharing(&mut self, source: &Source, shares: bool) {
         let changed = match shares {
-            true => self.sharing.insert(source.clone()),
-            false => self.sharing.remove(source),
+            true => self.sources_on_shared_model.insert(source.clone()),
+            false => self.sources_on_shared_model.remove(source),
         };
         if !changed {
             return;
         }
-        let named: Vec<_> = self.sharing.iter().take(NAMED).map(ToString::to_string).collect();
-        let all = match self.sharing.len().saturating_sub(named.len()) {
+        let named: Vec<_> =
+            self.sources_on_shared_model.iter().take(NAMED).map(ToString::to_string).collect();
+        let all = match self.sources_on_shared_model.len().saturating_sub(named.len()) {
             0 => named.join(", "),
             more => format!("{} and {more} more", named.join(", ")),
         };
@@ -34,7 +35,8 @@ impl World {
              SiteWise and restart Sparkwise, and it is created again on a model of its own kind, \
              without its history"
         );
-        self.plan.tell(SUBJECT, (!self.sharing.is_empty()).then_some(reason));
+        self.plan
+            .set_problem(SUBJECT, (!self.sources_on_shared_model.is_empty()).then_some(reason));
     }
 
     /// Whether a model is one that nodes or unrelated devices share.
@@ -50,7 +52,7 @@ impl World {
     }
 
     /// Whether a node or device has an asset for its tags, and none of its own.
-    pub(in crate::twin) fn has_tags_alone(&self, source: &Source) -> bool {
+    pub(in crate::twin) fn has_tags_asset_only(&self, source: &Source) -> bool {
         !self.has_asset(source) && self.is_there(self.assets.id(&Address::Tags(source)))
     }
 
@@ -65,7 +67,7 @@ impl World {
         &mut self,
         own: AssetIx,
         source: &Source,
-        kinship: Kinship<'_>,
+        kinship: ModelHint<'_>,
         has_instances: bool,
     ) -> Option<AssetIx> {
         let address = Address::Tags(source);
@@ -73,8 +75,8 @@ impl World {
         let of = self.assets.get(own);
         let (mut model, known) = (of.model, of.known);
         if !there {
-            let stays = known != Known::No
-                && matches!(kinship, Kinship::Tags(tags) if self.models.has_any(model, tags));
+            let stays = known != AtStart::No
+                && matches!(kinship, ModelHint::Tags(tags) if self.models.has_any(model, tags));
             if !has_instances || stays || !self.assets.has_room() {
                 return None;
             }
@@ -85,8 +87,8 @@ impl World {
             }
         }
         let name = names::tags(source.device.as_ref().unwrap_or(&source.edge.node));
-        let (parent, kind) = (Some(own), Kind::Instance);
-        let wanted = assets::Wanted { address: &address, name: &name, model, parent, kind };
+        let (parent, kind) = (Some(own), AssetKind::Instance);
+        let wanted = assets::AssetRequest { address: &address, name: &name, model, parent, kind };
         self.asset(wanted).ok()
     }
 }

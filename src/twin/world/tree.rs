@@ -1,9 +1,9 @@
 //! The place of an asset in the tree: under its node or device, or on an overflow level below it.
 
-use super::World;
+use super::DesiredWorld;
 use crate::sitewise::limits;
 use crate::time::Instant;
-use crate::twin::assets::{self, AssetIx, Kind};
+use crate::twin::assets::{self, AssetIx, AssetKind};
 use crate::twin::identity::Address;
 use crate::twin::models::{ModelIx, TreeFull};
 use crate::twin::names;
@@ -11,9 +11,9 @@ use crate::twin::names;
 /// Further levels below an asset.
 const LEVELS: usize = 20;
 
-impl World {
+impl DesiredWorld {
     /// Makes a place for a model's assets under another's, if the tree has one.
-    pub(in crate::twin) fn place(&mut self, above: ModelIx, below: ModelIx) {
+    pub(in crate::twin) fn ensure_hierarchy(&mut self, above: ModelIx, below: ModelIx) {
         // What has none here is met again at each of its assets.
         let _ = self.try_place(above, below);
     }
@@ -21,7 +21,7 @@ impl World {
     fn try_place(&mut self, above: ModelIx, below: ModelIx) -> Result<(), TreeFull> {
         if self.models.hierarchy(above, below)? {
             // The model below is updated as well, since the other waits until it is usable.
-            self.changed.extend([above, below]);
+            self.changed_models.extend([above, below]);
         }
         Ok(())
     }
@@ -59,7 +59,7 @@ impl World {
     /// The asset that a overflow level was made for; any other is its own.
     fn without_level(&self, ix: AssetIx) -> AssetIx {
         match self.assets.get(ix).kind {
-            Kind::Level(base, _) => base,
+            AssetKind::Level(base, _) => base,
             _ => ix,
         }
     }
@@ -68,14 +68,14 @@ impl World {
     fn above_instance(&self, ix: AssetIx) -> Option<AssetIx> {
         let asset = self.assets.get(self.without_level(ix));
         match asset.kind {
-            Kind::Instance => asset.parent.map(|parent| self.without_level(parent)),
+            AssetKind::Instance => asset.parent.map(|parent| self.without_level(parent)),
             _ => None,
         }
     }
 
     /// Describes where an asset is placed beside `above`, which contains it: SiteWise does not
     /// allow a model below itself.
-    pub(in crate::twin) fn beside(&self, ix: AssetIx, above: AssetIx) -> Option<String> {
+    pub(in crate::twin) fn placed_beside(&self, ix: AssetIx, above: AssetIx) -> Option<String> {
         let asset = self.assets.get(ix);
         let parent = self.without_level(asset.parent?);
         (parent != above).then(|| {
@@ -94,7 +94,7 @@ impl World {
     fn level_below(&mut self, at: AssetIx) -> Option<AssetIx> {
         let above = self.assets.get(at);
         let (base, number) = match above.kind {
-            Kind::Level(base, number) => (base, number + 1),
+            AssetKind::Level(base, number) => (base, number + 1),
             _ => (at, 1),
         };
         if number > LEVELS {
@@ -112,21 +112,21 @@ impl World {
         }
         let (model, made) = self.models.level(above).ok()?;
         if made {
-            self.changed.insert(model);
+            self.changed_models.insert(model);
         }
         self.try_place(above, model).ok()?;
         let name = names::level(&self.assets.get(base).name, number);
-        let kind = Kind::Level(base, number);
+        let kind = AssetKind::Level(base, number);
         let wanted =
-            assets::Wanted { address: &address, name: &name, model, parent: Some(at), kind };
-        let (ix, _) = self.assets.want(wanted, known.as_deref()).ok()?;
+            assets::AssetRequest { address: &address, name: &name, model, parent: Some(at), kind };
+        let (ix, _) = self.assets.get_or_create(wanted, known.as_deref()).ok()?;
         self.plan.asset_wanted(ix, &self.assets);
         Some(ix)
     }
 
     /// SiteWise has no place for an asset under its parent: it goes to the next overflow level, or
     /// stays at the root.
-    pub(in crate::twin) fn replace(&mut self, ix: AssetIx, why: &str, now: Instant) {
+    pub(in crate::twin) fn place_elsewhere(&mut self, ix: AssetIx, why: &str, now: Instant) {
         let asset = self.assets.get(ix);
         let (parent, model) = (asset.parent, asset.model);
         if parent.is_some_and(|parent| self.models.reaches(model, self.assets.get(parent).model)) {
@@ -134,7 +134,7 @@ impl World {
             let why = "its model would be below itself, which SiteWise does not allow. It is at \
                        the root, with all its values; give it, or what contains it, another model \
                        with TWIN_KINDS or by the template's name";
-            return self.plan.at_root(ix, &self.models, &self.assets, why, now);
+            return self.plan.stay_at_root(ix, &self.models, &self.assets, why, now);
         }
         let level = parent.and_then(|parent| self.level_below(parent));
         let place = level.map(|level| self.place_below(level, model)).filter(|place| {
@@ -143,15 +143,15 @@ impl World {
         match place {
             Some(place) => {
                 self.assets.move_under(ix, place);
-                self.plan.moved(ix);
+                self.plan.parent_changed(ix);
             }
             None if self.models.is_full() => {
                 let why = format!(
                     "{why}; or raise TWIN_MAX_MODELS, which allows no model for an overflow level"
                 );
-                self.plan.at_root(ix, &self.models, &self.assets, &why, now);
+                self.plan.stay_at_root(ix, &self.models, &self.assets, &why, now);
             }
-            None => self.plan.at_root(ix, &self.models, &self.assets, why, now),
+            None => self.plan.stay_at_root(ix, &self.models, &self.assets, why, now),
         }
     }
 }

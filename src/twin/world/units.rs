@@ -2,9 +2,9 @@
 
 use rustc_hash::FxHashSet;
 
-use super::World;
-use crate::twin::assets::{AssetIx, Known};
-use crate::twin::mapping::Form;
+use super::DesiredWorld;
+use crate::twin::assets::{AssetIx, AtStart};
+use crate::twin::mapping::ValueForm;
 use crate::twin::models::PropertyIx;
 use crate::twin::names;
 
@@ -13,29 +13,29 @@ const TOLD: usize = 100;
 
 /// Properties that show their model's unit while their machine says none.
 #[derive(Debug, Default)]
-pub(in crate::twin) struct Unsaid {
+pub(in crate::twin) struct UnsetUnits {
     known: FxHashSet<(AssetIx, PropertyIx)>,
     fresh: Vec<String>,
 }
 
-impl Unsaid {
+impl UnsetUnits {
     /// Those that were found since this was last called, in words.
     pub(in crate::twin) fn take(&mut self) -> Vec<String> {
         std::mem::take(&mut self.fresh)
     }
 }
 
-impl World {
+impl DesiredWorld {
     /// Notes a property whose unit an earlier process may have set on its asset.
     pub(in crate::twin) fn doubt_unit(&mut self, asset: AssetIx, property: PropertyIx) {
-        if self.assets.get(asset).known != Known::Unread {
+        if self.assets.get(asset).known != AtStart::Unread {
             return;
         }
         let model = self.models.get(self.assets.get(asset).model);
         let has_unit =
             model.properties.get(property.0 as usize).is_some_and(|has| has.unit.is_some());
         if has_unit {
-            self.doubted.entry(asset).or_default().push(property);
+            self.doubted_units.entry(asset).or_default().push(property);
         }
     }
 
@@ -81,11 +81,11 @@ impl World {
         let model = self.models.get(of.model);
         let Some(has) = model.properties.get(property.0 as usize) else { return };
         let Some(unit) = &has.unit else { return };
-        if has.form == Form::Seconds
+        if has.form == ValueForm::Seconds
             // Its last unit is its own.
             || self.units.contains_key(&place)
-            || self.unsaid.fresh.len() >= TOLD
-            || !self.unsaid.known.insert(place)
+            || self.unset_units.fresh.len() >= TOLD
+            || !self.unset_units.known.insert(place)
         {
             return;
         }
@@ -94,10 +94,10 @@ impl World {
             None => String::new(),
         };
         let unless = match of.known {
-            Known::Unread => ", unless it had one of its own before",
+            AtStart::Unread => ", unless it had one of its own before",
             _ => "",
         };
-        self.unsaid.fresh.push(format!(
+        self.unset_units.fresh.push(format!(
             "{}/{} has no unit and shows {unit:?}, which the model {} got{first}{unless}",
             of.address, has.name, model.name
         ));

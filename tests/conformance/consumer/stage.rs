@@ -7,7 +7,7 @@ use prost::Message as _;
 use sparkwise::sparkplug::address::{EdgeNode, Source};
 use sparkwise::sparkplug::config::Config;
 use sparkwise::sparkplug::edge::{Edge, Metric};
-use sparkwise::sparkplug::event::{self, Content, DeathCause, Event, Order};
+use sparkwise::sparkplug::event::{self, Content, DeathCause, Event, SequenceOrder};
 use sparkwise::sparkplug::event::{Quality, Sample, Slot};
 use sparkwise::sparkplug::findings::Finding;
 use sparkwise::sparkplug::host::{Host, Output, ServerId};
@@ -111,10 +111,10 @@ impl Stage {
             }
             Event::Data(data) => {
                 let order = match data.order {
-                    Order::InOrder => "",
-                    Order::AfterGap => "after gap ",
-                    Order::Late => "late ",
-                    Order::BeforeBirth => "before birth ",
+                    SequenceOrder::InOrder => "",
+                    SequenceOrder::AfterGap => "after gap ",
+                    SequenceOrder::Late => "late ",
+                    SequenceOrder::BeforeBirth => "before birth ",
                 };
                 let name = |slot: &Slot| &self.names[&(data.source.clone(), *slot)];
                 let samples =
@@ -159,7 +159,7 @@ impl Stage {
 
 fn said(sample: &Sample) -> String {
     let value = match &sample.value {
-        _ if sample.absent => "absent".to_owned(),
+        _ if sample.without_value => "absent".to_owned(),
         None => "null".to_owned(),
         Some(Value::Int(v)) => v.to_string(),
         Some(Value::UInt(v)) => v.to_string(),

@@ -87,7 +87,7 @@ pub(super) struct World {
     pub(super) sitewise: FakeSiteWise,
     /// What SiteWise has of values, keyed as it keys them.
     pub(super) written: BTreeMap<Key, Variant>,
-    pub(super) outbox: Memory,
+    pub(super) outbox: MemoryOutbox,
     pub(super) truth: Truth,
     pub(super) nodes: Vec<Node>,
     pub(super) now: Now,
@@ -135,7 +135,7 @@ impl World {
             config,
             sitewise: FakeSiteWise { slowness: 1, ..FakeSiteWise::default() },
             written: BTreeMap::new(),
-            outbox: Memory::new(1 << 24),
+            outbox: MemoryOutbox::new(1 << 24),
             truth: Truth::default(),
             fates: vec![Fate::Arrives; nodes.len()],
             overtaken: vec![None; nodes.len()],
@@ -437,7 +437,7 @@ impl World {
         }
         self.pending.clear();
         self.in_flight.clear();
-        self.outbox = Memory::new(1 << 24);
+        self.outbox = MemoryOutbox::new(1 << 24);
         (self.discarded, self.refused_before) = (0, 0);
         self.was_capped.append(&mut self.capped);
         self.bridge = Bridge::new(self.config.clone(), u64::from(act.seed));

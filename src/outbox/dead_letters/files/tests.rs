@@ -1,7 +1,7 @@
 use std::io::Write as _;
 
 use super::*;
-use crate::delivery::point::{Class, Point, Refusal, Stream};
+use crate::delivery::point::{Class, Point, RejectReason, Stream};
 use crate::outbox::disk::tests::tempdir::Folder;
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::Timestamp;
@@ -16,7 +16,7 @@ fn letter(time: i64, at: i64) -> DeadLetter {
             value: Variant::Double(0.1),
             class: Class::History,
         },
-        refusal: Refusal::Invalid,
+        refusal: RejectReason::Invalid,
         reason: "because".to_owned(),
         at: Timestamp::from_millis(at),
         names: (Some("T7".to_owned()), None),
@@ -26,17 +26,17 @@ fn letter(time: i64, at: i64) -> DeadLetter {
 #[test]
 fn what_is_remembered_of_values_sent_again_is_bounded() {
     let folder = Folder::new();
-    let mut letters = Letters::open(folder.path());
-    for time in 0..AGAIN as i64 + 10 {
-        letters.remember(Written::new(1, letter(time, 10), None));
+    let mut letters = DeadLetterFiles::open(folder.path());
+    for time in 0..MAX_RETRIED as i64 + 10 {
+        letters.remember(DeadLetterRecord::new(1, letter(time, 10), None));
     }
-    assert_eq!(letters.again.len(), AGAIN);
+    assert_eq!(letters.again.len(), MAX_RETRIED);
 }
 
 #[test]
 fn letters_are_there_again_and_numbered_on() {
     let folder = Folder::new();
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     letters.push(letter(1, 10));
     letters.push(letter(2, 20));
     letters.sync().unwrap();
@@ -44,7 +44,7 @@ fn letters_are_there_again_and_numbered_on() {
     assert_eq!(all.keys().copied().collect::<Vec<_>>(), [1, 2]);
     assert_eq!(all[&1].point(), Some(letter(1, 10).point));
     assert_eq!((all[&2].first_attempt, all[&2].attempts), (20, 1));
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     letters.push(letter(3, 30));
     assert_eq!(read(folder.path()).keys().copied().collect::<Vec<_>>(), [1, 2, 3]);
 }
@@ -52,12 +52,12 @@ fn letters_are_there_again_and_numbered_on() {
 #[test]
 fn a_value_that_is_refused_again_remembers_its_first_attempt() {
     let folder = Folder::new();
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     letters.push(letter(1, 10));
-    letters.gone(read(folder.path())[&1].clone(), true);
+    letters.record_removed(read(folder.path())[&1].clone(), true);
     assert!(read(folder.path()).is_empty());
     // Even by the next process.
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     letters.push(letter(1, 50));
     let all = read(folder.path());
     let again = all.values().next().unwrap();
@@ -67,11 +67,11 @@ fn a_value_that_is_refused_again_remembers_its_first_attempt() {
 #[test]
 fn a_torn_line_is_no_letter_and_hides_none() {
     let folder = Folder::new();
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     letters.push(letter(1, 10));
     let (_, path) = files(folder.path()).remove(0);
     OpenOptions::new().append(true).open(path).unwrap().write_all(b"{\"letter\":{\"id").unwrap();
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     letters.push(letter(2, 20));
     assert_eq!(read(folder.path()).keys().copied().collect::<Vec<_>>(), [1, 2]);
 }
@@ -80,7 +80,7 @@ fn a_torn_line_is_no_letter_and_hides_none() {
 fn the_oldest_file_goes_when_all_are_too_large() {
     let folder = Folder::new();
     let long = || DeadLetter { reason: "x".repeat(500), ..letter(1, 10) };
-    let mut letters = Letters::open(folder.path());
+    let mut letters = DeadLetterFiles::open(folder.path());
     for number in 0..20u64 {
         fs::write(
             folder.path().join(format!("{number:08}.jsonl")),

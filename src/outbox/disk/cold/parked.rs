@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
 
-use super::Spans;
+use super::SpanRange;
 use crate::delivery::point::{Gate, Point};
-use crate::outbox::disk::record::Place;
+use crate::outbox::disk::record::RecordKey;
 
 /// Gates, and spans, that are remembered by themselves. For others more is read than need be.
 const GATES: usize = 100_000;
@@ -14,8 +14,8 @@ const SPANS: usize = 4_096;
 
 /// Points on disk that were passed over.
 #[derive(Debug, Default)]
-pub(super) struct Parked {
-    spans: BTreeMap<i64, Span>,
+pub(super) struct ParkedPoints {
+    spans: BTreeMap<i64, ParkedSpan>,
     /// The first span of what waits for a gate. What waits for an asset may wait for a property
     /// as well: it stands under both.
     gates: FxHashMap<Gate, i64>,
@@ -25,19 +25,19 @@ pub(super) struct Parked {
 }
 
 #[derive(Debug)]
-struct Span {
+struct ParkedSpan {
     points: usize,
     /// The one with the latest time: when that is too old, all are.
     latest: Point,
 }
 
-impl Parked {
+impl ParkedPoints {
     pub(super) fn len(&self) -> usize {
         self.spans.values().map(|span| span.points).sum::<usize>() + self.others
     }
 
     pub(super) fn add(&mut self, point: &Point) {
-        let at = Place::of(point.key()).span();
+        let at = RecordKey::of(point.key()).span();
         let room = self.spans.len() < SPANS;
         match self.spans.get_mut(&at) {
             Some(span) => {
@@ -47,7 +47,7 @@ impl Parked {
                 }
             }
             None if room => {
-                self.spans.insert(at, Span { points: 1, latest: point.clone() });
+                self.spans.insert(at, ParkedSpan { points: 1, latest: point.clone() });
             }
             None => self.others += 1,
         }
@@ -64,10 +64,10 @@ impl Parked {
     }
 
     /// Where to look for what waits for a gate that opens; none if nothing does.
-    pub(super) fn behind(&mut self, gate: Gate) -> Option<Spans> {
+    pub(super) fn behind(&mut self, gate: Gate) -> Option<SpanRange> {
         match self.gates.remove(&gate) {
-            Some(first) => Some(Spans::from(first)),
-            None => self.crowded.then_some(Spans::ALL),
+            Some(first) => Some(SpanRange::from(first)),
+            None => self.crowded.then_some(SpanRange::ALL),
         }
     }
 
@@ -77,12 +77,12 @@ impl Parked {
     }
 
     /// These spans are read anew. Of the gates it may be remembered more than is there.
-    pub(super) fn forget(&mut self, spans: Spans) {
+    pub(super) fn forget(&mut self, spans: SpanRange) {
         let is_read = |at: i64| {
             spans.from.is_none_or(|from| from <= at) && spans.to.is_none_or(|to| at <= to)
         };
         self.spans.retain(|at, _| !is_read(*at));
-        if spans == Spans::ALL {
+        if spans == SpanRange::ALL {
             *self = Self::default();
         } else if spans.to.is_none() {
             self.gates.retain(|_, first| !is_read(*first));

@@ -6,54 +6,54 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::PathBuf;
 
-use super::super::books::{Books, Entry};
+use super::super::books::{Books, CountEntry};
 use super::super::salvage::{self, make_folder, sync_folder};
-use super::{BOOKS, Record, files, told};
+use super::{BOOKS, InboundRecord, files, recorded_counts};
 
 /// Keeps what is heard. Until it is safe it is in memory as well, to be written again where the
 /// disk refused.
 #[derive(Debug)]
-pub(in super::super) struct Ears {
+pub(in super::super) struct InboundLog {
     folder: PathBuf,
     file: Option<File>,
     /// Bytes of the file that are safe.
-    safe: u64,
+    flushed_bytes: u64,
     /// What is not safe yet, and how many of these are written.
-    waiting: VecDeque<Record>,
-    written: usize,
+    unflushed: VecDeque<InboundRecord>,
+    written_count: usize,
     /// Bytes of all files, and of what waits.
     bytes: u64,
     books: Option<Books>,
     /// Number of the last entry in the books, values that earlier processes left, and our own.
     entry: u64,
-    left: u64,
-    own: u64,
+    values_of_earlier: u64,
+    values_of_this: u64,
     /// Whether something is to be entered, and whether what was lost of the earlier is told.
     is_due: bool,
-    is_told: bool,
+    loss_reported: bool,
     /// Whether some of it was lost: what is there is kept then, to be looked at.
     is_damaged: bool,
 }
 
-impl Ears {
+impl InboundLog {
     pub(in super::super) fn new(folder: PathBuf) -> Self {
         let size = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
         let bytes = files(&folder).iter().map(size).sum();
-        let Entry { batch: entry, points: left, .. } =
-            told(&folder).ok().flatten().unwrap_or_default();
+        let CountEntry { batch: entry, points: left, .. } =
+            recorded_counts(&folder).ok().flatten().unwrap_or_default();
         Self {
             folder,
             file: None,
-            safe: 0,
-            waiting: VecDeque::new(),
-            written: 0,
+            flushed_bytes: 0,
+            unflushed: VecDeque::new(),
+            written_count: 0,
             bytes,
             books: None,
             entry,
-            left,
-            own: 0,
+            values_of_earlier: left,
+            values_of_this: 0,
             is_due: false,
-            is_told: false,
+            loss_reported: false,
             is_damaged: false,
         }
     }
@@ -65,18 +65,18 @@ impl Ears {
 
     /// Bytes of what is not safe yet.
     pub(in super::super) fn waiting(&self) -> usize {
-        self.waiting.iter().map(|record| record.bytes.len()).sum()
+        self.unflushed.iter().map(|record| record.bytes.len()).sum()
     }
 
     /// Whether there is something to be waited for.
     pub(in super::super) fn is_due(&self) -> bool {
-        self.is_due || self.written > 0
+        self.is_due || self.written_count > 0
     }
 
     /// Takes a record, which is to be [written](Self::write).
-    pub(in super::super) fn keep(&mut self, record: Record) {
+    pub(in super::super) fn keep(&mut self, record: InboundRecord) {
         self.bytes += record.bytes.len() as u64;
-        self.waiting.push_back(record);
+        self.unflushed.push_back(record);
     }
 
     /// Writes what is not written; it is safe after the next [`sync`](Self::sync).
@@ -89,7 +89,7 @@ impl Ears {
     }
 
     fn write_all(&mut self) -> io::Result<()> {
-        while let Some(record) = self.waiting.get(self.written) {
+        while let Some(record) = self.unflushed.get(self.written_count) {
             let file = match &mut self.file {
                 Some(file) => file,
                 None => {
@@ -104,12 +104,12 @@ impl Ears {
                     let mut options = OpenOptions::new();
                     let file = options.create_new(true).append(true).mode(0o600).open(path)?;
                     sync_folder(&self.folder)?;
-                    self.safe = 0;
+                    self.flushed_bytes = 0;
                     self.file.insert(file)
                 }
             };
             file.write_all(&record.bytes)?;
-            self.written += 1;
+            self.written_count += 1;
         }
         Ok(())
     }
@@ -117,15 +117,15 @@ impl Ears {
     /// What is not safe is to be written again: here, or in another file where this one cannot be
     /// cut back to what is whole.
     fn undo(&mut self) {
-        self.written = 0;
-        self.file = self.file.take().filter(|file| file.set_len(self.safe).is_ok());
+        self.written_count = 0;
+        self.file = self.file.take().filter(|file| file.set_len(self.flushed_bytes).is_ok());
     }
 
     /// Waits until the disk has all that was written.
     pub(in super::super) fn sync(&mut self) -> io::Result<()> {
-        if self.written > 0 {
+        if self.written_count > 0 {
             if !self.folder.is_dir() {
-                self.written = 0;
+                self.written_count = 0;
                 (self.file, self.books) = (None, None);
                 return Err(io::Error::other("the folder was removed"));
             }
@@ -135,11 +135,11 @@ impl Ears {
                 self.undo();
                 return Err(error);
             }
-            for record in self.waiting.drain(..self.written) {
-                self.safe += record.bytes.len() as u64;
-                self.own += record.values;
+            for record in self.unflushed.drain(..self.written_count) {
+                self.flushed_bytes += record.bytes.len() as u64;
+                self.values_of_this += record.values;
             }
-            self.written = 0;
+            self.written_count = 0;
             self.is_due = true;
         }
         if self.is_due {
@@ -158,28 +158,28 @@ impl Ears {
             }
         };
         self.entry += 1;
-        let points = self.left + self.own;
-        books.enter(Entry { batch: self.entry, points, bytes: self.bytes })?;
+        let points = self.values_of_earlier + self.values_of_this;
+        books.enter(CountEntry { batch: self.entry, points, bytes: self.bytes })?;
         self.is_due = false;
-        if std::mem::take(&mut self.is_told) && salvage::lost(&self.folder).is_some() {
-            salvage::told(&self.folder)?;
+        if std::mem::take(&mut self.loss_reported) && salvage::lost(&self.folder).is_some() {
+            salvage::mark_reported(&self.folder)?;
         }
         Ok(())
     }
 
     /// So many values could be read of what earlier processes left, and so many not, which is told.
-    pub(in super::super) fn heard_again(&mut self, values: u64, lost: u64) {
+    pub(in super::super) fn replay_finished(&mut self, values: u64, lost: u64) {
         self.is_damaged = lost > 0;
         // Nothing is to be entered where there is nothing.
-        self.is_due |= values != self.left || salvage::lost(&self.folder).is_some();
-        self.is_told = true;
-        self.left = values;
+        self.is_due |= values != self.values_of_earlier || salvage::lost(&self.folder).is_some();
+        self.loss_reported = true;
+        self.values_of_earlier = values;
     }
 
     /// All of it was decided, and is safe elsewhere.
     pub(in super::super) fn forget(&mut self) {
         let (entry, is_damaged) = (self.entry, self.is_damaged);
-        *self = Self { bytes: 0, left: 0, entry, ..Self::new(self.folder.clone()) };
+        *self = Self { bytes: 0, values_of_earlier: 0, entry, ..Self::new(self.folder.clone()) };
         // First the books: they must not tell of what is removed.
         let books = self.folder.with_file_name(BOOKS);
         let gone = fs::remove_file(&books).and_then(|()| match books.parent() {
@@ -201,7 +201,7 @@ impl Ears {
 
     /// Lets what comes next go to another file, which may refuse.
     #[cfg(test)]
-    pub(in super::super) fn onto(&mut self, file: File) {
+    pub(in super::super) fn switch_file(&mut self, file: File) {
         self.file = Some(file);
     }
 }

@@ -4,27 +4,28 @@ use super::super::folder::inspect_heard;
 use super::super::tests::tempdir::Folder;
 use super::*;
 
-fn some(number: i64) -> Heard {
+fn some(number: i64) -> StoredInbound {
     let what = match number % 3 {
-        0 => What::Connected(Timestamp::from_millis(number)),
-        1 => What::Message {
+        0 => InboundKind::Connected(Timestamp::from_millis(number)),
+        1 => InboundKind::Message {
             topic: format!("spBv1.0/g/NDATA/n{number}"),
             payload: Bytes::from(vec![number as u8; number as usize]),
             retain: number % 2 == 0,
         },
-        _ => What::Disconnected,
+        _ => InboundKind::Disconnected,
     };
-    Heard { at: Timestamp::from_millis(1_000 + number), server: number as u16, what }
+    StoredInbound { at: Timestamp::from_millis(1_000 + number), server: number as u16, what }
 }
 
 /// A message of two metrics.
-fn message(number: u8) -> Heard {
+fn message(number: u8) -> StoredInbound {
     let payload = Bytes::from(vec![8, 1, 18, 2, 24, number, 18, 2, 24, number, 24, 1]);
-    let what = What::Message { topic: format!("spBv1.0/g/NDATA/{number}"), payload, retain: false };
-    Heard { at: Timestamp::from_millis(number.into()), server: 0, what }
+    let what =
+        InboundKind::Message { topic: format!("spBv1.0/g/NDATA/{number}"), payload, retain: false };
+    StoredInbound { at: Timestamp::from_millis(number.into()), server: 0, what }
 }
 
-fn keep(ears: &mut Ears, heard: &[Heard]) {
+fn keep(ears: &mut InboundLog, heard: &[StoredInbound]) {
     for heard in heard {
         ears.keep(record(heard));
     }
@@ -32,8 +33,8 @@ fn keep(ears: &mut Ears, heard: &[Heard]) {
     ears.sync().unwrap();
 }
 
-fn read(folder: &Path) -> Vec<Heard> {
-    Reading::new(folder).collect()
+fn read(folder: &Path) -> Vec<StoredInbound> {
+    InboundReader::new(folder).collect()
 }
 
 /// A folder of two files with ten messages each.
@@ -41,17 +42,17 @@ fn filled() -> (Folder, PathBuf) {
     let folder = Folder::new();
     let path = folder.path().join("heard");
     for life in 0..2 {
-        let messages: Vec<Heard> = (10 * life..10 * life + 10).map(message).collect();
-        keep(&mut Ears::new(path.clone()), &messages);
+        let messages: Vec<StoredInbound> = (10 * life..10 * life + 10).map(message).collect();
+        keep(&mut InboundLog::new(path.clone()), &messages);
     }
     (folder, path)
 }
 
 fn lost(path: &Path) -> (u64, u64) {
-    let mut reading = Reading::new(path);
+    let mut reading = InboundReader::new(path);
     let count = reading.by_ref().count() as u64;
     assert_eq!(reading.values, 2 * count);
-    (count, reading.lost(told(path).unwrap()))
+    (count, reading.lost(recorded_counts(path).unwrap()))
 }
 
 #[test]
@@ -59,8 +60,8 @@ fn what_was_heard_is_heard_again_by_the_next_process() {
     let folder = Folder::new();
     let path = folder.path().join("heard");
     for life in 0..2 {
-        let heard: Vec<Heard> = (0..6).map(|number| some(6 * life + number)).collect();
-        keep(&mut Ears::new(path.clone()), &heard);
+        let heard: Vec<StoredInbound> = (0..6).map(|number| some(6 * life + number)).collect();
+        keep(&mut InboundLog::new(path.clone()), &heard);
     }
     assert_eq!(read(&path), (0..12).map(some).collect::<Vec<_>>());
     // A record that was cut short is none, and hides nothing of the next file.
@@ -68,12 +69,12 @@ fn what_was_heard_is_heard_again_by_the_next_process() {
     let bytes = fs::read(&first).unwrap();
     fs::write(&first, &bytes[..bytes.len() - 1]).unwrap();
     assert_eq!(read(&path).len(), 11);
-    let mut ears = Ears::new(path.clone());
+    let mut ears = InboundLog::new(path.clone());
     let size = |path: &PathBuf| fs::metadata(path).unwrap().len();
     assert_eq!(ears.bytes(), files(&path).iter().map(size).sum::<u64>());
     ears.forget();
     assert_eq!(read(&path).len(), 0);
-    assert_eq!(told(&path), Ok(None));
+    assert_eq!(recorded_counts(&path), Ok(None));
 }
 
 #[test]
@@ -117,8 +118,8 @@ fn damage_of_what_was_heard_is_checked_and_repaired() {
     assert_eq!((report.damage, report.kept), (None, None));
     // The next start counts what is lost, once.
     assert_eq!(lost(&path), (19, 2));
-    let mut ears = Ears::new(path.clone());
-    ears.heard_again(38, 2);
+    let mut ears = InboundLog::new(path.clone());
+    ears.replay_finished(38, 2);
     keep(&mut ears, &[message(1)]);
     assert_eq!(lost(&path), (20, 0));
     assert_eq!(salvage::lost(&path), None);
@@ -131,8 +132,8 @@ fn damage_of_what_was_heard_is_checked_and_repaired() {
 fn a_disk_that_refused_gets_what_was_heard_meanwhile() {
     let folder = Folder::new();
     let path = folder.path().join("heard");
-    let mut ears = Ears::new(path.clone());
-    ears.onto(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
+    let mut ears = InboundLog::new(path.clone());
+    ears.switch_file(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
     ears.keep(record(&message(1)));
     assert!(ears.write().is_err());
     ears.keep(record(&message(2)));

@@ -4,8 +4,8 @@ use crate::outbox::disk::tests::world::{number, point};
 /// The write that takes changes in these tests.
 const WRITE: u64 = 7;
 
-fn came(value: f64) -> Waiting {
-    Waiting { point: point(1, 1, value), gate: None }
+fn came(value: f64) -> QueuedPoint {
+    QueuedPoint { point: point(1, 1, value), gate: None }
 }
 
 fn key() -> Key {
@@ -112,7 +112,7 @@ fn a_state_changes_as_the_table_says() {
 fn made_up(held: &mut Held) -> Vec<(f64, bool)> {
     let mut saved = Vec::new();
     held.make_up(|op| {
-        if let Op::Save { point, fresh } = op {
+        if let StoreOp::Save { point, fresh } = op {
             saved.push((number(&point), fresh));
         }
         WRITE + 1
@@ -124,7 +124,7 @@ fn made_up(held: &mut Held) -> Vec<(f64, bool)> {
 
 #[test]
 fn what_a_refusal_leaves_unsafe_is_made_up_for() {
-    let lost = |value| Op::Save { point: came(value).point, fresh: false };
+    let lost = |value| StoreOp::Save { point: came(value).point, fresh: false };
     // The disk had the one before last.
     let refuse = |held: &mut Held| {
         let ops = match held.successors() {
@@ -173,7 +173,7 @@ fn what_delivery_has_is_kept_as_it_was_last() {
     let _ = held.put(came(1.0), Some(WRITE), |_| false);
     let _ = held.put(came(2.0), None, |_| false);
     let _ = held.take(9.into());
-    let lost = Op::Save { point: came(1.0).point, fresh: true };
+    let lost = StoreOp::Save { point: came(1.0).point, fresh: true };
     held.refuse(WRITE - 1, [lost].iter());
     assert_eq!(state(&held), "taken, kept itself");
     assert_eq!(made_up(&mut held), [(2.0, false)]);
@@ -183,9 +183,9 @@ fn what_delivery_has_is_kept_as_it_was_last() {
 fn a_point_over_a_cold_one_is_not_fresh() {
     let mut held = Held::default();
     let put = held.put(came(1.0), Some(WRITE), |_| true);
-    assert!(matches!(put.save, Some(Op::Save { fresh: false, .. })));
+    assert!(matches!(put.save, Some(StoreOp::Save { fresh: false, .. })));
     let put = Held::default().put(came(1.0), Some(WRITE), |_| false);
-    assert!(matches!(put.save, Some(Op::Save { fresh: true, .. })));
+    assert!(matches!(put.save, Some(StoreOp::Save { fresh: true, .. })));
 }
 
 #[test]

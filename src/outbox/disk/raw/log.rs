@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{CHUNK, Change, LARGEST, Reader, WANTED, Window};
+use super::{ByteReader, CHUNK, FileWindow, LARGEST, RawChange, WANTED};
 
 // What an entry begins with, and what a batch ends with.
 const START: u8 = 1;
@@ -21,7 +21,7 @@ const LEAP: u64 = 1 << 32;
 
 /// What was found in a log beside batches.
 #[derive(Debug, Default)]
-pub(super) struct Found {
+pub(super) struct LogScan {
     /// Where something else is, with batches after it.
     pub(super) flaws: Vec<u64>,
     /// Bytes before the last such place if no batch comes after it; zeroes are no such place.
@@ -29,8 +29,8 @@ pub(super) struct Found {
 }
 
 /// Reads all batches that are whole.
-pub(super) fn read(mut window: Window, visit: &mut dyn FnMut(u64, Change<'_>)) -> Found {
-    let mut found = Found::default();
+pub(super) fn read(mut window: FileWindow, visit: &mut dyn FnMut(u64, RawChange<'_>)) -> LogScan {
+    let mut found = LogScan::default();
     // Where batches ended, if something else is there, and whether that is more than zeroes.
     let mut flaw: Option<(u64, bool)> = None;
     let (mut at, mut wanted, mut last) = (0, WANTED, None);
@@ -53,7 +53,7 @@ pub(super) fn read(mut window: Window, visit: &mut dyn FnMut(u64, Change<'_>)) -
                     let (Some(key), value) = (bytes.get(key), value.map(|of| bytes.get(of))) else {
                         continue;
                     };
-                    visit(part, Change { seqno, key, value: value.flatten() });
+                    visit(part, RawChange { seqno, key, value: value.flatten() });
                 }
                 last = Some(seqno);
                 at += batch.bytes as u64;
@@ -83,14 +83,14 @@ pub(super) fn read(mut window: Window, visit: &mut dyn FnMut(u64, Change<'_>)) -
 /// Part, key and value; none if it was removed.
 type Item = (u64, Range<usize>, Option<Range<usize>>);
 
-struct Batch {
+struct LogBatch {
     bytes: usize,
     seqno: u64,
     items: Vec<Item>,
 }
 
 enum Parsed {
-    Batch(Batch),
+    Batch(LogBatch),
     /// It may be one, but not all of it is here.
     Short,
     None,
@@ -100,7 +100,7 @@ fn parse(bytes: &[u8]) -> Parsed {
     if bytes.first() != Some(&START) {
         return Parsed::None;
     }
-    let mut reader = Reader { bytes, at: 1 };
+    let mut reader = ByteReader { bytes, at: 1 };
     let (Some(count), Some(seqno)) = (reader.number(4), reader.number(8)) else {
         return Parsed::Short;
     };
@@ -123,10 +123,10 @@ fn parse(bytes: &[u8]) -> Parsed {
     if tag != END || trailer != TRAILER || sum_is != Some(sum) {
         return Parsed::None;
     }
-    Parsed::Batch(Batch { bytes: reader.at, seqno, items })
+    Parsed::Batch(LogBatch { bytes: reader.at, seqno, items })
 }
 
-fn item(reader: &mut Reader<'_>) -> Result<Option<Item>, Parsed> {
+fn item(reader: &mut ByteReader<'_>) -> Result<Option<Item>, Parsed> {
     let short = Parsed::Short;
     match reader.number(1) {
         Some(ITEM) => {}

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Change, LARGEST, Reader, WANTED, Window};
+use super::{ByteReader, FileWindow, LARGEST, RawChange, WANTED};
 
 const MAGIC: &[u8] = b"LSM\x03";
 /// Bytes before a block.
@@ -18,7 +18,7 @@ const TRAILER: u64 = 255;
 const TRAILER_BYTES: usize = 31;
 
 /// Reads all blocks that are whole; tells where one begins that is not.
-pub(super) fn read(mut window: Window, visit: &mut dyn FnMut(Change<'_>)) -> Vec<u64> {
+pub(super) fn read(mut window: FileWindow, visit: &mut dyn FnMut(RawChange<'_>)) -> Vec<u64> {
     let mut flaws = Vec::new();
     let mut at = 0;
     while at < window.size {
@@ -56,15 +56,15 @@ fn next(bytes: &[u8]) -> u64 {
     found.flatten().unwrap_or(rest.len()) as u64 + 1
 }
 
-struct Head {
+struct BlockHeader {
     kind: u64,
     sum: u128,
     length: usize,
     unpacked: usize,
 }
 
-fn head(bytes: &[u8]) -> Option<Head> {
-    let mut reader = Reader { bytes, at: 0 };
+fn head(bytes: &[u8]) -> Option<BlockHeader> {
+    let mut reader = ByteReader { bytes, at: 0 };
     if reader.take(4)? != MAGIC {
         return None;
     }
@@ -73,7 +73,7 @@ fn head(bytes: &[u8]) -> Option<Head> {
     let (length, unpacked) = (reader.number(4)? as usize, reader.number(4)? as usize);
     let said = reader.number(4)?;
     let is = xxh3_128(bytes.get(..HEAD - 4)?) & u128::from(u32::MAX);
-    (is == u128::from(said) && length < LARGEST && unpacked < LARGEST).then_some(Head {
+    (is == u128::from(said) && length < LARGEST && unpacked < LARGEST).then_some(BlockHeader {
         kind,
         sum,
         length,
@@ -82,7 +82,7 @@ fn head(bytes: &[u8]) -> Option<Head> {
 }
 
 /// Reads the records of a block; false if they are not as they should be.
-fn records(data: &[u8], unpacked: usize, visit: &mut dyn FnMut(Change<'_>)) -> bool {
+fn records(data: &[u8], unpacked: usize, visit: &mut dyn FnMut(RawChange<'_>)) -> bool {
     // A block does not tell whether it is compressed, its length nearly always does.
     let packed = || lz4_flex::decompress(data, unpacked).ok().map(Cow::Owned);
     let plain = (data.len() == unpacked).then_some(Cow::Borrowed(data));
@@ -91,11 +91,11 @@ fn records(data: &[u8], unpacked: usize, visit: &mut dyn FnMut(Change<'_>)) -> b
     data.is_some_and(|data| parse(&data, visit).is_some())
 }
 
-fn parse(data: &[u8], visit: &mut dyn FnMut(Change<'_>)) -> Option<()> {
+fn parse(data: &[u8], visit: &mut dyn FnMut(RawChange<'_>)) -> Option<()> {
     let (_, trailer) = data.split_at_checked(data.len().checked_sub(TRAILER_BYTES)?)?;
     let interval = u64::from(*trailer.first()?);
-    let count = Reader { bytes: trailer, at: TRAILER_BYTES - 4 }.number(4)?;
-    let mut reader = Reader { bytes: data, at: 0 };
+    let count = ByteReader { bytes: trailer, at: TRAILER_BYTES - 4 }.number(4)?;
+    let mut reader = ByteReader { bytes: data, at: 0 };
     let mut base: &[u8] = &[];
     let mut key = Vec::new();
     for number in 0..count {
@@ -121,7 +121,7 @@ fn parse(data: &[u8], visit: &mut dyn FnMut(Change<'_>)) -> Option<()> {
             }
             _ => None,
         };
-        visit(Change { seqno, key: &key, value });
+        visit(RawChange { seqno, key: &key, value });
     }
     (reader.number(1)? == TRAILER).then_some(())
 }

@@ -21,7 +21,7 @@ fn filled() -> Folder {
     let mut next = 0;
     let mut put = |store: &mut dyn Store, batches: i64| {
         for _ in 0..batches {
-            let ops: Vec<Op> = (0..50).map(|at| save(1, 1_000 * (next + at))).collect();
+            let ops: Vec<StoreOp> = (0..50).map(|at| save(1, 1_000 * (next + at))).collect();
             store.apply(&ops).unwrap();
             next += 50;
         }
@@ -29,7 +29,7 @@ fn filled() -> Folder {
     put(&mut store, 10);
     store.flush();
     put(&mut store, 10);
-    let removes = (0..100).map(|at| Op::Remove(point(1, 1_000 * at, 0.0).key()));
+    let removes = (0..100).map(|at| StoreOp::Remove(point(1, 1_000 * at, 0.0).key()));
     store.apply(&removes.collect::<Vec<_>>()).unwrap();
     store.flush();
     put(&mut store, 10);
@@ -166,7 +166,7 @@ fn a_folder_that_is_gone_is_counted() {
     // It is told once.
     store.sync().unwrap();
     drop(store);
-    assert_eq!(reopened(&folder).stock(), Stock::default());
+    assert_eq!(reopened(&folder).stock(), StoreStats::default());
 }
 
 fn folders(folder: &Path) -> Vec<PathBuf> {
@@ -246,8 +246,8 @@ fn what_a_newer_version_left_is_not_touched() {
     fs::remove_file(newer.path().join("points/0.jnl")).unwrap();
     fs::write(newer.path().join("points/version"), b"FJL\x04").unwrap();
     let before = contents(newer.path());
-    assert_eq!(opener(newer.path())(None).err(), Some(Fault::Foreign));
-    assert_eq!(inspect(newer.path(), true).err(), Some(Fault::Foreign));
+    assert_eq!(opener(newer.path())(None).err(), Some(StoreError::Foreign));
+    assert_eq!(inspect(newer.path(), true).err(), Some(StoreError::Foreign));
     assert_eq!(contents(newer.path()), before);
 }
 
@@ -259,8 +259,8 @@ fn a_newer_mark_is_not_touched_although_all_else_can_be_read() {
         copy(whole.path(), newer.path());
         fs::write(newer.path().join("points/version"), mark).unwrap();
         let before = contents(newer.path());
-        assert_eq!(opener(newer.path())(None).err(), Some(Fault::Foreign));
-        assert_eq!(inspect(newer.path(), true).err(), Some(Fault::Foreign));
+        assert_eq!(opener(newer.path())(None).err(), Some(StoreError::Foreign));
+        assert_eq!(inspect(newer.path(), true).err(), Some(StoreError::Foreign));
         assert_eq!(contents(newer.path()), before);
     }
 }
@@ -349,7 +349,7 @@ fn what_the_first_version_left_is_delivered() {
     store.sync().unwrap();
     drop(store);
     assert_eq!(opener(folder.path())(None).unwrap().stock().points, 26);
-    assert_eq!(super::super::folder::told(folder.path()), Some(26));
+    assert_eq!(super::super::folder::recorded_count(folder.path()), Some(26));
 }
 
 #[test]
@@ -364,7 +364,7 @@ fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
         fs::remove_dir_all(gone).unwrap();
         store.apply(&[save(7, 2)]).unwrap();
         let fault = store.sync().unwrap_err();
-        assert!(matches!(&fault, Fault::Disk(why) if why.contains("removed")), "{fault:?}");
+        assert!(matches!(&fault, StoreError::Disk(why) if why.contains("removed")), "{fault:?}");
         drop(store);
         let mut fault = Some(fault);
         let opened = (0..2).find_map(|_| match open(fault.as_ref()) {
@@ -380,7 +380,7 @@ fn a_folder_that_is_taken_away_while_it_is_used_is_seen_at_the_next_commit() {
         assert_eq!((store.stock().points, store.stock().unreadable), (0, unreadable));
         store.apply(&[save(7, 2)]).unwrap();
         assert_eq!(store.sync(), Ok(()));
-        assert_eq!(opener(folder.path())(None).err(), Some(Fault::Locked));
+        assert_eq!(opener(folder.path())(None).err(), Some(StoreError::Locked));
     }
 }
 
@@ -391,7 +391,7 @@ fn a_store_that_begins_anew_is_told_from_the_same_by_its_batches() {
     let store = open(None).unwrap();
     let batch = store.batch();
     drop(store);
-    let fault = Fault::Disk("it was taken away".to_owned());
+    let fault = StoreError::Disk("it was taken away".to_owned());
     let store = open(Some(&fault)).unwrap();
     assert_eq!(store.batch(), batch);
     drop(store);

@@ -9,8 +9,8 @@ use super::super::store::Store;
 use super::tempdir::Folder;
 use super::*;
 
-pub(super) fn save(asset: u8, time: i64) -> Op {
-    Op::Save { point: point(asset, time, time as f64), fresh: true }
+pub(super) fn save(asset: u8, time: i64) -> StoreOp {
+    StoreOp::Save { point: point(asset, time, time as f64), fresh: true }
 }
 
 pub(super) fn all(store: &mut dyn Store) -> Vec<Point> {
@@ -41,7 +41,7 @@ fn what_was_saved_is_there_again() {
     let folder = Folder::new();
     let mut store = open(folder.path()).unwrap();
     assert_eq!(store.apply(&[save(2, 1), save(1, 2), save(1, 1), save(1, 1)]), Ok(0));
-    assert_eq!(store.apply(&[save(1, 2), Op::Remove(point(2, 1, 0.0).key())]), Ok(1));
+    assert_eq!(store.apply(&[save(1, 2), StoreOp::Remove(point(2, 1, 0.0).key())]), Ok(1));
     store.sync().unwrap();
     let stock = store.stock();
     drop(store);
@@ -50,7 +50,7 @@ fn what_was_saved_is_there_again() {
     assert_eq!(store.stock(), stock);
     assert_eq!(stock.points, 2);
     assert_eq!(stock.bytes, 2 * size(&point(1, 1, 1.0)));
-    let after = record::Place::of(point(1, 1, 0.0).key());
+    let after = record::RecordKey::of(point(1, 1, 0.0).key());
     assert_eq!(store.read(Some(after), 9).unwrap().len(), 1);
 }
 
@@ -59,7 +59,7 @@ fn a_folder_has_one_owner() {
     let folder = Folder::new();
     let mut first = opener(folder.path());
     let store = first(None).unwrap();
-    assert_eq!(opener(folder.path())(None).err(), Some(Fault::Locked));
+    assert_eq!(opener(folder.path())(None).err(), Some(StoreError::Locked));
     drop((first, store));
     assert!(opener(folder.path())(None).is_ok());
 }
@@ -82,7 +82,7 @@ proptest! {
         let mut ends = vec![(written(&path).len(), 0)];
         let mut count = 0;
         for size in sizes {
-            let ops: Vec<Op> = (0..size).map(|at| save(1, 1_000 * (count + at))).collect();
+            let ops: Vec<StoreOp> = (0..size).map(|at| save(1, 1_000 * (count + at))).collect();
             store.apply(&ops).unwrap();
             store.sync().unwrap();
             count += size;
@@ -126,7 +126,7 @@ proptest! {
 pub(super) fn reopened(folder: &Folder) -> Box<dyn Store> {
     let mut open = opener(folder.path());
     match open(None) {
-        Err(fault @ Fault::Damaged(_)) => open(Some(&fault)).unwrap(),
+        Err(fault @ StoreError::Damaged(_)) => open(Some(&fault)).unwrap(),
         opened => opened.unwrap(),
     }
 }

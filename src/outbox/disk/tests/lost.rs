@@ -4,7 +4,7 @@ use super::*;
 
 /// Lets the disk lose all but `kept` of what was safe, and its books with it if `all`; then it takes
 /// writes again. What the engine is told of it.
-fn loses(world: &mut World, kept: usize, all: bool) -> Vec<Change> {
+fn loses(world: &mut World, kept: usize, all: bool) -> Vec<DiskEvent> {
     world.platter.platter().refuses = true;
     world.put(vec![(3, 3)]);
     world.rest();
@@ -21,7 +21,7 @@ fn loses(world: &mut World, kept: usize, all: bool) -> Vec<Change> {
         platter.refuses = false;
     }
     world.keeper.handle_timeout();
-    std::iter::from_fn(|| world.disk.poll()).collect()
+    std::iter::from_fn(|| world.disk.poll_event()).collect()
 }
 
 /// Delivers what is there; how many points it was.
@@ -48,7 +48,7 @@ fn what_is_lost_while_the_disk_is_used_is_unreadable_and_not_overwritten() {
         assert_eq!(world.disk.disk().unwrap().cold, 3);
         let changes = loses(&mut world, kept, all);
         let lost = 3 - kept as u64;
-        assert_eq!(changes, [Change::Well, Change::Lost(lost)], "{all}");
+        assert_eq!(changes, [DiskEvent::Well, DiskEvent::Lost(lost)], "{all}");
         // And the one that came while it took no writes.
         assert_eq!(delivered(&mut world), kept + 1, "{all}");
         let figures = world.disk.disk().unwrap();

@@ -8,7 +8,7 @@ use super::*;
 fn parked(world: &mut World, from: i64, count: i64) {
     let points = (from..from + count).map(|number| {
         let point = point(1 + (number % 2) as u8, number * 100, number as f64);
-        Waiting { gate: Some(Gate::Asset(point.stream.asset)), point }
+        QueuedPoint { gate: Some(Gate::Asset(point.stream.asset)), point }
     });
     let _ = world.disk.put(points.collect());
 }
@@ -21,11 +21,11 @@ fn looked(world: &mut World, open: Option<u128>) -> (u64, usize) {
         let passage = |point: &Point| {
             looked.set(looked.get() + 1);
             match open == Some(point.stream.asset.as_u128()) {
-                true => Passage::Open,
-                false => Passage::Closed,
+                true => GateState::Open,
+                false => GateState::Closed,
             }
         };
-        let points = world.disk.restore(100.into(), &passage);
+        let points = world.disk.take_cold(100.into(), &passage);
         got += points.len();
         world.disk.settle(&points.iter().map(Point::key).collect::<Vec<_>>());
         world.rest();
@@ -98,9 +98,9 @@ fn parked_points_that_are_too_old_go_although_no_gate_opens() {
     let mut got = 0;
     for _ in 0..100 {
         let old = Timestamp::from_millis(600_000);
-        let points = world.disk.restore(1_000.into(), &|point| match point.time < old {
-            true => Passage::Open,
-            false => Passage::Closed,
+        let points = world.disk.take_cold(1_000.into(), &|point| match point.time < old {
+            true => GateState::Open,
+            false => GateState::Closed,
         });
         got += points.len();
         world.disk.settle(&points.iter().map(Point::key).collect::<Vec<_>>());

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use uuid::Uuid;
 
-use super::super::store::{Op, Store};
+use super::super::store::{Store, StoreOp};
 use super::super::*;
 use super::tempdir;
-use crate::delivery::point::{Class, Discard, Gate, Key, Passage, Point, Stream};
+use crate::delivery::point::{Class, DiscardReason, Gate, GateState, Key, Point, Stream};
 use crate::outbox::{DiskFigures, Outbox};
 use crate::sitewise::api::{Quality, Variant};
 use crate::time::Timestamp;
@@ -17,9 +17,9 @@ use crate::time::Timestamp;
 #[derive(Debug, Default)]
 pub(super) struct Platter {
     /// What is there whatever happens.
-    pub(super) safe: BTreeMap<record::Place, Point>,
+    pub(super) safe: BTreeMap<record::RecordKey, Point>,
     /// What was written since, after each batch.
-    pub(super) written: Vec<BTreeMap<record::Place, Point>>,
+    pub(super) written: Vec<BTreeMap<record::RecordKey, Point>>,
     pub(super) refuses: bool,
     /// Points that were lost and are not yet told of, and the number of the last batch.
     pub(super) unreadable: u64,
@@ -27,7 +27,7 @@ pub(super) struct Platter {
 }
 
 impl Platter {
-    pub(super) fn last(&self) -> &BTreeMap<record::Place, Point> {
+    pub(super) fn last(&self) -> &BTreeMap<record::RecordKey, Point> {
         self.written.last().unwrap_or(&self.safe)
     }
 }
@@ -40,15 +40,15 @@ impl Faulty {
         self.0.lock().unwrap()
     }
 
-    pub(super) fn working(&self) -> Result<MutexGuard<'_, Platter>, Fault> {
+    pub(super) fn working(&self) -> Result<MutexGuard<'_, Platter>, StoreError> {
         let platter = self.platter();
         match platter.refuses {
-            true => Err(Fault::Disk("no space left on device".to_owned())),
+            true => Err(StoreError::Disk("no space left on device".to_owned())),
             false => Ok(platter),
         }
     }
 
-    pub(super) fn opener(&self) -> Open {
+    pub(super) fn opener(&self) -> StoreOpener {
         let disk = self.clone();
         Box::new(move |_| {
             drop(disk.working()?);
@@ -62,18 +62,18 @@ pub(super) fn size(point: &Point) -> u64 {
 }
 
 impl Store for Faulty {
-    fn apply(&mut self, ops: &[Op]) -> Result<u64, Fault> {
+    fn apply(&mut self, ops: &[StoreOp]) -> Result<u64, StoreError> {
         let mut platter = self.working()?;
         let mut next = platter.last().clone();
         let mut overwritten = 0;
         for op in ops {
             match op {
-                Op::Save { point, fresh } => {
-                    let before = next.insert(record::Place::of(point.key()), point.clone());
+                StoreOp::Save { point, fresh } => {
+                    let before = next.insert(record::RecordKey::of(point.key()), point.clone());
                     overwritten += u64::from(*fresh && before.is_some());
                 }
-                Op::Remove(key) => {
-                    next.remove(&record::Place::of(*key));
+                StoreOp::Remove(key) => {
+                    next.remove(&record::RecordKey::of(*key));
                 }
             }
         }
@@ -82,7 +82,7 @@ impl Store for Faulty {
         Ok(overwritten)
     }
 
-    fn sync(&mut self) -> Result<(), Fault> {
+    fn sync(&mut self) -> Result<(), StoreError> {
         let mut platter = self.working()?;
         platter.unreadable = 0;
         if let Some(last) = platter.written.pop() {
@@ -94,20 +94,20 @@ impl Store for Faulty {
 
     fn read(
         &mut self,
-        after: Option<record::Place>,
+        after: Option<record::RecordKey>,
         limit: usize,
-    ) -> Result<Vec<(Point, u64)>, Fault> {
+    ) -> Result<Vec<(Point, u64)>, StoreError> {
         let platter = self.working()?;
         let points = platter.last().iter().filter(|(place, _)| Some(**place) > after);
         Ok(points.take(limit).map(|(_, point)| (point.clone(), size(point))).collect())
     }
 
-    fn stock(&self) -> Stock {
+    fn stock(&self) -> StoreStats {
         let platter = self.platter();
         let points = platter.last().len() as u64;
         let bytes = platter.last().values().map(size).sum();
         let unreadable = platter.unreadable;
-        Stock { points, bytes, unreadable, mended: unreadable > 0 }
+        StoreStats { points, bytes, unreadable, mended: unreadable > 0 }
     }
 
     fn batch(&self) -> u64 {
@@ -117,9 +117,9 @@ impl Store for Faulty {
 
 /// An outbox whose keeper works when it is told.
 pub(super) struct World {
-    pub(super) disk: Disk,
-    pub(super) keeper: Keeper,
-    pub(super) jobs: Receiver<Job>,
+    pub(super) disk: DiskOutbox,
+    pub(super) keeper: DiskWriter,
+    pub(super) jobs: Receiver<DiskJob>,
     pub(super) platter: Faulty,
     pub(super) bound: u64,
     pub(super) head: usize,
@@ -186,13 +186,13 @@ impl World {
             let point = point(asset, i64::from(time) * 200_000, self.next);
             self.undecided.insert(point.key(), self.next);
             let closed = self.closed.contains(&point.stream.asset);
-            Waiting { gate: closed.then_some(Gate::Asset(point.stream.asset)), point }
+            QueuedPoint { gate: closed.then_some(Gate::Asset(point.stream.asset)), point }
         });
-        let points: Vec<Waiting> = points.collect();
+        let points: Vec<QueuedPoint> = points.collect();
         self.put += points.len() as u64;
         for (point, why) in self.disk.put(points) {
             self.gone += 1;
-            if why == Discard::Full {
+            if why == DiscardReason::Full {
                 assert_eq!(self.undecided.remove(&point.key()), Some(number(&point)));
                 self.given_up.insert(point.key());
             }
@@ -203,10 +203,10 @@ impl World {
         let mut points = self.disk.take(room.into());
         let closed = &self.closed;
         let passage = |point: &Point| match closed.contains(&point.stream.asset) {
-            true => Passage::Closed,
-            false => Passage::Open,
+            true => GateState::Closed,
+            false => GateState::Open,
         };
-        let restored = self.disk.restore(room.into(), &passage);
+        let restored = self.disk.take_cold(room.into(), &passage);
         for point in &restored {
             assert!(!self.closed.contains(&point.stream.asset), "behind a closed gate: {point:?}");
         }
@@ -237,7 +237,7 @@ impl World {
     }
 
     pub(super) fn poll(&mut self) {
-        while self.disk.poll().is_some() {}
+        while self.disk.poll_event().is_some() {}
     }
 
     /// Everything that can happen without delivery has happened.
@@ -284,14 +284,14 @@ pub(super) fn start(
     bound: u64,
     head: usize,
     folder: &tempdir::Folder,
-) -> (Disk, Keeper, Receiver<Job>) {
+) -> (DiskOutbox, DiskWriter, Receiver<DiskJob>) {
     let mut open = platter.opener();
     let store = open(None);
-    let letters = Letters::open(&folder.path().join("dead-letters"));
-    Disk::parts(open, store, letters, bound, head, Arc::new(Notify::new()))
+    let letters = DeadLetterFiles::open(&folder.path().join("dead-letters"));
+    DiskOutbox::parts(open, store, letters, bound, head, Arc::new(Notify::new()))
 }
 
-pub(super) fn on_platter(points: &BTreeMap<record::Place, Point>) -> BTreeMap<Key, f64> {
+pub(super) fn on_platter(points: &BTreeMap<record::RecordKey, Point>) -> BTreeMap<Key, f64> {
     points.values().map(|point| (point.key(), number(point))).collect()
 }
 

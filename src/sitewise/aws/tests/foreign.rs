@@ -19,7 +19,7 @@ async fn an_answer_without_what_it_has_to_have_is_no_delivery() {
     ] {
         let stub = Stub::start(move |_| Reply::text(200, body)).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Unavailable, "{body}: {fault}");
+        assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{body}: {fault}");
     }
 }
 
@@ -35,7 +35,7 @@ async fn an_entry_among_the_errors_is_not_delivered_whatever_is_said_of_it() {
         let stub = Stub::start(move |_| Reply::text(200, body.clone())).await;
         let errors = client(&stub).put(Vec::new()).await.unwrap();
         let found: Vec<_> = errors.iter().map(|error| (error.entry, error.fault.kind)).collect();
-        assert_eq!(found, [(0, FaultKind::Unavailable)], "{entry}");
+        assert_eq!(found, [(0, ApiFaultKind::Unavailable)], "{entry}");
     }
 }
 
@@ -51,17 +51,17 @@ async fn what_an_error_says_is_read_through_doubled_and_foreign_names() {
         let answer = body.clone();
         let stub = Stub::start(move |_| Reply::text(400, answer.clone())).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Throttled, "{body}: {fault}");
+        assert_eq!(fault.kind, ApiFaultKind::Throttled, "{body}: {fault}");
         let answer = body.clone();
         let stub = Stub::start(move |_| Reply::text(400, answer.clone())).await;
         let fault = client(&stub).list_models(None).await.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Throttled, "control plane, {body}: {fault}");
+        assert_eq!(fault.kind, ApiFaultKind::Throttled, "control plane, {body}: {fault}");
     }
     // The code in the header counts although the body is somebody's page.
     let page = "<html>no</html>";
     for (code, kind) in [
-        ("InvalidRequestException", FaultKind::Invalid),
-        ("ConflictingOperationException", FaultKind::Conflict),
+        ("InvalidRequestException", ApiFaultKind::Invalid),
+        ("ConflictingOperationException", ApiFaultKind::Conflict),
     ] {
         let reply = move || Reply::text(400, page).header("x-amzn-errortype", code);
         let stub = Stub::start(move |_| reply()).await;
@@ -105,7 +105,7 @@ async fn no_call_of_the_control_plane_takes_an_empty_answer_for_its_own() {
         ];
         for (call, fault) in faults.into_iter().enumerate() {
             let fault = fault.unwrap_or_else(|| panic!("call {call} takes {body:?}"));
-            assert_eq!(fault.kind, FaultKind::Unavailable, "call {call}, {body:?}: {fault}");
+            assert_eq!(fault.kind, ApiFaultKind::Unavailable, "call {call}, {body:?}: {fault}");
         }
     }
     // One whose answer is empty does not take a page for it.

@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sitewise::api::{Hierarchy, ModelHierarchy, Property, PropertyKind, State, Usable};
+use crate::sitewise::api::{
+    ActiveVersion, Hierarchy, ModelHierarchy, Property, PropertyKind, ResourceState,
+};
 
 const ETAG: &str = "0123456789012345678901234567890123456789012";
 
@@ -72,7 +74,7 @@ async fn a_model_written_by_somebody_else_meanwhile_has_changed() {
     })
     .await;
     let fault = client(&stub).grow_model(growth()).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Changed);
+    assert_eq!(fault.kind, ApiFaultKind::Changed);
     assert_eq!(
         fault.message,
         "update asset model \"Turbine\": PreconditionFailedException: because"
@@ -94,7 +96,7 @@ async fn descriptions_are_asked_for_once_and_kept_until_a_write() {
     client.describe_model(id).await.unwrap();
     assert_eq!(stub.requests().len(), 1);
 
-    assert_eq!(model.state, State::Active);
+    assert_eq!(model.state, ResourceState::Active);
     let names: Vec<&str> = model.properties.iter().map(|property| property.name.as_str()).collect();
     assert_eq!(names, ["Power", "Power kW", "Mean power", "AWS/ALARM_TYPE"]);
     let (id_of, child_model) = (Uuid::from_u128(6), Uuid::from_u128(7));
@@ -124,11 +126,11 @@ async fn models_in_motion_and_faults_are_not_kept() {
     let id: Uuid = MODEL.parse().unwrap();
     for _ in 0..2 {
         let model = client.describe_model(id).await.unwrap();
-        assert_eq!(model.state, State::Failed("VALIDATION_ERROR: no such unit".to_owned()));
+        assert_eq!(model.state, ResourceState::Failed("VALIDATION_ERROR: no such unit".to_owned()));
     }
     failed.store(true, Ordering::Relaxed);
     let fault = client.describe_model(id).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::NotFound);
+    assert_eq!(fault.kind, ApiFaultKind::NotFound);
     // Of one that failed, what its assets go on with is asked for as well.
     assert_eq!(stub.requests().len(), 5);
 }
@@ -154,7 +156,7 @@ async fn of_a_model_that_failed_the_active_version_is_what_it_has() {
     assert_eq!(model.properties.len(), 4);
     let properties = [3, 12].map(Uuid::from_u128).to_vec();
     let hierarchies = vec![Uuid::from_u128(6)];
-    assert_eq!(model.usable, Some(Usable { properties, hierarchies }));
+    assert_eq!(model.usable, Some(ActiveVersion { properties, hierarchies }));
     ever_active.store(false, Ordering::Relaxed);
     let model = client.describe_model(MODEL.parse().unwrap()).await.unwrap();
     assert_eq!(model.usable, None);

@@ -32,7 +32,7 @@ async fn a_property_is_described_at_the_root_and_in_a_composite_model() {
     }
     let stub = Stub::start(|_| Reply::text(200, "{}")).await;
     let fault = client(&stub).describe_property(asset, property).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault}");
+    assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{fault}");
 }
 
 #[tokio::test]

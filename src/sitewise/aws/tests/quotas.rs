@@ -3,7 +3,7 @@
 use super::*;
 use crate::sitewise::api::Quotas;
 
-async fn ask(stub: &Stub) -> Result<Quotas, Fault> {
+async fn ask(stub: &Stub) -> Result<Quotas, ApiFault> {
     let client = client(stub);
     crate::sitewise::aws::quotas::ask_at(&stub.url(), &client.config, &client.endpoint).await
 }
@@ -58,14 +58,14 @@ async fn what_service_quotas_does_not_know_or_denies_stays_as_it_is() {
     assert_eq!(ask(&stub).await.unwrap(), Quotas::default());
     let stub =
         Stub::start(|_| Reply::text(400, r#"{"__type":"AccessDeniedException","Message":"no"}"#));
-    assert_eq!(ask(&stub.await).await.unwrap_err().kind, FaultKind::Denied);
+    assert_eq!(ask(&stub.await).await.unwrap_err().kind, ApiFaultKind::Denied);
 }
 
 #[tokio::test]
 async fn service_quotas_has_two_seconds_and_an_emulator_is_not_asked() {
     let began = std::time::Instant::now();
     let stub = Stub::start(|_| Reply::Hang).await;
-    assert_eq!(ask(&stub).await.unwrap_err().kind, FaultKind::Unavailable);
+    assert_eq!(ask(&stub).await.unwrap_err().kind, ApiFaultKind::Unavailable);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(client(&stub).quotas().await, None);
 }

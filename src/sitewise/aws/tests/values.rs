@@ -85,7 +85,7 @@ async fn an_error_s_code_may_stand_in_the_body_or_be_qualified() {
             header => Reply::text(400, body).header("x-amzn-errortype", header),
         });
         let fault = client(&stub.await).put(Vec::new()).await.unwrap_err();
-        assert_eq!(fault.kind, FaultKind::Throttled, "{body}");
+        assert_eq!(fault.kind, ApiFaultKind::Throttled, "{body}");
         assert_eq!(fault.message, "write values: ThrottlingException: slow", "{body}");
     }
 }
@@ -94,7 +94,7 @@ async fn an_error_s_code_may_stand_in_the_body_or_be_qualified() {
 async fn an_answer_that_is_no_json_is_not_taken_for_success() {
     let stub = Stub::start(|_| Reply::text(200, "<html>welcome</html>")).await;
     let fault = client(&stub).put(Vec::new()).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Unavailable, "{fault}");
+    assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{fault}");
     assert!(fault.message.contains("unreadable answer with status 200"), "{fault}");
 }
 
@@ -222,7 +222,7 @@ async fn an_entry_that_is_denied_is_no_others() {
     let of = vec![(Uuid::nil(), Uuid::nil()); 4];
     let read = client(&stub).read_values(of).await.unwrap();
     let read: Vec<_> = read.into_iter().map(|read| read.map_err(|fault| fault.kind)).collect();
-    assert_eq!(read, [Err(FaultKind::Denied), Ok(None), Err(FaultKind::Invalid), Ok(None)]);
+    assert_eq!(read, [Err(ApiFaultKind::Denied), Ok(None), Err(ApiFaultKind::Invalid), Ok(None)]);
 }
 
 /// All of it can be tried again.
@@ -237,5 +237,5 @@ async fn a_read_of_which_an_entry_is_throttled_is_throttled() {
     let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
     let of = vec![(Uuid::nil(), Uuid::nil()); 2];
     let fault = client(&stub).read_values(of).await.unwrap_err();
-    assert_eq!(fault.kind, FaultKind::Throttled, "{fault}");
+    assert_eq!(fault.kind, ApiFaultKind::Throttled, "{fault}");
 }

@@ -1,15 +1,15 @@
 //! Past each limit a finding, and the rest goes on.
 
 use super::*;
-use crate::sparkplug::birth::{self, Scope};
+use crate::sparkplug::birth::{self, BirthScope};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
 use crate::sparkplug::filter::Filter;
-use crate::sparkplug::findings::Findings;
-use crate::sparkplug::names::Names;
+use crate::sparkplug::findings::FindingCounts;
+use crate::sparkplug::names::NameInterner;
 use crate::sparkplug::payload;
 use crate::sparkplug::proto::payload as wire;
-use crate::sparkplug::template::Definitions;
+use crate::sparkplug::template::TemplateDefinitions;
 
 /// Other metrics of the same birth, and other nodes, are as if nothing had been.
 #[track_caller]
@@ -119,11 +119,11 @@ fn a_birth_takes_no_more_room_than_is_left() {
     let source = crate::sparkplug::address::Source { edge: EdgeNode::new("g", "n"), device: None };
     let filter = Filter::default();
     let arrival = Timestamp::from_millis(1);
-    let names = &mut Names::default();
-    let scope = Scope { source, arrival, filter: &filter, names, room: 3 };
-    let mut findings = Findings::default();
+    let names = &mut NameInterner::default();
+    let scope = BirthScope { source, arrival, filter: &filter, names, room: 3 };
+    let mut findings = FindingCounts::default();
     let (born, table) =
-        birth::read(scope, &payload.unwrap(), &mut Definitions::default(), &mut findings);
+        birth::read(scope, &payload.unwrap(), &mut TemplateDefinitions::default(), &mut findings);
     assert_eq!((born.birth.slots, table.size()), (3, 3));
     assert_eq!(findings.count(Finding::TooManyLeaves), 2);
 }
@@ -137,11 +137,12 @@ fn metrics_that_are_none_leave_no_room_behind() {
         ..Default::default()
     };
     let source = crate::sparkplug::address::Source { edge: EdgeNode::new("g", "n"), device: None };
-    let (filter, names) = (Filter::default(), &mut Names::default());
+    let (filter, names) = (Filter::default(), &mut NameInterner::default());
     let arrival = Timestamp::from_millis(1);
-    let scope = Scope { source, arrival, filter: &filter, names, room: limits::LEAVES };
-    let mut findings = Findings::default();
-    let (_, table) = birth::read(scope, &payload, &mut Definitions::default(), &mut findings);
+    let scope = BirthScope { source, arrival, filter: &filter, names, room: limits::LEAVES };
+    let mut findings = FindingCounts::default();
+    let (_, table) =
+        birth::read(scope, &payload, &mut TemplateDefinitions::default(), &mut findings);
     assert_eq!((table.size(), table.capacity()), (0, 0));
 }
 

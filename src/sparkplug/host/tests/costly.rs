@@ -96,7 +96,7 @@ fn a_birth_that_is_too_costly_leaves_no_table_behind() {
     }
     stage.look();
     stage.send(&Message { topic: "spBv1.0/g/NBIRTH/n".into(), ..bomb });
-    assert_eq!(stage.host.phase(n.node()), Phase::Awaited);
+    assert_eq!(stage.host.phase(n.node()), NodePhase::Awaited);
     stage.send(&n.ndata(stage.time(), [Metric::new("a", 5_i32)]));
     assert_eq!(stage.look(), Vec::<String>::new());
     stage.pass(secs(1));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::sparkplug::config::BdSeq;
-use crate::sparkplug::event::Clock;
+use crate::sparkplug::event::ClockSource;
 
 fn online(stage: &mut Stage) -> Edge {
     let mut edge = edge();
@@ -27,7 +27,7 @@ fn operational_behavior_edge_node_termination_host_action_ndeath_devices_offline
     stage.send(&edge.will());
     stage.check(&[]);
     stage.check_found(&[(Finding::RepeatedDeath, 1)]);
-    assert_eq!(stage.host.phase(edge.node()), Phase::Offline);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Offline);
 }
 
 #[test]
@@ -57,7 +57,7 @@ fn whose_clock_told_the_time_of_a_death_is_known() {
             clocks.push(death.clock);
         }
     }
-    assert_eq!(clocks, [Clock::Sender, Clock::Host, Clock::Host]);
+    assert_eq!(clocks, [ClockSource::Sender, ClockSource::Host, ClockSource::Host]);
 }
 
 #[test]
@@ -236,8 +236,8 @@ fn expected_nodes_answer_or_are_dead() {
     let speaking = Edge::new(EdgeNode::new("g", "speaking"), 0);
     let gone = EdgeNode::new("g", "gone");
     for node in [alive.node(), speaking.node(), &gone] {
-        stage.host.expect(node, &[], stage.now);
-        assert_eq!(stage.host.phase(node), Phase::Awaited);
+        stage.host.expect_online(node, &[], stage.now);
+        assert_eq!(stage.host.phase(node), NodePhase::Awaited);
     }
     // Without a connection nobody can be asked, so nobody is silent.
     stage.pass(secs(60));
@@ -256,14 +256,14 @@ fn expected_nodes_answer_or_are_dead() {
     let outputs = stage.look();
     assert!(outputs.contains(&"death g/gone silent @1070000".to_owned()), "{outputs:?}");
     assert!(!outputs.iter().any(|output| output.contains("death g/speaking")), "{outputs:?}");
-    assert_eq!(stage.host.phase(&gone), Phase::Offline);
+    assert_eq!(stage.host.phase(&gone), NodePhase::Offline);
 }
 
 #[test]
 fn the_death_of_an_expected_node_is_told() {
     let mut stage = Stage::new();
     let edge = edge();
-    stage.host.expect(edge.node(), &[], stage.now);
+    stage.host.expect_online(edge.node(), &[], stage.now);
     stage.send(&edge.will());
     stage.check(&["death g/n certificate @1000000"]);
     stage.pass(secs(60));
@@ -275,7 +275,7 @@ fn devices_of_a_silent_node_die_with_it() {
     let mut stage = Stage::new();
     let edge = edge();
     let devices: [Arc<str>; 2] = ["d".into(), "e".into()];
-    stage.host.expect(edge.node(), &devices, stage.now);
+    stage.host.expect_online(edge.node(), &devices, stage.now);
     stage.pass(secs(10));
     stage.check(&[
         "rebirth 0 g/n",
@@ -296,12 +296,12 @@ fn a_device_that_does_not_come_back_with_its_node_is_dead() {
         let mut stage = Stage::new();
         let mut edge = edge();
         if !late {
-            stage.host.expect(edge.node(), &devices, stage.now);
+            stage.host.expect_online(edge.node(), &devices, stage.now);
         }
         stage.send(&edge.nbirth(stage.time(), []));
         stage.send(&edge.dbirth("e", stage.time(), []));
         if late {
-            stage.host.expect(edge.node(), &devices, stage.now);
+            stage.host.expect_online(edge.node(), &devices, stage.now);
         }
         stage.pass(secs(60));
         stage.check(&["birth g/n: ", "birth g/n/e: ", "death g/n/d node @1010000"]);
@@ -313,7 +313,7 @@ fn a_device_that_does_not_come_back_with_its_node_is_dead() {
 fn an_expected_node_that_speaks_once_and_then_no_more_is_dead() {
     let mut stage = Stage::new();
     let mut edge = edge();
-    stage.host.expect(edge.node(), &[], stage.now);
+    stage.host.expect_online(edge.node(), &[], stage.now);
     stage.pass(secs(1));
     for _ in 0..6 {
         stage.send(&edge.ndata(stage.time(), [Metric::new("a", 1_i32)]));
@@ -337,7 +337,7 @@ fn a_device_born_here_dies_with_its_node_though_sitewise_has_the_node_alone() {
     let damaged = edge.nbirth(stage.time(), a());
     stage.send(&Message { payload: vec![0xff], ..damaged });
     stage.send(&edge.ndeath());
-    stage.host.expect(edge.node(), &[], stage.now);
+    stage.host.expect_online(edge.node(), &[], stage.now);
     stage.pass(secs(20));
     let told = stage.look();
     let died = told.iter().any(|line| line.starts_with("death g/n/d "));

@@ -38,7 +38,7 @@ fn turbine(name: &str) -> Metric {
 
 #[track_caller]
 fn check_excluded(stage: &Stage, values: u64, messages: u64) {
-    let Counters { excluded_values, excluded_messages, .. } = stage.host.counters();
+    let HostCounters { excluded_values, excluded_messages, .. } = stage.host.counters();
     assert_eq!((excluded_values, excluded_messages), (values, messages));
 }
 

@@ -48,7 +48,7 @@ proptest! {
     /// order of sending; nothing but loss is called a gap, and none goes unseen.
     #[test]
     fn the_session_reads_what_arrives(fates in fates(), pace in 1_u64..300) {
-        let mut stage = Stage::with(|config| config.rebirth.reasons = rebirth::Reasons::NONE);
+        let mut stage = Stage::with(|config| config.rebirth.reasons = rebirth::RebirthReasons::NONE);
         let mut edge = edge();
         stage.send(&edge.nbirth(stage.time(), [Metric::new("a", -1_i32)]));
         let messages: Vec<_> = (0_i32..)

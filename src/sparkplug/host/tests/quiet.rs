@@ -1,7 +1,7 @@
 //! Nodes that are quiet for hours: what is asked once may be lost, and nobody else tells.
 
 use super::*;
-use crate::sparkplug::rebirth::Reason;
+use crate::sparkplug::rebirth::RebirthReason;
 
 fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
@@ -19,7 +19,7 @@ fn asked(stage: &mut Stage, seconds: u64) -> Vec<u64> {
     asked
 }
 
-fn problem(stage: &Stage) -> Option<Reason> {
+fn problem(stage: &Stage) -> Option<RebirthReason> {
     stage.host.problems().next().map(|(_, problem)| problem.reason)
 }
 
@@ -47,7 +47,7 @@ fn a_quiet_node_whose_birth_could_not_be_read_is_asked_until_it_answers() {
         stage.pass(ms(4999));
         assert_eq!((stage.look().len(), problem(&stage)), (1, None));
         stage.pass(ms(1));
-        assert_eq!((stage.look().len(), problem(&stage)), (1, Some(Reason::Undecodable)));
+        assert_eq!((stage.look().len(), problem(&stage)), (1, Some(RebirthReason::Undecodable)));
         assert_eq!(asked(&mut stage, 10_000)[..9], EVER_RARER.map(|at| at.saturating_sub(5))[2..]);
         stage.pass(secs(48 * 3600));
         stage.look();
@@ -68,7 +68,7 @@ fn a_quiet_node_is_asked_on_after_our_drop_and_after_a_restart() {
         let mut stage = Stage::new();
         let mut edge = edge();
         if restart {
-            stage.host.expect(edge.node(), &[], stage.now);
+            stage.host.expect_online(edge.node(), &[], stage.now);
         } else {
             stage.send(&edge.nbirth(stage.time(), a(1)));
             stage.host.handle_disconnected(SERVER, stage.now);
@@ -80,13 +80,13 @@ fn a_quiet_node_is_asked_on_after_our_drop_and_after_a_restart() {
         stage.check(&["rebirth 0 g/n"]);
         stage.pass(ms(5000));
         stage.check(&["rebirth 0 g/n"]);
-        assert_eq!(problem(&stage), Some(Reason::Expected));
+        assert_eq!(problem(&stage), Some(RebirthReason::Expected));
         assert_eq!(asked(&mut stage, 10_000)[..9], EVER_RARER.map(|at| at.saturating_sub(5))[2..]);
         // It is told dead, may be alive, and is named for as long as nobody knows.
-        assert_eq!(stage.host.phase(edge.node()), Phase::Offline);
-        assert_eq!(problem(&stage), Some(Reason::Expected));
+        assert_eq!(stage.host.phase(edge.node()), NodePhase::Offline);
+        assert_eq!(problem(&stage), Some(RebirthReason::Expected));
         stage.send(&edge.nbirth(stage.time(), a(2)));
-        assert_eq!((stage.host.phase(edge.node()), problem(&stage)), (Phase::Online, None));
+        assert_eq!((stage.host.phase(edge.node()), problem(&stage)), (NodePhase::Online, None));
         stage.look();
         stage.pass(secs(2 * 3600));
         stage.check(&[]);
@@ -97,9 +97,9 @@ fn a_quiet_node_is_asked_on_after_our_drop_and_after_a_restart() {
 fn who_was_known_as_dead_is_asked_on_but_is_no_problem() {
     let mut stage = Stage::new();
     let edge = edge();
-    stage.host.hope(edge.node(), stage.now);
+    stage.host.expect_maybe(edge.node(), stage.now);
     assert_eq!(asked(&mut stage, 10_000)[..11], EVER_RARER);
-    assert_eq!((stage.host.phase(edge.node()), problem(&stage)), (Phase::Unknown, None));
+    assert_eq!((stage.host.phase(edge.node()), problem(&stage)), (NodePhase::Unknown, None));
     // A death that has really come needs no asking.
     stage.send(&edge.will());
     stage.look();
@@ -110,19 +110,19 @@ fn who_was_known_as_dead_is_asked_on_but_is_no_problem() {
 #[test]
 fn a_quiet_node_is_asked_on_for_whatever_was_missed() {
     type Miss = fn(&mut Stage, &mut Edge);
-    let misses: [(Reason, Miss); 4] = [
-        (Reason::Gap, |stage, edge| {
+    let misses: [(RebirthReason, Miss); 4] = [
+        (RebirthReason::Gap, |stage, edge| {
             edge.skip(1);
             stage.send(&edge.ndata(stage.time(), a(3)));
         }),
-        (Reason::UnknownMetric, |stage, edge| {
+        (RebirthReason::UnknownMetric, |stage, edge| {
             stage.send(&edge.ndata(stage.time(), [Metric::new("x", 1_i32)]));
         }),
-        (Reason::Undecodable, |stage, edge| {
+        (RebirthReason::Undecodable, |stage, edge| {
             let data = edge.ndata(stage.time(), a(3));
             stage.send(&Message { payload: vec![0xff], ..data });
         }),
-        (Reason::BeforeBirth, |stage, edge| {
+        (RebirthReason::BeforeBirth, |stage, edge| {
             stage.send(&edge.ddata("d", stage.time(), a(3)));
         }),
     ];

@@ -1,7 +1,7 @@
 //! When births are asked for, and when not.
 
 use super::*;
-use crate::sparkplug::rebirth::{Reason, Reasons};
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn unknown(edge: &mut Edge, stage: &Stage, name: &str) -> Message {
     edge.ndata(stage.time(), [Metric::new(name, 1_i32)])
@@ -12,7 +12,7 @@ fn payloads_ndata_order() {
     let mut stage = Stage::new();
     let mut edge = edge();
     stage.send(&edge.ndata(stage.time(), [Metric::new("a", 1_i32)]));
-    assert_eq!(stage.host.phase(edge.node()), Phase::Awaited);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
     stage.pass(ms(1999));
     stage.check(&[]);
     stage.pass(ms(1));
@@ -98,8 +98,8 @@ fn a_rebirth_that_does_not_cure_is_asked_for_ever_rarer() {
 
 #[test]
 fn each_reason_can_be_switched_off() {
-    for reason in Reason::ALL {
-        for reasons in [Reasons::NONE.with(reason), Reasons::ALL.without(reason)] {
+    for reason in RebirthReason::ALL {
+        for reasons in [RebirthReasons::NONE.with(reason), RebirthReasons::ALL.without(reason)] {
             let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
             let asked = provoke(&mut stage, reason);
             assert_eq!(asked, reasons.contains(reason), "{reason:?} of {reasons}");
@@ -108,33 +108,33 @@ fn each_reason_can_be_switched_off() {
 }
 
 /// Whether a request follows `reason`.
-fn provoke(stage: &mut Stage, reason: Reason) -> bool {
+fn provoke(stage: &mut Stage, reason: RebirthReason) -> bool {
     let mut edge = edge();
-    if reason == Reason::Expected {
-        stage.host.expect(edge.node(), &[], stage.now);
+    if reason == RebirthReason::Expected {
+        stage.host.expect_online(edge.node(), &[], stage.now);
     }
-    if reason == Reason::BeforeBirth {
+    if reason == RebirthReason::BeforeBirth {
         stage.send(&edge.ndata(stage.time(), []));
     }
-    if !matches!(reason, Reason::Expected | Reason::BeforeBirth) {
+    if !matches!(reason, RebirthReason::Expected | RebirthReason::BeforeBirth) {
         stage.send(&edge.nbirth(stage.time(), []));
     }
     match reason {
-        Reason::Expected | Reason::BeforeBirth => {}
-        Reason::Gap => {
+        RebirthReason::Expected | RebirthReason::BeforeBirth => {}
+        RebirthReason::Gap => {
             edge.skip(1);
             stage.send(&edge.ndata(stage.time(), []));
         }
-        Reason::UnknownMetric => stage.send(&unknown(&mut edge, stage, "x")),
-        Reason::UnknownAlias => {
+        RebirthReason::UnknownMetric => stage.send(&unknown(&mut edge, stage, "x")),
+        RebirthReason::UnknownAlias => {
             let metric = Metric::new("x", 1_i32).alias(9).nameless();
             stage.send(&edge.ndata(stage.time(), [metric]));
         }
-        Reason::Undecodable => {
+        RebirthReason::Undecodable => {
             let data = edge.ndata(stage.time(), []);
             stage.send(&Message { payload: vec![0xff], ..data });
         }
-        Reason::Probe => stage.send(&edge.clone().reconnect()),
+        RebirthReason::Probe => stage.send(&edge.clone().reconnect()),
     }
     stage.pass(secs(2));
     let counters = stage.host.counters();
@@ -146,9 +146,9 @@ fn provoke(stage: &mut Stage, reason: Reason) -> bool {
 #[test]
 fn reasons_are_read_and_written() {
     for text in ["auto", "off", "gap", "gap,unknown-alias"] {
-        assert_eq!(text.parse::<Reasons>().unwrap().to_string(), text);
+        assert_eq!(text.parse::<RebirthReasons>().unwrap().to_string(), text);
     }
-    let error = "gap,often".parse::<Reasons>().unwrap_err().to_string();
+    let error = "gap,often".parse::<RebirthReasons>().unwrap_err().to_string();
     assert!(error.starts_with("\"often\" is not a reason"), "{error}");
 }
 

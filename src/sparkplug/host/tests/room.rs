@@ -44,7 +44,7 @@ fn births_of_made_up_nodes_take_no_room_from_who_spoke() {
     for edge in &mut made_up {
         stage.pass(ms(1));
         stage.send(&edge.nbirth(stage.time(), metrics()));
-        assert!(stage.host.load.unproven <= UNPROVEN + ONE, "{:?}", stage.host.load);
+        assert!(stage.host.memory_use.unproven <= UNPROVEN + ONE, "{:?}", stage.host.memory_use);
     }
     assert!(honest.iter_mut().all(|edge| is_read(&mut stage, edge)));
     // Of each that is let go it is told once, by name.
@@ -52,7 +52,7 @@ fn births_of_made_up_nodes_take_no_room_from_who_spoke() {
         node.found.iter().any(|found| found.finding == Finding::NoRoom && found.count == 1)
     });
     assert!((150..200).contains(&gone.count()));
-    assert_eq!(stage.host.phase(made_up[0].node()), Phase::Awaited);
+    assert_eq!(stage.host.phase(made_up[0].node()), NodePhase::Awaited);
     // The silent longest goes first, and is asked for its birth once it speaks.
     assert!(is_read(&mut stage, &mut made_up[199]));
     assert!(!is_read(&mut stage, &mut made_up[0]));
@@ -73,13 +73,17 @@ fn devices_of_made_up_nodes_take_no_room_from_who_spoke() {
         for device in 0..100 {
             stage.pass(ms(1));
             stage.send(&edge.dbirth(&format!("device {device}"), stage.time(), []));
-            assert!(stage.host.load.unproven <= UNPROVEN + ONE, "{:?}", stage.host.load);
+            assert!(
+                stage.host.memory_use.unproven <= UNPROVEN + ONE,
+                "{:?}",
+                stage.host.memory_use
+            );
         }
         if number >= 50 {
             // These say something, and are taken for what they say they are.
             stage.send(&edge.ndata(stage.time(), []));
         }
-        assert!(stage.host.load.tables <= ALL + ONE, "{:?}", stage.host.load);
+        assert!(stage.host.memory_use.tables <= ALL + ONE, "{:?}", stage.host.memory_use);
     }
     assert!(is_read(&mut stage, &mut honest));
 }
@@ -90,7 +94,7 @@ fn who_spoke_is_let_go_only_after_ten_silent_minutes() {
     let mut stage = stage();
     let mut silent: Vec<_> = (0..20).map(|n| spoken(&mut stage, n)).collect();
     let mut edges = Vec::new();
-    while stage.host.load.tables <= ALL - ALL / 8 {
+    while stage.host.memory_use.tables <= ALL - ALL / 8 {
         assert!(edges.len() < 1_000);
         edges.push(spoken(&mut stage, format!("n{}", edges.len())));
     }
@@ -104,13 +108,13 @@ fn who_spoke_is_let_go_only_after_ten_silent_minutes() {
         (1..20).contains(&read),
         "the silent longest go first, and no more than needed: {read}"
     );
-    assert!(stage.host.load.tables <= ALL - ALL / 8, "{:?}", stage.host.load);
+    assert!(stage.host.memory_use.tables <= ALL - ALL / 8, "{:?}", stage.host.memory_use);
     // Where there is no room at all a birth is cut.
     let mut last: Vec<_> = (0..100).map(|n| spoken(&mut stage, format!("last {n}"))).collect();
     for edge in &mut last {
         stage.send(&edge.nbirth(stage.time(), metrics()));
     }
-    assert!(stage.host.load.tables <= ALL + ONE, "{:?}", stage.host.load);
+    assert!(stage.host.memory_use.tables <= ALL + ONE, "{:?}", stage.host.memory_use);
 }
 
 /// Data may call a member by its path, which is kept; what it sends must not make a table grow.
@@ -124,7 +128,7 @@ fn paths_into_instances_are_kept_within_a_bound() {
     let outer = (0..100).map(|n| Metric::template(&n.to_string(), Template::clone(&inner)));
     let outer = Template::instance("Outer").members(outer);
     stage.send(&edge.nbirth(stage.time(), [Metric::template("i", outer)]));
-    let born = stage.host.load.tables;
+    let born = stage.host.memory_use.tables;
     let paths: Vec<_> =
         (0..100).flat_map(|o| (0..100).map(move |n| format!("i/{o}/{}", name(n)))).collect();
     let mut wire: Vec<_> = Vec::new();
@@ -134,6 +138,6 @@ fn paths_into_instances_are_kept_within_a_bound() {
     stage.look();
     stage.send(&edge.ndata(stage.time(), wire.iter().cloned()));
     let read = stage.look().join("").matches("=2").count();
-    assert_eq!((read, stage.host.load.tables), (10_000, born));
+    assert_eq!((read, stage.host.memory_use.tables), (10_000, born));
     assert!(born < 4 << 20, "{born}");
 }

@@ -1,7 +1,7 @@
 //! Sessions that end and go on: our own link, the node's, late wills, several servers.
 
 use super::*;
-use crate::sparkplug::rebirth::{Reason, Reasons};
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
@@ -83,8 +83,8 @@ fn what_was_said_before_the_answer_is_read_if_the_session_is_the_same() {
     let told = stage.look();
     assert_eq!(told[0], "birth g/n/d: a#0=1");
     assert_eq!(values(&told), (2..600).collect::<Vec<_>>());
-    assert_eq!(stage.host.counters().unread, [0; Unread::ALL.len()]);
-    assert_eq!(stage.host.load.bytes, 0);
+    assert_eq!(stage.host.counters().unread, [0; SkipReason::ALL.len()]);
+    assert_eq!(stage.host.memory_use.bytes, 0);
 }
 
 /// What is told of data that came between our drop and the answer, if the answer is changed.
@@ -107,7 +107,7 @@ fn between(bare: bool, change: impl FnOnce(&mut Edge) -> Vec<Metric>) -> (Vec<i3
     let metrics = change(&mut edge);
     stage.send(&edge.nbirth(stage.time(), metrics));
     let told = values(&stage.look());
-    (told, stage.host.counters().unread[Unread::BeforeBirth as usize])
+    (told, stage.host.counters().unread[SkipReason::BeforeBirth as usize])
 }
 
 #[test]
@@ -164,11 +164,11 @@ fn what_waits_for_an_answer_is_bounded_and_counted() {
     for _ in 0..sent {
         stage.send(&edge.ndata(stage.time(), a(2)));
     }
-    let unread = |stage: &Stage| stage.host.counters().unread[Unread::BeforeBirth as usize];
+    let unread = |stage: &Stage| stage.host.counters().unread[SkipReason::BeforeBirth as usize];
     assert_eq!(unread(&stage), 100);
     // Nobody answers.
     stage.pass(secs(60));
-    assert_eq!((unread(&stage), stage.host.load.bytes), (sent, 0));
+    assert_eq!((unread(&stage), stage.host.memory_use.bytes), (sent, 0));
 }
 
 #[test]
@@ -257,7 +257,7 @@ fn a_birth_that_can_never_be_read_is_asked_for_ever_rarer_and_named() {
         let asked = told.iter().filter(|line| line.starts_with("rebirth")).count();
         assert!((20..40).contains(&asked), "{device:?}: {asked}");
         let problems: Vec<_> = stage.host.problems().collect();
-        assert_eq!(problems[0].1.reason, Reason::Undecodable, "{device:?}");
+        assert_eq!(problems[0].1.reason, RebirthReason::Undecodable, "{device:?}");
         assert!(stage.host.counters().findings.count(Finding::InVain) > 0);
         // One that can be read ends it.
         let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
@@ -286,9 +286,9 @@ fn a_device_that_is_never_born_costs_a_birth_an_hour() {
         }
     }
     assert!((30..36).contains(&asked), "{asked}");
-    assert_eq!(stage.host.problems().next().unwrap().1.reason, Reason::BeforeBirth);
+    assert_eq!(stage.host.problems().next().unwrap().1.reason, RebirthReason::BeforeBirth);
     // Each value is in an account, but the last, which waits.
-    let unread = stage.host.counters().unread[Unread::BeforeBirth as usize];
+    let unread = stage.host.counters().unread[SkipReason::BeforeBirth as usize];
     assert!((8638..=8640).contains(&unread), "{unread}");
     // It does not keep others from being heard.
     edge.skip(1);
@@ -314,7 +314,7 @@ fn a_node_that_never_answers_is_asked_ever_rarer_and_never_given_up() {
     }
     assert!((50..60).contains(&asked.len()), "{asked:?}");
     assert!(*asked.last().unwrap() > 47 * 3600 - 60, "{asked:?}");
-    assert_eq!(stage.host.problems().next().unwrap().1.reason, Reason::BeforeBirth);
+    assert_eq!(stage.host.problems().next().unwrap().1.reason, RebirthReason::BeforeBirth);
     stage.send(&edge.nbirth(stage.time(), a(1)));
     assert_eq!(stage.host.problems().count(), 0);
     // Whatever it was asked before, the next time it is asked at once.
@@ -344,12 +344,12 @@ fn a_living_node_is_never_told_dead_without_having_been_asked() {
     }
     told.extend(pass(&mut stage, secs(900), &mut |stage| vec![edge.nbirth(stage.time(), a(1))]));
     assert!(!told.iter().any(|line| line.starts_with("death")), "{told:?}");
-    assert_eq!(stage.host.phase(edge.node()), Phase::Online);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Online);
 }
 
 #[test]
 fn a_late_will_costs_nothing_where_nobody_may_be_asked() {
-    for reasons in [Reasons::NONE, Reasons::ALL.without(Reason::Probe)] {
+    for reasons in [RebirthReasons::NONE, RebirthReasons::ALL.without(RebirthReason::Probe)] {
         let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
         let mut edge = edge();
         stage.send(&edge.nbirth(stage.time(), a(1)));
@@ -384,15 +384,15 @@ fn a_late_will_after_a_birth_that_cannot_be_read_is_asked_about() {
     stage.look();
     let told = pass(&mut stage, secs(60), &mut |stage| vec![edge.nbirth(stage.time(), a(1))]);
     assert!(!told.iter().any(|line| line.starts_with("death")), "{told:?}");
-    assert_eq!(stage.host.phase(edge.node()), Phase::Online);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Online);
 }
 
 #[test]
 fn who_is_behind_a_server_that_connects_later_is_asked() {
     let mut stage = Stage::new();
     let (quiet, node) = (Edge::new(EdgeNode::new("g", "quiet"), 0), EdgeNode::new("g", "n"));
-    stage.host.expect(&node, &[], stage.now);
-    stage.host.hope(quiet.node(), stage.now);
+    stage.host.expect_online(&node, &[], stage.now);
+    stage.host.expect_maybe(quiet.node(), stage.now);
     stage.pass(secs(10));
     let told = stage.look();
     assert_eq!(told.last().unwrap(), "death g/n silent @1010000");
@@ -404,7 +404,7 @@ fn who_is_behind_a_server_that_connects_later_is_asked() {
     assert!(told.contains(&"rebirth 1 g/n".to_owned()), "{told:?}");
     // Whoever has not answered when the second connects has its time anew.
     let mut stage = Stage::new();
-    stage.host.expect(&node, &[], stage.now);
+    stage.host.expect_online(&node, &[], stage.now);
     stage.pass(secs(5));
     stage.host.handle_connected(ServerId(1), stage.now.wall, stage.now);
     stage.pass(secs(9));
@@ -421,13 +421,13 @@ fn the_loss_of_another_server_keeps_nobody_awaited() {
     let mut stage = Stage::new();
     stage.host.handle_connected(ServerId(1), stage.now.wall, stage.now);
     let node = EdgeNode::new("g", "n");
-    stage.host.expect(&node, &[], stage.now);
+    stage.host.expect_online(&node, &[], stage.now);
     stage.pass(secs(1));
     stage.host.handle_disconnected(ServerId(1), stage.now);
     stage.look();
     stage.pass(secs(9));
     stage.check(&["rebirth 0 g/n", "death g/n silent @1010000"]);
-    assert_eq!(stage.host.phase(&node), Phase::Offline);
+    assert_eq!(stage.host.phase(&node), NodePhase::Offline);
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn who_was_made_up_and_born_once_is_asked_after_who_ever_spoke() {
         made_up(&mut stage, 0..3000);
         if honest == "answer" {
             for edge in &edges {
-                stage.host.hope(edge.node(), stage.now);
+                stage.host.expect_maybe(edge.node(), stage.now);
             }
             stage.pass(secs(2));
         }
@@ -136,7 +136,7 @@ fn strangers_do_not_shut_out_the_next_node() {
     let phase = |node: &str| stage.host.phase(&EdgeNode::new("g", node));
     assert_eq!(
         (phase("n"), phase("new"), phase("recent")),
-        (Phase::Online, Phase::Online, Phase::Awaited)
+        (NodePhase::Online, NodePhase::Online, NodePhase::Awaited)
     );
     assert_eq!(stage.host.phases().count(), limits::NODES);
     assert_eq!(stage.host.counters().findings.count(Finding::TooManyNodes), 5001);
@@ -158,7 +158,7 @@ fn where_all_are_known_who_is_offline_longest_is_forgotten_and_nobody_who_is_onl
     let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
     stage.send(&new.ndata(stage.time(), a(1)));
     stage.check(&[]);
-    assert_eq!(stage.host.counters().unread[Unread::Limits as usize], 1);
+    assert_eq!(stage.host.counters().unread[SkipReason::Limits as usize], 1);
     for n in [7, 5] {
         stage.pass(secs(1));
         stage.send(&node(n).will());
@@ -167,8 +167,8 @@ fn where_all_are_known_who_is_offline_longest_is_forgotten_and_nobody_who_is_onl
     stage.pass(secs(1));
     stage.send(&new.nbirth(stage.time(), a(1)));
     stage.check(&["birth g/new: a#2=1"]);
-    assert_eq!(stage.host.phase(&EdgeNode::new("g", "7")), Phase::Unknown);
-    assert_eq!(stage.host.phase(&EdgeNode::new("g", "5")), Phase::Offline);
+    assert_eq!(stage.host.phase(&EdgeNode::new("g", "7")), NodePhase::Unknown);
+    assert_eq!(stage.host.phase(&EdgeNode::new("g", "5")), NodePhase::Offline);
 }
 
 #[test]

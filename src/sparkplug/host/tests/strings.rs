@@ -9,7 +9,7 @@ use super::*;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::Typed;
-use crate::sparkplug::event::{Instance, MemberKind, Property};
+use crate::sparkplug::event::{Instance, MemberKind, StaticProperty};
 use crate::sparkplug::payload::{self, Compression};
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::value::DataSet;
@@ -78,7 +78,7 @@ fn birth(stage: &mut Stage) -> Birth {
     }
 }
 
-fn said_of(property: &Property) -> (Cow<'_, str>, Option<&str>) {
+fn said_of(property: &StaticProperty) -> (Cow<'_, str>, Option<&str>) {
     let value = property.value.as_ref().map(|value| match value {
         Value::String(text) => &**text,
         other => panic!("no text: {other:?}"),

@@ -1,7 +1,7 @@
 //! Where nobody may be asked for births.
 
 use super::*;
-use crate::sparkplug::rebirth::{Reason, Reasons};
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 
 fn a(value: i32) -> [Metric; 1] {
     [Metric::new("a", value)]
@@ -42,7 +42,7 @@ fn after_a_drop_what_goes_by_names_is_read_where_nobody_may_be_asked() {
             edge.skip(missed);
             assert_eq!(told(&mut stage, &mut edge), (60, 60), "{reasons} {missed}");
             assert_eq!(stage.host.problems().count(), 0);
-            assert_eq!(stage.host.counters().unread, [0; Unread::ALL.len()]);
+            assert_eq!(stage.host.counters().unread, [0; SkipReason::ALL.len()]);
         }
     }
 }
@@ -54,7 +54,7 @@ fn after_a_drop_an_alias_is_read_only_if_the_sequence_goes_on() {
         let mut stage = dropped("off", &mut edge);
         edge.skip(missed);
         assert_eq!(told(&mut stage, &mut edge), (read, read), "{missed}");
-        let unread = stage.host.counters().unread[Unread::Unknown as usize];
+        let unread = stage.host.counters().unread[SkipReason::Unknown as usize];
         assert_eq!(unread, 120 - 2 * read as u64);
         let problem = stage.host.problems().next().map(|(_, problem)| *problem);
         assert_eq!(problem.is_some(), read == 0);
@@ -73,7 +73,7 @@ fn after_a_drop_an_alias_is_read_only_if_the_sequence_goes_on() {
 fn what_is_known_from_before_a_drop_is_told_as_history() {
     let mut edge = edge();
     let mut stage = dropped("off", &mut edge);
-    assert_eq!(stage.host.phase(edge.node()), Phase::Offline);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Offline);
     stage.send(&edge.ndata(stage.time(), a(3)));
     stage.check(&[
         "birth g/n: a#2=1 historical",
@@ -124,9 +124,11 @@ fn what_a_death_or_a_birth_has_ended_is_not_known_after_a_drop() {
 
 #[test]
 fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
-    for (reasons, kept) in
-        [(Reasons::NONE, true), (Reasons::ALL, false), (Reasons::NONE.with(Reason::Gap), true)]
-    {
+    for (reasons, kept) in [
+        (RebirthReasons::NONE, true),
+        (RebirthReasons::ALL, false),
+        (RebirthReasons::NONE.with(RebirthReason::Gap), true),
+    ] {
         let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
         for node in 0..3 {
             let mut edge = Edge::new(EdgeNode::new("g", node.to_string()), 0);
@@ -136,17 +138,17 @@ fn births_are_kept_within_bounds_and_only_where_nobody_may_be_asked() {
                 stage.pass(secs(5));
             }
         }
-        let bytes = stage.host.load.bytes;
+        let bytes = stage.host.memory_use.bytes;
         assert_eq!(bytes > 0, kept);
         assert!(bytes < 6 * 600, "{bytes}");
     }
-    let mut stage = Stage::with(|config| config.rebirth.reasons = Reasons::NONE);
+    let mut stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
     let long = "x".repeat(60_000);
     for node in 0..60 {
         let mut edge = Edge::new(EdgeNode::new("g", node.to_string()), 0);
         let metrics = (0..20).map(|n| Metric::new(&format!("m{n}"), long.as_str()));
         stage.send(&edge.nbirth(stage.time(), metrics));
     }
-    let bytes = stage.host.load.bytes;
+    let bytes = stage.host.memory_use.bytes;
     assert!((20 << 20..=limits::TOTAL_WINDOW_BYTES / 2).contains(&bytes), "{bytes}");
 }

@@ -21,7 +21,7 @@ fn a_stored_birth_waits_for_a_sign_of_life_and_asks_for_nothing() {
     }
     stage.pass(secs(60));
     stage.check(&[]);
-    assert_eq!(stage.host.phase(edge.node()), Phase::Unknown);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Unknown);
     // Much has been said that nobody heard.
     edge.skip(100);
     stage.send(&edge.ddata("d", stage.time(), [Metric::new("b", 3_i32)]));
@@ -102,6 +102,10 @@ fn stored_births_are_bounded() {
         let birth = edge.dbirth(&device.to_string(), stage.time(), metrics);
         store(&mut stage, &birth);
     }
-    assert!(stage.host.load.bytes <= limits::TOTAL_WINDOW_BYTES, "{}", stage.host.load.bytes);
-    assert!(stage.host.load.bytes > limits::TOTAL_WINDOW_BYTES / 2);
+    assert!(
+        stage.host.memory_use.bytes <= limits::TOTAL_WINDOW_BYTES,
+        "{}",
+        stage.host.memory_use.bytes
+    );
+    assert!(stage.host.memory_use.bytes > limits::TOTAL_WINDOW_BYTES / 2);
 }

@@ -1,13 +1,15 @@
 //! How long it takes to learn what SiteWise has.
 
 use super::*;
-use crate::sitewise::api::{Asset, Model, ModelSummary, Page, Quality, State, Tqv, Variant};
+use crate::sitewise::api::{
+    Asset, Model, ModelSummary, Page, Quality, ResourceState, Tqv, Variant,
+};
 use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::time::Timestamp;
 use crate::twin::identity::{Address, PropertyRole};
-use crate::twin::mapping::Form;
-use crate::twin::plan::presence::Before;
+use crate::twin::mapping::ValueForm;
+use crate::twin::plan::presence::PriorPresence;
 use crate::twin::world::ONLINE;
 
 const PAGE: usize = limits::PAGE_ITEMS as usize;
@@ -26,7 +28,7 @@ impl Plant {
             let name = format!("Device {number}");
             let id = namespace().model(&name);
             let external_id = Some(namespace().external_id(&name, id));
-            ModelSummary { id, external_id, name, state: State::Active, description: None }
+            ModelSummary { id, external_id, name, state: ResourceState::Active, description: None }
         };
         Self { models: (0..sizes.len()).map(model).collect(), sizes }
     }
@@ -44,17 +46,17 @@ impl Plant {
             name: format!("d{number}"),
             model: self.models[model].id,
             description: Some(source.to_string()),
-            state: State::Active,
+            state: ResourceState::Active,
         }
     }
 
-    fn call(&self, step: Step) -> Result<Done, Fault> {
+    fn call(&self, step: Step) -> Result<CallResult, ApiFault> {
         Ok(match step {
             Step::ListModels(token) => {
                 let start = token.map_or(0, |token| token.parse().unwrap());
                 let items = self.models.iter().skip(start).take(PAGE).cloned().collect();
                 let next = self.models.len() > start + PAGE;
-                Done::Models(Page { items, next: next.then(|| (start + PAGE).to_string()) })
+                CallResult::Models(Page { items, next: next.then(|| (start + PAGE).to_string()) })
             }
             Step::ListAssets(id, token) => {
                 let start = token.map_or(0, |token| token.parse::<usize>().unwrap());
@@ -62,14 +64,15 @@ impl Plant {
                 let end = self.sizes[model].min(start + PAGE);
                 let items = (start..end).map(|number| self.asset(model, number)).collect();
                 let next = (end < self.sizes[model]).then(|| end.to_string());
-                Done::Assets(Page { items, next })
+                CallResult::Assets(Page { items, next })
             }
             Step::ReadValues(of) => {
                 assert!(of.len() <= limits::ENTRIES_PER_BATCH_READ);
                 let online = |(asset, property): &(Uuid, Uuid)| {
                     let is = |model: &&ModelSummary| {
                         let role = PropertyRole::Presence;
-                        let id = namespace().property(model.id, role, &[ONLINE], Form::Boolean);
+                        let id =
+                            namespace().property(model.id, role, &[ONLINE], ValueForm::Boolean);
                         id == *property
                     };
                     assert!(self.models.iter().any(|model| is(&model)));
@@ -79,11 +82,11 @@ impl Plant {
                         value: Variant::Boolean(asset.as_u128() % 3 == 0),
                     }
                 };
-                Done::Values(of.iter().map(|of| Ok(Some(online(of)))).collect())
+                CallResult::Values(of.iter().map(|of| Ok(Some(online(of)))).collect())
             }
             Step::DescribeModel(id) => {
                 let model = self.models.iter().find(|model| model.id == id).unwrap().clone();
-                Done::Model(Model {
+                CallResult::Model(Model {
                     id,
                     external_id: model.external_id,
                     name: model.name,
@@ -103,7 +106,7 @@ impl Plant {
     /// Once a second the bridge is busy for as long as `busy` with what the plant says.
     fn learn(&self, busy: Duration) -> (Rig, Duration, Duration) {
         let mut rig = Rig::new(LATENCY);
-        while !rig.plan.learned() {
+        while !rig.plan.is_synced() {
             if rig.now.since_start().as_millis().is_multiple_of(1_000) {
                 rig.now = rig.now + busy;
             }
@@ -132,7 +135,7 @@ fn a_hundred_thousand_assets_are_learned_as_fast_as_the_quota_allows() {
         let online = all.filter(|source| {
             let id = namespace().asset(&Address::Source(source));
             let is = id.as_u128() % 3 == 0;
-            assert_eq!(rig.plan.was_online(source) == Before::Online, is, "{source}");
+            assert_eq!(rig.plan.was_online(source) == PriorPresence::Online, is, "{source}");
             is
         });
         assert_eq!(online.count(), rig.plan.online().count());

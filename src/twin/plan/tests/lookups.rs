@@ -13,14 +13,14 @@ fn value(asset: Uuid) -> Tqv {
 }
 
 /// Every asset with an even number has a value, and nothing else is there.
-fn answer(step: &Step) -> Result<Done, Fault> {
+fn answer(step: &Step) -> Result<CallResult, ApiFault> {
     match step {
         Step::ReadValues(of) => {
             let read =
                 of.iter().map(|(asset, _)| Ok((asset.as_u128() % 2 == 0).then(|| value(*asset))));
-            Ok(Done::Values(read.collect()))
+            Ok(CallResult::Values(read.collect()))
         }
-        Step::ListModels(_) => Ok(Done::Models(Page { items: Vec::new(), next: None })),
+        Step::ListModels(_) => Ok(CallResult::Models(Page { items: Vec::new(), next: None })),
         step => panic!("{step}"),
     }
 }
@@ -44,7 +44,7 @@ fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
             sizes.push(of.len());
             // The first part comes last.
             if !std::mem::replace(&mut failed, true) {
-                return Err(fault(FaultKind::Throttled));
+                return Err(fault(ApiFaultKind::Throttled));
             }
         }
         answer(&step)
@@ -62,7 +62,9 @@ fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
 
 #[test]
 fn what_cannot_be_read_is_told_as_unread_and_counted() {
-    for (kind, tries, patience) in [(FaultKind::Denied, 1, 1), (FaultKind::Unavailable, 5, 120)] {
+    for (kind, tries, patience) in
+        [(ApiFaultKind::Denied, 1, 1), (ApiFaultKind::Unavailable, 5, 120)]
+    {
         let mut rig = Rig::new(Duration::from_millis(50));
         rig.plan.look_up(3, streams(130));
         let mut calls = 0;
@@ -103,7 +105,7 @@ fn a_batch_that_is_read_whole_ends_the_problem_of_one_before() {
     let mut rig = Rig::new(Duration::from_millis(50));
     rig.plan.look_up(1, streams(1));
     rig.pass(Duration::from_secs(1), &mut |step| match &step {
-        Step::ReadValues(_) => Err(fault(FaultKind::Denied)),
+        Step::ReadValues(_) => Err(fault(ApiFaultKind::Denied)),
         _ => answer(&step),
     });
     assert_eq!(rig.plan.problems().count(), 1);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::*;
 use crate::twin::identity::PropertyRole;
-use crate::twin::mapping::Form;
+use crate::twin::mapping::ValueForm;
 use crate::twin::models;
 use crate::twin::tests::fake::FakeSiteWise;
 
@@ -13,11 +13,11 @@ pub(super) fn want(rig: &mut Rig, members: std::ops::Range<usize>, unit: &str) -
     let model = rig.models.named("Pump", None).unwrap();
     for number in members {
         let name = format!("M{number}");
-        let wanted = models::Wanted {
+        let wanted = models::PropertyRequest {
             role: PropertyRole::Member,
             path: &[&name],
             name: None,
-            form: Form::Double,
+            form: ValueForm::Double,
             unit: Some(unit),
             default: None,
         };
@@ -94,7 +94,7 @@ fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
         rig.pass(Duration::from_secs(seconds), &mut |step| match step {
             Step::GrowModel(_) => {
                 tries += 1;
-                Err(fault(FaultKind::Invalid))
+                Err(fault(ApiFaultKind::Invalid))
             }
             _ => sitewise.call(step),
         });
@@ -142,7 +142,7 @@ fn a_corrected_definition_is_tried_at_once() {
     };
     let pass = |rig: &mut Rig, sitewise: &mut FakeSiteWise| {
         rig.pass(Duration::from_secs(100), &mut |step| match refuses(&step) {
-            true => Err(fault(FaultKind::Invalid)),
+            true => Err(fault(ApiFaultKind::Invalid)),
             false => sitewise.call(step),
         });
     };
@@ -154,7 +154,7 @@ fn a_corrected_definition_is_tried_at_once() {
     assert_eq!(problems, [("property Pump/M7", "Invalid, it says")]);
     let taken = sitewise.writes.len();
 
-    rig.models = Models::new(namespace(), String::new(), 100, 500);
+    rig.models = DesiredModels::new(namespace(), String::new(), 100, 500);
     want(&mut rig, 0..20, "kW");
     pass(&mut rig, &mut sitewise);
     assert_eq!((names(&sitewise).len(), rig.plan.problems().count()), (20, 0));
@@ -175,7 +175,7 @@ fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
                 ..create
             });
             sitewise.call(made).unwrap();
-            Err(fault(FaultKind::Invalid))
+            Err(fault(ApiFaultKind::Invalid))
         }
         _ => sitewise.call(step),
     });

@@ -4,7 +4,7 @@ use super::*;
 use crate::sitewise::api::{AssetProperty, NotificationState};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::twin::identity::{Address, PropertyRole};
-use crate::twin::mapping::Form;
+use crate::twin::mapping::ValueForm;
 use crate::twin::plan::units::READS;
 use crate::twin::tests::fake::FakeSiteWise;
 use crate::twin::{assets, models};
@@ -15,11 +15,11 @@ const TEMPERATURE: PropertyIx = PropertyIx(0);
 fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
     let mut rig = Rig::new(Duration::from_millis(50));
     let model = rig.models.named("Gateway", None).unwrap();
-    let wanted = models::Wanted {
+    let wanted = models::PropertyRequest {
         role: PropertyRole::Member,
         path: &["Temperature"],
         name: None,
-        form: Form::Double,
+        form: ValueForm::Double,
         unit: Some("°C"),
         default: None,
     };
@@ -31,14 +31,14 @@ fn plant(count: usize) -> (Rig, FakeSiteWise, Vec<AssetIx>) {
         let source = Source { edge: EdgeNode::new("Nordsee", format!("gw{number}")), device: None };
         let address = Address::Source(&source);
         let name = format!("gw{number}");
-        let wanted = assets::Wanted {
+        let wanted = assets::AssetRequest {
             address: &address,
             name: &name,
             model,
             parent: None,
-            kind: assets::Kind::Group,
+            kind: assets::AssetKind::Group,
         };
-        let (ix, _) = rig.assets.want(wanted, None).unwrap();
+        let (ix, _) = rig.assets.get_or_create(wanted, None).unwrap();
         rig.plan.asset_wanted(ix, &rig.assets);
         ix
     });
@@ -127,7 +127,7 @@ fn units_are_set_no_faster_than_their_lane_allows() {
 #[test]
 fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
     let (mut rig, mut sitewise, all) = plant(40);
-    sitewise.unwritable = Some(FaultKind::Denied);
+    sitewise.unwritable = Some(ApiFaultKind::Denied);
     rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
     for asset in &all {
         rig.plan.unit_wanted(*asset, TEMPERATURE, Some("°F".into()));
@@ -158,10 +158,10 @@ fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
     let (second, _) = place(&rig, all[1]);
     let mut conflicts = 0;
     rig.pass(Duration::from_secs(60), &mut |step| match &step {
-        Step::UpdateProperty(update) if update.asset == first => Err(fault(FaultKind::Invalid)),
+        Step::UpdateProperty(update) if update.asset == first => Err(fault(ApiFaultKind::Invalid)),
         Step::UpdateProperty(update) if update.asset == second && conflicts < 2 => {
             conflicts += 1;
-            Err(fault(FaultKind::Conflict))
+            Err(fault(ApiFaultKind::Conflict))
         }
         _ => sitewise.call(step),
     });
@@ -180,7 +180,7 @@ fn an_asset_that_is_made_again_gets_its_unit_again() {
     let (asset, property) = place(&rig, all[0]);
     sitewise.assets.remove(&asset).unwrap();
     sitewise.properties.remove(&(asset, property)).unwrap();
-    rig.plan.missing(all[0], &rig.assets, rig.now);
+    rig.plan.asset_not_found(all[0], &rig.assets, rig.now);
     rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
     assert_eq!(unit(&rig, &sitewise, all[0]).as_deref(), Some("°F"));
 }
@@ -206,7 +206,7 @@ fn a_unit_is_taken_back_however_often_reading_is_throttled() {
     rig.pass(Duration::from_secs(600), &mut |step| match &step {
         Step::ReadUnits(..) if throttled < 12 => {
             throttled += 1;
-            Err(fault([FaultKind::Throttled, FaultKind::Unavailable][throttled % 2]))
+            Err(fault([ApiFaultKind::Throttled, ApiFaultKind::Unavailable][throttled % 2]))
         }
         _ => sitewise.call(step),
     });
@@ -224,7 +224,7 @@ fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
     rig.pass(Duration::from_secs(290), &mut |step| match &step {
         Step::ReadUnits(..) => {
             reads += 1;
-            Err(fault(FaultKind::Denied))
+            Err(fault(ApiFaultKind::Denied))
         }
         _ => sitewise.call(step),
     });
@@ -245,7 +245,7 @@ fn units_that_are_refused_for_good_are_given_up_and_told() {
     rig.pass(Duration::from_secs(600), &mut |step| match &step {
         Step::ReadUnits(..) => {
             reads += 1;
-            Err(fault(FaultKind::Invalid))
+            Err(fault(ApiFaultKind::Invalid))
         }
         _ => sitewise.call(step),
     });

@@ -36,7 +36,8 @@ impl World {
             | Output::Found { .. } => {}
             Output::Store(points) => {
                 self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
-                let Passed { gone, taken } = self.outbox.pass(points, self.bridge.room());
+                let PutResult { gone, taken } =
+                    self.outbox.put_and_take(points, self.bridge.room());
                 self.discarded += gone.len() as u64;
                 self.bridge.handle_points(taken, self.now);
             }
@@ -56,7 +57,7 @@ impl World {
                 self.pending.remove(&point.key());
             }
             Output::Discarded(key, why) => {
-                if why != Discard::Overwritten {
+                if why != DiscardReason::Overwritten {
                     self.outbox.settle(&[key]);
                     self.pending.remove(&key);
                 }
@@ -82,7 +83,7 @@ impl World {
         Moody { weather: *weather, rng, sitewise, written }
     }
 
-    fn call(&mut self, step: Step) -> Result<Done, Fault> {
+    fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
         let answer = self.moody().call(step);
         if answer.as_ref().is_err_and(|fault| fault.message == LOST) {
             self.reach("carried out, answer lost");

@@ -176,8 +176,8 @@ impl World {
         }
         for (edge, phase) in online.into_iter().filter(|(edge, _)| &*edge.group == "g") {
             match phase {
-                Phase::Online => self.host.expect(&edge, &["d".into()], self.now),
-                _ => self.host.hope(&edge, self.now),
+                NodePhase::Online => self.host.expect_online(&edge, &["d".into()], self.now),
+                _ => self.host.expect_maybe(&edge, self.now),
             }
         }
         self.drain();
@@ -294,7 +294,7 @@ impl World {
                 }
                 Output::Event(Event::Data(data)) => {
                     let source = data.source.to_string();
-                    if data.order == Order::BeforeBirth {
+                    if data.order == SequenceOrder::BeforeBirth {
                         self.corners.insert("read later");
                     }
                     for (slot, sample) in &data.samples {

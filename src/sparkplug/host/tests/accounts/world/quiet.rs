@@ -33,8 +33,8 @@ impl World {
         let gone =
             |edge: &EdgeNode| self.nodes.iter().any(|node| node.edge.node() == edge && !node.alive);
         let ghosts = problems.filter(|(edge, problem)| match problem.reason {
-            rebirth::Reason::BeforeBirth => false,
-            rebirth::Reason::Expected => !gone(edge),
+            rebirth::RebirthReason::BeforeBirth => false,
+            rebirth::RebirthReason::Expected => !gone(edge),
             _ => true,
         });
         self.violations.extend(ghosts.map(|(edge, problem)| format!("{edge}: {problem:?}")));
@@ -74,8 +74,8 @@ impl World {
         if undecodable != named {
             self.violations.push(format!("{undecodable} messages damaged, {named} counted"));
         }
-        if self.host.load.bytes != 0 {
-            self.violations.push(format!("{} bytes still wait", self.host.load.bytes));
+        if self.host.memory_use.bytes != 0 {
+            self.violations.push(format!("{} bytes still wait", self.host.memory_use.bytes));
         }
         for session in &self.host.sessions {
             if session.unread().iter().sum::<u64>() > 0 {

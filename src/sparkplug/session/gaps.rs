@@ -1,0 +1,46 @@
+//! Messages behind a gap in the sequence.
+
+use super::message::SessionMessage;
+use super::online::OnlineSession;
+use super::{SessionContext, SessionNotes};
+use crate::sparkplug::event::SequenceOrder;
+use crate::sparkplug::topic::MessageType;
+
+impl OnlineSession {
+    /// Goes on without the missing messages. Returns in how many places some were missing.
+    pub(super) fn give_up(
+        &mut self,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
+    ) -> u64 {
+        let (messages, gaps) = self.window.give_up();
+        for message in messages {
+            let message = message.with_order(SequenceOrder::AfterGap);
+            self.apply(&message.incoming().borrow(), notes, sink);
+        }
+        gaps
+    }
+
+    /// The number that comes next.
+    pub(super) fn next(&self) -> u8 {
+        self.window.expected()
+    }
+
+    /// The messages that still wait for a missing one.
+    pub(super) fn take_early(&mut self) -> Vec<SessionMessage> {
+        self.window.give_up().0
+    }
+
+    /// The births of devices and the values among messages that never found their place.
+    pub(super) fn flush(
+        &mut self,
+        messages: Vec<SessionMessage>,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
+    ) {
+        for message in messages.into_iter().filter(|message| message.verb != MessageType::Death) {
+            let message = message.with_order(SequenceOrder::AfterGap);
+            self.apply(&message.incoming().borrow(), notes, sink);
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! Reading data by the table of its birth.
+
+use super::*;
+
+pub(super) struct DataReader<'a> {
+    pub(super) table: &'a mut BirthTable,
+    pub(super) findings: &'a mut FindingCounts,
+    pub(super) read: DataRead,
+    /// How many leaves may yet be null because an instance of theirs is: each costs the sender
+    /// nothing.
+    pub(super) nulls_left: usize,
+    /// It was sent before the birth, so that aliases mean nothing.
+    pub(super) sent_before_birth: bool,
+}
+
+impl DataReader<'_> {
+    pub(super) fn metric(&mut self, metric: &wire::Metric, inherited: Inherited) {
+        if template::definition(metric).is_some() {
+            self.findings.note(Finding::DefinitionPlace);
+            return;
+        }
+        let named = metric.name.as_deref().filter(|name| !name.is_empty());
+        let target = named.and_then(|name| self.table.find(None, name, self.findings));
+        self.found(target, metric, inherited);
+    }
+
+    /// Goes on with what a metric's name means, else with what its alias does.
+    fn found(&mut self, named: Option<NameTarget>, metric: &wire::Metric, inherited: Inherited) {
+        let alias = metric.alias.filter(|_| !self.sent_before_birth);
+        let target = named.or_else(|| {
+            let aliased = *self.table.aliases.get(&alias?)?;
+            if aliased.is_none() {
+                self.findings.note(Finding::AliasCollision);
+            }
+            Some(aliased.unwrap_or(NameTarget::Ambiguous))
+        });
+        let name = metric.name.as_deref().filter(|name| !name.is_empty());
+        match (target, name, metric.alias) {
+            (Some(NameTarget::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
+            (Some(NameTarget::Instance(id)), _, _) => self.instance(id, metric, inherited),
+            (Some(NameTarget::Ambiguous), _, _) => self.read.unread += metric::values(metric),
+            (Some(NameTarget::Excluded), _, _) => self.read.excluded += 1,
+            (None, Some(name), _) => {
+                self.read.unread += metric::values(metric);
+                self.unknown(
+                    Finding::UnknownMetric,
+                    RebirthTrigger::metric(&String::from_utf8_lossy(name)),
+                )
+            }
+            (None, None, Some(_)) if self.sent_before_birth => {
+                self.read.unread += metric::values(metric);
+                self.findings.note(Finding::BeforeBirth);
+            }
+            (None, None, Some(alias)) => {
+                self.read.unread += metric::values(metric);
+                self.unknown(Finding::UnknownAlias, RebirthTrigger::UnknownAlias(alias));
+            }
+            (None, None, None) => {
+                self.read.unread += metric::values(metric);
+                self.findings.note(Finding::Nameless);
+            }
+        }
+    }
+
+    fn leaf(&mut self, slot: Slot, metric: &wire::Metric, inherited: Inherited) {
+        let declared = DataType::declared(metric.datatype);
+        let born = self.table.datatype(slot);
+        if declared.is_some() && born.is_some() && declared != born && !metric::is_alarm(metric) {
+            self.findings.note(Finding::ChangedDatatype);
+        }
+        let sample = metric::sample(metric, born.or(declared), inherited, self.findings);
+        if metric.properties.is_some() && !sample.alarm && !sample.historical {
+            let properties = metric::properties(metric, self.findings);
+            self.add_attributes(AttributeHolder::Leaf(slot), sample.time, properties);
+        }
+        self.read.samples.push((slot, sample));
+    }
+
+    /// Takes note of parameters or static properties.
+    fn add_attributes(
+        &mut self,
+        holder: AttributeHolder,
+        time: Timestamp,
+        properties: Vec<StaticProperty>,
+    ) {
+        let attributes = properties.into_iter();
+        let attributes = attributes.map(|property| AttributeSample { holder, time, property });
+        self.read.attributes.extend(attributes);
+    }
+
+    fn instance(&mut self, id: InstanceId, metric: &wire::Metric, inherited: Inherited) {
+        let Some(members) = self.table.instances.get(id.0 as usize) else {
+            return;
+        };
+        match &metric.value {
+            // A null instance is null in every leaf.
+            _ if metric.is_null == Some(true) => {
+                let Some(left) = self.nulls_left.checked_sub(members.leaves.len()) else {
+                    return self.findings.note(Finding::TooManyLeaves);
+                };
+                self.nulls_left = left;
+                let null = wire::Metric { value: None, ..shallow(metric) };
+                for slot in members.leaves.clone().map(Slot) {
+                    let sample = metric::sample(&null, None, inherited, self.findings);
+                    self.read.samples.push((slot, sample));
+                }
+            }
+            Some(wire::metric::Value::TemplateValue(value)) => {
+                let reference = template::reference(value, self.findings);
+                if reference.is_some_and(|name| *name != *members.template) {
+                    self.findings.note(Finding::ChangedTemplate);
+                }
+                let own = inherited.by(metric, self.findings);
+                if !value.parameters.is_empty() && !own.historical {
+                    let parameters = template::parameters(value, self.findings);
+                    self.add_attributes(AttributeHolder::Instance(id.0), own.time, parameters);
+                }
+                self.read.samples.reserve(value.metrics.len());
+                for member in &value.metrics {
+                    self.member(id, member, own);
+                }
+            }
+            Some(_) => {
+                self.read.unread += 1;
+                self.findings.note(Finding::WrongValue);
+            }
+            None => {
+                self.read.unread += 1;
+                self.findings.note(Finding::NoValue);
+            }
+        }
+    }
+
+    fn member(&mut self, owner: InstanceId, member: &wire::Metric, inherited: Inherited) {
+        let named = member.name.as_deref().filter(|name| !name.is_empty());
+        let target = named.and_then(|name| self.table.find(Some(owner), name, self.findings));
+        self.found(target, member, inherited);
+    }
+
+    fn unknown(&mut self, finding: Finding, fault: RebirthTrigger) {
+        self.findings.note(finding);
+        let faults = &mut self.read.faults;
+        let room = faults.len() < limits::FAULTS && !self.table.truncated;
+        if room && !faults.contains(&fault) {
+            faults.push(fault);
+        }
+    }
+}
+
+/// A metric without what is nested in it.
+fn shallow(metric: &wire::Metric) -> wire::Metric {
+    wire::Metric {
+        timestamp: metric.timestamp,
+        is_historical: metric.is_historical,
+        is_transient: metric.is_transient,
+        is_null: metric.is_null,
+        properties: metric.properties.clone(),
+        ..wire::Metric::default()
+    }
+}

@@ -1,0 +1,72 @@
+//! Attributes: static properties of metrics, and parameters of instances.
+
+use super::*;
+
+impl<'a> LayoutBuilder<'a> {
+    pub(super) fn statics(&mut self, spot: Spot, properties: &'a [StaticProperty]) {
+        if properties.is_empty() {
+            return;
+        }
+        let Self { config, path, later, .. } = self;
+        for sent in statics(config, path, properties) {
+            let path = path.iter().copied().chain([&*sent.name]).collect();
+            let none = Said::Null;
+            later.push(PendingAttribute { spot, role: PropertyRole::Property, path, sent, none });
+        }
+    }
+
+    pub(super) fn parameters(&mut self, spot: Spot, parameters: &'a [StaticProperty]) {
+        for sent in parameters {
+            let mut path = self.path.clone();
+            path.push(&sent.name);
+            let none = Said::Null;
+            self.later.push(PendingAttribute {
+                spot,
+                role: PropertyRole::Parameter,
+                path,
+                sent,
+                none,
+            });
+        }
+    }
+
+    /// An attribute. The default is the definition's alone: an instance that came first would
+    /// otherwise speak for all that follow.
+    pub(super) fn attribute(
+        &mut self,
+        PendingAttribute { spot, role, path, sent, none }: PendingAttribute<'a>,
+    ) {
+        let long = |value: &Value| match value {
+            Value::DataSet(_) | Value::Array(_) => {
+                mapping::convert(Some(value), Quality::Good, ValueForm::String).is_err()
+            }
+            _ => false,
+        };
+        let form = form(self.config, sent.datatype);
+        if form.is_none() && (sent.datatype.is_some() || sent.value.is_some())
+            || sent.value.as_ref().is_some_and(long)
+        {
+            self.path.clear();
+            self.lacks_form(spot, &path, sent.datatype);
+        }
+        let Some(form) = form else { return };
+        let wanted =
+            PropertyRequest { role, path: &path, name: None, form, unit: None, default: None };
+        let lacks = || self.world.models.find(spot.model, wanted).is_none();
+        let property = match spot.shared_model && lacks() {
+            true => Err(Cap::Models),
+            false => self.world.property(spot.model, wanted),
+        };
+        match property {
+            Ok(property) => {
+                let target = LeafTarget { asset: spot.asset, property, form };
+                let said = Said::of(sent.value.as_ref(), none);
+                self.attributes.push(AttributeTarget { target, said });
+            }
+            Err(cap) => {
+                self.path = path;
+                self.exceed_cap(spot, cap);
+            }
+        }
+    }
+}
