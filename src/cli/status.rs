@@ -180,6 +180,7 @@ struct Link {
 #[derive(Debug, Deserialize)]
 struct Values {
     points: u64,
+    own: u64,
     restored: u64,
     held: u64,
     in_outbox: u64,
@@ -255,7 +256,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         "values",
         format!(
             "{} in, {} delivered, {} waiting{}",
-            number(values.points + values.restored),
+            number(values.points + values.own + values.restored),
             number(values.delivered),
             number(waiting),
             oldest.unwrap_or_default()
@@ -343,7 +344,7 @@ mod tests {
             "links":[{"url":"mqtt://h:1883","since":1764370801500,"trouble":null,"received":12345}],
             "nodes":[["unknown",0],["online",46],["offline",1]],"models":8,"assets":1047,
             "assets_live":1046,"provisioning_pending":3,"oldest":1764370800,
-            "values":{"points":1234567,"restored":0,"held":0,"in_outbox":5,"behind_gates":0,
+            "values":{"points":1234500,"own":67,"restored":0,"held":0,"in_outbox":5,"behind_gates":0,
             "on_the_way":2,"delivered":1234550,"refused_early":[["invalid",1]],
             "refused":[["invalid",9],["denied",0]],"discarded":[["rate",0]],"dropped":[]},
             "delivery":{"requests":10,"throttles":0,"billed_messages":99,"values_quota":5000,

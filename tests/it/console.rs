@@ -53,7 +53,7 @@ async fn get(addr: SocketAddr, target: &str) -> Answer {
     request(addr, "GET", target, "").await
 }
 
-async fn json(addr: SocketAddr, target: &str) -> Value {
+pub(crate) async fn json(addr: SocketAddr, target: &str) -> Value {
     let answer = get(addr, target).await;
     assert_eq!(answer.status, 200, "{target}: {answer:?}");
     serde_json::from_str(&answer.body).unwrap()

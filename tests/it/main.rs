@@ -11,6 +11,7 @@ mod growth;
 mod infra;
 mod plan;
 mod start;
+mod terminal;
 mod way;
 
 #[path = "../support/sdk.rs"]
