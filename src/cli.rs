@@ -91,12 +91,13 @@ sparkwise doctor: checks whether the bridge could run with this configuration
 Usage: sparkwise doctor [--take-over] [--json]
 
 It uses the same variables as the bridge and changes nothing: it connects to each MQTT server,
-subscribes as the bridge does and publishes an empty message to sparkwise/doctor/CLIENT; checks the
-AWS credentials, and each permission with a call on a resource that does not exist; writes, flushes
+subscribes as the bridge does and publishes an empty message to spBv1.0/sparkwise-doctor/NCMD/nobody;
+checks the AWS credentials, and each permission with a call on a resource that does not exist; writes, flushes
 and deletes a small file in OUTBOX_DIR; and compares the clocks. Each line is ok, wrong with a
 remedy, or not checked with the reason.
 
-  --take-over  use the bridge's own MQTT client identifier; disconnects a running bridge
+  --take-over  use the bridge's own MQTT client identifier; disconnects a running bridge, whose will
+               tells the plant that it is offline
   --json       print JSON, on one line
 
 Exit codes: 0 if nothing is wrong, 1 if something is, 64 for invalid arguments or an invalid

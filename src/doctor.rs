@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::config::Config;
 use crate::sitewise::aws::AwsSiteWise;
+use crate::telemetry;
 
 /// How long a server, or one call, has for its answer.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -77,7 +78,8 @@ impl Check {
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (word, colon) = (self.word(), if self.text().is_empty() { "" } else { ": " });
-        write!(f, "{word:<12}{}{colon}{}", self.what, self.text())
+        let line = format!("{word:<12}{}{colon}{}", self.what, self.text());
+        f.write_str(&telemetry::printable(&line))
     }
 }
 

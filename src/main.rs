@@ -1,5 +1,6 @@
 //! The process: configuration, telemetry, run, exit code.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use sparkwise::cli::status::Health;
@@ -214,9 +215,9 @@ fn signalled(times: u32) -> impl Future<Output = ()> {
     }
 }
 
-#[expect(clippy::print_stdout, reason = "what was asked for")]
 fn print(text: &str) {
-    print!("{text}");
+    // Whoever reads it may have gone, as `head` does.
+    let _ = std::io::stdout().write_all(text.as_bytes());
 }
 
 #[expect(clippy::print_stderr, reason = "there is no log yet")]

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
 use crate::outbox::dead_letters::{DeadLetterRecord, files};
+use crate::telemetry::printable;
 use crate::time::Timestamp;
 
 /// What `sparkwise dead-letters --help` prints.
@@ -236,15 +237,16 @@ struct Count<'a> {
 impl Count<'_> {
     fn line(&self) -> String {
         let time = Timestamp::from_millis;
-        format!(
-            "{:>7}  {}  {}  {}  from {} to {}\n",
+        let line = format!(
+            "{:>7}  {}  {}  {}  from {} to {}",
             self.letters,
             self.asset,
             self.refusal,
             self.reason,
             time(self.first_attempt),
             time(self.last_attempt)
-        )
+        );
+        printable(&line) + "\n"
     }
 }
 
@@ -281,13 +283,14 @@ fn line(letter: &DeadLetterRecord) -> String {
     let asset = letter.asset_name.as_deref().unwrap_or(&letter.asset);
     let property = letter.property_name.as_deref().unwrap_or(&letter.property);
     let value = letter.value.as_deref().unwrap_or("null");
-    format!(
-        "{}  {}  {asset} / {property}  {value}  {}  {}\n",
+    let line = format!(
+        "{}  {}  {asset} / {property}  {value}  {}  {}",
         letter.id,
         Timestamp::from_millis(letter.time),
         letter.refusal,
         letter.reason
-    )
+    );
+    printable(&line) + "\n"
 }
 
 /// A dead letter with all its fields.
@@ -313,7 +316,7 @@ fn page(letter: &DeadLetterRecord) -> String {
     ];
     let mut text = String::new();
     for (name, value) in fields {
-        let _ = writeln!(text, "{name:<14}{value}");
+        let _ = writeln!(text, "{name:<14}{}", printable(&value));
     }
     text
 }

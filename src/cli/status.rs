@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::config::Console;
 use crate::console::probe::{self, HealthcheckError};
+use crate::telemetry::printable;
 use crate::time::Timestamp;
 
 /// What `sparkwise status --help` prints.
@@ -18,7 +19,7 @@ Usage: sparkwise status [--json]
 
 It queries the console at CONSOLE_ADDR, with CONSOLE_TOKEN where that is set, and prints whether the
 bridge is ready, its counters, and its problems, the most costly first, each with a remedy. In a
-container: docker exec, kubectl exec or aws ecs execute-command ... sparkwise status
+container the program is /sparkwise: docker exec sparkwise /sparkwise status, or kubectl exec
 
   --json  print JSON, on one line: the console's overview and its problems
 
@@ -225,10 +226,10 @@ impl Page {
 fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let mut text = format!("{}\n", health.word());
     for (_, reason) in &now.not_ready {
-        let _ = writeln!(text, "  {reason}");
+        let _ = writeln!(text, "  {}", printable(reason));
     }
     let mut row = |name: &str, what: String| {
-        let _ = writeln!(text, "{name:<10}{what}");
+        let _ = writeln!(text, "{name:<10}{}", printable(&what));
     };
     let since = Timestamp::from_millis(now.began);
     row("bridge", format!("sparkwise {} as {}, since {since}", now.version, now.host_id));
@@ -287,8 +288,13 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         text.push_str("\nproblems, the most costly first\n");
     }
     for problem in &problems.rows {
-        let line = format!("{}: {} {}", problem.kind, problem.subject, problem.reason);
-        let _ = writeln!(text, "  {}", clean(&line));
+        // As in `/readyz`: these two have a sentence of their own.
+        let colon = match problem.kind.as_str() {
+            "problem" | "not_understood" => ":",
+            _ => "",
+        };
+        let Problem { kind, subject, reason } = problem;
+        let _ = writeln!(text, "  {}", printable(&format!("{kind}: {subject}{colon} {reason}")));
     }
     if problems.next.is_some() {
         text.push_str("  and more: see the console's page\n");
@@ -319,18 +325,6 @@ fn number(number: u64) -> String {
             text.push(',');
         }
         text.push(digit);
-    }
-    text
-}
-
-/// What names hold of control characters is written out: a terminal would obey them.
-fn clean(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    for c in line.chars() {
-        match c.is_control() {
-            true => text.extend(c.escape_default()),
-            false => text.push(c),
-        }
     }
     text
 }

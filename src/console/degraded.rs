@@ -263,7 +263,7 @@ impl DegradedReason {
 
 /// What to do about an edge node that is offline.
 const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if it is gone for \
-                              good, delete its asset in SiteWise or exclude it with SPARKPLUG_EXCLUDE";
+                              good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in SiteWise, and restart";
 
 /// What to do about values that are rejected.
 const fn refused_remedy(refusal: RejectReason) -> &'static str {

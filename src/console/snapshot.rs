@@ -108,7 +108,7 @@ impl Snapshot {
             not_ready: NotReadyReason::all(look),
             degraded: DegradedReasons::of(look),
             oldest: [handed, outbox.oldest()].into_iter().flatten().min(),
-            outbox_bytes: outbox.bytes() as u64,
+            outbox_bytes: outbox.disk().map_or(outbox.bytes() as u64, |disk| disk.bytes),
             outbox_max_bytes: look.outbox_max_bytes,
             dead_letters_kept: look.dead_letters.len() as u64,
             quotas: delivery.quotas(),

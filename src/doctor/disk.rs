@@ -19,9 +19,16 @@ pub(super) fn check(outbox: &config::Outbox, take: &mut impl FnMut(Check)) {
         return take(Check::ok(what, text));
     };
     let what = format!("OUTBOX_DIR={}", folder.display());
-    if !folder.exists() {
+    match folder.try_exists() {
+        Ok(true) => {}
         // Nothing is changed, so it is not made.
-        return take(Check::not_checked(what, "it is not there yet; the bridge makes it"));
+        Ok(false) => {
+            return take(Check::not_checked(what, "it is not there yet; the bridge makes it"));
+        }
+        Err(error) => {
+            let why = format!("cannot be looked at: {error}; give the bridge's user the folder");
+            return take(Check::wrong(what, why));
+        }
     }
     take(match flush(folder) {
         Ok(took) if took > SLOW => Check::wrong(

@@ -33,9 +33,9 @@ pub(super) async fn check(config: &Config, take_over: bool, take: &mut impl FnMu
         }
     }
     take(Check::not_checked(
-        "publishing STATE and commands",
-        "the plant would see it; allow the bridge's user to publish spBv1.0/STATE/+ and \
-         spBv1.0/+/NCMD/+",
+        "publishing STATE",
+        "the plant would see it; allow the bridge's user to publish spBv1.0/STATE/<host id>, and \
+         spBv1.0/+/NCMD/+ for rebirth requests",
     ));
 }
 
@@ -72,7 +72,8 @@ async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl
         Ok(took) => {
             let text = format!("connected and subscribed within {} ms", took.as_millis());
             take(Check::ok(url, text));
-            let topic = format!("sparkwise/doctor/{client_id}");
+            // A command to a node that there is not: the bridge may publish there.
+            let topic = "spBv1.0/sparkwise-doctor/NCMD/nobody".to_owned();
             let message = Message {
                 topic: topic.clone(),
                 payload: Vec::new(),
@@ -82,7 +83,10 @@ async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl
             // The queue is empty.
             let _ = outbound.try_send(message);
             take(match refused(&mut messages).await {
-                None => Check::ok(format!("{url}: a publish to {topic}"), "not refused"),
+                None => Check::ok(
+                    format!("{url}: a publish to {topic}"),
+                    "the connection stays (some servers drop what is not allowed without a word)",
+                ),
                 Some(why) => Check::wrong(
                     format!("{url}: a publish to {topic}"),
                     format!("{why}: allow the bridge's user to publish"),

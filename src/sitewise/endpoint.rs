@@ -50,16 +50,29 @@ impl Endpoint {
             Plane::Write | Plane::Read => "data",
         };
         match &self.url {
-            Some(url) => url.clone(),
+            Some(url) => without_user(url),
             None => format!("{label}.iotsitewise.{region}.{domain}"),
         }
+    }
+}
+
+/// An address without the user and password that may stand in it.
+fn without_user(url: &str) -> String {
+    match url.split_once("://") {
+        Some((scheme, rest)) => {
+            let end = rest.find('/').unwrap_or(rest.len());
+            let (authority, path) = rest.split_at(end);
+            let host = authority.rsplit_once('@').map_or(authority, |(_, host)| host);
+            format!("{scheme}://{host}{path}")
+        }
+        None => url.to_owned(),
     }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.url {
-            Some(url) => write!(f, "{url} (region {})", self.region),
+            Some(url) => write!(f, "{} (region {})", without_user(url), self.region),
             None => write!(f, "AWS region {}", self.region),
         }
     }

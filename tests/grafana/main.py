@@ -211,6 +211,7 @@ def each_reason_has_an_alert():
         "mqtt_messages_lost": "sparkwise_mqtt_messages_dropped_total",
         "mqtt_packet_too_large": "sparkwise_mqtt_messages_oversized_total",
         "outbox_full": "outbox_full",
+        "values_rejected": "sparkwise_values_refused_total",
     }
     for reason in KNOWN["sparkwise_degraded"]["reason"]:
         word = others.get(reason, reason)

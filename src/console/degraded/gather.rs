@@ -145,9 +145,10 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         values: lost.values,
     }));
     all.extend(look.bridge.delivery().held().map(|(stream, values, reason)| {
-        let (asset, property) = twin.display_names(stream);
+        let (_, property) = twin.display_names(stream);
+        let asset = twin.asset(stream.asset).map(|(_, asset)| asset.address.to_string());
         let (asset, property) = (
-            asset.map_or_else(|| stream.asset.to_string(), str::to_owned),
+            asset.unwrap_or_else(|| stream.asset.to_string()),
             property.map_or_else(|| stream.property.to_string(), str::to_owned),
         );
         let subject = format!("{asset} / {property}");

@@ -44,7 +44,14 @@ const KEYS = Symbol('keys');
 export function keyed(parent, items, key, make, update = () => {}) {
   const old = parent[KEYS] ?? new Map();
   const next = new Map();
-  const wanted = items.map((item) => [key(item), item]);
+  // Two items may have one key: the second is told apart.
+  const seen = new Map();
+  const wanted = items.map((item) => {
+    const k = key(item);
+    const times = seen.get(k) ?? 0;
+    seen.set(k, times + 1);
+    return [times ? `${k}#${times}` : k, item];
+  });
   const stay = new Set(wanted.map(([k]) => k));
   for (const [k, node] of old) if (!stay.has(k)) node.remove();
   let place = parent.firstChild;

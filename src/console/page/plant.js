@@ -192,13 +192,13 @@ class Tree {
 
   async look(words, from = null) {
     this.words = words;
+    this.asking?.abort();
     if (!words) {
       this.found = null;
       this.note.hidden = true;
       this.show();
       return;
     }
-    this.asking?.abort();
     const asking = (this.asking = new AbortController());
     try {
       const page = await once(`/api/search?limit=60&q=${encodeURIComponent(words)}${from ? `&from=${from}` : ''}`, asking.signal);

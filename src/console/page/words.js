@@ -84,6 +84,7 @@ export const REFUSED = {
 export const DISCARDED = {
   overwritten: 'overwritten by a later value of the same time and quality',
   rate: 'more than ten of one property and quality in one second',
+  astray: 'sent early to a property that the asset does not have',
   outbox_full: 'no room in the outbox',
   outbox_unreadable: 'unreadable on the outbox’s damaged disk',
   mqtt_queue_full: 'MQTT messages dropped before the engine read them',

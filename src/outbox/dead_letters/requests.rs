@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 /// Requests per poll, and bytes of one.
 const AT_ONCE: usize = 64;
 const BYTES: u64 = 1 << 20;
+/// Dead letters of one request at most, so that it stays within these bytes.
+const IDS: usize = 40_000;
 
 /// What to do with dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -37,7 +39,7 @@ fn folder(letters: &Path) -> PathBuf {
     letters.join("requests")
 }
 
-/// Puts a request in place.
+/// Puts a request in place, as several where it is about many dead letters.
 ///
 /// # Errors
 ///
@@ -46,12 +48,16 @@ pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<()> {
     let folder = folder(letters);
     super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let name = format!("{:020}-{}", now.as_nanos(), std::process::id());
-    let unfinished = folder.join(format!("{name}.part"));
-    let mut file = fs::File::create(&unfinished)?;
-    file.write_all(&serde_json::to_vec(request)?)?;
-    file.sync_all()?;
-    fs::rename(unfinished, folder.join(format!("{name}.json")))
+    for (part_number, ids) in request.ids.chunks(IDS).enumerate() {
+        let part = DeadLetterRequest { wish: request.wish, ids: ids.to_vec() };
+        let name = format!("{:020}-{}-{part_number:05}", now.as_nanos(), std::process::id());
+        let unfinished = folder.join(format!("{name}.part"));
+        let mut file = fs::File::create(&unfinished)?;
+        file.write_all(&serde_json::to_vec(&part)?)?;
+        file.sync_all()?;
+        fs::rename(unfinished, folder.join(format!("{name}.json")))?;
+    }
+    Ok(())
 }
 
 /// Pending requests, the oldest first. An invalid one is deleted.
@@ -80,4 +86,26 @@ pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, DeadLetterReques
 pub(in crate::outbox) fn done(path: &Path) {
     // A request that cannot be deleted is done again, which is harmless.
     let _ = fs::remove_file(path);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Of 150,000 dead letters one request was larger than is read, and was deleted unread.
+    #[test]
+    fn a_request_about_all_dead_letters_is_read() {
+        let folder =
+            std::env::temp_dir().join(format!("sparkwise-requests-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        fs::create_dir(&folder).unwrap();
+        let ids: Vec<u64> = (0..150_000).map(|id| u64::MAX - id).collect();
+        let wish = DeadLetterAction::Retry;
+        ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
+        let asked = asked(&folder);
+        assert!(asked.iter().all(|(_, request)| request.wish == wish));
+        let found: Vec<u64> = asked.into_iter().flat_map(|(_, request)| request.ids).collect();
+        assert_eq!(found, ids);
+        fs::remove_dir_all(&folder).unwrap();
+    }
 }

@@ -71,6 +71,9 @@ impl DiskOutbox {
     }
 
     fn request_oldest(&mut self, after: Option<RecordKey>) {
+        if !self.writer.is_well() {
+            return;
+        }
         self.bounds.oldest.ask();
         self.send();
         // If it falls behind with that, nothing is waited for any more.

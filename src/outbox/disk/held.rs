@@ -167,6 +167,18 @@ impl Held {
                 place.free();
             }
         });
+        if self.successors == 0 {
+            return;
+        }
+        // What follows a point that delivery has is in no queue yet.
+        for state in self.states.values_mut() {
+            if let State::Taken { with: Some(with), .. } = state
+                && let With::Successor(waiting) = &mut **with
+                && waiting.gate == Some(gate)
+            {
+                waiting.gate = next(&waiting.point);
+            }
+        }
     }
 
     /// Delivery takes what waits and can go.

@@ -122,6 +122,11 @@ impl AwaitingBirth {
         }
     }
 
+    /// Whether its birth cannot be read, or its tables were evicted.
+    pub(super) fn has_unread_birth(&self) -> bool {
+        self.expectation == Expectation::Unread
+    }
+
     /// Another birth of it cannot be read.
     pub(super) fn is_unread(&mut self) {
         self.births_before_drop = None;

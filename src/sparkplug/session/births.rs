@@ -37,30 +37,26 @@ impl EdgeSession {
                 if device.is_some() {
                     return online.forget_table(device, sink);
                 }
-                self.forget_tables();
+                let unknown = SessionState::Awaited(AwaitingBirth::unknown());
+                if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
+                    let Leftovers { waiting, devices, past, .. } = online.into_rest();
+                    self.notes.give_up(SkipReason::BeforeBirth, &waiting);
+                    self.life = SessionState::Awaited(AwaitingBirth::unread(devices, past));
+                }
             }
             SessionState::Online(_) => {}
         }
     }
 
-    /// It lives, and is not known any more.
-    fn forget_tables(&mut self) {
-        let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
-            let Leftovers { waiting, devices, past, .. } = online.into_rest();
-            self.notes.give_up(SkipReason::BeforeBirth, &waiting);
-            self.life = SessionState::Awaited(AwaitingBirth::unread(devices, past));
-        }
-    }
-
-    /// There is no more room for what its births left: it is asked for them once it speaks. One that
-    /// had been let go so, and never said anything, is taken for dead, for its devices take room too.
+    /// Evicts the tables of its births: a rebirth is requested once it sends again. One that was
+    /// evicted before, and never sent data, counts as offline, since its devices take memory too.
     pub(crate) fn let_go(&mut self, sink: &mut SessionContext<'_>) {
         self.note(Finding::NoRoom);
         match &mut self.life {
             SessionState::Awaited(awaited) => {
                 awaited.forget_tables();
-                if !self.has_answered && awaited.is_expected() {
+                // Who has not been asked yet, or has time to answer, is not offline.
+                if !self.has_answered && awaited.has_unread_birth() {
                     self.go_offline_silent(DeathCause::Silent, sink);
                 }
             }
@@ -69,7 +65,15 @@ impl EdgeSession {
                 online.flush(early, &mut self.notes, sink);
                 self.notes.faults.clear();
                 self.notes.born.clear();
-                self.forget_tables();
+                let unknown = SessionState::Awaited(AwaitingBirth::unknown());
+                if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
+                    let Leftovers { waiting, devices, lost, .. } = online.into_rest();
+                    self.notes.give_up(SkipReason::BeforeBirth, &waiting);
+                    // Without the number of its session: a will that bears it is this session's.
+                    let mut evicted = AwaitingBirth::unread(devices, None);
+                    evicted.keep_lost(lost);
+                    self.life = SessionState::Awaited(evicted);
+                }
             }
         }
     }

@@ -39,8 +39,14 @@ impl EdgeSession {
     pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
-        let gone = matches!(self.life, SessionState::Awaited(_));
-        let some = self.load().tables > 0 && !(self.has_answered && gone);
+        // Who is expected and was not asked yet, or may still answer, keeps its devices.
+        let (gone, expected) = match &self.life {
+            SessionState::Awaited(awaited) => {
+                (true, awaited.is_expected() && !awaited.has_unread_birth())
+            }
+            SessionState::Online(_) => (false, false),
+        };
+        let some = self.load().tables > 0 && !expected && !(self.has_answered && gone);
         (long && some).then_some((self.has_answered, gone, heard))
     }
 

@@ -193,3 +193,17 @@ fn a_state_is_small() {
     // There is one for each point in memory.
     assert!(size_of::<(Key, State)>() <= 72, "{}", size_of::<(Key, State)>());
 }
+
+/// It came while delivery had the one before, behind a gate that opened meanwhile: it was put behind
+/// that gate, which nobody opened again.
+#[test]
+fn what_follows_a_point_goes_although_its_gate_opened_meanwhile() {
+    let gate = Gate::Asset(uuid::Uuid::from_u128(1));
+    let mut held = Held::default();
+    held.put(came(1.0), None, |_| false);
+    assert_eq!(held.take(9.into()).len(), 1);
+    held.put(QueuedPoint { gate: Some(gate), ..came(2.0) }, None, |_| false);
+    held.open(gate, &|_| None);
+    held.settle(key());
+    assert_eq!(held.take(9.into()).len(), 1);
+}

@@ -141,3 +141,46 @@ fn paths_into_instances_are_kept_within_a_bound() {
     assert_eq!((read, stage.host.memory_use.tables), (10_000, born));
     assert!(born < 4 << 20, "{born}");
 }
+
+/// Its own will was taken for that of the session before, and it stayed online until it was asked
+/// in vain.
+#[test]
+fn the_will_of_a_node_that_was_let_go_ends_it() {
+    let mut stage = stage();
+    let mut edge = node("x");
+    stage.send(&edge.nbirth(stage.time(), metrics()));
+    let mut others: Vec<_> = (0..200).map(|n| node(format!("y{n}"))).collect();
+    for other in &mut others {
+        stage.pass(ms(1));
+        stage.send(&other.nbirth(stage.time(), metrics()));
+    }
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
+    stage.look();
+    stage.send(&edge.will());
+    assert!(stage.look().iter().any(|line| line.starts_with("death g/x certificate")));
+    assert_eq!(stage.host.counters().findings.count(Finding::StaleDeath), 0);
+}
+
+/// After a start a flood of births declared dead who had not been asked yet.
+#[test]
+fn who_is_expected_and_not_asked_yet_is_not_let_go() {
+    let mut stage = Stage::with(|config| {
+        config.table_bytes = 16 << 20;
+        config.unproven_table_bytes = UNPROVEN;
+    });
+    let now = stage.now;
+    let devices: Vec<Arc<str>> = (0..20).map(|n| format!("device {n}").into()).collect();
+    let honest: Vec<_> = (0..200).map(|n| EdgeNode::new("g", n.to_string())).collect();
+    for edge in &honest {
+        stage.host.expect_online(edge, &devices, now);
+    }
+    stage.look();
+    // Alone it takes more than all of them may, and keeps its own while it speaks.
+    let mut large = node("x");
+    let many = |n: usize| (0..n).map(|n| Metric::new(&format!("metric {n}"), 1_i32));
+    stage.send(&large.nbirth(stage.time(), many(20_000)));
+    stage.send(&large.nbirth(stage.time(), many(20_000)));
+    let told = stage.look();
+    let dead = |line: &&String| line.starts_with("death g/") && !line.starts_with("death g/x");
+    assert_eq!(told.iter().find(dead), None);
+}
