@@ -234,7 +234,8 @@ const scenes = {
   /** The bridge ends while somebody looks. */
   async gone() {
     const page = await open('#/stream');
-    await page.getByText('Ready').waitFor();
+    // A node is dead and its values were rejected: that is told beside the state.
+    await page.getByText(/^Degraded/).first().waitFor();
     page.expected = true;
     process.kill(Number(process.env.BRIDGE), 'SIGTERM');
     await page.getByText('No answer since').waitFor({ timeout: PATIENCE });
