@@ -1,8 +1,8 @@
-//! Whether the calls to SiteWise pass, and what is to be told of it.
+//! Whether SiteWise is reachable, and what to log of it.
 //!
-//! The first fault of each cause is told at once, and that calls pass again once none has failed for
-//! a while. What fails now and then while others pass is told once an hour, and what fails without
-//! one that passes within seconds, however often that was so before.
+//! The first fault of each cause is logged at once, and the recovery once no call has failed for a
+//! while. Sporadic faults among calls that succeed are logged once an hour; faults with no success
+//! in between, within seconds, however often they were logged before.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
@@ -12,20 +12,20 @@ use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError};
 use crate::sitewise::cause::{self, Cause, Plane};
 use crate::time::{Instant, Now, Timestamp};
 
-/// A call without an answer for so long is told before it ends.
+/// How long a call may be unanswered before that is logged, while it is still in flight.
 const SILENT: Duration = Duration::from_secs(5);
-/// Between two looks for such calls.
+/// Interval of the checks for such calls.
 const LOOK: Duration = Duration::from_secs(1);
-/// Calls pass again once one has passed and none has failed for so long.
+/// Recovered means: one call has succeeded, and none has failed for this long.
 const SETTLED: Duration = Duration::from_secs(2);
-/// For so long a cause that was told is not told again, unless nothing passes for [`LASTING`].
+/// How long a cause is not logged again, unless no call succeeds for [`LASTING`].
 const SAME: Duration = Duration::from_secs(3_600);
 const LASTING: Duration = Duration::from_secs(5);
 
-/// What is to be told.
+/// What is to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
-    /// Calls begin to fail, or fail in another way.
+    /// Calls start to fail, or fail for another cause.
     Failing {
         /// Which.
         plane: Plane,
@@ -36,7 +36,7 @@ pub enum Told {
         /// When it began.
         since: Timestamp,
     },
-    /// They pass again.
+    /// They succeed again.
     Passing {
         /// Which.
         plane: Plane,
@@ -55,31 +55,31 @@ pub struct Reach {
 /// The calls of a plane.
 #[derive(Debug, Default)]
 struct Calls {
-    /// Those on their way, in the order in which they were made.
+    /// Calls in flight, in the order in which they were made.
     flying: BTreeMap<u64, Instant>,
-    /// Up to here they were looked at, and found silent.
+    /// The last one that was found unanswered.
     silent: Option<u64>,
     next_look: Option<Instant>,
     trouble: Option<Trouble>,
-    /// When each cause was told last.
+    /// When each cause was logged last.
     told: BTreeMap<Cause, Instant>,
-    /// The latest fault since a call passed.
+    /// The latest fault since a call succeeded.
     last: Option<(Cause, String)>,
 }
 
-/// From the first fault until calls pass again.
+/// From the first fault until the recovery.
 #[derive(Debug)]
 struct Trouble {
     since: Now,
     cause: Cause,
     said: String,
-    /// Causes that were told.
+    /// Causes that were logged.
     told: BTreeSet<Cause>,
-    /// Faults since a call passed, when the first and the last of them was.
+    /// Faults since a call succeeded, with the times of the first and the last.
     faults: u32,
     first: Instant,
     last: Instant,
-    /// When a call passed, if none has failed since.
+    /// When a call succeeded, if none has failed since.
     passed: Option<Instant>,
 }
 
@@ -90,7 +90,7 @@ impl Trouble {
 }
 
 impl Reach {
-    /// A call is made. Of a plane each has a larger number than the one before.
+    /// A call is made. The numbers of a plane's calls increase.
     pub(super) fn called(&mut self, plane: Plane, id: u64, now: Now) {
         let calls = self.planes.entry(plane).or_default();
         calls.flying.insert(id, now.instant);
@@ -106,7 +106,7 @@ impl Reach {
         self.answered(Plane::Write, id, answer.as_ref().err().or(throttled), now);
     }
 
-    /// A call was answered, with this fault if with any.
+    /// A call ended, with this fault if it failed.
     pub(super) fn answered(&mut self, plane: Plane, id: u64, fault: Option<&ApiFault>, now: Now) {
         let Some(calls) = self.planes.get_mut(&plane) else { return };
         let Some(sent) = calls.flying.remove(&id) else { return };
@@ -114,7 +114,7 @@ impl Reach {
             Some((cause, said)) if cause != Cause::Answer => {
                 calls.last = Some((cause, said.clone()));
                 match cause {
-                    // One right that is missing says nothing of the others.
+                    // A missing permission says nothing about other calls.
                     Cause::Action(operation) if operation != cause::WRITE => {
                         calls.passed(sent, now.instant);
                         if calls.is_new(cause, now.instant) {
@@ -154,7 +154,7 @@ impl Reach {
         if self.told.is_empty() { None } else { Some(self.told.remove(0)) }
     }
 
-    /// What the latest call met, where it failed: in words, with what to do.
+    /// Why the latest call failed, if it did, with a remedy.
     pub fn trouble(&self, plane: Plane) -> Option<String> {
         let (cause, said) = self.planes.get(&plane)?.last.as_ref()?;
         Some(cause.explain(said))
@@ -186,8 +186,8 @@ impl Calls {
         said.clone_into(&mut trouble.said);
     }
 
-    /// A call that was sent then has passed. One from before the last fault tells nothing of what is
-    /// so now, unless it was silent itself.
+    /// A call sent at `sent` has succeeded. One from before the last fault says nothing about the present,
+    /// unless it was unanswered for long itself.
     fn passed(&mut self, sent: Instant, now: Instant) {
         if let Some(trouble) = &mut self.trouble
             && (sent >= trouble.last || now.since(sent) >= SILENT)
@@ -210,7 +210,7 @@ impl Calls {
         Some(Told::Failing { plane, cause, said, since: trouble.since.wall })
     }
 
-    /// How long they failed, once they pass again; none where it was not told that they fail.
+    /// How long they failed, once they have recovered; none if no failure was logged.
     fn end_of_trouble(&mut self, now: Instant) -> Option<Duration> {
         let passed = self.trouble.as_ref()?.passed?;
         if now.since(passed) < SETTLED {

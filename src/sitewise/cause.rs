@@ -1,8 +1,8 @@
-//! What lies behind a call that failed, as far as people have to do different things about it.
+//! Causes of failed calls, told apart as far as their remedies differ.
 
 use super::api::{ApiFault, ApiFaultKind};
 
-/// Which calls: each has a host and rights of its own.
+/// Groups of calls, each with its own host and permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Plane {
     /// Those that read and change models and assets.
@@ -33,7 +33,7 @@ pub const WRITE: &str = "BatchPutAssetPropertyValue";
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
-    /// SiteWise's own answer to what was asked: the way there is well.
+    /// SiteWise's own verdict on the request: it is reachable.
     Answer,
     /// The host's name cannot be resolved.
     Name,
@@ -60,7 +60,7 @@ pub enum Cause {
 }
 
 impl Cause {
-    /// What is known of it by the kind of a fault alone.
+    /// The cause as far as the kind of a fault tells it.
     pub fn of(kind: ApiFaultKind) -> Self {
         match kind {
             ApiFaultKind::Throttled => Self::Throttled,

@@ -1,15 +1,15 @@
-//! How much a sender may have inflated: two kilobytes of a compressed payload can become sixteen
-//! megabytes, and all others wait while these are read.
+//! Rate limit of decompression: a compressed payload of two kilobytes can inflate to sixteen
+//! megabytes, and the messages of all other senders are queued meanwhile.
 //!
-//! What inflates no further than honest payloads do costs nothing. What goes beyond is a debt, paid
-//! off at a steady rate; while it is past its bound, no compressed payload of that sender is read.
+//! Payloads that inflate no further than usual ones cost nothing. What exceeds that is a debt, paid
+//! off at a steady rate; beyond its limit, compressed payloads of that sender are skipped.
 
 use std::time::Duration;
 
 use super::limits;
 use crate::time::Instant;
 
-/// The debt of one sender, or of all those together who are not known.
+/// The debt of one sender, or of all unproven senders together.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Debt {
     bytes: u64,
@@ -20,11 +20,11 @@ pub(crate) struct Debt {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inflate {
     Yes,
-    /// Its sender has had too much inflated.
+    /// Its sender's debt exceeds the limit.
     No,
 }
 
-/// How much debt there may be before nothing more is inflated, and how fast it is paid off.
+/// The largest debt at which payloads are still inflated, and how fast it is paid off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bound {
     pub(crate) most: u64,
@@ -38,7 +38,7 @@ impl Debt {
         if self.bytes < bound.most { Inflate::Yes } else { Inflate::No }
     }
 
-    /// A payload of so many bytes on the wire took so much work.
+    /// Accounts for a payload: its bytes on the wire, and the work that it took.
     pub(crate) fn add(&mut self, wire: usize, work: usize) {
         let free = wire.saturating_mul(limits::INFLATED_FREE);
         self.bytes = self.bytes.saturating_add(work.saturating_sub(free) as u64);
@@ -47,7 +47,7 @@ impl Debt {
     fn pay(&mut self, bound: Bound, now: Instant) {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
         let paid = passed.saturating_mul(bound.per_second) / 1_000;
-        // What is left of a millisecond counts the next time.
+        // The remainder of a millisecond counts the next time.
         if self.bytes == 0 || paid > 0 {
             self.bytes = self.bytes.saturating_sub(paid);
             self.at = self.at + Duration::from_millis(passed);
@@ -90,7 +90,7 @@ mod tests {
         ] {
             assert_eq!(debt.inflate(BOUND, at(millis)), inflate, "{millis}");
         }
-        // What was not used is not saved up.
+        // An unused allowance is not saved up.
         debt.add(0, 1_000);
         assert_eq!(debt.inflate(BOUND, at(100_000)), Inflate::No);
     }

@@ -1,21 +1,21 @@
-//! What is kept of births, in bytes: estimates, so that it can be bounded.
+//! Estimates of the memory that the tables of births take, in bytes.
 
 use std::collections::hash_map::HashMap;
 
 use super::event::{Definition, Member, MemberKind, StaticProperty};
 use super::value::Value;
 
-/// What a text takes beside its bytes: counts of who holds it, what the allocator adds.
+/// Overhead of a string: reference counts and the allocator's.
 const TEXT: usize = 32;
-/// What an edge node or device takes beside its tables and its name.
+/// Overhead of an edge node or device beside its tables and its name.
 pub(crate) const SOURCE: usize = 512;
 
-/// A hash map with its entries: an eighth of it is never used, and each place has a mark.
+/// A hash map with its entries: an eighth of it is never used, and each slot has a control byte.
 pub(crate) fn map<K, V, S>(map: &HashMap<K, V, S>) -> usize {
     map.capacity() * 8 / 7 * (size_of::<(K, V)>() + 1)
 }
 
-/// A text.
+/// A string.
 pub(crate) fn text(text: &str) -> usize {
     TEXT + text.len()
 }
@@ -44,7 +44,7 @@ fn properties(properties: &[StaticProperty]) -> usize {
     each.sum()
 }
 
-/// What a value takes outside of itself.
+/// The heap memory of a value.
 fn value(of: &Value) -> usize {
     match of {
         Value::String(value) => text(value),

@@ -1,7 +1,7 @@
-//! Credentials that are read anew once AWS does not take them any more.
+//! Credentials that are reloaded when AWS rejects them.
 //!
-//! The SDK reads a profile's files once, and what it finds there has no end. So keys that were
-//! rotated would be found by the next process alone.
+//! The SDK reads a profile's files once, and static keys never expire. Rotated keys would otherwise
+//! be used only after a restart.
 
 use std::fmt;
 use std::pin::Pin;
@@ -16,22 +16,22 @@ use aws_smithy_runtime_api::client::identity::{
     IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
 };
 
-/// They are read anew at most so often.
+/// The shortest time between two reloads.
 const PAUSE: Duration = Duration::from_secs(5);
 
-/// Makes the chain of all sources.
+/// Builds the provider chain.
 pub(super) type Make = Box<
     dyn Fn() -> Pin<Box<dyn Future<Output = Option<SharedCredentialsProvider>> + Send>>
         + Send
         + Sync,
 >;
 
-/// The credentials of all calls, and the cache that they are kept in.
+/// The credentials of all calls, with their identity cache.
 #[derive(Clone)]
 pub(super) struct Renewed(Arc<Inner>);
 
 struct Inner {
-    /// None where the source is fixed.
+    /// None if the provider is fixed.
     make: Option<Make>,
     state: Mutex<State>,
 }
@@ -43,13 +43,13 @@ struct State {
 }
 
 impl Renewed {
-    /// Begins with what `provider` gives; what `make` gives follows.
+    /// Starts with `provider`; later ones are built by `make`.
     pub(super) fn new(provider: Option<SharedCredentialsProvider>, make: Option<Make>) -> Self {
         let state = State { provider, cache: IdentityCache::lazy().build(), renewed: None };
         Self(Arc::new(Inner { make, state: Mutex::new(state) }))
     }
 
-    /// AWS did not take them.
+    /// AWS rejected them.
     pub(super) fn refused(&self) {
         self.with(|state, again| {
             if state.renewed.is_some_and(|at| at.elapsed() < PAUSE) {
@@ -81,7 +81,7 @@ impl Renewed {
         let none = || CredentialsError::not_loaded("no source of credentials");
         let loaded = provider.ok_or_else(none)?.provide_credentials().await;
         if loaded.is_err() {
-            // A file that is written later is seen by new sources alone.
+            // Only a new provider sees a file that is written later.
             self.with(|state, again| {
                 if again {
                     state.provider = None;

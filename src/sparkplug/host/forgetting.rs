@@ -13,7 +13,7 @@ use crate::time::{Instant, Now};
 
 /// How many are looked out at once, so that each further one costs little.
 const BATCH: usize = 1024;
-/// Between two tries to make room for tables where there is none to be made.
+/// Pause between two evictions of tables that freed too little.
 const BETWEEN: Duration = Duration::from_secs(1);
 /// How often those that are silent for long are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
@@ -108,12 +108,12 @@ impl Host {
         self.memory_use.past_leaves = 0;
     }
 
-    /// Lets go of tables where all together take more than they may: of who died first, then of who
-    /// said nothing after its birth, then of who is silent for long; of these the silent longest.
-    /// Who is `speaking` keeps its own.
+    /// Evicts tables when all together exceed their limit: those of offline nodes first, then of nodes
+    /// that have sent no data after a birth, then of long silent ones; of each the longest silent first.
+    /// The node that is `speaking` keeps its own.
     pub(super) fn make_room(&mut self, speaking: Option<usize>, now: Now) {
         let Config { table_bytes: all, unproven_table_bytes: unproven, .. } = self.config;
-        // An eighth at once, so that each further birth costs little.
+        // An eighth at a time, so that not every further birth evicts.
         let most = |of: usize| of - of / 8;
         let is_full = self.memory_use.tables > most(all);
         if !is_full && self.memory_use.unproven <= unproven {

@@ -55,7 +55,7 @@ impl EdgeSession {
         match &mut self.life {
             SessionState::Awaited(awaited) => {
                 awaited.forget_tables();
-                // Who has not been asked yet, or has time to answer, is not offline.
+                // A node that was not asked yet, or has time to answer, is not offline.
                 if !self.has_answered && awaited.has_unread_birth() {
                     self.go_offline_silent(DeathCause::Silent, sink);
                 }

@@ -5,15 +5,15 @@ use std::time::Duration;
 use super::{EdgeSession, SessionState};
 use crate::time::Instant;
 
-/// Who was never born is forgotten after so long without a message.
+/// How long a silent node that was never born is kept.
 const UNKNOWN_FOR: Duration = Duration::from_secs(24 * 3600);
-/// Who died is forgotten after so long without one.
+/// How long a silent node that is offline is kept.
 const OFFLINE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
-/// Who spoke keeps its tables for so long without a message.
+/// How long a silent node that has sent data keeps its tables when memory is short.
 const SILENT_FOR: Duration = Duration::from_secs(600);
 
-/// Who is forgotten first, where some must be.
+/// The order of eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum EvictionClass {
     /// It was never born.
@@ -23,8 +23,8 @@ pub(crate) enum EvictionClass {
 }
 
 impl EdgeSession {
-    /// Whether it may be forgotten, and since when it is silent. Who is online, expected, or behind
-    /// a server that is lost is not.
+    /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or on
+    /// a server that is disconnected may not.
     pub(crate) fn forgettable(&self) -> Option<(EvictionClass, Instant)> {
         let SessionState::Awaited(awaited) = &self.life else { return None };
         if awaited.is_to_be_asked() || awaited.is_lost() {
@@ -34,12 +34,12 @@ impl EdgeSession {
         Some((kind, self.last_heard.unwrap_or(self.created)))
     }
 
-    /// Whether what its births left may be let go: who said anything after them, whose tables are gone
-    /// already, and since when it is silent. Before others go who said nothing.
+    /// Whether its tables may be evicted, with the sort key: nodes that have sent no data after a birth
+    /// come first, then those whose tables are still there, then the longest silent.
     pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
-        // Who is expected and was not asked yet, or may still answer, keeps its devices.
+        // A node that was not asked for its birth yet, or may still answer, keeps its devices.
         let (gone, expected) = match &self.life {
             SessionState::Awaited(awaited) => {
                 (true, awaited.is_expected() && !awaited.has_unread_birth())
@@ -50,7 +50,7 @@ impl EdgeSession {
         (long && some).then_some((self.has_answered, gone, heard))
     }
 
-    /// Whether it has been silent for so long that it is forgotten.
+    /// Whether it has been silent for so long that it is removed.
     pub(crate) fn is_bygone(&self, now: Instant) -> bool {
         self.forgettable().is_some_and(|(kind, since)| {
             let long = match kind {
