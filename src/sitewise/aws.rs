@@ -47,8 +47,8 @@ use values::PutValues;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call may take as a whole, loading credentials included.
 const CALL_TIMEOUT: Duration = Duration::from_secs(30);
-/// How long credentials may take that are asked for by themselves.
-const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long credentials may take that are asked for by themselves: longer than their source.
+const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(12);
 /// The part of the SDK that looks for credentials, as the log names it.
 pub const CREDENTIALS: &str = "aws_config";
 /// How the calls name themselves to AWS.
@@ -140,7 +140,7 @@ impl AwsSiteWise {
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.clone());
-        let renewed = Renewed::new(before.credentials_provider(), make);
+        let renewed = Renewed::new(before.credentials_provider(), make, call_timeout);
         let answered = ResponseInspector::new(Some(renewed.clone()));
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
         config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));

@@ -268,5 +268,18 @@ fn chain(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
-    line
+    match UNSUPPORTED.iter().find(|(feature, _)| line.contains(feature)) {
+        Some((_, kind)) => format!(
+            "profiles of {kind} are not supported: use a profile with `credential_process = aws \
+             configure export-credentials --profile NAME`, or put the keys that this command prints \
+             into the environment"
+        ),
+        None => line,
+    }
 }
+
+/// What the SDK says of profiles that it is built without, and whose they are.
+const UNSUPPORTED: [(&str, &str); 2] = [
+    ("cargo feature(s) enabled: sso", "`sso` (IAM Identity Center)"),
+    ("cargo feature(s) enabled: credentials-login", "`aws login`"),
+];

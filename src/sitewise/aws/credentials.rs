@@ -3,6 +3,7 @@
 //! The SDK reads a profile's files once, and static keys never expire. Rotated keys would otherwise
 //! be used only after a restart.
 
+use std::error::Error;
 use std::fmt;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,7 +17,7 @@ use aws_smithy_runtime_api::client::identity::{
     IdentityFuture, ResolveCachedIdentity, SharedIdentityCache, SharedIdentityResolver,
 };
 
-/// The shortest time between two reloads.
+/// The shortest time between two providers that are built.
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Builds the provider chain.
@@ -33,63 +34,109 @@ pub(super) struct Renewed(Arc<Inner>);
 struct Inner {
     /// None if the provider is fixed.
     make: Option<Make>,
+    /// How long a call may take.
+    call_timeout: Duration,
     state: Mutex<State>,
 }
 
 struct State {
     provider: Option<SharedCredentialsProvider>,
+    /// The provider is to be built again before it is asked.
+    is_stale: bool,
+    /// Why it is not properly configured: the SDK says so only once of each provider.
+    misconfigured: Option<String>,
     cache: SharedIdentityCache,
     renewed: Option<Instant>,
 }
 
+impl State {
+    /// Whether a new provider may be built now: it counts as renewed then.
+    fn may_renew(&mut self) -> bool {
+        if self.renewed.is_some_and(|at| at.elapsed() < PAUSE) {
+            return false;
+        }
+        self.renewed = Some(Instant::now());
+        true
+    }
+}
+
 impl Renewed {
-    /// Starts with `provider`; later ones are built by `make`.
-    pub(super) fn new(provider: Option<SharedCredentialsProvider>, make: Option<Make>) -> Self {
-        let state = State { provider, cache: IdentityCache::lazy().build(), renewed: None };
-        Self(Arc::new(Inner { make, state: Mutex::new(state) }))
+    /// Starts with `provider`; later ones are built by `make`. A call takes `call_timeout` at most.
+    pub(super) fn new(
+        provider: Option<SharedCredentialsProvider>,
+        make: Option<Make>,
+        call_timeout: Duration,
+    ) -> Self {
+        let is_stale = provider.is_none();
+        let cache = cache(call_timeout);
+        let state = State { provider, is_stale, misconfigured: None, cache, renewed: None };
+        Self(Arc::new(Inner { make, call_timeout, state: Mutex::new(state) }))
     }
 
     /// AWS rejected them.
     pub(super) fn refused(&self) {
-        self.with(|state, again| {
-            if state.renewed.is_some_and(|at| at.elapsed() < PAUSE) {
-                return;
-            }
-            state.renewed = Some(Instant::now());
-            state.cache = IdentityCache::lazy().build();
-            if again {
-                state.provider = None;
+        self.with(|state| {
+            if state.may_renew() {
+                state.is_stale = true;
+                state.cache = cache(self.0.call_timeout);
             }
         });
     }
 
-    fn with<T>(&self, act: impl FnOnce(&mut State, bool) -> T) -> T {
-        let mut state = self.0.state.lock().unwrap_or_else(PoisonError::into_inner);
-        act(&mut state, self.0.make.is_some())
+    fn with<T>(&self, act: impl FnOnce(&mut State) -> T) -> T {
+        act(&mut self.0.state.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     async fn load(&self) -> provider::Result {
-        let provider = match (self.with(|state, _| state.provider.clone()), &self.0.make) {
-            (Some(provider), _) => Some(provider),
-            (None, Some(make)) => {
-                let made = make().await;
-                self.with(|state, _| state.provider.clone_from(&made));
-                made
-            }
-            (None, None) => None,
-        };
-        let none = || CredentialsError::not_loaded("no source of credentials");
-        let loaded = provider.ok_or_else(none)?.provide_credentials().await;
-        if loaded.is_err() {
-            // Only a new provider sees a file that is written later.
-            self.with(|state, again| {
-                if again {
-                    state.provider = None;
-                }
+        if let Some(make) = &self.0.make
+            && self.with(|state| state.is_stale)
+        {
+            let made = make().await;
+            self.with(|state| {
+                state.provider = made;
+                state.is_stale = false;
+                state.misconfigured = None;
             });
+        }
+        let loaded = match self.with(|state| state.misconfigured.clone()) {
+            Some(why) => Err(CredentialsError::invalid_configuration(why)),
+            None => self.ask().await,
+        };
+        if let Err(error) = &loaded {
+            // Only a new provider sees a file that is written later.
+            self.with(|state| state.is_stale |= state.may_renew());
+            if let CredentialsError::InvalidConfiguration(_) = error {
+                let why = error.source().map(ToString::to_string);
+                self.with(|state| state.misconfigured = why);
+            }
         }
         loaded
     }
+
+    async fn ask(&self) -> provider::Result {
+        let none = || CredentialsError::not_loaded("no source of credentials");
+        let provider = self.with(|state| state.provider.clone()).ok_or_else(none)?;
+        // One that hangs has no other end.
+        let limit = source_timeout(self.0.call_timeout);
+        let loaded = tokio::time::timeout(limit, provider.provide_credentials()).await;
+        loaded.unwrap_or_else(|_| Err(CredentialsError::provider_timed_out(limit)))
+    }
+}
+
+/// How long a source may take, of a call that takes this long at most.
+fn source_timeout(call: Duration) -> Duration {
+    call / 3
+}
+
+/// How long a call may wait for credentials that others ask for as well, each in its turn: it ends
+/// before the call does, whose own end would be told as SiteWise's silence.
+fn wait_timeout(call: Duration) -> Duration {
+    call / 2
+}
+
+/// The cache gives up later than we do: its own error is told apart by its words alone.
+fn cache(call_timeout: Duration) -> SharedIdentityCache {
+    IdentityCache::lazy().load_timeout(call_timeout).build()
 }
 
 impl fmt::Debug for Renewed {
@@ -114,9 +161,14 @@ impl ResolveCachedIdentity for Renewed {
         components: &'a RuntimeComponents,
         config: &'a ConfigBag,
     ) -> IdentityFuture<'a> {
-        let cache = self.with(|state, _| state.cache.clone());
+        let cache = self.with(|state| state.cache.clone());
+        let limit = wait_timeout(self.0.call_timeout);
         IdentityFuture::new(async move {
-            cache.resolve_cached_identity(resolver, components, config).await
+            let resolved = cache.resolve_cached_identity(resolver, components, config);
+            match tokio::time::timeout(limit, resolved).await {
+                Ok(resolved) => resolved,
+                Err(_) => Err(CredentialsError::provider_timed_out(limit).into()),
+            }
         })
     }
 }

@@ -290,7 +290,7 @@ fn client(stub: &Stub) -> AwsSiteWise {
     AwsSiteWise::with(&config, Duration::from_millis(500), None).unwrap()
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct NotLoaded;
 
 impl ProvideCredentials for NotLoaded {

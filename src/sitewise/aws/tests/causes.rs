@@ -100,3 +100,99 @@ async fn keys_that_are_refused_again_and_again_are_read_anew_within_bounds() {
     }
     assert_eq!(made.load(Ordering::SeqCst), 1, "of twenty calls within five seconds");
 }
+
+/// Counts how often it is built, and gives this provider.
+fn counted(of: impl ProvideCredentials + Clone + 'static) -> (Arc<AtomicUsize>, Make) {
+    let made = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&made);
+    let make: Make = Box::new(move || {
+        count.fetch_add(1, Ordering::SeqCst);
+        let provider = SharedCredentialsProvider::new(of.clone());
+        Box::pin(async move { Some(provider) })
+    });
+    (made, make)
+}
+
+/// They were told as a connection to SiteWise that fails, and as SiteWise's silence where several
+/// calls waited.
+#[tokio::test]
+async fn a_source_of_credentials_that_hangs_is_named_by_each_call() {
+    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let mut config = config(&stub.url());
+    config.set_credentials_provider(Some(SharedCredentialsProvider::new(Hangs)));
+    let client = AwsSiteWise::with(&config.build(), Duration::from_secs(1), None).unwrap();
+    let (put, list, again, more) = tokio::join!(
+        client.put(Vec::new()),
+        client.list_models(None),
+        client.list_models(None),
+        client.put(Vec::new()),
+    );
+    let faults = [put.unwrap_err(), list.unwrap_err(), again.unwrap_err(), more.unwrap_err()];
+    for fault in faults {
+        assert_eq!(fault.cause, Cause::CredentialSource, "{fault}");
+        assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{fault}");
+        assert!(fault.message.contains("timed out"), "{fault}");
+    }
+    assert!(stub.requests().is_empty());
+}
+
+/// The whole chain was built with each call.
+#[tokio::test]
+async fn credentials_that_fail_to_load_are_built_anew_within_bounds() {
+    let (made, make) = counted(NotLoaded);
+    let mut config = config("http://127.0.0.1:1");
+    config.set_credentials_provider(Some(SharedCredentialsProvider::new(NotLoaded)));
+    let client = AwsSiteWise::with(&config.build(), Duration::from_secs(2), Some(make)).unwrap();
+    for _ in 0..20 {
+        let fault = client.put(Vec::new()).await.unwrap_err();
+        assert_eq!(fault.cause, Cause::NoCredentials, "{fault}");
+    }
+    assert_eq!(made.load(Ordering::SeqCst), 1, "of twenty calls within five seconds");
+}
+
+/// They were told in the SDK's words about its own build.
+#[tokio::test]
+async fn profiles_that_are_not_supported_say_what_to_do_instead() {
+    use aws_config::profile::ProfileFileCredentialsProvider;
+    use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+
+    let sso = "[profile plant]\nsso_session = s\nsso_account_id = 123456789012\n\
+               sso_role_name = R\n[sso-session s]\nsso_region = eu-west-1\n\
+               sso_start_url = https://example.awsapps.com/start\n";
+    let login = "[profile plant]\nlogin_session = arn:aws:iam::123456789012:user/Admin\n";
+    for (profile, kind) in [(sso, "`sso` (IAM Identity Center)"), (login, "`aws login`")] {
+        let files =
+            EnvConfigFiles::builder().with_contents(EnvConfigFileKind::Config, profile).build();
+        let provider = ProfileFileCredentialsProvider::builder()
+            .profile_files(files)
+            .profile_name("plant")
+            .build();
+        let mut config = config("http://127.0.0.1:1");
+        config.set_credentials_provider(Some(SharedCredentialsProvider::new(provider)));
+        let client = AwsSiteWise::new(&config.build()).unwrap();
+        let faults = [
+            client.put(Vec::new()).await.unwrap_err(),
+            client.list_models(None).await.unwrap_err(),
+            client.find_credentials().await.unwrap_err(),
+        ];
+        for fault in faults {
+            assert_eq!(fault.cause, Cause::CredentialSource, "{fault}");
+            let said = format!("profiles of {kind} are not supported: use a profile with");
+            assert!(fault.message.contains(&said), "{fault}");
+            assert!(fault.message.contains("aws configure export-credentials"), "{fault}");
+            assert!(!fault.message.contains("cargo"), "{fault}");
+        }
+    }
+}
+
+#[derive(Clone, Debug)]
+struct Hangs;
+
+impl ProvideCredentials for Hangs {
+    fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
+    where
+        Self: 'a,
+    {
+        future::ProvideCredentials::new(std::future::pending())
+    }
+}
