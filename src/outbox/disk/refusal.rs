@@ -44,10 +44,15 @@ impl DiskOutbox {
 
     /// The disk is writable again: saves what it lacks.
     pub(super) fn writable_again(&mut self) {
+        self.make_up();
+        self.cold.rescan_all();
+        self.changes.push_back(DiskEvent::Well);
+    }
+
+    /// Hands over all that the disk lacks.
+    pub(super) fn make_up(&mut self) {
         self.writer.begin_again();
         self.held.make_up(|op| self.writer.make_up(op));
         self.writer.made_up();
-        self.cold.rescan_all();
-        self.changes.push_back(DiskEvent::Well);
     }
 }

@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use proptest::prelude::*;
 use uuid::Uuid;
 
@@ -200,6 +202,26 @@ fn a_disk_that_was_far_behind_makes_up_for_it_once() {
     assert_eq!(changes, [DiskEvent::Behind, DiskEvent::Well]);
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
     assert_eq!(world.platter.platter().safe.len(), 4_503);
+}
+
+/// What came since it was behind was never handed over, and counted as lost at the end.
+#[test]
+fn an_end_while_the_disk_is_behind_saves_what_it_can() {
+    let mut world = World::new(u64::MAX, usize::MAX);
+    for from in [0, 1_500, 3_000] {
+        let points = (from..from + 1_500).map(|number| point(1, number * 100, 1.0));
+        let _ = world.disk.put(points.map(|point| QueuedPoint { point, gate: None }).collect());
+        let _ = world.disk.poll_event();
+    }
+    assert_eq!(world.disk.disk().unwrap().state, DiskState::Behind);
+    world.disk.close(Duration::ZERO);
+    assert_eq!(world.disk.disk().unwrap().unsaved, 4_500, "nothing is saved yet");
+    while let Ok(job) = world.jobs.try_recv() {
+        world.keeper.handle(job);
+    }
+    while world.disk.poll_event().is_some() {}
+    assert_eq!(world.disk.disk().unwrap().unsaved, 0);
+    assert_eq!(world.platter.platter().safe.len(), 4_500);
 }
 
 #[test]

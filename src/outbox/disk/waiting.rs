@@ -8,7 +8,7 @@ use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
-use crate::outbox::{DiskEvent, DiskFigures, Outbox, QueuedPoint, StoredInbound};
+use crate::outbox::{DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound};
 use crate::time::Timestamp;
 
 impl Outbox for DiskOutbox {
@@ -141,7 +141,12 @@ impl Outbox for DiskOutbox {
     fn close(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
         self.heard = None;
-        self.send();
+        // A disk that is slow still saves what it can until then.
+        if *self.writer.state() == DiskState::Behind {
+            self.make_up();
+        }
+        // Not as usual: at the end nothing is held back.
+        self.writer.send();
         self.writer.tell(DiskJob::Close);
         while let Some(report) = self.thread.report_until(until) {
             self.handle_report(report);
