@@ -3,12 +3,14 @@
 //! A request is a file, put in place whole; the process that owns the outbox looks for them once a
 //! second, and deletes them when they are done.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
+use tracing::warn;
 
 /// Requests per poll, and bytes of one.
 const AT_ONCE: usize = 64;
@@ -60,26 +62,66 @@ pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<()> {
     Ok(())
 }
 
-/// Pending requests, the oldest first. An invalid one is deleted.
-pub(in crate::outbox) fn asked(letters: &Path) -> Vec<(PathBuf, DeadLetterRequest)> {
-    let entries = fs::read_dir(folder(letters)).into_iter().flatten().flatten();
-    let paths = entries.map(|entry| entry.path());
+/// Pending requests, the oldest first. One that cannot be used is moved aside; where that cannot be
+/// done either it stays, and `told` remembers that it was told of.
+pub(in crate::outbox) fn asked(
+    letters: &Path,
+    told: &mut BTreeSet<PathBuf>,
+) -> Vec<(PathBuf, DeadLetterRequest)> {
+    let folder = folder(letters);
+    let entries = match fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) => {
+            if error.kind() != io::ErrorKind::NotFound && told.insert(folder.clone()) {
+                warn!(
+                    "cannot look for requests about dead letters in {}: {error}; give it to the \
+                     user that the bridge runs as, and run `sparkwise dead-letters` as that user",
+                    folder.display()
+                );
+            }
+            return Vec::new();
+        }
+    };
+    told.remove(&folder);
+    let paths = entries.flatten().map(|entry| entry.path());
     let is_whole = |path: &PathBuf| path.extension().is_some_and(|extension| extension == "json");
     let mut paths: Vec<PathBuf> = paths.filter(is_whole).collect();
+    told.retain(|path| paths.contains(path));
+    paths.retain(|path| !told.contains(path));
     paths.sort();
-    let read = |path: &Path| {
-        let size = fs::metadata(path).ok()?.len();
-        let text = if size <= BYTES { fs::read(path).ok()? } else { Vec::new() };
-        serde_json::from_slice(&text).ok()
-    };
     let mut requests = Vec::new();
     for path in paths.into_iter().take(AT_ONCE) {
         match read(&path) {
-            Some(request) => requests.push((path, request)),
-            None => done(&path),
+            Ok(request) => requests.push((path, request)),
+            Err(why) => put_aside(path, &why, told),
         }
     }
     requests
+}
+
+fn read(path: &Path) -> Result<DeadLetterRequest, String> {
+    let size = fs::metadata(path).map_err(|error| error.to_string())?.len();
+    if size > BYTES {
+        return Err(format!("it has {size} bytes, more than {BYTES}"));
+    }
+    let text = fs::read(path).map_err(|error| error.to_string())?;
+    serde_json::from_slice(&text).map_err(|error| error.to_string())
+}
+
+/// Leaves a request that cannot be used to people.
+fn put_aside(path: PathBuf, why: &str, told: &mut BTreeSet<PathBuf>) {
+    let aside = path.with_extension("unreadable");
+    let moved = fs::rename(&path, &aside).is_ok();
+    let now = if moved { &aside } else { &path };
+    warn!(
+        "cannot read the request about dead letters {}: {why}; nothing was done, the file is kept \
+         as {}: repeat `sparkwise dead-letters` as the user that the bridge runs as",
+        path.display(),
+        now.display()
+    );
+    if !moved {
+        told.insert(path);
+    }
 }
 
 /// Deletes a request that is done.
@@ -102,10 +144,37 @@ mod tests {
         let ids: Vec<u64> = (0..150_000).map(|id| u64::MAX - id).collect();
         let wish = DeadLetterAction::Retry;
         ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
-        let asked = asked(&folder);
+        let asked = asked(&folder, &mut BTreeSet::new());
         assert!(asked.iter().all(|(_, request)| request.wish == wish));
         let found: Vec<u64> = asked.into_iter().flat_map(|(_, request)| request.ids).collect();
         assert_eq!(found, ids);
         fs::remove_dir_all(&folder).unwrap();
+    }
+
+    /// They were deleted, and nobody heard of it.
+    #[test]
+    fn requests_that_cannot_be_read_are_kept_aside() {
+        let name = format!("sparkwise-requests-aside-{}", std::process::id());
+        let letters = std::env::temp_dir().join(name);
+        let _ = fs::remove_dir_all(&letters);
+        let requests = letters.join("requests");
+        fs::create_dir_all(requests.join("2.json")).unwrap();
+        fs::write(requests.join("1.json"), "{").unwrap();
+        let large = vec![b' '; usize::try_from(BYTES).unwrap() + 1];
+        fs::write(requests.join("3.json"), large).unwrap();
+        let mut told = BTreeSet::new();
+        assert_eq!(asked(&letters, &mut told), []);
+        for number in 1..4 {
+            let aside = requests.join(format!("{number}.unreadable"));
+            assert!(aside.exists() && !requests.join(format!("{number}.json")).exists());
+        }
+        assert!(told.is_empty(), "none is left in place");
+        fs::remove_dir_all(&letters).unwrap();
+        // A folder that cannot be listed is told of once.
+        fs::create_dir(&letters).unwrap();
+        fs::write(&requests, "").unwrap();
+        assert_eq!(asked(&letters, &mut told), []);
+        assert_eq!(told.iter().collect::<Vec<_>>(), [&requests]);
+        fs::remove_dir_all(&letters).unwrap();
     }
 }

@@ -3,6 +3,7 @@
 //! Jobs are done in their order. Changes are written immediately and flushed together, every
 //! [`COMMIT`] (group commit); only then they are reported as saved.
 
+use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -88,6 +89,8 @@ pub(super) struct DiskWriter {
     letters: DeadLetterFiles,
     inbound_log: InboundLog,
     inbound_full: bool,
+    /// Requests about dead letters that could be neither read nor moved aside.
+    told: BTreeSet<PathBuf>,
     reports: Sender<DiskReport>,
     wake: Arc<Notify>,
     epoch: u64,
@@ -140,6 +143,7 @@ impl DiskWriter {
             opened_at: Instant::now(),
             inbound_log: InboundLog::new(letters.folder().with_file_name(HEARD)),
             inbound_full: false,
+            told: BTreeSet::new(),
             letters,
             reports,
             wake,
@@ -188,7 +192,7 @@ impl DiskWriter {
 
     /// Does what people ask of the dead letters.
     pub(super) fn handle_requests(&mut self) {
-        let requests = requests::asked(self.letters.folder());
+        let requests = requests::asked(self.letters.folder(), &mut self.told);
         if requests.is_empty() || self.store.is_none() {
             return;
         }

@@ -280,7 +280,7 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     world.keeper.handle_requests();
     world.rest();
     assert_eq!(files::read(&folder).len(), 0);
-    assert_eq!(requests::asked(&folder), []);
+    assert_eq!(requests::asked(&folder, &mut Default::default()), []);
     let again = world.disk.take(9.into());
     assert_eq!(again.iter().map(Point::key).collect::<Vec<_>>(), [points[0].key()]);
     assert_eq!(world.platter.platter().safe.len(), 1);
