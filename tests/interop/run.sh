@@ -12,6 +12,7 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 # Another suite may stand on the same stack: it needs no more than sparkplug-client.
 suite=${INTEROP_SUITE:-$here}
+# INTEROP_ALSO names a folder whose modules it uses beside ours.
 export PATH="$PATH:/usr/sbin"
 
 work=$(mktemp -d)
@@ -72,7 +73,7 @@ export NO_PROXY=127.0.0.1 no_proxy=127.0.0.1
 export PYTHONDONTWRITEBYTECODE=1
 
 cd "$suite"
-PYTHONPATH="$here:$suite" "$work/venv/bin/python" "$here/main.py" "$@" &
+PYTHONPATH="$here:$suite${INTEROP_ALSO:+:$INTEROP_ALSO}" "$work/venv/bin/python" "$here/main.py" "$@" &
 tests=$!
 code=0
 wait "$tests" || code=$?

@@ -41,6 +41,8 @@ class Stack:
     """Everything that runs for one scenario. `close` ends all of it, whatever happened."""
 
     _all: list["Stack"] = []
+    # What the MQTT server logs, and how else it is configured.
+    server_options: tuple[str, ...] = ("log_type all",)
 
     def __init__(self, name: str, sitewise: tuple[str, ...] = (), **settings: str) -> None:
         """`settings` are the bridge's own, beside what all have; `sitewise` the emulator's."""
@@ -192,7 +194,7 @@ class Stack:
                 "allow_anonymous true\n"
                 "persistence false\n"
                 "log_dest stderr\n"
-                "log_type all\n"
+                + "".join(f"{option}\n" for option in self.server_options)
             )
             config.chmod(0o644)
             if self._serve(port):
