@@ -150,6 +150,8 @@ pub(crate) struct EdgeSession {
     has_answered: bool,
     /// Whether it sends data that cannot be interpreted.
     sends_unreadable: bool,
+    /// Whether its last unreadable message was skipped as too costly.
+    is_costly: bool,
     /// What it had inflated.
     debt: Debt,
     requests: RebirthRequests,
@@ -187,6 +189,7 @@ impl EdgeSession {
             created: now,
             has_answered: false,
             sends_unreadable: false,
+            is_costly: false,
             debt: Debt::default(),
             requests: RebirthRequests::default(),
             problem: None,
@@ -379,9 +382,11 @@ impl EdgeSession {
         server: ServerId,
         verb: MessageType,
         device: Option<&str>,
+        costly: bool,
         sink: &mut SessionContext<'_>,
     ) {
         self.last_heard = Some(sink.now.instant);
+        self.is_costly = costly;
         match (verb, device) {
             (MessageType::Death, None) => self.handle_node_death(server, &Payload::default(), sink),
             (MessageType::Command, _) => {}
@@ -419,7 +424,9 @@ impl EdgeSession {
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
         match &self.life {
-            SessionState::Awaited(awaited) => awaited.deadline(),
+            SessionState::Awaited(awaited) => {
+                [awaited.deadline(), self.unread_silence(config)].into_iter().flatten().min()
+            }
             SessionState::Online(online) => online.deadline(config),
         }
     }
@@ -428,6 +435,9 @@ impl EdgeSession {
     pub(crate) fn handle_timeout(&mut self, sink: &mut SessionContext<'_>) {
         let now = sink.now.instant;
         self.ask_again(sink);
+        if self.unread_silence(sink.config).is_some_and(|deadline| deadline <= now) {
+            self.probe_unread(sink);
+        }
         match &mut self.life {
             SessionState::Awaited(awaited) => {
                 if awaited.is_silent(now) {

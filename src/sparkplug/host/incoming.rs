@@ -104,7 +104,8 @@ impl Host {
                     }
                 });
                 if !retain && !stored {
-                    session.handle_undecodable(server, edge.verb, edge.device, sink);
+                    let costly = matches!(error, DecodeError::Costly);
+                    session.handle_undecodable(server, edge.verb, edge.device, costly, sink);
                 }
             }
         });

@@ -16,6 +16,8 @@ pub struct NodeProblem {
     pub since: Timestamp,
     /// It may not be asked, by `SPARKPLUG_REBIRTH`.
     pub off: bool,
+    /// Its payloads are skipped as too costly: they are not damaged.
+    pub costly: bool,
 }
 
 impl NodeProblem {
@@ -43,6 +45,11 @@ impl NodeProblem {
             RebirthReason::UnknownAlias => {
                 "it sends aliases that its birth lacks although a rebirth was requested: their \
                  values are skipped; let the edge node include them in its birth"
+            }
+            RebirthReason::Undecodable if self.costly => {
+                "its compressed messages are skipped although a rebirth was requested: they inflate \
+                 to far more than their size; let the edge node send less in one message, or \
+                 without compression"
             }
             RebirthReason::Undecodable => {
                 "its messages cannot be decoded although a rebirth was requested: they are \
@@ -106,7 +113,8 @@ impl EdgeSession {
         if !self.may_ask(fault, sink) {
             let reason = fault.reason();
             if fault.leaves_unread() && !sink.config.rebirth.reasons.contains(reason) {
-                self.set_problem(NodeProblem { reason, since: sink.now.wall, off: true });
+                let (since, costly) = (sink.now.wall, self.is_costly);
+                self.set_problem(NodeProblem { reason, since, off: true, costly });
             }
             return RequestResult::Off;
         }
@@ -129,7 +137,7 @@ impl EdgeSession {
         };
         if fault != RebirthTrigger::Expected || !silent {
             let (reason, since) = (fault.reason(), sink.now.wall);
-            self.set_problem(NodeProblem { reason, since, off: false });
+            self.set_problem(NodeProblem { reason, since, off: false, costly: self.is_costly });
         }
     }
 

@@ -49,8 +49,12 @@ impl EdgeSession {
     }
 
     /// Evicts the tables of its births: a rebirth is requested once it sends again. One that was
-    /// evicted before, and never sent data, counts as offline, since its devices take memory too.
+    /// evicted before, and never sent data, counts as offline, since its devices take memory too; one
+    /// that has sent data is asked first.
     pub(crate) fn let_go(&mut self, sink: &mut SessionContext<'_>) {
+        if self.has_answered && matches!(&self.life, SessionState::Awaited(_)) {
+            return self.probe_unread(sink);
+        }
         self.note(Finding::NoRoom);
         match &mut self.life {
             SessionState::Awaited(awaited) => {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use super::{EdgeSession, SessionState};
+use super::{EdgeSession, RebirthTrigger, SessionContext, SessionState};
+use crate::sparkplug::config::Config;
 use crate::time::Instant;
 
 /// How long a silent node that was never born is kept.
@@ -12,6 +13,9 @@ const OFFLINE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a silent node that has sent data keeps its tables when memory is short.
 const SILENT_FOR: Duration = Duration::from_secs(600);
+/// How long one whose tables were evicted keeps its devices' names when memory is short, before it is
+/// asked whether it is alive.
+const NAMES_FOR: Duration = Duration::from_secs(3600);
 
 /// The order of eviction.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -40,14 +44,33 @@ impl EdgeSession {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
         // A node that was not asked for its birth yet, or may still answer, keeps its devices.
-        let (gone, expected) = match &self.life {
-            SessionState::Awaited(awaited) => {
-                (true, awaited.is_expected() && !awaited.has_unread_birth())
+        let (gone, kept) = match &self.life {
+            SessionState::Awaited(awaited) if awaited.has_unread_birth() => {
+                (true, self.has_answered && now.since(heard) < NAMES_FOR)
             }
+            SessionState::Awaited(awaited) => (true, awaited.is_expected() || self.has_answered),
             SessionState::Online(_) => (false, false),
         };
-        let some = self.load().tables > 0 && !expected && !(self.has_answered && gone);
-        (long && some).then_some((self.has_answered, gone, heard))
+        (long && !kept && self.load().tables > 0).then_some((self.has_answered, gone, heard))
+    }
+
+    /// When a node whose birth cannot be read, or was evicted, has been silent for
+    /// `SPARKPLUG_SILENCE`.
+    pub(super) fn unread_silence(&self, config: &Config) -> Option<Instant> {
+        let SessionState::Awaited(awaited) = &self.life else { return None };
+        let silence = config.silence.filter(|_| awaited.has_unread_birth())?;
+        Some(self.last_heard.unwrap_or(self.created) + silence)
+    }
+
+    /// Such a node has been silent for long: it is asked, and counts as offline with its devices if it
+    /// does not answer.
+    pub(super) fn probe_unread(&mut self, sink: &mut SessionContext<'_>) {
+        if let SessionState::Awaited(awaited) = &mut self.life {
+            awaited.should_ask(true);
+        }
+        if self.may_ask(RebirthTrigger::Probe, sink) {
+            self.request(RebirthTrigger::Probe, sink);
+        }
     }
 
     /// Whether it has been silent for so long that it is removed.

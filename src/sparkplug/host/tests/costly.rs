@@ -102,3 +102,24 @@ fn a_birth_that_is_too_costly_leaves_no_table_behind() {
     stage.pass(secs(1));
     assert_eq!(stage.look(), ["rebirth 0 g/n"]);
 }
+
+#[test]
+fn a_problem_of_costly_payloads_says_that_they_are_not_damaged() {
+    let mut stage = Stage::new();
+    spoken(&mut stage, edge());
+    let bomb = bomb("n");
+    let mut words = Vec::new();
+    for _ in 0..20 {
+        for _ in 0..10 {
+            stage.send(&bomb);
+        }
+        stage.pass(secs(1));
+        while let Some(output) = stage.host.poll_output() {
+            if let Output::Found { finding: Finding::InVain, example, .. } = output {
+                words.push(example);
+            }
+        }
+    }
+    assert_eq!(words.len(), 1);
+    assert!(words[0].contains("without compression") && !words[0].contains("damaged"), "{words:?}");
+}

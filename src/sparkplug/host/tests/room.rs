@@ -184,3 +184,54 @@ fn who_is_expected_and_not_asked_yet_is_not_let_go() {
     let dead = |line: &&String| line.starts_with("death g/") && !line.starts_with("death g/x");
     assert_eq!(told.iter().find(dead), None);
 }
+
+/// They filled the memory for good, and the births of all others were cut.
+#[test]
+fn device_names_of_evicted_nodes_that_sent_data_are_given_back() {
+    let mut stage = stage();
+    let devices: Vec<_> = (0..20).map(|n| format!("{n:0>1000}")).collect();
+    let mut told = Vec::new();
+    for number in 0..100 {
+        let mut edge = node(number);
+        stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+        for device in &devices {
+            stage.send(&edge.dbirth(device, stage.time(), [Metric::new("b", 1_i32)]));
+        }
+        stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+        stage.pass(secs(700));
+        told.extend(stage.look());
+    }
+    assert_eq!(stage.host.counters().findings.count(Finding::TooManyLeaves), 0);
+    assert_eq!(told.iter().filter(|line| line.starts_with("birth g/")).count(), 2_100);
+    // Nobody is told dead who was not asked.
+    assert_eq!(stage.host.phase(&EdgeNode::new("g", "0")), NodePhase::Offline);
+    let asked = told.iter().position(|line| line == "rebirth 0 g/0");
+    let dead = told.iter().position(|line| line.starts_with("death g/0 "));
+    assert!(asked.is_some() && asked < dead, "{asked:?} {dead:?}");
+    assert_eq!(told.iter().filter(|line| line.starts_with("death g/0/")).count(), 20);
+}
+
+/// It was awaited for ever: nothing of it was left to be doubted.
+#[test]
+fn silence_ends_a_node_whose_tables_were_evicted() {
+    let mut stage = Stage::with(|config| {
+        config.table_bytes = ALL;
+        config.unproven_table_bytes = UNPROVEN;
+        config.silence = Some(secs(60));
+    });
+    let mut edge = node("x");
+    stage.send(&edge.nbirth(stage.time(), metrics()));
+    let mut others: Vec<_> = (0..200).map(|n| node(format!("y{n}"))).collect();
+    for other in &mut others {
+        stage.pass(ms(1));
+        stage.send(&other.nbirth(stage.time(), metrics()));
+    }
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
+    stage.pass(secs(59));
+    assert!(!stage.look().contains(&"rebirth 0 g/x".to_owned()));
+    stage.pass(secs(30));
+    let told = stage.look();
+    let asked = told.iter().position(|line| line == "rebirth 0 g/x");
+    let dead = told.iter().position(|line| line.starts_with("death g/x silent"));
+    assert!(asked.is_some() && asked < dead, "{asked:?} {dead:?}");
+}
