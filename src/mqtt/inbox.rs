@@ -15,6 +15,10 @@ use super::Inbound;
 
 /// Payload bytes in a queue at most, plus the largest packet.
 const QUEUED_BYTES: usize = 64 << 20;
+/// Retained messages leave this part of the queue's places and bytes, as a divisor, to live ones:
+/// a server sends everything that it stores at once after a subscription, and live births that
+/// find no room are heard only after the next rebirth request.
+const LEFT_TO_LIVE: usize = 2;
 /// Messages kept between the first granted subscription and the last.
 const EARLY_MESSAGES: usize = 1_000;
 
@@ -133,6 +137,10 @@ impl Inbox {
             self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        if retain && !self.has_room_for_retained() {
+            self.drop_one();
+            return;
+        }
         let Some(payload) = Budget::lease(&self.budget, payload) else {
             self.figures.0.dropped.fetch_add(1, Ordering::Relaxed);
             return;
@@ -149,7 +157,17 @@ impl Inbox {
             self.figures.0.malformed.fetch_add(1, Ordering::Relaxed);
             return;
         };
+        if retain && !self.has_room_for_retained() {
+            self.drop_one();
+            return;
+        }
         self.accept(Inbound::Oversized { server: self.server, topic, size, retain });
+    }
+
+    fn has_room_for_retained(&self) -> bool {
+        let places = self.queue.max_capacity() / LEFT_TO_LIVE;
+        let bytes = self.budget.limit / LEFT_TO_LIVE;
+        self.queue.capacity() > places && self.budget.used.load(Ordering::Relaxed) < bytes
     }
 
     fn accept(&mut self, message: Inbound) {
@@ -237,6 +255,26 @@ mod tests {
         inbox.message(Bytes::from_static(&[0xff]), Bytes::new(), 0, false);
         assert_eq!((figures.received(), figures.dropped(), figures.malformed()), (4, 1, 1));
         assert_eq!(topics(&mut received), ["a", "b"]);
+    }
+
+    #[test]
+    fn retained_messages_leave_half_of_the_queue_to_live_ones() {
+        let (queue, mut received) = mpsc::channel(4);
+        let (mut inbox, figures) = inbox(queue);
+        for (topic, retain) in
+            [("a", true), ("b", true), ("c", true), ("d", false), ("e", false), ("f", false)]
+        {
+            inbox.message(topic.into(), Bytes::new(), 0, retain);
+        }
+        inbox.oversized("g".into(), 1 << 20, true);
+        assert_eq!(topics(&mut received), ["a", "b", "d", "e"]);
+        assert_eq!((figures.received(), figures.dropped()), (7, 3));
+
+        let half = Bytes::from(vec![0; QUEUED_BYTES / LEFT_TO_LIVE + 1024]);
+        inbox.message("h".into(), half, 0, true);
+        inbox.message("i".into(), Bytes::new(), 0, true);
+        inbox.message("j".into(), Bytes::from(vec![0; 1024]), 0, false);
+        assert_eq!(topics(&mut received), ["h", "j"]);
     }
 
     #[test]
