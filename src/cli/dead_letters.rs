@@ -2,16 +2,24 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use lexopt::Arg::{Long, Short, Value};
 use lexopt::ValueExt;
 use serde::Serialize;
 
-use crate::outbox::dead_letters::requests::{self, DeadLetterAction, DeadLetterRequest};
+use crate::outbox::dead_letters::requests::{
+    self, DeadLetterAction, DeadLetterRequest, RequestState,
+};
 use crate::outbox::dead_letters::{DeadLetterRecord, files};
 use crate::telemetry::printable;
 use crate::time::Timestamp;
+
+/// How long a running bridge may take to carry out a request: it looks once a second.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(5);
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// What `sparkwise dead-letters --help` prints.
 pub const HELP: &str = "\
@@ -27,7 +35,7 @@ Usage:
 They are in OUTBOX_DIR, which has to be set as for the bridge; without it they are only in the
 memory of the running bridge. count, list and show work whether the bridge runs or not; count groups
 by asset and reason. retry sends the values again and drop deletes them: the running bridge does so
-within two seconds, and where none runs, the next one does so when it starts.
+within two seconds, which is waited for; where none runs, the next one does so when it starts.
 
   FILTER    any of these; all of them must match:
     --asset TEXT    substring of the asset's or property's name or id, case-insensitive
@@ -208,17 +216,47 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
                 return Ok("no dead letter matches\n".to_owned());
             }
             let request = DeadLetterRequest { wish: *wish, ids };
-            requests::ask(&folder, &request)
+            let files = requests::ask(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-            let what = match wish {
-                DeadLetterAction::Retry => "are retried",
-                DeadLetterAction::Drop => "are dropped",
-            };
-            Ok(format!(
-                "requested: {count} dead letters {what} within two seconds by the running bridge, \
-                 else when the next one starts\n"
-            ))
+            wait(&files);
+            answer(*wish, count, outbox, requests::state(&files))
         }
+    }
+}
+
+/// Waits until a running bridge has taken the request, or has had its time.
+#[expect(clippy::disallowed_methods, reason = "nothing else runs in this process")]
+fn wait(files: &[PathBuf]) {
+    let deadline = Instant::now() + ANSWERED_WITHIN;
+    while requests::state(files) == RequestState::Pending && Instant::now() < deadline {
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+/// What to print of a request about so many dead letters.
+fn answer(
+    wish: DeadLetterAction,
+    count: usize,
+    outbox: &Path,
+    state: RequestState,
+) -> Result<String, String> {
+    let what = match wish {
+        DeadLetterAction::Retry => "retried",
+        DeadLetterAction::Drop => "dropped",
+    };
+    match state {
+        RequestState::Done => Ok(format!("done: {count} dead letters {what}\n")),
+        RequestState::Pending => Ok(format!(
+            "requested: {count} dead letters will be {what} when a bridge starts with OUTBOX_DIR \
+             {}; none has answered within {} seconds. Where one runs, its log says why\n",
+            outbox.display(),
+            ANSWERED_WITHIN.as_secs()
+        )),
+        RequestState::Unreadable(kept) => Err(format!(
+            "nothing was {what}: the running bridge cannot read the request, kept as {}; repeat \
+             it as the user that the bridge runs as",
+            kept.display()
+        )),
     }
 }
 
@@ -407,6 +445,16 @@ mod tests {
             "2  B  invalid  type  from 1970-01-01T00:00:01Z to 1970-01-01T00:00:02Z"
         );
         assert!(second.contains("1  A  invalid  clock"), "{second}");
+    }
+
+    #[test]
+    fn what_became_of_a_request_is_said() {
+        let say = |state| answer(DeadLetterAction::Retry, 3, Path::new("/outbox"), state);
+        assert_eq!(say(RequestState::Done).unwrap(), "done: 3 dead letters retried\n");
+        let pending = say(RequestState::Pending).unwrap();
+        assert!(pending.starts_with("requested: 3") && pending.contains("/outbox"), "{pending}");
+        let unreadable = say(RequestState::Unreadable("/outbox/1.unreadable".into())).unwrap_err();
+        assert!(unreadable.contains("/outbox/1.unreadable"), "{unreadable}");
     }
 
     #[test]

@@ -17,6 +17,8 @@ const AT_ONCE: usize = 64;
 const BYTES: u64 = 1 << 20;
 /// Dead letters of one request at most, so that it stays within these bytes.
 const IDS: usize = 40_000;
+/// The extension of a request that could not be read.
+const UNREADABLE: &str = "unreadable";
 
 /// What to do with dead letters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,15 +43,36 @@ fn folder(letters: &Path) -> PathBuf {
     letters.join("requests")
 }
 
-/// Puts a request in place, as several where it is about many dead letters.
+/// Where a request stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RequestState {
+    /// All of it was taken and carried out.
+    Done,
+    /// No running bridge has taken it.
+    Pending,
+    /// The running bridge could not read it, and kept this file.
+    Unreadable(PathBuf),
+}
+
+/// Looks where the request in these files stands.
+pub fn state(files: &[PathBuf]) -> RequestState {
+    let aside = files.iter().map(|file| file.with_extension(UNREADABLE));
+    if let Some(kept) = aside.into_iter().find(|file| file.exists()) {
+        return RequestState::Unreadable(kept);
+    }
+    if files.iter().any(|file| file.exists()) { RequestState::Pending } else { RequestState::Done }
+}
+
+/// Puts a request in place, as several where it is about many dead letters; gives back its files.
 ///
 /// # Errors
 ///
 /// The folder of the dead letters cannot be written.
-pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<()> {
+pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<PathBuf>> {
     let folder = folder(letters);
     super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let mut files = Vec::new();
     for (part_number, ids) in request.ids.chunks(IDS).enumerate() {
         let part = DeadLetterRequest { wish: request.wish, ids: ids.to_vec() };
         let name = format!("{:020}-{}-{part_number:05}", now.as_nanos(), std::process::id());
@@ -57,9 +80,11 @@ pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<()> {
         let mut file = fs::File::create(&unfinished)?;
         file.write_all(&serde_json::to_vec(&part)?)?;
         file.sync_all()?;
-        fs::rename(unfinished, folder.join(format!("{name}.json")))?;
+        let finished = folder.join(format!("{name}.json"));
+        fs::rename(unfinished, &finished)?;
+        files.push(finished);
     }
-    Ok(())
+    Ok(files)
 }
 
 /// Pending requests, the oldest first. One that cannot be used is moved aside; where that cannot be
@@ -110,7 +135,7 @@ fn read(path: &Path) -> Result<DeadLetterRequest, String> {
 
 /// Leaves a request that cannot be used to people.
 fn put_aside(path: PathBuf, why: &str, told: &mut BTreeSet<PathBuf>) {
-    let aside = path.with_extension("unreadable");
+    let aside = path.with_extension(UNREADABLE);
     let moved = fs::rename(&path, &aside).is_ok();
     let now = if moved { &aside } else { &path };
     warn!(
@@ -143,8 +168,13 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let ids: Vec<u64> = (0..150_000).map(|id| u64::MAX - id).collect();
         let wish = DeadLetterAction::Retry;
-        ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
+        let files = ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
+        assert_eq!(state(&files), RequestState::Pending);
         let asked = asked(&folder, &mut BTreeSet::new());
+        asked.iter().skip(1).for_each(|(file, _)| done(file));
+        assert_eq!(state(&files), RequestState::Pending, "a part is left");
+        done(&asked[0].0);
+        assert_eq!(state(&files), RequestState::Done);
         assert!(asked.iter().all(|(_, request)| request.wish == wish));
         let found: Vec<u64> = asked.into_iter().flat_map(|(_, request)| request.ids).collect();
         assert_eq!(found, ids);
@@ -167,6 +197,8 @@ mod tests {
         for number in 1..4 {
             let aside = requests.join(format!("{number}.unreadable"));
             assert!(aside.exists() && !requests.join(format!("{number}.json")).exists());
+            let files = [requests.join("0.json"), requests.join(format!("{number}.json"))];
+            assert_eq!(state(&files), RequestState::Unreadable(aside));
         }
         assert!(told.is_empty(), "none is left in place");
         fs::remove_dir_all(&letters).unwrap();
