@@ -29,6 +29,7 @@ const FILES: &[(&str, &str, &str)] = &[
     ("/plant.js", JS, include_str!("page/plant.js")),
     ("/problems.js", JS, include_str!("page/problems.js")),
     ("/stream.js", JS, include_str!("page/stream.js")),
+    ("/tree.js", JS, include_str!("page/tree.js")),
     ("/words.js", JS, include_str!("page/words.js")),
 ];
 
