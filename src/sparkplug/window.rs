@@ -62,6 +62,9 @@ pub(crate) enum SequencePlace {
     Duplicate,
     /// Its place timed out, or another message has it.
     Past(SequenceOrder),
+    /// Another message was taken for it, and those after it were told: what was taken may be of the
+    /// session before, and nothing says which of the two was sent last.
+    Contested,
     /// Others are missing before it.
     Early(u64),
 }
@@ -103,8 +106,17 @@ impl<T> ReorderWindow<T> {
             None if known == print.mark() && (print.sent.is_some() || distance >= 128) => {
                 SequencePlace::Duplicate
             }
+            // More than half a round ahead it would be, if its sender's clock stood still as long.
+            None if known > MISSING && distance >= 128 && self.is_sent_by_now(print) => {
+                SequencePlace::Contested
+            }
             None => SequencePlace::Early(place),
         }
+    }
+
+    /// Whether it was sent no later than those that came, by its sender's times.
+    fn is_sent_by_now(&self, print: Fingerprint) -> bool {
+        self.newest_time.zip(print.sent).is_some_and(|(newest, sent)| sent <= newest)
     }
 
     /// The message that is next has come.

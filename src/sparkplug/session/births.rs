@@ -1,6 +1,7 @@
 //! Births of a node, readable or not.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::awaited::{AwaitingBirth, Leftovers};
 use super::online::{Before, OnlineSession};
@@ -99,11 +100,15 @@ impl EdgeSession {
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
         }
-        // Messages that overtook the birth go on where it leaves off.
-        let reorder = sink.config.reorder_timeout;
+        // Messages that overtook the birth go on where it leaves off. It cannot have been on its way
+        // for long: where it is older by its sender's time, that clock has gone back.
+        let (reorder, transit) = (sink.config.reorder_timeout, sink.config.answer_timeout);
         let follows = |early: &SessionMessage| match (early.own_time(), message.own_time()) {
             (Some(sent), Some(birth)) => {
-                sent >= birth && message.at.instant.since(early.at.instant) < reorder
+                let waited = message.at.instant.since(early.at.instant);
+                let ahead = sent.as_millis().saturating_sub(birth.as_millis());
+                let ahead = u64::try_from(ahead).ok().map(Duration::from_millis);
+                waited < reorder && ahead.is_some_and(|ahead| waited + ahead < transit)
             }
             (None, _) | (_, None) => false,
         };
@@ -119,10 +124,18 @@ impl EdgeSession {
             match std::mem::replace(&mut self.life, unknown) {
                 SessionState::Awaited(awaited) => awaited.into_rest(),
                 SessionState::Online(mut online) => {
+                    let expected = online.next();
                     let early = online.take_early();
                     let places: BTreeSet<_> = early.iter().filter_map(place).collect();
                     let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
-                    let later = |early: &SessionMessage| early.own_time() > message.own_time();
+                    // Nor does one whose number is nearer to what was next before the birth.
+                    let is_near = |early: &SessionMessage| {
+                        let behind = early.seq().map(|seq| (seq as u8).wrapping_sub(expected));
+                        behind.zip(place(early)).is_some_and(|(before, after)| before < after)
+                    };
+                    let later = |early: &SessionMessage| {
+                        early.own_time() > message.own_time() && !is_near(early)
+                    };
                     let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
                     let after =
                         |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));

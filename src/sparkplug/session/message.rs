@@ -54,15 +54,12 @@ pub(crate) struct EncodedPayload {
     wire: Box<[u8]>,
     seq: Option<u64>,
     timestamp: Option<u64>,
-    metrics: usize,
 }
 
 /// What is needed of a payload without decoding it.
 pub(crate) trait PayloadHeader {
     fn seq(&self) -> Option<u64>;
     fn timestamp(&self) -> Option<u64>;
-    /// How many metrics it has.
-    fn metrics(&self) -> usize;
     /// As it came.
     fn wire(&self) -> &[u8];
 }
@@ -74,10 +71,6 @@ impl PayloadHeader for DecodedPayload<'_> {
 
     fn timestamp(&self) -> Option<u64> {
         self.payload.timestamp
-    }
-
-    fn metrics(&self) -> usize {
-        self.payload.metrics.len()
     }
 
     fn wire(&self) -> &[u8] {
@@ -94,10 +87,6 @@ impl<P: PayloadHeader> PayloadHeader for &P {
         (**self).timestamp()
     }
 
-    fn metrics(&self) -> usize {
-        (**self).metrics()
-    }
-
     fn wire(&self) -> &[u8] {
         (**self).wire()
     }
@@ -110,10 +99,6 @@ impl PayloadHeader for EncodedPayload {
 
     fn timestamp(&self) -> Option<u64> {
         self.timestamp
-    }
-
-    fn metrics(&self) -> usize {
-        self.metrics
     }
 
     fn wire(&self) -> &[u8] {
@@ -139,17 +124,13 @@ impl<D: AsRef<str>, P: PayloadHeader> SessionMessage<D, P> {
         Self { order, ..self }
     }
 
-    /// Tells this message from another with the same sequence number, without looking into
-    /// its metrics where it has a time of its own. A clock that stands still makes births alike.
+    /// Tells this message from another with the same sequence number. A clock that stands still
+    /// makes messages alike but for their values.
     pub(super) fn fingerprint(&self) -> Fingerprint {
         let mut hasher = FxHasher::default();
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
-        (self.payload.timestamp(), self.payload.metrics(), self.bytes).hash(&mut hasher);
-        let sent = self.own_time();
-        if sent.is_none() || self.verb == MessageType::Birth {
-            self.payload.wire().hash(&mut hasher);
-        }
-        Fingerprint { hash: hasher.finish(), sent }
+        self.payload.wire().hash(&mut hasher);
+        Fingerprint { hash: hasher.finish(), sent: self.own_time() }
     }
 
     /// The payload's time, or that of its arrival.
@@ -220,12 +201,12 @@ impl Borrowed<'_> {
     /// The message to be kept.
     pub(super) fn to_owned(&self) -> SessionMessage {
         let (seq, timestamp) = (self.payload.seq, self.payload.timestamp);
-        let (wire, metrics) = (self.payload.wire.into(), self.payload.metrics.len());
+        let wire = self.payload.wire.into();
         SessionMessage {
             server: self.server,
             verb: self.verb,
             device: self.device.map(Into::into),
-            payload: EncodedPayload { wire, seq, timestamp, metrics },
+            payload: EncodedPayload { wire, seq, timestamp },
             bytes: self.bytes,
             at: self.at,
             order: self.order,

@@ -343,7 +343,7 @@ impl OnlineSession {
         let print = message.fingerprint();
         let place = match self.window.position_of(seq, print) {
             // Data of the session before must not take the place of what is still to come.
-            SequencePlace::Early(_)
+            SequencePlace::Early(_) | SequencePlace::Contested
                 if message.verb == MessageType::Data && self.has_overtaken((seq, print), sink) =>
             {
                 SequencePlace::Past(SequenceOrder::Late)
@@ -365,25 +365,19 @@ impl OnlineSession {
                 notes.skip_payload(SkipReason::Duplicate, &message.payload);
                 false
             }
-            SequencePlace::Past(order) => {
+            // In the order in which they arrive, until a birth says what holds.
+            SequencePlace::Contested if !self.is_before_birth(print) => {
                 notes.findings.note(Finding::Late);
                 self.window.mark_received_late(seq, print);
-                let message = message.with_order(order);
-                // A birth or death out of its order says nothing of the present, but that what the
-                // device was known by may hold no longer.
-                match message.verb {
-                    MessageType::Data => self.apply(&message.borrow(), notes, sink),
-                    MessageType::Birth => {
-                        notes.skip_payload(SkipReason::Late, &message.payload);
-                        if !self.is_before_birth(print) {
-                            self.forget_table(message.device, sink);
-                            notes.faults.push(RebirthTrigger::Gap);
-                        }
-                    }
-                    MessageType::Death | MessageType::Command => {}
-                }
+                let message = message.with_order(SequenceOrder::AfterGap);
+                self.apply(&message.borrow(), notes, sink);
+                notes.faults.push(RebirthTrigger::Gap);
                 false
             }
+            SequencePlace::Contested => {
+                self.handle_past(message, SequenceOrder::AfterGap, notes, sink)
+            }
+            SequencePlace::Past(order) => self.handle_past(message, order, notes, sink),
             SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
                 let full = bytes > sink.room_left.bytes;
@@ -392,6 +386,35 @@ impl OnlineSession {
                     .keep(place, BufferedMessage { at, bytes, print, message: message.own() })
             }
         }
+    }
+
+    /// Takes a message that is late, or whose place another has. A birth or death out of its order
+    /// says nothing of the present, but that what the device was known by may hold no longer.
+    fn handle_past(
+        &mut self,
+        message: Incoming<'_>,
+        order: SequenceOrder,
+        notes: &mut SessionNotes,
+        sink: &mut SessionContext<'_>,
+    ) -> bool {
+        notes.findings.note(Finding::Late);
+        let print = message.fingerprint();
+        if let Some(Ok(seq)) = message.payload.seq.map(u8::try_from) {
+            self.window.mark_received_late(seq, print);
+        }
+        let message = message.with_order(order);
+        match message.verb {
+            MessageType::Data => self.apply(&message.borrow(), notes, sink),
+            MessageType::Birth => {
+                notes.skip_payload(SkipReason::Late, &message.payload);
+                if !self.is_before_birth(print) {
+                    self.forget_table(message.device, sink);
+                    notes.faults.push(RebirthTrigger::Gap);
+                }
+            }
+            MessageType::Death | MessageType::Command => {}
+        }
+        false
     }
 
     /// Whether the birth has overtaken a message: by the sender's own times, unless those are of

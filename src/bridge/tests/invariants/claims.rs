@@ -361,11 +361,15 @@ fn is_shown(want: &Want, shown: &(Option<(Quality, String)>, Option<String>)) ->
 /// The asset of the values of a spot: that of tags that came after instances is below the
 /// machine's own.
 pub(super) fn home(namespace: Namespace, sitewise: &FakeSiteWise, spot: &Spot) -> Uuid {
+    let [below, own] = homes(namespace, spot);
+    if sitewise.assets.contains_key(&below) { below } else { own }
+}
+
+/// The assets that may have the values of a spot, made or not.
+pub(super) fn homes(namespace: Namespace, spot: &Spot) -> [Uuid; 2] {
+    let own = namespace.asset(&spot.address(&spot.names()));
     let below = namespace.asset(&Address::Tags(&spot.source));
-    match spot.path.is_empty() && sitewise.assets.contains_key(&below) {
-        true => below,
-        false => namespace.asset(&spot.address(&spot.names())),
-    }
+    [if spot.path.is_empty() { below } else { own }, own]
 }
 
 /// A unit without its degree signs: another sender may have written them right.

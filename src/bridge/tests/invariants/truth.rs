@@ -12,6 +12,7 @@ use crate::sitewise::api::{DataType, Quality, Variant};
 use crate::sparkplug::address::Source;
 
 mod shown;
+mod unsure;
 
 const WEEK: i64 = 7 * 24 * 3_600_000;
 const FIVE_MINUTES: i64 = 5 * 60_000;
@@ -215,11 +216,6 @@ impl Truth {
         }
     }
 
-    /// The node may count as dead: it was not heard to be alive.
-    pub(super) fn suspect(&mut self, node: &Source) {
-        self.doubt(node, Known::Perhaps);
-    }
-
     /// Another process of the bridge: it has heard no birth.
     pub(super) fn restart(&mut self, now: i64) {
         self.process += 1;
@@ -271,15 +267,6 @@ impl Truth {
         self.known.iter_mut().filter(move |(of, _)| of.edge == edge).map(|(_, known)| known)
     }
 
-    fn doubt(&mut self, source: &Source, doubt: Known) {
-        for (of, known) in &mut self.known {
-            let within = of == source || source.device.is_none() && of.edge == source.edge;
-            if within && *known != Known::No && *known != Known::Outdated {
-                *known = doubt;
-            }
-        }
-    }
-
     fn born(&mut self, speech: &Speech, arrival: i64) {
         let source = &speech.source;
         self.known.insert(source.clone(), Known::Yes);
@@ -295,7 +282,9 @@ impl Truth {
                     && before.process == self.process
                     && (&before.value, before.quality) == (&value, quality)
             });
-            let since = repeated.map_or(own, |before| before.since.min(own));
+            // A value that is later than its own birth was said before its sender's clock went back:
+            // what comes after the birth may be later than it.
+            let since = repeated.map_or(own, |before| before.since.min(own)).min(birth);
             let high = before.map_or(i64::MIN, |before| before.high + 1);
             self.history.remove(&place);
             let said_before = self.said.entry(place.clone()).or_default();
@@ -445,35 +434,6 @@ impl Truth {
         fact.since = time;
         (fact.claimed, fact.process) = (true, self.process);
         fact.others.clear();
-    }
-
-    /// What may have been read, or not.
-    pub(super) fn murmur(&mut self, speech: &Speech) {
-        self.whisper(speech);
-        if speech.verb == Verb::Birth {
-            self.disclaim(&speech.source);
-        }
-    }
-
-    fn whisper(&mut self, speech: &Speech) {
-        for statement in speech.values.iter().filter(|said| said.manner == Manner::Current) {
-            let place = place(&speech.source, &statement.path, &statement.member, statement.kind);
-            let (_, quality) = shown(statement);
-            let said = statement.time.map(|time| (time, self.process, quality));
-            self.said.entry(place.clone()).or_default().extend(said);
-            for (other, fact) in &mut self.facts {
-                if *other == place {
-                    fact.others.push(shown(statement));
-                } else if other.spot == place.spot && other.name == place.name {
-                    // It may be taken for one of the type that the tag had.
-                    fact.claimed = false;
-                }
-            }
-        }
-    }
-
-    fn disclaim(&mut self, source: &Source) {
-        self.lose(|spot| spot.source == *source);
     }
 }
 

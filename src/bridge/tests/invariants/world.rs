@@ -429,7 +429,8 @@ impl World {
         self.truth.restart(wall);
         self.truth.lose(|spot| {
             let asset = super::claims::home(namespace, sitewise, spot);
-            all || lost.contains(&asset) || !sitewise.assets.contains_key(&asset)
+            let waits = super::claims::homes(namespace, spot).iter().any(|at| lost.contains(at));
+            all || waits || !sitewise.assets.contains_key(&asset)
         });
         // What was on its way to another place never comes.
         for (_, speech) in self.overtaken.iter_mut().filter_map(Option::take) {

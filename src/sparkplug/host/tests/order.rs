@@ -413,3 +413,54 @@ fn what_waits_when_a_birth_of_the_same_time_comes_is_told_before_it() {
     stage.send(&edge.nbirth(stage.time(), [Metric::new("b", 0_i32)]));
     stage.check(&["after gap data g/n: #2=4", "birth g/n: b#2=0"]);
 }
+
+/// Its clock stands still, and its birth was lost once: what followed that goes on from the next.
+#[test]
+fn what_has_the_number_of_one_of_the_session_before_is_told_in_its_order() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let _lost = edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]);
+    stage.send(&node(&mut edge, &stage, 7));
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 0_i32)]));
+    stage.check(&["birth g/n: a#2=0", "data g/n: #2=7"]);
+    stage.send(&node(&mut edge, &stage, 8));
+    stage.send(&node(&mut edge, &stage, 9));
+    stage.pass(secs(60));
+    let told = stage.look();
+    let data: Vec<_> = told.iter().filter(|line| line.contains("data g/n")).collect();
+    assert_eq!(data, ["after gap data g/n: #2=8", "data g/n: #2=9"]);
+    assert!(told.iter().any(|line| line.starts_with("rebirth")), "{told:?}");
+}
+
+#[test]
+fn a_device_born_with_the_number_of_one_of_the_session_before_is_read_by_its_birth() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let _lost = edge.nbirth(stage.time(), []);
+    stage.send(&edge.dbirth("d", stage.time(), [Metric::new("a", 1_i32)]));
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.look();
+    stage.send(&edge.dbirth("d", stage.time(), [Metric::new("b", 2_i32)]));
+    stage.send(&edge.ddata("d", stage.time(), [Metric::new("b", 3_i32)]));
+    stage.send(&edge.will());
+    let told = stage.look();
+    let of_device: Vec<_> = told.iter().filter(|line| line.contains("g/n/d:")).collect();
+    assert_eq!(of_device, ["birth g/n/d: b#0=2", "data g/n/d: #0=3"]);
+}
+
+/// By its times it comes after the birth, which cannot have been on its way for so long; or its
+/// number goes on from the session before.
+#[test]
+fn what_waits_when_a_clock_goes_back_is_told_before_the_birth() {
+    for (back, skipped) in [(180_000, 1), (1_000, 1), (180_000, 250)] {
+        let mut stage = Stage::new();
+        let mut edge = online(&mut stage);
+        edge.skip(skipped);
+        stage.send(&node(&mut edge, &stage, 4));
+        stage.send(&edge.dbirth("d", stage.time(), [Metric::new("b", 5_i32)]));
+        let then = Timestamp::from_millis(stage.time().as_millis() - back);
+        stage.send(&edge.nbirth(then, [Metric::new("c", 0_i32)]));
+        let told = ["after gap data g/n: #2=4", "birth g/n/d: b#0=5", "birth g/n: c#2=0"];
+        stage.check(&told);
+    }
+}

@@ -76,7 +76,7 @@ impl World {
                     self.reach("reordered");
                     self.hear(&early);
                     if reborn {
-                        self.truth.murmur(&meant);
+                        self.truth.stray(&meant, &speech);
                     }
                 }
                 return;
