@@ -342,3 +342,28 @@ fn a_node_whose_asset_is_not_listed_keeps_its_model_when_a_device_of_it_dies() {
     assert_eq!(rig.sitewise.writes, Vec::<String>::new());
     rig.check_conservation();
 }
+
+/// Its first birth came when nobody could tell what else its model has.
+#[test]
+fn what_a_birth_lacks_is_written_over_once_its_model_can_be_described() {
+    let tag = |high: Option<f64>, offset| {
+        let mut metric = leaf(0, "Wind", DataType::Double, sample(offset, Value::Double(7.0)));
+        let high = high.map(|high| property("engHigh", DataType::Double, Value::Double(high)));
+        metric.properties.extend(high);
+        birth_at(offset, node(), Vec::new(), vec![metric])
+    };
+    let mut rig = Rig::new();
+    rig.event(tag(Some(9_500.0), 0));
+    rig.seconds(90);
+    let mut rig = rig.restart();
+    let model = rig.sitewise.asset("gw").1.model;
+    rig.sitewise.undescribable.insert(model, ApiFaultKind::Unavailable);
+    rig.event(tag(None, rig.offset()));
+    rig.seconds(60);
+    rig.sitewise.undescribable.clear();
+    rig.seconds(2 * 3_600);
+    rig.event(tag(None, rig.offset()));
+    rig.seconds(60);
+    let null = Variant::Null(crate::sitewise::api::DataType::Double);
+    assert_eq!(rig.shown("gw", "Wind/engHigh"), Some((Quality::Bad, null)));
+}

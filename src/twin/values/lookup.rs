@@ -108,8 +108,12 @@ impl ShownValueReads {
             self.wait(ReadPriority::Leaf, source, ReadScope::Leaves(leaves), usual);
         }
         for asset in assets.iter().copied() {
-            if world.assets.get(asset).known == AtStart::Unread {
-                world.assets.get_mut(asset).known = AtStart::Read;
+            let has = world.assets.get(asset);
+            if has.known == AtStart::Unread {
+                // A model that is not described yet may have more: the next birth has it read.
+                if !world.plan.is_undescribed(has.model) {
+                    world.assets.get_mut(asset).known = AtStart::Read;
+                }
                 for what in [ReadPriority::Attribute, ReadPriority::Gone] {
                     self.wait(what, source, ReadScope::Asset(asset), usual);
                 }

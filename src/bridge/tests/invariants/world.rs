@@ -419,14 +419,13 @@ impl World {
     /// The process ends, and what it had in memory with it; another begins.
     fn restart(&mut self, act: &Act, rng: &mut fastrand::Rng) {
         self.check_conservation();
-        let wall = self.wall();
         let lost: BTreeSet<_> = self.pending.iter().map(|key| key.stream.asset).collect();
         let (all, namespace) = (self.bridge.twin().held() > 0, self.config.twin.namespace);
         if !lost.is_empty() {
             self.reach("values lost");
         }
         let sitewise = &self.sitewise;
-        self.truth.restart(wall);
+        self.truth.restart(self.now.wall.as_millis());
         self.truth.lose(|spot| {
             let asset = super::claims::home(namespace, sitewise, spot);
             let waits = super::claims::homes(namespace, spot).iter().any(|at| lost.contains(at));
