@@ -10,6 +10,8 @@ use std::collections::VecDeque;
 
 use reach::{Reach, Told};
 
+use crate::command::request::Envelope;
+use crate::command::{self, Commander};
 use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point, RejectReason, Stream};
 use crate::delivery::{self, Delivery};
@@ -113,6 +115,8 @@ pub struct Bridge {
     twin: Twin,
     delivery: Delivery,
     reach: Reach,
+    /// None where nothing may be written to the plant.
+    commands: Option<Box<Commander>>,
     outputs: VecDeque<Output>,
 }
 
@@ -124,7 +128,30 @@ impl Bridge {
             twin: Twin::new(config.twin, seed.wrapping_add(1)),
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
             reach: Reach::default(),
+            commands: None,
             outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes requests to write to the plant from now on.
+    #[must_use]
+    pub fn with_commands(self, config: command::Config, now: Now) -> Self {
+        Self { commands: Some(Box::new(Commander::new(config, now))), ..self }
+    }
+
+    /// A request to write to the plant came in, and is off its door. Its outputs are those of
+    /// [`poll_command`](Self::poll_command).
+    pub fn handle_request(&mut self, envelope: Envelope, payload: &[u8], now: Now) {
+        let Self { host, twin, commands, .. } = self;
+        if let Some(commands) = commands {
+            commands.handle_request(envelope, payload, command::Plant { host, twin }, now);
+        }
+    }
+
+    /// Whether this bridge is the one that writes to the plant.
+    pub fn handle_role(&mut self, role: command::Role) {
+        if let Some(commands) = &mut self.commands {
+            commands.handle_role(role);
         }
     }
 
@@ -187,6 +214,9 @@ impl Bridge {
     /// Our clock and SiteWise's show the same time again, or no longer.
     pub fn handle_clocks(&mut self, clocks: ClockAgreement) {
         self.twin.handle_clocks(clocks);
+        if let Some(commands) = &mut self.commands {
+            commands.handle_clocks(clocks);
+        }
         self.delivery.handle_clocks(clocks);
     }
 
@@ -224,6 +254,9 @@ impl Bridge {
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
         self.reach.handle_timeout(now);
+        if let Some(commands) = &mut self.commands {
+            commands.handle_timeout(now);
+        }
     }
 
     /// When the next timer expires.
@@ -233,12 +266,16 @@ impl Bridge {
             self.twin.poll_timeout(),
             self.delivery.poll_timeout(),
             self.reach.poll_timeout(),
+            self.commands.as_ref().and_then(|commands| commands.poll_timeout()),
         ];
         deadlines.into_iter().flatten().min()
     }
 
-    /// Publishes STATE offline on all servers.
+    /// Publishes STATE offline on all servers, and answers what waits for a value.
     pub fn shut_down(&mut self, now: Now) {
+        if let Some(commands) = &mut self.commands {
+            commands.handle_stop(now);
+        }
         self.host.shutdown(now);
         self.drain_host(now);
     }
@@ -336,6 +373,16 @@ impl Bridge {
         }
     }
 
+    /// The next output of the commands.
+    pub fn poll_command(&mut self) -> Option<command::answer::Output> {
+        self.commands.as_mut()?.poll_output()
+    }
+
+    /// The commands, read-only; none where nothing may be written to the plant.
+    pub fn commands(&self) -> Option<&Commander> {
+        self.commands.as_deref()
+    }
+
     /// The Sparkplug host, read-only.
     pub fn host(&self) -> &Host {
         &self.host
@@ -384,6 +431,9 @@ impl Bridge {
                 None
             }
         };
+        if let Some(commands) = &mut self.commands {
+            commands.handle_event(&event, now);
+        }
         self.twin.handle_event(event, now);
         if let Some(source) = born {
             if source.device.is_none()

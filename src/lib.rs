@@ -1,7 +1,7 @@
 //! Sparkwise: the bridge from MQTT Sparkplug B to AWS IoT SiteWise.
 //!
-//! The modules are in the order of the data flow. `sparkplug`, `twin`, `delivery` and `bridge` are
-//! pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md` says how they interact.
+//! The modules are in the order of the data flow. `sparkplug`, `twin`, `delivery`, `command`
+//! and `bridge` are pure: they read no clock, do no I/O and spawn nothing. `ARCHITECTURE.md` says how they interact.
 
 #![warn(missing_docs)]
 
@@ -29,6 +29,8 @@ pub mod twin;
 pub mod outbox;
 
 pub mod delivery;
+
+pub mod command;
 
 pub mod bridge;
 

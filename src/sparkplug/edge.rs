@@ -44,6 +44,22 @@ pub const REBIRTH: &str = "Node Control/Rebirth";
 /// The metric that ties a death to its birth [payloads-nbirth-bdseq].
 pub const BD_SEQ: &str = "bdSeq";
 
+/// A command to an edge node or device: NCMD or DCMD with `metrics`, at QoS 0, not retained, with
+/// the time of sending and without a sequence number [payloads-ncmd-seq, payloads-dcmd-seq].
+pub fn command(to: &Source, time: Timestamp, metrics: impl IntoIterator<Item = Metric>) -> Message {
+    let payload = Payload {
+        timestamp: u64::try_from(time.as_millis()).ok(),
+        metrics: metrics.into_iter().map(Metric::into_wire).collect(),
+        ..Payload::default()
+    };
+    Message {
+        topic: topic::of_source(to, MessageType::Command),
+        payload: payload::encode(&payload),
+        qos: Qos::AtMostOnce,
+        retain: false,
+    }
+}
+
 /// Aliases by device and name.
 type Aliases = BTreeMap<(Option<Arc<str>>, Bytes), u64>;
 

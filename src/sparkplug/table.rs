@@ -251,6 +251,12 @@ impl BirthTable {
         self.aliases.keys().copied()
     }
 
+    /// The lowest alias that stands for this leaf or instance, and for nothing else. Looks at all.
+    pub(crate) fn alias_of(&self, of: NameTarget) -> Option<u64> {
+        let its = self.aliases.iter().filter(|(_, to)| **to == Some(of));
+        its.map(|(alias, _)| *alias).min()
+    }
+
     /// The type of a leaf; none where no birth or data has told it.
     pub(crate) fn datatype(&self, slot: Slot) -> Option<DataType> {
         self.leaves.get(slot.0 as usize).copied().flatten()

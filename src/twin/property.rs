@@ -67,7 +67,7 @@ impl DesiredProperty {
     }
 
     /// The names of the members down to it: what its id is made of.
-    pub(super) fn path(&self) -> impl Iterator<Item = &str> {
+    pub fn path(&self) -> impl Iterator<Item = &str> {
         let path = self.rare.as_ref().and_then(|rare| rare.path.as_deref());
         let name = path.is_none().then_some(&*self.name);
         name.into_iter().chain(path.unwrap_or_default().iter().map(|name| &**name))

@@ -147,7 +147,7 @@ impl BlockedSources {
     }
 
     /// Whether an event waits for earlier ones of its source, or of its node.
-    fn is_blocked(&self, source: &Source) -> bool {
+    pub(super) fn is_blocked(&self, source: &Source) -> bool {
         self.0.contains_key(source)
             || node_of(source).is_some_and(|node| self.0.contains_key(&node))
     }

@@ -275,6 +275,12 @@ impl SourceValues {
         leaves.filter_map(|leaf| Some((leaf.property, leaf.last()?)))
     }
 
+    /// Where the values of a leaf of its birth go.
+    pub(super) fn place_of(&self, slot: Slot) -> Option<(AssetIx, PropertyIx)> {
+        let leaf = self.slots.get(slot.0 as usize).and_then(LeafSlotState::leaf)?;
+        Some((leaf.asset, leaf.property))
+    }
+
     /// The presence values of the asset.
     pub(super) fn presence_values(&self) -> Vec<(PropertyIx, Tqv)> {
         let Some(time) = self.last_presence_time else { return Vec::new() };

@@ -5,11 +5,13 @@ use uuid::Uuid;
 
 use super::Twin;
 pub use super::assets::{Asset, AssetIx, AssetKind};
+use super::identity::Address;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
 use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::Source;
+use crate::sparkplug::event::Slot;
 use crate::time::Timestamp;
 
 /// Whether a node or device is alive.
@@ -134,6 +136,42 @@ impl Twin {
                 (place, property, held)
             })
             .collect()
+    }
+
+    /// Whether the latest birth of a node or device is laid out, rather than one before it or none:
+    /// then [`place_of`](Self::place_of) speaks of its leaves.
+    pub fn is_current(&self, source: &Source) -> bool {
+        self.writer.world.plan.is_synced()
+            && !self.unsettled.is_blocked(source)
+            && !self.tagless.contains(source)
+    }
+
+    /// Where the values of a leaf go: what the layout says, read from the metric's side. None for
+    /// what is not carried, and for a metric that shares its place with another.
+    pub fn place_of(&self, source: &Source, slot: Slot) -> Option<(AssetIx, PropertyIx)> {
+        self.sources.get(source)?.place_of(slot)
+    }
+
+    /// The id of the asset that stands for an address, whether it is there or not.
+    pub fn asset_id(&self, address: &Address<'_>) -> Uuid {
+        self.writer.world.assets.id(address)
+    }
+
+    /// What people call a model: without `TWIN_MODEL_PREFIX`, and for one that another has no room
+    /// for, as that other.
+    pub fn plain_model_name(&self, ix: ModelIx) -> &str {
+        let models = &self.writer.world.models;
+        let prefix = self.config.model_prefix.as_str();
+        let plain = |ix: ModelIx| {
+            let name = models.get(ix).name.as_str();
+            name.strip_prefix(prefix).unwrap_or(name)
+        };
+        let base = plain(ix).rsplit_once(" (from asset ");
+        let base = base.and_then(|(base, _)| models.by_id(models.id_of(base)));
+        match base.filter(|base| models.is_part(ix, *base, self.config.assets_per_model)) {
+            Some(base) => plain(base),
+            None => plain(ix),
+        }
     }
 
     /// The property of an asset with this id.

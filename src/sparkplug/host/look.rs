@@ -1,8 +1,8 @@
 //! A read-only view of the host.
 
 use super::{FindingRecord, Host, HostCounters, NodePhase, NodeProblem, ServerId};
-use crate::sparkplug::address::EdgeNode;
-use crate::sparkplug::event::SessionFigures;
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::event::{AttributeHolder, SessionFigures};
 use crate::sparkplug::session::EdgeSession;
 
 /// A read-only view of an edge node.
@@ -40,6 +40,17 @@ impl Host {
     /// Where an edge node stands.
     pub fn phase(&self, edge: &EdgeNode) -> NodePhase {
         self.session(edge).map_or(NodePhase::Unknown, EdgeSession::phase)
+    }
+
+    /// The server on which an edge node is online.
+    pub fn server_of(&self, edge: &EdgeNode) -> Option<ServerId> {
+        self.session(edge)?.server_of_birth()
+    }
+
+    /// The alias that the latest birth of a node or device gave a leaf or an instance. Looks at
+    /// all its aliases.
+    pub fn alias_of(&self, source: &Source, of: AttributeHolder) -> Option<u64> {
+        self.session(&source.edge)?.alias_of(source.device.as_deref(), of)
     }
 
     /// All edge nodes that are remembered, in the order in which they were first heard of; one

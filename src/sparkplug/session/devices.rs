@@ -5,15 +5,15 @@ use std::sync::Arc;
 use super::claims::AliasUse;
 use super::online::OnlineSession;
 use super::reading::{emit_birth, scope};
-use super::{Borrowed, SessionContext, SessionNotes};
+use super::{Borrowed, EdgeSession, SessionContext, SessionNotes, SessionState};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
-use crate::sparkplug::event::{ClockSource, Death, DeathCause, Event};
+use crate::sparkplug::event::{AttributeHolder, ClockSource, Death, DeathCause, Event};
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::SkipReason;
+use crate::sparkplug::host::{ServerId, SkipReason};
 use crate::sparkplug::limits;
 use crate::sparkplug::memory;
-use crate::sparkplug::table::BirthTable;
+use crate::sparkplug::table::{BirthTable, InstanceId, NameTarget};
 use crate::time::Instant;
 
 #[derive(Debug)]
@@ -226,5 +226,33 @@ impl OnlineSession {
         let clock = message.own_time().map_or(ClockSource::Host, |_| ClockSource::Sender);
         let (source, time, cause) = (device.source, message.time(), DeathCause::Certificate);
         sink.emit(Event::Death(Death { source, time, clock, cause }));
+    }
+}
+
+impl EdgeSession {
+    /// The server that its birth came from, while that is known.
+    pub(crate) fn server_of_birth(&self) -> Option<ServerId> {
+        self.online().map(OnlineSession::server)
+    }
+
+    /// The alias that the latest birth of the node, or of a device of it, gave a leaf or an
+    /// instance.
+    pub(crate) fn alias_of(&self, device: Option<&str>, of: AttributeHolder) -> Option<u64> {
+        let online = self.online()?;
+        let table = match device {
+            None => &online.table,
+            Some(device) => online.devices.get(device)?.table()?,
+        };
+        table.alias_of(match of {
+            AttributeHolder::Leaf(slot) => NameTarget::Leaf(slot),
+            AttributeHolder::Instance(number) => NameTarget::Instance(InstanceId(number)),
+        })
+    }
+
+    fn online(&self) -> Option<&OnlineSession> {
+        match &self.life {
+            SessionState::Online(online) => Some(online),
+            SessionState::Awaited(_) => None,
+        }
     }
 }

@@ -1,0 +1,329 @@
+//! The metrics that may be written: what the births say of them, in the births' spelling, and
+//! their last values. Of all others nothing is kept.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustc_hash::FxHashMap;
+
+use super::rules::{AllowRules, Guard, guard};
+use super::value;
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::event::{
+    AttributeHolder, Birth, Content, Data, Death, Definition, Instance, Metric, Quality, Sample,
+    Slot, StaticProperty,
+};
+use crate::sparkplug::text;
+use crate::sparkplug::value::Value;
+use crate::time::{Now, Timestamp};
+
+/// Metrics that are kept at most; what is beyond cannot be written.
+pub(super) const METRICS: usize = 100_000;
+
+/// A timestamp so far ahead of our clock is not the time of a value: the one after it counts, even
+/// if it is earlier.
+const AHEAD: Duration = Duration::from_secs(60);
+
+/// What a metric is known by over births: its source and the names that lead to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct MetricKey {
+    pub source: Source,
+    pub path: Arc<[Arc<str>]>,
+}
+
+/// A template instance around a metric, as the birth spells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Level {
+    pub name: Arc<str>,
+    pub template: Arc<str>,
+    pub version: Option<Arc<str>>,
+    /// Its number in the birth.
+    pub number: u32,
+}
+
+/// A metric that a rule may be for.
+#[derive(Clone, Debug)]
+pub(super) struct Writable {
+    pub key: MetricKey,
+    pub slot: Slot,
+    /// The birth's.
+    pub datatype: Option<DataType>,
+    /// The instances around it, outermost first.
+    pub levels: Vec<Level>,
+    /// Its own name.
+    pub name: Arc<str>,
+    /// As `group/node/device/name`.
+    pub address: Arc<str>,
+    pub low: Option<f64>,
+    pub high: Option<f64>,
+    pub read_only: bool,
+    pub last: Last,
+}
+
+/// The last value of a metric.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Last {
+    /// None for null, and where there was none.
+    pub value: Option<Value>,
+    pub quality: Quality,
+    time: Timestamp,
+}
+
+/// Whether a source can be written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Presence {
+    Online,
+    /// Its node was born again, and it was not yet.
+    Awaited,
+    Offline,
+}
+
+/// A node or device with metrics that may be written.
+#[derive(Debug)]
+pub(super) struct SourceMetrics {
+    pub presence: Presence,
+    pub metrics: Vec<Writable>,
+    by_slot: FxHashMap<Slot, usize>,
+}
+
+/// A value of a metric that may be written, just arrived.
+#[derive(Debug)]
+pub(super) struct Arrived<'a> {
+    pub key: &'a MetricKey,
+    pub last: &'a Last,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct Metrics {
+    edges: FxHashMap<EdgeNode, BTreeMap<Option<Arc<str>>, SourceMetrics>>,
+    count: usize,
+    left_out: u64,
+}
+
+impl Metrics {
+    /// How many are kept, and how many were left out for lack of room.
+    pub(super) fn count(&self) -> (usize, u64) {
+        (self.count, self.left_out)
+    }
+
+    /// What is known of a source.
+    pub(super) fn source(&self, source: &Source) -> Option<&SourceMetrics> {
+        self.edges.get(&source.edge)?.get(&source.device)
+    }
+
+    /// A source was born. What arrived is told to `each`.
+    pub(super) fn born(
+        &mut self,
+        birth: &Birth,
+        rules: &AllowRules,
+        mut each: impl FnMut(Arrived<'_>),
+    ) {
+        let Source { edge, device } = &birth.source;
+        let before = self.edges.get(edge).and_then(|of| of.get(device));
+        self.count -= before.map_or(0, |of| of.metrics.len());
+        if device.is_none()
+            && let Some(devices) = self.edges.get_mut(edge)
+        {
+            for of in devices.values_mut().filter(|of| of.presence == Presence::Online) {
+                of.presence = Presence::Awaited;
+            }
+        }
+        let mut found = Finder {
+            source: &birth.source,
+            rules,
+            levels: Vec::new(),
+            path: Vec::new(),
+            room: METRICS.saturating_sub(self.count),
+            left_out: 0,
+            found: Vec::new(),
+        };
+        for metric in &birth.metrics {
+            found.metric(metric, &[]);
+        }
+        let Finder { found: metrics, left_out, .. } = found;
+        self.left_out += left_out;
+        self.count += metrics.len();
+        if metrics.is_empty() {
+            let empty = self.edges.get_mut(edge).is_some_and(|of| {
+                of.remove(device);
+                of.is_empty()
+            });
+            if empty {
+                self.edges.remove(edge);
+            }
+            return;
+        }
+        for metric in &metrics {
+            each(Arrived { key: &metric.key, last: &metric.last });
+        }
+        let by_slot = metrics.iter().enumerate().map(|(at, metric)| (metric.slot, at)).collect();
+        let born = SourceMetrics { presence: Presence::Online, metrics, by_slot };
+        self.edges.entry(edge.clone()).or_default().insert(device.clone(), born);
+    }
+
+    /// Values arrived. Those of metrics that may be written are told to `each`.
+    pub(super) fn told(&mut self, data: &Data, now: Now, mut each: impl FnMut(Arrived<'_>)) {
+        let Source { edge, device } = &data.source;
+        let Some(of) = self.edges.get_mut(edge).and_then(|of| of.get_mut(device)) else { return };
+        if data.order.is_past() {
+            return;
+        }
+        let SourceMetrics { metrics, by_slot, .. } = of;
+        let place = |slot: &Slot| by_slot.get(slot).copied();
+        for attribute in &data.attributes {
+            if let AttributeHolder::Leaf(slot) = &attribute.holder
+                && let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
+            {
+                metric.limit(&attribute.property);
+            }
+        }
+        for (slot, sample) in &data.samples {
+            if let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
+                && metric.last.take(sample, now)
+            {
+                each(Arrived { key: &metric.key, last: &metric.last });
+            }
+        }
+    }
+
+    /// A source died.
+    pub(super) fn died(&mut self, death: &Death) {
+        let Source { edge, device } = &death.source;
+        if let Some(of) = self.edges.get_mut(edge).and_then(|of| of.get_mut(device)) {
+            of.presence = Presence::Offline;
+        }
+    }
+}
+
+impl Writable {
+    /// Whether a rule must name it in full.
+    pub(super) fn guard(&self) -> Guard {
+        guard(self.key.path.first().map_or("", |name| name), self.read_only)
+    }
+
+    /// Takes a static property that limits what may be written.
+    fn limit(&mut self, property: &StaticProperty) {
+        let Some(said) = &property.value else { return };
+        match &*property.name {
+            "engLow" => self.low = value::of_value(said).or(self.low),
+            "engHigh" => self.high = value::of_value(said).or(self.high),
+            name if name.eq_ignore_ascii_case("readOnly") => self.read_only = is_true(said),
+            _ => {}
+        }
+    }
+}
+
+impl Last {
+    fn of(sample: &Sample) -> Self {
+        if sample.historical || sample.alarm {
+            return Self::default();
+        }
+        Self { value: sample.value.clone(), quality: sample.quality, time: sample.time }
+    }
+
+    /// Takes a value, if it is the metric's current one.
+    fn take(&mut self, sample: &Sample, now: Now) -> bool {
+        let current = sample.time >= self.time || self.time > now.wall.plus(AHEAD);
+        if sample.historical || sample.alarm || !current {
+            return false;
+        }
+        *self = Self::of(sample);
+        true
+    }
+}
+
+/// Finds the metrics of a birth that may be written.
+struct Finder<'a> {
+    source: &'a Source,
+    rules: &'a AllowRules,
+    levels: Vec<Level>,
+    path: Vec<Arc<str>>,
+    room: usize,
+    left_out: u64,
+    found: Vec<Writable>,
+}
+
+impl Finder<'_> {
+    /// A metric; `defined` is what the template's definition says of it.
+    fn metric(&mut self, metric: &Metric, defined: &[StaticProperty]) {
+        self.path.push(Arc::clone(&metric.name));
+        match &metric.content {
+            Content::Leaf { slot, datatype, sample } => {
+                self.leaf(metric, (*slot, *datatype, sample), defined);
+            }
+            Content::Instance(instance) => {
+                self.levels.push(level(&metric.name, instance));
+                for member in &instance.members {
+                    let defined = instance.defined.as_deref();
+                    let defined = defined.and_then(|defined| properties(defined, &member.name));
+                    self.metric(member, defined.unwrap_or_default());
+                }
+                self.levels.pop();
+            }
+        }
+        self.path.pop();
+    }
+
+    fn leaf(
+        &mut self,
+        metric: &Metric,
+        (slot, datatype, sample): (Slot, Option<DataType>, &Sample),
+        defined: &[StaticProperty],
+    ) {
+        let address = format!("{}/{}", self.source, self.path.join("/"));
+        // A name that is not UTF-8 could not be sent as it came.
+        if text::broken(&address).is_some()
+            || !self.rules.may_take(&address)
+            || *metric.name == *"bdSeq"
+        {
+            return;
+        }
+        if self.found.len() >= self.room {
+            self.left_out += 1;
+            return;
+        }
+        let key = MetricKey { source: self.source.clone(), path: self.path.as_slice().into() };
+        let mut writable = Writable {
+            key,
+            slot,
+            datatype,
+            levels: self.levels.clone(),
+            name: Arc::clone(&metric.name),
+            address: address.into(),
+            low: None,
+            high: None,
+            read_only: false,
+            last: Last::of(sample),
+        };
+        // What the instance says itself comes last, and so holds.
+        for property in defined.iter().chain(&metric.properties) {
+            writable.limit(property);
+        }
+        self.found.push(writable);
+    }
+}
+
+fn level(name: &Arc<str>, instance: &Instance) -> Level {
+    Level {
+        name: Arc::clone(name),
+        template: Arc::clone(&instance.template),
+        version: instance.version.clone(),
+        number: instance.number,
+    }
+}
+
+fn properties<'a>(definition: &'a Definition, member: &str) -> Option<&'a [StaticProperty]> {
+    let member = definition.members.iter().find(|own| *own.name == *member)?;
+    Some(&member.properties)
+}
+
+fn is_true(value: &Value) -> bool {
+    match value {
+        Value::Boolean(flag) => *flag,
+        Value::String(text) => text.eq_ignore_ascii_case("true"),
+        other => value::of_value(other).is_some_and(|number| number != 0.0),
+    }
+}

@@ -1,0 +1,246 @@
+//! `COMMANDS_ALLOW`: what may be written, and which values.
+
+use std::time::Duration;
+
+use globset::{Glob, GlobMatcher};
+
+use super::answer::{Code, Refusal};
+use super::value;
+use crate::sparkplug::value::Value;
+use crate::twin::is_control;
+
+mod parse;
+
+/// Rules, of which the first that fits is used. Without any nothing may be written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct AllowRules(Vec<Rule>);
+
+/// One rule.
+#[derive(Clone, Debug)]
+pub(super) struct Rule {
+    /// As it was written.
+    pub(super) text: String,
+    pattern: Pattern,
+    effect: Effect,
+    pub(super) rate: Option<Rate>,
+    pub(super) echo: Echo,
+}
+
+/// What a rule is for.
+#[derive(Clone, Debug)]
+enum Pattern {
+    /// What is called so.
+    Name(String),
+    /// What a glob takes; a star crosses slashes, as in the filters.
+    Glob(GlobMatcher, String),
+}
+
+/// Which values a rule allows.
+#[derive(Clone, Debug, PartialEq)]
+enum Effect {
+    /// None.
+    Never,
+    /// Numbers from the first to the second, both included. Two values nearer than the step are one
+    /// to the machine.
+    Range(f64, f64, Option<f64>),
+    /// Any of these.
+    OneOf(Vec<Item>),
+}
+
+/// A value in a list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Item {
+    text: String,
+    /// It is text, whatever it looks like.
+    quoted: bool,
+}
+
+/// So many commands to a metric in so long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Rate {
+    pub(super) count: usize,
+    pub(super) per: Duration,
+}
+
+/// What is expected of the metric after a command.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Echo {
+    /// Its next value is the one that was written.
+    #[default]
+    Value,
+    /// Nothing: it is a pulse, which is sent whatever the metric's value is.
+    None,
+}
+
+/// Whether a metric may be written by a rule that does not name it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Guard {
+    /// By any rule.
+    Open,
+    /// Only by a rule with its full name: it controls the node or device, or is read-only.
+    FullName,
+}
+
+impl AllowRules {
+    /// Rules as written in the variable: separated by line ends or semicolons.
+    ///
+    /// # Errors
+    ///
+    /// Which rule is wrong, and what to do.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        parse::rules(text).map(Self)
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The first rule for a metric that has any of these names, unless that forbids it.
+    pub(super) fn find(&self, names: &[&str], guard: Guard) -> Option<&Rule> {
+        let first = self.0.iter().find(|rule| {
+            (guard == Guard::Open || rule.pattern.is_name() || rule.effect == Effect::Never)
+                && names.iter().any(|name| rule.pattern.matches(name))
+        });
+        first.filter(|rule| rule.effect != Effect::Never)
+    }
+
+    /// Whether there may be a rule for a metric, of which so far only the address is known: its
+    /// model's name may be any.
+    pub(super) fn may_take(&self, address: &str) -> bool {
+        let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
+        let leaf = last(address);
+        self.0.iter().any(|rule| match &rule.pattern {
+            Pattern::Name(name) => last(name) == leaf,
+            Pattern::Glob(_, text) => {
+                let end = last(text);
+                is_pattern(&end) || end == leaf
+            }
+        })
+    }
+}
+
+impl Rule {
+    /// Whether the rule allows a value. `written` is the number that was asked for, where the
+    /// value is one.
+    pub(super) fn check(&self, value: &Value, written: Option<f64>) -> Result<(), Refusal> {
+        let outside = |allowed: String| {
+            let reason = format!("{} is not {allowed}", value::words(value));
+            Err(Refusal::new(Code::OutOfRange, reason))
+        };
+        match &self.effect {
+            Effect::Never => Err(Refusal::new(Code::NotAllowed, self.text.clone())),
+            Effect::Range(low, high, _) => match written {
+                Some(number) if *low <= number && number <= *high => Ok(()),
+                Some(_) => {
+                    outside(format!("within {low}..{high}, as the rule `{}` has it", self.text))
+                }
+                None => Err(Refusal::new(
+                    Code::NotAllowed,
+                    format!(
+                        "the rule `{}` has a range, and the metric is no number: list its values",
+                        self.text
+                    ),
+                )),
+            },
+            Effect::OneOf(items) => match items.iter().any(|item| item.is(value)) {
+                true => Ok(()),
+                false => outside(format!("listed in the rule `{}`", self.text)),
+            },
+        }
+    }
+
+    /// The machine's resolution.
+    pub(super) fn step(&self) -> Option<f64> {
+        match self.effect {
+            Effect::Range(_, _, step) => step,
+            Effect::Never | Effect::OneOf(_) => None,
+        }
+    }
+}
+
+impl PartialEq for Rule {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+    }
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Result<Self, String> {
+        if let Some(name) = plain(text) {
+            return Ok(Self::Name(name));
+        }
+        let glob =
+            Glob::new(text).map_err(|error| format!("with an invalid glob: {}", error.kind()))?;
+        Ok(Self::Glob(glob.compile_matcher(), text.to_owned()))
+    }
+
+    fn is_name(&self) -> bool {
+        matches!(self, Self::Name(_))
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Name(own) => own == name,
+            Self::Glob(glob, _) => glob.is_match(name),
+        }
+    }
+}
+
+impl Item {
+    fn is(&self, value: &Value) -> bool {
+        match value {
+            Value::Boolean(flag) => !self.quoted && value::flag(&self.text) == Some(*flag),
+            Value::String(text) => **text == *self.text,
+            Value::Int(_)
+            | Value::UInt(_)
+            | Value::Float(_)
+            | Value::Double(_)
+            | Value::DateTime(_) => !self.quoted && self.is_number(value),
+            Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => false,
+        }
+    }
+}
+
+impl Item {
+    fn is_number(&self, value: &Value) -> bool {
+        match (value, self.text.parse::<i128>(), self.text.parse::<f64>()) {
+            (Value::Int(number), Ok(own), _) => own == i128::from(*number),
+            (Value::UInt(number) | Value::DateTime(number), Ok(own), _) => {
+                own == i128::from(*number)
+            }
+            (_, _, Ok(own)) => value::of_value(value).is_some_and(|number| {
+                value::same(&Value::Double(number), &Value::Double(own), None)
+            }),
+            (_, _, Err(_)) => false,
+        }
+    }
+}
+
+/// Whether a text has a wildcard, or may have.
+fn is_pattern(text: &str) -> bool {
+    text.contains(['*', '?', '[', '{', '\\'])
+}
+
+/// The name that a pattern without wildcards stands for: a backslash makes the character after it
+/// one like any other.
+fn plain(text: &str) -> Option<String> {
+    let mut name = String::with_capacity(text.len());
+    let mut chars = text.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '*' | '?' | '[' | '{' => return None,
+            '\\' => name.push(chars.next()?),
+            c => name.push(c),
+        }
+    }
+    Some(name)
+}
+
+/// Whether a metric's name is one that only its full name may allow to write.
+pub(super) fn guard(top_name: &str, read_only: bool) -> Guard {
+    if read_only || is_control(top_name) { Guard::FullName } else { Guard::Open }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,178 @@
+//! Rules read from their text.
+
+use std::time::Duration;
+
+use super::{Echo, Effect, Item, Pattern, Rate, Rule};
+
+/// How a rule is written, for messages.
+const EXAMPLE: &str = "write it as in `WindTurbine/Pitch Limit = 0..90`";
+
+/// The longest time that a rate may be over.
+const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The most commands that a rate may allow.
+const MOST: usize = 1_000;
+
+pub(super) fn rules(text: &str) -> Result<Vec<Rule>, String> {
+    let mut rules: Vec<Rule> = Vec::new();
+    for text in text.split(['\n', ';']).map(str::trim).filter(|text| !text.is_empty()) {
+        let (pattern, rule) =
+            rule(text).map_err(|reason| format!("has a rule `{text}` {reason}"))?;
+        let is_used = |first: &Rule| match &rule.pattern {
+            Pattern::Name(name) => !first.pattern.matches(name),
+            Pattern::Glob(_, own) => match &first.pattern {
+                Pattern::Glob(_, other) => own != other,
+                Pattern::Name(_) => true,
+            },
+        };
+        // A glob before a full name does not cover what only the full name allows; but then the
+        // order would decide, which nobody sees.
+        if let Some(first) = rules.iter().find(|first| !is_used(first)) {
+            return Err(format!(
+                "has a rule `{text}` for {pattern}, which `{}` before it takes: put the more \
+                 specific rule first",
+                first.text
+            ));
+        }
+        rules.push(rule);
+    }
+    if rules.is_empty() {
+        return Err("is an empty list".to_owned());
+    }
+    Ok(rules)
+}
+
+fn rule(text: &str) -> Result<(String, Rule), String> {
+    let (pattern, values) = text
+        .split_once(" = ")
+        .or_else(|| text.split_once('='))
+        .ok_or_else(|| format!("without `=`: {EXAMPLE}"))?;
+    let (pattern, values) = (pattern.trim(), values.trim());
+    if pattern.split('/').count() < 2 || pattern.split('/').any(str::is_empty) {
+        return Err(format!("that names neither model/member nor group/node/metric: {EXAMPLE}"));
+    }
+    if pattern == "bdSeq" || pattern.ends_with("/bdSeq") {
+        return Err("for bdSeq, which belongs to the session and is never written".to_owned());
+    }
+    let mut words = Words::of(values)?.into_iter().peekable();
+    let mut items: Vec<Item> = Vec::new();
+    let mut effect = None;
+    match words.next() {
+        None => return Err(format!("without any value: {EXAMPLE}")),
+        Some(Word::Comma) => return Err("with a comma before the first value".to_owned()),
+        Some(Word::Item(item)) if !item.quoted && item.text == "never" => {
+            effect = Some(Effect::Never);
+        }
+        Some(Word::Item(item)) => match range(&item)? {
+            Some(range) => effect = Some(range),
+            None => items.push(item),
+        },
+    }
+    while effect.is_none() && words.next_if_eq(&Word::Comma).is_some() {
+        match words.next() {
+            Some(Word::Item(item)) => items.push(item),
+            Some(Word::Comma) | None => return Err("with nothing behind a comma".to_owned()),
+        }
+    }
+    let effect = effect.unwrap_or(Effect::OneOf(items));
+    let mut rule = Rule {
+        text: text.to_owned(),
+        pattern: Pattern::parse(pattern)?,
+        effect,
+        rate: None,
+        echo: Echo::Value,
+    };
+    while let Some(word) = words.next() {
+        let Word::Item(word) = word else {
+            return Err("with a comma where none belongs".to_owned());
+        };
+        let mut argument = || match words.next() {
+            Some(Word::Item(item)) => Ok(item.text),
+            Some(Word::Comma) | None => Err(format!("with nothing behind `{}`", word.text)),
+        };
+        match (word.text.as_str(), &mut rule.effect) {
+            (_, Effect::Never) => return Err("with more behind `never`".to_owned()),
+            ("step", Effect::Range(low, high, step @ None)) => {
+                let text = argument()?;
+                let said = number(&text).filter(|said| *said > 0.0 && *said <= *high - *low);
+                *step = Some(said.ok_or_else(|| {
+                    format!("with the step `{text}`: it is a number above 0, within the range")
+                })?);
+            }
+            ("step", _) => return Err("with a step that does not follow one range".to_owned()),
+            ("rate", _) if rule.rate.is_none() => rule.rate = Some(rate(&argument()?)?),
+            ("pulse", _) if rule.echo == Echo::Value => rule.echo = Echo::None,
+            (other, _) => {
+                return Err(format!(
+                    "with `{other}` where `step`, `rate` or `pulse` may stand, each once: put \
+                     text of several words in double quotes"
+                ));
+            }
+        }
+    }
+    Ok((format!("`{pattern}`"), rule))
+}
+
+/// `0..90`; none for what is no range.
+fn range(item: &Item) -> Result<Option<Effect>, String> {
+    let Some((low, high)) = item.text.split_once("..").filter(|_| !item.quoted) else {
+        return Ok(None);
+    };
+    match (number(low), number(high)) {
+        (Some(low), Some(high)) if low <= high => Ok(Some(Effect::Range(low, high, None))),
+        (Some(_), Some(_)) => Err(format!("with the range {}, which is empty", item.text)),
+        _ => Err(format!("with the range {}: it is two numbers, as in 0..90", item.text)),
+    }
+}
+
+fn rate(text: &str) -> Result<Rate, String> {
+    let wrong = || format!("with the rate `{text}`: write it as in 1/10s, up to {MOST} a day");
+    let (count, per) = text.split_once('/').ok_or_else(wrong)?;
+    let count = count.parse().ok().filter(|count| (1..=MOST).contains(count));
+    let per = humantime::parse_duration(per).ok();
+    let per = per.filter(|per| !per.is_zero() && *per <= LONGEST);
+    match (count, per) {
+        (Some(count), Some(per)) => Ok(Rate { count, per }),
+        _ => Err(wrong()),
+    }
+}
+
+fn number(text: &str) -> Option<f64> {
+    text.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Word {
+    Item(Item),
+    Comma,
+}
+
+struct Words;
+
+impl Words {
+    /// Takes the values of a rule apart: words, text in double quotes, commas.
+    fn of(text: &str) -> Result<Vec<Word>, String> {
+        let mut words = Vec::new();
+        let mut rest = text.trim_start();
+        while let Some(first) = rest.chars().next() {
+            if first == ',' {
+                words.push(Word::Comma);
+                rest = rest.get(1..).unwrap_or_default();
+            } else if first == '"' {
+                let body = rest.get(1..).unwrap_or_default();
+                let (text, after) =
+                    body.split_once('"').ok_or("with a double quote that is not closed")?;
+                words.push(Word::Item(Item { text: text.to_owned(), quoted: true }));
+                rest = after;
+            } else {
+                let end = rest.find([',', '"']).unwrap_or(rest.len());
+                let end = rest.find(char::is_whitespace).unwrap_or(rest.len()).min(end);
+                let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+                words.push(Word::Item(Item { text: word.to_owned(), quoted: false }));
+                rest = after;
+            }
+            rest = rest.trim_start();
+        }
+        Ok(words)
+    }
+}

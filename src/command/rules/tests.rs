@@ -1,0 +1,133 @@
+use super::*;
+
+fn parsed(text: &str) -> AllowRules {
+    AllowRules::parse(text).unwrap()
+}
+
+fn allows(rules: &str, name: &str, value: Value) -> Option<bool> {
+    let rules = parsed(rules);
+    let rule = rules.find(&[name], Guard::Open)?;
+    Some(rule.check(&value, value::of_value(&value)).is_ok())
+}
+
+#[test]
+fn a_rule_allows_a_range_or_a_list() {
+    let text = |text: &str| Value::String(text.into());
+    for (rule, value, expected) in [
+        ("0..90", Value::Double(90.0), true),
+        ("0..90", Value::Double(90.001), false),
+        ("-5..-1", Value::Int(-5), true),
+        ("-5..-1", Value::Int(0), false),
+        ("0..90", Value::Double(f64::NAN), false),
+        ("0..90", Value::Boolean(true), false),
+        ("0..90", text("5"), false),
+        ("on, off", Value::Boolean(false), true),
+        ("true", Value::Boolean(true), true),
+        ("true", Value::Boolean(false), false),
+        ("1, 2, 4", Value::UInt(2), true),
+        ("1, 2, 4", Value::UInt(3), false),
+        ("0.1, 0.2", Value::Float(0.1), true),
+        ("0.1, 0.2", Value::Float(0.15), false),
+        ("Auto, \"Slow speed\"", text("Slow speed"), true),
+        ("Auto, \"Slow speed\"", text("auto"), false),
+        ("\"on\"", Value::Boolean(true), false),
+        ("\"on\"", text("on"), true),
+        ("9007199254740993", Value::Int(9_007_199_254_740_992), false),
+        ("9007199254740993", Value::Int(9_007_199_254_740_993), true),
+    ] {
+        let rule = format!("A/B = {rule}");
+        assert_eq!(allows(&rule, "A/B", value.clone()), Some(expected), "{rule} {value:?}");
+    }
+}
+
+#[test]
+fn the_first_rule_wins_and_a_glob_takes_nothing_that_is_guarded() {
+    let rules = parsed("*/Test/* = never\nA/B = 0..1\n*/Derate = on, off; N/*/Reset = true pulse");
+    let found = |name: &str, guard| rules.find(&[name], guard).map(|rule| rule.text.as_str());
+    assert_eq!(found("A/B", Guard::Open), Some("A/B = 0..1"));
+    assert_eq!(found("A/B", Guard::FullName), Some("A/B = 0..1"));
+    assert_eq!(found("G/N/D/Derate", Guard::Open), Some("*/Derate = on, off"));
+    assert_eq!(found("G/N/D/Derate", Guard::FullName), None);
+    assert_eq!(found("G/Test/Derate", Guard::Open), None, "never");
+    assert_eq!(found("A/B/C", Guard::Open), None, "a rule is no tree");
+    assert_eq!(found("a/b", Guard::Open), None);
+    let rule = rules.find(&["N/1/Reset"], Guard::Open).unwrap();
+    assert_eq!(rule.echo, Echo::None);
+    assert_eq!(guard("Node Control/Reboot", false), Guard::FullName);
+    assert_eq!(guard("Derate", true), Guard::FullName);
+    assert_eq!(guard("Derate", false), Guard::Open);
+}
+
+#[test]
+fn a_name_may_have_what_else_is_a_wildcard() {
+    let rules = parsed(r"A/B \[1\] = 0..1");
+    assert!(rules.find(&["A/B [1]"], Guard::FullName).is_some());
+    assert!(rules.may_take("G/N/B [1]"));
+}
+
+#[test]
+fn step_rate_and_pulse_follow_in_any_order() {
+    let rules = parsed("A/B = 0..90 rate 3/1m step 0.5\nA/C = true pulse rate 1/10s");
+    let rule = rules.find(&["A/B"], Guard::Open).unwrap();
+    assert_eq!(rule.step(), Some(0.5));
+    assert_eq!(rule.rate, Some(Rate { count: 3, per: Duration::from_secs(60) }));
+    assert_eq!(rule.echo, Echo::Value);
+    let rule = rules.find(&["A/C"], Guard::Open).unwrap();
+    assert_eq!(rule.rate, Some(Rate { count: 1, per: Duration::from_secs(10) }));
+    assert_eq!((rule.step(), rule.echo), (None, Echo::None));
+}
+
+#[test]
+fn only_what_a_rule_may_be_for_is_remembered() {
+    let rules = parsed("WindTurbine/Pitch/Limit = 0..90\nNordsee/*/Derate = on, off");
+    for (address, expected) in [
+        ("G/N/T 1/Pitch/Limit", true),
+        ("G/N/Limit", true),
+        ("G/N/T 1/Derate", true),
+        ("G/N/T 1/Speed", false),
+        ("G/N/Derate/Speed", false),
+    ] {
+        assert_eq!(rules.may_take(address), expected, "{address}");
+    }
+    assert!(parsed("G/N/*it = 0..1").may_take("a/b/c"));
+}
+
+#[test]
+fn rules_that_cannot_be_meant_are_named_with_what_to_do() {
+    for (text, reason) in [
+        (" ; \n", "empty list"),
+        ("A/B", "without `=`"),
+        ("Derate = on", "neither model/member nor"),
+        ("/Derate = on", "neither model/member nor"),
+        ("A//B = on", "neither model/member nor"),
+        ("A/bdSeq = 1", "never written"),
+        ("A/B =", "without any value"),
+        ("A/B = , 1", "before the first value"),
+        ("A/B = 1,", "nothing behind a comma"),
+        ("A/B = 1,,2", "nothing behind a comma"),
+        ("A/B = 0..x", "two numbers"),
+        ("A/B = 90..0", "which is empty"),
+        ("A/B = 0..inf", "two numbers"),
+        ("A/B = 0..90, 95", "a comma where none belongs"),
+        ("A/B = 0..90 step 0", "the step `0`"),
+        ("A/B = 0..90 step 91", "the step `91`"),
+        ("A/B = 0..90 step", "nothing behind `step`"),
+        ("A/B = 0..90 step 1 step 2", "does not follow one range"),
+        ("A/B = on, off step 1", "does not follow one range"),
+        ("A/B = on rate 1", "the rate `1`"),
+        ("A/B = on rate 0/1s", "the rate `0/1s`"),
+        ("A/B = on rate 1/0s", "the rate `1/0s`"),
+        ("A/B = on rate 1/2d", "the rate `1/2d`"),
+        ("A/B = on pulse pulse", "each once"),
+        ("A/B = Slow speed", "in double quotes"),
+        ("A/B = \"Slow", "not closed"),
+        ("A/B = never pulse", "more behind `never`"),
+        ("A/[ = on", "invalid glob"),
+        ("A/B = on\nA/B = off", "put the more specific rule first"),
+        ("*/B = on\nA/B = off", "put the more specific rule first"),
+        ("*/B = on\n*/B = off", "put the more specific rule first"),
+    ] {
+        let said = AllowRules::parse(text).unwrap_err();
+        assert!(said.contains(reason), "{text}: {said}");
+    }
+}

@@ -1,0 +1,270 @@
+//! Values: from a request's JSON to the metric's type, and back from the plant.
+
+use serde_json::Value as Json;
+
+use super::answer::{Code, Refusal};
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::value::Value;
+
+/// Two numbers are the same if they differ by no more than this part of the larger one: a Float
+/// has seven digits.
+const SAME: f64 = 1e-6;
+
+/// Integers up to here are exact in a double.
+const EXACT: f64 = 9_007_199_254_740_992.0;
+
+/// The value that JSON means for a metric of this type. Numbers, true and false may be written as
+/// text.
+///
+/// # Errors
+///
+/// It is of another type, or the type does not hold it.
+pub(super) fn typed(json: &Json, datatype: DataType) -> Result<Value, Refusal> {
+    use DataType as D;
+    match datatype {
+        D::Int8 => signed(json, datatype, 8),
+        D::Int16 => signed(json, datatype, 16),
+        D::Int32 => signed(json, datatype, 32),
+        D::Int64 => signed(json, datatype, 64),
+        D::UInt8 => unsigned(json, datatype, 8).map(Value::UInt),
+        D::UInt16 => unsigned(json, datatype, 16).map(Value::UInt),
+        D::UInt32 => unsigned(json, datatype, 32).map(Value::UInt),
+        D::UInt64 => unsigned(json, datatype, 64).map(Value::UInt),
+        D::DateTime => unsigned(json, datatype, 63).map(Value::DateTime),
+        D::Float => {
+            let number = number(json).ok_or_else(|| wrong(json, datatype))?;
+            match number as f32 {
+                float if float.is_finite() => Ok(Value::Float(float)),
+                _ => Err(outside(json, datatype)),
+            }
+        }
+        D::Double => number(json).map(Value::Double).ok_or_else(|| wrong(json, datatype)),
+        D::Boolean => boolean(json).map(Value::Boolean).ok_or_else(|| wrong(json, datatype)),
+        D::String | D::Text | D::Uuid => match json {
+            Json::String(text) => Ok(Value::String(text.as_str().into())),
+            _ => Err(wrong(json, datatype)),
+        },
+        D::Unknown
+        | D::DataSet
+        | D::Bytes
+        | D::File
+        | D::Template
+        | D::PropertySet
+        | D::PropertySetList
+        | D::Int8Array
+        | D::Int16Array
+        | D::Int32Array
+        | D::Int64Array
+        | D::UInt8Array
+        | D::UInt16Array
+        | D::UInt32Array
+        | D::UInt64Array
+        | D::FloatArray
+        | D::DoubleArray
+        | D::BooleanArray
+        | D::StringArray
+        | D::DateTimeArray => Err(Refusal::new(
+            Code::WrongType,
+            format!("a metric of type {} cannot be written", datatype.name()),
+        )),
+    }
+}
+
+/// The number that JSON means, as it was written; none for what is none.
+pub(super) fn number(json: &Json) -> Option<f64> {
+    let number = match json {
+        Json::Number(number) => number.as_f64()?,
+        Json::String(text) => text.parse().ok()?,
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => return None,
+    };
+    number.is_finite().then_some(number)
+}
+
+/// The number that a value is, for ranges; none for text, Booleans and what cannot be written.
+pub(super) fn of_value(value: &Value) -> Option<f64> {
+    Some(match value {
+        Value::Int(number) => *number as f64,
+        Value::UInt(number) | Value::DateTime(number) => *number as f64,
+        Value::Float(number) => f64::from(*number),
+        Value::Double(number) => *number,
+        Value::Boolean(_)
+        | Value::String(_)
+        | Value::Bytes(_)
+        | Value::DataSet(_)
+        | Value::Array(_) => return None,
+    })
+}
+
+/// Whether two values are the same: integers, Booleans and text exactly, other numbers to one part
+/// in a million; or both within `step` of each other, which itself is too far.
+pub(super) fn same(one: &Value, other: &Value, step: Option<f64>) -> bool {
+    let near = |apart: f64| step.is_some_and(|step| apart < step * (1.0 - SAME));
+    match (integer(one), integer(other)) {
+        (Some(one), Some(other)) => return one == other || near((one - other).abs() as f64),
+        (None, None) => {}
+        _ => return false,
+    }
+    match (of_value(one), of_value(other)) {
+        (Some(one), Some(other)) => {
+            let apart = (one - other).abs();
+            apart <= SAME * one.abs().max(other.abs()) || near(apart)
+        }
+        _ => one == other,
+    }
+}
+
+/// A value in words.
+pub(super) fn words(value: &Value) -> String {
+    match value {
+        Value::Int(number) => number.to_string(),
+        Value::UInt(number) | Value::DateTime(number) => number.to_string(),
+        Value::Float(number) => number.to_string(),
+        Value::Double(number) => number.to_string(),
+        Value::Boolean(flag) => flag.to_string(),
+        Value::String(text) => format!("\"{}\"", text.chars().take(100).collect::<String>()),
+        Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => "a value of many parts".to_owned(),
+    }
+}
+
+/// True or false, as a request and a rule may write it.
+pub(super) fn flag(text: &str) -> Option<bool> {
+    match text {
+        "true" | "on" => Some(true),
+        "false" | "off" => Some(false),
+        _ => None,
+    }
+}
+
+fn boolean(json: &Json) -> Option<bool> {
+    match json {
+        Json::Bool(flag) => Some(*flag),
+        Json::String(text) => flag(text),
+        Json::Null | Json::Number(_) | Json::Array(_) | Json::Object(_) => None,
+    }
+}
+
+fn integer(value: &Value) -> Option<i128> {
+    match value {
+        Value::Int(number) => Some(i128::from(*number)),
+        Value::UInt(number) | Value::DateTime(number) => Some(i128::from(*number)),
+        _ => None,
+    }
+}
+
+/// A whole number, also one that is written as `72.0`.
+fn whole(json: &Json) -> Option<i128> {
+    let exact = match json {
+        Json::Number(number) => {
+            number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
+        }
+        Json::String(text) => text.parse().ok(),
+        Json::Null | Json::Bool(_) | Json::Array(_) | Json::Object(_) => None,
+    };
+    let written = || number(json).filter(|number| number.fract() == 0.0 && number.abs() <= EXACT);
+    exact.or_else(|| written().map(|number| number as i128))
+}
+
+fn signed(json: &Json, datatype: DataType, bits: u32) -> Result<Value, Refusal> {
+    let number = whole(json).ok_or_else(|| wrong(json, datatype))?;
+    let limit = 1_i128 << (bits - 1);
+    match i64::try_from(number) {
+        Ok(fits) if (-limit..limit).contains(&number) => Ok(Value::Int(fits)),
+        _ => Err(outside(json, datatype)),
+    }
+}
+
+fn unsigned(json: &Json, datatype: DataType, bits: u32) -> Result<u64, Refusal> {
+    let number = whole(json).ok_or_else(|| wrong(json, datatype))?;
+    match u64::try_from(number) {
+        Ok(fits) if number < 1_i128 << bits => Ok(fits),
+        _ => Err(outside(json, datatype)),
+    }
+}
+
+fn wrong(json: &Json, datatype: DataType) -> Refusal {
+    let reason = format!("{} is not a value of type {}", short(json), datatype.name());
+    Refusal::new(Code::WrongType, reason)
+}
+
+fn outside(json: &Json, datatype: DataType) -> Refusal {
+    let reason = format!("{} does not fit the type {}", short(json), datatype.name());
+    Refusal::new(Code::OutOfRange, reason)
+}
+
+/// JSON in words, no more than people read.
+fn short(json: &Json) -> String {
+    json.to_string().chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str, datatype: DataType) -> Result<Value, Code> {
+        let json = serde_json::from_str(json).unwrap();
+        typed(&json, datatype).map_err(|refusal| refusal.code)
+    }
+
+    #[test]
+    fn json_is_read_by_the_type_of_the_metric() {
+        use DataType as D;
+        let (wrong, range) = (Err(Code::WrongType), Err(Code::OutOfRange));
+        for (json, datatype, expected) in [
+            ("72", D::Int16, Ok(Value::Int(72))),
+            ("\"72\"", D::Int16, Ok(Value::Int(72))),
+            ("72.0", D::Int16, Ok(Value::Int(72))),
+            ("-128", D::Int8, Ok(Value::Int(-128))),
+            ("-129", D::Int8, range.clone()),
+            ("72.5", D::Int16, wrong.clone()),
+            ("true", D::Int16, wrong.clone()),
+            ("255", D::UInt8, Ok(Value::UInt(255))),
+            ("256", D::UInt8, range.clone()),
+            ("-1", D::UInt8, range.clone()),
+            ("18446744073709551615", D::UInt64, Ok(Value::UInt(u64::MAX))),
+            ("18446744073709551616", D::UInt64, wrong.clone()),
+            ("\"18446744073709551615\"", D::UInt64, Ok(Value::UInt(u64::MAX))),
+            ("-9223372036854775808", D::Int64, Ok(Value::Int(i64::MIN))),
+            ("1790000000000", D::DateTime, Ok(Value::DateTime(1_790_000_000_000))),
+            ("1.5", D::Float, Ok(Value::Float(1.5))),
+            ("1e39", D::Float, range.clone()),
+            ("\"NaN\"", D::Float, wrong.clone()),
+            ("\"inf\"", D::Double, wrong.clone()),
+            ("1e39", D::Double, Ok(Value::Double(1e39))),
+            ("true", D::Boolean, Ok(Value::Boolean(true))),
+            ("\"off\"", D::Boolean, Ok(Value::Boolean(false))),
+            ("1", D::Boolean, wrong.clone()),
+            ("\"Auto\"", D::Text, Ok(Value::String("Auto".into()))),
+            ("5", D::String, wrong.clone()),
+            ("\"5\"", D::DataSet, wrong.clone()),
+            ("\"5\"", D::Int8Array, wrong.clone()),
+            ("\"5\"", D::Unknown, wrong),
+        ] {
+            assert_eq!(read(json, datatype), expected, "{json} {datatype:?}");
+        }
+    }
+
+    #[test]
+    fn values_are_the_same_to_a_millionth_or_nearer_than_a_step() {
+        let double = Value::Double;
+        for (one, other, step, expected) in [
+            (double(12.0), double(12.0), None, true),
+            (Value::Float(0.1), double(0.1), None, true),
+            (double(12.0), double(12.1), None, false),
+            (double(0.0), double(1e-9), None, false),
+            (double(12.0), double(12.4), Some(0.5), true),
+            // One step away is another value.
+            (double(12.0), double(12.5), Some(0.5), false),
+            (Value::Int(3), Value::Int(3), None, true),
+            (Value::Int(3), Value::Int(4), None, false),
+            (Value::Int(3), Value::Int(4), Some(1.0), false),
+            (Value::Int(3), Value::Int(4), Some(5.0), true),
+            (Value::UInt(u64::MAX), Value::UInt(u64::MAX - 1), None, false),
+            (Value::Int(1), Value::Boolean(true), None, false),
+            (Value::Boolean(true), Value::Boolean(true), None, true),
+            (Value::String("a".into()), Value::String("b".into()), Some(5.0), false),
+            (double(f64::NAN), double(f64::NAN), Some(5.0), false),
+        ] {
+            assert_eq!(same(&one, &other, step), expected, "{one:?} {other:?} {step:?}");
+        }
+    }
+}
