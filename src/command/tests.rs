@@ -12,5 +12,7 @@ use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::edge::{Metric, Template, Typed};
 use crate::sparkplug::message::Qos;
 
+mod course;
+mod refusals;
 mod rig;
 mod spelling;

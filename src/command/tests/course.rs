@@ -1,1 +1,199 @@
+//! From sending to the answer.
+
 use super::*;
+use crate::sparkplug::value::Value;
+
+const LIMIT: &str = "Limit";
+
+/// Sends 41 to a metric that has 40.
+fn sent() -> Rig {
+    let mut rig = Rig::plain();
+    rig.request("1", &json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41 }));
+    assert_eq!(rig.started, ["1"]);
+    rig.message();
+    rig
+}
+
+fn code(rig: &mut Rig) -> Option<Code> {
+    rig.answered("1").map(|answer| answer.code)
+}
+
+#[test]
+fn the_metrics_own_next_value_confirms() {
+    let mut rig = sent();
+    rig.pass(250);
+    rig.told([Metric::new(LIMIT, 40.5)]);
+    rig.told([Metric::new("Other", 41.0)]);
+    assert_eq!(code(&mut rig), None, "the machine is on its way");
+    rig.pass(250);
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    let answer = rig.answered("1").unwrap();
+    assert_eq!(answer.code, Code::Confirmed);
+    assert_eq!(answer.value, Some(Value::Double(41.0)));
+    assert_eq!(answer.after, Some(Duration::from_millis(500)));
+    assert_eq!(answer.metric.as_deref(), Some("Nordsee/gw/Limit"));
+    rig.pass(60_000);
+    assert_eq!((rig.answers.len(), rig.published.len()), (0, 0), "once");
+    let figures = rig.bridge.commands().unwrap().figures();
+    assert_eq!((figures.sent, figures.in_flight, figures.metrics), (1, 0, 1));
+    assert_eq!(figures.answers, BTreeMap::from([(Code::Confirmed, 1)]));
+}
+
+#[test]
+fn a_birth_confirms_as_well() {
+    let mut rig = sent();
+    rig.born([Metric::new(LIMIT, 40.0)]);
+    assert_eq!(code(&mut rig), None);
+    rig.born([Metric::new("More", 1.0), Metric::new(LIMIT, 41.0)]);
+    assert_eq!(code(&mut rig), Some(Code::Confirmed));
+}
+
+#[test]
+fn what_is_not_the_metrics_current_good_value_confirms_nothing() {
+    let mut rig = sent();
+    rig.pass(500);
+    rig.told([Metric::new(LIMIT, 41.0).quality(0)]);
+    rig.told([Metric::new(LIMIT, 41.0).historical()]);
+    rig.told([Metric::new(LIMIT, 41.0).at(Timestamp::from_millis(START - 60_000))]);
+    rig.told([Metric::null(LIMIT, DataType::Double)]);
+    rig.told([Metric::new(LIMIT, 41.0).content_type("Alarm")]);
+    rig.told([Metric::new(LIMIT, 40.0)]);
+    assert_eq!(code(&mut rig), None);
+    rig.pass(10_000);
+    let answer = rig.answered("1").unwrap();
+    assert_eq!(answer.code, Code::NotConfirmed);
+    assert!(answer.reason.contains("the metric said 40"), "{}", answer.reason);
+}
+
+#[test]
+fn silence_is_not_confirmed_and_nothing_is_sent_again() {
+    let mut rig = sent();
+    rig.pass(9_999);
+    assert_eq!(code(&mut rig), None);
+    rig.pass(1);
+    let answer = rig.answered("1").unwrap();
+    assert_eq!(answer.code, Code::NotConfirmed);
+    assert!(answer.reason.contains("said nothing"), "{}", answer.reason);
+    // A late answer changes nothing; the machine has the value then.
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    rig.pass(600_000);
+    assert_eq!((rig.answers.len(), rig.published.len()), (0, 0));
+    assert_eq!(rig.ask("Nordsee/gw", LIMIT, 41), Some(Code::Already));
+}
+
+#[test]
+fn a_death_does_not_end_the_wait_and_a_birth_may() {
+    let mut rig = sent();
+    let death = rig.edge.ndeath();
+    rig.send(&death);
+    rig.pass(2_000);
+    assert_eq!(code(&mut rig), None);
+    rig.edge.reconnect();
+    rig.born([Metric::new(LIMIT, 41.0)]);
+    assert_eq!(code(&mut rig), Some(Code::Confirmed));
+}
+
+#[test]
+fn the_answer_comes_a_second_before_the_sender_stops_waiting() {
+    for (timeout, expected) in [(5, 4_000), (10, 9_000), (20, 10_000)] {
+        let mut rig = Rig::plain();
+        rig.request(
+            "1",
+            &json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41, "timeout": timeout }),
+        );
+        rig.pass(expected - 1);
+        assert_eq!(code(&mut rig), None, "{timeout}");
+        rig.pass(1);
+        assert_eq!(code(&mut rig), Some(Code::NotConfirmed), "{timeout}");
+    }
+}
+
+#[test]
+fn what_the_metric_has_already_is_not_sent() {
+    let mut rig = Rig::plain();
+    assert_eq!(rig.ask("Nordsee/gw", LIMIT, "40"), Some(Code::Already));
+    assert!(rig.published.is_empty());
+    // One step from it is another value.
+    let mut rig = Rig::new("Nordsee/gw/Limit = 0..90 step 0.5");
+    rig.born([Metric::new(LIMIT, 40.0_f32)]);
+    assert_eq!(rig.ask("Nordsee/gw", LIMIT, 40.25), None);
+    assert_eq!(gist(&rig.message()), "spBv1.0/Nordsee/NCMD/gw Limit(9)=40.25");
+    rig.told([Metric::new(LIMIT, 40.5_f32)]);
+    assert_eq!(rig.answers.len(), 1, "within the machine's resolution");
+}
+
+#[test]
+fn a_pulse_is_sent_each_time_and_wants_no_echo() {
+    let mut rig = Rig::new("Nordsee/gw/Reset = true pulse");
+    rig.born([Metric::new("Reset", true)]);
+    for _ in 0..2 {
+        assert_eq!(rig.ask("Nordsee/gw", "Reset", true), Some(Code::SentUnconfirmed));
+        assert_eq!(gist(&rig.message()), "spBv1.0/Nordsee/NCMD/gw Reset(11)=true");
+    }
+    assert_eq!(rig.ask("Nordsee/gw", "Reset", false), Some(Code::OutOfRange));
+    assert!(rig.started.is_empty());
+}
+
+#[test]
+fn a_request_that_comes_twice_gets_the_first_ones_answer() {
+    let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41 });
+    let mut rig = sent();
+    rig.request("1", &request);
+    assert!(rig.answers.is_empty() && rig.published.is_empty(), "its answer is to come");
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    let first = rig.answered("1").unwrap();
+    rig.told([Metric::new(LIMIT, 40.0)]);
+    rig.request("1", &request);
+    let (_, again, repeated) = rig.answers.remove(0);
+    assert_eq!((again, repeated), (first, true));
+    // A refusal is kept as well.
+    rig.bridge.handle_role(Role::Standby);
+    rig.request("2", &request);
+    rig.bridge.handle_role(Role::Active);
+    rig.request("2", &request);
+    let codes: Vec<_> =
+        rig.answers.drain(..).map(|(_, answer, again)| (answer.code, again)).collect();
+    assert_eq!(codes, [(Code::Standby, false), (Code::Standby, true)]);
+    assert!(rig.published.is_empty());
+    assert_eq!(rig.bridge.commands().unwrap().figures().repeated, 3);
+    // After ten minutes it would be another one; the door has an expiry for that.
+    rig.pass(600_000);
+    rig.request("1", &request);
+    assert_eq!(rig.published.len(), 1);
+}
+
+#[test]
+fn the_same_id_at_another_door_is_another_request() {
+    let mut rig = sent();
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    let key = RequestKey::new(request::Door::Iot, "1");
+    let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 42 });
+    let envelope = Envelope { key, sent: None };
+    rig.bridge.handle_request(envelope, request.to_string().as_bytes(), rig.now);
+    rig.drain();
+    assert_eq!(rig.published.len(), 1);
+}
+
+#[test]
+fn a_clock_that_went_ahead_does_not_hide_what_comes_after() {
+    let mut rig = sent();
+    let far = Timestamp::from_millis(START + 86_400_000);
+    rig.told([Metric::new(LIMIT, 40.0).at(far)]);
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    assert_eq!(code(&mut rig), Some(Code::Confirmed));
+}
+
+#[test]
+fn the_same_metric_of_two_devices_is_two() {
+    let mut rig = Rig::new("Nordsee/gw/*/Limit = 0..90");
+    rig.born([]);
+    rig.device("T1", [Metric::new(LIMIT, 40.0)]);
+    rig.device("T2", [Metric::new(LIMIT, 40.0)]);
+    rig.request("1", &json!({ "asset": "Nordsee/gw/T1", "property": LIMIT, "value": 41 }));
+    rig.request("2", &json!({ "asset": "Nordsee/gw/T2", "property": LIMIT, "value": 41 }));
+    assert_eq!(rig.published.len(), 2);
+    let data = rig.edge.ddata("T2", rig.now.wall, [Metric::new(LIMIT, 41.0)]);
+    rig.send(&data);
+    assert_eq!(rig.answered("2").unwrap().code, Code::Confirmed);
+    assert_eq!(code(&mut rig), None);
+}
