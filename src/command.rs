@@ -25,7 +25,7 @@ use rustc_hash::FxHashMap;
 
 use self::address::{ExternalIds, Target};
 use self::answer::{Answer, Code, Output, Refusal};
-use self::memory::{Fate, Rates, Remembered};
+use self::memory::{Fate, REMEMBER, Rates, Remembered};
 use self::metrics::{Arrived, Last, MetricKey, Metrics};
 use self::request::{Envelope, Request, RequestKey};
 pub use self::rules::AllowRules;
@@ -388,7 +388,9 @@ impl Commander {
         }
         let deadline = request.timeout.map(|timeout| sent.plus(timeout));
         let own = [request.expires, deadline].into_iter().flatten().min();
-        if own.unwrap_or_else(|| sent.plus(LIFETIME)) <= now.wall {
+        let own = own.unwrap_or_else(|| sent.plus(LIFETIME));
+        // Whatever it says itself: one that comes again later than this would not be known again.
+        if own.min(sent.plus(REMEMBER)) <= now.wall {
             return expired("the request is too old");
         }
         let longest = self.config.confirm.min(LONGEST_CONFIRM);

@@ -1,0 +1,619 @@
+//! The plant, the bridge and whoever sends requests; and what must hold at every step.
+
+use std::collections::BTreeSet;
+
+use super::plant::{self, Command, Kind, Tag};
+use super::*;
+use crate::bridge::{self, Bridge, Output as BridgeOutput};
+use crate::command::answer::Output;
+use crate::command::request::Door;
+use crate::command::tests::rig::{self, SERVER, START};
+use crate::delivery;
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::config as host_config;
+use crate::sparkplug::edge::Edge;
+use crate::sparkplug::message::Message;
+use crate::twin::Rules;
+use crate::twin::tests::config as twin_config;
+use crate::twin::tests::fake::FakeSiteWise;
+
+/// One thing that happens, with its own chance.
+#[derive(Clone, Debug)]
+pub(super) struct Act {
+    pub(super) what: What,
+    pub(super) seed: u8,
+}
+
+#[derive(Clone, Debug)]
+pub(super) enum What {
+    Request(Ask),
+    /// A request is delivered again.
+    Again(u8),
+    NodeBirth,
+    DeviceBirth,
+    NodeDeath,
+    DeviceDeath,
+    /// A machine says what it has.
+    Report,
+    /// A machine changes by itself.
+    Drift,
+    Disconnect,
+    Connect,
+    Kill,
+    Stop,
+    Role,
+    Clocks,
+    /// A message of the plant is lost.
+    Gap,
+    /// Metrics come and go, limits and access change with the next birth.
+    Change,
+    Pass(u32),
+}
+
+/// How a request is put together.
+#[derive(Clone, Debug)]
+pub(super) struct Ask {
+    pub(super) tag: u8,
+    pub(super) value: u8,
+    pub(super) form: u8,
+    pub(super) sent: u8,
+    pub(super) expires: u8,
+    pub(super) timeout: u8,
+    pub(super) expected: u8,
+}
+
+/// A request as it was sent.
+#[derive(Clone, Debug)]
+struct Sent {
+    tag: Option<usize>,
+    payload: String,
+    sent: Option<i64>,
+    /// Not to be sent from then on.
+    until: i64,
+    value: Option<f64>,
+    /// Which process had it first, and when.
+    process: u32,
+    met: i64,
+    /// It reached the plant.
+    published: bool,
+    /// The first answer.
+    answer: Option<Arc<Answer>>,
+}
+
+pub(super) struct World {
+    bridge: Bridge,
+    sitewise: FakeSiteWise,
+    edge: Edge,
+    tags: Vec<Tag>,
+    now: Now,
+    rng: fastrand::Rng,
+    connected: bool,
+    /// The metric that everybody looks at.
+    focus: usize,
+    /// The node and its devices, born within this connection and not dead.
+    alive: BTreeSet<Option<&'static str>>,
+    /// What the birth said, which a change does not alter.
+    told: Vec<Tag>,
+    active: bool,
+    clocks: ClockAgreement,
+    stopped: bool,
+    process: u32,
+    began: i64,
+    requests: Vec<Sent>,
+    /// The request at hand, and what it published.
+    at_hand: Option<(usize, bool)>,
+    /// When each metric was written by this process.
+    written: Vec<Vec<i64>>,
+    pub(super) corners: BTreeSet<&'static str>,
+    pub(super) violations: Vec<String>,
+}
+
+fn bridge(seed: u64, now: Now) -> Bridge {
+    let mut config = bridge::Config {
+        host: host_config::Config::new("sparkwise"),
+        twin: twin_config(),
+        delivery: delivery::Config::default(),
+    };
+    config.twin.rules = Rules::parse(plant::RULES).unwrap();
+    let form = if seed % 3 == 0 { Form::Both } else { Form::Name };
+    Bridge::new(config, seed).with_commands(Config { form, ..rig::config(plant::ALLOW) }, now)
+}
+
+impl World {
+    pub(super) fn new(seed: u64) -> Self {
+        let now = Now { instant: Instant::START, wall: Timestamp::from_millis(START) };
+        let edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+        let edge = if seed % 2 == 0 { edge.with_aliases() } else { edge };
+        let tags = plant::tags();
+        let mut world = Self {
+            bridge: bridge(seed, now),
+            sitewise: FakeSiteWise { slowness: (seed % 4) as u32, ..FakeSiteWise::default() },
+            edge,
+            now,
+            rng: fastrand::Rng::with_seed(seed),
+            connected: false,
+            focus: (seed / 7) as usize % tags.len(),
+            alive: BTreeSet::new(),
+            told: tags.clone(),
+            written: vec![Vec::new(); tags.len()],
+            tags,
+            active: true,
+            clocks: ClockAgreement::Agree,
+            stopped: false,
+            process: 0,
+            began: START,
+            requests: Vec::new(),
+            at_hand: None,
+            corners: BTreeSet::new(),
+            violations: Vec::new(),
+        };
+        world.connect();
+        world.node_birth();
+        world.device_birth();
+        world.pass(2_000);
+        world
+    }
+
+    pub(super) fn act(&mut self, act: &Act) {
+        self.rng = fastrand::Rng::with_seed(self.rng.u64(..) ^ u64::from(act.seed));
+        match &act.what {
+            What::Request(ask) => self.request(ask),
+            What::Again(which) => self.again(*which),
+            What::NodeBirth => self.node_birth(),
+            What::DeviceBirth => self.device_birth(),
+            What::NodeDeath => {
+                let death = self.edge.ndeath();
+                self.edge.reconnect();
+                self.alive.clear();
+                self.send(&death);
+            }
+            What::DeviceDeath => {
+                let device = self.device();
+                if self.alive.remove(&Some(device)) {
+                    let death = self.edge.ddeath(device, self.now.wall);
+                    self.send(&death);
+                }
+            }
+            What::Report => self.report(),
+            What::Drift => {
+                let at = self.some_tag();
+                let value = f64::from(self.rng.u8(0..8));
+                let good = self.rng.u8(..) > 60;
+                if let Some(tag) = self.tags.get_mut(at) {
+                    tag.value = if tag.kind == Kind::Boolean { value % 2.0 } else { value };
+                    tag.good = good;
+                }
+                self.report_of(at);
+            }
+            What::Disconnect => {
+                if std::mem::replace(&mut self.connected, false) {
+                    self.alive.clear();
+                    self.bridge.handle_disconnected(SERVER, self.now);
+                    self.drain();
+                }
+            }
+            What::Connect => self.connect(),
+            What::Kill => self.restart(),
+            What::Stop => {
+                self.stopped = true;
+                self.bridge.shut_down(self.now);
+                self.drain();
+                self.restart();
+            }
+            What::Role => {
+                self.active = !self.active;
+                let role = if self.active { Role::Active } else { Role::Standby };
+                self.bridge.handle_role(role);
+            }
+            What::Clocks => {
+                self.clocks = match self.clocks {
+                    ClockAgreement::Agree => ClockAgreement::Differ,
+                    ClockAgreement::Differ => ClockAgreement::Agree,
+                };
+                self.bridge.handle_clocks(self.clocks);
+            }
+            What::Gap => {
+                self.edge.skip(1);
+                self.report();
+                // What comes behind a gap waits for what is missing, a death as well.
+                self.pass(6_000);
+            }
+            What::Change => {
+                let at = self.rng.usize(..self.tags.len());
+                let (high, read_only, there) =
+                    (f64::from(self.rng.u8(1..60)), self.rng.bool(), self.rng.u8(..) > 60);
+                if let Some(tag) = self.tags.get_mut(at) {
+                    tag.eng_high = (tag.kind != Kind::Boolean && read_only).then_some(high);
+                    // What may be written by its full name may be, although it is read-only.
+                    tag.read_only = there && read_only && tag.name != "Setpoint" && !tag.pulse;
+                    tag.there = there;
+                }
+                self.node_birth();
+            }
+            What::Pass(millis) => self.pass(u64::from(*millis)),
+        }
+    }
+
+    /// Lets everything come to its end; every request has its answer then.
+    pub(super) fn quieten(&mut self) {
+        self.pass(60_000);
+        let process = self.process;
+        for (id, request) in self.requests.iter().enumerate() {
+            let was_killed = request.process < process && request.published;
+            if request.answer.is_none() && !was_killed {
+                self.violations.push(format!("request {id} has no answer: {request:?}"));
+            }
+        }
+        if self.bridge.commands().unwrap().figures().in_flight > 0 {
+            self.violations.push("something is in flight for ever".to_owned());
+        }
+    }
+
+    fn connect(&mut self) {
+        if !std::mem::replace(&mut self.connected, true) {
+            self.bridge.handle_connected(SERVER, self.now.wall, self.now);
+            self.drain();
+        }
+    }
+
+    /// The process ends, another begins; the plant goes on.
+    fn restart(&mut self) {
+        let in_flight = |request: &&Sent| request.published && request.answer.is_none();
+        if self.requests.iter().any(|request| in_flight(&request)) {
+            self.corners.insert("killed in flight");
+        }
+        self.process += 1;
+        self.now = self.now.plus(Duration::from_millis(self.rng.u64(1..3_000)));
+        self.began = self.now.wall.as_millis();
+        self.bridge = bridge(self.rng.u64(..), self.now);
+        (self.connected, self.stopped, self.active) = (false, false, true);
+        self.clocks = ClockAgreement::Agree;
+        self.alive.clear();
+        self.written.iter_mut().for_each(Vec::clear);
+        self.connect();
+        if self.rng.bool() {
+            self.node_birth();
+        }
+    }
+
+    fn device(&mut self) -> &'static str {
+        if self.rng.bool() { "D1" } else { "D2" }
+    }
+
+    fn node_birth(&mut self) {
+        // The same birth at the same time would be the same message twice.
+        self.pass(1);
+        let at = self.rng.usize(..self.tags.len());
+        let mut order: Vec<_> = self.tags.clone();
+        // Other slots than before.
+        order.rotate_left(at);
+        let birth = self.edge.nbirth(self.now.wall, plant::birth(&order, None));
+        if self.connected {
+            self.alive = BTreeSet::from([None]);
+            self.born(None);
+        }
+        self.send(&birth);
+    }
+
+    fn device_birth(&mut self) {
+        let device = self.device();
+        if !self.alive.contains(&None) {
+            return;
+        }
+        let birth = self.edge.dbirth(device, self.now.wall, plant::birth(&self.tags, Some(device)));
+        if self.connected {
+            self.alive.insert(Some(device));
+            self.born(Some(device));
+        }
+        self.send(&birth);
+    }
+
+    /// The bridge has heard of a birth.
+    fn born(&mut self, device: Option<&str>) {
+        for (told, tag) in self.told.iter_mut().zip(&self.tags) {
+            if tag.device == device {
+                *told = tag.clone();
+            }
+        }
+    }
+
+    /// One metric, the one in the focus more often than others.
+    fn some_tag(&mut self) -> usize {
+        if self.rng.u8(..) < 160 { self.focus } else { self.rng.usize(..self.tags.len()) }
+    }
+
+    fn report(&mut self) {
+        let at = self.some_tag();
+        self.report_of(at);
+    }
+
+    fn report_of(&mut self, at: usize) {
+        let Some(tag) = self.tags.get(at) else { return };
+        let told = self.told.get(at).is_some_and(|told| told.there);
+        if !told || !self.alive.contains(&tag.device) {
+            return;
+        }
+        let (device, metric) = (tag.device, tag.metric());
+        let data = match device {
+            None => self.edge.ndata(self.now.wall, [metric]),
+            Some(device) => self.edge.ddata(device, self.now.wall, [metric]),
+        };
+        self.send(&data);
+    }
+
+    fn request(&mut self, ask: &Ask) {
+        let at = match ask.tag {
+            0..130 => self.focus,
+            other => usize::from(other) % (self.tags.len() + 2),
+        };
+        let tag = self.tags.get(at);
+        let (asset, property) = match tag {
+            Some(tag) => (tag.asset, tag.property),
+            None if ask.tag % 2 == 0 => ("Nordsee/gw/Nobody", "Limit"),
+            None => ("Nordsee/gw", "Nothing"),
+        };
+        let range = tag.and_then(Tag::range).unwrap_or((0.0, 90.0));
+        let current = tag.map_or(0.0, |tag| tag.value);
+        let number = match ask.value {
+            0 => Some(range.0 - 1.0),
+            1 => Some(range.1 + 1.0),
+            2 => Some(current),
+            3 => None,
+            4 => Some(range.1),
+            other => {
+                let part = f64::from(other - 4) / 8.0 + self.rng.f64() / 16.0;
+                Some(range.0 + (range.1 - range.0) * part)
+            }
+        };
+        let boolean = tag.is_some_and(|tag| tag.kind == Kind::Boolean);
+        let whole = tag.is_some_and(|tag| tag.kind == Kind::Int16);
+        let number = number.map(|number| if whole { number.round() } else { number });
+        let written = |number: f64| match ask.form {
+            _ if boolean => json!(number != 0.0),
+            0 => json!(number.to_string()),
+            _ => json!(number),
+        };
+        let value = number.map_or_else(|| json!("much"), written);
+        let now = self.now.wall.as_millis();
+        let mut request = json!({ "asset": asset, "property": property, "value": value });
+        let fields = request.as_object_mut().unwrap();
+        let sent = match ask.sent {
+            0 => None,
+            1 => Some(now - 30_000),
+            2 => Some(now + 500),
+            other => Some(now - i64::from(other) * 50),
+        };
+        let from = sent.map_or(now, |sent| sent.min(now));
+        let mut until = Vec::new();
+        if let Some(offset) = [0, 1, 5_000, 60_000].get(usize::from(ask.expires)) {
+            fields.insert("expires".to_owned(), json!(now + offset));
+            until.push(now + offset);
+        }
+        if let Some(seconds) = [1, 5, 20].get(usize::from(ask.timeout)) {
+            fields.insert("timeout".to_owned(), json!(seconds));
+            until.push(from + seconds * 1_000);
+        }
+        if ask.expected == 0 {
+            fields.insert("expected".to_owned(), written(current));
+        } else if ask.expected == 1 {
+            fields.insert("expected".to_owned(), written(current + 1.0));
+        }
+        self.requests.push(Sent {
+            tag: (at < self.tags.len()).then_some(at),
+            payload: request.to_string(),
+            sent,
+            until: until.into_iter().min().unwrap_or(from + 10_000),
+            value: number
+                .map(|number| if boolean { f64::from(u8::from(number != 0.0)) } else { number }),
+            process: self.process,
+            met: now,
+            published: false,
+            answer: None,
+        });
+        self.deliver(self.requests.len() - 1);
+    }
+
+    /// A door delivers again what it could not take off. One that keeps requests knows when each
+    /// was sent; the other keeps none over a restart.
+    fn again(&mut self, which: u8) {
+        let many = self.requests.len();
+        // A recent one.
+        let Some(id) = many.checked_sub(1 + usize::from(which) % many.clamp(1, 6)) else { return };
+        let Some(request) = self.requests.get(id) else { return };
+        let over_a_restart = request.process < self.process;
+        let is_old = self.now.wall.as_millis() - request.met >= 600_000;
+        if (over_a_restart || is_old) && request.sent.is_none() {
+            return;
+        }
+        if over_a_restart {
+            self.corners.insert("redelivered over a restart");
+        } else if request.published && request.answer.is_none() {
+            self.corners.insert("repeated in flight");
+        }
+        self.deliver(id);
+    }
+
+    fn deliver(&mut self, id: usize) {
+        let Some(request) = self.requests.get(id) else { return };
+        let key = RequestKey::new(Door::Queue, id.to_string());
+        let envelope = Envelope { key, sent: request.sent.map(Timestamp::from_millis) };
+        let payload = request.payload.clone();
+        self.at_hand = Some((id, false));
+        self.bridge.handle_request(envelope, payload.as_bytes(), self.now);
+        self.drain();
+        self.at_hand = None;
+    }
+
+    fn send(&mut self, message: &Message) {
+        if self.connected {
+            let Message { topic, payload, .. } = message;
+            self.bridge.handle_message(SERVER, topic, payload, false, self.now);
+            self.drain();
+        }
+    }
+
+    fn pass(&mut self, millis: u64) {
+        let end = self.now.plus(Duration::from_millis(millis));
+        while let Some(at) = self.bridge.poll_timeout().filter(|at| *at <= end.instant) {
+            self.now = self.now.plus(at.since(self.now.instant));
+            self.bridge.handle_timeout(self.now);
+            self.drain();
+        }
+        self.now = end;
+    }
+
+    fn drain(&mut self) {
+        while let Some(output) = self.bridge.poll_output(self.now) {
+            if let BridgeOutput::Step(id, step) = output {
+                let answer = self.sitewise.call(step);
+                self.bridge.handle_done(id, answer, self.now);
+            }
+        }
+        while let Some(output) = self.bridge.poll_command() {
+            match output {
+                Output::Publish(message) => match plant::read(&message.message) {
+                    Ok(command) => self.published(&command),
+                    Err(what) => self.violations.push(format!("it published {what}")),
+                },
+                Output::Started { key, .. } => {
+                    let id: usize = key.id.parse().unwrap();
+                    if self.at_hand != Some((id, true)) {
+                        self.violations.push(format!("{id} was started and not sent"));
+                    }
+                }
+                Output::Answer { key, answer, repeated } => {
+                    self.answered(key.id.parse().unwrap(), answer, repeated);
+                }
+            }
+        }
+    }
+
+    /// A command has reached the plant: whether it may.
+    fn published(&mut self, command: &Command) {
+        let now = self.now.wall.as_millis();
+        let Some((id, false)) = self.at_hand else {
+            return self.violations.push(format!("{command:?} at {:?}", self.at_hand));
+        };
+        self.at_hand = Some((id, true));
+        let Some(request) = self.requests.get_mut(id) else { return };
+        let mut wrong = Vec::new();
+        if std::mem::replace(&mut request.published, true) || request.answer.is_some() {
+            wrong.push("it was sent before, or answered");
+        }
+        if now >= request.until || request.sent.is_some_and(|sent| sent < self.began) {
+            wrong.push("it is expired");
+        }
+        if !self.active || self.stopped || self.clocks == ClockAgreement::Differ {
+            wrong.push("nobody is to act");
+        }
+        let request = request.clone();
+        let told = request.tag.and_then(|at| self.told.get(at));
+        match told.map(|told| (told, told.written(command))) {
+            None | Some((_, None)) => wrong.push("it is not for the metric that was asked for"),
+            Some((told, Some(value))) => {
+                let same = |wanted: f64| (wanted - value).abs() <= 1e-6 * value.abs();
+                if !request.value.is_some_and(same) {
+                    wrong.push("it has another value");
+                }
+                match told.range() {
+                    None => wrong.push("it is not listed"),
+                    Some((low, high)) if value < low - 1e-5 || value > high + 1e-5 => {
+                        wrong.push("it is out of range");
+                    }
+                    Some(_) => {}
+                }
+                if !self.connected || !told.there || !self.alive.contains(&told.device) {
+                    wrong.push("its machine is not there");
+                }
+                match told.levels.len() {
+                    0 => {}
+                    3 => drop(self.corners.insert("sent to a template three deep")),
+                    _ => drop(self.corners.insert("sent to a template")),
+                }
+                if told.device.is_some() {
+                    self.corners.insert("sent to a device");
+                }
+                if told.name.starts_with("Skids") {
+                    self.corners.insert("sent to an asset of the rules");
+                }
+            }
+        }
+        let others = self.requests.iter().enumerate().any(|(other, sent)| {
+            let open = sent.published && sent.answer.is_none() && sent.process == self.process;
+            other != id && sent.tag == request.tag && open
+        });
+        if others {
+            wrong.push("another one to this metric is in flight");
+        }
+        if let Some(at) = request.tag {
+            let written = &mut self.written[at];
+            written.push(now);
+            let is_over = self.tags[at].rate().is_some_and(|(count, millis)| {
+                written.iter().filter(|at| now - **at < millis).count() > count
+            });
+            if is_over {
+                wrong.push("it exceeds the rate");
+            }
+            self.obey(at, command.value);
+        }
+        if !wrong.is_empty() {
+            self.violations.push(format!("{command:?} of {request:?}: {wrong:?}"));
+        }
+    }
+
+    /// What the machine does with a command: it has the value, or has not heard it, or disobeys.
+    fn obey(&mut self, at: usize, value: f64) {
+        let fate = self.rng.u8(0..10);
+        let Some(tag) = self.tags.get_mut(at) else { return };
+        match fate {
+            0..=6 if !tag.pulse => tag.value = value,
+            7 => tag.value = if tag.kind == Kind::Boolean { tag.value } else { value + 2.0 },
+            _ => {}
+        }
+    }
+
+    fn answered(&mut self, id: usize, answer: Arc<Answer>, repeated: bool) {
+        let process = self.process;
+        let Some(request) = self.requests.get_mut(id) else { return };
+        self.corners.insert(answer.code.word());
+        // A process after the one that sent it knows nothing of that, and refuses.
+        let is_old = self.now.wall.as_millis() - request.met >= 600_000;
+        let is_known = request.process == process && !is_old;
+        let known = is_known.then_some(()).and(request.answer.as_ref());
+        let rejected = answer.status() == answer::Status::Rejected;
+        let wrong = match (&known, repeated) {
+            (Some(first), true) => **first != answer,
+            (None, true) => is_known,
+            (Some(_), false) => true,
+            (None, false) => !is_known && !rejected && request.answer.is_some(),
+        };
+        if wrong {
+            self.violations.push(format!("answer {answer:?} ({repeated}) to {request:?}"));
+        }
+        if repeated {
+            self.corners.insert("repeated answer");
+        }
+        let is_sent =
+            matches!(answer.code, Code::Confirmed | Code::SentUnconfirmed | Code::NotConfirmed);
+        if is_known && is_sent != request.published {
+            self.violations.push(format!("answer {answer:?} to {request:?}"));
+        }
+        if request.process == process && request.answer.is_none() {
+            request.answer = Some(Arc::clone(&answer));
+        }
+        let tag = request.tag;
+        let says = tag.and_then(|at| self.tags.get(at)).map(|tag| (tag.value, tag.good));
+        match (answer.code, says) {
+            (Code::Confirmed, Some((value, good))) if !repeated => {
+                let wanted = request.value.unwrap_or(f64::NAN);
+                if !good || (value - wanted).abs() >= 0.5 + 1e-5 {
+                    self.violations.push(format!("{answer:?}, and the machine has {says:?}"));
+                }
+            }
+            (Code::NotConfirmed, Some((value, _))) if request.value == Some(value) => {
+                self.corners.insert("late answer");
+            }
+            _ => {}
+        }
+    }
+}
