@@ -48,6 +48,9 @@ pub const LONGEST_CONFIRM: Duration = Duration::from_secs(5 * 60);
 /// Commands that wait for a value at most: AWS IoT has no more executions of one thing at once.
 pub const IN_FLIGHT: usize = 100;
 
+/// Characters of a reason at most, none of them a control character: what AWS IoT takes.
+pub const REASON_CHARS: usize = 1_024;
+
 /// How a metric is named to the plant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Form {
@@ -404,7 +407,8 @@ impl Commander {
 
     fn answer(&mut self, key: RequestKey, answer: Answer, now: Now) {
         *self.figures.answers.entry(answer.code).or_default() += 1;
-        let answer = Arc::new(answer);
+        let reason = answer.reason.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
+        let answer = Arc::new(Answer { reason, ..answer });
         self.remembered.answered(&key, Arc::clone(&answer), now.instant);
         self.outputs.push_back(Output::Answer { key, answer, repeated: false });
     }

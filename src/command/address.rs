@@ -14,7 +14,7 @@ use crate::twin::view::{Asset, AssetIx, AssetKind};
 
 /// Levels of an address at most: group, node, device and a path with as many ways to be taken
 /// apart as are worth a look.
-const LEVELS: usize = 12;
+const LEVELS: usize = 10;
 
 /// External ids of assets, by their hash: an external id cannot be taken apart.
 #[derive(Debug, Default)]

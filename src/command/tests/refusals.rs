@@ -24,6 +24,16 @@ fn malformed() {
 }
 
 #[test]
+fn a_reason_is_what_aws_iot_takes() {
+    let mut rig = Rig::plain();
+    let property = format!("Node Control/{}", "\u{7}é".repeat(1_200));
+    rig.request("1", &json!({ "asset": "Nordsee/gw", "property": property, "value": 1 }));
+    let answer = rig.answered("1").unwrap();
+    assert_eq!((answer.code, answer.reason.chars().count()), (Code::NotAllowed, REASON_CHARS));
+    assert!(!answer.reason.contains(char::is_control));
+}
+
+#[test]
 fn not_allowed_without_a_rule_and_by_none_that_says_never() {
     let mut rig = Rig::new("Nordsee/gw/Speed = never\nNordsee/gw/Limit = 0..90");
     rig.born([Metric::new(LIMIT, 40.0), Metric::new("Speed", 1.0), Metric::new("Power", 1.0)]);
