@@ -352,7 +352,7 @@ impl World {
             None if ask.tag % 2 == 0 => ("Nordsee/gw/Nobody", "Limit"),
             None => ("Nordsee/gw", "Nothing"),
         };
-        let range = tag.and_then(Tag::range).unwrap_or((0.0, 90.0));
+        let range = tag.and_then(|tag| tag.range().or(tag.listed)).unwrap_or((0.0, 90.0));
         let current = tag.map_or(0.0, |tag| tag.value);
         let number = match ask.value {
             0 => Some(range.0 - 1.0),
@@ -385,7 +385,8 @@ impl World {
         };
         let from = sent.map_or(now, |sent| sent.min(now));
         let mut until = Vec::new();
-        if let Some(offset) = [0, 1, 5_000, 60_000].get(usize::from(ask.expires)) {
+        if let Some(offset) = [0, 1, 5_000, 60_000, 900_000, 900_000].get(usize::from(ask.expires))
+        {
             fields.insert("expires".to_owned(), json!(now + offset));
             until.push(now + offset);
         }
