@@ -1,0 +1,338 @@
+"""The failures: how each is provoked, when it could be known, and what must be said of it.
+
+A provocation returns the moment from which it could be known, by the monotonic clock. One line of
+the log, of `/readyz`, of what the page shows and of `sparkwise status` must each name all three:
+the machine, the cause and the remedy."""
+
+import subprocess
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+from plant import Gateway
+from wire import Codec
+from world import HOST_ID, World, end, eventually
+
+# A call without an answer counts as a failure after so many seconds.
+SILENT = 5
+# Who is asked for a birth may take so many seconds.
+ANSWER = 10
+DAY = 86_400
+WRITE = ["BatchPutAssetPropertyValue"]
+
+
+@dataclass(frozen=True)
+class Case:
+    name: str
+    provoke: Callable[[World], float]
+    # When it could be known, for who reads the report.
+    moment: str
+    machine: str
+    cause: str
+    remedy: str
+    # What must hold once all has been read.
+    after: Callable[[World], None] | None = None
+
+    @property
+    def words(self) -> tuple[str, str, str]:
+        return self.machine, self.cause, self.remedy
+
+    def names(self, line: str) -> bool:
+        return all(word in line for word in self.words)
+
+
+def sitewise_hangs(world: World) -> float:
+    gateway = world.live()
+    world.fault([], kind="latency", milliseconds=600_000)
+    gateway.say(21)
+    return time.monotonic() + SILENT
+
+
+def sitewise_dies(world: World) -> float:
+    gateway = world.live()
+    end(world.sitewise)
+    gateway.say(21)
+    return time.monotonic()
+
+
+def denied(world: World) -> float:
+    gateway = world.live()
+    world.fault(WRITE, kind="error", code="AccessDeniedException")
+    gateway.say(21)
+    return time.monotonic()
+
+
+def throttled(world: World) -> float:
+    gateway = world.live()
+    world.fault(WRITE, kind="error", code="ThrottlingException")
+    gateway.say(21)
+    return time.monotonic() + SILENT
+
+
+def no_credentials(world: World) -> float:
+    world.start_bridge(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="")
+    return time.monotonic()
+
+
+def wrong_region(world: World) -> float:
+    endpoint = "http://iotsitewise.eu-nowhere-1.invalid"
+    world.start_bridge(AWS_REGION="eu-nowhere-1", AWS_ENDPOINT_URL_IOTSITEWISE=endpoint)
+    return time.monotonic()
+
+
+def model_refused(world: World) -> float:
+    world.fault([], kind="failModel")
+    world.start_bridge()
+    world.gateway().be_born()
+    return time.monotonic()
+
+
+def capped(world: World) -> float:
+    world.start_bridge(TWIN_MAX_PROPERTIES="5")
+    world.gateway(tags=40).be_born()
+    return time.monotonic()
+
+
+def latin1(world: World) -> float:
+    world.start_bridge()
+    world.gateway(codec=Codec("latin-1")).be_born()
+    return time.monotonic()
+
+
+def wrong_clock(world: World, ahead: float) -> float:
+    world.start_bridge()
+    gateway = world.gateway(clock=ahead)
+    gateway.be_born()
+    gateway.say(21)
+    return time.monotonic()
+
+
+def clock_set_back(world: World) -> float:
+    gateway = world.live()
+    gateway.say(21)
+    gateway.clock = -3600
+    gateway.say(22)
+    return time.monotonic()
+
+
+def gateway_dies(world: World) -> float:
+    world.live().die()
+    return time.monotonic()
+
+
+def dead_before_start(world: World, heard: bool) -> float:
+    """Whether the bridge of before still heard its death."""
+    gateway = world.live()
+    first = world._started[-1]
+    if heard:
+        gateway.die()
+        eventually(world.logged("Plant/gw is offline"), "the death")
+        # SiteWise has to show it.
+        time.sleep(1)
+    end(first)
+    gateway.die() if not heard else None
+    world.start_bridge()
+    eventually(world.logged("connected to"), "the broker")
+    return time.monotonic() + ANSWER
+
+
+def broker_restarts(world: World) -> float:
+    world.live()
+    end(world.broker)
+    return time.monotonic()
+
+
+def broker_is_back(world: World) -> None:
+    world.restart_broker()
+    world.until_well()
+
+
+def tls_to_a_plain_port(world: World) -> float:
+    world.start_bridge(MQTT_URL=f"mqtts://127.0.0.1:{world.port}")
+    return time.monotonic()
+
+
+def full_disk(world: World) -> float:
+    """A file system of its own, where one may be mounted; else files that may not grow."""
+    outbox = world.work / "outbox"
+    outbox.mkdir()
+    mount = f"mount -t tmpfs -o size=48m none {outbox}"
+    private = ["unshare", "-rm", "sh", "-c", f'{mount} && exec "$0" "$@"']
+    mounted = subprocess.run([*private, "true"], capture_output=True, check=False).returncode == 0
+    gateway = world.live(before=private if mounted else None, OUTBOX_DIR=str(outbox))
+    pid = world._started[-1].pid
+    if mounted:
+        fill(Path(f"/proc/{pid}/root{outbox}"))
+    else:
+        subprocess.run(["prlimit", "--pid", str(pid), "--fsize=1"], check=True)
+    gateway.say(21)
+    return time.monotonic()
+
+
+def fill(folder: Path) -> None:
+    with (folder / "filler").open("wb", buffering=0) as file:
+        for size in (1 << 20, 4096, 1):
+            try:
+                while True:
+                    file.write(bytes(size))
+            except OSError:
+                continue
+
+
+def filter_takes_all(world: World) -> float:
+    world.start_bridge(SPARKPLUG_INCLUDE="Works/*")
+    world.gateway().be_born()
+    return time.monotonic()
+
+
+def two_senders(world: World) -> float:
+    """With one id; their births interleave, as after requests that both answer."""
+    world.start_bridge()
+    one, other = (
+        world.gateway(answers=False, bd_seq=bd_seq, client_id=f"client {bd_seq}")
+        for bd_seq in (7, 90)
+    )
+    for sender in (one, other, one, other, one):
+        sender.be_born()
+        time.sleep(0.2)
+    return time.monotonic()
+
+
+def birth_not_decoded(world: World) -> float:
+    world.start_bridge()
+    world.gateway(answers=False).send("NBIRTH", b"\xff\xff\xff this is JSON, perhaps")
+    return time.monotonic()
+
+
+def never_born(world: World) -> float:
+    world.start_bridge()
+    eventually(world.logged("connected to"), "the broker")
+    world.gateway(answers=False).say(21)
+    return time.monotonic() + ANSWER
+
+
+def same_client_id(world: World) -> float:
+    """Another client takes the bridge's session from it, and again once the bridge is back."""
+    world.live(MQTT_CLIENT_ID="sparkwise-1")
+    for _ in range(3):
+        before = len([line for _, line in world.log if "connected to" in line])
+        Gateway(world.port, "intruder", client_id="sparkwise-1")
+        eventually(
+            lambda before=before: (
+                len([line for _, line in world.log if "connected to" in line]) > before
+            ),
+            "the bridge is back",
+        )
+    return time.monotonic()
+
+
+def another_host(world: World) -> float:
+    """Another host application goes by the bridge's id."""
+    world.live()
+    state = f'{{"online":true,"timestamp":{int(time.time() * 1000) + 5000}}}'.encode()
+    host = world.gateway("host")
+    host._client.publish(f"spBv1.0/STATE/{HOST_ID}", state, qos=1, retain=True)
+    return time.monotonic()
+
+
+CASES = [
+    Case(
+        "sitewise_hangs", sitewise_hangs, "5 s after the call",
+        "SiteWise", "no answer for", "AWS Health Dashboard",
+    ),
+    Case(
+        "sitewise_dies", sitewise_dies, "at the next call",
+        "SiteWise", "cannot be reached", "check routes",
+    ),
+    Case(
+        "denied", denied, "at the next call",
+        "SiteWise", "denies iotsitewise:BatchPutAssetPropertyValue", "allow it in the policy",
+    ),
+    Case(
+        "throttled", throttled, "5 s after the call",
+        "SiteWise", "throttles", "ask AWS for higher quotas",
+    ),
+    Case(
+        "no_credentials", no_credentials, "at the start",
+        "", "no AWS credentials were found", "give the task or instance a role",
+    ),
+    Case(
+        "wrong_region", wrong_region, "at the start",
+        "iotsitewise.eu-nowhere-1.invalid", "cannot be resolved", "check AWS_REGION",
+    ),
+    Case(
+        "model_refused", model_refused, "at the birth",
+        "Plant/gw", "FAILED", "",
+    ),
+    Case(
+        "capped", capped, "at the birth",
+        "Plant/gw", "exceeds TWIN_MAX_PROPERTIES", "raise",
+    ),
+    Case(
+        "latin1", latin1, "at the birth",
+        "Plant/gw", "is not UTF-8", "let the edge node send UTF-8",
+    ),
+    Case(
+        "clock_ahead", partial(wrong_clock, ahead=3600), "at the data",
+        "Plant/gw", "ahead", "clock",
+    ),
+    Case(
+        "clock_behind", partial(wrong_clock, ahead=-8 * DAY), "at the data",
+        "Plant/gw", "seven days", "clock",
+    ),
+    Case(
+        "clock_set_back", clock_set_back, "at the data",
+        "Plant/gw", "its clock went back", "synchronize the edge's clock",
+    ),
+    Case(
+        "gateway_dies", gateway_dies, "at its death",
+        "Plant/gw", "is offline", "check its power",
+    ),
+    Case(
+        "dead_unheard", partial(dead_before_start, heard=False), "10 s after the connection",
+        "Plant/gw", "is offline", "check its power",
+    ),
+    Case(
+        "dead_before_start", partial(dead_before_start, heard=True), "10 s after the connection",
+        "Plant/gw", "is offline", "check its power",
+    ),
+    Case(
+        "broker_restarts", broker_restarts, "when it goes",
+        "mqtt://127.0.0.1:", "connection refused", "that the server runs",
+        after=broker_is_back,
+    ),
+    Case(
+        "tls_to_a_plain_port", tls_to_a_plain_port, "at the start",
+        "mqtts://127.0.0.1:", "without TLS", "check scheme and port in MQTT_URL",
+    ),
+    Case(
+        "full_disk", full_disk, "at the next value",
+        "outbox", "No space left on device", "OUTBOX_DIR",
+    ),
+    Case(
+        "filter_takes_all", filter_takes_all, "at the first message",
+        "Plant/gw", "SPARKPLUG_INCLUDE", "Works/*",
+    ),
+    Case(
+        "two_senders", two_senders, "at the second alternation of bdSeq",
+        "Plant/gw", "two senders", "give each an id of its own",
+    ),
+    Case(
+        "birth_not_decoded", birth_not_decoded, "at the birth",
+        "Plant/gw", "cannot be decoded", "Sparkplug B",
+    ),
+    Case(
+        "never_born", never_born, "10 s after the request",
+        "Plant/gw", "before its birth", "restart",
+    ),
+    Case(
+        "same_client_id", same_client_id, "when it is lost again",
+        "mqtt://127.0.0.1:", "MQTT_CLIENT_ID", "of its own",
+    ),
+    Case(
+        "another_host", another_host, "at its STATE",
+        "another host application", "SPARKPLUG_HOST_ID", "of its own",
+    ),
+]
