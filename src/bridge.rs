@@ -70,6 +70,8 @@ pub enum Output {
     /// The rules grouped an edge node's flat metrics into assets for the first time: these lack
     /// what flat metrics do not carry.
     Grouped(EdgeNode),
+    /// The filter leaves out every edge node that was heard of; this was the first.
+    NobodyAdmitted(String),
     /// A machine exceeds a configured cap, for the first time since it fitted.
     Capped {
         /// The node or device.
@@ -198,6 +200,12 @@ impl Bridge {
             self.reach.answered(plane, id.0, answer.as_ref().err(), now);
         }
         self.twin.handle_done(id, answer, now);
+    }
+
+    /// Models and assets that SiteWise rejected since this was last called, with its reason and what to
+    /// do.
+    pub fn take_rejections(&mut self) -> Vec<(String, String)> {
+        self.twin.take_rejections()
     }
 
     /// A request was answered.
@@ -417,6 +425,9 @@ impl Bridge {
                 host::Output::Event(event) => self.handle_event(event, now),
                 host::Output::Found { edge, finding, example } => {
                     self.outputs.push_back(Output::Found { edge, finding, example });
+                }
+                host::Output::NobodyAdmitted(edge) => {
+                    self.outputs.push_back(Output::NobodyAdmitted(edge));
                 }
             }
         }

@@ -6,6 +6,7 @@
 //! when STATE is published.
 
 mod connection;
+mod contention;
 mod dial;
 mod failure;
 mod frames;

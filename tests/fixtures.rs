@@ -108,7 +108,7 @@ fn told(output: Output) -> Vec<String> {
         Output::Event(Event::Death(death)) => vec![format!("death {}", death.source)],
         Output::Publish(publish) => vec![format!("publish {}", publish.message.topic)],
         // Counted, and checked by count.
-        Output::Found { .. } => Vec::new(),
+        Output::Found { .. } | Output::NobodyAdmitted(_) => Vec::new(),
     }
 }
 

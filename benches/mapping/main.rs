@@ -45,7 +45,9 @@ fn events() -> (Event, Vec<Data>) {
         while let Some(output) = host.poll_output() {
             match output {
                 host::Output::Event(event) => events.push(event),
-                host::Output::Publish(_) | host::Output::Found { .. } => {}
+                host::Output::Publish(_)
+                | host::Output::Found { .. }
+                | host::Output::NobodyAdmitted(_) => {}
             }
         }
     }

@@ -220,7 +220,8 @@ impl World {
             | Output::Born(_)
             | Output::Died(..)
             | Output::SiteWise(_)
-            | Output::Found { .. } => {}
+            | Output::Found { .. }
+            | Output::NobodyAdmitted(_) => {}
         }
     }
 

@@ -92,7 +92,10 @@ pub(crate) fn drain(host: &mut Host) -> usize {
         values += match std::hint::black_box(output) {
             Output::Event(Event::Data(data)) => data.samples.len(),
             Output::Event(Event::Birth(birth)) => birth.slots as usize,
-            Output::Event(Event::Death(_)) | Output::Publish(_) | Output::Found { .. } => 0,
+            Output::Event(Event::Death(_))
+            | Output::Publish(_)
+            | Output::Found { .. }
+            | Output::NobodyAdmitted(_) => 0,
         };
     }
     values

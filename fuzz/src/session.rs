@@ -159,7 +159,7 @@ impl World {
                     let known = self.slots.remove(&death.source);
                     assert!(known.is_some(), "the death of what was not alive");
                 }
-                Output::Publish(_) | Output::Found { .. } => {}
+                Output::Publish(_) | Output::Found { .. } | Output::NobodyAdmitted(_) => {}
             }
         }
     }

@@ -1,40 +1,43 @@
 //! The loop around the bridge: inputs in, outputs performed, each once.
 
 mod account;
+mod before;
 mod calls;
 mod disk;
 mod hearing;
+mod outputs;
 mod tell;
 
+use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use before::DeadBefore;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
-use tracing::{debug, info, warn};
+use tracing::{debug, info};
 
 use super::Error;
 use super::ledger::{Ledger, OutboxLosses};
 use super::senders::{PutResponse, RequestWorkers};
 use super::servers::ServerStates;
-use crate::bridge::{Bridge, Output};
+use crate::bridge::Bridge;
 use crate::clock::Clock;
 use crate::console::ask::QueryReceiver;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
 use crate::console::{EngineQuery, EngineView, ServerStatus};
-use crate::delivery::point::{DiscardReason, GateState, Point};
 use crate::mqtt::Inbound;
-use crate::outbox::dead_letters::{DeadLetter, DeadLetters};
-use crate::outbox::{Outbox, PutResult};
+use crate::outbox::Outbox;
+use crate::outbox::dead_letters::DeadLetters;
 use crate::sitewise::api::{ApiFault, Quotas};
+use crate::sitewise::cause::Plane;
 use crate::sitewise::client::SiteWise;
-use crate::sitewise::limits;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
-use crate::time::{ClockAgreement, Instant, Now, Timestamp};
+use crate::time::{Instant, Now, Timestamp};
 use crate::twin::plan::step::{CallId, CallResult};
 
 /// Messages processed in one time slice, and its longest duration.
@@ -73,6 +76,8 @@ pub(super) struct Engine<S> {
     outbox_event: Arc<Notify>,
     dead_letters: DeadLetters,
     sitewise: Arc<S>,
+    /// Where its calls go; for people.
+    sitewise_hosts: BTreeMap<Plane, String>,
     servers: ServerStates,
     calls: JoinSet<(CallId, String, Result<CallResult, ApiFault>)>,
     /// The call that reads the account's quotas.
@@ -96,6 +101,7 @@ pub(super) struct Engine<S> {
     started_at: Timestamp,
     clock: Clock,
     next_report: Instant,
+    dead_before: DeadBefore,
 }
 
 /// Progress of the initial sync.
@@ -134,6 +140,7 @@ impl<S: SiteWise> Engine<S> {
             outbox_event: wake,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
             senders: RequestWorkers::new(Arc::clone(&sitewise)),
+            sitewise_hosts: Plane::ALL.map(|plane| (plane, sitewise.host(plane))).into(),
             sitewise,
             servers,
             calls: JoinSet::new(),
@@ -146,6 +153,7 @@ impl<S: SiteWise> Engine<S> {
             started_at: clock.now().wall,
             clock,
             next_report: Instant::START + REPORT_INTERVAL,
+            dead_before: DeadBefore::default(),
             learning: SyncState::Begun,
             dead_letter_limit_logged: false,
             stores_inbound: false,
@@ -238,7 +246,8 @@ impl<S: SiteWise> Engine<S> {
 
     /// When something is due.
     fn next_deadline(&self) -> Instant {
-        self.bridge.poll_timeout().unwrap_or(self.next_report).min(self.next_report)
+        let others = [self.bridge.poll_timeout(), self.dead_before.due()].into_iter().flatten();
+        others.fold(self.next_report, Instant::min)
     }
 
     fn reset_timer(&self, timer: &mut Pin<Box<Sleep>>) {
@@ -258,6 +267,7 @@ impl<S: SiteWise> Engine<S> {
     fn timeout(&mut self) {
         let now = self.now();
         self.bridge.handle_timeout(now);
+        self.tell_dead_before(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT_INTERVAL;
             self.ledger().log();
@@ -281,6 +291,7 @@ impl<S: SiteWise> Engine<S> {
             outbox_max_bytes: self.reporting.outbox_max_bytes,
             dead_letters: &self.dead_letters,
             links,
+            sitewise_hosts: &self.sitewise_hosts,
             losses: self.losses,
             clock_ahead: self.clock.ahead(),
             quotas_told: self.quotas_told,
@@ -325,6 +336,7 @@ impl<S: SiteWise> Engine<S> {
         match inbound {
             Inbound::Connected { server, session_time } => {
                 self.servers.connected(server, now.wall);
+                self.dead_before.connected(now.instant);
                 self.bridge.handle_connected(ServerId(server), session_time, now);
             }
             Inbound::Disconnected { server, .. } => {
@@ -371,6 +383,9 @@ impl<S: SiteWise> Engine<S> {
         }
         let now = self.now();
         self.bridge.handle_done(id, answer, now);
+        for (subject, reason) in self.bridge.take_rejections() {
+            tell::log_rejection(&subject, &reason);
+        }
         Ok(())
     }
 
@@ -397,94 +412,6 @@ impl<S: SiteWise> Engine<S> {
                 return;
             }
             self.bridge.handle_points(points, now);
-        }
-    }
-
-    /// Points that are only on disk, for the room that those in memory leave.
-    fn restore(&mut self, now: Now) -> Vec<Point> {
-        let bridge = &self.bridge;
-        let oldest = now.wall.minus(limits::OLDEST_VALUE);
-        // One that is too old is refused, whether its asset will ever be there or not.
-        // Before SiteWise has answered, or after a step of our clock, the time is not known.
-        let judged =
-            self.learning == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
-        let passage = |point: &Point| match judged && point.time < oldest {
-            true => GateState::Open,
-            false => bridge.gate_state(point.stream),
-        };
-        self.outbox.take_cold(bridge.room(), &passage)
-    }
-
-    fn handle_output(&mut self, output: Output, now: Now) {
-        match output {
-            Output::Publish(publish) => self.servers.publish(publish),
-            Output::Step(id, step) => {
-                let sitewise = Arc::clone(&self.sitewise);
-                self.calls.spawn(async move {
-                    let tried = step.to_string();
-                    (id, tried, calls::carry_out(&*sitewise, step).await)
-                });
-            }
-            Output::Send(id, entries) => self.senders.send(id, entries),
-            Output::Store(points) => {
-                let PutResult { gone, taken } =
-                    self.outbox.put_and_take(points, self.bridge.room());
-                let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
-                self.losses.full += full as u64;
-                self.losses.overwritten += (gone.len() - full) as u64;
-                if full > 0 {
-                    self.note_outbox_full(now);
-                }
-                if !taken.is_empty() {
-                    self.bridge.handle_points(taken, now);
-                }
-            }
-            Output::Open(gate) => {
-                let twin = self.bridge.twin();
-                self.outbox.open(gate, &|point| twin.gate(point.stream));
-            }
-            Output::Settled(keys) => self.outbox.settle(&keys),
-            Output::Refused { point, refusal, reason, stored } => {
-                debug!(
-                    sitewise.asset_id = %point.stream.asset,
-                    sitewise.property_id = %point.stream.property,
-                    "value rejected, kept as a dead letter: {reason}"
-                );
-                let (asset, property) = self.bridge.twin().display_names(point.stream);
-                let names = (asset.map(str::to_owned), property.map(str::to_owned));
-                let key = point.key();
-                let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
-                self.outbox.store_dead_letter(&letter);
-                self.dead_letters.push(letter);
-                if self.dead_letters.len() == DEAD_LETTERS && !self.dead_letter_limit_logged {
-                    self.dead_letter_limit_logged = true;
-                    warn!(
-                        "{DEAD_LETTERS} dead letters are kept, which is the limit: the oldest are \
-                         dropped from now on"
-                    );
-                }
-                if stored {
-                    self.outbox.settle(&[key]);
-                }
-            }
-            Output::Discarded(key, why) => {
-                if why != DiscardReason::Overwritten {
-                    self.outbox.settle(&[key]);
-                }
-            }
-            Output::Held { stream, reason } => {
-                tell::log_failing_property(
-                    stream,
-                    self.bridge.twin().display_names(stream),
-                    &reason,
-                );
-            }
-            Output::SiteWise(told) => self.tell_sitewise(&told, now),
-            told @ (Output::Found { .. }
-            | Output::Grouped(_)
-            | Output::Capped { .. }
-            | Output::Born(_)
-            | Output::Died(..)) => tell::log_output(told),
         }
     }
 

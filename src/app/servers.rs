@@ -183,6 +183,7 @@ impl ServerStates {
             url: server.url.clone(),
             since: server.connected_since.map(Timestamp::as_millis),
             trouble: server.figures.trouble(),
+            contended: server.figures.contended(),
             received: server.figures.received(),
             dropped: server.figures.dropped(),
             losing: server.is_losing(now),

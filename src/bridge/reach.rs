@@ -154,6 +154,13 @@ impl Reach {
         if self.told.is_empty() { None } else { Some(self.told.remove(0)) }
     }
 
+    /// Why calls keep failing, with a remedy: one has no answer, or none has succeeded for a while.
+    pub fn failing(&self, plane: Plane, now: Instant) -> Option<String> {
+        let trouble = self.planes.get(&plane)?.trouble.as_ref()?;
+        let lasts = trouble.cause == Cause::Silence || trouble.is_lasting(now);
+        (trouble.passed.is_none() && lasts).then(|| trouble.cause.explain(&trouble.said))
+    }
+
     /// Why the latest call failed, if it did, with a remedy.
     pub fn trouble(&self, plane: Plane) -> Option<String> {
         let (cause, said) = self.planes.get(&plane)?.last.as_ref()?;

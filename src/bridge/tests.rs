@@ -266,7 +266,8 @@ impl World {
             | Output::SiteWise(_)
             | Output::Born(_)
             | Output::Died(..)
-            | Output::Found { .. } => {}
+            | Output::Found { .. }
+            | Output::NobodyAdmitted(_) => {}
             Output::Store(points) => {
                 let points_kept = points.iter().map(|waiting| waiting.point.clone());
                 self.kept.extend(points_kept.map(|point| (point.key(), point)));

@@ -2,18 +2,21 @@
 //!
 //! The bridge stays ready, so that a single machine never blocks a deployment.
 
+mod all;
 mod gather;
+
+pub use all::DegradedReasons;
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::look::{EngineView, FOREIGN};
 use crate::delivery::point::RejectReason;
+use crate::sitewise::cause::Plane;
+use crate::sparkplug::findings::Finding;
+use crate::sparkplug::limits;
 use crate::time::Timestamp;
 use crate::twin::caps::Cap;
-
-/// Reasons that are listed by name; further ones are counted.
-const MAX_NAMED: usize = 100;
 
 /// One reason for `degraded`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,6 +27,39 @@ pub enum DegradedReason {
         url: String,
         /// Why, if that is known.
         error: Option<Arc<str>>,
+    },
+    /// Calls to SiteWise keep failing, or are not answered.
+    SiteWise {
+        /// Where they go.
+        host: String,
+        /// Which.
+        plane: Plane,
+        /// Why, and what to do.
+        why: String,
+    },
+    /// Another client takes the bridge's session from it, within the last minutes.
+    Contended {
+        /// The server.
+        url: String,
+        /// Why, and what to do.
+        why: Arc<str>,
+    },
+    /// The filter leaves out every edge node.
+    NobodyAdmitted {
+        /// The first that was heard.
+        edge: String,
+        /// How many messages were left out.
+        messages: u64,
+    },
+    /// A sender deviates from the specification such that only people can mend it, within the last
+    /// hour.
+    Finding {
+        /// Its address; none for what no edge node sent.
+        edge: Option<String>,
+        /// How.
+        finding: Finding,
+        /// How often since the start.
+        count: u64,
     },
     /// Messages of this server were dropped because the engine was too slow, within the last
     /// minute.
@@ -125,13 +161,16 @@ pub enum DegradedReason {
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 18] = [
+    pub const LABELS: [&'static str; 22] = [
         "mqtt_not_connected",
+        "mqtt_client_id_shared",
         "mqtt_messages_lost",
         "mqtt_messages_late",
         "mqtt_packet_too_large",
         "mqtt_foreign_topics",
+        "nobody_admitted",
         "not_understood",
+        "finding",
         "node_offline",
         "values_rejected",
         "outbox_full",
@@ -141,6 +180,7 @@ impl DegradedReason {
         Self::capped(Cap::Models),
         Self::capped(Cap::Properties),
         Self::capped(Cap::Assets),
+        "sitewise_failing",
         "clock",
         "held",
         Self::PROBLEM,
@@ -150,6 +190,10 @@ impl DegradedReason {
     pub fn label(&self) -> &'static str {
         match self {
             Self::NotConnected { .. } => "mqtt_not_connected",
+            Self::SiteWise { .. } => "sitewise_failing",
+            Self::Contended { .. } => "mqtt_client_id_shared",
+            Self::NobodyAdmitted { .. } => "nobody_admitted",
+            Self::Finding { .. } => "finding",
             Self::MessagesLost { .. } => "mqtt_messages_lost",
             Self::MessagesLate { .. } => "mqtt_messages_late",
             Self::Oversized { .. } => "mqtt_packet_too_large",
@@ -181,12 +225,17 @@ impl DegradedReason {
     /// Who or what it is about.
     pub fn subject(&self) -> &str {
         match self {
+            Self::SiteWise { .. } => "SiteWise",
+            Self::Finding { edge, .. } => edge.as_deref().unwrap_or("the MQTT server"),
             Self::NotConnected { url, .. }
+            | Self::Contended { url, .. }
             | Self::MessagesLost { url, .. }
             | Self::MessagesLate { url, .. }
             | Self::Oversized { url, .. }
             | Self::Foreign { url, .. } => url,
-            Self::NotUnderstood { edge, .. } | Self::Offline { edge, .. } => edge,
+            Self::NotUnderstood { edge, .. }
+            | Self::Offline { edge, .. }
+            | Self::NobodyAdmitted { edge, .. } => edge,
             Self::OutboxFull
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
@@ -202,6 +251,17 @@ impl DegradedReason {
         match self {
             Self::NotConnected { error: None, .. } => "is not connected yet".to_owned(),
             Self::NotConnected { error: Some(why), .. } => format!("is not connected: {why}"),
+            Self::SiteWise { host, plane, why } => {
+                format!("does not take {} at {host}: {why}", plane.words())
+            }
+            Self::Contended { why, .. } => why.to_string(),
+            Self::NobodyAdmitted { messages, .. } => {
+                format!("{NOBODY_ADMITTED}; {messages} messages so far")
+            }
+            Self::Finding { finding, count, .. } => {
+                let rule = limits::rule(*finding).map(|rule| format!(": {rule}"));
+                format!("{}{} ({count} times so far)", finding.words(), rule.unwrap_or_default())
+            }
             Self::MessagesLost { messages, .. } => format!(
                 "sends faster than the engine reads: {messages} messages dropped since the start; \
                  look for a node that floods, or give the bridge more CPU"
@@ -232,7 +292,10 @@ impl DegradedReason {
                                  first"
                 .to_owned(),
             Self::OutboxRefuses(why) => {
-                format!("cannot be written to its disk: {why}; values are queued in memory only")
+                format!(
+                    "cannot be written to its disk: {why}; values are queued in memory only; \
+                     {DISK_REMEDY}"
+                )
             }
             Self::OutboxUnreadable(why) => format!(
                 "is damaged on disk: {why}; it is being repaired, and values are queued in memory \
@@ -261,15 +324,27 @@ impl DegradedReason {
     }
 }
 
+/// What it means that the filter admits nobody, and what to do.
+pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others: nothing \
+     reaches SiteWise; let their globs match GROUP/NODE, and restart";
+
+/// What to do about a model or an asset that SiteWise rejects.
+pub(crate) const REJECTED_REMEDY: &str =
+    "correct what it names in SiteWise or at the edge node; it is tried again with backoff";
+
+/// What to do about the outbox's disk.
+pub(crate) const DISK_REMEDY: &str =
+    "free space on the disk of OUTBOX_DIR, check its health and permissions, or move the folder";
+
 /// What to do about an edge node that is offline.
-const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if it is gone for \
+pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if it is gone for \
                               good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in SiteWise, and restart";
 
 /// What to do about values that are rejected.
 const fn refused_remedy(refusal: RejectReason) -> &'static str {
     match refusal {
         RejectReason::OutOfRange => {
-            "check the sender's clock: SiteWise accepts values of the last 7 days and the next 5 minutes"
+            "synchronize the edge's clock (NTP): SiteWise accepts values of the last 7 days and the next 5 minutes"
         }
         RejectReason::Invalid => "see sparkwise dead-letters count, then retry or drop them",
         RejectReason::Denied => {
@@ -292,156 +367,13 @@ pub(crate) fn clock_offset_text(ahead: i64) -> String {
 
 impl fmt::Display for DegradedReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let colon = if matches!(self, Self::Problem { .. } | Self::NotUnderstood { .. }) {
-            ":"
-        } else {
-            ""
+        let colon = match self {
+            Self::Problem { .. }
+            | Self::NotUnderstood { .. }
+            | Self::Finding { .. }
+            | Self::Contended { .. } => ":",
+            _ => "",
         };
         write!(f, "{}{colon} {}", self.subject(), self.reason())
-    }
-}
-
-/// Snapshot of all reasons: counts by label, and the first ones in full.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct DegradedReasons {
-    told: Vec<DegradedReason>,
-    counts: [u64; DegradedReason::LABELS.len()],
-}
-
-impl DegradedReasons {
-    /// All current reasons.
-    pub fn of(look: &EngineView<'_>) -> Self {
-        DegradedReason::all(look).into_iter().collect()
-    }
-
-    /// Those that are listed by name.
-    pub fn named(&self) -> &[DegradedReason] {
-        &self.told
-    }
-
-    /// How many there are of each label.
-    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
-        DegradedReason::LABELS.into_iter().zip(self.counts)
-    }
-
-    /// How many have this label.
-    fn count(&self, label: &str) -> u64 {
-        self.counts().find(|(of, _)| *of == label).map_or(0, |(_, count)| count)
-    }
-
-    /// How many machines exceed this cap.
-    pub fn capped(&self, cap: Cap) -> u64 {
-        self.count(DegradedReason::capped(cap))
-    }
-
-    /// How many there are in all.
-    pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
-    }
-
-    /// Lines for people, each with its label; the last says how many more there are. Control
-    /// characters in names are escaped, so that each reason stays on one line.
-    pub fn lines(&self) -> Vec<String> {
-        let line = |why: &DegradedReason| {
-            let line = format!("{}: {why}", why.label());
-            let clean = |c: char| match c.is_control() {
-                true => c.escape_default().to_string(),
-                false => c.to_string(),
-            };
-            line.chars().map(clean).collect()
-        };
-        let more = self.total().saturating_sub(self.told.len() as u64);
-        let more = (more > 0).then(|| format!("and {more} more"));
-        self.told.iter().map(line).chain(more).collect()
-    }
-}
-
-impl FromIterator<DegradedReason> for DegradedReasons {
-    fn from_iter<T: IntoIterator<Item = DegradedReason>>(reasons: T) -> Self {
-        let mut all = Self::default();
-        for why in reasons {
-            let counts = DegradedReason::LABELS.iter().zip(&mut all.counts);
-            for (_, count) in counts.filter(|(label, _)| **label == why.label()) {
-                *count += 1;
-            }
-            if all.told.len() < MAX_NAMED {
-                all.told.push(why);
-            }
-        }
-        all
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn capped(machine: usize) -> DegradedReason {
-        DegradedReason::Capped {
-            machine: format!("Nordsee/gw/P{machine}"),
-            cap: Cap::Assets,
-            example: "T\n1".to_owned(),
-            values: 3,
-        }
-    }
-
-    #[test]
-    fn a_capped_machine_is_told_with_its_cap_and_what_to_do() {
-        let all: DegradedReasons = [capped(1)].into_iter().collect();
-        let [line] = &all.lines()[..] else { panic!("{all:?}") };
-        for part in
-            ["capped_assets: Nordsee/gw/P1", "TWIN_MAX_ASSETS", "`T\\n1`", "3 values", "raise"]
-        {
-            assert!(line.contains(part), "{part} is not in {line}");
-        }
-        assert_eq!(
-            (all.count("capped_assets"), all.count("capped_models"), all.total()),
-            (1, 0, 1)
-        );
-    }
-
-    #[test]
-    fn more_reasons_than_anybody_reads_are_counted() {
-        let all: DegradedReasons =
-            (0..250).map(capped).chain([DegradedReason::OutboxFull]).collect();
-        assert_eq!((all.lines().len(), all.named().len()), (101, 100));
-        assert_eq!(all.lines().last().unwrap(), "and 151 more");
-        assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
-    }
-
-    #[test]
-    fn every_label_is_one_that_is_declared() {
-        let caps = Cap::ALL.map(|cap| DegradedReason::Capped {
-            machine: String::new(),
-            cap,
-            example: String::new(),
-            values: 0,
-        });
-        let (url, trouble) = (String::new(), None);
-        let (subject, reason) = (String::new(), String::new());
-        let others = [
-            DegradedReason::NotConnected { url: url.clone(), error: trouble },
-            DegradedReason::MessagesLost { url: url.clone(), messages: 1 },
-            DegradedReason::MessagesLate { url: url.clone(), seconds: 5 },
-            DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
-            DegradedReason::Foreign { url: String::new(), topic: String::new() },
-            DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
-            DegradedReason::Offline { edge: String::new(), since: None },
-            DegradedReason::Refused {
-                machine: String::new(),
-                refusal: RejectReason::Invalid,
-                values: 1,
-                example: String::new(),
-            },
-            DegradedReason::OutboxFull,
-            DegradedReason::OutboxRefuses(String::new()),
-            DegradedReason::OutboxUnreadable(String::new()),
-            DegradedReason::OutboxLost(0),
-            DegradedReason::Clock { ahead: 1 },
-            DegradedReason::Held { subject: String::new(), values: 1, reason: String::new() },
-            DegradedReason::Problem { subject, reason },
-        ];
-        let all: DegradedReasons = caps.into_iter().chain(others).collect();
-        assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
     }
 }

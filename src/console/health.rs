@@ -80,9 +80,11 @@ impl NotReadyReason {
             false => look.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
         let reach = look.bridge.reach();
-        let not_learned = Self::NotLearned(reach.trouble(Plane::Control));
+        let at = |plane, why| format!("calls at {} fail: {why}", look.host_of(plane));
+        let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
+        let not_learned = Self::NotLearned(trouble(Plane::Control));
         let delivery = look.bridge.delivery();
-        let said = reach.trouble(Plane::Write);
+        let said = trouble(Plane::Write);
         let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
             (look.ending, Self::Ending),

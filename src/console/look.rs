@@ -1,5 +1,6 @@
 //! The engine's state, as console and metrics read it.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use crate::app::OutboxLosses;
 use crate::bridge::Bridge;
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetters;
+use crate::sitewise::cause::Plane;
 use crate::sparkplug::host::ServerId;
 use crate::time::{Now, Timestamp};
 
@@ -29,6 +31,8 @@ pub struct EngineView<'a> {
     pub dead_letters: &'a DeadLetters,
     /// The MQTT servers.
     pub links: &'a [ServerStatus],
+    /// Where calls to SiteWise go; for people.
+    pub sitewise_hosts: &'a BTreeMap<Plane, String>,
     /// What the outbox dropped.
     pub losses: OutboxLosses,
     /// By how many milliseconds the machine's clock is ahead of SiteWise's; 0 where they agree.
@@ -64,6 +68,11 @@ impl EngineView<'_> {
         self.links.iter().zip(0..).map(|(link, place)| (link, host.foreign(ServerId(place))))
     }
 
+    /// Where calls of this kind go; for people.
+    pub(super) fn host_of(&self, plane: Plane) -> &str {
+        self.sitewise_hosts.get(&plane).map_or("", String::as_str)
+    }
+
     /// Whether any server is connected and delivers subscribed topics.
     pub(super) fn has_usable_server(&self) -> bool {
         self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())
@@ -79,6 +88,8 @@ pub struct ServerStatus {
     pub since: Option<i64>,
     /// Why there is none.
     pub trouble: Option<Arc<str>>,
+    /// Why its sessions are closed, where another client has our identifier.
+    pub contended: Option<Arc<str>>,
     /// Messages received.
     pub received: u64,
     /// Messages of these that were dropped because the engine's queue was full.

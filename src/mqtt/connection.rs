@@ -9,6 +9,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
+use super::contention::{Contention, Ending};
+use super::failure;
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::pauses::ReconnectBackoff;
@@ -99,6 +101,7 @@ impl Connection {
         let figures = self.figures.clone();
         let mut inbox = Inbox::new(self.server, inbound, self.figures, self.max_packet);
         let mut pauses = ReconnectBackoff::new(RandomState::new().hash_one(()));
+        let mut contention = Contention::default();
         let mut reported = None;
         let mut last_time = Timestamp::default();
         while discard(&mut outbound) && !shutdown.is_cancelled() {
@@ -126,7 +129,15 @@ impl Connection {
                 }
             };
             let pause = pauses.next_delay(announced.then(|| began.elapsed()));
-            let reason = failure.explain(&self.url);
+            let how = if announced { failure.ending() } else { Ending::Other };
+            let reason = match contention.ended(how, Instant::now()) {
+                true => {
+                    let reason = failure::contended(&self.url, &template.client_id());
+                    figures.set_contended(reason.clone());
+                    reason
+                }
+                false => failure.explain(&self.url),
+            };
             figures.set_trouble(Some(&reason));
             if announced {
                 warn!(server.address = %self.url, error = %failure, "connection to {} lost: \

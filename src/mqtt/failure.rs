@@ -7,6 +7,7 @@ use std::io;
 use rumqttc::tokio_rustls::rustls::{self, AlertDescription, CertificateError};
 use rumqttc::{ConnectReturnCode, ConnectionError, StateError};
 
+use super::contention::Ending;
 use crate::config::{Scheme, ServerUrl};
 
 /// Why a session ended.
@@ -37,6 +38,19 @@ pub(super) enum Moment {
 }
 
 impl SessionError {
+    /// Whether the server closed the session, or another client took it, while nothing in particular
+    /// happened.
+    pub(super) fn ending(&self) -> Ending {
+        match self {
+            Self::Client(error, moment) if is_closed(error) => match moment {
+                Moment::Open => Ending::Closed,
+                Moment::Published(topic) => Ending::ClosedAfter(topic.clone()),
+                Moment::Connecting | Moment::Subscribing => Ending::Other,
+            },
+            _ => Ending::Other,
+        }
+    }
+
     /// One sentence for people, for the server at `url`.
     pub(super) fn explain(&self, url: &ServerUrl) -> String {
         match self {
@@ -51,6 +65,37 @@ impl SessionError {
             }
         }
     }
+}
+
+/// Whether the connection ended, without a word of why.
+fn is_closed(error: &ConnectionError) -> bool {
+    match error {
+        ConnectionError::MqttState(StateError::ConnectionAborted) => true,
+        // The connection ended in the middle of a packet.
+        ConnectionError::MqttState(StateError::Deserialization(rumqttc::Error::Io(error))) => {
+            error.kind() == io::ErrorKind::Other || is_cut(error)
+        }
+        ConnectionError::MqttState(StateError::Deserialization(_)) => false,
+        error => find::<io::Error>(error).is_some_and(is_cut),
+    }
+}
+
+fn is_cut(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::ConnectionReset
+            | io::ErrorKind::ConnectionAborted
+            | io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::BrokenPipe
+    )
+}
+
+/// Why the session ended, where another client has our identifier.
+pub(super) fn contended(url: &ServerUrl, client_id: &str) -> String {
+    format!(
+        "{url} closes each session soon after it began: another client uses the identifier \
+         {client_id:?} too; give each an MQTT_CLIENT_ID of its own"
+    )
 }
 
 fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String {
@@ -104,10 +149,7 @@ fn explain_io(error: &io::Error, moment: &Moment, url: &ServerUrl) -> String {
         io::ErrorKind::ConnectionRefused => {
             format!("connection refused by {url}: check MQTT_URL, and that the server runs")
         }
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::UnexpectedEof
-        | io::ErrorKind::BrokenPipe => closed(moment, url),
+        _ if is_cut(error) => closed(moment, url),
         io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::TimedOut => {

@@ -5,6 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::sync::mpsc;
@@ -22,6 +23,9 @@ const LEFT_TO_LIVE: usize = 2;
 /// Messages kept between the first granted subscription and the last.
 const EARLY_MESSAGES: usize = 1_000;
 
+/// How long it is told that another client takes the sessions.
+const CONTENDED_FOR: Duration = Duration::from_secs(300);
+
 /// What a connection counts. Clones show the same numbers.
 #[derive(Clone, Debug, Default)]
 pub struct ConnectionStats(Arc<ConnectionCounters>);
@@ -33,6 +37,7 @@ struct ConnectionCounters {
     malformed: AtomicU64,
     oversized: AtomicU64,
     last_error: Mutex<Option<Arc<str>>>,
+    contended: Mutex<Option<(Instant, Arc<str>)>>,
 }
 
 impl ConnectionStats {
@@ -59,6 +64,21 @@ impl ConnectionStats {
     /// Why there is no session; none while there is one or the first is tried.
     pub fn trouble(&self) -> Option<Arc<str>> {
         self.0.last_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Why the server closes each session, if it did so within the last minutes: another client has our
+    /// identifier.
+    pub fn contended(&self) -> Option<Arc<str>> {
+        let contended = self.0.contended.lock().unwrap_or_else(PoisonError::into_inner);
+        contended
+            .as_ref()
+            .filter(|(at, _)| at.elapsed() < CONTENDED_FOR)
+            .map(|(_, why)| why.clone())
+    }
+
+    pub(super) fn set_contended(&self, why: String) {
+        let now = (Instant::now(), why.into());
+        *self.0.contended.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
     }
 
     pub(super) fn set_trouble(&self, trouble: Option<&str>) {

@@ -36,6 +36,11 @@ pub(super) enum ClientRole<'a> {
 }
 
 impl SessionOptions {
+    /// The client identifier.
+    pub(super) fn client_id(&self) -> String {
+        self.options.client_id()
+    }
+
     pub(super) fn new(
         url: &ServerUrl,
         mqtt: &config::Mqtt,

@@ -174,7 +174,10 @@ impl CapturedEvents {
         while let Some(output) = host.poll_output() {
             match output {
                 // Deaths change nothing in what is planned.
-                Output::Event(Event::Death(_)) | Output::Publish(_) | Output::Found { .. } => {}
+                Output::Event(Event::Death(_))
+                | Output::Publish(_)
+                | Output::Found { .. }
+                | Output::NobodyAdmitted(_) => {}
                 Output::Event(event) => self.push_event(now, event),
             }
         }

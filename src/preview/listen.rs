@@ -91,7 +91,9 @@ pub(super) async fn listen(
                         let _ = server.try_send(publish.message);
                     }
                 }
-                Output::Event(Event::Death(_)) | Output::Found { .. } => {}
+                Output::Event(Event::Death(_))
+                | Output::Found { .. }
+                | Output::NobodyAdmitted(_) => {}
                 Output::Event(event) => told.push_event(now, event),
             }
         }

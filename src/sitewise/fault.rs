@@ -268,6 +268,8 @@ fn chain(error: &dyn Error) -> String {
         }
         cause = error.source();
     }
+    // Some errors of the SDK are lists.
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
     match UNSUPPORTED.iter().find(|(feature, _)| line.contains(feature)) {
         Some((_, kind)) => format!(
             "profiles of {kind} are not supported: use a profile with `credential_process = aws \

@@ -330,6 +330,23 @@ impl Finding {
         }
     }
 
+    /// Whether it is shown as a problem for an hour: nothing but people can mend it, and no other
+    /// problem shows it.
+    pub const fn needs_people(self) -> bool {
+        matches!(
+            self,
+            Self::Undecodable
+                | Self::TooCostly
+                | Self::TooManyNodes
+                | Self::TooManyDevices
+                | Self::TooManyLeaves
+                | Self::TwoSenders
+                | Self::NotUtf8
+                | Self::ClockBack
+                | Self::HostConflict
+        )
+    }
+
     /// Whether data is lost or misplaced until people act.
     pub const fn is_loss(self) -> bool {
         matches!(

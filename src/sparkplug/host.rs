@@ -44,6 +44,7 @@ use super::topic;
 use crate::time::{Instant, Now, Timestamp};
 
 mod counters;
+mod excluded;
 mod forgetting;
 pub(crate) mod found;
 mod incoming;
@@ -55,6 +56,7 @@ pub use found::FindingRecord;
 pub use look::NodeView;
 pub use state::state_payload;
 
+use excluded::ExcludedNodes;
 use found::FindingLog;
 use state::ConnectedServers;
 
@@ -78,6 +80,8 @@ pub enum Output {
         /// The topic of the message that shows it; empty where none does.
         example: String,
     },
+    /// The filter leaves out every edge node that was heard of; this was the first.
+    NobodyAdmitted(String),
 }
 
 /// A message to be published on one server.
@@ -122,6 +126,8 @@ pub struct Host {
     saw_foreign_topic: bool,
     outputs: VecDeque<Output>,
     counters: HostCounters,
+    /// Who the filter leaves out.
+    excluded: ExcludedNodes,
     /// What was found of no edge node.
     unattributed_findings: FindingLog,
 }
@@ -149,6 +155,7 @@ impl Host {
             saw_foreign_topic: false,
             outputs: VecDeque::new(),
             counters: HostCounters::default(),
+            excluded: ExcludedNodes::default(),
             unattributed_findings: FindingLog::default(),
             config,
         }
@@ -207,13 +214,20 @@ impl Host {
                 self.publish_request(index, request, now);
             }
         }
+        if self.excluded.take_due(now.instant)
+            && let Some((edge, _)) = self.admits_nobody(now.instant)
+        {
+            let edge = edge.to_owned();
+            self.outputs.push_back(Output::NobodyAdmitted(edge));
+        }
         self.sweep(now);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let session = self.timers.first().map(|(due, _)| *due);
-        [session, self.turns.deadline(), self.servers.deadline()].into_iter().flatten().min()
+        let others = [self.turns.deadline(), self.servers.deadline(), self.excluded.deadline()];
+        session.into_iter().chain(others.into_iter().flatten()).min()
     }
 
     /// The next output, in order.

@@ -170,6 +170,10 @@ pub struct Plan {
     next_call_id: u64,
     outputs: VecDeque<Output>,
     problems: BTreeMap<String, String>,
+    /// Subjects of those that are SiteWise's verdict.
+    rejected: BTreeSet<String>,
+    /// Problems that SiteWise's verdict made, to be told: subject and reason.
+    rejections: Vec<(String, String)>,
     figures: ProvisioningFigures,
     rng: fastrand::Rng,
     /// When assets without values are checked again, since no failing value would show that they
@@ -199,6 +203,8 @@ impl Plan {
             next_call_id: 0,
             outputs: VecDeque::new(),
             problems: BTreeMap::new(),
+            rejected: BTreeSet::new(),
+            rejections: Vec::new(),
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
             next_patrol: Instant::START + patrol::EVERY,

@@ -58,7 +58,11 @@ class Gateway:
 
     def send(self, verb: str, message: bytes) -> None:
         """Any bytes."""
-        self._client.publish(self._topic(verb), message, qos=0).wait_for_publish(WITHIN)
+        self.publish(self._topic(verb), message)
+
+    def publish(self, topic: str, message: bytes, retain: bool = False) -> None:
+        """On any topic."""
+        self._client.publish(topic, message, qos=0, retain=retain).wait_for_publish(WITHIN)
 
     def die(self) -> None:
         """Its power fails: the server publishes its will."""

@@ -85,6 +85,7 @@ class World:
             restore_signals=False,
         )
         self._started.append(bridge)
+        self.bridge = bridge
         threading.Thread(target=self._read_log, args=(bridge, self.log), daemon=True).start()
         eventually(lambda: self._console, "the console")
         return bridge

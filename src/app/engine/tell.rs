@@ -7,6 +7,7 @@ use crate::console::degraded;
 use crate::delivery::point::Stream;
 use crate::outbox::DiskEvent;
 use crate::sparkplug::event::DeathCause;
+use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
 
@@ -27,7 +28,8 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
     match change {
         DiskEvent::Refused(reason) => error!(
             "cannot write the outbox: {reason}; values are queued in memory only, and writing is \
-             retried"
+             retried; {}",
+            degraded::DISK_REMEDY
         ),
         DiskEvent::Unreadable(reason) => error!(
             "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued \
@@ -43,11 +45,19 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
              ones are kept in memory only; raise OUTBOX_MAX_BYTES or free disk space"
         ),
         DiskEvent::Behind => {
-            warn!("the outbox's disk is too slow: values are queued in memory only")
+            warn!(
+                "the outbox's disk is too slow: values are queued in memory only; {}",
+                degraded::DISK_REMEDY
+            )
         }
         DiskEvent::Well => info!("the outbox is writable again"),
         DiskEvent::Full => {}
     }
+}
+
+/// Logs a model or an asset that SiteWise rejected.
+pub(super) fn log_rejection(subject: &str, reason: &str) {
+    warn!("SiteWise rejects {subject}: {reason}; {}", degraded::REJECTED_REMEDY);
 }
 
 /// Logs a property whose values keep being rejected.
@@ -74,10 +84,12 @@ pub(super) fn log_output(output: Output) {
             let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
             let (name, words) = (finding.name(), finding.words());
             let tck_id = finding.tck_id().unwrap_or("-");
+            // Why it is not understood, and what to do, is in the example.
+            let words = if finding == Finding::InVain { &*example } else { words };
             // Effects of the network are not the sender's fault.
             if let Some(rule) = limits::rule(finding) {
                 warn!(sparkplug.finding = name, example, "{who}: {words}: {rule}");
-            } else if finding.tck_id().is_some() || finding.is_loss() {
+            } else if finding.tck_id().is_some() || finding.is_loss() || finding.needs_people() {
                 warn!(sparkplug.finding = name, tck_id, example, "{who}: {words}");
             } else {
                 info!(sparkplug.finding = name, example, "{who}: {words}");
@@ -97,6 +109,11 @@ pub(super) fn log_output(output: Output) {
             priority_at_cap(cap),
             cap.remedy()
         ),
+        Output::NobodyAdmitted(edge) => warn!(
+            sparkplug.edge_node = %edge,
+            "{edge} {}",
+            degraded::NOBODY_ADMITTED
+        ),
         Output::Born(source) => info!(sparkplug.source = %source, "{source} is online"),
         Output::Died(source, cause) => {
             let how = match cause {
@@ -111,7 +128,8 @@ pub(super) fn log_output(output: Output) {
                 warn!(
                     sparkplug.source = %source,
                     "{source} is offline: {how}; its values stay as they were, marked UNCERTAIN \
-                     after TWIN_STALE_AFTER"
+                     after TWIN_STALE_AFTER; {}",
+                    degraded::OFFLINE_REMEDY
                 );
             } else {
                 info!(sparkplug.source = %source, "{source} is offline: {how}");

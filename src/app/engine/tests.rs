@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::*;
 use crate::app::bridge_config;
 use crate::app::servers::ServerState;
+use crate::bridge::Output;
 use crate::config::Config;
 use crate::console::ask::EngineQueries;
 use crate::console::degraded::{DegradedReason, DegradedReasons};

@@ -186,3 +186,31 @@ fn values_that_are_throttled_within_an_answer_are_told() {
     world.drain();
     assert_eq!(world.told(), told(&[(0, "throttled")]));
 }
+
+#[test]
+fn calls_that_keep_failing_are_shown_until_one_passes() {
+    let mut world = World::new();
+    let shown = |world: &World| world.reach.failing(Plane::Write, world.now.instant);
+    world.round(Some(Cause::Throttled));
+    world.wait(Duration::from_secs(3));
+    world.round(Some(Cause::Throttled));
+    assert_eq!(shown(&world), None, "it may pass");
+    world.wait(Duration::from_secs(3));
+    world.round(Some(Cause::Throttled));
+    assert!(shown(&world).is_some_and(|why| why.contains("higher quotas")));
+    world.round(None);
+    assert_eq!(shown(&world), None);
+}
+
+#[test]
+fn a_call_without_an_answer_is_shown_while_it_lasts() {
+    let mut world = World::new();
+    let id = world.call();
+    world.wait(Duration::from_secs(4));
+    assert_eq!(world.reach.failing(Plane::Write, world.now.instant), None);
+    world.wait(Duration::from_secs(2));
+    let shown = world.reach.failing(Plane::Write, world.now.instant);
+    assert!(shown.is_some_and(|why| why.contains("does not answer")));
+    world.answer(id, None);
+    assert_eq!(world.reach.failing(Plane::Write, world.now.instant), None);
+}

@@ -114,7 +114,8 @@ impl Plant {
                 | Output::SiteWise(_)
                 | Output::Born(_)
                 | Output::Died(..)
-                | Output::Found { .. } => {}
+                | Output::Found { .. }
+                | Output::NobodyAdmitted(_) => {}
             }
         }
     }

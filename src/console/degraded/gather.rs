@@ -3,28 +3,40 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView};
+use super::{DegradedReason, EngineView, REJECTED_REMEDY};
 use crate::delivery::point::RejectReason;
 use crate::outbox::DiskState;
+use crate::sitewise::cause::Plane;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::host::NodePhase;
 use crate::twin::Twin;
 
 /// How long a rejected value is a reason.
 const REFUSED_FOR: Duration = Duration::from_secs(3600);
-/// How long a node that is offline in SiteWise has to answer the first rebirth request.
-const ANSWER_FOR: Duration = Duration::from_secs(20);
+/// How long a finding is one.
+const FOUND_FOR: Duration = Duration::from_secs(3600);
 
 impl DegradedReason {
+    /// How long a node that is offline in SiteWise has to answer the first rebirth request.
+    pub(crate) const ANSWER_FOR: Duration = Duration::from_secs(15);
+
+    /// Edge nodes that were offline before the start and have not answered; none before they had
+    /// their time to.
+    pub(crate) fn dead_before(look: &EngineView<'_>) -> Option<Vec<Self>> {
+        Some(dead_before(look)?.map(|edge| offline(look.bridge.twin(), edge)).collect())
+    }
+
     /// All current reasons, the most costly first.
     pub(in crate::console) fn all(look: &EngineView<'_>) -> Vec<Self> {
         let mut all = Vec::new();
         servers(look, &mut all);
+        sitewise(look, &mut all);
         outbox(look, &mut all);
         if look.clock_ahead != 0 {
             all.push(Self::Clock { ahead: look.clock_ahead });
         }
         nodes(look, &mut all);
+        findings(look, &mut all);
         values(look, &mut all);
         all.sort_by_cached_key(|why| (why.rank(), u64::MAX - why.values()));
         all
@@ -33,14 +45,18 @@ impl DegradedReason {
     /// Sort key: what affects many machines comes before what affects one.
     const fn rank(&self) -> u8 {
         match self {
-            Self::NotConnected { .. } | Self::Foreign { .. } => 0,
+            Self::NotConnected { .. }
+            | Self::Contended { .. }
+            | Self::Foreign { .. }
+            | Self::NobodyAdmitted { .. }
+            | Self::SiteWise { .. } => 0,
             Self::MessagesLost { .. } | Self::MessagesLate { .. } => 1,
             Self::OutboxFull
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
             Self::Clock { .. } => 3,
-            Self::NotUnderstood { .. } => 4,
+            Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } => 6,
             Self::Refused { .. } => 7,
@@ -68,6 +84,9 @@ fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         if some_up && link.since.is_none() {
             all.push(DegradedReason::NotConnected { url: url(), error: link.trouble.clone() });
         }
+        if let Some(why) = link.contended.clone().filter(|_| some_up) {
+            all.push(DegradedReason::Contended { url: url(), why });
+        }
         if link.losing {
             all.push(DegradedReason::MessagesLost { url: url(), messages: link.dropped });
         }
@@ -80,6 +99,23 @@ fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         if let Some(topic) = foreign.filter(|_| some_up && link.since.is_some()) {
             all.push(DegradedReason::Foreign { url: url(), topic: topic.to_owned() });
         }
+    }
+}
+
+/// Calls that keep failing, where that does not make the bridge unready.
+fn sitewise(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
+    let (synced, delivery) = (look.bridge.twin().plan().is_synced(), look.bridge.delivery());
+    for plane in Plane::ALL {
+        let shown = match plane {
+            Plane::Control => !synced,
+            Plane::Write => delivery.is_unreachable(),
+            Plane::Read => false,
+        };
+        let why = look.bridge.reach().failing(plane, look.now.instant).filter(|_| !shown);
+        all.extend(why.map(|why| {
+            let host = look.host_of(plane).to_owned();
+            DegradedReason::SiteWise { host, plane, why }
+        }));
     }
 }
 
@@ -99,6 +135,12 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }
 }
 
+fn offline(twin: &Twin, edge: &EdgeNode) -> DegradedReason {
+    let source = Source { edge: edge.clone(), device: None };
+    let since = twin.presence_of(&source).died.or_else(|| twin.plan().told_before(&source));
+    DegradedReason::Offline { edge: edge.to_string(), since }
+}
+
 /// Edge nodes that cannot be interpreted, or are offline.
 fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let (host, twin) = (look.bridge.host(), look.bridge.twin());
@@ -112,28 +154,45 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
             edge
         })
         .collect();
-    let offline = |edge: &EdgeNode| {
-        let source = Source { edge: edge.clone(), device: None };
-        let since = twin.presence_of(&source).died.or_else(|| twin.plan().told_before(&source));
-        DegradedReason::Offline { edge: edge.to_string(), since }
-    };
+    let offline = |edge: &EdgeNode| offline(twin, edge);
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
+    let before = dead_before(look).into_iter().flatten();
+    let before = before.filter(|edge| !dead.contains(edge) && !strange.contains(edge));
+    all.extend(before.map(offline));
+}
+
+/// Edge nodes that were offline before the start and have not answered; none before they had their
+/// time to.
+fn dead_before<'a>(look: &EngineView<'a>) -> Option<impl Iterator<Item = &'a EdgeNode>> {
+    let (host, plan) = (look.bridge.host(), look.bridge.twin().plan());
     let long_up = |since: i64| {
         let up = look.now.wall.as_millis().saturating_sub(since);
-        u128::try_from(up).is_ok_and(|up| up >= ANSWER_FOR.as_millis())
+        u128::try_from(up).is_ok_and(|up| up >= DegradedReason::ANSWER_FOR.as_millis())
     };
-    if !twin.plan().is_synced() || !look.links.iter().filter_map(|link| link.since).any(long_up) {
-        return;
+    if !plan.is_synced() || !look.links.iter().filter_map(|link| link.since).any(long_up) {
+        return None;
     }
-    let before = twin.plan().offline().filter(|source| source.device.is_none());
-    let before = before.map(|source| &source.edge).filter(|edge| {
-        !dead.contains(edge)
-            && !strange.contains(edge)
-            && host.phase(edge) == NodePhase::Unknown
-            && host.may_take(edge)
-    });
-    all.extend(before.map(offline));
+    let before = plan.offline().filter(|source| source.device.is_none()).map(|source| &source.edge);
+    Some(before.filter(|edge| host.phase(edge) == NodePhase::Unknown && host.may_take(edge)))
+}
+
+/// What senders do that only people can mend; a filter that admits none.
+fn findings(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
+    let host = look.bridge.host();
+    let since = look.now.wall.minus(FOUND_FOR);
+    let recent =
+        host.findings().filter(|found| found.finding.needs_people() && found.last >= since);
+    all.extend(recent.map(|found| DegradedReason::Finding {
+        edge: found.edge.map(ToString::to_string),
+        finding: found.finding,
+        count: found.count,
+    }));
+    let nobody = host.admits_nobody(look.now.instant);
+    all.extend(nobody.map(|(edge, messages)| DegradedReason::NobodyAdmitted {
+        edge: edge.to_owned(),
+        messages,
+    }));
 }
 
 fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
@@ -157,7 +216,10 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     refused(look, twin, all);
     all.extend(twin.plan().problems().map(|(subject, reason)| DegradedReason::Problem {
         subject: subject.to_owned(),
-        reason: reason.to_owned(),
+        reason: match twin.plan().is_rejected(subject) {
+            true => format!("{reason}; {REJECTED_REMEDY}"),
+            false => reason.to_owned(),
+        },
     }));
 }
 

@@ -37,6 +37,10 @@ export const NOT_READY = {
 
 export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
+  mqtt_client_id_shared: 'another client has our MQTT_CLIENT_ID',
+  nobody_admitted: 'the filter leaves out every edge node',
+  finding: 'what an edge node sends needs mending',
+  sitewise_failing: 'calls to SiteWise keep failing',
   mqtt_messages_lost: 'messages dropped: they arrive too fast',
   mqtt_messages_late: 'messages are read late',
   mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',

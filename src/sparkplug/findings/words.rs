@@ -7,7 +7,10 @@ impl Finding {
     pub const fn words(self) -> &'static str {
         match self {
             Self::WrongTopic => "a topic is not one of Sparkplug's",
-            Self::Undecodable => "a payload cannot be decoded",
+            Self::Undecodable => {
+                "a payload cannot be decoded, and is skipped: check that it is Sparkplug B's \
+                 protobuf that the edge node sends, and that nothing else publishes on its topics"
+            }
             Self::TooLarge => "a payload is larger than the limit",
             Self::TooCostly => {
                 "a compressed payload is skipped, because this sender's payloads inflate to far more than \
@@ -34,7 +37,10 @@ impl Finding {
             Self::Gap => "messages are missing in the sequence",
             Self::Duplicate => "a message was received twice",
             Self::Late => "a message arrived after the timeout for its place in the sequence",
-            Self::BeforeBirth => "data arrived before its birth",
+            Self::BeforeBirth => {
+                "data arrived before its birth: a rebirth is requested, and if none comes, restart \
+                 the edge node"
+            }
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
             Self::StaleDeath => "a death carries another bdSeq than the latest birth",
             Self::RepeatedDeath => "a death of something that is offline already",
@@ -117,7 +123,10 @@ impl Finding {
                  kind"
             }
             Self::WrongState => "a STATE payload is invalid",
-            Self::HostConflict => "another host application uses our SPARKPLUG_HOST_ID",
+            Self::HostConflict => {
+                "another host application uses our SPARKPLUG_HOST_ID, and the edge nodes cannot tell \
+                 which of the two is online: give each an id of its own"
+            }
             Self::InVain => {
                 "it cannot be interpreted although a rebirth was requested, or SPARKPLUG_REBIRTH \
                  forbids to request one: requests are repeated with backoff, up to an hour apart"

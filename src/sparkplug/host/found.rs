@@ -48,8 +48,13 @@ impl FindingLog {
                 Some((last, _)) => *last = at,
                 None => {
                     let words = words.iter().find(|(told, _)| *told == finding);
-                    let example = words
-                        .map_or_else(|| topic.to_owned(), |(_, words)| format!("{topic}: {words}"));
+                    let example = words.map_or_else(
+                        || topic.to_owned(),
+                        |(_, words)| match topic {
+                            "" => words.to_string(),
+                            topic => format!("{topic}: {words}"),
+                        },
+                    );
                     let kept: String = example.chars().take(EXAMPLE_CHARS).collect();
                     self.0.insert(finding, (at, kept.into()));
                     first.push((finding, example));

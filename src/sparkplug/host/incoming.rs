@@ -74,6 +74,7 @@ impl Host {
             && !self.config.filter.may_take(&format!("{}/{}", edge.group, edge.node))
         {
             self.counters.excluded_messages += 1;
+            self.excluded.saw(edge.group, edge.node, now.instant);
             return None;
         }
         self.make_room(self.known(edge.group, edge.node), now);

@@ -152,6 +152,7 @@ fn told(output: &Output) -> String {
             format!("death {} {cause} @{}", death.source, death.time.as_millis())
         }
         Output::Publish(publish) => told_publish(publish),
+        Output::NobodyAdmitted(edge) => format!("nobody admitted, first {edge}"),
         Output::Found { finding, example, .. } => format!("found {} {example}", finding.name()),
     }
 }

@@ -53,15 +53,16 @@ impl NodeProblem {
             }
             RebirthReason::Undecodable => {
                 "its messages cannot be decoded although a rebirth was requested: they are \
-                 damaged or too large; check what the edge node sends, and let it send less in \
-                 one message"
+                 damaged, too large, or not Sparkplug B's; check what the edge node sends, and let it \
+                 send less in one message"
             }
             RebirthReason::Probe => {
                 "it does not answer rebirth requests, so it may be dead; check that it accepts \
                  commands (NCMD)"
             }
             RebirthReason::Expected => {
-                "it was online and does not answer rebirth requests: it counts as offline; check \
+                "it was online and does not answer rebirth requests: it counts as offline; check its power, its \
+                 network and its MQTT connection, and \
                  that it accepts commands (NCMD)"
             }
         }

@@ -311,7 +311,7 @@ impl Plan {
                 }
                 ResourceState::Failed(reason) => {
                     state.tries = Backoff { count: 0, at: now + AFTER_REFUSAL };
-                    self.add_problem(subject, reason);
+                    self.add_rejection(subject, reason);
                 }
             },
             Ok(_) => {

@@ -26,7 +26,7 @@ impl Plan {
             Some(who) => format!("{reason}; {who}"),
             None => reason,
         };
-        self.add_problem(subject, reason);
+        self.add_rejection(subject, reason);
         self.wake_waiters(WaitsFor::Model(ix));
     }
 

@@ -1,6 +1,7 @@
 //! Problems: models and assets that need attention, with SiteWise's reason.
 
 use super::{PROBLEMS, Plan};
+use crate::twin::Twin;
 
 impl Plan {
     /// All problems: the model or asset, and the reason.
@@ -16,9 +17,42 @@ impl Plan {
         }
     }
 
+    /// A problem that is SiteWise's verdict on a model or an asset: told once until it is solved.
+    pub(super) fn add_rejection(&mut self, subject: String, reason: String) {
+        let new = !self.problems.contains_key(&subject);
+        self.add_problem(subject.clone(), reason.clone());
+        if !self.problems.contains_key(&subject) {
+            return;
+        }
+        let problems = &self.problems;
+        self.rejected.retain(|rejected| problems.contains_key(rejected));
+        self.rejected.insert(subject.clone());
+        if new {
+            self.rejections.push((subject, reason));
+        }
+    }
+
+    /// Whether a problem is SiteWise's verdict, rather than a call that failed.
+    pub fn is_rejected(&self, subject: &str) -> bool {
+        self.rejected.contains(subject) && self.problems.contains_key(subject)
+    }
+
+    /// The rejections that were not told yet.
+    fn take_rejections(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.rejections)
+    }
+
     pub(super) fn add_problem(&mut self, subject: String, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
+            self.rejected.remove(&subject);
             self.problems.insert(subject, reason);
         }
+    }
+}
+
+impl Twin {
+    /// Models and assets that were rejected since this was last called.
+    pub(crate) fn take_rejections(&mut self) -> Vec<(String, String)> {
+        self.writer.world.plan.take_rejections()
     }
 }

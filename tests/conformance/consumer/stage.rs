@@ -83,7 +83,7 @@ impl Stage {
                 Output::Event(event) => self.told(&event),
                 Output::Publish(publish) => publish.message.topic,
                 // Findings are asked for by name.
-                Output::Found { .. } => continue,
+                Output::Found { .. } | Output::NobodyAdmitted(_) => continue,
             });
         }
         lines

@@ -173,3 +173,29 @@ fn what_is_excluded_counts_against_the_limits() {
     // bdSeq and the rebirth command take their places too.
     assert_eq!(stage.host.counters().findings.count(Finding::TooManyLeaves), 3);
 }
+
+#[test]
+fn a_filter_that_admits_nobody_is_told_once() {
+    let mut stage = filtered("works/*", "");
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
+    stage.pass(secs(4));
+    stage.check(&[]);
+    assert!(stage.host.admits_nobody(stage.now.instant).is_none(), "others may come");
+    stage.send(&edge.ndata(stage.time(), [metric("a", 3)]));
+    stage.pass(secs(60));
+    stage.check(&["nobody admitted, first g/n"]);
+    assert_eq!(stage.host.admits_nobody(stage.now.instant), Some(("g/n", 2)));
+}
+
+#[test]
+fn a_filter_that_admits_somebody_is_no_problem() {
+    let mut stage = filtered("", "g/m");
+    let (mut left_out, mut edge) =
+        (Edge::new(EdgeNode { group: "g".into(), node: "m".into() }, 0), edge());
+    stage.send(&left_out.nbirth(stage.time(), [metric("a", 2)]));
+    stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
+    stage.pass(secs(60));
+    stage.check(&["birth g/n: a#2=2"]);
+    assert!(stage.host.admits_nobody(stage.now.instant).is_none());
+}

@@ -33,7 +33,8 @@ impl World {
             | Output::SiteWise(_)
             | Output::Born(_)
             | Output::Died(..)
-            | Output::Found { .. } => {}
+            | Output::Found { .. }
+            | Output::NobodyAdmitted(_) => {}
             Output::Store(points) => {
                 self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
                 let PutResult { gone, taken } =

@@ -314,7 +314,7 @@ impl World {
                     }
                 }
                 Output::Found { finding, .. } => self.corners.extend(super::corner(finding)),
-                Output::Event(Event::Death(_)) => {}
+                Output::Event(Event::Death(_)) | Output::NobodyAdmitted(_) => {}
             }
         }
     }

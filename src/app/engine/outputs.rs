@@ -1,0 +1,105 @@
+//! Performs what the bridge decides.
+
+use std::sync::Arc;
+
+use tracing::{debug, warn};
+
+use super::{DEAD_LETTERS, Engine, SyncState, calls, tell};
+use crate::bridge::Output;
+use crate::delivery::point::{DiscardReason, GateState, Point};
+use crate::outbox::PutResult;
+use crate::outbox::dead_letters::DeadLetter;
+use crate::sitewise::client::SiteWise;
+use crate::sitewise::limits;
+use crate::time::{ClockAgreement, Now};
+
+impl<S: SiteWise> Engine<S> {
+    /// Points that are only on disk, for the room that those in memory leave.
+    pub(super) fn restore(&mut self, now: Now) -> Vec<Point> {
+        let bridge = &self.bridge;
+        let oldest = now.wall.minus(limits::OLDEST_VALUE);
+        // One that is too old is refused, whether its asset will ever be there or not.
+        // Before SiteWise has answered, or after a step of our clock, the time is not known.
+        let judged =
+            self.learning == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
+        let passage = |point: &Point| match judged && point.time < oldest {
+            true => GateState::Open,
+            false => bridge.gate_state(point.stream),
+        };
+        self.outbox.take_cold(bridge.room(), &passage)
+    }
+
+    pub(super) fn handle_output(&mut self, output: Output, now: Now) {
+        match output {
+            Output::Publish(publish) => self.servers.publish(publish),
+            Output::Step(id, step) => {
+                let sitewise = Arc::clone(&self.sitewise);
+                self.calls.spawn(async move {
+                    let tried = step.to_string();
+                    (id, tried, calls::carry_out(&*sitewise, step).await)
+                });
+            }
+            Output::Send(id, entries) => self.senders.send(id, entries),
+            Output::Store(points) => {
+                let PutResult { gone, taken } =
+                    self.outbox.put_and_take(points, self.bridge.room());
+                let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
+                self.losses.full += full as u64;
+                self.losses.overwritten += (gone.len() - full) as u64;
+                if full > 0 {
+                    self.note_outbox_full(now);
+                }
+                if !taken.is_empty() {
+                    self.bridge.handle_points(taken, now);
+                }
+            }
+            Output::Open(gate) => {
+                let twin = self.bridge.twin();
+                self.outbox.open(gate, &|point| twin.gate(point.stream));
+            }
+            Output::Settled(keys) => self.outbox.settle(&keys),
+            Output::Refused { point, refusal, reason, stored } => {
+                debug!(
+                    sitewise.asset_id = %point.stream.asset,
+                    sitewise.property_id = %point.stream.property,
+                    "value rejected, kept as a dead letter: {reason}"
+                );
+                let (asset, property) = self.bridge.twin().display_names(point.stream);
+                let names = (asset.map(str::to_owned), property.map(str::to_owned));
+                let key = point.key();
+                let letter = DeadLetter { point, refusal, reason, at: now.wall, names };
+                self.outbox.store_dead_letter(&letter);
+                self.dead_letters.push(letter);
+                if self.dead_letters.len() == DEAD_LETTERS && !self.dead_letter_limit_logged {
+                    self.dead_letter_limit_logged = true;
+                    warn!(
+                        "{DEAD_LETTERS} dead letters are kept, which is the limit: the oldest are \
+                         dropped from now on"
+                    );
+                }
+                if stored {
+                    self.outbox.settle(&[key]);
+                }
+            }
+            Output::Discarded(key, why) => {
+                if why != DiscardReason::Overwritten {
+                    self.outbox.settle(&[key]);
+                }
+            }
+            Output::Held { stream, reason } => {
+                tell::log_failing_property(
+                    stream,
+                    self.bridge.twin().display_names(stream),
+                    &reason,
+                );
+            }
+            Output::SiteWise(told) => self.tell_sitewise(&told, now),
+            told @ (Output::Found { .. }
+            | Output::Grouped(_)
+            | Output::NobodyAdmitted(_)
+            | Output::Capped { .. }
+            | Output::Born(_)
+            | Output::Died(..)) => tell::log_output(told),
+        }
+    }
+}

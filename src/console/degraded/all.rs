@@ -1,0 +1,160 @@
+//! All reasons of a moment: counted by label, the first ones in full.
+
+use super::{Cap, DegradedReason, EngineView};
+
+/// Reasons that are listed by name; further ones are counted.
+const MAX_NAMED: usize = 100;
+
+/// Snapshot of all reasons: counts by label, and the first ones in full.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DegradedReasons {
+    told: Vec<DegradedReason>,
+    counts: [u64; DegradedReason::LABELS.len()],
+}
+
+impl DegradedReasons {
+    /// All current reasons.
+    pub fn of(look: &EngineView<'_>) -> Self {
+        DegradedReason::all(look).into_iter().collect()
+    }
+
+    /// Those that are listed by name.
+    pub fn named(&self) -> &[DegradedReason] {
+        &self.told
+    }
+
+    /// How many there are of each label.
+    pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        DegradedReason::LABELS.into_iter().zip(self.counts)
+    }
+
+    /// How many have this label.
+    fn count(&self, label: &str) -> u64 {
+        self.counts().find(|(of, _)| *of == label).map_or(0, |(_, count)| count)
+    }
+
+    /// How many machines exceed this cap.
+    pub fn capped(&self, cap: Cap) -> u64 {
+        self.count(DegradedReason::capped(cap))
+    }
+
+    /// How many there are in all.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Lines for people, each with its label; the last says how many more there are. Control
+    /// characters in names are escaped, so that each reason stays on one line.
+    pub fn lines(&self) -> Vec<String> {
+        let line = |why: &DegradedReason| {
+            let line = format!("{}: {why}", why.label());
+            let clean = |c: char| match c.is_control() {
+                true => c.escape_default().to_string(),
+                false => c.to_string(),
+            };
+            line.chars().map(clean).collect()
+        };
+        let more = self.total().saturating_sub(self.told.len() as u64);
+        let more = (more > 0).then(|| format!("and {more} more"));
+        self.told.iter().map(line).chain(more).collect()
+    }
+}
+
+impl FromIterator<DegradedReason> for DegradedReasons {
+    fn from_iter<T: IntoIterator<Item = DegradedReason>>(reasons: T) -> Self {
+        let mut all = Self::default();
+        for why in reasons {
+            let counts = DegradedReason::LABELS.iter().zip(&mut all.counts);
+            for (_, count) in counts.filter(|(label, _)| **label == why.label()) {
+                *count += 1;
+            }
+            if all.told.len() < MAX_NAMED {
+                all.told.push(why);
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::*;
+    use super::*;
+
+    fn capped(machine: usize) -> DegradedReason {
+        DegradedReason::Capped {
+            machine: format!("Nordsee/gw/P{machine}"),
+            cap: Cap::Assets,
+            example: "T\n1".to_owned(),
+            values: 3,
+        }
+    }
+
+    #[test]
+    fn a_capped_machine_is_told_with_its_cap_and_what_to_do() {
+        let all: DegradedReasons = [capped(1)].into_iter().collect();
+        let [line] = &all.lines()[..] else { panic!("{all:?}") };
+        for part in
+            ["capped_assets: Nordsee/gw/P1", "TWIN_MAX_ASSETS", "`T\\n1`", "3 values", "raise"]
+        {
+            assert!(line.contains(part), "{part} is not in {line}");
+        }
+        assert_eq!(
+            (all.count("capped_assets"), all.count("capped_models"), all.total()),
+            (1, 0, 1)
+        );
+    }
+
+    #[test]
+    fn more_reasons_than_anybody_reads_are_counted() {
+        let all: DegradedReasons =
+            (0..250).map(capped).chain([DegradedReason::OutboxFull]).collect();
+        assert_eq!((all.lines().len(), all.named().len()), (101, 100));
+        assert_eq!(all.lines().last().unwrap(), "and 151 more");
+        assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
+    }
+
+    #[test]
+    fn every_label_is_one_that_is_declared() {
+        let caps = Cap::ALL.map(|cap| DegradedReason::Capped {
+            machine: String::new(),
+            cap,
+            example: String::new(),
+            values: 0,
+        });
+        let (url, trouble) = (String::new(), None);
+        let (subject, reason) = (String::new(), String::new());
+        let others = [
+            DegradedReason::NotConnected { url: url.clone(), error: trouble },
+            DegradedReason::MessagesLost { url: url.clone(), messages: 1 },
+            DegradedReason::MessagesLate { url: url.clone(), seconds: 5 },
+            DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
+            DegradedReason::Foreign { url: String::new(), topic: String::new() },
+            DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
+            DegradedReason::Offline { edge: String::new(), since: None },
+            DegradedReason::Refused {
+                machine: String::new(),
+                refusal: RejectReason::Invalid,
+                values: 1,
+                example: String::new(),
+            },
+            DegradedReason::OutboxFull,
+            DegradedReason::OutboxRefuses(String::new()),
+            DegradedReason::OutboxUnreadable(String::new()),
+            DegradedReason::OutboxLost(0),
+            DegradedReason::SiteWise {
+                host: String::new(),
+                plane: Plane::Write,
+                why: String::new(),
+            },
+            DegradedReason::Contended { url: String::new(), why: "".into() },
+            DegradedReason::NobodyAdmitted { edge: String::new(), messages: 1 },
+            DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
+            DegradedReason::Clock { ahead: 1 },
+            DegradedReason::Held { subject: String::new(), values: 1, reason: String::new() },
+            DegradedReason::Problem { subject, reason },
+        ];
+        let all: DegradedReasons = caps.into_iter().chain(others).collect();
+        assert!(all.counts().all(|(_, count)| count == 1), "{all:?}");
+    }
+}

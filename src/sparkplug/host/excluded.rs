@@ -1,0 +1,47 @@
+//! Who the filter leaves out: of interest where that is everybody.
+
+use std::time::Duration;
+
+use super::Host;
+use crate::time::Instant;
+
+/// How long after the first message that is left out another node may show that some are admitted.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The first edge node that the filter left out.
+#[derive(Debug, Default)]
+pub(super) struct ExcludedNodes {
+    first: Option<(Instant, String)>,
+    /// It was looked at whether that is everybody.
+    judged: bool,
+}
+
+impl ExcludedNodes {
+    /// A message of this node is left out.
+    pub(super) fn saw(&mut self, group: &str, node: &str, now: Instant) {
+        self.first.get_or_insert_with(|| (now, format!("{group}/{node}")));
+    }
+
+    /// When it is to be looked at whether that is everybody: once.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.first.as_ref().filter(|_| !self.judged).map(|(at, _)| *at + PATIENCE)
+    }
+
+    /// Whether that is due.
+    pub(super) fn take_due(&mut self, now: Instant) -> bool {
+        let due = self.deadline().is_some_and(|at| at <= now);
+        self.judged |= due;
+        due
+    }
+}
+
+impl Host {
+    /// Whether the filter leaves out every edge node that was heard of: the first of them, and how many
+    /// messages.
+    pub fn admits_nobody(&self, now: Instant) -> Option<(&str, u64)> {
+        let (at, edge) = self.excluded.first.as_ref()?;
+        let nobody = self.index_of_node.values().all(|nodes| nodes.is_empty());
+        let long = now.since(*at) >= PATIENCE;
+        (nobody && long).then_some((edge, self.counters.excluded_messages))
+    }
+}
