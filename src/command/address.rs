@@ -73,8 +73,7 @@ fn allowed<'a>(
     plant: Plant<'_>,
 ) -> Result<Target<'a>, Refusal> {
     let by_model = by_model(metric, plant);
-    let names: Vec<&str> = std::iter::once(&*metric.address).chain(by_model.as_deref()).collect();
-    match rules.find(&names, metric.guard()) {
+    match rules.find(&metric.address, by_model.as_deref(), metric.guard()) {
         Some(rule) => Ok(Target { metric, rule }),
         None => Err(not_allowed(&metric.address, metric.guard())),
     }
@@ -168,7 +167,7 @@ fn in_asset<'a>(
         )
     });
     for (by_address, by_model) in names {
-        if rules.find(&[&by_address, &by_model], Guard::Open).is_none() {
+        if rules.find(&by_address, Some(&by_model), Guard::Open).is_none() {
             return Err(not_allowed(&by_address, Guard::Open));
         }
     }
@@ -219,8 +218,8 @@ fn not_allowed(name: &str, guard: Guard) -> Refusal {
     let reason = match guard {
         Guard::Open => format!("no rule of COMMANDS_ALLOW allows to write {name}"),
         Guard::FullName => format!(
-            "no rule of COMMANDS_ALLOW has the full name of {name}, which its birth calls \
-             read-only, or which controls the node or device"
+            "no rule of COMMANDS_ALLOW has the very address {name}, as one must that its birth \
+             calls read-only, or that controls the node or device"
         ),
     };
     Refusal::new(Code::NotAllowed, reason)

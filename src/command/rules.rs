@@ -77,7 +77,7 @@ pub(super) enum Echo {
 pub(super) enum Guard {
     /// By any rule.
     Open,
-    /// Only by a rule with its full name: it controls the node or device, or is read-only.
+    /// Only by a rule with its address: it controls the node or device, or is read-only.
     FullName,
 }
 
@@ -96,11 +96,23 @@ impl AllowRules {
         self.0.is_empty()
     }
 
-    /// The first rule for a metric that has any of these names, unless that forbids it.
-    pub(super) fn find(&self, names: &[&str], guard: Guard) -> Option<&Rule> {
+    /// The first rule for a metric by its address, or as `model/member`, unless that forbids it. A
+    /// guarded metric is allowed by its very address alone: a model stands for many metrics, as a
+    /// glob does.
+    pub(super) fn find(
+        &self,
+        address: &str,
+        by_model: Option<&str>,
+        guard: Guard,
+    ) -> Option<&Rule> {
         let first = self.0.iter().find(|rule| {
-            (guard == Guard::Open || rule.pattern.is_name() || rule.effect == Effect::Never)
-                && names.iter().any(|name| rule.pattern.matches(name))
+            let pattern = &rule.pattern;
+            let by_address = pattern.matches(address);
+            let open = guard == Guard::Open || rule.effect == Effect::Never;
+            match open {
+                true => by_address || by_model.is_some_and(|name| pattern.matches(name)),
+                false => by_address && pattern.is_name(),
+            }
         });
         first.filter(|rule| rule.effect != Effect::Never)
     }

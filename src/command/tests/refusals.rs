@@ -149,7 +149,7 @@ fn a_definition_limits_the_members_of_its_instances() {
         Metric::template("T1", Template::instance("Turbine").member(own)),
         Metric::template("T2", Template::instance("Turbine").member(Metric::new(LIMIT, 1.0))),
     ];
-    let mut rig = Rig::new("*/Limit = 0..90");
+    let mut rig = Rig::new("Turbine/Limit = 0..90");
     rig.born(metrics);
     assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 60), Some(Code::OutOfRange));
     assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 40), None);
