@@ -54,7 +54,7 @@ fn rule(text: &str) -> Result<(String, Rule), String> {
     if pattern == "bdSeq" || pattern.ends_with("/bdSeq") {
         return Err("for bdSeq, which belongs to the session and is never written".to_owned());
     }
-    let mut words = Words::of(values)?.into_iter().peekable();
+    let mut words = words_of(values)?.into_iter().peekable();
     let mut items: Vec<Item> = Vec::new();
     let mut effect = None;
     match words.next() {
@@ -147,32 +147,28 @@ enum Word {
     Comma,
 }
 
-struct Words;
-
-impl Words {
-    /// Takes the values of a rule apart: words, text in double quotes, commas.
-    fn of(text: &str) -> Result<Vec<Word>, String> {
-        let mut words = Vec::new();
-        let mut rest = text.trim_start();
-        while let Some(first) = rest.chars().next() {
-            if first == ',' {
-                words.push(Word::Comma);
-                rest = rest.get(1..).unwrap_or_default();
-            } else if first == '"' {
-                let body = rest.get(1..).unwrap_or_default();
-                let (text, after) =
-                    body.split_once('"').ok_or("with a double quote that is not closed")?;
-                words.push(Word::Item(Item { text: text.to_owned(), quoted: true }));
-                rest = after;
-            } else {
-                let end = rest.find([',', '"']).unwrap_or(rest.len());
-                let end = rest.find(char::is_whitespace).unwrap_or(rest.len()).min(end);
-                let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-                words.push(Word::Item(Item { text: word.to_owned(), quoted: false }));
-                rest = after;
-            }
-            rest = rest.trim_start();
+/// Takes the values of a rule apart: words, text in double quotes, commas.
+fn words_of(text: &str) -> Result<Vec<Word>, String> {
+    let mut words = Vec::new();
+    let mut rest = text.trim_start();
+    while let Some(first) = rest.chars().next() {
+        if first == ',' {
+            words.push(Word::Comma);
+            rest = rest.get(1..).unwrap_or_default();
+        } else if first == '"' {
+            let body = rest.get(1..).unwrap_or_default();
+            let (text, after) =
+                body.split_once('"').ok_or("with a double quote that is not closed")?;
+            words.push(Word::Item(Item { text: text.to_owned(), quoted: true }));
+            rest = after;
+        } else {
+            let end = rest.find([',', '"']).unwrap_or(rest.len());
+            let end = rest.find(char::is_whitespace).unwrap_or(rest.len()).min(end);
+            let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
+            words.push(Word::Item(Item { text: word.to_owned(), quoted: false }));
+            rest = after;
         }
-        Ok(words)
+        rest = rest.trim_start();
     }
+    Ok(words)
 }
