@@ -325,8 +325,8 @@ impl DegradedReason {
 }
 
 /// What it means that the filter admits nobody, and what to do.
-pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others: nothing \
-     reaches SiteWise; let their globs match GROUP/NODE, and restart";
+pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others heard \
+     so far: nothing reaches SiteWise; let their globs match GROUP/NODE, and restart";
 
 /// What to do about a model or an asset that SiteWise rejects.
 pub(crate) const REJECTED_REMEDY: &str =

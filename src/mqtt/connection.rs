@@ -130,7 +130,7 @@ impl Connection {
             };
             let pause = pauses.next_delay(announced.then(|| began.elapsed()));
             let how = if announced { failure.ending() } else { Ending::Other };
-            let reason = match contention.ended(how, Instant::now()) {
+            let reason = match contention.ended(how, began.elapsed(), Instant::now()) {
                 true => {
                     let reason = failure::contended(&self.url, &template.client_id());
                     figures.set_contended(reason.clone());

@@ -7,9 +7,11 @@ use tokio::time::Instant;
 
 /// Sessions that end within this time of each other belong together.
 const WINDOW: Duration = Duration::from_secs(60);
-/// Sessions in a row that the server closes, each begun again at once. A server that restarts is away
-/// for a moment in between.
-const ENOUGH: u32 = 2;
+/// Sessions in a row that the server closes, each begun again at once. A server that restarts, or a
+/// link that drops, is away for a moment in between, or not three times within that time.
+const ENOUGH: u32 = 3;
+/// A session that lasted longer was not ended by one that waited for its next attempt.
+const SHORT: Duration = Duration::from_secs(30);
 
 /// How a session ended, or that there was none.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,24 +28,25 @@ pub(super) enum Ending {
 #[derive(Debug, Default)]
 pub(super) struct Contention {
     closed: u32,
-    /// The last one.
-    last: Option<(Instant, Ending)>,
-    /// They did not all end in one way after a message.
+    /// When the last one was.
+    last: Option<Instant>,
+    /// One of them ended while nothing in particular happened.
     unexplained: bool,
 }
 
 impl Contention {
-    /// A session ended. True if another client probably has our identifier.
-    pub(super) fn ended(&mut self, how: Ending, now: Instant) -> bool {
-        let recent = self.last.take().filter(|(at, _)| now.duration_since(*at) <= WINDOW);
-        if how == Ending::Other || recent.is_none() {
+    /// A session ended that had lasted for so long. True if another client probably has our
+    /// identifier.
+    pub(super) fn ended(&mut self, how: Ending, lasted: Duration, now: Instant) -> bool {
+        let recent = self.last.take().filter(|at| now.duration_since(*at) <= WINDOW);
+        if how == Ending::Other || recent.is_none() || lasted > SHORT {
             (self.closed, self.unexplained) = (0, false);
         }
         if how != Ending::Other {
             self.closed = self.closed.saturating_add(1);
-            self.unexplained |=
-                how == Ending::Closed || recent.is_some_and(|(_, before)| before != how);
-            self.last = Some((now, how));
+            // Closed after a message each time, whatever its topic: that may be forbidden.
+            self.unexplained |= how == Ending::Closed;
+            self.last = Some(now);
         }
         self.closed >= ENOUGH && self.unexplained
     }
@@ -59,7 +62,7 @@ mod tests {
         let mut now = Instant::now();
         let mut told = Vec::new();
         for how in endings {
-            told.push(contention.ended(how.clone(), now));
+            told.push(contention.ended(how.clone(), Duration::from_secs(seconds), now));
             now += Duration::from_secs(seconds);
         }
         told
@@ -68,9 +71,11 @@ mod tests {
     #[test]
     fn sessions_closed_in_a_row_are_taken_by_another_client() {
         use Ending::{Closed, Other};
-        assert_eq!(told(2, &[Closed, Closed, Closed]), [false, true, true]);
+        assert_eq!(told(2, &[Closed, Closed, Closed]), [false, false, true]);
         // Rare: each may be a restart.
-        assert_eq!(told(61, &[Closed, Closed]), [false, false]);
+        assert_eq!(told(61, &[Closed, Closed, Closed]), [false; 3]);
+        // A load balancer that ends idle connections.
+        assert_eq!(told(31, &[Closed, Closed, Closed, Closed]), [false; 4]);
         // A server that restarts refuses connections in between.
         assert_eq!(told(2, &[Closed, Other, Closed, Other]), [false; 4]);
     }
@@ -81,7 +86,9 @@ mod tests {
         assert_eq!(told(2, &[state(), state(), state()]), [false; 3]);
         // The other client comes at any time, so also right after a message.
         let request = Ending::ClosedAfter("spBv1.0/g/NCMD/e".to_owned());
-        assert_eq!(told(2, &[state(), request]), [false, true]);
-        assert_eq!(told(2, &[Ending::Closed, state()]), [false, true]);
+        assert_eq!(told(2, &[Ending::Closed, state(), request.clone()]), [false, false, true]);
+        // Requests to several edge nodes may all be forbidden.
+        let other = Ending::ClosedAfter("spBv1.0/g/NCMD/other".to_owned());
+        assert_eq!(told(2, &[request, other, state()]), [false; 3]);
     }
 }

@@ -93,8 +93,9 @@ fn is_cut(error: &io::Error) -> bool {
 /// Why the session ended, where another client has our identifier.
 pub(super) fn contended(url: &ServerUrl, client_id: &str) -> String {
     format!(
-        "{url} closes each session soon after it began: another client uses the identifier \
-         {client_id:?} too; give each an MQTT_CLIENT_ID of its own"
+        "{url} closed several sessions in a row: another client may use the identifier \
+         {client_id:?} too, as its log then says: give each an MQTT_CLIENT_ID of its own; else \
+         look for restarts of it, and for what ends connections on the way"
     )
 }
 

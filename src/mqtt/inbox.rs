@@ -16,10 +16,10 @@ use super::Inbound;
 
 /// Payload bytes in a queue at most, plus the largest packet.
 const QUEUED_BYTES: usize = 64 << 20;
-/// Retained messages leave this part of the queue's places and bytes, as a divisor, to live ones:
+/// Retained messages leave a quarter of the queue's places and bytes to live ones:
 /// a server sends everything that it stores at once after a subscription, and live births that
 /// find no room are heard only after the next rebirth request.
-const LEFT_TO_LIVE: usize = 2;
+const LEFT_TO_LIVE: usize = 4;
 /// Messages kept between the first granted subscription and the last.
 const EARLY_MESSAGES: usize = 1_000;
 
@@ -185,8 +185,11 @@ impl Inbox {
     }
 
     fn has_room_for_retained(&self) -> bool {
+        if let Some(early) = &self.before_announcement {
+            return early.len() < EARLY_MESSAGES - EARLY_MESSAGES / LEFT_TO_LIVE;
+        }
         let places = self.queue.max_capacity() / LEFT_TO_LIVE;
-        let bytes = self.budget.limit / LEFT_TO_LIVE;
+        let bytes = self.budget.limit - self.budget.limit / LEFT_TO_LIVE;
         self.queue.capacity() > places && self.budget.used.load(Ordering::Relaxed) < bytes
     }
 
@@ -278,20 +281,20 @@ mod tests {
     }
 
     #[test]
-    fn retained_messages_leave_half_of_the_queue_to_live_ones() {
+    fn retained_messages_leave_a_quarter_of_the_queue_to_live_ones() {
         let (queue, mut received) = mpsc::channel(4);
         let (mut inbox, figures) = inbox(queue);
         for (topic, retain) in
-            [("a", true), ("b", true), ("c", true), ("d", false), ("e", false), ("f", false)]
+            [("a", true), ("b", true), ("c", true), ("d", true), ("e", false), ("f", false)]
         {
             inbox.message(topic.into(), Bytes::new(), 0, retain);
         }
         inbox.oversized("g".into(), 1 << 20, true);
-        assert_eq!(topics(&mut received), ["a", "b", "d", "e"]);
+        assert_eq!(topics(&mut received), ["a", "b", "c", "e"]);
         assert_eq!((figures.received(), figures.dropped()), (7, 3));
 
-        let half = Bytes::from(vec![0; QUEUED_BYTES / LEFT_TO_LIVE + 1024]);
-        inbox.message("h".into(), half, 0, true);
+        let most = Bytes::from(vec![0; QUEUED_BYTES - QUEUED_BYTES / LEFT_TO_LIVE + 1024]);
+        inbox.message("h".into(), most, 0, true);
         inbox.message("i".into(), Bytes::new(), 0, true);
         inbox.message("j".into(), Bytes::from(vec![0; 1024]), 0, false);
         assert_eq!(topics(&mut received), ["h", "j"]);

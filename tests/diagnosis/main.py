@@ -15,7 +15,7 @@ from world import World
 
 # Seconds from the moment at which it could be known.
 DEADLINE = 10.0
-AT_ONCE = 6
+AT_ONCE = 3
 LAST_LINES = 25
 
 
@@ -58,6 +58,7 @@ def run(case: Case, work: Path) -> Outcome:
     folder.chmod(0o755)
     world = World(folder)
     try:
+        world.start()
         began = time.monotonic()
         moment = case.provoke(world)
         while len(outcome.found) < len(READINGS):

@@ -27,6 +27,9 @@ class World:
         self._started: list[subprocess.Popen[bytes]] = []
         self._gateways: list[Gateway] = []
         self._console = ""
+
+    def start(self) -> None:
+        """MQTT server and SiteWise."""
         self.broker, self.port = self._start_broker()
         self.sitewise, self.endpoint = self._start_sitewise()
 

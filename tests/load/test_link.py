@@ -7,7 +7,8 @@ from world import WHOLE, Case, scaled
 
 DROPS = 7 if WHOLE else 3
 # Seconds of all, and for how long the link is down.
-TIME = max(scaled(180), 30)
+# Each session outlasts STABLE_SESSION of the bridge (10 s), which resets its backoff.
+TIME = max(scaled(180), 15 * DROPS)
 DOWN = 0.3
 HEARD_WITHIN = 3.0
 

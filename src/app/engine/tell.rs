@@ -57,7 +57,7 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
 
 /// Logs a model or an asset that SiteWise rejected.
 pub(super) fn log_rejection(subject: &str, reason: &str) {
-    warn!("SiteWise rejects {subject}: {reason}; {}", degraded::REJECTED_REMEDY);
+    warn!("{subject} cannot be created or updated: {reason}; {}", degraded::REJECTED_REMEDY);
 }
 
 /// Logs a property whose values keep being rejected.

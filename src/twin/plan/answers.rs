@@ -354,7 +354,11 @@ impl Plan {
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.tries = tries;
                 }
-                self.add_problem(subject, fault.message);
+                if matches!(remedy(&fault), FailureAction::Refused) {
+                    self.add_rejection(subject, fault.message);
+                } else {
+                    self.add_problem(subject, fault.message);
+                }
                 if let Some(model) = model {
                     self.recheck_model(model, now);
                 }

@@ -19,7 +19,7 @@ impl Plan {
 
     /// A problem that is SiteWise's verdict on a model or an asset: told once until it is solved.
     pub(super) fn add_rejection(&mut self, subject: String, reason: String) {
-        let new = !self.problems.contains_key(&subject);
+        let new = !self.is_rejected(&subject);
         self.add_problem(subject.clone(), reason.clone());
         if !self.problems.contains_key(&subject) {
             return;

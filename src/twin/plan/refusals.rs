@@ -257,7 +257,7 @@ impl Plan {
             let refused = RejectedPart { reason, definition, trying: false, at, wait };
             state.refused.insert(part, refused);
         }
-        self.add_problem(subject, reason.to_owned());
+        self.add_rejection(subject, reason.to_owned());
         let unfinished = self.lacking(ix, models).next().is_some();
         let over = !unfinished && self.lacking_places(ix, models).next().is_none();
         if let Some(state) = self.models.get_mut(ix.0 as usize) {

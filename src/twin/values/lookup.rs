@@ -43,6 +43,8 @@ const SHARED_PROPERTIES: usize = 5 * ENTRIES_PER_BATCH_READ;
 pub(in crate::twin) struct ShownValueReads {
     /// In the order in which it is read.
     waiting: BTreeMap<(ReadPriority, u64), ReadRequest>,
+    /// What waits of whole assets: births come again while it does.
+    waiting_assets: FxHashSet<(ReadPriority, AssetIx)>,
     batches: FxHashMap<u64, ShownBatch>,
     /// Calls that the batches take.
     calls: usize,
@@ -81,7 +83,7 @@ struct ShownBatch {
 }
 
 /// What is read first comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 enum ReadPriority {
     Leaf,
     Attribute,
@@ -115,6 +117,9 @@ impl ShownValueReads {
                     world.assets.get_mut(asset).known = AtStart::Read;
                 }
                 for what in [ReadPriority::Attribute, ReadPriority::Gone] {
+                    if !self.waiting_assets.insert((what, asset)) {
+                        continue;
+                    }
                     self.wait(what, source, ReadScope::Asset(asset), usual);
                 }
             }
@@ -138,6 +143,9 @@ impl ShownValueReads {
         while batch.of.len() < ENTRIES
             && let Some(((what, _), ReadRequest { source, usual, of })) = self.waiting.pop_first()
         {
+            if let ReadScope::Asset(asset) = &of {
+                self.waiting_assets.remove(&(what, *asset));
+            }
             let Some(values) = sources.get(&source) else { continue };
             let before = batch.of.len();
             match of {

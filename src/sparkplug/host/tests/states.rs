@@ -54,6 +54,20 @@ fn a_fight_over_the_host_id_is_slowed_down_and_told() {
     stage.check_found(&[(Finding::HostConflict, 16)]);
 }
 
+/// Each of two bridged servers brings what was said on the other.
+#[test]
+fn a_birth_of_ours_on_another_server_is_no_other_host() {
+    let mut stage = Stage::new();
+    let second = ServerId(1);
+    stage.pass(secs(1));
+    stage.host.handle_connected(second, stage.time(), stage.now);
+    stage.send_via(second, &state(true, 1_000_000));
+    stage.send(&state(true, 1_001_000));
+    stage.check_found(&[]);
+    stage.send(&state(true, 1_001_001));
+    stage.check_found(&[(Finding::HostConflict, 1)]);
+}
+
 #[test]
 fn a_state_that_is_none_is_counted() {
     let mut stage = Stage::new();
