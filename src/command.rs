@@ -10,6 +10,7 @@
 
 mod address;
 pub mod answer;
+mod decide;
 mod encode;
 mod memory;
 mod metrics;
@@ -23,15 +24,14 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use self::address::{ExternalIds, Target};
-use self::answer::{Answer, Code, Output, Refusal};
-use self::memory::{Fate, REMEMBER, Rates, Remembered};
+use self::address::ExternalIds;
+use self::answer::{Answer, Code, Output};
+use self::memory::{Fate, Rates, Remembered};
 use self::metrics::{Arrived, Last, MetricKey, Metrics};
-use self::request::{Envelope, Request, RequestKey};
+use self::request::{Envelope, RequestKey};
 pub use self::rules::AllowRules;
-use self::rules::Echo;
 use crate::sparkplug::event::{Event, Quality};
-use crate::sparkplug::host::{Host, OutgoingMessage};
+use crate::sparkplug::host::Host;
 use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::Twin;
@@ -175,7 +175,7 @@ impl Commander {
             }
         };
         match event {
-            Event::Birth(birth) => metrics.born(birth, &self.config.allow, &mut arrived),
+            Event::Birth(birth) => metrics.born(birth, &self.config.allow, now, &mut arrived),
             Event::Data(data) => metrics.told(data, now, &mut arrived),
             Event::Death(death) => metrics.died(death),
         }
@@ -269,142 +269,6 @@ impl Commander {
         Figures { in_flight: self.flights.len(), metrics, left_out, ..self.figures.clone() }
     }
 
-    /// Sends a request to the plant, or says how it ends.
-    fn decide(
-        &mut self,
-        key: &RequestKey,
-        sent: Option<Timestamp>,
-        payload: &[u8],
-        plant: Plant<'_>,
-        now: Now,
-    ) -> Result<(), Answer> {
-        let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, None);
-        if self.role == Role::Standby {
-            return Err(ended(Code::Standby, "this bridge does not act now", None));
-        }
-        let request =
-            Request::parse(payload).map_err(|reason| ended(Code::Malformed, reason, None))?;
-        let window = self.window(&request, sent, now).map_err(refused)?;
-        let Self { metrics, externals, config, .. } = self;
-        let asked = (request.asset.as_str(), request.property.as_str());
-        let Target { metric, rule } =
-            address::find(asked, metrics, &config.allow, externals, plant).map_err(refused)?;
-        let address = &metric.address;
-        let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, Some(address));
-        let Some(datatype) = metric.datatype else {
-            let reason = "the birth does not say the metric's type";
-            return Err(ended(Code::WrongType, reason, Some(address)));
-        };
-        let wanted = value::typed(&request.value, datatype).map_err(refused)?;
-        // Of a Float the number that was asked for, not the one that it is rounded to.
-        let number = value::of_value(&wanted)
-            .map(|rounded| value::number(&request.value).unwrap_or(rounded));
-        rule.check(&wanted, number).map_err(refused)?;
-        if let Some(number) = number {
-            within(number, metric.low, metric.high).map_err(refused)?;
-        }
-        if self.flights.contains_key(&metric.key) {
-            let reason = "another command to the metric waits for its value";
-            return Err(ended(Code::Busy, reason, Some(address)));
-        }
-        let Last { value: last, quality, .. } = &metric.last;
-        if *quality != Quality::Good {
-            let reason = "the metric's last value is not GOOD";
-            return Err(ended(Code::Stale, reason, Some(address)));
-        }
-        if let Some(expected) = &request.expected {
-            let expected = value::typed(expected, datatype).map_err(refused)?;
-            if !last.as_ref().is_some_and(|last| value::same(last, &expected, None)) {
-                let has = last.as_ref().map_or_else(|| "no value".to_owned(), value::words);
-                let reason = format!("the metric has {has}, not {}", value::words(&expected));
-                return Err(ended(Code::UnexpectedValue, reason, Some(address)));
-            }
-        }
-        if rule.echo == Echo::Value
-            && last.as_ref().is_some_and(|last| value::same(last, &wanted, None))
-        {
-            let has = ended(Code::Already, "the metric has the value already", Some(address));
-            return Err(Answer { value: last.clone(), ..has });
-        }
-        if let Some(rate) = rule.rate
-            && !self.rates.allows(&metric.key, rate, now.instant)
-        {
-            let reason = format!("more than the rate of the rule `{}`", rule.text);
-            return Err(ended(Code::TooMany, reason, Some(address)));
-        }
-        if self.flights.len() >= IN_FLIGHT || !self.remembered.has_room() {
-            let reason = "the bridge follows no more commands at once";
-            return Err(ended(Code::TooMany, reason, Some(address)));
-        }
-        let Some(server) = plant.host.server_of(&metric.key.source.edge) else {
-            return Err(ended(Code::NodeOffline, "the edge node is offline", Some(address)));
-        };
-        let form = config.form;
-        let message = encode::message(metric, (datatype, &wanted), form, plant.host, now.wall);
-        // From here on it counts as sent.
-        if let Some(rate) = rule.rate {
-            self.rates.written(&metric.key, rate, now.instant);
-        }
-        self.remembered.sent(key, now.instant);
-        self.figures.sent += 1;
-        self.outputs.push_back(Output::Publish(OutgoingMessage { server, message }));
-        let metric_name = Arc::clone(address);
-        if rule.echo == Echo::None {
-            let reason = "sent; its rule wants no confirmation";
-            return Err(ended(Code::SentUnconfirmed, reason, Some(address)));
-        }
-        let until = now.instant + window;
-        let flight = Flight {
-            key: key.clone(),
-            address: Arc::clone(address),
-            value: wanted.clone(),
-            step: rule.step(),
-            sent: now.instant,
-            until,
-            seen: None,
-        };
-        self.flights.insert(metric.key.clone(), flight);
-        self.due = self.due.map_or(Some(until), |due| Some(due.min(until)));
-        self.outputs.push_back(Output::Started {
-            key: key.clone(),
-            metric: metric_name,
-            value: wanted,
-        });
-        Ok(())
-    }
-
-    /// How long the value of a request may take to come back; refused if the request is too old.
-    fn window(
-        &self,
-        request: &Request,
-        sent: Option<Timestamp>,
-        now: Now,
-    ) -> Result<Duration, Refusal> {
-        let expired = |reason: &str| Err(Refusal::new(Code::Expired, reason));
-        if self.clocks == ClockAgreement::Differ {
-            return expired("the bridge's clock is not AWS's: no request's age is known");
-        }
-        // What was sent in the future was sent now.
-        let sent = sent.unwrap_or(now.wall).min(now.wall);
-        if sent < self.began {
-            return expired("the request was sent before this process began");
-        }
-        let deadline = request.timeout.map(|timeout| sent.plus(timeout));
-        let own = [request.expires, deadline].into_iter().flatten().min();
-        let own = own.unwrap_or_else(|| sent.plus(LIFETIME));
-        // Whatever it says itself: one that comes again later than this would not be known again.
-        if own.min(sent.plus(REMEMBER)) <= now.wall {
-            return expired("the request is too old");
-        }
-        let longest = self.config.confirm.min(LONGEST_CONFIRM);
-        let Some(deadline) = deadline else { return Ok(longest) };
-        let left = deadline.minus(HEADROOM).as_millis() - now.wall.as_millis();
-        match u64::try_from(left) {
-            Ok(left) if left > 0 => Ok(longest.min(Duration::from_millis(left))),
-            _ => expired("the sender waits no longer"),
-        }
-    }
-
     fn answer(&mut self, key: RequestKey, answer: Answer, now: Now) {
         *self.figures.answers.entry(answer.code).or_default() += 1;
         let reason = answer.reason.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
@@ -455,16 +319,6 @@ impl Flight {
 
 fn ended(code: Code, reason: impl Into<String>, metric: Option<&Arc<str>>) -> Answer {
     Answer { code, reason: reason.into(), metric: metric.cloned(), value: None, after: None }
-}
-
-/// Whether a number is within what the birth says of the metric.
-fn within(number: f64, low: Option<f64>, high: Option<f64>) -> Result<(), Refusal> {
-    if low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high) {
-        return Ok(());
-    }
-    let bound = |bound: Option<f64>| bound.map_or_else(String::new, |bound| bound.to_string());
-    let reason = format!("{number} is not within the metric's own {}..{}", bound(low), bound(high));
-    Err(Refusal::new(Code::OutOfRange, reason))
 }
 
 #[cfg(test)]

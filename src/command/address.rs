@@ -181,7 +181,11 @@ fn in_asset<'a>(
 fn presence(source: &Source, metrics: &Metrics, plant: Plant<'_>) -> Result<(), Refusal> {
     of_node(&source.edge, plant)?;
     match metrics.source(source).map(|of| of.presence) {
-        Some(Presence::Online) => Ok(()),
+        Some(Presence::Online) if plant.host.is_born(source) => Ok(()),
+        // It lives, and what its old birth said of it no longer holds.
+        Some(Presence::Online) => {
+            Err(awaiting(&format!("the latest birth of {source} was unreadable, or too late")))
+        }
         Some(Presence::Awaited) => Err(awaiting(&format!("the birth of {source} is awaited"))),
         Some(Presence::Offline) => Err(offline(source)),
         // Nothing of it may be written; whoever asks for it is told that where it can be.

@@ -13,10 +13,15 @@ use super::request::RequestKey;
 use super::rules::Rate;
 use crate::time::Instant;
 
-/// For how long a request that comes again gets the first one's answer.
+/// For how long a request that comes again gets the first one's answer, and the longest that one
+/// may be valid.
 pub(super) const REMEMBER: Duration = Duration::from_secs(10 * 60);
 
-/// Requests that were sent to the plant, remembered at most: as many in [`REMEMBER`] may be sent.
+/// For how long requests are really kept. Whether one is valid is told by the wall clock, to which a
+/// request may be a minute ahead, and which may be set; this one is told by the monotonic clock.
+const KEPT: Duration = Duration::from_secs(12 * 60);
+
+/// Requests that were sent to the plant, remembered at most: as many in [`KEPT`] may be sent.
 pub(super) const SENT: usize = 20_000;
 
 /// Requests that were not sent, remembered at most. Of a flood the oldest are forgotten first;
@@ -35,7 +40,7 @@ pub(super) enum Fate {
     Answered(Arc<Answer>),
 }
 
-/// The requests of the last ten minutes.
+/// The requests of the last twelve minutes.
 #[derive(Debug, Default)]
 pub(super) struct Remembered {
     fates: FxHashMap<RequestKey, Fate>,
@@ -78,7 +83,7 @@ impl Remembered {
         let Self { fates, sent, refused } = self;
         for met in [sent, refused] {
             while let Some((at, key)) = met.front()
-                && now.since(*at) >= REMEMBER
+                && now.since(*at) >= KEPT
             {
                 fates.remove(key);
                 met.pop_front();
@@ -141,10 +146,10 @@ mod tests {
         assert_eq!(remembered.fates.len(), SENT + REFUSED);
         assert!(matches!(remembered.fate(&key(0)), Some(Fate::Answered(_))));
         assert!(remembered.fate(&key(SENT + 4)).is_none(), "the oldest that was refused");
-        remembered.forget(at(600));
+        remembered.forget(at(720));
         assert!(remembered.has_room() && remembered.fate(&key(1)).is_none());
         assert!(remembered.fate(&key(SENT + 5)).is_some());
-        remembered.forget(at(601));
+        remembered.forget(at(721));
         assert!(remembered.fates.is_empty());
     }
 }

@@ -13,7 +13,7 @@ use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
     AttributeHolder, Birth, Content, Data, Death, Definition, Instance, Metric, Quality, Sample,
-    Slot, StaticProperty,
+    SequenceOrder, Slot, StaticProperty,
 };
 use crate::sparkplug::text;
 use crate::sparkplug::value::Value;
@@ -68,7 +68,20 @@ pub(super) struct Last {
     /// None for null, and where there was none.
     pub value: Option<Value>,
     pub quality: Quality,
+    pub doubt: Doubt,
     time: Timestamp,
+}
+
+/// Whether the metric may have another value than the last one that counts as its current one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Doubt {
+    /// As far as is known, it has this one.
+    #[default]
+    None,
+    /// Another value was told, late or by an older time; or a message was lost.
+    Missed,
+    /// A birth had it, by a time before that of another value known.
+    OldBirth,
 }
 
 /// Whether a source can be written to.
@@ -119,11 +132,13 @@ impl Metrics {
         &mut self,
         birth: &Birth,
         rules: &AllowRules,
+        now: Now,
         mut each: impl FnMut(Arrived<'_>),
     ) {
         let Source { edge, device } = &birth.source;
-        let before = self.edges.get(edge).and_then(|of| of.get(device));
-        self.count -= before.map_or(0, |of| of.metrics.len());
+        let before = self.edges.get_mut(edge).and_then(|of| of.remove(device));
+        let before = before.map_or_else(Vec::new, |of| of.metrics);
+        self.count -= before.len();
         if device.is_none()
             && let Some(devices) = self.edges.get_mut(edge)
         {
@@ -143,21 +158,24 @@ impl Metrics {
         for metric in &birth.metrics {
             found.metric(metric, &[]);
         }
-        let Finder { found: metrics, left_out, .. } = found;
+        let Finder { found: mut metrics, left_out, .. } = found;
         self.left_out += left_out;
         self.count += metrics.len();
         if metrics.is_empty() {
-            let empty = self.edges.get_mut(edge).is_some_and(|of| {
-                of.remove(device);
-                of.is_empty()
-            });
-            if empty {
+            if self.edges.get(edge).is_some_and(BTreeMap::is_empty) {
                 self.edges.remove(edge);
             }
             return;
         }
-        for metric in &metrics {
-            each(Arrived { key: &metric.key, last: &metric.last });
+        let known: FxHashMap<_, _> =
+            before.into_iter().map(|metric| (metric.key.path, metric.last)).collect();
+        for metric in &mut metrics {
+            if let Some(known) = known.get(&metric.key.path) {
+                metric.last.follow(known, now);
+            }
+            if metric.last.doubt != Doubt::OldBirth {
+                each(Arrived { key: &metric.key, last: &metric.last });
+            }
         }
         let by_slot = metrics.iter().enumerate().map(|(at, metric)| (metric.slot, at)).collect();
         let born = SourceMetrics { presence: Presence::Online, metrics, by_slot };
@@ -167,13 +185,16 @@ impl Metrics {
     /// Values arrived. Those of metrics that may be written are told to `each`.
     pub(super) fn told(&mut self, data: &Data, now: Now, mut each: impl FnMut(Arrived<'_>)) {
         let Source { edge, device } = &data.source;
-        let Some(of) = self.edges.get_mut(edge).and_then(|of| of.get_mut(device)) else { return };
-        if data.order.is_past() {
-            return;
+        let Some(sources) = self.edges.get_mut(edge) else { return };
+        if data.order == SequenceOrder::AfterGap {
+            // Whatever was lost may have been of any metric of the node.
+            for metric in sources.values_mut().flat_map(|of| &mut of.metrics) {
+                metric.last.doubt(Doubt::Missed);
+            }
         }
-        let SourceMetrics { metrics, by_slot, .. } = of;
+        let Some(SourceMetrics { metrics, by_slot, .. }) = sources.get_mut(device) else { return };
         let place = |slot: &Slot| by_slot.get(slot).copied();
-        for attribute in &data.attributes {
+        for attribute in data.attributes.iter().filter(|_| !data.order.is_past()) {
             if let AttributeHolder::Leaf(slot) = &attribute.holder
                 && let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
             {
@@ -182,7 +203,7 @@ impl Metrics {
         }
         for (slot, sample) in &data.samples {
             if let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
-                && metric.last.take(sample, now)
+                && metric.last.take(sample, data.order, now)
             {
                 each(Arrived { key: &metric.key, last: &metric.last });
             }
@@ -217,21 +238,63 @@ impl Writable {
 }
 
 impl Last {
+    /// A value that is not the metric's current one, is of another type, or is none, not even null,
+    /// says nothing of it.
     fn of(sample: &Sample) -> Self {
         if sample.historical || sample.alarm {
-            return Self::default();
+            return Self { quality: Quality::Bad, ..Self::default() };
         }
-        Self { value: sample.value.clone(), quality: sample.quality, time: sample.time }
+        let unknown = sample.rejected_value.is_some() || sample.without_value;
+        let quality = if unknown { Quality::Bad } else { sample.quality };
+        Self { value: sample.value.clone(), quality, doubt: Doubt::None, time: sample.time }
     }
 
-    /// Takes a value, if it is the metric's current one.
-    fn take(&mut self, sample: &Sample, now: Now) -> bool {
-        let current = sample.time >= self.time || self.time > now.wall.plus(AHEAD);
-        if sample.historical || sample.alarm || !current {
+    /// Takes a value, if it is the metric's current one. Another one, which may be newer for all
+    /// that is known, puts this one in doubt.
+    fn take(&mut self, sample: &Sample, order: SequenceOrder, now: Now) -> bool {
+        if sample.historical || sample.alarm {
             return false;
         }
-        *self = Self::of(sample);
-        true
+        let current = sample.time >= self.time || self.is_ahead(now);
+        let other = Self::of(sample);
+        if current && !order.is_past() {
+            *self = other;
+            return true;
+        }
+        let may_be_newer = match order {
+            SequenceOrder::InOrder | SequenceOrder::AfterGap => true,
+            SequenceOrder::Late => current,
+            SequenceOrder::BeforeBirth => false,
+        };
+        if may_be_newer && self.differs(&other) {
+            self.doubt(Doubt::Missed);
+        }
+        false
+    }
+
+    /// In a birth, behind the last value known before it. A birth may be an old one that was kept
+    /// on the way: a value that differs, and is older, is not the metric's current one.
+    fn follow(&mut self, known: &Self, now: Now) {
+        let is_again = known.doubt == Doubt::OldBirth && self.time <= known.time;
+        let is_older = self.time < known.time && !known.is_ahead(now);
+        if is_again || is_older && self.differs(known) {
+            self.quality = self.quality.max(Quality::Uncertain);
+            self.doubt = Doubt::OldBirth;
+        } else if is_older {
+            self.doubt = known.doubt;
+        }
+    }
+
+    fn doubt(&mut self, doubt: Doubt) {
+        self.doubt = self.doubt.max(doubt);
+    }
+
+    fn differs(&self, other: &Self) -> bool {
+        (&self.value, self.quality) != (&other.value, other.quality)
+    }
+
+    fn is_ahead(&self, now: Now) -> bool {
+        self.time > now.wall.plus(AHEAD)
     }
 }
 
@@ -325,5 +388,35 @@ fn is_true(value: &Value) -> bool {
         Value::Boolean(flag) => *flag,
         Value::String(text) => text.eq_ignore_ascii_case("true"),
         other => value::of_value(other).is_some_and(|number| number != 0.0),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_says_nothing_of_the_current_value_is_not_good_and_null_is() {
+        let null = Sample {
+            time: Timestamp::default(),
+            value: None,
+            rejected_value: None,
+            quality: Quality::Good,
+            historical: false,
+            transient: false,
+            alarm: false,
+            without_value: false,
+        };
+        let quality = |sample: &Sample| Last::of(sample).quality;
+        assert_eq!(quality(&null), Quality::Good);
+        let rejected_value = Some(Box::new(Value::Boolean(true)));
+        for sample in [
+            Sample { historical: true, value: Some(Value::Double(1.0)), ..null.clone() },
+            Sample { alarm: true, ..null.clone() },
+            Sample { rejected_value, ..null.clone() },
+            Sample { without_value: true, ..null },
+        ] {
+            assert_eq!(quality(&sample), Quality::Bad, "{sample:?}");
+        }
     }
 }

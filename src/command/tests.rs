@@ -13,6 +13,7 @@ use crate::sparkplug::edge::{Metric, Template, Typed};
 use crate::sparkplug::message::Qos;
 
 mod course;
+mod doubts;
 mod random;
 mod refusals;
 mod rig;

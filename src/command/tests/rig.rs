@@ -8,7 +8,7 @@ use crate::delivery;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::edge::Edge;
-use crate::sparkplug::host::ServerId;
+use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::sparkplug::message::Message;
 use crate::sparkplug::payload;
 use crate::sparkplug::proto::payload as wire;

@@ -47,6 +47,13 @@ impl Host {
         self.session(edge)?.server_of_birth()
     }
 
+    /// Whether a node or device is alive by a birth that was read; a later one that was not, or
+    /// came too late, leaves none.
+    pub fn is_born(&self, source: &Source) -> bool {
+        let session = self.session(&source.edge);
+        session.is_some_and(|session| session.is_born(source.device.as_deref()))
+    }
+
     /// The alias that the latest birth of a node or device gave a leaf or an instance. Looks at
     /// all its aliases.
     pub fn alias_of(&self, source: &Source, of: AttributeHolder) -> Option<u64> {

@@ -235,6 +235,12 @@ impl EdgeSession {
         self.online().map(OnlineSession::server)
     }
 
+    /// Whether the node, or a device of it, is alive by a birth that was read.
+    pub(crate) fn is_born(&self, device: Option<&str>) -> bool {
+        let online = self.online();
+        online.is_some_and(|online| device.is_none_or(|device| online.is_born(device)))
+    }
+
     /// The alias that the latest birth of the node, or of a device of it, gave a leaf or an
     /// instance.
     pub(crate) fn alias_of(&self, device: Option<&str>, of: AttributeHolder) -> Option<u64> {

@@ -424,7 +424,7 @@ impl World {
         let Some(id) = many.checked_sub(1 + usize::from(which) % many.clamp(1, 6)) else { return };
         let Some(request) = self.requests.get(id) else { return };
         let over_a_restart = request.process < self.process;
-        let is_old = self.now.wall.as_millis() - request.met >= 600_000;
+        let is_old = self.now.wall.as_millis() - request.met >= 720_000;
         if (over_a_restart || is_old) && request.sent.is_none() {
             return;
         }

@@ -93,7 +93,7 @@ impl World {
         let Some(request) = self.requests.get_mut(id) else { return };
         self.corners.insert(answer.code.word());
         // A process after the one that sent it knows nothing of that, and refuses.
-        let is_old = self.now.wall.as_millis() - request.met >= 600_000;
+        let is_old = self.now.wall.as_millis() - request.met >= 720_000;
         let is_known = request.process == process && !is_old;
         let known = is_known.then_some(()).and(request.answer.as_ref());
         let rejected = answer.status() == answer::Status::Rejected;

@@ -1,0 +1,189 @@
+//! Whether a request may be sent now: everything that refuses it, in order.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::address::{self, Target};
+use super::answer::{Answer, Code, Output, Refusal};
+use super::memory::REMEMBER;
+use super::metrics::{Doubt, Writable};
+use super::request::{Request, RequestKey};
+use super::rules::{Echo, Rule};
+use super::{
+    Commander, Flight, HEADROOM, IN_FLIGHT, LIFETIME, LONGEST_CONFIRM, Plant, Role, encode, ended,
+    value,
+};
+use crate::sparkplug::datatype::DataType;
+use crate::sparkplug::event::Quality;
+use crate::sparkplug::host::OutgoingMessage;
+use crate::sparkplug::value::Value;
+use crate::time::{ClockAgreement, Now, Timestamp};
+
+/// How far ahead of our clock a request may have been sent: as far as clocks may differ that agree.
+const AHEAD: Duration = Duration::from_secs(60);
+
+impl Commander {
+    /// Sends a request to the plant, or says how it ends.
+    pub(super) fn decide(
+        &mut self,
+        key: &RequestKey,
+        sent: Option<Timestamp>,
+        payload: &[u8],
+        plant: Plant<'_>,
+        now: Now,
+    ) -> Result<(), Answer> {
+        let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, None);
+        if self.role != Role::Active {
+            return Err(ended(Code::Standby, "this bridge does not act now", None));
+        }
+        let request =
+            Request::parse(payload).map_err(|reason| ended(Code::Malformed, reason, None))?;
+        let window = self.window(&request, sent, now).map_err(refused)?;
+        let Self { metrics, externals, config, .. } = self;
+        let asked = (request.asset.as_str(), request.property.as_str());
+        let Target { metric, rule } =
+            address::find(asked, metrics, &config.allow, externals, plant).map_err(refused)?;
+        let address = &metric.address;
+        let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, Some(address));
+        let (datatype, wanted) = wanted(metric, rule, &request).map_err(refused)?;
+        if self.flights.contains_key(&metric.key) {
+            let reason = "another command to the metric waits for its value";
+            return Err(ended(Code::Busy, reason, Some(address)));
+        }
+        check_last(metric, &request, datatype).map_err(refused)?;
+        if rule.echo == Echo::Value && has_already(metric, &wanted) {
+            let has = ended(Code::Already, "the metric has the value already", Some(address));
+            return Err(Answer { value: metric.last.value.clone(), ..has });
+        }
+        if let Some(rate) = rule.rate
+            && !self.rates.allows(&metric.key, rate, now.instant)
+        {
+            let reason = format!("more than the rate of the rule `{}`", rule.text);
+            return Err(ended(Code::TooMany, reason, Some(address)));
+        }
+        if self.flights.len() >= IN_FLIGHT || !self.remembered.has_room() {
+            let reason = "the bridge follows no more commands at once";
+            return Err(ended(Code::TooMany, reason, Some(address)));
+        }
+        let Some(server) = plant.host.server_of(&metric.key.source.edge) else {
+            return Err(ended(Code::NodeOffline, "the edge node is offline", Some(address)));
+        };
+        let form = config.form;
+        let message = encode::message(metric, (datatype, &wanted), form, plant.host, now.wall);
+        // From here on it counts as sent.
+        if let Some(rate) = rule.rate {
+            self.rates.written(&metric.key, rate, now.instant);
+        }
+        self.remembered.sent(key, now.instant);
+        self.figures.sent += 1;
+        self.outputs.push_back(Output::Publish(OutgoingMessage { server, message }));
+        if rule.echo == Echo::None {
+            let reason = "sent; its rule wants no confirmation";
+            return Err(ended(Code::SentUnconfirmed, reason, Some(address)));
+        }
+        let until = now.instant + window;
+        let flight = Flight {
+            key: key.clone(),
+            address: Arc::clone(address),
+            value: wanted.clone(),
+            step: rule.step(),
+            sent: now.instant,
+            until,
+            seen: None,
+        };
+        let started =
+            Output::Started { key: key.clone(), metric: Arc::clone(address), value: wanted };
+        self.flights.insert(metric.key.clone(), flight);
+        self.due = self.due.map_or(Some(until), |due| Some(due.min(until)));
+        self.outputs.push_back(started);
+        Ok(())
+    }
+
+    /// How long the value of a request may take to come back; refused if the request is too old.
+    fn window(
+        &self,
+        request: &Request,
+        sent: Option<Timestamp>,
+        now: Now,
+    ) -> Result<Duration, Refusal> {
+        let expired = |reason: &str| Err(Refusal::new(Code::Expired, reason));
+        if self.clocks == ClockAgreement::Differ {
+            return expired("the bridge's clock is not AWS's: no request's age is known");
+        }
+        if sent.is_some_and(|sent| sent > now.wall.plus(AHEAD)) {
+            return expired("the request is of the future: this host's clock is behind");
+        }
+        // What was sent a little in the future was sent now.
+        let sent = sent.unwrap_or(now.wall).min(now.wall);
+        if sent < self.began {
+            return expired("the request was sent before this process began");
+        }
+        let deadline = request.timeout.map(|timeout| sent.plus(timeout));
+        let own = [request.expires, deadline].into_iter().flatten().min();
+        let own = own.unwrap_or_else(|| sent.plus(LIFETIME));
+        // Whatever it says itself: one that comes again later than this would not be known again.
+        if own.min(sent.plus(REMEMBER)) <= now.wall {
+            return expired("the request is too old");
+        }
+        let longest = self.config.confirm.min(LONGEST_CONFIRM);
+        let Some(deadline) = deadline else { return Ok(longest) };
+        let left = deadline.minus(HEADROOM).as_millis() - now.wall.as_millis();
+        match u64::try_from(left) {
+            Ok(left) if left > 0 => Ok(longest.min(Duration::from_millis(left))),
+            _ => expired("the sender waits no longer"),
+        }
+    }
+}
+
+/// The value that a request wants, of the metric's type, if type, rule and metric allow it.
+fn wanted(metric: &Writable, rule: &Rule, request: &Request) -> Result<(DataType, Value), Refusal> {
+    let Some(datatype) = metric.datatype else {
+        return Err(Refusal::new(Code::WrongType, "the birth does not say the metric's type"));
+    };
+    let wanted = value::typed(&request.value, datatype)?;
+    // Of a Float the number that was asked for, not the one that it is rounded to.
+    let number =
+        value::of_value(&wanted).map(|rounded| value::number(&request.value).unwrap_or(rounded));
+    rule.check(&wanted, number)?;
+    if let Some(number) = number {
+        within(number, metric.low, metric.high)?;
+    }
+    Ok((datatype, wanted))
+}
+
+/// Whether the metric's last value is one to act on, and the one that the request expects.
+fn check_last(metric: &Writable, request: &Request, datatype: DataType) -> Result<(), Refusal> {
+    let last = &metric.last;
+    if last.quality != Quality::Good {
+        return Err(Refusal::new(Code::Stale, "the metric's last value is not GOOD"));
+    }
+    let Some(expected) = &request.expected else { return Ok(()) };
+    let expected = value::typed(expected, datatype)?;
+    if last.doubt != Doubt::None {
+        let reason = "the metric's last value is in doubt: a newer one may have been missed";
+        return Err(Refusal::new(Code::UnexpectedValue, reason));
+    }
+    if !last.value.as_ref().is_some_and(|last| value::same(last, &expected, None)) {
+        let has = last.value.as_ref().map_or_else(|| "no value".to_owned(), value::words);
+        let reason = format!("the metric has {has}, not {}", value::words(&expected));
+        return Err(Refusal::new(Code::UnexpectedValue, reason));
+    }
+    Ok(())
+}
+
+/// Whether the metric has a value for certain.
+fn has_already(metric: &Writable, wanted: &Value) -> bool {
+    let last = &metric.last;
+    last.doubt == Doubt::None
+        && last.value.as_ref().is_some_and(|last| value::same(last, wanted, None))
+}
+
+/// Whether a number is within what the birth says of the metric.
+fn within(number: f64, low: Option<f64>, high: Option<f64>) -> Result<(), Refusal> {
+    if low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high) {
+        return Ok(());
+    }
+    let bound = |bound: Option<f64>| bound.map_or_else(String::new, |bound| bound.to_string());
+    let reason = format!("{number} is not within the metric's own {}..{}", bound(low), bound(high));
+    Err(Refusal::new(Code::OutOfRange, reason))
+}

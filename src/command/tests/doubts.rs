@@ -1,0 +1,140 @@
+//! Last values that are not the metric's current one, births that do not count, and clocks.
+
+use super::*;
+use crate::sparkplug::value::Value;
+
+const LIMIT: &str = "Limit";
+
+fn limit(rig: &mut Rig, value: f64) -> Option<Code> {
+    let code = rig.ask("Nordsee/gw", LIMIT, value);
+    if code.is_none() {
+        rig.message();
+    }
+    code
+}
+
+fn expecting(rig: &mut Rig, expected: f64, value: f64) -> Option<Code> {
+    rig.ask_with(&json!({
+        "asset": "Nordsee/gw", "property": LIMIT, "value": value, "expected": expected
+    }))
+}
+
+#[test]
+fn a_birth_with_a_historical_value_or_an_alarm_is_stale() {
+    for metric in
+        [Metric::new(LIMIT, 40.0).historical(), Metric::new(LIMIT, 40.0).content_type("Alarm")]
+    {
+        let mut rig = Rig::plain();
+        rig.born([metric]);
+        assert_eq!(limit(&mut rig, 41.0), Some(Code::Stale));
+        rig.told([Metric::new(LIMIT, 40.0)]);
+        assert_eq!(limit(&mut rig, 41.0), None);
+    }
+    let mut rig = Rig::plain();
+    rig.born([Metric::null(LIMIT, DataType::Double)]);
+    assert_eq!(limit(&mut rig, 41.0), None, "null may be GOOD");
+}
+
+#[test]
+fn a_request_that_is_stamped_ahead_of_our_clock_is_not_sent_twice() {
+    for (ahead, expected) in [(60_000, None), (60_001, Some(Code::Expired))] {
+        let mut rig = Rig::plain();
+        let sent = Timestamp::from_millis(rig.now.wall.as_millis() + ahead);
+        let request = json!({
+            "asset": "Nordsee/gw", "property": LIMIT, "value": 41, "expires": START + 3_600_000
+        });
+        let request = request.to_string();
+        rig.request_of("1", Some(sent), request.as_bytes());
+        assert_eq!(rig.answered("1").map(|answer| answer.code), expected);
+        assert_eq!(rig.published.is_empty(), expected.is_some());
+        rig.told([Metric::new(LIMIT, 41.0)]);
+        rig.told([Metric::new(LIMIT, 40.0)]);
+        rig.published.clear();
+        // It is valid still, by its stamp.
+        rig.pass(659_000);
+        rig.answers.clear();
+        rig.request_of("1", Some(sent), request.as_bytes());
+        assert!(rig.published.is_empty());
+        assert!(rig.answers.remove(0).2, "it is known again");
+    }
+}
+
+#[test]
+fn a_device_whose_new_birth_cannot_be_read_is_not_written_by_its_old_one() {
+    let mut rig = Rig::new("Nordsee/gw/T1/Limit = 0..90");
+    rig.born([]);
+    rig.device("T1", [Metric::new(LIMIT, 40.0)]);
+    let mut birth = rig.edge.dbirth("T1", rig.now.wall, [Metric::new(LIMIT, 40.0)]);
+    birth.payload = vec![0xff; 3].into();
+    rig.send(&birth);
+    rig.published.clear();
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 41), Some(Code::AwaitingBirth));
+    assert!(rig.published.is_empty());
+    rig.born([]);
+    rig.device("T1", [Metric::new(LIMIT, 40.0)]);
+    assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 41), None);
+}
+
+#[test]
+fn an_old_births_value_neither_confirms_nor_is_there_already() {
+    let old = || Metric::new(LIMIT, 41.0).at(Timestamp::from_millis(START));
+    let mut rig = Rig::plain();
+    rig.request("1", &json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41 }));
+    rig.pass(500);
+    rig.told([Metric::new(LIMIT, 40.5)]);
+    for _ in 0..2 {
+        rig.born([old()]);
+        assert!(rig.answers.is_empty());
+    }
+    rig.pass(10_000);
+    assert_eq!(rig.answered("1").unwrap().code, Code::NotConfirmed);
+    rig.published.clear();
+    assert_eq!(limit(&mut rig, 41.0), Some(Code::Stale));
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    assert_eq!(limit(&mut rig, 41.0), Some(Code::Already));
+    // The same value may have been told again, by its old time.
+    rig.born([old()]);
+    assert_eq!(limit(&mut rig, 41.0), Some(Code::Already));
+}
+
+#[test]
+fn an_old_time_of_a_birth_counts_where_the_clock_had_gone_ahead() {
+    let mut rig = Rig::plain();
+    rig.told([Metric::new(LIMIT, 40.5).at(Timestamp::from_millis(START + 86_400_000))]);
+    rig.born([Metric::new(LIMIT, 41.0)]);
+    assert_eq!(limit(&mut rig, 41.0), Some(Code::Already));
+}
+
+#[test]
+fn a_value_that_was_dropped_as_older_puts_the_last_one_in_doubt() {
+    let mut rig = Rig::plain();
+    rig.pass(1_000);
+    rig.told([Metric::new(LIMIT, 40.0)]);
+    let older = |value: f64| Metric::new(LIMIT, value).at(Timestamp::from_millis(START + 20));
+    rig.told([older(40.0)]);
+    assert_eq!(limit(&mut rig, 40.0), Some(Code::Already), "it says the same");
+    rig.told([older(41.0)]);
+    assert_eq!(expecting(&mut rig, 40.0, 42.0), Some(Code::UnexpectedValue));
+    assert_eq!(expecting(&mut rig, 41.0, 42.0), Some(Code::UnexpectedValue));
+    rig.request("1", &json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 40 }));
+    assert_eq!(rig.published.len(), 1, "what is in doubt is not there already");
+    rig.told([older(40.0)]);
+    assert!(rig.answers.is_empty(), "and confirms nothing");
+    rig.told([Metric::new(LIMIT, 40.0)]);
+    assert_eq!(rig.answered("1").unwrap().value, Some(Value::Double(40.0)));
+    assert_eq!(limit(&mut rig, 40.0), Some(Code::Already));
+}
+
+#[test]
+fn what_may_have_been_lost_in_a_gap_puts_all_last_values_of_the_node_in_doubt() {
+    let mut rig = Rig::plain();
+    rig.device("T1", [Metric::new("Speed", 1.0)]);
+    rig.edge.skip(1);
+    let data = rig.edge.ddata("T1", rig.now.wall, [Metric::new("Speed", 2.0)]);
+    rig.send(&data);
+    rig.pass(6_000);
+    rig.published.clear();
+    assert_eq!(expecting(&mut rig, 40.0, 42.0), Some(Code::UnexpectedValue));
+    rig.told([Metric::new(LIMIT, 40.0)]);
+    assert_eq!(limit(&mut rig, 40.0), Some(Code::Already));
+}
