@@ -78,8 +78,10 @@ pub enum Role {
     /// It is.
     #[default]
     Active,
-    /// Another one is, or it is about to stop: every request is refused.
+    /// Another one is: every request is refused.
     Standby,
+    /// It is about to stop, for good: every request is refused, whatever role comes after.
+    Stopped,
 }
 
 /// The plant as session and twin know it, lent for a request.
@@ -165,6 +167,8 @@ impl Commander {
 
     /// Sees an event of the plant, before the twin takes it.
     pub fn handle_event(&mut self, event: &Event, now: Now) {
+        // What is over is over, also where the timer is late.
+        self.handle_timeout(now);
         let Self { metrics, flights, .. } = self;
         let mut ended = Vec::new();
         let mut arrived = |Arrived { key, last }: Arrived<'_>| {
@@ -230,13 +234,15 @@ impl Commander {
     /// This bridge is the one that acts from now on, or no longer. What is in flight is followed
     /// to its end.
     pub fn handle_role(&mut self, role: Role) {
-        self.role = role;
+        if self.role != Role::Stopped {
+            self.role = role;
+        }
     }
 
     /// The process is about to stop: what is in flight is answered now, and nothing is sent any
     /// more.
     pub fn handle_stop(&mut self, now: Now) {
-        self.role = Role::Standby;
+        self.role = Role::Stopped;
         self.give_up(now, |_| true, "the bridge stops");
     }
 

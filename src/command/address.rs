@@ -173,7 +173,7 @@ fn in_asset<'a>(
     }
     Err(Refusal::new(
         Code::UnknownProperty,
-        format!("the latest birth of {source} has no metric for it"),
+        format!("the latest birth of {source} has no metric for it of a type that can be written"),
     ))
 }
 

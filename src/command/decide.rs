@@ -145,8 +145,8 @@ fn wanted(metric: &Writable, rule: &Rule, request: &Request) -> Result<(DataType
     let number =
         value::of_value(&wanted).map(|rounded| value::number(&request.value).unwrap_or(rounded));
     rule.check(&wanted, number)?;
-    if let Some(number) = number {
-        within(number, metric.low, metric.high)?;
+    if number.is_some() {
+        within(&wanted, metric.low, metric.high)?;
     }
     Ok((datatype, wanted))
 }
@@ -163,7 +163,7 @@ fn check_last(metric: &Writable, request: &Request, datatype: DataType) -> Resul
         let reason = "the metric's last value is in doubt: a newer one may have been missed";
         return Err(Refusal::new(Code::UnexpectedValue, reason));
     }
-    if !last.value.as_ref().is_some_and(|last| value::same(last, &expected, None)) {
+    if !last.value.as_ref().is_some_and(|last| value::equal(last, &expected)) {
         let has = last.value.as_ref().map_or_else(|| "no value".to_owned(), value::words);
         let reason = format!("the metric has {has}, not {}", value::words(&expected));
         return Err(Refusal::new(Code::UnexpectedValue, reason));
@@ -174,15 +174,16 @@ fn check_last(metric: &Writable, request: &Request, datatype: DataType) -> Resul
 /// Whether the metric has a value for certain.
 fn has_already(metric: &Writable, wanted: &Value) -> bool {
     let last = &metric.last;
-    last.doubt == Doubt::None
-        && last.value.as_ref().is_some_and(|last| value::same(last, wanted, None))
+    last.doubt == Doubt::None && last.value.as_ref().is_some_and(|last| value::equal(last, wanted))
 }
 
 /// Whether a number is within what the birth says of the metric.
-fn within(number: f64, low: Option<f64>, high: Option<f64>) -> Result<(), Refusal> {
-    if low.is_none_or(|low| number >= low) && high.is_none_or(|high| number <= high) {
+fn within(number: &Value, low: Option<f64>, high: Option<f64>) -> Result<(), Refusal> {
+    let (from, to) = (low.unwrap_or(f64::NEG_INFINITY), high.unwrap_or(f64::INFINITY));
+    if value::is_within(number, from, to) {
         return Ok(());
     }
+    let number = value::words(number);
     let bound = |bound: Option<f64>| bound.map_or_else(String::new, |bound| bound.to_string());
     let reason = format!("{number} is not within the metric's own {}..{}", bound(low), bound(high));
     Err(Refusal::new(Code::OutOfRange, reason))

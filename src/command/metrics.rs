@@ -222,7 +222,7 @@ impl Metrics {
 impl Writable {
     /// Whether a rule must name it in full.
     pub(super) fn guard(&self) -> Guard {
-        guard(self.key.path.first().map_or("", |name| name), self.read_only)
+        guard(&self.key.path.join("/"), self.read_only)
     }
 
     /// Takes a static property that limits what may be written.
@@ -339,6 +339,7 @@ impl Finder<'_> {
         let address = format!("{}/{}", self.source, self.path.join("/"));
         // A name that is not UTF-8 could not be sent as it came.
         if text::broken(&address).is_some()
+            || !datatype.is_none_or(value::is_writable)
             || !self.rules.may_take(&address)
             || *metric.name == *"bdSeq"
         {

@@ -117,12 +117,13 @@ impl AllowRules {
         first.filter(|rule| rule.effect != Effect::Never)
     }
 
-    /// Whether there may be a rule for a metric, of which so far only the address is known: its
+    /// Whether a rule may allow to write a metric, of which so far only the address is known: its
     /// model's name may be any.
     pub(super) fn may_take(&self, address: &str) -> bool {
         let last = |text: &str| text.rsplit('/').next().unwrap_or(text).to_owned();
         let leaf = last(address);
-        self.0.iter().any(|rule| match &rule.pattern {
+        let allowing = self.0.iter().filter(|rule| rule.effect != Effect::Never);
+        allowing.map(|rule| &rule.pattern).any(|pattern| match pattern {
             Pattern::Name(name) => last(name) == leaf,
             Pattern::Glob(_, text) => {
                 let end = last(text);
@@ -134,7 +135,7 @@ impl AllowRules {
 
 impl Rule {
     /// Whether the rule allows a value. `written` is the number that was asked for, where the
-    /// value is one.
+    /// value is one: a Float may have been rounded into the range.
     pub(super) fn check(&self, value: &Value, written: Option<f64>) -> Result<(), Refusal> {
         let outside = |allowed: String| {
             let reason = format!("{} is not {allowed}", value::words(value));
@@ -143,7 +144,7 @@ impl Rule {
         match &self.effect {
             Effect::Never => Err(Refusal::new(Code::NotAllowed, self.text.clone())),
             Effect::Range(low, high, _) => match written {
-                Some(number) if *low <= number && number <= *high => Ok(()),
+                Some(number) if value::is_rounded_within((value, number), *low, *high) => Ok(()),
                 Some(_) => {
                     outside(format!("within {low}..{high}, as the rule `{}` has it", self.text))
                 }
@@ -208,23 +209,8 @@ impl Item {
             | Value::UInt(_)
             | Value::Float(_)
             | Value::Double(_)
-            | Value::DateTime(_) => !self.quoted && self.is_number(value),
+            | Value::DateTime(_) => !self.quoted && value::is_listed(value, &self.text),
             Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => false,
-        }
-    }
-}
-
-impl Item {
-    fn is_number(&self, value: &Value) -> bool {
-        match (value, self.text.parse::<i128>(), self.text.parse::<f64>()) {
-            (Value::Int(number), Ok(own), _) => own == i128::from(*number),
-            (Value::UInt(number) | Value::DateTime(number), Ok(own), _) => {
-                own == i128::from(*number)
-            }
-            (_, _, Ok(own)) => value::of_value(value).is_some_and(|number| {
-                value::same(&Value::Double(number), &Value::Double(own), None)
-            }),
-            (_, _, Err(_)) => false,
         }
     }
 }
@@ -249,9 +235,11 @@ fn plain(text: &str) -> Option<String> {
     Some(name)
 }
 
-/// Whether a metric's name is one that only its full name may allow to write.
-pub(super) fn guard(top_name: &str, read_only: bool) -> Guard {
-    if read_only || is_control(top_name) { Guard::FullName } else { Guard::Open }
+/// Whether a metric, by the path of names that leads to it, is one that only its full name may
+/// allow to write.
+pub(super) fn guard(path: &str, read_only: bool) -> Guard {
+    let within = ["/Node Control/", "/Device Control/"].iter().any(|name| path.contains(name));
+    if read_only || within || is_control(path) { Guard::FullName } else { Guard::Open }
 }
 
 #[cfg(test)]

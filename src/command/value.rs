@@ -95,7 +95,76 @@ pub(super) fn of_value(value: &Value) -> Option<f64> {
     })
 }
 
-/// Whether two values are the same: integers, Booleans and text exactly, other numbers to one part
+/// Whether two values are the very same, to the last digit.
+pub(super) fn equal(one: &Value, other: &Value) -> bool {
+    match (integer(one), integer(other)) {
+        (Some(one), Some(other)) => one == other,
+        (None, None) => one == other,
+        _ => false,
+    }
+}
+
+/// Whether a value is the number that a rule lists, as the value's type holds it.
+pub(super) fn is_listed(value: &Value, listed: &str) -> bool {
+    if let (Some(number), Ok(listed)) = (integer(value), listed.parse::<i128>()) {
+        return number == listed;
+    }
+    let Ok(listed) = listed.parse::<f64>() else { return false };
+    match (integer(value), value) {
+        // The cast stops at the ends of i128, which no value reaches.
+        (Some(number), _) => listed.fract() == 0.0 && listed as i128 == number,
+        (None, Value::Float(number)) => *number == listed as f32,
+        (None, Value::Double(number)) => *number == listed,
+        (None, _) => false,
+    }
+}
+
+/// Whether a number is from `low` to `high`: integers exactly; a Float with both ends as a Float
+/// holds them, since its own range comes in its own type.
+pub(super) fn is_within(value: &Value, low: f64, high: f64) -> bool {
+    if low.is_nan() || high.is_nan() {
+        return false;
+    }
+    match (integer(value), value) {
+        // The casts stop at the ends of i128.
+        (Some(number), _) => low.ceil() as i128 <= number && number <= high.floor() as i128,
+        (None, Value::Float(number)) => low as f32 <= *number && *number <= high as f32,
+        (None, Value::Double(number)) => low <= *number && *number <= high,
+        (None, _) => false,
+    }
+}
+
+/// The same for a rule's range, and for the number that was asked for: the one that a Float was
+/// rounded from must be within as well.
+pub(super) fn is_rounded_within((value, asked): (&Value, f64), low: f64, high: f64) -> bool {
+    let is_rounded = matches!(value, Value::Float(_));
+    is_within(value, low, high) && (!is_rounded || low <= asked && asked <= high)
+}
+
+/// Whether values of a type can be written at all.
+pub(super) fn is_writable(datatype: DataType) -> bool {
+    use DataType as D;
+    matches!(
+        datatype,
+        D::Int8
+            | D::Int16
+            | D::Int32
+            | D::Int64
+            | D::UInt8
+            | D::UInt16
+            | D::UInt32
+            | D::UInt64
+            | D::DateTime
+            | D::Float
+            | D::Double
+            | D::Boolean
+            | D::String
+            | D::Text
+            | D::Uuid
+    )
+}
+
+/// Whether a value that came back is the one that was sent: integers, Booleans and text exactly, other numbers to one part
 /// in a million; or both within `step` of each other, which itself is too far.
 pub(super) fn same(one: &Value, other: &Value, step: Option<f64>) -> bool {
     let near = |apart: f64| step.is_some_and(|step| apart < step * (1.0 - SAME));
@@ -240,6 +309,38 @@ mod tests {
             ("\"5\"", D::Unknown, wrong),
         ] {
             assert_eq!(read(json, datatype), expected, "{json} {datatype:?}");
+        }
+    }
+
+    #[test]
+    fn the_types_that_can_be_written_are_those_that_json_is_read_for() {
+        for datatype in DataType::ALL {
+            let all = ["1", "true", "\"text\""];
+            let is_read = all.iter().any(|json| read(json, datatype).is_ok());
+            assert_eq!(is_writable(datatype), is_read, "{datatype:?}");
+        }
+    }
+
+    #[test]
+    fn integers_are_within_a_range_exactly_and_floats_as_their_type_has_its_ends() {
+        let big = 9_007_199_254_740_992.0;
+        for (value, low, high, expected) in [
+            (Value::Int(9_007_199_254_740_993), 0.0, big, false),
+            (Value::Int(9_007_199_254_740_992), 0.0, big, true),
+            (Value::Int(-9_007_199_254_740_993), -big, 0.0, false),
+            (Value::UInt(u64::MAX), 0.0, f64::INFINITY, true),
+            (Value::Int(1), 0.5, 1.5, true),
+            (Value::Int(2), 0.5, 1.5, false),
+            (Value::Int(0), 0.5, 1.5, false),
+            (Value::Int(0), f64::NAN, 1.5, false),
+            (Value::Float(90.1), 0.0, f64::from(90.1_f32), true),
+            (Value::Float(90.1), 0.0, 90.1, true),
+            (Value::Float(90.2), 0.0, 90.1, false),
+            (Value::Double(90.1), 0.0, 90.1, true),
+            (Value::Double(90.100_000_001), 0.0, 90.1, false),
+            (Value::Boolean(true), 0.0, 1.0, false),
+        ] {
+            assert_eq!(is_within(&value, low, high), expected, "{value:?} {low}..{high}");
         }
     }
 

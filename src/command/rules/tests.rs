@@ -28,6 +28,13 @@ fn a_rule_allows_a_range_or_a_list() {
         ("1, 2, 4", Value::UInt(3), false),
         ("0.1, 0.2", Value::Float(0.1), true),
         ("0.1, 0.2", Value::Float(0.15), false),
+        // A millionth beside it is not listed.
+        ("1000000", Value::Double(1_000_000.5), false),
+        ("0.5", Value::Float(0.500_000_1), false),
+        ("5.0", Value::Int(5), true),
+        ("5.5", Value::Int(5), false),
+        ("9007199254740992.0", Value::Int(9_007_199_254_740_993), false),
+        ("NaN", Value::Double(f64::NAN), false),
         ("Auto, \"Slow speed\"", text("Slow speed"), true),
         ("Auto, \"Slow speed\"", text("auto"), false),
         ("\"on\"", Value::Boolean(true), false),
@@ -58,6 +65,8 @@ fn the_first_rule_wins_and_a_glob_takes_nothing_that_is_guarded() {
     let rule = rules.find("N/1/Reset", None, Guard::Open).unwrap();
     assert_eq!(rule.echo, Echo::None);
     assert_eq!(guard("Node Control/Reboot", false), Guard::FullName);
+    assert_eq!(guard("Device Control/Reboot", false), Guard::FullName);
+    assert_eq!(guard("T1/Node Control/Reboot", false), Guard::FullName);
     assert_eq!(guard("Derate", true), Guard::FullName);
     assert_eq!(guard("Derate", false), Guard::Open);
 }
@@ -94,6 +103,9 @@ fn only_what_a_rule_may_be_for_is_remembered() {
         assert_eq!(rules.may_take(address), expected, "{address}");
     }
     assert!(parsed("G/N/*it = 0..1").may_take("a/b/c"));
+    let rules = parsed("Nordsee/* = never\nG/N/Derate = on, off");
+    assert!(!rules.may_take("Nordsee/N/Speed"), "what is never written takes no room");
+    assert!(rules.may_take("Nordsee/N/Derate"));
 }
 
 #[test]

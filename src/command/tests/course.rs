@@ -82,6 +82,15 @@ fn silence_is_not_confirmed_and_nothing_is_sent_again() {
 }
 
 #[test]
+fn a_value_after_the_wait_does_not_confirm_where_the_timer_is_late() {
+    let mut rig = sent();
+    rig.now = rig.now.plus(Duration::from_millis(10_000));
+    rig.told([Metric::new(LIMIT, 41.0)]);
+    assert_eq!(code(&mut rig), Some(Code::NotConfirmed));
+    assert!(rig.answers.is_empty());
+}
+
+#[test]
 fn a_death_does_not_end_the_wait_and_a_birth_may() {
     let mut rig = sent();
     let death = rig.edge.ndeath();
@@ -113,6 +122,14 @@ fn what_the_metric_has_already_is_not_sent() {
     let mut rig = Rig::plain();
     assert_eq!(rig.ask("Nordsee/gw", LIMIT, "40"), Some(Code::Already));
     assert!(rig.published.is_empty());
+    // Nor is one a millionth beside it the same, as long as nothing was sent.
+    assert_eq!(rig.ask("Nordsee/gw", LIMIT, 40.000_01), None);
+    rig.told([Metric::new(LIMIT, 40.0)]);
+    assert_eq!(rig.answers.remove(0).1.code, Code::Confirmed);
+    let expected = json!({
+        "asset": "Nordsee/gw", "property": LIMIT, "value": 41, "expected": 40.000_01
+    });
+    assert_eq!(rig.ask_with(&expected), Some(Code::UnexpectedValue));
     // One step from it is another value.
     let mut rig = Rig::new("Nordsee/gw/Limit = 0..90 step 0.5");
     rig.born([Metric::new(LIMIT, 40.0_f32)]);

@@ -3,6 +3,7 @@
 use super::*;
 use crate::command::answer::Status;
 use crate::sparkplug::edge::REBIRTH;
+use crate::sparkplug::value::Value;
 
 const LIMIT: &str = "Limit";
 
@@ -74,6 +75,25 @@ fn what_controls_a_machine_or_is_read_only_is_allowed_by_its_full_name_alone() {
 }
 
 #[test]
+fn what_controls_a_machine_is_guarded_within_an_instance_as_well() {
+    let control = || {
+        let instance = Template::instance("Control").member(Metric::new("Reboot", false));
+        [Metric::template("Node Control", instance)]
+    };
+    for allow in ["Control/Reboot = true pulse", "Nordsee/* = true pulse"] {
+        let mut rig = Rig::new(allow);
+        rig.born(control());
+        let code = rig.ask("Nordsee/gw/Node Control", "Reboot", true);
+        assert_eq!(code, Some(Code::NotAllowed), "{allow}");
+        assert!(rig.published.is_empty());
+    }
+    let mut rig = Rig::new("Nordsee/gw/Node Control/Reboot = true pulse");
+    rig.born(control());
+    let code = rig.ask("Nordsee/gw/Node Control", "Reboot", true);
+    assert_eq!(code, Some(Code::SentUnconfirmed));
+}
+
+#[test]
 fn a_metric_that_turns_read_only_is_guarded_from_then_on() {
     let mut rig = Rig::new("Nordsee/*/Limit = 0..90");
     let mut born = |metric: Metric| {
@@ -112,6 +132,17 @@ fn wrong_type() {
 }
 
 #[test]
+fn a_metric_of_a_type_that_is_never_written_takes_no_room() {
+    let mut rig = Rig::new("Nordsee/gw/Raw = x; Nordsee/gw/Text = x");
+    let text = Value::String("text".into());
+    let bytes = Typed::new(DataType::Bytes, Value::Bytes(b"x".as_slice().into()));
+    rig.born([Metric::new("Raw", bytes), Metric::new("Text", Typed::new(DataType::Text, text))]);
+    assert_eq!(rig.bridge.commands().unwrap().figures().metrics, 1);
+    assert_eq!(rig.ask("Nordsee/gw", "Raw", "x"), Some(Code::UnknownProperty));
+    assert!(rig.published.is_empty());
+}
+
+#[test]
 fn out_of_range_is_what_rule_metric_and_type_do_not_all_allow() {
     let mut rig = Rig::new("Nordsee/gw/Limit = -300..300");
     let mut try_with = |metric: Metric, values: &[(f64, bool)]| {
@@ -133,6 +164,10 @@ fn out_of_range_is_what_rule_metric_and_type_do_not_all_allow() {
     try_with(Metric::new(LIMIT, 5_u8), &[(-1.0, false), (255.0, true), (256.0, false)]);
     let odd = Metric::new(LIMIT, 0.5).property("engHigh", f64::NAN);
     try_with(odd, &[(1.0, false)]);
+    // A Float's own end is one that a Float holds; the rule's is the number as it was asked.
+    let own = Metric::new(LIMIT, 0.5_f32).property("engHigh", 90.1_f32);
+    try_with(own, &[(90.1, true), (90.2, false)]);
+    try_with(Metric::new(LIMIT, 0.5_f32), &[(300.000_001, false), (300.0, true)]);
     // Data may move the limits.
     try_with(Metric::new(LIMIT, 0.5).property("engHigh", 90.0), &[(80.0, true)]);
     rig.told([Metric::new(LIMIT, 0.5).property("engHigh", 50.0)]);
@@ -321,6 +356,8 @@ fn standby() {
     rig.drain();
     assert_eq!(rig.answers.remove(0).1.code, Code::NotConfirmed, "what was in flight");
     assert_eq!(limit(&mut rig, 42), Some(Code::Standby));
+    rig.bridge.handle_role(Role::Active);
+    assert_eq!(limit(&mut rig, 42), Some(Code::Standby), "it stops for good");
 }
 
 #[test]

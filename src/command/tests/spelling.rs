@@ -95,6 +95,18 @@ fn with_the_form_both_the_births_alias_stands_beside_the_name() {
 }
 
 #[test]
+fn an_alias_that_two_sources_of_the_node_share_is_not_sent() {
+    let allow = "Nordsee/*/Limit = 0..90";
+    let mut rig = Rig::with(allow, |_, commands| commands.form = Form::Both);
+    rig.born([Metric::new("Speed", 1.0).alias(5)]);
+    rig.device("T1", [Metric::new("Limit", 1.0).alias(5)]);
+    rig.device("T2", [Metric::new("Limit", 1.0).alias(6)]);
+    let told = ["Nordsee/gw/T1", "Nordsee/gw/T2"].map(|asset| told(&mut rig, asset, "Limit", 2));
+    assert_eq!(told[0], "spBv1.0/Nordsee/DCMD/gw/T1 Limit(10)=2");
+    assert_eq!(told[1], "spBv1.0/Nordsee/DCMD/gw/T2 Limit#6(10)=2");
+}
+
+#[test]
 fn an_asset_is_found_by_address_uuid_and_external_id_and_a_property_by_name_and_uuid() {
     let mut rig = Rig::new("Turbine/Limit = 0..90");
     rig.born([turbine(1.0)]);

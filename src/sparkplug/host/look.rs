@@ -54,8 +54,8 @@ impl Host {
         session.is_some_and(|session| session.is_born(source.device.as_deref()))
     }
 
-    /// The alias that the latest birth of a node or device gave a leaf or an instance. Looks at
-    /// all its aliases.
+    /// The alias that the latest birth of a node or device gave a leaf or an instance; none
+    /// where another source of the node uses it too. Looks at all its aliases.
     pub fn alias_of(&self, source: &Source, of: AttributeHolder) -> Option<u64> {
         self.session(&source.edge)?.alias_of(source.device.as_deref(), of)
     }

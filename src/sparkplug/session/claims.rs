@@ -24,6 +24,11 @@ impl AliasUse {
         shared
     }
 
+    /// Whether more than one source uses an alias.
+    pub(super) fn is_shared(&self, alias: u64) -> bool {
+        self.beyond.contains_key(&alias)
+    }
+
     /// Takes a source's aliases away.
     pub(super) fn remove(&mut self, table: &BirthTable) {
         for alias in table.aliases() {

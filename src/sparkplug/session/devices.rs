@@ -242,17 +242,18 @@ impl EdgeSession {
     }
 
     /// The alias that the latest birth of the node, or of a device of it, gave a leaf or an
-    /// instance.
+    /// instance; none where another source of the node uses it too.
     pub(crate) fn alias_of(&self, device: Option<&str>, of: AttributeHolder) -> Option<u64> {
         let online = self.online()?;
         let table = match device {
             None => &online.table,
             Some(device) => online.devices.get(device)?.table()?,
         };
-        table.alias_of(match of {
+        let alias = table.alias_of(match of {
             AttributeHolder::Leaf(slot) => NameTarget::Leaf(slot),
             AttributeHolder::Instance(number) => NameTarget::Instance(InstanceId(number)),
-        })
+        });
+        alias.filter(|alias| !online.claims.is_shared(*alias))
     }
 
     fn online(&self) -> Option<&OnlineSession> {
