@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Echo, Effect, Item, Pattern, Rate, Rule};
+use super::{Echo, Effect, Item, Pattern, Rate, Rule, is_pattern};
 
 /// How a rule is written, for messages.
 const EXAMPLE: &str = "write it as in `WindTurbine/Pitch Limit = 0..90`";
@@ -18,19 +18,21 @@ pub(super) fn rules(text: &str) -> Result<Vec<Rule>, String> {
     for text in text.split(['\n', ';']).map(str::trim).filter(|text| !text.is_empty()) {
         let (pattern, rule) =
             rule(text).map_err(|reason| format!("has a rule `{text}` {reason}"))?;
-        let is_used = |first: &Rule| match &rule.pattern {
-            Pattern::Name(name) => !first.pattern.matches(name),
-            Pattern::Glob(_, own) => match &first.pattern {
-                Pattern::Glob(_, other) => own != other,
-                Pattern::Name(_) => true,
-            },
-        };
         // A glob before a full name does not cover what only the full name allows; but then the
         // order would decide, which nobody sees.
-        if let Some(first) = rules.iter().find(|first| !is_used(first)) {
+        if let Some(first) = rules.iter().find(|first| first.pattern.covers(&rule.pattern)) {
             return Err(format!(
                 "has a rule `{text}` for {pattern}, which `{}` before it takes: put the more \
                  specific rule first",
+                first.text
+            ));
+        }
+        if rule.effect == Effect::Never
+            && let Some(first) = rules.iter().find(|first| first.hides(&rule))
+        {
+            return Err(format!(
+                "has a rule `{text}`, and `{}` before it may allow the same metric: one of them is \
+                 for a model, the other for addresses, so put the one with `never` first",
                 first.text
             ));
         }
@@ -40,6 +42,60 @@ pub(super) fn rules(text: &str) -> Result<Vec<Rule>, String> {
         return Err("is an empty list".to_owned());
     }
     Ok(rules)
+}
+
+impl Rule {
+    /// Whether this one comes first for metrics that a later rule forbids, although neither name
+    /// shows it: a name of two levels is a model's, a longer one is most often an address.
+    fn hides(&self, never: &Self) -> bool {
+        let (own, other) = (&self.pattern, &never.pattern);
+        let across = match (own.is_model(), other.is_model()) {
+            (true, false) => true,
+            // A full address before its model is the more specific one.
+            (false, true) => !own.is_name(),
+            (true, true) | (false, false) => false,
+        };
+        self.effect != Effect::Never && across && own.may_share_end(other)
+    }
+}
+
+impl Pattern {
+    /// Whether this one takes all that another does. Of globs this is seen where both have no
+    /// wildcards but single stars: a star in the other one's text is then taken by a star alone.
+    fn covers(&self, other: &Self) -> bool {
+        match (self, other) {
+            (_, Self::Name(name)) => self.matches(name),
+            (Self::Name(_), Self::Glob(..)) => false,
+            (Self::Glob(glob, own), Self::Glob(_, other)) => {
+                let alike = has_stars_alone(own) && has_stars_alone(other);
+                own == other || alike && glob.is_match(other)
+            }
+        }
+    }
+
+    /// Whether it can be nothing but `model/member`: an address has three levels and more.
+    fn is_model(&self) -> bool {
+        matches!(self, Self::Name(name) if name.matches('/').count() == 1)
+    }
+
+    /// Whether two may be for a metric of one name.
+    fn may_share_end(&self, other: &Self) -> bool {
+        let (own, other) = (self.end(), other.end());
+        match (is_pattern(own), is_pattern(other)) {
+            (false, false) => own == other,
+            _ => true,
+        }
+    }
+
+    fn end(&self) -> &str {
+        let (Self::Name(text) | Self::Glob(_, text)) = self;
+        text.rsplit('/').next().unwrap_or(text)
+    }
+}
+
+/// Whether a glob has no wildcards but single stars; two of them mean something else to a path.
+fn has_stars_alone(glob: &str) -> bool {
+    !glob.contains(['?', '[', '{', '\\']) && !glob.contains("**")
 }
 
 fn rule(text: &str) -> Result<(String, Rule), String> {

@@ -142,8 +142,31 @@ fn rules_that_cannot_be_meant_are_named_with_what_to_do() {
         ("A/B = on\nA/B = off", "put the more specific rule first"),
         ("*/B = on\nA/B = off", "put the more specific rule first"),
         ("*/B = on\n*/B = off", "put the more specific rule first"),
+        ("G/* = on\nG/*/Test/* = never", "put the more specific rule first"),
+        ("*/B = on\nG/*/B = off", "put the more specific rule first"),
+        ("A/B = on\nG/*/Test/* = never", "put the one with `never` first"),
+        ("A/B = on\nG/N/D/B = never", "put the one with `never` first"),
+        ("G/* = on\nA/B = never", "put the one with `never` first"),
     ] {
         let said = AllowRules::parse(text).unwrap_err();
         assert!(said.contains(reason), "{text}: {said}");
+    }
+}
+
+#[test]
+fn a_rule_that_an_earlier_one_does_not_wholly_cover_is_no_error() {
+    for text in [
+        "G/*/Test/* = never\nG/* = on",
+        "G/?/B = on\nG/*/B = off",
+        "G/[*]/B = on\nG/*/B = off",
+        "G/*/B = on\nG/**/B = off",
+        "G/*/B = on\nG/*/*B = off",
+        // These are for other metrics, or the more specific one is first.
+        "A/B = on\nG/*/Test/C = never",
+        "G/N/D/B = on\nA/B = never",
+        "G/N/D/B = on\nG/N/* = never\n*/B = off",
+        "A/B = never\nG/* = on",
+    ] {
+        assert!(AllowRules::parse(text).is_ok(), "{text}");
     }
 }
