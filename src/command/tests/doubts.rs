@@ -65,7 +65,7 @@ fn a_device_whose_new_birth_cannot_be_read_is_not_written_by_its_old_one() {
     rig.born([]);
     rig.device("T1", [Metric::new(LIMIT, 40.0)]);
     let mut birth = rig.edge.dbirth("T1", rig.now.wall, [Metric::new(LIMIT, 40.0)]);
-    birth.payload = vec![0xff; 3].into();
+    birth.payload = vec![0xff; 3];
     rig.send(&birth);
     rig.published.clear();
     assert_eq!(rig.ask("Nordsee/gw/T1", LIMIT, 41), Some(Code::AwaitingBirth));
