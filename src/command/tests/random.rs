@@ -42,6 +42,9 @@ fn what() -> impl Strategy<Value = What> {
         What::Role,
         What::Clocks,
         What::Gap,
+        What::Stray,
+        What::OldBirth,
+        What::Unreadable,
         What::Change,
     ];
     prop_oneof![
@@ -63,7 +66,7 @@ fn case() -> impl Strategy<Value = (u64, Vec<Act>)> {
 }
 
 /// What the plants and requests reach, each in at least so many of a thousand cases.
-const CORNERS: [(&str, u32); 27] = [
+const CORNERS: [(&str, u32); 30] = [
     ("CONFIRMED", 100),
     ("ALREADY", 100),
     ("SENT_UNCONFIRMED", 20),
@@ -91,6 +94,9 @@ const CORNERS: [(&str, u32); 27] = [
     ("redelivered over a restart", 50),
     ("killed in flight", 20),
     ("late answer", 20),
+    ("in doubt by an older value", 50),
+    ("an old birth", 50),
+    ("an unreadable birth", 50),
 ];
 
 #[test]

@@ -6,6 +6,7 @@ use crate::sparkplug::message::Message;
 use crate::sparkplug::payload;
 use crate::sparkplug::proto::payload as wire;
 use crate::sparkplug::topic::{MessageType, Topic};
+use crate::time::Timestamp;
 
 pub(super) const ALLOW: &str = "Turbine/Limit = 0..90 step 0.5 rate 3/1m
     Blade/Angle = -10..10 rate 1/30s
@@ -25,6 +26,14 @@ pub(super) enum Kind {
     Float,
     Int16,
     Boolean,
+}
+
+/// Why a value that is told is not the metric's next one.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Stray {
+    Historical,
+    /// It is of this time.
+    Older(i64),
 }
 
 /// A metric of the plant.
@@ -48,6 +57,7 @@ pub(super) struct Tag {
     pub(super) value: f64,
     /// Whether births have it.
     pub(super) there: bool,
+    pub(super) stray: Option<Stray>,
 }
 
 const A: (&str, &str) = ("A", "Turbine");
@@ -70,6 +80,7 @@ pub(super) fn tags() -> Vec<Tag> {
         good: true,
         value: 0.0,
         there: true,
+        stray: None,
     };
     let of_node = |levels, name, asset, kind, listed| tag(None, levels, name, asset, kind, listed);
     let limit = Some((0.0, 90.0));
@@ -117,6 +128,12 @@ impl Tag {
         }
     }
 
+    /// How near a value must come to the one that was sent, by the operator's list.
+    pub(super) fn is_near(&self, value: f64, wanted: f64) -> bool {
+        let apart = (value - wanted).abs();
+        apart <= 1e-6 * value.abs().max(wanted.abs()) || self.name == "Limit" && apart < 0.5
+    }
+
     /// What may be written of it now; none where nothing may.
     pub(super) fn range(&self) -> Option<(f64, f64)> {
         let (low, high) = self.listed.filter(|_| !self.read_only)?;
@@ -138,6 +155,11 @@ impl Tag {
         if !self.good {
             metric = metric.quality(0);
         }
+        metric = match self.stray {
+            Some(Stray::Historical) => metric.historical(),
+            Some(Stray::Older(at)) => metric.at(Timestamp::from_millis(at)),
+            None => metric,
+        };
         if is_birth {
             metric = metric.property("readOnly", self.read_only);
             if let Some(high) = self.eng_high {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::plant::{self, Kind, Tag};
+use super::plant::{self, Kind, Stray, Tag};
 use super::*;
 use crate::bridge::{self, Bridge, Output as BridgeOutput};
 use crate::command::answer::Output;
@@ -11,12 +11,14 @@ use crate::command::tests::rig::{self, SERVER, START};
 use crate::delivery;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config as host_config;
-use crate::sparkplug::edge::Edge;
+use crate::sparkplug::edge::{Edge, REBIRTH};
 use crate::sparkplug::message::Message;
 use crate::twin::Rules;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
+mod asking;
+mod said;
 mod watch;
 
 /// One thing that happens, with its own chance.
@@ -47,6 +49,12 @@ pub(super) enum What {
     Clocks,
     /// A message of the plant is lost.
     Gap,
+    /// A value that is historical, or older than the last one.
+    Stray,
+    /// A birth of the node that was kept on the way.
+    OldBirth,
+    /// A birth of a device that cannot be read.
+    Unreadable,
     /// Metrics come and go, limits and access change with the next birth.
     Change,
     Pass(u32),
@@ -73,6 +81,7 @@ struct Sent {
     /// Not to be sent from then on.
     until: i64,
     value: Option<f64>,
+    expected: Option<f64>,
     /// Which process had it first, and when.
     process: u32,
     met: i64,
@@ -96,6 +105,7 @@ pub(super) struct World {
     alive: BTreeSet<Option<&'static str>>,
     /// What the birth said, which a change does not alter.
     told: Vec<Tag>,
+    said: Vec<Option<said::Said>>,
     active: bool,
     clocks: ClockAgreement,
     stopped: bool,
@@ -137,6 +147,7 @@ impl World {
             focus: (seed / 7) as usize % tags.len(),
             alive: BTreeSet::new(),
             told: tags.clone(),
+            said: vec![None; tags.len()],
             written: vec![Vec::new(); tags.len()],
             tags,
             active: true,
@@ -185,7 +196,7 @@ impl World {
                     tag.value = if tag.kind == Kind::Boolean { value % 2.0 } else { value };
                     tag.good = good;
                 }
-                self.report_of(at);
+                let _: bool = self.report_of(at);
             }
             What::Disconnect => {
                 if std::mem::replace(&mut self.connected, false) {
@@ -214,12 +225,10 @@ impl World {
                 };
                 self.bridge.handle_clocks(self.clocks);
             }
-            What::Gap => {
-                self.edge.skip(1);
-                self.report();
-                // What comes behind a gap waits for what is missing, a death as well.
-                self.pass(6_000);
-            }
+            What::Gap => self.gap(),
+            What::Stray => self.stray(),
+            What::OldBirth => self.old_birth(),
+            What::Unreadable => self.unreadable_birth(),
             What::Change => {
                 let at = self.rng.usize(..self.tags.len());
                 let (high, read_only, there) =
@@ -272,6 +281,7 @@ impl World {
         self.clocks = ClockAgreement::Agree;
         self.alive.clear();
         self.written.iter_mut().for_each(Vec::clear);
+        self.said.fill(None);
         self.connect();
         if self.rng.bool() {
             self.node_birth();
@@ -283,16 +293,20 @@ impl World {
     }
 
     fn node_birth(&mut self) {
+        self.node_birth_of(&self.tags.clone());
+    }
+
+    fn node_birth_of(&mut self, tags: &[Tag]) {
         // The same birth at the same time would be the same message twice.
         self.pass(1);
-        let at = self.rng.usize(..self.tags.len());
-        let mut order: Vec<_> = self.tags.clone();
+        let at = self.rng.usize(..tags.len());
+        let mut order: Vec<_> = tags.to_vec();
         // Other slots than before.
         order.rotate_left(at);
         let birth = self.edge.nbirth(self.now.wall, plant::birth(&order, None));
         if self.connected {
             self.alive = BTreeSet::from([None]);
-            self.born(None);
+            self.born(tags, None);
         }
         self.send(&birth);
     }
@@ -305,135 +319,14 @@ impl World {
         let birth = self.edge.dbirth(device, self.now.wall, plant::birth(&self.tags, Some(device)));
         if self.connected {
             self.alive.insert(Some(device));
-            self.born(Some(device));
+            self.born(&self.tags.clone(), Some(device));
         }
         self.send(&birth);
-    }
-
-    /// The bridge has heard of a birth.
-    fn born(&mut self, device: Option<&str>) {
-        for (told, tag) in self.told.iter_mut().zip(&self.tags) {
-            if tag.device == device {
-                *told = tag.clone();
-            }
-        }
     }
 
     /// One metric, the one in the focus more often than others.
     fn some_tag(&mut self) -> usize {
         if self.rng.u8(..) < 160 { self.focus } else { self.rng.usize(..self.tags.len()) }
-    }
-
-    fn report(&mut self) {
-        let at = self.some_tag();
-        self.report_of(at);
-    }
-
-    fn report_of(&mut self, at: usize) {
-        let Some(tag) = self.tags.get(at) else { return };
-        let told = self.told.get(at).is_some_and(|told| told.there);
-        if !told || !self.alive.contains(&tag.device) {
-            return;
-        }
-        let (device, metric) = (tag.device, tag.metric());
-        let data = match device {
-            None => self.edge.ndata(self.now.wall, [metric]),
-            Some(device) => self.edge.ddata(device, self.now.wall, [metric]),
-        };
-        self.send(&data);
-    }
-
-    fn request(&mut self, ask: &Ask) {
-        let at = match ask.tag {
-            0..130 => self.focus,
-            other => usize::from(other) % (self.tags.len() + 2),
-        };
-        let tag = self.tags.get(at);
-        let (asset, property) = match tag {
-            Some(tag) => (tag.asset, tag.property),
-            None if ask.tag.is_multiple_of(2) => ("Nordsee/gw/Nobody", "Limit"),
-            None => ("Nordsee/gw", "Nothing"),
-        };
-        let range = tag.and_then(|tag| tag.range().or(tag.listed)).unwrap_or((0.0, 90.0));
-        let current = tag.map_or(0.0, |tag| tag.value);
-        let number = match ask.value {
-            0 => Some(range.0 - 1.0),
-            1 => Some(range.1 + 1.0),
-            2 => Some(current),
-            3 => None,
-            4 => Some(range.1),
-            other => {
-                let part = f64::from(other - 4) / 8.0 + self.rng.f64() / 16.0;
-                Some(range.0 + (range.1 - range.0) * part)
-            }
-        };
-        let boolean = tag.is_some_and(|tag| tag.kind == Kind::Boolean);
-        let whole = tag.is_some_and(|tag| tag.kind == Kind::Int16);
-        let number = number.map(|number| if whole { number.round() } else { number });
-        let written = |number: f64| match ask.form {
-            _ if boolean => json!(number != 0.0),
-            0 => json!(number.to_string()),
-            _ => json!(number),
-        };
-        let value = number.map_or_else(|| json!("much"), written);
-        let now = self.now.wall.as_millis();
-        let mut request = json!({ "asset": asset, "property": property, "value": value });
-        let fields = request.as_object_mut().unwrap();
-        let sent = match ask.sent {
-            0 => None,
-            1 => Some(now - 30_000),
-            2 => Some(now + 500),
-            other => Some(now - i64::from(other) * 50),
-        };
-        let from = sent.map_or(now, |sent| sent.min(now));
-        let mut until = Vec::new();
-        if let Some(offset) = [0, 1, 5_000, 60_000, 900_000, 900_000].get(usize::from(ask.expires))
-        {
-            fields.insert("expires".to_owned(), json!(now + offset));
-            until.push(now + offset);
-        }
-        if let Some(seconds) = [1, 5, 20].get(usize::from(ask.timeout)) {
-            fields.insert("timeout".to_owned(), json!(seconds));
-            until.push(from + seconds * 1_000);
-        }
-        if ask.expected == 0 {
-            fields.insert("expected".to_owned(), written(current));
-        } else if ask.expected == 1 {
-            fields.insert("expected".to_owned(), written(current + 1.0));
-        }
-        self.requests.push(Sent {
-            tag: (at < self.tags.len()).then_some(at),
-            payload: request.to_string(),
-            sent,
-            until: until.into_iter().min().unwrap_or(from + 10_000),
-            value: number
-                .map(|number| if boolean { f64::from(u8::from(number != 0.0)) } else { number }),
-            process: self.process,
-            met: now,
-            published: false,
-            answer: None,
-        });
-        self.deliver(self.requests.len() - 1);
-    }
-
-    /// A door delivers again what it could not take off. One that keeps requests knows when each
-    /// was sent; the other keeps none over a restart.
-    fn again(&mut self, which: u8) {
-        let many = self.requests.len();
-        // A recent one.
-        let Some(id) = many.checked_sub(1 + usize::from(which) % many.clamp(1, 6)) else { return };
-        let Some(request) = self.requests.get(id) else { return };
-        let over_a_restart = request.process < self.process;
-        let is_old = self.now.wall.as_millis() - request.met >= 720_000;
-        if (over_a_restart || is_old) && request.sent.is_none() {
-            return;
-        }
-        if over_a_restart {
-            self.corners.insert("redelivered over a restart");
-        } else if request.published && request.answer.is_none() {
-            self.corners.insert("repeated in flight");
-        }
-        self.deliver(id);
     }
 
     fn deliver(&mut self, id: usize) {

@@ -33,13 +33,23 @@ impl World {
                 }
                 match told.range() {
                     None => wrong.push("it is not listed"),
-                    Some((low, high)) if value < low - 1e-5 || value > high + 1e-5 => {
+                    Some((low, high)) if value < low || value > high => {
                         wrong.push("it is out of range");
                     }
                     Some(_) => {}
                 }
                 if !self.connected || !told.there || !self.alive.contains(&told.device) {
                     wrong.push("its machine is not there");
+                }
+                let said = request.tag.and_then(|at| self.said[at]);
+                if !said.is_some_and(|said| said.good) {
+                    wrong.push("its last value is not good");
+                }
+                let has = |expected: f64| {
+                    said.is_some_and(|said| !said.doubted && said.is(told.kind, expected))
+                };
+                if !request.expected.is_none_or(has) {
+                    wrong.push("it does not have the value expected");
                 }
                 match told.levels.len() {
                     0 => {}
@@ -117,15 +127,24 @@ impl World {
         if request.process == process && request.answer.is_none() {
             request.answer = Some(Arc::clone(&answer));
         }
-        let tag = request.tag;
-        let says = tag.and_then(|at| self.tags.get(at)).map(|tag| (tag.value, tag.good));
-        match (answer.code, says) {
-            (Code::Confirmed, Some((value, good))) if !repeated => {
-                let wanted = request.value.unwrap_or(f64::NAN);
-                if !good || (value - wanted).abs() >= 0.5 + 1e-5 {
-                    self.violations.push(format!("{answer:?}, and the machine has {says:?}"));
-                }
+        let at = request.tag;
+        let says = at.and_then(|at| self.tags.get(at)).map(|tag| (tag.value, tag.good));
+        let said = at.and_then(|at| self.told.get(at).zip(self.said[at]));
+        let wanted = request.value.unwrap_or(f64::NAN);
+        let is_so = match answer.code {
+            _ if repeated => true,
+            Code::Confirmed => {
+                said.is_some_and(|(told, said)| said.good && told.is_near(said.value, wanted))
             }
+            Code::Already => said.is_some_and(|(told, said)| {
+                said.good && !said.doubted && said.is(told.kind, wanted)
+            }),
+            _ => true,
+        };
+        if !is_so {
+            self.violations.push(format!("{answer:?}, and the metric has said {said:?}"));
+        }
+        match (answer.code, says) {
             (Code::NotConfirmed, Some((value, _))) if request.value == Some(value) => {
                 self.corners.insert("late answer");
             }
