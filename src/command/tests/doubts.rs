@@ -24,7 +24,7 @@ fn a_birth_with_a_historical_value_or_an_alarm_is_stale() {
     for metric in
         [Metric::new(LIMIT, 40.0).historical(), Metric::new(LIMIT, 40.0).content_type("Alarm")]
     {
-        let mut rig = Rig::plain();
+        let mut rig = Rig::new("Nordsee/gw/Limit = 0..90");
         rig.born([metric]);
         assert_eq!(limit(&mut rig, 41.0), Some(Code::Stale));
         rig.told([Metric::new(LIMIT, 40.0)]);
