@@ -94,7 +94,7 @@ const CORNERS: [(&str, u32); 30] = [
     ("redelivered over a restart", 50),
     ("killed in flight", 20),
     ("late answer", 20),
-    ("in doubt by an older value", 50),
+    ("in doubt by an older value", 20),
     ("an old birth", 50),
     ("an unreadable birth", 50),
 ];
