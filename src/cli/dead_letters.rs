@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -11,7 +11,7 @@ use lexopt::ValueExt;
 use serde::Serialize;
 
 use crate::outbox::dead_letters::requests::{
-    self, DeadLetterAction, DeadLetterRequest, RequestState,
+    self, DeadLetterAction, DeadLetterRequest, RequestPart, RequestProgress,
 };
 use crate::outbox::dead_letters::{DeadLetterRecord, files};
 use crate::telemetry::printable;
@@ -211,53 +211,61 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             if let Some(id) = ids.iter().find(|id| !letters.contains_key(id)) {
                 return Err(missing(id));
             }
-            let count = ids.len();
-            if count == 0 {
+            if ids.is_empty() {
                 return Ok("no dead letter matches\n".to_owned());
             }
             let request = DeadLetterRequest { wish: *wish, ids };
-            let files = requests::ask(&folder, &request)
+            let parts = requests::ask(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
-            wait(&files);
-            answer(*wish, count, outbox, requests::state(&files))
+            wait(&parts);
+            answer(*wish, outbox, &requests::progress(&parts))
         }
     }
 }
 
-/// Waits until a running bridge has taken the request, or has had its time.
+/// Waits until a running bridge has taken all of the request, or has had its time.
 #[expect(clippy::disallowed_methods, reason = "nothing else runs in this process")]
-fn wait(files: &[PathBuf]) {
+fn wait(parts: &[RequestPart]) {
     let deadline = Instant::now() + ANSWERED_WITHIN;
-    while requests::state(files) == RequestState::Pending && Instant::now() < deadline {
+    while requests::progress(parts).pending > 0 && Instant::now() < deadline {
         thread::sleep(LOOK_EVERY);
     }
 }
 
-/// What to print of a request about so many dead letters.
+/// What to print of a request: how many dead letters became what.
 fn answer(
     wish: DeadLetterAction,
-    count: usize,
     outbox: &Path,
-    state: RequestState,
+    progress: &RequestProgress,
 ) -> Result<String, String> {
+    let RequestProgress { done, pending, unreadable, kept } = progress;
     let what = match wish {
         DeadLetterAction::Retry => "retried",
         DeadLetterAction::Drop => "dropped",
     };
-    match state {
-        RequestState::Done => Ok(format!("done: {count} dead letters {what}\n")),
-        RequestState::Pending => Ok(format!(
-            "requested: {count} dead letters will be {what} when a bridge starts with OUTBOX_DIR \
-             {}; none has answered within {} seconds. Where one runs, its log says why\n",
-            outbox.display(),
-            ANSWERED_WITHIN.as_secs()
-        )),
-        RequestState::Unreadable(kept) => Err(format!(
-            "nothing was {what}: the running bridge cannot read the request, kept as {}; repeat \
-             it as the user that the bridge runs as",
-            kept.display()
-        )),
+    let carried_out = format!("done: {done} dead letters {what}\n");
+    let requested = format!(
+        "requested: {pending} dead letters will be {what} when a bridge starts with OUTBOX_DIR {}; \
+         none has answered within {} seconds. Where one runs, its log says why\n",
+        outbox.display(),
+        ANSWERED_WITHIN.as_secs()
+    );
+    let mut text = String::new();
+    if *done > 0 || pending + unreadable == 0 {
+        text += &carried_out;
     }
+    if *pending > 0 {
+        text += &requested;
+    }
+    if *unreadable == 0 {
+        return Ok(text);
+    }
+    let kept: Vec<_> = kept.iter().map(|file| file.display().to_string()).collect();
+    Err(format!(
+        "{text}not {what}: {unreadable} dead letters; the running bridge cannot read the request, \
+         kept as {}; repeat it as the user that the bridge runs as",
+        kept.join(", ")
+    ))
 }
 
 /// Dead letters of one asset with one reason.
@@ -449,12 +457,29 @@ mod tests {
 
     #[test]
     fn what_became_of_a_request_is_said() {
-        let say = |state| answer(DeadLetterAction::Retry, 3, Path::new("/outbox"), state);
-        assert_eq!(say(RequestState::Done).unwrap(), "done: 3 dead letters retried\n");
-        let pending = say(RequestState::Pending).unwrap();
+        let say = |done, pending, unreadable, kept: &[&str]| {
+            let kept = kept.iter().map(Into::into).collect();
+            let progress = RequestProgress { done, pending, unreadable, kept };
+            answer(DeadLetterAction::Retry, Path::new("/outbox"), &progress)
+        };
+        assert_eq!(say(3, 0, 0, &[]).unwrap(), "done: 3 dead letters retried\n");
+        let pending = say(0, 3, 0, &[]).unwrap();
         assert!(pending.starts_with("requested: 3") && pending.contains("/outbox"), "{pending}");
-        let unreadable = say(RequestState::Unreadable("/outbox/1.unreadable".into())).unwrap_err();
+        let unreadable = say(0, 0, 3, &["/outbox/1.unreadable"]).unwrap_err();
+        assert!(unreadable.starts_with("not retried: 3 dead letters;"), "{unreadable}");
         assert!(unreadable.contains("/outbox/1.unreadable"), "{unreadable}");
+        // One of three files: nothing was said to be done, although two thirds were.
+        let parts = say(80_000, 7, 40_000, &["/outbox/2.unreadable"]).unwrap_err();
+        let lines: Vec<_> = parts.lines().collect();
+        assert_eq!(lines.len(), 3, "{parts}");
+        for (line, start) in lines.iter().zip([
+            "done: 80000 dead letters retried",
+            "requested: 7 dead letters",
+            "not retried: 40000 dead letters; the running bridge cannot read the request, kept as \
+             /outbox/2.unreadable;",
+        ]) {
+            assert!(line.starts_with(start), "{line}");
+        }
     }
 
     #[test]

@@ -43,24 +43,44 @@ fn folder(letters: &Path) -> PathBuf {
     letters.join("requests")
 }
 
-/// Where a request stands.
+/// One file of a request, and how many dead letters it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum RequestState {
-    /// All of it was taken and carried out.
-    Done,
-    /// No running bridge has taken it.
-    Pending,
-    /// The running bridge could not read it, and kept this file.
-    Unreadable(PathBuf),
+pub struct RequestPart {
+    /// The file.
+    pub file: PathBuf,
+    /// The dead letters of this part.
+    pub letters: usize,
+}
+
+/// Where a request stands: dead letters by what became of the file that asks for them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct RequestProgress {
+    /// Of files that were taken and carried out.
+    pub done: usize,
+    /// Of files that no running bridge has taken.
+    pub pending: usize,
+    /// Of files that the running bridge could not read.
+    pub unreadable: usize,
+    /// Those files, as it kept them.
+    pub kept: Vec<PathBuf>,
 }
 
 /// Looks where the request in these files stands.
-pub fn state(files: &[PathBuf]) -> RequestState {
-    let aside = files.iter().map(|file| file.with_extension(UNREADABLE));
-    if let Some(kept) = aside.into_iter().find(|file| file.exists()) {
-        return RequestState::Unreadable(kept);
+pub fn progress(parts: &[RequestPart]) -> RequestProgress {
+    let mut progress = RequestProgress::default();
+    for RequestPart { file, letters } in parts {
+        let aside = file.with_extension(UNREADABLE);
+        // In this order: it is moved aside by one rename.
+        if file.exists() {
+            progress.pending += letters;
+        } else if aside.exists() {
+            progress.unreadable += letters;
+            progress.kept.push(aside);
+        } else {
+            progress.done += letters;
+        }
     }
-    if files.iter().any(|file| file.exists()) { RequestState::Pending } else { RequestState::Done }
+    progress
 }
 
 /// Puts a request in place, as several where it is about many dead letters; gives back its files.
@@ -68,11 +88,11 @@ pub fn state(files: &[PathBuf]) -> RequestState {
 /// # Errors
 ///
 /// The folder of the dead letters cannot be written.
-pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<PathBuf>> {
+pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<RequestPart>> {
     let folder = folder(letters);
     super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let mut files = Vec::new();
+    let mut parts = Vec::new();
     for (part_number, ids) in request.ids.chunks(IDS).enumerate() {
         let part = DeadLetterRequest { wish: request.wish, ids: ids.to_vec() };
         let name = format!("{:020}-{}-{part_number:05}", now.as_nanos(), std::process::id());
@@ -80,11 +100,11 @@ pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<PathBu
         let mut file = fs::File::create(&unfinished)?;
         file.write_all(&serde_json::to_vec(&part)?)?;
         file.sync_all()?;
-        let finished = folder.join(format!("{name}.json"));
-        fs::rename(unfinished, &finished)?;
-        files.push(finished);
+        let file = folder.join(format!("{name}.json"));
+        fs::rename(unfinished, &file)?;
+        parts.push(RequestPart { file, letters: ids.len() });
     }
-    Ok(files)
+    Ok(parts)
 }
 
 /// Pending requests, the oldest first. One that cannot be used is moved aside; where that cannot be
@@ -168,13 +188,17 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let ids: Vec<u64> = (0..150_000).map(|id| u64::MAX - id).collect();
         let wish = DeadLetterAction::Retry;
-        let files = ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
-        assert_eq!(state(&files), RequestState::Pending);
+        let parts = ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
+        let counts = || {
+            let RequestProgress { done, pending, unreadable, .. } = progress(&parts);
+            (done, pending, unreadable)
+        };
+        assert_eq!(counts(), (0, 150_000, 0));
         let asked = asked(&folder, &mut BTreeSet::new());
         asked.iter().skip(1).for_each(|(file, _)| done(file));
-        assert_eq!(state(&files), RequestState::Pending, "a part is left");
+        assert_eq!(counts(), (110_000, 40_000, 0), "a part is left");
         done(&asked[0].0);
-        assert_eq!(state(&files), RequestState::Done);
+        assert_eq!(counts(), (150_000, 0, 0));
         assert!(asked.iter().all(|(_, request)| request.wish == wish));
         let found: Vec<u64> = asked.into_iter().flat_map(|(_, request)| request.ids).collect();
         assert_eq!(found, ids);
@@ -197,8 +221,16 @@ mod tests {
         for number in 1..4 {
             let aside = requests.join(format!("{number}.unreadable"));
             assert!(aside.exists() && !requests.join(format!("{number}.json")).exists());
-            let files = [requests.join("0.json"), requests.join(format!("{number}.json"))];
-            assert_eq!(state(&files), RequestState::Unreadable(aside));
+            // The first of three was carried out, the last is not looked at yet.
+            fs::write(requests.join("9.json"), "").unwrap();
+            let file = |name: &str| requests.join(format!("{name}.json"));
+            let part = |name: &str, letters| RequestPart { file: file(name), letters };
+            let parts = [part("0", 40_000), part(&number.to_string(), 40_000), part("9", 7)];
+            let kept = vec![aside];
+            let expected =
+                RequestProgress { done: 40_000, pending: 7, unreadable: 40_000, kept };
+            assert_eq!(progress(&parts), expected);
+            fs::remove_file(file("9")).unwrap();
         }
         assert!(told.is_empty(), "none is left in place");
         fs::remove_dir_all(&letters).unwrap();
