@@ -21,6 +21,7 @@ mod stream;
 mod streams;
 mod timers;
 pub(crate) mod turns;
+pub mod way;
 pub mod whatif;
 
 use std::collections::VecDeque;

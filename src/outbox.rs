@@ -9,6 +9,8 @@ mod queues;
 use std::time::Duration;
 
 use bytes::Bytes;
+use rustc_hash::FxHashMap;
+use uuid::Uuid;
 
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
@@ -79,6 +81,12 @@ pub trait Outbox: Send {
     /// Time of the point that was put first among those waiting.
     fn oldest(&self) -> Option<Timestamp>;
 
+    /// What waits of an asset's properties. Looks at no more than `at_most` points, and only at those
+    /// in memory.
+    fn waiting_of(&self, _asset: Uuid, _at_most: usize) -> AssetWaiting {
+        AssetWaiting::default()
+    }
+
     /// Stores a dead letter where it survives the process, before the point is settled.
     fn store_dead_letter(&mut self, _letter: &DeadLetter) {}
 
@@ -111,6 +119,26 @@ pub trait Outbox: Send {
     fn disk(&self) -> Option<DiskFigures> {
         None
     }
+}
+
+/// What waits of one asset.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct AssetWaiting {
+    /// By the property's id.
+    pub properties: FxHashMap<Uuid, PropertyWaiting>,
+    /// More points wait than were looked at, or some are only on disk.
+    pub more: bool,
+}
+
+/// What waits of one property of an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PropertyWaiting {
+    /// How many values.
+    pub values: usize,
+    /// The earliest of their timestamps.
+    pub oldest: Timestamp,
+    /// What they wait for; none if only for room in delivery.
+    pub gate: Option<Gate>,
 }
 
 /// An MQTT event that arrived before SiteWise was first reached.

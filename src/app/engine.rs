@@ -8,6 +8,7 @@ mod hearing;
 mod outputs;
 mod tell;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::clock::Clock;
 use crate::console::ask::QueryReceiver;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
+use crate::console::watched::Watched;
 use crate::console::{EngineQuery, EngineView, ServerStatus};
 use crate::mqtt::Inbound;
 use crate::outbox::Outbox;
@@ -75,6 +77,8 @@ pub(super) struct Engine<S> {
     /// Notified when the outbox has something to be polled.
     outbox_event: Arc<Notify>,
     dead_letters: DeadLetters,
+    /// What somebody looks at; a query marks it.
+    watched: RefCell<Watched>,
     sitewise: Arc<S>,
     /// Where its calls go; for people.
     sitewise_hosts: BTreeMap<Plane, String>,
@@ -139,6 +143,7 @@ impl<S: SiteWise> Engine<S> {
             outbox,
             outbox_event: wake,
             dead_letters: DeadLetters::new(DEAD_LETTERS),
+            watched: RefCell::default(),
             senders: RequestWorkers::new(Arc::clone(&sitewise)),
             sitewise_hosts: Plane::ALL.map(|plane| (plane, sitewise.host(plane))).into(),
             sitewise,
@@ -290,6 +295,7 @@ impl<S: SiteWise> Engine<S> {
             outbox: &*self.outbox,
             outbox_max_bytes: self.reporting.outbox_max_bytes,
             dead_letters: &self.dead_letters,
+            watched: &self.watched,
             links,
             sitewise_hosts: &self.sitewise_hosts,
             losses: self.losses,

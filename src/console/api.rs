@@ -9,6 +9,7 @@ mod query;
 mod refusals;
 mod search;
 mod tree;
+mod way;
 
 use hyper::header::HeaderMap;
 use serde::Serialize;

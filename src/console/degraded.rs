@@ -341,7 +341,7 @@ pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQ
                               good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in SiteWise, and restart";
 
 /// What to do about values that are rejected.
-const fn refused_remedy(refusal: RejectReason) -> &'static str {
+pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'static str {
     match refusal {
         RejectReason::OutOfRange => {
             "synchronize the edge's clock (NTP): SiteWise accepts values of the last 7 days and the next 5 minutes"

@@ -1,11 +1,13 @@
 //! The engine's state, as console and metrics read it.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Serialize;
 
+use super::watched::Watched;
 use crate::app::OutboxLosses;
 use crate::bridge::Bridge;
 use crate::outbox::Outbox;
@@ -29,6 +31,8 @@ pub struct EngineView<'a> {
     pub outbox_max_bytes: u64,
     /// What was refused.
     pub dead_letters: &'a DeadLetters,
+    /// What happens to the values that somebody looks at.
+    pub watched: &'a RefCell<Watched>,
     /// The MQTT servers.
     pub links: &'a [ServerStatus],
     /// Where calls to SiteWise go; for people.

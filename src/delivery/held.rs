@@ -23,6 +23,11 @@ const NAMED: usize = 10_000;
 pub(super) struct FailingProperties(BTreeMap<Stream, String>);
 
 impl FailingProperties {
+    /// SiteWise's words about a property whose values it does not accept.
+    pub(super) fn words(&self, stream: Stream) -> Option<&str> {
+        self.0.get(&stream).map(String::as_str)
+    }
+
     /// The reason for the dead letter of a value that was never accepted.
     pub(super) fn reason_at_end(&self, stream: Stream, why: Option<ApiFaultKind>) -> String {
         let end = match why {

@@ -123,6 +123,11 @@ impl Seconds {
         self.tenth_values.iter().map(|held| held.value.queued_at).min()
     }
 
+    /// Values that wait in tenth places.
+    pub(super) fn len(&self) -> usize {
+        self.tenth_values.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.tenth_values.is_empty()
     }

@@ -39,6 +39,27 @@ fn how_long_live_values_and_requests_take_is_counted() {
 }
 
 #[test]
+fn how_far_the_values_of_a_property_are_is_told() {
+    let mut plant = Plant::new(config());
+    let stream = point(1, 0, Class::Live).stream;
+    assert_eq!(plant.delivery.way_of(stream), way::StreamWay::default());
+    let handed_in = plant.now.instant;
+    plant.give([point(1, 0, Class::Live), point(1, 1, Class::History)]);
+    let waits = plant.delivery.way_of(stream);
+    assert_eq!((waits.waiting, waits.in_flight, waits.sent_at), (2, 0, None));
+    assert_eq!(waits.oldest, Some(handed_in));
+    plant.wait(Duration::from_secs(2));
+    let sent = plant.delivery.way_of(stream);
+    assert_eq!((sent.waiting, sent.in_flight, sent.oldest), (0, 2, None));
+    assert!(sent.sent_at.is_some_and(|at| at > handed_in), "{sent:?}");
+    // The request failed, which is no failure of its values: they wait again, as long as before.
+    plant.answer(Err(fault(ApiFaultKind::Unavailable)));
+    let again = plant.delivery.way_of(stream);
+    assert_eq!((again.waiting, again.in_flight, again.failures), (2, 0, 0));
+    assert_eq!(again.oldest, Some(handed_in));
+}
+
+#[test]
 fn ten_values_do_not_linger() {
     let mut plant = Plant::new(config());
     plant.give((0..10).map(|n| point(1, n * 1000, Class::Live)));

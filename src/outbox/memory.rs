@@ -3,9 +3,10 @@
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
+use uuid::Uuid;
 
 use super::queues::{Place, Queues};
-use super::{Outbox, PutResult, QueuedPoint};
+use super::{AssetWaiting, Outbox, PutResult, QueuedPoint};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, DiscardReason, Gate, Key, Point};
 use crate::time::Timestamp;
@@ -103,6 +104,10 @@ impl Outbox for MemoryOutbox {
 
     fn oldest(&self) -> Option<Timestamp> {
         self.queues.oldest().map(|(_, point)| point.time)
+    }
+
+    fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {
+        self.queues.waiting_of(asset, at_most)
     }
 }
 

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::mem::size_of;
 
 use rustc_hash::FxHashMap;
+use uuid::Uuid;
 
-use super::QueuedPoint;
+use super::{AssetWaiting, PropertyWaiting, QueuedPoint};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, Gate, Key, Point};
 use crate::delivery::turns::{ByClass, CLASSES, ClassScheduler};
@@ -171,6 +172,35 @@ impl Queues {
         let oldest = CLASSES.into_iter().filter_map(|class| self.oldest_of(class));
         let place = oldest.min_by_key(|place| place.arrival)?;
         Some((place, self.get(place)?))
+    }
+
+    /// What waits of an asset: behind its own gate, behind gates of properties, and takeable, in this
+    /// order, as far as `at_most` points reach.
+    pub(super) fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {
+        let mut of = AssetWaiting::default();
+        let own = Gate::Asset(asset);
+        let own = self.parked.get(&own).into_iter().map(|points| (Some(own), points));
+        let properties = self.parked.iter().filter_map(|(gate, points)| match gate {
+            Gate::Asset(_) => None,
+            Gate::Property(_) => Some((Some(*gate), points)),
+        });
+        let takeable = CLASSES.iter().map(|&class| (None, self.takeable.get(class)));
+        let queues = own.chain(properties).chain(takeable);
+        let points =
+            queues.flat_map(|(gate, points)| points.values().map(move |point| (gate, point)));
+        for (looked, (gate, point)) in points.enumerate() {
+            if looked >= at_most {
+                of.more = true;
+                break;
+            }
+            if point.stream.asset == asset {
+                let new = PropertyWaiting { values: 0, oldest: point.time, gate };
+                let waiting = of.properties.entry(point.stream.property).or_insert(new);
+                waiting.values += 1;
+                waiting.oldest = waiting.oldest.min(point.time);
+            }
+        }
+        of
     }
 
     fn oldest_of(&self, class: Class) -> Option<Place> {

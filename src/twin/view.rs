@@ -6,6 +6,7 @@ use uuid::Uuid;
 use super::Twin;
 pub use super::assets::{Asset, AssetIx, AssetKind};
 use super::identity::Address;
+use super::plan::standing::ProvisioningStatus;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
@@ -42,6 +43,15 @@ pub enum ShownValue<'a> {
     Told(Tqv),
 }
 
+/// How far an asset is in SiteWise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Provisioning<'a> {
+    /// How far.
+    pub status: ProvisioningStatus,
+    /// Why it is not there, where something keeps it: SiteWise's words, or those of the call.
+    pub problem: Option<&'a str>,
+}
+
 impl Twin {
     /// The asset with this id.
     pub fn asset(&self, id: Uuid) -> Option<(AssetIx, &Asset)> {
@@ -57,6 +67,32 @@ impl Twin {
     /// The external id of an asset.
     pub fn external_id(&self, asset: &Asset) -> String {
         self.writer.world.assets.external_id(asset)
+    }
+
+    /// How far an asset is in SiteWise, and the problem that keeps it from being there: its own, or
+    /// its model's.
+    pub fn provisioning(&self, ix: AssetIx) -> Provisioning<'_> {
+        let plan = self.plan();
+        let status = plan.asset_standing(ix);
+        if status == ProvisioningStatus::Live {
+            return Provisioning { status, problem: None };
+        }
+        let asset = self.asset_at(ix);
+        let subjects = [
+            format!("asset {}", asset.address),
+            format!("model {}", self.model_at(asset.model).name),
+        ];
+        let mut found = subjects.iter().filter_map(|subject| {
+            let reason = plan.problem(subject)?;
+            Some((plan.is_rejected(subject), reason))
+        });
+        match found.next() {
+            None => Provisioning { status, problem: None },
+            Some((rejected, reason)) => Provisioning {
+                status: if rejected { ProvisioningStatus::Refused } else { status },
+                problem: Some(reason),
+            },
+        }
     }
 
     /// All assets from a place on, in the order in which they were first wanted.

@@ -12,6 +12,7 @@ mod infra;
 mod plan;
 mod start;
 mod terminal;
+mod trail;
 mod way;
 
 #[path = "../support/sdk.rs"]

@@ -44,6 +44,9 @@ impl<S: SiteWise> Engine<S> {
                 let PutResult { gone, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
                 let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
+                for (point, why) in &gone {
+                    self.watched.get_mut().discarded(&point.key(), *why, now.wall);
+                }
                 self.losses.full += full as u64;
                 self.losses.overwritten += (gone.len() - full) as u64;
                 if full > 0 {
@@ -57,7 +60,10 @@ impl<S: SiteWise> Engine<S> {
                 let twin = self.bridge.twin();
                 self.outbox.open(gate, &|point| twin.gate(point.stream));
             }
-            Output::Settled(keys) => self.outbox.settle(&keys),
+            Output::Settled(keys) => {
+                self.watched.get_mut().taken(&keys, now.wall);
+                self.outbox.settle(&keys);
+            }
             Output::Refused { point, refusal, reason, stored } => {
                 debug!(
                     sitewise.asset_id = %point.stream.asset,
@@ -82,6 +88,7 @@ impl<S: SiteWise> Engine<S> {
                 }
             }
             Output::Discarded(key, why) => {
+                self.watched.get_mut().discarded(&key, why, now.wall);
                 if why != DiscardReason::Overwritten {
                     self.outbox.settle(&[key]);
                 }

@@ -5,6 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::query::Query;
+use super::way::{AssetWay, PropertyWay, Ways};
 use super::{ApiError, RowPage};
 use crate::console::ask::EngineQueries;
 use crate::sitewise::api::{Quality, Tqv, Variant};
@@ -55,6 +56,8 @@ pub(super) struct AssetDetail {
     standing: &'static str,
     placing: &'static str,
     presence: Option<PresenceRow>,
+    /// What concerns the way of all its values.
+    way: AssetWay,
     /// Its properties in all.
     total: usize,
     values: RowPage<PropertyValueRow>,
@@ -93,6 +96,8 @@ struct PropertyValueRow {
     time: Option<i64>,
     /// The value is the model's default.
     default: bool,
+    /// How far its values are.
+    way: PropertyWay,
 }
 
 /// What is right below an asset, or at the root.
@@ -137,12 +142,14 @@ pub(super) async fn asset(
         let model = twin.model_at(asset.model);
         let held = twin.held_by(ix);
         let total = held.len();
+        let ways = Ways::of(look, ix, asset);
         let shown = held
             .into_iter()
             .filter(|(_, property, _)| property.name.to_lowercase().contains(&words))
             .map(|(_, property, held)| {
                 let default = matches!(held, ShownValue::Default(_));
                 let (value, quality, time) = shown_value(held);
+                let written = time.map(Timestamp::from_millis);
                 PropertyValueRow {
                     id: property.id,
                     name: property.name.to_string(),
@@ -154,6 +161,7 @@ pub(super) async fn asset(
                     quality,
                     time,
                     default,
+                    way: ways.property(property, written),
                 }
             });
         Some(AssetDetail {
@@ -165,7 +173,8 @@ pub(super) async fn asset(
             path: path(twin, asset),
             model: AssetLink { id: model.id, name: model.name.clone() },
             children: asset.children,
-            standing: standing(twin.plan().asset_standing(ix)),
+            standing: standing(ways.status()),
+            way: ways.asset(ix),
             placing: placing(twin.plan().placing(ix)),
             presence: twin.speaker(ix).map(|speaker| {
                 let Presence { online, born, died, session } = twin.presence_of(speaker);
@@ -199,7 +208,7 @@ pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> AssetRow {
         online: alive(twin, ix),
         nodes,
         children: asset.children,
-        standing: standing(twin.plan().asset_standing(ix)),
+        standing: standing(twin.provisioning(ix).status),
         address: None,
         property: None,
     }

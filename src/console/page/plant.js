@@ -6,6 +6,7 @@ import { exact, isMoment, moment, plural, time, value } from '/format.js';
 import { Recent, chart, draw } from '/chart.js';
 import { KINDS, PHASES, PLACING, QUALITY, ROLES, STANDING } from '/words.js';
 import { MOST, PAGE, Tree } from '/tree.js';
+import { badge, list as wayList, show as showWay } from '/way.js';
 
 const REMEMBERED = 24;
 
@@ -103,6 +104,8 @@ class Detail {
     this.recent = remembered(id);
     this.limit = PAGE;
     this.words = words;
+    /** Properties whose way is shown. */
+    this.open = new Set();
     const url = () => `/api/assets/${id}?limit=${this.limit}${this.words ? `&q=${encodeURIComponent(this.words)}` : ''}`;
     this.feed = new Feed(url, 1000, (data) => this.came(data), () => this.gone());
   }
@@ -147,6 +150,9 @@ class Detail {
       h('div', { class: 'title' }, h('h1', { text: data.name }), this.state),
       this.notice, this.filterBar, this.measures, this.statics, this.more,
       h('div', { class: 'part title' }, h('details', {}, h('summary', { text: 'Identity' }), this.facts)));
+    if (data.way.aws) {
+      this.facts.before(h('p', { class: 'small' }, h('a', { href: data.way.aws, target: '_blank', rel: 'noreferrer', text: 'This asset in the AWS console' })));
+    }
     keyed(this.facts, [
       ['Sparkplug address', data.address], ['Asset id', data.id], ['External id', data.external_id],
       ['Asset model', data.model.name], ['Asset model id', data.model.id],
@@ -186,7 +192,9 @@ class Detail {
     }
     if (this.state.lastChild !== this.model) this.state.append(this.model);
     const troubles = [];
-    if (data.standing === 'refused') troubles.push('SiteWise rejected it; it is retried. The reason is under Problems.');
+    if (data.standing === 'refused') troubles.push(`SiteWise rejects it, so none of its values is there: ${data.way.problem ?? 'the reason is under Problems'}.`);
+    else if (data.way.problem) troubles.push(`It is not in SiteWise yet: ${data.way.problem}.`);
+    troubles.push(...data.way.capped);
     if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
     if (presence?.online === false) troubles.push(`${presence.speaker} is offline: these are its last values.`);
     set(this.notice.lastChild, troubles.join(' '));
@@ -200,21 +208,31 @@ class Detail {
     const fixed = rows.filter((property) => property.attribute);
     this.filterBar.hidden = data.total <= 25 && !this.words;
     this.measures.hidden = measured.length === 0;
-    keyed(this.measured, measured, (property) => property.id, (property) => h('tr', {},
-      h('td', { class: 'name', text: property.name, title: ROLES[property.role] }),
+    const lines = measured.flatMap((property) => (this.open.has(property.id) ? [{ property }, { property, way: true }] : [{ property }]));
+    keyed(this.measured, lines, ({ property, way }) => `${way ? 'way:' : ''}${property.id}`, ({ property, way }) => (way ? this.wayRow() : h('tr', { 'data-property': property.id },
+      h('td', { class: 'name', title: ROLES[property.role] }, this.disclosure(property)),
       h('td', { class: `value${property.data_type === 'STRING' ? ' text' : ''}` }),
       h('td', { class: 'soft unit', text: isMoment(property) ? '' : property.unit ?? '' }),
       h('td', { class: 'chartcell' }, property.data_type === 'STRING' || isMoment(property) ? null : chart()),
       h('td', { class: 'qualitycell' }),
-      h('td', { class: 'small soft nowrap when' }, h('time'))),
-    (node, property) => {
+      h('td', { class: 'small soft nowrap when' }, h('time')))),
+    (node, { property, way }) => {
+      if (way) {
+        showWay(node.firstChild.firstChild, property, data);
+        return;
+      }
+      attr(node.querySelector('button'), 'aria-expanded', this.open.has(property.id));
       const [, shown, , , qualityCell, when] = node.children;
       set(shown, value(property));
       attr(shown, 'title', exact(property));
       shown.classList.toggle('old', old || property.value === null);
+      // A value that is not in SiteWise is not good there.
+      const instead = badge(property);
       const had = qualityCell.firstChild?.dataset.quality;
-      if (had !== (property.quality ?? 'none')) {
-        qualityCell.replaceChildren(property.quality
+      if (had !== (instead?.[1] ?? property.quality ?? 'none')) {
+        qualityCell.replaceChildren(instead
+          ? h('span', { class: `quality ${instead[0]}`, 'data-quality': instead[1] }, icon(instead[0]), instead[1])
+          : property.quality
           ? h('span', { class: `quality ${property.quality}`, 'data-quality': property.quality }, icon(property.quality), QUALITY[property.quality])
           : h('span', { class: 'soft', 'data-quality': 'none', text: 'no value yet' }));
       }
@@ -226,20 +244,40 @@ class Detail {
       }
     });
     this.statics.hidden = fixed.length === 0;
-    keyed(this.fixed, fixed, (property) => property.id, (property) => h('tr', {},
-      h('td', { class: 'name', text: property.name }), h('td', { class: 'value text' }), h('td', { class: 'small soft whole' })),
-    (node, property) => {
+    const fixedLines = fixed.flatMap((property) => (this.open.has(property.id) ? [{ property }, { property, way: true }] : [{ property }]));
+    keyed(this.fixed, fixedLines, ({ property, way }) => `${way ? 'way:' : ''}${property.id}`, ({ property, way }) => (way ? this.wayRow(3) : h('tr', {},
+      h('td', { class: 'name' }, this.disclosure(property)), h('td', { class: 'value text' }), h('td', { class: 'small soft whole' }))),
+    (node, { property, way }) => {
+      if (way) {
+        showWay(node.firstChild.firstChild, property, data);
+        return;
+      }
+      attr(node.querySelector('button'), 'aria-expanded', this.open.has(property.id));
+      const instead = badge(property);
       const [, shown, whence] = node.children;
       set(shown, `${value(property)}${property.unit && property.value !== null ? ` ${property.unit}` : ''}`);
-      set(whence, `${ROLES[property.role]}, ${property.default ? 'the model’s default' : property.value === null ? 'no value' : 'its own value'}`);
+      set(whence, `${ROLES[property.role]}, ${property.default ? 'the model’s default' : property.value === null ? 'no value' : 'its own value'}${instead ? `: ${instead[1]}` : ''}`);
     });
     this.more.hidden = !next || this.limit >= MOST;
+  }
+
+  /** The name of a property, which unfolds the way of its values. */
+  disclosure(property) {
+    return h('button', { type: 'button', class: 'unfold', 'aria-expanded': false, on: { click: () => {
+      if (!this.open.delete(property.id)) this.open.add(property.id);
+      this.tables(this.data);
+      this.charts();
+    } } }, property.name, spoken(': its way to SiteWise'));
+  }
+
+  wayRow(columns = 6) {
+    return h('tr', { class: 'wayrow' }, h('td', { colspan: columns, class: 'whole' }, wayList()));
   }
 
   charts() {
     for (const property of this.data.values.rows) {
       const recent = this.recent.get(property.id);
-      const node = recent && this.measured.children[this.data.values.rows.filter((one) => !one.attribute).indexOf(property)]?.querySelector('svg.chart');
+      const node = recent && this.measured.querySelector(`tr[data-property="${property.id}"] svg.chart`);
       if (!node) continue;
       const show = (number) => value({ ...property, value: property.data_type === 'BOOLEAN' ? number !== 0 : number });
       draw(node, recent.points, property.name, show, { steps: property.data_type !== 'DOUBLE' });

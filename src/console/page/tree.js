@@ -13,8 +13,11 @@ const UNFOLDED = 40;
 export const presenceOf = (row) => (row.kind === 'group' || row.kind === 'bridge' ? 'group'
   : row.online === true ? 'online' : row.online === false ? 'offline' : 'unknown');
 
+/** What stands beside what is not in SiteWise. */
+const ASIDE = { checking: 'looking up', wanted: 'creating', refused: 'rejected' };
+
 function aside(row) {
-  if (row.standing !== 'live') return row.standing === 'checking' ? 'looking up' : 'creating';
+  if (row.standing !== 'live') return ASIDE[row.standing];
   if (row.nodes) return `${count(row.nodes[0])} of ${plural(row.nodes[1], 'node')} online`;
   if (row.online === false) return 'offline';
   if (row.kind === 'twin') return row.model;

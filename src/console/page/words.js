@@ -6,7 +6,7 @@ export const STANDING = {
   live: 'ACTIVE in SiteWise',
   wanted: 'being created in SiteWise',
   checking: 'being looked up in SiteWise',
-  refused: 'rejected by SiteWise, retried with backoff',
+  refused: 'rejected by SiteWise, not there',
 };
 
 export const PLACING = {
@@ -14,6 +14,16 @@ export const PLACING = {
   placed: null,
   wanted: 'not yet associated with its parent in SiteWise',
   no_place: 'SiteWise’s limits leave no place for it in the tree: it is at the root',
+};
+
+/** What values wait for. */
+export const WAITS = {
+  asset: 'for their asset, which SiteWise does not have yet',
+  property: 'for their property, which SiteWise does not have yet',
+  sitewise: 'because SiteWise cannot be reached',
+  again: 'to be sent again: SiteWise did not take them',
+  turn: 'for their turn',
+  room: 'longer than usual: others go first, or the account is throttled',
 };
 
 export const QUALITY = { GOOD: 'good', UNCERTAIN: 'uncertain', BAD: 'bad' };

@@ -23,12 +23,13 @@ mod record;
 use std::collections::hash_map::Entry;
 
 use rustc_hash::FxHashMap;
+use uuid::Uuid;
 
 pub(super) use self::record::Record;
 use super::store::StoreOp;
 use crate::delivery::output::Room;
 use crate::delivery::point::{Gate, Key, Point};
-use crate::outbox::QueuedPoint;
+use crate::outbox::{AssetWaiting, QueuedPoint};
 use crate::outbox::queues::{Place, Queues};
 use crate::time::Timestamp;
 
@@ -93,6 +94,11 @@ impl Held {
     /// Bytes of what waits in the head.
     pub(super) fn bytes(&self) -> usize {
         self.head.bytes()
+    }
+
+    /// What waits of an asset in the head.
+    pub(super) fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {
+        self.head.waiting_of(asset, at_most)
     }
 
     /// Time of the point that came to the head first.

@@ -2,13 +2,15 @@
 
 use std::time::{Duration, Instant};
 
+use uuid::Uuid;
+
 use super::held::{Record, Settled};
 use super::keeper::{DiskJob, ReadPurpose};
 use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
-use crate::outbox::{DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound};
+use crate::outbox::{AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound};
 use crate::time::Timestamp;
 
 impl Outbox for DiskOutbox {
@@ -99,6 +101,12 @@ impl Outbox for DiskOutbox {
 
     fn oldest(&self) -> Option<Timestamp> {
         self.held.oldest()
+    }
+
+    fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {
+        let mut of = self.held.waiting_of(asset, at_most);
+        of.more |= self.cold.len() > 0;
+        of
     }
 
     fn store_dead_letter(&mut self, letter: &DeadLetter) {

@@ -36,6 +36,32 @@ fn history_waits_while_there_is_no_room_for_it() {
 }
 
 #[test]
+fn what_waits_of_an_asset_is_told_by_property_and_gate() {
+    let mut outbox = MemoryOutbox::new(1_000_000);
+    let Stream { asset, property } = point(1, 5, Class::Live).stream;
+    let mut second = point(1, 7, Class::Birth);
+    second.stream.property = Uuid::from_u128(2);
+    let gate = Gate::Asset(asset);
+    let parked = |time| QueuedPoint { point: point(1, time, Class::Live), gate: Some(gate) };
+    let other = point(99, 1, Class::Live);
+    let _ = outbox.put(vec![parked(9), parked(4), free(second), free(other)]);
+    let waiting = |values, oldest, gate| {
+        let oldest = Timestamp::from_millis(oldest);
+        super::super::PropertyWaiting { values, oldest, gate }
+    };
+    let of = outbox.waiting_of(asset, 100);
+    assert!(!of.more);
+    assert_eq!(of.properties.len(), 2);
+    assert_eq!(of.properties[&property], waiting(2, 4, Some(gate)));
+    assert_eq!(of.properties[&Uuid::from_u128(2)], waiting(1, 7, None));
+    // No more than so many points are looked at, and that is said.
+    let of = outbox.waiting_of(asset, 2);
+    assert!(of.more);
+    assert_eq!(of.properties[&property].values, 2);
+    assert_eq!(of.properties.len(), 1);
+}
+
+#[test]
 fn a_point_behind_a_gate_is_taken_in_its_old_place_once_the_gate_opens() {
     let mut outbox = MemoryOutbox::new(1_000_000);
     let gate = Gate::Asset(Uuid::from_u128(7));

@@ -9,6 +9,11 @@ impl Plan {
         self.problems.iter().map(|(subject, reason)| (subject.as_str(), reason.as_str()))
     }
 
+    /// The reason of a problem with this subject, if there is one.
+    pub fn problem(&self, subject: &str) -> Option<&str> {
+        self.problems.get(subject).map(String::as_str)
+    }
+
     /// Sets a problem; without a reason it is solved.
     pub fn set_problem(&mut self, subject: &str, reason: Option<String>) {
         match reason {

@@ -1,0 +1,348 @@
+//! The way of an asset's values to SiteWise: born, decided, waiting, sent, taken or refused.
+
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::console::degraded::{HELD_REMEDY, REJECTED_REMEDY, refused_remedy};
+use crate::console::look::EngineView;
+use crate::console::watched::Outcome;
+use crate::delivery::point::{DiscardReason, Gate, Stream};
+use crate::delivery::way::StreamWay;
+use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::{AssetWaiting, PropertyWaiting};
+use crate::sitewise::api::ApiFaultKind;
+use crate::sitewise::cause::Plane;
+use crate::sparkplug::topic::{self, MessageType};
+
+use crate::time::{Instant, Now, Timestamp};
+use crate::twin::Twin;
+use crate::twin::plan::standing::ProvisioningStatus;
+use crate::twin::view::{Asset, AssetIx, DesiredProperty, Provisioning};
+
+/// Points of the outbox that one question looks at: some milliseconds.
+const POINTS: usize = 50_000;
+/// A value that has waited longer is late: the linger and a request take less.
+const LATE_MILLIS: i64 = 10_000;
+
+/// What concerns all values of an asset.
+#[derive(Debug, Serialize)]
+pub(super) struct AssetWay {
+    /// The topic of its machine's births.
+    birth_topic: Option<String>,
+    /// Since when it is known which of its values SiteWise took.
+    watched: i64,
+    /// Why it is not in SiteWise, and what to do.
+    problem: Option<String>,
+    /// What a cap keeps away from its machine.
+    capped: Vec<String>,
+    /// Its page in the AWS console; none where calls do not go to AWS.
+    aws: Option<String>,
+}
+
+/// How far the values of a property are.
+#[derive(Debug, Default, PartialEq, Eq, Serialize)]
+pub(super) struct PropertyWay {
+    state: &'static str,
+    /// Values that wait, in the outbox or in delivery.
+    waiting: usize,
+    /// Not all of the outbox was looked at: more may wait.
+    more: bool,
+    /// Since when, or the earliest timestamp of those that wait for an asset or a property.
+    since: Option<i64>,
+    /// What for.
+    waits_for: Option<&'static str>,
+    /// Why it is not there, with a remedy.
+    reason: Option<String>,
+    /// When the request without an answer was sent.
+    sent: Option<i64>,
+    /// When SiteWise took the last one, and that one's timestamp.
+    taken: Option<(i64, i64)>,
+    /// The last that was rejected for good.
+    refused: Option<RefusedValue>,
+    /// When one was dropped last, and the rule.
+    dropped: Option<(i64, &'static str)>,
+}
+
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct RefusedValue {
+    at: i64,
+    time: i64,
+    kind: &'static str,
+    reason: String,
+    remedy: &'static str,
+}
+
+/// All that is asked once for an asset.
+pub(super) struct Ways<'a> {
+    look: &'a EngineView<'a>,
+    twin: &'a Twin,
+    asset: &'a Asset,
+    provisioning: Provisioning<'a>,
+    waiting: AssetWaiting,
+    letters: FxHashMap<Uuid, &'a DeadLetter>,
+    watched: Timestamp,
+}
+
+impl<'a> Ways<'a> {
+    /// Of an asset that somebody looks at.
+    pub(super) fn of(look: &'a EngineView<'a>, ix: AssetIx, asset: &'a Asset) -> Self {
+        let mut letters = FxHashMap::default();
+        for letter in look.dead_letters.iter().filter(|it| it.point.stream.asset == asset.id) {
+            letters.insert(letter.point.stream.property, letter);
+        }
+        let Now { instant, wall } = look.now;
+        let twin = look.bridge.twin();
+        Self {
+            look,
+            twin,
+            asset,
+            provisioning: twin.provisioning(ix),
+            waiting: look.outbox.waiting_of(asset.id, POINTS),
+            letters,
+            watched: look.watched.borrow_mut().look(asset.id, instant, wall),
+        }
+    }
+
+    /// How far the asset is.
+    pub(super) fn status(&self) -> ProvisioningStatus {
+        self.provisioning.status
+    }
+
+    /// What concerns all of its values.
+    pub(super) fn asset(&self, ix: AssetIx) -> AssetWay {
+        let machine = self.twin.speaker(ix);
+        let capped = self.twin.capped().filter(|(source, ..)| machine == Some(*source));
+        AssetWay {
+            birth_topic: machine.map(|source| topic::of_source(source, MessageType::Birth)),
+            watched: self.watched.as_millis(),
+            problem: self.problem(),
+            capped: capped
+                .map(|(_, cap, lost)| {
+                    format!(
+                        "{} is exceeded: `{}` is dropped, {} values so far; {}",
+                        cap.variable(),
+                        lost.example,
+                        lost.values,
+                        cap.remedy()
+                    )
+                })
+                .collect(),
+            aws: aws_page(self.look.host_of(Plane::Control), "assets", self.asset.id),
+        }
+    }
+
+    fn problem(&self) -> Option<String> {
+        let reason = self.provisioning.problem?;
+        Some(match self.provisioning.status {
+            ProvisioningStatus::Refused => format!("{reason}; {REJECTED_REMEDY}"),
+            _ => reason.to_owned(),
+        })
+    }
+
+    /// How far the values of a property are, whose last value has this timestamp.
+    pub(super) fn property(
+        &self,
+        property: &DesiredProperty,
+        written: Option<Timestamp>,
+    ) -> PropertyWay {
+        let stream = Stream { asset: self.asset.id, property: property.id };
+        let delivery = self.look.bridge.delivery();
+        let here = delivery.way_of(stream);
+        let queued = self.waiting.properties.get(&property.id).copied();
+        let outcome = self.look.watched.borrow().of(stream.asset, stream.property);
+        let letter = self.letters.get(&property.id).copied();
+        let mut way = PropertyWay {
+            waiting: here.waiting + queued.map_or(0, |queued| queued.values),
+            more: self.waiting.more,
+            sent: here.sent_at.map(|at| self.wall(at)),
+            taken: outcome.taken.map(|(at, time)| (at.as_millis(), time.as_millis())),
+            dropped: outcome.dropped.map(|(at, why)| (at.as_millis(), label(why))),
+            refused: letter.map(refused_value),
+            ..PropertyWay::default()
+        };
+        self.wait(property, queued, here, &mut way);
+        way.state = state(&way, here.in_flight, letter, outcome, written);
+        way
+    }
+
+    /// What the values of a property wait for, since when and why.
+    fn wait(
+        &self,
+        property: &DesiredProperty,
+        queued: Option<PropertyWaiting>,
+        here: StreamWay<'_>,
+        way: &mut PropertyWay,
+    ) {
+        let delivery = self.look.bridge.delivery();
+        let rejected = self.twin.plan().refused_property(self.asset.model, property.id);
+        let gate = queued.and_then(|queued| queued.gate);
+        let first = queued.map(|queued| queued.oldest.as_millis());
+        let handed_in = here.oldest.map(|at| self.wall(at));
+        let with_remedy = |words: &str, remedy: &str| Some(format!("{words}; {remedy}"));
+        let (what, since, reason) = if let Some(words) = rejected {
+            (Some("property"), first, with_remedy(words, REJECTED_REMEDY))
+        } else if let Some(Gate::Asset(_)) = gate {
+            (Some("asset"), first, self.problem())
+        } else if let Some(Gate::Property(_)) = gate {
+            (Some("property"), first, None)
+        } else if let Some(words) = here.refused_with {
+            (Some("again"), handed_in, with_remedy(words, HELD_REMEDY))
+        } else if way.waiting > 0 && delivery.is_unreachable() {
+            let words = delivery.last_error().map(str::to_owned);
+            let why = self.look.bridge.reach().trouble(Plane::Write).or(words);
+            (Some("sitewise"), handed_in.or(first), why)
+        } else if here.failures > 0 {
+            (Some("again"), handed_in, here.last_failure.map(|kind| failure(kind).to_owned()))
+        } else if way.waiting > 0 {
+            (Some("turn"), handed_in.or(first), None)
+        } else {
+            (None, None, None)
+        };
+        (way.waits_for, way.since, way.reason) = (what, since, reason);
+        if what == Some("turn")
+            && since.is_some_and(|at| self.look.now.wall.as_millis() - at > LATE_MILLIS)
+        {
+            way.waits_for = Some("room");
+        }
+    }
+
+    fn wall(&self, at: Instant) -> i64 {
+        let Now { instant, wall } = self.look.now;
+        wall.minus(instant.since(at)).as_millis()
+    }
+}
+
+/// The state in one word: what is wrong first, then what moves, then what is done.
+fn state(
+    way: &PropertyWay,
+    in_flight: usize,
+    letter: Option<&DeadLetter>,
+    outcome: Outcome,
+    written: Option<Timestamp>,
+) -> &'static str {
+    let taken_since = |letter: &DeadLetter| outcome.taken.is_some_and(|(at, _)| at > letter.at);
+    let is_last = |letter: &DeadLetter| {
+        written.is_none_or(|written| letter.point.time >= written) && !taken_since(letter)
+    };
+    match way.waits_for {
+        Some("turn") | None => {}
+        Some(_) => return "waiting",
+    }
+    if letter.is_some_and(is_last) {
+        return "refused";
+    }
+    match way.waiting + in_flight {
+        0 if way.taken.is_some() || written.is_some() => "taken",
+        0 => "none",
+        _ => "on_the_way",
+    }
+}
+
+fn refused_value(letter: &DeadLetter) -> RefusedValue {
+    RefusedValue {
+        at: letter.at.as_millis(),
+        time: letter.point.time.as_millis(),
+        kind: letter.refusal.label(),
+        reason: letter.reason.clone(),
+        remedy: refused_remedy(letter.refusal),
+    }
+}
+
+/// What a failure means and what to do, in words.
+const fn failure(kind: ApiFaultKind) -> &'static str {
+    match kind {
+        ApiFaultKind::Throttled | ApiFaultKind::Limit => {
+            "SiteWise throttles the account; raise its quotas if that lasts (see Stream)"
+        }
+        ApiFaultKind::Busy => "something on the way answers that there is too much at once",
+        ApiFaultKind::Unavailable => "SiteWise gave no answer, or failed by itself",
+        ApiFaultKind::Conflict | ApiFaultKind::Changed => "SiteWise is updating the model or asset",
+        ApiFaultKind::NotFound => {
+            "SiteWise does not know the asset or the property; it is looked up again"
+        }
+        ApiFaultKind::Denied => {
+            "access is denied; allow the bridge's role iotsitewise:BatchPutAssetPropertyValue"
+        }
+        ApiFaultKind::Foreign => {
+            "something other than SiteWise answers: look for a proxy or firewall on the way"
+        }
+        ApiFaultKind::Invalid | ApiFaultKind::OutOfRange | ApiFaultKind::AlreadyExists => {
+            "SiteWise refused the request it was part of; it is sent again by itself"
+        }
+    }
+}
+
+/// The rule's label, as in the metrics.
+fn label(why: DiscardReason) -> &'static str {
+    match why {
+        DiscardReason::Overwritten => "overwritten",
+        DiscardReason::Rate => "rate",
+        DiscardReason::Full => "outbox_full",
+        DiscardReason::Astray => "astray",
+    }
+}
+
+/// A page of SiteWise in the AWS console, for the region of an API's host; none for another host.
+pub(super) fn aws_page(host: &str, kind: &str, id: Uuid) -> Option<String> {
+    let region = host.strip_prefix("api.iotsitewise.")?;
+    let (region, domain) = match region.strip_suffix(".amazonaws.com") {
+        Some(region) if region.starts_with("us-gov-") => (region, "amazonaws-us-gov.com"),
+        Some(region) => (region, "aws.amazon.com"),
+        None => (region.strip_suffix(".amazonaws.com.cn")?, "amazonaws.cn"),
+    };
+    let named = |region: &str| region.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+    named(region).then(|| match domain {
+        "aws.amazon.com" => format!(
+            "https://{region}.console.{domain}/iotsitewise/home?region={region}#/{kind}/{id}"
+        ),
+        _ => format!("https://console.{domain}/iotsitewise/home?region={region}#/{kind}/{id}"),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_is_that_of_the_region_and_only_where_calls_go_to_aws() {
+        let id = Uuid::nil();
+        let page = |host| aws_page(host, "assets", id);
+        let tail = "#/assets/00000000-0000-0000-0000-000000000000";
+        for (host, start) in [
+            (
+                "api.iotsitewise.eu-central-1.amazonaws.com",
+                "https://eu-central-1.console.aws.amazon.com/iotsitewise/home?region=eu-central-1",
+            ),
+            (
+                "api.iotsitewise.us-gov-west-1.amazonaws.com",
+                "https://console.amazonaws-us-gov.com/iotsitewise/home?region=us-gov-west-1",
+            ),
+            (
+                "api.iotsitewise.cn-north-1.amazonaws.com.cn",
+                "https://console.amazonaws.cn/iotsitewise/home?region=cn-north-1",
+            ),
+        ] {
+            assert_eq!(page(host), Some(format!("{start}{tail}")), "{host}");
+        }
+        for host in ["127.0.0.1:8007", "http://localhost:4566", "", "api.iotsitewise./.amazonaws.com"]
+        {
+            assert_eq!(page(host), None, "{host}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_comes_before_what_moves_and_that_before_what_is_done() {
+        let written = Some(Timestamp::from_millis(5));
+        let of = |waits_for, waiting, in_flight, written| {
+            let way = PropertyWay { waits_for, waiting, ..PropertyWay::default() };
+            state(&way, in_flight, None, Outcome::default(), written)
+        };
+        assert_eq!(of(Some("asset"), 1, 0, written), "waiting");
+        assert_eq!(of(Some("room"), 1, 1, written), "waiting");
+        assert_eq!(of(Some("turn"), 1, 0, written), "on_the_way");
+        assert_eq!(of(None, 0, 2, written), "on_the_way");
+        assert_eq!(of(None, 0, 0, written), "taken");
+        assert_eq!(of(None, 0, 0, None), "none");
+    }
+}

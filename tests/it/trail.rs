@@ -1,0 +1,105 @@
+//! The way of a value on the page of its asset: from the birth to SiteWise, or what keeps it.
+
+use std::net::SocketAddr;
+
+use serde_json::Value;
+use sitewise_local::{Effect, Fault, Options};
+use sparkwise::sparkplug::address::EdgeNode;
+use sparkwise::sparkplug::edge::{Edge, Metric};
+use sparkwise::time::Timestamp;
+use windfarm::Broker;
+
+use crate::console::json;
+use crate::support::{Bridge, Emulator, Plant, eventually, now};
+
+/// The page of the edge node's asset, once a property of it is in a state.
+async fn page(console: SocketAddr, property: &str, state: &str) -> (Value, Value) {
+    eventually(state, || async {
+        let found = json(console, "/api/search?q=Nordsee/gw").await;
+        let rows = found["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["kind"] == "node")?;
+        let id = row["id"].as_str().unwrap();
+        let detail = json(console, &format!("/api/assets/{id}?q={property}")).await;
+        let row = detail["values"]["rows"][0].clone();
+        (row["way"]["state"] == state).then_some((detail, row))
+    })
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_value_is_followed_from_its_birth_until_sitewise_took_it() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    let born = now();
+    plant.publish(edge.nbirth(born, vec![Metric::new("Speed", 12.0)])).await;
+    let (detail, _) = page(console, "speed", "taken").await;
+    assert_eq!(detail["way"]["birth_topic"], "spBv1.0/Nordsee/NBIRTH/gw");
+    assert_eq!(detail["presence"]["born"], born.as_millis());
+    assert_eq!(detail["standing"], "live");
+    assert_eq!((&detail["way"]["problem"], &detail["way"]["aws"]), (&Value::Null, &Value::Null));
+
+    // From now on it is watched: it is known when SiteWise took it.
+    let told = now();
+    plant.publish(edge.ndata(told, [Metric::new("Speed", 13.0)])).await;
+    eventually("when it was taken", || async {
+        let (detail, row) = page(console, "speed", "taken").await;
+        let taken = &row["way"]["taken"];
+        let watched = detail["way"]["watched"].as_i64().unwrap();
+        let at = taken[0].as_i64()?;
+        (taken[1] == told.as_millis() && at >= told.as_millis().min(watched)).then_some(())
+    })
+    .await;
+
+    // SiteWise takes nothing that is older than seven days: rejected, with the reason and what to do.
+    let old = Timestamp::from_millis(now().as_millis() - 8 * 86_400_000);
+    plant.publish(edge.nbirth(now(), vec![Metric::new("Old", 1.0)])).await;
+    plant.publish(edge.ndata(old, [Metric::new("Old", 5.0)])).await;
+    eventually("the rejection", || async {
+        let (_, row) = page(console, "old", "taken").await;
+        let refused = row["way"]["refused"].clone();
+        (refused["kind"] == "out_of_range"
+            && refused["time"] == old.as_millis()
+            && refused["remedy"].as_str()?.contains("NTP"))
+        .then_some(())
+    })
+    .await;
+    bridge.stop().await;
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_asset_whose_model_is_refused_is_never_being_created() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    emulator.handle.order(Fault::always(Effect::FailModel { name: None })).unwrap();
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    plant.publish(edge.nbirth(now(), vec![Metric::new("Speed", 12.0)])).await;
+    let told = eventually("the refusal", || async {
+        let (detail, row) = page(console, "speed", "waiting").await;
+        (detail["standing"] == "refused").then_some((detail, row))
+    });
+    let (detail, row) = told.await;
+    let problem = detail["way"]["problem"].as_str().unwrap();
+    assert!(problem.contains("it is tried again with backoff"), "{problem}");
+    let way = &row["way"];
+    assert_eq!(way["waits_for"], "asset", "{way}");
+    // Those before the birth, and the birth's.
+    assert!(way["waiting"].as_u64().is_some_and(|values| values >= 1), "{way}");
+    assert_eq!(way["reason"], problem);
+    assert!(way["since"].is_i64(), "{way}");
+    // The tree says so as well.
+    let children = json(console, "/api/children").await;
+    let rows = children["rows"].as_array().unwrap();
+    assert!(rows.iter().all(|row| row["standing"] != "wanted"), "{children}");
+    bridge.stop().await;
+    broker.stop().await;
+}
