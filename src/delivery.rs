@@ -319,11 +319,15 @@ impl Delivery {
     /// What was counted since the start; walks over all waiting streams.
     pub fn figures(&self) -> DeliveryFigures {
         let flying = self.requests.values().flat_map(|request| &request.entries);
-        let flying = flying.flat_map(|(_, values)| values).map(|value| value.queued_at);
+        let flying = flying.flat_map(|(_, values)| values);
+        let handed = flying.clone().map(|value| value.queued_at);
+        let times = flying.map(|value| value.tqv.time);
         let waiting = self.streams.iter().filter_map(|state| state.oldest());
+        let waiting_times = self.streams.iter().filter_map(|state| state.oldest_time());
         DeliveryFigures {
             waiting: self.waiting,
-            oldest: flying.chain(waiting).min(),
+            oldest: handed.chain(waiting).min(),
+            oldest_time: times.chain(waiting_times).min(),
             in_flight: self.requests.len(),
             messages_at: self.what_if.messages(),
             ..self.figures

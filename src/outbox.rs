@@ -78,7 +78,9 @@ pub trait Outbox: Send {
     /// Points waiting behind a gate.
     fn parked(&self) -> usize;
 
-    /// Time of the point that was put first among those waiting.
+    /// Time of the oldest point among those waiting: its own time or a later one, by less than ten
+    /// minutes; the exact time if it is the one that was put first. None if no point waits in memory
+    /// and nothing is known yet of those that are only on disk.
     fn oldest(&self) -> Option<Timestamp>;
 
     /// What waits of an asset's properties. Looks at no more than `at_most` points, and only at those

@@ -101,6 +101,11 @@ pub enum DegradedReason {
     },
     /// The outbox was full and dropped values within the last minute.
     OutboxFull,
+    /// Values wait that are so old that SiteWise soon takes them no more.
+    Expiring {
+        /// The time of the oldest.
+        since: Timestamp,
+    },
     /// The outbox's disk is not writable, for this reason.
     OutboxRefuses(String),
     /// The outbox on disk is damaged, as described, and is being repaired.
@@ -161,7 +166,7 @@ pub enum DegradedReason {
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 22] = [
+    pub const LABELS: [&'static str; 23] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -174,6 +179,7 @@ impl DegradedReason {
         "node_offline",
         "values_rejected",
         "outbox_full",
+        "values_expiring",
         "outbox_refuses",
         "outbox_unreadable",
         "outbox_lost",
@@ -202,6 +208,7 @@ impl DegradedReason {
             Self::Offline { .. } => "node_offline",
             Self::Refused { .. } => "values_rejected",
             Self::OutboxFull => "outbox_full",
+            Self::Expiring { .. } => "values_expiring",
             Self::OutboxRefuses(_) => "outbox_refuses",
             Self::OutboxUnreadable(_) => "outbox_unreadable",
             Self::OutboxLost(_) => "outbox_lost",
@@ -237,6 +244,7 @@ impl DegradedReason {
             | Self::Offline { edge, .. }
             | Self::NobodyAdmitted { edge, .. } => edge,
             Self::OutboxFull
+            | Self::Expiring { .. }
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
@@ -291,6 +299,12 @@ impl DegradedReason {
             Self::OutboxFull => "is full (OUTBOX_MAX_BYTES) and drops values, the oldest history \
                                  first"
                 .to_owned(),
+            Self::Expiring { since } => format!(
+                "has values since {since}: SiteWise accepts those of the last 7 days, older ones \
+                 become dead letters; find out why they wait: SiteWise unreachable or throttled, a \
+                 model or an asset that it has locked or rejected, or a machine that is never born \
+                 again"
+            ),
             Self::OutboxRefuses(why) => {
                 format!(
                     "cannot be written to its disk: {why}; values are queued in memory only; \

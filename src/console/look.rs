@@ -77,6 +77,12 @@ impl EngineView<'_> {
         self.sitewise_hosts.get(&plane).map_or("", String::as_str)
     }
 
+    /// The time of the oldest value that waits, by its own time: the outbox's to within ten minutes.
+    pub(super) fn oldest_time(&self) -> Option<Timestamp> {
+        let figures = self.bridge.delivery().figures();
+        [figures.oldest_time, self.outbox.oldest()].into_iter().flatten().min()
+    }
+
     /// Whether any server is connected and delivers subscribed topics.
     pub(super) fn has_usable_server(&self) -> bool {
         self.servers().any(|(link, foreign)| link.since.is_some() && foreign.is_none())

@@ -3,7 +3,7 @@
 use super::durations::Durations;
 use super::point::{DiscardReason, RejectReason};
 use super::whatif::LINGERS;
-use crate::time::Instant;
+use crate::time::{Instant, Timestamp};
 
 /// Counters since the start, and current figures.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,6 +25,9 @@ pub struct DeliveryFigures {
     pub waiting: usize,
     /// When the oldest undecided point was handed in.
     pub oldest: Option<Instant>,
+    /// The time of the oldest of them by their own times; those that wait for the end of their
+    /// second not counted.
+    pub oldest_time: Option<Timestamp>,
     /// Requests sent.
     pub requests: u64,
     /// Entries sent.

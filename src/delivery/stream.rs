@@ -339,6 +339,13 @@ impl StreamState {
         aside.chain(queued).chain(self.seconds.oldest()).min()
     }
 
+    /// The oldest time of those that wait, without those in flight and those of `seconds`.
+    pub(super) fn oldest_time(&self) -> Option<Timestamp> {
+        let aside = self.rare().set_aside.iter().map(|(_, value)| value);
+        let fronts = [self.main_queue.front(), self.rare().history.front()];
+        aside.chain(fronts.into_iter().flatten()).map(|value| value.tqv.time).min()
+    }
+
     fn front(&self) -> Option<&PendingValue> {
         self.main_queue.front().or(self.rare().history.front())
     }

@@ -266,11 +266,13 @@ fn figures_tell_what_is_billed() {
     plant.wait(Duration::from_secs(2));
     let figures = plant.delivery.figures();
     assert_eq!((figures.billed_messages, figures.oldest), (0, Some(Instant::START)));
+    assert_eq!(figures.oldest_time, Some(point(1, 0, Class::Live).time));
     while plant.answer(Ok(Vec::new())) {}
     let figures = plant.delivery.figures();
     assert_eq!((figures.handled, figures.delivered), (11, 11));
     assert_eq!((figures.entries, figures.values, figures.billed_messages), (2, 11, 2));
     assert_eq!((figures.waiting, figures.oldest, figures.in_flight), (0, None, 0));
+    assert_eq!(figures.oldest_time, None);
 }
 
 /// The wall clock at the process's start.

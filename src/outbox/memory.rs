@@ -103,7 +103,7 @@ impl Outbox for MemoryOutbox {
     }
 
     fn oldest(&self) -> Option<Timestamp> {
-        self.queues.oldest().map(|(_, point)| point.time)
+        self.queues.oldest_time()
     }
 
     fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {

@@ -1,6 +1,7 @@
 //! Points in memory in the order in which they go. Who finds them by key is another's to know.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::mem::size_of;
 
 use rustc_hash::FxHashMap;
@@ -11,9 +12,13 @@ use crate::delivery::output::Room;
 use crate::delivery::point::{Class, Gate, Key, Point};
 use crate::delivery::turns::{ByClass, CLASSES, ClassScheduler};
 use crate::sitewise::api::Variant;
+use crate::time::Timestamp;
 
 /// What a point occupies besides itself, in its queue and in the indexes; measured.
 const OVERHEAD: usize = 200;
+
+/// Milliseconds of points' own time that are counted together.
+const SPAN: i64 = 600_000;
 
 /// Where a point is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +41,8 @@ pub(super) struct Queues {
     parked: FxHashMap<Gate, BTreeMap<u64, Point>>,
     /// The gates of the parked points, by arrival.
     gates: ByClass<BTreeMap<u64, Gate>>,
+    /// How many points have a time in each [`SPAN`].
+    spans: BTreeMap<i64, usize>,
     turns: ClassScheduler,
 }
 
@@ -78,6 +85,7 @@ impl Queues {
     fn insert(&mut self, point: Point, arrival: u64, gate: Option<Gate>) -> Place {
         self.len += 1;
         self.bytes += cost(&point);
+        *self.spans.entry(span(&point)).or_default() += 1;
         let class = point.class;
         match gate {
             None => {
@@ -108,9 +116,19 @@ impl Queues {
                 QueuedPoint { point: point?, gate: Some(gate) }
             }
         };
-        self.len -= 1;
-        self.bytes -= cost(&waiting.point);
+        self.count_out(&waiting.point);
         Some(waiting)
+    }
+
+    fn count_out(&mut self, point: &Point) {
+        self.len -= 1;
+        self.bytes -= cost(point);
+        if let Entry::Occupied(mut points) = self.spans.entry(span(point)) {
+            *points.get_mut() -= 1;
+            if *points.get() == 0 {
+                points.remove();
+            }
+        }
     }
 
     /// Takes out the oldest history, or else the oldest of the lowest class that is there.
@@ -160,8 +178,7 @@ impl Queues {
                 break;
             };
             history += usize::from(class == Class::History);
-            self.len -= 1;
-            self.bytes -= cost(&point);
+            self.count_out(&point);
             taken.push(point);
         }
         taken
@@ -203,6 +220,18 @@ impl Queues {
         of
     }
 
+    /// The time of the oldest point by its own time, or a later one of the same span; exactly the
+    /// one of the point that came first, where that is the oldest. Points of the past may come after
+    /// it: history, and what a birth repeats.
+    pub(super) fn oldest_time(&self) -> Option<Timestamp> {
+        let first = self.oldest().map(|(_, point)| point.time);
+        let span = self.spans.first_key_value().map(|(span, _)| {
+            let end = span.saturating_add(1).saturating_mul(SPAN).saturating_sub(1);
+            Timestamp::from_millis(end)
+        });
+        first.into_iter().chain(span).min()
+    }
+
     fn oldest_of(&self, class: Class) -> Option<Place> {
         let place = |arrival, is_parked| Place { arrival, class, is_parked };
         let takeable = self.takeable.get(class).first_key_value();
@@ -226,6 +255,10 @@ impl Place {
     pub(super) fn free(&mut self) {
         self.is_parked = false;
     }
+}
+
+fn span(point: &Point) -> i64 {
+    point.time.as_millis().div_euclid(SPAN)
 }
 
 /// Bytes that a point occupies here.

@@ -13,18 +13,21 @@ use crate::bridge::Output;
 use crate::config::Config;
 use crate::console::ask::EngineQueries;
 use crate::console::degraded::{DegradedReason, DegradedReasons};
+use crate::delivery::point::{Class, Gate, Point, Stream};
 use crate::mqtt::Connection;
+use crate::outbox::QueuedPoint;
 use crate::outbox::disk::DiskOutbox;
 use crate::outbox::memory::MemoryOutbox;
 use crate::sitewise::api::{
     ApiFaultKind, Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel,
-    Entry, EntryError, GrowComposite, GrowModel, LatestValue, Model, ModelSummary, Page,
-    UpdateProperty,
+    Entry, EntryError, GrowComposite, GrowModel, LatestValue, Model, ModelSummary, Page, Quality,
+    UpdateProperty, Variant,
 };
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::message::Message;
+use crate::twin::counts::DropReason;
 use crate::twin::identity::Namespace;
 
 /// A SiteWise that never answers.
@@ -302,4 +305,89 @@ async fn messages_that_wait_long_to_be_read_are_told() {
     assert_eq!(told(&mut engine, 7), (7, true));
     // For a minute.
     assert_eq!(told(&mut engine, 0), (0, true));
+}
+
+/// They waited until they were dead letters, and the bridge had no problem.
+#[tokio::test]
+async fn values_that_soon_are_too_old_are_told_two_days_before() {
+    let (mut engine, _published) = engine();
+    let labels = |engine: &Engine<Silent>| {
+        let links = [engine.server_statuses().remove(0)];
+        let degraded = DegradedReasons::of(&engine.view(&links));
+        degraded.named().iter().map(DegradedReason::label).collect::<Vec<_>>()
+    };
+    let mut wait = |engine: &mut Engine<Silent>, hours: u64| {
+        let stream = Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(hours.into()) };
+        let point = Point {
+            stream,
+            time: engine.clock.now().wall.minus(Duration::from_secs(hours * 3_600)),
+            quality: Quality::Good,
+            value: Variant::Double(1.0),
+            class: Class::History,
+        };
+        let gate = Some(Gate::Asset(stream.asset));
+        assert_eq!(engine.outbox.put(vec![QueuedPoint { point, gate }]), []);
+    };
+    wait(&mut engine, 119);
+    assert_eq!(labels(&engine), [""; 0]);
+    wait(&mut engine, 121);
+    assert_eq!(labels(&engine), ["values_expiring"]);
+    let gone = engine.outbox.len();
+    engine.outbox.open(Gate::Asset(Uuid::from_u128(1)), &|_| None);
+    assert_eq!(engine.outbox.take(1_000.into()).len(), gone);
+    assert_eq!(labels(&engine), [""; 0]);
+}
+
+/// More is read before SiteWise was ever reached than can be buffered: the bound holds, what is
+/// beyond it is counted, with a folder and without, and the books balance.
+#[tokio::test]
+async fn more_than_can_be_buffered_before_sitewise_was_reached_is_counted() {
+    const MEMBERS: u32 = 5_000;
+    const MESSAGES: u64 = 140;
+    let name = format!("sparkwise-engine-bound-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    let disk = || {
+        let wake = Arc::new(Notify::new());
+        let disk = DiskOutbox::open(&folder, 1 << 30, Arc::clone(&wake)).unwrap();
+        (Box::new(disk) as Box<dyn Outbox>, wake)
+    };
+    let memory =
+        || (Box::new(MemoryOutbox::new(1 << 20)) as Box<dyn Outbox>, Arc::new(Notify::new()));
+    let ledger = |engine: &Engine<Silent>| {
+        let links = [engine.server_statuses().remove(0)];
+        Snapshot::take(&engine.view(&links)).ledger
+    };
+    for on_disk in [false, true] {
+        let (mut engine, _published) = engine_with(if on_disk { disk() } else { memory() });
+        let session_time = crate::clock::wall();
+        engine.handle_inbound(Inbound::Connected { server: 0, session_time });
+        let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+        let metrics = |value: f64| (0..MEMBERS).map(move |n| Metric::new(&format!("m{n}"), value));
+        engine.handle_inbound(inbound(edge.nbirth(session_time, metrics(0.0))));
+        for number in 1..=MESSAGES {
+            let time = session_time.plus(Duration::from_millis(number));
+            engine.handle_inbound(inbound(edge.ndata(time, metrics(number as f64))));
+        }
+        let first = ledger(&engine);
+        let lost = first.values.dropped(DropReason::Unlearned);
+        let read = first.buffered as u64 + lost;
+        assert!(read >= (MESSAGES + 1) * u64::from(MEMBERS), "{read}");
+        assert!(first.buffered <= 500_000 && first.buffered > 490_000, "{}", first.buffered);
+        assert!(lost >= 200_000, "{lost}");
+        assert!(first.balances(), "{first:?}");
+        engine.outbox.close(Duration::from_secs(30));
+        if on_disk {
+            drop(engine);
+            // The next process has the same bound: what it hears again is as much as this one had.
+            let (mut engine, _published) = engine_with(disk());
+            engine.replay_stored();
+            let second = ledger(&engine);
+            assert_eq!(second.buffered, first.buffered);
+            assert_eq!(second.values.dropped(DropReason::Unlearned), lost);
+            assert!(second.balances(), "{second:?}");
+            engine.outbox.close(Duration::from_secs(30));
+        }
+    }
+    let _ = std::fs::remove_dir_all(&folder);
 }

@@ -17,6 +17,9 @@ const REFUSED_FOR: Duration = Duration::from_secs(3600);
 const FOUND_FOR: Duration = Duration::from_secs(3600);
 
 impl DegradedReason {
+    /// From which age on a value that waits is a reason: two days before SiteWise takes it no more.
+    pub(crate) const EXPIRING_AFTER: Duration = Duration::from_secs(5 * 24 * 3600);
+
     /// How long a node that is offline in SiteWise has to answer the first rebirth request.
     pub(crate) const ANSWER_FOR: Duration = Duration::from_secs(15);
 
@@ -52,6 +55,7 @@ impl DegradedReason {
             | Self::SiteWise { .. } => 0,
             Self::MessagesLost { .. } | Self::MessagesLate { .. } => 1,
             Self::OutboxFull
+            | Self::Expiring { .. }
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
@@ -122,6 +126,10 @@ fn sitewise(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
 fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     if look.outbox_full {
         all.push(DegradedReason::OutboxFull);
+    }
+    let expiring = look.now.wall.minus(DegradedReason::EXPIRING_AFTER);
+    if let Some(since) = look.oldest_time().filter(|time| *time < expiring) {
+        all.push(DegradedReason::Expiring { since });
     }
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {

@@ -59,6 +59,7 @@ export const DEGRADED = {
   node_offline: 'an edge node is offline',
   values_rejected: 'values of a machine are rejected',
   outbox_full: 'outbox full',
+  values_expiring: 'values that will soon be too old for SiteWise',
   outbox_refuses: 'outbox’s disk not writable',
   outbox_unreadable: 'outbox’s disk is damaged',
   outbox_lost: 'values lost on the outbox’s disk',

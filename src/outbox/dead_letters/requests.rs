@@ -227,8 +227,7 @@ mod tests {
             let part = |name: &str, letters| RequestPart { file: file(name), letters };
             let parts = [part("0", 40_000), part(&number.to_string(), 40_000), part("9", 7)];
             let kept = vec![aside];
-            let expected =
-                RequestProgress { done: 40_000, pending: 7, unreadable: 40_000, kept };
+            let expected = RequestProgress { done: 40_000, pending: 7, unreadable: 40_000, kept };
             assert_eq!(progress(&parts), expected);
             fs::remove_file(file("9")).unwrap();
         }

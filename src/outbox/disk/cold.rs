@@ -89,6 +89,21 @@ impl ColdPoints {
         self.parked.len().min(self.points)
     }
 
+    /// The first span of those that are not taken, as far as it is known: before the first page is
+    /// read it is not. Where a gate opened it may be one in which no more waits, until the next
+    /// round.
+    pub(super) fn oldest(&self) -> Option<i64> {
+        if self.points == 0 {
+            return None;
+        }
+        let read_ahead = self.read_ahead.first_key_value().map(|(place, _)| place.span());
+        let passed_over = self.parked.oldest().map(|(span, _)| span);
+        let unread = self.round.filter(|round| !round.read).and_then(|round| round.after);
+        let next = self.next.and_then(|spans| spans.from);
+        let unread = unread.map(RecordKey::span);
+        [read_ahead, passed_over, unread, next].into_iter().flatten().min()
+    }
+
     /// More points are on disk alone, of which no more is known.
     pub(super) fn add(&mut self, points: usize) {
         if points == 0 {

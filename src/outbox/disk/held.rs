@@ -103,7 +103,7 @@ impl Held {
 
     /// Time of the point that came to the head first.
     pub(super) fn oldest(&self) -> Option<Timestamp> {
-        self.head.oldest().map(|(_, point)| point.time)
+        self.head.oldest_time()
     }
 
     /// Keys that have a state.

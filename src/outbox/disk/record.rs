@@ -38,6 +38,11 @@ impl RecordKey {
         self.span
     }
 
+    /// The last moment of a span.
+    pub(super) fn end_of(span: i64) -> Timestamp {
+        Timestamp::from_millis(span.saturating_add(1).saturating_mul(SPAN).saturating_sub(1))
+    }
+
     /// What stands before every place of a span, and is none of a point.
     pub(super) fn before(span: i64) -> Self {
         let stream = Stream { asset: Uuid::nil(), property: Uuid::nil() };

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::held::{Record, Settled};
 use super::keeper::{DiskJob, ReadPurpose};
+use super::record::RecordKey;
 use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
@@ -100,7 +101,8 @@ impl Outbox for DiskOutbox {
     }
 
     fn oldest(&self) -> Option<Timestamp> {
-        self.held.oldest()
+        let cold = self.cold.oldest().map(RecordKey::end_of);
+        self.held.oldest().into_iter().chain(cold).min()
     }
 
     fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {

@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 use uuid::Uuid;
@@ -23,6 +24,30 @@ fn the_oldest_of_the_best_class_is_taken_first() {
     assert_eq!(times(&outbox.take(3.into())), [11, 9, 12]);
     assert_eq!(times(&outbox.take(3.into())), [10]);
     assert_eq!((outbox.len(), outbox.bytes(), outbox.oldest()), (0, 0, None));
+}
+
+/// What came first was taken for the oldest: history of nearly seven days that waited behind a gate
+/// was told as a minute old.
+#[test]
+fn the_oldest_is_told_by_its_own_time() {
+    const DAY: i64 = 86_400_000;
+    let mut outbox = MemoryOutbox::new(1_000_000);
+    let gate = Gate::Asset(Uuid::from_u128(7));
+    let history = QueuedPoint { point: point(1, DAY, Class::History), gate: Some(gate) };
+    let _ = outbox.put(vec![free(point(2, 8 * DAY + 5, Class::Live)), history]);
+    let told = outbox.oldest().unwrap().as_millis();
+    assert!((DAY..DAY + 600_000).contains(&told), "{told}");
+    // The same once more, and its gate opens: it is counted once.
+    let _ = outbox.put(vec![free(point(1, DAY, Class::History))]);
+    outbox.open(gate, &|_| None);
+    assert_eq!(outbox.len(), 2);
+    let room = Room { points: 1, history: 1 };
+    assert_eq!(times(&outbox.take(room)), [8 * DAY + 5]);
+    assert_eq!(times(&outbox.take(room)), [DAY]);
+    assert_eq!(outbox.oldest(), None);
+    // One alone is told exactly.
+    let _ = outbox.put(vec![free(point(2, 8 * DAY + 5, Class::Live))]);
+    assert_eq!(outbox.oldest(), Some(Timestamp::from_millis(8 * DAY + 5)));
 }
 
 #[test]
@@ -227,7 +252,12 @@ proptest! {
             prop_assert_eq!(outbox.len(), waiting.len());
             prop_assert_eq!(outbox.bytes(), waiting.values().map(|(cost, _)| cost).sum::<usize>());
             prop_assert_eq!(outbox.parked(), waiting.values().filter(|(_, gate)| gate.is_some()).count());
-            prop_assert_eq!(outbox.oldest().is_some(), !outbox.is_empty());
+            let first = waiting.keys().map(|key| key.time).min();
+            prop_assert_eq!(outbox.oldest().is_some(), first.is_some());
+            if let (Some(first), Some(told)) = (first, outbox.oldest()) {
+                let latest = first.plus(Duration::from_secs(600));
+                prop_assert!(first <= told && told < latest, "{} and {}", first, told);
+            }
             prop_assert!(outbox.bytes() <= bound);
         }
     }

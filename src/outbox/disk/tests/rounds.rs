@@ -110,3 +110,48 @@ fn parked_points_that_are_too_old_go_although_no_gate_opens() {
     assert_eq!(got, 6_000);
     assert_eq!(world.disk.len(), 4_000, "{head} in memory");
 }
+
+/// The age of what was on disk alone was told nowhere.
+#[test]
+fn the_oldest_on_disk_alone_is_told_to_ten_minutes() {
+    const SPAN: i64 = 600_000;
+    let mut world = World::new(u64::MAX, 10_000);
+    let end_of = |span: i64| Some(Timestamp::from_millis((span + 1) * SPAN - 1));
+    // The oldest comes last, waits behind a gate, and is on disk alone.
+    for number in (0..400).rev() {
+        let point = point(1 + (number % 2) as u8, number * SPAN / 2 + 7, number as f64);
+        let gate = (number % 2 == 0).then_some(Gate::Asset(point.stream.asset));
+        let _ = world.disk.put(vec![QueuedPoint { point, gate }]);
+        world.rest();
+    }
+    let _ = world.disk.put(vec![QueuedPoint { point: point(3, 900 * SPAN, 1.0), gate: None }]);
+    world.rest();
+    assert!(world.disk.disk().unwrap().cold > 300);
+    assert_eq!(world.disk.oldest(), end_of(0));
+    // The next process knows it with the first page that it reads.
+    world.crash(0);
+    assert_eq!(world.disk.oldest(), None);
+    let unknown = |_: &Point| GateState::Unknown;
+    assert_eq!(world.disk.take_cold(10.into(), &unknown), []);
+    world.rest();
+    assert_eq!(world.disk.oldest(), end_of(0));
+    // Those of the second asset go, all that are left wait for the first.
+    let (_, got) = looked(&mut world, Some(2));
+    assert_eq!((got, world.disk.oldest()), (200, end_of(0)));
+    world.disk.open(Gate::Asset(Uuid::from_u128(1)), &|_| None);
+    let mut got = 0;
+    for _ in 0..4 {
+        let open = |_: &Point| GateState::Open;
+        let points = world.disk.take_cold(50.into(), &open);
+        got += points.len();
+        world.disk.settle(&points.iter().map(Point::key).collect::<Vec<_>>());
+        world.rest();
+        // Of a span with two, one of the second asset was delivered before.
+        let oldest = world.disk.oldest().unwrap().as_millis();
+        assert!(got == 0 || oldest > SPAN * (got as i64 - 1), "{got} {oldest}");
+    }
+    let (_, more) = looked(&mut world, Some(1));
+    let (_, rest) = looked(&mut world, Some(3));
+    assert_eq!(got + more + rest, 201);
+    assert_eq!((world.disk.len(), world.disk.oldest()), (0, None));
+}
