@@ -66,12 +66,13 @@ const REORDER_TIMEOUT: Variable = Variable {
 const REBIRTH: Variable = Variable {
     name: "SPARKPLUG_REBIRTH",
     default: DefaultValue::Value("auto"),
-    form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected",
+    form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected, silence",
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
           missing. before-birth: data of a node or device without a birth. unknown-metric, \
           unknown-alias: data with a name or alias that the latest birth lacks. undecodable: \
-          bytes that are not a payload. probe: it may be dead. expected: it was online when the \
-          bridge stopped or lost its connection. With off the bridge publishes nothing but its \
+          bytes that are not a payload. probe: it may be dead, which includes silence. expected: it \
+          was online when the bridge stopped or lost its connection. silence: it was silent for \
+          SPARKPLUG_SILENCE. With off the bridge publishes nothing but its \
           STATE.",
     secret: false,
     file: false,

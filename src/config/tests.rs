@@ -262,7 +262,9 @@ fn choices() {
         .load();
     assert_eq!(config.sparkplug.groups, Some(vec!["Nordsee".to_owned(), "Alpen Süd".to_owned()]));
     assert_eq!(config.sparkplug.bdseq, BdSeq::Strict);
-    let reasons = RebirthReasons::NONE.with(RebirthReason::Gap).with(RebirthReason::Probe);
+    let reasons = [RebirthReason::Gap, RebirthReason::Probe, RebirthReason::Silence]
+        .into_iter()
+        .fold(RebirthReasons::NONE, RebirthReasons::with);
     assert_eq!(config.sparkplug.rebirth, reasons);
     assert_eq!(config.sparkplug.silence, Some(Duration::from_secs(600)));
     let filter = &config.sparkplug.filter;

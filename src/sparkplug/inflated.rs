@@ -1,8 +1,9 @@
 //! Rate limit of decompression: a compressed payload of two kilobytes can inflate to sixteen
 //! megabytes, and the messages of all other senders are queued meanwhile.
 //!
-//! Payloads that inflate no further than usual ones cost nothing. What exceeds that is a debt, paid
-//! off at a steady rate; beyond its limit, compressed payloads of that sender are skipped.
+//! Payloads that inflate no further than usual ones cost nothing, and are always read. What exceeds
+//! that is a debt, paid off at a steady rate; beyond its limit, payloads of that sender that inflate
+//! further are skipped. Senders that may be made up have a debt of their own and one together.
 
 use std::time::Duration;
 
@@ -16,12 +17,36 @@ pub(crate) struct Debt {
     at: Instant,
 }
 
-/// Whether a compressed payload is read.
+/// How far a compressed payload is inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Inflate {
-    Yes,
-    /// Its sender's debt exceeds the limit.
-    No,
+    /// As far as any payload may be.
+    Whole,
+    /// As far as usual payloads are: its sender's debt exceeds the limit.
+    Usual,
+}
+
+impl Inflate {
+    /// The smaller of two.
+    pub(crate) fn and(self, other: Self) -> Self {
+        match self {
+            Self::Whole => other,
+            Self::Usual => Self::Usual,
+        }
+    }
+
+    /// To how many bytes a payload of `wire` bytes may be inflated.
+    pub(crate) fn bytes(self, wire: usize) -> usize {
+        match self {
+            Self::Whole => limits::PAYLOAD_BYTES,
+            Self::Usual => free(wire).min(limits::PAYLOAD_BYTES),
+        }
+    }
+}
+
+/// What a payload of `wire` bytes may take for nothing.
+fn free(wire: usize) -> usize {
+    wire.saturating_mul(limits::INFLATED_FREE)
 }
 
 /// The largest debt at which payloads are still inflated, and how fast it is paid off.
@@ -32,16 +57,15 @@ pub(crate) struct Bound {
 }
 
 impl Debt {
-    /// Whether another payload may be inflated now.
+    /// How far another payload may be inflated now.
     pub(crate) fn inflate(&mut self, bound: Bound, now: Instant) -> Inflate {
         self.pay(bound, now);
-        if self.bytes < bound.most { Inflate::Yes } else { Inflate::No }
+        if self.bytes < bound.most { Inflate::Whole } else { Inflate::Usual }
     }
 
     /// Accounts for a payload: its bytes on the wire, and the work that it took.
     pub(crate) fn add(&mut self, wire: usize, work: usize) {
-        let free = wire.saturating_mul(limits::INFLATED_FREE);
-        self.bytes = self.bytes.saturating_add(work.saturating_sub(free) as u64);
+        self.bytes = self.bytes.saturating_add(work.saturating_sub(free(wire)) as u64);
     }
 
     fn pay(&mut self, bound: Bound, now: Instant) {
@@ -71,28 +95,28 @@ mod tests {
         for _ in 0..1_000 {
             debt.add(100, 100 * limits::INFLATED_FREE);
         }
-        assert_eq!((debt.bytes, debt.inflate(BOUND, at(0))), (0, Inflate::Yes));
+        assert_eq!((debt.bytes, debt.inflate(BOUND, at(0))), (0, Inflate::Whole));
     }
 
     #[test]
     fn a_debt_stops_its_sender_until_it_is_paid_off() {
         let mut debt = Debt::default();
-        assert_eq!(debt.inflate(BOUND, at(5_000)), Inflate::Yes);
+        assert_eq!(debt.inflate(BOUND, at(5_000)), Inflate::Whole);
         debt.add(1, 999 + limits::INFLATED_FREE);
-        assert_eq!(debt.inflate(BOUND, at(5_000)), Inflate::Yes);
+        assert_eq!(debt.inflate(BOUND, at(5_000)), Inflate::Whole);
         debt.add(0, 501);
         for (millis, inflate) in [
-            (5_000, Inflate::No),
-            (9_000, Inflate::No),
-            (10_000, Inflate::No),
-            (10_011, Inflate::Yes),
-            (100_000, Inflate::Yes),
+            (5_000, Inflate::Usual),
+            (9_000, Inflate::Usual),
+            (10_000, Inflate::Usual),
+            (10_011, Inflate::Whole),
+            (100_000, Inflate::Whole),
         ] {
             assert_eq!(debt.inflate(BOUND, at(millis)), inflate, "{millis}");
         }
         // An unused allowance is not saved up.
         debt.add(0, 1_000);
-        assert_eq!(debt.inflate(BOUND, at(100_000)), Inflate::No);
+        assert_eq!(debt.inflate(BOUND, at(100_000)), Inflate::Usual);
     }
 
     #[test]
@@ -100,7 +124,7 @@ mod tests {
         let mut debt = Debt::default();
         debt.inflate(BOUND, at(0));
         debt.add(0, 2_000);
-        let paid = (0..=20_000).find(|millis| debt.inflate(BOUND, at(*millis)) == Inflate::Yes);
+        let paid = (0..=20_000).find(|millis| debt.inflate(BOUND, at(*millis)) == Inflate::Whole);
         assert_eq!(paid, Some(10_010));
     }
 }

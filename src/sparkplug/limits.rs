@@ -14,8 +14,9 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
         }
         Finding::TooCostly => {
             "the limit of compressed payloads that inflate to more than 32 times their size is 4 MiB a \
-             second of an edge node, and 8 MiB of all unproven ones: further ones are skipped, and a \
-             rebirth is requested; check the sender, or let the edge send less at once"
+             second of an edge node, 1 MiB of an unproven one, and 8 MiB of all unproven ones: further \
+             ones are skipped, and a rebirth is requested; check the sender, or let the edge send less \
+             at once"
         }
         Finding::TooManyNodes => "the limit is 20,000 edge nodes: messages of others are skipped",
         Finding::TooManyDevices => {
@@ -51,7 +52,10 @@ pub(crate) const INFLATED_FREE: usize = 32;
 /// in four seconds.
 pub(crate) const INFLATED: Bound = Bound { most: 32 << 20, per_second: 4 << 20 };
 
-/// What all those may together who said nothing after a birth yet: they may be made up.
+/// What one may that said nothing after a birth yet: it does not take what all those may together.
+pub(crate) const INFLATED_OF_ONE_UNKNOWN: Bound = Bound { most: 16 << 20, per_second: 1 << 20 };
+
+/// What all those may together: they may be made up.
 pub(crate) const INFLATED_OF_UNKNOWN: Bound = Bound { most: 64 << 20, per_second: 8 << 20 };
 
 /// Leaves and instances of one birth, and members of one definition.

@@ -41,7 +41,8 @@ pub enum DecodeError {
     /// A compressed payload within a compressed payload.
     #[error("the payload is compressed twice")]
     Nested,
-    /// A compressed payload whose sender has had too much inflated.
+    /// A compressed payload that inflates to far more than its size, and whose sender has had too
+    /// much inflated.
     #[error("the payload is compressed, and its sender has had too much inflated")]
     Costly,
 }
@@ -71,11 +72,11 @@ impl Compression {
 ///
 /// [`DecodeError`] says what the bytes are instead.
 pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
-    decode_counted(bytes, Inflate::Yes).0
+    decode_counted(bytes, Inflate::Whole).0
 }
 
-/// As [`decode`], and what it took to inflate the payload, in bytes; nothing where it is not
-/// compressed, or not to be inflated.
+/// As [`decode`], no further inflated than `inflate` says, and what that took, in bytes; nothing where
+/// it is not compressed.
 pub(crate) fn decode_counted(
     bytes: &[u8],
     inflate: Inflate,
@@ -93,23 +94,29 @@ fn read(bytes: &[u8], may: Inflate, work: &mut usize) -> Result<Payload, DecodeE
     if payload.uuid.as_deref() != Some(COMPRESSED.as_bytes()) {
         return Ok(payload);
     }
-    if may == Inflate::No {
-        return Err(DecodeError::Costly);
-    }
+    let most = may.bytes(bytes.len());
+    let past = match may {
+        Inflate::Whole => DecodeError::TooLarge,
+        Inflate::Usual => DecodeError::Costly,
+    };
     let mut inflated = Vec::new();
-    let is_whole = inflate(&payload, &mut inflated);
+    let is_whole = inflate(&payload, most, &mut inflated);
     *work = inflated.len();
-    is_whole?;
+    if !is_whole? {
+        return Err(past);
+    }
     let parts = parts::count(&inflated);
     // Parts without bytes of their own take time as well.
-    *work = (*work).max(
-        PART_WORK
-            * match parts {
-                Ok(parts) => parts,
-                Err(DecodeError::TooLarge) => limits::PAYLOAD_PARTS,
-                Err(_) => 0,
-            },
-    );
+    let parts_work = PART_WORK
+        * match parts {
+            Ok(parts) => parts,
+            Err(DecodeError::TooLarge) => limits::PAYLOAD_PARTS,
+            Err(_) => 0,
+        };
+    if may == Inflate::Usual && parts_work > most {
+        return Err(past);
+    }
+    *work = (*work).max(parts_work);
     parts?;
     let mut inner = decode_plain(inflated.into())?;
     if inner.uuid.as_deref() == Some(COMPRESSED.as_bytes()) {
@@ -124,35 +131,36 @@ fn decode_plain(bytes: Bytes) -> Result<Payload, DecodeError> {
     Payload::decode(bytes).map_err(|_| DecodeError::Malformed)
 }
 
-fn inflate(payload: &Payload, into: &mut Vec<u8>) -> Result<(), DecodeError> {
+/// Inflates the body to `most` bytes. False where it goes on.
+fn inflate(payload: &Payload, most: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
     let body = payload.body.as_deref().ok_or(DecodeError::Compression)?;
     match algorithm(payload) {
-        Some(name) if name.eq_ignore_ascii_case(b"GZIP") => bounded(GzDecoder::new(body), into),
-        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body, into),
+        Some(name) if name.eq_ignore_ascii_case(b"GZIP") => {
+            bounded(GzDecoder::new(body), most, into)
+        }
+        Some(name) if name.eq_ignore_ascii_case(b"DEFLATE") => deflated(body, most, into),
         Some(_) => Err(DecodeError::Compression),
-        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body), into),
-        None => deflated(body, into),
+        None if body.starts_with(&[0x1f, 0x8b]) => bounded(GzDecoder::new(body), most, into),
+        None => deflated(body, most, into),
     }
 }
 
 /// DEFLATE is wrapped in zlib by the known senders; the bare stream is accepted too.
-fn deflated(body: &[u8], into: &mut Vec<u8>) -> Result<(), DecodeError> {
+fn deflated(body: &[u8], most: usize, into: &mut Vec<u8>) -> Result<bool, DecodeError> {
     match body {
         // zlib: method 8, and a header that divides by 31.
         [cmf, flg, ..]
             if cmf & 0x0f == 8 && u16::from_be_bytes([*cmf, *flg]).is_multiple_of(31) =>
         {
-            bounded(ZlibDecoder::new(body), into)
+            bounded(ZlibDecoder::new(body), most, into)
         }
-        _ => bounded(DeflateDecoder::new(body), into),
+        _ => bounded(DeflateDecoder::new(body), most, into),
     }
 }
 
-fn bounded(reader: impl Read, inflated: &mut Vec<u8>) -> Result<(), DecodeError> {
-    let limit = limits::PAYLOAD_BYTES as u64;
-    match reader.take(limit + 1).read_to_end(inflated) {
-        Ok(_) if inflated.len() > limits::PAYLOAD_BYTES => Err(DecodeError::TooLarge),
-        Ok(_) => Ok(()),
+fn bounded(reader: impl Read, most: usize, inflated: &mut Vec<u8>) -> Result<bool, DecodeError> {
+    match reader.take(most as u64 + 1).read_to_end(inflated) {
+        Ok(_) => Ok(inflated.len() <= most),
         Err(_) => Err(DecodeError::Compression),
     }
 }

@@ -42,15 +42,17 @@ pub enum RebirthReason {
     UnknownAlias,
     /// Bytes that are no payload.
     Undecodable,
-    /// A liveness check: after a death that belongs to another birth, or silence.
+    /// A liveness check: after a death that may belong to another birth, or where memory is short.
     Probe,
     /// It was online before the bridge stopped or lost its connection.
     Expected,
+    /// It has been silent for longer than it may be.
+    Silence,
 }
 
 impl RebirthReason {
     /// All reasons, in order.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::Gap,
         Self::BeforeBirth,
         Self::UnknownMetric,
@@ -58,6 +60,7 @@ impl RebirthReason {
         Self::Undecodable,
         Self::Probe,
         Self::Expected,
+        Self::Silence,
     ];
 
     /// A name for configuration, metrics and logs.
@@ -70,6 +73,7 @@ impl RebirthReason {
             Self::Undecodable => "undecodable",
             Self::Probe => "probe",
             Self::Expected => "expected",
+            Self::Silence => "silence",
         }
     }
 }
@@ -127,7 +131,14 @@ impl FromStr for RebirthReasons {
             "off" => Ok(Self::NONE),
             _ => text.split(',').map(str::trim).try_fold(Self::NONE, |set, word| {
                 let reason = RebirthReason::ALL.into_iter().find(|reason| reason.name() == word);
-                reason.map(|r| set.with(r)).ok_or_else(|| UnknownReason::new(word))
+                let reason = reason.ok_or_else(|| UnknownReason::new(word))?;
+                // It once stood for both.
+                let set = if reason == RebirthReason::Probe {
+                    set.with(RebirthReason::Silence)
+                } else {
+                    set
+                };
+                Ok(set.with(reason))
             }),
         }
     }
@@ -164,6 +175,7 @@ pub(crate) enum RebirthTrigger {
     /// Another message that cannot be read.
     Undecodable,
     Probe,
+    Silence,
     Expected,
 }
 
@@ -184,7 +196,7 @@ impl RebirthTrigger {
 
     /// Whether values are skipped because of it.
     pub(crate) fn leaves_unread(self) -> bool {
-        !matches!(self, Self::Gap | Self::Probe | Self::Expected)
+        !matches!(self, Self::Gap | Self::Probe | Self::Silence | Self::Expected)
     }
 
     pub(crate) fn reason(self) -> RebirthReason {
@@ -195,6 +207,7 @@ impl RebirthTrigger {
             Self::UnknownAlias(_) => RebirthReason::UnknownAlias,
             Self::Unreadable(_) | Self::Undecodable => RebirthReason::Undecodable,
             Self::Probe => RebirthReason::Probe,
+            Self::Silence => RebirthReason::Silence,
             Self::Expected => RebirthReason::Expected,
         }
     }

@@ -436,7 +436,7 @@ impl EdgeSession {
         let now = sink.now.instant;
         self.ask_again(sink);
         if self.unread_silence(sink.config).is_some_and(|deadline| deadline <= now) {
-            self.probe_unread(sink);
+            self.probe_unread(RebirthTrigger::Silence, sink);
         }
         match &mut self.life {
             SessionState::Awaited(awaited) => {
@@ -476,7 +476,7 @@ impl EdgeSession {
 
     fn online_timeout(&mut self, sink: &mut SessionContext<'_>) {
         let now = sink.now.instant;
-        let may_ask = self.may_ask(RebirthTrigger::Probe, sink);
+        let may_ask = self.may_ask(RebirthTrigger::Silence, sink);
         let SessionState::Online(online) = &mut self.life else {
             return;
         };
@@ -485,13 +485,13 @@ impl EdgeSession {
             let (time, clock, cause) = (sink.now.wall, ClockSource::Host, DeathCause::Node);
             sink.emit(Event::Death(Death { source, time, clock, cause }));
         }
-        let silent = may_ask && online.is_silent(sink.config, now);
+        let silent = online.is_silent(sink.config, now, may_ask);
         if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {
             self.give_up(sink);
         }
         if silent && let SessionState::Online(online) = &mut self.life {
             online.doubt(DeathCause::Silent, now);
-            self.notes.faults.push(RebirthTrigger::Probe);
+            self.notes.faults.push(RebirthTrigger::Silence);
         }
         self.request_for_faults(sink);
     }

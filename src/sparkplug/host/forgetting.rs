@@ -15,6 +15,8 @@ use crate::time::{Instant, Now};
 const BATCH: usize = 1024;
 /// Pause between two evictions of tables that freed too little.
 const BETWEEN: Duration = Duration::from_secs(1);
+/// How many nodes at most are asked at once whether they live, to give back what is left of them.
+const PROBES: usize = 100;
 /// How often those that are silent for long are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
@@ -131,11 +133,22 @@ impl Host {
             .filter_map(|(index, session)| Some((session.may_be_let_go(now.instant)?, index)))
             .collect();
         order.sort_unstable();
-        for ((proven, ..), index) in order {
-            let full = self.memory_use.tables > most(most(all));
+        // Asking gives nothing back before the answer is due: no more are asked than are needed.
+        let probed = self.sessions.iter().filter(|session| session.is_probed());
+        let (mut probes, mut freed) =
+            probed.fold((0, 0), |(count, bytes), s| (count + 1, bytes + s.load().tables));
+        for ((proven, gone, _), index) in order {
+            let full = self.memory_use.tables.saturating_sub(freed) > most(most(all));
             let many = self.memory_use.unproven > most(unproven);
             if !(is_full && full || !proven && many) {
                 continue;
+            }
+            if proven && gone {
+                if probes == PROBES {
+                    continue;
+                }
+                probes += 1;
+                freed += self.sessions.get(index).map_or(0, |session| session.load().tables);
             }
             self.update_session(index, now, EdgeSession::let_go);
             self.look(Some(index), "", now.wall);

@@ -1,6 +1,7 @@
 //! A message that arrives: whose it is, whether it is read, what it says to its session.
 
 use super::{Finding, Host, ServerId, SkipReason};
+use crate::sparkplug::inflated::Inflate;
 use crate::sparkplug::limits;
 use crate::sparkplug::metric;
 use crate::sparkplug::payload::{self, DecodeError};
@@ -113,20 +114,30 @@ impl Host {
         Some(index)
     }
 
-    /// Decodes a message of the session at `index`, if that may have so much inflated.
+    /// Decodes a message of the session at `index`, inflated no further than that may have it.
     fn decode(
         &mut self,
         index: Option<usize>,
         wire: &[u8],
         now: Instant,
     ) -> Result<Payload, DecodeError> {
-        let session = index.and_then(|index| self.sessions.get_mut(index));
-        let (debt, bound) = match session.filter(|session| session.is_proven()) {
-            Some(session) => (session.debt(), limits::INFLATED),
-            None => (&mut self.unknown_debt, limits::INFLATED_OF_UNKNOWN),
-        };
-        let (payload, work) = payload::decode_counted(wire, debt.inflate(bound, now));
-        debt.add(wire.len(), work);
+        let mut session = index.and_then(|index| self.sessions.get_mut(index));
+        let is_proven = session.as_ref().is_some_and(|session| session.is_proven());
+        let of_one = if is_proven { limits::INFLATED } else { limits::INFLATED_OF_ONE_UNKNOWN };
+        let mut may = Inflate::Whole;
+        if let Some(session) = &mut session {
+            may = session.debt().inflate(of_one, now);
+        }
+        if !is_proven {
+            may = may.and(self.unknown_debt.inflate(limits::INFLATED_OF_UNKNOWN, now));
+        }
+        let (payload, work) = payload::decode_counted(wire, may);
+        if let Some(session) = session {
+            session.debt().add(wire.len(), work);
+        }
+        if !is_proven {
+            self.unknown_debt.add(wire.len(), work);
+        }
         payload
     }
 

@@ -145,14 +145,14 @@ impl RebirthRequests {
         let fault = self.next()?;
         let answered = self.last_sent.is_some_and(|sent| sent.answered);
         for (fault, tried) in &mut self.faults {
-            if tried.due.take().is_none() {
-                continue;
-            }
+            let Some(due) = tried.due.take() else { continue };
             let cured = answered && !fault.may_persist();
             let most = if cured { policy.longest } else { policy.rarest };
-            // The interval grows while requests follow each other, and is reset after a pause.
+            // The interval grows while requests follow each other, and is reset after a pause. What is
+            // sent for another reason helps as well, but does not make this one rarer.
             tried.interval = match tried.is_reset(now, most) {
                 true => policy.debounce,
+                false if due > now => tried.interval.min(most),
                 false => tried.interval.saturating_mul(2).min(most),
             };
             tried.last = Some(now);
@@ -245,6 +245,7 @@ impl RebirthTrigger {
             | Self::BeforeBirth
             | Self::Unreadable(None)
             | Self::Probe
+            | Self::Silence
             | Self::Expected => false,
         }
     }
@@ -330,6 +331,27 @@ mod tests {
         assert_eq!((wish, requests.due()), (RequestResult::InVain, Some(at(now + 640))));
         requests.request(RebirthTrigger::Gap, at(now + 1), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(now + 1)));
+    }
+
+    /// Each of the first requests for another made this one twice as rare.
+    #[test]
+    fn what_is_sent_for_another_reason_makes_none_rarer() {
+        let (mut requests, policy) = (RebirthRequests::default(), policy());
+        let mut sent = Vec::new();
+        for second in 0..300 {
+            requests.request(RebirthTrigger::BeforeBirth, at(second), 0.0, &policy, ANSWER);
+            if second >= 80 {
+                requests.request(RebirthTrigger::Probe, at(second), 0.0, &policy, ANSWER);
+            }
+            if requests.send(at(second), 0.0, &policy).is_some() {
+                sent.push(second);
+            }
+        }
+        assert_eq!(sent[..5], [0, 5, 15, 35, 75]);
+        // The first for the other: at once, but not while one is under way.
+        assert_eq!(sent[5..9], [80, 85, 95, 115]);
+        let interval = requests.faults[&RebirthTrigger::BeforeBirth].interval;
+        assert!(interval <= Duration::from_secs(160), "{interval:?} {sent:?}");
     }
 
     #[test]

@@ -60,6 +60,11 @@ impl NodeProblem {
                 "it does not answer rebirth requests, so it may be dead; check that it accepts \
                  commands (NCMD)"
             }
+            RebirthReason::Silence => {
+                "it sends nothing and does not answer rebirth requests, so it may be dead; check its \
+                 power and its network, and that it accepts commands (NCMD); where it may be silent \
+                 for so long, set SPARKPLUG_SILENCE longer"
+            }
             RebirthReason::Expected => {
                 "it was online and does not answer rebirth requests: it counts as offline; check its power, its \
                  network and its MQTT connection, and \
@@ -155,8 +160,10 @@ impl EdgeSession {
             return;
         }
         if matches!(&self.life, SessionState::Online(online) if !online.is_doubted()) {
-            self.requests.resolve(RebirthTrigger::Probe);
-            self.problem.take_if(|problem| problem.reason == RebirthReason::Probe);
+            for fault in [RebirthTrigger::Probe, RebirthTrigger::Silence] {
+                self.requests.resolve(fault);
+                self.problem.take_if(|problem| problem.reason == fault.reason());
+            }
         }
     }
 

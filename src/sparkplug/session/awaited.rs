@@ -28,6 +28,8 @@ pub(super) struct AwaitingBirth {
     asked_since: bool,
     /// Whether they count as before-birth.
     told: bool,
+    /// What is known of its session by which a death is judged.
+    unread: Unread,
     /// Whether a death has come that may be another's.
     death_doubted: bool,
     /// Its tables from before.
@@ -63,6 +65,28 @@ enum Expectation {
     Until(Instant),
     /// It has given one, a birth, which cannot be read.
     Unread,
+}
+
+/// Why it has no table although it was born.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unread {
+    /// It has not been.
+    No,
+    /// The birth cannot be read, and so its number is not known.
+    Birth,
+    /// The tables were evicted; the bdSeq of the birth is kept.
+    Evicted(Option<u64>),
+}
+
+/// Which session a death ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DeathOf {
+    /// That of the latest birth.
+    This,
+    /// Another.
+    Other,
+    /// That of a birth that cannot be read, or the one before.
+    Unsure,
 }
 
 /// What remains once it is born, or offline.
@@ -118,8 +142,14 @@ impl AwaitingBirth {
             devices_bytes,
             prior_tables: past,
             expectation,
+            unread: Unread::Birth,
             ..Self::new(PriorState::Dead)
         }
+    }
+
+    /// It lives, but there is no room for its tables.
+    pub(super) fn evicted(devices: Vec<Arc<str>>, bd_seq: Option<u64>) -> Self {
+        Self { unread: Unread::Evicted(bd_seq), ..Self::unread(devices, None) }
     }
 
     /// Whether its birth cannot be read, or its tables were evicted.
@@ -133,6 +163,7 @@ impl AwaitingBirth {
         self.prior_tables = self.prior_tables.take().map(|past| past.without_tables());
         if self.is_expected() {
             self.expectation = Expectation::Unread;
+            self.unread = Unread::Birth;
         }
     }
 
@@ -147,6 +178,7 @@ impl AwaitingBirth {
             wait_until: None,
             asked_since: false,
             told: false,
+            unread: Unread::No,
             death_doubted: false,
             prior_tables: None,
             births_before_drop: None,
@@ -274,17 +306,28 @@ impl AwaitingBirth {
         }
     }
 
-    /// Whether a death is to be asked about: it may be that of the session before the birth that
-    /// could not be read.
-    pub(super) fn doubts(&self, death: Option<u64>) -> bool {
-        let before = self.prior_tables.as_ref().and_then(|past| past.bd_seq());
-        self.expectation == Expectation::Unread && death.is_none_or(|death| Some(death) == before)
+    /// Which session a death ends, by its number.
+    pub(super) fn whose(&self, death: Option<u64>) -> DeathOf {
+        match self.unread {
+            Unread::No => DeathOf::This,
+            Unread::Birth => {
+                let before = self.prior_tables.as_ref().and_then(|past| past.bd_seq());
+                let may_be_late = death.is_none_or(|death| Some(death) == before);
+                if may_be_late { DeathOf::Unsure } else { DeathOf::This }
+            }
+            Unread::Evicted(own) => match own.zip(death) {
+                Some((own, death)) if own != death => DeathOf::Other,
+                Some(_) | None => DeathOf::This,
+            },
+        }
     }
 
-    /// A death has come that may be another's: it is to be asked.
+    /// A death has come that may be another's: it is to be asked, if it is not being asked.
     pub(super) fn doubt(&mut self) {
         self.death_doubted = true;
-        self.should_ask(true);
+        if self.expectation == Expectation::Unread {
+            self.expectation = Expectation::Unasked;
+        }
     }
 
     pub(super) fn is_doubted(&self) -> bool {

@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use super::awaited::{AwaitingBirth, Leftovers};
 use super::online::{Before, OnlineSession};
-use super::{EdgeSession, Incoming, ServerId, SessionContext, SessionMessage, SessionState};
+use super::{
+    EdgeSession, Incoming, RebirthTrigger, ServerId, SessionContext, SessionMessage, SessionState,
+};
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
@@ -54,7 +56,7 @@ impl EdgeSession {
     /// that has sent data is asked first.
     pub(crate) fn let_go(&mut self, sink: &mut SessionContext<'_>) {
         if self.has_answered && matches!(&self.life, SessionState::Awaited(_)) {
-            return self.probe_unread(sink);
+            return self.probe_unread(RebirthTrigger::Probe, sink);
         }
         self.note(Finding::NoRoom);
         match &mut self.life {
@@ -72,10 +74,10 @@ impl EdgeSession {
                 self.notes.born.clear();
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
                 if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
+                    let bd_seq = online.bd_seq();
                     let Leftovers { waiting, devices, lost, .. } = online.into_rest();
                     self.notes.give_up(SkipReason::BeforeBirth, &waiting);
-                    // Without the number of its session: a will that bears it is this session's.
-                    let mut evicted = AwaitingBirth::unread(devices, None);
+                    let mut evicted = AwaitingBirth::evicted(devices, bd_seq);
                     evicted.keep_lost(lost);
                     self.life = SessionState::Awaited(evicted);
                 }

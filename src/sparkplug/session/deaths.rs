@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::awaited::{AwaitingBirth, Leftovers};
+use super::awaited::{AwaitingBirth, DeathOf, Leftovers};
 use super::{
     EdgeSession, Payload, RebirthReason, RebirthTrigger, ServerId, SessionContext, SessionState,
 };
@@ -26,17 +26,30 @@ impl EdgeSession {
         match &mut self.life {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
-                if may_ask && awaited.doubts(death) {
-                    self.notes.findings.note(Finding::StaleDeath);
-                    awaited.doubt();
-                    self.request(RebirthTrigger::Probe, sink);
-                } else {
-                    self.go_offline(DeathCause::Certificate, None, sink);
+                // One of another server may be of before the node moved.
+                let whose = match self.server.is_some_and(|of| of != server) {
+                    true => DeathOf::Unsure,
+                    false => awaited.whose(death),
+                };
+                match (whose, sink.config.bd_seq) {
+                    (DeathOf::This, _) | (DeathOf::Other, BdSeq::Off) => {
+                        self.go_offline(DeathCause::Certificate, None, sink);
+                    }
+                    (DeathOf::Unsure, _) | (DeathOf::Other, BdSeq::Verify) if may_ask => {
+                        self.notes.findings.note(Finding::StaleDeath);
+                        awaited.doubt();
+                        self.request(RebirthTrigger::Probe, sink);
+                    }
+                    (DeathOf::Unsure, _) => self.go_offline(DeathCause::Certificate, None, sink),
+                    (DeathOf::Other, _) => self.notes.findings.note(Finding::StaleDeath),
                 }
             }
             SessionState::Awaited(awaited) => {
                 awaited.die();
-                self.requests.cancel();
+                // One that was not asked yet may live: the death may be that of a session before.
+                if !awaited.is_to_be_asked() {
+                    self.requests.cancel();
+                }
                 self.problem = None;
                 self.note(Finding::RepeatedDeath);
             }

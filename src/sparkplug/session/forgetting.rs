@@ -38,6 +38,17 @@ impl EdgeSession {
         Some((kind, self.last_heard.unwrap_or(self.created)))
     }
 
+    /// Whether it was asked because memory is short or it is silent, and has not answered yet.
+    pub(crate) fn is_probed(&self) -> bool {
+        match &self.life {
+            SessionState::Awaited(awaited) => {
+                let is_asked = awaited.is_expected() && !awaited.has_unread_birth();
+                is_asked && self.has_answered && self.requests.due().is_some()
+            }
+            SessionState::Online(_) => false,
+        }
+    }
+
     /// Whether its tables may be evicted, with the sort key: nodes that have sent no data after a birth
     /// come first, then those whose tables are still there, then the longest silent.
     pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
@@ -64,12 +75,12 @@ impl EdgeSession {
 
     /// Such a node has been silent for long: it is asked, and counts as offline with its devices if it
     /// does not answer.
-    pub(super) fn probe_unread(&mut self, sink: &mut SessionContext<'_>) {
+    pub(super) fn probe_unread(&mut self, why: RebirthTrigger, sink: &mut SessionContext<'_>) {
         if let SessionState::Awaited(awaited) = &mut self.life {
             awaited.should_ask(true);
         }
-        if self.may_ask(RebirthTrigger::Probe, sink) {
-            self.request(RebirthTrigger::Probe, sink);
+        if self.may_ask(why, sink) {
+            self.request(why, sink);
         }
     }
 

@@ -266,8 +266,14 @@ impl OnlineSession {
         doubt.map(|doubt| doubt.cause)
     }
 
-    pub(super) fn is_silent(&self, config: &Config, now: Instant) -> bool {
-        self.silence_deadline(config).is_some_and(|deadline| deadline <= now)
+    /// Whether it is to be asked since it is silent. The silence of who may not be asked says nothing,
+    /// and begins anew.
+    pub(super) fn is_silent(&mut self, config: &Config, now: Instant, may_ask: bool) -> bool {
+        let silent = self.silence_deadline(config).is_some_and(|deadline| deadline <= now);
+        if silent && !may_ask {
+            self.last_heard = now;
+        }
+        silent && may_ask
     }
 
     fn silence_deadline(&self, config: &Config) -> Option<Instant> {

@@ -14,6 +14,7 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use proptest::prelude::*;
 
@@ -93,11 +94,15 @@ const CORNERS: [(&str, u32); 17] = [
     ("unread", 100),
 ];
 
-/// In some plants there is little room for what births leave of who said nothing since.
+/// In some plants there is little room for what births leave of who said nothing since, in some who is
+/// silent is asked.
 fn host(seed: u64) -> Host {
     let mut config = Config::new("h");
     if seed.is_multiple_of(4) {
         config.unproven_table_bytes = 512;
+    }
+    if seed.is_multiple_of(5) {
+        config.silence = Some(Duration::from_secs(45));
     }
     Host::new(config, seed)
 }

@@ -123,3 +123,85 @@ fn a_problem_of_costly_payloads_says_that_they_are_not_damaged() {
     assert_eq!(words.len(), 1);
     assert!(words[0].contains("without compression") && !words[0].contains("damaged"), "{words:?}");
 }
+
+/// A new node sent bombs: other new nodes were skipped, and named, in its stead.
+#[test]
+fn bombs_of_one_new_node_take_no_other_new_nodes_turn_and_name_it() {
+    let mut stage = Stage::new();
+    let bomb = bomb("x");
+    for _ in 0..1_000 {
+        stage.send(&bomb);
+    }
+    assert_eq!(found(&stage), [2, 998]);
+    // What it says inflates to a hundred times its size.
+    let text = "a".repeat(1_000);
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0).with_compression(Compression::Gzip);
+    let metrics = (0..300).map(|n| Metric::new(&format!("{n}"), text.as_str()));
+    let birth = new.nbirth(stage.time(), metrics);
+    assert!(birth.payload.len() * 32 < 300_000, "{}", birth.payload.len());
+    stage.send(&birth);
+    assert_eq!(stage.host.phase(new.node()), NodePhase::Online);
+    let told: Vec<_> = std::iter::from_fn(|| stage.host.poll_output()).collect();
+    let costly = told.iter().filter_map(|output| match output {
+        Output::Found { finding: Finding::TooCostly, edge: Some(edge), .. } => Some(&*edge.node),
+        _ => None,
+    });
+    assert_eq!(costly.collect::<Vec<_>>(), ["x"]);
+    // One in fifteen seconds.
+    stage.pass(secs(16));
+    stage.send(&bomb);
+    stage.send(&bomb);
+    assert_eq!(found(&stage), [3, 999]);
+}
+
+/// Once made-up nodes had used what all may together, no compressed message of a new node was read.
+#[test]
+fn who_inflates_no_more_than_usual_is_read_whatever_others_send() {
+    let mut stage = Stage::new();
+    let mut bomb = bomb("x");
+    let mut flood = |stage: &mut Stage| {
+        for number in 0..100 {
+            bomb.topic = format!("spBv1.0/g/NDATA/x{number}");
+            stage.send(&bomb);
+        }
+    };
+    flood(&mut stage);
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0).with_compression(Compression::Gzip);
+    let metrics = (0..100).map(|n| Metric::new(&format!("Line {}/Motor {n}/Speed", n % 7), n));
+    stage.send(&new.nbirth(stage.time(), metrics));
+    assert_eq!(stage.host.phase(new.node()), NodePhase::Online);
+    flood(&mut stage);
+    stage.look();
+    stage.send(&new.ndata(stage.time(), [Metric::new("Line 0/Motor 0/Speed", 5)]));
+    stage.check(&["data g/new: #2=5"]);
+    // Of one that has used up its own, too.
+    bomb.topic = "spBv1.0/g/NDATA/new".to_owned();
+    for _ in 0..10 {
+        stage.send(&bomb);
+    }
+    stage.look();
+    stage.send(&new.ndata(stage.time(), [Metric::new("Line 0/Motor 0/Speed", 6)]));
+    stage.check(&["data g/new: #2=6"]);
+}
+
+/// Empty parts are few bytes, and fifty times as many in memory.
+#[test]
+fn parts_without_bytes_are_not_read_of_who_had_too_much_inflated() {
+    use crate::sparkplug::inflated::Inflate;
+    let mut chance = fastrand::Rng::with_seed(1);
+    let noise: Vec<_> = (0..1_500).map(|_| chance.u8(..)).collect();
+    let mut plain = payload::encode(&Payload { body: Some(noise), ..Payload::default() });
+    plain.extend([0x12, 0x00].repeat(10_000));
+    let mut body = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+    body.write_all(&plain).unwrap();
+    let payload = payload::encode(&Payload {
+        uuid: Some(COMPRESSED.into()),
+        body: Some(body.finish().unwrap()),
+        ..Payload::default()
+    });
+    assert!(plain.len() < payload.len() * 32);
+    let (read, work) = payload::decode_counted(&payload, Inflate::Whole);
+    assert_eq!((read.map(|payload| payload.metrics.len()), work), (Ok(10_000), 160_000));
+    let (read, work) = payload::decode_counted(&payload, Inflate::Usual);
+    assert_eq!((read, work), (Err(payload::DecodeError::Costly), plain.len()));
+}

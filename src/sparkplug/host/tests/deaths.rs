@@ -343,3 +343,58 @@ fn a_device_born_here_dies_with_its_node_though_sitewise_has_the_node_alone() {
     let died = told.iter().any(|line| line.starts_with("death g/n/d "));
     assert!(died, "{told:?}");
 }
+
+/// It had connected anew while our own connection was down, and was never asked: a quiet node stayed
+/// dead.
+#[test]
+fn a_will_before_a_node_was_asked_does_not_keep_it_from_being_asked() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+    stage.host.handle_disconnected(SERVER, stage.now);
+    let late = edge.will();
+    edge.reconnect();
+    let _unheard = edge.nbirth(stage.time(), [Metric::new("a", 2_i32)]);
+    stage.pass(secs(3));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.look();
+    stage.send(&late);
+    stage.pass(secs(1));
+    stage.check(&["rebirth 0 g/n"]);
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.check(&["birth g/n: a#2=2"]);
+    // One that was asked needs no more asking.
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.pass(secs(1));
+    stage.send(&edge.will());
+    stage.look();
+    stage.pass(secs(3600));
+    stage.check(&[]);
+}
+
+/// It was told dead, and requests for what could not be read were cancelled.
+#[test]
+fn a_will_on_the_server_that_a_node_moved_from_is_asked_about_though_its_birth_cannot_be_read() {
+    let mut stage = Stage::new();
+    let there = ServerId(1);
+    stage.host.handle_connected(there, stage.now.wall, stage.now);
+    let mut edge = edge();
+    let a = || [Metric::new("a", 1_i32)];
+    stage.send(&edge.nbirth(stage.time(), a()));
+    // Of this session no birth can be read here.
+    edge.reconnect();
+    let birth = edge.nbirth(stage.time(), a());
+    stage.send(&Message { payload: vec![0xff], ..birth });
+    let will = edge.will();
+    edge.reconnect();
+    let birth = edge.nbirth(stage.time(), a());
+    stage.send_via(there, &Message { payload: vec![0xff], ..birth });
+    stage.look();
+    stage.send(&will);
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
+    stage.pass(secs(6));
+    assert!(stage.look().iter().all(|line| line.starts_with("rebirth ")));
+    stage.send_via(there, &edge.nbirth(stage.time(), a()));
+    stage.check(&["birth g/n: a#2=1"]);
+}

@@ -161,3 +161,54 @@ fn a_new_node_whose_first_birth_could_not_be_read_is_asked_after_our_drop() {
     stage.look();
     assert_eq!(asked(&mut stage, 20), [1, 5, 15]);
 }
+
+/// They were counted among the requests of those of whom a death is in doubt.
+#[test]
+fn requests_for_silence_have_a_reason_of_their_own() {
+    use crate::sparkplug::rebirth::RebirthReasons;
+    for (reasons, asks) in [
+        (RebirthReasons::ALL, true),
+        ("probe".parse().unwrap(), true),
+        ("silence".parse().unwrap(), true),
+        (RebirthReasons::ALL.without(RebirthReason::Silence), false),
+    ] {
+        let mut stage = Stage::with(|config| {
+            config.silence = Some(secs(60));
+            config.rebirth.reasons = reasons;
+        });
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        stage.pass(secs(65));
+        let counts = stage.host.counters().rebirths;
+        let others = counts.iter().sum::<u64>() - counts[RebirthReason::Silence as usize];
+        assert_eq!((counts[RebirthReason::Silence as usize] > 0, others), (asks, 0), "{reasons}");
+        let named = asks.then_some(RebirthReason::Silence);
+        assert_eq!(problem(&stage), named, "{reasons}");
+        stage.send(&edge.ndata(stage.time(), a(2)));
+        assert_eq!(problem(&stage), None, "a sign of life");
+    }
+}
+
+/// The host looked for them again and again, and came to no end.
+#[test]
+fn the_silence_of_who_may_not_be_asked_says_nothing() {
+    use crate::globs::Globs;
+    use crate::sparkplug::rebirth::RebirthReasons;
+    let none = |config: &mut Config| config.rebirth.reasons = RebirthReasons::NONE;
+    let excluded = |config: &mut Config| {
+        config.filter.include = Some(Globs::parse_trees("g/n/d").unwrap());
+    };
+    let sets: [&dyn Fn(&mut Config); 2] = [&none, &excluded];
+    for set in sets {
+        let mut stage = Stage::with(|config| {
+            config.silence = Some(secs(60));
+            set(config);
+        });
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), a(1)));
+        stage.look();
+        stage.pass(secs(600));
+        stage.check(&[]);
+        assert_eq!(stage.host.phase(edge.node()), NodePhase::Online);
+    }
+}

@@ -100,7 +100,10 @@ fn a_rebirth_that_does_not_cure_is_asked_for_ever_rarer() {
 fn each_reason_can_be_switched_off() {
     for reason in RebirthReason::ALL {
         for reasons in [RebirthReasons::NONE.with(reason), RebirthReasons::ALL.without(reason)] {
-            let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
+            let mut stage = Stage::with(|config| {
+                config.rebirth.reasons = reasons;
+                config.silence = (reason == RebirthReason::Silence).then_some(secs(1));
+            });
             let asked = provoke(&mut stage, reason);
             assert_eq!(asked, reasons.contains(reason), "{reason:?} of {reasons}");
         }
@@ -120,7 +123,7 @@ fn provoke(stage: &mut Stage, reason: RebirthReason) -> bool {
         stage.send(&edge.nbirth(stage.time(), []));
     }
     match reason {
-        RebirthReason::Expected | RebirthReason::BeforeBirth => {}
+        RebirthReason::Expected | RebirthReason::BeforeBirth | RebirthReason::Silence => {}
         RebirthReason::Gap => {
             edge.skip(1);
             stage.send(&edge.ndata(stage.time(), []));

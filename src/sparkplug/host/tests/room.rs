@@ -235,3 +235,118 @@ fn silence_ends_a_node_whose_tables_were_evicted() {
     let dead = told.iter().position(|line| line.starts_with("death g/x silent"));
     assert!(asked.is_some() && asked < dead, "{asked:?} {dead:?}");
 }
+
+/// A node whose tables are evicted, with the will of a session before it.
+fn evicted(stage: &mut Stage) -> (Edge, Message) {
+    let mut edge = node("x");
+    let late = edge.will();
+    edge.reconnect();
+    stage.send(&edge.nbirth(stage.time(), metrics()));
+    let mut others: Vec<_> = (0..200).map(|n| node(format!("y{n}"))).collect();
+    for other in &mut others {
+        stage.pass(ms(1));
+        stage.send(&other.nbirth(stage.time(), metrics()));
+    }
+    assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
+    stage.look();
+    (edge, late)
+}
+
+/// A living node was told dead for it, and was not asked any more.
+#[test]
+fn a_late_will_of_a_node_whose_tables_were_evicted_is_asked_about() {
+    let silence = |config: &mut Config| {
+        config.table_bytes = ALL;
+        config.unproven_table_bytes = UNPROVEN;
+        config.silence = Some(secs(60));
+    };
+    // Before it is silent for long, before and after it is asked for that, and where the request is lost.
+    for (after, answers) in [(1, true), (60, true), (63, true), (63, false), (1, false)] {
+        let mut stage = Stage::with(silence);
+        let (mut edge, late) = evicted(&mut stage);
+        // Others are asked for their silence, too.
+        stage.pass(secs(after));
+        stage.send(&late);
+        assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited, "{after}");
+        stage.pass(secs(5));
+        let told = stage.look();
+        assert!(told.contains(&"rebirth 0 g/x".to_owned()), "{after}");
+        assert!(!told.iter().any(|line| line.starts_with("death g/x")), "{after}");
+        stage.check_found_of(Finding::StaleDeath, 1);
+        if answers {
+            stage.send(&edge.nbirth(stage.time(), metrics()));
+        }
+        stage.pass(secs(10));
+        let dead = stage.look().iter().any(|line| line.starts_with("death g/x silent"));
+        assert_eq!(dead, !answers, "{after}");
+    }
+}
+
+/// Where nobody may be asked, or late wills are to be left alone, it stays as it is; where every death
+/// counts, this does.
+#[test]
+fn the_number_of_a_session_whose_tables_were_evicted_tells_a_late_will() {
+    use crate::sparkplug::config::BdSeq;
+    use crate::sparkplug::rebirth::RebirthReasons;
+    let (all, none) = (RebirthReasons::ALL, RebirthReasons::NONE);
+    for (bd_seq, reasons, dies) in [
+        (BdSeq::Strict, all, false),
+        (BdSeq::Verify, none, false),
+        (BdSeq::Strict, none, false),
+        (BdSeq::Off, all, true),
+        (BdSeq::Off, none, true),
+    ] {
+        let mut stage = Stage::with(|config| {
+            config.table_bytes = ALL;
+            config.unproven_table_bytes = UNPROVEN;
+            config.bd_seq = bd_seq;
+            config.rebirth.reasons = reasons;
+        });
+        let (edge, late) = evicted(&mut stage);
+        stage.send(&late);
+        stage.pass(secs(20));
+        let told = stage.look().iter().any(|line| line.starts_with("death g/x "));
+        assert_eq!(told, dies, "{bd_seq:?} {reasons}");
+        assert_eq!(stage.host.counters().findings.count(Finding::StaleDeath), u64::from(!dies));
+        // Its own ends it in any case.
+        stage.send(&edge.will());
+        assert_ne!(stage.host.phase(edge.node()), NodePhase::Awaited);
+    }
+}
+
+/// All of them were asked at once, and their births filled the memory that was to be freed.
+#[test]
+fn no_more_silent_nodes_are_asked_than_room_is_needed_for() {
+    use crate::sparkplug::rebirth::RebirthReason;
+    let asked = |stage: &Stage| stage.host.counters().rebirths[RebirthReason::Probe as usize];
+    let mut stage = Stage::with(|config| {
+        config.table_bytes = 4 << 20;
+        config.rebirth.per_second = 1_000;
+    });
+    // Each is evicted by the next, and leaves twenty names of devices.
+    let devices: Vec<_> = (0..20).map(|n| format!("{n:0>1000}")).collect();
+    let nodes = 180;
+    for number in 0..nodes {
+        let mut edge = node(number);
+        stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+        for device in &devices {
+            stage.send(&edge.dbirth(device, stage.time(), [Metric::new("b", 1_i32)]));
+        }
+        stage.send(&edge.ndata(stage.time(), [Metric::new("a", 2_i32)]));
+        stage.pass(secs(15));
+    }
+    stage.pass(secs(3600));
+    stage.look();
+    let (before, filled) = (asked(&stage), stage.host.memory_use.tables);
+    // Little is missing: few are asked, however often it is looked.
+    for _ in 0..5 {
+        stage.send(&node("new").nbirth(stage.time(), [Metric::new("a", 1_i32)]));
+        stage.pass(secs(1));
+    }
+    let few = asked(&stage) - before;
+    let most = (4 << 20) * 49 / 64;
+    let each = filled / nodes as usize;
+    let needed = filled.saturating_sub(most).div_ceil(each) as u64 + 1;
+    // What is born meanwhile takes some, too.
+    assert!((needed / 2..needed + 5).contains(&few), "{few} of {needed}");
+}

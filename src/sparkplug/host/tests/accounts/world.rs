@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use super::super::*;
-use crate::sparkplug::event::Metric as Born;
+use crate::sparkplug::payload::Compression;
 
 mod quiet;
 
@@ -106,8 +106,10 @@ impl World {
         let now = Now { instant, wall: Timestamp::from_millis(1_000_000) };
         let nodes = (0..chance.usize(1..5)).map(|n| {
             let edge = Edge::new(EdgeNode::new("g", format!("n{n}")), 0);
+            let edge = if chance.bool() { edge.with_aliases() } else { edge };
+            let is_compressed = chance.u8(0..4) == 0;
             Node {
-                edge: if chance.bool() { edge.with_aliases() } else { edge },
+                edge: if is_compressed { edge.with_compression(Compression::Gzip) } else { edge },
                 server: chance.u16(0..SERVERS),
                 alive: true,
                 turned: 0,
@@ -283,15 +285,7 @@ impl World {
     fn drain(&mut self) {
         while let Some(output) = self.host.poll_output() {
             match output {
-                Output::Event(Event::Birth(birth)) => {
-                    let mut slots = BTreeMap::new();
-                    for Born { name, content, .. } in &birth.metrics {
-                        let Content::Leaf { slot, sample, .. } = content else { panic!("a leaf") };
-                        slots.insert(slot.0, name.to_string());
-                        self.told(&birth.source.to_string(), name, sample);
-                    }
-                    self.slots.insert(birth.source.to_string(), slots);
-                }
+                Output::Event(Event::Birth(birth)) => self.born(&birth),
                 Output::Event(Event::Data(data)) => {
                     let source = data.source.to_string();
                     if data.order == SequenceOrder::BeforeBirth {
@@ -314,7 +308,8 @@ impl World {
                     }
                 }
                 Output::Found { finding, .. } => self.corners.extend(super::corner(finding)),
-                Output::Event(Event::Death(_)) | Output::NobodyAdmitted(_) => {}
+                Output::Event(Event::Death(death)) => self.died(&death),
+                Output::NobodyAdmitted(_) => {}
             }
         }
     }
@@ -434,9 +429,9 @@ impl World {
             }
             What::Death if alive => {
                 self.corners.insert("death");
+                self.nodes[node].alive = false;
                 let death = self.nodes[node].edge.ndeath();
                 self.send(node, &death);
-                self.nodes[node].alive = false;
             }
             What::Return if !alive => {
                 self.nodes[node].alive = true;

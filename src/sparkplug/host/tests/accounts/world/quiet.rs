@@ -1,6 +1,8 @@
-//! The end of a plant's story: all is well, and every honest node is heard again.
+//! What is told of births and deaths; and the end of a plant's story: all is well, and every honest node
+//! is heard again.
 
 use super::*;
+use crate::sparkplug::event::{Death, Metric as Born};
 
 impl World {
     /// All is well from now on: every honest node is heard again, and nothing waits.
@@ -39,6 +41,31 @@ impl World {
         });
         self.violations.extend(ghosts.map(|(edge, problem)| format!("{edge}: {problem:?}")));
         self.settle();
+    }
+
+    pub(super) fn born(&mut self, birth: &Birth) {
+        let mut slots = BTreeMap::new();
+        for Born { name, content, .. } in &birth.metrics {
+            let Content::Leaf { slot, sample, .. } = content else { panic!("a leaf") };
+            slots.insert(slot.0, name.to_string());
+            self.told(&birth.source.to_string(), name, sample);
+        }
+        self.slots.insert(birth.source.to_string(), slots);
+    }
+
+    /// Who is alive, and was heard when it was born, does not die by the will of a session before.
+    pub(super) fn died(&mut self, death: &Death) {
+        let Death { source, cause, .. } = death;
+        let is_late = source.device.is_none() && *cause == DeathCause::Certificate;
+        let lives = |node: &&Node| {
+            *node.edge.node() == source.edge
+                && node.alive
+                && self.up[usize::from(node.server)]
+                && !(node.without_bd_seq || node.damaged)
+        };
+        if is_late && self.nodes.iter().any(|node| lives(&node)) {
+            self.violations.push(format!("{source} is alive and told dead by a late will"));
+        }
     }
 
     /// A living node and its devices say something. Returns how many values.
