@@ -155,6 +155,33 @@ def one_task_without_plain_secrets(world):
     assert "in-the-secret" not in json.dumps(task)
 
 
+def the_console_is_behind_tls_and_commands_run(world):
+    ecs, elb = world.client("ecs"), world.client("elbv2")
+    names = {kind: name for name, kind in world.resources().items()}
+    balancer = elb.describe_load_balancers()["LoadBalancers"][0]
+    assert balancer["Scheme"] == "internal", balancer
+    listener = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"][0]
+    assert (listener["Port"], listener["Protocol"]) == (443, "HTTPS"), listener
+    target = elb.describe_target_groups()["TargetGroups"][0]
+    assert (target["HealthCheckPath"], target["TargetType"]) == ("/livez", "ip"), target
+    service = ecs.describe_services(
+        cluster=names["AWS::ECS::Cluster"], services=[names["AWS::ECS::Service"]]
+    )["services"][0]
+    task = ecs.describe_task_definition(taskDefinition=service["taskDefinition"])["taskDefinition"]
+    container = task["containerDefinitions"][0]
+    assert container["readonlyRootFilesystem"] is True, container
+    mounted = {point["containerPath"] for point in container["mountPoints"]}
+    agent = {"/managed-agents", "/var/lib/amazon/ssm", "/var/log/amazon/ssm"}
+    assert mounted == {"/outbox", *agent}, mounted
+    assert any(secret["name"] == "CONSOLE_TOKEN" for secret in container["secrets"]), container
+    environment = {entry["name"]: entry["value"] for entry in container["environment"]}
+    assert environment["CONSOLE_ADDR"] == "0.0.0.0:8080", environment
+    assert "in-the-secret-too" not in json.dumps(task)
+    rights = world.rights()
+    exec_rights = [action for action in rights if action.startswith("ssmmessages:")]
+    assert len(exec_rights) == 4, rights
+
+
 def the_policy_of_iot_core_is_made(world):
     policy = world.client("iot").get_policy(policyName=f"{STACK}-mqtt")
     statements = plain(policy["policyDocument"])["Statement"]
@@ -199,6 +226,28 @@ def main(endpoint, kind, aws):
         checks.append(lambda: what_is_needed_afterwards_is_told(world))
     stack = world.deploy(parameters)
     assert stack["StackStatus"] == "CREATE_COMPLETE", stack
+
+    if kind == "moto":
+        # The same stack with a console for the VPC, behind TLS, and commands in the task.
+        console = world.client("secretsmanager").create_secret(
+            Name="plant/console", SecretString='{"CONSOLE_TOKEN": "in-the-secret-too"}'
+        )["ARN"]
+        certificate = world.client("acm").request_certificate(DomainName="sparkwise.plant.example")
+        opened = {
+            **parameters,
+            "ConsoleSecret": console,
+            "ConsoleCidr": "10.0.0.0/16",
+            "ConsoleCertificateArn": certificate["CertificateArn"],
+            "ExecuteCommand": "yes",
+        }
+
+        def opened_by_choice():
+            stack = world.deploy(opened)
+            assert stack["StackStatus"] == "UPDATE_COMPLETE", stack
+            the_console_is_behind_tls_and_commands_run(world)
+
+        # Last: it changes the stack.
+        checks.append(opened_by_choice)
 
     passed, wrong = 1, 0
     for check in checks:

@@ -114,8 +114,54 @@ def break_door(tree):
     ]
 
 
+def break_door_of_the_balancer(tree):
+    properties(tree, "BalancerGroup")["SecurityGroupIngress"][0]["CidrIp"] = "0.0.0.0/0"
+
+
+def break_door_of_the_console(tree):
+    del tree["Resources"]["ConsoleFromNetwork"]["Condition"]
+
+
+def break_port_of_the_console(tree):
+    properties(tree, "ConsoleFromNetwork")["ToPort"] = 9000
+
+
+def break_inside(tree):
+    properties(tree, "Balancer")["Scheme"] = "internet-facing"
+
+
+def break_tls(tree):
+    properties(tree, "BalancerListener")["Protocol"] = "HTTP"
+
+
+def break_health(tree):
+    """A task that waits for AWS would be replaced."""
+    properties(tree, "ConsoleTarget")["HealthCheckPath"] = "/readyz"
+
+
+def break_plain_token(tree):
+    container(tree)["Environment"].append({"Name": "CONSOLE_TOKEN", "Value": "0123456789abcdef"})
+
+
+def break_port_mapping(tree):
+    container(tree)["PortMappings"] = [{"ContainerPort": 8080}]
+
+
 def break_exec(tree):
     properties(tree, "Service")["EnableExecuteCommand"] = True
+
+
+def break_exec_by_default(tree):
+    tree["Parameters"]["ExecuteCommand"]["Default"] = "yes"
+
+
+def break_exec_right(tree):
+    del tree["Resources"]["ExecPolicy"]["Condition"]
+
+
+def break_exec_rights(tree):
+    statement = properties(tree, "ExecPolicy")["PolicyDocument"]["Statement"][0]
+    statement["Action"].append("ssm:SendCommand")
 
 
 def break_encryption(tree):
@@ -184,7 +230,18 @@ BREAKS = {
     break_writable_root: "the_container_is_closed",
     break_shell: "the_container_is_closed",
     break_door: "nobody_is_let_in",
-    break_exec: "nobody_is_let_in",
+    break_door_of_the_balancer: "nobody_is_let_in",
+    break_door_of_the_console: "nobody_is_let_in",
+    break_port_of_the_console: "nobody_is_let_in",
+    break_inside: "nobody_is_let_in",
+    break_tls: "nobody_is_let_in",
+    break_health: "nobody_is_let_in",
+    break_plain_token: "no_secret_in_plain_text",
+    break_port_mapping: "the_container_is_closed",
+    break_exec: "commands_only_by_choice",
+    break_exec_by_default: "commands_only_by_choice",
+    break_exec_right: "commands_only_by_choice",
+    break_exec_rights: "all_resources_only_where_there_are_none",
     break_encryption: "the_disk_is_encrypted_and_kept",
     break_kept: "the_disk_is_encrypted_and_kept",
     break_left_behind: "the_disk_is_encrypted_and_kept",

@@ -89,8 +89,6 @@ fn calls_over_several_lines_and_by_hand_are_seen() {
 fn the_template_knows_every_variable() {
     let without = [
         ("AWS_ACCESS_KEY_ID", "the task's role gives credentials"),
-        ("CONSOLE_ADDR", "the console stays on the task's loopback, where nobody is let in"),
-        ("CONSOLE_TOKEN", "the console stays on the task's loopback, where nobody is let in"),
         ("AWS_PROFILE", "there is no shared configuration file"),
         ("AWS_ENDPOINT_URL_IOTSITEWISE", "private DNS serves interface endpoints"),
     ];
