@@ -316,7 +316,7 @@ async fn values_that_soon_are_too_old_are_told_two_days_before() {
         let degraded = DegradedReasons::of(&engine.view(&links));
         degraded.named().iter().map(DegradedReason::label).collect::<Vec<_>>()
     };
-    let mut wait = |engine: &mut Engine<Silent>, hours: u64| {
+    let wait = |engine: &mut Engine<Silent>, hours: u64| {
         let stream = Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(hours.into()) };
         let point = Point {
             stream,
