@@ -46,12 +46,14 @@ impl EdgeSession {
             }
             SessionState::Awaited(awaited) => {
                 awaited.die();
-                // One that was not asked yet may live: the death may be that of a session before.
-                if !awaited.is_to_be_asked() {
-                    self.requests.cancel();
-                }
+                let is_unasked = awaited.is_to_be_asked();
+                self.requests.cancel();
                 self.problem = None;
                 self.note(Finding::RepeatedDeath);
+                // It may live: the death may be that of a session before.
+                if is_unasked {
+                    self.request(RebirthTrigger::Expected, sink);
+                }
             }
             SessionState::Online(online) if online.server() != server => {
                 self.note(Finding::ForeignServer);

@@ -363,6 +363,16 @@ fn a_will_before_a_node_was_asked_does_not_keep_it_from_being_asked() {
     stage.check(&["rebirth 0 g/n"]);
     stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 2_i32)]));
     stage.check(&["birth g/n: a#2=2"]);
+    // What could not be read of it before is no problem any more.
+    stage.host.handle_disconnected(SERVER, stage.now);
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    let birth = edge.nbirth(stage.time(), [Metric::new("a", 2_i32)]);
+    stage.send(&Message { payload: vec![0xff], ..birth });
+    stage.send(&edge.will());
+    stage.pass(secs(60));
+    assert_eq!(stage.host.problems().count(), 0);
+    stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 2_i32)]));
+    stage.look();
     // One that was asked needs no more asking.
     stage.host.handle_disconnected(SERVER, stage.now);
     stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
