@@ -47,7 +47,7 @@ impl Drop for Small {
 }
 
 /// Waits until a line is logged so many times.
-async fn logged(bridge: &Bridge, line: &str) {
+pub(super) async fn logged(bridge: &Bridge, line: &str) {
     let until = Instant::now() + PATIENCE;
     let mut pause = interval(Duration::from_millis(50));
     loop {

@@ -12,7 +12,9 @@
 mod away;
 mod damaged;
 mod ending;
+mod foreign;
 mod full;
+mod fuse;
 mod hostile;
 mod killed;
 mod plant;

@@ -1,5 +1,8 @@
 //! Answers that are none of SiteWise's, or not whole; and what time it is there.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU16, Ordering};
+
 use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 
@@ -153,4 +156,31 @@ async fn the_clock_is_held_against_the_date_of_sitewise_s_answers() {
     let client = client(&stub);
     let _ = client.put(Vec::new()).await;
     assert_eq!(client.clock_ahead(), None);
+}
+
+/// Whatever the status, an answer without one of SiteWise's codes judges no value and is none.
+#[tokio::test]
+async fn no_status_of_somebody_else_is_a_verdict_or_a_delivery() {
+    let now = Arc::new(AtomicU16::new(0));
+    let says = Arc::clone(&now);
+    let body = "<html>somebody else</html>";
+    let stub = Stub::start(move |_| Reply::text(says.load(Ordering::SeqCst), body)).await;
+    let client = client(&stub);
+    for status in 200..600 {
+        now.store(status, Ordering::SeqCst);
+        let put = client.put(Vec::new()).await.map(drop);
+        let listed = client.list_models(None).await.map(drop);
+        for (plane, answer) in [("values", put), ("control plane", listed)] {
+            let Err(fault) = answer else { panic!("{status}: {plane} were taken") };
+            let fits: &[ApiFaultKind] = match status {
+                401 | 407 => &[ApiFaultKind::Denied],
+                429 => &[ApiFaultKind::Busy],
+                408 | 500.. => &[ApiFaultKind::Unavailable],
+                400.. => &[ApiFaultKind::Foreign],
+                // Some of these have no body, and leave a connection that is of no more use.
+                _ => &[ApiFaultKind::Foreign, ApiFaultKind::Unavailable],
+            };
+            assert!(fits.contains(&fault.kind), "{status}, {plane}: {:?}, {fault}", fault.kind);
+        }
+    }
 }
