@@ -139,6 +139,7 @@ mod tests {
                 example: String::new(),
             },
             DegradedReason::OutboxFull,
+            DegradedReason::Expiring { since: Timestamp::from_millis(0) },
             DegradedReason::OutboxRefuses(String::new()),
             DegradedReason::OutboxUnreadable(String::new()),
             DegradedReason::OutboxLost(0),
