@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use sitewise_local::{Options, Quotas, Usage};
+use sitewise_local::{Effect, Fault, Options, Quotas, Usage};
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
 use windfarm::Broker;
@@ -94,5 +94,71 @@ async fn a_plant_is_there_as_fast_as_the_quotas_allow_and_again_at_once() {
     assert_eq!((ledger.waiting(), ledger.problems.as_slice()), (0, &[] as &[_]));
     let usage = emulator.handle.usage().since(&mark);
     assert_eq!(sum(&usage, &["Create", "Update", "Associate"]), 0, "{usage:?}");
+    broker.stop().await;
+}
+
+/// Values were sent to properties that the assets do not have, and each retry, for seven days, looked
+/// the asset up once more: 57,000 reads an hour of 200 machines.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_definition_renamed_while_the_bridge_was_away_is_not_looked_up_for_ever() {
+    const MACHINES: usize = 200;
+    let births = |name: &str, speed: f64| {
+        let member = || Metric::new("Speed", speed);
+        let definitions = ["Turbine", "Windmill"].map(|name| {
+            let definition = Template::definition().member(member());
+            Metric::template(&format!("_types_/{name}"), definition)
+        });
+        let instances = (0..MACHINES).map(|number| {
+            let instance = Template::instance(name).member(member());
+            Metric::template(&format!("T{number:04}"), instance)
+        });
+        // The other model is there as well: without it nothing is guessed.
+        let other = Template::instance("Windmill").member(member());
+        let other = Metric::template("Other", other);
+        definitions.into_iter().chain(instances).chain([other]).collect::<Vec<_>>()
+    };
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    plant.publish(edge.nbirth(now(), births("Turbine", 1.0))).await;
+    eventually("all values", || async {
+        (emulator.handle.usage().values_accepted > MACHINES as u64).then_some(())
+    })
+    .await;
+    assert_eq!(bridge.stop().await.waiting(), 0);
+
+    // While the assets are listed, which takes a while, values go by a guess.
+    let mut slow = Fault::always(Effect::Latency { milliseconds: 2_000, jitter_milliseconds: 0 });
+    slow.operations = vec!["ListAssets".to_owned()];
+    emulator.handle.order(slow).unwrap();
+    let mark = emulator.handle.usage();
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    plant.publish(edge.nbirth(now(), births("Windmill", 2.0))).await;
+    let usage = || emulator.handle.usage().since(&mark);
+    eventually("all values", || async {
+        (usage().values_accepted > MACHINES as u64).then_some(())
+    })
+    .await;
+    let reads = || sum(&usage(), &["List", "Describe"]);
+    let until = Instant::now() + Duration::from_secs(120);
+    loop {
+        let before = reads();
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        if reads() == before {
+            break;
+        }
+        assert!(Instant::now() < until, "it is read on and on: {:?}", usage());
+    }
+    // A page of models, of each model's assets, and at most what is below and within each machine.
+    assert!(reads() <= 4 * MACHINES as u64, "{:?}", usage());
+    let ledger = bridge.stop().await;
+    assert_eq!((ledger.waiting(), ledger.problems.as_slice()), (0, &[] as &[_]), "{ledger:?}");
+    assert_eq!(ledger.refused.total(), 0, "{ledger:?}");
+    // The guess was made, and withdrawn; what was withdrawn went where it belongs.
+    assert!(ledger.delivery.discarded.astray >= MACHINES as u64, "{ledger:?}");
     broker.stop().await;
 }
