@@ -350,6 +350,8 @@ impl SourceValues {
             // A clock that stands still has not gone back.
             let said = match leaf.sender_time() {
                 _ if own_time && time == sample.time => time,
+                // Its own time may be later than its birth's.
+                before if before <= usual.plus(STILL) && own_time => usual.max(sample.time),
                 before if before <= usual.plus(STILL) => usual,
                 before => before,
             };

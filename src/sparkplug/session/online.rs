@@ -206,9 +206,10 @@ impl OnlineSession {
     pub(super) fn is_repeated(&self, message: &Incoming<'_>, config: &Config) -> bool {
         self.server == message.server
             && message.own_time().is_some()
-            && self.birth.print == message.fingerprint()
             && message.at.instant.since(self.birth.at) < config.reorder_timeout
             && self.death_doubt.is_none()
+            // Last, since it reads every byte.
+            && self.birth.print == message.fingerprint()
     }
 
     /// Whether a death is to be believed [payloads-ndeath-bdseq].
@@ -348,9 +349,9 @@ impl OnlineSession {
         };
         let print = message.fingerprint();
         let place = match self.window.position_of(seq, print) {
-            // Data of the session before must not take the place of what is still to come.
+            // What is of the session before must not take the place of what is still to come.
             SequencePlace::Early(_) | SequencePlace::Contested
-                if message.verb == MessageType::Data && self.has_overtaken((seq, print), sink) =>
+                if self.has_overtaken((seq, print), sink) =>
             {
                 SequencePlace::Past(SequenceOrder::Late)
             }

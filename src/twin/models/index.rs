@@ -29,9 +29,23 @@ impl PropertyIndex {
     pub(super) fn add(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
         let Some(property) = ix.of(properties) else { return };
         add(&mut self.ids, ix, properties, |property| hash(property.id));
-        add(&mut self.names, ix, properties, |property| hash(&*property.name));
+        self.add_name(ix, properties);
         if !property.learned {
             self.add_path(ix, properties);
+        }
+    }
+
+    /// Takes in the name of the property at `ix`.
+    pub(super) fn add_name(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
+        add(&mut self.names, ix, properties, |property| hash(&*property.name));
+    }
+
+    /// The property at `ix` gets another name.
+    pub(super) fn remove_name(&mut self, ix: PropertyIx, properties: &[DesiredProperty]) {
+        let Some(property) = ix.of(properties) else { return };
+        let found = self.names.find_entry(hash(&*property.name), |place| *place == ix);
+        if let Ok(entry) = found {
+            entry.remove();
         }
     }
 
@@ -49,7 +63,12 @@ impl PropertyIndex {
 
     /// Whether a property is called so.
     pub(super) fn is_named(&self, name: &str, properties: &[DesiredProperty]) -> bool {
-        find(&self.names, hash(name), properties, |property| *property.name == *name).is_some()
+        self.by_name(name, properties).is_some()
+    }
+
+    /// The property that is called so.
+    pub(super) fn by_name(&self, name: &str, properties: &[DesiredProperty]) -> Option<PropertyIx> {
+        find(&self.names, hash(name), properties, |property| *property.name == *name)
     }
 
     /// The property that a birth asks for, if its path is known.

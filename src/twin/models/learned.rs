@@ -6,7 +6,7 @@
 
 use uuid::Uuid;
 
-use super::{DesiredModels, ModelIx, PropertyRequest};
+use super::{DesiredModel, DesiredModels, ModelIx, PropertyIx, PropertyRequest};
 use crate::sitewise::api::{self, Hierarchy, PropertyKind};
 use crate::twin::identity::PropertyRole;
 use crate::twin::mapping::{SECONDS_UNIT, ValueForm};
@@ -65,6 +65,7 @@ impl DesiredModels {
                 PropertyKind::Attribute { default } => default.as_deref().map(Into::into),
                 PropertyKind::Measurement => None,
             };
+            let alike = self.get(ix).index.by_name(&property.name, &self.get(ix).properties);
             self.get_mut(ix).append(DesiredProperty {
                 id: property.id,
                 name: property.name.as_str().into(),
@@ -75,6 +76,9 @@ impl DesiredModels {
                 form,
                 learned: true,
             });
+            if let Some(alike) = alike {
+                self.get_mut(ix).rename(alike);
+            }
         }
         for api::ModelHierarchy { id, child_model: child_id, .. } in &described.hierarchies {
             match self.by_id(*child_id) {
@@ -142,6 +146,26 @@ impl DesiredModels {
         let is_name = *wanted.path == [&*has.name];
         has.rare = UncommonParts::of(default, (!is_name).then(path));
         model.index.add_path(property, &model.properties);
+    }
+}
+
+impl DesiredModel {
+    /// Another property has this one's name in SiteWise, and a birth asked for this one before
+    /// that was known: it gets the name that it would have had.
+    fn rename(&mut self, place: PropertyIx) {
+        let Some(has) = self.properties.get(place.0 as usize) else { return };
+        let path: Vec<Box<str>> = has.path().map(Into::into).collect();
+        let words: Vec<&str> = path.iter().map(|name| &**name).collect();
+        let (role, form, unit, default) = (has.role, has.form, None, None);
+        let wanted = PropertyRequest { role, path: &words, name: None, form, unit, default };
+        let name = self.free_name(&wanted, has.id);
+        self.index.remove_name(place, &self.properties);
+        if let Some(has) = self.properties.get_mut(place.0 as usize) {
+            has.name = name.into();
+            let default = has.default().map(Box::from);
+            has.rare = UncommonParts::of(default, Some(path.into()));
+        }
+        self.index.add_name(place, &self.properties);
     }
 }
 

@@ -137,6 +137,38 @@ fn model(id: Uuid, properties: Vec<api::ModelProperty>) -> api::Model {
     }
 }
 
+/// It was refused for its name until it was given up: a birth had come while the model could not be
+/// described.
+#[test]
+fn a_changed_type_is_told_apart_from_one_that_is_described_only_later() {
+    for role in [PropertyRole::Member, PropertyRole::Parameter] {
+        let mut models = models();
+        let ix = models.named("M", None).unwrap();
+        let now = wanted(role, &["State"], ValueForm::String);
+        let default = matches!(role, PropertyRole::Parameter).then_some("on");
+        let (place, _) = models.property(ix, PropertyRequest { default, ..now }).unwrap();
+        let had = models.namespace.property(models.get(ix).id, role, &["State"], ValueForm::Double);
+        let kind = match role {
+            PropertyRole::Member => PropertyKind::Measurement,
+            _ => PropertyKind::Attribute { default: None },
+        };
+        for _ in 0..2 {
+            let state = described(had, "State", kind.clone());
+            models.import(ix, &model(models.get(ix).id, vec![state]));
+            let word = if default.is_some() { "parameter" } else { "STRING" };
+            assert_eq!(names_of(&models, ix), [format!("State ({word})"), "State".to_owned()]);
+        }
+        // Both are found by what births call them, and their names are taken.
+        assert_eq!(models.property(ix, now), Ok((place, false)));
+        assert_eq!(models.get(ix).properties[0].default(), default);
+        let before = wanted(role, &["State"], ValueForm::Double);
+        assert_eq!(models.property(ix, before), Ok((PropertyIx(1), false)));
+        let other = wanted(PropertyRole::Presence, &["State"], ValueForm::Boolean);
+        models.property(ix, other).unwrap();
+        assert_eq!(names_of(&models, ix)[2], "State (presence)");
+    }
+}
+
 #[test]
 fn what_people_added_to_a_model_takes_room_below_its_cap() {
     let mut models = DesiredModels::new(Namespace::new("test"), String::new(), 9, 3);

@@ -33,6 +33,21 @@ fn the_last_value_of_a_full_second_is_shown() {
     rig.check_conservation();
 }
 
+/// What a birth says with a time of its own that is later than the birth's, after a value that is
+/// later still.
+#[test]
+fn a_value_of_a_birth_is_later_than_data_before_it_whatever_was_written_before() {
+    let mut rig = Rig::new();
+    for (value, own) in [(80.0, 700), (81.0, 500)] {
+        rig.event(birth_at(0, node(), Vec::new(), vec![temp(Value::Double(value), own)]));
+    }
+    rig.event(data(node(), vec![(0, sample(200, Value::Double(82.0)))]));
+    assert_eq!(shown(&rig), (Quality::Good, Variant::Double(81.0)));
+    rig.event(death(node(), 1_000));
+    rig.seconds(70);
+    assert_eq!(shown(&rig), (Quality::Uncertain, Variant::Double(81.0)));
+}
+
 #[test]
 fn a_time_that_sitewise_does_not_take_is_told_once_a_birth() {
     let mut rig = Rig::new();

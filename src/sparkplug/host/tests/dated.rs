@@ -77,6 +77,31 @@ fn what_a_device_dates_back_stays_behind_its_birth() {
     stage.check_found(&[(Finding::Gap, 1)]);
 }
 
+/// It was read in the place of a message of the new session: the device was born or dead by what it
+/// had said before, and what has the number was late.
+#[test]
+fn what_a_device_said_before_its_nodes_birth_takes_no_place_after_it() {
+    for died in [false, true] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        let born = |value: i32| [Metric::new("a", value)];
+        stage.send(&edge.nbirth(stage.time(), born(0)));
+        stage.send(&edge.dbirth("d", stage.time(), born(1)));
+        let overtaken = match died {
+            true => edge.ddeath("d", stage.time()),
+            false => edge.dbirth("d", stage.time(), born(2)),
+        };
+        stage.pass(secs(1));
+        stage.send(&edge.nbirth(stage.time(), born(0)));
+        stage.look();
+        stage.send(&overtaken);
+        stage.send(&edge.dbirth("d", stage.time(), born(3)));
+        stage.send(&edge.ddata("d", stage.time(), born(4)));
+        stage.check(&["birth g/n/d: a#0=3", "data g/n/d: #0=4"]);
+        stage.check_found_of(Finding::Late, 1);
+    }
+}
+
 /// Its number goes on where the session before it was: it takes no place in the new one.
 #[test]
 fn what_was_said_just_before_the_birth_takes_no_place_after_it() {
