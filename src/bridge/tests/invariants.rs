@@ -14,7 +14,8 @@
 //! `INVARIANT_SEED` which: a hundred times what CI runs is
 //!
 //! ```text
-//! INVARIANT_CASES=51200 INVARIANT_SEED=1 cargo test --release bridge::tests::invariants
+//! INVARIANT_CASES=51200 INVARIANT_SEED=1 \
+//!     cargo test --release -p sparkwise --lib bridge::tests::invariants
 //! ```
 //!
 //! A plant that fails is made smaller before it is shown.

@@ -299,6 +299,19 @@ impl<'a> Shown<'a> {
     }
 }
 
+impl Spot {
+    pub(super) fn names(&self) -> Vec<&str> {
+        self.path.iter().map(String::as_str).collect()
+    }
+
+    pub(super) fn address<'a>(&'a self, names: &'a [&'a str]) -> Address<'a> {
+        match names {
+            [] => Address::Source(&self.source),
+            _ => Address::Instance(&self.source, names),
+        }
+    }
+}
+
 impl Fact {
     /// Which claim it is that what is shown does not hold.
     fn broken(&self, now: bool, shown: &[(Quality, &Variant)]) -> &'static str {

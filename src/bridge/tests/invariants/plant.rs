@@ -214,6 +214,8 @@ pub(super) struct Speech {
     pub(super) pieces: Vec<Vec<String>>,
     /// Its own time, if it has one.
     pub(super) time: Option<i64>,
+    /// It names metrics by aliases.
+    pub(super) by_alias: bool,
 }
 
 impl Body {

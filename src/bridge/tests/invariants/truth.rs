@@ -194,6 +194,14 @@ impl Truth {
                         fact.others.push(shown(statement));
                     }
                 }
+                // A birth lacks it since. Where the message came while the birth still waited for
+                // it, it is the last that was said.
+                Some(fact) if fact.mark != Mark::Fresh => {
+                    let later = statement.time.is_some_and(|time| time > fact.time);
+                    if later && statement.manner == Manner::Current {
+                        fact.others.push(shown(statement));
+                    }
+                }
                 _ => self.told(&speech.source, statement, arrival),
             }
         }
@@ -282,9 +290,7 @@ impl Truth {
                     && before.process == self.process
                     && (&before.value, before.quality) == (&value, quality)
             });
-            // A value that is later than its own birth was said before its sender's clock went back:
-            // what comes after the birth may be later than it.
-            let since = repeated.map_or(own, |before| before.since.min(own)).min(birth);
+            let since = repeated.map_or(own, |before| before.since.min(own));
             let high = before.map_or(i64::MIN, |before| before.high + 1);
             self.history.remove(&place);
             let said_before = self.said.entry(place.clone()).or_default();
@@ -339,6 +345,10 @@ impl Truth {
             if at + 3_000 >= arrival && birth.time.is_some() && early.time >= birth.time {
                 self.murmur(&early);
                 self.gaps.insert(birth.source.clone());
+                if early.by_alias {
+                    // Read by the birth, its aliases may mean other metrics.
+                    self.disclaim(&birth.source);
+                }
                 for said in &early.values {
                     let place = place(&birth.source, &said.path, &said.member, said.kind);
                     if let Some(fact) = self.facts.get_mut(&place) {

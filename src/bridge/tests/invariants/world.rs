@@ -5,9 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::super::*;
 use super::plant::change::Change;
 use super::plant::{self, Answers, Habit, Manner, Node, Speech, Stamps, Val, Verb};
-use super::truth::{Spot, Truth};
+use super::truth::Truth;
 use crate::sparkplug::address::Source;
-use crate::twin::identity::Address;
 
 mod drive;
 mod wire;
@@ -464,6 +463,10 @@ impl World {
             }
             self.pass(Duration::from_secs(150));
         }
+        // What failed again and again while others passed is tried an hour apart.
+        if self.bridge.delivery().held().next().is_some() {
+            self.pass(Duration::from_secs(3_600));
+        }
         // A heartbeat may just have come.
         for _ in 0..20 {
             if self.outbox.is_empty() && self.bridge.is_idle() {
@@ -483,18 +486,5 @@ impl World {
             alive.extend(devices.map(|device| node.source(Some(device))));
         }
         alive
-    }
-}
-
-impl Spot {
-    pub(super) fn names(&self) -> Vec<&str> {
-        self.path.iter().map(String::as_str).collect()
-    }
-
-    pub(super) fn address<'a>(&'a self, names: &'a [&'a str]) -> Address<'a> {
-        match names {
-            [] => Address::Source(&self.source),
-            _ => Address::Instance(&self.source, names),
-        }
     }
 }

@@ -48,6 +48,7 @@ impl Node {
             traits: Vec::new(),
             pieces: Vec::new(),
             time: (self.stamps != Stamps::Nowhere).then_some(time),
+            by_alias: self.aliases && verb == Verb::Data,
         }
     }
 
