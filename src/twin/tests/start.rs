@@ -24,6 +24,49 @@ fn restarted(config: &Config, count: u32) -> Rig {
     rig
 }
 
+/// As many pages as 100,000 assets of ten models have.
+#[test]
+fn the_initial_sync_takes_a_tenth_longer_than_its_pages_at_most() {
+    let plant = |offset: i64| {
+        let metrics = (0..800).map(|n| {
+            let speed = leaf(n, "Speed", DataType::Double, sample(0, Value::Double(12.0)));
+            instance(&format!("T{n}"), &format!("Make {}", n % 10), vec![speed])
+        });
+        birth_at(offset, node(), Vec::new(), metrics.collect())
+    };
+    let mut rig = Rig::new();
+    rig.event(plant(0));
+    rig.seconds(60);
+    assert!(rig.sitewise.assets.len() > 800);
+    for latency in [0, 100, 250] {
+        rig = rig.restart();
+        let begin = rig.now.instant;
+        rig.twin.handle_event(plant(0), rig.now);
+        let (mut waiting, mut pages) = (std::collections::VecDeque::new(), 0);
+        while !rig.twin.plan().is_synced() {
+            while let Some(output) = rig.twin.poll_output(rig.now) {
+                if let Output::Step(id, step) = output {
+                    pages += u32::from(matches!(step, Step::ListAssets(..)));
+                    let at = rig.now.instant + Duration::from_millis(latency);
+                    waiting.push_back((at, id, step));
+                }
+            }
+            let first = waiting.front().map(|(at, ..)| *at);
+            let next = [first, rig.twin.poll_timeout()].into_iter().flatten().min().unwrap();
+            rig.now = rig.now.plus(next.since(rig.now.instant));
+            while waiting.front().is_some_and(|(at, ..)| *at <= rig.now.instant) {
+                let (_, id, step) = waiting.pop_front().unwrap();
+                let answer = rig.sitewise.call(step);
+                rig.twin.handle_done(id, answer, rig.now);
+            }
+            rig.twin.handle_timeout(rig.now);
+        }
+        let (took, quota) = (rig.now.instant.since(begin), Duration::from_secs(1) * pages / 30);
+        assert!(pages >= 400, "{pages}");
+        assert!(took < quota * 11 / 10, "{latency}: {took:?}, not {quota:?}");
+    }
+}
+
 #[test]
 fn values_of_instances_do_not_wait_until_all_assets_are_learned() {
     let mut rig = restarted(&config(), 40);
