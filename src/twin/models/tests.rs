@@ -153,7 +153,9 @@ fn a_changed_type_is_told_apart_from_one_that_is_described_only_later() {
             _ => PropertyKind::Attribute { default: None },
         };
         for _ in 0..2 {
+            let external_id = Some(models.namespace.external_id("M/State", had));
             let state = described(had, "State", kind.clone());
+            let state = api::ModelProperty { external_id, ..state };
             models.import(ix, &model(models.get(ix).id, vec![state]));
             let word = if default.is_some() { "parameter" } else { "STRING" };
             assert_eq!(names_of(&models, ix), [format!("State ({word})"), "State".to_owned()]);

@@ -42,8 +42,9 @@ fn a_value_of_a_birth_is_later_than_data_before_it_whatever_was_written_before()
         rig.event(birth_at(0, node(), Vec::new(), vec![temp(Value::Double(value), own)]));
     }
     rig.event(data(node(), vec![(0, sample(200, Value::Double(82.0)))]));
+    rig.seconds(10);
     assert_eq!(shown(&rig), (Quality::Good, Variant::Double(81.0)));
-    rig.event(death(node(), 1_000));
+    rig.event(death(node(), 11_000));
     rig.seconds(70);
     assert_eq!(shown(&rig), (Quality::Uncertain, Variant::Double(81.0)));
 }
