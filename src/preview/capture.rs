@@ -21,7 +21,7 @@ use crate::time::{Instant, Now, Timestamp};
 use crate::twin;
 
 /// Limit of metrics and values, which are all in memory: enough to estimate a rate.
-const PARTS: usize = 2_000_000;
+pub(super) const PARTS: usize = 2_000_000;
 
 /// A captured message.
 #[derive(Clone, Debug, PartialEq)]

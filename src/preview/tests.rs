@@ -7,6 +7,8 @@ use crate::config::Config;
 use crate::sitewise::api::*;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
+use crate::sparkplug::event::Event;
+use crate::sparkplug::host::{Host, ServerId};
 use crate::sparkplug::message::Message;
 use crate::time::Timestamp;
 use crate::twin::plan::step::{CallResult, Step};
@@ -309,6 +311,33 @@ fn lines_are_read_as_people_capture_them() {
     }
     assert_eq!(line("08ff"), Err(CaptureLineError::NoTopic));
     assert_eq!(line("spBv1.0/a/NDATA/b ?"), Err(CaptureLineError::NotEncoded));
+}
+
+/// A thousand births of a hundred thousand metrics took all memory: it is not their number that counts.
+#[test]
+fn a_plan_is_bounded_by_what_births_hold_and_not_by_their_number() {
+    let birth = |metrics: usize| {
+        let mut host = Host::new(crate::sparkplug::config::Config::new("h"), 0);
+        let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+        let metrics = (0..metrics).map(|n| Metric::new(&n.to_string(), 1.0));
+        let message = edge.nbirth(Timestamp::from_millis(START), metrics);
+        let now = Now::default();
+        host.handle_message(ServerId(0), &message.topic, &message.payload, false, now);
+        let mut told = CapturedEvents::default();
+        told.take(&mut host, now);
+        let [(_, event)] = <[_; 1]>::try_from(told.events).unwrap();
+        event
+    };
+    let fill = |event: Event, most: usize| {
+        let mut told = CapturedEvents { parts: capture::PARTS / 100 * 99, ..Default::default() };
+        (0..most).find(|_| {
+            told.push_event(Now::default(), event.clone());
+            told.is_full()
+        })
+    };
+    // Twenty thousand parts are left.
+    assert!(fill(birth(1_000), 100).is_some_and(|at| (15..20).contains(&at)));
+    assert_eq!(fill(birth(1), 1_000), None);
 }
 
 #[tokio::test]

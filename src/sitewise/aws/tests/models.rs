@@ -1,5 +1,6 @@
 //! Growth and descriptions of models.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -7,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::sitewise::api::{
-    ActiveVersion, Hierarchy, ModelHierarchy, Property, PropertyKind, ResourceState,
+    ActiveVersion, Associate, CreateAsset, Hierarchy, ModelHierarchy, Property, PropertyKind,
+    ResourceState,
 };
 
 const ETAG: &str = "0123456789012345678901234567890123456789012";
@@ -106,6 +108,54 @@ async fn descriptions_are_asked_for_once_and_kept_until_a_write() {
     client.grow_model(growth()).await.unwrap();
     client.describe_model(id).await.unwrap();
     assert_eq!(stub.requests().len(), 4);
+}
+
+/// An asset's model was gone, and was described for five minutes more as it had been.
+#[tokio::test]
+async fn a_description_is_not_kept_where_something_is_not_found() {
+    type Call = fn(&AwsSiteWise) -> Pin<Box<dyn Future<Output = ()> + '_>>;
+    let create: Call = |client| {
+        let asset = CreateAsset {
+            id: Uuid::from_u128(1),
+            external_id: "turbine-7".into(),
+            name: "Turbine 7".into(),
+            model: Uuid::from_u128(2),
+            description: None,
+        };
+        Box::pin(async { drop(client.create_asset(asset).await) })
+    };
+    let associate: Call = |client| {
+        let [parent, hierarchy, child] = [1, 2, 3].map(Uuid::from_u128);
+        let link = Associate { parent, hierarchy, child };
+        Box::pin(async move { drop(client.associate(link).await) })
+    };
+    let put: Call = |client| Box::pin(async { drop(client.put(Vec::new()).await) });
+    for (call, code, kept) in [
+        (create, "ResourceNotFoundException", false),
+        (associate, "ResourceNotFoundException", false),
+        (put, "ResourceNotFoundException", false),
+        (create, "ThrottlingException", true),
+        (put, "ThrottlingException", true),
+    ] {
+        let stub = Stub::start(move |request| match request.method.as_str() {
+            "GET" => grown_by_people(request),
+            _ if request.path.starts_with("/properties") => {
+                let error = json!({"errorCode": code, "errorMessage": "because", "timestamps": []});
+                Reply::json(200, &json!({"errorEntries": [{"entryId": "0", "errors": [error]}]}))
+            }
+            _ => Reply::error(if kept { 429 } else { 404 }, code),
+        })
+        .await;
+        let client = client(&stub);
+        let id: Uuid = MODEL.parse().unwrap();
+        let described = || stub.requests().iter().filter(|request| request.method == "GET").count();
+        client.describe_model(id).await.unwrap();
+        client.describe_model(id).await.unwrap();
+        assert_eq!(described(), 1);
+        call(&client).await;
+        client.describe_model(id).await.unwrap();
+        assert_eq!(described(), if kept { 1 } else { 2 }, "{code}");
+    }
 }
 
 #[tokio::test]
