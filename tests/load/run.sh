@@ -3,7 +3,7 @@
 # a flood, hostile payloads.
 #
 #   tests/load/run.sh                    everything, at a tenth
-#   LOAD_SIZE=whole tests/load/run.sh    everything, some ten minutes
+#   LOAD_SIZE=whole tests/load/run.sh    everything, some twenty minutes
 #   tests/load/run.sh test_link          some of it
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
