@@ -135,7 +135,15 @@ impl MqttSession<'_> {
         loop {
             let event = match self.next(&client, &mut eventloop, &mut progress).await {
                 Ok(event) => event,
-                Err(end) => return (end, announced),
+                Err(end) => {
+                    // What the client has read before has reached us.
+                    for event in std::mem::take(&mut eventloop.state.events) {
+                        if matches!(event, Event::Incoming(Packet::Publish(_))) {
+                            let _ = self.handle(event, &client, &mut progress);
+                        }
+                    }
+                    return (end, announced);
+                }
             };
             if let Err(failure) = self.handle(event, &client, &mut progress) {
                 return (SessionEnd::Failed(failure), announced);

@@ -82,3 +82,30 @@ async fn a_server_that_closes_at_connect_or_at_the_subscription_is_told_so() {
     let reason = failure(&url, &[]).await;
     assert!(reason.contains("at the subscription"), "{reason}");
 }
+
+/// What the client had read in one piece with the end of its connection went with it, in no account.
+#[tokio::test]
+async fn what_was_read_before_a_connection_fails_is_heard() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    // A packet of a type that there is not; and a socket that is closed.
+    for end in [&[0xf0_u8, 0][..], &[]] {
+        let (mut bridge, mut socket) = open(&listener).await;
+        let mut wire = Vec::new();
+        for number in 0..200_u8 {
+            let topic = b"spBv1.0/g/NDATA/n";
+            wire.extend([0x30, topic.len() as u8 + 3, 0, topic.len() as u8]);
+            wire.extend(topic);
+            wire.push(number);
+        }
+        wire.extend(end);
+        socket.write_all(&wire).await.unwrap();
+        drop(socket);
+        let mut heard = 0_u8;
+        while let Inbound::Message { payload, .. } = bridge.next().await {
+            assert_eq!(payload[..], [heard]);
+            heard += 1;
+        }
+        assert_eq!(heard, 200, "{end:?}");
+        bridge.task.abort();
+    }
+}
