@@ -214,6 +214,7 @@ async fn run_engine<S: SiteWise>(
         linger: config.delivery.linger,
         quotas: config.quotas(),
         emf: config.console.emf.then(Emf::default),
+        price: config.console.price,
     };
     let engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
     let mut engine = Box::pin(engine.run(messages, answers, (shutdown, hurry), grace));

@@ -25,6 +25,7 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{self, Host, OutgoingMessage, ServerId};
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
 use crate::twin::caps::Cap;
+use crate::twin::folders::{FolderSurvey, RuleSuggestion};
 use crate::twin::plan::step::{CallId, CallResult, Step};
 use crate::twin::{self, Twin};
 
@@ -70,6 +71,9 @@ pub enum Output {
     /// The rules grouped an edge node's flat metrics into assets for the first time: these lack
     /// what flat metrics do not carry.
     Grouped(EdgeNode),
+    /// Flat metrics of a machine are in folders with the same members: a rule would make assets of
+    /// them. Emitted once for each rule.
+    Foldered(Source, RuleSuggestion),
     /// The filter leaves out every edge node that was heard of; this was the first.
     NobodyAdmitted(String),
     /// A machine exceeds a configured cap, for the first time since it fitted.
@@ -116,6 +120,7 @@ pub struct Bridge {
     host: Host,
     twin: Twin,
     delivery: Delivery,
+    folders: FolderSurvey,
     reach: Reach,
     /// None where nothing may be written to the plant.
     commands: Option<Box<Commander>>,
@@ -129,6 +134,7 @@ impl Bridge {
             host: Host::new(config.host, seed),
             twin: Twin::new(config.twin, seed.wrapping_add(1)),
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
+            folders: FolderSurvey::default(),
             reach: Reach::default(),
             commands: None,
             outputs: VecDeque::new(),
@@ -406,6 +412,11 @@ impl Bridge {
         &self.delivery
     }
 
+    /// Rules that would make assets of flat metrics.
+    pub fn folders(&self) -> &FolderSurvey {
+        &self.folders
+    }
+
     /// How calls to SiteWise succeed.
     pub fn reach(&self) -> &Reach {
         &self.reach
@@ -435,7 +446,12 @@ impl Bridge {
 
     fn handle_event(&mut self, event: Event, now: Now) {
         let born = match &event {
-            Event::Birth(birth) => Some(birth.source.clone()),
+            Event::Birth(birth) => {
+                for suggestion in self.folders.look(birth, self.twin.rules()) {
+                    self.outputs.push_back(Output::Foldered(birth.source.clone(), suggestion));
+                }
+                Some(birth.source.clone())
+            }
             Event::Data(_) => None,
             Event::Death(death) => {
                 self.outputs.push_back(Output::Died(death.source.clone(), death.cause));

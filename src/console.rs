@@ -19,6 +19,7 @@ mod reply;
 mod routes;
 mod serve;
 pub mod snapshot;
+pub mod usage;
 pub mod watched;
 
 use std::io;

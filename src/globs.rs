@@ -33,8 +33,13 @@ impl Globs {
         let mut set = GlobSetBuilder::new();
         let mut patterns = Vec::new();
         let glob = |pattern: &str| {
-            Glob::new(pattern)
-                .map_err(|error| format!("has an invalid glob `{pattern}`: {}", error.kind()))
+            Glob::new(pattern).map_err(|error| {
+                format!(
+                    "has an invalid glob `{pattern}`: {}; write names with `*` and `?`, and \
+                         `[[]` for a bracket",
+                    error.kind()
+                )
+            })
         };
         for pattern in split(text).map(str::trim).filter(|pattern| !pattern.is_empty()) {
             set.add(glob(pattern)?);
@@ -45,7 +50,10 @@ impl Globs {
             patterns.push(pattern.to_owned());
         }
         if patterns.is_empty() {
-            return Err("is an empty list".to_owned());
+            return Err(
+                "is an empty list: write at least one glob, such as Group/Node*, or unset it"
+                    .to_owned(),
+            );
         }
         let set = set.build().map_err(|error| format!("has globs that are too large: {error}"))?;
         Ok(Self { patterns, set })

@@ -5,7 +5,6 @@
 //! simulated: so the report says how long provisioning takes at the account's rate limits.
 
 mod capture;
-mod folders;
 mod json;
 mod listen;
 mod rehearsal;

@@ -12,6 +12,7 @@ pub mod counts;
 mod defined;
 mod differences;
 mod early;
+pub mod folders;
 mod held;
 pub mod identity;
 mod kinds;

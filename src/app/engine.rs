@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::console::ask::QueryReceiver;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
+use crate::console::usage::{Usage, UsageTotals};
 use crate::console::watched::Watched;
 use crate::console::{EngineQuery, EngineView, ServerStatus};
 use crate::mqtt::Inbound;
@@ -40,6 +41,7 @@ use crate::sitewise::client::SiteWise;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
+use crate::twin::plan::problems::Verdict;
 use crate::twin::plan::step::{CallId, CallResult};
 
 /// Messages processed in one time slice, and its longest duration.
@@ -105,6 +107,7 @@ pub(super) struct Engine<S> {
     started_at: Timestamp,
     clock: Clock,
     next_report: Instant,
+    usage: Usage,
     dead_before: DeadBefore,
 }
 
@@ -127,6 +130,8 @@ pub(super) struct Reporting {
     pub quotas: Quotas,
     /// None without `METRICS_EMF`.
     pub emf: Option<Emf>,
+    /// What a million messages cost, in any currency.
+    pub price: Option<f64>,
 }
 
 impl<S: SiteWise> Engine<S> {
@@ -158,6 +163,7 @@ impl<S: SiteWise> Engine<S> {
             started_at: clock.now().wall,
             clock,
             next_report: Instant::START + REPORT_INTERVAL,
+            usage: Usage::default(),
             dead_before: DeadBefore::default(),
             learning: SyncState::Begun,
             dead_letter_limit_logged: false,
@@ -275,6 +281,7 @@ impl<S: SiteWise> Engine<S> {
         self.tell_dead_before(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT_INTERVAL;
+            self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);
             self.ledger().log();
             self.log_metrics();
         }
@@ -301,6 +308,8 @@ impl<S: SiteWise> Engine<S> {
             losses: self.losses,
             clock_ahead: self.clock.ahead(),
             quotas_told: self.quotas_told,
+            usage: &self.usage,
+            price: self.reporting.price,
             outbox_full: self.is_full(now),
             held_saved: self.is_held_saved(),
             ending: self.shutting_down,
@@ -390,7 +399,8 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         self.bridge.handle_done(id, answer, now);
         for (subject, reason) in self.bridge.take_rejections() {
-            tell::log_rejection(&subject, &reason);
+            let verdict = self.bridge.twin().plan().verdict(&subject);
+            tell::log_rejection(&subject, &reason, verdict.unwrap_or(Verdict::Rejected));
         }
         Ok(())
     }

@@ -6,6 +6,7 @@ use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
 use crate::console::ServerStatus;
+use crate::console::degraded::STORED_DROPPED;
 use crate::mqtt;
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::sparkplug::message::Message;
@@ -32,8 +33,10 @@ pub(super) struct ServerState {
     figures: mqtt::ConnectionStats,
     connected_since: Option<Timestamp>,
     publish_dropped: u64,
-    /// Messages known to be dropped, and when the last was noticed.
+    /// Live messages known to be dropped, and when the last was noticed.
     dropped_seen: (u64, Option<Instant>),
+    /// The same of messages that the server had stored.
+    stored_seen: (u64, Option<Instant>),
     /// How long the latest message had waited when it was read, and when that was.
     waited: (Duration, Instant),
     /// The same of the latest that was late.
@@ -59,6 +62,7 @@ impl ServerState {
             connected_since: None,
             publish_dropped: 0,
             dropped_seen: (0, None),
+            stored_seen: (0, None),
             waited: (Duration::ZERO, Instant::START),
             late: None,
             oversized: None,
@@ -82,8 +86,19 @@ impl ServerState {
     }
 
     fn is_losing(&self, now: Instant) -> bool {
-        self.dropped_seen.1.is_some_and(|last| now.since(last) < DROPPING_FOR)
+        is_recent(self.dropped_seen.1, now)
     }
+
+    /// Live messages that were dropped, and those that the server had stored.
+    fn dropped(&self) -> (u64, u64) {
+        let stored = self.figures.retained_dropped();
+        (self.figures.dropped().saturating_sub(stored), stored)
+    }
+}
+
+/// Whether a dropped message is to be reported.
+fn is_recent(last: Option<Instant>, now: Instant) -> bool {
+    last.is_some_and(|last| now.since(last) < DROPPING_FOR)
 }
 
 impl ServerStates {
@@ -113,22 +128,33 @@ impl ServerStates {
     /// Logs dropped messages, at most once in a while.
     pub(super) fn log_dropped(&mut self, now: Instant) {
         for server in &mut self.0 {
-            let lost = server.figures.dropped();
-            if lost == server.dropped_seen.0 {
-                continue;
+            let (live, stored) = server.dropped();
+            if live != server.dropped_seen.0 {
+                if !server.is_losing(now) {
+                    let new = live - server.dropped_seen.0;
+                    warn!(
+                        server.address = server.url,
+                        mqtt.messages_dropped = new,
+                        "{new} messages of {} were dropped: they arrive faster than the engine \
+                         reads them; a rebirth is requested from each edge node that lost one; if \
+                         this continues, look for a node that floods, or give the bridge more CPU",
+                        server.url
+                    );
+                }
+                server.dropped_seen = (live, Some(now));
             }
-            if !server.is_losing(now) {
-                let new = lost - server.dropped_seen.0;
-                warn!(
-                    server.address = server.url,
-                    mqtt.messages_dropped = new,
-                    "{new} messages of {} were dropped: they arrive faster than the engine reads \
-                     them; a rebirth is requested from each edge node that lost one; if this \
-                     continues, look for a node that floods, or give the bridge more CPU",
-                    server.url
-                );
+            if stored != server.stored_seen.0 {
+                if !is_recent(server.stored_seen.1, now) {
+                    let new = stored - server.stored_seen.0;
+                    warn!(
+                        server.address = server.url,
+                        mqtt.messages_dropped = new,
+                        "{new} messages that {} had stored (retained) were dropped: {STORED_DROPPED}",
+                        server.url
+                    );
+                }
+                server.stored_seen = (stored, Some(now));
             }
-            server.dropped_seen = (lost, Some(now));
         }
     }
 
@@ -187,6 +213,8 @@ impl ServerStates {
             received: server.figures.received(),
             dropped: server.figures.dropped(),
             losing: server.is_losing(now),
+            stored_dropped: server.dropped().1,
+            losing_stored: is_recent(server.stored_seen.1, now),
             message_age: u64::try_from(server.message_age(now).as_millis()).unwrap_or(u64::MAX),
             late: server.late(now).map(|waited| waited.as_secs()),
             malformed: server.figures.malformed(),

@@ -79,7 +79,7 @@ async fn folders_are_for_nobody_else() {
 async fn a_console_whose_port_is_in_use_names_its_address() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let addr = taken.local_addr().unwrap();
-    let console = config::Console { addr: Some(addr), token: None, emf: false };
+    let console = config::Console { addr: Some(addr), token: None, emf: false, price: None };
     let error = Error::Console(Listener::bind(&console).await.unwrap_err()).to_string();
     assert!(error.contains(&addr.to_string()) && error.contains("CONSOLE_ADDR"), "{error}");
 }

@@ -261,6 +261,7 @@ impl World {
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
             Output::Grouped(_)
+            | Output::Foldered(..)
             | Output::Capped { .. }
             | Output::Held { .. }
             | Output::SiteWise(_)

@@ -373,10 +373,10 @@ mod tests {
     #[test]
     fn nobody_there_is_told_with_what_to_do() {
         let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-        let console = Console { addr: Some(free), token: None, emf: false };
+        let console = Console { addr: Some(free), token: None, emf: false, price: None };
         let error = run(Command::Show { json: false }, &console).unwrap_err();
         assert!(error.contains("no bridge runs here"), "{error}");
-        let console = Console { addr: None, token: None, emf: false };
+        let console = Console { addr: None, token: None, emf: false, price: None };
         assert!(run(Command::Show { json: true }, &console).is_err());
     }
 }

@@ -85,14 +85,23 @@ pub(super) const SECTION: Section = Section {
 #[cfg(test)]
 pub(super) const OTHERS: [&str; 2] = [HTTPS_PROXY.name, NO_PROXY.name];
 
+/// What a bundle of authorities holds.
+const FILE_OF_CA: &str = "the authorities' certificates (-----BEGIN CERTIFICATE-----), or unset it";
+
 /// A region that is missing would otherwise show only after everything else has started.
 pub(super) fn check(reader: &mut VariableReader<'_>) {
     reader.optional(&ENDPOINT, url);
     if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
         match reader.text_of(&path) {
             Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {}
-            Ok(_) => reader.fault(&CA_BUNDLE, format!("(`{path}`) contains no PEM certificate")),
-            Err(error) => reader.fault(&CA_BUNDLE, format!("(`{path}`) cannot be read: {error}")),
+            Ok(_) => reader.fault(
+                &CA_BUNDLE,
+                format!("(`{path}`) contains no PEM certificate: name a file with {FILE_OF_CA}"),
+            ),
+            Err(error) => reader.fault(
+                &CA_BUNDLE,
+                format!("(`{path}`) cannot be read: {error}; name a readable file, or unset it"),
+            ),
         }
     }
     if reader.is_any_set(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {

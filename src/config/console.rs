@@ -43,14 +43,25 @@ const EMF: Variable = Variable {
     file: false,
 };
 
+const PRICE: Variable = Variable {
+    name: "PRICE_PER_MILLION_MESSAGES",
+    default: DefaultValue::Words("none"),
+    form: "number",
+    doc: "What AWS charges the account for a million messages to SiteWise, in any currency: the \
+          console then shows what a month costs at the present rate, beside the number of \
+          messages. The first prices of a region are on AWS's page; they fall with the volume.",
+    secret: false,
+    file: false,
+};
+
 pub(super) const SECTION: Section = Section {
     title: "Console",
     doc: "Health, metrics and the web page. The console is read-only.",
-    vars: &[&ADDR, &TOKEN, &EMF],
+    vars: &[&ADDR, &TOKEN, &EMF, &PRICE],
 };
 
 /// The console: health, metrics and the web page.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Console {
     /// Where it listens; none means nowhere.
     pub addr: Option<SocketAddr>,
@@ -58,6 +69,8 @@ pub struct Console {
     pub token: Option<Secret>,
     /// Whether metrics are written to the log.
     pub emf: bool,
+    /// What a million messages cost, in any currency.
+    pub price: Option<f64>,
 }
 
 impl Console {
@@ -77,12 +90,17 @@ impl Console {
         let addr = reader.value(&ADDR, addr);
         let token = reader.optional(&TOKEN, token);
         let emf = reader.value(&EMF, word(&[("on", true), ("off", false)]));
+        let price = reader.optional(&PRICE, price);
         if let (Some(Some(addr)), Some(None)) = (&addr, &token)
             && !addr.ip().is_loopback()
         {
-            reader.fault(&ADDR, "is not a loopback address: it requires CONSOLE_TOKEN");
+            reader.fault(
+                &ADDR,
+                "is not a loopback address: it requires CONSOLE_TOKEN; set one, or listen at \
+                 127.0.0.1:8080",
+            );
         }
-        Some(Self { addr: addr?, token: token?, emf: emf? })
+        Some(Self { addr: addr?, token: token?, emf: emf?, price: price? })
     }
 }
 
@@ -97,9 +115,17 @@ fn addr(text: &str) -> Result<Option<SocketAddr>, String> {
     })
 }
 
+fn price(text: &str) -> Result<f64, String> {
+    let price = text.parse::<f64>().ok().filter(|price| (0.0..=1e6).contains(price));
+    price.ok_or_else(|| "is not a number: write the price alone, such as 1.00".to_owned())
+}
+
 fn token(text: &str) -> Result<Secret, String> {
     if text.chars().count() < SHORTEST_TOKEN {
-        return Err(format!("is shorter than {SHORTEST_TOKEN} characters"));
+        return Err(format!(
+            "is shorter than {SHORTEST_TOKEN} characters: write a longer one, such as what \
+             `openssl rand -hex 24` prints"
+        ));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
         return Err("must be visible ASCII characters without blanks".to_owned());

@@ -163,17 +163,17 @@ impl Mqtt {
         if let (Some(None), Some(Some(_))) = (&username, &password) {
             reader.fault(
                 &PASSWORD,
-                "requires MQTT_USERNAME: MQTT 3.1.1 has no password without a user name",
+                "requires MQTT_USERNAME: set it too; MQTT 3.1.1 has no password without a user name",
             );
         }
         let client = match (cert?, key?) {
             (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
             (Some(_), None) => {
-                reader.fault(&CERT, "needs MQTT_KEY");
+                reader.fault(&CERT, "needs MQTT_KEY: set both, or neither");
                 return None;
             }
             (None, Some(_)) => {
-                reader.fault(&KEY, "needs MQTT_CERT");
+                reader.fault(&KEY, "needs MQTT_CERT: set both, or neither");
                 return None;
             }
             (None, None) => None,

@@ -92,7 +92,7 @@ pub(super) fn list<T>(
         let parts = parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty());
         let parts: Vec<T> = parts.map(&part).collect::<Result<_, _>>()?;
         if parts.is_empty() {
-            return Err("is an empty list".to_owned());
+            return Err("is an empty list: name at least one, or unset it".to_owned());
         }
         Ok(parts)
     }

@@ -94,7 +94,9 @@ fn log_filter(value: &str) -> Result<String, String> {
     }
     match EnvFilter::try_new(value) {
         Ok(_) => Ok(value.to_owned()),
-        Err(error) => Err(format!("is not a log filter: {error}")),
+        Err(error) => Err(format!(
+            "is not a log filter: {error}; write a level, or parts with theirs, as in `info,sparkwise=debug`"
+        )),
     }
 }
 

@@ -142,8 +142,16 @@ impl<'a> VariableReader<'a> {
         let mut known: BTreeSet<String> = vars().map(|var| var.name.to_owned()).collect();
         known.extend(vars().filter(|var| var.file).map(|var| var.file_name()));
 
-        let prefixes =
-            ["MQTT_", "SPARKPLUG_", "TWIN_", "INGEST_", "OUTBOX_", "CONSOLE_", "METRICS_"];
+        let prefixes = [
+            "MQTT_",
+            "SPARKPLUG_",
+            "TWIN_",
+            "INGEST_",
+            "OUTBOX_",
+            "CONSOLE_",
+            "METRICS_",
+            "PRICE_",
+        ];
         let mut unknown: Vec<String> = self.source.names();
         unknown.retain(|name| {
             prefixes.iter().any(|prefix| name.starts_with(prefix))
@@ -165,7 +173,7 @@ impl<'a> VariableReader<'a> {
         let direct = match self.nonempty_value(var.name) {
             Ok(direct) => direct,
             Err(NotUnicode) => {
-                self.fault(var, "is not valid Unicode");
+                self.fault(var, "is not valid Unicode: write it in UTF-8");
                 return Err(());
             }
         };
@@ -187,7 +195,11 @@ impl<'a> VariableReader<'a> {
                 Err(error) => {
                     self.faults.push(ConfigError::Wrong {
                         name: var.file_name(),
-                        reason: format!("(`{path}`) cannot be read: {error}"),
+                        reason: format!(
+                            "(`{path}`) cannot be read: {error}; name a file that the process can \
+                             read, or set {} instead",
+                            var.name
+                        ),
                     });
                     Err(())
                 }

@@ -68,6 +68,8 @@ impl VariableSource for Given {
     }
 }
 
+mod wrong;
+
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
 
 #[test]

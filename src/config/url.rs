@@ -86,12 +86,12 @@ impl FromStr for ServerUrl {
         }
         let (host, port) = split_port(authority)?;
         if host.is_empty() || host.chars().any(|c| c.is_whitespace() || c.is_control()) {
-            return Err("has no valid host".to_owned());
+            return Err("has no valid host: write mqtt://host:1883 or mqtts://host:8883".to_owned());
         }
         let path = match path {
             "" | "/" => "/mqtt".to_owned(),
             _ if !scheme.is_websocket() => {
-                return Err("has a path, which only ws and wss can use".to_owned());
+                return Err("has a path, which only ws and wss can use: remove it, or write ws:// or wss://".to_owned());
             }
             path if path.starts_with('?') => format!("/mqtt{path}"),
             path => path.to_owned(),
@@ -120,7 +120,9 @@ impl fmt::Display for ServerUrl {
 
 fn split_port(authority: &str) -> Result<(&str, Option<u16>), String> {
     let (host, port) = if let Some(rest) = authority.strip_prefix('[') {
-        let (host, rest) = rest.split_once(']').ok_or("has an address with an open bracket")?;
+        let (host, rest) = rest
+            .split_once(']')
+            .ok_or("has an address with an open bracket: write mqtt://[::1]:1883")?;
         (host, rest.strip_prefix(':'))
     } else {
         match authority.rsplit_once(':') {

@@ -83,6 +83,9 @@ pub(super) async fn answer(
         ("nodes", None) => Ok(reply::json(asked, &nodes::list(questions, &query).await?)),
         ("problems", None) => Ok(reply::json(asked, &refusals::problems(questions, &query).await?)),
         ("refusals", None) => Ok(reply::json(asked, &refusals::refusals(questions, &query).await?)),
+        ("suggestions", None) => {
+            Ok(reply::json(asked, &refusals::suggestions(questions, &query).await?))
+        }
         _ => Err(ApiError::NotFound),
     }
 }

@@ -69,6 +69,13 @@ pub enum DegradedReason {
         /// How many since the start.
         messages: u64,
     },
+    /// Messages that this server had stored were dropped within the last minute.
+    StoredLost {
+        /// The server.
+        url: String,
+        /// How many since the start.
+        messages: u64,
+    },
     /// Messages of this server were queued for long, within the last minute.
     MessagesLate {
         /// The server.
@@ -200,7 +207,7 @@ impl DegradedReason {
             Self::Contended { .. } => "mqtt_client_id_shared",
             Self::NobodyAdmitted { .. } => "nobody_admitted",
             Self::Finding { .. } => "finding",
-            Self::MessagesLost { .. } => "mqtt_messages_lost",
+            Self::MessagesLost { .. } | Self::StoredLost { .. } => "mqtt_messages_lost",
             Self::MessagesLate { .. } => "mqtt_messages_late",
             Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::Foreign { .. } => "mqtt_foreign_topics",
@@ -237,6 +244,7 @@ impl DegradedReason {
             Self::NotConnected { url, .. }
             | Self::Contended { url, .. }
             | Self::MessagesLost { url, .. }
+            | Self::StoredLost { url, .. }
             | Self::MessagesLate { url, .. }
             | Self::Oversized { url, .. }
             | Self::Foreign { url, .. } => url,
@@ -274,6 +282,11 @@ impl DegradedReason {
                 "sends faster than the engine reads: {messages} messages dropped since the start; \
                  look for a node that floods, or give the bridge more CPU"
             ),
+            Self::StoredLost { messages, .. } => {
+                format!(
+                    "has {messages} stored (retained) messages that were dropped: {STORED_DROPPED}"
+                )
+            }
             Self::MessagesLate { seconds, .. } => format!(
                 "has messages that are read {seconds} s after they came: the values of all its nodes \
                  are late; look for a node that floods, or give the bridge more CPU"
@@ -342,9 +355,10 @@ impl DegradedReason {
 pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others heard \
      so far: nothing reaches SiteWise; let their globs match GROUP/NODE, and restart";
 
-/// What to do about a model or an asset that SiteWise rejects.
-pub(crate) const REJECTED_REMEDY: &str =
-    "correct what it names in SiteWise or at the edge node; it is tried again with backoff";
+/// What it means that stored messages are dropped, and what to do.
+pub(crate) const STORED_DROPPED: &str = "a server sends all of them at once after a subscription, and \
+     half of the queue is left to live messages; births come by themselves, so nothing is lost \
+     unless senders rely on retained data; delete from the server what nobody needs";
 
 /// What to do about the outbox's disk.
 pub(crate) const DISK_REMEDY: &str =

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
+use super::usage::Usage;
 use super::watched::Watched;
 use crate::app::OutboxLosses;
 use crate::bridge::Bridge;
@@ -43,6 +44,10 @@ pub struct EngineView<'a> {
     pub clock_ahead: i64,
     /// Whether the quotas were read from Service Quotas.
     pub quotas_told: bool,
+    /// How much was sent of late.
+    pub usage: &'a Usage,
+    /// What a million messages cost, in any currency.
+    pub price: Option<f64>,
     /// The outbox was full and dropped values within the last minute.
     pub outbox_full: bool,
     /// Values buffered until the initial sync are on disk.
@@ -104,8 +109,12 @@ pub struct ServerStatus {
     pub received: u64,
     /// Messages of these that were dropped because the engine's queue was full.
     pub dropped: u64,
-    /// Some were dropped within the last minute.
+    /// Some that were live were dropped within the last minute.
     pub losing: bool,
+    /// Messages of the dropped ones that the server had stored.
+    pub stored_dropped: u64,
+    /// Some of these were dropped within the last minute.
+    pub losing_stored: bool,
     /// How long the oldest that waits to be read has waited, in milliseconds.
     pub message_age: u64,
     /// How long one had waited that was late, within the last minute, in seconds.

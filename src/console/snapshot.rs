@@ -11,6 +11,7 @@ use crate::twin::plan::standing::ProvisioningStatus;
 use super::degraded::DegradedReasons;
 use super::health::NotReadyReason;
 use super::look::{EngineView, ServerStatus};
+use super::usage::{UsageRates, UsageTotals};
 
 /// Snapshot of all figures.
 #[derive(Clone, Debug)]
@@ -51,6 +52,10 @@ pub struct Snapshot {
     pub quotas_told: bool,
     /// Share of the quotas that is used; less than 1 after throttling.
     pub quota_share: f64,
+    /// How much is sent, of late.
+    pub usage: UsageRates,
+    /// What a million messages cost, in any currency.
+    pub price: Option<f64>,
     /// Assets of all wanted that are usable.
     pub assets_live: u64,
     /// Calls to the control plane that are still to be made.
@@ -114,10 +119,17 @@ impl Snapshot {
             quotas: delivery.quotas(),
             quotas_told: look.quotas_told,
             quota_share: delivery.share(now.instant),
+            usage: look.usage.rates(UsageTotals::of(&ledger.delivery), now.instant),
+            price: look.price,
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,
             ledger,
         }
+    }
+
+    /// What the messages of thirty days cost at the present rate, where the price is known.
+    pub fn cost_a_month(&self) -> Option<f64> {
+        Some(self.usage.messages_a_month? / 1e6 * self.price?)
     }
 
     /// Seconds that the oldest value has waited; zero if none waits.

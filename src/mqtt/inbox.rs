@@ -34,6 +34,7 @@ pub struct ConnectionStats(Arc<ConnectionCounters>);
 struct ConnectionCounters {
     received: AtomicU64,
     dropped: AtomicU64,
+    retained_dropped: AtomicU64,
     malformed: AtomicU64,
     oversized: AtomicU64,
     last_error: Mutex<Option<Arc<str>>>,
@@ -49,6 +50,12 @@ impl ConnectionStats {
     /// Messages of these that were dropped because the queue was full.
     pub fn dropped(&self) -> u64 {
         self.0.dropped.load(Ordering::Relaxed)
+    }
+
+    /// Messages of these that the server had stored (retained): no more than half of the queue is
+    /// theirs.
+    pub fn retained_dropped(&self) -> u64 {
+        self.0.retained_dropped.load(Ordering::Relaxed)
     }
 
     /// Messages of these whose topic is not UTF-8.
@@ -158,6 +165,7 @@ impl Inbox {
             return;
         };
         if retain && !self.has_room_for_retained() {
+            self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
             self.drop_one();
             return;
         }
@@ -178,6 +186,7 @@ impl Inbox {
             return;
         };
         if retain && !self.has_room_for_retained() {
+            self.figures.0.retained_dropped.fetch_add(1, Ordering::Relaxed);
             self.drop_one();
             return;
         }
@@ -292,6 +301,7 @@ mod tests {
         inbox.oversized("g".into(), 1 << 20, true);
         assert_eq!(topics(&mut received), ["a", "b", "e", "f"]);
         assert_eq!((figures.received(), figures.dropped()), (7, 3));
+        assert_eq!(figures.retained_dropped(), 3);
 
         let most = Bytes::from(vec![0; QUEUED_BYTES - QUEUED_BYTES / LEFT_TO_LIVE + 1024]);
         inbox.message("h".into(), most, 0, true);

@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{CapturedEvents, folders, json};
+use super::{CapturedEvents, json};
 use crate::delivery::whatif::LINGERS;
 use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
+use crate::twin::folders;
+pub use crate::twin::folders::RuleSuggestion;
 use crate::twin::plan::step::Step;
 use crate::twin::view::{AssetKind, ModelIx};
 
@@ -69,17 +71,6 @@ pub struct ModelChange {
     pub in_composites: usize,
     /// Models of assets that get a place under its own.
     pub places: Vec<String>,
-}
-
-/// A rule for `TWIN_RULES`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RuleSuggestion {
-    /// Ready to paste.
-    pub rule: String,
-    /// How many assets it would make.
-    pub assets: usize,
-    /// How many members these have.
-    pub members: usize,
 }
 
 /// What ingest costs.

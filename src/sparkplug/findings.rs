@@ -347,6 +347,12 @@ impl Finding {
         )
     }
 
+    /// Whether a single damaged message is enough for it, such as the network may bring: it needs
+    /// people only if it comes again.
+    pub const fn may_be_one_message(self) -> bool {
+        matches!(self, Self::Undecodable | Self::NotUtf8)
+    }
+
     /// Whether data is lost or misplaced until people act.
     pub const fn is_loss(self) -> bool {
         matches!(

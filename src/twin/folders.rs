@@ -2,22 +2,81 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::report::RuleSuggestion;
+use super::{Rules, is_control};
+use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Birth, Content};
 use crate::sparkplug::text::shown;
-use crate::twin::{Rules, is_control};
 
 /// Folders with the same members that make a rule worth suggesting.
 const ALIKE: usize = 2;
 /// Members that a folder needs to look like a machine.
 const MEMBERS: usize = 2;
 
+/// Nodes and devices whose births are looked at, and metrics in all, so that a plant of any size
+/// costs little: those that come first say what the others are like.
+const SOURCES: usize = 1_000;
+const METRICS: usize = 100_000;
+/// Rules that are suggested.
+const SUGGESTED: usize = 20;
+
+/// A rule for `TWIN_RULES`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RuleSuggestion {
+    /// Ready to paste.
+    pub rule: String,
+    /// How many assets it would make.
+    pub assets: usize,
+    /// How many members these have.
+    pub members: usize,
+}
+
+/// What a running bridge has noticed: the first births of the first nodes and devices.
+#[derive(Debug, Default)]
+pub struct FolderSurvey {
+    looked: BTreeSet<Source>,
+    metrics: usize,
+    found: Vec<(Source, RuleSuggestion)>,
+}
+
+impl FolderSurvey {
+    /// Looks at the first birth of a node or device. Returns the rules that were not suggested
+    /// before.
+    pub fn look(&mut self, birth: &Birth, rules: &Rules) -> Vec<RuleSuggestion> {
+        if self.looked.len() >= SOURCES
+            || self.metrics >= METRICS
+            || self.looked.contains(&birth.source)
+        {
+            return Vec::new();
+        }
+        self.looked.insert(birth.source.clone());
+        self.metrics += birth.metrics.len();
+        let mut new = Vec::new();
+        for suggestion in suggestions(std::iter::once(birth), rules) {
+            let known = self.found.iter_mut().find(|(_, known)| known.rule == suggestion.rule);
+            if let Some((_, known)) = known {
+                known.assets += suggestion.assets;
+                known.members = known.members.max(suggestion.members);
+            } else if self.found.len() < SUGGESTED {
+                self.found.push((birth.source.clone(), suggestion.clone()));
+                new.push(suggestion);
+            }
+        }
+        new
+    }
+
+    /// Each rule, with the sender that showed it first, and the assets that it would make of all
+    /// that were looked at.
+    pub fn found(&self) -> impl Iterator<Item = (&Source, &RuleSuggestion)> {
+        self.found.iter().map(|(source, suggestion)| (source, suggestion))
+    }
+}
+
 /// The folders of a plant: by the folder around them, by name, their members.
 type Folders<'a> = BTreeMap<Vec<&'a str>, BTreeMap<&'a str, BTreeSet<&'a str>>>;
 
 /// Rules that would turn flat metrics of these births into assets, those excepted that the rules
 /// there are take already.
-pub(super) fn suggestions<'a>(
+pub fn suggestions<'a>(
     births: impl Iterator<Item = &'a Birth>,
     rules: &Rules,
 ) -> Vec<RuleSuggestion> {
@@ -186,6 +245,27 @@ mod tests {
         assert_eq!(beside("{asset}/{member} => Turbine"), [] as [&str; 0]);
         assert_eq!(beside("{asset}/Gear/{member} => A > B"), ["{asset}/{member} => Machine"]);
         assert_eq!(beside("T1/{asset}/{member} => Part"), ["{asset}/{member} => Machine"]);
+    }
+
+    #[test]
+    fn a_survey_tells_each_rule_once_and_counts_the_assets_of_all_senders() {
+        let names = ["T1", "T2", "T3"].map(|turbine| ["x", "y"].map(|m| format!("{turbine}/{m}")));
+        let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
+        let (mut survey, mut birth) = (FolderSurvey::default(), birth(&names));
+        let told = survey.look(&birth, &Rules::default());
+        let rule = "{asset}/{member} => Machine".to_owned();
+        assert_eq!(told, [RuleSuggestion { rule: rule.clone(), assets: 3, members: 2 }]);
+        assert_eq!(survey.look(&birth, &Rules::default()), [], "it was looked at");
+        let first = birth.source.clone();
+        birth.source.device = Some("P7".into());
+        assert_eq!(survey.look(&birth, &Rules::default()), [], "the rule was told");
+        let all = RuleSuggestion { rule, assets: 6, members: 2 };
+        assert_eq!(survey.found().collect::<Vec<_>>(), [(&first, &all)]);
+        for number in 0..SOURCES {
+            birth.source.device = Some(format!("{number}").into());
+            survey.look(&birth, &Rules::default());
+        }
+        assert_eq!(survey.looked.len(), SOURCES);
     }
 
     #[test]

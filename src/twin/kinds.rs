@@ -46,8 +46,9 @@ impl Kinds {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut kinds: Vec<KindRule> = Vec::new();
         for text in split(text, &[',', '\n']).map(trim).filter(|text| !text.is_empty()) {
-            let kind =
-                KindRule::parse(text).map_err(|reason| format!("has a kind `{text}` {reason}"))?;
+            let kind = KindRule::parse(text).map_err(|reason| {
+                format!("has a kind `{text}` {reason}; write GROUP/NODE/DEVICE => MODEL")
+            })?;
             if let Some(first) = kinds.iter().find(|first| first.covers(&kind)) {
                 let first = &first.text;
                 return Err(format!(
@@ -58,7 +59,9 @@ impl Kinds {
             kinds.push(kind);
         }
         if kinds.is_empty() {
-            return Err("is an empty list".to_owned());
+            return Err(
+                "is an empty list: write GROUP/NODE/DEVICE => MODEL, or unset it".to_owned()
+            );
         }
         Ok(Self(kinds))
     }

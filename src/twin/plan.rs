@@ -14,7 +14,7 @@ mod lookups;
 mod needs;
 mod patrol;
 pub mod presence;
-mod problems;
+pub mod problems;
 pub mod rates;
 mod refusals;
 pub mod standing;
@@ -33,6 +33,7 @@ use self::lanes::{CallLane, Lanes};
 use self::learning::InitialSync;
 pub use self::learning::KnownAsset;
 use self::lookups::LatestValueReads;
+use self::problems::Verdict;
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, Backoff, ModelStage, ModelState};
 use self::step::{CallId, Step};
@@ -171,7 +172,7 @@ pub struct Plan {
     outputs: VecDeque<Output>,
     problems: BTreeMap<String, String>,
     /// Subjects of those that are SiteWise's verdict.
-    rejected: BTreeSet<String>,
+    rejected: BTreeMap<String, Verdict>,
     /// Problems that SiteWise's verdict made, to be told: subject and reason.
     rejections: Vec<(String, String)>,
     figures: ProvisioningFigures,
@@ -203,7 +204,7 @@ impl Plan {
             next_call_id: 0,
             outputs: VecDeque::new(),
             problems: BTreeMap::new(),
-            rejected: BTreeSet::new(),
+            rejected: BTreeMap::new(),
             rejections: Vec::new(),
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),

@@ -55,8 +55,9 @@ impl Rules {
     pub fn parse(text: &str) -> Result<Self, String> {
         let mut rules: Vec<Rule> = Vec::new();
         for text in text.split([',', '\n']).map(str::trim).filter(|text| !text.is_empty()) {
-            let rule =
-                Rule::parse(text).map_err(|reason| format!("has a rule `{text}` {reason}"))?;
+            let rule = Rule::parse(text).map_err(|reason| {
+                format!("has a rule `{text}` {reason}; write FOLDER/{ASSET}/{MEMBER} => MODEL")
+            })?;
             if let Some(first) = rules.iter().find(|first| first.covers(&rule)) {
                 let first = &first.text;
                 return Err(format!(
@@ -67,7 +68,9 @@ impl Rules {
             rules.push(rule);
         }
         if rules.is_empty() {
-            return Err("is an empty list".to_owned());
+            return Err(
+                "is an empty list: write FOLDER/{asset}/{member} => MODEL, or unset it".to_owned()
+            );
         }
         Ok(Self(rules))
     }

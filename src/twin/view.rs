@@ -6,8 +6,9 @@ use uuid::Uuid;
 use super::Twin;
 pub use super::assets::{Asset, AssetIx, AssetKind};
 use super::identity::Address;
-use super::plan::standing::ProvisioningStatus;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
+use super::plan::problems::Verdict;
+use super::plan::standing::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
 use crate::sitewise::api::{Tqv, Variant};
@@ -50,6 +51,8 @@ pub struct Provisioning<'a> {
     pub status: ProvisioningStatus,
     /// Why it is not there, where something keeps it: SiteWise's words, or those of the call.
     pub problem: Option<&'a str>,
+    /// SiteWise's verdict, where it is one.
+    pub verdict: Option<Verdict>,
 }
 
 impl Twin {
@@ -75,7 +78,7 @@ impl Twin {
         let plan = self.plan();
         let status = plan.asset_standing(ix);
         if status == ProvisioningStatus::Live {
-            return Provisioning { status, problem: None };
+            return Provisioning { status, problem: None, verdict: None };
         }
         let asset = self.asset_at(ix);
         let subjects = [
@@ -84,13 +87,14 @@ impl Twin {
         ];
         let mut found = subjects.iter().filter_map(|subject| {
             let reason = plan.problem(subject)?;
-            Some((plan.is_rejected(subject), reason))
+            Some((plan.verdict(subject), reason))
         });
         match found.next() {
-            None => Provisioning { status, problem: None },
-            Some((rejected, reason)) => Provisioning {
-                status: if rejected { ProvisioningStatus::Refused } else { status },
+            None => Provisioning { status, problem: None, verdict: None },
+            Some((verdict, reason)) => Provisioning {
+                status: verdict.map_or(status, |_| ProvisioningStatus::Refused),
                 problem: Some(reason),
+                verdict,
             },
         }
     }

@@ -16,12 +16,13 @@ use crate::support::{Bridge, Emulator, Plant, eventually, now};
 async fn page(console: SocketAddr, property: &str, state: &str) -> (Value, Value) {
     eventually(state, || async {
         let found = json(console, "/api/search?q=Nordsee/gw").await;
-        let rows = found["rows"].as_array().unwrap();
-        let row = rows.iter().find(|row| row["kind"] == "node")?;
-        let id = row["id"].as_str().unwrap();
+        let rows = found.pointer("/rows")?.as_array()?;
+        let row = rows.iter().find(|row| row.get("kind").is_some_and(|kind| kind == "node"))?;
+        let id = row.get("id")?.as_str()?;
         let detail = json(console, &format!("/api/assets/{id}?q={property}")).await;
-        let row = detail["values"]["rows"][0].clone();
-        (row["way"]["state"] == state).then_some((detail, row))
+        let row = detail.pointer("/values/rows/0")?.clone();
+        let is_there = row.pointer("/way/state").is_some_and(|found| found == state);
+        is_there.then_some((detail, row))
     })
     .await
 }
@@ -100,6 +101,60 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
     let children = json(console, "/api/children").await;
     let rows = children["rows"].as_array().unwrap();
     assert!(rows.iter().all(|row| row["standing"] != "wanted"), "{children}");
+    bridge.stop().await;
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn folders_with_the_same_members_are_noticed_with_the_rule_to_paste() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    let members = (0..12).flat_map(|turbine| {
+        (0..9).map(move |member| Metric::new(&format!("Turbines/T{turbine}/M{member}"), 1.0))
+    });
+    plant.publish(edge.nbirth(now(), members.collect::<Vec<_>>())).await;
+    let row = eventually("the rule", || async {
+        json(console, "/api/suggestions").await["rows"].as_array().unwrap().first().cloned()
+    });
+    let expected = serde_json::json!({
+        "rule": "Turbines/{asset}/{member} => Turbine",
+        "source": "Nordsee/gw",
+        "assets": 12,
+        "members": 9,
+    });
+    assert_eq!(row.await, expected);
+    bridge.stop().await;
+    broker.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_used_up_quota_is_told_as_one() {
+    let broker = Broker::start(0).await.unwrap();
+    let emulator = Emulator::start(Options::default());
+    let code = "LimitExceededException".to_owned();
+    let effect = Effect::Error { code, carried_out: false, retry_after_milliseconds: None };
+    let operations = vec!["CreateAsset".to_owned(), "CreateAssetModel".to_owned()];
+    emulator.handle.order(Fault { operations, ..Fault::always(effect) }).unwrap();
+    let bridge = Bridge::start(&broker, &emulator, &[]);
+    let console = bridge.console().await;
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let mut plant = Plant::connect(&broker, &edge).await;
+    plant.until_asked(&mut edge, || Metric::new("Speed", 1.0)).await;
+    plant.publish(edge.nbirth(now(), vec![Metric::new("Speed", 12.0)])).await;
+    let reason = eventually("the quota", || async {
+        let problems = json(console, "/api/problems").await;
+        let rows = problems["rows"].as_array().unwrap();
+        let row = rows.iter().find(|row| row["kind"] == "problem")?;
+        row["reason"].as_str().map(str::to_owned)
+    });
+    let reason = reason.await;
+    assert!(reason.contains("have it raised in Service Quotas"), "{reason}");
+    assert!(!reason.contains("correct what it names"), "{reason}");
     bridge.stop().await;
     broker.stop().await;
 }

@@ -1,5 +1,6 @@
 //! Edge nodes that were offline before the start: told once, when they had their time to answer.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use tracing::warn;
@@ -11,17 +12,17 @@ use crate::time::{Instant, Now};
 
 /// Edge nodes that get a line each; others are counted.
 const LINES: usize = 20;
-/// How long to wait for the initial sync at a time.
+/// How long to wait for the initial sync at a time, and for those that were not asked yet.
 const LATER: Duration = Duration::from_secs(1);
 
 /// When these are told.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum DeadBefore {
     /// No MQTT server was connected yet.
     #[default]
     Early,
-    /// At this time.
-    Due(Instant),
+    /// At this time; these were told.
+    Due(Instant, BTreeSet<String>),
     /// They were told.
     Told,
 }
@@ -30,15 +31,40 @@ impl DeadBefore {
     /// A session with an MQTT server has begun.
     pub(super) fn connected(&mut self, now: Instant) {
         if *self == Self::Early {
-            *self = Self::Due(now + DegradedReason::ANSWER_FOR);
+            *self = Self::Due(now + DegradedReason::ANSWER_FOR, BTreeSet::new());
         }
     }
 
-    pub(super) fn due(self) -> Option<Instant> {
+    pub(super) fn due(&self) -> Option<Instant> {
         match self {
-            Self::Due(at) => Some(at),
+            Self::Due(at, _) => Some(*at),
             Self::Early | Self::Told => None,
         }
+    }
+
+    /// Takes those that had their time. Returns those that get a line now, and how many more there
+    /// are, once all had their time.
+    fn take(
+        &mut self,
+        found: Option<(Vec<DegradedReason>, bool)>,
+        now: Instant,
+    ) -> (Vec<DegradedReason>, usize) {
+        let Self::Due(at, told) = self else { return (Vec::new(), 0) };
+        *at = now + LATER;
+        let Some((dead, others)) = found else { return (Vec::new(), 0) };
+        let room = LINES.saturating_sub(told.len());
+        let (all, mut lines) = (dead.len(), Vec::new());
+        for why in dead {
+            if lines.len() < room && told.insert(why.subject().to_owned()) {
+                lines.push(why);
+            }
+        }
+        if others {
+            return (lines, 0);
+        }
+        let more = all.saturating_sub(told.len());
+        *self = Self::Told;
+        (lines, more)
     }
 }
 
@@ -49,16 +75,41 @@ impl<S: SiteWise> Engine<S> {
             return;
         }
         let links = self.server_statuses();
-        let Some(dead) = DegradedReason::dead_before(&self.view(&links)) else {
-            self.dead_before = DeadBefore::Due(now.instant + LATER);
-            return;
-        };
-        self.dead_before = DeadBefore::Told;
-        for why in dead.iter().take(LINES) {
+        let found = DegradedReason::dead_before(&self.view(&links));
+        let (lines, more) = self.dead_before.take(found, now.instant);
+        for why in lines {
             warn!(sparkplug.source = why.subject(), "{why}");
         }
-        if let Some(more) = dead.len().checked_sub(LINES).filter(|more| *more > 0) {
+        if more > 0 {
             warn!("{more} more edge nodes were offline before the start and have not answered");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn dead(numbers: std::ops::Range<usize>) -> Vec<DegradedReason> {
+        let offline =
+            |number| DegradedReason::Offline { edge: format!("g/n{number:03}"), since: None };
+        numbers.map(offline).collect()
+    }
+
+    #[test]
+    fn each_is_told_when_it_had_its_time_and_once() {
+        let now = Instant::START;
+        let mut before = DeadBefore::default();
+        assert_eq!(before.take(Some((dead(0..1), false)), now), (Vec::new(), 0));
+        before.connected(now);
+        assert_eq!(before.due(), Some(now + DegradedReason::ANSWER_FOR));
+        // The initial sync is not over.
+        assert_eq!(before.take(None, now), (Vec::new(), 0));
+        assert_eq!(before.due(), Some(now + LATER));
+        // Others were not asked yet.
+        assert_eq!(before.take(Some((dead(0..2), true)), now), (dead(0..2), 0));
+        assert_eq!(before.take(Some((dead(0..3), true)), now), (dead(2..3), 0));
+        assert_eq!(before.take(Some((dead(0..40), false)), now), (dead(3..20), 20));
+        assert_eq!((before.due(), before), (None, DeadBefore::Told));
     }
 }

@@ -103,6 +103,7 @@ impl<S: SiteWise> Engine<S> {
             Output::SiteWise(told) => self.tell_sitewise(&told, now),
             told @ (Output::Found { .. }
             | Output::Grouped(_)
+            | Output::Foldered(..)
             | Output::NobodyAdmitted(_)
             | Output::Capped { .. }
             | Output::Born(_)

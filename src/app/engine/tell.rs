@@ -10,6 +10,8 @@ use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
+use crate::twin::folders::RuleSuggestion;
+use crate::twin::plan::problems::Verdict;
 
 /// What has priority where a cap is exceeded.
 const fn priority_at_cap(cap: Cap) -> &'static str {
@@ -56,8 +58,8 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
 }
 
 /// Logs a model or an asset that SiteWise rejected.
-pub(super) fn log_rejection(subject: &str, reason: &str) {
-    warn!("{subject} cannot be created or updated: {reason}; {}", degraded::REJECTED_REMEDY);
+pub(super) fn log_rejection(subject: &str, reason: &str, verdict: Verdict) {
+    warn!("{subject} cannot be created or updated: {reason}; {}", verdict.remedy());
 }
 
 /// Logs a property whose values keep being rejected.
@@ -99,6 +101,12 @@ pub(super) fn log_output(output: Output) {
             sparkplug.edge_node = %edge,
             "{edge} sends flat metrics, which TWIN_RULES group into assets; these have no \
              parameters and no definitions, which flat metrics do not carry"
+        ),
+        Output::Foldered(source, RuleSuggestion { rule, assets, members }) => info!(
+            sparkplug.source = %source,
+            "{source} sends flat metrics in {assets} folders with the same {members} members: \
+             TWIN_RULES='{rule}' would make {assets} assets of a model with {members} members \
+             of them; `sparkwise plan` shows what else changes"
         ),
         Output::Capped { source, cap, example } => warn!(
             sparkplug.source = %source,

@@ -123,6 +123,7 @@ fn engine_with(
         linger: Duration::from_secs(1),
         quotas: Quotas::default(),
         emf: None,
+        price: None,
     };
     let engine = Engine::new(
         Bridge::new(bridge_config(&config, Namespace::new("test")), 1),

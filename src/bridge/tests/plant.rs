@@ -105,6 +105,7 @@ impl Plant {
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge.to_string()),
                 Output::Publish(_)
+                | Output::Foldered(..)
                 | Output::Send(..)
                 | Output::Open(_)
                 | Output::Settled(_)

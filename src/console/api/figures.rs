@@ -82,8 +82,16 @@ struct DeliveryStats {
     values_quota: u32,
     /// Whether these were read from Service Quotas.
     quotas_told: bool,
-    /// In percent.
+    /// What of the quotas may be used, in percent: less after throttling.
     quota_share: u32,
+    /// Requests and values a second that are sent, over the last minute.
+    a_second: Option<(f64, f64)>,
+    /// Billed messages an hour, and over how many seconds that was measured.
+    messages_an_hour: Option<f64>,
+    messages_over: u64,
+    /// Billed messages in thirty days at this rate, and what they cost where the price is known.
+    messages_a_month: Option<f64>,
+    cost_a_month: Option<f64>,
 }
 
 pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
@@ -150,6 +158,11 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
             values_quota: snapshot.quotas.1,
             quotas_told: snapshot.quotas_told,
             quota_share: (snapshot.quota_share * 100.0).round() as u32,
+            a_second: snapshot.usage.a_second,
+            messages_an_hour: snapshot.usage.messages_an_hour,
+            messages_over: snapshot.usage.window.as_secs(),
+            messages_a_month: snapshot.usage.messages_a_month,
+            cost_a_month: snapshot.cost_a_month(),
         },
         linger_seconds: snapshot.linger.as_secs_f64(),
         lingers: LINGERS

@@ -37,6 +37,35 @@ pub(super) struct ProblemRow {
     reason: String,
 }
 
+/// A rule that would make assets of flat metrics.
+#[derive(Debug, Serialize)]
+pub(super) struct SuggestionRow {
+    /// Ready to paste into `TWIN_RULES`.
+    rule: String,
+    /// The sender that showed it first.
+    source: String,
+    assets: usize,
+    members: usize,
+}
+
+/// Rules that would make assets of flat metrics, in the order in which they were noticed.
+pub(super) async fn suggestions(
+    questions: &EngineQueries,
+    query: &Query,
+) -> Result<RowPage<SuggestionRow>, ApiError> {
+    let (from, limit) = (query.number("from")?.unwrap_or_default(), query.limit(ROWS)?);
+    let page = questions.ask(move |look| {
+        let rows = look.bridge.folders().found().map(|(source, suggestion)| SuggestionRow {
+            rule: suggestion.rule.clone(),
+            source: source.to_string(),
+            assets: suggestion.assets,
+            members: suggestion.members,
+        });
+        RowPage::cut(rows, from, limit)
+    });
+    Ok(page.await?)
+}
+
 /// Refused values, the last first.
 pub(super) async fn refusals(
     questions: &EngineQueries,

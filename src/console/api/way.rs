@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::console::degraded::{HELD_REMEDY, REJECTED_REMEDY, refused_remedy};
+use crate::console::degraded::{HELD_REMEDY, refused_remedy};
 use crate::console::look::EngineView;
 use crate::console::watched::Outcome;
 use crate::delivery::point::{DiscardReason, Gate, Stream};
@@ -17,6 +17,7 @@ use crate::sparkplug::topic::{self, MessageType};
 
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
+use crate::twin::plan::problems::Verdict;
 use crate::twin::plan::standing::ProvisioningStatus;
 use crate::twin::view::{Asset, AssetIx, DesiredProperty, Provisioning};
 
@@ -134,9 +135,9 @@ impl<'a> Ways<'a> {
 
     fn problem(&self) -> Option<String> {
         let reason = self.provisioning.problem?;
-        Some(match self.provisioning.status {
-            ProvisioningStatus::Refused => format!("{reason}; {REJECTED_REMEDY}"),
-            _ => reason.to_owned(),
+        Some(match self.provisioning.verdict {
+            Some(verdict) => format!("{reason}; {}", verdict.remedy()),
+            None => reason.to_owned(),
         })
     }
 
@@ -181,7 +182,7 @@ impl<'a> Ways<'a> {
         let handed_in = here.oldest.map(|at| self.wall(at));
         let with_remedy = |words: &str, remedy: &str| Some(format!("{words}; {remedy}"));
         let (what, since, reason) = if let Some(words) = rejected {
-            (Some("property"), first, with_remedy(words, REJECTED_REMEDY))
+            (Some("property"), first, with_remedy(words, Verdict::Rejected.remedy()))
         } else if let Some(Gate::Asset(_)) = gate {
             (Some("asset"), first, self.problem())
         } else if let Some(Gate::Property(_)) = gate {
@@ -325,7 +326,8 @@ mod tests {
         ] {
             assert_eq!(page(host), Some(format!("{start}{tail}")), "{host}");
         }
-        for host in ["127.0.0.1:8007", "http://localhost:4566", "", "api.iotsitewise./.amazonaws.com"]
+        for host in
+            ["127.0.0.1:8007", "http://localhost:4566", "", "api.iotsitewise./.amazonaws.com"]
         {
             assert_eq!(page(host), None, "{host}");
         }

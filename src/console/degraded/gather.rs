@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView, REJECTED_REMEDY};
+use super::{DegradedReason, EngineView};
 use crate::delivery::point::RejectReason;
 use crate::outbox::DiskState;
 use crate::sitewise::cause::Plane;
@@ -15,6 +15,10 @@ use crate::twin::Twin;
 const REFUSED_FOR: Duration = Duration::from_secs(3600);
 /// How long a finding is one.
 const FOUND_FOR: Duration = Duration::from_secs(3600);
+/// The same where fewer than [`SEVERAL`] messages were damaged: one may be the network's fault.
+const FOUND_ONCE_FOR: Duration = Duration::from_secs(300);
+/// So many damaged messages are no accident.
+const SEVERAL: u64 = 3;
 
 impl DegradedReason {
     /// From which age on a value that waits is a reason: two days before SiteWise takes it no more.
@@ -23,10 +27,14 @@ impl DegradedReason {
     /// How long a node that is offline in SiteWise has to answer the first rebirth request.
     pub(crate) const ANSWER_FOR: Duration = Duration::from_secs(15);
 
-    /// Edge nodes that were offline before the start and have not answered; none before they had
-    /// their time to.
-    pub(crate) fn dead_before(look: &EngineView<'_>) -> Option<Vec<Self>> {
-        Some(dead_before(look)?.map(|edge| offline(look.bridge.twin(), edge)).collect())
+    /// Edge nodes that were offline before the start, were asked, and have not answered; and whether
+    /// others have still time to. None before the first could have answered.
+    pub(crate) fn dead_before(look: &EngineView<'_>) -> Option<(Vec<Self>, bool)> {
+        let (dead, early): (Vec<_>, Vec<_>) = offline_before(look)?.partition(|edge| {
+            look.bridge.host().had_time(edge, Self::ANSWER_FOR, look.now.instant)
+        });
+        let dead = dead.into_iter().map(|edge| offline(look.bridge.twin(), edge)).collect();
+        Some((dead, !early.is_empty()))
     }
 
     /// All current reasons, the most costly first.
@@ -53,7 +61,7 @@ impl DegradedReason {
             | Self::Foreign { .. }
             | Self::NobodyAdmitted { .. }
             | Self::SiteWise { .. } => 0,
-            Self::MessagesLost { .. } | Self::MessagesLate { .. } => 1,
+            Self::MessagesLost { .. } | Self::StoredLost { .. } | Self::MessagesLate { .. } => 1,
             Self::OutboxFull
             | Self::Expiring { .. }
             | Self::OutboxRefuses(_)
@@ -92,7 +100,11 @@ fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
             all.push(DegradedReason::Contended { url: url(), why });
         }
         if link.losing {
-            all.push(DegradedReason::MessagesLost { url: url(), messages: link.dropped });
+            let messages = link.dropped.saturating_sub(link.stored_dropped);
+            all.push(DegradedReason::MessagesLost { url: url(), messages });
+        }
+        if link.losing_stored {
+            all.push(DegradedReason::StoredLost { url: url(), messages: link.stored_dropped });
         }
         if let Some(seconds) = link.late {
             all.push(DegradedReason::MessagesLate { url: url(), seconds });
@@ -165,14 +177,16 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let offline = |edge: &EdgeNode| offline(twin, edge);
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
-    let before = dead_before(look).into_iter().flatten();
+    let before = offline_before(look).into_iter().flatten();
+    let before =
+        before.filter(|edge| host.had_time(edge, DegradedReason::ANSWER_FOR, look.now.instant));
     let before = before.filter(|edge| !dead.contains(edge) && !strange.contains(edge));
     all.extend(before.map(offline));
 }
 
-/// Edge nodes that were offline before the start and have not answered; none before they had their
-/// time to.
-fn dead_before<'a>(look: &EngineView<'a>) -> Option<impl Iterator<Item = &'a EdgeNode>> {
+/// Edge nodes that were offline before the start and have not answered; none before the first could
+/// have.
+fn offline_before<'a>(look: &EngineView<'a>) -> Option<impl Iterator<Item = &'a EdgeNode>> {
     let (host, plan) = (look.bridge.host(), look.bridge.twin().plan());
     let long_up = |since: i64| {
         let up = look.now.wall.as_millis().saturating_sub(since);
@@ -189,8 +203,11 @@ fn dead_before<'a>(look: &EngineView<'a>) -> Option<impl Iterator<Item = &'a Edg
 fn findings(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let host = look.bridge.host();
     let since = look.now.wall.minus(FOUND_FOR);
-    let recent =
-        host.findings().filter(|found| found.finding.needs_people() && found.last >= since);
+    let lately = look.now.wall.minus(FOUND_ONCE_FOR);
+    let recent = host.findings().filter(|found| {
+        let seldom = found.finding.may_be_one_message() && found.count < SEVERAL;
+        found.finding.needs_people() && found.last >= if seldom { lately } else { since }
+    });
     all.extend(recent.map(|found| DegradedReason::Finding {
         edge: found.edge.map(ToString::to_string),
         finding: found.finding,
@@ -224,9 +241,9 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     refused(look, twin, all);
     all.extend(twin.plan().problems().map(|(subject, reason)| DegradedReason::Problem {
         subject: subject.to_owned(),
-        reason: match twin.plan().is_rejected(subject) {
-            true => format!("{reason}; {REJECTED_REMEDY}"),
-            false => reason.to_owned(),
+        reason: match twin.plan().verdict(subject) {
+            Some(verdict) => format!("{reason}; {}", verdict.remedy()),
+            None => reason.to_owned(),
         },
     }));
 }

@@ -7,6 +7,7 @@ use crate::console::ServerStatus;
 use crate::console::degraded::{DegradedReason, DegradedReasons};
 use crate::console::emf::Emf;
 use crate::console::health::NotReadyReason;
+use crate::console::usage::UsageRates;
 use crate::time::Timestamp;
 use crate::twin::caps::Cap;
 
@@ -51,6 +52,8 @@ fn snapshot() -> Snapshot {
         quotas: (1_000, 5_000),
         quotas_told: false,
         quota_share: 0.5,
+        usage: UsageRates::default(),
+        price: None,
         assets_live: 0,
         provisioning_pending: 0,
     }

@@ -2,7 +2,7 @@
 
 import { attr, h, icon, keyed, set, spoken } from '/dom.js';
 import { Feed, onLost } from '/feed.js';
-import { compact, count, moment, rate, span, time } from '/format.js';
+import { compact, count, moment, money, rate, span, time } from '/format.js';
 import { Recent } from '/chart.js';
 import { DEGRADED, NOT_READY } from '/words.js';
 import { plant } from '/plant.js';
@@ -71,7 +71,7 @@ function showStrip(now) {
     ['Values in', rate(now.rates.read), ' a second'],
     ['Delivered', rate(now.rates.delivered), ' a second'],
     ['Queued', compact(now.waiting), now.age !== null && now.age >= 2 ? ` oldest ${span(now.age)}` : ''],
-    ['Billed messages', now.rates.billed === null ? '–' : compact(Math.round(now.rates.billed * 3600)), ' an hour'],
+    ['Billed messages', now.delivery.messages_an_hour === null ? '–' : compact(Math.round(now.delivery.messages_an_hour)), now.delivery.cost_a_month === null ? ' an hour' : ` an hour, ${money(now.delivery.cost_a_month)} in 30 days`],
   ];
   keyed(strip, items, ([label]) => label,
     ([label, , , kind]) => h('div', { class: kind }, h('dt', { text: label }), h('dd', {}, h('span'), h('small'))),

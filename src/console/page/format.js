@@ -44,6 +44,9 @@ export function bytes(n) {
   return `${unit > 0 && n < 10 ? n.toFixed(1) : Math.round(n)} ${units[unit]}`;
 }
 
+/** An amount of whatever currency the price is in. */
+export const money = (n) => fixed(n < 100 ? 2 : 0).format(n);
+
 const digits = new Map();
 function fixed(places) {
   if (!digits.has(places)) {

@@ -27,6 +27,18 @@ export function problems(main) {
     h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else is blocked by them; each is retried.' })), allWell, table),
     h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Rejected values (dead letters)' }), total), noneRefused, refused, more));
 
+  const could = h('section', { class: 'panel', hidden: true });
+  const rules = h('tbody');
+  could.append(h('header', {}, h('h2', { text: 'What your plant could be' }), h('p', { class: 'soft small right', text: 'Flat tags in folders with the same members: paste a rule into TWIN_RULES and restart.' })),
+    h('div', { class: 'table' }, h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Rules for TWIN_RULES' }),
+      h('thead', {}, h('tr', {}, column('Rule'), column('What it would make'))), rules)));
+  main.append(could);
+  const suggestions = new Feed(() => '/api/suggestions', 10000, (page) => {
+    if (!page) return;
+    could.hidden = page.rows.length === 0;
+    keyed(rules, page.rows, (row) => row.rule, (row) => h('tr', {}, h('td', { class: 'name top whole' }, h('span', { class: 'code', text: row.rule })), h('td', { class: 'whole left' })),
+      (node, row) => set(node.lastChild, `${plural(row.assets, 'asset')} of a model with ${plural(row.members, 'member')}; first seen in the birth of ${row.source}`));
+  });
   const feed = new Feed(() => `/api/problems?limit=${MOST}`, 4000, (page) => {
     if (!page) return;
     allWell.hidden = page.rows.length > 0;
@@ -51,6 +63,7 @@ export function problems(main) {
     stop() {
       feed.stop();
       letters.stop();
+      suggestions.stop();
     },
   };
 }

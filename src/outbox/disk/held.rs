@@ -29,8 +29,8 @@ pub(super) use self::record::Record;
 use super::store::StoreOp;
 use crate::delivery::output::Room;
 use crate::delivery::point::{Gate, Key, Point};
-use crate::outbox::{AssetWaiting, QueuedPoint};
 use crate::outbox::queues::{Place, Queues};
+use crate::outbox::{AssetWaiting, QueuedPoint};
 use crate::time::Timestamp;
 
 /// What is known of a key.

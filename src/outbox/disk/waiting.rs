@@ -11,7 +11,9 @@ use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
-use crate::outbox::{AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound};
+use crate::outbox::{
+    AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound,
+};
 use crate::time::Timestamp;
 
 impl Outbox for DiskOutbox {

@@ -36,11 +36,12 @@ impl ExcludedNodes {
 }
 
 impl Host {
-    /// Whether the filter leaves out every edge node that was heard of: the first of them, and how many
-    /// messages.
+    /// Whether the filter leaves out every edge node that was heard of or that SiteWise has: the first
+    /// that was heard, and how many messages. Looks at all nodes where one was left out.
     pub fn admits_nobody(&self, now: Instant) -> Option<(&str, u64)> {
         let (at, edge) = self.excluded.first.as_ref()?;
-        let nobody = self.index_of_node.values().all(|nodes| nodes.is_empty());
+        // Some that the filter leaves out may be remembered from SiteWise.
+        let nobody = self.phases().all(|(edge, _)| !self.may_take(edge));
         let long = now.since(*at) >= PATIENCE;
         (nobody && long).then_some((edge, self.counters.excluded_messages))
     }

@@ -1,9 +1,13 @@
 //! A read-only view of the host.
 
+use std::time::Duration;
+
 use super::{FindingRecord, Host, HostCounters, NodePhase, NodeProblem, ServerId};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::{AttributeHolder, SessionFigures};
+use crate::sparkplug::rebirth::RebirthReason;
 use crate::sparkplug::session::EdgeSession;
+use crate::time::Instant;
 
 /// A read-only view of an edge node.
 #[derive(Clone, Debug)]
@@ -89,6 +93,16 @@ impl Host {
     /// The nodes that are dead: born once, and gone. Those whose server is lost are not among them.
     pub fn dead(&self) -> impl Iterator<Item = &EdgeNode> + '_ {
         self.remembered().filter(|session| session.is_dead()).map(EdgeSession::edge)
+    }
+
+    /// Whether a node that is not online had `patience` to answer a rebirth request. One that is not
+    /// to be asked, or cannot be remembered, has no more to wait for.
+    pub fn had_time(&self, edge: &EdgeNode, patience: Duration, now: Instant) -> bool {
+        let asks = self.config.rebirth.reasons.contains(RebirthReason::Expected);
+        match self.session(edge).filter(|_| asks) {
+            Some(session) => session.asked_since().is_some_and(|at| now.since(at) >= patience),
+            None => true,
+        }
     }
 
     /// Whether anything of a node is taken.

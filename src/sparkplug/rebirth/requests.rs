@@ -23,6 +23,8 @@ pub(crate) struct RebirthRequests {
 #[derive(Clone, Copy, Debug)]
 struct LastRequest {
     at: Instant,
+    /// When the first was sent of those that no birth answered.
+    since: Instant,
     /// Whether a birth has come since.
     answered: bool,
 }
@@ -102,6 +104,11 @@ impl RebirthRequests {
         self.faults.len() < limits::FAULTS
     }
 
+    /// Since when the node is asked: when the first request was sent that no birth answered.
+    pub(crate) fn asked_since(&self) -> Option<Instant> {
+        self.last_sent.map(|sent| sent.since)
+    }
+
     /// When a request is due.
     pub(crate) fn due(&self) -> Option<Instant> {
         self.due_at
@@ -160,7 +167,9 @@ impl RebirthRequests {
             tried.retrying = true;
         }
         self.due_at = self.earliest();
-        self.last_sent = Some(LastRequest { at: now, answered: false });
+        let unanswered = self.last_sent.filter(|sent| !sent.answered);
+        let since = unanswered.map_or(now, |sent| sent.since);
+        self.last_sent = Some(LastRequest { at: now, since, answered: false });
         Some(fault)
     }
 

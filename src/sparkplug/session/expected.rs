@@ -4,8 +4,14 @@ use std::sync::Arc;
 
 use super::{EdgeSession, RebirthTrigger, ServerId, SessionContext, SessionState};
 use crate::sparkplug::rebirth::RequestResult;
+use crate::time::Instant;
 
 impl EdgeSession {
+    /// Since when it is asked for its birth: the first request that was not answered.
+    pub(crate) fn asked_since(&self) -> Option<Instant> {
+        self.requests.asked_since()
+    }
+
     /// The node was online before the start: request a rebirth, and count silence as offline.
     pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
         let awaited = match &mut self.life {

@@ -180,7 +180,10 @@ impl Plan {
                 }
                 FailureAction::Refused if writing => {
                     let subject = format!("model {}", models.get(ix).name);
-                    self.model_failed(ix, (subject, fault.message), assets, now);
+                    self.model_failed(ix, (subject.clone(), fault.message), assets, now);
+                    if fault.kind == ApiFaultKind::Limit {
+                        self.note_limit(&subject);
+                    }
                 }
                 FailureAction::Again | FailureAction::Refused => {
                     let tries = Backoff { count: state.tries.count, at: now };
@@ -355,7 +358,11 @@ impl Plan {
                     state.tries = tries;
                 }
                 if matches!(remedy(&fault), FailureAction::Refused) {
-                    self.add_rejection(subject, fault.message);
+                    let limit = fault.kind == ApiFaultKind::Limit;
+                    self.add_rejection(subject.clone(), fault.message);
+                    if limit {
+                        self.note_limit(&subject);
+                    }
                 } else {
                     self.add_problem(subject, fault.message);
                 }

@@ -3,6 +3,32 @@
 use super::{PROBLEMS, Plan};
 use crate::twin::Twin;
 
+/// SiteWise's verdict on a model or an asset.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Something of it is wrong.
+    Rejected,
+    /// The account has no room for it (LimitExceededException).
+    Limit,
+}
+
+impl Verdict {
+    /// What people can do.
+    pub const fn remedy(self) -> &'static str {
+        match self {
+            Self::Rejected => {
+                "correct what it names in SiteWise or at the edge node; it is tried again with \
+                 backoff"
+            }
+            Self::Limit => {
+                "a quota of the account is used up: have it raised in Service Quotas (AWS IoT \
+                 SiteWise), or leave out what needs no twin with SPARKPLUG_EXCLUDE; it is tried \
+                 again with backoff"
+            }
+        }
+    }
+}
+
 impl Plan {
     /// All problems: the model or asset, and the reason.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
@@ -30,8 +56,8 @@ impl Plan {
             return;
         }
         let problems = &self.problems;
-        self.rejected.retain(|rejected| problems.contains_key(rejected));
-        self.rejected.insert(subject.clone());
+        self.rejected.retain(|rejected, _| problems.contains_key(rejected));
+        self.rejected.insert(subject.clone(), Verdict::Rejected);
         if new {
             self.rejections.push((subject, reason));
         }
@@ -39,7 +65,19 @@ impl Plan {
 
     /// Whether a problem is SiteWise's verdict, rather than a call that failed.
     pub fn is_rejected(&self, subject: &str) -> bool {
-        self.rejected.contains(subject) && self.problems.contains_key(subject)
+        self.verdict(subject).is_some()
+    }
+
+    /// SiteWise's verdict on the subject of a problem, if it is one.
+    pub fn verdict(&self, subject: &str) -> Option<Verdict> {
+        self.rejected.get(subject).copied().filter(|_| self.problems.contains_key(subject))
+    }
+
+    /// What was just rejected is so because a quota is used up.
+    pub(super) fn note_limit(&mut self, subject: &str) {
+        if let Some(verdict) = self.rejected.get_mut(subject) {
+            *verdict = Verdict::Limit;
+        }
     }
 
     /// The rejections that were not told yet.

@@ -189,6 +189,21 @@ fn a_filter_that_admits_nobody_is_told_once() {
 }
 
 #[test]
+fn nobody_is_admitted_also_where_sitewise_has_nodes_that_are_left_out() {
+    let mut stage = filtered("works/*", "");
+    let mut edge = edge();
+    stage.host.expect_maybe(&EdgeNode::new("g", "old"), stage.now);
+    stage.look();
+    stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
+    stage.pass(secs(10));
+    assert!(stage.look().contains(&"nobody admitted, first g/n".to_owned()));
+    assert!(stage.host.admits_nobody(stage.now.instant).is_some());
+    // One of those that SiteWise has is admitted: it may come.
+    stage.host.expect_maybe(&EdgeNode::new("works", "gw"), stage.now);
+    assert!(stage.host.admits_nobody(stage.now.instant).is_none());
+}
+
+#[test]
 fn a_filter_that_admits_somebody_is_no_problem() {
     let mut stage = filtered("", "g/m");
     let (mut left_out, mut edge) =

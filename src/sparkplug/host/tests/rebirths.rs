@@ -110,6 +110,29 @@ fn each_reason_can_be_switched_off() {
     }
 }
 
+#[test]
+fn a_node_that_is_asked_late_has_its_time_from_then_on() {
+    let mut stage = Stage::with(|config| config.rebirth.per_second = 1);
+    let nodes: Vec<_> = (0..30).map(|n| EdgeNode::new("g", format!("n{n:02}"))).collect();
+    for node in &nodes {
+        stage.host.expect_maybe(node, stage.now);
+    }
+    let late = |stage: &Stage| {
+        let had_time = |node: &&EdgeNode| stage.host.had_time(node, secs(15), stage.now.instant);
+        nodes.iter().filter(had_time).count()
+    };
+    stage.pass(secs(14));
+    assert_eq!(late(&stage), 0);
+    stage.pass(secs(10));
+    let some = late(&stage);
+    assert!((1..30).contains(&some), "{some}: they are asked one a second");
+    stage.pass(secs(60));
+    assert_eq!(late(&stage), 30);
+    // Who is never asked has nothing to wait for.
+    let stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
+    assert!(stage.host.had_time(&nodes[0], secs(15), stage.now.instant));
+}
+
 /// Whether a request follows `reason`.
 fn provoke(stage: &mut Stage, reason: RebirthReason) -> bool {
     let mut edge = edge();

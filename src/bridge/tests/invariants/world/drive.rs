@@ -29,6 +29,7 @@ impl World {
                 self.capped.insert(source);
             }
             Output::Grouped(_)
+            | Output::Foldered(..)
             | Output::Held { .. }
             | Output::SiteWise(_)
             | Output::Born(_)
