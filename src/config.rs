@@ -17,6 +17,7 @@ mod provisioning;
 mod sparkplug;
 mod twin;
 
+mod commands;
 mod delivery;
 mod outbox;
 
@@ -46,6 +47,7 @@ pub use variable::{DefaultValue, Section, Variable, sections};
 
 use std::num::NonZeroU32;
 
+use crate::command;
 use crate::sitewise::api::Quotas;
 use reader::VariableReader;
 
@@ -62,6 +64,8 @@ pub struct Config {
     pub provisioning: Provisioning,
     /// Batching and rate limits of delivery.
     pub delivery: Delivery,
+    /// What may be written to the plant; none where nothing may.
+    pub commands: Option<command::Config>,
     /// The outbox: where values are queued.
     pub outbox: Outbox,
     /// The console: health, metrics and the web page.
@@ -107,6 +111,7 @@ impl Config {
         let twin = Twin::read(&mut reader);
         let provisioning = Provisioning::read(&mut reader);
         let delivery = Delivery::read(&mut reader);
+        let commands = commands::read(&mut reader);
         let outbox = Outbox::read(&mut reader);
         let console = Console::read(&mut reader);
         let process = Process::read(&mut reader);
@@ -114,13 +119,14 @@ impl Config {
         reader.warn_of_unknown();
 
         let report = reader.finish()?;
-        match (mqtt, sparkplug, twin, provisioning, delivery, outbox, console, process) {
+        match (mqtt, sparkplug, twin, provisioning, delivery, commands, outbox, console, process) {
             (
                 Some(mqtt),
                 Some(sparkplug),
                 Some(twin),
                 Some(provisioning),
                 Some(delivery),
+                Some(commands),
                 Some(outbox),
                 Some(console),
                 Some(process),
@@ -130,6 +136,7 @@ impl Config {
                 twin,
                 provisioning,
                 delivery,
+                commands,
                 outbox,
                 console,
                 process,

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::*;
+use crate::command::{AllowRules, Form};
 use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 use crate::twin::{Int64, Kinds, Nested, Rules};
@@ -401,5 +402,27 @@ fn a_log_level_that_is_none_is_refused_with_those_there_are() {
     }
     for right in ["info", "WARN", "off", "info,sparkwise::mqtt=debug", "sparkwise", "hyper=trace"] {
         assert!(with(right).is_ok(), "{right}");
+    }
+}
+
+#[test]
+fn nothing_may_be_written_to_the_plant_until_a_rule_lists_it() {
+    assert_eq!(Given::complete().load().commands, None);
+    // Without rules the others change nothing.
+    assert_eq!(Given::complete().set("COMMANDS_FORM", "both").load().commands, None);
+    let given = Given::complete().set("COMMANDS_ALLOW", "Turbine/Limit = 0..90");
+    let commands = given.load().commands.unwrap();
+    assert_eq!(commands.allow, AllowRules::parse("Turbine/Limit = 0..90").unwrap());
+    assert_eq!((commands.confirm, commands.form), (Duration::from_secs(10), Form::Name));
+    let given = given.set("COMMANDS_CONFIRM", "3s").set("COMMANDS_FORM", "both");
+    let commands = given.load().commands.unwrap();
+    assert_eq!((commands.confirm, commands.form), (Duration::from_secs(3), Form::Both));
+    for (name, value, reason) in [
+        ("COMMANDS_ALLOW", "Turbine/Limit", "has a rule `Turbine/Limit` without `=`"),
+        ("COMMANDS_CONFIRM", "6m", "must be from 1s to 300s"),
+        ("COMMANDS_FORM", "alias", "COMMANDS_FORM"),
+    ] {
+        let faults = Given::complete().set(name, value).faults();
+        assert!(faults.contains(reason), "{faults}");
     }
 }

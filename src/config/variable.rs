@@ -1,6 +1,8 @@
 //! Declaration of a variable, and the registry of all.
 
-use super::{aws, console, delivery, mqtt, outbox, process, provisioning, sparkplug, twin};
+use super::{
+    aws, commands, console, delivery, mqtt, outbox, process, provisioning, sparkplug, twin,
+};
 
 /// A variable of the environment.
 #[derive(Debug)]
@@ -49,13 +51,14 @@ impl Variable {
 }
 
 /// Every variable, by section.
-pub fn sections() -> [&'static Section; 9] {
+pub fn sections() -> [&'static Section; 10] {
     [
         &mqtt::SECTION,
         &sparkplug::SECTION,
         &twin::SECTION,
         &provisioning::SECTION,
         &delivery::SECTION,
+        &commands::SECTION,
         &outbox::SECTION,
         &console::SECTION,
         &process::SECTION,

@@ -91,6 +91,9 @@ fn the_template_knows_every_variable() {
         ("AWS_ACCESS_KEY_ID", "the task's role gives credentials"),
         ("AWS_PROFILE", "there is no shared configuration file"),
         ("AWS_ENDPOINT_URL_IOTSITEWISE", "private DNS serves interface endpoints"),
+        ("COMMANDS_ALLOW", "no door brings commands yet"),
+        ("COMMANDS_CONFIRM", "no door brings commands yet"),
+        ("COMMANDS_FORM", "no door brings commands yet"),
     ];
     let text = template();
     for variable in sections().iter().flat_map(|section| section.vars) {
