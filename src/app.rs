@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use self::engine::{Engine, EngineResult, Reporting, ShutdownPatience};
+use self::engine::{Engine, EngineResult, IotDoor, Reporting, ShutdownPatience};
 pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
@@ -43,6 +43,8 @@ use crate::{delivery, mqtt, twin};
 const INBOUND: usize = 16_384;
 /// Messages queued for one server's connection.
 const OUTBOUND: usize = 1_024;
+/// Requests queued for the engine; further ones are dropped, and the cloud times them out.
+const REQUESTS: usize = 1_024;
 /// How long to wait for a folder that another process has locked, and between two attempts.
 const LOCK_PATIENCE: Duration = Duration::from_secs(60);
 const LOCK_LOOK: Duration = Duration::from_secs(1);
@@ -56,6 +58,9 @@ pub enum Error {
     /// The MQTT connection cannot be configured.
     #[error("MQTT cannot be set up: {0}")]
     Mqtt(#[from] mqtt::Error),
+    /// The connection of AWS IoT commands cannot be configured.
+    #[error("AWS IoT commands cannot be set up: {}", .0.to_string().replace("MQTT_", "COMMANDS_IOT_"))]
+    Door(#[source] mqtt::Error),
     /// The console's address cannot be bound.
     #[error("CONSOLE_ADDR: {0}")]
     Console(#[source] std::io::Error),
@@ -216,7 +221,14 @@ async fn run_engine<S: SiteWise>(
         emf: config.console.emf.then(Emf::default),
         price: config.console.price,
     };
-    let engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
+    let mut engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
+    if let Some(commands) = &config.commands {
+        let door = match &commands.iot {
+            Some(iot) => iot_door(iot, &mut connections, &cancel)?,
+            None => None,
+        };
+        engine = engine.with_commands(commands.rules.clone(), door);
+    }
     let mut engine = Box::pin(engine.run(messages, answers, (shutdown, hurry), grace));
     let EngineResult { ledger, took, patience } = loop {
         tokio::select! {
@@ -238,6 +250,23 @@ async fn run_engine<S: SiteWise>(
     }
     ledger.log_final(took, patience);
     Ok(ledger)
+}
+
+/// Opens the door of AWS IoT commands, on a connection of its own.
+fn iot_door(
+    config: &config::IotDoor,
+    connections: &mut JoinSet<()>,
+    cancel: &CancellationToken,
+) -> Result<Option<IotDoor>, Error> {
+    let topics = config.topics.clone();
+    let filters = vec![topics.requests()];
+    let connection = mqtt::Connection::of_commands(&config.mqtt, filters).map_err(Error::Door)?;
+    let Some(connection) = connection else { return Ok(None) };
+    let (inbound, requests) = mpsc::channel(REQUESTS);
+    let (answers, outbound) = mpsc::channel(OUTBOUND);
+    let door = IotDoor::new(topics, requests, answers, connection.figures());
+    connections.spawn(connection.run(inbound, outbound, cancel.clone()));
+    Ok(Some(door))
 }
 
 /// The outbox, and the notification that it has something to be polled. It waits for a folder that

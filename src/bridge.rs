@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use reach::{Reach, Told};
 
 use crate::command::request::Envelope;
-use crate::command::{self, Commander};
+use crate::command::{self, Commander, Uplink};
 use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point, RejectReason, Stream};
 use crate::delivery::{self, Delivery};
@@ -148,11 +148,19 @@ impl Bridge {
     }
 
     /// A request to write to the plant came in, and is off its door. Its outputs are those of
-    /// [`poll_command`](Self::poll_command).
-    pub fn handle_request(&mut self, envelope: Envelope, payload: &[u8], now: Now) {
+    /// [`poll_command`](Self::poll_command), to be performed before anything else is published:
+    /// `uplinks` says what each server would take now.
+    pub fn handle_request(
+        &mut self,
+        envelope: Envelope,
+        payload: &[u8],
+        uplinks: &[Uplink],
+        now: Now,
+    ) {
         let Self { host, twin, commands, .. } = self;
         if let Some(commands) = commands {
-            commands.handle_request(envelope, payload, command::Plant { host, twin }, now);
+            let plant = command::Plant { host, twin, uplinks };
+            commands.handle_request(envelope, payload, plant, now);
         }
     }
 

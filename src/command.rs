@@ -12,6 +12,7 @@ mod address;
 pub mod answer;
 mod decide;
 mod encode;
+pub mod iot;
 mod memory;
 mod metrics;
 pub mod request;
@@ -84,6 +85,17 @@ pub enum Role {
     Stopped,
 }
 
+/// Whether a message could leave for an MQTT server at this very moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Uplink {
+    /// It would be written at once.
+    Open,
+    /// There is no session.
+    Down,
+    /// Other messages wait before it.
+    Full,
+}
+
 /// The plant as session and twin know it, lent for a request.
 #[derive(Clone, Copy, Debug)]
 pub struct Plant<'a> {
@@ -91,6 +103,8 @@ pub struct Plant<'a> {
     pub host: &'a Host,
     /// The twin.
     pub twin: &'a Twin,
+    /// The servers, by their [`ServerId`](crate::sparkplug::host::ServerId).
+    pub uplinks: &'a [Uplink],
 }
 
 /// Counters, and what is kept.
@@ -277,7 +291,7 @@ impl Commander {
 
     fn answer(&mut self, key: RequestKey, answer: Answer, now: Now) {
         *self.figures.answers.entry(answer.code).or_default() += 1;
-        let reason = answer.reason.chars().filter(|c| !c.is_control()).take(REASON_CHARS).collect();
+        let reason = answer::shown(&answer.reason);
         let answer = Arc::new(Answer { reason, ..answer });
         self.remembered.answered(&key, Arc::clone(&answer), now.instant);
         self.outputs.push_back(Output::Answer { key, answer, repeated: false });
@@ -321,6 +335,11 @@ impl Flight {
         }
         confirmed
     }
+}
+
+/// A value in words, for people: short, and text in quotes.
+pub fn words(value: &Value) -> String {
+    value::words(value)
 }
 
 fn ended(code: Code, reason: impl Into<String>, metric: Option<&Arc<str>>) -> Answer {

@@ -28,10 +28,12 @@ mod process;
 mod fault;
 mod help;
 
+pub use commands::{Commands, IotDoor};
 pub use console::Console;
 pub use delivery::Delivery;
 pub use fault::{ConfigError, ConfigErrors};
 pub use help::{help, markdown};
+pub(crate) use mqtt::PREFIX as MQTT_PREFIX;
 pub use mqtt::{ClientCertificate, Mqtt};
 pub use outbox::Outbox;
 pub use parse::duration;
@@ -47,7 +49,6 @@ pub use variable::{DefaultValue, Section, Variable, sections};
 
 use std::num::NonZeroU32;
 
-use crate::command;
 use crate::sitewise::api::Quotas;
 use reader::VariableReader;
 
@@ -65,7 +66,7 @@ pub struct Config {
     /// Batching and rate limits of delivery.
     pub delivery: Delivery,
     /// What may be written to the plant; none where nothing may.
-    pub commands: Option<command::Config>,
+    pub commands: Option<Commands>,
     /// The outbox: where values are queued.
     pub outbox: Outbox,
     /// The console: health, metrics and the web page.

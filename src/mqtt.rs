@@ -18,12 +18,29 @@ mod sieve;
 mod tls;
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
+use crate::sparkplug::message::Message;
 use crate::time::Timestamp;
 
 pub use connection::Connection;
 pub use inbox::ConnectionStats;
 pub use tls::Error;
+
+/// A message to be published.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The message.
+    pub message: Message,
+    /// From then on it is dropped, and it never waits for the client; none for what may wait.
+    pub until: Option<Instant>,
+}
+
+impl From<Message> for Outgoing {
+    fn from(message: Message) -> Self {
+        Self { message, until: None }
+    }
+}
 
 /// What happens on a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]

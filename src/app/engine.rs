@@ -3,6 +3,7 @@
 mod account;
 mod before;
 mod calls;
+mod commands;
 mod disk;
 mod hearing;
 mod outputs;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use before::DeadBefore;
+pub(super) use commands::IotDoor;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
@@ -26,6 +28,7 @@ use super::senders::{PutResponse, RequestWorkers};
 use super::servers::ServerStates;
 use crate::bridge::Bridge;
 use crate::clock::Clock;
+use crate::command;
 use crate::console::ask::QueryReceiver;
 use crate::console::emf::Emf;
 use crate::console::snapshot::Snapshot;
@@ -109,6 +112,8 @@ pub(super) struct Engine<S> {
     next_report: Instant,
     usage: Usage,
     dead_before: DeadBefore,
+    /// Where requests to write to the plant come in.
+    door: Option<IotDoor>,
 }
 
 /// Progress of the initial sync.
@@ -169,7 +174,14 @@ impl<S: SiteWise> Engine<S> {
             dead_letter_limit_logged: false,
             stores_inbound: false,
             inbound_incomplete: false,
+            door: None,
         }
+    }
+
+    /// With requests to write to the plant, from this door.
+    pub(super) fn with_commands(self, rules: command::Config, door: Option<IotDoor>) -> Self {
+        let bridge = self.bridge.with_commands(rules, self.clock.now());
+        Self { bridge, door, ..self }
     }
 
     /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `hurry`.
@@ -197,6 +209,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
                 Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
                 Some(question) = questions.recv() => self.answer_query(question),
+                request = IotDoor::next(&mut self.door) => self.handle_requests(request),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
                     self.handle_batch(first, &mut messages);
@@ -240,6 +253,7 @@ impl<S: SiteWise> Engine<S> {
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
                 Some(question) = questions.recv() => self.answer_query(question),
+                request = IotDoor::next(&mut self.door) => self.handle_requests(request),
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
@@ -414,6 +428,7 @@ impl<S: SiteWise> Engine<S> {
             while let Some(output) = self.bridge.poll_output(now) {
                 self.handle_output(output, now);
             }
+            self.drain_commands();
             self.log_sync_progress();
             let room = self.bridge.room();
             if room.is_empty() || self.outbox.is_empty() {

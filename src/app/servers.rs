@@ -5,11 +5,11 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tracing::{debug, warn};
 
+use crate::command::Uplink;
 use crate::console::ServerStatus;
 use crate::console::degraded::STORED_DROPPED;
-use crate::mqtt;
+use crate::mqtt::{self, Outgoing};
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
-use crate::sparkplug::message::Message;
 use crate::time::{Instant, Timestamp};
 
 /// For so long after a dropped message the server is reported as too fast.
@@ -21,6 +21,10 @@ const LATE_FOR: Duration = Duration::from_secs(60);
 const IDLE: Duration = Duration::from_secs(2);
 /// For so long an oversized message is reported.
 const OVERSIZED_FOR: Duration = Duration::from_secs(3600);
+/// A command that was not written by then is dropped.
+const COMMAND_LIFE: Duration = Duration::from_secs(1);
+/// Messages that may wait for a server before a command does not go behind them.
+const COMMAND_BEHIND: usize = 16;
 /// Characters kept of a topic.
 const TOPIC_CHARS: usize = 200;
 
@@ -29,7 +33,7 @@ const TOPIC_CHARS: usize = 200;
 pub(super) struct ServerState {
     url: String,
     /// None once nothing more is published.
-    queue: Option<mpsc::Sender<Message>>,
+    queue: Option<mpsc::Sender<Outgoing>>,
     figures: mqtt::ConnectionStats,
     connected_since: Option<Timestamp>,
     publish_dropped: u64,
@@ -52,7 +56,7 @@ pub(super) struct ServerStates(pub(super) Vec<ServerState>);
 impl ServerState {
     pub(super) fn new(
         url: String,
-        queue: mpsc::Sender<Message>,
+        queue: mpsc::Sender<Outgoing>,
         figures: mqtt::ConnectionStats,
     ) -> Self {
         Self {
@@ -67,6 +71,17 @@ impl ServerState {
             late: None,
             oversized: None,
         }
+    }
+
+    /// Whether a command would be written at once.
+    fn uplink(&self) -> Uplink {
+        let (Some(queue), Some(_), Some(unsent)) =
+            (&self.queue, self.connected_since, self.figures.uplink())
+        else {
+            return Uplink::Down;
+        };
+        let waiting = queue.max_capacity() - queue.capacity();
+        if waiting + unsent < COMMAND_BEHIND { Uplink::Open } else { Uplink::Full }
     }
 
     /// Whether a message was too large of late.
@@ -119,9 +134,25 @@ impl ServerStates {
         let Some(server) = self.0.get_mut(usize::from(place)) else { return };
         let Some(queue) = &server.queue else { return };
         debug!(messaging.destination.name = message.topic, "publishing");
-        if queue.try_send(message).is_err() {
+        if queue.try_send(message.into()).is_err() {
             server.publish_dropped += 1;
             warn!("a message to MQTT server {place} was dropped: its queue is full");
+        }
+    }
+
+    /// Whether a command to each of them would be written at once.
+    pub(super) fn uplinks(&self) -> Vec<Uplink> {
+        self.0.iter().map(ServerState::uplink).collect()
+    }
+
+    /// Publishes a command at once or never, to a server whose uplink has just been asked for.
+    pub(super) fn command(&self, command: OutgoingMessage) {
+        let OutgoingMessage { server: ServerId(place), message } = command;
+        let queue = self.0.get(usize::from(place)).and_then(|server| server.queue.as_ref());
+        let until = Some(tokio::time::Instant::now() + COMMAND_LIFE);
+        debug!(messaging.destination.name = message.topic, "publishing a command");
+        if queue.is_none_or(|queue| queue.try_send(Outgoing { message, until }).is_err()) {
+            warn!("a command to MQTT server {place} was not sent: its queue is full or closed");
         }
     }
 

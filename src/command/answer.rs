@@ -167,6 +167,21 @@ impl Answer {
     }
 }
 
+/// A reason as AWS IoT takes it (`[^\p{C}]*`): without characters that cannot be seen, and with a
+/// question mark for those of which it is not known. A name in it must not cost the answer.
+pub(super) fn shown(reason: &str) -> String {
+    let known = |c: char| {
+        c.is_ascii_graphic()
+            || c == ' '
+            || c.is_alphanumeric()
+            || matches!(c, '\u{a1}'..='\u{ac}' | '\u{ae}'..='\u{bf}' | '×' | '÷')
+            || matches!(c, '\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205e}')
+            || matches!(c, '\u{20a0}'..='\u{20bf}' | '\u{2190}'..='\u{22ff}')
+    };
+    let seen = reason.chars().filter(|c| !c.is_control());
+    seen.map(|c| if known(c) { c } else { '?' }).take(super::REASON_CHARS).collect()
+}
+
 /// A refusal on the way to the metric.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Refusal {
@@ -203,4 +218,17 @@ pub enum Output {
         /// Whether it was given before: the request came twice.
         repeated: bool,
     },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reason_holds_nothing_that_aws_iot_refuses() {
+        assert_eq!(shown("Öltemperatur 60 °C – \u{20ac} 温度\n"), "Öltemperatur 60 °C – € 温度");
+        // A soft hyphen, a zero width space, a direction mark, private use, a noncharacter.
+        assert_eq!(shown("a\u{ad}b\u{200b}c\u{202e}d\u{e000}e\u{ffff}"), "a?b?c?d?e?");
+        assert_eq!(shown(&"x".repeat(2_000)).len(), 1_024);
+    }
 }

@@ -10,12 +10,12 @@ use super::metrics::{Doubt, Writable};
 use super::request::{Request, RequestKey};
 use super::rules::{Echo, Rule};
 use super::{
-    Commander, Flight, HEADROOM, IN_FLIGHT, LIFETIME, LONGEST_CONFIRM, Plant, Role, encode, ended,
-    value,
+    Commander, Flight, HEADROOM, IN_FLIGHT, LIFETIME, LONGEST_CONFIRM, Plant, Role, Uplink, encode,
+    ended, value,
 };
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::Quality;
-use crate::sparkplug::host::OutgoingMessage;
+use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Now, Timestamp};
 
@@ -68,6 +68,7 @@ impl Commander {
         let Some(server) = plant.host.server_of(&metric.key.source.edge) else {
             return Err(ended(Code::NodeOffline, "the edge node is offline", Some(address)));
         };
+        check_uplink(plant.uplinks, server).map_err(refused)?;
         let form = config.form;
         let message = encode::message(metric, (datatype, &wanted), form, plant.host, now.wall);
         // From here on it counts as sent.
@@ -169,6 +170,21 @@ fn check_last(metric: &Writable, request: &Request, datatype: DataType) -> Resul
         return Err(Refusal::new(Code::UnexpectedValue, reason));
     }
     Ok(())
+}
+
+/// Whether the command would leave at once: none waits for a connection, nor behind other messages.
+fn check_uplink(uplinks: &[Uplink], server: ServerId) -> Result<(), Refusal> {
+    match uplinks.get(usize::from(server.0)) {
+        Some(Uplink::Open) => Ok(()),
+        Some(Uplink::Full) => {
+            let reason = "other messages wait for the edge node's MQTT server: nothing was sent";
+            Err(Refusal::new(Code::TooMany, reason))
+        }
+        Some(Uplink::Down) | None => {
+            let reason = "the edge node's MQTT server is not connected";
+            Err(Refusal::new(Code::NodeOffline, reason))
+        }
+    }
 }
 
 /// Whether the metric has a value for certain.

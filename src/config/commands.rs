@@ -1,22 +1,28 @@
 //! What may be written to the plant.
 
+use std::str::FromStr;
 use std::time::Duration;
 
-use super::parse::{duration_within, word};
+use super::mqtt::{ClientCertificate, Mqtt, pem};
+use super::parse::{duration_within, text, word};
 use super::reader::VariableReader;
+use super::secret::Secret;
+use super::url::ServerUrl;
 use super::variable::{DefaultValue, Section, Variable};
+use crate::command::iot::Topics;
 use crate::command::{self, AllowRules, Form};
 
 const ALLOW: Variable = Variable {
     name: "COMMANDS_ALLOW",
     default: DefaultValue::Words("nothing"),
     form: "pattern = values, separated by line ends or semicolons",
-    doc: "What may be written to the plant, and which values: WindTurbine/Pitch Limit = 0..90 step \
-          0.5 rate 1/10s; Nordsee/*/Derate = on, off; Press/Reset = true pulse. A pattern is \
-          model/member, or the address as in SPARKPLUG_INCLUDE; * also matches slashes. The first \
-          match wins, so list the more specific first; never as the values excludes. Node \
-          Control/..., Device Control/... and read-only metrics are allowed only by a pattern \
-          without wildcards. No door brings commands yet.",
+    doc: "What may be written to the plant, and which values: Nordsee/*/Test Bench/* = never; \
+          WindTurbine/Pitch Limit = 0..90 step 0.5 rate 1/10s; Nordsee/*/Derate = on, off; \
+          Press/Reset = true pulse. A pattern is model/member, or the address as in \
+          SPARKPLUG_INCLUDE; * also matches slashes. The first match wins, so list the more \
+          specific first; never as the values excludes. Node Control/..., Device Control/... and \
+          read-only metrics are allowed only by a pattern without wildcards. Read commands.md \
+          first.",
     secret: false,
     file: false,
 };
@@ -41,18 +47,159 @@ const FORM: Variable = Variable {
     file: false,
 };
 
-pub(super) const SECTION: Section = Section {
-    title: "Commands",
-    doc: "What may be written to the plant.",
-    vars: &[&ALLOW, &CONFIRM, &FORM],
+const THING: Variable = Variable {
+    name: "COMMANDS_THING",
+    default: DefaultValue::Words("none"),
+    form: "name of an AWS IoT thing",
+    doc: "Takes AWS IoT commands that are sent to this thing, over the connection of \
+          COMMANDS_IOT_URL.",
+    secret: false,
+    file: false,
 };
 
-/// What may be written to the plant; none where nothing may.
-pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<command::Config>> {
+const IOT_URL: Variable = Variable {
+    name: "COMMANDS_IOT_URL",
+    default: DefaultValue::Words("none"),
+    form: "mqtts://host:8883",
+    doc: "The account's AWS IoT endpoint of type iot:Data-ATS, for a connection of its own.",
+    secret: false,
+    file: false,
+};
+
+const IOT_CLIENT_ID: Variable = Variable {
+    name: "COMMANDS_IOT_CLIENT_ID",
+    default: DefaultValue::Words("COMMANDS_THING"),
+    form: "text",
+    doc: "Client identifier there. Two connections must not share one.",
+    secret: false,
+    file: false,
+};
+
+const IOT_CA: Variable = Variable {
+    name: "COMMANDS_IOT_CA",
+    default: DefaultValue::Words("the system's certificate authorities"),
+    form: "PEM",
+    doc: "Certificate authorities to trust there, replacing the system's. A file is read again \
+          for each connection.",
+    secret: false,
+    file: true,
+};
+
+const IOT_CERT: Variable = Variable {
+    name: "COMMANDS_IOT_CERT",
+    default: DefaultValue::Words("none"),
+    form: "PEM",
+    doc: "The thing's certificate with its chain, together with COMMANDS_IOT_KEY. Files are read \
+          again for each connection.",
+    secret: false,
+    file: true,
+};
+
+const IOT_KEY: Variable = Variable {
+    name: "COMMANDS_IOT_KEY",
+    default: DefaultValue::Words("none"),
+    form: "PEM",
+    doc: "Private key of the thing's certificate.",
+    secret: true,
+    file: true,
+};
+
+pub(super) const SECTION: Section = Section {
+    title: "Commands",
+    doc: "What may be written to the plant, and who asks for it. Nothing, and nobody, by default.",
+    vars: &[
+        &ALLOW,
+        &CONFIRM,
+        &FORM,
+        &THING,
+        &IOT_URL,
+        &IOT_CLIENT_ID,
+        &IOT_CA,
+        &IOT_CERT,
+        &IOT_KEY,
+    ],
+};
+
+/// The largest packet from there: AWS IoT's limit.
+const IOT_MAX_PACKET: usize = 128 << 10;
+
+/// Commands.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Commands {
+    /// What may be written, and how.
+    pub rules: command::Config,
+    /// Where AWS IoT commands come in.
+    pub iot: Option<IotDoor>,
+}
+
+/// Where AWS IoT commands come in.
+#[derive(Clone, Debug, PartialEq)]
+pub struct IotDoor {
+    /// The thing's topics.
+    pub topics: Topics,
+    /// The connection.
+    pub mqtt: Mqtt,
+}
+
+/// Commands; none where nothing may be written.
+pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Commands>> {
     let allow = reader.optional(&ALLOW, AllowRules::parse);
     let range = duration_within(Duration::from_secs(1), command::LONGEST_CONFIRM);
     let confirm = reader.value(&CONFIRM, range);
     let form = reader.value(&FORM, word(&[("name", Form::Name), ("both", Form::Both)]));
-    let (confirm, form) = (confirm?, form?);
-    Some(allow?.map(|allow| command::Config { allow, confirm, form }))
+    let iot = read_iot(reader);
+    let (allow, confirm, form, iot) = (allow?, confirm?, form?, iot?);
+    match (allow, iot) {
+        (Some(allow), iot) => {
+            if iot.is_none() {
+                reader.warn("COMMANDS_ALLOW has no effect without COMMANDS_THING: nobody can ask");
+            }
+            let rules = command::Config { allow, confirm, form };
+            Some(Some(Commands { rules, iot }))
+        }
+        (None, Some(_)) => {
+            reader.fault(&THING, "needs COMMANDS_ALLOW: without rules nothing can be written");
+            None
+        }
+        (None, None) => Some(None),
+    }
+}
+
+fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotDoor>> {
+    let topics = reader.optional(&THING, Topics::of);
+    let url = reader.optional(&IOT_URL, ServerUrl::from_str);
+    let client_id = reader.optional(&IOT_CLIENT_ID, text);
+    let ca = reader.optional(&IOT_CA, pem);
+    let cert = reader.optional(&IOT_CERT, pem);
+    let key = reader.optional(&IOT_KEY, |value| pem(value).map(Secret::new));
+    let (topics, url, client_id, ca) = (topics?, url?, client_id?, ca?);
+    let client = match (cert?, key?) {
+        (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),
+        (None, None) => None,
+        (Some(_), None) => {
+            reader.fault(&IOT_CERT, "needs COMMANDS_IOT_KEY");
+            return None;
+        }
+        (None, Some(_)) => {
+            reader.fault(&IOT_KEY, "needs COMMANDS_IOT_CERT");
+            return None;
+        }
+    };
+    let (topics, url) = match (topics, url) {
+        (Some(topics), Some(url)) => (topics, url),
+        (Some(_), None) => {
+            reader.fault(&THING, "needs COMMANDS_IOT_URL");
+            return None;
+        }
+        (None, Some(_)) => {
+            reader.fault(&IOT_URL, "needs COMMANDS_THING");
+            return None;
+        }
+        (None, None) => return Some(None),
+    };
+    let client_id = client_id.unwrap_or_else(|| topics.thing().to_owned());
+    let files = [&IOT_CA, &IOT_CERT, &IOT_KEY].map(|var| reader.file_of(var));
+    let mqtt =
+        Mqtt::of_its_own("COMMANDS_IOT_", (url, client_id), (ca, client), files, IOT_MAX_PACKET);
+    Some(Some(IotDoor { topics, mqtt }))
 }

@@ -107,6 +107,9 @@ pub(super) const SECTION: Section = Section {
 /// The largest packet that MQTT can express.
 const MQTT_LARGEST_PACKET: u64 = 268_435_455;
 
+/// What the names of these variables begin with.
+pub(crate) const PREFIX: &str = "MQTT_";
+
 /// Connections to the MQTT servers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mqtt {
@@ -126,6 +129,8 @@ pub struct Mqtt {
     pub keep_alive: Duration,
     /// Bytes of the largest packet that is accepted.
     pub max_packet: usize,
+    /// What the names of its variables begin with.
+    pub prefix: &'static str,
     /// The files that values were read from.
     files: Files,
 }
@@ -197,8 +202,32 @@ impl Mqtt {
             client,
             keep_alive: keep_alive?,
             max_packet: usize::try_from(max_packet?).unwrap_or(usize::MAX),
+            prefix: PREFIX,
             files,
         })
+    }
+
+    /// A connection of its own, whose variables begin with `prefix`; `files` are those of
+    /// authorities, certificate and key.
+    pub(super) fn of_its_own(
+        prefix: &'static str,
+        (url, client_id): (ServerUrl, String),
+        (ca, client): (Option<String>, Option<ClientCertificate>),
+        [ca_file, cert, key]: [Option<PathBuf>; 3],
+        max_packet: usize,
+    ) -> Self {
+        Self {
+            servers: vec![url],
+            username: None,
+            password: None,
+            client_id: Some(client_id),
+            ca,
+            client,
+            keep_alive: Duration::from_secs(30),
+            max_packet,
+            prefix,
+            files: Files { password: None, ca: ca_file, cert, key },
+        }
     }
 
     /// The same with the current content of its files; none where nothing came from a file.
@@ -216,7 +245,8 @@ impl Mqtt {
                 let Some(path) = path else { return Ok(None) };
                 let text = source.file(path).map_err(|error| format!("cannot be read: {error}"));
                 let parsed = text.and_then(|text| parse(text.trim_end_matches(['\r', '\n'])));
-                let named = |reason| format!("{} (`{}`) {reason}", var.file_name(), path.display());
+                let name = var.file_name().replace(PREFIX, self.prefix);
+                let named = |reason| format!("{name} (`{}`) {reason}", path.display());
                 parsed.map(Some).map_err(named)
             };
         let mut again = self.clone();
@@ -239,12 +269,12 @@ impl Mqtt {
     }
 }
 
-fn secret(value: &str) -> Result<Secret, String> {
+pub(super) fn secret(value: &str) -> Result<Secret, String> {
     Ok(Secret::new(value))
 }
 
 /// The content is checked by whoever builds the TLS configuration, before anything starts.
-fn pem(value: &str) -> Result<String, String> {
+pub(super) fn pem(value: &str) -> Result<String, String> {
     if value.contains("-----BEGIN ") {
         Ok(value.to_owned())
     } else {

@@ -147,6 +147,7 @@ impl<'a> VariableReader<'a> {
             "SPARKPLUG_",
             "TWIN_",
             "INGEST_",
+            "COMMANDS_",
             "OUTBOX_",
             "CONSOLE_",
             "METRICS_",

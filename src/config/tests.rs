@@ -411,11 +411,12 @@ fn nothing_may_be_written_to_the_plant_until_a_rule_lists_it() {
     // Without rules the others change nothing.
     assert_eq!(Given::complete().set("COMMANDS_FORM", "both").load().commands, None);
     let given = Given::complete().set("COMMANDS_ALLOW", "Turbine/Limit = 0..90");
-    let commands = given.load().commands.unwrap();
+    let Commands { rules: commands, iot } = given.load().commands.unwrap();
+    assert_eq!(iot, None);
     assert_eq!(commands.allow, AllowRules::parse("Turbine/Limit = 0..90").unwrap());
     assert_eq!((commands.confirm, commands.form), (Duration::from_secs(10), Form::Name));
     let given = given.set("COMMANDS_CONFIRM", "3s").set("COMMANDS_FORM", "both");
-    let commands = given.load().commands.unwrap();
+    let commands = given.load().commands.unwrap().rules;
     assert_eq!((commands.confirm, commands.form), (Duration::from_secs(3), Form::Both));
     for (name, value, reason) in [
         ("COMMANDS_ALLOW", "Turbine/Limit", "has a rule `Turbine/Limit` without `=`"),
@@ -423,6 +424,49 @@ fn nothing_may_be_written_to_the_plant_until_a_rule_lists_it() {
         ("COMMANDS_FORM", "alias", "COMMANDS_FORM"),
     ] {
         let faults = Given::complete().set(name, value).faults();
+        assert!(faults.contains(reason), "{faults}");
+    }
+}
+
+#[test]
+fn the_door_of_aws_iot_commands_needs_a_thing_an_address_and_rules() {
+    let pem = |what: &str| format!("-----BEGIN {what}-----\nAAAA\n-----END {what}-----\n");
+    let given = Given::complete()
+        .set("COMMANDS_ALLOW", "Turbine/Limit = 0..90")
+        .set("COMMANDS_THING", "plant-1")
+        .set("COMMANDS_IOT_URL", "mqtts://example-ats.iot.eu-central-1.amazonaws.com");
+    let door = given.load().commands.unwrap().iot.unwrap();
+    assert_eq!(door.topics.thing(), "plant-1");
+    assert_eq!(door.mqtt.client_id.as_deref(), Some("plant-1"));
+    assert_eq!((door.mqtt.servers.len(), door.mqtt.servers[0].port), (1, 8883));
+    assert_eq!((door.mqtt.ca.as_deref(), door.mqtt.client.as_ref()), (None, None));
+    let secured = given
+        .set("COMMANDS_IOT_CLIENT_ID", "other")
+        .set("COMMANDS_IOT_CERT", &pem("CERTIFICATE"))
+        .set("COMMANDS_IOT_KEY", &pem("PRIVATE KEY"));
+    let door = secured.load().commands.unwrap().iot.unwrap();
+    assert_eq!(door.mqtt.client_id.as_deref(), Some("other"));
+    assert!(door.mqtt.client.is_some());
+
+    let thing = ("COMMANDS_THING", "plant-1");
+    let url = ("COMMANDS_IOT_URL", "mqtts://example");
+    let allow = ("COMMANDS_ALLOW", "Turbine/Limit = 0..90");
+    let cert = pem("CERTIFICATE");
+    for (variables, reason) in [
+        (vec![thing, url], "COMMANDS_THING needs COMMANDS_ALLOW"),
+        (vec![allow, thing], "COMMANDS_THING needs COMMANDS_IOT_URL"),
+        (vec![allow, url], "COMMANDS_IOT_URL needs COMMANDS_THING"),
+        (vec![allow, ("COMMANDS_THING", "a/b"), url], "is no name of a thing"),
+        (
+            vec![allow, thing, url, ("COMMANDS_IOT_CERT", cert.as_str())],
+            "COMMANDS_IOT_CERT needs COMMANDS_IOT_KEY",
+        ),
+    ] {
+        let mut given = Given::complete();
+        for (name, value) in variables {
+            given = given.set(name, value);
+        }
+        let faults = given.faults();
         assert!(faults.contains(reason), "{faults}");
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 
 use super::process::Process;
 use super::snapshot::{NAMED, Snapshot};
+use crate::command::answer::Code;
 use crate::delivery::durations::Durations;
 use crate::sparkplug::address::EdgeNode;
 pub use table::TABLE;
@@ -28,6 +29,8 @@ pub enum MetricLabel {
     None,
     /// One of these words.
     Words(&'static str, fn() -> Vec<&'static str>),
+    /// How a command ended: its status and code.
+    Commands,
     /// A server's address in `MQTT_URL`.
     Server,
     /// An edge node's address.
@@ -125,6 +128,12 @@ fn labels(label: MetricLabel, snapshot: &Snapshot) -> Vec<String> {
         MetricLabel::Words(name, words) => {
             words().into_iter().map(|word| set(name, word)).collect()
         }
+        MetricLabel::Commands => {
+            let ended = |code: Code| {
+                format!("{{status=\"{}\",code=\"{}\"}}", code.status().word(), code.word())
+            };
+            Code::ALL.map(ended).to_vec()
+        }
         MetricLabel::Server => {
             servers(snapshot).iter().map(|server| set("server", server)).collect()
         }
@@ -175,6 +184,9 @@ pub fn markdown() -> String {
         let label = match label {
             MetricLabel::None => String::new(),
             MetricLabel::Words(name, words) => format!("`{name}`: {}", words().join(", ")),
+            MetricLabel::Commands => {
+                "`status`, `code`: as in [commands.md](commands.md#answers)".to_owned()
+            }
             MetricLabel::Server => "`server`: address in `MQTT_URL`, without path".to_owned(),
             MetricLabel::Node => format!("`group`, `node`: its address; {NAMED} of them at most"),
             MetricLabel::Version => "`version`: the program's".to_owned(),

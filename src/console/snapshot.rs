@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::app::Ledger;
+use crate::command::{self, Commander};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::host::{HostCounters, NodePhase};
 use crate::time::Timestamp;
@@ -60,6 +61,8 @@ pub struct Snapshot {
     pub assets_live: u64,
     /// Calls to the control plane that are still to be made.
     pub provisioning_pending: u64,
+    /// Commands: all zero where nothing may be written to the plant.
+    pub commands: command::Figures,
 }
 
 /// Edge nodes with a metric of their own: more would be too many series for Prometheus.
@@ -123,6 +126,7 @@ impl Snapshot {
             price: look.price,
             assets_live: twin.assets_from(0).filter(|(ix, _)| live(*ix)).count() as u64,
             provisioning_pending: twin.plan().pending() as u64,
+            commands: bridge.commands().map(Commander::figures).unwrap_or_default(),
             ledger,
         }
     }

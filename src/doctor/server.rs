@@ -81,7 +81,7 @@ async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl
                 retain: false,
             };
             // The queue is empty.
-            let _ = outbound.try_send(message);
+            let _ = outbound.try_send(message.into());
             take(match refused(&mut messages).await {
                 None => Check::ok(
                     format!("{url}: a publish to {topic}"),

@@ -15,9 +15,8 @@ use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
 use super::pauses::ReconnectBackoff;
 use super::session::{MqttSession, SessionEnd};
-use super::{Error, Inbound};
+use super::{Error, Inbound, Outgoing};
 use crate::config::{self, ServerUrl};
-use crate::sparkplug::message::Message;
 use crate::sparkplug::topic;
 use crate::time::Timestamp;
 
@@ -83,6 +82,27 @@ impl Connection {
         Ok(Self { template, ..Self::new(server, url, mqtt, sparkplug)? })
     }
 
+    /// A connection of its own, for commands: to the one server of `mqtt`, without a will and
+    /// without STATE, and of these topics alone. Its place is 0.
+    ///
+    /// # Errors
+    ///
+    /// The certificates or the URL cannot be used.
+    pub fn of_commands(mqtt: &config::Mqtt, filters: Vec<String>) -> Result<Option<Self>, Error> {
+        let (Some(url), Some(id)) = (mqtt.servers.first(), mqtt.client_id.as_deref()) else {
+            return Ok(None);
+        };
+        Ok(Some(Self {
+            server: 0,
+            url: url.clone(),
+            filters,
+            mqtt: mqtt.clone(),
+            template: SessionOptions::new(url, mqtt, ClientRole::Observer(id))?,
+            max_packet: mqtt.max_packet,
+            figures: ConnectionStats::default(),
+        }))
+    }
+
     /// What this connection counts.
     pub fn figures(&self) -> ConnectionStats {
         self.figures.clone()
@@ -95,7 +115,7 @@ impl Connection {
     pub async fn run(
         self,
         inbound: mpsc::Sender<Inbound>,
-        mut outbound: mpsc::Receiver<Message>,
+        mut outbound: mpsc::Receiver<Outgoing>,
         shutdown: CancellationToken,
     ) {
         let figures = self.figures.clone();
@@ -117,6 +137,7 @@ impl Connection {
                 last_state_time: &mut last_time,
             };
             let (end, announced) = session.run(&template).await;
+            figures.set_uplink(None);
             let failure = match end {
                 SessionEnd::Failed(failure) => failure,
                 SessionEnd::Closed => {
@@ -138,6 +159,7 @@ impl Connection {
                 }
                 false => failure.explain(&self.url),
             };
+            let reason = reason.replace(config::MQTT_PREFIX, self.mqtt.prefix);
             figures.set_trouble(Some(&reason));
             if announced {
                 warn!(server.address = %self.url, error = %failure, "connection to {} lost: \
@@ -161,7 +183,7 @@ impl Connection {
 }
 
 /// Without a session nothing can be published. False if nothing will ever be.
-fn discard(outbound: &mut mpsc::Receiver<Message>) -> bool {
+fn discard(outbound: &mut mpsc::Receiver<Outgoing>) -> bool {
     while outbound.try_recv().is_ok() {}
     !outbound.is_closed()
 }
@@ -169,7 +191,7 @@ fn discard(outbound: &mut mpsc::Receiver<Message>) -> bool {
 /// False if the process ends meanwhile.
 async fn wait(
     pause: Duration,
-    outbound: &mut mpsc::Receiver<Message>,
+    outbound: &mut mpsc::Receiver<Outgoing>,
     shutdown: &CancellationToken,
 ) -> bool {
     let discard_all = async { while outbound.recv().await.is_some() {} };

@@ -39,6 +39,8 @@ struct ConnectionCounters {
     oversized: AtomicU64,
     last_error: Mutex<Option<Arc<str>>>,
     contended: Mutex<Option<(Instant, Arc<str>)>>,
+    /// Messages handed to the client and not yet written, plus one; zero without a session.
+    uplink: AtomicUsize,
 }
 
 impl ConnectionStats {
@@ -81,6 +83,16 @@ impl ConnectionStats {
             .as_ref()
             .filter(|(at, _)| at.elapsed() < CONTENDED_FOR)
             .map(|(_, why)| why.clone())
+    }
+
+    /// Messages that the client has and has not written yet; none without a session.
+    pub fn uplink(&self) -> Option<usize> {
+        self.0.uplink.load(Ordering::Relaxed).checked_sub(1)
+    }
+
+    pub(super) fn set_uplink(&self, unsent: Option<usize>) {
+        let stored = unsent.map_or(0, |unsent| unsent.saturating_add(1));
+        self.0.uplink.store(stored, Ordering::Relaxed);
     }
 
     pub(super) fn set_contended(&self, why: String) {
@@ -150,6 +162,16 @@ impl Inbox {
             self.try_send(message);
         }
         true
+    }
+
+    /// The session is open, and so many messages are not written yet.
+    pub(super) fn set_uplink(&self, unsent: usize) {
+        self.figures.set_uplink(Some(unsent));
+    }
+
+    /// The session takes no more messages.
+    pub(super) fn no_uplink(&self) {
+        self.figures.set_uplink(None);
     }
 
     /// Waits until there is room for an announcement.

@@ -8,8 +8,8 @@ use std::pin::pin;
 use std::time::Duration;
 
 use rumqttc::{
-    AsyncClient, ClientError, Event, EventLoop, NetworkOptions, Outgoing, Packet, PublishOptions,
-    QoS, SubscribeFilter, SubscribeReasonCode,
+    AsyncClient, ClientError, Event, EventLoop, NetworkOptions, Packet, PublishOptions, QoS,
+    SubscribeFilter, SubscribeReasonCode,
 };
 use tokio::select;
 use tokio::sync::mpsc;
@@ -17,14 +17,14 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::Inbound;
 use super::failure::{Moment, SessionError};
 use super::inbox::Inbox;
 use super::options::{REQUEST_CAPACITY, SessionOptions};
 use super::sieve::CutMarker;
+use super::{Inbound, Outgoing};
 use crate::clock;
 use crate::config::ServerUrl;
-use crate::sparkplug::message::{Message, Qos};
+use crate::sparkplug::message::Qos;
 use crate::time::Timestamp;
 
 /// From the first packet to CONNACK, TLS included.
@@ -56,7 +56,7 @@ pub(super) struct MqttSession<'a> {
     /// The own STATE topic is the first.
     pub(super) filters: &'a [String],
     pub(super) inbox: &'a mut Inbox,
-    pub(super) outbound: &'a mut mpsc::Receiver<Message>,
+    pub(super) outbound: &'a mut mpsc::Receiver<Outgoing>,
     pub(super) shutdown: &'a CancellationToken,
     /// The time of the STATE of the session before.
     pub(super) last_state_time: &'a mut Timestamp,
@@ -175,8 +175,8 @@ impl MqttSession<'_> {
                     // What is queued already is still received, and after it the end.
                     self.outbound.close();
                 }
-                message = self.outbound.recv(), if listening => match message {
-                    Some(message) if open => self.publish(client, message, progress)?,
+                outgoing = self.outbound.recv(), if listening => match outgoing {
+                    Some(outgoing) if open => self.publish(client, outgoing, progress)?,
                     Some(_) => {}
                     None if open => self.close(client, progress)?,
                     None => return Err(SessionEnd::Closed),
@@ -223,7 +223,7 @@ impl MqttSession<'_> {
                     progress.unsent_filters.push_back(filters.to_vec());
                 }
             }
-            Event::Outgoing(Outgoing::Subscribe(id)) => {
+            Event::Outgoing(rumqttc::Outgoing::Subscribe(id)) => {
                 if let Some(filters) = progress.unsent_filters.pop_front() {
                     progress.pending_filters.push((id, filters));
                 }
@@ -234,8 +234,9 @@ impl MqttSession<'_> {
                     self.announce(progress);
                 }
             }
-            Event::Outgoing(Outgoing::Publish(id)) => {
+            Event::Outgoing(rumqttc::Outgoing::Publish(id)) => {
                 progress.unsent = progress.unsent.saturating_sub(1);
+                self.inbox.set_uplink(progress.unsent);
                 if id != 0 {
                     progress.unacknowledged += 1;
                 }
@@ -260,6 +261,7 @@ impl MqttSession<'_> {
         if self.inbox.announce(connected) {
             info!(server.address = %self.url, "connected to {}", self.url);
             progress.phase = SessionPhase::Open;
+            self.inbox.set_uplink(progress.unsent);
         } else {
             progress.phase = SessionPhase::Announcing;
         }
@@ -279,6 +281,7 @@ impl MqttSession<'_> {
             progress.pending_unsubscribes += 1;
         }
         progress.phase = SessionPhase::Closing;
+        self.inbox.no_uplink();
         progress.deadline = Some(Instant::now() + CLOSE_TIMEOUT);
         Ok(())
     }
@@ -288,14 +291,28 @@ impl MqttSession<'_> {
     fn publish(
         &self,
         client: &AsyncClient,
-        message: Message,
+        outgoing: Outgoing,
         progress: &mut SessionProgress,
     ) -> Result<(), SessionEnd> {
+        let Outgoing { message, until } = outgoing;
         progress.state_published |= self.filters.first() == Some(&message.topic);
-        if !progress.state_published {
+        let of_before = !progress.state_published;
+        if of_before && until.is_none() {
             debug!(
                 messaging.destination.name = message.topic,
                 "dropped an outgoing message of an earlier session"
+            );
+            return Ok(());
+        }
+        if of_before || until.is_some_and(|until| until <= Instant::now()) {
+            warn!(
+                messaging.destination.name = message.topic,
+                "a command on {} was not sent: {}",
+                message.topic,
+                match of_before {
+                    true => "the session that it was meant for has ended",
+                    false => "it waited for too long behind others",
+                }
             );
             return Ok(());
         }
@@ -309,6 +326,7 @@ impl MqttSession<'_> {
             Ok(()) => {
                 progress.published = Some((Instant::now(), topic));
                 progress.unsent += 1;
+                self.inbox.set_uplink(progress.unsent);
                 Ok(())
             }
             Err(ClientError::InvalidRequest(_)) => {

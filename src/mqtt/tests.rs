@@ -1,3 +1,4 @@
+mod commands;
 mod endings;
 mod tls;
 mod websocket;
@@ -305,7 +306,7 @@ fn unusable_certificates_are_named() {
 /// A connection under test, with the core's ends of its queues.
 struct Bridge {
     inbound: mpsc::Receiver<Inbound>,
-    outbound: mpsc::Sender<Message>,
+    outbound: mpsc::Sender<Outgoing>,
     figures: ConnectionStats,
     shutdown: CancellationToken,
     task: JoinHandle<()>,
@@ -365,7 +366,7 @@ impl Bridge {
             qos,
             retain: false,
         };
-        self.outbound.send(message).await.unwrap();
+        self.outbound.send(message.into()).await.unwrap();
     }
 }
 

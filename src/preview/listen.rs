@@ -88,7 +88,7 @@ pub(super) async fn listen(
                             "requesting a rebirth"
                         );
                         // A full queue asks later.
-                        let _ = server.try_send(publish.message);
+                        let _ = server.try_send(publish.message.into());
                     }
                 }
                 Output::Event(Event::Death(_))

@@ -91,9 +91,15 @@ fn the_template_knows_every_variable() {
         ("AWS_ACCESS_KEY_ID", "the task's role gives credentials"),
         ("AWS_PROFILE", "there is no shared configuration file"),
         ("AWS_ENDPOINT_URL_IOTSITEWISE", "private DNS serves interface endpoints"),
-        ("COMMANDS_ALLOW", "no door brings commands yet"),
-        ("COMMANDS_CONFIRM", "no door brings commands yet"),
-        ("COMMANDS_FORM", "no door brings commands yet"),
+        ("COMMANDS_ALLOW", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_CONFIRM", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_FORM", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_THING", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_IOT_URL", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_IOT_CLIENT_ID", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_IOT_CA", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_IOT_CERT", "the template has no thing and no rights for commands yet"),
+        ("COMMANDS_IOT_KEY", "the template has no thing and no rights for commands yet"),
     ];
     let text = template();
     for variable in sections().iter().flat_map(|section| section.vars) {

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod aws;
+mod commands;
 mod console;
 mod documents;
 mod growth;

@@ -19,7 +19,7 @@ use windfarm::Broker;
 use crate::sdk;
 
 /// How long anything may take in a test.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
@@ -166,6 +166,11 @@ impl Plant {
         };
         let options = rumqttc::PublishOptions::new(qos).retain(message.retain);
         self.client.publish(message.topic, message.payload, options).await.unwrap();
+    }
+
+    /// The next command to the node.
+    pub(crate) async fn next_command(&mut self) -> (String, Vec<u8>) {
+        self.commands.recv().await.unwrap()
     }
 
     /// Waits until somebody asks for the births.

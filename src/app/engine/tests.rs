@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::console::ask::EngineQueries;
 use crate::console::degraded::{DegradedReason, DegradedReasons};
 use crate::delivery::point::{Class, Gate, Point, Stream};
-use crate::mqtt::Connection;
+use crate::mqtt::{Connection, Outgoing};
 use crate::outbox::QueuedPoint;
 use crate::outbox::disk::DiskOutbox;
 use crate::outbox::memory::MemoryOutbox;
@@ -105,13 +105,13 @@ fn config() -> Config {
 }
 
 /// An engine with one server, and what it publishes there.
-fn engine() -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Message>) {
+fn engine() -> (Engine<Silent>, mpsc::Receiver<Outgoing>) {
     engine_with((Box::new(MemoryOutbox::new(1 << 20)), Arc::new(Notify::new())))
 }
 
 fn engine_with(
     outbox: (Box<dyn Outbox>, Arc<Notify>),
-) -> (Engine<Silent>, mpsc::Receiver<crate::sparkplug::message::Message>) {
+) -> (Engine<Silent>, mpsc::Receiver<Outgoing>) {
     let config = config();
     let url = &config.mqtt.servers[0];
     let (queue, published) = mpsc::channel(1_024);
@@ -178,7 +178,7 @@ async fn timers_keep_their_time_while_messages_never_end() {
     answers.begin();
     let engine =
         tokio::spawn(engine.run(messages, answers, (pending(), pending()), Duration::ZERO));
-    while published.recv().await.unwrap().topic != "spBv1.0/g/NCMD/gap" {}
+    while published.recv().await.unwrap().message.topic != "spBv1.0/g/NCMD/gap" {}
     assert!(inbox.capacity() < inbox.max_capacity(), "the gap was asked about after all messages");
     // People have their turn as well.
     questions.ask(|look| look.now).await.unwrap();

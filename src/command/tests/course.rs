@@ -186,7 +186,7 @@ fn the_same_id_at_another_door_is_another_request() {
     let key = RequestKey::new(request::Door::Iot, "1");
     let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 42 });
     let envelope = Envelope { key, sent: None };
-    rig.bridge.handle_request(envelope, request.to_string().as_bytes(), rig.now);
+    rig.bridge.handle_request(envelope, request.to_string().as_bytes(), &[Uplink::Open], rig.now);
     rig.drain();
     assert_eq!(rig.published.len(), 1);
 }

@@ -374,3 +374,21 @@ fn a_bridge_without_commands_takes_none() {
     rig.request("1", &json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 41 }));
     assert!(rig.published.is_empty() && rig.answers.is_empty());
 }
+
+#[test]
+fn nothing_waits_for_a_connection_nor_behind_other_messages() {
+    let mut rig = Rig::new("Nordsee/gw/Reset = true pulse\nNordsee/gw/* = 0..90 rate 1/10s");
+    rig.born([Metric::new("Limit", 40.0), Metric::new("Reset", false)]);
+    for (uplink, code) in [(Uplink::Down, Code::NodeOffline), (Uplink::Full, Code::TooMany)] {
+        rig.uplink = uplink;
+        assert_eq!(rig.ask("Nordsee/gw", "Limit", 42.0), Some(code));
+        assert_eq!(rig.ask("Nordsee/gw", "Reset", true), Some(code));
+    }
+    assert_eq!(rig.published, []);
+    // Neither counts towards the rate, nor is anything sent once the server is there again.
+    rig.uplink = Uplink::Open;
+    rig.pass(1_000);
+    assert_eq!(rig.published, []);
+    assert_eq!(rig.ask("Nordsee/gw", "Limit", 42.0), None);
+    rig.message();
+}

@@ -23,6 +23,7 @@ pub(super) struct Rig {
     pub(super) sitewise: FakeSiteWise,
     pub(super) edge: Edge,
     pub(super) now: Now,
+    pub(super) uplink: Uplink,
     /// What was told to the plant, and not looked at yet.
     pub(super) published: Vec<OutgoingMessage>,
     pub(super) started: Vec<String>,
@@ -54,6 +55,7 @@ impl Rig {
             sitewise: FakeSiteWise::default(),
             edge: Edge::new(EdgeNode::new("Nordsee", "gw"), 0),
             now,
+            uplink: Uplink::Open,
             published: Vec::new(),
             started: Vec::new(),
             answers: Vec::new(),
@@ -111,7 +113,7 @@ impl Rig {
 
     pub(super) fn request_of(&mut self, id: &str, sent: Option<Timestamp>, payload: &[u8]) {
         let envelope = Envelope { key: RequestKey::new(Door::Queue, id), sent };
-        self.bridge.handle_request(envelope, payload, self.now);
+        self.bridge.handle_request(envelope, payload, &[self.uplink], self.now);
         self.drain();
     }
 

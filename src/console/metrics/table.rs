@@ -1,6 +1,7 @@
 //! The table.
 
 use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
+use crate::command::answer::Code;
 use crate::console::degraded::DegradedReason;
 use crate::console::health::NotReadyReason;
 use crate::console::process::Process;
@@ -395,6 +396,26 @@ pub const TABLE: &[MetricDef] = &[
     ),
     gauge("sparkwise_problems", "Models and assets with a problem that needs attention.", |s| {
         s.ledger.problems.len() as f64
+    }),
+    // Commands.
+    each(
+        MetricKind::Counter,
+        "sparkwise_commands_total",
+        "Requests to write to the plant, by how they ended; repeated ones are not counted.",
+        MetricLabel::Commands,
+        |s| {
+            let count = |code| s.commands.answers.get(&code).copied().unwrap_or_default() as f64;
+            Code::ALL.map(count).to_vec()
+        },
+    ),
+    counter("sparkwise_commands_repeated_total", "Requests that came again.", |s| {
+        s.commands.repeated as f64
+    }),
+    counter("sparkwise_commands_sent_total", "Commands sent to the plant.", |s| {
+        s.commands.sent as f64
+    }),
+    gauge("sparkwise_commands_in_flight", "Commands that wait for the machine's value.", |s| {
+        s.commands.in_flight as f64
     }),
     // The process.
     process(

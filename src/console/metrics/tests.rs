@@ -56,6 +56,7 @@ fn snapshot() -> Snapshot {
         price: None,
         assets_live: 0,
         provisioning_pending: 0,
+        commands: crate::command::Figures::default(),
     }
 }
 
@@ -74,6 +75,7 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
         let words = match metric.label {
             MetricLabel::None | MetricLabel::Version => 1,
             MetricLabel::Words(_, words) => words().len(),
+            MetricLabel::Commands => Code::ALL.len(),
             MetricLabel::Server => snapshot.links.len(),
             MetricLabel::Node => snapshot.nodes_named.len(),
         };

@@ -287,7 +287,9 @@ pub(crate) const HOST: &[Group] = &[
     },
     Group {
         says: "DCMD: its topic, QoS 0, not retained, a time, no sequence number, names and types of the DBIRTH.",
-        verdict: NotApplicable("Sparkwise sends no device commands."),
+        verdict: NotApplicable(
+            "Without `COMMANDS_ALLOW` and a door Sparkwise sends no device commands, as recorded here; those that it sends with them are tested in `src/command`.",
+        ),
         of: &[
             ("topics-dcmd-topic", "4:497"),
             ("topics-dcmd-mqtt", "4:508"),

@@ -335,7 +335,7 @@ impl World {
         let envelope = Envelope { key, sent: request.sent.map(Timestamp::from_millis) };
         let payload = request.payload.clone();
         self.at_hand = Some((id, false));
-        self.bridge.handle_request(envelope, payload.as_bytes(), self.now);
+        self.bridge.handle_request(envelope, payload.as_bytes(), &[Uplink::Open], self.now);
         self.drain();
         self.at_hand = None;
     }
