@@ -212,6 +212,7 @@ impl World {
             }
             Output::Refused { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
+            | Output::Foldered(..)
             | Output::Held { .. }
             | Output::Settled(_)
             | Output::Publish(_)

@@ -3,7 +3,9 @@
 use super::Given;
 
 /// A name for people, what is set besides the least, the variable at fault, and the remedy.
-const WRONG: &[(&str, &[(&str, &str)], &str, &str)] = &[
+type Case = (&'static str, &'static [(&'static str, &'static str)], &'static str, &'static str);
+
+const WRONG: &[Case] = &[
     ("no server", &[("MQTT_URL", "")], "MQTT_URL is not set", "mqtt://host:1883"),
     ("no region", &[("AWS_REGION", "")], "AWS_REGION is not set", "AWS_REGION is not set: "),
     ("no scheme", &[("MQTT_URL", "broker:1883")], "MQTT_URL", "write mqtt://host"),
