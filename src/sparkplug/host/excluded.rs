@@ -22,6 +22,11 @@ impl ExcludedNodes {
         self.first.get_or_insert_with(|| (now, format!("{group}/{node}")));
     }
 
+    /// Whether none was left out so far.
+    pub(super) fn is_first_awaited(&self) -> bool {
+        self.first.is_none()
+    }
+
     /// When it is to be looked at whether that is everybody: once.
     pub(super) fn deadline(&self) -> Option<Instant> {
         self.first.as_ref().filter(|_| !self.judged).map(|(at, _)| *at + PATIENCE)

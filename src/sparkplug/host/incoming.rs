@@ -70,13 +70,17 @@ impl Host {
         if edge.verb == topic::MessageType::Command {
             return None;
         }
-        if self.known(edge.group, edge.node).is_none()
+        // One that SiteWise has as online is known although the filter leaves it out.
+        let known = self.known(edge.group, edge.node).is_some();
+        if (!known || self.excluded.is_first_awaited())
             && !self.config.filter.is_open()
             && !self.config.filter.may_take(&format!("{}/{}", edge.group, edge.node))
         {
-            self.counters.excluded_messages += 1;
             self.excluded.saw(edge.group, edge.node, now.instant);
-            return None;
+            if !known {
+                self.counters.excluded_messages += 1;
+                return None;
+            }
         }
         self.make_room(self.known(edge.group, edge.node), now);
         let Some(index) = self.place(edge.group, edge.node, now.instant) else {

@@ -204,6 +204,18 @@ fn nobody_is_admitted_also_where_sitewise_has_nodes_that_are_left_out() {
 }
 
 #[test]
+fn nobody_is_admitted_where_the_only_one_heard_was_online_before_the_start() {
+    let mut stage = filtered("works/*", "");
+    let mut edge = edge();
+    stage.host.expect_online(edge.node(), &[], stage.now);
+    stage.look();
+    stage.send(&edge.nbirth(stage.time(), [metric("a", 2)]));
+    stage.pass(secs(10));
+    assert!(stage.look().contains(&"nobody admitted, first g/n".to_owned()));
+    assert!(stage.host.admits_nobody(stage.now.instant).is_some());
+}
+
+#[test]
 fn a_filter_that_admits_somebody_is_no_problem() {
     let mut stage = filtered("", "g/m");
     let (mut left_out, mut edge) =
