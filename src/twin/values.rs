@@ -186,6 +186,8 @@ impl Twin {
         let by_its_clock = match death.clock {
             // A device's death has a timestamp.
             ClockSource::Sender => usual,
+            // Never born here: how far its clock is behind is not known.
+            ClockSource::Host if values.born.is_none() => Timestamp::default(),
             ClockSource::Host if values.clock_lag.is_zero() => usual,
             ClockSource::Host => usual.min(now.wall.minus(values.clock_lag)),
         };

@@ -79,3 +79,39 @@ fn a_clock_is_behind_from_ten_seconds_up_to_what_sitewise_takes() {
         assert_eq!(mark, (30_000 - behind, Quality::Uncertain, Variant::Double(80.0)), "{late}");
     }
 }
+
+/// Its mark had the time of our clock: an hour of its data lay behind it, and was packed into the
+/// second after it or lost.
+#[test]
+fn a_slow_clock_is_not_hidden_by_the_mark_of_a_machine_that_was_dead_at_the_start() {
+    let hour = 3_600_000;
+    for died_before in [false, true] {
+        let mut rig = Rig::new();
+        let source = || device("mast");
+        rig.event(birth_at(-hour, source(), Vec::new(), vec![temp(Value::Double(8.0), -hour)]));
+        rig.seconds(30);
+        let die = |rig: &mut Rig| {
+            let (time, cause) = (rig.now.wall, DeathCause::Certificate);
+            rig.event(Event::Death(Death { source: source(), time, clock: ClockSource::Host, cause }));
+        };
+        if died_before {
+            die(&mut rig);
+        }
+        rig.seconds(2);
+        let mut rig = rig.restart();
+        rig.seconds(2);
+        if !died_before {
+            die(&mut rig);
+        }
+        rig.seconds(130);
+        assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Uncertain, Variant::Double(8.0))));
+        let at = rig.offset() - hour;
+        rig.event(birth_at(at, source(), Vec::new(), vec![temp(Value::Double(9.0), at)]));
+        rig.event(data(source(), vec![(0, sample(at + 1_000, Value::Double(10.0)))]));
+        rig.seconds(5);
+        let written = rig.written("mast", "Temp");
+        let good = |at: i64, value| (at, Quality::Good, Variant::Double(value));
+        assert!(written.ends_with(&[good(at, 9.0), good(at + 1_000, 10.0)]), "{written:?}");
+        assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Good, Variant::Double(10.0))));
+    }
+}

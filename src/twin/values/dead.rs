@@ -14,7 +14,7 @@ use rustc_hash::FxHashMap;
 use super::lookup::{ShownValueReads, measurements};
 use super::restored::RestoredValues;
 use super::times::TICK;
-use super::{SourceValues, stale_mark};
+use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Point, Stream};
 use crate::sitewise::api::{Quality, Tqv};
 use crate::sparkplug::address::Source;
@@ -32,9 +32,10 @@ const AGAIN: Duration = Duration::from_secs(3_600);
 #[derive(Debug, Default)]
 pub(super) struct OfflineAtStart {
     /// When to read a source, if it is not born by then: those offline at the start, and failed
-    /// reads, with the time of death if known.
+    /// reads, with the time of death if known by its own clock.
     later: BTreeMap<(Instant, Source), Option<Timestamp>>,
-    /// Who is, and when it died, if that is known.
+    /// Who is, and when it died, if that is known by its own clock. Otherwise the mark follows
+    /// the value: by our clock it would hide what a slower one says next.
     waiting: VecDeque<(Source, Option<Timestamp>)>,
 }
 
@@ -157,8 +158,8 @@ impl ShownValueReads {
         now: Now,
     ) {
         let of = found.time;
-        let usual = if in_window(usual, now) { usual } else { now.wall };
-        let tqv = stale_mark(found, usual, now);
+        let mark = later(usual, of, now);
+        let tqv = stale_mark(found, if in_window(mark, now) { mark } else { now.wall }, now);
         self.marked.insert(stream, StaleMark { tqv: tqv.clone(), of });
         writer.write_own_without_birth(stream, tqv, Class::Stale);
     }
@@ -190,7 +191,6 @@ impl Twin {
             // stays silent.
             let is_dead = died.is_some() || plan.was_online(&source) == PriorPresence::Offline;
             if is_dead && !is_born(sources, &source) {
-                let died = died.or_else(|| plan.told_before(&source));
                 dead.waiting.push_back((source, died));
             }
         }
