@@ -4,20 +4,23 @@
 //! It does no I/O and reads no clock. A shell performs its outputs, tries each call once and hands
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
+pub mod crowded;
 pub mod reach;
 
 use std::collections::VecDeque;
 
+use crowded::{Crowded, CrowdedMachines};
 use reach::{Reach, Told};
 
 use crate::command::request::Envelope;
 use crate::command::{self, Commander, Uplink};
 use crate::delivery::output::{RequestId, Room};
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point, RejectReason, Stream};
+use crate::delivery::refusals::Others;
 use crate::delivery::{self, Delivery};
 use crate::outbox::QueuedPoint;
 use crate::sitewise::api::{ApiFault, Entry, EntryError, Quotas};
-use crate::sitewise::cause::Plane;
+use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::{DeathCause, Event};
@@ -89,14 +92,20 @@ pub enum Output {
     Born(Source),
     /// A node or device died.
     Died(Source, DeathCause),
-    /// SiteWise keeps rejecting values of a property while it accepts others; they are retried.
-    /// Emitted once for its asset.
+    /// SiteWise keeps rejecting values of a property; they are retried. Emitted once for its asset.
     Held {
         /// The property.
         stream: Stream,
         /// The last error.
         reason: String,
+        /// What lies behind it.
+        cause: Cause,
+        /// Whether others are accepted.
+        others: Others,
     },
+    /// Values of a machine are dropped, of this property first: more than SiteWise takes in a
+    /// second. Emitted once an hour.
+    Crowded(Source, Stream),
     /// Calls to SiteWise begin to fail, or succeed again.
     SiteWise(Told),
     /// A finding, for the first time with this sender.
@@ -122,6 +131,7 @@ pub struct Bridge {
     delivery: Delivery,
     folders: FolderSurvey,
     reach: Reach,
+    crowded: CrowdedMachines,
     /// None where nothing may be written to the plant.
     commands: Option<Box<Commander>>,
     outputs: VecDeque<Output>,
@@ -136,6 +146,7 @@ impl Bridge {
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
             folders: FolderSurvey::default(),
             reach: Reach::default(),
+            crowded: CrowdedMachines::default(),
             commands: None,
             outputs: VecDeque::new(),
         }
@@ -229,8 +240,10 @@ impl Bridge {
         answer: Result<Vec<EntryError>, ApiFault>,
         now: Now,
     ) {
-        self.reach.put(id.number(), &answer, now);
+        // What no entry passes in is no success.
+        let put = Reach::of_put(&answer);
         self.delivery.handle_answer(id, answer, now);
+        self.reach.put(id.number(), put, self.delivery.nothing_passes(), now);
     }
 
     /// Our clock and SiteWise's show the same time again, or no longer.
@@ -275,6 +288,7 @@ impl Bridge {
         self.drain_host(now);
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
+        self.reach.refused(self.delivery.nothing_passes(), now);
         self.reach.handle_timeout(now);
         if let Some(commands) = &mut self.commands {
             commands.handle_timeout(now);
@@ -321,6 +335,7 @@ impl Bridge {
                     twin::Output::Store(points) => Output::Store(points),
                     twin::Output::Step(id, step) => {
                         self.reach.called(step.plane(), id.0, now);
+                        self.reach.called_for(step.plane(), id.0, step.operation());
                         Output::Step(id, step)
                     }
                     twin::Output::Open(gate) => Output::Open(gate),
@@ -372,14 +387,17 @@ impl Bridge {
                 }
                 delivery::output::Output::Discarded { key, why } => {
                     self.twin.handle_decided(&[key]);
+                    let told = self.crowded.dropped(key, why, &self.twin, now.instant);
+                    let told = told.map(|machine| Output::Crowded(machine, key.stream));
+                    self.outputs.extend(told);
                     Output::Discarded(key, why)
                 }
                 delivery::output::Output::Late(key) => {
                     self.twin.handle_crowded_out(key, now);
                     continue;
                 }
-                delivery::output::Output::Held { stream, reason } => {
-                    Output::Held { stream, reason }
+                delivery::output::Output::Held { stream, reason, cause, others } => {
+                    Output::Held { stream, reason, cause, others }
                 }
                 delivery::output::Output::Missing(streams) => {
                     for stream in streams {
@@ -428,6 +446,12 @@ impl Bridge {
     /// How calls to SiteWise succeed.
     pub fn reach(&self) -> &Reach {
         &self.reach
+    }
+
+    /// Machines of which values were dropped within the last hour, since they are too many for
+    /// their second.
+    pub fn crowded(&self, now: Instant) -> impl Iterator<Item = (&Source, &Crowded)> {
+        self.crowded.shown(now)
     }
 
     /// Whether nothing is queued or in flight here.

@@ -9,11 +9,12 @@ mod answer;
 mod billing;
 pub mod durations;
 pub mod figures;
-mod held;
+pub mod held;
 pub mod output;
 mod pacing;
 pub mod point;
 mod ready;
+pub mod refusals;
 mod request;
 mod retry;
 mod second;
@@ -35,6 +36,7 @@ use output::{Output, RequestId, Room};
 use pacing::Pace;
 use point::{Class, DiscardReason, Key, Point, RejectReason, Stream};
 use ready::ReadyQueue;
+use refusals::Refusals;
 use request::InFlight;
 use retry::CircuitBreaker;
 use second::ReleaseScope;
@@ -108,6 +110,7 @@ pub struct Delivery {
     figures: DeliveryFigures,
     what_if: WhatIf,
     failing: FailingProperties,
+    refusals: Refusals,
     /// When the latest successful request was sent.
     last_success_sent: Instant,
     /// The error of the last request that failed as a whole.
@@ -150,6 +153,7 @@ impl Delivery {
             figures: DeliveryFigures::default(),
             what_if: WhatIf::default(),
             failing: FailingProperties::default(),
+            refusals: Refusals::default(),
             last_success_sent: Instant::START,
             last_error: None,
             clocks: ClockAgreement::default(),
@@ -255,7 +259,7 @@ impl Delivery {
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.timers.next().into_iter().chain(self.send_due).min()
+        [self.timers.next(), self.send_due, self.refusals.due()].into_iter().flatten().min()
     }
 
     /// The next output.
@@ -300,15 +304,16 @@ impl Delivery {
                     && self.streams.iter().all(stream::StreamState::has_only_failed)))
     }
 
-    /// Whether SiteWise is unreachable: it does not respond, denies access as a whole, or something
-    /// else answers in its place.
+    /// Whether SiteWise is unreachable: it does not respond, denies access as a whole or for
+    /// everything that is tried, or something else answers in its place.
     pub fn is_unreachable(&self) -> bool {
-        self.circuit.is_away()
+        self.circuit.is_away() || self.refusals.is_unreachable()
     }
 
     /// The last error of a whole request, while SiteWise is unreachable.
     pub fn last_error(&self) -> Option<&str> {
-        self.last_error.as_deref().filter(|_| self.is_unreachable())
+        let refused = self.nothing_passes().map(|told| told.fault.message.as_str());
+        refused.or(self.last_error.as_deref()).filter(|_| self.is_unreachable())
     }
 
     /// Share of the quotas that the rate limiter allows, from 0 to 1: less than 1 after throttling.
@@ -339,6 +344,7 @@ impl Delivery {
         while let Some(slot) = self.timers.pop(now.instant, &mut self.streams) {
             self.schedule(slot, now);
         }
+        self.look_at_refusals(now);
         self.send_requests(now);
         self.streams.forget(now.instant);
     }

@@ -309,6 +309,10 @@ impl Twin {
                     self.writer.world.settle_changes(now.instant);
                     continue;
                 }
+                plan::Output::ReadsPass => {
+                    self.read_failed_again(now);
+                    continue;
+                }
                 plan::Output::LookedUp { batch, values } => {
                     self.looked_up(batch, values, now);
                     continue;

@@ -213,6 +213,7 @@ impl World {
             Output::Refused { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
             | Output::Foldered(..)
+            | Output::Crowded(..)
             | Output::Held { .. }
             | Output::Settled(_)
             | Output::Publish(_)

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
+use crate::delivery::refusals::NothingPasses;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError};
 use crate::sitewise::cause::{self, Cause, Plane};
 use crate::time::{Instant, Now, Timestamp};
@@ -21,6 +22,11 @@ const SETTLED: Duration = Duration::from_secs(2);
 /// How long a cause is not logged again, unless no call succeeds for [`LASTING`].
 const SAME: Duration = Duration::from_secs(3_600);
 const LASTING: Duration = Duration::from_secs(5);
+
+/// How long after the last slow answer calls count as slow.
+const SLOW_FOR: Duration = Duration::from_secs(120);
+/// The longest that a call may be unanswered while answers are slow. Calls end after half a minute.
+const LONGEST_PATIENCE: Duration = Duration::from_secs(25);
 
 /// What is to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +49,22 @@ pub enum Told {
         /// For how long they failed.
         away: Duration,
     },
+    /// An operation that was denied is allowed again.
+    Allowed {
+        /// Which calls.
+        plane: Plane,
+        /// The operation.
+        operation: &'static str,
+        /// For how long it was denied.
+        denied: Duration,
+    },
+    /// They succeed, but slowly.
+    Slow {
+        /// Which.
+        plane: Plane,
+        /// How long the latest took.
+        took: Duration,
+    },
 }
 
 /// All calls, by plane.
@@ -61,10 +83,28 @@ struct Calls {
     silent: Option<u64>,
     next_look: Option<Instant>,
     trouble: Option<Trouble>,
+    /// Operations that are denied, since when.
+    denied: BTreeMap<&'static str, Instant>,
+    /// Calls in flight of these.
+    denied_before: BTreeMap<u64, &'static str>,
+    slow: Option<SlowAnswers>,
+    /// When slow answers were logged last.
+    slow_told: Option<Instant>,
     /// When each cause was logged last.
     told: BTreeMap<Cause, Instant>,
     /// The latest fault since a call succeeded.
     last: Option<(Cause, String)>,
+}
+
+/// Calls that succeed after [`SILENT`].
+#[derive(Debug)]
+struct SlowAnswers {
+    first: Instant,
+    last: Instant,
+    /// How long the last took.
+    took: Duration,
+    /// A call that was made after the first such answer was slow as well: it was no pause.
+    lasts: bool,
 }
 
 /// From the first fault until the recovery.
@@ -97,19 +137,60 @@ impl Reach {
         calls.next_look.get_or_insert(now.instant + SILENT);
     }
 
-    /// A call for values was answered.
-    pub(super) fn put(&mut self, id: u64, answer: &Result<Vec<EntryError>, ApiFault>, now: Now) {
-        let throttled = answer.as_ref().ok().and_then(|errors| {
-            let mut errors = errors.iter().map(|error| &error.fault);
-            errors.find(|fault| fault.kind == ApiFaultKind::Throttled)
-        });
-        self.answered(Plane::Write, id, answer.as_ref().err().or(throttled), now);
+    /// What an answer to a call for values says of the way to SiteWise.
+    pub(super) fn of_put(answer: &Result<Vec<EntryError>, ApiFault>) -> Option<ApiFault> {
+        let errors = match answer {
+            Ok(errors) => errors,
+            Err(fault) => return Some(fault.clone()),
+        };
+        let mut errors = errors.iter().map(|error| &error.fault);
+        errors.find(|fault| fault.kind == ApiFaultKind::Throttled).cloned()
+    }
+
+    /// A call for values was answered; it may be that SiteWise refuses all that is in them.
+    pub(super) fn put(
+        &mut self,
+        id: u64,
+        fault: Option<ApiFault>,
+        refused: Option<&NothingPasses>,
+        now: Now,
+    ) {
+        let fault = fault.as_ref().or(refused.map(|refused| &refused.fault));
+        self.answered(Plane::Write, id, fault, now);
+        self.refused(refused, now);
+    }
+
+    /// SiteWise answers, and refuses every value.
+    pub(super) fn refused(&mut self, refused: Option<&NothingPasses>, now: Now) {
+        let Some(NothingPasses { since, fault }) = refused else { return };
+        let calls = self.planes.entry(Plane::Write).or_default();
+        let known = calls.trouble.as_ref().filter(|trouble| trouble.passed.is_none());
+        if known.is_some_and(|trouble| trouble.cause == fault.cause && trouble.faults > 1) {
+            return;
+        }
+        let ago = now.instant.since(*since);
+        let first = Now { instant: *since, wall: now.wall.minus(ago) };
+        // Two, since many entries were.
+        calls.failed(fault.cause, &fault.message, first);
+        calls.failed(fault.cause, &fault.message, now);
+        calls.last = Some((fault.cause, fault.message.clone()));
+        self.told.extend(calls.tell(Plane::Write, now.instant));
+    }
+
+    /// The call that is made is this operation.
+    pub(super) fn called_for(&mut self, plane: Plane, id: u64, operation: &'static str) {
+        if let Some(calls) = self.planes.get_mut(&plane)
+            && calls.denied.contains_key(operation)
+        {
+            calls.denied_before.insert(id, operation);
+        }
     }
 
     /// A call ended, with this fault if it failed.
     pub(super) fn answered(&mut self, plane: Plane, id: u64, fault: Option<&ApiFault>, now: Now) {
         let Some(calls) = self.planes.get_mut(&plane) else { return };
         let Some(sent) = calls.flying.remove(&id) else { return };
+        let operation = calls.denied_before.remove(&id);
         match fault.map(|fault| (fault.cause, &fault.message)) {
             Some((cause, said)) if cause != Cause::Answer => {
                 calls.last = Some((cause, said.clone()));
@@ -117,6 +198,7 @@ impl Reach {
                     // A missing permission says nothing about other calls.
                     Cause::Action(operation) if operation != cause::WRITE => {
                         calls.passed(sent, now.instant);
+                        calls.denied.entry(operation).or_insert(now.instant);
                         if calls.is_new(cause, now.instant) {
                             calls.told.insert(cause, now.instant);
                             let (said, since) = (said.clone(), now.wall);
@@ -132,12 +214,21 @@ impl Reach {
             Some(_) | None => {
                 calls.last = None;
                 calls.passed(sent, now.instant);
+                if let Some(operation) = operation
+                    && let Some(since) = calls.denied.remove(operation)
+                {
+                    calls.told.remove(&Cause::Action(operation));
+                    let denied = now.instant.since(since);
+                    self.told.push(Told::Allowed { plane, operation, denied });
+                }
+                self.told.extend(calls.tell_slow(plane, now.instant));
             }
         }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Now) {
         for (plane, calls) in &mut self.planes {
+            calls.end_slowness(now.instant);
             calls.look_for_silence(now);
             self.told.extend(calls.tell(*plane, now.instant));
             if let Some(away) = calls.end_of_trouble(now.instant) {
@@ -159,6 +250,12 @@ impl Reach {
         let trouble = self.planes.get(&plane)?.trouble.as_ref()?;
         let lasts = trouble.cause == Cause::Silence || trouble.is_lasting(now);
         (trouble.passed.is_none() && lasts).then(|| trouble.cause.explain(&trouble.said))
+    }
+
+    /// How long calls take, if they succeed slowly.
+    pub fn slow(&self, plane: Plane) -> Option<Duration> {
+        let slow = self.planes.get(&plane)?.slow.as_ref()?;
+        slow.lasts.then_some(slow.took)
     }
 
     /// Why the latest call failed, if it did, with a remedy.
@@ -196,6 +293,17 @@ impl Calls {
     /// A call sent at `sent` has succeeded. One from before the last fault says nothing about the present,
     /// unless it was unanswered for long itself.
     fn passed(&mut self, sent: Instant, now: Instant) {
+        let took = now.since(sent);
+        if took >= SILENT {
+            let before = self.slow.as_ref();
+            let (first, lasts) =
+                before.map_or((now, false), |slow| (slow.first, slow.lasts || sent >= slow.first));
+            self.slow = Some(SlowAnswers { first, last: now, took, lasts });
+            if lasts {
+                // It is nothing worse.
+                self.trouble.take_if(|trouble| trouble.cause == Cause::Silence);
+            }
+        }
         if let Some(trouble) = &mut self.trouble
             && (sent >= trouble.last || now.since(sent) >= SILENT)
         {
@@ -227,13 +335,33 @@ impl Calls {
         (!trouble.told.is_empty()).then(|| passed.since(trouble.since.instant))
     }
 
+    fn tell_slow(&mut self, plane: Plane, now: Instant) -> Option<Told> {
+        let took = self.slow.as_ref().filter(|slow| slow.lasts)?.took;
+        if self.slow_told.is_some_and(|at| now.since(at) < SAME) {
+            return None;
+        }
+        self.slow_told = Some(now);
+        Some(Told::Slow { plane, took })
+    }
+
+    fn end_slowness(&mut self, now: Instant) {
+        self.slow.take_if(|slow| now.since(slow.last) >= SLOW_FOR);
+    }
+
+    /// How long a call may be unanswered.
+    fn patience(&self) -> Duration {
+        let slow = self.slow.as_ref().filter(|slow| slow.lasts);
+        slow.map_or(SILENT, |slow| (slow.took * 2).clamp(SILENT, LONGEST_PATIENCE))
+    }
+
     fn look_for_silence(&mut self, now: Now) {
         if self.next_look.is_none_or(|at| at > now.instant) {
             return;
         }
+        let patience = self.patience();
         let after = self.silent.map_or(Bound::Unbounded, Bound::Excluded);
         let long = self.flying.range((after, Bound::Unbounded));
-        let long = long.take_while(|(_, sent)| now.instant.since(**sent) >= SILENT);
+        let long = long.take_while(|(_, sent)| now.instant.since(**sent) >= patience);
         let found = long.map(|(id, sent)| (*id, *sent)).last();
         if let Some((id, sent)) = found {
             self.silent = Some(id);
@@ -251,7 +379,8 @@ impl Calls {
             trouble.passed.is_none() && trouble.faults > 1 && !trouble.told.contains(&trouble.cause)
         });
         let lasting = lasting.map(|trouble| trouble.first + LASTING);
-        [self.next_look, settled, lasting].into_iter().flatten().min()
+        let slow = self.slow.as_ref().map(|slow| slow.last + SLOW_FOR);
+        [self.next_look, settled, lasting, slow].into_iter().flatten().min()
     }
 }
 

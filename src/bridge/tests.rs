@@ -263,6 +263,7 @@ impl World {
             Output::Grouped(_)
             | Output::Foldered(..)
             | Output::Capped { .. }
+            | Output::Crowded(..)
             | Output::Held { .. }
             | Output::SiteWise(_)
             | Output::Born(_)

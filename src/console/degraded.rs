@@ -9,10 +9,12 @@ pub use all::DegradedReasons;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::look::{EngineView, FOREIGN};
 use crate::delivery::point::RejectReason;
-use crate::sitewise::cause::Plane;
+use crate::delivery::refusals::Others;
+use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
 use crate::time::Timestamp;
@@ -36,6 +38,15 @@ pub enum DegradedReason {
         plane: Plane,
         /// Why, and what to do.
         why: String,
+    },
+    /// Calls to SiteWise pass, but slowly.
+    Slow {
+        /// Where they go.
+        host: String,
+        /// Which.
+        plane: Plane,
+        /// How long the latest took.
+        took: Duration,
     },
     /// Another client takes the bridge's session from it, within the last minutes.
     Contended {
@@ -153,14 +164,21 @@ pub enum DegradedReason {
         /// By how many milliseconds it is ahead.
         ahead: i64,
     },
-    /// SiteWise keeps rejecting values of a property while it accepts others.
+    /// Values of a machine were dropped within the last hour: more than SiteWise takes in a second.
+    Crowded {
+        /// Its address.
+        machine: String,
+        /// The property of the first.
+        example: String,
+        /// How many there were.
+        values: u64,
+    },
+    /// SiteWise keeps rejecting values of a machine for one cause.
     Held {
-        /// The asset and the property.
-        subject: String,
-        /// How many there are.
-        values: usize,
-        /// The last error.
-        reason: String,
+        /// The machine's address, or the asset.
+        machine: String,
+        /// What.
+        held: Held,
     },
     /// SiteWise rejects a model or an asset, or its limits leave no place for it.
     Problem {
@@ -171,9 +189,44 @@ pub enum DegradedReason {
     },
 }
 
+/// Values of a machine that are not accepted, for one cause.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Held {
+    /// Of how many properties.
+    pub properties: usize,
+    /// How many there are.
+    pub values: usize,
+    /// Asset, property and error of one.
+    pub example: String,
+    /// What lies behind it.
+    pub cause: Cause,
+    /// Whether other values are accepted.
+    pub others: Others,
+}
+
+impl Held {
+    fn words(&self) -> String {
+        let Self { properties, values, example, .. } = self;
+        format!(
+            "has {values} values of {properties} properties that SiteWise does not accept{}, one \
+             of {example}; they are retried with backoff, up to an hour apart; {}",
+            while_others(self.others),
+            self.cause.remedy()
+        )
+    }
+}
+
+/// Whether others are accepted, in words.
+pub(crate) const fn while_others(others: Others) -> &'static str {
+    match others {
+        Others::Accepted => " while it accepts others",
+        Others::NotTried => "",
+    }
+}
+
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 23] = [
+    pub const LABELS: [&'static str; 25] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -185,6 +238,7 @@ impl DegradedReason {
         "finding",
         "node_offline",
         "values_rejected",
+        "values_too_fast",
         "outbox_full",
         "values_expiring",
         "outbox_refuses",
@@ -194,6 +248,7 @@ impl DegradedReason {
         Self::capped(Cap::Properties),
         Self::capped(Cap::Assets),
         "sitewise_failing",
+        "sitewise_slow",
         "clock",
         "held",
         Self::PROBLEM,
@@ -204,6 +259,7 @@ impl DegradedReason {
         match self {
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::SiteWise { .. } => "sitewise_failing",
+            Self::Slow { .. } => "sitewise_slow",
             Self::Contended { .. } => "mqtt_client_id_shared",
             Self::NobodyAdmitted { .. } => "nobody_admitted",
             Self::Finding { .. } => "finding",
@@ -214,6 +270,7 @@ impl DegradedReason {
             Self::NotUnderstood { .. } => "not_understood",
             Self::Offline { .. } => "node_offline",
             Self::Refused { .. } => "values_rejected",
+            Self::Crowded { .. } => "values_too_fast",
             Self::OutboxFull => "outbox_full",
             Self::Expiring { .. } => "values_expiring",
             Self::OutboxRefuses(_) => "outbox_refuses",
@@ -239,7 +296,7 @@ impl DegradedReason {
     /// Who or what it is about.
     pub fn subject(&self) -> &str {
         match self {
-            Self::SiteWise { .. } => "SiteWise",
+            Self::SiteWise { .. } | Self::Slow { .. } => "SiteWise",
             Self::Finding { edge, .. } => edge.as_deref().unwrap_or("the MQTT server"),
             Self::NotConnected { url, .. }
             | Self::Contended { url, .. }
@@ -256,9 +313,12 @@ impl DegradedReason {
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => "the outbox",
-            Self::Capped { machine, .. } | Self::Refused { machine, .. } => machine,
+            Self::Capped { machine, .. }
+            | Self::Refused { machine, .. }
+            | Self::Crowded { machine, .. }
+            | Self::Held { machine, .. } => machine,
             Self::Clock { .. } => "the host's clock",
-            Self::Held { subject, .. } | Self::Problem { subject, .. } => subject,
+            Self::Problem { subject, .. } => subject,
         }
     }
 
@@ -269,6 +329,9 @@ impl DegradedReason {
             Self::NotConnected { error: Some(why), .. } => format!("is not connected: {why}"),
             Self::SiteWise { host, plane, why } => {
                 format!("does not take {} at {host}: {why}", plane.words())
+            }
+            Self::Slow { host, plane, took } => {
+                format!("answers {} at {host} after {took:.0?}; {SLOW_REMEDY}", plane.words())
             }
             Self::Contended { why, .. } => why.to_string(),
             Self::NobodyAdmitted { messages, .. } => {
@@ -342,10 +405,12 @@ impl DegradedReason {
                  SiteWise rejects values for their timestamps",
                 clock_offset_text(*ahead)
             ),
-            Self::Held { values, reason, .. } => format!(
-                "has values that SiteWise does not accept while it accepts others, {values} now: \
-                 {reason}; they are retried with backoff, up to an hour apart; {HELD_REMEDY}"
-            ),
+            Self::Crowded { example, values, .. } => {
+                format!(
+                    "{CROWDED}: {values} within the last hour, the first of {example}; {CROWDED_REMEDY}"
+                )
+            }
+            Self::Held { held, .. } => held.words(),
             Self::Problem { reason, .. } => reason.clone(),
         }
     }
@@ -359,6 +424,18 @@ pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SP
 pub(crate) const STORED_DROPPED: &str = "a server sends all of them at once after a subscription, and \
      half of the queue is left to live messages; births come by themselves, so nothing is lost \
      unless senders rely on retained data; delete from the server what nobody needs";
+
+/// What to do about slow answers.
+pub(crate) const SLOW_REMEDY: &str =
+    "values arrive late; see the AWS Health Dashboard, and proxies and the network on the way";
+
+/// What is wrong with a machine that is too fast.
+pub(crate) const CROWDED: &str = "has more values than SiteWise takes, ten of a property and second: the first nine and the last of \
+     a second are written, and the others dropped";
+
+/// What to do about it.
+pub(crate) const CROWDED_REMEDY: &str =
+    "let the edge node send less often, by a deadband or a slower scan of these tags";
 
 /// What to do about the outbox's disk.
 pub(crate) const DISK_REMEDY: &str =
@@ -381,10 +458,6 @@ pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'stati
         }
     }
 }
-
-/// What to do about values that SiteWise does not accept.
-pub(crate) const HELD_REMEDY: &str =
-    "find out who answers so: a proxy or firewall on the way, or missing permissions";
 
 /// The offset of a clock, as text.
 pub(crate) fn clock_offset_text(ahead: i64) -> String {

@@ -23,8 +23,8 @@ const HANGS_BEFORE_ISOLATION: u8 = 1;
 /// Empty lists of values that are kept for reuse.
 const SPARE_LISTS: usize = 1_024;
 
-/// Rejections for too many values in a second after which a value is dropped: its second is full.
-/// No limit of entries lasts so long.
+/// Rejections for too many values in a second after which a value is dropped, where ten of its
+/// second were sent: it is full. No limit of entries lasts so long.
 const SECOND_FULL_TRIES: u8 = 5;
 /// The same during shutdown.
 const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
@@ -70,12 +70,11 @@ impl Delivery {
 
     /// A successful response, perhaps with errors of entries.
     fn read_entries(&mut self, request: InFlight, errors: &[EntryError], now: Now) {
-        let throttled = errors.iter().filter(|error| {
-            matches!(error.fault.kind, ApiFaultKind::Throttled | ApiFaultKind::Limit)
-        });
-        let throttled = throttled.count();
-        self.figures.throttles += throttled as u64;
-        // A few entries are their properties' own limit; most of them are the account's.
+        let of_kind = |kind| errors.iter().filter(move |error| error.fault.kind == kind).count();
+        let throttled = of_kind(ApiFaultKind::Throttled);
+        self.figures.throttles += (throttled + of_kind(ApiFaultKind::Limit)) as u64;
+        // A limit is its property's own. So may be a few that are throttled; most of them are the
+        // account's.
         if throttled > 0 && throttled * 2 >= request.entries.len() {
             self.pace.throttled(request.sent_at, now.instant);
         }
@@ -120,8 +119,11 @@ impl Delivery {
             LingerMode::No => SECOND_FULL_TRIES_AT_SHUTDOWN,
         };
         let mut taken = Vec::new();
+        let sent = values.len();
         let any_named = values.iter().any(|value| errors.iter().any(|error| names(error, value)));
         for value in values.drain(..) {
+            let is_full = || self.streams.get(slot).is_some_and(|state| state.is_full_at(&value));
+            let crowded = (!errors.is_empty() && is_full()).then_some(crowded);
             match outcome(&value, errors, any_named, crowded) {
                 ValueOutcome::Settled => {
                     self.settled.push(Key {
@@ -147,6 +149,7 @@ impl Delivery {
             }
         }
         self.figures.billed_messages += billing::messages(taken.iter());
+        self.note_entry(stream, &again, again.len() < sent, now);
         self.recycle(values);
         self.finish_entry(slot, again, 1, now);
     }
@@ -198,6 +201,7 @@ impl Delivery {
                 RequestFailure::Suspect
             }
         };
+        self.note_request(&request, fault, now);
         let several = request.entries.len() > 1;
         for (slot, values) in request.entries {
             match whole {
@@ -373,7 +377,7 @@ impl Delivery {
         match worst {
             Some(_) if single => {}
             Some(worst) if !progress && new => {
-                let wait = retry::capped_backoff(worst, state.failures, &mut self.random);
+                let wait = self.refusals.wait(worst, state.failures, &mut self.random);
                 state.failures = state.failures.saturating_add(1);
                 state.delay_until(now.instant + wait);
             }
@@ -388,7 +392,7 @@ impl Delivery {
             let Some(state) = self.streams.get_mut(slot) else {
                 return;
             };
-            let wait = retry::capped_backoff(fault.kind, value.failures, &mut self.random);
+            let wait = self.refusals.wait(fault.kind, value.failures, &mut self.random);
             value.failures = value.failures.saturating_add(weight);
             value.last_failure = Some(fault.kind);
             if value.failures >= FAILURES_BEFORE_ISOLATION {
@@ -400,7 +404,7 @@ impl Delivery {
                 false => state.put_back(value),
             };
             self.overwritten(slot, overwritten);
-            self.report_failing(stream, failures, fault);
+            self.report_failing(stream, failures, fault, now);
         }
         self.entry_answered(slot, now);
         self.clear_failing(slot);
@@ -441,7 +445,7 @@ fn outcome<'a>(
     value: &PendingValue,
     errors: &[&'a EntryError],
     any_named: bool,
-    crowded: u8,
+    crowded: Option<u8>,
 ) -> ValueOutcome<'a> {
     let error = errors.iter().find(|error| !any_named || names(error, value));
     let Some(fault) = error.map(|error| &error.fault) else {
@@ -450,7 +454,11 @@ fn outcome<'a>(
     match fault.kind {
         ApiFaultKind::Invalid => ValueOutcome::Refused(RejectReason::Invalid, fault),
         ApiFaultKind::OutOfRange => ValueOutcome::Refused(RejectReason::OutOfRange, fault),
-        ApiFaultKind::Limit if any_named && value.failures >= crowded => ValueOutcome::Crowded,
+        ApiFaultKind::Limit
+            if any_named && crowded.is_some_and(|least| value.failures >= least) =>
+        {
+            ValueOutcome::Crowded
+        }
         ApiFaultKind::Throttled
         | ApiFaultKind::Busy
         | ApiFaultKind::Unavailable

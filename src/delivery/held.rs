@@ -1,5 +1,5 @@
-//! Values that SiteWise keeps rejecting while it accepts others: they are retried alone with
-//! backoff, and their property is named.
+//! Values that SiteWise keeps rejecting: they are retried alone with backoff, and their property is
+//! named, unless nothing passes at all.
 
 use std::collections::BTreeMap;
 
@@ -8,24 +8,60 @@ use uuid::Uuid;
 use super::Delivery;
 use super::output::Output;
 use super::point::Stream;
+use super::refusals::Others;
 use super::streams::StreamSlot;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
+use crate::sitewise::cause::Cause;
+use crate::time::Now;
 
 /// Failures of a value after which its property is named.
 const FAILURES_BEFORE_REPORT: u8 = 6;
 /// The same where something other than SiteWise answers: that does not end by itself.
 pub(super) const FOREIGN_FAILURES_BEFORE_REPORT: u8 = 3;
+/// The same where access is denied: one refusal may be older than the right.
+const DENIALS_BEFORE_REPORT: u8 = 2;
+/// The same where SiteWise does not know the property: it may have been made just now.
+const MISSES_BEFORE_REPORT: u8 = 4;
+/// The least of them.
+const LEAST_FAILURES_BEFORE_REPORT: u8 = DENIALS_BEFORE_REPORT;
 /// Properties that are named; values of further ones are retried as well.
 const NAMED: usize = 10_000;
 
 /// Properties whose values are not accepted, with the last error.
 #[derive(Debug, Default)]
-pub(super) struct FailingProperties(BTreeMap<Stream, String>);
+pub(super) struct FailingProperties(BTreeMap<Stream, LastError>);
+
+/// SiteWise's last words, and what lies behind them.
+#[derive(Debug)]
+struct LastError {
+    words: String,
+    cause: Cause,
+}
+
+/// Values of a property that are not accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HeldValues<'a> {
+    /// The property.
+    pub stream: Stream,
+    /// How many there are.
+    pub values: usize,
+    /// The last error.
+    pub words: &'a str,
+    /// What lies behind it.
+    pub cause: Cause,
+    /// Whether other values are accepted.
+    pub others: Others,
+}
 
 impl FailingProperties {
     /// SiteWise's words about a property whose values it does not accept.
     pub(super) fn words(&self, stream: Stream) -> Option<&str> {
-        self.0.get(&stream).map(String::as_str)
+        self.0.get(&stream).map(|error| error.words.as_str())
+    }
+
+    /// What to do about it.
+    pub(super) fn remedy(&self, stream: Stream) -> &'static str {
+        self.0.get(&stream).map_or("", |error| error.cause.remedy())
     }
 
     /// The reason for the dead letter of a value that was never accepted.
@@ -35,9 +71,14 @@ impl FailingProperties {
             _ => "not delivered within seven days",
         };
         match self.0.get(&stream) {
-            Some(words) => format!("{end}: {words}"),
+            Some(LastError { words, .. }) => format!("{end}: {words}"),
             None => end.to_owned(),
         }
+    }
+
+    /// Forgets the others.
+    pub(super) fn retain(&mut self, stays: impl Fn(Stream) -> bool) {
+        self.0.retain(|stream, _| stays(*stream));
     }
 
     /// Whether another property of this asset is named already.
@@ -48,36 +89,52 @@ impl FailingProperties {
 }
 
 impl Delivery {
-    /// Properties whose values are not accepted although others are, how many values, and the last
-    /// error.
-    pub fn held(&self) -> impl Iterator<Item = (Stream, usize, &str)> {
-        self.failing.0.iter().map(|(stream, words)| {
+    /// Properties whose values are not accepted.
+    pub fn held(&self) -> impl Iterator<Item = HeldValues<'_>> {
+        self.failing.0.iter().map(|(stream, LastError { words, cause })| {
             let state = self.streams.find(*stream).and_then(|slot| self.streams.get(slot));
-            let values = state.map_or(0, |state| state.failing(FOREIGN_FAILURES_BEFORE_REPORT));
-            (*stream, values.max(1), words.as_str())
+            let values = state.map_or(0, |state| state.failing(LEAST_FAILURES_BEFORE_REPORT));
+            HeldValues {
+                stream: *stream,
+                values: values.max(1),
+                words,
+                cause: *cause,
+                others: self.refusals.others(*stream),
+            }
         })
     }
 
     /// A value has failed once more.
-    pub(super) fn report_failing(&mut self, stream: Stream, failures: u8, fault: &ApiFault) {
+    pub(super) fn report_failing(
+        &mut self,
+        stream: Stream,
+        failures: u8,
+        fault: &ApiFault,
+        now: Now,
+    ) {
         let told = match fault.kind {
             ApiFaultKind::Foreign | ApiFaultKind::Busy => FOREIGN_FAILURES_BEFORE_REPORT,
+            ApiFaultKind::Denied => DENIALS_BEFORE_REPORT,
+            ApiFaultKind::NotFound => MISSES_BEFORE_REPORT,
             // The account is throttled, which is reported elsewhere.
             ApiFaultKind::Throttled => return,
             _ => FAILURES_BEFORE_REPORT,
         };
-        if failures < told || self.circuit.is_away() {
+        let of_all = self.circuit.is_away() || self.refusals.nothing_passes().is_some();
+        if failures < told || of_all || self.refusals.is_open(stream, now.instant) {
             return;
         }
-        if let Some(words) = self.failing.0.get_mut(&stream) {
-            words.clone_from(&fault.message);
-        } else if self.failing.0.len() < NAMED {
-            if !self.failing.has_asset(stream.asset) {
-                let reason = fault.message.clone();
-                self.outputs.push_back(Output::Held { stream, reason });
+        let (words, cause) = (fault.message.clone(), Cause::of_entry(fault));
+        if !self.failing.0.contains_key(&stream) {
+            if self.failing.0.len() >= NAMED {
+                return;
             }
-            self.failing.0.insert(stream, fault.message.clone());
+            if !self.failing.has_asset(stream.asset) {
+                let (reason, others) = (words.clone(), self.refusals.others(stream));
+                self.outputs.push_back(Output::Held { stream, reason, cause, others });
+            }
         }
+        self.failing.0.insert(stream, LastError { words, cause });
     }
 
     /// Stops naming a property once it has no such value any more.
@@ -87,7 +144,7 @@ impl Delivery {
         }
         if let Some(state) = self.streams.get(slot)
             && state.in_flight == 0
-            && state.failing(FOREIGN_FAILURES_BEFORE_REPORT) == 0
+            && state.failing(LEAST_FAILURES_BEFORE_REPORT) == 0
         {
             self.failing.0.remove(&state.stream);
         }

@@ -1,7 +1,9 @@
 //! Outputs of delivery: calls to make, and outcomes of points.
 
 use super::point::{DiscardReason, Key, Point, RejectReason, Stream};
+use super::refusals::Others;
 use crate::sitewise::api::Entry;
+use crate::sitewise::cause::Cause;
 
 /// Names a request between [`Output::Send`] and its answer; never used twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -47,13 +49,17 @@ pub enum Output {
     /// The point with this key was just discarded because its second is full, but may be the
     /// latest: if so, the twin writes it with another timestamp.
     Late(Key),
-    /// Values of this property, the first of its asset, are not accepted although others are. They
-    /// are retried with backoff.
+    /// Values of this property, the first of its asset, are not accepted. They are retried with
+    /// backoff.
     Held {
         /// The property.
         stream: Stream,
         /// The last error.
         reason: String,
+        /// What lies behind it.
+        cause: Cause,
+        /// Whether others are accepted.
+        others: Others,
     },
     /// SiteWise does not know these assets or properties: to be re-checked. Their points are
     /// retried meanwhile.

@@ -97,6 +97,12 @@ impl Seconds {
         }
     }
 
+    /// Whether ten values of this second were sent, as far as it is remembered.
+    pub(super) fn is_full(&self, time: Timestamp, quality: Quality) -> bool {
+        let is_it = |seen: &&SecondCount| seen.second == time.seconds() && seen.quality == quality;
+        self.recent.iter().find(is_it).is_some_and(|seen| seen.sent >= MAX_PER_SECOND)
+    }
+
     /// A value that waits in a tenth place.
     pub(super) fn find(&mut self, time: Timestamp, quality: Quality) -> Option<&mut PendingValue> {
         let mut values = self.tenth_values.iter_mut().map(|held| &mut held.value);

@@ -318,6 +318,21 @@ impl StreamState {
         self.not_before = self.not_before.max(until);
     }
 
+    /// Whether ten values of a value's second were sent.
+    pub(super) fn is_full_at(&self, value: &PendingValue) -> bool {
+        self.seconds.is_full(value.tqv.time, value.tqv.quality)
+    }
+
+    /// What waits for another try waits no longer.
+    pub(super) fn end_delays(&mut self, now: Instant) {
+        self.not_before = self.not_before.min(now);
+        self.failures = 0;
+        for (until, value) in self.secondary.iter_mut().flat_map(|rare| &mut rare.set_aside) {
+            *until = (*until).min(now);
+            value.failures = value.failures.min(1);
+        }
+    }
+
     /// Whether no value waits or is in flight.
     pub(super) fn is_empty(&self) -> bool {
         self.in_flight == 0

@@ -2,6 +2,7 @@ mod answers;
 mod bill;
 mod foreign;
 mod laws;
+mod refusals;
 mod silent;
 
 use uuid::Uuid;

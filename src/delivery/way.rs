@@ -21,19 +21,22 @@ pub struct StreamWay<'a> {
     pub failures: u8,
     /// What its last failure was.
     pub last_failure: Option<ApiFaultKind>,
-    /// SiteWise's words, where it keeps refusing the property's values while it takes others.
+    /// SiteWise's words, where it keeps refusing the property's values.
     pub refused_with: Option<&'a str>,
+    /// What to do about it; empty where there is nothing.
+    pub remedy: &'static str,
 }
 
 impl Delivery {
     /// The values of a property that are here. Looks at the requests in flight.
     pub fn way_of(&self, stream: Stream) -> StreamWay<'_> {
         let refused_with = self.failing.words(stream);
+        let remedy = self.failing.remedy(stream);
         let Some(slot) = self.streams.find(stream) else {
-            return StreamWay { refused_with, ..StreamWay::default() };
+            return StreamWay { refused_with, remedy, ..StreamWay::default() };
         };
         let Some(state) = self.streams.get(slot) else {
-            return StreamWay { refused_with, ..StreamWay::default() };
+            return StreamWay { refused_with, remedy, ..StreamWay::default() };
         };
         let failed = state.most_failed().filter(|value| value.failures > 0);
         StreamWay {
@@ -44,6 +47,7 @@ impl Delivery {
             failures: failed.map_or(0, |value| value.failures),
             last_failure: failed.and_then(|value| value.last_failure),
             refused_with,
+            remedy,
         }
     }
 

@@ -30,6 +30,9 @@ impl Plane {
 /// The operation that writes values.
 pub const WRITE: &str = "BatchPutAssetPropertyValue";
 
+/// The operation that reads the latest values.
+pub const READ: &str = "BatchGetAssetPropertyValue";
+
 /// Why a call failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Cause {
@@ -53,6 +56,10 @@ pub enum Cause {
     Credentials,
     /// This operation is not allowed.
     Action(&'static str),
+    /// SiteWise does not have the asset or the property.
+    Missing,
+    /// Too fast for a single property.
+    PropertyLimit,
     /// Too fast for the account.
     Throttled,
     /// Somebody else answers in SiteWise's place.
@@ -77,6 +84,16 @@ impl Cause {
         }
     }
 
+    /// The cause of an entry's fault, in an answer that went well as a whole.
+    pub fn of_entry(fault: &ApiFault) -> Self {
+        match fault.kind {
+            ApiFaultKind::Denied => Self::Action(WRITE),
+            ApiFaultKind::NotFound => Self::Missing,
+            ApiFaultKind::Limit => Self::PropertyLimit,
+            _ => fault.cause,
+        }
+    }
+
     /// Its label.
     pub fn label(self) -> &'static str {
         match self {
@@ -90,6 +107,8 @@ impl Cause {
             Self::CredentialSource => "credential_source",
             Self::Credentials => "credentials",
             Self::Action(_) => "denied",
+            Self::Missing => "not_found",
+            Self::PropertyLimit => "property_limit",
             Self::Throttled => "throttled",
             Self::Foreign => "foreign",
         }
@@ -108,6 +127,8 @@ impl Cause {
             Self::NoCredentials => "no AWS credentials were found",
             Self::CredentialSource => "the source of AWS credentials fails",
             Self::Credentials => "AWS does not take the credentials",
+            Self::Missing => "SiteWise does not have the asset or the property",
+            Self::PropertyLimit => "SiteWise takes no more values of the property",
             Self::Throttled => "SiteWise throttles",
             Self::Foreign => "somebody else answers in SiteWise's place",
         };
@@ -142,6 +163,14 @@ impl Cause {
                 "renew them where they come from, and look at this machine's clock"
             }
             Self::Action(_) => "allow it in the policy of the role or user",
+            Self::Missing => {
+                "somebody deleted it, or another account or region is set than that in which it is; \
+                 what was deleted is made anew"
+            }
+            Self::PropertyLimit => {
+                "SiteWise takes ten values of a property and second: see whether somebody else \
+                 writes it as well; it is tried ever more rarely"
+            }
             Self::Throttled => {
                 "it goes on slower; if this lasts, ask AWS for higher quotas, or lower INGEST_* and \
                  TWIN_*_PER_SECOND"
@@ -152,6 +181,14 @@ impl Cause {
 }
 
 impl ApiFault {
+    /// What was said, and where a right is missing which one, and what to do.
+    pub fn told(&self) -> String {
+        match self.cause {
+            Cause::Action(_) => self.explain(),
+            _ => self.message.clone(),
+        }
+    }
+
     /// In a sentence, with what to do.
     pub fn explain(&self) -> String {
         self.cause.explain(&self.message)

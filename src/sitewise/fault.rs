@@ -146,9 +146,17 @@ fn is_of_rights(code: &str) -> bool {
 }
 
 /// The fault of one entry of an answer that went well as a whole.
-pub(super) fn of_entry(code: &str, message: &str) -> ApiFault {
-    let kind = of_code(code).unwrap_or(ApiFaultKind::Unavailable);
-    ApiFault::new(kind, format!("{code}: {message}"))
+pub(super) fn of_entry(operation: &'static str, code: &str, message: &str) -> ApiFault {
+    let known = of_code(code);
+    let mut fault =
+        ApiFault::new(known.unwrap_or(ApiFaultKind::Unavailable), format!("{code}: {message}"));
+    fault.cause = match known {
+        Some(ApiFaultKind::Denied) if is_of_rights(code) => Cause::Action(operation),
+        Some(_) => Cause::of_entry(&fault),
+        // None of SiteWise's codes.
+        None => Cause::Foreign,
+    };
+    fault
 }
 
 /// An answer that went well but cannot be understood.

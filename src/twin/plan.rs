@@ -89,6 +89,8 @@ pub enum Output {
         /// The outer is none if it could not be read, the inner if SiteWise has no value.
         values: Vec<Option<Option<Tqv>>>,
     },
+    /// Latest values can be read again, after some could not.
+    ReadsPass,
 }
 
 /// What has been done so far.

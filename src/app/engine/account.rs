@@ -85,6 +85,20 @@ impl<S: SiteWise> Engine<S> {
                     cause.remedy()
                 );
             }
+            Told::Allowed { plane, operation, denied } => info!(
+                sitewise.host = self.sitewise.host(*plane),
+                "SiteWise allows iotsitewise:{operation} again, after {denied:.0?}"
+            ),
+            Told::Slow { plane, took } => {
+                let host = self.sitewise.host(*plane);
+                warn!(
+                    sitewise.host = host,
+                    values.waiting = waiting,
+                    "SiteWise is slow: {} at {host} pass after {took:.0?}; {waiting} values wait; {}",
+                    plane.words(),
+                    degraded::SLOW_REMEDY
+                );
+            }
             Told::Passing { plane, away } => {
                 let host = self.sitewise.host(*plane);
                 info!(

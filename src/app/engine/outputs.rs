@@ -93,12 +93,12 @@ impl<S: SiteWise> Engine<S> {
                     self.outbox.settle(&[key]);
                 }
             }
-            Output::Held { stream, reason } => {
-                tell::log_failing_property(
-                    stream,
-                    self.bridge.twin().display_names(stream),
-                    &reason,
-                );
+            Output::Held { stream, reason, cause, others } => {
+                let names = self.bridge.twin().display_names(stream);
+                tell::log_failing_property(stream, names, &reason, (cause, others));
+            }
+            Output::Crowded(machine, stream) => {
+                tell::log_crowded(&machine, self.bridge.twin().display_names(stream));
             }
             Output::SiteWise(told) => self.tell_sitewise(&told, now),
             told @ (Output::Found { .. }

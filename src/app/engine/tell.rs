@@ -5,7 +5,10 @@ use tracing::{error, info, warn};
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
+use crate::delivery::refusals::Others;
 use crate::outbox::DiskEvent;
+use crate::sitewise::cause::Cause;
+use crate::sparkplug::address::Source;
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
@@ -67,15 +70,29 @@ pub(super) fn log_failing_property(
     stream: Stream,
     names: (Option<&str>, Option<&str>),
     reason: &str,
+    (cause, others): (Cause, Others),
 ) {
     let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
     warn!(
         sitewise.asset_id = %stream.asset,
         sitewise.property_id = %stream.property,
+        sitewise.cause = cause.label(),
         "SiteWise does not accept values of {asset} / {property}, and perhaps of other properties \
-         of this asset, while it accepts others: {reason}; they stay queued and are retried with \
-         backoff, up to an hour apart; {}",
-        degraded::HELD_REMEDY
+         of this asset{}: {reason}; they stay queued and are retried with backoff, up to an hour \
+         apart; {}",
+        degraded::while_others(others),
+        cause.remedy()
+    );
+}
+
+/// Logs a machine of which values are dropped.
+pub(super) fn log_crowded(machine: &Source, names: (Option<&str>, Option<&str>)) {
+    let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
+    warn!(
+        sparkplug.source = %machine,
+        "{machine} {}, beginning with {asset} / {property}; {}",
+        degraded::CROWDED,
+        degraded::CROWDED_REMEDY
     );
 }
 

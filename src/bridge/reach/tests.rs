@@ -59,6 +59,10 @@ impl World {
     fn told(&mut self) -> Vec<(u64, String)> {
         let told = self.told.drain(..).map(|(at, told)| match told {
             Told::Failing { cause, .. } => (at.as_secs(), cause.label().to_owned()),
+            Told::Allowed { operation, denied, .. } => {
+                (at.as_secs(), format!("{operation} after {}", denied.as_secs()))
+            }
+            Told::Slow { took, .. } => (at.as_secs(), format!("slow: {}", took.as_secs())),
             Told::Passing { away, .. } => {
                 (at.as_secs(), format!("passing after {}", away.as_secs()))
             }
@@ -71,7 +75,66 @@ fn told(of: &[(u64, &str)]) -> Vec<(u64, String)> {
     of.iter().map(|(at, what)| (*at, (*what).to_owned())).collect()
 }
 
+/// SiteWise answers, and every entry is denied: the first word came after two minutes and a half.
+#[test]
+fn what_is_denied_entry_by_entry_is_told_as_a_missing_right_and_so_is_its_end() {
+    let mut world = World::new();
+    let denied = |world: &World| NothingPasses {
+        since: world.now.instant,
+        fault: ApiFault {
+            cause: Cause::Action(cause::WRITE),
+            ..ApiFault::new(ApiFaultKind::Denied, "no")
+        },
+    };
+    world.round(None);
+    world.wait(SECOND);
+    let refused = denied(&world);
+    world.wait(5 * SECOND);
+    world.reach.refused(Some(&refused), world.now);
+    world.drain();
+    assert_eq!(world.told(), told(&[(6, "denied")]));
+    for _ in 0..60 {
+        let id = world.call();
+        world.reach.put(id, None, Some(&refused), world.now);
+        world.wait(SECOND);
+    }
+    assert_eq!(world.told(), []);
+    let why = world.reach.failing(Plane::Write, world.now.instant).unwrap();
+    assert!(
+        why.contains("iotsitewise:BatchPutAssetPropertyValue") && why.contains("policy"),
+        "{why}"
+    );
+    world.round(None);
+    world.wait(5 * SECOND);
+    assert_eq!(world.told(), told(&[(68, "passing after 65")]));
+}
+
 const SECOND: Duration = Duration::from_secs(1);
+
+/// Each call was told as failing after five seconds, and as back when it was answered.
+#[test]
+fn calls_that_pass_after_eight_seconds_are_slow_and_do_not_flap() {
+    let mut world = World::new();
+    let (mut calls, mut failing) = (Vec::new(), 0);
+    for second in 0..600 {
+        calls.push(world.call());
+        if calls.len() > 8 {
+            let id = calls.remove(0);
+            world.answer(id, None);
+        }
+        if second > 30 {
+            failing += usize::from(world.reach.failing(Plane::Write, world.now.instant).is_some());
+            assert_eq!(world.reach.slow(Plane::Write), Some(8 * SECOND));
+        }
+        world.wait(SECOND);
+    }
+    assert_eq!(failing, 0);
+    let said = world.told();
+    assert_eq!(said, told(&[(5, "no_answer"), (16, "slow: 8")]));
+    // What has no answer at all is told nevertheless.
+    world.wait(30 * SECOND);
+    assert!(world.reach.failing(Plane::Write, world.now.instant).is_some());
+}
 
 /// There was not one line for two minutes.
 #[test]
@@ -182,7 +245,7 @@ fn values_that_are_throttled_within_an_answer_are_told() {
     let id = world.call();
     let fault = ApiFault::new(ApiFaultKind::Throttled, "slower");
     let error = EntryError { entry: 0, fault, times: Vec::new() };
-    world.reach.put(id, &Ok(vec![error]), world.now);
+    world.reach.put(id, Reach::of_put(&Ok(vec![error])), None, world.now);
     world.drain();
     assert_eq!(world.told(), told(&[(0, "throttled")]));
 }
@@ -213,4 +276,26 @@ fn a_call_without_an_answer_is_shown_while_it_lasts() {
     assert!(shown.is_some_and(|why| why.contains("does not answer")));
     world.answer(id, None);
     assert_eq!(world.reach.failing(Plane::Write, world.now.instant), None);
+}
+
+#[test]
+fn a_right_that_returns_is_told() {
+    let mut world = World::new();
+    let round = |world: &mut World, operation, cause| {
+        let id = world.call();
+        world.reach.called_for(Plane::Write, id, operation);
+        world.answer(id, cause);
+        world.wait(SECOND);
+    };
+    for _ in 0..10 {
+        round(&mut world, "CreateAsset", Some(Cause::Action("CreateAsset")));
+        round(&mut world, "ListAssets", None);
+    }
+    assert_eq!(world.told(), told(&[(0, "denied")]));
+    round(&mut world, "CreateAsset", None);
+    round(&mut world, "CreateAsset", None);
+    assert_eq!(world.told(), told(&[(20, "CreateAsset after 20")]));
+    // Should it go once more, that is new.
+    round(&mut world, "CreateAsset", Some(Cause::Action("CreateAsset")));
+    assert_eq!(world.told(), told(&[(22, "denied")]));
 }

@@ -111,6 +111,7 @@ impl Plant {
                 | Output::Settled(_)
                 | Output::Discarded(..)
                 | Output::Capped { .. }
+                | Output::Crowded(..)
                 | Output::Held { .. }
                 | Output::SiteWise(_)
                 | Output::Born(_)

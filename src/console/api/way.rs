@@ -4,7 +4,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::console::degraded::{HELD_REMEDY, refused_remedy};
+use crate::console::degraded::refused_remedy;
 use crate::console::look::EngineView;
 use crate::console::watched::Outcome;
 use crate::delivery::point::{DiscardReason, Gate, Stream};
@@ -188,7 +188,7 @@ impl<'a> Ways<'a> {
         } else if let Some(Gate::Property(_)) = gate {
             (Some("property"), first, None)
         } else if let Some(words) = here.refused_with {
-            (Some("again"), handed_in, with_remedy(words, HELD_REMEDY))
+            (Some("again"), handed_in, with_remedy(words, here.remedy))
         } else if way.waiting > 0 && delivery.is_unreachable() {
             let words = delivery.last_error().map(str::to_owned);
             let why = self.look.bridge.reach().trouble(Plane::Write).or(words);

@@ -114,6 +114,30 @@ mod tests {
         assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
     }
 
+    fn of_denied() -> Held {
+        Held {
+            properties: 300,
+            values: 900,
+            example: "Nordsee/gw/P1 / Speed: AccessDeniedException: no".to_owned(),
+            cause: Cause::Action("BatchPutAssetPropertyValue"),
+            others: Others::Accepted,
+        }
+    }
+
+    #[test]
+    fn what_sitewise_does_not_accept_has_the_remedy_of_its_cause() {
+        let line =
+            |held| DegradedReason::Held { machine: "Nordsee/gw".to_owned(), held }.to_string();
+        let denied = line(of_denied());
+        for part in ["900 values of 300", "while it accepts others", "policy of the role"] {
+            assert!(denied.contains(part), "{part} is not in {denied}");
+        }
+        assert!(!denied.contains("proxy"), "{denied}");
+        let gone = Held { cause: Cause::Missing, others: Others::NotTried, ..of_denied() };
+        let gone = line(gone);
+        assert!(gone.contains("deleted") && !gone.contains("others"), "{gone}");
+    }
+
     #[test]
     fn every_label_is_one_that_is_declared() {
         let caps = Cap::ALL.map(|cap| DegradedReason::Capped {
@@ -148,11 +172,17 @@ mod tests {
                 plane: Plane::Write,
                 why: String::new(),
             },
+            DegradedReason::Slow {
+                host: String::new(),
+                plane: Plane::Write,
+                took: std::time::Duration::from_secs(8),
+            },
             DegradedReason::Contended { url: String::new(), why: "".into() },
             DegradedReason::NobodyAdmitted { edge: String::new(), messages: 1 },
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
             DegradedReason::Clock { ahead: 1 },
-            DegradedReason::Held { subject: String::new(), values: 1, reason: String::new() },
+            DegradedReason::Crowded { machine: String::new(), example: String::new(), values: 1 },
+            DegradedReason::Held { machine: String::new(), held: of_denied() },
             DegradedReason::Problem { subject, reason },
         ];
         let all: DegradedReasons = caps.into_iter().chain(others).collect();

@@ -3,10 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView};
+use super::{DegradedReason, EngineView, Held};
+use crate::delivery::held::HeldValues;
 use crate::delivery::point::RejectReason;
+use crate::delivery::refusals::Others;
 use crate::outbox::DiskState;
-use crate::sitewise::cause::Plane;
+use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::host::NodePhase;
 use crate::twin::Twin;
@@ -61,6 +63,7 @@ impl DegradedReason {
             | Self::Foreign { .. }
             | Self::NobodyAdmitted { .. }
             | Self::SiteWise { .. } => 0,
+            Self::Slow { .. } => 1,
             Self::MessagesLost { .. } | Self::StoredLost { .. } | Self::MessagesLate { .. } => 1,
             Self::OutboxFull
             | Self::Expiring { .. }
@@ -71,7 +74,7 @@ impl DegradedReason {
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } => 6,
-            Self::Refused { .. } => 7,
+            Self::Refused { .. } | Self::Crowded { .. } => 7,
             Self::Capped { .. } => 8,
             Self::Held { .. } => 9,
             Self::Problem { .. } => 10,
@@ -81,8 +84,10 @@ impl DegradedReason {
     /// How many values it affects, where that is counted.
     const fn values(&self) -> u64 {
         match self {
-            Self::Refused { values, .. } | Self::Capped { values, .. } => *values,
-            Self::Held { values, .. } => *values as u64,
+            Self::Refused { values, .. }
+            | Self::Capped { values, .. }
+            | Self::Crowded { values, .. } => *values,
+            Self::Held { held, .. } => held.values as u64,
             _ => 0,
         }
     }
@@ -131,6 +136,10 @@ fn sitewise(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         all.extend(why.map(|why| {
             let host = look.host_of(plane).to_owned();
             DegradedReason::SiteWise { host, plane, why }
+        }));
+        all.extend(look.bridge.reach().slow(plane).map(|took| {
+            let host = look.host_of(plane).to_owned();
+            DegradedReason::Slow { host, plane, took }
         }));
     }
 }
@@ -228,16 +237,19 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         example: lost.example.clone(),
         values: lost.values,
     }));
-    all.extend(look.bridge.delivery().held().map(|(stream, values, reason)| {
-        let (_, property) = twin.display_names(stream);
-        let asset = twin.asset(stream.asset).map(|(_, asset)| asset.address.to_string());
-        let (asset, property) = (
-            asset.unwrap_or_else(|| stream.asset.to_string()),
-            property.map_or_else(|| stream.property.to_string(), str::to_owned),
-        );
-        let subject = format!("{asset} / {property}");
-        DegradedReason::Held { subject, values, reason: reason.to_owned() }
+    all.extend(look.bridge.crowded(look.now.instant).map(|(machine, crowded)| {
+        let (asset, property) = twin.display_names(crowded.example);
+        DegradedReason::Crowded {
+            machine: machine.to_string(),
+            example: format!(
+                "{} / {}",
+                asset.unwrap_or("an asset"),
+                property.unwrap_or("a property")
+            ),
+            values: crowded.values,
+        }
     }));
+    held(look, twin, all);
     refused(look, twin, all);
     all.extend(twin.plan().problems().map(|(subject, reason)| DegradedReason::Problem {
         subject: subject.to_owned(),
@@ -246,6 +258,32 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
             None => reason.to_owned(),
         },
     }));
+}
+
+/// Values that are not accepted: one reason for each machine and cause.
+fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
+    let mut rows: BTreeMap<(String, Cause), Held> = BTreeMap::new();
+    for HeldValues { stream, values, words, cause, others } in look.bridge.delivery().held() {
+        let place = twin.asset(stream.asset);
+        let asset = || {
+            place.map_or_else(|| stream.asset.to_string(), |(_, asset)| asset.address.to_string())
+        };
+        let machine = place.and_then(|(ix, _)| twin.speaker(ix));
+        let row = rows.entry((machine.map_or_else(asset, ToString::to_string), cause));
+        let row = row.or_insert_with(|| {
+            let (_, property) = twin.display_names(stream);
+            let property = property.map_or_else(|| stream.property.to_string(), str::to_owned);
+            let example = format!("{} / {property}: {words}", asset());
+            Held { properties: 0, values: 0, example, cause, others }
+        });
+        row.properties += 1;
+        row.values += values;
+        if others == Others::NotTried {
+            row.others = others;
+        }
+    }
+    let rows = rows.into_iter();
+    all.extend(rows.map(|((machine, _), held)| DegradedReason::Held { machine, held }));
 }
 
 /// Recently rejected values: one reason for each machine and kind.

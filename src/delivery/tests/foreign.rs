@@ -1,6 +1,9 @@
 //! Answers that are none of SiteWise's, and values that are never taken although they could be.
 
 use super::*;
+use crate::delivery::held::HeldValues;
+use crate::delivery::refusals::Others;
+use crate::sitewise::cause::Cause;
 
 /// A stub of SiteWise behind something that answers by itself where `meets` says so.
 fn through(plant: &mut Plant, seconds: u32, meets: impl Fn(&Entry) -> bool) -> usize {
@@ -34,9 +37,11 @@ fn a_value_that_a_firewall_stops_waits_alone_and_is_told_by_name() {
     assert!(met <= 7, "the request, the entry, the value, and then ever rarer: {met}");
     assert!(!plant.delivery.is_unreachable());
     let stream = point(4, 0, Class::Live).stream;
-    let told = Output::Held { stream, reason: "Foreign".to_owned() };
+    let (cause, others) = (Cause::Foreign, Others::Accepted);
+    let told = Output::Held { stream, reason: "Foreign".to_owned(), cause, others };
     assert_eq!(plant.told.iter().filter(|output| **output == told).count(), 1);
-    assert_eq!(plant.delivery.held().collect::<Vec<_>>(), [(stream, 1, "Foreign")]);
+    let held = HeldValues { stream, values: 1, words: "Foreign", cause, others };
+    assert_eq!(plant.delivery.held().collect::<Vec<_>>(), [held]);
     // What comes later passes, and nobody waits.
     plant.give([point(4, 20_000, Class::Live)]);
     through(&mut plant, 2, |entry| has(entry, 4, 6_000));
@@ -136,7 +141,7 @@ fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
         let hours: Vec<usize> = (1..24 * 7).map(|_| hour(&mut plant)).collect();
         assert_eq!(plant.delivery.waiting(), 1, "{kind:?}");
         assert!(hours[4..].iter().all(|tries| *tries <= 2), "{kind:?}: {hours:?}");
-        let held: Vec<_> = plant.delivery.held().map(|(stream, ..)| stream).collect();
+        let held: Vec<_> = plant.delivery.held().map(|held| held.stream).collect();
         assert_eq!(held, [point(1, 0, Class::Live).stream], "{kind:?}");
         (0..3).for_each(|_| _ = hour(&mut plant));
         let refusal = match kind {
@@ -152,24 +157,28 @@ fn what_could_yet_succeed_is_kept_for_seven_days_and_tried_ever_rarer() {
 #[test]
 fn a_value_beyond_the_ten_of_its_second_ends_and_delays_no_end() {
     let mut plant = Plant::new(config());
-    plant.give([point(1, 0, Class::Birth)]);
+    let ten = || (0..10).map(|n| point(1, n * 50, Class::Birth));
+    plant.give(ten());
     let full = |plant: &mut Plant| {
         plant.wait(Duration::from_secs(1));
-        let time = point(1, 0, Class::Birth).time;
-        while !plant.in_flight.is_empty() {
-            let fault = fault(ApiFaultKind::Limit);
-            plant.answer(Ok(vec![EntryError { entry: 0, fault, times: vec![time] }]));
+        let time = point(1, 450, Class::Birth).time;
+        while let Some((_, entries)) = plant.in_flight.front() {
+            let has = entries[0].values.iter().any(|value| value.time == time);
+            let (fault, times) = (fault(ApiFaultKind::Limit), vec![time]);
+            let errors = has.then(|| EntryError { entry: 0, fault, times });
+            let errors = errors.into_iter().collect();
+            plant.answer(Ok(errors));
         }
     };
     for _ in 0..30 {
         full(&mut plant);
     }
-    let (key, why) = (point(1, 0, Class::Birth).key(), DiscardReason::Rate);
+    let (key, why) = (point(1, 450, Class::Birth).key(), DiscardReason::Rate);
     assert_eq!(plant.told.last(), Some(&Output::Discarded { key, why }));
     assert_eq!((plant.delivery.waiting(), plant.delivery.figures().discarded.rate), (0, 1));
 
     let mut plant = Plant::new(config());
-    plant.give([point(1, 0, Class::Birth)]);
+    plant.give(ten());
     plant.delivery.flush(plant.now);
     plant.drain();
     for _ in 0..4 {

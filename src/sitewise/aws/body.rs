@@ -8,7 +8,7 @@ use serde_json::Result;
 use uuid::Uuid;
 
 use crate::sitewise::api::{DataType, Entry, EntryError, Quality, Tqv, Variant};
-use crate::sitewise::fault;
+use crate::sitewise::{cause, fault};
 use crate::time::Timestamp;
 
 /// What one value takes at most when it is no string, measured.
@@ -172,12 +172,14 @@ impl PutResponseBody {
             };
             let refusals = refused.errors.unwrap_or_default();
             if refusals.is_empty() {
-                let fault = fault::of_entry("no error code", "the entry was rejected");
+                let fault =
+                    fault::of_entry(cause::WRITE, "no error code", "the entry was rejected");
                 errors.push(EntryError { entry, fault, times: Vec::new() });
             }
             errors.extend(refusals.into_iter().map(|refusal| EntryError {
                 entry,
                 fault: fault::of_entry(
+                    cause::WRITE,
                     refusal.error_code.as_deref().unwrap_or("no error code"),
                     refusal.error_message.as_deref().unwrap_or_default(),
                 ),

@@ -5,6 +5,7 @@ use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, DataType, LatestValue, Quality, Tqv, Variant};
+use crate::sitewise::cause::READ;
 use crate::sitewise::{convert, fault};
 use crate::time::Timestamp;
 
@@ -36,7 +37,8 @@ impl AwsSiteWise {
                 }
             }
             for error in page.error_entries() {
-                let fault = fault::of_entry(error.error_code().as_str(), error.error_message());
+                let fault =
+                    fault::of_entry(READ, error.error_code().as_str(), error.error_message());
                 let at = error.entry_id().parse::<usize>().ok();
                 match fault.kind {
                     ApiFaultKind::NotFound => {}

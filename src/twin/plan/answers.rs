@@ -207,7 +207,7 @@ impl Plan {
                         state.stage = stage;
                         state.tries = tries;
                     }
-                    self.add_problem(format!("model {}", models.get(ix).name), fault.message);
+                    self.add_problem(format!("model {}", models.get(ix).name), fault.told());
                 }
             },
         }
@@ -364,7 +364,7 @@ impl Plan {
                         self.note_limit(&subject);
                     }
                 } else {
-                    self.add_problem(subject, fault.message);
+                    self.add_problem(subject, fault.told());
                 }
                 if let Some(model) = model {
                     self.recheck_model(model, now);

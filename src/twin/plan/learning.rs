@@ -135,7 +135,7 @@ impl Plan {
             Err(fault) => {
                 let tries = Backoff { count: self.learning.tries.count, at: now };
                 self.learning.tries = self.backoff(tries, now);
-                self.add_problem("list asset models".into(), fault.message);
+                self.add_problem("list asset models".into(), fault.told());
             }
         }
     }

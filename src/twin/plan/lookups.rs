@@ -1,9 +1,11 @@
 //! Reads the latest values from SiteWise where a birth needs them.
 //!
 //! A batch is read in calls of as many entries as SiteWise allows, and emitted once all are
-//! answered. What cannot be read after some tries counts as unread: nothing waits for ever.
+//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. A part of
+//! it is asked for again, ever more rarely, until it can be read: then others may ask as well.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use uuid::Uuid;
 
@@ -17,6 +19,12 @@ use crate::time::Instant;
 
 /// How often a read is tried.
 const TRIES: u32 = 5;
+/// First delay of the next try after these; doubled each time.
+pub(super) const FIRST_PROBE: Duration = Duration::from_secs(30);
+/// The longest of them, after an outage and where the right is missing.
+pub(super) const LONGEST_PROBE: Duration = Duration::from_secs(60);
+/// See [`LONGEST_PROBE`].
+pub(super) const LONGEST_PROBE_DENIED: Duration = Duration::from_secs(300);
 /// The subject under which people find that one failed.
 const SUBJECT: &str = "read latest values";
 
@@ -25,6 +33,8 @@ const SUBJECT: &str = "read latest values";
 pub(super) struct LatestValueReads {
     batches: BTreeMap<u64, ReadBatch>,
     parts: BTreeMap<u64, ReadPart>,
+    /// The part that is asked for again, and what of its call failed.
+    probe: Option<(u64, ReadFailure)>,
     /// Batches and parts so far, which numbers them.
     next_number: u64,
 }
@@ -36,6 +46,15 @@ struct ReadBatch {
     values: Vec<Option<Option<Tqv>>>,
     /// Parts that are not in.
     parts_missing: usize,
+}
+
+/// What could not be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ReadFailure {
+    /// All of a call.
+    Call,
+    /// Single values.
+    Values,
 }
 
 /// What one call reads.
@@ -90,15 +109,21 @@ impl Plan {
         answer: Result<CallResult, ApiFault>,
         now: Instant,
     ) {
+        if self.look_ups.probe.is_some_and(|(probe, _)| probe == number) {
+            return self.probed(number, answer, now);
+        }
         let Some(part) = self.look_ups.parts.get(&number) else {
             return;
         };
+        let of = part.of.clone();
+        let mut failure = None;
         let read = match answer {
             Ok(CallResult::Values(values)) => values,
             Ok(_) => Vec::new(),
             Err(fault) => {
                 let tried = part.tries.count;
-                self.add_problem(SUBJECT.into(), fault.message);
+                self.add_problem(SUBJECT.into(), self.said_of(&of, &fault));
+                failure = Some((ReadFailure::Call, fault.kind));
                 if fault.kind != ApiFaultKind::Denied && tried + 1 < TRIES {
                     let tries = self.backoff(Backoff { count: tried, at: now }, now);
                     if let Some(part) = self.look_ups.parts.get_mut(&number) {
@@ -113,18 +138,20 @@ impl Plan {
             return;
         };
         self.figures.reads_given_up += part.of.len().saturating_sub(read.len()) as u64;
+        let mut unread = if read.is_empty() { part.of.clone() } else { Vec::new() };
         let Some(batch) = self.look_ups.batches.get_mut(&part.batch) else {
             return;
         };
         let places = batch.values.iter_mut().skip(part.offset).take(part.of.len());
         let mut why = None;
-        for (place, reading) in places.zip(read) {
+        for ((place, reading), of) in places.zip(read).zip(part.of) {
             match reading {
                 Ok(value) => *place = Some(value),
                 // No other of the call suffers by it.
                 Err(fault) => {
                     self.figures.reads_given_up += 1;
-                    why.get_or_insert(fault.message);
+                    unread.push(of);
+                    why.get_or_insert(fault);
                 }
             }
         }
@@ -132,7 +159,12 @@ impl Plan {
         let done = batch.parts_missing == 0;
         let batch = part.batch;
         if let Some(why) = why {
-            self.add_problem(SUBJECT.into(), why);
+            self.add_problem(SUBJECT.into(), self.said_of(&unread, &why));
+            failure = Some((ReadFailure::Values, why.kind));
+        }
+        match failure {
+            Some((failure, kind)) => self.probe_later(unread, failure, kind, now),
+            None => self.probe_now(now),
         }
         if done
             && let Some(ReadBatch { caller_id: name, values, .. }) =
@@ -143,6 +175,82 @@ impl Plan {
             }
             self.outputs.push_back(Output::LookedUp { batch: name, values });
         }
+    }
+}
+
+impl Plan {
+    /// What was said of a read, with whose it was.
+    fn said_of(&self, of: &[(Uuid, Uuid)], fault: &ApiFault) -> String {
+        let whose = of.iter().find_map(|(asset, _)| self.known_assets.get(asset)?.source.as_ref());
+        let whose = whose.map(|source| format!("of {source} and perhaps others: "));
+        format!("{}{}", whose.unwrap_or_default(), fault.told())
+    }
+
+    /// Asks again later for what could not be read, unless something is asked for again already.
+    fn probe_later(
+        &mut self,
+        of: Vec<(Uuid, Uuid)>,
+        failure: ReadFailure,
+        kind: ApiFaultKind,
+        now: Instant,
+    ) {
+        if self.look_ups.probe.is_some() || of.is_empty() {
+            return;
+        }
+        let number = self.look_ups.number();
+        let tries = self.probe_backoff(Backoff { count: 0, at: now }, kind, now);
+        // It is of no batch: their numbers begin with 1.
+        self.look_ups.parts.insert(number, ReadPart { batch: 0, offset: 0, of, tries });
+        self.look_ups.probe = Some((number, failure));
+        self.mark_dirty(ProvisioningJob::LookUp(number));
+    }
+
+    /// Calls that read pass: what failed with a whole call may pass as well.
+    pub(super) fn probe_now(&mut self, now: Instant) {
+        let Some((number, ReadFailure::Call)) = self.look_ups.probe else { return };
+        if let Some(part) = self.look_ups.parts.get_mut(&number)
+            && part.tries.at > now
+        {
+            part.tries.at = now;
+            self.mark_dirty(ProvisioningJob::LookUp(number));
+        }
+    }
+
+    fn probed(&mut self, number: u64, answer: Result<CallResult, ApiFault>, now: Instant) {
+        let Some(part) = self.look_ups.parts.get(&number) else { return };
+        let fault = match answer {
+            Ok(CallResult::Values(values)) => values.into_iter().find_map(Result::err),
+            Ok(_) => None,
+            Err(fault) => Some(fault),
+        };
+        let Some(fault) = fault else {
+            self.look_ups.parts.remove(&number);
+            self.look_ups.probe = None;
+            self.problems.remove(SUBJECT);
+            self.outputs.push_back(Output::ReadsPass);
+            return;
+        };
+        let (tries, said) = (part.tries, self.said_of(&part.of, &fault));
+        self.add_problem(SUBJECT.into(), said);
+        let tries = self.probe_backoff(tries, fault.kind, now);
+        if let Some(part) = self.look_ups.parts.get_mut(&number) {
+            part.tries = tries;
+        }
+    }
+
+    /// One more failed try of something that nothing waits for.
+    pub(super) fn probe_backoff(
+        &mut self,
+        tries: Backoff,
+        kind: ApiFaultKind,
+        now: Instant,
+    ) -> Backoff {
+        let longest = match kind {
+            ApiFaultKind::Denied => LONGEST_PROBE_DENIED,
+            _ => LONGEST_PROBE,
+        };
+        let delay = self.delay(tries.count, FIRST_PROBE, longest);
+        Backoff { count: tries.count.saturating_add(1), at: now + delay }
     }
 }
 

@@ -32,7 +32,9 @@ impl Plan {
                 _ => NextNeed::Nothing,
             },
             ProvisioningJob::Presence(list) => match self.presence_list(list) {
-                Some(list) if !list.done => not_before(&list.tries, now, CallLane::ReadPresence),
+                Some(list) if list.is_wanted() => {
+                    not_before(&list.tries, now, CallLane::ReadPresence)
+                }
                 _ => NextNeed::Nothing,
             },
             ProvisioningJob::Check(at) => self.next_of_check(at, now),

@@ -1,6 +1,8 @@
 //! Who was online when SiteWise was last written: read once during the initial sync, so that
 //! presence is right after a restart.
 
+use std::collections::BTreeSet;
+
 use uuid::Uuid;
 
 use super::state::Backoff;
@@ -36,9 +38,16 @@ pub enum PriorPresence {
 pub(super) struct PresenceRead {
     assets: Vec<Uuid>,
     pub(super) done: bool,
-    /// The sync goes on without it.
+    /// The sync goes on without it; it is read later.
     given_up: bool,
     pub(super) tries: Backoff,
+}
+
+impl PresenceRead {
+    /// Whether it is to be read, perhaps once more.
+    pub(super) fn is_wanted(&self) -> bool {
+        !self.done || self.given_up
+    }
 }
 
 impl Plan {
@@ -140,53 +149,83 @@ impl Plan {
         answer: Result<CallResult, ApiFault>,
         now: Instant,
     ) {
-        let Some(tried) = self.presence_list(at as u32).map(|list| list.tries.count) else {
-            return;
-        };
+        let Some(list) = self.presence_list(at as u32) else { return };
+        let (assets, before, was_given_up) = (list.assets.clone(), list.tries, list.given_up);
         let (mut done, mut given_up) = (true, false);
         let mut tries = Backoff::default();
+        // Those of which it is known.
+        let mut read_of = BTreeSet::new();
         match answer {
             Ok(CallResult::Values(values)) => {
-                let assets = self.learning.presence.get_mut(at);
-                let assets = assets.map(|list| std::mem::take(&mut list.assets));
-                for (id, read) in assets.unwrap_or_default().iter().zip(values) {
+                let mut why = None;
+                for (id, read) in assets.iter().zip(values) {
                     let Some(known) = self.known_assets.get_mut(id) else { continue };
                     match read {
                         Ok(read) => {
-                            known.presence_time = read.as_ref().map(|read| read.time);
+                            read_of.insert(*id);
+                            // What was written meanwhile is later.
+                            let time = read.as_ref().map(|read| read.time);
+                            if was_given_up && known.presence_time > time {
+                                continue;
+                            }
+                            known.presence_time = time;
                             let value = read.map(|read| read.value);
                             known.online = match value == Some(Variant::Boolean(true)) {
                                 true => PriorPresence::Online,
                                 false => PriorPresence::Offline,
                             };
+                            if was_given_up && known.online == PriorPresence::Offline {
+                                self.learning.known_late.push(*id);
+                            }
                         }
                         Err(fault) => {
-                            given_up = true;
                             known.online = PriorPresence::Unread;
-                            self.add_problem(SUBJECT.into(), fault.message);
+                            why.get_or_insert(fault);
                         }
                     }
+                }
+                match why {
+                    Some(fault) => {
+                        given_up = true;
+                        tries = self.probe_backoff(Backoff { at: now, ..before }, fault.kind, now);
+                        self.add_problem(SUBJECT.into(), fault.told());
+                    }
+                    None => self.probe_now(now),
+                }
+                if was_given_up && !self.learning.known_late.is_empty() {
+                    self.tell_more();
                 }
             }
             Ok(_) => {}
             // Whoever may have been online is asked, and is offline if it stays silent.
             Err(fault) => {
-                given_up = fault.kind == ApiFaultKind::Denied || tried + 1 >= TRIES;
+                given_up =
+                    was_given_up || fault.kind == ApiFaultKind::Denied || before.count + 1 >= TRIES;
                 done = given_up;
-                let assets = self.learning.presence.get(at).filter(|_| given_up);
-                for id in assets.map(|list| &list.assets).into_iter().flatten() {
+                for id in assets.iter().filter(|_| given_up && !was_given_up) {
                     if let Some(known) = self.known_assets.get_mut(id) {
                         known.online = PriorPresence::Unread;
                     }
                 }
-                tries = self.backoff(Backoff { count: tried, at: now }, now);
-                self.add_problem(SUBJECT.into(), fault.message);
+                let before = Backoff { at: now, ..before };
+                tries = match (given_up, was_given_up) {
+                    (false, _) => self.backoff(before, now),
+                    (true, true) => self.probe_backoff(before, fault.kind, now),
+                    (true, false) => {
+                        self.probe_backoff(Backoff { count: 0, at: now }, fault.kind, now)
+                    }
+                };
+                self.add_problem(SUBJECT.into(), fault.told());
             }
         }
         if let Some(list) = self.learning.presence.get_mut(at) {
             list.done = done;
             list.given_up = given_up;
             list.tries = tries;
+            match list.is_wanted() {
+                true => list.assets.retain(|id| !read_of.contains(id)),
+                false => list.assets = Vec::new(),
+            }
         }
         let mut lists = self.learning.presence.iter();
         if lists.all(|list| list.done && !list.given_up) {

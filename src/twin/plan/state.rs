@@ -91,7 +91,7 @@ pub(super) struct FailedState {
 }
 
 /// Attempts at one thing.
-#[derive(Debug, Default)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Backoff {
     /// Failed or premature ones in a row.
     pub count: u32,

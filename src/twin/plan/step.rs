@@ -8,7 +8,7 @@ use crate::sitewise::api::{
     Asset, AssetProperty, Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite,
     GrowModel, Hierarchy, LatestValue, Model, ModelSummary, Page, Property, UpdateProperty,
 };
-use crate::sitewise::cause::Plane;
+use crate::sitewise::cause::{Plane, READ};
 
 /// Number of a step, for its answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -102,6 +102,27 @@ impl Step {
         match self {
             Self::ReadValues(_) => Plane::Read,
             _ => Plane::Control,
+        }
+    }
+
+    /// SiteWise's operation, as a policy names it.
+    pub fn operation(&self) -> &'static str {
+        match self {
+            Self::ListModels(_) => "ListAssetModels",
+            Self::DescribeModel(_) => "DescribeAssetModel",
+            Self::CreateModel(_) => "CreateAssetModel",
+            Self::GrowModel(_) => "UpdateAssetModel",
+            Self::CreateComposite(_) => "CreateAssetModelCompositeModel",
+            Self::GrowComposite(_) => "UpdateAssetModelCompositeModel",
+            Self::ListAssets(..) => "ListAssets",
+            Self::CreateAsset(_) => "CreateAsset",
+            Self::DescribeAsset(_) => "DescribeAsset",
+            Self::ReadUnits(..) => "ListAssetProperties",
+            Self::ListChildren(..) => "ListAssociatedAssets",
+            Self::Associate(_) => "AssociateAssets",
+            Self::DescribeProperty { .. } => "DescribeAssetProperty",
+            Self::UpdateProperty(_) => "UpdateAssetProperty",
+            Self::ReadValues(_) => READ,
         }
     }
 

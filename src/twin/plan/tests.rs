@@ -60,6 +60,7 @@ impl Rig {
                     | Output::More
                     | Output::NoPlace(..)
                     | Output::Gone(_)
+                    | Output::ReadsPass
                     | Output::LookedUp { .. } => {
                         self.told.push(output);
                     }

@@ -265,7 +265,8 @@ fn the_dead_who_cannot_be_read_are_looked_at_again() {
     rig.seconds(600);
     assert_eq!(rig.written("dead", "Wind"), []);
     rig.sitewise.unreadable = None;
-    rig.seconds(3_600);
+    // Within a minute of backoff, and what the reads take.
+    rig.seconds(75);
     let mark = (1, Quality::Uncertain, Variant::Double(7.0));
     assert_eq!(rig.written("dead", "Wind"), [mark]);
     assert_eq!(rig.twin.plan().problems().count(), 0);
@@ -273,4 +274,25 @@ fn the_dead_who_cannot_be_read_are_looked_at_again() {
     rig.seconds(7_200);
     assert_eq!(rig.written("dead", "Wind").len(), 1);
     assert_eq!(rig.sitewise.reads, reads);
+}
+
+/// The read was given up after its first denial, and the dead kept GOOD values for ever.
+#[test]
+fn what_was_denied_at_the_start_is_read_once_the_right_is_back() {
+    let mut rig = left();
+    rig.sitewise.unreadable = Some(ApiFaultKind::Denied);
+    let mut rig = rig.restart();
+    rig.seconds(900);
+    let reads = rig.sitewise.reads;
+    let problems: Vec<_> = rig.twin.plan().problems().map(|(subject, _)| subject).collect();
+    assert!(problems.contains(&"read who is online"), "{problems:?}");
+    rig.seconds(900);
+    let more = rig.sitewise.reads - reads;
+    assert!((2..=30).contains(&more), "{more} in a quarter of an hour without the right");
+    rig.sitewise.unreadable = None;
+    // At most five minutes until the next try.
+    rig.seconds(400);
+    assert_eq!(rig.twin.plan().problems().collect::<Vec<_>>(), []);
+    let mark = (Quality::Uncertain, Variant::Double(7.0));
+    assert_eq!(rig.shown("dead", "Wind"), Some(mark));
 }

@@ -92,7 +92,12 @@ fn a_slow_clock_is_not_hidden_by_the_mark_of_a_machine_that_was_dead_at_the_star
         rig.seconds(30);
         let die = |rig: &mut Rig| {
             let (time, cause) = (rig.now.wall, DeathCause::Certificate);
-            rig.event(Event::Death(Death { source: source(), time, clock: ClockSource::Host, cause }));
+            rig.event(Event::Death(Death {
+                source: source(),
+                time,
+                clock: ClockSource::Host,
+                cause,
+            }));
         };
         if died_before {
             die(&mut rig);

@@ -175,6 +175,14 @@ impl ShownValueReads {
 }
 
 impl Twin {
+    /// Has those read again who are dead and could not be read.
+    pub(in crate::twin) fn read_failed_again(&mut self, now: Now) {
+        let later = &mut self.lookups.dead.later;
+        let failed: Vec<_> = later.extract_if(.., |_, died| died.is_some()).collect();
+        later.extend(failed.into_iter().map(|((_, source), died)| ((now.instant, source), died)));
+        self.read_offline(now);
+    }
+
     /// Has those read who are dead and were not born since the start.
     pub(in crate::twin) fn read_offline(&mut self, now: Now) {
         if self.lookups.due().is_none_or(|due| due > now.instant) {

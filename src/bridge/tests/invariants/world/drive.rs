@@ -30,6 +30,7 @@ impl World {
             }
             Output::Grouped(_)
             | Output::Foldered(..)
+            | Output::Crowded(..)
             | Output::Held { .. }
             | Output::SiteWise(_)
             | Output::Born(_)

@@ -1,0 +1,103 @@
+//! Machines whose properties have more values a second than SiteWise takes: the first nine and the
+//! last of a second are written, and the others dropped. Each is told by name, once an hour.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use crate::delivery::point::{DiscardReason, Key, Stream};
+use crate::sparkplug::address::Source;
+use crate::time::Instant;
+use crate::twin::Twin;
+
+/// How long a machine is a reason after its last value, and how often it is told.
+const SHOWN: Duration = Duration::from_secs(3_600);
+/// Machines that are remembered; the values of further ones are counted with all others.
+const MACHINES: usize = 1_000;
+
+/// A machine that is too fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Crowded {
+    /// Values that were dropped, since it is told.
+    pub values: u64,
+    /// The property of the first.
+    pub example: Stream,
+    /// When the last was dropped.
+    last: Instant,
+}
+
+/// All of them.
+#[derive(Debug, Default)]
+pub(super) struct CrowdedMachines(BTreeMap<Source, Crowded>);
+
+impl CrowdedMachines {
+    /// A value was dropped. Returns its machine, if that is to be told.
+    pub(super) fn dropped(
+        &mut self,
+        key: Key,
+        why: DiscardReason,
+        twin: &Twin,
+        now: Instant,
+    ) -> Option<Source> {
+        if why != DiscardReason::Rate {
+            return None;
+        }
+        let (ix, _) = twin.asset(key.stream.asset)?;
+        let machine = twin.speaker(ix)?;
+        self.count(machine, key.stream, now)
+    }
+
+    fn count(&mut self, machine: &Source, stream: Stream, now: Instant) -> Option<Source> {
+        if let Some(known) = self.0.get_mut(machine)
+            && now.since(known.last) < SHOWN
+        {
+            (known.values, known.last) = (known.values + 1, now);
+            return None;
+        }
+        if self.0.len() >= MACHINES {
+            self.0.retain(|_, known| now.since(known.last) < SHOWN);
+        }
+        if self.0.len() >= MACHINES {
+            return None;
+        }
+        self.0.insert(machine.clone(), Crowded { values: 1, example: stream, last: now });
+        Some(machine.clone())
+    }
+
+    /// Those of the last hour.
+    pub(super) fn shown(&self, now: Instant) -> impl Iterator<Item = (&Source, &Crowded)> {
+        self.0.iter().filter(move |(_, known)| now.since(known.last) < SHOWN)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::sparkplug::address::EdgeNode;
+
+    #[test]
+    fn a_machine_that_is_too_fast_is_told_once_and_shown_for_an_hour() {
+        let at = |seconds| Instant::START + Duration::from_secs(seconds);
+        let machine =
+            |n: usize| Source { edge: EdgeNode::new("G", format!("N{n}").as_str()), device: None };
+        let stream = Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) };
+        let mut crowded = CrowdedMachines::default();
+        let mut told = 0;
+        for second in 0..3_000 {
+            told += usize::from(crowded.count(&machine(0), stream, at(second)).is_some());
+        }
+        assert_eq!(told, 1);
+        let shown = |crowded: &CrowdedMachines, now| {
+            crowded.shown(now).map(|(_, known)| known.values).collect::<Vec<_>>()
+        };
+        assert_eq!(shown(&crowded, at(6_000)), [3_000]);
+        assert!(shown(&crowded, at(6_700)).is_empty());
+        assert!(crowded.count(&machine(0), stream, at(7_000)).is_some(), "it does so again");
+        // Thousands of machines are bounded.
+        for n in 0..2 * MACHINES {
+            crowded.count(&machine(n), stream, at(7_001));
+        }
+        assert_eq!(crowded.0.len(), MACHINES);
+    }
+}

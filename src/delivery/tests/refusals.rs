@@ -1,0 +1,111 @@
+//! Answers that go well as a whole and refuse every entry.
+
+use super::*;
+use crate::delivery::refusals::Others;
+use crate::sitewise::cause::{Cause, WRITE};
+
+/// So many seconds, in which each entry for which `refuses` says so has this error.
+fn through(plant: &mut Plant, seconds: i64, kind: ApiFaultKind, refuses: impl Fn(&Entry) -> bool) {
+    for _ in 0..seconds {
+        let from = plant.now.wall.as_millis() - WALL;
+        plant.give((0..20).map(|n| point(n, from, Class::Live)));
+        plant.wait(Duration::from_secs(1));
+        while let Some((_, entries)) = plant.in_flight.front() {
+            let places = (0..entries.len()).filter(|at| refuses(&entries[*at]));
+            let errors =
+                places.map(|entry| EntryError { entry, fault: fault(kind), times: vec![] });
+            let errors = errors.collect();
+            plant.answer(Ok(errors));
+        }
+    }
+}
+
+fn held(plant: &Plant) -> usize {
+    plant.told.iter().filter(|told| matches!(told, Output::Held { .. })).count()
+}
+
+#[test]
+fn where_every_entry_is_denied_that_is_one_cause_within_ten_seconds() {
+    for kind in [ApiFaultKind::Denied, ApiFaultKind::Unavailable, ApiFaultKind::NotFound] {
+        let mut plant = Plant::new(config());
+        through(&mut plant, 5, kind, |_| false);
+        assert_eq!(plant.delivery.nothing_passes(), None);
+        through(&mut plant, 8, kind, |_| true);
+        let told = plant.delivery.nothing_passes().unwrap_or_else(|| panic!("{kind:?}"));
+        let cause = match kind {
+            ApiFaultKind::Denied => Cause::Action(WRITE),
+            ApiFaultKind::NotFound => Cause::Missing,
+            _ => Cause::Failing,
+        };
+        assert_eq!(told.fault.cause, cause);
+        // Where assets are gone SiteWise is not away.
+        assert_eq!(plant.delivery.is_unreachable(), kind != ApiFaultKind::NotFound, "{kind:?}");
+        through(&mut plant, 600, kind, |_| true);
+        assert_eq!((held(&plant), plant.delivery.held().count()), (0, 0), "{kind:?}");
+        // It passes again: all of it goes within a minute, however long it failed.
+        through(&mut plant, 60, kind, |_| false);
+        assert!(!plant.delivery.is_unreachable());
+        assert_eq!(plant.delivery.nothing_passes(), None);
+        plant.wait(Duration::from_secs(1));
+        while plant.answer(Ok(Vec::new())) {}
+        assert!(plant.delivery.waiting() <= 20, "{kind:?}: {}", plant.delivery.waiting());
+    }
+}
+
+#[test]
+fn where_one_asset_is_denied_it_is_named_and_sitewise_is_not_away() {
+    let mut plant = Plant::new(config());
+    let asset = point(4, 0, Class::Live).stream.asset;
+    for _ in 0..60 {
+        through(&mut plant, 1, ApiFaultKind::Denied, |entry| entry.asset == asset);
+        assert_eq!(plant.delivery.nothing_passes(), None);
+    }
+    let rows: Vec<_> = plant.delivery.held().collect();
+    let [row] = rows[..] else { panic!("{rows:?}") };
+    assert_eq!(
+        (row.stream.asset, row.cause, row.others),
+        (asset, Cause::Action(WRITE), Others::Accepted)
+    );
+    assert_eq!(held(&plant), 1);
+}
+
+#[test]
+fn the_limit_of_a_few_properties_slows_them_and_nobody_else() {
+    let mut plant = Plant::new(config());
+    let limited = |entry: &Entry| entry.asset.as_u128() < 15;
+    for _ in 0..60 {
+        through(&mut plant, 1, ApiFaultKind::Limit, limited);
+        assert!((plant.delivery.share(plant.now.instant) - 1.0).abs() < 1e-9);
+    }
+    // The other five have all of theirs within two seconds.
+    assert!(plant.delivery.figures().delivered >= 5 * 58);
+    assert_eq!(plant.delivery.nothing_passes(), None);
+    // Where the account is throttled all are slowed.
+    through(&mut plant, 1, ApiFaultKind::Throttled, |_| true);
+    assert!(plant.delivery.share(plant.now.instant) < 0.6);
+}
+
+#[test]
+fn what_sitewise_limits_below_ten_a_second_is_held_and_told_and_never_dropped() {
+    let mut plant = Plant::new(config());
+    for _ in 0..60 {
+        let from = plant.now.wall.as_millis() - WALL;
+        plant.give((0..2).map(|n| point(1, from + n * 500, Class::Live)));
+        plant.wait(Duration::from_secs(1));
+        while let Some((_, entries)) = plant.in_flight.front() {
+            let times = entries[0].values.iter().map(|value| value.time).collect();
+            plant.answer(Ok(vec![EntryError {
+                entry: 0,
+                fault: fault(ApiFaultKind::Limit),
+                times,
+            }]));
+        }
+    }
+    assert_eq!(plant.delivery.figures().discarded.rate, 0);
+    assert_eq!(plant.delivery.waiting(), 120);
+    let rows: Vec<_> = plant.delivery.held().map(|row| (row.cause, row.others)).collect();
+    assert_eq!(rows, [(Cause::PropertyLimit, Others::NotTried)]);
+    assert_eq!(held(&plant), 1);
+    plant.wait(Duration::from_secs(3_600));
+    assert!(plant.in_flight.len() <= 1);
+}
