@@ -6,6 +6,7 @@
 //! declarations.
 
 mod parse;
+mod pem;
 mod reader;
 mod secret;
 mod source;

@@ -7,7 +7,7 @@ use sparkwise::cli::status::Health;
 use sparkwise::cli::{self, Command};
 use sparkwise::config::{self, Config, Environment, VariableSource};
 use sparkwise::console::probe;
-use sparkwise::{app, doctor, preview, telemetry};
+use sparkwise::{app, doctor, mqtt, preview, telemetry};
 use tokio::runtime::Runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -185,6 +185,8 @@ fn begin(source: &impl VariableSource) -> Result<(Config, Runtime), ExitCode> {
         ExitCode::from(WRONG_ENVIRONMENT)
     };
     let config = Config::load(source).map_err(|faults| wrong(faults.to_string()))?;
+    mqtt::check_tls(&config.mqtt)
+        .map_err(|error| wrong(format!("sparkwise cannot start: {error}")))?;
     telemetry::init(&config.process).map_err(|error| wrong(error.to_string()))?;
     telemetry::announce(&config);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();

@@ -25,7 +25,7 @@ use crate::time::Timestamp;
 
 pub use connection::Connection;
 pub use inbox::ConnectionStats;
-pub use tls::Error;
+pub use tls::{Error, check as check_tls};
 
 /// A message to be published.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -4,7 +4,7 @@ use hyper::Uri;
 use hyper::http::uri::Authority;
 
 use super::parse::text;
-use super::reader::VariableReader;
+use super::reader::{VariableReader, quoted_path};
 use super::variable::{DefaultValue, Section, Variable};
 
 const REGION: Variable = Variable {
@@ -92,15 +92,16 @@ const FILE_OF_CA: &str = "the authorities' certificates (-----BEGIN CERTIFICATE-
 pub(super) fn check(reader: &mut VariableReader<'_>) {
     reader.optional(&ENDPOINT, url);
     if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
+        let quoted = quoted_path(&path, false);
         match reader.text_of(&path) {
             Ok(pem) if pem.contains("-----BEGIN CERTIFICATE-----") => {}
             Ok(_) => reader.fault(
                 &CA_BUNDLE,
-                format!("(`{path}`) contains no PEM certificate: name a file with {FILE_OF_CA}"),
+                format!("{quoted}contains no PEM certificate: name a file with {FILE_OF_CA}"),
             ),
             Err(error) => reader.fault(
                 &CA_BUNDLE,
-                format!("(`{path}`) cannot be read: {error}; name a readable file, or unset it"),
+                format!("{quoted}cannot be read: {error}; name a readable file, or unset it"),
             ),
         }
     }

@@ -3,8 +3,9 @@
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::mqtt::{ClientCertificate, Mqtt, pem};
+use super::mqtt::{ClientCertificate, Mqtt};
 use super::parse::{duration_within, text, word};
+use super::pem;
 use super::reader::VariableReader;
 use super::secret::Secret;
 use super::url::ServerUrl;
@@ -169,9 +170,9 @@ fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotDoor>> {
     let topics = reader.optional(&THING, Topics::of);
     let url = reader.optional(&IOT_URL, ServerUrl::from_str);
     let client_id = reader.optional(&IOT_CLIENT_ID, text);
-    let ca = reader.optional(&IOT_CA, pem);
-    let cert = reader.optional(&IOT_CERT, pem);
-    let key = reader.optional(&IOT_KEY, |value| pem(value).map(Secret::new));
+    let ca = reader.optional(&IOT_CA, pem::certificates);
+    let cert = reader.optional(&IOT_CERT, pem::certificates);
+    let key = reader.optional(&IOT_KEY, |value| pem::key(value).map(Secret::new));
     let (topics, url, client_id, ca) = (topics?, url?, client_id?, ca?);
     let client = match (cert?, key?) {
         (Some(cert), Some(key)) => Some(ClientCertificate { cert, key }),

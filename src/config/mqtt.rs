@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use super::parse::{duration_within, list, size_within, text};
+use super::pem;
 use super::reader::VariableReader;
 use super::secret::Secret;
 use super::source::VariableSource;
@@ -159,9 +160,9 @@ impl Mqtt {
         let username = reader.optional(&USERNAME, text);
         let password = reader.optional(&PASSWORD, secret);
         let client_id = reader.optional(&CLIENT_ID, text);
-        let ca = reader.optional(&CA, pem);
-        let cert = reader.optional(&CERT, pem);
-        let key = reader.optional(&KEY, |value| pem(value).map(Secret::new));
+        let ca = reader.optional(&CA, pem::certificates);
+        let cert = reader.optional(&CERT, pem::certificates);
+        let key = reader.optional(&KEY, |value| pem::key(value).map(Secret::new));
         let keep_alive = reader.value(&KEEP_ALIVE, keep_alive);
         let max_packet = reader.value(&MAX_PACKET, size_within(16 << 10, MQTT_LARGEST_PACKET));
 
@@ -254,14 +255,14 @@ impl Mqtt {
         if let Some(password) = read(&PASSWORD, &self.files.password, any)? {
             again.password = Some(Secret::new(password));
         }
-        if let Some(ca) = read(&CA, &self.files.ca, pem)? {
+        if let Some(ca) = read(&CA, &self.files.ca, pem::certificates)? {
             again.ca = Some(ca);
         }
         if let Some(client) = &mut again.client {
-            if let Some(cert) = read(&CERT, &self.files.cert, pem)? {
+            if let Some(cert) = read(&CERT, &self.files.cert, pem::certificates)? {
                 client.cert = cert;
             }
-            if let Some(key) = read(&KEY, &self.files.key, pem)? {
+            if let Some(key) = read(&KEY, &self.files.key, pem::key)? {
                 client.key = Secret::new(key);
             }
         }
@@ -271,15 +272,6 @@ impl Mqtt {
 
 pub(super) fn secret(value: &str) -> Result<Secret, String> {
     Ok(Secret::new(value))
-}
-
-/// The content is checked by whoever builds the TLS configuration, before anything starts.
-pub(super) fn pem(value: &str) -> Result<String, String> {
-    if value.contains("-----BEGIN ") {
-        Ok(value.to_owned())
-    } else {
-        Err("is not PEM: it must hold a line `-----BEGIN ...-----`; for a path append _FILE to the name".to_owned())
-    }
 }
 
 fn keep_alive(value: &str) -> Result<Duration, String> {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use super::fault::{ConfigError, ConfigErrors};
+use super::pem;
 use super::source::{NotUnicode, VariableSource};
 use super::variable::{DefaultValue, Variable, sections};
 
@@ -82,7 +83,7 @@ impl<'a> VariableReader<'a> {
             Ok(value) => {
                 let shown = match var.secret {
                     true => "***".to_owned(),
-                    false => without_queries(raw),
+                    false => shown(&raw),
                 };
                 self.record_effective(var, shown, origin);
                 Some(Some(value))
@@ -90,7 +91,7 @@ impl<'a> VariableReader<'a> {
             Err(reason) => {
                 let quoted =
                     if may_be_quoted(var, &raw) { format!("(`{raw}`) ") } else { String::new() };
-                self.fault(var, format!("{quoted}{reason}"));
+                self.fault(var, format!("{quoted}{}", without_credentials(&raw, reason)));
                 None
             }
         }
@@ -197,8 +198,9 @@ impl<'a> VariableReader<'a> {
                     self.faults.push(ConfigError::Wrong {
                         name: var.file_name(),
                         reason: format!(
-                            "(`{path}`) cannot be read: {error}; name a file that the process can \
-                             read, or set {} instead",
+                            "{}cannot be read: {error}; name a file that the process can read, or \
+                             set {} instead",
+                            quoted_path(&path, var.secret),
                             var.name
                         ),
                     });
@@ -235,22 +237,62 @@ impl fmt::Display for Origin {
     }
 }
 
-/// Addresses as they can be shown: what follows a question mark may be a token.
-fn without_queries(value: String) -> String {
-    if !value.contains("://") || !value.contains('?') {
-        return value;
+/// A value as it can be shown, in one line. Nobody means to set a variable that is no secret to
+/// one, but files are swapped, and credentials are written into addresses.
+fn shown(value: &str) -> String {
+    if pem::is_pem(value) {
+        return pem::summary(value);
     }
-    let shown = value.split(',').map(|part| match part.split_once('?') {
-        Some((address, _)) if address.contains("://") => format!("{address}?***"),
-        _ => part.to_owned(),
+    let parts = value.split(',').map(|part| match part.split_once("://") {
+        Some((scheme, rest)) => {
+            let (address, query) = match rest.split_once('?') {
+                Some((address, _)) => (address, "?***"),
+                None => (rest, ""),
+            };
+            // The host comes after the last of them: a password may have one as well.
+            let (user, host) = match address.rsplit_once('@') {
+                Some((_, host)) => ("***@", host),
+                None => ("", address),
+            };
+            format!("{scheme}://{user}{host}{query}")
+        }
+        None => part.to_owned(),
     });
-    shown.collect::<Vec<_>>().join(",")
+    let line = parts.collect::<Vec<_>>().join(",");
+    let escaped = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    line.chars().map(escaped).collect()
+}
+
+/// A reason that may quote some of the value it is about, without what must not be shown of it.
+fn without_credentials(value: &str, reason: String) -> String {
+    let parts = || value.split(',').map(str::trim).filter(|part| !part.is_empty());
+    match pem::is_pem(value) {
+        // A file's content may be quoted in any piece.
+        true if parts().any(|part| reason.contains(part)) => {
+            format!("holds PEM {}, which does not belong here", pem::summary(value))
+        }
+        true => reason,
+        false => parts().fold(reason, |reason, part| reason.replace(part, &shown(part))),
+    }
+}
+
+/// A path in quotes, for a fault: none where what was set may be the content of the file.
+pub(super) fn quoted_path(path: &str, secret: bool) -> String {
+    let is_content = shown(path) != path || path.len() > 4_096;
+    match is_content || (secret && !path.starts_with(['/', '.'])) {
+        true => String::new(),
+        false => format!("(`{path}`) "),
+    }
 }
 
 /// A wrong value helps the reader of a fault, unless a credential could be in it: in a URL's
 /// user part or query.
 fn may_be_quoted(var: &Variable, value: &str) -> bool {
     !var.secret
+        && !pem::is_pem(value)
         && value.len() <= 80
         && !value.contains(['@', '?'])
         && !value.contains(char::is_control)

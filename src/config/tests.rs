@@ -10,6 +10,8 @@ use crate::sparkplug::config::BdSeq;
 use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
 use crate::twin::{Int64, Kinds, Nested, Rules};
 
+mod secrets;
+
 /// Variables and files of a test.
 #[derive(Default)]
 struct Given {
@@ -72,6 +74,7 @@ impl VariableSource for Given {
 mod wrong;
 
 const PEM: &str = "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n";
+const KEY: &str = "-----BEGIN PRIVATE KEY-----\nhunter2\n-----END PRIVATE KEY-----\n";
 
 #[test]
 fn the_least_is_a_server_and_a_region() {
@@ -147,7 +150,7 @@ fn no_secret_is_ever_shown() {
         .set("MQTT_USERNAME", "ada")
         .set("MQTT_PASSWORD", "hunter2")
         .set("MQTT_CERT", PEM)
-        .set("MQTT_KEY", &format!("{PEM}hunter2"))
+        .set("MQTT_KEY", KEY)
         .load();
     let shown: Vec<String> = config.effective.iter().map(ToString::to_string).collect();
     assert!(shown.contains(&"MQTT_PASSWORD=*** [environment]".to_owned()), "{shown:?}");
@@ -362,7 +365,7 @@ fn what_came_from_files_is_read_again_from_there() {
         .set("MQTT_KEY_FILE", "/key")
         .file("/password", "hunter2\n")
         .file("/cert", PEM)
-        .file("/key", PEM);
+        .file("/key", KEY);
     let mqtt = given.load().mqtt;
     let later = given.file("/password", "hunter3\n").file("/cert", &format!("{PEM}2"));
     let again = mqtt.reload(&later).unwrap().unwrap();

@@ -293,8 +293,7 @@ fn unusable_certificates_are_named() {
     let (cert, key) = (pem("CERTIFICATE"), pem("PRIVATE KEY"));
     for (variables, name) in [
         (vec![("MQTT_CA", cert.as_str())], "MQTT_CA"),
-        (vec![("MQTT_CA", key.as_str())], "MQTT_CA"),
-        (vec![("MQTT_CERT", key.as_str()), ("MQTT_KEY", key.as_str())], "MQTT_CERT"),
+        (vec![("MQTT_CERT", cert.as_str()), ("MQTT_KEY", key.as_str())], "MQTT_CERT"),
     ] {
         let config = config("mqtts://127.0.0.1", &variables);
         let error = Connection::new(0, &config.mqtt.servers[0], &config.mqtt, &config.sparkplug)

@@ -23,7 +23,19 @@ pub enum Error {
     /// `MQTT_KEY` holds no usable private key.
     #[error("MQTT_KEY holds no usable private key: {0}")]
     Key(String),
-    /// `MQTT_KEY` is not the key of `MQTT_CERT`, or of a kind that is not supported.
+    /// `MQTT_KEY` is not the key of `MQTT_CERT`.
+    #[error(
+        "MQTT_KEY is not the private key of the first certificate in MQTT_CERT: set the two that \
+         were made together, the client's own certificate before those of its authorities"
+    )]
+    NotAPair,
+    /// `MQTT_CERT` is of the first version of X.509, which has no extensions.
+    #[error(
+        "MQTT_CERT is an X.509 certificate of version 1, which cannot be used: have one of \
+         version 3 issued (`openssl x509 -req` with -extfile)"
+    )]
+    Version1,
+    /// `MQTT_CERT` or `MQTT_KEY` is of a kind that is not supported.
     #[error("MQTT_CERT and MQTT_KEY do not work together: {0}")]
     Pair(rustls::Error),
     /// The system has no certificate authorities, or they cannot be read.
@@ -37,6 +49,18 @@ pub enum Error {
     /// The server's URL cannot be used.
     #[error("{0} cannot be used: {1}")]
     Url(ServerUrl, String),
+}
+
+/// Whether certificates and keys can be used, where a server is reached by TLS.
+///
+/// # Errors
+///
+/// They cannot, or the system has no authorities.
+pub fn check(mqtt: &Mqtt) -> Result<(), Error> {
+    match mqtt.servers.iter().any(|url| url.scheme.is_secure()) {
+        true => configuration(mqtt).map(drop),
+        false => Ok(()),
+    }
 }
 
 pub(super) fn configuration(mqtt: &Mqtt) -> Result<Arc<ClientConfig>, Error> {
@@ -87,5 +111,28 @@ fn identity(client: &ClientCertificate, provider: &CryptoProvider) -> Result<Cer
     }
     let key = PrivateKeyDer::from_pem_slice(client.key.expose().as_bytes())
         .map_err(|error| Error::Key(error.to_string()))?;
-    CertifiedKey::from_der(chain, key, provider).map_err(Error::Pair)
+    let is_old = chain.first().is_some_and(|own| is_version_1(own));
+    CertifiedKey::from_der(chain, key, provider).map_err(|error| match error {
+        _ if is_old => Error::Version1,
+        rustls::Error::InconsistentKeys(rustls::InconsistentKeys::KeyMismatch) => Error::NotAPair,
+        error => Error::Pair(error),
+    })
+}
+
+/// Whether a certificate lacks the version, which is then the first: it would be the first part of
+/// what is signed, with a tag of its own [RFC 5280, 4.1].
+fn is_version_1(der: &[u8]) -> bool {
+    const VERSION: u8 = 0xa0;
+    let signed = content(der).and_then(content);
+    signed.and_then(|signed| signed.first()).is_some_and(|tag| *tag != VERSION)
+}
+
+/// What a sequence in DER holds.
+fn content(der: &[u8]) -> Option<&[u8]> {
+    const SEQUENCE: u8 = 0x30;
+    let [SEQUENCE, length, rest @ ..] = der else { return None };
+    match length.checked_sub(0x80) {
+        Some(bytes) => rest.get(usize::from(bytes)..),
+        None => Some(rest),
+    }
 }

@@ -257,7 +257,7 @@ async fn passwords_and_keys_are_in_no_log_and_no_error() {
 
     // Keys that cannot be used.
     let other = authority.issue("other");
-    for wrong in [&*other.key, &client.key.replace("MI", "XX"), &authority.pem] {
+    for wrong in [&*other.key, &client.key.replace("MI", "XX")] {
         let config = config(&url, &[cert, ("MQTT_KEY", wrong)]);
         let made = Connection::new(0, &config.mqtt.servers[0], &config.mqtt, &config.sparkplug);
         let error = made.unwrap_err();
@@ -314,4 +314,80 @@ pub(super) async fn serve_tls(
         }
     });
     port
+}
+
+/// The same certificate as one of version 1: without version and extensions. Nobody checks the
+/// signature of one's own.
+fn version_1(pem: &str) -> String {
+    /// The parts of a sequence, each with tag and length.
+    fn parts(der: &[u8]) -> Vec<&[u8]> {
+        let mut rest = whole(der).1;
+        let mut parts = Vec::new();
+        while !rest.is_empty() {
+            let (size, content) = whole(rest);
+            let end = size + content.len();
+            parts.push(&rest[..end]);
+            rest = &rest[end..];
+        }
+        parts
+    }
+    /// Bytes before the content, and the content.
+    fn whole(der: &[u8]) -> (usize, &[u8]) {
+        let bytes = usize::from(der[1].saturating_sub(0x80));
+        let length = match bytes {
+            0 => usize::from(der[1]),
+            _ => der[2..2 + bytes].iter().fold(0, |sum, byte| sum << 8 | usize::from(*byte)),
+        };
+        (2 + bytes, &der[2 + bytes..][..length])
+    }
+    fn sequence(parts: &[&[u8]]) -> Vec<u8> {
+        let content = parts.concat();
+        let length = u16::try_from(content.len()).unwrap().to_be_bytes();
+        [&[0x30, 0x82], length.as_slice(), &content].concat()
+    }
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).unwrap();
+    let outer = parts(&der);
+    let signed: Vec<&[u8]> =
+        parts(outer[0]).into_iter().filter(|part| !matches!(part[0], 0xa0 | 0xa3)).collect();
+    let old = sequence(&[&sequence(&signed), outer[1], outer[2]]);
+    let encoded = base64(&old);
+    format!("-----BEGIN CERTIFICATE-----\n{encoded}\n-----END CERTIFICATE-----\n")
+}
+
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = bytes.chunks(3).flat_map(|chunk| {
+        let bits = (0..3).fold(0, |sum, at| sum << 8 | usize::from(*chunk.get(at).unwrap_or(&0)));
+        let digit = move |at: usize| match at <= chunk.len() {
+            true => char::from(DIGITS[bits >> (18 - 6 * at) & 63]),
+            false => '=',
+        };
+        (0..4).map(digit)
+    });
+    digits.collect()
+}
+
+/// It was "do not work together" for all of them, told after the start.
+#[test]
+fn a_certificate_that_cannot_be_used_says_why_before_the_start() {
+    let authority = Authority::new("ours");
+    let (one, other) = (authority.issue("one"), authority.issue("other"));
+    let why = |cert: &str, key: &str| {
+        let set = [
+            ("MQTT_URL", "mqtts://localhost"),
+            ("AWS_REGION", "eu-central-1"),
+            ("MQTT_CA", &authority.pem),
+            ("MQTT_CERT", cert),
+            ("MQTT_KEY", key),
+        ];
+        let own = |(name, value): (&str, &str)| (name.to_owned(), value.to_owned());
+        let set: std::collections::BTreeMap<_, _> = set.into_iter().map(own).collect();
+        let config = crate::config::Config::load(&set).unwrap();
+        crate::mqtt::check_tls(&config.mqtt).err().map(|error| error.to_string())
+    };
+    assert_eq!(why(&one.cert, &one.key), None);
+    let swapped = why(&one.cert, &other.key).unwrap();
+    assert!(swapped.contains("MQTT_KEY is not the private key of the first"), "{swapped}");
+    let old = why(&version_1(&one.cert), &one.key).unwrap();
+    assert!(old.contains("X.509 certificate of version 1"), "{old}");
 }
