@@ -124,9 +124,12 @@ impl Connection {
         let mut contention = Contention::default();
         let mut reported = None;
         let mut last_time = Timestamp::default();
+        // What the files held with which a session last began; the first ones until one did.
+        let mut working = self.template.clone();
+        let mut has_worked = false;
         while discard(&mut outbound) && !shutdown.is_cancelled() {
             let began = Instant::now();
-            let template = self.template.reload(&self.url, &self.mqtt);
+            let template = working.reload(&self.url, &self.mqtt);
             let mut session = MqttSession {
                 server: self.server,
                 url: &self.url,
@@ -138,6 +141,10 @@ impl Connection {
             };
             let (end, announced) = session.run(&template).await;
             figures.set_uplink(None);
+            has_worked |= announced;
+            if announced || !has_worked {
+                working = template.clone();
+            }
             let failure = match end {
                 SessionEnd::Failed(failure) => failure,
                 SessionEnd::Closed => {

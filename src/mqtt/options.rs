@@ -78,7 +78,8 @@ impl SessionOptions {
     }
 
     /// With the certificates and the password read again from their files; unchanged where none
-    /// came from a file, or a file is unusable.
+    /// came from a file, or a file is unusable. What is unchanged is what this has, not what was read
+    /// at the start.
     pub(super) fn reload(&self, url: &ServerUrl, mqtt: &config::Mqtt) -> Self {
         let Some(read) = mqtt.reload(&Environment) else { return self.clone() };
         let made = read.and_then(|mqtt| {
@@ -89,8 +90,8 @@ impl SessionOptions {
             Ok(Self { options, ..self.clone() })
         });
         made.unwrap_or_else(|reason| {
-            warn!(server.address = %url, "{reason}; the version read before stays in use for \
-                                          {url}");
+            warn!(server.address = %url, "{reason}; the last version that worked stays in use \
+                                          for {url}");
             self.clone()
         })
     }

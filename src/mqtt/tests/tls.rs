@@ -150,6 +150,39 @@ async fn what_is_rotated_on_disk_is_used_by_the_next_connection() {
     broker.stop().await;
 }
 
+/// It went back to what was read at the start: authorities that nobody uses any more.
+#[tokio::test]
+async fn a_file_that_is_gone_after_a_rotation_leaves_the_last_version_that_worked() {
+    let (authority, broker, port) = secured(false).await;
+    let folder = std::env::temp_dir().join(format!("sparkwise-last-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let put = |name: &str, text: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, text).unwrap();
+        path.into_os_string().into_string().unwrap()
+    };
+    let ca = put("ca.pem", &Authority::new("theirs").pem);
+    let password = put("password", "hunter2");
+    let url = format!("mqtts://localhost:{port}");
+    let login = ("MQTT_USERNAME", "bridge");
+    let files = [login, ("MQTT_CA_FILE", ca.as_str()), ("MQTT_PASSWORD_FILE", password.as_str())];
+    let mut bridge = Bridge::start(&url, &files);
+    put("ca.pem", &authority.pem);
+    bridge.connected().await;
+
+    std::fs::remove_file(&password).unwrap();
+    // Another one takes its session, and goes.
+    let mut other = Bridge::start(&url, &[("MQTT_CA", &authority.pem)]);
+    other.connected().await;
+    other.task.abort();
+    assert!(matches!(bridge.next().await, Inbound::Disconnected { .. }));
+    bridge.connected().await;
+    bridge.shutdown.cancel();
+    timeout(PATIENCE, bridge.task).await.unwrap().unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    broker.stop().await;
+}
+
 #[tokio::test]
 async fn a_server_that_cannot_be_trusted_is_refused_with_the_cause() {
     let authority = Authority::new("ours");
