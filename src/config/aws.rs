@@ -88,9 +88,17 @@ pub(super) const OTHERS: [&str; 2] = [HTTPS_PROXY.name, NO_PROXY.name];
 /// What a bundle of authorities holds.
 const FILE_OF_CA: &str = "the authorities' certificates (-----BEGIN CERTIFICATE-----), or unset it";
 
-/// A region that is missing would otherwise show only after everything else has started.
+/// Where the SDK is sent elsewhere: for all services, or for the one that follows.
+const ENDPOINTS: &str = "AWS_ENDPOINT_URL";
+/// The region, and the name that other tools give it.
+const REGIONS: [&str; 2] = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+
+/// What is wrong would otherwise show only after everything else has started, as something else.
 pub(super) fn check(reader: &mut VariableReader<'_>) {
     reader.optional(&ENDPOINT, url);
+    for name in reader.names_with(ENDPOINTS).iter().filter(|name| *name != ENDPOINT.name) {
+        reader.check(name, url);
+    }
     if let Some(Some(path)) = reader.optional(&CA_BUNDLE, text) {
         let quoted = quoted_path(&path, false);
         match reader.text_of(&path) {
@@ -105,14 +113,69 @@ pub(super) fn check(reader: &mut VariableReader<'_>) {
             ),
         }
     }
-    if reader.is_any_set(&["AWS_REGION", "AWS_DEFAULT_REGION"]) {
-        reader.optional(&REGION, text);
+    check_credentials(reader);
+    if reader.is_any_set(&REGIONS) {
+        reader.optional(&REGION, region);
+        reader.check("AWS_DEFAULT_REGION", region);
     } else if reader.is_any_set(&["AWS_PROFILE", "AWS_CONFIG_FILE"])
         || reader.home_has_file(".aws/config")
     {
         reader.warn("AWS_REGION is not set: the region must come from the AWS configuration file");
     } else {
         reader.missing(&REGION);
+    }
+}
+
+/// The SDK passes over half a key and a profile that does not exist, and looks for credentials
+/// elsewhere.
+fn check_credentials(reader: &mut VariableReader<'_>) {
+    const SECRET: [&str; 2] = ["AWS_SECRET_ACCESS_KEY", "SECRET_ACCESS_KEY"];
+    match (reader.is_any_set(&[CREDENTIALS.name]), reader.is_any_set(&SECRET)) {
+        (true, false) => reader.fault(
+            &CREDENTIALS,
+            "is set and AWS_SECRET_ACCESS_KEY is not: set both, or neither for a role",
+        ),
+        (false, true) => reader.fault(
+            &CREDENTIALS,
+            "is not set and AWS_SECRET_ACCESS_KEY is: set both, or neither for a role",
+        ),
+        (true, true) | (false, false) => {}
+    }
+    let Some(profile) = reader.text(PROFILE.name).filter(|name| name != "default") else { return };
+    let files =
+        [("AWS_CONFIG_FILE", ".aws/config"), ("AWS_SHARED_CREDENTIALS_FILE", ".aws/credentials")];
+    let texts = files.map(|(name, usual)| match reader.text(name) {
+        Some(path) => reader.text_of(&path).ok(),
+        None => reader.text_of_home(usual),
+    });
+    if !texts.iter().flatten().any(|text| has_profile(text, &profile)) {
+        let line = profile.escape_debug();
+        reader.warn(format!(
+            "AWS_PROFILE names a profile ({line}) that is in neither of the AWS configuration \
+             files (AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and \
+             ~/.aws/credentials): credentials and region must come from elsewhere"
+        ));
+    }
+}
+
+/// Whether a configuration file has this profile.
+fn has_profile(text: &str, profile: &str) -> bool {
+    let sections = text.lines().filter_map(|line| line.trim().strip_prefix('['));
+    let names = sections.filter_map(|line| line.split_once(']')).map(|(name, _)| name.trim());
+    let names = names.map(|name| match name.strip_prefix("profile") {
+        Some(rest) if rest.starts_with([' ', '\t']) => rest.trim(),
+        _ => name,
+    });
+    names.map(|name| name.trim_matches(['"', '\''])).any(|name| name == profile)
+}
+
+/// Blanks around it are no harm: they are taken away before the SDK has it.
+fn region(value: &str) -> Result<String, String> {
+    let region = value.trim();
+    let fits = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
+    match region.chars().all(fits) {
+        true => Ok(region.to_owned()),
+        false => Err("is no region: write it like eu-central-1".to_owned()),
     }
 }
 

@@ -191,6 +191,7 @@ impl Mqtt {
             key: reader.file_of(&KEY),
         };
         let (servers, ca) = (servers?, ca?);
+        let servers = each_once(servers, reader);
         if (ca.is_some() || client.is_some()) && !servers.iter().any(|url| url.scheme.is_secure()) {
             reader.warn("MQTT_CA, MQTT_CERT and MQTT_KEY have no effect: no server in MQTT_URL is mqtts or wss");
         }
@@ -268,6 +269,28 @@ impl Mqtt {
         }
         Ok(again)
     }
+}
+
+/// The servers without those that are listed before: their sessions would take one client
+/// identifier from each other for ever.
+fn each_once(servers: Vec<ServerUrl>, reader: &mut VariableReader<'_>) -> Vec<ServerUrl> {
+    let is_one = |one: &ServerUrl, other: &ServerUrl| {
+        let path = |url: &ServerUrl| url.path.split('?').next().unwrap_or_default().to_owned();
+        one.host.eq_ignore_ascii_case(&other.host)
+            && one.port == other.port
+            && path(one) == path(other)
+    };
+    let mut once: Vec<ServerUrl> = Vec::new();
+    for url in servers {
+        match once.iter().any(|before| is_one(before, &url)) {
+            true => reader.warn(format!(
+                "MQTT_URL lists {url} more than once: it is connected to once, as one client \
+                 identifier can have one session at a server"
+            )),
+            false => once.push(url),
+        }
+    }
+    once
 }
 
 pub(super) fn secret(value: &str) -> Result<Secret, String> {

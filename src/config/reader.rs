@@ -118,6 +118,38 @@ impl<'a> VariableReader<'a> {
         names.iter().any(|name| matches!(self.nonempty_value(name), Ok(Some(_))))
     }
 
+    /// Checks a variable that others read, and that is not declared.
+    pub(super) fn check<T>(&mut self, name: &str, parse: impl Fn(&str) -> Result<T, String>) {
+        let found = self.nonempty_value(name);
+        let reason = match found {
+            Ok(None) => return,
+            Ok(Some(value)) => match parse(&value) {
+                Ok(_) => return,
+                Err(reason) => without_credentials(&value, reason),
+            },
+            Err(NotUnicode) => "is not valid Unicode".to_owned(),
+        };
+        self.faults.push(ConfigError::Wrong { name: name.to_owned(), reason });
+    }
+
+    /// All names that are set and begin so, in their order.
+    pub(super) fn names_with(&self, prefix: &str) -> Vec<String> {
+        let mut names = self.source.names();
+        names.retain(|name| name.starts_with(prefix));
+        names.sort();
+        names
+    }
+
+    /// What a variable is set to, if to more than nothing.
+    pub(super) fn text(&self, name: &str) -> Option<String> {
+        self.nonempty_value(name).ok().flatten()
+    }
+
+    /// The text of a file below the home directory.
+    pub(super) fn text_of_home(&self, path: &str) -> Option<String> {
+        self.source.file(&Path::new(&self.text("HOME")?).join(path)).ok()
+    }
+
     /// The text of a file that a variable names.
     pub(super) fn text_of(&self, path: &str) -> std::io::Result<String> {
         self.source.file(Path::new(path))

@@ -81,6 +81,14 @@ pub enum NoClient {
     Authorities(String, String),
 }
 
+/// The region that the environment names, without the blanks around it, which the SDK would keep.
+fn region_of_environment() -> Option<Region> {
+    let names = ["AWS_REGION", "AWS_DEFAULT_REGION"];
+    let mut values = names.iter().filter_map(|name| std::env::var(name).ok());
+    let region = values.find(|value| !value.trim().is_empty())?;
+    Some(Region::new(region.trim().to_owned()))
+}
+
 impl AwsSiteWise {
     /// From the SDK's own variables, profiles and credential sources, and `AWS_CA_BUNDLE`.
     ///
@@ -107,7 +115,7 @@ impl AwsSiteWise {
             }
             Box::pin(loader.load())
         };
-        let config = load(None).await;
+        let config = load(region_of_environment()).await;
         let region = config.region().cloned();
         let make: Make = Box::new(move || {
             let config = load(region.clone());
