@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info, warn};
 
-use super::contention::{Contention, Ending};
+use super::contention::{Contention, Ending, Evidence};
 use super::failure;
 use super::inbox::{ConnectionStats, Inbox};
 use super::options::{ClientRole, SessionOptions};
@@ -159,12 +159,13 @@ impl Connection {
             let pause = pauses.next_delay(announced.then(|| began.elapsed()));
             let how = if announced { failure.ending() } else { Ending::Other };
             let reason = match contention.ended(how, began.elapsed(), Instant::now()) {
-                true => {
+                Evidence::Contended => {
                     let reason = failure::contended(&self.url, &template.client_id());
                     figures.set_contended(reason.clone());
                     reason
                 }
-                false => failure.explain(&self.url),
+                Evidence::Forbidden => failure.explain_repeated(&self.url),
+                Evidence::None => failure.explain(&self.url),
             };
             let reason = reason.replace(config::MQTT_PREFIX, self.mqtt.prefix);
             figures.set_trouble(Some(&reason));

@@ -24,10 +24,24 @@ pub(super) enum Ending {
     Other,
 }
 
+/// What the way in which sessions ended, one after the other, speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Evidence {
+    /// Nothing: this one may have any cause.
+    None,
+    /// The server does not allow what was sent: twice in a row it closed soon after the connection was
+    /// made, and right after a message. Once may be a server that stops.
+    Forbidden,
+    /// Another client has our identifier.
+    Contended,
+}
+
 /// The sessions that were closed in a row.
 #[derive(Debug, Default)]
 pub(super) struct Contention {
     closed: u32,
+    /// The last of them that were closed right after a message.
+    after_messages: u32,
     /// When the last one was.
     last: Option<Instant>,
     /// One of them ended while nothing in particular happened.
@@ -35,20 +49,28 @@ pub(super) struct Contention {
 }
 
 impl Contention {
-    /// A session ended that had lasted for so long. True if another client probably has our
-    /// identifier.
-    pub(super) fn ended(&mut self, how: Ending, lasted: Duration, now: Instant) -> bool {
+    /// A session ended that had lasted for so long.
+    pub(super) fn ended(&mut self, how: Ending, lasted: Duration, now: Instant) -> Evidence {
         let recent = self.last.take().filter(|at| now.duration_since(*at) <= WINDOW);
         if how == Ending::Other || recent.is_none() || lasted > SHORT {
-            (self.closed, self.unexplained) = (0, false);
+            (self.closed, self.after_messages, self.unexplained) = (0, 0, false);
         }
+        self.after_messages = match how {
+            // A session that had lasted was not closed for what it sent first.
+            Ending::ClosedAfter(_) if lasted <= SHORT => self.after_messages.saturating_add(1),
+            _ => 0,
+        };
         if how != Ending::Other {
             self.closed = self.closed.saturating_add(1);
             // Closed after a message each time, whatever its topic: that may be forbidden.
             self.unexplained |= how == Ending::Closed;
             self.last = Some(now);
         }
-        self.closed >= ENOUGH && self.unexplained
+        match self.closed >= ENOUGH && self.unexplained {
+            true => Evidence::Contended,
+            false if self.after_messages >= 2 => Evidence::Forbidden,
+            false => Evidence::None,
+        }
     }
 }
 
@@ -56,8 +78,8 @@ impl Contention {
 mod tests {
     use super::*;
 
-    /// Whether each of these endings, so many seconds apart, tells of another client.
-    fn told(seconds: u64, endings: &[Ending]) -> Vec<bool> {
+    /// What each of these endings, so many seconds apart, speaks for.
+    fn evidence(seconds: u64, endings: &[Ending]) -> Vec<Evidence> {
         let mut contention = Contention::default();
         let mut now = Instant::now();
         let mut told = Vec::new();
@@ -66,6 +88,28 @@ mod tests {
             now += Duration::from_secs(seconds);
         }
         told
+    }
+
+    /// Whether each tells of another client.
+    fn told(seconds: u64, endings: &[Ending]) -> Vec<bool> {
+        let evidence = evidence(seconds, endings);
+        evidence.into_iter().map(|evidence| evidence == Evidence::Contended).collect()
+    }
+
+    /// Two of eight brokers that were stopped were told as their access rules.
+    #[test]
+    fn the_access_rules_are_suspected_from_the_second_time_in_a_row_on() {
+        use Evidence::{Forbidden, None};
+        let state = || Ending::ClosedAfter("spBv1.0/STATE/h".to_owned());
+        let request = || Ending::ClosedAfter("spBv1.0/g/NCMD/e".to_owned());
+        assert_eq!(evidence(2, &[state(), state(), state()]), [None, Forbidden, Forbidden]);
+        assert_eq!(evidence(2, &[state(), request()]), [None, Forbidden]);
+        // A server that stopped is not there in between, and one that lasted was allowed.
+        let away = [state(), Ending::Other, state(), Ending::Other, state()];
+        assert_eq!(evidence(2, &away), [None; 5]);
+        assert_eq!(evidence(31, &[state(), state(), state()]), [None; 3]);
+        let taken = [None, None, Evidence::Contended];
+        assert_eq!(evidence(2, &[state(), Ending::Closed, request()]), taken);
     }
 
     #[test]

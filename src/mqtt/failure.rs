@@ -51,6 +51,17 @@ impl SessionError {
         }
     }
 
+    /// The same where the session before ended in the same way: the message is to blame.
+    pub(super) fn explain_repeated(&self, url: &ServerUrl) -> String {
+        match self {
+            Self::Client(_, Moment::Published(topic)) => format!(
+                "the server closed the connection again right after a message on {topic} was sent: \
+                 allow that for this client in the server's access rules"
+            ),
+            _ => self.explain(url),
+        }
+    }
+
     /// One sentence for people, for the server at `url`.
     pub(super) fn explain(&self, url: &ServerUrl) -> String {
         match self {
@@ -244,9 +255,11 @@ fn closed(moment: &Moment, url: &ServerUrl) -> String {
                                 this client in the server's access rules"
                 .to_owned()
         }
+        // Once it is chance: a server that stops takes leave of its clients at any moment.
         Moment::Published(topic) => format!(
-            "the server closed the connection right after a message on {topic} was sent: allow \
-             that for this client in the server's access rules"
+            "the server closed the connection: it may have been restarted; if this repeats, it \
+             may not allow what was sent last, on {topic}, or another client may use the same \
+             MQTT_CLIENT_ID"
         ),
         Moment::Open => "the server closed the connection: it may have been restarted; if this \
                          repeats, another client may use the same MQTT_CLIENT_ID"
@@ -289,14 +302,17 @@ mod tests {
         explained_at(error, Moment::Connecting)
     }
 
-    fn explained_at(error: ConnectionError, moment: Moment) -> String {
-        let url = ServerUrl {
+    fn url() -> ServerUrl {
+        ServerUrl {
             scheme: Scheme::Mqtts,
             host: "broker.example".to_owned(),
             port: 8883,
             path: "/mqtt".to_owned(),
-        };
-        SessionError::Client(Box::new(error), moment).explain(&url)
+        }
+    }
+
+    fn explained_at(error: ConnectionError, moment: Moment) -> String {
+        SessionError::Client(Box::new(error), moment).explain(&url())
     }
 
     fn tls(error: rustls::Error) -> ConnectionError {
@@ -365,9 +381,13 @@ mod tests {
             assert!(text.contains("without TLS") && !text.contains("MQTT_CLIENT_ID"), "{text}");
             let text = explained_at(error(), Moment::Subscribing);
             assert!(text.contains("at the subscription"), "{text}");
-            let text = explained_at(error(), Moment::Published("spBv1.0/STATE/h".into()));
-            assert!(text.contains("spBv1.0/STATE/h") && text.contains("access rules"), "{text}");
-            assert!(!text.contains("MQTT_CLIENT_ID"), "{text}");
+            let published = Moment::Published("spBv1.0/STATE/h".into());
+            let text = explained_at(error(), published.clone());
+            assert!(text.contains("restarted") && text.contains("spBv1.0/STATE/h"), "{text}");
+            assert!(!text.contains("access rules"), "{text}");
+            let again = SessionError::Client(Box::new(error()), published).explain_repeated(&url());
+            assert!(again.contains("spBv1.0/STATE/h") && again.contains("access rules"), "{again}");
+            assert!(!again.contains("MQTT_CLIENT_ID"), "{again}");
         }
     }
 }

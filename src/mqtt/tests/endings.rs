@@ -32,17 +32,25 @@ async fn a_server_that_stops_within_a_packet_was_restarted() {
     bridge.task.abort();
 }
 
-/// It was "another client may use the same MQTT_CLIENT_ID".
+/// It was "another client may use the same MQTT_CLIENT_ID", and later the access rules although the
+/// server was stopped.
 #[tokio::test]
-async fn a_server_that_closes_at_a_message_does_not_allow_it() {
+async fn a_server_that_closes_twice_at_a_message_does_not_allow_it() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let (mut bridge, mut socket) = open(&listener).await;
-    bridge.publish(STATE, "online", Qos::AtLeastOnce).await;
-    assert!(socket.read(&mut [0; 512]).await.unwrap() > 0);
-    drop(socket);
-    let reason = lost(&mut bridge).await;
-    assert!(reason.contains(STATE) && reason.contains("access rules"), "{reason}");
-    assert!(!reason.contains("MQTT_CLIENT_ID"), "{reason}");
+    for is_first in [true, false] {
+        bridge.publish(STATE, "online", Qos::AtLeastOnce).await;
+        assert!(socket.read(&mut [0; 512]).await.unwrap() > 0);
+        drop(socket);
+        let reason = lost(&mut bridge).await;
+        assert!(reason.contains(STATE), "{reason}");
+        assert_eq!(reason.contains("access rules"), !is_first, "{reason}");
+        assert_eq!(reason.contains("restarted"), is_first, "{reason}");
+        let (mut next, [high, low]) = subscribed(&listener).await;
+        next.write_all(&[0x90, 4, high, low, 1, 1]).await.unwrap();
+        bridge.connected().await;
+        socket = next;
+    }
     bridge.task.abort();
 }
 
