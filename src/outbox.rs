@@ -15,7 +15,7 @@ use uuid::Uuid;
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
-use crate::time::Timestamp;
+use crate::time::{Instant, Timestamp};
 
 /// A point to queue.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,6 +103,14 @@ pub trait Outbox: Send {
 
     /// Deletes the stored messages: they became points, and these are flushed.
     fn clear_inbound(&mut self) {}
+
+    /// Notices, after the reports are handled, a disk that has not answered for long.
+    fn handle_timeout(&mut self, _now: Instant) {}
+
+    /// When [`handle_timeout`](Self::handle_timeout) is to be called at the latest.
+    fn poll_timeout(&self) -> Option<Instant> {
+        None
+    }
 
     /// Handles reports of the disk writer, and returns the next event to log.
     fn poll_event(&mut self) -> Option<DiskEvent> {
@@ -192,6 +200,8 @@ pub enum DiskEvent {
     Lost(u64),
     /// It is too slow: points are in memory only.
     Behind,
+    /// It has not done a write for ten seconds: so many points are in memory only.
+    Hangs(usize),
     /// Messages stored before SiteWise is first reached take all the room: further ones are in
     /// memory only.
     Deaf,
@@ -211,7 +221,7 @@ pub enum DiskState {
     Refuses(String),
     /// The store is damaged, as described; it is being repaired.
     Unreadable(String),
-    /// It is too slow for what is put.
+    /// It is too slow for what is put, or hangs.
     Behind,
 }
 

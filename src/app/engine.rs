@@ -271,7 +271,9 @@ impl<S: SiteWise> Engine<S> {
 
     /// When something is due.
     fn next_deadline(&self) -> Instant {
-        let others = [self.bridge.poll_timeout(), self.dead_before.due()].into_iter().flatten();
+        let others =
+            [self.bridge.poll_timeout(), self.dead_before.due(), self.outbox.poll_timeout()];
+        let others = others.into_iter().flatten();
         others.fold(self.next_report, Instant::min)
     }
 

@@ -14,6 +14,7 @@ use crate::outbox::dead_letters::requests::{
     self, DeadLetterAction, DeadLetterRequest, RequestPart, RequestProgress,
 };
 use crate::outbox::dead_letters::{DeadLetterRecord, files};
+use crate::outbox::disk::give_to_owner;
 use crate::telemetry::printable;
 use crate::time::Timestamp;
 
@@ -172,7 +173,7 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
     if *command == Command::Help {
         return Ok(HELP.to_owned());
     }
-    let outbox = outbox.ok_or(
+    let outbox = outbox.filter(|folder| !folder.trim().is_empty()).ok_or(
         "OUTBOX_DIR is not set: the dead letters are only in the memory of the running bridge",
     )?;
     let outbox = Path::new(outbox);
@@ -217,6 +218,7 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             let request = DeadLetterRequest { wish: *wish, ids };
             let parts = requests::ask(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
+            give_to_owner(outbox)?;
             wait(&parts);
             answer(*wish, outbox, &requests::progress(&parts))
         }

@@ -5,6 +5,7 @@ use std::path::Path;
 use lexopt::Arg::{Long, Short, Value};
 
 use crate::outbox::disk::folder::{CheckReport, inspect, inspect_heard};
+use crate::outbox::disk::give_to_owner;
 
 /// What `sparkwise outbox --help` prints.
 pub const HELP: &str = "\
@@ -73,14 +74,18 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<CheckOutcome, Strin
     if command == Command::Help {
         return Ok(CheckOutcome { text: HELP.to_owned(), is_well: true });
     }
+    let outbox = outbox.filter(|folder| !folder.trim().is_empty());
     let outbox = Path::new(outbox.ok_or("OUTBOX_DIR is not set: there is no outbox on disk")?);
     if !outbox.is_dir() {
         return Err(format!("folder {} does not exist", outbox.display()));
     }
     let repair = command == Command::Repair;
     let why = |fault| format!("{}: {fault}", outbox.display());
-    let points = inspect(outbox, repair).map_err(why)?;
-    let heard = inspect_heard(outbox, repair).map_err(why)?;
+    let points = inspect(outbox, repair).map_err(why);
+    let heard = inspect_heard(outbox, repair).map_err(why);
+    // Whoever runs this, the bridge is to be able to use what was made.
+    give_to_owner(outbox)?;
+    let (points, heard) = (points?, heard?);
     let CheckOutcome { mut text, is_well } = outcome(&points, "", command);
     if heard.damage.is_none() && heard.found == 0 {
         return Ok(CheckOutcome { text, is_well });
@@ -136,7 +141,10 @@ mod tests {
 
     #[test]
     fn without_a_folder_there_is_nothing_to_check() {
-        assert!(run(Command::Check, None).unwrap_err().contains("OUTBOX_DIR"));
+        for unset in [None, Some(""), Some(" ")] {
+            let why = run(Command::Check, unset).unwrap_err();
+            assert!(why.contains("OUTBOX_DIR is not set"), "{why}");
+        }
         assert!(run(Command::Check, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere"));
     }
 }

@@ -17,6 +17,7 @@ pub mod folder;
 mod heard;
 mod held;
 mod keeper;
+mod owner;
 mod raw;
 mod record;
 mod refusal;
@@ -38,6 +39,7 @@ use self::bounds::Bounds;
 use self::cold::ColdPoints;
 use self::held::Held;
 use self::keeper::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
+pub use self::owner::give_to_owner;
 use self::store::{StoreError, StoreOpener, StoreStats};
 use self::tally::Tally;
 use self::thread::Thread;
@@ -99,13 +101,16 @@ impl DiskOutbox {
     ///
     /// # Errors
     ///
-    /// The folder cannot be made, or belongs to another process, or to a newer sparkwise.
+    /// The folder cannot be made, or belongs to another process or user, or to a newer sparkwise.
     pub fn open(folder: &Path, bound: u64, wake: Arc<Notify>) -> Result<Self, StoreError> {
         let mut open = folder::opener(folder);
         let store = match open(None) {
-            Err(fault @ (StoreError::Locked | StoreError::Foreign | StoreError::Folder(_))) => {
-                return Err(fault);
-            }
+            Err(
+                fault @ (StoreError::Locked
+                | StoreError::Foreign
+                | StoreError::Folder(_)
+                | StoreError::Denied(_)),
+            ) => return Err(fault),
             opened => opened,
         };
         let letters = DeadLetterFiles::open(&folder.join("dead-letters"));
@@ -142,7 +147,10 @@ impl DiskOutbox {
             thread: Thread::new(reports),
         };
         match stock {
-            Ok(stock) => disk.store_opened(stock),
+            Ok(stock) => {
+                disk.tell_lost(stock.unreadable);
+                disk.store_opened(stock);
+            }
             Err(fault) => disk.refused(1, fault),
         }
         (disk, keeper, to_do)
@@ -151,9 +159,6 @@ impl DiskOutbox {
     /// The store is open.
     fn store_opened(&mut self, stock: StoreStats) {
         let before = std::mem::replace(&mut self.bounds.stock, stock);
-        if stock.unreadable > 0 {
-            self.changes.push_back(DiskEvent::Lost(stock.unreadable));
-        }
         let cold = self.tally.found(before, stock);
         self.cold.add(usize::try_from(cold).unwrap_or(usize::MAX));
         self.evict();
@@ -180,10 +185,16 @@ impl DiskOutbox {
             }
             DiskReport::Refused { epoch, fault } => self.refused(epoch, fault),
             DiskReport::Opened(stock) => {
-                if stock.unreadable > 0 {
-                    self.held.doubt();
+                let mut lost = stock.unreadable;
+                if lost > 0 {
+                    let in_memory = self.held.doubt(self.writer.saved());
+                    // Of what an earlier process left nothing is in memory.
+                    if self.tally.is_known() {
+                        lost = self.tally.lost_in_use(lost, in_memory);
+                    }
                 }
                 self.writable_again();
+                self.tell_lost(lost);
                 self.store_opened(stock);
             }
             DiskReport::Retry { letters, request } => self.retry(letters, request),
@@ -191,11 +202,17 @@ impl DiskOutbox {
                 self.writer.tell(DiskJob::Heard { values, lost });
                 if lost > 0 {
                     self.tally.unheard(lost);
-                    self.changes.push_back(DiskEvent::Lost(lost));
                 }
+                self.tell_lost(lost);
             }
             DiskReport::Deaf => self.changes.push_back(DiskEvent::Deaf),
             DiskReport::Closed => self.thread.closed(),
+        }
+    }
+
+    fn tell_lost(&mut self, points: u64) {
+        if points > 0 {
+            self.changes.push_back(DiskEvent::Lost(points));
         }
     }
 

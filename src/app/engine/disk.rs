@@ -15,6 +15,13 @@ const FULL: Duration = Duration::from_secs(60);
 impl<S: SiteWise> Engine<S> {
     /// Handles the disk's events.
     pub(super) fn handle_disk_events(&mut self, now: Now) {
+        self.take_disk_events(now);
+        // Only what is not reported by now is late.
+        self.outbox.handle_timeout(now.instant);
+        self.take_disk_events(now);
+    }
+
+    fn take_disk_events(&mut self, now: Now) {
         while let Some(change) = self.outbox.poll_event() {
             match change {
                 DiskEvent::Full => self.note_outbox_full(now),

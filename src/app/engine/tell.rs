@@ -55,6 +55,12 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
                 degraded::DISK_REMEDY
             )
         }
+        DiskEvent::Hangs(unsaved) => warn!(
+            outbox.unsaved = unsaved,
+            "the outbox's disk has not done a write for 10 s: it hangs; {unsaved} values are in \
+             memory only, as are those that come now: a kill would lose them; {}",
+            degraded::DISK_REMEDY
+        ),
         DiskEvent::Well => info!("the outbox is writable again"),
         DiskEvent::Full => {}
     }

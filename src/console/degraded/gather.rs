@@ -156,7 +156,10 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     match disk.state {
         DiskState::Refuses(why) => all.push(DegradedReason::OutboxRefuses(why)),
         DiskState::Unreadable(why) => all.push(DegradedReason::OutboxUnreadable(why)),
-        DiskState::Behind => all.push(DegradedReason::OutboxRefuses("it is too slow".to_owned())),
+        DiskState::Behind => all.push(DegradedReason::OutboxRefuses(format!(
+            "it is too slow or hangs; {} values are in memory only",
+            disk.unsaved
+        ))),
         DiskState::Well => {}
     }
     if disk.unreadable > 0 {

@@ -6,12 +6,13 @@
 
 use std::fs::{File, OpenOptions};
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
-use std::path::Path;
+use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
 
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::store::StoreError;
+use super::{owner, salvage};
 
 const NAME: &str = "books";
 const MARK: &[u8] = b"sparkwise outbox";
@@ -61,10 +62,65 @@ impl CountEntry {
     }
 }
 
+/// What there is of the books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BooksState {
+    /// No file: the folder is new, its books were removed, or 0.1.0 wrote it, which had none.
+    Missing,
+    /// A file without a whole entry. It had one from its first moment on.
+    Unreadable,
+    /// The last whole entry.
+    Said(CountEntry),
+}
+
+impl BooksState {
+    /// Looks at the books of a folder.
+    ///
+    /// # Errors
+    ///
+    /// A newer version has written them, or they may not be read.
+    pub(super) fn of(folder: &Path) -> Result<Self, StoreError> {
+        let path = folder.join(NAME);
+        Ok(match at(&path)? {
+            Some(entry) => Self::Said(entry),
+            None if path.symlink_metadata().is_ok() => Self::Unreadable,
+            None => Self::Missing,
+        })
+    }
+
+    /// Whether there must be points, as far as they can tell.
+    pub(super) fn expect_points(self) -> bool {
+        self == Self::Unreadable || self.said().is_some_and(|said| said.points > 0)
+    }
+
+    /// The last whole entry, if there is one.
+    pub(super) fn said(self) -> Option<CountEntry> {
+        match self {
+            Self::Said(entry) => Some(entry),
+            Self::Missing | Self::Unreadable => None,
+        }
+    }
+}
+
+/// Begins the books of a folder anew with an entry, where they are missing or unreadable.
+pub(super) fn renew(folder: &Path, entry: CountEntry) -> Result<(), StoreError> {
+    if BooksState::of(folder)?.said().is_some() {
+        return Ok(());
+    }
+    let path = folder.join(NAME);
+    let disk = |error: io::Error| owner::fault_at(&path, &error);
+    // What is in its place may be a folder, or not ours: it is kept.
+    if path.symlink_metadata().is_ok() {
+        salvage::set_aside(&path).map_err(disk)?;
+    }
+    Books::open(folder)?.enter(entry).map_err(disk)
+}
+
 /// The file, opened to be written.
 #[derive(Debug)]
 pub(super) struct Books {
     file: File,
+    path: PathBuf,
     /// What they said when they were opened.
     initial: Option<CountEntry>,
     last: Option<CountEntry>,
@@ -74,20 +130,33 @@ pub(super) struct Books {
 impl Books {
     /// Opens the books of a folder, or begins new ones.
     pub(super) fn open(folder: &Path) -> Result<Self, StoreError> {
-        Self::at(&folder.join(NAME))
+        let path = folder.join(NAME);
+        let mut books = Self::at(&path)?;
+        if books.file.metadata()?.len() == 0 {
+            // From now on books without an entry are damaged.
+            let begun = books.enter(CountEntry::default());
+            let begun = begun.and_then(|()| salvage::sync_folder(folder));
+            begun.map_err(|error| owner::fault_at(&path, &error))?;
+        }
+        Ok(books)
     }
 
     /// Opens the books in a file.
     pub(super) fn at(path: &Path) -> Result<Self, StoreError> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(false).read(true).write(true).mode(0o600);
-        let disk = |error: io::Error| StoreError::Disk(error.to_string());
-        let file = options.open(path).map_err(disk)?;
+        let file = options.open(path).map_err(|error| owner::fault_at(path, &error))?;
         let [first, second] = entries(&file)?;
         let batch = |entry: Option<CountEntry>| entry.map(|entry| entry.batch);
         let place = u64::from(batch(first) > batch(second));
         let said = latest([first, second]);
-        Ok(Self { file, initial: said, last: None, slot: place })
+        Ok(Self { file, path: path.to_owned(), initial: said, last: None, slot: place })
+    }
+
+    /// Whether the file still has its name.
+    pub(super) fn in_place(&self) -> bool {
+        let ours = self.file.metadata().ok().map(|found| (found.dev(), found.ino()));
+        ours.is_some() && ours == salvage::identity(&self.path)
     }
 
     /// Whether there is less than what the books count.
@@ -121,8 +190,13 @@ pub(super) fn read(folder: &Path) -> Result<Option<CountEntry>, StoreError> {
 
 /// What the books in a file say.
 pub(super) fn at(path: &Path) -> Result<Option<CountEntry>, StoreError> {
-    let Ok(file) = File::open(path) else { return Ok(None) };
-    Ok(latest(entries(&file)?))
+    match File::open(path) {
+        Ok(file) => Ok(latest(entries(&file)?)),
+        Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            Err(owner::fault_at(path, &error))
+        }
+        Err(_) => Ok(None),
+    }
 }
 
 fn latest(entries: [Option<CountEntry>; 2]) -> Option<CountEntry> {
@@ -155,15 +229,18 @@ mod tests {
     fn the_last_whole_entry_counts() {
         let folder = Folder::new();
         assert_eq!(read(folder.path()), Ok(None));
+        assert_eq!(BooksState::of(folder.path()), Ok(BooksState::Missing));
         let mut books = Books::open(folder.path()).unwrap();
+        assert_eq!(read(folder.path()), Ok(Some(CountEntry::default())));
         for batch in [1, 2, 3] {
             books.enter(entry(batch)).unwrap();
             assert_eq!(read(folder.path()), Ok(Some(entry(batch))));
         }
-        // The third stands where the first stood: cut short, the second is the last.
+        // The third stands where the first stood, after the one of new books: cut short, the second
+        // is the last.
         let path = folder.path().join(NAME);
         let mut bytes = fs::read(&path).unwrap();
-        bytes[30] ^= 1;
+        bytes[PLACE as usize + 30] ^= 1;
         fs::write(&path, bytes).unwrap();
         assert_eq!(read(folder.path()), Ok(Some(entry(2))));
     }

@@ -9,8 +9,9 @@ use std::time::{Duration, Instant};
 use tracing::{debug, info, warn};
 
 use super::HEARD;
-use super::books::{self, Books};
+use super::books::{Books, BooksState};
 use super::heard::{self, InboundReader};
+use super::owner;
 use super::raw::{self, Damage, StoreMeta};
 use super::salvage::{self, POINTS, RepairResult};
 use super::store::{FORMAT, FjallStore, Store, StoreError, StoreOpener};
@@ -59,9 +60,9 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
 
 /// Takes the lock by which one process owns the folder; it ends with the file.
 fn lock(folder: &Path) -> Result<File, StoreError> {
-    let disk = |error: std::io::Error| StoreError::Disk(error.to_string());
     salvage::make_folder(folder).map_err(|error| StoreError::Folder(error.to_string()))?;
     let path = folder.join(LOCK);
+    let disk = |error: std::io::Error| owner::fault_at(&path, &error);
     // On a disk that is only read, the file can be locked all the same if it is there.
     let mut options = OpenOptions::new();
     options.create(true).truncate(false).write(true).mode(0o600);
@@ -76,7 +77,7 @@ fn lock(folder: &Path) -> Result<File, StoreError> {
 /// Opens what can be opened as it is. The store itself cuts off and removes what it does not
 /// understand: so first it is looked at without the store.
 pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
-    let books = books::read(folder)?;
+    let books = BooksState::of(folder)?;
     heard::recorded_counts(&folder.join(HEARD))?;
     let points = folder.join(POINTS);
     salvage::finish(&points)?;
@@ -84,7 +85,7 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
     match found(&points)? {
         StoreFound::Store => {
             let (said, damage) =
-                raw::scan(&points).map_err(|error| StoreError::Disk(error.to_string()))?;
+                raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
             check(&said, &damage, books)?;
             if let Some((log, whole)) = damage.torn {
                 let cut = salvage::cut_off(&log, whole);
@@ -92,7 +93,7 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
                 debug!("the last write to the outbox's log is incomplete: {cut} bytes discarded");
             }
         }
-        StoreFound::Nothing if books.is_some_and(|books| books.points > 0) => {
+        StoreFound::Nothing if books.expect_points() => {
             return Err(StoreError::Damaged("the folder with its points is missing".to_owned()));
         }
         StoreFound::Nothing => {
@@ -110,7 +111,13 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
             return open(folder);
         }
     }
-    FjallStore::open(&points, Some(Books::open(folder)?))
+    let store = Books::open(folder).and_then(|books| FjallStore::open(&points, Some(books)));
+    store.map_err(|fault| match fault {
+        StoreError::Denied(_) => {
+            owner::fault_at(&points, &std::io::ErrorKind::PermissionDenied.into())
+        }
+        fault => fault,
+    })
 }
 
 /// What is at the store's path.
@@ -122,17 +129,28 @@ enum StoreFound {
 }
 
 fn found(points: &Path) -> Result<StoreFound, StoreError> {
-    let Ok(mut entries) = points.read_dir() else {
-        return Ok(if points.symlink_metadata().is_ok() {
-            StoreFound::Other
-        } else {
-            StoreFound::Nothing
-        });
+    let mut entries = match points.read_dir() {
+        Ok(entries) => entries,
+        // What may not be looked at may be all that there is.
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
+            return Err(owner::fault_at(points, &error));
+        }
+        Err(_) => {
+            return Ok(match points.symlink_metadata() {
+                Ok(_) => StoreFound::Other,
+                Err(_) => StoreFound::Nothing,
+            });
+        }
     };
     if entries.next().is_none() {
         return Ok(StoreFound::Nothing);
     }
     let mark = std::fs::read(points.join(MARK));
+    if let Err(error) = &mark
+        && error.kind() == std::io::ErrorKind::PermissionDenied
+    {
+        return Err(owner::fault_at(&points.join(MARK), error));
+    }
     if mark.as_ref().is_ok_and(|mark| mark == MARKED) {
         return Ok(StoreFound::Store);
     }
@@ -161,11 +179,7 @@ fn found(points: &Path) -> Result<StoreFound, StoreError> {
 }
 
 /// Whether what lies there is all that was safe, and of our making.
-fn check(
-    said: &StoreMeta,
-    damage: &Damage,
-    books: Option<books::CountEntry>,
-) -> Result<(), StoreError> {
+fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), StoreError> {
     if said.format.as_deref().is_some_and(|format| format != FORMAT) {
         return Err(StoreError::Foreign);
     }
@@ -174,11 +188,27 @@ fn check(
         let more = if others > 0 { format!(", and {others} more places") } else { String::new() };
         return Err(StoreError::Damaged(format!("{} at byte {at}{more}", file.display())));
     }
-    let safe = books.map_or(0, |books| books.batch);
-    if said.batch.unwrap_or_default() < safe {
-        return Err(StoreError::Damaged("the end of the log is missing".to_owned()));
+    let written = said.batch.unwrap_or_default();
+    let uncounted = |what: &str| {
+        Err(StoreError::Damaged(format!(
+            "{what}: how many values are missing besides cannot be counted"
+        )))
+    };
+    match books {
+        BooksState::Said(books) if written < books.batch => {
+            Err(StoreError::Damaged("the end of the log is missing".to_owned()))
+        }
+        BooksState::Said(_) => Ok(()),
+        BooksState::Unreadable => uncounted("its own counts (OUTBOX_DIR/books) are unreadable"),
+        BooksState::Missing if written > 0 => {
+            uncounted("its own counts (OUTBOX_DIR/books) are missing")
+        }
+        // 0.1.0 had no books and no numbers, but it said how its store is laid out.
+        BooksState::Missing if said.format.is_none() => {
+            uncounted("its log and its own counts (OUTBOX_DIR/books) are missing")
+        }
+        BooksState::Missing => Ok(()),
     }
-    Ok(())
 }
 
 fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
@@ -240,19 +270,19 @@ pub struct CheckReport {
 /// See [`StoreError`]; the folder is in use, for one.
 pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let _owner = lock(folder)?;
-    let books = books::read(folder)?;
+    let books = BooksState::of(folder)?;
     let points = folder.join(POINTS);
     salvage::finish(&points)?;
     let damage = match found(&points) {
         Ok(StoreFound::Store) => {
-            let looked = raw::scan(&points).map_err(|error| StoreError::Disk(error.to_string()))?;
+            let looked = raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
             match check(&looked.0, &looked.1, books) {
                 Ok(()) => None,
                 Err(StoreError::Damaged(reason)) => Some(reason),
                 Err(fault) => return Err(fault),
             }
         }
-        Ok(StoreFound::Nothing) if books.is_some_and(|books| books.points > 0) => {
+        Ok(StoreFound::Nothing) if books.expect_points() => {
             Some("the folder with its points is missing".to_owned())
         }
         Ok(StoreFound::Nothing) => {

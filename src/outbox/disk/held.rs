@@ -9,7 +9,7 @@
 //! | delivery takes it from disk: [`restore`](Held::restore) | taken | | | |
 //! | delivery has decided: [`settle`](Held::settle) | | | no state | waits |
 //! | memory is full: [`leave`](Held::leave), [`shed`](Held::shed) | | no state | | |
-//! | the disk refuses: [`refuse`](Held::refuse) | | waits | taken, kept itself | the same |
+//! | the disk refuses: [`refuse`](Held::refuse) | | waits | taken | the same |
 //! | the disk lost some: [`doubt`](Held::doubt) | | waits | taken | the same |
 //! | the disk takes writes again: [`make_up`](Held::make_up) | | waits | taken | the same |
 //!
@@ -39,13 +39,13 @@ enum State {
     /// It waits in the head.
     Waits { place: Place, record: Record },
     /// Delivery has it. The record is its successor's if there is one.
-    Taken { record: Record, with: Option<Box<With>> },
+    Taken { record: Record, with: Box<With> },
 }
 
-/// What is kept with a point that delivery has.
+/// What is kept with a point that delivery has, to be saved again where the disk loses it.
 #[derive(Debug)]
 enum With {
-    /// Itself: it is not on disk, and delivery does not give it back.
+    /// Itself: delivery does not give it back.
     Own(Point),
     /// A later one with the same key, queued until this one is decided.
     Successor(QueuedPoint),
@@ -151,9 +151,9 @@ impl Held {
                         overwritten
                     }
                     State::Taken { with, .. } => {
-                        match with.replace(Box::new(With::Successor(waiting))).map(|with| *with) {
-                            Some(With::Successor(before)) => Some(before.point),
-                            Some(With::Own(_)) | None => {
+                        match std::mem::replace(&mut **with, With::Successor(waiting)) {
+                            With::Successor(before) => Some(before.point),
+                            With::Own(_) => {
                                 self.successors += 1;
                                 None
                             }
@@ -178,7 +178,7 @@ impl Held {
         }
         // What follows a point that delivery has is in no queue yet.
         for state in self.states.values_mut() {
-            if let State::Taken { with: Some(with), .. } = state
+            if let State::Taken { with, .. } = state
                 && let With::Successor(waiting) = &mut **with
                 && waiting.gate == Some(gate)
             {
@@ -193,31 +193,33 @@ impl Held {
         for point in &points {
             if let Some(state) = self.states.get_mut(&point.key()) {
                 let record = *state.record_mut();
-                let with = record.is_lacking().then(|| Box::new(With::Own(point.clone())));
-                *state = State::Taken { record, with };
+                *state = State::Taken { record, with: Box::new(With::Own(point.clone())) };
             }
         }
         points
     }
 
-    /// Delivery takes a cold point, which has this key.
-    pub(super) fn restore(&mut self, key: Key) {
-        self.states.insert(key, State::Taken { record: Record::SAFE, with: None });
+    /// Delivery takes this cold point.
+    pub(super) fn restore(&mut self, point: &Point) {
+        let with = Box::new(With::Own(point.clone()));
+        self.states.insert(point.key(), State::Taken { record: Record::SAFE, with });
     }
 
     /// A point that delivery had is decided.
     pub(super) fn settle(&mut self, key: Key) -> Settled {
-        let Entry::Occupied(mut entry) = self.states.entry(key) else { return Settled::Unknown };
-        let State::Taken { record, with } = entry.get_mut() else { return Settled::Unknown };
-        let record = *record;
-        match with.take().map(|with| *with) {
-            Some(With::Successor(waiting)) => {
+        let Entry::Occupied(entry) = self.states.entry(key) else { return Settled::Unknown };
+        if !matches!(entry.get(), State::Taken { .. }) {
+            return Settled::Unknown;
+        }
+        let State::Taken { record, with } = entry.remove() else { return Settled::Unknown };
+        match *with {
+            With::Successor(waiting) => {
                 self.successors -= 1;
-                entry.insert(State::Waits { place: self.head.push(waiting), record });
+                let place = self.head.push(waiting);
+                self.states.insert(key, State::Waits { place, record });
                 Settled::Followed
             }
-            Some(With::Own(_)) | None => {
-                entry.remove();
+            With::Own(_) => {
                 self.lacking -= usize::from(record.is_lacking());
                 Settled::Gone(record)
             }
@@ -260,27 +262,23 @@ impl Held {
                 continue;
             }
             self.lacking += 1;
-            // What delivery has does not come back to be saved: it is kept from the writes.
-            if let State::Taken { with: with @ None, .. } = state {
-                *with = Some(Box::new(With::Own(point.clone())));
-            }
         }
     }
 
-    /// The disk has lost some of what was safe, nobody knows which: all that waits is to be saved
-    /// again. What delivery has is not here to be.
-    pub(super) fn doubt(&mut self) {
+    /// The disk has lost some of what was safe, nobody knows which: all that is in memory is to be
+    /// saved again. How much of it had been safe, if all writes up to `saved` were.
+    pub(super) fn doubt(&mut self, saved: u64) -> u64 {
+        let mut doubted = 0;
         for state in self.states.values_mut() {
-            let waits = match state {
-                State::Waits { .. } => true,
-                State::Taken { with, .. } => with.is_some(),
-            };
             let record = state.record_mut();
-            if waits && !record.is_lacking() {
-                *record = Record::UNSURE;
-                self.lacking += 1;
+            if record.is_lacking() {
+                continue;
             }
+            doubted += u64::from(record.is_safe(saved));
+            *record = Record::UNSURE;
+            self.lacking += 1;
         }
+        doubted
     }
 
     /// The disk takes writes again. What is in none is given to `write`, which tells the number of
@@ -296,10 +294,7 @@ impl Held {
             }
             let point = match state {
                 State::Waits { place, .. } => self.head.get(*place).cloned(),
-                State::Taken { with, .. } => match with.as_deref() {
-                    Some(With::Successor(waiting)) => Some(waiting.point.clone()),
-                    Some(With::Own(_)) | None => with.take().and_then(|with| with.own()),
-                },
+                State::Taken { with, .. } => Some(with.point().clone()),
             };
             let fresh = record == Record::UNSENT;
             let write = point.map(|point| write(StoreOp::Save { point, fresh }));
@@ -329,10 +324,11 @@ impl State {
 }
 
 impl With {
-    fn own(self) -> Option<Point> {
+    /// The last point of its key.
+    fn point(&self) -> &Point {
         match self {
-            Self::Own(point) => Some(point),
-            Self::Successor(_) => None,
+            Self::Own(point) => point,
+            Self::Successor(waiting) => &waiting.point,
         }
     }
 }

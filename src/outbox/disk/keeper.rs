@@ -185,6 +185,7 @@ impl DiskWriter {
             }
             if look <= Instant::now() {
                 look = Instant::now() + LOOK;
+                self.check_in_place();
                 self.handle_requests();
             }
         }
@@ -324,6 +325,15 @@ impl DiskWriter {
                 self.fault = Some(fault.clone());
                 self.report(DiskReport::Refused { epoch: self.epoch, fault });
             }
+        }
+    }
+
+    /// Notices what was removed while nothing is written: what is in memory is to be saved again
+    /// before the process may be killed.
+    pub(super) fn check_in_place(&mut self) {
+        let Some(store) = self.store.as_mut() else { return };
+        if let Err(fault) = guarded(|| store.in_place()) {
+            self.store_failed(fault);
         }
     }
 

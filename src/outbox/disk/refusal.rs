@@ -3,6 +3,7 @@
 use super::DiskOutbox;
 use super::store::StoreError;
 use crate::outbox::{DiskEvent, DiskState};
+use crate::time::Instant;
 
 impl DiskOutbox {
     /// Hands over what has gathered, unless the disk does not keep up with it.
@@ -11,6 +12,17 @@ impl DiskOutbox {
             self.writer.fall_behind();
             self.stop_reading();
             self.changes.push_back(DiskEvent::Behind);
+        }
+    }
+
+    /// The disk takes no write at all, and says nothing: as with one that does not keep up nothing more
+    /// is handed to it.
+    pub(super) fn notice_hang(&mut self, now: Instant) {
+        if self.writer.hangs(now) {
+            self.writer.fall_behind();
+            self.stop_reading();
+            let unsaved = self.held.lacking() + self.writer.unsaved();
+            self.changes.push_back(DiskEvent::Hangs(unsaved));
         }
     }
 

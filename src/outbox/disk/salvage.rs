@@ -62,6 +62,11 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 /// Repairs a store.
 pub(super) fn repair(folder: &Path) -> Result<RepairResult, StoreError> {
     let (found, lost) = copy(folder)?;
+    // Before the copy takes its name: what is beside it then counts it.
+    let last = raw::scan(&copy_of(&folder.join(POINTS))).map_err(disk)?.0;
+    let bytes = last.stock.map_or(0, |stock| stock.bytes);
+    let batch = last.batch.unwrap_or_default();
+    books::renew(folder, books::CountEntry { batch, points: found, bytes })?;
     Ok(RepairResult { found, lost, kept: finish(&folder.join(POINTS))? })
 }
 

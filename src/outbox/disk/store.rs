@@ -25,6 +25,8 @@ const LOGS: u64 = 128 << 20;
 /// itself would wait inside a write, and for ever if its threads have failed.
 const SEALED: usize = 3;
 const UNMERGED: usize = 18;
+/// How the names of the store's logs end.
+const LOG: &str = "jnl";
 /// How the folder is laid out.
 pub(super) const FORMAT: &[u8] = b"1";
 
@@ -68,6 +70,9 @@ pub enum StoreError {
     /// The folder cannot be made.
     #[error("cannot create the folder: {0}")]
     Folder(String),
+    /// The process may not read or write something of it, which says nothing of what is there.
+    #[error("{0}")]
+    Denied(String),
     /// A thread of the store failed: the disk refused, or what lies on it is damaged.
     #[error("an earlier write failed")]
     Poisoned,
@@ -88,6 +93,16 @@ pub trait Store: Send {
     ///
     /// After any, the store is of no more use: it is to be opened again.
     fn apply(&mut self, ops: &[StoreOp]) -> Result<u64, StoreError>;
+
+    /// Whether what was written is still where the next process looks for it. Cheap enough to be
+    /// asked once a second.
+    ///
+    /// # Errors
+    ///
+    /// As [`apply`](Self::apply): a folder or file was removed or replaced.
+    fn in_place(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Waits until the disk has all changes.
     ///
@@ -131,6 +146,8 @@ pub struct FjallStore {
     folder: PathBuf,
     /// Which folder that is: its name may be taken away from it.
     identity: Option<(u64, u64)>,
+    /// The log that is written to, as it was seen last: its number, and which file it is.
+    log: Option<(u64, (u64, u64))>,
 }
 
 impl std::fmt::Debug for FjallStore {
@@ -155,10 +172,11 @@ impl From<fjall::Error> for StoreError {
 
 impl From<io::Error> for StoreError {
     fn from(error: io::Error) -> Self {
-        use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+        use io::ErrorKind::{InvalidData, NotFound, PermissionDenied, UnexpectedEof};
         match error.kind() {
             // The disk does what it should: what lies on it is not what was written.
             NotFound | UnexpectedEof | InvalidData => Self::Damaged(error.to_string()),
+            PermissionDenied => Self::Denied(error.to_string()),
             _ => Self::Disk(error.to_string()),
         }
     }
@@ -229,7 +247,8 @@ impl FjallStore {
         // A disk that takes no writes shows now, not at the first value.
         database.persist(PersistMode::SyncAll)?;
         let (folder, identity) = (folder.to_owned(), salvage::identity(folder));
-        let mut store = Self { database, points, meta, stock, batch, books, folder, identity };
+        let log = newest_log(&folder);
+        let mut store = Self { database, points, meta, stock, batch, books, folder, identity, log };
         store.write_counts()?;
         Ok(store)
     }
@@ -345,12 +364,35 @@ impl Store for FjallStore {
         Ok(overwritten)
     }
 
+    fn in_place(&mut self) -> Result<(), StoreError> {
+        // What is written there is seen by nobody.
+        let removed = |what: &Path| {
+            Err(StoreError::Disk(format!("{} was removed or replaced", what.display())))
+        };
+        if self.identity != salvage::identity(&self.folder) {
+            return removed(&self.folder);
+        }
+        let log = newest_log(&self.folder);
+        // The store itself begins new logs, with higher numbers, and removes old ones.
+        let is_kept = match (self.log, log) {
+            (Some((before, _)), Some((now, _))) if now > before => true,
+            (before, now) => before.is_none() || before == now,
+        };
+        if !is_kept {
+            return removed(
+                &self.folder.join(format!("{}.{LOG}", self.log.map_or(0, |log| log.0))),
+            );
+        }
+        self.log = log;
+        match self.books.as_ref().is_some_and(|books| !books.in_place()) {
+            true => removed(Path::new("the file `books` beside it")),
+            false => Ok(()),
+        }
+    }
+
     fn sync(&mut self) -> Result<(), StoreError> {
         self.database.persist(PersistMode::SyncData)?;
-        if self.identity != salvage::identity(&self.folder) {
-            // What is written there is seen by nobody.
-            return Err(StoreError::Disk(format!("{} was removed", self.folder.display())));
-        }
+        self.in_place()?;
         self.write_counts()?;
         if std::mem::take(&mut self.stock.mended) {
             // It was told with the first stock.
@@ -389,6 +431,18 @@ impl Store for FjallStore {
     }
 }
 
+/// The log of a store's folder that has the highest number, and which file it is.
+fn newest_log(folder: &Path) -> Option<(u64, (u64, u64))> {
+    let logs = folder.read_dir().ok()?.filter_map(|entry| {
+        let path = entry.ok()?.path();
+        let is_log = path.extension().is_some_and(|extension| extension == LOG);
+        let number = path.file_stem()?.to_str()?.parse().ok()?;
+        is_log.then_some((number, path))
+    });
+    let (number, path) = logs.max()?;
+    Some((number, salvage::identity(&path)?))
+}
+
 /// What a disk does not give back is damaged.
 fn unreadable(error: fjall::Error) -> StoreError {
     match error.into() {
@@ -398,7 +452,10 @@ fn unreadable(error: fjall::Error) -> StoreError {
 }
 
 fn disk(error: io::Error) -> StoreError {
-    StoreError::Disk(error.to_string())
+    match error.kind() {
+        io::ErrorKind::PermissionDenied => error.into(),
+        _ => StoreError::Disk(error.to_string()),
+    }
 }
 
 fn stock_bytes(stock: StoreStats) -> Vec<u8> {

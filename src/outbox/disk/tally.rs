@@ -14,6 +14,8 @@ pub(super) struct Tally {
     pub(super) unreadable: u64,
     /// Points that were unreadable in a store that was damaged meanwhile.
     missing: u64,
+    /// Those of them that people were told of.
+    told: u64,
     /// Whether the store has been open once.
     is_known: bool,
 }
@@ -43,6 +45,11 @@ impl Tally {
         }
     }
 
+    /// Whether the store has been open once.
+    pub(super) fn is_known(&self) -> bool {
+        self.is_known
+    }
+
     /// So many values of what earlier processes heard could not be read.
     pub(super) fn unheard(&mut self, lost: u64) {
         self.restored += lost;
@@ -50,11 +57,21 @@ impl Tally {
     }
 
     /// All on disk was read, and so many points are not there although they were counted: lost with
-    /// what was damaged as far as some were, else overwritten while nobody could tell.
-    pub(super) fn not_there(&mut self, points: u64) {
+    /// what was damaged as far as some were, else overwritten while nobody could tell. Gives back how
+    /// many were lost that nobody was told of.
+    pub(super) fn not_there(&mut self, points: u64) -> u64 {
         let unreadable = points.min(std::mem::take(&mut self.missing));
         self.unreadable += unreadable;
         self.overwritten += points - unreadable;
+        unreadable.saturating_sub(std::mem::take(&mut self.told))
+    }
+
+    /// The store lost some of what was safe while it was in use, of which no more than so many are
+    /// in memory. Gives back how many are lost for certain.
+    pub(super) fn lost_in_use(&mut self, unreadable: u64, in_memory: u64) -> u64 {
+        let lost = unreadable.saturating_sub(in_memory);
+        self.told += lost;
+        lost
     }
 
     /// All counts as they are told.

@@ -14,7 +14,7 @@ use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{
     AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound,
 };
-use crate::time::Timestamp;
+use crate::time::{self, Timestamp};
 
 impl Outbox for DiskOutbox {
     fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
@@ -58,7 +58,7 @@ impl Outbox for DiskOutbox {
         }
         let points = self.cold.take(room.points.min(room.history), passage);
         for point in &points {
-            self.held.restore(point.key());
+            self.held.restore(point);
         }
         if self.writer.is_well()
             && let Some((after, limit)) = self.cold.wanted()
@@ -129,6 +129,14 @@ impl Outbox for DiskOutbox {
         self.writer.tell(DiskJob::Forget);
     }
 
+    fn handle_timeout(&mut self, now: time::Instant) {
+        self.notice_hang(now);
+    }
+
+    fn poll_timeout(&self) -> Option<time::Instant> {
+        self.writer.hang_check()
+    }
+
     fn poll_event(&mut self) -> Option<DiskEvent> {
         while let Some(report) = self.thread.report() {
             self.handle_report(report);
@@ -139,7 +147,8 @@ impl Outbox for DiskOutbox {
             && self.writer.is_well()
             && let Some(points) = self.cold.reconcile()
         {
-            self.tally.not_there(points);
+            let lost = self.tally.not_there(points);
+            self.tell_lost(lost);
         }
         self.changes.pop_front()
     }

@@ -7,6 +7,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use super::keeper::{DiskJob, ReadPurpose};
 use super::record::RecordKey;
@@ -14,6 +15,7 @@ use super::store::StoreOp;
 use super::{BATCH, MAX_UNSAVED};
 use crate::delivery::point::Key;
 use crate::outbox::DiskState;
+use crate::time::Instant;
 
 /// A write that is not flushed yet.
 #[derive(Debug)]
@@ -41,7 +43,12 @@ pub(super) struct Writer {
     made_up_by: u64,
     /// What is to be removed when the disk takes writes again.
     owed: Vec<Key>,
+    /// The first write that is not safe, and since when it is the first.
+    first_unsaved: Option<(u64, Instant)>,
 }
+
+/// A write that takes longer is told: the disk hangs.
+const HANG: Duration = Duration::from_secs(10);
 
 impl Writer {
     pub(super) fn new(jobs: Sender<DiskJob>) -> Self {
@@ -55,7 +62,26 @@ impl Writer {
             unsaved: VecDeque::new(),
             made_up_by: 0,
             owed: Vec::new(),
+            first_unsaved: None,
         }
+    }
+
+    /// Whether the disk takes writes, as far as is known, and yet has not done one for so long that
+    /// it hangs. To be asked again and again.
+    pub(super) fn hangs(&mut self, now: Instant) -> bool {
+        let first = self.unsaved.front().map(|write| write.number);
+        self.first_unsaved = match (self.first_unsaved, first) {
+            (Some((number, since)), Some(first)) if number == first => Some((number, since)),
+            (_, first) => first.map(|number| (number, now)),
+        };
+        let hangs = |(_, since)| now.since(since) >= HANG;
+        self.is_well() && self.first_unsaved.is_some_and(hangs)
+    }
+
+    /// When to ask next at the latest.
+    pub(super) fn hang_check(&self) -> Option<Instant> {
+        let (_, since) = self.first_unsaved.filter(|_| self.is_well() && !self.is_done())?;
+        Some(since + HANG)
     }
 
     pub(super) fn state(&self) -> &DiskState {

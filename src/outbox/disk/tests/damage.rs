@@ -418,3 +418,52 @@ fn a_second_flip_costs_no_more_than_the_first() {
     let found = all(&mut *store).len() as u64;
     assert!(found < left && left - found <= 160, "{found} of {left}");
 }
+
+/// Emptied books, or none beside a log, were "no damage", and what was cut off the log as well then
+/// vanished uncounted.
+#[test]
+fn books_that_are_gone_or_garbage_are_damage_and_are_begun_anew() {
+    type Harm = fn(&Path);
+    let harms: [(&str, Harm, &str); 3] = [
+        ("emptied", |books| fs::write(books, "").unwrap(), "unreadable"),
+        ("garbage", |books| fs::write(books, vec![7; 9_000]).unwrap(), "unreadable"),
+        ("removed", |books| fs::remove_file(books).unwrap(), "missing"),
+    ];
+    for (what, harm, word) in harms {
+        for cut in [false, true] {
+            let folder = filled();
+            harm(&folder.path().join("books"));
+            if cut {
+                fs::remove_file(journal(&folder)).unwrap();
+            }
+            let found = inspect(folder.path(), false).unwrap();
+            let damage = found.damage.unwrap_or_default();
+            let said = damage.contains(word) || cut;
+            assert!(said && !damage.is_empty(), "{what}, {cut}: {damage}");
+            let repaired = inspect(folder.path(), true).unwrap();
+            assert!(repaired.damage.is_some(), "{what}, {cut}");
+            assert_eq!(inspect(folder.path(), false).unwrap().damage, None, "{what}, {cut}");
+            let store = reopened(&folder);
+            let expected = if cut { LEFT - 500 } else { LEFT };
+            assert_eq!(store.stock().points, expected as u64, "{what}, {cut}");
+            drop(store);
+            // The process does the same by itself.
+            harm(&folder.path().join("books"));
+            assert_eq!(kept_going(&folder).stock().points, expected as u64, "{what}, {cut}");
+        }
+    }
+}
+
+/// With nothing to be read and no counts it was taken for an outbox that was never used.
+#[test]
+fn a_log_that_was_cut_off_without_counts_beside_it_is_damage() {
+    let folder = Folder::new();
+    let mut store = open(folder.path()).unwrap();
+    store.apply(&(0..50).map(|at| save(1, at)).collect::<Vec<_>>()).unwrap();
+    store.sync().unwrap();
+    drop(store);
+    fs::write(journal(&folder), "").unwrap();
+    fs::remove_file(folder.path().join("books")).unwrap();
+    let damage = inspect(folder.path(), false).unwrap().damage.unwrap_or_default();
+    assert!(damage.contains("missing"), "{damage}");
+}

@@ -130,3 +130,63 @@ pub(super) fn reopened(folder: &Folder) -> Box<dyn Store> {
         opened => opened.unwrap(),
     }
 }
+
+/// `rm points/0.jnl` was never noticed, and what came afterwards was lost as well.
+#[test]
+fn a_file_or_folder_that_is_removed_in_use_is_noticed_and_opened_anew() {
+    type Removal = fn(&Folder);
+    let removals: [(&str, Removal); 6] = [
+        ("all", |folder| fs::remove_dir_all(folder.path()).unwrap()),
+        ("points", |folder| fs::remove_dir_all(folder.path().join("points")).unwrap()),
+        ("moved", |folder| {
+            let points = folder.path().join("points");
+            fs::rename(&points, points.with_extension("moved")).unwrap();
+        }),
+        ("log", |folder| fs::remove_file(journal(folder)).unwrap()),
+        ("files", |folder| {
+            let files = fs::read_dir(folder.path().join("points")).unwrap();
+            let _ = files.map(|file| fs::remove_file(file.unwrap().path())).count();
+        }),
+        ("books", |folder| fs::remove_file(folder.path().join("books")).unwrap()),
+    ];
+    for (what, remove) in removals {
+        let folder = Folder::new();
+        let mut open = opener(folder.path());
+        let mut store = open(None).unwrap();
+        store.apply(&[save(1, 1), save(1, 2)]).unwrap();
+        store.sync().unwrap();
+        assert_eq!(store.in_place(), Ok(()), "{what}");
+        remove(&folder);
+        let fault = store.in_place().unwrap_err();
+        assert!(fault.to_string().contains("was removed"), "{what}: {fault}");
+        store.apply(&[save(1, 3)]).unwrap();
+        assert!(store.sync().is_err(), "{what}");
+        drop(store);
+        // As the keeper does: what is damaged is mended at the second attempt.
+        let opened = open(Some(&fault)).or_else(|fault| open(Some(&fault)));
+        let mut store = opened.unwrap();
+        store.apply(&[save(1, 4)]).unwrap();
+        assert_eq!((store.sync(), store.in_place()), (Ok(()), Ok(())), "{what}");
+        drop(store);
+        drop(open);
+        let mut open = opener(folder.path());
+        let again = all(&mut *open(None).unwrap());
+        assert!(again.contains(&point(1, 4, 4.0)), "{what}: {again:?}");
+    }
+}
+
+/// The store begins new logs and removes old ones by itself.
+#[test]
+fn logs_that_the_store_itself_turns_over_are_in_place() {
+    let folder = Folder::new();
+    let mut store = open(folder.path()).unwrap();
+    for batch in 0..40 {
+        let ops: Vec<StoreOp> = (0..500).map(|at| save(1, batch * 500 + at)).collect();
+        store.apply(&ops).unwrap();
+        store.sync().unwrap();
+        if batch % 4 == 0 {
+            store.flush();
+        }
+        assert_eq!(store.in_place(), Ok(()), "{batch}");
+    }
+}
