@@ -149,9 +149,9 @@ fn check_credentials(reader: &mut VariableReader<'_>) {
         None => reader.text_of_home(usual),
     });
     if !texts.iter().flatten().any(|text| has_profile(text, &profile)) {
-        let line = profile.escape_debug();
+        let quoted = quoted_path(&profile, false);
         reader.warn(format!(
-            "AWS_PROFILE names a profile ({line}) that is in neither of the AWS configuration \
+            "AWS_PROFILE {quoted}names a profile that is in neither of the AWS configuration \
              files (AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, or ~/.aws/config and \
              ~/.aws/credentials): credentials and region must come from elsewhere"
         ));

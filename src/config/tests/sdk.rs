@@ -45,7 +45,7 @@ fn a_profile_that_does_not_exist_is_told() {
     let with = |profile: &str| Given::complete().set("AWS_PROFILE", profile).set("HOME", "/home/a");
     let warned = |given: Given| given.load().warnings.join("\n");
     let told = warned(with("plant"));
-    assert!(told.contains("AWS_PROFILE names a profile (plant)"), "{told}");
+    assert!(told.contains("AWS_PROFILE (`plant`) names a profile"), "{told}");
     let config = "[default]\nregion = x\n[ profile  plant ]\n[profile other]";
     let given = || with("plant").file("/home/a/.aws/config", config);
     assert_eq!(warned(given()), "");
