@@ -201,11 +201,7 @@ impl Delivery {
                 match state.push(value, linger, now) {
                     OfferResult::Taken => {}
                     OfferResult::Instead(gone, why) => self.discard(stream, &gone, why),
-                    OfferResult::Late(gone) => {
-                        self.discard(stream, &gone, DiscardReason::Rate);
-                        let key = Key { stream, time: gone.tqv.time, quality: gone.tqv.quality };
-                        self.outputs.push_back(Output::Late(key));
-                    }
+                    OfferResult::Late(gone) => self.crowded_out(stream, &gone),
                 }
             }
             self.schedule(slot, now);
@@ -415,6 +411,14 @@ impl Delivery {
         self.figures.discarded.count(why);
         let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
         self.outputs.push_back(Output::Discarded { key, why });
+    }
+
+    /// A value that is one too many in its second, by our count or by SiteWise's, which knows what
+    /// an earlier process sent, and what was sent too long ago to be remembered.
+    fn crowded_out(&mut self, stream: Stream, value: &PendingValue) {
+        self.discard(stream, value, DiscardReason::Rate);
+        let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
+        self.outputs.push_back(Output::Late(key));
     }
 
     /// Drops what is queued for a property that SiteWise will never have.

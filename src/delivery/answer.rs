@@ -6,7 +6,7 @@ use super::{Delivery, LingerMode, held};
 
 use super::billing;
 use super::output::{Output, RequestId};
-use super::point::{Class, DiscardReason, Key, RejectReason};
+use super::point::{Class, Key, RejectReason};
 use super::request::InFlight;
 use super::retry;
 use super::stream::{Isolation, PendingValue};
@@ -141,7 +141,7 @@ impl Delivery {
                     }
                 }
                 ValueOutcome::Again(fault) => again.push((value, fault)),
-                ValueOutcome::Crowded => self.discard(stream, &value, DiscardReason::Rate),
+                ValueOutcome::Crowded => self.crowded_out(stream, &value),
                 ValueOutcome::Refused(refusal, fault) => {
                     let reason = reason(&value, fault);
                     self.refuse(stream, value, refusal, reason);

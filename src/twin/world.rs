@@ -286,6 +286,15 @@ impl DesiredWorld {
         self.is_there(self.assets.id(&Address::Source(source)))
     }
 
+    /// Where a property's values go; none for what is not of this bridge.
+    pub(super) fn target(&self, stream: Stream) -> Option<LeafTarget> {
+        let asset = self.assets.by_id(stream.asset)?;
+        let model = self.models.get(self.assets.get(asset).model);
+        let property = model.property_ix(stream.property)?;
+        let form = model.properties.get(property.0 as usize)?.form;
+        Some(LeafTarget { asset, property, form })
+    }
+
     /// What SiteWise calls a place for values.
     pub(super) fn stream(&self, target: LeafTarget) -> Stream {
         let asset = self.assets.get(target.asset);

@@ -174,7 +174,8 @@ fn a_value_beyond_the_ten_of_its_second_ends_and_delays_no_end() {
         full(&mut plant);
     }
     let (key, why) = (point(1, 450, Class::Birth).key(), DiscardReason::Rate);
-    assert_eq!(plant.told.last(), Some(&Output::Discarded { key, why }));
+    // It may be the latest: the ten were sent by an earlier process, or long ago.
+    assert!(plant.told.ends_with(&[Output::Discarded { key, why }, Output::Late(key)]));
     assert_eq!((plant.delivery.waiting(), plant.delivery.figures().discarded.rate), (0, 1));
 
     let mut plant = Plant::new(config());

@@ -49,6 +49,40 @@ fn a_value_of_a_birth_is_later_than_data_before_it_whatever_was_written_before()
     assert_eq!(shown(&rig), (Quality::Uncertain, Variant::Double(81.0)));
 }
 
+/// It was so for measurements of the last birth alone.
+#[test]
+fn presence_a_mark_and_an_attribute_of_a_full_second_are_shown() {
+    let mut rig = Rig::new();
+    let crowd_out = |rig: &mut Rig, asset: &str, property: &str| {
+        let (at, quality, value) = rig.written(asset, property).pop().unwrap();
+        let is_it = |point: &&Point| {
+            (point.time, point.quality, &point.value) == (rig.at(at), quality, &value)
+        };
+        let id = rig.sitewise.asset(asset).0;
+        let points = rig.points.iter().map(|waiting| &waiting.point);
+        let key = points.filter(is_it).find(|point| point.stream.asset == id).unwrap().key();
+        rig.twin.handle_crowded_out(key, rig.now);
+        rig.drain();
+        let next = (at.div_euclid(1_000) + 1) * 1_000;
+        assert_eq!(rig.written(asset, property).pop().unwrap(), (next, quality, value));
+    };
+    let mut metric = turbine("T1", 1, 1.0, 0);
+    if let Content::Instance(instance) = &mut metric.content {
+        instance.parameters = vec![property("Serial", DataType::String, text("A-17"))];
+    }
+    rig.event(birth(node(), definitions(), vec![temp(Value::Double(80.0), 0), metric.clone()]));
+    rig.seconds(30);
+    crowd_out(&mut rig, "T1", "Serial");
+    // A metric of the last birth that is missing from this one is marked.
+    rig.event(birth_at(rig.offset(), node(), definitions(), vec![metric]));
+    crowd_out(&mut rig, "gw", "Temp");
+    rig.seconds(10);
+    rig.event(death(node(), rig.offset()));
+    crowd_out(&mut rig, "gw", "Online");
+    crowd_out(&mut rig, "gw", "Last death");
+    rig.check_conservation();
+}
+
 #[test]
 fn a_time_that_sitewise_does_not_take_is_told_once_a_birth() {
     let mut rig = Rig::new();

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use super::SourceValues;
 use super::times::later;
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
@@ -153,6 +154,16 @@ impl Leaf {
         let last = Tqv { time: later(birth, last.time, now), ..last };
         self.write(last.clone());
         writer.write_own(self.target(), last, Class::Birth);
+    }
+}
+
+impl SourceValues {
+    /// The leaf whose values go there, of the last birth or of one before it.
+    pub(super) fn leaf_of(&mut self, target: LeafTarget) -> Option<&mut Leaf> {
+        let is_it =
+            |leaf: &&mut Leaf| (leaf.asset, leaf.property) == (target.asset, target.property);
+        let leaves = self.slots.iter_mut().filter_map(LeafSlotState::leaf_mut);
+        leaves.chain(self.missing_leaves.values_mut()).find(is_it)
     }
 }
 

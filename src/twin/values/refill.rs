@@ -2,7 +2,7 @@
 //! value of a second that was full.
 
 use super::later;
-use super::leaf::{Leaf, LeafSlotState};
+use super::leaf::LeafSlotState;
 use crate::delivery::point::{Class, Key};
 use crate::sitewise::api::Tqv;
 use crate::time::{Now, Timestamp};
@@ -71,26 +71,42 @@ impl Twin {
     /// it is written at the beginning of the next second: it has to be what SiteWise shows.
     pub fn handle_crowded_out(&mut self, key: Key, now: Now) {
         let Self { writer, sources, .. } = self;
-        let world = &writer.world;
-        let Some(asset) = world.assets.by_id(key.stream.asset) else { return };
-        let model = world.models.get(world.assets.get(asset).model);
-        let Some(property) = model.property_ix(key.stream.property) else { return };
-        let Some(values) = world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
+        let Some(target) = writer.world.target(key.stream) else { return };
+        let LeafTarget { asset, property, .. } = target;
+        let Some(values) = writer.world.source_of(asset).and_then(|of| sources.get_mut(of)) else {
             return;
         };
-        let is_it = |leaf: &&mut Leaf| leaf.asset == asset && leaf.property == property;
-        let Some(leaf) = values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut).find(is_it)
-        else {
-            return;
-        };
-        let latest =
-            !leaf.hidden_by_history && (leaf.time, leaf.quality) == (key.time, key.quality);
-        let Some(last) = leaf.last().filter(|_| latest) else { return };
         let next = Timestamp::from_millis((key.time.seconds() + 1).saturating_mul(1000));
-        let last = Tqv { time: next, ..last };
-        if in_window(next, now) {
-            leaf.write_said(last.clone(), leaf.sender_time());
-            writer.write_own(leaf.target(), last, Class::Live);
+        if let Some(leaf) = values.leaf_of(target) {
+            let latest =
+                !leaf.hidden_by_history && (leaf.time, leaf.quality) == (key.time, key.quality);
+            let Some(last) = leaf.last().filter(|_| latest) else { return };
+            if in_window(next, now) {
+                let last = Tqv { time: next, ..last };
+                leaf.write_said(last.clone(), leaf.sender_time());
+                writer.write_own(leaf.target(), last, Class::Live);
+            } else {
+                // The next birth writes it.
+                leaf.hidden_by_history = true;
+            }
+            return;
+        }
+        if let Some(last) = values.attributes.get_mut(&(asset, property)) {
+            if (last.time, last.quality) == (key.time, key.quality) {
+                last.time = next;
+                writer.write_own(target, last.clone(), Class::Static);
+            }
+            return;
+        }
+        // What is told at once has one time: another of it may have been moved already.
+        let latest = values.last_presence_time.is_some_and(|at| at == key.time || at == next);
+        let mut told = values.presence_values().into_iter();
+        if values.asset == asset
+            && latest
+            && let Some((_, last)) = told.find(|(told, _)| *told == property)
+        {
+            values.last_presence_time = Some(next);
+            writer.write_own(target, Tqv { time: next, ..last }, Class::Live);
         }
     }
 }
