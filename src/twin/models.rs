@@ -17,7 +17,7 @@ pub(super) use self::likeness::{KindCandidate, Tags};
 pub(super) use self::tree::TreeFull;
 use super::caps::Cap;
 use super::differences::Differences;
-use super::identity::{Namespace, PropertyRole, short_hash};
+use super::identity::{Namespace, PropertyRole};
 use super::mapping::ValueForm;
 use super::property::{DesiredProperty, UncommonParts};
 use super::{mapping, names};
@@ -460,27 +460,20 @@ impl DesiredModel {
     /// A name that no other property of the model has.
     fn free_name(&self, wanted: &PropertyRequest<'_>, id: Uuid) -> String {
         let path = wanted.path.join("/");
-        let name = names::clean(&path);
-        if !self.has_named(&name) {
-            return name;
-        }
-        // Another one looks alike.
-        if let Some(told) = names::with_hex_bytes(&path, |name| self.has_named(name)) {
-            return told;
-        }
-        let word = match wanted.role {
-            // Those of an earlier version told the time in milliseconds.
-            PropertyRole::Member | PropertyRole::Presence if wanted.form == ValueForm::Seconds => {
-                mapping::SECONDS_UNIT
-            }
-            PropertyRole::Member => wanted.form.word(),
-            role => role.word(),
-        };
-        let named = names::with_suffix(&name, &format!("({word})"));
-        if !self.has_named(&named) {
-            return named;
-        }
-        names::with_suffix(&name, &format!("({word} {})", short_hash(&[&id.to_string()])))
+        names::free((&path, id), wanted.role, wanted.form, |name| self.has_named(name))
+    }
+
+    /// What a property of it is called beside what people named so meanwhile: as it would be, had
+    /// they done so before it was wanted.
+    pub(super) fn name_beside(
+        &self,
+        property: &DesiredProperty,
+        foreign: impl Fn(&str) -> bool,
+    ) -> String {
+        let path = property.path().collect::<Vec<_>>().join("/");
+        let others = |name: &str| *name != *property.name && self.has_named(name);
+        let taken = |name: &str| foreign(name) || others(name);
+        names::free((&path, property.id), property.role, property.form, taken)
     }
 }
 

@@ -2,7 +2,8 @@
 
 use uuid::Uuid;
 
-use super::identity::short_hash;
+use super::identity::{PropertyRole, short_hash};
+use super::mapping::{SECONDS_UNIT, ValueForm};
 use crate::sitewise::limits;
 use crate::sparkplug::text;
 
@@ -50,6 +51,35 @@ pub(super) fn with_suffix(name: &str, suffix: &str) -> String {
 pub(super) fn with_hash(name: &str, id: Uuid) -> String {
     let hash = short_hash(&[&id.to_string()]);
     if name.ends_with(&hash) { name.to_owned() } else { with_suffix(name, &hash) }
+}
+
+/// A property's name, from its path, that is not `taken`: with its type or role where others are
+/// called so, and with a short hash of its id where that does not do.
+pub(super) fn free(
+    (path, id): (&str, Uuid),
+    role: PropertyRole,
+    form: ValueForm,
+    taken: impl Fn(&str) -> bool,
+) -> String {
+    let name = clean(path);
+    if !taken(&name) {
+        return name;
+    }
+    // Another one looks alike.
+    if let Some(told) = with_hex_bytes(path, &taken) {
+        return told;
+    }
+    let word = match role {
+        // Those of an earlier version told the time in milliseconds.
+        PropertyRole::Member | PropertyRole::Presence if form == ValueForm::Seconds => SECONDS_UNIT,
+        PropertyRole::Member => form.word(),
+        role => role.word(),
+    };
+    let named = with_suffix(&name, &format!("({word})"));
+    if !taken(&named) {
+        return named;
+    }
+    with_suffix(&name, &format!("({word} {})", short_hash(&[&id.to_string()])))
 }
 
 /// The model's name of a template: the definition's, or else the reference's.

@@ -9,7 +9,6 @@ use crate::sitewise::api::{
 };
 use crate::sitewise::limits;
 use crate::twin::assets::DesiredAssets;
-use crate::twin::identity::short_hash;
 use crate::twin::models::{DesiredModels, ModelIx};
 use crate::twin::names;
 
@@ -170,10 +169,10 @@ impl Plan {
             return Vec::new();
         };
         let named = |place: usize| {
-            let mut property = models.for_sitewise(ix, model.properties.get(place)?);
+            let wanted = model.properties.get(place)?;
+            let mut property = models.for_sitewise(ix, wanted);
             if state.names.contains(&property.name) {
-                let mark = short_hash(&[&property.id.to_string()]);
-                property.name = names::with_suffix(&property.name, &format!("({mark})"));
+                property.name = model.name_beside(wanted, |name| state.names.contains(name));
             }
             Some(property)
         };

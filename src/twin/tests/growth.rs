@@ -334,3 +334,33 @@ fn a_second_model_that_is_made_later_has_the_properties_of_the_first() {
         rig.check_conservation();
     }
 }
+
+/// It was `M0002 (208c6781)` where the bridge ran on, and `M0002 (INTEGER)` after a restart.
+#[test]
+fn a_tag_beside_a_property_of_its_name_that_people_added_is_called_the_same_over_restarts() {
+    for restarts in [false, true] {
+        let mut rig = Rig::new();
+        rig.event(wide(2));
+        rig.seconds(30);
+        let id = rig.sitewise.model("Wide").0;
+        let theirs = crate::sitewise::api::Property {
+            id: Uuid::from_u128(7),
+            external_id: String::new(),
+            name: "M0002".into(),
+            data_type: crate::sitewise::api::DataType::Double,
+            unit: None,
+            kind: PropertyKind::Attribute { default: Some("3".into()) },
+        };
+        rig.sitewise.models.get_mut(&id).unwrap().properties.push(theirs);
+        if restarts {
+            rig = rig.restart();
+        }
+        rig.event(wide(3));
+        rig.seconds(300);
+        let names: Vec<_> =
+            rig.sitewise.models[&id].all_properties().map(|has| has.name.as_str()).collect();
+        assert!(names.contains(&"M0002 (INTEGER)"), "{restarts} {names:?}");
+        assert_eq!(rig.written("W1", "M0002 (INTEGER)").len(), 1, "{restarts}");
+        assert_eq!(waiting(&rig), 0);
+    }
+}
