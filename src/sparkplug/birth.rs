@@ -1,6 +1,7 @@
 //! Parses a birth payload into a tree with numbered leaves, and a table for the data that follows.
 
 mod declared;
+mod repeated;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub(crate) fn read(
         folded: CaseFoldedNames::default(),
         table: BirthTable::with_room(room),
         more: Vec::new(),
+        past: BTreeSet::new(),
+        source: &source,
         excluded: 0,
         unread: 0,
         within: Vec::new(),
@@ -136,6 +139,10 @@ struct BirthReader<'a> {
     folded: CaseFoldedNames,
     table: BirthTable,
     more: Vec<(Slot, Sample)>,
+    /// Leaves whose first value is of the past.
+    past: BTreeSet<Slot>,
+    /// Whose birth it is.
+    source: &'a Source,
     excluded: u64,
     unread: u64,
     /// Names of the definitions that the instance at hand is within, outermost first.
@@ -176,7 +183,7 @@ impl BirthReader<'_> {
             };
             let name = self.names.get(&name);
             if let Some(known) = self.table.named(place.owner, &name) {
-                self.repeated_leaf(known, wire, place.inherited);
+                self.repeated_leaf(&name, known, wire, place.inherited);
                 continue;
             }
             if self.folded.clashes(place.owner, &name) {
@@ -277,29 +284,12 @@ impl BirthReader<'_> {
                 };
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
+                if sample.historical {
+                    self.past.insert(slot);
+                }
                 Some((NameTarget::Leaf(slot), Some(Content::Leaf { slot, datatype, sample })))
             }
         }
-    }
-
-    /// A further value of a leaf that occurred before in the payload.
-    fn repeated_leaf(&mut self, known: NameTarget, wire: &wire::Metric, inherited: Inherited) {
-        if let Some(alias) = wire.alias
-            && matches!(known, NameTarget::Leaf(_) | NameTarget::Excluded)
-        {
-            self.table.add_alias(alias, known, self.findings);
-        }
-        let slot = match known {
-            NameTarget::Leaf(slot) => slot,
-            NameTarget::Excluded => return self.excluded += 1,
-            NameTarget::Instance(_) | NameTarget::Ambiguous => {
-                self.unread += metric::values(wire);
-                return self.findings.note(Finding::RepeatedMetric);
-            }
-        };
-        let datatype = self.table.datatype(slot);
-        let sample = metric::sample(wire, datatype, inherited, self.findings);
-        self.more.push((slot, sample));
     }
 
     fn instance(

@@ -241,6 +241,11 @@ impl BirthTable {
         }
     }
 
+    /// Whether an alias stands for something, or for several things.
+    pub(crate) fn has_alias(&self, alias: u64) -> bool {
+        self.aliases.contains_key(&alias)
+    }
+
     /// Its aliases may stand for others now: names alone tell.
     pub(crate) fn forget_aliases(&mut self) {
         self.aliases = FxHashMap::default();

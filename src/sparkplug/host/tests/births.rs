@@ -306,6 +306,45 @@ fn operational_behavior_data_publish_nbirth_order() {
         "data g/n: #2=2",
         "data g/n: #2=1 historical, #2=2",
     ]);
+    stage.check_found_of(Finding::RepeatedMetric, 0);
+}
+
+/// It was never found, and null took the place of the first one's value.
+#[test]
+fn of_two_metrics_of_one_name_and_different_types_the_first_counts() {
+    let metrics = |aliases: bool| {
+        let all = [
+            Metric::new("x", 1_i32),
+            Metric::new("x", 2_i32),
+            Metric::new("y", "a"),
+            Metric::new("y", 5_i32),
+            Metric::template("y", Template::instance("K").member(Metric::new("m", 1_i32))),
+        ];
+        let number = |(alias, metric): (u64, Metric)| {
+            let mut wire = metric.into_wire();
+            wire.alias = aliases.then_some(alias);
+            Metric::from(wire)
+        };
+        (1..).zip(all).map(number).collect::<Vec<_>>()
+    };
+    for aliases in [false, true] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), metrics(aliases)));
+        stage.check(&["birth g/n: x#2=1, y#3=\"a\"", "data g/n: #2=2"]);
+        stage.check_found(&[(Finding::RepeatedMetric, 3)]);
+        if aliases {
+            let aliased = |alias, value: i32| {
+                let mut wire = Metric::new("x", value).into_wire();
+                (wire.name, wire.alias) = (None, Some(alias));
+                Metric::from(wire)
+            };
+            stage.send(&edge.ndata(stage.time(), [aliased(2, 7), aliased(4, 8)]));
+            stage.pass(secs(20));
+            // The second alias is known, so that nobody asks for a birth in vain.
+            stage.check(&["data g/n: #2=7"]);
+        }
+    }
 }
 
 #[test]
