@@ -121,7 +121,8 @@ impl Twin {
         writer.sent = None;
         lost.apply(writer, source);
         values.attributes_born(writer, attributes, &assets, usual, now);
-        values.tell_birth(writer, birth.time, now);
+        // A time that SiteWise would not take is none: it may count seconds, or microseconds.
+        values.tell_birth(writer, usual, now);
         values.presence_doubted = false;
         for (asset, of) in std::mem::take(&mut writer.world.doubted_units) {
             writer.world.plan.units_doubted(asset, of);

@@ -56,8 +56,10 @@ impl Finding {
             Self::OnlyCase => {
                 "an id or a metric's name differs from another only in upper and lower case"
             }
-            Self::RepeatedMetric => "a birth has two metrics or definitions of one name: where their types differ, the first \
-                 one counts",
+            Self::RepeatedMetric => {
+                "a birth has two metrics or definitions of one name: where their types differ, the first \
+                 one counts"
+            }
             Self::NoDatatype => {
                 "a metric of a birth has no datatype: it is inferred from the value"
             }

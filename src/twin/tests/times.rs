@@ -154,3 +154,23 @@ fn a_slow_clock_is_not_hidden_by_the_mark_of_a_machine_that_was_dead_at_the_star
         assert_eq!(rig.shown("mast", "Temp"), Some((Quality::Good, Variant::Double(10.0))));
     }
 }
+
+/// In microseconds it was past 10^10 and a dead letter, in seconds it was 1970.
+#[test]
+fn a_birth_whose_time_sitewise_would_not_take_is_told_by_our_clock() {
+    for time in [START * 1_000, START / 1_000] {
+        for source in [node(), device("mast")] {
+            let name = if source == node() { "gw" } else { "mast" };
+            let mut rig = Rig::new();
+            rig.event(birth_at(
+                time - START,
+                source,
+                Vec::new(),
+                vec![temp(Value::Double(8.0), 0)],
+            ));
+            rig.seconds(10);
+            let born = Variant::Double(START as f64 / 1_000.0);
+            assert_eq!(rig.shown(name, "Last birth"), Some((Quality::Good, born)));
+        }
+    }
+}
