@@ -248,11 +248,6 @@ impl Twin {
         }
     }
 
-    /// SiteWise rejected a value for good.
-    pub fn handle_refused(&mut self, point: &Point) {
-        self.writer.refused(point);
-    }
-
     /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
         self.watch_clock(now);

@@ -6,6 +6,7 @@ mod leaf;
 mod lookup;
 mod lost;
 mod refill;
+mod rejected;
 mod restored;
 mod times;
 
@@ -333,7 +334,7 @@ impl SourceValues {
         let doubted = self.presence_doubted;
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
-        let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
+        let converted = writer.convert(leaf.target(), sample, class);
         if sample.historical {
             return leaf.write_history(writer, tqv(sample.time, converted), now);
         }
@@ -381,7 +382,7 @@ impl SourceValues {
             SequenceOrder::BeforeBirth => true,
         };
         let class = if sample.historical || past { Class::History } else { Class::Live };
-        let Some(converted) = writer.convert(leaf.target(), sample, class) else { return };
+        let converted = writer.convert(leaf.target(), sample, class);
         let tqv = tqv(sample.time, converted);
         if !in_window(tqv.time, now) {
             lost.out_of_window = Some(tqv.time);

@@ -50,14 +50,15 @@ impl PointWriter {
         }
     }
 
-    /// A sample's value for its property; none if it was refused. A value of another type than its
-    /// metric is rejected unchanged, and null is written instead.
+    /// A sample's value for its property. One that is of another type than its metric or property,
+    /// or too long, is rejected unchanged, and null with BAD is written instead: the value before
+    /// must not stay GOOD.
     pub(super) fn convert(
         &mut self,
         target: LeafTarget,
         sample: &Sample,
         class: Class,
-    ) -> Option<Converted> {
+    ) -> Converted {
         self.replaces_rejected = sample.rejected_value.is_some();
         if let Some(odd) = sample.rejected_value.as_deref() {
             let (time, quality) = (sample.time, mapping::quality(sample.quality));
@@ -75,7 +76,7 @@ impl PointWriter {
                 {
                     self.tell_number(target, number, Finding::FarNumber);
                 }
-                Some(converted)
+                converted
             }
             Err(unfit) => {
                 let (value, reason) = match unfit {
@@ -87,7 +88,9 @@ impl PointWriter {
                 let quality = mapping::quality(sample.quality);
                 let point = self.point(target, Tqv { time: sample.time, quality, value }, class);
                 self.refuse(point, RejectReason::Invalid, reason);
-                None
+                self.replaces_rejected = true;
+                let value = Variant::Null(target.form.data_type());
+                Converted { value, quality: Quality::Bad, adjusted: None }
             }
         }
     }

@@ -213,3 +213,97 @@ fn a_birth_with_a_time_out_of_the_window_is_not_hidden_by_a_later_value() {
     rig.event(mast_birth(30_000, -eight_days, 11.0));
     assert_eq!(rig.written("mast", "Wind")[2..], [(60_001, GOOD, double(11.0))]);
 }
+
+/// The mark of a dead machine repeated what SiteWise had rejected, was rejected as well, and the
+/// value before stayed GOOD; while it lived, too.
+#[test]
+fn what_sitewise_rejects_is_null_with_bad_and_no_mark_repeats_it() {
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let reject_last = |rig: &mut Rig, asset: &str, property: &str| {
+        let (at, _, value) = rig.written(asset, property).pop().unwrap();
+        let id = rig.sitewise.asset(asset).0;
+        let points = rig.points.iter().map(|waiting| &waiting.point);
+        let points = points.filter(|point| point.stream.asset == id);
+        let is_it = |point: &&Point| (point.time, &point.value) == (rig.at(at), &value);
+        let point = points.filter(is_it).next_back().unwrap().clone();
+        rig.twin.handle_refused(&point);
+        rig.drain();
+    };
+    let born = |offset: i64, value: f64| {
+        let tag = leaf(0, "Energy", DataType::Double, sample(offset, Value::Double(value)));
+        birth_at(offset, node(), definitions(), vec![tag, turbine("T1", 1, value, offset)])
+    };
+    for (asset, property, slot) in [("gw", "Energy", 0), ("T1", "Speed", 1)] {
+        let told = |rig: &mut Rig, value: f64| {
+            let value = sample(rig.offset(), Value::Double(value));
+            rig.event(data(node(), vec![(slot, value)]));
+        };
+        let mut rig = Rig::new();
+        rig.event(born(0, 9.9e9));
+        rig.seconds(30);
+        told(&mut rig, 1.1e10);
+        rig.seconds(1);
+        reject_last(&mut rig, asset, property);
+        assert_eq!(rig.shown(asset, property), null);
+        // A null that is rejected as well is the end of it.
+        let before = rig.points.len();
+        reject_last(&mut rig, asset, property);
+        assert_eq!(rig.points.len(), before);
+        rig.event(death(node(), rig.offset()));
+        rig.seconds(70);
+        assert_eq!(rig.shown(asset, property), null);
+        // What it says again is tried again, and the machine's next value is shown.
+        rig.event(born(rig.offset(), 1.1e10));
+        reject_last(&mut rig, asset, property);
+        assert_eq!(rig.shown(asset, property), null);
+        told(&mut rig, 5.0);
+        assert_eq!(rig.shown(asset, property), Some((Quality::Good, double(5.0))));
+        // A verdict that comes when there is a later value changes nothing.
+        told(&mut rig, 1.2e10);
+        let late = rig.points.last().unwrap().point.clone();
+        rig.seconds(1);
+        told(&mut rig, 6.0);
+        rig.twin.handle_refused(&late);
+        rig.drain();
+        assert_eq!(rig.shown(asset, property), Some((Quality::Good, double(6.0))));
+        // One that comes after the mark is the mark's as well.
+        rig.seconds(1);
+        told(&mut rig, 1.3e10);
+        rig.event(death(node(), rig.offset() + 1_000));
+        rig.seconds(70);
+        assert_eq!(rig.shown(asset, property), Some((Quality::Uncertain, double(1.3e10))));
+        reject_last(&mut rig, asset, property);
+        assert_eq!(rig.shown(asset, property), null);
+        rig.check_conservation();
+    }
+}
+
+/// The shorter one before it stayed GOOD.
+#[test]
+fn what_is_too_long_for_sitewise_is_null_with_bad() {
+    let null = || Variant::Null(crate::sitewise::api::DataType::String);
+    let array = |length: i64| Value::Array((0..length).map(Value::Int).collect());
+    let born = |offset: i64, length: i64| {
+        let tag = leaf(0, "Arr", DataType::Int32Array, sample(offset, array(length)));
+        let mut metric = turbine("T1", 1, 1.0, offset);
+        if let Content::Instance(instance) = &mut metric.content {
+            instance.parameters = vec![property("Serial", DataType::Int32Array, array(length))];
+        }
+        birth_at(offset, node(), definitions(), vec![tag, metric])
+    };
+    let mut rig = Rig::new();
+    rig.event(born(0, 3));
+    rig.seconds(30);
+    let short = Some((Quality::Good, Variant::String("[0,1,2]".into())));
+    assert_eq!(rig.shown("gw", "Arr"), short);
+    rig.event(data(node(), vec![(0, sample(31_000, array(600)))]));
+    assert_eq!(rig.written("gw", "Arr").pop(), Some((31_000, Quality::Bad, null())));
+    // A birth that repeats it is rejected as well, and null stands there already.
+    rig.event(born(40_000, 600));
+    assert_eq!((rig.refused.len(), rig.written("gw", "Arr").len()), (2, 2));
+    assert_eq!(rig.shown("T1", "Serial"), Some((Quality::Bad, null())));
+    rig.event(born(50_000, 3));
+    assert_eq!(rig.shown("gw", "Arr"), short);
+    assert_eq!(rig.shown("T1", "Serial"), short);
+    rig.check_conservation();
+}

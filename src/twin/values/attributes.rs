@@ -219,12 +219,13 @@ impl SourceValues {
     }
 }
 
-/// The value that an attribute should show: its own, else the default, else null. None for what has
-/// no form in SiteWise.
+/// The value that an attribute should show: its own, else the default, else null; null too where its
+/// own has no form in SiteWise. None for a default that is no value of its type.
 fn wanted(said: &Said, default: Option<&str>, form: ValueForm) -> Option<Variant> {
     match (said, default) {
         (Said::Value(value), _) => {
-            mapping::convert(Some(value), Sent::Good, form).ok().map(|converted| converted.value)
+            let own = mapping::convert(Some(value), Sent::Good, form);
+            Some(own.map_or(Variant::Null(form.data_type()), |converted| converted.value))
         }
         (Said::Default, Some(default)) => mapping::of_default(default, form),
         (Said::Default, None) | (Said::Null | Said::NoDefault, _) => {
