@@ -5,31 +5,29 @@
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
 pub mod crowded;
+mod output;
 pub mod reach;
 
 use std::collections::VecDeque;
 
 use crowded::{Crowded, CrowdedMachines};
-use reach::{Reach, Told};
+pub use output::Output;
+use reach::Reach;
 
 use crate::command::request::Envelope;
 use crate::command::{self, Commander, Uplink};
 use crate::delivery::output::{RequestId, Room};
-use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point, RejectReason, Stream};
-use crate::delivery::refusals::Others;
+use crate::delivery::point::{GateState, Point, RejectReason, Stream};
 use crate::delivery::{self, Delivery};
-use crate::outbox::QueuedPoint;
-use crate::sitewise::api::{ApiFault, Entry, EntryError, Quotas};
-use crate::sitewise::cause::{Cause, Plane};
-use crate::sparkplug::address::{EdgeNode, Source};
+use crate::sitewise::api::{ApiFault, EntryError, Quotas};
+use crate::sitewise::cause::Plane;
+use crate::sparkplug::address::Source;
 use crate::sparkplug::config as host_config;
-use crate::sparkplug::event::{DeathCause, Event};
-use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::{self, Host, OutgoingMessage, ServerId};
+use crate::sparkplug::event::Event;
+use crate::sparkplug::host::{self, Host, ServerId};
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
-use crate::twin::caps::Cap;
-use crate::twin::folders::{FolderSurvey, RuleSuggestion};
-use crate::twin::plan::step::{CallId, CallResult, Step};
+use crate::twin::folders::FolderSurvey;
+use crate::twin::plan::step::{CallId, CallResult};
 use crate::twin::{self, Twin};
 
 /// Configuration of all that the bridge decides.
@@ -41,82 +39,6 @@ pub struct Config {
     pub twin: twin::Config,
     /// Towards SiteWise.
     pub delivery: delivery::Config,
-}
-
-/// One thing to be done by the shell.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Output {
-    /// Publish this on a server.
-    Publish(OutgoingMessage),
-    /// Make this call to the control plane once, and hand back the result.
-    Step(CallId, Step),
-    /// Send these entries once, and hand back the response.
-    Send(RequestId, Vec<Entry>),
-    /// Keep these points in the outbox.
-    Store(Vec<QueuedPoint>),
-    /// The points parked behind this gate can be taken from the outbox.
-    Open(Gate),
-    /// The outbox can forget these points.
-    Settled(Vec<Key>),
-    /// A point for the dead letters.
-    Refused {
-        /// The point.
-        point: Point,
-        /// What kind of refusal.
-        refusal: RejectReason,
-        /// In words.
-        reason: String,
-        /// Whether the outbox has it: false for what the twin refused before it was stored.
-        stored: bool,
-    },
-    /// A point was dropped by a named rule.
-    Discarded(Key, DiscardReason),
-    /// The rules grouped an edge node's flat metrics into assets for the first time: these lack
-    /// what flat metrics do not carry.
-    Grouped(EdgeNode),
-    /// Flat metrics of a machine are in folders with the same members: a rule would make assets of
-    /// them. Emitted once for each rule.
-    Foldered(Source, RuleSuggestion),
-    /// The filter leaves out every edge node that was heard of; this was the first.
-    NobodyAdmitted(String),
-    /// A machine exceeds a configured cap, for the first time since it fitted.
-    Capped {
-        /// The node or device.
-        source: Source,
-        /// Which cap.
-        cap: Cap,
-        /// The first thing that it did not get.
-        example: String,
-    },
-    /// A node or device was born, or born again.
-    Born(Source),
-    /// A node or device died.
-    Died(Source, DeathCause),
-    /// SiteWise keeps rejecting values of a property; they are retried. Emitted once for its asset.
-    Held {
-        /// The property.
-        stream: Stream,
-        /// The last error.
-        reason: String,
-        /// What lies behind it.
-        cause: Cause,
-        /// Whether others are accepted.
-        others: Others,
-    },
-    /// Values of a machine are dropped, of this property first: more than SiteWise takes in a
-    /// second. Emitted once an hour.
-    Crowded(Source, Stream),
-    /// Calls to SiteWise begin to fail, or succeed again.
-    SiteWise(Told),
-    /// A finding, for the first time with this sender.
-    Found {
-        /// The edge node; none for what no edge node sent.
-        edge: Option<EdgeNode>,
-        /// What.
-        finding: Finding,
-        /// What shows it: the topic of a message, or words; empty where nothing does.
-        example: String,
-    },
 }
 
 /// The bridge.

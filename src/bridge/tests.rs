@@ -6,13 +6,17 @@ use std::time::Duration;
 use proptest::prelude::*;
 
 use super::*;
+use crate::delivery::point::{DiscardReason, Key};
 use crate::outbox::memory::MemoryOutbox;
 use crate::outbox::{Outbox, PutResult};
+use crate::sitewise::api::Entry;
 use crate::sitewise::api::{ApiFaultKind, Tqv, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
+use crate::sparkplug::findings::Finding;
 use crate::sparkplug::message::Message;
+use crate::twin::plan::step::Step;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 

@@ -165,7 +165,7 @@ fn a_value_beyond_the_ten_of_its_second_ends_and_delays_no_end() {
         while let Some((_, entries)) = plant.in_flight.front() {
             let has = entries[0].values.iter().any(|value| value.time == time);
             let (fault, times) = (fault(ApiFaultKind::Limit), vec![time]);
-            let errors = has.then(|| EntryError { entry: 0, fault, times });
+            let errors = has.then_some(EntryError { entry: 0, fault, times });
             let errors = errors.into_iter().collect();
             plant.answer(Ok(errors));
         }

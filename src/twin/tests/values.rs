@@ -223,9 +223,9 @@ fn what_sitewise_rejects_is_null_with_bad_and_no_mark_repeats_it() {
         let (at, _, value) = rig.written(asset, property).pop().unwrap();
         let id = rig.sitewise.asset(asset).0;
         let points = rig.points.iter().map(|waiting| &waiting.point);
-        let points = points.filter(|point| point.stream.asset == id);
+        let mut points = points.filter(|point| point.stream.asset == id);
         let is_it = |point: &&Point| (point.time, &point.value) == (rig.at(at), &value);
-        let point = points.filter(is_it).next_back().unwrap().clone();
+        let point = points.rfind(is_it).unwrap().clone();
         rig.twin.handle_refused(&point);
         rig.drain();
     };

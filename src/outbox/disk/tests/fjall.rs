@@ -145,7 +145,9 @@ fn a_file_or_folder_that_is_removed_in_use_is_noticed_and_opened_anew() {
         ("log", |folder| fs::remove_file(journal(folder)).unwrap()),
         ("files", |folder| {
             let files = fs::read_dir(folder.path().join("points")).unwrap();
-            let _ = files.map(|file| fs::remove_file(file.unwrap().path())).count();
+            for file in files {
+                let _ = fs::remove_file(file.unwrap().path());
+            }
         }),
         ("books", |folder| fs::remove_file(folder.path().join("books")).unwrap()),
     ];
