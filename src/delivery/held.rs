@@ -147,6 +147,7 @@ impl Delivery {
             && state.failing(LEAST_FAILURES_BEFORE_REPORT) == 0
         {
             self.failing.0.remove(&state.stream);
+            self.refusals.ended(state.stream);
         }
     }
 }

@@ -36,6 +36,15 @@ pub enum Others {
     NotTried,
 }
 
+/// What else there is of a property of which a value was accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// Nothing that was refused.
+    None,
+    /// Values that were refused.
+    Refused,
+}
+
 /// Nothing passes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NothingPasses {
@@ -91,15 +100,18 @@ impl Refusals {
     }
 
     /// A value was accepted. Returns whether nothing was before.
-    pub(super) fn accepted(&mut self, stream: Stream) -> bool {
+    pub(super) fn accepted(&mut self, stream: Stream, rest: Rest) -> bool {
         if self.streak.is_none() && self.alone.is_empty() {
             return false;
         }
-        self.alone.remove(&stream);
+        if rest == Rest::None {
+            self.alone.remove(&stream);
+        }
         let Some(streak) = self.streak.take() else { return false };
         // After a time in which all were refused, it is not known yet who still is.
         if !streak.holds {
-            let others = streak.streams.into_iter().filter(|other| *other != stream);
+            let is_done = |other: &Stream| *other == stream && rest == Rest::None;
+            let others = streak.streams.into_iter().filter(|other| !is_done(other));
             self.alone.extend(others.take(REMEMBERED.saturating_sub(self.alone.len())));
         }
         streak.holds
@@ -119,6 +131,11 @@ impl Refusals {
     pub(super) fn due(&self) -> Option<Instant> {
         let streak = self.streak.as_ref()?;
         (!streak.holds && streak.is_enough()).then(|| streak.told.since + AFTER)
+    }
+
+    /// No value of this property is refused any more.
+    pub(super) fn ended(&mut self, stream: Stream) {
+        self.alone.remove(&stream);
     }
 
     /// Whether a property is refused while others are accepted.
@@ -171,7 +188,10 @@ impl Delivery {
         now: Now,
     ) {
         if decided {
-            if self.refusals.accepted(stream) {
+            let state = self.streams.find(stream).and_then(|slot| self.streams.get(slot));
+            let waits = state.is_some_and(|state| state.failing(1) > 0);
+            let rest = if waits || !again.is_empty() { Rest::Refused } else { Rest::None };
+            if self.refusals.accepted(stream, rest) {
                 self.try_all_again(now);
             }
             return;
@@ -248,14 +268,16 @@ mod tests {
         for property in 0..20 {
             refusals.refused(stream(property), &denied, 1, at(0));
         }
-        assert!(!refusals.accepted(stream(30)), "nothing was told yet");
+        assert!(!refusals.accepted(stream(30), Rest::None), "nothing was told yet");
         assert_eq!(refusals.others(stream(3)), Others::Accepted);
         for property in 0..20 {
             refusals.refused(stream(property), &denied, 1, at(1));
         }
         assert!(!refusals.look(at(100)), "a quiet plant in which one asset is denied");
+        assert!(!refusals.accepted(stream(3), Rest::Refused));
+        assert_eq!(refusals.others(stream(3)), Others::Accepted, "another value of it");
         // Once accepted it counts like any other.
-        assert!(!refusals.accepted(stream(3)));
+        assert!(!refusals.accepted(stream(3), Rest::None));
         assert_eq!(refusals.others(stream(3)), Others::NotTried);
     }
 }

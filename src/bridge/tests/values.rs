@@ -243,7 +243,7 @@ fn json_that_does_not_fit_goes_to_the_dead_letters_whole() {
     let mut plant = Plant::new(|_| {});
     plant.nbirth(0, [wired("long", S::Int8Array, V::BytesValue(vec![100; 300]))]);
     plant.pass(Duration::from_secs(10));
-    assert_eq!(plant.written("gw", "long"), []);
+    assert_eq!(plant.written("gw", "long"), [(0, Quality::Bad, Variant::Null(DataType::String))]);
     let [(point, reason)] = &*plant.refused else { panic!("{:?}", plant.refused) };
     let json = format!("[{}]", ["100"; 300].join(","));
     assert_eq!(point.value, text(&json));

@@ -42,7 +42,7 @@ const WRONG: &[Case] = &[
         "for a path append _FILE to the name",
     ),
     ("a certificate alone", &[("MQTT_CERT", super::PEM)], "MQTT_CERT", "needs MQTT_KEY: set both"),
-    ("a key alone", &[("MQTT_KEY", super::PEM)], "MQTT_KEY", "needs MQTT_CERT: set both"),
+    ("a key alone", &[("MQTT_KEY", super::KEY)], "MQTT_KEY", "needs MQTT_CERT: set both"),
     ("half seconds", &[("MQTT_KEEP_ALIVE", "1500ms")], "MQTT_KEEP_ALIVE", "must be whole seconds"),
     ("no unit", &[("MQTT_KEEP_ALIVE", "30")], "MQTT_KEEP_ALIVE", "write 250ms, 5s, 2m or 1h"),
     ("a size without unit", &[("MQTT_MAX_PACKET", "16")], "MQTT_MAX_PACKET", "write 64KiB"),
