@@ -98,9 +98,12 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
     assert_eq!(way["reason"], problem);
     assert!(way["since"].is_i64(), "{way}");
     // The tree says so as well.
-    let children = json(console, "/api/children").await;
-    let rows = children["rows"].as_array().unwrap();
-    assert!(rows.iter().all(|row| row["standing"] != "wanted"), "{children}");
+    eventually("all are refused", || async {
+        let children = json(console, "/api/children").await;
+        let rows = children["rows"].as_array()?;
+        rows.iter().all(|row| row["standing"] == "refused").then_some(())
+    })
+    .await;
     bridge.stop().await;
     broker.stop().await;
 }

@@ -62,8 +62,9 @@ fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
 
 #[test]
 fn what_cannot_be_read_is_told_as_unread_and_counted() {
-    for (kind, tries, patience) in
-        [(ApiFaultKind::Denied, 1, 1), (ApiFaultKind::Unavailable, 5, 120)]
+    // A part of it is asked for once more as other reads pass, and then ever more rarely.
+    for (kind, least, most, patience) in
+        [(ApiFaultKind::Denied, 2, 2, 1), (ApiFaultKind::Unavailable, 6, 9, 120)]
     {
         let mut rig = Rig::new(Duration::from_millis(50));
         rig.plan.look_up(3, streams(130));
@@ -75,7 +76,7 @@ fn what_cannot_be_read_is_told_as_unread_and_counted() {
             }
             _ => answer(&step),
         });
-        assert_eq!(calls, tries, "{kind:?}");
+        assert!((least..=most).contains(&calls), "{kind:?}: {calls}");
         let told = looked_up(&rig);
         assert_eq!(told.len(), 1);
         let unread = told[0].1.iter().filter(|value| value.is_none()).count();
@@ -83,7 +84,9 @@ fn what_cannot_be_read_is_told_as_unread_and_counted() {
         assert_eq!(rig.plan.figures().reads_given_up, 128);
         let problems: Vec<_> = rig.plan.problems().map(|(subject, _)| subject).collect();
         assert_eq!(problems, ["read latest values"]);
-        assert_eq!(rig.plan.pending(), 0);
+        // Once it can be read, it is no problem any more.
+        rig.pass(Duration::from_secs(600), &mut |step| answer(&step));
+        assert_eq!((rig.plan.problems().count(), rig.plan.pending()), (0, 0));
     }
 }
 
