@@ -210,7 +210,12 @@ def break_order_of_ecs(tree):
 
 
 def break_transit(tree):
-    volume = properties(tree, "Task")["Volumes"][0]["Fn::If"][1]
+    volume = properties(tree, "Task")["Volumes"]["Fn::If"][2][0]["Fn::If"][1]
+    volume["EFSVolumeConfiguration"]["TransitEncryption"] = "DISABLED"
+
+
+def break_transit_with_commands(tree):
+    volume = properties(tree, "Task")["Volumes"]["Fn::If"][1][0]["Fn::If"][1]
     volume["EFSVolumeConfiguration"]["TransitEncryption"] = "DISABLED"
 
 
@@ -253,6 +258,7 @@ BREAKS = {
     break_role_of_ecs: "the_role_of_ecs_is_kept",
     break_order_of_ecs: "the_role_of_ecs_is_kept",
     break_transit: "the_disk_is_encrypted_and_kept",
+    break_transit_with_commands: "the_disk_is_encrypted_and_kept",
 }
 
 

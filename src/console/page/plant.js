@@ -33,7 +33,8 @@ export function plant(main) {
   const side = h('section', { class: 'panel side', 'aria-label': 'Plant tree' }, tree.search, tree.body);
   const detail = h('section', { class: 'panel main needs', 'aria-label': 'What is selected', 'aria-live': 'off' });
   const panes = h('div', { class: 'panes' }, side, detail);
-  main.append(panes);
+  // On a narrow screen the tree is alone: nothing beside it says what the page is.
+  main.append(panes, h('h1', { class: 'spoken narrow', text: 'The plant' }));
   let shown = null;
   let id = null;
   return {
