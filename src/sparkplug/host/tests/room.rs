@@ -149,13 +149,7 @@ fn the_will_of_a_node_that_was_let_go_ends_it() {
     let mut stage = stage();
     let mut edge = node("x");
     stage.send(&edge.nbirth(stage.time(), metrics()));
-    let mut others: Vec<_> = (0..200).map(|n| node(format!("y{n}"))).collect();
-    for other in &mut others {
-        stage.pass(ms(1));
-        stage.send(&other.nbirth(stage.time(), metrics()));
-    }
-    assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
-    stage.look();
+    evict(&mut stage, &edge);
     stage.send(&edge.will());
     assert!(stage.look().iter().any(|line| line.starts_with("death g/x certificate")));
     assert_eq!(stage.host.counters().findings.count(Finding::StaleDeath), 0);
@@ -236,12 +230,8 @@ fn silence_ends_a_node_whose_tables_were_evicted() {
     assert!(asked.is_some() && asked < dead, "{asked:?} {dead:?}");
 }
 
-/// A node whose tables are evicted, with the will of a session before it.
-fn evicted(stage: &mut Stage) -> (Edge, Message) {
-    let mut edge = node("x");
-    let late = edge.will();
-    edge.reconnect();
-    stage.send(&edge.nbirth(stage.time(), metrics()));
+/// Others need the room for the tables of this node.
+fn evict(stage: &mut Stage, edge: &Edge) {
     let mut others: Vec<_> = (0..200).map(|n| node(format!("y{n}"))).collect();
     for other in &mut others {
         stage.pass(ms(1));
@@ -249,6 +239,15 @@ fn evicted(stage: &mut Stage) -> (Edge, Message) {
     }
     assert_eq!(stage.host.phase(edge.node()), NodePhase::Awaited);
     stage.look();
+}
+
+/// A node whose tables are evicted, with the will of a session before it.
+fn evicted(stage: &mut Stage) -> (Edge, Message) {
+    let mut edge = node("x");
+    let late = edge.will();
+    edge.reconnect();
+    stage.send(&edge.nbirth(stage.time(), metrics()));
+    evict(stage, &edge);
     (edge, late)
 }
 
