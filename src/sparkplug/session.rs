@@ -7,9 +7,9 @@ use std::sync::Arc;
 
 use super::address::{EdgeNode, Source};
 use super::config::Config;
-use super::event::{ClockSource, Death, DeathCause, Event, SessionFigures};
+use super::event::{ClockSource, Death, DeathCause, Event};
 use super::findings::{Finding, FindingCounts};
-use super::host::found::{FindingLog, FindingRecord};
+use super::host::found::FindingLog;
 use super::host::state::ConnectedServers;
 use super::host::{ServerId, SkipReason};
 use super::inflated::Debt;
@@ -18,7 +18,7 @@ use super::names::NameInterner;
 use super::proto::Payload;
 use super::rebirth::{RebirthReason, RebirthRequests, RebirthTrigger};
 use super::topic::MessageType;
-use crate::time::{Instant, Now, Timestamp};
+use crate::time::{Instant, Now};
 
 mod asking;
 mod awaited;
@@ -30,6 +30,7 @@ mod expected;
 mod forgetting;
 mod gaps;
 mod kept;
+mod look;
 mod message;
 mod online;
 mod past;
@@ -247,42 +248,6 @@ impl EdgeSession {
         };
         let unproven = if self.has_answered { 0 } else { load.tables };
         MemoryUse { unproven, ..load }
-    }
-
-    pub(crate) fn findings(&self) -> &FindingCounts {
-        &self.notes.findings
-    }
-
-    /// Its findings, for the console.
-    pub(crate) fn found(&self) -> impl Iterator<Item = FindingRecord<'_>> + '_ {
-        self.finding_log.found(Some(self.edge()), &self.notes.findings)
-    }
-
-    /// Remembers what was found lately, and gives back what was found for the first time.
-    pub(crate) fn take_new_findings(
-        &mut self,
-        topic: &str,
-        at: Timestamp,
-    ) -> Vec<(Finding, String)> {
-        self.finding_log.look(&mut self.notes.findings, topic, at)
-    }
-
-    /// Values excluded by the filter.
-    pub(crate) fn excluded(&self) -> u64 {
-        self.notes.excluded
-    }
-
-    /// Values skipped, by reason.
-    pub(crate) fn unread(&self) -> [u64; SkipReason::ALL.len()] {
-        self.notes.unread
-    }
-
-    pub(crate) fn figures(&self) -> SessionFigures {
-        SessionFigures {
-            edge: Some(self.source.edge.clone()),
-            gaps: self.gaps,
-            rebirths: self.rebirths,
-        }
     }
 
     pub(crate) fn note(&mut self, finding: Finding) {

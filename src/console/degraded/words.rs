@@ -1,0 +1,53 @@
+//! What reasons for `degraded` mean, and what to do, where the log says the same.
+
+use crate::delivery::point::RejectReason;
+
+/// What it means that the filter admits nobody, and what to do.
+pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others heard \
+     so far: nothing reaches SiteWise; let their globs match GROUP/NODE, and restart";
+
+/// What it means that stored messages are dropped, and what to do.
+pub(crate) const STORED_DROPPED: &str = "a server sends all of them at once after a subscription, and \
+     half of the queue is left to live messages; births come by themselves, so nothing is lost \
+     unless senders rely on retained data; delete from the server what nobody needs";
+
+/// What to do about slow answers.
+pub(crate) const SLOW_REMEDY: &str =
+    "values arrive late; see the AWS Health Dashboard, and proxies and the network on the way";
+
+/// What is wrong with a machine that is too fast.
+pub(crate) const CROWDED: &str = "has more values than SiteWise takes, ten of a property and second: the first nine and the last of \
+     a second are written, and the others dropped";
+
+/// What to do about it.
+pub(crate) const CROWDED_REMEDY: &str =
+    "let the edge node send less often, by a deadband or a slower scan of these tags";
+
+/// What to do about the outbox's disk.
+pub(crate) const DISK_REMEDY: &str =
+    "free space on the disk of OUTBOX_DIR, check its health and permissions, or move the folder";
+
+/// What to do about an edge node that is offline.
+pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if it is gone for \
+                              good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in SiteWise, and restart";
+
+/// What to do about values that are rejected.
+pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'static str {
+    match refusal {
+        RejectReason::OutOfRange => {
+            "synchronize the edge's clock (NTP): SiteWise accepts values of the last 7 days and the next 5 minutes"
+        }
+        RejectReason::Invalid => "see sparkwise dead-letters count, then retry or drop them",
+        RejectReason::Denied => {
+            "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset, then \
+             sparkwise dead-letters retry --all"
+        }
+    }
+}
+
+/// The offset of a clock, as text.
+pub(crate) fn clock_offset_text(ahead: i64) -> String {
+    let seconds = ahead.unsigned_abs() / 1_000;
+    let which = if ahead > 0 { "ahead of" } else { "behind" };
+    format!("{seconds} s {which} SiteWise's")
+}
