@@ -5,6 +5,7 @@ mod before;
 mod calls;
 mod commands;
 mod disk;
+mod found;
 mod hearing;
 mod outputs;
 mod tell;
@@ -17,6 +18,7 @@ use std::time::Duration;
 
 use before::DeadBefore;
 pub(super) use commands::IotDoor;
+use found::FindingLines;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
@@ -112,6 +114,7 @@ pub(super) struct Engine<S> {
     next_report: Instant,
     usage: Usage,
     dead_before: DeadBefore,
+    found: FindingLines,
     /// Where requests to write to the plant come in.
     door: Option<IotDoor>,
 }
@@ -170,6 +173,7 @@ impl<S: SiteWise> Engine<S> {
             next_report: Instant::START + REPORT_INTERVAL,
             usage: Usage::default(),
             dead_before: DeadBefore::default(),
+            found: FindingLines::default(),
             learning: SyncState::Begun,
             dead_letter_limit_logged: false,
             stores_inbound: false,
@@ -271,8 +275,12 @@ impl<S: SiteWise> Engine<S> {
 
     /// When something is due.
     fn next_deadline(&self) -> Instant {
-        let others =
-            [self.bridge.poll_timeout(), self.dead_before.due(), self.outbox.poll_timeout()];
+        let others = [
+            self.bridge.poll_timeout(),
+            self.dead_before.due(),
+            self.found.due(),
+            self.outbox.poll_timeout(),
+        ];
         let others = others.into_iter().flatten();
         others.fold(self.next_report, Instant::min)
     }
@@ -295,6 +303,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         self.bridge.handle_timeout(now);
         self.tell_dead_before(now);
+        self.tell_more_senders(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT_INTERVAL;
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);

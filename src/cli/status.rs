@@ -288,9 +288,9 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         text.push_str("\nproblems, the most costly first\n");
     }
     for problem in &problems.rows {
-        // As in `/readyz`: these two have a sentence of their own.
+        // As in `/readyz`: these have a sentence of their own.
         let colon = match problem.kind.as_str() {
-            "problem" | "not_understood" => ":",
+            "problem" | "not_understood" | "only_stored" => ":",
             _ => "",
         };
         let Problem { kind, subject, reason } = problem;

@@ -10,7 +10,7 @@ pub use all::DegradedReasons;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, OFFLINE_REMEDY, SLOW_REMEDY,
-    STORED_DROPPED, clock_offset_text,
+    STORED_DROPPED, clock_offset_text, first_names,
 };
 
 use std::fmt;
@@ -123,6 +123,16 @@ pub enum DegradedReason {
         /// Why, and what to do.
         reason: &'static str,
     },
+    /// Edge nodes are known by births that a server has stored, and by nothing else; they were asked
+    /// and did not answer.
+    OnlyStored {
+        /// The first of them, and how many more there are.
+        edges: String,
+        /// How many.
+        count: u64,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// The outbox was full and dropped values within the last minute.
     OutboxFull,
     /// Values wait that are so old that SiteWise soon takes them no more.
@@ -232,7 +242,7 @@ pub(crate) const fn while_others(others: Others) -> &'static str {
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 25] = [
+    pub const LABELS: [&'static str; 26] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -241,6 +251,7 @@ impl DegradedReason {
         "mqtt_foreign_topics",
         "nobody_admitted",
         "not_understood",
+        "only_stored",
         "finding",
         "node_offline",
         "values_rejected",
@@ -274,6 +285,7 @@ impl DegradedReason {
             Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::Foreign { .. } => "mqtt_foreign_topics",
             Self::NotUnderstood { .. } => "not_understood",
+            Self::OnlyStored { .. } => "only_stored",
             Self::Offline { .. } => "node_offline",
             Self::Refused { .. } => "values_rejected",
             Self::Crowded { .. } => "values_too_fast",
@@ -299,6 +311,14 @@ impl DegradedReason {
         }
     }
 
+    /// How many servers, machines, models or assets it is about.
+    const fn affected(&self) -> u64 {
+        match self {
+            Self::OnlyStored { count, .. } => *count,
+            _ => 1,
+        }
+    }
+
     /// Who or what it is about.
     pub fn subject(&self) -> &str {
         match self {
@@ -314,6 +334,7 @@ impl DegradedReason {
             Self::NotUnderstood { edge, .. }
             | Self::Offline { edge, .. }
             | Self::NobodyAdmitted { edge, .. } => edge,
+            Self::OnlyStored { edges, .. } => edges,
             Self::OutboxFull
             | Self::Expiring { .. }
             | Self::OutboxRefuses(_)
@@ -365,7 +386,9 @@ impl DegradedReason {
                  the start, the latest on {topic}; raise it, or delete them from the server"
             ),
             Self::Foreign { topic, .. } => format!("delivers topics like {topic:?}: {FOREIGN}"),
-            Self::NotUnderstood { reason, .. } => (*reason).to_owned(),
+            Self::NotUnderstood { reason, .. } | Self::OnlyStored { reason, .. } => {
+                (*reason).to_owned()
+            }
             Self::Offline { since, .. } => {
                 let since = since.map_or_else(
                     || "since before the bridge started".to_owned(),
@@ -427,6 +450,7 @@ impl fmt::Display for DegradedReason {
         let colon = match self {
             Self::Problem { .. }
             | Self::NotUnderstood { .. }
+            | Self::OnlyStored { .. }
             | Self::Finding { .. }
             | Self::Contended { .. } => ":",
             _ => "",

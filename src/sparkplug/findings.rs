@@ -129,6 +129,8 @@ pub enum Finding {
     HostConflict,
     /// A birth asked for in vain.
     InVain,
+    /// The same of a node that is known by a stored birth only.
+    OnlyStored,
 }
 
 impl Finding {
@@ -136,7 +138,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 60] = [
+    pub const ALL: [Self; 61] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -197,6 +199,7 @@ impl Finding {
         Self::WrongState,
         Self::HostConflict,
         Self::InVain,
+        Self::OnlyStored,
     ];
 
     /// A name for metrics and logs.
@@ -262,6 +265,7 @@ impl Finding {
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
             Self::InVain => "rebirth_in_vain",
+            Self::OnlyStored => "only_stored",
         }
     }
 
@@ -303,6 +307,7 @@ impl Finding {
             Self::HostConflict => Some("operational-behavior-host-application-host-id"),
             Self::InVain => Some("operational-behavior-data-commands-rebirth-action-2"),
             Self::Undecodable
+            | Self::OnlyStored
             | Self::TooLarge
             | Self::TooCostly
             | Self::TooManyNodes
@@ -371,6 +376,7 @@ impl Finding {
                 | Self::UnitUnsaid
                 | Self::SharedModel
                 | Self::InVain
+                | Self::OnlyStored
         )
     }
 }

@@ -38,8 +38,9 @@ use super::limits;
 use super::message::{Message, Qos};
 use super::names::NameInterner;
 use super::rebirth::{self, RequestScheduler};
+pub(crate) use super::session::ONLY_STORED;
 use super::session::{EdgeSession, MemoryUse, RebirthToSend, SessionContext};
-pub use super::session::{NodePhase, NodeProblem};
+pub use super::session::{KnownBy, NodePhase, NodeProblem};
 use super::topic;
 use crate::time::{Instant, Now, Timestamp};
 

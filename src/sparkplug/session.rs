@@ -39,7 +39,8 @@ mod senders;
 mod waiting;
 mod warm;
 
-pub use asking::NodeProblem;
+pub(crate) use asking::ONLY_STORED;
+pub use asking::{KnownBy, NodeProblem};
 
 use awaited::{AwaitingBirth, Leftovers};
 use message::{Borrowed, SessionMessage};
@@ -144,6 +145,8 @@ pub(crate) struct EdgeSession {
     life: SessionState,
     /// Whether a birth of it was ever emitted.
     birth_emitted: bool,
+    /// Whether SiteWise had it at our start, and not as online.
+    was_known: bool,
     /// When a live message of it came last.
     last_heard: Option<Instant>,
     created: Instant,
@@ -186,6 +189,7 @@ impl EdgeSession {
             source: Source { edge, device: None },
             life: SessionState::Awaited(AwaitingBirth::unknown()),
             birth_emitted: false,
+            was_known: false,
             last_heard: None,
             created: now,
             has_answered: false,
@@ -256,7 +260,7 @@ impl EdgeSession {
 
     /// A live message.
     pub(crate) fn handle_message(&mut self, message: Incoming<'_>, sink: &mut SessionContext<'_>) {
-        self.last_heard = Some(sink.now.instant);
+        self.heard(sink);
         match (message.verb, message.device) {
             (MessageType::Birth, None) => return self.handle_node_birth(&message, sink),
             (MessageType::Death, None) => {
@@ -350,7 +354,7 @@ impl EdgeSession {
         costly: bool,
         sink: &mut SessionContext<'_>,
     ) {
-        self.last_heard = Some(sink.now.instant);
+        self.heard(sink);
         self.is_costly = costly;
         match (verb, device) {
             (MessageType::Death, None) => self.handle_node_death(server, &Payload::default(), sink),

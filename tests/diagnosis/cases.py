@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from plant import Gateway
-from wire import Codec
+from wire import Codec, payload
 from world import HOST_ID, World, end, eventually
 
 # A call without an answer counts as a failure after so many seconds.
@@ -219,6 +219,39 @@ def never_born(world: World) -> float:
     return time.monotonic() + ANSWER
 
 
+def only_stored(world: World) -> float:
+    """The server has stored the birth of a gateway that is gone."""
+    gone = world.gateway(answers=False)
+    gone.be_born(retain=True)
+    gone.leave()
+    world.start_bridge()
+    eventually(world.logged("connected to"), "the broker")
+    return time.monotonic() + ANSWER
+
+
+def only_stored_many(world: World) -> float:
+    """The same of six hundred gateways."""
+    gone = world.gateway(answers=False)
+    message = payload(int(time.time() * 1000), 0, [], Codec())
+    for n in range(600):
+        gone.publish(f"spBv1.0/Plant/NBIRTH/gone-{n}", message, retain=True)
+    gone.leave()
+    world.start_bridge()
+    eventually(world.logged("connected to"), "the broker")
+    return time.monotonic() + ANSWER
+
+
+def told_in_few_lines(world: World) -> None:
+    told = [line for _, line in world.log if " WARN " in line and "Plant/gone-" in line]
+    assert 0 < len(told) < 50, told
+
+    def one_row() -> bool:
+        rows = [line for line in world.readyz() if "Plant/gone-" in line]
+        return len(rows) == 1 and "and 595 more" in rows[0]
+
+    eventually(one_row, "one row for all of them")
+
+
 def same_client_id(world: World) -> float:
     """Another client takes the bridge's session from it, and again once the bridge is back."""
     world.live(MQTT_CLIENT_ID="sparkwise-1")
@@ -331,6 +364,15 @@ CASES = [
     Case(
         "never_born", never_born, "10 s after the request",
         "Plant/gw", "without a birth", "restart it",
+    ),
+    Case(
+        "only_stored", only_stored, "10 s after the request",
+        "Plant/gw", "stored (retained)", "delete the retained message",
+    ),
+    Case(
+        "only_stored_many", only_stored_many, "10 s after the request",
+        "Plant/gone-", "stored (retained)", "delete the retained message",
+        after=told_in_few_lines,
     ),
     Case(
         "same_client_id", same_client_id, "when it is lost for the third time",

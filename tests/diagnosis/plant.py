@@ -43,12 +43,12 @@ class Gateway:
         if not connected.wait(WITHIN):
             raise TimeoutError(f"{id} is not let in")
 
-    def be_born(self) -> None:
+    def be_born(self, retain: bool = False) -> None:
         with self._lock:
             control = Metric(REBIRTH, type="Boolean", value=False)
             tags = [self._tag(n, 20.5) for n in range(self._tags)]
             maker = Metric(b"Maker", type="String", value="Müller")
-            self._send("NBIRTH", 0, [self._bd(), control, maker, *tags])
+            self._send("NBIRTH", 0, [self._bd(), control, maker, *tags], retain)
             self._seq = 0
 
     def say(self, value: float) -> None:
@@ -93,8 +93,8 @@ class Gateway:
     def _payload(self, seq: int | None, metrics: list[Metric]) -> bytes:
         return payload(self._now(), seq, metrics, self._codec)
 
-    def _send(self, verb: str, seq: int, metrics: list[Metric]) -> None:
-        self.send(verb, self._payload(seq, metrics))
+    def _send(self, verb: str, seq: int, metrics: list[Metric], retain: bool = False) -> None:
+        self.publish(self._topic(verb), self._payload(seq, metrics), retain)
 
     def _topic(self, verb: str) -> str:
         return f"spBv1.0/{GROUP}/{verb}/{self.id}"

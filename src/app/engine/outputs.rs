@@ -101,8 +101,12 @@ impl<S: SiteWise> Engine<S> {
                 tell::log_crowded(&machine, self.bridge.twin().display_names(stream));
             }
             Output::SiteWise(told) => self.tell_sitewise(&told, now),
-            told @ (Output::Found { .. }
-            | Output::Grouped(_)
+            Output::Found { edge, finding, example } => {
+                if self.found.take(finding, edge.as_ref(), now.instant) {
+                    tell::log_output(Output::Found { edge, finding, example });
+                }
+            }
+            told @ (Output::Grouped(_)
             | Output::Foldered(..)
             | Output::NobodyAdmitted(_)
             | Output::Capped { .. }

@@ -2,6 +2,7 @@
 
 use tracing::{error, info, warn};
 
+use super::found::MoreSenders;
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
@@ -102,6 +103,23 @@ pub(super) fn log_crowded(machine: &Source, names: (Option<&str>, Option<&str>))
     );
 }
 
+/// Whether a finding is more than an effect of the network.
+fn is_warning(finding: Finding) -> bool {
+    finding.tck_id().is_some() || finding.is_loss() || finding.needs_people()
+}
+
+/// Logs how many senders share a finding beyond those that got a line of their own.
+pub(super) fn log_more_senders(more: &MoreSenders) {
+    let MoreSenders { finding, count, names } = more;
+    let (name, words) = (finding.name(), finding.words());
+    let who = degraded::first_names(names, *count);
+    if is_warning(*finding) {
+        warn!(sparkplug.finding = name, senders = count, "{who}: {words}");
+    } else {
+        info!(sparkplug.finding = name, senders = count, "{who}: {words}");
+    }
+}
+
 /// Logs an output; those that are only to be performed are ignored.
 pub(super) fn log_output(output: Output) {
     match output {
@@ -114,7 +132,7 @@ pub(super) fn log_output(output: Output) {
             // Effects of the network are not the sender's fault.
             if let Some(rule) = limits::rule(finding) {
                 warn!(sparkplug.finding = name, example, "{who}: {words}: {rule}");
-            } else if finding.tck_id().is_some() || finding.is_loss() || finding.needs_people() {
+            } else if is_warning(finding) {
                 warn!(sparkplug.finding = name, tck_id, example, "{who}: {words}");
             } else {
                 info!(sparkplug.finding = name, example, "{who}: {words}");

@@ -9,6 +9,8 @@ const MAX_NAMED: usize = 100;
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DegradedReasons {
     told: Vec<DegradedReason>,
+    /// How many reasons there are, with those that are not listed.
+    rows: u64,
     counts: [u64; DegradedReason::LABELS.len()],
 }
 
@@ -23,12 +25,12 @@ impl DegradedReasons {
         &self.told
     }
 
-    /// How many there are of each label.
+    /// How many servers, machines, models and assets each label affects.
     pub fn counts(&self) -> impl Iterator<Item = (&'static str, u64)> {
         DegradedReason::LABELS.into_iter().zip(self.counts)
     }
 
-    /// How many have this label.
+    /// How many this label affects.
     fn count(&self, label: &str) -> u64 {
         self.counts().find(|(of, _)| *of == label).map_or(0, |(_, count)| count)
     }
@@ -40,7 +42,7 @@ impl DegradedReasons {
 
     /// How many there are in all.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.rows
     }
 
     /// Lines for people, each with its label; the last says how many more there are. Control
@@ -66,8 +68,9 @@ impl FromIterator<DegradedReason> for DegradedReasons {
         for why in reasons {
             let counts = DegradedReason::LABELS.iter().zip(&mut all.counts);
             for (_, count) in counts.filter(|(label, _)| **label == why.label()) {
-                *count += 1;
+                *count += why.affected();
             }
+            all.rows += 1;
             if all.told.len() < MAX_NAMED {
                 all.told.push(why);
             }
@@ -114,6 +117,15 @@ mod tests {
         assert_eq!((all.count("capped_assets"), all.count("outbox_full")), (250, 1));
     }
 
+    #[test]
+    fn edge_nodes_of_one_reason_are_one_line_and_all_counted() {
+        let edges = first_names(&["g/a".to_owned(), "g/b".to_owned()], 4000);
+        let reason = DegradedReason::OnlyStored { edges, count: 4000, reason: "stored" };
+        let all: DegradedReasons = [reason, capped(1)].into_iter().collect();
+        assert_eq!((all.lines().len(), all.total(), all.count("only_stored")), (2, 2, 4000));
+        assert_eq!(all.lines()[0], "only_stored: g/a, g/b and 3998 more: stored");
+    }
+
     fn of_denied() -> Held {
         Held {
             properties: 300,
@@ -155,6 +167,7 @@ mod tests {
             DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
             DegradedReason::Foreign { url: String::new(), topic: String::new() },
             DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
+            DegradedReason::OnlyStored { edges: String::new(), count: 1, reason: "" },
             DegradedReason::Offline { edge: String::new(), since: None },
             DegradedReason::Refused {
                 machine: String::new(),

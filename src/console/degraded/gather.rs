@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::{DegradedReason, EngineView, Held};
+use super::{DegradedReason, EngineView, Held, first_names};
 use crate::delivery::held::HeldValues;
 use crate::delivery::point::RejectReason;
 use crate::delivery::refusals::Others;
 use crate::outbox::DiskState;
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::sparkplug::host::NodePhase;
+use crate::sparkplug::host::{KnownBy, NodePhase, NodeProblem};
 use crate::twin::Twin;
 
 /// How long a rejected value is a reason.
@@ -21,6 +21,8 @@ const FOUND_FOR: Duration = Duration::from_secs(3600);
 const FOUND_ONCE_FOR: Duration = Duration::from_secs(300);
 /// So many damaged messages are no accident.
 const SEVERAL: u64 = 3;
+/// Names in a reason that many edge nodes share.
+const NAMES: usize = 5;
 
 impl DegradedReason {
     /// From which age on a value that waits is a reason: two days before SiteWise takes it no more.
@@ -73,7 +75,7 @@ impl DegradedReason {
             Self::Clock { .. } => 3,
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
-            Self::Oversized { .. } => 6,
+            Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
             Self::Refused { .. } | Self::Crowded { .. } => 7,
             Self::Capped { .. } => 8,
             Self::Held { .. } => 9,
@@ -176,16 +178,14 @@ fn offline(twin: &Twin, edge: &EdgeNode) -> DegradedReason {
 /// Edge nodes that cannot be interpreted, or are offline.
 fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let (host, twin) = (look.bridge.host(), look.bridge.twin());
-    let strange: BTreeSet<&EdgeNode> = host
-        .problems()
-        .map(|(edge, problem)| {
-            all.push(DegradedReason::NotUnderstood {
-                edge: edge.to_string(),
-                reason: problem.words(),
-            });
-            edge
-        })
-        .collect();
+    let (stored, live): (Vec<_>, Vec<_>) =
+        host.problems().partition(|(_, problem)| problem.known_by == KnownBy::StoredBirth);
+    let strange: BTreeSet<&EdgeNode> = live.iter().map(|(edge, _)| *edge).collect();
+    all.extend(live.into_iter().map(|(edge, problem)| DegradedReason::NotUnderstood {
+        edge: edge.to_string(),
+        reason: problem.words(),
+    }));
+    all.extend(only_stored(&stored));
     let offline = |edge: &EdgeNode| offline(twin, edge);
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
@@ -194,6 +194,17 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         before.filter(|edge| host.had_time(edge, DegradedReason::ANSWER_FOR, look.now.instant));
     let before = before.filter(|edge| !dead.contains(edge) && !strange.contains(edge));
     all.extend(before.map(offline));
+}
+
+/// One reason for all edge nodes that are known by stored births only: a server may have thousands.
+fn only_stored(stored: &[(&EdgeNode, &NodeProblem)]) -> Option<DegradedReason> {
+    let (_, problem) = stored.first()?;
+    let mut names: Vec<&EdgeNode> = stored.iter().map(|(edge, _)| *edge).collect();
+    names.sort_unstable();
+    let names: Vec<_> = names.into_iter().take(NAMES).map(ToString::to_string).collect();
+    let count = stored.len() as u64;
+    let edges = first_names(&names, count);
+    Some(DegradedReason::OnlyStored { edges, count, reason: problem.words() })
 }
 
 /// Edge nodes that were offline before the start and have not answered; none before the first could

@@ -51,3 +51,12 @@ pub(crate) fn clock_offset_text(ahead: i64) -> String {
     let which = if ahead > 0 { "ahead of" } else { "behind" };
     format!("{seconds} s {which} SiteWise's")
 }
+
+/// The first of some names, and how many more there are.
+pub(crate) fn first_names(names: &[String], count: u64) -> String {
+    match count.saturating_sub(names.len() as u64) {
+        0 => names.join(", "),
+        more if names.is_empty() => format!("{more} senders"),
+        more => format!("{} and {more} more", names.join(", ")),
+    }
+}

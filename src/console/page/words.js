@@ -56,6 +56,7 @@ export const DEGRADED = {
   mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
   not_understood: 'an edge node cannot be interpreted',
+  only_stored: 'edge nodes known only by stored births',
   node_offline: 'an edge node is offline',
   values_rejected: 'values of a machine are rejected',
   outbox_full: 'outbox full',

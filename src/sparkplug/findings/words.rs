@@ -1,6 +1,7 @@
 //! What each finding means, and what to do, in words for people.
 
 use super::Finding;
+use crate::sparkplug::host::ONLY_STORED;
 
 impl Finding {
     /// What it means, in words for people.
@@ -134,6 +135,7 @@ impl Finding {
                 "it cannot be interpreted although a rebirth was requested, or SPARKPLUG_REBIRTH \
                  forbids to request one: requests are repeated with backoff, up to an hour apart"
             }
+            Self::OnlyStored => ONLY_STORED,
         }
     }
 }

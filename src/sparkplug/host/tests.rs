@@ -27,6 +27,7 @@ mod rebirths;
 mod room;
 mod sessions;
 mod states;
+mod stored;
 mod strangers;
 mod strings;
 mod unasked;

@@ -18,12 +18,35 @@ pub struct NodeProblem {
     pub off: bool,
     /// Its payloads are skipped as too costly: they are not damaged.
     pub costly: bool,
+    /// What is known of it.
+    pub known_by: KnownBy,
 }
+
+/// What is known of a node that was asked for its birth in vain.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KnownBy {
+    /// What it sent.
+    Messages,
+    /// A birth that a server has stored, and nothing else.
+    StoredBirth,
+}
+
+/// What it means that nodes are known by stored births only, and what to do.
+pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server has stored (retained): nothing was heard from \
+     there, and no rebirth request was answered, so nothing reaches SiteWise; start the gateway, or, if \
+     it is gone for good, delete the retained message from the server (publish an empty one, \
+     retained, on the NBIRTH topic)";
 
 impl NodeProblem {
     /// What is wrong and what to do, for people.
     pub const fn words(&self) -> &'static str {
         match self.reason {
+            _ if matches!(self.known_by, KnownBy::StoredBirth) && self.off => {
+                "known only by a birth that the MQTT server has stored (retained): nothing was heard \
+                 from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the gateway, or, \
+                 if it is gone for good, delete the retained message from the server"
+            }
+            _ if matches!(self.known_by, KnownBy::StoredBirth) => ONLY_STORED,
             _ if self.off => {
                 "its data does not match its last birth, or no birth of it was readable, and \
                  SPARKPLUG_REBIRTH forbids to request another: these values are skipped until its \
@@ -118,9 +141,12 @@ impl EdgeSession {
     ) -> RequestResult {
         if !self.may_ask(fault, sink) {
             let reason = fault.reason();
-            if fault.leaves_unread() && !sink.config.rebirth.reasons.contains(reason) {
+            if fault.leaves_unread()
+                && !sink.config.rebirth.reasons.contains(reason)
+                && let Some(known_by) = self.known_by(fault)
+            {
                 let (since, costly) = (sink.now.wall, self.is_costly);
-                self.set_problem(NodeProblem { reason, since, off: true, costly });
+                self.set_problem(NodeProblem { reason, since, off: true, costly, known_by });
             }
             return RequestResult::Off;
         }
@@ -141,17 +167,44 @@ impl EdgeSession {
             }
             SessionState::Online(_) => false,
         };
-        if fault != RebirthTrigger::Expected || !silent {
-            let (reason, since) = (fault.reason(), sink.now.wall);
-            self.set_problem(NodeProblem { reason, since, off: false, costly: self.is_costly });
+        if (fault != RebirthTrigger::Expected || !silent)
+            && let Some(known_by) = self.known_by(fault)
+        {
+            let (reason, since, costly) = (fault.reason(), sink.now.wall, self.is_costly);
+            self.set_problem(NodeProblem { reason, since, off: false, costly, known_by });
+        }
+    }
+
+    /// What is known of it where it is asked for this; none where a stored birth is the reason and
+    /// it is offline, which is told as such.
+    fn known_by(&self, fault: RebirthTrigger) -> Option<KnownBy> {
+        let SessionState::Awaited(awaited) = &self.life else { return Some(KnownBy::Messages) };
+        if fault != RebirthTrigger::BeforeBirth || self.sends_unreadable {
+            return Some(KnownBy::Messages);
+        }
+        let is_offline = self.birth_emitted || self.was_known || !awaited.is_unknown();
+        match self.last_heard {
+            _ if is_offline => None,
+            Some(_) => Some(KnownBy::Messages),
+            None => Some(KnownBy::StoredBirth),
         }
     }
 
     fn set_problem(&mut self, problem: NodeProblem) {
         if self.problem.is_none() {
-            self.notes.findings.note_with_words(Finding::InVain, || problem.words());
+            let finding = match problem.known_by {
+                KnownBy::Messages => Finding::InVain,
+                KnownBy::StoredBirth => Finding::OnlyStored,
+            };
+            self.notes.findings.note_with_words(finding, || problem.words());
             self.problem = Some(problem);
         }
+    }
+
+    /// A live message of it has come: it is known by more than what a server has stored.
+    pub(super) fn heard(&mut self, sink: &SessionContext<'_>) {
+        self.last_heard = Some(sink.now.instant);
+        self.problem.take_if(|problem| problem.known_by == KnownBy::StoredBirth);
     }
 
     /// It spoke, and needs not be asked again whether it is alive.
@@ -216,9 +269,9 @@ impl EdgeSession {
             () if is_known && self.has_answered => RequestRank::Proven,
             () if is_expected => RequestRank::Online,
             () if is_known => RequestRank::Known,
+            () if self.last_heard.is_none() => RequestRank::Stored,
             () if self.problem.is_some() => RequestRank::InVain,
-            () if self.last_heard.is_some() => RequestRank::Heard,
-            () => RequestRank::Stored,
+            () => RequestRank::Heard,
         }
     }
 

@@ -142,6 +142,7 @@ impl EdgeSession {
         self.notes.give_up(SkipReason::BeforeBirth, &waiting);
         self.notes.faults.clear();
         self.notes.born.clear();
+        self.sends_unreadable = false;
         let mut gone = AwaitingBirth::after_death(lost.is_some(), past);
         gone.keep_lost(kept.filter(|_| lost.is_some()));
         self.life = SessionState::Awaited(gone);

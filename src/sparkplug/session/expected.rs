@@ -28,6 +28,7 @@ impl EdgeSession {
 
     /// The node was known before the start, and not as online: request a rebirth.
     pub(crate) fn hope(&mut self, sink: &SessionContext<'_>) {
+        self.was_known = true;
         let SessionState::Awaited(awaited) = &mut self.life else { return };
         awaited.expect_maybe();
         if sink.servers.is_any_up() {

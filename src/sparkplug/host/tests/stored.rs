@@ -1,0 +1,116 @@
+//! Nodes that are known by a birth that a server has stored, and by nothing else.
+
+use super::*;
+use crate::sparkplug::rebirth::{RebirthReason, RebirthReasons};
+
+fn a(value: i32) -> [Metric; 1] {
+    [Metric::new("a", value)]
+}
+
+fn known_by(stage: &Stage) -> Option<KnownBy> {
+    stage.host.problems().next().map(|(_, problem)| problem.known_by)
+}
+
+/// Thousands of gateways that are gone were told as sending data without a birth.
+#[test]
+fn who_is_only_stored_and_does_not_answer_is_told_as_that() {
+    let mut stage = Stage::new();
+    stage.send_retained(&edge().nbirth(stage.time(), a(1)));
+    stage.pass(secs(4));
+    stage.check(&["rebirth 0 g/n"]);
+    assert_eq!(known_by(&stage), None, "it has time to answer");
+    stage.pass(secs(2));
+    assert_eq!(known_by(&stage), Some(KnownBy::StoredBirth));
+    stage.check_found_of(Finding::OnlyStored, 1);
+    stage.check_found_of(Finding::InVain, 0);
+    let (_, problem) = stage.host.problems().next().unwrap();
+    for part in ["stored", "retained", "delete", "start the gateway"] {
+        assert!(problem.words().contains(part), "{part} is not in {}", problem.words());
+    }
+    assert!(!problem.words().contains("sends data"), "{}", problem.words());
+}
+
+#[test]
+fn who_was_only_stored_and_speaks_is_another_problem_and_a_birth_ends_it() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send_retained(&edge.nbirth(stage.time(), a(1)));
+    stage.pass(secs(20));
+    stage.send(&edge.ndata(stage.time(), a(2)));
+    assert_eq!(known_by(&stage), None);
+    stage.pass(secs(60));
+    assert_eq!(known_by(&stage), Some(KnownBy::Messages));
+    stage.check_found_of(Finding::InVain, 1);
+    stage.send(&edge.nbirth(stage.time(), a(3)));
+    assert_eq!(stage.host.problems().count(), 0);
+}
+
+#[test]
+fn who_answers_is_not_told_as_stored() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.send_retained(&edge.nbirth(stage.time(), a(1)));
+    stage.pass(secs(1));
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.pass(secs(60));
+    assert_eq!(stage.host.problems().count(), 0);
+    stage.check_found_of(Finding::OnlyStored, 0);
+}
+
+/// It is offline, which is told: the birth that the server has stored adds nothing to that.
+#[test]
+fn who_is_offline_is_told_as_that_although_its_birth_is_stored() {
+    for how in ["died", "died, and our link was lost", "never born", "known before the start"] {
+        let mut stage = Stage::new();
+        let mut edge = edge();
+        if how == "known before the start" {
+            stage.host.expect_maybe(edge.node(), stage.now);
+        } else if how != "never born" {
+            stage.send(&edge.nbirth(stage.time(), a(1)));
+            stage.send(&edge.ndata(stage.time(), a(2)));
+        }
+        if how.starts_with("died") || how == "never born" {
+            stage.send(&edge.will());
+        }
+        if how.ends_with("lost") {
+            stage.host.handle_disconnected(SERVER, stage.now);
+            stage.pass(secs(1));
+            stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+        }
+        stage.send_retained(&edge.nbirth(stage.time(), a(1)));
+        stage.pass(secs(600));
+        assert_eq!(known_by(&stage), None, "{how}");
+        let is_dead = stage.host.dead().count() == 1;
+        assert!(is_dead || how == "known before the start", "{how}");
+        assert!(stage.look().iter().any(|line| line == "rebirth 0 g/n"), "{how}: it is asked");
+    }
+}
+
+#[test]
+fn who_is_only_stored_and_may_not_be_asked_is_told_with_the_variable() {
+    let reasons = RebirthReasons::ALL.without(RebirthReason::BeforeBirth);
+    for reasons in [RebirthReasons::NONE, reasons] {
+        let mut stage = Stage::with(|config| config.rebirth.reasons = reasons);
+        stage.send_retained(&edge().nbirth(stage.time(), a(1)));
+        stage.check(&[]);
+        let (_, problem) = stage.host.problems().next().unwrap();
+        assert_eq!((problem.known_by, problem.off), (KnownBy::StoredBirth, true));
+        assert!(problem.words().contains("SPARKPLUG_REBIRTH"), "{}", problem.words());
+    }
+}
+
+/// What is stored stands behind who speaks, also once it was asked in vain.
+#[test]
+fn who_is_only_stored_stands_last_also_when_asked_again() {
+    let mut stage = Stage::new();
+    for n in 0..2000 {
+        let mut gone = Edge::new(EdgeNode::new("m", n.to_string()), 0);
+        stage.send_retained(&gone.nbirth(stage.time(), a(1)));
+    }
+    stage.pass(secs(50));
+    stage.look();
+    let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
+    stage.send(&new.ndata(stage.time(), a(1)));
+    stage.pass(ms(2500));
+    assert!(stage.look().contains(&"rebirth 0 g/new".to_owned()));
+}
