@@ -129,6 +129,11 @@ impl Bridge {
         self.drain_host(now);
     }
 
+    /// Whether the clocks of senders can be judged by the arrival of their messages from now on.
+    pub fn judge_clocks(&mut self, can: bool) {
+        self.host.judge_clocks(can);
+    }
+
     /// An oversized message has arrived.
     pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
         self.host.handle_oversized(server, topic, retain, now);

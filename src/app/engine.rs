@@ -27,7 +27,7 @@ use tracing::{debug, info};
 use super::Error;
 use super::ledger::{Ledger, OutboxLosses};
 use super::senders::{PutResponse, RequestWorkers};
-use super::servers::ServerStates;
+use super::servers::{self, ServerStates};
 use crate::bridge::Bridge;
 use crate::clock::Clock;
 use crate::command;
@@ -384,7 +384,11 @@ impl<S: SiteWise> Engine<S> {
                 self.bridge.handle_disconnected(ServerId(server), now);
             }
             Inbound::Message { server, topic, payload, arrived, qos, retain } => {
-                self.servers.read(server, arrived.elapsed(), now.instant);
+                let waited = arrived.elapsed();
+                self.servers.read(server, waited, now.instant);
+                // Before SiteWise has answered, our own clock may be wrong.
+                let is_synced = self.learning == SyncState::Done;
+                self.bridge.judge_clocks(is_synced && waited < servers::LATE);
                 let server = ServerId(server);
                 self.bridge.handle_message(server, &topic, &payload, retain, now);
                 if qos > 0 {

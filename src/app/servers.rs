@@ -15,7 +15,7 @@ use crate::time::{Instant, Timestamp};
 /// For so long after a dropped message the server is reported as too fast.
 const DROPPING_FOR: Duration = Duration::from_secs(60);
 /// A message that is queued for so long is late, and for so long after one that is reported.
-const LATE: Duration = Duration::from_secs(5);
+pub(super) const LATE: Duration = Duration::from_secs(5);
 const LATE_FOR: Duration = Duration::from_secs(60);
 /// So long after the last message was read the queue counts as empty.
 const IDLE: Duration = Duration::from_secs(2);

@@ -290,7 +290,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     for problem in &problems.rows {
         // As in `/readyz`: these have a sentence of their own.
         let colon = match problem.kind.as_str() {
-            "problem" | "not_understood" | "only_stored" => ":",
+            "problem" | "not_understood" | "only_stored" | "sender_clock" => ":",
             _ => "",
         };
         let Problem { kind, subject, reason } = problem;

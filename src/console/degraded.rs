@@ -22,6 +22,7 @@ use crate::delivery::point::RejectReason;
 use crate::delivery::refusals::Others;
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::findings::Finding;
+use crate::sparkplug::host::clock_words;
 use crate::sparkplug::limits;
 use crate::time::Timestamp;
 use crate::twin::caps::Cap;
@@ -180,6 +181,13 @@ pub enum DegradedReason {
         /// By how many milliseconds it is ahead.
         ahead: i64,
     },
+    /// An edge node's clock is wrong.
+    SenderClock {
+        /// Its address.
+        edge: String,
+        /// By how many milliseconds it is ahead; negative where it is behind.
+        ahead: i64,
+    },
     /// Values of a machine were dropped within the last hour: more than SiteWise takes in a second.
     Crowded {
         /// Its address.
@@ -242,7 +250,7 @@ pub(crate) const fn while_others(others: Others) -> &'static str {
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 26] = [
+    pub const LABELS: [&'static str; 27] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -267,6 +275,7 @@ impl DegradedReason {
         "sitewise_failing",
         "sitewise_slow",
         "clock",
+        "sender_clock",
         "held",
         Self::PROBLEM,
     ];
@@ -296,6 +305,7 @@ impl DegradedReason {
             Self::OutboxLost(_) => "outbox_lost",
             Self::Capped { cap, .. } => Self::capped(*cap),
             Self::Clock { .. } => "clock",
+            Self::SenderClock { .. } => "sender_clock",
             Self::Held { .. } => "held",
             Self::Problem { .. } => Self::PROBLEM,
         }
@@ -333,6 +343,7 @@ impl DegradedReason {
             | Self::Foreign { url, .. } => url,
             Self::NotUnderstood { edge, .. }
             | Self::Offline { edge, .. }
+            | Self::SenderClock { edge, .. }
             | Self::NobodyAdmitted { edge, .. } => edge,
             Self::OnlyStored { edges, .. } => edges,
             Self::OutboxFull
@@ -434,6 +445,7 @@ impl DegradedReason {
                  SiteWise rejects values for their timestamps",
                 clock_offset_text(*ahead)
             ),
+            Self::SenderClock { ahead, .. } => clock_words(*ahead),
             Self::Crowded { example, values, .. } => {
                 format!(
                     "{CROWDED}: {values} within the last hour, the first of {example}; {CROWDED_REMEDY}"
@@ -451,6 +463,7 @@ impl fmt::Display for DegradedReason {
             Self::Problem { .. }
             | Self::NotUnderstood { .. }
             | Self::OnlyStored { .. }
+            | Self::SenderClock { .. }
             | Self::Finding { .. }
             | Self::Contended { .. } => ":",
             _ => "",

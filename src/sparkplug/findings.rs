@@ -115,6 +115,8 @@ pub enum Finding {
     ClockBack,
     /// A value in data whose time SiteWise does not take.
     OutOfWindow,
+    /// A sender whose clock is wrong, by the times of its messages.
+    ClockOff,
     /// A number past ±10^10.
     FarNumber,
     /// A number past ±10^10 that SiteWise did not take.
@@ -138,7 +140,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 61] = [
+    pub const ALL: [Self; 62] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -192,6 +194,7 @@ impl Finding {
         Self::UnitUnsaid,
         Self::ClockBack,
         Self::OutOfWindow,
+        Self::ClockOff,
         Self::FarNumber,
         Self::NumberRefused,
         Self::NotCarried,
@@ -258,6 +261,7 @@ impl Finding {
             Self::UnitUnsaid => "unit_unsaid",
             Self::ClockBack => "clock_back",
             Self::OutOfWindow => "out_of_window",
+            Self::ClockOff => "clock_off",
             Self::FarNumber => "far_number",
             Self::NumberRefused => "number_refused",
             Self::NotCarried => "not_carried",
@@ -328,6 +332,7 @@ impl Finding {
             | Self::UnitUnsaid
             | Self::ClockBack
             | Self::OutOfWindow
+            | Self::ClockOff
             | Self::FarNumber
             | Self::NumberRefused
             | Self::NotCarried
@@ -371,6 +376,7 @@ impl Finding {
                 | Self::NoRoom
                 | Self::TooLong
                 | Self::OutOfWindow
+                | Self::ClockOff
                 | Self::NumberRefused
                 | Self::NotCarried
                 | Self::UnitUnsaid

@@ -38,9 +38,9 @@ use super::limits;
 use super::message::{Message, Qos};
 use super::names::NameInterner;
 use super::rebirth::{self, RequestScheduler};
-pub(crate) use super::session::ONLY_STORED;
 use super::session::{EdgeSession, MemoryUse, RebirthToSend, SessionContext};
 pub use super::session::{KnownBy, NodePhase, NodeProblem};
+pub(crate) use super::session::{ONLY_STORED, clock_words};
 use super::topic;
 use crate::time::{Instant, Now, Timestamp};
 
@@ -123,6 +123,8 @@ pub struct Host {
     memory_use: MemoryUse,
     /// What those had inflated who are not known.
     unknown_debt: Debt,
+    /// Whether our time is known to be right, and messages are read as they come.
+    judges_clocks: bool,
     /// Whether a topic of another namespace ever came.
     saw_foreign_topic: bool,
     outputs: VecDeque<Output>,
@@ -153,6 +155,7 @@ impl Host {
             names: NameInterner::default(),
             memory_use: MemoryUse::default(),
             unknown_debt: Debt::default(),
+            judges_clocks: false,
             saw_foreign_topic: false,
             outputs: VecDeque::new(),
             counters: HostCounters::default(),
@@ -188,6 +191,12 @@ impl Host {
             });
             self.look(Some(index), "", now.wall);
         }
+    }
+
+    /// Whether the clocks of senders can be judged from now on: our own time is known to be right,
+    /// and messages are handled as they come.
+    pub fn judge_clocks(&mut self, can: bool) {
+        self.judges_clocks = can;
     }
 
     /// The time of [`poll_timeout`](Self::poll_timeout) has come.
@@ -340,6 +349,7 @@ impl Host {
             random: self.random.f64(),
             room_left: room,
             servers: &self.servers,
+            judges_clocks: self.judges_clocks,
             names: &mut self.names,
             events: &mut events,
         };

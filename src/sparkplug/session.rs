@@ -24,6 +24,7 @@ mod asking;
 mod awaited;
 mod births;
 mod claims;
+mod clock;
 mod deaths;
 mod devices;
 mod expected;
@@ -41,8 +42,10 @@ mod warm;
 
 pub(crate) use asking::ONLY_STORED;
 pub use asking::{KnownBy, NodeProblem};
+pub(crate) use clock::words as clock_words;
 
 use awaited::{AwaitingBirth, Leftovers};
+use clock::SenderClock;
 use message::{Borrowed, SessionMessage};
 use online::OnlineSession;
 use senders::BdSeqSeries;
@@ -58,6 +61,8 @@ pub(crate) struct SessionContext<'a> {
     /// Memory left for this session's tables and buffers.
     pub(crate) room_left: MemoryUse,
     pub(crate) servers: &'a ConnectedServers,
+    /// Whether our time is known to be right, and messages are read as they come.
+    pub(crate) judges_clocks: bool,
     pub(crate) names: &'a mut NameInterner,
     pub(crate) events: &'a mut dyn FnMut(Event),
 }
@@ -158,6 +163,7 @@ pub(crate) struct EdgeSession {
     is_costly: bool,
     /// What it had inflated.
     debt: Debt,
+    clock: SenderClock,
     requests: RebirthRequests,
     problem: Option<NodeProblem>,
     notes: SessionNotes,
@@ -196,6 +202,7 @@ impl EdgeSession {
             sends_unreadable: false,
             is_costly: false,
             debt: Debt::default(),
+            clock: SenderClock::default(),
             requests: RebirthRequests::default(),
             problem: None,
             notes: SessionNotes::default(),
@@ -261,6 +268,7 @@ impl EdgeSession {
     /// A live message.
     pub(crate) fn handle_message(&mut self, message: Incoming<'_>, sink: &mut SessionContext<'_>) {
         self.heard(sink);
+        self.look_at_clock(&message, sink);
         match (message.verb, message.device) {
             (MessageType::Birth, None) => return self.handle_node_birth(&message, sink),
             (MessageType::Death, None) => {

@@ -112,6 +112,17 @@ def wrong_clock(world: World, ahead: float) -> float:
     return time.monotonic()
 
 
+def clock_slow(world: World, behind: float) -> float:
+    """It is asked for its birth, and answers by its own clock."""
+    world.start_bridge()
+    eventually(world.logged("initial sync with SiteWise complete"), "SiteWise")
+    gateway = world.gateway(clock=-behind)
+    gateway.say(21)
+    eventually(world.logged("Plant/gw is online"), "its birth")
+    gateway.say(22)
+    return time.monotonic()
+
+
 def clock_set_back(world: World) -> float:
     gateway = world.live()
     gateway.say(21)
@@ -319,6 +330,10 @@ CASES = [
     Case(
         "clock_behind", partial(wrong_clock, ahead=-8 * DAY), "at the data",
         "Plant/gw", "seven days", "synchronize the edge's clock",
+    ),
+    Case(
+        "clock_slow", partial(clock_slow, behind=47 * 60), "at the data",
+        "Plant/gw", "47 min behind", "synchronize the edge's clock",
     ),
     Case(
         "clock_set_back", clock_set_back, "at the data",

@@ -127,8 +127,11 @@ pub(super) fn log_output(output: Output) {
             let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
             let (name, words) = (finding.name(), finding.words());
             let tck_id = finding.tck_id().unwrap_or("-");
-            // Why it is not understood, and what to do, is in the example.
-            let words = if finding == Finding::InVain { &*example } else { words };
+            // Why it is not understood, or by how much its clock is off, is in the example.
+            let words = match finding {
+                Finding::InVain | Finding::ClockOff => &*example,
+                _ => words,
+            };
             // Effects of the network are not the sender's fault.
             if let Some(rule) = limits::rule(finding) {
                 warn!(sparkplug.finding = name, example, "{who}: {words}: {rule}");

@@ -194,6 +194,7 @@ mod tests {
             DegradedReason::NobodyAdmitted { edge: String::new(), messages: 1 },
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
             DegradedReason::Clock { ahead: 1 },
+            DegradedReason::SenderClock { edge: String::new(), ahead: 1 },
             DegradedReason::Crowded { machine: String::new(), example: String::new(), values: 1 },
             DegradedReason::Held { machine: String::new(), held: of_denied() },
             DegradedReason::Problem { subject, reason },

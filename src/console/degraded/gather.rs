@@ -76,7 +76,7 @@ impl DegradedReason {
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
-            Self::Refused { .. } | Self::Crowded { .. } => 7,
+            Self::Refused { .. } | Self::Crowded { .. } | Self::SenderClock { .. } => 7,
             Self::Capped { .. } => 8,
             Self::Held { .. } => 9,
             Self::Problem { .. } => 10,
@@ -186,6 +186,10 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         reason: problem.words(),
     }));
     all.extend(only_stored(&stored));
+    all.extend(
+        host.clocks_off()
+            .map(|(edge, ahead)| DegradedReason::SenderClock { edge: edge.to_string(), ahead }),
+    );
     let offline = |edge: &EdgeNode| offline(twin, edge);
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));

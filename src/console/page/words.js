@@ -68,6 +68,7 @@ export const DEGRADED = {
   capped_properties: 'TWIN_MAX_PROPERTIES exceeded',
   capped_assets: 'TWIN_MAX_ASSETS exceeded',
   clock: 'the host’s clock differs from SiteWise’s',
+  sender_clock: 'an edge node’s clock is wrong',
   held: 'values that SiteWise does not accept',
   problem: 'cannot be created or updated in SiteWise',
 };

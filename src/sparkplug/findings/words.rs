@@ -108,6 +108,10 @@ impl Finding {
                 "its values become dead letters, since SiteWise accepts no timestamp more than \
                  five minutes ahead or seven days old: synchronize the edge's clock (NTP)"
             }
+            Self::ClockOff => {
+                "its clock is wrong, or its messages are held back for long on their way: SiteWise \
+                 shows its values at wrong times; synchronize the edge's clock (NTP)"
+            }
             Self::FarNumber => {
                 "a number is past ±10^10, which SiteWise's API reference does not allow: if it is \
                  rejected and is an integer, set TWIN_INT64=string"

@@ -51,6 +51,8 @@ impl FindingLog {
                     let example = words.map_or_else(
                         || topic.to_owned(),
                         |(_, words)| match topic {
+                            // What many messages show is no matter of the last one.
+                            _ if finding == Finding::ClockOff => words.to_string(),
                             "" => words.to_string(),
                             topic => format!("{topic}: {words}"),
                         },

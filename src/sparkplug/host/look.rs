@@ -90,6 +90,12 @@ impl Host {
         self.remembered().filter_map(|session| Some((session.edge(), session.problem()?)))
     }
 
+    /// The nodes whose clock is wrong, and by how many milliseconds it is ahead; negative where it is
+    /// behind.
+    pub fn clocks_off(&self) -> impl Iterator<Item = (&EdgeNode, i64)> + '_ {
+        self.remembered().filter_map(|session| Some((session.edge(), session.clock_off()?)))
+    }
+
     /// The nodes that are dead: born once, and gone. Those whose server is lost are not among them.
     pub fn dead(&self) -> impl Iterator<Item = &EdgeNode> + '_ {
         self.remembered().filter(|session| session.is_dead()).map(EdgeSession::edge)

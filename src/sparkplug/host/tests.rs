@@ -13,6 +13,7 @@ use crate::sparkplug::value::Value;
 mod accounts;
 mod births;
 mod bounds;
+mod clocks;
 mod costly;
 mod dated;
 mod deaths;

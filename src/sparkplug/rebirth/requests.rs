@@ -129,6 +129,11 @@ impl RebirthRequests {
         self.last_sent.is_some_and(|sent| !sent.answered)
     }
 
+    /// Whether a request was sent within `patience` that no birth has answered.
+    pub(crate) fn is_answer_due(&self, now: Instant, patience: Duration) -> bool {
+        self.last_sent.is_some_and(|sent| !sent.answered && now.since(sent.at) < patience)
+    }
+
     /// What is asked for next.
     fn next(&self) -> Option<RebirthTrigger> {
         let wished = self.faults.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));
