@@ -399,6 +399,9 @@ impl Bridge {
                 host::Output::NobodyAdmitted(edge) => {
                     self.outputs.push_back(Output::NobodyAdmitted(edge));
                 }
+                host::Output::NothingDelivered(server) => {
+                    self.outputs.push_back(Output::NothingDelivered(server));
+                }
             }
         }
     }

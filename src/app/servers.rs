@@ -7,7 +7,7 @@ use tracing::{debug, warn};
 
 use crate::command::Uplink;
 use crate::console::ServerStatus;
-use crate::console::degraded::STORED_DROPPED;
+use crate::console::degraded::{NOTHING_DELIVERED, STORED_DROPPED};
 use crate::mqtt::{self, Outgoing};
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::time::{Instant, Timestamp};
@@ -225,6 +225,12 @@ impl ServerStates {
             );
         }
         server.oversized = Some((now, topic));
+    }
+
+    /// Logs that a server delivers nothing.
+    pub(super) fn log_nothing_delivered(&self, ServerId(place): ServerId) {
+        let Some(server) = self.0.get(usize::from(place)) else { return };
+        warn!(server.address = server.url, "{} {NOTHING_DELIVERED}", server.url);
     }
 
     /// Nothing more is published: the connections end once they have sent what they have.

@@ -10,7 +10,7 @@ use crate::sitewise::cause::Cause;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::event::DeathCause;
 use crate::sparkplug::findings::Finding;
-use crate::sparkplug::host::OutgoingMessage;
+use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::twin::caps::Cap;
 use crate::twin::folders::RuleSuggestion;
 use crate::twin::plan::step::{CallId, Step};
@@ -51,6 +51,8 @@ pub enum Output {
     Foldered(Source, RuleSuggestion),
     /// The filter leaves out every edge node that was heard of; this was the first.
     NobodyAdmitted(String),
+    /// A server has granted the subscriptions and delivers nothing, not even our own STATE.
+    NothingDelivered(ServerId),
     /// A machine exceeds a configured cap, for the first time since it fitted.
     Capped {
         /// The node or device.

@@ -9,8 +9,8 @@ mod words;
 pub use all::DegradedReasons;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
-    CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, OFFLINE_REMEDY, SLOW_REMEDY,
-    STORED_DROPPED, clock_offset_text, first_names,
+    CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED, OFFLINE_REMEDY,
+    SLOW_REMEDY, STORED_DROPPED, clock_offset_text, first_names,
 };
 
 use std::fmt;
@@ -116,6 +116,11 @@ pub enum DegradedReason {
         url: String,
         /// A topic that it delivers instead.
         topic: String,
+    },
+    /// A server has granted the subscriptions and delivers nothing, not even our own STATE.
+    NothingDelivered {
+        /// The server.
+        url: String,
     },
     /// An edge node cannot be interpreted, although a rebirth was requested.
     NotUnderstood {
@@ -250,13 +255,14 @@ pub(crate) const fn while_others(others: Others) -> &'static str {
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 27] = [
+    pub const LABELS: [&'static str; 28] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
         "mqtt_messages_late",
         "mqtt_packet_too_large",
         "mqtt_foreign_topics",
+        "mqtt_delivers_nothing",
         "nobody_admitted",
         "not_understood",
         "only_stored",
@@ -293,6 +299,7 @@ impl DegradedReason {
             Self::MessagesLate { .. } => "mqtt_messages_late",
             Self::Oversized { .. } => "mqtt_packet_too_large",
             Self::Foreign { .. } => "mqtt_foreign_topics",
+            Self::NothingDelivered { .. } => "mqtt_delivers_nothing",
             Self::NotUnderstood { .. } => "not_understood",
             Self::OnlyStored { .. } => "only_stored",
             Self::Offline { .. } => "node_offline",
@@ -340,6 +347,7 @@ impl DegradedReason {
             | Self::StoredLost { url, .. }
             | Self::MessagesLate { url, .. }
             | Self::Oversized { url, .. }
+            | Self::NothingDelivered { url }
             | Self::Foreign { url, .. } => url,
             Self::NotUnderstood { edge, .. }
             | Self::Offline { edge, .. }
@@ -396,6 +404,7 @@ impl DegradedReason {
                 "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since \
                  the start, the latest on {topic}; raise it, or delete them from the server"
             ),
+            Self::NothingDelivered { .. } => NOTHING_DELIVERED.to_owned(),
             Self::Foreign { topic, .. } => format!("delivers topics like {topic:?}: {FOREIGN}"),
             Self::NotUnderstood { reason, .. } | Self::OnlyStored { reason, .. } => {
                 (*reason).to_owned()

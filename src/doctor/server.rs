@@ -1,4 +1,5 @@
-//! Each MQTT server: address, TLS, login, the subscriptions that the bridge needs, a publish.
+//! Each MQTT server: address, TLS, login, the subscriptions that the bridge needs, a publish and
+//! whether it is delivered.
 
 use std::time::Duration;
 
@@ -24,11 +25,13 @@ pub(super) async fn check(config: &Config, take_over: bool, take: &mut impl FnMu
         true => own.to_owned(),
         false => format!("sparkwise-doctor-{:08x}", fastrand::u32(..)),
     };
+    let groups = config.sparkplug.groups.as_deref().unwrap_or_default();
+    let group = groups.first().map_or("sparkwise-doctor", String::as_str);
     for (server, url) in (0..).zip(&config.mqtt.servers) {
         let connection =
             Connection::observer(server, url, &config.mqtt, &config.sparkplug, &client_id);
         match connection {
-            Ok(connection) => one(connection, &url.to_string(), &client_id, take).await,
+            Ok(connection) => one(connection, &url.to_string(), (&client_id, group), take).await,
             Err(error) => take(Check::wrong(url.to_string(), error.to_string())),
         }
     }
@@ -39,7 +42,12 @@ pub(super) async fn check(config: &Config, take_over: bool, take: &mut impl FnMu
     ));
 }
 
-async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl FnMut(Check)) {
+async fn one(
+    connection: Connection,
+    url: &str,
+    (client_id, group): (&str, &str),
+    take: &mut impl FnMut(Check),
+) {
     let (inbound, mut messages) = mpsc::channel(INBOUND);
     let (outbound, publishes) = mpsc::channel(1);
     let (figures, cancel) = (connection.figures(), CancellationToken::new());
@@ -72,8 +80,8 @@ async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl
         Ok(took) => {
             let text = format!("connected and subscribed within {} ms", took.as_millis());
             take(Check::ok(url, text));
-            // A command to a node that there is not: the bridge may publish there.
-            let topic = "spBv1.0/sparkwise-doctor/NCMD/nobody".to_owned();
+            // A command to a node that there is not: the bridge may publish there, and is subscribed.
+            let topic = format!("spBv1.0/{group}/NCMD/sparkwise-doctor");
             let message = Message {
                 topic: topic.clone(),
                 payload: Vec::new(),
@@ -82,16 +90,7 @@ async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl
             };
             // The queue is empty.
             let _ = outbound.try_send(message.into());
-            take(match refused(&mut messages).await {
-                None => Check::ok(
-                    format!("{url}: a publish to {topic}"),
-                    "the connection stays (some servers drop what is not allowed without a word)",
-                ),
-                Some(why) => Check::wrong(
-                    format!("{url}: a publish to {topic}"),
-                    format!("{why}: allow the bridge's user to publish"),
-                ),
-            });
+            take(judge(url, &topic, watch(&mut messages, &topic).await));
         }
     }
     cancel.cancel();
@@ -99,17 +98,89 @@ async fn one(connection: Connection, url: &str, client_id: &str, take: &mut impl
     let _ = timeout_at(Instant::now() + PATIENCE, task).await;
 }
 
-/// Why the server ended the session after the publish; none if it did not.
-async fn refused(messages: &mut mpsc::Receiver<Inbound>) -> Option<String> {
+/// What came after the publish.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Seen {
+    /// Why the server ended the session; none if it did not.
+    refused: Option<String>,
+    /// Whether the message came back, since its topic is subscribed.
+    came_back: bool,
+    /// Other messages that were delivered.
+    others: u64,
+}
+
+/// Watches what comes after the publish to `topic`, until it is back or the time for a refusal is over.
+async fn watch(messages: &mut mpsc::Receiver<Inbound>, topic: &str) -> Seen {
     let until = Instant::now() + REFUSAL;
+    let mut seen = Seen::default();
     loop {
         tokio::select! {
-            () = sleep_until(until) => return None,
+            () = sleep_until(until) => return seen,
             message = messages.recv() => match message {
-                Some(Inbound::Disconnected { reason, .. }) => return Some(reason),
-                Some(_) => {}
-                None => return Some("the connection ended".to_owned()),
+                Some(Inbound::Disconnected { reason, .. }) => {
+                    seen.refused = Some(reason);
+                    return seen;
+                }
+                Some(Inbound::Message { topic: of, .. }) if of == topic => {
+                    seen.came_back = true;
+                    return seen;
+                }
+                Some(Inbound::Message { .. } | Inbound::Oversized { .. }) => seen.others += 1,
+                Some(Inbound::Connected { .. }) => {}
+                None => {
+                    seen.refused = Some("the connection ended".to_owned());
+                    return seen;
+                }
             },
         }
+    }
+}
+
+/// What that means.
+fn judge(url: &str, topic: &str, seen: Seen) -> Check {
+    let what = format!("{url}: a publish to {topic}");
+    match seen {
+        Seen { refused: Some(why), .. } => {
+            Check::wrong(what, format!("{why}: allow the bridge's user to publish"))
+        }
+        Seen { came_back: true, .. } => Check::ok(what, "it was delivered back"),
+        Seen { others: 0, .. } => Check::wrong(
+            what,
+            format!(
+                "the server granted the subscriptions and delivers nothing within {REFUSAL:?}, not even \
+                 this message, whose topic is subscribed: let its access rules (ACL) allow the \
+                 bridge's user to publish there and to read spBv1.0/#"
+            ),
+        ),
+        Seen { others, .. } => Check::not_checked(
+            what,
+            format!(
+                "the connection stays, but the message did not come back, while {others} others \
+                 were delivered: the server may drop it without a word; allow the bridge's user \
+                 to publish spBv1.0/+/NCMD/+ if rebirth requests are not answered"
+            ),
+        ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn text(seen: Seen) -> String {
+        judge("mqtt://h", "spBv1.0/g/NCMD/sparkwise-doctor", seen).to_string()
+    }
+
+    /// A server that withholds all was well.
+    #[test]
+    fn a_server_that_delivers_nothing_is_wrong_and_says_what_to_do() {
+        let nothing = text(Seen::default());
+        assert!(nothing.starts_with("wrong") && nothing.contains("ACL"), "{nothing}");
+        let back = text(Seen { came_back: true, ..Seen::default() });
+        assert!(back.starts_with("ok"), "{back}");
+        let others = text(Seen { others: 3, ..Seen::default() });
+        assert!(others.starts_with("not checked") && others.contains("3 others"), "{others}");
+        let refused = text(Seen { refused: Some("not authorized".to_owned()), ..Seen::default() });
+        assert!(refused.starts_with("wrong") && refused.contains("not authorized"), "{refused}");
     }
 }

@@ -83,6 +83,8 @@ pub enum Output {
     },
     /// The filter leaves out every edge node that was heard of; this was the first.
     NobodyAdmitted(String),
+    /// A server has granted the subscriptions and delivers nothing, not even our own STATE.
+    NothingDelivered(ServerId),
 }
 
 /// A message to be published on one server.
@@ -175,7 +177,7 @@ impl Host {
     /// [host-topic-phid-birth-message]. All nodes that were born once and are not online are asked
     /// for their births, as after a start.
     pub fn handle_connected(&mut self, server: ServerId, session_time: Timestamp, now: Now) {
-        let birth = self.servers.connected(server, session_time);
+        let birth = self.servers.connected(server, session_time, now.instant);
         self.publish_state(server, birth);
         for index in 0..self.sessions.len() {
             self.update_session(index, now, |session, sink| session.handle_connected(server, sink));
@@ -206,6 +208,8 @@ impl Host {
                 self.publish_state(server, birth);
             }
         }
+        let silent = self.servers.take_silent(now.instant);
+        self.outputs.extend(silent.into_iter().map(Output::NothingDelivered));
         while let Some((due, index)) = self.timers.first().copied() {
             if due > now.instant {
                 break;

@@ -263,6 +263,24 @@ def told_in_few_lines(world: World) -> None:
     eventually(one_row, "one row for all of them")
 
 
+def reads_nothing(world: World) -> float:
+    """The server grants subscriptions, and withholds all messages."""
+    end(world.broker)
+    world.restart_broker(acl="topic write spBv1.0/#")
+    world.start_bridge()
+    eventually(world.logged("connected to"), "the broker")
+    return time.monotonic() + ANSWER
+
+
+def doctor_says_it(world: World) -> None:
+    told = [line for line in world.doctor() if line.startswith("wrong") and "ACL" in line]
+    assert told and "read spBv1.0/#" in told[0], world.doctor()
+    end(world.broker)
+    world.restart_broker()
+    told = [line for line in world.doctor() if "delivered back" in line]
+    assert told and told[0].startswith("ok"), world.doctor()
+
+
 def same_client_id(world: World) -> float:
     """Another client takes the bridge's session from it, and again once the bridge is back."""
     world.live(MQTT_CLIENT_ID="sparkwise-1")
@@ -388,6 +406,11 @@ CASES = [
         "only_stored_many", only_stored_many, "10 s after the request",
         "Plant/gone-", "stored (retained)", "delete the retained message",
         after=told_in_few_lines,
+    ),
+    Case(
+        "reads_nothing", reads_nothing, "10 s after the connection",
+        "mqtt://127.0.0.1:", "delivers nothing", "allow this user to read",
+        after=doctor_says_it,
     ),
     Case(
         "same_client_id", same_client_id, "when it is lost for the third time",

@@ -123,6 +123,16 @@ class World:
         said = subprocess.run(command, env=env, capture_output=True, timeout=30, check=False)
         return said.stdout.decode(errors="replace").splitlines()
 
+    def doctor(self) -> list[str]:
+        """What `sparkwise doctor` says of the MQTT server."""
+        env = {"MQTT_URL": f"mqtt://127.0.0.1:{self.port}", "AWS_REGION": "us-east-1"}
+        env |= {"AWS_ENDPOINT_URL_IOTSITEWISE": self.endpoint, "TWIN_NAMESPACE": "diagnosis"}
+        env |= {"AWS_ACCESS_KEY_ID": "diagnosis", "AWS_SECRET_ACCESS_KEY": "diagnosis"}
+        env |= {"AWS_EC2_METADATA_DISABLED": "true", "NO_PROXY": "127.0.0.1"}
+        command = [os.environ["DIAGNOSIS_SPARKWISE"], "doctor"]
+        said = subprocess.run(command, env=env, capture_output=True, timeout=120, check=False)
+        return said.stdout.decode(errors="replace").splitlines()
+
     def fault(self, operations: list[str], **effect: object) -> None:
         """SiteWise's orders, as `sitewise-local` has them."""
         body = json.dumps({"effect": effect, "operations": operations}).encode()
@@ -148,8 +158,9 @@ class World:
         while self._started:
             end(self._started.pop())
 
-    def restart_broker(self) -> None:
-        self.broker, _ = self._start_broker(self.port)
+    def restart_broker(self, acl: str = "") -> None:
+        """With these access rules for everybody, if any."""
+        self.broker, _ = self._start_broker(self.port, acl)
 
     def _start(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as out:
@@ -159,13 +170,19 @@ class World:
         self._started.append(process)
         return process
 
-    def _start_broker(self, port: int | None = None) -> tuple[subprocess.Popen[bytes], int]:
+    def _start_broker(
+        self, port: int | None = None, acl: str = ""
+    ) -> tuple[subprocess.Popen[bytes], int]:
+        rules = self.work / "acl"
+        rules.write_text(f"{acl}\n")
+        rules.chmod(0o644)
+        use_rules = f"acl_file {rules}\n" if acl else ""
         # Mosquitto takes no port 0: another process may take the one that was free just now.
         for _ in range(5):
             chosen = port or free_port()
             config = self.work / "mosquitto.conf"
             config.write_text(
-                f"listener {chosen} 127.0.0.1\nallow_anonymous true\npersistence false\n"
+                f"listener {chosen} 127.0.0.1\nallow_anonymous true\npersistence false\n{use_rules}"
             )
             config.chmod(0o644)
             server = self._start(["mosquitto", "-c", str(config)], self.work / "mosquitto.log")

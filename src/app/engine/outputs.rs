@@ -101,6 +101,7 @@ impl<S: SiteWise> Engine<S> {
                 tell::log_crowded(&machine, self.bridge.twin().display_names(stream));
             }
             Output::SiteWise(told) => self.tell_sitewise(&told, now),
+            Output::NothingDelivered(server) => self.servers.log_nothing_delivered(server),
             Output::Found { edge, finding, example } => {
                 if self.found.take(finding, edge.as_ref(), now.instant) {
                     tell::log_output(Output::Found { edge, finding, example });

@@ -166,6 +166,7 @@ mod tests {
             DegradedReason::MessagesLate { url: url.clone(), seconds: 5 },
             DegradedReason::Oversized { url, topic: String::new(), messages: 1 },
             DegradedReason::Foreign { url: String::new(), topic: String::new() },
+            DegradedReason::NothingDelivered { url: String::new() },
             DegradedReason::NotUnderstood { edge: String::new(), reason: "" },
             DegradedReason::OnlyStored { edges: String::new(), count: 1, reason: "" },
             DegradedReason::Offline { edge: String::new(), since: None },

@@ -10,7 +10,7 @@ use crate::delivery::refusals::Others;
 use crate::outbox::DiskState;
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::sparkplug::host::{KnownBy, NodePhase, NodeProblem};
+use crate::sparkplug::host::{KnownBy, NodePhase, NodeProblem, ServerId};
 use crate::twin::Twin;
 
 /// How long a rejected value is a reason.
@@ -63,6 +63,7 @@ impl DegradedReason {
             Self::NotConnected { .. }
             | Self::Contended { .. }
             | Self::Foreign { .. }
+            | Self::NothingDelivered { .. }
             | Self::NobodyAdmitted { .. }
             | Self::SiteWise { .. } => 0,
             Self::Slow { .. } => 1,
@@ -98,13 +99,17 @@ impl DegradedReason {
 fn servers(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     // Where none is connected the bridge is not ready.
     let some_up = look.has_usable_server();
-    for (link, foreign) in look.servers() {
+    let host = look.bridge.host();
+    for ((link, foreign), place) in look.servers().zip(0..) {
         let url = || link.url.clone();
         if some_up && link.since.is_none() {
             all.push(DegradedReason::NotConnected { url: url(), error: link.trouble.clone() });
         }
         if let Some(why) = link.contended.clone().filter(|_| some_up) {
             all.push(DegradedReason::Contended { url: url(), why });
+        }
+        if host.delivers_nothing(ServerId(place)) {
+            all.push(DegradedReason::NothingDelivered { url: url() });
         }
         if link.losing {
             let messages = link.dropped.saturating_sub(link.stored_dropped);

@@ -6,6 +6,12 @@ use crate::delivery::point::RejectReason;
 pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others heard \
      so far: nothing reaches SiteWise; let their globs match GROUP/NODE, and restart";
 
+/// What it means that a server delivers nothing, and what to do.
+pub(crate) const NOTHING_DELIVERED: &str = "is connected and has granted the subscriptions, but delivers nothing: no message of an edge \
+     node, and not even our own STATE, which is published to a topic that is subscribed; let the \
+     server's access rules (ACL) allow this user to read spBv1.0/#, and to publish its STATE; where \
+     they forbid STATE alone, this ends with the first message of an edge node";
+
 /// What it means that stored messages are dropped, and what to do.
 pub(crate) const STORED_DROPPED: &str = "a server sends all of them at once after a subscription, and \
      half of the queue is left to live messages; births come by themselves, so nothing is lost \

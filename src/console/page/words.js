@@ -55,6 +55,7 @@ export const DEGRADED = {
   mqtt_messages_late: 'messages are read late',
   mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
+  mqtt_delivers_nothing: 'a server delivers nothing',
   not_understood: 'an edge node cannot be interpreted',
   only_stored: 'edge nodes known only by stored births',
   node_offline: 'an edge node is offline',

@@ -21,6 +21,7 @@ impl Host {
         now: Now,
     ) {
         self.counters.messages += 1;
+        self.servers.delivered(server);
         let of = self.take_message(server, topic, Ok(payload), retain, now);
         self.look(of, topic, now.wall);
     }
@@ -29,6 +30,7 @@ impl Host {
     /// was one.
     pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
         self.counters.messages += 1;
+        self.servers.delivered(server);
         let of = self.take_message(server, topic, Err(DecodeError::TooLarge), retain, now);
         self.look(of, topic, now.wall);
     }

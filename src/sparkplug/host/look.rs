@@ -85,6 +85,11 @@ impl Host {
         self.servers.foreign(server)
     }
 
+    /// Whether a server has granted the subscriptions and delivers nothing, not even our own STATE.
+    pub fn delivers_nothing(&self, server: ServerId) -> bool {
+        self.servers.delivers_nothing(server)
+    }
+
     /// The nodes that are not understood, although they were asked for their births.
     pub fn problems(&self) -> impl Iterator<Item = (&EdgeNode, &NodeProblem)> + '_ {
         self.remembered().filter_map(|session| Some((session.edge(), session.problem()?)))

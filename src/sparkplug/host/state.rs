@@ -14,6 +14,10 @@ use crate::time::{Instant, Timestamp};
 const ANSWERS: usize = 5;
 const ANSWER_PERIOD: Duration = Duration::from_secs(10);
 
+/// How long a server has to deliver anything: our own STATE at least, which is published to a topic
+/// that is subscribed.
+pub(super) const ECHO: Duration = Duration::from_secs(10);
+
 /// The payload of a STATE message: exactly two keys, the time an integer
 /// [payloads-state-birth-payload, payloads-state-will-message-payload].
 pub fn state_payload(online: bool, time: Timestamp) -> Vec<u8> {
@@ -34,6 +38,18 @@ struct ConnectedServer {
     /// When a contradiction that came too soon is answered.
     due: Option<Instant>,
     topics: TopicsSeen,
+    delivers: Delivers,
+}
+
+/// Whether a server delivers anything on this connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Delivers {
+    /// Not yet, and it has until then.
+    Awaited(Instant),
+    /// Nothing in time, not even our own STATE.
+    Nothing,
+    /// Any message.
+    Something,
 }
 
 /// Which topics a server delivers.
@@ -50,13 +66,48 @@ enum TopicsSeen {
 
 impl ConnectedServers {
     /// The STATE birth of a new connection.
-    pub(super) fn connected(&mut self, server: ServerId, session_time: Timestamp) -> Vec<u8> {
-        let answered = VecDeque::new();
-        self.0.insert(
-            server,
-            ConnectedServer { session_time, answered, due: None, topics: TopicsSeen::Unknown },
-        );
+    pub(super) fn connected(
+        &mut self,
+        server: ServerId,
+        session_time: Timestamp,
+        now: Instant,
+    ) -> Vec<u8> {
+        let connected = ConnectedServer {
+            session_time,
+            answered: VecDeque::new(),
+            due: None,
+            topics: TopicsSeen::Unknown,
+            delivers: Delivers::Awaited(now + ECHO),
+        };
+        self.0.insert(server, connected);
         state_payload(true, session_time)
+    }
+
+    /// A message came, whatever it is.
+    pub(super) fn delivered(&mut self, server: ServerId) {
+        if let Some(server) = self.0.get_mut(&server) {
+            server.delivers = Delivers::Something;
+        }
+    }
+
+    /// The servers that have delivered nothing in time, each once for a connection.
+    pub(super) fn take_silent(&mut self, now: Instant) -> Vec<ServerId> {
+        let late = |state: &ConnectedServer| match state.delivers {
+            Delivers::Awaited(until) => until <= now,
+            Delivers::Nothing | Delivers::Something => false,
+        };
+        let silent = self.0.iter_mut().filter(|(_, state)| late(state));
+        silent
+            .map(|(server, state)| {
+                state.delivers = Delivers::Nothing;
+                *server
+            })
+            .collect()
+    }
+
+    /// Whether a server has delivered nothing since it was connected, although it had its time.
+    pub(super) fn delivers_nothing(&self, server: ServerId) -> bool {
+        self.0.get(&server).is_some_and(|state| state.delivers == Delivers::Nothing)
     }
 
     pub(super) fn disconnected(&mut self, server: ServerId) {
@@ -158,7 +209,11 @@ impl ConnectedServers {
     }
 
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.0.values().filter_map(|state| state.due).min()
+        let echo = |state: &ConnectedServer| match state.delivers {
+            Delivers::Awaited(until) => Some(until),
+            Delivers::Nothing | Delivers::Something => None,
+        };
+        self.0.values().filter_map(|state| state.due.into_iter().chain(echo(state)).min()).min()
     }
 }
 

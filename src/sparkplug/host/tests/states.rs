@@ -110,3 +110,55 @@ fn operational_behavior_host_application_termination() {
     stage.send(&state(false, 1_003_000));
     stage.check(&[]);
 }
+
+/// What the host tells of servers that deliver nothing, until then.
+fn nothing_delivered(stage: &mut Stage, passed: Duration) -> Vec<String> {
+    stage.pass(passed);
+    let outputs = std::iter::from_fn(|| stage.host.poll_output());
+    let nothing = outputs.filter(|output| matches!(output, Output::NothingDelivered(_)));
+    nothing.map(|output| told(&output)).collect()
+}
+
+/// The subscriptions were acknowledged, and the bridge was ready for ever.
+#[test]
+fn a_server_that_delivers_not_even_our_own_state_is_told_once_for_a_connection() {
+    let mut stage = Stage::new();
+    assert_eq!(nothing_delivered(&mut stage, secs(9)), [""; 0]);
+    assert!(!stage.host.delivers_nothing(SERVER));
+    assert_eq!(nothing_delivered(&mut stage, secs(1)), ["nothing delivered 0"]);
+    assert!(stage.host.delivers_nothing(SERVER));
+    assert_eq!(nothing_delivered(&mut stage, secs(3600)), [""; 0]);
+    stage.host.handle_disconnected(SERVER, stage.now);
+    assert!(!stage.host.delivers_nothing(SERVER));
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    assert_eq!(nothing_delivered(&mut stage, secs(10)), ["nothing delivered 0"]);
+    // Anything ends it.
+    stage.send(&state(true, 1_000_000));
+    assert!(!stage.host.delivers_nothing(SERVER));
+}
+
+/// Where data flows it is of no interest that STATE does not.
+#[test]
+fn a_server_that_delivers_anything_is_not_told() {
+    let birth = edge().nbirth(Timestamp::from_millis(1), []);
+    let foreign = Message { topic: "spAv1.0/g/NDATA/n".to_owned(), ..birth.clone() };
+    let retained = Message { retain: true, ..state(false, 5) };
+    for message in [birth, foreign, state(true, 1_000_000), retained] {
+        let mut stage = Stage::new();
+        stage.pass(secs(5));
+        stage.send(&message);
+        assert_eq!(nothing_delivered(&mut stage, secs(60)), [""; 0], "{}", message.topic);
+        assert!(!stage.host.delivers_nothing(SERVER));
+    }
+    let mut stage = Stage::new();
+    stage.host.handle_oversized(SERVER, "spBv1.0/g/NBIRTH/n", true, stage.now);
+    assert_eq!(nothing_delivered(&mut stage, secs(60)), [""; 0]);
+}
+
+#[test]
+fn each_of_two_servers_is_told_by_itself() {
+    let mut stage = Stage::new();
+    stage.host.handle_connected(ServerId(1), stage.now.wall, stage.now);
+    stage.send(&state(true, 1_000_000));
+    assert_eq!(nothing_delivered(&mut stage, secs(60)), ["nothing delivered 1"]);
+}
