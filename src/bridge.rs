@@ -21,7 +21,7 @@ use crate::delivery::point::{GateState, Point, RejectReason, Stream};
 use crate::delivery::{self, Delivery};
 use crate::sitewise::api::{ApiFault, EntryError, Quotas};
 use crate::sitewise::cause::Plane;
-use crate::sparkplug::address::Source;
+use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::config as host_config;
 use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{self, Host, ServerId};
@@ -143,6 +143,13 @@ impl Bridge {
     /// The message that has just arrived on `topic` travelled at this quality of service.
     pub fn handle_qos(&mut self, topic: &str, qos: u8, now: Now) {
         self.host.handle_qos(topic, qos, now.wall);
+        self.drain_host(now);
+    }
+
+    /// Values of this edge node wait since before the start, and its birth is not known: it is
+    /// asked, as all who were known before.
+    pub fn expect_maybe(&mut self, edge: &EdgeNode, now: Now) {
+        self.host.expect_maybe(edge, now);
         self.drain_host(now);
     }
 

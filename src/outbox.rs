@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
+use crate::sparkplug::address::Source;
 use crate::time::{Instant, Timestamp};
 
 /// A point to queue.
@@ -89,6 +90,21 @@ pub trait Outbox: Send {
         AssetWaiting::default()
     }
 
+    /// Values that are only on disk and wait for an asset or a property, by asset. None before they
+    /// were looked at once.
+    fn passed_over(&self) -> Vec<PassedOver> {
+        Vec::new()
+    }
+
+    /// Remembers whose an asset is that values wait for, where they survive the process: a later one
+    /// can name and ask it.
+    fn remember_machine(&mut self, _asset: Uuid, _machine: &Source) {}
+
+    /// Whose an asset is that values wait for.
+    fn machine_of(&self, _asset: Uuid) -> Option<&Source> {
+        None
+    }
+
     /// Stores a dead letter where it survives the process, before the point is settled.
     fn store_dead_letter(&mut self, _letter: &DeadLetter) {}
 
@@ -138,6 +154,17 @@ pub struct AssetWaiting {
     pub properties: FxHashMap<Uuid, PropertyWaiting>,
     /// More points wait than were looked at, or some are only on disk.
     pub more: bool,
+}
+
+/// Values of an asset that are only on disk and cannot be sent yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PassedOver {
+    /// The asset.
+    pub asset: Uuid,
+    /// How many.
+    pub values: u64,
+    /// The time of the oldest, or up to ten minutes later.
+    pub oldest: Timestamp,
 }
 
 /// What waits of one property of an asset.

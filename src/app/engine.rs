@@ -9,6 +9,7 @@ mod found;
 mod hearing;
 mod outputs;
 mod tell;
+mod unborn;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -23,6 +24,7 @@ use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Sleep, sleep_until};
 use tracing::{debug, info};
+use unborn::UnbornMachines;
 
 use super::Error;
 use super::ledger::{Ledger, OutboxLosses};
@@ -115,6 +117,7 @@ pub(super) struct Engine<S> {
     usage: Usage,
     dead_before: DeadBefore,
     found: FindingLines,
+    unborn: UnbornMachines,
     /// Where requests to write to the plant come in.
     door: Option<IotDoor>,
 }
@@ -174,6 +177,7 @@ impl<S: SiteWise> Engine<S> {
             usage: Usage::default(),
             dead_before: DeadBefore::default(),
             found: FindingLines::default(),
+            unborn: UnbornMachines::default(),
             learning: SyncState::Begun,
             dead_letter_limit_logged: false,
             stores_inbound: false,
@@ -279,6 +283,7 @@ impl<S: SiteWise> Engine<S> {
             self.bridge.poll_timeout(),
             self.dead_before.due(),
             self.found.due(),
+            self.unborn.due(),
             self.outbox.poll_timeout(),
         ];
         let others = others.into_iter().flatten();
@@ -304,6 +309,7 @@ impl<S: SiteWise> Engine<S> {
         self.bridge.handle_timeout(now);
         self.tell_dead_before(now);
         self.tell_more_senders(now);
+        self.handle_unborn(now);
         if self.next_report <= now.instant {
             self.next_report = now.instant + REPORT_INTERVAL;
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);

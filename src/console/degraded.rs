@@ -9,8 +9,8 @@ mod words;
 pub use all::DegradedReasons;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
-    CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED, OFFLINE_REMEDY,
-    SLOW_REMEDY, STORED_DROPPED, clock_offset_text, first_names,
+    AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
+    OFFLINE_REMEDY, SLOW_REMEDY, STORED_DROPPED, clock_offset_text, first_names,
 };
 
 use std::fmt;
@@ -146,6 +146,16 @@ pub enum DegradedReason {
         /// The time of the oldest.
         since: Timestamp,
     },
+    /// Values wait on disk since before the start for an asset that is not in SiteWise: its machine
+    /// is not born.
+    AwaitsBirth {
+        /// The edge node's address; none for those whose machine is not known.
+        machine: Option<String>,
+        /// How many.
+        values: u64,
+        /// When SiteWise takes the oldest no more.
+        until: Timestamp,
+    },
     /// The outbox's disk is not writable, for this reason.
     OutboxRefuses(String),
     /// The outbox on disk is damaged, as described, and is being repaired.
@@ -255,7 +265,7 @@ pub(crate) const fn while_others(others: Others) -> &'static str {
 
 impl DegradedReason {
     /// All labels.
-    pub const LABELS: [&'static str; 28] = [
+    pub const LABELS: [&'static str; 29] = [
         "mqtt_not_connected",
         "mqtt_client_id_shared",
         "mqtt_messages_lost",
@@ -272,6 +282,7 @@ impl DegradedReason {
         "values_too_fast",
         "outbox_full",
         "values_expiring",
+        "values_await_birth",
         "outbox_refuses",
         "outbox_unreadable",
         "outbox_lost",
@@ -307,6 +318,7 @@ impl DegradedReason {
             Self::Crowded { .. } => "values_too_fast",
             Self::OutboxFull => "outbox_full",
             Self::Expiring { .. } => "values_expiring",
+            Self::AwaitsBirth { .. } => "values_await_birth",
             Self::OutboxRefuses(_) => "outbox_refuses",
             Self::OutboxUnreadable(_) => "outbox_unreadable",
             Self::OutboxLost(_) => "outbox_lost",
@@ -363,6 +375,7 @@ impl DegradedReason {
             | Self::Refused { machine, .. }
             | Self::Crowded { machine, .. }
             | Self::Held { machine, .. } => machine,
+            Self::AwaitsBirth { machine, .. } => machine.as_deref().unwrap_or("the outbox"),
             Self::Clock { .. } => "the host's clock",
             Self::Problem { subject, .. } => subject,
         }
@@ -430,6 +443,21 @@ impl DegradedReason {
                  model or an asset that it has locked or rejected, or a machine that is never born \
                  again"
             ),
+            Self::AwaitsBirth { machine, values, until } => {
+                let whose = match machine {
+                    Some(_) => {
+                        "its asset is not in SiteWise, and it does not answer requests for its birth"
+                    }
+                    None => {
+                        "their assets are not in SiteWise, and an earlier version did not note whose they are"
+                    }
+                };
+                format!(
+                    "has {values} values from before the start that wait for a birth: {whose}; \
+                     {AWAITS_BIRTH_REMEDY}; from {until} on SiteWise takes the oldest of them no more, \
+                     and they become dead letters"
+                )
+            }
             Self::OutboxRefuses(why) => {
                 format!(
                     "cannot be written to its disk: {why}; values are queued in memory only; \

@@ -17,6 +17,7 @@ pub mod folder;
 mod heard;
 mod held;
 mod keeper;
+mod machines;
 mod owner;
 mod raw;
 mod record;
@@ -39,6 +40,7 @@ use self::bounds::Bounds;
 use self::cold::ColdPoints;
 use self::held::Held;
 use self::keeper::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
+use self::machines::{MachineFile, Machines};
 pub use self::owner::give_to_owner;
 use self::store::{StoreError, StoreOpener, StoreStats};
 use self::tally::Tally;
@@ -83,6 +85,8 @@ pub struct DiskOutbox {
     changes: VecDeque<DiskEvent>,
     /// What earlier processes heard.
     heard: Option<heard::InboundReplay>,
+    /// Whose the assets are that values wait for.
+    machines: Machines,
     /// The keeper, at work.
     thread: Thread,
 }
@@ -134,7 +138,14 @@ impl DiskOutbox {
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
         let heard = letters.folder().with_file_name(HEARD);
         let heard = heard::InboundReplay::new(&heard, done.clone());
-        let keeper = DiskWriter::new(open, store, letters, done, outbox_event);
+        let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
+        let mut machine_file = MachineFile::of(&folder);
+        let mut machines = Machines::default();
+        match &stock {
+            Ok(stock) if stock.points == 0 => machine_file.clear(),
+            Ok(_) | Err(_) => machines = Machines::read(&folder),
+        }
+        let keeper = DiskWriter::new(open, store, letters, done, outbox_event, machine_file);
         let mut disk = Self {
             head_bound,
             held: Held::default(),
@@ -144,6 +155,7 @@ impl DiskOutbox {
             tally: Tally::default(),
             changes: VecDeque::new(),
             heard: Some(heard),
+            machines,
             thread: Thread::new(reports),
         };
         match stock {

@@ -153,6 +153,30 @@ def dead_before_start(world: World, heard: bool) -> float:
     return time.monotonic() + ANSWER
 
 
+def waits_for_a_birth(world: World) -> float:
+    """SiteWise did not make its asset before the bridge was restarted, and it is silent now."""
+    outbox = str(world.work / "outbox")
+    world.fault(["CreateAsset"], kind="error", code="InternalFailureException")
+    world.start_bridge(OUTBOX_DIR=outbox)
+    gateway = world.gateway(answers=False)
+    gateway.be_born()
+    for value in range(5):
+        gateway.say(value)
+    eventually(world.logged("Plant/gw is online"), "its birth")
+    # The values have to be on disk.
+    time.sleep(2)
+    gateway.leave()
+    end(world.bridge)
+    world.start_bridge(OUTBOX_DIR=outbox)
+    eventually(world.logged("connected to"), "the broker")
+    return time.monotonic() + ANSWER
+
+
+def was_asked(world: World) -> None:
+    assert world.logged("Plant/gw", "it is asked for its birth")(), world.log
+    world.gateway().be_born()
+
+
 def broker_restarts(world: World) -> float:
     world.live()
     end(world.broker)
@@ -368,6 +392,11 @@ CASES = [
     Case(
         "dead_before_start", partial(dead_before_start, heard=True), "10 s after the connection",
         "Plant/gw", "offline", "check its power",
+    ),
+    Case(
+        "waits_for_a_birth", waits_for_a_birth, "10 s after the connection",
+        "Plant/gw", "that wait for a birth", "start the edge node",
+        after=was_asked,
     ),
     Case(
         "broker_restarts", broker_restarts, "when it goes",

@@ -120,6 +120,7 @@ impl<S: SiteWise> Engine<S> {
         }
         if twin.plan().is_synced() {
             self.learning = SyncState::Done;
+            self.unborn.synced(self.clock.now().instant);
             let sitewise = Arc::clone(&self.sitewise);
             self.quota_request.spawn(async move { sitewise.quotas().await });
             info!("initial sync with SiteWise complete: delivering values");

@@ -6,9 +6,9 @@ use tracing::{debug, warn};
 
 use super::{DEAD_LETTERS, Engine, SyncState, calls, tell};
 use crate::bridge::Output;
-use crate::delivery::point::{DiscardReason, GateState, Point};
-use crate::outbox::PutResult;
+use crate::delivery::point::{DiscardReason, Gate, GateState, Point};
 use crate::outbox::dead_letters::DeadLetter;
+use crate::outbox::{PutResult, QueuedPoint};
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::time::{ClockAgreement, Now};
@@ -41,6 +41,7 @@ impl<S: SiteWise> Engine<S> {
             }
             Output::Send(id, entries) => self.senders.send(id, entries),
             Output::Store(points) => {
+                self.remember_machines(&points);
                 let PutResult { gone, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
                 let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
@@ -113,6 +114,20 @@ impl<S: SiteWise> Engine<S> {
             | Output::Capped { .. }
             | Output::Born(_)
             | Output::Died(..)) => tell::log_output(told),
+        }
+    }
+
+    /// A later process could neither name nor ask whose values wait for an asset.
+    fn remember_machines(&mut self, points: &[QueuedPoint]) {
+        let twin = self.bridge.twin();
+        for points in points.chunk_by(|one, next| one.point.stream.asset == next.point.stream.asset)
+        {
+            let waits = |queued: &QueuedPoint| matches!(queued.gate, Some(Gate::Asset(_)));
+            let Some(first) = points.iter().find(|queued| waits(queued)) else { continue };
+            let asset = first.point.stream.asset;
+            if let Some(machine) = twin.asset(asset).and_then(|(ix, _)| twin.speaker(ix)) {
+                self.outbox.remember_machine(asset, machine);
+            }
         }
     }
 }

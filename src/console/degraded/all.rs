@@ -178,6 +178,11 @@ mod tests {
             },
             DegradedReason::OutboxFull,
             DegradedReason::Expiring { since: Timestamp::from_millis(0) },
+            DegradedReason::AwaitsBirth {
+                machine: None,
+                values: 1,
+                until: Timestamp::from_millis(0),
+            },
             DegradedReason::OutboxRefuses(String::new()),
             DegradedReason::OutboxUnreadable(String::new()),
             DegradedReason::OutboxLost(0),

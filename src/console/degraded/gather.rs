@@ -7,10 +7,12 @@ use super::{DegradedReason, EngineView, Held, first_names};
 use crate::delivery::held::HeldValues;
 use crate::delivery::point::RejectReason;
 use crate::delivery::refusals::Others;
-use crate::outbox::DiskState;
+use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
+use crate::sitewise::limits;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::host::{KnownBy, NodePhase, NodeProblem, ServerId};
+use crate::time::Timestamp;
 use crate::twin::Twin;
 
 /// How long a rejected value is a reason.
@@ -39,6 +41,34 @@ impl DegradedReason {
         });
         let dead = dead.into_iter().map(|edge| offline(look.bridge.twin(), edge)).collect();
         Some((dead, !early.is_empty()))
+    }
+
+    /// Machines whose values wait on disk for an asset that is not in SiteWise, which were asked for
+    /// their births and had time to answer.
+    pub(crate) fn awaiting_birth(look: &EngineView<'_>) -> Vec<Self> {
+        let (host, twin) = (look.bridge.host(), look.bridge.twin());
+        let is_missing =
+            |asset| twin.asset(asset).is_none() && twin.plan().known_asset(asset).is_none();
+        let mut rows: BTreeMap<Option<&EdgeNode>, (u64, Timestamp)> = BTreeMap::new();
+        for PassedOver { asset, values, oldest } in look.outbox.passed_over() {
+            if twin.plan().is_synced() && is_missing(asset) {
+                let edge = look.outbox.machine_of(asset).map(|source| &source.edge);
+                let row = rows.entry(edge).or_insert((0, oldest));
+                *row = (row.0 + values, row.1.min(oldest));
+            }
+        }
+        let is_silent = |edge: &EdgeNode| {
+            host.phase(edge) != NodePhase::Online
+                && host.had_time(edge, Self::ANSWER_FOR, look.now.instant)
+        };
+        let silent = rows.into_iter().filter(|(edge, _)| edge.is_none_or(is_silent));
+        silent
+            .map(|(edge, (values, oldest))| Self::AwaitsBirth {
+                machine: edge.map(ToString::to_string),
+                values,
+                until: oldest.plus(limits::OLDEST_VALUE),
+            })
+            .collect()
     }
 
     /// All current reasons, the most costly first.
@@ -70,6 +100,7 @@ impl DegradedReason {
             Self::MessagesLost { .. } | Self::StoredLost { .. } | Self::MessagesLate { .. } => 1,
             Self::OutboxFull
             | Self::Expiring { .. }
+            | Self::AwaitsBirth { .. }
             | Self::OutboxRefuses(_)
             | Self::OutboxUnreadable(_)
             | Self::OutboxLost(_) => 2,
@@ -89,6 +120,7 @@ impl DegradedReason {
         match self {
             Self::Refused { values, .. }
             | Self::Capped { values, .. }
+            | Self::AwaitsBirth { values, .. }
             | Self::Crowded { values, .. } => *values,
             Self::Held { held, .. } => held.values as u64,
             _ => 0,
@@ -159,6 +191,7 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     if let Some(since) = look.oldest_time().filter(|time| *time < expiring) {
         all.push(DegradedReason::Expiring { since });
     }
+    all.extend(DegradedReason::awaiting_birth(look));
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {
         DiskState::Refuses(why) => all.push(DegradedReason::OutboxRefuses(why)),

@@ -6,6 +6,10 @@ use crate::delivery::point::RejectReason;
 pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others heard \
      so far: nothing reaches SiteWise; let their globs match GROUP/NODE, and restart";
 
+/// What to do about values that wait for a birth.
+pub(crate) const AWAITS_BIRTH_REMEDY: &str =
+    "start the edge node, or check its network and that it accepts commands (NCMD)";
+
 /// What it means that a server delivers nothing, and what to do.
 pub(crate) const NOTHING_DELIVERED: &str = "is connected and has granted the subscriptions, but delivers nothing: no message of an edge \
      node, and not even our own STATE, which is published to a topic that is subscribed; let the \

@@ -62,6 +62,7 @@ export const DEGRADED = {
   values_rejected: 'values of a machine are rejected',
   outbox_full: 'outbox full',
   values_expiring: 'values that will soon be too old for SiteWise',
+  values_await_birth: 'values that wait for the birth of a silent machine',
   outbox_refuses: 'outbox’s disk not writable',
   outbox_unreadable: 'outbox’s disk is damaged',
   outbox_lost: 'values lost on the outbox’s disk',

@@ -8,6 +8,7 @@ use self::parked::ParkedPoints;
 use super::asked::Asked;
 use super::record::RecordKey;
 use crate::delivery::point::{Class, Gate, GateState, Key, Point};
+use crate::outbox::PassedOver;
 
 /// Points that are read at once.
 const PAGE: usize = 10_000;
@@ -87,6 +88,11 @@ impl ColdPoints {
     /// Points whose gate was closed when they were left behind or read last.
     pub(super) fn passed_over(&self) -> usize {
         self.parked.len().min(self.points)
+    }
+
+    /// What was passed over, by asset.
+    pub(super) fn by_asset(&self) -> Vec<PassedOver> {
+        self.parked.by_asset()
     }
 
     /// The first span of those that are not taken, as far as it is known: before the first page is

@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::heard::{InboundLog, InboundRecord};
+use super::machines::MachineFile;
 use super::record::RecordKey;
 use super::store::{Store, StoreError, StoreOp, StoreOpener, StoreStats};
 use super::{HEAD_BYTES_WHILE_FAILING, HEARD};
@@ -48,6 +49,8 @@ pub(super) enum DiskJob {
     Heard { values: u64, lost: u64 },
     /// What was heard is decided.
     Forget,
+    /// Write this line of the machines whose values wait.
+    Name(Vec<u8>),
     /// Save all and end.
     Close,
 }
@@ -89,6 +92,7 @@ pub(super) struct DiskWriter {
     letters: DeadLetterFiles,
     inbound_log: InboundLog,
     inbound_full: bool,
+    machines: MachineFile,
     /// Requests about dead letters that could be neither read nor moved aside.
     told: BTreeSet<PathBuf>,
     reports: Sender<DiskReport>,
@@ -128,6 +132,7 @@ impl DiskWriter {
         letters: DeadLetterFiles,
         reports: Sender<DiskReport>,
         wake: Arc<Notify>,
+        machines: MachineFile,
     ) -> Self {
         let mended = store.as_ref().is_ok_and(|store| store.stock().mended);
         let safe = store.as_ref().map_or((0, 0), |store| (store.batch(), store.stock().points));
@@ -143,6 +148,7 @@ impl DiskWriter {
             opened_at: Instant::now(),
             inbound_log: InboundLog::new(letters.folder().with_file_name(HEARD)),
             inbound_full: false,
+            machines,
             told: BTreeSet::new(),
             letters,
             reports,
@@ -282,6 +288,10 @@ impl DiskWriter {
                 self.needs_sync |= self.store.is_some() && self.inbound_log.is_due();
             }
             DiskJob::Forget => self.inbound_log.forget(),
+            DiskJob::Name(line) => {
+                self.machines.push(&line);
+                self.needs_sync |= self.store.is_some();
+            }
             DiskJob::Close => {
                 if self.store.is_none() {
                     let _ = self.inbound_log.write().and_then(|()| self.inbound_log.sync());
@@ -344,6 +354,7 @@ impl DiskWriter {
 
     fn sync(&mut self) {
         let Some(store) = self.store.as_mut().filter(|_| self.needs_sync) else { return };
+        self.machines.sync();
         let ears = &mut self.inbound_log;
         let mut heard = || ears.sync().map_err(|error| StoreError::Disk(error.to_string()));
         match guarded(|| heard().and_then(|()| store.sync())) {

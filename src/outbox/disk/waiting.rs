@@ -12,8 +12,9 @@ use crate::delivery::output::Room;
 use crate::delivery::point::{DiscardReason, Gate, GateState, Key, Point};
 use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{
-    AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, QueuedPoint, StoredInbound,
+    AssetWaiting, DiskEvent, DiskFigures, DiskState, Outbox, PassedOver, QueuedPoint, StoredInbound,
 };
+use crate::sparkplug::address::Source;
 use crate::time::{self, Timestamp};
 
 impl Outbox for DiskOutbox {
@@ -111,6 +112,20 @@ impl Outbox for DiskOutbox {
         let mut of = self.held.waiting_of(asset, at_most);
         of.more |= self.cold.len() > 0;
         of
+    }
+
+    fn passed_over(&self) -> Vec<PassedOver> {
+        self.cold.by_asset()
+    }
+
+    fn remember_machine(&mut self, asset: Uuid, machine: &Source) {
+        if let Some(line) = self.machines.add(asset, machine) {
+            self.writer.tell(DiskJob::Name(line));
+        }
+    }
+
+    fn machine_of(&self, asset: Uuid) -> Option<&Source> {
+        self.machines.of(asset)
     }
 
     fn store_dead_letter(&mut self, letter: &DeadLetter) {

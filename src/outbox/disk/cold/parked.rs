@@ -3,14 +3,18 @@
 use std::collections::BTreeMap;
 
 use rustc_hash::FxHashMap;
+use uuid::Uuid;
 
 use super::SpanRange;
 use crate::delivery::point::{Gate, Point};
+use crate::outbox::PassedOver;
 use crate::outbox::disk::record::RecordKey;
 
 /// Gates, and spans, that are remembered by themselves. For others more is read than need be.
 const GATES: usize = 100_000;
 const SPANS: usize = 4_096;
+/// Assets of spans whose points are counted by themselves.
+const ASSETS: usize = 100_000;
 
 /// Points on disk that were passed over.
 #[derive(Debug, Default)]
@@ -22,6 +26,8 @@ pub(super) struct ParkedPoints {
     /// Points in spans that are not remembered, and whether there are such gates.
     others: usize,
     crowded: bool,
+    /// Assets of all spans that are counted by themselves.
+    assets: usize,
 }
 
 #[derive(Debug)]
@@ -29,6 +35,8 @@ struct ParkedSpan {
     points: usize,
     /// The one with the latest time: when that is too old, all are.
     latest: Point,
+    /// Points of each asset, as far as these are counted by themselves.
+    assets: FxHashMap<Uuid, usize>,
 }
 
 impl ParkedPoints {
@@ -47,10 +55,12 @@ impl ParkedPoints {
                 }
             }
             None if room => {
-                self.spans.insert(at, ParkedSpan { points: 1, latest: point.clone() });
+                let (latest, assets) = (point.clone(), FxHashMap::default());
+                self.spans.insert(at, ParkedSpan { points: 1, latest, assets });
             }
             None => self.others += 1,
         }
+        self.count_asset(at, point.stream.asset);
         for gate in [Gate::Asset(point.stream.asset), Gate::Property(point.stream.property)] {
             let room = self.gates.len() < GATES;
             match self.gates.get_mut(&gate) {
@@ -61,6 +71,34 @@ impl ParkedPoints {
                 None => self.crowded = true,
             }
         }
+    }
+
+    fn count_asset(&mut self, span: i64, asset: Uuid) {
+        let Some(span) = self.spans.get_mut(&span) else { return };
+        match span.assets.get_mut(&asset) {
+            Some(points) => *points += 1,
+            None if self.assets < ASSETS => {
+                self.assets += 1;
+                span.assets.insert(asset, 1);
+            }
+            None => {}
+        }
+    }
+
+    /// How many points wait of each asset, and the end of the oldest span that has one.
+    pub(super) fn by_asset(&self) -> Vec<PassedOver> {
+        let mut all: FxHashMap<Uuid, PassedOver> = FxHashMap::default();
+        for (at, span) in &self.spans {
+            for (asset, points) in &span.assets {
+                let of = all.entry(*asset).or_insert_with(|| PassedOver {
+                    asset: *asset,
+                    values: 0,
+                    oldest: RecordKey::end_of(*at),
+                });
+                of.values += *points as u64;
+            }
+        }
+        all.into_values().collect()
     }
 
     /// Where to look for what waits for a gate that opens; none if nothing does.
@@ -81,11 +119,57 @@ impl ParkedPoints {
         let is_read = |at: i64| {
             spans.from.is_none_or(|from| from <= at) && spans.to.is_none_or(|to| at <= to)
         };
-        self.spans.retain(|at, _| !is_read(*at));
+        let assets = &mut self.assets;
+        self.spans.retain(|at, span| {
+            let stays = !is_read(*at);
+            if !stays {
+                *assets -= span.assets.len();
+            }
+            stays
+        });
         if spans == SpanRange::ALL {
             *self = Self::default();
         } else if spans.to.is_none() {
             self.gates.retain(|_, first| !is_read(*first));
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::point::{Class, Stream};
+    use crate::sitewise::api::{Quality, Variant};
+    use crate::time::Timestamp;
+
+    fn point(asset: u128, minute: i64) -> Point {
+        Point {
+            stream: Stream { asset: Uuid::from_u128(asset), property: Uuid::from_u128(9) },
+            time: Timestamp::from_millis(minute * 60_000),
+            quality: Quality::Good,
+            value: Variant::Integer(1),
+            class: Class::History,
+        }
+    }
+
+    fn counts(parked: &ParkedPoints) -> Vec<(u128, u64, i64)> {
+        let each = |of: &PassedOver| (of.asset.as_u128(), of.values, of.oldest.as_millis());
+        let mut all: Vec<_> = parked.by_asset().iter().map(each).collect();
+        all.sort_unstable();
+        all
+    }
+
+    #[test]
+    fn what_waits_is_counted_by_asset_with_the_oldest() {
+        let mut parked = ParkedPoints::default();
+        for (asset, minute) in [(1, 5), (1, 6), (1, 25), (2, 25)] {
+            parked.add(&point(asset, minute));
+        }
+        let span = |number: i64| number * 600_000 - 1;
+        assert_eq!(counts(&parked), [(1, 3, span(1)), (2, 1, span(3))]);
+        parked.forget(SpanRange::to(0));
+        assert_eq!((counts(&parked), parked.assets), (vec![(1, 1, span(3)), (2, 1, span(3))], 2));
+        parked.forget(SpanRange::ALL);
+        assert_eq!((counts(&parked), parked.assets), (vec![], 0));
     }
 }
