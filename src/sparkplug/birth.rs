@@ -36,6 +36,8 @@ pub(crate) struct ParsedBirth {
     pub(crate) repeated_values: Vec<(Slot, Sample)>,
     /// Whether anything of it is included by the filter, if only its presence.
     pub(crate) included: bool,
+    /// Whether anything of it is included that the plant has: more than what every node has.
+    pub(crate) keeps_some: bool,
     /// How many of its values the filter excludes.
     pub(crate) excluded_values: u64,
     /// How many of its values are skipped: unreadable or past a limit.
@@ -76,13 +78,14 @@ pub(crate) fn read(
         more: Vec::new(),
         past: BTreeSet::new(),
         source: &source,
+        keeps_some: false,
         excluded: 0,
         unread: 0,
         within: Vec::new(),
     };
     let top = TreePosition { owner: None, inherited: Inherited::from_payload(time) };
     let metrics = reader.metrics(top, &payload.metrics, None);
-    let BirthReader { filter, path, mut table, more, excluded, unread, .. } = reader;
+    let BirthReader { filter, path, mut table, more, keeps_some, excluded, unread, .. } = reader;
     table.trim();
     table.born = metric::time(payload.timestamp);
     let slots = table.slots();
@@ -98,6 +101,7 @@ pub(crate) fn read(
             birth,
             repeated_values: more,
             included: taken,
+            keeps_some,
             excluded_values: excluded,
             skipped_values: unread,
             defines,
@@ -143,6 +147,7 @@ struct BirthReader<'a> {
     past: BTreeSet<Slot>,
     /// Whose birth it is.
     source: &'a Source,
+    keeps_some: bool,
     excluded: u64,
     unread: u64,
     /// Names of the definitions that the instance at hand is within, outermost first.
@@ -282,6 +287,7 @@ impl BirthReader<'_> {
                     }
                     _ => metric::datatype(wire, self.findings),
                 };
+                self.keeps_some |= !super::edge::is_control(name);
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
                 if sample.historical {

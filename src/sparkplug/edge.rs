@@ -41,6 +41,11 @@ pub use metric::{Metric, Template, Typed};
 /// [operational-behavior-data-commands-rebirth-name].
 pub const REBIRTH: &str = "Node Control/Rebirth";
 
+/// Whether a metric belongs to the session and to commands, not to the plant.
+pub fn is_control(name: &str) -> bool {
+    name == BD_SEQ || name.starts_with("Node Control/") || name.starts_with("Device Control/")
+}
+
 /// The metric that ties a death to its birth [payloads-nbirth-bdseq].
 pub const BD_SEQ: &str = "bdSeq";
 

@@ -123,6 +123,8 @@ pub enum Finding {
     NumberRefused,
     /// A value or attribute that SiteWise has no form for.
     NotCarried,
+    /// The filter leaves nothing of what a node and its devices have.
+    NothingTaken,
     /// Tags on a model that unrelated machines share.
     SharedModel,
     /// A STATE payload that is none.
@@ -140,7 +142,7 @@ impl Finding {
     pub const COUNT: usize = Self::ALL.len();
 
     /// All of them, in order.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 63] = [
         Self::WrongTopic,
         Self::Undecodable,
         Self::TooLarge,
@@ -198,6 +200,7 @@ impl Finding {
         Self::FarNumber,
         Self::NumberRefused,
         Self::NotCarried,
+        Self::NothingTaken,
         Self::SharedModel,
         Self::WrongState,
         Self::HostConflict,
@@ -265,6 +268,7 @@ impl Finding {
             Self::FarNumber => "far_number",
             Self::NumberRefused => "number_refused",
             Self::NotCarried => "not_carried",
+            Self::NothingTaken => "nothing_taken",
             Self::SharedModel => "shared_model",
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
@@ -336,6 +340,7 @@ impl Finding {
             | Self::FarNumber
             | Self::NumberRefused
             | Self::NotCarried
+            | Self::NothingTaken
             | Self::SharedModel => None,
         }
     }
@@ -379,6 +384,7 @@ impl Finding {
                 | Self::ClockOff
                 | Self::NumberRefused
                 | Self::NotCarried
+                | Self::NothingTaken
                 | Self::UnitUnsaid
                 | Self::SharedModel
                 | Self::InVain

@@ -37,6 +37,7 @@ mod online;
 mod past;
 mod reading;
 mod senders;
+mod taken;
 mod waiting;
 mod warm;
 
@@ -461,6 +462,9 @@ impl EdgeSession {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
             let (time, clock, cause) = (sink.now.wall, ClockSource::Host, DeathCause::Node);
             sink.emit(Event::Death(Death { source, time, clock, cause }));
+        }
+        if online.filter_yield.leaves_nothing(now) {
+            self.notes.findings.note(Finding::NothingTaken);
         }
         let silent = online.is_silent(sink.config, now, may_ask);
         if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {

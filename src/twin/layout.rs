@@ -31,6 +31,7 @@ use super::world::{DesiredWorld, ModelHint, PresenceProperties};
 use super::{Config, Nested, names};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
+pub use crate::sparkplug::edge::is_control;
 use crate::sparkplug::event::{
     Birth, Content, Instance, Metric, Quality, Sample, Slot, StaticProperty,
 };
@@ -197,11 +198,6 @@ pub(super) fn leaves<'a>(metrics: &'a [Metric], found: &mut Vec<(Slot, &'a Sampl
             Content::Instance(instance) => leaves(&instance.members, found),
         }
     }
-}
-
-/// Metrics that belong to the session and to commands, not to the plant.
-pub fn is_control(name: &str) -> bool {
-    name == "bdSeq" || name.starts_with("Node Control/") || name.starts_with("Device Control/")
 }
 
 struct LayoutBuilder<'a> {

@@ -193,6 +193,16 @@ pub const TABLE: &[MetricDef] = &[
         MetricLabel::Words("reason", || SkipReason::ALL.map(SkipReason::label).to_vec()),
         |s| s.plant.unread.iter().map(|count| *count as f64).collect(),
     ),
+    counter(
+        "sparkwise_sparkplug_values_excluded_total",
+        "Values that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out.",
+        |s| s.plant.excluded_values as f64,
+    ),
+    counter(
+        "sparkwise_sparkplug_messages_excluded_total",
+        "Messages of edge nodes that SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out as a whole.",
+        |s| s.plant.excluded_messages as f64,
+    ),
     each(
         MetricKind::Gauge,
         "sparkwise_edge_nodes",

@@ -124,6 +124,11 @@ impl Finding {
                 "SiteWise cannot store this type, or a text this long: it is dropped; let the \
                  edge send it differently, or exclude it"
             }
+            Self::NothingTaken => {
+                "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out all its metrics: its values are \
+                 counted and go nowhere; let the globs match GROUP/NODE/METRIC or \
+                 GROUP/NODE/DEVICE/METRIC, or exclude GROUP/NODE as a whole, and restart"
+            }
             Self::SharedModel => {
                 "its tags are on a model that unrelated machines share, since it had no tags when \
                  its asset was created, or TWIN_MAX_MODELS was reached: delete its asset in \

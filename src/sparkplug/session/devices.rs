@@ -154,6 +154,7 @@ impl OnlineSession {
         self.tables += table.bytes();
         sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
         self.longest = self.longest.max(name.len());
+        self.filter_yield.add(&born);
         let told = emit_birth(born, told, notes, sink);
         self.devices.insert(
             Arc::clone(&name),

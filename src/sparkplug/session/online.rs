@@ -9,6 +9,7 @@ use super::devices::{DeviceSession, DeviceState};
 use super::kept::KeptBirths;
 use super::past::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
+use super::taken::FilterYield;
 use super::{
     Borrowed, Incoming, Leftovers, MemoryUse, SessionContext, SessionMessage, SessionNotes,
 };
@@ -43,6 +44,8 @@ pub(super) struct OnlineSession {
     pub(super) past: Option<Box<PriorTables>>,
     pub(super) waiting: Vec<SessionMessage>,
     pub(super) waiting_bytes: usize,
+    /// What the filter leaves of it.
+    pub(super) filter_yield: FilterYield,
     /// Names of devices, to detect those that differ only in case.
     pub(super) folded: CaseFoldedNames,
     pub(super) claims: AliasUse,
@@ -138,6 +141,7 @@ impl OnlineSession {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
             (name, DeviceSession { source, told: true, known: DeviceState::Awaited })
         };
+        let filter_yield = FilterYield::of(&born, sink);
         let told = emit_birth(born, told, notes, sink);
         let kept = KeptBirths::of(message, sink);
         Box::new(Self {
@@ -148,6 +152,7 @@ impl OnlineSession {
             definitions,
             tables: table.bytes(),
             table,
+            filter_yield,
             folded: CaseFoldedNames::default(),
             claims,
             devices_unborn: devices.len(),
@@ -296,7 +301,8 @@ impl OnlineSession {
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
         let doubt = self.death_doubt.and_then(|doubt| doubt.until);
         let silence = self.silence_deadline(config);
-        [self.window_deadline(config), self.birth_grace_until, doubt, silence]
+        let filter = self.filter_yield.deadline();
+        [self.window_deadline(config), self.birth_grace_until, doubt, silence, filter]
             .into_iter()
             .flatten()
             .min()

@@ -226,3 +226,46 @@ fn a_filter_that_admits_somebody_is_no_problem() {
     stage.check(&["birth g/n: a#2=2"]);
     assert!(stage.host.admits_nobody(stage.now.instant).is_none());
 }
+
+/// It was admitted, and nothing said that no value of it goes anywhere.
+#[test]
+fn a_filter_that_leaves_nothing_of_an_admitted_node_is_told_once_and_counted() {
+    for (include, exclude) in [("g/n/Temp*, */d/Temp*", ""), ("", "*/a, */b")] {
+        let mut stage = filtered(include, exclude);
+        let mut edge = edge();
+        stage.send(&edge.nbirth(stage.time(), [metric("a", 1)]));
+        stage.send(&edge.dbirth("d", stage.time(), [metric("b", 1)]));
+        stage.pass(secs(4));
+        stage.check_found_of(Finding::NothingTaken, 0);
+        stage.pass(secs(60));
+        stage.check_found_of(Finding::NothingTaken, 1);
+        let told = stage
+            .host
+            .findings()
+            .any(|found| found.edge == Some(edge.node()) && found.finding == Finding::NothingTaken);
+        assert!(told, "by name");
+        stage.send(&edge.ndata(stage.time(), [metric("a", 2)]));
+        stage.pass(secs(60));
+        stage.check_found_of(Finding::NothingTaken, 1);
+        assert!(stage.host.counters().excluded_values >= 3);
+    }
+}
+
+#[test]
+fn a_filter_that_leaves_a_device_or_an_instance_is_no_finding() {
+    for include in ["*/d/a", "g/n/T1/Gear/Oil"] {
+        let mut stage = filtered(include, "");
+        let mut edge = edge();
+        let metrics = types().into_iter().chain([turbine("T1"), metric("b", 1)]);
+        stage.send(&edge.nbirth(stage.time(), metrics));
+        stage.pass(secs(2));
+        stage.send(&edge.dbirth("d", stage.time(), [metric("a", 1), metric("b", 1)]));
+        stage.pass(secs(60));
+        stage.check_found_of(Finding::NothingTaken, 0);
+    }
+    // Nor is a node without metrics, where nothing is left out.
+    let mut stage = filtered("g/n", "");
+    stage.send(&edge().nbirth(stage.time(), []));
+    stage.pass(secs(60));
+    stage.check_found_of(Finding::NothingTaken, 0);
+}
