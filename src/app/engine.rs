@@ -101,6 +101,8 @@ pub(super) struct Engine<S> {
     losses: OutboxLosses,
     /// When the outbox dropped values last.
     last_full: Option<Instant>,
+    /// Whether it was told that values wait that are soon too old.
+    expiring_told: bool,
     reporting: Reporting,
     /// Shutting down: what is only on disk stays there.
     shutting_down: bool,
@@ -169,6 +171,7 @@ impl<S: SiteWise> Engine<S> {
             quotas_told: false,
             losses: OutboxLosses::default(),
             last_full: None,
+            expiring_told: false,
             reporting: report,
             shutting_down: false,
             started_at: clock.now().wall,
@@ -314,6 +317,7 @@ impl<S: SiteWise> Engine<S> {
             self.next_report = now.instant + REPORT_INTERVAL;
             self.usage.sample(UsageTotals::of(&self.bridge.delivery().figures()), now.instant);
             self.ledger().log();
+            self.tell_expiring();
             self.log_metrics();
         }
     }

@@ -160,15 +160,13 @@ impl Ledger {
             values.read = self.values.values,
             values.delivered = self.delivery.delivered,
             values.waiting = self.waiting(),
-            values.refused = self.values.refused.total() + self.delivery.refused.total(),
+            values.held = self.buffered,
+            values.refused = self.refused_in_all(),
             sitewise.models = models,
             sitewise.assets = assets,
             sitewise.billed_messages = self.delivery.billed_messages,
-            "{} values read, {} delivered, {} waiting; {models} models, {assets} assets, \
-             {} billed messages",
-            self.values.values,
-            self.delivery.delivered,
-            self.waiting(),
+            "{}; {models} models, {assets} assets, {} billed messages",
+            self.sums(),
             self.delivery.billed_messages,
         );
         let [one, ten, sixty] = self.delivery.messages_at;
@@ -182,6 +180,33 @@ impl Ledger {
         for line in self.problem_lines() {
             warn!("{line}");
         }
+    }
+
+    /// Values that SiteWise rejected, or that were rejected before it was asked.
+    fn refused_in_all(&self) -> u64 {
+        self.values.refused.total() + self.delivery.refused.total()
+    }
+
+    /// What came in, and what became of it: the parts are all that there is.
+    fn sums(&self) -> String {
+        let disk = self.disk.clone().unwrap_or_default();
+        let entered = self.values.values + self.values.own_points + disk.restored;
+        let discarded = self.delivery.discarded.total()
+            + self.losses.total()
+            + disk.overwritten
+            + disk.full
+            + disk.unreadable;
+        format!(
+            "{entered} values in ({} read, {} of our own, {} from disk): {} delivered, {} waiting, \
+             {} rejected, {discarded} discarded, {} not carried",
+            self.values.values,
+            self.values.own_points,
+            disk.restored,
+            self.delivery.delivered,
+            self.waiting() + self.buffered,
+            self.refused_in_all(),
+            self.values.dropped_in_all(),
+        )
     }
 
     /// The problems to log: the first by name, and how many more there are.
@@ -361,6 +386,32 @@ mod tests {
         let ledger = Ledger { buffered: 492, disk, ..Ledger::default() };
         assert_eq!(ledger.lost_in_crash(), 492);
         assert_eq!(Ledger { buffered_saved: true, ..ledger }.lost_in_crash(), 0);
+    }
+
+    /// What was rejected before SiteWise was asked was in no sum.
+    #[test]
+    fn the_status_line_adds_up_with_what_is_rejected_early() {
+        let mut values =
+            ValueCounts { values: 100, points: 98, own_points: 7, ..Default::default() };
+        values.refused.out_of_range = 2;
+        let ledger = Ledger {
+            values,
+            outbox_points: 4,
+            delivery: DeliveryFigures {
+                delivered: 95,
+                refused: RejectedCounts { out_of_range: 0, invalid: 3, denied: 0 },
+                discarded: DiscardedCounts { overwritten: 1, rate: 5, astray: 0 },
+                ..DeliveryFigures::default()
+            },
+            disk: Some(DiskFigures { restored: 3, ..DiskFigures::default() }),
+            ..Ledger::default()
+        };
+        assert!(ledger.balances());
+        assert_eq!(
+            ledger.sums(),
+            "110 values in (100 read, 7 of our own, 3 from disk): 95 delivered, 4 waiting, 5 rejected, \
+             6 discarded, 0 not carried"
+        );
     }
 
     #[test]

@@ -180,7 +180,7 @@ struct Link {
 
 #[derive(Debug, Deserialize)]
 struct Values {
-    points: u64,
+    read: u64,
     own: u64,
     restored: u64,
     held: u64,
@@ -257,7 +257,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         "values",
         format!(
             "{} in, {} delivered, {} waiting{}",
-            number(values.points + values.own + values.restored),
+            number(values.read + values.own + values.restored),
             number(values.delivered),
             number(waiting),
             oldest.unwrap_or_default()
@@ -338,8 +338,8 @@ mod tests {
             "links":[{"url":"mqtt://h:1883","since":1764370801500,"trouble":null,"received":12345}],
             "nodes":[["unknown",0],["online",46],["offline",1]],"models":8,"assets":1047,
             "assets_live":1046,"provisioning_pending":3,"oldest":1764370800,
-            "values":{"points":1234500,"own":67,"restored":0,"held":0,"in_outbox":5,"behind_gates":0,
-            "on_the_way":2,"delivered":1234550,"refused_early":[["invalid",1]],
+            "values":{"read":1234501,"points":1234500,"own":67,"restored":0,"held":0,"in_outbox":5,"behind_gates":0,
+            "on_the_way":2,"delivered":1234551,"refused_early":[["invalid",1]],
             "refused":[["invalid",9],["denied",0]],"discarded":[["rate",0]],"dropped":[]},
             "delivery":{"requests":10,"throttles":0,"billed_messages":99,"values_quota":5000,
             "quotas_told":false}}"#;
@@ -361,7 +361,8 @@ mod tests {
             "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01.500Z, 12,345 messages received\n",
             "nodes     46 online, 1 offline\n",
             "twins     8 models, 1,046 of 1,047 assets live, 3 calls pending\n",
-            "values    1,234,567 in, 1,234,550 delivered, 7 waiting (the oldest of 2025-11-28T23:00:00Z)\n",
+            // The one that was rejected before SiteWise was asked came in as well.
+            "values    1,234,568 in, 1,234,551 delivered, 7 waiting (the oldest of 2025-11-28T23:00:00Z)\n",
             "rejected  10 invalid\n",
             "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",
         ] {

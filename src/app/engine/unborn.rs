@@ -69,6 +69,16 @@ impl UnbornMachines {
 }
 
 impl<S: SiteWise> Engine<S> {
+    /// Logs, once, that values wait that SiteWise soon takes no more; and again if more are later.
+    pub(super) fn tell_expiring(&mut self) {
+        let links = self.server_statuses();
+        let expiring = DegradedReason::expiring(&self.view(&links));
+        if let Some(why) = expiring.as_ref().filter(|_| !self.expiring_told) {
+            warn!("{why}");
+        }
+        self.expiring_told = expiring.is_some();
+    }
+
     /// Asks whose values wait for their birth, and tells who does not answer.
     pub(super) fn handle_unborn(&mut self, now: Now) {
         if self.unborn.due.is_none_or(|at| at > now.instant) {

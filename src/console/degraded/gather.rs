@@ -43,6 +43,13 @@ impl DegradedReason {
         Some((dead, !early.is_empty()))
     }
 
+    /// Whether values wait that SiteWise soon takes no more.
+    pub(crate) fn expiring(look: &EngineView<'_>) -> Option<Self> {
+        let expiring = look.now.wall.minus(Self::EXPIRING_AFTER);
+        let since = look.oldest_time().filter(|time| *time < expiring)?;
+        Some(Self::Expiring { since })
+    }
+
     /// Machines whose values wait on disk for an asset that is not in SiteWise, which were asked for
     /// their births and had time to answer.
     pub(crate) fn awaiting_birth(look: &EngineView<'_>) -> Vec<Self> {
@@ -187,10 +194,7 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     if look.outbox_full {
         all.push(DegradedReason::OutboxFull);
     }
-    let expiring = look.now.wall.minus(DegradedReason::EXPIRING_AFTER);
-    if let Some(since) = look.oldest_time().filter(|time| *time < expiring) {
-        all.push(DegradedReason::Expiring { since });
-    }
+    all.extend(DegradedReason::expiring(look));
     all.extend(DegradedReason::awaiting_birth(look));
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {
