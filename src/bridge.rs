@@ -167,6 +167,12 @@ impl Bridge {
         self.twin.take_rejections()
     }
 
+    /// Models and assets that wait since something else changes them in SiteWise, with its words, since
+    /// this was last called.
+    pub fn take_conflicts(&mut self) -> Vec<(String, String)> {
+        self.twin.take_conflicts()
+    }
+
     /// A request was answered.
     pub fn handle_answer(
         &mut self,

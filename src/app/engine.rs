@@ -4,6 +4,7 @@ mod account;
 mod before;
 mod calls;
 mod commands;
+mod conflicts;
 mod disk;
 mod found;
 mod hearing;
@@ -19,6 +20,7 @@ use std::time::Duration;
 
 use before::DeadBefore;
 pub(super) use commands::IotDoor;
+use conflicts::Conflicts;
 use found::FindingLines;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::{JoinError, JoinSet};
@@ -119,6 +121,7 @@ pub(super) struct Engine<S> {
     usage: Usage,
     dead_before: DeadBefore,
     found: FindingLines,
+    conflicts: Conflicts,
     unborn: UnbornMachines,
     /// Where requests to write to the plant come in.
     door: Option<IotDoor>,
@@ -180,6 +183,7 @@ impl<S: SiteWise> Engine<S> {
             usage: Usage::default(),
             dead_before: DeadBefore::default(),
             found: FindingLines::default(),
+            conflicts: Conflicts::default(),
             unborn: UnbornMachines::default(),
             learning: SyncState::Begun,
             dead_letter_limit_logged: false,
@@ -437,6 +441,7 @@ impl<S: SiteWise> Engine<S> {
         }
         let now = self.now();
         self.bridge.handle_done(id, answer, now);
+        self.tell_conflicts(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);
             tell::log_rejection(&subject, &reason, verdict.unwrap_or(Verdict::Rejected));

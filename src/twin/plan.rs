@@ -177,6 +177,8 @@ pub struct Plan {
     rejected: BTreeMap<String, Verdict>,
     /// Problems that SiteWise's verdict made, to be told: subject and reason.
     rejections: Vec<(String, String)>,
+    /// Conflicts that were not told yet.
+    conflicts: Vec<(String, String)>,
     figures: ProvisioningFigures,
     rng: fastrand::Rng,
     /// When assets without values are checked again, since no failing value would show that they
@@ -208,6 +210,7 @@ impl Plan {
             problems: BTreeMap::new(),
             rejected: BTreeMap::new(),
             rejections: Vec::new(),
+            conflicts: Vec::new(),
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
             next_patrol: Instant::START + patrol::EVERY,

@@ -207,7 +207,7 @@ impl Plan {
                         state.stage = stage;
                         state.tries = tries;
                     }
-                    self.add_problem(format!("model {}", models.get(ix).name), fault.told());
+                    self.add_failure(format!("model {}", models.get(ix).name), &fault);
                 }
             },
         }
@@ -364,7 +364,7 @@ impl Plan {
                         self.note_limit(&subject);
                     }
                 } else {
-                    self.add_problem(subject, fault.told());
+                    self.add_failure(subject, &fault);
                 }
                 if let Some(model) = model {
                     self.recheck_model(model, now);

@@ -238,7 +238,7 @@ impl Plan {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link_tries = tries;
         }
-        self.add_problem(format!("place of asset {}", child.address), fault.told());
+        self.add_failure(format!("place of asset {}", child.address), &fault);
         if fault.kind == ApiFaultKind::NotFound {
             self.recheck_asset(ix, now);
             if let Some(parent) = child.parent {

@@ -1,6 +1,7 @@
 //! Problems: models and assets that need attention, with SiteWise's reason.
 
 use super::{PROBLEMS, Plan};
+use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::twin::Twin;
 
 /// SiteWise's verdict on a model or an asset.
@@ -63,6 +64,17 @@ impl Plan {
         }
     }
 
+    /// A problem that is a call's failure. One that passes once somebody else's change is done is told
+    /// when it begins.
+    pub(super) fn add_failure(&mut self, subject: String, fault: &ApiFault) {
+        let is_new = self.problem(&subject).is_none();
+        let reason = fault.told();
+        if is_new && fault.kind == ApiFaultKind::Conflict && self.conflicts.len() < PROBLEMS {
+            self.conflicts.push((subject.clone(), reason.clone()));
+        }
+        self.add_problem(subject, reason);
+    }
+
     /// Whether a problem is SiteWise's verdict, rather than a call that failed.
     pub fn is_rejected(&self, subject: &str) -> bool {
         self.verdict(subject).is_some()
@@ -85,6 +97,11 @@ impl Plan {
         std::mem::take(&mut self.rejections)
     }
 
+    /// The conflicts that were not told yet.
+    fn take_conflicts(&mut self) -> Vec<(String, String)> {
+        std::mem::take(&mut self.conflicts)
+    }
+
     pub(super) fn add_problem(&mut self, subject: String, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
             self.rejected.remove(&subject);
@@ -94,6 +111,12 @@ impl Plan {
 }
 
 impl Twin {
+    /// Models and assets that wait since something else changes them in SiteWise, since this was last
+    /// called.
+    pub(crate) fn take_conflicts(&mut self) -> Vec<(String, String)> {
+        self.writer.world.plan.take_conflicts()
+    }
+
     /// Models and assets that were rejected since this was last called.
     pub(crate) fn take_rejections(&mut self) -> Vec<(String, String)> {
         self.writer.world.plan.take_rejections()
