@@ -4,9 +4,12 @@
 
 mod all;
 mod gather;
+mod held;
 mod words;
 
 pub use all::DegradedReasons;
+pub use held::Held;
+pub(crate) use held::while_others;
 pub(in crate::console) use words::refused_remedy;
 pub(crate) use words::{
     AWAITS_BIRTH_REMEDY, CROWDED, CROWDED_REMEDY, DISK_REMEDY, NOBODY_ADMITTED, NOTHING_DELIVERED,
@@ -19,8 +22,7 @@ use std::time::Duration;
 
 use super::look::{EngineView, FOREIGN};
 use crate::delivery::point::RejectReason;
-use crate::delivery::refusals::Others;
-use crate::sitewise::cause::{Cause, Plane};
+use crate::sitewise::cause::Plane;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::clock_words;
 use crate::sparkplug::limits;
@@ -226,41 +228,6 @@ pub enum DegradedReason {
         /// Why.
         reason: String,
     },
-}
-
-/// Values of a machine that are not accepted, for one cause.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Held {
-    /// Of how many properties.
-    pub properties: usize,
-    /// How many there are.
-    pub values: usize,
-    /// Asset, property and error of one.
-    pub example: String,
-    /// What lies behind it.
-    pub cause: Cause,
-    /// Whether other values are accepted.
-    pub others: Others,
-}
-
-impl Held {
-    fn words(&self) -> String {
-        let Self { properties, values, example, .. } = self;
-        format!(
-            "has {values} values of {properties} properties that SiteWise does not accept{}, one \
-             of {example}; they are retried with backoff, up to an hour apart; {}",
-            while_others(self.others),
-            self.cause.remedy()
-        )
-    }
-}
-
-/// Whether others are accepted, in words.
-pub(crate) const fn while_others(others: Others) -> &'static str {
-    match others {
-        Others::Accepted => " while it accepts others",
-        Others::NotTried => "",
-    }
 }
 
 impl DegradedReason {

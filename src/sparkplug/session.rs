@@ -27,6 +27,7 @@ mod claims;
 mod clock;
 mod deaths;
 mod devices;
+mod doubts;
 mod expected;
 mod forgetting;
 mod gaps;

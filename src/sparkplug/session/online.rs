@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::claims::AliasUse;
 use super::devices::{DeviceSession, DeviceState};
+use super::doubts::DeathDoubt;
 use super::kept::KeptBirths;
 use super::past::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
@@ -17,7 +18,7 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
 use crate::sparkplug::config::{BdSeq, Config};
 use crate::sparkplug::edge::REBIRTH;
-use crate::sparkplug::event::{DeathCause, SequenceOrder};
+use crate::sparkplug::event::SequenceOrder;
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::folded::CaseFoldedNames;
 use crate::sparkplug::host::{ServerId, SkipReason};
@@ -66,7 +67,7 @@ pub(super) struct OnlineSession {
     /// Its births, where nobody may be asked for them.
     pub(super) kept_births: KeptBirths,
     /// Whether the node is alive.
-    death_doubt: Option<DeathDoubt>,
+    pub(super) death_doubt: Option<DeathDoubt>,
     /// When its last message arrived.
     pub(super) last_heard: Instant,
 }
@@ -78,15 +79,6 @@ struct BirthFingerprint {
     print: Fingerprint,
     /// Its bdSeq, with the alias that a death may carry instead of the name.
     bd_seq: Option<(u64, Option<u64>)>,
-}
-
-/// The node may be dead.
-#[derive(Clone, Copy, Debug)]
-struct DeathDoubt {
-    cause: DeathCause,
-    since: Instant,
-    /// It has been asked, and is dead then unless it gives a sign of life.
-    until: Option<Instant>,
 }
 
 /// What was emitted of a node before its birth.
@@ -242,53 +234,6 @@ impl OnlineSession {
         birth::bd_seq(payload, alias).map(|(number, _)| number)
     }
 
-    /// The node may be dead: once it is asked, it is unless it gives a sign of life in time.
-    pub(super) fn doubt(&mut self, cause: DeathCause, now: Instant) {
-        self.death_doubt.get_or_insert(DeathDoubt { cause, since: now, until: None });
-    }
-
-    /// It has been asked, and has until `deadline`.
-    pub(super) fn asked(&mut self, deadline: Instant) {
-        if let Some(doubt) = &mut self.death_doubt {
-            doubt.until.get_or_insert(deadline);
-        }
-    }
-
-    /// A message arrived, too late to have been sent before the doubt.
-    pub(super) fn speaks(&mut self, sink: &SessionContext<'_>) {
-        let now = sink.now.instant;
-        self.last_heard = now;
-        self.death_doubt =
-            self.death_doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
-    }
-
-    /// Whether it may be dead.
-    pub(super) fn is_doubted(&self) -> bool {
-        self.death_doubt.is_some()
-    }
-
-    pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
-        let doubt = self.death_doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
-        doubt.map(|doubt| doubt.cause)
-    }
-
-    /// Whether it is to be asked since it is silent. The silence of who may not be asked says nothing,
-    /// and begins anew.
-    pub(super) fn is_silent(&mut self, config: &Config, now: Instant, may_ask: bool) -> bool {
-        let silent = self.silence_deadline(config).is_some_and(|deadline| deadline <= now);
-        if silent && !may_ask {
-            self.last_heard = now;
-        }
-        silent && may_ask
-    }
-
-    fn silence_deadline(&self, config: &Config) -> Option<Instant> {
-        config
-            .silence
-            .filter(|_| self.death_doubt.is_none())
-            .map(|silence| self.last_heard + silence)
-    }
-
     /// Whether messages wait for a missing one.
     pub(super) fn is_waiting(&self) -> bool {
         self.window.is_waiting()
@@ -299,7 +244,7 @@ impl OnlineSession {
     }
 
     pub(super) fn deadline(&self, config: &Config) -> Option<Instant> {
-        let doubt = self.death_doubt.and_then(|doubt| doubt.until);
+        let doubt = self.death_doubt.and_then(DeathDoubt::until);
         let silence = self.silence_deadline(config);
         let filter = self.filter_yield.deadline();
         [self.window_deadline(config), self.birth_grace_until, doubt, silence, filter]

@@ -1,0 +1,72 @@
+//! Whether an online node is alive: what raises a doubt, and what ends it.
+
+use super::SessionContext;
+use super::online::OnlineSession;
+use crate::sparkplug::config::Config;
+use crate::sparkplug::event::DeathCause;
+use crate::time::Instant;
+
+/// The node may be dead.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct DeathDoubt {
+    cause: DeathCause,
+    since: Instant,
+    /// It has been asked, and is dead then unless it gives a sign of life.
+    until: Option<Instant>,
+}
+
+impl DeathDoubt {
+    /// When it is dead, if it was asked.
+    pub(super) fn until(self) -> Option<Instant> {
+        self.until
+    }
+}
+
+impl OnlineSession {
+    /// The node may be dead: once it is asked, it is unless it gives a sign of life in time.
+    pub(super) fn doubt(&mut self, cause: DeathCause, now: Instant) {
+        self.death_doubt.get_or_insert(DeathDoubt { cause, since: now, until: None });
+    }
+
+    /// It has been asked, and has until `deadline`.
+    pub(super) fn asked(&mut self, deadline: Instant) {
+        if let Some(doubt) = &mut self.death_doubt {
+            doubt.until.get_or_insert(deadline);
+        }
+    }
+
+    /// A message arrived, too late to have been sent before the doubt.
+    pub(super) fn speaks(&mut self, sink: &SessionContext<'_>) {
+        let now = sink.now.instant;
+        self.last_heard = now;
+        self.death_doubt =
+            self.death_doubt.filter(|doubt| now.since(doubt.since) < sink.config.reorder_timeout);
+    }
+
+    /// Whether it may be dead.
+    pub(super) fn is_doubted(&self) -> bool {
+        self.death_doubt.is_some()
+    }
+
+    pub(super) fn is_dead(&self, now: Instant) -> Option<DeathCause> {
+        let doubt = self.death_doubt.filter(|doubt| doubt.until.is_some_and(|until| until <= now));
+        doubt.map(|doubt| doubt.cause)
+    }
+
+    /// Whether it is to be asked since it is silent. The silence of who may not be asked says nothing,
+    /// and begins anew.
+    pub(super) fn is_silent(&mut self, config: &Config, now: Instant, may_ask: bool) -> bool {
+        let silent = self.silence_deadline(config).is_some_and(|deadline| deadline <= now);
+        if silent && !may_ask {
+            self.last_heard = now;
+        }
+        silent && may_ask
+    }
+
+    pub(super) fn silence_deadline(&self, config: &Config) -> Option<Instant> {
+        config
+            .silence
+            .filter(|_| self.death_doubt.is_none())
+            .map(|silence| self.last_heard + silence)
+    }
+}
