@@ -108,7 +108,9 @@ fn told(output: Output) -> Vec<String> {
         Output::Event(Event::Death(death)) => vec![format!("death {}", death.source)],
         Output::Publish(publish) => vec![format!("publish {}", publish.message.topic)],
         // Counted, and checked by count.
-        Output::Found { .. } | Output::NobodyAdmitted(_) => Vec::new(),
+        Output::Found { .. } | Output::NobodyAdmitted(_) | Output::NothingDelivered(_) => {
+            Vec::new()
+        }
     }
 }
 

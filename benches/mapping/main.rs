@@ -47,7 +47,8 @@ fn events() -> (Event, Vec<Data>) {
                 host::Output::Event(event) => events.push(event),
                 host::Output::Publish(_)
                 | host::Output::Found { .. }
-                | host::Output::NobodyAdmitted(_) => {}
+                | host::Output::NobodyAdmitted(_)
+                | host::Output::NothingDelivered(_) => {}
             }
         }
     }

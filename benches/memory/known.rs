@@ -223,7 +223,8 @@ impl World {
             | Output::Died(..)
             | Output::SiteWise(_)
             | Output::Found { .. }
-            | Output::NobodyAdmitted(_) => {}
+            | Output::NobodyAdmitted(_)
+            | Output::NothingDelivered(_) => {}
         }
     }
 

@@ -95,7 +95,8 @@ pub(crate) fn drain(host: &mut Host) -> usize {
             Output::Event(Event::Death(_))
             | Output::Publish(_)
             | Output::Found { .. }
-            | Output::NobodyAdmitted(_) => 0,
+            | Output::NobodyAdmitted(_)
+            | Output::NothingDelivered(_) => 0,
         };
     }
     values

@@ -159,7 +159,10 @@ impl World {
                     let known = self.slots.remove(&death.source);
                     assert!(known.is_some(), "the death of what was not alive");
                 }
-                Output::Publish(_) | Output::Found { .. } | Output::NobodyAdmitted(_) => {}
+                Output::Publish(_)
+                | Output::Found { .. }
+                | Output::NobodyAdmitted(_)
+                | Output::NothingDelivered(_) => {}
             }
         }
     }

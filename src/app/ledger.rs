@@ -391,8 +391,8 @@ mod tests {
     /// What was rejected before SiteWise was asked was in no sum.
     #[test]
     fn the_status_line_adds_up_with_what_is_rejected_early() {
-        let mut values =
-            ValueCounts { values: 100, points: 98, own_points: 7, ..Default::default() };
+        let mut values = ValueCounts::default();
+        (values.values, values.points, values.own_points) = (100, 98, 7);
         values.refused.out_of_range = 2;
         let ledger = Ledger {
             values,

@@ -273,7 +273,8 @@ impl World {
             | Output::Born(_)
             | Output::Died(..)
             | Output::Found { .. }
-            | Output::NobodyAdmitted(_) => {}
+            | Output::NobodyAdmitted(_)
+            | Output::NothingDelivered(_) => {}
             Output::Store(points) => {
                 let points_kept = points.iter().map(|waiting| waiting.point.clone());
                 self.kept.extend(points_kept.map(|point| (point.key(), point)));

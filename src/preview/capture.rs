@@ -177,7 +177,8 @@ impl CapturedEvents {
                 Output::Event(Event::Death(_))
                 | Output::Publish(_)
                 | Output::Found { .. }
-                | Output::NobodyAdmitted(_) => {}
+                | Output::NobodyAdmitted(_)
+                | Output::NothingDelivered(_) => {}
                 Output::Event(event) => self.push_event(now, event),
             }
         }

@@ -93,7 +93,8 @@ pub(super) async fn listen(
                 }
                 Output::Event(Event::Death(_))
                 | Output::Found { .. }
-                | Output::NobodyAdmitted(_) => {}
+                | Output::NobodyAdmitted(_)
+                | Output::NothingDelivered(_) => {}
                 Output::Event(event) => told.push_event(now, event),
             }
         }

@@ -117,7 +117,8 @@ impl Plant {
                 | Output::Born(_)
                 | Output::Died(..)
                 | Output::Found { .. }
-                | Output::NobodyAdmitted(_) => {}
+                | Output::NobodyAdmitted(_)
+                | Output::NothingDelivered(_) => {}
             }
         }
     }

@@ -83,6 +83,8 @@ impl FromIterator<DegradedReason> for DegradedReasons {
 mod tests {
     use super::super::*;
     use super::*;
+    use crate::delivery::refusals::Others;
+    use crate::sitewise::cause::Cause;
 
     fn capped(machine: usize) -> DegradedReason {
         DegradedReason::Capped {

@@ -243,7 +243,7 @@ mod tests {
             let mut clock = SenderClock::default();
             // It has connected again just now.
             clock.look(ClockSign::Birth, -300, at(0));
-            assert_eq!(data(&mut clock, 1, ahead), [], "{name}");
+            assert_eq!(data(&mut clock, 1, ahead), Vec::<i64>::new(), "{name}");
             assert_eq!(clock.off(), None, "{name}");
         }
         // A batch without any birth, at once.

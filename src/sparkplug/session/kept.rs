@@ -178,7 +178,9 @@ fn emit_as_history<T>(
     sink: &mut SessionContext<'_>,
     act: impl FnOnce(&mut SessionContext<'_>) -> T,
 ) -> T {
-    let SessionContext { now, config, random: chance, room_left: room, servers, .. } = *sink;
+    let SessionContext {
+        now, config, random: chance, room_left: room, servers, judges_clocks, ..
+    } = *sink;
     let events = &mut *sink.events;
     let mut again = |event| {
         events(match event {
@@ -200,6 +202,7 @@ fn emit_as_history<T>(
         random: chance,
         room_left: room,
         servers,
+        judges_clocks,
         names,
         events: &mut again,
     };

@@ -83,7 +83,9 @@ impl Stage {
                 Output::Event(event) => self.told(&event),
                 Output::Publish(publish) => publish.message.topic,
                 // Findings are asked for by name.
-                Output::Found { .. } | Output::NobodyAdmitted(_) => continue,
+                Output::Found { .. } | Output::NobodyAdmitted(_) | Output::NothingDelivered(_) => {
+                    continue;
+                }
             });
         }
         lines

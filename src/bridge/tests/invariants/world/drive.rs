@@ -36,7 +36,8 @@ impl World {
             | Output::Born(_)
             | Output::Died(..)
             | Output::Found { .. }
-            | Output::NobodyAdmitted(_) => {}
+            | Output::NobodyAdmitted(_)
+            | Output::NothingDelivered(_) => {}
             Output::Store(points) => {
                 self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
                 let PutResult { gone, taken } =

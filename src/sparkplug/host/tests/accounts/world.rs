@@ -309,7 +309,7 @@ impl World {
                 }
                 Output::Found { finding, .. } => self.corners.extend(super::corner(finding)),
                 Output::Event(Event::Death(death)) => self.died(&death),
-                Output::NobodyAdmitted(_) => {}
+                Output::NobodyAdmitted(_) | Output::NothingDelivered(_) => {}
             }
         }
     }
