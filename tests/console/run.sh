@@ -68,7 +68,7 @@ start() {
 }
 look() { BRIDGE=$bridge timeout 170 node "$here/look.mjs" "$1" "$console" "$pictures"; }
 
-start few TWIN_STALE_AFTER=2s --
+start few TWIN_STALE_AFTER=2s -- --calm
 look small
 # An edge node that tells values of the wrong time, and is then cut off.
 node "$here/edge.mjs" "$mqtt" >"$work/edge.log" 2>&1 &
@@ -83,7 +83,7 @@ kill -KILL "$edge"
 look dead
 look gone
 
-start many -- --turbines 3400 --rate 0.1
+start many -- --calm --turbines 3400 --rate 0.1
 for _ in $(seq 300); do
   assets=$(curl -sf "$console/metrics" | grep -E '^sparkwise_assets_wanted ' | grep -oE '[0-9]+$')
   ((assets > 10000)) && break

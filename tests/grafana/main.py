@@ -290,7 +290,7 @@ CHECKS = [
 def start_demo():
     environment = {**os.environ, "CONSOLE_ADDR": f"127.0.0.1:{CONSOLE}", "CONSOLE_TOKEN": TOKEN}
     log = (WORK / "demo.log").open("w")
-    return subprocess.Popen([os.environ["GRAFANA_DEMO"]], env=environment, stdout=log, stderr=log)
+    return subprocess.Popen([os.environ["GRAFANA_DEMO"], "--calm"], env=environment, stdout=log, stderr=log)
 
 
 def start_prometheus():

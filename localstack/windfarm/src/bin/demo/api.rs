@@ -74,7 +74,6 @@ pub(crate) struct Latest {
 #[serde(rename_all = "camelCase")]
 pub(crate) struct Usage {
     pub(crate) values_accepted: u64,
-    pub(crate) billed_messages: u64,
     pub(crate) models: u64,
 }
 

@@ -6,10 +6,13 @@ use std::time::Duration;
 use windfarm::Spelling;
 use windfarm::model::Company;
 
+use crate::story::Plot;
+
 pub(crate) const HELP: &str = "\
 cargo demo: wind farms, an MQTT server, the bridge and an emulated SiteWise in one process
 
-Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30s] [--once]
+Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30s]
+                  [--calm] [--once]
 
   --turbines N  turbines, shared out among two farms (12)
   --rate HZ     steps of the simulation a second (1)
@@ -17,6 +20,7 @@ Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30
   --spelling S  how turbines are published: templates; optimized, which is templates in births
                 and flat names in data; flat, which TWIN_RULES makes the same twins of (templates)
   --for 30s     ends after this time
+  --calm        no gateway dies; else one loses its network now and then, and returns
   --once        ends when every twin is live and prints them all; fails if that takes too long
 
 Ctrl-C ends it. RUST_LOG=info shows the bridge's log. The bridge's own variables TWIN_*,
@@ -29,6 +33,7 @@ pub(crate) struct Arguments {
     pub(crate) rate: f64,
     pub(crate) spelling: Spelling,
     pub(crate) duration: Option<Duration>,
+    pub(crate) plot: Plot,
     pub(crate) once: bool,
 }
 
@@ -40,12 +45,14 @@ impl Arguments {
             rate: 1.0,
             spelling: Spelling::default(),
             duration: None,
+            plot: Plot::Eventful,
             once: false,
         };
         while let Some(name) = given.next() {
             let mut value = || given.next().ok_or(format!("{name} needs a value"));
             match name.as_str() {
                 "--help" | "-h" => return Ok(None),
+                "--calm" => arguments.plot = Plot::Calm,
                 "--once" => arguments.once = true,
                 "--turbines" => arguments.company.turbines = number(&name, &value()?)?,
                 "--seed" => arguments.company.seed = number(&name, &value()?)?,
@@ -94,11 +101,12 @@ mod tests {
 
     #[test]
     fn arguments_are_understood() {
-        let given = "--turbines 3 --rate 2.5 --seed 1 --spelling flat --for 2m --once";
+        let given = "--turbines 3 --rate 2.5 --seed 1 --spelling flat --for 2m --calm --once";
         let arguments = parse(given).unwrap().unwrap();
         assert_eq!(arguments.spelling, Spelling::Flat);
         assert_eq!(arguments.company, Company { turbines: 3, seed: 1 });
         assert_eq!(arguments.duration, Some(Duration::from_secs(120)));
+        assert_eq!(arguments.plot, Plot::Calm);
         assert!(arguments.once);
         assert!(parse("--once --help").unwrap().is_none());
         for wrong in [

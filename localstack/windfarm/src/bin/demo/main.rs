@@ -3,7 +3,11 @@
 
 mod api;
 mod arguments;
+mod picture;
 mod screen;
+mod story;
+mod times;
+mod tree;
 mod twins;
 mod world;
 
@@ -16,6 +20,7 @@ use tracing_subscriber::EnvFilter;
 
 use self::arguments::Arguments;
 use self::screen::Screen;
+use self::story::{GATEWAY, Seen, Story};
 use self::twins::Snapshot;
 use self::world::World;
 
@@ -23,6 +28,8 @@ use self::world::World;
 const REFRESH: Duration = Duration::from_secs(1);
 /// Until every twin must be live with `--once`.
 const PATIENCE: Duration = Duration::from_secs(120);
+/// Twins that are named where not all are live.
+const NAMED: usize = 5;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -57,6 +64,7 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
     let mut ticks = interval(REFRESH);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let began = Instant::now();
+    let mut story = Story::new(arguments.plot, world.expected.assets);
     let mut last: Option<Snapshot> = None;
     let mut all_live = false;
     loop {
@@ -70,18 +78,31 @@ async fn run(arguments: &Arguments) -> Result<bool, String> {
         all_live = now.live() == world.expected.assets
             && now.assets() == world.expected.assets
             && now.roots.len() == world.expected.roots;
-        screen.show(&now, began.elapsed());
+        let act = story.go_on(Seen { all_live, ..now.seen(GATEWAY) }, began.elapsed());
+        screen.show(&now, &story, began.elapsed());
         last = Some(now);
+        if let Some(act) = act.filter(|_| !arguments.once) {
+            world.act(act).await;
+        }
         if arguments.once && (all_live || began.elapsed() > PATIENCE) {
             break;
         }
     }
-    let tree = last.filter(|_| arguments.once || !screen.is_live());
-    screen.end(tree.as_ref(), &world.stop().await?);
+    let expected = world.expected.assets;
+    let tree = last.as_ref().filter(|_| arguments.once || !screen.is_live());
+    screen.end(tree, &world.stop().await?);
     if arguments.once && !all_live {
-        screen::complain("demo: not every twin is live; RUST_LOG=info tells more\n");
+        screen::complain(&lacking(last.as_ref(), expected));
     }
     Ok(all_live || !arguments.once)
+}
+
+/// Which twins are not live, and why.
+fn lacking(last: Option<&Snapshot>, expected: usize) -> String {
+    let live = last.map_or(0, Snapshot::live);
+    let named = last.map(|last| last.not_live(NAMED)).unwrap_or_default();
+    let named: String = named.iter().map(|twin| format!("demo:   {twin}\n")).collect();
+    format!("demo: {live} of {expected} twins are live; RUST_LOG=info tells more\n{named}")
 }
 
 /// Ready when the demo shall end.

@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 use serde_json::Value;
 
 use crate::api::{Api, Asset, Error, Latest, Model, Usage};
+use crate::story::Seen;
+use crate::times::moment;
 
 /// Written only when something happens.
 const OCCASIONAL: [&str; 5] =
@@ -26,7 +28,7 @@ pub(crate) struct Twin {
     pub(crate) active: bool,
     pub(crate) properties: Vec<Property>,
     pub(crate) children: Vec<Twin>,
-    id: String,
+    pub(crate) id: String,
 }
 
 /// A property with its latest value.
@@ -36,7 +38,7 @@ pub(crate) struct Property {
     pub(crate) unit: Option<String>,
     pub(crate) is_measurement: bool,
     pub(crate) latest: Option<Latest>,
-    id: String,
+    pub(crate) id: String,
 }
 
 /// How much a twin can be trusted.
@@ -48,6 +50,16 @@ pub(crate) enum Health {
     Stale,
     /// Something has not come yet.
     Incomplete,
+}
+
+impl Health {
+    pub(crate) fn mark(self) -> char {
+        match self {
+            Self::Live => '●',
+            Self::Stale => '◐',
+            Self::Incomplete => '○',
+        }
+    }
 }
 
 /// Reads all twins from the emulator at `address`.
@@ -136,6 +148,28 @@ impl Snapshot {
         count(&self.roots, &|twin| twin.health() == Health::Live)
     }
 
+    /// What matters to the story, with the presence of the twin named `gateway`.
+    pub(crate) fn seen(&self, gateway: &str) -> Seen {
+        let online = find(&self.roots, gateway)
+            .and_then(|twin| twin.property("Online"))
+            .and_then(|online| online.latest.as_ref()?.value.get("booleanValue")?.as_bool());
+        Seen {
+            models: self.usage.models,
+            assets: self.assets(),
+            live: self.live(),
+            stale: count(&self.roots, &Twin::is_stale),
+            online,
+            all_live: false,
+        }
+    }
+
+    /// The first few twins that are not live, each with the reason.
+    pub(crate) fn not_live(&self, most: usize) -> Vec<String> {
+        let mut reasons = Vec::new();
+        collect_not_live(&self.roots, most, &mut reasons);
+        reasons
+    }
+
     /// Names of the models that twins are made of.
     pub(crate) fn models(&self) -> BTreeSet<&str> {
         let mut names = BTreeSet::new();
@@ -143,6 +177,23 @@ impl Snapshot {
             root.add_models(&mut names);
         }
         names
+    }
+}
+
+fn find<'a>(twins: &'a [Twin], name: &str) -> Option<&'a Twin> {
+    twins.iter().find_map(|twin| match twin.name == name {
+        true => Some(twin),
+        false => find(&twin.children, name),
+    })
+}
+
+fn collect_not_live(twins: &[Twin], most: usize, reasons: &mut Vec<String>) {
+    for twin in twins {
+        if reasons.len() >= most {
+            return;
+        }
+        reasons.extend(twin.trouble().map(|trouble| format!("{} {trouble}", twin.name)));
+        collect_not_live(&twin.children, most, reasons);
     }
 }
 
@@ -170,11 +221,38 @@ impl Twin {
         if !self.active {
             return Health::Incomplete;
         }
-        self.measurements()
-            .filter(|property| !OCCASIONAL.contains(&property.name.as_str()))
-            .map(Property::health)
-            .max()
-            .unwrap_or(Health::Live)
+        self.steady().map(Property::health).max().unwrap_or(Health::Live)
+    }
+
+    /// Of this twin and of those below it.
+    pub(crate) fn whole_health(&self) -> Health {
+        let below = self.children.iter().map(Self::whole_health).max();
+        below.unwrap_or(Health::Live).max(self.health())
+    }
+
+    /// Whether a last value is known to be old.
+    fn is_stale(&self) -> bool {
+        let mut latest = self.steady().filter_map(|property| property.latest.as_ref());
+        latest.any(|latest| latest.quality == "UNCERTAIN")
+    }
+
+    /// Why it is not live; none if it is.
+    fn trouble(&self) -> Option<String> {
+        if !self.active {
+            return Some("is not active yet".to_owned());
+        }
+        let bad = self.steady().max_by_key(|property| property.health())?;
+        match (bad.health(), bad.latest.as_ref()) {
+            (Health::Live, _) => None,
+            (_, None) => Some(format!("has no value of {}", bad.name)),
+            (_, Some(latest)) if latest.quality == "GOOD" => Some("is offline".to_owned()),
+            (_, Some(latest)) => Some(format!("has {} {}", latest.quality, bad.name)),
+        }
+    }
+
+    /// Measurements that have a value as soon as the twin is there.
+    fn steady(&self) -> impl Iterator<Item = &Property> {
+        self.measurements().filter(|property| !OCCASIONAL.contains(&property.name.as_str()))
     }
 }
 
@@ -190,6 +268,11 @@ impl Property {
         }
     }
 
+    /// Whether it is a time: seconds since the epoch, of this century.
+    fn is_moment(&self, value: f64) -> bool {
+        self.unit.as_deref() == Some("s") && (9.4e8..4.2e9).contains(&value)
+    }
+
     /// Value and unit, for people.
     pub(crate) fn shown(&self) -> String {
         let Some(latest) = &self.latest else {
@@ -198,6 +281,7 @@ impl Property {
         let value = latest.value.as_object().and_then(|value| value.iter().next());
         let shown = match value {
             Some((_, Value::Number(number))) => match number.as_f64() {
+                Some(value) if self.is_moment(value) => return moment(value),
                 Some(value) if value.fract() != 0.0 && value.abs() < 10_000.0 => {
                     format!("{value:.1}")
                 }

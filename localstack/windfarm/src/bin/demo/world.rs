@@ -18,10 +18,13 @@ use windfarm::model::Farm;
 use windfarm::{Broker, Fleet, Spelling};
 
 use crate::arguments::Arguments;
+use crate::story::{Act, GROUP};
 
 const REGION: &str = "eu-central-1";
 /// How long the emulator takes to make something, as SiteWise does.
 const CREATE_DELAY: Duration = Duration::from_millis(300);
+/// After a death, until the last values are marked as old.
+const STALE_AFTER: &str = "8s";
 
 pub(crate) struct World {
     pub(crate) addresses: Addresses,
@@ -90,6 +93,14 @@ impl World {
         })
     }
 
+    /// Does something to the plant.
+    pub(crate) async fn act(&self, act: Act) {
+        match act {
+            Act::Lose => self.fleet.lose_gateway(GROUP).await,
+            Act::Restore => self.fleet.restore_gateway(GROUP).await,
+        };
+    }
+
     /// Ready only if the bridge ends by itself.
     pub(crate) async fn failure(&mut self) -> String {
         match (&mut self.bridge).await {
@@ -145,6 +156,8 @@ fn config(mqtt_url: &str, spelling: Spelling) -> Result<Config, String> {
         variables.entry("TWIN_RULES".to_owned()).or_insert_with(rules);
     }
     variables.entry("CONSOLE_ADDR".to_owned()).or_insert_with(|| "127.0.0.1:0".to_owned());
+    // Sooner than in earnest, so that whoever looks sees it.
+    variables.entry("TWIN_STALE_AFTER".to_owned()).or_insert_with(|| STALE_AFTER.to_owned());
     variables.insert("MQTT_URL".to_owned(), mqtt_url.to_owned());
     variables.insert("AWS_REGION".to_owned(), REGION.to_owned());
     Config::load(&variables).map_err(|faults| faults.to_string())
