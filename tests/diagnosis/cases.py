@@ -33,6 +33,8 @@ class Case:
     # Or any of several, with | between them.
     cause: str
     remedy: str
+    # Where it must be told; nothing is wrong with the bridge where SiteWise's values tell it.
+    readings: tuple[str, ...] = ("log", "readyz", "page", "status")
     # What must hold once all has been read.
     after: Callable[[World], None] | None = None
 
@@ -328,7 +330,36 @@ def another_host(world: World) -> float:
     return time.monotonic()
 
 
+def farm(world: World, fault: str, known_after: float = 0) -> float:
+    """A fault of `windfarm`."""
+    return world.farm(fault) + known_after
+
+
 CASES = [
+    Case(
+        "farm_hot_gearbox", partial(farm, fault="hot-gearbox", known_after=90),
+        "90 s after the cooling broke",
+        "T01", "Alarm", "True",
+        readings=("value",),
+    ),
+    Case(
+        "farm_lost_gateway", partial(farm, fault="lost-gateway"), "at its death",
+        "Nordsee/Gateway Nord", "is offline", "check its power",
+    ),
+    Case(
+        "farm_wrong_clock", partial(farm, fault="wrong-clock"), "at the next value",
+        "Nordsee/Gateway Nord", "ahead", "synchronize the edge's clock",
+    ),
+    Case(
+        "farm_no_birth", partial(farm, fault="no-birth", known_after=ANSWER),
+        "10 s after the request",
+        "Nordsee/Gateway Nord", "without a birth", "restart it",
+    ),
+    Case(
+        "farm_two_senders", partial(farm, fault="two-senders", known_after=ANSWER),
+        "at the second alternation of bdSeq",
+        "Nordsee/Gateway Nord", "two senders", "give each an id of its own",
+    ),
     Case(
         "sitewise_hangs", sitewise_hangs, "5 s after the call",
         "SiteWise", "no answer for", "AWS Health Dashboard",

@@ -29,7 +29,7 @@ class Outcome:
 
     @property
     def well(self) -> bool:
-        return not self.trouble and len(self.found) == len(READINGS)
+        return not self.trouble and len(self.found) == len(self.case.readings)
 
 
 def in_log(world: World, case: Case, since: float) -> float | None:
@@ -48,6 +48,8 @@ READINGS: dict[str, Callable[[World, Case, float], float | None]] = {
     "readyz": among(World.readyz),
     "page": among(World.page),
     "status": among(World.status),
+    # What SiteWise shows of the plant: asset, property and value.
+    "value": among(lambda world: [f"T01 Alarm {world.value('T01', 'Alarm')}"]),
 }
 
 
@@ -61,8 +63,8 @@ def run(case: Case, work: Path) -> Outcome:
         world.start()
         began = time.monotonic()
         moment = case.provoke(world)
-        while len(outcome.found) < len(READINGS):
-            for name, read in READINGS.items():
+        while len(outcome.found) < len(case.readings):
+            for name, read in [(name, READINGS[name]) for name in case.readings]:
                 if name not in outcome.found and (at := read(world, case, began)) is not None:
                     if at <= moment + DEADLINE:
                         outcome.found[name] = max(at - moment, 0.0)

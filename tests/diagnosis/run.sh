@@ -18,5 +18,6 @@ build_programs
 export DIAGNOSIS_WORK="$work/run"
 export DIAGNOSIS_SPARKWISE="$target/debug/sparkwise"
 export DIAGNOSIS_SITEWISE="$target/debug/sitewise-local"
+export DIAGNOSIS_WINDFARM="$target/debug/windfarm"
 export PYTHONPATH="$root/tests/flat"
 run_suite "$work/venv/bin/python" -u "$here/main.py" "$@"

@@ -18,6 +18,8 @@ from plant import Gateway
 # Seconds for a program to be ready.
 WITHIN = 60
 HOST_ID = "diagnosed"
+# Seconds that a wind farm has before its fault.
+FARM_IS_WELL = 20
 
 
 class World:
@@ -158,9 +160,37 @@ class World:
         while self._started:
             end(self._started.pop())
 
+<<<<<<< HEAD
     def restart_broker(self, acl: str = "") -> None:
         """With these access rules for everybody, if any."""
         self.broker, _ = self._start_broker(self.port, acl)
+=======
+    def farm(self, fault: str) -> float:
+        """The wind farm, all of it well, and then its fault; when that began."""
+        log = self.work / "windfarm.log"
+        url = f"mqtt://127.0.0.1:{self.port}"
+        self.start_bridge()
+        options = ["--turbines", "2", "--fault", fault, "--after", str(FARM_IS_WELL)]
+        self._start([os.environ["DIAGNOSIS_WINDFARM"], url, *options], log)
+        self.until_well()
+        if f"{fault}: " in log.read_text():
+            raise TimeoutError(f"the farm was not well before {fault}")
+        eventually(lambda: f"{fault}: " in log.read_text(), fault)
+        return time.monotonic()
+
+    def value(self, asset: str, property: str) -> object:
+        """What SiteWise shows, by the console; none where there is nothing."""
+        found = json.loads(self._get(f"/api/search?q={asset}") or "{}").get("rows", [])
+        ids = [row["id"] for row in found if row["name"] == asset and "property" not in row]
+        if not ids:
+            return None
+        detail = json.loads(self._get(f"/api/assets/{ids[0]}?limit=500") or "{}")
+        rows = detail.get("values", {}).get("rows", [])
+        return next((row["value"] for row in rows if row["name"] == property), None)
+
+    def restart_broker(self) -> None:
+        self.broker, _ = self._start_broker(self.port)
+>>>>>>> 8f371f5 (Let windfarm provoke faults by name)
 
     def _start(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as out:

@@ -1,16 +1,26 @@
 //! All gateways of the company, started and stopped together, and what can go wrong with them.
 
+use std::time::Duration;
+
 use sparkwise::config::ServerUrl;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::gateway::{Command, Gateway};
+use crate::fault::Fault;
+use crate::gateway::{Command, Gateway, Which};
 use crate::model::{Company, Farm};
 use crate::spelling::Spelling;
+
+/// How far a wrong clock is ahead.
+const WRONG_CLOCK: Duration = Duration::from_secs(3600);
 
 /// The company's gateways on the network. Dropped, they vanish without a word.
 #[derive(Debug)]
 pub struct Fleet {
+    company: Company,
+    url: ServerUrl,
+    rate: f64,
+    spelling: Spelling,
     gateways: Vec<Member>,
     tasks: JoinSet<()>,
 }
@@ -36,21 +46,41 @@ impl Fleet {
         rate: f64,
         spelling: Spelling,
     ) -> Self {
-        let mut fleet = Self { gateways: Vec::new(), tasks: JoinSet::new() };
+        let (company, url, gateways, tasks) = (*company, url.clone(), Vec::new(), JoinSet::new());
+        let mut fleet = Self { company, url, rate, spelling, gateways, tasks };
         for farm in company.farms() {
-            fleet.add(farm, url.clone(), rate, spelling);
+            fleet.add(farm, Which::Itself);
         }
         fleet
     }
 
-    fn add(&mut self, farm: Farm, url: ServerUrl, rate: f64, spelling: Spelling) {
+    fn add(&mut self, farm: Farm, which: Which) {
         let (commands, received) = mpsc::channel(16);
         self.gateways.push(Member {
             group: farm.group,
             turbines: farm.turbines().map(|turbine| turbine.name.clone()).collect(),
             commands,
         });
-        self.tasks.spawn(Gateway::new(farm, url, rate, spelling, received).run());
+        let (url, rate, spelling) = (self.url.clone(), self.rate, self.spelling);
+        self.tasks.spawn(Gateway::new(farm, url, rate, spelling, which, received).run());
+    }
+
+    /// Lets something go wrong at the first farm. False if it has no gateway any more.
+    pub async fn provoke(&mut self, fault: Fault) -> bool {
+        let Some(farm) = self.company.farms().into_iter().next() else { return false };
+        let group = farm.group;
+        let turbine = farm.turbines().next().map(|turbine| turbine.name.clone());
+        let first = |gateway: &Member| gateway.group == group;
+        match fault {
+            Fault::HotGearbox => self.break_cooling(&turbine.unwrap_or_default()).await,
+            Fault::LostGateway => self.tell(first, Command::Lose).await,
+            Fault::WrongClock => self.tell(first, Command::SetClock { ahead: WRONG_CLOCK }).await,
+            Fault::NoBirth => self.tell(first, Command::ForgetBirths).await,
+            Fault::TwoSenders => {
+                self.add(farm, Which::Impostor);
+                true
+            }
+        }
     }
 
     /// Breaks the cooling of a turbine's gearbox: it heats up until the turbine stops itself.

@@ -35,12 +35,35 @@ pub(crate) enum Command {
     Lose,
     /// Come back.
     Restore,
+    /// Tell times that are so far ahead.
+    SetClock { ahead: Duration },
+    /// Restart, and from now on speak without births.
+    ForgetBirths,
+}
+
+/// Whether a gateway tells what it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Births {
+    Told,
+    /// Neither by itself nor when asked.
+    Withheld,
+}
+
+/// What tells a gateway from another of the same farm: two senders with one id.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    Itself,
+    Impostor,
 }
 
 /// A gateway, ready to run.
 pub(crate) struct Gateway {
     farm: Farm,
     publisher: Publisher,
+    which: Which,
+    births: Births,
+    /// By how much its clock is ahead.
+    ahead: Duration,
     url: ServerUrl,
     step: f64,
     tick: Interval,
@@ -53,6 +76,7 @@ enum End {
     Asked,
     Lost(String),
     Provoked,
+    Restarted,
 }
 
 impl Gateway {
@@ -62,12 +86,19 @@ impl Gateway {
         url: ServerUrl,
         rate: f64,
         spelling: Spelling,
+        which: Which,
         commands: mpsc::Receiver<Command>,
     ) -> Self {
         let step = 1.0 / rate;
         let mut tick = interval(Duration::from_secs_f64(step));
         tick.set_missed_tick_behavior(MissedTickBehavior::Skip);
-        Self { publisher: Publisher::new(&farm, spelling), farm, url, step, tick, commands }
+        let bd_seq = match which {
+            Which::Itself => 0,
+            Which::Impostor => 100,
+        };
+        let publisher = Publisher::with_bd_seq(&farm, spelling, bd_seq);
+        let (births, ahead) = (Births::Told, Duration::ZERO);
+        Self { publisher, which, births, ahead, farm, url, step, tick, commands }
     }
 
     /// Runs until its commands are closed.
@@ -82,6 +113,7 @@ impl Gateway {
                         return;
                     }
                 }
+                End::Restarted => info!("{} restarts and tells no birth", self.farm.node),
                 End::Provoked => {
                     info!("{} has fallen off the network", self.farm.node);
                     if !self.idle(None).await {
@@ -109,6 +141,10 @@ impl Gateway {
                         biased;
                         command = self.commands.recv() => match command {
                             Some(Command::Lose) => return End::Provoked,
+                            Some(Command::ForgetBirths) => {
+                                self.births = Births::Withheld;
+                                return End::Restarted;
+                            }
                             Some(command) => self.obey(command),
                             None if born => break None,
                             None => return End::Asked,
@@ -116,7 +152,7 @@ impl Gateway {
                         _ = self.tick.tick() => {
                             self.farm.step(self.step);
                             if born {
-                                let data = self.publisher.data(&self.farm, now());
+                                let data = self.publisher.data(&self.farm, self.now());
                                 publish_all(&client, data);
                             }
                         }
@@ -158,7 +194,10 @@ impl Gateway {
 
     fn options(&self, will: &Message) -> MqttOptions {
         // Nothing but letters, digits and a dash: some servers take no more.
-        let client_id = format!("windfarm-{}", self.farm.group);
+        let client_id = match self.which {
+            Which::Itself => format!("windfarm-{}", self.farm.group),
+            Which::Impostor => format!("windfarm-{}-2", self.farm.group),
+        };
         let mut options = MqttOptions::new(client_id, (self.url.host.clone(), self.url.port));
         options
             .set_clean_session(true)
@@ -174,8 +213,16 @@ impl Gateway {
     }
 
     fn be_born(&mut self, client: &AsyncClient) {
-        let births = self.publisher.births(&self.farm, now());
-        publish_all(client, births);
+        let births = self.publisher.births(&self.farm, self.now());
+        match self.births {
+            Births::Told => publish_all(client, births),
+            Births::Withheld => {}
+        }
+    }
+
+    /// By its own clock.
+    fn now(&self) -> Timestamp {
+        now().plus(self.ahead)
     }
 
     fn obey(&mut self, command: Command) {
@@ -183,6 +230,8 @@ impl Gateway {
             Command::Gearbox { turbine, hot } => {
                 self.farm.set_gearbox_hot(&turbine, hot);
             }
+            Command::SetClock { ahead } => self.ahead = ahead,
+            Command::ForgetBirths => self.births = Births::Withheld,
             // There is nothing to come back from.
             Command::Lose | Command::Restore => {}
         }

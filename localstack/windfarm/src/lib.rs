@@ -12,12 +12,14 @@ mod signal;
 mod publisher;
 mod spelling;
 
+mod fault;
 mod fleet;
 mod gateway;
 
 mod broker;
 
 pub use broker::Broker;
+pub use fault::Fault;
 pub use fleet::Fleet;
 pub use publisher::Publisher;
 pub use spelling::Spelling;

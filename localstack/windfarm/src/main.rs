@@ -1,23 +1,32 @@
 //! The wind farms alone, against any MQTT server.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use sparkwise::config::{Scheme, ServerUrl};
 use tokio::signal::unix::{SignalKind, signal};
+use tracing::info;
 use windfarm::model::Company;
-use windfarm::{Fleet, Spelling};
+use windfarm::{Fault, Fleet, Spelling};
 
 const HELP: &str = "\
 windfarm: wind farms that speak Sparkplug B, for any MQTT server
 
 Usage: windfarm [mqtt://HOST:PORT] [--turbines N] [--rate HZ] [--seed N] [--spelling S]
+                [--fault NAME]... [--after SECONDS]
 
   mqtt://HOST:PORT  the server; else that of MQTT_URL, else mqtt://127.0.0.1:1883
   --turbines N      turbines, shared out among two farms (12)
   --rate HZ         steps of the simulation a second (1)
   --seed N          another plant, another weather (7)
   --spelling S      templates; optimized: flat names in data; flat: everywhere (templates)
+  --fault NAME      lets something go wrong, as below; may be given several times
+  --after SECONDS   how long all is well before that (10)
 
+Faults:
+";
+
+const LAST: &str = "
 Each farm is an edge node with a connection of its own. Ctrl-C ends them in order.
 ";
 
@@ -26,6 +35,13 @@ struct Arguments {
     company: Company,
     rate: f64,
     spelling: Spelling,
+    faults: Vec<Fault>,
+    after: Duration,
+}
+
+fn help() -> String {
+    let faults = Fault::ALL.map(|fault| format!("  {:<16}  {}\n", fault.name(), fault.words()));
+    format!("{HELP}{}{LAST}", faults.concat())
 }
 
 #[tokio::main]
@@ -33,18 +49,29 @@ async fn main() -> ExitCode {
     let arguments = match parse(std::env::args().skip(1)) {
         Ok(Some(arguments)) => arguments,
         Ok(None) => {
-            print(HELP);
+            print(&help());
             return ExitCode::SUCCESS;
         }
         Err(reason) => {
-            complain(&format!("windfarm: {reason}\n\n{HELP}"));
+            complain(&format!("windfarm: {reason}\n\n{}", help()));
             return ExitCode::from(64);
         }
     };
     tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Arguments { url, company, rate, spelling } = arguments;
-    let fleet = Fleet::start_spelled(&company, &url, rate, spelling);
-    asked_to_end().await;
+    let Arguments { url, company, rate, spelling, faults, after } = arguments;
+    let mut fleet = Fleet::start_spelled(&company, &url, rate, spelling);
+    let provoked = async {
+        tokio::time::sleep(after).await;
+        for fault in faults {
+            info!("{fault}: {}", fault.words());
+            fleet.provoke(fault).await;
+        }
+        std::future::pending::<()>().await;
+    };
+    tokio::select! {
+        () = provoked => {}
+        () = asked_to_end() => {}
+    }
     fleet.stop().await;
     ExitCode::SUCCESS
 }
@@ -54,6 +81,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments
     let mut company = Company::default();
     let mut rate = 1.0;
     let mut spelling = Spelling::default();
+    let mut faults = Vec::new();
+    let mut after = Duration::from_secs(10);
     let mut url = std::env::var("MQTT_URL").unwrap_or_else(|_| "mqtt://127.0.0.1:1883".to_owned());
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or(format!("{argument} needs a value"));
@@ -63,6 +92,8 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments
             "--seed" => company.seed = number(&argument, &value()?)?,
             "--rate" => rate = number(&argument, &value()?)?,
             "--spelling" => spelling = value()?.parse()?,
+            "--fault" => faults.push(value()?.parse()?),
+            "--after" => after = Duration::from_secs(number::<u32>(&argument, &value()?)?.into()),
             other if other.starts_with('-') => return Err(format!("there is no {other}")),
             server => url = server.to_owned(),
         }
@@ -74,7 +105,7 @@ fn parse(mut arguments: impl Iterator<Item = String>) -> Result<Option<Arguments
     if url.scheme != Scheme::Mqtt {
         return Err("only mqtt:// is spoken here".to_owned());
     }
-    Ok(Some(Arguments { url, company, rate, spelling }))
+    Ok(Some(Arguments { url, company, rate, spelling, faults, after }))
 }
 
 fn number<T: std::str::FromStr>(name: &str, value: &str) -> Result<T, String> {

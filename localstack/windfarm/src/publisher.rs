@@ -35,9 +35,14 @@ struct Said {
 impl Publisher {
     /// An edge node for `farm`, about to connect for the first time.
     pub fn new(farm: &Farm, spelling: Spelling) -> Self {
+        Self::with_bd_seq(farm, spelling, 0)
+    }
+
+    /// The same, with the bdSeq of its first connection.
+    pub(crate) fn with_bd_seq(farm: &Farm, spelling: Spelling, bd_seq: u8) -> Self {
         let node = EdgeNode::new(farm.group, farm.node);
         Self {
-            edge: Edge::new(node, 0).with_aliases(),
+            edge: Edge::new(node, bd_seq).with_aliases(),
             spelling,
             farm: Vec::new(),
             mast: Vec::new(),

@@ -72,3 +72,15 @@ fn a_hot_gearbox_stops_its_turbine_until_it_has_cooled() {
     run(farm, 600);
     assert_ne!(state(farm), State::Stopped);
 }
+
+/// Its oil came to rest right below what stops the turbine.
+#[test]
+fn a_hot_gearbox_stops_its_turbine_without_wind_too() {
+    let mut farms = Company::default().farms();
+    assert!(farms[0].set_gearbox_hot("T01", true));
+    let turbine = &mut farms[0].rows[0].turbines[0];
+    for _ in 0..600 {
+        turbine.step(0.0, 0.0, 1.0);
+    }
+    assert_eq!(turbine.state, State::Stopped);
+}

@@ -194,7 +194,7 @@ impl Turbine {
 
 impl Gearbox {
     fn step(&mut self, load: f64, speed: f64, dt: f64) {
-        let (heat, tau) = if self.hot { (55.0, 15.0) } else { (0.0, 90.0) };
+        let (heat, tau) = if self.hot { (60.0, 15.0) } else { (0.0, 90.0) };
         self.oil_temperature = approach(self.oil_temperature, 40.0 + 28.0 * load + heat, tau, dt);
         self.oil_pressure = approach(self.oil_pressure, 1.5 + 3.5 * speed, 5.0, dt);
         let wear = if self.hot { 4.0 } else { 0.0 };
