@@ -3,6 +3,7 @@
 //! It follows the page and changes with it; `/metrics` is what others should build on.
 
 mod figures;
+mod link;
 mod models;
 mod nodes;
 mod query;

@@ -54,7 +54,7 @@ pub(crate) mod state;
 
 pub use counters::{HostCounters, SkipReason};
 pub use found::FindingRecord;
-pub use look::NodeView;
+pub use look::{BornPlace, BornTags, Enough, NodeView};
 pub use state::state_payload;
 
 use excluded::ExcludedNodes;

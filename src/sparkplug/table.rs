@@ -20,6 +20,7 @@ use crate::time::Timestamp;
 
 mod agree;
 mod data;
+pub(crate) mod tags;
 
 use data::DataReader;
 

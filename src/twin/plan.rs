@@ -33,7 +33,7 @@ use self::lanes::{CallLane, Lanes};
 use self::learning::InitialSync;
 pub use self::learning::KnownAsset;
 use self::lookups::LatestValueReads;
-use self::problems::Verdict;
+use self::problems::{Problem, Verdict};
 use self::rates::Rates;
 use self::state::{AssetStage, AssetState, Backoff, ModelStage, ModelState};
 use self::step::{CallId, Step};
@@ -172,7 +172,7 @@ pub struct Plan {
     in_flight: BTreeMap<CallId, ProvisioningJob>,
     next_call_id: u64,
     outputs: VecDeque<Output>,
-    problems: BTreeMap<String, String>,
+    problems: BTreeMap<String, Problem>,
     /// Subjects of those that are SiteWise's verdict.
     rejected: BTreeMap<String, Verdict>,
     /// Problems that SiteWise's verdict made, to be told: subject and reason.

@@ -5,7 +5,8 @@ use uuid::Uuid;
 
 use super::Twin;
 pub use super::assets::{Asset, AssetIx, AssetKind};
-use super::identity::Address;
+use super::counts::DropReason;
+pub use super::identity::Address;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
 use super::plan::problems::Verdict;
 use super::plan::standing::ProvisioningStatus;
@@ -190,6 +191,24 @@ impl Twin {
     /// what is not carried, and for a metric that shares its place with another.
     pub fn place_of(&self, source: &Source, slot: Slot) -> Option<(AssetIx, PropertyIx)> {
         self.sources.get(source)?.place_of(slot)
+    }
+
+    /// Whether any tag of a node or device has no place: of its latest birth, if that is laid out.
+    pub fn has_lost(&self, source: &Source) -> bool {
+        self.is_current(source) && self.sources.get(source).is_none_or(SourceValues::has_lost)
+    }
+
+    /// Why a leaf of the latest birth of a node or device has no place; none where it has one, and
+    /// where that birth is not laid out.
+    pub fn lost(&self, source: &Source, slot: Slot) -> Option<DropReason> {
+        if !self.is_current(source) {
+            return None;
+        }
+        match self.sources.get(source) {
+            Some(values) => values.lost(slot),
+            // Whoever was born has its asset, unless there were too many.
+            None => Some(DropReason::CappedAssets),
+        }
     }
 
     /// The id of the asset that stands for an address, whether it is there or not.

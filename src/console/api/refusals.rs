@@ -4,6 +4,7 @@ use serde::Serialize;
 use serde_json::Value;
 use uuid::Uuid;
 
+use super::link::{self, Link};
 use super::query::Query;
 use super::tree::{quality, variant};
 use super::{ApiError, RowPage};
@@ -35,6 +36,8 @@ pub(super) struct ProblemRow {
     kind: &'static str,
     subject: String,
     reason: String,
+    /// The page of what it is about.
+    link: Option<Link>,
 }
 
 /// A rule that would make assets of flat metrics.
@@ -106,6 +109,7 @@ pub(super) async fn problems(
             kind: why.label(),
             subject: why.subject().to_owned(),
             reason: why.reason(),
+            link: link::of(look.bridge.twin(), &why),
         });
         RowPage::cut(rows, from, limit)
     });

@@ -1,12 +1,22 @@
-//! Search: assets, and the properties that tags, members and parameters became.
+//! Search: assets, the properties that tags, members and parameters became, and tags that became
+//! none.
+
+mod lost;
+
+use std::collections::BTreeSet;
 
 use rustc_hash::FxHashMap;
+use serde::Serialize;
 use uuid::Uuid;
 
+use self::lost::LostTag;
+use super::ApiError;
 use super::query::Query;
 use super::tree::{AssetLink, AssetRow, row};
-use super::{ApiError, RowPage};
+use super::way;
 use crate::console::ask::EngineQueries;
+use crate::console::look::EngineView;
+use crate::sparkplug::host::BornPlace;
 use crate::twin::Twin;
 use crate::twin::view::{AssetIx, DesiredProperty, ModelIx};
 
@@ -41,14 +51,32 @@ impl Wanted {
 
 /// A word in small letters; of a topic, the address it stands for.
 fn word(text: &str) -> String {
-    let text = text.to_lowercase();
+    address(text).to_lowercase()
+}
+
+/// The address that a topic stands for; what is none is as it was.
+fn address(text: &str) -> String {
     let mut parts = text.split('/');
     match (parts.next(), parts.next(), parts.next()) {
-        (Some("spbv1.0"), Some(group), Some(_)) => {
+        (Some(space), Some(group), Some(_)) if space.eq_ignore_ascii_case("spBv1.0") => {
             [group].into_iter().chain(parts).collect::<Vec<_>>().join("/")
         }
-        _ => text,
+        _ => text.to_owned(),
     }
+}
+
+/// A page of what is found.
+#[derive(Debug, Serialize)]
+pub(super) struct Found {
+    rows: Vec<AssetRow>,
+    /// What `from` has to be for the next page; none on the last.
+    next: Option<String>,
+    /// On the first page: tags whose values go nowhere.
+    lost: BTreeSet<LostTag>,
+    /// There are more of them.
+    lost_more: bool,
+    /// The address that is looked for, where nothing is found and the filter leaves it out.
+    left_out: Option<String>,
 }
 
 /// What is found in a stretch of assets.
@@ -60,34 +88,65 @@ struct Part {
 }
 
 /// Assets and properties that some words name, a page from a place on.
-pub(super) async fn search(
-    questions: &EngineQueries,
-    query: &Query,
-) -> Result<RowPage<AssetRow>, ApiError> {
-    let wanted = Wanted::of(query.get("q").unwrap_or_default());
+pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<Found, ApiError> {
+    let text = query.get("q").unwrap_or_default();
+    let wanted = Wanted::of(text);
     let limit = query.limit(ROWS)?;
     let mut from = query.number("from")?.unwrap_or_default();
+    let is_first = from == 0;
     let mut rows = Vec::new();
     // Each part is a question of its own: others, and the plant, come in between.
     loop {
         let (wanted, room) = (wanted.clone(), limit.saturating_sub(rows.len()));
-        let part = questions.ask(move |look| part(look.bridge.twin(), &wanted, from, room)).await?;
+        let part = questions.ask(move |look| part(look, &wanted, from, room)).await?;
         rows.extend(part.rows);
         from = part.reached;
-        let over = from >= part.all;
-        if over || rows.len() >= limit {
-            let next = (!over).then(|| from.to_string());
-            return Ok(RowPage { rows, next });
+        if from >= part.all {
+            from = usize::MAX;
+        }
+        if from == usize::MAX || rows.len() >= limit {
+            break;
+        }
+    }
+    let next = (from != usize::MAX).then(|| from.to_string());
+    let (lost, lost_more) = match is_first {
+        true => search_lost(questions, &wanted).await?,
+        false => (BTreeSet::new(), false),
+    };
+    let address = address(text.trim());
+    let left_out = match rows.is_empty() && lost.is_empty() && address.contains('/') {
+        true => {
+            questions.ask(move |look| look.bridge.host().leaves_out(&address).then_some(address))
+        }
+        false => return Ok(Found { rows, next, lost, lost_more, left_out: None }),
+    };
+    Ok(Found { left_out: left_out.await?, rows, next, lost, lost_more })
+}
+
+/// Tags whose values go nowhere, and whether there are more.
+async fn search_lost(
+    questions: &EngineQueries,
+    wanted: &Wanted,
+) -> Result<(BTreeSet<LostTag>, bool), ApiError> {
+    let (mut found, mut from) = (BTreeSet::new(), BornPlace::default());
+    loop {
+        let (wanted, room) = (wanted.clone(), lost::ROWS.saturating_sub(found.len()));
+        let part = questions.ask(move |look| lost::part(look, &wanted, from, room)).await?;
+        found.extend(part.rows);
+        match part.next {
+            Some(next) if found.len() < lost::ROWS => from = next,
+            next => return Ok((found, next.is_some())),
         }
     }
 }
 
-fn part(twin: &Twin, wanted: &Wanted, from: usize, room: usize) -> Part {
+fn part(look: &EngineView<'_>, wanted: &Wanted, from: usize, room: usize) -> Part {
+    let twin = look.bridge.twin();
     let mut part = Part { rows: Vec::new(), reached: from, all: twin.size().1 };
     if let Wanted::Id(id) = wanted
         && let Some((ix, _)) = twin.asset(*id)
     {
-        part.rows.push(found(twin, ix, None));
+        part.rows.push(found(look, ix, None));
         part.reached = part.all;
         return part;
     }
@@ -103,14 +162,14 @@ fn part(twin: &Twin, wanted: &Wanted, from: usize, room: usize) -> Part {
             }
         };
         match wanted {
-            Wanted::Words(_) if missing == 0 => part.rows.push(found(twin, ix, None)),
+            Wanted::Words(_) if missing == 0 => part.rows.push(found(look, ix, None)),
             wanted => {
                 let properties = names.of(twin, asset.model, wanted).iter();
                 let properties = properties.filter(|(_, lacks)| lacks & missing == 0);
                 let model = twin.model_at(asset.model);
                 let properties = properties.filter_map(|(at, _)| model.properties.get(*at));
                 let rows =
-                    properties.take(OF_ASSET).map(|property| found(twin, ix, Some(property)));
+                    properties.take(OF_ASSET).map(|property| found(look, ix, Some(property)));
                 part.rows.extend(rows);
             }
         }
@@ -154,12 +213,14 @@ impl Names {
     }
 }
 
-fn found(twin: &Twin, ix: AssetIx, property: Option<&DesiredProperty>) -> AssetRow {
+fn found(look: &EngineView<'_>, ix: AssetIx, property: Option<&DesiredProperty>) -> AssetRow {
+    let twin = look.bridge.twin();
     let asset = twin.asset_at(ix);
     let mut row = row(twin, ix, asset);
     row.address = Some(asset.address.to_string());
     row.property =
         property.map(|property| AssetLink { id: property.id, name: property.name.to_string() });
+    row.problem = property.and_then(|property| way::rejected(look, asset, property));
     row
 }
 

@@ -39,6 +39,9 @@ pub(super) struct AssetRow {
     /// In a search: the property that was found, where it is not the asset itself.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) property: Option<AssetLink>,
+    /// In a search: why SiteWise does not take the property or its last value.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) problem: Option<String>,
 }
 
 /// All about one asset.
@@ -211,6 +214,7 @@ pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> AssetRow {
         standing: standing(twin.provisioning(ix).status),
         address: None,
         property: None,
+        problem: None,
     }
 }
 

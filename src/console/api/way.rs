@@ -240,6 +240,22 @@ fn state(
     }
 }
 
+/// Why SiteWise does not take a property, or took its last rejected value for good, and what to do.
+pub(super) fn rejected(
+    look: &EngineView<'_>,
+    asset: &Asset,
+    property: &DesiredProperty,
+) -> Option<String> {
+    let plan = look.bridge.twin().plan();
+    if let Some(words) = plan.refused_property(asset.model, property.id) {
+        return Some(format!("{words}; {}", Verdict::Rejected.remedy()));
+    }
+    let stream = Stream { asset: asset.id, property: property.id };
+    let letter = look.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
+    let (at, remedy) = (letter.at, refused_remedy(letter.refusal));
+    Some(format!("a value was rejected at {at}: {}; {remedy}", letter.reason))
+}
+
 fn refused_value(letter: &DeadLetter) -> RefusedValue {
     RefusedValue {
         at: letter.at.as_millis(),

@@ -8,6 +8,9 @@ import { QUALITY, REFUSED } from '/words.js';
 const PAGE = 50;
 const MOST = 500;
 
+/** The page of what a problem is about. */
+const where = (link) => link && `#/${link.page}${link.id ? `/${link.id}` : ''}`;
+
 export function problems(main) {
   let limit = PAGE;
   const subjects = h('tbody');
@@ -43,7 +46,7 @@ export function problems(main) {
     if (!page) return;
     allWell.hidden = page.rows.length > 0;
     table.hidden = page.rows.length === 0;
-    keyed(subjects, page.rows, (row) => `${row.kind} ${row.subject}`, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.subject), h('td', { class: 'whole left' })),
+    keyed(subjects, page.rows, (row) => `${row.kind} ${row.subject} ${where(row.link) ?? ''}`, (row) => h('tr', {}, h('td', { class: 'name top whole' }, icon('warning'), ' ', row.link ? h('a', { href: where(row.link), text: row.subject }) : row.subject), h('td', { class: 'whole left' })),
       (node, row) => set(node.lastChild, row.reason));
   });
   const letters = new Feed(() => `/api/refusals?limit=${limit}`, 3000, (page) => {

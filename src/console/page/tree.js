@@ -10,14 +10,19 @@ export const MOST = 500;
 /** What is unfolded by itself at the start. */
 const UNFOLDED = 40;
 
-export const presenceOf = (row) => (row.kind === 'group' || row.kind === 'bridge' ? 'group'
+export const presenceOf = (row) => (row.problem ? 'warning' : row.kind === 'group' || row.kind === 'bridge' ? 'group'
   : row.online === true ? 'online' : row.online === false ? 'offline' : 'unknown');
 
 /** What stands beside what is not in SiteWise. */
 const ASIDE = { checking: 'looking up', wanted: 'creating', refused: 'rejected' };
 
+/** A tag whose values go nowhere, as a row. */
+const lostRow = ({ machine, name, asset, why }) => ({ id: asset, name: machine, kind: 'lost', online: null, nodes: null, children: 0, standing: 'live', address: why, property: { id: name, name }, problem: why });
+
 function aside(row) {
+  if (row.kind === 'lost') return '';
   if (row.standing !== 'live') return ASIDE[row.standing];
+  if (row.problem) return 'rejected';
   if (row.nodes) return `${count(row.nodes[0])} of ${plural(row.nodes[1], 'node')} online`;
   if (row.online === false) return 'offline';
   if (row.kind === 'twin') return row.model;
@@ -116,10 +121,12 @@ export class Tree {
     const asking = (this.asking = new AbortController());
     try {
       const page = await once(`/api/search?limit=60&q=${encodeURIComponent(words)}${from ? `&from=${from}` : ''}`, asking.signal);
-      const before = from ? this.found.rows : [];
-      this.found = { rows: [...before, ...page.rows], next: page.next };
-      const many = this.found.rows.length;
-      set(this.note, many === 0 ? `Nothing matches “${words}”.` : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`);
+      const before = from ? this.found : { rows: [], lost: page.lost.map(lostRow), more: page.lost_more };
+      this.found = { ...before, rows: [...before.rows, ...page.rows], next: page.next };
+      const [many, lost] = [this.found.rows.length, this.found.lost.length];
+      const gone = lost === 0 ? '' : `${many === 0 ? '' : '; '}${plural(lost, 'tag')}${this.found.more ? ' and more' : ''} whose values are not sent`;
+      const nothing = page.left_out ? `The filter leaves out “${page.left_out}”: see SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE.` : `Nothing matches “${words}”.`;
+      set(this.note, many + lost === 0 ? nothing : `${many === 0 ? '' : `${plural(many, 'match', 'matches')}${page.next ? ' so far' : ''}`}${gone}`);
       this.note.hidden = false;
       this.show();
     } catch (error) {
@@ -130,7 +137,8 @@ export class Tree {
   /** The rows that are seen, from the first to the last. */
   lines() {
     if (this.found) {
-      const lines = this.found.rows.map((row, place) => ({ key: row.property ? `${row.id}/${row.property.id}` : row.id, row, level: 1, place, of: null, flat: true }));
+      const rows = [...this.found.lost, ...this.found.rows];
+      const lines = rows.map((row, place) => ({ key: row.property ? `${row.kind === 'lost' ? row.name : row.id}/${row.property.id}` : row.id, row, level: 1, place, of: null, flat: true }));
       if (this.found.next) lines.push({ key: 'more:search', more: 'search', level: 1, place: lines.length });
       return lines;
     }
@@ -186,7 +194,8 @@ export class Tree {
     const [parent] = line.flat ? [''] : row.name.split('/').slice(0, -1).slice(-1);
     set(node.querySelector('.name'), parent !== undefined && line.level > 1 && row.kind === 'twin' ? row.name.split('/').at(-1) : row.name);
     if (line.flat && row.property) set(node.querySelector('.name'), `${row.name} / ${row.property.name}`);
-    set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? row.address : node.querySelector('.name').textContent);
+    set(node.querySelector('.where') ?? node.querySelector('.name'), line.flat ? (row.kind === 'lost' || !row.problem ? row.address : `${row.address}: ${row.problem}`) : node.querySelector('.name').textContent);
+    node.classList.toggle('wrong', Boolean(row.problem));
     set(node.querySelector('.aside'), aside(row));
     const alive = row.nodes || row.online === null || row.online === false ? null : 'online';
     const words = [KINDS[row.kind], alive, row.standing === 'live' ? null : STANDING[row.standing]];
@@ -208,10 +217,15 @@ export class Tree {
     if (line.more !== undefined) this.moreOf(line);
     else if (event.target.closest('[data-twisty]') && line.row.children > 0 && !line.flat) this.toggle(line.row.id);
     else {
-      this.choose(line.row.id, line.row.property?.name);
+      this.take(line);
       if (line.row.children > 0 && !line.flat && !this.open.has(line.row.id)) this.unfold(line.row.id);
     }
     this.show();
+  }
+
+  /** Opens what a row stands for; of a tag that became no property, its machine. */
+  take({ row }) {
+    if (row.id) this.choose(row.id, row.kind === 'lost' ? '' : row.property?.name);
   }
 
   moreOf(line) {
@@ -240,8 +254,8 @@ export class Tree {
         if (inner && this.open.has(line.row.id)) this.toggle(line.row.id);
         else if (line.of) this.go(this.shown.findIndex((one) => one.key === line.of));
       },
-      Enter: () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id, line.row.property?.name)),
-      ' ': () => (line.more !== undefined ? this.moreOf(line) : this.choose(line.row.id, line.row.property?.name)),
+      Enter: () => (line.more !== undefined ? this.moreOf(line) : this.take(line)),
+      ' ': () => (line.more !== undefined ? this.moreOf(line) : this.take(line)),
     };
     const move = moves[event.key] ?? (event.key.length === 1 && /\S/.test(event.key) ? () => this.jump(at, event.key) : null);
     if (!move) return;

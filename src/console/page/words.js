@@ -1,6 +1,6 @@
 // Texts for the labels of the API.
 
-export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'overflow level' };
+export const KINDS = { bridge: 'this bridge', group: 'group', node: 'edge node', device: 'device', twin: 'twin', level: 'overflow level', lost: 'tag whose values are not sent' };
 
 export const STANDING = {
   live: 'ACTIVE in SiteWise',

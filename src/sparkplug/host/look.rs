@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use super::{FindingRecord, Host, HostCounters, NodePhase, NodeProblem, ServerId};
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::sparkplug::event::{AttributeHolder, SessionFigures};
+use crate::sparkplug::event::{AttributeHolder, SessionFigures, Slot};
 use crate::sparkplug::rebirth::RebirthReason;
 use crate::sparkplug::session::EdgeSession;
+use crate::sparkplug::table::BirthTable;
 use crate::time::Instant;
 
 /// A read-only view of an edge node.
@@ -20,6 +21,44 @@ pub struct NodeView<'a> {
     pub figures: SessionFigures,
     /// What was not as it should be.
     pub found: Vec<FindingRecord<'a>>,
+}
+
+/// A place among the nodes and devices that are alive.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BornPlace {
+    node: usize,
+    source: usize,
+}
+
+/// Whether who looks has seen enough.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Enough {
+    /// It goes on later.
+    Yes,
+    /// It goes on.
+    No,
+}
+
+/// The tags of a birth.
+#[derive(Clone, Copy, Debug)]
+pub struct BornTags<'a>(&'a BirthTable);
+
+impl BornTags<'_> {
+    /// Whether the filter leaves out any.
+    pub fn has_excluded(&self) -> bool {
+        self.0.has_excluded()
+    }
+
+    /// How many leaves and instances there are.
+    pub fn size(&self) -> usize {
+        self.0.size()
+    }
+
+    /// Shows each by its path, with its slot; none where the filter leaves it out. One may come
+    /// twice.
+    pub fn each(&self, mut visit: impl FnMut(&str, Option<Slot>)) {
+        self.0.each_tag(&mut visit);
+    }
 }
 
 impl Host {
@@ -78,6 +117,31 @@ impl Host {
     /// How many edge nodes stand where.
     pub fn phases(&self) -> impl Iterator<Item = (&EdgeNode, NodePhase)> + '_ {
         self.remembered().map(|session| (session.edge(), session.phase()))
+    }
+
+    /// Shows each node or device that is alive from a place on, with its tags, until `enough`
+    /// is told after one. Returns the place to go on from; none at the end.
+    pub fn each_born(
+        &self,
+        from: BornPlace,
+        mut visit: impl FnMut(&Source, BornTags<'_>) -> Enough,
+    ) -> Option<BornPlace> {
+        let mut place = from;
+        for session in self.sessions.get(from.node..).unwrap_or_default() {
+            for (source, table) in session.tables(place.source) {
+                place.source += 1;
+                if visit(source, BornTags(table)) == Enough::Yes {
+                    return Some(place);
+                }
+            }
+            place = BornPlace { node: place.node + 1, source: 0 };
+        }
+        None
+    }
+
+    /// Whether the filter leaves out all that has this address, or begins with it.
+    pub fn leaves_out(&self, address: &str) -> bool {
+        !self.config.filter.is_open() && !self.config.filter.may_take(address)
     }
 
     /// A topic that a server brings, where it brings none of Sparkplug's.

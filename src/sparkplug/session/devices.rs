@@ -257,6 +257,17 @@ impl EdgeSession {
         alias.filter(|alias| !online.claims.is_shared(*alias))
     }
 
+    /// The tables of the node and of its devices that are alive, in a fixed order from a place on.
+    pub(crate) fn tables(&self, from: usize) -> impl Iterator<Item = (&Source, &BirthTable)> {
+        let online = self.online().into_iter();
+        let tables = online.flat_map(|online| {
+            let devices = online.devices.values();
+            let devices = devices.filter_map(|device| Some((&device.source, device.table()?)));
+            std::iter::once((&online.source, &online.table)).chain(devices)
+        });
+        tables.skip(from)
+    }
+
     fn online(&self) -> Option<&OnlineSession> {
         match &self.life {
             SessionState::Online(online) => Some(online),

@@ -122,7 +122,7 @@ impl Plan {
             Ok(_) => Vec::new(),
             Err(fault) => {
                 let tried = part.tries.count;
-                self.add_problem(SUBJECT.into(), self.said_of(&of, &fault));
+                self.cannot_read(&of, &fault);
                 failure = Some((ReadFailure::Call, fault.kind));
                 if fault.kind != ApiFaultKind::Denied && tried + 1 < TRIES {
                     let tries = self.backoff(Backoff { count: tried, at: now }, now);
@@ -159,7 +159,7 @@ impl Plan {
         let done = batch.parts_missing == 0;
         let batch = part.batch;
         if let Some(why) = why {
-            self.add_problem(SUBJECT.into(), self.said_of(&unread, &why));
+            self.cannot_read(&unread, &why);
             failure = Some((ReadFailure::Values, why.kind));
         }
         match failure {
@@ -179,11 +179,10 @@ impl Plan {
 }
 
 impl Plan {
-    /// What was said of a read, with whose it was.
-    fn said_of(&self, of: &[(Uuid, Uuid)], fault: &ApiFault) -> String {
-        let whose = of.iter().find_map(|(asset, _)| self.known_assets.get(asset)?.source.as_ref());
-        let whose = whose.map(|source| format!("of {source} and perhaps others: "));
-        format!("{}{}", whose.unwrap_or_default(), fault.told())
+    /// Tells whose values cannot be read.
+    fn cannot_read(&mut self, of: &[(Uuid, Uuid)], fault: &ApiFault) {
+        let machines = self.machines(of.iter().map(|(asset, _)| asset));
+        self.add_read_problem(SUBJECT, &machines, fault);
     }
 
     /// Asks again later for what could not be read, unless something is asked for again already.
@@ -230,8 +229,8 @@ impl Plan {
             self.outputs.push_back(Output::ReadsPass);
             return;
         };
-        let (tries, said) = (part.tries, self.said_of(&part.of, &fault));
-        self.add_problem(SUBJECT.into(), said);
+        let (tries, of) = (part.tries, part.of.clone());
+        self.cannot_read(&of, &fault);
         let tries = self.probe_backoff(tries, fault.kind, now);
         if let Some(part) = self.look_ups.parts.get_mut(&number) {
             part.tries = tries;

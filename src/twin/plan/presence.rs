@@ -188,7 +188,9 @@ impl Plan {
                     Some(fault) => {
                         given_up = true;
                         tries = self.probe_backoff(Backoff { at: now, ..before }, fault.kind, now);
-                        self.add_problem(SUBJECT.into(), fault.told());
+                        let unread = assets.iter().filter(|id| !read_of.contains(*id));
+                        let machines = self.machines(unread);
+                        self.add_read_problem(SUBJECT, &machines, &fault);
                     }
                     None => self.probe_now(now),
                 }
@@ -215,7 +217,8 @@ impl Plan {
                         self.probe_backoff(Backoff { count: 0, at: now }, fault.kind, now)
                     }
                 };
-                self.add_problem(SUBJECT.into(), fault.told());
+                let machines = self.machines(&assets);
+                self.add_read_problem(SUBJECT, &machines, &fault);
             }
         }
         if let Some(list) = self.learning.presence.get_mut(at) {
@@ -232,6 +235,15 @@ impl Plan {
             self.problems.remove(SUBJECT);
         }
         self.finish_learning();
+    }
+
+    /// The nodes and devices that assets stand for, each once, in order.
+    pub(super) fn machines<'a>(
+        &self,
+        assets: impl IntoIterator<Item = &'a Uuid>,
+    ) -> BTreeSet<Source> {
+        let known = assets.into_iter().filter_map(|id| self.known_assets.get(id));
+        known.filter_map(|asset| asset.source.clone()).collect()
     }
 }
 

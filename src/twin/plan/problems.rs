@@ -2,7 +2,19 @@
 
 use super::{PROBLEMS, Plan};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
+use crate::sparkplug::address::Source;
 use crate::twin::Twin;
+
+/// Machines that a problem of several names.
+const NAMED: usize = 3;
+
+/// What needs attention of a subject.
+#[derive(Debug)]
+pub(super) struct Problem {
+    reason: String,
+    /// The machine, or the first of those, that the subject does not name.
+    machine: Option<Source>,
+}
 
 /// SiteWise's verdict on a model or an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,12 +45,17 @@ impl Verdict {
 impl Plan {
     /// All problems: the model or asset, and the reason.
     pub fn problems(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.problems.iter().map(|(subject, reason)| (subject.as_str(), reason.as_str()))
+        self.problems.iter().map(|(subject, problem)| (subject.as_str(), problem.reason.as_str()))
     }
 
     /// The reason of a problem with this subject, if there is one.
     pub fn problem(&self, subject: &str) -> Option<&str> {
-        self.problems.get(subject).map(String::as_str)
+        self.problems.get(subject).map(|problem| problem.reason.as_str())
+    }
+
+    /// The machine of a problem whose subject does not name it: the first, if there are several.
+    pub fn problem_machine(&self, subject: &str) -> Option<&Source> {
+        self.problems.get(subject)?.machine.as_ref()
     }
 
     /// Sets a problem; without a reason it is solved.
@@ -103,9 +120,32 @@ impl Plan {
     }
 
     pub(super) fn add_problem(&mut self, subject: String, reason: String) {
+        self.add_problem_of(subject, None, reason);
+    }
+
+    /// A problem of reading from SiteWise: with the machines whose assets could not be read.
+    pub(super) fn add_read_problem<'a>(
+        &mut self,
+        subject: &str,
+        machines: impl IntoIterator<Item = &'a Source>,
+        fault: &ApiFault,
+    ) {
+        let mut machines = machines.into_iter();
+        let named: Vec<&Source> = machines.by_ref().take(NAMED).collect();
+        let names: Vec<String> = named.iter().map(ToString::to_string).collect();
+        let reason = match (names.is_empty(), machines.count()) {
+            (true, _) => fault.told(),
+            (false, 0) => format!("of {}: {}", names.join(", "), fault.told()),
+            (false, more) => format!("of {} and {more} more: {}", names.join(", "), fault.told()),
+        };
+        let first = named.first().map(|source| (*source).clone());
+        self.add_problem_of(subject.to_owned(), first, reason);
+    }
+
+    fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
             self.rejected.remove(&subject);
-            self.problems.insert(subject, reason);
+            self.problems.insert(subject, Problem { reason, machine });
         }
     }
 }

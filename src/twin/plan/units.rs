@@ -159,7 +159,8 @@ impl Plan {
             ApiFaultKind::Denied => {
                 self.units.read_paused_until = now + AFTER_REFUSAL;
                 doubt.tries.at = self.units.read_paused_until;
-                self.add_problem(READ_SUBJECT.into(), format!("{}; {READ_REMEDY}", fault.message));
+                let why = format!("of {}: {}; {READ_REMEDY}", of.address, fault.message);
+                self.add_problem(READ_SUBJECT.into(), why);
             }
             ApiFaultKind::Throttled
             | ApiFaultKind::Busy

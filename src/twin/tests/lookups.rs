@@ -66,7 +66,7 @@ fn a_value_that_cannot_be_read_is_no_others() {
     let told: Vec<_> = rig.twin.plan().problems().collect();
     assert_eq!(
         told,
-        [("read latest values", "of Nordsee/gw and perhaps others: this one is not for you")]
+        [("read latest values", "of Nordsee/gw: this one is not for you")]
     );
 }
 

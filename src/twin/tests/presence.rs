@@ -101,7 +101,9 @@ fn what_cannot_be_read_holds_nothing_up() {
         assert!(rig.twin.plan().is_synced());
         assert_eq!(rig.expected, ["Nordsee/gw dead mast pump"], "who is silent is offline");
         let problems: Vec<_> = rig.twin.plan().problems().collect();
-        assert_eq!(problems, [("read who is online", "values cannot be read")]);
+        let told =
+            "of Nordsee/gw, Nordsee/gw/dead, Nordsee/gw/mast and 1 more: values cannot be read";
+        assert_eq!(problems, [("read who is online", told)]);
     }
 }
 
@@ -162,7 +164,7 @@ fn a_presence_that_cannot_be_read_is_no_others() {
     rig.event(death(device("pump"), DeathCause::Node, 20_000));
     assert_eq!(rig.written("pump", "Last death").len(), 1, "it is known that it was online");
     let told: Vec<_> = rig.twin.plan().problems().collect();
-    assert_eq!(told, [("read who is online", "this one is not for you")]);
+    assert_eq!(told, [("read who is online", "of Nordsee/gw/dead: this one is not for you")]);
 }
 
 /// They stayed GOOD for ever: the process that marks had not seen them.

@@ -2,10 +2,32 @@
 
 use std::time::Duration;
 
+use super::SourceValues;
+use super::leaf::LeafSlotState;
 use crate::sparkplug::address::Source;
+use crate::sparkplug::event::Slot;
 use crate::time::Timestamp;
 use crate::twin::counts::DropReason;
 use crate::twin::writer::PointWriter;
+
+impl SourceValues {
+    /// Whether any leaf of the plant's has no place.
+    pub(in crate::twin) fn has_lost(&self) -> bool {
+        self.slots.iter().any(|state| lost_of(state).is_some())
+    }
+
+    /// Why a leaf has no place; none where it has one, and where it is the session's.
+    pub(in crate::twin) fn lost(&self, slot: Slot) -> Option<DropReason> {
+        self.slots.get(slot.0 as usize).and_then(lost_of)
+    }
+}
+
+fn lost_of(state: &LeafSlotState) -> Option<DropReason> {
+    match state {
+        LeafSlotState::None(why) if *why != DropReason::Control => Some(*why),
+        LeafSlotState::None(_) | LeafSlotState::Leaf(_) | LeafSlotState::Same(_) => None,
+    }
+}
 
 /// What a message lost at caps, by cap, and what its values' timestamps show.
 #[derive(Debug)]

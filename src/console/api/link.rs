@@ -1,0 +1,115 @@
+//! From a problem to what it is about: the page of its machine, asset or model.
+
+use serde::Serialize;
+use uuid::Uuid;
+
+use crate::console::degraded::DegradedReason;
+use crate::sparkplug::address::{EdgeNode, Source};
+use crate::twin::Twin;
+use crate::twin::view::Address;
+
+/// A page of the console.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "page", content = "id", rename_all = "lowercase")]
+pub(super) enum Link {
+    /// An asset's.
+    Plant(Uuid),
+    /// A model's.
+    Models(Uuid),
+    /// Where all edge nodes are: this one has no asset.
+    Nodes,
+}
+
+/// Where a problem leads to; none for what is about no machine and no model.
+pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
+    match why {
+        DegradedReason::Problem { subject, .. } => of_subject(twin, subject),
+        DegradedReason::Finding { edge, .. } => edge.as_deref().map(|edge| of_node(twin, edge)),
+        DegradedReason::NotUnderstood { edge, .. } | DegradedReason::Offline { edge, .. } => {
+            Some(of_node(twin, edge))
+        }
+        DegradedReason::Capped { machine, .. }
+        | DegradedReason::Refused { machine, .. }
+        | DegradedReason::Crowded { machine, .. }
+        | DegradedReason::Held { machine, .. } => by_address(twin, machine).map(Link::Plant),
+        // Nothing is known of who the filter leaves out.
+        DegradedReason::NobodyAdmitted { .. }
+        | DegradedReason::NotConnected { .. }
+        | DegradedReason::SiteWise { .. }
+        | DegradedReason::Slow { .. }
+        | DegradedReason::Contended { .. }
+        | DegradedReason::MessagesLost { .. }
+        | DegradedReason::StoredLost { .. }
+        | DegradedReason::MessagesLate { .. }
+        | DegradedReason::Oversized { .. }
+        | DegradedReason::Foreign { .. }
+        | DegradedReason::OutboxFull
+        | DegradedReason::Expiring { .. }
+        | DegradedReason::OutboxRefuses(_)
+        | DegradedReason::OutboxUnreadable(_)
+        | DegradedReason::OutboxLost(_)
+        | DegradedReason::Clock { .. } => None,
+    }
+}
+
+/// An edge node's asset, else the list of all.
+fn of_node(twin: &Twin, edge: &str) -> Link {
+    by_address(twin, edge).map_or(Link::Nodes, Link::Plant)
+}
+
+/// What a problem of the control plane is about, by its subject.
+fn of_subject(twin: &Twin, subject: &str) -> Option<Link> {
+    if let Some(source) = twin.plan().problem_machine(subject) {
+        return Some(of_node(twin, &source.to_string()));
+    }
+    let asset = ["asset ", "place of asset ", "children of asset ", "units of ", "unit of "];
+    let address = asset.iter().find_map(|start| subject.strip_prefix(start));
+    if let Some(id) = address.and_then(|address| by_address(twin, address)) {
+        return Some(Link::Plant(id));
+    }
+    let whole = ["model ", "assets of model "].iter().find_map(|start| subject.strip_prefix(start));
+    let part = ["property ", "place "].iter().find_map(|start| subject.strip_prefix(start));
+    let is_meant = |name: &str| {
+        whole == Some(name)
+            || part
+                .and_then(|part| part.strip_prefix(name))
+                .is_some_and(|rest| rest.starts_with('/'))
+    };
+    twin.models().find(|(_, model)| is_meant(&model.name)).map(|(_, model)| Link::Models(model.id))
+}
+
+/// The asset with this address; else that of the device, or the node, that the address begins
+/// with.
+pub(super) fn by_address(twin: &Twin, address: &str) -> Option<Uuid> {
+    let known = |address: &Address<'_>| {
+        let id = twin.asset_id(address);
+        twin.asset(id).map(|_| id)
+    };
+    let (group, rest) = match address.split_once('/') {
+        Some(parts) => parts,
+        None => return known(&Address::Group(address)),
+    };
+    let (node, rest) = match rest.split_once('/') {
+        Some((node, rest)) => (node, Some(rest)),
+        None => (rest, None),
+    };
+    let source = |device: Option<&str>| Source {
+        edge: EdgeNode::new(group, node),
+        device: device.map(Into::into),
+    };
+    let own = source(None);
+    let Some(rest) = rest else { return known(&Address::Source(&own)) };
+    let (device, below) =
+        rest.split_once('/').map_or((rest, None), |(device, rest)| (device, Some(rest)));
+    let device = source(Some(device));
+    let instance = |of: &Source, path: &str| {
+        let nested: Vec<&str> = path.split('/').collect();
+        let flat = known(&Address::Instance(of, &[path]));
+        flat.or_else(|| known(&Address::Instance(of, &nested)))
+    };
+    below
+        .and_then(|below| instance(&device, below))
+        .or_else(|| instance(&own, rest))
+        .or_else(|| known(&Address::Source(&device)))
+        .or_else(|| known(&Address::Source(&own)))
+}
