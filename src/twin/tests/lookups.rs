@@ -64,10 +64,7 @@ fn a_value_that_cannot_be_read_is_no_others() {
     assert_eq!(rig.twin.counts().unread, 1);
     assert_eq!(rig.twin.plan().figures().reads_given_up, 1);
     let told: Vec<_> = rig.twin.plan().problems().collect();
-    assert_eq!(
-        told,
-        [("read latest values", "of Nordsee/gw: this one is not for you")]
-    );
+    assert_eq!(told, [("read latest values", "of Nordsee/gw: this one is not for you")]);
 }
 
 /// A birth says something older than the mark that SiteWise shows, and the next birth does not have
