@@ -73,6 +73,8 @@ async function look(page, name) {
   check(page.weight > 0 && page.weight < WEIGHT, `${name}: the page weighs ${page.weight} bytes`);
   const wide = await page.evaluate(() => document.scrollingElement.scrollWidth - innerWidth);
   check(wide <= 0, `${name}: ${wide} pixels wider than the screen`);
+  const bent = await page.evaluate(() => [...document.querySelectorAll('table:not(.stack.model) td')].filter((cell) => getComputedStyle(cell).display === 'flex').length);
+  check(bent === 0, `${name}: ${bent} cells are laid out as something else, and may overlap`);
   const rows = await page.evaluate(() => document.querySelectorAll('[role=treeitem]').length);
   check(rows < 1_000, `${name}: ${rows} rows at once`);
   await page.evaluate(axe);
