@@ -25,8 +25,12 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
     match why {
         DegradedReason::Problem { subject, .. } => of_subject(twin, subject),
         DegradedReason::Finding { edge, .. } => edge.as_deref().map(|edge| of_node(twin, edge)),
-        DegradedReason::NotUnderstood { edge, .. } | DegradedReason::Offline { edge, .. } => {
-            Some(of_node(twin, edge))
+        DegradedReason::NotUnderstood { edge, .. }
+        | DegradedReason::SenderClock { edge, .. }
+        | DegradedReason::Offline { edge, .. } => Some(of_node(twin, edge)),
+        DegradedReason::OnlyStored { .. } => Some(Link::Nodes),
+        DegradedReason::AwaitsBirth { machine, .. } => {
+            machine.as_deref().map(|machine| of_node(twin, machine))
         }
         DegradedReason::Capped { machine, .. }
         | DegradedReason::Refused { machine, .. }
@@ -43,6 +47,7 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         | DegradedReason::MessagesLate { .. }
         | DegradedReason::Oversized { .. }
         | DegradedReason::Foreign { .. }
+        | DegradedReason::NothingDelivered { .. }
         | DegradedReason::OutboxFull
         | DegradedReason::Expiring { .. }
         | DegradedReason::OutboxRefuses(_)
