@@ -228,7 +228,8 @@ fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
         }
         _ => sitewise.call(step),
     });
-    let remedy = "Denied, it says; allow the bridge iotsitewise:ListAssetProperties";
+    let remedy =
+        "of Nordsee/gw1: Denied, it says; allow the bridge iotsitewise:ListAssetProperties";
     assert_eq!(subjects(&rig), [("read the units of assets", remedy)]);
     assert!(reads <= 2, "{reads}");
     rig.pass(Duration::from_secs(60), &mut |step| sitewise.call(step));
