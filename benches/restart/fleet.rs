@@ -1,5 +1,7 @@
 //! A plant of a hundred thousand turbines, of ten makes: SiteWise takes 10,000 assets of a model.
 
+#![allow(dead_code, reason = "each benchmark uses a part of it")]
+
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric, Template};
 
@@ -21,12 +23,24 @@ pub(crate) struct Fleet {
 impl Fleet {
     /// What `cargo bench` runs.
     pub(crate) const WHOLE: Self = Self { nodes: 100, turbines: 1_000, lives: 0 };
+    /// A tenth of it.
+    pub(crate) const TENTH: Self = Self { nodes: 10, turbines: 1_000, lives: 0 };
     /// What a test of the benchmark itself runs.
     pub(crate) const QUICK: Self = Self { nodes: 10, turbines: 10, lives: 0 };
 
     /// Turbines.
     pub(crate) fn assets(&self) -> u64 {
         (self.nodes * self.turbines) as u64
+    }
+
+    /// The name of the last turbine.
+    pub(crate) fn last_turbine(&self) -> String {
+        turbine_name(self.nodes - 1, self.turbines - 1)
+    }
+
+    /// The number of the last edge node.
+    pub(crate) fn last_node(&self) -> usize {
+        self.nodes - 1
     }
 
     /// Values of all births.
@@ -52,7 +66,7 @@ impl Fleet {
             let definition = Metric::template(&format!("_types_/{make}"), definition);
             let turbines = (0..self.turbines).map(|turbine| {
                 let instance = Template::instance(&make).members(members(value()));
-                Metric::template(&format!("T{node:03}-{turbine:04}"), instance)
+                Metric::template(&turbine_name(node, turbine), instance)
             });
             let metrics: Vec<Metric> = std::iter::once(definition).chain(turbines).collect();
             let message = edge.nbirth(stamps::wall(), metrics);
@@ -60,4 +74,8 @@ impl Fleet {
         }
         births
     }
+}
+
+fn turbine_name(node: usize, turbine: usize) -> String {
+    format!("T{node:03}-{turbine:04}")
 }

@@ -109,14 +109,20 @@ impl Bridge {
 
     /// The same; none where it does not answer in time.
     pub(crate) async fn try_metric(&self, name: &str) -> Option<f64> {
+        let answer = self.get("/metrics").await;
+        let found = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        found.map(|found| found.parse().unwrap())
+    }
+
+    /// What its console answers, head and body.
+    pub(crate) async fn get(&self, path: &str) -> String {
         let at = self.console().await;
         let mut socket = TcpStream::connect(&at).await.unwrap();
-        let request = format!("GET /metrics HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\n\r\n");
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {at}\r\nconnection: close\r\n\r\n");
         socket.write_all(request.as_bytes()).await.unwrap();
         let mut answer = String::new();
         socket.read_to_string(&mut answer).await.unwrap();
-        let found = answer.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        found.map(|found| found.parse().unwrap())
+        answer
     }
 
     /// What it has logged so far.

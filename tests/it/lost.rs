@@ -19,7 +19,7 @@ async fn why(console: SocketAddr, words: &str) -> (String, Value) {
     eventually(words, || async {
         let found = json(console, &format!("/api/search?q={words}")).await;
         let lost = found.pointer("/lost/0")?.clone();
-        Some((lost["why"].as_str()?.to_owned(), lost))
+        Some((lost.get("why")?.as_str()?.to_owned(), lost))
     })
     .await
 }

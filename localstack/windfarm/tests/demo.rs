@@ -1,5 +1,7 @@
 //! The demo itself: what it prints, and how it ends.
 
+#![expect(clippy::unwrap_used, reason = "a test ends where the program does not start")]
+
 use std::process::{Command, Output};
 
 fn demo(arguments: &[&str]) -> Output {
