@@ -71,6 +71,8 @@ pub(crate) struct State {
     /// Steps of asynchronous states, by the time they are due.
     pub(crate) steps: BinaryHeap<Reverse<(Moment, u64, Step)>>,
     pub(crate) steps_made: u64,
+    /// Values that were taken and cannot be read yet, with the time from which on they can.
+    pub(crate) unreadable: VecDeque<(Moment, StreamKey, Point)>,
 }
 
 /// Look-ups made from the state.
@@ -95,9 +97,6 @@ pub(crate) struct Account {
     pub(crate) index: Index,
     /// The name of the model whose creation or update, under way now, shall end FAILED.
     pub(crate) doomed: Option<String>,
-    /// Values that were taken and cannot be read yet, with the time from which on they can. They
-    /// are not kept across restarts.
-    pub(crate) unreadable: VecDeque<(Moment, StreamKey, Point)>,
     /// Counts changes, so that an unchanged state is not written again.
     pub(crate) changes: u64,
 }
@@ -116,14 +115,7 @@ impl Account {
             history_per_stream: options.history_per_stream.max(1),
             entries_per_second: options.entries_per_second,
         };
-        Self {
-            setting,
-            state: State::default(),
-            index: Index::default(),
-            doomed: None,
-            unreadable: VecDeque::new(),
-            changes: 0,
-        }
+        Self { setting, state: State::default(), index: Index::default(), doomed: None, changes: 0 }
     }
 
     /// Takes over a state that was kept, and makes its look-ups.

@@ -59,7 +59,9 @@ impl Account {
             self.take(step, due);
         }
         let most = self.setting.history_per_stream;
-        while let Some((_, key, point)) = self.unreadable.pop_front_if(|(due, ..)| *due <= now) {
+        while let Some((_, key, point)) =
+            self.state.unreadable.pop_front_if(|(due, ..)| *due <= now)
+        {
             // A stream that went meanwhile takes its values with it.
             if let Some(stream) = self.state.streams.by_key.get_mut(&key) {
                 stream.put(point, most);

@@ -175,6 +175,30 @@ fn a_young_account_denies_conflicts_and_shows_values_late() {
     assert!(shown());
 }
 
+/// They were kept nowhere: what was taken shortly before the end was gone after the next start.
+#[test]
+fn values_that_cannot_be_read_yet_survive_a_restart() {
+    let delayed = || Options { read_delay: Duration::from_secs(3), ..Options::default() };
+    let emulator = Emulator::new(delayed());
+    measured(&emulator, MODEL, PROPERTY);
+    let asset = json!({ "assetName": "a", "assetId": ASSET, "assetModelId": MODEL });
+    emulator.post("/assets", &asset).expect("an asset");
+    let before = emulator.shared.lock().account.changes;
+    assert_eq!(put(&emulator), None);
+    let kept = {
+        let core = emulator.shared.lock();
+        assert!(core.account.changes > before, "it is written at the end");
+        serde_json::to_vec(&core.account.state).expect("a state")
+    };
+    let next = Emulator::new(delayed());
+    next.shared.lock().account.restore(serde_json::from_slice(&kept).expect("the state"));
+    let latest = format!("/properties/latest?assetId={ASSET}&propertyId={PROPERTY}");
+    let shown = || next.get(&latest).expect("an answer").get("propertyValue").is_some();
+    assert!(!shown(), "the delay goes on");
+    next.pass(3);
+    assert!(shown());
+}
+
 #[test]
 fn a_model_that_has_assets_is_not_deleted() {
     let emulator = Emulator::new(Options::default());

@@ -152,7 +152,7 @@ impl Account {
             if delay.is_zero() {
                 tally.overwritten += u64::from(stream.put(point, most));
             } else {
-                self.unreadable.push_back((due, place.key, point));
+                self.state.unreadable.push_back((due, place.key, point));
             }
         }
         tally.accepted += count as u64;
