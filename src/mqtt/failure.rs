@@ -143,9 +143,7 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
                 "{url} sent a packet that MQTT 3.1.1 does not have ({error}): look at the server"
             ),
         },
-        ConnectionError::Websocket(error) => {
-            format!("no WebSocket at {url} ({error}): check scheme, port and path in MQTT_URL")
-        }
+        ConnectionError::Websocket(error) => explain_websocket(&error.to_string(), url),
         ConnectionError::ResponseValidation(_) => {
             format!("the WebSocket at {url} does not speak MQTT: check the path in MQTT_URL")
         }
@@ -153,6 +151,40 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
             Some(error) => explain_io(error, moment, url),
             None => error.to_string(),
         },
+    }
+}
+
+/// The upgrade to a WebSocket was answered otherwise, or not at all.
+fn explain_websocket(error: &str, url: &ServerUrl) -> String {
+    // The client has no other word for a status.
+    let status = error.strip_prefix("HTTP error: ").and_then(|status| status.get(..3));
+    let Some(status) = status.and_then(|status| status.parse::<u16>().ok()) else {
+        return format!("no WebSocket at {url} ({error}): check scheme, port and path in MQTT_URL");
+    };
+    match status {
+        status @ (401 | 403) => format!(
+            "{url} refuses the WebSocket itself (HTTP {status}), before user name and password of \
+             MQTT are looked at: check the path and the token in MQTT_URL, and that the server, \
+             or a proxy before it, lets this client in"
+        ),
+        407 => format!(
+            "a proxy before {url} wants credentials (HTTP 407): let this client through it without"
+        ),
+        status @ (301 | 302 | 307 | 308) => format!(
+            "{url} sends the WebSocket elsewhere (HTTP {status}): use the address that it names in \
+             MQTT_URL"
+        ),
+        status @ (404 | 405 | 426) => format!(
+            "no WebSocket at {url} (HTTP {status}): check scheme, port and path in MQTT_URL, which \
+             is /mqtt with most servers"
+        ),
+        status @ (429 | 500..) => format!(
+            "{url} cannot take the WebSocket now (HTTP {status}): it is tried again; look at the \
+             server, and at proxies before it"
+        ),
+        status => format!(
+            "no WebSocket at {url} (HTTP {status}): check scheme, port and path in MQTT_URL"
+        ),
     }
 }
 
@@ -220,8 +252,7 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
             format!("{url} does not speak TLS at this port: check scheme and port in MQTT_URL")
         }
         rustls::Error::AlertReceived(
-            AlertDescription::CertificateRequired
-            | AlertDescription::BadCertificate
+            AlertDescription::BadCertificate
             | AlertDescription::UnsupportedCertificate
             | AlertDescription::CertificateExpired
             | AlertDescription::CertificateRevoked
@@ -231,6 +262,14 @@ fn explain_tls(error: &rustls::Error, url: &ServerUrl) -> String {
             | AlertDescription::AccessDenied,
         ) => format!(
             "{url} does not accept the client certificate ({error}): check MQTT_CERT and MQTT_KEY"
+        ),
+        rustls::Error::AlertReceived(AlertDescription::CertificateRequired) => format!(
+            "{url} requires a client certificate, and none was sent: set MQTT_CERT and MQTT_KEY"
+        ),
+        // With TLS 1.2 there is no other word for it.
+        rustls::Error::AlertReceived(AlertDescription::HandshakeFailure) => format!(
+            "{url} refuses TLS with this client ({error}): it may require a client certificate \
+             (MQTT_CERT and MQTT_KEY), or have no cipher that the bridge has"
         ),
         error => format!("TLS with {url} failed: {error}"),
     }
@@ -354,7 +393,15 @@ mod tests {
                     io::ErrorKind::InvalidData,
                     rustls::Error::AlertReceived(AlertDescription::CertificateRequired),
                 ))),
-                "MQTT_CERT",
+                "requires a client certificate, and none was sent: set MQTT_CERT",
+            ),
+            (
+                tls(rustls::Error::AlertReceived(AlertDescription::HandshakeFailure)),
+                "may require a client certificate (MQTT_CERT",
+            ),
+            (
+                tls(rustls::Error::AlertReceived(AlertDescription::UnknownCA)),
+                "does not accept the client certificate",
             ),
         ] {
             let text = explained(error);

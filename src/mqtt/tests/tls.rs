@@ -210,7 +210,8 @@ async fn a_client_certificate_that_is_refused_is_named() {
     let ca = ("MQTT_CA", authority.pem.as_str());
     let hint = "check MQTT_CERT and MQTT_KEY";
     let reason = failure(&url, &[ca]).await;
-    assert!(reason.contains(hint), "{reason}");
+    let none = "requires a client certificate, and none was sent: set MQTT_CERT and MQTT_KEY";
+    assert!(reason.contains(none), "{reason}");
     let strangers = ["ours", "theirs"].map(|name| Authority::new(name).issue("bridge"));
     for client in strangers.iter().chain([&authority.issue_until("bridge", 2001)]) {
         let [cert, key] = client.variables();
@@ -218,6 +219,36 @@ async fn a_client_certificate_that_is_refused_is_named() {
         assert!(reason.contains(hint), "{reason}");
     }
     broker.stop().await;
+}
+
+/// All of them were "check scheme, port and path".
+#[tokio::test]
+async fn an_answer_in_the_place_of_a_websocket_is_told_by_its_status() {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    for (status, hint) in [
+        ("401 Unauthorized", "the path and the token in MQTT_URL"),
+        ("403 Forbidden", "the path and the token in MQTT_URL"),
+        ("407 Proxy Authentication Required", "a proxy before"),
+        ("302 Found", "the address that it names"),
+        ("404 Not Found", "/mqtt with most servers"),
+        ("503 Service Unavailable", "cannot take the WebSocket now (HTTP 503)"),
+        ("200 OK", "check scheme, port and path in MQTT_URL"),
+    ] {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+        let url = format!("ws://localhost:{}", listener.local_addr().unwrap().port());
+        let server = tokio::spawn(async move {
+            while let Ok((mut stream, _)) = listener.accept().await {
+                let mut head = [0; 2_048];
+                let _ = stream.read(&mut head).await;
+                let answer =
+                    format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
+                let _ = stream.write_all(answer.as_bytes()).await;
+            }
+        });
+        let reason = failure(&url, &[]).await;
+        assert!(reason.contains(hint), "{hint} is not in: {reason}");
+        server.abort();
+    }
 }
 
 #[tokio::test]
