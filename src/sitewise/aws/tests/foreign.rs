@@ -26,6 +26,39 @@ async fn an_answer_without_what_it_has_to_have_is_no_delivery() {
     }
 }
 
+/// SiteWise answers 200 with a list of errors, which is empty where it took everything. The list is
+/// what makes it a delivery, whichever success the status tells; without it nothing was taken.
+#[tokio::test]
+async fn the_list_of_errors_makes_a_delivery_and_no_status_does() {
+    for status in [200, 201, 202, 203, 206, 299] {
+        let with = |body: &'static str| async move {
+            let stub = Stub::start(move |_| Reply::text(status, body)).await;
+            client(&stub).put(Vec::new()).await
+        };
+        for body in [r#"{"errorEntries":[]}"#, r#" {"other":1,"errorEntries":[]} "#] {
+            assert_eq!(with(body).await.unwrap().len(), 0, "{status}: {body}");
+        }
+        let refused = r#"{"errorEntries":[{"entryId":"3","errors":[{"errorCode":"x"}]}]}"#;
+        assert_eq!(with(refused).await.unwrap().len(), 1, "{status}");
+        for body in [
+            "{}",
+            "",
+            r#"{"successEntries":[]}"#,
+            r#"{"errorentries":[]}"#,
+            r#"{"errorEntries":{}}"#,
+            r#"{"errorEntries":[],"#,
+            r#"[{"errorEntries":[]}]"#,
+        ] {
+            let fault = with(body).await.unwrap_err();
+            assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{status}: {body}: {fault}");
+        }
+    }
+    for status in [204, 205, 304] {
+        let stub = Stub::start(move |_| Reply::text(status, "")).await;
+        assert!(client(&stub).put(Vec::new()).await.is_err(), "{status}");
+    }
+}
+
 #[tokio::test]
 async fn an_entry_among_the_errors_is_not_delivered_whatever_is_said_of_it() {
     for entry in [
