@@ -8,6 +8,7 @@ use super::engine::ShutdownPatience;
 use crate::bridge::Bridge;
 use crate::console::ServerStatus;
 use crate::delivery::figures::RejectedCounts;
+use crate::delivery::point::DiscardReason;
 use crate::outbox::dead_letters::DeadLetters;
 use crate::outbox::{DiskFigures, DiskState, Outbox};
 use crate::sparkplug::host::SkipReason;
@@ -248,24 +249,37 @@ impl Ledger {
     }
 
     /// Values that did not reach SiteWise and never will: outcome, reason, count.
-    fn dropped_by_reason(&self) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
-        let discarded = self.delivery.discarded;
+    pub(crate) fn dropped_by_reason(
+        &self,
+    ) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let early = self.values.refused.named().map(|(why, count)| ("refused_early", why, count));
         let refused = self.delivery.refused.named().map(|(why, count)| ("refused", why, count));
         let unread = SkipReason::ALL.into_iter().zip(self.unread);
         let unread = unread.map(|(why, count)| ("not_read", why.label(), count));
         let dropped = DropReason::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
-        let disk = self.disk.as_ref();
-        let on_disk = |count: fn(&DiskFigures) -> u64| disk.map_or(0, count);
-        let overwritten = discarded.overwritten + self.losses.overwritten;
-        unread.chain(dropped).chain(early).chain(refused).chain([
-            ("discarded", "overwritten", overwritten + on_disk(|disk| disk.overwritten)),
-            ("discarded", "rate", discarded.rate),
-            ("discarded", "astray", discarded.astray),
-            ("discarded", "full", self.losses.full + on_disk(|disk| disk.full)),
-            ("discarded", "unreadable", on_disk(|disk| disk.unreadable)),
-        ])
+        let discarded =
+            self.discarded().map(|(why, count)| ("discarded", why.label(), count)).into_iter();
+        unread.chain(dropped).chain(early).chain(refused).chain(discarded)
+    }
+
+    /// Points that were dropped after they had become some, by rule.
+    pub fn discarded(&self) -> [(DiscardReason, u64); DiscardReason::ALL.len()] {
+        let delivery = self.delivery.discarded;
+        let on_disk = |count: fn(&DiskFigures) -> u64| self.disk.as_ref().map_or(0, count);
+        DiscardReason::ALL.map(|why| {
+            let count = match why {
+                DiscardReason::Overwritten => {
+                    let in_memory = delivery.overwritten + self.losses.overwritten;
+                    in_memory + on_disk(|disk| disk.overwritten)
+                }
+                DiscardReason::Rate => delivery.rate,
+                DiscardReason::Full => self.losses.full + on_disk(|disk| disk.full),
+                DiscardReason::Astray => delivery.astray,
+                DiscardReason::Unreadable => on_disk(|disk| disk.unreadable),
+            };
+            (why, count)
+        })
     }
 
     /// The last lines of the log: what was done, and what is left.
@@ -446,8 +460,8 @@ mod tests {
             ("refused", "denied", 8),
             ("discarded", "overwritten", 16 + 64 + 256),
             ("discarded", "rate", 32),
-            ("discarded", "full", 128 + 512),
-            ("discarded", "unreadable", 1_024),
+            ("discarded", "outbox_full", 128 + 512),
+            ("discarded", "outbox_unreadable", 1_024),
         ];
         assert_eq!(counted, expected);
     }

@@ -107,7 +107,7 @@ impl DiscardedCounts {
             DiscardReason::Rate => self.rate += 1,
             DiscardReason::Astray => self.astray += 1,
             // Not by delivery.
-            DiscardReason::Full => {}
+            DiscardReason::Full | DiscardReason::Unreadable => {}
         }
     }
 }

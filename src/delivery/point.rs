@@ -108,6 +108,25 @@ pub enum DiscardReason {
     Full,
     /// It was sent before the initial sync, to a property that the asset turned out not to have.
     Astray,
+    /// It cannot be read back from the outbox's damaged disk.
+    Unreadable,
+}
+
+impl DiscardReason {
+    /// All of them.
+    pub const ALL: [Self; 5] =
+        [Self::Overwritten, Self::Rate, Self::Full, Self::Astray, Self::Unreadable];
+
+    /// Its name: in the log, the metrics and the console.
+    pub const fn label(self) -> &'static str {
+        match self {
+            Self::Overwritten => "overwritten",
+            Self::Rate => "rate",
+            Self::Full => "outbox_full",
+            Self::Astray => "astray",
+            Self::Unreadable => "outbox_unreadable",
+        }
+    }
 }
 
 /// Why a point was rejected: it becomes a dead letter.

@@ -77,7 +77,7 @@ pub struct DeadLetterRecord {
 
 impl DeadLetterRecord {
     /// A letter as it is written; `before` is the same value's letter of an earlier attempt.
-    fn new(id: u64, letter: DeadLetter, before: Option<&Self>) -> Self {
+    pub(crate) fn new(id: u64, letter: DeadLetter, before: Option<&Self>) -> Self {
         let DeadLetter { point, refusal, reason, at, names } = letter;
         let (data_type, value) = match &point.value {
             Variant::Integer(value) => (DataType::Integer, Some(value.to_string())),

@@ -99,7 +99,7 @@ class Away(Case):
         self.publish(100)
         accounts = self.end()
         self.assertEqual(accounts.named("refused").total(), 0)
-        self.assertEqual(accounts.named("discarded").keys(), {"full"})
+        self.assertEqual(accounts.named("discarded").keys(), {"outbox_full"})
 
 
 class YoungAccount(Case):

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::ApiError;
+use crate::app::Ledger;
 use crate::console::look::ServerStatus;
 use crate::console::routes::Routes;
 use crate::console::snapshot::PHASES;
@@ -69,6 +70,36 @@ struct ValueStats {
     adjusted: Vec<(&'static str, u64)>,
 }
 
+impl ValueStats {
+    fn of(ledger: &Ledger) -> Self {
+        let delivery = &ledger.delivery;
+        let restored = ledger.disk.as_ref().map_or(0, |disk| disk.restored);
+        Self {
+            read: ledger.values.values,
+            own: ledger.values.own_points,
+            points: ledger.values.points,
+            restored,
+            held: ledger.buffered,
+            in_outbox: ledger.outbox_points.saturating_sub(ledger.parked_points),
+            behind_gates: ledger.parked_points,
+            on_the_way: delivery.waiting,
+            delivered: delivery.delivered,
+            refused_early: ledger.values.refused.named().to_vec(),
+            refused: delivery.refused.named().to_vec(),
+            discarded: ledger
+                .discarded()
+                .map(|(why, count)| (why.label(), count))
+                .into_iter()
+                .chain([("mqtt_queue_full", ledger.mqtt.dropped)])
+                .collect(),
+            dropped: DropReason::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),
+            adjusted: Adjustment::ALL
+                .map(|how| (how.label(), ledger.values.adjusted(how)))
+                .to_vec(),
+        }
+    }
+}
+
 #[derive(Debug, Serialize)]
 struct DeliveryStats {
     requests: u64,
@@ -98,8 +129,6 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
     let snapshot = routes.snapshot().await?;
     let ledger = &snapshot.ledger;
     let delivery = ledger.delivery;
-    let discarded = delivery.discarded;
-    let disk = ledger.disk.clone().unwrap_or_default();
     Ok(Overview {
         version: env!("CARGO_PKG_VERSION"),
         host_id: snapshot.host_id.clone(),
@@ -115,34 +144,7 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
         problems: snapshot.degraded.total(),
         dead_letters: ledger.refused.total(),
         findings: ledger.findings.iter().map(|(_, count)| count).sum(),
-        values: ValueStats {
-            read: ledger.values.values,
-            own: ledger.values.own_points,
-            points: ledger.values.points,
-            restored: disk.restored,
-            held: ledger.buffered,
-            in_outbox: ledger.outbox_points.saturating_sub(ledger.parked_points),
-            behind_gates: ledger.parked_points,
-            on_the_way: delivery.waiting,
-            delivered: delivery.delivered,
-            refused_early: ledger.values.refused.named().to_vec(),
-            refused: delivery.refused.named().to_vec(),
-            discarded: vec![
-                (
-                    "overwritten",
-                    discarded.overwritten + ledger.losses.overwritten + disk.overwritten,
-                ),
-                ("rate", discarded.rate),
-                ("astray", discarded.astray),
-                ("outbox_full", ledger.losses.full + disk.full),
-                ("outbox_unreadable", disk.unreadable),
-                ("mqtt_queue_full", ledger.mqtt.dropped),
-            ],
-            dropped: DropReason::ALL.map(|why| (why.label(), ledger.values.dropped(why))).to_vec(),
-            adjusted: Adjustment::ALL
-                .map(|how| (how.label(), ledger.values.adjusted(how)))
-                .to_vec(),
-        },
+        values: ValueStats::of(ledger),
         oldest: snapshot.oldest.map(|time| time.seconds()),
         outbox_bytes: snapshot.outbox_bytes,
         outbox_max_bytes: snapshot.outbox_max_bytes,
@@ -171,4 +173,113 @@ pub(super) async fn overview(routes: &Routes) -> Result<Overview, ApiError> {
             .map(|(linger, messages)| LingerCost { seconds: linger.as_secs(), messages })
             .collect(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::console::metrics;
+    use crate::delivery::point::{Class, DiscardReason, Point, RejectReason, Stream};
+    use crate::outbox::dead_letters::{DeadLetter, DeadLetterRecord};
+    use crate::sitewise::api::{Quality, Variant};
+    use crate::sparkplug::host::SkipReason;
+    use crate::time::Timestamp;
+
+    type Names = BTreeSet<String>;
+
+    fn names<const N: usize>(all: [&'static str; N]) -> Names {
+        let names: Names = all.into_iter().map(str::to_owned).collect();
+        assert_eq!(names.len(), N, "each has a name of its own");
+        names
+    }
+
+    /// What the last lines of the log call an outcome's reasons.
+    fn logged(outcome: &str) -> Names {
+        let ledger = Ledger::default();
+        let of = ledger.dropped_by_reason().filter(|(of, ..)| *of == outcome);
+        of.map(|(_, reason, _)| reason.to_owned()).collect()
+    }
+
+    /// The values of a metric's label.
+    fn measured(metric: &str) -> Names {
+        let all = metrics::markdown();
+        let row = all.lines().find(|line| line.contains(&format!("`{metric}`"))).unwrap();
+        let label = row.split('|').nth(3).unwrap();
+        let (_, values) = label.split_once(": ").unwrap();
+        values.split(',').map(|value| value.trim().to_owned()).collect()
+    }
+
+    /// The names in a list of the console, and those for which its page has words.
+    fn shown(list: &str, words: &str) -> Names {
+        let json = serde_json::to_value(ValueStats::of(&Ledger::default())).unwrap();
+        let rows = json[list].as_array().unwrap();
+        let names: Names = rows.iter().map(|row| row[0].as_str().unwrap().to_owned()).collect();
+        let page = include_str!("../page/words.js");
+        let (_, page) = page.split_once(&format!("const {words} = {{")).unwrap();
+        let (page, _) = page.split_once("};").unwrap();
+        for name in &names {
+            assert!(page.contains(&format!("  {name}: ")), "{words} of the page has no {name}");
+        }
+        names
+    }
+
+    /// What full outbox and unreadable disk are called was another word in the log.
+    #[test]
+    fn a_reason_has_one_name_in_log_metrics_console_and_dead_letters() {
+        let refused = names(RejectReason::ALL.map(RejectReason::label));
+        assert_eq!(logged("refused"), refused);
+        assert_eq!(logged("refused_early"), refused);
+        assert_eq!(measured("sparkwise_values_refused_total"), refused);
+        assert_eq!(shown("refused", "REFUSED"), refused);
+        assert_eq!(shown("refused_early", "REFUSED"), refused);
+
+        let discarded = names(DiscardReason::ALL.map(DiscardReason::label));
+        assert_eq!(logged("discarded"), discarded);
+        assert_eq!(measured("sparkwise_values_discarded_total"), discarded);
+        let mut with_messages = discarded;
+        with_messages.insert("mqtt_queue_full".to_owned());
+        assert_eq!(shown("discarded", "DISCARDED"), with_messages);
+
+        let dropped = names(DropReason::ALL.map(DropReason::label));
+        assert_eq!(logged("not_carried"), dropped);
+        assert_eq!(measured("sparkwise_values_dropped_total"), dropped);
+        assert_eq!(shown("dropped", "DROPPED"), dropped);
+
+        let unread = names(SkipReason::ALL.map(SkipReason::label));
+        assert_eq!(logged("not_read"), unread);
+        assert_eq!(measured("sparkwise_sparkplug_values_unread_total"), unread);
+    }
+
+    /// On disk, and with what `sparkwise dead-letters` prints and filters by.
+    #[test]
+    fn a_dead_letter_has_the_name_that_the_metrics_have() {
+        for refusal in RejectReason::ALL {
+            let letter = DeadLetter {
+                point: Point {
+                    stream: Stream { asset: uuid::Uuid::nil(), property: uuid::Uuid::nil() },
+                    time: Timestamp::from_millis(0),
+                    quality: Quality::Good,
+                    value: Variant::Boolean(true),
+                    class: Class::Live,
+                },
+                refusal,
+                reason: "because".to_owned(),
+                at: Timestamp::from_millis(0),
+                names: (None, None),
+            };
+            let line = serde_json::to_string(&DeadLetterRecord::new(1, letter, None)).unwrap();
+            let name = refusal.label();
+            assert!(line.contains(&format!(r#""refusal":"{name}""#)), "{line}");
+            let read: DeadLetterRecord = serde_json::from_str(&line).unwrap();
+            assert_eq!(read.refusal, name);
+            assert!(crate::cli::dead_letters::HELP.contains(name), "{name}");
+        }
+        // A name of another version is read as it stands.
+        let old = r#"{"id":1,"asset":"a","property":"b","time":0,"quality":"GOOD",
+            "data_type":"DOUBLE","value":null,"refusal":"unfit","reason":"because",
+            "first_attempt":0,"last_attempt":0,"attempts":1}"#;
+        assert_eq!(serde_json::from_str::<DeadLetterRecord>(old).unwrap().refusal, "unfit");
+    }
 }

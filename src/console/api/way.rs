@@ -7,7 +7,7 @@ use uuid::Uuid;
 use crate::console::degraded::refused_remedy;
 use crate::console::look::EngineView;
 use crate::console::watched::Outcome;
-use crate::delivery::point::{DiscardReason, Gate, Stream};
+use crate::delivery::point::{Gate, Stream};
 use crate::delivery::way::StreamWay;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{AssetWaiting, PropertyWaiting};
@@ -158,7 +158,7 @@ impl<'a> Ways<'a> {
             more: self.waiting.more,
             sent: here.sent_at.map(|at| self.wall(at)),
             taken: outcome.taken.map(|(at, time)| (at.as_millis(), time.as_millis())),
-            dropped: outcome.dropped.map(|(at, why)| (at.as_millis(), label(why))),
+            dropped: outcome.dropped.map(|(at, why)| (at.as_millis(), why.label())),
             refused: letter.map(refused_value),
             ..PropertyWay::default()
         };
@@ -287,16 +287,6 @@ const fn failure(kind: ApiFaultKind) -> &'static str {
         ApiFaultKind::Invalid | ApiFaultKind::OutOfRange | ApiFaultKind::AlreadyExists => {
             "SiteWise refused the request it was part of; it is sent again by itself"
         }
-    }
-}
-
-/// The rule's label, as in the metrics.
-fn label(why: DiscardReason) -> &'static str {
-    match why {
-        DiscardReason::Overwritten => "overwritten",
-        DiscardReason::Rate => "rate",
-        DiscardReason::Full => "outbox_full",
-        DiscardReason::Astray => "astray",
     }
 }
 

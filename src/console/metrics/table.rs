@@ -7,7 +7,7 @@ use crate::console::health::NotReadyReason;
 use crate::console::process::Process;
 use crate::console::snapshot::{PHASES, Snapshot};
 use crate::delivery::durations::Durations;
-use crate::delivery::point::RejectReason;
+use crate::delivery::point::{DiscardReason, RejectReason};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
 use crate::sparkplug::rebirth::RebirthReason;
@@ -15,8 +15,6 @@ use crate::twin::caps::Cap;
 use crate::twin::counts::DropReason;
 use crate::twin::mapping::Adjustment;
 
-/// By which rule a point is discarded: the words of `reason`.
-const DISCARDED: [&str; 5] = ["overwritten", "rate", "outbox_full", "astray", "outbox_unreadable"];
 /// Where a point waits: the words of `place`.
 const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
 
@@ -265,16 +263,8 @@ pub const TABLE: &[MetricDef] = &[
         "Points dropped: overwritten by a later one of the same time and quality, more than ten a \
          second of one property, the outbox was full, sent early to a property that the asset \
          turned out not to have, or unreadable on the outbox's damaged disk.",
-        MetricLabel::Words("reason", || DISCARDED.to_vec()),
-        |s| {
-            let (delivery, losses) = (s.ledger.delivery.discarded, s.ledger.losses);
-            let disk = s.ledger.disk.clone().unwrap_or_default();
-            let overwritten = delivery.overwritten + losses.overwritten + disk.overwritten;
-            let full = losses.full + disk.full;
-            [overwritten, delivery.rate, full, delivery.astray, disk.unreadable]
-                .map(|n| n as f64)
-                .to_vec()
-        },
+        MetricLabel::Words("reason", || DiscardReason::ALL.map(DiscardReason::label).to_vec()),
+        |s| s.ledger.discarded().map(|(_, count)| count as f64).to_vec(),
     ),
     each(
         MetricKind::Gauge,
