@@ -3,20 +3,28 @@
 //! It reads the environment as the bridge does and checks each MQTT server, AWS and SiteWise with
 //! the rights that the bridge needs, the outbox's disk, and the clock. Each check is a line: ok,
 //! what to do, or that it was not checked and why.
+//!
+//! The servers, AWS and the disk are checked at the same time, and each answer is waited for so long
+//! and no longer: whatever hangs, the report is there within 20 seconds.
 
 mod disk;
 mod server;
 mod sitewise;
 
 use std::fmt;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+
+use tokio::sync::oneshot;
+use tokio::time::timeout;
 
 use crate::config::Config;
 use crate::sitewise::aws::AwsSiteWise;
 use crate::telemetry;
 
-/// How long a server, or one call, has for its answer.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// How long a server, one call, or the disk has for its answer.
+const PATIENCE: Duration = Duration::from_secs(8);
+/// After so long without a check it is told what is waited for, and again.
+const SILENCE: Duration = Duration::from_secs(2);
 
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -118,22 +126,95 @@ impl Report {
     }
 }
 
-/// Checks everything, against AWS. What is known is given to `tell` at once.
-pub async fn run(config: &Config, options: Options, mut tell: impl FnMut(&Check)) -> Report {
+/// What [`run`] tells while it runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// A check has ended.
+    Known(&'a Check),
+    /// None has for some seconds: this is waited for, since so long.
+    Waiting(&'a str, Duration),
+}
+
+/// Checks that are made by themselves, and what their answer is awaited from.
+struct Section {
+    of: String,
+    checks: oneshot::Receiver<Vec<Check>>,
+}
+
+/// Checks everything, against AWS. What is known is given to `tell` at once, in the order of the
+/// data's way.
+pub async fn run(config: &Config, options: Options, mut tell: impl FnMut(Progress<'_>)) -> Report {
+    let began = Instant::now();
     let mut report = Report::default();
-    let mut take = |check: Check| {
-        tell(&check);
-        report.checks.push(check);
-    };
-    server::check(config, options.take_over, &mut take).await;
-    match Box::pin(AwsSiteWise::from_env()).await {
-        Ok(client) => {
-            let account = Box::pin(client.account_and_region());
-            sitewise::account(config, &client.endpoint().to_string(), account, &mut take).await;
-            Box::pin(sitewise::check(&client, &mut take)).await;
+    let sections = server::sections(config, options.take_over);
+    let sections = sections.into_iter().chain([sitewise(config), disk(config)]);
+    // All of them are begun before the first is waited for.
+    for Section { of, mut checks } in sections.collect::<Vec<_>>() {
+        let known = loop {
+            match timeout(SILENCE, &mut checks).await {
+                Ok(known) => break known,
+                Err(_) => tell(Progress::Waiting(&of, began.elapsed())),
+            }
+        };
+        let failed = |_| vec![Check::wrong(of, "the check itself failed: report this")];
+        for check in known.unwrap_or_else(failed) {
+            tell(Progress::Known(&check));
+            report.checks.push(check);
         }
-        Err(error) => take(Check::wrong("AWS", error.to_string())),
     }
-    disk::check(&config.outbox, &mut take);
     report
+}
+
+/// Makes checks by themselves.
+fn spawn(of: String, checks: impl Future<Output = Vec<Check>> + Send + 'static) -> Section {
+    let (done, waiting) = oneshot::channel();
+    tokio::spawn(async move {
+        // Nobody waits any more once the program ends.
+        let _ = done.send(checks.await);
+    });
+    Section { of, checks: waiting }
+}
+
+fn sitewise(config: &Config) -> Section {
+    let is_named = config.twin.namespace.is_some();
+    spawn("AWS".to_owned(), async move {
+        match timeout(PATIENCE, Box::pin(AwsSiteWise::from_env())).await {
+            Ok(Ok(client)) => {
+                let account = Box::pin(client.account_and_region());
+                let endpoint = client.endpoint().to_string();
+                let (account, rights) = tokio::join!(
+                    sitewise::account(is_named, &endpoint, account),
+                    Box::pin(sitewise::check(&client)),
+                );
+                std::iter::once(account).chain(rights).collect()
+            }
+            Ok(Err(error)) => vec![Check::wrong("AWS", error.to_string())],
+            Err(_) => vec![Check::wrong("AWS", no_answer("where the AWS region comes from"))],
+        }
+    })
+}
+
+/// A disk that hangs holds nothing up: its thread is left alone.
+fn disk(config: &Config) -> Section {
+    let outbox = config.outbox.clone();
+    let of = outbox.dir.as_ref().map(|folder| format!("OUTBOX_DIR={}", folder.display()));
+    let of = of.unwrap_or_else(|| "OUTBOX_DIR".to_owned());
+    let (done, waiting) = oneshot::channel();
+    std::thread::spawn(move || {
+        let mut checks = Vec::new();
+        disk::check(&outbox, &mut |check| checks.push(check));
+        let _ = done.send(checks);
+    });
+    spawn(of.clone(), async move {
+        let hangs = "the disk has not done a write within";
+        match timeout(PATIENCE, waiting).await {
+            Ok(checks) => checks.unwrap_or_default(),
+            Err(_) => vec![Check::wrong(of, format!("{hangs} {PATIENCE:.0?}: it hangs"))],
+        }
+    })
+}
+
+/// In words.
+fn no_answer(from: &str) -> String {
+    format!("no answer from {from} within {PATIENCE:.0?}")
 }

@@ -144,9 +144,11 @@ fn doctor(options: doctor::Options) -> ExitCode {
         }
     };
     // Checks take a while: each is printed as soon as it is known.
-    let tell = |check: &doctor::Check| {
-        if !options.json {
-            print(&format!("{check}\n"));
+    let tell = |progress: doctor::Progress<'_>| match progress {
+        doctor::Progress::Known(check) if !options.json => print(&format!("{check}\n")),
+        doctor::Progress::Known(_) => {}
+        doctor::Progress::Waiting(of, since) => {
+            complain(&format!("waiting for {of} ({} s)", since.as_secs()));
         }
     };
     let report = runtime.block_on(async { Box::pin(doctor::run(&config, options, tell)).await });

@@ -18,7 +18,7 @@ use std::time::Duration;
 use tracing::info;
 
 pub use self::capture::{CaptureLine, CaptureLineError, line};
-use self::rehearsal::DryRun;
+use self::rehearsal::{DryRun, answer};
 pub use self::report::{BirthsReceived, IngestCost, ModelChange, PlanReport, RuleSuggestion};
 use crate::app;
 use crate::config::{Config, NotUnicode, VariableSource};
@@ -101,7 +101,7 @@ pub enum PlanError {
     #[error(transparent)]
     Client(#[from] NoClient),
     /// SiteWise cannot be read.
-    #[error("SiteWise cannot be read: {}", .0.explain())]
+    #[error("SiteWise cannot be read: {}", why(.0))]
     SiteWise(#[from] ApiFault),
 }
 
@@ -170,17 +170,33 @@ pub async fn against_aws(config: &Config, options: &PlanOptions) -> Result<PlanR
 /// SiteWise, and the namespace of the twins there.
 async fn account(config: &Config) -> Result<(AwsSiteWise, String), PlanError> {
     let sitewise = AwsSiteWise::from_env().await?;
-    let namespace = match &config.twin.namespace {
-        Some(namespace) => {
-            sitewise.find_credentials().await?;
-            namespace.clone()
-        }
-        None => {
-            let (account, region) = sitewise.account_and_region().await?;
-            format!("{account}/{region}")
+    let ask = async {
+        match &config.twin.namespace {
+            Some(namespace) => {
+                sitewise.find_credentials().await?;
+                Ok(namespace.clone())
+            }
+            None => {
+                let (account, region) = sitewise.account_and_region().await?;
+                Ok(format!("{account}/{region}"))
+            }
         }
     };
+    let namespace = answer("where AWS credentials come from, or STS", ask).await?;
     Ok((sitewise, namespace))
+}
+
+/// What is wrong, and what to do: nothing is tried again by itself here.
+fn why(fault: &ApiFault) -> String {
+    match fault.cause {
+        Cause::Silence | Cause::Failing => format!(
+            "{}: {}; check DNS, proxies and the VPC endpoint on the way and AWS_ENDPOINT_URL, then the \
+             AWS Health Dashboard",
+            fault.cause.words(),
+            fault.message
+        ),
+        _ => fault.explain(),
+    }
 }
 
 impl PlanError {

@@ -4,10 +4,10 @@
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout, timeout_at};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::{Check, PATIENCE};
+use super::{Check, PATIENCE, Section, no_answer, spawn};
 use crate::config::Config;
 use crate::mqtt::{Connection, Inbound};
 use crate::sparkplug::message::{Message, Qos};
@@ -16,10 +16,13 @@ use crate::sparkplug::message::{Message, Qos};
 const REFUSAL: Duration = Duration::from_secs(2);
 /// Messages that wait to be read: they are thrown away.
 const INBOUND: usize = 1_024;
+/// How long the end of a session may take.
+const LEAVE: Duration = Duration::from_secs(2);
 /// How often what a connection says of its trouble is looked at.
 const LOOK: Duration = Duration::from_millis(100);
 
-pub(super) async fn check(config: &Config, take_over: bool, take: &mut impl FnMut(Check)) {
+/// The checks of each server, and what is not checked.
+pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
     let own = config.mqtt.client_id.as_deref().unwrap_or(&config.sparkplug.host_id);
     let client_id = match take_over {
         true => own.to_owned(),
@@ -27,27 +30,29 @@ pub(super) async fn check(config: &Config, take_over: bool, take: &mut impl FnMu
     };
     let groups = config.sparkplug.groups.as_deref().unwrap_or_default();
     let group = groups.first().map_or("sparkwise-doctor", String::as_str);
+    let mut sections = Vec::new();
     for (server, url) in (0..).zip(&config.mqtt.servers) {
         let connection =
             Connection::observer(server, url, &config.mqtt, &config.sparkplug, &client_id);
-        match connection {
-            Ok(connection) => one(connection, &url.to_string(), (&client_id, group), take).await,
-            Err(error) => take(Check::wrong(url.to_string(), error.to_string())),
-        }
+        let (url, client_id, group) = (url.to_string(), client_id.clone(), group.to_owned());
+        sections.push(spawn(url.clone(), async move {
+            match connection {
+                Ok(connection) => one(connection, &url, (&client_id, &group)).await,
+                Err(error) => vec![Check::wrong(url, error.to_string())],
+            }
+        }));
     }
-    take(Check::not_checked(
+    let state = Check::not_checked(
         "publishing STATE",
         "the plant would see it; allow the bridge's user to publish spBv1.0/STATE/<host id>, and \
          spBv1.0/+/NCMD/+ for rebirth requests",
-    ));
+    );
+    sections.push(spawn(String::new(), async { vec![state] }));
+    sections
 }
 
-async fn one(
-    connection: Connection,
-    url: &str,
-    (client_id, group): (&str, &str),
-    take: &mut impl FnMut(Check),
-) {
+async fn one(connection: Connection, url: &str, (client_id, group): (&str, &str)) -> Vec<Check> {
+    let mut checks = Vec::new();
     let (inbound, mut messages) = mpsc::channel(INBOUND);
     let (outbound, publishes) = mpsc::channel(1);
     let (figures, cancel) = (connection.figures(), CancellationToken::new());
@@ -64,13 +69,13 @@ async fn one(
                     break Err(trouble.to_string());
                 }
                 if began.elapsed() >= PATIENCE {
-                    break Err(format!("it does not answer within {PATIENCE:?}"));
+                    break Err(no_answer(url));
                 }
             }
         }
     };
     match connected {
-        Err(why) => take(Check::wrong(
+        Err(why) => checks.push(Check::wrong(
             url,
             format!(
                 "{why} (as client {client_id:?}; where only the bridge's own identifier may \
@@ -79,7 +84,7 @@ async fn one(
         )),
         Ok(took) => {
             let text = format!("connected and subscribed within {} ms", took.as_millis());
-            take(Check::ok(url, text));
+            checks.push(Check::ok(url, text));
             // A command to a node that there is not: the bridge may publish there, and is subscribed.
             let topic = format!("spBv1.0/{group}/NCMD/sparkwise-doctor");
             let message = Message {
@@ -90,12 +95,13 @@ async fn one(
             };
             // The queue is empty.
             let _ = outbound.try_send(message.into());
-            take(judge(url, &topic, watch(&mut messages, &topic).await));
+            checks.push(judge(url, &topic, watch(&mut messages, &topic).await));
         }
     }
     cancel.cancel();
     drop((outbound, messages));
-    let _ = timeout_at(Instant::now() + PATIENCE, task).await;
+    let _ = timeout(LEAVE, task).await;
+    checks
 }
 
 /// What came after the publish.

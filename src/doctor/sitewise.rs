@@ -6,12 +6,12 @@
 use tokio::time::timeout;
 use uuid::Uuid;
 
-use super::{Check, PATIENCE};
-use crate::config::Config;
+use super::{Check, PATIENCE, no_answer};
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, Associate, CreateAsset, Entry, NotificationState, Quality, Tqv,
     UpdateProperty, Variant,
 };
+use crate::sitewise::cause::Plane;
 use crate::sitewise::client::SiteWise;
 use crate::time::Timestamp;
 
@@ -21,36 +21,38 @@ const NOBODY: Uuid = Uuid::from_u128(0x7370_6172_6b77_8973_a565_0d0c_7032_0001);
 /// More than a minute off, values are judged by SiteWise's time.
 const OFF: i64 = 60_000;
 
-/// Who we are.
+/// Who we are. With `is_named` it need not be known.
 pub(super) async fn account(
-    config: &Config,
+    is_named: bool,
     endpoint: &str,
     ask: impl Future<Output = Result<(String, String), ApiFault>>,
-    take: &mut impl FnMut(Check),
-) {
+) -> Check {
     let what = format!("AWS credentials for {endpoint}");
     match timeout(PATIENCE, ask).await {
-        Ok(Ok((account, region))) => {
-            take(Check::ok(what, format!("account {account}, region {region}")));
-        }
-        Ok(Err(fault)) if config.twin.namespace.is_some() => {
+        Ok(Ok((account, region))) => Check::ok(what, format!("account {account}, region {region}")),
+        Ok(Err(fault)) if is_named => {
             let why = format!("{fault}; TWIN_NAMESPACE is set, so it need not be known");
-            take(Check::not_checked(what, why));
+            Check::not_checked(what, why)
         }
-        Ok(Err(fault)) => take(Check::wrong(
+        Ok(Err(fault)) => Check::wrong(
             what,
             format!(
                 "{fault}; give the bridge credentials, or set TWIN_NAMESPACE where STS cannot be reached"
             ),
-        )),
-        Err(_) => {
-            take(Check::wrong(what, "no answer: see to the way to AWS (DNS, proxy, VPC endpoint)"))
-        }
+        ),
+        Err(_) => Check::wrong(
+            what,
+            format!(
+                "{}: see to the way to AWS (DNS, proxy, VPC endpoint), or set TWIN_NAMESPACE where \
+                 STS cannot be reached",
+                no_answer("the source of credentials, or STS")
+            ),
+        ),
     }
 }
 
 /// The rights, the quotas and the clock.
-pub(super) async fn check(client: &impl SiteWise, take: &mut impl FnMut(Check)) {
+pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
     let create = CreateAsset {
         id: NOBODY,
         external_id: "sparkwise-doctor".to_owned(),
@@ -66,24 +68,31 @@ pub(super) async fn check(client: &impl SiteWise, take: &mut impl FnMut(Check)) 
         notification: NotificationState::Disabled,
         unit: None,
     };
-    right("ListAssetModels", client.list_models(None), take).await;
-    right("DescribeAssetModel", client.describe_model(NOBODY), take).await;
-    right("ListAssets", client.list_assets(NOBODY, None), take).await;
-    right("CreateAsset", client.create_asset(create), take).await;
-    right("DescribeAsset", client.describe_asset(NOBODY), take).await;
-    right("AssociateAssets", client.associate(associate), take).await;
-    right("ListAssociatedAssets", client.list_children(NOBODY, None), take).await;
-    right("ListAssetProperties", client.read_units(NOBODY, None), take).await;
-    right("DescribeAssetProperty", client.describe_property(NOBODY, NOBODY), take).await;
-    right("UpdateAssetProperty", client.update_property(update), take).await;
-    right("BatchPutAssetPropertyValue", put(client), take).await;
-    right("BatchGetAssetPropertyValue", get(client), take).await;
-    take(Check::not_checked(
+    let [control, write, read] = Plane::ALL.map(|plane| client.host(plane));
+    let control = control.as_str();
+    // None waits for another: one that hangs takes no time from the rest.
+    let (a, b, c, d, e, f, g, h, i, j, k, l, quotas) = tokio::join!(
+        right("ListAssetModels", control, client.list_models(None)),
+        right("DescribeAssetModel", control, client.describe_model(NOBODY)),
+        right("ListAssets", control, client.list_assets(NOBODY, None)),
+        right("CreateAsset", control, client.create_asset(create)),
+        right("DescribeAsset", control, client.describe_asset(NOBODY)),
+        right("AssociateAssets", control, client.associate(associate)),
+        right("ListAssociatedAssets", control, client.list_children(NOBODY, None)),
+        right("ListAssetProperties", control, client.read_units(NOBODY, None)),
+        right("DescribeAssetProperty", control, client.describe_property(NOBODY, NOBODY)),
+        right("UpdateAssetProperty", control, client.update_property(update)),
+        right("BatchPutAssetPropertyValue", &write, put(client)),
+        right("BatchGetAssetPropertyValue", &read, get(client)),
+        timeout(PATIENCE, client.quotas()),
+    );
+    let mut checks = vec![a, b, c, d, e, f, g, h, i, j, k, l];
+    checks.push(Check::not_checked(
         "iotsitewise:CreateAssetModel, UpdateAssetModel, ListAssetModelProperties and those of \
          composite models",
         "there is no call of theirs that cannot succeed; infra/ has the role",
     ));
-    take(match timeout(PATIENCE, client.quotas()).await {
+    checks.push(match quotas {
         Ok(Some(Ok(_))) => {
             Check::ok("servicequotas:ListServiceQuotas", "the account's quotas are read")
         }
@@ -93,7 +102,7 @@ pub(super) async fn check(client: &impl SiteWise, take: &mut impl FnMut(Check)) 
         ),
         Ok(None) | Err(_) => Check::not_checked("the account's quotas", "nobody to ask"),
     });
-    take(match client.clock_ahead() {
+    checks.push(match client.clock_ahead() {
         Some(ahead) if ahead.abs() > OFF => Check::wrong(
             "this machine's clock",
             format!("{} s off SiteWise's: set it (NTP)", ahead / 1_000),
@@ -101,6 +110,7 @@ pub(super) async fn check(client: &impl SiteWise, take: &mut impl FnMut(Check)) 
         Some(ahead) => Check::ok("this machine's clock", format!("{ahead} ms off SiteWise's")),
         None => Check::not_checked("this machine's clock", "SiteWise has not answered"),
     });
+    checks
 }
 
 async fn put(client: &impl SiteWise) -> Result<(), ApiFault> {
@@ -127,15 +137,18 @@ async fn get(client: &impl SiteWise) -> Result<(), ApiFault> {
 /// Whether a call is allowed: what it says of the thing that is not there does not matter.
 async fn right<T>(
     action: &str,
+    host: &str,
     call: impl Future<Output = Result<T, ApiFault>>,
-    take: &mut impl FnMut(Check),
-) {
+) -> Check {
     let what = format!("iotsitewise:{action}");
-    take(match timeout(PATIENCE, call).await {
-        Err(_) => Check::wrong(what, "no answer: see to the way to SiteWise"),
+    match timeout(PATIENCE, call).await {
+        Err(_) => {
+            let way = "see to the way to SiteWise (DNS, proxy, VPC endpoint, region)";
+            Check::wrong(what, format!("{}: {way}", no_answer(host)))
+        }
         Ok(Ok(_)) => Check::ok(what, ""),
         Ok(Err(fault)) => judge(what, &fault),
-    });
+    }
 }
 
 fn judge(what: String, fault: &ApiFault) -> Check {

@@ -3,21 +3,30 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
+use tokio::time::{Instant as Moment, timeout, timeout_at};
+use tracing::info;
 use uuid::Uuid;
 
 use crate::sitewise::api::{
     ApiFault, ApiFaultKind, Asset, AssetProperty, Composite, Hierarchy, Model, ModelHierarchy,
     ModelProperty, NotificationState, Page, Property, ResourceState,
 };
+use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::time::Instant;
 use crate::twin::plan::step::{CallId, CallResult, Step};
 
-/// Reads in a row that may fail.
-const PATIENCE: u32 = 8;
-/// After a read that failed; doubled each time.
+/// How long a read may be unanswered.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long reads may fail in a row.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// After a read that failed; doubled each time, up to the longest.
 const PAUSE: Duration = Duration::from_millis(500);
+const LONGEST_PAUSE: Duration = Duration::from_secs(4);
+/// After so long without a word it is told what is waited for; then less often.
+const SILENCE: Duration = Duration::from_secs(2);
+const REPEAT: Duration = Duration::from_secs(10);
 
 pub(super) struct DryRun<S> {
     /// None for an account with nothing in it.
@@ -30,7 +39,11 @@ pub(super) struct DryRun<S> {
     assets: BTreeMap<Uuid, Asset>,
     writes: Vec<Step>,
     last_write: Option<Instant>,
-    failures: u32,
+    /// When the first of the reads began that have failed since one passed, and the next pause.
+    failing: Option<(Moment, Duration)>,
+    reads: u64,
+    /// When it is told at the latest what is waited for.
+    tell_at: Moment,
 }
 
 impl<S: SiteWise> DryRun<S> {
@@ -43,7 +56,9 @@ impl<S: SiteWise> DryRun<S> {
             assets: BTreeMap::new(),
             writes: Vec::new(),
             last_write: None,
-            failures: 0,
+            failing: None,
+            reads: 0,
+            tell_at: Moment::now() + SILENCE,
         }
     }
 
@@ -70,20 +85,53 @@ impl<S: SiteWise> DryRun<S> {
             }
             return Ok(Some((id, answer)));
         }
-        let answer = Box::pin(self.read(step)).await;
+        let began = Moment::now();
+        let answer = self.read_or_tell(step).await;
+        self.reads += 1;
         match &answer {
-            Ok(_) => self.failures = 0,
+            Ok(_) => self.failing = None,
             Err(fault) => match fault.kind {
-                ApiFaultKind::NotFound => self.failures = 0,
+                ApiFaultKind::NotFound => self.failing = None,
                 ApiFaultKind::Denied | ApiFaultKind::Invalid => return Err(fault.clone()),
-                _ if self.failures >= PATIENCE => return Err(fault.clone()),
                 _ => {
-                    tokio::time::sleep(PAUSE * (1 << self.failures)).await;
-                    self.failures += 1;
+                    let (since, pause) = self.failing.unwrap_or((began, PAUSE));
+                    if since.elapsed() >= PATIENCE {
+                        return Err(fault.clone());
+                    }
+                    info!("{fault}; trying again");
+                    self.tell_at = Moment::now() + pause + SILENCE;
+                    tokio::time::sleep(pause).await;
+                    self.failing = Some((since, (pause * 2).min(LONGEST_PAUSE)));
                 }
             },
         }
         Ok(Some((id, answer)))
+    }
+
+    /// Reads, for no longer than an answer may take. Tells what is waited for.
+    async fn read_or_tell(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+        let host = self.sitewise.as_ref().map(|sitewise| sitewise.host(step.plane()));
+        let host = host.unwrap_or_default();
+        let (what, reads, mut tell_at) = (step.to_string(), self.reads, self.tell_at);
+        let began = Moment::now();
+        let answer = {
+            let mut read = Box::pin(timeout(ANSWER_TIMEOUT, self.read(step)));
+            loop {
+                match timeout_at(tell_at, read.as_mut()).await {
+                    Ok(answer) => break answer,
+                    Err(_) => {
+                        let waited = began.elapsed();
+                        info!(
+                            "reading what SiteWise has, {reads} calls so far; waiting for {host} \
+                             since {waited:.0?}: {what}"
+                        );
+                        tell_at = Moment::now() + if waited < SILENCE { REPEAT } else { SILENCE };
+                    }
+                }
+            }
+        };
+        self.tell_at = tell_at;
+        answer.unwrap_or_else(|_| Err(unanswered(&host)))
     }
 
     /// What would be written, in order.
@@ -246,6 +294,27 @@ impl<S: SiteWise> DryRun<S> {
         }
         Ok(CallResult::Accepted)
     }
+}
+
+/// Waits for an answer as long as one may take, and tells that it does.
+pub(super) async fn answer<T>(
+    from: &str,
+    ask: impl Future<Output = Result<T, ApiFault>>,
+) -> Result<T, ApiFault> {
+    let began = Moment::now();
+    let mut ask = Box::pin(timeout(ANSWER_TIMEOUT, ask));
+    loop {
+        match timeout(SILENCE, ask.as_mut()).await {
+            Ok(answer) => return answer.unwrap_or_else(|_| Err(unanswered(from))),
+            Err(_) => info!("waiting for {from} since {:.0?}", began.elapsed()),
+        }
+    }
+}
+
+/// The fault of a call that was not answered in time.
+fn unanswered(host: &str) -> ApiFault {
+    let message = format!("no answer from {host} within {ANSWER_TIMEOUT:.0?}");
+    ApiFault { cause: Cause::Silence, ..ApiFault::new(ApiFaultKind::Unavailable, message) }
 }
 
 fn described(properties: &[Property]) -> Vec<ModelProperty> {

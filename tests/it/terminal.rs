@@ -1,10 +1,13 @@
 //! What the program prints in a terminal of the bridge that runs: `status`, and `doctor` before it.
 
-use std::process::Output;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
 
 use sitewise_local::Options;
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::edge::{Edge, Metric};
+use tokio::io::{AsyncBufReadExt, AsyncRead, BufReader};
+use tokio::net::TcpListener;
 use windfarm::Broker;
 
 use crate::support::{Bridge, Emulator, Plant, eventually, now};
@@ -86,7 +89,7 @@ async fn the_doctor_says_what_is_wrong_before_the_bridge_starts() {
     assert_eq!(lines_with(&text, "ok          iotsitewise:").len(), 12, "{text}");
     assert_eq!(lines_with(&text, "connected and subscribed").len(), 1, "{text}");
     assert_eq!(lines_with(&text, "OUTBOX_DIR=").len(), 1, "{text}");
-    assert!(text.ends_with("nothing to do\n"), "{text}");
+    assert!(text.contains("\nnothing to do\n"), "{text}");
     // It changed nothing.
     assert_eq!(emulator.handle.usage().values_accepted, 0);
     assert!(
@@ -116,4 +119,112 @@ async fn the_doctor_says_what_is_wrong_before_the_bridge_starts() {
     assert!(wrong("mqtt://127.0.0.1:1") && wrong("iotsitewise:ListAssetModels"), "{text}");
     std::fs::remove_dir_all(&folder).unwrap();
     broker.stop().await;
+}
+
+/// A port where every connection is taken and nothing is ever said.
+async fn silent() -> (u16, tokio::task::JoinHandle<()>) {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = tokio::spawn(async move {
+        let mut taken = Vec::new();
+        while let Ok((stream, _)) = listener.accept().await {
+            taken.push(stream);
+        }
+    });
+    (port, server)
+}
+
+/// The lines of a stream, each with its time since the start.
+async fn timed(stream: impl AsyncRead + Unpin, began: Instant) -> Vec<(Duration, String)> {
+    let (mut lines, mut told) = (BufReader::new(stream).lines(), Vec::new());
+    while let Some(line) = lines.next_line().await.unwrap() {
+        told.push((began.elapsed(), line));
+    }
+    told
+}
+
+/// Runs the program; its exit code, what it prints and logs, how long it took, and the longest that
+/// it was silent.
+async fn watched(
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> (i32, String, Duration, Duration) {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_sparkwise"));
+    command.args(arguments).env_clear().envs(variables.iter().copied());
+    let began = Instant::now();
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let (out, err) = (child.stdout.take().unwrap(), child.stderr.take().unwrap());
+    let (out, err) = tokio::join!(timed(out, began), timed(err, began));
+    let code = child.wait().await.unwrap().code().unwrap();
+    let took = began.elapsed();
+    let mut lines = [out, err].concat();
+    lines.sort();
+    let mut times: Vec<_> = lines.iter().map(|(at, _)| *at).collect();
+    times.push(took);
+    let gaps = times
+        .iter()
+        .scan(Duration::ZERO, |last, at| Some(at.saturating_sub(std::mem::replace(last, *at))));
+    let silence = gaps.max().unwrap();
+    let text: Vec<_> = lines.into_iter().map(|(_, line)| line).collect();
+    (code, text.join("\n"), took, silence)
+}
+
+/// It took 182 s, a check after the other, and said nothing meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_doctor_ends_soon_where_nobody_answers() {
+    let (port, server) = silent().await;
+    let (mqtt, http) = (format!("mqtt://127.0.0.1:{port}"), format!("http://127.0.0.1:{port}"));
+    let variables = [
+        ("MQTT_URL", mqtt.as_str()),
+        ("AWS_ENDPOINT_URL", &http),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    let (code, text, took, silence) = watched(&["doctor"], &variables).await;
+    assert_eq!(code, 1, "{text}");
+    assert!(took < Duration::from_secs(20), "{took:?}: {text}");
+    assert!(silence < Duration::from_secs(4), "{silence:?}: {text}");
+    assert!(text.contains(&format!("waiting for {mqtt}")), "{text}");
+    let unanswered = format!("no answer from {http} within 8s: see to the way to SiteWise");
+    assert_eq!(lines_with(&text, &unanswered).len(), 12, "{text}");
+    assert_eq!(lines_with(&text, &format!("no answer from {mqtt} within 8s")).len(), 1, "{text}");
+    assert_eq!(lines_with(&text, "or STS within 8s").len(), 1, "{text}");
+    server.abort();
+}
+
+/// It was silent for more than 90 s.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_plan_says_what_it_waits_for_and_gives_up_where_nobody_answers() {
+    let (port, server) = silent().await;
+    let http = format!("http://127.0.0.1:{port}");
+    let mut edge = Edge::new(EdgeNode::new("Nordsee", "gw"), 0);
+    let birth = edge.nbirth(now(), [Metric::new("Oil Temperature", 71.0)]);
+    let payload: String = birth.payload.iter().map(|byte| format!("{byte:02x}")).collect();
+    let path = std::env::temp_dir().join(format!("sparkwise-capture-{}", std::process::id()));
+    std::fs::write(&path, format!("{} {payload}\n", birth.topic)).unwrap();
+    let mut variables = vec![
+        ("AWS_ENDPOINT_URL", http.as_str()),
+        ("AWS_REGION", "eu-west-1"),
+        ("AWS_ACCESS_KEY_ID", "id"),
+        ("AWS_SECRET_ACCESS_KEY", "secret"),
+        ("AWS_EC2_METADATA_DISABLED", "true"),
+    ];
+    // STS, then SiteWise.
+    for (namespace, within) in [(None, 15), (Some("test"), 30)] {
+        variables.extend(namespace.map(|namespace| ("TWIN_NAMESPACE", namespace)));
+        let (code, text, took, silence) =
+            watched(&["plan", path.to_str().unwrap()], &variables).await;
+        assert_eq!(code, 1, "{text}");
+        assert!(took < Duration::from_secs(within), "{took:?}: {text}");
+        assert!(text.contains("no answer from") && text.contains("within 10s"), "{text}");
+        assert!(!text.contains("by itself"), "{text}");
+        assert!(silence < Duration::from_secs(4), "{silence:?}: {text}");
+        if namespace.is_some() {
+            assert!(text.contains(&format!("waiting for {http}")), "{text}");
+        }
+    }
+    std::fs::remove_file(&path).unwrap();
+    server.abort();
 }
