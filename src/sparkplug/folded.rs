@@ -11,7 +11,7 @@ use super::{limits, memory};
 const NAMES: usize = 2 * limits::LEAVES;
 
 /// Hashes of names, by the hash of the name without its case.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct CaseFoldedNames {
     hashes: FxHashMap<u64, u64>,
     /// The name at hand without its case.

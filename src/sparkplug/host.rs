@@ -97,7 +97,7 @@ pub struct OutgoingMessage {
 }
 
 /// The host's side of every edge node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Host {
     config: Config,
     random: fastrand::Rng,
@@ -242,6 +242,11 @@ impl Host {
         let session = self.timers.first().map(|(due, _)| *due);
         let others = [self.turns.deadline(), self.servers.deadline(), self.excluded.deadline()];
         session.into_iter().chain(others.into_iter().flatten()).min()
+    }
+
+    /// The servers that are connected, with the times of their sessions.
+    pub fn connections(&self) -> Vec<(ServerId, Timestamp)> {
+        self.servers.sessions().collect()
     }
 
     /// The next output, in order.

@@ -8,7 +8,7 @@ use rustc_hash::FxHashSet;
 const FEW: usize = 1024;
 
 /// Names of metrics. Those that nobody uses any more are forgotten once they may be half of all.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NameInterner {
     known: FxHashSet<Arc<str>>,
     /// How many were in use when that was looked at last.

@@ -86,7 +86,7 @@ impl SessionContext<'_> {
 }
 
 /// Findings and counts of a session's messages.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct SessionNotes {
     findings: FindingCounts,
     /// Triggers of rebirth requests; empty between inputs.
@@ -146,7 +146,7 @@ pub enum NodePhase {
 }
 
 /// One edge node.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct EdgeSession {
     source: Source,
     life: SessionState,
@@ -177,7 +177,7 @@ pub(crate) struct EdgeSession {
     server: Option<ServerId>,
 }
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 enum SessionState {
     Awaited(AwaitingBirth),
     Online(Box<OnlineSession>),

@@ -33,7 +33,7 @@ const PATH_STEPS: usize = 256;
 const PATH_BYTES: usize = 64;
 
 /// The metrics of the latest birth of one source. Replaced as a whole by the next.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct BirthTable {
     leaves: Vec<Option<DataType>>,
     instances: Vec<InstanceMembers>,
@@ -72,7 +72,7 @@ pub(crate) enum NameTarget {
 }
 
 /// A parsed data payload.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct DataRead {
     pub(crate) samples: Vec<(Slot, Sample)>,
     /// What the birth does not have, to be judged by whoever may ask for a new one.
@@ -89,7 +89,7 @@ pub(crate) struct DataRead {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct InstanceId(pub(crate) u32);
 
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 struct InstanceMembers {
     template: Arc<str>,
     /// What they stand for is counted from the instance's first leaf, and from the instance

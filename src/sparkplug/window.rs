@@ -15,7 +15,7 @@ const MISSING: u64 = 1;
 
 /// The sequence of one session of an edge node. Messages are counted on without wrapping, so
 /// that the window has an order.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct ReorderWindow<T> {
     next_number: u64,
     /// By sequence number: what came with it last.
@@ -27,7 +27,7 @@ pub(crate) struct ReorderWindow<T> {
 }
 
 /// A message that came before others that it follows.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BufferedMessage<T> {
     /// When it came.
     pub(crate) at: Instant,

@@ -9,7 +9,7 @@ use crate::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The first edge node that the filter left out.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ExcludedNodes {
     first: Option<(Instant, String)>,
     /// It was looked at whether that is everybody.

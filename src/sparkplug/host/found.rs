@@ -29,7 +29,7 @@ pub struct FindingRecord<'a> {
 
 /// When each finding of one sender was made last, and by what first. Bounded by the closed
 /// list of findings.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct FindingLog(BTreeMap<Finding, (Timestamp, Box<str>)>);
 
 impl FindingLog {

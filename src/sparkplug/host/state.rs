@@ -25,10 +25,10 @@ pub fn state_payload(online: bool, time: Timestamp) -> Vec<u8> {
 }
 
 /// The servers that the host is connected to.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct ConnectedServers(BTreeMap<ServerId, ConnectedServer>);
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct ConnectedServer {
     /// The time in the will of this connection, and so in its births; each server has its own
     /// [operational-behavior-host-application-multi-server-timestamp].
@@ -53,7 +53,7 @@ enum Delivers {
 }
 
 /// Which topics a server delivers.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 enum TopicsSeen {
     /// None yet.
     #[default]
@@ -141,6 +141,11 @@ impl ConnectedServers {
     /// The servers that are connected.
     pub(super) fn connected_servers(&self) -> impl Iterator<Item = ServerId> + '_ {
         self.0.keys().copied()
+    }
+
+    /// The same, with the times of their sessions.
+    pub(super) fn sessions(&self) -> impl Iterator<Item = (ServerId, Timestamp)> + '_ {
+        self.0.iter().map(|(id, server)| (*id, server.session_time))
     }
 
     pub(crate) fn is_up(&self, server: ServerId) -> bool {

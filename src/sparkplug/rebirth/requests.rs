@@ -11,7 +11,7 @@ use crate::time::Instant;
 const INTERVAL_RESET: u32 = 4;
 
 /// The requests to one node.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct RebirthRequests {
     /// When the next is due.
     due_at: Option<Instant>,

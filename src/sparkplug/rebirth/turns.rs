@@ -28,7 +28,7 @@ pub(crate) enum RequestRank {
 
 /// Requests that are due, evenly spaced, a tenth of a second's worth at once. Proven nodes first,
 /// then known ones, then those that have waited longest.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RequestScheduler {
     spacing: Duration,
     /// When there is place for the next.

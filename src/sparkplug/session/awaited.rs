@@ -11,7 +11,7 @@ use crate::sparkplug::limits;
 use crate::sparkplug::memory;
 use crate::time::Instant;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct AwaitingBirth {
     prior: PriorState,
     expectation: Expectation,
@@ -90,7 +90,7 @@ pub(super) enum DeathOf {
 }
 
 /// What remains once it is born, or offline.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Leftovers {
     pub(super) waiting: Vec<SessionMessage>,
     /// How many of these do not count as before-birth yet.

@@ -5,7 +5,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use crate::sparkplug::table::BirthTable;
 
 /// The aliases that sources of a node use. Bounded by what their tables hold.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct AliasUse {
     used: FxHashSet<u64>,
     /// How many use an alias beyond the first, where there are any: there should be none.

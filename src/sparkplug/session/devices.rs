@@ -16,7 +16,7 @@ use crate::sparkplug::memory;
 use crate::sparkplug::table::{BirthTable, InstanceId, NameTarget};
 use crate::time::Instant;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct DeviceSession {
     pub(super) source: Source,
     /// Whether its birth was emitted.
@@ -25,7 +25,7 @@ pub(super) struct DeviceSession {
 }
 
 /// The state of a device that is not dead.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum DeviceState {
     /// It has not been reborn with its node.
     Awaited,

@@ -14,7 +14,7 @@ use crate::sparkplug::limits;
 use crate::sparkplug::rebirth::RebirthReason;
 
 /// The births of a node and its devices as they came on the wire.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct KeptBirths {
     /// The node's own, if there was room for it.
     own: Option<SessionMessage>,
@@ -23,7 +23,7 @@ pub(super) struct KeptBirths {
 }
 
 /// What is kept of a node across a lost connection.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct BirthsBeforeDrop {
     kept: KeptBirths,
     server: ServerId,

@@ -21,7 +21,7 @@ use crate::time::{Now, Timestamp};
 const OVERHEAD: usize = 256;
 
 /// A message of an edge node or a device; `D` owns or borrows its device, `P` is its payload.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct SessionMessage<D = Arc<str>, P = EncodedPayload> {
     pub(crate) server: ServerId,
     pub(crate) verb: MessageType,
@@ -49,7 +49,7 @@ pub(crate) struct DecodedPayload<'a> {
 
 /// A buffered payload. It is decoded again when it is processed: a few bytes may become megabytes,
 /// and many may be buffered.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct EncodedPayload {
     wire: Box<[u8]>,
     seq: Option<u64>,

@@ -31,7 +31,7 @@ use crate::sparkplug::topic::MessageType;
 use crate::sparkplug::window::{BufferedMessage, Fingerprint, ReorderWindow, SequencePlace};
 use crate::time::Instant;
 
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct OnlineSession {
     pub(super) source: Source,
     pub(super) server: ServerId,
@@ -73,7 +73,7 @@ pub(super) struct OnlineSession {
 }
 
 /// Identifies a birth.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 struct BirthFingerprint {
     at: Instant,
     print: Fingerprint,
@@ -82,7 +82,7 @@ struct BirthFingerprint {
 }
 
 /// What was emitted of a node before its birth.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Before {
     /// Whether a birth of it was.
     pub(super) told: bool,

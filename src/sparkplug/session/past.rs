@@ -9,7 +9,7 @@ use crate::sparkplug::host::ServerId;
 use crate::sparkplug::table::BirthTable;
 
 /// The tables of a node that is not online, or not born as a whole.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct PriorTables {
     server: ServerId,
     bd_seq: Option<u64>,

@@ -17,7 +17,7 @@ const ALTERNATION_WINDOW: Duration = Duration::from_secs(600);
 const ALTERNATIONS: u8 = 2;
 
 /// The series of bdSeq that the births of an edge node make.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct BdSeqSeries {
     /// That of the last birth.
     last_bd_seq: Option<u64>,
