@@ -5,12 +5,14 @@
 //! back the result; so a whole plant runs in a test, at any speed, deterministically.
 
 pub mod crowded;
+pub mod deferral;
 mod output;
 pub mod reach;
 
 use std::collections::VecDeque;
 
 use crowded::{Crowded, CrowdedMachines};
+use deferral::Deferral;
 pub use output::Output;
 use reach::Reach;
 
@@ -50,6 +52,8 @@ pub struct Config {
 pub struct Bridge {
     host: Host,
     twin: Twin,
+    /// None unless messages are stored that the twin has not seen.
+    deferral: Option<Box<Deferral>>,
     delivery: Delivery,
     folders: FolderSurvey,
     reach: Reach,
@@ -65,6 +69,7 @@ impl Bridge {
         Self {
             host: Host::new(config.host, seed),
             twin: Twin::new(config.twin, seed.wrapping_add(1)),
+            deferral: None,
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
             folders: FolderSurvey::default(),
             reach: Reach::default(),
@@ -282,6 +287,7 @@ impl Bridge {
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
                     twin::Output::Expect { edge, devices } => {
                         self.host.expect_online(&edge, &devices, now);
+                        self.expect_deferred(&edge, &devices);
                         self.drain_host(now);
                         continue;
                     }
@@ -436,15 +442,34 @@ impl Bridge {
         if let Some(commands) = &mut self.commands {
             commands.handle_event(&event, now);
         }
-        self.twin.handle_event(event, now);
+        if let Some(deferral) = &self.deferral {
+            deferral.count(&event, &mut self.twin);
+        } else {
+            handle_in_twin(&mut self.twin, &self.host, event, now, Twin::handle_event);
+        }
         if let Some(source) = born {
-            if source.device.is_none()
-                && let Some(figures) = self.host.figures(&source.edge)
-            {
-                self.twin.handle_figures(&source, &figures, now);
-            }
             self.outputs.push_back(Output::Born(source));
         }
+    }
+}
+
+/// Lets the twin handle an event of a host.
+fn handle_in_twin(
+    twin: &mut Twin,
+    host: &Host,
+    event: Event,
+    now: Now,
+    handle: impl FnOnce(&mut Twin, Event, Now),
+) {
+    let born = match &event {
+        Event::Birth(birth) if birth.source.device.is_none() => Some(birth.source.clone()),
+        Event::Birth(_) | Event::Data(_) | Event::Death(_) => None,
+    };
+    handle(twin, event, now);
+    if let Some(source) = born
+        && let Some(figures) = host.figures(&source.edge)
+    {
+        twin.handle_figures(&source, &figures, now);
     }
 }
 

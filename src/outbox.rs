@@ -117,6 +117,17 @@ pub trait Outbox: Send {
         Box::new(std::iter::empty())
     }
 
+    /// Reads stored messages once more, those of earlier processes first: `count` of them after the
+    /// first `skip`. The iterator waits for the disk until all of them are written, and ends early
+    /// where some cannot be read.
+    fn reread_inbound(
+        &mut self,
+        _skip: u64,
+        _count: u64,
+    ) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
+        Box::new(std::iter::empty())
+    }
+
     /// Deletes the stored messages: they became points, and these are flushed.
     fn clear_inbound(&mut self) {}
 
@@ -202,6 +213,13 @@ pub enum InboundKind {
         topic: String,
         /// Its payload.
         payload: Bytes,
+        /// It was stored by the server.
+        retain: bool,
+    },
+    /// A message that was too large to be read.
+    Oversized {
+        /// Its topic.
+        topic: String,
         /// It was stored by the server.
         retain: bool,
     },

@@ -9,6 +9,7 @@ mod assets;
 mod beat;
 pub mod caps;
 pub mod counts;
+mod deferred;
 mod defined;
 mod differences;
 mod early;
@@ -180,6 +181,8 @@ pub struct Twin {
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
     held: EventBuffer,
+    /// Values of messages that are stored, and processed later.
+    deferred: u64,
     unsettled: BlockedSources,
     early: EarlySender,
     tagless: AwaitingTags,
@@ -200,6 +203,7 @@ impl Twin {
             began: None,
             grouped: BTreeSet::new(),
             held: EventBuffer::default(),
+            deferred: 0,
             unsettled: BlockedSources::default(),
             early: EarlySender::default(),
             tagless: AwaitingTags::default(),
@@ -321,9 +325,9 @@ impl Twin {
         &self.writer.world.counts
     }
 
-    /// Values buffered until the initial sync with SiteWise.
+    /// Values buffered until the initial sync with SiteWise, deferred ones included.
     pub fn held(&self) -> usize {
-        self.held.values()
+        self.held.values() + usize::try_from(self.deferred).unwrap_or(usize::MAX)
     }
 
     /// How flat metrics are grouped into assets.
@@ -373,7 +377,7 @@ impl Twin {
     /// learned, and neither it nor the plant knows such a property.
     pub fn is_astray(&self, stream: Stream) -> bool {
         let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
-        if !plan.is_synced() || !self.held.is_empty() {
+        if !plan.is_synced() || !self.held.is_empty() || self.deferred > 0 {
             return false;
         }
         match assets.by_id(stream.asset) {

@@ -3,6 +3,7 @@
 mod account;
 mod before;
 mod calls;
+mod catch_up;
 mod commands;
 mod conflicts;
 mod disk;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use before::DeadBefore;
+use catch_up::CatchUp;
 pub(super) use commands::IotDoor;
 use conflicts::Conflicts;
 use found::FindingLines;
@@ -50,6 +52,7 @@ use crate::sitewise::client::SiteWise;
 use crate::sparkplug::host::ServerId;
 use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
+use crate::twin::Twin;
 use crate::twin::plan::problems::Verdict;
 use crate::twin::plan::step::{CallId, CallResult};
 
@@ -115,6 +118,7 @@ pub(super) struct Engine<S> {
     stores_inbound: bool,
     /// Not all of these could be stored.
     inbound_incomplete: bool,
+    catch_up: CatchUp,
     started_at: Timestamp,
     clock: Clock,
     next_report: Instant,
@@ -189,6 +193,7 @@ impl<S: SiteWise> Engine<S> {
             dead_letter_limit_logged: false,
             stores_inbound: false,
             inbound_incomplete: false,
+            catch_up: CatchUp::new(Twin::buffer_limit()),
             door: None,
         }
     }
@@ -216,6 +221,8 @@ impl<S: SiteWise> Engine<S> {
         self.drain_outputs();
         loop {
             self.reset_timer(&mut timer);
+            self.start_catch_up();
+            let deferred = self.has_room_for_deferred();
             // Whichever is ready, without priority: any of them may be ready for ever. Each does a
             // bounded piece of work, and timers are handled after each.
             tokio::select! {
@@ -225,6 +232,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
                 Some(question) = questions.recv() => self.answer_query(question),
                 request = IotDoor::next(&mut self.door) => self.handle_requests(request),
+                lot = self.catch_up.next(), if deferred => self.handle_deferred(lot),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
                     self.handle_batch(first, &mut messages);
@@ -384,9 +392,7 @@ impl<S: SiteWise> Engine<S> {
     /// Processes one. Returns the time.
     fn handle_inbound(&mut self, inbound: Inbound) -> Now {
         let now = self.now();
-        if self.learning != SyncState::Done {
-            self.store_inbound(&inbound, now.wall);
-        }
+        self.store_inbound(&inbound, now);
         match inbound {
             Inbound::Connected { server, session_time } => {
                 self.servers.connected(server, now.wall);

@@ -87,6 +87,8 @@ pub struct DiskOutbox {
     heard: Option<heard::InboundReplay>,
     /// Whose the assets are that values wait for.
     machines: Machines,
+    /// Where it is, and what this one hears.
+    inbound_folder: PathBuf,
     /// The keeper, at work.
     thread: Thread,
 }
@@ -137,6 +139,7 @@ impl DiskOutbox {
         let (done, reports) = mpsc::channel();
         let stock = store.as_ref().map(|store| store.stock()).map_err(Clone::clone);
         let heard = letters.folder().with_file_name(HEARD);
+        let inbound_folder = heard.clone();
         let heard = heard::InboundReplay::new(&heard, done.clone());
         let folder = letters.folder().parent().map(Path::to_owned).unwrap_or_default();
         let mut machine_file = MachineFile::of(&folder);
@@ -156,6 +159,7 @@ impl DiskOutbox {
             changes: VecDeque::new(),
             heard: Some(heard),
             machines,
+            inbound_folder,
             thread: Thread::new(reports),
         };
         match stock {

@@ -18,6 +18,9 @@ use crate::sparkplug::findings::Finding;
 pub(super) const PARTS: usize = 500_000;
 /// Parts of events that are held with births, before it is known what SiteWise has: about 200 MB.
 pub(super) const MOST: usize = 1_000_000;
+/// Parts that are held where all messages are stored: from there on these are not processed before
+/// SiteWise is known. What comes with a message is [`PARTS`] at most, and fits.
+pub(super) const DEFER_AT: usize = PARTS / 2;
 /// So much is given up at once, so that each further birth costs little.
 const ROOM: usize = MOST / 8;
 /// What an event takes beside its parts, counted as such.
@@ -38,6 +41,17 @@ pub(super) struct EventBuffer {
     birthless_sources: BTreeSet<Source>,
     /// Those that were not told yet.
     unreported_drops: Vec<Source>,
+    overflow: Overflow,
+}
+
+/// What happens to events beyond [`PARTS`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Overflow {
+    /// Data is dropped, and of births the latest is kept.
+    #[default]
+    Dropped,
+    /// They do not come: once it is full, messages are stored, and processed later.
+    Deferred,
 }
 
 #[derive(Debug)]
@@ -72,7 +86,11 @@ impl EventBuffer {
                 return BufferLoss { lost: values as u64, ..gone };
             }
         }
-        if self.parts + parts > PARTS {
+        let bound = match self.overflow {
+            Overflow::Dropped => PARTS,
+            Overflow::Deferred => MOST,
+        };
+        if self.parts + parts > bound {
             match &event {
                 Event::Data(data) => {
                     self.incomplete_sources.insert(data.source.clone());
@@ -172,6 +190,16 @@ impl EventBuffer {
     /// How many values are held.
     pub(super) fn values(&self) -> usize {
         self.values
+    }
+
+    /// What they take.
+    pub(super) fn parts(&self) -> usize {
+        self.parts
+    }
+
+    /// What happens to what comes beyond the bound from now on.
+    pub(super) fn set_overflow(&mut self, overflow: Overflow) {
+        self.overflow = overflow;
     }
 
     pub(super) fn is_empty(&self) -> bool {

@@ -26,7 +26,10 @@ impl<S: SiteWise> Engine<S> {
             match change {
                 DiskEvent::Full => self.note_outbox_full(now),
                 other => {
-                    self.inbound_incomplete |= other == DiskEvent::Deaf;
+                    if other == DiskEvent::Deaf {
+                        self.inbound_incomplete = true;
+                        self.bridge.set_deferrable(false);
+                    }
                     tell::log_disk_event(&other);
                 }
             }
@@ -36,7 +39,9 @@ impl<S: SiteWise> Engine<S> {
     /// Whether the values buffered until the initial sync are on disk, as the messages they arrived
     /// in: the next process replays these.
     pub(super) fn is_held_saved(&self) -> bool {
-        self.learning != SyncState::Done && self.outbox.disk().is_some() && !self.inbound_incomplete
+        (self.learning != SyncState::Done || self.bridge.is_deferring())
+            && self.outbox.disk().is_some()
+            && !self.inbound_incomplete
     }
 
     /// Whether nothing is left that could be delivered until `last`. What is on disk and failed

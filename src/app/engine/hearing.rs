@@ -17,17 +17,21 @@ impl<S: SiteWise> Engine<S> {
     /// Replays messages that earlier processes stored, as if they had just arrived; afterwards
     /// their sessions are over.
     pub(super) fn replay_stored(&mut self) {
+        self.bridge.set_deferrable(self.outbox.disk().is_some());
         let mut open = BTreeSet::new();
         let mut count = 0_u64;
         let now = self.clock.now();
         let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
         for StoredInbound { at, server, what } in self.outbox.stored_inbound() {
+            let then = Now { wall: at, ..now };
+            self.defer_if_full(then);
+            self.catch_up.stored += 1;
             if usize::from(server) >= servers {
                 continue;
             }
             count += 1;
-            let (id, then) = (ServerId(server), Now { wall: at, ..now });
+            let id = ServerId(server);
             match what {
                 InboundKind::Connected(session_time) => {
                     open.insert(server);
@@ -42,9 +46,14 @@ impl<S: SiteWise> Engine<S> {
                 InboundKind::Message { topic, payload, retain } => {
                     self.bridge.handle_message(id, &topic, &payload, retain, then);
                 }
+                InboundKind::Oversized { topic, retain } => {
+                    self.bridge.handle_oversized(id, &topic, retain, then);
+                }
             }
         }
         for server in open {
+            // Stored as well: what is deferred is replayed once more.
+            self.store(StoredInbound { at: now.wall, server, what: InboundKind::Disconnected });
             self.bridge.handle_disconnected(ServerId(server), now);
         }
         // Nobody waits any more for what was to be published then, and a STATE of that time would
@@ -63,26 +72,28 @@ impl<S: SiteWise> Engine<S> {
         self.stores_inbound = count > 0;
     }
 
-    /// Stores a message that arrives before the initial sync.
-    pub(super) fn store_inbound(&mut self, inbound: &Inbound, at: Timestamp) {
-        let (server, what) = match inbound {
-            Inbound::Connected { server, session_time } => {
-                (*server, InboundKind::Connected(*session_time))
-            }
-            Inbound::Disconnected { server, .. } => (*server, InboundKind::Disconnected),
-            Inbound::Message { server, topic, payload, retain, .. } => {
-                let (topic, payload) = (topic.clone(), payload.clone());
-                (*server, InboundKind::Message { topic, payload, retain: *retain })
-            }
-            Inbound::Oversized { .. } => return,
-        };
-        self.outbox.store_inbound(&StoredInbound { at, server, what });
+    /// Stores a message that arrives before the initial sync, or while messages of then are not
+    /// processed yet. It is to be handled afterwards.
+    pub(super) fn store_inbound(&mut self, inbound: &Inbound, now: Now) {
+        if self.learning == SyncState::Done && !self.bridge.is_deferring() {
+            return;
+        }
+        self.defer_if_full(now);
+        self.store(stored(inbound, now.wall));
         self.stores_inbound = true;
+    }
+
+    fn store(&mut self, stored: StoredInbound) {
+        self.outbox.store_inbound(&stored);
+        self.catch_up.store(stored);
     }
 
     /// Deletes the stored messages once they became points and these are flushed.
     pub(super) fn discard_stored(&mut self) {
-        if !self.stores_inbound || self.learning != SyncState::Done || self.bridge.twin().held() > 0
+        if !self.stores_inbound
+            || self.learning != SyncState::Done
+            || self.bridge.is_deferring()
+            || self.bridge.twin().held() > 0
         {
             return;
         }
@@ -91,4 +102,21 @@ impl<S: SiteWise> Engine<S> {
             self.outbox.clear_inbound();
         }
     }
+}
+
+fn stored(inbound: &Inbound, at: Timestamp) -> StoredInbound {
+    let (server, what) = match inbound {
+        Inbound::Connected { server, session_time } => {
+            (*server, InboundKind::Connected(*session_time))
+        }
+        Inbound::Disconnected { server, .. } => (*server, InboundKind::Disconnected),
+        Inbound::Message { server, topic, payload, retain, .. } => {
+            let (topic, payload) = (topic.clone(), payload.clone());
+            (*server, InboundKind::Message { topic, payload, retain: *retain })
+        }
+        Inbound::Oversized { server, topic, retain, .. } => {
+            (*server, InboundKind::Oversized { topic: topic.clone(), retain: *retain })
+        }
+    };
+    StoredInbound { at, server, what }
 }

@@ -48,7 +48,8 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
         ),
         DiskEvent::Deaf => warn!(
             "no room on disk for messages that arrive before SiteWise is first reached: further \
-             ones are kept in memory only; raise OUTBOX_MAX_BYTES or free disk space"
+             ones are kept in memory only, as far as there is room; raise OUTBOX_MAX_BYTES or free \
+             disk space"
         ),
         DiskEvent::Behind => {
             warn!(

@@ -19,16 +19,36 @@ pub(super) struct Bounds {
     oldest: Asked,
     /// The write that removes the last of them.
     given_up_by: u64,
+    /// What was there when stored messages began to become points: from then on these take the room
+    /// that the messages had.
+    before_decided: Option<u64>,
 }
 
 impl Bounds {
     pub(super) fn new(bound: u64) -> Self {
-        Self { bound, stock: StoreStats::default(), oldest: Asked::default(), given_up_by: 0 }
+        Self {
+            bound,
+            stock: StoreStats::default(),
+            oldest: Asked::default(),
+            given_up_by: 0,
+            before_decided: None,
+        }
     }
 
-    /// Bytes that there is room for.
+    /// Bytes that there is room for, for stored messages.
     pub(super) fn room(&self) -> u64 {
-        self.bound.saturating_sub(self.stock.bytes)
+        let points = self.before_decided.unwrap_or(u64::MAX).min(self.stock.bytes);
+        self.bound.saturating_sub(points)
+    }
+
+    /// Stored messages become points.
+    pub(super) fn reserve(&mut self) {
+        self.before_decided.get_or_insert(self.stock.bytes);
+    }
+
+    /// No message is stored any more.
+    pub(super) fn release(&mut self) {
+        self.before_decided = None;
     }
 
     /// Bytes that are too much.

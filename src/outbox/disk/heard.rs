@@ -5,6 +5,7 @@
 //! has not forgotten them by then. Each record has a mark and a checksum, so that what lies behind a
 //! damaged one is found; books beside them tell how many values there were.
 
+mod again;
 mod ears;
 
 use std::fs::{self, File};
@@ -15,6 +16,7 @@ use std::sync::mpsc::Sender;
 use bytes::Bytes;
 use xxhash_rust::xxh3::xxh3_64;
 
+pub(super) use self::again::InboundAgain;
 pub(super) use self::ears::InboundLog;
 use super::books::{self, CountEntry};
 use super::keeper::DiskReport;
@@ -40,6 +42,22 @@ pub(super) struct InboundRecord {
     values: u64,
 }
 
+impl InboundRecord {
+    /// Bytes that it takes, or that its values will take as points if that is more: so what is
+    /// stored fits into the outbox once it is decided.
+    pub(super) fn room(&self) -> u64 {
+        room(self.bytes.len() as u64, self.values)
+    }
+}
+
+/// Bytes that the record of a number takes as a point.
+const POINT: u64 = 59;
+
+/// The room that so many bytes of messages with so many values need.
+fn room(bytes: u64, values: u64) -> u64 {
+    bytes.max(values * POINT)
+}
+
 /// The record of what was heard.
 pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     let mut body = Vec::new();
@@ -57,6 +75,10 @@ pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
             body.extend(topic.as_bytes());
             body.extend(payload);
         }
+        InboundKind::Oversized { topic, retain } => {
+            body.extend([3, u8::from(*retain)]);
+            body.extend(topic.as_bytes());
+        }
     }
     let mut bytes = MARK.to_vec();
     bytes.extend((body.len() as u32).to_be_bytes());
@@ -69,7 +91,7 @@ pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
 fn values(what: &InboundKind) -> u64 {
     match what {
         InboundKind::Message { payload, .. } => metrics(payload).max(1),
-        InboundKind::Connected(_) | InboundKind::Disconnected => 0,
+        InboundKind::Connected(_) | InboundKind::Disconnected | InboundKind::Oversized { .. } => 0,
     }
 }
 
@@ -118,6 +140,10 @@ fn heard(body: &[u8]) -> Option<StoredInbound> {
             let topic = std::str::from_utf8(topic).ok()?.to_owned();
             let payload = Bytes::copy_from_slice(payload);
             InboundKind::Message { topic, payload, retain: *retain != 0 }
+        }
+        [3, retain, topic @ ..] => {
+            let topic = std::str::from_utf8(topic).ok()?.to_owned();
+            InboundKind::Oversized { topic, retain: *retain != 0 }
         }
         _ => return None,
     };

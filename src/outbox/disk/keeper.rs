@@ -47,6 +47,8 @@ pub(super) enum DiskJob {
     Hear { record: InboundRecord, room: u64 },
     /// So many values of what earlier processes heard could be read, and so many not.
     Heard { values: u64, lost: u64 },
+    /// Tell when what was heard is safe: what is to be dropped then is no message.
+    Written(Sender<()>),
     /// What was heard is decided.
     Forget,
     /// Write this line of the machines whose values wait.
@@ -93,6 +95,8 @@ pub(super) struct DiskWriter {
     inbound_log: InboundLog,
     inbound_full: bool,
     machines: MachineFile,
+    /// To be dropped once all that was heard is safe.
+    inbound_awaited: Vec<Sender<()>>,
     /// Requests about dead letters that could be neither read nor moved aside.
     told: BTreeSet<PathBuf>,
     reports: Sender<DiskReport>,
@@ -149,6 +153,7 @@ impl DiskWriter {
             inbound_log: InboundLog::new(letters.folder().with_file_name(HEARD)),
             inbound_full: false,
             machines,
+            inbound_awaited: Vec::new(),
             told: BTreeSet::new(),
             letters,
             reports,
@@ -264,7 +269,8 @@ impl DiskWriter {
             }
             DiskJob::Hear { record, room } => {
                 let bytes = record.bytes.len();
-                let fits = self.inbound_log.bytes() + bytes as u64 <= room;
+                // One after another that is missing would be of no use.
+                let fits = !self.inbound_full && self.inbound_log.room() + record.room() <= room;
                 let is_open = self.store.is_some();
                 if !fits
                     || (!is_open && self.inbound_log.waiting() + bytes > HEAD_BYTES_WHILE_FAILING)
@@ -286,6 +292,11 @@ impl DiskWriter {
             DiskJob::Heard { values, lost } => {
                 self.inbound_log.replay_finished(values, lost);
                 self.needs_sync |= self.store.is_some() && self.inbound_log.is_due();
+            }
+            DiskJob::Written(awaited) => {
+                if !self.inbound_log.is_flushed() {
+                    self.inbound_awaited.push(awaited);
+                }
             }
             DiskJob::Forget => self.inbound_log.forget(),
             DiskJob::Name(line) => {
@@ -361,6 +372,7 @@ impl DiskWriter {
             Ok(()) => {
                 let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
                 self.needs_sync = false;
+                self.inbound_awaited.clear();
                 self.safe = (store.batch(), stock.points);
                 // One that fails again and again is not tried ever faster.
                 if self.opened_at.elapsed() > LONGEST_RETRY {

@@ -1,9 +1,11 @@
 //! The outbox on disk, as the engine sees it.
 
+use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
 use uuid::Uuid;
 
+use super::heard::InboundAgain;
 use super::held::{Record, Settled};
 use super::keeper::{DiskJob, ReadPurpose};
 use super::record::RecordKey;
@@ -140,7 +142,20 @@ impl Outbox for DiskOutbox {
         Box::new(self.heard.take().into_iter().flatten())
     }
 
+    fn reread_inbound(
+        &mut self,
+        skip: u64,
+        count: u64,
+    ) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
+        self.bounds.reserve();
+        let (awaited, written) = mpsc::channel();
+        self.writer.tell(DiskJob::Written(awaited));
+        let folder = self.inbound_folder.clone();
+        Box::new(InboundAgain::new(folder, written, (skip, count)))
+    }
+
     fn clear_inbound(&mut self) {
+        self.bounds.release();
         self.writer.tell(DiskJob::Forget);
     }
 

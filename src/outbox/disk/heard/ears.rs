@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use super::super::books::{Books, CountEntry};
 use super::super::salvage::{self, make_folder, sync_folder};
-use super::{BOOKS, InboundRecord, files, recorded_counts};
+use super::{BOOKS, InboundRecord, files, recorded_counts, room};
 
 /// Keeps what is heard. Until it is safe it is in memory as well, to be written again where the
 /// disk refused.
@@ -23,6 +23,8 @@ pub(in super::super) struct InboundLog {
     written_count: usize,
     /// Bytes of all files, and of what waits.
     bytes: u64,
+    /// Bytes that they need once they are decided.
+    room: u64,
     books: Option<Books>,
     /// Number of the last entry in the books, values that earlier processes left, and our own.
     entry: u64,
@@ -48,6 +50,7 @@ impl InboundLog {
             unflushed: VecDeque::new(),
             written_count: 0,
             bytes,
+            room: room(bytes, left),
             books: None,
             entry,
             values_of_earlier: left,
@@ -59,8 +62,19 @@ impl InboundLog {
     }
 
     /// Bytes of all that is kept.
+    #[cfg(test)]
     pub(in super::super) fn bytes(&self) -> u64 {
         self.bytes
+    }
+
+    /// Bytes that all that is kept needs, now or once it is decided.
+    pub(in super::super) fn room(&self) -> u64 {
+        self.room
+    }
+
+    /// Whether all that was taken is safe.
+    pub(in super::super) fn is_flushed(&self) -> bool {
+        self.unflushed.is_empty()
     }
 
     /// Bytes of what is not safe yet.
@@ -76,6 +90,7 @@ impl InboundLog {
     /// Takes a record, which is to be [written](Self::write).
     pub(in super::super) fn keep(&mut self, record: InboundRecord) {
         self.bytes += record.bytes.len() as u64;
+        self.room += record.room();
         self.unflushed.push_back(record);
     }
 
@@ -179,7 +194,13 @@ impl InboundLog {
     /// All of it was decided, and is safe elsewhere.
     pub(in super::super) fn forget(&mut self) {
         let (entry, is_damaged) = (self.entry, self.is_damaged);
-        *self = Self { bytes: 0, values_of_earlier: 0, entry, ..Self::new(self.folder.clone()) };
+        *self = Self {
+            bytes: 0,
+            room: 0,
+            values_of_earlier: 0,
+            entry,
+            ..Self::new(self.folder.clone())
+        };
         // First the books: they must not tell of what is removed.
         let books = self.folder.with_file_name(BOOKS);
         let gone = fs::remove_file(&books).and_then(|()| match books.parent() {

@@ -1,0 +1,289 @@
+//! More is read before SiteWise was ever reached than can be buffered, with a disk.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use super::*;
+use crate::console::snapshot::Snapshot;
+use crate::delivery::point::Key;
+use crate::twin::plan::step::Step;
+use crate::twin::tests::fake::FakeSiteWise;
+
+/// Metrics of the node in these tests, and parts that are buffered.
+const METRICS: u32 = 20;
+const BUFFERED: usize = 500;
+/// Metrics of a birth that are the session's.
+const OF_SESSION: u32 = 2;
+
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let name = format!("sparkwise-deferred-{name}-{}", std::process::id());
+        let folder = std::env::temp_dir().join(name);
+        let _ = std::fs::remove_dir_all(&folder);
+        Self(folder)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// A process on a folder, and SiteWise, which is away at first.
+struct Process {
+    engine: Engine<Silent>,
+    published: mpsc::Receiver<Outgoing>,
+    unanswered: Vec<(CallId, Step)>,
+    sitewise: Option<FakeSiteWise>,
+    taken: BTreeSet<Key>,
+}
+
+impl Process {
+    fn start(folder: &Path, bound: u64) -> Self {
+        let wake = Arc::new(Notify::new());
+        let disk = DiskOutbox::open(folder, bound, Arc::clone(&wake)).unwrap();
+        let (mut engine, published) = engine_with((Box::new(disk), wake));
+        engine.catch_up.limit = BUFFERED;
+        let (unanswered, taken) = (Vec::new(), BTreeSet::new());
+        let mut process = Self { engine, published, unanswered, sitewise: None, taken };
+        // What is asked of SiteWise first.
+        process.turn();
+        process.engine.replay_stored();
+        let session_time = crate::clock::wall();
+        process.engine.handle_inbound(Inbound::Connected { server: 0, session_time });
+        process.turn();
+        process
+    }
+
+    /// Performs what is decided, as the loop does.
+    fn turn(&mut self) {
+        let now = self.engine.now();
+        self.engine.bridge.handle_timeout(now);
+        self.engine.bridge.flush(now);
+        self.engine.handle_disk_events(now);
+        self.engine.discard_stored();
+        loop {
+            while let Some(output) = self.engine.bridge.poll_output(now) {
+                match output {
+                    Output::Step(id, step) => self.unanswered.push((id, step)),
+                    Output::Send(id, entries) => {
+                        for entry in entries {
+                            let stream = Stream { asset: entry.asset, property: entry.property };
+                            let key = |tqv: &crate::sitewise::api::Tqv| Key {
+                                stream,
+                                time: tqv.time,
+                                quality: tqv.quality,
+                            };
+                            self.taken.extend(entry.values.iter().map(key));
+                        }
+                        self.engine.bridge.handle_answer(id, Ok(Vec::new()), now);
+                    }
+                    other => self.engine.handle_output(other, now),
+                }
+            }
+            self.engine.log_sync_progress();
+            if let Some(sitewise) = &mut self.sitewise
+                && !self.unanswered.is_empty()
+            {
+                for (id, step) in std::mem::take(&mut self.unanswered) {
+                    let answer = sitewise.call(step);
+                    self.engine.bridge.handle_done(id, answer, now);
+                }
+                continue;
+            }
+            let room = self.engine.bridge.room();
+            let mut points = self.engine.outbox.take(room);
+            if points.is_empty() {
+                points = self.engine.restore(now);
+            }
+            if points.is_empty() {
+                break;
+            }
+            self.engine.bridge.handle_points(points, now);
+        }
+        self.engine.start_catch_up();
+    }
+
+    /// SiteWise is there, until this is so.
+    async fn until(&mut self, is_so: impl Fn(&Self) -> bool) {
+        self.sitewise.get_or_insert_default();
+        let end = std::time::Instant::now() + Duration::from_secs(60);
+        while !is_so(self) {
+            assert!(std::time::Instant::now() < end, "{:?}", self.ledger());
+            let next = tokio::time::timeout(Duration::from_millis(5), self.engine.catch_up.next());
+            if let Ok(lot) = next.await {
+                self.engine.handle_deferred(lot);
+            }
+            self.turn();
+        }
+    }
+
+    fn is_done(&self) -> bool {
+        let engine = &self.engine;
+        let bridge = &engine.bridge;
+        let is_empty = engine.outbox.is_empty() && bridge.is_idle();
+        is_empty && engine.learning == SyncState::Done && !bridge.is_deferring()
+    }
+
+    fn hear(&mut self, message: Message) {
+        self.engine.handle_inbound(inbound(message));
+        self.turn();
+    }
+
+    fn ledger(&self) -> Ledger {
+        let links = [self.engine.server_statuses().remove(0)];
+        Snapshot::take(&self.engine.view(&links)).ledger
+    }
+
+    /// Ends, with what was flushed on disk.
+    fn kill(mut self) -> BTreeSet<Key> {
+        self.engine.outbox.close(Duration::from_secs(30));
+        self.taken
+    }
+}
+
+fn metrics(value: u32) -> impl Iterator<Item = Metric> {
+    (0..METRICS).map(move |n| Metric::new(&format!("m{n}"), f64::from(value)))
+}
+
+/// The time of a message of these tests; every second one.
+fn time(number: u32) -> Timestamp {
+    let hour = Duration::from_secs(3_600);
+    let start = crate::clock::wall().as_millis() / 1_000 * 1_000;
+    let start = Timestamp::from_millis(start).minus(hour);
+    start.plus(Duration::from_secs(number.into()))
+}
+
+/// How many properties of the node have a value of this time.
+fn of(taken: &BTreeSet<Key>, time: Timestamp) -> usize {
+    taken.iter().filter(|key| key.time == time && key.quality == Quality::Good).count()
+}
+
+fn heard_files(folder: &Path) -> usize {
+    std::fs::read_dir(folder.join("heard")).map_or(0, Iterator::count)
+}
+
+/// Past the bound of the buffer it was dropped, with a disk too.
+#[tokio::test]
+async fn what_the_buffer_has_no_room_for_waits_on_disk_until_sitewise_is_reached() {
+    const MESSAGES: u32 = 400;
+    let folder = Folder::new("all");
+    let mut process = Process::start(&folder.0, 1 << 30);
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    let first = time(0);
+    let at = |number: u32| first.plus(Duration::from_secs(number.into()));
+    process.hear(edge.nbirth(at(0), metrics(0)));
+    for number in 1..MESSAGES {
+        process.hear(match number % 100 {
+            // The order of its metrics is another one: slots mean other metrics than before.
+            0 => edge.nbirth(at(number), metrics(number).collect::<Vec<_>>().into_iter().rev()),
+            _ => edge.ndata(at(number), metrics(number)),
+        });
+    }
+    assert!(process.engine.bridge.twin().buffered_parts() < 2 * BUFFERED);
+    let ledger = process.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(ledger.buffered, (MESSAGES * METRICS + 4 * OF_SESSION) as usize);
+    assert_eq!(ledger.lost_in_crash(), 0);
+    assert_eq!(ledger.values.dropped(DropReason::Unlearned), 0);
+
+    process.until(|process| process.is_done()).await;
+    let ledger = process.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(ledger.values.dropped(DropReason::Unlearned), 0);
+    for number in 0..MESSAGES {
+        let found = of(&process.taken, at(number));
+        assert!(found >= METRICS as usize, "{found} values of message {number}");
+    }
+    // What comes now goes as ever, and nothing is stored any more.
+    process.hear(edge.ndata(at(MESSAGES), metrics(MESSAGES)));
+    process.until(|process| process.is_done() && of(&process.taken, at(MESSAGES)) > 0).await;
+    assert_eq!(of(&process.taken, at(MESSAGES)), METRICS as usize);
+    process.kill();
+    assert_eq!(heard_files(&folder.0), 0);
+}
+
+/// Also where the process is killed before SiteWise is there, and while it catches up.
+#[tokio::test]
+async fn a_kill_before_or_while_catching_up_loses_nothing() {
+    const EACH: u32 = 150;
+    let folder = Folder::new("kill");
+    let first = time(0);
+    let at = |number: u32| first.plus(Duration::from_secs(number.into()));
+    let mut taken = BTreeSet::new();
+    for process_number in 0..3_u32 {
+        let mut process = Process::start(&folder.0, 1 << 30);
+        let mut edge = Edge::new(EdgeNode::new("g", "n"), process_number as u8);
+        let numbers = process_number * EACH..(process_number + 1) * EACH;
+        for number in numbers.clone() {
+            process.hear(match number == numbers.start {
+                true => edge.nbirth(at(number), metrics(number)),
+                false => edge.ndata(at(number), metrics(number)),
+            });
+        }
+        let ledger = process.ledger();
+        assert!(ledger.balances(), "{ledger:?}");
+        let births = (process_number + 1) * OF_SESSION;
+        assert_eq!(ledger.buffered, (numbers.end * METRICS + births) as usize);
+        if process_number == 2 {
+            let before = process.engine.bridge.twin().held();
+            process.until(|process| process.engine.bridge.twin().held() < before * 3 / 4).await;
+            assert!(process.engine.bridge.is_deferring(), "it is in the middle of it");
+        }
+        taken.append(&mut process.kill());
+    }
+    let mut process = Process::start(&folder.0, 1 << 30);
+    process.until(|process| process.is_done()).await;
+    let ledger = process.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    assert_eq!(ledger.values.dropped(DropReason::Unlearned), 0);
+    taken.append(&mut process.kill());
+    for number in 0..3 * EACH {
+        let found = of(&taken, at(number));
+        assert!(found >= METRICS as usize, "{found} values of message {number}");
+    }
+}
+
+/// The bound is the outbox's: what exceeds it is counted, and asked for again afterwards.
+#[tokio::test]
+async fn past_the_outbox_s_own_bound_values_are_counted_and_asked_for_again() {
+    const MESSAGES: u32 = 200;
+    /// Values that the outbox has room for, as points.
+    const ROOM: u64 = 2_000;
+    let folder = Folder::new("bound");
+    let mut process = Process::start(&folder.0, ROOM * 59);
+    let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
+    let first = time(0);
+    let at = |number: u32| first.plus(Duration::from_secs(number.into()));
+    process.hear(edge.nbirth(at(0), metrics(0)));
+    for number in 1..MESSAGES {
+        process.hear(edge.ndata(at(number), metrics(number)));
+    }
+    while process.published.try_recv().is_ok() {}
+    process.until(|process| process.is_done()).await;
+    let ledger = process.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+    let lost = ledger.values.dropped(DropReason::Unlearned);
+    let all = u64::from(MESSAGES * METRICS);
+    assert!(lost > 0 && lost >= all - ROOM && lost < all - ROOM + 500, "{lost} of {all}");
+    assert_eq!(of(&process.taken, at(0)), METRICS as usize);
+    // Whoever said it is asked to say it again, and what it says then is shown.
+    let end = std::time::Instant::now() + Duration::from_secs(30);
+    let asked = |process: &mut Process| {
+        let published = std::iter::from_fn(|| process.published.try_recv().ok());
+        published.collect::<Vec<_>>().iter().any(|out| out.message.topic == "spBv1.0/g/NCMD/n")
+    };
+    while !asked(&mut process) {
+        assert!(std::time::Instant::now() < end, "it is not asked");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        process.turn();
+    }
+    process.hear(edge.nbirth(at(MESSAGES), metrics(MESSAGES)));
+    process.until(|process| process.is_done() && of(&process.taken, at(MESSAGES)) > 0).await;
+    assert!(of(&process.taken, at(MESSAGES)) >= METRICS as usize);
+    let ledger = process.ledger();
+    assert!(ledger.balances(), "{ledger:?}");
+}

@@ -1,0 +1,167 @@
+//! Messages that are processed later: before the initial sync the twin can decide nothing, and
+//! buffers only so many events.
+//!
+//! Where all messages are stored, the rest of them waits there. The host goes on as always: it asks
+//! for births and knows who is online. A copy of it, taken when the buffer was full, stands still.
+//! Once SiteWise is known the stored messages are handed to that copy, and what it makes of them to
+//! the twin, until both are at the same message.
+
+use std::sync::Arc;
+
+use super::{Bridge, handle_in_twin};
+use crate::sparkplug::address::EdgeNode;
+use crate::sparkplug::event::Event;
+use crate::sparkplug::host::{self, Host, ServerId};
+use crate::time::{Now, Timestamp};
+use crate::twin::Twin;
+
+/// The host as it was when the first message was deferred.
+#[derive(Debug)]
+pub(super) struct Deferral {
+    host: Host,
+    /// Its time.
+    then: Now,
+    /// Whether all messages since are stored.
+    complete: bool,
+}
+
+/// A stored message, or what became of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Deferred<'a> {
+    /// A session with the server began, at this time of its own.
+    Connected(Timestamp),
+    /// It ended.
+    Disconnected,
+    /// A message.
+    Message {
+        /// Its topic.
+        topic: &'a str,
+        /// Its payload.
+        payload: &'a [u8],
+        /// It was stored by the server.
+        retain: bool,
+    },
+    /// A message that was too large to be read.
+    Oversized {
+        /// Its topic.
+        topic: &'a str,
+        /// It was stored by the server.
+        retain: bool,
+    },
+}
+
+impl Deferral {
+    /// Counts what an event of the host carries.
+    pub(super) fn count(&self, event: &Event, twin: &mut Twin) {
+        if self.complete { twin.defer_event(event) } else { twin.drop_event(event) }
+    }
+
+    /// Hands to the twin what the copy has to tell.
+    fn drain(&mut self, twin: &mut Twin, now: Now) {
+        while let Some(output) = self.host.poll_output() {
+            // What was to be published and found, the host itself has told.
+            if let host::Output::Event(event) = output {
+                handle_in_twin(twin, &self.host, event, now, Twin::handle_deferred);
+            }
+        }
+    }
+}
+
+impl Bridge {
+    /// Whether every message is stored before it is handed over, from now on: then
+    /// [`defer`](Self::defer) may be used once [`should_defer`](Self::should_defer).
+    pub fn set_deferrable(&mut self, deferrable: bool) {
+        self.twin.set_deferrable(deferrable);
+        if let Some(deferral) = &mut self.deferral {
+            deferral.complete &= deferrable;
+        }
+    }
+
+    /// Whether more is buffered until the initial sync than `parts`, and nothing is deferred yet.
+    pub fn should_defer(&self, parts: usize) -> bool {
+        self.deferral.is_none()
+            && self.twin.buffered_parts() >= parts
+            && !self.twin.plan().is_synced()
+    }
+
+    /// Lets the messages from here on wait where they are stored. They are handed over all the
+    /// same, for the host.
+    pub fn defer(&mut self, now: Now) {
+        let host = self.host.clone();
+        self.deferral = Some(Box::new(Deferral { host, then: now, complete: true }));
+    }
+
+    /// Whether messages wait where they are stored.
+    pub fn is_deferring(&self) -> bool {
+        self.deferral.is_some()
+    }
+
+    /// A stored message, which arrived `then`; the oldest first, each once.
+    pub fn handle_deferred(
+        &mut self,
+        server: ServerId,
+        deferred: &Deferred<'_>,
+        then: Now,
+        now: Now,
+    ) {
+        let Some(deferral) = &mut self.deferral else { return };
+        let instant = then.instant.max(deferral.then.instant);
+        let then = Now { instant, ..then };
+        deferral.then = then;
+        let Deferral { host, .. } = &mut **deferral;
+        if host.poll_timeout().is_some_and(|due| due <= instant) {
+            host.handle_timeout(then);
+        }
+        match *deferred {
+            Deferred::Connected(session_time) => host.handle_connected(server, session_time, then),
+            Deferred::Disconnected => host.handle_disconnected(server, then),
+            Deferred::Message { topic, payload, retain } => {
+                host.handle_message(server, topic, payload, retain, then);
+            }
+            Deferred::Oversized { topic, retain } => {
+                host.handle_oversized(server, topic, retain, then);
+            }
+        }
+        deferral.drain(&mut self.twin, now);
+    }
+
+    /// All stored messages were handed over; `all` says whether none was missing. From here on the
+    /// twin has the host's events. If some were missing, all nodes are asked for their births, as
+    /// in a new session. Returns how many values were lost.
+    pub fn end_deferral(&mut self, all: bool, now: Now) -> u64 {
+        self.host.handle_timeout(now);
+        self.drain_host(now);
+        let Some(deferral) = &mut self.deferral else { return 0 };
+        deferral.host.handle_timeout(now);
+        deferral.drain(&mut self.twin, now);
+        let complete = deferral.complete && all;
+        let lost = self.twin.drop_deferred();
+        if complete && lost == 0 {
+            self.deferral = None;
+            return 0;
+        }
+        // Who was online for the twin is offline, and is born again.
+        for (server, _) in deferral.host.connections() {
+            deferral.host.handle_disconnected(server, now);
+        }
+        deferral.drain(&mut self.twin, now);
+        let connections = self.host.connections();
+        for (server, _) in &connections {
+            self.host.handle_disconnected(*server, now);
+        }
+        self.drain_host(now);
+        self.deferral = None;
+        for (server, session_time) in connections {
+            self.host.handle_connected(server, session_time, now);
+        }
+        self.drain_host(now);
+        lost
+    }
+
+    /// The copy, too, finds out whether these are still online.
+    pub(super) fn expect_deferred(&mut self, edge: &EdgeNode, devices: &[Arc<str>]) {
+        if let Some(deferral) = &mut self.deferral {
+            deferral.host.expect_online(edge, devices, deferral.then);
+        }
+    }
+}

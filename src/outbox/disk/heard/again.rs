@@ -1,0 +1,44 @@
+//! Reads once more what is being written.
+
+use std::iter::{Skip, Take};
+use std::path::PathBuf;
+use std::sync::mpsc::Receiver;
+
+use super::InboundReader;
+use crate::outbox::StoredInbound;
+
+/// Some of the stored messages, which may not be written yet.
+#[derive(Debug)]
+pub(in super::super) struct InboundAgain {
+    folder: PathBuf,
+    /// Ends once they are written.
+    written: Receiver<()>,
+    skip: usize,
+    count: usize,
+    reading: Option<Take<Skip<InboundReader>>>,
+}
+
+impl InboundAgain {
+    pub(in super::super) fn new(
+        folder: PathBuf,
+        written: Receiver<()>,
+        (skip, count): (u64, u64),
+    ) -> Self {
+        let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        Self { folder, written, skip: number(skip), count: number(count), reading: None }
+    }
+}
+
+impl Iterator for InboundAgain {
+    type Item = StoredInbound;
+
+    fn next(&mut self) -> Option<StoredInbound> {
+        let Self { folder, written, skip, count, reading } = self;
+        let reading = reading.get_or_insert_with(|| {
+            // What is sent is nothing: it ends when the keeper has written them, or is gone.
+            let _ = written.recv();
+            InboundReader::new(folder).skip(*skip).take(*count)
+        });
+        reading.next()
+    }
+}
