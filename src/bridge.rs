@@ -266,6 +266,11 @@ impl Bridge {
         self.delivery.flush(now);
     }
 
+    /// Sends no more values: what is left is safe, and for the next process.
+    pub fn stop_sending(&mut self) {
+        self.delivery.stop_sending();
+    }
+
     /// The next output.
     pub fn poll_output(&mut self, now: Now) -> Option<Output> {
         loop {

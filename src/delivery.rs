@@ -8,6 +8,7 @@
 mod answer;
 mod billing;
 pub mod durations;
+mod ending;
 pub mod figures;
 pub mod held;
 pub mod output;
@@ -30,6 +31,7 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
+use ending::Ending;
 use figures::DeliveryFigures;
 use held::FailingProperties;
 use output::{Output, RequestId, Room};
@@ -45,7 +47,7 @@ use streams::{StreamSlot, Streams};
 use timers::Timers;
 use whatif::WhatIf;
 
-use crate::sitewise::api::{ApiFault, EntryError, Quotas};
+use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError, Quotas};
 use crate::sitewise::limits;
 use crate::time::{ClockAgreement, Instant, Now};
 
@@ -92,6 +94,7 @@ pub struct Delivery {
     config: Config,
     fill_window: Duration,
     linger: LingerMode,
+    ending: Ending,
     streams: Streams,
     timers: Timers,
     ready: ReadyQueue,
@@ -138,6 +141,7 @@ impl Delivery {
             config: Config { in_flight: config.in_flight.max(1), ..config },
             fill_window: request::fill_window(config.linger),
             linger: LingerMode::Yes,
+            ending: Ending::default(),
             streams: Streams::default(),
             timers: Timers::default(),
             ready: ReadyQueue::default(),
@@ -216,7 +220,13 @@ impl Delivery {
         answer: Result<Vec<EntryError>, ApiFault>,
         now: Now,
     ) {
+        let is_throttled =
+            answer.as_ref().is_err_and(|fault| fault.kind == ApiFaultKind::Throttled);
+        let delivered = self.figures.delivered;
         self.read_answer(id, answer, now);
+        if !is_throttled {
+            self.ending.answered(self.figures.delivered > delivered);
+        }
         self.advance(now);
     }
 
@@ -247,6 +257,7 @@ impl Delivery {
     /// Flushes: no value lingers from now on, since the process is about to stop.
     pub fn flush(&mut self, now: Now) {
         self.linger = LingerMode::No;
+        self.ending.begin();
         for slot in self.streams.slots() {
             self.schedule(slot, now);
         }
@@ -278,26 +289,6 @@ impl Delivery {
     /// Whether nothing is queued or in flight, and no output is left to poll.
     pub fn is_idle(&self) -> bool {
         self.waiting == 0 && self.outputs.is_empty()
-    }
-
-    /// Whether nothing would be sent before `end`: what keeps failing is retried too rarely to wait
-    /// for it.
-    pub fn sends_nothing_before(&self, end: Instant) -> bool {
-        self.requests.is_empty()
-            && self.ready.len() == 0
-            && self.outputs.is_empty()
-            && !self.is_unreachable()
-            && self.streams.iter().all(|state| state.rests_until(end))
-    }
-
-    /// Whether only values that failed before are queued, or SiteWise is unreachable: what is on
-    /// disk can be left to the next process.
-    pub fn has_only_failed(&self) -> bool {
-        let mut flying = self.requests.values().flat_map(|request| &request.entries);
-        self.outputs.is_empty()
-            && (self.is_unreachable()
-                || (flying.all(|(_, values)| values.iter().all(|value| value.failures > 0))
-                    && self.streams.iter().all(stream::StreamState::has_only_failed)))
     }
 
     /// Whether SiteWise is unreachable: it does not respond, denies access as a whole or for

@@ -280,6 +280,7 @@ impl<S: SiteWise> Engine<S> {
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
+            self.stop_in_vain();
             self.drain_outputs();
         }
         self.outbox.close(match patience {

@@ -299,10 +299,13 @@ impl StreamState {
             && self.rare().set_aside.front().is_none_or(|(until, _)| *until > end)
     }
 
-    /// Whether all values that wait, those in flight excepted, failed before.
+    /// Whether all values that wait, those in flight excepted, failed before, or are behind one
+    /// that did and holds up the property.
     pub(super) fn has_only_failed(&self) -> bool {
         let waiting = self.queued() + self.rare().set_aside.len();
-        self.seconds.is_empty() && self.failing(1) == waiting
+        let failing = self.failing(1);
+        let is_behind = failing > 0 && self.failures > 0;
+        self.seconds.is_empty() && (failing == waiting || is_behind)
     }
 
     /// Takes all values out that wait, those in flight excepted.

@@ -1,5 +1,6 @@
 mod answers;
 mod bill;
+mod ending;
 mod foreign;
 mod laws;
 mod refusals;

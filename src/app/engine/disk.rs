@@ -48,17 +48,27 @@ impl<S: SiteWise> Engine<S> {
     /// before can be left to the next process.
     pub(super) fn can_stop(&self, last: Instant) -> bool {
         let twin = self.bridge.twin();
-        let disk = self.outbox.disk();
         let held = twin.held() > 0 && !self.is_held_saved();
-        let parked = self.outbox.parked() > 0 && disk.is_none();
+        let parked = self.outbox.parked() > 0 && self.outbox.disk().is_none();
         let undecided = (held || parked) && !twin.plan().rests_until(last);
-        let saved = disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Well);
         let delivery = self.bridge.delivery();
-        !undecided
-            && self.outbox.is_flushed()
-            && (delivery.waiting() == 0
-                || delivery.sends_nothing_before(last)
-                || (saved && delivery.has_only_failed()))
+        let is_left = self.is_all_saved() && (delivery.has_only_failed() || delivery.has_stopped());
+        let is_done = self.outbox.is_flushed()
+            && (delivery.waiting() == 0 || delivery.sends_nothing_before(last));
+        !undecided && (is_left || is_done)
+    }
+
+    /// Sends nothing more at the end where SiteWise accepts nothing of what is on disk anyway.
+    pub(super) fn stop_in_vain(&mut self) {
+        if self.bridge.delivery().flushes_in_vain() && self.is_all_saved() {
+            self.bridge.stop_sending();
+        }
+    }
+
+    /// Whether all points are on disk.
+    fn is_all_saved(&self) -> bool {
+        let disk = self.outbox.disk();
+        disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Well)
     }
 
     /// The outbox dropped values. Logged at most once in a while.

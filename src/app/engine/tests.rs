@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::future::pending;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use uuid::Uuid;
@@ -32,8 +33,9 @@ use crate::twin::identity::Namespace;
 
 mod deferred;
 
-/// A SiteWise that never answers.
-struct Silent;
+/// A SiteWise that never answers; or that answers with a fault for each value, and counts requests.
+#[derive(Default)]
+struct Silent(Option<(ApiFaultKind, Arc<AtomicU64>)>);
 
 impl SiteWise for Silent {
     async fn create_model(&self, _: CreateModel) -> Result<(), ApiFault> {
@@ -82,8 +84,13 @@ impl SiteWise for Silent {
     async fn update_property(&self, _: UpdateProperty) -> Result<(), ApiFault> {
         pending().await
     }
-    async fn put(&self, _: Vec<Entry>) -> Result<Vec<EntryError>, ApiFault> {
-        pending().await
+    async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, ApiFault> {
+        let Some((kind, requests)) = &self.0 else { return pending().await };
+        requests.fetch_add(1, Ordering::Relaxed);
+        let fault = |_| ApiFault::new(*kind, "not now");
+        let errors = (0..entries.len()).map(|entry| (entry, fault(entry)));
+        let errors = errors.map(|(entry, fault)| EntryError { entry, fault, times: Vec::new() });
+        Ok(errors.collect())
     }
     async fn read_values(&self, _: Vec<(Uuid, Uuid)>) -> Result<Vec<LatestValue>, ApiFault> {
         pending().await
@@ -130,7 +137,7 @@ fn engine_with(
     let engine = Engine::new(
         Bridge::new(bridge_config(&config, Namespace::new("test")), 1),
         outbox,
-        Silent,
+        Silent::default(),
         ServerStates(vec![server]),
         report,
     );
@@ -284,6 +291,45 @@ async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
     let end = |seconds| now.instant + Duration::from_secs(seconds);
     assert!(!engine.can_stop(end(3_600)));
     assert!(engine.can_stop(end(1)));
+}
+
+/// It tried all that was in memory once more, at the rate of the quotas, though it is on disk: up to
+/// the whole grace.
+#[tokio::test]
+async fn an_end_does_not_try_all_that_is_on_disk_where_sitewise_accepts_nothing() {
+    const POINTS: u32 = 20_000;
+    let name = format!("sparkwise-engine-refusing-{}", std::process::id());
+    let folder = std::env::temp_dir().join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    let wake = Arc::new(Notify::new());
+    let disk = DiskOutbox::open(&folder, 1 << 30, Arc::clone(&wake)).unwrap();
+    let (mut engine, _published) = engine_with((Box::new(disk), wake));
+    let requests = Arc::new(AtomicU64::new(0));
+    engine.senders =
+        RequestWorkers::new(Arc::new(Silent(Some((ApiFaultKind::Limit, Arc::clone(&requests))))));
+    let time = engine.clock.now().wall.minus(Duration::from_secs(60));
+    let points = (0..POINTS).map(|number| {
+        let stream = Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(number.into()) };
+        let (quality, value) = (Quality::Good, Variant::Double(1.0));
+        let point = Point { stream, time, quality, value, class: Class::Live };
+        QueuedPoint { point, gate: None }
+    });
+    let points: Vec<_> = points.collect();
+    for lot in points.chunks(1_000) {
+        assert_eq!(engine.outbox.put(lot.to_vec()), []);
+        while engine.outbox.disk().unwrap().unsaved > 0 {
+            engine.handle_disk_events(engine.clock.now());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+    let (_inbox, messages) = mpsc::channel(1);
+    let (_, answers) = EngineQueries::new("starting");
+    let ended = engine.run(messages, answers, (async {}, pending()), Duration::from_secs(300));
+    let EngineResult { ledger, .. } = ended.await.unwrap();
+    let requests = requests.load(Ordering::Relaxed);
+    assert!(requests < 500, "{requests} requests");
+    assert_eq!((ledger.waiting(), ledger.lost_in_crash()), (POINTS as usize, 0), "{ledger:?}");
+    let _ = std::fs::remove_dir_all(&folder);
 }
 
 /// Values came 50 s late, and the bridge was ready and had no problem.

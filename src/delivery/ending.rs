@@ -1,0 +1,77 @@
+//! The end: what is still worth waiting for before the process stops.
+
+use super::{Delivery, stream};
+use crate::time::Instant;
+
+/// Answers in a row in which SiteWise accepted nothing, after which a flush is in vain.
+const ANSWERS_IN_VAIN: u32 = 16;
+
+/// How a flush goes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Ending {
+    /// There is none.
+    #[default]
+    No,
+    /// It is under way, with so many answers since SiteWise accepted something.
+    Flushing(u32),
+    /// Nothing more is sent: what is left is safe elsewhere.
+    Stopped,
+}
+
+impl Ending {
+    /// A flush begins.
+    pub(super) fn begin(&mut self) {
+        if *self == Self::No {
+            *self = Self::Flushing(0);
+        }
+    }
+
+    /// A request was answered, and something of it was accepted or not.
+    pub(super) fn answered(&mut self, accepted: bool) {
+        if let Self::Flushing(in_vain) = self {
+            *in_vain = if accepted { 0 } else { in_vain.saturating_add(1) };
+        }
+    }
+
+    /// Whether nothing more is to be sent.
+    pub(super) fn is_stopped(self) -> bool {
+        self == Self::Stopped
+    }
+}
+
+impl Delivery {
+    /// Whether SiteWise has accepted nothing for many answers, since the flush began.
+    pub fn flushes_in_vain(&self) -> bool {
+        matches!(self.ending, Ending::Flushing(in_vain) if in_vain >= ANSWERS_IN_VAIN)
+    }
+
+    /// Sends nothing more: what is left is safe, and for the next process.
+    pub fn stop_sending(&mut self) {
+        self.ending = Ending::Stopped;
+    }
+
+    /// Whether nothing more is sent, and all that was is answered.
+    pub fn has_stopped(&self) -> bool {
+        self.ending.is_stopped() && self.requests.is_empty()
+    }
+
+    /// Whether nothing would be sent before `end`: what keeps failing is retried too rarely to wait
+    /// for it.
+    pub fn sends_nothing_before(&self, end: Instant) -> bool {
+        self.requests.is_empty()
+            && self.ready.len() == 0
+            && self.outputs.is_empty()
+            && !self.is_unreachable()
+            && self.streams.iter().all(|state| state.rests_until(end))
+    }
+
+    /// Whether only values that failed before are queued, or SiteWise is unreachable: what is on
+    /// disk can be left to the next process.
+    pub fn has_only_failed(&self) -> bool {
+        let mut flying = self.requests.values().flat_map(|request| &request.entries);
+        self.outputs.is_empty()
+            && (self.is_unreachable()
+                || (flying.all(|(_, values)| values.iter().all(|value| value.failures > 0))
+                    && self.streams.iter().all(stream::StreamState::has_only_failed)))
+    }
+}
