@@ -189,3 +189,29 @@ impl<T> ReorderWindow<T> {
         (messages, gaps)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Places ahead are filled with messages of so many bytes, until the window says that it is full.
+    fn kept(bytes: usize) -> usize {
+        let mut window = ReorderWindow::after(0);
+        let print = Fingerprint { hash: 0, sent: None };
+        let mut place = 300;
+        loop {
+            place += 1;
+            let early = BufferedMessage { at: Instant::START, bytes, print, message: () };
+            if !window.keep(place, early) {
+                return window.buffered.len();
+            }
+        }
+    }
+
+    #[test]
+    fn a_window_is_full_at_its_bound_of_messages_and_at_that_of_bytes() {
+        assert_eq!(kept(1), limits::WINDOW_MESSAGES);
+        assert_eq!(kept(limits::WINDOW_BYTES / 4), 4);
+        assert_eq!(kept(limits::WINDOW_BYTES / 4 - 1), 5);
+    }
+}

@@ -324,6 +324,18 @@ mod tests {
         assert_eq!(sent.len(), 293, "a gap is cured, and then there is another");
     }
 
+    /// Many that were asked at once are not asked again at once.
+    #[test]
+    fn chance_puts_the_next_request_off_and_never_forward() {
+        let jitter = Duration::from_secs(4);
+        let (mut requests, policy) =
+            (RebirthRequests::default(), RebirthPolicy { jitter, ..policy() });
+        requests.request(RebirthTrigger::BeforeBirth, at(0), 0.5, &policy, ANSWER);
+        assert_eq!(requests.due(), Some(at(2)));
+        requests.send(at(2), 0.5, &policy);
+        assert_eq!(requests.due(), Some(at(2 + 5 + 2)));
+    }
+
     #[test]
     fn one_request_is_for_all_reasons() {
         let faults =
