@@ -401,3 +401,24 @@ fn what_a_birth_lacks_is_counted() {
         (Finding::UnknownTemplate, 1),
     ]);
 }
+
+/// It was sent after the node's birth, and its place was given up: what the device is called now is
+/// open, and nothing is read by the older birth.
+#[test]
+fn a_late_birth_of_a_device_ends_what_its_names_meant() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    let a = |value: i32| [Metric::new("a", value)];
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    stage.pass(ms(1));
+    let late = edge.dbirth("d", stage.time(), [Metric::new("a", 1.5_f64)]);
+    stage.send(&edge.ndata(stage.time(), []));
+    stage.pass(secs(60));
+    stage.look();
+    stage.send(&late);
+    stage.send(&edge.ddata("d", stage.time(), a(2)));
+    assert!(!stage.look().iter().any(|line| line.contains("data g/n/d")));
+    stage.pass(secs(700));
+    assert!(stage.look().contains(&"rebirth 0 g/n".to_owned()));
+}

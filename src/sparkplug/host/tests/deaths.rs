@@ -408,3 +408,18 @@ fn a_will_on_the_server_that_a_node_moved_from_is_asked_about_though_its_birth_c
     stage.send_via(there, &edge.nbirth(stage.time(), a()));
     stage.check(&["birth g/n: a#2=1"]);
 }
+
+/// Its births say the same under the same aliases.
+#[test]
+fn what_a_dead_device_says_by_alias_is_read_once_it_is_born_again() {
+    let mut stage = Stage::new();
+    let mut edge = edge().with_aliases();
+    let a = |value: i32| [Metric::new("a", value)];
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    stage.send(&edge.ddeath("d", stage.time()));
+    stage.look();
+    stage.send(&edge.ddata("d", stage.time(), a(2)));
+    stage.send(&edge.dbirth("d", stage.time(), a(3)));
+    stage.check(&["birth g/n/d: a#0=3", "before birth data g/n/d: #0=2"]);
+}

@@ -464,3 +464,16 @@ fn what_waits_when_a_clock_goes_back_is_told_before_the_birth() {
         stage.check(&told);
     }
 }
+
+#[test]
+fn where_nothing_is_waited_for_who_misses_nothing_is_not_asked() {
+    let mut stage = Stage::with(|config| config.reorder_timeout = Duration::ZERO);
+    let mut edge = online(&mut stage);
+    stage.send(&node(&mut edge, &stage, 3));
+    stage.pass(secs(60));
+    stage.check(&["data g/n: #2=3"]);
+    // What comes after a gap is told with it.
+    edge.skip(1);
+    stage.send(&node(&mut edge, &stage, 5));
+    assert_eq!(stage.look()[0], "after gap data g/n: #2=5");
+}

@@ -222,3 +222,27 @@ fn operational_behavior_data_commands_ncmd_rebirth_name() {
     assert_eq!(metric.name.as_deref(), Some(b"Node Control/Rebirth".as_slice()));
     assert_eq!((metric.datatype, metric.alias, metric.timestamp), (Some(11), None, Some(5)));
 }
+
+#[test]
+fn who_may_have_come_back_is_asked_once_there_is_a_connection() {
+    let mut stage = Stage::unconnected(|_| {});
+    stage.host.expect_maybe(edge().node(), stage.now);
+    stage.pass(secs(5));
+    stage.check(&[]);
+    stage.host.handle_connected(SERVER, stage.now.wall, stage.now);
+    stage.pass(secs(1));
+    assert!(stage.look().contains(&"rebirth 0 g/n".to_owned()));
+}
+
+#[test]
+fn an_online_node_whose_data_was_given_up_is_asked_for_its_births() {
+    let mut stage = Stage::new();
+    let mut edge = edge();
+    stage.host.request_refresh(edge.node(), stage.now);
+    stage.send(&edge.nbirth(stage.time(), []));
+    stage.pass(secs(60));
+    stage.check(&["birth g/n: "]);
+    stage.host.request_refresh(edge.node(), stage.now);
+    stage.pass(secs(1));
+    stage.check(&["rebirth 0 g/n"]);
+}

@@ -474,3 +474,15 @@ fn data_of_a_device_before_its_birth_is_read_once_it_is_born() {
     stage.send(&edge.dbirth("d", stage.time(), a(3)));
     stage.check(&["birth g/n: a#2=1", "birth g/n/d: a#0=3", "before birth data g/n/d: #0=2"]);
 }
+
+#[test]
+fn what_waits_for_a_birth_is_given_up_when_no_answer_is_due() {
+    let mut stage = Stage::new();
+    stage.send(&edge().ndata(stage.time(), a(1)));
+    let skipped = |stage: &Stage| stage.host.counters().unread[SkipReason::BeforeBirth as usize];
+    // Asked after two and seven seconds, it may answer for ten more.
+    stage.pass(ms(16_999));
+    assert_eq!(skipped(&stage), 0);
+    stage.pass(secs(1));
+    assert_eq!(skipped(&stage), 1);
+}

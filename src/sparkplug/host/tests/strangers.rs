@@ -236,3 +236,32 @@ fn who_is_not_included_is_never_commanded() {
     stage.pass(secs(1));
     stage.check(&["rebirth 0 g/n"]);
 }
+
+#[test]
+fn values_skipped_of_who_is_forgotten_stay_counted() {
+    let mut stage = Stage::new();
+    stage.send(&edge().ndata(stage.time(), a(1)));
+    stage.pass(secs(60));
+    let skipped = stage.host.counters().unread;
+    assert_eq!(skipped[SkipReason::BeforeBirth as usize], 1);
+    stage.pass(secs(25 * 3600));
+    stage.host.handle_timeout(stage.now);
+    assert_eq!(stage.host.nodes().count(), 0);
+    assert_eq!(stage.host.counters().unread, skipped);
+}
+
+#[test]
+fn a_node_of_which_a_device_alone_is_included_is_asked_for_what_is_missing() {
+    let include = Some(Globs::parse_trees("g/n/d").unwrap());
+    let mut stage = Stage::with(|config| config.filter = Filter { include, exclude: None });
+    let mut edge = edge();
+    stage.send(&edge.nbirth(stage.time(), a(1)));
+    stage.send(&edge.dbirth("d", stage.time(), a(1)));
+    edge.skip(1);
+    stage.send(&edge.ddata("d", stage.time(), a(2)));
+    stage.pass(secs(3));
+    let told = stage.look();
+    assert_eq!(told.last().unwrap(), "rebirth 0 g/n", "{told:?}");
+    // What is told of it is counted.
+    assert_eq!(stage.host.counters().samples, 1);
+}
