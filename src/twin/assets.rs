@@ -348,6 +348,27 @@ mod tests {
         assert!(names[2].starts_with("farm/c/T1 "), "{names:?}");
     }
 
+    /// They differ in a byte that nobody can be shown.
+    #[test]
+    fn of_assets_that_look_alike_the_second_is_told_by_its_bytes() {
+        let mut assets = DesiredAssets::new(Namespace::new("test"), 10);
+        let source = Source { edge: EdgeNode::new("farm", "gw"), device: None };
+        let names = ["T\u{10fee4}", "T\u{10fee5}"].map(|name| {
+            let path = [name];
+            let address = Address::Instance(&source, &path);
+            let wanted = AssetRequest {
+                address: &address,
+                name,
+                model: ModelIx(0),
+                parent: None,
+                kind: AssetKind::Instance,
+            };
+            let (ix, _) = assets.get_or_create(wanted, None).unwrap();
+            assets.get(ix).name.to_string()
+        });
+        assert_eq!(names, ["T\u{fffd}", "T\u{fffd} (e5)"]);
+    }
+
     #[test]
     fn a_sibling_of_another_model_keeps_its_name_to_itself() {
         let mut assets = DesiredAssets::new(Namespace::new("test"), 10);

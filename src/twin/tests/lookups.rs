@@ -104,3 +104,18 @@ fn what_waited_for_a_birth_is_never_the_latest_of_what_the_birth_says() {
     times.sort_unstable();
     assert_eq!(times, [-60_000, -2_000, -1_000, 0]);
 }
+
+#[test]
+fn what_is_gone_and_was_marked_is_not_marked_at_the_next_start() {
+    let tag = |n| leaf(n, &format!("Tag {n}"), DataType::Double, sample(0, Value::Double(8.0)));
+    let mut rig = Rig::new();
+    rig.event(birth(device("D"), Vec::new(), vec![tag(0), tag(1)]));
+    rig.seconds(60);
+    for marks in [1, 0] {
+        rig = rig.restart();
+        rig.seconds(10);
+        rig.event(birth_at(0, device("D"), Vec::new(), vec![tag(0)]));
+        rig.seconds(20);
+        assert_eq!(rig.written("D", "Tag 1").len(), marks);
+    }
+}

@@ -174,3 +174,21 @@ fn a_birth_whose_time_sitewise_would_not_take_is_told_by_our_clock() {
         }
     }
 }
+
+/// With a wrong clock of ours a time was taken that is still to come.
+#[test]
+fn what_was_written_while_our_clock_was_ahead_is_not_the_latest_once_it_is_right() {
+    let mut rig = Rig::new();
+    born(&mut rig, 80.0, 0);
+    rig.seconds(10);
+    let right = rig.now.wall;
+    rig.now.wall = right.plus(Duration::from_secs(7_200));
+    rig.event(data(node(), vec![(0, sample(7_210_000, Value::Double(81.0)))]));
+    rig.now.wall = right;
+    rig.event(data(node(), vec![(0, sample(11_000, Value::Double(82.0)))]));
+    rig.event(death(node(), 12_000));
+    rig.seconds(70);
+    let (good, stale) = (Quality::Good, Quality::Uncertain);
+    let last = [(11_000, good, Variant::Double(82.0)), (12_000, stale, Variant::Double(82.0))];
+    assert_eq!(rig.written("gw", "Temp")[2..], last);
+}
