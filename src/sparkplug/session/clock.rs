@@ -44,7 +44,7 @@ pub(super) enum ClockSign {
 }
 
 /// What the messages of a node show of its clock.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct SenderClock {
     messages: Option<Messages>,
     /// By how much the answer to a request was off, until data confirms it.

@@ -10,7 +10,7 @@ use crate::time::Instant;
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is taken of a node and its devices since its birth.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct FilterYield {
     keeps_some: bool,
     excludes_some: bool,
