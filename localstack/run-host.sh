@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# The wiring of docker-compose.yml without Docker: the same parts as processes of this machine.
+# The setup of docker-compose.yml without Docker: the same parts as processes on this machine.
 #
 #   localstack/run-host.sh            until Ctrl-C
 #
@@ -20,7 +20,7 @@ export PATH="$PATH:/usr/sbin"
 work=$(mktemp -d)
 started=()
 
-# In the order of a plant that is shut down; the bridge still delivers what it has.
+# Stops the parts in the order of a plant that is shut down, so that the bridge can still flush its values.
 finish() {
   trap - EXIT INT TERM
   local i
@@ -129,7 +129,7 @@ Look at the twins with the AWS CLI:
 
 Ctrl-C ends it in order.
 TEXT
-# Whatever ends by itself ends the rest.
+# If one part exits by itself, the others are stopped.
 wait -n
 say "a part has ended by itself:"
 tail -n 5 "$work"/*.log

@@ -142,7 +142,8 @@ async fn namespace_of(sitewise: &AwsSiteWise, answers: &QueryReceiver) -> String
             answers.wait_for(&reason);
             warn!(
                 sitewise.cause = fault.cause.label(),
-                "{reason}; retrying in {delay:.0?}; with TWIN_NAMESPACE set it is not needed"
+                "{reason}; retrying in {delay:.0?}; the account is not needed where TWIN_NAMESPACE \
+                    is set"
             );
         })
         .await;
@@ -288,7 +289,10 @@ async fn outbox(config: &config::Outbox) -> Result<(Box<dyn Outbox>, Arc<Notify>
             let told = books_tell(folder);
             let told =
                 told.map_or_else(|| "an unknown number of".to_owned(), |told| told.to_string());
-            info!("outbox on disk in {name}: {told} values queued, by its own counts");
+            info!(
+                "outbox on disk in {name}: {told} values queued, according to its own counts \
+                (books); the outbox is damaged"
+            );
         }
         _ => {
             let left = disk.len();

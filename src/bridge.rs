@@ -85,9 +85,9 @@ impl Bridge {
         Self { commands: Some(Box::new(Commander::new(config, now))), ..self }
     }
 
-    /// A request to write to the plant came in, and is off its door. Its outputs are those of
-    /// [`poll_command`](Self::poll_command), to be performed before anything else is published:
-    /// `uplinks` says what each server would take now.
+    /// Handles a request to write to the plant, which was already taken off its channel. Its
+    /// outputs are those of [`poll_command`](Self::poll_command), to be performed before anything
+    /// else is published: `uplinks` says what each server would take now.
     pub fn handle_request(
         &mut self,
         envelope: Envelope,
@@ -166,14 +166,14 @@ impl Bridge {
         self.twin.handle_done(id, answer, now);
     }
 
-    /// Models and assets that SiteWise rejected since this was last called, with its reason and what to
-    /// do.
+    /// Models and assets that SiteWise rejected since this was last called, with its reason and
+    /// what to do.
     pub fn take_rejections(&mut self) -> Vec<(String, String)> {
         self.twin.take_rejections()
     }
 
-    /// Models and assets that wait since something else changes them in SiteWise, with its words, since
-    /// this was last called.
+    /// Models and assets that wait since something else changes them in SiteWise, with its words,
+    /// since this was last called.
     pub fn take_conflicts(&mut self) -> Vec<(String, String)> {
         self.twin.take_conflicts()
     }

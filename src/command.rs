@@ -202,7 +202,11 @@ impl Commander {
             let after = now.instant.since(flight.sent);
             let answer = Answer {
                 code: Code::Confirmed,
-                reason: format!("the metric has the value, {} ms after", after.as_millis()),
+                reason: format!(
+                    "the metric reported the value {} ms after the \
+                    command",
+                    after.as_millis()
+                ),
                 metric: Some(flight.address),
                 value,
                 after: Some(after),
@@ -212,7 +216,7 @@ impl Commander {
         }
     }
 
-    /// A request came in, and is off its door.
+    /// Handles a request that was already taken off its channel.
     pub fn handle_request(
         &mut self,
         envelope: Envelope,
@@ -257,7 +261,7 @@ impl Commander {
     /// more.
     pub fn handle_stop(&mut self, now: Now) {
         self.role = Role::Stopped;
-        self.give_up(now, |_| true, "the bridge stops");
+        self.give_up(now, |_| true, "the bridge is shutting down: the value was not confirmed");
     }
 
     /// Handles expired timers.
@@ -265,7 +269,12 @@ impl Commander {
         if self.due.is_none_or(|due| due > now.instant) {
             return;
         }
-        self.give_up(now, |flight| flight.until <= now.instant, "no such value came back");
+        self.give_up(
+            now,
+            |flight| flight.until <= now.instant,
+            "the metric did not report the \
+            value",
+        );
     }
 
     /// When the next timer expires.
@@ -307,11 +316,11 @@ impl Commander {
         over.sort_by(|one, other| (one.until, &one.key).cmp(&(other.until, &other.key)));
         for flight in over {
             let seen = match &flight.seen {
-                Some(seen) => format!("; the metric said {seen}"),
-                None => "; the metric said nothing".to_owned(),
+                Some(seen) => format!("; the metric reported {seen}"),
+                None => "; the metric reported no value".to_owned(),
             };
             let after = now.instant.since(flight.sent).as_millis();
-            let reason = format!("{why} in {after} ms{seen}");
+            let reason = format!("{why} within {after} ms{seen}");
             self.answer(flight.key, ended(Code::NotConfirmed, reason, Some(&flight.address)), now);
         }
         self.set_due();

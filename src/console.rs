@@ -1,8 +1,8 @@
 //! The console over HTTP: health, metrics, and a web page.
 //!
 //! Read-only: GET and HEAD only. The engine reads the data between two of its inputs: a
-//! [query](ask::EngineQueries) is a closure that runs there and reads a page at most, so that the pure
-//! middle needs no locks.
+//! [query](ask::EngineQueries) is a closure that runs there and reads a page at most, so that the
+//! pure middle needs no locks.
 
 mod api;
 pub mod ask;
@@ -51,10 +51,13 @@ impl Listener {
         let Some(addr) = console.addr else { return Ok(None) };
         let listener = TcpListener::bind(addr).await.map_err(|error| {
             let remedy = match error.kind() {
-                io::ErrorKind::AddrInUse => "; another process has it: set another in CONSOLE_ADDR",
+                io::ErrorKind::AddrInUse => {
+                    "; another process listens on this port: set another \
+                    port in CONSOLE_ADDR"
+                }
                 _ => "",
             };
-            io::Error::new(error.kind(), format!("{addr} cannot be listened at: {error}{remedy}"))
+            io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}{remedy}"))
         })?;
         let addr = listener.local_addr()?;
         let guard = guard::Guard::new(addr, console.token.clone());

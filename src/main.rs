@@ -139,7 +139,7 @@ fn doctor(options: doctor::Options) -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
-            complain(&format!("sparkwise: no runtime: {error}"));
+            complain(&format!("sparkwise: cannot start the runtime: {error}"));
             return ExitCode::FAILURE;
         }
     };

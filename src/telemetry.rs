@@ -99,7 +99,8 @@ impl<W: io::Write> io::Write for Escaping<W> {
 
 /// Writes a line as it is among those of the log: one that others read, not people.
 pub fn write_line(line: &str) {
-    // In one piece, so that no other line gets into it. Nobody can be told if stderr is closed.
+    // In one piece, so that no other line gets into it. An error is ignored: if stderr is closed it
+    // cannot be reported.
     let _ = io::stderr().lock().write_all(format!("{line}\n").as_bytes());
 }
 

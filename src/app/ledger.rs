@@ -175,8 +175,8 @@ impl Ledger {
             messages.linger_1s = one,
             messages.linger_10s = ten,
             messages.linger_60s = sixty,
-            "the same values would have been {one} messages at INGEST_LINGER=1s, {ten} at 10s, \
-             {sixty} at 60s"
+            "the same values would have been billed as {one} messages at INGEST_LINGER=1s, {ten} \
+                at 10s, {sixty} at 60s"
         );
         for line in self.problem_lines() {
             warn!("{line}");
@@ -331,15 +331,15 @@ impl Ledger {
         if lost > 0 {
             let when = match patience {
                 ShutdownPatience::Grace(grace) => {
-                    format!("after {took:.1?}, of a SHUTDOWN_GRACE of {grace:.0?},")
+                    format!("after {took:.1?} (SHUTDOWN_GRACE is {grace:.0?})")
                 }
                 ShutdownPatience::None => "immediately on a second signal".to_owned(),
             };
             warn!(
                 values.lost = lost,
                 "stopped {when} and lost {lost} values that were only in memory; {} of all queued \
-                 values were waiting for models or assets, {} for what SiteWise does not let the \
-                 bridge read",
+                    values were waiting for models or assets, {} for models or assets that \
+                    SiteWise does not allow the bridge to read",
                 self.parked_points,
                 self.buffered
             );
@@ -393,7 +393,7 @@ mod tests {
         assert_eq!((more.len(), &*more[10]), (11, last));
     }
 
-    /// They were told as lost, and are delivered after the next start.
+    /// They were reported as lost in the previous run, and are delivered after the next start.
     #[test]
     fn what_was_heard_and_is_on_disk_is_not_told_as_lost() {
         let disk = Some(DiskFigures::default());
@@ -423,7 +423,8 @@ mod tests {
         assert!(ledger.balances());
         assert_eq!(
             ledger.sums(),
-            "110 values in (100 read, 7 of our own, 3 from disk): 95 delivered, 4 waiting, 5 rejected, \
+            "110 values in (100 read, 7 of our own, 3 from disk): 95 delivered, 4 waiting, 5 \
+                rejected, \
              6 discarded, 0 not carried"
         );
     }

@@ -180,7 +180,8 @@ impl ServerStates {
                     warn!(
                         server.address = server.url,
                         mqtt.messages_dropped = new,
-                        "{new} messages that {} had stored (retained) were dropped: {STORED_DROPPED}",
+                        "{new} messages that {} had stored (retained) were dropped: \
+                            {STORED_DROPPED}",
                         server.url
                     );
                 }
@@ -201,8 +202,8 @@ impl ServerStates {
             warn!(
                 server.address = server.url,
                 mqtt.message_age_seconds = waited.as_secs(),
-                "messages of {} are read {} s after they came: the values of all its nodes are \
-                 late; look for one that floods, or give the bridge more CPU",
+                "messages from {} are queued for {} s before they are read: the values of all its \
+                    nodes are late; look for a node that floods, or give the bridge more CPU",
                 server.url,
                 waited.as_secs()
             );
@@ -220,8 +221,8 @@ impl ServerStates {
                 server.address = server.url,
                 messaging.destination.name = topic,
                 "skipped a message on {topic}: its packet has {size} bytes; raise MQTT_MAX_PACKET \
-                 if it is meant for us, else delete it from the server or do not let this user \
-                 read it"
+                    if it is a birth or data of this plant; else delete it from the server, or \
+                    deny this user access to its topic"
             );
         }
         server.oversized = Some((now, topic));

@@ -14,10 +14,10 @@ const SHOWN: Duration = Duration::from_secs(3_600);
 /// Machines that are remembered; the values of further ones are counted with all others.
 const MACHINES: usize = 1_000;
 
-/// A machine that is too fast.
+/// A machine that sends more values than SiteWise takes in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Crowded {
-    /// Values that were dropped, since it is told.
+    /// Values dropped since it was last logged.
     pub values: u64,
     /// The property of the first.
     pub example: Stream,
@@ -30,7 +30,7 @@ pub struct Crowded {
 pub(super) struct CrowdedMachines(BTreeMap<Source, Crowded>);
 
 impl CrowdedMachines {
-    /// A value was dropped. Returns its machine, if that is to be told.
+    /// Counts a dropped value. Returns its machine if that is to be logged.
     pub(super) fn dropped(
         &mut self,
         key: Key,

@@ -28,7 +28,7 @@ const SLOW_FOR: Duration = Duration::from_secs(120);
 /// The longest that a call may be unanswered while answers are slow. Calls end after half a minute.
 const LONGEST_PATIENCE: Duration = Duration::from_secs(25);
 
-/// What is to be logged.
+/// A change of reachability, to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Told {
     /// Calls start to fail, or fail for another cause.
@@ -37,7 +37,7 @@ pub enum Told {
         plane: Plane,
         /// Why.
         cause: Cause,
-        /// What was said.
+        /// The fault's message.
         said: String,
         /// When it began.
         since: Timestamp,
@@ -195,7 +195,8 @@ impl Reach {
             Some((cause, said)) if cause != Cause::Answer => {
                 calls.last = Some((cause, said.clone()));
                 match cause {
-                    // A missing permission says nothing about other calls.
+                    // A missing permission affects one operation only, so it does not count as a
+                    // failure of the plane.
                     Cause::Action(operation) if operation != cause::WRITE => {
                         calls.passed(sent, now.instant);
                         calls.denied.entry(operation).or_insert(now.instant);
@@ -290,8 +291,8 @@ impl Calls {
         said.clone_into(&mut trouble.said);
     }
 
-    /// A call sent at `sent` has succeeded. One from before the last fault says nothing about the present,
-    /// unless it was unanswered for long itself.
+    /// A call sent at `sent` has succeeded. One from before the last fault says nothing about the
+    /// present, unless it was unanswered for long itself.
     fn passed(&mut self, sent: Instant, now: Instant) {
         let took = now.since(sent);
         if took >= SILENT {

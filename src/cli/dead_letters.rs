@@ -36,7 +36,8 @@ Usage:
 They are in OUTBOX_DIR, which has to be set as for the bridge; without it they are only in the
 memory of the running bridge. count, list and show work whether the bridge runs or not; count groups
 by asset and reason. retry sends the values again and drop deletes them: the running bridge does so
-within two seconds, which is waited for; where none runs, the next one does so when it starts.
+within two seconds, and the command waits for that; if none is running, the next
+one does so when it starts.
 
   FILTER    any of these; all of them must match:
     --asset TEXT    substring of the asset's or property's name or id, case-insensitive
@@ -248,7 +249,7 @@ fn answer(
     let carried_out = format!("done: {done} dead letters {what}\n");
     let requested = format!(
         "requested: {pending} dead letters will be {what} when a bridge starts with OUTBOX_DIR {}; \
-         none has answered within {} seconds. Where one runs, its log says why\n",
+         no running bridge has answered within {} seconds. If one is running, its log says why\n",
         outbox.display(),
         ANSWERED_WITHIN.as_secs()
     );

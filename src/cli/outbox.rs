@@ -101,13 +101,16 @@ fn outcome(report: &CheckReport, which: &str, command: Command) -> CheckOutcome 
         let mut text =
             format!("no damage: {found} values{which} are queued, and all are readable\n");
         if *lost > 0 {
-            text.push_str(&format!("{lost} that were lost before are counted at the next start\n"));
+            text.push_str(&format!(
+                "{lost} values that were lost earlier are counted at the next \
+                start\n"
+            ));
         }
         return CheckOutcome { text, is_well: true };
     };
     let mut text = format!(
-        "damaged: {damage}\n{found} values{which} are readable, {lost} that the outbox's counts \
-         include are not\n"
+        "damaged: {damage}\n{found} values{which} are readable; {lost} more that are in the \
+            outbox's counts are not\n"
     );
     if command == Command::Repair {
         text.push_str("repaired: the bridge delivers what was readable after its next start\n");

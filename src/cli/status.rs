@@ -19,7 +19,8 @@ Usage: sparkwise status [--json]
 
 It queries the console at CONSOLE_ADDR, with CONSOLE_TOKEN where that is set, and prints whether the
 bridge is ready, its counters, and its problems, the most costly first, each with a remedy. In a
-container the program is /sparkwise: docker exec sparkwise /sparkwise status, or kubectl exec
+container the program is /sparkwise: docker exec sparkwise /sparkwise status, or
+kubectl exec statefulset/sparkwise -- /sparkwise status
 
   --json  print JSON, on one line: the console's overview and its problems
 
@@ -96,7 +97,11 @@ pub fn run(command: Command, console: &Console) -> Result<Outcome, String> {
     };
     let overview = match get("/api/overview")? {
         (200, text) => text,
-        (401, _) => return Err("the console wants CONSOLE_TOKEN, and not this one".to_owned()),
+        (401, _) => {
+            return Err("the console answers 401: CONSOLE_TOKEN is not set here, or is not \
+            the bridge's"
+                .to_owned());
+        }
         // The engine does not run yet: what is known stands in `/readyz`.
         (_, _) => return Ok(starting(&ready, json)),
     };
@@ -106,7 +111,8 @@ pub fn run(command: Command, console: &Console) -> Result<Outcome, String> {
     };
     let wrong = |error: serde_json::Error| {
         format!(
-            "the console answers what this program does not know: is it of the same version? {error}"
+            "cannot parse the console's response: are the bridge and this program of the same \
+                version? {error}"
         )
     };
     let problems: Page = serde_json::from_str(&problems).map_err(wrong)?;
@@ -232,7 +238,14 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         let _ = writeln!(text, "{name:<10}{}", printable(&what));
     };
     let since = Timestamp::from_millis(now.began);
-    row("bridge", format!("sparkwise {} as {}, since {since}", now.version, now.host_id));
+    row(
+        "bridge",
+        format!(
+            "sparkwise {}, host id {}, running since \
+        {since}",
+            now.version, now.host_id
+        ),
+    );
     for link in &now.links {
         let how = match (link.since, &link.trouble) {
             (Some(since), _) => format!("connected since {}", Timestamp::from_millis(since)),
@@ -251,12 +264,12 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
     let values = &now.values;
     let waiting = values.held + values.in_outbox + values.behind_gates + values.on_the_way;
     let oldest = now.oldest.filter(|_| waiting > 0).map(|oldest| {
-        format!(" (the oldest of {})", Timestamp::from_millis(oldest.saturating_mul(1_000)))
+        format!(" (oldest from {})", Timestamp::from_millis(oldest.saturating_mul(1_000)))
     });
     row(
         "values",
         format!(
-            "{} in, {} delivered, {} waiting{}",
+            "{} in, {} delivered, {} queued{}",
             number(values.read + values.own + values.restored),
             number(values.delivered),
             number(waiting),
@@ -273,7 +286,12 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         }
     }
     let delivery = &now.delivery;
-    let told = if delivery.quotas_told { "the account's" } else { "configured, or AWS's first" };
+    let told = if delivery.quotas_told {
+        "read from Service Quotas"
+    } else {
+        "configured, or AWS's \
+        default"
+    };
     row(
         "sitewise",
         format!(
@@ -297,7 +315,7 @@ fn page(health: Health, now: &Overview, problems: &Page) -> String {
         let _ = writeln!(text, "  {}", printable(&format!("{kind}: {subject}{colon} {reason}")));
     }
     if problems.next.is_some() {
-        text.push_str("  and more: see the console's page\n");
+        text.push_str("  and more: see Problems on the console's page\n");
     }
     text
 }
@@ -358,11 +376,13 @@ mod tests {
         for line in [
             "degraded\n",
             "bridge    sparkwise 1.2.3 as sparkwise, since 2025-11-28T23:00:00Z\n",
-            "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01.500Z, 12,345 messages received\n",
+            "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01.500Z, 12,345 messages \
+                received\n",
             "nodes     46 online, 1 offline\n",
             "twins     8 models, 1,046 of 1,047 assets live, 3 calls pending\n",
             // The one that was rejected before SiteWise was asked came in as well.
-            "values    1,234,568 in, 1,234,551 delivered, 7 waiting (the oldest of 2025-11-28T23:00:00Z)\n",
+            "values    1,234,568 in, 1,234,551 delivered, 7 waiting (the oldest of \
+                2025-11-28T23:00:00Z)\n",
             "rejected  10 invalid\n",
             "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",
         ] {

@@ -61,7 +61,11 @@ pub(super) fn find<'a>(
         )),
         (_, _) => Err(Refusal::new(
             Code::UnknownProperty,
-            format!("\"{}\" means several metrics: give UUIDs", short(property)),
+            format!(
+                "\"{}\" is ambiguous: several metrics have this name; use the property's \
+                UUID",
+                short(property)
+            ),
         )),
     }
 }
@@ -104,7 +108,7 @@ fn in_asset<'a>(
 ) -> Result<Vec<&'a Writable>, Refusal> {
     let twin = plant.twin;
     let Some(source) = twin.speaker(ix) else {
-        return Err(Refusal::new(Code::NotAllowed, "the asset has nothing that can be written"));
+        return Err(Refusal::new(Code::NotAllowed, "the asset has no writable property"));
     };
     presence(source, metrics, plant)?;
     let all = metrics.source(source).map(|of| of.metrics.as_slice()).unwrap_or_default();
@@ -121,7 +125,10 @@ fn in_asset<'a>(
         };
     }
     if !twin.is_current(source) {
-        return Err(awaiting(&format!("{source} was born, and is not in the twin yet")));
+        return Err(awaiting(&format!(
+            "{source} is online, but its birth has not been mapped to \
+            assets yet"
+        )));
     }
     let id = Uuid::try_parse(property).ok();
     let model = twin.model_at(asset.model);
@@ -173,7 +180,7 @@ fn in_asset<'a>(
     }
     Err(Refusal::new(
         Code::UnknownProperty,
-        format!("the latest birth of {source} has no metric for it of a type that can be written"),
+        format!("the latest birth of {source} has no metric of a writable type for this property"),
     ))
 }
 
@@ -183,10 +190,11 @@ fn presence(source: &Source, metrics: &Metrics, plant: Plant<'_>) -> Result<(), 
     match metrics.source(source).map(|of| of.presence) {
         Some(Presence::Online) if plant.host.is_born(source) => Ok(()),
         // It lives, and what its old birth said of it no longer holds.
-        Some(Presence::Online) => {
-            Err(awaiting(&format!("the latest birth of {source} was unreadable, or too late")))
-        }
-        Some(Presence::Awaited) => Err(awaiting(&format!("the birth of {source} is awaited"))),
+        Some(Presence::Online) => Err(awaiting(&format!(
+            "the latest birth of {source} could not be read, or arrived too \
+                late"
+        ))),
+        Some(Presence::Awaited) => Err(awaiting(&format!("waiting for the birth of {source}"))),
         Some(Presence::Offline) => Err(offline(source)),
         // Nothing of it may be written; whoever asks for it is told that where it can be.
         None => match plant.twin.presence_of(source).online {
@@ -199,7 +207,7 @@ fn presence(source: &Source, metrics: &Metrics, plant: Plant<'_>) -> Result<(), 
 fn of_node(edge: &EdgeNode, plant: Plant<'_>) -> Result<(), Refusal> {
     match plant.host.phase(edge) {
         NodePhase::Online => Ok(()),
-        NodePhase::Awaited => Err(awaiting(&format!("the birth of {edge} is awaited"))),
+        NodePhase::Awaited => Err(awaiting(&format!("waiting for the birth of {edge}"))),
         NodePhase::Offline | NodePhase::Unknown => {
             Err(Refusal::new(Code::NodeOffline, format!("{edge} is offline")))
         }
@@ -220,10 +228,10 @@ fn awaiting(reason: &str) -> Refusal {
 
 fn not_allowed(name: &str, guard: Guard) -> Refusal {
     let reason = match guard {
-        Guard::Open => format!("no rule of COMMANDS_ALLOW allows to write {name}"),
+        Guard::Open => format!("no rule of COMMANDS_ALLOW allows writing {name}"),
         Guard::FullName => format!(
-            "no rule of COMMANDS_ALLOW has the very address {name}, as one must that its birth \
-             calls read-only, or that controls the node or device"
+            "{name} is read-only in its birth, or controls the node or device: it needs a rule in \
+                COMMANDS_ALLOW with exactly this address, without wildcards"
         ),
     };
     Refusal::new(Code::NotAllowed, reason)
@@ -242,10 +250,13 @@ fn unknown(asset: &str, candidates: &[Uuid], plant: Plant<'_>) -> Refusal {
     }
     let plan = plant.twin.plan();
     if !plan.is_synced() {
-        return awaiting("SiteWise's assets are being listed");
+        return awaiting("the initial sync with SiteWise is not complete yet");
     }
     match candidates.iter().any(|id| plan.known_asset(*id).is_some()) {
-        true => awaiting("the asset is in SiteWise, and its machine was not born since the start"),
+        true => awaiting(
+            "the asset exists in SiteWise, but no birth of its machine was received \
+            since the start",
+        ),
         false => {
             Refusal::new(Code::UnknownAsset, format!("there is no asset \"{}\"", short(asset)))
         }

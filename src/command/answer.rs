@@ -200,7 +200,7 @@ impl Refusal {
 pub enum Output {
     /// Publish this once, at once or never: it must not wait for a connection.
     Publish(OutgoingMessage),
-    /// The request was sent to the plant: its door is told that it is in progress.
+    /// The request was sent to the plant: report IN_PROGRESS on its channel.
     Started {
         /// The request.
         key: RequestKey,

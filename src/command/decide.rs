@@ -34,7 +34,12 @@ impl Commander {
     ) -> Result<(), Answer> {
         let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, None);
         if self.role != Role::Active {
-            return Err(ended(Code::Standby, "this bridge does not act now", None));
+            return Err(ended(
+                Code::Standby,
+                "this bridge is on standby or shutting down, and sends \
+                no commands",
+                None,
+            ));
         }
         let request =
             Request::parse(payload).map_err(|reason| ended(Code::Malformed, reason, None))?;
@@ -47,22 +52,22 @@ impl Commander {
         let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, Some(address));
         let (datatype, wanted) = wanted(metric, rule, &request).map_err(refused)?;
         if self.flights.contains_key(&metric.key) {
-            let reason = "another command to the metric waits for its value";
+            let reason = "another command to this metric is in flight";
             return Err(ended(Code::Busy, reason, Some(address)));
         }
         check_last(metric, &request, datatype).map_err(refused)?;
         if rule.echo == Echo::Value && has_already(metric, &wanted) {
-            let has = ended(Code::Already, "the metric has the value already", Some(address));
+            let has = ended(Code::Already, "the metric already has this value", Some(address));
             return Err(Answer { value: metric.last.value.clone(), ..has });
         }
         if let Some(rate) = rule.rate
             && !self.rates.allows(&metric.key, rate, now.instant)
         {
-            let reason = format!("more than the rate of the rule `{}`", rule.text);
+            let reason = format!("the rate limit of the rule `{}` is exceeded", rule.text);
             return Err(ended(Code::TooMany, reason, Some(address)));
         }
         if self.flights.len() >= IN_FLIGHT || !self.remembered.has_room() {
-            let reason = "the bridge follows no more commands at once";
+            let reason = "too many commands are in flight";
             return Err(ended(Code::TooMany, reason, Some(address)));
         }
         let Some(server) = plant.host.server_of(&metric.key.source.edge) else {
@@ -79,7 +84,7 @@ impl Commander {
         self.figures.sent += 1;
         self.outputs.push_back(Output::Publish(OutgoingMessage { server, message }));
         if rule.echo == Echo::None {
-            let reason = "sent; its rule wants no confirmation";
+            let reason = "sent; not confirmed, since its rule is `pulse`";
             return Err(ended(Code::SentUnconfirmed, reason, Some(address)));
         }
         let until = now.instant + window;
@@ -109,10 +114,15 @@ impl Commander {
     ) -> Result<Duration, Refusal> {
         let expired = |reason: &str| Err(Refusal::new(Code::Expired, reason));
         if self.clocks == ClockAgreement::Differ {
-            return expired("the bridge's clock is not AWS's: no request's age is known");
+            return expired(
+                "the bridge's clock differs from AWS's, so the age of the request is \
+                unknown",
+            );
         }
         if sent.is_some_and(|sent| sent > now.wall.plus(AHEAD)) {
-            return expired("the request is of the future: this host's clock is behind");
+            return expired(
+                "the request's timestamp is in the future: this host's clock is behind",
+            );
         }
         // What was sent a little in the future was sent now.
         let sent = sent.unwrap_or(now.wall).min(now.wall);
@@ -131,7 +141,7 @@ impl Commander {
         let left = deadline.minus(HEADROOM).as_millis() - now.wall.as_millis();
         match u64::try_from(left) {
             Ok(left) if left > 0 => Ok(longest.min(Duration::from_millis(left))),
-            _ => expired("the sender waits no longer"),
+            _ => expired("the sender's timeout has passed"),
         }
     }
 }
@@ -139,7 +149,10 @@ impl Commander {
 /// The value that a request wants, of the metric's type, if type, rule and metric allow it.
 fn wanted(metric: &Writable, rule: &Rule, request: &Request) -> Result<(DataType, Value), Refusal> {
     let Some(datatype) = metric.datatype else {
-        return Err(Refusal::new(Code::WrongType, "the birth does not say the metric's type"));
+        return Err(Refusal::new(
+            Code::WrongType,
+            "the birth does not state the metric's datatype",
+        ));
     };
     let wanted = value::typed(&request.value, datatype)?;
     // Of a Float the number that was asked for, not the one that it is rounded to.
@@ -177,7 +190,8 @@ fn check_uplink(uplinks: &[Uplink], server: ServerId) -> Result<(), Refusal> {
     match uplinks.get(usize::from(server.0)) {
         Some(Uplink::Open) => Ok(()),
         Some(Uplink::Full) => {
-            let reason = "other messages wait for the edge node's MQTT server: nothing was sent";
+            let reason = "other messages are queued for the edge node's MQTT server: nothing was \
+                sent";
             Err(Refusal::new(Code::TooMany, reason))
         }
         Some(Uplink::Down) | None => {

@@ -35,8 +35,8 @@ impl Topics {
         let may = |c: char| c.is_ascii_alphanumeric() || ":_-".contains(c);
         if thing.is_empty() || thing.len() > THING_CHARS || !thing.chars().all(may) {
             return Err(format!(
-                "is no name of a thing: 1 to {THING_CHARS} of the letters a-z and A-Z, digits, `:`, \
-                 `_` and `-`"
+                "is not a valid thing name: use 1 to {THING_CHARS} of the letters a-z and A-Z, \
+                    digits, `:`, `_` and `-`"
             ));
         }
         Ok(Self { thing: thing.to_owned() })

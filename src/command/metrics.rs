@@ -127,7 +127,7 @@ impl Metrics {
         self.edges.get(&source.edge)?.get(&source.device)
     }
 
-    /// A source was born. What arrived is told to `each`.
+    /// Applies a birth. Calls `each` for every value of a writable metric.
     pub(super) fn born(
         &mut self,
         birth: &Birth,
@@ -182,7 +182,7 @@ impl Metrics {
         self.edges.entry(edge.clone()).or_default().insert(device.clone(), born);
     }
 
-    /// Values arrived. Those of metrics that may be written are told to `each`.
+    /// Applies data. Calls `each` for every value of a writable metric.
     pub(super) fn told(&mut self, data: &Data, now: Now, mut each: impl FnMut(Arrived<'_>)) {
         let Source { edge, device } = &data.source;
         let Some(sources) = self.edges.get_mut(edge) else { return };

@@ -1,4 +1,4 @@
-//! Requests: what a door hands over, and the JSON in it.
+//! Write requests: what a channel hands over, and the JSON in it.
 
 use std::fmt;
 use std::sync::Arc;
@@ -41,7 +41,7 @@ impl Door {
 /// message's).
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestKey {
-    /// The door.
+    /// The channel.
     pub door: Door,
     /// The id.
     pub id: Arc<str>,
@@ -60,7 +60,7 @@ impl fmt::Display for RequestKey {
     }
 }
 
-/// What a door knows of a request without reading it.
+/// What a channel knows of a request without parsing it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Envelope {
     /// Which request.

@@ -146,12 +146,13 @@ impl Rule {
             Effect::Range(low, high, _) => match written {
                 Some(number) if value::is_rounded_within((value, number), *low, *high) => Ok(()),
                 Some(_) => {
-                    outside(format!("within {low}..{high}, as the rule `{}` has it", self.text))
+                    outside(format!("within {low}..{high}, the range of the rule `{}`", self.text))
                 }
                 None => Err(Refusal::new(
                     Code::NotAllowed,
                     format!(
-                        "the rule `{}` has a range, and the metric is no number: list its values",
+                        "the rule `{}` has a range, but the metric is not numeric: list the \
+                            allowed values instead",
                         self.text
                     ),
                 )),

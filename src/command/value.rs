@@ -164,8 +164,9 @@ pub(super) fn is_writable(datatype: DataType) -> bool {
     )
 }
 
-/// Whether a value that came back is the one that was sent: integers, Booleans and text exactly, other numbers to one part
-/// in a million; or both within `step` of each other, which itself is too far.
+/// Whether a value that came back is the one that was sent: integers, Booleans and text exactly,
+/// other numbers to one part in a million; or both within `step` of each other, which itself is too
+/// far.
 pub(super) fn same(one: &Value, other: &Value, step: Option<f64>) -> bool {
     let near = |apart: f64| step.is_some_and(|step| apart < step * (1.0 - SAME));
     match (integer(one), integer(other)) {
@@ -191,7 +192,9 @@ pub(super) fn words(value: &Value) -> String {
         Value::Double(number) => number.to_string(),
         Value::Boolean(flag) => flag.to_string(),
         Value::String(text) => format!("\"{}\"", text.chars().take(100).collect::<String>()),
-        Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => "a value of many parts".to_owned(),
+        Value::Bytes(_) | Value::DataSet(_) | Value::Array(_) => "bytes, a data set or an \
+            array"
+            .to_owned(),
     }
 }
 

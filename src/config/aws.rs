@@ -40,7 +40,7 @@ const ENDPOINT: Variable = Variable {
     name: "AWS_ENDPOINT_URL_IOTSITEWISE",
     default: DefaultValue::Words("AWS"),
     form: "URL",
-    doc: "Another address for SiteWise: an emulator, or a VPC endpoint.",
+    doc: "Endpoint URL of SiteWise in place of AWS's: an emulator, or a VPC endpoint.",
     secret: false,
     file: false,
 };
@@ -59,7 +59,8 @@ const HTTPS_PROXY: Variable = Variable {
     name: "HTTPS_PROXY",
     default: DefaultValue::Words("none"),
     form: "http://host:port",
-    doc: "Proxy on the way to AWS; for an endpoint without TLS it is HTTP_PROXY. User name and \
+    doc: "HTTP proxy for connections to AWS; for an endpoint without TLS the variable is \
+        HTTP_PROXY. User name and \
           password may be part of the URL. MQTT does not use the proxy.",
     secret: false,
     file: false,

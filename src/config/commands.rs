@@ -22,7 +22,7 @@ const ALLOW: Variable = Variable {
           Press/Reset = true pulse. A pattern is model/member, or the address as in \
           SPARKPLUG_INCLUDE; * also matches slashes. The first match wins, so list the more \
           specific first; never as the values excludes. Node Control/..., Device Control/... and \
-          read-only metrics are allowed only by a pattern without wildcards. Read commands.md \
+          read-only metrics are allowed only by a pattern without wildcards. Read docs/commands.md \
           first.",
     secret: false,
     file: false,
@@ -32,8 +32,8 @@ const CONFIRM: Variable = Variable {
     name: "COMMANDS_CONFIRM",
     default: DefaultValue::Value("10s"),
     form: "duration",
-    doc: "How long to wait for the value that was written to come back from the machine. The \
-          answer is given a second before the sender's own timeout at the latest.",
+    doc: "How long to wait until the machine reports the value that was written. The answer is \
+        sent at the latest a second before the sender's own timeout.",
     secret: false,
     file: false,
 };
@@ -52,8 +52,8 @@ const THING: Variable = Variable {
     name: "COMMANDS_THING",
     default: DefaultValue::Words("none"),
     form: "name of an AWS IoT thing",
-    doc: "Takes AWS IoT commands that are sent to this thing, over the connection of \
-          COMMANDS_IOT_URL.",
+    doc: "Receives AWS IoT commands that are sent to this thing, over the connection to \
+        COMMANDS_IOT_URL.",
     secret: false,
     file: false,
 };
@@ -153,7 +153,10 @@ pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Commands>> 
     match (allow, iot) {
         (Some(allow), iot) => {
             if iot.is_none() {
-                reader.warn("COMMANDS_ALLOW has no effect without COMMANDS_THING: nobody can ask");
+                reader.warn(
+                    "COMMANDS_ALLOW has no effect without COMMANDS_THING: no command can \
+                    arrive",
+                );
             }
             let rules = command::Config { allow, confirm, form };
             Some(Some(Commands { rules, iot }))

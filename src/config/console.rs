@@ -49,7 +49,8 @@ const PRICE: Variable = Variable {
     form: "number",
     doc: "What AWS charges the account for a million messages to SiteWise, in any currency: the \
           console then shows what a month costs at the present rate, beside the number of \
-          messages. The first prices of a region are on AWS's page; they fall with the volume.",
+          messages. AWS's pricing page has the prices of each region, which fall with the volume; \
+          the first tier is meant here.",
     secret: false,
     file: false,
 };
@@ -96,8 +97,8 @@ impl Console {
         {
             reader.fault(
                 &ADDR,
-                "is not a loopback address: it requires CONSOLE_TOKEN; set one, or listen at \
-                 127.0.0.1:8080",
+                "is not a loopback address: it requires CONSOLE_TOKEN; set one, or listen on \
+                    127.0.0.1:8080",
             );
         }
         Some(Self { addr: addr?, token: token?, emf: emf?, price: price? })
@@ -128,7 +129,7 @@ fn token(text: &str) -> Result<Secret, String> {
         ));
     }
     if !text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err("must be visible ASCII characters without blanks".to_owned());
+        return Err("must be visible ASCII characters without spaces".to_owned());
     }
     Ok(Secret::new(text))
 }

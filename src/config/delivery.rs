@@ -22,7 +22,7 @@ const REQUESTS_PER_SECOND: Variable = Variable {
     name: "INGEST_REQUESTS_PER_SECOND",
     default: DefaultValue::Value("1000"),
     form: "number",
-    doc: "Rate limit of BatchPutAssetPropertyValue requests a second: the account's quota. Where \
+    doc: "Rate limit of BatchPutAssetPropertyValue, requests a second: the account's quota. Where \
           it is not set and the role may call Service Quotas, the account's quota is read from \
           there.",
     secret: false,
@@ -42,7 +42,7 @@ const IN_FLIGHT: Variable = Variable {
     name: "INGEST_IN_FLIGHT",
     default: DefaultValue::Value("64"),
     form: "number",
-    doc: "Maximum number of requests in flight.",
+    doc: "Maximum number of BatchPutAssetPropertyValue requests in flight.",
     secret: false,
     file: false,
 };

@@ -88,14 +88,15 @@ fn log_filter(value: &str) -> Result<String, String> {
     });
     if let Some(word) = unknown {
         return Err(format!(
-            "has `{word}`, which is no level: use error, warn, info, debug, trace or off, or name a \
-             part with its level, as in `{word}=debug`"
+            "has `{word}`, which is not a level: use error, warn, info, debug, trace or off, or a \
+                target with its level, as in `{word}=debug`"
         ));
     }
     match EnvFilter::try_new(value) {
         Ok(_) => Ok(value.to_owned()),
         Err(error) => Err(format!(
-            "is not a log filter: {error}; write a level, or parts with theirs, as in `info,sparkwise=debug`"
+            "is not a log filter: {error}; write a level, or targets with their levels, as in \
+                `info,sparkwise=debug`"
         )),
     }
 }

@@ -10,8 +10,8 @@ const MODEL_WRITES: Variable = Variable {
     name: "TWIN_MODEL_WRITES_PER_SECOND",
     default: DefaultValue::Value("10"),
     form: "number",
-    doc: "Rate limit a second of CreateAssetModel, UpdateAssetModel and similar operations, each, \
-          and of ListAssetModels.",
+    doc: "Rate limit, calls a second, of each of CreateAssetModel, UpdateAssetModel and similar \
+        operations, and of ListAssetModels.",
     secret: false,
     file: false,
 };
@@ -20,7 +20,7 @@ const ASSET_CREATIONS: Variable = Variable {
     name: "TWIN_ASSET_CREATIONS_PER_SECOND",
     default: DefaultValue::Value("50"),
     form: "number",
-    doc: "Rate limit of CreateAsset a second.",
+    doc: "Rate limit of CreateAsset, calls a second.",
     secret: false,
     file: false,
 };
@@ -29,7 +29,7 @@ const ASSOCIATIONS: Variable = Variable {
     name: "TWIN_ASSOCIATIONS_PER_SECOND",
     default: DefaultValue::Value("100"),
     form: "number",
-    doc: "Rate limit of AssociateAssets a second.",
+    doc: "Rate limit of AssociateAssets, calls a second.",
     secret: false,
     file: false,
 };
@@ -38,7 +38,7 @@ const DESCRIBES: Variable = Variable {
     name: "TWIN_DESCRIBES_PER_SECOND",
     default: DefaultValue::Value("150"),
     form: "number",
-    doc: "Rate limit a second of DescribeAsset and DescribeAssetModel, each.",
+    doc: "Rate limit of each of DescribeAsset and DescribeAssetModel, calls a second.",
     secret: false,
     file: false,
 };
@@ -47,7 +47,7 @@ const LISTS: Variable = Variable {
     name: "TWIN_LISTS_PER_SECOND",
     default: DefaultValue::Value("30"),
     form: "number",
-    doc: "Rate limit a second of ListAssets and ListAssociatedAssets, each.",
+    doc: "Rate limit of each of ListAssets and ListAssociatedAssets, calls a second.",
     secret: false,
     file: false,
 };

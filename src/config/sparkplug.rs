@@ -57,7 +57,8 @@ const REORDER_TIMEOUT: Variable = Variable {
     name: "SPARKPLUG_REORDER_TIMEOUT",
     default: DefaultValue::Value("2s"),
     form: "duration",
-    doc: "How long to wait for a message that is missing in an edge node's sequence before a rebirth is \
+    doc: "How long to wait for a message that is missing in an edge node's sequence before a \
+        rebirth is \
           requested. 0s does not wait.",
     secret: false,
     file: false,
@@ -66,14 +67,14 @@ const REORDER_TIMEOUT: Variable = Variable {
 const REBIRTH: Variable = Variable {
     name: "SPARKPLUG_REBIRTH",
     default: DefaultValue::Value("auto"),
-    form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, unknown-alias, undecodable, probe, expected, silence",
+    form: "auto, off, or reasons separated by commas: gap, before-birth, unknown-metric, \
+        unknown-alias, undecodable, probe, expected, silence",
     doc: "For which reasons rebirths are requested: auto is all of them. gap: messages are \
           missing. before-birth: data of a node or device without a birth. unknown-metric, \
           unknown-alias: data with a name or alias that the latest birth lacks. undecodable: \
-          bytes that are not a payload. probe: it may be dead, which includes silence. expected: it \
-          was online when the bridge stopped or lost its connection. silence: it was silent for \
-          SPARKPLUG_SILENCE. With off the bridge publishes nothing but its \
-          STATE.",
+          bytes that are not a payload. probe: the node may be offline, which includes silence. \
+          expected: it was online when the bridge stopped or lost its connection. silence: it has \
+          sent nothing for SPARKPLUG_SILENCE. With off the bridge publishes nothing but its STATE.",
     secret: false,
     file: false,
 };
@@ -84,7 +85,8 @@ const BDSEQ: Variable = Variable {
     form: "verify, strict or off",
     doc: "How to treat an NDEATH whose bdSeq is not that of the birth. verify: it may be a late \
           will of an earlier session, so a rebirth is requested, and the node counts as offline \
-          if it does not answer. strict: ignored as a late will. off: a death. Where either has \
+          if it does not answer. strict: it is ignored as a late will. off: it counts as a death. \
+          Where either has \
           no bdSeq, every NDEATH counts.",
     secret: false,
     file: false,

@@ -46,7 +46,7 @@ pub struct EngineQueries {
 /// The engine's end of the questions.
 #[derive(Debug)]
 pub struct QueryReceiver {
-    /// What is asked.
+    /// Queries to be run.
     pub questions: mpsc::Receiver<EngineQuery>,
     life: watch::Sender<EngineLifecycle>,
 }
@@ -73,7 +73,7 @@ impl EngineQueries {
         }
         let (tell, told) = oneshot::channel();
         let question: EngineQuery = Box::new(move |look| {
-            // Whoever asked may be gone.
+            // The receiver may have timed out.
             let _ = tell.send(read(look));
         });
         self.queue.try_send(question).map_err(|error| match error {
@@ -88,7 +88,7 @@ impl EngineQueries {
 }
 
 impl QueryReceiver {
-    /// Until then everybody is told this reason.
+    /// Until `begin`, every query fails with this reason.
     pub fn wait_for(&self, reason: &str) {
         self.life.send_replace(EngineLifecycle::Starting(reason.into()));
     }

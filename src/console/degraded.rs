@@ -131,8 +131,8 @@ pub enum DegradedReason {
         /// Why, and what to do.
         reason: &'static str,
     },
-    /// Edge nodes are known by births that a server has stored, and by nothing else; they were asked
-    /// and did not answer.
+    /// Edge nodes are known by births that a server has stored, and by nothing else; they were
+    /// asked and did not answer.
     OnlyStored {
         /// The first of them, and how many more there are.
         edges: String,
@@ -354,10 +354,14 @@ impl DegradedReason {
             Self::NotConnected { error: None, .. } => "is not connected yet".to_owned(),
             Self::NotConnected { error: Some(why), .. } => format!("is not connected: {why}"),
             Self::SiteWise { host, plane, why } => {
-                format!("does not take {} at {host}: {why}", plane.words())
+                format!("rejects or does not answer {} at {host}: {why}", plane.words())
             }
             Self::Slow { host, plane, took } => {
-                format!("answers {} at {host} after {took:.0?}; {SLOW_REMEDY}", plane.words())
+                format!(
+                    "is slow: it answers {} at {host} only after {took:.0?}; \
+                    {SLOW_REMEDY}",
+                    plane.words()
+                )
             }
             Self::Contended { why, .. } => why.to_string(),
             Self::NobodyAdmitted { messages, .. } => {
@@ -377,8 +381,9 @@ impl DegradedReason {
                 )
             }
             Self::MessagesLate { seconds, .. } => format!(
-                "has messages that are read {seconds} s after they came: the values of all its nodes \
-                 are late; look for a node that floods, or give the bridge more CPU"
+                "has messages that were queued for {seconds} s before they were read: the values \
+                    of all its nodes are late; look for a node that floods, or give the bridge \
+                    more CPU"
             ),
             Self::Oversized { topic, messages, .. } => format!(
                 "has messages larger than MQTT_MAX_PACKET, which are skipped: {messages} since \
@@ -397,7 +402,7 @@ impl DegradedReason {
                 format!("is offline {since}: {OFFLINE_REMEDY}")
             }
             Self::Refused { refusal, values, example, .. } => format!(
-                "had {values} values rejected within the last hour ({}), the latest of {example}; {}",
+                "had {values} values rejected within the last hour ({}), the latest: {example}; {}",
                 refusal.label(),
                 refused_remedy(*refusal)
             ),
@@ -406,22 +411,25 @@ impl DegradedReason {
                 .to_owned(),
             Self::Expiring { since } => format!(
                 "has values since {since}: SiteWise accepts those of the last 7 days, older ones \
-                 become dead letters; find out why they wait: SiteWise unreachable or throttled, a \
-                 model or an asset that it has locked or rejected, or a machine that is never born \
-                 again"
+                 become dead letters; find out why they are queued: SiteWise is unreachable or \
+                 throttles, it has locked or rejected a model or asset, or a machine never sent a \
+                 birth again"
             ),
             Self::AwaitsBirth { machine, values, until } => {
                 let whose = match machine {
                     Some(_) => {
-                        "its asset is not in SiteWise, and it does not answer requests for its birth"
+                        "its asset is not in SiteWise, and it does not answer requests for its \
+                            birth"
                     }
                     None => {
-                        "their assets are not in SiteWise, and an earlier version did not note whose they are"
+                        "their assets are not in SiteWise, and an earlier version did not note \
+                            whose they are"
                     }
                 };
                 format!(
                     "has {values} values from before the start that wait for a birth: {whose}; \
-                     {AWAITS_BIRTH_REMEDY}; from {until} on SiteWise takes the oldest of them no more, \
+                     {AWAITS_BIRTH_REMEDY}; from {until} on SiteWise takes the oldest of them no \
+                     more, \
                      and they become dead letters"
                 )
             }
@@ -452,7 +460,8 @@ impl DegradedReason {
             Self::SenderClock { ahead, .. } => clock_words(*ahead),
             Self::Crowded { example, values, .. } => {
                 format!(
-                    "{CROWDED}: {values} within the last hour, the first of {example}; {CROWDED_REMEDY}"
+                    "{CROWDED}: {values} within the last hour, the first of {example}; \
+                        {CROWDED_REMEDY}"
                 )
             }
             Self::Held { held, .. } => held.words(),

@@ -80,7 +80,7 @@ impl NotReadyReason {
             false => look.servers().filter_map(|(link, foreign)| Self::of(link, foreign)).collect(),
         };
         let reach = look.bridge.reach();
-        let at = |plane, why| format!("calls at {} fail: {why}", look.host_of(plane));
+        let at = |plane, why| format!("calls to {} fail: {why}", look.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
         let not_learned = Self::NotLearned(trouble(Plane::Control));
         let delivery = look.bridge.delivery();

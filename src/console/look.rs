@@ -68,7 +68,7 @@ impl std::fmt::Debug for EngineView<'_> {
 
 /// What to do about a server that delivers none of the subscribed topics.
 pub(super) const FOREIGN: &str =
-    "no Sparkplug topic arrives; RabbitMQ needs its setting `mqtt.sparkplug = true`";
+    "no message with a Sparkplug topic arrives; on RabbitMQ set `mqtt.sparkplug = true`";
 
 impl EngineView<'_> {
     /// Each server, with an example topic where it delivers none of Sparkplug's.
@@ -82,7 +82,8 @@ impl EngineView<'_> {
         self.sitewise_hosts.get(&plane).map_or("", String::as_str)
     }
 
-    /// The time of the oldest value that waits, by its own time: the outbox's to within ten minutes.
+    /// The time of the oldest value that waits, by its own time: the outbox's to within ten
+    /// minutes.
     pub(super) fn oldest_time(&self) -> Option<Timestamp> {
         let figures = self.bridge.delivery().figures();
         [figures.oldest_time, self.outbox.oldest()].into_iter().flatten().min()

@@ -173,10 +173,10 @@ pub fn markdown() -> String {
          `/metrics` on `CONSOLE_ADDR` has all of them in the text format of Prometheus. Counters\n\
          begin at zero with the process. A label takes the listed words and no others, so the\n\
          number of series is bounded. The names follow Prometheus' conventions, as\n\
-         `promtool check metrics` wants them; those of `process_` are what its own client\n\
-         libraries tell, read from `/proc` and absent where there is none.\n\n\
+         `promtool check metrics` demands; those of `process_` are the ones that its own client\n\
+         libraries export, read from `/proc` and absent on systems without it.\n\n\
          A dashboard for Grafana and alert rules: [infra/grafana](../infra/grafana/README.md).\n\n\
-         Values that came in: `read = points + refused by the twin + dropped + held`. Points, with\n\
+         Values received: `read = points + refused by the twin + dropped + held`. Points, with\n\
          those that the bridge made itself: `delivered + refused + discarded + waiting`.\n\n\
          | Metric | Kind | Label | Meaning |\n|---|---|---|---|\n",
     );

@@ -1,4 +1,5 @@
-//! Asks the bridge that runs with the same environment: whether it lives, and what its console says.
+//! Asks the bridge that runs with the same environment: whether it lives, and what its console
+//! says.
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
@@ -34,9 +35,11 @@ pub type Answer = (u16, String);
 pub fn ask(addr: Option<SocketAddr>) -> Result<(), HealthcheckError> {
     match get(addr, "/livez", None)? {
         (200, _) => Ok(()),
-        (status, body) => {
-            Err(HealthcheckError::Unwell(format!("it answers {status}: {}", body.trim())))
-        }
+        (status, body) => Err(HealthcheckError::Unwell(format!(
+            "the console answers with HTTP status {status}: \
+                {}",
+            body.trim()
+        ))),
     }
 }
 
@@ -63,7 +66,7 @@ pub fn get(
     let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
     let (Some(status), Some((_, body))) = (status, text.split_once("\r\n\r\n")) else {
         return Err(HealthcheckError::Unwell(format!(
-            "{addr} does not answer in HTTP: is it the console?"
+            "{addr} does not answer with HTTP: is CONSOLE_ADDR the console's address?"
         )));
     };
     Ok((status, body.to_owned()))

@@ -17,7 +17,7 @@ const ASSETS: usize = 16;
 /// How long an asset is watched after the last look: the page looks every second.
 const KEPT: Duration = Duration::from_secs(60);
 
-/// The assets that somebody looks at.
+/// Assets whose detail page is open.
 #[derive(Debug, Default)]
 pub struct Watched {
     assets: BTreeMap<Uuid, WatchedAsset>,
@@ -41,7 +41,7 @@ pub struct Outcome {
 }
 
 impl Watched {
-    /// Somebody looks at an asset. Returns since when it is watched.
+    /// Marks an asset as viewed. Returns since when it is watched.
     pub fn look(&mut self, asset: Uuid, now: Instant, wall: Timestamp) -> Timestamp {
         self.assets.retain(|id, watched| *id == asset || now.since(watched.looked) <= KEPT);
         if !self.assets.contains_key(&asset)

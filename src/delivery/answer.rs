@@ -234,7 +234,7 @@ impl Delivery {
         let several = request.entries.len() > 1;
         let (probe, random) = (request.is_probe, &mut self.random);
         if self.circuit.record_foreign((stream, several), probe, random, now.instant) {
-            // It was not they, as it seems now.
+            // Other values got the same response, so these are not at fault.
             for slot in self.streams.slots() {
                 if let Some(state) = self.streams.get_mut(slot) {
                     state.clear_isolation();
@@ -349,7 +349,7 @@ impl Delivery {
         self.entry_answered(slot, now);
     }
 
-    /// An entry is answered; `again` are those of its values that failed and can be retried.
+    /// Finishes an answered entry; `again` are its values that failed and can be retried.
     ///
     /// If others were accepted, or if the failures continue, they are set aside: what fails for
     /// ever must not block what would be accepted. A repeated failure also says nothing of values
@@ -369,7 +369,8 @@ impl Delivery {
         let worst = again.iter().map(|(_, fault)| fault.kind).max_by_key(|kind| severity(*kind));
         let progress = again.len() < state.in_flight;
         let new = again.iter().any(|(value, _)| value.failures == 0);
-        // What somebody else says, or nobody, is about single values and never about the property.
+        // Foreign, busy and missing responses are attributed to single values, never to the
+        // property.
         let single = matches!(
             worst,
             Some(ApiFaultKind::Foreign | ApiFaultKind::Busy | ApiFaultKind::Unavailable)

@@ -12,8 +12,7 @@ pub struct DeliveryFigures {
     pub handled: u64,
     /// Points that SiteWise accepted.
     pub delivered: u64,
-    /// How long live values of these were here: from when they were handed in until SiteWise had
-    /// taken them.
+    /// Latency of delivered live values, from being handed in until SiteWise accepted them.
     pub took: Durations,
     /// How long requests went without an answer, whatever it was.
     pub answered: Durations,

@@ -31,7 +31,7 @@ const NAMED: usize = 10_000;
 #[derive(Debug, Default)]
 pub(super) struct FailingProperties(BTreeMap<Stream, LastError>);
 
-/// SiteWise's last words, and what lies behind them.
+/// SiteWise's last error message and its cause.
 #[derive(Debug)]
 struct LastError {
     words: String,

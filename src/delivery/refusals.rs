@@ -127,7 +127,7 @@ impl Refusals {
         true
     }
 
-    /// When to look.
+    /// When to check next.
     pub(super) fn due(&self) -> Option<Instant> {
         let streak = self.streak.as_ref()?;
         (!streak.holds && streak.is_enough()).then(|| streak.told.since + AFTER)
@@ -223,20 +223,20 @@ impl Delivery {
         }
     }
 
-    /// Looks whether nothing passes.
+    /// Checks whether all entries are rejected, and reports it.
     pub(super) fn look_at_refusals(&mut self, now: Now) {
         if self.refusals.look(now.instant) {
             self.name_only_those_alone();
         }
     }
 
-    /// It is not the others, as it seems now.
+    /// Since nothing is accepted, properties are no longer named as failing one by one.
     fn name_only_those_alone(&mut self) {
         let refusals = &self.refusals;
         self.failing.retain(|stream| refusals.others(stream) == Others::Accepted);
     }
 
-    /// Something passes again: nobody waits for what was true before.
+    /// A value was accepted again: all delays of that period end.
     fn try_all_again(&mut self, now: Now) {
         for slot in self.streams.slots() {
             if let Some(state) = self.streams.get_mut(slot) {

@@ -29,7 +29,7 @@ pub(super) struct Seconds {
     tenth_values: Vec<TenthValue>,
 }
 
-/// How many values of one second and quality have gone.
+/// How many values of one second and quality were admitted.
 #[derive(Clone, Copy, Debug)]
 struct SecondCount {
     second: i64,

@@ -1,4 +1,4 @@
-//! How far the values of one property are, for the console: asked, and not kept.
+//! Status of the values of one property, computed on demand for the console.
 
 use super::Delivery;
 use super::point::Stream;

@@ -14,8 +14,8 @@ const SLOW: Duration = Duration::from_millis(200);
 pub(super) fn check(outbox: &config::Outbox, take: &mut impl FnMut(Check)) {
     let Some(folder) = &outbox.dir else {
         let what = "OUTBOX_DIR is not set";
-        let text = "values wait in memory alone: an outage of SiteWise longer than the memory \
-                    holds, or a crash, loses them";
+        let text = "values are queued in memory only: a crash loses them, and so does an outage of \
+            SiteWise that lasts longer than the memory suffices";
         return take(Check::ok(what, text));
     };
     let what = format!("OUTBOX_DIR={}", folder.display());
@@ -23,10 +23,13 @@ pub(super) fn check(outbox: &config::Outbox, take: &mut impl FnMut(Check)) {
         Ok(true) => {}
         // Nothing is changed, so it is not made.
         Ok(false) => {
-            return take(Check::not_checked(what, "it is not there yet; the bridge makes it"));
+            return take(Check::not_checked(what, "it does not exist yet; the bridge creates it"));
         }
         Err(error) => {
-            let why = format!("cannot be looked at: {error}; give the bridge's user the folder");
+            let why = format!(
+                "cannot be read: {error}; make the bridge's user the owner of the \
+                folder"
+            );
             return take(Check::wrong(what, why));
         }
     }
@@ -34,15 +37,18 @@ pub(super) fn check(outbox: &config::Outbox, take: &mut impl FnMut(Check)) {
         Ok(took) if took > SLOW => Check::wrong(
             what,
             format!(
-                "a flush (fsync) takes {} ms: at a crash values of as long may be lost, and under \
-                 load the disk does not keep up; use a faster disk",
+                "a flush (fsync) takes {} ms: a crash may lose the values of that time, and the \
+                    disk does not keep up under load; use a faster disk",
                 took.as_millis()
             ),
         ),
         Ok(took) => Check::ok(what, format!("writable, a flush takes {:.1?}", took)),
         Err(error) => Check::wrong(
             what,
-            format!("cannot be written: {error}; give the bridge's user the folder, and room"),
+            format!(
+                "cannot be written: {error}; make the bridge's user the owner of the folder, \
+                and free disk space"
+            ),
         ),
     });
 }

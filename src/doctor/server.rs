@@ -18,7 +18,7 @@ const REFUSAL: Duration = Duration::from_secs(2);
 const INBOUND: usize = 1_024;
 /// How long the end of a session may take.
 const LEAVE: Duration = Duration::from_secs(2);
-/// How often what a connection says of its trouble is looked at.
+/// Interval at which the connection's error is polled.
 const LOOK: Duration = Duration::from_millis(100);
 
 /// The checks of each server, and what is not checked.
@@ -44,8 +44,8 @@ pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
     }
     let state = Check::not_checked(
         "publishing STATE",
-        "the plant would see it; allow the bridge's user to publish spBv1.0/STATE/<host id>, and \
-         spBv1.0/+/NCMD/+ for rebirth requests",
+        "the plant would see it; allow the bridge's user to publish to spBv1.0/STATE/<host id>, \
+            and to spBv1.0/+/NCMD/+ for rebirth requests",
     );
     sections.push(spawn(String::new(), async { vec![state] }));
     sections
@@ -78,14 +78,15 @@ async fn one(connection: Connection, url: &str, (client_id, group): (&str, &str)
         Err(why) => checks.push(Check::wrong(
             url,
             format!(
-                "{why} (as client {client_id:?}; where only the bridge's own identifier may \
-                     connect, end the bridge and use --take-over)"
+                "{why} (as client {client_id:?}; if the server allows only the bridge's own \
+                    identifier, stop the bridge and use --take-over)"
             ),
         )),
         Ok(took) => {
             let text = format!("connected and subscribed within {} ms", took.as_millis());
             checks.push(Check::ok(url, text));
-            // A command to a node that there is not: the bridge may publish there, and is subscribed.
+            // A command to a node that there is not: the bridge may publish there, and is
+            // subscribed.
             let topic = format!("spBv1.0/{group}/NCMD/sparkwise-doctor");
             let message = Message {
                 topic: topic.clone(),
@@ -115,7 +116,8 @@ struct Seen {
     others: u64,
 }
 
-/// Watches what comes after the publish to `topic`, until it is back or the time for a refusal is over.
+/// Watches what comes after the publish to `topic`, until it is back or the time for a refusal is
+/// over.
 async fn watch(messages: &mut mpsc::Receiver<Inbound>, topic: &str) -> Seen {
     let until = Instant::now() + REFUSAL;
     let mut seen = Seen::default();
@@ -153,7 +155,8 @@ fn judge(url: &str, topic: &str, seen: Seen) -> Check {
         Seen { others: 0, .. } => Check::wrong(
             what,
             format!(
-                "the server granted the subscriptions and delivers nothing within {REFUSAL:?}, not even \
+                "the server granted the subscriptions and delivers nothing within {REFUSAL:?}, not \
+                    even \
                  this message, whose topic is subscribed: let its access rules (ACL) allow the \
                  bridge's user to publish there and to read spBv1.0/#"
             ),

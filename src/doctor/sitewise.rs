@@ -15,7 +15,7 @@ use crate::sitewise::cause::Plane;
 use crate::sitewise::client::SiteWise;
 use crate::time::Timestamp;
 
-/// Nobody's: of version 8, which leaves its meaning to whoever makes it.
+/// An id that no resource has: UUID version 8 is reserved for custom use (RFC 9562).
 const NOBODY: Uuid = Uuid::from_u128(0x7370_6172_6b77_8973_a565_0d0c_7032_0001);
 
 /// More than a minute off, values are judged by SiteWise's time.
@@ -31,13 +31,14 @@ pub(super) async fn account(
     match timeout(PATIENCE, ask).await {
         Ok(Ok((account, region))) => Check::ok(what, format!("account {account}, region {region}")),
         Ok(Err(fault)) if is_named => {
-            let why = format!("{fault}; TWIN_NAMESPACE is set, so it need not be known");
+            let why = format!("{fault}; the account is not needed, since TWIN_NAMESPACE is set");
             Check::not_checked(what, why)
         }
         Ok(Err(fault)) => Check::wrong(
             what,
             format!(
-                "{fault}; give the bridge credentials, or set TWIN_NAMESPACE where STS cannot be reached"
+                "{fault}; give the bridge credentials, or set TWIN_NAMESPACE where STS cannot be \
+                    reached"
             ),
         ),
         Err(_) => Check::wrong(
@@ -90,24 +91,38 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
     checks.push(Check::not_checked(
         "iotsitewise:CreateAssetModel, UpdateAssetModel, ListAssetModelProperties and those of \
          composite models",
-        "there is no call of theirs that cannot succeed; infra/ has the role",
+        "these cannot be tested without changing something; infra/sparkwise.yaml has a role with \
+            all permissions",
     ));
     checks.push(match quotas {
         Ok(Some(Ok(_))) => {
-            Check::ok("servicequotas:ListServiceQuotas", "the account's quotas are read")
+            Check::ok("servicequotas:ListServiceQuotas", "the account's quotas can be read")
         }
         Ok(Some(Err(fault))) => Check::not_checked(
             "the account's quotas",
-            format!("{fault}; AWS's first ones are kept to, or INGEST_* and TWIN_*_PER_SECOND"),
+            format!(
+                "{fault}; AWS's default quotas are used, or INGEST_* and TWIN_*_PER_SECOND \
+                where they are set"
+            ),
         ),
-        Ok(None) | Err(_) => Check::not_checked("the account's quotas", "nobody to ask"),
+        Ok(None) | Err(_) => Check::not_checked(
+            "the account's quotas",
+            "timed out, or there is no \
+            endpoint of Service Quotas",
+        ),
     });
     checks.push(match client.clock_ahead() {
         Some(ahead) if ahead.abs() > OFF => Check::wrong(
             "this machine's clock",
-            format!("{} s off SiteWise's: set it (NTP)", ahead / 1_000),
+            format!("differs from SiteWise's by {} s: synchronize it (NTP)", ahead / 1_000),
         ),
-        Some(ahead) => Check::ok("this machine's clock", format!("{ahead} ms off SiteWise's")),
+        Some(ahead) => Check::ok(
+            "this machine's clock",
+            format!(
+                "differs from SiteWise's by \
+            {ahead} ms"
+            ),
+        ),
         None => Check::not_checked("this machine's clock", "SiteWise has not answered"),
     });
     checks
@@ -116,7 +131,8 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
 async fn put(client: &impl SiteWise) -> Result<(), ApiFault> {
     let value = Tqv {
         value: Variant::Integer(0),
-        // Long past what SiteWise takes: it could not be written even if there were such a property.
+        // Long past what SiteWise takes: it could not be written even if there were such a
+        // property.
         time: Timestamp::from_millis(1_000),
         quality: Quality::Bad,
     };
@@ -165,11 +181,14 @@ fn judge(what: String, fault: &ApiFault) -> Check {
         }
         ApiFaultKind::Denied => Check::wrong(
             what,
-            format!("{fault}; let the bridge have credentials whose role allows it, as in infra/"),
+            format!(
+                "{fault}; allow it in the policy of the bridge's role, as in \
+                infra/sparkwise.yaml, or use credentials that allow it"
+            ),
         ),
         ApiFaultKind::Unavailable | ApiFaultKind::Foreign => Check::wrong(
             what,
-            format!("{fault}; see to the way to SiteWise (DNS, proxy, VPC endpoint, region)"),
+            format!("{fault}; check the route to SiteWise (DNS, proxy, VPC endpoint, region)"),
         ),
     }
 }

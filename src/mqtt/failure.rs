@@ -38,8 +38,8 @@ pub(super) enum Moment {
 }
 
 impl SessionError {
-    /// Whether the server closed the session, or another client took it, while nothing in particular
-    /// happened.
+    /// Whether the server closed the session, or another client took it, while nothing in
+    /// particular happened.
     pub(super) fn ending(&self) -> Ending {
         match self {
             Self::Client(error, moment) if is_closed(error) => match moment {
@@ -67,7 +67,8 @@ impl SessionError {
         match self {
             Self::Client(error, moment) => explain(error, moment, url),
             Self::Refused(filters) => format!(
-                "the server refuses the subscription to {}: allow it for this client in the server's access rules",
+                "the server refuses the subscription to {}: allow it for this client in the \
+                    server's access rules",
                 filters.join(", ")
             ),
             Self::Unanswered => "the server does not answer the subscriptions".to_owned(),
@@ -104,9 +105,10 @@ fn is_cut(error: &io::Error) -> bool {
 /// Why the session ended, where another client has our identifier.
 pub(super) fn contended(url: &ServerUrl, client_id: &str) -> String {
     format!(
-        "{url} closed several sessions in a row: another client may use the identifier \
-         {client_id:?} too, as its log then says: give each an MQTT_CLIENT_ID of its own; else \
-         look for restarts of it, and for what ends connections on the way"
+        "{url} closed several sessions in a row: another client may use the client id \
+            {client_id:?} too; the server's log shows whether it does: give each its own \
+            MQTT_CLIENT_ID; else look for restarts of the server, and for proxies or firewalls \
+            that close connections"
     )
 }
 
@@ -121,7 +123,8 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
         ConnectionError::ConnectionRefused(code) => explain_refusal(*code),
         ConnectionError::NetworkTimeout => {
             format!(
-                "{url} does not answer: check the address in MQTT_URL, its scheme, and firewalls on the way"
+                "{url} does not answer: check the address in MQTT_URL, its scheme, and firewalls \
+                    on the way"
             )
         }
         ConnectionError::MqttState(StateError::AwaitPingResp) => {
@@ -140,7 +143,8 @@ fn explain(error: &ConnectionError, moment: &Moment, url: &ServerUrl) -> String 
                 format!("{url} does not speak MQTT ({error}): check scheme and port in MQTT_URL")
             }
             _ => format!(
-                "{url} sent a packet that MQTT 3.1.1 does not have ({error}): look at the server"
+                "{url} sent a packet that is not valid in MQTT 3.1.1 ({error}): check which server \
+                    this is, and its log"
             ),
         },
         ConnectionError::Websocket(error) => explain_websocket(&error.to_string(), url),
@@ -209,10 +213,14 @@ fn explain_io(error: &io::Error, moment: &Moment, url: &ServerUrl) -> String {
 fn explain_refusal(code: ConnectReturnCode) -> String {
     match code {
         ConnectReturnCode::BadUserNamePassword | ConnectReturnCode::NotAuthorized => {
-            "the server refuses these credentials: check MQTT_USERNAME and MQTT_PASSWORD, or MQTT_CERT, and the \
+            "the server refuses these credentials: check MQTT_USERNAME and MQTT_PASSWORD, or \
+                MQTT_CERT, and the \
              server's access rules"
         }
-        ConnectReturnCode::BadClientId => "the server refuses the client identifier: set another in MQTT_CLIENT_ID",
+        ConnectReturnCode::BadClientId => {
+            "the server rejects the client id: set another one in \
+            MQTT_CLIENT_ID"
+        }
         ConnectReturnCode::RefusedProtocolVersion => "the server does not speak MQTT 3.1.1",
         ConnectReturnCode::ServiceUnavailable => "the server reports that it is unavailable",
         ConnectReturnCode::Success => "the server refused the connection with a success code",

@@ -311,7 +311,7 @@ impl MqttSession<'_> {
                 message.topic,
                 match of_before {
                     true => "the session that it was meant for has ended",
-                    false => "it waited for too long behind others",
+                    false => "it was queued for too long",
                 }
             );
             return Ok(());

@@ -25,8 +25,9 @@ pub enum Error {
     Key(String),
     /// `MQTT_KEY` is not the key of `MQTT_CERT`.
     #[error(
-        "MQTT_KEY is not the private key of the first certificate in MQTT_CERT: set the two that \
-         were made together, the client's own certificate before those of its authorities"
+        "MQTT_KEY is not the private key of the first certificate in MQTT_CERT: use the key and \
+            certificate that were created together, with the client's own certificate first in \
+            MQTT_CERT and those of its authorities after it"
     )]
     NotAPair,
     /// `MQTT_CERT` is of the first version of X.509, which has no extensions.

@@ -75,21 +75,21 @@ pub struct DiskOutbox {
     held: Held,
     /// Those on disk alone.
     cold: ColdPoints,
-    /// What is told to the keeper, and how much of it is safe.
+    /// The queue of writes to the disk thread.
     writer: Writer,
     /// How much may be on disk.
     bounds: Bounds,
-    /// What nobody else counts.
+    /// Counters of points that only the disk part loses or restores.
     tally: Tally,
-    /// What people are to be told.
+    /// Events to be logged.
     changes: VecDeque<DiskEvent>,
-    /// What earlier processes heard.
+    /// Inbound messages that earlier processes stored, until they are replayed.
     heard: Option<heard::InboundReplay>,
     /// Whose the assets are that values wait for.
     machines: Machines,
     /// Where it is, and what this one hears.
     inbound_folder: PathBuf,
-    /// The keeper, at work.
+    /// The disk thread.
     thread: Thread,
 }
 
@@ -101,7 +101,8 @@ impl std::fmt::Debug for DiskOutbox {
 
 impl DiskOutbox {
     /// Opens the outbox in a folder, which is made if it is not there. Its records take at
-    /// most `bound` bytes. `wake` is told when [`poll`](super::Outbox::poll_event) has something to take in.
+    /// most `bound` bytes. `wake` is told when [`poll`](super::Outbox::poll_event) has something to
+    /// take in.
     ///
     /// An unwritable disk or damage is not an error: the outbox starts in memory and reports it.
     ///

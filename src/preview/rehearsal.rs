@@ -221,7 +221,7 @@ impl<S: SiteWise> DryRun<S> {
     }
 
     fn account(&self) -> Result<&S, ApiFault> {
-        let none = || ApiFault::new(ApiFaultKind::NotFound, "the account has nothing");
+        let none = || ApiFault::new(ApiFaultKind::NotFound, "the account is empty");
         self.sitewise.as_ref().ok_or_else(none)
     }
 

@@ -16,7 +16,7 @@ const MACHINES: usize = 200;
 impl fmt::Display for PlanReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(why) = &self.without_aws {
-            writeln!(f, "Planned without AWS, for an account with nothing in it: {why}.\n")?;
+            writeln!(f, "Planned without AWS, for an empty account: {why}.\n")?;
         }
         let BirthsReceived { nodes, devices, unborn } = &self.heard;
         writeln!(
@@ -46,7 +46,7 @@ impl fmt::Display for PlanReport {
             for RuleSuggestion { rule, assets, members } in &self.rules {
                 writeln!(f, "  {rule}")?;
                 let (assets, members) = (count(*assets, "asset"), count(*members, "member"));
-                writeln!(f, "    {assets} of {members}")?;
+                writeln!(f, "    would make {assets} with {members} each")?;
             }
         }
         self.write_cost(f)

@@ -337,7 +337,7 @@ impl SiteWise for AwsSiteWise {
             .send()
             .await
             .map_err(|error| {
-                let tried = format_args!("put asset {child} under {parent}");
+                let tried = format_args!("associate asset {child} with its parent {parent}");
                 self.invalidate_on_not_found(fault::of_call(tried, &error))
             })?;
         Ok(())
@@ -423,7 +423,8 @@ impl AwsSiteWise {
 /// # Errors
 ///
 /// [`Denied`](ApiFaultKind::Denied) without credentials or region, or what STS answered.
-/// Source: [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
+/// Source:
+/// [GetCallerIdentity](https://docs.aws.amazon.com/STS/latest/APIReference/API_GetCallerIdentity.html).
 pub async fn account_and_region(config: &SdkConfig) -> Result<(String, String), ApiFault> {
     ask_for_account(config, &ResponseInspector::new(None)).await
 }
@@ -434,7 +435,13 @@ async fn ask_for_account(
 ) -> Result<(String, String), ApiFault> {
     let denied = |why: &str| ApiFault {
         cause: Cause::NoCredentials,
-        ..ApiFault::new(ApiFaultKind::Denied, format!("learn the AWS account and region: {why}"))
+        ..ApiFault::new(
+            ApiFaultKind::Denied,
+            format!(
+                "determine the AWS account and region: \
+            {why}"
+            ),
+        )
     };
     let region = config.region().ok_or_else(|| denied("no region"))?;
     let provider =

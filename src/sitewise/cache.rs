@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::api::{ApiFault, Model, ResourceState};
 
-/// How long other people's changes to a model may go unseen.
+/// How long a cached model may be outdated by changes that others made.
 const FRESH: Duration = Duration::from_secs(300);
 /// Properties and hierarchies of all models kept, some 20 MB; the least used go first.
 const WEIGHT: u64 = 200_000;

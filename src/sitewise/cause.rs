@@ -62,7 +62,7 @@ pub enum Cause {
     PropertyLimit,
     /// Too fast for the account.
     Throttled,
-    /// Somebody else answers in SiteWise's place.
+    /// A proxy or firewall answers in SiteWise's place.
     Foreign,
 }
 
@@ -118,19 +118,19 @@ impl Cause {
     pub fn words(self) -> String {
         let words = match self {
             Self::Action(operation) => return format!("SiteWise denies iotsitewise:{operation}"),
-            Self::Answer => "SiteWise refuses what was asked",
+            Self::Answer => "SiteWise rejects the request",
             Self::Name => "the name of SiteWise's host cannot be resolved",
-            Self::Connection => "SiteWise cannot be reached",
-            Self::Tls => "TLS with SiteWise fails",
+            Self::Connection => "SiteWise is unreachable",
+            Self::Tls => "the TLS handshake with SiteWise fails",
             Self::Silence => "SiteWise does not answer",
-            Self::Failing => "SiteWise fails",
+            Self::Failing => "SiteWise answers with errors (5xx)",
             Self::NoCredentials => "no AWS credentials were found",
             Self::CredentialSource => "the source of AWS credentials fails",
-            Self::Credentials => "AWS does not take the credentials",
+            Self::Credentials => "AWS rejects the credentials",
             Self::Missing => "SiteWise does not have the asset or the property",
-            Self::PropertyLimit => "SiteWise takes no more values of the property",
-            Self::Throttled => "SiteWise throttles",
-            Self::Foreign => "somebody else answers in SiteWise's place",
+            Self::PropertyLimit => "SiteWise limits the rate of the property",
+            Self::Throttled => "SiteWise throttles requests",
+            Self::Foreign => "something else answers in place of SiteWise",
         };
         words.to_owned()
     }
@@ -143,39 +143,47 @@ impl Cause {
     /// What to do about it.
     pub fn remedy(self) -> &'static str {
         match self {
-            Self::Answer => "see what it says",
+            Self::Answer => "see the error message",
             Self::Name => {
                 "check AWS_REGION, AWS_ENDPOINT_URL, DNS, and the VPC endpoint's private names"
             }
             Self::Connection => {
                 "check routes, security groups and firewalls, the proxy and AWS_ENDPOINT_URL"
             }
-            Self::Tls => "check proxies on the way, AWS_CA_BUNDLE and the scheme of the endpoint",
+            Self::Tls => {
+                "check for a proxy that intercepts TLS, AWS_CA_BUNDLE and the scheme of \
+                the endpoint"
+            }
             Self::Silence | Self::Failing => {
-                "it is tried again by itself; see the AWS Health Dashboard, and proxies on the way"
+                "it is retried automatically; check the AWS Health Dashboard, and proxies in \
+                    between"
             }
             Self::NoCredentials => {
                 "give the task or instance a role, or set AWS_PROFILE or AWS_ACCESS_KEY_ID and \
                  AWS_SECRET_ACCESS_KEY"
             }
-            Self::CredentialSource => "look after where they come from",
-            Self::Credentials => {
-                "renew them where they come from, and look at this machine's clock"
+            Self::CredentialSource => {
+                "check their source: the metadata endpoint of the container \
+                or instance, STS, the credential_process or the file"
             }
+            Self::Credentials => "renew them at their source, and check this host's clock",
             Self::Action(_) => "allow it in the policy of the role or user",
             Self::Missing => {
-                "somebody deleted it, or another account or region is set than that in which it is; \
-                 what was deleted is made anew"
+                "it was deleted, or it is in another account or region than the configured one; \
+                    what was deleted is created again"
             }
             Self::PropertyLimit => {
-                "SiteWise takes ten values of a property and second: see whether somebody else \
-                 writes it as well; it is tried ever more rarely"
+                "SiteWise accepts ten values per property and second: check whether something else \
+                    writes to it as well; it is retried with backoff"
             }
             Self::Throttled => {
-                "it goes on slower; if this lasts, ask AWS for higher quotas, or lower INGEST_* and \
-                 TWIN_*_PER_SECOND"
+                "the bridge slows down by itself; if this lasts, request higher quotas from AWS, \
+                    or lower INGEST_* and TWIN_*_PER_SECOND"
             }
-            Self::Foreign => "see who answers so: a proxy or firewall on the way",
+            Self::Foreign => {
+                "find out what answers: a proxy or firewall between the bridge and \
+                SiteWise"
+            }
         }
     }
 }

@@ -84,7 +84,7 @@ where
             }
         }
         SdkError::TimeoutError(_) => {
-            ((ApiFaultKind::Unavailable, Cause::Silence), "no answer in time".to_owned())
+            ((ApiFaultKind::Unavailable, Cause::Silence), "timed out: no answer".to_owned())
         }
         SdkError::ResponseError(answer) => {
             let status = answer.raw().status();
@@ -281,7 +281,8 @@ fn chain(error: &dyn Error) -> String {
     match UNSUPPORTED.iter().find(|(feature, _)| line.contains(feature)) {
         Some((_, kind)) => format!(
             "profiles of {kind} are not supported: use a profile with `credential_process = aws \
-             configure export-credentials --profile NAME`, or put the keys that this command prints \
+             configure export-credentials --profile NAME`, or put the keys that this command \
+             prints \
              into the environment"
         ),
         None => line,

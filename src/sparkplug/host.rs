@@ -111,19 +111,19 @@ pub struct Host {
     /// The timer that each session has in `timers`.
     armed_timers: Vec<Option<Instant>>,
     turns: RequestScheduler,
-    /// Places of `sessions` that nobody has.
+    /// Free indices of `sessions`.
     free: Vec<usize>,
-    /// Who is forgotten next, and since when each is silent.
+    /// Sessions to evict, the next last, with the time since when each is silent.
     evictable: Vec<(usize, Instant)>,
     last_evictable_search: Option<Instant>,
-    /// When no more room for tables could be made.
+    /// When eviction last failed to make room for tables.
     roomed: Option<Instant>,
     last_sweep: Instant,
     /// Of the metrics of all sessions.
     names: NameInterner,
     /// What all sessions take together.
     memory_use: MemoryUse,
-    /// What those had inflated who are not known.
+    /// Inflation debt of all unknown senders together.
     unknown_debt: Debt,
     /// Whether our time is known to be right, and messages are read as they come.
     judges_clocks: bool,

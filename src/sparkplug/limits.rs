@@ -13,9 +13,12 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
              MQTT_MAX_PACKET of a packet: the whole message is skipped; send less at once"
         }
         Finding::TooCostly => {
-            "the limit of compressed payloads that inflate to more than 32 times their size is 4 MiB a \
-             second of an edge node, 1 MiB of an unproven one, and 8 MiB of all unproven ones: further \
-             ones are skipped, and a rebirth is requested; check the sender, or let the edge send less \
+            "the limit of compressed payloads that inflate to more than 32 times their size is 4 \
+                MiB a \
+             second of an edge node, 1 MiB of an unproven one, and 8 MiB of all unproven ones: \
+             further \
+             ones are skipped, and a rebirth is requested; check the sender, or let the edge send \
+             less \
              at once"
         }
         Finding::TooManyNodes => "the limit is 20,000 edge nodes: messages of others are skipped",
@@ -29,9 +32,10 @@ pub const fn rule(finding: Finding) -> Option<&'static str> {
              first"
         }
         Finding::NoRoom => {
-            "names and aliases of all births may take 512 MiB, those of nodes that said nothing after \
-             their birth 128 MiB: these are let go first, the silent longest before others, then who \
-             said nothing for ten minutes; who is let go is asked for its birth once it speaks"
+            "the limit of names and aliases of all births is 512 MiB, of nodes that sent nothing \
+                after their birth 128 MiB: the latter are evicted first, the longest silent before \
+                others, then those that sent nothing for ten minutes; a rebirth is requested from \
+                an evicted node once it sends again"
         }
         _ => return None,
     })

@@ -43,7 +43,7 @@ pub enum DecodeError {
     Nested,
     /// A compressed payload that inflates to far more than its size, and whose sender has had too
     /// much inflated.
-    #[error("the payload is compressed, and its sender has had too much inflated")]
+    #[error("the payload is compressed, and its sender has exceeded the limit of decompression")]
     Costly,
 }
 
@@ -75,8 +75,8 @@ pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
     decode_counted(bytes, Inflate::Whole).0
 }
 
-/// As [`decode`], no further inflated than `inflate` says, and what that took, in bytes; nothing where
-/// it is not compressed.
+/// As [`decode`], no further inflated than `inflate` says, and what that took, in bytes; nothing
+/// where it is not compressed.
 pub(crate) fn decode_counted(
     bytes: &[u8],
     inflate: Inflate,

@@ -111,7 +111,7 @@ impl SessionNotes {
         }
     }
 
-    /// Messages that waited in vain.
+    /// Skips messages whose birth never came.
     fn give_up(&mut self, why: SkipReason, messages: &[SessionMessage]) {
         for message in messages {
             self.skip_payload(why, &message.incoming().payload);

@@ -62,8 +62,8 @@ pub(crate) enum SequencePlace {
     Duplicate,
     /// Its place timed out, or another message has it.
     Past(SequenceOrder),
-    /// Another message was taken for it, and those after it were told: what was taken may be of the
-    /// session before, and nothing says which of the two was sent last.
+    /// Another message was accepted with this number, and later ones were emitted. The accepted one
+    /// may be of the previous session; which was sent last cannot be known.
     Contested,
     /// Others are missing before it.
     Early(u64),
@@ -194,7 +194,8 @@ impl<T> ReorderWindow<T> {
 mod tests {
     use super::*;
 
-    /// Places ahead are filled with messages of so many bytes, until the window says that it is full.
+    /// Places ahead are filled with messages of so many bytes, until the window says that it is
+    /// full.
     fn kept(bytes: usize) -> usize {
         let mut window = ReorderWindow::after(0);
         let print = Fingerprint { hash: 0, sent: None };

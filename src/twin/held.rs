@@ -26,7 +26,7 @@ const ROOM: usize = MOST / 8;
 /// What an event takes beside its parts, counted as such.
 const EVENT: usize = 4;
 
-/// They, in the order in which they came.
+/// Buffered events, in the order of arrival.
 #[derive(Debug, Default)]
 pub(super) struct EventBuffer {
     events: VecDeque<BufferedEvent>,
@@ -35,11 +35,11 @@ pub(super) struct EventBuffer {
     /// Sources of which data was given up after their latest birth: what is shown of them is older
     /// than what they said. There are no more than the session has.
     incomplete_sources: BTreeSet<Source>,
-    /// Sources that said anything beside births.
+    /// Sources that sent anything beside births.
     active_sources: BTreeSet<Source>,
     /// Sources whose latest birth was given up.
     birthless_sources: BTreeSet<Source>,
-    /// Those that were not told yet.
+    /// Of these, the ones not yet reported.
     unreported_drops: Vec<Source>,
     overflow: Overflow,
 }
@@ -72,8 +72,8 @@ pub(super) struct BufferLoss {
 }
 
 impl EventBuffer {
-    /// Keeps an event. Returns what is given up for it, or of it; births only where a source has none
-    /// but what is held: before it is `learned` what SiteWise has.
+    /// Keeps an event. Returns what is given up for it, or of it; births only where a source has
+    /// none but what is held: before it is `learned` what SiteWise has.
     pub(super) fn push(&mut self, event: Event, learned: bool) -> BufferLoss {
         let (values, parts) = (values_in(&event), self::parts(&event));
         let mut gone = BufferLoss::default();
@@ -81,7 +81,7 @@ impl EventBuffer {
             if !self.active_sources.contains(source) {
                 self.active_sources.insert(source.clone());
             }
-            // No other birth tells what it means.
+            // Without its birth, data cannot be interpreted.
             if self.birthless_sources.contains(source) {
                 return BufferLoss { lost: values as u64, ..gone };
             }
@@ -122,7 +122,7 @@ impl EventBuffer {
         gone
     }
 
-    /// Gives up births, with what was said by them.
+    /// Drops births, with the data that depends on them.
     fn make_room(&mut self) -> BufferLoss {
         let mut shares: BTreeMap<&Source, usize> = BTreeMap::new();
         for BufferedEvent { event, .. } in &self.events {
@@ -144,7 +144,7 @@ impl EventBuffer {
             })
             .map(|(_, _, source)| source.clone())
             .collect();
-        // A death stays: it tells that there is nobody.
+        // A death is kept, since it says that the source is offline.
         let is_out =
             |event: &Event| !matches!(event, Event::Death(_)) && out.contains(source_of(event));
         let gone = self.forget(is_out);
@@ -155,7 +155,7 @@ impl EventBuffer {
         gone
     }
 
-    /// Tells whose births were given up since this was asked last.
+    /// Takes a `RequestRefresh` for each source whose birth was dropped since the last call.
     pub(super) fn take_dropped(&mut self) -> impl Iterator<Item = Output> {
         std::mem::take(&mut self.unreported_drops).into_iter().map(|Source { edge, device }| {
             let of = device.as_deref().unwrap_or("the node");
@@ -168,7 +168,7 @@ impl EventBuffer {
         })
     }
 
-    /// Forgets some of what was said.
+    /// Drops the events for which `is_out` holds.
     fn forget(&mut self, is_out: impl Fn(&Event) -> bool) -> BufferLoss {
         let mut gone = BufferLoss::default();
         let (mut values, mut parts) = (0, 0);
@@ -215,7 +215,7 @@ impl EventBuffer {
     pub(super) fn untried(
         &mut self,
     ) -> impl Iterator<Item = (&Event, &mut Option<Vec<Option<Key>>>)> {
-        // What was tried stands in front.
+        // Tried events are at the front.
         let untried = self.events.iter().rev().take_while(|held| held.sent.is_none()).count();
         let tried = self.events.len() - untried;
         self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent))
@@ -275,7 +275,7 @@ impl EventBuffer {
     }
 }
 
-/// Who tells of an event.
+/// The source of an event.
 pub(super) fn source_of(event: &Event) -> &Source {
     match event {
         Event::Birth(Birth { source, .. })

@@ -17,7 +17,7 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{Content, Event, Metric};
 use crate::time::Now;
 
-/// They, with what they wait for; bounded by what is held of them.
+/// Blocked sources and what they wait for. Bounded by the buffer, which holds their events.
 #[derive(Debug, Default)]
 pub(super) struct BlockedSources(BTreeMap<Source, BlockReason>);
 

@@ -159,13 +159,17 @@ impl Twin {
         lost.apply(writer, &data.source);
         values.clock_lag = values.clock_lag.min(lost.behind);
         if lost.went_back && !std::mem::replace(&mut values.clock_back_reported, true) {
-            let example = format!("{} sent a value older than the one before", data.source);
+            let example = format!(
+                "{} sent a value with a timestamp before the previous \
+                one's",
+                data.source
+            );
             writer.found(&data.source.edge, Finding::ClockBack, example);
         }
         if let Some(time) = lost.out_of_window
             && !std::mem::replace(&mut values.out_of_window_reported, true)
         {
-            let example = format!("{} sent a value of {time}", data.source);
+            let example = format!("{} sent a value with the timestamp {time}", data.source);
             writer.found(&data.source.edge, Finding::OutOfWindow, example);
         }
     }
@@ -214,7 +218,7 @@ impl Twin {
         }
     }
 
-    /// Tells what the session of an edge node went through.
+    /// Writes the sequence gaps and rebirths of an edge node's session.
     pub fn handle_figures(&mut self, source: &Source, figures: &SessionFigures, now: Now) {
         let Some(values) = self.sources.get_mut(source) else { return };
         let Some((gaps, rebirths)) = values.presence.session else { return };

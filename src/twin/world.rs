@@ -69,7 +69,7 @@ pub(super) struct DesiredWorld {
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
     /// Properties that show their model's unit while their machine says none.
     pub unset_units: units::UnsetUnits,
-    /// Who has tags on a model that many share.
+    /// Sources with tags on a shared model.
     sources_on_shared_model: BTreeSet<Source>,
 }
 
@@ -142,7 +142,7 @@ impl DesiredWorld {
         late
     }
 
-    /// Tells the plan what changed since the last time.
+    /// Passes changed models to the plan.
     pub(super) fn settle_changes(&mut self, now: Instant) {
         for model in std::mem::take(&mut self.changed_models) {
             self.models.shrink(model);

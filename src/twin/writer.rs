@@ -124,14 +124,14 @@ impl PointWriter {
         taken
     }
 
-    /// The value at hand is that which its property has already.
+    /// Counts a value that its property has already.
     pub(super) fn unchanged(&mut self) {
         if !mem::take(&mut self.replaces_rejected) {
             self.world.counts.drop_value(DropReason::Unchanged);
         }
     }
 
-    /// At which time the value at hand has been sent already, if it went to this property.
+    /// The timestamp under which the value was sent early, if it went to this property.
     pub(super) fn early_time_of(&mut self, target: LeafTarget) -> Option<Timestamp> {
         let stream = self.world.stream(target);
         self.sent.take().filter(|sent| sent.stream == stream).map(|sent| sent.time)

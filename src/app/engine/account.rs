@@ -73,13 +73,13 @@ impl<S: SiteWise> Engine<S> {
                 let host = self.sitewise.host(*plane);
                 let since = match (now.wall.seconds() - since.seconds()).max(0) {
                     0 => String::new(),
-                    seconds => format!(" since {seconds} s"),
+                    seconds => format!(" for {seconds} s"),
                 };
                 warn!(
                     sitewise.host = host,
                     sitewise.cause = cause.label(),
                     values.waiting = waiting,
-                    "{}: {} at {host} fail{since}: {said}; {waiting} values wait; {}",
+                    "{}: {} at {host} have failed{since}: {said}; {waiting} values queued; {}",
                     cause.words(),
                     plane.words(),
                     cause.remedy()
@@ -87,14 +87,15 @@ impl<S: SiteWise> Engine<S> {
             }
             Told::Allowed { plane, operation, denied } => info!(
                 sitewise.host = self.sitewise.host(*plane),
-                "SiteWise allows iotsitewise:{operation} again, after {denied:.0?}"
+                "SiteWise allows iotsitewise:{operation} again; it was denied for {denied:.0?}"
             ),
             Told::Slow { plane, took } => {
                 let host = self.sitewise.host(*plane);
                 warn!(
                     sitewise.host = host,
                     values.waiting = waiting,
-                    "SiteWise is slow: {} at {host} pass after {took:.0?}; {waiting} values wait; {}",
+                    "SiteWise is slow: {} at {host} succeed, but only after {took:.0?}; {waiting} \
+                        values queued; {}",
                     plane.words(),
                     degraded::SLOW_REMEDY
                 );
@@ -104,7 +105,8 @@ impl<S: SiteWise> Engine<S> {
                 info!(
                     sitewise.host = host,
                     values.waiting = waiting,
-                    "SiteWise is back: {} at {host} pass again after {:.0?}; {waiting} values wait",
+                    "SiteWise is back: {} at {host} succeed again after {:.0?} of failures; \
+                        {waiting} values queued",
                     plane.words(),
                     away
                 );

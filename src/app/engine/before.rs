@@ -1,4 +1,4 @@
-//! Edge nodes that were offline before the start: told once, when they had their time to answer.
+//! Logs edge nodes that were offline before the start, once, after they had time to answer.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +15,7 @@ const LINES: usize = 20;
 /// How long to wait for the initial sync at a time, and for those that were not asked yet.
 const LATER: Duration = Duration::from_secs(1);
 
-/// When these are told.
+/// When these are logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) enum DeadBefore {
     /// No MQTT server was connected yet.
@@ -23,7 +23,7 @@ pub(super) enum DeadBefore {
     Early,
     /// At this time; these were told.
     Due(Instant, BTreeSet<String>),
-    /// They were told.
+    /// They were logged.
     Told,
 }
 

@@ -1,7 +1,8 @@
 //! Requests to write to the plant: taken from their door, handed to the bridge, answered.
 //!
-//! A request is off its door before the bridge sees it; the bridge's outputs are performed before
-//! anything else is published, since what it decided holds for this moment alone.
+//! A request is taken off its channel before the bridge sees it, so that it is never sent twice.
+//! The bridge's outputs are performed before anything else is published, since its checks hold for
+//! this moment alone.
 
 use std::future::pending;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ impl IotDoor {
         Self { topics, requests, answers, figures, unanswered: 0 }
     }
 
-    /// The next thing that happens at the door; never, without one.
+    /// The next inbound event of the command channel; pending for ever without one.
     pub(super) async fn next(door: &mut Option<Self>) -> Inbound {
         let next = match door {
             Some(door) => door.requests.recv().await,
@@ -61,7 +62,10 @@ impl IotDoor {
     fn respond(&mut self, response: Message) {
         if self.figures.uplink().is_none() || self.answers.try_send(response.into()).is_err() {
             self.unanswered += 1;
-            warn!("an answer to a command was lost: the connection for commands takes none now");
+            warn!(
+                "a response to a command was dropped: the AWS IoT connection for commands is \
+                down or its queue is full"
+            );
         }
     }
 }
@@ -146,7 +150,7 @@ impl<S: SiteWise> Engine<S> {
 /// What is asked for, in the log: the first step of the audit.
 fn log_request(key: &RequestKey, payload: &[u8]) {
     let Ok(Request { asset, property, value, .. }) = Request::parse(payload) else {
-        info!(command.id = %key, "command {key}: asked for what cannot be read");
+        info!(command.id = %key, "command {key}: the request cannot be parsed");
         return;
     };
     let (asset, property, value) = (cut(&asset), cut(&property), cut(&value.to_string()));

@@ -41,7 +41,8 @@ impl<S: SiteWise> Engine<S> {
                     open.remove(&server);
                     self.bridge.handle_disconnected(id, then);
                 }
-                // What earlier processes said of themselves is over, and no other host's word.
+                // STATE messages of earlier processes are outdated, and must not count as another
+                // host's.
                 InboundKind::Message { topic, .. } if topic == state => {}
                 InboundKind::Message { topic, payload, retain } => {
                     self.bridge.handle_message(id, &topic, &payload, retain, then);

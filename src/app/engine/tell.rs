@@ -21,8 +21,8 @@ use crate::twin::plan::problems::Verdict;
 const fn priority_at_cap(cap: Cap) -> &'static str {
     match cap {
         Cap::Models => {
-            "machines whose model exists keep all they had, the others only show whether they are \
-             online"
+            "machines whose model exists keep all their values, the others only show whether they \
+                are online"
         }
         Cap::Properties => "presence has priority, then measurements, then attributes",
         Cap::Assets => "existing assets stay",
@@ -59,8 +59,8 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
         }
         DiskEvent::Hangs(unsaved) => warn!(
             outbox.unsaved = unsaved,
-            "the outbox's disk has not done a write for 10 s: it hangs; {unsaved} values are in \
-             memory only, as are those that come now: a kill would lose them; {}",
+            "the outbox's disk hangs: it has not completed a write for 10 s; {unsaved} values, and \
+                all that arrive now, are queued in memory only and would be lost in a crash; {}",
             degraded::DISK_REMEDY
         ),
         DiskEvent::Well => info!("the outbox is writable again"),

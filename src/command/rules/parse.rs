@@ -22,8 +22,8 @@ pub(super) fn rules(text: &str) -> Result<Vec<Rule>, String> {
         // order would decide, which nobody sees.
         if let Some(first) = rules.iter().find(|first| first.pattern.covers(&rule.pattern)) {
             return Err(format!(
-                "has a rule `{text}` for {pattern}, which `{}` before it takes: put the more \
-                 specific rule first",
+                "has a rule `{text}` for {pattern} that is never used, since `{}` before it \
+                    matches the same metrics: put the more specific rule first",
                 first.text
             ));
         }

@@ -74,7 +74,7 @@ struct RefusedValue {
     remedy: &'static str,
 }
 
-/// All that is asked once for an asset.
+/// Data read once per asset and shared by its properties.
 pub(super) struct Ways<'a> {
     look: &'a EngineView<'a>,
     twin: &'a Twin,
@@ -86,7 +86,7 @@ pub(super) struct Ways<'a> {
 }
 
 impl<'a> Ways<'a> {
-    /// Of an asset that somebody looks at.
+    /// Reads the data for an asset and marks it as viewed.
     pub(super) fn of(look: &'a EngineView<'a>, ix: AssetIx, asset: &'a Asset) -> Self {
         let mut letters = FxHashMap::default();
         for letter in look.dead_letters.iter().filter(|it| it.point.stream.asset == asset.id) {
@@ -270,10 +270,14 @@ fn refused_value(letter: &DeadLetter) -> RefusedValue {
 const fn failure(kind: ApiFaultKind) -> &'static str {
     match kind {
         ApiFaultKind::Throttled | ApiFaultKind::Limit => {
-            "SiteWise throttles the account; raise its quotas if that lasts (see Stream)"
+            "SiteWise throttles the account; if that lasts, request higher quotas from AWS (see \
+                Stream)"
         }
-        ApiFaultKind::Busy => "something on the way answers that there is too much at once",
-        ApiFaultKind::Unavailable => "SiteWise gave no answer, or failed by itself",
+        ApiFaultKind::Busy => {
+            "a proxy or gateway between the bridge and SiteWise answers 429, too \
+            many requests"
+        }
+        ApiFaultKind::Unavailable => "SiteWise did not answer, or answered with status 5xx",
         ApiFaultKind::Conflict | ApiFaultKind::Changed => "SiteWise is updating the model or asset",
         ApiFaultKind::NotFound => {
             "SiteWise does not know the asset or the property; it is looked up again"
@@ -285,7 +289,7 @@ const fn failure(kind: ApiFaultKind) -> &'static str {
             "something other than SiteWise answers: look for a proxy or firewall on the way"
         }
         ApiFaultKind::Invalid | ApiFaultKind::OutOfRange | ApiFaultKind::AlreadyExists => {
-            "SiteWise refused the request it was part of; it is sent again by itself"
+            "SiteWise rejected the request that contained it; it is retried in a request of its own"
         }
     }
 }

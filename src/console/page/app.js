@@ -89,7 +89,7 @@ function showHealth() {
   const reasons = current?.not_ready ?? [];
   const degraded = current?.degraded ?? [];
   const [kind, picture, words, more] = lost !== null
-    ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not respond, or the network is down. The page shows old data.']
+    ? ['lost', 'offline', `No answer since ${time(lost)}`, 'The bridge does not respond, or the network is down. This page shows stale data.']
     : current === null ? ['', 'unknown', 'Connecting', '']
       : reasons.length === 0 && degraded.length === 0 ? ['', 'online', 'Ready', 'Every MQTT server is connected and SiteWise accepts values.']
         : reasons.length === 0 ? ['not', 'warning', 'Degraded', `Working, with problems: ${degraded.map(([label, n]) => `${DEGRADED[label] ?? label} (${count(n)})`).join(', ')}. See Problems for each.`]

@@ -96,7 +96,7 @@ function model(place, id) {
       h('div', { class: 'title' }, h('h1', { text: data.name }), built.state, built.below, built.about),
       built.notice, built.bar,
       h('div', { class: 'table' }, h('table', { class: 'stack model' }, h('caption', { class: 'spoken', text: 'Properties' }),
-        h('thead', {}, h('tr', {}, column('Property'), column('Role'), column('Type'), column('Unit'), column('Default'), column('First in the birth of'), column('In SiteWise'))), built.rows)),
+        h('thead', {}, h('tr', {}, column('Property'), column('Role'), column('Type'), column('Unit'), column('Default'), column('First seen in the birth of'), column('In SiteWise'))), built.rows)),
       built.more,
       h('div', { class: 'part title' }, h('details', {}, h('summary', { text: 'Identity' }), h('dl', { class: 'facts' },
         h('div', {}, h('dt', { text: 'Asset model id' }), h('dd', {}, h('span', { class: 'code', text: data.id }))),
@@ -108,7 +108,7 @@ function model(place, id) {
     set(parts.state, `${STANDING[data.standing]} · ${plural(data.assets, 'asset')} · ${data.complete < data.total
       ? `${count(data.complete)} of ${plural(data.total, 'property', 'properties')} exist in SiteWise` : plural(data.total, 'property', 'properties')}`);
     keyed(parts.below, data.below.length > 0 ? [{ id: 'words' }, ...data.below] : [], (link) => link.id,
-      (link) => (link.name ? h('a', { href: `#/models/${link.id}`, text: link.name }) : h('span', { text: 'Possible child assets:' })));
+      (link) => (link.name ? h('a', { href: `#/models/${link.id}`, text: link.name }) : h('span', { text: 'Models of possible child assets:' })));
     set(parts.notice.lastChild, data.problem ?? '');
     parts.notice.hidden = !data.problem;
     keyed(parts.rows, data.properties.rows, (property) => property.id, (property) => h('tr', {},

@@ -19,7 +19,7 @@ export function nodes(main) {
   const none = h('p', { class: 'empty', hidden: true });
   const more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more', on: { click: () => { limit = Math.min(limit + PAGE, MOST); feed.now(); } } });
   main.append(h('section', { class: 'panel' },
-    h('div', { class: 'title' }, h('h1', { text: 'Edge nodes' }), h('p', { class: 'soft', text: 'How each deviates from the Sparkplug 3.0 specification. Values are read nevertheless, wherever possible.' })),
+    h('div', { class: 'title' }, h('h1', { text: 'Edge nodes' }), h('p', { class: 'soft', text: 'Edge nodes with their findings: how each deviates from the Sparkplug 3.0 specification. Values are read nevertheless, wherever possible.' })),
     h('div', { class: 'search', role: 'search' }, h('label', {}, spoken('Search edge nodes'), input), choice),
     none, list, more));
 

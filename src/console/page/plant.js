@@ -64,7 +64,7 @@ class Welcome {
     this.text = h('p', { class: 'soft' });
     this.list = h('ul', { class: 'plain', 'aria-label': 'Edge nodes' });
     place.append(h('div', { class: 'title' }, h('h1', { text: 'The plant' }), this.text), this.list,
-      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin to see its live values.' }));
+      h('p', { class: 'empty', text: 'Choose a group, an edge node, a device or a twin (the asset of a template instance) to see its live values.' }));
     this.feeds = ['offline', ''].map((only, place) => new Feed(() => `/api/nodes?limit=12${only ? `&only=${only}` : ''}`, 4000, (page) => {
       if (!page) return;
       (this.pages ??= [])[place] = page.rows;
@@ -90,7 +90,7 @@ class Welcome {
     const nodes = now.nodes.reduce((sum, [, n]) => sum + n, 0);
     set(this.text, now.assets > 1
       ? `${plural(nodes, 'edge node')}, ${plural(now.assets, 'asset')} of ${plural(now.models, 'model')}.`
-      : 'No birth has been heard yet. As soon as an edge node connects and publishes one, it appears here.');
+      : 'No birth has been received yet. As soon as an edge node connects and publishes one, it appears here.');
   }
 
   stop() {
@@ -120,7 +120,7 @@ class Detail {
 
   gone() {
     this.place.replaceChildren(h('a', { class: 'back', href: '#/plant', text: '← All of the plant' }),
-      h('p', { class: 'empty', text: 'No such asset: perhaps no birth since the start of the bridge has it.' }));
+      h('p', { class: 'empty', text: 'There is no such asset, or no birth received since the start of the bridge contains it.' }));
     this.built = false;
   }
 
@@ -141,7 +141,7 @@ class Detail {
     this.statics = h('div', { class: 'part', hidden: true }, h('header', { class: 'title' }, h('h2', { text: 'Static properties' })),
       h('div', { class: 'table' }, h('table', { class: 'stack' },
         h('caption', { class: 'spoken', text: 'Static properties' }),
-        h('thead', {}, h('tr', {}, h('th', { scope: 'col', text: 'Property' }), h('th', { scope: 'col', class: 'number', text: 'Value' }), h('th', { scope: 'col', text: 'Where it comes from' }))),
+        h('thead', {}, h('tr', {}, h('th', { scope: 'col', text: 'Property' }), h('th', { scope: 'col', class: 'number', text: 'Value' }), h('th', { scope: 'col', text: 'Source' }))),
         this.fixed)));
     this.more = h('button', { type: 'button', class: 'more', hidden: true, text: 'Show more properties', on: { click: () => { this.limit = Math.min(this.limit + PAGE, MOST); this.feed.now(); } } });
     this.facts = h('dl', { class: 'facts' });
@@ -193,8 +193,8 @@ class Detail {
     }
     if (this.state.lastChild !== this.model) this.state.append(this.model);
     const troubles = [];
-    if (data.standing === 'refused') troubles.push(`SiteWise rejects it, so none of its values is there: ${data.way.problem ?? 'the reason is under Problems'}.`);
-    else if (data.way.problem) troubles.push(`It is not in SiteWise yet: ${data.way.problem}.`);
+    if (data.standing === 'refused') troubles.push(`SiteWise rejects this asset, so none of its values are in SiteWise:  ${data.way.problem ?? 'the reason is under Problems'}.`);
+    else if (data.way.problem) troubles.push(`This asset is not in SiteWise yet:  ${data.way.problem}.`);
     troubles.push(...data.way.capped);
     if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
     if (presence?.online === false) troubles.push(`${presence.speaker} is offline: these are its last values.`);
@@ -268,7 +268,7 @@ class Detail {
       if (!this.open.delete(property.id)) this.open.add(property.id);
       this.tables(this.data);
       this.charts();
-    } } }, property.name, spoken(': its way to SiteWise'));
+    } } }, property.name, spoken(': show how its values get to SiteWise'));
   }
 
   wayRow(columns = 6) {

@@ -14,7 +14,7 @@ const where = (link) => link && `#/${link.page}${link.id ? `/${link.id}` : ''}`;
 export function problems(main) {
   let limit = PAGE;
   const subjects = h('tbody');
-  const allWell = h('p', { class: 'empty', text: 'Every machine has its twin, and SiteWise has accepted every model and asset so far.', hidden: true });
+  const allWell = h('p', { class: 'empty', text: 'No problems: every machine has its asset, and SiteWise has accepted every model and asset so far.', hidden: true });
   const table = h('div', { class: 'table', hidden: true });
   const rows = h('tbody');
   const refused = h('div', { class: 'table', hidden: true });
@@ -25,16 +25,16 @@ export function problems(main) {
   table.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Problems' }),
     h('thead', {}, h('tr', {}, column('What'), column('Why'))), subjects));
   refused.append(h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Rejected values (dead letters)' }),
-    h('thead', {}, h('tr', {}, column('Rejected at'), column('Property'), column('Value', 'number'), column('Its time'), column('Why'))), rows));
+    h('thead', {}, h('tr', {}, column('Rejected at'), column('Property'), column('Value', 'number'), column('Timestamp'), column('Why'))), rows));
   main.append(h('h1', { class: 'spoken', text: 'Problems' }),
-    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'Nothing else is blocked by them; each is retried.' })), allWell, table),
+    h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Machines, models and assets' }), h('p', { class: 'soft small right', text: 'They block nothing else; each is retried with backoff.' })), allWell, table),
     h('section', { class: 'panel' }, h('header', {}, h('h2', { text: 'Rejected values (dead letters)' }), total), noneRefused, refused, more));
 
   const could = h('section', { class: 'panel', hidden: true });
   const rules = h('tbody');
-  could.append(h('header', {}, h('h2', { text: 'What your plant could be' }), h('p', { class: 'soft small right', text: 'Flat tags in folders with the same members: paste a rule into TWIN_RULES and restart.' })),
+  could.append(h('header', {}, h('h2', { text: 'Suggested rules for flat metrics' }), h('p', { class: 'soft small right', text: 'Flat tags in folders with the same members: paste a rule into TWIN_RULES and restart.' })),
     h('div', { class: 'table' }, h('table', { class: 'stack' }, h('caption', { class: 'spoken', text: 'Rules for TWIN_RULES' }),
-      h('thead', {}, h('tr', {}, column('Rule'), column('What it would make'))), rules)));
+      h('thead', {}, h('tr', {}, column('Rule'), column('What it would create'))), rules)));
   main.append(could);
   const suggestions = new Feed(() => '/api/suggestions', 10000, (page) => {
     if (!page) return;

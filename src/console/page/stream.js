@@ -52,7 +52,7 @@ export function stream(main) {
         ['quiet', 'dropped, by rule', dropped, named(values.dropped, DROPPED)],
         ['bad', 'rejected before sending', sum(values.refused_early), named(values.refused_early, REFUSED)],
         ['wait', 'buffered until the initial sync with SiteWise', values.held, []],
-      ], lostMessages > 0 ? [['bad', 'MQTT messages dropped, their values are not counted', lostMessages]] : []);
+      ], lostMessages > 0 ? [['bad', 'MQTT messages dropped before they were read; their values are not counted above', lostMessages]] : []);
       const waiting = values.in_outbox + values.behind_gates + values.on_the_way;
       points.show(values.points + values.own + values.restored, [
         ['good', 'delivered', values.delivered, []],
@@ -63,7 +63,7 @@ export function stream(main) {
       pace.show([
         ['Cost', cost(delivery)],
         ['Quota used', used(delivery)],
-        ['Quota allowed', `${delivery.quota_share} %${delivery.quota_share < 100 ? ': SiteWise throttled, rising slowly' : ', not throttled'}`],
+        ['Rate limit', `${delivery.quota_share} %${delivery.quota_share < 100 ? ' of the quota: SiteWise throttled, rising again slowly' : ' of the quota, not throttled'}`],
         ['Quotas', `${count(delivery.requests_quota)} requests and ${count(delivery.values_quota)} values a second, ${delivery.quotas_told ? 'read from Service Quotas' : 'AWS’s defaults or as configured'}`],
         ['Throttled', `${count(delivery.throttles)} throttled responses since the start`],
         ['Requests', `${count(delivery.requests)}, ${count(delivery.in_flight)} in flight`],
@@ -108,7 +108,7 @@ function used(delivery) {
 /** What the same values would have been billed as at other lingers. */
 function lingers({ lingers: all, linger_seconds: own, delivery }) {
   if (delivery.billed_messages === 0) return [];
-  return all.filter(({ seconds }) => seconds !== own).map(({ seconds, messages }) => [`With ${seconds} s`,
+  return all.filter(({ seconds }) => seconds !== own).map(({ seconds, messages }) => [`Linger of ${seconds} s`,
     `${count(messages)} messages instead of ${count(delivery.billed_messages)}: ${Math.round((messages / delivery.billed_messages) * 100)} % of the cost`]);
 }
 
@@ -127,7 +127,7 @@ function account(title) {
     show(total, parts, extra, words = '') {
       set(note, words);
       if (words) note.title = 'presence, attributes, stale marks, heartbeats';
-      const lines = [['', 'in all', total, 'sum'], ...parts.flatMap(([kind, label, n, inner]) => [[kind, label, n, ''], ...inner.map(([what, m]) => ['', what, m, 'part'])]), ...extra.map(([kind, label, n]) => [kind, label, n, 'lost'])];
+      const lines = [['', 'total', total, 'sum'], ...parts.flatMap(([kind, label, n, inner]) => [[kind, label, n, ''], ...inner.map(([what, m]) => ['', what, m, 'part'])]), ...extra.map(([kind, label, n]) => [kind, label, n, 'lost'])];
       keyed(rows, lines, ([, label, , place]) => `${place}:${label}`,
         ([kind, label, , place]) => h('tr', { class: place }, h('td', {}, kind ? h('span', { class: `key b-${kind}` }) : null, label), h('td', { class: 'number' })),
         (node, [, , n]) => set(node.lastChild, count(n)));

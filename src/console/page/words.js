@@ -6,24 +6,24 @@ export const STANDING = {
   live: 'ACTIVE in SiteWise',
   wanted: 'being created in SiteWise',
   checking: 'being looked up in SiteWise',
-  refused: 'rejected by SiteWise, not there',
+  refused: 'rejected by SiteWise, does not exist there',
 };
 
 export const PLACING = {
   root: null,
   placed: null,
   wanted: 'not yet associated with its parent in SiteWise',
-  no_place: 'SiteWise’s limits leave no place for it in the tree: it is at the root',
+  no_place: 'SiteWise’s limits do not allow it below its parent: it is at the root of the tree',
 };
 
 /** What values wait for. */
 export const WAITS = {
   asset: 'for their asset, which SiteWise does not have yet',
   property: 'for their property, which SiteWise does not have yet',
-  sitewise: 'because SiteWise cannot be reached',
-  again: 'to be sent again: SiteWise did not take them',
-  turn: 'for their turn',
-  room: 'longer than usual: others go first, or the account is throttled',
+  sitewise: 'because SiteWise is unreachable',
+  again: 'for a retry (backoff): SiteWise did not accept them',
+  turn: 'to be sent in the next batch',
+  room: 'longer than usual: other values have priority, or the account is throttled',
 };
 
 export const QUALITY = { GOOD: 'good', UNCERTAIN: 'uncertain', BAD: 'bad' };
@@ -48,10 +48,10 @@ export const NOT_READY = {
 export const DEGRADED = {
   mqtt_not_connected: 'a server is not connected',
   mqtt_client_id_shared: 'another client has our MQTT_CLIENT_ID',
-  nobody_admitted: 'the filter leaves out every edge node',
-  finding: 'what an edge node sends needs mending',
+  nobody_admitted: 'SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE filter out every edge node',
+  finding: 'an edge node sends something that has to be corrected there',
   sitewise_failing: 'calls to SiteWise keep failing',
-  mqtt_messages_lost: 'messages dropped: they arrive too fast',
+  mqtt_messages_lost: 'messages dropped: they arrive faster than they are read',
   mqtt_messages_late: 'messages are read late',
   mqtt_packet_too_large: 'messages larger than MQTT_MAX_PACKET',
   mqtt_foreign_topics: 'a server delivers no Sparkplug topics',
@@ -63,7 +63,7 @@ export const DEGRADED = {
   outbox_full: 'outbox full',
   values_expiring: 'values that will soon be too old for SiteWise',
   values_await_birth: 'values that wait for the birth of a silent machine',
-  outbox_refuses: 'outbox’s disk not writable',
+  outbox_refuses: 'outbox’s disk not writable or too slow',
   outbox_unreadable: 'outbox’s disk is damaged',
   outbox_lost: 'values lost on the outbox’s disk',
   capped_models: 'TWIN_MAX_MODELS exceeded',
@@ -71,7 +71,7 @@ export const DEGRADED = {
   capped_assets: 'TWIN_MAX_ASSETS exceeded',
   clock: 'the host’s clock differs from SiteWise’s',
   sender_clock: 'an edge node’s clock is wrong',
-  held: 'values that SiteWise does not accept',
+  held: 'values of a machine that SiteWise does not accept, retried with backoff',
   problem: 'cannot be created or updated in SiteWise',
 };
 
@@ -86,7 +86,7 @@ export const DROPPED = {
   unchanged: 'a birth repeated what was written already',
   control: 'part of the Sparkplug session, not a value (bdSeq, Node Control)',
   transient: 'marked transient by the sender',
-  alarm: 'an alarm under the name of its tag',
+  alarm: 'an alarm event with the same name as its tag',
   not_carried: 'bytes, files and unknown types',
   capped_models: 'TWIN_MAX_MODELS exceeded',
   capped_properties: 'TWIN_MAX_PROPERTIES exceeded',
@@ -102,7 +102,7 @@ export const REFUSED = {
 
 export const DISCARDED = {
   overwritten: 'overwritten by a later value of the same time and quality',
-  rate: 'more than ten of one property and quality in one second',
+  rate: 'rate limit: more than ten values of one property and quality in one second',
   astray: 'sent early to a property that the asset does not have',
   outbox_full: 'no room in the outbox',
   outbox_unreadable: 'unreadable on the outbox’s damaged disk',

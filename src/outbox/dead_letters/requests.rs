@@ -65,7 +65,7 @@ pub struct RequestProgress {
     pub kept: Vec<PathBuf>,
 }
 
-/// Looks where the request in these files stands.
+/// Reads the progress of a request from its files.
 pub fn progress(parts: &[RequestPart]) -> RequestProgress {
     let mut progress = RequestProgress::default();
     for RequestPart { file, letters } in parts {
@@ -107,8 +107,8 @@ pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<Reques
     Ok(parts)
 }
 
-/// Pending requests, the oldest first. One that cannot be used is moved aside; where that cannot be
-/// done either it stays, and `told` remembers that it was told of.
+/// Pending requests, the oldest first. One that cannot be parsed is moved aside; where that fails
+/// it stays, and `told` keeps it from being logged again.
 pub(in crate::outbox) fn asked(
     letters: &Path,
     told: &mut BTreeSet<PathBuf>,

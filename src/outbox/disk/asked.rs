@@ -1,10 +1,10 @@
-//! Points that were asked for, and are on their way from the disk.
+//! A read of points in flight from the disk thread.
 
 use rustc_hash::FxHashSet;
 
 use crate::delivery::point::Key;
 
-/// Whether points are on their way, and which keys are not what they were when they were asked for.
+/// Whether a read is in flight, and which keys were settled since it was requested.
 ///
 /// A point that comes meanwhile needs no entry: it is in memory until the disk has it, which is
 /// told after what was asked for before.

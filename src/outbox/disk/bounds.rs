@@ -61,7 +61,7 @@ impl Bounds {
         self.oldest.decide(key);
     }
 
-    /// The disk takes no writes: nothing that was asked for comes.
+    /// The disk is not writable: the pending read is cancelled.
     pub(super) fn stop(&mut self) {
         self.oldest.answer();
     }

@@ -32,7 +32,7 @@ pub(super) struct ColdPoints {
     /// The spans that the next round is to go over; none if there is nothing to take.
     next: Option<SpanRange>,
     parked: ParkedPoints,
-    /// The page that was asked for.
+    /// The pending read of a page.
     asked: Asked,
     /// Rounds over all in which points were left behind, one after the other: they did not show
     /// whether points are counted that are not there.
@@ -142,7 +142,7 @@ impl ColdPoints {
         self.next = Some(self.next.map_or(spans, |before| before.and(spans)));
     }
 
-    /// The disk is there again: all is looked through.
+    /// The disk is readable again: all points on it are scanned.
     pub(super) fn rescan_all(&mut self) {
         self.rescan(SpanRange::ALL);
     }
@@ -154,7 +154,7 @@ impl ColdPoints {
         }
     }
 
-    /// Reads no further, and forgets what was read: the disk is gone.
+    /// Cancels the scan and drops what was read ahead: the disk has failed.
     pub(super) fn stop(&mut self) {
         self.read_ahead.clear();
         self.asked.answer();

@@ -131,7 +131,8 @@ enum StoreFound {
 fn found(points: &Path) -> Result<StoreFound, StoreError> {
     let mut entries = match points.read_dir() {
         Ok(entries) => entries,
-        // What may not be looked at may be all that there is.
+        // A folder without read permission may hold the whole store, so it is no sign of an empty
+        // one.
         Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => {
             return Err(owner::fault_at(points, &error));
         }
@@ -190,9 +191,7 @@ fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), Sto
     }
     let written = said.batch.unwrap_or_default();
     let uncounted = |what: &str| {
-        Err(StoreError::Damaged(format!(
-            "{what}: how many values are missing besides cannot be counted"
-        )))
+        Err(StoreError::Damaged(format!("{what}: it is unknown how many more values are missing")))
     };
     match books {
         BooksState::Said(books) if written < books.batch => {
@@ -222,9 +221,11 @@ fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
     }
     match count == store.stock().points {
         true => Ok(()),
-        false => {
-            Err(StoreError::Damaged("its number of points is not the one it states".to_owned()))
-        }
+        false => Err(StoreError::Damaged(
+            "it holds another number of points than its own count \
+                says"
+                .to_owned(),
+        )),
     }
 }
 
@@ -288,14 +289,14 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
         Ok(StoreFound::Nothing) => {
             return Ok(CheckReport { damage: None, found: 0, lost: 0, kept: None });
         }
-        Ok(StoreFound::Other) => Some("what is there does not belong to the outbox".to_owned()),
+        Ok(StoreFound::Other) => Some("the files in it do not belong to the outbox".to_owned()),
         Err(StoreError::Damaged(reason)) => Some(reason),
         Err(fault) => return Err(fault),
     };
     let (found, lost) = guarded(|| salvage::count(folder))?;
-    // What an earlier mending could not read is told by the next start.
+    // What an earlier repair could not read is reported at the next start.
     let known = salvage::lost(&points).unwrap_or_default();
-    let blocks = || format!("{} values that its own counts include", lost - known);
+    let blocks = || format!("{} values that are in its own counts cannot be read", lost - known);
     let damage = damage.or_else(|| (lost > known).then(blocks));
     if damage.is_none() || !repair {
         return Ok(CheckReport { damage, found, lost, kept: None });
@@ -320,7 +321,7 @@ pub fn inspect_heard(folder: &Path, repair: bool) -> Result<CheckReport, StoreEr
     let place = reading.places.first();
     let place = place.map(|(file, at)| format!("{} at byte {at}", file.display()));
     let known = salvage::lost(&folder).unwrap_or_default();
-    let missing = || format!("{} values that its own counts include", lost - known);
+    let missing = || format!("{} values that are in its own counts cannot be read", lost - known);
     let damage = place.or_else(|| (lost > known).then(missing));
     if damage.is_none() || !repair {
         return Ok(CheckReport { damage, found, lost, kept: None });

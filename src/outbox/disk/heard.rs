@@ -2,8 +2,8 @@
 //!
 //! It cannot be decided yet, so the messages themselves are kept: one record each in a file of
 //! this process, waited for with everything else. The next process hears them again, if this one
-//! has not forgotten them by then. Each record has a mark and a checksum, so that what lies behind a
-//! damaged one is found; books beside them tell how many values there were.
+//! has not forgotten them by then. Each record has a mark and a checksum, so that what lies behind
+//! a damaged one is found; books beside them tell how many values there were.
 
 mod again;
 mod ears;
@@ -58,7 +58,7 @@ fn room(bytes: u64, values: u64) -> u64 {
     bytes.max(values * POINT)
 }
 
-/// The record of what was heard.
+/// The record of an inbound message.
 pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     let mut body = Vec::new();
     body.extend(heard.at.as_millis().to_be_bytes());
@@ -87,7 +87,7 @@ pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     InboundRecord { bytes, values: values(&heard.what) }
 }
 
-/// Values in what was heard: a message's metrics, and one at least.
+/// Values in an inbound message: its metrics, and one at least.
 fn values(what: &InboundKind) -> u64 {
     match what {
         InboundKind::Message { payload, .. } => metrics(payload).max(1),
@@ -216,7 +216,8 @@ impl Iterator for InboundReader {
                 continue;
             };
             if *at >= window.size {
-                // The end of a file may be a write that was cut short: the books tell.
+                // A torn end of a file is no damage; whether values were lost is seen from the
+                // books.
                 self.open = None;
             } else if let Some((heard, bytes)) = whole(window, *at) {
                 *at += bytes;
@@ -257,7 +258,7 @@ fn next(window: &mut FileWindow, at: u64) -> u64 {
     }
 }
 
-/// What earlier processes heard; at its end it tells what was lost.
+/// Inbound messages that earlier processes stored; at its end it reports how many were lost.
 #[derive(Debug)]
 pub(super) struct InboundReplay {
     reading: InboundReader,

@@ -51,7 +51,7 @@ enum With {
     Successor(QueuedPoint),
 }
 
-/// What a point that came makes necessary.
+/// What follows from putting a point.
 #[derive(Debug, Default)]
 pub(super) struct Put {
     /// It is to be saved so, if the disk takes writes.

@@ -43,13 +43,13 @@ pub(super) enum DiskJob {
     Bury(Box<DeadLetter>),
     /// The values of these letters were written again: the request for that is done.
     Retried { letters: Vec<DeadLetterRecord>, request: PathBuf },
-    /// Keep what was heard, within so many bytes.
+    /// Store an inbound message, if the log stays within so many bytes.
     Hear { record: InboundRecord, room: u64 },
     /// So many values of what earlier processes heard could be read, and so many not.
     Heard { values: u64, lost: u64 },
     /// Tell when what was heard is safe: what is to be dropped then is no message.
     Written(Sender<()>),
-    /// What was heard is decided.
+    /// All stored inbound messages are settled.
     Forget,
     /// Write this line of the machines whose values wait.
     Name(Vec<u8>),
@@ -81,7 +81,7 @@ pub(super) enum DiskReport {
     Opened(StoreStats),
     /// So many values of what earlier processes heard could be read, and so many not.
     Heard { values: u64, lost: u64 },
-    /// What is heard is no longer kept: there is no room.
+    /// Inbound messages are no longer stored: the log is full.
     Deaf,
     /// All is saved, and the store closed.
     Closed,
@@ -202,7 +202,7 @@ impl DiskWriter {
         }
     }
 
-    /// Does what people ask of the dead letters.
+    /// Carries out the requests of `sparkwise dead-letters`.
     pub(super) fn handle_requests(&mut self) {
         let requests = requests::asked(self.letters.folder(), &mut self.told);
         if requests.is_empty() || self.store.is_none() {
@@ -217,7 +217,7 @@ impl DiskWriter {
                     for letter in letters {
                         self.letters.record_removed(letter, false);
                     }
-                    // If the disk refuses, the next write tells it.
+                    // A fault of the disk shows at the next write.
                     let _ = self.letters.sync();
                     requests::done(&path);
                 }
@@ -395,7 +395,7 @@ impl DiskWriter {
     }
 
     fn report(&self, report: DiskReport) {
-        // Nobody listens any more only when the outbox is gone.
+        // The receiver is dropped only together with the outbox.
         let _ = self.reports.send(report);
         self.wake.notify_one();
     }

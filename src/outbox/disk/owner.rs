@@ -28,7 +28,7 @@ fn denied(path: &Path, error: &io::Error) -> StoreError {
             let (uid, mode) = (found.uid(), found.mode() & 0o7777);
             (place, format!("{} belongs to user {uid} (mode {mode:o})", place.display()))
         }
-        None => (path, "nothing of its path can be looked at".to_owned()),
+        None => (path, "no folder of its path can be read".to_owned()),
     };
     let ours = user().map(|uid| format!(", and sparkwise runs as user {uid}")).unwrap_or_default();
     StoreError::Denied(format!(

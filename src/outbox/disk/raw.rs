@@ -34,7 +34,7 @@ pub(super) struct RawChange<'a> {
     pub(super) value: Option<&'a [u8]>,
 }
 
-/// What the store said of itself last.
+/// The store's own metadata, as last written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StoreMeta {
     pub(super) format: Option<Vec<u8>>,

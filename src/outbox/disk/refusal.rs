@@ -15,8 +15,7 @@ impl DiskOutbox {
         }
     }
 
-    /// The disk takes no write at all, and says nothing: as with one that does not keep up nothing more
-    /// is handed to it.
+    /// Checks for a hung write. As with a disk that is too slow, no further write is sent then.
     pub(super) fn notice_hang(&mut self, now: Instant) {
         if self.writer.hangs(now) {
             self.writer.fall_behind();

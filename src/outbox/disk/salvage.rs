@@ -19,7 +19,8 @@ use super::store::{self, FjallStore, Store as _, StoreError, StoreStats};
 /// The store, and what is made beside it: the copy, and what it is sorted in.
 pub(super) const POINTS: &str = "points";
 const SORTING: &str = "points.sorting";
-/// In a copy: that it is whole, and how many points its books had more. It stays until that is told.
+/// In a copy: that it is whole, and how many points its books had more. It stays until that is
+/// told.
 pub(super) const LOST: &str = "unreadable";
 /// What is cut off a log, to be looked at.
 const CUT_OFF: &str = "damaged-log";
@@ -42,13 +43,13 @@ pub(super) struct RepairResult {
     pub(super) kept: Option<PathBuf>,
 }
 
-/// How many points a store that was mended lacks; none if it was not, or that was told.
+/// How many points a repaired store lacks; none if it was not repaired, or the loss was reported.
 pub(super) fn lost(points: &Path) -> Option<u64> {
     let text = fs::read_to_string(points.join(LOST)).ok()?;
     Some(text.trim().parse().unwrap_or_default())
 }
 
-/// That was told.
+/// The loss was reported.
 pub(super) fn mark_reported(points: &Path) -> io::Result<()> {
     fs::remove_file(points.join(LOST))?;
     sync_folder(points)

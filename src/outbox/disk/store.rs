@@ -51,8 +51,8 @@ pub struct StoreStats {
     pub points: u64,
     /// Bytes of their records.
     pub bytes: u64,
-    /// Points that the books tell of and nobody could read, told by the first stock after the
-    /// store was mended.
+    /// Points that the books count and that could not be read; reported with the first statistics
+    /// after a repair.
     pub unreadable: u64,
     /// Whether it was mended.
     pub mended: bool,
@@ -129,7 +129,7 @@ pub trait Store: Send {
     fn batch(&self) -> u64;
 }
 
-/// Opens the store: at the start, and again after each fault, which is told.
+/// Opens the store: at the start, and again after each fault, which is passed to it.
 pub type StoreOpener =
     Box<dyn FnMut(Option<&StoreError>) -> Result<Box<dyn Store>, StoreError> + Send>;
 
@@ -209,7 +209,7 @@ pub(super) fn options() -> KeyspaceCreateOptions {
 pub(super) fn wait_for_room(database: &Database, keyspace: &Keyspace) -> Result<(), StoreError> {
     while keyspace.sealed_memtable_count() >= SEALED || keyspace.l0_table_count() >= UNMERGED {
         database.persist(PersistMode::Buffer)?;
-        // The store tells nobody when it is done.
+        // The store gives no notification when it is done.
         std::thread::park_timeout(Duration::from_millis(2));
     }
     Ok(())
@@ -395,7 +395,7 @@ impl Store for FjallStore {
         self.in_place()?;
         self.write_counts()?;
         if std::mem::take(&mut self.stock.mended) {
-            // It was told with the first stock.
+            // It was reported with the first statistics.
             self.stock.unreadable = 0;
             salvage::mark_reported(&self.folder).map_err(disk)?;
         }

@@ -14,7 +14,7 @@ pub(super) struct Tally {
     pub(super) unreadable: u64,
     /// Points that were unreadable in a store that was damaged meanwhile.
     missing: u64,
-    /// Those of them that people were told of.
+    /// How many of these were reported.
     told: u64,
     /// Whether the store has been open once.
     is_known: bool,
@@ -50,15 +50,15 @@ impl Tally {
         self.is_known
     }
 
-    /// So many values of what earlier processes heard could not be read.
+    /// Counts values of stored inbound messages that could not be read.
     pub(super) fn unheard(&mut self, lost: u64) {
         self.restored += lost;
         self.unreadable += lost;
     }
 
     /// All on disk was read, and so many points are not there although they were counted: lost with
-    /// what was damaged as far as some were, else overwritten while nobody could tell. Gives back how
-    /// many were lost that nobody was told of.
+    /// what was damaged as far as some were, else overwritten while nobody could tell. Gives back
+    /// how many were lost that nobody was told of.
     pub(super) fn not_there(&mut self, points: u64) -> u64 {
         let unreadable = points.min(std::mem::take(&mut self.missing));
         self.unreadable += unreadable;
@@ -74,7 +74,7 @@ impl Tally {
         lost
     }
 
-    /// All counts as they are told.
+    /// All counters, for the metrics and the log.
     pub(super) fn figures(&self) -> DiskFigures {
         let Self { restored, overwritten, full, unreadable, .. } = *self;
         DiskFigures { restored, overwritten, full, unreadable, ..DiskFigures::default() }

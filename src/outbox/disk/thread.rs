@@ -40,12 +40,12 @@ impl Thread {
         self.reports.recv_timeout(until.saturating_duration_since(Instant::now())).ok()
     }
 
-    /// It has told that it is at its end.
+    /// It reported `Closed`.
     pub(super) fn closed(&mut self) {
         self.is_closed = true;
     }
 
-    /// Waits for it if it has told so.
+    /// Joins the thread if it reported `Closed`.
     pub(super) fn end(&mut self) {
         if self.is_closed
             && let Some(keeper) = self.keeper.take()

@@ -1,8 +1,8 @@
-//! What is told to the keeper, and how much of it is safe.
+//! The queue of writes to the disk thread, and how many of them are flushed.
 //!
-//! Changes gather until they are handed over as a write, which has a number. While the disk takes
-//! none, because it refuses or does not keep up, no change is taken here but what is to be removed:
-//! that is made up for when it does again.
+//! Operations are collected and sent to the thread as one numbered write. While the disk is not
+//! writable or too slow, saves are not queued here (they are repeated when it recovers); removals
+//! are deferred.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -26,28 +26,28 @@ struct Write {
     removes: usize,
 }
 
-/// The way to the keeper.
+/// The sending end of the disk thread's queue.
 #[derive(Debug)]
 pub(super) struct Writer {
     jobs: Sender<DiskJob>,
     state: DiskState,
     /// What goes into the next write.
     next: Vec<StoreOp>,
-    /// Numbers of the last write that was handed over and of the last that is safe.
+    /// Number of the last write that was sent to the thread, and of the last that is flushed.
     sent: u64,
     saved: u64,
     epoch: u64,
     unsaved: VecDeque<Write>,
-    /// The last write of those that make up for what the disk lacked: however many they are, they
-    /// do not mean that it falls behind again.
+    /// The last write of those that save again what a fault lost. Up to it the disk does not count
+    /// as too slow, however many they are.
     made_up_by: u64,
-    /// What is to be removed when the disk takes writes again.
+    /// Keys whose removal is deferred until the disk is writable again.
     owed: Vec<Key>,
     /// The first write that is not safe, and since when it is the first.
     first_unsaved: Option<(u64, Instant)>,
 }
 
-/// A write that takes longer is told: the disk hangs.
+/// A write that takes longer counts as hung, and is reported.
 const HANG: Duration = Duration::from_secs(10);
 
 impl Writer {
@@ -153,7 +153,7 @@ impl Writer {
         }
     }
 
-    /// What is to be removed when the disk takes writes again.
+    /// Keys whose removal is deferred until the disk is writable again.
     pub(super) fn owed(&self) -> usize {
         self.owed.len()
     }
@@ -188,7 +188,7 @@ impl Writer {
 
     /// Gives the keeper another job.
     pub(super) fn tell(&self, job: DiskJob) {
-        // A keeper that is gone shows at the latest when the outbox is closed.
+        // If the thread has ended, closing the outbox reports it at the latest.
         let _ = self.jobs.send(job);
     }
 

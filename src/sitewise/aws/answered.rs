@@ -54,7 +54,7 @@ const UNKNOWN: i64 = i64::MIN;
 /// sets, so that a step of the wall clock shows at once.
 #[derive(Clone, Debug)]
 pub(super) struct ResponseInspector {
-    /// Told where the credentials are not taken.
+    /// Invalidated when AWS rejects the credentials.
     credentials: Option<Renewed>,
     started: Instant,
     /// What time it was there at `began`, in milliseconds.
@@ -150,7 +150,8 @@ fn required(operation: &str) -> &'static [&'static str] {
 mod tests {
     use super::*;
 
-    /// It was taken from the wall clock once an answer, so that a step was not seen before the next.
+    /// It was taken from the wall clock once an answer, so that a step was not seen before the
+    /// next.
     #[test]
     fn a_step_of_the_wall_clock_shows_before_the_next_answer() {
         let wall = Timestamp::from_millis(1_700_000_000_000);

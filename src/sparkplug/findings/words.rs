@@ -14,11 +14,12 @@ impl Finding {
             }
             Self::TooLarge => "a payload is larger than the limit",
             Self::TooCostly => {
-                "a compressed payload is skipped, because this sender's payloads inflate to far more than \
+                "a compressed payload is skipped, because this sender's payloads inflate to far \
+                    more than \
                  their size"
             }
             Self::NoRoom => {
-                "its births are evicted, because those of all nodes take too much memory"
+                "its birth was evicted from memory, because the births of all nodes take too much"
             }
             Self::TooManyNodes => "there are more edge nodes than the limit",
             Self::TooManyDevices => "an edge node has more devices than the limit",
@@ -26,15 +27,15 @@ impl Finding {
                 "a birth has more metrics, or more deeply nested ones, than the limit"
             }
             Self::TooLong => "a name or value is too long: it is cut or skipped",
-            Self::Retained => "a message is retained and may be old: it does not count as live",
-            Self::WrongQos => "births, data and deaths of devices belong at QoS 0",
+            Self::Retained => "a message is retained, so it may be old: it does not count as live",
+            Self::WrongQos => "births, data and deaths of devices must have QoS 0",
             Self::ForeignServer => "it publishes on another server than the one its session is on",
             Self::TwoSenders => {
                 "two senders publish under this edge node id and replace each other's births: \
                  give each an id of its own"
             }
             Self::NotZero => "the seq of an NBIRTH is not 0",
-            Self::NoSeq => "a message has no seq from 0 to 255",
+            Self::NoSeq => "a message has no seq, or one outside 0 to 255",
             Self::Gap => "messages are missing in the sequence",
             Self::Duplicate => "a message was received twice",
             Self::Late => "a message arrived after the timeout for its place in the sequence",
@@ -43,13 +44,16 @@ impl Finding {
                  the edge node"
             }
             Self::NoBdSeq => "an NBIRTH has no bdSeq: any death counts",
-            Self::StaleDeath => "a death carries another bdSeq than the latest birth",
-            Self::RepeatedDeath => "a death of something that is offline already",
+            Self::StaleDeath => "a death has a different bdSeq from the latest birth",
+            Self::RepeatedDeath => {
+                "a death was received of a node or device that is already \
+                offline"
+            }
             Self::NoRebirth => "an NBIRTH lacks the metric Node Control/Rebirth",
             Self::NoTime => "a payload has no timestamp: its time of arrival is used",
             Self::Nameless => "a metric has no name",
-            Self::UnknownMetric => "data has a metric that the latest birth lacks",
-            Self::UnknownAlias => "data has an alias that the latest birth lacks",
+            Self::UnknownMetric => "data has a metric that is not in the latest birth",
+            Self::UnknownAlias => "data has an alias that is not in the latest birth",
             Self::AliasCollision => "an alias refers to several metrics",
             Self::SharedAlias => {
                 "an alias is used by another device of the node too, or by the node itself"
@@ -58,14 +62,15 @@ impl Finding {
                 "an id or a metric's name differs from another only in upper and lower case"
             }
             Self::RepeatedMetric => {
-                "a birth has two metrics or definitions of one name: where their types differ, the first \
+                "a birth has two metrics or definitions of one name: where their types differ, the \
+                    first \
                  one counts"
             }
             Self::NoDatatype => {
                 "a metric of a birth has no datatype: it is inferred from the value"
             }
             Self::UnknownDatatype => "a datatype is not one of Sparkplug's",
-            Self::ChangedDatatype => "data has another datatype than the birth",
+            Self::ChangedDatatype => "data has a different datatype from the birth",
             Self::WrongValue => "a value does not match its datatype",
             Self::OutOfRange => "an integer does not fit its datatype",
             Self::NoValue => "a metric has no value and does not say that it is null",
@@ -88,17 +93,18 @@ impl Finding {
             Self::UnknownTemplate => {
                 "a template instance has no definition: one is derived from the instance"
             }
-            Self::ChangedTemplate => "an instance names another template than before",
+            Self::ChangedTemplate => "an instance refers to a different template from before",
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
-            Self::SpareMember => "a template instance has members that its definition lacks",
+            Self::SpareMember => "a template instance has members that are not in its definition",
             Self::DefinitionsDiffer => {
                 "its unit or default differs from the first one given, which the model keeps: \
                  make the edge nodes agree, or rename one of the templates"
             }
             Self::UnitUnsaid => {
                 "a tag has no unit here, and SiteWise shows the unit that another machine gave \
-                 the shared model: let the edge send engUnit, or give it another model, by the \
-                 template's name or with TWIN_KINDS, then delete its asset and restart Sparkwise"
+                 the shared model: let the edge node send engUnit; or give the machine another \
+                 model, by the template's name or with TWIN_KINDS, then delete its asset and \
+                 restart Sparkwise"
             }
             Self::ClockBack => {
                 "its clock went back: SiteWise shows the value with the later time until the next \
@@ -137,7 +143,8 @@ impl Finding {
             }
             Self::WrongState => "a STATE payload is invalid",
             Self::HostConflict => {
-                "another host application uses our SPARKPLUG_HOST_ID, and the edge nodes cannot tell \
+                "another host application uses our SPARKPLUG_HOST_ID, and the edge nodes cannot \
+                    tell \
                  which of the two is online: give each an id of its own"
             }
             Self::InVain => {

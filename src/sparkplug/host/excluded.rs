@@ -12,7 +12,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 #[derive(Clone, Debug, Default)]
 pub(super) struct ExcludedNodes {
     first: Option<(Instant, String)>,
-    /// It was looked at whether that is everybody.
+    /// Whether it was checked that all nodes are excluded.
     judged: bool,
 }
 
@@ -41,8 +41,8 @@ impl ExcludedNodes {
 }
 
 impl Host {
-    /// Whether the filter leaves out every edge node that was heard of or that SiteWise has: the first
-    /// that was heard, and how many messages. Looks at all nodes where one was left out.
+    /// Whether the filter leaves out every edge node that was heard of or that SiteWise has: the
+    /// first that was heard, and how many messages. Looks at all nodes where one was left out.
     pub fn admits_nobody(&self, now: Instant) -> Option<(&str, u64)> {
         let (at, edge) = self.excluded.first.as_ref()?;
         // Some that the filter leaves out may be remembered from SiteWise.

@@ -11,7 +11,7 @@ use crate::sparkplug::limits;
 use crate::sparkplug::session::EdgeSession;
 use crate::time::{Instant, Now};
 
-/// How many are looked out at once, so that each further one costs little.
+/// How many candidates one search collects, so that the search is amortised.
 const BATCH: usize = 1024;
 /// Pause between two evictions of tables that freed too little.
 const BETWEEN: Duration = Duration::from_secs(1);
@@ -57,7 +57,7 @@ impl Host {
         self.evictable = all.into_iter().rev().map(|((_, since), index)| (index, since)).collect();
     }
 
-    /// Forgets who has been silent for long, now and then.
+    /// Removes long-silent sessions, at most once per sweep interval.
     pub(super) fn sweep(&mut self, now: Now) {
         if now.instant.since(self.last_sweep) < SWEEP {
             return;
@@ -110,9 +110,9 @@ impl Host {
         self.memory_use.past_leaves = 0;
     }
 
-    /// Evicts tables when all together exceed their limit: those of offline nodes first, then of nodes
-    /// that have sent no data after a birth, then of long silent ones; of each the longest silent first.
-    /// The node that is `speaking` keeps its own.
+    /// Evicts tables when all together exceed their limit: those of offline nodes first, then of
+    /// nodes that have sent no data after a birth, then of long silent ones; of each the longest
+    /// silent first. The node that is `speaking` keeps its own.
     pub(super) fn make_room(&mut self, speaking: Option<usize>, now: Now) {
         let Config { table_bytes: all, unproven_table_bytes: unproven, .. } = self.config;
         // An eighth at a time, so that not every further birth evicts.

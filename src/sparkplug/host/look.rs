@@ -159,8 +159,8 @@ impl Host {
         self.remembered().filter_map(|session| Some((session.edge(), session.problem()?)))
     }
 
-    /// The nodes whose clock is wrong, and by how many milliseconds it is ahead; negative where it is
-    /// behind.
+    /// The nodes whose clock is wrong, and by how many milliseconds it is ahead; negative where it
+    /// is behind.
     pub fn clocks_off(&self) -> impl Iterator<Item = (&EdgeNode, i64)> + '_ {
         self.remembered().filter_map(|session| Some((session.edge(), session.clock_off()?)))
     }
@@ -170,8 +170,8 @@ impl Host {
         self.remembered().filter(|session| session.is_dead()).map(EdgeSession::edge)
     }
 
-    /// Whether a node that is not online had `patience` to answer a rebirth request. One that is not
-    /// to be asked, or cannot be remembered, has no more to wait for.
+    /// Whether a node that is not online had `patience` to answer a rebirth request. One that is
+    /// not to be asked, or cannot be remembered, has no more to wait for.
     pub fn had_time(&self, edge: &EdgeNode, patience: Duration, now: Instant) -> bool {
         let asks = self.config.rebirth.reasons.contains(RebirthReason::Expected);
         match self.session(edge).filter(|_| asks) {
@@ -186,7 +186,7 @@ impl Host {
     }
 
     fn remembered(&self) -> impl Iterator<Item = &EdgeSession> + '_ {
-        // Nobody's group is empty.
+        // A removed session has an empty group id, which no real node has.
         self.sessions.iter().filter(|session| !session.edge().group.is_empty())
     }
 

@@ -32,8 +32,10 @@ pub enum KnownBy {
 }
 
 /// What it means that nodes are known by stored births only, and what to do.
-pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server has stored (retained): nothing was heard from \
-     there, and no rebirth request was answered, so nothing reaches SiteWise; start the gateway, or, if \
+pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server has stored \
+    (retained): nothing was heard from \
+     there, and no rebirth request was answered, so nothing reaches SiteWise; start the gateway, \
+     or, if \
      it is gone for good, delete the retained message from the server (publish an empty one, \
      retained, on the NBIRTH topic)";
 
@@ -42,8 +44,10 @@ impl NodeProblem {
     pub const fn words(&self) -> &'static str {
         match self.reason {
             _ if matches!(self.known_by, KnownBy::StoredBirth) && self.off => {
-                "known only by a birth that the MQTT server has stored (retained): nothing was heard \
-                 from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the gateway, or, \
+                "known only by a birth that the MQTT server has stored (retained): nothing was \
+                    heard \
+                 from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the gateway, \
+                 or, \
                  if it is gone for good, delete the retained message from the server"
             }
             _ if matches!(self.known_by, KnownBy::StoredBirth) => ONLY_STORED,
@@ -62,21 +66,25 @@ impl NodeProblem {
                  that our user may read its births, or restart it"
             }
             RebirthReason::UnknownMetric => {
-                "it sends metrics that its birth lacks although a rebirth was requested: their \
+                "it sends metrics that are not in its birth, although a rebirth was requested: \
+                    their \
                  values are skipped; let the edge node include them in its birth"
             }
             RebirthReason::UnknownAlias => {
-                "it sends aliases that its birth lacks although a rebirth was requested: their \
+                "it sends aliases that are not in its birth, although a rebirth was requested: \
+                    their \
                  values are skipped; let the edge node include them in its birth"
             }
             RebirthReason::Undecodable if self.costly => {
-                "its compressed messages are skipped although a rebirth was requested: they inflate \
+                "its compressed messages are skipped although a rebirth was requested: they \
+                    inflate \
                  to far more than their size; let the edge node send less in one message, or \
                  without compression"
             }
             RebirthReason::Undecodable => {
                 "its messages cannot be decoded although a rebirth was requested: they are \
-                 damaged, too large, or not Sparkplug B's; check what the edge node sends, and let it \
+                 damaged, too large, or not Sparkplug B's; check what the edge node sends, and let \
+                 it \
                  send less in one message"
             }
             RebirthReason::Probe => {
@@ -84,12 +92,15 @@ impl NodeProblem {
                  commands (NCMD)"
             }
             RebirthReason::Silence => {
-                "it sends nothing and does not answer rebirth requests, so it may be dead; check its \
-                 power and its network, and that it accepts commands (NCMD); where it may be silent \
+                "it sends nothing and does not answer rebirth requests, so it may be dead; check \
+                    its \
+                 power and its network, and that it accepts commands (NCMD); where it may be \
+                 silent \
                  for so long, set SPARKPLUG_SILENCE longer"
             }
             RebirthReason::Expected => {
-                "it was online and does not answer rebirth requests: it counts as offline; check its power, its \
+                "it was online and does not answer rebirth requests: it counts as offline; check \
+                    its power, its \
                  network and its MQTT connection, and \
                  that it accepts commands (NCMD)"
             }
@@ -207,7 +218,7 @@ impl EdgeSession {
         self.problem.take_if(|problem| problem.known_by == KnownBy::StoredBirth);
     }
 
-    /// It spoke, and needs not be asked again whether it is alive.
+    /// A message arrived, so the pending liveness request is cancelled.
     pub(super) fn clear_doubt(&mut self) {
         if self.requests.due().is_none() {
             return;
@@ -239,19 +250,20 @@ impl EdgeSession {
 
     /// A birth of the node has come that can be read.
     pub(super) fn born(&mut self, sink: &SessionContext<'_>) {
-        // A birth may be made up, or of long ago; one that is not the first, or an answer, shows more.
+        // A birth may be made up, or of long ago; one that is not the first, or an answer, shows
+        // more.
         self.has_answered |= self.birth_emitted || self.requests.is_unanswered();
         self.sends_unreadable = false;
         self.requests.answered(&sink.config.rebirth);
         self.problem = None;
     }
 
-    /// When it may be asked what it is to be asked.
+    /// When its next rebirth request is due, if there is a connection to send it on.
     pub(crate) fn ask_at(&self) -> Option<Instant> {
         self.requests.due()
     }
 
-    /// Before whom it is asked.
+    /// Its rank among the nodes with a due request.
     pub(crate) fn rank(&self) -> RequestRank {
         let (is_expected, is_known) = match &self.life {
             SessionState::Online(_) => (true, true),

@@ -295,7 +295,7 @@ impl AwaitingBirth {
         self.is_expected() || self.expectation == Expectation::Hoped
     }
 
-    /// Nobody knows whether it is alive: ask, if it was online or may have come back unheard.
+    /// Its state is unknown: request a rebirth if it was online or may have come back unnoticed.
     pub(super) fn should_ask(&mut self, known: bool) {
         match self.expectation {
             Expectation::None if known => self.expectation = Expectation::Hoped,
@@ -405,7 +405,7 @@ impl AwaitingBirth {
         if self.told { 0 } else { self.waiting.len() }
     }
 
-    /// They wait on, for the answer to what is about to be asked.
+    /// Extends their wait until the rebirth request about to be sent is answered.
     pub(super) fn extend_wait(&mut self, until: Instant) {
         self.wait_until = Some(until);
     }

@@ -29,7 +29,7 @@ impl AliasUse {
         self.beyond.contains_key(&alias)
     }
 
-    /// Takes a source's aliases away.
+    /// Removes the aliases of a source.
     pub(super) fn remove(&mut self, table: &BirthTable) {
         for alias in table.aliases() {
             match self.beyond.get_mut(&alias) {

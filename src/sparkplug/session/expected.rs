@@ -48,7 +48,7 @@ impl EdgeSession {
             self.ask_expected(sink);
         } else if self.server == Some(server) {
             self.requests.reset_for_session();
-            // It spoke, was not understood, and may be quiet from now on.
+            // It sent a birth that could not be decoded, and may send nothing further by itself.
             if awaited.is_unknown() && self.last_heard.is_some() {
                 self.request(RebirthTrigger::BeforeBirth, sink);
             }

@@ -13,8 +13,8 @@ const OFFLINE_FOR: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// How long a silent node that has sent data keeps its tables when memory is short.
 const SILENT_FOR: Duration = Duration::from_secs(600);
-/// How long one whose tables were evicted keeps its devices' names when memory is short, before it is
-/// asked whether it is alive.
+/// How long one whose tables were evicted keeps its devices' names when memory is short, before it
+/// is asked whether it is alive.
 const NAMES_FOR: Duration = Duration::from_secs(3600);
 
 /// The order of eviction.
@@ -27,8 +27,8 @@ pub(crate) enum EvictionClass {
 }
 
 impl EdgeSession {
-    /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or on
-    /// a server that is disconnected may not.
+    /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or
+    /// on a server that is disconnected may not.
     pub(crate) fn forgettable(&self) -> Option<(EvictionClass, Instant)> {
         let SessionState::Awaited(awaited) = &self.life else { return None };
         if awaited.is_to_be_asked() || awaited.is_lost() {
@@ -49,8 +49,8 @@ impl EdgeSession {
         }
     }
 
-    /// Whether its tables may be evicted, with the sort key: nodes that have sent no data after a birth
-    /// come first, then those whose tables are still there, then the longest silent.
+    /// Whether its tables may be evicted, with the sort key: nodes that have sent no data after a
+    /// birth come first, then those whose tables are still there, then the longest silent.
     pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
@@ -73,8 +73,8 @@ impl EdgeSession {
         Some(self.last_heard.unwrap_or(self.created) + silence)
     }
 
-    /// Such a node has been silent for long: it is asked, and counts as offline with its devices if it
-    /// does not answer.
+    /// Such a node has been silent for long: it is asked, and counts as offline with its devices if
+    /// it does not answer.
     pub(super) fn probe_unread(&mut self, why: RebirthTrigger, sink: &mut SessionContext<'_>) {
         if let SessionState::Awaited(awaited) = &mut self.life {
             awaited.should_ask(true);
@@ -84,7 +84,7 @@ impl EdgeSession {
         }
     }
 
-    /// Whether it has been silent for so long that it is removed.
+    /// Whether its silence exceeds the limit after which a session is removed.
     pub(crate) fn is_bygone(&self, now: Instant) -> bool {
         self.forgettable().is_some_and(|(kind, since)| {
             let long = match kind {

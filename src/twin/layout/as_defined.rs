@@ -12,7 +12,7 @@ use crate::twin::identity::PropertyRole;
 use crate::twin::models::{ModelIx, PropertyIx};
 use crate::twin::world::DesiredWorld;
 
-/// What is said of an attribute.
+/// What a birth or definition declares for an attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub(in crate::twin) enum Said {
     Value(Value),

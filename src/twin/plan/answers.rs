@@ -373,7 +373,7 @@ impl Plan {
         }
     }
 
-    /// A model that should be there may not be: look.
+    /// Schedules a describe of a model that may have been deleted.
     pub(super) fn recheck_model(&mut self, ix: ModelIx, now: Instant) {
         if let Some(state) = self.models.get_mut(ix.0 as usize)
             && state.stage == ModelStage::Active
@@ -384,7 +384,7 @@ impl Plan {
         }
     }
 
-    /// An asset that should be there may not be: look. Its values wait meanwhile.
+    /// Schedules a describe of an asset that may have been deleted; its gate closes meanwhile.
     pub(super) fn recheck_asset(&mut self, ix: AssetIx, now: Instant) {
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
             && state.stage == AssetStage::Active

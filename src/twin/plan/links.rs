@@ -42,9 +42,10 @@ impl Plan {
         }
         let model = assets.get(above).model;
         let Some(hierarchy) = models.hierarchy_id(model, asset.model) else {
-            let why = "its parent's model has no room for another hierarchy: SiteWise allows 30 \
-                       hierarchies in a model and 100 models in a tree. It is at the root, with \
-                       all its values; give similar machines one model with TWIN_KINDS, or spread \
+            let why = "its parent's model cannot take another hierarchy: SiteWise allows 30 \
+                hierarchies in a model and 100 models in a tree. The asset is at the root of the \
+                tree, with all its values; give similar machines one model with TWIN_KINDS, or \
+                spread \
                        them over more groups";
             return self.no_place(ix, why);
         };
@@ -65,7 +66,7 @@ impl Plan {
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.link = ParentLink::Done;
                 }
-                self.problems.remove(&format!("place of asset {}", asset.address));
+                self.problems.remove(&format!("parent of asset {}", asset.address));
                 NextNeed::Nothing
             }
             Children::Known(children) if children.len() >= limits::CHILDREN_PER_ASSET => {
@@ -107,10 +108,13 @@ impl Plan {
         // That its parent is full may pass; that there is no place for its model does not.
         if parent.is_some_and(|parent| models.hierarchy_id(parent, asset.model).is_some()) {
             self.parent_full(ix, 0, now);
-            let why = format!("{why}; it is at the root, with all its values, until there is room");
-            self.add_problem(format!("place of asset {}", asset.address), why);
+            let why = format!(
+                "{why}; the asset is at the root of the tree, with all its values, \
+                until there is room"
+            );
+            self.add_problem(format!("parent of asset {}", asset.address), why);
         } else {
-            self.add_problem(format!("place of asset {}", asset.address), why.to_owned());
+            self.add_problem(format!("parent of asset {}", asset.address), why.to_owned());
         }
     }
 
@@ -212,7 +216,7 @@ impl Plan {
         let Some(fault) = fault else {
             state.link = ParentLink::Done;
             state.link_tries = Backoff::default();
-            self.problems.remove(&format!("place of asset {}", child.address));
+            self.problems.remove(&format!("parent of asset {}", child.address));
             self.figures.assets_linked += 1;
             let parent = child.parent.and_then(|parent| self.assets.get_mut(parent.0 as usize));
             if let Some(Children::Known(children)) = parent.map(|parent| &mut parent.children) {
@@ -238,7 +242,7 @@ impl Plan {
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
             state.link_tries = tries;
         }
-        self.add_failure(format!("place of asset {}", child.address), &fault);
+        self.add_failure(format!("parent of asset {}", child.address), &fault);
         if fault.kind == ApiFaultKind::NotFound {
             self.recheck_asset(ix, now);
             if let Some(parent) = child.parent {

@@ -1,8 +1,8 @@
 //! Reads the latest values from SiteWise where a birth needs them.
 //!
 //! A batch is read in calls of as many entries as SiteWise allows, and emitted once all are
-//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. A part of
-//! it is asked for again, ever more rarely, until it can be read: then others may ask as well.
+//! answered. What cannot be read after some tries counts as unread: nothing waits for ever. A part
+//! of it is asked for again, ever more rarely, until it can be read: then others may ask as well.
 
 use std::collections::BTreeMap;
 use std::time::Duration;

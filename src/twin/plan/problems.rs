@@ -30,13 +30,13 @@ impl Verdict {
     pub const fn remedy(self) -> &'static str {
         match self {
             Self::Rejected => {
-                "correct what it names in SiteWise or at the edge node; it is tried again with \
-                 backoff"
+                "correct what the message names in SiteWise or at the edge node; it is retried \
+                    with backoff"
             }
             Self::Limit => {
                 "a quota of the account is used up: have it raised in Service Quotas (AWS IoT \
-                 SiteWise), or leave out what needs no twin with SPARKPLUG_EXCLUDE; it is tried \
-                 again with backoff"
+                 SiteWise), or exclude what needs no twin with SPARKPLUG_EXCLUDE; it is retried \
+                 with backoff"
             }
         }
     }
@@ -81,8 +81,8 @@ impl Plan {
         }
     }
 
-    /// A problem that is a call's failure. One that passes once somebody else's change is done is told
-    /// when it begins.
+    /// A problem that is a call's failure. One that passes once somebody else's change is done is
+    /// told when it begins.
     pub(super) fn add_failure(&mut self, subject: String, fault: &ApiFault) {
         let is_new = self.problem(&subject).is_none();
         let reason = fault.told();
@@ -151,8 +151,8 @@ impl Plan {
 }
 
 impl Twin {
-    /// Models and assets that wait since something else changes them in SiteWise, since this was last
-    /// called.
+    /// Models and assets that wait since something else changes them in SiteWise, since this was
+    /// last called.
     pub(crate) fn take_conflicts(&mut self) -> Vec<(String, String)> {
         self.writer.world.plan.take_conflicts()
     }

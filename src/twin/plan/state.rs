@@ -259,7 +259,7 @@ impl NotFoundCount {
     /// After this time the count is reset.
     const NOT_FOUND_RESET: Duration = Duration::from_secs(6 * 3_600);
 
-    /// Whether it is worth one more look.
+    /// Whether the asset is to be described once more.
     pub(super) fn allow_one_more(&mut self, now: Instant) -> bool {
         if now.since(self.last) >= Self::NOT_FOUND_RESET {
             self.count = 0;

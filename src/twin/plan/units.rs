@@ -47,7 +47,7 @@ pub(super) struct Units {
     /// Assets of which another process may have set units, and the properties whose unit should
     /// be their model's.
     doubted: BTreeMap<AssetIx, UnitDoubt>,
-    /// Denied once, nothing is asked until then.
+    /// After an access denial no unit is written before this.
     write_paused_until: Instant,
     /// The same for reading what is doubted.
     read_paused_until: Instant,
@@ -297,7 +297,7 @@ impl Plan {
         unit.stage = UnitStage::Unknown;
         let (shown, count) = (of_model.unit.as_deref().unwrap_or("none"), unit.tries.count);
         let meant = unit.unit.as_deref().unwrap_or(shown);
-        let reason = format!("it should be {meant}, SiteWise shows {shown}: {}", fault.message);
+        let reason = format!("it should be {meant}, but SiteWise shows {shown}: {}", fault.message);
         let refusal = Backoff { count: 0, at: now + AFTER_REFUSAL };
         let (refused, tries, reason) = match fault.kind {
             ApiFaultKind::Denied => {

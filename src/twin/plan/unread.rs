@@ -85,7 +85,7 @@ impl Plan {
         self.mark_dirty(ProvisioningJob::Check(at));
     }
 
-    /// Nobody needs to know of an asset any more.
+    /// Cancels the check of an asset.
     pub fn forget_check(&mut self, asset: Uuid) {
         let Some(at) = self.checks.of.remove(&asset) else { return };
         let Some(check) = self.checks.checks.remove(&at) else { return };
@@ -141,8 +141,9 @@ impl Plan {
                     check.tries = tries;
                 }
                 let why = format!(
-                    "{}; it may exist, of a model whose assets cannot be listed, so nothing is \
-                     created for its machine, and its values are queued as long as there is room; \
+                    "{}; it may already exist, on a model whose assets cannot be listed, so \
+                        nothing is created for its machine, and its values are queued as long as \
+                        there is room; \
                      allow the bridge iotsitewise:ListAssets or iotsitewise:DescribeAsset for it",
                     fault.message
                 );
@@ -183,8 +184,8 @@ impl Plan {
         }
         let model = models.get(ix);
         let why = format!(
-            "{}; it is not written, and values of its machines are queued, as are new machines \
-             that may be of its kind; all others are unaffected; allow the bridge \
+            "{}; the model is not updated, the values of its machines are queued, and new machines \
+                that may be of its kind wait; all others are unaffected; allow the bridge \
              iotsitewise:DescribeAssetModel for it",
             fault.message
         );
@@ -226,7 +227,7 @@ impl Plan {
         }
         let Some(ix) = models.by_id(model) else { return };
         if first {
-            // It may have gone meanwhile, and its assets with it: look.
+            // The model may have been deleted since it was listed, so it is described again.
             self.recheck_model(ix, now);
             if let Some(state) = self.models.get_mut(ix.0 as usize)
                 && self.learning.undescribed.contains(&ix)

@@ -45,7 +45,7 @@ pub(super) struct OrphanValue {
     pub stream: Stream,
     /// The time of its mark, if that is later than the value.
     pub usual: Timestamp,
-    /// Who is dead; none for an instance that a birth lacked.
+    /// The offline source; none for an instance that is missing from a birth.
     pub of: Option<Arc<Source>>,
 }
 

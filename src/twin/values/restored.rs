@@ -34,7 +34,7 @@ pub(in crate::twin) struct RestoredValues {
     /// The latest on its way of each property that no birth has spoken of: no more than delivery
     /// has in hand.
     in_flight_unnamed: FxHashMap<Stream, Tqv>,
-    /// Who has something that is hidden, and when that is written once more.
+    /// Sources with values hidden by restored ones, and when those are written once more.
     hidden_sources: BTreeSet<Source>,
     due: Option<Instant>,
 }
@@ -45,7 +45,7 @@ impl RestoredValues {
         self.due
     }
 
-    /// What is on its way of a property that no birth has spoken of.
+    /// The value in flight of a property that is in no birth so far.
     pub(super) fn underway(&self, stream: Stream) -> Option<&Tqv> {
         self.in_flight_unnamed.get(&stream)
     }

@@ -131,9 +131,9 @@ impl DesiredWorld {
         let (parent, model) = (asset.parent, asset.model);
         if parent.is_some_and(|parent| self.models.reaches(model, self.assets.get(parent).model)) {
             // No overflow level helps.
-            let why = "its model would be below itself, which SiteWise does not allow. It is at \
-                       the root, with all its values; give it, or what contains it, another model \
-                       with TWIN_KINDS or by the template's name";
+            let why = "its model would be below itself in the hierarchy, which SiteWise does not \
+                allow. The asset is at the root of the tree, with all its values; give it, or the \
+                asset that contains it, another model with TWIN_KINDS or by the template's name";
             return self.plan.stay_at_root(ix, &self.models, &self.assets, why, now);
         }
         let level = parent.and_then(|parent| self.level_below(parent));
@@ -147,7 +147,8 @@ impl DesiredWorld {
             }
             None if self.models.is_full() => {
                 let why = format!(
-                    "{why}; or raise TWIN_MAX_MODELS, which allows no model for an overflow level"
+                    "{why}; or raise TWIN_MAX_MODELS, which leaves no room for the model of an \
+                        overflow level"
                 );
                 self.plan.stay_at_root(ix, &self.models, &self.assets, &why, now);
             }

@@ -5,7 +5,8 @@ use super::Verdict::Met;
 
 pub(crate) const BIRTHS: &[Group] = &[
     Group {
-        says: "A topic is namespace, group, kind and node, and a device where the kind is one of devices.",
+        says: "A topic consists of namespace, group, message type and node, and of a device for \
+            message types of devices.",
         verdict: Met,
         of: &[
             ("topic-structure", "4:34"),
@@ -53,12 +54,12 @@ pub(crate) const BIRTHS: &[Group] = &[
         of: &[("topic-structure-namespace-duplicate-device-id-across-edge-node", "4:127")],
     },
     Group {
-        says: "No two ids should differ in case alone.",
+        says: "No two ids should differ only in case.",
         verdict: Met,
         of: &[("case-sensitivity-sparkplug-ids", "5:63")],
     },
     Group {
-        says: "No two metric names should differ in case alone.",
+        says: "No two metric names should differ only in case.",
         verdict: Met,
         of: &[("case-sensitivity-metric-names", "5:68")],
     },
@@ -181,7 +182,7 @@ pub(crate) const BIRTHS: &[Group] = &[
         ],
     },
     Group {
-        says: "A node that is asked for its births stops sending data at once.",
+        says: "A node that receives a rebirth request stops sending data at once.",
         verdict: Met,
         of: &[("operational-behavior-data-commands-rebirth-action-1", "5:979")],
     },

@@ -20,7 +20,8 @@ pub(crate) const DATA: &[Group] = &[
         of: &[("payloads-ndata-retain", "6:1316"), ("payloads-ddata-retain", "6:1373")],
     },
     Group {
-        says: "Each message has the next sequence number; after 255 comes 0. A node and its devices share one sequence.",
+        says: "Each message has the next sequence number; after 255 comes 0. A node and its \
+            devices share one sequence.",
         verdict: Met,
         of: &[
             ("topics-ndata-seq-num", "4:275"),
@@ -65,7 +66,7 @@ pub(crate) const DATA: &[Group] = &[
         of: &[("payloads-ddata-order", "6:1368")],
     },
     Group {
-        says: "Values in one payload stand in the order of their times.",
+        says: "Values in one payload are in the order of their timestamps.",
         verdict: Met,
         of: &[
             ("operational-behavior-data-publish-nbirth-order", "5:895"),
@@ -121,9 +122,11 @@ pub(crate) const DATA: &[Group] = &[
         ],
     },
     Group {
-        says: "Over MQTT 5 a node may leave by a DISCONNECT with will.",
+        says: "Over MQTT 5 a node may send DISCONNECT with the reason code `Disconnect with Will \
+            Message`.",
         verdict: NotApplicable(
-            "The server alone sees the reason in DISCONNECT; to a host the will is a will.",
+            "Only the server sees the reason code in DISCONNECT; for a host it is a will like any \
+                other.",
         ),
         of: &[("payloads-ndeath-will-message-publisher-disconnect-mqtt50", "6:1537")],
     },
@@ -264,7 +267,7 @@ pub(crate) const DATA: &[Group] = &[
         of: &[("payloads-template-dataset-value", "6:691")],
     },
     Group {
-        says: "Template definitions stand in NBIRTH alone.",
+        says: "Template definitions are only in NBIRTH.",
         verdict: Met,
         of: &[("payloads-template-definition-nbirth-only", "6:707")],
     },
@@ -309,7 +312,8 @@ pub(crate) const DATA: &[Group] = &[
         of: &[("payloads-template-definition-nbirth", "6:716")],
     },
     Group {
-        says: "A definition has all parameters and may give defaults; an instance may give its own.",
+        says: "A definition has all parameters and may give defaults; an instance may give its \
+            own.",
         verdict: Met,
         of: &[
             ("payloads-template-definition-parameters", "6:721"),
@@ -354,7 +358,8 @@ pub(crate) const DATA: &[Group] = &[
         ],
     },
     Group {
-        says: "A parameter holds an integer of 32 or 64 bits, a float, a double, a Boolean or a string.",
+        says: "A parameter holds an integer of 32 or 64 bits, a float, a double, a Boolean or a \
+            string.",
         verdict: Met,
         of: &[("payloads-template-parameter-value", "6:802")],
     },

@@ -5,7 +5,8 @@ use super::Verdict::{Met, NotApplicable, NotMet};
 
 pub(crate) const HOST: &[Group] = &[
     Group {
-        says: "A host says with STATE when it is online and when it is not, with a birth and a death.",
+        says: "A host publishes with STATE whether it is online or offline, as a birth and a \
+            death.",
         verdict: Met,
         of: &[
             ("intro-sparkplug-host-state", "1:276"),
@@ -22,7 +23,7 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "No other host goes by the same id.",
+        says: "The host id is unique: no other host uses it.",
         verdict: Met,
         of: &[("operational-behavior-host-application-host-id", "5:753")],
     },
@@ -86,7 +87,8 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "After CONNECT a host subscribes to its own STATE topic and to the namespace, before it publishes.",
+        says: "After CONNECT a host subscribes to its own STATE topic and to the namespace, before \
+            it publishes.",
         verdict: Met,
         of: &[
             ("host-topic-phid-birth-sub-required", "4:547"),
@@ -141,17 +143,20 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "A host that hears that it is offline says again that it is online, with the same time.",
+        says: "A host that receives its own STATE offline publishes STATE online again, with the \
+            same timestamp.",
         verdict: Met,
         of: &[("message-flow-hid-sparkplug-state-message-delivered", "5:145")],
     },
     Group {
-        says: "All values of a server's nodes are stale once the connection to it is lost. The specification gives this statement no id.",
+        says: "All values of a server's nodes are stale once the connection to it is lost. The \
+            specification gives this statement no id.",
         verdict: Met,
         of: &[("values-are-stale-once-their-server-is-lost", "5:141")],
     },
     Group {
-        says: "With several servers, each hears the birth first in every session.",
+        says: "With several servers, the birth is the first message to each of them in every \
+            session.",
         verdict: Met,
         of: &[
             (
@@ -172,12 +177,13 @@ pub(crate) const HOST: &[Group] = &[
         of: &[("operational-behavior-host-application-termination", "5:801")],
     },
     Group {
-        says: "The death before DISCONNECT has the present time.",
+        says: "The death before DISCONNECT has the current time.",
         verdict: Met,
         of: &[("host-topic-phid-death-payload-timestamp-disconnect-clean", "4:606")],
     },
     Group {
-        says: "A host that leaves without DISCONNECT publishes its death with the present time before.",
+        says: "A host that closes the connection without DISCONNECT first publishes its death with \
+            the current time.",
         verdict: Met,
         of: &[(
             "host-topic-phid-death-payload-timestamp-disconnect-with-no-disconnect-packet",
@@ -248,12 +254,14 @@ pub(crate) const HOST: &[Group] = &[
         )],
     },
     Group {
-        says: "How long messages out of order are waited for should be configurable.",
+        says: "The reorder timeout, how long to wait for messages out of order, should be \
+            configurable.",
         verdict: Met,
         of: &[("operational-behavior-host-reordering-param", "5:559")],
     },
     Group {
-        says: "A message out of order starts the time to wait; when it has passed, births are asked for.",
+        says: "A message out of order starts the reorder timeout; when it expires, a rebirth is \
+            requested.",
         verdict: Met,
         of: &[
             ("operational-behavior-host-reordering-start", "5:561"),
@@ -261,7 +269,7 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "If what is missing comes in time, nothing is asked for.",
+        says: "If the missing messages arrive within the timeout, no rebirth is requested.",
         verdict: Met,
         of: &[("operational-behavior-host-reordering-success", "5:571")],
     },
@@ -275,7 +283,8 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "A request for births writes true to `Node Control/Rebirth`; a command holds what it writes, by a name and type that the birth has.",
+        says: "A rebirth request writes true to `Node Control/Rebirth`; a command contains the \
+            metrics that it writes, with a name and datatype of the birth.",
         verdict: Met,
         of: &[
             ("operational-behavior-data-commands-ncmd-rebirth-name", "5:972"),
@@ -286,9 +295,11 @@ pub(crate) const HOST: &[Group] = &[
         ],
     },
     Group {
-        says: "DCMD: its topic, QoS 0, not retained, a time, no sequence number, names and types of the DBIRTH.",
+        says: "DCMD: its topic, QoS 0, not retained, a time, no sequence number, names and types \
+            of the DBIRTH.",
         verdict: NotApplicable(
-            "Without `COMMANDS_ALLOW` and a door Sparkwise sends no device commands, as recorded here; those that it sends with them are tested in `src/command`.",
+            "Without `COMMANDS_ALLOW` and `COMMANDS_THING` Sparkwise sends no device commands, as \
+                recorded here; those that it sends with them are tested in `src/command`.",
         ),
         of: &[
             ("topics-dcmd-topic", "4:497"),
@@ -328,14 +339,16 @@ pub(crate) const HOST: &[Group] = &[
         of: &[("payloads-ncmd-seq", "6:1417")],
     },
     Group {
-        says: "Where aliases are in use, data and commands may carry them alone; the request for births has its name.",
+        says: "If aliases are in use, data and commands may carry only the alias; the rebirth \
+            request carries the metric's name.",
         verdict: Met,
         of: &[("payloads-alias-data-cmd-requirement", "6:470")],
     },
     Group {
         says: "Data and commands should carry no datatype.",
         verdict: NotMet(
-            "The request for births carries its datatype: edge nodes in the field ignore one without. Data is read with and without.",
+            "The rebirth request carries its datatype, since real edge nodes ignore a request \
+                without one. Data is read with and without datatypes.",
         ),
         of: &[("payloads-metric-datatype-not-req", "6:491")],
     },

@@ -10,8 +10,8 @@ use super::super::books::{Books, CountEntry};
 use super::super::salvage::{self, make_folder, sync_folder};
 use super::{BOOKS, InboundRecord, files, recorded_counts, room};
 
-/// Keeps what is heard. Until it is safe it is in memory as well, to be written again where the
-/// disk refused.
+/// Appends inbound messages to a file. A record stays in memory until it is flushed, so that it can
+/// be written again after a fault.
 #[derive(Debug)]
 pub(in super::super) struct InboundLog {
     folder: PathBuf,
@@ -30,7 +30,7 @@ pub(in super::super) struct InboundLog {
     entry: u64,
     values_of_earlier: u64,
     values_of_this: u64,
-    /// Whether something is to be entered, and whether what was lost of the earlier is told.
+    /// Whether the books need an entry, and whether the loss of earlier values was reported.
     is_due: bool,
     loss_reported: bool,
     /// Whether some of it was lost: what is there is kept then, to be looked at.
@@ -191,7 +191,7 @@ impl InboundLog {
         self.values_of_earlier = values;
     }
 
-    /// All of it was decided, and is safe elsewhere.
+    /// Clears the log: its values are flushed as points, or settled.
     pub(in super::super) fn forget(&mut self) {
         let (entry, is_damaged) = (self.entry, self.is_damaged);
         *self = Self {
@@ -208,7 +208,7 @@ impl InboundLog {
             None => Ok(()),
         });
         if gone.is_err_and(|error| error.kind() != io::ErrorKind::NotFound) {
-            // What cannot be removed is heard again, which is harmless.
+            // What cannot be removed is replayed once more, which is harmless.
             return;
         }
         if is_damaged && salvage::set_aside(&self.folder).is_ok() {

@@ -16,14 +16,14 @@ Usage: cargo demo [--turbines N] [--rate HZ] [--seed N] [--spelling S] [--for 30
 
   --turbines N  turbines, shared out among two farms (12)
   --rate HZ     steps of the simulation a second (1)
-  --seed N      another plant, another weather (7)
+  --seed N      seed of the simulation: another seed, another plant and weather (7)
   --spelling S  how turbines are published: templates; optimized, which is templates in births
-                and flat names in data; flat, which TWIN_RULES makes the same twins of (templates)
+                and flat names in data; flat: no templates, grouped by TWIN_RULES (templates)
   --for 30s     ends after this time
   --calm        no gateway dies; else one loses its network now and then, and returns
   --once        ends when every twin is live and prints them all; fails if that takes too long
 
-Ctrl-C ends it. RUST_LOG=info shows the bridge's log. The bridge's own variables TWIN_*,
+Ctrl-C stops it. RUST_LOG=info shows the bridge's log. The bridge's own variables TWIN_*,
 INGEST_*, SPARKPLUG_*, OUTBOX_* and CONSOLE_* work here too: TWIN_NESTED=flatten cargo demo
 ";
 
