@@ -79,8 +79,8 @@ fn answer(delivery: &mut Delivery, outbox: &mut MemoryOutbox, now: Now) -> usize
             Output::Refused { .. }
             | Output::Discarded { .. }
             | Output::Held { .. }
-            | Output::Late(_)
-            | Output::Missing(_) => {}
+            | Output::LatestDiscarded(_)
+            | Output::NotFound(_) => {}
         }
     }
     settled

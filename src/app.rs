@@ -17,7 +17,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::{CancellationToken, DropGuard};
 use tracing::{info, warn};
 
-use self::engine::{Engine, EngineResult, IotDoor, Reporting, ShutdownPatience};
+use self::engine::{Engine, EngineResult, IotCommandChannel, Reporting, ShutdownPatience};
 pub use self::ledger::{Ledger, MessageCounts, OutboxLosses};
 use self::servers::{ServerState, ServerStates};
 use crate::bridge::{self, Bridge};
@@ -35,7 +35,7 @@ use crate::sitewise::client::SiteWise;
 use crate::sparkplug::config as host;
 use crate::sparkplug::rebirth;
 use crate::twin::identity::Namespace;
-use crate::twin::plan::rates::Rates;
+use crate::twin::plan::rates::ProvisioningRates;
 use crate::{delivery, mqtt, twin};
 
 /// Messages from all servers queued for the engine; further ones are dropped and counted, and the
@@ -92,7 +92,7 @@ pub async fn run(
     let namespace = match &config.twin.namespace {
         Some(namespace) => namespace.clone(),
         None => tokio::select! {
-            namespace = namespace_of(&sitewise, &console.answers) => namespace,
+            namespace = namespace_of(&sitewise, &console.queries) => namespace,
             () = &mut shutdown => return Ok(ledger_of_early_shutdown()),
         },
     };
@@ -101,21 +101,21 @@ pub async fn run(
 
 /// The console's task, and the engine's end of its query channel.
 struct ConsoleTask {
-    answers: QueryReceiver,
+    queries: QueryReceiver,
     /// None where it is switched off.
     task: Option<JoinHandle<()>>,
     /// The task ends when this is dropped.
-    end: DropGuard,
+    cancel_on_drop: DropGuard,
 }
 
 impl ConsoleTask {
     /// Starts it; until the engine runs it answers with `reason`.
     fn start(listener: Option<Listener>, reason: &str) -> Self {
-        let (questions, answers) = EngineQueries::new(reason);
+        let (questions, queries) = EngineQueries::new(reason);
         let end = CancellationToken::new();
         let task =
             listener.map(|listener| tokio::spawn(console::serve(listener, questions, end.clone())));
-        Self { answers, task, end: end.drop_guard() }
+        Self { queries, task, cancel_on_drop: end.drop_guard() }
     }
 }
 
@@ -139,7 +139,7 @@ async fn namespace_of(sitewise: &AwsSiteWise, answers: &QueryReceiver) -> String
         .sleep(tokio::time::sleep)
         .notify(|fault, delay| {
             let reason = format!("cannot determine the AWS account: {}", fault.explain());
-            answers.wait_for(&reason);
+            answers.set_starting_reason(&reason);
             warn!(
                 sitewise.cause = fault.cause.label(),
                 "{reason}; retrying in {delay:.0?}; the account is not needed where TWIN_NAMESPACE \
@@ -189,7 +189,7 @@ async fn run_engine<S: SiteWise>(
     namespace: &str,
     end: (impl Future<Output = ()>, impl Future<Output = ()>),
 ) -> Result<Ledger, Error> {
-    let ConsoleTask { answers, task, end: console } = console;
+    let ConsoleTask { queries: answers, task, cancel_on_drop: console } = console;
     let grace = config.process.shutdown_grace;
     let (shutdown, hurry) = end;
     tokio::pin!(shutdown);
@@ -225,13 +225,13 @@ async fn run_engine<S: SiteWise>(
     let mut engine = Engine::new(bridge, outbox, sitewise, ServerStates(servers), report);
     if let Some(commands) = &config.commands {
         let door = match &commands.iot {
-            Some(iot) => iot_door(iot, &mut connections, &cancel)?,
+            Some(iot) => open_iot_commands(iot, &mut connections, &cancel)?,
             None => None,
         };
         engine = engine.with_commands(commands.rules.clone(), door);
     }
     let mut engine = Box::pin(engine.run(messages, answers, (shutdown, hurry), grace));
-    let EngineResult { ledger, took, patience } = loop {
+    let EngineResult { ledger, shutdown_took: took, patience } = loop {
         tokio::select! {
             ended = &mut engine => break ended?,
             // Connections end once the engine has dropped its ends of their queues.
@@ -254,18 +254,18 @@ async fn run_engine<S: SiteWise>(
 }
 
 /// Opens the door of AWS IoT commands, on a connection of its own.
-fn iot_door(
-    config: &config::IotDoor,
+fn open_iot_commands(
+    config: &config::IotCommands,
     connections: &mut JoinSet<()>,
     cancel: &CancellationToken,
-) -> Result<Option<IotDoor>, Error> {
+) -> Result<Option<IotCommandChannel>, Error> {
     let topics = config.topics.clone();
     let filters = vec![topics.requests()];
     let connection = mqtt::Connection::of_commands(&config.mqtt, filters).map_err(Error::Door)?;
     let Some(connection) = connection else { return Ok(None) };
     let (inbound, requests) = mpsc::channel(REQUESTS);
     let (answers, outbound) = mpsc::channel(OUTBOUND);
-    let door = IotDoor::new(topics, requests, answers, connection.figures());
+    let door = IotCommandChannel::new(topics, requests, answers, connection.figures());
     connections.spawn(connection.run(inbound, outbound, cancel.clone()));
     Ok(Some(door))
 }
@@ -363,15 +363,15 @@ pub(crate) fn bridge_config(config: &Config, namespace: Namespace) -> bridge::Co
     }
 }
 
-fn rates(provisioning: &config::Provisioning) -> Rates {
-    Rates {
+fn rates(provisioning: &config::Provisioning) -> ProvisioningRates {
+    ProvisioningRates {
         model_writes: provisioning.model_writes.get(),
         asset_creations: provisioning.asset_creations.get(),
         associations: provisioning.associations.get(),
         describes: provisioning.describes.get(),
         lists: provisioning.lists.get(),
         verifications: (provisioning.lists.get() / 10).max(1),
-        ..Rates::default()
+        ..ProvisioningRates::default()
     }
 }
 

@@ -11,10 +11,10 @@ pub mod reach;
 
 use std::collections::VecDeque;
 
-use crowded::{Crowded, CrowdedMachines};
+use crowded::{MachineOverRate, MachinesOverRate};
 use deferral::Deferral;
 pub use output::Output;
-use reach::Reach;
+use reach::Reachability;
 
 use crate::command::request::Envelope;
 use crate::command::{self, Commander, Uplink};
@@ -56,8 +56,8 @@ pub struct Bridge {
     deferral: Option<Box<Deferral>>,
     delivery: Delivery,
     folders: FolderSurvey,
-    reach: Reach,
-    crowded: CrowdedMachines,
+    reachability: Reachability,
+    over_rate: MachinesOverRate,
     /// None where nothing may be written to the plant.
     commands: Option<Box<Commander>>,
     outputs: VecDeque<Output>,
@@ -72,8 +72,8 @@ impl Bridge {
             deferral: None,
             delivery: Delivery::new(config.delivery, seed.wrapping_add(2)),
             folders: FolderSurvey::default(),
-            reach: Reach::default(),
-            crowded: CrowdedMachines::default(),
+            reachability: Reachability::default(),
+            over_rate: MachinesOverRate::default(),
             commands: None,
             outputs: VecDeque::new(),
         }
@@ -97,7 +97,7 @@ impl Bridge {
     ) {
         let Self { host, twin, commands, .. } = self;
         if let Some(commands) = commands {
-            let plant = command::Plant { host, twin, uplinks };
+            let plant = command::PlantView { host, twin, uplinks };
             commands.handle_request(envelope, payload, plant, now);
         }
     }
@@ -161,7 +161,7 @@ impl Bridge {
     /// A call to the control plane was answered.
     pub fn handle_done(&mut self, id: CallId, answer: Result<CallResult, ApiFault>, now: Now) {
         for plane in [Plane::Control, Plane::Read] {
-            self.reach.answered(plane, id.0, answer.as_ref().err(), now);
+            self.reachability.call_ended(plane, id.0, answer.as_ref().err(), now);
         }
         self.twin.handle_done(id, answer, now);
     }
@@ -186,9 +186,9 @@ impl Bridge {
         now: Now,
     ) {
         // What no entry passes in is no success.
-        let put = Reach::of_put(&answer);
+        let put = Reachability::of_put(&answer);
         self.delivery.handle_answer(id, answer, now);
-        self.reach.put(id.number(), put, self.delivery.nothing_passes(), now);
+        self.reachability.put_answered(id.number(), put, self.delivery.all_rejected(), now);
     }
 
     /// Our clock and SiteWise's show the same time again, or no longer.
@@ -233,8 +233,8 @@ impl Bridge {
         self.drain_host(now);
         self.twin.handle_timeout(now);
         self.delivery.handle_timeout(now);
-        self.reach.refused(self.delivery.nothing_passes(), now);
-        self.reach.handle_timeout(now);
+        self.reachability.all_rejected(self.delivery.all_rejected(), now);
+        self.reachability.handle_timeout(now);
         if let Some(commands) = &mut self.commands {
             commands.handle_timeout(now);
         }
@@ -246,7 +246,7 @@ impl Bridge {
             self.host.poll_timeout(),
             self.twin.poll_timeout(),
             self.delivery.poll_timeout(),
-            self.reach.poll_timeout(),
+            self.reachability.poll_timeout(),
             self.commands.as_ref().and_then(|commands| commands.poll_timeout()),
         ];
         deadlines.into_iter().flatten().min()
@@ -277,36 +277,36 @@ impl Bridge {
             if let Some(output) = self.outputs.pop_front() {
                 return Some(output);
             }
-            if let Some(told) = self.reach.poll() {
-                return Some(Output::SiteWise(told));
+            if let Some(told) = self.reachability.poll_change() {
+                return Some(Output::ReachabilityChanged(told));
             }
             if let Some(output) = self.twin.poll_output(now) {
                 return Some(match output {
                     twin::Output::Store(points) => Output::Store(points),
-                    twin::Output::Step(id, step) => {
-                        self.reach.called(step.plane(), id.0, now);
-                        self.reach.called_for(step.plane(), id.0, step.operation());
-                        Output::Step(id, step)
+                    twin::Output::Call(id, step) => {
+                        self.reachability.call_started(step.plane(), id.0, now);
+                        self.reachability.call_started_as(step.plane(), id.0, step.operation());
+                        Output::Call(id, step)
                     }
                     twin::Output::Open(gate) => Output::Open(gate),
                     twin::Output::Grouped(edge) => Output::Grouped(edge),
-                    twin::Output::Expect { edge, devices } => {
+                    twin::Output::ExpectOnline { edge, devices } => {
                         self.host.expect_online(&edge, &devices, now);
                         self.expect_deferred(&edge, &devices);
                         self.drain_host(now);
                         continue;
                     }
-                    twin::Output::Hope(edge) => {
+                    twin::Output::ExpectMaybe(edge) => {
                         self.host.expect_maybe(&edge, now);
                         self.drain_host(now);
                         continue;
                     }
-                    twin::Output::Refresh(edge) => {
+                    twin::Output::RequestRefresh(edge) => {
                         self.host.request_refresh(&edge, now);
                         self.drain_host(now);
                         continue;
                     }
-                    twin::Output::Found { edge, finding, example } => {
+                    twin::Output::Finding { edge, finding, example } => {
                         self.host.handle_finding(&edge, finding, &example, now.wall);
                         self.drain_host(now);
                         continue;
@@ -322,7 +322,7 @@ impl Bridge {
             }
             return Some(match self.delivery.poll_output()? {
                 delivery::output::Output::Send { id, entries } => {
-                    self.reach.called(Plane::Write, id.number(), now);
+                    self.reachability.call_started(Plane::Write, id.number(), now);
                     Output::Send(id, entries)
                 }
                 delivery::output::Output::Settled(keys) => {
@@ -338,21 +338,21 @@ impl Bridge {
                 }
                 delivery::output::Output::Discarded { key, why } => {
                     self.twin.handle_decided(&[key]);
-                    let told = self.crowded.dropped(key, why, &self.twin, now.instant);
-                    let told = told.map(|machine| Output::Crowded(machine, key.stream));
+                    let told = self.over_rate.dropped(key, why, &self.twin, now.instant);
+                    let told = told.map(|machine| Output::OverRate(machine, key.stream));
                     self.outputs.extend(told);
                     Output::Discarded(key, why)
                 }
-                delivery::output::Output::Late(key) => {
+                delivery::output::Output::LatestDiscarded(key) => {
                     self.twin.handle_crowded_out(key, now);
                     continue;
                 }
                 delivery::output::Output::Held { stream, reason, cause, others } => {
                     Output::Held { stream, reason, cause, others }
                 }
-                delivery::output::Output::Missing(streams) => {
+                delivery::output::Output::NotFound(streams) => {
                     for stream in streams {
-                        if self.twin.is_astray(stream) {
+                        if self.twin.is_misrouted(stream) {
                             self.delivery.drop_stream(stream, now);
                         } else {
                             self.twin.handle_missing(stream.asset, now);
@@ -395,14 +395,14 @@ impl Bridge {
     }
 
     /// How calls to SiteWise succeed.
-    pub fn reach(&self) -> &Reach {
-        &self.reach
+    pub fn reach(&self) -> &Reachability {
+        &self.reachability
     }
 
     /// Machines of which values were dropped within the last hour, since they are too many for
     /// their second.
-    pub fn crowded(&self, now: Instant) -> impl Iterator<Item = (&Source, &Crowded)> {
-        self.crowded.shown(now)
+    pub fn crowded(&self, now: Instant) -> impl Iterator<Item = (&Source, &MachineOverRate)> {
+        self.over_rate.recent(now)
     }
 
     /// Whether nothing is queued or in flight here.
@@ -417,11 +417,11 @@ impl Bridge {
                     self.outputs.push_back(Output::Publish(publish));
                 }
                 host::Output::Event(event) => self.handle_event(event, now),
-                host::Output::Found { edge, finding, example } => {
-                    self.outputs.push_back(Output::Found { edge, finding, example });
+                host::Output::Finding { edge, finding, example } => {
+                    self.outputs.push_back(Output::Finding { edge, finding, example });
                 }
-                host::Output::NobodyAdmitted(edge) => {
-                    self.outputs.push_back(Output::NobodyAdmitted(edge));
+                host::Output::AllNodesExcluded(edge) => {
+                    self.outputs.push_back(Output::AllNodesExcluded(edge));
                 }
                 host::Output::NothingDelivered(server) => {
                     self.outputs.push_back(Output::NothingDelivered(server));
@@ -433,8 +433,8 @@ impl Bridge {
     fn handle_event(&mut self, event: Event, now: Now) {
         let born = match &event {
             Event::Birth(birth) => {
-                for suggestion in self.folders.look(birth, self.twin.rules()) {
-                    self.outputs.push_back(Output::Foldered(birth.source.clone(), suggestion));
+                for suggestion in self.folders.survey(birth, self.twin.rules()) {
+                    self.outputs.push_back(Output::RuleSuggested(birth.source.clone(), suggestion));
                 }
                 Some(birth.source.clone())
             }

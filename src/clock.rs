@@ -25,7 +25,7 @@ pub(crate) struct Clock {
     sitewise_at_start: Option<i64>,
     /// By how many milliseconds the wall clock is ahead of SiteWise's, where that is too much.
     offset_ms: i64,
-    clocks: ClockAgreement,
+    agreement: ClockAgreement,
 }
 
 /// Largest tolerated difference between SiteWise's clock and ours, in milliseconds.
@@ -46,7 +46,7 @@ impl Clock {
             wall_at_start: first,
             sitewise_at_start: None,
             offset_ms: 0,
-            clocks: ClockAgreement::Agree,
+            agreement: ClockAgreement::Agree,
         }
     }
 
@@ -66,39 +66,40 @@ impl Clock {
     /// first response. If that is more than a minute, SiteWise's time is used from here on. Returns
     /// whether they agree, if that has changed.
     pub(crate) fn compare(&mut self, ahead: Option<i64>) -> Option<ClockAgreement> {
-        self.hold(ahead, wall().minus(self.monotonic_start.elapsed()).as_millis())
+        self.set_offset(ahead, wall().minus(self.monotonic_start.elapsed()).as_millis())
     }
 
     /// As [`compare`](Self::compare), where the wall clock as it stands now showed `shown` at the
     /// start.
-    fn hold(&mut self, ahead: Option<i64>, shown: i64) -> Option<ClockAgreement> {
-        let before = self.clocks;
+    fn set_offset(&mut self, ahead: Option<i64>, shown: i64) -> Option<ClockAgreement> {
+        let before = self.agreement;
         // Before SiteWise's first response it is unknown whether a step made the clock right or
         // wrong.
         let off = ahead.unwrap_or(shown.saturating_sub(self.wall_at_start));
-        self.clocks = if off.unsigned_abs() > MAX_OFFSET {
+        self.agreement = if off.unsigned_abs() > MAX_OFFSET {
             ClockAgreement::Differ
         } else {
             ClockAgreement::Agree
         };
         if let Some(ahead) = ahead {
-            let (theirs, allowed, ahead) = match self.clocks {
+            let (theirs, allowed, ahead) = match self.agreement {
                 ClockAgreement::Agree => (shown, READ_JITTER, 0),
                 ClockAgreement::Differ => (shown.saturating_sub(ahead), TOLERANCE, ahead),
             };
             if self.sitewise_at_start.is_none_or(|base| base.abs_diff(theirs) > allowed) {
                 self.sitewise_at_start = Some(theirs);
             }
-            if self.clocks == ClockAgreement::Agree || self.offset_ms.abs_diff(ahead) > TOLERANCE {
+            if self.agreement == ClockAgreement::Agree || self.offset_ms.abs_diff(ahead) > TOLERANCE
+            {
                 self.offset_ms = ahead;
             }
         }
-        (self.clocks != before).then_some(self.clocks)
+        (self.agreement != before).then_some(self.agreement)
     }
 
     /// Whether the wall clock and SiteWise's agree, as far as is known.
     pub(crate) fn clocks(self) -> ClockAgreement {
-        self.clocks
+        self.agreement
     }
 
     /// By how many milliseconds the wall clock is ahead of SiteWise's; 0 where they agree, or that
@@ -143,16 +144,19 @@ mod tests {
         for step in [216 * HOUR, -HOUR / 3] {
             let mut clock = Clock::start();
             let right = clock.wall_at_start;
-            assert_eq!(clock.hold(Some(300), right), None);
+            assert_eq!(clock.set_offset(Some(300), right), None);
             let before = clock.now().wall.as_millis();
             // The last answer is carried on, so that the step shows at once.
-            assert_eq!(clock.hold(Some(300 + step), right + step), Some(ClockAgreement::Differ));
+            assert_eq!(
+                clock.set_offset(Some(300 + step), right + step),
+                Some(ClockAgreement::Differ)
+            );
             assert!(clock.now().wall.as_millis() - before < 1_000);
             assert!((clock.ahead() - step).abs() < 1_000);
             // Back, or an answer that tells that it was right.
             let mut back = clock;
-            assert_eq!(back.hold(Some(300), right), Some(ClockAgreement::Agree));
-            assert_eq!(clock.hold(Some(200), right + step), Some(ClockAgreement::Agree));
+            assert_eq!(back.set_offset(Some(300), right), Some(ClockAgreement::Agree));
+            assert_eq!(clock.set_offset(Some(200), right + step), Some(ClockAgreement::Agree));
             let now = clock.now().wall.as_millis();
             assert!((now - before - step).abs() < 1_000);
         }
@@ -162,11 +166,11 @@ mod tests {
     async fn after_a_step_before_sitewise_told_the_time_nothing_is_judged() {
         let mut clock = Clock::start();
         let first = clock.wall_at_start;
-        assert_eq!(clock.hold(None, first + 30_000), None);
-        assert_eq!(clock.hold(None, first - HOUR), Some(ClockAgreement::Differ));
+        assert_eq!(clock.set_offset(None, first + 30_000), None);
+        assert_eq!(clock.set_offset(None, first - HOUR), Some(ClockAgreement::Differ));
         assert_eq!((clock.clocks(), clock.ahead()), (ClockAgreement::Differ, 0));
         // The wall clock is all there is.
         assert!((wall().as_millis() - clock.now().wall.as_millis()).abs() < 1_000);
-        assert_eq!(clock.hold(Some(1_000), first - HOUR), Some(ClockAgreement::Agree));
+        assert_eq!(clock.set_offset(Some(1_000), first - HOUR), Some(ClockAgreement::Agree));
     }
 }

@@ -27,11 +27,11 @@ use rustc_hash::FxHashMap;
 
 use self::address::ExternalIds;
 use self::answer::{Answer, Code, Output};
-use self::memory::{Fate, Rates, Remembered};
-use self::metrics::{Arrived, Last, MetricKey, Metrics};
+use self::memory::{CommandRateLimiter, RequestHistory, RequestState};
+use self::metrics::{ArrivedValue, LastValue, MetricKey, Metrics};
 use self::request::{Envelope, RequestKey};
 pub use self::rules::AllowRules;
-use crate::sparkplug::event::{Event, Quality};
+use crate::sparkplug::event::{Event, SparkplugQuality};
 use crate::sparkplug::host::Host;
 use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Instant, Now, Timestamp};
@@ -98,7 +98,7 @@ pub enum Uplink {
 
 /// The plant as session and twin know it, lent for a request.
 #[derive(Clone, Copy, Debug)]
-pub struct Plant<'a> {
+pub struct PlantView<'a> {
     /// The session.
     pub host: &'a Host,
     /// The twin.
@@ -121,20 +121,20 @@ pub struct Figures {
     /// Metrics of which a rule may be.
     pub metrics: usize,
     /// Metrics for which there was no room: they cannot be written.
-    pub left_out: u64,
+    pub over_limit: u64,
 }
 
 /// A command that waits for the metric's value.
 #[derive(Debug)]
-struct Flight {
+struct InFlightCommand {
     key: RequestKey,
     address: Arc<str>,
     value: Value,
-    step: Option<f64>,
-    sent: Instant,
-    until: Instant,
+    resolution: Option<f64>,
+    sent_at: Instant,
+    deadline: Instant,
     /// What the metric said instead.
-    seen: Option<String>,
+    last_other_value: Option<String>,
 }
 
 /// The commands.
@@ -146,16 +146,16 @@ struct Flight {
 #[derive(Debug)]
 pub struct Commander {
     config: Config,
-    began: Timestamp,
+    started_at: Timestamp,
     role: Role,
     clocks: ClockAgreement,
     metrics: Metrics,
-    externals: ExternalIds,
-    flights: FxHashMap<MetricKey, Flight>,
+    external_ids: ExternalIds,
+    in_flight: FxHashMap<MetricKey, InFlightCommand>,
     /// When the first of them is given up.
-    due: Option<Instant>,
-    remembered: Remembered,
-    rates: Rates,
+    next_timeout: Option<Instant>,
+    history: RequestHistory,
+    rates: CommandRateLimiter,
     outputs: VecDeque<Output>,
     figures: Figures,
 }
@@ -165,15 +165,15 @@ impl Commander {
     pub fn new(config: Config, now: Now) -> Self {
         Self {
             config,
-            began: now.wall,
+            started_at: now.wall,
             role: Role::Active,
             clocks: ClockAgreement::Agree,
             metrics: Metrics::default(),
-            externals: ExternalIds::default(),
-            flights: FxHashMap::default(),
-            due: None,
-            remembered: Remembered::default(),
-            rates: Rates::default(),
+            external_ids: ExternalIds::default(),
+            in_flight: FxHashMap::default(),
+            next_timeout: None,
+            history: RequestHistory::default(),
+            rates: CommandRateLimiter::default(),
             outputs: VecDeque::new(),
             figures: Figures::default(),
         }
@@ -183,9 +183,9 @@ impl Commander {
     pub fn handle_event(&mut self, event: &Event, now: Now) {
         // What is over is over, also where the timer is late.
         self.handle_timeout(now);
-        let Self { metrics, flights, .. } = self;
+        let Self { metrics, in_flight: flights, .. } = self;
         let mut ended = Vec::new();
-        let mut arrived = |Arrived { key, last }: Arrived<'_>| {
+        let mut arrived = |ArrivedValue { key, last }: ArrivedValue<'_>| {
             if let Some(flight) = flights.get_mut(key)
                 && flight.is_confirmed_by(last)
             {
@@ -193,13 +193,15 @@ impl Commander {
             }
         };
         match event {
-            Event::Birth(birth) => metrics.born(birth, &self.config.allow, now, &mut arrived),
-            Event::Data(data) => metrics.told(data, now, &mut arrived),
-            Event::Death(death) => metrics.died(death),
+            Event::Birth(birth) => {
+                metrics.handle_birth(birth, &self.config.allow, now, &mut arrived)
+            }
+            Event::Data(data) => metrics.handle_data(data, now, &mut arrived),
+            Event::Death(death) => metrics.handle_death(death),
         }
         for (key, value) in ended {
-            let Some(flight) = self.flights.remove(&key) else { continue };
-            let after = now.instant.since(flight.sent);
+            let Some(flight) = self.in_flight.remove(&key) else { continue };
+            let after = now.instant.since(flight.sent_at);
             let answer = Answer {
                 code: Code::Confirmed,
                 reason: format!(
@@ -209,7 +211,7 @@ impl Commander {
                 ),
                 metric: Some(flight.address),
                 value,
-                after: Some(after),
+                confirmed_after: Some(after),
             };
             self.answer(flight.key, answer, now);
             self.set_due();
@@ -221,25 +223,25 @@ impl Commander {
         &mut self,
         envelope: Envelope,
         payload: &[u8],
-        plant: Plant<'_>,
+        plant: PlantView<'_>,
         now: Now,
     ) {
-        self.remembered.forget(now.instant);
+        self.history.forget(now.instant);
         let key = envelope.key;
-        match self.remembered.fate(&key) {
+        match self.history.state_of(&key) {
             None => {}
             // Its answer is to come.
-            Some(Fate::InFlight) => {
+            Some(RequestState::InFlight) => {
                 self.figures.repeated += 1;
                 return;
             }
-            Some(Fate::Answered(answer)) => {
+            Some(RequestState::Answered(answer)) => {
                 let answer = Arc::clone(answer);
                 self.figures.repeated += 1;
                 return self.outputs.push_back(Output::Answer { key, answer, repeated: true });
             }
         }
-        if let Err(answer) = self.decide(&key, envelope.sent, payload, plant, now) {
+        if let Err(answer) = self.decide(&key, envelope.sent_at, payload, plant, now) {
             self.answer(key, answer, now);
         }
     }
@@ -266,12 +268,12 @@ impl Commander {
 
     /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
-        if self.due.is_none_or(|due| due > now.instant) {
+        if self.next_timeout.is_none_or(|due| due > now.instant) {
             return;
         }
         self.give_up(
             now,
-            |flight| flight.until <= now.instant,
+            |flight| flight.deadline <= now.instant,
             "the metric did not report the \
             value",
         );
@@ -279,7 +281,7 @@ impl Commander {
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.due
+        self.next_timeout
     }
 
     /// The next output.
@@ -295,64 +297,80 @@ impl Commander {
     /// Counters, and what is kept.
     pub fn figures(&self) -> Figures {
         let (metrics, left_out) = self.metrics.count();
-        Figures { in_flight: self.flights.len(), metrics, left_out, ..self.figures.clone() }
+        Figures {
+            in_flight: self.in_flight.len(),
+            metrics,
+            over_limit: left_out,
+            ..self.figures.clone()
+        }
     }
 
     fn answer(&mut self, key: RequestKey, answer: Answer, now: Now) {
         *self.figures.answers.entry(answer.code).or_default() += 1;
         let reason = answer::shown(&answer.reason);
         let answer = Arc::new(Answer { reason, ..answer });
-        self.remembered.answered(&key, Arc::clone(&answer), now.instant);
+        self.history.record_answered(&key, Arc::clone(&answer), now.instant);
         self.outputs.push_back(Output::Answer { key, answer, repeated: false });
     }
 
     /// Commands whose value is not waited for any more.
-    fn give_up(&mut self, now: Now, is_over: impl Fn(&Flight) -> bool, why: &str) {
+    fn give_up(&mut self, now: Now, is_over: impl Fn(&InFlightCommand) -> bool, why: &str) {
         let mut over: Vec<_> = self
-            .flights
+            .in_flight
             .extract_if(|_, flight| is_over(flight))
             .map(|(_, flight)| flight)
             .collect();
-        over.sort_by(|one, other| (one.until, &one.key).cmp(&(other.until, &other.key)));
+        over.sort_by(|one, other| (one.deadline, &one.key).cmp(&(other.deadline, &other.key)));
         for flight in over {
-            let seen = match &flight.seen {
+            let seen = match &flight.last_other_value {
                 Some(seen) => format!("; the metric reported {seen}"),
                 None => "; the metric reported no value".to_owned(),
             };
-            let after = now.instant.since(flight.sent).as_millis();
+            let after = now.instant.since(flight.sent_at).as_millis();
             let reason = format!("{why} within {after} ms{seen}");
-            self.answer(flight.key, ended(Code::NotConfirmed, reason, Some(&flight.address)), now);
+            self.answer(
+                flight.key,
+                build_answer(Code::NotConfirmed, reason, Some(&flight.address)),
+                now,
+            );
         }
         self.set_due();
     }
 
     fn set_due(&mut self) {
-        self.due = self.flights.values().map(|flight| flight.until).min();
+        self.next_timeout = self.in_flight.values().map(|flight| flight.deadline).min();
     }
 }
 
-impl Flight {
+impl InFlightCommand {
     /// Whether the metric has the value that was asked for, and says that it is GOOD. Another one
     /// is noted: the machine may be on its way.
-    fn is_confirmed_by(&mut self, last: &Last) -> bool {
-        let good = last.quality == Quality::Good;
+    fn is_confirmed_by(&mut self, last: &LastValue) -> bool {
+        let good = last.quality == SparkplugQuality::Good;
         let value = last.value.as_ref();
-        let confirmed = good && value.is_some_and(|has| value::same(&self.value, has, self.step));
+        let confirmed =
+            good && value.is_some_and(|has| value::same(&self.value, has, self.resolution));
         if !confirmed {
-            let has = value.map_or_else(|| "null".to_owned(), value::words);
-            self.seen = Some(if good { has } else { format!("{has}, not GOOD") });
+            let has = value.map_or_else(|| "null".to_owned(), value::display_text);
+            self.last_other_value = Some(if good { has } else { format!("{has}, not GOOD") });
         }
         confirmed
     }
 }
 
 /// A value in words, for people: short, and text in quotes.
-pub fn words(value: &Value) -> String {
-    value::words(value)
+pub fn display_text(value: &Value) -> String {
+    value::display_text(value)
 }
 
-fn ended(code: Code, reason: impl Into<String>, metric: Option<&Arc<str>>) -> Answer {
-    Answer { code, reason: reason.into(), metric: metric.cloned(), value: None, after: None }
+fn build_answer(code: Code, reason: impl Into<String>, metric: Option<&Arc<str>>) -> Answer {
+    Answer {
+        code,
+        reason: reason.into(),
+        metric: metric.cloned(),
+        value: None,
+        confirmed_after: None,
+    }
 }
 
 #[cfg(test)]

@@ -37,7 +37,7 @@ use crate::config;
 #[derive(Debug)]
 pub struct Listener {
     listener: TcpListener,
-    guard: guard::Guard,
+    guard: guard::RequestGuard,
     addr: SocketAddr,
 }
 
@@ -60,7 +60,7 @@ impl Listener {
             io::Error::new(error.kind(), format!("cannot listen on {addr}: {error}{remedy}"))
         })?;
         let addr = listener.local_addr()?;
-        let guard = guard::Guard::new(addr, console.token.clone());
+        let guard = guard::RequestGuard::new(addr, console.token.clone());
         Ok(Some(Self { listener, guard, addr }))
     }
 

@@ -38,7 +38,7 @@ use output::{Output, RequestId, Room};
 use pacing::Pace;
 use point::{Class, DiscardReason, Key, Point, RejectReason, Stream};
 use ready::ReadyQueue;
-use refusals::Refusals;
+use refusals::RejectionTracker;
 use request::InFlight;
 use retry::CircuitBreaker;
 use second::ReleaseScope;
@@ -113,14 +113,14 @@ pub struct Delivery {
     figures: DeliveryFigures,
     what_if: WhatIf,
     failing: FailingProperties,
-    refusals: Refusals,
+    rejections: RejectionTracker,
     /// When the latest successful request was sent.
     last_success_sent: Instant,
     /// The error of the last request that failed as a whole.
     last_error: Option<String>,
     clocks: ClockAgreement,
     /// Keys settled by the response at hand.
-    settled: Vec<Key>,
+    settled_keys: Vec<Key>,
     /// Empty lists, kept for reuse.
     spare_lists: Vec<Vec<PendingValue>>,
     /// Values with the places of their streams.
@@ -157,11 +157,11 @@ impl Delivery {
             figures: DeliveryFigures::default(),
             what_if: WhatIf::default(),
             failing: FailingProperties::default(),
-            refusals: Refusals::default(),
+            rejections: RejectionTracker::default(),
             last_success_sent: Instant::START,
             last_error: None,
             clocks: ClockAgreement::default(),
-            settled: Vec::new(),
+            settled_keys: Vec::new(),
             spare_lists: Vec::new(),
             lookup_batch: Vec::with_capacity(LOOKUP_BATCH),
         }
@@ -188,24 +188,24 @@ impl Delivery {
                     self.refuse(stream, value, RejectReason::OutOfRange, reason);
                     continue;
                 }
-                self.lookup_batch.push((self.streams.place(stream, now.instant), value));
+                self.lookup_batch.push((self.streams.get_or_insert(stream, now.instant), value));
             }
-            self.enqueue_lot(now);
+            self.enqueue_batch(now);
         }
         self.advance(now);
     }
 
     /// Queues the values of a batch, whose streams are in the cache by now.
-    fn enqueue_lot(&mut self, now: Now) {
+    fn enqueue_batch(&mut self, now: Now) {
         let linger = self.linger();
         let mut lot = std::mem::take(&mut self.lookup_batch);
         for (slot, value) in lot.drain(..) {
             if let Some(state) = self.streams.get_mut(slot) {
                 let stream = state.stream;
-                match state.push(value, linger, now) {
-                    OfferResult::Taken => {}
-                    OfferResult::Instead(gone, why) => self.discard(stream, &gone, why),
-                    OfferResult::Late(gone) => self.crowded_out(stream, &gone),
+                match state.offer(value, linger, now) {
+                    OfferResult::Queued => {}
+                    OfferResult::Replaced(gone, why) => self.discard(stream, &gone, why),
+                    OfferResult::SecondFull(gone) => self.discard_second_full(stream, &gone),
                 }
             }
             self.schedule(slot, now);
@@ -266,7 +266,10 @@ impl Delivery {
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        [self.timers.next(), self.send_due, self.refusals.due()].into_iter().flatten().min()
+        [self.timers.next(), self.send_due, self.rejections.next_check()]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     /// The next output.
@@ -294,12 +297,12 @@ impl Delivery {
     /// Whether SiteWise is unreachable: it does not respond, denies access as a whole or for
     /// everything that is tried, or something else answers in its place.
     pub fn is_unreachable(&self) -> bool {
-        self.circuit.is_away() || self.refusals.is_unreachable()
+        self.circuit.is_open() || self.rejections.is_unreachable()
     }
 
     /// The last error of a whole request, while SiteWise is unreachable.
     pub fn last_error(&self) -> Option<&str> {
-        let refused = self.nothing_passes().map(|told| told.fault.message.as_str());
+        let refused = self.all_rejected().map(|told| told.fault.message.as_str());
         refused.or(self.last_error.as_deref()).filter(|_| self.is_unreachable())
     }
 
@@ -331,7 +334,7 @@ impl Delivery {
         while let Some(slot) = self.timers.pop(now.instant, &mut self.streams) {
             self.schedule(slot, now);
         }
-        self.look_at_refusals(now);
+        self.check_rejections(now);
         self.send_requests(now);
         self.streams.forget(now.instant);
     }
@@ -388,7 +391,7 @@ impl Delivery {
         refusal: RejectReason,
         reason: String,
     ) {
-        self.point_decided(value.class);
+        self.count_settled(value.class);
         self.figures.refused.count(refusal);
         self.outputs.push_back(Output::Refused {
             point: value.into_point(stream),
@@ -398,7 +401,7 @@ impl Delivery {
     }
 
     fn discard(&mut self, stream: Stream, value: &PendingValue, why: DiscardReason) {
-        self.point_decided(value.class);
+        self.count_settled(value.class);
         self.figures.discarded.count(why);
         let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
         self.outputs.push_back(Output::Discarded { key, why });
@@ -406,10 +409,10 @@ impl Delivery {
 
     /// A value that is one too many in its second, by our count or by SiteWise's, which knows what
     /// an earlier process sent, and what was sent too long ago to be remembered.
-    fn crowded_out(&mut self, stream: Stream, value: &PendingValue) {
-        self.discard(stream, value, DiscardReason::Rate);
+    fn discard_second_full(&mut self, stream: Stream, value: &PendingValue) {
+        self.discard(stream, value, DiscardReason::SecondFull);
         let key = Key { stream, time: value.tqv.time, quality: value.tqv.quality };
-        self.outputs.push_back(Output::Late(key));
+        self.outputs.push_back(Output::LatestDiscarded(key));
     }
 
     /// Drops what is queued for a property that SiteWise will never have.
@@ -417,14 +420,14 @@ impl Delivery {
         let Some(slot) = self.streams.find(stream) else { return };
         let values = self.streams.get_mut(slot).map(stream::StreamState::drain);
         for value in values.into_iter().flatten() {
-            self.discard(stream, &value, DiscardReason::Astray);
+            self.discard(stream, &value, DiscardReason::Misrouted);
         }
         self.clear_failing(slot);
         self.schedule(slot, now);
     }
 
     /// A returned value was overwritten by a later one meanwhile.
-    fn overwritten(&mut self, slot: StreamSlot, value: Option<PendingValue>) {
+    fn discard_overwritten(&mut self, slot: StreamSlot, value: Option<PendingValue>) {
         let stream = self.streams.get(slot).map(|state| state.stream);
         if let (Some(stream), Some(value)) = (stream, value) {
             self.discard(stream, &value, DiscardReason::Overwritten);
@@ -432,7 +435,7 @@ impl Delivery {
     }
 
     /// A point is decided.
-    fn point_decided(&mut self, class: Class) {
+    fn count_settled(&mut self, class: Class) {
         self.waiting -= 1;
         self.waiting_history -= usize::from(class == Class::History);
     }

@@ -37,7 +37,7 @@ pub struct Options {
 
 /// How a check ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum CheckResult {
     /// It can be used; with what was seen.
     Ok(String),
     /// It cannot: why, and what to do.
@@ -52,40 +52,42 @@ pub struct Check {
     /// What was checked.
     pub what: String,
     /// How it ended.
-    pub verdict: Verdict,
+    pub verdict: CheckResult,
 }
 
 impl Check {
     fn ok(what: impl Into<String>, seen: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Ok(seen.into()) }
+        Self { what: what.into(), verdict: CheckResult::Ok(seen.into()) }
     }
 
     fn wrong(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::Wrong(why.into()) }
+        Self { what: what.into(), verdict: CheckResult::Wrong(why.into()) }
     }
 
     fn not_checked(what: impl Into<String>, why: impl Into<String>) -> Self {
-        Self { what: what.into(), verdict: Verdict::NotChecked(why.into()) }
+        Self { what: what.into(), verdict: CheckResult::NotChecked(why.into()) }
     }
 
-    const fn word(&self) -> &'static str {
+    const fn label(&self) -> &'static str {
         match self.verdict {
-            Verdict::Ok(_) => "ok",
-            Verdict::Wrong(_) => "wrong",
-            Verdict::NotChecked(_) => "not checked",
+            CheckResult::Ok(_) => "ok",
+            CheckResult::Wrong(_) => "wrong",
+            CheckResult::NotChecked(_) => "not checked",
         }
     }
 
     fn text(&self) -> &str {
         match &self.verdict {
-            Verdict::Ok(text) | Verdict::Wrong(text) | Verdict::NotChecked(text) => text,
+            CheckResult::Ok(text) | CheckResult::Wrong(text) | CheckResult::NotChecked(text) => {
+                text
+            }
         }
     }
 }
 
 impl fmt::Display for Check {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (word, colon) = (self.word(), if self.text().is_empty() { "" } else { ": " });
+        let (word, colon) = (self.label(), if self.text().is_empty() { "" } else { ": " });
         let line = format!("{word:<12}{}{colon}{}", self.what, self.text());
         f.write_str(&telemetry::printable(&line))
     }
@@ -101,12 +103,12 @@ pub struct Report {
 impl Report {
     /// Whether nothing has to be done.
     pub fn is_well(&self) -> bool {
-        !self.checks.iter().any(|check| matches!(check.verdict, Verdict::Wrong(_)))
+        !self.checks.iter().any(|check| matches!(check.verdict, CheckResult::Wrong(_)))
     }
 
     /// How many things there are to do, in a line.
     pub fn summary(&self) -> String {
-        let wrong = |check: &&Check| matches!(check.verdict, Verdict::Wrong(_));
+        let wrong = |check: &&Check| matches!(check.verdict, CheckResult::Wrong(_));
         match self.checks.iter().filter(wrong).count() {
             0 => "nothing to do\n".to_owned(),
             1 => "1 thing to do\n".to_owned(),
@@ -118,7 +120,7 @@ impl Report {
     pub fn json(&self) -> String {
         let checks = self.checks.iter().map(|check| {
             serde_json::json!({
-                "what": check.what, "verdict": check.word(), "text": check.text(),
+                "what": check.what, "verdict": check.label(), "text": check.text(),
             })
         });
         serde_json::json!({ "well": self.is_well(), "checks": checks.collect::<Vec<_>>() })

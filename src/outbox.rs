@@ -42,7 +42,7 @@ pub trait Outbox: Send {
     /// as far as there is room: most points need not be queued at all.
     #[must_use = "points given back are to be counted, points taken to be delivered"]
     fn put_and_take(&mut self, points: Vec<QueuedPoint>, _room: Room) -> PutResult {
-        PutResult { gone: self.put(points), taken: Vec::new() }
+        PutResult { dropped: self.put(points), taken: Vec::new() }
     }
 
     /// Unparks the points behind a gate, except those for which `next` returns another closed gate.
@@ -164,7 +164,7 @@ pub struct AssetWaiting {
     /// By the property's id.
     pub properties: FxHashMap<Uuid, PropertyWaiting>,
     /// More points wait than were looked at, or some are only on disk.
-    pub more: bool,
+    pub is_partial: bool,
 }
 
 /// Values of an asset that are only on disk and cannot be sent yet.
@@ -197,7 +197,7 @@ pub struct StoredInbound {
     /// The server's place in `MQTT_URL`.
     pub server: u16,
     /// What came.
-    pub what: InboundKind,
+    pub kind: InboundKind,
 }
 
 /// The kind of event.
@@ -229,7 +229,7 @@ pub enum InboundKind {
 #[derive(Debug, Default)]
 pub struct PutResult {
     /// Those that had to go, as of [`put`](Outbox::put).
-    pub gone: Vec<(Point, DiscardReason)>,
+    pub dropped: Vec<(Point, DiscardReason)>,
     /// Those to be delivered, as of [`take`](Outbox::take).
     pub taken: Vec<Point>,
 }
@@ -238,20 +238,20 @@ pub struct PutResult {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DiskEvent {
     /// It is not writable, for this reason: points are in memory only.
-    Refused(String),
+    NotWritable(String),
     /// The store is damaged, for this reason: it is being repaired, and points are in memory only.
     Unreadable(String),
     /// So many points in the outbox's own counts were unreadable.
-    Lost(u64),
+    CountsLost(u64),
     /// It is too slow: points are in memory only.
-    Behind,
+    TooSlow,
     /// It has not done a write for ten seconds: so many points are in memory only.
-    Hangs(usize),
+    Hung(usize),
     /// Messages stored before SiteWise is first reached take all the room: further ones are in
     /// memory only.
-    Deaf,
+    InboundFull,
     /// It is writable again, and everything queued is saved.
-    Well,
+    Recovered,
     /// It is full: the oldest values are dropped.
     Full,
 }
@@ -261,13 +261,13 @@ pub enum DiskEvent {
 pub enum DiskState {
     /// It does.
     #[default]
-    Well,
+    Writable,
     /// It is not writable, for this reason; writing is retried.
-    Refuses(String),
+    NotWritable(String),
     /// The store is damaged, as described; it is being repaired.
     Unreadable(String),
     /// It is too slow for what is put, or hangs.
-    Behind,
+    TooSlow,
 }
 
 /// Figures of an outbox on disk.

@@ -113,9 +113,9 @@ struct CapturedEvents {
     /// What they take.
     parts: usize,
     /// How long was listened; none where a capture has no times.
-    listened: Option<Duration>,
+    listened_for: Option<Duration>,
     /// Nodes that spoke without a birth.
-    unborn: Vec<String>,
+    without_birth: Vec<String>,
 }
 
 /// A source of variables for captures: neither MQTT_URL nor a region is required.
@@ -192,7 +192,7 @@ fn why(fault: &ApiFault) -> String {
         Cause::Silence | Cause::Failing => format!(
             "{}: {}; check DNS, proxies and the VPC endpoint on the way and AWS_ENDPOINT_URL, then the \
              AWS Health Dashboard",
-            fault.cause.words(),
+            fault.cause.description(),
             fault.message
         ),
         _ => fault.explain(),
@@ -245,7 +245,7 @@ async fn survey<S: SiteWise>(
     }
     let mut survey = PlanRun {
         twin: Twin::new(bridge.twin, SEED),
-        rehearsal: DryRun::new(sitewise),
+        dry_run: DryRun::new(sitewise),
         what_if: WhatIf::default(),
         values: 0,
         findings: BTreeSet::new(),
@@ -264,7 +264,7 @@ async fn survey<S: SiteWise>(
     survey.advance_time(TAGS_TIMEOUT);
     survey.run_to_completion().await?;
     // Waiting that is only simulated does not count as provisioning time.
-    let began = match survey.rehearsal.last_write() {
+    let began = match survey.dry_run.last_write() {
         Some(last) if last > done => learned + TAGS_TIMEOUT,
         Some(_) | None => learned,
     };
@@ -274,7 +274,7 @@ async fn survey<S: SiteWise>(
 /// The twin, and a dry-run SiteWise.
 struct PlanRun<S> {
     twin: Twin,
-    rehearsal: DryRun<S>,
+    dry_run: DryRun<S>,
     what_if: WhatIf,
     values: u64,
     /// What births say otherwise than the models keep, and other births; and what to do.
@@ -308,7 +308,7 @@ impl<S: SiteWise> PlanRun<S> {
     fn drain(&mut self) {
         while let Some(output) = self.twin.poll_output(self.now) {
             match output {
-                Output::Step(id, step) => self.rehearsal.queue(id, step, self.now.instant),
+                Output::Call(id, step) => self.dry_run.queue(id, step, self.now.instant),
                 Output::Store(points) => {
                     // What a birth brings comes once, not by the second.
                     for point in points.into_iter().filter(|_| self.counting_data).map(|w| w.point) {
@@ -316,17 +316,17 @@ impl<S: SiteWise> PlanRun<S> {
                         self.what_if.count(point.stream, &point.value, self.arrival);
                     }
                 }
-                Output::Found { finding, example, .. } => {
-                    self.findings.insert((example, finding.words()));
+                Output::Finding { finding, example, .. } => {
+                    self.findings.insert((example, finding.description()));
                 }
                 Output::Open(_)
                 | Output::Refused { .. }
                 | Output::Grouped(_)
                 // The twin has them all at the end.
                 | Output::Capped { .. }
-                | Output::Hope(_)
-                | Output::Refresh(_)
-                | Output::Expect { .. } => {}
+                | Output::ExpectMaybe(_)
+                | Output::RequestRefresh(_)
+                | Output::ExpectOnline { .. } => {}
             }
         }
     }
@@ -335,7 +335,7 @@ impl<S: SiteWise> PlanRun<S> {
     async fn run_to_completion(&mut self) -> Result<(), PlanError> {
         loop {
             self.drain();
-            if let Some((id, answer)) = self.rehearsal.next().await? {
+            if let Some((id, answer)) = self.dry_run.next().await? {
                 self.twin.handle_done(id, answer, self.now);
                 continue;
             }
@@ -349,14 +349,14 @@ impl<S: SiteWise> PlanRun<S> {
     }
 
     fn report(self, told: &CapturedEvents, began: Instant) -> PlanReport {
-        let takes = self.rehearsal.last_write().map(|last| last.since(began));
-        let cost = told.listened.map(|listened| IngestCost {
+        let takes = self.dry_run.last_write().map(|last| last.since(began));
+        let cost = told.listened_for.map(|listened| IngestCost {
             listened,
             values: self.values,
             messages: self.what_if.messages(),
         });
         let takes = takes.unwrap_or_default();
-        let writes = self.rehearsal.writes();
+        let writes = self.dry_run.writes();
         PlanReport::new(told, &self.twin, writes, &self.findings, takes, cost)
     }
 }

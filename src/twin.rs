@@ -50,8 +50,8 @@ use self::identity::Namespace;
 pub use self::kinds::Kinds;
 pub use self::layout::is_control;
 pub use self::mapping::Int64;
-use self::plan::rates::Rates;
-use self::plan::step::{CallId, CallResult, Step};
+use self::plan::rates::ProvisioningRates;
+use self::plan::step::{ApiCall, CallId, CallResult};
 pub use self::rules::Rules;
 use self::tagless::AwaitingTags;
 use self::unsettled::BlockedSources;
@@ -108,7 +108,7 @@ pub struct Config {
     /// Assets of a model at most: for more there is a second model, and so on.
     pub assets_per_model: usize,
     /// Rate limits of provisioning.
-    pub rates: Rates,
+    pub rates: ProvisioningRates,
 }
 
 /// An output of the twin.
@@ -117,7 +117,7 @@ pub enum Output {
     /// Keep these points. They come before any gate that one of them waits for opens.
     Store(Vec<QueuedPoint>),
     /// Make this call to the control plane once, and hand back the result.
-    Step(CallId, Step),
+    Call(CallId, ApiCall),
     /// Points behind this gate can be sent.
     Open(Gate),
     /// A value that SiteWise would reject: a dead letter.
@@ -133,7 +133,7 @@ pub enum Output {
     /// has no parameters and no definitions, so these assets lack the attributes of those.
     Grouped(EdgeNode),
     /// A finding about a birth or data.
-    Found {
+    Finding {
         /// The edge node.
         edge: EdgeNode,
         /// What.
@@ -152,16 +152,16 @@ pub enum Output {
     },
     /// This node was online before the start, and these devices of it: check whether they still
     /// are.
-    Expect {
+    ExpectOnline {
         /// The node.
         edge: EdgeNode,
         /// Its devices.
         devices: Vec<Arc<str>>,
     },
     /// SiteWise shows this node as offline: it may have come back while the bridge was not running.
-    Hope(EdgeNode),
+    ExpectMaybe(EdgeNode),
     /// Data of this node, or a device of it, was dropped: a rebirth brings it again.
-    Refresh(EdgeNode),
+    RequestRefresh(EdgeNode),
 }
 
 /// The twin.
@@ -173,19 +173,19 @@ pub struct Twin {
     config: Config,
     writer: PointWriter,
     sources: FxHashMap<Source, SourceValues>,
-    stale: BTreeSet<(Instant, Source)>,
-    beat: Option<Heartbeat>,
+    stale_due: BTreeSet<(Instant, Source)>,
+    heartbeat: Option<Heartbeat>,
     /// Wall clock minus monotonic clock, in milliseconds since the epoch: if it changes, the wall
     /// clock was stepped.
-    began: Option<i64>,
+    wall_offset_ms: Option<i64>,
     /// Edge nodes whose flat metrics the rules made assets of.
     grouped: BTreeSet<EdgeNode>,
     held: EventBuffer,
     /// Values of messages that are stored, and processed later.
     deferred: u64,
-    unsettled: BlockedSources,
+    blocked: BlockedSources,
     early: EarlySender,
-    tagless: AwaitingTags,
+    awaiting_tags: AwaitingTags,
     lookups: ShownValueReads,
     restored: RestoredValues,
 }
@@ -198,15 +198,15 @@ impl Twin {
             config,
             writer: PointWriter::new(world),
             sources: FxHashMap::default(),
-            stale: BTreeSet::new(),
-            beat: None,
-            began: None,
+            stale_due: BTreeSet::new(),
+            heartbeat: None,
+            wall_offset_ms: None,
             grouped: BTreeSet::new(),
             held: EventBuffer::default(),
             deferred: 0,
-            unsettled: BlockedSources::default(),
+            blocked: BlockedSources::default(),
             early: EarlySender::default(),
-            tagless: AwaitingTags::default(),
+            awaiting_tags: AwaitingTags::default(),
             lookups: ShownValueReads::default(),
             restored: RestoredValues::default(),
         }
@@ -225,9 +225,9 @@ impl Twin {
         if learned && !self.should_block(&event) {
             self.apply_event(event, &[], now);
         } else {
-            let BufferLoss { sent, lost } = self.held.push(event, learned);
+            let BufferLoss { sent_early: sent, lost } = self.held.push(event, learned);
             let counts = &mut self.writer.world.counts;
-            counts.drop_values(DropReason::Unlearned, lost);
+            counts.drop_values(DropReason::BeforeSync, lost);
             // What was sent counted as the bridge's own while it was held.
             counts.points += sent;
             counts.own_points -= sent;
@@ -255,10 +255,10 @@ impl Twin {
     /// Handles expired timers.
     pub fn handle_timeout(&mut self, now: Now) {
         self.watch_clock(now);
-        while let Some((at, _)) = self.stale.first()
+        while let Some((at, _)) = self.stale_due.first()
             && *at <= now.instant
         {
-            if let Some((_, source)) = self.stale.pop_first() {
+            if let Some((_, source)) = self.stale_due.pop_first() {
                 self.mark_stale(&source, now);
             }
         }
@@ -270,12 +270,12 @@ impl Twin {
 
     /// When the next timer expires.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let stale = self.stale.first().map(|(at, _)| *at);
-        let beat = self.beat.as_ref().map(|beat| beat.next);
+        let stale = self.stale_due.first().map(|(at, _)| *at);
+        let beat = self.heartbeat.as_ref().map(|beat| beat.next);
         let plan = self.writer.world.plan.poll_timeout();
         let hidden = self.restored.due();
         let dead = self.lookups.due();
-        [stale, beat, hidden, dead, self.tagless.next(), plan].into_iter().flatten().min()
+        [stale, beat, hidden, dead, self.awaiting_tags.next(), plan].into_iter().flatten().min()
     }
 
     /// The next output.
@@ -289,17 +289,17 @@ impl Twin {
             }
             let DesiredWorld { models, assets, plan, .. } = &mut self.writer.world;
             return Some(match plan.poll_output(models, assets, now.instant)? {
-                plan::Output::Step(id, step) => Output::Step(id, step),
+                plan::Output::Call(id, step) => Output::Call(id, step),
                 plan::Output::Open(gate) => Output::Open(gate),
-                plan::Output::Learned => {
+                plan::Output::SyncComplete => {
                     self.sync_complete(now);
                     continue;
                 }
-                plan::Output::More => {
+                plan::Output::SyncProgress => {
                     self.release_ready(now);
                     continue;
                 }
-                plan::Output::Gone(ix) => {
+                plan::Output::AssetDeleted(ix) => {
                     self.rewrite_asset(ix, now);
                     continue;
                 }
@@ -308,8 +308,8 @@ impl Twin {
                     self.writer.world.settle_changes(now.instant);
                     continue;
                 }
-                plan::Output::ReadsPass => {
-                    self.read_failed_again(now);
+                plan::Output::ReadsRecovered => {
+                    self.retry_failed_reads(now);
                     continue;
                 }
                 plan::Output::LookedUp { batch, values } => {
@@ -375,7 +375,7 @@ impl Twin {
 
     /// Whether values of an asset's property were sent early to where nothing is: SiteWise has been
     /// learned, and neither it nor the plant knows such a property.
-    pub fn is_astray(&self, stream: Stream) -> bool {
+    pub fn is_misrouted(&self, stream: Stream) -> bool {
         let DesiredWorld { models, assets, plan, .. } = &self.writer.world;
         if !plan.is_synced() || !self.held.is_empty() || self.deferred > 0 {
             return false;
@@ -412,7 +412,7 @@ impl Twin {
     }
 
     /// Machines that want something which a configured cap keeps away, and what they lost.
-    pub fn capped(&self) -> impl Iterator<Item = (&Source, Cap, &CapLoss)> {
+    pub fn capped_machines(&self) -> impl Iterator<Item = (&Source, Cap, &CapLoss)> {
         self.writer.world.capped.iter()
     }
 
@@ -446,10 +446,10 @@ impl Twin {
             }
         }
         self.expect_known(now);
-        self.held.put_incomplete(behind);
-        let settled = |source: &Source| !self.unsettled.contains(source);
+        self.held.mark_incomplete(behind);
+        let settled = |source: &Source| !self.blocked.contains(source);
         let behind = self.held.take_incomplete(settled);
-        self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
+        self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
     }
 
     /// Makes instances of the flat metrics that the rules are for.
@@ -471,7 +471,7 @@ impl Twin {
                     self.birth_received(&birth, sent, now);
                 }
             }
-            Event::Data(data) => self.told(&data, sent, now),
+            Event::Data(data) => self.data_received(&data, sent, now),
             Event::Death(death) => self.death_received(&death, now),
         }
         self.writer.world.settle_changes(now.instant);

@@ -10,7 +10,9 @@ use serde_json::Value as Json;
 use sparkwise::sparkplug::address::EdgeNode;
 use sparkwise::sparkplug::config::Config;
 use sparkwise::sparkplug::edge::Edge;
-use sparkwise::sparkplug::event::{Content, Event, Metric, Quality, Sample, SequenceOrder};
+use sparkwise::sparkplug::event::{
+    BirthMetric, Content, Event, Sample, SequenceOrder, SparkplugQuality,
+};
 use sparkwise::sparkplug::findings::Finding;
 use sparkwise::sparkplug::host::{Host, Output, ServerId};
 use sparkwise::sparkplug::payload;
@@ -108,13 +110,13 @@ fn told(output: Output) -> Vec<String> {
         Output::Event(Event::Death(death)) => vec![format!("death {}", death.source)],
         Output::Publish(publish) => vec![format!("publish {}", publish.message.topic)],
         // Counted, and checked by count.
-        Output::Found { .. } | Output::NobodyAdmitted(_) | Output::NothingDelivered(_) => {
+        Output::Finding { .. } | Output::AllNodesExcluded(_) | Output::NothingDelivered(_) => {
             Vec::new()
         }
     }
 }
 
-fn leaves(path: &str, metric: &Metric, lines: &mut Vec<String>) {
+fn leaves(path: &str, metric: &BirthMetric, lines: &mut Vec<String>) {
     let path = format!("{path}/{}", metric.name);
     match &metric.content {
         Content::Leaf { slot, datatype, sample } => {
@@ -140,7 +142,7 @@ fn said(sample: &Sample) -> String {
         None => "null".to_owned(),
         Some(value) => format!("{value:?}"),
     };
-    let quality = if sample.quality == Quality::Good { "" } else { " not good" };
+    let quality = if sample.quality == SparkplugQuality::Good { "" } else { " not good" };
     let historical = if sample.historical { " historical" } else { "" };
     format!("{value}{quality}{historical}")
 }

@@ -46,8 +46,8 @@ fn events() -> (Event, Vec<Data>) {
             match output {
                 host::Output::Event(event) => events.push(event),
                 host::Output::Publish(_)
-                | host::Output::Found { .. }
-                | host::Output::NobodyAdmitted(_)
+                | host::Output::Finding { .. }
+                | host::Output::AllNodesExcluded(_)
                 | host::Output::NothingDelivered(_) => {}
             }
         }
@@ -73,7 +73,7 @@ fn learned() -> (Twin, ControlPlane) {
 fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
     while let Some(output) = twin.poll_output(now) {
         match output {
-            Output::Step(id, step) => {
+            Output::Call(id, step) => {
                 let done = plane.answer(step, twin);
                 twin.handle_done(id, Ok(done), now);
             }
@@ -81,11 +81,11 @@ fn perform(twin: &mut Twin, plane: &mut ControlPlane, now: Now) {
             | Output::Open(_)
             | Output::Refused { .. }
             | Output::Grouped(_)
-            | Output::Found { .. }
+            | Output::Finding { .. }
             | Output::Capped { .. }
-            | Output::Hope(_)
-            | Output::Refresh(_)
-            | Output::Expect { .. } => {}
+            | Output::ExpectMaybe(_)
+            | Output::RequestRefresh(_)
+            | Output::ExpectOnline { .. } => {}
         }
     }
 }

@@ -189,7 +189,7 @@ impl World {
 
     fn perform(&mut self, output: Output) {
         match output {
-            Output::Step(id, step) => {
+            Output::Call(id, step) => {
                 let done = self.plane.answer(step, self.bridge.twin());
                 self.bridge.handle_done(id, Ok(done), self.now);
             }
@@ -212,8 +212,8 @@ impl World {
             }
             Output::Refused { .. } | Output::Discarded(..) => self.given_up += 1,
             Output::Store(_)
-            | Output::Foldered(..)
-            | Output::Crowded(..)
+            | Output::RuleSuggested(..)
+            | Output::OverRate(..)
             | Output::Held { .. }
             | Output::Settled(_)
             | Output::Publish(_)
@@ -221,9 +221,9 @@ impl World {
             | Output::Capped { .. }
             | Output::Born(_)
             | Output::Died(..)
-            | Output::SiteWise(_)
-            | Output::Found { .. }
-            | Output::NobodyAdmitted(_)
+            | Output::ReachabilityChanged(_)
+            | Output::Finding { .. }
+            | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => {}
         }
     }

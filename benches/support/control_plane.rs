@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use sparkwise::sitewise::api::{
     Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, Page, PropertyKind, ResourceState,
 };
-use sparkwise::twin::plan::step::{CallResult, Step};
+use sparkwise::twin::plan::step::{ApiCall, CallResult};
 use sparkwise::twin::{Twin, view};
 use uuid::Uuid;
 
@@ -28,33 +28,33 @@ struct Written {
 
 impl ControlPlane {
     /// Carries out a call of the twin.
-    pub(crate) fn answer(&mut self, step: Step, twin: &Twin) -> CallResult {
+    pub(crate) fn answer(&mut self, step: ApiCall, twin: &Twin) -> CallResult {
         match step {
-            Step::ListModels(_) => CallResult::Models(Page { items: Vec::new(), next: None }),
-            Step::ListAssets(..) | Step::ListChildren(..) => {
+            ApiCall::ListModels(_) => CallResult::Models(Page { items: Vec::new(), next: None }),
+            ApiCall::ListAssets(..) | ApiCall::ListChildren(..) => {
                 CallResult::Assets(Page { items: Vec::new(), next: None })
             }
-            Step::DescribeModel(id) => CallResult::Model(self.model(id, twin)),
-            Step::DescribeAsset(id) => CallResult::Asset(asset(id)),
-            Step::CreateModel(model) => {
+            ApiCall::DescribeModel(id) => CallResult::Model(self.model(id, twin)),
+            ApiCall::DescribeAsset(id) => CallResult::Asset(asset(id)),
+            ApiCall::CreateModel(model) => {
                 self.write(model.id, model.properties.len(), &model.hierarchies)
             }
-            Step::GrowModel(growth) => {
+            ApiCall::GrowModel(growth) => {
                 self.write(growth.id, growth.properties.len(), &growth.hierarchies)
             }
-            Step::ReadUnits(..) => CallResult::Units(Page { items: Vec::new(), next: None }),
-            Step::DescribeProperty { .. } => {
+            ApiCall::ReadUnits(..) => CallResult::Units(Page { items: Vec::new(), next: None }),
+            ApiCall::DescribeProperty { .. } => {
                 unreachable!("no asset here has a unit of its own")
             }
-            Step::ReadValues(of) => CallResult::Values(vec![Ok(None); of.len()]),
-            Step::CreateComposite(_) | Step::GrowComposite(_) => {
+            ApiCall::ReadValues(of) => CallResult::Values(vec![Ok(None); of.len()]),
+            ApiCall::CreateComposite(_) | ApiCall::GrowComposite(_) => {
                 unreachable!("no model here has more members than its root")
             }
-            Step::CreateAsset(_) => {
+            ApiCall::CreateAsset(_) => {
                 self.assets += 1;
                 CallResult::Accepted
             }
-            Step::Associate(_) | Step::UpdateProperty(_) => CallResult::Accepted,
+            ApiCall::Associate(_) | ApiCall::UpdateProperty(_) => CallResult::Accepted,
         }
     }
 

@@ -94,8 +94,8 @@ pub(crate) fn drain(host: &mut Host) -> usize {
             Output::Event(Event::Birth(birth)) => birth.slots as usize,
             Output::Event(Event::Death(_))
             | Output::Publish(_)
-            | Output::Found { .. }
-            | Output::NobodyAdmitted(_)
+            | Output::Finding { .. }
+            | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => 0,
         };
     }

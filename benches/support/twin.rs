@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use sparkwise::twin::identity::Namespace;
-use sparkwise::twin::plan::rates::Rates;
+use sparkwise::twin::plan::rates::ProvisioningRates;
 use sparkwise::twin::{Config, Int64, Kinds, Nested, Rules};
 
 pub(crate) fn config() -> Config {
@@ -21,6 +21,6 @@ pub(crate) fn config() -> Config {
         max_assets: 1_000_000,
         max_properties: 500,
         assets_per_model: 10_000,
-        rates: Rates::default(),
+        rates: ProvisioningRates::default(),
     }
 }

@@ -19,9 +19,9 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use before::DeadBefore;
+use before::StartupOfflineReport;
 use catch_up::CatchUp;
-pub(super) use commands::IotDoor;
+pub(super) use commands::IotCommandChannel;
 use conflicts::Conflicts;
 use found::FindingLines;
 use tokio::sync::{Notify, mpsc};
@@ -53,7 +53,7 @@ use crate::sparkplug::host::ServerId;
 use crate::telemetry;
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
-use crate::twin::plan::problems::Verdict;
+use crate::twin::plan::problems::RejectionKind;
 use crate::twin::plan::step::{CallId, CallResult};
 
 /// Messages processed in one time slice, and its longest duration.
@@ -72,7 +72,7 @@ const IMMEDIATE_WRITE_TIMEOUT: Duration = Duration::from_millis(500);
 pub(super) struct EngineResult {
     pub ledger: Ledger,
     /// From the shutdown request until it stopped.
-    pub took: Duration,
+    pub shutdown_took: Duration,
     pub patience: ShutdownPatience,
 }
 
@@ -111,7 +111,7 @@ pub(super) struct Engine<S> {
     reporting: Reporting,
     /// Shutting down: what is only on disk stays there.
     shutting_down: bool,
-    learning: SyncState,
+    sync_state: SyncState,
     /// Whether it was logged that the oldest dead letters are dropped.
     dead_letter_limit_logged: bool,
     /// Whether inbound messages are stored until the initial sync.
@@ -123,20 +123,20 @@ pub(super) struct Engine<S> {
     clock: Clock,
     next_report: Instant,
     usage: Usage,
-    dead_before: DeadBefore,
+    startup_offline: StartupOfflineReport,
     found: FindingLines,
     conflicts: Conflicts,
     unborn: UnbornMachines,
     /// Where requests to write to the plant come in.
-    door: Option<IotDoor>,
+    iot_commands: Option<IotCommandChannel>,
 }
 
 /// Progress of the initial sync.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum SyncState {
-    Begun,
+    Running,
     /// The buffer is full, values are being dropped.
-    Full,
+    BufferFull,
     Done,
 }
 
@@ -185,23 +185,27 @@ impl<S: SiteWise> Engine<S> {
             clock,
             next_report: Instant::START + REPORT_INTERVAL,
             usage: Usage::default(),
-            dead_before: DeadBefore::default(),
+            startup_offline: StartupOfflineReport::default(),
             found: FindingLines::default(),
             conflicts: Conflicts::default(),
             unborn: UnbornMachines::default(),
-            learning: SyncState::Begun,
+            sync_state: SyncState::Running,
             dead_letter_limit_logged: false,
             stores_inbound: false,
             inbound_incomplete: false,
             catch_up: CatchUp::new(Twin::buffer_limit()),
-            door: None,
+            iot_commands: None,
         }
     }
 
     /// With requests to write to the plant, from this door.
-    pub(super) fn with_commands(self, rules: command::Config, door: Option<IotDoor>) -> Self {
+    pub(super) fn with_commands(
+        self,
+        rules: command::Config,
+        door: Option<IotCommandChannel>,
+    ) -> Self {
         let bridge = self.bridge.with_commands(rules, self.clock.now());
-        Self { bridge, door, ..self }
+        Self { bridge, iot_commands: door, ..self }
     }
 
     /// Runs until `shutdown`, then flushes for at most `grace`, and no longer than until `hurry`.
@@ -213,8 +217,8 @@ impl<S: SiteWise> Engine<S> {
         grace: Duration,
     ) -> Result<EngineResult, Error> {
         tokio::pin!(shutdown, hurry);
-        answers.begin();
-        let mut questions = answers.questions;
+        answers.set_running();
+        let mut questions = answers.queries;
         let mut timer = Box::pin(sleep_until(self.clock.when(Instant::START)));
         let wake = Arc::clone(&self.outbox_event);
         self.replay_stored();
@@ -231,7 +235,7 @@ impl<S: SiteWise> Engine<S> {
                 Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
                 Some(told) = self.quota_request.join_next() => self.handle_quotas(told)?,
                 Some(question) = questions.recv() => self.answer_query(question),
-                request = IotDoor::next(&mut self.door) => self.handle_requests(request),
+                request = IotCommandChannel::next(&mut self.iot_commands) => self.handle_requests(request),
                 lot = self.catch_up.next(), if deferred => self.handle_deferred(lot),
                 first = messages.recv() => {
                     let first = first.ok_or(Error::Task("mqtt"))?;
@@ -276,7 +280,7 @@ impl<S: SiteWise> Engine<S> {
                 ready = self.senders.wait_for_responses() => self.handle_responses(ready)?,
                 Some(done) = self.calls.join_next() => self.handle_step_result(done)?,
                 Some(question) = questions.recv() => self.answer_query(question),
-                request = IotDoor::next(&mut self.door) => self.handle_requests(request),
+                request = IotCommandChannel::next(&mut self.iot_commands) => self.handle_requests(request),
                 () = wake.notified() => {}
                 () = &mut timer => self.timeout(),
             }
@@ -290,14 +294,14 @@ impl<S: SiteWise> Engine<S> {
         self.handle_disk_events(self.clock.now());
         self.log_metrics();
         let took = self.clock.now().instant.since(began.instant);
-        Ok(EngineResult { ledger: self.ledger(), took, patience })
+        Ok(EngineResult { ledger: self.ledger(), shutdown_took: took, patience })
     }
 
     /// When something is due.
     fn next_deadline(&self) -> Instant {
         let others = [
             self.bridge.poll_timeout(),
-            self.dead_before.due(),
+            self.startup_offline.due(),
             self.found.due(),
             self.unborn.due(),
             self.outbox.poll_timeout(),
@@ -323,7 +327,7 @@ impl<S: SiteWise> Engine<S> {
     fn timeout(&mut self) {
         let now = self.now();
         self.bridge.handle_timeout(now);
-        self.tell_dead_before(now);
+        self.log_startup_offline(now);
         self.tell_more_senders(now);
         self.handle_unborn(now);
         if self.next_report <= now.instant {
@@ -351,7 +355,7 @@ impl<S: SiteWise> Engine<S> {
             outbox_max_bytes: self.reporting.outbox_max_bytes,
             dead_letters: &self.dead_letters,
             watched: &self.watched,
-            links,
+            servers: links,
             sitewise_hosts: &self.sitewise_hosts,
             losses: self.losses,
             clock_ahead: self.clock.ahead(),
@@ -360,8 +364,8 @@ impl<S: SiteWise> Engine<S> {
             price: self.reporting.price,
             outbox_full: self.is_full(now),
             held_saved: self.is_held_saved(),
-            ending: self.shutting_down,
-            began: self.started_at,
+            is_shutting_down: self.shutting_down,
+            started_at: self.started_at,
             now,
         }
     }
@@ -397,7 +401,7 @@ impl<S: SiteWise> Engine<S> {
         match inbound {
             Inbound::Connected { server, session_time } => {
                 self.servers.connected(server, now.wall);
-                self.dead_before.connected(now.instant);
+                self.startup_offline.connected(now.instant);
                 self.bridge.handle_connected(ServerId(server), session_time, now);
             }
             Inbound::Disconnected { server, .. } => {
@@ -406,9 +410,9 @@ impl<S: SiteWise> Engine<S> {
             }
             Inbound::Message { server, topic, payload, arrived, qos, retain } => {
                 let waited = arrived.elapsed();
-                self.servers.read(server, waited, now.instant);
+                self.servers.record_read(server, waited, now.instant);
                 // Before SiteWise has answered, our own clock may be wrong.
-                let is_synced = self.learning == SyncState::Done;
+                let is_synced = self.sync_state == SyncState::Done;
                 self.bridge.judge_clocks(is_synced && waited < servers::LATE);
                 let server = ServerId(server);
                 self.bridge.handle_message(server, &topic, &payload, retain, now);
@@ -451,7 +455,7 @@ impl<S: SiteWise> Engine<S> {
         self.tell_conflicts(now);
         for (subject, reason) in self.bridge.take_rejections() {
             let verdict = self.bridge.twin().plan().verdict(&subject);
-            tell::log_rejection(&subject, &reason, verdict.unwrap_or(Verdict::Rejected));
+            tell::log_rejection(&subject, &reason, verdict.unwrap_or(RejectionKind::Rejected));
         }
         Ok(())
     }
@@ -473,7 +477,7 @@ impl<S: SiteWise> Engine<S> {
             }
             let mut points = self.outbox.take(room);
             if points.is_empty() && !self.shutting_down {
-                points = self.restore(now);
+                points = self.take_cold_points(now);
                 self.bridge.handle_restored(&points, now);
             }
             if points.is_empty() {

@@ -80,7 +80,7 @@ pub struct Ledger {
     /// Messages of edge nodes that they leave out whole.
     pub excluded_messages: u64,
     /// Values of messages that were skipped, by reason.
-    pub unread: [u64; SkipReason::ALL.len()],
+    pub skipped: [u64; SkipReason::ALL.len()],
     /// Edge nodes whose assets TWIN_RULES made of flat metrics: those have no parameters.
     pub grouped_nodes: Vec<String>,
     /// Findings and their counts.
@@ -107,7 +107,7 @@ impl Ledger {
             findings: findings.map(|(finding, count)| (finding.name(), count)).collect(),
             excluded_values: host.excluded_values,
             excluded_messages: host.excluded_messages,
-            unread: host.unread,
+            skipped: host.skipped_values,
             grouped_nodes: twin.grouped().map(ToString::to_string).collect(),
             values: twin.counts().clone(),
             buffered: twin.held(),
@@ -254,7 +254,7 @@ impl Ledger {
     ) -> impl Iterator<Item = (&'static str, &'static str, u64)> {
         let early = self.values.refused.named().map(|(why, count)| ("refused_early", why, count));
         let refused = self.delivery.refused.named().map(|(why, count)| ("refused", why, count));
-        let unread = SkipReason::ALL.into_iter().zip(self.unread);
+        let unread = SkipReason::ALL.into_iter().zip(self.skipped);
         let unread = unread.map(|(why, count)| ("not_read", why.label(), count));
         let dropped = DropReason::ALL.into_iter();
         let dropped = dropped.map(|why| ("not_carried", why.label(), self.values.dropped(why)));
@@ -273,9 +273,9 @@ impl Ledger {
                     let in_memory = delivery.overwritten + self.losses.overwritten;
                     in_memory + on_disk(|disk| disk.overwritten)
                 }
-                DiscardReason::Rate => delivery.rate,
+                DiscardReason::SecondFull => delivery.rate,
                 DiscardReason::Full => self.losses.full + on_disk(|disk| disk.full),
-                DiscardReason::Astray => delivery.astray,
+                DiscardReason::Misrouted => delivery.astray,
                 DiscardReason::Unreadable => on_disk(|disk| disk.unreadable),
             };
             (why, count)
@@ -348,14 +348,14 @@ impl Ledger {
             info!("shutdown took {took:.1?}: every value that was read is delivered or counted");
         }
         match self.disk.as_ref().map(|disk| &disk.state) {
-            Some(DiskState::Refuses(reason)) => {
+            Some(DiskState::NotWritable(reason)) => {
                 warn!("cannot write the outbox at shutdown: {reason}");
             }
             Some(DiskState::Unreadable(reason)) => warn!(
                 "the outbox on disk was damaged at shutdown: {reason}; what is readable is \
                  delivered after the next start"
             ),
-            Some(DiskState::Well | DiskState::Behind) | None => {}
+            Some(DiskState::Writable | DiskState::TooSlow) | None => {}
         }
     }
 }
@@ -435,7 +435,7 @@ mod tests {
         values.refused.invalid = 1;
         let ledger = Ledger {
             values,
-            unread: [1024, 0, 0, 0, 0, 0, 2048],
+            skipped: [1024, 0, 0, 0, 0, 0, 2048],
             delivery: DeliveryFigures {
                 refused: RejectedCounts { out_of_range: 2, invalid: 4, denied: 8 },
                 discarded: DiscardedCounts { overwritten: 16, rate: 32, astray: 0 },

@@ -31,29 +31,29 @@ pub(super) struct RequestWorkers<S> {
     queues: Vec<mpsc::Sender<(RequestId, Vec<Entry>)>>,
     /// Those without a request; the last one that had one is the next that gets one.
     idle_workers: Vec<usize>,
-    answered: mpsc::UnboundedSender<PutResponse>,
-    answers: mpsc::UnboundedReceiver<PutResponse>,
+    answer_tx: mpsc::UnboundedSender<PutResponse>,
+    answer_rx: mpsc::UnboundedReceiver<PutResponse>,
     response_batch: Vec<PutResponse>,
 }
 
 impl<S: SiteWise> RequestWorkers<S> {
     /// No task yet.
     pub(super) fn new(sitewise: Arc<S>) -> Self {
-        let (answered, answers) = mpsc::unbounded_channel();
+        let (answer_tx, answer_rx) = mpsc::unbounded_channel();
         Self {
             sitewise,
             tasks: JoinSet::new(),
             queues: Vec::new(),
             idle_workers: Vec::new(),
-            answered,
-            answers,
+            answer_tx,
+            answer_rx,
             response_batch: Vec::with_capacity(RESPONSE_BATCH),
         }
     }
 
     /// Makes a request, once.
     pub(super) fn send(&mut self, id: RequestId, entries: Vec<Entry>) {
-        let sender = self.idle_workers.pop().unwrap_or_else(|| self.start());
+        let sender = self.idle_workers.pop().unwrap_or_else(|| self.spawn_worker());
         if let Some(queue) = self.queues.get(sender) {
             // An idle task's queue is empty; one that failed shows in `ready`.
             let _ = queue.try_send((id, entries));
@@ -68,7 +68,7 @@ impl<S: SiteWise> RequestWorkers<S> {
     pub(super) async fn wait_for_responses(&mut self) -> Result<(), JoinError> {
         select! {
             biased;
-            _ = self.answers.recv_many(&mut self.response_batch, RESPONSE_BATCH) => Ok(()),
+            _ = self.answer_rx.recv_many(&mut self.response_batch, RESPONSE_BATCH) => Ok(()),
             Some(ended) = self.tasks.join_next() => ended,
         }
     }
@@ -80,10 +80,10 @@ impl<S: SiteWise> RequestWorkers<S> {
         Some(answer)
     }
 
-    fn start(&mut self) -> usize {
+    fn spawn_worker(&mut self) -> usize {
         let sender = self.queues.len();
         let (queue, mut requests) = mpsc::channel(1);
-        let (sitewise, answered) = (Arc::clone(&self.sitewise), self.answered.clone());
+        let (sitewise, answered) = (Arc::clone(&self.sitewise), self.answer_tx.clone());
         self.queues.push(queue);
         self.tasks.spawn(async move {
             while let Some((id, entries)) = requests.recv().await {

@@ -38,15 +38,15 @@ pub(super) struct ServerState {
     connected_since: Option<Timestamp>,
     publish_dropped: u64,
     /// Live messages known to be dropped, and when the last was noticed.
-    dropped_seen: (u64, Option<Instant>),
+    live_drops: (u64, Option<Instant>),
     /// The same of messages that the server had stored.
-    stored_seen: (u64, Option<Instant>),
+    retained_drops: (u64, Option<Instant>),
     /// How long the latest message had waited when it was read, and when that was.
-    waited: (Duration, Instant),
+    last_queue_delay: (Duration, Instant),
     /// The same of the latest that was late.
-    late: Option<(Duration, Instant)>,
+    last_long_delay: Option<(Duration, Instant)>,
     /// The latest message that was too large, and when it came.
-    oversized: Option<(Instant, String)>,
+    last_oversized: Option<(Instant, String)>,
 }
 
 /// All servers, in the order of `MQTT_URL`.
@@ -65,11 +65,11 @@ impl ServerState {
             figures,
             connected_since: None,
             publish_dropped: 0,
-            dropped_seen: (0, None),
-            stored_seen: (0, None),
-            waited: (Duration::ZERO, Instant::START),
-            late: None,
-            oversized: None,
+            live_drops: (0, None),
+            retained_drops: (0, None),
+            last_queue_delay: (Duration::ZERO, Instant::START),
+            last_long_delay: None,
+            last_oversized: None,
         }
     }
 
@@ -86,22 +86,24 @@ impl ServerState {
 
     /// Whether a message was too large of late.
     fn is_oversized(&self, now: Instant) -> bool {
-        self.oversized.as_ref().is_some_and(|(last, _)| now.since(*last) < OVERSIZED_FOR)
+        self.last_oversized.as_ref().is_some_and(|(last, _)| now.since(*last) < OVERSIZED_FOR)
     }
 
     /// How long the latest late message had waited, if one was of late.
-    fn late(&self, now: Instant) -> Option<Duration> {
-        self.late.filter(|(_, last)| now.since(*last) < LATE_FOR).map(|(waited, _)| waited)
+    fn recent_lateness(&self, now: Instant) -> Option<Duration> {
+        self.last_long_delay
+            .filter(|(_, last)| now.since(*last) < LATE_FOR)
+            .map(|(waited, _)| waited)
     }
 
     /// How old the oldest message is that waits to be read, as far as the latest that was tells.
     fn message_age(&self, now: Instant) -> Duration {
-        let (waited, read) = self.waited;
+        let (waited, read) = self.last_queue_delay;
         if now.since(read) < IDLE { waited } else { Duration::ZERO }
     }
 
     fn is_losing(&self, now: Instant) -> bool {
-        is_recent(self.dropped_seen.1, now)
+        is_recent(self.live_drops.1, now)
     }
 
     /// Live messages that were dropped, and those that the server had stored.
@@ -160,9 +162,9 @@ impl ServerStates {
     pub(super) fn log_dropped(&mut self, now: Instant) {
         for server in &mut self.0 {
             let (live, stored) = server.dropped();
-            if live != server.dropped_seen.0 {
+            if live != server.live_drops.0 {
                 if !server.is_losing(now) {
-                    let new = live - server.dropped_seen.0;
+                    let new = live - server.live_drops.0;
                     warn!(
                         server.address = server.url,
                         mqtt.messages_dropped = new,
@@ -172,11 +174,11 @@ impl ServerStates {
                         server.url
                     );
                 }
-                server.dropped_seen = (live, Some(now));
+                server.live_drops = (live, Some(now));
             }
-            if stored != server.stored_seen.0 {
-                if !is_recent(server.stored_seen.1, now) {
-                    let new = stored - server.stored_seen.0;
+            if stored != server.retained_drops.0 {
+                if !is_recent(server.retained_drops.1, now) {
+                    let new = stored - server.retained_drops.0;
                     warn!(
                         server.address = server.url,
                         mqtt.messages_dropped = new,
@@ -185,20 +187,20 @@ impl ServerStates {
                         server.url
                     );
                 }
-                server.stored_seen = (stored, Some(now));
+                server.retained_drops = (stored, Some(now));
             }
         }
     }
 
     /// A message of a server is read that was queued for `waited`. The first late one in a while is
     /// logged.
-    pub(super) fn read(&mut self, server: u16, waited: Duration, now: Instant) {
+    pub(super) fn record_read(&mut self, server: u16, waited: Duration, now: Instant) {
         let Some(server) = self.0.get_mut(usize::from(server)) else { return };
-        server.waited = (waited, now);
+        server.last_queue_delay = (waited, now);
         if waited < LATE {
             return;
         }
-        if server.late(now).is_none() {
+        if server.recent_lateness(now).is_none() {
             warn!(
                 server.address = server.url,
                 mqtt.message_age_seconds = waited.as_secs(),
@@ -208,7 +210,7 @@ impl ServerStates {
                 waited.as_secs()
             );
         }
-        server.late = Some((waited, now));
+        server.last_long_delay = Some((waited, now));
     }
 
     /// A message of a server was skipped, since its packet is too large. Logged at most once in a
@@ -225,7 +227,7 @@ impl ServerStates {
                     deny this user access to its topic"
             );
         }
-        server.oversized = Some((now, topic));
+        server.last_oversized = Some((now, topic));
     }
 
     /// Logs that a server delivers nothing.
@@ -252,13 +254,13 @@ impl ServerStates {
             dropped: server.figures.dropped(),
             losing: server.is_losing(now),
             stored_dropped: server.dropped().1,
-            losing_stored: is_recent(server.stored_seen.1, now),
+            losing_stored: is_recent(server.retained_drops.1, now),
             message_age: u64::try_from(server.message_age(now).as_millis()).unwrap_or(u64::MAX),
-            late: server.late(now).map(|waited| waited.as_secs()),
+            late: server.recent_lateness(now).map(|waited| waited.as_secs()),
             malformed: server.figures.malformed(),
             oversized: server.figures.oversized(),
             oversized_topic: server
-                .oversized
+                .last_oversized
                 .as_ref()
                 .filter(|_| server.is_oversized(now))
                 .map(|(_, topic)| topic.clone()),

@@ -16,7 +16,7 @@ const MACHINES: usize = 1_000;
 
 /// A machine that sends more values than SiteWise takes in a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Crowded {
+pub struct MachineOverRate {
     /// Values dropped since it was last logged.
     pub values: u64,
     /// The property of the first.
@@ -27,9 +27,9 @@ pub struct Crowded {
 
 /// All of them.
 #[derive(Debug, Default)]
-pub(super) struct CrowdedMachines(BTreeMap<Source, Crowded>);
+pub(super) struct MachinesOverRate(BTreeMap<Source, MachineOverRate>);
 
-impl CrowdedMachines {
+impl MachinesOverRate {
     /// Counts a dropped value. Returns its machine if that is to be logged.
     pub(super) fn dropped(
         &mut self,
@@ -38,11 +38,11 @@ impl CrowdedMachines {
         twin: &Twin,
         now: Instant,
     ) -> Option<Source> {
-        if why != DiscardReason::Rate {
+        if why != DiscardReason::SecondFull {
             return None;
         }
         let (ix, _) = twin.asset(key.stream.asset)?;
-        let machine = twin.speaker(ix)?;
+        let machine = twin.source_of_asset(ix)?;
         self.count(machine, key.stream, now)
     }
 
@@ -59,12 +59,12 @@ impl CrowdedMachines {
         if self.0.len() >= MACHINES {
             return None;
         }
-        self.0.insert(machine.clone(), Crowded { values: 1, example: stream, last: now });
+        self.0.insert(machine.clone(), MachineOverRate { values: 1, example: stream, last: now });
         Some(machine.clone())
     }
 
     /// Those of the last hour.
-    pub(super) fn shown(&self, now: Instant) -> impl Iterator<Item = (&Source, &Crowded)> {
+    pub(super) fn recent(&self, now: Instant) -> impl Iterator<Item = (&Source, &MachineOverRate)> {
         self.0.iter().filter(move |(_, known)| now.since(known.last) < SHOWN)
     }
 }
@@ -82,14 +82,14 @@ mod tests {
         let machine =
             |n: usize| Source { edge: EdgeNode::new("G", format!("N{n}").as_str()), device: None };
         let stream = Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) };
-        let mut crowded = CrowdedMachines::default();
+        let mut crowded = MachinesOverRate::default();
         let mut told = 0;
         for second in 0..3_000 {
             told += usize::from(crowded.count(&machine(0), stream, at(second)).is_some());
         }
         assert_eq!(told, 1);
-        let shown = |crowded: &CrowdedMachines, now| {
-            crowded.shown(now).map(|(_, known)| known.values).collect::<Vec<_>>()
+        let shown = |crowded: &MachinesOverRate, now| {
+            crowded.recent(now).map(|(_, known)| known.values).collect::<Vec<_>>()
         };
         assert_eq!(shown(&crowded, at(6_000)), [3_000]);
         assert!(shown(&crowded, at(6_700)).is_empty());

@@ -1,9 +1,9 @@
 //! What the bridge wants done.
 
-use super::reach::Told;
+use super::reach::ReachabilityChange;
 use crate::delivery::output::RequestId;
 use crate::delivery::point::{DiscardReason, Gate, Key, Point, RejectReason, Stream};
-use crate::delivery::refusals::Others;
+use crate::delivery::refusals::OtherProperties;
 use crate::outbox::QueuedPoint;
 use crate::sitewise::api::Entry;
 use crate::sitewise::cause::Cause;
@@ -13,7 +13,7 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::twin::caps::Cap;
 use crate::twin::folders::RuleSuggestion;
-use crate::twin::plan::step::{CallId, Step};
+use crate::twin::plan::step::{ApiCall, CallId};
 
 /// One thing to be done by the shell.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,7 +21,7 @@ pub enum Output {
     /// Publish this on a server.
     Publish(OutgoingMessage),
     /// Make this call to the control plane once, and hand back the result.
-    Step(CallId, Step),
+    Call(CallId, ApiCall),
     /// Send these entries once, and hand back the response.
     Send(RequestId, Vec<Entry>),
     /// Keep these points in the outbox.
@@ -48,9 +48,9 @@ pub enum Output {
     Grouped(EdgeNode),
     /// Flat metrics of a machine are in folders with the same members: a rule would make assets of
     /// them. Emitted once for each rule.
-    Foldered(Source, RuleSuggestion),
+    RuleSuggested(Source, RuleSuggestion),
     /// The filter leaves out every edge node that was heard of; this was the first.
-    NobodyAdmitted(String),
+    AllNodesExcluded(String),
     /// A server has granted the subscriptions and delivers nothing, not even our own STATE.
     NothingDelivered(ServerId),
     /// A machine exceeds a configured cap, for the first time since it fitted.
@@ -75,15 +75,15 @@ pub enum Output {
         /// What lies behind it.
         cause: Cause,
         /// Whether others are accepted.
-        others: Others,
+        others: OtherProperties,
     },
     /// Values of a machine are dropped, of this property first: more than SiteWise takes in a
     /// second. Emitted once an hour.
-    Crowded(Source, Stream),
+    OverRate(Source, Stream),
     /// Calls to SiteWise begin to fail, or succeed again.
-    SiteWise(Told),
+    ReachabilityChanged(ReachabilityChange),
     /// A finding, for the first time with this sender.
-    Found {
+    Finding {
         /// The edge node; none for what no edge node sent.
         edge: Option<EdgeNode>,
         /// What.

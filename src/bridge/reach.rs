@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use std::time::Duration;
 
-use crate::delivery::refusals::NothingPasses;
+use crate::delivery::refusals::AllRejected;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, EntryError};
 use crate::sitewise::cause::{self, Cause, Plane};
 use crate::time::{Instant, Now, Timestamp};
@@ -30,7 +30,7 @@ const LONGEST_PATIENCE: Duration = Duration::from_secs(25);
 
 /// A change of reachability, to be logged.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum ReachabilityChange {
     /// Calls start to fail, or fail for another cause.
     Failing {
         /// Which.
@@ -43,14 +43,14 @@ pub enum Told {
         since: Timestamp,
     },
     /// They succeed again.
-    Passing {
+    Recovered {
         /// Which.
         plane: Plane,
         /// For how long they failed.
         away: Duration,
     },
     /// An operation that was denied is allowed again.
-    Allowed {
+    PermissionRestored {
         /// Which calls.
         plane: Plane,
         /// The operation.
@@ -69,19 +69,19 @@ pub enum Told {
 
 /// All calls, by plane.
 #[derive(Debug, Default)]
-pub struct Reach {
+pub struct Reachability {
     planes: BTreeMap<Plane, Calls>,
-    told: Vec<Told>,
+    changes: Vec<ReachabilityChange>,
 }
 
 /// The calls of a plane.
 #[derive(Debug, Default)]
 struct Calls {
     /// Calls in flight, in the order in which they were made.
-    flying: BTreeMap<u64, Instant>,
+    in_flight: BTreeMap<u64, Instant>,
     /// The last one that was found unanswered.
-    silent: Option<u64>,
-    next_look: Option<Instant>,
+    last_unanswered: Option<u64>,
+    next_check: Option<Instant>,
     trouble: Option<Trouble>,
     /// Operations that are denied, since when.
     denied: BTreeMap<&'static str, Instant>,
@@ -89,11 +89,11 @@ struct Calls {
     denied_before: BTreeMap<u64, &'static str>,
     slow: Option<SlowAnswers>,
     /// When slow answers were logged last.
-    slow_told: Option<Instant>,
+    slow_logged_at: Option<Instant>,
     /// When each cause was logged last.
-    told: BTreeMap<Cause, Instant>,
+    logged_at: BTreeMap<Cause, Instant>,
     /// The latest fault since a call succeeded.
-    last: Option<(Cause, String)>,
+    last_fault: Option<(Cause, String)>,
 }
 
 /// Calls that succeed after [`SILENT`].
@@ -102,9 +102,9 @@ struct SlowAnswers {
     first: Instant,
     last: Instant,
     /// How long the last took.
-    took: Duration,
+    latency: Duration,
     /// A call that was made after the first such answer was slow as well: it was no pause.
-    lasts: bool,
+    is_sustained: bool,
 }
 
 /// From the first fault until the recovery.
@@ -112,15 +112,15 @@ struct SlowAnswers {
 struct Trouble {
     since: Now,
     cause: Cause,
-    said: String,
+    message: String,
     /// Causes that were logged.
-    told: BTreeSet<Cause>,
+    logged: BTreeSet<Cause>,
     /// Faults since a call succeeded, with the times of the first and the last.
     faults: u32,
     first: Instant,
     last: Instant,
     /// When a call succeeded, if none has failed since.
-    passed: Option<Instant>,
+    recovered_at: Option<Instant>,
 }
 
 impl Trouble {
@@ -129,12 +129,12 @@ impl Trouble {
     }
 }
 
-impl Reach {
+impl Reachability {
     /// A call is made. The numbers of a plane's calls increase.
-    pub(super) fn called(&mut self, plane: Plane, id: u64, now: Now) {
+    pub(super) fn call_started(&mut self, plane: Plane, id: u64, now: Now) {
         let calls = self.planes.entry(plane).or_default();
-        calls.flying.insert(id, now.instant);
-        calls.next_look.get_or_insert(now.instant + SILENT);
+        calls.in_flight.insert(id, now.instant);
+        calls.next_check.get_or_insert(now.instant + SILENT);
     }
 
     /// What an answer to a call for values says of the way to SiteWise.
@@ -148,23 +148,23 @@ impl Reach {
     }
 
     /// A call for values was answered; it may be that SiteWise refuses all that is in them.
-    pub(super) fn put(
+    pub(super) fn put_answered(
         &mut self,
         id: u64,
         fault: Option<ApiFault>,
-        refused: Option<&NothingPasses>,
+        refused: Option<&AllRejected>,
         now: Now,
     ) {
         let fault = fault.as_ref().or(refused.map(|refused| &refused.fault));
-        self.answered(Plane::Write, id, fault, now);
-        self.refused(refused, now);
+        self.call_ended(Plane::Write, id, fault, now);
+        self.all_rejected(refused, now);
     }
 
     /// SiteWise answers, and refuses every value.
-    pub(super) fn refused(&mut self, refused: Option<&NothingPasses>, now: Now) {
-        let Some(NothingPasses { since, fault }) = refused else { return };
+    pub(super) fn all_rejected(&mut self, refused: Option<&AllRejected>, now: Now) {
+        let Some(AllRejected { since, fault }) = refused else { return };
         let calls = self.planes.entry(Plane::Write).or_default();
-        let known = calls.trouble.as_ref().filter(|trouble| trouble.passed.is_none());
+        let known = calls.trouble.as_ref().filter(|trouble| trouble.recovered_at.is_none());
         if known.is_some_and(|trouble| trouble.cause == fault.cause && trouble.faults > 1) {
             return;
         }
@@ -173,12 +173,12 @@ impl Reach {
         // Two, since many entries were.
         calls.failed(fault.cause, &fault.message, first);
         calls.failed(fault.cause, &fault.message, now);
-        calls.last = Some((fault.cause, fault.message.clone()));
-        self.told.extend(calls.tell(Plane::Write, now.instant));
+        calls.last_fault = Some((fault.cause, fault.message.clone()));
+        self.changes.extend(calls.report(Plane::Write, now.instant));
     }
 
     /// The call that is made is this operation.
-    pub(super) fn called_for(&mut self, plane: Plane, id: u64, operation: &'static str) {
+    pub(super) fn call_started_as(&mut self, plane: Plane, id: u64, operation: &'static str) {
         if let Some(calls) = self.planes.get_mut(&plane)
             && calls.denied.contains_key(operation)
         {
@@ -187,13 +187,13 @@ impl Reach {
     }
 
     /// A call ended, with this fault if it failed.
-    pub(super) fn answered(&mut self, plane: Plane, id: u64, fault: Option<&ApiFault>, now: Now) {
+    pub(super) fn call_ended(&mut self, plane: Plane, id: u64, fault: Option<&ApiFault>, now: Now) {
         let Some(calls) = self.planes.get_mut(&plane) else { return };
-        let Some(sent) = calls.flying.remove(&id) else { return };
+        let Some(sent) = calls.in_flight.remove(&id) else { return };
         let operation = calls.denied_before.remove(&id);
         match fault.map(|fault| (fault.cause, &fault.message)) {
             Some((cause, said)) if cause != Cause::Answer => {
-                calls.last = Some((cause, said.clone()));
+                calls.last_fault = Some((cause, said.clone()));
                 match cause {
                     // A missing permission affects one operation only, so it does not count as a
                     // failure of the plane.
@@ -201,28 +201,37 @@ impl Reach {
                         calls.passed(sent, now.instant);
                         calls.denied.entry(operation).or_insert(now.instant);
                         if calls.is_new(cause, now.instant) {
-                            calls.told.insert(cause, now.instant);
+                            calls.logged_at.insert(cause, now.instant);
                             let (said, since) = (said.clone(), now.wall);
-                            self.told.push(Told::Failing { plane, cause, said, since });
+                            self.changes.push(ReachabilityChange::Failing {
+                                plane,
+                                cause,
+                                said,
+                                since,
+                            });
                         }
                     }
                     _ => {
                         calls.failed(cause, said, now);
-                        self.told.extend(calls.tell(plane, now.instant));
+                        self.changes.extend(calls.report(plane, now.instant));
                     }
                 }
             }
             Some(_) | None => {
-                calls.last = None;
+                calls.last_fault = None;
                 calls.passed(sent, now.instant);
                 if let Some(operation) = operation
                     && let Some(since) = calls.denied.remove(operation)
                 {
-                    calls.told.remove(&Cause::Action(operation));
+                    calls.logged_at.remove(&Cause::Action(operation));
                     let denied = now.instant.since(since);
-                    self.told.push(Told::Allowed { plane, operation, denied });
+                    self.changes.push(ReachabilityChange::PermissionRestored {
+                        plane,
+                        operation,
+                        denied,
+                    });
                 }
-                self.told.extend(calls.tell_slow(plane, now.instant));
+                self.changes.extend(calls.report_slow(plane, now.instant));
             }
         }
     }
@@ -230,10 +239,10 @@ impl Reach {
     pub(super) fn handle_timeout(&mut self, now: Now) {
         for (plane, calls) in &mut self.planes {
             calls.end_slowness(now.instant);
-            calls.look_for_silence(now);
-            self.told.extend(calls.tell(*plane, now.instant));
+            calls.check_unanswered(now);
+            self.changes.extend(calls.report(*plane, now.instant));
             if let Some(away) = calls.end_of_trouble(now.instant) {
-                self.told.push(Told::Passing { plane: *plane, away });
+                self.changes.push(ReachabilityChange::Recovered { plane: *plane, away });
             }
         }
     }
@@ -242,53 +251,53 @@ impl Reach {
         self.planes.values().filter_map(Calls::due).min()
     }
 
-    pub(super) fn poll(&mut self) -> Option<Told> {
-        if self.told.is_empty() { None } else { Some(self.told.remove(0)) }
+    pub(super) fn poll_change(&mut self) -> Option<ReachabilityChange> {
+        if self.changes.is_empty() { None } else { Some(self.changes.remove(0)) }
     }
 
     /// Why calls keep failing, with a remedy: one has no answer, or none has succeeded for a while.
     pub fn failing(&self, plane: Plane, now: Instant) -> Option<String> {
         let trouble = self.planes.get(&plane)?.trouble.as_ref()?;
         let lasts = trouble.cause == Cause::Silence || trouble.is_lasting(now);
-        (trouble.passed.is_none() && lasts).then(|| trouble.cause.explain(&trouble.said))
+        (trouble.recovered_at.is_none() && lasts).then(|| trouble.cause.explain(&trouble.message))
     }
 
     /// How long calls take, if they succeed slowly.
     pub fn slow(&self, plane: Plane) -> Option<Duration> {
         let slow = self.planes.get(&plane)?.slow.as_ref()?;
-        slow.lasts.then_some(slow.took)
+        slow.is_sustained.then_some(slow.latency)
     }
 
     /// Why the latest call failed, if it did, with a remedy.
     pub fn trouble(&self, plane: Plane) -> Option<String> {
-        let (cause, said) = self.planes.get(&plane)?.last.as_ref()?;
+        let (cause, said) = self.planes.get(&plane)?.last_fault.as_ref()?;
         Some(cause.explain(said))
     }
 }
 
 impl Calls {
     fn is_new(&self, cause: Cause, now: Instant) -> bool {
-        self.told.get(&cause).is_none_or(|at| now.since(*at) >= SAME)
+        self.logged_at.get(&cause).is_none_or(|at| now.since(*at) >= SAME)
     }
 
     fn failed(&mut self, cause: Cause, said: &str, now: Now) {
         let trouble = self.trouble.get_or_insert_with(|| Trouble {
             since: now,
             cause,
-            said: String::new(),
-            told: BTreeSet::new(),
+            message: String::new(),
+            logged: BTreeSet::new(),
             faults: 0,
             first: now.instant,
             last: now.instant,
-            passed: None,
+            recovered_at: None,
         });
-        if trouble.passed.take().is_some() {
+        if trouble.recovered_at.take().is_some() {
             (trouble.faults, trouble.first) = (0, now.instant);
         }
         trouble.faults = trouble.faults.saturating_add(1);
         trouble.last = now.instant;
         trouble.cause = cause;
-        said.clone_into(&mut trouble.said);
+        said.clone_into(&mut trouble.message);
     }
 
     /// A call sent at `sent` has succeeded. One from before the last fault says nothing about the
@@ -297,9 +306,9 @@ impl Calls {
         let took = now.since(sent);
         if took >= SILENT {
             let before = self.slow.as_ref();
-            let (first, lasts) =
-                before.map_or((now, false), |slow| (slow.first, slow.lasts || sent >= slow.first));
-            self.slow = Some(SlowAnswers { first, last: now, took, lasts });
+            let (first, lasts) = before
+                .map_or((now, false), |slow| (slow.first, slow.is_sustained || sent >= slow.first));
+            self.slow = Some(SlowAnswers { first, last: now, latency: took, is_sustained: lasts });
             if lasts {
                 // It is nothing worse.
                 self.trouble.take_if(|trouble| trouble.cause == Cause::Silence);
@@ -308,41 +317,41 @@ impl Calls {
         if let Some(trouble) = &mut self.trouble
             && (sent >= trouble.last || now.since(sent) >= SILENT)
         {
-            trouble.passed.get_or_insert(now);
+            trouble.recovered_at.get_or_insert(now);
         }
     }
 
-    fn tell(&mut self, plane: Plane, now: Instant) -> Option<Told> {
+    fn report(&mut self, plane: Plane, now: Instant) -> Option<ReachabilityChange> {
         let trouble = self.trouble.as_ref()?;
         let cause = trouble.cause;
         let due = self.is_new(cause, now) || trouble.is_lasting(now);
-        if trouble.passed.is_some() || trouble.told.contains(&cause) || !due {
+        if trouble.recovered_at.is_some() || trouble.logged.contains(&cause) || !due {
             return None;
         }
-        self.told.insert(cause, now);
+        self.logged_at.insert(cause, now);
         let trouble = self.trouble.as_mut()?;
-        trouble.told.insert(cause);
-        let said = trouble.said.clone();
-        Some(Told::Failing { plane, cause, said, since: trouble.since.wall })
+        trouble.logged.insert(cause);
+        let said = trouble.message.clone();
+        Some(ReachabilityChange::Failing { plane, cause, said, since: trouble.since.wall })
     }
 
     /// How long they failed, once they have recovered; none if no failure was logged.
     fn end_of_trouble(&mut self, now: Instant) -> Option<Duration> {
-        let passed = self.trouble.as_ref()?.passed?;
+        let passed = self.trouble.as_ref()?.recovered_at?;
         if now.since(passed) < SETTLED {
             return None;
         }
         let trouble = self.trouble.take()?;
-        (!trouble.told.is_empty()).then(|| passed.since(trouble.since.instant))
+        (!trouble.logged.is_empty()).then(|| passed.since(trouble.since.instant))
     }
 
-    fn tell_slow(&mut self, plane: Plane, now: Instant) -> Option<Told> {
-        let took = self.slow.as_ref().filter(|slow| slow.lasts)?.took;
-        if self.slow_told.is_some_and(|at| now.since(at) < SAME) {
+    fn report_slow(&mut self, plane: Plane, now: Instant) -> Option<ReachabilityChange> {
+        let took = self.slow.as_ref().filter(|slow| slow.is_sustained)?.latency;
+        if self.slow_logged_at.is_some_and(|at| now.since(at) < SAME) {
             return None;
         }
-        self.slow_told = Some(now);
-        Some(Told::Slow { plane, took })
+        self.slow_logged_at = Some(now);
+        Some(ReachabilityChange::Slow { plane, took })
     }
 
     fn end_slowness(&mut self, now: Instant) {
@@ -351,37 +360,40 @@ impl Calls {
 
     /// How long a call may be unanswered.
     fn patience(&self) -> Duration {
-        let slow = self.slow.as_ref().filter(|slow| slow.lasts);
-        slow.map_or(SILENT, |slow| (slow.took * 2).clamp(SILENT, LONGEST_PATIENCE))
+        let slow = self.slow.as_ref().filter(|slow| slow.is_sustained);
+        slow.map_or(SILENT, |slow| (slow.latency * 2).clamp(SILENT, LONGEST_PATIENCE))
     }
 
-    fn look_for_silence(&mut self, now: Now) {
-        if self.next_look.is_none_or(|at| at > now.instant) {
+    fn check_unanswered(&mut self, now: Now) {
+        if self.next_check.is_none_or(|at| at > now.instant) {
             return;
         }
         let patience = self.patience();
-        let after = self.silent.map_or(Bound::Unbounded, Bound::Excluded);
-        let long = self.flying.range((after, Bound::Unbounded));
+        let after = self.last_unanswered.map_or(Bound::Unbounded, Bound::Excluded);
+        let long = self.in_flight.range((after, Bound::Unbounded));
         let long = long.take_while(|(_, sent)| now.instant.since(**sent) >= patience);
         let found = long.map(|(id, sent)| (*id, *sent)).last();
         if let Some((id, sent)) = found {
-            self.silent = Some(id);
+            self.last_unanswered = Some(id);
             let said = format!("no answer for {:.0?}", now.instant.since(sent));
             self.failed(Cause::Silence, &said, now);
-            self.last = Some((Cause::Silence, said));
+            self.last_fault = Some((Cause::Silence, said));
         }
-        self.next_look = (!self.flying.is_empty()).then(|| now.instant + LOOK);
+        self.next_check = (!self.in_flight.is_empty()).then(|| now.instant + LOOK);
     }
 
     fn due(&self) -> Option<Instant> {
         let trouble = self.trouble.as_ref();
-        let settled = trouble.and_then(|trouble| trouble.passed).map(|passed| passed + SETTLED);
+        let settled =
+            trouble.and_then(|trouble| trouble.recovered_at).map(|passed| passed + SETTLED);
         let lasting = trouble.filter(|trouble| {
-            trouble.passed.is_none() && trouble.faults > 1 && !trouble.told.contains(&trouble.cause)
+            trouble.recovered_at.is_none()
+                && trouble.faults > 1
+                && !trouble.logged.contains(&trouble.cause)
         });
         let lasting = lasting.map(|trouble| trouble.first + LASTING);
         let slow = self.slow.as_ref().map(|slow| slow.last + SLOW_FOR);
-        [self.next_look, settled, lasting, slow].into_iter().flatten().min()
+        [self.next_check, settled, lasting, slow].into_iter().flatten().min()
     }
 }
 

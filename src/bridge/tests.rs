@@ -16,7 +16,7 @@ use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::edge::{Edge, Metric, Template};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::message::Message;
-use crate::twin::plan::step::Step;
+use crate::twin::plan::step::ApiCall;
 use crate::twin::tests::config as twin_config;
 use crate::twin::tests::fake::FakeSiteWise;
 
@@ -259,26 +259,26 @@ impl World {
             Output::Publish(publish) => {
                 self.rebirths += usize::from(publish.message.topic.contains("/NCMD/"));
             }
-            Output::Step(id, step) => {
+            Output::Call(id, step) => {
                 let answer = self.moody().call(step);
                 self.bridge.handle_done(id, answer, self.now);
             }
             Output::Send(id, entries) => self.in_flight.push((id, entries)),
             Output::Grouped(_)
-            | Output::Foldered(..)
+            | Output::RuleSuggested(..)
             | Output::Capped { .. }
-            | Output::Crowded(..)
+            | Output::OverRate(..)
             | Output::Held { .. }
-            | Output::SiteWise(_)
+            | Output::ReachabilityChanged(_)
             | Output::Born(_)
             | Output::Died(..)
-            | Output::Found { .. }
-            | Output::NobodyAdmitted(_)
+            | Output::Finding { .. }
+            | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => {}
             Output::Store(points) => {
                 let points_kept = points.iter().map(|waiting| waiting.point.clone());
                 self.kept.extend(points_kept.map(|point| (point.key(), point)));
-                let PutResult { gone, taken } =
+                let PutResult { dropped: gone, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
                 self.discarded += gone.len() as u64;
                 self.bridge.handle_points(taken, self.now);

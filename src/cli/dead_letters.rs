@@ -56,14 +56,14 @@ pub enum Command {
     /// How many dead letters there are, by asset and reason.
     Count {
         /// Which.
-        filter: Filter,
+        filter: DeadLetterFilter,
         /// Print JSON.
         json: bool,
     },
     /// All dead letters that match.
     List {
         /// Which.
-        filter: Filter,
+        filter: DeadLetterFilter,
         /// Print JSON.
         json: bool,
     },
@@ -75,28 +75,28 @@ pub enum Command {
         json: bool,
     },
     /// A request to the bridge.
-    Ask(DeadLetterAction, Which),
+    Request(DeadLetterAction, DeadLetterSelection),
 }
 
 /// The dead letters of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
+pub enum DeadLetterSelection {
     /// These.
     Ids(Vec<u64>),
     /// All that match.
-    Passing(Filter),
+    Matching(DeadLetterFilter),
 }
 
 /// Selects dead letters: all that is set must match.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Filter {
+pub struct DeadLetterFilter {
     asset: Option<String>,
     reason: Option<String>,
     since: Option<Timestamp>,
     until: Option<Timestamp>,
 }
 
-impl Filter {
+impl DeadLetterFilter {
     fn passes(&self, letter: &DeadLetterRecord) -> bool {
         let has = |text: &str, part: &str| text.to_lowercase().contains(part);
         let last = Timestamp::from_millis(letter.last_attempt);
@@ -120,7 +120,7 @@ impl Filter {
 /// An argument that there is not, or a value that is wrong or missing.
 pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
     let (mut word, mut ids, mut json, mut all) = (None, Vec::new(), false, false);
-    let mut filter = Filter::default();
+    let mut filter = DeadLetterFilter::default();
     while let Some(argument) = parser.next()? {
         match argument {
             Long("help") | Short('h') => return Ok(Command::Help),
@@ -140,14 +140,14 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
             argument => return Err(argument.unexpected()),
         }
     }
-    let filters = filter != Filter::default();
+    let filters = filter != DeadLetterFilter::default();
     let which = match (ids.is_empty(), filters, all) {
         (true, false, false) => Err("which dead letters? Give their ids, a filter, or --all"),
-        (false, false, false) => Ok(Which::Ids(ids.clone())),
-        (true, _, _) if !(filters && all) => Ok(Which::Passing(filter.clone())),
+        (false, false, false) => Ok(DeadLetterSelection::Ids(ids.clone())),
+        (true, _, _) if !(filters && all) => Ok(DeadLetterSelection::Matching(filter.clone())),
         _ => Err("ids, a filter and --all exclude each other"),
     };
-    let ask = |wish| Ok(Command::Ask(wish, which?));
+    let ask = |wish| Ok(Command::Request(wish, which?));
     match (word.as_deref(), ids.as_slice()) {
         (Some("count"), []) => Ok(Command::Count { filter, json }),
         (Some("list"), []) => Ok(Command::List { filter, json }),
@@ -202,10 +202,10 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
             let letter = letters.get(id).ok_or_else(|| missing(id))?;
             if *as_json { json(letter) } else { Ok(page(letter)) }
         }
-        Command::Ask(wish, which) => {
+        Command::Request(wish, which) => {
             let ids = match which {
-                Which::Ids(ids) => ids.clone(),
-                Which::Passing(filter) => {
+                DeadLetterSelection::Ids(ids) => ids.clone(),
+                DeadLetterSelection::Matching(filter) => {
                     let passing = letters.iter().filter(|(_, letter)| filter.passes(letter));
                     passing.map(|(id, _)| *id).collect()
                 }
@@ -217,7 +217,7 @@ pub fn run(command: &Command, outbox: Option<&str>) -> Result<String, String> {
                 return Ok("no dead letter matches\n".to_owned());
             }
             let request = DeadLetterRequest { wish: *wish, ids };
-            let parts = requests::ask(&folder, &request)
+            let parts = requests::submit(&folder, &request)
                 .map_err(|error| format!("{} cannot be written: {error}", folder.display()))?;
             give_to_owner(outbox)?;
             wait(&parts);
@@ -241,7 +241,7 @@ fn answer(
     outbox: &Path,
     progress: &RequestProgress,
 ) -> Result<String, String> {
-    let RequestProgress { done, pending, unreadable, kept } = progress;
+    let RequestProgress { done, pending, unreadable, unreadable_files: kept } = progress;
     let what = match wish {
         DeadLetterAction::Retry => "retried",
         DeadLetterAction::Drop => "dropped",
@@ -400,13 +400,13 @@ mod tests {
 
     #[test]
     fn letters_are_named_or_all() {
-        let all = Filter::default();
+        let all = DeadLetterFilter::default();
         assert_eq!(of(&["list", "--json"]), Ok(Command::List { filter: all.clone(), json: true }));
         assert_eq!(of(&["show", "7"]), Ok(Command::Show { id: 7, json: false }));
-        let ids = Which::Ids(vec![7, 9]);
-        assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Ask(DeadLetterAction::Retry, ids)));
-        let passing = Which::Passing(all);
-        assert_eq!(of(&["drop", "--all"]), Ok(Command::Ask(DeadLetterAction::Drop, passing)));
+        let ids = DeadLetterSelection::Ids(vec![7, 9]);
+        assert_eq!(of(&["retry", "7", "9"]), Ok(Command::Request(DeadLetterAction::Retry, ids)));
+        let passing = DeadLetterSelection::Matching(all);
+        assert_eq!(of(&["drop", "--all"]), Ok(Command::Request(DeadLetterAction::Drop, passing)));
         assert_eq!(of(&[]), Ok(Command::Help));
         for wrong in [
             &["drop"][..],
@@ -462,7 +462,7 @@ mod tests {
     fn what_became_of_a_request_is_said() {
         let say = |done, pending, unreadable, kept: &[&str]| {
             let kept = kept.iter().map(Into::into).collect();
-            let progress = RequestProgress { done, pending, unreadable, kept };
+            let progress = RequestProgress { done, pending, unreadable, unreadable_files: kept };
             answer(DeadLetterAction::Retry, Path::new("/outbox"), &progress)
         };
         assert_eq!(say(3, 0, 0, &[]).unwrap(), "done: 3 dead letters retried\n");
@@ -487,7 +487,7 @@ mod tests {
 
     #[test]
     fn without_a_folder_it_says_where_they_are() {
-        let list = Command::List { filter: Filter::default(), json: false };
+        let list = Command::List { filter: DeadLetterFilter::default(), json: false };
         assert!(run(&list, None).unwrap_err().contains("OUTBOX_DIR"));
         assert!(run(&list, Some("/nowhere/at/all")).unwrap_err().contains("/nowhere/at/all"));
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use lexopt::Arg::{Long, Short, Value};
 
-use crate::outbox::disk::folder::{CheckReport, inspect, inspect_heard};
+use crate::outbox::disk::folder::{CheckReport, inspect, inspect_inbound};
 use crate::outbox::disk::give_to_owner;
 
 /// What `sparkwise outbox --help` prints.
@@ -82,7 +82,7 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<CheckOutcome, Strin
     let repair = command == Command::Repair;
     let why = |fault| format!("{}: {fault}", outbox.display());
     let points = inspect(outbox, repair).map_err(why);
-    let heard = inspect_heard(outbox, repair).map_err(why);
+    let heard = inspect_inbound(outbox, repair).map_err(why);
     // Whoever runs this, the bridge is to be able to use what was made.
     give_to_owner(outbox)?;
     let (points, heard) = (points?, heard?);
@@ -96,7 +96,7 @@ pub fn run(command: Command, outbox: Option<&str>) -> Result<CheckOutcome, Strin
 }
 
 fn outcome(report: &CheckReport, which: &str, command: Command) -> CheckOutcome {
-    let CheckReport { damage, found, lost, kept } = report;
+    let CheckReport { damage, found, lost, moved_to: kept } = report;
     let Some(damage) = damage else {
         let mut text =
             format!("no damage: {found} values{which} are queued, and all are readable\n");

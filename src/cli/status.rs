@@ -53,7 +53,7 @@ pub enum Health {
 
 /// What there is to print, and what it means.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
+pub struct StatusReport {
     /// What to print.
     pub text: String,
     /// How the bridge is.
@@ -82,9 +82,9 @@ pub fn parse(parser: &mut lexopt::Parser) -> Result<Command, lexopt::Error> {
 /// # Errors
 ///
 /// It cannot be asked, in a sentence.
-pub fn run(command: Command, console: &Console) -> Result<Outcome, String> {
+pub fn run(command: Command, console: &Console) -> Result<StatusReport, String> {
     let Command::Show { json } = command else {
-        return Ok(Outcome { text: HELP.to_owned(), health: Health::Ready });
+        return Ok(StatusReport { text: HELP.to_owned(), health: Health::Ready });
     };
     let token = console.token.as_ref().map(|token| token.expose());
     let get = |path: &str| probe::get(console.addr, path, token).map_err(|error| said(&error));
@@ -119,12 +119,12 @@ pub fn run(command: Command, console: &Console) -> Result<Outcome, String> {
     if json {
         let overview: Value = serde_json::from_str(&overview).map_err(wrong)?;
         let value = serde_json::json!({
-            "health": health.word(), "overview": overview, "problems": problems.raw(),
+            "health": health.as_str(), "overview": overview, "problems": problems.raw(),
         });
-        return Ok(Outcome { text: format!("{value}\n"), health });
+        return Ok(StatusReport { text: format!("{value}\n"), health });
     }
     let overview: Overview = serde_json::from_str(&overview).map_err(wrong)?;
-    Ok(Outcome { text: page(health, &overview, &problems), health })
+    Ok(StatusReport { text: page(health, &overview, &problems), health })
 }
 
 fn said(error: &HealthcheckError) -> String {
@@ -136,18 +136,18 @@ fn said(error: &HealthcheckError) -> String {
     }
 }
 
-fn starting(ready: &str, json: bool) -> Outcome {
+fn starting(ready: &str, json: bool) -> StatusReport {
     let text = match json {
         true => {
             format!("{}\n", serde_json::json!({ "health": "not ready", "reason": ready.trim() }))
         }
         false => format!("not ready\n{ready}\n"),
     };
-    Outcome { text, health: Health::NotReady }
+    StatusReport { text, health: Health::NotReady }
 }
 
 impl Health {
-    const fn word(self) -> &'static str {
+    const fn as_str(self) -> &'static str {
         match self {
             Self::Ready => "ready",
             Self::Degraded => "degraded",
@@ -230,7 +230,7 @@ impl Page {
 }
 
 fn page(health: Health, now: &Overview, problems: &Page) -> String {
-    let mut text = format!("{}\n", health.word());
+    let mut text = format!("{}\n", health.as_str());
     for (_, reason) in &now.not_ready {
         let _ = writeln!(text, "  {}", printable(reason));
     }

@@ -2,15 +2,15 @@
 
 use uuid::Uuid;
 
-use super::Plant;
+use super::PlantView;
 use super::answer::{Code, Refusal};
-use super::metrics::{Metrics, Presence, Writable};
-use super::rules::{AllowRules, Guard, Rule};
+use super::metrics::{Metrics, SourceAvailability, Writable};
+use super::rules::{AllowRule, AllowRules, WriteGuard};
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::host::NodePhase;
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::is_control;
-use crate::twin::view::{Asset, AssetIx, AssetKind};
+use crate::twin::view::{AssetIx, AssetKind, DesiredAsset};
 
 /// Levels of an address at most: group, node, device and a path with as many ways to be taken
 /// apart as are worth a look.
@@ -27,7 +27,7 @@ pub(super) struct ExternalIds {
 #[derive(Debug)]
 pub(super) struct Target<'a> {
     pub metric: &'a Writable,
-    pub rule: &'a Rule,
+    pub rule: &'a AllowRule,
 }
 
 /// Finds the metric that a request means, and the rule for it; or says why it may not be written,
@@ -37,7 +37,7 @@ pub(super) fn find<'a>(
     metrics: &'a Metrics,
     rules: &'a AllowRules,
     externals: &mut ExternalIds,
-    plant: Plant<'_>,
+    plant: PlantView<'_>,
 ) -> Result<Target<'a>, Refusal> {
     let candidates = candidates(asset, externals, plant);
     let assets: Vec<_> = candidates.iter().filter_map(|id| plant.twin.asset(*id)).collect();
@@ -74,7 +74,7 @@ pub(super) fn find<'a>(
 fn allowed<'a>(
     metric: &'a Writable,
     rules: &'a AllowRules,
-    plant: Plant<'_>,
+    plant: PlantView<'_>,
 ) -> Result<Target<'a>, Refusal> {
     let by_model = by_model(metric, plant);
     match rules.find(&metric.address, by_model.as_deref(), metric.guard()) {
@@ -84,7 +84,7 @@ fn allowed<'a>(
 }
 
 /// A metric as `model/member`.
-fn by_model(metric: &Writable, plant: Plant<'_>) -> Option<String> {
+fn by_model(metric: &Writable, plant: PlantView<'_>) -> Option<String> {
     let source = &metric.key.source;
     let twin = plant.twin;
     if metric.levels.is_empty() && is_control(&metric.name) {
@@ -100,14 +100,14 @@ fn by_model(metric: &Writable, plant: Plant<'_>) -> Option<String> {
 
 /// The metrics of an asset that a property means; an empty list if the asset has no such property.
 fn in_asset<'a>(
-    (ix, asset): (AssetIx, &Asset),
+    (ix, asset): (AssetIx, &DesiredAsset),
     property: &str,
     metrics: &'a Metrics,
     rules: &AllowRules,
-    plant: Plant<'_>,
+    plant: PlantView<'_>,
 ) -> Result<Vec<&'a Writable>, Refusal> {
     let twin = plant.twin;
-    let Some(source) = twin.speaker(ix) else {
+    let Some(source) = twin.source_of_asset(ix) else {
         return Err(Refusal::new(Code::NotAllowed, "the asset has no writable property"));
     };
     presence(source, metrics, plant)?;
@@ -120,7 +120,7 @@ fn in_asset<'a>(
             .collect();
         // Whether a birth has it is not remembered where no rule is for it.
         return match found.is_empty() {
-            true => Err(not_allowed(&format!("{source}/{property}"), Guard::FullName)),
+            true => Err(not_allowed(&format!("{source}/{property}"), WriteGuard::FullName)),
             false => Ok(found),
         };
     }
@@ -174,8 +174,8 @@ fn in_asset<'a>(
         )
     });
     for (by_address, by_model) in names {
-        if rules.find(&by_address, Some(&by_model), Guard::Open).is_none() {
-            return Err(not_allowed(&by_address, Guard::Open));
+        if rules.find(&by_address, Some(&by_model), WriteGuard::Open).is_none() {
+            return Err(not_allowed(&by_address, WriteGuard::Open));
         }
     }
     Err(Refusal::new(
@@ -185,17 +185,19 @@ fn in_asset<'a>(
 }
 
 /// Whether a source can be written to now.
-fn presence(source: &Source, metrics: &Metrics, plant: Plant<'_>) -> Result<(), Refusal> {
+fn presence(source: &Source, metrics: &Metrics, plant: PlantView<'_>) -> Result<(), Refusal> {
     of_node(&source.edge, plant)?;
     match metrics.source(source).map(|of| of.presence) {
-        Some(Presence::Online) if plant.host.is_born(source) => Ok(()),
+        Some(SourceAvailability::Online) if plant.host.is_born(source) => Ok(()),
         // It lives, and what its old birth said of it no longer holds.
-        Some(Presence::Online) => Err(awaiting(&format!(
+        Some(SourceAvailability::Online) => Err(awaiting(&format!(
             "the latest birth of {source} could not be read, or arrived too \
                 late"
         ))),
-        Some(Presence::Awaited) => Err(awaiting(&format!("waiting for the birth of {source}"))),
-        Some(Presence::Offline) => Err(offline(source)),
+        Some(SourceAvailability::Awaited) => {
+            Err(awaiting(&format!("waiting for the birth of {source}")))
+        }
+        Some(SourceAvailability::Offline) => Err(offline(source)),
         // Nothing of it may be written; whoever asks for it is told that where it can be.
         None => match plant.twin.presence_of(source).online {
             Some(false) => Err(offline(source)),
@@ -204,7 +206,7 @@ fn presence(source: &Source, metrics: &Metrics, plant: Plant<'_>) -> Result<(), 
     }
 }
 
-fn of_node(edge: &EdgeNode, plant: Plant<'_>) -> Result<(), Refusal> {
+fn of_node(edge: &EdgeNode, plant: PlantView<'_>) -> Result<(), Refusal> {
     match plant.host.phase(edge) {
         NodePhase::Online => Ok(()),
         NodePhase::Awaited => Err(awaiting(&format!("waiting for the birth of {edge}"))),
@@ -226,10 +228,10 @@ fn awaiting(reason: &str) -> Refusal {
     Refusal::new(Code::AwaitingBirth, reason)
 }
 
-fn not_allowed(name: &str, guard: Guard) -> Refusal {
+fn not_allowed(name: &str, guard: WriteGuard) -> Refusal {
     let reason = match guard {
-        Guard::Open => format!("no rule of COMMANDS_ALLOW allows writing {name}"),
-        Guard::FullName => format!(
+        WriteGuard::Open => format!("no rule of COMMANDS_ALLOW allows writing {name}"),
+        WriteGuard::FullName => format!(
             "{name} is read-only in its birth, or controls the node or device: it needs a rule in \
                 COMMANDS_ALLOW with exactly this address, without wildcards"
         ),
@@ -238,7 +240,7 @@ fn not_allowed(name: &str, guard: Guard) -> Refusal {
 }
 
 /// Why there is no asset for a request.
-fn unknown(asset: &str, candidates: &[Uuid], plant: Plant<'_>) -> Refusal {
+fn unknown(asset: &str, candidates: &[Uuid], plant: PlantView<'_>) -> Refusal {
     let mut levels = asset.split('/');
     if let (Some(group), Some(node)) = (levels.next(), levels.next()) {
         let edge = EdgeNode::new(group, node);
@@ -264,7 +266,7 @@ fn unknown(asset: &str, candidates: &[Uuid], plant: Plant<'_>) -> Refusal {
 }
 
 /// The ids that an asset may have, by UUID, external id or address.
-fn candidates(asset: &str, externals: &mut ExternalIds, plant: Plant<'_>) -> Vec<Uuid> {
+fn candidates(asset: &str, externals: &mut ExternalIds, plant: PlantView<'_>) -> Vec<Uuid> {
     if let Ok(id) = Uuid::try_parse(asset) {
         return vec![id];
     }
@@ -287,7 +289,7 @@ fn candidates(asset: &str, externals: &mut ExternalIds, plant: Plant<'_>) -> Vec
 }
 
 /// The assets that a path may mean below a source: names may have slashes of their own.
-fn below(source: &Source, path: &[&str], plant: Plant<'_>, all: &mut Vec<Uuid>) {
+fn below(source: &Source, path: &[&str], plant: PlantView<'_>, all: &mut Vec<Uuid>) {
     let id = |address: &Address<'_>| plant.twin.asset_id(address);
     let Some(gaps) = path.len().checked_sub(1) else {
         all.extend([id(&Address::Source(source)), id(&Address::Tags(source))]);
@@ -310,7 +312,7 @@ fn below(source: &Source, path: &[&str], plant: Plant<'_>, all: &mut Vec<Uuid>) 
 }
 
 impl ExternalIds {
-    fn find(&mut self, external: &str, plant: Plant<'_>) -> Option<Uuid> {
+    fn find(&mut self, external: &str, plant: PlantView<'_>) -> Option<Uuid> {
         let hash = |text: &str| xxhash_rust::xxh3::xxh3_64(text.as_bytes());
         for (ix, asset) in plant.twin.assets_from(self.seen) {
             self.assets.insert(hash(&plant.twin.external_id(asset)), ix);

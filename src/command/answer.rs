@@ -20,7 +20,7 @@ pub enum Status {
 
 impl Status {
     /// As it is written in an answer.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Succeeded => "SUCCEEDED",
             Self::Failed => "FAILED",
@@ -97,7 +97,7 @@ impl Code {
     ];
 
     /// As it is written in an answer: `[A-Z_]`, as AWS IoT wants a reason code.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Confirmed => "CONFIRMED",
             Self::Already => "ALREADY",
@@ -157,7 +157,7 @@ pub struct Answer {
     /// The value that the metric has then, where it confirms or was there already.
     pub value: Option<Value>,
     /// From sending to that value.
-    pub after: Option<Duration>,
+    pub confirmed_after: Option<Duration>,
 }
 
 impl Answer {

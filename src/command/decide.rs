@@ -6,15 +6,15 @@ use std::time::Duration;
 use super::address::{self, Target};
 use super::answer::{Answer, Code, Output, Refusal};
 use super::memory::REMEMBER;
-use super::metrics::{Doubt, Writable};
-use super::request::{Request, RequestKey};
-use super::rules::{Echo, Rule};
+use super::metrics::{LastValueDoubt, Writable};
+use super::request::{RequestKey, WriteRequest};
+use super::rules::{AllowRule, Confirmation};
 use super::{
-    Commander, Flight, HEADROOM, IN_FLIGHT, LIFETIME, LONGEST_CONFIRM, Plant, Role, Uplink, encode,
-    ended, value,
+    Commander, HEADROOM, IN_FLIGHT, InFlightCommand, LIFETIME, LONGEST_CONFIRM, PlantView, Role,
+    Uplink, build_answer, encode, value,
 };
 use crate::sparkplug::datatype::DataType;
-use crate::sparkplug::event::Quality;
+use crate::sparkplug::event::SparkplugQuality;
 use crate::sparkplug::host::{OutgoingMessage, ServerId};
 use crate::sparkplug::value::Value;
 use crate::time::{ClockAgreement, Now, Timestamp};
@@ -29,78 +29,79 @@ impl Commander {
         key: &RequestKey,
         sent: Option<Timestamp>,
         payload: &[u8],
-        plant: Plant<'_>,
+        plant: PlantView<'_>,
         now: Now,
     ) -> Result<(), Answer> {
-        let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, None);
+        let refused = |refusal: Refusal| build_answer(refusal.code, refusal.reason, None);
         if self.role != Role::Active {
-            return Err(ended(
+            return Err(build_answer(
                 Code::Standby,
                 "this bridge is on standby or shutting down, and sends \
                 no commands",
                 None,
             ));
         }
-        let request =
-            Request::parse(payload).map_err(|reason| ended(Code::Malformed, reason, None))?;
+        let request = WriteRequest::parse(payload)
+            .map_err(|reason| build_answer(Code::Malformed, reason, None))?;
         let window = self.window(&request, sent, now).map_err(refused)?;
-        let Self { metrics, externals, config, .. } = self;
+        let Self { metrics, external_ids: externals, config, .. } = self;
         let asked = (request.asset.as_str(), request.property.as_str());
         let Target { metric, rule } =
             address::find(asked, metrics, &config.allow, externals, plant).map_err(refused)?;
         let address = &metric.address;
-        let refused = |refusal: Refusal| ended(refusal.code, refusal.reason, Some(address));
+        let refused = |refusal: Refusal| build_answer(refusal.code, refusal.reason, Some(address));
         let (datatype, wanted) = wanted(metric, rule, &request).map_err(refused)?;
-        if self.flights.contains_key(&metric.key) {
+        if self.in_flight.contains_key(&metric.key) {
             let reason = "another command to this metric is in flight";
-            return Err(ended(Code::Busy, reason, Some(address)));
+            return Err(build_answer(Code::Busy, reason, Some(address)));
         }
         check_last(metric, &request, datatype).map_err(refused)?;
-        if rule.echo == Echo::Value && has_already(metric, &wanted) {
-            let has = ended(Code::Already, "the metric already has this value", Some(address));
+        if rule.echo == Confirmation::Value && has_already(metric, &wanted) {
+            let has =
+                build_answer(Code::Already, "the metric already has this value", Some(address));
             return Err(Answer { value: metric.last.value.clone(), ..has });
         }
         if let Some(rate) = rule.rate
             && !self.rates.allows(&metric.key, rate, now.instant)
         {
             let reason = format!("the rate limit of the rule `{}` is exceeded", rule.text);
-            return Err(ended(Code::TooMany, reason, Some(address)));
+            return Err(build_answer(Code::TooMany, reason, Some(address)));
         }
-        if self.flights.len() >= IN_FLIGHT || !self.remembered.has_room() {
+        if self.in_flight.len() >= IN_FLIGHT || !self.history.has_room() {
             let reason = "too many commands are in flight";
-            return Err(ended(Code::TooMany, reason, Some(address)));
+            return Err(build_answer(Code::TooMany, reason, Some(address)));
         }
         let Some(server) = plant.host.server_of(&metric.key.source.edge) else {
-            return Err(ended(Code::NodeOffline, "the edge node is offline", Some(address)));
+            return Err(build_answer(Code::NodeOffline, "the edge node is offline", Some(address)));
         };
         check_uplink(plant.uplinks, server).map_err(refused)?;
         let form = config.form;
         let message = encode::message(metric, (datatype, &wanted), form, plant.host, now.wall);
         // From here on it counts as sent.
         if let Some(rate) = rule.rate {
-            self.rates.written(&metric.key, rate, now.instant);
+            self.rates.record_write(&metric.key, rate, now.instant);
         }
-        self.remembered.sent(key, now.instant);
+        self.history.record_sent(key, now.instant);
         self.figures.sent += 1;
         self.outputs.push_back(Output::Publish(OutgoingMessage { server, message }));
-        if rule.echo == Echo::None {
+        if rule.echo == Confirmation::None {
             let reason = "sent; not confirmed, since its rule is `pulse`";
-            return Err(ended(Code::SentUnconfirmed, reason, Some(address)));
+            return Err(build_answer(Code::SentUnconfirmed, reason, Some(address)));
         }
         let until = now.instant + window;
-        let flight = Flight {
+        let flight = InFlightCommand {
             key: key.clone(),
             address: Arc::clone(address),
             value: wanted.clone(),
-            step: rule.step(),
-            sent: now.instant,
-            until,
-            seen: None,
+            resolution: rule.step(),
+            sent_at: now.instant,
+            deadline: until,
+            last_other_value: None,
         };
         let started =
             Output::Started { key: key.clone(), metric: Arc::clone(address), value: wanted };
-        self.flights.insert(metric.key.clone(), flight);
-        self.due = self.due.map_or(Some(until), |due| Some(due.min(until)));
+        self.in_flight.insert(metric.key.clone(), flight);
+        self.next_timeout = self.next_timeout.map_or(Some(until), |due| Some(due.min(until)));
         self.outputs.push_back(started);
         Ok(())
     }
@@ -108,7 +109,7 @@ impl Commander {
     /// How long the value of a request may take to come back; refused if the request is too old.
     fn window(
         &self,
-        request: &Request,
+        request: &WriteRequest,
         sent: Option<Timestamp>,
         now: Now,
     ) -> Result<Duration, Refusal> {
@@ -126,7 +127,7 @@ impl Commander {
         }
         // What was sent a little in the future was sent now.
         let sent = sent.unwrap_or(now.wall).min(now.wall);
-        if sent < self.began {
+        if sent < self.started_at {
             return expired("the request was sent before this process began");
         }
         let deadline = request.timeout.map(|timeout| sent.plus(timeout));
@@ -147,7 +148,11 @@ impl Commander {
 }
 
 /// The value that a request wants, of the metric's type, if type, rule and metric allow it.
-fn wanted(metric: &Writable, rule: &Rule, request: &Request) -> Result<(DataType, Value), Refusal> {
+fn wanted(
+    metric: &Writable,
+    rule: &AllowRule,
+    request: &WriteRequest,
+) -> Result<(DataType, Value), Refusal> {
     let Some(datatype) = metric.datatype else {
         return Err(Refusal::new(
             Code::WrongType,
@@ -166,20 +171,24 @@ fn wanted(metric: &Writable, rule: &Rule, request: &Request) -> Result<(DataType
 }
 
 /// Whether the metric's last value is one to act on, and the one that the request expects.
-fn check_last(metric: &Writable, request: &Request, datatype: DataType) -> Result<(), Refusal> {
+fn check_last(
+    metric: &Writable,
+    request: &WriteRequest,
+    datatype: DataType,
+) -> Result<(), Refusal> {
     let last = &metric.last;
-    if last.quality != Quality::Good {
+    if last.quality != SparkplugQuality::Good {
         return Err(Refusal::new(Code::Stale, "the metric's last value is not GOOD"));
     }
     let Some(expected) = &request.expected else { return Ok(()) };
     let expected = value::typed(expected, datatype)?;
-    if last.doubt != Doubt::None {
+    if last.doubt != LastValueDoubt::None {
         let reason = "the metric's last value is in doubt: a newer one may have been missed";
         return Err(Refusal::new(Code::UnexpectedValue, reason));
     }
     if !last.value.as_ref().is_some_and(|last| value::equal(last, &expected)) {
-        let has = last.value.as_ref().map_or_else(|| "no value".to_owned(), value::words);
-        let reason = format!("the metric has {has}, not {}", value::words(&expected));
+        let has = last.value.as_ref().map_or_else(|| "no value".to_owned(), value::display_text);
+        let reason = format!("the metric has {has}, not {}", value::display_text(&expected));
         return Err(Refusal::new(Code::UnexpectedValue, reason));
     }
     Ok(())
@@ -204,7 +213,8 @@ fn check_uplink(uplinks: &[Uplink], server: ServerId) -> Result<(), Refusal> {
 /// Whether the metric has a value for certain.
 fn has_already(metric: &Writable, wanted: &Value) -> bool {
     let last = &metric.last;
-    last.doubt == Doubt::None && last.value.as_ref().is_some_and(|last| value::equal(last, wanted))
+    last.doubt == LastValueDoubt::None
+        && last.value.as_ref().is_some_and(|last| value::equal(last, wanted))
 }
 
 /// Whether a number is within what the birth says of the metric.
@@ -213,7 +223,7 @@ fn within(number: &Value, low: Option<f64>, high: Option<f64>) -> Result<(), Ref
     if value::is_within(number, from, to) {
         return Ok(());
     }
-    let number = value::words(number);
+    let number = value::display_text(number);
     let bound = |bound: Option<f64>| bound.map_or_else(String::new, |bound| bound.to_string());
     let reason = format!("{number} is not within the metric's own {}..{}", bound(low), bound(high));
     Err(Refusal::new(Code::OutOfRange, reason))

@@ -61,7 +61,7 @@ impl Topics {
 
     /// What tells that a request was sent to the plant.
     pub fn started(&self, execution: &str, sent: &Value) -> Message {
-        let reason = answer::shown(&format!("sent {}", value::words(sent)));
+        let reason = answer::shown(&format!("sent {}", value::display_text(sent)));
         let response = json!({
             "status": "IN_PROGRESS",
             "statusReason": { "reasonCode": "SENT", "reasonDescription": reason },
@@ -76,16 +76,16 @@ impl Topics {
         if let Some(text) = answer.value.as_ref().map(plain).filter(|text| !text.is_empty()) {
             result.insert("value".into(), json!({ "s": text }));
         }
-        if let Some(after) = answer.after {
+        if let Some(after) = answer.confirmed_after {
             result.insert("after_ms".into(), json!({ "s": after.as_millis().to_string() }));
         }
         if let Some(metric) = &answer.metric {
             result.insert("metric".into(), json!({ "s": cut(metric) }));
         }
         let mut response = json!({
-            "status": answer.status().word(),
+            "status": answer.status().as_str(),
             "statusReason": {
-                "reasonCode": answer.code.word(),
+                "reasonCode": answer.code.as_str(),
                 "reasonDescription": answer.reason,
             },
         });
@@ -120,7 +120,7 @@ fn cut(text: &str) -> String {
 fn plain(value: &Value) -> String {
     match value {
         Value::String(text) => cut(text),
-        other => value::words(other),
+        other => value::display_text(other),
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
             reason: "the metric has the value".into(),
             metric: Some("Nordsee/gw/Mode".into()),
             value: Some(Value::String("Auto\n".into())),
-            after: Some(Duration::from_millis(12)),
+            confirmed_after: Some(Duration::from_millis(12)),
         };
         assert_eq!(
             body(&topics.answered("07e4", &answer)),
@@ -200,7 +200,8 @@ mod tests {
             })
         );
         let code = Code::NotAllowed;
-        let answer = Answer { code, reason: "no".into(), metric: None, value: None, after: None };
+        let answer =
+            Answer { code, reason: "no".into(), metric: None, value: None, confirmed_after: None };
         let refused = body(&topics.answered("07e4", &answer));
         assert_eq!((&refused["status"], refused.get("result")), (&json!("REJECTED"), None));
     }
@@ -208,7 +209,7 @@ mod tests {
     #[test]
     fn every_code_is_one_that_aws_iot_takes() {
         for code in Code::ALL {
-            let word = code.word();
+            let word = code.as_str();
             let may = |c: char| c.is_ascii_uppercase() || c.is_ascii_digit() || "_-".contains(c);
             assert!((1..=64).contains(&word.len()) && word.chars().all(may), "{word}");
         }

@@ -33,7 +33,7 @@ const RATED: usize = 1_000;
 
 /// What became of a request.
 #[derive(Clone, Debug)]
-pub(super) enum Fate {
+pub(super) enum RequestState {
     /// It was sent, and the answer is to come.
     InFlight,
     /// Its answer.
@@ -42,45 +42,45 @@ pub(super) enum Fate {
 
 /// The requests of the last twelve minutes.
 #[derive(Debug, Default)]
-pub(super) struct Remembered {
-    fates: FxHashMap<RequestKey, Fate>,
-    sent: VecDeque<(Instant, RequestKey)>,
-    refused: VecDeque<(Instant, RequestKey)>,
+pub(super) struct RequestHistory {
+    states: FxHashMap<RequestKey, RequestState>,
+    sent_order: VecDeque<(Instant, RequestKey)>,
+    rejected_order: VecDeque<(Instant, RequestKey)>,
 }
 
-impl Remembered {
+impl RequestHistory {
     /// What became of a request that was met before.
-    pub(super) fn fate(&self, key: &RequestKey) -> Option<&Fate> {
-        self.fates.get(key)
+    pub(super) fn state_of(&self, key: &RequestKey) -> Option<&RequestState> {
+        self.states.get(key)
     }
 
     /// Whether another request may be sent and remembered.
     pub(super) fn has_room(&self) -> bool {
-        self.sent.len() < SENT
+        self.sent_order.len() < SENT
     }
 
     /// A request goes to the plant.
-    pub(super) fn sent(&mut self, key: &RequestKey, now: Instant) {
-        self.sent.push_back((now, key.clone()));
-        self.fates.insert(key.clone(), Fate::InFlight);
+    pub(super) fn record_sent(&mut self, key: &RequestKey, now: Instant) {
+        self.sent_order.push_back((now, key.clone()));
+        self.states.insert(key.clone(), RequestState::InFlight);
     }
 
     /// A request is answered.
-    pub(super) fn answered(&mut self, key: &RequestKey, answer: Arc<Answer>, now: Instant) {
-        if self.fates.insert(key.clone(), Fate::Answered(answer)).is_some() {
+    pub(super) fn record_answered(&mut self, key: &RequestKey, answer: Arc<Answer>, now: Instant) {
+        if self.states.insert(key.clone(), RequestState::Answered(answer)).is_some() {
             return;
         }
-        self.refused.push_back((now, key.clone()));
-        if self.refused.len() > REFUSED
-            && let Some((_, oldest)) = self.refused.pop_front()
+        self.rejected_order.push_back((now, key.clone()));
+        if self.rejected_order.len() > REFUSED
+            && let Some((_, oldest)) = self.rejected_order.pop_front()
         {
-            self.fates.remove(&oldest);
+            self.states.remove(&oldest);
         }
     }
 
     /// Forgets what is old.
     pub(super) fn forget(&mut self, now: Instant) {
-        let Self { fates, sent, refused } = self;
+        let Self { states: fates, sent_order: sent, rejected_order: refused } = self;
         for met in [sent, refused] {
             while let Some((at, key)) = met.front()
                 && now.since(*at) >= KEPT
@@ -94,9 +94,9 @@ impl Remembered {
 
 /// When metrics were written.
 #[derive(Debug, Default)]
-pub(super) struct Rates(FxHashMap<MetricKey, (Rate, VecDeque<Instant>)>);
+pub(super) struct CommandRateLimiter(FxHashMap<MetricKey, (Rate, VecDeque<Instant>)>);
 
-impl Rates {
+impl CommandRateLimiter {
     /// Whether another command to a metric keeps the rate.
     pub(super) fn allows(&self, metric: &MetricKey, rate: Rate, now: Instant) -> bool {
         let Some((_, times)) = self.0.get(metric) else { return true };
@@ -104,7 +104,7 @@ impl Rates {
     }
 
     /// A metric was written.
-    pub(super) fn written(&mut self, metric: &MetricKey, rate: Rate, now: Instant) {
+    pub(super) fn record_write(&mut self, metric: &MetricKey, rate: Rate, now: Instant) {
         if self.0.len() >= RATED {
             let over = |rate: &Rate, last: &Instant| now.since(*last) >= rate.per;
             self.0.retain(|_, (rate, times)| times.back().is_some_and(|last| !over(rate, last)));
@@ -122,34 +122,40 @@ impl Rates {
 mod tests {
     use super::*;
     use crate::command::answer::Code;
-    use crate::command::request::Door;
+    use crate::command::request::CommandChannel;
 
     fn answer() -> Arc<Answer> {
         let reason = String::new();
-        Arc::new(Answer { code: Code::Standby, reason, metric: None, value: None, after: None })
+        Arc::new(Answer {
+            code: Code::Standby,
+            reason,
+            metric: None,
+            value: None,
+            confirmed_after: None,
+        })
     }
 
     #[test]
     fn refused_requests_are_bounded_and_sent_ones_never_make_room() {
-        let mut remembered = Remembered::default();
-        let key = |id: usize| RequestKey::new(Door::Queue, id.to_string());
+        let mut remembered = RequestHistory::default();
+        let key = |id: usize| RequestKey::new(CommandChannel::Queue, id.to_string());
         let at = |seconds| Instant::from_start(Duration::from_secs(seconds));
         for id in 0..SENT {
             assert!(remembered.has_room());
-            remembered.sent(&key(id), at(0));
+            remembered.record_sent(&key(id), at(0));
         }
         assert!(!remembered.has_room());
         for id in SENT..SENT + REFUSED + 5 {
-            remembered.answered(&key(id), answer(), at(1));
+            remembered.record_answered(&key(id), answer(), at(1));
         }
-        remembered.answered(&key(0), answer(), at(1));
-        assert_eq!(remembered.fates.len(), SENT + REFUSED);
-        assert!(matches!(remembered.fate(&key(0)), Some(Fate::Answered(_))));
-        assert!(remembered.fate(&key(SENT + 4)).is_none(), "the oldest that was refused");
+        remembered.record_answered(&key(0), answer(), at(1));
+        assert_eq!(remembered.states.len(), SENT + REFUSED);
+        assert!(matches!(remembered.state_of(&key(0)), Some(RequestState::Answered(_))));
+        assert!(remembered.state_of(&key(SENT + 4)).is_none(), "the oldest that was refused");
         remembered.forget(at(720));
-        assert!(remembered.has_room() && remembered.fate(&key(1)).is_none());
-        assert!(remembered.fate(&key(SENT + 5)).is_some());
+        assert!(remembered.has_room() && remembered.state_of(&key(1)).is_none());
+        assert!(remembered.state_of(&key(SENT + 5)).is_some());
         remembered.forget(at(721));
-        assert!(remembered.fates.is_empty());
+        assert!(remembered.states.is_empty());
     }
 }

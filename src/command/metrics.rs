@@ -7,13 +7,13 @@ use std::time::Duration;
 
 use rustc_hash::FxHashMap;
 
-use super::rules::{AllowRules, Guard, guard};
+use super::rules::{AllowRules, WriteGuard, guard};
 use super::value;
 use crate::sparkplug::address::{EdgeNode, Source};
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
-    AttributeHolder, Birth, Content, Data, Death, Definition, Instance, Metric, Quality, Sample,
-    SequenceOrder, Slot, StaticProperty,
+    AttributeHolder, Birth, BirthMetric, Content, Data, Death, Definition, Instance, Sample,
+    SequenceOrder, Slot, SparkplugQuality, StaticProperty,
 };
 use crate::sparkplug::text;
 use crate::sparkplug::value::Value;
@@ -35,7 +35,7 @@ pub(super) struct MetricKey {
 
 /// A template instance around a metric, as the birth spells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Level {
+pub(super) struct EnclosingInstance {
     pub name: Arc<str>,
     pub template: Arc<str>,
     pub version: Option<Arc<str>>,
@@ -51,7 +51,7 @@ pub(super) struct Writable {
     /// The birth's.
     pub datatype: Option<DataType>,
     /// The instances around it, outermost first.
-    pub levels: Vec<Level>,
+    pub levels: Vec<EnclosingInstance>,
     /// Its own name.
     pub name: Arc<str>,
     /// As `group/node/device/name`.
@@ -59,34 +59,34 @@ pub(super) struct Writable {
     pub low: Option<f64>,
     pub high: Option<f64>,
     pub read_only: bool,
-    pub last: Last,
+    pub last: LastValue,
 }
 
 /// The last value of a metric.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Last {
+pub(super) struct LastValue {
     /// None for null, and where there was none.
     pub value: Option<Value>,
-    pub quality: Quality,
-    pub doubt: Doubt,
+    pub quality: SparkplugQuality,
+    pub doubt: LastValueDoubt,
     time: Timestamp,
 }
 
 /// Whether the metric may have another value than the last one that counts as its current one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Doubt {
+pub(super) enum LastValueDoubt {
     /// As far as is known, it has this one.
     #[default]
     None,
     /// Another value was told, late or by an older time; or a message was lost.
-    Missed,
+    ValueMissed,
     /// A birth had it, by a time before that of another value known.
-    OldBirth,
+    FromOldBirth,
 }
 
 /// Whether a source can be written to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Presence {
+pub(super) enum SourceAvailability {
     Online,
     /// Its node was born again, and it was not yet.
     Awaited,
@@ -96,16 +96,16 @@ pub(super) enum Presence {
 /// A node or device with metrics that may be written.
 #[derive(Debug)]
 pub(super) struct SourceMetrics {
-    pub presence: Presence,
+    pub presence: SourceAvailability,
     pub metrics: Vec<Writable>,
     by_slot: FxHashMap<Slot, usize>,
 }
 
 /// A value of a metric that may be written, just arrived.
 #[derive(Debug)]
-pub(super) struct Arrived<'a> {
+pub(super) struct ArrivedValue<'a> {
     pub key: &'a MetricKey,
-    pub last: &'a Last,
+    pub last: &'a LastValue,
 }
 
 /// All of them.
@@ -113,13 +113,13 @@ pub(super) struct Arrived<'a> {
 pub(super) struct Metrics {
     edges: FxHashMap<EdgeNode, BTreeMap<Option<Arc<str>>, SourceMetrics>>,
     count: usize,
-    left_out: u64,
+    over_limit: u64,
 }
 
 impl Metrics {
     /// How many are kept, and how many were left out for lack of room.
     pub(super) fn count(&self) -> (usize, u64) {
-        (self.count, self.left_out)
+        (self.count, self.over_limit)
     }
 
     /// What is known of a source.
@@ -128,12 +128,12 @@ impl Metrics {
     }
 
     /// Applies a birth. Calls `each` for every value of a writable metric.
-    pub(super) fn born(
+    pub(super) fn handle_birth(
         &mut self,
         birth: &Birth,
         rules: &AllowRules,
         now: Now,
-        mut each: impl FnMut(Arrived<'_>),
+        mut each: impl FnMut(ArrivedValue<'_>),
     ) {
         let Source { edge, device } = &birth.source;
         let before = self.edges.get_mut(edge).and_then(|of| of.remove(device));
@@ -142,8 +142,8 @@ impl Metrics {
         if device.is_none()
             && let Some(devices) = self.edges.get_mut(edge)
         {
-            for of in devices.values_mut().filter(|of| of.presence == Presence::Online) {
-                of.presence = Presence::Awaited;
+            for of in devices.values_mut().filter(|of| of.presence == SourceAvailability::Online) {
+                of.presence = SourceAvailability::Awaited;
             }
         }
         let mut found = Finder {
@@ -159,7 +159,7 @@ impl Metrics {
             found.metric(metric, &[]);
         }
         let Finder { found: mut metrics, left_out, .. } = found;
-        self.left_out += left_out;
+        self.over_limit += left_out;
         self.count += metrics.len();
         if metrics.is_empty() {
             if self.edges.get(edge).is_some_and(BTreeMap::is_empty) {
@@ -171,25 +171,30 @@ impl Metrics {
             before.into_iter().map(|metric| (metric.key.path, metric.last)).collect();
         for metric in &mut metrics {
             if let Some(known) = known.get(&metric.key.path) {
-                metric.last.follow(known, now);
+                metric.last.carry_over(known, now);
             }
-            if metric.last.doubt != Doubt::OldBirth {
-                each(Arrived { key: &metric.key, last: &metric.last });
+            if metric.last.doubt != LastValueDoubt::FromOldBirth {
+                each(ArrivedValue { key: &metric.key, last: &metric.last });
             }
         }
         let by_slot = metrics.iter().enumerate().map(|(at, metric)| (metric.slot, at)).collect();
-        let born = SourceMetrics { presence: Presence::Online, metrics, by_slot };
+        let born = SourceMetrics { presence: SourceAvailability::Online, metrics, by_slot };
         self.edges.entry(edge.clone()).or_default().insert(device.clone(), born);
     }
 
     /// Applies data. Calls `each` for every value of a writable metric.
-    pub(super) fn told(&mut self, data: &Data, now: Now, mut each: impl FnMut(Arrived<'_>)) {
+    pub(super) fn handle_data(
+        &mut self,
+        data: &Data,
+        now: Now,
+        mut each: impl FnMut(ArrivedValue<'_>),
+    ) {
         let Source { edge, device } = &data.source;
         let Some(sources) = self.edges.get_mut(edge) else { return };
         if data.order == SequenceOrder::AfterGap {
             // Whatever was lost may have been of any metric of the node.
             for metric in sources.values_mut().flat_map(|of| &mut of.metrics) {
-                metric.last.doubt(Doubt::Missed);
+                metric.last.doubt(LastValueDoubt::ValueMissed);
             }
         }
         let Some(SourceMetrics { metrics, by_slot, .. }) = sources.get_mut(device) else { return };
@@ -203,25 +208,25 @@ impl Metrics {
         }
         for (slot, sample) in &data.samples {
             if let Some(metric) = place(slot).and_then(|at| metrics.get_mut(at))
-                && metric.last.take(sample, data.order, now)
+                && metric.last.apply_sample(sample, data.order, now)
             {
-                each(Arrived { key: &metric.key, last: &metric.last });
+                each(ArrivedValue { key: &metric.key, last: &metric.last });
             }
         }
     }
 
     /// A source died.
-    pub(super) fn died(&mut self, death: &Death) {
+    pub(super) fn handle_death(&mut self, death: &Death) {
         let Source { edge, device } = &death.source;
         if let Some(of) = self.edges.get_mut(edge).and_then(|of| of.get_mut(device)) {
-            of.presence = Presence::Offline;
+            of.presence = SourceAvailability::Offline;
         }
     }
 }
 
 impl Writable {
     /// Whether a rule must name it in full.
-    pub(super) fn guard(&self) -> Guard {
+    pub(super) fn guard(&self) -> WriteGuard {
         guard(&self.key.path.join("/"), self.read_only)
     }
 
@@ -237,21 +242,26 @@ impl Writable {
     }
 }
 
-impl Last {
+impl LastValue {
     /// A value that is not the metric's current one, is of another type, or is none, not even null,
     /// says nothing of it.
     fn of(sample: &Sample) -> Self {
         if sample.historical || sample.alarm {
-            return Self { quality: Quality::Bad, ..Self::default() };
+            return Self { quality: SparkplugQuality::Bad, ..Self::default() };
         }
         let unknown = sample.rejected_value.is_some() || sample.without_value;
-        let quality = if unknown { Quality::Bad } else { sample.quality };
-        Self { value: sample.value.clone(), quality, doubt: Doubt::None, time: sample.time }
+        let quality = if unknown { SparkplugQuality::Bad } else { sample.quality };
+        Self {
+            value: sample.value.clone(),
+            quality,
+            doubt: LastValueDoubt::None,
+            time: sample.time,
+        }
     }
 
     /// Takes a value, if it is the metric's current one. Another one, which may be newer for all
     /// that is known, puts this one in doubt.
-    fn take(&mut self, sample: &Sample, order: SequenceOrder, now: Now) -> bool {
+    fn apply_sample(&mut self, sample: &Sample, order: SequenceOrder, now: Now) -> bool {
         if sample.historical || sample.alarm {
             return false;
         }
@@ -267,25 +277,25 @@ impl Last {
             SequenceOrder::BeforeBirth => false,
         };
         if may_be_newer && self.differs(&other) {
-            self.doubt(Doubt::Missed);
+            self.doubt(LastValueDoubt::ValueMissed);
         }
         false
     }
 
     /// In a birth, behind the last value known before it. A birth may be an old one that was kept
     /// on the way: a value that differs, and is older, is not the metric's current one.
-    fn follow(&mut self, known: &Self, now: Now) {
-        let is_again = known.doubt == Doubt::OldBirth && self.time <= known.time;
+    fn carry_over(&mut self, known: &Self, now: Now) {
+        let is_again = known.doubt == LastValueDoubt::FromOldBirth && self.time <= known.time;
         let is_older = self.time < known.time && !known.is_ahead(now);
         if is_again || is_older && self.differs(known) {
-            self.quality = self.quality.max(Quality::Uncertain);
-            self.doubt = Doubt::OldBirth;
+            self.quality = self.quality.max(SparkplugQuality::Uncertain);
+            self.doubt = LastValueDoubt::FromOldBirth;
         } else if is_older {
             self.doubt = known.doubt;
         }
     }
 
-    fn doubt(&mut self, doubt: Doubt) {
+    fn doubt(&mut self, doubt: LastValueDoubt) {
         self.doubt = self.doubt.max(doubt);
     }
 
@@ -302,7 +312,7 @@ impl Last {
 struct Finder<'a> {
     source: &'a Source,
     rules: &'a AllowRules,
-    levels: Vec<Level>,
+    levels: Vec<EnclosingInstance>,
     path: Vec<Arc<str>>,
     room: usize,
     left_out: u64,
@@ -311,7 +321,7 @@ struct Finder<'a> {
 
 impl Finder<'_> {
     /// A metric; `defined` is what the template's definition says of it.
-    fn metric(&mut self, metric: &Metric, defined: &[StaticProperty]) {
+    fn metric(&mut self, metric: &BirthMetric, defined: &[StaticProperty]) {
         self.path.push(Arc::clone(&metric.name));
         match &metric.content {
             Content::Leaf { slot, datatype, sample } => {
@@ -332,7 +342,7 @@ impl Finder<'_> {
 
     fn leaf(
         &mut self,
-        metric: &Metric,
+        metric: &BirthMetric,
         (slot, datatype, sample): (Slot, Option<DataType>, &Sample),
         defined: &[StaticProperty],
     ) {
@@ -360,7 +370,7 @@ impl Finder<'_> {
             low: None,
             high: None,
             read_only: false,
-            last: Last::of(sample),
+            last: LastValue::of(sample),
         };
         // What the instance says itself comes last, and so holds.
         for property in defined.iter().chain(&metric.properties) {
@@ -370,8 +380,8 @@ impl Finder<'_> {
     }
 }
 
-fn level(name: &Arc<str>, instance: &Instance) -> Level {
-    Level {
+fn level(name: &Arc<str>, instance: &Instance) -> EnclosingInstance {
+    EnclosingInstance {
         name: Arc::clone(name),
         template: Arc::clone(&instance.template),
         version: instance.version.clone(),
@@ -402,14 +412,14 @@ mod tests {
             time: Timestamp::default(),
             value: None,
             rejected_value: None,
-            quality: Quality::Good,
+            quality: SparkplugQuality::Good,
             historical: false,
             transient: false,
             alarm: false,
             without_value: false,
         };
-        let quality = |sample: &Sample| Last::of(sample).quality;
-        assert_eq!(quality(&null), Quality::Good);
+        let quality = |sample: &Sample| LastValue::of(sample).quality;
+        assert_eq!(quality(&null), SparkplugQuality::Good);
         let rejected_value = Some(Box::new(Value::Boolean(true)));
         for sample in [
             Sample { historical: true, value: Some(Value::Double(1.0)), ..null.clone() },
@@ -417,7 +427,7 @@ mod tests {
             Sample { rejected_value, ..null.clone() },
             Sample { without_value: true, ..null },
         ] {
-            assert_eq!(quality(&sample), Quality::Bad, "{sample:?}");
+            assert_eq!(quality(&sample), SparkplugQuality::Bad, "{sample:?}");
         }
     }
 }

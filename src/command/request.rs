@@ -17,7 +17,7 @@ const NAME_BYTES: usize = 4 * 1024;
 
 /// Where a request comes in, and its answer goes out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Door {
+pub enum CommandChannel {
     /// AWS IoT commands.
     Iot,
     /// An SQS queue.
@@ -26,7 +26,7 @@ pub enum Door {
     Terminal,
 }
 
-impl Door {
+impl CommandChannel {
     /// As a label.
     pub fn label(self) -> &'static str {
         match self {
@@ -42,21 +42,21 @@ impl Door {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RequestKey {
     /// The channel.
-    pub door: Door,
+    pub channel: CommandChannel,
     /// The id.
     pub id: Arc<str>,
 }
 
 impl RequestKey {
     /// The request called `id` at `door`.
-    pub fn new(door: Door, id: impl Into<Arc<str>>) -> Self {
-        Self { door, id: id.into() }
+    pub fn new(channel: CommandChannel, id: impl Into<Arc<str>>) -> Self {
+        Self { channel, id: id.into() }
     }
 }
 
 impl fmt::Display for RequestKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.door.label(), self.id)
+        write!(f, "{}:{}", self.channel.label(), self.id)
     }
 }
 
@@ -67,12 +67,12 @@ pub struct Envelope {
     pub key: RequestKey,
     /// When it was sent, by AWS's clock; none where the door does not say, and does not keep
     /// requests either: then it was sent when it arrived.
-    pub sent: Option<Timestamp>,
+    pub sent_at: Option<Timestamp>,
 }
 
 /// What is asked for: one value of one metric.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Request {
+pub struct WriteRequest {
     /// The asset: its UUID, `externalId:` and its external id, or its address
     /// `group/node/device/instance`.
     pub asset: String,
@@ -91,7 +91,7 @@ pub struct Request {
 /// The JSON that it is written as.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Written {
+struct RequestJson {
     asset: String,
     property: String,
     value: Json,
@@ -108,7 +108,7 @@ fn present<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Json>, D::Error>
     Json::deserialize(from).map(Some)
 }
 
-impl Request {
+impl WriteRequest {
     /// Reads a request. Numbers may be written as text: AWS IoT puts quotes around what it fills
     /// into a template.
     ///
@@ -119,9 +119,9 @@ impl Request {
         if payload.len() > REQUEST_BYTES {
             return Err(format!("the request has more than {REQUEST_BYTES} bytes"));
         }
-        let written: Written = serde_json::from_slice(payload)
+        let written: RequestJson = serde_json::from_slice(payload)
             .map_err(|error| format!("the request cannot be read: {error}"))?;
-        let Written { asset, property, value, expected, expires, timeout } = written;
+        let RequestJson { asset, property, value, expected, expires, timeout } = written;
         for (field, text) in [("asset", &asset), ("property", &property)] {
             if text.is_empty() || text.len() > NAME_BYTES {
                 return Err(format!("`{field}` is empty or longer than {NAME_BYTES} bytes"));
@@ -175,12 +175,12 @@ mod tests {
     fn a_request_is_read_with_numbers_as_text_as_well() {
         let text = r#"{"asset":"A","property":"P","value":"1.5","expected":true,
             "expires":"1790000000000","timeout":20}"#;
-        let request = Request::parse(text.as_bytes()).unwrap();
+        let request = WriteRequest::parse(text.as_bytes()).unwrap();
         assert_eq!(request.value, Json::from("1.5"));
         assert_eq!(request.expected, Some(Json::from(true)));
         assert_eq!(request.expires, Some(Timestamp::from_millis(1_790_000_000_000)));
         assert_eq!(request.timeout, Some(Duration::from_secs(20)));
-        let least = Request::parse(br#"{"asset":"A","property":"P","value":1}"#).unwrap();
+        let least = WriteRequest::parse(br#"{"asset":"A","property":"P","value":1}"#).unwrap();
         assert_eq!((least.expected, least.expires, least.timeout), (None, None, None));
     }
 
@@ -202,10 +202,12 @@ mod tests {
             (r#"{"asset":"A","property":"P","value":1,"timeout":0}"#, "`timeout` is not"),
             (r#"{"asset":"A","property":"P","value":1,"timeout":"soon"}"#, "`timeout` is not"),
         ] {
-            let said = Request::parse(text.as_bytes()).unwrap_err();
+            let said = WriteRequest::parse(text.as_bytes()).unwrap_err();
             assert!(said.contains(reason), "{text}: {said}");
         }
         let long = format!(r#"{{"asset":"{}","property":"P","value":1}}"#, "A".repeat(40_000));
-        assert!(Request::parse(long.as_bytes()).unwrap_err().contains("more than 32768 bytes"));
+        assert!(
+            WriteRequest::parse(long.as_bytes()).unwrap_err().contains("more than 32768 bytes")
+        );
     }
 }

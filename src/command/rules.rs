@@ -13,17 +13,17 @@ mod parse;
 
 /// Rules, of which the first that fits is used. Without any nothing may be written.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct AllowRules(Vec<Rule>);
+pub struct AllowRules(Vec<AllowRule>);
 
 /// One rule.
 #[derive(Clone, Debug)]
-pub(super) struct Rule {
+pub(super) struct AllowRule {
     /// As it was written.
     pub(super) text: String,
     pattern: Pattern,
     effect: Effect,
     pub(super) rate: Option<Rate>,
-    pub(super) echo: Echo,
+    pub(super) echo: Confirmation,
 }
 
 /// What a rule is for.
@@ -64,7 +64,7 @@ pub(super) struct Rate {
 
 /// What is expected of the metric after a command.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Echo {
+pub(super) enum Confirmation {
     /// Its next value is the one that was written.
     #[default]
     Value,
@@ -74,7 +74,7 @@ pub(super) enum Echo {
 
 /// Whether a metric may be written by a rule that does not name it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Guard {
+pub(super) enum WriteGuard {
     /// By any rule.
     Open,
     /// Only by a rule with its address: it controls the node or device, or is read-only.
@@ -103,12 +103,12 @@ impl AllowRules {
         &self,
         address: &str,
         by_model: Option<&str>,
-        guard: Guard,
-    ) -> Option<&Rule> {
+        guard: WriteGuard,
+    ) -> Option<&AllowRule> {
         let first = self.0.iter().find(|rule| {
             let pattern = &rule.pattern;
             let by_address = pattern.matches(address);
-            let open = guard == Guard::Open || rule.effect == Effect::Never;
+            let open = guard == WriteGuard::Open || rule.effect == Effect::Never;
             match open {
                 true => by_address || by_model.is_some_and(|name| pattern.matches(name)),
                 false => by_address && pattern.is_name(),
@@ -133,12 +133,12 @@ impl AllowRules {
     }
 }
 
-impl Rule {
+impl AllowRule {
     /// Whether the rule allows a value. `written` is the number that was asked for, where the
     /// value is one: a Float may have been rounded into the range.
     pub(super) fn check(&self, value: &Value, written: Option<f64>) -> Result<(), Refusal> {
         let outside = |allowed: String| {
-            let reason = format!("{} is not {allowed}", value::words(value));
+            let reason = format!("{} is not {allowed}", value::display_text(value));
             Err(Refusal::new(Code::OutOfRange, reason))
         };
         match &self.effect {
@@ -173,7 +173,7 @@ impl Rule {
     }
 }
 
-impl PartialEq for Rule {
+impl PartialEq for AllowRule {
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
     }
@@ -238,9 +238,9 @@ fn plain(text: &str) -> Option<String> {
 
 /// Whether a metric, by the path of names that leads to it, is one that only its full name may
 /// allow to write.
-pub(super) fn guard(path: &str, read_only: bool) -> Guard {
+pub(super) fn guard(path: &str, read_only: bool) -> WriteGuard {
     let within = ["/Node Control/", "/Device Control/"].iter().any(|name| path.contains(name));
-    if read_only || within || is_control(path) { Guard::FullName } else { Guard::Open }
+    if read_only || within || is_control(path) { WriteGuard::FullName } else { WriteGuard::Open }
 }
 
 #[cfg(test)]

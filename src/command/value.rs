@@ -184,7 +184,7 @@ pub(super) fn same(one: &Value, other: &Value, step: Option<f64>) -> bool {
 }
 
 /// A value in words.
-pub(super) fn words(value: &Value) -> String {
+pub(super) fn display_text(value: &Value) -> String {
     match value {
         Value::Int(number) => number.to_string(),
         Value::UInt(number) | Value::DateTime(number) => number.to_string(),

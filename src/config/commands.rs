@@ -130,12 +130,12 @@ pub struct Commands {
     /// What may be written, and how.
     pub rules: command::Config,
     /// Where AWS IoT commands come in.
-    pub iot: Option<IotDoor>,
+    pub iot: Option<IotCommands>,
 }
 
 /// Where AWS IoT commands come in.
 #[derive(Clone, Debug, PartialEq)]
-pub struct IotDoor {
+pub struct IotCommands {
     /// The thing's topics.
     pub topics: Topics,
     /// The connection.
@@ -169,7 +169,7 @@ pub(super) fn read(reader: &mut VariableReader<'_>) -> Option<Option<Commands>> 
     }
 }
 
-fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotDoor>> {
+fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotCommands>> {
     let topics = reader.optional(&THING, Topics::of);
     let url = reader.optional(&IOT_URL, ServerUrl::from_str);
     let client_id = reader.optional(&IOT_CLIENT_ID, text);
@@ -205,5 +205,5 @@ fn read_iot(reader: &mut VariableReader<'_>) -> Option<Option<IotDoor>> {
     let files = [&IOT_CA, &IOT_CERT, &IOT_KEY].map(|var| reader.file_of(var));
     let mqtt =
         Mqtt::of_its_own("COMMANDS_IOT_", (url, client_id), (ca, client), files, IOT_MAX_PACKET);
-    Some(Some(IotDoor { topics, mqtt }))
+    Some(Some(IotCommands { topics, mqtt }))
 }

@@ -67,7 +67,7 @@ pub(super) async fn answer(
     asked: &HeaderMap,
 ) -> Result<Reply, ApiError> {
     let query = Query::parse(query).ok_or(ApiError::Wrong("the query is not URL-encoded"))?;
-    let questions = &routes.questions;
+    let questions = &routes.queries;
     let (first, id) = match name.split_once('/') {
         Some((first, id)) => (first, Some(id.parse::<Uuid>().map_err(|_| ApiError::NotFound)?)),
         None => (name, None),

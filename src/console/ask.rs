@@ -40,15 +40,15 @@ pub enum QueryError {
 #[derive(Clone, Debug)]
 pub struct EngineQueries {
     queue: mpsc::Sender<EngineQuery>,
-    life: watch::Receiver<EngineLifecycle>,
+    lifecycle: watch::Receiver<EngineLifecycle>,
 }
 
 /// The engine's end of the questions.
 #[derive(Debug)]
 pub struct QueryReceiver {
     /// Queries to be run.
-    pub questions: mpsc::Receiver<EngineQuery>,
-    life: watch::Sender<EngineLifecycle>,
+    pub queries: mpsc::Receiver<EngineQuery>,
+    lifecycle: watch::Sender<EngineLifecycle>,
 }
 
 impl EngineQueries {
@@ -56,7 +56,7 @@ impl EngineQueries {
     pub fn new(reason: &str) -> (Self, QueryReceiver) {
         let (queue, questions) = mpsc::channel(MAX_QUERIES);
         let (begin, life) = watch::channel(EngineLifecycle::Starting(reason.into()));
-        (Self { queue, life }, QueryReceiver { questions, life: begin })
+        (Self { queue, lifecycle: life }, QueryReceiver { queries: questions, lifecycle: begin })
     }
 
     /// Reads something off the engine.
@@ -68,7 +68,7 @@ impl EngineQueries {
         &self,
         read: impl FnOnce(&EngineView<'_>) -> T + Send + 'static,
     ) -> Result<T, QueryError> {
-        if let EngineLifecycle::Starting(reason) = &*self.life.borrow() {
+        if let EngineLifecycle::Starting(reason) = &*self.lifecycle.borrow() {
             return Err(QueryError::Starting(Arc::clone(reason)));
         }
         let (tell, told) = oneshot::channel();
@@ -89,12 +89,12 @@ impl EngineQueries {
 
 impl QueryReceiver {
     /// Until `begin`, every query fails with this reason.
-    pub fn wait_for(&self, reason: &str) {
-        self.life.send_replace(EngineLifecycle::Starting(reason.into()));
+    pub fn set_starting_reason(&self, reason: &str) {
+        self.lifecycle.send_replace(EngineLifecycle::Starting(reason.into()));
     }
 
     /// From now on questions are answered.
-    pub fn begin(&self) {
-        self.life.send_replace(EngineLifecycle::Running);
+    pub fn set_running(&self) {
+        self.lifecycle.send_replace(EngineLifecycle::Running);
     }
 }

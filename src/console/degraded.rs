@@ -65,7 +65,7 @@ pub enum DegradedReason {
         why: Arc<str>,
     },
     /// The filter leaves out every edge node.
-    NobodyAdmitted {
+    AllNodesExcluded {
         /// The first that was heard.
         edge: String,
         /// How many messages were left out.
@@ -206,7 +206,7 @@ pub enum DegradedReason {
         ahead: i64,
     },
     /// Values of a machine were dropped within the last hour: more than SiteWise takes in a second.
-    Crowded {
+    OverRate {
         /// Its address.
         machine: String,
         /// The property of the first.
@@ -271,7 +271,7 @@ impl DegradedReason {
             Self::SiteWise { .. } => "sitewise_failing",
             Self::Slow { .. } => "sitewise_slow",
             Self::Contended { .. } => "mqtt_client_id_shared",
-            Self::NobodyAdmitted { .. } => "nobody_admitted",
+            Self::AllNodesExcluded { .. } => "nobody_admitted",
             Self::Finding { .. } => "finding",
             Self::MessagesLost { .. } | Self::StoredLost { .. } => "mqtt_messages_lost",
             Self::MessagesLate { .. } => "mqtt_messages_late",
@@ -282,7 +282,7 @@ impl DegradedReason {
             Self::OnlyStored { .. } => "only_stored",
             Self::Offline { .. } => "node_offline",
             Self::Refused { .. } => "values_rejected",
-            Self::Crowded { .. } => "values_too_fast",
+            Self::OverRate { .. } => "values_too_fast",
             Self::OutboxFull => "outbox_full",
             Self::Expiring { .. } => "values_expiring",
             Self::AwaitsBirth { .. } => "values_await_birth",
@@ -331,7 +331,7 @@ impl DegradedReason {
             Self::NotUnderstood { edge, .. }
             | Self::Offline { edge, .. }
             | Self::SenderClock { edge, .. }
-            | Self::NobodyAdmitted { edge, .. } => edge,
+            | Self::AllNodesExcluded { edge, .. } => edge,
             Self::OnlyStored { edges, .. } => edges,
             Self::OutboxFull
             | Self::Expiring { .. }
@@ -340,7 +340,7 @@ impl DegradedReason {
             | Self::OutboxLost(_) => "the outbox",
             Self::Capped { machine, .. }
             | Self::Refused { machine, .. }
-            | Self::Crowded { machine, .. }
+            | Self::OverRate { machine, .. }
             | Self::Held { machine, .. } => machine,
             Self::AwaitsBirth { machine, .. } => machine.as_deref().unwrap_or("the outbox"),
             Self::Clock { .. } => "the host's clock",
@@ -354,22 +354,26 @@ impl DegradedReason {
             Self::NotConnected { error: None, .. } => "is not connected yet".to_owned(),
             Self::NotConnected { error: Some(why), .. } => format!("is not connected: {why}"),
             Self::SiteWise { host, plane, why } => {
-                format!("rejects or does not answer {} at {host}: {why}", plane.words())
+                format!("rejects or does not answer {} at {host}: {why}", plane.description())
             }
             Self::Slow { host, plane, took } => {
                 format!(
                     "is slow: it answers {} at {host} only after {took:.0?}; \
                     {SLOW_REMEDY}",
-                    plane.words()
+                    plane.description()
                 )
             }
             Self::Contended { why, .. } => why.to_string(),
-            Self::NobodyAdmitted { messages, .. } => {
+            Self::AllNodesExcluded { messages, .. } => {
                 format!("{NOBODY_ADMITTED}; {messages} messages so far")
             }
             Self::Finding { finding, count, .. } => {
                 let rule = limits::rule(*finding).map(|rule| format!(": {rule}"));
-                format!("{}{} ({count} times so far)", finding.words(), rule.unwrap_or_default())
+                format!(
+                    "{}{} ({count} times so far)",
+                    finding.description(),
+                    rule.unwrap_or_default()
+                )
             }
             Self::MessagesLost { messages, .. } => format!(
                 "sends faster than the engine reads: {messages} messages dropped since the start; \
@@ -458,7 +462,7 @@ impl DegradedReason {
                 clock_offset_text(*ahead)
             ),
             Self::SenderClock { ahead, .. } => clock_words(*ahead),
-            Self::Crowded { example, values, .. } => {
+            Self::OverRate { example, values, .. } => {
                 format!(
                     "{CROWDED}: {values} within the last hour, the first of {example}; \
                         {CROWDED_REMEDY}"

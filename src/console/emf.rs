@@ -101,7 +101,7 @@ impl EmfCounts {
     fn of(snapshot: &Snapshot) -> Self {
         let ledger = &snapshot.ledger;
         let on_disk = ledger.disk.as_ref().map_or(0, |disk| disk.full + disk.unreadable);
-        let messages: u64 = snapshot.links.iter().map(|link| link.dropped).sum();
+        let messages: u64 = snapshot.servers.iter().map(|link| link.dropped).sum();
         Self {
             read: ledger.values.values,
             delivered: ledger.delivery.delivered,

@@ -12,12 +12,12 @@ const URI_BYTES: usize = 2_048;
 
 /// Decides whether a request is answered.
 #[derive(Debug)]
-pub(super) struct Guard {
+pub(super) struct RequestGuard {
     loopback: bool,
     token: Option<Secret>,
 }
 
-impl Guard {
+impl RequestGuard {
     pub(super) fn new(addr: SocketAddr, token: Option<Secret>) -> Self {
         Self { loopback: addr.ip().is_loopback(), token }
     }
@@ -126,8 +126,8 @@ fn base64(text: &str) -> Option<Vec<u8>> {
 mod tests {
     use super::*;
 
-    fn guard(addr: &str, token: Option<&str>) -> Guard {
-        Guard::new(addr.parse().unwrap(), token.map(Secret::new))
+    fn guard(addr: &str, token: Option<&str>) -> RequestGuard {
+        RequestGuard::new(addr.parse().unwrap(), token.map(Secret::new))
     }
 
     fn request(method: &str, uri: &str, hosts: &[&str]) -> Request<()> {

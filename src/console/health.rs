@@ -33,10 +33,10 @@ pub enum NotReadyReason {
         topic: String,
     },
     /// The initial sync with SiteWise is not complete; with the cause, if it fails.
-    NotLearned(Option<String>),
+    NotSynced(Option<String>),
     /// SiteWise is unreachable, denies access as a whole, or something else answers in its place;
     /// with the last error.
-    SiteWiseAway(Option<String>),
+    SiteWiseUnreachable(Option<String>),
 }
 
 impl NotReadyReason {
@@ -59,8 +59,8 @@ impl NotReadyReason {
             Self::Silent => "silent",
             Self::NotConnected { .. } => "mqtt_not_connected",
             Self::Foreign { .. } => "mqtt_foreign_topics",
-            Self::NotLearned(_) => "sitewise_not_learned",
-            Self::SiteWiseAway(_) => "sitewise_away",
+            Self::NotSynced(_) => "sitewise_not_learned",
+            Self::SiteWiseUnreachable(_) => "sitewise_away",
         }
     }
 
@@ -82,14 +82,14 @@ impl NotReadyReason {
         let reach = look.bridge.reach();
         let at = |plane, why| format!("calls to {} fail: {why}", look.host_of(plane));
         let trouble = |plane| reach.trouble(plane).map(|why| at(plane, why));
-        let not_learned = Self::NotLearned(trouble(Plane::Control));
+        let not_learned = Self::NotSynced(trouble(Plane::Control));
         let delivery = look.bridge.delivery();
         let said = trouble(Plane::Write);
         let said = said.or_else(|| delivery.last_error().map(str::to_owned));
         let others = [
-            (look.ending, Self::Ending),
+            (look.is_shutting_down, Self::Ending),
             (!look.bridge.twin().plan().is_synced(), not_learned),
-            (delivery.is_unreachable(), Self::SiteWiseAway(said)),
+            (delivery.is_unreachable(), Self::SiteWiseUnreachable(said)),
         ];
         let others = others.into_iter();
         reasons.extend(others.into_iter().filter(|(holds, _)| *holds).map(|(_, why)| why));
@@ -110,13 +110,13 @@ impl fmt::Display for NotReadyReason {
             Self::Foreign { url, topic } => {
                 write!(f, "{url} delivers topics like {topic:?}: {FOREIGN}")
             }
-            Self::NotLearned(None) => {
+            Self::NotSynced(None) => {
                 f.write_str("the initial sync with SiteWise is not complete yet")
             }
-            Self::NotLearned(Some(why)) => {
+            Self::NotSynced(Some(why)) => {
                 write!(f, "the initial sync with SiteWise is not complete yet: {why}")
             }
-            Self::SiteWiseAway(said) => write!(
+            Self::SiteWiseUnreachable(said) => write!(
                 f,
                 "values are queued: {}",
                 said.as_deref().unwrap_or("SiteWise is unreachable, or denies access")

@@ -35,7 +35,7 @@ pub struct EngineView<'a> {
     /// What happens to the values that somebody looks at.
     pub watched: &'a RefCell<Watched>,
     /// The MQTT servers.
-    pub links: &'a [ServerStatus],
+    pub servers: &'a [ServerStatus],
     /// Where calls to SiteWise go; for people.
     pub sitewise_hosts: &'a BTreeMap<Plane, String>,
     /// What the outbox dropped.
@@ -53,9 +53,9 @@ pub struct EngineView<'a> {
     /// Values buffered until the initial sync are on disk.
     pub held_saved: bool,
     /// The process is about to end.
-    pub ending: bool,
+    pub is_shutting_down: bool,
     /// When the engine began.
-    pub began: Timestamp,
+    pub started_at: Timestamp,
     /// The moment of the question.
     pub now: Now,
 }
@@ -74,7 +74,7 @@ impl EngineView<'_> {
     /// Each server, with an example topic where it delivers none of Sparkplug's.
     pub(super) fn servers(&self) -> impl Iterator<Item = (&ServerStatus, Option<&str>)> {
         let host = self.bridge.host();
-        self.links.iter().zip(0..).map(|(link, place)| (link, host.foreign(ServerId(place))))
+        self.servers.iter().zip(0..).map(|(link, place)| (link, host.foreign(ServerId(place))))
     }
 
     /// Where calls of this kind go; for people.

@@ -4,7 +4,7 @@ mod table;
 
 use std::fmt::Write as _;
 
-use super::process::Process;
+use super::process::ProcessStats;
 use super::snapshot::{NAMED, Snapshot};
 use crate::command::answer::Code;
 use crate::delivery::durations::Durations;
@@ -49,7 +49,7 @@ pub enum MetricReader {
     /// How often it took how long.
     Durations(fn(&Snapshot) -> Durations),
     /// One number of the process; none where the system does not tell it.
-    Process(fn(&Process) -> Option<f64>),
+    Process(fn(&ProcessStats) -> Option<f64>),
 }
 
 /// A metric.
@@ -74,7 +74,7 @@ impl std::fmt::Debug for MetricDef {
 }
 
 impl MetricKind {
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Counter => "counter",
             Self::Gauge => "gauge",
@@ -84,11 +84,11 @@ impl MetricKind {
 }
 
 /// All metrics in the text format of Prometheus.
-pub fn text(snapshot: &Snapshot, process: &Process) -> String {
+pub fn text(snapshot: &Snapshot, process: &ProcessStats) -> String {
     let mut out = String::with_capacity(16 << 10);
     for metric in TABLE {
         let MetricDef { name, kind, help, .. } = metric;
-        let head = format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.word());
+        let head = format!("# HELP {name} {help}\n# TYPE {name} {}\n", kind.as_str());
         let values = match metric.read {
             MetricReader::Durations(read) => {
                 out.push_str(&head);
@@ -111,7 +111,7 @@ pub fn text(snapshot: &Snapshot, process: &Process) -> String {
 }
 
 fn histogram(out: &mut String, name: &str, durations: &Durations) {
-    let counts = durations.up_to();
+    let counts = durations.cumulative_counts();
     let bounds = Durations::BOUNDS.iter().map(|bound| (*bound as f64 / 1_000.0).to_string());
     for (bound, count) in bounds.chain(["+Inf".to_owned()]).zip(counts) {
         let _ = writeln!(out, "{name}_bucket{{le=\"{bound}\"}} {count}");
@@ -130,7 +130,7 @@ fn labels(label: MetricLabel, snapshot: &Snapshot) -> Vec<String> {
         }
         MetricLabel::Commands => {
             let ended = |code: Code| {
-                format!("{{status=\"{}\",code=\"{}\"}}", code.status().word(), code.word())
+                format!("{{status=\"{}\",code=\"{}\"}}", code.status().as_str(), code.as_str())
             };
             Code::ALL.map(ended).to_vec()
         }
@@ -151,8 +151,8 @@ fn labels(label: MetricLabel, snapshot: &Snapshot) -> Vec<String> {
 
 /// The servers' addresses. Two that differ in their path alone are told apart by a number.
 fn servers(snapshot: &Snapshot) -> Vec<String> {
-    let mut names: Vec<String> = Vec::with_capacity(snapshot.links.len());
-    for link in &snapshot.links {
+    let mut names: Vec<String> = Vec::with_capacity(snapshot.servers.len());
+    for link in &snapshot.servers {
         let numbered = (2..).map(|number| format!("{} ({number})", link.url));
         let mut candidates = std::iter::once(link.url.clone()).chain(numbered);
         names.extend(candidates.find(|name| !names.contains(name)));
@@ -192,7 +192,7 @@ pub fn markdown() -> String {
             MetricLabel::Version => "`version`: the program's".to_owned(),
         };
         let help = help.replace('|', "\\|");
-        let _ = writeln!(out, "| `{name}` | {} | {label} | {help} |", kind.word());
+        let _ = writeln!(out, "| `{name}` | {} | {label} | {help} |", kind.as_str());
     }
     out.push_str(super::emf::MARKDOWN);
     out

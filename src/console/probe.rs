@@ -15,17 +15,17 @@ const MAX_RESPONSE: u64 = 4 << 20;
 pub enum HealthcheckError {
     /// Its address is unknown.
     #[error("CONSOLE_ADDR is off or has port 0: no address to check")]
-    Nowhere,
+    NoAddress,
     /// It cannot be reached.
     #[error("{0} does not respond: {1}")]
     Unreachable(SocketAddr, io::Error),
     /// It reports that it is not alive.
     #[error("{0}")]
-    Unwell(String),
+    Unhealthy(String),
 }
 
 /// What the console answers: the status, and the body.
-pub type Answer = (u16, String);
+pub type ProbeResponse = (u16, String);
 
 /// Asks `/livez` at the console's address.
 ///
@@ -35,7 +35,7 @@ pub type Answer = (u16, String);
 pub fn ask(addr: Option<SocketAddr>) -> Result<(), HealthcheckError> {
     match get(addr, "/livez", None)? {
         (200, _) => Ok(()),
-        (status, body) => Err(HealthcheckError::Unwell(format!(
+        (status, body) => Err(HealthcheckError::Unhealthy(format!(
             "the console answers with HTTP status {status}: \
                 {}",
             body.trim()
@@ -52,8 +52,8 @@ pub fn get(
     addr: Option<SocketAddr>,
     path: &str,
     token: Option<&str>,
-) -> Result<Answer, HealthcheckError> {
-    let addr = addr.filter(|addr| addr.port() != 0).ok_or(HealthcheckError::Nowhere)?;
+) -> Result<ProbeResponse, HealthcheckError> {
+    let addr = addr.filter(|addr| addr.port() != 0).ok_or(HealthcheckError::NoAddress)?;
     // Who listens everywhere listens here.
     let ip = match addr.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
@@ -65,7 +65,7 @@ pub fn get(
         exchange(addr, path, token).map_err(|error| HealthcheckError::Unreachable(addr, error))?;
     let status = text.strip_prefix("HTTP/1.1 ").and_then(|rest| rest.get(..3)?.parse().ok());
     let (Some(status), Some((_, body))) = (status, text.split_once("\r\n\r\n")) else {
-        return Err(HealthcheckError::Unwell(format!(
+        return Err(HealthcheckError::Unhealthy(format!(
             "{addr} does not answer with HTTP: is CONSOLE_ADDR the console's address?"
         )));
     };

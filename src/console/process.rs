@@ -11,7 +11,7 @@ const KILO: f64 = 1_024.0;
 
 /// What the system tells of the process; none of what it does not tell.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub struct Process {
+pub struct ProcessStats {
     /// Seconds of processor time used.
     pub cpu_seconds: Option<f64>,
     /// Bytes in RAM.
@@ -26,7 +26,7 @@ pub struct Process {
     pub start_time_seconds: Option<f64>,
 }
 
-impl Process {
+impl ProcessStats {
     /// Asks the system.
     pub fn read() -> Self {
         let text = |path| fs::read_to_string(path).unwrap_or_default();
@@ -79,8 +79,8 @@ mod tests {
         let limits = "Limit  Soft Limit  Hard Limit  Units\n\
                       Max open files            1024                 524288               files\n";
         let system = "cpu  1 2 3\nbtime 1700000000\n";
-        let told = Process::parse(stat, status, limits, system);
-        let expected = Process {
+        let told = ProcessStats::parse(stat, status, limits, system);
+        let expected = ProcessStats {
             cpu_seconds: Some(3.0),
             resident_bytes: Some(524_288.0),
             virtual_bytes: Some(2_097_152.0),
@@ -89,16 +89,16 @@ mod tests {
             start_time_seconds: Some(1_700_000_123.45),
         };
         assert_eq!(told, expected);
-        assert_eq!(Process::parse("", "", "", ""), Process::default());
+        assert_eq!(ProcessStats::parse("", "", "", ""), ProcessStats::default());
         let unlimited =
             "Max open files            unlimited            unlimited            files\n";
-        assert_eq!(Process::parse("", "", unlimited, "").max_files, None);
+        assert_eq!(ProcessStats::parse("", "", unlimited, "").max_files, None);
     }
 
     #[test]
     #[cfg(target_os = "linux")]
     fn this_process_is_told() {
-        let told = Process::read();
+        let told = ProcessStats::read();
         assert!(told.resident_bytes.is_some_and(|bytes| bytes > 1e5), "{told:?}");
         assert!(told.open_files.is_some_and(|files| files >= 3.0), "{told:?}");
         assert!(told.start_time_seconds.is_some_and(|at| at > 1.6e9), "{told:?}");

@@ -9,9 +9,9 @@ use tokio::sync::Mutex;
 use tokio::time::Instant;
 
 use super::ask::{EngineQueries, QueryError};
-use super::guard::Guard;
+use super::guard::RequestGuard;
 use super::health::NotReadyReason;
-use super::process::Process;
+use super::process::ProcessStats;
 use super::reply::{self, Reply};
 use super::snapshot::Snapshot;
 use super::{api, metrics, page};
@@ -22,15 +22,15 @@ const SNAPSHOT_TTL: Duration = Duration::from_millis(900);
 /// Answers requests.
 #[derive(Debug)]
 pub(super) struct Routes {
-    guard: Guard,
-    pub(super) questions: EngineQueries,
+    guard: RequestGuard,
+    pub(super) queries: EngineQueries,
     /// The last snapshot: the engine is queried at most once a second.
     snapshot: Mutex<Option<(Instant, Arc<Snapshot>)>>,
 }
 
 impl Routes {
-    pub(super) fn new(guard: Guard, questions: EngineQueries) -> Self {
-        Self { guard, questions, snapshot: Mutex::new(None) }
+    pub(super) fn new(guard: RequestGuard, queries: EngineQueries) -> Self {
+        Self { guard, queries, snapshot: Mutex::new(None) }
     }
 
     pub(super) async fn answer<B>(&self, request: &Request<B>) -> Reply {
@@ -54,7 +54,7 @@ impl Routes {
                 Ok(snapshot) => reply::reply(
                     StatusCode::OK,
                     "text/plain; version=0.0.4; charset=utf-8",
-                    metrics::text(&snapshot, &Process::read()),
+                    metrics::text(&snapshot, &ProcessStats::read()),
                 ),
                 Err(why) => Self::no_answer(why),
             };
@@ -77,7 +77,7 @@ impl Routes {
 
     /// Liveness: the process responds, and so does its engine once it runs.
     async fn livez(&self) -> Reply {
-        match self.questions.ask(|_| ()).await {
+        match self.queries.ask(|_| ()).await {
             Ok(()) | Err(QueryError::Starting(_) | QueryError::Busy) => {
                 reply::text(StatusCode::OK, "ok")
             }
@@ -116,7 +116,7 @@ impl Routes {
         {
             return Ok(Arc::clone(snapshot));
         }
-        let snapshot = Arc::new(self.questions.ask(Snapshot::take).await?);
+        let snapshot = Arc::new(self.queries.ask(Snapshot::take).await?);
         *last = Some((Instant::now(), Arc::clone(&snapshot)));
         Ok(snapshot)
     }

@@ -24,7 +24,7 @@ pub struct Snapshot {
     /// The moment.
     pub at: Timestamp,
     /// When the engine began.
-    pub began: Timestamp,
+    pub started_at: Timestamp,
     /// What became of every value.
     pub ledger: Ledger,
     /// What was received from the plant.
@@ -34,7 +34,7 @@ pub struct Snapshot {
     /// Whether each edge node is online: of the first [`NAMED`] by name.
     pub nodes_named: Vec<(EdgeNode, bool)>,
     /// The MQTT servers.
-    pub links: Vec<ServerStatus>,
+    pub servers: Vec<ServerStatus>,
     /// Why the bridge is not ready.
     pub not_ready: Vec<NotReadyReason>,
     /// Problems while the bridge is ready.
@@ -94,7 +94,7 @@ impl Snapshot {
         let EngineView { bridge, outbox, now, .. } = *look;
         let (twin, host, delivery) = (bridge.twin(), bridge.host(), bridge.delivery());
         let (losses, saved) = (look.losses, look.held_saved);
-        let ledger = Ledger::new(bridge, outbox, losses, look.dead_letters, look.links, saved);
+        let ledger = Ledger::new(bridge, outbox, losses, look.dead_letters, look.servers, saved);
         let handed = ledger.delivery.oldest;
         let handed = handed.map(|since| now.wall.minus(now.instant.since(since)));
         let mut nodes = [0; PHASES.len()];
@@ -103,16 +103,16 @@ impl Snapshot {
                 *count += u64::from(*of == phase);
             }
         }
-        let live = |ix| twin.plan().asset_standing(ix) == ProvisioningStatus::Live;
+        let live = |ix| twin.plan().asset_state(ix) == ProvisioningStatus::Active;
         Self {
             host_id: look.host_id.to_owned(),
             linger: look.linger,
             at: now.wall,
-            began: look.began,
+            started_at: look.started_at,
             plant: host.counters(),
             nodes,
             nodes_named: named(host.phases()),
-            links: look.links.to_vec(),
+            servers: look.servers.to_vec(),
             not_ready: NotReadyReason::all(look),
             degraded: DegradedReasons::of(look),
             oldest: [handed, outbox.oldest()].into_iter().flatten().min(),

@@ -27,66 +27,66 @@ pub struct Watched {
 #[derive(Debug)]
 struct WatchedAsset {
     since: Timestamp,
-    looked: Instant,
-    properties: FxHashMap<Uuid, Outcome>,
+    last_viewed: Instant,
+    properties: FxHashMap<Uuid, PropertyOutcome>,
 }
 
 /// What happened to the values of a property since somebody looks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Outcome {
+pub struct PropertyOutcome {
     /// When SiteWise took a value, by our clock, and the latest timestamp of those it took.
-    pub taken: Option<(Timestamp, Timestamp)>,
+    pub last_accepted: Option<(Timestamp, Timestamp)>,
     /// When a value was dropped last, and by which rule.
-    pub dropped: Option<(Timestamp, DiscardReason)>,
+    pub last_dropped: Option<(Timestamp, DiscardReason)>,
 }
 
 impl Watched {
     /// Marks an asset as viewed. Returns since when it is watched.
-    pub fn look(&mut self, asset: Uuid, now: Instant, wall: Timestamp) -> Timestamp {
-        self.assets.retain(|id, watched| *id == asset || now.since(watched.looked) <= KEPT);
+    pub fn mark_viewed(&mut self, asset: Uuid, now: Instant, wall: Timestamp) -> Timestamp {
+        self.assets.retain(|id, watched| *id == asset || now.since(watched.last_viewed) <= KEPT);
         if !self.assets.contains_key(&asset)
             && self.assets.len() >= ASSETS
-            && let Some(first) = self.assets.iter().min_by_key(|(_, watched)| watched.looked)
+            && let Some(first) = self.assets.iter().min_by_key(|(_, watched)| watched.last_viewed)
         {
             let id = *first.0;
             self.assets.remove(&id);
         }
         let watched = self.assets.entry(asset).or_insert_with(|| WatchedAsset {
             since: wall,
-            looked: now,
+            last_viewed: now,
             properties: FxHashMap::default(),
         });
-        watched.looked = now;
+        watched.last_viewed = now;
         watched.since
     }
 
     /// What happened to the values of a property; nothing if it is not watched.
-    pub fn of(&self, asset: Uuid, property: Uuid) -> Outcome {
+    pub fn of(&self, asset: Uuid, property: Uuid) -> PropertyOutcome {
         let watched = self.assets.get(&asset);
         watched.and_then(|watched| watched.properties.get(&property)).copied().unwrap_or_default()
     }
 
     /// SiteWise took these values.
-    pub fn taken(&mut self, keys: &[Key], at: Timestamp) {
+    pub fn record_accepted(&mut self, keys: &[Key], at: Timestamp) {
         if self.assets.is_empty() {
             return;
         }
         for key in keys {
             if let Some(outcome) = self.outcome(key) {
-                let latest = outcome.taken.map_or(key.time, |(_, time)| time.max(key.time));
-                outcome.taken = Some((at, latest));
+                let latest = outcome.last_accepted.map_or(key.time, |(_, time)| time.max(key.time));
+                outcome.last_accepted = Some((at, latest));
             }
         }
     }
 
     /// A value was dropped by a rule.
-    pub fn discarded(&mut self, key: &Key, why: DiscardReason, at: Timestamp) {
+    pub fn record_discarded(&mut self, key: &Key, why: DiscardReason, at: Timestamp) {
         if let Some(outcome) = self.outcome(key) {
-            outcome.dropped = Some((at, why));
+            outcome.last_dropped = Some((at, why));
         }
     }
 
-    fn outcome(&mut self, key: &Key) -> Option<&mut Outcome> {
+    fn outcome(&mut self, key: &Key) -> Option<&mut PropertyOutcome> {
         let watched = self.assets.get_mut(&key.stream.asset)?;
         Some(watched.properties.entry(key.stream.property).or_default())
     }
@@ -110,31 +110,31 @@ mod tests {
     #[test]
     fn only_what_is_looked_at_is_kept() {
         let (mut watched, at) = (Watched::default(), Timestamp::from_millis(50));
-        watched.taken(&[key(1, 10)], at);
-        assert_eq!(watched.look(id(1), Instant::START, at), at);
-        watched.taken(&[key(1, 20), key(1, 15), key(2, 20)], at);
-        watched.discarded(&key(1, 21), DiscardReason::Rate, at);
-        let outcome = Outcome {
-            taken: Some((at, Timestamp::from_millis(20))),
-            dropped: Some((at, DiscardReason::Rate)),
+        watched.record_accepted(&[key(1, 10)], at);
+        assert_eq!(watched.mark_viewed(id(1), Instant::START, at), at);
+        watched.record_accepted(&[key(1, 20), key(1, 15), key(2, 20)], at);
+        watched.record_discarded(&key(1, 21), DiscardReason::SecondFull, at);
+        let outcome = PropertyOutcome {
+            last_accepted: Some((at, Timestamp::from_millis(20))),
+            last_dropped: Some((at, DiscardReason::SecondFull)),
         };
         assert_eq!(watched.of(id(1), id(7)), outcome);
-        assert_eq!(watched.of(id(2), id(7)), Outcome::default());
+        assert_eq!(watched.of(id(2), id(7)), PropertyOutcome::default());
         // Another look keeps it, and since when it is watched.
         let later = Instant::START + KEPT;
-        assert_eq!(watched.look(id(1), later, Timestamp::from_millis(90)), at);
+        assert_eq!(watched.mark_viewed(id(1), later, Timestamp::from_millis(90)), at);
         assert_eq!(watched.of(id(1), id(7)), outcome);
     }
 
     #[test]
     fn what_nobody_looks_at_any_more_is_forgotten_and_there_are_never_many() {
         let (mut watched, at) = (Watched::default(), Timestamp::from_millis(50));
-        watched.look(id(0), Instant::START, at);
+        watched.mark_viewed(id(0), Instant::START, at);
         let later = Instant::START + KEPT + Duration::from_millis(1);
-        watched.look(id(1), later, at);
+        watched.mark_viewed(id(1), later, at);
         assert_eq!(watched.assets.keys().copied().collect::<Vec<_>>(), [id(1)]);
         for number in 2..40 {
-            watched.look(id(number), later + Duration::from_millis(number as u64), at);
+            watched.mark_viewed(id(number), later + Duration::from_millis(number as u64), at);
         }
         assert_eq!(watched.assets.len(), ASSETS);
         assert!(watched.assets.contains_key(&id(39)) && !watched.assets.contains_key(&id(1)));

@@ -32,18 +32,18 @@ const SECOND_FULL_TRIES_AT_SHUTDOWN: u8 = 1;
 /// What is to happen to a value that was sent.
 enum ValueOutcome<'a> {
     Settled,
-    Again(&'a ApiFault),
+    Retry(&'a ApiFault),
     /// Its second already has ten values.
-    Crowded,
-    Refused(RejectReason, &'a ApiFault),
+    SecondFull,
+    Rejected(RejectReason, &'a ApiFault),
 }
 
 /// How to handle a request that failed as a whole.
 enum RequestFailure {
     /// Retry all: none of them is at fault.
-    Back,
+    RetryAll,
     /// One of them is at fault, to be found by splitting.
-    Suspect,
+    Isolate,
 }
 
 impl Delivery {
@@ -57,7 +57,7 @@ impl Delivery {
         let Some(request) = self.requests.remove(&id) else {
             return;
         };
-        self.figures.answered.count(now.instant.since(request.sent_at));
+        self.figures.response_times.count(now.instant.since(request.sent_at));
         match answer {
             Ok(errors) => {
                 self.circuit.record_success();
@@ -78,7 +78,7 @@ impl Delivery {
         if throttled > 0 && throttled * 2 >= request.entries.len() {
             self.pace.throttled(request.sent_at, now.instant);
         }
-        self.settled.reserve(request.entries.iter().map(|(_, values)| values.len()).sum());
+        self.settled_keys.reserve(request.entries.iter().map(|(_, values)| values.len()).sum());
         let mut missing = Vec::new();
         for (place, (slot, values)) in request.entries.into_iter().enumerate() {
             let of_entry = errors.iter().filter(|error| error.entry == place);
@@ -90,11 +90,11 @@ impl Delivery {
             }
             self.read_entry(slot, values, &of_entry, now);
         }
-        if !self.settled.is_empty() {
-            self.outputs.push_back(Output::Settled(mem::take(&mut self.settled)));
+        if !self.settled_keys.is_empty() {
+            self.outputs.push_back(Output::Settled(mem::take(&mut self.settled_keys)));
         }
         if !missing.is_empty() {
-            self.outputs.push_back(Output::Missing(missing));
+            self.outputs.push_back(Output::NotFound(missing));
         }
     }
 
@@ -126,23 +126,23 @@ impl Delivery {
             let crowded = (!errors.is_empty() && is_full()).then_some(crowded);
             match outcome(&value, errors, any_named, crowded) {
                 ValueOutcome::Settled => {
-                    self.settled.push(Key {
+                    self.settled_keys.push(Key {
                         stream,
                         time: value.tqv.time,
                         quality: value.tqv.quality,
                     });
                     self.figures.delivered += 1;
                     if value.class == Class::Live {
-                        self.figures.took.count(now.instant.since(value.queued_at));
+                        self.figures.latencies.count(now.instant.since(value.queued_at));
                     }
-                    self.point_decided(value.class);
+                    self.count_settled(value.class);
                     if !errors.is_empty() {
                         taken.push(value.tqv.value);
                     }
                 }
-                ValueOutcome::Again(fault) => again.push((value, fault)),
-                ValueOutcome::Crowded => self.crowded_out(stream, &value),
-                ValueOutcome::Refused(refusal, fault) => {
+                ValueOutcome::Retry(fault) => again.push((value, fault)),
+                ValueOutcome::SecondFull => self.discard_second_full(stream, &value),
+                ValueOutcome::Rejected(refusal, fault) => {
                     let reason = reason(&value, fault);
                     self.refuse(stream, value, refusal, reason);
                 }
@@ -163,33 +163,33 @@ impl Delivery {
                 self.circuit.record_success();
                 self.figures.throttles += 1;
                 self.pace.throttled(request.sent_at, now.instant);
-                RequestFailure::Back
+                RequestFailure::RetryAll
             }
             ApiFaultKind::Unavailable | ApiFaultKind::AlreadyExists | ApiFaultKind::Changed => {
                 self.circuit.record_failure(request.is_probe, &mut self.random, now.instant);
                 // What was sent after it has been answered since.
                 let overtaken = hung && self.last_success_sent > request.sent_at;
-                match (request.is_suspect() || overtaken) && !self.circuit.is_away() {
-                    true => RequestFailure::Suspect,
-                    false => RequestFailure::Back,
+                match (request.is_suspect() || overtaken) && !self.circuit.is_open() {
+                    true => RequestFailure::Isolate,
+                    false => RequestFailure::RetryAll,
                 }
             }
             ApiFaultKind::Denied => {
                 self.circuit.denied(request.is_probe, &mut self.random, now.instant);
-                RequestFailure::Back
+                RequestFailure::RetryAll
             }
             ApiFaultKind::Foreign => {
                 self.foreign_response(&request, now);
-                RequestFailure::Suspect
+                RequestFailure::Isolate
             }
             ApiFaultKind::Busy => {
                 self.figures.throttles += 1;
                 self.foreign_response(&request, now);
                 match request.is_suspect() || self.is_persistent(&request) {
-                    true => RequestFailure::Suspect,
+                    true => RequestFailure::Isolate,
                     false => {
                         self.pace.throttled(request.sent_at, now.instant);
-                        RequestFailure::Back
+                        RequestFailure::RetryAll
                     }
                 }
             }
@@ -198,18 +198,18 @@ impl Delivery {
             | ApiFaultKind::NotFound
             | ApiFaultKind::Conflict => {
                 self.circuit.record_success();
-                RequestFailure::Suspect
+                RequestFailure::Isolate
             }
         };
         self.note_request(&request, fault, now);
         let several = request.entries.len() > 1;
         for (slot, values) in request.entries {
             match whole {
-                RequestFailure::Back => self.requeue(slot, values, (fault.kind, hung), now),
-                RequestFailure::Suspect if several => {
-                    self.isolate(slot, values, Isolation::Alone, now)
+                RequestFailure::RetryAll => self.requeue(slot, values, (fault.kind, hung), now),
+                RequestFailure::Isolate if several => {
+                    self.isolate(slot, values, Isolation::OwnRequest, now)
                 }
-                RequestFailure::Suspect => self.read_single_entry(slot, values, (fault, hung), now),
+                RequestFailure::Isolate => self.read_single_entry(slot, values, (fault, hung), now),
             }
         }
     }
@@ -217,7 +217,7 @@ impl Delivery {
     /// Whether one of the request's properties has had this failure repeatedly.
     fn is_persistent(&self, request: &InFlight) -> bool {
         let mut states = request.entries.iter().filter_map(|(slot, _)| self.streams.get(*slot));
-        !self.circuit.is_away() && states.any(|state| state.failures >= FAILURES_BEFORE_ISOLATION)
+        !self.circuit.is_open() && states.any(|state| state.failures >= FAILURES_BEFORE_ISOLATION)
     }
 
     /// Something other than SiteWise answered, perhaps because of one of the values.
@@ -226,7 +226,7 @@ impl Delivery {
         let Some(stream) = first.map(|state| state.stream) else { return };
         // A value that is named already says nothing new of the others.
         let mut values = request.entries.iter().flat_map(|(_, values)| values);
-        if !self.circuit.is_away()
+        if !self.circuit.is_open()
             && values.all(|value| value.failures >= held::FOREIGN_FAILURES_BEFORE_REPORT)
         {
             return;
@@ -260,7 +260,7 @@ impl Delivery {
             | ApiFaultKind::Unavailable
                 if values.len() > 1 =>
             {
-                self.isolate(slot, values, Isolation::Single, now);
+                self.isolate(slot, values, Isolation::OnlyValue, now);
             }
             ApiFaultKind::Invalid | ApiFaultKind::OutOfRange => {
                 let refusal = match fault.kind {
@@ -282,7 +282,7 @@ impl Delivery {
                 if kind == ApiFaultKind::NotFound
                     && let Some(stream) = stream
                 {
-                    self.outputs.push_back(Output::Missing(vec![stream]));
+                    self.outputs.push_back(Output::NotFound(vec![stream]));
                 }
             }
         }
@@ -296,7 +296,7 @@ impl Delivery {
         (kind, hung): (ApiFaultKind, bool),
         now: Now,
     ) {
-        let is_away = self.circuit.is_away();
+        let is_away = self.circuit.is_open();
         let patience = if hung { HANGS_BEFORE_ISOLATION } else { FAILURES_BEFORE_ISOLATION };
         let Some(state) = self.streams.get_mut(slot) else {
             return;
@@ -307,7 +307,7 @@ impl Delivery {
             // Others pass: perhaps it is one of these that SiteWise fails at.
             ApiFaultKind::Unavailable if !is_away && state.failures >= patience => {
                 for value in &mut values {
-                    value.isolation = value.isolation.max(Isolation::Alone);
+                    value.isolation = value.isolation.max(Isolation::OwnRequest);
                 }
                 0
             }
@@ -322,7 +322,7 @@ impl Delivery {
             _ => failures.saturating_add(1),
         };
         state.delay_until(now.instant + wait);
-        self.requeue_all(slot, values, now);
+        self.requeue_unchanged(slot, values, now);
     }
 
     /// Queues values again, isolated.
@@ -336,14 +336,14 @@ impl Delivery {
         for value in &mut values {
             value.isolation = value.isolation.max(care);
         }
-        self.requeue_all(slot, values, now);
+        self.requeue_unchanged(slot, values, now);
     }
 
-    fn requeue_all(&mut self, slot: StreamSlot, mut values: Vec<PendingValue>, now: Now) {
+    fn requeue_unchanged(&mut self, slot: StreamSlot, mut values: Vec<PendingValue>, now: Now) {
         self.figures.retries += values.len() as u64;
         for value in values.drain(..) {
-            let overwritten = self.streams.get_mut(slot).and_then(|state| state.put_back(value));
-            self.overwritten(slot, overwritten);
+            let overwritten = self.streams.get_mut(slot).and_then(|state| state.requeue(value));
+            self.discard_overwritten(slot, overwritten);
         }
         self.recycle(values);
         self.entry_answered(slot, now);
@@ -378,7 +378,7 @@ impl Delivery {
         match worst {
             Some(_) if single => {}
             Some(worst) if !progress && new => {
-                let wait = self.refusals.wait(worst, state.failures, &mut self.random);
+                let wait = self.rejections.backoff(worst, state.failures, &mut self.random);
                 state.failures = state.failures.saturating_add(1);
                 state.delay_until(now.instant + wait);
             }
@@ -393,18 +393,18 @@ impl Delivery {
             let Some(state) = self.streams.get_mut(slot) else {
                 return;
             };
-            let wait = self.refusals.wait(fault.kind, value.failures, &mut self.random);
+            let wait = self.rejections.backoff(fault.kind, value.failures, &mut self.random);
             value.failures = value.failures.saturating_add(weight);
             value.last_failure = Some(fault.kind);
             if value.failures >= FAILURES_BEFORE_ISOLATION {
-                value.isolation = value.isolation.max(Isolation::Apart);
+                value.isolation = value.isolation.max(Isolation::WithFailed);
             }
             let failures = value.failures;
             let overwritten = match aside {
                 true => state.set_aside(value, now.instant + wait),
-                false => state.put_back(value),
+                false => state.requeue(value),
             };
-            self.overwritten(slot, overwritten);
+            self.discard_overwritten(slot, overwritten);
             self.report_failing(stream, failures, fault, now);
         }
         self.entry_answered(slot, now);
@@ -453,12 +453,12 @@ fn outcome<'a>(
         return ValueOutcome::Settled;
     };
     match fault.kind {
-        ApiFaultKind::Invalid => ValueOutcome::Refused(RejectReason::Invalid, fault),
-        ApiFaultKind::OutOfRange => ValueOutcome::Refused(RejectReason::OutOfRange, fault),
+        ApiFaultKind::Invalid => ValueOutcome::Rejected(RejectReason::Invalid, fault),
+        ApiFaultKind::OutOfRange => ValueOutcome::Rejected(RejectReason::OutOfRange, fault),
         ApiFaultKind::Limit
             if any_named && crowded.is_some_and(|least| value.failures >= least) =>
         {
-            ValueOutcome::Crowded
+            ValueOutcome::SecondFull
         }
         ApiFaultKind::Throttled
         | ApiFaultKind::Busy
@@ -469,7 +469,7 @@ fn outcome<'a>(
         | ApiFaultKind::Changed
         | ApiFaultKind::Limit
         | ApiFaultKind::Foreign
-        | ApiFaultKind::Denied => ValueOutcome::Again(fault),
+        | ApiFaultKind::Denied => ValueOutcome::Retry(fault),
     }
 }
 

@@ -27,7 +27,7 @@ impl Durations {
     }
 
     /// How many took at most as long as each bound, and at last how many there are.
-    pub fn up_to(&self) -> [u64; Self::BOUNDS.len() + 1] {
+    pub fn cumulative_counts(&self) -> [u64; Self::BOUNDS.len() + 1] {
         let mut sum = 0;
         self.counts.map(|count| {
             sum += count;
@@ -51,7 +51,7 @@ mod tests {
         for millis in [0, 50, 51, 300_000, 300_001] {
             durations.count(Duration::from_millis(millis));
         }
-        assert_eq!(durations.up_to(), [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5]);
+        assert_eq!(durations.cumulative_counts(), [2, 3, 3, 3, 3, 3, 3, 3, 3, 3, 4, 5]);
         assert_eq!(durations.sum(), Duration::from_millis(600_102));
     }
 }

@@ -62,7 +62,7 @@ impl Delivery {
             && self.ready.len() == 0
             && self.outputs.is_empty()
             && !self.is_unreachable()
-            && self.streams.iter().all(|state| state.rests_until(end))
+            && self.streams.iter().all(|state| state.is_idle_until(end))
     }
 
     /// Whether only values that failed before are queued, or SiteWise is unreachable: what is on

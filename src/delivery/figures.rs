@@ -13,9 +13,9 @@ pub struct DeliveryFigures {
     /// Points that SiteWise accepted.
     pub delivered: u64,
     /// Latency of delivered live values, from being handed in until SiteWise accepted them.
-    pub took: Durations,
+    pub latencies: Durations,
     /// How long requests went without an answer, whatever it was.
-    pub answered: Durations,
+    pub response_times: Durations,
     /// Points refused, by reason.
     pub refused: RejectedCounts,
     /// Points discarded, by rule.
@@ -103,8 +103,8 @@ impl DiscardedCounts {
     pub(super) fn count(&mut self, why: DiscardReason) {
         match why {
             DiscardReason::Overwritten => self.overwritten += 1,
-            DiscardReason::Rate => self.rate += 1,
-            DiscardReason::Astray => self.astray += 1,
+            DiscardReason::SecondFull => self.rate += 1,
+            DiscardReason::Misrouted => self.astray += 1,
             // Not by delivery.
             DiscardReason::Full | DiscardReason::Unreadable => {}
         }

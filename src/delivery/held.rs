@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::Delivery;
 use super::output::Output;
 use super::point::Stream;
-use super::refusals::Others;
+use super::refusals::OtherProperties;
 use super::streams::StreamSlot;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::sitewise::cause::Cause;
@@ -50,7 +50,7 @@ pub struct HeldValues<'a> {
     /// What lies behind it.
     pub cause: Cause,
     /// Whether other values are accepted.
-    pub others: Others,
+    pub others: OtherProperties,
 }
 
 impl FailingProperties {
@@ -99,7 +99,7 @@ impl Delivery {
                 values: values.max(1),
                 words,
                 cause: *cause,
-                others: self.refusals.others(*stream),
+                others: self.rejections.others(*stream),
             }
         })
     }
@@ -120,8 +120,8 @@ impl Delivery {
             ApiFaultKind::Throttled => return,
             _ => FAILURES_BEFORE_REPORT,
         };
-        let of_all = self.circuit.is_away() || self.refusals.nothing_passes().is_some();
-        if failures < told || of_all || self.refusals.is_open(stream, now.instant) {
+        let of_all = self.circuit.is_open() || self.rejections.all_rejected().is_some();
+        if failures < told || of_all || self.rejections.is_undecided(stream, now.instant) {
             return;
         }
         let (words, cause) = (fault.message.clone(), Cause::of_entry(fault));
@@ -130,7 +130,7 @@ impl Delivery {
                 return;
             }
             if !self.failing.has_asset(stream.asset) {
-                let (reason, others) = (words.clone(), self.refusals.others(stream));
+                let (reason, others) = (words.clone(), self.rejections.others(stream));
                 self.outputs.push_back(Output::Held { stream, reason, cause, others });
             }
         }
@@ -147,7 +147,7 @@ impl Delivery {
             && state.failing(LEAST_FAILURES_BEFORE_REPORT) == 0
         {
             self.failing.0.remove(&state.stream);
-            self.refusals.ended(state.stream);
+            self.rejections.forget(state.stream);
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Outputs of delivery: calls to make, and outcomes of points.
 
 use super::point::{DiscardReason, Key, Point, RejectReason, Stream};
-use super::refusals::Others;
+use super::refusals::OtherProperties;
 use crate::sitewise::api::Entry;
 use crate::sitewise::cause::Cause;
 
@@ -48,7 +48,7 @@ pub enum Output {
     },
     /// The point with this key was just discarded because its second is full, but may be the
     /// latest: if so, the twin writes it with another timestamp.
-    Late(Key),
+    LatestDiscarded(Key),
     /// Values of this property, the first of its asset, are not accepted. They are retried with
     /// backoff.
     Held {
@@ -59,11 +59,11 @@ pub enum Output {
         /// What lies behind it.
         cause: Cause,
         /// Whether others are accepted.
-        others: Others,
+        others: OtherProperties,
     },
     /// SiteWise does not know these assets or properties: to be re-checked. Their points are
     /// retried meanwhile.
-    Missing(Vec<Stream>),
+    NotFound(Vec<Stream>),
 }
 
 /// How many more points delivery takes.

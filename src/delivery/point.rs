@@ -42,7 +42,7 @@ pub enum Class {
 
 impl Class {
     /// The class whose turns it shares.
-    pub(crate) fn turn(self) -> Self {
+    pub(crate) fn scheduling_class(self) -> Self {
         match self {
             Self::Static => Self::Birth,
             other => other,
@@ -103,11 +103,11 @@ pub enum DiscardReason {
     /// A later point with the same property, time and quality took its place.
     Overwritten,
     /// More than ten values of one property, quality and second: those between.
-    Rate,
+    SecondFull,
     /// The outbox is full; the oldest history goes first.
     Full,
     /// It was sent before the initial sync, to a property that the asset turned out not to have.
-    Astray,
+    Misrouted,
     /// It cannot be read back from the outbox's damaged disk.
     Unreadable,
 }
@@ -115,15 +115,15 @@ pub enum DiscardReason {
 impl DiscardReason {
     /// All of them.
     pub const ALL: [Self; 5] =
-        [Self::Overwritten, Self::Rate, Self::Full, Self::Astray, Self::Unreadable];
+        [Self::Overwritten, Self::SecondFull, Self::Full, Self::Misrouted, Self::Unreadable];
 
     /// Its name: in the log, the metrics and the console.
     pub const fn label(self) -> &'static str {
         match self {
             Self::Overwritten => "overwritten",
-            Self::Rate => "rate",
+            Self::SecondFull => "rate",
             Self::Full => "outbox_full",
-            Self::Astray => "astray",
+            Self::Misrouted => "astray",
             Self::Unreadable => "outbox_unreadable",
         }
     }

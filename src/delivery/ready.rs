@@ -21,7 +21,7 @@ pub(super) enum SendLane {
 pub(super) struct ReadyQueue {
     lanes: ByClass<LaneQueue>,
     suspects: LaneQueue,
-    turns: ClassScheduler,
+    scheduler: ClassScheduler,
     /// Whether the last request was a suspect's: they have every second.
     last_was_suspect: bool,
     /// Since when something is queued, or since the last request if that left something.
@@ -63,7 +63,7 @@ impl ReadyQueue {
     /// The next stream with an entry that shares a request.
     pub(super) fn pop(&mut self, streams: &mut Streams) -> Option<StreamSlot> {
         let lanes = &self.lanes;
-        let class = self.turns.next(|class| lanes.get(class).queued > 0)?;
+        let class = self.scheduler.next(|class| lanes.get(class).queued > 0)?;
         self.lanes.get_mut(class).pop(SendLane::Class(class), streams)
     }
 

@@ -37,7 +37,7 @@ impl InFlight {
     /// Whether it has one entry alone, of which something may be wrong.
     pub(super) fn is_suspect(&self) -> bool {
         match self.entries.as_slice() {
-            [(_, values)] => values.iter().any(|value| value.isolation >= Isolation::Alone),
+            [(_, values)] => values.iter().any(|value| value.isolation >= Isolation::OwnRequest),
             _ => false,
         }
     }
@@ -141,9 +141,9 @@ impl Delivery {
             ClockAgreement::Agree => now.wall.minus(OLDEST_VALUE),
             ClockAgreement::Differ => Timestamp::from_millis(i64::MIN),
         };
-        state.take(oldest, &mut entry, &mut expired);
+        state.take_entry(oldest, &mut entry, &mut expired);
         let stream = state.stream;
-        let suspect = entry.first().is_some_and(|value| value.isolation >= Isolation::Alone);
+        let suspect = entry.first().is_some_and(|value| value.isolation >= Isolation::OwnRequest);
         debug_assert!(!suspect || entries.is_empty(), "suspects share no request");
         if entry.is_empty() {
             self.spare_lists.push(entry);

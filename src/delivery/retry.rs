@@ -80,9 +80,9 @@ pub(super) struct CircuitBreaker {
 #[derive(Clone, Copy, Debug)]
 enum CircuitState {
     /// Closed: SiteWise is reachable, with so many failures in a row.
-    There { missed: u32, foreign: Option<ForeignStreak> },
+    Closed { missed: u32, foreign: Option<ForeignStreak> },
     /// Open: SiteWise is unreachable.
-    Away {
+    Open {
         /// Probes that failed.
         failures: u8,
         /// When the next probe may go; none while one is on its way.
@@ -96,9 +96,9 @@ struct ForeignStreak {
     count: u32,
     since: Instant,
     /// The stream of the first.
-    first: Stream,
+    first_stream: Stream,
     /// Whether other streams got them as well: a single one does not open the circuit.
-    several: bool,
+    is_of_several_streams: bool,
 }
 
 /// Whether requests may go.
@@ -116,50 +116,50 @@ pub(super) enum SendPermit {
 
 impl CircuitBreaker {
     pub(super) fn new() -> Self {
-        Self { state: CircuitState::There { missed: 0, foreign: None } }
+        Self { state: CircuitState::Closed { missed: 0, foreign: None } }
     }
 
-    pub(super) fn is_away(&self) -> bool {
-        matches!(self.state, CircuitState::Away { .. })
+    pub(super) fn is_open(&self) -> bool {
+        matches!(self.state, CircuitState::Open { .. })
     }
 
     pub(super) fn permit(&self, now: Instant) -> SendPermit {
         match self.state {
-            CircuitState::There { .. } => SendPermit::Many,
-            CircuitState::Away { next: None, .. } => SendPermit::Waiting,
-            CircuitState::Away { next: Some(next), .. } if next <= now => SendPermit::Probe,
-            CircuitState::Away { next: Some(next), .. } => SendPermit::NotBefore(next),
+            CircuitState::Closed { .. } => SendPermit::Many,
+            CircuitState::Open { next: None, .. } => SendPermit::Waiting,
+            CircuitState::Open { next: Some(next), .. } if next <= now => SendPermit::Probe,
+            CircuitState::Open { next: Some(next), .. } => SendPermit::NotBefore(next),
         }
     }
 
     /// A probe goes.
     pub(super) fn probe(&mut self) {
-        if let CircuitState::Away { next, .. } = &mut self.state {
+        if let CircuitState::Open { next, .. } = &mut self.state {
             *next = None;
         }
     }
 
     /// SiteWise has answered something.
     pub(super) fn record_success(&mut self) {
-        self.state = CircuitState::There { missed: 0, foreign: None };
+        self.state = CircuitState::Closed { missed: 0, foreign: None };
     }
 
     /// A request failed: no response, or not SiteWise's.
     pub(super) fn record_failure(&mut self, probe: bool, random: &mut Rng, now: Instant) {
         self.state = match self.state {
-            CircuitState::There { missed, foreign } if missed + 1 < AWAY_AFTER => {
-                CircuitState::There { missed: missed + 1, foreign }
+            CircuitState::Closed { missed, foreign } if missed + 1 < AWAY_AFTER => {
+                CircuitState::Closed { missed: missed + 1, foreign }
             }
-            CircuitState::There { .. } => CircuitState::Away {
+            CircuitState::Closed { .. } => CircuitState::Open {
                 failures: 0,
                 next: Some(now + with_jitter(FIRST_DELAY, 0, random)),
             },
-            CircuitState::Away { failures, .. } if probe => CircuitState::Away {
+            CircuitState::Open { failures, .. } if probe => CircuitState::Open {
                 failures: failures.saturating_add(1),
                 next: Some(now + with_jitter(FIRST_DELAY, failures.saturating_add(1), random)),
             },
             // An answer to a request from before.
-            away @ CircuitState::Away { .. } => away,
+            away @ CircuitState::Open { .. } => away,
         };
     }
 
@@ -173,27 +173,35 @@ impl CircuitBreaker {
         now: Instant,
     ) -> bool {
         match self.state {
-            CircuitState::There { missed, foreign } => {
+            CircuitState::Closed { missed, foreign } => {
                 let row = match foreign {
                     Some(row) => ForeignStreak {
                         count: row.count + 1,
-                        several: row.several || several || row.first != stream,
+                        is_of_several_streams: row.is_of_several_streams
+                            || several
+                            || row.first_stream != stream,
                         ..row
                     },
-                    None => ForeignStreak { count: 1, since: now, first: stream, several },
+                    None => ForeignStreak {
+                        count: 1,
+                        since: now,
+                        first_stream: stream,
+                        is_of_several_streams: several,
+                    },
                 };
-                let away =
-                    row.several && row.count >= AWAY_AFTER && now.since(row.since) >= FOREIGN_FOR;
+                let away = row.is_of_several_streams
+                    && row.count >= AWAY_AFTER
+                    && now.since(row.since) >= FOREIGN_FOR;
                 self.state = match away {
-                    true => CircuitState::Away {
+                    true => CircuitState::Open {
                         failures: 0,
                         next: Some(now + with_jitter(FIRST_DELAY, 0, random)),
                     },
-                    false => CircuitState::There { missed, foreign: Some(row) },
+                    false => CircuitState::Closed { missed, foreign: Some(row) },
                 };
                 away
             }
-            CircuitState::Away { .. } => {
+            CircuitState::Open { .. } => {
                 self.record_failure(probe, random, now);
                 false
             }
@@ -203,11 +211,11 @@ impl CircuitBreaker {
     /// SiteWise denies access as a whole: credentials are missing, expired or wrong.
     pub(super) fn denied(&mut self, probe: bool, random: &mut Rng, now: Instant) {
         let failures = match self.state {
-            CircuitState::There { .. } => 0,
-            CircuitState::Away { failures, .. } if probe => failures.saturating_add(1),
-            CircuitState::Away { .. } => return,
+            CircuitState::Closed { .. } => 0,
+            CircuitState::Open { failures, .. } if probe => failures.saturating_add(1),
+            CircuitState::Open { .. } => return,
         };
-        self.state = CircuitState::Away {
+        self.state = CircuitState::Open {
             failures,
             next: Some(now + with_jitter(DENIED_DELAY, failures, random)),
         };

@@ -34,12 +34,12 @@ pub(super) struct Seconds {
 struct SecondCount {
     second: i64,
     quality: Quality,
-    sent: u8,
+    admitted: u8,
 }
 
 impl Default for SecondCount {
     fn default() -> Self {
-        Self { second: i64::MIN, quality: Quality::Good, sent: 0 }
+        Self { second: i64::MIN, quality: Quality::Good, admitted: 0 }
     }
 }
 
@@ -56,12 +56,12 @@ pub(super) enum Admission {
     /// It goes.
     Now(PendingValue),
     /// It waits in the tenth place.
-    Held,
+    TenthPlace,
     /// It waits in the tenth place, and the value that was there is discarded; or that one
     /// stays and this one is discarded.
-    Instead(PendingValue, DiscardReason),
+    Replaced(PendingValue, DiscardReason),
     /// It comes when the tenth place has gone: it is discarded, though it may be the latest.
-    Late(PendingValue),
+    SecondFull(PendingValue),
 }
 
 impl Seconds {
@@ -70,12 +70,12 @@ impl Seconds {
     pub(super) fn admit(&mut self, value: PendingValue, linger: Duration, now: Now) -> Admission {
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
         let seen = self.count_of(second, quality, now.instant);
-        if seen.sent < MAX_PER_SECOND - 1 {
-            seen.sent += 1;
+        if seen.admitted < MAX_PER_SECOND - 1 {
+            seen.admitted += 1;
             return Admission::Now(value);
         }
-        if seen.sent >= MAX_PER_SECOND {
-            return Admission::Late(value);
+        if seen.admitted >= MAX_PER_SECOND {
+            return Admission::SecondFull(value);
         }
         let there = self.tenth_values.iter_mut().find(|held| held.is_of(second, quality));
         let Some(there) = there else {
@@ -84,15 +84,15 @@ impl Seconds {
             let left = Duration::from_millis(u64::try_from(left).unwrap_or(0));
             let release = now.instant + left.max(linger).min(SECOND);
             self.tenth_values.push(TenthValue { value, release_at: release });
-            return Admission::Held;
+            return Admission::TenthPlace;
         };
         match value.tqv.time.cmp(&there.value.tqv.time) {
-            std::cmp::Ordering::Less => Admission::Instead(value, DiscardReason::Rate),
+            std::cmp::Ordering::Less => Admission::Replaced(value, DiscardReason::SecondFull),
             std::cmp::Ordering::Equal => {
-                Admission::Instead(there.value.replace(value), DiscardReason::Overwritten)
+                Admission::Replaced(there.value.replace(value), DiscardReason::Overwritten)
             }
             std::cmp::Ordering::Greater => {
-                Admission::Instead(there.value.replace(value), DiscardReason::Rate)
+                Admission::Replaced(there.value.replace(value), DiscardReason::SecondFull)
             }
         }
     }
@@ -100,7 +100,7 @@ impl Seconds {
     /// Whether ten values of this second were sent, as far as it is remembered.
     pub(super) fn is_full(&self, time: Timestamp, quality: Quality) -> bool {
         let is_it = |seen: &&SecondCount| seen.second == time.seconds() && seen.quality == quality;
-        self.recent.iter().find(is_it).is_some_and(|seen| seen.sent >= MAX_PER_SECOND)
+        self.recent.iter().find(is_it).is_some_and(|seen| seen.admitted >= MAX_PER_SECOND)
     }
 
     /// A value that waits in a tenth place.
@@ -115,7 +115,7 @@ impl Seconds {
         let at = self.tenth_values.iter().position(over)?;
         let value = self.tenth_values.swap_remove(at).value;
         let (second, quality) = (value.tqv.time.seconds(), value.tqv.quality);
-        self.count_of(second, quality, now).sent = MAX_PER_SECOND;
+        self.count_of(second, quality, now).admitted = MAX_PER_SECOND;
         Some(value)
     }
 
@@ -155,7 +155,7 @@ impl Seconds {
                     held.release_at = now;
                 }
             }
-            *first = SecondCount { second, quality, sent: 0 };
+            *first = SecondCount { second, quality, admitted: 0 };
         }
         first
     }
@@ -279,8 +279,8 @@ mod tests {
     fn admit(seconds: &mut Seconds, millis: i64) -> &'static str {
         match seconds.admit(value(millis), Duration::ZERO, now(0)) {
             Admission::Now(_) => "now",
-            Admission::Held => "held",
-            Admission::Instead(gone, _) | Admission::Late(gone) => {
+            Admission::TenthPlace => "held",
+            Admission::Replaced(gone, _) | Admission::SecondFull(gone) => {
                 let gone = gone.tqv.time.as_millis() - START;
                 Box::leak(format!("instead of {gone}").into_boxed_str())
             }

@@ -45,11 +45,11 @@ pub(super) enum Isolation {
     /// With any other.
     Shared,
     /// In an entry with others that failed several times.
-    Apart,
+    WithFailed,
     /// In an entry with its like that is a request's only one: the whole request was refused.
-    Alone,
+    OwnRequest,
     /// As the only value of a request: the whole entry was refused.
-    Single,
+    OnlyValue,
 }
 
 /// One property's share in delivery.
@@ -89,11 +89,11 @@ pub(super) struct StreamState {
 #[derive(Debug)]
 pub(super) enum OfferResult {
     /// It waits.
-    Taken,
+    Queued,
     /// It waits in place of this one; or this is the one that was handed in, and others are later.
-    Instead(PendingValue, DiscardReason),
+    Replaced(PendingValue, DiscardReason),
     /// Its second is full, but it may be the latest.
-    Late(PendingValue),
+    SecondFull(PendingValue),
 }
 
 /// The values of a stream that wait beside the urgent ones.
@@ -136,30 +136,30 @@ impl StreamState {
 
     /// Takes a value in. Another may go for it: the one before with the same time and quality,
     /// or one too many in its second.
-    pub(super) fn push(&mut self, value: PendingValue, linger: Duration, now: Now) -> OfferResult {
+    pub(super) fn offer(&mut self, value: PendingValue, linger: Duration, now: Now) -> OfferResult {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         if let Some(before) = self.seconds.find(time, quality) {
-            return OfferResult::Instead(before.replace(value), DiscardReason::Overwritten);
+            return OfferResult::Replaced(before.replace(value), DiscardReason::Overwritten);
         }
         if let Some(place) = self.find_waiting(time, quality) {
             return match self.overwrite(place, value) {
-                Some((before, why)) => OfferResult::Instead(before, why),
-                None => OfferResult::Taken,
+                Some((before, why)) => OfferResult::Replaced(before, why),
+                None => OfferResult::Queued,
             };
         }
         match self.seconds.admit(value, linger, now) {
             Admission::Now(value) => {
                 self.enqueue(value);
-                OfferResult::Taken
+                OfferResult::Queued
             }
-            Admission::Held => OfferResult::Taken,
-            Admission::Instead(value, why) => OfferResult::Instead(value, why),
-            Admission::Late(value) => OfferResult::Late(value),
+            Admission::TenthPlace => OfferResult::Queued,
+            Admission::Replaced(value, why) => OfferResult::Replaced(value, why),
+            Admission::SecondFull(value) => OfferResult::SecondFull(value),
         }
     }
 
     /// Queues a failed value again. Drops it if a later one has its key.
-    pub(super) fn put_back(&mut self, value: PendingValue) -> Option<PendingValue> {
+    pub(super) fn requeue(&mut self, value: PendingValue) -> Option<PendingValue> {
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         let taken = self.seconds.find(time, quality).is_some()
             || self.find_waiting(time, quality).is_some();
@@ -176,9 +176,9 @@ impl StreamState {
         value: PendingValue,
         until: Instant,
     ) -> Option<PendingValue> {
-        if self.rare().set_aside.len() >= ASIDE {
+        if self.secondary_queues().set_aside.len() >= ASIDE {
             self.delay_until(until);
-            return self.put_back(value);
+            return self.requeue(value);
         }
         let (time, quality) = (value.tqv.time, value.tqv.quality);
         let taken = self.seconds.find(time, quality).is_some()
@@ -186,7 +186,7 @@ impl StreamState {
         if taken {
             return Some(value);
         }
-        let aside = &mut self.rare_mut().set_aside;
+        let aside = &mut self.secondary_queues_mut().set_aside;
         let place = aside.partition_point(|(other, _)| *other <= until);
         aside.insert(place, (until, value));
         None
@@ -206,7 +206,7 @@ impl StreamState {
 
     /// When [`release`](Self::release) has something to move.
     pub(super) fn release_due(&self) -> Option<Instant> {
-        let aside = self.rare().set_aside.front().map(|(until, _)| *until);
+        let aside = self.secondary_queues().set_aside.front().map(|(until, _)| *until);
         aside.into_iter().chain(self.seconds.due()).min()
     }
 
@@ -228,16 +228,16 @@ impl StreamState {
     /// The lane of the next entry: that of its best value.
     pub(super) fn next_lane(&self) -> Option<SendLane> {
         let front = self.front()?;
-        if front.isolation >= Isolation::Alone {
+        if front.isolation >= Isolation::OwnRequest {
             return Some(SendLane::Suspect);
         }
         let best = self.main_queue.iter().take(VALUES_PER_ENTRY).map(|value| value.class).min();
-        Some(SendLane::Class(best.unwrap_or(Class::History).turn()))
+        Some(SendLane::Class(best.unwrap_or(Class::History).scheduling_class()))
     }
 
     /// Takes the next entry: values from the front that may go together. Those whose time is
     /// before `oldest` are too old for SiteWise and go to `expired`.
-    pub(super) fn take(
+    pub(super) fn take_entry(
         &mut self,
         oldest: Timestamp,
         entry: &mut Vec<PendingValue>,
@@ -247,8 +247,8 @@ impl StreamState {
             return;
         };
         let limit = match care {
-            Isolation::Single => 1,
-            Isolation::Shared | Isolation::Apart | Isolation::Alone => VALUES_PER_ENTRY,
+            Isolation::OnlyValue => 1,
+            Isolation::Shared | Isolation::WithFailed | Isolation::OwnRequest => VALUES_PER_ENTRY,
         };
         let history = self.secondary.as_mut().map(|rare| &mut rare.history);
         for queue in [Some(&mut self.main_queue), history].into_iter().flatten() {
@@ -279,30 +279,30 @@ impl StreamState {
             history.iter_mut().chain(aside.iter_mut().map(|(_, value)| value))
         });
         for value in self.main_queue.iter_mut().chain(aside) {
-            value.isolation = value.isolation.min(Isolation::Apart);
+            value.isolation = value.isolation.min(Isolation::WithFailed);
         }
     }
 
     /// How many of the values that wait have failed so often.
     pub(super) fn failing(&self, least: u8) -> usize {
-        let SecondaryQueues { history, set_aside: aside } = self.rare();
+        let SecondaryQueues { history, set_aside: aside } = self.secondary_queues();
         let waiting =
             self.main_queue.iter().chain(history).chain(aside.iter().map(|(_, value)| value));
         waiting.filter(|value| value.failures >= least).count()
     }
 
     /// Whether nothing is to be sent before `end`.
-    pub(super) fn rests_until(&self, end: Instant) -> bool {
+    pub(super) fn is_idle_until(&self, end: Instant) -> bool {
         self.in_flight == 0
             && self.seconds.is_empty()
             && (self.queued() == 0 || self.not_before > end)
-            && self.rare().set_aside.front().is_none_or(|(until, _)| *until > end)
+            && self.secondary_queues().set_aside.front().is_none_or(|(until, _)| *until > end)
     }
 
     /// Whether all values that wait, those in flight excepted, failed before, or are behind one
     /// that did and holds up the property.
     pub(super) fn has_only_failed(&self) -> bool {
-        let waiting = self.queued() + self.rare().set_aside.len();
+        let waiting = self.queued() + self.secondary_queues().set_aside.len();
         let failing = self.failing(1);
         let is_behind = failing > 0 && self.failures > 0;
         self.seconds.is_empty() && (failing == waiting || is_behind)
@@ -340,7 +340,7 @@ impl StreamState {
     pub(super) fn is_empty(&self) -> bool {
         self.in_flight == 0
             && self.queued() == 0
-            && self.rare().set_aside.is_empty()
+            && self.secondary_queues().set_aside.is_empty()
             && self.seconds.is_empty()
     }
 
@@ -353,30 +353,30 @@ impl StreamState {
     /// counted.
     pub(super) fn oldest(&self) -> Option<Instant> {
         let queued = self.front().map(|_| self.oldest_queued_at);
-        let aside = self.rare().set_aside.iter().map(|(_, value)| value.queued_at);
+        let aside = self.secondary_queues().set_aside.iter().map(|(_, value)| value.queued_at);
         aside.chain(queued).chain(self.seconds.oldest()).min()
     }
 
     /// The oldest time of those that wait, without those in flight and those of `seconds`.
     pub(super) fn oldest_time(&self) -> Option<Timestamp> {
-        let aside = self.rare().set_aside.iter().map(|(_, value)| value);
-        let fronts = [self.main_queue.front(), self.rare().history.front()];
+        let aside = self.secondary_queues().set_aside.iter().map(|(_, value)| value);
+        let fronts = [self.main_queue.front(), self.secondary_queues().history.front()];
         aside.chain(fronts.into_iter().flatten()).map(|value| value.tqv.time).min()
     }
 
     fn front(&self) -> Option<&PendingValue> {
-        self.main_queue.front().or(self.rare().history.front())
+        self.main_queue.front().or(self.secondary_queues().history.front())
     }
 
     fn queued(&self) -> usize {
-        self.main_queue.len() + self.rare().history.len()
+        self.main_queue.len() + self.secondary_queues().history.len()
     }
 
-    fn rare(&self) -> &SecondaryQueues {
+    fn secondary_queues(&self) -> &SecondaryQueues {
         self.secondary.as_deref().unwrap_or(&NONE)
     }
 
-    fn rare_mut(&mut self) -> &mut SecondaryQueues {
+    fn secondary_queues_mut(&mut self) -> &mut SecondaryQueues {
         self.secondary.get_or_insert_with(|| Box::new(SecondaryQueues::new()))
     }
 
@@ -395,7 +395,7 @@ impl StreamState {
                 (&mut self.main_queue, is_last)
             }
             Class::History => {
-                let history = &mut self.rare_mut().history;
+                let history = &mut self.secondary_queues_mut().history;
                 let is_last = history.back().is_none_or(|last| last.key() < key);
                 (history, is_last)
             }
@@ -429,10 +429,10 @@ impl StreamState {
         {
             return Some(QueuePosition::Urgent(at));
         }
-        if let Some(at) = find(&self.rare().history, key) {
+        if let Some(at) = find(&self.secondary_queues().history, key) {
             return Some(QueuePosition::History(at));
         }
-        let mut aside = self.rare().set_aside.iter();
+        let mut aside = self.secondary_queues().set_aside.iter();
         let at = aside.position(|(_, value)| value.key() == key)?;
         Some(QueuePosition::Aside(at))
     }
@@ -447,9 +447,9 @@ impl StreamState {
             value,
             match place {
                 QueuePosition::Urgent(at) => self.main_queue.remove(at),
-                QueuePosition::History(at) => self.rare_mut().history.remove(at),
+                QueuePosition::History(at) => self.secondary_queues_mut().history.remove(at),
                 QueuePosition::Aside(at) => {
-                    self.rare_mut().set_aside.remove(at).map(|(_, value)| value)
+                    self.secondary_queues_mut().set_aside.remove(at).map(|(_, value)| value)
                 }
             }?,
         );
@@ -461,7 +461,7 @@ impl StreamState {
     /// The time of the value that waits longest, unless there are so many that none lingers:
     /// then the time of those in front.
     fn first_of_queues(&self) -> Instant {
-        let history = &self.rare().history;
+        let history = &self.secondary_queues().history;
         let queues = self.main_queue.iter().chain(history);
         let first = if self.queued() < VALUES_PER_ENTRY {
             queues.map(|value| value.queued_at).min()

@@ -27,30 +27,30 @@ pub(super) struct StreamSlot(u32);
 pub(super) struct Streams {
     /// By the stream in the slot: four bytes each, so that the table stays in the processor's
     /// cache.
-    places: HashTable<StreamSlot>,
+    by_stream: HashTable<StreamSlot>,
     slots: Vec<StreamState>,
     /// Places of forgotten streams. The first is taken first, so that the last of all become
     /// free after a burst, and their room can be given back.
     free: BTreeSet<StreamSlot>,
     /// Streams that became empty, with the time when they were listed here.
-    empty: VecDeque<(Instant, StreamSlot)>,
+    emptied: VecDeque<(Instant, StreamSlot)>,
 }
 
 impl Streams {
     /// The place of a stream that is needed now, made if there is none.
-    pub(super) fn place(&mut self, stream: Stream, now: Instant) -> StreamSlot {
+    pub(super) fn get_or_insert(&mut self, stream: Stream, now: Instant) -> StreamSlot {
         let slots = &self.slots;
         let is_it = |slot: &StreamSlot| slot.of(slots).is_some_and(|state| state.stream == stream);
-        if let Some(slot) = self.places.find(hash(&stream), is_it).copied() {
+        if let Some(slot) = self.by_stream.find(hash(&stream), is_it).copied() {
             if let Some(state) = self.get_mut(slot) {
                 state.last_used = now;
             }
             return slot;
         }
-        let slot = self.put(StreamState::new(stream, now));
+        let slot = self.insert(StreamState::new(stream, now));
         let slots = &self.slots;
         let again = |slot: &StreamSlot| slot.of(slots).map_or(0, |state| hash(&state.stream));
-        self.places.insert_unique(hash(&stream), slot, again);
+        self.by_stream.insert_unique(hash(&stream), slot, again);
         slot
     }
 
@@ -58,11 +58,11 @@ impl Streams {
     pub(super) fn find(&self, stream: Stream) -> Option<StreamSlot> {
         let is_it =
             |slot: &StreamSlot| slot.of(&self.slots).is_some_and(|state| state.stream == stream);
-        self.places.find(hash(&stream), is_it).copied()
+        self.by_stream.find(hash(&stream), is_it).copied()
     }
 
     /// Into a place that is free.
-    fn put(&mut self, state: StreamState) -> StreamSlot {
+    fn insert(&mut self, state: StreamState) -> StreamSlot {
         if let Some(slot) = self.free.pop_first()
             && let Some(vacant) = self.slots.get_mut(slot.0 as usize)
         {
@@ -98,7 +98,7 @@ impl Streams {
             && !state.listed_empty
         {
             state.listed_empty = true;
-            self.empty.push_back((now, slot));
+            self.emptied.push_back((now, slot));
         }
     }
 
@@ -126,9 +126,9 @@ impl Streams {
 
     fn forget_due(&mut self, now: Instant) {
         loop {
-            let full = self.empty.len() > EMPTY;
+            let full = self.emptied.len() > EMPTY;
             let due = |(listed, _): &mut (Instant, StreamSlot)| full || *listed + REMEMBERED <= now;
-            let Some((_, slot)) = self.empty.pop_front_if(due) else {
+            let Some((_, slot)) = self.emptied.pop_front_if(due) else {
                 return;
             };
             let Some(state) = self.slots.get_mut(slot.0 as usize) else {
@@ -137,13 +137,13 @@ impl Streams {
             if !state.is_empty() {
                 state.listed_empty = false;
             } else if now < state.last_used + REMEMBERED && !full {
-                self.empty.push_back((now, slot));
+                self.emptied.push_back((now, slot));
             } else {
                 // Its queues give back their memory. It stays listed, so that nobody lists it again.
                 let stream = state.stream;
                 *state = StreamState::new(stream, now);
                 state.listed_empty = true;
-                let found = self.places.find_entry(hash(&stream), |place| *place == slot);
+                let found = self.by_stream.find_entry(hash(&stream), |place| *place == slot);
                 if let Ok(found) = found {
                     found.remove();
                     self.free.insert(slot);
@@ -178,17 +178,17 @@ mod tests {
         let mut streams = Streams::default();
         let mut now = Instant::START;
         for number in 0..20 * FEW {
-            let slot = streams.place(stream(number), now);
+            let slot = streams.get_or_insert(stream(number), now);
             streams.list_empty(slot, now);
         }
         now = now + REMEMBERED;
-        let kept = streams.place(stream(3), now);
+        let kept = streams.get_or_insert(stream(3), now);
         streams.forget(now);
-        assert_eq!((streams.places.len(), streams.slots.len()), (1, 4));
+        assert_eq!((streams.by_stream.len(), streams.slots.len()), (1, 4));
         assert!(streams.slots.capacity() <= 4 * FEW, "{}", streams.slots.capacity());
-        assert_eq!(streams.place(stream(3), now), kept);
+        assert_eq!(streams.get_or_insert(stream(3), now), kept);
         // The places before it come first.
-        assert_eq!(streams.place(stream(7), now), StreamSlot(0));
+        assert_eq!(streams.get_or_insert(stream(7), now), StreamSlot(0));
         assert_eq!(streams.get(StreamSlot(0)).map(|state| state.stream), Some(stream(7)));
     }
 }

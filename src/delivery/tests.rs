@@ -34,29 +34,29 @@ fn how_long_live_values_and_requests_take_is_counted() {
     let figures = plant.delivery.figures();
     assert_eq!(figures.delivered, 2);
     // The history takes no part; the live value lingered for a second.
-    assert_eq!(figures.took.up_to().last(), Some(&1));
-    assert!(figures.took.sum() > Duration::from_secs(1), "{figures:?}");
-    assert_eq!(figures.answered.up_to().first(), Some(&0));
-    assert!(figures.answered.sum() >= Duration::from_millis(80), "{figures:?}");
+    assert_eq!(figures.latencies.cumulative_counts().last(), Some(&1));
+    assert!(figures.latencies.sum() > Duration::from_secs(1), "{figures:?}");
+    assert_eq!(figures.response_times.cumulative_counts().first(), Some(&0));
+    assert!(figures.response_times.sum() >= Duration::from_millis(80), "{figures:?}");
 }
 
 #[test]
 fn how_far_the_values_of_a_property_are_is_told() {
     let mut plant = Plant::new(config());
     let stream = point(1, 0, Class::Live).stream;
-    assert_eq!(plant.delivery.way_of(stream), way::StreamWay::default());
+    assert_eq!(plant.delivery.status_of(stream), way::StreamStatus::default());
     let handed_in = plant.now.instant;
     plant.give([point(1, 0, Class::Live), point(1, 1, Class::History)]);
-    let waits = plant.delivery.way_of(stream);
+    let waits = plant.delivery.status_of(stream);
     assert_eq!((waits.waiting, waits.in_flight, waits.sent_at), (2, 0, None));
     assert_eq!(waits.oldest, Some(handed_in));
     plant.wait(Duration::from_secs(2));
-    let sent = plant.delivery.way_of(stream);
+    let sent = plant.delivery.status_of(stream);
     assert_eq!((sent.waiting, sent.in_flight, sent.oldest), (0, 2, None));
     assert!(sent.sent_at.is_some_and(|at| at > handed_in), "{sent:?}");
     // The request failed, which is no failure of its values: they wait again, as long as before.
     plant.answer(Err(fault(ApiFaultKind::Unavailable)));
-    let again = plant.delivery.way_of(stream);
+    let again = plant.delivery.status_of(stream);
     assert_eq!((again.waiting, again.in_flight, again.failures), (2, 0, 0));
     assert_eq!(again.oldest, Some(handed_in));
 }
@@ -168,8 +168,9 @@ fn a_live_value_does_not_wait_behind_the_history_of_its_stream() {
 fn values_too_many_for_their_second_are_discarded_but_the_last() {
     let mut plant = Plant::new(config());
     plant.give((0..15).map(|n| point(1, n, Class::Live)));
-    let rate =
-        |output: &&Output| matches!(output, Output::Discarded { why: DiscardReason::Rate, .. });
+    let rate = |output: &&Output| {
+        matches!(output, Output::Discarded { why: DiscardReason::SecondFull, .. })
+    };
     assert_eq!(plant.told.iter().filter(rate).count(), 5);
     plant.wait(Duration::from_secs(2));
     let sent = plant.sent();
@@ -185,7 +186,7 @@ fn only_one_that_may_be_the_latest_of_its_second_is_told_as_late() {
     plant.give((0..100).map(|n| point(1, n, Class::Live)));
     let late = |plant: &Plant| {
         let late = plant.told.iter().filter_map(|output| match output {
-            Output::Late(key) => Some(key.time),
+            Output::LatestDiscarded(key) => Some(key.time),
             _ => None,
         });
         late.collect::<Vec<_>>()

@@ -8,7 +8,7 @@ use crate::time::Instant;
 
 /// The values of one property that are in delivery.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct StreamWay<'a> {
+pub struct StreamStatus<'a> {
     /// Values that wait to be sent, for the first time or again.
     pub waiting: usize,
     /// When the value that has waited longest was handed in, or before.
@@ -29,17 +29,17 @@ pub struct StreamWay<'a> {
 
 impl Delivery {
     /// The values of a property that are here. Looks at the requests in flight.
-    pub fn way_of(&self, stream: Stream) -> StreamWay<'_> {
+    pub fn status_of(&self, stream: Stream) -> StreamStatus<'_> {
         let refused_with = self.failing.words(stream);
         let remedy = self.failing.remedy(stream);
         let Some(slot) = self.streams.find(stream) else {
-            return StreamWay { refused_with, remedy, ..StreamWay::default() };
+            return StreamStatus { refused_with, remedy, ..StreamStatus::default() };
         };
         let Some(state) = self.streams.get(slot) else {
-            return StreamWay { refused_with, remedy, ..StreamWay::default() };
+            return StreamStatus { refused_with, remedy, ..StreamStatus::default() };
         };
         let failed = state.most_failed().filter(|value| value.failures > 0);
-        StreamWay {
+        StreamStatus {
             waiting: state.waiting(),
             oldest: state.oldest(),
             in_flight: state.in_flight,

@@ -36,7 +36,7 @@ pub struct WhatIf {
 /// The entry that a property's values would be collected in.
 #[derive(Clone, Copy, Debug, Default)]
 struct WhatIfEntry {
-    since: Instant,
+    first_at: Instant,
     values: usize,
     bytes: usize,
 }
@@ -45,17 +45,17 @@ impl WhatIf {
     /// A value has come.
     pub fn count(&mut self, stream: Stream, value: &Variant, now: Instant) {
         self.values += 1;
-        if self.follows(&stream) {
-            self.follow(stream, value, now);
+        if self.is_sampled(&stream) {
+            self.count_sampled(stream, value, now);
         }
     }
 
-    fn follow(&mut self, stream: Stream, value: &Variant, now: Instant) {
+    fn count_sampled(&mut self, stream: Stream, value: &Variant, now: Instant) {
         if self.streams.len() >= STREAMS && !self.streams.contains_key(&stream) {
             self.sampling_zeros += 1;
             let zeros = self.sampling_zeros;
             self.streams.retain(|stream, _| ends_in(zeros, stream));
-            if !self.follows(&stream) {
+            if !self.is_sampled(&stream) {
                 return;
             }
         }
@@ -73,7 +73,7 @@ impl WhatIf {
         self.messages.map(|messages| (messages as f64 * share).round() as u64)
     }
 
-    fn follows(&self, stream: &Stream) -> bool {
+    fn is_sampled(&self, stream: &Stream) -> bool {
         ends_in(self.sampling_zeros, stream)
     }
 }
@@ -86,11 +86,11 @@ fn ends_in(zeros: u32, stream: &Stream) -> bool {
 impl WhatIfEntry {
     /// Takes a value; how many messages it adds.
     fn add(&mut self, bytes: usize, linger: Duration, now: Instant) -> u64 {
-        if self.values == VALUES_PER_MESSAGE || now.since(self.since) > linger {
+        if self.values == VALUES_PER_MESSAGE || now.since(self.first_at) > linger {
             *self = Self::default();
         }
         if self.values == 0 {
-            self.since = now;
+            self.first_at = now;
         }
         let before = self.bytes.div_ceil(BYTES_PER_MESSAGE);
         self.values += 1;

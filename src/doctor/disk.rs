@@ -73,10 +73,10 @@ fn flush(folder: &Path) -> io::Result<Duration> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::CheckResult;
     use super::*;
 
-    fn of(dir: Option<&Path>) -> Verdict {
+    fn of(dir: Option<&Path>) -> CheckResult {
         let outbox = config::Outbox { dir: dir.map(Path::to_owned), max_bytes: 0 };
         let mut checks = Vec::new();
         check(&outbox, &mut |check| checks.push(check));
@@ -87,16 +87,16 @@ mod tests {
     #[test]
     fn a_disk_is_tried_and_nothing_is_left_on_it() {
         let folder = std::env::temp_dir().join(format!("doctor-{}", std::process::id()));
-        assert!(matches!(of(Some(&folder)), Verdict::NotChecked(_)));
+        assert!(matches!(of(Some(&folder)), CheckResult::NotChecked(_)));
         assert!(!folder.exists());
         fs::create_dir(&folder).unwrap();
         // A slow machine may take longer for a flush, and then says so.
-        assert!(!matches!(of(Some(&folder)), Verdict::NotChecked(_)));
+        assert!(!matches!(of(Some(&folder)), CheckResult::NotChecked(_)));
         assert_eq!(fs::read_dir(&folder).unwrap().count(), 0);
         let file = folder.join("file");
         fs::write(&file, "").unwrap();
-        assert!(matches!(of(Some(&file)), Verdict::Wrong(_)));
+        assert!(matches!(of(Some(&file)), CheckResult::Wrong(_)));
         fs::remove_dir_all(&folder).unwrap();
-        assert!(matches!(of(None), Verdict::Ok(_)));
+        assert!(matches!(of(None), CheckResult::Ok(_)));
     }
 }

@@ -37,7 +37,7 @@ pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
         let (url, client_id, group) = (url.to_string(), client_id.clone(), group.to_owned());
         sections.push(spawn(url.clone(), async move {
             match connection {
-                Ok(connection) => one(connection, &url, (&client_id, &group)).await,
+                Ok(connection) => check_server(connection, &url, (&client_id, &group)).await,
                 Err(error) => vec![Check::wrong(url, error.to_string())],
             }
         }));
@@ -51,7 +51,11 @@ pub(super) fn sections(config: &Config, take_over: bool) -> Vec<Section> {
     sections
 }
 
-async fn one(connection: Connection, url: &str, (client_id, group): (&str, &str)) -> Vec<Check> {
+async fn check_server(
+    connection: Connection,
+    url: &str,
+    (client_id, group): (&str, &str),
+) -> Vec<Check> {
     let mut checks = Vec::new();
     let (inbound, mut messages) = mpsc::channel(INBOUND);
     let (outbound, publishes) = mpsc::channel(1);

@@ -73,18 +73,22 @@ pub(super) async fn check(client: &impl SiteWise) -> Vec<Check> {
     let control = control.as_str();
     // None waits for another: one that hangs takes no time from the rest.
     let (a, b, c, d, e, f, g, h, i, j, k, l, quotas) = tokio::join!(
-        right("ListAssetModels", control, client.list_models(None)),
-        right("DescribeAssetModel", control, client.describe_model(NOBODY)),
-        right("ListAssets", control, client.list_assets(NOBODY, None)),
-        right("CreateAsset", control, client.create_asset(create)),
-        right("DescribeAsset", control, client.describe_asset(NOBODY)),
-        right("AssociateAssets", control, client.associate(associate)),
-        right("ListAssociatedAssets", control, client.list_children(NOBODY, None)),
-        right("ListAssetProperties", control, client.read_units(NOBODY, None)),
-        right("DescribeAssetProperty", control, client.describe_property(NOBODY, NOBODY)),
-        right("UpdateAssetProperty", control, client.update_property(update)),
-        right("BatchPutAssetPropertyValue", &write, put(client)),
-        right("BatchGetAssetPropertyValue", &read, get(client)),
+        check_permission("ListAssetModels", control, client.list_models(None)),
+        check_permission("DescribeAssetModel", control, client.describe_model(NOBODY)),
+        check_permission("ListAssets", control, client.list_assets(NOBODY, None)),
+        check_permission("CreateAsset", control, client.create_asset(create)),
+        check_permission("DescribeAsset", control, client.describe_asset(NOBODY)),
+        check_permission("AssociateAssets", control, client.associate(associate)),
+        check_permission("ListAssociatedAssets", control, client.list_children(NOBODY, None)),
+        check_permission("ListAssetProperties", control, client.read_units(NOBODY, None)),
+        check_permission(
+            "DescribeAssetProperty",
+            control,
+            client.describe_property(NOBODY, NOBODY)
+        ),
+        check_permission("UpdateAssetProperty", control, client.update_property(update)),
+        check_permission("BatchPutAssetPropertyValue", &write, put(client)),
+        check_permission("BatchGetAssetPropertyValue", &read, get(client)),
         timeout(PATIENCE, client.quotas()),
     );
     let mut checks = vec![a, b, c, d, e, f, g, h, i, j, k, l];
@@ -151,7 +155,7 @@ async fn get(client: &impl SiteWise) -> Result<(), ApiFault> {
 }
 
 /// Whether a call is allowed: what it says of the thing that is not there does not matter.
-async fn right<T>(
+async fn check_permission<T>(
     action: &str,
     host: &str,
     call: impl Future<Output = Result<T, ApiFault>>,
@@ -163,11 +167,11 @@ async fn right<T>(
             Check::wrong(what, format!("{}: {way}", no_answer(host)))
         }
         Ok(Ok(_)) => Check::ok(what, ""),
-        Ok(Err(fault)) => judge(what, &fault),
+        Ok(Err(fault)) => check_of_fault(what, &fault),
     }
 }
 
-fn judge(what: String, fault: &ApiFault) -> Check {
+fn check_of_fault(what: String, fault: &ApiFault) -> Check {
     match fault.kind {
         ApiFaultKind::NotFound
         | ApiFaultKind::Invalid
@@ -195,20 +199,20 @@ fn judge(what: String, fault: &ApiFault) -> Check {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
+    use super::super::CheckResult;
     use super::*;
 
     #[test]
     fn what_is_not_there_is_allowed_and_what_is_denied_is_named_with_what_to_do() {
         let of = |kind| {
             let fault = ApiFault::new(kind, "said so");
-            judge("iotsitewise:CreateAsset".to_owned(), &fault).verdict
+            check_of_fault("iotsitewise:CreateAsset".to_owned(), &fault).verdict
         };
-        assert_eq!(of(ApiFaultKind::NotFound), Verdict::Ok(String::new()));
-        let Verdict::Wrong(text) = of(ApiFaultKind::Denied) else { panic!() };
+        assert_eq!(of(ApiFaultKind::NotFound), CheckResult::Ok(String::new()));
+        let CheckResult::Wrong(text) = of(ApiFaultKind::Denied) else { panic!() };
         assert!(text.contains("said so") && text.contains("role"), "{text}");
-        assert!(matches!(of(ApiFaultKind::Unavailable), Verdict::Wrong(_)));
-        assert!(matches!(of(ApiFaultKind::Throttled), Verdict::NotChecked(_)));
+        assert!(matches!(of(ApiFaultKind::Unavailable), CheckResult::Wrong(_)));
+        assert!(matches!(of(ApiFaultKind::Throttled), CheckResult::NotChecked(_)));
         assert_eq!(NOBODY.get_version_num(), 8);
     }
 }

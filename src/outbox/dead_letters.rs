@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::delivery::figures::RejectedCounts;
 use crate::delivery::point::{Class, Key, Point, RejectReason, Stream};
-use crate::sitewise::api::{DataType, Quality, Variant};
+use crate::sitewise::api::{PropertyDataType, Quality, Variant};
 use crate::time::Timestamp;
 
 /// Creates a folder for the process's user only (0700).
@@ -80,10 +80,10 @@ impl DeadLetterRecord {
     pub(crate) fn new(id: u64, letter: DeadLetter, before: Option<&Self>) -> Self {
         let DeadLetter { point, refusal, reason, at, names } = letter;
         let (data_type, value) = match &point.value {
-            Variant::Integer(value) => (DataType::Integer, Some(value.to_string())),
-            Variant::Double(value) => (DataType::Double, Some(value.to_string())),
-            Variant::Boolean(value) => (DataType::Boolean, Some(value.to_string())),
-            Variant::String(text) => (DataType::String, Some(text.to_string())),
+            Variant::Integer(value) => (PropertyDataType::Integer, Some(value.to_string())),
+            Variant::Double(value) => (PropertyDataType::Double, Some(value.to_string())),
+            Variant::Boolean(value) => (PropertyDataType::Boolean, Some(value.to_string())),
+            Variant::String(text) => (PropertyDataType::String, Some(text.to_string())),
             Variant::Null(data_type) => (*data_type, None),
         };
         Self {
@@ -93,8 +93,8 @@ impl DeadLetterRecord {
             asset_name: names.0,
             property_name: names.1,
             time: point.time.as_millis(),
-            quality: word(&QUALITIES, &point.quality),
-            data_type: word(&TYPES, &data_type),
+            quality: name_of(&QUALITIES, &point.quality),
+            data_type: name_of(&TYPES, &data_type),
             value,
             refusal: refusal.label().to_owned(),
             reason: cut(reason),
@@ -112,20 +112,20 @@ impl DeadLetterRecord {
                 property: Uuid::parse_str(&self.property).ok()?,
             },
             time: Timestamp::from_millis(self.time),
-            quality: meant(&QUALITIES, &self.quality)?,
+            quality: value_of(&QUALITIES, &self.quality)?,
         })
     }
 
     /// The point, to be sent again; none if the line was not ours.
     pub fn point(&self) -> Option<Point> {
         let Key { stream, time, quality } = self.key()?;
-        let data_type = meant(&TYPES, &self.data_type)?;
+        let data_type = value_of(&TYPES, &self.data_type)?;
         let value = match (&self.value, data_type) {
             (None, data_type) => Variant::Null(data_type),
-            (Some(text), DataType::Integer) => Variant::Integer(text.parse().ok()?),
-            (Some(text), DataType::Double) => Variant::Double(text.parse().ok()?),
-            (Some(text), DataType::Boolean) => Variant::Boolean(text.parse().ok()?),
-            (Some(text), DataType::String) => Variant::String(text.as_str().into()),
+            (Some(text), PropertyDataType::Integer) => Variant::Integer(text.parse().ok()?),
+            (Some(text), PropertyDataType::Double) => Variant::Double(text.parse().ok()?),
+            (Some(text), PropertyDataType::Boolean) => Variant::Boolean(text.parse().ok()?),
+            (Some(text), PropertyDataType::String) => Variant::String(text.as_str().into()),
         };
         Some(Point { stream, time, quality, value, class: Class::History })
     }
@@ -133,19 +133,19 @@ impl DeadLetterRecord {
 
 const QUALITIES: [(Quality, &str); 3] =
     [(Quality::Good, "GOOD"), (Quality::Uncertain, "UNCERTAIN"), (Quality::Bad, "BAD")];
-const TYPES: [(DataType, &str); 4] = [
-    (DataType::Integer, "INTEGER"),
-    (DataType::Double, "DOUBLE"),
-    (DataType::Boolean, "BOOLEAN"),
-    (DataType::String, "STRING"),
+const TYPES: [(PropertyDataType, &str); 4] = [
+    (PropertyDataType::Integer, "INTEGER"),
+    (PropertyDataType::Double, "DOUBLE"),
+    (PropertyDataType::Boolean, "BOOLEAN"),
+    (PropertyDataType::String, "STRING"),
 ];
 
-fn word<T: PartialEq>(words: &[(T, &str)], meant: &T) -> String {
+fn name_of<T: PartialEq>(words: &[(T, &str)], meant: &T) -> String {
     let found = words.iter().find(|(one, _)| one == meant);
     found.map(|(_, word)| *word).unwrap_or_default().to_owned()
 }
 
-fn meant<T: Copy>(words: &[(T, &str)], text: &str) -> Option<T> {
+fn value_of<T: Copy>(words: &[(T, &str)], text: &str) -> Option<T> {
     words.iter().find(|(_, word)| *word == text).map(|(meant, _)| *meant)
 }
 
@@ -207,7 +207,7 @@ mod tests {
 
     use super::*;
     use crate::delivery::point::{Class, Stream};
-    use crate::sitewise::api::{DataType, Quality, Variant};
+    use crate::sitewise::api::{PropertyDataType, Quality, Variant};
 
     #[test]
     fn the_oldest_letters_go_but_stay_counted() {
@@ -239,7 +239,7 @@ mod tests {
                 stream: Stream { asset: Uuid::from_u128(1), property: Uuid::from_u128(2) },
                 time: Timestamp::from_millis(0),
                 quality: Quality::Bad,
-                value: Variant::Null(DataType::Double),
+                value: Variant::Null(PropertyDataType::Double),
                 class: Class::Live,
             },
             refusal,

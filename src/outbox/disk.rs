@@ -38,14 +38,14 @@ use tokio::sync::Notify;
 
 use self::bounds::Bounds;
 use self::cold::ColdPoints;
-use self::held::Held;
+use self::held::MemoryPoints;
 use self::keeper::{DiskJob, DiskReport, DiskWriter, ReadPurpose};
 use self::machines::{MachineFile, Machines};
 pub use self::owner::give_to_owner;
 use self::store::{StoreError, StoreOpener, StoreStats};
-use self::tally::Tally;
-use self::thread::Thread;
-use self::writer::Writer;
+use self::tally::DiskCounters;
+use self::thread::DiskThread;
+use self::writer::WriteQueue;
 use super::dead_letters::DeadLetterRecord;
 use super::dead_letters::files::DeadLetterFiles;
 use super::{DiskEvent, DiskState, QueuedPoint};
@@ -72,30 +72,30 @@ pub struct DiskOutbox {
     /// Bytes that the head may take.
     head_bound: usize,
     /// The points in memory, and what is known of each of their keys.
-    held: Held,
+    memory: MemoryPoints,
     /// Those on disk alone.
     cold: ColdPoints,
     /// The queue of writes to the disk thread.
-    writer: Writer,
+    write_queue: WriteQueue,
     /// How much may be on disk.
     bounds: Bounds,
     /// Counters of points that only the disk part loses or restores.
-    tally: Tally,
+    counters: DiskCounters,
     /// Events to be logged.
-    changes: VecDeque<DiskEvent>,
+    events: VecDeque<DiskEvent>,
     /// Inbound messages that earlier processes stored, until they are replayed.
-    heard: Option<heard::InboundReplay>,
+    inbound_replay: Option<heard::InboundReplay>,
     /// Whose the assets are that values wait for.
     machines: Machines,
     /// Where it is, and what this one hears.
     inbound_folder: PathBuf,
     /// The disk thread.
-    thread: Thread,
+    thread: DiskThread,
 }
 
 impl std::fmt::Debug for DiskOutbox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Disk").field("tally", &self.tally).finish_non_exhaustive()
+        f.debug_struct("Disk").field("tally", &self.counters).finish_non_exhaustive()
     }
 }
 
@@ -152,99 +152,101 @@ impl DiskOutbox {
         let keeper = DiskWriter::new(open, store, letters, done, outbox_event, machine_file);
         let mut disk = Self {
             head_bound,
-            held: Held::default(),
+            memory: MemoryPoints::default(),
             cold: ColdPoints::default(),
-            writer: Writer::new(jobs),
+            write_queue: WriteQueue::new(jobs),
             bounds: Bounds::new(bound),
-            tally: Tally::default(),
-            changes: VecDeque::new(),
-            heard: Some(heard),
+            counters: DiskCounters::default(),
+            events: VecDeque::new(),
+            inbound_replay: Some(heard),
             machines,
             inbound_folder,
-            thread: Thread::new(reports),
+            thread: DiskThread::new(reports),
         };
         match stock {
             Ok(stock) => {
-                disk.tell_lost(stock.unreadable);
+                disk.report_lost(stock.unreadable);
                 disk.store_opened(stock);
             }
-            Err(fault) => disk.refused(1, fault),
+            Err(fault) => disk.handle_refused(1, fault),
         }
         (disk, keeper, to_do)
     }
 
     /// The store is open.
     fn store_opened(&mut self, stock: StoreStats) {
-        let before = std::mem::replace(&mut self.bounds.stock, stock);
-        let cold = self.tally.found(before, stock);
+        let before = std::mem::replace(&mut self.bounds.stats, stock);
+        let cold = self.counters.count_opened(before, stock);
         self.cold.add(usize::try_from(cold).unwrap_or(usize::MAX));
         self.evict();
     }
 
     fn handle_report(&mut self, report: DiskReport) {
         match report {
-            DiskReport::Saved { number, overwritten, stock } => {
-                self.writer.saved_up_to(number);
-                self.bounds.stock = stock;
-                self.tally.overwritten += self.cold.overwritten(overwritten);
-                if *self.writer.state() == DiskState::Behind && self.writer.is_done() {
-                    self.writable_again();
+            DiskReport::Flushed { number, overwritten, stock } => {
+                self.write_queue.mark_flushed(number);
+                self.bounds.stats = stock;
+                self.counters.overwritten += self.cold.count_overwritten(overwritten);
+                if *self.write_queue.state() == DiskState::TooSlow && self.write_queue.is_flushed()
+                {
+                    self.handle_writable();
                 }
                 self.spill();
                 self.evict();
             }
             DiskReport::Read { epoch, .. }
-                if !self.writer.is_of_now(epoch) || !self.writer.is_well() => {}
-            DiskReport::Read { points, why: ReadPurpose::GiveUp, .. } => self.evicted(points),
+                if !self.write_queue.is_current_epoch(epoch) || !self.write_queue.is_writable() => {
+            }
+            DiskReport::Read { points, why: ReadPurpose::Evict, .. } => self.handle_evicted(points),
             DiskReport::Read { points, why: ReadPurpose::Deliver, .. } => {
                 let points = points.into_iter().map(|(point, _)| point);
-                self.cold.read(points, |key| self.held.has(key));
+                self.cold.handle_page(points, |key| self.memory.has(key));
             }
-            DiskReport::Refused { epoch, fault } => self.refused(epoch, fault),
+            DiskReport::Failed { epoch, fault } => self.handle_refused(epoch, fault),
             DiskReport::Opened(stock) => {
                 let mut lost = stock.unreadable;
                 if lost > 0 {
-                    let in_memory = self.held.doubt(self.writer.saved());
+                    let in_memory = self.memory.mark_all_unwritten(self.write_queue.last_flushed());
                     // Of what an earlier process left nothing is in memory.
-                    if self.tally.is_known() {
-                        lost = self.tally.lost_in_use(lost, in_memory);
+                    if self.counters.is_known() {
+                        lost = self.counters.count_lost_in_use(lost, in_memory);
                     }
                 }
-                self.writable_again();
-                self.tell_lost(lost);
+                self.handle_writable();
+                self.report_lost(lost);
                 self.store_opened(stock);
             }
             DiskReport::Retry { letters, request } => self.retry(letters, request),
-            DiskReport::Heard { values, lost } => {
-                self.writer.tell(DiskJob::Heard { values, lost });
+            DiskReport::ReplayFinished { values, lost } => {
+                self.write_queue.send_job(DiskJob::ReplayFinished { values, lost });
                 if lost > 0 {
-                    self.tally.unheard(lost);
+                    self.counters.count_lost_inbound(lost);
                 }
-                self.tell_lost(lost);
+                self.report_lost(lost);
             }
-            DiskReport::Deaf => self.changes.push_back(DiskEvent::Deaf),
-            DiskReport::Closed => self.thread.closed(),
+            DiskReport::InboundFull => self.events.push_back(DiskEvent::InboundFull),
+            DiskReport::Closed => self.thread.mark_closed(),
         }
     }
 
-    fn tell_lost(&mut self, points: u64) {
+    fn report_lost(&mut self, points: u64) {
         if points > 0 {
-            self.changes.push_back(DiskEvent::Lost(points));
+            self.events.push_back(DiskEvent::CountsLost(points));
         }
     }
 
     /// Puts the values of dead letters back. While the disk refuses they stay where they are.
     fn retry(&mut self, letters: Vec<DeadLetterRecord>, request: PathBuf) {
-        if !self.writer.is_well() {
+        if !self.write_queue.is_writable() {
             return;
         }
         for point in letters.iter().filter_map(DeadLetterRecord::point) {
-            self.tally.restored += 1;
-            let overwritten = self.keep(QueuedPoint { point, gate: None });
-            self.tally.overwritten += u64::from(overwritten.is_some());
+            self.counters.restored += 1;
+            let overwritten = self.enqueue(QueuedPoint { point, gate: None });
+            self.counters.overwritten += u64::from(overwritten.is_some());
         }
-        self.send();
-        self.writer.tell(DiskJob::Retried { letters, request });
+        self.flush_writes();
+        self.write_queue.send_job(DiskJob::DeleteRequest { letters, request });
     }
 }
 

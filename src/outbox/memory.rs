@@ -5,7 +5,7 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-use super::queues::{Place, Queues};
+use super::queues::{PointPosition, Queues};
 use super::{AssetWaiting, Outbox, PutResult, QueuedPoint};
 use crate::delivery::output::Room;
 use crate::delivery::point::{Class, DiscardReason, Gate, Key, Point};
@@ -16,7 +16,7 @@ use crate::time::Timestamp;
 pub struct MemoryOutbox {
     bound: usize,
     queues: Queues,
-    positions: FxHashMap<Key, Place>,
+    positions: FxHashMap<Key, PointPosition>,
 }
 
 impl MemoryOutbox {
@@ -42,7 +42,7 @@ impl Outbox for MemoryOutbox {
             }
         }
         while self.queues.bytes() > self.bound
-            && let Some(point) = self.queues.shed()
+            && let Some(point) = self.queues.drop_oldest()
         {
             self.positions.remove(&point.key());
             gone.push((point, DiscardReason::Full));
@@ -53,7 +53,7 @@ impl Outbox for MemoryOutbox {
     fn put_and_take(&mut self, points: Vec<QueuedPoint>, mut room: Room) -> PutResult {
         // Without room for all, those go first whose turn it is.
         if self.queues.has_takeable() || points.len() > room.points {
-            return PutResult { gone: self.put(points), taken: Vec::new() };
+            return PutResult { dropped: self.put(points), taken: Vec::new() };
         }
         let mut taken = Vec::with_capacity(points.len());
         let mut rest = Vec::new();
@@ -68,7 +68,7 @@ impl Outbox for MemoryOutbox {
                 rest.push(waiting);
             }
         }
-        PutResult { gone: self.put(rest), taken }
+        PutResult { dropped: self.put(rest), taken }
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {

@@ -22,7 +22,7 @@ const SPAN: i64 = 600_000;
 
 /// Where a point is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct PointPosition {
     arrival: u64,
     class: Class,
     is_parked: bool,
@@ -43,7 +43,7 @@ pub(super) struct Queues {
     gates: ByClass<BTreeMap<u64, Gate>>,
     /// How many points have a time in each [`SPAN`].
     spans: BTreeMap<i64, usize>,
-    turns: ClassScheduler,
+    scheduler: ClassScheduler,
 }
 
 impl Queues {
@@ -65,7 +65,7 @@ impl Queues {
     }
 
     /// Adds a point.
-    pub(super) fn push(&mut self, QueuedPoint { point, gate }: QueuedPoint) -> Place {
+    pub(super) fn push(&mut self, QueuedPoint { point, gate }: QueuedPoint) -> PointPosition {
         let arrival = self.arrivals;
         self.arrivals += 1;
         self.insert(point, arrival, gate)
@@ -74,15 +74,15 @@ impl Queues {
     /// Puts a point in the place of another: its arrival, and the better class of both.
     pub(super) fn overwrite(
         &mut self,
-        before: Place,
+        before: PointPosition,
         QueuedPoint { mut point, gate }: QueuedPoint,
-    ) -> (Place, Option<Point>) {
+    ) -> (PointPosition, Option<Point>) {
         let overwritten = self.remove(before).map(|waiting| waiting.point);
         point.class = before.class.min(point.class);
         (self.insert(point, before.arrival, gate), overwritten)
     }
 
-    fn insert(&mut self, point: Point, arrival: u64, gate: Option<Gate>) -> Place {
+    fn insert(&mut self, point: Point, arrival: u64, gate: Option<Gate>) -> PointPosition {
         self.len += 1;
         self.bytes += cost(&point);
         *self.spans.entry(span(&point)).or_default() += 1;
@@ -96,12 +96,12 @@ impl Queues {
                 self.gates.get_mut(class).insert(arrival, gate);
             }
         }
-        Place { arrival, class, is_parked: gate.is_some() }
+        PointPosition { arrival, class, is_parked: gate.is_some() }
     }
 
     /// Takes one point out, with what it waits for.
-    pub(super) fn remove(&mut self, place: Place) -> Option<QueuedPoint> {
-        let Place { arrival, class, is_parked } = place;
+    pub(super) fn remove(&mut self, place: PointPosition) -> Option<QueuedPoint> {
+        let PointPosition { arrival, class, is_parked } = place;
         let waiting = match is_parked {
             false => {
                 QueuedPoint { point: self.takeable.get_mut(class).remove(&arrival)?, gate: None }
@@ -116,11 +116,11 @@ impl Queues {
                 QueuedPoint { point: point?, gate: Some(gate) }
             }
         };
-        self.count_out(&waiting.point);
+        self.uncount(&waiting.point);
         Some(waiting)
     }
 
-    fn count_out(&mut self, point: &Point) {
+    fn uncount(&mut self, point: &Point) {
         self.len -= 1;
         self.bytes -= cost(point);
         if let Entry::Occupied(mut points) = self.spans.entry(span(point)) {
@@ -132,7 +132,7 @@ impl Queues {
     }
 
     /// Takes out the oldest history, or else the oldest of the lowest class that is there.
-    pub(super) fn shed(&mut self) -> Option<Point> {
+    pub(super) fn drop_oldest(&mut self) -> Option<Point> {
         let lowest = CLASSES.into_iter().rev();
         let place = lowest.filter_map(|class| self.oldest_of(class)).next()?;
         self.remove(place).map(|waiting| waiting.point)
@@ -167,7 +167,7 @@ impl Queues {
         let mut history = 0;
         while taken.len() < room.points {
             let takeable = &self.takeable;
-            let next = self.turns.next(|class| {
+            let next = self.scheduler.next(|class| {
                 !takeable.get(class).is_empty()
                     && (class != Class::History || history < room.history)
             });
@@ -178,14 +178,14 @@ impl Queues {
                 break;
             };
             history += usize::from(class == Class::History);
-            self.count_out(&point);
+            self.uncount(&point);
             taken.push(point);
         }
         taken
     }
 
     /// The point that came first, takeable or parked, and where it is.
-    pub(super) fn oldest(&self) -> Option<(Place, &Point)> {
+    pub(super) fn oldest(&self) -> Option<(PointPosition, &Point)> {
         let oldest = CLASSES.into_iter().filter_map(|class| self.oldest_of(class));
         let place = oldest.min_by_key(|place| place.arrival)?;
         Some((place, self.get(place)?))
@@ -207,7 +207,7 @@ impl Queues {
             queues.flat_map(|(gate, points)| points.values().map(move |point| (gate, point)));
         for (looked, (gate, point)) in points.enumerate() {
             if looked >= at_most {
-                of.more = true;
+                of.is_partial = true;
                 break;
             }
             if point.stream.asset == asset {
@@ -232,8 +232,8 @@ impl Queues {
         first.into_iter().chain(span).min()
     }
 
-    fn oldest_of(&self, class: Class) -> Option<Place> {
-        let place = |arrival, is_parked| Place { arrival, class, is_parked };
+    fn oldest_of(&self, class: Class) -> Option<PointPosition> {
+        let place = |arrival, is_parked| PointPosition { arrival, class, is_parked };
         let takeable = self.takeable.get(class).first_key_value();
         let takeable = takeable.map(|(&arrival, _)| place(arrival, false));
         let parked = self.gates.get(class).first_key_value();
@@ -241,8 +241,8 @@ impl Queues {
         takeable.into_iter().chain(parked).min_by_key(|place| place.arrival)
     }
 
-    pub(super) fn get(&self, place: Place) -> Option<&Point> {
-        let Place { arrival, class, is_parked } = place;
+    pub(super) fn get(&self, place: PointPosition) -> Option<&Point> {
+        let PointPosition { arrival, class, is_parked } = place;
         match is_parked {
             false => self.takeable.get(class).get(&arrival),
             true => self.parked.get(self.gates.get(class).get(&arrival)?)?.get(&arrival),
@@ -250,7 +250,7 @@ impl Queues {
     }
 }
 
-impl Place {
+impl PointPosition {
     /// The gate before it opened.
     pub(super) fn free(&mut self) {
         self.is_parked = false;

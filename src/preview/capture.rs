@@ -143,7 +143,7 @@ pub(super) fn read(host: &Config, paths: &[PathBuf]) -> Result<CapturedEvents, P
         host.handle_timeout(now);
         told.take(&mut host, now);
     }
-    told.listened =
+    told.listened_for =
         first.zip(last).and_then(|(first, last)| Duration::try_from_secs_f64(last - first).ok());
     told.record_unborn(&host);
     Ok(told)
@@ -176,8 +176,8 @@ impl CapturedEvents {
                 // Deaths change nothing in what is planned.
                 Output::Event(Event::Death(_))
                 | Output::Publish(_)
-                | Output::Found { .. }
-                | Output::NobodyAdmitted(_)
+                | Output::Finding { .. }
+                | Output::AllNodesExcluded(_)
                 | Output::NothingDelivered(_) => {}
                 Output::Event(event) => self.push_event(now, event),
             }
@@ -205,7 +205,8 @@ impl CapturedEvents {
         let unborn = host
             .phases()
             .filter(|(edge, phase)| *phase != NodePhase::Online && !born.contains(edge));
-        self.unborn = unborn.map(|(edge, _)| format!("{}/{}", edge.group, edge.node)).collect();
-        self.unborn.sort();
+        self.without_birth =
+            unborn.map(|(edge, _)| format!("{}/{}", edge.group, edge.node)).collect();
+        self.without_birth.sort();
     }
 }

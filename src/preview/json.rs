@@ -14,9 +14,9 @@ pub(super) fn of(report: &PlanReport) -> Value {
         "changes": report.changes(),
         "withoutAws": report.without_aws,
         "heard": {
-            "nodes": report.heard.nodes,
-            "devices": report.heard.devices,
-            "withoutBirth": report.heard.unborn,
+            "nodes": report.received.nodes,
+            "devices": report.received.devices,
+            "withoutBirth": report.received.unborn,
         },
         "models": report.models.iter().map(model).collect::<Vec<_>>(),
         "assets": assets(&report.assets),
@@ -25,7 +25,7 @@ pub(super) fn of(report: &PlanReport) -> Value {
             .collect::<Vec<_>>(),
         "associations": report.associations,
         "units": report.units,
-        "seconds": report.takes.as_secs_f64(),
+        "seconds": report.duration.as_secs_f64(),
         "conflicts": report.conflicts.iter()
             .map(|(what, why)| json!({ "what": what, "why": why }))
             .collect::<Vec<_>>(),

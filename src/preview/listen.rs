@@ -92,8 +92,8 @@ pub(super) async fn listen(
                     }
                 }
                 Output::Event(Event::Death(_))
-                | Output::Found { .. }
-                | Output::NobodyAdmitted(_)
+                | Output::Finding { .. }
+                | Output::AllNodesExcluded(_)
                 | Output::NothingDelivered(_) => {}
                 Output::Event(event) => told.push_event(now, event),
             }
@@ -102,7 +102,7 @@ pub(super) async fn listen(
             break;
         }
     }
-    told.listened = Some(clock.now().instant.since(start));
+    told.listened_for = Some(clock.now().instant.since(start));
     told.record_unborn(&host);
     cancel.cancel();
     drop(servers);

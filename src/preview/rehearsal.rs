@@ -15,7 +15,7 @@ use crate::sitewise::cause::Cause;
 use crate::sitewise::client::SiteWise;
 use crate::sitewise::limits;
 use crate::time::Instant;
-use crate::twin::plan::step::{CallId, CallResult, Step};
+use crate::twin::plan::step::{ApiCall, CallId, CallResult};
 
 /// How long a read may be unanswered.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
@@ -31,13 +31,13 @@ const REPEAT: Duration = Duration::from_secs(10);
 pub(super) struct DryRun<S> {
     /// None for an account with nothing in it.
     sitewise: Option<S>,
-    queue: VecDeque<(CallId, Step, Instant)>,
+    queue: VecDeque<(CallId, ApiCall, Instant)>,
     /// Names of all models there are.
     names: BTreeMap<String, Uuid>,
     /// What would be there, or would be other than it is.
     models: BTreeMap<Uuid, Model>,
     assets: BTreeMap<Uuid, Asset>,
-    writes: Vec<Step>,
+    writes: Vec<ApiCall>,
     last_write: Option<Instant>,
     /// When the first of the reads began that have failed since one passed, and the next pause.
     failing: Option<(Moment, Duration)>,
@@ -62,7 +62,7 @@ impl<S: SiteWise> DryRun<S> {
         }
     }
 
-    pub(super) fn queue(&mut self, id: CallId, step: Step, at: Instant) {
+    pub(super) fn queue(&mut self, id: CallId, step: ApiCall, at: Instant) {
         self.queue.push_back((id, step, at));
     }
 
@@ -109,7 +109,7 @@ impl<S: SiteWise> DryRun<S> {
     }
 
     /// Reads, for no longer than an answer may take. Tells what is waited for.
-    async fn read_or_tell(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    async fn read_or_tell(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         let host = self.sitewise.as_ref().map(|sitewise| sitewise.host(step.plane()));
         let host = host.unwrap_or_default();
         let (what, reads, mut tell_at) = (step.to_string(), self.reads, self.tell_at);
@@ -135,7 +135,7 @@ impl<S: SiteWise> DryRun<S> {
     }
 
     /// What would be written, in order.
-    pub(super) fn writes(&self) -> &[Step] {
+    pub(super) fn writes(&self) -> &[ApiCall] {
         &self.writes
     }
 
@@ -144,9 +144,9 @@ impl<S: SiteWise> DryRun<S> {
         self.last_write
     }
 
-    async fn read(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    async fn read(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         match step {
-            Step::ListModels(token) => {
+            ApiCall::ListModels(token) => {
                 pace(limits::MODEL_CALLS_PER_SECOND).await;
                 let Some(sitewise) = &self.sitewise else {
                     return Ok(CallResult::Models(Page { items: Vec::new(), next: None }));
@@ -155,41 +155,41 @@ impl<S: SiteWise> DryRun<S> {
                 self.names.extend(page.items.iter().map(|model| (model.name.clone(), model.id)));
                 Ok(CallResult::Models(page))
             }
-            Step::DescribeModel(id) => self.model(id).await.map(CallResult::Model),
-            Step::ListAssets(model, token) => {
+            ApiCall::DescribeModel(id) => self.model(id).await.map(CallResult::Model),
+            ApiCall::ListAssets(model, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
                 self.account()?.list_assets(model, token).await.map(CallResult::Assets)
             }
-            Step::ListChildren(parent, _) if self.assets.contains_key(&parent) => {
+            ApiCall::ListChildren(parent, _) if self.assets.contains_key(&parent) => {
                 Ok(CallResult::Assets(Page { items: Vec::new(), next: None }))
             }
-            Step::ListChildren(parent, token) => {
+            ApiCall::ListChildren(parent, token) => {
                 pace(limits::LISTS_PER_SECOND).await;
                 self.account()?.list_children(parent, token).await.map(CallResult::Assets)
             }
-            Step::DescribeAsset(id) => match self.assets.get(&id) {
+            ApiCall::DescribeAsset(id) => match self.assets.get(&id) {
                 Some(asset) => Ok(CallResult::Asset(asset.clone())),
                 None => {
                     pace(limits::DESCRIBES_PER_SECOND).await;
                     self.account()?.describe_asset(id).await.map(CallResult::Asset)
                 }
             },
-            Step::DescribeProperty { asset, property } => {
+            ApiCall::DescribeProperty { asset, property } => {
                 let answer = self.property(asset, property).await;
                 answer.map(CallResult::Property)
             }
             // What assets have of their own shows where a unit differs.
-            Step::ReadUnits(..) => Ok(CallResult::Units(Page { items: Vec::new(), next: None })),
+            ApiCall::ReadUnits(..) => Ok(CallResult::Units(Page { items: Vec::new(), next: None })),
             // What values there are is not an observer's business.
-            Step::ReadValues(of) => Ok(CallResult::Values(vec![Ok(None); of.len()])),
+            ApiCall::ReadValues(of) => Ok(CallResult::Values(vec![Ok(None); of.len()])),
             // Told apart by `is_write`.
-            Step::CreateModel(_)
-            | Step::GrowModel(_)
-            | Step::CreateComposite(_)
-            | Step::GrowComposite(_)
-            | Step::CreateAsset(_)
-            | Step::Associate(_)
-            | Step::UpdateProperty(_) => Ok(CallResult::Accepted),
+            ApiCall::CreateModel(_)
+            | ApiCall::GrowModel(_)
+            | ApiCall::CreateComposite(_)
+            | ApiCall::GrowComposite(_)
+            | ApiCall::CreateAsset(_)
+            | ApiCall::Associate(_)
+            | ApiCall::UpdateProperty(_) => Ok(CallResult::Accepted),
         }
     }
 
@@ -225,9 +225,9 @@ impl<S: SiteWise> DryRun<S> {
         self.sitewise.as_ref().ok_or_else(none)
     }
 
-    async fn write(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    async fn write(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         match step {
-            Step::CreateModel(create) => {
+            ApiCall::CreateModel(create) => {
                 if self.names.contains_key(&create.name) {
                     let message = format!("another model is called {:?}", create.name);
                     return Err(ApiFault::new(ApiFaultKind::AlreadyExists, message));
@@ -246,7 +246,7 @@ impl<S: SiteWise> DryRun<S> {
                 };
                 self.models.insert(create.id, model);
             }
-            Step::GrowModel(growth) => {
+            ApiCall::GrowModel(growth) => {
                 let mut model = self.model(growth.id).await?;
                 model.properties.retain(|told| !growth.without.contains(&told.id));
                 model.root += growth.properties.len();
@@ -254,14 +254,14 @@ impl<S: SiteWise> DryRun<S> {
                 model.hierarchies.extend(places(&growth.hierarchies));
                 self.models.insert(growth.id, model);
             }
-            Step::CreateComposite(create) => {
+            ApiCall::CreateComposite(create) => {
                 let mut model = self.model(create.model).await?;
                 model.properties.extend(described(&create.properties));
                 let properties = create.properties.len();
                 model.composites.push(Composite { id: create.id, properties });
                 self.models.insert(create.model, model);
             }
-            Step::GrowComposite(growth) => {
+            ApiCall::GrowComposite(growth) => {
                 let mut model = self.model(growth.model).await?;
                 model.properties.extend(described(&growth.properties));
                 let mut composites = model.composites.iter_mut();
@@ -270,7 +270,7 @@ impl<S: SiteWise> DryRun<S> {
                 }
                 self.models.insert(growth.model, model);
             }
-            Step::CreateAsset(create) => {
+            ApiCall::CreateAsset(create) => {
                 let asset = Asset {
                     id: create.id,
                     external_id: Some(create.external_id),
@@ -281,16 +281,16 @@ impl<S: SiteWise> DryRun<S> {
                 };
                 self.assets.insert(create.id, asset);
             }
-            Step::Associate(_)
-            | Step::UpdateProperty(_)
-            | Step::DescribeProperty { .. }
-            | Step::ListModels(_)
-            | Step::DescribeModel(_)
-            | Step::ListAssets(..)
-            | Step::DescribeAsset(_)
-            | Step::ReadUnits(..)
-            | Step::ListChildren(..)
-            | Step::ReadValues(_) => {}
+            ApiCall::Associate(_)
+            | ApiCall::UpdateProperty(_)
+            | ApiCall::DescribeProperty { .. }
+            | ApiCall::ListModels(_)
+            | ApiCall::DescribeModel(_)
+            | ApiCall::ListAssets(..)
+            | ApiCall::DescribeAsset(_)
+            | ApiCall::ReadUnits(..)
+            | ApiCall::ListChildren(..)
+            | ApiCall::ReadValues(_) => {}
         }
         Ok(CallResult::Accepted)
     }

@@ -11,7 +11,7 @@ use crate::sitewise::api::{Hierarchy, Property};
 use crate::twin::Twin;
 use crate::twin::folders;
 pub use crate::twin::folders::RuleSuggestion;
-use crate::twin::plan::step::Step;
+use crate::twin::plan::step::ApiCall;
 use crate::twin::view::{AssetKind, ModelIx};
 
 /// A rate measured for less than this is not extrapolated to a month.
@@ -25,7 +25,7 @@ pub struct PlanReport {
     /// Why no account was read: the plan is then for an empty one.
     pub without_aws: Option<String>,
     /// What was received from the plant.
-    pub heard: BirthsReceived,
+    pub received: BirthsReceived,
     /// Models that would be created or grow, in the order of the writes.
     pub models: Vec<ModelChange>,
     /// Assets that would be created: the names by model, in the order of the writes.
@@ -38,7 +38,7 @@ pub struct PlanReport {
     /// Units that single assets would have of their own.
     pub units: usize,
     /// How long that takes at the account's rates.
-    pub takes: Duration,
+    pub duration: Duration,
     /// Conflicts: a model, an asset or a value, and why.
     pub conflicts: Vec<(String, String)>,
     /// Rules that would turn further flat metrics into assets.
@@ -88,9 +88,9 @@ impl PlanReport {
     pub(super) fn new(
         told: &CapturedEvents,
         twin: &Twin,
-        writes: &[Step],
+        writes: &[ApiCall],
         found: &BTreeSet<(String, &'static str)>,
-        takes: Duration,
+        duration: Duration,
         cost: Option<IngestCost>,
     ) -> Self {
         let name_of = |id: Uuid| twin.model_name(id).unwrap_or_default().to_owned();
@@ -100,7 +100,7 @@ impl PlanReport {
         }
         let mut conflicts: Vec<_> =
             twin.plan().problems().map(|(what, why)| (what.to_owned(), why.to_owned())).collect();
-        conflicts.extend(twin.capped().map(|(machine, cap, lost)| {
+        conflicts.extend(twin.capped_machines().map(|(machine, cap, lost)| {
             let (variable, remedy) = (cap.variable(), cap.remedy());
             let why = format!("exceeds {variable}: `{}` would be dropped; {remedy}", lost.example);
             (machine.to_string(), why)
@@ -113,17 +113,17 @@ impl PlanReport {
         };
         Self {
             without_aws: None,
-            heard: BirthsReceived {
+            received: BirthsReceived {
                 nodes: born(false),
                 devices: born(true),
-                unborn: told.unborn.clone(),
+                unborn: told.without_birth.clone(),
             },
             models: changes.models,
             assets: changes.assets,
             shared: shared(twin),
             associations: changes.associations,
             units: changes.units,
-            takes,
+            duration,
             conflicts,
             rules: folders::suggestions(told.births(), twin.rules()),
             cost,
@@ -178,45 +178,45 @@ struct Changes {
 }
 
 impl Changes {
-    fn add(&mut self, step: &Step, name_of: &impl Fn(Uuid) -> String) {
+    fn add(&mut self, step: &ApiCall, name_of: &impl Fn(Uuid) -> String) {
         let places = |hierarchies: &[Hierarchy]| -> Vec<String> {
             hierarchies.iter().map(|place| place.name.clone()).collect()
         };
         match step {
-            Step::CreateModel(create) => {
+            ApiCall::CreateModel(create) => {
                 let change = self.model(&create.name);
                 change.is_new = true;
                 change.properties.extend_from_slice(&create.properties);
                 change.places.extend(places(&create.hierarchies));
             }
-            Step::GrowModel(growth) => {
+            ApiCall::GrowModel(growth) => {
                 let change = self.model(&name_of(growth.id));
                 change.properties.extend_from_slice(&growth.properties);
                 change.places.extend(places(&growth.hierarchies));
             }
-            Step::CreateComposite(create) => {
+            ApiCall::CreateComposite(create) => {
                 self.model(&name_of(create.model)).add_composite(&create.properties);
             }
-            Step::GrowComposite(growth) => {
+            ApiCall::GrowComposite(growth) => {
                 self.model(&name_of(growth.model)).add_composite(&growth.properties);
             }
-            Step::CreateAsset(create) => {
+            ApiCall::CreateAsset(create) => {
                 let model = name_of(create.model);
                 match self.assets.iter_mut().find(|(name, _)| *name == model) {
                     Some((_, names)) => names.push(create.name.clone()),
                     None => self.assets.push((model, vec![create.name.clone()])),
                 }
             }
-            Step::Associate(_) => self.associations += 1,
-            Step::UpdateProperty(_) => self.units += 1,
-            Step::ListModels(_)
-            | Step::DescribeModel(_)
-            | Step::ListAssets(..)
-            | Step::DescribeAsset(_)
-            | Step::ReadUnits(..)
-            | Step::ListChildren(..)
-            | Step::DescribeProperty { .. }
-            | Step::ReadValues(_) => {}
+            ApiCall::Associate(_) => self.associations += 1,
+            ApiCall::UpdateProperty(_) => self.units += 1,
+            ApiCall::ListModels(_)
+            | ApiCall::DescribeModel(_)
+            | ApiCall::ListAssets(..)
+            | ApiCall::DescribeAsset(_)
+            | ApiCall::ReadUnits(..)
+            | ApiCall::ListChildren(..)
+            | ApiCall::DescribeProperty { .. }
+            | ApiCall::ReadValues(_) => {}
         }
     }
 

@@ -11,7 +11,7 @@ use crate::sparkplug::event::Event;
 use crate::sparkplug::host::{Host, ServerId};
 use crate::sparkplug::message::Message;
 use crate::time::Timestamp;
-use crate::twin::plan::step::{CallResult, Step};
+use crate::twin::plan::step::{ApiCall, CallResult};
 use crate::twin::tests::fake::{FakeModel, FakeSiteWise};
 
 const START: i64 = 1_790_000_000_000;
@@ -20,12 +20,12 @@ const START: i64 = 1_790_000_000_000;
 struct ReadOnly(Mutex<FakeSiteWise>);
 
 impl ReadOnly {
-    fn read(&self, step: Step) -> Result<CallResult, ApiFault> {
+    fn read(&self, step: ApiCall) -> Result<CallResult, ApiFault> {
         assert!(!step.is_write(), "{step}");
         self.0.lock().unwrap().call(step)
     }
 
-    fn page(&self, step: Step) -> Result<Page<Asset>, ApiFault> {
+    fn page(&self, step: ApiCall) -> Result<Page<Asset>, ApiFault> {
         match self.read(step)? {
             CallResult::Assets(page) => Ok(page),
             done => panic!("{done:?}"),
@@ -35,41 +35,41 @@ impl ReadOnly {
 
 impl SiteWise for ReadOnly {
     async fn create_model(&self, model: CreateModel) -> Result<(), ApiFault> {
-        self.read(Step::CreateModel(model)).map(drop)
+        self.read(ApiCall::CreateModel(model)).map(drop)
     }
 
     async fn grow_model(&self, growth: GrowModel) -> Result<(), ApiFault> {
-        self.read(Step::GrowModel(growth)).map(drop)
+        self.read(ApiCall::GrowModel(growth)).map(drop)
     }
 
     async fn create_composite(&self, composite: CreateComposite) -> Result<(), ApiFault> {
-        self.read(Step::CreateComposite(composite)).map(drop)
+        self.read(ApiCall::CreateComposite(composite)).map(drop)
     }
 
     async fn grow_composite(&self, growth: GrowComposite) -> Result<(), ApiFault> {
-        self.read(Step::GrowComposite(growth)).map(drop)
+        self.read(ApiCall::GrowComposite(growth)).map(drop)
     }
 
     async fn describe_model(&self, id: uuid::Uuid) -> Result<Model, ApiFault> {
-        match self.read(Step::DescribeModel(id))? {
+        match self.read(ApiCall::DescribeModel(id))? {
             CallResult::Model(model) => Ok(model),
             done => panic!("{done:?}"),
         }
     }
 
     async fn list_models(&self, token: Option<String>) -> Result<Page<ModelSummary>, ApiFault> {
-        match self.read(Step::ListModels(token))? {
+        match self.read(ApiCall::ListModels(token))? {
             CallResult::Models(page) => Ok(page),
             done => panic!("{done:?}"),
         }
     }
 
     async fn create_asset(&self, asset: CreateAsset) -> Result<(), ApiFault> {
-        self.read(Step::CreateAsset(asset)).map(drop)
+        self.read(ApiCall::CreateAsset(asset)).map(drop)
     }
 
     async fn describe_asset(&self, id: uuid::Uuid) -> Result<Asset, ApiFault> {
-        match self.read(Step::DescribeAsset(id))? {
+        match self.read(ApiCall::DescribeAsset(id))? {
             CallResult::Asset(asset) => Ok(asset),
             done => panic!("{done:?}"),
         }
@@ -80,7 +80,7 @@ impl SiteWise for ReadOnly {
         model: uuid::Uuid,
         token: Option<String>,
     ) -> Result<Page<Asset>, ApiFault> {
-        self.page(Step::ListAssets(model, token))
+        self.page(ApiCall::ListAssets(model, token))
     }
 
     async fn read_units(
@@ -88,7 +88,7 @@ impl SiteWise for ReadOnly {
         asset: uuid::Uuid,
         token: Option<String>,
     ) -> Result<Page<(uuid::Uuid, Option<String>)>, ApiFault> {
-        match self.read(Step::ReadUnits(asset, token))? {
+        match self.read(ApiCall::ReadUnits(asset, token))? {
             CallResult::Units(units) => Ok(units),
             done => panic!("{done:?}"),
         }
@@ -99,14 +99,14 @@ impl SiteWise for ReadOnly {
         asset: uuid::Uuid,
         property: uuid::Uuid,
     ) -> Result<AssetProperty, ApiFault> {
-        match self.read(Step::DescribeProperty { asset, property })? {
+        match self.read(ApiCall::DescribeProperty { asset, property })? {
             CallResult::Property(property) => Ok(property),
             done => panic!("{done:?}"),
         }
     }
 
     async fn update_property(&self, update: UpdateProperty) -> Result<(), ApiFault> {
-        self.read(Step::UpdateProperty(update)).map(drop)
+        self.read(ApiCall::UpdateProperty(update)).map(drop)
     }
 
     async fn read_values(
@@ -117,7 +117,7 @@ impl SiteWise for ReadOnly {
     }
 
     async fn associate(&self, association: Associate) -> Result<(), ApiFault> {
-        self.read(Step::Associate(association)).map(drop)
+        self.read(ApiCall::Associate(association)).map(drop)
     }
 
     async fn list_children(
@@ -125,7 +125,7 @@ impl SiteWise for ReadOnly {
         parent: uuid::Uuid,
         token: Option<String>,
     ) -> Result<Page<Asset>, ApiFault> {
-        self.page(Step::ListChildren(parent, token))
+        self.page(ApiCall::ListChildren(parent, token))
     }
 
     async fn put(&self, entries: Vec<Entry>) -> Result<Vec<EntryError>, ApiFault> {

@@ -18,7 +18,7 @@ impl fmt::Display for PlanReport {
         if let Some(why) = &self.without_aws {
             writeln!(f, "Planned without AWS, for an empty account: {why}.\n")?;
         }
-        let BirthsReceived { nodes, devices, unborn } = &self.heard;
+        let BirthsReceived { nodes, devices, unborn } = &self.received;
         writeln!(
             f,
             "Received the births of {} and {}.",
@@ -93,7 +93,7 @@ impl PlanReport {
         writeln!(
             f,
             "\n{models}, {assets} and {places}: {} at the account's rate limits.",
-            HumanDuration(self.takes)
+            HumanDuration(self.duration)
         )
     }
 

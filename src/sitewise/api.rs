@@ -10,7 +10,7 @@ use crate::time::Timestamp;
 
 /// Type of a property's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum DataType {
+pub enum PropertyDataType {
     /// Signed, 32 bits.
     Integer,
     /// 64 bits.
@@ -43,7 +43,7 @@ pub struct Property {
     /// For people.
     pub name: String,
     /// Type of its values.
-    pub data_type: DataType,
+    pub data_type: PropertyDataType,
     /// Unit of its values.
     pub unit: Option<String>,
     /// Attribute or measurement.
@@ -232,7 +232,7 @@ pub struct ModelProperty {
     /// Its name.
     pub name: String,
     /// Type of its values.
-    pub data_type: DataType,
+    pub data_type: PropertyDataType,
     /// Unit of its values.
     pub unit: Option<String>,
     /// Attribute or else: transforms and metrics of people are told as measurements.
@@ -326,7 +326,7 @@ pub enum Variant {
     Double(f64),
     Boolean(bool),
     String(Text),
-    Null(DataType),
+    Null(PropertyDataType),
 }
 
 /// The text of a string value. One word, so that numbers, which most values are, need not make

@@ -40,7 +40,7 @@ use super::host_prefix::NoHostPrefix;
 use super::http;
 use super::limits::PAGE_ITEMS;
 use answered::ResponseInspector;
-use credentials::{Make, Renewed};
+use credentials::{ProviderFactory, RenewableCredentials};
 use values::PutValues;
 
 /// How long a connection may take to stand.
@@ -62,7 +62,7 @@ pub struct AwsSiteWise {
     config: SdkConfig,
     endpoint: Endpoint,
     models: ModelCache,
-    answered: ResponseInspector,
+    inspector: ResponseInspector,
 }
 
 /// There is no AWS region in the environment, nor in a profile.
@@ -117,7 +117,7 @@ impl AwsSiteWise {
         };
         let config = load(region_of_environment()).await;
         let region = config.region().cloned();
-        let make: Make = Box::new(move || {
+        let make: ProviderFactory = Box::new(move || {
             let config = load(region.clone());
             Box::pin(async move { config.await.credentials_provider() })
         });
@@ -137,7 +137,7 @@ impl AwsSiteWise {
     fn with(
         before: &SdkConfig,
         call_timeout: Duration,
-        make: Option<Make>,
+        make: Option<ProviderFactory>,
     ) -> Result<Self, NoRegion> {
         let endpoint = Endpoint::of(before).ok_or(NoRegion)?;
         let timeouts = TimeoutConfig::builder()
@@ -148,7 +148,7 @@ impl AwsSiteWise {
             .to_builder()
             .retry_config(RetryConfig::disabled())
             .timeout_config(timeouts.clone());
-        let renewed = Renewed::new(before.credentials_provider(), make, call_timeout);
+        let renewed = RenewableCredentials::new(before.credentials_provider(), make, call_timeout);
         let answered = ResponseInspector::new(Some(renewed.clone()));
         config.set_credentials_provider(Some(SharedCredentialsProvider::new(renewed.clone())));
         config.set_identity_cache(Some(SharedIdentityCache::new(renewed)));
@@ -165,7 +165,14 @@ impl AwsSiteWise {
         // All that the rules of endpoints can miss is the region.
         let values = PutValues::new(&config, &endpoint, timeouts, answered.clone());
         let values = values.map_err(|_| NoRegion)?;
-        Ok(Self { client, values, config, endpoint, models: ModelCache::new(), answered })
+        Ok(Self {
+            client,
+            values,
+            config,
+            endpoint,
+            models: ModelCache::new(),
+            inspector: answered,
+        })
     }
 
     /// Where the calls go.
@@ -189,7 +196,7 @@ impl AwsSiteWise {
     ///
     /// See [`account_and_region`].
     pub async fn account_and_region(&self) -> Result<(String, String), ApiFault> {
-        ask_for_account(&self.config, &self.answered).await
+        ask_for_account(&self.config, &self.inspector).await
     }
 }
 
@@ -395,7 +402,7 @@ impl SiteWise for AwsSiteWise {
     }
 
     fn clock_ahead(&self) -> Option<i64> {
-        self.answered.ahead()
+        self.inspector.ahead()
     }
 
     fn host(&self, plane: Plane) -> String {

@@ -26,7 +26,7 @@ pub(super) struct ModelCache {
 }
 
 /// Why a description was not kept.
-enum NotKept {
+enum NotCached {
     Fault(ApiFault),
     /// Its state is about to change, or needs somebody to look.
     NotActive(Model),
@@ -56,15 +56,15 @@ impl ModelCache {
         let describe = async {
             match describe.await {
                 Ok(model) if model.state == ResourceState::Active => Ok(model),
-                Ok(model) => Err(NotKept::NotActive(model)),
-                Err(fault) => Err(NotKept::Fault(fault)),
+                Ok(model) => Err(NotCached::NotActive(model)),
+                Err(fault) => Err(NotCached::Fault(fault)),
             }
         };
         match self.described.try_get_with(key, describe).await {
             Ok(model) => Ok(model),
             Err(not_kept) => match not_kept.as_ref() {
-                NotKept::Fault(fault) => Err(fault.clone()),
-                NotKept::NotActive(model) => Ok(model.clone()),
+                NotCached::Fault(fault) => Err(fault.clone()),
+                NotCached::NotActive(model) => Ok(model.clone()),
             },
         }
     }

@@ -18,7 +18,7 @@ impl Plane {
     pub const ALL: [Self; 3] = [Self::Control, Self::Write, Self::Read];
 
     /// What the calls do, in words.
-    pub fn words(self) -> &'static str {
+    pub fn description(self) -> &'static str {
         match self {
             Self::Control => "calls for models and assets",
             Self::Write => "calls that write values",
@@ -115,7 +115,7 @@ impl Cause {
     }
 
     /// What is wrong, in words.
-    pub fn words(self) -> String {
+    pub fn description(self) -> String {
         let words = match self {
             Self::Action(operation) => return format!("SiteWise denies iotsitewise:{operation}"),
             Self::Answer => "SiteWise rejects the request",
@@ -137,7 +137,7 @@ impl Cause {
 
     /// In a sentence, with what was said, and with what to do.
     pub fn explain(self, said: &str) -> String {
-        format!("{}: {said}; {}", self.words(), self.remedy())
+        format!("{}: {said}; {}", self.description(), self.remedy())
     }
 
     /// What to do about it.
@@ -190,7 +190,7 @@ impl Cause {
 
 impl ApiFault {
     /// What was said, and where a right is missing which one, and what to do.
-    pub fn told(&self) -> String {
+    pub fn text_with_remedy(&self) -> String {
         match self.cause {
             Cause::Action(_) => self.explain(),
             _ => self.message.clone(),

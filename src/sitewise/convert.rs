@@ -7,8 +7,8 @@ use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
 use super::api::{
-    Asset, DataType, Hierarchy, Model, ModelHierarchy, ModelProperty, ModelSummary, Property,
-    PropertyKind, ResourceState,
+    Asset, Hierarchy, Model, ModelHierarchy, ModelProperty, ModelSummary, Property,
+    PropertyDataType, PropertyKind, ResourceState,
 };
 
 /// Something in an answer that should be an id of SiteWise, and is none.
@@ -20,12 +20,12 @@ pub(super) fn id(text: &str) -> Result<Uuid, NotAnId> {
     Uuid::try_parse(text).map_err(|_| NotAnId(text.to_owned()))
 }
 
-fn data_type(data_type: DataType) -> sdk::PropertyDataType {
+fn data_type(data_type: PropertyDataType) -> sdk::PropertyDataType {
     match data_type {
-        DataType::Integer => sdk::PropertyDataType::Integer,
-        DataType::Double => sdk::PropertyDataType::Double,
-        DataType::Boolean => sdk::PropertyDataType::Boolean,
-        DataType::String => sdk::PropertyDataType::String,
+        PropertyDataType::Integer => sdk::PropertyDataType::Integer,
+        PropertyDataType::Double => sdk::PropertyDataType::Double,
+        PropertyDataType::Boolean => sdk::PropertyDataType::Boolean,
+        PropertyDataType::String => sdk::PropertyDataType::String,
     }
 }
 
@@ -186,9 +186,9 @@ pub(super) fn model_property(
         id: id(text)?,
         external_id: property.external_id().map(str::to_owned),
         name: property.name().to_owned(),
-        data_type: told_type(property.data_type()),
+        data_type: data_type_of(property.data_type()),
         unit: property.unit().map(str::to_owned),
-        kind: told_kind(property.r#type()),
+        kind: property_kind_of(property.r#type()),
     }))
 }
 
@@ -201,23 +201,23 @@ pub(super) fn listed_property(
         id: id(text)?,
         external_id: property.external_id().map(str::to_owned),
         name: property.name().to_owned(),
-        data_type: told_type(property.data_type()),
+        data_type: data_type_of(property.data_type()),
         unit: property.unit().map(str::to_owned),
-        kind: told_kind(property.r#type()),
+        kind: property_kind_of(property.r#type()),
     }))
 }
 
-fn told_type(data_type: &sdk::PropertyDataType) -> DataType {
+fn data_type_of(data_type: &sdk::PropertyDataType) -> PropertyDataType {
     match data_type {
-        sdk::PropertyDataType::Boolean => DataType::Boolean,
-        sdk::PropertyDataType::Double => DataType::Double,
-        sdk::PropertyDataType::Integer => DataType::Integer,
+        sdk::PropertyDataType::Boolean => PropertyDataType::Boolean,
+        sdk::PropertyDataType::Double => PropertyDataType::Double,
+        sdk::PropertyDataType::Integer => PropertyDataType::Integer,
         // What is written as text, structures among them.
-        _ => DataType::String,
+        _ => PropertyDataType::String,
     }
 }
 
-fn told_kind(kind: Option<&sdk::PropertyType>) -> PropertyKind {
+fn property_kind_of(kind: Option<&sdk::PropertyType>) -> PropertyKind {
     match kind.and_then(sdk::PropertyType::attribute) {
         Some(attribute) => {
             PropertyKind::Attribute { default: attribute.default_value().map(str::to_owned) }

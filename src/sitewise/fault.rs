@@ -76,7 +76,7 @@ where
             let status = answer.raw().status().as_u16();
             let error = answer.err();
             let code = said.code.as_deref().or(error.code());
-            let judged = judge(code, status, operation);
+            let judged = classify(code, status, operation);
             let code = code.map_or(format!("status {status}"), str::to_owned);
             match error.message().or(said.message.as_deref()) {
                 Some(message) => (judged, format!("{code}: {message}")),
@@ -90,7 +90,7 @@ where
             let status = answer.raw().status();
             let said = ErrorDetails::of(answer.raw());
             let code = said.code.filter(|_| !status.is_success());
-            let judged = judge(code.as_deref(), status.as_u16(), operation);
+            let judged = classify(code.as_deref(), status.as_u16(), operation);
             let why = match code {
                 Some(code) => format!("{code}: {}", said.message.unwrap_or_default()),
                 None => {
@@ -114,7 +114,7 @@ fn operation<E>() -> &'static str {
 }
 
 /// What an answer's code means, or its status where it has none that does.
-fn judge(code: Option<&str>, status: u16, operation: &'static str) -> (ApiFaultKind, Cause) {
+fn classify(code: Option<&str>, status: u16, operation: &'static str) -> (ApiFaultKind, Cause) {
     let known = code.and_then(of_code);
     let kind = known.unwrap_or(of_status(status));
     let cause = match (kind, known, code) {

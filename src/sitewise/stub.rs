@@ -10,7 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 /// A request as it came.
 #[derive(Clone, Debug)]
-pub(super) struct Request {
+pub(super) struct StubRequest {
     pub(super) method: String,
     /// With its query.
     pub(super) path: String,
@@ -19,7 +19,7 @@ pub(super) struct Request {
     pub(super) body: String,
 }
 
-impl Request {
+impl StubRequest {
     pub(super) fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
@@ -27,7 +27,7 @@ impl Request {
 
 /// What the server does with a request.
 #[derive(Clone, Debug)]
-pub(super) enum Reply {
+pub(super) enum StubReply {
     Answer {
         status: u16,
         headers: Vec<(&'static str, String)>,
@@ -41,7 +41,7 @@ pub(super) enum Reply {
     Hang,
 }
 
-impl Reply {
+impl StubReply {
     pub(super) fn json(status: u16, body: &Value) -> Self {
         Self::text(status, body.to_string())
     }
@@ -70,13 +70,13 @@ impl Reply {
 #[derive(Debug)]
 pub(super) struct Stub {
     address: SocketAddr,
-    requests: Arc<Mutex<Vec<Request>>>,
+    requests: Arc<Mutex<Vec<StubRequest>>>,
 }
 
 impl Stub {
     pub(super) async fn start<F>(answer: F) -> Self
     where
-        F: Fn(&Request) -> Reply + Send + Sync + 'static,
+        F: Fn(&StubRequest) -> StubReply + Send + Sync + 'static,
     {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -95,20 +95,20 @@ impl Stub {
         format!("http://{}", self.address)
     }
 
-    pub(super) fn requests(&self) -> Vec<Request> {
+    pub(super) fn requests(&self) -> Vec<StubRequest> {
         self.requests.lock().unwrap().clone()
     }
 }
 
-async fn serve<F>(socket: TcpStream, seen: Arc<Mutex<Vec<Request>>>, answer: Arc<F>)
+async fn serve<F>(socket: TcpStream, seen: Arc<Mutex<Vec<StubRequest>>>, answer: Arc<F>)
 where
-    F: Fn(&Request) -> Reply,
+    F: Fn(&StubRequest) -> StubReply,
 {
     let mut socket = BufReader::new(socket);
     while let Some(request) = read(&mut socket).await {
         seen.lock().unwrap().push(request.clone());
         match answer(&request) {
-            Reply::Answer { status, headers, body } => {
+            StubReply::Answer { status, headers, body } => {
                 let mut answer = format!(
                     "HTTP/1.1 {status} -\r\ncontent-type: application/json\r\ncontent-length: {}\r\n",
                     body.len()
@@ -122,18 +122,18 @@ where
                     return;
                 }
             }
-            Reply::Cut => {
+            StubReply::Cut => {
                 let half = b"HTTP/1.1 200 -\r\ncontent-length: 100\r\n\r\n{\"errorEntr";
                 let _ = socket.write_all(half).await;
                 return;
             }
-            Reply::Drop => return,
-            Reply::Hang => std::future::pending().await,
+            StubReply::Drop => return,
+            StubReply::Hang => std::future::pending().await,
         }
     }
 }
 
-async fn read(socket: &mut BufReader<TcpStream>) -> Option<Request> {
+async fn read(socket: &mut BufReader<TcpStream>) -> Option<StubRequest> {
     let mut line = String::new();
     if socket.read_line(&mut line).await.ok()? == 0 {
         return None;
@@ -152,5 +152,5 @@ async fn read(socket: &mut BufReader<TcpStream>) -> Option<Request> {
     let length = headers.get("content-length").map_or(0, |length| length.parse().unwrap());
     let mut body = vec![0; length];
     socket.read_exact(&mut body).await.ok()?;
-    Some(Request { method, path, headers, body: String::from_utf8(body).unwrap() })
+    Some(StubRequest { method, path, headers, body: String::from_utf8(body).unwrap() })
 }

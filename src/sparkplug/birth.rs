@@ -12,7 +12,7 @@ use self::declared::DeclaredMembers;
 use super::address::Source;
 use super::datatype::DataType;
 use super::event::{
-    Birth, Content, Definition, Instance, Member, MemberKind, Metric, Sample, Slot,
+    Birth, BirthMetric, Content, Definition, Instance, Member, MemberKind, Sample, Slot,
 };
 use super::filter::Filter;
 use super::findings::{Finding, FindingCounts};
@@ -75,17 +75,26 @@ pub(crate) fn read(
         path: source.to_string(),
         folded: CaseFoldedNames::default(),
         table: BirthTable::with_room(room),
-        more: Vec::new(),
-        past: BTreeSet::new(),
+        repeated_values: Vec::new(),
+        historical_slots: BTreeSet::new(),
         source: &source,
         keeps_some: false,
         excluded: 0,
-        unread: 0,
-        within: Vec::new(),
+        skipped: 0,
+        enclosing_definitions: Vec::new(),
     };
     let top = TreePosition { owner: None, inherited: Inherited::from_payload(time) };
     let metrics = reader.metrics(top, &payload.metrics, None);
-    let BirthReader { filter, path, mut table, more, keeps_some, excluded, unread, .. } = reader;
+    let BirthReader {
+        filter,
+        path,
+        mut table,
+        repeated_values: more,
+        keeps_some,
+        excluded,
+        skipped: unread,
+        ..
+    } = reader;
     table.trim();
     table.born = metric::time(payload.timestamp);
     let slots = table.slots();
@@ -142,16 +151,16 @@ struct BirthReader<'a> {
     path: String,
     folded: CaseFoldedNames,
     table: BirthTable,
-    more: Vec<(Slot, Sample)>,
+    repeated_values: Vec<(Slot, Sample)>,
     /// Leaves whose first value is of the past.
-    past: BTreeSet<Slot>,
+    historical_slots: BTreeSet<Slot>,
     /// Whose birth it is.
     source: &'a Source,
     keeps_some: bool,
     excluded: u64,
-    unread: u64,
+    skipped: u64,
     /// Names of the definitions that the instance at hand is within, outermost first.
-    within: Vec<Arc<str>>,
+    enclosing_definitions: Vec<Arc<str>>,
 }
 
 impl BirthReader<'_> {
@@ -162,7 +171,7 @@ impl BirthReader<'_> {
         place: TreePosition,
         wired: &[wire::Metric],
         defined: Option<&[Member]>,
-    ) -> Vec<Metric> {
+    ) -> Vec<BirthMetric> {
         let room = wired.len().min(self.table.room_left());
         let aliases = wired.iter().take(room).filter(|metric| metric.alias.is_some()).count();
         self.table.reserve(place.owner, room, aliases);
@@ -179,11 +188,11 @@ impl BirthReader<'_> {
             }
             if wire.name.is_none() && wire.alias.is_some() {
                 self.findings.note(Finding::UnknownAlias);
-                self.unread += metric::values(wire);
+                self.skipped += metric::values(wire);
                 continue;
             }
             let Some(name) = metric::name(wire.name.as_deref(), self.findings) else {
-                self.unread += metric::values(wire);
+                self.skipped += metric::values(wire);
                 continue;
             };
             let name = self.names.get(&name);
@@ -192,16 +201,16 @@ impl BirthReader<'_> {
                 continue;
             }
             if self.folded.clashes(place.owner, &name) {
-                self.findings.note(Finding::OnlyCase);
+                self.findings.note(Finding::CaseCollision);
             }
             let kind = declared.as_mut().and_then(|declared| declared.find(&name));
             if declared.is_some() && kind.is_none() {
-                self.findings.note(Finding::SpareMember);
+                self.findings.note(Finding::UndeclaredMember);
             }
             match self.metric(place, name, wire, kind) {
                 Some(Some(metric)) => metrics.push(metric),
                 Some(None) => {}
-                None => self.unread += metric::values(wire),
+                None => self.skipped += metric::values(wire),
             }
         }
         if let Some(declared) = declared {
@@ -217,14 +226,14 @@ impl BirthReader<'_> {
         name: Arc<str>,
         wire: &wire::Metric,
         defined: Option<&MemberKind>,
-    ) -> Option<Option<Metric>> {
+    ) -> Option<Option<BirthMetric>> {
         let properties = metric::properties(wire, self.findings);
         let (target, content) = self.content(place, &name, wire, defined)?;
         self.table.add_name(place.owner, Arc::clone(&name), target);
         if let Some(alias) = wire.alias {
             self.table.add_alias(alias, target, self.findings);
         }
-        Some(content.map(|content| Metric { name, properties, content }))
+        Some(content.map(|content| BirthMetric { name, properties, content }))
     }
 
     /// Whether a metric, or a member of the instance at hand, is included.
@@ -291,7 +300,7 @@ impl BirthReader<'_> {
                 let slot = self.table.add_leaf(datatype);
                 let sample = metric::sample(wire, datatype, place.inherited, self.findings);
                 if sample.historical {
-                    self.past.insert(slot);
+                    self.historical_slots.insert(slot);
                 }
                 Some((NameTarget::Leaf(slot), Some(Content::Leaf { slot, datatype, sample })))
             }
@@ -304,7 +313,7 @@ impl BirthReader<'_> {
         value: &wire::Template,
         inherited: Inherited,
     ) -> Option<(NameTarget, Option<Content>)> {
-        if self.within.len() >= limits::TEMPLATE_DEPTH {
+        if self.enclosing_definitions.len() >= limits::TEMPLATE_DEPTH {
             self.findings.note(Finding::TooManyLeaves);
             self.table.truncate();
             return None;
@@ -322,19 +331,19 @@ impl BirthReader<'_> {
         // What a definition has beyond the instance is filled in, unless it leads back to a
         // definition that is being filled in already.
         let kind = definition.map_or_else(|| Arc::clone(&template), |found| found.name.clone());
-        let around = self.within.contains(&kind);
+        let around = self.enclosing_definitions.contains(&kind);
         if around {
-            let path = self.within.iter().map(|name| &**name);
+            let path = self.enclosing_definitions.iter().map(|name| &**name);
             self.findings
-                .note_with_words(Finding::TemplateRing, || template::ring::words(path, &kind));
+                .note_with_example(Finding::TemplateCycle, || template::ring::words(path, &kind));
         }
         let defined = definition.filter(|_| !around).map(|found| &*found.members);
         let id = self.table.open_instance(Arc::clone(&template));
-        self.within.push(kind);
+        self.enclosing_definitions.push(kind);
         let (before, leaves) = (self.enter(name), self.table.slots());
         let members =
             self.metrics(TreePosition { owner: Some(id), inherited }, &value.metrics, defined);
-        self.within.pop();
+        self.enclosing_definitions.pop();
         self.table.close_instance(id);
         let empty = self.table.slots() == leaves;
         let excluded = empty && self.filter.is_some_and(|filter| !filter.takes(&self.path));
@@ -359,7 +368,7 @@ impl BirthReader<'_> {
     fn add_missing_members(
         &mut self,
         place: TreePosition,
-        metrics: &mut Vec<Metric>,
+        metrics: &mut Vec<BirthMetric>,
         defined: &[Member],
     ) {
         for member in defined {
@@ -385,7 +394,7 @@ impl BirthReader<'_> {
             };
             self.table.add_name(place.owner, Arc::clone(&name), target);
             if let Some(content) = content {
-                metrics.push(Metric { name, properties: Vec::new(), content });
+                metrics.push(BirthMetric { name, properties: Vec::new(), content });
             }
         }
     }
@@ -394,7 +403,7 @@ impl BirthReader<'_> {
 impl TemplateDefinitions {
     /// What instances among `metrics` use of the definitions: of each its parameters, and the
     /// included members.
-    fn used(&self, metrics: &[Metric]) -> Vec<Definition> {
+    fn used(&self, metrics: &[BirthMetric]) -> Vec<Definition> {
         let mut members = BTreeMap::new();
         collect_members(metrics, &mut members);
         let cut = |(name, members): (&Arc<str>, BTreeSet<&Arc<str>>)| {
@@ -408,7 +417,7 @@ impl TemplateDefinitions {
 
 /// The names of members, by the definition of their instance.
 fn collect_members<'a>(
-    metrics: &'a [Metric],
+    metrics: &'a [BirthMetric],
     members: &mut BTreeMap<&'a Arc<str>, BTreeSet<&'a Arc<str>>>,
 ) {
     for metric in metrics {

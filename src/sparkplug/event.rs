@@ -31,7 +31,7 @@ pub struct Birth {
     /// Template definitions carried by this birth (NBIRTH; in DBIRTH by old senders).
     pub definitions: Vec<Definition>,
     /// Everything else, in the payload's order.
-    pub metrics: Vec<Metric>,
+    pub metrics: Vec<BirthMetric>,
     /// How many leaves are numbered: every [`Slot`] is below it.
     pub slots: u32,
 }
@@ -42,7 +42,7 @@ pub struct Slot(pub u32);
 
 /// A metric of a birth, or a member of a template instance.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Metric {
+pub struct BirthMetric {
     /// The name as sent, slashes included.
     pub name: Arc<str>,
     /// Static properties, in order; `Quality` is not among them.
@@ -79,7 +79,7 @@ pub struct Instance {
     /// The instance's own parameters.
     pub parameters: Vec<StaticProperty>,
     /// Its members.
-    pub members: Vec<Metric>,
+    pub members: Vec<BirthMetric>,
     /// Its number in data.
     pub number: u32,
     /// The definition itself: it provides what the instance lacks.
@@ -203,7 +203,7 @@ pub struct Sample {
     /// The rejected value, if its type or range does not match the metric.
     pub rejected_value: Option<Box<Value>>,
     /// The sender's quality.
-    pub quality: Quality,
+    pub quality: SparkplugQuality,
     /// `is_historical`: never the session's current value.
     pub historical: bool,
     /// `is_transient`: not for a historian.
@@ -216,7 +216,7 @@ pub struct Sample {
 
 /// Quality as the sender gives it, by the table of Sparkplug and of Ignition's codes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Quality {
+pub enum SparkplugQuality {
     /// 192, absent, or a Good code.
     #[default]
     Good,

@@ -68,7 +68,7 @@ pub enum Finding {
     /// An alias that another source of the node uses: each means its own metric by it.
     SharedAlias,
     /// An id or a metric's name that differs from another in its case alone.
-    OnlyCase,
+    CaseCollision,
     /// A second metric or definition of one name in a birth.
     RepeatedMetric,
     /// A metric of a birth without a datatype.
@@ -98,7 +98,7 @@ pub enum Finding {
     /// A template definition that refers to another.
     Inheritance,
     /// Template definitions that lead back to themselves.
-    TemplateRing,
+    TemplateCycle,
     /// An instance whose definition is unknown.
     UnknownTemplate,
     /// An instance in data that refers to another definition than in the birth.
@@ -106,11 +106,11 @@ pub enum Finding {
     /// An instance in a birth without a member that its definition has.
     MissingMember,
     /// An instance with a member that its definition lacks.
-    SpareMember,
+    UndeclaredMember,
     /// A unit or default of a member that is not the one given first for its model.
     DefinitionsDiffer,
     /// A tag without a unit, whose model shows another machine's.
-    UnitUnsaid,
+    MissingUnit,
     /// A value in data whose time is before that of the last.
     ClockBack,
     /// A value in data whose time SiteWise does not take.
@@ -118,7 +118,7 @@ pub enum Finding {
     /// A sender whose clock is wrong, by the times of its messages.
     ClockOff,
     /// A number past ±10^10.
-    FarNumber,
+    NumberTooLarge,
     /// A number past ±10^10 that SiteWise did not take.
     NumberRefused,
     /// A value or attribute that SiteWise has no form for.
@@ -132,7 +132,7 @@ pub enum Finding {
     /// Another host application that goes by our id.
     HostConflict,
     /// A birth asked for in vain.
-    InVain,
+    RebirthUnanswered,
     /// The same of a node that is known by a stored birth only.
     OnlyStored,
 }
@@ -172,7 +172,7 @@ impl Finding {
         Self::UnknownAlias,
         Self::AliasCollision,
         Self::SharedAlias,
-        Self::OnlyCase,
+        Self::CaseCollision,
         Self::RepeatedMetric,
         Self::NoDatatype,
         Self::UnknownDatatype,
@@ -187,24 +187,24 @@ impl Finding {
         Self::NamelessParameter,
         Self::DefinitionPlace,
         Self::Inheritance,
-        Self::TemplateRing,
+        Self::TemplateCycle,
         Self::UnknownTemplate,
         Self::ChangedTemplate,
         Self::MissingMember,
-        Self::SpareMember,
+        Self::UndeclaredMember,
         Self::DefinitionsDiffer,
-        Self::UnitUnsaid,
+        Self::MissingUnit,
         Self::ClockBack,
         Self::OutOfWindow,
         Self::ClockOff,
-        Self::FarNumber,
+        Self::NumberTooLarge,
         Self::NumberRefused,
         Self::NotCarried,
         Self::NothingTaken,
         Self::SharedModel,
         Self::WrongState,
         Self::HostConflict,
-        Self::InVain,
+        Self::RebirthUnanswered,
         Self::OnlyStored,
     ];
 
@@ -240,7 +240,7 @@ impl Finding {
             Self::UnknownAlias => "unknown_alias",
             Self::AliasCollision => "alias_collision",
             Self::SharedAlias => "shared_alias",
-            Self::OnlyCase => "only_case",
+            Self::CaseCollision => "only_case",
             Self::RepeatedMetric => "repeated_metric",
             Self::NoDatatype => "no_datatype",
             Self::UnknownDatatype => "unknown_datatype",
@@ -255,24 +255,24 @@ impl Finding {
             Self::NamelessParameter => "nameless_parameter",
             Self::DefinitionPlace => "definition_place",
             Self::Inheritance => "inheritance",
-            Self::TemplateRing => "template_ring",
+            Self::TemplateCycle => "template_ring",
             Self::UnknownTemplate => "unknown_template",
             Self::ChangedTemplate => "changed_template",
             Self::MissingMember => "missing_member",
-            Self::SpareMember => "spare_member",
+            Self::UndeclaredMember => "spare_member",
             Self::DefinitionsDiffer => "definitions_differ",
-            Self::UnitUnsaid => "unit_unsaid",
+            Self::MissingUnit => "unit_unsaid",
             Self::ClockBack => "clock_back",
             Self::OutOfWindow => "out_of_window",
             Self::ClockOff => "clock_off",
-            Self::FarNumber => "far_number",
+            Self::NumberTooLarge => "far_number",
             Self::NumberRefused => "number_refused",
             Self::NotCarried => "not_carried",
             Self::NothingTaken => "nothing_taken",
             Self::SharedModel => "shared_model",
             Self::WrongState => "wrong_state",
             Self::HostConflict => "host_conflict",
-            Self::InVain => "rebirth_in_vain",
+            Self::RebirthUnanswered => "rebirth_in_vain",
             Self::OnlyStored => "only_stored",
         }
     }
@@ -296,7 +296,7 @@ impl Finding {
             Self::UnknownMetric => Some("topics-nbirth-metric-reqs"),
             Self::UnknownAlias => Some("payloads-alias-birth-requirement"),
             Self::AliasCollision | Self::SharedAlias => Some("payloads-alias-uniqueness"),
-            Self::OnlyCase => Some("case-sensitivity-sparkplug-ids"),
+            Self::CaseCollision => Some("case-sensitivity-sparkplug-ids"),
             Self::NoDatatype => Some("payloads-metric-datatype-req"),
             Self::UnknownDatatype => Some("payloads-metric-datatype-value"),
             Self::ChangedDatatype => Some("payloads-metric-datatype-not-req"),
@@ -310,10 +310,10 @@ impl Finding {
             Self::UnknownTemplate => Some("payloads-template-ref-instance"),
             Self::ChangedTemplate => Some("payloads-template-instance-ref"),
             Self::MissingMember => Some("payloads-template-instance-members-birth"),
-            Self::SpareMember => Some("payloads-template-instance-members"),
+            Self::UndeclaredMember => Some("payloads-template-instance-members"),
             Self::WrongState => Some("payloads-state-birth-payload"),
             Self::HostConflict => Some("operational-behavior-host-application-host-id"),
-            Self::InVain => Some("operational-behavior-data-commands-rebirth-action-2"),
+            Self::RebirthUnanswered => Some("operational-behavior-data-commands-rebirth-action-2"),
             Self::Undecodable
             | Self::OnlyStored
             | Self::TooLarge
@@ -329,15 +329,15 @@ impl Finding {
             | Self::RepeatedDeath
             | Self::RepeatedMetric
             | Self::NotUtf8
-            | Self::TemplateRing
+            | Self::TemplateCycle
             | Self::WrongValue
             | Self::OutOfRange
             | Self::DefinitionsDiffer
-            | Self::UnitUnsaid
+            | Self::MissingUnit
             | Self::ClockBack
             | Self::OutOfWindow
             | Self::ClockOff
-            | Self::FarNumber
+            | Self::NumberTooLarge
             | Self::NumberRefused
             | Self::NotCarried
             | Self::NothingTaken
@@ -385,9 +385,9 @@ impl Finding {
                 | Self::NumberRefused
                 | Self::NotCarried
                 | Self::NothingTaken
-                | Self::UnitUnsaid
+                | Self::MissingUnit
                 | Self::SharedModel
-                | Self::InVain
+                | Self::RebirthUnanswered
                 | Self::OnlyStored
         )
     }
@@ -400,7 +400,7 @@ pub struct FindingCounts {
     /// One bit for each finding that was made since they were last taken.
     fresh: u64,
     /// What showed some of these, in words.
-    words: Vec<(Finding, Box<str>)>,
+    examples: Vec<(Finding, Box<str>)>,
 }
 
 /// Each finding has a bit.
@@ -408,7 +408,7 @@ const _: () = assert!(Finding::COUNT <= u64::BITS as usize);
 
 impl Default for FindingCounts {
     fn default() -> Self {
-        Self { counts: [0; Finding::COUNT], fresh: 0, words: Vec::new() }
+        Self { counts: [0; Finding::COUNT], fresh: 0, examples: Vec::new() }
     }
 }
 
@@ -437,20 +437,20 @@ impl FindingCounts {
     }
 
     /// Counts a finding with a description that is better than the message's topic.
-    pub(crate) fn note_with_words<S: Into<Box<str>>>(
+    pub(crate) fn note_with_example<S: Into<Box<str>>>(
         &mut self,
         finding: Finding,
         words: impl FnOnce() -> S,
     ) {
         self.note(finding);
-        if !self.words.iter().any(|(told, _)| *told == finding) {
-            self.words.push((finding, text::shown(&words().into()).into()));
+        if !self.examples.iter().any(|(told, _)| *told == finding) {
+            self.examples.push((finding, text::shown(&words().into()).into()));
         }
     }
 
     /// The words for what was found since this was last called, at most one for each finding.
-    pub(crate) fn take_words(&mut self) -> Vec<(Finding, Box<str>)> {
-        std::mem::take(&mut self.words)
+    pub(crate) fn take_examples(&mut self) -> Vec<(Finding, Box<str>)> {
+        std::mem::take(&mut self.examples)
     }
 
     /// The findings made since this was last called.

@@ -33,7 +33,7 @@ use super::config::Config;
 use super::event::Event;
 use super::findings::Finding;
 use super::folded::CaseFoldedNames;
-use super::inflated::Debt;
+use super::inflated::InflationDebt;
 use super::limits;
 use super::message::{Message, Qos};
 use super::names::NameInterner;
@@ -73,7 +73,7 @@ pub enum Output {
     /// A message is to be published.
     Publish(OutgoingMessage),
     /// Something is not as it should be, for the first time with this sender.
-    Found {
+    Finding {
         /// The edge node; none for what no edge node sent.
         edge: Option<EdgeNode>,
         /// What.
@@ -82,7 +82,7 @@ pub enum Output {
         example: String,
     },
     /// The filter leaves out every edge node that was heard of; this was the first.
-    NobodyAdmitted(String),
+    AllNodesExcluded(String),
     /// A server has granted the subscriptions and delivers nothing, not even our own STATE.
     NothingDelivered(ServerId),
 }
@@ -110,21 +110,21 @@ pub struct Host {
     timers: BTreeSet<(Instant, usize)>,
     /// The timer that each session has in `timers`.
     armed_timers: Vec<Option<Instant>>,
-    turns: RequestScheduler,
+    request_scheduler: RequestScheduler,
     /// Free indices of `sessions`.
-    free: Vec<usize>,
+    free_indices: Vec<usize>,
     /// Sessions to evict, the next last, with the time since when each is silent.
     evictable: Vec<(usize, Instant)>,
     last_evictable_search: Option<Instant>,
     /// When eviction last failed to make room for tables.
-    roomed: Option<Instant>,
+    eviction_exhausted_at: Option<Instant>,
     last_sweep: Instant,
     /// Of the metrics of all sessions.
     names: NameInterner,
     /// What all sessions take together.
     memory_use: MemoryUse,
     /// Inflation debt of all unknown senders together.
-    unknown_debt: Debt,
+    unknown_debt: InflationDebt,
     /// Whether our time is known to be right, and messages are read as they come.
     judges_clocks: bool,
     /// Whether a topic of another namespace ever came.
@@ -148,15 +148,15 @@ impl Host {
             folded: CaseFoldedNames::default(),
             timers: BTreeSet::new(),
             armed_timers: Vec::new(),
-            turns: RequestScheduler::new(config.rebirth.per_second),
-            free: Vec::new(),
+            request_scheduler: RequestScheduler::new(config.rebirth.per_second),
+            free_indices: Vec::new(),
             evictable: Vec::new(),
             last_evictable_search: None,
-            roomed: None,
+            eviction_exhausted_at: None,
             last_sweep: Instant::START,
             names: NameInterner::default(),
             memory_use: MemoryUse::default(),
-            unknown_debt: Debt::default(),
+            unknown_debt: InflationDebt::default(),
             judges_clocks: false,
             saw_foreign_topic: false,
             outputs: VecDeque::new(),
@@ -191,7 +191,7 @@ impl Host {
             self.update_session(index, now, |session, sink| {
                 session.handle_disconnected(server, sink)
             });
-            self.look(Some(index), "", now.wall);
+            self.record_findings(Some(index), "", now.wall);
         }
     }
 
@@ -219,12 +219,14 @@ impl Host {
                 *armed = None;
             }
             self.update_session(index, now, EdgeSession::handle_timeout);
-            self.look(Some(index), "", now.wall);
+            self.record_findings(Some(index), "", now.wall);
         }
-        while let Some(index) = self.turns.first(now.instant) {
-            self.turns.set(index, None);
-            if let Some(request) = self.update_session(index, now, EdgeSession::ask).flatten() {
-                self.turns.request_sent(now.instant);
+        while let Some(index) = self.request_scheduler.first(now.instant) {
+            self.request_scheduler.set(index, None);
+            if let Some(request) =
+                self.update_session(index, now, EdgeSession::send_request).flatten()
+            {
+                self.request_scheduler.request_sent(now.instant);
                 self.publish_request(index, request, now);
             }
         }
@@ -232,7 +234,7 @@ impl Host {
             && let Some((edge, _)) = self.admits_nobody(now.instant)
         {
             let edge = edge.to_owned();
-            self.outputs.push_back(Output::NobodyAdmitted(edge));
+            self.outputs.push_back(Output::AllNodesExcluded(edge));
         }
         self.sweep(now);
     }
@@ -240,7 +242,8 @@ impl Host {
     /// When [`handle_timeout`](Self::handle_timeout) is to be called next.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let session = self.timers.first().map(|(due, _)| *due);
-        let others = [self.turns.deadline(), self.servers.deadline(), self.excluded.deadline()];
+        let others =
+            [self.request_scheduler.deadline(), self.servers.deadline(), self.excluded.deadline()];
         session.into_iter().chain(others.into_iter().flatten()).min()
     }
 
@@ -258,22 +261,22 @@ impl Host {
     /// births. If it stays silent its death is told, and those of its devices before; so is that
     /// of a device that is not born with it.
     pub fn expect_online(&mut self, edge: &EdgeNode, devices: &[Arc<str>], now: Now) {
-        if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {
-            self.update_session(index, now, |session, sink| session.expect(devices, sink));
+        if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
+            self.update_session(index, now, |session, sink| session.expect_online(devices, sink));
         }
     }
 
     /// A node was known before this host was, and not as online: it is asked for its birth,
     /// for it may have come back unheard.
     pub fn expect_maybe(&mut self, edge: &EdgeNode, now: Now) {
-        if let Some(index) = self.place(&edge.group, &edge.node, now.instant) {
-            self.update_session(index, now, |session, sink| session.hope(sink));
+        if let Some(index) = self.get_or_create_session(&edge.group, &edge.node, now.instant) {
+            self.update_session(index, now, |session, sink| session.expect_maybe(sink));
         }
     }
 
     /// What an online node said was given up: it is asked for its births, which say it again.
     pub fn request_refresh(&mut self, edge: &EdgeNode, now: Now) {
-        if let Some(index) = self.known(&edge.group, &edge.node) {
+        if let Some(index) = self.session_index(&edge.group, &edge.node) {
             self.update_session(index, now, |session, sink| session.refresh(sink));
         }
     }
@@ -288,13 +291,13 @@ impl Host {
     }
 
     /// Where the session of a node stands, if there is one.
-    fn known(&self, group: &str, node: &str) -> Option<usize> {
+    fn session_index(&self, group: &str, node: &str) -> Option<usize> {
         self.index_of_node.get(group)?.get(node).copied()
     }
 
     /// Where the session of a node stands; it is made if there is room.
-    fn place(&mut self, group: &str, node: &str, now: Instant) -> Option<usize> {
-        if let Some(index) = self.known(group, node) {
+    fn get_or_create_session(&mut self, group: &str, node: &str, now: Instant) -> Option<usize> {
+        if let Some(index) = self.session_index(group, node) {
             return Some(index);
         }
         let index = self.free_place(now)?;
@@ -310,7 +313,7 @@ impl Host {
             self.folded.clashes((), &edge.group) | self.folded.clashes(&edge.group, &edge.node);
         let mut session = EdgeSession::new(edge, now);
         if clash {
-            session.note(Finding::OnlyCase);
+            session.note(Finding::CaseCollision);
         }
         match self.sessions.get_mut(index) {
             Some(free) => *free = session,
@@ -330,7 +333,7 @@ impl Host {
         act: impl FnOnce(&mut EdgeSession, &mut SessionContext<'_>) -> T,
     ) -> Option<T> {
         let session = self.sessions.get_mut(index)?;
-        let before = session.load();
+        let before = session.memory_use();
         let rest = MemoryUse {
             tables: self.memory_use.tables.saturating_sub(before.tables),
             past_leaves: self.memory_use.past_leaves.saturating_sub(before.past_leaves),
@@ -363,7 +366,7 @@ impl Host {
             events: &mut events,
         };
         let done = act(session, &mut sink);
-        let after = session.load();
+        let after = session.memory_use();
         self.memory_use = MemoryUse {
             tables: rest.tables + after.tables,
             past_leaves: rest.past_leaves + after.past_leaves,
@@ -371,12 +374,12 @@ impl Host {
             bytes: rest.bytes + after.bytes,
         };
         let mut due = session.deadline(&self.config);
-        let ask = session.ask_at();
+        let ask = session.request_due_at();
         let want = ask.filter(|at| *at <= now.instant).map(|at| (session.rank(), at));
         if want.is_none() {
             due = due.into_iter().chain(ask).min();
         }
-        self.turns.set(index, want);
+        self.request_scheduler.set(index, want);
         let armed = self.armed_timers.get_mut(index)?;
         if *armed != due {
             if let Some(old) = armed.take() {

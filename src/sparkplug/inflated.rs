@@ -12,34 +12,34 @@ use crate::time::Instant;
 
 /// The debt of one sender, or of all unproven senders together.
 #[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Debt {
+pub(crate) struct InflationDebt {
     bytes: u64,
     at: Instant,
 }
 
 /// How far a compressed payload is inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Inflate {
+pub(crate) enum InflationLimit {
     /// As far as any payload may be.
-    Whole,
+    Full,
     /// As far as usual payloads are: its sender's debt exceeds the limit.
-    Usual,
+    Reduced,
 }
 
-impl Inflate {
+impl InflationLimit {
     /// The smaller of two.
     pub(crate) fn and(self, other: Self) -> Self {
         match self {
-            Self::Whole => other,
-            Self::Usual => Self::Usual,
+            Self::Full => other,
+            Self::Reduced => Self::Reduced,
         }
     }
 
     /// To how many bytes a payload of `wire` bytes may be inflated.
     pub(crate) fn bytes(self, wire: usize) -> usize {
         match self {
-            Self::Whole => limits::PAYLOAD_BYTES,
-            Self::Usual => free(wire).min(limits::PAYLOAD_BYTES),
+            Self::Full => limits::PAYLOAD_BYTES,
+            Self::Reduced => free(wire).min(limits::PAYLOAD_BYTES),
         }
     }
 }
@@ -51,16 +51,16 @@ fn free(wire: usize) -> usize {
 
 /// The largest debt at which payloads are still inflated, and how fast it is paid off.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Bound {
+pub(crate) struct InflationBound {
     pub(crate) most: u64,
     pub(crate) per_second: u64,
 }
 
-impl Debt {
+impl InflationDebt {
     /// How far another payload may be inflated now.
-    pub(crate) fn inflate(&mut self, bound: Bound, now: Instant) -> Inflate {
-        self.pay(bound, now);
-        if self.bytes < bound.most { Inflate::Whole } else { Inflate::Usual }
+    pub(crate) fn inflate(&mut self, bound: InflationBound, now: Instant) -> InflationLimit {
+        self.pay_off(bound, now);
+        if self.bytes < bound.most { InflationLimit::Full } else { InflationLimit::Reduced }
     }
 
     /// Accounts for a payload: its bytes on the wire, and the work that it took.
@@ -68,7 +68,7 @@ impl Debt {
         self.bytes = self.bytes.saturating_add(work.saturating_sub(free(wire)) as u64);
     }
 
-    fn pay(&mut self, bound: Bound, now: Instant) {
+    fn pay_off(&mut self, bound: InflationBound, now: Instant) {
         let passed = u64::try_from(now.since(self.at).as_millis()).unwrap_or(u64::MAX);
         let paid = passed.saturating_mul(bound.per_second) / 1_000;
         // The remainder of a millisecond counts the next time.
@@ -83,7 +83,7 @@ impl Debt {
 mod tests {
     use super::*;
 
-    const BOUND: Bound = Bound { most: 1_000, per_second: 100 };
+    const BOUND: InflationBound = InflationBound { most: 1_000, per_second: 100 };
 
     fn at(millis: u64) -> Instant {
         Instant::START + Duration::from_millis(millis)
@@ -91,40 +91,41 @@ mod tests {
 
     #[test]
     fn what_inflates_as_honest_payloads_do_is_free() {
-        let mut debt = Debt::default();
+        let mut debt = InflationDebt::default();
         for _ in 0..1_000 {
             debt.add(100, 100 * limits::INFLATED_FREE);
         }
-        assert_eq!((debt.bytes, debt.inflate(BOUND, at(0))), (0, Inflate::Whole));
+        assert_eq!((debt.bytes, debt.inflate(BOUND, at(0))), (0, InflationLimit::Full));
     }
 
     #[test]
     fn a_debt_stops_its_sender_until_it_is_paid_off() {
-        let mut debt = Debt::default();
-        assert_eq!(debt.inflate(BOUND, at(5_000)), Inflate::Whole);
+        let mut debt = InflationDebt::default();
+        assert_eq!(debt.inflate(BOUND, at(5_000)), InflationLimit::Full);
         debt.add(1, 999 + limits::INFLATED_FREE);
-        assert_eq!(debt.inflate(BOUND, at(5_000)), Inflate::Whole);
+        assert_eq!(debt.inflate(BOUND, at(5_000)), InflationLimit::Full);
         debt.add(0, 501);
         for (millis, inflate) in [
-            (5_000, Inflate::Usual),
-            (9_000, Inflate::Usual),
-            (10_000, Inflate::Usual),
-            (10_011, Inflate::Whole),
-            (100_000, Inflate::Whole),
+            (5_000, InflationLimit::Reduced),
+            (9_000, InflationLimit::Reduced),
+            (10_000, InflationLimit::Reduced),
+            (10_011, InflationLimit::Full),
+            (100_000, InflationLimit::Full),
         ] {
             assert_eq!(debt.inflate(BOUND, at(millis)), inflate, "{millis}");
         }
         // An unused allowance is not saved up.
         debt.add(0, 1_000);
-        assert_eq!(debt.inflate(BOUND, at(100_000)), Inflate::Usual);
+        assert_eq!(debt.inflate(BOUND, at(100_000)), InflationLimit::Reduced);
     }
 
     #[test]
     fn a_debt_is_paid_off_however_often_it_is_looked_at() {
-        let mut debt = Debt::default();
+        let mut debt = InflationDebt::default();
         debt.inflate(BOUND, at(0));
         debt.add(0, 2_000);
-        let paid = (0..=20_000).find(|millis| debt.inflate(BOUND, at(*millis)) == Inflate::Whole);
+        let paid =
+            (0..=20_000).find(|millis| debt.inflate(BOUND, at(*millis)) == InflationLimit::Full);
         assert_eq!(paid, Some(10_010));
     }
 }

@@ -2,7 +2,7 @@
 //! is processed.
 
 use super::findings::Finding;
-use super::inflated::Bound;
+use super::inflated::InflationBound;
 
 /// What is lost past a limit, and what is dropped first, if `finding` says that a limit was
 /// exceeded.
@@ -54,13 +54,15 @@ pub(crate) const INFLATED_FREE: usize = 32;
 
 /// What one edge node may have inflated beyond that: two of the largest payloads at once, then one
 /// in four seconds.
-pub(crate) const INFLATED: Bound = Bound { most: 32 << 20, per_second: 4 << 20 };
+pub(crate) const INFLATED: InflationBound = InflationBound { most: 32 << 20, per_second: 4 << 20 };
 
 /// What one may that said nothing after a birth yet: it does not take what all those may together.
-pub(crate) const INFLATED_OF_ONE_UNKNOWN: Bound = Bound { most: 16 << 20, per_second: 1 << 20 };
+pub(crate) const INFLATED_OF_ONE_UNKNOWN: InflationBound =
+    InflationBound { most: 16 << 20, per_second: 1 << 20 };
 
 /// What all those may together: they may be made up.
-pub(crate) const INFLATED_OF_UNKNOWN: Bound = Bound { most: 64 << 20, per_second: 8 << 20 };
+pub(crate) const INFLATED_OF_UNKNOWN: InflationBound =
+    InflationBound { most: 64 << 20, per_second: 8 << 20 };
 
 /// Leaves and instances of one birth, and members of one definition.
 pub const LEAVES: usize = 100_000;

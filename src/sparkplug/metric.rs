@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use super::datatype::DataType;
-use super::event::{Quality, Sample, StaticProperty};
+use super::event::{Sample, SparkplugQuality, StaticProperty};
 use super::findings::{Finding, FindingCounts};
 use super::limits;
 use super::proto::payload as wire;
@@ -117,7 +117,7 @@ pub(crate) struct Inherited {
     pub(crate) historical: bool,
     pub(crate) transient: bool,
     /// The worst of those around it.
-    pub(crate) quality: Quality,
+    pub(crate) quality: SparkplugQuality,
     /// An instance that is null is so in every leaf.
     pub(crate) null: bool,
 }
@@ -126,7 +126,7 @@ impl Inherited {
     /// What the metrics of a payload inherit.
     pub(crate) fn from_payload(time: Timestamp) -> Self {
         let (historical, transient, null) = (false, false, false);
-        Self { time, historical, transient, quality: Quality::Good, null }
+        Self { time, historical, transient, quality: SparkplugQuality::Good, null }
     }
 
     /// What the members of `metric` inherit.
@@ -181,7 +181,7 @@ pub(crate) fn sample(
                 Ok(decoded) => value = Some(decoded),
                 Err(error) => {
                     findings.note(finding(error));
-                    quality = Quality::Bad;
+                    quality = SparkplugQuality::Bad;
                     if matches!(error, ValueError::Mismatch | ValueError::OutOfRange) && !alarm {
                         odd = arm.decode(DataType::Unknown, findings).ok().map(Box::new);
                     }

@@ -12,7 +12,7 @@ const FEW: usize = 1024;
 pub(crate) struct NameInterner {
     known: FxHashSet<Arc<str>>,
     /// How many were in use when that was looked at last.
-    used: usize,
+    used_at_last_count: usize,
 }
 
 impl NameInterner {
@@ -21,9 +21,9 @@ impl NameInterner {
         if let Some(known) = self.known.get(name) {
             return Arc::clone(known);
         }
-        if self.known.len() >= 2 * self.used.max(FEW) {
+        if self.known.len() >= 2 * self.used_at_last_count.max(FEW) {
             self.known.retain(|known| Arc::strong_count(known) > 1);
-            self.used = self.known.len();
+            self.used_at_last_count = self.known.len();
         }
         let name: Arc<str> = name.into();
         self.known.insert(Arc::clone(&name));

@@ -9,7 +9,7 @@ use flate2::read::{DeflateDecoder, GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 use prost::Message;
 
-use super::inflated::Inflate;
+use super::inflated::InflationLimit;
 use super::limits;
 use super::proto::Payload;
 use super::proto::payload::Metric;
@@ -72,20 +72,20 @@ impl Compression {
 ///
 /// [`DecodeError`] says what the bytes are instead.
 pub fn decode(bytes: &[u8]) -> Result<Payload, DecodeError> {
-    decode_counted(bytes, Inflate::Whole).0
+    decode_counted(bytes, InflationLimit::Full).0
 }
 
 /// As [`decode`], no further inflated than `inflate` says, and what that took, in bytes; nothing
 /// where it is not compressed.
 pub(crate) fn decode_counted(
     bytes: &[u8],
-    inflate: Inflate,
+    inflate: InflationLimit,
 ) -> (Result<Payload, DecodeError>, usize) {
     let mut work = 0;
     (read(bytes, inflate, &mut work), work)
 }
 
-fn read(bytes: &[u8], may: Inflate, work: &mut usize) -> Result<Payload, DecodeError> {
+fn read(bytes: &[u8], may: InflationLimit, work: &mut usize) -> Result<Payload, DecodeError> {
     if bytes.len() > limits::PAYLOAD_BYTES {
         return Err(DecodeError::TooLarge);
     }
@@ -96,8 +96,8 @@ fn read(bytes: &[u8], may: Inflate, work: &mut usize) -> Result<Payload, DecodeE
     }
     let most = may.bytes(bytes.len());
     let past = match may {
-        Inflate::Whole => DecodeError::TooLarge,
-        Inflate::Usual => DecodeError::Costly,
+        InflationLimit::Full => DecodeError::TooLarge,
+        InflationLimit::Reduced => DecodeError::Costly,
     };
     let mut inflated = Vec::new();
     let is_whole = inflate(&payload, most, &mut inflated);
@@ -113,7 +113,7 @@ fn read(bytes: &[u8], may: Inflate, work: &mut usize) -> Result<Payload, DecodeE
             Err(DecodeError::TooLarge) => limits::PAYLOAD_PARTS,
             Err(_) => 0,
         };
-    if may == Inflate::Usual && parts_work > most {
+    if may == InflationLimit::Reduced && parts_work > most {
         return Err(past);
     }
     *work = (*work).max(parts_work);

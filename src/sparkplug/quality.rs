@@ -1,6 +1,6 @@
 //! Quality codes: those of the specification, of Ignition, and of OPC DA.
 
-use super::event::Quality;
+use super::event::SparkplugQuality;
 use super::findings::{Finding, FindingCounts};
 use super::proto::payload::{PropertySet, PropertyValue};
 use super::text;
@@ -22,54 +22,54 @@ const LEVEL_BITS: u32 = 0xc000_0000;
 /// Three families share the numbers, and do not contradict each other: those of the
 /// specification with Ignition's older ones, OPC DA's eight bits, and Ignition's own of 32 bits,
 /// whose top two are the level and whose low 16 say more.
-pub fn of_code(code: u32) -> Option<Quality> {
+pub fn of_code(code: u32) -> Option<SparkplugQuality> {
     match code & LEVEL_BITS {
         0 => of_plain(code),
-        0x4000_0000 => Some(Quality::Uncertain),
-        _ if STALE.contains(&(code & 0xffff)) => Some(Quality::Uncertain),
-        _ => Some(Quality::Bad),
+        0x4000_0000 => Some(SparkplugQuality::Uncertain),
+        _ if STALE.contains(&(code & 0xffff)) => Some(SparkplugQuality::Uncertain),
+        _ => Some(SparkplugQuality::Bad),
     }
 }
 
 /// The quality of a code without level bits.
-fn of_plain(code: u32) -> Option<Quality> {
+fn of_plain(code: u32) -> Option<SparkplugQuality> {
     match code {
         // OPC DA: bad, uncertain, reserved, good. 0 and 192 are the specification's own.
-        0..=63 => Some(Quality::Bad),
-        64..=127 => Some(Quality::Uncertain),
+        0..=63 => Some(SparkplugQuality::Bad),
+        64..=127 => Some(SparkplugQuality::Uncertain),
         128..=191 => None,
-        192..=255 => Some(Quality::Good),
+        192..=255 => Some(SparkplugQuality::Good),
         // Ignition 7 and the edges built on its vendor's libraries: unknown, provisional.
-        256 => Some(Quality::Uncertain),
-        320 => Some(Quality::Good),
-        300 | 301 | 310 | 311 | 312 | 330 | 340 => Some(Quality::Bad),
-        403 | 404 | 405 | 410 => Some(Quality::Bad),
+        256 => Some(SparkplugQuality::Uncertain),
+        320 => Some(SparkplugQuality::Good),
+        300 | 301 | 310 | 311 | 312 | 330 | 340 => Some(SparkplugQuality::Bad),
+        403 | 404 | 405 | 410 => Some(SparkplugQuality::Bad),
         // Unknown, and a write on its way.
-        500 | 516 | 600 | 700 => Some(Quality::Uncertain),
+        500 | 516 | 600 | 700 => Some(SparkplugQuality::Uncertain),
         // Ignition 8's bad ones without their level.
-        512..=767 => Some(Quality::Bad),
-        900..=902 | 1000 => Some(Quality::Bad),
+        512..=767 => Some(SparkplugQuality::Bad),
+        900..=902 | 1000 => Some(SparkplugQuality::Bad),
         _ => None,
     }
 }
 
 /// The quality that a text stands for, by its first word: `Good`, `Bad_NotConnected("...")`,
 /// `UncertainLastUsableValue`.
-fn of_text(text: &str) -> Option<Quality> {
+fn of_text(text: &str) -> Option<SparkplugQuality> {
     let mut words = words(text);
     let (first, second) = (words.next()?, words.next().unwrap_or_default());
     let is = |word: &str, name: &str| word.eq_ignore_ascii_case(name);
     if is(first, "Stale") {
-        return Some(Quality::Uncertain);
+        return Some(SparkplugQuality::Uncertain);
     }
     let level = [
-        ("Good", Quality::Good),
-        ("Uncertain", Quality::Uncertain),
-        ("Bad", Quality::Bad),
-        ("Error", Quality::Bad),
+        ("Good", SparkplugQuality::Good),
+        ("Uncertain", SparkplugQuality::Uncertain),
+        ("Bad", SparkplugQuality::Bad),
+        ("Error", SparkplugQuality::Bad),
     ];
     let level = level.into_iter().find(|(name, _)| is(first, name)).map(|(_, quality)| quality)?;
-    Some(if is(second, "Stale") { Quality::Uncertain } else { level })
+    Some(if is(second, "Stale") { SparkplugQuality::Uncertain } else { level })
 }
 
 /// The words of a text, be they parted by other characters or by their first letters' case.
@@ -107,24 +107,24 @@ fn bits(integer: u64) -> Option<u32> {
 pub(crate) fn of_properties(
     properties: Option<&PropertySet>,
     findings: &mut FindingCounts,
-) -> Quality {
+) -> SparkplugQuality {
     let place = |set: &PropertySet| set.keys.iter().position(|key| key == QUALITY.as_bytes());
     let property = properties.and_then(|set| set.values.get(place(set)?));
-    property.map_or(Quality::Good, |property| of_property(property, findings))
+    property.map_or(SparkplugQuality::Good, |property| of_property(property, findings))
 }
 
-fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> Quality {
+fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> SparkplugQuality {
     let arm = match &property.value {
         Some(value) if property.is_null != Some(true) => WireField::of_property(value),
-        Some(_) | None => return Quality::Good,
+        Some(_) | None => return SparkplugQuality::Good,
     };
     let (known, integer) = match arm {
         WireField::Int(code) => (of_code(code), true),
         WireField::Long(code) => (bits(code).and_then(of_code), true),
         WireField::Float(number) => (whole(f64::from(number)).and_then(of_code), false),
         WireField::Double(number) => (whole(number).and_then(of_code), false),
-        WireField::Boolean(true) => (Some(Quality::Good), false),
-        WireField::Boolean(false) => (Some(Quality::Bad), false),
+        WireField::Boolean(true) => (Some(SparkplugQuality::Good), false),
+        WireField::Boolean(false) => (Some(SparkplugQuality::Bad), false),
         WireField::String(bytes) => (of_text(&text::read(bytes, findings)), false),
         WireField::Bytes(_)
         | WireField::DataSet(_)
@@ -137,8 +137,8 @@ fn of_property(property: &PropertyValue, findings: &mut FindingCounts) -> Qualit
         findings.note(Finding::WrongQuality);
     }
     known.unwrap_or_else(|| {
-        findings.note_with_words(Finding::UnknownQuality, || arm.words());
-        Quality::Uncertain
+        findings.note_with_example(Finding::UnknownQuality, || arm.display_text());
+        SparkplugQuality::Uncertain
     })
 }
 

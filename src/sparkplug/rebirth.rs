@@ -195,7 +195,7 @@ impl RebirthTrigger {
     }
 
     /// Whether values are skipped because of it.
-    pub(crate) fn leaves_unread(self) -> bool {
+    pub(crate) fn skips_values(self) -> bool {
         !matches!(self, Self::Gap | Self::Probe | Self::Silence | Self::Expected)
     }
 

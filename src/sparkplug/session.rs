@@ -12,7 +12,7 @@ use super::findings::{Finding, FindingCounts};
 use super::host::found::FindingLog;
 use super::host::state::ConnectedServers;
 use super::host::{ServerId, SkipReason};
-use super::inflated::Debt;
+use super::inflated::InflationDebt;
 use super::metric;
 use super::names::NameInterner;
 use super::proto::Payload;
@@ -46,7 +46,7 @@ pub(crate) use asking::ONLY_STORED;
 pub use asking::{KnownBy, NodeProblem};
 pub(crate) use clock::words as clock_words;
 
-use awaited::{AwaitingBirth, Leftovers};
+use awaited::{AwaitingBirth, CarriedState};
 use clock::SenderClock;
 use message::{Borrowed, SessionMessage};
 use online::OnlineSession;
@@ -90,29 +90,29 @@ impl SessionContext<'_> {
 struct SessionNotes {
     findings: FindingCounts,
     /// Triggers of rebirth requests; empty between inputs.
-    faults: Vec<RebirthTrigger>,
+    triggers: Vec<RebirthTrigger>,
     /// Devices that were born; empty between inputs.
-    born: Vec<Arc<str>>,
+    born_devices: Vec<Arc<str>>,
     /// Values excluded by the filter.
-    excluded: u64,
+    excluded_values: u64,
     /// Values skipped, by reason.
-    unread: [u64; SkipReason::ALL.len()],
+    skipped: [u64; SkipReason::ALL.len()],
 }
 
 impl SessionNotes {
     /// The values of a message are not read.
     fn skip_payload(&mut self, why: SkipReason, payload: &Payload) {
-        self.unread(why, payload.metrics.iter().map(metric::values).sum());
+        self.skip_values(why, payload.metrics.iter().map(metric::values).sum());
     }
 
-    fn unread(&mut self, why: SkipReason, values: u64) {
-        if let Some(count) = self.unread.get_mut(why as usize) {
+    fn skip_values(&mut self, why: SkipReason, values: u64) {
+        if let Some(count) = self.skipped.get_mut(why as usize) {
             *count += values;
         }
     }
 
     /// Skips messages whose birth never came.
-    fn give_up(&mut self, why: SkipReason, messages: &[SessionMessage]) {
+    fn skip_waiting(&mut self, why: SkipReason, messages: &[SessionMessage]) {
         for message in messages {
             self.skip_payload(why, &message.incoming().payload);
         }
@@ -149,7 +149,7 @@ pub enum NodePhase {
 #[derive(Clone, Debug)]
 pub(crate) struct EdgeSession {
     source: Source,
-    life: SessionState,
+    state: SessionState,
     /// Whether a birth of it was ever emitted.
     birth_emitted: bool,
     /// Whether SiteWise had it at our start, and not as online.
@@ -164,7 +164,7 @@ pub(crate) struct EdgeSession {
     /// Whether its last unreadable message was skipped as too costly.
     is_costly: bool,
     /// What it had inflated.
-    debt: Debt,
+    debt: InflationDebt,
     clock: SenderClock,
     requests: RebirthRequests,
     problem: Option<NodeProblem>,
@@ -195,7 +195,7 @@ impl EdgeSession {
     pub(crate) fn new(edge: EdgeNode, now: Instant) -> Self {
         Self {
             source: Source { edge, device: None },
-            life: SessionState::Awaited(AwaitingBirth::unknown()),
+            state: SessionState::Awaited(AwaitingBirth::unknown()),
             birth_emitted: false,
             was_known: false,
             last_heard: None,
@@ -203,7 +203,7 @@ impl EdgeSession {
             has_answered: false,
             sends_unreadable: false,
             is_costly: false,
-            debt: Debt::default(),
+            debt: InflationDebt::default(),
             clock: SenderClock::default(),
             requests: RebirthRequests::default(),
             problem: None,
@@ -225,12 +225,12 @@ impl EdgeSession {
         self.has_answered
     }
 
-    pub(crate) fn debt(&mut self) -> &mut Debt {
+    pub(crate) fn debt(&mut self) -> &mut InflationDebt {
         &mut self.debt
     }
 
     pub(crate) fn phase(&self) -> NodePhase {
-        match &self.life {
+        match &self.state {
             SessionState::Awaited(awaited) => awaited.phase(),
             SessionState::Online(_) => NodePhase::Online,
         }
@@ -238,7 +238,7 @@ impl EdgeSession {
 
     /// Whether it was born once and is gone. Who cannot be seen may live.
     pub(crate) fn is_dead(&self) -> bool {
-        match &self.life {
+        match &self.state {
             SessionState::Awaited(awaited) => {
                 awaited.phase() == NodePhase::Offline && !awaited.is_lost()
             }
@@ -246,8 +246,8 @@ impl EdgeSession {
         }
     }
 
-    pub(crate) fn load(&self) -> MemoryUse {
-        let load = match &self.life {
+    pub(crate) fn memory_use(&self) -> MemoryUse {
+        let load = match &self.state {
             SessionState::Awaited(awaited) => {
                 let (past, names) = (awaited.tables(), awaited.names());
                 MemoryUse {
@@ -257,7 +257,7 @@ impl EdgeSession {
                     bytes: awaited.bytes(),
                 }
             }
-            SessionState::Online(online) => online.load(),
+            SessionState::Online(online) => online.memory_use(),
         };
         let unproven = if self.has_answered { 0 } else { load.tables };
         MemoryUse { unproven, ..load }
@@ -282,7 +282,7 @@ impl EdgeSession {
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
         }
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Online(online) if online.server() != message.server => {
                 self.note(Finding::ForeignServer);
                 self.notes.skip_payload(SkipReason::ForeignServer, &message.payload);
@@ -292,17 +292,17 @@ impl EdgeSession {
                 self.sends_unreadable = true;
                 let full = online.handle_message(message, &mut self.notes, sink);
                 if full || (sink.config.reorder_timeout.is_zero() && online.is_waiting()) {
-                    self.give_up(sink);
+                    self.expire_gap(sink);
                 }
                 self.clear_doubt();
                 self.request_for_faults(sink);
             }
             SessionState::Awaited(awaited) => {
                 self.server = Some(message.server);
-                if awaited.is_warm(message.server) {
+                if awaited.has_stored_birth(message.server) {
                     return self.apply_stored_births(vec![message.own()], sink);
                 }
-                if let Some(lost) = awaited.take_lost(message.server) {
+                if let Some(lost) = awaited.take_archived_births(message.server) {
                     return self.resume(lost, message, sink);
                 }
                 awaited.sign_of_life();
@@ -310,10 +310,10 @@ impl EdgeSession {
                 let asked = awaited.was_asked();
                 let room = awaited.has_room(message.bytes, sink);
                 if room {
-                    if awaited.is_told() {
+                    if awaited.are_waiting_counted() {
                         self.notes.findings.note(Finding::BeforeBirth);
                     }
-                    awaited.keep(message.own(), sink);
+                    awaited.buffer(message.own(), sink);
                 } else {
                     self.notes.findings.note(Finding::BeforeBirth);
                     self.notes.skip_payload(SkipReason::BeforeBirth, &message.payload);
@@ -336,7 +336,7 @@ impl EdgeSession {
         if message.verb != MessageType::Death {
             self.notes.skip_payload(SkipReason::Retained, &message.payload);
         }
-        match (message.verb, message.device, &self.life) {
+        match (message.verb, message.device, &self.state) {
             (MessageType::Death, None, SessionState::Online(online)) => {
                 if online.server() == message.server && online.is_own_death(&message.payload) {
                     self.handle_node_death(message.server, &message.payload, sink);
@@ -374,7 +374,7 @@ impl EdgeSession {
                 self.request(RebirthTrigger::unreadable(device), sink);
             }
             (MessageType::Data | MessageType::Death, _) => {
-                match &mut self.life {
+                match &mut self.state {
                     SessionState::Awaited(awaited) => {
                         self.server = Some(server);
                         self.sends_unreadable = true;
@@ -392,17 +392,17 @@ impl EdgeSession {
     }
 
     /// The missing messages have not come [operational-behavior-host-reordering-rebirth].
-    fn give_up(&mut self, sink: &mut SessionContext<'_>) {
-        let SessionState::Online(online) = &mut self.life else { return };
-        let gaps = online.give_up(&mut self.notes, sink);
+    fn expire_gap(&mut self, sink: &mut SessionContext<'_>) {
+        let SessionState::Online(online) = &mut self.state else { return };
+        let gaps = online.expire_gap(&mut self.notes, sink);
         self.gaps += gaps;
         self.notes.findings.add(Finding::Gap, gaps);
-        self.notes.faults.push(RebirthTrigger::Gap);
+        self.notes.triggers.push(RebirthTrigger::Gap);
     }
 
     /// When [`handle_timeout`](Self::handle_timeout) has something to do.
     pub(crate) fn deadline(&self, config: &Config) -> Option<Instant> {
-        match &self.life {
+        match &self.state {
             SessionState::Awaited(awaited) => {
                 [awaited.deadline(), self.unread_silence(config)].into_iter().flatten().min()
             }
@@ -413,11 +413,11 @@ impl EdgeSession {
     /// Time has passed.
     pub(crate) fn handle_timeout(&mut self, sink: &mut SessionContext<'_>) {
         let now = sink.now.instant;
-        self.ask_again(sink);
+        self.reschedule_request(sink);
         if self.unread_silence(sink.config).is_some_and(|deadline| deadline <= now) {
             self.probe_unread(RebirthTrigger::Silence, sink);
         }
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Awaited(awaited) => {
                 if awaited.is_silent(now) {
                     self.go_offline_silent(DeathCause::Silent, sink);
@@ -439,27 +439,27 @@ impl EdgeSession {
     /// sent soon.
     fn birth_wait_expired(&mut self, sink: &mut SessionContext<'_>) {
         let until = sink.now.instant + sink.config.answer_timeout;
-        let asked = matches!(&self.life, SessionState::Awaited(awaited) if awaited.was_asked());
+        let asked = matches!(&self.state, SessionState::Awaited(awaited) if awaited.was_asked());
         if !asked {
             self.request(RebirthTrigger::BeforeBirth, sink);
         }
         let soon = !asked && self.requests.due().is_some_and(|due| due <= until);
-        let SessionState::Awaited(awaited) = &mut self.life else { return };
-        self.notes.findings.add(Finding::BeforeBirth, awaited.tell_waiting());
+        let SessionState::Awaited(awaited) = &mut self.state else { return };
+        self.notes.findings.add(Finding::BeforeBirth, awaited.count_waiting());
         if soon {
             return awaited.extend_wait(until);
         }
         let waiting = awaited.take_waiting();
-        self.notes.give_up(SkipReason::BeforeBirth, &waiting);
+        self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
     }
 
     fn online_timeout(&mut self, sink: &mut SessionContext<'_>) {
         let now = sink.now.instant;
         let may_ask = self.may_ask(RebirthTrigger::Silence, sink);
-        let SessionState::Online(online) = &mut self.life else {
+        let SessionState::Online(online) = &mut self.state else {
             return;
         };
-        for device in online.not_reborn(now, &mut self.notes) {
+        for device in online.expire_unborn_devices(now, &mut self.notes) {
             let source = Source { edge: self.source.edge.clone(), device: Some(device) };
             let (time, clock, cause) = (sink.now.wall, ClockSource::Host, DeathCause::Node);
             sink.emit(Event::Death(Death { source, time, clock, cause }));
@@ -469,11 +469,11 @@ impl EdgeSession {
         }
         let silent = online.is_silent(sink.config, now, may_ask);
         if online.window_deadline(sink.config).is_some_and(|deadline| deadline <= now) {
-            self.give_up(sink);
+            self.expire_gap(sink);
         }
-        if silent && let SessionState::Online(online) = &mut self.life {
+        if silent && let SessionState::Online(online) = &mut self.state {
             online.doubt(DeathCause::Silent, now);
-            self.notes.faults.push(RebirthTrigger::Silence);
+            self.notes.triggers.push(RebirthTrigger::Silence);
         }
         self.request_for_faults(sink);
     }

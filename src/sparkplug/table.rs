@@ -51,11 +51,11 @@ pub(crate) struct BirthTable {
     /// The birth's own time.
     pub(crate) born: Option<Timestamp>,
     /// Bytes of texts and of members that no other instance shares.
-    own: usize,
+    own_bytes: usize,
     /// Bytes that it takes, those for paths included.
     bytes: usize,
     /// Bytes that paths into instances may take yet.
-    spare_paths: usize,
+    path_bytes_left: usize,
 }
 
 /// What a name or an alias stands for.
@@ -76,13 +76,13 @@ pub(crate) enum NameTarget {
 pub(crate) struct DataRead {
     pub(crate) samples: Vec<(Slot, Sample)>,
     /// What the birth does not have, to be judged by whoever may ask for a new one.
-    pub(crate) faults: Vec<RebirthTrigger>,
+    pub(crate) triggers: Vec<RebirthTrigger>,
     /// Parameters and static properties that it tells.
     pub(crate) attributes: Vec<AttributeSample>,
     /// Values excluded by the filter.
     pub(crate) excluded: u64,
     /// Values that cannot be read.
-    pub(crate) unread: u64,
+    pub(crate) skipped: u64,
 }
 
 /// A template instance within its table.
@@ -130,10 +130,10 @@ impl BirthTable {
         let instances = self.instances.capacity() * size_of::<InstanceMembers>();
         // Each alias is kept once more, for the node as a whole.
         let maps = memory::map(&self.names) + 2 * memory::map(&self.aliases);
-        let bytes = self.own + self.leaves.capacity() + instances + maps;
+        let bytes = self.own_bytes + self.leaves.capacity() + instances + maps;
         // Data may name members by their paths, which are kept then.
-        self.spare_paths = if self.instances.is_empty() { 0 } else { bytes };
-        self.bytes = bytes + self.spare_paths;
+        self.path_bytes_left = if self.instances.is_empty() { 0 } else { bytes };
+        self.bytes = bytes + self.path_bytes_left;
     }
 
     /// Bytes that it takes.
@@ -201,7 +201,7 @@ impl BirthTable {
             Some(shape) if *shape == members.names => members.names = Arc::clone(shape),
             _ => {
                 let texts = members.names.keys().map(|name| memory::text(name));
-                self.own += texts.sum::<usize>() + memory::map(&members.names);
+                self.own_bytes += texts.sum::<usize>() + memory::map(&members.names);
                 self.members_by_template
                     .insert(Arc::clone(&members.template), Arc::clone(&members.names));
             }
@@ -212,7 +212,7 @@ impl BirthTable {
     pub(crate) fn add_name(&mut self, owner: Option<InstanceId>, name: Arc<str>, to: NameTarget) {
         match owner {
             None => {
-                self.own += memory::text(&name);
+                self.own_bytes += memory::text(&name);
                 self.names.insert(name, to);
             }
             Some(id) => {
@@ -312,8 +312,8 @@ impl BirthTable {
         }
         let target = self.find_path(owner, name, &mut { PATH_STEPS })?;
         let bytes = memory::text(name) + PATH_BYTES;
-        if owner.is_none() && bytes <= self.spare_paths {
-            self.spare_paths -= bytes;
+        if owner.is_none() && bytes <= self.path_bytes_left {
+            self.path_bytes_left -= bytes;
             self.names.insert(name.into(), target);
         }
         Some(target)

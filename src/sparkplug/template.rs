@@ -131,8 +131,9 @@ impl TemplateDefinitions {
             // Told once for all that are in it.
             if ancestor.name == definition.name && seen.iter().min() == Some(&ancestor.name) {
                 let path = seen.iter().map(|name| &**name);
-                findings
-                    .note_with_words(Finding::TemplateRing, || ring::words(path, &ancestor.name));
+                findings.note_with_example(Finding::TemplateCycle, || {
+                    ring::words(path, &ancestor.name)
+                });
             }
             seen.push(Arc::clone(&ancestor.name));
             if known || seen.len() > limits::TEMPLATE_DEPTH || *room == 0 {

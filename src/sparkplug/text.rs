@@ -21,7 +21,7 @@ pub(crate) fn read<'a>(bytes: &'a [u8], findings: &mut FindingCounts) -> Cow<'a,
         Ok(text) => Cow::Borrowed(text),
         Err(_) => {
             let text = String::from_utf8_lossy(bytes);
-            findings.note_with_words(Finding::NotUtf8, || &*text);
+            findings.note_with_example(Finding::NotUtf8, || &*text);
             text
         }
     }
@@ -32,7 +32,7 @@ pub(crate) fn name<'a>(bytes: &'a [u8], findings: &mut FindingCounts) -> Cow<'a,
     if let Ok(text) = std::str::from_utf8(bytes) {
         return Cow::Borrowed(text);
     }
-    findings.note_with_words(Finding::NotUtf8, || String::from_utf8_lossy(bytes));
+    findings.note_with_example(Finding::NotUtf8, || String::from_utf8_lossy(bytes));
     let mut name = String::with_capacity(bytes.len());
     for chunk in bytes.utf8_chunks() {
         name.push_str(chunk.valid());

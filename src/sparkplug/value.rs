@@ -183,7 +183,7 @@ impl<'a> WireField<'a> {
     }
 
     /// What stands in it, in words for people; empty where that is no plain value.
-    pub(crate) fn words(self) -> String {
+    pub(crate) fn display_text(self) -> String {
         match self {
             Self::Int(v) => (v as i32).to_string(),
             Self::Long(v) => (v as i64).to_string(),

@@ -34,7 +34,7 @@ pub(crate) struct BufferedMessage<T> {
     /// How much it takes.
     pub(crate) bytes: usize,
     /// What it is known again by.
-    pub(crate) print: Fingerprint,
+    pub(crate) fingerprint: Fingerprint,
     pub(crate) message: T,
 }
 
@@ -43,7 +43,7 @@ pub(crate) struct BufferedMessage<T> {
 pub(crate) struct Fingerprint {
     pub(crate) hash: u64,
     /// The message's own time.
-    pub(crate) sent: Option<Timestamp>,
+    pub(crate) sent_time: Option<Timestamp>,
 }
 
 impl Fingerprint {
@@ -64,7 +64,7 @@ pub(crate) enum SequencePlace {
     Past(SequenceOrder),
     /// Another message was accepted with this number, and later ones were emitted. The accepted one
     /// may be of the previous session; which was sent last cannot be known.
-    Contested,
+    Conflicting,
     /// Others are missing before it.
     Early(u64),
 }
@@ -93,22 +93,23 @@ impl<T> ReorderWindow<T> {
         let known = self.seen.get(usize::from(seq)).copied().unwrap_or(EMPTY);
         // From half a round on, a number that was given up is behind rather than ahead, unless
         // its message was sent after all others.
-        let ahead = self.newest_time.zip(print.sent).is_some_and(|(newest, sent)| sent > newest);
+        let ahead =
+            self.newest_time.zip(print.sent_time).is_some_and(|(newest, sent)| sent > newest);
         if known == MISSING && distance >= 128 && !ahead {
             return SequencePlace::Past(SequenceOrder::Late);
         }
         let place = self.next_number + u64::from(distance);
         match self.buffered.get(&place) {
-            Some(early) if early.print == print => SequencePlace::Duplicate,
+            Some(early) if early.fingerprint == print => SequencePlace::Duplicate,
             // Two messages with one number: the first has the place. Nothing later was told.
             Some(_) => SequencePlace::Past(SequenceOrder::AfterGap),
             // Without a time of its own one message is like another of a round before.
-            None if known == print.mark() && (print.sent.is_some() || distance >= 128) => {
+            None if known == print.mark() && (print.sent_time.is_some() || distance >= 128) => {
                 SequencePlace::Duplicate
             }
             // More than half a round ahead it would be, if its sender's clock stood still as long.
             None if known > MISSING && distance >= 128 && self.is_sent_by_now(print) => {
-                SequencePlace::Contested
+                SequencePlace::Conflicting
             }
             None => SequencePlace::Early(place),
         }
@@ -116,13 +117,13 @@ impl<T> ReorderWindow<T> {
 
     /// Whether it was sent no later than those that came, by its sender's times.
     fn is_sent_by_now(&self, print: Fingerprint) -> bool {
-        self.newest_time.zip(print.sent).is_some_and(|(newest, sent)| sent <= newest)
+        self.newest_time.zip(print.sent_time).is_some_and(|(newest, sent)| sent <= newest)
     }
 
     /// The message that is next has come.
     pub(crate) fn advance(&mut self, print: Fingerprint) {
         self.remember(self.expected(), print.mark());
-        self.newest_time = self.newest_time.max(print.sent);
+        self.newest_time = self.newest_time.max(print.sent_time);
         self.next_number += 1;
     }
 
@@ -139,7 +140,7 @@ impl<T> ReorderWindow<T> {
 
     /// Buffers a message that arrived too early. False if the window is full now: then the gap
     /// times out.
-    pub(crate) fn keep(&mut self, place: u64, early: BufferedMessage<T>) -> bool {
+    pub(crate) fn buffer(&mut self, place: u64, early: BufferedMessage<T>) -> bool {
         self.early_bytes += early.bytes;
         self.buffered.insert(place, early);
         self.buffered.len() < limits::WINDOW_MESSAGES && self.early_bytes < limits::WINDOW_BYTES
@@ -149,7 +150,7 @@ impl<T> ReorderWindow<T> {
     pub(crate) fn take_next(&mut self) -> Option<T> {
         let early = self.buffered.remove(&self.next_number)?;
         self.early_bytes -= early.bytes;
-        self.advance(early.print);
+        self.advance(early.fingerprint);
         Some(early.message)
     }
 
@@ -170,7 +171,7 @@ impl<T> ReorderWindow<T> {
 
     /// Ends the wait for missing messages: returns the buffered ones, in order, and how many gaps
     /// there are.
-    pub(crate) fn give_up(&mut self) -> (Vec<T>, u64) {
+    pub(crate) fn expire_gap(&mut self) -> (Vec<T>, u64) {
         let mut gaps = 0;
         let early = std::mem::take(&mut self.buffered);
         self.early_bytes = 0;
@@ -183,7 +184,7 @@ impl<T> ReorderWindow<T> {
                 self.remember(self.expected(), MISSING);
                 self.next_number += 1;
             }
-            self.advance(early.print);
+            self.advance(early.fingerprint);
             messages.push(early.message);
         }
         (messages, gaps)
@@ -198,12 +199,13 @@ mod tests {
     /// full.
     fn kept(bytes: usize) -> usize {
         let mut window = ReorderWindow::after(0);
-        let print = Fingerprint { hash: 0, sent: None };
+        let print = Fingerprint { hash: 0, sent_time: None };
         let mut place = 300;
         loop {
             place += 1;
-            let early = BufferedMessage { at: Instant::START, bytes, print, message: () };
-            if !window.keep(place, early) {
+            let early =
+                BufferedMessage { at: Instant::START, bytes, fingerprint: print, message: () };
+            if !window.buffer(place, early) {
                 return window.buffered.len();
             }
         }

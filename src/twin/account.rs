@@ -1,7 +1,7 @@
 //! What is known of the account while the bridge runs: its quotas, and SiteWise's time.
 
 use super::Twin;
-use super::plan::rates::Rates;
+use super::plan::rates::ProvisioningRates;
 use crate::sitewise::api::Quotas;
 use crate::time::ClockAgreement;
 
@@ -30,7 +30,7 @@ impl Twin {
     }
 
     /// Calls a second, as they are made.
-    pub fn rates(&self) -> &Rates {
+    pub fn rates(&self) -> &ProvisioningRates {
         &self.config.rates
     }
 }

@@ -20,7 +20,7 @@ pub struct AssetIx(pub u32);
 
 /// An asset as wanted.
 #[derive(Debug)]
-pub struct Asset {
+pub struct DesiredAsset {
     /// Its id.
     pub id: Uuid,
     /// Its name.
@@ -99,7 +99,7 @@ pub struct DesiredAssets {
     existing: usize,
     /// What is above an asset that is there is let in, whatever the cap.
     pub ignore_cap: bool,
-    list: Vec<Asset>,
+    list: Vec<DesiredAsset>,
     by_id: FxHashMap<Uuid, AssetIx>,
     of_model: BTreeSet<(ModelIx, Arc<str>)>,
     /// How many assets each model has in SiteWise, or will have.
@@ -183,7 +183,7 @@ impl DesiredAssets {
         if let Some(parent) = wanted.parent {
             self.get_mut(parent).children += 1;
         }
-        self.list.push(Asset {
+        self.list.push(DesiredAsset {
             id,
             name,
             address: address.into(),
@@ -228,19 +228,19 @@ impl DesiredAssets {
     }
 
     /// The asset at `ix`.
-    pub fn get(&self, ix: AssetIx) -> &Asset {
+    pub fn get(&self, ix: AssetIx) -> &DesiredAsset {
         // An index comes from this list alone, and nothing is ever taken out of it.
         #[expect(clippy::indexing_slicing, reason = "the list only grows")]
         &self.list[ix.0 as usize]
     }
 
     /// The external id of an asset.
-    pub fn external_id(&self, asset: &Asset) -> String {
+    pub fn external_id(&self, asset: &DesiredAsset) -> String {
         self.namespace.external_id(&asset.address, asset.id)
     }
 
     /// The asset at `ix`, to be changed.
-    pub fn get_mut(&mut self, ix: AssetIx) -> &mut Asset {
+    pub fn get_mut(&mut self, ix: AssetIx) -> &mut DesiredAsset {
         #[expect(clippy::indexing_slicing, reason = "the list only grows")]
         &mut self.list[ix.0 as usize]
     }
@@ -251,7 +251,7 @@ impl DesiredAssets {
     }
 
     /// All assets, in the order in which they were first wanted.
-    pub fn iter(&self) -> impl Iterator<Item = (AssetIx, &Asset)> {
+    pub fn iter(&self) -> impl Iterator<Item = (AssetIx, &DesiredAsset)> {
         self.list.iter().enumerate().map(|(ix, asset)| (AssetIx(ix as u32), asset))
     }
 
@@ -261,7 +261,7 @@ impl DesiredAssets {
         &self,
         parent: Option<AssetIx>,
         after: Option<AssetIx>,
-    ) -> impl Iterator<Item = (AssetIx, &Asset)> {
+    ) -> impl Iterator<Item = (AssetIx, &DesiredAsset)> {
         let from = match after {
             Some(ix) => Bound::Excluded((parent, Arc::clone(&self.get(ix).name), ix)),
             None => Bound::Included((parent, "".into(), AssetIx(0))),

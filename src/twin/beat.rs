@@ -25,7 +25,7 @@ impl Twin {
     pub(super) fn start_heartbeat(&mut self, now: Now) {
         // Without room for its own asset the bridge goes on without a heartbeat.
         if let Ok((asset, property)) = self.writer.world.bridge(&self.config.host_id) {
-            self.beat = Some(Heartbeat { asset, property, next: now.instant });
+            self.heartbeat = Some(Heartbeat { asset, property, next: now.instant });
         }
         self.writer.world.settle_changes(now.instant);
         self.write_heartbeat(now);
@@ -33,7 +33,7 @@ impl Twin {
 
     /// Writes the heartbeat that is due.
     pub(super) fn write_heartbeat(&mut self, now: Now) {
-        if let Some(beat) = &mut self.beat
+        if let Some(beat) = &mut self.heartbeat
             && beat.next <= now.instant
         {
             beat.next = now.instant + BEAT;
@@ -47,7 +47,7 @@ impl Twin {
     pub(super) fn watch_clock(&mut self, now: Now) {
         let since_start = i64::try_from(now.instant.since(Instant::START).as_millis());
         let began = now.wall.as_millis() - since_start.unwrap_or(i64::MAX);
-        let before = self.began.replace(began);
+        let before = self.wall_offset_ms.replace(began);
         if before.is_some_and(|before| before.abs_diff(began) > STEP.as_millis() as u64) {
             for values in self.sources.values_mut() {
                 values.rewrite_after_clock_step(&mut self.writer, now);

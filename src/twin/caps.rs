@@ -71,21 +71,21 @@ pub struct CapLoss {
 pub(super) struct CappedMachines {
     machines: BTreeMap<(Source, Cap), CapLoss>,
     /// Caps that the birth at hand exceeded.
-    met: [Option<String>; Cap::ALL.len()],
+    exceeded_now: [Option<String>; Cap::ALL.len()],
 }
 
 impl CappedMachines {
     /// The birth at hand exceeds a cap with `what`.
     #[expect(clippy::indexing_slicing, reason = "the array has a place for each variant")]
     pub(super) fn exceed(&mut self, cap: Cap, what: impl FnOnce() -> String) {
-        self.met[cap as usize].get_or_insert_with(|| shown(&what()).into_owned());
+        self.exceeded_now[cap as usize].get_or_insert_with(|| shown(&what()).into_owned());
     }
 
     /// The birth of `source` is laid out. Returns the caps that it exceeded and that were not
     /// reported.
     pub(super) fn finish_birth(&mut self, source: &Source) -> Vec<(Cap, String)> {
         let mut told = Vec::new();
-        for (cap, met) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.met)) {
+        for (cap, met) in Cap::ALL.into_iter().zip(std::mem::take(&mut self.exceeded_now)) {
             let Some(example) = met else {
                 if !self.machines.is_empty() {
                     self.machines.remove(&(source.clone(), cap));

@@ -22,7 +22,7 @@ pub enum DropReason {
     /// A birth repeated what was written already.
     Unchanged,
     /// The buffer was full before the initial sync.
-    Unlearned,
+    BeforeSync,
     /// A control metric such as `bdSeq`: the session's, not the plant's.
     Control,
 }
@@ -37,7 +37,7 @@ impl DropReason {
         Self::CappedProperties,
         Self::CappedAssets,
         Self::Unchanged,
-        Self::Unlearned,
+        Self::BeforeSync,
         Self::Control,
     ];
 
@@ -51,7 +51,7 @@ impl DropReason {
             | Self::Alarm
             | Self::NotCarried
             | Self::Unchanged
-            | Self::Unlearned
+            | Self::BeforeSync
             | Self::Control => None,
         }
     }
@@ -66,7 +66,7 @@ impl DropReason {
             Self::CappedProperties => "capped_properties",
             Self::CappedAssets => "capped_assets",
             Self::Unchanged => "unchanged",
-            Self::Unlearned => "unlearned",
+            Self::BeforeSync => "unlearned",
             Self::Control => "control",
         }
     }

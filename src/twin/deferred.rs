@@ -36,7 +36,7 @@ impl Twin {
         let values = values_in(event) as u64;
         let counts = &mut self.writer.world.counts;
         counts.values += values;
-        counts.drop_values(DropReason::Unlearned, values);
+        counts.drop_values(DropReason::BeforeSync, values);
     }
 
     /// Handles an event of a message that was stored.
@@ -51,7 +51,7 @@ impl Twin {
     /// No stored message is left. Returns how many values were in none.
     pub fn drop_deferred(&mut self) -> u64 {
         let lost = std::mem::take(&mut self.deferred);
-        self.writer.world.counts.drop_values(DropReason::Unlearned, lost);
+        self.writer.world.counts.drop_values(DropReason::BeforeSync, lost);
         lost
     }
 }

@@ -39,7 +39,7 @@ struct Compared {
     definition: Arc<Definition>,
     /// How many properties the model had, and how many units and defaults had changed.
     state: (usize, u32),
-    differing: Arc<DefinitionDiff>,
+    diff: Arc<DefinitionDiff>,
 }
 
 /// Definitions that were compared with models.
@@ -62,17 +62,14 @@ impl DefinitionCache {
             && Arc::ptr_eq(&compared.definition, definition)
             && compared.state == state
         {
-            return Arc::clone(&compared.differing);
+            return Arc::clone(&compared.diff);
         }
         if self.0.len() >= REMEMBERED {
             self.0.clear();
         }
         let differing = Arc::new(compare(definition, (ix, above), models, config));
-        let compared = Compared {
-            definition: Arc::clone(definition),
-            state,
-            differing: Arc::clone(&differing),
-        };
+        let compared =
+            Compared { definition: Arc::clone(definition), state, diff: Arc::clone(&differing) };
         self.0.insert(key, compared);
         differing
     }
@@ -117,7 +114,7 @@ fn compare(
             }
         }
         if let MemberKind::Leaf(_) = member.kind
-            && let Some(said) = layout::said_unit(&member.properties)
+            && let Some(said) = layout::declared_unit(&member.properties)
         {
             differing.units.insert(Arc::clone(&member.name), said.into());
         }

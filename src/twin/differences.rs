@@ -30,28 +30,35 @@ pub struct Difference {
     /// The edge node that says it.
     pub edge: EdgeNode,
     /// The model and its property, a slash between.
-    pub of: String,
+    pub property: String,
     /// What it says otherwise.
     pub part: DiffPart,
     /// What it says.
-    pub said: String,
+    pub declared: String,
     /// What was said first, and stays; none where nothing was.
-    pub kept: Option<String>,
+    pub in_model: Option<String>,
     /// Whose birth that was; none for what SiteWise had at the start.
-    pub first: Option<Source>,
+    pub declared_first_by: Option<Source>,
 }
 
 impl Output {
     /// A difference, as it is told.
     pub(super) fn output_of(difference: Difference) -> Self {
         let example = difference.to_string();
-        Self::Found { edge: difference.edge, finding: Finding::DefinitionsDiffer, example }
+        Self::Finding { edge: difference.edge, finding: Finding::DefinitionsDiffer, example }
     }
 }
 
 impl fmt::Display for Difference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { edge, of, part, said, kept, first } = self;
+        let Self {
+            edge,
+            property: of,
+            part,
+            declared: said,
+            in_model: kept,
+            declared_first_by: first,
+        } = self;
         let part = match part {
             DiffPart::Unit => "unit",
             DiffPart::Default => "default",
@@ -98,11 +105,11 @@ impl DesiredModels {
         let Some(said) = said.filter(|said| Some(said.as_str()) != kept) else { return };
         self.differences.note(Difference {
             edge: speaker.edge.clone(),
-            of: format!("{}/{}", model.name, has.name),
+            property: format!("{}/{}", model.name, has.name),
             part,
-            said,
-            kept: kept.map(str::to_owned),
-            first: first.cloned(),
+            declared: said,
+            in_model: kept.map(str::to_owned),
+            declared_first_by: first.cloned(),
         });
     }
 }

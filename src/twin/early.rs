@@ -17,7 +17,7 @@ use super::{Config, Nested, in_window, names};
 use crate::delivery::point::{Class, Key, Point, Stream};
 use crate::sitewise::api::Tqv;
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Birth, Content, Data, Event, Instance, Metric};
+use crate::sparkplug::event::{Birth, BirthMetric, Content, Data, Event, Instance};
 use crate::sparkplug::event::{Sample, Slot};
 use crate::time::{Now, Timestamp};
 
@@ -148,7 +148,13 @@ impl<'a> Guessing<'a> {
         }
     }
 
-    fn member(&mut self, place: GuessedAsset<'_>, path: &[&str], metric: &Metric, usable: bool) {
+    fn member(
+        &mut self,
+        place: GuessedAsset<'_>,
+        path: &[&str],
+        metric: &BirthMetric,
+        usable: bool,
+    ) {
         let mut path = path.to_vec();
         path.push(&metric.name);
         match &metric.content {

@@ -33,7 +33,7 @@ pub struct RuleSuggestion {
 /// What a running bridge has noticed: the first births of the first nodes and devices.
 #[derive(Debug, Default)]
 pub struct FolderSurvey {
-    looked: BTreeSet<Source>,
+    surveyed: BTreeSet<Source>,
     metrics: usize,
     found: Vec<(Source, RuleSuggestion)>,
 }
@@ -41,14 +41,14 @@ pub struct FolderSurvey {
 impl FolderSurvey {
     /// Looks at the first birth of a node or device. Returns the rules that were not suggested
     /// before.
-    pub fn look(&mut self, birth: &Birth, rules: &Rules) -> Vec<RuleSuggestion> {
-        if self.looked.len() >= SOURCES
+    pub fn survey(&mut self, birth: &Birth, rules: &Rules) -> Vec<RuleSuggestion> {
+        if self.surveyed.len() >= SOURCES
             || self.metrics >= METRICS
-            || self.looked.contains(&birth.source)
+            || self.surveyed.contains(&birth.source)
         {
             return Vec::new();
         }
-        self.looked.insert(birth.source.clone());
+        self.surveyed.insert(birth.source.clone());
         self.metrics += birth.metrics.len();
         let mut new = Vec::new();
         for suggestion in suggestions(std::iter::once(birth), rules) {
@@ -89,7 +89,7 @@ pub fn suggestions<'a>(
         if covered.iter().any(|above| around.len() > above.len() && around.starts_with(above)) {
             continue;
         }
-        let Some((members, names)) = alike(within) else { continue };
+        let Some((members, names)) = most_common_members(within) else { continue };
         let model = singular(around.last().copied().unwrap_or("Machine"));
         let way = |rest: &str| match around.as_slice() {
             [] => format!("{{asset}}/{rest}"),
@@ -128,7 +128,7 @@ fn folders<'a>(births: impl Iterator<Item = &'a Birth>, rules: &Rules) -> Folder
 }
 
 /// The set of members that most folders have, and these folders.
-fn alike<'a, 'f>(
+fn most_common_members<'a, 'f>(
     within: &'f BTreeMap<&'a str, BTreeSet<&'a str>>,
 ) -> Option<(&'f BTreeSet<&'a str>, Vec<&'a str>)> {
     let mut sets: BTreeMap<&BTreeSet<&str>, Vec<&str>> = BTreeMap::new();
@@ -175,11 +175,11 @@ mod tests {
 
     use super::*;
     use crate::sparkplug::address::{EdgeNode, Source};
-    use crate::sparkplug::event::{Metric, Quality, Sample, Slot};
+    use crate::sparkplug::event::{BirthMetric, Sample, Slot, SparkplugQuality};
     use crate::time::Timestamp;
 
     fn birth(names: &[&str]) -> Birth {
-        let leaf = |name: &&str| Metric {
+        let leaf = |name: &&str| BirthMetric {
             name: Arc::from(*name),
             properties: Vec::new(),
             content: Content::Leaf {
@@ -188,7 +188,7 @@ mod tests {
                 sample: Sample {
                     time: Timestamp::from_millis(0),
                     value: None,
-                    quality: Quality::Good,
+                    quality: SparkplugQuality::Good,
                     historical: false,
                     transient: false,
                     alarm: false,
@@ -252,20 +252,20 @@ mod tests {
         let names = ["T1", "T2", "T3"].map(|turbine| ["x", "y"].map(|m| format!("{turbine}/{m}")));
         let names: Vec<&str> = names.as_flattened().iter().map(String::as_str).collect();
         let (mut survey, mut birth) = (FolderSurvey::default(), birth(&names));
-        let told = survey.look(&birth, &Rules::default());
+        let told = survey.survey(&birth, &Rules::default());
         let rule = "{asset}/{member} => Machine".to_owned();
         assert_eq!(told, [RuleSuggestion { rule: rule.clone(), assets: 3, members: 2 }]);
-        assert_eq!(survey.look(&birth, &Rules::default()), [], "it was looked at");
+        assert_eq!(survey.survey(&birth, &Rules::default()), [], "it was looked at");
         let first = birth.source.clone();
         birth.source.device = Some("P7".into());
-        assert_eq!(survey.look(&birth, &Rules::default()), [], "the rule was told");
+        assert_eq!(survey.survey(&birth, &Rules::default()), [], "the rule was told");
         let all = RuleSuggestion { rule, assets: 6, members: 2 };
         assert_eq!(survey.found().collect::<Vec<_>>(), [(&first, &all)]);
         for number in 0..SOURCES {
             birth.source.device = Some(format!("{number}").into());
-            survey.look(&birth, &Rules::default());
+            survey.survey(&birth, &Rules::default());
         }
-        assert_eq!(survey.looked.len(), SOURCES);
+        assert_eq!(survey.surveyed.len(), SOURCES);
     }
 
     #[test]

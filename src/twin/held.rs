@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use super::{Output, values_in};
 use crate::delivery::point::Key;
 use crate::sparkplug::address::{EdgeNode, Source};
-use crate::sparkplug::event::{Birth, Content, Data, Death, Event, Metric};
+use crate::sparkplug::event::{Birth, BirthMetric, Content, Data, Death, Event};
 use crate::sparkplug::findings::Finding;
 
 /// Parts of events that are held: values, metrics, members and properties.
@@ -59,14 +59,14 @@ struct BufferedEvent {
     event: Event,
     /// What of its values has been sent already, at the places of its samples; none where that
     /// was not tried yet.
-    sent: Option<Vec<Option<Key>>>,
+    sent_early: Option<Vec<Option<Key>>>,
 }
 
 /// Values that are held no longer.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct BufferLoss {
     /// They had been sent already.
-    pub(super) sent: u64,
+    pub(super) sent_early: u64,
     /// They are lost.
     pub(super) lost: u64,
 }
@@ -114,10 +114,13 @@ impl EventBuffer {
         }
         self.values += values;
         self.parts += parts;
-        self.events.push_back(BufferedEvent { event, sent: None });
+        self.events.push_back(BufferedEvent { event, sent_early: None });
         if !learned && self.parts > MOST {
             let more = self.make_room();
-            gone = BufferLoss { sent: gone.sent + more.sent, lost: gone.lost + more.lost };
+            gone = BufferLoss {
+                sent_early: gone.sent_early + more.sent_early,
+                lost: gone.lost + more.lost,
+            };
         }
         gone
     }
@@ -164,7 +167,7 @@ impl EventBuffer {
                  births are buffered until the initial sync with SiteWise is complete; a rebirth \
                  is requested then"
             );
-            Output::Found { edge, finding: Finding::TooManyLeaves, example }
+            Output::Finding { edge, finding: Finding::TooManyLeaves, example }
         })
     }
 
@@ -172,18 +175,18 @@ impl EventBuffer {
     fn forget(&mut self, is_out: impl Fn(&Event) -> bool) -> BufferLoss {
         let mut gone = BufferLoss::default();
         let (mut values, mut parts) = (0, 0);
-        self.events.retain(|BufferedEvent { event, sent }| {
+        self.events.retain(|BufferedEvent { event, sent_early: sent }| {
             if !is_out(event) {
                 return true;
             }
             values += values_in(event);
             parts += self::parts(event);
-            gone.sent += sent.iter().flatten().flatten().count() as u64;
+            gone.sent_early += sent.iter().flatten().flatten().count() as u64;
             false
         });
         self.values -= values;
         self.parts -= parts;
-        gone.lost = (values as u64).saturating_sub(gone.sent);
+        gone.lost = (values as u64).saturating_sub(gone.sent_early);
         gone
     }
 
@@ -208,7 +211,7 @@ impl EventBuffer {
 
     /// Whether nothing was tried to be sent yet.
     pub(super) fn is_untried(&self) -> bool {
-        self.events.front().is_some_and(|held| held.sent.is_none())
+        self.events.front().is_some_and(|held| held.sent_early.is_none())
     }
 
     /// The events of which nothing was tried to be sent yet, and where it is noted what was.
@@ -216,9 +219,9 @@ impl EventBuffer {
         &mut self,
     ) -> impl Iterator<Item = (&Event, &mut Option<Vec<Option<Key>>>)> {
         // Tried events are at the front.
-        let untried = self.events.iter().rev().take_while(|held| held.sent.is_none()).count();
+        let untried = self.events.iter().rev().take_while(|held| held.sent_early.is_none()).count();
         let tried = self.events.len() - untried;
-        self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent))
+        self.events.iter_mut().skip(tried).map(|held| (&held.event, &mut held.sent_early))
     }
 
     /// Of these sources, the edge nodes that have to say once more what they have, since some of it
@@ -251,18 +254,18 @@ impl EventBuffer {
             self.values -= values_in(&held.event);
             self.parts -= parts(&held.event);
         }
-        taken.into_iter().map(|held| (held.event, held.sent.unwrap_or_default())).collect()
+        taken.into_iter().map(|held| (held.event, held.sent_early.unwrap_or_default())).collect()
     }
 
     /// Keeps on what was held before.
     pub(super) fn put_back(&mut self, event: Event, sent: Vec<Option<Key>>) {
         self.values += values_in(&event);
         self.parts += parts(&event);
-        self.events.push_back(BufferedEvent { event, sent: Some(sent) });
+        self.events.push_back(BufferedEvent { event, sent_early: Some(sent) });
     }
 
     /// Keeps on that of these sources something was given up.
-    pub(super) fn put_incomplete(&mut self, sources: BTreeSet<Source>) {
+    pub(super) fn mark_incomplete(&mut self, sources: BTreeSet<Source>) {
         self.incomplete_sources.extend(sources);
     }
 
@@ -271,7 +274,10 @@ impl EventBuffer {
         self,
     ) -> (impl Iterator<Item = (Event, Vec<Option<Key>>)>, BTreeSet<Source>) {
         let events = self.events.into_iter();
-        (events.map(|held| (held.event, held.sent.unwrap_or_default())), self.incomplete_sources)
+        (
+            events.map(|held| (held.event, held.sent_early.unwrap_or_default())),
+            self.incomplete_sources,
+        )
     }
 }
 
@@ -303,7 +309,7 @@ pub(crate) fn parts(event: &Event) -> usize {
         }
 }
 
-fn metrics(all: &[Metric]) -> usize {
+fn metrics(all: &[BirthMetric]) -> usize {
     let parts = all.iter().map(|metric| {
         let within = match &metric.content {
             Content::Leaf { .. } => 0,

@@ -46,7 +46,7 @@ pub enum PropertyRole {
 
 impl PropertyRole {
     /// The word that tells clashing names apart.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Member => "member",
             Self::Parameter => "parameter",
@@ -74,7 +74,7 @@ impl Namespace {
     /// Id of a property of a model.
     pub fn property(self, model: Uuid, role: PropertyRole, path: &[&str], form: ValueForm) -> Uuid {
         let mut parts = Vec::with_capacity(path.len() + 3);
-        parts.extend_from_slice(&["property", role.word(), form.word()]);
+        parts.extend_from_slice(&["property", role.as_str(), form.as_str()]);
         parts.extend_from_slice(path);
         // The model's id derives from the namespace and its name, so it can stand for both.
         derive(model, &parts)

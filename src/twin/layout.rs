@@ -14,12 +14,12 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashMap;
 
-pub(super) use self::as_defined::Said;
+pub(super) use self::as_defined::AttributeDeclaration;
 pub(super) use self::define::define_all;
 use self::define::{DefinePass, define_pass};
 use self::losses::holds_known;
 use self::tags::unit;
-pub(super) use self::tags::{form, has_instances, said_unit, statics, tags};
+pub(super) use self::tags::{declared_unit, form, has_instances, statics, tags};
 use super::assets::{self, AssetIx, AssetKind};
 use super::caps::Cap;
 use super::counts::DropReason;
@@ -33,7 +33,7 @@ use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
 pub use crate::sparkplug::edge::is_control;
 use crate::sparkplug::event::{
-    Birth, Content, Instance, Metric, Quality, Sample, Slot, StaticProperty,
+    Birth, BirthMetric, Content, Instance, Sample, Slot, SparkplugQuality, StaticProperty,
 };
 use crate::sparkplug::value::Value;
 
@@ -49,7 +49,7 @@ pub(super) struct LeafTarget {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct AttributeTarget {
     pub target: LeafTarget,
-    pub said: Said,
+    pub declared: AttributeDeclaration,
 }
 
 /// Where an instance is: its asset, and the names of the members from there down to it.
@@ -103,7 +103,7 @@ pub(super) fn lay_out(
     config: &Config,
     birth: &Birth,
 ) -> Result<Layout, Cap> {
-    world.models.set_speaker(&birth.source);
+    world.models.set_current_source(&birth.source);
     let kinship = config.kinds.find(&birth.source);
     // What has its asset keeps its model, whatever its tags are now.
     let tags = match world.has_asset(&birth.source) {
@@ -146,16 +146,16 @@ pub(super) fn lay_out(
         places: vec![LeafPlace::None(DropReason::NotCarried); birth.slots as usize],
         leaf_of_property: FxHashMap::default(),
         path: Vec::new(),
-        later: Vec::new(),
+        pending_attributes: Vec::new(),
         attributes: Vec::new(),
         assets: vec![asset],
         instances: Vec::new(),
-        differing: Vec::new(),
+        definition_diffs: Vec::new(),
         unnamed: Vec::new(),
         undefined: Vec::new(),
-        changed: Vec::new(),
-        beside: None,
-        formless: None,
+        template_changed: Vec::new(),
+        placed_beside: None,
+        unmappable: None,
     };
     let model = laying.world.assets.get(asset).model;
     let shared = laying.world.is_shared(model);
@@ -167,12 +167,20 @@ pub(super) fn lay_out(
         laying.metric(if is_tag { of_tags } else { spot }, &[], metric);
     }
     define_pass(laying.world, config, birth, DefinePass::Attributes);
-    for later in std::mem::take(&mut laying.later) {
+    for later in std::mem::take(&mut laying.pending_attributes) {
         laying.attribute(later);
     }
-    laying.say_undefined();
-    let LayoutBuilder { places, attributes, assets, instances, changed, beside, formless, .. } =
-        laying;
+    laying.null_undefined();
+    let LayoutBuilder {
+        places,
+        attributes,
+        assets,
+        instances,
+        template_changed: changed,
+        placed_beside: beside,
+        unmappable: formless,
+        ..
+    } = laying;
     let own =
         |place: &LeafPlace| matches!(place, LeafPlace::Target(target) if target.asset == asset);
     let shares = shared && places.iter().any(own);
@@ -191,7 +199,7 @@ pub(super) fn lay_out(
 }
 
 /// Leaves and samples of a birth, in the payload's order.
-pub(super) fn leaves<'a>(metrics: &'a [Metric], found: &mut Vec<(Slot, &'a Sample)>) {
+pub(super) fn leaves<'a>(metrics: &'a [BirthMetric], found: &mut Vec<(Slot, &'a Sample)>) {
     for metric in metrics {
         match &metric.content {
             Content::Leaf { slot, sample, .. } => found.push((*slot, sample)),
@@ -209,20 +217,20 @@ struct LayoutBuilder<'a> {
     leaf_of_property: FxHashMap<(AssetIx, PropertyIx), Slot>,
     /// From the asset at hand to the metric at hand.
     path: Vec<&'a str>,
-    later: Vec<PendingAttribute<'a>>,
+    pending_attributes: Vec<PendingAttribute<'a>>,
     attributes: Vec<AttributeTarget>,
     assets: Vec<AssetIx>,
     instances: Vec<Option<InstancePlace>>,
     /// What the definitions of the instances at hand say, outermost first; none where there is no
     /// definition.
-    differing: Vec<Option<Arc<DefinitionDiff>>>,
+    definition_diffs: Vec<Option<Arc<DefinitionDiff>>>,
     /// Attributes of the asset at hand that have a default, and that no definition names so far.
     unnamed: Vec<PropertyIx>,
     /// Attributes whose default is none of their own definitions'.
     undefined: Vec<LeafTarget>,
-    changed: Vec<(AssetIx, String)>,
-    beside: Option<String>,
-    formless: Option<String>,
+    template_changed: Vec<(AssetIx, String)>,
+    placed_beside: Option<String>,
+    unmappable: Option<String>,
 }
 
 /// An attribute that gets its place once all measurements have theirs.
@@ -230,9 +238,9 @@ struct PendingAttribute<'a> {
     spot: Spot,
     role: PropertyRole,
     path: Vec<&'a str>,
-    sent: &'a StaticProperty,
+    property: &'a StaticProperty,
     /// What it means that it is sent without a value.
-    none: Said,
+    if_absent: AttributeDeclaration,
 }
 
 /// Where in the world a metric is.
@@ -253,7 +261,7 @@ struct Spot {
 impl<'a> LayoutBuilder<'a> {
     /// A metric at a spot: a value, or an instance with an asset of its own or flattened.
     /// `asset_path` leads from the source to the spot's asset.
-    fn metric(&mut self, spot: Spot, asset_path: &[&'a str], metric: &'a Metric) {
+    fn metric(&mut self, spot: Spot, asset_path: &[&'a str], metric: &'a BirthMetric) {
         let top = spot.depth == 0 && self.path.is_empty();
         if top && is_control(&metric.name) {
             if let Content::Leaf { slot, .. } = &metric.content {
@@ -286,11 +294,11 @@ impl<'a> LayoutBuilder<'a> {
     fn members(&mut self, spot: Spot, asset_path: &[&'a str], instance: &'a Instance) {
         let differing = self.differing(instance, spot.model);
         let around = self.begin_unnamed(spot.model, differing.as_deref());
-        self.differing.push(differing.clone());
+        self.definition_diffs.push(differing.clone());
         for member in &instance.members {
             self.metric(spot, asset_path, member);
         }
-        self.differing.pop();
+        self.definition_diffs.pop();
         self.parameters(spot, &instance.parameters);
         if let Some(differing) = differing {
             self.as_defined(spot, instance, &differing);
@@ -369,7 +377,7 @@ impl<'a> LayoutBuilder<'a> {
     ) -> Result<(AssetIx, bool, bool), Cap> {
         let address = Address::Instance(self.source, asset_path);
         let id = self.world.assets.id(&address);
-        let there = self.world.is_there(id);
+        let there = self.world.exists(id);
         let wanted = assets::AssetRequest {
             address: &address,
             name: &asset_path.join("/"),
@@ -379,12 +387,12 @@ impl<'a> LayoutBuilder<'a> {
             kind: AssetKind::Instance,
         };
         let asset = self.world.asset(wanted)?;
-        if self.beside.is_none() {
-            self.beside = self.world.placed_beside(asset, above.asset);
+        if self.placed_beside.is_none() {
+            self.placed_beside = self.world.placed_beside(asset, above.asset);
         }
         let own = there && !self.world.has_template(asset, template);
         if own {
-            self.changed.push((asset, template.to_owned()));
+            self.template_changed.push((asset, template.to_owned()));
         }
         Ok((asset, own, there))
     }
@@ -393,7 +401,7 @@ impl<'a> LayoutBuilder<'a> {
         &mut self,
         spot: Spot,
         slot: Slot,
-        metric: &Metric,
+        metric: &BirthMetric,
         (datatype, sample): (Option<SparkplugType>, &Sample),
     ) -> LeafPlace {
         let Some(form) = form(self.config, datatype) else {

@@ -1,9 +1,9 @@
 //! From Sparkplug's types and values to SiteWise's: the one place where both meet.
 
-use crate::sitewise::api::{DataType, Quality, Text, Variant};
+use crate::sitewise::api::{PropertyDataType, Quality, Text, Variant};
 use crate::sitewise::limits;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::Quality as SparkplugQuality;
+use crate::sparkplug::event::SparkplugQuality;
 use crate::sparkplug::value::{DataSet, Value};
 use crate::time::Timestamp;
 use std::fmt::Write as _;
@@ -28,12 +28,12 @@ pub enum Adjustment {
     /// Control characters in a string were replaced.
     Cleaned,
     /// A string was cut at 1,024 bytes.
-    Cut,
+    Truncated,
 }
 
 impl Adjustment {
     /// All of them, in order.
-    pub const ALL: [Self; 4] = [Self::Rounded, Self::NotFinite, Self::Cleaned, Self::Cut];
+    pub const ALL: [Self; 4] = [Self::Rounded, Self::NotFinite, Self::Cleaned, Self::Truncated];
 
     /// As a label.
     pub fn label(self) -> &'static str {
@@ -41,7 +41,7 @@ impl Adjustment {
             Self::Rounded => "rounded",
             Self::NotFinite => "not_finite",
             Self::Cleaned => "cleaned",
-            Self::Cut => "cut",
+            Self::Truncated => "cut",
         }
     }
 }
@@ -87,17 +87,17 @@ pub enum ValueForm {
 
 impl ValueForm {
     /// The type of the property.
-    pub fn data_type(self) -> DataType {
+    pub fn data_type(self) -> PropertyDataType {
         match self {
-            Self::Integer => DataType::Integer,
-            Self::Double | Self::Seconds => DataType::Double,
-            Self::Boolean => DataType::Boolean,
-            Self::String => DataType::String,
+            Self::Integer => PropertyDataType::Integer,
+            Self::Double | Self::Seconds => PropertyDataType::Double,
+            Self::Boolean => PropertyDataType::Boolean,
+            Self::String => PropertyDataType::String,
         }
     }
 
     /// As a part of a property's id, and where names clash.
-    pub fn word(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Self::Seconds => "SECONDS",
             other => type_name(other.data_type()),
@@ -105,13 +105,13 @@ impl ValueForm {
     }
 }
 
-impl From<DataType> for ValueForm {
-    fn from(data_type: DataType) -> Self {
+impl From<PropertyDataType> for ValueForm {
+    fn from(data_type: PropertyDataType) -> Self {
         match data_type {
-            DataType::Integer => Self::Integer,
-            DataType::Double => Self::Double,
-            DataType::Boolean => Self::Boolean,
-            DataType::String => Self::String,
+            PropertyDataType::Integer => Self::Integer,
+            PropertyDataType::Double => Self::Double,
+            PropertyDataType::Boolean => Self::Boolean,
+            PropertyDataType::String => Self::String,
         }
     }
 }
@@ -206,7 +206,7 @@ pub fn convert(
 pub fn as_it_came(value: Option<&Value>) -> Variant {
     let text = |text: String| Variant::String(text.into());
     match value {
-        None => Variant::Null(DataType::String),
+        None => Variant::Null(PropertyDataType::String),
         Some(Value::Boolean(flag)) => Variant::Boolean(*flag),
         Some(Value::Float(number)) => Variant::Double(f64::from(*number)),
         Some(Value::Double(number)) => Variant::Double(*number),
@@ -241,20 +241,20 @@ pub fn default_text(value: &Value, form: ValueForm) -> Option<String> {
 /// What a default shows, as SiteWise parses it; none for what is no value of that type.
 pub fn of_default(text: &str, form: ValueForm) -> Option<Variant> {
     Some(match form.data_type() {
-        DataType::Integer => Variant::Integer(text.parse().ok()?),
-        DataType::Double => Variant::Double(text.parse().ok()?),
-        DataType::Boolean => Variant::Boolean(text.parse().ok()?),
-        DataType::String => Variant::String(text.into()),
+        PropertyDataType::Integer => Variant::Integer(text.parse().ok()?),
+        PropertyDataType::Double => Variant::Double(text.parse().ok()?),
+        PropertyDataType::Boolean => Variant::Boolean(text.parse().ok()?),
+        PropertyDataType::String => Variant::String(text.into()),
     })
 }
 
 /// The name of a type, as SiteWise writes it.
-pub fn type_name(data_type: DataType) -> &'static str {
+pub fn type_name(data_type: PropertyDataType) -> &'static str {
     match data_type {
-        DataType::Integer => "INTEGER",
-        DataType::Double => "DOUBLE",
-        DataType::Boolean => "BOOLEAN",
-        DataType::String => "STRING",
+        PropertyDataType::Integer => "INTEGER",
+        PropertyDataType::Double => "DOUBLE",
+        PropertyDataType::Boolean => "BOOLEAN",
+        PropertyDataType::String => "STRING",
     }
 }
 
@@ -278,7 +278,7 @@ fn double(value: &Value, quality: Quality) -> Result<Converted, Unmappable> {
     };
     if !number.is_finite() || number.abs() > limits::DOUBLE_MAGNITUDE {
         return Ok(Converted {
-            value: Variant::Null(DataType::Double),
+            value: Variant::Null(PropertyDataType::Double),
             quality: Quality::Bad,
             adjusted: Some(Adjustment::NotFinite),
         });
@@ -322,7 +322,7 @@ fn fit(text: &str) -> (Text, Option<Adjustment>) {
         }
         fit.push(if c.is_ascii_control() { ' ' } else { c });
     }
-    let adjusted = if long { Adjustment::Cut } else { Adjustment::Cleaned };
+    let adjusted = if long { Adjustment::Truncated } else { Adjustment::Cleaned };
     (fit.into(), Some(adjusted))
 }
 

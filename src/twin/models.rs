@@ -142,7 +142,7 @@ impl DesiredModels {
     }
 
     /// From now on properties are wanted by the birth of `source`.
-    pub fn set_speaker(&mut self, source: &Source) {
+    pub fn set_current_source(&mut self, source: &Source) {
         self.current_source = Some(Arc::new(source.clone()));
     }
 
@@ -263,7 +263,7 @@ impl DesiredModels {
     }
 
     /// Gives a property its unit, before SiteWise has the property.
-    pub fn take_unit(&mut self, ix: ModelIx, property: PropertyIx, unit: Box<str>) {
+    pub fn set_unit(&mut self, ix: ModelIx, property: PropertyIx, unit: Box<str>) {
         if let Some(property) = self.get_mut(ix).properties.get_mut(property.0 as usize) {
             property.unit = Some(unit);
             self.corrections += 1;

@@ -72,8 +72,8 @@ pub(super) fn free(
     let word = match role {
         // Those of an earlier version told the time in milliseconds.
         PropertyRole::Member | PropertyRole::Presence if form == ValueForm::Seconds => SECONDS_UNIT,
-        PropertyRole::Member => form.word(),
-        role => role.word(),
+        PropertyRole::Member => form.as_str(),
+        role => role.as_str(),
     };
     let named = with_suffix(&name, &format!("({word})"));
     if !taken(&named) {

@@ -33,10 +33,10 @@ use self::lanes::{CallLane, Lanes};
 use self::learning::InitialSync;
 pub use self::learning::KnownAsset;
 use self::lookups::LatestValueReads;
-use self::problems::{Problem, Verdict};
-use self::rates::Rates;
+use self::problems::{Problem, RejectionKind};
+use self::rates::ProvisioningRates;
 use self::state::{AssetStage, AssetState, Backoff, ModelStage, ModelState};
-use self::step::{CallId, Step};
+use self::step::{ApiCall, CallId};
 use self::units::Units;
 use self::unread::AssetChecks;
 use super::assets::{AssetIx, DesiredAssets};
@@ -70,17 +70,17 @@ const PROBLEMS: usize = 1_000;
 #[derive(Clone, Debug, PartialEq)]
 pub enum Output {
     /// Make this call once and hand back the result.
-    Step(CallId, Step),
+    Call(CallId, ApiCall),
     /// Points behind this gate can be sent.
     Open(Gate),
     /// An asset has no place under the one above it, and why.
     NoPlace(AssetIx, &'static str),
     /// Somebody deleted an asset, and its values with it. It is created again.
-    Gone(AssetIx),
+    AssetDeleted(AssetIx),
     /// The initial sync is complete, except for what cannot be read.
-    Learned,
+    SyncComplete,
     /// More of what existed at the start is known.
-    More,
+    SyncProgress,
     /// What SiteWise has as the latest values, in the order of the streams of
     /// [`Plan::look_up`].
     LookedUp {
@@ -90,7 +90,7 @@ pub enum Output {
         values: Vec<Option<Option<Tqv>>>,
     },
     /// Latest values can be read again, after some could not.
-    ReadsPass,
+    ReadsRecovered,
 }
 
 /// What has been done so far.
@@ -138,11 +138,11 @@ enum WaitsFor {
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum JobPlace {
-    Dirty,
-    Lane,
+enum JobState {
+    Undecided,
+    Queued,
     Timer(Instant),
-    Flight,
+    InFlight,
 }
 
 enum NextNeed {
@@ -156,7 +156,7 @@ enum NextNeed {
 #[derive(Debug)]
 pub struct Plan {
     namespace: Namespace,
-    learning: InitialSync,
+    initial_sync: InitialSync,
     checks: AssetChecks,
     look_ups: LatestValueReads,
     units: Units,
@@ -164,7 +164,7 @@ pub struct Plan {
     known_assets: FxHashMap<Uuid, KnownAsset>,
     models: Vec<ModelState>,
     assets: Vec<AssetState>,
-    places: FxHashMap<ProvisioningJob, JobPlace>,
+    job_states: FxHashMap<ProvisioningJob, JobState>,
     dirty: VecDeque<ProvisioningJob>,
     lanes: Lanes<ProvisioningJob>,
     timers: BTreeSet<(Instant, ProvisioningJob)>,
@@ -174,9 +174,9 @@ pub struct Plan {
     outputs: VecDeque<Output>,
     problems: BTreeMap<String, Problem>,
     /// Subjects of those that are SiteWise's verdict.
-    rejected: BTreeMap<String, Verdict>,
+    verdicts: BTreeMap<String, RejectionKind>,
     /// Problems that SiteWise's verdict made, to be told: subject and reason.
-    rejections: Vec<(String, String)>,
+    unreported_rejections: Vec<(String, String)>,
     /// Conflicts that were not told yet.
     conflicts: Vec<(String, String)>,
     figures: ProvisioningFigures,
@@ -188,10 +188,10 @@ pub struct Plan {
 
 impl Plan {
     /// Empty; begins with the initial sync.
-    pub fn new(namespace: Namespace, rates: Rates, seed: u64) -> Self {
+    pub fn new(namespace: Namespace, rates: ProvisioningRates, seed: u64) -> Self {
         let mut plan = Self {
             namespace,
-            learning: InitialSync::default(),
+            initial_sync: InitialSync::default(),
             checks: AssetChecks::default(),
             look_ups: LatestValueReads::default(),
             units: Units::default(),
@@ -199,7 +199,7 @@ impl Plan {
             known_assets: FxHashMap::default(),
             models: Vec::new(),
             assets: Vec::new(),
-            places: FxHashMap::default(),
+            job_states: FxHashMap::default(),
             dirty: VecDeque::new(),
             lanes: Lanes::new(rates),
             timers: BTreeSet::new(),
@@ -208,8 +208,8 @@ impl Plan {
             next_call_id: 0,
             outputs: VecDeque::new(),
             problems: BTreeMap::new(),
-            rejected: BTreeMap::new(),
-            rejections: Vec::new(),
+            verdicts: BTreeMap::new(),
+            unreported_rejections: Vec::new(),
             conflicts: Vec::new(),
             figures: ProvisioningFigures::default(),
             rng: fastrand::Rng::with_seed(seed),
@@ -230,8 +230,8 @@ impl Plan {
     }
 
     /// Whether nothing that values are queued for can become known or be created until `end`.
-    pub fn rests_until(&self, end: Instant) -> bool {
-        !self.places.iter().any(|(job, place)| match (job, place) {
+    pub fn is_idle_until(&self, end: Instant) -> bool {
+        !self.job_states.iter().any(|(job, place)| match (job, place) {
             // No value is queued for these.
             (
                 ProvisioningJob::LookUp(_)
@@ -241,35 +241,40 @@ impl Plan {
                 | ProvisioningJob::Units(_),
                 _,
             ) => false,
-            (_, JobPlace::Timer(at)) => *at <= end,
-            (_, JobPlace::Dirty | JobPlace::Lane | JobPlace::Flight) => true,
+            (_, JobState::Timer(at)) => *at <= end,
+            (_, JobState::Undecided | JobState::Queued | JobState::InFlight) => true,
         })
     }
 
     /// Whether a model was never sent to SiteWise.
-    pub fn is_unheard_of(&self, ix: ModelIx) -> bool {
+    pub fn is_unsent(&self, ix: ModelIx) -> bool {
         let absent =
             self.models.get(ix.0 as usize).is_none_or(|state| state.stage == ModelStage::Absent);
-        absent && self.places.get(&ProvisioningJob::Model(ix)) != Some(&JobPlace::Flight)
+        absent && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
     }
 
     /// Whether a property of a model was never sent to SiteWise.
-    pub fn is_unwritten(&self, ix: ModelIx, property: PropertyIx, models: &DesiredModels) -> bool {
+    pub fn is_property_unsent(
+        &self,
+        ix: ModelIx,
+        property: PropertyIx,
+        models: &DesiredModels,
+    ) -> bool {
         let Some(state) = self.models.get(ix.0 as usize) else { return true };
         let id = models.get(ix).property_id(property);
         // One that was just written may have it already.
         state.stage != ModelStage::Unknown
-            && property.0 as usize >= state.complete
+            && property.0 as usize >= state.complete_properties
             && !state.properties.contains(&id)
-            && self.places.get(&ProvisioningJob::Model(ix)) != Some(&JobPlace::Flight)
+            && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
     }
 
     /// Something is wanted of a model that it may lack.
     pub fn model_wanted(&mut self, ix: ModelIx, models: &DesiredModels, now: Instant) {
         self.follow_models(ix, models);
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            state.growth.wanted_since.get_or_insert(now);
-            state.growth.wanted_last = now;
+            state.update_timing.wanted_since.get_or_insert(now);
+            state.update_timing.wanted_last = now;
             state.count_complete(&models.get(ix).properties);
             if state.stage == ModelStage::Failed {
                 state.tries.at = now + SETTLE;
@@ -316,7 +321,7 @@ impl Plan {
         let model = assets.get(ix).model;
         if let Some(state) = self.assets.get_mut(ix.0 as usize)
             && state.stage == AssetStage::Active
-            && !state.looks.allow_one_more(now)
+            && !state.not_found.should_recheck(now)
         {
             return;
         }
@@ -350,7 +355,7 @@ impl Plan {
             return Some(Gate::Asset(asset.id));
         }
         let model = self.models.get(asset.model.0 as usize)?;
-        if (property.0 as usize) < model.complete {
+        if (property.0 as usize) < model.complete_properties {
             return None;
         }
         let id = models.get(asset.model).properties.get(property.0 as usize)?.id;
@@ -391,10 +396,10 @@ impl Plan {
                 self.patrol(assets, now);
             }
             if let Some(job) = self.dirty.pop_front() {
-                self.places.remove(&job);
+                self.job_states.remove(&job);
                 self.advance_job(job, models, assets, now);
             } else if let Some(job) = self.lanes.pop(now) {
-                self.places.remove(&job);
+                self.job_states.remove(&job);
                 self.start_call(job, models, assets, now);
             } else {
                 return None;
@@ -404,14 +409,14 @@ impl Plan {
 
     /// Marks a job to be decided again, wherever it is; one in flight is decided when answered.
     fn mark_dirty(&mut self, job: ProvisioningJob) {
-        match self.places.get(&job) {
-            Some(JobPlace::Dirty | JobPlace::Lane | JobPlace::Flight) => return,
-            Some(JobPlace::Timer(at)) => {
+        match self.job_states.get(&job) {
+            Some(JobState::Undecided | JobState::Queued | JobState::InFlight) => return,
+            Some(JobState::Timer(at)) => {
                 self.timers.remove(&(*at, job));
             }
             None => {}
         }
-        self.places.insert(job, JobPlace::Dirty);
+        self.job_states.insert(job, JobState::Undecided);
         self.dirty.push_back(job);
     }
 
@@ -431,7 +436,7 @@ impl Plan {
     ) {
         match self.next(job, models, assets, now) {
             NextNeed::Call(lane) => {
-                self.places.insert(job, JobPlace::Lane);
+                self.job_states.insert(job, JobState::Queued);
                 // From the top down: children can be associated only then.
                 match job {
                     ProvisioningJob::Asset(ix) if assets.get(ix).children > 0 => {
@@ -452,7 +457,7 @@ impl Plan {
                 }
             }
             NextNeed::At(at) => {
-                self.places.insert(job, JobPlace::Timer(at));
+                self.job_states.insert(job, JobState::Timer(at));
                 self.timers.insert((at, job));
             }
             NextNeed::Nothing => {}
@@ -481,9 +486,9 @@ impl Plan {
                 let id = CallId(self.next_call_id);
                 self.next_call_id += 1;
                 self.in_flight.insert(id, job);
-                self.places.insert(job, JobPlace::Flight);
+                self.job_states.insert(job, JobState::InFlight);
                 self.lanes.sent(lane, now);
-                self.outputs.push_back(Output::Step(id, step));
+                self.outputs.push_back(Output::Call(id, step));
             }
             NextNeed::Wait(_) | NextNeed::At(_) | NextNeed::Nothing => self.mark_dirty(job),
         }

@@ -44,16 +44,16 @@ impl Twin {
         }
         for (edge, mut devices) in nodes {
             devices.sort_unstable();
-            self.writer.outputs.push_back(Output::Expect { edge, devices });
+            self.writer.outputs.push_back(Output::ExpectOnline { edge, devices });
         }
-        self.writer.outputs.extend(offline.into_iter().map(Output::Hope));
+        self.writer.outputs.extend(offline.into_iter().map(Output::ExpectMaybe));
     }
 
     /// What is known of a source: of one that SiteWise has as online, and that was never born
     /// here, its presence alone.
     pub(super) fn restore_presence(&mut self, source: &Source) -> Option<&mut SourceValues> {
         let world = &mut self.writer.world;
-        let (before, told) = (world.plan.was_online(source), world.plan.told_before(source));
+        let (before, told) = (world.plan.was_online(source), world.plan.last_presence_time(source));
         if !self.sources.contains_key(source) && before != PriorPresence::Offline {
             // It is there, whatever was never made above it.
             world.assets.ignore_cap = true;
@@ -61,7 +61,7 @@ impl Twin {
             world.assets.ignore_cap = false;
             let asset = asset.ok()?;
             let presence = world.presence_of(asset, source.device.is_none());
-            let values = SourceValues::remembered(asset, presence, before, told);
+            let values = SourceValues::from_prior_presence(asset, presence, before, told);
             self.sources.insert(source.clone(), values);
         }
         self.sources.get_mut(source)

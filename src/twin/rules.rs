@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use super::layout::is_control;
 use crate::sitewise::limits;
-use crate::sparkplug::event::{Content, Instance, Metric};
+use crate::sparkplug::event::{BirthMetric, Content, Instance};
 use crate::sparkplug::limits::TEMPLATE_DEPTH;
 use crate::sparkplug::text::shown;
 
@@ -82,7 +82,7 @@ impl Rules {
 
     /// Groups the flat metrics among `metrics` into instances. What a birth has of an instance
     /// already is added to it. Returns how many instances only the rules have made.
-    pub(super) fn group(&self, metrics: Vec<Metric>) -> (Vec<Metric>, usize) {
+    pub(super) fn group(&self, metrics: Vec<BirthMetric>) -> (Vec<BirthMetric>, usize) {
         if self.0.is_empty() {
             return (metrics, 0);
         }
@@ -99,12 +99,12 @@ impl Rules {
     }
 
     /// Whether a rule makes this metric part of an asset.
-    pub fn matches(&self, metric: &Metric) -> bool {
+    pub fn matches(&self, metric: &BirthMetric) -> bool {
         self.find(metric).is_some()
     }
 
     /// The first rule for a flat metric, and what its parts are called.
-    fn find(&self, metric: &Metric) -> Option<(&Rule, Path)> {
+    fn find(&self, metric: &BirthMetric) -> Option<(&Rule, Path)> {
         if is_control(&metric.name) || matches!(metric.content, Content::Instance(_)) {
             return None;
         }
@@ -205,13 +205,13 @@ impl Rule {
         (!rest.is_empty()).then(|| Path { names, member: rest.into() })
     }
 
-    fn put(&self, groups: &mut Groups, path: Path, metric: Metric) {
+    fn put(&self, groups: &mut Groups, path: Path, metric: BirthMetric) {
         let mut place = groups;
         let mut levels = path.names.into_iter().zip(&self.models).peekable();
         while let Some((name, model)) = levels.next() {
             let group = place.entry(name).or_insert_with(|| Group::of(model));
             if levels.peek().is_none() {
-                group.members.push(Metric { name: path.member, ..metric });
+                group.members.push(BirthMetric { name: path.member, ..metric });
                 return;
             }
             place = &mut group.below;
@@ -225,7 +225,7 @@ type Groups = BTreeMap<Arc<str>, Group>;
 /// An instance to be.
 struct Group {
     model: Arc<str>,
-    members: Vec<Metric>,
+    members: Vec<BirthMetric>,
     below: Groups,
 }
 
@@ -237,7 +237,7 @@ impl Group {
 
 /// Adds the groups to the instances among `metrics` that are called like them, and makes
 /// instances of the others. Returns how many were made.
-fn merge(metrics: &mut Vec<Metric>, mut groups: Groups) -> usize {
+fn merge(metrics: &mut Vec<BirthMetric>, mut groups: Groups) -> usize {
     let mut made = 0;
     for metric in metrics.iter_mut() {
         if let Content::Instance(instance) = &mut metric.content
@@ -258,7 +258,11 @@ fn merge(metrics: &mut Vec<Metric>, mut groups: Groups) -> usize {
             number: u32::MAX,
             defined: None,
         };
-        metrics.push(Metric { name, properties: Vec::new(), content: Content::Instance(instance) });
+        metrics.push(BirthMetric {
+            name,
+            properties: Vec::new(),
+            content: Content::Instance(instance),
+        });
     }
     made
 }
@@ -267,16 +271,16 @@ fn merge(metrics: &mut Vec<Metric>, mut groups: Groups) -> usize {
 mod tests {
     use super::*;
     use crate::sparkplug::datatype::DataType;
-    use crate::sparkplug::event::{Quality, Sample, Slot};
+    use crate::sparkplug::event::{Sample, Slot, SparkplugQuality};
     use crate::sparkplug::findings::FindingCounts;
     use crate::sparkplug::text;
     use crate::time::Timestamp;
 
-    fn leaf(name: &str) -> Metric {
+    fn leaf(name: &str) -> BirthMetric {
         let sample = Sample {
             time: Timestamp::from_millis(1),
             value: None,
-            quality: Quality::Good,
+            quality: SparkplugQuality::Good,
             historical: false,
             transient: false,
             alarm: false,
@@ -285,10 +289,10 @@ mod tests {
         };
         let datatype = Some(DataType::Double);
         let content = Content::Leaf { slot: Slot(0), datatype, sample };
-        Metric { name: name.into(), properties: Vec::new(), content }
+        BirthMetric { name: name.into(), properties: Vec::new(), content }
     }
 
-    fn instance(name: &str, template: &str, members: Vec<Metric>) -> Metric {
+    fn instance(name: &str, template: &str, members: Vec<BirthMetric>) -> BirthMetric {
         let instance = Instance {
             template: template.into(),
             definition: None,
@@ -298,11 +302,11 @@ mod tests {
             number: 0,
             defined: None,
         };
-        Metric { content: Content::Instance(instance), ..leaf(name) }
+        BirthMetric { content: Content::Instance(instance), ..leaf(name) }
     }
 
-    fn told(metrics: &[Metric]) -> String {
-        let one = |metric: &Metric| match &metric.content {
+    fn told(metrics: &[BirthMetric]) -> String {
+        let one = |metric: &BirthMetric| match &metric.content {
             Content::Leaf { .. } => metric.name.to_string(),
             Content::Instance(instance) => {
                 format!("{}:{}{{{}}}", metric.name, instance.template, told(&instance.members))
@@ -311,7 +315,7 @@ mod tests {
         metrics.iter().map(one).collect::<Vec<_>>().join(" ")
     }
 
-    fn grouped(rules: &str, metrics: Vec<Metric>) -> (String, usize) {
+    fn grouped(rules: &str, metrics: Vec<BirthMetric>) -> (String, usize) {
         let (metrics, made) = Rules::parse(rules).unwrap().group(metrics);
         (told(&metrics), made)
     }

@@ -21,7 +21,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Default)]
 pub(super) struct AwaitingTags {
     births: BTreeMap<Source, (Instant, Birth)>,
-    due: BTreeSet<(Instant, Source)>,
+    timeouts: BTreeSet<(Instant, Source)>,
 }
 
 impl AwaitingTags {
@@ -31,27 +31,27 @@ impl AwaitingTags {
 
     /// When the first has waited long enough.
     pub(super) fn next(&self) -> Option<Instant> {
-        self.due.first().map(|(at, _)| *at)
+        self.timeouts.first().map(|(at, _)| *at)
     }
 
     /// Its tags have come, or it died.
     pub(super) fn forget(&mut self, source: &Source) -> Option<Birth> {
         let (at, birth) = self.births.remove(source)?;
-        self.due.remove(&(at, source.clone()));
+        self.timeouts.remove(&(at, source.clone()));
         Some(birth)
     }
 
     /// Keeps what is left of a birth that has no tags. One more of the same source does not let
     /// it wait longer.
-    fn keep(&mut self, birth: Birth, now: Instant) {
+    fn insert(&mut self, birth: Birth, now: Instant) {
         let source = birth.source.clone();
         let due = self.births.get(&source).map_or(now + PATIENCE, |(due, _)| *due);
-        self.due.insert((due, source.clone()));
+        self.timeouts.insert((due, source.clone()));
         self.births.insert(source, (due, birth));
     }
 
     fn take_due(&mut self, now: Instant) -> Option<Birth> {
-        let (at, source) = self.due.first()?.clone();
+        let (at, source) = self.timeouts.first()?.clone();
         if at > now { None } else { self.forget(&source) }
     }
 }
@@ -68,11 +68,11 @@ impl Twin {
     /// Gives back a birth that is to be followed now; one without tags waits for them.
     pub(super) fn wait_for_tags(&mut self, birth: Birth, now: Now) -> Option<Birth> {
         if !awaits_tags(&birth, &self.config, &self.writer) {
-            self.tagless.forget(&birth.source);
+            self.awaiting_tags.forget(&birth.source);
             if birth.source.device.is_some() {
                 // What is above comes first.
                 let node = Source { edge: birth.source.edge.clone(), device: None };
-                if let Some(node) = self.tagless.forget(&node) {
+                if let Some(node) = self.awaiting_tags.forget(&node) {
                     self.birth_received(&node, &[], now);
                 }
             }
@@ -83,7 +83,7 @@ impl Twin {
         // Others may have instances of what it defines.
         layout::define_all(&mut writer.world, config, &birth);
         birth.definitions.clear();
-        writer.tell_capped(&birth.source);
+        writer.emit_capped(&birth.source);
         for metric in std::mem::take(&mut birth.metrics) {
             if let Content::Leaf { sample, .. } = &metric.content
                 && !sample.without_value
@@ -95,13 +95,13 @@ impl Twin {
                 self.writer.world.counts.drop_value(why);
             }
         }
-        self.tagless.keep(birth, now.instant);
+        self.awaiting_tags.insert(birth, now.instant);
         None
     }
 
     /// Follows the births that have waited long enough.
     pub(super) fn give_up_on_tags(&mut self, now: Now) {
-        while let Some(birth) = self.tagless.take_due(now.instant) {
+        while let Some(birth) = self.awaiting_tags.take_due(now.instant) {
             self.birth_received(&birth, &[], now);
             self.writer.world.settle_changes(now.instant);
         }

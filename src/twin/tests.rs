@@ -34,8 +34,8 @@ use crate::sitewise::api::{ApiFaultKind, Quality, Tqv, Variant};
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::datatype::DataType;
 use crate::sparkplug::event::{
-    ClockSource, Content, DeathCause, Definition, Instance, Member, MemberKind, Metric,
-    Quality as Sent, Sample, SequenceOrder, SessionFigures, Slot, StaticProperty,
+    BirthMetric, ClockSource, Content, DeathCause, Definition, Instance, Member, MemberKind,
+    Sample, SequenceOrder, SessionFigures, Slot, SparkplugQuality as Sent, StaticProperty,
 };
 use crate::sparkplug::value::Value;
 
@@ -56,7 +56,7 @@ pub(crate) fn config() -> Config {
         max_assets: 10_000,
         max_properties: 500,
         assets_per_model: 10_000,
-        rates: Rates::default(),
+        rates: ProvisioningRates::default(),
     }
 }
 
@@ -129,7 +129,7 @@ impl Rig {
     fn drain(&mut self) {
         while let Some(output) = self.twin.poll_output(self.now) {
             match output {
-                Output::Step(id, step) => {
+                Output::Call(id, step) => {
                     let answer = self.call(step);
                     self.twin.handle_done(id, answer, self.now);
                 }
@@ -137,20 +137,20 @@ impl Rig {
                 Output::Open(gate) => self.open(gate),
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge),
-                Output::Found { finding, example, .. } => self.found.push((finding, example)),
+                Output::Finding { finding, example, .. } => self.found.push((finding, example)),
                 Output::Capped { source, cap, example } => {
                     self.capped.push(format!("{source} {}: {example}", cap.label()));
                 }
-                Output::Refresh(edge) => self.expected.push(format!("again {edge}")),
-                Output::Hope(edge) => self.expected.push(format!("perhaps {edge}")),
-                Output::Expect { edge, devices } => {
+                Output::RequestRefresh(edge) => self.expected.push(format!("again {edge}")),
+                Output::ExpectMaybe(edge) => self.expected.push(format!("perhaps {edge}")),
+                Output::ExpectOnline { edge, devices } => {
                     self.expected.push(format!("{edge} {}", devices.join(" ")));
                 }
             }
         }
     }
 
-    fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         let Some((percent, rng)) = &mut self.weather else { return self.sitewise.call(step) };
         if rng.u8(..100) >= *percent {
             return self.sitewise.call(step);
@@ -286,12 +286,12 @@ fn property(name: &str, datatype: DataType, value: impl Into<Option<Value>>) -> 
     StaticProperty { name: name.into(), datatype: Some(datatype), value: value.into() }
 }
 
-fn leaf(slot: u32, name: &str, datatype: DataType, sample: Sample) -> Metric {
+fn leaf(slot: u32, name: &str, datatype: DataType, sample: Sample) -> BirthMetric {
     let content = Content::Leaf { slot: Slot(slot), datatype: Some(datatype), sample };
-    Metric { name: name.into(), properties: Vec::new(), content }
+    BirthMetric { name: name.into(), properties: Vec::new(), content }
 }
 
-fn instance(name: &str, template: &str, members: Vec<Metric>) -> Metric {
+fn instance(name: &str, template: &str, members: Vec<BirthMetric>) -> BirthMetric {
     let instance = Instance {
         template: template.into(),
         definition: Some(format!("_types_/{template}").into()),
@@ -301,7 +301,7 @@ fn instance(name: &str, template: &str, members: Vec<Metric>) -> Metric {
         number: 0,
         defined: None,
     };
-    Metric { name: name.into(), properties: Vec::new(), content: Content::Instance(instance) }
+    BirthMetric { name: name.into(), properties: Vec::new(), content: Content::Instance(instance) }
 }
 
 /// Turbine: Speed, Power, a nested Gearbox with Temp; parameter Serial.
@@ -342,7 +342,7 @@ fn definitions() -> Vec<Definition> {
     ]
 }
 
-fn turbine(name: &str, first_slot: u32, speed: f64, offset_ms: i64) -> Metric {
+fn turbine(name: &str, first_slot: u32, speed: f64, offset_ms: i64) -> BirthMetric {
     let double = |slot, name: &str, value| {
         leaf(first_slot + slot, name, DataType::Double, sample(offset_ms, Value::Double(value)))
     };
@@ -357,7 +357,7 @@ fn turbine(name: &str, first_slot: u32, speed: f64, offset_ms: i64) -> Metric {
     )
 }
 
-fn birth(source: Source, definitions: Vec<Definition>, metrics: Vec<Metric>) -> Event {
+fn birth(source: Source, definitions: Vec<Definition>, metrics: Vec<BirthMetric>) -> Event {
     birth_at(0, source, definitions, metrics)
 }
 
@@ -365,7 +365,7 @@ fn birth_at(
     offset_ms: i64,
     source: Source,
     definitions: Vec<Definition>,
-    metrics: Vec<Metric>,
+    metrics: Vec<BirthMetric>,
 ) -> Event {
     let mut found = Vec::new();
     layout::leaves(&metrics, &mut found);

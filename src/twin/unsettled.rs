@@ -14,7 +14,7 @@ use super::layout;
 use super::models::KindCandidate;
 use super::{Config, Nested, Output, Twin};
 use crate::sparkplug::address::Source;
-use crate::sparkplug::event::{Content, Event, Metric};
+use crate::sparkplug::event::{BirthMetric, Content, Event};
 use crate::time::Now;
 
 /// Blocked sources and what they wait for. Bounded by the buffer, which holds their events.
@@ -33,7 +33,7 @@ impl Twin {
     /// Whether an event is to wait.
     pub(super) fn should_block(&mut self, event: &Event) -> bool {
         let source = source_of(event);
-        let behind = self.unsettled.is_blocked(source);
+        let behind = self.blocked.is_blocked(source);
         if !behind && !self.writer.world.plan.has_unread() {
             return false;
         }
@@ -43,28 +43,28 @@ impl Twin {
             Event::Death(_) => &[],
             Event::Data(_) => {
                 if behind {
-                    self.unsettled.0.entry(source.clone()).or_default();
+                    self.blocked.0.entry(source.clone()).or_default();
                 }
                 return behind;
             }
         };
-        let wait = self.wait_of(source, metrics);
-        let waits = behind || !self.is_over(source, &wait);
+        let wait = self.block_reason(source, metrics);
+        let waits = behind || !self.is_unblocked(source, &wait);
         if waits {
-            self.look_for(source, metrics, &wait);
+            self.request_asset_checks(source, metrics, &wait);
             // What is held of it is followed as well.
             let mut held = BlockReason::default();
-            if self.unsettled.contains(source) {
+            if self.blocked.contains(source) {
                 for birth in self.held.births(source) {
-                    held.assets.extend(self.wait_of(source, &birth.metrics).assets);
+                    held.assets.extend(self.block_reason(source, &birth.metrics).assets);
                 }
             }
             held.assets.extend(wait.assets);
             held.no_known_kind = match event {
                 Event::Birth(_) => wait.no_known_kind,
-                _ => self.unsettled.0.get(source).is_some_and(|before| before.no_known_kind),
+                _ => self.blocked.0.get(source).is_some_and(|before| before.no_known_kind),
             };
-            self.unsettled.0.insert(source.clone(), held);
+            self.blocked.0.insert(source.clone(), held);
         }
         waits
     }
@@ -75,20 +75,20 @@ impl Twin {
         if !self.writer.world.plan.presence_known() {
             return;
         }
-        let late = self.writer.world.take_late();
+        let late = self.writer.world.take_newly_known();
         let mut free = BTreeSet::new();
         let mut settled = BTreeSet::new();
-        let mut unsettled = std::mem::take(&mut self.unsettled);
+        let mut unsettled = std::mem::take(&mut self.blocked);
         // A node comes before its devices.
         for (source, wait) in &mut unsettled.0 {
             let known = wait.assets.extract_if(.., |asset| !self.is_unsure(*asset));
             settled.extend(known);
             let waits_for_node =
-                node_of(source).is_some_and(|node| self.unsettled.0.contains_key(&node));
-            if !waits_for_node && self.is_over(source, wait) {
+                node_of(source).is_some_and(|node| self.blocked.0.contains_key(&node));
+            if !waits_for_node && self.is_unblocked(source, wait) {
                 free.insert(source.clone());
             } else {
-                self.unsettled.0.insert(source.clone(), std::mem::take(wait));
+                self.blocked.0.insert(source.clone(), std::mem::take(wait));
             }
         }
         for (event, sent) in self.held.take(&free) {
@@ -96,16 +96,16 @@ impl Twin {
         }
         settled.into_iter().for_each(|asset| self.writer.world.plan.forget_check(asset));
         let behind = self.held.take_incomplete(|source| free.contains(source));
-        self.writer.outputs.extend(behind.into_iter().map(Output::Refresh));
+        self.writer.outputs.extend(behind.into_iter().map(Output::RequestRefresh));
         self.expect(&late, now);
     }
 
     fn is_unsure(&self, asset: Uuid) -> bool {
-        !self.writer.world.is_wanted(asset) && self.writer.world.plan.is_unsure(asset)
+        !self.writer.world.is_wanted(asset) && self.writer.world.plan.may_exist(asset)
     }
 
     /// Whether there is nothing left to wait for but a node.
-    fn is_over(&self, source: &Source, wait: &BlockReason) -> bool {
+    fn is_unblocked(&self, source: &Source, wait: &BlockReason) -> bool {
         let world = &self.writer.world;
         let may_be_kin = || {
             let mut kinds = world.models.kinds_for(source);
@@ -116,7 +116,7 @@ impl Twin {
             && !(wait.no_known_kind && !world.has_asset(source) && may_be_kin())
     }
 
-    fn wait_of(&self, source: &Source, metrics: &[Metric]) -> BlockReason {
+    fn block_reason(&self, source: &Source, metrics: &[BirthMetric]) -> BlockReason {
         let all = addresses(source, metrics, &self.config);
         let ids = all.into_iter().map(|(asset, _)| asset);
         let tags = layout::tags(&self.config, metrics);
@@ -131,7 +131,12 @@ impl Twin {
     }
 
     /// Asks SiteWise for the assets that are waited for.
-    fn look_for(&mut self, source: &Source, metrics: &[Metric], wait: &BlockReason) {
+    fn request_asset_checks(
+        &mut self,
+        source: &Source,
+        metrics: &[BirthMetric],
+        wait: &BlockReason,
+    ) {
         for (asset, address) in addresses(source, metrics, &self.config) {
             if wait.assets.contains(&asset) {
                 self.writer.world.plan.check_asset(asset, &address);
@@ -160,7 +165,7 @@ fn node_of(source: &Source) -> Option<Source> {
 }
 
 /// The assets of a source's metrics, and those above, with their names.
-fn addresses(source: &Source, metrics: &[Metric], config: &Config) -> Vec<(Uuid, String)> {
+fn addresses(source: &Source, metrics: &[BirthMetric], config: &Config) -> Vec<(Uuid, String)> {
     let namespace = config.namespace;
     let group = &source.edge.group;
     let mut all = vec![(namespace.asset(&Address::Group(group)), group.to_string())];
@@ -186,7 +191,7 @@ fn addresses(source: &Source, metrics: &[Metric], config: &Config) -> Vec<(Uuid,
 }
 
 /// The instance that a metric is, and those within it that have assets of their own.
-fn instances(metric: &Metric, above: &[&str], nested: Nested, add: &mut impl FnMut(&[&str])) {
+fn instances(metric: &BirthMetric, above: &[&str], nested: Nested, add: &mut impl FnMut(&[&str])) {
     let Content::Instance(instance) = &metric.content else { return };
     let mut path = above.to_vec();
     path.push(&metric.name);

@@ -47,7 +47,7 @@ pub(super) struct SourceValues {
     /// Time of the latest presence value.
     last_presence_time: Option<Timestamp>,
     /// Whether what was written may not have arrived, or not be the latest: the clock was wrong.
-    presence_doubted: bool,
+    presence_unreliable: bool,
     /// Whether the finding about its clock was emitted since its birth.
     clock_back_reported: bool,
     /// Whether the finding about timestamps outside the window was emitted since its birth.
@@ -66,26 +66,26 @@ pub(super) struct SourceValues {
     /// How far its clock is behind ours, estimated from its messages.
     clock_lag: Duration,
     /// When its values are to be marked, and the time of death.
-    death: Option<(Instant, Timestamp)>,
+    stale_mark_due: Option<(Instant, Timestamp)>,
 }
 
 impl Twin {
     pub(super) fn birth_received(&mut self, birth: &Birth, sent: &[Option<Key>], now: Now) {
-        let Self { config, writer, sources, stale, lookups, .. } = self;
+        let Self { config, writer, sources, stale_due: stale, lookups, .. } = self;
         let source = &birth.source;
         let mut leaves = Vec::with_capacity(birth.slots as usize);
         layout::leaves(&birth.metrics, &mut leaves);
         let laid = layout::lay_out(&mut writer.world, config, birth);
-        writer.tell_capped(source);
+        writer.emit_capped(source);
         // The plan has to know the models before the first value asks for its gate.
         writer.world.settle_changes(now.instant);
         let old = sources.remove(source);
-        if let Some((due, _)) = old.as_ref().and_then(|old| old.death) {
+        if let Some((due, _)) = old.as_ref().and_then(|old| old.stale_mark_due) {
             stale.remove(&(due, source.clone()));
         }
         let Layout { asset, presence, places, attributes, assets, instances, .. } = match laid {
             Ok(layout) => {
-                writer.tell_layout(source, &layout);
+                writer.emit_layout_findings(source, &layout);
                 layout
             }
             Err(cap) => {
@@ -97,7 +97,7 @@ impl Twin {
         };
         let usual = if in_window(birth.time, now) { birth.time } else { now.wall };
         let mut values = SourceValues::new(asset, presence);
-        values.last_presence_time = writer.world.plan.told_before(source);
+        values.last_presence_time = writer.world.plan.last_presence_time(source);
         values.instances = instances;
         values.clock_lag = behind(birth.time, now);
         values.take_over(places, old);
@@ -120,62 +120,62 @@ impl Twin {
             }
         }
         writer.sent = None;
-        lost.apply(writer, source);
-        values.attributes_born(writer, attributes, &assets, usual, now);
+        lost.report(writer, source);
+        values.write_birth_attributes(writer, attributes, &assets, usual, now);
         // A time that SiteWise would not take is none: it may count seconds, or microseconds.
-        values.tell_birth(writer, usual, now);
-        values.presence_doubted = false;
-        for (asset, of) in std::mem::take(&mut writer.world.doubted_units) {
-            writer.world.plan.units_doubted(asset, of);
+        values.write_birth_presence(writer, usual, now);
+        values.presence_unreliable = false;
+        for (asset, of) in std::mem::take(&mut writer.world.units_to_verify) {
+            writer.world.plan.verify_units(asset, of);
         }
         lookups.request_reads(&mut writer.world, source, first, &assets, usual);
-        lookups.ask_after_instances(&mut writer.world.plan, source, usual);
+        lookups.request_instance_reads(&mut writer.world.plan, source, usual);
         sources.insert(source.clone(), values);
         self.apply_after_birth(source, &assets, now);
         self.look_up();
     }
 
-    pub(super) fn told(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
+    pub(super) fn data_received(&mut self, data: &Data, sent: &[Option<Key>], now: Now) {
         if !data.attributes.is_empty() && !data.order.is_past() {
-            self.attributes_told(data, now);
+            self.attributes_received(data, now);
         }
         let writer = &mut self.writer;
         let mut lost = MessageLosses::default();
         let Some(values) = self.sources.get_mut(&data.source) else {
-            let why = match self.tagless.contains(&data.source) {
+            let why = match self.awaiting_tags.contains(&data.source) {
                 true => DropReason::NotCarried,
                 // Whoever was born has its asset, unless there were too many.
                 false => DropReason::CappedAssets,
             };
             lost.add(why, data.samples.len() as u64);
             writer.world.counts.drop_values(why, data.samples.len() as u64);
-            return lost.apply(writer, &data.source);
+            return lost.report(writer, &data.source);
         };
         for (place, (slot, sample)) in data.samples.iter().enumerate() {
             writer.sent = sent.get(place).copied().flatten();
-            values.told(writer, (*slot, sample), data.order, &mut lost, now);
+            values.write_data_value(writer, (*slot, sample), data.order, &mut lost, now);
         }
         writer.sent = None;
-        lost.apply(writer, &data.source);
-        values.clock_lag = values.clock_lag.min(lost.behind);
-        if lost.went_back && !std::mem::replace(&mut values.clock_back_reported, true) {
+        lost.report(writer, &data.source);
+        values.clock_lag = values.clock_lag.min(lost.least_lag);
+        if lost.clock_went_back && !std::mem::replace(&mut values.clock_back_reported, true) {
             let example = format!(
                 "{} sent a value with a timestamp before the previous \
                 one's",
                 data.source
             );
-            writer.found(&data.source.edge, Finding::ClockBack, example);
+            writer.emit_finding(&data.source.edge, Finding::ClockBack, example);
         }
         if let Some(time) = lost.out_of_window
             && !std::mem::replace(&mut values.out_of_window_reported, true)
         {
             let example = format!("{} sent a value with the timestamp {time}", data.source);
-            writer.found(&data.source.edge, Finding::OutOfWindow, example);
+            writer.emit_finding(&data.source.edge, Finding::OutOfWindow, example);
         }
     }
 
     pub(super) fn death_received(&mut self, death: &Death, now: Now) {
-        self.tagless.forget(&death.source);
+        self.awaiting_tags.forget(&death.source);
         if self.restore_presence(&death.source).is_none() {
             return;
         }
@@ -186,7 +186,7 @@ impl Twin {
             return;
         }
         let usual = if in_window(death.time, now) { death.time } else { now.wall };
-        values.tell_death(&mut self.writer, usual, now);
+        values.write_death_presence(&mut self.writer, usual, now);
         let due = now.instant + self.config.stale_after;
         // By the sender's own clock: what it says next must not be hidden by the mark.
         let by_its_clock = match death.clock {
@@ -197,14 +197,14 @@ impl Twin {
             ClockSource::Host if values.clock_lag.is_zero() => usual,
             ClockSource::Host => usual.min(now.wall.minus(values.clock_lag)),
         };
-        values.death = Some((due, by_its_clock));
-        self.stale.insert((due, death.source.clone()));
+        values.stale_mark_due = Some((due, by_its_clock));
+        self.stale_due.insert((due, death.source.clone()));
     }
 
     /// Writes the stale marks of a dead node or device. What was BAD does not become better by it.
     pub(super) fn mark_stale(&mut self, source: &Source, now: Now) {
         let Some(values) = self.sources.get_mut(source) else { return };
-        let Some((_, died)) = values.death.take() else { return };
+        let Some((_, died)) = values.stale_mark_due.take() else { return };
         for leaf in values.slots.iter_mut().filter_map(LeafSlotState::leaf_mut) {
             if let Some(last) = leaf.last().filter(|_| leaf.needs_mark()) {
                 let mark = stale_mark(last, died, now);
@@ -237,7 +237,7 @@ impl Twin {
 
 impl SourceValues {
     /// Of what was online before the start, or may have been, and nothing else of it.
-    pub(super) fn remembered(
+    pub(super) fn from_prior_presence(
         asset: AssetIx,
         presence: PresenceProperties,
         before: PriorPresence,
@@ -253,7 +253,7 @@ impl SourceValues {
             presence,
             online: None,
             last_presence_time: None,
-            presence_doubted: false,
+            presence_unreliable: false,
             clock_back_reported: false,
             out_of_window_reported: false,
             gaps: 0,
@@ -265,7 +265,7 @@ impl SourceValues {
             born: None,
             died: None,
             clock_lag: Duration::ZERO,
-            death: None,
+            stale_mark_due: None,
         }
     }
 
@@ -311,7 +311,7 @@ impl SourceValues {
         if let Some(old) = old {
             self.online = old.online;
             self.last_presence_time = old.last_presence_time;
-            self.presence_doubted = old.presence_doubted;
+            self.presence_unreliable = old.presence_unreliable;
             self.born = old.born;
             self.died = old.died;
             self.gaps = old.gaps;
@@ -335,7 +335,7 @@ impl SourceValues {
         lost: &mut MessageLosses,
         now: Now,
     ) {
-        let doubted = self.presence_doubted;
+        let doubted = self.presence_unreliable;
         let Some(leaf) = self.leaf(writer, slot, sample, lost) else { return };
         let class = if sample.historical { Class::History } else { Class::Birth };
         let converted = writer.convert(leaf.target(), sample, class);
@@ -343,10 +343,10 @@ impl SourceValues {
             return leaf.write_history(writer, tqv(sample.time, converted), now);
         }
         let own_time = in_window(sample.time, now);
-        if leaf.repeats(&converted) && !doubted {
+        if leaf.is_unchanged_by(&converted) && !doubted {
             // During the initial sync it may have been sent nevertheless.
             writer.early_time_of(leaf.target()).into_iter().for_each(|time| leaf.shown_at(time));
-            return writer.unchanged();
+            return writer.count_unchanged();
         }
         let time = match own_time {
             true if leaf.is_new() || sample.time > leaf.time => sample.time,
@@ -363,13 +363,13 @@ impl SourceValues {
                 before if before <= usual.plus(STILL) => usual,
                 before => before,
             };
-            leaf.write_said(tqv, said);
+            leaf.write_with_sender_time(tqv, said);
         }
     }
 
     /// A value in data keeps its time. It is the current one unless the sender says that it is
     /// history, or it is older than the one that is known.
-    fn told(
+    fn write_data_value(
         &mut self,
         writer: &mut PointWriter,
         (slot, sample): (Slot, &Sample),
@@ -399,8 +399,8 @@ impl SourceValues {
             return;
         }
         let latest = leaf.is_new() || leaf.sender_time() <= tqv.time || is_ahead(leaf.time, now);
-        lost.went_back |= !latest && in_window(tqv.time, now);
-        lost.behind = lost.behind.min(behind(tqv.time, now));
+        lost.clock_went_back |= !latest && in_window(tqv.time, now);
+        lost.least_lag = lost.least_lag.min(behind(tqv.time, now));
         if !latest {
             writer.write_plant_value(leaf.target(), tqv, class, now);
             return;
@@ -415,28 +415,43 @@ impl SourceValues {
         };
         let tqv = Tqv { time, ..tqv };
         if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
-            leaf.write_said(tqv, said);
+            leaf.write_with_sender_time(tqv, said);
         }
     }
 
-    fn tell_birth(&mut self, writer: &mut PointWriter, birth: Timestamp, now: Now) {
+    fn write_birth_presence(&mut self, writer: &mut PointWriter, birth: Timestamp, now: Now) {
         let time = self.presence_time(now.wall, now);
-        if self.online != Some(true) || self.presence_doubted {
+        if self.online != Some(true) || self.presence_unreliable {
             self.online = Some(true);
-            writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(true));
+            writer.write_optional_presence(
+                self.asset,
+                self.presence.online,
+                time,
+                Variant::Boolean(true),
+            );
         }
         self.born = Some(birth);
-        writer.tell_presence(self.asset, self.presence.last_birth, time, mapping::seconds(birth));
+        writer.write_optional_presence(
+            self.asset,
+            self.presence.last_birth,
+            time,
+            mapping::seconds(birth),
+        );
     }
 
-    fn tell_death(&mut self, writer: &mut PointWriter, death: Timestamp, now: Now) {
+    fn write_death_presence(&mut self, writer: &mut PointWriter, death: Timestamp, now: Now) {
         let was = self.online.replace(false);
         let time = self.presence_time(death, now);
-        writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(false));
+        writer.write_optional_presence(
+            self.asset,
+            self.presence.online,
+            time,
+            Variant::Boolean(false),
+        );
         // It may have died long ago: SiteWise could not be read.
         if was.is_some() {
             self.died = Some(death);
-            writer.tell_presence(
+            writer.write_optional_presence(
                 self.asset,
                 self.presence.last_death,
                 time,
@@ -448,10 +463,15 @@ impl SourceValues {
     /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
     /// next birth write every value.
     pub(super) fn rewrite_after_clock_step(&mut self, writer: &mut PointWriter, now: Now) {
-        self.presence_doubted = true;
+        self.presence_unreliable = true;
         if let Some(online) = self.online {
             let time = self.presence_time(now.wall, now);
-            writer.tell_presence(self.asset, self.presence.online, time, Variant::Boolean(online));
+            writer.write_optional_presence(
+                self.asset,
+                self.presence.online,
+                time,
+                Variant::Boolean(online),
+            );
         }
     }
 

@@ -4,11 +4,11 @@ use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
 use super::Twin;
-pub use super::assets::{Asset, AssetIx, AssetKind};
+pub use super::assets::{AssetIx, AssetKind, DesiredAsset};
 use super::counts::DropReason;
 pub use super::identity::Address;
 pub use super::models::{DesiredModel, ModelIx, PropertyIx};
-use super::plan::problems::Verdict;
+use super::plan::problems::RejectionKind;
 use super::plan::standing::ProvisioningStatus;
 pub use super::property::DesiredProperty;
 use super::values::SourceValues;
@@ -42,44 +42,44 @@ pub enum ShownValue<'a> {
     /// What was written last.
     Last(Tqv),
     /// What the bridge itself knows.
-    Told(Tqv),
+    Bridge(Tqv),
 }
 
 /// How far an asset is in SiteWise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Provisioning<'a> {
+pub struct ProvisioningProgress<'a> {
     /// How far.
     pub status: ProvisioningStatus,
     /// Why it is not there, where something keeps it: SiteWise's words, or those of the call.
     pub problem: Option<&'a str>,
     /// SiteWise's verdict, where it is one.
-    pub verdict: Option<Verdict>,
+    pub verdict: Option<RejectionKind>,
 }
 
 impl Twin {
     /// The asset with this id.
-    pub fn asset(&self, id: Uuid) -> Option<(AssetIx, &Asset)> {
+    pub fn asset(&self, id: Uuid) -> Option<(AssetIx, &DesiredAsset)> {
         let assets = &self.writer.world.assets;
         assets.by_id(id).map(|ix| (ix, assets.get(ix)))
     }
 
     /// The asset at a place.
-    pub fn asset_at(&self, ix: AssetIx) -> &Asset {
+    pub fn asset_at(&self, ix: AssetIx) -> &DesiredAsset {
         self.writer.world.assets.get(ix)
     }
 
     /// The external id of an asset.
-    pub fn external_id(&self, asset: &Asset) -> String {
+    pub fn external_id(&self, asset: &DesiredAsset) -> String {
         self.writer.world.assets.external_id(asset)
     }
 
     /// How far an asset is in SiteWise, and the problem that keeps it from being there: its own, or
     /// its model's.
-    pub fn provisioning(&self, ix: AssetIx) -> Provisioning<'_> {
+    pub fn provisioning(&self, ix: AssetIx) -> ProvisioningProgress<'_> {
         let plan = self.plan();
-        let status = plan.asset_standing(ix);
-        if status == ProvisioningStatus::Live {
-            return Provisioning { status, problem: None, verdict: None };
+        let status = plan.asset_state(ix);
+        if status == ProvisioningStatus::Active {
+            return ProvisioningProgress { status, problem: None, verdict: None };
         }
         let asset = self.asset_at(ix);
         let subjects = [
@@ -91,8 +91,8 @@ impl Twin {
             Some((plan.verdict(subject), reason))
         });
         match found.next() {
-            None => Provisioning { status, problem: None, verdict: None },
-            Some((verdict, reason)) => Provisioning {
+            None => ProvisioningProgress { status, problem: None, verdict: None },
+            Some((verdict, reason)) => ProvisioningProgress {
                 status: verdict.map_or(status, |_| ProvisioningStatus::Refused),
                 problem: Some(reason),
                 verdict,
@@ -101,7 +101,7 @@ impl Twin {
     }
 
     /// All assets from a place on, in the order in which they were first wanted.
-    pub fn assets_from(&self, from: u32) -> impl Iterator<Item = (AssetIx, &Asset)> {
+    pub fn assets_from(&self, from: u32) -> impl Iterator<Item = (AssetIx, &DesiredAsset)> {
         self.writer.world.assets.iter().skip(from as usize)
     }
 
@@ -110,7 +110,7 @@ impl Twin {
         &self,
         parent: Option<AssetIx>,
         after: Option<AssetIx>,
-    ) -> impl Iterator<Item = (AssetIx, &Asset)> {
+    ) -> impl Iterator<Item = (AssetIx, &DesiredAsset)> {
         self.writer.world.assets.children(parent, after)
     }
 
@@ -131,7 +131,7 @@ impl Twin {
     }
 
     /// The node or device that an asset belongs to; none for a group and the bridge itself.
-    pub fn speaker(&self, ix: AssetIx) -> Option<&Source> {
+    pub fn source_of_asset(&self, ix: AssetIx) -> Option<&Source> {
         let mut asset = self.asset_at(ix);
         loop {
             if let AssetKind::Source(source) = &asset.kind {
@@ -143,7 +143,7 @@ impl Twin {
 
     /// Presence of the node or device that an asset belongs to.
     pub fn presence(&self, ix: AssetIx) -> Option<Presence> {
-        self.speaker(ix).map(|source| self.presence_of(source))
+        self.source_of_asset(ix).map(|source| self.presence_of(source))
     }
 
     /// Whether a node or device is alive.
@@ -153,14 +153,17 @@ impl Twin {
 
     /// What each property of an asset holds, in the order of its model. Looks at every leaf of
     /// the asset's node or device.
-    pub fn held_by(&self, ix: AssetIx) -> Vec<(PropertyIx, &DesiredProperty, ShownValue<'_>)> {
+    pub fn property_values(
+        &self,
+        ix: AssetIx,
+    ) -> Vec<(PropertyIx, &DesiredProperty, ShownValue<'_>)> {
         let asset = self.asset_at(ix);
         let model = self.model_at(asset.model);
         let mut held: FxHashMap<PropertyIx, ShownValue<'_>> = FxHashMap::default();
-        if let Some(values) = self.speaker(ix).and_then(|source| self.sources.get(source)) {
+        if let Some(values) = self.source_of_asset(ix).and_then(|source| self.sources.get(source)) {
             if matches!(asset.kind, AssetKind::Source(_)) {
                 let told = values.presence_values().into_iter();
-                held.extend(told.map(|(property, tqv)| (property, ShownValue::Told(tqv))));
+                held.extend(told.map(|(property, tqv)| (property, ShownValue::Bridge(tqv))));
             }
             let own = values.attributes_of(ix);
             held.extend(own.map(|(property, value)| (property, ShownValue::Own(value))));
@@ -183,8 +186,8 @@ impl Twin {
     /// then [`place_of`](Self::place_of) speaks of its leaves.
     pub fn is_current(&self, source: &Source) -> bool {
         self.writer.world.plan.is_synced()
-            && !self.unsettled.is_blocked(source)
-            && !self.tagless.contains(source)
+            && !self.blocked.is_blocked(source)
+            && !self.awaiting_tags.contains(source)
     }
 
     /// Where the values of a leaf go: what the layout says, read from the metric's side. None for
@@ -234,7 +237,7 @@ impl Twin {
     }
 
     /// The property of an asset with this id.
-    pub fn property(&self, asset: &Asset, id: Uuid) -> Option<&DesiredProperty> {
+    pub fn property(&self, asset: &DesiredAsset, id: Uuid) -> Option<&DesiredProperty> {
         let properties = &self.model_at(asset.model).properties;
         properties.iter().find(|property| property.id == id)
     }

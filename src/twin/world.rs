@@ -64,7 +64,7 @@ pub(super) struct DesiredWorld {
     changed_models: BTreeSet<ModelIx>,
     pub defined: DefinitionCache,
     /// Properties of assets that SiteWise had at the start, whose unit should be their model's.
-    pub doubted_units: BTreeMap<AssetIx, Vec<PropertyIx>>,
+    pub units_to_verify: BTreeMap<AssetIx, Vec<PropertyIx>>,
     /// Units of assets that are not their model's.
     units: FxHashMap<(AssetIx, PropertyIx), Option<Box<str>>>,
     /// Properties that show their model's unit while their machine says none.
@@ -115,7 +115,7 @@ impl DesiredWorld {
             max_models: config.max_models,
             changed_models: BTreeSet::new(),
             defined: DefinitionCache::default(),
-            doubted_units: BTreeMap::new(),
+            units_to_verify: BTreeMap::new(),
             units: FxHashMap::default(),
             unset_units: units::UnsetUnits::default(),
             sources_on_shared_model: BTreeSet::new(),
@@ -132,8 +132,8 @@ impl DesiredWorld {
     }
 
     /// Existing assets that became known late; their names are reserved.
-    pub(super) fn take_late(&mut self) -> Vec<Uuid> {
-        let late = self.plan.take_late();
+    pub(super) fn take_newly_known(&mut self) -> Vec<Uuid> {
+        let late = self.plan.take_newly_known();
         for known in late.iter().filter_map(|id| self.plan.known_asset(*id)) {
             if let Some(model) = self.models.by_id(known.model) {
                 self.assets.note_existing(model, &known.name);
@@ -283,7 +283,7 @@ impl DesiredWorld {
 
     /// Whether a node or device has its asset, here or in SiteWise.
     pub(super) fn has_asset(&self, source: &Source) -> bool {
-        self.is_there(self.assets.id(&Address::Source(source)))
+        self.exists(self.assets.id(&Address::Source(source)))
     }
 
     /// Where a property's values go; none for what is not of this bridge.
@@ -308,7 +308,7 @@ impl DesiredWorld {
     }
 
     /// Whether an asset is there, here or in SiteWise.
-    pub(super) fn is_there(&self, id: Uuid) -> bool {
+    pub(super) fn exists(&self, id: Uuid) -> bool {
         self.assets.by_id(id).is_some() || self.plan.known_asset(id).is_some()
     }
 
@@ -386,7 +386,7 @@ impl DesiredWorld {
             ModelHint::Tags(tags) => {
                 let founding = KindCandidate { founder: source, tags };
                 if let Some(ix) = self.models.find_kind(founding) {
-                    if self.plan.is_unheard_of(ix) {
+                    if self.plan.is_unsent(ix) {
                         self.models.rename_kind(ix, name);
                     }
                     return ix;

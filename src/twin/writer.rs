@@ -74,7 +74,7 @@ impl PointWriter {
                 if let Variant::Double(number) = converted.value
                     && number.abs() > limits::DOUBLE_MAGNITUDE_OF_MODEL
                 {
-                    self.tell_number(target, number, Finding::FarNumber);
+                    self.emit_number_finding(target, number, Finding::NumberTooLarge);
                 }
                 converted
             }
@@ -125,7 +125,7 @@ impl PointWriter {
     }
 
     /// Counts a value that its property has already.
-    pub(super) fn unchanged(&mut self) {
+    pub(super) fn count_unchanged(&mut self) {
         if !mem::take(&mut self.replaces_rejected) {
             self.world.counts.drop_value(DropReason::Unchanged);
         }
@@ -180,7 +180,7 @@ impl PointWriter {
     }
 
     /// What the bridge knows of a machine, if its model has a place for it.
-    pub(super) fn tell_presence(
+    pub(super) fn write_optional_presence(
         &mut self,
         asset: AssetIx,
         property: Option<PropertyIx>,
@@ -200,11 +200,11 @@ impl PointWriter {
     }
 
     /// Emits the caps that the birth at hand exceeded, and its differences from others.
-    pub(super) fn tell_capped(&mut self, source: &Source) {
+    pub(super) fn emit_capped(&mut self, source: &Source) {
         let differences = self.world.models.differences.take().into_iter();
         self.outputs.extend(differences.map(Output::output_of));
         for example in self.world.unset_units.take() {
-            self.found(&source.edge, Finding::UnitUnsaid, example);
+            self.emit_finding(&source.edge, Finding::MissingUnit, example);
         }
         for (cap, example) in self.world.capped.finish_birth(source) {
             self.outputs.push_back(Output::Capped { source: source.clone(), cap, example });
@@ -212,45 +212,45 @@ impl PointWriter {
     }
 
     /// Emits a finding.
-    pub(super) fn found(&mut self, edge: &EdgeNode, finding: Finding, example: String) {
+    pub(super) fn emit_finding(&mut self, edge: &EdgeNode, finding: Finding, example: String) {
         let example = shown(&example).into_owned();
-        self.outputs.push_back(Output::Found { edge: edge.clone(), finding, example });
+        self.outputs.push_back(Output::Finding { edge: edge.clone(), finding, example });
     }
 
     /// SiteWise may not accept a number, or has not.
-    fn tell_number(&mut self, target: LeafTarget, number: f64, finding: Finding) {
+    fn emit_number_finding(&mut self, target: LeafTarget, number: f64, finding: Finding) {
         let asset = self.world.assets.get(target.asset);
         let property =
             self.world.models.get(asset.model).properties.get(target.property.0 as usize);
         let name = property.map_or("", |property| &property.name);
         let example = format!("{}/{name} is {number}", asset.address);
         if let Some(edge) = self.world.edge_of(target.asset).cloned() {
-            self.found(&edge, finding, example);
+            self.emit_finding(&edge, finding, example);
         }
     }
 
     /// Emits the findings of a birth that was laid out.
-    pub(super) fn tell_layout(&mut self, source: &Source, layout: &Layout) {
+    pub(super) fn emit_layout_findings(&mut self, source: &Source, layout: &Layout) {
         for (asset, template) in &layout.template_changed {
             self.changed_template(source, *asset, template);
         }
         if let Some(example) = &layout.placed_beside {
-            self.found(&source.edge, Finding::TemplateRing, example.clone());
+            self.emit_finding(&source.edge, Finding::TemplateCycle, example.clone());
         }
         self.world.note_sharing(source, layout.on_shared_model);
         if layout.on_shared_model {
             let asset = self.world.assets.get(layout.asset);
             let model = &self.world.models.get(asset.model).name;
             let example = format!("{source} has its tags on the model {model}");
-            self.found(&source.edge, Finding::SharedModel, example);
+            self.emit_finding(&source.edge, Finding::SharedModel, example);
         }
         if let Some(example) = &layout.unmappable {
-            self.found(&source.edge, Finding::NotCarried, example.clone());
+            self.emit_finding(&source.edge, Finding::NotCarried, example.clone());
         }
     }
 
     /// SiteWise rejected a value for good.
-    pub(super) fn refused(&mut self, point: &Point) {
+    pub(super) fn handle_refused(&mut self, point: &Point) {
         let Variant::Double(number) = point.value else { return };
         let Some(ix) = self.world.assets.by_id(point.stream.asset) else { return };
         let model = self.world.models.get(self.world.assets.get(ix).model);
@@ -258,7 +258,7 @@ impl PointWriter {
             && let Some(property) = model.property_ix(point.stream.property)
         {
             let target = LeafTarget { asset: ix, property, form: ValueForm::Double };
-            self.tell_number(target, number, Finding::NumberRefused);
+            self.emit_number_finding(target, number, Finding::NumberRefused);
         }
     }
 
@@ -271,7 +271,7 @@ impl PointWriter {
             asset.address,
             self.world.models.get(asset.model).name,
         );
-        self.found(&source.edge, Finding::ChangedTemplate, example);
+        self.emit_finding(&source.edge, Finding::ChangedTemplate, example);
     }
 
     fn push(&mut self, target: LeafTarget, point: Point) {

@@ -44,7 +44,10 @@ async fn a_plan_writes_nothing_and_says_what_the_bridge_then_does() {
     let report = planned(&broker, &emulator).await;
     assert_eq!(writes(&emulator), BTreeMap::new());
     assert!(report.changes());
-    assert_eq!((report.heard.unborn.as_slice(), report.conflicts.as_slice()), (&[] as _, &[] as _));
+    assert_eq!(
+        (report.received.unborn.as_slice(), report.conflicts.as_slice()),
+        (&[] as _, &[] as _)
+    );
     let monthly = report.cost.unwrap().monthly().unwrap();
     assert!(monthly[0] > monthly[1] && monthly[1] >= monthly[2], "{monthly:?}");
 

@@ -7,7 +7,7 @@ use tokio::task::JoinError;
 use tracing::{info, warn};
 
 use super::{Engine, Error, SyncState};
-use crate::bridge::reach::Told;
+use crate::bridge::reach::ReachabilityChange;
 use crate::console::degraded;
 use crate::sitewise::api::{ApiFault, Quotas};
 use crate::sitewise::client::SiteWise;
@@ -65,11 +65,11 @@ impl<S: SiteWise> Engine<S> {
     }
 
     /// Calls to SiteWise begin to fail, or pass again.
-    pub(super) fn tell_sitewise(&self, told: &Told, now: Now) {
+    pub(super) fn log_reachability(&self, told: &ReachabilityChange, now: Now) {
         let waiting =
             self.outbox.len() + self.bridge.delivery().waiting() + self.bridge.twin().held();
         match told {
-            Told::Failing { plane, cause, said, since } => {
+            ReachabilityChange::Failing { plane, cause, said, since } => {
                 let host = self.sitewise.host(*plane);
                 let since = match (now.wall.seconds() - since.seconds()).max(0) {
                     0 => String::new(),
@@ -80,34 +80,34 @@ impl<S: SiteWise> Engine<S> {
                     sitewise.cause = cause.label(),
                     values.waiting = waiting,
                     "{}: {} at {host} have failed{since}: {said}; {waiting} values queued; {}",
-                    cause.words(),
-                    plane.words(),
+                    cause.description(),
+                    plane.description(),
                     cause.remedy()
                 );
             }
-            Told::Allowed { plane, operation, denied } => info!(
+            ReachabilityChange::PermissionRestored { plane, operation, denied } => info!(
                 sitewise.host = self.sitewise.host(*plane),
                 "SiteWise allows iotsitewise:{operation} again; it was denied for {denied:.0?}"
             ),
-            Told::Slow { plane, took } => {
+            ReachabilityChange::Slow { plane, took } => {
                 let host = self.sitewise.host(*plane);
                 warn!(
                     sitewise.host = host,
                     values.waiting = waiting,
                     "SiteWise is slow: {} at {host} succeed, but only after {took:.0?}; {waiting} \
                         values queued; {}",
-                    plane.words(),
+                    plane.description(),
                     degraded::SLOW_REMEDY
                 );
             }
-            Told::Passing { plane, away } => {
+            ReachabilityChange::Recovered { plane, away } => {
                 let host = self.sitewise.host(*plane);
                 info!(
                     sitewise.host = host,
                     values.waiting = waiting,
                     "SiteWise is back: {} at {host} succeed again after {:.0?} of failures; \
                         {waiting} values queued",
-                    plane.words(),
+                    plane.description(),
                     away
                 );
             }
@@ -117,19 +117,19 @@ impl<S: SiteWise> Engine<S> {
     /// Logs the end of the initial sync, and reads the quotas: values are delivered from here on.
     pub(super) fn log_sync_progress(&mut self) {
         let twin = self.bridge.twin();
-        if self.learning == SyncState::Done {
+        if self.sync_state == SyncState::Done {
             return;
         }
         if twin.plan().is_synced() {
-            self.learning = SyncState::Done;
+            self.sync_state = SyncState::Done;
             self.unborn.synced(self.clock.now().instant);
             let sitewise = Arc::clone(&self.sitewise);
             self.quota_request.spawn(async move { sitewise.quotas().await });
             info!("initial sync with SiteWise complete: delivering values");
-        } else if self.learning == SyncState::Begun
-            && twin.counts().dropped(DropReason::Unlearned) > 0
+        } else if self.sync_state == SyncState::Running
+            && twin.counts().dropped(DropReason::BeforeSync) > 0
         {
-            self.learning = SyncState::Full;
+            self.sync_state = SyncState::BufferFull;
             warn!(
                 "values are being dropped: the buffer for values that arrive before the initial \
                  sync with SiteWise is full; the latest birth of each edge node and device is \

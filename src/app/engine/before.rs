@@ -17,20 +17,20 @@ const LATER: Duration = Duration::from_secs(1);
 
 /// When these are logged.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) enum DeadBefore {
+pub(super) enum StartupOfflineReport {
     /// No MQTT server was connected yet.
     #[default]
-    Early,
+    NotConnected,
     /// At this time; these were told.
     Due(Instant, BTreeSet<String>),
     /// They were logged.
-    Told,
+    Logged,
 }
 
-impl DeadBefore {
+impl StartupOfflineReport {
     /// A session with an MQTT server has begun.
     pub(super) fn connected(&mut self, now: Instant) {
-        if *self == Self::Early {
+        if *self == Self::NotConnected {
             *self = Self::Due(now + DegradedReason::ANSWER_FOR, BTreeSet::new());
         }
     }
@@ -38,13 +38,13 @@ impl DeadBefore {
     pub(super) fn due(&self) -> Option<Instant> {
         match self {
             Self::Due(at, _) => Some(*at),
-            Self::Early | Self::Told => None,
+            Self::NotConnected | Self::Logged => None,
         }
     }
 
     /// Takes those that had their time. Returns those that get a line now, and how many more there
     /// are, once all had their time.
-    fn take(
+    fn take_due(
         &mut self,
         found: Option<(Vec<DegradedReason>, bool)>,
         now: Instant,
@@ -63,20 +63,20 @@ impl DeadBefore {
             return (lines, 0);
         }
         let more = all.saturating_sub(told.len());
-        *self = Self::Told;
+        *self = Self::Logged;
         (lines, more)
     }
 }
 
 impl<S: SiteWise> Engine<S> {
     /// Logs edge nodes that were offline before the start and have not answered.
-    pub(super) fn tell_dead_before(&mut self, now: Now) {
-        if self.dead_before.due().is_none_or(|at| at > now.instant) {
+    pub(super) fn log_startup_offline(&mut self, now: Now) {
+        if self.startup_offline.due().is_none_or(|at| at > now.instant) {
             return;
         }
         let links = self.server_statuses();
         let found = DegradedReason::dead_before(&self.view(&links));
-        let (lines, more) = self.dead_before.take(found, now.instant);
+        let (lines, more) = self.startup_offline.take_due(found, now.instant);
         for why in lines {
             warn!(sparkplug.source = why.subject(), "{why}");
         }
@@ -99,17 +99,17 @@ mod tests {
     #[test]
     fn each_is_told_when_it_had_its_time_and_once() {
         let now = Instant::START;
-        let mut before = DeadBefore::default();
-        assert_eq!(before.take(Some((dead(0..1), false)), now), (Vec::new(), 0));
+        let mut before = StartupOfflineReport::default();
+        assert_eq!(before.take_due(Some((dead(0..1), false)), now), (Vec::new(), 0));
         before.connected(now);
         assert_eq!(before.due(), Some(now + DegradedReason::ANSWER_FOR));
         // The initial sync is not over.
-        assert_eq!(before.take(None, now), (Vec::new(), 0));
+        assert_eq!(before.take_due(None, now), (Vec::new(), 0));
         assert_eq!(before.due(), Some(now + LATER));
         // Others were not asked yet.
-        assert_eq!(before.take(Some((dead(0..2), true)), now), (dead(0..2), 0));
-        assert_eq!(before.take(Some((dead(0..3), true)), now), (dead(2..3), 0));
-        assert_eq!(before.take(Some((dead(0..40), false)), now), (dead(3..20), 20));
-        assert_eq!((before.due(), before), (None, DeadBefore::Told));
+        assert_eq!(before.take_due(Some((dead(0..2), true)), now), (dead(0..2), 0));
+        assert_eq!(before.take_due(Some((dead(0..3), true)), now), (dead(2..3), 0));
+        assert_eq!(before.take_due(Some((dead(0..40), false)), now), (dead(3..20), 20));
+        assert_eq!((before.due(), before), (None, StartupOfflineReport::Logged));
     }
 }

@@ -2,44 +2,48 @@
 
 use crate::sitewise::api::ApiFault;
 use crate::sitewise::client::SiteWise;
-use crate::twin::plan::step::{CallResult, Step};
+use crate::twin::plan::step::{ApiCall, CallResult};
 
 /// Makes one call.
 pub(super) async fn carry_out<S: SiteWise>(
     sitewise: &S,
-    step: Step,
+    step: ApiCall,
 ) -> Result<CallResult, ApiFault> {
     match step {
-        Step::ListModels(token) => sitewise.list_models(token).await.map(CallResult::Models),
-        Step::DescribeModel(id) => sitewise.describe_model(id).await.map(CallResult::Model),
-        Step::CreateModel(model) => {
+        ApiCall::ListModels(token) => sitewise.list_models(token).await.map(CallResult::Models),
+        ApiCall::DescribeModel(id) => sitewise.describe_model(id).await.map(CallResult::Model),
+        ApiCall::CreateModel(model) => {
             sitewise.create_model(model).await.map(|()| CallResult::Accepted)
         }
-        Step::GrowModel(growth) => sitewise.grow_model(growth).await.map(|()| CallResult::Accepted),
-        Step::CreateComposite(composite) => {
+        ApiCall::GrowModel(growth) => {
+            sitewise.grow_model(growth).await.map(|()| CallResult::Accepted)
+        }
+        ApiCall::CreateComposite(composite) => {
             sitewise.create_composite(composite).await.map(|()| CallResult::Accepted)
         }
-        Step::GrowComposite(growth) => {
+        ApiCall::GrowComposite(growth) => {
             sitewise.grow_composite(growth).await.map(|()| CallResult::Accepted)
         }
-        Step::ListAssets(model, token) => {
+        ApiCall::ListAssets(model, token) => {
             sitewise.list_assets(model, token).await.map(CallResult::Assets)
         }
-        Step::CreateAsset(asset) => {
+        ApiCall::CreateAsset(asset) => {
             sitewise.create_asset(asset).await.map(|()| CallResult::Accepted)
         }
-        Step::DescribeAsset(id) => sitewise.describe_asset(id).await.map(CallResult::Asset),
-        Step::ReadUnits(id, token) => sitewise.read_units(id, token).await.map(CallResult::Units),
-        Step::ListChildren(parent, token) => {
+        ApiCall::DescribeAsset(id) => sitewise.describe_asset(id).await.map(CallResult::Asset),
+        ApiCall::ReadUnits(id, token) => {
+            sitewise.read_units(id, token).await.map(CallResult::Units)
+        }
+        ApiCall::ListChildren(parent, token) => {
             sitewise.list_children(parent, token).await.map(CallResult::Assets)
         }
-        Step::Associate(link) => sitewise.associate(link).await.map(|()| CallResult::Accepted),
-        Step::DescribeProperty { asset, property } => {
+        ApiCall::Associate(link) => sitewise.associate(link).await.map(|()| CallResult::Accepted),
+        ApiCall::DescribeProperty { asset, property } => {
             sitewise.describe_property(asset, property).await.map(CallResult::Property)
         }
-        Step::UpdateProperty(update) => {
+        ApiCall::UpdateProperty(update) => {
             sitewise.update_property(update).await.map(|()| CallResult::Accepted)
         }
-        Step::ReadValues(of) => sitewise.read_values(of).await.map(CallResult::Values),
+        ApiCall::ReadValues(of) => sitewise.read_values(of).await.map(CallResult::Values),
     }
 }

@@ -59,7 +59,7 @@ impl CatchUp {
     pub(super) fn store(&mut self, stored: StoredInbound) {
         self.stored += 1;
         let Some(round) = self.round.as_mut().filter(|round| !round.too_much) else { return };
-        if let InboundKind::Message { payload, topic, .. } = &stored.what {
+        if let InboundKind::Message { payload, topic, .. } = &stored.kind {
             round.later_bytes += payload.len() + topic.len();
         }
         round.later.push_back(stored);
@@ -100,7 +100,7 @@ impl<S: SiteWise> Engine<S> {
 
     /// Begins to read what was deferred, once SiteWise is known.
     pub(super) fn start_catch_up(&mut self) {
-        if self.learning != SyncState::Done
+        if self.sync_state != SyncState::Done
             || !self.bridge.is_deferring()
             || self.catch_up.round.is_some()
         {
@@ -167,7 +167,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.now();
         let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
-        for StoredInbound { at, server, what } in messages {
+        for StoredInbound { at, server, kind: what } in messages {
             if usize::from(server) >= servers {
                 continue;
             }

@@ -14,7 +14,7 @@ use super::{Engine, TIME_SLICE};
 use crate::command;
 use crate::command::answer::{Answer, Output};
 use crate::command::iot::Topics;
-use crate::command::request::{Door, Envelope, Request, RequestKey};
+use crate::command::request::{CommandChannel, Envelope, RequestKey, WriteRequest};
 use crate::mqtt::{ConnectionStats, Inbound, Outgoing};
 use crate::sitewise::client::SiteWise;
 use crate::sparkplug::message::Message;
@@ -27,7 +27,7 @@ const LOGGED_CHARS: usize = 200;
 
 /// The door of AWS IoT commands.
 #[derive(Debug)]
-pub(in crate::app) struct IotDoor {
+pub(in crate::app) struct IotCommandChannel {
     pub topics: Topics,
     pub requests: mpsc::Receiver<Inbound>,
     pub answers: mpsc::Sender<Outgoing>,
@@ -36,7 +36,7 @@ pub(in crate::app) struct IotDoor {
     pub unanswered: u64,
 }
 
-impl IotDoor {
+impl IotCommandChannel {
     pub(in crate::app) fn new(
         topics: Topics,
         requests: mpsc::Receiver<Inbound>,
@@ -75,17 +75,17 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn handle_requests(&mut self, first: Inbound) {
         let end = self.clock.now().instant + TIME_SLICE;
         let mut now = self.now();
-        self.handle_at_door(first, now);
+        self.handle_command_inbound(first, now);
         for _ in 1..REQUESTS_PER_SLICE {
-            let door = self.door.as_mut().filter(|_| now.instant < end);
+            let door = self.iot_commands.as_mut().filter(|_| now.instant < end);
             let Some(next) = door.and_then(|door| door.requests.try_recv().ok()) else { break };
             now = self.now();
-            self.handle_at_door(next, now);
+            self.handle_command_inbound(next, now);
         }
     }
 
-    fn handle_at_door(&mut self, inbound: Inbound, now: Now) {
-        let Some(door) = &mut self.door else { return };
+    fn handle_command_inbound(&mut self, inbound: Inbound, now: Now) {
+        let Some(door) = &mut self.iot_commands else { return };
         match inbound {
             Inbound::Connected { .. } | Inbound::Disconnected { .. } => {}
             Inbound::Message { topic, retain: true, .. }
@@ -97,14 +97,16 @@ impl<S: SiteWise> Engine<S> {
                 // The session is a clean one: its server keeps nothing, so that a request was sent
                 // when it came.
                 let sent = Some(now.wall.minus(arrived.elapsed()));
-                let envelope = Envelope { key: RequestKey::new(Door::Iot, id), sent };
+                let envelope =
+                    Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at: sent };
                 self.handle_request(envelope, &payload, now);
             }
             Inbound::Oversized { topic, size, .. } => {
                 let Some(id) = door.topics.execution(&topic) else { return };
                 // No request is so large, whatever is in it.
                 warn!("a request of {size} bytes is too large to be read");
-                let envelope = Envelope { key: RequestKey::new(Door::Iot, id), sent: None };
+                let envelope =
+                    Envelope { key: RequestKey::new(CommandChannel::Iot, id), sent_at: None };
                 self.handle_request(envelope, b"", now);
             }
         }
@@ -123,14 +125,15 @@ impl<S: SiteWise> Engine<S> {
             match output {
                 Output::Publish(command) => self.servers.command(command),
                 Output::Started { key, metric, value } => {
-                    let words = command::words(&value);
+                    let words = command::display_text(&value);
                     info!(
                         command.id = %key,
                         command.metric = %metric,
                         command.value = words,
                         "command {key}: sent {words} to {metric}"
                     );
-                    if let (Door::Iot, Some(door)) = (key.door, &mut self.door) {
+                    if let (CommandChannel::Iot, Some(door)) = (key.channel, &mut self.iot_commands)
+                    {
                         door.respond(door.topics.started(&key.id, &value));
                     }
                 }
@@ -141,7 +144,7 @@ impl<S: SiteWise> Engine<S> {
 
     fn answer(&mut self, key: &RequestKey, answer: &Arc<Answer>, repeated: bool) {
         log_answer(key, answer, repeated);
-        if let (Door::Iot, Some(door)) = (key.door, &mut self.door) {
+        if let (CommandChannel::Iot, Some(door)) = (key.channel, &mut self.iot_commands) {
             door.respond(door.topics.answered(&key.id, answer));
         }
     }
@@ -149,7 +152,7 @@ impl<S: SiteWise> Engine<S> {
 
 /// What is asked for, in the log: the first step of the audit.
 fn log_request(key: &RequestKey, payload: &[u8]) {
-    let Ok(Request { asset, property, value, .. }) = Request::parse(payload) else {
+    let Ok(WriteRequest { asset, property, value, .. }) = WriteRequest::parse(payload) else {
         info!(command.id = %key, "command {key}: the request cannot be parsed");
         return;
     };
@@ -165,7 +168,7 @@ fn log_request(key: &RequestKey, payload: &[u8]) {
 
 /// How it ended: the last step of the audit.
 fn log_answer(key: &RequestKey, answer: &Answer, repeated: bool) {
-    let (status, code, reason) = (answer.status().word(), answer.code.word(), &answer.reason);
+    let (status, code, reason) = (answer.status().as_str(), answer.code.as_str(), &answer.reason);
     let metric = answer.metric.as_deref().unwrap_or_default();
     let again = if repeated { " again" } else { "" };
     info!(

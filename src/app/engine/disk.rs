@@ -26,7 +26,7 @@ impl<S: SiteWise> Engine<S> {
             match change {
                 DiskEvent::Full => self.note_outbox_full(now),
                 other => {
-                    if other == DiskEvent::Deaf {
+                    if other == DiskEvent::InboundFull {
                         self.inbound_incomplete = true;
                         self.bridge.set_deferrable(false);
                     }
@@ -39,7 +39,7 @@ impl<S: SiteWise> Engine<S> {
     /// Whether the values buffered until the initial sync are on disk, as the messages they arrived
     /// in: the next process replays these.
     pub(super) fn is_held_saved(&self) -> bool {
-        (self.learning != SyncState::Done || self.bridge.is_deferring())
+        (self.sync_state != SyncState::Done || self.bridge.is_deferring())
             && self.outbox.disk().is_some()
             && !self.inbound_incomplete
     }
@@ -50,7 +50,7 @@ impl<S: SiteWise> Engine<S> {
         let twin = self.bridge.twin();
         let held = twin.held() > 0 && !self.is_held_saved();
         let parked = self.outbox.parked() > 0 && self.outbox.disk().is_none();
-        let undecided = (held || parked) && !twin.plan().rests_until(last);
+        let undecided = (held || parked) && !twin.plan().is_idle_until(last);
         let delivery = self.bridge.delivery();
         let is_left = self.is_all_saved() && (delivery.has_only_failed() || delivery.has_stopped());
         let is_done = self.outbox.is_flushed()
@@ -68,7 +68,7 @@ impl<S: SiteWise> Engine<S> {
     /// Whether all points are on disk.
     fn is_all_saved(&self) -> bool {
         let disk = self.outbox.disk();
-        disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Well)
+        disk.is_some_and(|disk| disk.unsaved == 0 && disk.state == DiskState::Writable)
     }
 
     /// The outbox dropped values. Logged at most once in a while.

@@ -23,7 +23,7 @@ impl<S: SiteWise> Engine<S> {
         let now = self.clock.now();
         let servers = self.servers.0.len();
         let state = self.bridge.host().state_topic();
-        for StoredInbound { at, server, what } in self.outbox.stored_inbound() {
+        for StoredInbound { at, server, kind: what } in self.outbox.stored_inbound() {
             let then = Now { wall: at, ..now };
             self.defer_if_full(then);
             self.catch_up.stored += 1;
@@ -54,7 +54,7 @@ impl<S: SiteWise> Engine<S> {
         }
         for server in open {
             // Stored as well: what is deferred is replayed once more.
-            self.store(StoredInbound { at: now.wall, server, what: InboundKind::Disconnected });
+            self.store(StoredInbound { at: now.wall, server, kind: InboundKind::Disconnected });
             self.bridge.handle_disconnected(ServerId(server), now);
         }
         // Nobody waits any more for what was to be published then, and a STATE of that time would
@@ -76,7 +76,7 @@ impl<S: SiteWise> Engine<S> {
     /// Stores a message that arrives before the initial sync, or while messages of then are not
     /// processed yet. It is to be handled afterwards.
     pub(super) fn store_inbound(&mut self, inbound: &Inbound, now: Now) {
-        if self.learning == SyncState::Done && !self.bridge.is_deferring() {
+        if self.sync_state == SyncState::Done && !self.bridge.is_deferring() {
             return;
         }
         self.defer_if_full(now);
@@ -92,7 +92,7 @@ impl<S: SiteWise> Engine<S> {
     /// Deletes the stored messages once they became points and these are flushed.
     pub(super) fn discard_stored(&mut self) {
         if !self.stores_inbound
-            || self.learning != SyncState::Done
+            || self.sync_state != SyncState::Done
             || self.bridge.is_deferring()
             || self.bridge.twin().held() > 0
         {
@@ -119,5 +119,5 @@ fn stored(inbound: &Inbound, at: Timestamp) -> StoredInbound {
             (*server, InboundKind::Oversized { topic: topic.clone(), retain: *retain })
         }
     };
-    StoredInbound { at, server, what }
+    StoredInbound { at, server, kind: what }
 }

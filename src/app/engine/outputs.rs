@@ -15,13 +15,13 @@ use crate::time::{ClockAgreement, Now};
 
 impl<S: SiteWise> Engine<S> {
     /// Points that are only on disk, for the room that those in memory leave.
-    pub(super) fn restore(&mut self, now: Now) -> Vec<Point> {
+    pub(super) fn take_cold_points(&mut self, now: Now) -> Vec<Point> {
         let bridge = &self.bridge;
         let oldest = now.wall.minus(limits::OLDEST_VALUE);
         // One that is too old is refused, whether its asset will ever be there or not.
         // Before SiteWise has answered, or after a step of our clock, the time is not known.
         let judged =
-            self.learning == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
+            self.sync_state == SyncState::Done && self.clock.clocks() == ClockAgreement::Agree;
         let passage = |point: &Point| match judged && point.time < oldest {
             true => GateState::Open,
             false => bridge.gate_state(point.stream),
@@ -32,7 +32,7 @@ impl<S: SiteWise> Engine<S> {
     pub(super) fn handle_output(&mut self, output: Output, now: Now) {
         match output {
             Output::Publish(publish) => self.servers.publish(publish),
-            Output::Step(id, step) => {
+            Output::Call(id, step) => {
                 let sitewise = Arc::clone(&self.sitewise);
                 self.calls.spawn(async move {
                     let tried = step.to_string();
@@ -42,11 +42,11 @@ impl<S: SiteWise> Engine<S> {
             Output::Send(id, entries) => self.senders.send(id, entries),
             Output::Store(points) => {
                 self.remember_machines(&points);
-                let PutResult { gone, taken } =
+                let PutResult { dropped: gone, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
                 let full = gone.iter().filter(|(_, why)| *why == DiscardReason::Full).count();
                 for (point, why) in &gone {
-                    self.watched.get_mut().discarded(&point.key(), *why, now.wall);
+                    self.watched.get_mut().record_discarded(&point.key(), *why, now.wall);
                 }
                 self.losses.full += full as u64;
                 self.losses.overwritten += (gone.len() - full) as u64;
@@ -62,7 +62,7 @@ impl<S: SiteWise> Engine<S> {
                 self.outbox.open(gate, &|point| twin.gate(point.stream));
             }
             Output::Settled(keys) => {
-                self.watched.get_mut().taken(&keys, now.wall);
+                self.watched.get_mut().record_accepted(&keys, now.wall);
                 self.outbox.settle(&keys);
             }
             Output::Refused { point, refusal, reason, stored } => {
@@ -89,7 +89,7 @@ impl<S: SiteWise> Engine<S> {
                 }
             }
             Output::Discarded(key, why) => {
-                self.watched.get_mut().discarded(&key, why, now.wall);
+                self.watched.get_mut().record_discarded(&key, why, now.wall);
                 if why != DiscardReason::Overwritten {
                     self.outbox.settle(&[key]);
                 }
@@ -98,19 +98,19 @@ impl<S: SiteWise> Engine<S> {
                 let names = self.bridge.twin().display_names(stream);
                 tell::log_failing_property(stream, names, &reason, (cause, others));
             }
-            Output::Crowded(machine, stream) => {
+            Output::OverRate(machine, stream) => {
                 tell::log_crowded(&machine, self.bridge.twin().display_names(stream));
             }
-            Output::SiteWise(told) => self.tell_sitewise(&told, now),
+            Output::ReachabilityChanged(told) => self.log_reachability(&told, now),
             Output::NothingDelivered(server) => self.servers.log_nothing_delivered(server),
-            Output::Found { edge, finding, example } => {
+            Output::Finding { edge, finding, example } => {
                 if self.found.take(finding, edge.as_ref(), now.instant) {
-                    tell::log_output(Output::Found { edge, finding, example });
+                    tell::log_output(Output::Finding { edge, finding, example });
                 }
             }
             told @ (Output::Grouped(_)
-            | Output::Foldered(..)
-            | Output::NobodyAdmitted(_)
+            | Output::RuleSuggested(..)
+            | Output::AllNodesExcluded(_)
             | Output::Capped { .. }
             | Output::Born(_)
             | Output::Died(..)) => tell::log_output(told),
@@ -125,7 +125,7 @@ impl<S: SiteWise> Engine<S> {
             let waits = |queued: &QueuedPoint| matches!(queued.gate, Some(Gate::Asset(_)));
             let Some(first) = points.iter().find(|queued| waits(queued)) else { continue };
             let asset = first.point.stream.asset;
-            if let Some(machine) = twin.asset(asset).and_then(|(ix, _)| twin.speaker(ix)) {
+            if let Some(machine) = twin.asset(asset).and_then(|(ix, _)| twin.source_of_asset(ix)) {
                 self.outbox.remember_machine(asset, machine);
             }
         }

@@ -6,7 +6,7 @@ use super::found::MoreSenders;
 use crate::bridge::Output;
 use crate::console::degraded;
 use crate::delivery::point::Stream;
-use crate::delivery::refusals::Others;
+use crate::delivery::refusals::OtherProperties;
 use crate::outbox::DiskEvent;
 use crate::sitewise::cause::Cause;
 use crate::sparkplug::address::Source;
@@ -15,7 +15,7 @@ use crate::sparkplug::findings::Finding;
 use crate::sparkplug::limits;
 use crate::twin::caps::Cap;
 use crate::twin::folders::RuleSuggestion;
-use crate::twin::plan::problems::Verdict;
+use crate::twin::plan::problems::RejectionKind;
 
 /// What has priority where a cap is exceeded.
 const fn priority_at_cap(cap: Cap) -> &'static str {
@@ -32,7 +32,7 @@ const fn priority_at_cap(cap: Cap) -> &'static str {
 /// Logs an event of the outbox's disk.
 pub(super) fn log_disk_event(change: &DiskEvent) {
     match change {
-        DiskEvent::Refused(reason) => error!(
+        DiskEvent::NotWritable(reason) => error!(
             "cannot write the outbox: {reason}; values are queued in memory only, and writing is \
              retried; {}",
             degraded::DISK_REMEDY
@@ -41,35 +41,35 @@ pub(super) fn log_disk_event(change: &DiskEvent) {
             "the outbox on disk is damaged: {reason}; repairing it, meanwhile values are queued \
              in memory only"
         ),
-        DiskEvent::Lost(points) => warn!(
+        DiskEvent::CountsLost(points) => warn!(
             outbox.unreadable = points,
             "{points} values in the outbox were unreadable and are lost; the damaged files are \
              kept in OUTBOX_DIR: run `sparkwise outbox check`, and check the disk"
         ),
-        DiskEvent::Deaf => warn!(
+        DiskEvent::InboundFull => warn!(
             "no room on disk for messages that arrive before SiteWise is first reached: further \
              ones are kept in memory only, as far as there is room; raise OUTBOX_MAX_BYTES or free \
              disk space"
         ),
-        DiskEvent::Behind => {
+        DiskEvent::TooSlow => {
             warn!(
                 "the outbox's disk is too slow: values are queued in memory only; {}",
                 degraded::DISK_REMEDY
             )
         }
-        DiskEvent::Hangs(unsaved) => warn!(
+        DiskEvent::Hung(unsaved) => warn!(
             outbox.unsaved = unsaved,
             "the outbox's disk hangs: it has not completed a write for 10 s; {unsaved} values, and \
                 all that arrive now, are queued in memory only and would be lost in a crash; {}",
             degraded::DISK_REMEDY
         ),
-        DiskEvent::Well => info!("the outbox is writable again"),
+        DiskEvent::Recovered => info!("the outbox is writable again"),
         DiskEvent::Full => {}
     }
 }
 
 /// Logs a model or an asset that SiteWise rejected.
-pub(super) fn log_rejection(subject: &str, reason: &str, verdict: Verdict) {
+pub(super) fn log_rejection(subject: &str, reason: &str, verdict: RejectionKind) {
     warn!("{subject} cannot be created or updated: {reason}; {}", verdict.remedy());
 }
 
@@ -78,7 +78,7 @@ pub(super) fn log_failing_property(
     stream: Stream,
     names: (Option<&str>, Option<&str>),
     reason: &str,
-    (cause, others): (Cause, Others),
+    (cause, others): (Cause, OtherProperties),
 ) {
     let (asset, property) = (names.0.unwrap_or("an asset"), names.1.unwrap_or("a property"));
     warn!(
@@ -112,7 +112,7 @@ fn is_warning(finding: Finding) -> bool {
 /// Logs how many senders share a finding beyond those that got a line of their own.
 pub(super) fn log_more_senders(more: &MoreSenders) {
     let MoreSenders { finding, count, names } = more;
-    let (name, words) = (finding.name(), finding.words());
+    let (name, words) = (finding.name(), finding.description());
     let who = degraded::first_names(names, *count);
     if is_warning(*finding) {
         warn!(sparkplug.finding = name, senders = count, "{who}: {words}");
@@ -124,13 +124,13 @@ pub(super) fn log_more_senders(more: &MoreSenders) {
 /// Logs an output; those that are only to be performed are ignored.
 pub(super) fn log_output(output: Output) {
     match output {
-        Output::Found { edge, finding, example } => {
+        Output::Finding { edge, finding, example } => {
             let who = edge.map_or_else(|| "a sender".to_owned(), |edge| edge.to_string());
-            let (name, words) = (finding.name(), finding.words());
+            let (name, words) = (finding.name(), finding.description());
             let tck_id = finding.tck_id().unwrap_or("-");
             // Why it is not understood, or by how much its clock is off, is in the example.
             let words = match finding {
-                Finding::InVain | Finding::ClockOff => &*example,
+                Finding::RebirthUnanswered | Finding::ClockOff => &*example,
                 _ => words,
             };
             // Effects of the network are not the sender's fault.
@@ -147,7 +147,7 @@ pub(super) fn log_output(output: Output) {
             "{edge} sends flat metrics, which TWIN_RULES group into assets; these have no \
              parameters and no definitions, which flat metrics do not carry"
         ),
-        Output::Foldered(source, RuleSuggestion { rule, assets, members }) => info!(
+        Output::RuleSuggested(source, RuleSuggestion { rule, assets, members }) => info!(
             sparkplug.source = %source,
             "{source} sends flat metrics in {assets} folders with the same {members} members: \
              TWIN_RULES='{rule}' would make {assets} assets of a model with {members} members \
@@ -162,7 +162,7 @@ pub(super) fn log_output(output: Output) {
             priority_at_cap(cap),
             cap.remedy()
         ),
-        Output::NobodyAdmitted(edge) => warn!(
+        Output::AllNodesExcluded(edge) => warn!(
             sparkplug.edge_node = %edge,
             "{edge} {}",
             degraded::NOBODY_ADMITTED

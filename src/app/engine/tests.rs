@@ -184,7 +184,7 @@ async fn timers_keep_their_time_while_messages_never_end() {
     while inbox.try_send(round[inbox.capacity() % 256].clone()).is_ok() {}
 
     let (questions, answers) = EngineQueries::new("starting");
-    answers.begin();
+    answers.set_running();
     let engine =
         tokio::spawn(engine.run(messages, answers, (pending(), pending()), Duration::ZERO));
     while published.recv().await.unwrap().message.topic != "spBv1.0/g/NCMD/gap" {}
@@ -212,8 +212,8 @@ async fn an_end_before_sitewise_was_reached_is_at_once_and_loses_nothing() {
     inbox.try_send(inbound(edge.ndata(session_time, [Metric::new("a", 2.0_f64)]))).unwrap();
     let (_, answers) = EngineQueries::new("starting");
     let ended = engine.run(messages, answers, (async {}, pending()), Duration::from_secs(60));
-    let EngineResult { ledger, took, .. } = ended.await.unwrap();
-    assert!(took < Duration::from_secs(20), "{took:?}");
+    let EngineResult { ledger, shutdown_took, .. } = ended.await.unwrap();
+    assert!(shutdown_took < Duration::from_secs(20), "{shutdown_took:?}");
     assert!(ledger.buffered >= 2, "{ledger:?}");
     assert_eq!(ledger.lost_in_crash(), 0, "{ledger:?}");
 
@@ -277,7 +277,7 @@ async fn an_end_waits_only_for_what_may_be_delivered_in_its_grace() {
     let fault = ApiFault::new(ApiFaultKind::Denied, "not yours");
     for tries in 0..60 {
         while let Some(output) = engine.bridge.poll_output(now) {
-            if let Output::Step(id, _) = output {
+            if let Output::Call(id, _) = output {
                 assert!(!engine.can_stop(now.instant), "it is under way");
                 engine.bridge.handle_done(id, Err(fault.clone()), now);
             }
@@ -419,7 +419,7 @@ async fn more_than_can_be_buffered_before_sitewise_was_reached_is_counted() {
             engine.handle_inbound(inbound(edge.ndata(time, metrics(number as f64))));
         }
         let first = ledger(&engine);
-        let lost = first.values.dropped(DropReason::Unlearned);
+        let lost = first.values.dropped(DropReason::BeforeSync);
         let read = first.buffered as u64 + lost;
         assert!(read >= (MESSAGES + 1) * u64::from(MEMBERS), "{read}");
         assert!(engine.bridge.twin().buffered_parts() <= 500_000);
@@ -440,7 +440,7 @@ async fn more_than_can_be_buffered_before_sitewise_was_reached_is_counted() {
             assert!(engine.bridge.twin().buffered_parts() <= 500_000);
             let second = ledger(&engine);
             assert_eq!(second.buffered, first.buffered);
-            assert_eq!(second.values.dropped(DropReason::Unlearned), lost);
+            assert_eq!(second.values.dropped(DropReason::BeforeSync), lost);
             assert!(second.balances(), "{second:?}");
             engine.outbox.close(Duration::from_secs(30));
         }

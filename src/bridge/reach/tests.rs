@@ -3,21 +3,21 @@
 use super::*;
 
 struct World {
-    reach: Reach,
+    reach: Reachability,
     now: Now,
     next: u64,
-    told: Vec<(Duration, Told)>,
+    told: Vec<(Duration, ReachabilityChange)>,
 }
 
 impl World {
     fn new() -> Self {
         let now = Now { instant: Instant::START, wall: Timestamp::from_millis(1_790_000_000_000) };
-        Self { reach: Reach::default(), now, next: 0, told: Vec::new() }
+        Self { reach: Reachability::default(), now, next: 0, told: Vec::new() }
     }
 
     fn call(&mut self) -> u64 {
         self.next += 1;
-        self.reach.called(Plane::Write, self.next, self.now);
+        self.reach.call_started(Plane::Write, self.next, self.now);
         self.next
     }
 
@@ -26,7 +26,7 @@ impl World {
             cause,
             ..ApiFault::new(ApiFaultKind::Unavailable, format!("it says {}", cause.label()))
         });
-        self.reach.answered(Plane::Write, id, fault.as_ref(), self.now);
+        self.reach.call_ended(Plane::Write, id, fault.as_ref(), self.now);
         self.drain();
     }
 
@@ -50,7 +50,7 @@ impl World {
     }
 
     fn drain(&mut self) {
-        while let Some(told) = self.reach.poll() {
+        while let Some(told) = self.reach.poll_change() {
             self.told.push((self.now.instant.since(Instant::START), told));
         }
     }
@@ -58,12 +58,14 @@ impl World {
     /// When what was told, in short.
     fn told(&mut self) -> Vec<(u64, String)> {
         let told = self.told.drain(..).map(|(at, told)| match told {
-            Told::Failing { cause, .. } => (at.as_secs(), cause.label().to_owned()),
-            Told::Allowed { operation, denied, .. } => {
+            ReachabilityChange::Failing { cause, .. } => (at.as_secs(), cause.label().to_owned()),
+            ReachabilityChange::PermissionRestored { operation, denied, .. } => {
                 (at.as_secs(), format!("{operation} after {}", denied.as_secs()))
             }
-            Told::Slow { took, .. } => (at.as_secs(), format!("slow: {}", took.as_secs())),
-            Told::Passing { away, .. } => {
+            ReachabilityChange::Slow { took, .. } => {
+                (at.as_secs(), format!("slow: {}", took.as_secs()))
+            }
+            ReachabilityChange::Recovered { away, .. } => {
                 (at.as_secs(), format!("passing after {}", away.as_secs()))
             }
         });
@@ -79,7 +81,7 @@ fn told(of: &[(u64, &str)]) -> Vec<(u64, String)> {
 #[test]
 fn what_is_denied_entry_by_entry_is_told_as_a_missing_right_and_so_is_its_end() {
     let mut world = World::new();
-    let denied = |world: &World| NothingPasses {
+    let denied = |world: &World| AllRejected {
         since: world.now.instant,
         fault: ApiFault {
             cause: Cause::Action(cause::WRITE),
@@ -90,12 +92,12 @@ fn what_is_denied_entry_by_entry_is_told_as_a_missing_right_and_so_is_its_end() 
     world.wait(SECOND);
     let refused = denied(&world);
     world.wait(5 * SECOND);
-    world.reach.refused(Some(&refused), world.now);
+    world.reach.all_rejected(Some(&refused), world.now);
     world.drain();
     assert_eq!(world.told(), told(&[(6, "denied")]));
     for _ in 0..60 {
         let id = world.call();
-        world.reach.put(id, None, Some(&refused), world.now);
+        world.reach.put_answered(id, None, Some(&refused), world.now);
         world.wait(SECOND);
     }
     assert_eq!(world.told(), []);
@@ -245,7 +247,7 @@ fn values_that_are_throttled_within_an_answer_are_told() {
     let id = world.call();
     let fault = ApiFault::new(ApiFaultKind::Throttled, "slower");
     let error = EntryError { entry: 0, fault, times: Vec::new() };
-    world.reach.put(id, Reach::of_put(&Ok(vec![error])), None, world.now);
+    world.reach.put_answered(id, Reachability::of_put(&Ok(vec![error])), None, world.now);
     world.drain();
     assert_eq!(world.told(), told(&[(0, "throttled")]));
 }
@@ -283,7 +285,7 @@ fn a_right_that_returns_is_told() {
     let mut world = World::new();
     let round = |world: &mut World, operation, cause| {
         let id = world.call();
-        world.reach.called_for(Plane::Write, id, operation);
+        world.reach.call_started_as(Plane::Write, id, operation);
         world.answer(id, cause);
         world.wait(SECOND);
     };

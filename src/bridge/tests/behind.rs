@@ -29,7 +29,7 @@ fn after_learning_a_node_whose_data_was_given_up_is_asked_and_its_latest_is_show
     let time = world.true_time();
     let message = world.edges[1].nbirth(time, many(time));
     world.deliver(message);
-    let given_up = |world: &World| world.bridge.twin().counts().dropped(DropReason::Unlearned);
+    let given_up = |world: &World| world.bridge.twin().counts().dropped(DropReason::BeforeSync);
     while given_up(&world) == 0 {
         let message = world.edges[1].ndata(time, many(time));
         world.deliver(message);

@@ -95,7 +95,7 @@ impl Plant {
     fn drain(&mut self) {
         while let Some(output) = self.bridge.poll_output(self.now) {
             match output {
-                Output::Step(id, step) => {
+                Output::Call(id, step) => {
                     let answer = self.sitewise.call(step);
                     self.bridge.handle_done(id, answer, self.now);
                 }
@@ -105,19 +105,19 @@ impl Plant {
                 Output::Refused { point, reason, .. } => self.refused.push((point, reason)),
                 Output::Grouped(edge) => self.grouped.push(edge.to_string()),
                 Output::Publish(_)
-                | Output::Foldered(..)
+                | Output::RuleSuggested(..)
                 | Output::Send(..)
                 | Output::Open(_)
                 | Output::Settled(_)
                 | Output::Discarded(..)
                 | Output::Capped { .. }
-                | Output::Crowded(..)
+                | Output::OverRate(..)
                 | Output::Held { .. }
-                | Output::SiteWise(_)
+                | Output::ReachabilityChanged(_)
                 | Output::Born(_)
                 | Output::Died(..)
-                | Output::Found { .. }
-                | Output::NobodyAdmitted(_)
+                | Output::Finding { .. }
+                | Output::AllNodesExcluded(_)
                 | Output::NothingDelivered(_) => {}
             }
         }

@@ -3,7 +3,7 @@
 use super::plant::Plant;
 use super::*;
 use crate::delivery::point::Class;
-use crate::sitewise::api::{DataType, Quality};
+use crate::sitewise::api::{PropertyDataType, Quality};
 use crate::sparkplug::datatype::DataType as S;
 use crate::sparkplug::payload::Compression;
 use crate::sparkplug::proto::payload as wire;
@@ -33,10 +33,10 @@ fn text(text: &str) -> Variant {
 struct Line {
     datatype: S,
     arms: Vec<V>,
-    shown: (DataType, Option<&'static str>, Quality, Variant),
+    shown: (PropertyDataType, Option<&'static str>, Quality, Variant),
 }
 
-fn line(datatype: S, arms: impl Into<Vec<V>>, data_type: DataType, value: Variant) -> Line {
+fn line(datatype: S, arms: impl Into<Vec<V>>, data_type: PropertyDataType, value: Variant) -> Line {
     Line { datatype, arms: arms.into(), shown: (data_type, None, GOOD, value) }
 }
 
@@ -85,7 +85,7 @@ fn check(lines: &[Line], int64: Int64) -> Plant {
 
 #[test]
 fn numbers_booleans_and_texts() {
-    use DataType::{Boolean, Double, Integer, String};
+    use PropertyDataType::{Boolean, Double, Integer, String};
     let uuid = "6f3b6a4e-2c5f-4a64-8f3e-0d2d3c1b9a87";
     let double = Variant::Double;
     let null = Variant::Null(Double);
@@ -154,21 +154,26 @@ fn numbers_booleans_and_texts() {
         (Adjustment::Rounded, 2),
         (Adjustment::NotFinite, 2),
         (Adjustment::Cleaned, 1),
-        (Adjustment::Cut, 1),
+        (Adjustment::Truncated, 1),
     ];
     for (how, lines) in adjusted {
         assert_eq!(counts.adjusted(how), 2 * lines, "{how:?}, in the birth and in data");
     }
     let found: Vec<_> = plant.bridge.host().counters().findings.iter().collect();
-    assert_eq!(found, [(Finding::FarNumber, 6)]);
+    assert_eq!(found, [(Finding::NumberTooLarge, 6)]);
 }
 
 #[test]
 fn integers_of_64_bits_may_keep_every_digit() {
     let lines = [
-        line(S::Int64, [V::LongValue(u64::MAX - 4)], DataType::String, text("-5")),
-        line(S::UInt64, [V::LongValue(u64::MAX)], DataType::String, text("18446744073709551615")),
-        line(S::UInt32, [V::IntValue(7)], DataType::Double, Variant::Double(7.0)),
+        line(S::Int64, [V::LongValue(u64::MAX - 4)], PropertyDataType::String, text("-5")),
+        line(
+            S::UInt64,
+            [V::LongValue(u64::MAX)],
+            PropertyDataType::String,
+            text("18446744073709551615"),
+        ),
+        line(S::UInt32, [V::IntValue(7)], PropertyDataType::Double, Variant::Double(7.0)),
     ];
     let plant = check(&lines, Int64::String);
     assert_eq!(plant.bridge.twin().counts().adjusted(Adjustment::Rounded), 0);
@@ -177,7 +182,7 @@ fn integers_of_64_bits_may_keep_every_digit() {
 #[test]
 fn arrays_by_their_bytes_and_tables_are_json() {
     let bytes = |datatype, bytes: &[u8], json| {
-        line(datatype, [V::BytesValue(bytes.to_vec())], DataType::String, text(json))
+        line(datatype, [V::BytesValue(bytes.to_vec())], PropertyDataType::String, text(json))
     };
     let cell = |value| wire::data_set::DataSetValue { value };
     let table = wire::DataSet {
@@ -210,7 +215,7 @@ fn arrays_by_their_bytes_and_tables_are_json() {
             line(
                 S::DataSet,
                 [V::DatasetValue(Box::new(table))],
-                DataType::String,
+                PropertyDataType::String,
                 text(r#"{"columns":["id","name"],"rows":[[-1,null]]}"#),
             ),
         ],
@@ -243,7 +248,10 @@ fn json_that_does_not_fit_goes_to_the_dead_letters_whole() {
     let mut plant = Plant::new(|_| {});
     plant.nbirth(0, [wired("long", S::Int8Array, V::BytesValue(vec![100; 300]))]);
     plant.pass(Duration::from_secs(10));
-    assert_eq!(plant.written("gw", "long"), [(0, Quality::Bad, Variant::Null(DataType::String))]);
+    assert_eq!(
+        plant.written("gw", "long"),
+        [(0, Quality::Bad, Variant::Null(PropertyDataType::String))]
+    );
     let [(point, reason)] = &*plant.refused else { panic!("{:?}", plant.refused) };
     let json = format!("[{}]", ["100"; 300].join(","));
     assert_eq!(point.value, text(&json));
@@ -284,7 +292,7 @@ fn null_wins_over_a_value() {
     plant.nbirth(0, [Metric::new("a", 1_i8)]);
     plant.pass(Duration::from_secs(10));
     plant.ndata(5_000, [Metric::from(null)]);
-    let nothing = Variant::Null(DataType::Integer);
+    let nothing = Variant::Null(PropertyDataType::Integer);
     assert_eq!(plant.written("gw", "a"), [(0, GOOD, Variant::Integer(1)), (5_000, BAD, nothing)]);
 }
 
@@ -295,7 +303,7 @@ fn a_value_that_is_none_of_its_datatype_is_null_with_bad_and_found() {
     plant.pass(Duration::from_secs(10));
     let wide = wired("a", S::Int8, V::IntValue(300));
     plant.ndata(5_000, [wide, wired("b", S::Boolean, V::StringValue("true".into()))]);
-    let (integer, boolean) = (DataType::Integer, DataType::Boolean);
+    let (integer, boolean) = (PropertyDataType::Integer, PropertyDataType::Boolean);
     assert_eq!(plant.written("gw", "a")[1..], [(5_000, BAD, Variant::Null(integer))]);
     assert_eq!(plant.written("gw", "b")[1..], [(5_000, BAD, Variant::Null(boolean))]);
     let findings: Vec<_> = plant.bridge.host().counters().findings.iter().collect();
@@ -325,8 +333,11 @@ fn a_value_of_another_type_is_kept_as_it_came_and_counted_once() {
     let why = "it is not of the type that its birth declared";
     let came = [text("hello"), Variant::Double(5.5), Variant::Integer(300)];
     assert_eq!(refused, came.each_ref().map(|value| (value, why)));
-    for (name, null) in [("a", DataType::Double), ("b", DataType::String), ("c", DataType::Integer)]
-    {
+    for (name, null) in [
+        ("a", PropertyDataType::Double),
+        ("b", PropertyDataType::String),
+        ("c", PropertyDataType::Integer),
+    ] {
         assert_eq!(plant.written("gw", name)[1..], [(5_000, BAD, Variant::Null(null))]);
     }
     let counts = plant.bridge.twin().counts().clone();
@@ -464,6 +475,6 @@ fn a_number_that_sitewise_refuses_is_told_with_the_machine_and_the_remedy() {
     refuse(&mut plant, "Energy");
     let expected = ("Nordsee/gw".to_owned(), "Nordsee/gw/Energy is 20000000000".to_owned());
     assert_eq!(told(&plant), [expected]);
-    assert!(Finding::NumberRefused.is_loss() && !Finding::FarNumber.is_loss());
-    assert!(Finding::NumberRefused.words().contains("TWIN_INT64=string"));
+    assert!(Finding::NumberRefused.is_loss() && !Finding::NumberTooLarge.is_loss());
+    assert!(Finding::NumberRefused.description().contains("TWIN_INT64=string"));
 }

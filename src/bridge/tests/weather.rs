@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::point::Stream;
-use crate::twin::plan::step::{CallResult, Step};
+use crate::twin::plan::step::{ApiCall, CallResult};
 
 /// What is said of a call that was carried out nevertheless.
 pub(super) const LOST: &str = "the answer is lost";
@@ -33,7 +33,7 @@ impl Moody<'_> {
     }
 
     /// Answers a call to the control plane.
-    pub(super) fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    pub(super) fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         if !self.chance(self.weather.steps) {
             return self.sitewise.call(step);
         }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Echo, Effect, Item, Pattern, Rate, Rule, is_pattern};
+use super::{AllowRule, Confirmation, Effect, Item, Pattern, Rate, is_pattern};
 
 /// How a rule is written, for messages.
 const EXAMPLE: &str = "write it as in `WindTurbine/Pitch Limit = 0..90`";
@@ -13,8 +13,8 @@ const LONGEST: Duration = Duration::from_secs(24 * 60 * 60);
 /// The most commands that a rate may allow.
 const MOST: usize = 1_000;
 
-pub(super) fn rules(text: &str) -> Result<Vec<Rule>, String> {
-    let mut rules: Vec<Rule> = Vec::new();
+pub(super) fn rules(text: &str) -> Result<Vec<AllowRule>, String> {
+    let mut rules: Vec<AllowRule> = Vec::new();
     for text in text.split(['\n', ';']).map(str::trim).filter(|text| !text.is_empty()) {
         let (pattern, rule) =
             rule(text).map_err(|reason| format!("has a rule `{text}` {reason}"))?;
@@ -44,7 +44,7 @@ pub(super) fn rules(text: &str) -> Result<Vec<Rule>, String> {
     Ok(rules)
 }
 
-impl Rule {
+impl AllowRule {
     /// Whether this one comes first for metrics that a later rule forbids, although neither name
     /// shows it: a name of two levels is a model's, a longer one is most often an address.
     fn hides(&self, never: &Self) -> bool {
@@ -98,7 +98,7 @@ fn has_stars_alone(glob: &str) -> bool {
     !glob.contains(['?', '[', '{', '\\']) && !glob.contains("**")
 }
 
-fn rule(text: &str) -> Result<(String, Rule), String> {
+fn rule(text: &str) -> Result<(String, AllowRule), String> {
     let (pattern, values) = text
         .split_once(" = ")
         .or_else(|| text.split_once('='))
@@ -115,36 +115,36 @@ fn rule(text: &str) -> Result<(String, Rule), String> {
     let mut effect = None;
     match words.next() {
         None => return Err(format!("without any value: {EXAMPLE}")),
-        Some(Word::Comma) => return Err("with a comma before the first value".to_owned()),
-        Some(Word::Item(item)) if !item.quoted && item.text == "never" => {
+        Some(Token::Comma) => return Err("with a comma before the first value".to_owned()),
+        Some(Token::Item(item)) if !item.quoted && item.text == "never" => {
             effect = Some(Effect::Never);
         }
-        Some(Word::Item(item)) => match range(&item)? {
+        Some(Token::Item(item)) => match range(&item)? {
             Some(range) => effect = Some(range),
             None => items.push(item),
         },
     }
-    while effect.is_none() && words.next_if_eq(&Word::Comma).is_some() {
+    while effect.is_none() && words.next_if_eq(&Token::Comma).is_some() {
         match words.next() {
-            Some(Word::Item(item)) => items.push(item),
-            Some(Word::Comma) | None => return Err("with nothing behind a comma".to_owned()),
+            Some(Token::Item(item)) => items.push(item),
+            Some(Token::Comma) | None => return Err("with nothing behind a comma".to_owned()),
         }
     }
     let effect = effect.unwrap_or(Effect::OneOf(items));
-    let mut rule = Rule {
+    let mut rule = AllowRule {
         text: text.to_owned(),
         pattern: Pattern::parse(pattern)?,
         effect,
         rate: None,
-        echo: Echo::Value,
+        echo: Confirmation::Value,
     };
     while let Some(word) = words.next() {
-        let Word::Item(word) = word else {
+        let Token::Item(word) = word else {
             return Err("with a comma where none belongs".to_owned());
         };
         let mut argument = || match words.next() {
-            Some(Word::Item(item)) => Ok(item.text),
-            Some(Word::Comma) | None => Err(format!("with nothing behind `{}`", word.text)),
+            Some(Token::Item(item)) => Ok(item.text),
+            Some(Token::Comma) | None => Err(format!("with nothing behind `{}`", word.text)),
         };
         match (word.text.as_str(), &mut rule.effect) {
             (_, Effect::Never) => return Err("with more behind `never`".to_owned()),
@@ -157,7 +157,7 @@ fn rule(text: &str) -> Result<(String, Rule), String> {
             }
             ("step", _) => return Err("with a step that does not follow one range".to_owned()),
             ("rate", _) if rule.rate.is_none() => rule.rate = Some(rate(&argument()?)?),
-            ("pulse", _) if rule.echo == Echo::Value => rule.echo = Echo::None,
+            ("pulse", _) if rule.echo == Confirmation::Value => rule.echo = Confirmation::None,
             (other, _) => {
                 return Err(format!(
                     "with `{other}` where `step`, `rate` or `pulse` may stand, each once: put \
@@ -198,30 +198,30 @@ fn number(text: &str) -> Option<f64> {
 }
 
 #[derive(Debug, PartialEq, Eq)]
-enum Word {
+enum Token {
     Item(Item),
     Comma,
 }
 
 /// Takes the values of a rule apart: words, text in double quotes, commas.
-fn words_of(text: &str) -> Result<Vec<Word>, String> {
+fn words_of(text: &str) -> Result<Vec<Token>, String> {
     let mut words = Vec::new();
     let mut rest = text.trim_start();
     while let Some(first) = rest.chars().next() {
         if first == ',' {
-            words.push(Word::Comma);
+            words.push(Token::Comma);
             rest = rest.get(1..).unwrap_or_default();
         } else if first == '"' {
             let body = rest.get(1..).unwrap_or_default();
             let (text, after) =
                 body.split_once('"').ok_or("with a double quote that is not closed")?;
-            words.push(Word::Item(Item { text: text.to_owned(), quoted: true }));
+            words.push(Token::Item(Item { text: text.to_owned(), quoted: true }));
             rest = after;
         } else {
             let end = rest.find([',', '"']).unwrap_or(rest.len());
             let end = rest.find(char::is_whitespace).unwrap_or(rest.len()).min(end);
             let (word, after) = rest.split_at_checked(end).unwrap_or((rest, ""));
-            words.push(Word::Item(Item { text: word.to_owned(), quoted: false }));
+            words.push(Token::Item(Item { text: word.to_owned(), quoted: false }));
             rest = after;
         }
         rest = rest.trim_start();

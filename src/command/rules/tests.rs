@@ -6,7 +6,7 @@ fn parsed(text: &str) -> AllowRules {
 
 fn allows(rules: &str, name: &str, value: Value) -> Option<bool> {
     let rules = parsed(rules);
-    let rule = rules.find(name, None, Guard::Open)?;
+    let rule = rules.find(name, None, WriteGuard::Open)?;
     Some(rule.check(&value, value::of_value(&value)).is_ok())
 }
 
@@ -51,43 +51,43 @@ fn a_rule_allows_a_range_or_a_list() {
 fn the_first_rule_wins_and_a_glob_takes_nothing_that_is_guarded() {
     let rules = parsed("*/Test/* = never\nA/B = 0..1\n*/Derate = on, off; N/*/Reset = true pulse");
     let found = |name: &str, guard| rules.find(name, None, guard).map(|rule| rule.text.as_str());
-    assert_eq!(found("A/B", Guard::Open), Some("A/B = 0..1"));
-    assert_eq!(found("A/B", Guard::FullName), Some("A/B = 0..1"));
-    assert_eq!(found("G/N/D/Derate", Guard::Open), Some("*/Derate = on, off"));
-    assert_eq!(found("G/N/D/Derate", Guard::FullName), None);
-    assert_eq!(found("G/Test/Derate", Guard::Open), None, "never");
-    assert_eq!(found("A/B/C", Guard::Open), None, "a rule is no tree");
-    assert_eq!(found("a/b", Guard::Open), None);
+    assert_eq!(found("A/B", WriteGuard::Open), Some("A/B = 0..1"));
+    assert_eq!(found("A/B", WriteGuard::FullName), Some("A/B = 0..1"));
+    assert_eq!(found("G/N/D/Derate", WriteGuard::Open), Some("*/Derate = on, off"));
+    assert_eq!(found("G/N/D/Derate", WriteGuard::FullName), None);
+    assert_eq!(found("G/Test/Derate", WriteGuard::Open), None, "never");
+    assert_eq!(found("A/B/C", WriteGuard::Open), None, "a rule is no tree");
+    assert_eq!(found("a/b", WriteGuard::Open), None);
     // A model stands for many metrics, as a glob does; what forbids them holds all the same.
     let by_model = |guard| rules.find("G/N/T/B", Some("A/B"), guard).is_some();
-    assert!(by_model(Guard::Open) && !by_model(Guard::FullName));
-    assert!(rules.find("A/B", Some("M/Test/B"), Guard::FullName).is_none(), "never");
-    let rule = rules.find("N/1/Reset", None, Guard::Open).unwrap();
-    assert_eq!(rule.echo, Echo::None);
-    assert_eq!(guard("Node Control/Reboot", false), Guard::FullName);
-    assert_eq!(guard("Device Control/Reboot", false), Guard::FullName);
-    assert_eq!(guard("T1/Node Control/Reboot", false), Guard::FullName);
-    assert_eq!(guard("Derate", true), Guard::FullName);
-    assert_eq!(guard("Derate", false), Guard::Open);
+    assert!(by_model(WriteGuard::Open) && !by_model(WriteGuard::FullName));
+    assert!(rules.find("A/B", Some("M/Test/B"), WriteGuard::FullName).is_none(), "never");
+    let rule = rules.find("N/1/Reset", None, WriteGuard::Open).unwrap();
+    assert_eq!(rule.echo, Confirmation::None);
+    assert_eq!(guard("Node Control/Reboot", false), WriteGuard::FullName);
+    assert_eq!(guard("Device Control/Reboot", false), WriteGuard::FullName);
+    assert_eq!(guard("T1/Node Control/Reboot", false), WriteGuard::FullName);
+    assert_eq!(guard("Derate", true), WriteGuard::FullName);
+    assert_eq!(guard("Derate", false), WriteGuard::Open);
 }
 
 #[test]
 fn a_name_may_have_what_else_is_a_wildcard() {
     let rules = parsed(r"A/B \[1\] = 0..1");
-    assert!(rules.find("A/B [1]", None, Guard::FullName).is_some());
+    assert!(rules.find("A/B [1]", None, WriteGuard::FullName).is_some());
     assert!(rules.may_take("G/N/B [1]"));
 }
 
 #[test]
 fn step_rate_and_pulse_follow_in_any_order() {
     let rules = parsed("A/B = 0..90 rate 3/1m step 0.5\nA/C = true pulse rate 1/10s");
-    let rule = rules.find("A/B", None, Guard::Open).unwrap();
+    let rule = rules.find("A/B", None, WriteGuard::Open).unwrap();
     assert_eq!(rule.step(), Some(0.5));
     assert_eq!(rule.rate, Some(Rate { count: 3, per: Duration::from_secs(60) }));
-    assert_eq!(rule.echo, Echo::Value);
-    let rule = rules.find("A/C", None, Guard::Open).unwrap();
+    assert_eq!(rule.echo, Confirmation::Value);
+    let rule = rules.find("A/C", None, WriteGuard::Open).unwrap();
     assert_eq!(rule.rate, Some(Rate { count: 1, per: Duration::from_secs(10) }));
-    assert_eq!((rule.step(), rule.echo), (None, Echo::None));
+    assert_eq!((rule.step(), rule.echo), (None, Confirmation::None));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn the_metrics_own_next_value_confirms() {
     let answer = rig.answered("1").unwrap();
     assert_eq!(answer.code, Code::Confirmed);
     assert_eq!(answer.value, Some(Value::Double(41.0)));
-    assert_eq!(answer.after, Some(Duration::from_millis(500)));
+    assert_eq!(answer.confirmed_after, Some(Duration::from_millis(500)));
     assert_eq!(answer.metric.as_deref(), Some("Nordsee/gw/Limit"));
     rig.pass(60_000);
     assert_eq!((rig.answers.len(), rig.published.len()), (0, 0), "once");
@@ -183,9 +183,9 @@ fn a_request_that_comes_twice_gets_the_first_ones_answer() {
 fn the_same_id_at_another_door_is_another_request() {
     let mut rig = sent();
     rig.told([Metric::new(LIMIT, 41.0)]);
-    let key = RequestKey::new(request::Door::Iot, "1");
+    let key = RequestKey::new(request::CommandChannel::Iot, "1");
     let request = json!({ "asset": "Nordsee/gw", "property": LIMIT, "value": 42 });
-    let envelope = Envelope { key, sent: None };
+    let envelope = Envelope { key, sent_at: None };
     rig.bridge.handle_request(envelope, request.to_string().as_bytes(), &[Uplink::Open], rig.now);
     rig.drain();
     assert_eq!(rig.published.len(), 1);

@@ -3,7 +3,7 @@
 use super::*;
 use crate::bridge::{self, Bridge, Output as BridgeOutput};
 use crate::command::answer::Output;
-use crate::command::request::Door;
+use crate::command::request::CommandChannel;
 use crate::delivery;
 use crate::sparkplug::address::EdgeNode;
 use crate::sparkplug::config as host_config;
@@ -112,7 +112,7 @@ impl Rig {
     }
 
     pub(super) fn request_of(&mut self, id: &str, sent: Option<Timestamp>, payload: &[u8]) {
-        let envelope = Envelope { key: RequestKey::new(Door::Queue, id), sent };
+        let envelope = Envelope { key: RequestKey::new(CommandChannel::Queue, id), sent_at: sent };
         self.bridge.handle_request(envelope, payload, &[self.uplink], self.now);
         self.drain();
     }
@@ -153,7 +153,7 @@ impl Rig {
 
     pub(super) fn drain(&mut self) {
         while let Some(output) = self.bridge.poll_output(self.now) {
-            if let BridgeOutput::Step(id, step) = output {
+            if let BridgeOutput::Call(id, step) = output {
                 let answer = self.sitewise.call(step);
                 self.bridge.handle_done(id, answer, self.now);
             }

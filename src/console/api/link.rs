@@ -34,10 +34,10 @@ pub(super) fn of(twin: &Twin, why: &DegradedReason) -> Option<Link> {
         }
         DegradedReason::Capped { machine, .. }
         | DegradedReason::Refused { machine, .. }
-        | DegradedReason::Crowded { machine, .. }
+        | DegradedReason::OverRate { machine, .. }
         | DegradedReason::Held { machine, .. } => by_address(twin, machine).map(Link::Plant),
         // Nothing is known of who the filter leaves out.
-        DegradedReason::NobodyAdmitted { .. }
+        DegradedReason::AllNodesExcluded { .. }
         | DegradedReason::NotConnected { .. }
         | DegradedReason::SiteWise { .. }
         | DegradedReason::Slow { .. }

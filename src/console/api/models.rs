@@ -81,7 +81,7 @@ pub(super) async fn list(
         }
         let named = twin.models().filter(|(_, model)| model.name.to_lowercase().contains(&words));
         let rows = named.map(|(ix, model)| {
-            let (stands, complete) = twin.plan().model_standing(ix);
+            let (stands, complete) = twin.plan().model_state(ix);
             ModelRow {
                 id: model.id,
                 name: model.name.clone(),
@@ -108,7 +108,7 @@ pub(super) async fn model(
     let detail = questions.ask(move |look| {
         let twin = look.bridge.twin();
         let (ix, model) = twin.model(id)?;
-        let (stands, complete) = twin.plan().model_standing(ix);
+        let (stands, complete) = twin.plan().model_state(ix);
         let below = model.hierarchies.iter().map(|(child, _)| twin.model_at(*child));
         let problem = twin.plan().problems().find(|(subject, _)| subject.contains(&model.name));
         let properties = model.properties.iter().enumerate();
@@ -117,7 +117,7 @@ pub(super) async fn model(
         let shown = named.map(|(place, property)| PropertyRow {
             id: property.id,
             name: property.name.to_string(),
-            role: property.role.word(),
+            role: property.role.as_str(),
             attribute: property.is_attribute(),
             data_type: type_name(property.form.data_type()),
             unit: property.unit.as_deref().map(str::to_owned),

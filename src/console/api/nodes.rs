@@ -82,7 +82,7 @@ pub(super) async fn list(
 fn finding(found: &FindingRecord<'_>) -> FindingRow {
     FindingRow {
         name: found.finding.name(),
-        words: found.finding.words(),
+        words: found.finding.description(),
         statement: found.finding.tck_id(),
         count: found.count,
         last: found.last.as_millis(),

@@ -32,7 +32,7 @@ const WORDS: usize = 32;
 
 /// What is looked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Wanted {
+enum SearchQuery {
     /// An id of SiteWise's, of an asset or a property.
     Id(Uuid),
     /// Words, in small letters, each of which has to be in the address, the asset's name, or the
@@ -40,7 +40,7 @@ enum Wanted {
     Words(Vec<String>),
 }
 
-impl Wanted {
+impl SearchQuery {
     fn of(text: &str) -> Self {
         match text.trim().parse() {
             Ok(id) => Self::Id(id),
@@ -80,17 +80,17 @@ pub(super) struct Found {
 }
 
 /// What is found in a stretch of assets.
-struct Part {
+struct SearchPage {
     rows: Vec<AssetRow>,
     /// The place after the last asset that was looked at, and how many there are.
-    reached: usize,
-    all: usize,
+    next: usize,
+    total: usize,
 }
 
 /// Assets and properties that some words name, a page from a place on.
 pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<Found, ApiError> {
     let text = query.get("q").unwrap_or_default();
-    let wanted = Wanted::of(text);
+    let wanted = SearchQuery::of(text);
     let limit = query.limit(ROWS)?;
     let mut from = query.number("from")?.unwrap_or_default();
     let is_first = from == 0;
@@ -100,8 +100,8 @@ pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<F
         let (wanted, room) = (wanted.clone(), limit.saturating_sub(rows.len()));
         let part = questions.ask(move |look| part(look, &wanted, from, room)).await?;
         rows.extend(part.rows);
-        from = part.reached;
-        if from >= part.all {
+        from = part.next;
+        if from >= part.total {
             from = usize::MAX;
         }
         if from == usize::MAX || rows.len() >= limit {
@@ -126,7 +126,7 @@ pub(super) async fn search(questions: &EngineQueries, query: &Query) -> Result<F
 /// Tags whose values go nowhere, and whether there are more.
 async fn search_lost(
     questions: &EngineQueries,
-    wanted: &Wanted,
+    wanted: &SearchQuery,
 ) -> Result<(BTreeSet<LostTag>, bool), ApiError> {
     let (mut found, mut from) = (BTreeSet::new(), BornPlace::default());
     loop {
@@ -140,29 +140,29 @@ async fn search_lost(
     }
 }
 
-fn part(look: &EngineView<'_>, wanted: &Wanted, from: usize, room: usize) -> Part {
+fn part(look: &EngineView<'_>, wanted: &SearchQuery, from: usize, room: usize) -> SearchPage {
     let twin = look.bridge.twin();
-    let mut part = Part { rows: Vec::new(), reached: from, all: twin.size().1 };
-    if let Wanted::Id(id) = wanted
+    let mut part = SearchPage { rows: Vec::new(), next: from, total: twin.size().1 };
+    if let SearchQuery::Id(id) = wanted
         && let Some((ix, _)) = twin.asset(*id)
     {
         part.rows.push(found(look, ix, None));
-        part.reached = part.all;
+        part.next = part.total;
         return part;
     }
     let start = u32::try_from(from).unwrap_or(u32::MAX);
-    let mut names = Names::default();
+    let mut names = MatchingNames::default();
     for (ix, asset) in twin.assets_from(start).take(ASSETS) {
-        part.reached = ix.0 as usize + 1;
+        part.next = ix.0 as usize + 1;
         let missing = match wanted {
-            Wanted::Id(_) => 0,
-            Wanted::Words(words) => {
+            SearchQuery::Id(_) => 0,
+            SearchQuery::Words(words) => {
                 let (address, name) = (asset.address.to_lowercase(), asset.name.to_lowercase());
                 missing(words, |word| address.contains(word) || name.contains(word))
             }
         };
         match wanted {
-            Wanted::Words(_) if missing == 0 => part.rows.push(found(look, ix, None)),
+            SearchQuery::Words(_) if missing == 0 => part.rows.push(found(look, ix, None)),
             wanted => {
                 let properties = names.of(twin, asset.model, wanted).iter();
                 let properties = properties.filter(|(_, lacks)| lacks & missing == 0);
@@ -173,7 +173,7 @@ fn part(look: &EngineView<'_>, wanted: &Wanted, from: usize, room: usize) -> Par
                 part.rows.extend(rows);
             }
         }
-        if part.rows.len() >= room || names.looked >= NAMES {
+        if part.rows.len() >= room || names.models_searched >= NAMES {
             break;
         }
     }
@@ -188,20 +188,20 @@ fn missing(words: &[String], has: impl Fn(&str) -> bool) -> u32 {
 
 /// Which of the words the properties of each model have in their names.
 #[derive(Default)]
-struct Names {
+struct MatchingNames {
     /// Places of those that have any, with a bit for each word that they lack.
     of: FxHashMap<ModelIx, Vec<(usize, u32)>>,
-    looked: usize,
+    models_searched: usize,
 }
 
-impl Names {
-    fn of(&mut self, twin: &Twin, model: ModelIx, wanted: &Wanted) -> &[(usize, u32)] {
+impl MatchingNames {
+    fn of(&mut self, twin: &Twin, model: ModelIx, wanted: &SearchQuery) -> &[(usize, u32)] {
         self.of.entry(model).or_insert_with(|| {
             let properties = &twin.model_at(model).properties;
-            self.looked += properties.len();
+            self.models_searched += properties.len();
             let lacks = |property: &DesiredProperty| match wanted {
-                Wanted::Id(id) => (property.id == *id).then_some(0),
-                Wanted::Words(words) => {
+                SearchQuery::Id(id) => (property.id == *id).then_some(0),
+                SearchQuery::Words(words) => {
                     let name = property.name.to_lowercase();
                     let lacks = missing(words, |word| name.contains(word));
                     (lacks.count_ones() < words.len() as u32).then_some(lacks)
@@ -230,16 +230,16 @@ mod tests {
 
     #[test]
     fn a_topic_is_looked_for_as_the_address_it_stands_for() {
-        let words = |text: &str| match Wanted::of(text) {
-            Wanted::Words(words) => words,
-            Wanted::Id(id) => panic!("{id}"),
+        let words = |text: &str| match SearchQuery::of(text) {
+            SearchQuery::Words(words) => words,
+            SearchQuery::Id(id) => panic!("{id}"),
         };
         assert_eq!(words("spBv1.0/Nordsee/DDATA/gw/P7 Speed"), ["nordsee/gw/p7", "speed"]);
         assert_eq!(words("spBv1.0/Nordsee/NBIRTH/gw"), ["nordsee/gw"]);
         assert_eq!(words("Nordsee/gw/P7"), ["nordsee/gw/p7"]);
         assert!(words("").is_empty());
         let id = "8a1e7c2e-51d5-5a2b-9a5e-0d7f4f2f7c11";
-        assert_eq!(Wanted::of(id), Wanted::Id(id.parse().unwrap()));
+        assert_eq!(SearchQuery::of(id), SearchQuery::Id(id.parse().unwrap()));
     }
 
     #[test]

@@ -5,7 +5,7 @@ use serde_json::Value;
 use uuid::Uuid;
 
 use super::query::Query;
-use super::way::{AssetWay, PropertyWay, Ways};
+use super::way::{AssetDeliveryStatus, DeliveryStatusReader, PropertyDeliveryStatus};
 use super::{ApiError, RowPage};
 use crate::console::ask::EngineQueries;
 use crate::sitewise::api::{Quality, Tqv, Variant};
@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 use crate::twin::Twin;
 use crate::twin::mapping::type_name;
 use crate::twin::plan::standing::{ProvisioningStatus, TreePlacement};
-use crate::twin::view::{Asset, AssetIx, AssetKind, Presence, ShownValue};
+use crate::twin::view::{AssetIx, AssetKind, DesiredAsset, Presence, ShownValue};
 
 /// Rows of a page unless asked otherwise.
 const ROWS: usize = 100;
@@ -60,7 +60,7 @@ pub(super) struct AssetDetail {
     placing: &'static str,
     presence: Option<PresenceRow>,
     /// What concerns the way of all its values.
-    way: AssetWay,
+    way: AssetDeliveryStatus,
     /// Its properties in all.
     total: usize,
     values: RowPage<PropertyValueRow>,
@@ -100,7 +100,7 @@ struct PropertyValueRow {
     /// The value is the model's default.
     default: bool,
     /// How far its values are.
-    way: PropertyWay,
+    way: PropertyDeliveryStatus,
 }
 
 /// What is right below an asset, or at the root.
@@ -143,9 +143,9 @@ pub(super) async fn asset(
         let twin = look.bridge.twin();
         let (ix, asset) = twin.asset(id)?;
         let model = twin.model_at(asset.model);
-        let held = twin.held_by(ix);
+        let held = twin.property_values(ix);
         let total = held.len();
-        let ways = Ways::of(look, ix, asset);
+        let ways = DeliveryStatusReader::of(look, ix, asset);
         let shown = held
             .into_iter()
             .filter(|(_, property, _)| property.name.to_lowercase().contains(&words))
@@ -156,7 +156,7 @@ pub(super) async fn asset(
                 PropertyValueRow {
                     id: property.id,
                     name: property.name.to_string(),
-                    role: property.role.word(),
+                    role: property.role.as_str(),
                     attribute: property.is_attribute(),
                     data_type: type_name(property.form.data_type()),
                     unit: property.unit.as_deref().map(str::to_owned),
@@ -178,8 +178,8 @@ pub(super) async fn asset(
             children: asset.children,
             standing: standing(ways.status()),
             way: ways.asset(ix),
-            placing: placing(twin.plan().placing(ix)),
-            presence: twin.speaker(ix).map(|speaker| {
+            placing: placing(twin.plan().placement(ix)),
+            presence: twin.source_of_asset(ix).map(|speaker| {
                 let Presence { online, born, died, session } = twin.presence_of(speaker);
                 let session = session.filter(|_| matches!(asset.kind, AssetKind::Source(_)));
                 PresenceRow {
@@ -198,9 +198,9 @@ pub(super) async fn asset(
     detail.await?.ok_or(ApiError::NotFound)
 }
 
-pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &Asset) -> AssetRow {
+pub(super) fn row(twin: &Twin, ix: AssetIx, asset: &DesiredAsset) -> AssetRow {
     let nodes = (asset.kind == AssetKind::Group && asset.children as usize <= COUNTED).then(|| {
-        let online = |(ix, _): &(AssetIx, &Asset)| alive(twin, *ix) == Some(true);
+        let online = |(ix, _): &(AssetIx, &DesiredAsset)| alive(twin, *ix) == Some(true);
         (twin.children(Some(ix), None).filter(online).count(), asset.children as usize)
     });
     AssetRow {
@@ -222,7 +222,7 @@ fn alive(twin: &Twin, ix: AssetIx) -> Option<bool> {
     twin.presence(ix).and_then(|presence| presence.online)
 }
 
-fn path(twin: &Twin, asset: &Asset) -> Vec<AssetLink> {
+fn path(twin: &Twin, asset: &DesiredAsset) -> Vec<AssetLink> {
     let mut path = Vec::new();
     let mut above = asset.parent;
     while let Some(ix) = above {
@@ -234,7 +234,7 @@ fn path(twin: &Twin, asset: &Asset) -> Vec<AssetLink> {
     path
 }
 
-fn kind(asset: &Asset) -> &'static str {
+fn kind(asset: &DesiredAsset) -> &'static str {
     match &asset.kind {
         AssetKind::Bridge => "bridge",
         AssetKind::Group => "group",
@@ -249,7 +249,7 @@ pub(super) fn standing(standing: ProvisioningStatus) -> &'static str {
     match standing {
         ProvisioningStatus::Wanted => "wanted",
         ProvisioningStatus::Checking => "checking",
-        ProvisioningStatus::Live => "live",
+        ProvisioningStatus::Active => "live",
         ProvisioningStatus::Refused => "refused",
     }
 }
@@ -269,7 +269,7 @@ fn shown_value(held: ShownValue<'_>) -> (Value, Option<&'static str>, Option<i64
         ShownValue::Nothing => (Value::Null, None, None),
         ShownValue::Default(text) => (text.into(), None, None),
         ShownValue::Own(value) => (variant(value), Some("GOOD"), None),
-        ShownValue::Last(tqv) | ShownValue::Told(tqv) => of_tqv(&tqv),
+        ShownValue::Last(tqv) | ShownValue::Bridge(tqv) => of_tqv(&tqv),
     }
 }
 

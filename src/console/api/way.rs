@@ -6,9 +6,9 @@ use uuid::Uuid;
 
 use crate::console::degraded::refused_remedy;
 use crate::console::look::EngineView;
-use crate::console::watched::Outcome;
+use crate::console::watched::PropertyOutcome;
 use crate::delivery::point::{Gate, Stream};
-use crate::delivery::way::StreamWay;
+use crate::delivery::way::StreamStatus;
 use crate::outbox::dead_letters::DeadLetter;
 use crate::outbox::{AssetWaiting, PropertyWaiting};
 use crate::sitewise::api::ApiFaultKind;
@@ -17,9 +17,9 @@ use crate::sparkplug::topic::{self, MessageType};
 
 use crate::time::{Instant, Now, Timestamp};
 use crate::twin::Twin;
-use crate::twin::plan::problems::Verdict;
+use crate::twin::plan::problems::RejectionKind;
 use crate::twin::plan::standing::ProvisioningStatus;
-use crate::twin::view::{Asset, AssetIx, DesiredProperty, Provisioning};
+use crate::twin::view::{AssetIx, DesiredAsset, DesiredProperty, ProvisioningProgress};
 
 /// Points of the outbox that one question looks at: some milliseconds.
 const POINTS: usize = 50_000;
@@ -28,7 +28,7 @@ const LATE_MILLIS: i64 = 10_000;
 
 /// What concerns all values of an asset.
 #[derive(Debug, Serialize)]
-pub(super) struct AssetWay {
+pub(super) struct AssetDeliveryStatus {
     /// The topic of its machine's births.
     birth_topic: Option<String>,
     /// Since when it is known which of its values SiteWise took.
@@ -43,7 +43,7 @@ pub(super) struct AssetWay {
 
 /// How far the values of a property are.
 #[derive(Debug, Default, PartialEq, Eq, Serialize)]
-pub(super) struct PropertyWay {
+pub(super) struct PropertyDeliveryStatus {
     state: &'static str,
     /// Values that wait, in the outbox or in delivery.
     waiting: usize,
@@ -75,33 +75,33 @@ struct RefusedValue {
 }
 
 /// Data read once per asset and shared by its properties.
-pub(super) struct Ways<'a> {
-    look: &'a EngineView<'a>,
+pub(super) struct DeliveryStatusReader<'a> {
+    view: &'a EngineView<'a>,
     twin: &'a Twin,
-    asset: &'a Asset,
-    provisioning: Provisioning<'a>,
+    asset: &'a DesiredAsset,
+    provisioning: ProvisioningProgress<'a>,
     waiting: AssetWaiting,
     letters: FxHashMap<Uuid, &'a DeadLetter>,
     watched: Timestamp,
 }
 
-impl<'a> Ways<'a> {
+impl<'a> DeliveryStatusReader<'a> {
     /// Reads the data for an asset and marks it as viewed.
-    pub(super) fn of(look: &'a EngineView<'a>, ix: AssetIx, asset: &'a Asset) -> Self {
+    pub(super) fn of(view: &'a EngineView<'a>, ix: AssetIx, asset: &'a DesiredAsset) -> Self {
         let mut letters = FxHashMap::default();
-        for letter in look.dead_letters.iter().filter(|it| it.point.stream.asset == asset.id) {
+        for letter in view.dead_letters.iter().filter(|it| it.point.stream.asset == asset.id) {
             letters.insert(letter.point.stream.property, letter);
         }
-        let Now { instant, wall } = look.now;
-        let twin = look.bridge.twin();
+        let Now { instant, wall } = view.now;
+        let twin = view.bridge.twin();
         Self {
-            look,
+            view,
             twin,
             asset,
             provisioning: twin.provisioning(ix),
-            waiting: look.outbox.waiting_of(asset.id, POINTS),
+            waiting: view.outbox.waiting_of(asset.id, POINTS),
             letters,
-            watched: look.watched.borrow_mut().look(asset.id, instant, wall),
+            watched: view.watched.borrow_mut().mark_viewed(asset.id, instant, wall),
         }
     }
 
@@ -111,10 +111,10 @@ impl<'a> Ways<'a> {
     }
 
     /// What concerns all of its values.
-    pub(super) fn asset(&self, ix: AssetIx) -> AssetWay {
-        let machine = self.twin.speaker(ix);
-        let capped = self.twin.capped().filter(|(source, ..)| machine == Some(*source));
-        AssetWay {
+    pub(super) fn asset(&self, ix: AssetIx) -> AssetDeliveryStatus {
+        let machine = self.twin.source_of_asset(ix);
+        let capped = self.twin.capped_machines().filter(|(source, ..)| machine == Some(*source));
+        AssetDeliveryStatus {
             birth_topic: machine.map(|source| topic::of_source(source, MessageType::Birth)),
             watched: self.watched.as_millis(),
             problem: self.problem(),
@@ -129,7 +129,7 @@ impl<'a> Ways<'a> {
                     )
                 })
                 .collect(),
-            aws: aws_page(self.look.host_of(Plane::Control), "assets", self.asset.id),
+            aws: aws_page(self.view.host_of(Plane::Control), "assets", self.asset.id),
         }
     }
 
@@ -146,21 +146,21 @@ impl<'a> Ways<'a> {
         &self,
         property: &DesiredProperty,
         written: Option<Timestamp>,
-    ) -> PropertyWay {
+    ) -> PropertyDeliveryStatus {
         let stream = Stream { asset: self.asset.id, property: property.id };
-        let delivery = self.look.bridge.delivery();
-        let here = delivery.way_of(stream);
+        let delivery = self.view.bridge.delivery();
+        let here = delivery.status_of(stream);
         let queued = self.waiting.properties.get(&property.id).copied();
-        let outcome = self.look.watched.borrow().of(stream.asset, stream.property);
+        let outcome = self.view.watched.borrow().of(stream.asset, stream.property);
         let letter = self.letters.get(&property.id).copied();
-        let mut way = PropertyWay {
+        let mut way = PropertyDeliveryStatus {
             waiting: here.waiting + queued.map_or(0, |queued| queued.values),
-            more: self.waiting.more,
+            more: self.waiting.is_partial,
             sent: here.sent_at.map(|at| self.wall(at)),
-            taken: outcome.taken.map(|(at, time)| (at.as_millis(), time.as_millis())),
-            dropped: outcome.dropped.map(|(at, why)| (at.as_millis(), why.label())),
+            taken: outcome.last_accepted.map(|(at, time)| (at.as_millis(), time.as_millis())),
+            dropped: outcome.last_dropped.map(|(at, why)| (at.as_millis(), why.label())),
             refused: letter.map(refused_value),
-            ..PropertyWay::default()
+            ..PropertyDeliveryStatus::default()
         };
         self.wait(property, queued, here, &mut way);
         way.state = state(&way, here.in_flight, letter, outcome, written);
@@ -172,17 +172,17 @@ impl<'a> Ways<'a> {
         &self,
         property: &DesiredProperty,
         queued: Option<PropertyWaiting>,
-        here: StreamWay<'_>,
-        way: &mut PropertyWay,
+        here: StreamStatus<'_>,
+        way: &mut PropertyDeliveryStatus,
     ) {
-        let delivery = self.look.bridge.delivery();
+        let delivery = self.view.bridge.delivery();
         let rejected = self.twin.plan().refused_property(self.asset.model, property.id);
         let gate = queued.and_then(|queued| queued.gate);
         let first = queued.map(|queued| queued.oldest.as_millis());
         let handed_in = here.oldest.map(|at| self.wall(at));
         let with_remedy = |words: &str, remedy: &str| Some(format!("{words}; {remedy}"));
         let (what, since, reason) = if let Some(words) = rejected {
-            (Some("property"), first, with_remedy(words, Verdict::Rejected.remedy()))
+            (Some("property"), first, with_remedy(words, RejectionKind::Rejected.remedy()))
         } else if let Some(Gate::Asset(_)) = gate {
             (Some("asset"), first, self.problem())
         } else if let Some(Gate::Property(_)) = gate {
@@ -191,7 +191,7 @@ impl<'a> Ways<'a> {
             (Some("again"), handed_in, with_remedy(words, here.remedy))
         } else if way.waiting > 0 && delivery.is_unreachable() {
             let words = delivery.last_error().map(str::to_owned);
-            let why = self.look.bridge.reach().trouble(Plane::Write).or(words);
+            let why = self.view.bridge.reach().trouble(Plane::Write).or(words);
             (Some("sitewise"), handed_in.or(first), why)
         } else if here.failures > 0 {
             (Some("again"), handed_in, here.last_failure.map(|kind| failure(kind).to_owned()))
@@ -202,27 +202,28 @@ impl<'a> Ways<'a> {
         };
         (way.waits_for, way.since, way.reason) = (what, since, reason);
         if what == Some("turn")
-            && since.is_some_and(|at| self.look.now.wall.as_millis() - at > LATE_MILLIS)
+            && since.is_some_and(|at| self.view.now.wall.as_millis() - at > LATE_MILLIS)
         {
             way.waits_for = Some("room");
         }
     }
 
     fn wall(&self, at: Instant) -> i64 {
-        let Now { instant, wall } = self.look.now;
+        let Now { instant, wall } = self.view.now;
         wall.minus(instant.since(at)).as_millis()
     }
 }
 
 /// The state in one word: what is wrong first, then what moves, then what is done.
 fn state(
-    way: &PropertyWay,
+    way: &PropertyDeliveryStatus,
     in_flight: usize,
     letter: Option<&DeadLetter>,
-    outcome: Outcome,
+    outcome: PropertyOutcome,
     written: Option<Timestamp>,
 ) -> &'static str {
-    let taken_since = |letter: &DeadLetter| outcome.taken.is_some_and(|(at, _)| at > letter.at);
+    let taken_since =
+        |letter: &DeadLetter| outcome.last_accepted.is_some_and(|(at, _)| at > letter.at);
     let is_last = |letter: &DeadLetter| {
         written.is_none_or(|written| letter.point.time >= written) && !taken_since(letter)
     };
@@ -243,12 +244,12 @@ fn state(
 /// Why SiteWise does not take a property, or took its last rejected value for good, and what to do.
 pub(super) fn rejected(
     look: &EngineView<'_>,
-    asset: &Asset,
+    asset: &DesiredAsset,
     property: &DesiredProperty,
 ) -> Option<String> {
     let plan = look.bridge.twin().plan();
     if let Some(words) = plan.refused_property(asset.model, property.id) {
-        return Some(format!("{words}; {}", Verdict::Rejected.remedy()));
+        return Some(format!("{words}; {}", RejectionKind::Rejected.remedy()));
     }
     let stream = Stream { asset: asset.id, property: property.id };
     let letter = look.dead_letters.iter().rev().find(|letter| letter.point.stream == stream)?;
@@ -347,8 +348,9 @@ mod tests {
     fn what_is_wrong_comes_before_what_moves_and_that_before_what_is_done() {
         let written = Some(Timestamp::from_millis(5));
         let of = |waits_for, waiting, in_flight, written| {
-            let way = PropertyWay { waits_for, waiting, ..PropertyWay::default() };
-            state(&way, in_flight, None, Outcome::default(), written)
+            let way =
+                PropertyDeliveryStatus { waits_for, waiting, ..PropertyDeliveryStatus::default() };
+            state(&way, in_flight, None, PropertyOutcome::default(), written)
         };
         assert_eq!(of(Some("asset"), 1, 0, written), "waiting");
         assert_eq!(of(Some("room"), 1, 1, written), "waiting");

@@ -8,7 +8,7 @@ const MAX_NAMED: usize = 100;
 /// Snapshot of all reasons: counts by label, and the first ones in full.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DegradedReasons {
-    told: Vec<DegradedReason>,
+    named: Vec<DegradedReason>,
     /// How many reasons there are, with those that are not listed.
     rows: u64,
     counts: [u64; DegradedReason::LABELS.len()],
@@ -22,7 +22,7 @@ impl DegradedReasons {
 
     /// Those that are listed by name.
     pub fn named(&self) -> &[DegradedReason] {
-        &self.told
+        &self.named
     }
 
     /// How many servers, machines, models and assets each label affects.
@@ -56,9 +56,9 @@ impl DegradedReasons {
             };
             line.chars().map(clean).collect()
         };
-        let more = self.total().saturating_sub(self.told.len() as u64);
+        let more = self.total().saturating_sub(self.named.len() as u64);
         let more = (more > 0).then(|| format!("and {more} more"));
-        self.told.iter().map(line).chain(more).collect()
+        self.named.iter().map(line).chain(more).collect()
     }
 }
 
@@ -71,8 +71,8 @@ impl FromIterator<DegradedReason> for DegradedReasons {
                 *count += why.affected();
             }
             all.rows += 1;
-            if all.told.len() < MAX_NAMED {
-                all.told.push(why);
+            if all.named.len() < MAX_NAMED {
+                all.named.push(why);
             }
         }
         all
@@ -83,7 +83,7 @@ impl FromIterator<DegradedReason> for DegradedReasons {
 mod tests {
     use super::super::*;
     use super::*;
-    use crate::delivery::refusals::Others;
+    use crate::delivery::refusals::OtherProperties;
     use crate::sitewise::cause::Cause;
 
     fn capped(machine: usize) -> DegradedReason {
@@ -134,7 +134,7 @@ mod tests {
             values: 900,
             example: "Nordsee/gw/P1 / Speed: AccessDeniedException: no".to_owned(),
             cause: Cause::Action("BatchPutAssetPropertyValue"),
-            others: Others::Accepted,
+            others: OtherProperties::Accepted,
         }
     }
 
@@ -147,7 +147,7 @@ mod tests {
             assert!(denied.contains(part), "{part} is not in {denied}");
         }
         assert!(!denied.contains("proxy"), "{denied}");
-        let gone = Held { cause: Cause::Missing, others: Others::NotTried, ..of_denied() };
+        let gone = Held { cause: Cause::Missing, others: OtherProperties::NotTried, ..of_denied() };
         let gone = line(gone);
         assert!(gone.contains("deleted") && !gone.contains("others"), "{gone}");
     }
@@ -199,11 +199,11 @@ mod tests {
                 took: std::time::Duration::from_secs(8),
             },
             DegradedReason::Contended { url: String::new(), why: "".into() },
-            DegradedReason::NobodyAdmitted { edge: String::new(), messages: 1 },
+            DegradedReason::AllNodesExcluded { edge: String::new(), messages: 1 },
             DegradedReason::Finding { edge: None, finding: Finding::HostConflict, count: 1 },
             DegradedReason::Clock { ahead: 1 },
             DegradedReason::SenderClock { edge: String::new(), ahead: 1 },
-            DegradedReason::Crowded { machine: String::new(), example: String::new(), values: 1 },
+            DegradedReason::OverRate { machine: String::new(), example: String::new(), values: 1 },
             DegradedReason::Held { machine: String::new(), held: of_denied() },
             DegradedReason::Problem { subject, reason },
         ];

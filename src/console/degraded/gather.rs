@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::{DegradedReason, EngineView, Held, first_names};
 use crate::delivery::held::HeldValues;
 use crate::delivery::point::RejectReason;
-use crate::delivery::refusals::Others;
+use crate::delivery::refusals::OtherProperties;
 use crate::outbox::{DiskState, PassedOver};
 use crate::sitewise::cause::{Cause, Plane};
 use crate::sitewise::limits;
@@ -37,7 +37,7 @@ impl DegradedReason {
     /// others have still time to. None before the first could have answered.
     pub(crate) fn dead_before(look: &EngineView<'_>) -> Option<(Vec<Self>, bool)> {
         let (dead, early): (Vec<_>, Vec<_>) = offline_before(look)?.partition(|edge| {
-            look.bridge.host().had_time(edge, Self::ANSWER_FOR, look.now.instant)
+            look.bridge.host().had_time_to_answer(edge, Self::ANSWER_FOR, look.now.instant)
         });
         let dead = dead.into_iter().map(|edge| offline(look.bridge.twin(), edge)).collect();
         Some((dead, !early.is_empty()))
@@ -66,7 +66,7 @@ impl DegradedReason {
         }
         let is_silent = |edge: &EdgeNode| {
             host.phase(edge) != NodePhase::Online
-                && host.had_time(edge, Self::ANSWER_FOR, look.now.instant)
+                && host.had_time_to_answer(edge, Self::ANSWER_FOR, look.now.instant)
         };
         let silent = rows.into_iter().filter(|(edge, _)| edge.is_none_or(is_silent));
         silent
@@ -101,7 +101,7 @@ impl DegradedReason {
             | Self::Contended { .. }
             | Self::Foreign { .. }
             | Self::NothingDelivered { .. }
-            | Self::NobodyAdmitted { .. }
+            | Self::AllNodesExcluded { .. }
             | Self::SiteWise { .. } => 0,
             Self::Slow { .. } => 1,
             Self::MessagesLost { .. } | Self::StoredLost { .. } | Self::MessagesLate { .. } => 1,
@@ -115,7 +115,7 @@ impl DegradedReason {
             Self::NotUnderstood { .. } | Self::Finding { .. } => 4,
             Self::Offline { .. } => 5,
             Self::Oversized { .. } | Self::OnlyStored { .. } => 6,
-            Self::Refused { .. } | Self::Crowded { .. } | Self::SenderClock { .. } => 7,
+            Self::Refused { .. } | Self::OverRate { .. } | Self::SenderClock { .. } => 7,
             Self::Capped { .. } => 8,
             Self::Held { .. } => 9,
             Self::Problem { .. } => 10,
@@ -128,7 +128,7 @@ impl DegradedReason {
             Self::Refused { values, .. }
             | Self::Capped { values, .. }
             | Self::AwaitsBirth { values, .. }
-            | Self::Crowded { values, .. } => *values,
+            | Self::OverRate { values, .. } => *values,
             Self::Held { held, .. } => held.values as u64,
             _ => 0,
         }
@@ -198,13 +198,13 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     all.extend(DegradedReason::awaiting_birth(look));
     let Some(disk) = look.outbox.disk() else { return };
     match disk.state {
-        DiskState::Refuses(why) => all.push(DegradedReason::OutboxRefuses(why)),
+        DiskState::NotWritable(why) => all.push(DegradedReason::OutboxRefuses(why)),
         DiskState::Unreadable(why) => all.push(DegradedReason::OutboxUnreadable(why)),
-        DiskState::Behind => all.push(DegradedReason::OutboxRefuses(format!(
+        DiskState::TooSlow => all.push(DegradedReason::OutboxRefuses(format!(
             "it is too slow or hangs; {} values are in memory only",
             disk.unsaved
         ))),
-        DiskState::Well => {}
+        DiskState::Writable => {}
     }
     if disk.unreadable > 0 {
         all.push(DegradedReason::OutboxLost(disk.unreadable));
@@ -213,7 +213,7 @@ fn outbox(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
 
 fn offline(twin: &Twin, edge: &EdgeNode) -> DegradedReason {
     let source = Source { edge: edge.clone(), device: None };
-    let since = twin.presence_of(&source).died.or_else(|| twin.plan().told_before(&source));
+    let since = twin.presence_of(&source).died.or_else(|| twin.plan().last_presence_time(&source));
     DegradedReason::Offline { edge: edge.to_string(), since }
 }
 
@@ -225,7 +225,7 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let strange: BTreeSet<&EdgeNode> = live.iter().map(|(edge, _)| *edge).collect();
     all.extend(live.into_iter().map(|(edge, problem)| DegradedReason::NotUnderstood {
         edge: edge.to_string(),
-        reason: problem.words(),
+        reason: problem.text(),
     }));
     all.extend(only_stored(&stored));
     all.extend(
@@ -236,8 +236,8 @@ fn nodes(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let dead: BTreeSet<&EdgeNode> = host.dead().filter(|edge| !strange.contains(edge)).collect();
     all.extend(dead.iter().map(|edge| offline(edge)));
     let before = offline_before(look).into_iter().flatten();
-    let before =
-        before.filter(|edge| host.had_time(edge, DegradedReason::ANSWER_FOR, look.now.instant));
+    let before = before
+        .filter(|edge| host.had_time_to_answer(edge, DegradedReason::ANSWER_FOR, look.now.instant));
     let before = before.filter(|edge| !dead.contains(edge) && !strange.contains(edge));
     all.extend(before.map(offline));
 }
@@ -250,7 +250,7 @@ fn only_stored(stored: &[(&EdgeNode, &NodeProblem)]) -> Option<DegradedReason> {
     let names: Vec<_> = names.into_iter().take(NAMES).map(ToString::to_string).collect();
     let count = stored.len() as u64;
     let edges = first_names(&names, count);
-    Some(DegradedReason::OnlyStored { edges, count, reason: problem.words() })
+    Some(DegradedReason::OnlyStored { edges, count, reason: problem.text() })
 }
 
 /// Edge nodes that were offline before the start and have not answered; none before the first could
@@ -261,7 +261,7 @@ fn offline_before<'a>(look: &EngineView<'a>) -> Option<impl Iterator<Item = &'a 
         let up = look.now.wall.as_millis().saturating_sub(since);
         u128::try_from(up).is_ok_and(|up| up >= DegradedReason::ANSWER_FOR.as_millis())
     };
-    if !plan.is_synced() || !look.links.iter().filter_map(|link| link.since).any(long_up) {
+    if !plan.is_synced() || !look.servers.iter().filter_map(|link| link.since).any(long_up) {
         return None;
     }
     let before = plan.offline().filter(|source| source.device.is_none()).map(|source| &source.edge);
@@ -283,7 +283,7 @@ fn findings(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
         count: found.count,
     }));
     let nobody = host.admits_nobody(look.now.instant);
-    all.extend(nobody.map(|(edge, messages)| DegradedReason::NobodyAdmitted {
+    all.extend(nobody.map(|(edge, messages)| DegradedReason::AllNodesExcluded {
         edge: edge.to_owned(),
         messages,
     }));
@@ -291,7 +291,7 @@ fn findings(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
 
 fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     let twin = look.bridge.twin();
-    all.extend(twin.capped().map(|(machine, cap, lost)| DegradedReason::Capped {
+    all.extend(twin.capped_machines().map(|(machine, cap, lost)| DegradedReason::Capped {
         machine: machine.to_string(),
         cap,
         example: lost.example.clone(),
@@ -299,7 +299,7 @@ fn values(look: &EngineView<'_>, all: &mut Vec<DegradedReason>) {
     }));
     all.extend(look.bridge.crowded(look.now.instant).map(|(machine, crowded)| {
         let (asset, property) = twin.display_names(crowded.example);
-        DegradedReason::Crowded {
+        DegradedReason::OverRate {
             machine: machine.to_string(),
             example: format!(
                 "{} / {}",
@@ -328,7 +328,7 @@ fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
         let asset = || {
             place.map_or_else(|| stream.asset.to_string(), |(_, asset)| asset.address.to_string())
         };
-        let machine = place.and_then(|(ix, _)| twin.speaker(ix));
+        let machine = place.and_then(|(ix, _)| twin.source_of_asset(ix));
         let row = rows.entry((machine.map_or_else(asset, ToString::to_string), cause));
         let row = row.or_insert_with(|| {
             let (_, property) = twin.display_names(stream);
@@ -338,7 +338,7 @@ fn held(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
         });
         row.properties += 1;
         row.values += values;
-        if others == Others::NotTried {
+        if others == OtherProperties::NotTried {
             row.others = others;
         }
     }
@@ -352,7 +352,7 @@ fn refused(look: &EngineView<'_>, twin: &Twin, all: &mut Vec<DegradedReason>) {
     let mut rows: BTreeMap<(String, &'static str), (RejectReason, u64, String)> = BTreeMap::new();
     for letter in look.dead_letters.iter().rev().take_while(|letter| letter.at >= since) {
         let stream = letter.point.stream;
-        let machine = twin.asset(stream.asset).and_then(|(ix, _)| twin.speaker(ix));
+        let machine = twin.asset(stream.asset).and_then(|(ix, _)| twin.source_of_asset(ix));
         let (asset, property) = &letter.names;
         let asset = asset.clone().unwrap_or_else(|| stream.asset.to_string());
         let machine = machine.map_or_else(|| asset.clone(), ToString::to_string);

@@ -1,6 +1,6 @@
 //! Values that SiteWise keeps rejecting, of one machine and for one cause.
 
-use crate::delivery::refusals::Others;
+use crate::delivery::refusals::OtherProperties;
 use crate::sitewise::cause::Cause;
 
 /// Values of a machine that are not accepted, for one cause.
@@ -15,7 +15,7 @@ pub struct Held {
     /// What lies behind it.
     pub cause: Cause,
     /// Whether other values are accepted.
-    pub others: Others,
+    pub others: OtherProperties,
 }
 
 impl Held {
@@ -31,9 +31,9 @@ impl Held {
 }
 
 /// Whether others are accepted, in words.
-pub(crate) const fn while_others(others: Others) -> &'static str {
+pub(crate) const fn while_others(others: OtherProperties) -> &'static str {
     match others {
-        Others::Accepted => " while it accepts others",
-        Others::NotTried => "",
+        OtherProperties::Accepted => " while it accepts others",
+        OtherProperties::NotTried => "",
     }
 }

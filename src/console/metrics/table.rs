@@ -4,7 +4,7 @@ use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
 use crate::command::answer::Code;
 use crate::console::degraded::DegradedReason;
 use crate::console::health::NotReadyReason;
-use crate::console::process::Process;
+use crate::console::process::ProcessStats;
 use crate::console::snapshot::{PHASES, Snapshot};
 use crate::delivery::durations::Durations;
 use crate::delivery::point::{DiscardReason, RejectReason};
@@ -66,7 +66,7 @@ const fn process(
     kind: MetricKind,
     name: &'static str,
     help: &'static str,
-    read: fn(&Process) -> Option<f64>,
+    read: fn(&ProcessStats) -> Option<f64>,
 ) -> MetricDef {
     MetricDef { name, kind, help, label: MetricLabel::None, read: MetricReader::Process(read) }
 }
@@ -98,7 +98,7 @@ pub const TABLE: &[MetricDef] = &[
         "sparkwise_start_time_seconds",
         "Start time of the engine since unix epoch in \
         seconds.",
-        |s| s.began.as_millis() as f64 / 1_000.0,
+        |s| s.started_at.as_millis() as f64 / 1_000.0,
     ),
     MetricDef {
         name: "sparkwise_build_info",
@@ -113,14 +113,14 @@ pub const TABLE: &[MetricDef] = &[
         "sparkwise_mqtt_connected",
         "1 if the session with the server is up and all subscriptions are granted, else 0.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| f64::from(u8::from(link.since.is_some()))).collect(),
+        |s| s.servers.iter().map(|link| f64::from(u8::from(link.since.is_some()))).collect(),
     ),
     each(
         MetricKind::Counter,
         "sparkwise_mqtt_messages_received_total",
         "MQTT messages received.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| link.received as f64).collect(),
+        |s| s.servers.iter().map(|link| link.received as f64).collect(),
     ),
     each(
         MetricKind::Counter,
@@ -128,28 +128,28 @@ pub const TABLE: &[MetricDef] = &[
         "Messages dropped because the engine's queue was full. Each leaves a gap in its node's \
          sequence, which triggers a rebirth request.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| link.dropped as f64).collect(),
+        |s| s.servers.iter().map(|link| link.dropped as f64).collect(),
     ),
     each(
         MetricKind::Gauge,
         "sparkwise_mqtt_message_age_seconds",
         "Age of the oldest received message in the engine's queue.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| link.message_age as f64 / 1_000.0).collect(),
+        |s| s.servers.iter().map(|link| link.message_age as f64 / 1_000.0).collect(),
     ),
     each(
         MetricKind::Counter,
         "sparkwise_mqtt_topics_malformed_total",
         "Messages dropped because their topic is not UTF-8.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| link.malformed as f64).collect(),
+        |s| s.servers.iter().map(|link| link.malformed as f64).collect(),
     ),
     each(
         MetricKind::Counter,
         "sparkwise_mqtt_messages_oversized_total",
         "Messages skipped because their packet is larger than MQTT_MAX_PACKET.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| link.oversized as f64).collect(),
+        |s| s.servers.iter().map(|link| link.oversized as f64).collect(),
     ),
     each(
         MetricKind::Counter,
@@ -157,7 +157,7 @@ pub const TABLE: &[MetricDef] = &[
         "Outgoing messages, mostly rebirth requests, dropped because the queue to the server was \
          full.",
         MetricLabel::Server,
-        |s| s.links.iter().map(|link| link.unpublished as f64).collect(),
+        |s| s.servers.iter().map(|link| link.unpublished as f64).collect(),
     ),
     // Sparkplug.
     counter("sparkwise_sparkplug_messages_total", "Messages processed by the engine.", |s| {
@@ -198,7 +198,7 @@ pub const TABLE: &[MetricDef] = &[
          too late, in a retained message, from another server than the node's session is on, or \
          past a limit.",
         MetricLabel::Words("reason", || SkipReason::ALL.map(SkipReason::label).to_vec()),
-        |s| s.plant.unread.iter().map(|count| *count as f64).collect(),
+        |s| s.plant.skipped_values.iter().map(|count| *count as f64).collect(),
     ),
     counter(
         "sparkwise_sparkplug_values_excluded_total",
@@ -360,13 +360,13 @@ pub const TABLE: &[MetricDef] = &[
     histogram(
         "sparkwise_put_duration_seconds",
         "Duration of BatchPutAssetPropertyValue requests until their response, successful or not.",
-        |s| s.ledger.delivery.answered,
+        |s| s.ledger.delivery.response_times,
     ),
     histogram(
         "sparkwise_delivery_duration_seconds",
         "Latency of live values from their arrival until SiteWise accepted them, INGEST_LINGER and \
             retries included. Values that the outbox had to hold back are not observed.",
-        |s| s.ledger.delivery.took,
+        |s| s.ledger.delivery.latencies,
     ),
     gauge("sparkwise_put_in_flight", "BatchPutAssetPropertyValue requests in flight.", |s| {
         s.ledger.delivery.in_flight as f64

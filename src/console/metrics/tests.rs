@@ -31,7 +31,7 @@ fn snapshot() -> Snapshot {
         host_id: "host".into(),
         linger: std::time::Duration::from_secs(1),
         at: Timestamp::from_millis(10_000),
-        began: Timestamp::from_millis(1_500),
+        started_at: Timestamp::from_millis(1_500),
         ledger,
         plant: crate::sparkplug::host::HostCounters::default(),
         nodes: [0, 0, 3, 1],
@@ -39,11 +39,11 @@ fn snapshot() -> Snapshot {
             (EdgeNode::new("Nord \"1\"", "gw"), true),
             (EdgeNode::new("Ost", "gw"), false),
         ],
-        links: vec![
+        servers: vec![
             link.clone(),
             ServerStatus { url: "mqtt://b:1883".into(), since: None, dropped: 4, ..link },
         ],
-        not_ready: vec![NotReadyReason::NotLearned(None)],
+        not_ready: vec![NotReadyReason::NotSynced(None)],
         degraded: [capped].into_iter().collect(),
         oldest: Some(Timestamp::from_millis(7_500)),
         outbox_bytes: 0,
@@ -76,7 +76,7 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
             MetricLabel::None | MetricLabel::Version => 1,
             MetricLabel::Words(_, words) => words().len(),
             MetricLabel::Commands => Code::ALL.len(),
-            MetricLabel::Server => snapshot.links.len(),
+            MetricLabel::Server => snapshot.servers.len(),
             MetricLabel::Node => snapshot.nodes_named.len(),
         };
         match metric.read {
@@ -90,7 +90,7 @@ fn every_metric_is_declared_once_and_has_a_number_for_each_of_its_labels() {
 
 #[test]
 fn the_text_is_what_prometheus_reads() {
-    let text = text(&snapshot(), &Process::default());
+    let text = text(&snapshot(), &ProcessStats::default());
     for line in [
         "# TYPE sparkwise_values_read_total counter",
         "sparkwise_values_read_total 7",
@@ -128,7 +128,7 @@ fn the_text_is_what_prometheus_reads() {
 fn servers_that_differ_in_their_path_alone_are_two_series() {
     let mut snapshot = snapshot();
     let link = ServerStatus { url: "wss://a:443".into(), ..ServerStatus::default() };
-    snapshot.links = vec![link.clone(), link];
+    snapshot.servers = vec![link.clone(), link];
     assert_eq!(servers(&snapshot), ["wss://a:443", "wss://a:443 (2)"]);
 }
 
@@ -139,7 +139,7 @@ fn labels_are_escaped_as_prometheus_reads_them() {
 
 #[test]
 fn what_the_system_does_not_tell_of_the_process_is_left_out() {
-    let told = Process { open_files: Some(12.0), ..Process::default() };
+    let told = ProcessStats { open_files: Some(12.0), ..ProcessStats::default() };
     let text = text(&snapshot(), &told);
     assert!(text.contains("\n# TYPE process_open_fds gauge\nprocess_open_fds 12\n"), "{text}");
     assert!(!text.contains("process_cpu_seconds_total"), "{text}");

@@ -94,7 +94,7 @@ fn a_missing_asset_is_told_once_and_its_values_wait() {
         asset: Uuid::from_u128(asset),
         property: Uuid::from_u128(property),
     };
-    let missing = Output::Missing(vec![point(1, 0, Class::Live).stream, of(1, 2)]);
+    let missing = Output::NotFound(vec![point(1, 0, Class::Live).stream, of(1, 2)]);
     assert_eq!(plant.told.iter().filter(|told| **told == missing).count(), 1);
     assert_eq!(plant.delivery.waiting(), 2);
     plant.wait(Duration::from_millis(1_900));

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::delivery::held::HeldValues;
-use crate::delivery::refusals::Others;
+use crate::delivery::refusals::OtherProperties;
 use crate::sitewise::cause::Cause;
 
 /// A stub of SiteWise behind something that answers by itself where `meets` says so.
@@ -37,7 +37,7 @@ fn a_value_that_a_firewall_stops_waits_alone_and_is_told_by_name() {
     assert!(met <= 7, "the request, the entry, the value, and then ever rarer: {met}");
     assert!(!plant.delivery.is_unreachable());
     let stream = point(4, 0, Class::Live).stream;
-    let (cause, others) = (Cause::Foreign, Others::Accepted);
+    let (cause, others) = (Cause::Foreign, OtherProperties::Accepted);
     let told = Output::Held { stream, reason: "Foreign".to_owned(), cause, others };
     assert_eq!(plant.told.iter().filter(|output| **output == told).count(), 1);
     let held = HeldValues { stream, values: 1, words: "Foreign", cause, others };
@@ -173,9 +173,9 @@ fn a_value_beyond_the_ten_of_its_second_ends_and_delays_no_end() {
     for _ in 0..30 {
         full(&mut plant);
     }
-    let (key, why) = (point(1, 450, Class::Birth).key(), DiscardReason::Rate);
+    let (key, why) = (point(1, 450, Class::Birth).key(), DiscardReason::SecondFull);
     // It may be the latest: the ten were sent by an earlier process, or long ago.
-    assert!(plant.told.ends_with(&[Output::Discarded { key, why }, Output::Late(key)]));
+    assert!(plant.told.ends_with(&[Output::Discarded { key, why }, Output::LatestDiscarded(key)]));
     assert_eq!((plant.delivery.waiting(), plant.delivery.figures().discarded.rate), (0, 1));
 
     let mut plant = Plant::new(config());

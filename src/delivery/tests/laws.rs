@@ -235,8 +235,8 @@ impl World {
                 Output::Refused { point, .. } => vec![point.key()],
                 Output::Discarded { key, .. } => vec![*key],
                 Output::Held { .. }
-                | Output::Late(_)
-                | Output::Missing(_)
+                | Output::LatestDiscarded(_)
+                | Output::NotFound(_)
                 | Output::Send { .. } => Vec::new(),
             };
             for key in decided {

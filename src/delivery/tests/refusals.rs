@@ -1,7 +1,7 @@
 //! Answers that go well as a whole and refuse every entry.
 
 use super::*;
-use crate::delivery::refusals::Others;
+use crate::delivery::refusals::OtherProperties;
 use crate::sitewise::cause::{Cause, WRITE};
 
 /// So many seconds, in which each entry for which `refuses` says so has this error.
@@ -29,9 +29,9 @@ fn where_every_entry_is_denied_that_is_one_cause_within_ten_seconds() {
     for kind in [ApiFaultKind::Denied, ApiFaultKind::Unavailable, ApiFaultKind::NotFound] {
         let mut plant = Plant::new(config());
         through(&mut plant, 5, kind, |_| false);
-        assert_eq!(plant.delivery.nothing_passes(), None);
+        assert_eq!(plant.delivery.all_rejected(), None);
         through(&mut plant, 8, kind, |_| true);
-        let told = plant.delivery.nothing_passes().unwrap_or_else(|| panic!("{kind:?}"));
+        let told = plant.delivery.all_rejected().unwrap_or_else(|| panic!("{kind:?}"));
         let cause = match kind {
             ApiFaultKind::Denied => Cause::Action(WRITE),
             ApiFaultKind::NotFound => Cause::Missing,
@@ -45,7 +45,7 @@ fn where_every_entry_is_denied_that_is_one_cause_within_ten_seconds() {
         // It passes again: all of it goes within a minute, however long it failed.
         through(&mut plant, 60, kind, |_| false);
         assert!(!plant.delivery.is_unreachable());
-        assert_eq!(plant.delivery.nothing_passes(), None);
+        assert_eq!(plant.delivery.all_rejected(), None);
         plant.wait(Duration::from_secs(1));
         while plant.answer(Ok(Vec::new())) {}
         assert!(plant.delivery.waiting() <= 20, "{kind:?}: {}", plant.delivery.waiting());
@@ -58,13 +58,13 @@ fn where_one_asset_is_denied_it_is_named_and_sitewise_is_not_away() {
     let asset = point(4, 0, Class::Live).stream.asset;
     for _ in 0..60 {
         through(&mut plant, 1, ApiFaultKind::Denied, |entry| entry.asset == asset);
-        assert_eq!(plant.delivery.nothing_passes(), None);
+        assert_eq!(plant.delivery.all_rejected(), None);
     }
     let rows: Vec<_> = plant.delivery.held().collect();
     let [row] = rows[..] else { panic!("{rows:?}") };
     assert_eq!(
         (row.stream.asset, row.cause, row.others),
-        (asset, Cause::Action(WRITE), Others::Accepted)
+        (asset, Cause::Action(WRITE), OtherProperties::Accepted)
     );
     assert_eq!(held(&plant), 1);
 }
@@ -79,7 +79,7 @@ fn the_limit_of_a_few_properties_slows_them_and_nobody_else() {
     }
     // The other five have all of theirs within two seconds.
     assert!(plant.delivery.figures().delivered >= 5 * 58);
-    assert_eq!(plant.delivery.nothing_passes(), None);
+    assert_eq!(plant.delivery.all_rejected(), None);
     // Where the account is throttled all are slowed.
     through(&mut plant, 1, ApiFaultKind::Throttled, |_| true);
     assert!(plant.delivery.share(plant.now.instant) < 0.6);
@@ -104,7 +104,7 @@ fn what_sitewise_limits_below_ten_a_second_is_held_and_told_and_never_dropped() 
     assert_eq!(plant.delivery.figures().discarded.rate, 0);
     assert_eq!(plant.delivery.waiting(), 120);
     let rows: Vec<_> = plant.delivery.held().map(|row| (row.cause, row.others)).collect();
-    assert_eq!(rows, [(Cause::PropertyLimit, Others::NotTried)]);
+    assert_eq!(rows, [(Cause::PropertyLimit, OtherProperties::NotTried)]);
     assert_eq!(held(&plant), 1);
     plant.wait(Duration::from_secs(3_600));
     assert!(plant.in_flight.len() <= 1);

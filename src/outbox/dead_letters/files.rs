@@ -47,14 +47,14 @@ pub struct DeadLetterFiles {
     folder: PathBuf,
     file: Option<File>,
     /// Number of the file that is written, and its bytes.
-    number: u64,
+    file_number: u64,
     bytes: u64,
     next_id: u64,
     dirty: bool,
     /// Letters whose value was sent again: it may come back.
-    again: FxHashMap<Key, DeadLetterRecord>,
+    retried: FxHashMap<Key, DeadLetterRecord>,
     /// Lines that could not be written yet.
-    waiting: Vec<u8>,
+    unwritten: Vec<u8>,
 }
 
 impl DeadLetterFiles {
@@ -64,21 +64,21 @@ impl DeadLetterFiles {
         let mut letters = Self {
             folder: folder.to_owned(),
             file: None,
-            number: 0,
+            file_number: 0,
             bytes: 0,
             next_id: 1,
             dirty: false,
-            again: FxHashMap::default(),
-            waiting: Vec::new(),
+            retried: FxHashMap::default(),
+            unwritten: Vec::new(),
         };
         let mut all = BTreeMap::new();
         for (number, path) in files(folder) {
-            letters.number = letters.number.max(number);
+            letters.file_number = letters.file_number.max(number);
             for entry in entries(&path) {
                 match entry {
                     DeadLetterLine::Letter(letter) => {
                         letters.next_id = letters.next_id.max(letter.id + 1);
-                        letter.key().and_then(|key| letters.again.remove(&key));
+                        letter.key().and_then(|key| letters.retried.remove(&key));
                         all.insert(letter.id, *letter);
                     }
                     DeadLetterLine::Gone { id, retried } => {
@@ -90,13 +90,13 @@ impl DeadLetterFiles {
             }
         }
         // A new file: the last line of the one before may be torn.
-        letters.number += 1;
+        letters.file_number += 1;
         letters
     }
 
     /// Writes a letter; it is safe after the next [`sync`](Self::sync).
     pub fn push(&mut self, letter: DeadLetter) {
-        let before = self.again.remove(&letter.point.key());
+        let before = self.retried.remove(&letter.point.key());
         let letter = DeadLetterRecord::new(self.next_id, letter, before.as_ref());
         self.next_id += 1;
         self.write(&DeadLetterLine::Letter(Box::new(letter)));
@@ -113,10 +113,10 @@ impl DeadLetterFiles {
 
     /// Its value may be refused again.
     fn remember(&mut self, letter: DeadLetterRecord) {
-        if self.again.len() < MAX_RETRIED
+        if self.retried.len() < MAX_RETRIED
             && let Some(key) = letter.key()
         {
-            self.again.insert(key, letter);
+            self.retried.insert(key, letter);
         }
     }
 
@@ -146,11 +146,11 @@ impl DeadLetterFiles {
         // A value of our own types always has a form in JSON.
         if let Ok(mut line) = serde_json::to_vec(entry) {
             line.push(b'\n');
-            if self.waiting.len() + line.len() > MAX_UNWRITTEN {
+            if self.unwritten.len() + line.len() > MAX_UNWRITTEN {
                 warn!("cannot write a dead letter to disk, it is only counted");
                 return;
             }
-            self.waiting.append(&mut line);
+            self.unwritten.append(&mut line);
         }
         self.dirty = true;
         // A failure is reported by `sync`.
@@ -158,32 +158,32 @@ impl DeadLetterFiles {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.waiting.is_empty() {
+        if self.unwritten.is_empty() {
             return Ok(());
         }
         if self.bytes >= FILE {
             self.file = None;
-            self.number += 1;
+            self.file_number += 1;
         }
         let file = match &mut self.file {
             Some(file) => file,
             None => {
                 make_folder(&self.folder)?;
-                let path = self.folder.join(format!("{:08}.jsonl", self.number));
+                let path = self.folder.join(format!("{:08}.jsonl", self.file_number));
                 let file = OpenOptions::new().create(true).append(true).open(path)?;
                 self.bytes = file.metadata()?.len();
                 self.forget_oldest()?;
                 self.file.insert(file)
             }
         };
-        if let Err(error) = file.write_all(&self.waiting) {
+        if let Err(error) = file.write_all(&self.unwritten) {
             // Part of a line may be there: the next goes to another file.
             self.file = None;
-            self.number += 1;
+            self.file_number += 1;
             return Err(error);
         }
-        self.bytes += self.waiting.len() as u64;
-        self.waiting.clear();
+        self.bytes += self.unwritten.len() as u64;
+        self.unwritten.clear();
         Ok(())
     }
 

@@ -62,7 +62,7 @@ pub struct RequestProgress {
     /// Of files that the running bridge could not read.
     pub unreadable: usize,
     /// Those files, as it kept them.
-    pub kept: Vec<PathBuf>,
+    pub unreadable_files: Vec<PathBuf>,
 }
 
 /// Reads the progress of a request from its files.
@@ -75,7 +75,7 @@ pub fn progress(parts: &[RequestPart]) -> RequestProgress {
             progress.pending += letters;
         } else if aside.exists() {
             progress.unreadable += letters;
-            progress.kept.push(aside);
+            progress.unreadable_files.push(aside);
         } else {
             progress.done += letters;
         }
@@ -88,7 +88,7 @@ pub fn progress(parts: &[RequestPart]) -> RequestProgress {
 /// # Errors
 ///
 /// The folder of the dead letters cannot be written.
-pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<RequestPart>> {
+pub fn submit(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<RequestPart>> {
     let folder = folder(letters);
     super::make_folder(&folder)?;
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
@@ -109,7 +109,7 @@ pub fn ask(letters: &Path, request: &DeadLetterRequest) -> io::Result<Vec<Reques
 
 /// Pending requests, the oldest first. One that cannot be parsed is moved aside; where that fails
 /// it stays, and `told` keeps it from being logged again.
-pub(in crate::outbox) fn asked(
+pub(in crate::outbox) fn pending(
     letters: &Path,
     told: &mut BTreeSet<PathBuf>,
 ) -> Vec<(PathBuf, DeadLetterRequest)> {
@@ -138,7 +138,7 @@ pub(in crate::outbox) fn asked(
     for path in paths.into_iter().take(AT_ONCE) {
         match read(&path) {
             Ok(request) => requests.push((path, request)),
-            Err(why) => put_aside(path, &why, told),
+            Err(why) => quarantine(path, &why, told),
         }
     }
     requests
@@ -154,7 +154,7 @@ fn read(path: &Path) -> Result<DeadLetterRequest, String> {
 }
 
 /// Leaves a request that cannot be used to people.
-fn put_aside(path: PathBuf, why: &str, told: &mut BTreeSet<PathBuf>) {
+fn quarantine(path: PathBuf, why: &str, told: &mut BTreeSet<PathBuf>) {
     let aside = path.with_extension(UNREADABLE);
     let moved = fs::rename(&path, &aside).is_ok();
     let now = if moved { &aside } else { &path };
@@ -170,7 +170,7 @@ fn put_aside(path: PathBuf, why: &str, told: &mut BTreeSet<PathBuf>) {
 }
 
 /// Deletes a request that is done.
-pub(in crate::outbox) fn done(path: &Path) {
+pub(in crate::outbox) fn delete_request(path: &Path) {
     // A request that cannot be deleted is done again, which is harmless.
     let _ = fs::remove_file(path);
 }
@@ -188,16 +188,16 @@ mod tests {
         fs::create_dir(&folder).unwrap();
         let ids: Vec<u64> = (0..150_000).map(|id| u64::MAX - id).collect();
         let wish = DeadLetterAction::Retry;
-        let parts = ask(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
+        let parts = submit(&folder, &DeadLetterRequest { wish, ids: ids.clone() }).unwrap();
         let counts = || {
             let RequestProgress { done, pending, unreadable, .. } = progress(&parts);
             (done, pending, unreadable)
         };
         assert_eq!(counts(), (0, 150_000, 0));
-        let asked = asked(&folder, &mut BTreeSet::new());
-        asked.iter().skip(1).for_each(|(file, _)| done(file));
+        let asked = pending(&folder, &mut BTreeSet::new());
+        asked.iter().skip(1).for_each(|(file, _)| delete_request(file));
         assert_eq!(counts(), (110_000, 40_000, 0), "a part is left");
-        done(&asked[0].0);
+        delete_request(&asked[0].0);
         assert_eq!(counts(), (150_000, 0, 0));
         assert!(asked.iter().all(|(_, request)| request.wish == wish));
         let found: Vec<u64> = asked.into_iter().flat_map(|(_, request)| request.ids).collect();
@@ -217,7 +217,7 @@ mod tests {
         let large = vec![b' '; usize::try_from(BYTES).unwrap() + 1];
         fs::write(requests.join("3.json"), large).unwrap();
         let mut told = BTreeSet::new();
-        assert_eq!(asked(&letters, &mut told), []);
+        assert_eq!(pending(&letters, &mut told), []);
         for number in 1..4 {
             let aside = requests.join(format!("{number}.unreadable"));
             assert!(aside.exists() && !requests.join(format!("{number}.json")).exists());
@@ -227,7 +227,12 @@ mod tests {
             let part = |name: &str, letters| RequestPart { file: file(name), letters };
             let parts = [part("0", 40_000), part(&number.to_string(), 40_000), part("9", 7)];
             let kept = vec![aside];
-            let expected = RequestProgress { done: 40_000, pending: 7, unreadable: 40_000, kept };
+            let expected = RequestProgress {
+                done: 40_000,
+                pending: 7,
+                unreadable: 40_000,
+                unreadable_files: kept,
+            };
             assert_eq!(progress(&parts), expected);
             fs::remove_file(file("9")).unwrap();
         }
@@ -236,7 +241,7 @@ mod tests {
         // A folder that cannot be listed is told of once.
         fs::create_dir(&letters).unwrap();
         fs::write(&requests, "").unwrap();
-        assert_eq!(asked(&letters, &mut told), []);
+        assert_eq!(pending(&letters, &mut told), []);
         assert_eq!(told.iter().collect::<Vec<_>>(), [&requests]);
         fs::remove_dir_all(&letters).unwrap();
     }

@@ -9,27 +9,27 @@ use crate::delivery::point::Key;
 /// A point that comes meanwhile needs no entry: it is in memory until the disk has it, which is
 /// told after what was asked for before.
 #[derive(Debug, Default)]
-pub(super) struct Asked(Option<FxHashSet<Key>>);
+pub(super) struct PendingRead(Option<FxHashSet<Key>>);
 
-impl Asked {
-    pub(super) fn is_waited_for(&self) -> bool {
+impl PendingRead {
+    pub(super) fn is_pending(&self) -> bool {
         self.0.is_some()
     }
 
     /// They are asked for now.
-    pub(super) fn ask(&mut self) {
+    pub(super) fn start(&mut self) {
         self.0 = Some(FxHashSet::default());
     }
 
     /// The point with this key is decided, or given up.
-    pub(super) fn decide(&mut self, key: &Key) {
+    pub(super) fn note_settled(&mut self, key: &Key) {
         if let Some(decided) = &mut self.0 {
             decided.insert(*key);
         }
     }
 
     /// They are here: the keys that were decided since. None if nobody waits for them any more.
-    pub(super) fn answer(&mut self) -> Option<FxHashSet<Key>> {
+    pub(super) fn finish(&mut self) -> Option<FxHashSet<Key>> {
         self.0.take()
     }
 }

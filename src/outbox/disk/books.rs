@@ -70,7 +70,7 @@ pub(super) enum BooksState {
     /// A file without a whole entry. It had one from its first moment on.
     Unreadable,
     /// The last whole entry.
-    Said(CountEntry),
+    Entry(CountEntry),
 }
 
 impl BooksState {
@@ -82,7 +82,7 @@ impl BooksState {
     pub(super) fn of(folder: &Path) -> Result<Self, StoreError> {
         let path = folder.join(NAME);
         Ok(match at(&path)? {
-            Some(entry) => Self::Said(entry),
+            Some(entry) => Self::Entry(entry),
             None if path.symlink_metadata().is_ok() => Self::Unreadable,
             None => Self::Missing,
         })
@@ -90,13 +90,13 @@ impl BooksState {
 
     /// Whether there must be points, as far as they can tell.
     pub(super) fn expect_points(self) -> bool {
-        self == Self::Unreadable || self.said().is_some_and(|said| said.points > 0)
+        self == Self::Unreadable || self.last_entry().is_some_and(|said| said.points > 0)
     }
 
     /// The last whole entry, if there is one.
-    pub(super) fn said(self) -> Option<CountEntry> {
+    pub(super) fn last_entry(self) -> Option<CountEntry> {
         match self {
-            Self::Said(entry) => Some(entry),
+            Self::Entry(entry) => Some(entry),
             Self::Missing | Self::Unreadable => None,
         }
     }
@@ -104,7 +104,7 @@ impl BooksState {
 
 /// Begins the books of a folder anew with an entry, where they are missing or unreadable.
 pub(super) fn renew(folder: &Path, entry: CountEntry) -> Result<(), StoreError> {
-    if BooksState::of(folder)?.said().is_some() {
+    if BooksState::of(folder)?.last_entry().is_some() {
         return Ok(());
     }
     let path = folder.join(NAME);
@@ -113,7 +113,7 @@ pub(super) fn renew(folder: &Path, entry: CountEntry) -> Result<(), StoreError> 
     if path.symlink_metadata().is_ok() {
         salvage::set_aside(&path).map_err(disk)?;
     }
-    Books::open(folder)?.enter(entry).map_err(disk)
+    Books::open(folder)?.append(entry).map_err(disk)
 }
 
 /// The file, opened to be written.
@@ -122,8 +122,8 @@ pub(super) struct Books {
     file: File,
     path: PathBuf,
     /// What they said when they were opened.
-    initial: Option<CountEntry>,
-    last: Option<CountEntry>,
+    entry_at_open: Option<CountEntry>,
+    last_entry: Option<CountEntry>,
     slot: u64,
 }
 
@@ -134,7 +134,7 @@ impl Books {
         let mut books = Self::at(&path)?;
         if books.file.metadata()?.len() == 0 {
             // From now on books without an entry are damaged.
-            let begun = books.enter(CountEntry::default());
+            let begun = books.append(CountEntry::default());
             let begun = begun.and_then(|()| salvage::sync_folder(folder));
             begun.map_err(|error| owner::fault_at(&path, &error))?;
         }
@@ -150,31 +150,31 @@ impl Books {
         let batch = |entry: Option<CountEntry>| entry.map(|entry| entry.batch);
         let place = u64::from(batch(first) > batch(second));
         let said = latest([first, second]);
-        Ok(Self { file, path: path.to_owned(), initial: said, last: None, slot: place })
+        Ok(Self { file, path: path.to_owned(), entry_at_open: said, last_entry: None, slot: place })
     }
 
     /// Whether the file still has its name.
-    pub(super) fn in_place(&self) -> bool {
+    pub(super) fn is_file_in_place(&self) -> bool {
         let ours = self.file.metadata().ok().map(|found| (found.dev(), found.ino()));
         ours.is_some() && ours == salvage::identity(&self.path)
     }
 
     /// Whether there is less than what the books count.
-    pub(super) fn miss(&self, batch: u64, points: u64) -> bool {
-        self.initial
+    pub(super) fn has_fewer(&self, batch: u64, points: u64) -> bool {
+        self.entry_at_open
             .is_some_and(|said| batch < said.batch || (batch == said.batch && points < said.points))
     }
 
     /// Writes an entry, and flushes it.
-    pub(super) fn enter(&mut self, entry: CountEntry) -> io::Result<()> {
-        if self.last == Some(entry) {
+    pub(super) fn append(&mut self, entry: CountEntry) -> io::Result<()> {
+        if self.last_entry == Some(entry) {
             return Ok(());
         }
         self.file.write_all_at(&entry.written(), self.slot * PLACE)?;
         self.file.sync_data()?;
         // The other place has what was before: a write that is cut short spoils one.
         self.slot = 1 - self.slot;
-        self.last = Some(entry);
+        self.last_entry = Some(entry);
         Ok(())
     }
 }
@@ -233,7 +233,7 @@ mod tests {
         let mut books = Books::open(folder.path()).unwrap();
         assert_eq!(read(folder.path()), Ok(Some(CountEntry::default())));
         for batch in [1, 2, 3] {
-            books.enter(entry(batch)).unwrap();
+            books.append(entry(batch)).unwrap();
             assert_eq!(read(folder.path()), Ok(Some(entry(batch))));
         }
         // The third stands where the first stood, after the one of new books: cut short, the second

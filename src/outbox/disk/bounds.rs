@@ -1,6 +1,6 @@
 //! What happens when memory or disk is full.
 
-use super::asked::Asked;
+use super::asked::PendingRead;
 use super::keeper::ReadPurpose;
 use super::record::RecordKey;
 use super::store::StoreStats;
@@ -14,11 +14,11 @@ pub(super) struct Bounds {
     /// Bytes that the records may take.
     bound: u64,
     /// What is there, as of the last that is known.
-    pub(super) stock: StoreStats,
+    pub(super) stats: StoreStats,
     /// The oldest points, which were asked for to be given up.
-    oldest: Asked,
+    eviction_read: PendingRead,
     /// The write that removes the last of them.
-    given_up_by: u64,
+    last_eviction_write: u64,
     /// What was there when stored messages began to become points: from then on these take the room
     /// that the messages had.
     before_decided: Option<u64>,
@@ -28,22 +28,22 @@ impl Bounds {
     pub(super) fn new(bound: u64) -> Self {
         Self {
             bound,
-            stock: StoreStats::default(),
-            oldest: Asked::default(),
-            given_up_by: 0,
+            stats: StoreStats::default(),
+            eviction_read: PendingRead::default(),
+            last_eviction_write: 0,
             before_decided: None,
         }
     }
 
     /// Bytes that there is room for, for stored messages.
     pub(super) fn room(&self) -> u64 {
-        let points = self.before_decided.unwrap_or(u64::MAX).min(self.stock.bytes);
+        let points = self.before_decided.unwrap_or(u64::MAX).min(self.stats.bytes);
         self.bound.saturating_sub(points)
     }
 
     /// Stored messages become points.
     pub(super) fn reserve(&mut self) {
-        self.before_decided.get_or_insert(self.stock.bytes);
+        self.before_decided.get_or_insert(self.stats.bytes);
     }
 
     /// No message is stored any more.
@@ -53,17 +53,17 @@ impl Bounds {
 
     /// Bytes that are too much.
     fn excess(&self) -> u64 {
-        self.stock.bytes.saturating_sub(self.bound)
+        self.stats.bytes.saturating_sub(self.bound)
     }
 
     /// A point is decided: it may be among the oldest that were asked for.
-    pub(super) fn decide(&mut self, key: &Key) {
-        self.oldest.decide(key);
+    pub(super) fn note_settled(&mut self, key: &Key) {
+        self.eviction_read.note_settled(key);
     }
 
     /// The disk is not writable: the pending read is cancelled.
-    pub(super) fn stop(&mut self) {
-        self.oldest.answer();
+    pub(super) fn cancel_eviction(&mut self) {
+        self.eviction_read.finish();
     }
 }
 
@@ -71,8 +71,9 @@ impl DiskOutbox {
     /// Removes from the head what is flushed and exceeds its limit, the oldest first.
     pub(super) fn spill(&mut self) {
         let before = self.cold.len();
-        while self.held.bytes() > self.head_bound / HEAD_SHARE
-            && let Some(QueuedPoint { point, gate }) = self.held.leave(self.writer.saved())
+        while self.memory.bytes() > self.head_bound / HEAD_SHARE
+            && let Some(QueuedPoint { point, gate }) =
+                self.memory.spill(self.write_queue.last_flushed())
         {
             self.cold.add_point(&point, gate);
         }
@@ -83,52 +84,52 @@ impl DiskOutbox {
 
     /// Asks for the oldest points if the records take too much.
     pub(super) fn evict(&mut self) {
-        let Bounds { oldest, given_up_by, .. } = &self.bounds;
-        let is_idle = !oldest.is_waited_for() && self.writer.saved() >= *given_up_by;
-        if self.bounds.excess() > 0 && self.writer.is_well() && is_idle {
+        let Bounds { eviction_read: oldest, last_eviction_write: given_up_by, .. } = &self.bounds;
+        let is_idle = !oldest.is_pending() && self.write_queue.last_flushed() >= *given_up_by;
+        if self.bounds.excess() > 0 && self.write_queue.is_writable() && is_idle {
             self.request_oldest(None);
         }
     }
 
     fn request_oldest(&mut self, after: Option<RecordKey>) {
-        if !self.writer.is_well() {
+        if !self.write_queue.is_writable() {
             return;
         }
-        self.bounds.oldest.ask();
-        self.send();
+        self.bounds.eviction_read.start();
+        self.flush_writes();
         // If it falls behind with that, nothing is waited for any more.
-        if self.writer.is_well() {
-            self.writer.read(after, EVICT_BATCH, ReadPurpose::GiveUp);
+        if self.write_queue.is_writable() {
+            self.write_queue.read(after, EVICT_BATCH, ReadPurpose::Evict);
         }
     }
 
     /// Drops the oldest cold points.
-    pub(super) fn evicted(&mut self, points: Vec<(Point, u64)>) {
-        let Some(decided) = self.bounds.oldest.answer() else { return };
+    pub(super) fn handle_evicted(&mut self, points: Vec<(Point, u64)>) {
+        let Some(decided) = self.bounds.eviction_read.finish() else { return };
         let mut too_much = self.bounds.excess();
-        let before = self.tally.full;
+        let before = self.counters.full;
         let more = points.len() == EVICT_BATCH;
         let mut last = None;
         for (point, bytes) in points {
             let key = point.key();
             last = Some(RecordKey::of(key));
-            if self.held.has(&key) || decided.contains(&key) {
+            if self.memory.has(&key) || decided.contains(&key) {
                 continue;
             }
             if too_much == 0 {
                 break;
             }
             too_much = too_much.saturating_sub(bytes);
-            self.cold.gone(&key);
-            self.tally.full += 1;
-            self.writer.remove(key);
+            self.cold.remove_one(&key);
+            self.counters.full += 1;
+            self.write_queue.remove(key);
         }
-        if self.tally.full > before {
-            self.changes.push_back(DiskEvent::Full);
-            self.bounds.given_up_by = self.writer.next();
+        if self.counters.full > before {
+            self.events.push_back(DiskEvent::Full);
+            self.bounds.last_eviction_write = self.write_queue.next();
         }
-        self.send();
-        if too_much > 0 && more && self.tally.full == before {
+        self.flush_writes();
+        if too_much > 0 && more && self.counters.full == before {
             self.request_oldest(last);
         }
     }

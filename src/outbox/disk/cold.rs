@@ -5,7 +5,7 @@ mod parked;
 use std::collections::BTreeMap;
 
 use self::parked::ParkedPoints;
-use super::asked::Asked;
+use super::asked::PendingRead;
 use super::record::RecordKey;
 use crate::delivery::point::{Class, Gate, GateState, Key, Point};
 use crate::outbox::PassedOver;
@@ -28,12 +28,12 @@ pub(super) struct ColdPoints {
     points: usize,
     /// Read ahead; none of them is anywhere else in memory.
     read_ahead: BTreeMap<RecordKey, Point>,
-    round: Option<ReadRound>,
+    scan: Option<ColdScan>,
     /// The spans that the next round is to go over; none if there is nothing to take.
-    next: Option<SpanRange>,
+    next_spans: Option<SpanRange>,
     parked: ParkedPoints,
     /// The pending read of a page.
-    asked: Asked,
+    page_read: PendingRead,
     /// Rounds over all in which points were left behind, one after the other: they did not show
     /// whether points are counted that are not there.
     futile_rounds: u8,
@@ -70,14 +70,14 @@ impl SpanRange {
 }
 
 #[derive(Clone, Copy, Debug)]
-struct ReadRound {
+struct ColdScan {
     spans: SpanRange,
     /// The next page begins after this place.
     after: Option<RecordKey>,
     /// Whether points were left behind since it began.
-    disturbed: bool,
+    points_added: bool,
     /// Whether all of it was read.
-    read: bool,
+    is_complete: bool,
 }
 
 impl ColdPoints {
@@ -86,7 +86,7 @@ impl ColdPoints {
     }
 
     /// Points whose gate was closed when they were left behind or read last.
-    pub(super) fn passed_over(&self) -> usize {
+    pub(super) fn parked_points(&self) -> usize {
         self.parked.len().min(self.points)
     }
 
@@ -104,8 +104,8 @@ impl ColdPoints {
         }
         let read_ahead = self.read_ahead.first_key_value().map(|(place, _)| place.span());
         let passed_over = self.parked.oldest().map(|(span, _)| span);
-        let unread = self.round.filter(|round| !round.read).and_then(|round| round.after);
-        let next = self.next.and_then(|spans| spans.from);
+        let unread = self.scan.filter(|round| !round.is_complete).and_then(|round| round.after);
+        let next = self.next_spans.and_then(|spans| spans.from);
         let unread = unread.map(RecordKey::span);
         [read_ahead, passed_over, unread, next].into_iter().flatten().min()
     }
@@ -132,14 +132,14 @@ impl ColdPoints {
 
     fn mark_disturbed(&mut self) {
         self.count_verified = false;
-        if let Some(round) = &mut self.round {
-            round.disturbed = true;
+        if let Some(round) = &mut self.scan {
+            round.points_added = true;
         }
     }
 
     /// There may be points to take where none were.
     fn rescan(&mut self, spans: SpanRange) {
-        self.next = Some(self.next.map_or(spans, |before| before.and(spans)));
+        self.next_spans = Some(self.next_spans.map_or(spans, |before| before.and(spans)));
     }
 
     /// The disk is readable again: all points on it are scanned.
@@ -155,18 +155,18 @@ impl ColdPoints {
     }
 
     /// Cancels the scan and drops what was read ahead: the disk has failed.
-    pub(super) fn stop(&mut self) {
+    pub(super) fn cancel(&mut self) {
         self.read_ahead.clear();
-        self.asked.answer();
-        self.round = None;
+        self.page_read.finish();
+        self.scan = None;
         self.futile_rounds = 0;
         self.count_verified = false;
         self.rescan(SpanRange::ALL);
     }
 
     /// The point with this key is decided: it may be on its way from the disk.
-    pub(super) fn decide(&mut self, key: &Key) {
-        self.asked.decide(key);
+    pub(super) fn note_settled(&mut self, key: &Key) {
+        self.page_read.note_settled(key);
     }
 
     /// A point with this key comes; true if it overwrites one that was read ahead.
@@ -177,54 +177,54 @@ impl ColdPoints {
     }
 
     /// So many points were overwritten on disk. Gives back how many of them were ours.
-    pub(super) fn overwritten(&mut self, points: u64) -> u64 {
+    pub(super) fn count_overwritten(&mut self, points: u64) -> u64 {
         let points = usize::try_from(points).unwrap_or(usize::MAX).min(self.points);
         self.points -= points;
         points as u64
     }
 
     /// A point is given up.
-    pub(super) fn gone(&mut self, key: &Key) {
-        self.decide(key);
+    pub(super) fn remove_one(&mut self, key: &Key) {
+        self.note_settled(key);
         self.read_ahead.remove(&RecordKey::of(*key));
         self.points = self.points.saturating_sub(1);
     }
 
     /// After which place to read how many points; none if nothing is wanted, or something is
     /// on its way.
-    pub(super) fn wanted(&mut self) -> Option<(Option<RecordKey>, usize)> {
-        if self.asked.is_waited_for() || self.read_ahead.len() > READ_AHEAD || self.points == 0 {
+    pub(super) fn next_read(&mut self) -> Option<(Option<RecordKey>, usize)> {
+        if self.page_read.is_pending() || self.read_ahead.len() > READ_AHEAD || self.points == 0 {
             return None;
         }
-        let is_over = self.round.is_none_or(|round| round.read);
+        let is_over = self.scan.is_none_or(|round| round.is_complete);
         if is_over
             && self.read_ahead.is_empty()
-            && let Some(spans) = self.next.take()
+            && let Some(spans) = self.next_spans.take()
         {
             self.parked.forget(spans);
             self.count_verified = false;
             let after = spans.from.map(RecordKey::before);
-            self.round = Some(ReadRound { spans, after, disturbed: false, read: false });
+            self.scan = Some(ColdScan { spans, after, points_added: false, is_complete: false });
         }
-        let round = self.round.filter(|round| !round.read)?;
-        self.asked.ask();
+        let round = self.scan.filter(|round| !round.is_complete)?;
+        self.page_read.start();
         Some((round.after, PAGE))
     }
 
     /// A page comes from the disk; `is_here` tells which points are in memory.
-    pub(super) fn read(
+    pub(super) fn handle_page(
         &mut self,
         points: impl ExactSizeIterator<Item = Point>,
         is_here: impl Fn(&Key) -> bool,
     ) {
-        let Some(decided) = self.asked.answer() else { return };
-        let Some(round) = &mut self.round else { return };
-        round.read = points.len() < PAGE;
+        let Some(decided) = self.page_read.finish() else { return };
+        let Some(round) = &mut self.scan else { return };
+        round.is_complete = points.len() < PAGE;
         for point in points {
             let key = point.key();
             let place = RecordKey::of(key);
             if round.spans.to.is_some_and(|to| place.span() > to) {
-                round.read = true;
+                round.is_complete = true;
                 break;
             }
             round.after = Some(place);
@@ -267,12 +267,12 @@ impl ColdPoints {
             }
         }
         if self.read_ahead.is_empty()
-            && let Some(round) = self.round.filter(|round| round.read)
+            && let Some(round) = self.scan.filter(|round| round.is_complete)
         {
-            self.round = None;
-            self.count_verified = round.spans == SpanRange::ALL && !round.disturbed;
+            self.scan = None;
+            self.count_verified = round.spans == SpanRange::ALL && !round.points_added;
             // More are counted than are known of: a round over all shows whether they are there.
-            let is_missing = self.next.is_none() && self.parked.len() < self.points;
+            let is_missing = self.next_spans.is_none() && self.parked.len() < self.points;
             if !self.count_verified && is_missing && self.futile_rounds < MAX_FUTILE_ROUNDS {
                 self.futile_rounds += u8::from(round.spans == SpanRange::ALL);
                 self.rescan(SpanRange::ALL);
@@ -286,8 +286,8 @@ impl ColdPoints {
     /// between could not tell that they were overwritten, or lost them. None after no such round.
     pub(super) fn reconcile(&mut self) -> Option<u64> {
         if !std::mem::take(&mut self.count_verified)
-            || self.next.is_some()
-            || self.asked.is_waited_for()
+            || self.next_spans.is_some()
+            || self.page_read.is_pending()
         {
             return None;
         }

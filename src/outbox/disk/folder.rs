@@ -47,12 +47,12 @@ pub(super) fn opener(folder: &Path) -> StoreOpener {
                 return Err(StoreError::Damaged(reason.clone()));
             }
             mended = Some(Instant::now());
-            log_repair(&guarded(|| salvage::repair(&folder))?, reason);
+            log_repair(&catch_panic(|| salvage::repair(&folder))?, reason);
         }
-        let mut store = guarded(|| open(&folder))?;
-        if before == Some(&StoreError::Poisoned) {
+        let mut store = catch_panic(|| open(&folder))?;
+        if before == Some(&StoreError::ThreadFailed) {
             // Its own threads failed: perhaps over something that only they have read so far.
-            guarded(|| read_all(&mut store))?;
+            catch_panic(|| read_all(&mut store))?;
         }
         Ok(Box::new(store) as Box<dyn Store>)
     })
@@ -88,7 +88,7 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
                 raw::scan(&points).map_err(|error| owner::fault_at(&points, &error))?;
             check(&said, &damage, books)?;
             if let Some((log, whole)) = damage.torn {
-                let cut = salvage::cut_off(&log, whole);
+                let cut = salvage::truncate_log(&log, whole);
                 let cut = cut.map_err(|error| StoreError::Disk(error.to_string()))?;
                 debug!("the last write to the outbox's log is incomplete: {cut} bytes discarded");
             }
@@ -100,7 +100,7 @@ pub(super) fn open(folder: &Path) -> Result<FjallStore, StoreError> {
             let made = salvage::make_folder(&points);
             made.map_err(|error| StoreError::Disk(error.to_string()))?;
         }
-        StoreFound::Other => {
+        StoreFound::Foreign => {
             let kept = salvage::set_aside(&points);
             let kept = kept.map_err(|error| StoreError::Disk(error.to_string()))?;
             warn!(
@@ -125,7 +125,7 @@ enum StoreFound {
     Store,
     Nothing,
     /// Something that is not ours.
-    Other,
+    Foreign,
 }
 
 fn found(points: &Path) -> Result<StoreFound, StoreError> {
@@ -138,7 +138,7 @@ fn found(points: &Path) -> Result<StoreFound, StoreError> {
         }
         Err(_) => {
             return Ok(match points.symlink_metadata() {
-                Ok(_) => StoreFound::Other,
+                Ok(_) => StoreFound::Foreign,
                 Err(_) => StoreFound::Nothing,
             });
         }
@@ -175,7 +175,7 @@ fn found(points: &Path) -> Result<StoreFound, StoreError> {
         true => {
             Err(StoreError::Damaged("the store's version file is missing or invalid".to_owned()))
         }
-        false => Ok(StoreFound::Other),
+        false => Ok(StoreFound::Foreign),
     }
 }
 
@@ -184,8 +184,8 @@ fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), Sto
     if said.format.as_deref().is_some_and(|format| format != FORMAT) {
         return Err(StoreError::Foreign);
     }
-    if let Some((file, at)) = damage.places.first() {
-        let others = damage.places.len() - 1;
+    if let Some((file, at)) = damage.at.first() {
+        let others = damage.at.len() - 1;
         let more = if others > 0 { format!(", and {others} more places") } else { String::new() };
         return Err(StoreError::Damaged(format!("{} at byte {at}{more}", file.display())));
     }
@@ -194,10 +194,10 @@ fn check(said: &StoreMeta, damage: &Damage, books: BooksState) -> Result<(), Sto
         Err(StoreError::Damaged(format!("{what}: it is unknown how many more values are missing")))
     };
     match books {
-        BooksState::Said(books) if written < books.batch => {
+        BooksState::Entry(books) if written < books.batch => {
             Err(StoreError::Damaged("the end of the log is missing".to_owned()))
         }
-        BooksState::Said(_) => Ok(()),
+        BooksState::Entry(_) => Ok(()),
         BooksState::Unreadable => uncounted("its own counts (OUTBOX_DIR/books) are unreadable"),
         BooksState::Missing if written > 0 => {
             uncounted("its own counts (OUTBOX_DIR/books) are missing")
@@ -230,12 +230,12 @@ fn read_all(store: &mut FjallStore) -> Result<(), StoreError> {
 }
 
 /// A damaged store can panic.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
 
-fn log_repair(RepairResult { found, lost, kept }: &RepairResult, reason: &str) {
+fn log_repair(RepairResult { found, lost, moved_to: kept }: &RepairResult, reason: &str) {
     let kept =
         kept.as_ref().map(|kept| format!("; the damaged files are kept in {}", kept.display()));
     let kept = kept.unwrap_or_default();
@@ -261,7 +261,7 @@ pub struct CheckReport {
     /// Points that the books tell of and that cannot.
     pub lost: u64,
     /// Where the damaged store was moved.
-    pub kept: Option<PathBuf>,
+    pub moved_to: Option<PathBuf>,
 }
 
 /// Checks a folder for damage, and repairs it on request.
@@ -287,22 +287,22 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
             Some("the folder with its points is missing".to_owned())
         }
         Ok(StoreFound::Nothing) => {
-            return Ok(CheckReport { damage: None, found: 0, lost: 0, kept: None });
+            return Ok(CheckReport { damage: None, found: 0, lost: 0, moved_to: None });
         }
-        Ok(StoreFound::Other) => Some("the files in it do not belong to the outbox".to_owned()),
+        Ok(StoreFound::Foreign) => Some("the files in it do not belong to the outbox".to_owned()),
         Err(StoreError::Damaged(reason)) => Some(reason),
         Err(fault) => return Err(fault),
     };
-    let (found, lost) = guarded(|| salvage::count(folder))?;
+    let (found, lost) = catch_panic(|| salvage::count(folder))?;
     // What an earlier repair could not read is reported at the next start.
-    let known = salvage::lost(&points).unwrap_or_default();
+    let known = salvage::unreported_loss(&points).unwrap_or_default();
     let blocks = || format!("{} values that are in its own counts cannot be read", lost - known);
     let damage = damage.or_else(|| (lost > known).then(blocks));
     if damage.is_none() || !repair {
-        return Ok(CheckReport { damage, found, lost, kept: None });
+        return Ok(CheckReport { damage, found, lost, moved_to: None });
     }
-    let RepairResult { found, lost, kept } = guarded(|| salvage::repair(folder))?;
-    Ok(CheckReport { damage, found, lost, kept })
+    let RepairResult { found, lost, moved_to: kept } = catch_panic(|| salvage::repair(folder))?;
+    Ok(CheckReport { damage, found, lost, moved_to: kept })
 }
 
 /// The same for what was heard before SiteWise was reached, with values for points.
@@ -310,7 +310,7 @@ pub fn inspect(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
 /// # Errors
 ///
 /// As [`inspect`].
-pub fn inspect_heard(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
+pub fn inspect_inbound(folder: &Path, repair: bool) -> Result<CheckReport, StoreError> {
     let _owner = lock(folder)?;
     let folder = folder.join(HEARD);
     let recorded = heard::recorded_counts(&folder)?;
@@ -318,14 +318,14 @@ pub fn inspect_heard(folder: &Path, repair: bool) -> Result<CheckReport, StoreEr
     let mut reading = InboundReader::new(&folder);
     while reading.next().is_some() {}
     let (found, lost) = (reading.values, reading.lost(recorded));
-    let place = reading.places.first();
+    let place = reading.damaged_at.first();
     let place = place.map(|(file, at)| format!("{} at byte {at}", file.display()));
-    let known = salvage::lost(&folder).unwrap_or_default();
+    let known = salvage::unreported_loss(&folder).unwrap_or_default();
     let missing = || format!("{} values that are in its own counts cannot be read", lost - known);
     let damage = place.or_else(|| (lost > known).then(missing));
     if damage.is_none() || !repair {
-        return Ok(CheckReport { damage, found, lost, kept: None });
+        return Ok(CheckReport { damage, found, lost, moved_to: None });
     }
     let found = heard::copy(&folder, &salvage::copy_of(&folder))?;
-    Ok(CheckReport { damage, found, lost, kept: salvage::finish(&folder)? })
+    Ok(CheckReport { damage, found, lost, moved_to: salvage::finish(&folder)? })
 }

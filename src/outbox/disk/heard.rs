@@ -63,7 +63,7 @@ pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     let mut body = Vec::new();
     body.extend(heard.at.as_millis().to_be_bytes());
     body.extend(heard.server.to_be_bytes());
-    match &heard.what {
+    match &heard.kind {
         InboundKind::Connected(session_time) => {
             body.push(0);
             body.extend(session_time.as_millis().to_be_bytes());
@@ -84,7 +84,7 @@ pub(super) fn record(heard: &StoredInbound) -> InboundRecord {
     bytes.extend((body.len() as u32).to_be_bytes());
     bytes.extend(xxh3_64(&body).to_be_bytes());
     bytes.append(&mut body);
-    InboundRecord { bytes, values: values(&heard.what) }
+    InboundRecord { bytes, values: values(&heard.kind) }
 }
 
 /// Values in an inbound message: its metrics, and one at least.
@@ -147,7 +147,7 @@ fn heard(body: &[u8]) -> Option<StoredInbound> {
         }
         _ => return None,
     };
-    Some(StoredInbound { at: time(at), server: u16::from_be_bytes(*server), what })
+    Some(StoredInbound { at: time(at), server: u16::from_be_bytes(*server), kind: what })
 }
 
 /// The files in a folder, the oldest first.
@@ -176,27 +176,27 @@ pub(super) struct InboundReader {
     /// Values that were read.
     pub(super) values: u64,
     /// Where something else is, with records after it, or what cannot be opened.
-    pub(super) places: Vec<(PathBuf, u64)>,
+    pub(super) damaged_at: Vec<(PathBuf, u64)>,
 }
 
 #[derive(Debug)]
 struct OpenInboundFile {
     path: PathBuf,
     window: FileWindow,
-    at: u64,
+    offset: u64,
     /// Since where there is something else than records.
-    flaw: Option<u64>,
+    damaged_since: Option<u64>,
 }
 
 impl InboundReader {
     pub(super) fn new(folder: &Path) -> Self {
         let files = files(folder).into_iter();
-        Self { files, open: None, values: 0, places: Vec::new() }
+        Self { files, open: None, values: 0, damaged_at: Vec::new() }
     }
 
     /// Values that were lost, when all was read. Without books each place cost one at least.
     pub(super) fn lost(&self, told: Option<CountEntry>) -> u64 {
-        told.map_or(self.places.len() as u64, |told| told.points.saturating_sub(self.values))
+        told.map_or(self.damaged_at.len() as u64, |told| told.points.saturating_sub(self.values))
     }
 }
 
@@ -205,13 +205,16 @@ impl Iterator for InboundReader {
 
     fn next(&mut self) -> Option<StoredInbound> {
         loop {
-            let Some(OpenInboundFile { path, window, at, flaw }) = &mut self.open else {
+            let Some(OpenInboundFile { path, window, offset: at, damaged_since: flaw }) =
+                &mut self.open
+            else {
                 let path = self.files.next()?;
                 match FileWindow::open(&path) {
                     Ok(window) => {
-                        self.open = Some(OpenInboundFile { path, window, at: 0, flaw: None })
+                        self.open =
+                            Some(OpenInboundFile { path, window, offset: 0, damaged_since: None })
                     }
-                    Err(_) => self.places.push((path, 0)),
+                    Err(_) => self.damaged_at.push((path, 0)),
                 }
                 continue;
             };
@@ -221,8 +224,8 @@ impl Iterator for InboundReader {
                 self.open = None;
             } else if let Some((heard, bytes)) = whole(window, *at) {
                 *at += bytes;
-                self.places.extend(flaw.take().map(|flaw| (path.clone(), flaw)));
-                self.values += values(&heard.what);
+                self.damaged_at.extend(flaw.take().map(|flaw| (path.clone(), flaw)));
+                self.values += values(&heard.kind);
                 return Some(heard);
             } else {
                 flaw.get_or_insert(*at);
@@ -261,15 +264,15 @@ fn next(window: &mut FileWindow, at: u64) -> u64 {
 /// Inbound messages that earlier processes stored; at its end it reports how many were lost.
 #[derive(Debug)]
 pub(super) struct InboundReplay {
-    reading: InboundReader,
-    told: Option<CountEntry>,
+    reader: InboundReader,
+    recorded: Option<CountEntry>,
     reports: Option<Sender<DiskReport>>,
 }
 
 impl InboundReplay {
     pub(super) fn new(folder: &Path, reports: Sender<DiskReport>) -> Self {
-        let told = recorded_counts(folder).ok().flatten();
-        Self { reading: InboundReader::new(folder), told, reports: Some(reports) }
+        let recorded = recorded_counts(folder).ok().flatten();
+        Self { reader: InboundReader::new(folder), recorded, reports: Some(reports) }
     }
 }
 
@@ -277,12 +280,12 @@ impl Iterator for InboundReplay {
     type Item = StoredInbound;
 
     fn next(&mut self) -> Option<StoredInbound> {
-        let heard = self.reading.next();
+        let heard = self.reader.next();
         if heard.is_none()
             && let Some(reports) = self.reports.take()
         {
-            let (values, lost) = (self.reading.values, self.reading.lost(self.told));
-            let _ = reports.send(DiskReport::Heard { values, lost });
+            let (values, lost) = (self.reader.values, self.reader.lost(self.recorded));
+            let _ = reports.send(DiskReport::ReplayFinished { values, lost });
         }
         heard
     }

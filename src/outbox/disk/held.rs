@@ -25,26 +25,26 @@ use std::collections::hash_map::Entry;
 use rustc_hash::FxHashMap;
 use uuid::Uuid;
 
-pub(super) use self::record::Record;
+pub(super) use self::record::SavingWrite;
 use super::store::StoreOp;
 use crate::delivery::output::Room;
 use crate::delivery::point::{Gate, Key, Point};
-use crate::outbox::queues::{Place, Queues};
+use crate::outbox::queues::{PointPosition, Queues};
 use crate::outbox::{AssetWaiting, QueuedPoint};
 use crate::time::Timestamp;
 
 /// What is known of a key.
 #[derive(Debug)]
-enum State {
+enum KeyState {
     /// It waits in the head.
-    Waits { place: Place, record: Record },
+    Queued { place: PointPosition, record: SavingWrite },
     /// Delivery has it. The record is its successor's if there is one.
-    Taken { record: Record, with: Box<With> },
+    Taken { record: SavingWrite, with: Box<TakenPoint> },
 }
 
 /// What is kept with a point that delivery has, to be saved again where the disk loses it.
 #[derive(Debug)]
-enum With {
+enum TakenPoint {
     /// Itself: delivery does not give it back.
     Own(Point),
     /// A later one with the same key, queued until this one is decided.
@@ -53,24 +53,24 @@ enum With {
 
 /// What follows from putting a point.
 #[derive(Debug, Default)]
-pub(super) struct Put {
+pub(super) struct PutEffect {
     /// It is to be saved so, if the disk takes writes.
-    pub(super) save: Option<StoreOp>,
+    pub(super) op: Option<StoreOp>,
     /// It overwrote this one.
     pub(super) overwritten: Option<Point>,
 }
 
 /// All points in memory.
 #[derive(Debug, Default)]
-pub(super) struct Held {
+pub(super) struct MemoryPoints {
     head: Queues,
-    states: FxHashMap<Key, State>,
+    states: FxHashMap<Key, KeyState>,
     /// States with a successor, and with a record that is in no write.
     successors: usize,
-    lacking: usize,
+    unwritten: usize,
 }
 
-impl Held {
+impl MemoryPoints {
     /// Points that wait in the head.
     pub(super) fn waiting(&self) -> usize {
         self.head.len()
@@ -82,8 +82,8 @@ impl Held {
     }
 
     /// Points that are in no write since the disk takes none.
-    pub(super) fn lacking(&self) -> usize {
-        self.lacking
+    pub(super) fn unwritten(&self) -> usize {
+        self.unwritten
     }
 
     /// Points that wait behind a gate.
@@ -124,43 +124,43 @@ impl Held {
         waiting: QueuedPoint,
         write: Option<u64>,
         is_cold: impl FnOnce(&Key) -> bool,
-    ) -> Put {
+    ) -> PutEffect {
         let key = waiting.point.key();
         let save =
             |point: &Point, fresh| write.map(|_| StoreOp::Save { point: point.clone(), fresh });
         match self.states.entry(key) {
             Entry::Vacant(entry) => {
-                let before = is_cold(&key).then_some(Record::SAFE);
+                let before = is_cold(&key).then_some(SavingWrite::SAFE);
                 let save = save(&waiting.point, before.is_none());
-                let record = Record::of_next(write, before);
-                self.lacking += usize::from(record.is_lacking());
-                entry.insert(State::Waits { place: self.head.push(waiting), record });
-                Put { save, overwritten: None }
+                let record = SavingWrite::for_put(write, before);
+                self.unwritten += usize::from(record.is_unwritten());
+                entry.insert(KeyState::Queued { place: self.head.push(waiting), record });
+                PutEffect { op: save, overwritten: None }
             }
             Entry::Occupied(mut entry) => {
                 let save = save(&waiting.point, false);
                 let state = entry.get_mut();
                 let record = state.record_mut();
-                self.lacking -= usize::from(record.is_lacking());
-                *record = Record::of_next(write, Some(*record));
-                self.lacking += usize::from(record.is_lacking());
+                self.unwritten -= usize::from(record.is_unwritten());
+                *record = SavingWrite::for_put(write, Some(*record));
+                self.unwritten += usize::from(record.is_unwritten());
                 let overwritten = match state {
-                    State::Waits { place, .. } => {
+                    KeyState::Queued { place, .. } => {
                         let (now, overwritten) = self.head.overwrite(*place, waiting);
                         *place = now;
                         overwritten
                     }
-                    State::Taken { with, .. } => {
-                        match std::mem::replace(&mut **with, With::Successor(waiting)) {
-                            With::Successor(before) => Some(before.point),
-                            With::Own(_) => {
+                    KeyState::Taken { with, .. } => {
+                        match std::mem::replace(&mut **with, TakenPoint::Successor(waiting)) {
+                            TakenPoint::Successor(before) => Some(before.point),
+                            TakenPoint::Own(_) => {
                                 self.successors += 1;
                                 None
                             }
                         }
                     }
                 };
-                Put { save, overwritten }
+                PutEffect { op: save, overwritten }
             }
         }
     }
@@ -169,7 +169,7 @@ impl Held {
     pub(super) fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
         let states = &mut self.states;
         self.head.open(gate, next, |key| {
-            if let Some(State::Waits { place, .. }) = states.get_mut(&key) {
+            if let Some(KeyState::Queued { place, .. }) = states.get_mut(&key) {
                 place.free();
             }
         });
@@ -178,8 +178,8 @@ impl Held {
         }
         // What follows a point that delivery has is in no queue yet.
         for state in self.states.values_mut() {
-            if let State::Taken { with, .. } = state
-                && let With::Successor(waiting) = &mut **with
+            if let KeyState::Taken { with, .. } = state
+                && let TakenPoint::Successor(waiting) = &mut **with
                 && waiting.gate == Some(gate)
             {
                 waiting.gate = next(&waiting.point);
@@ -193,7 +193,7 @@ impl Held {
         for point in &points {
             if let Some(state) = self.states.get_mut(&point.key()) {
                 let record = *state.record_mut();
-                *state = State::Taken { record, with: Box::new(With::Own(point.clone())) };
+                *state = KeyState::Taken { record, with: Box::new(TakenPoint::Own(point.clone())) };
             }
         }
         points
@@ -201,36 +201,36 @@ impl Held {
 
     /// Delivery takes this cold point.
     pub(super) fn restore(&mut self, point: &Point) {
-        let with = Box::new(With::Own(point.clone()));
-        self.states.insert(point.key(), State::Taken { record: Record::SAFE, with });
+        let with = Box::new(TakenPoint::Own(point.clone()));
+        self.states.insert(point.key(), KeyState::Taken { record: SavingWrite::SAFE, with });
     }
 
     /// A point that delivery had is decided.
-    pub(super) fn settle(&mut self, key: Key) -> Settled {
-        let Entry::Occupied(entry) = self.states.entry(key) else { return Settled::Unknown };
-        if !matches!(entry.get(), State::Taken { .. }) {
-            return Settled::Unknown;
+    pub(super) fn settle(&mut self, key: Key) -> SettleResult {
+        let Entry::Occupied(entry) = self.states.entry(key) else { return SettleResult::Unknown };
+        if !matches!(entry.get(), KeyState::Taken { .. }) {
+            return SettleResult::Unknown;
         }
-        let State::Taken { record, with } = entry.remove() else { return Settled::Unknown };
+        let KeyState::Taken { record, with } = entry.remove() else { return SettleResult::Unknown };
         match *with {
-            With::Successor(waiting) => {
+            TakenPoint::Successor(waiting) => {
                 self.successors -= 1;
                 let place = self.head.push(waiting);
-                self.states.insert(key, State::Waits { place, record });
-                Settled::Followed
+                self.states.insert(key, KeyState::Queued { place, record });
+                SettleResult::SuccessorQueued
             }
-            With::Own(_) => {
-                self.lacking -= usize::from(record.is_lacking());
-                Settled::Gone(record)
+            TakenPoint::Own(_) => {
+                self.unwritten -= usize::from(record.is_unwritten());
+                SettleResult::Removed(record)
             }
         }
     }
 
     /// Leaves the point that came to the head first on disk alone, if it is safe there.
-    pub(super) fn leave(&mut self, saved: u64) -> Option<QueuedPoint> {
+    pub(super) fn spill(&mut self, saved: u64) -> Option<QueuedPoint> {
         let (place, point) = self.head.oldest()?;
         let Entry::Occupied(mut entry) = self.states.entry(point.key()) else { return None };
-        if !entry.get_mut().record_mut().is_safe(saved) {
+        if !entry.get_mut().record_mut().is_flushed(saved) {
             return None;
         }
         entry.remove();
@@ -239,16 +239,16 @@ impl Held {
 
     /// Takes the oldest history out of the head, or else the oldest of the lowest class that is
     /// there, with its record.
-    pub(super) fn shed(&mut self) -> Option<(Point, Record)> {
-        let point = self.head.shed()?;
+    pub(super) fn drop_oldest(&mut self) -> Option<(Point, SavingWrite)> {
+        let point = self.head.drop_oldest()?;
         let record = *self.states.remove(&point.key())?.record_mut();
-        self.lacking -= usize::from(record.is_lacking());
+        self.unwritten -= usize::from(record.is_unwritten());
         Some((point, record))
     }
 
     /// The disk refuses: what is not safe is in no write any more. These are all changes that are
     /// not, the newest first.
-    pub(super) fn refuse<'a>(
+    pub(super) fn mark_unwritten<'a>(
         &mut self,
         saved: u64,
         newest_first: impl Iterator<Item = &'a StoreOp>,
@@ -257,73 +257,73 @@ impl Held {
             let StoreOp::Save { point, .. } = op else { continue };
             let Some(state) = self.states.get_mut(&point.key()) else { continue };
             let record = state.record_mut();
-            let before = std::mem::replace(record, record.of_refused(saved));
+            let before = std::mem::replace(record, record.after_refusal(saved));
             if before == *record {
                 continue;
             }
-            self.lacking += 1;
+            self.unwritten += 1;
         }
     }
 
     /// The disk has lost some of what was safe, nobody knows which: all that is in memory is to be
     /// saved again. How much of it had been safe, if all writes up to `saved` were.
-    pub(super) fn doubt(&mut self, saved: u64) -> u64 {
+    pub(super) fn mark_all_unwritten(&mut self, saved: u64) -> u64 {
         let mut doubted = 0;
         for state in self.states.values_mut() {
             let record = state.record_mut();
-            if record.is_lacking() {
+            if record.is_unwritten() {
                 continue;
             }
-            doubted += u64::from(record.is_safe(saved));
-            *record = Record::UNSURE;
-            self.lacking += 1;
+            doubted += u64::from(record.is_flushed(saved));
+            *record = SavingWrite::UNSURE;
+            self.unwritten += 1;
         }
         doubted
     }
 
     /// The disk takes writes again. What is in none is given to `write`, which tells the number of
     /// the one that it goes into.
-    pub(super) fn make_up(&mut self, mut write: impl FnMut(StoreOp) -> u64) {
-        if self.lacking == 0 {
+    pub(super) fn rewrite_unwritten(&mut self, mut write: impl FnMut(StoreOp) -> u64) {
+        if self.unwritten == 0 {
             return;
         }
         for state in self.states.values_mut() {
             let record = *state.record_mut();
-            if !record.is_lacking() {
+            if !record.is_unwritten() {
                 continue;
             }
             let point = match state {
-                State::Waits { place, .. } => self.head.get(*place).cloned(),
-                State::Taken { with, .. } => Some(with.point().clone()),
+                KeyState::Queued { place, .. } => self.head.get(*place).cloned(),
+                KeyState::Taken { with, .. } => Some(with.point().clone()),
             };
-            let fresh = record == Record::UNSENT;
+            let fresh = record == SavingWrite::UNSENT;
             let write = point.map(|point| write(StoreOp::Save { point, fresh }));
-            *state.record_mut() = write.map_or(Record::SAFE, Record::in_write);
+            *state.record_mut() = write.map_or(SavingWrite::SAFE, SavingWrite::in_write);
         }
-        self.lacking = 0;
+        self.unwritten = 0;
     }
 }
 
 /// What became of a key whose point was decided.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Settled {
+pub(super) enum SettleResult {
     /// Delivery did not have it.
     Unknown,
     /// Its successor waits now, with its record in the place of the other's.
-    Followed,
+    SuccessorQueued,
     /// Nothing with this key is left in memory; what the record tells of is to be removed.
-    Gone(Record),
+    Removed(SavingWrite),
 }
 
-impl State {
-    fn record_mut(&mut self) -> &mut Record {
+impl KeyState {
+    fn record_mut(&mut self) -> &mut SavingWrite {
         match self {
-            Self::Waits { record, .. } | Self::Taken { record, .. } => record,
+            Self::Queued { record, .. } | Self::Taken { record, .. } => record,
         }
     }
 }
 
-impl With {
+impl TakenPoint {
     /// The last point of its key.
     fn point(&self) -> &Point {
         match self {

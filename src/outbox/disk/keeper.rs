@@ -40,17 +40,17 @@ pub(super) enum DiskJob {
     /// Read points in their order after a place.
     Read { epoch: u64, after: Option<RecordKey>, limit: usize, why: ReadPurpose },
     /// Keep a refused point.
-    Bury(Box<DeadLetter>),
+    StoreDeadLetter(Box<DeadLetter>),
     /// The values of these letters were written again: the request for that is done.
-    Retried { letters: Vec<DeadLetterRecord>, request: PathBuf },
+    DeleteRequest { letters: Vec<DeadLetterRecord>, request: PathBuf },
     /// Store an inbound message, if the log stays within so many bytes.
-    Hear { record: InboundRecord, room: u64 },
+    StoreInbound { record: InboundRecord, room: u64 },
     /// So many values of what earlier processes heard could be read, and so many not.
-    Heard { values: u64, lost: u64 },
+    ReplayFinished { values: u64, lost: u64 },
     /// Tell when what was heard is safe: what is to be dropped then is no message.
     Written(Sender<()>),
     /// All stored inbound messages are settled.
-    Forget,
+    ClearInbound,
     /// Write this line of the machines whose values wait.
     Name(Vec<u8>),
     /// Save all and end.
@@ -63,26 +63,26 @@ pub(super) enum ReadPurpose {
     /// To be delivered.
     Deliver,
     /// To be given up: the store is full.
-    GiveUp,
+    Evict,
 }
 
 /// A report of the keeper.
 #[derive(Debug)]
 pub(super) enum DiskReport {
     /// All writes up to this number are safe.
-    Saved { number: u64, overwritten: u64, stock: StoreStats },
+    Flushed { number: u64, overwritten: u64, stock: StoreStats },
     /// Points as asked for, with the bytes of their records; fewer than asked for at the end.
     Read { epoch: u64, points: Vec<(Point, u64)>, why: ReadPurpose },
     /// The values of these letters are to be sent again, as this request asks.
     Retry { letters: Vec<DeadLetterRecord>, request: PathBuf },
     /// The disk refuses, or what lies there is damaged; a new epoch begins.
-    Refused { epoch: u64, fault: StoreError },
+    Failed { epoch: u64, fault: StoreError },
     /// It takes writes again.
     Opened(StoreStats),
     /// So many values of what earlier processes heard could be read, and so many not.
-    Heard { values: u64, lost: u64 },
+    ReplayFinished { values: u64, lost: u64 },
     /// Inbound messages are no longer stored: the log is full.
-    Deaf,
+    InboundFull,
     /// All is saved, and the store closed.
     Closed,
 }
@@ -98,16 +98,16 @@ pub(super) struct DiskWriter {
     /// To be dropped once all that was heard is safe.
     inbound_awaited: Vec<Sender<()>>,
     /// Requests about dead letters that could be neither read nor moved aside.
-    told: BTreeSet<PathBuf>,
+    reported_requests: BTreeSet<PathBuf>,
     reports: Sender<DiskReport>,
-    wake: Arc<Notify>,
+    outbox_event: Arc<Notify>,
     epoch: u64,
     /// Number of the last write, and whether it waits for the disk.
     last_write: u64,
     needs_sync: bool,
     overwritten: u64,
     /// The last changes that were safe, and how many points there were then.
-    safe: (u64, u64),
+    last_flushed: (u64, u64),
     /// Why the store failed last.
     fault: Option<StoreError>,
     retry_delay: Duration,
@@ -116,7 +116,7 @@ pub(super) struct DiskWriter {
 }
 
 /// A damaged store can panic.
-fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+fn catch_panic<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
     catch_unwind(AssertUnwindSafe(work))
         .unwrap_or_else(|_| Err(StoreError::Damaged("the store cannot read it".to_owned())))
 }
@@ -124,8 +124,8 @@ fn guarded<T>(work: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreEr
 /// Whether to go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LoopControl {
-    On,
-    Home,
+    Continue,
+    Stop,
 }
 
 impl DiskWriter {
@@ -135,11 +135,12 @@ impl DiskWriter {
         store: Result<Box<dyn Store>, StoreError>,
         letters: DeadLetterFiles,
         reports: Sender<DiskReport>,
-        wake: Arc<Notify>,
+        outbox_event: Arc<Notify>,
         machines: MachineFile,
     ) -> Self {
-        let mended = store.as_ref().is_ok_and(|store| store.stock().mended);
-        let safe = store.as_ref().map_or((0, 0), |store| (store.batch(), store.stock().points));
+        let mended = store.as_ref().is_ok_and(|store| store.stock().is_repaired);
+        let last_flushed =
+            store.as_ref().map_or((0, 0), |store| (store.batch(), store.stock().points));
         let (store, fault) = match store {
             Ok(store) => (Some(store), None),
             Err(fault) => (None, Some(fault)),
@@ -154,14 +155,14 @@ impl DiskWriter {
             inbound_full: false,
             machines,
             inbound_awaited: Vec::new(),
-            told: BTreeSet::new(),
+            reported_requests: BTreeSet::new(),
             letters,
             reports,
-            wake,
+            outbox_event,
             last_write: 0,
             needs_sync: mended,
             overwritten: 0,
-            safe,
+            last_flushed,
             retry_delay: FIRST_RETRY,
         }
     }
@@ -179,7 +180,7 @@ impl DiskWriter {
             let until = timer.map_or(look, |timer| timer.min(look));
             match jobs.recv_timeout(until.saturating_duration_since(Instant::now())) {
                 Ok(job) => {
-                    if self.handle(job) == LoopControl::Home {
+                    if self.handle(job) == LoopControl::Stop {
                         return;
                     }
                 }
@@ -196,7 +197,7 @@ impl DiskWriter {
             }
             if look <= Instant::now() {
                 look = Instant::now() + LOOK;
-                self.check_in_place();
+                self.check_files_in_place();
                 self.handle_requests();
             }
         }
@@ -204,7 +205,7 @@ impl DiskWriter {
 
     /// Carries out the requests of `sparkwise dead-letters`.
     pub(super) fn handle_requests(&mut self) {
-        let requests = requests::asked(self.letters.folder(), &mut self.told);
+        let requests = requests::pending(self.letters.folder(), &mut self.reported_requests);
         if requests.is_empty() || self.store.is_none() {
             return;
         }
@@ -219,7 +220,7 @@ impl DiskWriter {
                     }
                     // A fault of the disk shows at the next write.
                     let _ = self.letters.sync();
-                    requests::done(&path);
+                    requests::delete_request(&path);
                 }
                 DeadLetterAction::Retry => {
                     self.report(DiskReport::Retry { letters, request: path })
@@ -232,11 +233,11 @@ impl DiskWriter {
     pub(super) fn handle(&mut self, job: DiskJob) -> LoopControl {
         match job {
             DiskJob::Write { epoch, number, ops } if epoch == self.epoch => {
-                let Some(store) = &mut self.store else { return LoopControl::On };
+                let Some(store) = &mut self.store else { return LoopControl::Continue };
                 // Until a letter is safe, its point is not forgotten.
                 let letters =
                     self.letters.sync().map_err(|error| StoreError::Disk(error.to_string()));
-                match letters.and_then(|()| guarded(|| store.apply(&ops))) {
+                match letters.and_then(|()| catch_panic(|| store.apply(&ops))) {
                     Ok(overwritten) => {
                         self.overwritten += overwritten;
                         self.last_write = number;
@@ -246,17 +247,17 @@ impl DiskWriter {
                 }
             }
             DiskJob::Read { epoch, after, limit, why } if epoch == self.epoch => {
-                let Some(store) = &mut self.store else { return LoopControl::On };
-                match guarded(|| store.read(after, limit)) {
+                let Some(store) = &mut self.store else { return LoopControl::Continue };
+                match catch_panic(|| store.read(after, limit)) {
                     Ok(points) => self.report(DiskReport::Read { epoch, points, why }),
                     Err(fault) => self.store_failed(fault),
                 }
             }
             DiskJob::Write { .. } | DiskJob::Read { .. } => {}
-            DiskJob::Bury(letter) => {
+            DiskJob::StoreDeadLetter(letter) => {
                 self.letters.push(*letter);
             }
-            DiskJob::Retried { letters, request } => {
+            DiskJob::DeleteRequest { letters, request } => {
                 // Until its value is safe, a letter is not forgotten.
                 self.sync();
                 if self.store.is_some() {
@@ -264,23 +265,24 @@ impl DiskWriter {
                         self.letters.record_removed(letter, true);
                     }
                     let _ = self.letters.sync();
-                    requests::done(&request);
+                    requests::delete_request(&request);
                 }
             }
-            DiskJob::Hear { record, room } => {
+            DiskJob::StoreInbound { record, room } => {
                 let bytes = record.bytes.len();
                 // One after another that is missing would be of no use.
                 let fits = !self.inbound_full && self.inbound_log.room() + record.room() <= room;
                 let is_open = self.store.is_some();
                 if !fits
-                    || (!is_open && self.inbound_log.waiting() + bytes > HEAD_BYTES_WHILE_FAILING)
+                    || (!is_open
+                        && self.inbound_log.unflushed_bytes() + bytes > HEAD_BYTES_WHILE_FAILING)
                 {
                     if !std::mem::replace(&mut self.inbound_full, true) {
-                        self.report(DiskReport::Deaf);
+                        self.report(DiskReport::InboundFull);
                     }
-                    return LoopControl::On;
+                    return LoopControl::Continue;
                 }
-                self.inbound_log.keep(record);
+                self.inbound_log.append(record);
                 // While the disk refuses it is in memory, and saved when it takes writes again.
                 if is_open {
                     match self.inbound_log.write() {
@@ -289,16 +291,16 @@ impl DiskWriter {
                     }
                 }
             }
-            DiskJob::Heard { values, lost } => {
+            DiskJob::ReplayFinished { values, lost } => {
                 self.inbound_log.replay_finished(values, lost);
-                self.needs_sync |= self.store.is_some() && self.inbound_log.is_due();
+                self.needs_sync |= self.store.is_some() && self.inbound_log.needs_sync();
             }
             DiskJob::Written(awaited) => {
                 if !self.inbound_log.is_flushed() {
                     self.inbound_awaited.push(awaited);
                 }
             }
-            DiskJob::Forget => self.inbound_log.forget(),
+            DiskJob::ClearInbound => self.inbound_log.clear(),
             DiskJob::Name(line) => {
                 self.machines.push(&line);
                 self.needs_sync |= self.store.is_some();
@@ -310,10 +312,10 @@ impl DiskWriter {
                 self.sync();
                 self.store = None;
                 self.report(DiskReport::Closed);
-                return LoopControl::Home;
+                return LoopControl::Stop;
             }
         }
-        LoopControl::On
+        LoopControl::Continue
     }
 
     /// Waits for the disk, or opens it again.
@@ -325,41 +327,41 @@ impl DiskWriter {
         self.retry_delay = self.retry_delay.saturating_mul(2).min(LONGEST_RETRY);
         if let Err(error) = self.inbound_log.write() {
             let fault = StoreError::Disk(error.to_string());
-            self.report(DiskReport::Refused { epoch: self.epoch, fault });
+            self.report(DiskReport::Failed { epoch: self.epoch, fault });
             return;
         }
         match (self.open)(self.fault.as_ref()) {
             Ok(store) => {
                 let mut stock = store.stock();
-                let (batch, points) = self.safe;
+                let (batch, points) = self.last_flushed;
                 if store.batch() < batch {
                     // The folder was taken away with its books: this is another store.
                     stock.unreadable += points.saturating_sub(stock.points);
                 }
-                self.safe = (store.batch(), stock.points);
-                self.needs_sync = stock.mended || self.inbound_log.is_due();
+                self.last_flushed = (store.batch(), stock.points);
+                self.needs_sync = stock.is_repaired || self.inbound_log.needs_sync();
                 self.store = Some(store);
                 self.opened_at = Instant::now();
                 self.report(DiskReport::Opened(stock));
             }
             Err(fault) => {
                 self.fault = Some(fault.clone());
-                self.report(DiskReport::Refused { epoch: self.epoch, fault });
+                self.report(DiskReport::Failed { epoch: self.epoch, fault });
             }
         }
     }
 
     /// Notices what was removed while nothing is written: what is in memory is to be saved again
     /// before the process may be killed.
-    pub(super) fn check_in_place(&mut self) {
+    pub(super) fn check_files_in_place(&mut self) {
         let Some(store) = self.store.as_mut() else { return };
-        if let Err(fault) = guarded(|| store.in_place()) {
+        if let Err(fault) = catch_panic(|| store.in_place()) {
             self.store_failed(fault);
         }
     }
 
     #[cfg(test)]
-    pub(super) fn ears(&mut self) -> &mut InboundLog {
+    pub(super) fn inbound_log(&mut self) -> &mut InboundLog {
         &mut self.inbound_log
     }
 
@@ -368,17 +370,17 @@ impl DiskWriter {
         self.machines.sync();
         let ears = &mut self.inbound_log;
         let mut heard = || ears.sync().map_err(|error| StoreError::Disk(error.to_string()));
-        match guarded(|| heard().and_then(|()| store.sync())) {
+        match catch_panic(|| heard().and_then(|()| store.sync())) {
             Ok(()) => {
                 let (stock, overwritten) = (store.stock(), std::mem::take(&mut self.overwritten));
                 self.needs_sync = false;
                 self.inbound_awaited.clear();
-                self.safe = (store.batch(), stock.points);
+                self.last_flushed = (store.batch(), stock.points);
                 // One that fails again and again is not tried ever faster.
                 if self.opened_at.elapsed() > LONGEST_RETRY {
                     self.retry_delay = FIRST_RETRY;
                 }
-                self.report(DiskReport::Saved { number: self.last_write, overwritten, stock });
+                self.report(DiskReport::Flushed { number: self.last_write, overwritten, stock });
             }
             Err(fault) => self.store_failed(fault),
         }
@@ -391,12 +393,12 @@ impl DiskWriter {
         self.overwritten = 0;
         self.epoch += 1;
         self.fault = Some(fault.clone());
-        self.report(DiskReport::Refused { epoch: self.epoch, fault });
+        self.report(DiskReport::Failed { epoch: self.epoch, fault });
     }
 
     fn report(&self, report: DiskReport) {
         // The receiver is dropped only together with the outbox.
         let _ = self.reports.send(report);
-        self.wake.notify_one();
+        self.outbox_event.notify_one();
     }
 }

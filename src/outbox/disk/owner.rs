@@ -47,14 +47,14 @@ fn denied(path: &Path, error: &io::Error) -> StoreError {
 pub fn give_to_owner(folder: &Path) -> Result<(), String> {
     let Ok(owner) = fs::metadata(folder) else { return Ok(()) };
     match user() {
-        Some(0) if owner.uid() != 0 => give(folder, 0, (owner.uid(), owner.gid())),
+        Some(0) if owner.uid() != 0 => chown_all(folder, 0, (owner.uid(), owner.gid())),
         _ => Ok(()),
     }
 }
 
 /// Gives what belongs to user `from`. Links are not followed, and a file that has another name is
 /// left: that may be anywhere.
-fn give(folder: &Path, from: u32, (uid, gid): (u32, u32)) -> Result<(), String> {
+fn chown_all(folder: &Path, from: u32, (uid, gid): (u32, u32)) -> Result<(), String> {
     let why = |path: &Path, error: io::Error| {
         format!(
             "{} cannot be given to user {uid}, the owner of the outbox: {error}",
@@ -65,7 +65,7 @@ fn give(folder: &Path, from: u32, (uid, gid): (u32, u32)) -> Result<(), String> 
         let path = entry.map_err(|error| why(folder, error))?.path();
         let Ok(found) = path.symlink_metadata() else { continue };
         if found.is_dir() {
-            give(&path, from, (uid, gid))?;
+            chown_all(&path, from, (uid, gid))?;
         }
         if found.uid() == from && (found.is_dir() || found.nlink() == 1) {
             lchown(&path, Some(uid), Some(gid)).map_err(|error| why(&path, error))?;
@@ -109,13 +109,13 @@ mod tests {
         let owner = |path: &Path| fs::symlink_metadata(path).unwrap().uid();
         // Only root can give anything away; the others can give to themselves.
         let to = if us.uid() == 0 { (12_345, 12_345) } else { (us.uid(), us.gid()) };
-        give(folder.path(), us.uid(), to).unwrap();
+        chown_all(folder.path(), us.uid(), to).unwrap();
         for made in ["requests", "requests/1.json", "link"] {
             assert_eq!(owner(&folder.path().join(made)), to.0, "{made}");
         }
         assert_eq!(owner(&outside), us.uid());
         // What belongs to neither is left.
-        give(folder.path(), 54_321, (0, 0)).unwrap();
+        chown_all(folder.path(), 54_321, (0, 0)).unwrap();
         assert_eq!(owner(&folder.path().join("requests")), to.0);
     }
 }

@@ -38,21 +38,21 @@ pub(super) struct RawChange<'a> {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct StoreMeta {
     pub(super) format: Option<Vec<u8>>,
-    pub(super) stock: Option<StoreStats>,
+    pub(super) stats: Option<StoreStats>,
     pub(super) batch: Option<u64>,
-    at: [u64; 3],
+    seqno_of: [u64; 3],
 }
 
 impl StoreMeta {
     fn apply(&mut self, change: RawChange<'_>) {
         let Some(value) = change.value else { return };
-        let [format, stock, batch] = &mut self.at;
+        let [format, stock, batch] = &mut self.seqno_of;
         match change.key {
             b"format" if change.seqno >= *format => {
                 (*format, self.format) = (change.seqno, Some(value.to_vec()));
             }
             b"stock" if change.seqno >= *stock => {
-                (*stock, self.stock) = (change.seqno, store::stock_of(value));
+                (*stock, self.stats) = (change.seqno, store::stock_of(value));
             }
             b"batch" if change.seqno >= *batch => {
                 (*batch, self.batch) = (change.seqno, store::number_of(value));
@@ -66,7 +66,7 @@ impl StoreMeta {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Damage {
     /// Places where something is that should not be, or that cannot be read.
-    pub(super) places: Vec<(PathBuf, u64)>,
+    pub(super) at: Vec<(PathBuf, u64)>,
     /// The last log, and its bytes that are whole, if its end is not: a write that was cut short,
     /// or damage of what was written last.
     pub(super) torn: Option<(PathBuf, u64)>,
@@ -89,7 +89,7 @@ pub(super) fn scan(folder: &Path) -> io::Result<(StoreMeta, Damage)> {
     if said != StoreMeta::default() {
         // Only a store whose parts were all made speaks of itself. It would make anew, and empty,
         // what is not there.
-        damage.places.extend((0..=META).filter_map(|part| beginning(folder, part)));
+        damage.at.extend((0..=META).filter_map(|part| beginning(folder, part)));
     }
     Ok((said, damage))
 }
@@ -121,7 +121,7 @@ pub(super) fn points(folder: &Path, visit: &mut dyn FnMut(RawChange<'_>)) -> io:
             visit(change);
         }
     })?;
-    tables(folder, POINTS, &mut damage.places, visit);
+    tables(folder, POINTS, &mut damage.at, visit);
     Ok(damage)
 }
 
@@ -139,14 +139,14 @@ fn logs(folder: &Path, visit: &mut dyn FnMut(u64, RawChange<'_>)) -> io::Result<
     let count = logs.len();
     for (at, (_, path)) in logs.into_iter().enumerate() {
         let Ok(window) = FileWindow::open(&path) else {
-            damage.places.push((path, 0));
+            damage.at.push((path, 0));
             continue;
         };
         let found = log::read(window, visit);
-        damage.places.extend(found.flaws.into_iter().map(|flaw| (path.clone(), flaw)));
+        damage.at.extend(found.flaws.into_iter().map(|flaw| (path.clone(), flaw)));
         match found.torn {
             Some(whole) if at + 1 == count => damage.torn = Some((path, whole)),
-            Some(whole) => damage.places.push((path, whole)),
+            Some(whole) => damage.at.push((path, whole)),
             None => {}
         }
     }

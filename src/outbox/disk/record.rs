@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use crate::delivery::point::{Class, Key, Point, Stream};
-use crate::sitewise::api::{DataType, Quality, Variant};
+use crate::sitewise::api::{PropertyDataType, Quality, Variant};
 use crate::time::Timestamp;
 
 /// Points of so many milliseconds of their own time lie together, each property's beside each
@@ -14,8 +14,12 @@ const SPAN: i64 = 600_000;
 const QUALITIES: [Quality; 3] = [Quality::Good, Quality::Uncertain, Quality::Bad];
 const CLASSES: [Class; 5] =
     [Class::Live, Class::Birth, Class::Stale, Class::History, Class::Static];
-const TYPES: [DataType; 4] =
-    [DataType::Integer, DataType::Double, DataType::Boolean, DataType::String];
+const TYPES: [PropertyDataType; 4] = [
+    PropertyDataType::Integer,
+    PropertyDataType::Double,
+    PropertyDataType::Boolean,
+    PropertyDataType::String,
+];
 
 /// Bytes of a [`Place`].
 pub(super) const PLACE: usize = 49;

@@ -7,63 +7,63 @@ use crate::time::Instant;
 
 impl DiskOutbox {
     /// Hands over what has gathered, unless the disk does not keep up with it.
-    pub(super) fn send(&mut self) {
-        if self.writer.send() && self.writer.falls_behind() {
-            self.writer.fall_behind();
+    pub(super) fn flush_writes(&mut self) {
+        if self.write_queue.flush_next() && self.write_queue.is_overloaded() {
+            self.write_queue.mark_overloaded();
             self.stop_reading();
-            self.changes.push_back(DiskEvent::Behind);
+            self.events.push_back(DiskEvent::TooSlow);
         }
     }
 
     /// Checks for a hung write. As with a disk that is too slow, no further write is sent then.
-    pub(super) fn notice_hang(&mut self, now: Instant) {
-        if self.writer.hangs(now) {
-            self.writer.fall_behind();
+    pub(super) fn check_hang(&mut self, now: Instant) {
+        if self.write_queue.is_hung(now) {
+            self.write_queue.mark_overloaded();
             self.stop_reading();
-            let unsaved = self.held.lacking() + self.writer.unsaved();
-            self.changes.push_back(DiskEvent::Hangs(unsaved));
+            let unsaved = self.memory.unwritten() + self.write_queue.unflushed_ops();
+            self.events.push_back(DiskEvent::Hung(unsaved));
         }
     }
 
     /// The disk refuses, or what lies there cannot be read: points are in memory alone.
-    pub(super) fn refused(&mut self, epoch: u64, fault: StoreError) {
+    pub(super) fn handle_refused(&mut self, epoch: u64, fault: StoreError) {
         let (state, change) = match fault {
             StoreError::Damaged(reason) => {
                 (DiskState::Unreadable(reason.clone()), DiskEvent::Unreadable(reason))
             }
             fault => {
                 let reason = fault.to_string();
-                (DiskState::Refuses(reason.clone()), DiskEvent::Refused(reason))
+                (DiskState::NotWritable(reason.clone()), DiskEvent::NotWritable(reason))
             }
         };
-        if *self.writer.state() == state {
+        if *self.write_queue.state() == state {
             return;
         }
-        if self.writer.is_well() {
+        if self.write_queue.is_writable() {
             self.stop_reading();
         }
-        let lost = self.writer.refuse(state, epoch);
+        let lost = self.write_queue.mark_unwritable(state, epoch);
         let newest_first = lost.iter().flat_map(|ops| ops.iter()).rev();
-        self.held.refuse(self.writer.saved(), newest_first);
-        self.changes.push_back(change);
+        self.memory.mark_unwritten(self.write_queue.last_flushed(), newest_first);
+        self.events.push_back(change);
     }
 
     fn stop_reading(&mut self) {
-        self.cold.stop();
-        self.bounds.stop();
+        self.cold.cancel();
+        self.bounds.cancel_eviction();
     }
 
     /// The disk is writable again: saves what it lacks.
-    pub(super) fn writable_again(&mut self) {
-        self.make_up();
+    pub(super) fn handle_writable(&mut self) {
+        self.resave_unwritten();
         self.cold.rescan_all();
-        self.changes.push_back(DiskEvent::Well);
+        self.events.push_back(DiskEvent::Recovered);
     }
 
     /// Hands over all that the disk lacks.
-    pub(super) fn make_up(&mut self) {
-        self.writer.begin_again();
-        self.held.make_up(|op| self.writer.make_up(op));
-        self.writer.made_up();
+    pub(super) fn resave_unwritten(&mut self) {
+        self.write_queue.resume();
+        self.memory.rewrite_unwritten(|op| self.write_queue.add_resave(op));
+        self.write_queue.finish_resave();
     }
 }

@@ -40,11 +40,11 @@ pub(super) struct RepairResult {
     /// Points that the books told of and that could not.
     pub(super) lost: u64,
     /// Where the damaged store is; none if there was none.
-    pub(super) kept: Option<PathBuf>,
+    pub(super) moved_to: Option<PathBuf>,
 }
 
 /// How many points a repaired store lacks; none if it was not repaired, or the loss was reported.
-pub(super) fn lost(points: &Path) -> Option<u64> {
+pub(super) fn unreported_loss(points: &Path) -> Option<u64> {
     let text = fs::read_to_string(points.join(LOST)).ok()?;
     Some(text.trim().parse().unwrap_or_default())
 }
@@ -65,10 +65,10 @@ pub(super) fn repair(folder: &Path) -> Result<RepairResult, StoreError> {
     let (found, lost) = copy(folder)?;
     // Before the copy takes its name: what is beside it then counts it.
     let last = raw::scan(&copy_of(&folder.join(POINTS))).map_err(disk)?.0;
-    let bytes = last.stock.map_or(0, |stock| stock.bytes);
+    let bytes = last.stats.map_or(0, |stock| stock.bytes);
     let batch = last.batch.unwrap_or_default();
     books::renew(folder, books::CountEntry { batch, points: found, bytes })?;
-    Ok(RepairResult { found, lost, kept: finish(&folder.join(POINTS))? })
+    Ok(RepairResult { found, lost, moved_to: finish(&folder.join(POINTS))? })
 }
 
 /// What can be read, and what the books told of besides, with nothing changed.
@@ -103,7 +103,7 @@ pub(super) fn copy(folder: &Path) -> Result<(u64, u64), StoreError> {
     let found = store.stock().points;
     drop(store);
     remove(&sorting).map_err(disk)?;
-    let told = said.stock.map(|stock| stock.points);
+    let told = said.stats.map(|stock| stock.points);
     let told = books.map(|entry| entry.points).or(told).unwrap_or_default();
     let lost = told.saturating_sub(found);
     mark_complete(&new, lost)?;
@@ -177,7 +177,7 @@ fn fill(store: &mut FjallStore, sorting: &Path) -> Result<(), StoreError> {
 /// One that is not whole is removed.
 pub(super) fn finish(old: &Path) -> Result<Option<PathBuf>, StoreError> {
     let new = copy_of(old);
-    if lost(&new).is_none() {
+    if unreported_loss(&new).is_none() {
         remove(&new).map_err(disk)?;
         remove(&old.with_file_name(SORTING)).map_err(disk)?;
         return Ok(None);
@@ -205,7 +205,7 @@ fn sync_beside(folder: &Path) -> io::Result<()> {
 }
 
 /// Cuts off the end of a log: a write that was never waited for. It is kept beside.
-pub(super) fn cut_off(log: &Path, whole: u64) -> io::Result<u64> {
+pub(super) fn truncate_log(log: &Path, whole: u64) -> io::Result<u64> {
     let mut from = File::open(log)?;
     let end = from.metadata()?.len();
     from.seek(SeekFrom::Start(whole))?;
@@ -227,7 +227,7 @@ pub(super) fn recorded_stats(folder: &Path) -> Option<StoreStats> {
         bytes: entry.bytes,
         ..StoreStats::default()
     });
-    books.or_else(|| raw::scan(&folder.join(POINTS)).ok()?.0.stock)
+    books.or_else(|| raw::scan(&folder.join(POINTS)).ok()?.0.stats)
 }
 
 /// Which file or folder has a name now.

@@ -55,7 +55,7 @@ pub struct StoreStats {
     /// after a repair.
     pub unreadable: u64,
     /// Whether it was mended.
-    pub mended: bool,
+    pub is_repaired: bool,
 }
 
 /// Errors of a store.
@@ -75,7 +75,7 @@ pub enum StoreError {
     Denied(String),
     /// A thread of the store failed: the disk refused, or what lies on it is damaged.
     #[error("an earlier write failed")]
-    Poisoned,
+    ThreadFailed,
     /// The disk.
     #[error("{0}")]
     Disk(String),
@@ -138,7 +138,7 @@ pub struct FjallStore {
     database: Database,
     points: Keyspace,
     meta: Keyspace,
-    stock: StoreStats,
+    stats: StoreStats,
     /// Number of the last batch.
     batch: u64,
     /// Told beside the store how much is in it; none for a copy that is still being made.
@@ -152,7 +152,7 @@ pub struct FjallStore {
 
 impl std::fmt::Debug for FjallStore {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fjall").field("stock", &self.stock).finish_non_exhaustive()
+        f.debug_struct("Fjall").field("stock", &self.stats).finish_non_exhaustive()
     }
 }
 
@@ -164,7 +164,7 @@ impl From<fjall::Error> for StoreError {
             fjall::Error::Io(error) | fjall::Error::Storage(fjall::LsmError::Io(error)) => {
                 error.into()
             }
-            fjall::Error::Poisoned => Self::Poisoned,
+            fjall::Error::Poisoned => Self::ThreadFailed,
             other => Self::Damaged(other.to_string()),
         }
     }
@@ -236,28 +236,29 @@ impl FjallStore {
             None => StoreStats::default(),
         };
         let batch = meta.get("batch")?.and_then(|bytes| number_of(&bytes)).unwrap_or_default();
-        let misses = books.as_ref().is_some_and(|books| books.miss(batch, stock.points));
+        let misses = books.as_ref().is_some_and(|books| books.has_fewer(batch, stock.points));
         if misses || (stock.points > 0 && points.is_empty()?) {
             return Err(StoreError::Damaged("it has fewer points than were flushed".to_owned()));
         }
-        if let Some(lost) = salvage::lost(folder) {
+        if let Some(lost) = salvage::unreported_loss(folder) {
             stock.unreadable = lost;
-            stock.mended = true;
+            stock.is_repaired = true;
         }
         // A disk that takes no writes shows now, not at the first value.
         database.persist(PersistMode::SyncAll)?;
         let (folder, identity) = (folder.to_owned(), salvage::identity(folder));
         let log = newest_log(&folder);
-        let mut store = Self { database, points, meta, stock, batch, books, folder, identity, log };
+        let mut store =
+            Self { database, points, meta, stats: stock, batch, books, folder, identity, log };
         store.write_counts()?;
         Ok(store)
     }
 
     /// Enters what is safe into the books.
     fn write_counts(&mut self) -> Result<(), StoreError> {
-        let StoreStats { points, bytes, .. } = self.stock;
+        let StoreStats { points, bytes, .. } = self.stats;
         let Some(books) = &mut self.books else { return Ok(()) };
-        books.enter(CountEntry { batch: self.batch, points, bytes }).map_err(disk)
+        books.append(CountEntry { batch: self.batch, points, bytes }).map_err(disk)
     }
 
     /// Makes a table of what is in memory.
@@ -271,7 +272,7 @@ impl FjallStore {
     pub(super) fn add(&mut self, records: Vec<([u8; PLACE], Vec<u8>)>) -> Result<(), StoreError> {
         wait_for_room(&self.database, &self.points)?;
         let mut batch = self.database.batch();
-        let mut stock = self.stock;
+        let mut stock = self.stats;
         for (place, value) in records {
             stock.points += 1;
             stock.bytes += (PLACE + value.len()) as u64;
@@ -283,7 +284,7 @@ impl FjallStore {
     /// Makes changes safe up to here, with the number that follows another store's last batch.
     pub(super) fn set_batch(&mut self, batch: u64) -> Result<(), StoreError> {
         self.batch = self.batch.max(batch);
-        self.commit(self.database.batch(), self.stock)?;
+        self.commit(self.database.batch(), self.stats)?;
         Ok(self.database.persist(PersistMode::SyncAll)?)
     }
 
@@ -296,7 +297,7 @@ impl FjallStore {
         batch.insert(&self.meta, "stock", stock_bytes(stock));
         batch.insert(&self.meta, "batch", number.to_be_bytes());
         batch.commit()?;
-        (self.stock, self.batch) = (stock, number);
+        (self.stats, self.batch) = (stock, number);
         Ok(())
     }
 
@@ -341,7 +342,7 @@ impl Store for FjallStore {
             };
         }
         let mut batch = self.database.batch();
-        let StoreStats { mut points, mut bytes, .. } = self.stock;
+        let StoreStats { mut points, mut bytes, .. } = self.stats;
         for (place, KeyChange { before, now }) in changed {
             if let Some(size) = before {
                 points = points.saturating_sub(1);
@@ -360,7 +361,7 @@ impl Store for FjallStore {
         if batch.is_empty() {
             return Ok(overwritten);
         }
-        self.commit(batch, StoreStats { points, bytes, ..self.stock })?;
+        self.commit(batch, StoreStats { points, bytes, ..self.stats })?;
         Ok(overwritten)
     }
 
@@ -384,7 +385,7 @@ impl Store for FjallStore {
             );
         }
         self.log = log;
-        match self.books.as_ref().is_some_and(|books| !books.in_place()) {
+        match self.books.as_ref().is_some_and(|books| !books.is_file_in_place()) {
             true => removed(Path::new("the file `books` beside it")),
             false => Ok(()),
         }
@@ -394,9 +395,9 @@ impl Store for FjallStore {
         self.database.persist(PersistMode::SyncData)?;
         self.in_place()?;
         self.write_counts()?;
-        if std::mem::take(&mut self.stock.mended) {
+        if std::mem::take(&mut self.stats.is_repaired) {
             // It was reported with the first statistics.
-            self.stock.unreadable = 0;
+            self.stats.unreadable = 0;
             salvage::mark_reported(&self.folder).map_err(disk)?;
         }
         Ok(())
@@ -423,7 +424,7 @@ impl Store for FjallStore {
     }
 
     fn stock(&self) -> StoreStats {
-        self.stock
+        self.stats
     }
 
     fn batch(&self) -> u64 {

@@ -5,7 +5,7 @@ use crate::outbox::DiskFigures;
 
 /// What is counted.
 #[derive(Debug, Default)]
-pub(super) struct Tally {
+pub(super) struct DiskCounters {
     /// Points that came without being put.
     pub(super) restored: u64,
     /// Points on disk alone that went: overwritten, given up since it was full, or unreadable.
@@ -15,19 +15,19 @@ pub(super) struct Tally {
     /// Points that were unreadable in a store that was damaged meanwhile.
     missing: u64,
     /// How many of these were reported.
-    told: u64,
+    reported: u64,
     /// Whether the store has been open once.
-    is_known: bool,
+    was_opened: bool,
 }
 
-impl Tally {
+impl DiskCounters {
     /// The store is open, and was so with `before` if it was. Gives back how many points are on
     /// disk alone that were not known of.
     ///
     /// What is in it for the first time was left by an earlier process; so was what its books say
     /// and nobody can read.
-    pub(super) fn found(&mut self, before: StoreStats, stock: StoreStats) -> u64 {
-        if !std::mem::replace(&mut self.is_known, true) {
+    pub(super) fn count_opened(&mut self, before: StoreStats, stock: StoreStats) -> u64 {
+        if !std::mem::replace(&mut self.was_opened, true) {
             self.restored += stock.points + stock.unreadable;
             self.unreadable += stock.unreadable;
             stock.points
@@ -35,7 +35,7 @@ impl Tally {
             // Which they were shows when all is read: some may be in memory as well.
             self.missing += stock.unreadable;
             0
-        } else if stock.mended && stock.points > before.points {
+        } else if stock.is_repaired && stock.points > before.points {
             // What had been removed came up again where the damage hides its removal.
             let more = stock.points - before.points;
             self.restored += more;
@@ -47,11 +47,11 @@ impl Tally {
 
     /// Whether the store has been open once.
     pub(super) fn is_known(&self) -> bool {
-        self.is_known
+        self.was_opened
     }
 
     /// Counts values of stored inbound messages that could not be read.
-    pub(super) fn unheard(&mut self, lost: u64) {
+    pub(super) fn count_lost_inbound(&mut self, lost: u64) {
         self.restored += lost;
         self.unreadable += lost;
     }
@@ -59,18 +59,18 @@ impl Tally {
     /// All on disk was read, and so many points are not there although they were counted: lost with
     /// what was damaged as far as some were, else overwritten while nobody could tell. Gives back
     /// how many were lost that nobody was told of.
-    pub(super) fn not_there(&mut self, points: u64) -> u64 {
+    pub(super) fn count_missing(&mut self, points: u64) -> u64 {
         let unreadable = points.min(std::mem::take(&mut self.missing));
         self.unreadable += unreadable;
         self.overwritten += points - unreadable;
-        unreadable.saturating_sub(std::mem::take(&mut self.told))
+        unreadable.saturating_sub(std::mem::take(&mut self.reported))
     }
 
     /// The store lost some of what was safe while it was in use, of which no more than so many are
     /// in memory. Gives back how many are lost for certain.
-    pub(super) fn lost_in_use(&mut self, unreadable: u64, in_memory: u64) -> u64 {
+    pub(super) fn count_lost_in_use(&mut self, unreadable: u64, in_memory: u64) -> u64 {
         let lost = unreadable.saturating_sub(in_memory);
-        self.told += lost;
+        self.reported += lost;
         lost
     }
 

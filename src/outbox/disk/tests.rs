@@ -9,7 +9,7 @@ use super::*;
 use crate::delivery::point::{Class, Gate, GateState, Key, Point};
 use crate::outbox::Outbox;
 use crate::outbox::dead_letters::DeadLetter;
-use crate::sitewise::api::{DataType, Variant};
+use crate::sitewise::api::{PropertyDataType, Variant};
 use crate::time::Timestamp;
 
 mod damage;
@@ -124,7 +124,7 @@ proptest! {
         world.platter.platter().refuses = false;
         world.rest();
         world.rest();
-        let in_memory = (world.disk.held.waiting() + world.taken.len()) as u64;
+        let in_memory = (world.disk.memory.waiting() + world.taken.len()) as u64;
         let bytes = world.platter.platter().last().values().map(size).sum::<u64>();
         prop_assert!(bytes <= bound + in_memory * 60, "{} of {}", bytes, bound);
         world.drain();
@@ -139,7 +139,7 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     world.put(vec![(1, 1)]);
     assert_eq!(world.disk.poll_event(), None);
     world.work(1);
-    let refused = DiskEvent::Refused("no space left on device".to_owned());
+    let refused = DiskEvent::NotWritable("no space left on device".to_owned());
     assert_eq!(world.disk.poll_event(), Some(refused));
     assert_eq!(world.disk.disk().unwrap().unsaved, 1);
     world.put(vec![(2, 2)]);
@@ -148,7 +148,7 @@ fn a_disk_that_refuses_is_told_and_lived_through() {
     assert_eq!(world.taken.len(), 1);
     world.platter.platter().refuses = false;
     world.keeper.handle_timeout();
-    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Well));
+    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Recovered));
     world.rest();
     // What came meanwhile is safe, also what delivery has.
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
@@ -187,7 +187,7 @@ fn a_disk_that_was_far_behind_makes_up_for_it_once() {
         let _ = world.disk.put(points(from));
         changes.extend(world.disk.poll_event());
     }
-    assert_eq!(changes, [DiskEvent::Behind]);
+    assert_eq!(changes, [DiskEvent::TooSlow]);
     for later in 5_000..5_003 {
         while let Ok(job) = world.jobs.try_recv() {
             world.keeper.handle(job);
@@ -199,7 +199,7 @@ fn a_disk_that_was_far_behind_makes_up_for_it_once() {
         changes.extend(world.disk.poll_event());
     }
     world.rest();
-    assert_eq!(changes, [DiskEvent::Behind, DiskEvent::Well]);
+    assert_eq!(changes, [DiskEvent::TooSlow, DiskEvent::Recovered]);
     assert_eq!(world.disk.disk().unwrap().unsaved, 0);
     assert_eq!(world.platter.platter().safe.len(), 4_503);
 }
@@ -213,7 +213,7 @@ fn an_end_while_the_disk_is_behind_saves_what_it_can() {
         let _ = world.disk.put(points.map(|point| QueuedPoint { point, gate: None }).collect());
         let _ = world.disk.poll_event();
     }
-    assert_eq!(world.disk.disk().unwrap().state, DiskState::Behind);
+    assert_eq!(world.disk.disk().unwrap().state, DiskState::TooSlow);
     world.disk.close(Duration::ZERO);
     assert_eq!(world.disk.disk().unwrap().unsaved, 4_500, "nothing is saved yet");
     while let Ok(job) = world.jobs.try_recv() {
@@ -237,7 +237,7 @@ fn what_was_decided_does_not_come_back_after_the_disk_fell_behind() {
     world.work(1);
     world.keeper.handle_timeout();
     let changes: Vec<DiskEvent> = std::iter::from_fn(|| world.disk.poll_event()).collect();
-    assert_eq!(changes, [DiskEvent::Behind, DiskEvent::Well]);
+    assert_eq!(changes, [DiskEvent::TooSlow, DiskEvent::Recovered]);
     let decided: Vec<Key> = world.disk.take(1.into()).iter().map(Point::key).collect();
     world.disk.settle(&decided);
     // Another page is asked for.
@@ -273,14 +273,17 @@ fn dead_letters_go_again_or_for_ever_as_asked() {
     world.settle(0);
     world.rest();
     assert_eq!(files::read(&folder).len(), 2);
-    requests::ask(&folder, &DeadLetterRequest { wish: DeadLetterAction::Retry, ids: vec![1, 9] })
-        .unwrap();
-    requests::ask(&folder, &DeadLetterRequest { wish: DeadLetterAction::Drop, ids: vec![2] })
+    requests::submit(
+        &folder,
+        &DeadLetterRequest { wish: DeadLetterAction::Retry, ids: vec![1, 9] },
+    )
+    .unwrap();
+    requests::submit(&folder, &DeadLetterRequest { wish: DeadLetterAction::Drop, ids: vec![2] })
         .unwrap();
     world.keeper.handle_requests();
     world.rest();
     assert_eq!(files::read(&folder).len(), 0);
-    assert_eq!(requests::asked(&folder, &mut Default::default()), []);
+    assert_eq!(requests::pending(&folder, &mut Default::default()), []);
     let again = world.disk.take(9.into());
     assert_eq!(again.iter().map(Point::key).collect::<Vec<_>>(), [points[0].key()]);
     assert_eq!(world.platter.platter().safe.len(), 1);
@@ -317,6 +320,6 @@ fn a_backlog_is_not_held_in_memory() {
     world.rest();
     let figures = world.disk.disk().unwrap();
     assert!(world.disk.bytes() <= 10_000, "{}", world.disk.bytes());
-    assert_eq!(figures.cold + world.disk.held.waiting(), 2_000);
-    assert_eq!(world.disk.held.keys(), world.disk.held.waiting());
+    assert_eq!(figures.cold + world.disk.memory.waiting(), 2_000);
+    assert_eq!(world.disk.memory.keys(), world.disk.memory.waiting());
 }

@@ -9,21 +9,21 @@ use super::keeper::{DiskJob, DiskReport, DiskWriter};
 
 /// The keeper at work, once it is started.
 #[derive(Debug)]
-pub(super) struct Thread {
+pub(super) struct DiskThread {
     reports: Receiver<DiskReport>,
-    keeper: Option<JoinHandle<()>>,
+    handle: Option<JoinHandle<()>>,
     is_closed: bool,
 }
 
-impl Thread {
+impl DiskThread {
     pub(super) fn new(reports: Receiver<DiskReport>) -> Self {
-        Self { reports, keeper: None, is_closed: false }
+        Self { reports, handle: None, is_closed: false }
     }
 
     /// Lets the keeper do its jobs.
     pub(super) fn start(&mut self, keeper: DiskWriter, jobs: Receiver<DiskJob>) -> io::Result<()> {
         let thread = std::thread::Builder::new().name("outbox".to_owned());
-        self.keeper = Some(thread.spawn(move || keeper.run(&jobs))?);
+        self.handle = Some(thread.spawn(move || keeper.run(&jobs))?);
         Ok(())
     }
 
@@ -41,14 +41,14 @@ impl Thread {
     }
 
     /// It reported `Closed`.
-    pub(super) fn closed(&mut self) {
+    pub(super) fn mark_closed(&mut self) {
         self.is_closed = true;
     }
 
     /// Joins the thread if it reported `Closed`.
-    pub(super) fn end(&mut self) {
+    pub(super) fn join(&mut self) {
         if self.is_closed
-            && let Some(keeper) = self.keeper.take()
+            && let Some(keeper) = self.handle.take()
         {
             let _ = keeper.join();
         }

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use uuid::Uuid;
 
 use super::heard::InboundAgain;
-use super::held::{Record, Settled};
+use super::held::{SavingWrite, SettleResult};
 use super::keeper::{DiskJob, ReadPurpose};
 use super::record::RecordKey;
 use super::{DiskOutbox, MAX_UNSAVED_REMOVES, heard};
@@ -23,23 +23,23 @@ impl Outbox for DiskOutbox {
     fn put(&mut self, points: Vec<QueuedPoint>) -> Vec<(Point, DiscardReason)> {
         let mut gone = Vec::new();
         for waiting in points {
-            let overwritten = self.keep(waiting);
+            let overwritten = self.enqueue(waiting);
             gone.extend(overwritten.map(|point| (point, DiscardReason::Overwritten)));
         }
-        if self.writer.is_full() {
-            self.send();
+        if self.write_queue.is_full() {
+            self.flush_writes();
         }
         self.spill();
-        while !self.writer.is_well()
-            && self.held.bytes() > self.head_bound
-            && let Some((point, record)) = self.held.shed()
+        while !self.write_queue.is_writable()
+            && self.memory.bytes() > self.head_bound
+            && let Some((point, record)) = self.memory.drop_oldest()
         {
-            if record.is_safe(self.writer.saved()) {
+            if record.is_flushed(self.write_queue.last_flushed()) {
                 self.cold.add(1);
                 continue;
             }
-            if record != Record::UNSENT {
-                self.writer.remove(point.key());
+            if record != SavingWrite::UNSENT {
+                self.write_queue.remove(point.key());
             }
             gone.push((point, DiscardReason::Full));
         }
@@ -47,29 +47,29 @@ impl Outbox for DiskOutbox {
     }
 
     fn open(&mut self, gate: Gate, next: &dyn Fn(&Point) -> Option<Gate>) {
-        self.held.open(gate, next);
+        self.memory.open(gate, next);
         self.cold.open(gate);
     }
 
     fn take(&mut self, room: Room) -> Vec<Point> {
-        self.held.take(room)
+        self.memory.take(room)
     }
 
     fn take_cold(&mut self, room: Room, passage: &dyn Fn(&Point) -> GateState) -> Vec<Point> {
-        if self.writer.is_busy() {
+        if self.write_queue.is_busy() {
             return Vec::new();
         }
         let points = self.cold.take(room.points.min(room.history), passage);
         for point in &points {
-            self.held.restore(point);
+            self.memory.restore(point);
         }
-        if self.writer.is_well()
-            && let Some((after, limit)) = self.cold.wanted()
+        if self.write_queue.is_writable()
+            && let Some((after, limit)) = self.cold.next_read()
         {
-            self.send();
+            self.flush_writes();
             // If it falls behind with that, nothing is waited for any more.
-            if self.writer.is_well() {
-                self.writer.read(after, limit, ReadPurpose::Deliver);
+            if self.write_queue.is_writable() {
+                self.write_queue.read(after, limit, ReadPurpose::Deliver);
             }
         }
         points
@@ -77,42 +77,42 @@ impl Outbox for DiskOutbox {
 
     fn settle(&mut self, keys: &[Key]) {
         for key in keys {
-            let settled = self.held.settle(*key);
-            if settled == Settled::Unknown {
+            let settled = self.memory.settle(*key);
+            if settled == SettleResult::Unknown {
                 continue;
             }
-            self.cold.decide(key);
-            self.bounds.decide(key);
+            self.cold.note_settled(key);
+            self.bounds.note_settled(key);
             // The record of one that followed took the place of the one that is decided.
-            if let Settled::Gone(record) = settled {
+            if let SettleResult::Removed(record) = settled {
                 self.remove(*key, record);
             }
         }
-        if self.writer.is_full() {
-            self.send();
+        if self.write_queue.is_full() {
+            self.flush_writes();
         }
     }
 
     fn len(&self) -> usize {
-        self.held.waiting() + self.held.successors() + self.cold.len()
+        self.memory.waiting() + self.memory.successors() + self.cold.len()
     }
 
     fn bytes(&self) -> usize {
-        self.held.bytes()
+        self.memory.bytes()
     }
 
     fn parked(&self) -> usize {
-        self.held.parked() + self.cold.passed_over()
+        self.memory.parked() + self.cold.parked_points()
     }
 
     fn oldest(&self) -> Option<Timestamp> {
         let cold = self.cold.oldest().map(RecordKey::end_of);
-        self.held.oldest().into_iter().chain(cold).min()
+        self.memory.oldest().into_iter().chain(cold).min()
     }
 
     fn waiting_of(&self, asset: Uuid, at_most: usize) -> AssetWaiting {
-        let mut of = self.held.waiting_of(asset, at_most);
-        of.more |= self.cold.len() > 0;
+        let mut of = self.memory.waiting_of(asset, at_most);
+        of.is_partial |= self.cold.len() > 0;
         of
     }
 
@@ -122,7 +122,7 @@ impl Outbox for DiskOutbox {
 
     fn remember_machine(&mut self, asset: Uuid, machine: &Source) {
         if let Some(line) = self.machines.add(asset, machine) {
-            self.writer.tell(DiskJob::Name(line));
+            self.write_queue.send_job(DiskJob::Name(line));
         }
     }
 
@@ -131,15 +131,18 @@ impl Outbox for DiskOutbox {
     }
 
     fn store_dead_letter(&mut self, letter: &DeadLetter) {
-        self.writer.tell(DiskJob::Bury(Box::new(letter.clone())));
+        self.write_queue.send_job(DiskJob::StoreDeadLetter(Box::new(letter.clone())));
     }
 
     fn store_inbound(&mut self, heard: &StoredInbound) {
-        self.writer.tell(DiskJob::Hear { record: heard::record(heard), room: self.bounds.room() });
+        self.write_queue.send_job(DiskJob::StoreInbound {
+            record: heard::record(heard),
+            room: self.bounds.room(),
+        });
     }
 
     fn stored_inbound(&mut self) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
-        Box::new(self.heard.take().into_iter().flatten())
+        Box::new(self.inbound_replay.take().into_iter().flatten())
     }
 
     fn reread_inbound(
@@ -149,94 +152,95 @@ impl Outbox for DiskOutbox {
     ) -> Box<dyn Iterator<Item = StoredInbound> + Send> {
         self.bounds.reserve();
         let (awaited, written) = mpsc::channel();
-        self.writer.tell(DiskJob::Written(awaited));
+        self.write_queue.send_job(DiskJob::Written(awaited));
         let folder = self.inbound_folder.clone();
         Box::new(InboundAgain::new(folder, written, (skip, count)))
     }
 
     fn clear_inbound(&mut self) {
         self.bounds.release();
-        self.writer.tell(DiskJob::Forget);
+        self.write_queue.send_job(DiskJob::ClearInbound);
     }
 
     fn handle_timeout(&mut self, now: time::Instant) {
-        self.notice_hang(now);
+        self.check_hang(now);
     }
 
     fn poll_timeout(&self) -> Option<time::Instant> {
-        self.writer.hang_check()
+        self.write_queue.next_hang_check()
     }
 
     fn poll_event(&mut self) -> Option<DiskEvent> {
         while let Some(report) = self.thread.report() {
             self.handle_report(report);
         }
-        self.send();
+        self.flush_writes();
         // Before that, the keeper may still tell of points that were overwritten.
-        if self.writer.is_done()
-            && self.writer.is_well()
+        if self.write_queue.is_flushed()
+            && self.write_queue.is_writable()
             && let Some(points) = self.cold.reconcile()
         {
-            let lost = self.tally.not_there(points);
-            self.tell_lost(lost);
+            let lost = self.counters.count_missing(points);
+            self.report_lost(lost);
         }
-        self.changes.pop_front()
+        self.events.pop_front()
     }
 
     fn is_flushed(&self) -> bool {
-        let is_safe = self.writer.is_well() || self.held.lacking() == 0;
-        let is_takeable = self.held.waiting() > self.held.parked();
-        !is_takeable && self.held.successors() == 0 && is_safe
+        let is_safe = self.write_queue.is_writable() || self.memory.unwritten() == 0;
+        let is_takeable = self.memory.waiting() > self.memory.parked();
+        !is_takeable && self.memory.successors() == 0 && is_safe
     }
 
     fn close(&mut self, patience: Duration) {
         let until = Instant::now() + patience;
-        self.heard = None;
+        self.inbound_replay = None;
         // A disk that is slow still saves what it can until then.
-        if *self.writer.state() == DiskState::Behind {
-            self.make_up();
+        if *self.write_queue.state() == DiskState::TooSlow {
+            self.resave_unwritten();
         }
         // Not as usual: at the end nothing is held back.
-        self.writer.send();
-        self.writer.tell(DiskJob::Close);
+        self.write_queue.flush_next();
+        self.write_queue.send_job(DiskJob::Close);
         while let Some(report) = self.thread.report_until(until) {
             self.handle_report(report);
         }
-        self.thread.end();
+        self.thread.join();
     }
 
     fn disk(&self) -> Option<DiskFigures> {
         Some(DiskFigures {
-            state: self.writer.state().clone(),
-            bytes: self.bounds.stock.bytes,
+            state: self.write_queue.state().clone(),
+            bytes: self.bounds.stats.bytes,
             cold: self.cold.len(),
-            unsaved: self.held.lacking() + self.writer.unsaved(),
-            ..self.tally.figures()
+            unsaved: self.memory.unwritten() + self.write_queue.unflushed_ops(),
+            ..self.counters.figures()
         })
     }
 }
 
 impl DiskOutbox {
     /// Keeps a point; gives back one that it overwrote.
-    pub(super) fn keep(&mut self, waiting: QueuedPoint) -> Option<Point> {
-        let Self { held, cold, tally, writer, .. } = self;
-        let put = held.put(waiting, writer.open(), |key| {
+    pub(super) fn enqueue(&mut self, waiting: QueuedPoint) -> Option<Point> {
+        let Self { memory: held, cold, counters: tally, write_queue: writer, .. } = self;
+        let put = held.put(waiting, writer.open_write(), |key| {
             let is_cold = cold.overwrite(key);
             tally.overwritten += u64::from(is_cold);
             is_cold
         });
-        if let Some(op) = put.save {
+        if let Some(op) = put.op {
             writer.add(op);
         }
         put.overwritten
     }
 
     /// Removes a record, if there is one.
-    fn remove(&mut self, key: Key, record: Record) {
+    fn remove(&mut self, key: Key, record: SavingWrite) {
         // One that was not sent may have overwritten one that is on disk alone.
-        let may_hide = self.cold.len() > 0 && self.writer.owed() < MAX_UNSAVED_REMOVES;
-        if record != Record::UNSENT || may_hide {
-            self.writer.remove(key);
+        let may_hide =
+            self.cold.len() > 0 && self.write_queue.deferred_removals() < MAX_UNSAVED_REMOVES;
+        if record != SavingWrite::UNSENT || may_hide {
+            self.write_queue.remove(key);
         }
     }
 }

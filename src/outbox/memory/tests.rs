@@ -75,13 +75,13 @@ fn what_waits_of_an_asset_is_told_by_property_and_gate() {
         super::super::PropertyWaiting { values, oldest, gate }
     };
     let of = outbox.waiting_of(asset, 100);
-    assert!(!of.more);
+    assert!(!of.is_partial);
     assert_eq!(of.properties.len(), 2);
     assert_eq!(of.properties[&property], waiting(2, 4, Some(gate)));
     assert_eq!(of.properties[&Uuid::from_u128(2)], waiting(1, 7, None));
     // No more than so many points are looked at, and that is said.
     let of = outbox.waiting_of(asset, 2);
-    assert!(of.more);
+    assert!(of.is_partial);
     assert_eq!(of.properties[&property].values, 2);
     assert_eq!(of.properties.len(), 1);
 }
@@ -128,7 +128,7 @@ fn a_point_that_nothing_waits_before_passes_through() {
         free(point(2, 3, Class::Live)),
         free(point(1, 4, Class::Live)),
     ];
-    let PutResult { gone, taken } = outbox.put_and_take(points, room);
+    let PutResult { dropped: gone, taken } = outbox.put_and_take(points, room);
     assert_eq!((gone, times(&taken)), (vec![], vec![1, 3, 4]));
     assert_eq!((outbox.len(), outbox.parked()), (2, 1));
     // Now history waits: a later point waits behind it for its turn.
@@ -136,7 +136,8 @@ fn a_point_that_nothing_waits_before_passes_through() {
     assert!(outbox.put_and_take(later, room).taken.is_empty());
     assert_eq!(times(&outbox.take(room)), [5, 2]);
     // The same key is parked: it takes that one's place and does not overtake it.
-    let PutResult { gone, taken } = outbox.put_and_take(vec![free(point(2, 3, Class::Live))], room);
+    let PutResult { dropped: gone, taken } =
+        outbox.put_and_take(vec![free(point(2, 3, Class::Live))], room);
     assert_eq!((gone.len(), taken.len(), outbox.len()), (1, 0, 1));
     assert_eq!(times(&outbox.take(room)), [3]);
     // Without room for all, none passes.

@@ -17,7 +17,7 @@ use aws_smithy_types::DateTime;
 use aws_smithy_types::date_time::Format;
 use serde::de::IgnoredAny;
 
-use super::credentials::Renewed;
+use super::credentials::RenewableCredentials;
 use crate::clock;
 use crate::sitewise::fault;
 use crate::time::Timestamp;
@@ -55,14 +55,14 @@ const UNKNOWN: i64 = i64::MIN;
 #[derive(Clone, Debug)]
 pub(super) struct ResponseInspector {
     /// Invalidated when AWS rejects the credentials.
-    credentials: Option<Renewed>,
+    credentials: Option<RenewableCredentials>,
     started: Instant,
     /// What time it was there at `began`, in milliseconds.
     sitewise_time_at_start: Arc<AtomicI64>,
 }
 
 impl ResponseInspector {
-    pub(super) fn new(credentials: Option<Renewed>) -> Self {
+    pub(super) fn new(credentials: Option<RenewableCredentials>) -> Self {
         let theirs = Arc::new(AtomicI64::new(UNKNOWN));
         Self { credentials, started: Instant::now(), sitewise_time_at_start: theirs }
     }
@@ -120,7 +120,7 @@ impl Intercept for ResponseInspector {
         if let Some(credentials) = self.credentials.as_ref().filter(|_| !taken)
             && fault::is_of_credentials(answer)
         {
-            credentials.refused();
+            credentials.invalidate();
         }
         if taken || answer.headers().get(REQUEST_ID).is_some() {
             self.read_clock(answer);

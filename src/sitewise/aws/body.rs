@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Result;
 use uuid::Uuid;
 
-use crate::sitewise::api::{DataType, Entry, EntryError, Quality, Tqv, Variant};
+use crate::sitewise::api::{Entry, EntryError, PropertyDataType, Quality, Tqv, Variant};
 use crate::sitewise::{cause, fault};
 use crate::time::Timestamp;
 
@@ -92,12 +92,12 @@ fn put<T: Serialize + ?Sized>(json: &mut Vec<u8>, value: &T) -> Result<()> {
     serde_json::to_writer(json, value)
 }
 
-fn letter(data_type: DataType) -> &'static str {
+fn letter(data_type: PropertyDataType) -> &'static str {
     match data_type {
-        DataType::Integer => "I",
-        DataType::Double => "D",
-        DataType::Boolean => "B",
-        DataType::String => "S",
+        PropertyDataType::Integer => "I",
+        PropertyDataType::Double => "D",
+        PropertyDataType::Boolean => "B",
+        PropertyDataType::String => "S",
     }
 }
 

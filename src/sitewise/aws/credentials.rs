@@ -21,7 +21,7 @@ use aws_smithy_runtime_api::client::identity::{
 const PAUSE: Duration = Duration::from_secs(5);
 
 /// Builds the provider chain.
-pub(super) type Make = Box<
+pub(super) type ProviderFactory = Box<
     dyn Fn() -> Pin<Box<dyn Future<Output = Option<SharedCredentialsProvider>> + Send>>
         + Send
         + Sync,
@@ -29,11 +29,11 @@ pub(super) type Make = Box<
 
 /// The credentials of all calls, with their identity cache.
 #[derive(Clone)]
-pub(super) struct Renewed(Arc<Inner>);
+pub(super) struct RenewableCredentials(Arc<Inner>);
 
 struct Inner {
     /// None if the provider is fixed.
-    make: Option<Make>,
+    factory: Option<ProviderFactory>,
     /// How long a call may take.
     call_timeout: Duration,
     state: Mutex<State>,
@@ -44,37 +44,37 @@ struct State {
     /// The provider is to be built again before it is asked.
     is_stale: bool,
     /// Why it is not properly configured: the SDK says so only once of each provider.
-    misconfigured: Option<String>,
+    config_error: Option<String>,
     cache: SharedIdentityCache,
-    renewed: Option<Instant>,
+    last_renewal: Option<Instant>,
 }
 
 impl State {
     /// Whether a new provider may be built now: it counts as renewed then.
     fn may_renew(&mut self) -> bool {
-        if self.renewed.is_some_and(|at| at.elapsed() < PAUSE) {
+        if self.last_renewal.is_some_and(|at| at.elapsed() < PAUSE) {
             return false;
         }
-        self.renewed = Some(Instant::now());
+        self.last_renewal = Some(Instant::now());
         true
     }
 }
 
-impl Renewed {
+impl RenewableCredentials {
     /// Starts with `provider`; later ones are built by `make`. A call takes `call_timeout` at most.
     pub(super) fn new(
         provider: Option<SharedCredentialsProvider>,
-        make: Option<Make>,
+        make: Option<ProviderFactory>,
         call_timeout: Duration,
     ) -> Self {
         let is_stale = provider.is_none();
         let cache = cache(call_timeout);
-        let state = State { provider, is_stale, misconfigured: None, cache, renewed: None };
-        Self(Arc::new(Inner { make, call_timeout, state: Mutex::new(state) }))
+        let state = State { provider, is_stale, config_error: None, cache, last_renewal: None };
+        Self(Arc::new(Inner { factory: make, call_timeout, state: Mutex::new(state) }))
     }
 
     /// AWS rejected them.
-    pub(super) fn refused(&self) {
+    pub(super) fn invalidate(&self) {
         self.with(|state| {
             if state.may_renew() {
                 state.is_stale = true;
@@ -88,17 +88,17 @@ impl Renewed {
     }
 
     async fn load(&self) -> provider::Result {
-        if let Some(make) = &self.0.make
+        if let Some(make) = &self.0.factory
             && self.with(|state| state.is_stale)
         {
             let made = make().await;
             self.with(|state| {
                 state.provider = made;
                 state.is_stale = false;
-                state.misconfigured = None;
+                state.config_error = None;
             });
         }
-        let loaded = match self.with(|state| state.misconfigured.clone()) {
+        let loaded = match self.with(|state| state.config_error.clone()) {
             Some(why) => Err(CredentialsError::invalid_configuration(why)),
             None => self.ask().await,
         };
@@ -107,7 +107,7 @@ impl Renewed {
             self.with(|state| state.is_stale |= state.may_renew());
             if let CredentialsError::InvalidConfiguration(_) = error {
                 let why = error.source().map(ToString::to_string);
-                self.with(|state| state.misconfigured = why);
+                self.with(|state| state.config_error = why);
             }
         }
         loaded
@@ -139,13 +139,13 @@ fn cache(call_timeout: Duration) -> SharedIdentityCache {
     IdentityCache::lazy().load_timeout(call_timeout).build()
 }
 
-impl fmt::Debug for Renewed {
+impl fmt::Debug for RenewableCredentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Renewed").finish_non_exhaustive()
     }
 }
 
-impl ProvideCredentials for Renewed {
+impl ProvideCredentials for RenewableCredentials {
     fn provide_credentials<'a>(&'a self) -> future::ProvideCredentials<'a>
     where
         Self: 'a,
@@ -154,7 +154,7 @@ impl ProvideCredentials for Renewed {
     }
 }
 
-impl ResolveCachedIdentity for Renewed {
+impl ResolveCachedIdentity for RenewableCredentials {
     fn resolve_cached_identity<'a>(
         &'a self,
         resolver: SharedIdentityResolver,

@@ -4,7 +4,9 @@ use aws_sdk_iotsitewise::types as sdk;
 use uuid::Uuid;
 
 use super::{AwsSiteWise, inexpressible};
-use crate::sitewise::api::{ApiFault, ApiFaultKind, DataType, LatestValue, Quality, Tqv, Variant};
+use crate::sitewise::api::{
+    ApiFault, ApiFaultKind, LatestValue, PropertyDataType, Quality, Tqv, Variant,
+};
 use crate::sitewise::cause::READ;
 use crate::sitewise::{convert, fault};
 use crate::time::Timestamp;
@@ -85,11 +87,11 @@ fn tqv(read: &sdk::AssetPropertyValue) -> Option<Tqv> {
 fn variant(value: &sdk::Variant) -> Option<Variant> {
     if let Some(null) = value.null_value() {
         return Some(Variant::Null(match null.value_type() {
-            sdk::RawValueType::Double => DataType::Double,
-            sdk::RawValueType::Boolean => DataType::Boolean,
-            sdk::RawValueType::Integer => DataType::Integer,
+            sdk::RawValueType::Double => PropertyDataType::Double,
+            sdk::RawValueType::Boolean => PropertyDataType::Boolean,
+            sdk::RawValueType::Integer => PropertyDataType::Integer,
             // Of a type that the bridge never writes: nothing equals it either way.
-            _ => DataType::String,
+            _ => PropertyDataType::String,
         }));
     }
     let integer = value.integer_value().map(Variant::Integer);

@@ -9,8 +9,8 @@ use aws_credential_types::provider::future;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::sitewise::api::{DataType, Quality, Tqv, Variant};
-use crate::sitewise::stub::{Reply, Request, Stub};
+use crate::sitewise::api::{PropertyDataType, Quality, Tqv, Variant};
+use crate::sitewise::stub::{Stub, StubReply, StubRequest};
 use crate::time::Timestamp;
 
 #[tokio::test]
@@ -37,7 +37,7 @@ async fn errors_are_judged_by_their_code() {
         (500, "SomethingNewException", ApiFaultKind::Unavailable),
     ];
     for (status, code, kind) in cases {
-        let stub = Stub::start(move |_| Reply::error(status, code)).await;
+        let stub = Stub::start(move |_| StubReply::error(status, code)).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
         assert_eq!((fault.kind, fault.message), (kind, format!("write values: {code}: because")));
         assert_eq!(stub.requests().len(), 1, "{code} is tried once");
@@ -46,7 +46,7 @@ async fn errors_are_judged_by_their_code() {
 
 #[tokio::test]
 async fn errors_that_an_operation_does_not_model_are_understood() {
-    let stub = Stub::start(|_| Reply::error(409, "ConflictingOperationException")).await;
+    let stub = Stub::start(|_| StubReply::error(409, "ConflictingOperationException")).await;
     let fault = client(&stub).list_models(None).await.unwrap_err();
     assert_eq!(fault.kind, ApiFaultKind::Conflict);
     assert_eq!(fault.message, "list asset models: ConflictingOperationException: because");
@@ -68,10 +68,10 @@ async fn answers_without_a_code_are_judged_by_their_status() {
         (421, ApiFaultKind::Foreign),
     ] {
         for body in ["", "<html>busy</html>"] {
-            let stub = Stub::start(move |_| Reply::text(status, body)).await;
+            let stub = Stub::start(move |_| StubReply::text(status, body)).await;
             let fault = client(&stub).put(Vec::new()).await.unwrap_err();
             assert_eq!(fault.kind, kind, "{status} {body:?}: {fault}");
-            let stub = Stub::start(move |_| Reply::text(status, body)).await;
+            let stub = Stub::start(move |_| StubReply::text(status, body)).await;
             let fault = client(&stub).list_models(None).await.unwrap_err();
             assert_eq!(fault.kind, kind, "control plane, {status} {body:?}: {fault}");
         }
@@ -80,7 +80,7 @@ async fn answers_without_a_code_are_judged_by_their_status() {
 
 #[tokio::test]
 async fn a_service_that_does_not_answer_is_unavailable() {
-    for reply in [Reply::Drop, Reply::Cut, Reply::Hang] {
+    for reply in [StubReply::Drop, StubReply::Cut, StubReply::Hang] {
         let answer = reply.clone();
         let stub = Stub::start(move |_| answer.clone()).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
@@ -94,7 +94,7 @@ async fn a_service_that_does_not_answer_is_unavailable() {
 
 #[tokio::test]
 async fn missing_credentials_are_denied() {
-    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
     let mut config = config(&stub.url());
     config.set_credentials_provider(Some(SharedCredentialsProvider::new(NotLoaded)));
     let client = AwsSiteWise::new(&config.build()).unwrap();
@@ -107,7 +107,7 @@ async fn missing_credentials_are_denied() {
 
 #[tokio::test]
 async fn values_go_as_the_api_wants_them() {
-    let stub = Stub::start(|_| Reply::text(200, r#"{"errorEntries":[]}"#)).await;
+    let stub = Stub::start(|_| StubReply::text(200, r#"{"errorEntries":[]}"#)).await;
     let value = |time, quality, value| Tqv { time: Timestamp::from_millis(time), quality, value };
     let entry = Entry {
         asset: Uuid::from_u128(1),
@@ -115,7 +115,7 @@ async fn values_go_as_the_api_wants_them() {
         values: vec![
             value(1_790_000_000_123, Quality::Good, Variant::Double(21.5)),
             value(1_790_000_001_000, Quality::Bad, Variant::Double(f64::NAN)),
-            value(1_790_000_002_000, Quality::Uncertain, Variant::Null(DataType::Integer)),
+            value(1_790_000_002_000, Quality::Uncertain, Variant::Null(PropertyDataType::Integer)),
             value(1_790_000_003_000, Quality::Good, Variant::String("läuft".into())),
             value(1_790_000_004_000, Quality::Good, Variant::Integer(-7)),
             value(1_790_000_005_000, Quality::Good, Variant::Boolean(true)),
@@ -148,7 +148,7 @@ async fn values_go_as_the_api_wants_them() {
 async fn errors_of_entries_are_told_with_their_times() {
     let stub = Stub::start(|_| {
         let error = |code: &str, times: Value| json!({"errorCode": code, "errorMessage": "because", "timestamps": times});
-        Reply::json(
+        StubReply::json(
             200,
             &json!({"errorEntries": [
                 {"entryId": "3", "errors": [
@@ -179,12 +179,12 @@ async fn errors_of_entries_are_told_with_their_times() {
 
 #[tokio::test]
 async fn pages_are_as_long_as_the_api_allows() {
-    let stub = Stub::start(|request: &Request| {
+    let stub = Stub::start(|request: &StubRequest| {
         let asset = json!({"id": Uuid::from_u128(1).to_string(), "arn": "a", "name": "Turbine 7",
             "assetModelId": MODEL, "creationDate": 1, "lastUpdateDate": 1,
             "status": {"state": "ACTIVE"}, "hierarchies": []});
         let next = (!request.path.contains("nextToken")).then_some("next");
-        Reply::json(200, &json!({"assetSummaries": [asset], "nextToken": next}))
+        StubReply::json(200, &json!({"assetSummaries": [asset], "nextToken": next}))
     })
     .await;
     let client = client(&stub);
@@ -208,14 +208,14 @@ async fn pages_are_as_long_as_the_api_allows() {
 /// DescribeAsset does not tell the properties of composite models.
 #[tokio::test]
 async fn units_are_read_of_all_properties_page_by_page() {
-    let stub = Stub::start(|request: &Request| {
+    let stub = Stub::start(|request: &StubRequest| {
         let (id, path) = (Uuid::from_u128(3).to_string(), request.path.as_str());
         let property = match path.contains("nextToken") {
             true => json!({"id": id, "unit": "°F", "assetCompositeModelId": MODEL}),
             false => json!({"id": id}),
         };
         let next = (!path.contains("nextToken")).then_some("next");
-        Reply::json(200, &json!({"assetPropertySummaries": [property], "nextToken": next}))
+        StubReply::json(200, &json!({"assetPropertySummaries": [property], "nextToken": next}))
     })
     .await;
     let (client, asset) = (client(&stub), Uuid::from_u128(5));
@@ -232,7 +232,7 @@ async fn units_are_read_of_all_properties_page_by_page() {
 #[tokio::test]
 async fn the_account_comes_from_the_credentials_or_else_from_sts() {
     let stub = Stub::start(|_| {
-        Reply::text(
+        StubReply::text(
             200,
             "<GetCallerIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
              <GetCallerIdentityResult><Account>123456789012</Account></GetCallerIdentityResult>\

@@ -9,22 +9,22 @@ use crate::sparkplug::event::{Member, MemberKind};
 pub(super) struct DeclaredMembers<'a> {
     members: &'a [Member],
     /// So many of the first were found: most instances have all of them, in the same order.
-    found: usize,
+    found_in_order: usize,
     /// By name, for an instance that has another order.
     by_name: FxHashMap<&'a str, &'a MemberKind>,
 }
 
 impl<'a> DeclaredMembers<'a> {
     pub(super) fn new(members: &'a [Member]) -> Self {
-        Self { members, found: 0, by_name: FxHashMap::default() }
+        Self { members, found_in_order: 0, by_name: FxHashMap::default() }
     }
 
     /// What the member called `name` holds, if it is declared.
     pub(super) fn find(&mut self, name: &str) -> Option<&'a MemberKind> {
         if self.by_name.is_empty() {
-            let next = self.members.get(self.found);
+            let next = self.members.get(self.found_in_order);
             if let Some(member) = next.filter(|next| *next.name == *name) {
-                self.found += 1;
+                self.found_in_order += 1;
                 return Some(&member.kind);
             }
             self.by_name =
@@ -35,6 +35,6 @@ impl<'a> DeclaredMembers<'a> {
 
     /// All members that were not found, and perhaps some that were.
     pub(super) fn rest(&self) -> &'a [Member] {
-        self.members.get(self.found..).unwrap_or_default()
+        self.members.get(self.found_in_order..).unwrap_or_default()
     }
 }

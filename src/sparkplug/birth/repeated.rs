@@ -24,13 +24,15 @@ impl BirthReader<'_> {
             NameTarget::Instance(_) | NameTarget::Ambiguous => true,
         };
         let in_past = match known {
-            NameTarget::Leaf(slot) => self.past.contains(&slot) || wire.is_historical == Some(true),
+            NameTarget::Leaf(slot) => {
+                self.historical_slots.contains(&slot) || wire.is_historical == Some(true)
+            }
             _ => false,
         };
         // Alarms and values of the past stand beside their metric's.
         if is_other || !(in_past || metric::is_alarm(wire) || known == NameTarget::Excluded) {
             let Self { findings, source, .. } = self;
-            findings.note_with_words(Finding::RepeatedMetric, || format!("{source}/{name}"));
+            findings.note_with_example(Finding::RepeatedMetric, || format!("{source}/{name}"));
         }
         if let Some(alias) = wire.alias
             && matches!(known, NameTarget::Leaf(_) | NameTarget::Excluded)
@@ -43,13 +45,13 @@ impl BirthReader<'_> {
             NameTarget::Leaf(slot) if !is_other => slot,
             NameTarget::Excluded => return self.excluded += 1,
             NameTarget::Leaf(_) | NameTarget::Instance(_) | NameTarget::Ambiguous => {
-                self.unread += metric::values(wire);
+                self.skipped += metric::values(wire);
                 return;
             }
         };
         let datatype = self.table.datatype(slot);
         let sample = metric::sample(wire, datatype, inherited, self.findings);
-        self.more.push((slot, sample));
+        self.repeated_values.push((slot, sample));
     }
 
     /// Whether a metric is declared as something else than the leaf of its name.

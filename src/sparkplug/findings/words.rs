@@ -5,7 +5,7 @@ use crate::sparkplug::host::ONLY_STORED;
 
 impl Finding {
     /// What it means, in words for people.
-    pub const fn words(self) -> &'static str {
+    pub const fn description(self) -> &'static str {
         match self {
             Self::WrongTopic => "a topic is not one of Sparkplug's",
             Self::Undecodable => {
@@ -58,7 +58,7 @@ impl Finding {
             Self::SharedAlias => {
                 "an alias is used by another device of the node too, or by the node itself"
             }
-            Self::OnlyCase => {
+            Self::CaseCollision => {
                 "an id or a metric's name differs from another only in upper and lower case"
             }
             Self::RepeatedMetric => {
@@ -84,7 +84,7 @@ impl Finding {
             Self::NamelessParameter => "a template parameter has no name",
             Self::DefinitionPlace => "a template definition is outside of NBIRTH",
             Self::Inheritance => "a template definition refers to another",
-            Self::TemplateRing => {
+            Self::TemplateCycle => {
                 "a template contains itself, or inherits from itself, through the others named: \
                  SiteWise does not allow a model below itself, so the member that closes the \
                  cycle is left out of the definition, and an asset of it is placed beside the one \
@@ -95,12 +95,14 @@ impl Finding {
             }
             Self::ChangedTemplate => "an instance refers to a different template from before",
             Self::MissingMember => "a template instance of a birth lacks members of its definition",
-            Self::SpareMember => "a template instance has members that are not in its definition",
+            Self::UndeclaredMember => {
+                "a template instance has members that are not in its definition"
+            }
             Self::DefinitionsDiffer => {
                 "its unit or default differs from the first one given, which the model keeps: \
                  make the edge nodes agree, or rename one of the templates"
             }
-            Self::UnitUnsaid => {
+            Self::MissingUnit => {
                 "a tag has no unit here, and SiteWise shows the unit that another machine gave \
                  the shared model: let the edge node send engUnit; or give the machine another \
                  model, by the template's name or with TWIN_KINDS, then delete its asset and \
@@ -118,7 +120,7 @@ impl Finding {
                 "its clock is wrong, or its messages are held back for long on their way: SiteWise \
                  shows its values at wrong times; synchronize the edge's clock (NTP)"
             }
-            Self::FarNumber => {
+            Self::NumberTooLarge => {
                 "a number is past ±10^10, which SiteWise's API reference does not allow: if it is \
                  rejected and is an integer, set TWIN_INT64=string"
             }
@@ -147,7 +149,7 @@ impl Finding {
                     tell \
                  which of the two is online: give each an id of its own"
             }
-            Self::InVain => {
+            Self::RebirthUnanswered => {
                 "it cannot be interpreted although a rebirth was requested, or SPARKPLUG_REBIRTH \
                  forbids to request one: requests are repeated with backoff, up to an hour apart"
             }

@@ -19,7 +19,7 @@ pub struct HostCounters {
     /// Messages of edge nodes that it leaves out whole.
     pub excluded_messages: u64,
     /// Values of messages that were not read, those of births counted; by [`SkipReason`].
-    pub unread: [u64; SkipReason::ALL.len()],
+    pub skipped_values: [u64; SkipReason::ALL.len()],
     /// Births asked for, by reason.
     pub rebirths: [u64; RebirthReason::ALL.len()],
     /// Everything that was not as it should be.

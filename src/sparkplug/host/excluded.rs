@@ -13,12 +13,12 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub(super) struct ExcludedNodes {
     first: Option<(Instant, String)>,
     /// Whether it was checked that all nodes are excluded.
-    judged: bool,
+    was_checked: bool,
 }
 
 impl ExcludedNodes {
     /// A message of this node is left out.
-    pub(super) fn saw(&mut self, group: &str, node: &str, now: Instant) {
+    pub(super) fn note(&mut self, group: &str, node: &str, now: Instant) {
         self.first.get_or_insert_with(|| (now, format!("{group}/{node}")));
     }
 
@@ -29,13 +29,13 @@ impl ExcludedNodes {
 
     /// When it is to be looked at whether that is everybody: once.
     pub(super) fn deadline(&self) -> Option<Instant> {
-        self.first.as_ref().filter(|_| !self.judged).map(|(at, _)| *at + PATIENCE)
+        self.first.as_ref().filter(|_| !self.was_checked).map(|(at, _)| *at + PATIENCE)
     }
 
     /// Whether that is due.
     pub(super) fn take_due(&mut self, now: Instant) -> bool {
         let due = self.deadline().is_some_and(|at| at <= now);
-        self.judged |= due;
+        self.was_checked |= due;
         due
     }
 }

@@ -23,7 +23,7 @@ const SWEEP: Duration = Duration::from_secs(600);
 impl Host {
     /// A place for another edge node, if there is one.
     pub(super) fn free_place(&mut self, now: Instant) -> Option<usize> {
-        if let Some(index) = self.free.pop() {
+        if let Some(index) = self.free_indices.pop() {
             return Some(index);
         }
         if self.sessions.len() < limits::NODES {
@@ -34,10 +34,10 @@ impl Host {
             self.find_evictable(now);
         }
         while let Some((index, heard)) = self.evictable.pop() {
-            let forgettable = self.sessions.get(index).and_then(EdgeSession::forgettable);
+            let forgettable = self.sessions.get(index).and_then(EdgeSession::eviction_candidate);
             if forgettable.is_some_and(|(_, since)| since == heard) {
                 self.forget(index);
-                return self.free.pop();
+                return self.free_indices.pop();
             }
         }
         None
@@ -50,8 +50,9 @@ impl Host {
         }
         self.last_evictable_search = Some(now);
         let sessions = self.sessions.iter().enumerate();
-        let mut all: Vec<_> =
-            sessions.filter_map(|(index, session)| Some((session.forgettable()?, index))).collect();
+        let mut all: Vec<_> = sessions
+            .filter_map(|(index, session)| Some((session.eviction_candidate()?, index)))
+            .collect();
         all.sort_unstable();
         all.truncate(BATCH);
         self.evictable = all.into_iter().rev().map(|((_, since), index)| (index, since)).collect();
@@ -86,24 +87,24 @@ impl Host {
             }
         }
         self.count(&session);
-        let load = session.load();
+        let load = session.memory_use();
         self.memory_use.tables = self.memory_use.tables.saturating_sub(load.tables);
         self.memory_use.past_leaves = self.memory_use.past_leaves.saturating_sub(load.past_leaves);
         self.memory_use.unproven = self.memory_use.unproven.saturating_sub(load.unproven);
         self.memory_use.bytes = self.memory_use.bytes.saturating_sub(load.bytes);
-        self.turns.set(index, None);
+        self.request_scheduler.set(index, None);
         if let Some(due) = self.armed_timers.get_mut(index).and_then(Option::take) {
             self.timers.remove(&(due, index));
         }
-        self.free.push(index);
+        self.free_indices.push(index);
     }
 
     /// Drops what is only kept for what may come before a next birth.
     fn forget_pasts(&mut self) {
         for session in &mut self.sessions {
-            let before = session.load();
-            session.forget_past();
-            let after = session.load();
+            let before = session.memory_use();
+            session.drop_prior_tables();
+            let after = session.memory_use();
             self.memory_use.tables -= before.tables.saturating_sub(after.tables);
             self.memory_use.unproven -= before.unproven.saturating_sub(after.unproven);
         }
@@ -121,7 +122,7 @@ impl Host {
         if !is_full && self.memory_use.unproven <= unproven {
             return;
         }
-        if self.roomed.is_some_and(|at| now.instant.since(at) < BETWEEN) {
+        if self.eviction_exhausted_at.is_some_and(|at| now.instant.since(at) < BETWEEN) {
             return;
         }
         if is_full && self.memory_use.past_leaves > 0 {
@@ -130,13 +131,13 @@ impl Host {
         let sessions = self.sessions.iter().enumerate();
         let mut order: Vec<_> = sessions
             .filter(|(index, _)| Some(*index) != speaking)
-            .filter_map(|(index, session)| Some((session.may_be_let_go(now.instant)?, index)))
+            .filter_map(|(index, session)| Some((session.eviction_rank(now.instant)?, index)))
             .collect();
         order.sort_unstable();
         // Asking gives nothing back before the answer is due: no more are asked than are needed.
         let probed = self.sessions.iter().filter(|session| session.is_probed());
         let (mut probes, mut freed) =
-            probed.fold((0, 0), |(count, bytes), s| (count + 1, bytes + s.load().tables));
+            probed.fold((0, 0), |(count, bytes), s| (count + 1, bytes + s.memory_use().tables));
         for ((proven, gone, _), index) in order {
             let full = self.memory_use.tables.saturating_sub(freed) > most(most(all));
             let many = self.memory_use.unproven > most(unproven);
@@ -148,20 +149,20 @@ impl Host {
                     continue;
                 }
                 probes += 1;
-                freed += self.sessions.get(index).map_or(0, |session| session.load().tables);
+                freed += self.sessions.get(index).map_or(0, |session| session.memory_use().tables);
             }
-            self.update_session(index, now, EdgeSession::let_go);
-            self.look(Some(index), "", now.wall);
+            self.update_session(index, now, EdgeSession::evict_tables);
+            self.record_findings(Some(index), "", now.wall);
         }
         let still = self.memory_use.tables > most(all) || self.memory_use.unproven > unproven;
-        self.roomed = still.then_some(now.instant);
+        self.eviction_exhausted_at = still.then_some(now.instant);
     }
 
     /// Keeps the counts of a session that is forgotten.
     fn count(&mut self, session: &EdgeSession) {
         self.counters.findings.merge(session.findings());
         self.counters.excluded_values += session.excluded();
-        for (total, count) in self.counters.unread.iter_mut().zip(session.unread()) {
+        for (total, count) in self.counters.skipped_values.iter_mut().zip(session.unread()) {
             *total += count;
         }
     }

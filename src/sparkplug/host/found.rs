@@ -35,14 +35,14 @@ pub(crate) struct FindingLog(BTreeMap<Finding, (Timestamp, Box<str>)>);
 impl FindingLog {
     /// Takes what was found in the message with this topic. Gives back what was never found
     /// before.
-    pub(crate) fn look(
+    pub(crate) fn record(
         &mut self,
         findings: &mut FindingCounts,
         topic: &str,
         at: Timestamp,
     ) -> Vec<(Finding, String)> {
         let mut first = Vec::new();
-        let words = findings.take_words();
+        let words = findings.take_examples();
         for finding in findings.take_fresh() {
             match self.0.get_mut(&finding) {
                 Some((last, _)) => *last = at,
@@ -67,7 +67,7 @@ impl FindingLog {
     }
 
     /// All that was found of `edge`.
-    pub(crate) fn found<'a>(
+    pub(crate) fn records_of<'a>(
         &'a self,
         edge: Option<&'a EdgeNode>,
         findings: &'a FindingCounts,
@@ -99,7 +99,7 @@ impl Host {
             self.index_of_node.get(edge.group).and_then(|nodes| nodes.get(edge.node)).copied();
         if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
             session.note(Finding::WrongQos);
-            self.look(place, topic, at);
+            self.record_findings(place, topic, at);
         }
     }
 
@@ -115,30 +115,32 @@ impl Host {
             self.index_of_node.get(&*edge.group).and_then(|nodes| nodes.get(&*edge.node)).copied();
         if let Some(session) = place.and_then(|index| self.sessions.get_mut(index)) {
             session.note(finding);
-            self.look(place, example, at);
+            self.record_findings(place, example, at);
         }
     }
 
     /// What was not as it should be, by sender. Bounded by the nodes and by the closed list of
     /// findings.
     pub fn findings(&self) -> impl Iterator<Item = FindingRecord<'_>> + '_ {
-        let own = self.unattributed_findings.found(None, &self.counters.findings);
+        let own = self.unattributed_findings.records_of(None, &self.counters.findings);
         own.chain(self.sessions.iter().flat_map(EdgeSession::found))
     }
 
     /// Remembers what was found lately, and tells what was found for the first time.
-    pub(super) fn look(&mut self, of: Option<usize>, topic: &str, at: Timestamp) {
+    pub(super) fn record_findings(&mut self, of: Option<usize>, topic: &str, at: Timestamp) {
         let session = of.and_then(|index| self.sessions.get_mut(index));
         let (edge, first) = match session {
             Some(session) => {
                 let first = session.take_new_findings(topic, at);
                 (Some(session.edge()), first)
             }
-            None => (None, self.unattributed_findings.look(&mut self.counters.findings, topic, at)),
+            None => {
+                (None, self.unattributed_findings.record(&mut self.counters.findings, topic, at))
+            }
         };
         for (finding, example) in first {
             let edge = edge.cloned();
-            self.outputs.push_back(Output::Found { edge, finding, example });
+            self.outputs.push_back(Output::Finding { edge, finding, example });
         }
     }
 }

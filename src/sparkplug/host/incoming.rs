@@ -1,7 +1,7 @@
 //! A message that arrives: whose it is, whether it is read, what it says to its session.
 
 use super::{Finding, Host, ServerId, SkipReason};
-use crate::sparkplug::inflated::Inflate;
+use crate::sparkplug::inflated::InflationLimit;
 use crate::sparkplug::limits;
 use crate::sparkplug::metric;
 use crate::sparkplug::payload::{self, DecodeError};
@@ -22,8 +22,8 @@ impl Host {
     ) {
         self.counters.messages += 1;
         self.servers.delivered(server);
-        let of = self.take_message(server, topic, Ok(payload), retain, now);
-        self.look(of, topic, now.wall);
+        let of = self.accept_message(server, topic, Ok(payload), retain, now);
+        self.record_findings(of, topic, now.wall);
     }
 
     /// A message has arrived that was too large to be given: of a birth it is known that there
@@ -31,12 +31,12 @@ impl Host {
     pub fn handle_oversized(&mut self, server: ServerId, topic: &str, retain: bool, now: Now) {
         self.counters.messages += 1;
         self.servers.delivered(server);
-        let of = self.take_message(server, topic, Err(DecodeError::TooLarge), retain, now);
-        self.look(of, topic, now.wall);
+        let of = self.accept_message(server, topic, Err(DecodeError::TooLarge), retain, now);
+        self.record_findings(of, topic, now.wall);
     }
 
     /// Returns where the session is that the message belongs to, if it does to any.
-    fn take_message(
+    fn accept_message(
         &mut self,
         server: ServerId,
         topic: &str,
@@ -73,20 +73,20 @@ impl Host {
             return None;
         }
         // One that SiteWise has as online is known although the filter leaves it out.
-        let known = self.known(edge.group, edge.node).is_some();
+        let known = self.session_index(edge.group, edge.node).is_some();
         if (!known || self.excluded.is_first_awaited())
             && !self.config.filter.is_open()
             && !self.config.filter.may_take(&format!("{}/{}", edge.group, edge.node))
         {
-            self.excluded.saw(edge.group, edge.node, now.instant);
+            self.excluded.note(edge.group, edge.node, now.instant);
             if !known {
                 self.counters.excluded_messages += 1;
                 return None;
             }
         }
-        self.make_room(self.known(edge.group, edge.node), now);
-        let Some(index) = self.place(edge.group, edge.node, now.instant) else {
-            self.leave(payload.unwrap_or_default(), now.instant);
+        self.make_room(self.session_index(edge.group, edge.node), now);
+        let Some(index) = self.get_or_create_session(edge.group, edge.node, now.instant) else {
+            self.count_unplaced_message(payload.unwrap_or_default(), now.instant);
             return None;
         };
         let decoded =
@@ -130,7 +130,7 @@ impl Host {
         let mut session = index.and_then(|index| self.sessions.get_mut(index));
         let is_proven = session.as_ref().is_some_and(|session| session.is_proven());
         let of_one = if is_proven { limits::INFLATED } else { limits::INFLATED_OF_ONE_UNKNOWN };
-        let mut may = Inflate::Whole;
+        let mut may = InflationLimit::Full;
         if let Some(session) = &mut session {
             may = session.debt().inflate(of_one, now);
         }
@@ -148,13 +148,13 @@ impl Host {
     }
 
     /// A message of a node that there is no place for.
-    fn leave(&mut self, payload: &[u8], now: Instant) {
+    fn count_unplaced_message(&mut self, payload: &[u8], now: Instant) {
         let values = match self.decode(None, payload, now) {
             Ok(payload) => payload.metrics.iter().map(metric::values).sum(),
             Err(DecodeError::Costly) => return self.counters.findings.note(Finding::TooCostly),
             Err(_) => 0,
         };
-        if let Some(count) = self.counters.unread.get_mut(SkipReason::Limits as usize) {
+        if let Some(count) = self.counters.skipped_values.get_mut(SkipReason::Limits as usize) {
             *count += values;
         }
     }

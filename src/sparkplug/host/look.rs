@@ -68,7 +68,7 @@ impl Host {
         for session in &self.sessions {
             counters.findings.merge(session.findings());
             counters.excluded_values += session.excluded();
-            for (total, count) in counters.unread.iter_mut().zip(session.unread()) {
+            for (total, count) in counters.skipped_values.iter_mut().zip(session.unread()) {
                 *total += count;
             }
         }
@@ -172,7 +172,7 @@ impl Host {
 
     /// Whether a node that is not online had `patience` to answer a rebirth request. One that is
     /// not to be asked, or cannot be remembered, has no more to wait for.
-    pub fn had_time(&self, edge: &EdgeNode, patience: Duration, now: Instant) -> bool {
+    pub fn had_time_to_answer(&self, edge: &EdgeNode, patience: Duration, now: Instant) -> bool {
         let asks = self.config.rebirth.reasons.contains(RebirthReason::Expected);
         match self.session(edge).filter(|_| asks) {
             Some(session) => session.asked_since().is_some_and(|at| now.since(at) >= patience),
@@ -191,6 +191,6 @@ impl Host {
     }
 
     fn session(&self, edge: &EdgeNode) -> Option<&EdgeSession> {
-        self.sessions.get(self.known(&edge.group, &edge.node)?)
+        self.sessions.get(self.session_index(&edge.group, &edge.node)?)
     }
 }

@@ -34,9 +34,9 @@ struct ConnectedServer {
     /// [operational-behavior-host-application-multi-server-timestamp].
     session_time: Timestamp,
     /// When contradictions were answered.
-    answered: VecDeque<Instant>,
+    answered_at: VecDeque<Instant>,
     /// When a contradiction that came too soon is answered.
-    due: Option<Instant>,
+    answer_due: Option<Instant>,
     topics: TopicsSeen,
     delivers: Delivers,
 }
@@ -74,8 +74,8 @@ impl ConnectedServers {
     ) -> Vec<u8> {
         let connected = ConnectedServer {
             session_time,
-            answered: VecDeque::new(),
-            due: None,
+            answered_at: VecDeque::new(),
+            answer_due: None,
             topics: TopicsSeen::Unknown,
             delivers: Delivers::Awaited(now + ECHO),
         };
@@ -195,21 +195,21 @@ impl ConnectedServers {
     /// later.
     pub(super) fn answer(&mut self, server: ServerId, now: Instant) -> Option<Vec<u8>> {
         let state = self.0.get_mut(&server)?;
-        while state.answered.front().is_some_and(|at| now.since(*at) >= ANSWER_PERIOD) {
-            state.answered.pop_front();
+        while state.answered_at.front().is_some_and(|at| now.since(*at) >= ANSWER_PERIOD) {
+            state.answered_at.pop_front();
         }
-        if state.answered.len() >= ANSWERS {
-            state.due = state.answered.front().map(|at| *at + ANSWER_PERIOD);
+        if state.answered_at.len() >= ANSWERS {
+            state.answer_due = state.answered_at.front().map(|at| *at + ANSWER_PERIOD);
             return None;
         }
-        state.due = None;
-        state.answered.push_back(now);
+        state.answer_due = None;
+        state.answered_at.push_back(now);
         Some(state_payload(true, state.session_time))
     }
 
     /// The servers whose answer is due.
     pub(super) fn due(&self, now: Instant) -> Vec<ServerId> {
-        let due = self.0.iter().filter(|(_, state)| state.due.is_some_and(|due| due <= now));
+        let due = self.0.iter().filter(|(_, state)| state.answer_due.is_some_and(|due| due <= now));
         due.map(|(server, _)| *server).collect()
     }
 
@@ -218,7 +218,10 @@ impl ConnectedServers {
             Delivers::Awaited(until) => Some(until),
             Delivers::Nothing | Delivers::Something => None,
         };
-        self.0.values().filter_map(|state| state.due.into_iter().chain(echo(state)).min()).min()
+        self.0
+            .values()
+            .filter_map(|state| state.answer_due.into_iter().chain(echo(state)).min())
+            .min()
     }
 }
 

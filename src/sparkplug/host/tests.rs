@@ -4,8 +4,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::sparkplug::edge::{Edge, Metric, Template};
-use crate::sparkplug::event::{Birth, Content, DeathCause, Metric as Born};
-use crate::sparkplug::event::{Quality, Sample, SequenceOrder};
+use crate::sparkplug::event::{Birth, BirthMetric as Born, Content, DeathCause};
+use crate::sparkplug::event::{Sample, SequenceOrder, SparkplugQuality};
 use crate::sparkplug::payload;
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
@@ -98,8 +98,9 @@ impl Stage {
     fn look(&mut self) -> Vec<String> {
         let outputs = std::iter::from_fn(|| self.host.poll_output());
         // Most of these tests have no server that would deliver anything.
-        let is_aside =
-            |output: &Output| matches!(output, Output::Found { .. } | Output::NothingDelivered(_));
+        let is_aside = |output: &Output| {
+            matches!(output, Output::Finding { .. } | Output::NothingDelivered(_))
+        };
         outputs.filter(|output| !is_aside(output)).map(|o| told(&o)).collect()
     }
 
@@ -157,9 +158,9 @@ fn told(output: &Output) -> String {
             format!("death {} {cause} @{}", death.source, death.time.as_millis())
         }
         Output::Publish(publish) => told_publish(publish),
-        Output::NobodyAdmitted(edge) => format!("nobody admitted, first {edge}"),
+        Output::AllNodesExcluded(edge) => format!("nobody admitted, first {edge}"),
         Output::NothingDelivered(server) => format!("nothing delivered {}", server.0),
-        Output::Found { finding, example, .. } => format!("found {} {example}", finding.name()),
+        Output::Finding { finding, example, .. } => format!("found {} {example}", finding.name()),
     }
 }
 
@@ -202,9 +203,9 @@ fn said(sample: &Sample) -> String {
         Some(other) => format!("{other:?}"),
     };
     let quality = match sample.quality {
-        Quality::Good => "",
-        Quality::Uncertain => " uncertain",
-        Quality::Bad => " bad",
+        SparkplugQuality::Good => "",
+        SparkplugQuality::Uncertain => " uncertain",
+        SparkplugQuality::Bad => " bad",
     };
     let historical = if sample.historical { " historical" } else { "" };
     let transient = if sample.transient { " transient" } else { "" };

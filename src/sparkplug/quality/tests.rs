@@ -3,7 +3,7 @@ use crate::sparkplug::edge::{Metric, Typed};
 
 /// The quality of a metric with this property, and whether it was found to be no integer or
 /// unknown.
-fn read(quality: impl Into<Typed>) -> (Quality, bool, bool) {
+fn read(quality: impl Into<Typed>) -> (SparkplugQuality, bool, bool) {
     let mut findings = FindingCounts::default();
     let wire = Metric::new("m", 1_i32).property(QUALITY, quality).into_wire();
     let quality = of_properties(wire.properties.as_deref(), &mut findings);
@@ -12,9 +12,12 @@ fn read(quality: impl Into<Typed>) -> (Quality, bool, bool) {
 }
 
 /// What codes stand for, by ranges.
-fn table() -> Vec<(std::ops::RangeInclusive<u32>, Option<Quality>)> {
-    let (good, uncertain, bad) =
-        (Some(Quality::Good), Some(Quality::Uncertain), Some(Quality::Bad));
+fn table() -> Vec<(std::ops::RangeInclusive<u32>, Option<SparkplugQuality>)> {
+    let (good, uncertain, bad) = (
+        Some(SparkplugQuality::Good),
+        Some(SparkplugQuality::Uncertain),
+        Some(SparkplugQuality::Bad),
+    );
     vec![
         (0..=63, bad),
         (64..=127, uncertain),
@@ -70,7 +73,7 @@ fn table() -> Vec<(std::ops::RangeInclusive<u32>, Option<Quality>)> {
 fn payloads_propertyset_quality_value_value() {
     for (codes, known) in table() {
         for code in codes {
-            let expected = (known.unwrap_or(Quality::Uncertain), false, known.is_none());
+            let expected = (known.unwrap_or(SparkplugQuality::Uncertain), false, known.is_none());
             assert_eq!(of_code(code), known, "{code}");
             assert_eq!(read(code as i32), expected, "{code}");
             assert_eq!(read(code), expected, "{code}");
@@ -87,76 +90,76 @@ fn payloads_propertyset_quality_value_value() {
 #[test]
 fn codes_that_edges_send_have_the_quality_of_their_names() {
     let cases = [
-        ("OPC good, local override", 216, Quality::Good),
-        ("OPC bad, last known shown", 20, Quality::Bad),
-        ("OPC uncertain, sub-normal", 88, Quality::Uncertain),
-        ("Good_Provisional", 200, Quality::Good),
-        ("Uncertain", 1_073_742_080, Quality::Uncertain),
-        ("Bad", -2_147_483_136, Quality::Bad),
-        ("Bad_Stale", -2_147_483_132, Quality::Uncertain),
-        ("Bad_NotFound", 0x8000_0207_u32 as i32, Quality::Bad),
-        ("Bad_NotConnected", 0x8000_020a_u32 as i32, Quality::Bad),
-        ("Error", -1_073_741_056, Quality::Bad),
+        ("OPC good, local override", 216, SparkplugQuality::Good),
+        ("OPC bad, last known shown", 20, SparkplugQuality::Bad),
+        ("OPC uncertain, sub-normal", 88, SparkplugQuality::Uncertain),
+        ("Good_Provisional", 200, SparkplugQuality::Good),
+        ("Uncertain", 1_073_742_080, SparkplugQuality::Uncertain),
+        ("Bad", -2_147_483_136, SparkplugQuality::Bad),
+        ("Bad_Stale", -2_147_483_132, SparkplugQuality::Uncertain),
+        ("Bad_NotFound", 0x8000_0207_u32 as i32, SparkplugQuality::Bad),
+        ("Bad_NotConnected", 0x8000_020a_u32 as i32, SparkplugQuality::Bad),
+        ("Error", -1_073_741_056, SparkplugQuality::Bad),
     ];
     for (name, code, expected) in cases {
         assert_eq!(read(code), (expected, false, false), "{name}");
         assert_eq!(read(f64::from(code)), (expected, true, false), "{name}");
     }
-    assert_eq!(read(192.0_f32), (Quality::Good, true, false));
+    assert_eq!(read(192.0_f32), (SparkplugQuality::Good, true, false));
 }
 
 #[test]
 fn a_quality_that_is_no_integer_is_read_by_what_it_says() {
     let cases = [
-        ("Good", Quality::Good),
-        ("good", Quality::Good),
-        ("GOOD", Quality::Good),
-        (" Good ", Quality::Good),
-        ("Good_Provisional", Quality::Good),
-        ("GoodClamped", Quality::Good),
-        ("Good, local override", Quality::Good),
-        ("Uncertain", Quality::Uncertain),
-        ("Uncertain_LastKnownValue", Quality::Uncertain),
-        ("UncertainLastUsableValue", Quality::Uncertain),
-        ("Bad", Quality::Bad),
-        ("Bad_NotConnected", Quality::Bad),
-        ("Bad_NotConnected(\"no route\")", Quality::Bad),
-        ("BadNotConnected", Quality::Bad),
-        ("bad (stale sensor)", Quality::Uncertain),
-        ("Error", Quality::Bad),
-        ("Error_Configuration", Quality::Bad),
-        ("Bad_Stale", Quality::Uncertain),
-        ("BAD_STALE", Quality::Uncertain),
-        ("bad_stale(\"since Monday\")", Quality::Uncertain),
-        ("BadStale", Quality::Uncertain),
-        ("Error_Stale", Quality::Uncertain),
-        ("Stale", Quality::Uncertain),
-        ("STALE", Quality::Uncertain),
-        ("stale data", Quality::Uncertain),
+        ("Good", SparkplugQuality::Good),
+        ("good", SparkplugQuality::Good),
+        ("GOOD", SparkplugQuality::Good),
+        (" Good ", SparkplugQuality::Good),
+        ("Good_Provisional", SparkplugQuality::Good),
+        ("GoodClamped", SparkplugQuality::Good),
+        ("Good, local override", SparkplugQuality::Good),
+        ("Uncertain", SparkplugQuality::Uncertain),
+        ("Uncertain_LastKnownValue", SparkplugQuality::Uncertain),
+        ("UncertainLastUsableValue", SparkplugQuality::Uncertain),
+        ("Bad", SparkplugQuality::Bad),
+        ("Bad_NotConnected", SparkplugQuality::Bad),
+        ("Bad_NotConnected(\"no route\")", SparkplugQuality::Bad),
+        ("BadNotConnected", SparkplugQuality::Bad),
+        ("bad (stale sensor)", SparkplugQuality::Uncertain),
+        ("Error", SparkplugQuality::Bad),
+        ("Error_Configuration", SparkplugQuality::Bad),
+        ("Bad_Stale", SparkplugQuality::Uncertain),
+        ("BAD_STALE", SparkplugQuality::Uncertain),
+        ("bad_stale(\"since Monday\")", SparkplugQuality::Uncertain),
+        ("BadStale", SparkplugQuality::Uncertain),
+        ("Error_Stale", SparkplugQuality::Uncertain),
+        ("Stale", SparkplugQuality::Uncertain),
+        ("STALE", SparkplugQuality::Uncertain),
+        ("stale data", SparkplugQuality::Uncertain),
     ];
     for (text, expected) in cases {
         assert_eq!(read(text), (expected, true, false), "{text}");
     }
-    assert_eq!(read(false), (Quality::Bad, true, false));
-    assert_eq!(read(true), (Quality::Good, true, false));
+    assert_eq!(read(false), (SparkplugQuality::Bad, true, false));
+    assert_eq!(read(true), (SparkplugQuality::Good, true, false));
 }
 
 #[test]
 fn a_quality_that_means_nothing_known_is_uncertain_and_told() {
     for text in ["", "  ", "OK", "Goodness", "Badly", "Not good", "?", "Güt", "quality 192"] {
-        assert_eq!(read(text), (Quality::Uncertain, true, true), "{text}");
+        assert_eq!(read(text), (SparkplugQuality::Uncertain, true, true), "{text}");
     }
     for number in [192.5, f64::NAN, f64::INFINITY, -1e300, 4_294_967_488.0, 12_345.0] {
-        assert_eq!(read(number), (Quality::Uncertain, true, true), "{number}");
+        assert_eq!(read(number), (SparkplugQuality::Uncertain, true, true), "{number}");
     }
     // 192 with more above it than an Int32 has.
     for integer in [(1_i64 << 32) + 192, i64::MIN + 192, i64::MAX] {
-        assert_eq!(read(integer), (Quality::Uncertain, false, true), "{integer}");
+        assert_eq!(read(integer), (SparkplugQuality::Uncertain, false, true), "{integer}");
     }
     let mut findings = FindingCounts::default();
     let wire = Metric::new("m", 1_i32).quality(777).into_wire();
     of_properties(wire.properties.as_deref(), &mut findings);
-    assert_eq!(findings.take_words(), [(Finding::UnknownQuality, "777".into())]);
+    assert_eq!(findings.take_examples(), [(Finding::UnknownQuality, "777".into())]);
 }
 
 #[test]
@@ -164,7 +167,10 @@ fn absent_quality_is_good() {
     let mut findings = FindingCounts::default();
     let mut good = |metric: Metric| {
         let wire = metric.into_wire();
-        assert_eq!(of_properties(wire.properties.as_deref(), &mut findings), Quality::Good);
+        assert_eq!(
+            of_properties(wire.properties.as_deref(), &mut findings),
+            SparkplugQuality::Good
+        );
     };
     good(Metric::new("m", 1_i32));
     good(Metric::new("m", 1_i32).property("engUnit", "rpm"));

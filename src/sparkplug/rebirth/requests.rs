@@ -17,7 +17,7 @@ pub(crate) struct RebirthRequests {
     due_at: Option<Instant>,
     /// The last that was sent.
     last_sent: Option<LastRequest>,
-    faults: BTreeMap<RebirthTrigger, TriggerState>,
+    triggers: BTreeMap<RebirthTrigger, TriggerState>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,9 +46,9 @@ pub(crate) enum RequestResult {
     /// A request is scheduled or in flight.
     Granted,
     /// As well, but an earlier one for the same trigger was not answered.
-    InVain,
+    Unanswered,
     /// The reason is switched off, or the node has too many triggers.
-    Off,
+    Disabled,
 }
 
 impl RebirthRequests {
@@ -63,9 +63,9 @@ impl RebirthRequests {
         answer: Duration,
     ) -> RequestResult {
         if !policy.reasons.contains(fault.reason()) || !self.has_room(fault, now, policy) {
-            return RequestResult::Off;
+            return RequestResult::Disabled;
         }
-        let tried = self.faults.entry(fault).or_default();
+        let tried = self.triggers.entry(fault).or_default();
         tried.retrying = false;
         if tried.due.is_none() {
             let jitter = policy.jitter.mul_f64(chance);
@@ -82,26 +82,26 @@ impl RebirthRequests {
         match tried.last {
             // The answer cannot be read either.
             Some(_) if matches!(fault, RebirthTrigger::Unreadable(_)) && !rested => {
-                RequestResult::InVain
+                RequestResult::Unanswered
             }
-            Some(_) if answered && fault.may_persist() && !rested => RequestResult::InVain,
-            Some(last) if !answered && now.since(last) >= answer => RequestResult::InVain,
+            Some(_) if answered && fault.may_persist() && !rested => RequestResult::Unanswered,
+            Some(last) if !answered && now.since(last) >= answer => RequestResult::Unanswered,
             Some(_) | None => RequestResult::Granted,
         }
     }
 
     /// Whether another fault can be remembered. A node without a table is always asked.
     fn has_room(&mut self, fault: RebirthTrigger, now: Instant, policy: &RebirthPolicy) -> bool {
-        if !fault.is_one_of_many() || self.faults.contains_key(&fault) {
+        if !fault.is_one_of_many() || self.triggers.contains_key(&fault) {
             return true;
         }
-        if self.faults.len() >= limits::FAULTS {
+        if self.triggers.len() >= limits::FAULTS {
             let most = policy.rarest;
             let wished = |tried: &TriggerState| tried.due.is_some() && !tried.retrying;
-            self.faults.retain(|_, tried| wished(tried) || !tried.is_reset(now, most));
+            self.triggers.retain(|_, tried| wished(tried) || !tried.is_reset(now, most));
             self.due_at = self.earliest();
         }
-        self.faults.len() < limits::FAULTS
+        self.triggers.len() < limits::FAULTS
     }
 
     /// Since when the node is asked: when the first request was sent that no birth answered.
@@ -115,7 +115,7 @@ impl RebirthRequests {
     }
 
     /// For what the next request is, once the last was sent in vain: no birth answers it.
-    pub(crate) fn unanswered(
+    pub(crate) fn unanswered_trigger(
         &self,
         now: Instant,
         policy: &RebirthPolicy,
@@ -136,12 +136,12 @@ impl RebirthRequests {
 
     /// What is asked for next.
     fn next(&self) -> Option<RebirthTrigger> {
-        let wished = self.faults.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));
+        let wished = self.triggers.iter().filter_map(|(fault, tried)| Some((tried.due?, *fault)));
         wished.min().map(|(_, fault)| fault)
     }
 
     fn earliest(&self) -> Option<Instant> {
-        self.faults.values().filter_map(|tried| tried.due).min()
+        self.triggers.values().filter_map(|tried| tried.due).min()
     }
 
     /// A request is sent now, if one is due: for what. It asks for all that is wished. A request
@@ -156,7 +156,7 @@ impl RebirthRequests {
         self.due_at.filter(|due| *due <= now)?;
         let fault = self.next()?;
         let answered = self.last_sent.is_some_and(|sent| sent.answered);
-        for (fault, tried) in &mut self.faults {
+        for (fault, tried) in &mut self.triggers {
             let Some(due) = tried.due.take() else { continue };
             let cured = answered && !fault.may_persist();
             let most = if cured { policy.longest } else { policy.rarest };
@@ -181,7 +181,7 @@ impl RebirthRequests {
     /// Cancels all requests.
     pub(crate) fn cancel(&mut self) {
         self.due_at = None;
-        for tried in self.faults.values_mut() {
+        for tried in self.triggers.values_mut() {
             tried.due = None;
         }
     }
@@ -192,7 +192,7 @@ impl RebirthRequests {
         if let Some(sent) = &mut self.last_sent {
             sent.answered = true;
         }
-        self.faults.retain(|fault, tried| {
+        self.triggers.retain(|fault, tried| {
             if !fault.may_persist() {
                 tried.interval = tried.interval.min(policy.longest);
             }
@@ -202,19 +202,19 @@ impl RebirthRequests {
 
     /// A birth of a device has come.
     pub(crate) fn device_born(&mut self, device: &str) {
-        if self.faults.is_empty() {
+        if self.triggers.is_empty() {
             return;
         }
         let over = [RebirthTrigger::unborn(device), RebirthTrigger::unreadable(Some(device))];
         for fault in over {
-            self.faults.remove(&fault);
+            self.triggers.remove(&fault);
         }
         self.due_at = self.earliest();
     }
 
     /// Cancels the requests for this trigger: it is resolved.
     pub(crate) fn resolve(&mut self, fault: RebirthTrigger) {
-        if let Some(tried) = self.faults.get_mut(&fault).filter(|tried| tried.retrying) {
+        if let Some(tried) = self.triggers.get_mut(&fault).filter(|tried| tried.retrying) {
             tried.due = None;
             self.due_at = self.earliest();
         }
@@ -222,10 +222,10 @@ impl RebirthRequests {
 
     /// It did not answer, and is asked on as one that may be alive, at the pace that it has.
     pub(crate) fn expect(&mut self) {
-        let asked = self.faults.values().filter(|tried| tried.due.is_some());
+        let asked = self.triggers.values().filter(|tried| tried.due.is_some());
         let Some(rarest) = asked.max_by_key(|tried| tried.interval).copied() else { return };
         self.cancel();
-        self.faults.insert(RebirthTrigger::Expected, rarest);
+        self.triggers.insert(RebirthTrigger::Expected, rarest);
         self.due_at = rarest.due;
     }
 
@@ -234,7 +234,7 @@ impl RebirthRequests {
     pub(crate) fn reset_for_session(&mut self) {
         self.cancel();
         self.last_sent = None;
-        self.faults.retain(|fault, _| fault.may_persist());
+        self.triggers.retain(|fault, _| fault.may_persist());
     }
 }
 
@@ -354,7 +354,7 @@ mod tests {
             requests.answered(&policy);
         }
         let wish = requests.request(RebirthTrigger::unborn("d"), at(now), 0.0, &policy, ANSWER);
-        assert_eq!((wish, requests.due()), (RequestResult::InVain, Some(at(now + 640))));
+        assert_eq!((wish, requests.due()), (RequestResult::Unanswered, Some(at(now + 640))));
         requests.request(RebirthTrigger::Gap, at(now + 1), 0.0, &policy, ANSWER);
         assert_eq!(requests.due(), Some(at(now + 1)));
     }
@@ -376,7 +376,7 @@ mod tests {
         assert_eq!(sent[..5], [0, 5, 15, 35, 75]);
         // The first for the other: at once, but not while one is under way.
         assert_eq!(sent[5..9], [80, 85, 95, 115]);
-        let interval = requests.faults[&RebirthTrigger::BeforeBirth].interval;
+        let interval = requests.triggers[&RebirthTrigger::BeforeBirth].interval;
         assert!(interval <= Duration::from_secs(160), "{interval:?} {sent:?}");
     }
 
@@ -410,16 +410,16 @@ mod tests {
         for alias in 0..100 {
             requests.request(RebirthTrigger::UnknownAlias(alias), at(0), 0.0, &policy, ANSWER);
         }
-        assert_eq!(requests.faults.len(), limits::FAULTS);
+        assert_eq!(requests.triggers.len(), limits::FAULTS);
         let wish = requests.request(RebirthTrigger::UnknownAlias(100), at(0), 0.0, &policy, ANSWER);
-        assert_eq!(wish, RequestResult::Off);
+        assert_eq!(wish, RequestResult::Disabled);
         let wish = requests.request(RebirthTrigger::BeforeBirth, at(0), 0.0, &policy, ANSWER);
         assert_eq!(wish, RequestResult::Granted);
         // What was not seen for long makes room.
         requests.send(at(0), 0.0, &policy);
         let wish =
             requests.request(RebirthTrigger::UnknownAlias(100), at(3600), 0.0, &policy, ANSWER);
-        assert_eq!(wish, RequestResult::Off);
+        assert_eq!(wish, RequestResult::Disabled);
         let wish =
             requests.request(RebirthTrigger::UnknownAlias(100), at(3601), 0.0, &policy, ANSWER);
         assert_eq!(wish, RequestResult::Granted);

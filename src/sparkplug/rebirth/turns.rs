@@ -19,9 +19,9 @@ pub(crate) enum RequestRank {
     /// It was born once.
     Known,
     /// It sends data and was never born; or it did not answer before, and is silent: each in turn.
-    Heard,
+    SpeaksUnborn,
     /// It sends data, and did not answer before.
-    InVain,
+    Unanswered,
     /// A server has stored something of it, which may be of long ago.
     Stored,
 }
@@ -35,7 +35,7 @@ pub(crate) struct RequestScheduler {
     next: Instant,
     due: BTreeSet<(RequestRank, Instant, usize)>,
     /// What each node has in `due`.
-    of: Vec<Option<(RequestRank, Instant)>>,
+    queued_of: Vec<Option<(RequestRank, Instant)>>,
 }
 
 impl RequestScheduler {
@@ -44,19 +44,19 @@ impl RequestScheduler {
             spacing: Duration::from_secs(1) / per_second.max(1),
             next: Instant::START,
             due: BTreeSet::new(),
-            of: Vec::new(),
+            queued_of: Vec::new(),
         }
     }
 
     /// What the node at `index` wants to ask now, and since when.
     pub(crate) fn set(&mut self, index: usize, want: Option<(RequestRank, Instant)>) {
-        if self.of.len() <= index {
+        if self.queued_of.len() <= index {
             if want.is_none() {
                 return;
             }
-            self.of.resize(index + 1, None);
+            self.queued_of.resize(index + 1, None);
         }
-        let Some(known) = self.of.get_mut(index) else { return };
+        let Some(known) = self.queued_of.get_mut(index) else { return };
         if *known == want {
             return;
         }

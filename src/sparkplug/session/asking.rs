@@ -15,7 +15,7 @@ pub struct NodeProblem {
     /// Since when the request is known to be unanswered.
     pub since: Timestamp,
     /// It may not be asked, by `SPARKPLUG_REBIRTH`.
-    pub off: bool,
+    pub is_request_disabled: bool,
     /// Its payloads are skipped as too costly: they are not damaged.
     pub costly: bool,
     /// What is known of it.
@@ -41,9 +41,9 @@ pub(crate) const ONLY_STORED: &str = "known only by a birth that the MQTT server
 
 impl NodeProblem {
     /// What is wrong and what to do, for people.
-    pub const fn words(&self) -> &'static str {
+    pub const fn text(&self) -> &'static str {
         match self.reason {
-            _ if matches!(self.known_by, KnownBy::StoredBirth) && self.off => {
+            _ if matches!(self.known_by, KnownBy::StoredBirth) && self.is_request_disabled => {
                 "known only by a birth that the MQTT server has stored (retained): nothing was \
                     heard \
                  from there, and SPARKPLUG_REBIRTH forbids to request a birth; start the gateway, \
@@ -51,7 +51,7 @@ impl NodeProblem {
                  if it is gone for good, delete the retained message from the server"
             }
             _ if matches!(self.known_by, KnownBy::StoredBirth) => ONLY_STORED,
-            _ if self.off => {
+            _ if self.is_request_disabled => {
                 "its data does not match its last birth, or no birth of it was readable, and \
                  SPARKPLUG_REBIRTH forbids to request another: these values are skipped until its \
                  next birth; set SPARKPLUG_REBIRTH to auto, or restart the edge node"
@@ -126,21 +126,21 @@ impl EdgeSession {
     fn is_included(&self, fault: RebirthTrigger, sink: &SessionContext<'_>) -> bool {
         let of_device =
             matches!(fault, RebirthTrigger::Unborn(_) | RebirthTrigger::Unreadable(Some(_)));
-        match &self.life {
-            SessionState::Online(online) if !of_device => online.is_taken(),
+        match &self.state {
+            SessionState::Online(online) if !of_device => online.is_anything_emitted(),
             SessionState::Online(_) | SessionState::Awaited(_) => sink.may_take(self.edge(), None),
         }
     }
 
     /// Schedules rebirth requests for the triggers of the current message.
     pub(super) fn request_for_faults(&mut self, sink: &SessionContext<'_>) {
-        for device in std::mem::take(&mut self.notes.born) {
+        for device in std::mem::take(&mut self.notes.born_devices) {
             self.requests.device_born(&device);
             if self.requests.due().is_none() {
                 self.problem = None;
             }
         }
-        for fault in std::mem::take(&mut self.notes.faults) {
+        for fault in std::mem::take(&mut self.notes.triggers) {
             self.request(fault, sink);
         }
     }
@@ -152,18 +152,24 @@ impl EdgeSession {
     ) -> RequestResult {
         if !self.may_ask(fault, sink) {
             let reason = fault.reason();
-            if fault.leaves_unread()
+            if fault.skips_values()
                 && !sink.config.rebirth.reasons.contains(reason)
                 && let Some(known_by) = self.known_by(fault)
             {
                 let (since, costly) = (sink.now.wall, self.is_costly);
-                self.set_problem(NodeProblem { reason, since, off: true, costly, known_by });
+                self.set_problem(NodeProblem {
+                    reason,
+                    since,
+                    is_request_disabled: true,
+                    costly,
+                    known_by,
+                });
             }
-            return RequestResult::Off;
+            return RequestResult::Disabled;
         }
         let (policy, answer) = (&sink.config.rebirth, sink.config.answer_timeout);
         let wish = self.requests.request(fault, sink.now.instant, sink.random, policy, answer);
-        if wish == RequestResult::InVain {
+        if wish == RequestResult::Unanswered {
             self.report_unanswered(fault, sink);
         }
         wish
@@ -172,7 +178,7 @@ impl EdgeSession {
     /// It is a problem by name from the first request in vain on. The silence of who was not online
     /// says nothing.
     fn report_unanswered(&mut self, fault: RebirthTrigger, sink: &SessionContext<'_>) {
-        let silent = match &self.life {
+        let silent = match &self.state {
             SessionState::Awaited(awaited) => {
                 !awaited.is_expected() && !awaited.is_lost() && awaited.bytes() == 0
             }
@@ -182,14 +188,20 @@ impl EdgeSession {
             && let Some(known_by) = self.known_by(fault)
         {
             let (reason, since, costly) = (fault.reason(), sink.now.wall, self.is_costly);
-            self.set_problem(NodeProblem { reason, since, off: false, costly, known_by });
+            self.set_problem(NodeProblem {
+                reason,
+                since,
+                is_request_disabled: false,
+                costly,
+                known_by,
+            });
         }
     }
 
     /// What is known of it where it is asked for this; none where a stored birth is the reason and
     /// it is offline, which is told as such.
     fn known_by(&self, fault: RebirthTrigger) -> Option<KnownBy> {
-        let SessionState::Awaited(awaited) = &self.life else { return Some(KnownBy::Messages) };
+        let SessionState::Awaited(awaited) = &self.state else { return Some(KnownBy::Messages) };
         if fault != RebirthTrigger::BeforeBirth || self.sends_unreadable {
             return Some(KnownBy::Messages);
         }
@@ -204,10 +216,10 @@ impl EdgeSession {
     fn set_problem(&mut self, problem: NodeProblem) {
         if self.problem.is_none() {
             let finding = match problem.known_by {
-                KnownBy::Messages => Finding::InVain,
+                KnownBy::Messages => Finding::RebirthUnanswered,
                 KnownBy::StoredBirth => Finding::OnlyStored,
             };
-            self.notes.findings.note_with_words(finding, || problem.words());
+            self.notes.findings.note_with_example(finding, || problem.text());
             self.problem = Some(problem);
         }
     }
@@ -223,7 +235,7 @@ impl EdgeSession {
         if self.requests.due().is_none() {
             return;
         }
-        if matches!(&self.life, SessionState::Online(online) if !online.is_doubted()) {
+        if matches!(&self.state, SessionState::Online(online) if !online.is_doubted()) {
             for fault in [RebirthTrigger::Probe, RebirthTrigger::Silence] {
                 self.requests.resolve(fault);
                 self.problem.take_if(|problem| problem.reason == fault.reason());
@@ -232,10 +244,10 @@ impl EdgeSession {
     }
 
     /// What was asked for may be due again, since no birth came.
-    pub(super) fn ask_again(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn reschedule_request(&mut self, sink: &SessionContext<'_>) {
         let now = sink.now.instant;
         if self.requests.due().is_some_and(|due| due <= now)
-            && let Some(fault) = self.requests.unanswered(now, &sink.config.rebirth)
+            && let Some(fault) = self.requests.unanswered_trigger(now, &sink.config.rebirth)
         {
             self.report_unanswered(fault, sink);
         }
@@ -243,13 +255,13 @@ impl EdgeSession {
 
     /// Data of it was dropped. One that is not online sends all of it with its birth.
     pub(crate) fn refresh(&mut self, sink: &SessionContext<'_>) {
-        if let SessionState::Online(_) = &self.life {
+        if let SessionState::Online(_) = &self.state {
             self.request(RebirthTrigger::Gap, sink);
         }
     }
 
     /// A birth of the node has come that can be read.
-    pub(super) fn born(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn note_birth(&mut self, sink: &SessionContext<'_>) {
         // A birth may be made up, or of long ago; one that is not the first, or an answer, shows
         // more.
         self.has_answered |= self.birth_emitted || self.requests.is_unanswered();
@@ -259,13 +271,13 @@ impl EdgeSession {
     }
 
     /// When its next rebirth request is due, if there is a connection to send it on.
-    pub(crate) fn ask_at(&self) -> Option<Instant> {
+    pub(crate) fn request_due_at(&self) -> Option<Instant> {
         self.requests.due()
     }
 
     /// Its rank among the nodes with a due request.
     pub(crate) fn rank(&self) -> RequestRank {
-        let (is_expected, is_known) = match &self.life {
+        let (is_expected, is_known) = match &self.state {
             SessionState::Online(_) => (true, true),
             SessionState::Awaited(awaited) => {
                 let is_expected = awaited.is_expected() || awaited.is_lost();
@@ -277,19 +289,19 @@ impl EdgeSession {
                 RequestRank::ProvenSpeaks
             }
             () if is_known && self.sends_unreadable => RequestRank::Speaks,
-            () if is_known && self.requests.is_unanswered() => RequestRank::Heard,
+            () if is_known && self.requests.is_unanswered() => RequestRank::SpeaksUnborn,
             () if is_known && self.has_answered => RequestRank::Proven,
             () if is_expected => RequestRank::Online,
             () if is_known => RequestRank::Known,
             () if self.last_heard.is_none() => RequestRank::Stored,
-            () if self.problem.is_some() => RequestRank::InVain,
-            () => RequestRank::Heard,
+            () if self.problem.is_some() => RequestRank::Unanswered,
+            () => RequestRank::SpeaksUnborn,
         }
     }
 
     /// Its turn has come. Returns the request that is to be published.
-    pub(crate) fn ask(&mut self, sink: &mut SessionContext<'_>) -> Option<RebirthToSend> {
-        let server = match &self.life {
+    pub(crate) fn send_request(&mut self, sink: &mut SessionContext<'_>) -> Option<RebirthToSend> {
+        let server = match &self.state {
             SessionState::Online(online) => Some(online.server()),
             SessionState::Awaited(awaited) if awaited.is_lost() => {
                 self.server.filter(|server| sink.servers.is_up(*server))
@@ -304,22 +316,22 @@ impl EdgeSession {
         }
         let fault = self.requests.send(sink.now.instant, sink.random, &sink.config.rebirth)?;
         self.rebirths += 1;
-        self.asked(sink);
+        self.note_request_sent(sink);
         Some(RebirthToSend { reason: fault.reason(), server })
     }
 
     /// From now on silence means something.
-    pub(super) fn asked(&mut self, sink: &SessionContext<'_>) {
+    pub(super) fn note_request_sent(&mut self, sink: &SessionContext<'_>) {
         let deadline = sink.now.instant + sink.config.answer_timeout;
-        match &mut self.life {
-            SessionState::Awaited(awaited) => awaited.asked(deadline),
+        match &mut self.state {
+            SessionState::Awaited(awaited) => awaited.set_answer_deadline(deadline),
             SessionState::Online(online) => online.asked(deadline),
         }
     }
 
     /// There is no more room for what is only kept of the past.
-    pub(crate) fn forget_past(&mut self) {
-        if let SessionState::Awaited(awaited) = &mut self.life {
+    pub(crate) fn drop_prior_tables(&mut self) {
+        if let SessionState::Awaited(awaited) = &mut self.state {
             awaited.forget_tables();
         }
     }

@@ -25,19 +25,19 @@ pub(super) struct AwaitingBirth {
     /// Until when they do.
     wait_until: Option<Instant>,
     /// Whether the node was asked since the first of them came.
-    asked_since: bool,
+    asked_while_waiting: bool,
     /// Whether they count as before-birth.
-    told: bool,
+    waiting_counted: bool,
     /// What is known of its session by which a death is judged.
-    unread: Unread,
+    missing_table: MissingTable,
     /// Whether a death has come that may be another's.
     death_doubted: bool,
     /// Its tables from before.
     prior_tables: Option<Box<PriorTables>>,
     /// Its births from before our connection was lost, where rebirths may not be requested.
-    births_before_drop: Option<Box<BirthsBeforeDrop>>,
+    archived_births: Option<Box<BirthsBeforeDrop>>,
     /// Births that its server has stored, the node's own and those of its devices.
-    certificates: Vec<SessionMessage>,
+    stored_births: Vec<SessionMessage>,
     certificate_bytes: usize,
 }
 
@@ -49,7 +49,7 @@ enum PriorState {
     /// Known to have died.
     Dead,
     /// Its server cannot be reached.
-    Lost,
+    ServerLost,
 }
 
 /// What it is expected to do.
@@ -58,29 +58,29 @@ enum Expectation {
     /// Nothing.
     None,
     /// A birth, if it is alive: it is to be asked, and its silence says nothing.
-    Hoped,
+    MayReturn,
     /// A birth, as soon as it can be asked for.
     Unasked,
     /// A sign of life until then.
     Until(Instant),
     /// It has given one, a birth, which cannot be read.
-    Unread,
+    BirthUndecodable,
 }
 
 /// Why it has no table although it was born.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Unread {
+enum MissingTable {
     /// It has not been.
-    No,
+    NotBorn,
     /// The birth cannot be read, and so its number is not known.
-    Birth,
+    Undecodable,
     /// The tables were evicted; the bdSeq of the birth is kept.
     Evicted(Option<u64>),
 }
 
 /// Which session a death ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum DeathOf {
+pub(super) enum DeathTarget {
     /// That of the latest birth.
     This,
     /// Another.
@@ -91,14 +91,14 @@ pub(super) enum DeathOf {
 
 /// What remains once it is born, or offline.
 #[derive(Clone, Debug)]
-pub(super) struct Leftovers {
+pub(super) struct CarriedState {
     pub(super) waiting: Vec<SessionMessage>,
     /// How many of these do not count as before-birth yet.
-    pub(super) untold: usize,
+    pub(super) uncounted: usize,
     pub(super) devices: Vec<Arc<str>>,
-    pub(super) past: Option<Box<PriorTables>>,
+    pub(super) prior_tables: Option<Box<PriorTables>>,
     /// Its births, where nobody may be asked for them.
-    pub(super) lost: Option<Box<BirthsBeforeDrop>>,
+    pub(super) archived_births: Option<Box<BirthsBeforeDrop>>,
 }
 
 impl AwaitingBirth {
@@ -110,60 +110,60 @@ impl AwaitingBirth {
     pub(super) fn after_death(lost: bool, past: Option<Box<PriorTables>>) -> Self {
         Self {
             prior_tables: past,
-            ..Self::new(if lost { PriorState::Lost } else { PriorState::Dead })
+            ..Self::new(if lost { PriorState::ServerLost } else { PriorState::Dead })
         }
     }
 
     /// Its births are kept until it sends data.
-    pub(super) fn keep_lost(&mut self, lost: Option<Box<BirthsBeforeDrop>>) {
-        self.births_before_drop = lost;
+    pub(super) fn keep_archived_births(&mut self, lost: Option<Box<BirthsBeforeDrop>>) {
+        self.archived_births = lost;
     }
 
     /// What it was known by before our link was lost, if it is `server` that it was on.
-    pub(super) fn take_lost(&mut self, server: ServerId) -> Option<BirthsBeforeDrop> {
-        self.births_before_drop.take_if(|lost| lost.is_on(server)).map(|lost| *lost)
+    pub(super) fn take_archived_births(&mut self, server: ServerId) -> Option<BirthsBeforeDrop> {
+        self.archived_births.take_if(|lost| lost.is_on(server)).map(|lost| *lost)
     }
 
     /// The birth of a device holds no longer.
     pub(super) fn forget_device(&mut self, device: &str) {
-        if let Some(lost) = &mut self.births_before_drop {
+        if let Some(lost) = &mut self.archived_births {
             lost.forget(device);
         }
     }
 
     /// It lives, but its birth cannot be read: no table is better than a wrong one. Of what it was
     /// known by its session's number is left.
-    pub(super) fn unread(devices: Vec<Arc<str>>, past: Option<Box<PriorTables>>) -> Self {
+    pub(super) fn undecodable(devices: Vec<Arc<str>>, past: Option<Box<PriorTables>>) -> Self {
         let past = past.map(|past| past.without_tables());
         let devices_bytes = bytes_of(&devices);
-        let expectation = Expectation::Unread;
+        let expectation = Expectation::BirthUndecodable;
         Self {
             devices,
             devices_bytes,
             prior_tables: past,
             expectation,
-            unread: Unread::Birth,
+            missing_table: MissingTable::Undecodable,
             ..Self::new(PriorState::Dead)
         }
     }
 
     /// It lives, but there is no room for its tables.
     pub(super) fn evicted(devices: Vec<Arc<str>>, bd_seq: Option<u64>) -> Self {
-        Self { unread: Unread::Evicted(bd_seq), ..Self::unread(devices, None) }
+        Self { missing_table: MissingTable::Evicted(bd_seq), ..Self::undecodable(devices, None) }
     }
 
     /// Whether its birth cannot be read, or its tables were evicted.
     pub(super) fn has_unread_birth(&self) -> bool {
-        self.expectation == Expectation::Unread
+        self.expectation == Expectation::BirthUndecodable
     }
 
     /// Another birth of it cannot be read.
-    pub(super) fn is_unread(&mut self) {
-        self.births_before_drop = None;
+    pub(super) fn mark_undecodable(&mut self) {
+        self.archived_births = None;
         self.prior_tables = self.prior_tables.take().map(|past| past.without_tables());
         if self.is_expected() {
-            self.expectation = Expectation::Unread;
-            self.unread = Unread::Birth;
+            self.expectation = Expectation::BirthUndecodable;
+            self.missing_table = MissingTable::Undecodable;
         }
     }
 
@@ -176,13 +176,13 @@ impl AwaitingBirth {
             waiting: Vec::new(),
             waiting_bytes: 0,
             wait_until: None,
-            asked_since: false,
-            told: false,
-            unread: Unread::No,
+            asked_while_waiting: false,
+            waiting_counted: false,
+            missing_table: MissingTable::NotBorn,
             death_doubted: false,
             prior_tables: None,
-            births_before_drop: None,
-            certificates: Vec::new(),
+            archived_births: None,
+            stored_births: Vec::new(),
             certificate_bytes: 0,
         }
     }
@@ -192,14 +192,14 @@ impl AwaitingBirth {
         match self.prior {
             _ if expected || !self.waiting.is_empty() => NodePhase::Awaited,
             PriorState::Unknown => NodePhase::Unknown,
-            PriorState::Dead | PriorState::Lost => NodePhase::Offline,
+            PriorState::Dead | PriorState::ServerLost => NodePhase::Offline,
         }
     }
 
     /// How much the messages take that wait for their birth, and the stored births that wait
     /// for a sign of life.
     pub(super) fn bytes(&self) -> usize {
-        let lost = self.births_before_drop.as_ref().map_or(0, |lost| lost.bytes());
+        let lost = self.archived_births.as_ref().map_or(0, |lost| lost.bytes());
         self.waiting_bytes + self.certificate_bytes + lost
     }
 
@@ -223,18 +223,18 @@ impl AwaitingBirth {
         let other = |kept: &SessionMessage| {
             (kept.server, &kept.device) != (message.server, &message.device)
         };
-        self.certificates.retain(other);
-        self.certificate_bytes = self.certificates.iter().map(|kept| kept.bytes).sum();
+        self.stored_births.retain(other);
+        self.certificate_bytes = self.stored_births.iter().map(|kept| kept.bytes).sum();
         let room = message.bytes <= sink.room_left.bytes.saturating_sub(self.bytes());
-        if room && self.certificates.len() <= limits::DEVICES {
+        if room && self.stored_births.len() <= limits::DEVICES {
             self.certificate_bytes += message.bytes;
-            self.certificates.push(message);
+            self.stored_births.push(message);
         }
     }
 
     /// Whether `server` has stored the node's own birth.
-    pub(super) fn is_warm(&self, server: ServerId) -> bool {
-        self.certificates.iter().any(|kept| kept.server == server && kept.device.is_none())
+    pub(super) fn has_stored_birth(&self, server: ServerId) -> bool {
+        self.stored_births.iter().any(|kept| kept.server == server && kept.device.is_none())
     }
 
     /// What `server` has stored: the node's own birth, and those of its devices.
@@ -242,7 +242,7 @@ impl AwaitingBirth {
         &mut self,
         server: ServerId,
     ) -> Option<(SessionMessage, Vec<SessionMessage>)> {
-        let mut kept = std::mem::take(&mut self.certificates);
+        let mut kept = std::mem::take(&mut self.stored_births);
         self.certificate_bytes = 0;
         kept.retain(|kept| kept.server == server);
         let own = kept.iter().position(|kept| kept.device.is_none())?;
@@ -253,8 +253,8 @@ impl AwaitingBirth {
     pub(super) fn take_waiting(&mut self) -> Vec<SessionMessage> {
         self.waiting_bytes = 0;
         self.wait_until = None;
-        self.asked_since = false;
-        self.told = false;
+        self.asked_while_waiting = false;
+        self.waiting_counted = false;
         std::mem::take(&mut self.waiting)
     }
 
@@ -264,12 +264,12 @@ impl AwaitingBirth {
     }
 
     pub(super) fn is_lost(&self) -> bool {
-        self.prior == PriorState::Lost
+        self.prior == PriorState::ServerLost
     }
 
     /// Whether it was online when last known, and no death was emitted since.
     pub(super) fn is_expected(&self) -> bool {
-        !matches!(self.expectation, Expectation::None | Expectation::Hoped)
+        !matches!(self.expectation, Expectation::None | Expectation::MayReturn)
     }
 
     pub(super) fn expect(&mut self, devices: &[Arc<str>]) {
@@ -278,7 +278,7 @@ impl AwaitingBirth {
         self.devices.extend(devices.iter().filter(|device| !known.contains(*device)).cloned());
         self.devices.truncate(limits::DEVICES);
         self.devices_bytes = bytes_of(&self.devices);
-        if matches!(self.expectation, Expectation::None | Expectation::Hoped) {
+        if matches!(self.expectation, Expectation::None | Expectation::MayReturn) {
             self.expectation = Expectation::Unasked;
         }
     }
@@ -286,38 +286,38 @@ impl AwaitingBirth {
     /// It is not known to be alive, but may have come back unheard.
     pub(super) fn expect_maybe(&mut self) {
         if self.expectation == Expectation::None {
-            self.expectation = Expectation::Hoped;
+            self.expectation = Expectation::MayReturn;
         }
     }
 
     /// Whether it is to be asked for its birth.
     pub(super) fn is_to_be_asked(&self) -> bool {
-        self.is_expected() || self.expectation == Expectation::Hoped
+        self.is_expected() || self.expectation == Expectation::MayReturn
     }
 
     /// Its state is unknown: request a rebirth if it was online or may have come back unnoticed.
     pub(super) fn should_ask(&mut self, known: bool) {
         match self.expectation {
-            Expectation::None if known => self.expectation = Expectation::Hoped,
-            Expectation::None | Expectation::Hoped | Expectation::Unasked => {}
-            Expectation::Until(_) | Expectation::Unread => {
+            Expectation::None if known => self.expectation = Expectation::MayReturn,
+            Expectation::None | Expectation::MayReturn | Expectation::Unasked => {}
+            Expectation::Until(_) | Expectation::BirthUndecodable => {
                 self.expectation = Expectation::Unasked;
             }
         }
     }
 
     /// Which session a death ends, by its number.
-    pub(super) fn whose(&self, death: Option<u64>) -> DeathOf {
-        match self.unread {
-            Unread::No => DeathOf::This,
-            Unread::Birth => {
+    pub(super) fn death_target(&self, death: Option<u64>) -> DeathTarget {
+        match self.missing_table {
+            MissingTable::NotBorn => DeathTarget::This,
+            MissingTable::Undecodable => {
                 let before = self.prior_tables.as_ref().and_then(|past| past.bd_seq());
                 let may_be_late = death.is_none_or(|death| Some(death) == before);
-                if may_be_late { DeathOf::Unsure } else { DeathOf::This }
+                if may_be_late { DeathTarget::Unsure } else { DeathTarget::This }
             }
-            Unread::Evicted(own) => match own.zip(death) {
-                Some((own, death)) if own != death => DeathOf::Other,
-                Some(_) | None => DeathOf::This,
+            MissingTable::Evicted(own) => match own.zip(death) {
+                Some((own, death)) if own != death => DeathTarget::Other,
+                Some(_) | None => DeathTarget::This,
             },
         }
     }
@@ -325,7 +325,7 @@ impl AwaitingBirth {
     /// A death has come that may be another's: it is to be asked, if it is not being asked.
     pub(super) fn doubt(&mut self) {
         self.death_doubted = true;
-        if self.expectation == Expectation::Unread {
+        if self.expectation == Expectation::BirthUndecodable {
             self.expectation = Expectation::Unasked;
         }
     }
@@ -335,14 +335,14 @@ impl AwaitingBirth {
     }
 
     /// It has been asked, and has until `deadline`.
-    pub(super) fn asked(&mut self, deadline: Instant) {
+    pub(super) fn set_answer_deadline(&mut self, deadline: Instant) {
         match self.expectation {
             Expectation::Unasked => self.expectation = Expectation::Until(deadline),
-            Expectation::Hoped => self.expectation = Expectation::None,
-            Expectation::None | Expectation::Until(_) | Expectation::Unread => {}
+            Expectation::MayReturn => self.expectation = Expectation::None,
+            Expectation::None | Expectation::Until(_) | Expectation::BirthUndecodable => {}
         }
         if !self.waiting.is_empty() {
-            self.asked_since = true;
+            self.asked_while_waiting = true;
             self.wait_until = Some(deadline);
         }
     }
@@ -352,7 +352,7 @@ impl AwaitingBirth {
     }
 
     pub(super) fn die(&mut self) {
-        self.births_before_drop = None;
+        self.archived_births = None;
         self.prior = PriorState::Dead;
     }
 
@@ -371,7 +371,7 @@ impl AwaitingBirth {
     }
 
     /// Keeps a message for its birth.
-    pub(super) fn keep(&mut self, message: SessionMessage, sink: &SessionContext<'_>) {
+    pub(super) fn buffer(&mut self, message: SessionMessage, sink: &SessionContext<'_>) {
         if self.waiting.is_empty() {
             self.wait_until = Some(sink.now.instant + sink.config.reorder_timeout);
         }
@@ -386,23 +386,23 @@ impl AwaitingBirth {
 
     /// Whether the node was asked since the first of them came.
     pub(super) fn was_asked(&self) -> bool {
-        self.asked_since
+        self.asked_while_waiting
     }
 
     /// How many messages do not count as before-birth yet; from now on they do.
-    pub(super) fn tell_waiting(&mut self) -> u64 {
-        let untold = self.untold() as u64;
-        self.told = !self.waiting.is_empty();
+    pub(super) fn count_waiting(&mut self) -> u64 {
+        let untold = self.uncounted() as u64;
+        self.waiting_counted = !self.waiting.is_empty();
         untold
     }
 
     /// Whether further messages count as before-birth.
-    pub(super) fn is_told(&self) -> bool {
-        self.told
+    pub(super) fn are_waiting_counted(&self) -> bool {
+        self.waiting_counted
     }
 
-    fn untold(&self) -> usize {
-        if self.told { 0 } else { self.waiting.len() }
+    fn uncounted(&self) -> usize {
+        if self.waiting_counted { 0 } else { self.waiting.len() }
     }
 
     /// Extends their wait until the rebirth request about to be sent is answered.
@@ -411,14 +411,14 @@ impl AwaitingBirth {
     }
 
     /// What is left of it.
-    pub(super) fn into_rest(self) -> Leftovers {
-        let untold = self.untold();
-        Leftovers {
+    pub(super) fn into_carried(self) -> CarriedState {
+        let untold = self.uncounted();
+        CarriedState {
             waiting: self.waiting,
-            untold,
+            uncounted: untold,
             devices: self.devices,
-            past: self.prior_tables,
-            lost: None,
+            prior_tables: self.prior_tables,
+            archived_births: None,
         }
     }
 
@@ -431,9 +431,10 @@ impl AwaitingBirth {
     pub(super) fn deadline(&self) -> Option<Instant> {
         let silence = match self.expectation {
             Expectation::Until(deadline) => Some(deadline),
-            Expectation::None | Expectation::Hoped | Expectation::Unasked | Expectation::Unread => {
-                None
-            }
+            Expectation::None
+            | Expectation::MayReturn
+            | Expectation::Unasked
+            | Expectation::BirthUndecodable => None,
         };
         [silence, self.wait_until].into_iter().flatten().min()
     }

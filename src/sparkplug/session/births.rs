@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use super::awaited::{AwaitingBirth, Leftovers};
-use super::online::{Before, OnlineSession};
+use super::awaited::{AwaitingBirth, CarriedState};
+use super::online::{OnlineSession, PriorSession};
 use super::{
     EdgeSession, Incoming, RebirthTrigger, ServerId, SessionContext, SessionMessage, SessionState,
 };
@@ -21,11 +21,11 @@ impl EdgeSession {
         device: Option<&str>,
         sink: &mut SessionContext<'_>,
     ) {
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Awaited(awaited) => {
                 self.server = Some(server);
                 match device {
-                    None => awaited.is_unread(),
+                    None => awaited.mark_undecodable(),
                     Some(device) => {
                         awaited.forget_device(device);
                         awaited.sign_of_life();
@@ -41,10 +41,11 @@ impl EdgeSession {
                     return online.forget_table(device, sink);
                 }
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-                if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
-                    let Leftovers { waiting, devices, past, .. } = online.into_rest();
-                    self.notes.give_up(SkipReason::BeforeBirth, &waiting);
-                    self.life = SessionState::Awaited(AwaitingBirth::unread(devices, past));
+                if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
+                    let CarriedState { waiting, devices, prior_tables: past, .. } =
+                        online.into_carried();
+                    self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
+                    self.state = SessionState::Awaited(AwaitingBirth::undecodable(devices, past));
                 }
             }
             SessionState::Online(_) => {}
@@ -54,12 +55,12 @@ impl EdgeSession {
     /// Evicts the tables of its births: a rebirth is requested once it sends again. One that was
     /// evicted before, and never sent data, counts as offline, since its devices take memory too; one
     /// that has sent data is asked first.
-    pub(crate) fn let_go(&mut self, sink: &mut SessionContext<'_>) {
-        if self.has_answered && matches!(&self.life, SessionState::Awaited(_)) {
+    pub(crate) fn evict_tables(&mut self, sink: &mut SessionContext<'_>) {
+        if self.has_answered && matches!(&self.state, SessionState::Awaited(_)) {
             return self.probe_unread(RebirthTrigger::Probe, sink);
         }
         self.note(Finding::NoRoom);
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Awaited(awaited) => {
                 awaited.forget_tables();
                 // A node that was not asked yet, or has time to answer, is not offline.
@@ -70,16 +71,17 @@ impl EdgeSession {
             SessionState::Online(online) => {
                 let early = online.take_early();
                 online.flush(early, &mut self.notes, sink);
-                self.notes.faults.clear();
-                self.notes.born.clear();
+                self.notes.triggers.clear();
+                self.notes.born_devices.clear();
                 let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-                if let SessionState::Online(online) = std::mem::replace(&mut self.life, unknown) {
+                if let SessionState::Online(online) = std::mem::replace(&mut self.state, unknown) {
                     let bd_seq = online.bd_seq();
-                    let Leftovers { waiting, devices, lost, .. } = online.into_rest();
-                    self.notes.give_up(SkipReason::BeforeBirth, &waiting);
+                    let CarriedState { waiting, devices, archived_births: lost, .. } =
+                        online.into_carried();
+                    self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
                     let mut evicted = AwaitingBirth::evicted(devices, bd_seq);
-                    evicted.keep_lost(lost);
-                    self.life = SessionState::Awaited(evicted);
+                    evicted.keep_archived_births(lost);
+                    self.state = SessionState::Awaited(evicted);
                 }
             }
         }
@@ -90,7 +92,7 @@ impl EdgeSession {
         message: &Incoming<'_>,
         sink: &mut SessionContext<'_>,
     ) {
-        if let SessionState::Online(online) = &self.life
+        if let SessionState::Online(online) = &self.state
             && online.is_repeated(message, sink.config)
         {
             self.note(Finding::Duplicate);
@@ -98,7 +100,7 @@ impl EdgeSession {
             return;
         }
         self.server = Some(message.server);
-        self.born(sink);
+        self.note_birth(sink);
         if message.own_time().is_none() {
             self.note(Finding::NoTime);
         }
@@ -116,48 +118,49 @@ impl EdgeSession {
         };
         // One of the same time does if its number says so: the clock may stand still.
         let place = |early: &SessionMessage| early.place_after(message);
-        let next = match &self.life {
+        let next = match &self.state {
             SessionState::Online(online) => Some(online.next()),
             SessionState::Awaited(_) => None,
         };
-        let freed = self.load();
+        let freed = self.memory_use();
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        let Leftovers { mut waiting, mut untold, devices, past, .. } =
-            match std::mem::replace(&mut self.life, unknown) {
-                SessionState::Awaited(awaited) => awaited.into_rest(),
-                SessionState::Online(mut online) => {
-                    let expected = online.next();
-                    let early = online.take_early();
-                    let places: BTreeSet<_> = early.iter().filter_map(place).collect();
-                    let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
-                    // Nor does one whose number is nearer to what was next before the birth.
-                    let is_near = |early: &SessionMessage| {
-                        let behind = early.seq().map(|seq| (seq as u8).wrapping_sub(expected));
-                        behind.zip(place(early)).is_some_and(|(before, after)| before < after)
-                    };
-                    let later = |early: &SessionMessage| {
-                        early.own_time() > message.own_time() && !is_near(early)
-                    };
-                    let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
-                    let after =
-                        |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
-                    let (after, before) = early.into_iter().partition(after);
-                    online.flush(before, &mut self.notes, sink);
-                    let mut rest = online.into_rest();
-                    let after: Vec<_> = after;
-                    rest.untold = after.len();
-                    rest.waiting.extend(after);
-                    rest
-                }
-            };
+        let CarriedState {
+            mut waiting, uncounted: mut untold, devices, prior_tables: past, ..
+        } = match std::mem::replace(&mut self.state, unknown) {
+            SessionState::Awaited(awaited) => awaited.into_carried(),
+            SessionState::Online(mut online) => {
+                let expected = online.next();
+                let early = online.take_early();
+                let places: BTreeSet<_> = early.iter().filter_map(place).collect();
+                let next = |at: &u8| (0..*at).all(|before| places.contains(&before));
+                // Nor does one whose number is nearer to what was next before the birth.
+                let is_near = |early: &SessionMessage| {
+                    let behind = early.seq().map(|seq| (seq as u8).wrapping_sub(expected));
+                    behind.zip(place(early)).is_some_and(|(before, after)| before < after)
+                };
+                let later = |early: &SessionMessage| {
+                    early.own_time() > message.own_time() && !is_near(early)
+                };
+                let goes_on = |early: &SessionMessage| place(early).as_ref().is_some_and(next);
+                let after =
+                    |early: &SessionMessage| follows(early) && (later(early) || goes_on(early));
+                let (after, before) = early.into_iter().partition(after);
+                online.flush(before, &mut self.notes, sink);
+                let mut rest = online.into_carried();
+                let after: Vec<_> = after;
+                rest.uncounted = after.len();
+                rest.waiting.extend(after);
+                rest
+            }
+        };
         // Where nothing waits, nothing of the past is asked for.
         let past = past.filter(|past| !waiting.is_empty() && past.bytes() <= sink.room_left.tables);
         sink.room_left.tables +=
             freed.tables.saturating_sub(past.as_ref().map_or(0, |past| past.bytes()));
         sink.room_left.bytes += freed.bytes;
-        let before = Before { told: self.birth_emitted, devices, next };
+        let before = PriorSession { birth_emitted: self.birth_emitted, devices, next_seq: next };
         let mut online = OnlineSession::born(&self.source, message, before, &mut self.notes, sink);
-        self.birth_emitted = online.is_told();
+        self.birth_emitted = online.is_birth_emitted();
         let two = |bd_seq| self.senders.born(bd_seq, sink.now.instant);
         if online.bd_seq().is_some_and(two) {
             self.notes.findings.note(Finding::TwoSenders);
@@ -172,10 +175,10 @@ impl EdgeSession {
         let (waiting, foreign): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|early| early.server == message.server);
         self.notes.findings.add(Finding::ForeignServer, foreign.len() as u64);
-        self.notes.give_up(SkipReason::ForeignServer, &foreign);
+        self.notes.skip_waiting(SkipReason::ForeignServer, &foreign);
         self.notes.findings.add(Finding::BeforeBirth, untold as u64);
         online.take_over(waiting, past, message.time(), &mut self.notes, sink);
-        self.life = SessionState::Online(online);
+        self.state = SessionState::Online(online);
         self.request_for_faults(sink);
     }
 }

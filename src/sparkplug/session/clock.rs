@@ -154,7 +154,7 @@ impl EdgeSession {
         }
         let ahead = sent.as_millis().saturating_sub(sink.now.wall.as_millis());
         if let Some(off) = self.clock.look(sign, ahead, sink.now.instant) {
-            self.notes.findings.note_with_words(Finding::ClockOff, || words(off));
+            self.notes.findings.note_with_example(Finding::ClockOff, || words(off));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::awaited::{AwaitingBirth, DeathOf, Leftovers};
+use super::awaited::{AwaitingBirth, CarriedState, DeathTarget};
 use super::{
     EdgeSession, Payload, RebirthReason, RebirthTrigger, ServerId, SessionContext, SessionState,
 };
@@ -23,25 +23,27 @@ impl EdgeSession {
         sink: &mut SessionContext<'_>,
     ) {
         let may_ask = self.may_ask(RebirthTrigger::Probe, sink);
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Awaited(awaited) if awaited.is_expected() => {
                 let death = birth::bd_seq(payload, None).map(|(number, _)| number);
                 // One of another server may be of before the node moved.
                 let whose = match self.server.is_some_and(|of| of != server) {
-                    true => DeathOf::Unsure,
-                    false => awaited.whose(death),
+                    true => DeathTarget::Unsure,
+                    false => awaited.death_target(death),
                 };
                 match (whose, sink.config.bd_seq) {
-                    (DeathOf::This, _) | (DeathOf::Other, BdSeq::Off) => {
+                    (DeathTarget::This, _) | (DeathTarget::Other, BdSeq::Off) => {
                         self.go_offline(DeathCause::Certificate, None, sink);
                     }
-                    (DeathOf::Unsure, _) | (DeathOf::Other, BdSeq::Verify) if may_ask => {
+                    (DeathTarget::Unsure, _) | (DeathTarget::Other, BdSeq::Verify) if may_ask => {
                         self.notes.findings.note(Finding::StaleDeath);
                         awaited.doubt();
                         self.request(RebirthTrigger::Probe, sink);
                     }
-                    (DeathOf::Unsure, _) => self.go_offline(DeathCause::Certificate, None, sink),
-                    (DeathOf::Other, _) => self.notes.findings.note(Finding::StaleDeath),
+                    (DeathTarget::Unsure, _) => {
+                        self.go_offline(DeathCause::Certificate, None, sink)
+                    }
+                    (DeathTarget::Other, _) => self.notes.findings.note(Finding::StaleDeath),
                 }
             }
             SessionState::Awaited(awaited) => {
@@ -74,7 +76,7 @@ impl EdgeSession {
 
     /// The connection that the node was seen through is down.
     pub(crate) fn handle_disconnected(&mut self, server: ServerId, sink: &mut SessionContext<'_>) {
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Online(online) if online.server() == server => {
                 self.go_offline(DeathCause::ConnectionLost, Some(server), sink);
             }
@@ -83,9 +85,9 @@ impl EdgeSession {
                 let here = self.server == Some(server);
                 if here {
                     self.problem.take_if(|problem| problem.reason != RebirthReason::Expected);
-                    self.notes.findings.add(Finding::BeforeBirth, awaited.tell_waiting());
+                    self.notes.findings.add(Finding::BeforeBirth, awaited.count_waiting());
                     let waiting = awaited.take_waiting();
-                    self.notes.give_up(SkipReason::BeforeBirth, &waiting);
+                    self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
                 }
                 if here || !sink.servers.is_any_up() {
                     awaited.should_ask(false);
@@ -111,7 +113,7 @@ impl EdgeSession {
     /// be lost: requests go on with backoff, and it stays a problem unless there was a death.
     pub(super) fn go_offline_silent(&mut self, cause: DeathCause, sink: &mut SessionContext<'_>) {
         let is_doubted =
-            matches!(&self.life, SessionState::Awaited(awaited) if awaited.is_doubted());
+            matches!(&self.state, SessionState::Awaited(awaited) if awaited.is_doubted());
         self.finish_offline(cause, None, sink);
         self.requests.expect();
         if is_doubted || cause == DeathCause::Certificate {
@@ -126,39 +128,39 @@ impl EdgeSession {
         sink: &mut SessionContext<'_>,
     ) {
         let unknown = SessionState::Awaited(AwaitingBirth::unknown());
-        let Leftovers { waiting, devices, past, lost: kept, .. } =
-            match std::mem::replace(&mut self.life, unknown) {
+        let CarriedState { waiting, devices, prior_tables: past, archived_births: kept, .. } =
+            match std::mem::replace(&mut self.state, unknown) {
                 SessionState::Awaited(awaited) => {
-                    let rest = awaited.into_rest();
-                    self.notes.findings.add(Finding::BeforeBirth, rest.untold as u64);
+                    let rest = awaited.into_carried();
+                    self.notes.findings.add(Finding::BeforeBirth, rest.uncounted as u64);
                     rest
                 }
                 SessionState::Online(mut online) => {
                     let early = online.take_early();
                     online.flush(early, &mut self.notes, sink);
-                    online.into_rest()
+                    online.into_carried()
                 }
             };
-        self.notes.give_up(SkipReason::BeforeBirth, &waiting);
-        self.notes.faults.clear();
-        self.notes.born.clear();
+        self.notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
+        self.notes.triggers.clear();
+        self.notes.born_devices.clear();
         self.sends_unreadable = false;
         let mut gone = AwaitingBirth::after_death(lost.is_some(), past);
-        gone.keep_lost(kept.filter(|_| lost.is_some()));
-        self.life = SessionState::Awaited(gone);
+        gone.keep_archived_births(kept.filter(|_| lost.is_some()));
+        self.state = SessionState::Awaited(gone);
         let of_device = match cause {
             DeathCause::ConnectionLost => DeathCause::ConnectionLost,
             DeathCause::Certificate | DeathCause::Node | DeathCause::Silent => DeathCause::Node,
         };
         for device in devices {
-            self.died(Some(device), of_device, sink);
+            self.emit_death(Some(device), of_device, sink);
         }
         if self.birth_emitted {
-            self.died(None, cause, sink);
+            self.emit_death(None, cause, sink);
         }
     }
 
-    pub(super) fn died(
+    pub(super) fn emit_death(
         &self,
         device: Option<Arc<str>>,
         cause: DeathCause,

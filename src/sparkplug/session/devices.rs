@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::claims::AliasUse;
+use super::claims::AliasUsage;
 use super::online::OnlineSession;
 use super::reading::{emit_birth, scope};
 use super::{Borrowed, EdgeSession, SessionContext, SessionNotes, SessionState};
@@ -20,8 +20,8 @@ use crate::time::Instant;
 pub(super) struct DeviceSession {
     pub(super) source: Source,
     /// Whether its birth was emitted.
-    pub(super) told: bool,
-    pub(super) known: DeviceState,
+    pub(super) birth_emitted: bool,
+    pub(super) state: DeviceState,
 }
 
 /// The state of a device that is not dead.
@@ -30,23 +30,23 @@ pub(super) enum DeviceState {
     /// It has not been reborn with its node.
     Awaited,
     /// Its birth cannot be read.
-    Unread,
+    BirthUndecodable,
     Born(Box<BirthTable>),
 }
 
 impl DeviceSession {
     /// Its aliases may refer to other metrics now.
-    pub(super) fn forget_aliases(&mut self, claims: &mut AliasUse) {
-        if let DeviceState::Born(table) = &mut self.known {
+    pub(super) fn forget_aliases(&mut self, claims: &mut AliasUsage) {
+        if let DeviceState::Born(table) = &mut self.state {
             claims.remove(table);
             table.forget_aliases();
         }
     }
 
     pub(super) fn table(&self) -> Option<&BirthTable> {
-        match &self.known {
+        match &self.state {
             DeviceState::Born(table) => Some(table),
-            DeviceState::Awaited | DeviceState::Unread => None,
+            DeviceState::Awaited | DeviceState::BirthUndecodable => None,
         }
     }
 }
@@ -61,10 +61,10 @@ impl OnlineSession {
                 let name = Arc::clone(name);
                 let source =
                     Source { edge: self.source.edge.clone(), device: Some(Arc::clone(&name)) };
-                self.longest = self.longest.max(name.len());
+                self.longest_device_name = self.longest_device_name.max(name.len());
                 self.devices.insert(
                     name,
-                    DeviceSession { source, told: true, known: DeviceState::Awaited },
+                    DeviceSession { source, birth_emitted: true, state: DeviceState::Awaited },
                 );
                 self.devices_unborn += 1;
                 self.birth_grace_until = Some(sink.now.instant + sink.config.device_grace);
@@ -79,18 +79,18 @@ impl OnlineSession {
 
     /// Whether a device is to be reborn with the node.
     pub(super) fn is_awaited(&self, device: &str) -> bool {
-        self.devices.get(device).is_some_and(|device| matches!(device.known, DeviceState::Awaited))
+        self.devices.get(device).is_some_and(|device| matches!(device.state, DeviceState::Awaited))
     }
 
     /// What the node's own data is read by.
-    pub(super) fn own_reading(&mut self) -> (&Source, &mut BirthTable) {
+    pub(super) fn own_table(&mut self) -> (&Source, &mut BirthTable) {
         (&self.source, &mut self.table)
     }
 
     /// What the data of a device is read by.
-    pub(super) fn reading_of(&mut self, device: &str) -> Option<(&Source, &mut BirthTable)> {
+    pub(super) fn device_table(&mut self, device: &str) -> Option<(&Source, &mut BirthTable)> {
         match self.devices.get_mut(device)? {
-            DeviceSession { source, known: DeviceState::Born(table), .. } => Some((source, table)),
+            DeviceSession { source, state: DeviceState::Born(table), .. } => Some((source, table)),
             _ => None,
         }
     }
@@ -102,16 +102,20 @@ impl OnlineSession {
 
     /// No further birth arrives: what is buffered for one is dropped. The devices that have not
     /// been reborn; they are forgotten.
-    pub(super) fn not_reborn(&mut self, now: Instant, notes: &mut SessionNotes) -> Vec<Arc<str>> {
+    pub(super) fn expire_unborn_devices(
+        &mut self,
+        now: Instant,
+        notes: &mut SessionNotes,
+    ) -> Vec<Arc<str>> {
         if self.birth_grace_until.is_none_or(|grace| grace > now) {
             return Vec::new();
         }
         self.birth_grace_until = None;
         self.devices_unborn = 0;
-        self.past = None;
+        self.prior_tables = None;
         let waiting = self.take_waiting();
-        notes.give_up(SkipReason::BeforeBirth, &waiting);
-        let is_awaited = |device: &DeviceSession| matches!(device.known, DeviceState::Awaited);
+        notes.skip_waiting(SkipReason::BeforeBirth, &waiting);
+        let is_awaited = |device: &DeviceSession| matches!(device.state, DeviceState::Awaited);
         let unborn = self.devices.iter().filter(|(_, device)| is_awaited(device));
         let unborn: Vec<_> = unborn.map(|(name, _)| Arc::clone(name)).collect();
         self.devices.retain(|_, device| !is_awaited(device));
@@ -128,7 +132,7 @@ impl OnlineSession {
         let (name, told): (Arc<str>, bool) = match self.devices.remove_entry(name) {
             Some((name, before)) => {
                 self.forget(&before, sink);
-                (name, before.told)
+                (name, before.birth_emitted)
             }
             None if self.devices.len() >= limits::DEVICES
                 || sink.room_left.tables < memory::SOURCE =>
@@ -147,33 +151,37 @@ impl OnlineSession {
             notes.findings.note(Finding::DefinitionPlace);
         }
         if self.folded.clashes((), &name) {
-            notes.findings.note(Finding::OnlyCase);
+            notes.findings.note(Finding::CaseCollision);
         }
-        notes.findings.add(Finding::SharedAlias, self.claims.add(&table));
-        self.kept_births.keep(message, sink);
-        self.tables += table.bytes();
+        notes.findings.add(Finding::SharedAlias, self.alias_usage.add(&table));
+        self.birth_archive.keep(message, sink);
+        self.table_bytes += table.bytes();
         sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
-        self.longest = self.longest.max(name.len());
+        self.longest_device_name = self.longest_device_name.max(name.len());
         self.filter_yield.add(&born);
         let told = emit_birth(born, told, notes, sink);
         self.devices.insert(
             Arc::clone(&name),
-            DeviceSession { source, told, known: DeviceState::Born(Box::new(table)) },
+            DeviceSession {
+                source,
+                birth_emitted: told,
+                state: DeviceState::Born(Box::new(table)),
+            },
         );
-        notes.born.push(Arc::clone(&name));
+        notes.born_devices.push(Arc::clone(&name));
         self.read_waiting(&name, message.time(), notes, sink);
         self.extend_grace(sink);
     }
 
     /// What a device was before its birth or death no longer counts.
     fn forget(&mut self, device: &DeviceSession, sink: &mut SessionContext<'_>) {
-        match &device.known {
+        match &device.state {
             DeviceState::Born(table) => {
-                self.tables = self.tables.saturating_sub(table.bytes());
-                self.claims.remove(table);
+                self.table_bytes = self.table_bytes.saturating_sub(table.bytes());
+                self.alias_usage.remove(table);
                 sink.room_left.tables += table.bytes();
             }
-            DeviceState::Unread => {}
+            DeviceState::BirthUndecodable => {}
             DeviceState::Awaited => self.devices_unborn = self.devices_unborn.saturating_sub(1),
         }
     }
@@ -182,7 +190,7 @@ impl OnlineSession {
     pub(super) fn extend_grace(&mut self, sink: &SessionContext<'_>) {
         let some = self.devices_unborn > 0 || !self.waiting.is_empty();
         if !some {
-            self.past = None;
+            self.prior_tables = None;
         }
         self.birth_grace_until = some.then(|| sink.now.instant + sink.config.device_grace);
     }
@@ -194,11 +202,11 @@ impl OnlineSession {
             return;
         };
         self.forget(&device, sink);
-        self.kept_births.forget(&name);
-        if let Some(past) = &mut self.past {
+        self.birth_archive.forget(&name);
+        if let Some(past) = &mut self.prior_tables {
             past.take(Some(&name));
         }
-        device.known = DeviceState::Unread;
+        device.state = DeviceState::BirthUndecodable;
         self.devices.insert(name, device);
         self.extend_grace(sink);
     }
@@ -212,16 +220,16 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         sink: &mut SessionContext<'_>,
     ) {
-        self.kept_births.forget(name);
+        self.birth_archive.forget(name);
         let Some((name, device)) = self.devices.remove_entry(name) else {
             notes.findings.note(Finding::RepeatedDeath);
             return;
         };
         self.forget(&device, sink);
-        if let DeviceState::Born(table) = device.known {
-            self.keep_past(name, *table, sink);
+        if let DeviceState::Born(table) = device.state {
+            self.keep_prior_table(name, *table, sink);
         }
-        if !device.told {
+        if !device.birth_emitted {
             return;
         }
         let clock = message.own_time().map_or(ClockSource::Host, |_| ClockSource::Sender);
@@ -254,7 +262,7 @@ impl EdgeSession {
             AttributeHolder::Leaf(slot) => NameTarget::Leaf(slot),
             AttributeHolder::Instance(number) => NameTarget::Instance(InstanceId(number)),
         });
-        alias.filter(|alias| !online.claims.is_shared(*alias))
+        alias.filter(|alias| !online.alias_usage.is_shared(*alias))
     }
 
     /// The tables of the node and of its devices that are alive, in a fixed order from a place on.
@@ -269,7 +277,7 @@ impl EdgeSession {
     }
 
     fn online(&self) -> Option<&OnlineSession> {
-        match &self.life {
+        match &self.state {
             SessionState::Online(online) => Some(online),
             SessionState::Awaited(_) => None,
         }

@@ -13,8 +13,8 @@ impl EdgeSession {
     }
 
     /// The node was online before the start: request a rebirth, and count silence as offline.
-    pub(crate) fn expect(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
-        let awaited = match &mut self.life {
+    pub(crate) fn expect_online(&mut self, devices: &[Arc<str>], sink: &SessionContext<'_>) {
+        let awaited = match &mut self.state {
             SessionState::Awaited(awaited) => awaited,
             SessionState::Online(online) => return online.expect(devices, sink),
         };
@@ -27,9 +27,9 @@ impl EdgeSession {
     }
 
     /// The node was known before the start, and not as online: request a rebirth.
-    pub(crate) fn hope(&mut self, sink: &SessionContext<'_>) {
+    pub(crate) fn expect_maybe(&mut self, sink: &SessionContext<'_>) {
         self.was_known = true;
-        let SessionState::Awaited(awaited) = &mut self.life else { return };
+        let SessionState::Awaited(awaited) = &mut self.state else { return };
         awaited.expect_maybe();
         if sink.servers.is_any_up() {
             self.ask_expected(sink);
@@ -38,7 +38,7 @@ impl EdgeSession {
 
     /// A connection is up: known nodes may be behind it, and are asked as after a start.
     pub(crate) fn handle_connected(&mut self, server: ServerId, sink: &SessionContext<'_>) {
-        let SessionState::Awaited(awaited) = &mut self.life else {
+        let SessionState::Awaited(awaited) = &mut self.state else {
             return;
         };
         self.sends_unreadable = false;
@@ -56,8 +56,8 @@ impl EdgeSession {
     }
 
     fn ask_expected(&mut self, sink: &SessionContext<'_>) {
-        if self.request(RebirthTrigger::Expected, sink) == RequestResult::Off {
-            self.asked(sink);
+        if self.request(RebirthTrigger::Expected, sink) == RequestResult::Disabled {
+            self.note_request_sent(sink);
         }
     }
 }

@@ -29,8 +29,8 @@ pub(crate) enum EvictionClass {
 impl EdgeSession {
     /// Whether it may be evicted, and since when it is silent. Nodes that are online, expected, or
     /// on a server that is disconnected may not.
-    pub(crate) fn forgettable(&self) -> Option<(EvictionClass, Instant)> {
-        let SessionState::Awaited(awaited) = &self.life else { return None };
+    pub(crate) fn eviction_candidate(&self) -> Option<(EvictionClass, Instant)> {
+        let SessionState::Awaited(awaited) = &self.state else { return None };
         if awaited.is_to_be_asked() || awaited.is_lost() {
             return None;
         }
@@ -40,7 +40,7 @@ impl EdgeSession {
 
     /// Whether it was asked because memory is short or it is silent, and has not answered yet.
     pub(crate) fn is_probed(&self) -> bool {
-        match &self.life {
+        match &self.state {
             SessionState::Awaited(awaited) => {
                 let is_asked = awaited.is_expected() && !awaited.has_unread_birth();
                 is_asked && self.has_answered && self.requests.due().is_some()
@@ -51,24 +51,24 @@ impl EdgeSession {
 
     /// Whether its tables may be evicted, with the sort key: nodes that have sent no data after a
     /// birth come first, then those whose tables are still there, then the longest silent.
-    pub(crate) fn may_be_let_go(&self, now: Instant) -> Option<(bool, bool, Instant)> {
+    pub(crate) fn eviction_rank(&self, now: Instant) -> Option<(bool, bool, Instant)> {
         let heard = self.last_heard.unwrap_or(self.created);
         let long = !self.has_answered || now.since(heard) >= SILENT_FOR;
         // A node that was not asked for its birth yet, or may still answer, keeps its devices.
-        let (gone, kept) = match &self.life {
+        let (gone, kept) = match &self.state {
             SessionState::Awaited(awaited) if awaited.has_unread_birth() => {
                 (true, self.has_answered && now.since(heard) < NAMES_FOR)
             }
             SessionState::Awaited(awaited) => (true, awaited.is_expected() || self.has_answered),
             SessionState::Online(_) => (false, false),
         };
-        (long && !kept && self.load().tables > 0).then_some((self.has_answered, gone, heard))
+        (long && !kept && self.memory_use().tables > 0).then_some((self.has_answered, gone, heard))
     }
 
     /// When a node whose birth cannot be read, or was evicted, has been silent for
     /// `SPARKPLUG_SILENCE`.
     pub(super) fn unread_silence(&self, config: &Config) -> Option<Instant> {
-        let SessionState::Awaited(awaited) = &self.life else { return None };
+        let SessionState::Awaited(awaited) = &self.state else { return None };
         let silence = config.silence.filter(|_| awaited.has_unread_birth())?;
         Some(self.last_heard.unwrap_or(self.created) + silence)
     }
@@ -76,7 +76,7 @@ impl EdgeSession {
     /// Such a node has been silent for long: it is asked, and counts as offline with its devices if
     /// it does not answer.
     pub(super) fn probe_unread(&mut self, why: RebirthTrigger, sink: &mut SessionContext<'_>) {
-        if let SessionState::Awaited(awaited) = &mut self.life {
+        if let SessionState::Awaited(awaited) = &mut self.state {
             awaited.should_ask(true);
         }
         if self.may_ask(why, sink) {
@@ -86,7 +86,7 @@ impl EdgeSession {
 
     /// Whether its silence exceeds the limit after which a session is removed.
     pub(crate) fn is_bygone(&self, now: Instant) -> bool {
-        self.forgettable().is_some_and(|(kind, since)| {
+        self.eviction_candidate().is_some_and(|(kind, since)| {
             let long = match kind {
                 EvictionClass::Unknown => UNKNOWN_FOR,
                 EvictionClass::Offline => OFFLINE_FOR,

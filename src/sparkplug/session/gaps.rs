@@ -8,12 +8,12 @@ use crate::sparkplug::topic::MessageType;
 
 impl OnlineSession {
     /// Goes on without the missing messages. Returns in how many places some were missing.
-    pub(super) fn give_up(
+    pub(super) fn expire_gap(
         &mut self,
         notes: &mut SessionNotes,
         sink: &mut SessionContext<'_>,
     ) -> u64 {
-        let (messages, gaps) = self.window.give_up();
+        let (messages, gaps) = self.window.expire_gap();
         for message in messages {
             let message = message.with_order(SequenceOrder::AfterGap);
             self.apply(&message.incoming().borrow(), notes, sink);
@@ -28,7 +28,7 @@ impl OnlineSession {
 
     /// The messages that still wait for a missing one.
     pub(super) fn take_early(&mut self) -> Vec<SessionMessage> {
-        self.window.give_up().0
+        self.window.expire_gap().0
     }
 
     /// The births of devices and the values among messages that never found their place.

@@ -5,17 +5,17 @@
 //! values are old: they are emitted as history, and a metric is current again once it is sent.
 
 use super::message::{Borrowed, Incoming, SessionMessage};
-use super::online::{Before, OnlineSession};
+use super::online::{OnlineSession, PriorSession};
 use super::{EdgeSession, SessionContext, SessionNotes, SessionState};
 use crate::sparkplug::config::Config;
-use crate::sparkplug::event::{Birth, Content, Event, Metric};
+use crate::sparkplug::event::{Birth, BirthMetric, Content, Event};
 use crate::sparkplug::host::ServerId;
 use crate::sparkplug::limits;
 use crate::sparkplug::rebirth::RebirthReason;
 
 /// The births of a node and its devices as they came on the wire.
 #[derive(Clone, Debug, Default)]
-pub(super) struct KeptBirths {
+pub(super) struct BirthArchive {
     /// The node's own, if there was room for it.
     own: Option<SessionMessage>,
     devices: Vec<SessionMessage>,
@@ -25,13 +25,13 @@ pub(super) struct KeptBirths {
 /// What is kept of a node across a lost connection.
 #[derive(Clone, Debug)]
 pub(super) struct BirthsBeforeDrop {
-    kept: KeptBirths,
+    archive: BirthArchive,
     server: ServerId,
     /// The number that was next.
-    next: u8,
+    next_seq: u8,
 }
 
-impl KeptBirths {
+impl BirthArchive {
     /// The birth of the node: whatever was before is over.
     pub(super) fn of(message: &Incoming<'_>, sink: &mut SessionContext<'_>) -> Self {
         let room = has_room(message.bytes, sink);
@@ -65,13 +65,15 @@ impl KeptBirths {
 
     /// What is left of it when our link is lost.
     pub(super) fn lost(self, server: ServerId, next: u8) -> Option<Box<BirthsBeforeDrop>> {
-        self.own.is_some().then(|| Box::new(BirthsBeforeDrop { kept: self, server, next }))
+        self.own
+            .is_some()
+            .then(|| Box::new(BirthsBeforeDrop { archive: self, server, next_seq: next }))
     }
 }
 
 impl BirthsBeforeDrop {
     pub(super) fn bytes(&self) -> usize {
-        self.kept.bytes
+        self.archive.bytes
     }
 
     pub(super) fn is_on(&self, server: ServerId) -> bool {
@@ -80,7 +82,7 @@ impl BirthsBeforeDrop {
 
     /// The birth of a device holds no longer.
     pub(super) fn forget(&mut self, device: &str) {
-        self.kept.forget(device);
+        self.archive.forget(device);
     }
 }
 
@@ -109,12 +111,13 @@ impl EdgeSession {
         message: Incoming<'_>,
         sink: &mut SessionContext<'_>,
     ) {
-        let BirthsBeforeDrop { kept: KeptBirths { own, devices, .. }, next, .. } = lost;
+        let BirthsBeforeDrop { archive: BirthArchive { own, devices, .. }, next_seq: next, .. } =
+            lost;
         let Some(own) = own else { return };
         let birth = own.incoming();
-        let freed = self.load();
+        let freed = self.memory_use();
         sink.room_left.tables += freed.tables;
-        let before = Before { told: self.birth_emitted, ..Before::default() };
+        let before = PriorSession { birth_emitted: self.birth_emitted, ..PriorSession::default() };
         let (source, notes) = (&self.source, &mut self.notes);
         let mut online =
             emit_as_history(sink, |sink| OnlineSession::born(source, &birth, before, notes, sink));
@@ -128,14 +131,14 @@ impl EdgeSession {
                 online.restore_device(&birth.borrow(), notes, sink);
             } else {
                 // It may be dead. Its birth applies once it sends data.
-                online.kept_births.keep(&device.incoming().borrow(), sink);
+                online.birth_archive.keep(&device.incoming().borrow(), sink);
             }
         }
         if seq != Some(next) {
             online.forget_aliases();
         }
-        self.birth_emitted = online.is_told();
-        self.life = SessionState::Online(online);
+        self.birth_emitted = online.is_birth_emitted();
+        self.state = SessionState::Online(online);
         self.handle_message(message, sink);
     }
 }
@@ -160,15 +163,15 @@ impl OnlineSession {
         notes: &mut SessionNotes,
         sink: &mut SessionContext<'_>,
     ) -> bool {
-        let Some(birth) = self.kept_births.forget(device) else { return false };
+        let Some(birth) = self.birth_archive.forget(device) else { return false };
         self.restore_device(&birth.incoming().borrow(), notes, sink);
         let Some(known) = self.devices.get_mut(device) else { return false };
-        known.forget_aliases(&mut self.claims);
+        known.forget_aliases(&mut self.alias_usage);
         known.table().is_some()
     }
 
     fn forget_aliases(&mut self) {
-        self.claims.remove(&self.table);
+        self.alias_usage.remove(&self.table);
         self.table.forget_aliases();
     }
 }
@@ -211,7 +214,7 @@ fn emit_as_history<T>(
     done
 }
 
-fn mark_history(metrics: &mut [Metric]) {
+fn mark_history(metrics: &mut [BirthMetric]) {
     for metric in metrics {
         match &mut metric.content {
             Content::Leaf { sample, .. } => sample.historical = true,

@@ -14,7 +14,7 @@ impl EdgeSession {
 
     /// Its findings, for the console.
     pub(crate) fn found(&self) -> impl Iterator<Item = FindingRecord<'_>> + '_ {
-        self.finding_log.found(Some(self.edge()), &self.notes.findings)
+        self.finding_log.records_of(Some(self.edge()), &self.notes.findings)
     }
 
     /// Remembers what was found lately, and gives back what was found for the first time.
@@ -23,7 +23,7 @@ impl EdgeSession {
         topic: &str,
         at: Timestamp,
     ) -> Vec<(Finding, String)> {
-        self.finding_log.look(&mut self.notes.findings, topic, at)
+        self.finding_log.record(&mut self.notes.findings, topic, at)
     }
 
     /// By how many milliseconds its clock is ahead, where it is wrong; negative where it is behind.
@@ -33,12 +33,12 @@ impl EdgeSession {
 
     /// Values excluded by the filter.
     pub(crate) fn excluded(&self) -> u64 {
-        self.notes.excluded
+        self.notes.excluded_values
     }
 
     /// Values skipped, by reason.
     pub(crate) fn unread(&self) -> [u64; SkipReason::ALL.len()] {
-        self.notes.unread
+        self.notes.skipped
     }
 
     pub(crate) fn figures(&self) -> SessionFigures {

@@ -130,7 +130,7 @@ impl<D: AsRef<str>, P: PayloadHeader> SessionMessage<D, P> {
         let mut hasher = FxHasher::default();
         (self.verb, self.device.as_ref().map(AsRef::as_ref)).hash(&mut hasher);
         self.payload.wire().hash(&mut hasher);
-        Fingerprint { hash: hasher.finish(), sent: self.own_time() }
+        Fingerprint { hash: hasher.finish(), sent_time: self.own_time() }
     }
 
     /// The payload's time, or that of its arrival.

@@ -4,15 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::claims::AliasUse;
+use super::claims::AliasUsage;
 use super::devices::{DeviceSession, DeviceState};
 use super::doubts::DeathDoubt;
-use super::kept::KeptBirths;
+use super::kept::BirthArchive;
 use super::past::PriorTables;
 use super::reading::{emit_birth, read_data, scope};
 use super::taken::FilterYield;
 use super::{
-    Borrowed, Incoming, Leftovers, MemoryUse, SessionContext, SessionMessage, SessionNotes,
+    Borrowed, CarriedState, Incoming, MemoryUse, SessionContext, SessionMessage, SessionNotes,
 };
 use crate::sparkplug::address::Source;
 use crate::sparkplug::birth;
@@ -37,35 +37,35 @@ pub(super) struct OnlineSession {
     pub(super) server: ServerId,
     birth: BirthFingerprint,
     /// Whether its birth was emitted.
-    pub(super) told: bool,
+    pub(super) birth_emitted: bool,
     pub(super) definitions: TemplateDefinitions,
     pub(super) table: BirthTable,
     pub(super) devices: BTreeMap<Arc<str>, DeviceSession>,
     /// What devices without a birth were known by before, and what they say.
-    pub(super) past: Option<Box<PriorTables>>,
+    pub(super) prior_tables: Option<Box<PriorTables>>,
     pub(super) waiting: Vec<SessionMessage>,
     pub(super) waiting_bytes: usize,
     /// What the filter leaves of it.
     pub(super) filter_yield: FilterYield,
     /// Names of devices, to detect those that differ only in case.
     pub(super) folded: CaseFoldedNames,
-    pub(super) claims: AliasUse,
+    pub(super) alias_usage: AliasUsage,
     pub(super) window: ReorderWindow<SessionMessage>,
     /// Whether what came in order after its birth bears times from before.
     sends_old_times: bool,
     /// The next number of the session before.
     prior_next_seq: Option<u8>,
     /// Bytes that its tables take.
-    pub(super) tables: usize,
+    pub(super) table_bytes: usize,
     /// The longest name that a device of it had.
-    pub(super) longest: usize,
+    pub(super) longest_device_name: usize,
     /// How many devices are not reborn with the node yet.
     pub(super) devices_unborn: usize,
     /// When births have stopped coming: devices that are not reborn with the node are dead then,
     /// and what is buffered for a birth is dropped. None where nothing is.
     pub(super) birth_grace_until: Option<Instant>,
     /// Its births, where nobody may be asked for them.
-    pub(super) kept_births: KeptBirths,
+    pub(super) birth_archive: BirthArchive,
     /// Whether the node is alive.
     pub(super) death_doubt: Option<DeathDoubt>,
     /// When its last message arrived.
@@ -76,20 +76,20 @@ pub(super) struct OnlineSession {
 #[derive(Clone, Debug)]
 struct BirthFingerprint {
     at: Instant,
-    print: Fingerprint,
+    fingerprint: Fingerprint,
     /// Its bdSeq, with the alias that a death may carry instead of the name.
     bd_seq: Option<(u64, Option<u64>)>,
 }
 
 /// What was emitted of a node before its birth.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Before {
+pub(super) struct PriorSession {
     /// Whether a birth of it was.
-    pub(super) told: bool,
+    pub(super) birth_emitted: bool,
     /// Its devices that are alive.
     pub(super) devices: Vec<Arc<str>>,
     /// The number that was next.
-    pub(super) next: Option<u8>,
+    pub(super) next_seq: Option<u8>,
 }
 
 impl OnlineSession {
@@ -97,7 +97,7 @@ impl OnlineSession {
     pub(super) fn born(
         source: &Source,
         message: &Incoming<'_>,
-        before: Before,
+        before: PriorSession,
         notes: &mut SessionNotes,
         sink: &mut SessionContext<'_>,
     ) -> Box<Self> {
@@ -120,44 +120,44 @@ impl OnlineSession {
         {
             notes.findings.note(Finding::NoRebirth);
         }
-        let Before { told, devices, next } = before;
+        let PriorSession { birth_emitted: told, devices, next_seq: next } = before;
         let scope = scope(source, message.at.wall, sink);
         let mut definitions = TemplateDefinitions::default();
         let (born, table) = birth::read(scope, payload, &mut definitions, &mut notes.findings);
         sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
         let now = sink.now.instant;
         let grace = (!devices.is_empty()).then(|| now + sink.config.device_grace);
-        let mut claims = AliasUse::default();
+        let mut claims = AliasUsage::default();
         claims.add(&table);
         let device = |name: Arc<str>| {
             let source = Source { edge: source.edge.clone(), device: Some(Arc::clone(&name)) };
-            (name, DeviceSession { source, told: true, known: DeviceState::Awaited })
+            (name, DeviceSession { source, birth_emitted: true, state: DeviceState::Awaited })
         };
         let filter_yield = FilterYield::of(&born, sink);
         let told = emit_birth(born, told, notes, sink);
-        let kept = KeptBirths::of(message, sink);
+        let kept = BirthArchive::of(message, sink);
         Box::new(Self {
             source: source.clone(),
             server: message.server,
-            birth: BirthFingerprint { at: now, print: message.fingerprint(), bd_seq },
-            told,
+            birth: BirthFingerprint { at: now, fingerprint: message.fingerprint(), bd_seq },
+            birth_emitted: told,
             definitions,
-            tables: table.bytes(),
+            table_bytes: table.bytes(),
             table,
             filter_yield,
             folded: CaseFoldedNames::default(),
-            claims,
+            alias_usage: claims,
             devices_unborn: devices.len(),
-            longest: devices.iter().map(|name| name.len()).max().unwrap_or_default(),
+            longest_device_name: devices.iter().map(|name| name.len()).max().unwrap_or_default(),
             devices: devices.into_iter().map(device).collect(),
-            past: None,
+            prior_tables: None,
             waiting: Vec::new(),
             waiting_bytes: 0,
             window: ReorderWindow::after(seq),
             sends_old_times: false,
             prior_next_seq: next,
             birth_grace_until: grace,
-            kept_births: kept,
+            birth_archive: kept,
             death_doubt: None,
             last_heard: now,
         })
@@ -183,15 +183,15 @@ impl OnlineSession {
     }
 
     /// What its tables, definitions and window take.
-    pub(super) fn load(&self) -> MemoryUse {
-        let past = self.past.as_ref().map_or(0, |past| past.bytes());
-        let devices = self.devices.len() * (memory::SOURCE + self.longest);
-        let tables = self.tables + self.definitions.bytes() + past + devices;
+    pub(super) fn memory_use(&self) -> MemoryUse {
+        let past = self.prior_tables.as_ref().map_or(0, |past| past.bytes());
+        let devices = self.devices.len() * (memory::SOURCE + self.longest_device_name);
+        let tables = self.table_bytes + self.definitions.bytes() + past + devices;
         MemoryUse {
             tables: tables + self.folded.bytes(),
             past_leaves: 0,
             unproven: 0,
-            bytes: self.window.bytes() + self.waiting_bytes + self.kept_births.bytes(),
+            bytes: self.window.bytes() + self.waiting_bytes + self.birth_archive.bytes(),
         }
     }
 
@@ -206,7 +206,7 @@ impl OnlineSession {
             && message.at.instant.since(self.birth.at) < config.reorder_timeout
             && self.death_doubt.is_none()
             // Last, since it reads every byte.
-            && self.birth.print == message.fingerprint()
+            && self.birth.fingerprint == message.fingerprint()
     }
 
     /// Whether a death is to be believed [payloads-ndeath-bdseq].
@@ -254,35 +254,41 @@ impl OnlineSession {
     }
 
     /// Whether its birth was emitted.
-    pub(super) fn is_told(&self) -> bool {
-        self.told
+    pub(super) fn is_birth_emitted(&self) -> bool {
+        self.birth_emitted
     }
 
     /// Whether anything of it or its devices was emitted.
-    pub(super) fn is_taken(&self) -> bool {
-        self.told || self.devices.values().any(|device| device.told)
+    pub(super) fn is_anything_emitted(&self) -> bool {
+        self.birth_emitted || self.devices.values().any(|device| device.birth_emitted)
     }
 
     /// What is left of it: all devices that are online by the emitted events, and what its names
     /// and theirs meant.
-    pub(super) fn into_rest(mut self) -> Leftovers {
+    pub(super) fn into_carried(mut self) -> CarriedState {
         let bd_seq = self.bd_seq();
         let waiting = self.take_waiting();
-        let mut past = match self.past.take() {
+        let mut past = match self.prior_tables.take() {
             Some(past) => past.with_own(self.table),
             None => Box::new(PriorTables::new(self.server, bd_seq, self.table)),
         };
         let mut devices = Vec::new();
         for (name, device) in self.devices {
-            if device.told {
+            if device.birth_emitted {
                 devices.push(Arc::clone(&name));
             }
-            if let DeviceState::Born(table) = device.known {
-                past.keep(name, *table);
+            if let DeviceState::Born(table) = device.state {
+                past.insert(name, *table);
             }
         }
-        let lost = self.kept_births.lost(self.server, self.window.expected());
-        Leftovers { waiting, untold: 0, devices, past: Some(past), lost }
+        let lost = self.birth_archive.lost(self.server, self.window.expected());
+        CarriedState {
+            waiting,
+            uncounted: 0,
+            devices,
+            prior_tables: Some(past),
+            archived_births: lost,
+        }
     }
 
     /// Takes a message in its order. True if too many wait for a missing one now.
@@ -301,7 +307,7 @@ impl OnlineSession {
         let print = message.fingerprint();
         let place = match self.window.position_of(seq, print) {
             // What is of the session before must not take the place of what is still to come.
-            SequencePlace::Early(_) | SequencePlace::Contested
+            SequencePlace::Early(_) | SequencePlace::Conflicting
                 if self.has_overtaken((seq, print), sink) =>
             {
                 SequencePlace::Past(SequenceOrder::Late)
@@ -324,24 +330,25 @@ impl OnlineSession {
                 false
             }
             // In the order in which they arrive, until a birth says what holds.
-            SequencePlace::Contested if !self.is_before_birth(print) => {
+            SequencePlace::Conflicting if !self.is_before_birth(print) => {
                 notes.findings.note(Finding::Late);
                 self.window.mark_received_late(seq, print);
                 let message = message.with_order(SequenceOrder::AfterGap);
                 self.apply(&message.borrow(), notes, sink);
-                notes.faults.push(RebirthTrigger::Gap);
+                notes.triggers.push(RebirthTrigger::Gap);
                 false
             }
-            SequencePlace::Contested => {
+            SequencePlace::Conflicting => {
                 self.handle_past(message, SequenceOrder::AfterGap, notes, sink)
             }
             SequencePlace::Past(order) => self.handle_past(message, order, notes, sink),
             SequencePlace::Early(place) => {
                 let (at, bytes) = (message.at.instant, message.bytes);
                 let full = bytes > sink.room_left.bytes;
-                full | !self
-                    .window
-                    .keep(place, BufferedMessage { at, bytes, print, message: message.own() })
+                full | !self.window.buffer(
+                    place,
+                    BufferedMessage { at, bytes, fingerprint: print, message: message.own() },
+                )
             }
         }
     }
@@ -367,7 +374,7 @@ impl OnlineSession {
                 notes.skip_payload(SkipReason::Late, &message.payload);
                 if !self.is_before_birth(print) {
                     self.forget_table(message.device, sink);
-                    notes.faults.push(RebirthTrigger::Gap);
+                    notes.triggers.push(RebirthTrigger::Gap);
                 }
             }
             MessageType::Death | MessageType::Command => {}
@@ -380,8 +387,8 @@ impl OnlineSession {
     /// where the session before the birth was, and not where this one is.
     fn has_overtaken(&self, (seq, print): (u8, Fingerprint), sink: &SessionContext<'_>) -> bool {
         let sent_before = print
-            .sent
-            .zip(self.birth.print.sent)
+            .sent_time
+            .zip(self.birth.fingerprint.sent_time)
             .map_or(0, |(sent, birth)| birth.as_millis().saturating_sub(sent.as_millis()));
         let sent_before = Duration::from_millis(u64::try_from(sent_before).unwrap_or_default());
         let underway = sink.now.instant.since(self.birth.at) + sent_before;
@@ -394,7 +401,10 @@ impl OnlineSession {
     }
 
     fn is_before_birth(&self, print: Fingerprint) -> bool {
-        print.sent.zip(self.birth.print.sent).is_some_and(|(sent, birth)| sent < birth)
+        print
+            .sent_time
+            .zip(self.birth.fingerprint.sent_time)
+            .is_some_and(|(sent, birth)| sent < birth)
     }
 
     /// Whether a message that came early is the next.
@@ -431,7 +441,7 @@ impl OnlineSession {
                 read_data(reading, message, notes, sink);
             }
             (MessageType::Data, Some(name)) => match self.devices.get_mut(name) {
-                Some(DeviceSession { source, known: DeviceState::Born(table), .. }) => {
+                Some(DeviceSession { source, state: DeviceState::Born(table), .. }) => {
                     read_data((source, table), message, notes, sink);
                 }
                 // Data of a device before its birth [payloads-ddata-order].

@@ -51,7 +51,7 @@ impl PriorTables {
     }
 
     /// Keeps the table of a device that died.
-    pub(super) fn keep(&mut self, device: Arc<str>, table: BirthTable) {
+    pub(super) fn insert(&mut self, device: Arc<str>, table: BirthTable) {
         self.bytes += table.bytes();
         if let Some(before) = self.devices.insert(device, table) {
             self.bytes -= before.bytes();

@@ -30,8 +30,8 @@ pub(super) fn emit_birth(
     notes: &mut SessionNotes,
     sink: &mut SessionContext<'_>,
 ) -> bool {
-    notes.excluded += born.excluded_values;
-    notes.unread(SkipReason::Limits, born.skipped_values);
+    notes.excluded_values += born.excluded_values;
+    notes.skip_values(SkipReason::Limits, born.skipped_values);
     if !(born.included || told) {
         return false;
     }
@@ -69,7 +69,7 @@ pub(super) fn read_until(
     let order = message.order;
     // What waited for this birth means by it what it meant before.
     let unchecked = order == SequenceOrder::Late;
-    let DataRead { mut samples, attributes, faults, excluded, unread } =
+    let DataRead { mut samples, attributes, triggers: faults, excluded, skipped: unread } =
         table.read(message.payload, unchecked, inherited, &mut notes.findings);
     if let Some(latest) = birth.map(|birth| birth.minus(Duration::from_millis(1))) {
         for (_, sample) in &mut samples {
@@ -80,9 +80,9 @@ pub(super) fn read_until(
         // Only its sender's timestamp could show that it is later than what is known.
         samples.iter_mut().for_each(|(_, sample)| sample.historical = true);
     }
-    notes.faults.extend(faults);
-    notes.excluded += excluded;
-    notes.unread(SkipReason::Unknown, unread);
+    notes.triggers.extend(faults);
+    notes.excluded_values += excluded;
+    notes.skip_values(SkipReason::Unknown, unread);
     if !(samples.is_empty() && attributes.is_empty()) {
         let source = source.clone();
         sink.emit(Event::Data(Data { source, samples, attributes, order }));

@@ -24,7 +24,7 @@ pub(super) struct BdSeqSeries {
     /// That of the last birth before the series was left.
     other_bd_seq: Option<u64>,
     /// How often the one series was left for the other since.
-    turns: u8,
+    alternations: u8,
     since: Instant,
 }
 
@@ -37,16 +37,16 @@ impl BdSeqSeries {
         }
         let before = self.other_bd_seq.replace(last);
         if before.is_none_or(|before| !continues(before, bd_seq)) {
-            self.turns = 0;
+            self.alternations = 0;
             self.since = now;
             return false;
         }
         if now.since(self.since) > ALTERNATION_WINDOW {
-            self.turns = 0;
+            self.alternations = 0;
             self.since = now;
         }
-        self.turns = self.turns.saturating_add(1);
-        self.turns >= ALTERNATIONS
+        self.alternations = self.alternations.saturating_add(1);
+        self.alternations >= ALTERNATIONS
     }
 }
 

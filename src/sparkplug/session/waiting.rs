@@ -30,15 +30,15 @@ impl OnlineSession {
     ) {
         let (own, of_devices): (Vec<_>, Vec<_>) =
             waiting.into_iter().partition(|message| message.device.is_none());
-        self.past = past;
-        let before = self.past.as_mut().and_then(|past| past.take(None));
+        self.prior_tables = past;
+        let before = self.prior_tables.as_mut().and_then(|past| past.take(None));
         let is_same = self.is_same();
-        let (source, table) = self.own_reading();
+        let (source, table) = self.own_table();
         read((source, table), own, (before.as_ref(), is_same), birth, notes, sink);
         let mut born = Vec::new();
         for message in of_devices {
             let device = message.device.clone();
-            self.hold(message);
+            self.buffer(message);
             born.extend(device.filter(|device| self.is_born(device)));
         }
         for device in born {
@@ -49,7 +49,7 @@ impl OnlineSession {
 
     /// Whether what is known of the past is of the session that the birth belongs to.
     fn is_same(&self) -> bool {
-        self.past.as_ref().is_some_and(|past| past.is_of(self.server(), self.bd_seq()))
+        self.prior_tables.as_ref().is_some_and(|past| past.is_of(self.server(), self.bd_seq()))
     }
 
     /// What waited for the birth of a device is read by it.
@@ -61,7 +61,7 @@ impl OnlineSession {
         sink: &mut SessionContext<'_>,
     ) {
         let is_same = self.is_same();
-        let before = self.past.as_mut().and_then(|past| past.take(Some(device)));
+        let before = self.prior_tables.as_mut().and_then(|past| past.take(Some(device)));
         if self.waiting.is_empty() {
             return;
         }
@@ -70,9 +70,9 @@ impl OnlineSession {
             .into_iter()
             .partition::<Vec<_>, _>(|message| message.device.as_deref() == Some(device));
         for message in others {
-            self.hold(message);
+            self.buffer(message);
         }
-        if let Some(reading) = self.reading_of(device) {
+        if let Some(reading) = self.device_table(device) {
             read(reading, of_device, (before.as_ref(), is_same), birth, notes, sink);
         }
     }
@@ -87,7 +87,7 @@ impl OnlineSession {
     ) {
         notes.findings.note(Finding::BeforeBirth);
         if !self.is_awaited(device) && sink.may_take(&self.source.edge, Some(device)) {
-            notes.faults.push(RebirthTrigger::unborn(device));
+            notes.triggers.push(RebirthTrigger::unborn(device));
         }
         let room = self.waiting.len() < limits::WAITING_MESSAGES
             && self.waiting_bytes + message.bytes <= limits::WINDOW_BYTES
@@ -100,10 +100,10 @@ impl OnlineSession {
         if self.waiting.is_empty() {
             self.await_births(sink);
         }
-        self.hold(message.to_owned());
+        self.buffer(message.to_owned());
     }
 
-    fn hold(&mut self, message: SessionMessage) {
+    fn buffer(&mut self, message: SessionMessage) {
         self.waiting_bytes += message.bytes;
         self.waiting.push(message);
     }
@@ -114,19 +114,19 @@ impl OnlineSession {
     }
 
     /// A device died: what its names meant is kept for what it may say before its next birth.
-    pub(super) fn keep_past(
+    pub(super) fn keep_prior_table(
         &mut self,
         device: Arc<str>,
         table: BirthTable,
         sink: &mut SessionContext<'_>,
     ) {
         let (server, bd_seq) = (self.server(), self.bd_seq());
-        let past = self.past.get_or_insert_with(|| {
+        let past = self.prior_tables.get_or_insert_with(|| {
             Box::new(PriorTables::new(server, bd_seq, BirthTable::default()))
         });
         if past.devices() < limits::DEVICES {
             sink.room_left.tables = sink.room_left.tables.saturating_sub(table.bytes());
-            past.keep(device, table);
+            past.insert(device, table);
         }
         self.await_births(sink);
     }

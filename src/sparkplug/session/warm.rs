@@ -3,7 +3,7 @@
 //! A stored birth defines metrics and aliases, but does not prove that the node is alive: the
 //! server keeps it after its death. So it is used only once the node sends something.
 
-use super::online::Before;
+use super::online::PriorSession;
 use super::{EdgeSession, Incoming, OnlineSession, SessionContext, SessionMessage, SessionState};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
@@ -19,15 +19,15 @@ impl EdgeSession {
         if message.verb != MessageType::Birth {
             return;
         }
-        match &mut self.life {
+        match &mut self.state {
             SessionState::Awaited(awaited) => {
                 let server = message.server;
                 awaited.keep_certificate(message.own(), sink);
-                if awaited.is_warm(server) {
+                if awaited.has_stored_birth(server) {
                     let (early, others): (Vec<_>, Vec<_>) =
                         awaited.take_waiting().into_iter().partition(|m| m.server == server);
                     self.notes.findings.add(Finding::ForeignServer, others.len() as u64);
-                    self.notes.give_up(SkipReason::ForeignServer, &others);
+                    self.notes.skip_waiting(SkipReason::ForeignServer, &others);
                     self.apply_stored_births(early, sink);
                 }
             }
@@ -46,15 +46,18 @@ impl EdgeSession {
         early: Vec<SessionMessage>,
         sink: &mut SessionContext<'_>,
     ) {
-        let SessionState::Awaited(awaited) = &mut self.life else { return };
+        let SessionState::Awaited(awaited) = &mut self.state else { return };
         let Some(first) = early.first() else { return };
         let Some((birth, devices)) = awaited.take_certificates(first.server) else { return };
-        let expected =
-            Before { told: self.birth_emitted, devices: awaited.take_devices(), next: None };
+        let expected = PriorSession {
+            birth_emitted: self.birth_emitted,
+            devices: awaited.take_devices(),
+            next_seq: None,
+        };
         let before = first.seq().and_then(|seq| u8::try_from(seq).ok());
         self.server = Some(birth.server);
-        self.born(sink);
-        let freed = self.load();
+        self.note_birth(sink);
+        let freed = self.memory_use();
         sink.room_left.tables += freed.tables;
         sink.room_left.bytes += freed.bytes;
         let birth = birth.incoming();
@@ -65,8 +68,8 @@ impl EdgeSession {
         for device in devices {
             online.handle_certificate(&device.incoming().borrow(), &mut self.notes, sink);
         }
-        self.birth_emitted = online.is_told();
-        self.life = SessionState::Online(online);
+        self.birth_emitted = online.is_birth_emitted();
+        self.state = SessionState::Online(online);
         for message in early {
             self.handle_message(message.incoming(), sink);
         }

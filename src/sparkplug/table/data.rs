@@ -38,25 +38,25 @@ impl DataReader<'_> {
         match (target, name, metric.alias) {
             (Some(NameTarget::Leaf(slot)), _, _) => self.leaf(slot, metric, inherited),
             (Some(NameTarget::Instance(id)), _, _) => self.instance(id, metric, inherited),
-            (Some(NameTarget::Ambiguous), _, _) => self.read.unread += metric::values(metric),
+            (Some(NameTarget::Ambiguous), _, _) => self.read.skipped += metric::values(metric),
             (Some(NameTarget::Excluded), _, _) => self.read.excluded += 1,
             (None, Some(name), _) => {
-                self.read.unread += metric::values(metric);
+                self.read.skipped += metric::values(metric);
                 self.unknown(
                     Finding::UnknownMetric,
                     RebirthTrigger::metric(&String::from_utf8_lossy(name)),
                 )
             }
             (None, None, Some(_)) if self.sent_before_birth => {
-                self.read.unread += metric::values(metric);
+                self.read.skipped += metric::values(metric);
                 self.findings.note(Finding::BeforeBirth);
             }
             (None, None, Some(alias)) => {
-                self.read.unread += metric::values(metric);
+                self.read.skipped += metric::values(metric);
                 self.unknown(Finding::UnknownAlias, RebirthTrigger::UnknownAlias(alias));
             }
             (None, None, None) => {
-                self.read.unread += metric::values(metric);
+                self.read.skipped += metric::values(metric);
                 self.findings.note(Finding::Nameless);
             }
         }
@@ -121,11 +121,11 @@ impl DataReader<'_> {
                 }
             }
             Some(_) => {
-                self.read.unread += 1;
+                self.read.skipped += 1;
                 self.findings.note(Finding::WrongValue);
             }
             None => {
-                self.read.unread += 1;
+                self.read.skipped += 1;
                 self.findings.note(Finding::NoValue);
             }
         }
@@ -139,7 +139,7 @@ impl DataReader<'_> {
 
     fn unknown(&mut self, finding: Finding, fault: RebirthTrigger) {
         self.findings.note(finding);
-        let faults = &mut self.read.faults;
+        let faults = &mut self.read.triggers;
         let room = faults.len() < limits::FAULTS && !self.table.truncated;
         if room && !faults.contains(&fault) {
             faults.push(fault);

@@ -41,7 +41,7 @@ impl TemplateDefinitions {
                 };
                 if within.contains(inner) {
                     let whole = path.iter().map(|(name, _)| &**name);
-                    findings.note_with_words(Finding::TemplateRing, || words(whole, inner));
+                    findings.note_with_example(Finding::TemplateCycle, || words(whole, inner));
                     closing.insert((at, place));
                 } else if !done.contains(inner) {
                     within.insert(Arc::clone(inner));

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use rustc_hash::FxHashSet;
 
-use super::{AttributeTarget, LayoutBuilder, LeafTarget, PendingAttribute, Spot, said_unit};
-use crate::sparkplug::event::{Instance, Metric};
+use super::{AttributeTarget, LayoutBuilder, LeafTarget, PendingAttribute, Spot, declared_unit};
+use crate::sparkplug::event::{BirthMetric, Instance};
 use crate::sparkplug::value::Value;
 use crate::twin::defined::DefinitionDiff;
 use crate::twin::identity::PropertyRole;
@@ -14,7 +14,7 @@ use crate::twin::world::DesiredWorld;
 
 /// What a birth or definition declares for an attribute.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::twin) enum Said {
+pub(in crate::twin) enum AttributeDeclaration {
     Value(Value),
     /// That it has no value, whatever the default is.
     Null,
@@ -24,7 +24,7 @@ pub(in crate::twin) enum Said {
     NoDefault,
 }
 
-impl Said {
+impl AttributeDeclaration {
     /// The value that is sent, or what it means that one is named without any.
     pub(in crate::twin) fn of(value: Option<&Value>, none: Self) -> Self {
         value.map_or(none, |value| Self::Value(value.clone()))
@@ -85,15 +85,19 @@ impl<'a> LayoutBuilder<'a> {
     }
 
     /// Of these the model's default is another's: what the instance does not say itself is null.
-    pub(super) fn say_undefined(&mut self) {
+    pub(super) fn null_undefined(&mut self) {
         if self.undefined.is_empty() {
             return;
         }
         let said: FxHashSet<_> = self.attributes.iter().map(|said| said.target).collect();
         let unsaid = std::mem::take(&mut self.undefined).into_iter();
         let unsaid = unsaid.filter(|target| !said.contains(target));
-        self.attributes
-            .extend(unsaid.map(|target| AttributeTarget { target, said: Said::NoDefault }));
+        self.attributes.extend(
+            unsaid.map(|target| AttributeTarget {
+                target,
+                declared: AttributeDeclaration::NoDefault,
+            }),
+        );
     }
 
     /// What an instance lacks is taken from its own definition, where that differs from its model.
@@ -106,13 +110,13 @@ impl<'a> LayoutBuilder<'a> {
         let Some(definition) = instance.defined.as_deref() else { return };
         for sent in differing.parameters.iter().filter_map(|at| definition.parameters.get(*at)) {
             if instance.parameters.iter().all(|own| own.name != sent.name) {
-                let (path, none) = (self.below(&[&sent.name]), Said::NoDefault);
-                self.later.push(PendingAttribute {
+                let (path, none) = (self.below(&[&sent.name]), AttributeDeclaration::NoDefault);
+                self.pending_attributes.push(PendingAttribute {
                     spot,
                     role: PropertyRole::Parameter,
                     path,
-                    sent,
-                    none,
+                    property: sent,
+                    if_absent: none,
                 });
             }
         }
@@ -120,16 +124,16 @@ impl<'a> LayoutBuilder<'a> {
             let Some(member) = definition.members.get(*at) else { continue };
             let Some(sent) = member.properties.get(*place) else { continue };
             let own = instance.members.iter().find(|own| own.name == member.name);
-            let says = |own: &Metric| own.properties.iter().any(|own| own.name == sent.name);
+            let says = |own: &BirthMetric| own.properties.iter().any(|own| own.name == sent.name);
             if own.is_some_and(|own| !says(own)) {
                 let path = self.below(&[&member.name, &sent.name]);
-                let none = Said::NoDefault;
-                self.later.push(PendingAttribute {
+                let none = AttributeDeclaration::NoDefault;
+                self.pending_attributes.push(PendingAttribute {
                     spot,
                     role: PropertyRole::Property,
                     path,
-                    sent,
-                    none,
+                    property: sent,
+                    if_absent: none,
                 });
             }
         }
@@ -145,23 +149,23 @@ impl<'a> LayoutBuilder<'a> {
         &mut self,
         spot: Spot,
         property: PropertyIx,
-        metric: &Metric,
+        metric: &BirthMetric,
         absent: bool,
     ) {
-        if let Some(said) = said_unit(&metric.properties) {
+        if let Some(said) = declared_unit(&metric.properties) {
             self.world.doubt_unit(spot.asset, property);
             self.world.unit(spot.asset, property, said);
         } else if !(absent && spot.existed) {
             // What was said last of one that is absent was said in the unit that it has.
             let is_defined = self.unit_as_defined(spot, property, &metric.name);
-            if !is_defined && !absent && !self.gave(spot, property) {
+            if !is_defined && !absent && !self.comes_from_own_tag(spot, property) {
                 self.world.no_unit(spot.asset, property);
             }
         }
     }
 
     /// Whether a node's or device's own tag gave the model what it has.
-    fn gave(&self, spot: Spot, property: PropertyIx) -> bool {
+    fn comes_from_own_tag(&self, spot: Spot, property: PropertyIx) -> bool {
         let has = self.world.models.get(spot.model).properties.get(property.0 as usize);
         let first = has.and_then(|has| has.source.as_deref());
         spot.depth == 0 && first == Some(self.source)
@@ -169,7 +173,7 @@ impl<'a> LayoutBuilder<'a> {
 
     /// A member that does not say its unit has that of its own definition, if that says any.
     fn unit_as_defined(&mut self, spot: Spot, property: PropertyIx, name: &Arc<str>) -> bool {
-        let Some(Some(definition)) = self.differing.last() else { return false };
+        let Some(Some(definition)) = self.definition_diffs.last() else { return false };
         let Some(said) = definition.units.get(name) else { return false };
         self.world.doubt_unit(spot.asset, property);
         self.world.unit(spot.asset, property, said);

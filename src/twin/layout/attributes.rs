@@ -7,11 +7,17 @@ impl<'a> LayoutBuilder<'a> {
         if properties.is_empty() {
             return;
         }
-        let Self { config, path, later, .. } = self;
+        let Self { config, path, pending_attributes: later, .. } = self;
         for sent in statics(config, path, properties) {
             let path = path.iter().copied().chain([&*sent.name]).collect();
-            let none = Said::Null;
-            later.push(PendingAttribute { spot, role: PropertyRole::Property, path, sent, none });
+            let none = AttributeDeclaration::Null;
+            later.push(PendingAttribute {
+                spot,
+                role: PropertyRole::Property,
+                path,
+                property: sent,
+                if_absent: none,
+            });
         }
     }
 
@@ -19,13 +25,13 @@ impl<'a> LayoutBuilder<'a> {
         for sent in parameters {
             let mut path = self.path.clone();
             path.push(&sent.name);
-            let none = Said::Null;
-            self.later.push(PendingAttribute {
+            let none = AttributeDeclaration::Null;
+            self.pending_attributes.push(PendingAttribute {
                 spot,
                 role: PropertyRole::Parameter,
                 path,
-                sent,
-                none,
+                property: sent,
+                if_absent: none,
             });
         }
     }
@@ -34,11 +40,13 @@ impl<'a> LayoutBuilder<'a> {
     /// otherwise speak for all that follow.
     pub(super) fn attribute(
         &mut self,
-        PendingAttribute { spot, role, path, sent, none }: PendingAttribute<'a>,
+        PendingAttribute { spot, role, path, property: sent, if_absent: none }: PendingAttribute<
+            'a,
+        >,
     ) {
         let long = |value: &Value| match value {
             Value::DataSet(_) | Value::Array(_) => {
-                mapping::convert(Some(value), Quality::Good, ValueForm::String).is_err()
+                mapping::convert(Some(value), SparkplugQuality::Good, ValueForm::String).is_err()
             }
             _ => false,
         };
@@ -60,8 +68,8 @@ impl<'a> LayoutBuilder<'a> {
         match property {
             Ok(property) => {
                 let target = LeafTarget { asset: spot.asset, property, form };
-                let said = Said::of(sent.value.as_ref(), none);
-                self.attributes.push(AttributeTarget { target, said });
+                let said = AttributeDeclaration::of(sent.value.as_ref(), none);
+                self.attributes.push(AttributeTarget { target, declared: said });
             }
             Err(cap) => {
                 self.path = path;

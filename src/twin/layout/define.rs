@@ -25,7 +25,7 @@ pub(super) enum DefinePass {
 
 /// Makes the world want what a birth defines.
 pub(in crate::twin) fn define_all(world: &mut DesiredWorld, config: &Config, birth: &Birth) {
-    world.models.set_speaker(&birth.source);
+    world.models.set_current_source(&birth.source);
     define_pass(world, config, birth, DefinePass::Members);
     define_pass(world, config, birth, DefinePass::Attributes);
 }

@@ -3,7 +3,7 @@
 use super::{LayoutBuilder, LeafPlace, Spot, leaves};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{Content, Metric};
+use crate::sparkplug::event::{BirthMetric, Content};
 use crate::twin::caps::Cap;
 use crate::twin::counts::DropReason;
 use crate::twin::identity::Address;
@@ -25,7 +25,7 @@ impl LayoutBuilder<'_> {
         names: &[&str],
         datatype: Option<SparkplugType>,
     ) {
-        let Self { world, path, formless, .. } = self;
+        let Self { world, path, unmappable: formless, .. } = self;
         let address = &world.assets.get(spot.asset).address;
         let path = [path, names].concat().join("/");
         formless.get_or_insert_with(|| match datatype {
@@ -35,7 +35,7 @@ impl LayoutBuilder<'_> {
     }
 
     /// Nothing of an instance has a place.
-    pub(super) fn drop_members(&mut self, members: &[Metric], why: DropReason) {
+    pub(super) fn drop_members(&mut self, members: &[BirthMetric], why: DropReason) {
         let mut found = Vec::new();
         leaves(members, &mut found);
         for (slot, _) in found {
@@ -49,12 +49,12 @@ pub(super) fn holds_known(
     world: &DesiredWorld,
     source: &Source,
     above: &[&str],
-    metrics: &[Metric],
+    metrics: &[BirthMetric],
 ) -> bool {
     metrics.iter().any(|metric| {
         let Content::Instance(instance) = &metric.content else { return false };
         let path: Vec<_> = above.iter().copied().chain([&*metric.name]).collect();
-        world.is_there(world.assets.id(&Address::Instance(source, &path)))
+        world.exists(world.assets.id(&Address::Instance(source, &path)))
             || holds_known(world, source, &path, &instance.members)
     })
 }

@@ -3,7 +3,7 @@
 use super::is_control;
 use crate::globs::Globs;
 use crate::sparkplug::datatype::DataType as SparkplugType;
-use crate::sparkplug::event::{Birth, Content, Metric, StaticProperty};
+use crate::sparkplug::event::{Birth, BirthMetric, Content, StaticProperty};
 use crate::sparkplug::text::shown;
 use crate::sparkplug::value::Value;
 use crate::twin::mapping::{self, ValueForm};
@@ -44,7 +44,7 @@ pub(in crate::twin) fn form(config: &Config, datatype: Option<SparkplugType>) ->
 }
 
 /// The plain metrics of a node or device.
-pub(in crate::twin) fn tags<'a>(config: &Config, metrics: &'a [Metric]) -> Tags<'a> {
+pub(in crate::twin) fn tags<'a>(config: &Config, metrics: &'a [BirthMetric]) -> Tags<'a> {
     let metrics = metrics.iter().filter(|metric| !is_control(&metric.name));
     Tags::new(metrics.filter_map(|metric| match &metric.content {
         Content::Leaf { datatype, .. } => {
@@ -62,11 +62,11 @@ pub(in crate::twin) fn has_instances(birth: &Birth) -> bool {
 
 /// The unit of a metric: what the sender says, else that of its form.
 pub(super) fn unit(properties: &[StaticProperty], form: ValueForm) -> Option<&str> {
-    said_unit(properties).or((form == ValueForm::Seconds).then_some(mapping::SECONDS_UNIT))
+    declared_unit(properties).or((form == ValueForm::Seconds).then_some(mapping::SECONDS_UNIT))
 }
 
 /// The unit that the sender says; a blank one says none.
-pub(in crate::twin) fn said_unit(properties: &[StaticProperty]) -> Option<&str> {
+pub(in crate::twin) fn declared_unit(properties: &[StaticProperty]) -> Option<&str> {
     let sent = properties.iter().find(|property| &*property.name == UNIT)?;
     match &sent.value {
         Some(Value::String(unit)) if names::unit(unit).is_some() => Some(unit),

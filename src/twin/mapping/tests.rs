@@ -79,7 +79,7 @@ fn past_two_to_the_53_is_rounded_and_uncertain_unless_it_is_exact() {
 
 #[test]
 fn null_and_what_is_not_finite_are_null_with_bad() {
-    let null = Variant::Null(DataType::Double);
+    let null = Variant::Null(PropertyDataType::Double);
     let nan = Value::Double(f64::NAN);
     for value in [Some(Value::Float(f32::INFINITY)), Some(Value::Double(-1e300)), Some(nan), None] {
         let converted = convert(value.as_ref(), SparkplugQuality::Good, ValueForm::Double).unwrap();
@@ -97,7 +97,7 @@ fn strings_are_cleaned_and_cut_on_a_character_boundary() {
     assert_eq!(cleaned.adjusted, Some(Adjustment::Cleaned));
     let cut = good(Value::String("ß".repeat(600).as_str().into()), ValueForm::String).unwrap();
     assert_eq!(cut.value, Variant::String("ß".repeat(512).as_str().into()));
-    assert_eq!(cut.adjusted, Some(Adjustment::Cut));
+    assert_eq!(cut.adjusted, Some(Adjustment::Truncated));
     assert_eq!(
         good(Value::String("".into()), ValueForm::String),
         exact(Variant::String("".into()))

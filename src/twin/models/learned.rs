@@ -56,7 +56,7 @@ impl DesiredModels {
             }
             let role = role(property);
             let form = match (property.data_type, property.unit.as_deref()) {
-                (api::DataType::Double, Some(SECONDS_UNIT)) => {
+                (api::PropertyDataType::Double, Some(SECONDS_UNIT)) => {
                     seconds_or_double(namespace, model_id, role, property)
                 }
                 (data_type, _) => data_type.into(),

@@ -41,7 +41,7 @@ impl KindScope {
         if source.device.is_some() { Self::Device } else { Self::Node }
     }
 
-    fn word(self) -> &'static str {
+    fn as_str(self) -> &'static str {
         match self {
             Self::Node => "edge node",
             Self::Device => "device",
@@ -52,7 +52,7 @@ impl KindScope {
 /// What the assets of a model have in common.
 #[derive(Clone, Debug)]
 pub(super) struct DeviceKind {
-    of: KindScope,
+    scope: KindScope,
     /// How many tags its founder had: the first members of the model.
     core: usize,
     sketch: NameSketch,
@@ -141,7 +141,9 @@ impl DesiredModels {
         let sketch = NameSketch::of(tags.0.keys().map(|name| &**name));
         let mut best = None;
         for (ix, model) in self.iter() {
-            let Some(kind) = model.kind.as_deref().filter(|kind| kind.of == of) else { continue };
+            let Some(kind) = model.kind.as_deref().filter(|kind| kind.scope == of) else {
+                continue;
+            };
             // Of one that has not been described the tags are not known.
             if kind.core == 0 || count == 0 || kind.core / 2 > count {
                 continue;
@@ -220,14 +222,14 @@ impl DesiredModels {
     pub(crate) fn kinds_for(&self, source: &Source) -> impl Iterator<Item = ModelIx> {
         let of = KindScope::source(source);
         let is_one =
-            move |model: &super::DesiredModel| model.kind.as_deref().is_some_and(|k| k.of == of);
+            move |model: &super::DesiredModel| model.kind.as_deref().is_some_and(|k| k.scope == of);
         self.iter().filter(move |(_, model)| is_one(model)).map(|(ix, _)| ix)
     }
 
     /// How many kinds there are of edge nodes.
     pub(crate) fn node_kinds(&self) -> usize {
         let kinds = self.list.iter().filter_map(|model| model.kind.as_deref());
-        kinds.filter(|kind| kind.of == KindScope::Node).count()
+        kinds.filter(|kind| kind.scope == KindScope::Node).count()
     }
 
     /// A model of a kind of its own for `founder`.
@@ -243,7 +245,7 @@ impl DesiredModels {
         let KindCandidate { founder, tags } = founding;
         let of = KindScope::source(founder);
         let kind = DeviceKind {
-            of,
+            scope: of,
             core: tags.0.len(),
             sketch: NameSketch::of(tags.0.keys().map(|name| &**name)),
         };
@@ -270,9 +272,9 @@ impl DesiredModels {
     /// Names a kind after what its machines' names share, as long as it is not in SiteWise.
     pub(crate) fn rename_kind(&mut self, ix: ModelIx, joined: &str) -> bool {
         let model = self.get(ix);
-        let Some(of) = model.kind.as_deref().map(|kind| kind.of) else { return false };
+        let Some(of) = model.kind.as_deref().map(|kind| kind.scope) else { return false };
         let bare = model.name.strip_prefix(self.prefix.as_str()).unwrap_or(&model.name);
-        let suffix = format!(" ({})", of.word());
+        let suffix = format!(" ({})", of.as_str());
         let Some(shared) = bare.strip_suffix(&suffix).and_then(|bare| names::shared(bare, joined))
         else {
             return false;
@@ -311,7 +313,7 @@ impl DesiredModels {
 
     /// A name for a kind that no other model has, as far as is known.
     fn kind_name(&self, of: KindScope, name: &str, id: Uuid) -> String {
-        let word = format!("({})", of.word());
+        let word = format!("({})", of.as_str());
         let name = names::with_suffix(&names::clean(&format!("{}{name}", self.prefix)), &word);
         let taken = self.list.iter().any(|model| model.name == name && model.id != id);
         if taken { names::with_hash(&name, id) } else { name }
@@ -332,7 +334,7 @@ impl DesiredModels {
             let founder =
                 Source { edge: EdgeNode::new(group, node), device: device.map(Into::into) };
             let core = count.parse().ok()?;
-            let kind = DeviceKind { of: KindScope::source(&founder), core, sketch };
+            let kind = DeviceKind { scope: KindScope::source(&founder), core, sketch };
             let founded = (1..=FOUNDED).map(|number| self.namespace.kind(&founder, number));
             return founded.into_iter().any(|founded| founded == id).then_some(kind);
         }
@@ -343,7 +345,7 @@ impl DesiredModels {
                 hash.len() == 8 && hash.bytes().all(|byte| byte.is_ascii_hexdigit())
             })
         })?;
-        let kind = DeviceKind { of, core: usize::MAX, sketch };
+        let kind = DeviceKind { scope: of, core: usize::MAX, sketch };
         (self.namespace.model(name) == id).then_some(kind)
     }
 

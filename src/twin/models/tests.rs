@@ -118,7 +118,7 @@ fn no_two_places_of_a_model_are_called_alike() {
 
 /// A property as SiteWise tells it.
 fn described(id: Uuid, name: &str, kind: PropertyKind) -> api::ModelProperty {
-    let (external_id, data_type) = (None, api::DataType::Double);
+    let (external_id, data_type) = (None, api::PropertyDataType::Double);
     api::ModelProperty { id, external_id, name: name.into(), data_type, unit: None, kind }
 }
 

@@ -16,15 +16,15 @@ use crate::twin::models::{DesiredModels, ModelIx};
 /// What can be done about a fault of the control plane.
 pub(super) enum FailureAction {
     /// Retry, with backoff.
-    Again,
+    Retry,
     /// It may exist already: describe it.
-    Look,
+    Describe,
     /// Time alone will not help.
-    Refused,
+    Reject,
 }
 
 /// What can be done about this one.
-pub(super) fn remedy(fault: &ApiFault) -> FailureAction {
+pub(super) fn failure_action(fault: &ApiFault) -> FailureAction {
     match fault.kind {
         ApiFaultKind::Throttled
         | ApiFaultKind::Busy
@@ -33,10 +33,10 @@ pub(super) fn remedy(fault: &ApiFault) -> FailureAction {
         | ApiFaultKind::Changed
         | ApiFaultKind::NotFound
         | ApiFaultKind::Foreign
-        | ApiFaultKind::Denied => FailureAction::Again,
-        ApiFaultKind::AlreadyExists => FailureAction::Look,
+        | ApiFaultKind::Denied => FailureAction::Retry,
+        ApiFaultKind::AlreadyExists => FailureAction::Describe,
         ApiFaultKind::Invalid | ApiFaultKind::OutOfRange | ApiFaultKind::Limit => {
-            FailureAction::Refused
+            FailureAction::Reject
         }
     }
 }
@@ -55,7 +55,7 @@ impl Plan {
             return;
         };
         self.lanes.answered();
-        self.places.remove(&job);
+        self.job_states.remove(&job);
         if answer.is_err() {
             self.figures.failures += 1;
         }
@@ -65,10 +65,10 @@ impl Plan {
                 self.assets_listed(list as usize, answer, models, assets, now);
             }
             ProvisioningJob::Presence(list) => self.presence_read(list as usize, answer, now),
-            ProvisioningJob::Check(at) => self.checked(at, answer, assets, now),
+            ProvisioningJob::Check(at) => self.check_answered(at, answer, assets, now),
             ProvisioningJob::LookUp(part) => self.part_read(part, answer, now),
-            ProvisioningJob::Model(ix) => self.model_answered(ix, answer, models, assets, now),
-            ProvisioningJob::Asset(ix) => self.asset_answered(ix, answer, assets, now),
+            ProvisioningJob::Model(ix) => self.handle_model_answer(ix, answer, models, assets, now),
+            ProvisioningJob::Asset(ix) => self.handle_asset_answer(ix, answer, assets, now),
             ProvisioningJob::Children(ix) => self.children_listed(ix, answer, assets, now),
             ProvisioningJob::Link(ix) => self.link_answered(ix, answer, assets, now),
             ProvisioningJob::Units(asset) => self.units_read(asset, answer, models, assets, now),
@@ -76,13 +76,13 @@ impl Plan {
                 self.unit_answered((asset, property), answer, models, assets, now);
             }
         }
-        if !self.learning.done {
+        if !self.initial_sync.done {
             self.finish_learning();
         }
         self.mark_dirty(job);
     }
 
-    fn model_answered(
+    fn handle_model_answer(
         &mut self,
         ix: ModelIx,
         answer: Result<CallResult, ApiFault>,
@@ -94,22 +94,23 @@ impl Plan {
             return;
         };
         let writing = match state.stage {
-            ModelStage::Absent | ModelStage::Active | ModelStage::Mending | ModelStage::Again => {
-                true
-            }
+            ModelStage::Absent
+            | ModelStage::Active
+            | ModelStage::ToRewrite
+            | ModelStage::ToRewriteUnchanged => true,
             ModelStage::Unknown | ModelStage::Failed => false,
         };
         let creating = state.stage == ModelStage::Absent;
-        let undescribed = self.learning.undescribed.contains(&ix);
+        let undescribed = self.initial_sync.undescribed.contains(&ix);
         match &answer {
             Ok(_) if undescribed => {
                 let failed = state.tries.count > 0;
-                self.learning.undescribed.remove(&ix);
-                self.learning.any_read = true;
-                if self.learning.done {
-                    self.tell_more();
+                self.initial_sync.undescribed.remove(&ix);
+                self.initial_sync.is_reachable = true;
+                if self.initial_sync.done {
+                    self.emit_sync_progress();
                     if failed {
-                        self.read_again(now);
+                        self.retry_failed_reads(now);
                     }
                 }
             }
@@ -118,7 +119,7 @@ impl Plan {
                     && !(fault.kind == ApiFaultKind::NotFound
                         && self.is_missing(models.get(ix).id)) =>
             {
-                return self.undescribed(ix, fault, models, now);
+                return self.describe_failed(ix, fault, models, now);
             }
             Ok(_) | Err(_) => {}
         }
@@ -139,22 +140,22 @@ impl Plan {
                 state.failed.clear();
                 state.name_taken = false;
                 state.tries = Backoff { count: 0, at: now + FIRST_LOOK };
-                state.growth.wanted_since = None;
-                state.ended.written = true;
+                state.update_timing.wanted_since = None;
+                state.failed_state.is_written_here = true;
                 if creating {
                     self.figures.models_created += 1;
-                    state.growth.creation_unfinished = state.unfinished;
+                    state.update_timing.creation_unfinished = state.unfinished;
                 } else {
                     self.figures.models_updated += 1;
                 }
                 // What needs several writes is one growth, or still the creation.
                 if !creating && !state.unfinished {
-                    let founded = std::mem::take(&mut state.growth.creation_unfinished);
-                    state.growth.updated = if founded { None } else { Some(now) };
+                    let founded = std::mem::take(&mut state.update_timing.creation_unfinished);
+                    state.update_timing.last_update = if founded { None } else { Some(now) };
                 }
             }
             Err(fault) if fault.kind == ApiFaultKind::NotFound && !writing => {
-                self.model_gone(ix, models);
+                self.handle_model_deleted(ix, models);
                 let Some(state) = self.models.get_mut(ix.0 as usize) else {
                     return;
                 };
@@ -173,19 +174,19 @@ impl Plan {
                     state.clear();
                 }
             }
-            Err(fault) => match remedy(&fault) {
-                FailureAction::Look => {
+            Err(fault) => match failure_action(&fault) {
+                FailureAction::Describe => {
                     state.name_taken = true;
                     state.stage = ModelStage::Unknown;
                 }
-                FailureAction::Refused if writing => {
+                FailureAction::Reject if writing => {
                     let subject = format!("model {}", models.get(ix).name);
                     self.model_failed(ix, (subject.clone(), fault.message), assets, now);
                     if fault.kind == ApiFaultKind::Limit {
                         self.note_limit(&subject);
                     }
                 }
-                FailureAction::Again | FailureAction::Refused => {
+                FailureAction::Retry | FailureAction::Reject => {
                     let tries = Backoff { count: state.tries.count, at: now };
                     let stage = match fault.kind {
                         // It may have been written nevertheless, or by somebody else: re-check.
@@ -239,9 +240,9 @@ impl Plan {
                 state.stage = ModelStage::Active;
                 state.name_taken = false;
                 state.tries = Backoff::default();
-                (state.ended.count, state.ended.retry_at) = (0, None);
+                (state.failed_state.count, state.failed_state.retry_at) = (0, None);
                 self.problems.remove(&subject);
-                self.forget_taken(ix, &taken, models);
+                self.forget_accepted(ix, &taken, models);
                 self.wake_waiters(WaitsFor::Model(ix));
                 let parents = models
                     .iter()
@@ -263,7 +264,7 @@ impl Plan {
                 });
                 if self.refuse_named(ix, (&reason, &tried), models, now) || more {
                     let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
-                    state.stage = ModelStage::Mending;
+                    state.stage = ModelStage::ToRewrite;
                     state.tries = Backoff::default();
                     self.add_problem(subject, reason);
                     self.wake_waiters(WaitsFor::Model(ix));
@@ -282,7 +283,7 @@ impl Plan {
         }
     }
 
-    fn asset_answered(
+    fn handle_asset_answer(
         &mut self,
         ix: AssetIx,
         answer: Result<CallResult, ApiFault>,
@@ -299,7 +300,7 @@ impl Plan {
             Ok(CallResult::Asset(asset)) => match asset.state {
                 ResourceState::Active | ResourceState::Updating => {
                     state.stage = AssetStage::Active;
-                    state.taken = false;
+                    state.name_taken = false;
                     state.had_values = true;
                     state.tries = Backoff::default();
                     self.problems.remove(&subject);
@@ -319,45 +320,45 @@ impl Plan {
             },
             Ok(_) => {
                 state.stage = AssetStage::Unknown;
-                state.taken = false;
+                state.name_taken = false;
                 state.tries = Backoff { count: 0, at: now + FIRST_LOOK };
                 state.children = Children::Known(FxHashSet::default());
                 state.just_created = true;
                 self.figures.assets_created += 1;
             }
             Err(fault) if fault.kind == ApiFaultKind::NotFound && !creating => {
-                if state.taken {
+                if state.name_taken {
                     assets.rename(ix);
                 }
-                state.taken = false;
+                state.name_taken = false;
                 state.just_created = false;
-                state.looks = NotFoundCount::default();
+                state.not_found = NotFoundCount::default();
                 state.stage = AssetStage::Absent;
                 state.tries = Backoff::default();
                 if std::mem::take(&mut state.had_values) {
-                    self.outputs.push_back(Output::Gone(ix));
+                    self.outputs.push_back(Output::AssetDeleted(ix));
                 }
                 self.unlink(ix, assets);
-                self.forget_units(ix);
+                self.drop_units(ix);
             }
             Err(fault) => {
                 let count = state.tries.count;
                 // Somebody deleted what it was to be made of.
                 let model = (creating && fault.kind == ApiFaultKind::NotFound)
                     .then(|| assets.get(ix).model);
-                let tries = match remedy(&fault) {
-                    FailureAction::Look => {
-                        state.taken = true;
+                let tries = match failure_action(&fault) {
+                    FailureAction::Describe => {
+                        state.name_taken = true;
                         state.stage = AssetStage::Unknown;
                         Backoff { count, at: now }
                     }
-                    FailureAction::Refused => Backoff { count, at: now + AFTER_REFUSAL },
-                    FailureAction::Again => self.backoff(Backoff { count, at: now }, now),
+                    FailureAction::Reject => Backoff { count, at: now + AFTER_REFUSAL },
+                    FailureAction::Retry => self.backoff(Backoff { count, at: now }, now),
                 };
                 if let Some(state) = self.assets.get_mut(ix.0 as usize) {
                     state.tries = tries;
                 }
-                if matches!(remedy(&fault), FailureAction::Refused) {
+                if matches!(failure_action(&fault), FailureAction::Reject) {
                     let limit = fault.kind == ApiFaultKind::Limit;
                     self.add_rejection(subject.clone(), fault.message);
                     if limit {

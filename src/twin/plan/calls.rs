@@ -1,7 +1,7 @@
 //! The calls that jobs make.
 
 use super::state::{AssetStage, Children, ModelStage};
-use super::step::Step;
+use super::step::ApiCall;
 use super::{Plan, ProvisioningJob};
 use crate::sitewise::api::{
     Associate, CreateAsset, CreateComposite, CreateModel, GrowComposite, GrowModel, Hierarchy,
@@ -15,7 +15,7 @@ use crate::twin::names;
 /// What a write may add to a model.
 enum WritePart {
     Property(Property),
-    Place(Hierarchy),
+    Hierarchy(Hierarchy),
 }
 
 impl Plan {
@@ -25,38 +25,40 @@ impl Plan {
         job: ProvisioningJob,
         models: &DesiredModels,
         assets: &DesiredAssets,
-    ) -> Option<Step> {
+    ) -> Option<ApiCall> {
         Some(match job {
-            ProvisioningJob::ListModels => Step::ListModels(self.learning.models.clone()),
+            ProvisioningJob::ListModels => ApiCall::ListModels(self.initial_sync.models.clone()),
             ProvisioningJob::ListAssets(list) => {
-                let list = self.learning.assets.get(list as usize)?;
-                Step::ListAssets(list.model, list.token.clone())
+                let list = self.initial_sync.assets.get(list as usize)?;
+                ApiCall::ListAssets(list.model, list.next_token.clone())
             }
             ProvisioningJob::Presence(list) => self.read_presence(list)?,
             ProvisioningJob::Check(at) => self.check_step(at)?,
             ProvisioningJob::LookUp(part) => self.read_part(part)?,
             ProvisioningJob::Model(ix) => match self.models.get(ix.0 as usize)?.stage {
-                ModelStage::Unknown | ModelStage::Failed => Step::DescribeModel(models.get(ix).id),
-                ModelStage::Absent => Step::CreateModel(self.create_model(ix, models)),
-                ModelStage::Active | ModelStage::Mending => self.next_update(ix, models)?,
-                ModelStage::Again => self.rewrite_failed(ix, models)?,
+                ModelStage::Unknown | ModelStage::Failed => {
+                    ApiCall::DescribeModel(models.get(ix).id)
+                }
+                ModelStage::Absent => ApiCall::CreateModel(self.create_model(ix, models)),
+                ModelStage::Active | ModelStage::ToRewrite => self.next_update(ix, models)?,
+                ModelStage::ToRewriteUnchanged => self.rewrite_failed(ix, models)?,
             },
             ProvisioningJob::Asset(ix) => {
                 let asset = assets.get(ix);
                 match self.assets.get(ix.0 as usize)?.stage {
-                    AssetStage::Absent => Step::CreateAsset(CreateAsset {
+                    AssetStage::Absent => ApiCall::CreateAsset(CreateAsset {
                         id: asset.id,
                         external_id: assets.external_id(asset),
                         name: asset.name.to_string(),
                         model: models.get(asset.model).id,
                         description: names::description(&asset.address),
                     }),
-                    AssetStage::Unknown | AssetStage::Active => Step::DescribeAsset(asset.id),
+                    AssetStage::Unknown | AssetStage::Active => ApiCall::DescribeAsset(asset.id),
                 }
             }
             ProvisioningJob::Children(ix) => match &self.assets.get(ix.0 as usize)?.children {
                 Children::Reading { token, .. } => {
-                    Step::ListChildren(assets.get(ix).id, token.clone())
+                    ApiCall::ListChildren(assets.get(ix).id, token.clone())
                 }
                 Children::Known(_) => return None,
             },
@@ -67,7 +69,7 @@ impl Plan {
             ProvisioningJob::Link(ix) => {
                 let child = assets.get(ix);
                 let parent = assets.get(child.parent?);
-                Step::Associate(Associate {
+                ApiCall::Associate(Associate {
                     parent: parent.id,
                     hierarchy: models.hierarchy_id(parent.model, child.model)?,
                     child: child.id,
@@ -97,38 +99,38 @@ impl Plan {
     }
 
     /// The write of a model that FAILED, with what it has.
-    fn rewrite_failed(&self, ix: ModelIx, models: &DesiredModels) -> Option<Step> {
+    fn rewrite_failed(&self, ix: ModelIx, models: &DesiredModels) -> Option<ApiCall> {
         let without = self.models.get(ix.0 as usize)?.failed.clone();
         let (properties, hierarchies) = (Vec::new(), Vec::new());
         let id = models.get(ix).id;
-        Some(Step::GrowModel(GrowModel { id, properties, hierarchies, without }))
+        Some(ApiCall::GrowModel(GrowModel { id, properties, hierarchies, without }))
     }
 
     /// The next write of what a model lacks: the root is filled first, then composite models
     /// in their order. None if it has no room left.
-    fn next_update(&self, ix: ModelIx, models: &DesiredModels) -> Option<Step> {
+    fn next_update(&self, ix: ModelIx, models: &DesiredModels) -> Option<ApiCall> {
         let (model, state) = (models.get(ix), self.models.get(ix.0 as usize)?);
-        let room = limits::ROOT_PROPERTIES.saturating_sub(state.root);
+        let room = limits::ROOT_PROPERTIES.saturating_sub(state.root_properties);
         let properties = self.lacking_properties(ix, models, room);
         // Under names that nobody else has taken on it meanwhile.
-        let places = self.lacking_places(ix, models).cloned().map(|mut place| {
-            if state.place_names.get(&place.name).is_some_and(|id| *id != place.id) {
+        let places = self.lacking_hierarchies(ix, models).cloned().map(|mut place| {
+            if state.hierarchy_names.get(&place.name).is_some_and(|id| *id != place.id) {
                 place.name = names::with_hash(&place.name, place.id);
             }
-            WritePart::Place(place)
+            WritePart::Hierarchy(place)
         });
         let parts = properties.into_iter().map(WritePart::Property).chain(places).collect();
         let (mut properties, mut hierarchies) = (Vec::new(), Vec::new());
         for part in state.search.next_subset(parts) {
             match part {
                 WritePart::Property(property) => properties.push(property),
-                WritePart::Place(place) => hierarchies.push(place),
+                WritePart::Hierarchy(place) => hierarchies.push(place),
             }
         }
         let without = state.failed.clone();
         if !(properties.is_empty() && hierarchies.is_empty() && without.is_empty()) {
             let id = model.id;
-            return Some(Step::GrowModel(GrowModel { id, properties, hierarchies, without }));
+            return Some(ApiCall::GrowModel(GrowModel { id, properties, hierarchies, without }));
         }
         let within = |room| state.search.next_subset(self.lacking_properties(ix, models, room));
         for number in 1..=limits::COMPOSITES_PER_MODEL {
@@ -139,7 +141,7 @@ impl Plan {
                 }
                 let name = format!("More members {number}");
                 let words = format!("{}/{name}", model.name);
-                return Some(Step::CreateComposite(CreateComposite {
+                return Some(ApiCall::CreateComposite(CreateComposite {
                     model: model.id,
                     id,
                     external_id: self.namespace.external_id(&words, id),
@@ -151,7 +153,7 @@ impl Plan {
             if room > 0 {
                 let properties = within(room);
                 let growth = GrowComposite { model: model.id, id, properties };
-                return Some(Step::GrowComposite(growth));
+                return Some(ApiCall::GrowComposite(growth));
             }
         }
         None

@@ -22,7 +22,7 @@ impl Plan {
             state.search = RejectionSearch::default();
             state.tries = Backoff { count: 0, at: now + AFTER_REFUSAL };
         }
-        let reason = match self.who_waits(ix, assets) {
+        let reason = match self.first_waiting_source(ix, assets) {
             Some(who) => format!("{reason}; {who}"),
             None => reason,
         };
@@ -31,7 +31,7 @@ impl Plan {
     }
 
     /// Whose asset cannot be made without a model, in words.
-    fn who_waits(&self, ix: ModelIx, assets: &DesiredAssets) -> Option<String> {
+    fn first_waiting_source(&self, ix: ModelIx, assets: &DesiredAssets) -> Option<String> {
         let of_model = assets.iter().filter(|(_, asset)| asset.model == ix);
         let mut waiting = of_model.filter(|(asset, _)| {
             let state = self.assets.get(asset.0 as usize);
@@ -49,24 +49,24 @@ impl Plan {
     /// wanted of it.
     pub(super) fn retry_failed(&mut self, ix: ModelIx, now: Instant) {
         let Some(state) = self.models.get(ix.0 as usize) else { return };
-        let at = match state.ended.retry_at {
-            Some(at) if at <= now => return self.write_again(ix),
+        let at = match state.failed_state.retry_at {
+            Some(at) if at <= now => return self.mark_for_rewrite(ix),
             Some(at) => at,
-            None if state.ended.written => {
-                let tries = Backoff { count: state.ended.count, at: now };
+            None if state.failed_state.is_written_here => {
+                let tries = Backoff { count: state.failed_state.count, at: now };
                 self.backoff_rejected(tries, now).at
             }
-            None if state.ended.wanted => return self.write_again(ix),
+            None if state.failed_state.wanted => return self.mark_for_rewrite(ix),
             None => {
                 if let Some(state) = self.models.get_mut(ix.0 as usize) {
-                    state.ended.failed_at_start = true;
+                    state.failed_state.failed_at_start = true;
                 }
                 return;
             }
         };
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            if state.ended.retry_at.replace(at).is_none() {
-                state.ended.count = state.ended.count.saturating_add(1);
+            if state.failed_state.retry_at.replace(at).is_none() {
+                state.failed_state.count = state.failed_state.count.saturating_add(1);
             }
             state.tries.at = at;
         }
@@ -75,17 +75,17 @@ impl Plan {
     /// An asset of a model is wanted.
     pub(super) fn asset_requested(&mut self, ix: ModelIx) {
         let Some(state) = self.models.get_mut(ix.0 as usize) else { return };
-        let first = !std::mem::replace(&mut state.ended.wanted, true);
-        if first && state.stage == ModelStage::Failed && state.ended.failed_at_start {
-            self.write_again(ix);
+        let first = !std::mem::replace(&mut state.failed_state.wanted, true);
+        if first && state.stage == ModelStage::Failed && state.failed_state.failed_at_start {
+            self.mark_for_rewrite(ix);
         }
     }
 
-    fn write_again(&mut self, ix: ModelIx) {
+    fn mark_for_rewrite(&mut self, ix: ModelIx) {
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
-            state.stage = ModelStage::Again;
+            state.stage = ModelStage::ToRewriteUnchanged;
             state.tries = Backoff::default();
-            (state.ended.written, state.ended.retry_at) = (true, None);
+            (state.failed_state.is_written_here, state.failed_state.retry_at) = (true, None);
             self.mark_dirty(ProvisioningJob::Model(ix));
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use super::rates::Rates;
+use super::rates::ProvisioningRates;
 use crate::sitewise::limits;
 use crate::time::Instant;
 
@@ -57,7 +57,7 @@ impl CallLane {
         Self::ReadUnits,
     ];
 
-    fn per_second(self, rates: &Rates) -> u32 {
+    fn per_second(self, rates: &ProvisioningRates) -> u32 {
         match self {
             Self::ListModels | Self::WriteModel => rates.model_writes,
             Self::DescribeModel | Self::DescribeAsset => rates.describes,
@@ -105,25 +105,25 @@ struct CallQueue<J> {
     lane: CallLane,
     jobs: VecDeque<J>,
     /// Between two calls.
-    gap: Duration,
+    min_interval: Duration,
     /// When the next call may go.
     next: Instant,
     /// A lane that rested for so long may send at once what it missed.
     burst: Duration,
     /// So many calls in a second at most, however long it rested.
-    most: usize,
+    max_per_second: usize,
     /// When the calls of the last second went.
     recent: VecDeque<Instant>,
 }
 
 impl<J> CallQueue<J> {
     fn sent(&mut self, now: Instant) {
-        self.next = self.next.max(now - self.burst) + self.gap;
+        self.next = self.next.max(now - self.burst) + self.min_interval;
         self.recent.push_back(now);
         while self.recent.front().is_some_and(|first| now.since(*first) >= SECOND) {
             self.recent.pop_front();
         }
-        if self.recent.len() >= self.most
+        if self.recent.len() >= self.max_per_second
             && let Some(first) = self.recent.front()
         {
             self.next = self.next.max(*first + SECOND);
@@ -133,25 +133,25 @@ impl<J> CallQueue<J> {
 
 impl<J> Lanes<J> {
     /// Empty, at these rates.
-    pub(super) fn new(rates: Rates) -> Self {
+    pub(super) fn new(rates: ProvisioningRates) -> Self {
         let queue = |lane: CallLane| CallQueue {
             lane,
             jobs: VecDeque::new(),
-            gap: SECOND / lane.per_second(&rates).max(1),
+            min_interval: SECOND / lane.per_second(&rates).max(1),
             next: Instant::START,
             burst: lane.burst(),
-            most: (lane.per_second(&rates) as usize).saturating_mul(11).div_ceil(10),
+            max_per_second: (lane.per_second(&rates) as usize).saturating_mul(11).div_ceil(10),
             recent: VecDeque::new(),
         };
         Self { lanes: CallLane::ALL.into_iter().map(queue).collect(), in_flight: 0 }
     }
 
     /// Other rates hold from now on.
-    pub(super) fn set_rates(&mut self, rates: &Rates) {
+    pub(super) fn set_rates(&mut self, rates: &ProvisioningRates) {
         for queue in &mut self.lanes {
             let per_second = queue.lane.per_second(rates);
-            queue.gap = SECOND / per_second.max(1);
-            queue.most = (per_second as usize).saturating_mul(11).div_ceil(10);
+            queue.min_interval = SECOND / per_second.max(1);
+            queue.max_per_second = (per_second as usize).saturating_mul(11).div_ceil(10);
         }
     }
 
@@ -220,7 +220,7 @@ mod tests {
             (CallLane::ListAssets, 30, 0),
             (CallLane::ListAssets, 30, 800),
         ] {
-            let mut lanes = Lanes::new(Rates::default());
+            let mut lanes = Lanes::new(ProvisioningRates::default());
             for job in 0..10 * quota {
                 lanes.push(lane, job);
             }
@@ -247,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_slow_answer_holds_back_the_rest() {
-        let mut lanes = Lanes::new(Rates::default());
+        let mut lanes = Lanes::new(ProvisioningRates::default());
         for job in 0..100 {
             lanes.push(CallLane::DescribeAsset, job);
         }

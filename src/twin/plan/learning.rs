@@ -53,9 +53,9 @@ pub(super) struct InitialSync {
     /// How many of these were not read to their end when all the rest was, and still are not.
     pub(super) unlisted: usize,
     /// Some model was described, or some of its assets listed: SiteWise can be reached.
-    pub(super) any_read: bool,
+    pub(super) is_reachable: bool,
     /// Assets that became known after all the rest was.
-    pub(super) known_late: Vec<Uuid>,
+    pub(super) newly_known: Vec<Uuid>,
     /// Listed assets of nodes and devices whose presence is still to be read.
     pub(super) presence_unread: Vec<Uuid>,
     pub(super) presence: Vec<PresenceRead>,
@@ -70,10 +70,10 @@ pub(super) struct InitialSync {
 pub(super) struct AssetList {
     pub(super) model: Uuid,
     /// The page that comes next.
-    pub(super) token: Option<String>,
+    pub(super) next_token: Option<String>,
     pub(super) done: bool,
     /// It is read once more, to see whether the model is still there.
-    pub(super) again: bool,
+    pub(super) is_reread: bool,
     /// SiteWise says that it does not know the model.
     pub(super) missing: bool,
     pub(super) tries: Backoff,
@@ -82,7 +82,7 @@ pub(super) struct AssetList {
 impl Plan {
     /// Whether what SiteWise has is known: before, no asset may be wanted.
     pub fn is_synced(&self) -> bool {
-        self.learning.done
+        self.initial_sync.done
     }
 
     /// The asset with this id, if SiteWise had it at the start.
@@ -97,7 +97,7 @@ impl Plan {
 
     /// Whether all models that SiteWise had at the start are known.
     pub fn models_known(&self) -> bool {
-        self.learning.models_done
+        self.initial_sync.models_done
     }
 
     /// Whether SiteWise had a model at the start, ready to be used.
@@ -118,24 +118,24 @@ impl Plan {
     ) {
         match answer {
             Ok(CallResult::Models(Page { items, next })) => {
-                self.learning.tries = Backoff::default();
-                self.learning.models_done = next.is_none();
-                self.learning.models = next;
+                self.initial_sync.tries = Backoff::default();
+                self.initial_sync.models_done = next.is_none();
+                self.initial_sync.models = next;
                 for model in items {
                     self.model_learned(model, models);
                 }
-                if self.learning.models_done {
+                if self.initial_sync.models_done {
                     // Once all are known: a hierarchy is ours if its child is.
-                    let listed: Vec<_> = self.learning.undescribed.iter().copied().collect();
+                    let listed: Vec<_> = self.initial_sync.undescribed.iter().copied().collect();
                     listed.into_iter().for_each(|ix| self.mark_dirty(ProvisioningJob::Model(ix)));
                 }
                 self.finish_learning();
             }
             Ok(_) => {}
             Err(fault) => {
-                let tries = Backoff { count: self.learning.tries.count, at: now };
-                self.learning.tries = self.backoff(tries, now);
-                self.add_problem("list asset models".into(), fault.told());
+                let tries = Backoff { count: self.initial_sync.tries.count, at: now };
+                self.initial_sync.tries = self.backoff(tries, now);
+                self.add_problem("list asset models".into(), fault.text_with_remedy());
             }
         }
     }
@@ -145,17 +145,17 @@ impl Plan {
             let ix = models.get_or_import(model.id, &model.name, model.description.as_deref());
             self.known_models.insert(model.id, model.clone());
             self.follow_models(ix, models);
-            self.learning.undescribed.insert(ix);
+            self.initial_sync.undescribed.insert(ix);
             let list = AssetList {
                 model: model.id,
-                token: None,
+                next_token: None,
                 done: false,
-                again: false,
+                is_reread: false,
                 missing: false,
                 tries: Backoff::default(),
             };
-            self.mark_dirty(ProvisioningJob::ListAssets(self.learning.assets.len() as u32));
-            self.learning.assets.push(list);
+            self.mark_dirty(ProvisioningJob::ListAssets(self.initial_sync.assets.len() as u32));
+            self.initial_sync.assets.push(list);
         }
     }
 
@@ -167,35 +167,35 @@ impl Plan {
         assets: &DesiredAssets,
         now: Instant,
     ) {
-        let Some(state) = self.learning.assets.get_mut(list) else {
+        let Some(state) = self.initial_sync.assets.get_mut(list) else {
             return;
         };
         match answer {
             // It is there: what it has was read before.
-            Ok(CallResult::Assets(_)) if state.done => state.again = false,
+            Ok(CallResult::Assets(_)) if state.done => state.is_reread = false,
             Ok(CallResult::Assets(Page { items, next })) => {
                 let failed = std::mem::take(&mut state.tries).count > 0;
-                (state.missing, state.again) = (false, false);
+                (state.missing, state.is_reread) = (false, false);
                 state.done = next.is_none();
-                state.token = next;
+                state.next_token = next;
                 let (model, done) = (state.model, state.done);
                 for asset in items {
                     self.import_asset(asset, assets);
                 }
-                self.learning.any_read = true;
+                self.initial_sync.is_reachable = true;
                 if failed {
                     let name = self.known_models.get(&model).map(|model| assets_of(&model.name));
                     name.map(|subject| self.problems.remove(&subject));
-                    if self.learning.done {
-                        self.read_again(now);
+                    if self.initial_sync.done {
+                        self.retry_failed_reads(now);
                     }
                 }
-                if done || !self.learning.done {
+                if done || !self.initial_sync.done {
                     self.finish_learning();
                 }
             }
             Ok(_) => {}
-            Err(fault) => self.unlisted(list, fault, models, now),
+            Err(fault) => self.list_failed(list, fault, models, now),
         }
     }
 
@@ -203,7 +203,7 @@ impl Plan {
     pub(super) fn import_asset(&mut self, asset: Asset, assets: &DesiredAssets) {
         let Asset { id, name, model, description, state, .. } = asset;
         // What was made meanwhile is known.
-        if self.learning.done && assets.by_id(id).is_some() {
+        if self.initial_sync.done && assets.by_id(id).is_some() {
             return;
         }
         // An asset that is locked by an update of its model accepts values nevertheless.
@@ -219,12 +219,12 @@ impl Plan {
         // A page may repeat items of an earlier one.
         if let Entry::Vacant(place) = self.known_assets.entry(id) {
             place.insert(known);
-            self.learning.presence_unread.extend(stands.then_some(id));
+            self.initial_sync.presence_unread.extend(stands.then_some(id));
             if let Some(of) = of {
-                self.learning.instances.entry(of).or_default().push(id);
+                self.initial_sync.instances.entry(of).or_default().push(id);
             }
-            if self.learning.done {
-                self.learning.known_late.push(id);
+            if self.initial_sync.done {
+                self.initial_sync.newly_known.push(id);
                 // An earlier process may have left values for it.
                 self.outputs.extend(active.then_some(Output::Open(Gate::Asset(id))));
             }
@@ -233,22 +233,22 @@ impl Plan {
 
     /// All is known, or all but what cannot be read.
     pub(super) fn finish_learning(&mut self) {
-        let unlisted = || self.learning.assets.iter().filter(|list| !list.done);
+        let unlisted = || self.initial_sync.assets.iter().filter(|list| !list.done);
         let mut undescribed =
-            self.learning.undescribed.iter().filter_map(|ix| self.models.get(ix.0 as usize));
-        let listed = self.learning.models_done
-            && unlisted().all(|list| self.tried_enough(&list.tries))
-            && undescribed.all(|state| self.tried_enough(&state.tries));
+            self.initial_sync.undescribed.iter().filter_map(|ix| self.models.get(ix.0 as usize));
+        let listed = self.initial_sync.models_done
+            && unlisted().all(|list| self.is_out_of_retries(&list.tries))
+            && undescribed.all(|state| self.is_out_of_retries(&state.tries));
         let count = unlisted().count();
-        self.ask_presence(listed || self.learning.done);
-        if self.learning.done {
-            self.learning.unlisted = count;
-            self.tell_more();
+        self.request_presence_reads(listed || self.initial_sync.done);
+        if self.initial_sync.done {
+            self.initial_sync.unlisted = count;
+            self.emit_sync_progress();
         } else if listed && self.presence_known() {
-            self.learning.done = true;
-            self.learning.unlisted = count;
+            self.initial_sync.done = true;
+            self.initial_sync.unlisted = count;
             self.problems.remove("list asset models");
-            self.outputs.push_back(Output::Learned);
+            self.outputs.push_back(Output::SyncComplete);
         }
     }
 }

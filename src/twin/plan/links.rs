@@ -1,6 +1,6 @@
 //! Associations: assets under their parents, as far as these have room.
 
-use super::answers::{FailureAction, remedy};
+use super::answers::{FailureAction, failure_action};
 use super::lanes::CallLane;
 use super::state::{AssetStage, Backoff, Children, ParentLink};
 use super::step::CallResult;
@@ -25,7 +25,7 @@ impl Plan {
             return NextNeed::Nothing;
         };
         match state.link {
-            ParentLink::Wanted | ParentLink::Full => {}
+            ParentLink::Wanted | ParentLink::ParentFull => {}
             ParentLink::Root | ParentLink::Done | ParentLink::Unplaced => return NextNeed::Nothing,
         }
         if state.link_tries.at > now {
@@ -55,7 +55,7 @@ impl Plan {
         }
         match &parent.children {
             // Only SiteWise knows whether people have made room.
-            _ if state.link == ParentLink::Full => NextNeed::Call(CallLane::Associate),
+            _ if state.link == ParentLink::ParentFull => NextNeed::Call(CallLane::Associate),
             // SiteWise counts the children itself, and says so if there are too many.
             Children::Reading { .. } if state.just_created => NextNeed::Call(CallLane::Associate),
             Children::Reading { .. } => {
@@ -122,7 +122,7 @@ impl Plan {
     fn parent_full(&mut self, ix: AssetIx, count: u32, now: Instant) {
         let at = now + self.delay(count, AFTER_REFUSAL, RAREST);
         if let Some(state) = self.assets.get_mut(ix.0 as usize) {
-            state.link = ParentLink::Full;
+            state.link = ParentLink::ParentFull;
             state.link_tries = Backoff { count: count.saturating_add(1), at };
             self.mark_dirty(ProvisioningJob::Link(ix));
         }
@@ -138,7 +138,7 @@ impl Plan {
         let below = assets.iter().filter(|(_, asset)| asset.parent == Some(ix));
         for ix in below.map(|(child, _)| child).chain([ix]) {
             if let Some(state) = self.assets.get_mut(ix.0 as usize)
-                && matches!(state.link, ParentLink::Done | ParentLink::Full)
+                && matches!(state.link, ParentLink::Done | ParentLink::ParentFull)
             {
                 state.link = ParentLink::Wanted;
                 state.link_tries = Backoff::default();
@@ -224,7 +224,7 @@ impl Plan {
             }
             return;
         };
-        if fault.kind == ApiFaultKind::Limit && state.link == ParentLink::Full {
+        if fault.kind == ApiFaultKind::Limit && state.link == ParentLink::ParentFull {
             let count = state.link_tries.count;
             return self.parent_full(ix, count, now);
         }
@@ -233,9 +233,9 @@ impl Plan {
             return;
         }
         let count = state.link_tries.count;
-        let tries = match remedy(&fault) {
-            FailureAction::Refused => self.backoff_rejected(Backoff { count, at: now }, now),
-            FailureAction::Look | FailureAction::Again => {
+        let tries = match failure_action(&fault) {
+            FailureAction::Reject => self.backoff_rejected(Backoff { count, at: now }, now),
+            FailureAction::Describe | FailureAction::Retry => {
                 self.backoff(Backoff { count, at: now }, now)
             }
         };

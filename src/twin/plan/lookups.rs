@@ -10,7 +10,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::state::Backoff;
-use super::step::{CallResult, Step};
+use super::step::{ApiCall, CallResult};
 use super::{Output, Plan, ProvisioningJob};
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Tqv};
@@ -45,7 +45,7 @@ struct ReadBatch {
     caller_id: u64,
     values: Vec<Option<Option<Tqv>>>,
     /// Parts that are not in.
-    parts_missing: usize,
+    parts_pending: usize,
 }
 
 /// What could not be read.
@@ -63,7 +63,7 @@ struct ReadPart {
     batch: u64,
     /// The place of its first stream in the batch.
     offset: usize,
-    of: Vec<(Uuid, Uuid)>,
+    streams: Vec<(Uuid, Uuid)>,
     tries: Backoff,
 }
 
@@ -80,7 +80,7 @@ impl Plan {
         let (values, missing) = (vec![None; streams.len()], parts.len());
         self.look_ups
             .batches
-            .insert(number, ReadBatch { caller_id: batch, values, parts_missing: missing });
+            .insert(number, ReadBatch { caller_id: batch, values, parts_pending: missing });
         let mut first = 0;
         for part in parts {
             let of = part.iter().map(|stream| (stream.asset, stream.property)).collect();
@@ -88,7 +88,7 @@ impl Plan {
             let tries = Backoff::default();
             self.look_ups
                 .parts
-                .insert(part_number, ReadPart { batch: number, offset: first, of, tries });
+                .insert(part_number, ReadPart { batch: number, offset: first, streams: of, tries });
             self.mark_dirty(ProvisioningJob::LookUp(part_number));
             first += part.len();
         }
@@ -99,8 +99,8 @@ impl Plan {
         self.look_ups.parts.get(&part).map(|part| &part.tries)
     }
 
-    pub(super) fn read_part(&self, part: u64) -> Option<Step> {
-        Some(Step::ReadValues(self.look_ups.parts.get(&part)?.of.clone()))
+    pub(super) fn read_part(&self, part: u64) -> Option<ApiCall> {
+        Some(ApiCall::ReadValues(self.look_ups.parts.get(&part)?.streams.clone()))
     }
 
     pub(super) fn part_read(
@@ -110,12 +110,12 @@ impl Plan {
         now: Instant,
     ) {
         if self.look_ups.probe.is_some_and(|(probe, _)| probe == number) {
-            return self.probed(number, answer, now);
+            return self.probe_answered(number, answer, now);
         }
         let Some(part) = self.look_ups.parts.get(&number) else {
             return;
         };
-        let of = part.of.clone();
+        let of = part.streams.clone();
         let mut failure = None;
         let read = match answer {
             Ok(CallResult::Values(values)) => values,
@@ -137,14 +137,14 @@ impl Plan {
         let Some(part) = self.look_ups.parts.remove(&number) else {
             return;
         };
-        self.figures.reads_given_up += part.of.len().saturating_sub(read.len()) as u64;
-        let mut unread = if read.is_empty() { part.of.clone() } else { Vec::new() };
+        self.figures.reads_given_up += part.streams.len().saturating_sub(read.len()) as u64;
+        let mut unread = if read.is_empty() { part.streams.clone() } else { Vec::new() };
         let Some(batch) = self.look_ups.batches.get_mut(&part.batch) else {
             return;
         };
-        let places = batch.values.iter_mut().skip(part.offset).take(part.of.len());
+        let places = batch.values.iter_mut().skip(part.offset).take(part.streams.len());
         let mut why = None;
-        for ((place, reading), of) in places.zip(read).zip(part.of) {
+        for ((place, reading), of) in places.zip(read).zip(part.streams) {
             match reading {
                 Ok(value) => *place = Some(value),
                 // No other of the call suffers by it.
@@ -155,8 +155,8 @@ impl Plan {
                 }
             }
         }
-        batch.parts_missing -= 1;
-        let done = batch.parts_missing == 0;
+        batch.parts_pending -= 1;
+        let done = batch.parts_pending == 0;
         let batch = part.batch;
         if let Some(why) = why {
             self.cannot_read(&unread, &why);
@@ -199,7 +199,7 @@ impl Plan {
         let number = self.look_ups.number();
         let tries = self.probe_backoff(Backoff { count: 0, at: now }, kind, now);
         // It is of no batch: their numbers begin with 1.
-        self.look_ups.parts.insert(number, ReadPart { batch: 0, offset: 0, of, tries });
+        self.look_ups.parts.insert(number, ReadPart { batch: 0, offset: 0, streams: of, tries });
         self.look_ups.probe = Some((number, failure));
         self.mark_dirty(ProvisioningJob::LookUp(number));
     }
@@ -215,7 +215,7 @@ impl Plan {
         }
     }
 
-    fn probed(&mut self, number: u64, answer: Result<CallResult, ApiFault>, now: Instant) {
+    fn probe_answered(&mut self, number: u64, answer: Result<CallResult, ApiFault>, now: Instant) {
         let Some(part) = self.look_ups.parts.get(&number) else { return };
         let fault = match answer {
             Ok(CallResult::Values(values)) => values.into_iter().find_map(Result::err),
@@ -226,10 +226,10 @@ impl Plan {
             self.look_ups.parts.remove(&number);
             self.look_ups.probe = None;
             self.problems.remove(SUBJECT);
-            self.outputs.push_back(Output::ReadsPass);
+            self.outputs.push_back(Output::ReadsRecovered);
             return;
         };
-        let (tries, of) = (part.tries, part.of.clone());
+        let (tries, of) = (part.tries, part.streams.clone());
         self.cannot_read(&of, &fault);
         let tries = self.probe_backoff(tries, fault.kind, now);
         if let Some(part) = self.look_ups.parts.get_mut(&number) {

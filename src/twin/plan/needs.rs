@@ -21,16 +21,18 @@ impl Plan {
         now: Instant,
     ) -> NextNeed {
         match job {
-            ProvisioningJob::ListModels if self.learning.models_done => NextNeed::Nothing,
+            ProvisioningJob::ListModels if self.initial_sync.models_done => NextNeed::Nothing,
             ProvisioningJob::ListModels => {
-                not_before(&self.learning.tries, now, CallLane::ListModels)
+                not_before(&self.initial_sync.tries, now, CallLane::ListModels)
             }
-            ProvisioningJob::ListAssets(list) => match self.learning.assets.get(list as usize) {
-                Some(list) if !list.done || list.again => {
-                    not_before(&list.tries, now, CallLane::ListAssets)
+            ProvisioningJob::ListAssets(list) => {
+                match self.initial_sync.assets.get(list as usize) {
+                    Some(list) if !list.done || list.is_reread => {
+                        not_before(&list.tries, now, CallLane::ListAssets)
+                    }
+                    _ => NextNeed::Nothing,
                 }
-                _ => NextNeed::Nothing,
-            },
+            }
             ProvisioningJob::Presence(list) => match self.presence_list(list) {
                 Some(list) if list.is_wanted() => {
                     not_before(&list.tries, now, CallLane::ReadPresence)
@@ -49,7 +51,7 @@ impl Plan {
                     && let Some(state) = self.models.get_mut(ix.0 as usize)
                 {
                     // It has what was wanted: the next growth is collected again.
-                    state.growth.wanted_since = None;
+                    state.update_timing.wanted_since = None;
                 }
                 match (next, again) {
                     (NextNeed::Nothing, Some(at)) => NextNeed::At(at),
@@ -78,25 +80,28 @@ impl Plan {
         if state.tries.at > now {
             return NextNeed::At(state.tries.at);
         }
-        let settled = (state.growth.wanted_last + SETTLE)
-            .min(state.growth.wanted_since.unwrap_or(now) + SETTLE_MOST);
+        let settled = (state.update_timing.wanted_last + SETTLE)
+            .min(state.update_timing.wanted_since.unwrap_or(now) + SETTLE_MOST);
         match state.stage {
             ModelStage::Unknown | ModelStage::Failed => NextNeed::Call(CallLane::DescribeModel),
             ModelStage::Absent => {
                 let below = models.get(ix).hierarchies.iter().map(|(child, _)| *child);
-                match below.into_iter().find(|child| self.is_coming(*child)) {
+                match below.into_iter().find(|child| self.is_being_created(*child)) {
                     _ if settled > now => NextNeed::At(settled),
                     Some(child) => NextNeed::Wait(WaitsFor::Model(child)),
                     None => NextNeed::Call(CallLane::WriteModel),
                 }
             }
-            ModelStage::Mending if settled > now => NextNeed::At(settled),
-            ModelStage::Mending | ModelStage::Again => NextNeed::Call(CallLane::WriteModel),
+            ModelStage::ToRewrite if settled > now => NextNeed::At(settled),
+            ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
+                NextNeed::Call(CallLane::WriteModel)
+            }
             ModelStage::Active => {
-                if self.lacking(ix, models).next().is_none() && !self.lacks_place(ix, models) {
+                if self.lacking(ix, models).next().is_none() && !self.lacks_hierarchy(ix, models) {
                     return NextNeed::Nothing;
                 }
-                let spaced = state.growth.updated.map_or(now, |last| last + BETWEEN_UPDATES);
+                let spaced =
+                    state.update_timing.last_update.map_or(now, |last| last + BETWEEN_UPDATES);
                 match settled.max(spaced) {
                     at if at > now => NextNeed::At(at),
                     _ => NextNeed::Call(CallLane::WriteModel),
@@ -106,14 +111,15 @@ impl Plan {
     }
 
     /// Whether a child's model is on its way, so that its parent's should wait for it.
-    fn is_coming(&self, child: ModelIx) -> bool {
+    fn is_being_created(&self, child: ModelIx) -> bool {
         self.models.get(child.0 as usize).is_some_and(|state| match state.stage {
             // One that cannot be read may never be.
             ModelStage::Unknown if self.is_undescribed(child) => false,
             ModelStage::Absent | ModelStage::Unknown => true,
-            ModelStage::Active | ModelStage::Failed | ModelStage::Mending | ModelStage::Again => {
-                false
-            }
+            ModelStage::Active
+            | ModelStage::Failed
+            | ModelStage::ToRewrite
+            | ModelStage::ToRewriteUnchanged => false,
         })
     }
 
@@ -121,7 +127,9 @@ impl Plan {
     pub(super) fn is_usable(&self, ix: ModelIx) -> bool {
         self.models.get(ix.0 as usize).is_some_and(|state| match state.stage {
             ModelStage::Active => true,
-            ModelStage::Failed | ModelStage::Mending | ModelStage::Again => state.usable,
+            ModelStage::Failed | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
+                state.usable
+            }
             ModelStage::Absent | ModelStage::Unknown => false,
         })
     }
@@ -131,7 +139,7 @@ impl Plan {
     fn is_finished(&self, ix: ModelIx) -> bool {
         let follows = self.models.get(ix.0 as usize).is_some_and(|state| match state.stage {
             ModelStage::Active => state.unfinished,
-            ModelStage::Mending | ModelStage::Again => true,
+            ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => true,
             ModelStage::Absent | ModelStage::Unknown | ModelStage::Failed => false,
         });
         self.is_usable(ix) && !follows
@@ -144,7 +152,7 @@ impl Plan {
         models: &'a DesiredModels,
     ) -> impl Iterator<Item = usize> + 'a {
         let state = self.models.get(ix.0 as usize);
-        let start = state.map_or(0, |state| state.complete);
+        let start = state.map_or(0, |state| state.complete_properties);
         let wanted = models.get(ix).properties.iter().enumerate().skip(start);
         wanted
             .filter(move |(_, property)| {
@@ -155,12 +163,12 @@ impl Plan {
             .map(|(place, _)| place)
     }
 
-    fn lacks_place(&self, ix: ModelIx, models: &DesiredModels) -> bool {
-        self.lacking_places(ix, models).next().is_some()
+    fn lacks_hierarchy(&self, ix: ModelIx, models: &DesiredModels) -> bool {
+        self.lacking_hierarchies(ix, models).next().is_some()
     }
 
     /// Hierarchies that a model lacks, and for which the child's model is there.
-    pub(super) fn lacking_places<'a>(
+    pub(super) fn lacking_hierarchies<'a>(
         &'a self,
         ix: ModelIx,
         models: &'a DesiredModels,

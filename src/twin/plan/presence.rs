@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use uuid::Uuid;
 
 use super::state::Backoff;
-use super::step::{CallResult, Step};
+use super::step::{ApiCall, CallResult};
 use super::{Plan, ProvisioningJob};
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind, Variant};
@@ -53,7 +53,7 @@ impl PresenceRead {
 impl Plan {
     /// The instances of a source that SiteWise had at the start. They are returned once.
     pub fn take_instances(&mut self, source: &Source) -> Vec<Uuid> {
-        self.learning.instances.remove(source).unwrap_or_default()
+        self.initial_sync.instances.remove(source).unwrap_or_default()
     }
 
     /// The nodes and devices that were online when SiteWise was last written, or may have been.
@@ -72,7 +72,7 @@ impl Plan {
 
     /// The instances of a source that SiteWise had at the start, until they are taken.
     pub fn instances(&self, source: &Source) -> &[Uuid] {
-        self.learning.instances.get(source).map_or(&[], Vec::as_slice)
+        self.initial_sync.instances.get(source).map_or(&[], Vec::as_slice)
     }
 
     /// Whether SiteWise has this node or device as online since before the start.
@@ -83,7 +83,7 @@ impl Plan {
 
     /// The timestamp of the last presence value in SiteWise: the next one has to be later. None
     /// where SiteWise has nothing of it, or could not be read.
-    pub fn told_before(&self, source: &Source) -> Option<Timestamp> {
+    pub fn last_presence_time(&self, source: &Source) -> Option<Timestamp> {
         let id = self.namespace.asset(&Address::Source(source));
         self.known_assets.get(&id)?.presence_time
     }
@@ -113,34 +113,34 @@ impl Plan {
 
     /// Asks for the presence of assets that are listed: as soon as a call is full, and for the
     /// rest once all are.
-    pub(super) fn ask_presence(&mut self, all_listed: bool) {
+    pub(super) fn request_presence_reads(&mut self, all_listed: bool) {
         let least = if all_listed { 1 } else { limits::ENTRIES_PER_BATCH_READ };
-        while self.learning.presence_unread.len() >= least {
-            let count = self.learning.presence_unread.len().min(limits::ENTRIES_PER_BATCH_READ);
-            let assets = self.learning.presence_unread.drain(..count).collect();
-            self.mark_dirty(ProvisioningJob::Presence(self.learning.presence.len() as u32));
-            self.learning.presence.push(PresenceRead { assets, ..Default::default() });
+        while self.initial_sync.presence_unread.len() >= least {
+            let count = self.initial_sync.presence_unread.len().min(limits::ENTRIES_PER_BATCH_READ);
+            let assets = self.initial_sync.presence_unread.drain(..count).collect();
+            self.mark_dirty(ProvisioningJob::Presence(self.initial_sync.presence.len() as u32));
+            self.initial_sync.presence.push(PresenceRead { assets, ..Default::default() });
         }
     }
 
     /// Whether it is known of all assets that are listed.
     pub fn presence_known(&self) -> bool {
-        self.learning.presence_unread.is_empty()
-            && self.learning.presence.iter().all(|list| list.done)
+        self.initial_sync.presence_unread.is_empty()
+            && self.initial_sync.presence.iter().all(|list| list.done)
     }
 
     pub(super) fn presence_list(&self, list: u32) -> Option<&PresenceRead> {
-        self.learning.presence.get(list as usize)
+        self.initial_sync.presence.get(list as usize)
     }
 
-    pub(super) fn read_presence(&self, list: u32) -> Option<Step> {
+    pub(super) fn read_presence(&self, list: u32) -> Option<ApiCall> {
         let online = |id: &Uuid| {
             let model = self.known_assets.get(id)?.model;
             let role = PropertyRole::Presence;
             Some((*id, self.namespace.property(model, role, &[ONLINE], ValueForm::Boolean)))
         };
         let assets = &self.presence_list(list)?.assets;
-        Some(Step::ReadValues(assets.iter().filter_map(online).collect()))
+        Some(ApiCall::ReadValues(assets.iter().filter_map(online).collect()))
     }
 
     pub(super) fn presence_read(
@@ -175,7 +175,7 @@ impl Plan {
                                 false => PriorPresence::Offline,
                             };
                             if was_given_up && known.online == PriorPresence::Offline {
-                                self.learning.known_late.push(*id);
+                                self.initial_sync.newly_known.push(*id);
                             }
                         }
                         Err(fault) => {
@@ -194,8 +194,8 @@ impl Plan {
                     }
                     None => self.probe_now(now),
                 }
-                if was_given_up && !self.learning.known_late.is_empty() {
-                    self.tell_more();
+                if was_given_up && !self.initial_sync.newly_known.is_empty() {
+                    self.emit_sync_progress();
                 }
             }
             Ok(_) => {}
@@ -221,7 +221,7 @@ impl Plan {
                 self.add_read_problem(SUBJECT, &machines, &fault);
             }
         }
-        if let Some(list) = self.learning.presence.get_mut(at) {
+        if let Some(list) = self.initial_sync.presence.get_mut(at) {
             list.done = done;
             list.given_up = given_up;
             list.tries = tries;
@@ -230,7 +230,7 @@ impl Plan {
                 false => list.assets = Vec::new(),
             }
         }
-        let mut lists = self.learning.presence.iter();
+        let mut lists = self.initial_sync.presence.iter();
         if lists.all(|list| list.done && !list.given_up) {
             self.problems.remove(SUBJECT);
         }

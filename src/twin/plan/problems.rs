@@ -18,14 +18,14 @@ pub(super) struct Problem {
 
 /// SiteWise's verdict on a model or an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
+pub enum RejectionKind {
     /// Something of it is wrong.
     Rejected,
     /// The account has no room for it (LimitExceededException).
     Limit,
 }
 
-impl Verdict {
+impl RejectionKind {
     /// What people can do.
     pub const fn remedy(self) -> &'static str {
         match self {
@@ -74,10 +74,10 @@ impl Plan {
             return;
         }
         let problems = &self.problems;
-        self.rejected.retain(|rejected, _| problems.contains_key(rejected));
-        self.rejected.insert(subject.clone(), Verdict::Rejected);
+        self.verdicts.retain(|rejected, _| problems.contains_key(rejected));
+        self.verdicts.insert(subject.clone(), RejectionKind::Rejected);
         if new {
-            self.rejections.push((subject, reason));
+            self.unreported_rejections.push((subject, reason));
         }
     }
 
@@ -85,7 +85,7 @@ impl Plan {
     /// told when it begins.
     pub(super) fn add_failure(&mut self, subject: String, fault: &ApiFault) {
         let is_new = self.problem(&subject).is_none();
-        let reason = fault.told();
+        let reason = fault.text_with_remedy();
         if is_new && fault.kind == ApiFaultKind::Conflict && self.conflicts.len() < PROBLEMS {
             self.conflicts.push((subject.clone(), reason.clone()));
         }
@@ -98,20 +98,20 @@ impl Plan {
     }
 
     /// SiteWise's verdict on the subject of a problem, if it is one.
-    pub fn verdict(&self, subject: &str) -> Option<Verdict> {
-        self.rejected.get(subject).copied().filter(|_| self.problems.contains_key(subject))
+    pub fn verdict(&self, subject: &str) -> Option<RejectionKind> {
+        self.verdicts.get(subject).copied().filter(|_| self.problems.contains_key(subject))
     }
 
     /// What was just rejected is so because a quota is used up.
     pub(super) fn note_limit(&mut self, subject: &str) {
-        if let Some(verdict) = self.rejected.get_mut(subject) {
-            *verdict = Verdict::Limit;
+        if let Some(verdict) = self.verdicts.get_mut(subject) {
+            *verdict = RejectionKind::Limit;
         }
     }
 
     /// The rejections that were not told yet.
     fn take_rejections(&mut self) -> Vec<(String, String)> {
-        std::mem::take(&mut self.rejections)
+        std::mem::take(&mut self.unreported_rejections)
     }
 
     /// The conflicts that were not told yet.
@@ -134,9 +134,11 @@ impl Plan {
         let named: Vec<&Source> = machines.by_ref().take(NAMED).collect();
         let names: Vec<String> = named.iter().map(ToString::to_string).collect();
         let reason = match (names.is_empty(), machines.count()) {
-            (true, _) => fault.told(),
-            (false, 0) => format!("of {}: {}", names.join(", "), fault.told()),
-            (false, more) => format!("of {} and {more} more: {}", names.join(", "), fault.told()),
+            (true, _) => fault.text_with_remedy(),
+            (false, 0) => format!("of {}: {}", names.join(", "), fault.text_with_remedy()),
+            (false, more) => {
+                format!("of {} and {more} more: {}", names.join(", "), fault.text_with_remedy())
+            }
         };
         let first = named.first().map(|source| (*source).clone());
         self.add_problem_of(subject.to_owned(), first, reason);
@@ -144,7 +146,7 @@ impl Plan {
 
     fn add_problem_of(&mut self, subject: String, machine: Option<Source>, reason: String) {
         if self.problems.len() < PROBLEMS || self.problems.contains_key(&subject) {
-            self.rejected.remove(&subject);
+            self.verdicts.remove(&subject);
             self.problems.insert(subject, Problem { reason, machine });
         }
     }

@@ -5,7 +5,7 @@ use crate::sitewise::limits;
 
 /// Calls a second.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Rates {
+pub struct ProvisioningRates {
     /// Of all operations that write models together, and of ListAssetModels.
     pub model_writes: u32,
     /// Of CreateAsset.
@@ -31,7 +31,7 @@ pub struct Rates {
     pub unit_reads: u32,
 }
 
-impl Default for Rates {
+impl Default for ProvisioningRates {
     /// The quotas that AWS gives an account at first.
     fn default() -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Default for Rates {
 
 impl Plan {
     /// The account's rates are known: those from here on.
-    pub fn set_rates(&mut self, rates: &Rates) {
+    pub fn set_rates(&mut self, rates: &ProvisioningRates) {
         self.lanes.set_rates(rates);
     }
 }

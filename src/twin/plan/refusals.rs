@@ -13,8 +13,8 @@ use rustc_hash::FxHashSet;
 use uuid::Uuid;
 
 use super::state::{Backoff, ModelStage};
-use super::step::Step;
-use super::{AFTER_REFUSAL, JobPlace, Plan, ProvisioningJob, WaitsFor};
+use super::step::ApiCall;
+use super::{AFTER_REFUSAL, JobState, Plan, ProvisioningJob, WaitsFor};
 use crate::sitewise::api;
 use crate::time::Instant;
 use crate::twin::models::{DesiredModels, ModelIx};
@@ -138,13 +138,13 @@ impl Plan {
     }
 
     /// Notes what a write holds, and whether it leaves properties for another one.
-    pub(super) fn note_write(&mut self, ix: ModelIx, step: &Step, models: &DesiredModels) {
+    pub(super) fn note_write(&mut self, ix: ModelIx, step: &ApiCall, models: &DesiredModels) {
         let lacking = self.lacking(ix, models).count();
         if step.is_write()
             && let Some(state) = self.models.get_mut(ix.0 as usize)
         {
             let (properties, hierarchies) = step.parts();
-            let as_it_stands = state.stage == ModelStage::Again;
+            let as_it_stands = state.stage == ModelStage::ToRewriteUnchanged;
             state.unfinished = !as_it_stands && lacking > properties.len();
             let parts = properties.iter().map(|property| property.id);
             state
@@ -166,13 +166,15 @@ impl Plan {
             let state = self.models.get(child.0 as usize);
             state.is_none_or(|state| match state.stage {
                 ModelStage::Active | ModelStage::Failed | ModelStage::Absent => {
-                    self.places.get(&ProvisioningJob::Model(child)) != Some(&JobPlace::Flight)
+                    self.job_states.get(&ProvisioningJob::Model(child)) != Some(&JobState::InFlight)
                 }
-                ModelStage::Unknown | ModelStage::Mending | ModelStage::Again => false,
+                ModelStage::Unknown | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
+                    false
+                }
             })
         };
         let hierarchies_move = !below.into_iter().all(at_rest);
-        let left = self.lacking(ix, models).count() + self.lacking_places(ix, models).count();
+        let left = self.lacking(ix, models).count() + self.lacking_hierarchies(ix, models).count();
         let Some(state) = self.models.get_mut(ix.0 as usize) else {
             return false;
         };
@@ -259,7 +261,7 @@ impl Plan {
         }
         self.add_rejection(subject, reason.to_owned());
         let unfinished = self.lacking(ix, models).next().is_some();
-        let over = !unfinished && self.lacking_places(ix, models).next().is_none();
+        let over = !unfinished && self.lacking_hierarchies(ix, models).next().is_none();
         if let Some(state) = self.models.get_mut(ix.0 as usize) {
             state.unfinished = unfinished;
             if over {
@@ -299,7 +301,7 @@ impl Plan {
     }
 
     /// What the model has is not refused.
-    pub(super) fn forget_taken(
+    pub(super) fn forget_accepted(
         &mut self,
         ix: ModelIx,
         has: &FxHashSet<Uuid>,
@@ -327,7 +329,8 @@ impl Plan {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return false;
         };
-        let properties = models.get(ix).properties.iter().enumerate().skip(state.complete);
+        let properties =
+            models.get(ix).properties.iter().enumerate().skip(state.complete_properties);
         let new = properties.filter(|(_, property)| {
             tried.contains(&property.id)
                 && !state.properties.contains(&property.id)

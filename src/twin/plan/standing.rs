@@ -13,7 +13,7 @@ pub enum ProvisioningStatus {
     /// There, or perhaps: being checked.
     Checking,
     /// Usable.
-    Live,
+    Active,
     /// Refused; tried again later.
     Refused,
 }
@@ -33,10 +33,10 @@ pub enum TreePlacement {
 
 impl Plan {
     /// How far an asset is.
-    pub fn asset_standing(&self, ix: AssetIx) -> ProvisioningStatus {
+    pub fn asset_state(&self, ix: AssetIx) -> ProvisioningStatus {
         match self.assets.get(ix.0 as usize) {
             None => ProvisioningStatus::Wanted,
-            Some(state) if state.gate_open => ProvisioningStatus::Live,
+            Some(state) if state.gate_open => ProvisioningStatus::Active,
             Some(state) => match state.stage {
                 AssetStage::Absent => ProvisioningStatus::Wanted,
                 AssetStage::Unknown | AssetStage::Active => ProvisioningStatus::Checking,
@@ -45,28 +45,28 @@ impl Plan {
     }
 
     /// The place of an asset in the tree.
-    pub fn placing(&self, ix: AssetIx) -> TreePlacement {
+    pub fn placement(&self, ix: AssetIx) -> TreePlacement {
         match self.assets.get(ix.0 as usize).map(|state| state.link) {
             Some(ParentLink::Root) => TreePlacement::Root,
             None | Some(ParentLink::Wanted) => TreePlacement::Wanted,
             Some(ParentLink::Done) => TreePlacement::Placed,
-            Some(ParentLink::Full | ParentLink::Unplaced) => TreePlacement::NoPlace,
+            Some(ParentLink::ParentFull | ParentLink::Unplaced) => TreePlacement::NoPlace,
         }
     }
 
     /// How far a model is, and how many of its wanted properties, from the first on, it has.
-    pub fn model_standing(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
+    pub fn model_state(&self, ix: ModelIx) -> (ProvisioningStatus, usize) {
         let Some(state) = self.models.get(ix.0 as usize) else {
             return (ProvisioningStatus::Wanted, 0);
         };
         let standing = match state.stage {
             ModelStage::Absent => ProvisioningStatus::Wanted,
             ModelStage::Unknown => ProvisioningStatus::Checking,
-            ModelStage::Active => ProvisioningStatus::Live,
-            ModelStage::Failed | ModelStage::Mending | ModelStage::Again => {
+            ModelStage::Active => ProvisioningStatus::Active,
+            ModelStage::Failed | ModelStage::ToRewrite | ModelStage::ToRewriteUnchanged => {
                 ProvisioningStatus::Refused
             }
         };
-        (standing, state.complete)
+        (standing, state.complete_properties)
     }
 }

@@ -24,9 +24,9 @@ pub(super) enum ModelStage {
     /// Refused by SiteWise, or somebody else's: to be described again after a while.
     Failed,
     /// FAILED in SiteWise, and more is wanted than what failed: to be written again.
-    Mending,
+    ToRewrite,
     /// FAILED in SiteWise for a reason that may have passed: to be written again unchanged.
-    Again,
+    ToRewriteUnchanged,
 }
 
 /// What is known of a model.
@@ -39,17 +39,17 @@ pub(super) struct ModelState {
     pub names: FxHashSet<String>,
     pub hierarchies: FxHashSet<Uuid>,
     /// Its hierarchies by name, whosever they are.
-    pub place_names: FxHashMap<String, Uuid>,
+    pub hierarchy_names: FxHashMap<String, Uuid>,
     /// It has an ACTIVE version, so that its assets take values.
     pub usable: bool,
     /// How many properties stand at its root.
-    pub root: usize,
+    pub root_properties: usize,
     /// Its composite models, with the number of their properties.
     pub composites: Vec<Composite>,
     /// The last write left something for the next one: it needs several.
     pub unfinished: bool,
     /// How many of the wanted properties, from the first on, it has.
-    pub complete: usize,
+    pub complete_properties: usize,
     /// SiteWise said that its id or name is taken when it was to be created.
     pub name_taken: bool,
     /// Properties and hierarchies that SiteWise rejects.
@@ -57,9 +57,9 @@ pub(super) struct ModelState {
     /// Of these, what the version that FAILED has, and none before it.
     pub failed: Vec<Uuid>,
     pub search: RejectionSearch,
-    pub growth: UpdateTiming,
+    pub update_timing: UpdateTiming,
     pub tries: Backoff,
-    pub ended: FailedState,
+    pub failed_state: FailedState,
 }
 
 /// When a model may be written.
@@ -72,7 +72,7 @@ pub(super) struct UpdateTiming {
     /// Its creation needs further writes.
     pub creation_unfinished: bool,
     /// When it was updated last.
-    pub updated: Option<Instant>,
+    pub last_update: Option<Instant>,
 }
 
 /// How a model ended FAILED, and when it is written again nevertheless.
@@ -83,7 +83,7 @@ pub(super) struct FailedState {
     /// It was so when this process came, and nothing was wanted of it.
     pub failed_at_start: bool,
     /// This process has written it.
-    pub written: bool,
+    pub is_written_here: bool,
     /// So often in a row.
     pub count: u32,
     /// When it is written again, if that is known.
@@ -106,19 +106,19 @@ impl ModelState {
             properties: FxHashSet::default(),
             names: FxHashSet::default(),
             hierarchies: FxHashSet::default(),
-            place_names: FxHashMap::default(),
+            hierarchy_names: FxHashMap::default(),
             usable: false,
-            root: 0,
+            root_properties: 0,
             composites: Vec::new(),
             unfinished: false,
-            complete: 0,
+            complete_properties: 0,
             name_taken: false,
             refused: FxHashMap::default(),
             failed: Vec::new(),
             search: RejectionSearch::default(),
-            growth: UpdateTiming::default(),
+            update_timing: UpdateTiming::default(),
             tries: Backoff::default(),
-            ended: FailedState::default(),
+            failed_state: FailedState::default(),
         }
     }
 
@@ -131,7 +131,7 @@ impl ModelState {
         model: Model,
         wanted: &[DesiredProperty],
     ) -> Vec<Output> {
-        let (had, complete) = (std::mem::take(&mut self.properties), self.complete);
+        let (had, complete) = (std::mem::take(&mut self.properties), self.complete_properties);
         let usable = match model.state {
             ResourceState::Failed(_) => model.usable,
             ResourceState::Creating
@@ -144,11 +144,11 @@ impl ModelState {
         };
         self.usable = usable.is_some();
         let ActiveVersion { properties, hierarchies } = usable.unwrap_or_default();
-        self.root = model.root;
+        self.root_properties = model.root;
         self.composites = model.composites;
         self.properties = properties.into_iter().collect();
         self.hierarchies = hierarchies.into_iter().collect();
-        self.place_names =
+        self.hierarchy_names =
             model.hierarchies.into_iter().map(|place| (place.name, place.id)).collect();
         let ours: FxHashMap<_, _> =
             wanted.iter().map(|wanted| (wanted.id, &*wanted.name)).collect();
@@ -161,7 +161,7 @@ impl ModelState {
         let lacked = wanted.iter().skip(complete).map(|property| property.id);
         let new = lacked.filter(|id| self.properties.contains(id) && !had.contains(id));
         let gates = new.map(|id| Output::Open(Gate::Property(id))).collect();
-        self.complete = 0;
+        self.complete_properties = 0;
         self.count_complete(wanted);
         self.properties.shrink_to_fit();
         gates
@@ -171,19 +171,19 @@ impl ModelState {
     pub(super) fn clear(&mut self) {
         self.stage = ModelStage::Absent;
         self.usable = false;
-        self.complete = 0;
-        self.root = 0;
+        self.complete_properties = 0;
+        self.root_properties = 0;
         self.properties.clear();
         self.names.clear();
         self.hierarchies.clear();
-        self.place_names.clear();
+        self.hierarchy_names.clear();
         self.composites.clear();
         self.tries = Backoff::default();
     }
 
     /// Whether it has a property, in a version that came through.
     pub(super) fn has(&self, property: Uuid, wanted: &[DesiredProperty]) -> bool {
-        let complete = wanted.iter().take(self.complete);
+        let complete = wanted.iter().take(self.complete_properties);
         self.properties.contains(&property) || complete.into_iter().any(|has| has.id == property)
     }
 
@@ -194,8 +194,9 @@ impl ModelState {
 
     /// Counts on over the wanted properties that the model has.
     pub(super) fn count_complete(&mut self, wanted: &[DesiredProperty]) {
-        let more = wanted.iter().skip(self.complete);
-        self.complete += more.take_while(|more| self.properties.remove(&more.id)).count();
+        let more = wanted.iter().skip(self.complete_properties);
+        self.complete_properties +=
+            more.take_while(|more| self.properties.remove(&more.id)).count();
     }
 }
 
@@ -220,7 +221,7 @@ pub(super) enum ParentLink {
     /// It does.
     Done,
     /// Its parent has no room for it.
-    Full,
+    ParentFull,
     /// The tree has no place for it.
     Unplaced,
 }
@@ -232,7 +233,7 @@ pub(super) struct AssetState {
     /// Its values may go, each as soon as the model has its property.
     pub gate_open: bool,
     /// SiteWise said that its id or name is taken when it was to be created.
-    pub taken: bool,
+    pub name_taken: bool,
     /// It was just created, so it has no parent yet.
     pub just_created: bool,
     /// It was there once, and its values with it.
@@ -243,7 +244,7 @@ pub(super) struct AssetState {
     pub children: Children,
     pub tries: Backoff,
     pub link_tries: Backoff,
-    pub looks: NotFoundCount,
+    pub not_found: NotFoundCount,
 }
 
 /// Consecutive not-found errors of an existing asset.
@@ -260,7 +261,7 @@ impl NotFoundCount {
     const NOT_FOUND_RESET: Duration = Duration::from_secs(6 * 3_600);
 
     /// Whether the asset is to be described once more.
-    pub(super) fn allow_one_more(&mut self, now: Instant) -> bool {
+    pub(super) fn should_recheck(&mut self, now: Instant) -> bool {
         if now.since(self.last) >= Self::NOT_FOUND_RESET {
             self.count = 0;
         }
@@ -287,7 +288,7 @@ impl AssetState {
             stage,
             // Nothing waits yet behind a gate of its own, so that none has to be opened.
             gate_open: stage == AssetStage::Active,
-            taken: false,
+            name_taken: false,
             just_created: false,
             had_values: stage == AssetStage::Active,
             recheck: false,
@@ -302,7 +303,7 @@ impl AssetState {
             },
             tries: Backoff::default(),
             link_tries: Backoff::default(),
-            looks: NotFoundCount::default(),
+            not_found: NotFoundCount::default(),
         }
     }
 }

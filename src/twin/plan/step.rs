@@ -16,7 +16,7 @@ pub struct CallId(pub u64);
 
 /// A call to be made once.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
+pub enum ApiCall {
     /// ListAssetModels, from this page on.
     ListModels(Option<String>),
     /// DescribeAssetModel.
@@ -75,7 +75,7 @@ pub enum CallResult {
     Accepted,
 }
 
-impl Step {
+impl ApiCall {
     /// Whether it changes something in SiteWise.
     pub fn is_write(&self) -> bool {
         match self {
@@ -148,7 +148,7 @@ impl Step {
     }
 }
 
-impl fmt::Display for Step {
+impl fmt::Display for ApiCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::ListModels(_) => write!(f, "list asset models"),

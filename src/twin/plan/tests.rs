@@ -10,7 +10,7 @@ use super::*;
 use crate::delivery::point::Stream;
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::twin::plan::step::CallResult;
-use crate::twin::plan::units::UnitStanding;
+use crate::twin::plan::units::UnitStatus;
 
 pub(super) fn namespace() -> Namespace {
     Namespace::new("123456789012/eu-west-1")
@@ -31,7 +31,7 @@ pub(super) struct Rig {
 impl Rig {
     pub(super) fn new(latency: Duration) -> Self {
         Self {
-            plan: Plan::new(namespace(), Rates::default(), 7),
+            plan: Plan::new(namespace(), ProvisioningRates::default(), 7),
             models: DesiredModels::new(namespace(), String::new(), 100, 500),
             assets: DesiredAssets::new(namespace(), 100_000),
             now: Instant::START,
@@ -45,22 +45,22 @@ impl Rig {
     pub(super) fn pass(
         &mut self,
         duration: Duration,
-        sitewise: &mut dyn FnMut(Step) -> Result<CallResult, ApiFault>,
+        sitewise: &mut dyn FnMut(ApiCall) -> Result<CallResult, ApiFault>,
     ) {
         let end = self.now + duration;
         loop {
             while let Some(output) = self.plan.poll_output(&self.models, &mut self.assets, self.now)
             {
                 match output {
-                    Output::Step(id, step) => {
+                    Output::Call(id, step) => {
                         self.answers.insert((self.now + self.latency, id), sitewise(step));
                     }
                     Output::Open(_)
-                    | Output::Learned
-                    | Output::More
+                    | Output::SyncComplete
+                    | Output::SyncProgress
                     | Output::NoPlace(..)
-                    | Output::Gone(_)
-                    | Output::ReadsPass
+                    | Output::AssetDeleted(_)
+                    | Output::ReadsRecovered
                     | Output::LookedUp { .. } => {
                         self.told.push(output);
                     }

@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::{AssetStage, Backoff};
-use super::step::{CallResult, Step};
+use super::step::{ApiCall, CallResult};
 use super::{AFTER_REFUSAL, NextNeed, Plan, ProvisioningJob, WaitsFor};
 use crate::sitewise::api::{ApiFault, ApiFaultKind, AssetProperty, Page, UpdateProperty};
 use crate::time::Instant;
@@ -31,7 +31,7 @@ pub(super) const READS: u32 = 5;
 
 /// How far an asset's own unit is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum UnitStanding {
+pub enum UnitStatus {
     /// Not set yet: the asset shows its model's.
     Wanted,
     /// As it should be.
@@ -46,7 +46,7 @@ pub(super) struct Units {
     wanted: BTreeMap<(AssetIx, PropertyIx), DesiredUnit>,
     /// Assets of which another process may have set units, and the properties whose unit should
     /// be their model's.
-    doubted: BTreeMap<AssetIx, UnitDoubt>,
+    to_verify: BTreeMap<AssetIx, UnitVerification>,
     /// After an access denial no unit is written before this.
     write_paused_until: Instant,
     /// The same for reading what is doubted.
@@ -54,8 +54,8 @@ pub(super) struct Units {
 }
 
 #[derive(Debug)]
-struct UnitDoubt {
-    of: Vec<PropertyIx>,
+struct UnitVerification {
+    properties: Vec<PropertyIx>,
     /// The page that comes next.
     token: Option<String>,
     tries: Backoff,
@@ -94,14 +94,14 @@ impl Plan {
 
     /// An asset that SiteWise had at the start should have its model's units for these properties:
     /// an earlier process may have given it others.
-    pub fn units_doubted(&mut self, asset: AssetIx, of: Vec<PropertyIx>) {
+    pub fn verify_units(&mut self, asset: AssetIx, of: Vec<PropertyIx>) {
         let (token, tries) = (None, Backoff::default());
-        self.units.doubted.insert(asset, UnitDoubt { of, token, tries });
+        self.units.to_verify.insert(asset, UnitVerification { properties: of, token, tries });
         self.mark_dirty(ProvisioningJob::Units(asset));
     }
 
     pub(super) fn next_of_units(&self, asset: AssetIx, now: Instant) -> NextNeed {
-        let Some(UnitDoubt { tries, .. }) = self.units.doubted.get(&asset) else {
+        let Some(UnitVerification { tries, .. }) = self.units.to_verify.get(&asset) else {
             return NextNeed::Nothing;
         };
         if self.units.read_paused_until > now {
@@ -113,9 +113,9 @@ impl Plan {
         }
     }
 
-    pub(super) fn read_units(&self, asset: AssetIx, assets: &DesiredAssets) -> Option<Step> {
-        let doubt = self.units.doubted.get(&asset)?;
-        Some(Step::ReadUnits(assets.get(asset).id, doubt.token.clone()))
+    pub(super) fn read_units(&self, asset: AssetIx, assets: &DesiredAssets) -> Option<ApiCall> {
+        let doubt = self.units.to_verify.get(&asset)?;
+        Some(ApiCall::ReadUnits(assets.get(asset).id, doubt.token.clone()))
     }
 
     pub(super) fn units_read(
@@ -126,14 +126,14 @@ impl Plan {
         assets: &DesiredAssets,
         now: Instant,
     ) {
-        let Some(mut doubt) = self.units.doubted.remove(&asset) else { return };
+        let Some(mut doubt) = self.units.to_verify.remove(&asset) else { return };
         let of = assets.get(asset);
         let subject = || format!("units of {}", of.address);
         let fault = match answer {
             Ok(CallResult::Units(Page { items, next })) => {
                 let model = models.get(of.model);
                 let shown: FxHashMap<_, _> = items.into_iter().collect();
-                for property in &doubt.of {
+                for property in &doubt.properties {
                     let Some(has) = model.properties.get(property.0 as usize) else { continue };
                     let shown = shown.get(&has.id);
                     let own = self.units.wanted.contains_key(&(asset, *property));
@@ -145,7 +145,7 @@ impl Plan {
                 self.problems.remove(&subject());
                 if next.is_some() {
                     (doubt.token, doubt.tries) = (next, Backoff::default());
-                    self.units.doubted.insert(asset, doubt);
+                    self.units.to_verify.insert(asset, doubt);
                 }
                 return;
             }
@@ -183,16 +183,16 @@ impl Plan {
                 }
             }
         }
-        self.units.doubted.insert(asset, doubt);
+        self.units.to_verify.insert(asset, doubt);
     }
 
     /// How far it is; none where the model's unit is the asset's.
-    pub fn unit_standing(&self, asset: AssetIx, property: PropertyIx) -> Option<UnitStanding> {
+    pub fn unit_status(&self, asset: AssetIx, property: PropertyIx) -> Option<UnitStatus> {
         let unit = self.units.wanted.get(&(asset, property))?;
         Some(match unit.stage {
-            UnitStage::Done => UnitStanding::Done,
-            UnitStage::Unknown | UnitStage::Other(_) if unit.refused => UnitStanding::Refused,
-            UnitStage::Unknown | UnitStage::Other(_) => UnitStanding::Wanted,
+            UnitStage::Done => UnitStatus::Done,
+            UnitStage::Unknown | UnitStage::Other(_) if unit.refused => UnitStatus::Refused,
+            UnitStage::Unknown | UnitStage::Other(_) => UnitStatus::Wanted,
         })
     }
 
@@ -227,7 +227,8 @@ impl Plan {
         let place = property.0 as usize;
         let wanted = models.get(model).properties.get(place).map(|property| property.id);
         self.models.get(model.0 as usize).is_some_and(|state| {
-            place < state.complete || wanted.is_some_and(|id| state.properties.contains(&id))
+            place < state.complete_properties
+                || wanted.is_some_and(|id| state.properties.contains(&id))
         })
     }
 
@@ -236,14 +237,14 @@ impl Plan {
         (asset, property): (AssetIx, PropertyIx),
         models: &DesiredModels,
         assets: &DesiredAssets,
-    ) -> Option<Step> {
+    ) -> Option<ApiCall> {
         let unit = self.units.wanted.get(&(asset, property))?;
         let of = assets.get(asset);
         let (asset, property) = (of.id, models.get(of.model).property_id(property));
         match &unit.stage {
-            UnitStage::Unknown => Some(Step::DescribeProperty { asset, property }),
+            UnitStage::Unknown => Some(ApiCall::DescribeProperty { asset, property }),
             UnitStage::Other(AssetProperty { alias, notification, .. }) => {
-                Some(Step::UpdateProperty(UpdateProperty {
+                Some(ApiCall::UpdateProperty(UpdateProperty {
                     asset,
                     property,
                     alias: alias.clone(),
@@ -327,7 +328,7 @@ impl Plan {
     }
 
     /// An asset is gone: what is made in its place has its model's units.
-    pub(super) fn forget_units(&mut self, asset: AssetIx) {
+    pub(super) fn drop_units(&mut self, asset: AssetIx) {
         let all = (asset, PropertyIx(0))..=(asset, PropertyIx(u32::MAX));
         let mut again = Vec::new();
         for (of, unit) in self.units.wanted.range_mut(all) {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::lanes::CallLane;
 use super::needs::not_before;
 use super::state::Backoff;
-use super::step::{CallResult, Step};
+use super::step::{ApiCall, CallResult};
 use super::{NextNeed, Output, Plan, ProvisioningJob};
 use crate::sitewise::api::{ApiFault, ApiFaultKind};
 use crate::time::Instant;
@@ -27,15 +27,15 @@ const TOGETHER: usize = 64;
 /// Assets that are checked one by one.
 #[derive(Debug, Default)]
 pub(super) struct AssetChecks {
-    checks: BTreeMap<u64, Check>,
-    of: FxHashMap<Uuid, u64>,
+    checks: BTreeMap<u64, AssetCheck>,
+    by_asset: FxHashMap<Uuid, u64>,
     count: u64,
     /// How many were not answered at all yet.
-    unanswered: usize,
+    pending: usize,
 }
 
 #[derive(Debug)]
-struct Check {
+struct AssetCheck {
     asset: Uuid,
     /// What it stands for.
     address: String,
@@ -48,22 +48,22 @@ struct Check {
 impl Plan {
     /// Whether anything is unread that SiteWise had at the start.
     pub fn has_unread(&self) -> bool {
-        !self.learning.undescribed.is_empty() || self.has_unlisted()
+        !self.initial_sync.undescribed.is_empty() || self.has_unlisted()
     }
 
     /// Whether it is not known what SiteWise has of a model that it had at the start.
     pub fn is_undescribed(&self, model: ModelIx) -> bool {
-        self.learning.undescribed.contains(&model)
+        self.initial_sync.undescribed.contains(&model)
     }
 
     fn has_unlisted(&self) -> bool {
-        self.learning.unlisted > 0
+        self.initial_sync.unlisted > 0
     }
 
     /// Whether an asset that was not listed may exist nevertheless.
-    pub fn is_unsure(&self, asset: Uuid) -> bool {
+    pub fn may_exist(&self, asset: Uuid) -> bool {
         let absent = || {
-            let check = self.checks.of.get(&asset).and_then(|at| self.checks.checks.get(at));
+            let check = self.checks.by_asset.get(&asset).and_then(|at| self.checks.checks.get(at));
             check.is_some_and(|check| check.absent)
         };
         self.has_unlisted() && !self.known_assets.contains_key(&asset) && !absent()
@@ -71,47 +71,47 @@ impl Plan {
 
     /// Looks whether an asset is there, for which nothing may be made before.
     pub fn check_asset(&mut self, asset: Uuid, address: &str) {
-        if self.checks.of.contains_key(&asset) {
+        if self.checks.by_asset.contains_key(&asset) {
             return;
         }
         let at = self.checks.count;
         self.checks.count += 1;
-        self.checks.of.insert(asset, at);
+        self.checks.by_asset.insert(asset, at);
         let address = address.to_owned();
         let (answered, absent, tries) = (false, false, Backoff::default());
-        let check = Check { asset, address, answered, absent, tries };
-        self.checks.unanswered += 1;
+        let check = AssetCheck { asset, address, answered, absent, tries };
+        self.checks.pending += 1;
         self.checks.checks.insert(at, check);
         self.mark_dirty(ProvisioningJob::Check(at));
     }
 
     /// Cancels the check of an asset.
     pub fn forget_check(&mut self, asset: Uuid) {
-        let Some(at) = self.checks.of.remove(&asset) else { return };
+        let Some(at) = self.checks.by_asset.remove(&asset) else { return };
         let Some(check) = self.checks.checks.remove(&at) else { return };
-        self.checks.unanswered -= usize::from(!check.answered);
+        self.checks.pending -= usize::from(!check.answered);
         self.problems.remove(&format!("asset {}", check.address));
     }
 
     /// The assets that became known since the start, or since this was asked.
-    pub fn take_late(&mut self) -> Vec<Uuid> {
-        std::mem::take(&mut self.learning.known_late)
+    pub fn take_newly_known(&mut self) -> Vec<Uuid> {
+        std::mem::take(&mut self.initial_sync.newly_known)
     }
 
     pub(super) fn next_of_check(&self, at: u64, now: Instant) -> NextNeed {
         match self.checks.checks.get(&at) {
-            Some(check) if !check.absent && self.is_unsure(check.asset) => {
+            Some(check) if !check.absent && self.may_exist(check.asset) => {
                 not_before(&check.tries, now, CallLane::DescribeAsset)
             }
             _ => NextNeed::Nothing,
         }
     }
 
-    pub(super) fn check_step(&self, at: u64) -> Option<Step> {
-        self.checks.checks.get(&at).map(|check| Step::DescribeAsset(check.asset))
+    pub(super) fn check_step(&self, at: u64) -> Option<ApiCall> {
+        self.checks.checks.get(&at).map(|check| ApiCall::DescribeAsset(check.asset))
     }
 
-    pub(super) fn checked(
+    pub(super) fn check_answered(
         &mut self,
         at: u64,
         answer: Result<CallResult, ApiFault>,
@@ -120,9 +120,9 @@ impl Plan {
     ) {
         let Some(check) = self.checks.checks.get_mut(&at) else { return };
         let first = !std::mem::replace(&mut check.answered, true);
-        self.checks.unanswered -= usize::from(first);
+        self.checks.pending -= usize::from(first);
         // Not for each of ten thousand.
-        let tells = !first || self.checks.unanswered.is_multiple_of(TOGETHER);
+        let tells = !first || self.checks.pending.is_multiple_of(TOGETHER);
         let subject = format!("asset {}", check.address);
         match answer {
             Ok(CallResult::Asset(asset)) => {
@@ -157,18 +157,22 @@ impl Plan {
 
     /// Whether the sync goes on without what was tried so often. If nothing can be read at all,
     /// SiteWise is unreachable.
-    pub(super) fn tried_enough(&self, tries: &Backoff) -> bool {
-        self.learning.any_read && tries.count >= TRIES
+    pub(super) fn is_out_of_retries(&self, tries: &Backoff) -> bool {
+        self.initial_sync.is_reachable && tries.count >= TRIES
     }
 
     /// One more vain try to read what SiteWise has.
     fn retry_unread(&mut self, count: u32, now: Instant) -> Backoff {
         let tries = Backoff { count, at: now };
-        if self.learning.done { self.backoff_slow(tries, now) } else { self.backoff(tries, now) }
+        if self.initial_sync.done {
+            self.backoff_slow(tries, now)
+        } else {
+            self.backoff(tries, now)
+        }
     }
 
     /// A model could not be described that was never described.
-    pub(super) fn undescribed(
+    pub(super) fn describe_failed(
         &mut self,
         ix: ModelIx,
         fault: &ApiFault,
@@ -191,38 +195,38 @@ impl Plan {
         );
         self.add_problem(format!("model {}", model.name), why);
         // Gone is what has no list either.
-        let list = self.learning.assets.iter().position(|list| list.model == model.id);
+        let list = self.initial_sync.assets.iter().position(|list| list.model == model.id);
         if fault.kind == ApiFaultKind::NotFound
             && let Some(at) = list
-            && let Some(list) = self.learning.assets.get_mut(at)
+            && let Some(list) = self.initial_sync.assets.get_mut(at)
         {
-            list.again = true;
+            list.is_reread = true;
             self.mark_dirty(ProvisioningJob::ListAssets(at as u32));
         }
     }
 
     /// The assets of a model could not be listed.
-    pub(super) fn unlisted(
+    pub(super) fn list_failed(
         &mut self,
         at: usize,
         fault: ApiFault,
         models: &DesiredModels,
         now: Instant,
     ) {
-        let Some(list) = self.learning.assets.get_mut(at) else { return };
+        let Some(list) = self.initial_sync.assets.get_mut(at) else { return };
         let first = fault.kind == ApiFaultKind::NotFound && !list.missing;
-        list.again = false;
+        list.is_reread = false;
         list.missing = fault.kind == ApiFaultKind::NotFound;
         if list.done && !list.missing {
             return;
         }
         let (count, model) = (list.tries.count, list.model);
         let tries = self.retry_unread(count, now);
-        if let Some(list) = self.learning.assets.get_mut(at) {
+        if let Some(list) = self.initial_sync.assets.get_mut(at) {
             list.tries = tries;
             if count >= TRIES {
                 // SiteWise may not know any more where it was.
-                list.token = None;
+                list.next_token = None;
             }
         }
         let Some(ix) = models.by_id(model) else { return };
@@ -230,7 +234,7 @@ impl Plan {
             // The model may have been deleted since it was listed, so it is described again.
             self.recheck_model(ix, now);
             if let Some(state) = self.models.get_mut(ix.0 as usize)
-                && self.learning.undescribed.contains(&ix)
+                && self.initial_sync.undescribed.contains(&ix)
             {
                 state.tries.at = now;
                 self.mark_dirty(ProvisioningJob::Model(ix));
@@ -246,14 +250,14 @@ impl Plan {
 
     /// Whether SiteWise says that a model has no list of assets.
     pub(super) fn is_missing(&self, model: Uuid) -> bool {
-        self.learning.assets.iter().any(|list| list.model == model && list.missing)
+        self.initial_sync.assets.iter().any(|list| list.model == model && list.missing)
     }
 
     /// A model has gone, and its assets with it.
-    pub(super) fn model_gone(&mut self, ix: ModelIx, models: &DesiredModels) {
-        self.learning.undescribed.remove(&ix);
+    pub(super) fn handle_model_deleted(&mut self, ix: ModelIx, models: &DesiredModels) {
+        self.initial_sync.undescribed.remove(&ix);
         let model = models.get(ix);
-        let mut lists = self.learning.assets.iter_mut();
+        let mut lists = self.initial_sync.assets.iter_mut();
         if let Some(list) = lists.find(|list| list.model == model.id && list.missing) {
             list.done = true;
             self.problems.remove(&assets_of(&model.name));
@@ -263,16 +267,16 @@ impl Plan {
     }
 
     /// A part was read that could not be read before: others may be as well.
-    pub(super) fn read_again(&mut self, now: Instant) {
-        self.learning.any_read = true;
-        for ix in self.learning.undescribed.clone() {
+    pub(super) fn retry_failed_reads(&mut self, now: Instant) {
+        self.initial_sync.is_reachable = true;
+        for ix in self.initial_sync.undescribed.clone() {
             if let Some(state) = self.models.get_mut(ix.0 as usize) {
                 state.tries.at = now;
                 self.mark_dirty(ProvisioningJob::Model(ix));
             }
         }
-        for at in 0..self.learning.assets.len() {
-            if let Some(list) = self.learning.assets.get_mut(at)
+        for at in 0..self.initial_sync.assets.len() {
+            if let Some(list) = self.initial_sync.assets.get_mut(at)
                 && !list.done
             {
                 list.tries.at = now;
@@ -289,9 +293,9 @@ impl Plan {
     }
 
     /// More is known than when all the rest was.
-    pub(super) fn tell_more(&mut self) {
-        if !self.outputs.contains(&Output::More) {
-            self.outputs.push_back(Output::More);
+    pub(super) fn emit_sync_progress(&mut self) {
+        if !self.outputs.contains(&Output::SyncProgress) {
+            self.outputs.push_back(Output::SyncProgress);
         }
     }
 }

@@ -37,7 +37,7 @@ fn an_attribute_that_returns_to_its_default_is_written() {
 /// It showed the default.
 #[test]
 fn a_null_of_its_own_is_null_with_bad_and_not_the_default() {
-    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::String)));
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::String)));
     let says = |value: Option<&str>| property("Serial", DataType::String, value.map(text));
     let born = |value, offset| {
         let mut metric = turbine("T1", 0, 1.0, 0);
@@ -77,7 +77,7 @@ fn a_null_of_its_own_is_null_with_bad_and_not_the_default() {
 /// It showed the default, or nothing.
 #[test]
 fn a_static_property_that_is_null_is_null_with_bad() {
-    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::Double)));
     let high = |value: Option<f64>| property("engHigh", DataType::Double, value.map(Value::Double));
     for default in [Some(100.0), None] {
         let mut rig = Rig::new();
@@ -152,7 +152,7 @@ fn a_static_property_that_is_gone_without_a_default_is_null_with_bad() {
     let shown = rig.shown("gw", "Wind/engHigh");
     assert_eq!(shown, Some((Quality::Good, Variant::Double(8_000.0))));
     rig.event(tag(None, 40_000));
-    let null = Variant::Null(crate::sitewise::api::DataType::Double);
+    let null = Variant::Null(crate::sitewise::api::PropertyDataType::Double);
     assert_eq!(rig.shown("gw", "Wind/engHigh"), Some((Quality::Bad, null)));
     // One that never was there is not written.
     rig.event(tag(None, 50_000));
@@ -252,7 +252,7 @@ fn what_has_no_form_in_sitewise_is_told_by_name() {
         Value::DataSet(crate::sparkplug::value::DataSet { columns: vec!["c".into()], rows }.into())
     };
     let bytes = || Value::Bytes(vec![1, 2].into());
-    let born = |parameters: Vec<StaticProperty>, metrics: Vec<Metric>| {
+    let born = |parameters: Vec<StaticProperty>, metrics: Vec<BirthMetric>| {
         let mut machine = turbine("T1", 0, 1.0, 0);
         let Content::Instance(instance) = &mut machine.content else { panic!() };
         instance.parameters = parameters;
@@ -323,7 +323,7 @@ fn station(own: Option<f64>, max: Option<f64>, high: Option<f64>, offset: i64) -
 /// The default that came first stood for it, newly written and GOOD.
 #[test]
 fn an_attribute_that_left_its_definition_is_null_with_bad() {
-    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::Double)));
     let good = |value| Some((Quality::Good, Variant::Double(value)));
     for nested in [Nested::Child, Nested::Flatten] {
         let config = Config { nested, ..config() };
@@ -363,7 +363,7 @@ fn an_attribute_that_left_its_definition_is_null_with_bad() {
 /// Nothing was ever written of them.
 #[test]
 fn a_default_of_another_nodes_definition_is_not_shown_where_ones_own_has_no_such_attribute() {
-    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::Double)));
     for restarts in [false, true] {
         let mut rig = Rig::new();
         rig.event(station(None, Some(8_000.0), Some(5.0), 0));

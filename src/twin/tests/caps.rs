@@ -2,14 +2,14 @@
 
 use super::*;
 
-fn flat(count: u32) -> Vec<Metric> {
+fn flat(count: u32) -> Vec<BirthMetric> {
     (0..count)
         .map(|slot| leaf(slot, &format!("M{slot:04}"), DataType::Int32, sample(0, Value::Int(1))))
         .collect()
 }
 
 fn capped(rig: &Rig, cap: Cap) -> Vec<(String, String, u64)> {
-    let of = rig.twin.capped().filter(|(_, of, _)| *of == cap);
+    let of = rig.twin.capped_machines().filter(|(_, of, _)| *of == cap);
     of.map(|(source, _, lost)| (source.to_string(), lost.example.clone(), lost.values)).collect()
 }
 
@@ -286,7 +286,7 @@ fn what_came_to_the_shared_model_under_a_cap_is_named_once_that_is_lifted() {
     let [(what, why)] = problems[..] else { panic!("{problems:?}") };
     assert_eq!(what, "machines with tags on a model that unrelated machines share");
     assert!(why.starts_with("Nordsee/gw/Stranger: ") && why.contains("TWIN_MAX_MODELS"), "{why}");
-    assert!(Finding::SharedModel.words().contains("delete its asset"));
+    assert!(Finding::SharedModel.description().contains("delete its asset"));
     assert_eq!(rig.shown("Stranger", "Stranger 0"), Some((Quality::Good, Variant::Integer(7))));
     assert_eq!(rig.capped, [""; 0]);
 }

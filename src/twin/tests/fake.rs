@@ -10,7 +10,7 @@ use crate::sitewise::api::{
     ResourceState, Tqv, UpdateProperty,
 };
 use crate::sitewise::limits;
-use crate::twin::plan::step::{CallResult, Step};
+use crate::twin::plan::step::{ApiCall, CallResult};
 
 /// A model as it stands in SiteWise.
 #[derive(Clone, Debug, PartialEq)]
@@ -80,14 +80,14 @@ fn fault(kind: ApiFaultKind, message: impl Into<String>) -> ApiFault {
 
 impl FakeSiteWise {
     /// Carries out a call.
-    pub(crate) fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    pub(crate) fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         if step.is_write() {
             self.writes.push(step.to_string());
         } else {
             self.reads += 1;
         }
         match step {
-            Step::ListModels(token) => {
+            ApiCall::ListModels(token) => {
                 let items = self.models.iter().map(|(id, model)| ModelSummary {
                     id: *id,
                     external_id: model.external_id.clone(),
@@ -100,11 +100,11 @@ impl FakeSiteWise {
                 });
                 Ok(CallResult::Models(page(items.collect(), token)))
             }
-            Step::DescribeModel(id) => match self.undescribable.get(&id) {
+            ApiCall::DescribeModel(id) => match self.undescribable.get(&id) {
                 Some(kind) => Err(fault(*kind, "it cannot be described")),
                 None => self.describe_model(id),
             },
-            Step::CreateModel(create) => {
+            ApiCall::CreateModel(create) => {
                 let taken = self.models.values().any(|model| model.name == create.name);
                 if taken || self.models.contains_key(&create.id) {
                     return Err(fault(ApiFaultKind::AlreadyExists, "model"));
@@ -128,7 +128,7 @@ impl FakeSiteWise {
                 self.models.insert(create.id, model);
                 Ok(CallResult::Accepted)
             }
-            Step::GrowModel(grow) => {
+            ApiCall::GrowModel(grow) => {
                 let mut grown = self.at_rest(grow.id)?;
                 let usable = grown.usable.as_ref();
                 let kept = |id: &Uuid| usable.is_some_and(|usable| usable.properties.contains(id));
@@ -147,7 +147,7 @@ impl FakeSiteWise {
                 self.check_model(&grown.properties, &grown.hierarchies)?;
                 self.updated(grow.id, grown)
             }
-            Step::CreateComposite(create) => {
+            ApiCall::CreateComposite(create) => {
                 let mut grown = self.at_rest(create.model)?;
                 let named = |(name, _): &(String, Vec<Property>)| *name == create.name;
                 if grown.composites.values().any(named) || grown.composites.contains_key(&create.id)
@@ -158,7 +158,7 @@ impl FakeSiteWise {
                 grown.composites.insert(create.id, (create.name, create.properties));
                 self.updated(create.model, grown)
             }
-            Step::GrowComposite(grow) => {
+            ApiCall::GrowComposite(grow) => {
                 let mut grown = self.at_rest(grow.model)?;
                 let composite = grown.composites.get_mut(&grow.id);
                 let (_, properties) =
@@ -167,7 +167,7 @@ impl FakeSiteWise {
                 self.check_composite(properties)?;
                 self.updated(grow.model, grown)
             }
-            Step::ListAssets(model, token) => {
+            ApiCall::ListAssets(model, token) => {
                 self.listable(model)?;
                 let of_model = self.assets.iter().filter(|(_, asset)| asset.model == model);
                 Ok(CallResult::Assets(page(
@@ -175,18 +175,18 @@ impl FakeSiteWise {
                     token,
                 )))
             }
-            Step::CreateAsset(create) => self.create_asset(create),
-            Step::ReadValues(of) => match self.unreadable {
+            ApiCall::CreateAsset(create) => self.create_asset(create),
+            ApiCall::ReadValues(of) => match self.unreadable {
                 Some(kind) => Err(fault(kind, "values cannot be read")),
                 None => {
                     let read = of.iter().map(|(asset, property)| self.read(*asset, *property));
                     Ok(CallResult::Values(read.collect()))
                 }
             },
-            Step::DescribeProperty { asset, property } => {
+            ApiCall::DescribeProperty { asset, property } => {
                 self.property(asset, property).map(CallResult::Property)
             }
-            Step::UpdateProperty(update) => {
+            ApiCall::UpdateProperty(update) => {
                 let UpdateProperty { asset, property, alias, notification, unit } = update;
                 let of_model = self.model_unit(asset, property)?;
                 if let Some(kind) = self.unwritable {
@@ -196,7 +196,7 @@ impl FakeSiteWise {
                 self.properties.insert((asset, property), written);
                 Ok(CallResult::Accepted)
             }
-            Step::DescribeAsset(id) => {
+            ApiCall::DescribeAsset(id) => {
                 if let Some(kind) = self.undescribable.get(&id) {
                     return Err(fault(*kind, "it cannot be described"));
                 }
@@ -206,7 +206,7 @@ impl FakeSiteWise {
                 asset.looks = asset.looks.saturating_sub(1);
                 Ok(CallResult::Asset(told))
             }
-            Step::ReadUnits(id, token) => {
+            ApiCall::ReadUnits(id, token) => {
                 let asset = self.assets.get(&id).ok_or(fault(ApiFaultKind::NotFound, "asset"))?;
                 let model = self.models.get(&asset.model);
                 let all = model.into_iter().flat_map(FakeModel::all_properties);
@@ -216,7 +216,7 @@ impl FakeSiteWise {
                 };
                 Ok(CallResult::Units(page(all.map(|of| (of.id, unit(of))).collect(), token)))
             }
-            Step::ListChildren(parent, token) => {
+            ApiCall::ListChildren(parent, token) => {
                 self.listable(parent)?;
                 let below = self.assets.iter().filter(|(_, asset)| asset.parent == Some(parent));
                 Ok(CallResult::Assets(page(
@@ -224,7 +224,7 @@ impl FakeSiteWise {
                     token,
                 )))
             }
-            Step::Associate(link) => {
+            ApiCall::Associate(link) => {
                 let parent = self.assets.get(&link.parent).map(|asset| asset.model);
                 let parent = parent.and_then(|model| self.models.get(&model));
                 let place = parent

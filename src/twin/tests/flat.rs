@@ -3,18 +3,18 @@
 use super::*;
 
 /// A tag of a double, with a unit if it has one.
-pub(super) fn tag(slot: u32, name: &str, unit: Option<&str>) -> Metric {
+pub(super) fn tag(slot: u32, name: &str, unit: Option<&str>) -> BirthMetric {
     let mut metric = leaf(slot, name, DataType::Double, sample(0, Value::Double(1.0)));
     let unit = unit.map(|unit| property("engUnit", DataType::String, text(unit)));
     metric.properties.extend(unit);
     metric
 }
 
-pub(super) fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<Metric> {
+pub(super) fn tags<'a>(names: impl IntoIterator<Item = &'a str>) -> Vec<BirthMetric> {
     (0..).zip(names).map(|(slot, name)| tag(slot, name, None)).collect()
 }
 
-pub(super) fn born(rig: &mut Rig, name: &str, metrics: Vec<Metric>) {
+pub(super) fn born(rig: &mut Rig, name: &str, metrics: Vec<BirthMetric>) {
     rig.event(birth_at(rig.offset(), device(name), Vec::new(), metrics));
 }
 

@@ -347,7 +347,7 @@ fn a_tag_beside_a_property_of_its_name_that_people_added_is_called_the_same_over
             id: Uuid::from_u128(7),
             external_id: String::new(),
             name: "M0002".into(),
-            data_type: crate::sitewise::api::DataType::Double,
+            data_type: crate::sitewise::api::PropertyDataType::Double,
             unit: None,
             kind: PropertyKind::Attribute { default: Some("3".into()) },
         };

@@ -3,7 +3,7 @@
 use super::*;
 use crate::sparkplug::event::SequenceOrder;
 
-pub(super) fn temp(value: impl Into<Option<Value>>, offset: i64) -> Metric {
+pub(super) fn temp(value: impl Into<Option<Value>>, offset: i64) -> BirthMetric {
     leaf(0, "Temp", DataType::Double, sample(offset, value))
 }
 
@@ -87,7 +87,7 @@ fn nan_is_null_with_bad_and_written_once() {
         born(&mut rig, f64::NAN, 0);
         rig.seconds(10);
     }
-    let null = Variant::Null(crate::sitewise::api::DataType::Double);
+    let null = Variant::Null(crate::sitewise::api::PropertyDataType::Double);
     assert_eq!(rig.written("gw", "Temp"), [(0, Quality::Bad, null)]);
 }
 
@@ -350,7 +350,7 @@ fn a_number_past_ten_to_the_ten_is_sent_and_told() {
     born(&mut rig, 2e10, 0);
     assert_eq!(shown(&rig), (Quality::Good, Variant::Double(2e10)));
     let (finding, example) = &rig.found[0];
-    assert_eq!((*finding, &**example), (Finding::FarNumber, "Nordsee/gw/Temp is 20000000000"));
+    assert_eq!((*finding, &**example), (Finding::NumberTooLarge, "Nordsee/gw/Temp is 20000000000"));
 }
 
 /// Its clock stands still, or its birth repeats the old time of change.

@@ -7,7 +7,9 @@ use proptest::prelude::*;
 
 use super::fake::{FakeAsset, FakeModel};
 use super::*;
-use crate::sitewise::api::{DataType as SiteWiseType, Property as SiteWiseProperty, PropertyKind};
+use crate::sitewise::api::{
+    Property as SiteWiseProperty, PropertyDataType as SiteWiseType, PropertyKind,
+};
 
 /// Members that a definition of a turbine may have.
 const MEMBERS: [(&str, DataType); 6] = [

@@ -1,7 +1,7 @@
 //! What births bring about in SiteWise.
 
 use super::*;
-use crate::sitewise::api::{DataType as SiteWiseType, Hierarchy, PropertyKind};
+use crate::sitewise::api::{Hierarchy, PropertyDataType as SiteWiseType, PropertyKind};
 
 fn farm() -> Rig {
     let mut rig = Rig::new();
@@ -166,7 +166,7 @@ fn a_new_member_waits_for_its_property_and_nobody_else_does() {
             instance.members.push(leaf(*slot, &format!("New {slot}"), DataType::Int32, value));
         }
         let content = Content::Instance(instance);
-        vec![Metric { name: "T1".into(), properties: Vec::new(), content }]
+        vec![BirthMetric { name: "T1".into(), properties: Vec::new(), content }]
     };
     rig.event(birth(node(), definitions(), grown(&[3])));
     rig.seconds(5);

@@ -9,7 +9,7 @@ fn restart(mut rig: Rig, arrived: usize) -> (Rig, Vec<Point>) {
     (rig.restart(), left)
 }
 
-fn metrics() -> Vec<Metric> {
+fn metrics() -> Vec<BirthMetric> {
     vec![temp(Value::Double(8.0), 0)]
 }
 

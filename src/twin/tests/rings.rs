@@ -2,13 +2,13 @@
 
 use super::*;
 
-fn temp(slot: u32, name: &str) -> Metric {
+fn temp(slot: u32, name: &str) -> BirthMetric {
     leaf(slot, name, DataType::Double, sample(0, Value::Double(1.0)))
 }
 
 /// What is told of assets that hang beside the one that they are in.
 fn beside(rig: &Rig) -> Vec<&str> {
-    let found = rig.found.iter().filter(|(finding, _)| *finding == Finding::TemplateRing);
+    let found = rig.found.iter().filter(|(finding, _)| *finding == Finding::TemplateCycle);
     found.map(|(_, example)| example.as_str()).collect()
 }
 

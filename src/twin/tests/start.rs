@@ -45,8 +45,8 @@ fn the_initial_sync_takes_a_tenth_longer_than_its_pages_at_most() {
         let (mut waiting, mut pages) = (std::collections::VecDeque::new(), 0);
         while !rig.twin.plan().is_synced() {
             while let Some(output) = rig.twin.poll_output(rig.now) {
-                if let Output::Step(id, step) = output {
-                    pages += u32::from(matches!(step, Step::ListAssets(..)));
+                if let Output::Call(id, step) = output {
+                    pages += u32::from(matches!(step, ApiCall::ListAssets(..)));
                     let at = rig.now.instant + Duration::from_millis(latency);
                     waiting.push_back((at, id, step));
                 }
@@ -167,7 +167,7 @@ fn of_births_that_wait_too_long_the_latest_of_each_source_is_kept() {
         let metrics = sensor(f64::from(round), 1_000);
         rig.twin.handle_event(birth(device("busy"), Vec::new(), metrics), rig.now);
         rig.twin.handle_event(death(device("busy"), 1), rig.now);
-        let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(DropReason::Unlearned));
+        let (held, lost) = (rig.twin.held(), rig.twin.counts().dropped(DropReason::BeforeSync));
         assert!(held <= held::PARTS + 1_000, "{held} values are held");
         assert_eq!(held as u64 + lost, 2 + 1_000 * (u64::from(round as u32) + 1));
         given_up = lost;
@@ -208,20 +208,20 @@ fn births_that_wait_are_bounded_and_who_spoke_keeps_its_own() {
         rig.twin.handle_event(birth(machine(&name), Vec::new(), metrics(20_000)), rig.now);
         assert!(rig.twin.held() <= held::MOST, "{} values are held", rig.twin.held());
         while let Some(output) = rig.twin.poll_output(rig.now) {
-            if let Output::Found { edge, finding, .. } = output {
+            if let Output::Finding { edge, finding, .. } = output {
                 assert_eq!(finding, Finding::TooManyLeaves);
                 assert!(told.insert(edge.node.to_string()), "{edge} is told twice");
             }
         }
     }
-    let lost = rig.twin.counts().dropped(DropReason::Unlearned);
+    let lost = rig.twin.counts().dropped(DropReason::BeforeSync);
     assert_eq!(rig.twin.held() as u64 + lost, 30_001 + 3 + 150 * 20_000);
     assert_eq!(told.len() as u64 * 20_000, lost);
     assert!(told.len() > 100 && !told.contains("honest") && !told.contains("quiet"), "{told:?}");
     // What one says whose birth was given up can be read by none.
     let given_up = told.first().unwrap().clone();
     says(&mut rig, &given_up, 3.0);
-    assert_eq!(rig.twin.counts().dropped(DropReason::Unlearned), lost + 1);
+    assert_eq!(rig.twin.counts().dropped(DropReason::BeforeSync), lost + 1);
     rig.check_conservation();
 }
 

@@ -3,7 +3,7 @@
 use super::flat::{begin, model_of, tag};
 use super::*;
 
-fn motor(slot: u32) -> Metric {
+fn motor(slot: u32) -> BirthMetric {
     instance("M", "Motor", vec![tag(slot, "Speed", None)])
 }
 

@@ -5,7 +5,7 @@ use super::*;
 
 /// What was told of units that are not said.
 fn unsaid(rig: &Rig) -> Vec<&str> {
-    let unsaid = rig.found.iter().filter(|(finding, _)| *finding == Finding::UnitUnsaid);
+    let unsaid = rig.found.iter().filter(|(finding, _)| *finding == Finding::MissingUnit);
     unsaid.map(|(_, example)| &**example).collect()
 }
 
@@ -14,7 +14,7 @@ fn other(node: &str) -> Source {
 }
 
 /// A definition of one member, and an instance of it that says no unit itself.
-fn defined(instance_name: &str, unit: Option<&str>) -> (Vec<Definition>, Vec<Metric>) {
+fn defined(instance_name: &str, unit: Option<&str>) -> (Vec<Definition>, Vec<BirthMetric>) {
     let unit = unit.map(|unit| property("engUnit", DataType::String, text(unit)));
     let definition = Definition {
         name: "_types_/P".into(),
@@ -34,7 +34,11 @@ fn defined(instance_name: &str, unit: Option<&str>) -> (Vec<Definition>, Vec<Met
     (vec![definition], vec![metric])
 }
 
-fn node_born(rig: &mut Rig, node: &str, (definitions, metrics): (Vec<Definition>, Vec<Metric>)) {
+fn node_born(
+    rig: &mut Rig,
+    node: &str,
+    (definitions, metrics): (Vec<Definition>, Vec<BirthMetric>),
+) {
     rig.event(birth_at(rig.offset(), other(node), definitions, metrics));
     rig.seconds(90);
 }
@@ -57,7 +61,9 @@ fn an_instance_whose_definition_says_no_unit_is_told_where_its_model_shows_anoth
     node_born(&mut rig, "B", defined("B1", None));
     node_born(&mut rig, "D", defined("D1", Some("psi")));
     assert_eq!(unsaid(&rig).len(), 2);
-    assert!(Finding::UnitUnsaid.is_loss() && Finding::UnitUnsaid.words().contains("engUnit"));
+    assert!(
+        Finding::MissingUnit.is_loss() && Finding::MissingUnit.description().contains("engUnit")
+    );
 }
 
 #[test]
@@ -124,10 +130,13 @@ fn a_flattened_member_without_a_unit_is_told_where_it_shows_anothers() {
         Rig::with(Config { nested: Nested::Flatten, ..config() }, FakeSiteWise::default());
     let outer = |name: &str, unit| {
         let (_, inner) = defined("In", None);
-        let [Metric { content: Content::Instance(inner), .. }] = &inner[..] else { panic!() };
+        let [BirthMetric { content: Content::Instance(inner), .. }] = &inner[..] else { panic!() };
         let inner = Instance { members: vec![tag(0, "v", unit)], ..inner.clone() };
-        let inner =
-            Metric { name: "In".into(), properties: Vec::new(), content: Content::Instance(inner) };
+        let inner = BirthMetric {
+            name: "In".into(),
+            properties: Vec::new(),
+            content: Content::Instance(inner),
+        };
         (Vec::new(), vec![instance(name, "Outer", vec![inner])])
     };
     node_born(&mut rig, "A", outer("A1", Some("bar")));

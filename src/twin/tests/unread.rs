@@ -14,7 +14,7 @@ fn pumps() -> Source {
     Source { edge: EdgeNode::new("Nordsee", "pumps"), device: None }
 }
 
-fn pump(slot: u32, value: f64, at: i64) -> Metric {
+fn pump(slot: u32, value: f64, at: i64) -> BirthMetric {
     let flow = leaf(slot, "Flow", DataType::Double, sample(at, Value::Double(value)));
     instance(&format!("P{slot}"), "Pump", vec![flow])
 }
@@ -181,21 +181,21 @@ fn what_is_tried_again_only_after_the_grace_is_not_waited_for() {
     rig.sitewise.unlistable.insert(model, ApiFaultKind::Denied);
     rig.sitewise.undescribable.insert(asset, ApiFaultKind::Denied);
     let grace = Duration::from_secs(20);
-    assert!(!rig.twin.plan().rests_until(rig.now.instant + grace), "it is being read");
+    assert!(!rig.twin.plan().is_idle_until(rig.now.instant + grace), "it is being read");
     born(&mut rig);
     rig.seconds(2 * 3_600);
     let due = (0..7_200).find(|_| {
-        let rests = rig.twin.plan().rests_until(rig.now.instant + grace);
+        let rests = rig.twin.plan().is_idle_until(rig.now.instant + grace);
         rig.seconds(1);
         rests
     });
     assert!(due.is_some() && rig.twin.held() > 0, "{due:?}");
-    assert!(!rig.twin.plan().rests_until(rig.now.instant + Duration::from_secs(7_200)));
+    assert!(!rig.twin.plan().is_idle_until(rig.now.instant + Duration::from_secs(7_200)));
     // A machine that is being made is waited for.
     let (at, new) = (rig.offset(), Source { edge: EdgeNode::new("Nordsee", "new"), device: None });
     let valve = leaf(0, "Open", DataType::Boolean, sample(at, Value::Boolean(true)));
     rig.event(birth_at(at, new, Vec::new(), vec![instance("V1", "Valve", vec![valve])]));
-    assert!(!rig.twin.plan().rests_until(rig.now.instant + grace));
+    assert!(!rig.twin.plan().is_idle_until(rig.now.instant + grace));
 }
 
 /// What is beyond the bound of what is held of it is given up; it is asked for its birth.
@@ -210,7 +210,7 @@ fn who_waited_too_long_is_asked_for_its_birth() {
     rig.seconds(60);
     let many = (0..held::PARTS as u32).map(|_| (0, sample(0, Value::Double(0.0))));
     rig.event(data(pumps(), many.collect()));
-    assert_eq!(rig.twin.counts().dropped(DropReason::Unlearned), held::PARTS as u64);
+    assert_eq!(rig.twin.counts().dropped(DropReason::BeforeSync), held::PARTS as u64);
     rig.expected.clear();
     rig.sitewise.undescribable.clear();
     rig.seconds(3_600);
@@ -364,6 +364,6 @@ fn what_a_birth_lacks_is_written_over_once_its_model_can_be_described() {
     rig.seconds(2 * 3_600);
     rig.event(tag(None, rig.offset()));
     rig.seconds(60);
-    let null = Variant::Null(crate::sitewise::api::DataType::Double);
+    let null = Variant::Null(crate::sitewise::api::PropertyDataType::Double);
     assert_eq!(rig.shown("gw", "Wind/engHigh"), Some((Quality::Bad, null)));
 }

@@ -3,7 +3,7 @@
 use uuid::Uuid;
 
 use super::*;
-use crate::sitewise::api::{DataType as Type, Property as Has, PropertyKind};
+use crate::sitewise::api::{Property as Has, PropertyDataType as Type, PropertyKind};
 use crate::twin::identity::{Address, PropertyRole};
 use crate::twin::mapping::ValueForm;
 use crate::twin::tests::fake::{FakeAsset, FakeModel};
@@ -103,7 +103,7 @@ fn left() -> FakeSiteWise {
     sitewise
 }
 
-fn mast() -> Vec<Metric> {
+fn mast() -> Vec<BirthMetric> {
     let of = |slot, name, datatype, value| leaf(slot, name, datatype, sample(0, Some(value)));
     vec![
         of(0, "Online", DataType::Boolean, Value::Boolean(false)),

@@ -36,7 +36,7 @@ fn values_keep_their_own_time_and_quality() {
             (0, GOOD, double(7.0)),
             (11_000, GOOD, double(7.5)),
             (11_500, Quality::Uncertain, double(8.0)),
-            (12_000, Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)),
+            (12_000, Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::Double)),
         ]
     );
     rig.check_conservation();
@@ -218,7 +218,7 @@ fn a_birth_with_a_time_out_of_the_window_is_not_hidden_by_a_later_value() {
 /// value before stayed GOOD; while it lived, too.
 #[test]
 fn what_sitewise_rejects_is_null_with_bad_and_no_mark_repeats_it() {
-    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::DataType::Double)));
+    let null = Some((Quality::Bad, Variant::Null(crate::sitewise::api::PropertyDataType::Double)));
     let reject_last = |rig: &mut Rig, asset: &str, property: &str| {
         let (at, _, value) = rig.written(asset, property).pop().unwrap();
         let id = rig.sitewise.asset(asset).0;
@@ -281,7 +281,7 @@ fn what_sitewise_rejects_is_null_with_bad_and_no_mark_repeats_it() {
 /// The shorter one before it stayed GOOD.
 #[test]
 fn what_is_too_long_for_sitewise_is_null_with_bad() {
-    let null = || Variant::Null(crate::sitewise::api::DataType::String);
+    let null = || Variant::Null(crate::sitewise::api::PropertyDataType::String);
     let array = |length: i64| Value::Array((0..length).map(Value::Int).collect());
     let born = |offset: i64, length: i64| {
         let tag = leaf(0, "Arr", DataType::Int32Array, sample(offset, array(length)));

@@ -11,14 +11,14 @@ fn place(rig: &Rig, name: &str) -> AssetIx {
 /// What the properties of an asset hold, by name.
 fn held(rig: &Rig, asset: &str) -> Vec<(String, String)> {
     let good = |tqv: Tqv| format!("{} {:?}", tqv.time.as_millis() - START, tqv.value);
-    let all = rig.twin.held_by(place(rig, asset)).into_iter();
+    let all = rig.twin.property_values(place(rig, asset)).into_iter();
     all.map(|(_, property, held)| {
         let held = match held {
             ShownValue::Nothing => "nothing".to_owned(),
             ShownValue::Default(text) => format!("default {text}"),
             ShownValue::Own(value) => format!("own {value:?}"),
             ShownValue::Last(tqv) => format!("last {}", good(tqv)),
-            ShownValue::Told(tqv) => format!("told {}", good(tqv)),
+            ShownValue::Bridge(tqv) => format!("told {}", good(tqv)),
         };
         (property.name.to_string(), held)
     })

@@ -10,11 +10,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::{SourceValues, later};
 use crate::delivery::point::Class;
 use crate::sitewise::api::{Quality, Tqv, Variant};
-use crate::sparkplug::event::{AttributeHolder, AttributeSample as Told, Data, Quality as Sent};
+use crate::sparkplug::event::{
+    AttributeHolder, AttributeSample as Told, Data, SparkplugQuality as Sent,
+};
 use crate::time::{Now, Timestamp};
 use crate::twin::assets::AssetIx;
 use crate::twin::identity::PropertyRole;
-use crate::twin::layout::{self, AttributeTarget, LeafTarget, Said};
+use crate::twin::layout::{self, AttributeDeclaration, AttributeTarget, LeafTarget};
 use crate::twin::mapping::{self, ValueForm};
 use crate::twin::models::{PropertyIx, PropertyRequest};
 use crate::twin::world::DesiredWorld;
@@ -26,16 +28,16 @@ pub(super) type Attributes = BTreeMap<(AssetIx, PropertyIx), Tqv>;
 
 impl Twin {
     /// Attributes in data. Those that it lacks are unchanged.
-    pub(super) fn attributes_told(&mut self, data: &Data, now: Now) {
+    pub(super) fn attributes_received(&mut self, data: &Data, now: Now) {
         let Self { config, writer, sources, .. } = self;
         let Some(values) = sources.get_mut(&data.source) else { return };
-        writer.world.models.set_speaker(&data.source);
+        writer.world.models.set_current_source(&data.source);
         let mut told = Vec::new();
         for Told { holder, time, property } in &data.attributes {
             let world = &mut writer.world;
             let Some((asset, role, mut path)) = values.holder(*holder, world) else { continue };
             if let (AttributeHolder::Leaf(slot), Some(said)) =
-                (holder, layout::said_unit(std::slice::from_ref(property)))
+                (holder, layout::declared_unit(std::slice::from_ref(property)))
             {
                 if let Some(leaf) = values.leaf_at(*slot) {
                     world.unit(leaf.asset, leaf.property, said);
@@ -57,7 +59,11 @@ impl Twin {
             // One past the cap was reported with the birth, or is with the next.
             if let Ok(place) = world.property(model, wanted) {
                 let target = LeafTarget { asset, property: place, form };
-                told.push((target, *time, Said::of(property.value.as_ref(), Said::Null)));
+                told.push((
+                    target,
+                    *time,
+                    AttributeDeclaration::of(property.value.as_ref(), AttributeDeclaration::Null),
+                ));
             }
         }
         // The plan has to know the models before a value asks for its gate.
@@ -107,7 +113,7 @@ impl SourceValues {
     }
 
     /// The attributes in a birth, all others of its assets being absent.
-    pub(super) fn attributes_born(
+    pub(super) fn write_birth_attributes(
         &mut self,
         writer: &mut PointWriter,
         attributes: Vec<AttributeTarget>,
@@ -122,7 +128,7 @@ impl SourceValues {
                 silent.extend(self.attributes.range(all).map(|(place, _)| *place));
             }
         }
-        for AttributeTarget { target, said } in attributes {
+        for AttributeTarget { target, declared: said } in attributes {
             silent.remove(&(target.asset, target.property));
             self.write_if_changed(writer, target, &said, usual, now);
         }
@@ -131,7 +137,7 @@ impl SourceValues {
             let properties = &writer.world.models.get(model).properties;
             if let Some(form) = properties.get(property.0 as usize).map(|has| has.form) {
                 let target = LeafTarget { asset, property, form };
-                self.write_if_changed(writer, target, &Said::Default, usual, now);
+                self.write_if_changed(writer, target, &AttributeDeclaration::Default, usual, now);
             }
         }
     }
@@ -141,7 +147,7 @@ impl SourceValues {
         &mut self,
         writer: &mut PointWriter,
         target: LeafTarget,
-        said: &Said,
+        said: &AttributeDeclaration,
         usual: Timestamp,
         now: Now,
     ) {
@@ -154,8 +160,8 @@ impl SourceValues {
             Some(last) if last.value == value => return,
             Some(last) => later(usual, last.time, now),
             // It shows the default, or nothing, already.
-            None if *said == Said::Default => return,
-            None if *said == Said::NoDefault && default.is_none() => return,
+            None if *said == AttributeDeclaration::Default => return,
+            None if *said == AttributeDeclaration::NoDefault && default.is_none() => return,
             None if is_default(&value, default.as_deref(), target.form) => return,
             None => usual,
         };
@@ -180,7 +186,7 @@ impl SourceValues {
         time: Timestamp,
     ) {
         let default = writer.default_of(target);
-        let value = wanted(&Said::Default, default.as_deref(), target.form);
+        let value = wanted(&AttributeDeclaration::Default, default.as_deref(), target.form);
         let Some(value) = value else { return };
         self.write_attribute(writer, target, Tqv { time, quality: quality(&value), value });
     }
@@ -201,7 +207,7 @@ impl SourceValues {
             Some(last) if last.time > found.time => return,
             Some(last) => last.value.clone(),
             None => {
-                let value = wanted(&Said::Default, default.as_deref(), target.form);
+                let value = wanted(&AttributeDeclaration::Default, default.as_deref(), target.form);
                 let Some(value) = value else { return };
                 value
             }
@@ -221,14 +227,15 @@ impl SourceValues {
 
 /// The value that an attribute should show: its own, else the default, else null; null too where its
 /// own has no form in SiteWise. None for a default that is no value of its type.
-fn wanted(said: &Said, default: Option<&str>, form: ValueForm) -> Option<Variant> {
+fn wanted(said: &AttributeDeclaration, default: Option<&str>, form: ValueForm) -> Option<Variant> {
     match (said, default) {
-        (Said::Value(value), _) => {
+        (AttributeDeclaration::Value(value), _) => {
             let own = mapping::convert(Some(value), Sent::Good, form);
             Some(own.map_or(Variant::Null(form.data_type()), |converted| converted.value))
         }
-        (Said::Default, Some(default)) => mapping::of_default(default, form),
-        (Said::Default, None) | (Said::Null | Said::NoDefault, _) => {
+        (AttributeDeclaration::Default, Some(default)) => mapping::of_default(default, form),
+        (AttributeDeclaration::Default, None)
+        | (AttributeDeclaration::Null | AttributeDeclaration::NoDefault, _) => {
             Some(Variant::Null(form.data_type()))
         }
     }

@@ -33,10 +33,10 @@ const AGAIN: Duration = Duration::from_secs(3_600);
 pub(super) struct OfflineAtStart {
     /// When to read a source, if it is not born by then: those offline at the start, and failed
     /// reads, with the time of death if known by its own clock.
-    later: BTreeMap<(Instant, Source), Option<Timestamp>>,
+    scheduled: BTreeMap<(Instant, Source), Option<Timestamp>>,
     /// Who is, and when it died, if that is known by its own clock. Otherwise the mark follows
     /// the value: by our clock it would hide what a slower one says next.
-    waiting: VecDeque<(Source, Option<Timestamp>)>,
+    ready: VecDeque<(Source, Option<Timestamp>)>,
 }
 
 /// A value that is read although no birth has it.
@@ -44,9 +44,9 @@ pub(super) struct OfflineAtStart {
 pub(super) struct OrphanValue {
     pub stream: Stream,
     /// The time of its mark, if that is later than the value.
-    pub usual: Timestamp,
+    pub mark_time: Timestamp,
     /// The offline source; none for an instance that is missing from a birth.
-    pub of: Option<Arc<Source>>,
+    pub source: Option<Arc<Source>>,
 }
 
 /// How a value was marked.
@@ -54,7 +54,7 @@ pub(super) struct OrphanValue {
 pub(super) struct StaleMark {
     pub tqv: Tqv,
     /// The time of the value.
-    of: Timestamp,
+    value_time: Timestamp,
 }
 
 type Sources = FxHashMap<Source, SourceValues>;
@@ -65,7 +65,7 @@ fn is_born(sources: &Sources, source: &Source) -> bool {
 
 impl OfflineAtStart {
     pub(super) fn is_empty(&self) -> bool {
-        self.waiting.is_empty()
+        self.ready.is_empty()
     }
 
     /// The next batch of what the dead measured.
@@ -77,7 +77,7 @@ impl OfflineAtStart {
     ) -> Vec<OrphanValue> {
         let mut batch = Vec::new();
         while batch.len() < most
-            && let Some((source, died)) = self.waiting.pop_front()
+            && let Some((source, died)) = self.ready.pop_front()
         {
             if is_born(sources, &source) {
                 continue;
@@ -89,8 +89,8 @@ impl OfflineAtStart {
                 let usual = died.unwrap_or_default();
                 batch.extend(measurements(world, *asset).map(|stream| OrphanValue {
                     stream,
-                    usual,
-                    of: Some(Arc::clone(&source)),
+                    mark_time: usual,
+                    source: Some(Arc::clone(&source)),
                 }));
             }
         }
@@ -101,7 +101,7 @@ impl OfflineAtStart {
 impl ShownValueReads {
     /// When the next source is due.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
-        self.dead.later.first_key_value().map(|((due, _), _)| *due)
+        self.offline_at_start.scheduled.first_key_value().map(|((due, _), _)| *due)
     }
 
     /// These are offline; they may be born within this time.
@@ -110,12 +110,12 @@ impl ShownValueReads {
         offline: impl Iterator<Item = Source>,
         due: Instant,
     ) {
-        self.dead.later.extend(offline.map(|source| ((due, source), None)));
+        self.offline_at_start.scheduled.extend(offline.map(|source| ((due, source), None)));
     }
 
     /// Who was not born here has died.
     pub(super) fn queue_offline(&mut self, source: &Source, died: Timestamp) {
-        self.dead.waiting.push_back((source.clone(), Some(died)));
+        self.offline_at_start.ready.push_back((source.clone(), Some(died)));
     }
 
     /// Writes stale marks for what was removed while the bridge was not running, or is offline.
@@ -126,7 +126,7 @@ impl ShownValueReads {
         of: impl Iterator<Item = (OrphanValue, Option<Option<Tqv>>)>,
         now: Now,
     ) {
-        for (OrphanValue { stream, usual, of }, shown) in of {
+        for (OrphanValue { stream, mark_time: usual, source: of }, shown) in of {
             writer.world.counts.unread += u64::from(shown.is_none());
             // Another birth may have it again by now.
             let gone = match &of {
@@ -138,11 +138,12 @@ impl ShownValueReads {
             }
             if let (Some(source), None) = (&of, &shown) {
                 let again = (now.instant + AGAIN, Source::clone(source));
-                self.dead.later.insert(again, Some(usual));
+                self.offline_at_start.scheduled.insert(again, Some(usual));
                 continue;
             }
             let shown = shown.flatten();
-            let last = shown.iter().chain(restored.underway(stream)).max_by_key(|last| last.time);
+            let last =
+                shown.iter().chain(restored.in_flight_value(stream)).max_by_key(|last| last.time);
             if let Some(found) = last.filter(|last| last.quality == Quality::Good).cloned() {
                 self.mark(writer, stream, found, usual, now);
             }
@@ -160,13 +161,15 @@ impl ShownValueReads {
         let of = found.time;
         let mark = later(usual, of, now);
         let tqv = stale_mark(found, if in_window(mark, now) { mark } else { now.wall }, now);
-        self.marked.insert(stream, StaleMark { tqv: tqv.clone(), of });
+        self.stale_marks.insert(stream, StaleMark { tqv: tqv.clone(), value_time: of });
         writer.write_own_without_birth(stream, tqv, Class::Stale);
     }
 
     /// A restored point is sent only now: it may be later than the stale mark.
-    pub(super) fn remark(&mut self, writer: &mut PointWriter, last: &Point, now: Now) {
-        let Some(StaleMark { tqv, of }) = self.marked.get(&last.stream) else { return };
+    pub(super) fn renew_stale_mark(&mut self, writer: &mut PointWriter, last: &Point, now: Now) {
+        let Some(StaleMark { tqv, value_time: of }) = self.stale_marks.get(&last.stream) else {
+            return;
+        };
         if last.quality == Quality::Good && last.time > *of {
             let after = tqv.time.plus(TICK);
             self.mark(writer, last.stream, last.tqv(), after, now);
@@ -176,8 +179,8 @@ impl ShownValueReads {
 
 impl Twin {
     /// Has those read again who are dead and could not be read.
-    pub(in crate::twin) fn read_failed_again(&mut self, now: Now) {
-        let later = &mut self.lookups.dead.later;
+    pub(in crate::twin) fn retry_failed_reads(&mut self, now: Now) {
+        let later = &mut self.lookups.offline_at_start.scheduled;
         let failed: Vec<_> = later.extract_if(.., |_, died| died.is_some()).collect();
         later.extend(failed.into_iter().map(|((_, source), died)| ((now.instant, source), died)));
         self.read_offline(now);
@@ -189,8 +192,8 @@ impl Twin {
             return;
         }
         let Self { lookups, sources, writer, .. } = self;
-        let dead = &mut lookups.dead;
-        while let Some(first) = dead.later.first_entry()
+        let dead = &mut lookups.offline_at_start;
+        while let Some(first) = dead.scheduled.first_entry()
             && first.key().0 <= now.instant
         {
             let ((_, source), died) = first.remove_entry();
@@ -199,7 +202,7 @@ impl Twin {
             // stays silent.
             let is_dead = died.is_some() || plan.was_online(&source) == PriorPresence::Offline;
             if is_dead && !is_born(sources, &source) {
-                dead.waiting.push_back((source, died));
+                dead.ready.push_back((source, died));
             }
         }
         self.look_up();

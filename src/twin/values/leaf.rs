@@ -87,7 +87,7 @@ impl Leaf {
     }
 
     /// Whether a birth says nothing new.
-    pub(super) fn repeats(&self, converted: &Converted) -> bool {
+    pub(super) fn is_unchanged_by(&self, converted: &Converted) -> bool {
         !self.hidden_by_history
             && self.quality == converted.quality
             && self.value.as_ref() == Some(&converted.value)
@@ -107,11 +107,11 @@ impl Leaf {
     /// change.
     pub(super) fn write(&mut self, last: Tqv) {
         let said = if self.is_new() { last.time } else { self.sender_time() };
-        self.write_said(last, said);
+        self.write_with_sender_time(last, said);
     }
 
     /// As [`write`](Self::write), for a value with the sender's timestamp.
-    pub(super) fn write_said(&mut self, last: Tqv, said: Timestamp) {
+    pub(super) fn write_with_sender_time(&mut self, last: Tqv, said: Timestamp) {
         let Tqv { time, quality, value } = last;
         (self.quality, self.value) = (quality, Some(value));
         self.hidden_by_history = false;

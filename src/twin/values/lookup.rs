@@ -51,11 +51,11 @@ pub(in crate::twin) struct ShownValueReads {
     /// Instances that no birth has, with the time of the birth that lacked them: read after that.
     missing_instances: VecDeque<(Uuid, Timestamp)>,
     /// Values of sources that were offline at the start: read last.
-    pub(super) dead: OfflineAtStart,
-    unborn: FxHashMap<u64, Vec<OrphanValue>>,
+    pub(super) offline_at_start: OfflineAtStart,
+    orphan_batches: FxHashMap<u64, Vec<OrphanValue>>,
     /// How these values were marked, until a birth has them again: what is read then may be from
     /// before the mark.
-    pub(super) marked: FxHashMap<Stream, StaleMark>,
+    pub(super) stale_marks: FxHashMap<Stream, StaleMark>,
     next_id: u64,
 }
 
@@ -64,8 +64,8 @@ pub(in crate::twin) struct ShownValueReads {
 struct ReadRequest {
     source: Source,
     /// The time of the birth.
-    usual: Timestamp,
-    of: ReadScope,
+    birth_time: Timestamp,
+    scope: ReadScope,
 }
 
 #[derive(Debug)]
@@ -77,7 +77,7 @@ enum ReadScope {
 
 #[derive(Debug, Default)]
 struct ShownBatch {
-    of: Vec<(LeafTarget, ReadPriority)>,
+    targets: Vec<(LeafTarget, ReadPriority)>,
     /// Whose they are, how many of them, and the time of the birth.
     sources: Vec<(Source, usize, Timestamp)>,
 }
@@ -88,7 +88,7 @@ enum ReadPriority {
     Leaf,
     Attribute,
     /// A measurement that the birth does not have.
-    Gone,
+    Missing,
 }
 
 /// The measurements in a source's birth.
@@ -107,7 +107,7 @@ impl ShownValueReads {
         usual: Timestamp,
     ) {
         if !leaves.is_empty() {
-            self.wait(ReadPriority::Leaf, source, ReadScope::Leaves(leaves), usual);
+            self.enqueue(ReadPriority::Leaf, source, ReadScope::Leaves(leaves), usual);
         }
         for asset in assets.iter().copied() {
             let has = world.assets.get(asset);
@@ -116,20 +116,22 @@ impl ShownValueReads {
                 if !world.plan.is_undescribed(has.model) {
                     world.assets.get_mut(asset).known = AtStart::Read;
                 }
-                for what in [ReadPriority::Attribute, ReadPriority::Gone] {
+                for what in [ReadPriority::Attribute, ReadPriority::Missing] {
                     if !self.waiting_assets.insert((what, asset)) {
                         continue;
                     }
-                    self.wait(what, source, ReadScope::Asset(asset), usual);
+                    self.enqueue(what, source, ReadScope::Asset(asset), usual);
                 }
             }
         }
     }
 
-    fn wait(&mut self, what: ReadPriority, source: &Source, of: ReadScope, usual: Timestamp) {
+    fn enqueue(&mut self, what: ReadPriority, source: &Source, of: ReadScope, usual: Timestamp) {
         self.next_id += 1;
-        self.waiting
-            .insert((what, self.next_id), ReadRequest { source: source.clone(), usual, of });
+        self.waiting.insert(
+            (what, self.next_id),
+            ReadRequest { source: source.clone(), birth_time: usual, scope: of },
+        );
     }
 
     /// The next batch of what waits; none if nothing does.
@@ -140,35 +142,36 @@ impl ShownValueReads {
     ) -> Option<ShownBatch> {
         let mut batch = ShownBatch::default();
         let mut known: Option<(Source, NamedMeasurements)> = None;
-        while batch.of.len() < ENTRIES
-            && let Some(((what, _), ReadRequest { source, usual, of })) = self.waiting.pop_first()
+        while batch.targets.len() < ENTRIES
+            && let Some(((what, _), ReadRequest { source, birth_time: usual, scope: of })) =
+                self.waiting.pop_first()
         {
             if let ReadScope::Asset(asset) = &of {
                 self.waiting_assets.remove(&(what, *asset));
             }
             let Some(values) = sources.get(&source) else { continue };
-            let before = batch.of.len();
+            let before = batch.targets.len();
             match of {
                 ReadScope::Leaves(leaves) => {
-                    batch.of.extend(leaves.into_iter().map(|target| (target, what)));
+                    batch.targets.extend(leaves.into_iter().map(|target| (target, what)));
                 }
                 ReadScope::Asset(asset) => {
                     let born = match known.take_if(|(of, _)| *of == source) {
                         Some((_, born)) => born,
-                        None => values.speaks_of(),
+                        None => values.birth_measurements(),
                     };
-                    batch.of.extend(remaining(world, asset, what, &born));
+                    batch.targets.extend(remaining(world, asset, what, &born));
                     known = Some((source.clone(), born));
                 }
             }
-            batch.sources.push((source, batch.of.len() - before, usual));
+            batch.sources.push((source, batch.targets.len() - before, usual));
         }
-        (!batch.of.is_empty()).then_some(batch)
+        (!batch.targets.is_empty()).then_some(batch)
     }
 
     /// Has read what SiteWise shows of the instances that it had of a source at the start, and that
     /// its first birth does not have.
-    pub(super) fn ask_after_instances(
+    pub(super) fn request_instance_reads(
         &mut self,
         plan: &mut Plan,
         source: &Source,
@@ -179,14 +182,18 @@ impl ShownValueReads {
     }
 
     /// The next batch of the measurements of instances that no birth has by now.
-    fn next_lacked(&mut self, world: &DesiredWorld) -> Vec<OrphanValue> {
+    fn next_missing_instances(&mut self, world: &DesiredWorld) -> Vec<OrphanValue> {
         let mut batch = Vec::new();
         while batch.len() < ENTRIES
             && let Some((asset, usual)) = self.missing_instances.pop_front()
         {
             if !world.is_wanted(asset) {
                 let of = measurements(world, asset);
-                batch.extend(of.map(|stream| OrphanValue { stream, usual, of: None }));
+                batch.extend(of.map(|stream| OrphanValue {
+                    stream,
+                    mark_time: usual,
+                    source: None,
+                }));
             }
         }
         batch
@@ -218,7 +225,7 @@ fn remaining(
     let besides = properties.filter(move |(property, has)| match what {
         ReadPriority::Leaf => false,
         ReadPriority::Attribute => has.is_attribute(),
-        ReadPriority::Gone => {
+        ReadPriority::Missing => {
             has.role == PropertyRole::Member
                 && !has.is_attribute()
                 && !shared
@@ -249,18 +256,18 @@ impl Twin {
             && let Some(batch) = lookups.next(world, sources)
         {
             let stream = |(target, _): &(LeafTarget, ReadPriority)| world.stream(*target);
-            let streams: Vec<_> = batch.of.iter().map(stream).collect();
+            let streams: Vec<_> = batch.targets.iter().map(stream).collect();
             lookups.calls += streams.len().div_ceil(ENTRIES_PER_BATCH_READ);
             lookups.next_id += 1;
             lookups.batches.insert(lookups.next_id, batch);
             world.plan.look_up(lookups.next_id, streams);
         }
         while lookups.calls < CALLS
-            && !(lookups.missing_instances.is_empty() && lookups.dead.is_empty())
+            && !(lookups.missing_instances.is_empty() && lookups.offline_at_start.is_empty())
         {
             let batch = match lookups.missing_instances.is_empty() {
-                false => lookups.next_lacked(world),
-                true => lookups.dead.next(world, sources, ENTRIES),
+                false => lookups.next_missing_instances(world),
+                true => lookups.offline_at_start.next(world, sources, ENTRIES),
             };
             if batch.is_empty() {
                 continue;
@@ -268,7 +275,7 @@ impl Twin {
             let streams = batch.iter().map(|unborn| unborn.stream).collect();
             lookups.calls += batch.len().div_ceil(ENTRIES_PER_BATCH_READ);
             lookups.next_id += 1;
-            lookups.unborn.insert(lookups.next_id, batch);
+            lookups.orphan_batches.insert(lookups.next_id, batch);
             world.plan.look_up(lookups.next_id, streams);
         }
     }
@@ -281,13 +288,14 @@ impl Twin {
         now: Now,
     ) {
         let Self { lookups, sources, writer, restored, .. } = self;
-        if let Some(of) = lookups.unborn.remove(&batch) {
+        if let Some(of) = lookups.orphan_batches.remove(&batch) {
             lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
             let of = of.into_iter().zip(shown);
             lookups.mark_unborn(writer, (sources, restored), of, now);
             return self.look_up();
         }
-        let Some(ShownBatch { of, sources: whose }) = lookups.batches.remove(&batch) else {
+        let Some(ShownBatch { targets: of, sources: whose }) = lookups.batches.remove(&batch)
+        else {
             return;
         };
         lookups.calls -= of.len().div_ceil(ENTRIES_PER_BATCH_READ);
@@ -295,7 +303,9 @@ impl Twin {
         for (source, count, usual) in whose {
             let of = all.by_ref().take(count);
             match sources.get_mut(&source) {
-                Some(values) => values.compare_shown(writer, of, &mut lookups.marked, usual, now),
+                Some(values) => {
+                    values.compare_shown(writer, of, &mut lookups.stale_marks, usual, now)
+                }
                 None => of.for_each(drop),
             }
         }
@@ -305,7 +315,7 @@ impl Twin {
 
 impl SourceValues {
     /// The measurements in its birth.
-    fn speaks_of(&self) -> NamedMeasurements {
+    fn birth_measurements(&self) -> NamedMeasurements {
         let leaves = self.slots.iter().filter_map(LeafSlotState::leaf);
         leaves.map(|leaf| (leaf.asset, leaf.property)).collect()
     }
@@ -339,10 +349,10 @@ impl SourceValues {
                     values.correct_shown(writer, target, &found, usual, now);
                 }
                 // A metric that was removed while the bridge was not running.
-                (ReadPriority::Gone, Some(Some(found))) if found.quality == Quality::Good => {
+                (ReadPriority::Missing, Some(Some(found))) if found.quality == Quality::Good => {
                     values.mark_gone(writer, target, found, usual, now);
                 }
-                (ReadPriority::Gone, _) | (ReadPriority::Attribute, Some(None)) => {}
+                (ReadPriority::Missing, _) | (ReadPriority::Attribute, Some(None)) => {}
                 (ReadPriority::Attribute, None) => {
                     values.write_as_last(writer, target, usual.max(now.wall));
                 }

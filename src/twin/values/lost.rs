@@ -33,16 +33,21 @@ fn lost_of(state: &LeafSlotState) -> Option<DropReason> {
 #[derive(Debug)]
 pub(super) struct MessageLosses {
     values: Vec<(DropReason, u64)>,
-    pub went_back: bool,
+    pub clock_went_back: bool,
     /// One that SiteWise does not take.
     pub out_of_window: Option<Timestamp>,
     /// The least that a value was behind our clock.
-    pub behind: Duration,
+    pub least_lag: Duration,
 }
 
 impl Default for MessageLosses {
     fn default() -> Self {
-        Self { values: Vec::new(), went_back: false, out_of_window: None, behind: Duration::MAX }
+        Self {
+            values: Vec::new(),
+            clock_went_back: false,
+            out_of_window: None,
+            least_lag: Duration::MAX,
+        }
     }
 }
 
@@ -55,7 +60,7 @@ impl MessageLosses {
         }
     }
 
-    pub(super) fn apply(&self, writer: &mut PointWriter, source: &Source) {
+    pub(super) fn report(&self, writer: &mut PointWriter, source: &Source) {
         for (why, values) in &self.values {
             if let Some(cap) = why.cap() {
                 writer.world.capped.count_lost(source, cap, *values);

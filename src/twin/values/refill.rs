@@ -30,7 +30,7 @@ impl Twin {
         {
             let Some(last) = leaf.last().map(taken) else { continue };
             if last.time != leaf.time {
-                leaf.write_said(last.clone(), leaf.sender_time());
+                leaf.write_with_sender_time(last.clone(), leaf.sender_time());
             }
             leaf.hidden_by_history = false;
             writer.write_own(leaf.target(), last, Class::Birth);
@@ -83,7 +83,7 @@ impl Twin {
             let Some(last) = leaf.last().filter(|_| latest) else { return };
             if in_window(next, now) {
                 let last = Tqv { time: next, ..last };
-                leaf.write_said(last.clone(), leaf.sender_time());
+                leaf.write_with_sender_time(last.clone(), leaf.sender_time());
                 writer.write_own(leaf.target(), last, Class::Live);
             } else {
                 // The next birth writes it.

@@ -13,7 +13,7 @@ impl Twin {
     /// It comes a tick later, since the value before may have the same time.
     pub fn handle_refused(&mut self, point: &Point) {
         let Self { writer, sources, .. } = self;
-        writer.refused(point);
+        writer.handle_refused(point);
         let Some(target) = writer.world.target(point.stream) else { return };
         let source = writer.world.source_of(target.asset);
         let Some(values) = source.and_then(|source| sources.get_mut(source)) else { return };

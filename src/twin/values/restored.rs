@@ -36,23 +36,23 @@ pub(in crate::twin) struct RestoredValues {
     in_flight_unnamed: FxHashMap<Stream, Tqv>,
     /// Sources with values hidden by restored ones, and when those are written once more.
     hidden_sources: BTreeSet<Source>,
-    due: Option<Instant>,
+    rewrite_due: Option<Instant>,
 }
 
 impl RestoredValues {
     /// When the next timer expires.
     pub(in crate::twin) fn due(&self) -> Option<Instant> {
-        self.due
+        self.rewrite_due
     }
 
     /// The value in flight of a property that is in no birth so far.
-    pub(super) fn underway(&self, stream: Stream) -> Option<&Tqv> {
+    pub(super) fn in_flight_value(&self, stream: Stream) -> Option<&Tqv> {
         self.in_flight_unnamed.get(&stream)
     }
 
     fn note_hidden(&mut self, source: &Source, now: Now) {
         self.hidden_sources.insert(source.clone());
-        self.due.get_or_insert(now.instant + GATHER);
+        self.rewrite_due.get_or_insert(now.instant + GATHER);
     }
 }
 
@@ -63,7 +63,7 @@ impl Twin {
         for points in points.chunk_by(|one, next| one.stream == next.stream) {
             let taken = points.iter().filter(|point| in_window(point.time, now));
             let Some(last) = taken.max_by_key(|point| point.time) else { continue };
-            match self.who_spoke_of(last.stream) {
+            match self.owner_of(last.stream) {
                 Some((source, place)) => {
                     let found = spoken.entry(source).or_default().entry(place);
                     let found = found.or_insert_with(|| last.tqv());
@@ -73,7 +73,7 @@ impl Twin {
                 }
                 None => {
                     self.track_unnamed(last);
-                    self.lookups.remark(&mut self.writer, last, now);
+                    self.lookups.renew_stale_mark(&mut self.writer, last, now);
                 }
             }
         }
@@ -97,10 +97,10 @@ impl Twin {
 
     /// Writes once more what was hidden by what came.
     pub(in crate::twin) fn write_hidden(&mut self, now: Now) {
-        if self.restored.due.is_none_or(|due| due > now.instant) {
+        if self.restored.rewrite_due.is_none_or(|due| due > now.instant) {
             return;
         }
-        self.restored.due = None;
+        self.restored.rewrite_due = None;
         let Self { restored, sources, writer, .. } = self;
         for source in std::mem::take(&mut restored.hidden_sources) {
             let Some(values) = sources.get_mut(&source) else { continue };
@@ -133,7 +133,7 @@ impl Twin {
     }
 
     /// Who was born and has this property.
-    fn who_spoke_of(&self, stream: Stream) -> Option<(Source, (AssetIx, PropertyIx))> {
+    fn owner_of(&self, stream: Stream) -> Option<(Source, (AssetIx, PropertyIx))> {
         let world = &self.writer.world;
         let asset = world.assets.by_id(stream.asset)?;
         let model = world.models.get(world.assets.get(asset).model);
@@ -157,7 +157,7 @@ impl Twin {
             plan.presence_restored(last.stream, last.time, online)
         {
             let devices = device.into_iter().collect();
-            self.writer.outputs.push_back(Output::Expect { edge, devices });
+            self.writer.outputs.push_back(Output::ExpectOnline { edge, devices });
         }
     }
 
@@ -183,7 +183,7 @@ impl Twin {
                 let target = LeafTarget { asset, property, form: has.form };
                 values.correct_shown(writer, target, &found, found.time, now);
             } else if asset == values.asset {
-                values.presence_overlaid(writer, property, &found, now);
+                values.overlay_presence(writer, property, &found, now);
             }
         }
     }
@@ -198,7 +198,7 @@ impl SourceValues {
     }
 
     /// Applies a restored presence value.
-    fn presence_overlaid(
+    fn overlay_presence(
         &mut self,
         writer: &mut PointWriter,
         property: PropertyIx,

@@ -53,7 +53,7 @@ impl DesiredWorld {
 
     /// Whether a node or device has an asset for its tags, and none of its own.
     pub(in crate::twin) fn has_tags_asset_only(&self, source: &Source) -> bool {
-        !self.has_asset(source) && self.is_there(self.assets.id(&Address::Tags(source)))
+        !self.has_asset(source) && self.exists(self.assets.id(&Address::Tags(source)))
     }
 
     /// The asset for the tags of a node or device whose own asset's model is shared; none where they
@@ -71,7 +71,7 @@ impl DesiredWorld {
         has_instances: bool,
     ) -> Option<AssetIx> {
         let address = Address::Tags(source);
-        let there = self.is_there(self.assets.id(&address));
+        let there = self.exists(self.assets.id(&address));
         let of = self.assets.get(own);
         let (mut model, known) = (of.model, of.known);
         if !there {

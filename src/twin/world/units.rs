@@ -15,13 +15,13 @@ const TOLD: usize = 100;
 #[derive(Debug, Default)]
 pub(in crate::twin) struct UnsetUnits {
     known: FxHashSet<(AssetIx, PropertyIx)>,
-    fresh: Vec<String>,
+    unreported: Vec<String>,
 }
 
 impl UnsetUnits {
     /// Those that were found since this was last called, in words.
     pub(in crate::twin) fn take(&mut self) -> Vec<String> {
-        std::mem::take(&mut self.fresh)
+        std::mem::take(&mut self.unreported)
     }
 }
 
@@ -35,7 +35,7 @@ impl DesiredWorld {
         let has_unit =
             model.properties.get(property.0 as usize).is_some_and(|has| has.unit.is_some());
         if has_unit {
-            self.doubted_units.entry(asset).or_default().push(property);
+            self.units_to_verify.entry(asset).or_default().push(property);
         }
     }
 
@@ -58,9 +58,9 @@ impl DesiredWorld {
         } else if has.unit.is_none()
             // Others that say none would show it.
             && self.assets.of_model(model) <= 1
-            && self.plan.is_unwritten(model, property, &self.models)
+            && self.plan.is_property_unsent(model, property, &self.models)
         {
-            self.models.take_unit(model, property, said.into());
+            self.models.set_unit(model, property, said.into());
             return;
         } else {
             let said: Option<Box<str>> = Some(said.into());
@@ -84,7 +84,7 @@ impl DesiredWorld {
         if has.form == ValueForm::Seconds
             // Its last unit is its own.
             || self.units.contains_key(&place)
-            || self.unset_units.fresh.len() >= TOLD
+            || self.unset_units.unreported.len() >= TOLD
             || !self.unset_units.known.insert(place)
         {
             return;
@@ -97,7 +97,7 @@ impl DesiredWorld {
             AtStart::Unread => ", unless it had one of its own before",
             _ => "",
         };
-        self.unset_units.fresh.push(format!(
+        self.unset_units.unreported.push(format!(
             "{}/{} has no unit and shows {unit:?}, which the model {} got{first}{unless}",
             of.address, has.name, model.name
         ));

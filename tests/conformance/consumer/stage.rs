@@ -8,7 +8,7 @@ use sparkwise::sparkplug::address::{EdgeNode, Source};
 use sparkwise::sparkplug::config::Config;
 use sparkwise::sparkplug::edge::{Edge, Metric};
 use sparkwise::sparkplug::event::{self, Content, DeathCause, Event, SequenceOrder};
-use sparkwise::sparkplug::event::{Quality, Sample, Slot};
+use sparkwise::sparkplug::event::{Sample, Slot, SparkplugQuality};
 use sparkwise::sparkplug::findings::Finding;
 use sparkwise::sparkplug::host::{Host, Output, ServerId};
 use sparkwise::sparkplug::message::Message;
@@ -83,7 +83,9 @@ impl Stage {
                 Output::Event(event) => self.told(&event),
                 Output::Publish(publish) => publish.message.topic,
                 // Findings are asked for by name.
-                Output::Found { .. } | Output::NobodyAdmitted(_) | Output::NothingDelivered(_) => {
+                Output::Finding { .. }
+                | Output::AllNodesExcluded(_)
+                | Output::NothingDelivered(_) => {
                     continue;
                 }
             });
@@ -139,7 +141,7 @@ impl Stage {
         &mut self,
         source: &Source,
         above: &str,
-        metric: &event::Metric,
+        metric: &event::BirthMetric,
         leaves: &mut Vec<String>,
     ) {
         let name = format!("{above}{}", metric.name);
@@ -172,9 +174,9 @@ fn said(sample: &Sample) -> String {
         Some(other) => format!("{other:?}"),
     };
     let quality = match sample.quality {
-        Quality::Good => "",
-        Quality::Uncertain => " uncertain",
-        Quality::Bad => " bad",
+        SparkplugQuality::Good => "",
+        SparkplugQuality::Uncertain => " uncertain",
+        SparkplugQuality::Bad => " bad",
     };
     format!("{value}{quality}{}", if sample.historical { " historical" } else { "" })
 }

@@ -139,7 +139,7 @@ judged! {
         let whole = Template::instance("T").members([x(1), y(2), Metric::new("z", 3_i32)]);
         let birth = born(&mut stage, [of_type(), instance(whole)], |_| {});
         assert_eq!(members(found(&birth)), ["x", "y", "z"]);
-        assert_eq!(stage.found(Finding::SpareMember), 1);
+        assert_eq!(stage.found(Finding::UndeclaredMember), 1);
     }
 }
 

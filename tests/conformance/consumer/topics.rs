@@ -125,7 +125,7 @@ judged! {
             stage.send(&edge.nbirth(stage.time(), a(1)));
         }
         stage.check(&["birth g/gw: a=1", "birth g/GW: a=1"]);
-        assert_eq!(stage.found(Finding::OnlyCase), 1);
+        assert_eq!(stage.found(Finding::CaseCollision), 1);
     }
 }
 
@@ -137,7 +137,7 @@ judged! {
         stage.send(&edge.nbirth(stage.time(), [Metric::new("a", 1_i32), Metric::new("A", 2_i32)]));
         stage.send(&edge.ndata(stage.time(), [Metric::new("A", 3_i32)]));
         stage.check(&["birth g/n: a=1, A=2", "data g/n: A=3"]);
-        assert_eq!(stage.found(Finding::OnlyCase), 1);
+        assert_eq!(stage.found(Finding::CaseCollision), 1);
     }
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::console::snapshot::Snapshot;
 use crate::delivery::point::Key;
-use crate::twin::plan::step::Step;
+use crate::twin::plan::step::ApiCall;
 use crate::twin::tests::fake::FakeSiteWise;
 
 /// Metrics of the node in these tests, and parts that are buffered.
@@ -36,7 +36,7 @@ impl Drop for Folder {
 struct Process {
     engine: Engine<Silent>,
     published: mpsc::Receiver<Outgoing>,
-    unanswered: Vec<(CallId, Step)>,
+    unanswered: Vec<(CallId, ApiCall)>,
     sitewise: Option<FakeSiteWise>,
     taken: BTreeSet<Key>,
 }
@@ -68,7 +68,7 @@ impl Process {
         loop {
             while let Some(output) = self.engine.bridge.poll_output(now) {
                 match output {
-                    Output::Step(id, step) => self.unanswered.push((id, step)),
+                    Output::Call(id, step) => self.unanswered.push((id, step)),
                     Output::Send(id, entries) => {
                         for entry in entries {
                             let stream = Stream { asset: entry.asset, property: entry.property };
@@ -97,7 +97,7 @@ impl Process {
             let room = self.engine.bridge.room();
             let mut points = self.engine.outbox.take(room);
             if points.is_empty() {
-                points = self.engine.restore(now);
+                points = self.engine.take_cold_points(now);
             }
             if points.is_empty() {
                 break;
@@ -125,7 +125,7 @@ impl Process {
         let engine = &self.engine;
         let bridge = &engine.bridge;
         let is_empty = engine.outbox.is_empty() && bridge.is_idle();
-        is_empty && engine.learning == SyncState::Done && !bridge.is_deferring()
+        is_empty && engine.sync_state == SyncState::Done && !bridge.is_deferring()
     }
 
     fn hear(&mut self, message: Message) {
@@ -188,12 +188,12 @@ async fn what_the_buffer_has_no_room_for_waits_on_disk_until_sitewise_is_reached
     assert!(ledger.balances(), "{ledger:?}");
     assert_eq!(ledger.buffered, (MESSAGES * METRICS + 4 * OF_SESSION) as usize);
     assert_eq!(ledger.lost_in_crash(), 0);
-    assert_eq!(ledger.values.dropped(DropReason::Unlearned), 0);
+    assert_eq!(ledger.values.dropped(DropReason::BeforeSync), 0);
 
     process.until(|process| process.is_done()).await;
     let ledger = process.ledger();
     assert!(ledger.balances(), "{ledger:?}");
-    assert_eq!(ledger.values.dropped(DropReason::Unlearned), 0);
+    assert_eq!(ledger.values.dropped(DropReason::BeforeSync), 0);
     for number in 0..MESSAGES {
         let found = of(&process.taken, at(number));
         assert!(found >= METRICS as usize, "{found} values of message {number}");
@@ -239,7 +239,7 @@ async fn a_kill_before_or_while_catching_up_loses_nothing() {
     process.until(|process| process.is_done()).await;
     let ledger = process.ledger();
     assert!(ledger.balances(), "{ledger:?}");
-    assert_eq!(ledger.values.dropped(DropReason::Unlearned), 0);
+    assert_eq!(ledger.values.dropped(DropReason::BeforeSync), 0);
     taken.append(&mut process.kill());
     for number in 0..3 * EACH {
         let found = of(&taken, at(number));
@@ -266,7 +266,7 @@ async fn past_the_outbox_s_own_bound_values_are_counted_and_asked_for_again() {
     process.until(|process| process.is_done()).await;
     let ledger = process.ledger();
     assert!(ledger.balances(), "{ledger:?}");
-    let lost = ledger.values.dropped(DropReason::Unlearned);
+    let lost = ledger.values.dropped(DropReason::BeforeSync);
     let all = u64::from(MESSAGES * METRICS);
     assert!(lost > 0 && lost >= all - ROOM && lost < all - ROOM + 500, "{lost} of {all}");
     assert_eq!(of(&process.taken, at(0)), METRICS as usize);

@@ -9,7 +9,7 @@ use super::plant::{Unit, Val};
 use super::truth::{Attribute, Fact, Mark, Place, Spot, Want};
 use super::world::World;
 use crate::delivery::point::Stream;
-use crate::sitewise::api::{DataType, Property, PropertyKind, Quality};
+use crate::sitewise::api::{Property, PropertyDataType, PropertyKind, Quality};
 use crate::sparkplug::address::Source;
 use crate::twin::identity::{Address, Namespace};
 
@@ -128,7 +128,7 @@ impl<'a> Shown<'a> {
 
     /// What the bridge tells of a source's presence; the plant's own `Online` is a number.
     fn online(&self, asset: Uuid) -> Option<(Quality, &'a Variant)> {
-        let all = self.properties(asset, "Online", DataType::Boolean, false);
+        let all = self.properties(asset, "Online", PropertyDataType::Boolean, false);
         let latest = all.iter().find_map(|property| self.latest(asset, property.id))?;
         latest.last().copied()
     }
@@ -275,7 +275,7 @@ impl<'a> Shown<'a> {
         &self,
         asset: Uuid,
         name: &str,
-        data_type: DataType,
+        data_type: PropertyDataType,
         attribute: bool,
     ) -> Vec<&'a Property> {
         let sitewise = &self.world.sitewise;

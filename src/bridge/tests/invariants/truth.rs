@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use self::shown::shown;
 use super::plant::{Kind, Manner, Speech, Statement, Trait, Unit, Val, Verb};
-use crate::sitewise::api::{DataType, Quality, Variant};
+use crate::sitewise::api::{PropertyDataType, Quality, Variant};
 use crate::sparkplug::address::Source;
 
 mod shown;
@@ -29,7 +29,7 @@ pub(super) struct Spot {
 pub(super) struct Place {
     pub(super) spot: Spot,
     pub(super) name: String,
-    pub(super) data_type: DataType,
+    pub(super) data_type: PropertyDataType,
 }
 
 /// Whether what a source says can be read.
@@ -452,12 +452,12 @@ fn place(source: &Source, path: &[String], name: &str, kind: Kind) -> Place {
     Place { spot, name: name.to_owned(), data_type: data_type(kind) }
 }
 
-pub(super) fn data_type(kind: Kind) -> DataType {
+pub(super) fn data_type(kind: Kind) -> PropertyDataType {
     match kind {
-        Kind::Int => DataType::Integer,
-        Kind::Long | Kind::Double => DataType::Double,
-        Kind::Bool => DataType::Boolean,
-        Kind::Text => DataType::String,
+        Kind::Int => PropertyDataType::Integer,
+        Kind::Long | Kind::Double => PropertyDataType::Double,
+        Kind::Bool => PropertyDataType::Boolean,
+        Kind::Text => PropertyDataType::String,
     }
 }
 

@@ -6,7 +6,7 @@ use super::plant::{self, Kind, Stray, Tag};
 use super::*;
 use crate::bridge::{self, Bridge, Output as BridgeOutput};
 use crate::command::answer::Output;
-use crate::command::request::Door;
+use crate::command::request::CommandChannel;
 use crate::command::tests::rig::{self, SERVER, START};
 use crate::delivery;
 use crate::sparkplug::address::EdgeNode;
@@ -331,8 +331,8 @@ impl World {
 
     fn deliver(&mut self, id: usize) {
         let Some(request) = self.requests.get(id) else { return };
-        let key = RequestKey::new(Door::Queue, id.to_string());
-        let envelope = Envelope { key, sent: request.sent.map(Timestamp::from_millis) };
+        let key = RequestKey::new(CommandChannel::Queue, id.to_string());
+        let envelope = Envelope { key, sent_at: request.sent.map(Timestamp::from_millis) };
         let payload = request.payload.clone();
         self.at_hand = Some((id, false));
         self.bridge.handle_request(envelope, payload.as_bytes(), &[Uplink::Open], self.now);
@@ -360,7 +360,7 @@ impl World {
 
     fn drain(&mut self) {
         while let Some(output) = self.bridge.poll_output(self.now) {
-            if let BridgeOutput::Step(id, step) = output {
+            if let BridgeOutput::Call(id, step) = output {
                 let answer = self.sitewise.call(step);
                 self.bridge.handle_done(id, answer, self.now);
             }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::{Wanted, missing};
+use super::{SearchQuery, missing};
 use crate::console::look::EngineView;
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::Slot;
@@ -52,12 +52,12 @@ pub(super) struct LostPart {
 /// on.
 pub(super) fn part(
     look: &EngineView<'_>,
-    wanted: &Wanted,
+    wanted: &SearchQuery,
     from: BornPlace,
     room: usize,
 ) -> LostPart {
     let (twin, mut rows) = (look.bridge.twin(), BTreeSet::new());
-    let Wanted::Words(words) = wanted else {
+    let SearchQuery::Words(words) = wanted else {
         return LostPart { rows, next: None };
     };
     if words.is_empty() {

@@ -30,7 +30,7 @@ fn what_is_remembered_of_values_sent_again_is_bounded() {
     for time in 0..MAX_RETRIED as i64 + 10 {
         letters.remember(DeadLetterRecord::new(1, letter(time, 10), None));
     }
-    assert_eq!(letters.again.len(), MAX_RETRIED);
+    assert_eq!(letters.retried.len(), MAX_RETRIED);
 }
 
 #[test]
@@ -88,7 +88,7 @@ fn the_oldest_file_goes_when_all_are_too_large() {
         )
         .unwrap();
     }
-    letters.number = 20;
+    letters.file_number = 20;
     letters.push(long());
     let all = files(folder.path());
     let bytes: u64 = all.iter().map(|(_, path)| fs::metadata(path).unwrap().len()).sum();

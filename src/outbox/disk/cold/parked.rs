@@ -24,8 +24,8 @@ pub(super) struct ParkedPoints {
     /// as well: it stands under both.
     gates: FxHashMap<Gate, i64>,
     /// Points in spans that are not remembered, and whether there are such gates.
-    others: usize,
-    crowded: bool,
+    untracked: usize,
+    has_untracked_gates: bool,
     /// Assets of all spans that are counted by themselves.
     assets: usize,
 }
@@ -41,7 +41,7 @@ struct ParkedSpan {
 
 impl ParkedPoints {
     pub(super) fn len(&self) -> usize {
-        self.spans.values().map(|span| span.points).sum::<usize>() + self.others
+        self.spans.values().map(|span| span.points).sum::<usize>() + self.untracked
     }
 
     pub(super) fn add(&mut self, point: &Point) {
@@ -58,7 +58,7 @@ impl ParkedPoints {
                 let (latest, assets) = (point.clone(), FxHashMap::default());
                 self.spans.insert(at, ParkedSpan { points: 1, latest, assets });
             }
-            None => self.others += 1,
+            None => self.untracked += 1,
         }
         self.count_asset(at, point.stream.asset);
         for gate in [Gate::Asset(point.stream.asset), Gate::Property(point.stream.property)] {
@@ -68,7 +68,7 @@ impl ParkedPoints {
                 None if room => {
                     self.gates.insert(gate, at);
                 }
-                None => self.crowded = true,
+                None => self.has_untracked_gates = true,
             }
         }
     }
@@ -105,7 +105,7 @@ impl ParkedPoints {
     pub(super) fn behind(&mut self, gate: Gate) -> Option<SpanRange> {
         match self.gates.remove(&gate) {
             Some(first) => Some(SpanRange::from(first)),
-            None => self.crowded.then_some(SpanRange::ALL),
+            None => self.has_untracked_gates.then_some(SpanRange::ALL),
         }
     }
 

@@ -27,11 +27,11 @@ pub(in super::super) struct InboundLog {
     room: u64,
     books: Option<Books>,
     /// Number of the last entry in the books, values that earlier processes left, and our own.
-    entry: u64,
-    values_of_earlier: u64,
-    values_of_this: u64,
+    last_entry: u64,
+    earlier_values: u64,
+    own_values: u64,
     /// Whether the books need an entry, and whether the loss of earlier values was reported.
-    is_due: bool,
+    needs_entry: bool,
     loss_reported: bool,
     /// Whether some of it was lost: what is there is kept then, to be looked at.
     is_damaged: bool,
@@ -41,7 +41,7 @@ impl InboundLog {
     pub(in super::super) fn new(folder: PathBuf) -> Self {
         let size = |path: &PathBuf| fs::metadata(path).map_or(0, |file| file.len());
         let bytes = files(&folder).iter().map(size).sum();
-        let CountEntry { batch: entry, points: left, .. } =
+        let CountEntry { batch: last_entry, points: left, .. } =
             recorded_counts(&folder).ok().flatten().unwrap_or_default();
         Self {
             folder,
@@ -52,10 +52,10 @@ impl InboundLog {
             bytes,
             room: room(bytes, left),
             books: None,
-            entry,
-            values_of_earlier: left,
-            values_of_this: 0,
-            is_due: false,
+            last_entry,
+            earlier_values: left,
+            own_values: 0,
+            needs_entry: false,
             loss_reported: false,
             is_damaged: false,
         }
@@ -78,17 +78,17 @@ impl InboundLog {
     }
 
     /// Bytes of what is not safe yet.
-    pub(in super::super) fn waiting(&self) -> usize {
+    pub(in super::super) fn unflushed_bytes(&self) -> usize {
         self.unflushed.iter().map(|record| record.bytes.len()).sum()
     }
 
     /// Whether there is something to be waited for.
-    pub(in super::super) fn is_due(&self) -> bool {
-        self.is_due || self.written_count > 0
+    pub(in super::super) fn needs_sync(&self) -> bool {
+        self.needs_entry || self.written_count > 0
     }
 
     /// Takes a record, which is to be [written](Self::write).
-    pub(in super::super) fn keep(&mut self, record: InboundRecord) {
+    pub(in super::super) fn append(&mut self, record: InboundRecord) {
         self.bytes += record.bytes.len() as u64;
         self.room += record.room();
         self.unflushed.push_back(record);
@@ -98,7 +98,7 @@ impl InboundLog {
     pub(in super::super) fn write(&mut self) -> io::Result<()> {
         let written = self.write_all();
         if written.is_err() {
-            self.undo();
+            self.rewind_unflushed();
         }
         written
     }
@@ -131,7 +131,7 @@ impl InboundLog {
 
     /// What is not safe is to be written again: here, or in another file where this one cannot be
     /// cut back to what is whole.
-    fn undo(&mut self) {
+    fn rewind_unflushed(&mut self) {
         self.written_count = 0;
         self.file = self.file.take().filter(|file| file.set_len(self.flushed_bytes).is_ok());
     }
@@ -147,24 +147,24 @@ impl InboundLog {
             if let Some(file) = &self.file
                 && let Err(error) = file.sync_data()
             {
-                self.undo();
+                self.rewind_unflushed();
                 return Err(error);
             }
             for record in self.unflushed.drain(..self.written_count) {
                 self.flushed_bytes += record.bytes.len() as u64;
-                self.values_of_this += record.values;
+                self.own_values += record.values;
             }
             self.written_count = 0;
-            self.is_due = true;
+            self.needs_entry = true;
         }
-        if self.is_due {
-            self.enter()?;
+        if self.needs_entry {
+            self.write_books()?;
         }
         Ok(())
     }
 
     /// Enters what is safe into the books.
-    fn enter(&mut self) -> io::Result<()> {
+    fn write_books(&mut self) -> io::Result<()> {
         let books = match &mut self.books {
             Some(books) => books,
             None => {
@@ -172,11 +172,13 @@ impl InboundLog {
                 self.books.insert(books.map_err(|fault| io::Error::other(fault.to_string()))?)
             }
         };
-        self.entry += 1;
-        let points = self.values_of_earlier + self.values_of_this;
-        books.enter(CountEntry { batch: self.entry, points, bytes: self.bytes })?;
-        self.is_due = false;
-        if std::mem::take(&mut self.loss_reported) && salvage::lost(&self.folder).is_some() {
+        self.last_entry += 1;
+        let points = self.earlier_values + self.own_values;
+        books.append(CountEntry { batch: self.last_entry, points, bytes: self.bytes })?;
+        self.needs_entry = false;
+        if std::mem::take(&mut self.loss_reported)
+            && salvage::unreported_loss(&self.folder).is_some()
+        {
             salvage::mark_reported(&self.folder)?;
         }
         Ok(())
@@ -186,19 +188,20 @@ impl InboundLog {
     pub(in super::super) fn replay_finished(&mut self, values: u64, lost: u64) {
         self.is_damaged = lost > 0;
         // Nothing is to be entered where there is nothing.
-        self.is_due |= values != self.values_of_earlier || salvage::lost(&self.folder).is_some();
+        self.needs_entry |=
+            values != self.earlier_values || salvage::unreported_loss(&self.folder).is_some();
         self.loss_reported = true;
-        self.values_of_earlier = values;
+        self.earlier_values = values;
     }
 
     /// Clears the log: its values are flushed as points, or settled.
-    pub(in super::super) fn forget(&mut self) {
-        let (entry, is_damaged) = (self.entry, self.is_damaged);
+    pub(in super::super) fn clear(&mut self) {
+        let (entry, is_damaged) = (self.last_entry, self.is_damaged);
         *self = Self {
             bytes: 0,
             room: 0,
-            values_of_earlier: 0,
-            entry,
+            earlier_values: 0,
+            last_entry: entry,
             ..Self::new(self.folder.clone())
         };
         // First the books: they must not tell of what is removed.

@@ -1,6 +1,6 @@
 use std::fs;
 
-use super::super::folder::inspect_heard;
+use super::super::folder::inspect_inbound;
 use super::super::tests::tempdir::Folder;
 use super::*;
 
@@ -14,7 +14,7 @@ fn some(number: i64) -> StoredInbound {
         },
         _ => InboundKind::Disconnected,
     };
-    StoredInbound { at: Timestamp::from_millis(1_000 + number), server: number as u16, what }
+    StoredInbound { at: Timestamp::from_millis(1_000 + number), server: number as u16, kind: what }
 }
 
 /// A message of two metrics.
@@ -22,12 +22,12 @@ fn message(number: u8) -> StoredInbound {
     let payload = Bytes::from(vec![8, 1, 18, 2, 24, number, 18, 2, 24, number, 24, 1]);
     let what =
         InboundKind::Message { topic: format!("spBv1.0/g/NDATA/{number}"), payload, retain: false };
-    StoredInbound { at: Timestamp::from_millis(number.into()), server: 0, what }
+    StoredInbound { at: Timestamp::from_millis(number.into()), server: 0, kind: what }
 }
 
 fn keep(ears: &mut InboundLog, heard: &[StoredInbound]) {
     for heard in heard {
-        ears.keep(record(heard));
+        ears.append(record(heard));
     }
     ears.write().unwrap();
     ears.sync().unwrap();
@@ -72,7 +72,7 @@ fn what_was_heard_is_heard_again_by_the_next_process() {
     let mut ears = InboundLog::new(path.clone());
     let size = |path: &PathBuf| fs::metadata(path).unwrap().len();
     assert_eq!(ears.bytes(), files(&path).iter().map(size).sum::<u64>());
-    ears.forget();
+    ears.clear();
     assert_eq!(read(&path).len(), 0);
     assert_eq!(recorded_counts(&path), Ok(None));
 }
@@ -101,29 +101,29 @@ fn a_damaged_message_hides_none_behind_it_and_is_counted() {
 #[test]
 fn damage_of_what_was_heard_is_checked_and_repaired() {
     let (folder, path) = filled();
-    let report = inspect_heard(folder.path(), false).unwrap();
+    let report = inspect_inbound(folder.path(), false).unwrap();
     assert_eq!((report.damage, report.found, report.lost), (None, 40, 0));
     let first = files(&path).remove(0);
     let mut bytes = fs::read(&first).unwrap();
     bytes[100] ^= 1;
     fs::write(&first, &bytes).unwrap();
-    let report = inspect_heard(folder.path(), false).unwrap();
+    let report = inspect_inbound(folder.path(), false).unwrap();
     assert!(report.damage.is_some());
     assert_eq!((report.found, report.lost), (38, 2));
     let before = read(&path);
-    let kept = inspect_heard(folder.path(), true).unwrap().kept.unwrap();
+    let kept = inspect_inbound(folder.path(), true).unwrap().moved_to.unwrap();
     assert_eq!(fs::read(kept.join(first.file_name().unwrap())).unwrap(), bytes);
     assert_eq!(read(&path), before);
-    let report = inspect_heard(folder.path(), true).unwrap();
-    assert_eq!((report.damage, report.kept), (None, None));
+    let report = inspect_inbound(folder.path(), true).unwrap();
+    assert_eq!((report.damage, report.moved_to), (None, None));
     // The next start counts what is lost, once.
     assert_eq!(lost(&path), (19, 2));
     let mut ears = InboundLog::new(path.clone());
     ears.replay_finished(38, 2);
     keep(&mut ears, &[message(1)]);
     assert_eq!(lost(&path), (20, 0));
-    assert_eq!(salvage::lost(&path), None);
-    ears.forget();
+    assert_eq!(salvage::unreported_loss(&path), None);
+    ears.clear();
     assert_eq!(read(&path), []);
     assert_eq!(read(&folder.path().join("heard.aside-2")).len(), 20);
 }
@@ -134,13 +134,13 @@ fn a_disk_that_refused_gets_what_was_heard_meanwhile() {
     let path = folder.path().join("heard");
     let mut ears = InboundLog::new(path.clone());
     ears.switch_file(fs::OpenOptions::new().write(true).open("/dev/full").unwrap());
-    ears.keep(record(&message(1)));
+    ears.append(record(&message(1)));
     assert!(ears.write().is_err());
-    ears.keep(record(&message(2)));
-    assert!(!ears.is_due());
+    ears.append(record(&message(2)));
+    assert!(!ears.needs_sync());
     ears.write().unwrap();
     ears.sync().unwrap();
-    assert_eq!(ears.waiting(), 0);
+    assert_eq!(ears.unflushed_bytes(), 0);
     assert_eq!(read(&path), [message(1), message(2)]);
     assert_eq!(files(&path).len(), 1);
 }

@@ -14,9 +14,9 @@
 
 /// The number of the write that saves a point, or one of two that stand for none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in super::super) struct Record(u64);
+pub(in super::super) struct SavingWrite(u64);
 
-impl Record {
+impl SavingWrite {
     /// It was read from disk.
     pub(in super::super) const SAFE: Self = Self(0);
     /// It is in no write, but it was, or one before it with its key: there may be a record.
@@ -31,7 +31,7 @@ impl Record {
 
     /// That of a point that comes: into this write, if the disk takes any. `before` is that of the
     /// point whose place it takes.
-    pub(in super::super) fn of_next(write: Option<u64>, before: Option<Self>) -> Self {
+    pub(in super::super) fn for_put(write: Option<u64>, before: Option<Self>) -> Self {
         match (write, before) {
             (Some(number), _) => Self::in_write(number),
             (None, None | Some(Self::UNSENT)) => Self::UNSENT,
@@ -40,20 +40,20 @@ impl Record {
     }
 
     /// The same when the disk refuses, and all writes up to `saved` are safe.
-    pub(in super::super) fn of_refused(self, saved: u64) -> Self {
-        match self.is_safe(saved) || self.is_lacking() {
+    pub(in super::super) fn after_refusal(self, saved: u64) -> Self {
+        match self.is_flushed(saved) || self.is_unwritten() {
             true => self,
             false => Self::UNSURE,
         }
     }
 
     /// Whether it is on disk, if all writes up to `saved` are.
-    pub(in super::super) fn is_safe(self, saved: u64) -> bool {
+    pub(in super::super) fn is_flushed(self, saved: u64) -> bool {
         self.0 <= saved
     }
 
     /// Whether it is in no write.
-    pub(in super::super) fn is_lacking(self) -> bool {
+    pub(in super::super) fn is_unwritten(self) -> bool {
         self == Self::UNSURE || self == Self::UNSENT
     }
 }
@@ -65,20 +65,23 @@ mod tests {
     /// The table above, with 3 as the last write that is safe, 7 in one that is not, and 9 the next.
     #[test]
     fn a_record_changes_as_the_table_says() {
-        let (written, next) = (Record::in_write(7), Record::in_write(9));
-        let all = [None, Some(Record::in_write(3)), Some(written), Some(Record::UNSURE)];
-        let all = all.into_iter().chain([Some(Record::UNSENT)]);
-        let of_next = |write| all.clone().map(move |before| Record::of_next(write, before));
+        let (written, next) = (SavingWrite::in_write(7), SavingWrite::in_write(9));
+        let all = [None, Some(SavingWrite::in_write(3)), Some(written), Some(SavingWrite::UNSURE)];
+        let all = all.into_iter().chain([Some(SavingWrite::UNSENT)]);
+        let of_next = |write| all.clone().map(move |before| SavingWrite::for_put(write, before));
         assert!(of_next(Some(9)).all(|record| record == next));
-        let (unsure, unsent) = (Record::UNSURE, Record::UNSENT);
+        let (unsure, unsent) = (SavingWrite::UNSURE, SavingWrite::UNSENT);
         assert!(of_next(None).eq([unsent, unsure, unsure, unsure, unsent]));
-        let refused = all.clone().flatten().map(|record| record.of_refused(3));
-        assert!(refused.eq([Record::in_write(3), unsure, unsure, unsent]));
-        let is_safe = |saved| all.clone().flatten().map(move |record| record.is_safe(saved));
+        let refused = all.clone().flatten().map(|record| record.after_refusal(3));
+        assert!(refused.eq([SavingWrite::in_write(3), unsure, unsure, unsent]));
+        let is_safe = |saved| all.clone().flatten().map(move |record| record.is_flushed(saved));
         assert!(is_safe(3).eq([true, false, false, false]));
         assert!(is_safe(8).eq([true, true, false, false]));
-        let is_lacking = all.clone().flatten().map(Record::is_lacking);
+        let is_lacking = all.clone().flatten().map(SavingWrite::is_unwritten);
         assert!(is_lacking.eq([false, false, true, true]));
-        assert!(Record::SAFE.is_safe(0) && Record::SAFE.of_refused(0) == Record::SAFE);
+        assert!(
+            SavingWrite::SAFE.is_flushed(0)
+                && SavingWrite::SAFE.after_refusal(0) == SavingWrite::SAFE
+        );
     }
 }

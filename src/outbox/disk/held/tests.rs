@@ -13,31 +13,31 @@ fn key() -> Key {
 }
 
 /// What is known of the key, in the words of the table.
-fn state(held: &Held) -> &'static str {
+fn state(held: &MemoryPoints) -> &'static str {
     let state = match held.states.get(&key()) {
         None => "no state",
-        Some(State::Waits { .. }) => "waits",
-        Some(State::Taken { with, .. }) => match **with {
-            With::Own(_) => "taken",
-            With::Successor(_) => "taken, with a successor",
+        Some(KeyState::Queued { .. }) => "waits",
+        Some(KeyState::Taken { with, .. }) => match **with {
+            TakenPoint::Own(_) => "taken",
+            TakenPoint::Successor(_) => "taken, with a successor",
         },
     };
     let (waiting, successors, lacking) = match held.states.get(&key()) {
         None => (0, 0, false),
-        Some(State::Waits { record, .. }) => (1, 0, record.is_lacking()),
-        Some(State::Taken { record, with }) => {
-            let successor = matches!(**with, With::Successor(_));
-            (0, usize::from(successor), record.is_lacking())
+        Some(KeyState::Queued { record, .. }) => (1, 0, record.is_unwritten()),
+        Some(KeyState::Taken { record, with }) => {
+            let successor = matches!(**with, TakenPoint::Successor(_));
+            (0, usize::from(successor), record.is_unwritten())
         }
     };
-    let counted = (held.waiting(), held.successors(), held.lacking());
+    let counted = (held.waiting(), held.successors(), held.unwritten());
     assert_eq!(counted, (waiting, successors, usize::from(lacking)), "{state}");
     state
 }
 
 /// A key in each of the states, its last point with the value 1 or 2.
-fn all(write: Option<u64>) -> [Held; 4] {
-    let none = Held::default;
+fn all(write: Option<u64>) -> [MemoryPoints; 4] {
+    let none = MemoryPoints::default;
     let waits = || {
         let mut held = none();
         assert!(held.put(came(1.0), write, |_| false).overwritten.is_none());
@@ -56,7 +56,10 @@ fn all(write: Option<u64>) -> [Held; 4] {
     [none(), waits(), taken(), followed()]
 }
 
-fn after<T>(write: Option<u64>, mut happens: impl FnMut(&mut Held) -> T) -> Vec<(&'static str, T)> {
+fn after<T>(
+    write: Option<u64>,
+    mut happens: impl FnMut(&mut MemoryPoints) -> T,
+) -> Vec<(&'static str, T)> {
     all(write)
         .into_iter()
         .map(|mut held| {
@@ -68,12 +71,12 @@ fn after<T>(write: Option<u64>, mut happens: impl FnMut(&mut Held) -> T) -> Vec<
 
 #[test]
 fn a_state_changes_as_the_table_says() {
-    use Settled::{Followed, Gone, Unknown};
+    use SettleResult::{Removed, SuccessorQueued, Unknown};
 
     let states = after(Some(WRITE), |_| ()).into_iter().map(|(state, ())| state);
     assert!(states.eq(["no state", "waits", "taken", "taken, with a successor"]));
 
-    let put = |held: &mut Held| {
+    let put = |held: &mut MemoryPoints| {
         held.put(came(3.0), Some(WRITE), |_| false).overwritten.as_ref().map(number)
     };
     let successor = "taken, with a successor";
@@ -81,42 +84,42 @@ fn a_state_changes_as_the_table_says() {
     let expected = [("waits", None), ("waits", one), (successor, None), (successor, two)];
     assert_eq!(after(Some(WRITE), put), expected);
 
-    let take = |held: &mut Held| held.take(9.into()).first().map(number);
+    let take = |held: &mut MemoryPoints| held.take(9.into()).first().map(number);
     let expected = [("no state", None), ("taken", one), ("taken", None), (successor, None)];
     assert_eq!(after(Some(WRITE), take), expected);
 
-    let settle = |held: &mut Held| held.settle(key());
-    let gone = Gone(Record::in_write(WRITE));
+    let settle = |held: &mut MemoryPoints| held.settle(key());
+    let gone = Removed(SavingWrite::in_write(WRITE));
     let expected =
-        [("no state", Unknown), ("waits", Unknown), ("no state", gone), ("waits", Followed)];
+        [("no state", Unknown), ("waits", Unknown), ("no state", gone), ("waits", SuccessorQueued)];
     assert_eq!(after(Some(WRITE), settle), expected);
 
-    let leave = |held: &mut Held| held.leave(WRITE).map(|left| number(&left.point));
+    let leave = |held: &mut MemoryPoints| held.spill(WRITE).map(|left| number(&left.point));
     let expected = [("no state", None), ("no state", one), ("taken", None), (successor, None)];
     assert_eq!(after(Some(WRITE), leave), expected);
     assert!(
-        after(Some(WRITE), |held| held.leave(WRITE - 1)).iter().all(|(_, left)| left.is_none())
+        after(Some(WRITE), |held| held.spill(WRITE - 1)).iter().all(|(_, left)| left.is_none())
     );
 
-    let shed = |held: &mut Held| held.shed().map(|(point, _)| number(&point));
+    let shed = |held: &mut MemoryPoints| held.drop_oldest().map(|(point, _)| number(&point));
     assert_eq!(after(Some(WRITE), shed), expected);
 
-    let mut held = Held::default();
+    let mut held = MemoryPoints::default();
     held.restore(&came(1.0).point);
     assert_eq!(state(&held), "taken");
-    assert_eq!(held.settle(key()), Gone(Record::SAFE));
+    assert_eq!(held.settle(key()), Removed(SavingWrite::SAFE));
 }
 
 /// What is saved when the disk takes writes again: the value, and whether it is fresh.
-fn made_up(held: &mut Held) -> Vec<(f64, bool)> {
+fn made_up(held: &mut MemoryPoints) -> Vec<(f64, bool)> {
     let mut saved = Vec::new();
-    held.make_up(|op| {
+    held.rewrite_unwritten(|op| {
         if let StoreOp::Save { point, fresh } = op {
             saved.push((number(&point), fresh));
         }
         WRITE + 1
     });
-    assert_eq!(held.lacking(), 0);
+    assert_eq!(held.unwritten(), 0);
     saved
 }
 
@@ -124,12 +127,12 @@ fn made_up(held: &mut Held) -> Vec<(f64, bool)> {
 fn what_a_refusal_leaves_unsafe_is_made_up_for() {
     let lost = |value| StoreOp::Save { point: came(value).point, fresh: false };
     // The disk had the one before last.
-    let refuse = |held: &mut Held| {
+    let refuse = |held: &mut MemoryPoints| {
         let ops = match held.successors() {
             0 => vec![lost(1.0), lost(0.0)],
             _ => vec![lost(2.0), lost(1.0)],
         };
-        held.refuse(WRITE - 1, ops.iter());
+        held.mark_unwritten(WRITE - 1, ops.iter());
         state(held)
     };
     let states = after(Some(WRITE), refuse).into_iter().map(|(state, _)| state);
@@ -142,7 +145,7 @@ fn what_a_refusal_leaves_unsafe_is_made_up_for() {
     assert!(again.eq([vec![], vec![(1.0, false)], vec![(1.0, false)], vec![(2.0, false)]]));
     // What was safe is not written again.
     let safe = after(Some(WRITE), |held| {
-        held.refuse(WRITE, [lost(0.0)].iter());
+        held.mark_unwritten(WRITE, [lost(0.0)].iter());
         made_up(held)
     });
     assert!(safe.iter().all(|(_, saved)| saved.is_empty()));
@@ -155,7 +158,7 @@ fn what_comes_while_the_disk_takes_none_is_made_up_for() {
     // It overwrites what the disk may have.
     let again = after(Some(WRITE), |held| {
         let put = held.put(came(3.0), None, |_| false);
-        assert!(put.save.is_none());
+        assert!(put.op.is_none());
         made_up(held)
     });
     let unsure = vec![(3.0, false)];
@@ -167,7 +170,7 @@ fn what_comes_while_the_disk_takes_none_is_made_up_for() {
 #[test]
 fn what_the_disk_lost_is_saved_again_wherever_it_is_in_memory() {
     let again = after(Some(WRITE), |held| {
-        let doubted = held.doubt(WRITE);
+        let doubted = held.mark_all_unwritten(WRITE);
         (doubted, state(held), made_up(held))
     });
     let again: Vec<_> = again.into_iter().map(|(_, again)| again).collect();
@@ -179,38 +182,42 @@ fn what_the_disk_lost_is_saved_again_wherever_it_is_in_memory() {
     ];
     assert_eq!(again, expected);
     // One that comes from disk alone, and one that was not safe.
-    let mut held = Held::default();
+    let mut held = MemoryPoints::default();
     held.restore(&came(1.0).point);
-    assert_eq!((held.doubt(0), made_up(&mut held)), (1, vec![(1.0, false)]));
-    assert!(after(Some(WRITE), |held| held.doubt(WRITE - 1)).iter().all(|(_, safe)| *safe == 0));
+    assert_eq!((held.mark_all_unwritten(0), made_up(&mut held)), (1, vec![(1.0, false)]));
+    assert!(
+        after(Some(WRITE), |held| held.mark_all_unwritten(WRITE - 1))
+            .iter()
+            .all(|(_, safe)| *safe == 0)
+    );
 }
 
 #[test]
 fn what_delivery_has_is_kept_as_it_was_last() {
     // The one that the disk has not saved was overwritten while it took no writes, and taken.
-    let mut held = Held::default();
+    let mut held = MemoryPoints::default();
     let _ = held.put(came(1.0), Some(WRITE), |_| false);
     let _ = held.put(came(2.0), None, |_| false);
     let _ = held.take(9.into());
     let lost = StoreOp::Save { point: came(1.0).point, fresh: true };
-    held.refuse(WRITE - 1, [lost].iter());
+    held.mark_unwritten(WRITE - 1, [lost].iter());
     assert_eq!(state(&held), "taken");
     assert_eq!(made_up(&mut held), [(2.0, false)]);
 }
 
 #[test]
 fn a_point_over_a_cold_one_is_not_fresh() {
-    let mut held = Held::default();
+    let mut held = MemoryPoints::default();
     let put = held.put(came(1.0), Some(WRITE), |_| true);
-    assert!(matches!(put.save, Some(StoreOp::Save { fresh: false, .. })));
-    let put = Held::default().put(came(1.0), Some(WRITE), |_| false);
-    assert!(matches!(put.save, Some(StoreOp::Save { fresh: true, .. })));
+    assert!(matches!(put.op, Some(StoreOp::Save { fresh: false, .. })));
+    let put = MemoryPoints::default().put(came(1.0), Some(WRITE), |_| false);
+    assert!(matches!(put.op, Some(StoreOp::Save { fresh: true, .. })));
 }
 
 #[test]
 fn a_state_is_small() {
     // There is one for each point in memory.
-    assert!(size_of::<(Key, State)>() <= 72, "{}", size_of::<(Key, State)>());
+    assert!(size_of::<(Key, KeyState)>() <= 72, "{}", size_of::<(Key, KeyState)>());
 }
 
 /// It came while delivery had the one before, behind a gate that opened meanwhile: it was put behind
@@ -218,7 +225,7 @@ fn a_state_is_small() {
 #[test]
 fn what_follows_a_point_goes_although_its_gate_opened_meanwhile() {
     let gate = Gate::Asset(uuid::Uuid::from_u128(1));
-    let mut held = Held::default();
+    let mut held = MemoryPoints::default();
     held.put(came(1.0), None, |_| false);
     assert_eq!(held.take(9.into()).len(), 1);
     held.put(QueuedPoint { gate: Some(gate), ..came(2.0) }, None, |_| false);

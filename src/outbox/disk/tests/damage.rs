@@ -302,14 +302,14 @@ fn it_is_checked_without_a_change_and_repaired_on_a_copy() {
     flip(&journal(&folder), late(&folder));
     let before = contents(&folder.path().join("points"));
     let report = inspect(folder.path(), false).unwrap();
-    assert!(report.damage.is_some() && report.kept.is_none() && report.lost > 0);
+    assert!(report.damage.is_some() && report.moved_to.is_none() && report.lost > 0);
     assert_eq!(contents(&folder.path().join("points")), before);
     let repaired = inspect(folder.path(), true).unwrap();
     assert_eq!((repaired.found, repaired.lost), (report.found, report.lost));
-    assert_eq!(contents(&repaired.kept.unwrap()), before);
+    assert_eq!(contents(&repaired.moved_to.unwrap()), before);
     // Then there is nothing left to mend, and the next start tells what was lost.
     let again = inspect(folder.path(), true).unwrap();
-    assert_eq!((again.damage, again.kept), (None, None));
+    assert_eq!((again.damage, again.moved_to), (None, None));
     assert!(!folder.path().join("points.aside-2").exists());
     assert_eq!(is_sound(reopened(&folder), "repaired"), report.lost);
     assert_eq!(inspect(folder.path(), false).unwrap().lost, 0);
@@ -339,7 +339,7 @@ fn what_the_first_version_left_is_delivered() {
     let values: Vec<&Variant> = points.iter().take(4).map(|point| &point.value).collect();
     assert_eq!(values[0], &Variant::Double(1.5));
     assert!(points.iter().any(|point| point.value == Variant::String("läuft".into())));
-    assert!(points.iter().any(|point| point.value == Variant::Null(DataType::Double)));
+    assert!(points.iter().any(|point| point.value == Variant::Null(PropertyDataType::Double)));
     let letters = files::read(&folder.path().join("dead-letters"));
     let why: Vec<&str> = letters.values().map(|letter| letter.refusal.as_str()).collect();
     assert_eq!(why, ["out_of_range", "invalid", "denied"]);

@@ -13,27 +13,27 @@ fn message(number: i64) -> StoredInbound {
         payload: Bytes::from_static(&[18, 2, 24, 1, 18, 2, 24, 2]),
         retain: false,
     };
-    StoredInbound { at: Timestamp::from_millis(number), server: 0, what }
+    StoredInbound { at: Timestamp::from_millis(number), server: 0, kind: what }
 }
 
 #[test]
 fn what_is_heard_while_the_disk_is_full_is_saved_when_it_takes_writes() {
     let mut world = World::new(u64::MAX, 100_000);
     let full = fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
-    world.keeper.ears().switch_file(full);
+    world.keeper.inbound_log().switch_file(full);
     world.disk.store_inbound(&message(1));
     world.work(1);
     let change = world.disk.poll_event();
     assert!(
-        matches!(&change, Some(DiskEvent::Refused(why)) if why.contains("space")),
+        matches!(&change, Some(DiskEvent::NotWritable(why)) if why.contains("space")),
         "{change:?}"
     );
-    assert!(matches!(world.disk.disk().unwrap().state, DiskState::Refuses(_)));
+    assert!(matches!(world.disk.disk().unwrap().state, DiskState::NotWritable(_)));
     world.disk.store_inbound(&message(2));
     world.work(1);
     assert_eq!(world.disk.poll_event(), None);
     world.keeper.handle_timeout();
-    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Well));
+    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Recovered));
     world.disk.store_inbound(&message(3));
     world.rest();
     world.crash(0);
@@ -51,7 +51,7 @@ fn what_cannot_be_heard_again_is_counted_once() {
     let mut bytes = fs::read(&file).unwrap();
     bytes[30] ^= 1;
     fs::write(&file, bytes).unwrap();
-    for lost in [Some(DiskEvent::Lost(2)), None] {
+    for lost in [Some(DiskEvent::CountsLost(2)), None] {
         world.crash(0);
         assert_eq!(world.disk.stored_inbound().collect::<Vec<_>>(), [1, 2, 3].map(message));
         assert_eq!(world.disk.poll_event(), lost);

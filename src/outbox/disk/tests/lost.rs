@@ -50,7 +50,7 @@ fn what_is_lost_while_the_disk_is_used_is_unreadable_and_not_overwritten() {
         assert_eq!(world.disk.disk().unwrap().cold, 3);
         let changes = loses(&mut world, kept, all);
         let lost = 3 - kept as u64;
-        assert_eq!(changes, [DiskEvent::Well, DiskEvent::Lost(lost)], "{all}");
+        assert_eq!(changes, [DiskEvent::Recovered, DiskEvent::CountsLost(lost)], "{all}");
         // And the one that came while it took no writes.
         assert_eq!(delivered(&mut world), kept + 1, "{all}");
         let figures = world.disk.disk().unwrap();
@@ -69,7 +69,7 @@ fn what_is_in_flight_is_saved_again_and_not_told_as_lost() {
         world.take(9);
         assert_eq!(world.taken.len(), 3);
         let changes = loses(&mut world, kept, all);
-        assert_eq!(changes, [DiskEvent::Well], "{all}");
+        assert_eq!(changes, [DiskEvent::Recovered], "{all}");
         world.rest();
         assert_eq!(world.disk.disk().unwrap().unsaved, 0);
         // All of it is there for the process that follows a kill.
@@ -89,7 +89,7 @@ fn what_came_from_disk_alone_and_is_in_flight_is_saved_again() {
         world.rest();
     }
     assert_eq!((world.taken.len(), world.disk.disk().unwrap().cold), (3, 0));
-    assert_eq!(loses(&mut world, 0, true), [DiskEvent::Well]);
+    assert_eq!(loses(&mut world, 0, true), [DiskEvent::Recovered]);
     world.rest();
     world.crash(0);
     assert_eq!(world.undecided.len(), 4);
@@ -130,18 +130,18 @@ fn a_disk_that_hangs_is_told_after_ten_seconds_with_what_is_in_memory_only() {
     assert_eq!(world.disk.poll_timeout(), Some(at(80)));
     world.put(vec![(3, 1)]);
     assert_eq!(told(&mut world, 79), None);
-    assert_eq!(told(&mut world, 80), Some(DiskEvent::Hangs(2)));
+    assert_eq!(told(&mut world, 80), Some(DiskEvent::Hung(2)));
     world.put(vec![(0, 2)]);
     assert_eq!(told(&mut world, 200), None, "once");
     let figures = world.disk.disk().unwrap();
-    assert_eq!((figures.state, figures.unsaved), (DiskState::Behind, 3));
+    assert_eq!((figures.state, figures.unsaved), (DiskState::TooSlow, 3));
     assert_eq!(world.disk.poll_timeout(), None);
     // It goes on.
     world.work(9);
     world.keeper.handle_timeout();
-    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Well));
+    assert_eq!(world.disk.poll_event(), Some(DiskEvent::Recovered));
     world.rest();
     let figures = world.disk.disk().unwrap();
-    assert_eq!((figures.state, figures.unsaved), (DiskState::Well, 0));
+    assert_eq!((figures.state, figures.unsaved), (DiskState::Writable, 0));
     assert_eq!(told(&mut world, 300), None);
 }

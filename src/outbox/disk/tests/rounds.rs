@@ -106,7 +106,7 @@ fn parked_points_that_are_too_old_go_although_no_gate_opens() {
         world.disk.settle(&points.iter().map(Point::key).collect::<Vec<_>>());
         world.rest();
     }
-    let head = world.disk.held.waiting();
+    let head = world.disk.memory.waiting();
     assert_eq!(got, 6_000);
     assert_eq!(world.disk.len(), 4_000, "{head} in memory");
 }

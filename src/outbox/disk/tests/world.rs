@@ -107,7 +107,7 @@ impl Store for Faulty {
         let points = platter.last().len() as u64;
         let bytes = platter.last().values().map(size).sum();
         let unreadable = platter.unreadable;
-        StoreStats { points, bytes, unreadable, mended: unreadable > 0 }
+        StoreStats { points, bytes, unreadable, is_repaired: unreadable > 0 }
     }
 
     fn batch(&self) -> u64 {

@@ -20,10 +20,10 @@ async fn what_lies_behind_faults_is_told_apart() {
     without.set_credentials_provider(None);
     let fault = put(without.build()).await;
     assert_eq!(fault.cause, Cause::NoCredentials, "{fault}");
-    let stub = Stub::start(|_| Reply::Hang).await;
+    let stub = Stub::start(|_| StubReply::Hang).await;
     let fault = put(config(&stub.url()).build()).await;
     assert_eq!(fault.cause, Cause::Silence, "{fault}");
-    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
     let fault = put(config(&stub.url().replace("http:", "https:")).build()).await;
     assert_eq!(fault.cause, Cause::Tls, "{fault}");
 
@@ -37,18 +37,18 @@ async fn what_lies_behind_faults_is_told_apart() {
         (400, "InvalidRequestException", Cause::Answer),
     ];
     for (status, code, cause) in cases {
-        let stub = Stub::start(move |_| Reply::error(status, code)).await;
+        let stub = Stub::start(move |_| StubReply::error(status, code)).await;
         let fault = put(config(&stub.url()).build()).await;
         assert_eq!(fault.cause, cause, "{fault}");
     }
     for (status, cause) in [(401, Cause::Foreign), (403, Cause::Foreign), (502, Cause::Failing)] {
-        let stub = Stub::start(move |_| Reply::text(status, "<html>no</html>")).await;
+        let stub = Stub::start(move |_| StubReply::text(status, "<html>no</html>")).await;
         let fault = put(config(&stub.url()).build()).await;
         assert_eq!(fault.cause, cause, "{status}: {fault}");
     }
-    let stub = Stub::start(|_| Reply::error(403, "AccessDeniedException")).await;
+    let stub = Stub::start(|_| StubReply::error(403, "AccessDeniedException")).await;
     let fault = client(&stub).list_models(None).await.unwrap_err();
-    assert_eq!(fault.cause.words(), "SiteWise denies iotsitewise:ListAssetModels", "{fault}");
+    assert_eq!(fault.cause.description(), "SiteWise denies iotsitewise:ListAssetModels", "{fault}");
 }
 
 /// They were kept until the process ended.
@@ -59,11 +59,11 @@ async fn keys_that_were_rotated_are_taken_at_once() {
     };
     let stub = Stub::start(|request| {
         if request.headers["authorization"].contains("Credential=old/") {
-            return Reply::error(403, "UnrecognizedClientException");
+            return StubReply::error(403, "UnrecognizedClientException");
         }
         match request.path.as_str() {
-            "/properties" => Reply::text(200, r#"{"errorEntries":[]}"#),
-            _ => Reply::text(200, r#"{"assetModelSummaries":[]}"#),
+            "/properties" => StubReply::text(200, r#"{"errorEntries":[]}"#),
+            _ => StubReply::text(200, r#"{"assetModelSummaries":[]}"#),
         }
     })
     .await;
@@ -71,7 +71,7 @@ async fn keys_that_were_rotated_are_taken_at_once() {
     config.set_credentials_provider(Some(key("old")));
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let make: Make = Box::new(move || {
+    let make: ProviderFactory = Box::new(move || {
         count.fetch_add(1, Ordering::SeqCst);
         let new = key("new");
         Box::pin(async move { Some(new) })
@@ -85,10 +85,10 @@ async fn keys_that_were_rotated_are_taken_at_once() {
 
 #[tokio::test]
 async fn keys_that_are_refused_again_and_again_are_read_anew_within_bounds() {
-    let stub = Stub::start(|_| Reply::error(403, "ExpiredTokenException")).await;
+    let stub = Stub::start(|_| StubReply::error(403, "ExpiredTokenException")).await;
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let make: Make = Box::new(move || {
+    let make: ProviderFactory = Box::new(move || {
         count.fetch_add(1, Ordering::SeqCst);
         let old = Credentials::new("old", "secret", None, None, "test");
         Box::pin(async move { Some(SharedCredentialsProvider::new(old)) })
@@ -102,10 +102,10 @@ async fn keys_that_are_refused_again_and_again_are_read_anew_within_bounds() {
 }
 
 /// Counts how often it is built, and gives this provider.
-fn counted(of: impl ProvideCredentials + Clone + 'static) -> (Arc<AtomicUsize>, Make) {
+fn counted(of: impl ProvideCredentials + Clone + 'static) -> (Arc<AtomicUsize>, ProviderFactory) {
     let made = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&made);
-    let make: Make = Box::new(move || {
+    let make: ProviderFactory = Box::new(move || {
         count.fetch_add(1, Ordering::SeqCst);
         let provider = SharedCredentialsProvider::new(of.clone());
         Box::pin(async move { Some(provider) })
@@ -117,7 +117,7 @@ fn counted(of: impl ProvideCredentials + Clone + 'static) -> (Arc<AtomicUsize>, 
 /// calls waited.
 #[tokio::test]
 async fn a_source_of_credentials_that_hangs_is_named_by_each_call() {
-    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
     let mut config = config(&stub.url());
     config.set_credentials_provider(Some(SharedCredentialsProvider::new(Hangs)));
     let client = AwsSiteWise::with(&config.build(), Duration::from_secs(1), None).unwrap();

@@ -20,7 +20,7 @@ async fn an_answer_without_what_it_has_to_have_is_no_delivery() {
         r#"{"message":"welcome"}"#,
         "<html>welcome</html>",
     ] {
-        let stub = Stub::start(move |_| Reply::text(200, body)).await;
+        let stub = Stub::start(move |_| StubReply::text(200, body)).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
         assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{body}: {fault}");
     }
@@ -32,7 +32,7 @@ async fn an_answer_without_what_it_has_to_have_is_no_delivery() {
 async fn the_list_of_errors_makes_a_delivery_and_no_status_does() {
     for status in [200, 201, 202, 203, 206, 299] {
         let with = |body: &'static str| async move {
-            let stub = Stub::start(move |_| Reply::text(status, body)).await;
+            let stub = Stub::start(move |_| StubReply::text(status, body)).await;
             client(&stub).put(Vec::new()).await
         };
         for body in [r#"{"errorEntries":[]}"#, r#" {"other":1,"errorEntries":[]} "#] {
@@ -54,7 +54,7 @@ async fn the_list_of_errors_makes_a_delivery_and_no_status_does() {
         }
     }
     for status in [204, 205, 304] {
-        let stub = Stub::start(move |_| Reply::text(status, "")).await;
+        let stub = Stub::start(move |_| StubReply::text(status, "")).await;
         assert!(client(&stub).put(Vec::new()).await.is_err(), "{status}");
     }
 }
@@ -68,7 +68,7 @@ async fn an_entry_among_the_errors_is_not_delivered_whatever_is_said_of_it() {
         r#"{"entryId":"0","entryId":"0","errors":[{"errorMessage":"because"}]}"#,
     ] {
         let body = format!(r#"{{"errorEntries":[{entry}]}}"#);
-        let stub = Stub::start(move |_| Reply::text(200, body.clone())).await;
+        let stub = Stub::start(move |_| StubReply::text(200, body.clone())).await;
         let errors = client(&stub).put(Vec::new()).await.unwrap();
         let found: Vec<_> = errors.iter().map(|error| (error.entry, error.fault.kind)).collect();
         assert_eq!(found, [(0, ApiFaultKind::Unavailable)], "{entry}");
@@ -85,11 +85,11 @@ async fn what_an_error_says_is_read_through_doubled_and_foreign_names() {
         format!(r#"{{"code":17,"__type":"{throttled}:http://internal/"}}"#),
     ] {
         let answer = body.clone();
-        let stub = Stub::start(move |_| Reply::text(400, answer.clone())).await;
+        let stub = Stub::start(move |_| StubReply::text(400, answer.clone())).await;
         let fault = client(&stub).put(Vec::new()).await.unwrap_err();
         assert_eq!(fault.kind, ApiFaultKind::Throttled, "{body}: {fault}");
         let answer = body.clone();
-        let stub = Stub::start(move |_| Reply::text(400, answer.clone())).await;
+        let stub = Stub::start(move |_| StubReply::text(400, answer.clone())).await;
         let fault = client(&stub).list_models(None).await.unwrap_err();
         assert_eq!(fault.kind, ApiFaultKind::Throttled, "control plane, {body}: {fault}");
     }
@@ -99,7 +99,7 @@ async fn what_an_error_says_is_read_through_doubled_and_foreign_names() {
         ("InvalidRequestException", ApiFaultKind::Invalid),
         ("ConflictingOperationException", ApiFaultKind::Conflict),
     ] {
-        let reply = move || Reply::text(400, page).header("x-amzn-errortype", code);
+        let reply = move || StubReply::text(400, page).header("x-amzn-errortype", code);
         let stub = Stub::start(move |_| reply()).await;
         let client = client(&stub);
         assert_eq!(client.put(Vec::new()).await.unwrap_err().kind, kind);
@@ -110,7 +110,7 @@ async fn what_an_error_says_is_read_through_doubled_and_foreign_names() {
 #[tokio::test]
 async fn no_call_of_the_control_plane_takes_an_empty_answer_for_its_own() {
     for body in ["{}", "[]", "null", "<html>welcome</html>", ""] {
-        let stub = Stub::start(move |_| Reply::text(200, body)).await;
+        let stub = Stub::start(move |_| StubReply::text(200, body)).await;
         let client = client(&stub);
         let id = Uuid::from_u128(1);
         let asset = CreateAsset {
@@ -151,7 +151,7 @@ async fn no_call_of_the_control_plane_takes_an_empty_answer_for_its_own() {
         child: Uuid::from_u128(3),
     };
     for (body, taken) in [("", true), ("{}", true), ("<html>welcome</html>", false)] {
-        let stub = Stub::start(move |_| Reply::text(200, body)).await;
+        let stub = Stub::start(move |_| StubReply::text(200, body)).await;
         assert_eq!(client(&stub).associate(link).await.is_ok(), taken, "{body:?}");
     }
 }
@@ -164,8 +164,8 @@ async fn the_clock_is_held_against_the_date_of_sitewise_s_answers() {
     };
     let hour = 3_600_000;
     for (ahead, reply) in [
-        (hour, Reply::text(200, r#"{"errorEntries":[]}"#)),
-        (-hour, Reply::error(403, "InvalidSignatureException").header("x-amzn-requestid", "1")),
+        (hour, StubReply::text(200, r#"{"errorEntries":[]}"#)),
+        (-hour, StubReply::error(403, "InvalidSignatureException").header("x-amzn-requestid", "1")),
     ] {
         let date = date(ahead);
         let reply = reply.header("date", &date);
@@ -184,7 +184,7 @@ async fn the_clock_is_held_against_the_date_of_sitewise_s_answers() {
     }
     // A proxy's page says nothing of SiteWise's clock.
     let date = date(hour);
-    let reply = Reply::text(400, "<html>no</html>").header("date", &date);
+    let reply = StubReply::text(400, "<html>no</html>").header("date", &date);
     let stub = Stub::start(move |_| reply.clone()).await;
     let client = client(&stub);
     let _ = client.put(Vec::new()).await;
@@ -197,7 +197,7 @@ async fn no_status_of_somebody_else_is_a_verdict_or_a_delivery() {
     let now = Arc::new(AtomicU16::new(0));
     let says = Arc::clone(&now);
     let body = "<html>somebody else</html>";
-    let stub = Stub::start(move |_| Reply::text(says.load(Ordering::SeqCst), body)).await;
+    let stub = Stub::start(move |_| StubReply::text(says.load(Ordering::SeqCst), body)).await;
     let client = client(&stub);
     for status in 200..600 {
         now.store(status, Ordering::SeqCst);

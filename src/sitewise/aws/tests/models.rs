@@ -70,8 +70,8 @@ async fn growth_that_is_there_already_writes_nothing() {
 
 #[tokio::test]
 async fn a_model_written_by_somebody_else_meanwhile_has_changed() {
-    let stub = Stub::start(|request: &Request| match request.method.as_str() {
-        "PUT" => Reply::error(412, "PreconditionFailedException"),
+    let stub = Stub::start(|request: &StubRequest| match request.method.as_str() {
+        "PUT" => StubReply::error(412, "PreconditionFailedException"),
         _ => grown_by_people(request),
     })
     .await;
@@ -141,9 +141,12 @@ async fn a_description_is_not_kept_where_something_is_not_found() {
             "GET" => grown_by_people(request),
             _ if request.path.starts_with("/properties") => {
                 let error = json!({"errorCode": code, "errorMessage": "because", "timestamps": []});
-                Reply::json(200, &json!({"errorEntries": [{"entryId": "0", "errors": [error]}]}))
+                StubReply::json(
+                    200,
+                    &json!({"errorEntries": [{"entryId": "0", "errors": [error]}]}),
+                )
             }
-            _ => Reply::error(if kept { 429 } else { 404 }, code),
+            _ => StubReply::error(if kept { 429 } else { 404 }, code),
         })
         .await;
         let client = client(&stub);
@@ -164,12 +167,12 @@ async fn models_in_motion_and_faults_are_not_kept() {
     let now_failed = failed.clone();
     let stub = Stub::start(move |_| {
         if now_failed.load(Ordering::Relaxed) {
-            return Reply::error(404, "ResourceNotFoundException");
+            return StubReply::error(404, "ResourceNotFoundException");
         }
         let mut model = model_of_people();
         model["assetModelStatus"] = json!({"state": "FAILED", "error": {
             "code": "VALIDATION_ERROR", "message": "no such unit", "details": []}});
-        Reply::json(200, &model)
+        StubReply::json(200, &model)
     })
     .await;
     let client = client(&stub);
@@ -189,16 +192,16 @@ async fn models_in_motion_and_faults_are_not_kept() {
 async fn of_a_model_that_failed_the_active_version_is_what_it_has() {
     let ever_active = Arc::new(AtomicBool::new(true));
     let active = ever_active.clone();
-    let stub = Stub::start(move |request: &Request| {
+    let stub = Stub::start(move |request: &StubRequest| {
         let mut model = model_of_people();
         model["assetModelStatus"] = json!({"state": "FAILED"});
         if request.path.ends_with("ACTIVE") {
             if !active.load(Ordering::Relaxed) {
-                return Reply::error(404, "ResourceNotFoundException");
+                return StubReply::error(404, "ResourceNotFoundException");
             }
             model["assetModelProperties"].as_array_mut().unwrap().truncate(1);
         }
-        Reply::json(200, &model)
+        StubReply::json(200, &model)
     })
     .await;
     let client = client(&stub);
@@ -214,19 +217,19 @@ async fn of_a_model_that_failed_the_active_version_is_what_it_has() {
 
 #[tokio::test]
 async fn properties_of_custom_composite_models_are_listed() {
-    let stub = Stub::start(|request: &Request| {
+    let stub = Stub::start(|request: &StubRequest| {
         if request.path.starts_with(&format!("/asset-models/{MODEL}/properties")) {
             let id = |n| Uuid::from_u128(n).to_string();
             let property = |n, name| json!({"id": id(n), "name": name, "dataType": "DOUBLE", "type": {"measurement": {}}});
             return match request.path.contains("nextToken") {
-                false => Reply::json(200, &json!({"assetModelPropertySummaries": [property(20, "A")], "nextToken": "2"})),
-                true => Reply::json(200, &json!({"assetModelPropertySummaries": [property(21, "B")]})),
+                false => StubReply::json(200, &json!({"assetModelPropertySummaries": [property(20, "A")], "nextToken": "2"})),
+                true => StubReply::json(200, &json!({"assetModelPropertySummaries": [property(21, "B")]})),
             };
         }
         let mut model = model_of_people();
         model["assetModelCompositeModelSummaries"] =
             json!([{"id": Uuid::from_u128(30).to_string(), "name": "More", "type": "CUSTOM"}]);
-        Reply::json(200, &model)
+        StubReply::json(200, &model)
     })
     .await;
     let model = client(&stub).describe_model(MODEL.parse().unwrap()).await.unwrap();
@@ -255,7 +258,7 @@ async fn a_failed_model_is_written_without_what_was_refused_and_never_active() {
                 refused["name"] = json!("Refused");
                 model["assetModelProperties"].as_array_mut().unwrap().push(refused);
             }
-            Reply::json(200, &model).header("etag", ETAG)
+            StubReply::json(200, &model).header("etag", ETAG)
         })
         .await;
         let without = vec![Uuid::from_u128(30), Uuid::from_u128(3)];
@@ -279,7 +282,7 @@ async fn a_failed_model_is_written_as_it_stands_where_nothing_is_to_be_added() {
             }
             let mut model = model_of_people();
             model["assetModelStatus"]["state"] = json!(state);
-            Reply::json(200, &model).header("etag", ETAG)
+            StubReply::json(200, &model).header("etag", ETAG)
         })
         .await;
         let nothing = GrowModel { properties: Vec::new(), hierarchies: Vec::new(), ..growth() };
@@ -305,7 +308,7 @@ fn growth() -> GrowModel {
             id: Uuid::from_u128(9),
             external_id: "speed-9".to_owned(),
             name: "Speed".to_owned(),
-            data_type: DataType::Double,
+            data_type: PropertyDataType::Double,
             unit: Some("1/min".to_owned()),
             kind: PropertyKind::Measurement,
         }],
@@ -319,10 +322,10 @@ fn growth() -> GrowModel {
     }
 }
 
-fn grown_by_people(request: &Request) -> Reply {
+fn grown_by_people(request: &StubRequest) -> StubReply {
     match request.method.as_str() {
-        "PUT" => Reply::json(202, &json!({"assetModelStatus": {"state": "UPDATING"}})),
-        _ => Reply::json(200, &model_of_people()).header("etag", ETAG),
+        "PUT" => StubReply::json(202, &json!({"assetModelStatus": {"state": "UPDATING"}})),
+        _ => StubReply::json(200, &model_of_people()).header("etag", ETAG),
     }
 }
 

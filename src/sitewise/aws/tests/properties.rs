@@ -20,7 +20,7 @@ async fn a_property_is_described_at_the_root_and_in_a_composite_model() {
     });
     let within = json!({ "name": "More members 1", "type": "CUSTOM", "assetProperty": told });
     for place in [json!({ "assetProperty": told }), json!({ "compositeModel": within })] {
-        let stub = Stub::start(move |_| Reply::json(200, &place)).await;
+        let stub = Stub::start(move |_| StubReply::json(200, &place)).await;
         let read = client(&stub).describe_property(asset, property).await.unwrap();
         let wanted = AssetProperty {
             alias: Some("/gw/temperature".into()),
@@ -30,7 +30,7 @@ async fn a_property_is_described_at_the_root_and_in_a_composite_model() {
         assert_eq!(read, wanted);
         assert_eq!(stub.requests()[0].path, format!("/assets/{asset}/properties/{property}"));
     }
-    let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+    let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
     let fault = client(&stub).describe_property(asset, property).await.unwrap_err();
     assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{fault}");
 }
@@ -57,7 +57,7 @@ async fn an_update_sends_back_all_that_it_would_overwrite() {
         ),
     ];
     for (alias, notification, unit, wanted) in updates {
-        let stub = Stub::start(|_| Reply::text(200, "{}")).await;
+        let stub = Stub::start(|_| StubReply::text(200, "{}")).await;
         let update = UpdateProperty {
             asset,
             property,

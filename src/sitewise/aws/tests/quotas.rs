@@ -15,7 +15,7 @@ fn quota(name: &str, value: f64) -> Value {
 #[tokio::test]
 async fn quotas_are_read_by_one_signed_call_and_matched_by_their_names() {
     let stub = Stub::start(|_| {
-        Reply::json(
+        StubReply::json(
             200,
             &json!({"Quotas": [
                 quota("Request rate for BatchPutAssetPropertyValue", 2_000.0),
@@ -54,17 +54,18 @@ async fn quotas_are_read_by_one_signed_call_and_matched_by_their_names() {
 
 #[tokio::test]
 async fn what_service_quotas_does_not_know_or_denies_stays_as_it_is() {
-    let stub = Stub::start(|_| Reply::text(200, r#"{"Quotas":[]}"#)).await;
+    let stub = Stub::start(|_| StubReply::text(200, r#"{"Quotas":[]}"#)).await;
     assert_eq!(ask(&stub).await.unwrap(), Quotas::default());
-    let stub =
-        Stub::start(|_| Reply::text(400, r#"{"__type":"AccessDeniedException","Message":"no"}"#));
+    let stub = Stub::start(|_| {
+        StubReply::text(400, r#"{"__type":"AccessDeniedException","Message":"no"}"#)
+    });
     assert_eq!(ask(&stub.await).await.unwrap_err().kind, ApiFaultKind::Denied);
 }
 
 #[tokio::test]
 async fn service_quotas_has_two_seconds_and_an_emulator_is_not_asked() {
     let began = std::time::Instant::now();
-    let stub = Stub::start(|_| Reply::Hang).await;
+    let stub = Stub::start(|_| StubReply::Hang).await;
     assert_eq!(ask(&stub).await.unwrap_err().kind, ApiFaultKind::Unavailable);
     assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
     assert_eq!(client(&stub).quotas().await, None);

@@ -38,7 +38,7 @@ async fn values_go_where_all_calls_of_the_data_plane_go() {
 
 #[tokio::test]
 async fn entries_and_their_values_go_in_order() {
-    let stub = Stub::start(|_| Reply::text(200, r#"{"errorEntries":[]}"#)).await;
+    let stub = Stub::start(|_| StubReply::text(200, r#"{"errorEntries":[]}"#)).await;
     let value = |time, text: &str| Tqv {
         time: Timestamp::from_millis(time),
         quality: Quality::Good,
@@ -81,8 +81,8 @@ async fn an_error_s_code_may_stand_in_the_body_or_be_qualified() {
         ("", r#"{"code":"ThrottlingException","Message":"slow"}"#),
     ] {
         let stub = Stub::start(move |_| match header {
-            "" => Reply::text(400, body),
-            header => Reply::text(400, body).header("x-amzn-errortype", header),
+            "" => StubReply::text(400, body),
+            header => StubReply::text(400, body).header("x-amzn-errortype", header),
         });
         let fault = client(&stub.await).put(Vec::new()).await.unwrap_err();
         assert_eq!(fault.kind, ApiFaultKind::Throttled, "{body}");
@@ -92,7 +92,7 @@ async fn an_error_s_code_may_stand_in_the_body_or_be_qualified() {
 
 #[tokio::test]
 async fn an_answer_that_is_no_json_is_not_taken_for_success() {
-    let stub = Stub::start(|_| Reply::text(200, "<html>welcome</html>")).await;
+    let stub = Stub::start(|_| StubReply::text(200, "<html>welcome</html>")).await;
     let fault = client(&stub).put(Vec::new()).await.unwrap_err();
     assert_eq!(fault.kind, ApiFaultKind::Unavailable, "{fault}");
     assert!(fault.message.contains("unreadable answer with status 200"), "{fault}");
@@ -185,7 +185,7 @@ async fn every_kind_of_value_is_read_as_it_was_written() {
             error(7, "ResourceNotFoundException"),
         ],
     });
-    let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
+    let stub = Stub::start(move |_| StubReply::json(200, &answer)).await;
     let of: Vec<_> = (0..9).map(|n| (Uuid::from_u128(n), Uuid::from_u128(100 + n))).collect();
     let mut read = client(&stub).read_values(of).await.unwrap();
     let nan = read.pop().unwrap().unwrap().unwrap();
@@ -199,7 +199,7 @@ async fn every_kind_of_value_is_read_as_it_was_written() {
         tqv(Variant::Boolean(false), Quality::Good),
         tqv(Variant::String("".into()), Quality::Good),
         Ok(None),
-        tqv(Variant::Null(DataType::Double), Quality::Bad),
+        tqv(Variant::Null(PropertyDataType::Double), Quality::Bad),
         Ok(None),
         Ok(None),
     ];
@@ -218,7 +218,7 @@ async fn an_entry_that_is_denied_is_no_others() {
             { "entryId": "3", "errorCode": "ResourceNotFoundException", "errorMessage": "gone" },
         ],
     });
-    let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
+    let stub = Stub::start(move |_| StubReply::json(200, &answer)).await;
     let of = vec![(Uuid::nil(), Uuid::nil()); 4];
     let read = client(&stub).read_values(of).await.unwrap();
     let read: Vec<_> = read.into_iter().map(|read| read.map_err(|fault| fault.kind)).collect();
@@ -234,7 +234,7 @@ async fn a_read_of_which_an_entry_is_throttled_is_throttled() {
             { "entryId": "0", "errorCode": "ThrottlingException", "errorMessage": "because" },
         ],
     });
-    let stub = Stub::start(move |_| Reply::json(200, &answer)).await;
+    let stub = Stub::start(move |_| StubReply::json(200, &answer)).await;
     let of = vec![(Uuid::nil(), Uuid::nil()); 2];
     let fault = client(&stub).read_values(of).await.unwrap_err();
     assert_eq!(fault.kind, ApiFaultKind::Throttled, "{fault}");

@@ -110,7 +110,7 @@ fn host(seed: u64) -> Host {
 /// What was reached where this was found.
 fn corner(finding: Finding) -> Option<&'static str> {
     match finding {
-        Finding::InVain => Some("asked in vain"),
+        Finding::RebirthUnanswered => Some("asked in vain"),
         Finding::NoRoom => Some("let go"),
         _ => None,
     }

@@ -145,7 +145,7 @@ fn names_that_differ_in_case_alone_are_told_apart_and_found() {
         "birth G/m: ",
         "birth h/n: ",
     ]);
-    stage.check_found(&[(Finding::OnlyCase, 5), (Finding::UnknownTemplate, 1)]);
+    stage.check_found(&[(Finding::CaseCollision, 5), (Finding::UnknownTemplate, 1)]);
 }
 
 #[test]
@@ -214,7 +214,7 @@ fn instances_with_the_same_members_have_values_of_their_own() {
     let extra = Template::instance("Turbine").member(Metric::new("Extra", 2_i32));
     stage.send(&edge.ndata(stage.time(), [Metric::template("T2", extra)]));
     stage.check(&["data g/n: #6=2"]);
-    stage.check_found(&[(Finding::SpareMember, 1)]);
+    stage.check_found(&[(Finding::UndeclaredMember, 1)]);
 }
 
 #[test]
@@ -249,7 +249,7 @@ fn payloads_template_instance_members_birth() {
         "birth g/n defines Turbine defines Gearbox: T1:Turbine{Extra#2=1, Speed#3=absent, \
          On#4=absent, Gear:Gearbox{Temp#5=absent, Oil#6=absent}}"
     );
-    stage.check_found(&[(Finding::SpareMember, 1)]);
+    stage.check_found(&[(Finding::UndeclaredMember, 1)]);
     let gear = Template::instance("Gearbox").member(Metric::new("Oil", 0.25));
     let data = Template::instance("Turbine").member(Metric::template("Gear", gear));
     stage.send(&edge.ndata(stage.time(), [Metric::template("T1", data)]));

@@ -38,7 +38,7 @@ fn a_clock_that_is_behind_is_told_with_the_amount() {
     stage.send(&edge.ndata(stage.time().minus(behind), a(2)));
     assert_eq!(off(&stage), Some(-47 * 60_000));
     let found = std::iter::from_fn(|| stage.host.poll_output()).find_map(|output| match output {
-        Output::Found { edge: Some(edge), finding: Finding::ClockOff, example } => {
+        Output::Finding { edge: Some(edge), finding: Finding::ClockOff, example } => {
             Some(format!("{edge}: {example}"))
         }
         _ => None,

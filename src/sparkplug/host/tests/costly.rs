@@ -47,10 +47,10 @@ fn one_sender_of_bombs_is_limited_for_itself_and_asked_ever_rarer() {
     let told: Vec<_> = std::iter::from_fn(|| stage.host.poll_output()).collect();
     let costly: Vec<_> = told
         .iter()
-        .filter(|o| matches!(o, Output::Found { finding: Finding::TooCostly, .. }))
+        .filter(|o| matches!(o, Output::Finding { finding: Finding::TooCostly, .. }))
         .collect();
     assert_eq!(costly.len(), 1, "told once");
-    assert!(matches!(costly[0], Output::Found { edge: Some(edge), .. } if *edge == *n.node()));
+    assert!(matches!(costly[0], Output::Finding { edge: Some(edge), .. } if *edge == *n.node()));
     // Others are read, compressed or not, and so is what it says without compression.
     stage.send(&other.ndata(stage.time(), [Metric::new("a", 3_i32)]));
     stage.send(&n.ndata(stage.time(), [Metric::new("a", 4_i32)]));
@@ -115,7 +115,7 @@ fn a_problem_of_costly_payloads_says_that_they_are_not_damaged() {
         }
         stage.pass(secs(1));
         while let Some(output) = stage.host.poll_output() {
-            if let Output::Found { finding: Finding::InVain, example, .. } = output {
+            if let Output::Finding { finding: Finding::RebirthUnanswered, example, .. } = output {
                 words.push(example);
             }
         }
@@ -143,7 +143,7 @@ fn bombs_of_one_new_node_take_no_other_new_nodes_turn_and_name_it() {
     assert_eq!(stage.host.phase(new.node()), NodePhase::Online);
     let told: Vec<_> = std::iter::from_fn(|| stage.host.poll_output()).collect();
     let costly = told.iter().filter_map(|output| match output {
-        Output::Found { finding: Finding::TooCostly, edge: Some(edge), .. } => Some(&*edge.node),
+        Output::Finding { finding: Finding::TooCostly, edge: Some(edge), .. } => Some(&*edge.node),
         _ => None,
     });
     assert_eq!(costly.collect::<Vec<_>>(), ["x"]);
@@ -187,7 +187,7 @@ fn who_inflates_no_more_than_usual_is_read_whatever_others_send() {
 /// Empty parts are few bytes, and fifty times as many in memory.
 #[test]
 fn parts_without_bytes_are_not_read_of_who_had_too_much_inflated() {
-    use crate::sparkplug::inflated::Inflate;
+    use crate::sparkplug::inflated::InflationLimit;
     let mut chance = fastrand::Rng::with_seed(1);
     let noise: Vec<_> = (0..1_500).map(|_| chance.u8(..)).collect();
     let mut plain = payload::encode(&Payload { body: Some(noise), ..Payload::default() });
@@ -200,8 +200,8 @@ fn parts_without_bytes_are_not_read_of_who_had_too_much_inflated() {
         ..Payload::default()
     });
     assert!(plain.len() < payload.len() * 32);
-    let (read, work) = payload::decode_counted(&payload, Inflate::Whole);
+    let (read, work) = payload::decode_counted(&payload, InflationLimit::Full);
     assert_eq!((read.map(|payload| payload.metrics.len()), work), (Ok(10_000), 160_000));
-    let (read, work) = payload::decode_counted(&payload, Inflate::Usual);
+    let (read, work) = payload::decode_counted(&payload, InflationLimit::Reduced);
     assert_eq!((read, work), (Err(payload::DecodeError::Costly), plain.len()));
 }

@@ -133,7 +133,7 @@ fn members_are_what_they_declare_or_else_what_their_definition_does() {
     // A definition's own member.
     let (members, stage) = member(odd(Some(DataType::Int32), &arm), scalar());
     assert_eq!(members, "{a#2=1, m#3=2}");
-    stage.check_found_of(Finding::SpareMember, 0);
+    stage.check_found_of(Finding::UndeclaredMember, 0);
 }
 
 #[test]
@@ -188,7 +188,7 @@ fn ring(kinds: &[(&str, Option<&str>, &[&str])], top: &str) -> (Vec<String>, Opt
     stage.send(&edge.nbirth(stage.time(), metrics));
     stage.send(&edge.ndata(stage.time(), [Metric::new("top/of A", 7_i32)]));
     let told = stage.look();
-    let found = stage.host.findings().find(|found| found.finding == Finding::TemplateRing);
+    let found = stage.host.findings().find(|found| found.finding == Finding::TemplateCycle);
     (told, found.map(|found| found.example.to_owned()))
 }
 
@@ -257,7 +257,7 @@ fn an_instance_within_one_of_its_own_kind_is_taken_as_far_as_it_goes_and_named()
     let tree = folder("top", vec![folder("inner", vec![leaf.clone()]), leaf]);
     stage.send(&edge().nbirth(stage.time(), [tree]));
     stage.check(&["birth g/n: top:Folder{inner:Folder{x#2=1}, x#3=1}"]);
-    let found = stage.host.findings().find(|found| found.finding == Finding::TemplateRing);
+    let found = stage.host.findings().find(|found| found.finding == Finding::TemplateCycle);
     assert_eq!(found.unwrap().example, "spBv1.0/g/NBIRTH/n: Folder > Folder");
 }
 
@@ -369,7 +369,7 @@ proptest! {
             let metric = birth.metrics.iter().find(|metric| &*metric.name == name).unwrap();
             let Content::Leaf { slot, sample, .. } = &metric.content else { panic!("no leaf") };
             prop_assert_eq!(&sample.value, &Some(Value::Int(1)));
-            prop_assert_eq!(sample.quality == Quality::Good, name == "rest too");
+            prop_assert_eq!(sample.quality == SparkplugQuality::Good, name == "rest too");
             slots.push(*slot);
         }
         stage.look();

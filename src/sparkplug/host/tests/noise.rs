@@ -97,7 +97,7 @@ fn templates_within_themselves_end() {
     stage.send(&edge().nbirth(stage.time(), [own("A", "B"), own("B", "A"), top]));
     stage.check(&["birth g/n defines A defines B: \
          top:A{m#2=absent, inner:B{m#3=absent}}"]);
-    stage.check_found_of(Finding::TemplateRing, 1);
+    stage.check_found_of(Finding::TemplateCycle, 1);
 }
 
 #[test]
@@ -171,7 +171,10 @@ fn a_finding_is_told_once_and_counted_always() {
     stage.send(&edge.nbirth(stage.time(), []));
     let told = |stage: &mut Stage| -> Vec<String> {
         let outputs = std::iter::from_fn(|| stage.host.poll_output());
-        outputs.filter(|output| matches!(output, Output::Found { .. })).map(|o| told(&o)).collect()
+        outputs
+            .filter(|output| matches!(output, Output::Finding { .. }))
+            .map(|o| told(&o))
+            .collect()
     };
     told(&mut stage);
     for millis in [1, 2] {

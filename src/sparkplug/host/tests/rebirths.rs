@@ -118,7 +118,8 @@ fn a_node_that_is_asked_late_has_its_time_from_then_on() {
         stage.host.expect_maybe(node, stage.now);
     }
     let late = |stage: &Stage| {
-        let had_time = |node: &&EdgeNode| stage.host.had_time(node, secs(15), stage.now.instant);
+        let had_time =
+            |node: &&EdgeNode| stage.host.had_time_to_answer(node, secs(15), stage.now.instant);
         nodes.iter().filter(had_time).count()
     };
     stage.pass(secs(14));
@@ -130,7 +131,7 @@ fn a_node_that_is_asked_late_has_its_time_from_then_on() {
     assert_eq!(late(&stage), 30);
     // Who is never asked has nothing to wait for.
     let stage = Stage::with(|config| config.rebirth.reasons = RebirthReasons::NONE);
-    assert!(stage.host.had_time(&nodes[0], secs(15), stage.now.instant));
+    assert!(stage.host.had_time_to_answer(&nodes[0], secs(15), stage.now.instant));
 }
 
 /// Whether a request follows `reason`.

@@ -83,7 +83,7 @@ fn what_was_said_before_the_answer_is_read_if_the_session_is_the_same() {
     let told = stage.look();
     assert_eq!(told[0], "birth g/n/d: a#0=1");
     assert_eq!(values(&told), (2..600).collect::<Vec<_>>());
-    assert_eq!(stage.host.counters().unread, [0; SkipReason::ALL.len()]);
+    assert_eq!(stage.host.counters().skipped_values, [0; SkipReason::ALL.len()]);
     assert_eq!(stage.host.memory_use.bytes, 0);
 }
 
@@ -107,7 +107,7 @@ fn between(bare: bool, change: impl FnOnce(&mut Edge) -> Vec<Metric>) -> (Vec<i3
     let metrics = change(&mut edge);
     stage.send(&edge.nbirth(stage.time(), metrics));
     let told = values(&stage.look());
-    (told, stage.host.counters().unread[SkipReason::BeforeBirth as usize])
+    (told, stage.host.counters().skipped_values[SkipReason::BeforeBirth as usize])
 }
 
 #[test]
@@ -164,7 +164,8 @@ fn what_waits_for_an_answer_is_bounded_and_counted() {
     for _ in 0..sent {
         stage.send(&edge.ndata(stage.time(), a(2)));
     }
-    let unread = |stage: &Stage| stage.host.counters().unread[SkipReason::BeforeBirth as usize];
+    let unread =
+        |stage: &Stage| stage.host.counters().skipped_values[SkipReason::BeforeBirth as usize];
     assert_eq!(unread(&stage), 100);
     // Nobody answers.
     stage.pass(secs(60));
@@ -258,7 +259,7 @@ fn a_birth_that_can_never_be_read_is_asked_for_ever_rarer_and_named() {
         assert!((20..40).contains(&asked), "{device:?}: {asked}");
         let problems: Vec<_> = stage.host.problems().collect();
         assert_eq!(problems[0].1.reason, RebirthReason::Undecodable, "{device:?}");
-        assert!(stage.host.counters().findings.count(Finding::InVain) > 0);
+        assert!(stage.host.counters().findings.count(Finding::RebirthUnanswered) > 0);
         // One that can be read ends it.
         let mut edge = Edge::new(EdgeNode::new("g", "n"), 0);
         stage.send(&edge.nbirth(stage.time(), a(1)));
@@ -288,7 +289,7 @@ fn a_device_that_is_never_born_costs_a_birth_an_hour() {
     assert!((30..36).contains(&asked), "{asked}");
     assert_eq!(stage.host.problems().next().unwrap().1.reason, RebirthReason::BeforeBirth);
     // Each value is in an account, but the last, which waits.
-    let unread = stage.host.counters().unread[SkipReason::BeforeBirth as usize];
+    let unread = stage.host.counters().skipped_values[SkipReason::BeforeBirth as usize];
     assert!((8638..=8640).contains(&unread), "{unread}");
     // It does not keep others from being heard.
     edge.skip(1);
@@ -479,7 +480,8 @@ fn data_of_a_device_before_its_birth_is_read_once_it_is_born() {
 fn what_waits_for_a_birth_is_given_up_when_no_answer_is_due() {
     let mut stage = Stage::new();
     stage.send(&edge().ndata(stage.time(), a(1)));
-    let skipped = |stage: &Stage| stage.host.counters().unread[SkipReason::BeforeBirth as usize];
+    let skipped =
+        |stage: &Stage| stage.host.counters().skipped_values[SkipReason::BeforeBirth as usize];
     // Asked after two and seven seconds, it may answer for ten more.
     stage.pass(ms(16_999));
     assert_eq!(skipped(&stage), 0);

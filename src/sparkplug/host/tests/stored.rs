@@ -22,12 +22,12 @@ fn who_is_only_stored_and_does_not_answer_is_told_as_that() {
     stage.pass(secs(2));
     assert_eq!(known_by(&stage), Some(KnownBy::StoredBirth));
     stage.check_found_of(Finding::OnlyStored, 1);
-    stage.check_found_of(Finding::InVain, 0);
+    stage.check_found_of(Finding::RebirthUnanswered, 0);
     let (_, problem) = stage.host.problems().next().unwrap();
     for part in ["stored", "retained", "delete", "start the gateway"] {
-        assert!(problem.words().contains(part), "{part} is not in {}", problem.words());
+        assert!(problem.text().contains(part), "{part} is not in {}", problem.text());
     }
-    assert!(!problem.words().contains("sends data"), "{}", problem.words());
+    assert!(!problem.text().contains("sends data"), "{}", problem.text());
 }
 
 #[test]
@@ -40,7 +40,7 @@ fn who_was_only_stored_and_speaks_is_another_problem_and_a_birth_ends_it() {
     assert_eq!(known_by(&stage), None);
     stage.pass(secs(60));
     assert_eq!(known_by(&stage), Some(KnownBy::Messages));
-    stage.check_found_of(Finding::InVain, 1);
+    stage.check_found_of(Finding::RebirthUnanswered, 1);
     stage.send(&edge.nbirth(stage.time(), a(3)));
     assert_eq!(stage.host.problems().count(), 0);
 }
@@ -94,8 +94,8 @@ fn who_is_only_stored_and_may_not_be_asked_is_told_with_the_variable() {
         stage.send_retained(&edge().nbirth(stage.time(), a(1)));
         stage.check(&[]);
         let (_, problem) = stage.host.problems().next().unwrap();
-        assert_eq!((problem.known_by, problem.off), (KnownBy::StoredBirth, true));
-        assert!(problem.words().contains("SPARKPLUG_REBIRTH"), "{}", problem.words());
+        assert_eq!((problem.known_by, problem.is_request_disabled), (KnownBy::StoredBirth, true));
+        assert!(problem.text().contains("SPARKPLUG_REBIRTH"), "{}", problem.text());
     }
 }
 

@@ -158,7 +158,7 @@ fn where_all_are_known_who_is_offline_longest_is_forgotten_and_nobody_who_is_onl
     let mut new = Edge::new(EdgeNode::new("g", "new"), 0);
     stage.send(&new.ndata(stage.time(), a(1)));
     stage.check(&[]);
-    assert_eq!(stage.host.counters().unread[SkipReason::Limits as usize], 1);
+    assert_eq!(stage.host.counters().skipped_values[SkipReason::Limits as usize], 1);
     for n in [7, 5] {
         stage.pass(secs(1));
         stage.send(&node(n).will());
@@ -242,12 +242,12 @@ fn values_skipped_of_who_is_forgotten_stay_counted() {
     let mut stage = Stage::new();
     stage.send(&edge().ndata(stage.time(), a(1)));
     stage.pass(secs(60));
-    let skipped = stage.host.counters().unread;
+    let skipped = stage.host.counters().skipped_values;
     assert_eq!(skipped[SkipReason::BeforeBirth as usize], 1);
     stage.pass(secs(25 * 3600));
     stage.host.handle_timeout(stage.now);
     assert_eq!(stage.host.nodes().count(), 0);
-    assert_eq!(stage.host.counters().unread, skipped);
+    assert_eq!(stage.host.counters().skipped_values, skipped);
 }
 
 #[test]

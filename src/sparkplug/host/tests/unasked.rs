@@ -42,7 +42,7 @@ fn after_a_drop_what_goes_by_names_is_read_where_nobody_may_be_asked() {
             edge.skip(missed);
             assert_eq!(told(&mut stage, &mut edge), (60, 60), "{reasons} {missed}");
             assert_eq!(stage.host.problems().count(), 0);
-            assert_eq!(stage.host.counters().unread, [0; SkipReason::ALL.len()]);
+            assert_eq!(stage.host.counters().skipped_values, [0; SkipReason::ALL.len()]);
         }
     }
 }
@@ -54,11 +54,11 @@ fn after_a_drop_an_alias_is_read_only_if_the_sequence_goes_on() {
         let mut stage = dropped("off", &mut edge);
         edge.skip(missed);
         assert_eq!(told(&mut stage, &mut edge), (read, read), "{missed}");
-        let unread = stage.host.counters().unread[SkipReason::Unknown as usize];
+        let unread = stage.host.counters().skipped_values[SkipReason::Unknown as usize];
         assert_eq!(unread, 120 - 2 * read as u64);
         let problem = stage.host.problems().next().map(|(_, problem)| *problem);
         assert_eq!(problem.is_some(), read == 0);
-        let words = problem.map(|problem| problem.words()).unwrap_or("SPARKPLUG_REBIRTH");
+        let words = problem.map(|problem| problem.text()).unwrap_or("SPARKPLUG_REBIRTH");
         assert!(words.contains("SPARKPLUG_REBIRTH"));
         // Any birth that can be read ends it.
         stage.send(&edge.nbirth(stage.time(), a(1)));
@@ -106,7 +106,7 @@ fn what_a_death_or_a_birth_has_ended_is_not_known_after_a_drop() {
         stage.send(&ending);
         assert_eq!(told(&mut stage, &mut edge), (0, 0));
         let (_, problem) = stage.host.problems().next().unwrap();
-        assert!(problem.off && problem.words().contains("SPARKPLUG_REBIRTH"));
+        assert!(problem.is_request_disabled && problem.text().contains("SPARKPLUG_REBIRTH"));
     }
     // A device that died is not known, and neither is one whose birth cannot be read.
     for damaged in [false, true] {

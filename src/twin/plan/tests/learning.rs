@@ -50,15 +50,15 @@ impl Plant {
         }
     }
 
-    fn call(&self, step: Step) -> Result<CallResult, ApiFault> {
+    fn call(&self, step: ApiCall) -> Result<CallResult, ApiFault> {
         Ok(match step {
-            Step::ListModels(token) => {
+            ApiCall::ListModels(token) => {
                 let start = token.map_or(0, |token| token.parse().unwrap());
                 let items = self.models.iter().skip(start).take(PAGE).cloned().collect();
                 let next = self.models.len() > start + PAGE;
                 CallResult::Models(Page { items, next: next.then(|| (start + PAGE).to_string()) })
             }
-            Step::ListAssets(id, token) => {
+            ApiCall::ListAssets(id, token) => {
                 let start = token.map_or(0, |token| token.parse::<usize>().unwrap());
                 let model = self.models.iter().position(|model| model.id == id).unwrap();
                 let end = self.sizes[model].min(start + PAGE);
@@ -66,7 +66,7 @@ impl Plant {
                 let next = (end < self.sizes[model]).then(|| end.to_string());
                 CallResult::Assets(Page { items, next })
             }
-            Step::ReadValues(of) => {
+            ApiCall::ReadValues(of) => {
                 assert!(of.len() <= limits::ENTRIES_PER_BATCH_READ);
                 let online = |(asset, property): &(Uuid, Uuid)| {
                     let is = |model: &&ModelSummary| {
@@ -84,7 +84,7 @@ impl Plant {
                 };
                 CallResult::Values(of.iter().map(|of| Ok(Some(online(of)))).collect())
             }
-            Step::DescribeModel(id) => {
+            ApiCall::DescribeModel(id) => {
                 let model = self.models.iter().find(|model| model.id == id).unwrap().clone();
                 CallResult::Model(Model {
                     id,

@@ -13,14 +13,14 @@ fn value(asset: Uuid) -> Tqv {
 }
 
 /// Every asset with an even number has a value, and nothing else is there.
-fn answer(step: &Step) -> Result<CallResult, ApiFault> {
+fn answer(step: &ApiCall) -> Result<CallResult, ApiFault> {
     match step {
-        Step::ReadValues(of) => {
+        ApiCall::ReadValues(of) => {
             let read =
                 of.iter().map(|(asset, _)| Ok((asset.as_u128() % 2 == 0).then(|| value(*asset))));
             Ok(CallResult::Values(read.collect()))
         }
-        Step::ListModels(_) => Ok(CallResult::Models(Page { items: Vec::new(), next: None })),
+        ApiCall::ListModels(_) => Ok(CallResult::Models(Page { items: Vec::new(), next: None })),
         step => panic!("{step}"),
     }
 }
@@ -40,7 +40,7 @@ fn a_batch_is_told_whole_and_in_order_however_its_parts_come_in() {
     rig.plan.look_up(9, Vec::new());
     let (mut sizes, mut failed) = (Vec::new(), false);
     rig.pass(Duration::from_secs(60), &mut |step| {
-        if let Step::ReadValues(of) = &step {
+        if let ApiCall::ReadValues(of) = &step {
             sizes.push(of.len());
             // The first part comes last.
             if !std::mem::replace(&mut failed, true) {
@@ -70,7 +70,7 @@ fn what_cannot_be_read_is_told_as_unread_and_counted() {
         rig.plan.look_up(3, streams(130));
         let mut calls = 0;
         rig.pass(Duration::from_secs(patience), &mut |step| match &step {
-            Step::ReadValues(of) if of.len() == 128 => {
+            ApiCall::ReadValues(of) if of.len() == 128 => {
                 calls += 1;
                 Err(fault(kind))
             }
@@ -97,7 +97,7 @@ fn look_ups_take_a_tenth_of_the_quota() {
     rig.plan.look_up(1, streams(128 * 200));
     let mut calls = 0;
     rig.pass(Duration::from_secs(2), &mut |step| {
-        calls += usize::from(matches!(step, Step::ReadValues(_)));
+        calls += usize::from(matches!(step, ApiCall::ReadValues(_)));
         answer(&step)
     });
     assert!((95..=110).contains(&calls), "{calls} in two seconds");
@@ -108,7 +108,7 @@ fn a_batch_that_is_read_whole_ends_the_problem_of_one_before() {
     let mut rig = Rig::new(Duration::from_millis(50));
     rig.plan.look_up(1, streams(1));
     rig.pass(Duration::from_secs(1), &mut |step| match &step {
-        Step::ReadValues(_) => Err(fault(ApiFaultKind::Denied)),
+        ApiCall::ReadValues(_) => Err(fault(ApiFaultKind::Denied)),
         _ => answer(&step),
     });
     assert_eq!(rig.plan.problems().count(), 1);

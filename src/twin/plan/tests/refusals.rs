@@ -92,7 +92,7 @@ fn a_growth_that_is_refused_whatever_it_holds_is_not_searched_for_ever() {
     let mut refusing = |rig: &mut Rig, sitewise: &mut FakeSiteWise, seconds: u64| {
         tries = 0;
         rig.pass(Duration::from_secs(seconds), &mut |step| match step {
-            Step::GrowModel(_) => {
+            ApiCall::GrowModel(_) => {
                 tries += 1;
                 Err(fault(ApiFaultKind::Invalid))
             }
@@ -134,7 +134,7 @@ fn a_model_that_is_refused_for_its_own_sake_is_tried_with_its_properties_and_wit
 #[test]
 fn a_corrected_definition_is_tried_at_once() {
     let (mut rig, mut sitewise) = begin();
-    let refuses = |step: &Step| {
+    let refuses = |step: &ApiCall| {
         let bad = |property: &crate::sitewise::api::Property| {
             property.name == "M7" && property.unit.as_deref() == Some("no unit")
         };
@@ -167,10 +167,10 @@ fn a_model_that_another_bridge_made_meanwhile_is_grown_with_all_it_lacks() {
     want(&mut rig, 0..20, "kW");
     let mut tries = 0;
     rig.pass(Duration::from_secs(100), &mut |step| match step {
-        Step::CreateModel(create) if tries == 0 => {
+        ApiCall::CreateModel(create) if tries == 0 => {
             tries += 1;
             let others = create.properties.iter().take(5).cloned().collect();
-            let made = Step::CreateModel(crate::sitewise::api::CreateModel {
+            let made = ApiCall::CreateModel(crate::sitewise::api::CreateModel {
                 properties: others,
                 ..create
             });

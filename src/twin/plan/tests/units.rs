@@ -70,7 +70,7 @@ fn a_unit_of_its_own_is_set_on_the_asset_and_its_alias_stays() {
     let (mut rig, mut sitewise, all) = plant(2);
     // Before anything of it is there.
     rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
-    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Wanted));
+    assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Wanted));
     let told = AssetProperty {
         alias: Some("/nordsee/gw0/temperature".into()),
         notification: NotificationState::Enabled,
@@ -81,8 +81,8 @@ fn a_unit_of_its_own_is_set_on_the_asset_and_its_alias_stays() {
     let set = AssetProperty { unit: Some("°F".into()), ..told };
     assert_eq!(sitewise.properties.get(&place(&rig, all[0])), Some(&set));
     assert_eq!(unit(&rig, &sitewise, all[1]).as_deref(), Some("°C"));
-    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Done));
-    assert_eq!(rig.plan.unit_standing(all[1], TEMPERATURE), None);
+    assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Done));
+    assert_eq!(rig.plan.unit_status(all[1], TEMPERATURE), None);
     assert_eq!((updates(&sitewise), rig.plan.figures().units_set), (1, 1));
 
     // The same again is no call, another is, and so is the model's.
@@ -106,7 +106,7 @@ fn a_unit_that_is_there_already_is_not_written() {
     sitewise.properties.insert(place(&rig, all[0]), told);
     rig.plan.unit_wanted(all[0], TEMPERATURE, Some("°F".into()));
     rig.pass(Duration::from_secs(10), &mut |step| sitewise.call(step));
-    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Done));
+    assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Done));
     assert_eq!(updates(&sitewise), 0);
 }
 
@@ -137,8 +137,8 @@ fn a_right_that_is_missing_is_named_once_and_does_not_cost_a_call_an_asset() {
     let remedy = "it should be °F, SiteWise shows °C: it cannot be written; allow the bridge \
                   iotsitewise:DescribeAssetProperty and iotsitewise:UpdateAssetProperty";
     assert_eq!(subjects(&rig), [("unit of Nordsee/gw0/Temperature", remedy)]);
-    assert_eq!(rig.plan.unit_standing(all[0], TEMPERATURE), Some(UnitStanding::Refused));
-    assert_eq!(rig.plan.unit_standing(all[1], TEMPERATURE), Some(UnitStanding::Wanted));
+    assert_eq!(rig.plan.unit_status(all[0], TEMPERATURE), Some(UnitStatus::Refused));
+    assert_eq!(rig.plan.unit_status(all[1], TEMPERATURE), Some(UnitStatus::Wanted));
 
     sitewise.unwritable = None;
     rig.pass(Duration::from_secs(60), &mut |step| sitewise.call(step));
@@ -158,16 +158,18 @@ fn one_that_is_refused_holds_no_other_up_and_a_conflict_is_tried_again() {
     let (second, _) = place(&rig, all[1]);
     let mut conflicts = 0;
     rig.pass(Duration::from_secs(60), &mut |step| match &step {
-        Step::UpdateProperty(update) if update.asset == first => Err(fault(ApiFaultKind::Invalid)),
-        Step::UpdateProperty(update) if update.asset == second && conflicts < 2 => {
+        ApiCall::UpdateProperty(update) if update.asset == first => {
+            Err(fault(ApiFaultKind::Invalid))
+        }
+        ApiCall::UpdateProperty(update) if update.asset == second && conflicts < 2 => {
             conflicts += 1;
             Err(fault(ApiFaultKind::Conflict))
         }
         _ => sitewise.call(step),
     });
-    let standing = |at: usize| rig.plan.unit_standing(all[at], TEMPERATURE);
+    let standing = |at: usize| rig.plan.unit_status(all[at], TEMPERATURE);
     let standings = [0, 1, 2].map(|at| standing(at).unwrap());
-    assert_eq!(standings, [UnitStanding::Refused, UnitStanding::Done, UnitStanding::Done]);
+    assert_eq!(standings, [UnitStatus::Refused, UnitStatus::Done, UnitStatus::Done]);
     let reason = "it should be °F, SiteWise shows °C: Invalid, it says";
     assert_eq!(subjects(&rig), [("unit of Nordsee/gw0/Temperature", reason)]);
 }
@@ -193,7 +195,7 @@ fn doubted(rig: &mut Rig, sitewise: &mut FakeSiteWise, asset: AssetIx) {
         unit: Some("°F".into()),
     };
     sitewise.properties.insert(place(rig, asset), told);
-    rig.plan.units_doubted(asset, vec![TEMPERATURE]);
+    rig.plan.verify_units(asset, vec![TEMPERATURE]);
 }
 
 /// Five throttled reads ended it for good.
@@ -204,7 +206,7 @@ fn a_unit_is_taken_back_however_often_reading_is_throttled() {
     doubted(&mut rig, &mut sitewise, all[0]);
     let mut throttled = 0;
     rig.pass(Duration::from_secs(600), &mut |step| match &step {
-        Step::ReadUnits(..) if throttled < 12 => {
+        ApiCall::ReadUnits(..) if throttled < 12 => {
             throttled += 1;
             Err(fault([ApiFaultKind::Throttled, ApiFaultKind::Unavailable][throttled % 2]))
         }
@@ -222,7 +224,7 @@ fn units_that_cannot_be_read_are_told_and_read_once_they_can_be() {
     }
     let mut reads = 0;
     rig.pass(Duration::from_secs(290), &mut |step| match &step {
-        Step::ReadUnits(..) => {
+        ApiCall::ReadUnits(..) => {
             reads += 1;
             Err(fault(ApiFaultKind::Denied))
         }
@@ -244,7 +246,7 @@ fn units_that_are_refused_for_good_are_given_up_and_told() {
     doubted(&mut rig, &mut sitewise, all[0]);
     let mut reads = 0;
     rig.pass(Duration::from_secs(600), &mut |step| match &step {
-        Step::ReadUnits(..) => {
+        ApiCall::ReadUnits(..) => {
             reads += 1;
             Err(fault(ApiFaultKind::Invalid))
         }

@@ -20,7 +20,7 @@ impl World {
     fn perform(&mut self, output: Output) {
         match output {
             Output::Publish(publish) => self.published(&publish.message),
-            Output::Step(id, step) => {
+            Output::Call(id, step) => {
                 let answer = self.call(step);
                 self.bridge.handle_done(id, answer, self.now);
             }
@@ -29,18 +29,18 @@ impl World {
                 self.capped.insert(source);
             }
             Output::Grouped(_)
-            | Output::Foldered(..)
-            | Output::Crowded(..)
+            | Output::RuleSuggested(..)
+            | Output::OverRate(..)
             | Output::Held { .. }
-            | Output::SiteWise(_)
+            | Output::ReachabilityChanged(_)
             | Output::Born(_)
             | Output::Died(..)
-            | Output::Found { .. }
-            | Output::NobodyAdmitted(_)
+            | Output::Finding { .. }
+            | Output::AllNodesExcluded(_)
             | Output::NothingDelivered(_) => {}
             Output::Store(points) => {
                 self.pending.extend(points.iter().map(|waiting| waiting.point.key()));
-                let PutResult { gone, taken } =
+                let PutResult { dropped: gone, taken } =
                     self.outbox.put_and_take(points, self.bridge.room());
                 self.discarded += gone.len() as u64;
                 self.bridge.handle_points(taken, self.now);
@@ -87,7 +87,7 @@ impl World {
         Moody { weather: *weather, rng, sitewise, written }
     }
 
-    fn call(&mut self, step: Step) -> Result<CallResult, ApiFault> {
+    fn call(&mut self, step: ApiCall) -> Result<CallResult, ApiFault> {
         let answer = self.moody().call(step);
         if answer.as_ref().is_err_and(|fault| fault.message == LOST) {
             self.reach("carried out, answer lost");

@@ -101,7 +101,7 @@ impl World {
     pub(super) fn answered(&mut self, id: usize, answer: Arc<Answer>, repeated: bool) {
         let process = self.process;
         let Some(request) = self.requests.get_mut(id) else { return };
-        self.corners.insert(answer.code.word());
+        self.corners.insert(answer.code.as_str());
         // A process after the one that sent it knows nothing of that, and refuses.
         let is_old = self.now.wall.as_millis() - request.met >= 720_000;
         let is_known = request.process == process && !is_old;

@@ -307,9 +307,9 @@ impl World {
                         }
                     }
                 }
-                Output::Found { finding, .. } => self.corners.extend(super::corner(finding)),
+                Output::Finding { finding, .. } => self.corners.extend(super::corner(finding)),
                 Output::Event(Event::Death(death)) => self.died(&death),
-                Output::NobodyAdmitted(_) | Output::NothingDelivered(_) => {}
+                Output::AllNodesExcluded(_) | Output::NothingDelivered(_) => {}
             }
         }
     }

@@ -2,7 +2,7 @@
 //! is heard again.
 
 use super::*;
-use crate::sparkplug::event::{Death, Metric as Born};
+use crate::sparkplug::event::{BirthMetric as Born, Death};
 
 impl World {
     /// All is well from now on: every honest node is heard again, and nothing waits.
@@ -90,10 +90,10 @@ impl World {
         self.pass(secs(30));
         self.silent = false;
         let counters = self.host.counters();
-        let unread: u64 = counters.unread.iter().sum();
+        let unread: u64 = counters.skipped_values.iter().sum();
         let Account { values, told, undecodable, .. } = self.account;
         if values != told + unread {
-            let unread = counters.unread;
+            let unread = counters.skipped_values;
             self.violations.push(format!("{values} values: {told} told, {unread:?} not read"));
         }
         let found = |finding| counters.findings.count(finding);
