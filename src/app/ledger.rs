@@ -381,13 +381,13 @@ mod tests {
     #[test]
     fn problems_that_are_not_named_are_counted() {
         let problems = |count: usize| {
-            let problem = |n| (format!("place of asset {n:02}"), "the tree is full".to_owned());
+            let problem = |n| (format!("parent of asset {n:02}"), "the tree is full".to_owned());
             let problems = (0..count).map(problem).collect();
             Ledger { problems, ..Ledger::default() }.problem_lines()
         };
         assert_eq!(problems(0), [""; 0]);
         let ten = problems(10);
-        assert_eq!((ten.len(), &*ten[9]), (10, "place of asset 09: the tree is full"));
+        assert_eq!((ten.len(), &*ten[9]), (10, "parent of asset 09: the tree is full"));
         let more = problems(83);
         let last = "and 73 more problems, 83 in total: see the console";
         assert_eq!((more.len(), &*more[10]), (11, last));

@@ -381,7 +381,7 @@ mod tests {
             "nodes     46 online, 1 offline\n",
             "twins     8 models, 1,046 of 1,047 assets live, 3 calls pending\n",
             // The one that was rejected before SiteWise was asked came in as well.
-            "values    1,234,568 in, 1,234,551 delivered, 7 waiting (the oldest of \
+            "values    1,234,568 in, 1,234,551 delivered, 7 queued (oldest from \
                 2025-11-28T23:00:00Z)\n",
             "rejected  10 invalid\n",
             "  node_offline: Nordsee/g\\u{1b}[2Jw is offline since",

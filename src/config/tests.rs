@@ -460,7 +460,7 @@ fn the_door_of_aws_iot_commands_needs_a_thing_an_address_and_rules() {
         (vec![thing, url], "COMMANDS_THING needs COMMANDS_ALLOW"),
         (vec![allow, thing], "COMMANDS_THING needs COMMANDS_IOT_URL"),
         (vec![allow, url], "COMMANDS_IOT_URL needs COMMANDS_THING"),
-        (vec![allow, ("COMMANDS_THING", "a/b"), url], "is no name of a thing"),
+        (vec![allow, ("COMMANDS_THING", "a/b"), url], "is not a valid thing name"),
         (
             vec![allow, thing, url, ("COMMANDS_IOT_CERT", cert.as_str())],
             "COMMANDS_IOT_CERT needs COMMANDS_IOT_KEY",

@@ -366,7 +366,7 @@ CASES = [
     ),
     Case(
         "sitewise_dies", sitewise_dies, "at the next call",
-        "SiteWise", "cannot be reached", "check routes",
+        "SiteWise", "is unreachable", "check routes",
     ),
     Case(
         "denied", denied, "at the next call",
@@ -374,7 +374,7 @@ CASES = [
     ),
     Case(
         "throttled", throttled, "5 s after the call",
-        "SiteWise", "throttles", "ask AWS for higher quotas",
+        "SiteWise", "throttles", "request higher quotas from AWS",
     ),
     Case(
         "no_credentials", no_credentials, "at the start",
@@ -386,7 +386,7 @@ CASES = [
     ),
     Case(
         "model_refused", model_refused, "at the birth",
-        "Plant/gw waits for it", "was ordered to fail", "correct what it names",
+        "Plant/gw waits for it", "was ordered to fail", "correct what the message names",
     ),
     Case(
         "capped", capped, "at the birth",
@@ -444,7 +444,7 @@ CASES = [
     ),
     Case(
         "filter_takes_all", filter_takes_all, "at the first message",
-        "Plant/gw", "SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out", "let their globs match",
+        "Plant/gw", "filtered out by SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE", "change the globs",
     ),
     Case(
         "two_senders", two_senders, "at the second alternation of bdSeq",

@@ -401,16 +401,16 @@ async fn sitewise_away_is_told_at_once_and_so_is_its_return() {
         [keys[0], keys[1], ("AWS_ENDPOINT_URL_IOTSITEWISE", &url), ("TWIN_NAMESPACE", "test")];
     let mut program = Program::start(&broker, &folder, &variables);
     let console = program.console().await;
-    let line = program.says("SiteWise cannot be reached").await;
+    let line = program.says("SiteWise is unreachable").await;
     assert!(line.contains("WARN") && line.contains(&url), "{line}");
     let answer = ready_at(&console).await;
     assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
-    assert!(answer.contains("sitewise_not_learned") && answer.contains("cannot be reached"));
+    assert!(answer.contains("sitewise_not_learned") && answer.contains("is unreachable"));
 
     let emulator = sitewise_local::Server::bind(([127, 0, 0, 1], port).into(), Options::default());
     let emulator = tokio::spawn(emulator.unwrap().run(std::future::pending()));
     let line = program.says("SiteWise is back").await;
-    assert!(line.contains("INFO") && line.contains("pass again after"), "{line}");
+    assert!(line.contains("INFO") && line.contains("succeed again after"), "{line}");
     emulator.abort();
     broker.stop().await;
 }

@@ -90,7 +90,7 @@ async fn an_asset_whose_model_is_refused_is_never_being_created() {
     });
     let (detail, row) = told.await;
     let problem = detail["way"]["problem"].as_str().unwrap();
-    assert!(problem.contains("it is tried again with backoff"), "{problem}");
+    assert!(problem.contains("it is retried with backoff"), "{problem}");
     let way = &row["way"];
     assert_eq!(way["waits_for"], "asset", "{way}");
     // Those before the birth, and the birth's.
@@ -157,7 +157,7 @@ async fn a_used_up_quota_is_told_as_one() {
     });
     let reason = reason.await;
     assert!(reason.contains("have it raised in Service Quotas"), "{reason}");
-    assert!(!reason.contains("correct what it names"), "{reason}");
+    assert!(!reason.contains("correct what the message names"), "{reason}");
     bridge.stop().await;
     broker.stop().await;
 }

@@ -62,7 +62,7 @@ fn what_is_not_the_metrics_current_good_value_confirms_nothing() {
     rig.pass(10_000);
     let answer = rig.answered("1").unwrap();
     assert_eq!(answer.code, Code::NotConfirmed);
-    assert!(answer.reason.contains("the metric said 40"), "{}", answer.reason);
+    assert!(answer.reason.contains("the metric reported 40"), "{}", answer.reason);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn silence_is_not_confirmed_and_nothing_is_sent_again() {
     rig.pass(1);
     let answer = rig.answered("1").unwrap();
     assert_eq!(answer.code, Code::NotConfirmed);
-    assert!(answer.reason.contains("said nothing"), "{}", answer.reason);
+    assert!(answer.reason.contains("reported no value"), "{}", answer.reason);
     // A late answer changes nothing; the machine has the value then.
     rig.told([Metric::new(LIMIT, 41.0)]);
     rig.pass(600_000);

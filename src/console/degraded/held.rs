@@ -22,8 +22,8 @@ impl Held {
     pub(super) fn words(&self) -> String {
         let Self { properties, values, example, .. } = self;
         format!(
-            "has {values} values of {properties} properties that SiteWise does not accept{}, one \
-             of {example}; they are retried with backoff, up to an hour apart; {}",
+            "has {values} values of {properties} properties that SiteWise does not accept{}, for \
+                example {example}; they are retried with backoff, up to an hour apart; {}",
             while_others(self.others),
             self.cause.remedy()
         )

@@ -3,31 +3,36 @@
 use crate::delivery::point::RejectReason;
 
 /// What it means that the filter admits nobody, and what to do.
-pub(crate) const NOBODY_ADMITTED: &str = "is heard, and SPARKPLUG_INCLUDE and SPARKPLUG_EXCLUDE leave out it and all others heard \
-     so far: nothing reaches SiteWise; let their globs match GROUP/NODE, and restart";
+pub(crate) const NOBODY_ADMITTED: &str = "is filtered out by SPARKPLUG_INCLUDE and \
+    SPARKPLUG_EXCLUDE, like every other edge node that has sent a message so far: nothing reaches \
+    SiteWise; change the globs so that they match GROUP/NODE, and restart";
 
 /// What to do about values that wait for a birth.
 pub(crate) const AWAITS_BIRTH_REMEDY: &str =
     "start the edge node, or check its network and that it accepts commands (NCMD)";
 
 /// What it means that a server delivers nothing, and what to do.
-pub(crate) const NOTHING_DELIVERED: &str = "is connected and has granted the subscriptions, but delivers nothing: no message of an edge \
+pub(crate) const NOTHING_DELIVERED: &str = "is connected and has granted the subscriptions, but \
+    delivers nothing: no message of an edge \
      node, and not even our own STATE, which is published to a topic that is subscribed; let the \
-     server's access rules (ACL) allow this user to read spBv1.0/#, and to publish its STATE; where \
+     server's access rules (ACL) allow this user to read spBv1.0/#, and to publish its STATE; \
+     where \
      they forbid STATE alone, this ends with the first message of an edge node";
 
 /// What it means that stored messages are dropped, and what to do.
-pub(crate) const STORED_DROPPED: &str = "a server sends all of them at once after a subscription, and \
-     half of the queue is left to live messages; births come by themselves, so nothing is lost \
-     unless senders rely on retained data; delete from the server what nobody needs";
+pub(crate) const STORED_DROPPED: &str = "a server sends all retained messages at once after a \
+    subscription, and they may fill only half of the queue, so that live messages find room; \
+    births are requested anyway, so nothing is lost unless senders rely on retained data; delete \
+    retained messages that nobody needs from the server";
 
 /// What to do about slow answers.
 pub(crate) const SLOW_REMEDY: &str =
     "values arrive late; see the AWS Health Dashboard, and proxies and the network on the way";
 
 /// What is wrong with a machine that is too fast.
-pub(crate) const CROWDED: &str = "has more values than SiteWise takes, ten of a property and second: the first nine and the last of \
-     a second are written, and the others dropped";
+pub(crate) const CROWDED: &str = "sends more values than SiteWise accepts, which is ten per \
+    property and second: the first nine and the last of each second are written, the others are \
+    dropped";
 
 /// What to do about it.
 pub(crate) const CROWDED_REMEDY: &str =
@@ -38,16 +43,22 @@ pub(crate) const DISK_REMEDY: &str =
     "free space on the disk of OUTBOX_DIR, check its health and permissions, or move the folder";
 
 /// What to do about an edge node that is offline.
-pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if it is gone for \
-                              good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in SiteWise, and restart";
+pub(crate) const OFFLINE_REMEDY: &str = "check its power, its network and its MQTT connection; if \
+    it is gone for \
+                              good, exclude it with SPARKPLUG_EXCLUDE or delete its asset in \
+                              SiteWise, and restart";
 
 /// What to do about values that are rejected.
 pub(in crate::console) const fn refused_remedy(refusal: RejectReason) -> &'static str {
     match refusal {
         RejectReason::OutOfRange => {
-            "synchronize the edge's clock (NTP): SiteWise accepts values of the last 7 days and the next 5 minutes"
+            "synchronize the edge's clock (NTP): SiteWise accepts values of the last 7 days and \
+                the next 5 minutes"
         }
-        RejectReason::Invalid => "see sparkwise dead-letters count, then retry or drop them",
+        RejectReason::Invalid => {
+            "run `sparkwise dead-letters count`, correct the cause, then \
+            retry or drop them"
+        }
         RejectReason::Denied => {
             "allow the bridge's role iotsitewise:BatchPutAssetPropertyValue on this asset, then \
              sparkwise dead-letters retry --all"

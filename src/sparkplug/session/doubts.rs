@@ -23,7 +23,8 @@ impl DeathDoubt {
 }
 
 impl OnlineSession {
-    /// The node may be dead: once it is asked, it is unless it gives a sign of life in time.
+    /// Marks the node as possibly dead. After the rebirth request it counts as dead unless a
+    /// message arrives before the deadline.
     pub(super) fn doubt(&mut self, cause: DeathCause, now: Instant) {
         self.death_doubt.get_or_insert(DeathDoubt { cause, since: now, until: None });
     }
@@ -53,8 +54,8 @@ impl OnlineSession {
         doubt.map(|doubt| doubt.cause)
     }
 
-    /// Whether it is to be asked since it is silent. The silence of who may not be asked says nothing,
-    /// and begins anew.
+    /// Whether it is to be asked since it is silent. The silence of who may not be asked says
+    /// nothing, and begins anew.
     pub(super) fn is_silent(&mut self, config: &Config, now: Instant, may_ask: bool) -> bool {
         let silent = self.silence_deadline(config).is_some_and(|deadline| deadline <= now);
         if silent && !may_ask {

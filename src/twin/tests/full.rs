@@ -4,8 +4,8 @@ use super::fake::FakeAsset;
 use super::*;
 use crate::sitewise::limits;
 
-const FULL: &str = "SiteWise says that its parent is full; it is at the root, with all its values, \
-                    until there is room";
+const FULL: &str = "SiteWise says that its parent is full; the asset is at the root of the tree, \
+                    with all its values, until there is room";
 
 /// People put so many assets under the edge node.
 fn crowd(rig: &mut Rig, count: usize) {
@@ -55,7 +55,7 @@ fn a_full_parent_read_from_sitewise_is_not_tried_for_ever() {
         }
         assert_eq!(
             problems(&rig),
-            [("place of asset Nordsee/gw, more".into(), FULL.into())],
+            [("parent of asset Nordsee/gw, more".into(), FULL.into())],
             "{restarts}"
         );
         // In the next six hours it is tried once an hour at most half as often again, and nothing else.
