@@ -1,5 +1,6 @@
 //! Every metric, declared once: `/metrics` and `docs/metrics.md` are made from this table.
 
+mod define;
 mod table;
 
 use std::fmt::Write as _;

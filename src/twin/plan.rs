@@ -246,29 +246,6 @@ impl Plan {
         })
     }
 
-    /// Whether a model was never sent to SiteWise.
-    pub fn is_unsent(&self, ix: ModelIx) -> bool {
-        let absent =
-            self.models.get(ix.0 as usize).is_none_or(|state| state.stage == ModelStage::Absent);
-        absent && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
-    }
-
-    /// Whether a property of a model was never sent to SiteWise.
-    pub fn is_property_unsent(
-        &self,
-        ix: ModelIx,
-        property: PropertyIx,
-        models: &DesiredModels,
-    ) -> bool {
-        let Some(state) = self.models.get(ix.0 as usize) else { return true };
-        let id = models.get(ix).property_id(property);
-        // One that was just written may have it already.
-        state.stage != ModelStage::Unknown
-            && property.0 as usize >= state.complete_properties
-            && !state.properties.contains(&id)
-            && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
-    }
-
     /// Something is wanted of a model that it may lack.
     pub fn model_wanted(&mut self, ix: ModelIx, models: &DesiredModels, now: Instant) {
         self.follow_models(ix, models);

@@ -5,6 +5,7 @@ mod dead;
 mod leaf;
 mod lookup;
 mod lost;
+mod presence;
 mod refill;
 mod rejected;
 mod restored;
@@ -22,15 +23,14 @@ use self::times::{STILL, TICK, behind, is_ahead, later, stale_mark};
 use super::assets::{AssetIx, AtStart};
 use super::counts::DropReason;
 use super::layout::{self, InstancePlace, Layout};
-use super::mapping::{self, Converted};
+use super::mapping::Converted;
 use super::models::PropertyIx;
 use super::plan::presence::PriorPresence;
-use super::view::Presence;
 use super::world::PresenceProperties;
 use super::writer::PointWriter;
 use super::{Twin, in_window};
 use crate::delivery::point::{Class, Key};
-use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::sitewise::api::{Tqv, Variant};
 use crate::sparkplug::address::Source;
 use crate::sparkplug::event::{
     Birth, ClockSource, Data, Death, Sample, SequenceOrder, SessionFigures, Slot,
@@ -269,13 +269,6 @@ impl SourceValues {
         }
     }
 
-    /// Whether it is alive, and since when.
-    pub(super) fn presence(&self) -> Presence {
-        let Self { online, born, died, gaps, rebirths, .. } = *self;
-        let session = self.presence.session.map(|_| (gaps, rebirths));
-        Presence { online, born, died, session }
-    }
-
     /// What was written last of an asset's properties, the bridge's own excepted.
     pub(super) fn last_values(&self, asset: AssetIx) -> impl Iterator<Item = (PropertyIx, Tqv)> {
         let leaves = self.slots.iter().filter_map(LeafSlotState::leaf);
@@ -287,22 +280,6 @@ impl SourceValues {
     pub(super) fn place_of(&self, slot: Slot) -> Option<(AssetIx, PropertyIx)> {
         let leaf = self.slots.get(slot.0 as usize).and_then(LeafSlotState::leaf)?;
         Some((leaf.asset, leaf.property))
-    }
-
-    /// The presence values of the asset.
-    pub(super) fn presence_values(&self) -> Vec<(PropertyIx, Tqv)> {
-        let Some(time) = self.last_presence_time else { return Vec::new() };
-        let PresenceProperties { online, last_birth, last_death, session } = self.presence;
-        let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
-        let mut told = Vec::new();
-        told.extend(online.zip(self.online.map(Variant::Boolean)));
-        told.extend(last_birth.zip(self.born.map(mapping::seconds)));
-        told.extend(last_death.zip(self.died.map(mapping::seconds)));
-        if let Some((gaps, rebirths)) = session {
-            told.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
-        }
-        let good = |(property, value)| (property, Tqv { time, quality: Quality::Good, value });
-        told.into_iter().map(good).collect()
     }
 
     /// Takes over what was written before this birth.
@@ -417,70 +394,6 @@ impl SourceValues {
         if writer.write_plant_value(leaf.target(), tqv.clone(), class, now) {
             leaf.write_with_sender_time(tqv, said);
         }
-    }
-
-    fn write_birth_presence(&mut self, writer: &mut PointWriter, birth: Timestamp, now: Now) {
-        let time = self.presence_time(now.wall, now);
-        if self.online != Some(true) || self.presence_unreliable {
-            self.online = Some(true);
-            writer.write_optional_presence(
-                self.asset,
-                self.presence.online,
-                time,
-                Variant::Boolean(true),
-            );
-        }
-        self.born = Some(birth);
-        writer.write_optional_presence(
-            self.asset,
-            self.presence.last_birth,
-            time,
-            mapping::seconds(birth),
-        );
-    }
-
-    fn write_death_presence(&mut self, writer: &mut PointWriter, death: Timestamp, now: Now) {
-        let was = self.online.replace(false);
-        let time = self.presence_time(death, now);
-        writer.write_optional_presence(
-            self.asset,
-            self.presence.online,
-            time,
-            Variant::Boolean(false),
-        );
-        // It may have died long ago: SiteWise could not be read.
-        if was.is_some() {
-            self.died = Some(death);
-            writer.write_optional_presence(
-                self.asset,
-                self.presence.last_death,
-                time,
-                mapping::seconds(death),
-            );
-        }
-    }
-
-    /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
-    /// next birth write every value.
-    pub(super) fn rewrite_after_clock_step(&mut self, writer: &mut PointWriter, now: Now) {
-        self.presence_unreliable = true;
-        if let Some(online) = self.online {
-            let time = self.presence_time(now.wall, now);
-            writer.write_optional_presence(
-                self.asset,
-                self.presence.online,
-                time,
-                Variant::Boolean(online),
-            );
-        }
-    }
-
-    /// The time of the next presence value: never before the last one, unless a clock has gone back
-    /// so far that SiteWise would not take that.
-    fn presence_time(&mut self, usual: Timestamp, now: Now) -> Timestamp {
-        let time = self.last_presence_time.map_or(usual, |told| later(usual, told, now));
-        self.last_presence_time = Some(time);
-        time
     }
 
     /// The leaf at a slot.

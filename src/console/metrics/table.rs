@@ -1,12 +1,11 @@
 //! The table.
 
+use super::define::{counter, each, gauge, histogram, process};
 use super::{MetricDef, MetricKind, MetricLabel, MetricReader};
 use crate::command::answer::Code;
 use crate::console::degraded::DegradedReason;
 use crate::console::health::NotReadyReason;
-use crate::console::process::ProcessStats;
 use crate::console::snapshot::{PHASES, Snapshot};
-use crate::delivery::durations::Durations;
 use crate::delivery::point::{DiscardReason, RejectReason};
 use crate::sparkplug::findings::Finding;
 use crate::sparkplug::host::SkipReason;
@@ -17,59 +16,6 @@ use crate::twin::mapping::Adjustment;
 
 /// Where a point waits: the words of `place`.
 const WAITING: [&str; 3] = ["outbox", "gate", "delivery"];
-
-const fn counter(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> MetricDef {
-    MetricDef {
-        name,
-        kind: MetricKind::Counter,
-        help,
-        label: MetricLabel::None,
-        read: MetricReader::One(read),
-    }
-}
-
-const fn gauge(name: &'static str, help: &'static str, read: fn(&Snapshot) -> f64) -> MetricDef {
-    MetricDef {
-        name,
-        kind: MetricKind::Gauge,
-        help,
-        label: MetricLabel::None,
-        read: MetricReader::One(read),
-    }
-}
-
-const fn each(
-    kind: MetricKind,
-    name: &'static str,
-    help: &'static str,
-    label: MetricLabel,
-    read: fn(&Snapshot) -> Vec<f64>,
-) -> MetricDef {
-    MetricDef { name, kind, help, label, read: MetricReader::Each(read) }
-}
-
-const fn histogram(
-    name: &'static str,
-    help: &'static str,
-    read: fn(&Snapshot) -> Durations,
-) -> MetricDef {
-    MetricDef {
-        name,
-        kind: MetricKind::Histogram,
-        help,
-        label: MetricLabel::None,
-        read: MetricReader::Durations(read),
-    }
-}
-
-const fn process(
-    kind: MetricKind,
-    name: &'static str,
-    help: &'static str,
-    read: fn(&ProcessStats) -> Option<f64>,
-) -> MetricDef {
-    MetricDef { name, kind, help, label: MetricLabel::None, read: MetricReader::Process(read) }
-}
 
 /// Every metric there is.
 pub const TABLE: &[MetricDef] = &[

@@ -1,9 +1,9 @@
 //! Provisioning status, for the console.
 
-use super::Plan;
 use super::state::{AssetStage, ModelStage, ParentLink};
+use super::{JobState, Plan, ProvisioningJob};
 use crate::twin::assets::AssetIx;
-use crate::twin::models::ModelIx;
+use crate::twin::models::{DesiredModels, ModelIx, PropertyIx};
 
 /// Provisioning status of a model or an asset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -32,6 +32,29 @@ pub enum TreePlacement {
 }
 
 impl Plan {
+    /// Whether a model was never sent to SiteWise.
+    pub fn is_unsent(&self, ix: ModelIx) -> bool {
+        let absent =
+            self.models.get(ix.0 as usize).is_none_or(|state| state.stage == ModelStage::Absent);
+        absent && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
+    }
+
+    /// Whether a property of a model was never sent to SiteWise.
+    pub fn is_property_unsent(
+        &self,
+        ix: ModelIx,
+        property: PropertyIx,
+        models: &DesiredModels,
+    ) -> bool {
+        let Some(state) = self.models.get(ix.0 as usize) else { return true };
+        let id = models.get(ix).property_id(property);
+        // One that was just written may have it already.
+        state.stage != ModelStage::Unknown
+            && property.0 as usize >= state.complete_properties
+            && !state.properties.contains(&id)
+            && self.job_states.get(&ProvisioningJob::Model(ix)) != Some(&JobState::InFlight)
+    }
+
     /// How far an asset is.
     pub fn asset_state(&self, ix: AssetIx) -> ProvisioningStatus {
         match self.assets.get(ix.0 as usize) {

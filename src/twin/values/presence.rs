@@ -1,0 +1,112 @@
+//! Presence: whether a node or device is alive, since when, and how its session fares.
+
+use super::SourceValues;
+use super::times::later;
+use crate::sitewise::api::{Quality, Tqv, Variant};
+use crate::time::{Now, Timestamp};
+use crate::twin::mapping;
+use crate::twin::models::PropertyIx;
+use crate::twin::view::Presence;
+use crate::twin::world::PresenceProperties;
+use crate::twin::writer::PointWriter;
+
+impl SourceValues {
+    /// Whether it is alive, and since when.
+    pub(in crate::twin) fn presence(&self) -> Presence {
+        let Self { online, born, died, gaps, rebirths, .. } = *self;
+        let session = self.presence.session.map(|_| (gaps, rebirths));
+        Presence { online, born, died, session }
+    }
+
+    /// The presence values of the asset.
+    pub(in crate::twin) fn presence_values(&self) -> Vec<(PropertyIx, Tqv)> {
+        let Some(time) = self.last_presence_time else { return Vec::new() };
+        let PresenceProperties { online, last_birth, last_death, session } = self.presence;
+        let count = |count| Variant::Integer(i32::try_from(count).unwrap_or(i32::MAX));
+        let mut told = Vec::new();
+        told.extend(online.zip(self.online.map(Variant::Boolean)));
+        told.extend(last_birth.zip(self.born.map(mapping::seconds)));
+        told.extend(last_death.zip(self.died.map(mapping::seconds)));
+        if let Some((gaps, rebirths)) = session {
+            told.extend([(gaps, count(self.gaps)), (rebirths, count(self.rebirths))]);
+        }
+        let good = |(property, value)| (property, Tqv { time, quality: Quality::Good, value });
+        told.into_iter().map(good).collect()
+    }
+
+    /// Writes that it is alive, and since when.
+    pub(super) fn write_birth_presence(
+        &mut self,
+        writer: &mut PointWriter,
+        birth: Timestamp,
+        now: Now,
+    ) {
+        let time = self.presence_time(now.wall, now);
+        if self.online != Some(true) || self.presence_unreliable {
+            self.online = Some(true);
+            writer.write_optional_presence(
+                self.asset,
+                self.presence.online,
+                time,
+                Variant::Boolean(true),
+            );
+        }
+        self.born = Some(birth);
+        writer.write_optional_presence(
+            self.asset,
+            self.presence.last_birth,
+            time,
+            mapping::seconds(birth),
+        );
+    }
+
+    /// Writes that it is dead, and since when.
+    pub(super) fn write_death_presence(
+        &mut self,
+        writer: &mut PointWriter,
+        death: Timestamp,
+        now: Now,
+    ) {
+        let was = self.online.replace(false);
+        let time = self.presence_time(death, now);
+        writer.write_optional_presence(
+            self.asset,
+            self.presence.online,
+            time,
+            Variant::Boolean(false),
+        );
+        // It may have died long ago: SiteWise could not be read.
+        if was.is_some() {
+            self.died = Some(death);
+            writer.write_optional_presence(
+                self.asset,
+                self.presence.last_death,
+                time,
+                mapping::seconds(death),
+            );
+        }
+    }
+
+    /// Tells once more whether it is alive, after the clock was put right, or wrong; and has the
+    /// next birth write every value.
+    pub(in crate::twin) fn rewrite_after_clock_step(&mut self, writer: &mut PointWriter, now: Now) {
+        self.presence_unreliable = true;
+        if let Some(online) = self.online {
+            let time = self.presence_time(now.wall, now);
+            writer.write_optional_presence(
+                self.asset,
+                self.presence.online,
+                time,
+                Variant::Boolean(online),
+            );
+        }
+    }
+
+    /// The time of the next presence value: never before the last one, unless a clock has gone back
+    /// so far that SiteWise would not take that.
+    pub(super) fn presence_time(&mut self, usual: Timestamp, now: Now) -> Timestamp {
+        let time = self.last_presence_time.map_or(usual, |told| later(usual, told, now));
+        self.last_presence_time = Some(time);
+        time
+    }
+}
