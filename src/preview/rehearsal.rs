@@ -125,7 +125,9 @@ impl<S: SiteWise> DryRun<S> {
                             "reading what SiteWise has, {reads} calls so far; waiting for {host} \
                              since {waited:.0?}: {what}"
                         );
-                        tell_at = Moment::now() + if waited < SILENCE { REPEAT } else { SILENCE };
+                        // Of many calls that are answered it is told less often.
+                        let hangs = waited >= SILENCE / 2;
+                        tell_at = Moment::now() + if hangs { SILENCE } else { REPEAT };
                     }
                 }
             }
