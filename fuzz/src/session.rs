@@ -160,8 +160,8 @@ impl World {
                     assert!(known.is_some(), "the death of what was not alive");
                 }
                 Output::Publish(_)
-                | Output::Found { .. }
-                | Output::NobodyAdmitted(_)
+                | Output::Finding { .. }
+                | Output::AllNodesExcluded(_)
                 | Output::NothingDelivered(_) => {}
             }
         }

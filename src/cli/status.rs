@@ -375,7 +375,7 @@ mod tests {
         let text = page(Health::Degraded, &overview(), &problems);
         for line in [
             "degraded\n",
-            "bridge    sparkwise 1.2.3 as sparkwise, since 2025-11-28T23:00:00Z\n",
+            "bridge    sparkwise 1.2.3, host id sparkwise, running since 2025-11-28T23:00:00Z\n",
             "mqtt      mqtt://h:1883: connected since 2025-11-28T23:00:01.500Z, 12,345 messages \
                 received\n",
             "nodes     46 online, 1 offline\n",

@@ -160,11 +160,6 @@ class World:
         while self._started:
             end(self._started.pop())
 
-<<<<<<< HEAD
-    def restart_broker(self, acl: str = "") -> None:
-        """With these access rules for everybody, if any."""
-        self.broker, _ = self._start_broker(self.port, acl)
-=======
     def farm(self, fault: str) -> float:
         """The wind farm, all of it well, and then its fault; when that began."""
         log = self.work / "windfarm.log"
@@ -188,9 +183,9 @@ class World:
         rows = detail.get("values", {}).get("rows", [])
         return next((row["value"] for row in rows if row["name"] == property), None)
 
-    def restart_broker(self) -> None:
-        self.broker, _ = self._start_broker(self.port)
->>>>>>> 8f371f5 (Let windfarm provoke faults by name)
+    def restart_broker(self, acl: str = "") -> None:
+        """With these access rules for everybody, if any."""
+        self.broker, _ = self._start_broker(self.port, acl)
 
     def _start(self, command: list[str], log: Path) -> subprocess.Popen[bytes]:
         with log.open("ab") as out:
