@@ -117,7 +117,7 @@ const scenes = {
     // The way of a value, unfolded with the keyboard: from its birth until SiteWise took it.
     await unfold(page);
     const way = page.locator('tr.wayrow').first();
-    await eventually('when SiteWise took it', async () => /taken at \d\d:\d\d:\d\d, the value of /.test(await way.textContent()));
+    await eventually('when SiteWise took it', async () => /accepted at \d\d:\d\d:\d\d, the value with the timestamp /.test(await way.textContent()));
     check(/birth of .* on spBv1\.0\/.*\/[ND]BIRTH\//.test(await way.textContent()), 'the way does not tell the birth and its topic');
     check(/of model WindTurbine; property id [0-9a-f-]{36}/.test(await way.textContent()), 'the way does not tell the property');
     await look(page, 'plant-way');

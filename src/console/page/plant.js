@@ -193,8 +193,8 @@ class Detail {
     }
     if (this.state.lastChild !== this.model) this.state.append(this.model);
     const troubles = [];
-    if (data.standing === 'refused') troubles.push(`SiteWise rejects this asset, so none of its values are in SiteWise:  ${data.way.problem ?? 'the reason is under Problems'}.`);
-    else if (data.way.problem) troubles.push(`This asset is not in SiteWise yet:  ${data.way.problem}.`);
+    if (data.standing === 'refused') troubles.push(`SiteWise rejects this asset, so none of its values are in SiteWise: ${data.way.problem ?? 'the reason is under Problems'}.`);
+    else if (data.way.problem) troubles.push(`This asset is not in SiteWise yet: ${data.way.problem}.`);
     troubles.push(...data.way.capped);
     if (PLACING[data.placing] && data.standing === 'live') troubles.push(PLACING[data.placing]);
     if (presence?.online === false) troubles.push(`${presence.speaker} is offline: these are its last values.`);

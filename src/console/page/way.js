@@ -29,9 +29,9 @@ export function steps(property, data) {
   if (way.waits_for) {
     const verb = way.waiting === 1 && !way.more ? 'is queued' : 'are queued';
     const since = way.since === null ? '' : `, since ${time(way.since)}`;
-    list.push(['Queued',  `${way.waiting > 0 ? `${many} ${verb}` : 'its values are queued'} ${WAITS[way.waits_for]}${since}${way.reason ? `: ${way.reason}` : ''}`]);
+    list.push(['Queued', `${way.waiting > 0 ? `${many} ${verb}` : 'its values are queued'} ${WAITS[way.waits_for]}${since}${way.reason ? `: ${way.reason}` : ''}`]);
   } else {
-    list.push(['Queued',  way.more ? 'none among the values that were searched; the outbox has more on disk or further back' : 'no value is queued']);
+    list.push(['Queued', way.more ? 'none among the values that were searched; the outbox has more on disk or further back' : 'no value is queued']);
   }
   if (way.sent !== null) list.push(['Sent', `at ${time(way.sent)}, in flight: no response yet`]);
   if (way.taken) list.push(['In SiteWise', `accepted at ${time(way.taken[0])}, the value with the timestamp ${time(way.taken[1], true)}`]);
