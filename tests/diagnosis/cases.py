@@ -160,6 +160,7 @@ def waits_for_a_birth(world: World) -> float:
     outbox = str(world.work / "outbox")
     world.fault(["CreateAsset"], kind="error", code="InternalFailureException")
     world.start_bridge(OUTBOX_DIR=outbox)
+    eventually(world.logged("connected to"), "the broker")
     gateway = world.gateway(answers=False)
     gateway.be_born()
     for value in range(5):
@@ -474,7 +475,7 @@ CASES = [
     ),
     Case(
         "same_client_id", same_client_id, "when it is lost for the third time",
-        "mqtt://127.0.0.1:", "MQTT_CLIENT_ID", "of its own",
+        "mqtt://127.0.0.1:", "MQTT_CLIENT_ID", "give each its own",
     ),
     Case(
         "another_host", another_host, "at its STATE",

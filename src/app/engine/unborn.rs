@@ -15,7 +15,7 @@ use crate::time::{Instant, Now};
 
 /// How long after the initial sync what is on disk is first looked at, and then how often.
 const FIRST: Duration = Duration::from_secs(1);
-const OFTEN: Duration = Duration::from_secs(5);
+const OFTEN: Duration = Duration::from_secs(2);
 /// Edge nodes that get a line each; others are counted.
 const LINES: usize = 20;
 /// Names in a line that counts others.
