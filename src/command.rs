@@ -5,7 +5,7 @@
 //! with a [`Code`]: no request waits for a machine to come back, and none is sent again.
 //!
 //! The module stands beside the session and the twin. It reads both and changes neither: a
-//! [`Plant`] is lent to it for each request, and every event of the plant is shown to it by
+//! [`PlantView`] is lent to it for each request, and every event of the plant is shown to it by
 //! [`handle_event`](Commander::handle_event) before the twin takes it.
 
 mod address;

@@ -52,7 +52,7 @@ pub struct QueryReceiver {
 }
 
 impl EngineQueries {
-    /// A connected pair. Until [`QueryReceiver::begin`] every query fails with `reason`.
+    /// A connected pair. Until [`QueryReceiver::set_running`] every query fails with `reason`.
     pub fn new(reason: &str) -> (Self, QueryReceiver) {
         let (queue, questions) = mpsc::channel(MAX_QUERIES);
         let (begin, life) = watch::channel(EngineLifecycle::Starting(reason.into()));

@@ -88,9 +88,9 @@ impl RejectedCounts {
 pub struct DiscardedCounts {
     /// [`DiscardReason::Overwritten`].
     pub overwritten: u64,
-    /// [`DiscardReason::Rate`].
+    /// [`DiscardReason::SecondFull`].
     pub rate: u64,
-    /// [`DiscardReason::Astray`].
+    /// [`DiscardReason::Misrouted`].
     pub astray: u64,
 }
 

@@ -57,19 +57,19 @@ pub enum ApiCall {
 /// What a step gave.
 #[derive(Clone, Debug, PartialEq)]
 pub enum CallResult {
-    /// Of [`Step::ListModels`].
+    /// Of [`ApiCall::ListModels`].
     Models(Page<ModelSummary>),
-    /// Of [`Step::DescribeModel`].
+    /// Of [`ApiCall::DescribeModel`].
     Model(Model),
-    /// Of [`Step::ListAssets`] and [`Step::ListChildren`].
+    /// Of [`ApiCall::ListAssets`] and [`ApiCall::ListChildren`].
     Assets(Page<Asset>),
-    /// Of [`Step::DescribeAsset`].
+    /// Of [`ApiCall::DescribeAsset`].
     Asset(Asset),
-    /// Of [`Step::ReadUnits`], by property.
+    /// Of [`ApiCall::ReadUnits`], by property.
     Units(Page<(Uuid, Option<String>)>),
-    /// Of [`Step::DescribeProperty`].
+    /// Of [`ApiCall::DescribeProperty`].
     Property(AssetProperty),
-    /// Of [`Step::ReadValues`], in its order.
+    /// Of [`ApiCall::ReadValues`], in its order.
     Values(Vec<LatestValue>),
     /// Of the others: SiteWise accepted it.
     Accepted,
