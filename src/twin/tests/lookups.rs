@@ -119,3 +119,32 @@ fn what_is_gone_and_was_marked_is_not_marked_at_the_next_start() {
         assert_eq!(rig.written("D", "Tag 1").len(), marks);
     }
 }
+
+/// All of it was written a millisecond after the value that hides it: each took the place of the one
+/// before, and SiteWise kept the last alone.
+#[test]
+fn after_a_restart_data_of_a_clock_that_went_back_keeps_its_own_times() {
+    for repeats in [false, true] {
+        let mut rig = Rig::new();
+        rig.event(birth(node(), Vec::new(), vec![temp(Value::Double(1.0), 0)]));
+        rig.seconds(30);
+        // Its clock is four minutes ahead, until somebody sets it right.
+        rig.event(data(node(), vec![(0, sample(270_000, Value::Double(2.0)))]));
+        rig.seconds(5);
+        let mut rig = rig.restart();
+        rig.seconds(5);
+        let value = if repeats { 2.0 } else { 3.0 };
+        rig.event(birth_at(45_000, node(), Vec::new(), vec![temp(Value::Double(value), 45_000)]));
+        rig.seconds(5);
+        // The birth is the latest.
+        assert_eq!(rig.shown("gw", "Temp"), Some((Quality::Good, Variant::Double(value))));
+        for at in [50_000, 51_000, 52_000] {
+            rig.event(data(node(), vec![(0, sample(at, Value::Double(4.0)))]));
+        }
+        let times: Vec<_> = rig.written("gw", "Temp").into_iter().map(|(at, ..)| at).collect();
+        assert!(times.ends_with(&[50_000, 51_000, 52_000]), "{times:?}");
+        // The next birth is the latest again.
+        rig.event(birth_at(60_000, node(), Vec::new(), vec![temp(Value::Double(5.0), 60_000)]));
+        assert_eq!(rig.shown("gw", "Temp"), Some((Quality::Good, Variant::Double(5.0))));
+    }
+}

@@ -12,6 +12,7 @@ use uuid::Uuid;
 
 use super::dead::{OfflineAtStart, OrphanValue, StaleMark};
 use super::leaf::{Leaf, LeafSlotState};
+use super::times::STILL;
 use super::{SourceValues, later, stale_mark};
 use crate::delivery::point::{Class, Stream};
 use crate::sitewise::api::{Quality, Tqv};
@@ -389,12 +390,15 @@ impl SourceValues {
             if !hidden {
                 continue;
             }
+            // The sender's clock has gone back since: what it says until then keeps its own time.
+            let went_back = shown.quality == Quality::Good && shown.time > usual.plus(STILL);
+            let said = if went_back { shown.time } else { leaf.sender_time() };
             if (shown.quality, &shown.value) == (last.quality, &last.value) {
-                leaf.write(shown);
+                leaf.write_with_sender_time(shown, said);
                 continue;
             }
             let last = Tqv { time: later(last.time, shown.time, now), ..last };
-            leaf.write(last.clone());
+            leaf.write_with_sender_time(last.clone(), said);
             writer.write_own(leaf.target(), last, Class::Birth);
         }
     }
